@@ -50,6 +50,7 @@ LAG_INTERVAL = 0.001  # seconds between two measurements of the event loop's lag
 
 
 def fleet_of(size: int) -> Fleet:
+    """Return a fleet of so many throttled streams."""
     fleet = Fleet()
     for n in range(size):
         usage = per_second(Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName=f"stream-{n}"))
@@ -98,6 +99,7 @@ class Lag:
 
 
 async def timed(label: str, work: Awaitable[object]) -> None:
+    """Await work; print how long it takes, and the longest lag of the event loop during it."""
     lag = Lag()
     watching = asyncio.create_task(lag.watch())
     await asyncio.sleep(10 * LAG_INTERVAL)
@@ -150,6 +152,7 @@ WEBHOOK = {"type": "webhook", "url": "https://example.org"}
 
 
 async def measure(folder: Path, fleet: Fleet, keepalive: bool) -> None:
+    """Print the cost of the first pass, of notifications, and of passes in which nothing changes."""
     print("an Alertmanager, notified again every minute" if keepalive else "a webhook")
     journal = await Journal.open(folder / "journal.db")
     harness = Harness(journal, fleet, keepalive)

@@ -28,6 +28,8 @@ DIRTY = 0.05  # fraction of the series with new samples
 
 
 def criteria(series: int) -> AlertCriteria:
+    """Return the criteria of all rules on so many series."""
+
     def for_all(value: float) -> Floats:
         return np.full(series, value, np.float32)
 
@@ -66,6 +68,7 @@ def median(run: Callable[[int], object], rounds: int = 9) -> float:
 
 
 def step_all(breaching: float) -> float:
+    """Return the median time of one step of all alerts. breaching: the part of the series that breaches."""
     samples, states, all_criteria = RandomSamples(breaching), inactive_alerts(SERIES), criteria(SERIES)
     slots = np.arange(SERIES, dtype=np.int32)
     minutes = [np.full(SERIES, NOW + n, np.int32) for n in range(WINDOW)]

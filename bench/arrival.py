@@ -34,7 +34,7 @@ from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
 SERIES, ACCOUNTS, POINTS = 100_000, 50, 10_000
 LIMIT = 1000.0  # bytes/s
-USAGE = {"within": 0.5, "near": 0.95}  # utilization
+UTILIZATION = {"within": 0.5, "near": 0.95}  # by the zone that it is in
 POLL_INTERVAL = 0.02  # seconds between two requests to the API
 ARRIVAL_TIMEOUT = 30.0  # seconds
 READY_TIMEOUT = 60.0  # seconds
@@ -45,6 +45,7 @@ def key(n: int) -> Key:
 
 
 def fill(fleet: Fleet, minute: int) -> None:
+    """Register SERIES series, without samples."""
     settings = SeriesSettings(
         signal=STREAM_WRITE_BYTES, limit=Limit(LIMIT, LimitSource.API, minute * 60), band=Band()
     )
@@ -72,6 +73,7 @@ def serve(ready: Connection, minute: int) -> None:
 
 
 async def run(config: Config, listener: socket.socket, ready: Connection, minute: int) -> None:
+    """Run the service with all series until killed; send its port."""
     async with App.opened(config, REGISTRY, lambda: config) as app:
         fill(app.fleet, minute)
         ready.send(listener.getsockname()[1])
@@ -121,9 +123,9 @@ async def arrivals(port: int, minute: int, runs: int) -> list[float]:
             while b'"ready":true' not in await reader.get("/api/v1/status"):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.5)
         (series,) = orjson.loads(await reader.get(url))["items"]
-        for run in range(runs):
-            zone = ("within", "near")[run % 2]
-            body = Body([lines([update(SERIES - 1, minute, USAGE[zone])])])
+        for number in range(runs):
+            zone = ("within", "near")[number % 2]
+            body = Body([lines([update(SERIES - 1, minute, UTILIZATION[zone])])])
             await asyncio.sleep(random.uniform(0, 1))  # at any moment of the service's cycle
             start = time.perf_counter()
             await sender.post(body)

@@ -146,6 +146,7 @@ def resident() -> float:
 
 
 def config(accounts: int, regions: int, url: str) -> Config:
+    """Return a configuration of so many accounts, each with a role, and regions."""
     ids = [f"{n:012d}" for n in range(1, accounts + 1)]
     roles = [{"name": f"a{one}", "role_arn": f"arn:aws:iam::{one}:role/headroom"} for one in ids]
     settings = {"accounts": roles, "regions": REGIONS[:regions], "endpoint_url": url}

@@ -37,6 +37,7 @@ class FixedResponse(AioAWSResponse):
 
 
 def response_body() -> bytes:
+    """Return the body of a GetMetricData response of 500 metrics."""
     results = [
         {
             "Id": codec.query_id(n),
@@ -74,6 +75,7 @@ async def measure(
 
 
 def send(**_: Any) -> AioAWSResponse:
+    """Respond with that body, instead of sending the request."""
     headers = HTTPHeaders.from_dict({"Content-Type": "application/json"})
     return FixedResponse("https://monitoring.eu-west-1.amazonaws.com/", 200, headers, None)
 

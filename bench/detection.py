@@ -139,7 +139,7 @@ class FakeAws:
 
     def _DescribeStreamSummary(self, params: Json) -> Json:
         name = params["StreamName"]
-        summary = {
+        description = {
             "StreamName": name,
             "StreamARN": f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/{name}",
             "StreamStatus": "ACTIVE",
@@ -151,7 +151,7 @@ class FakeAws:
             "OpenShardCount": SHARDS,
             "ConsumerCount": 0,
         }
-        return {"StreamDescriptionSummary": summary}
+        return {"StreamDescriptionSummary": description}
 
     def _GetServiceQuota(self, _: Json) -> Json:
         return {"Quota": {"Value": 20_000.0}}
@@ -194,6 +194,7 @@ async def scrape(port: int, seen: dict[str, float]) -> None:
 
 
 def summary(label: str, arrived: Mapping[str, float], onsets: Mapping[str, float]) -> str:
+    """Return the percentiles of the times from onset to arrival as a sentence."""
     took = sorted(arrived[one] - onset for one, onset in onsets.items() if one in arrived)
     if not took:
         return f"{label}: never"
@@ -205,6 +206,7 @@ def summary(label: str, arrived: Mapping[str, float], onsets: Mapping[str, float
 
 
 async def measure(minutes: float, streams: int, interval: int) -> None:
+    """Run Headroom beside a fake AWS whose streams begin to be throttled one after the other."""
     start = time.time() + WARM_UP
     chance = random.Random(1)
     onsets = {f"stream-{n}": start + chance.uniform(0, minutes * 60) for n in range(streams)}

@@ -76,12 +76,14 @@ class Sink(BaseHTTPRequestHandler):
 
 
 def sink(ready: Connection) -> None:
+    """Serve a receiver of webhooks; send its port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
     ready.send(server.server_port)
     server.serve_forever()
 
 
 async def commit(delivery: Delivery, rows: list[PendingNotice]) -> None:
+    """Commit transitions with their states, as one evaluation does."""
     states = {row.notice.alert: b'["firing",1790000000,1790000000]' for row in rows}
     await delivery.commit(states, [row.notice for row in rows], rows)
 
@@ -112,6 +114,7 @@ async def measure(directory: Path, port: int) -> None:
 
 
 async def one_by_one(delivery: Delivery, arrived: asyncio.Queue[float]) -> None:
+    """Print how long single notifications take from commit to arrival."""
     took = []
     for number in range(SINGLE):
         start = time.perf_counter()

@@ -58,6 +58,7 @@ class Sink(BaseHTTPRequestHandler):
 
 
 def serve_sink(arrivals: Connection) -> None:
+    """Serve a receiver of webhooks; send its port, and then the time of each arrival."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
     Sink.arrivals = arrivals
     arrivals.send(server.server_port)
@@ -101,6 +102,7 @@ async def arrival(arrivals: Connection, name: str) -> float:
 
 
 async def measure(app: App, arrivals: Connection, label: str, first: int) -> None:
+    """Print how long it takes from a throttled sample to the arrival of its notification."""
     took = []
     for n in range(first, first + RUNS):
         slot = add(app, f"{NAME_PREFIX}{n}")
@@ -136,6 +138,7 @@ def configuration(folder: str, url: str, hook: int) -> Config:
 
 @asynccontextmanager
 async def running(config: Config) -> AsyncIterator[App]:
+    """Run the service until it has judged once, and yield it."""
     stop = asyncio.Event()
     async with App.opened(config, REGISTRY, lambda: config) as app:
         work = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))

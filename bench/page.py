@@ -65,6 +65,7 @@ def fleet_of(series: int) -> Fleet:
 
 @asynccontextmanager
 async def application(fleet: Fleet) -> AsyncIterator[tuple[FastAPI, Exposition]]:
+    """Yield the ASGI application of a fleet, and its exposition."""
     with TemporaryDirectory() as folder:
         async with Server.opened(Path(folder), fleet=fleet, event_timing=EventTiming()) as served:
             await served.exposition.publish({})
@@ -88,6 +89,7 @@ async def request_overview(app: FastAPI, query: str = "") -> tuple[float, bytes]
 
 
 async def render(app: FastAPI, exposition: Exposition, query: str) -> None:
+    """Print how long the overview takes right after a judgement, and from the cache."""
     fresh, cached, body = [], [], b""
     for _ in range(ROUNDS):
         await exposition.publish({})  # as after a judgement: nothing is cached
@@ -138,6 +140,7 @@ async def publish_for(exposition: Exposition, seconds: float) -> float:
 
 
 async def serve(app: FastAPI, exposition: Exposition) -> None:
+    """Print the CPU time of a server without pages, and with PAGES open ones."""
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="error", lifespan="off", timeout_graceful_shutdown=1)
     )

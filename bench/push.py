@@ -78,6 +78,7 @@ async def measure_lag(lags: list[float]) -> None:
 async def pushing(
     fleet: Fleet, port: int, folder: Path
 ) -> AsyncIterator[tuple[PushService, CollectorRegistry]]:
+    """Run a push service whose receiver listens at a port."""
     registry = CollectorRegistry()
     given = {"name": "sink", "url": f"http://127.0.0.1:{port}/", "queue_megabytes": 4096}
     config = PushConfig.model_validate(given | {"allow_insecure": True, "allow_private": True})
@@ -91,6 +92,7 @@ async def pushing(
 
 
 async def push(fleet: Fleet, port: int, folder: Path) -> None:
+    """Print how long the first samples take, and those of each minute after them."""
     async with pushing(fleet, port, folder) as (one, registry):
         lags = list[float]()
         watching = asyncio.create_task(measure_lag(lags))

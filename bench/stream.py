@@ -67,13 +67,13 @@ def updates() -> list[Update]:
     ]
 
 
-def fleet_of(updates: list[Update]) -> Fleet:
+def fleet_of(streamed: list[Update]) -> Fleet:
     """A fleet with a series for each update."""
     fleet, settings = (
         Fleet(),
         SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(1e6, LimitSource.API, NOW), band=Band()),
     )
-    for n, one in enumerate(updates):
+    for n, one in enumerate(streamed):
         (statistic, *_) = DECLARED.statistics[one.namespace, one.metric]
         usage: Usage = total(Metric(one.namespace, one.metric, statistic, dimensions=one.dimensions))
         key = Key(one.account, one.region, "kinesis", "stream_write_bytes", f"resource-{n}")
@@ -98,6 +98,7 @@ class Body:
 
 
 def bodies() -> dict[str, Body]:
+    """Return the bodies by the name of their format."""
     points = updates()
     packed = [points[start : start + MESSAGE] for start in range(0, POINTS, MESSAGE)]
     per_record = len(packed) // RECORDS
@@ -121,6 +122,7 @@ def ingest_of(fleet: Fleet) -> Ingest:
 
 
 async def in_process(name: str, body: Body, rounds: int = 31) -> None:
+    """Print the CPU time from a body to the fleet."""
     ingest, took = ingest_of(fleet_of(updates())), []
     for _ in range(rounds):
         request, content = body.next()
@@ -213,6 +215,7 @@ async def memory_of(port: int) -> float:
 
 
 async def over_http(port: int, name: str, body: Body, seconds: float) -> None:
+    """Print the throughput over HTTP, the growth of memory, and latencies at half the load."""
     await full_load(port, body, 2)
     before = await memory_of(port)
     rate = await full_load(port, body, seconds)

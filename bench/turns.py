@@ -47,6 +47,7 @@ class Lag:
 
 
 async def timed(label: str, work: Awaitable[object]) -> None:
+    """Await work; print its CPU time, and the longest lag of the event loop during it."""
     lag = Lag()
     watching = asyncio.create_task(lag.watch())
     await asyncio.sleep(10 * LAG_INTERVAL)
@@ -67,6 +68,7 @@ async def timed(label: str, work: Awaitable[object]) -> None:
 
 
 def register(fleet: Fleet, series: int, minute: int) -> None:
+    """Register so many streams."""
     limits = [Limit(1e6 + n, LimitSource.API, 0.0) for n in range(10)]
     settings = [SeriesSettings(signal=STREAM_WRITE_BYTES, limit=limit, band=Band()) for limit in limits]
     for n in range(series):
@@ -100,6 +102,7 @@ async def main() -> None:
 
 
 async def measure(app: App, series: int, minute: int) -> None:
+    """Print what each kind of turn of the service costs."""
     fleet = app.fleet
     register(fleet, series, minute)
     print(f"{series:,} series, {fleet.rings.size:,} metrics; {resident():.0f} MiB")

@@ -131,8 +131,8 @@ async def listed_series(aws: Aws, cache: FunctionCache, queried: Iterable[str]) 
 
 def total_reserved(limits: Mapping[str, int]) -> int | None:
     """The total reserved concurrency, from an `AccountLimit`; None when AWS does not return it."""
-    total, unreserved = limits.get("ConcurrentExecutions"), limits.get("UnreservedConcurrentExecutions")
-    return None if total is None or unreserved is None else total - unreserved
+    concurrency, rest = limits.get("ConcurrentExecutions"), limits.get("UnreservedConcurrentExecutions")
+    return None if concurrency is None or rest is None else concurrency - rest
 
 
 def account_series(limits: Mapping[str, int], capped: ReservedFunctions) -> Iterator[Observed]:

@@ -60,7 +60,7 @@ def _readable(declaration: Declaration, signal: SignalDeclaration) -> ReadableSi
     if not identities:
         return None
     known = frozenset.intersection(*(identity.names for identity in identities.values()))
-    unknown = {field for field, names in _names(declaration, signal) if not names <= known}
+    unknown = {name for name, names in _names(declaration, signal) if not names <= known}
     needs_proof = "when" in unknown or not all(identity.is_certain for identity in identities.values())
     if unknown - OPTIONAL_FIELDS or _looks_elsewhere(signal, unknown):
         return None

@@ -365,8 +365,8 @@ def joined(parts: Iterable[Transitions]) -> Transitions:
     """Return the transitions of all parts, ordered by minute."""
     parts = [NO_TRANSITIONS, *parts]
     names = [field.name for field in fields(Transitions)]
-    joined = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    return Transitions(**joined).take(np.argsort(joined["minute"], kind="stable"))
+    columns = {name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
+    return Transitions(**columns).take(np.argsort(columns["minute"], kind="stable"))
 
 
 def _alerts(columns: AlertColumns, rules: Index, slots: Ints) -> Iterator[Alert]:

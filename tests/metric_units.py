@@ -39,6 +39,7 @@ def unit_conflicts(observed: Observed, signal: Signal) -> list[str]:
 
 
 def _added(formula: object) -> Iterator[Metric]:
+    """Yield the metrics that a formula adds up as they are, or compares with each other."""
     if isinstance(formula, Usage) and formula.op in TERMS:
         for term, weight in formula.terms[TERMS[formula.op]]:
             if abs(weight) in (1.0, PER_MINUTE):
@@ -46,5 +47,6 @@ def _added(formula: object) -> Iterator[Metric]:
 
 
 def _comparable(metric: Metric, unit: Unit) -> bool:
+    """Return whether amounts of a metric are in a unit, whatever its name."""
     own = COUNT if metric.stat == "SampleCount" else metric.unit
     return (own.kind, own.scale) == (unit.kind, unit.scale)

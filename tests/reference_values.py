@@ -31,4 +31,5 @@ def reference_value(term: Term, points: Points, minute: int) -> float:
 
 
 def _weighted(usage: Usage, points: Points, minute: int) -> list[float]:
+    """Return the values of the terms of a usage, times their weights."""
     return [weight * reference_value(term, points, minute) for term, weight in usage.terms]

@@ -18,6 +18,7 @@ COMMANDS = re.findall(r"^headroom (iam-policy.*?)\s+#", PAGE, re.MULTILINE)
 
 
 def parsed(text: str, folder: Path) -> Config:
+    """Return the configuration that a text of the page is."""
     (folder / "external-id").write_text("of-the-page\n")
     context = ConfigContext({"SPOKE_EXTERNAL_ID": "of-the-page"}, folder, REGISTRY)
     return parse_config(text.encode(), "accounts.md", context)

@@ -117,7 +117,7 @@ def test_exceptions_end_in_error_and_share_one_hierarchy(project: list[Source]) 
     assert misnamed_exceptions(project) == []
 
 
-def test_the_tree_at_the_head_of_the_root_draws_the_hierarchy(project: list[Source]) -> None:
+def test_the_tree_in_the_docstring_of_errors_draws_the_hierarchy(project: list[Source]) -> None:
     (root,) = (source for source in project if source.path == "monitor/lib/errors.py")
     assert drawn_parents(root.text) == exception_parents(project)
 

@@ -50,9 +50,9 @@ def _write_head(out: bytearray, major: int, number: int) -> None:
     if number < DIRECT:
         out.append(major << 5 | number)
         return
-    size = next(info for info in LENGTHS if number < 1 << 8 * (1 << info - DIRECT))
-    out.append(major << 5 | size)
-    out += struct.pack(LENGTHS[size], number)
+    info = next(info for info in LENGTHS if number < 1 << 8 * (1 << info - DIRECT))
+    out.append(major << 5 | info)
+    out += struct.pack(LENGTHS[info], number)
 
 
 def decode(data: bytes) -> Any:

@@ -23,9 +23,10 @@ class _Identity(NamedTuple):
 
 
 class Key(_Identity):
-    """The identity of a series: the signal and the resource (`subject`), without the resource's name.
+    """The identity of a series: the signal and the resource.
 
-    A string stands for a resource without a parent.
+    subject: the resource; its name is no part of the identity. A string stands for a resource without a
+    parent. `resource`, as on exported series, is only its name.
     """
 
     __slots__ = ()

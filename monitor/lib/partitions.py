@@ -1,8 +1,9 @@
 """The partitions of AWS, and what differs between them: the one table that all else asks.
 
 Names, regions, home regions and domains are those of botocore's `partitions.json`, so that a partition that
-botocore learns of is known here. Consoles are those of https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html
-and of the guides of the partitions, and those of the documentation are where AWS publishes these guides.
+botocore learns of is known here. The hosts of consoles are from
+https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html and the user guides of the partitions; the
+addresses of documentation are those at which AWS publishes these guides.
 """
 
 import re

@@ -73,6 +73,7 @@ def variables(dashboard: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def interpolate(expr: str, dashboard: Mapping[str, Any]) -> str:
+    """Return a query with the values of the variables of its dashboard."""
     values = dict(variables(dashboard))
     return re.sub(r"\$(\w+)", lambda found: values[found[1]], expr)
 

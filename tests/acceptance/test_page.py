@@ -67,6 +67,7 @@ async def context(browser: Browser) -> AsyncIterator[BrowserContext]:
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def visit(url: str, context: BrowserContext) -> AsyncIterator[Visit]:
+    """Open a page, and check at the end that its script logged nothing."""
     visit = Visit(url, await context.new_page())
     yield visit
     assert visit.wrong == []

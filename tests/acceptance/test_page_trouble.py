@@ -94,7 +94,8 @@ def server(tmp_path: Path, aws: Mapping[str, str]) -> Headroom:
     return Headroom(tmp_path, aws)
 
 
-async def said(page: Page, state: str, words: str) -> None:
+async def expect_live_text(page: Page, state: str, words: str) -> None:
+    """Wait until the page says these words of its connection, which has this state."""
     live = page.locator("#live")
     await expect(live).to_have_attribute("data-state", state, timeout=TIMEOUT)
     await expect(live).to_contain_text(words, timeout=TIMEOUT)
@@ -105,11 +106,11 @@ async def test_a_series_that_vanishes_while_its_page_is_open(server: Headroom, p
         await server.open(page, "audit")
         server.write(KINESIS + "exclude: [{resource: audit}]\n")
         process.send_signal(signal.SIGHUP)
-        await said(page, "ended", "its resource may be gone")
+        await expect_live_text(page, "ended", "its resource may be gone")
         await expect(page.locator("svg.chart").first).to_be_visible()  # what was last known stays
         server.write(KINESIS)
         process.send_signal(signal.SIGHUP)
-        await said(page, "on", "Live")  # it is back
+        await expect_live_text(page, "on", "Live")  # it is back
 
 
 async def test_a_token_that_ends_while_the_page_is_open(server: Headroom, page: Page) -> None:
@@ -117,16 +118,16 @@ async def test_a_token_that_ends_while_the_page_is_open(server: Headroom, page: 
         await server.open(page, "audit")
         server.write(KINESIS + AUTH % "another-token-of-the-test")
         process.send_signal(signal.SIGHUP)
-        await said(page, "ended", "Access has ended: reload the page to log in")
+        await expect_live_text(page, "ended", "Access has ended: reload the page to log in")
 
 
 async def test_a_token_that_ended_while_the_server_was_away(server: Headroom, page: Page) -> None:
     await page.clock.install()
     async with server.running(KINESIS + AUTH % TOKEN):
         await server.open(page, "audit")
-    await said(page, "lost", "Connection lost, trying again")
+    await expect_live_text(page, "lost", "Connection lost, trying again")
     async with server.running(KINESIS + AUTH % "another-token-of-the-test"):
-        await said(page, "ended", "Access has ended: reload the page to log in")
+        await expect_live_text(page, "ended", "Access has ended: reload the page to log in")
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         await page.clock.fast_forward(600_000)
@@ -137,9 +138,9 @@ async def test_a_token_that_ended_while_the_server_was_away(server: Headroom, pa
 async def test_a_server_that_comes_back(server: Headroom, page: Page) -> None:
     async with server.running(KINESIS):
         await server.open(page, "audit")
-    await said(page, "lost", "Connection lost, trying again")
+    await expect_live_text(page, "lost", "Connection lost, trying again")
     async with server.running(KINESIS):
-        await said(page, "on", "Live")
+        await expect_live_text(page, "on", "Live")
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])

@@ -78,6 +78,7 @@ def load(path: Path) -> Any:
 
 
 def entries() -> dict[str, dict[str, Any]]:
+    """Return the entries of the reference catalogue by the ids of their signals."""
     listed = {entry["id"]: entry for entry in load(REFERENCE)["limits"]}
     for service in REGISTRY.service_names:
         path = REFERENCE.parent / "catalogue" / f"{service}.yaml"

@@ -37,6 +37,7 @@ class Situation(NamedTuple):
 
 
 def silent(minutes: int) -> dict[int, int]:
+    """Return minutes in each of which the series is within its band."""
     return dict.fromkeys(range(minutes), WITHIN)
 
 
@@ -147,6 +148,7 @@ def a_day_below(signal: Signal) -> dict[str, Any]:
 
 
 def promtool(*arguments: str | Path) -> None:
+    """Run promtool, which must succeed."""
     done = subprocess.run([program("promtool"), *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -40,6 +40,7 @@ async def servers(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
 
 
 async def metrics_of(server: str, query: str) -> list[Mapping[str, str]] | None:
+    """Return the labels of the series that a query returns; None for no series."""
     answer = await get(f"{server}/api/v1/query", query=query)
     result = answer.json()["data"]["result"] if answer else []
     return [one["metric"] for one in result] or None

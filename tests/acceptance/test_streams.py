@@ -45,6 +45,7 @@ async def test_each_request_is_answered_as_expected(file: str) -> None:
 
 
 def decode(file: str, *extra_statistics: str) -> tuple[Points, NameInterner]:
+    """Return the points of a file of the fixtures, and the names that they refer to."""
     body = content(STREAMS / file)
     names = NameInterner()
     return decode_records(
@@ -106,6 +107,7 @@ def test_three_formats_decode_to_the_same_points(file: str) -> None:
 
 
 def points_of(file: str) -> dict[tuple[Any, ...], list[float]]:
+    """Return the statistics of each point of a file, by its names and its time."""
     points, names = decode(file)
     numbers, times, values = points.columns()
     return {

@@ -101,9 +101,9 @@ def differences(found: Mapping[str, Any], expected: Mapping[str, Any]) -> list[s
     lines += [f"{name}: found {one}, not expected" for name, (one, other) in series.items() if other is None]
     for name, (one, other) in series.items():
         if one is not None and other is not None:
-            for field in dict.fromkeys((*other, *one)):
-                if one.get(field) != other.get(field):
-                    lines.append(f"{name}: {field}: expected {other.get(field)}, found {one.get(field)}")
+            for member in dict.fromkeys((*other, *one)):
+                if one.get(member) != other.get(member):
+                    lines.append(f"{name}: {member}: expected {other.get(member)}, found {one.get(member)}")
     return lines
 
 
@@ -185,6 +185,7 @@ def usage_text(usage: Usage | float | Unobservable | Metric) -> Any:
 
 
 def _weighted(term: Metric | Usage, weight: float) -> str:
+    """Return a term with its weight as text, as a declaration would have it."""
     text, per_minute = usage_text(term), round(weight / PER_MINUTE, 9)
     if round(weight, 9) != round(weight, 4):  # a rate
         return f"rate({text})" if per_minute == 1 else f"{per_minute:g} * rate({text})"

@@ -49,6 +49,7 @@ async def run(text: str, **answers: Any) -> Run:
 
 
 def described(error: Exception) -> str:
+    """Return the sentence of an error."""
     return failure_text(failure_from(error)) if isinstance(error, ClientError) else str(error)
 
 
@@ -63,6 +64,7 @@ def by_parameter(table: Mapping[str, Any]) -> Callable[..., Any]:
 
 
 def gone(code: str) -> Any:
+    """Return an error of AWS with this code."""
     return ClientError({"Error": {"Code": code, "Message": "gone"}}, "Operation")
 
 

@@ -26,10 +26,12 @@ NO_APIS: dict[str, Any] = {"get_rest_apis": {}, "get_apis": {}}
 
 
 def rest_api_list(*apis: tuple[str, str], **more: Any) -> dict[str, Any]:
+    """Return a response of GetRestApis; each API is an id and a name."""
     return {"items": [{"id": identity, "name": name, **more} for identity, name in apis]}
 
 
 def api(identity: str, name: str, protocol: str = "HTTP", **more: Any) -> dict[str, Any]:
+    """Return an HTTP or WebSocket API, as AWS describes it."""
     return {"ApiId": identity, "Name": name, "ProtocolType": protocol, "RouteSelectionExpression": "", **more}
 
 
@@ -38,12 +40,14 @@ def stage(name: str, **settings: dict[str, Any]) -> dict[str, Any]:
     return {"stageName": name, "methodSettings": settings}
 
 
-async def seen_of_rest(*stages: dict[str, Any], name: str = "shop") -> dict[str, Observed]:
+async def rest_series(*stages: dict[str, Any], name: str = "shop") -> dict[str, Observed]:
+    """Return the series of a REST API with these stages, by the name of their resource."""
     aws = FakeAws(get_rest_apis=rest_api_list(("r1", name)), get_stages={"item": list(stages)})
     return {resource: one for (_, resource), one in (await aws.run_scan(rest_apis)).items()}
 
 
 def command(usage: Any) -> list[str]:
+    """Return the words of the command that enables an unobservable usage."""
     assert isinstance(usage, Unobservable)
     assert usage.enable_command
     return shlex.split(usage.enable_command)
@@ -143,7 +147,7 @@ def bounded_by(one: Observed, *metrics: Metric) -> Unobservable:
 
 
 async def test_the_throttle_of_a_rest_stage_is_each_methods_so_that_the_stage_only_bounds_its_usage() -> None:
-    series = await seen_of_rest(stage("prod", **{"*/*": {"throttlingRateLimit": 100.0}}))
+    series = await rest_series(stage("prod", **{"*/*": {"throttlingRateLimit": 100.0}}))
     assert set(series) == {"shop/prod"}
     assert series["shop/prod"].signal == "rest_stage_method_throttle"
     assert series["shop/prod"].limit == 100.0
@@ -171,6 +175,7 @@ def counted(*metrics: dict[str, str]) -> dict[str, Any]:
 
 
 def method(path: str, verb: str, stage: str = "prod") -> dict[str, str]:
+    """Return the dimensions of the metrics of a method."""
     return {"ApiName": "shop", "Stage": stage, "Resource": path, "Method": verb}
 
 
@@ -272,19 +277,19 @@ async def test_an_api_that_cannot_be_queried_leaves_the_account_a_lower_bound() 
 
 async def test_the_throttle_of_a_method_is_held_against_its_detailed_metric() -> None:
     settings = {"throttlingRateLimit": 20.0, "metricsEnabled": True}
-    series = await seen_of_rest(stage("prod", **{"~1pets~1{id}/GET": settings}))
-    method = series["shop/prod/GET /pets/{id}"]
-    assert method.limit == 20.0
-    assert method.usage == per_second(
+    series = await rest_series(stage("prod", **{"~1pets~1{id}/GET": settings}))
+    observed = series["shop/prod/GET /pets/{id}"]
+    assert observed.limit == 20.0
+    assert observed.usage == per_second(
         detailed_count.of(ApiName="shop", Stage="prod", Resource="/pets/{id}", Method="GET")
     )
 
 
 async def test_a_method_without_detailed_metrics_is_not_observable_and_the_command_enables_them() -> None:
-    series = await seen_of_rest(stage("prod", **{"~1pets~1{id}/GET": {"throttlingRateLimit": 20.0}}))
-    method = series["shop/prod/GET /pets/{id}"]
-    assert method.limit == 20.0
-    assert command(method.usage) == [
+    series = await rest_series(stage("prod", **{"~1pets~1{id}/GET": {"throttlingRateLimit": 20.0}}))
+    observed = series["shop/prod/GET /pets/{id}"]
+    assert observed.limit == 20.0
+    assert command(observed.usage) == [
         *("aws", "apigateway", "update-stage", "--region", "eu-west-1"),
         *("--rest-api-id", "r1", "--stage-name=prod", "--patch-operations"),
         "op=replace,path=/~1pets~1{id}/GET/metrics/enabled,value=true",
@@ -293,8 +298,8 @@ async def test_a_method_without_detailed_metrics_is_not_observable_and_the_comma
 
 @pytest.mark.parametrize("rate", [{}, {"throttlingRateLimit": -1.0}, {"throttlingRateLimit": 0.0}])
 async def test_a_throttle_that_is_not_set_is_no_limit(rate: dict[str, Any]) -> None:
-    assert await seen_of_rest(stage("prod", **{"*/*": rate, "~1pets/GET": rate})) == {}
-    assert await seen_of_rest({"stageName": "prod"}) == {}
+    assert await rest_series(stage("prod", **{"*/*": rate, "~1pets/GET": rate})) == {}
+    assert await rest_series({"stageName": "prod"}) == {}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,8 @@ from tests.collectors.test_apigateway import api, bounded_by, command, counted
 from tests.fake_aws import FakeAws
 
 
-async def seen_of_http(protocol: str = "HTTP", **stage: Any) -> dict[str, Observed]:
+async def http_series(protocol: str = "HTTP", **stage: Any) -> dict[str, Observed]:
+    """Return the series of an API `web` with one stage `$default`, by the name of their resource."""
     stages = {"Items": [{"StageName": "$default", **stage}]}
     aws = FakeAws(get_apis={"Items": [api("h1", "web", protocol)]}, get_stages=stages)
     return {resource: one for (_, resource), one in (await aws.run_scan(http_apis)).items()}
@@ -19,7 +20,7 @@ async def seen_of_http(protocol: str = "HTTP", **stage: Any) -> dict[str, Observ
 
 async def test_the_default_throttle_is_each_routes_so_that_the_stage_only_bounds_its_usage() -> None:
     settings = {"ThrottlingRateLimit": 50.0, "ThrottlingBurstLimit": 90}
-    series = await seen_of_http(DefaultRouteSettings=settings)
+    series = await http_series(DefaultRouteSettings=settings)
     assert set(series) == {"web/$default"}
     assert series["web/$default"].signal == "http_route_throttle"
     assert series["web/$default"].limit == 50.0
@@ -56,7 +57,7 @@ async def test_where_detailed_metrics_count_the_routes_of_a_stage_each_is_judged
 
 async def test_a_web_socket_stage_counts_messages_and_connections() -> None:
     settings = {"ThrottlingRateLimit": 50.0, "DetailedMetricsEnabled": True}
-    series = await seen_of_http("WEBSOCKET", DefaultRouteSettings=settings)
+    series = await http_series("WEBSOCKET", DefaultRouteSettings=settings)
     where = {"ApiId": "h1", "Stage": "$default"}
     why = bounded_by(series["web/$default"], messages.of(**where), connections.of(**where))
     assert why.enable_command is None
@@ -64,7 +65,7 @@ async def test_a_web_socket_stage_counts_messages_and_connections() -> None:
 
 async def test_the_throttle_of_a_route_is_held_against_its_detailed_metric() -> None:
     route = {"ThrottlingRateLimit": 5.0, "DetailedMetricsEnabled": True}
-    series = (await seen_of_http(RouteSettings={"GET /pets": route}))["web/$default/GET /pets"]
+    series = (await http_series(RouteSettings={"GET /pets": route}))["web/$default/GET /pets"]
     assert series.limit == 5.0
     assert series.usage == per_second(
         detailed_count.of(ApiId="h1", Stage="$default", Method="GET", Resource="/pets")
@@ -73,7 +74,7 @@ async def test_the_throttle_of_a_route_is_held_against_its_detailed_metric() -> 
 
 async def test_the_command_that_enables_a_routes_metrics_keeps_its_other_settings() -> None:
     route = {"ThrottlingRateLimit": 5.0, "ThrottlingBurstLimit": 9}
-    series = (await seen_of_http(RouteSettings={"GET /bücher's": route}))["web/$default/GET /bücher's"]
+    series = (await http_series(RouteSettings={"GET /bücher's": route}))["web/$default/GET /bücher's"]
     *words, settings = command(series.usage)
     assert words == [
         *("aws", "apigatewayv2", "update-stage", "--region", "eu-west-1"),
@@ -85,12 +86,12 @@ async def test_the_command_that_enables_a_routes_metrics_keeps_its_other_setting
 @pytest.mark.parametrize("route", ["$default", "$connect", "sendMessage"])
 async def test_a_route_without_method_and_path_cannot_be_enabled(route: str) -> None:
     settings = {"ThrottlingRateLimit": 5.0, "DetailedMetricsEnabled": True}
-    series = (await seen_of_http("WEBSOCKET", RouteSettings={route: settings}))[f"web/$default/{route}"]
+    series = (await http_series("WEBSOCKET", RouteSettings={route: settings}))[f"web/$default/{route}"]
     assert isinstance(series.usage, Unobservable)
     assert series.usage.enable_command is None
 
 
 @pytest.mark.parametrize("rate", [{}, {"ThrottlingRateLimit": -1.0}])
 async def test_a_route_without_a_throttle_is_no_limit(rate: dict[str, Any]) -> None:
-    assert await seen_of_http(DefaultRouteSettings=rate, RouteSettings={"GET /": rate}) == {}
-    assert await seen_of_http() == {}
+    assert await http_series(DefaultRouteSettings=rate, RouteSettings={"GET /": rate}) == {}
+    assert await http_series() == {}

@@ -11,6 +11,7 @@ from tests.fake_aws import FakeAws
 
 
 def listed(*plans: dict[str, Any]) -> dict[str, Any]:
+    """Return a response of GetUsagePlans."""
     return {"items": list(plans)}
 
 

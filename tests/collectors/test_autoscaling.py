@@ -28,6 +28,7 @@ GROUP_COUNT = GROUP_COUNT.of(
 
 
 def group(name: str = "web", *metrics: str, wanted: int = 4, most: int = 10, **more: Any) -> dict[str, Any]:
+    """Return an Auto Scaling group, as AWS describes it. metrics: of the group, that are enabled."""
     return {
         "AutoScalingGroupName": name,
         "MinSize": 0,
@@ -43,11 +44,13 @@ def group(name: str = "web", *metrics: str, wanted: int = 4, most: int = 10, **m
 
 
 def weights(*units: str) -> dict[str, Any]:
+    """Return a policy of mixed instances whose types have these weights."""
     overrides = [{"InstanceType": "c5.large", "WeightedCapacity": unit} for unit in units]
     return {"MixedInstancesPolicy": {"LaunchTemplate": {"Overrides": overrides}}}
 
 
-async def seen_of(*found: dict[str, Any]) -> dict[tuple[str, str], Observed]:
+async def group_series(*found: dict[str, Any]) -> dict[tuple[str, str], Observed]:
+    """Return the series of these groups."""
     return await FakeAws(describe_auto_scaling_groups={"AutoScalingGroups": list(found)}).run_scan(groups)
 
 
@@ -78,13 +81,13 @@ async def test_no_groups_at_all_are_a_number_too() -> None:
 
 
 async def test_desired_capacity_runs_into_the_maximum_size() -> None:
-    observed = (await seen_of(group("web", desired.name)))["group_max_size", "web"]
+    observed = (await group_series(group("web", desired.name)))["group_max_size", "web"]
     assert observed.limit == 10
     assert observed.usage == total(desired.of(AutoScalingGroupName="web"))
 
 
 async def test_a_desired_capacity_above_the_maximum_proves_that_the_maximum_is_old() -> None:
-    assert (await seen_of(group("web", desired.name)))["group_max_size", "web"].hard_limit
+    assert (await group_series(group("web", desired.name)))["group_max_size", "web"].hard_limit
 
 
 @pytest.mark.parametrize(
@@ -99,13 +102,13 @@ async def test_a_desired_capacity_above_the_maximum_proves_that_the_maximum_is_o
 async def test_the_maximum_is_that_of_each_minute_where_cloudwatch_publishes_both(
     metrics: tuple[str, ...], published: bool
 ) -> None:
-    observed = (await seen_of(group("web", *metrics)))["group_max_size", "web"]
+    observed = (await group_series(group("web", *metrics)))["group_max_size", "web"]
     expected = total(max_size.of(AutoScalingGroupName="web")) if published else None
     assert (observed.limit, observed.published_limit) == (10, expected)
 
 
 async def test_a_shortfall_is_a_part_of_what_was_desired_in_the_same_minute() -> None:
-    observed = (await seen_of(group("web", desired.name, in_service_instances.name)))[
+    observed = (await group_series(group("web", desired.name, in_service_instances.name)))[
         "capacity_shortfall", "web"
     ]
     assert observed.published_limit == total(desired.of(AutoScalingGroupName="web"))
@@ -113,18 +116,18 @@ async def test_a_shortfall_is_a_part_of_what_was_desired_in_the_same_minute() ->
 
 @pytest.mark.parametrize(("least", "deliberate"), [(3, True), (2, False), (0, False)])
 async def test_a_group_of_a_fixed_size_is_not_to_scale(least: int, deliberate: bool) -> None:
-    series = await seen_of(group("etcd", wanted=3, most=3, MinSize=least))
+    series = await group_series(group("etcd", wanted=3, most=3, MinSize=least))
     assert series["group_max_size", "etcd"].deliberate is deliberate
     assert not series["capacity_shortfall", "etcd"].deliberate
 
 
 async def test_a_group_is_known_by_when_it_was_created() -> None:
-    series = await seen_of(group("web", CreatedTime="1970-01-02T00:00:00Z"))
+    series = await group_series(group("web", CreatedTime="1970-01-02T00:00:00Z"))
     assert {observed.created_at for observed in series.values()} == {86_400.0}
 
 
 async def test_without_group_metrics_the_api_returns_the_desired_capacity() -> None:
-    assert (await seen_of(group("web", wanted=4)))["group_max_size", "web"].usage == 4.0
+    assert (await group_series(group("web", wanted=4)))["group_max_size", "web"].usage == 4.0
 
 
 @pytest.mark.parametrize(
@@ -143,7 +146,7 @@ async def test_without_group_metrics_the_api_returns_the_desired_capacity() -> N
 async def test_the_shortfall_is_what_is_desired_and_not_in_service(
     more: dict[str, Any], in_service: Any
 ) -> None:
-    observed = (await seen_of(group("web", desired.name, in_service.name, **more)))[
+    observed = (await group_series(group("web", desired.name, in_service.name, **more)))[
         "capacity_shortfall", "web"
     ]
     at = {"AutoScalingGroupName": "web"}
@@ -164,7 +167,7 @@ async def test_a_shortfall_without_its_group_metrics_is_unobservable(
     metrics: tuple[str, ...], more: dict[str, Any], needed: Any
 ) -> None:
     name = 'naïve "web" $(tier)'
-    usage = (await seen_of(group(name, *metrics, **more)))["capacity_shortfall", name].usage
+    usage = (await group_series(group(name, *metrics, **more)))["capacity_shortfall", name].usage
     assert isinstance(usage, Unobservable) and usage.enable_command
     assert shlex.split(usage.enable_command) == [
         *("aws", "autoscaling", "enable-metrics-collection", f"--auto-scaling-group-name={name}"),
@@ -181,7 +184,7 @@ def test_a_small_shortfall_is_above_the_band_and_none_is_within() -> None:
 
 
 async def test_the_mean_cpu_needs_no_group_metrics_and_has_the_ordinary_band() -> None:
-    observed = (await seen_of(group("web")))["group_cpu_target", "web"]
+    observed = (await group_series(group("web")))["group_cpu_target", "web"]
     assert observed.usage == total(cpu.of(AutoScalingGroupName="web"))
     assert (cpu.namespace, cpu.stat) == ("AWS/EC2", "Average")
     signal = SIGNALS["group_cpu_target"]
@@ -199,13 +202,15 @@ async def test_the_mean_cpu_needs_no_group_metrics_and_has_the_ordinary_band() -
 async def test_a_group_that_wants_or_may_have_nothing_lacks_nothing(
     most: int, wanted: int, signals: set[str]
 ) -> None:
-    series = await seen_of(group("web", desired.name, in_service_instances.name, most=most, wanted=wanted))
+    series = await group_series(
+        group("web", desired.name, in_service_instances.name, most=most, wanted=wanted)
+    )
     assert {signal for signal, _ in series} == signals
 
 
 async def test_every_series_of_a_group_carries_its_tags() -> None:
     tags = [{"Key": "team", "Value": "größe"}, {"Key": "flag"}]
-    series = await seen_of(group("web", Tags=tags))
+    series = await group_series(group("web", Tags=tags))
     assert len(series) == 3
     assert all(observed.tags == {"team": "größe", "flag": ""} for observed in series.values())
 
@@ -213,7 +218,7 @@ async def test_every_series_of_a_group_carries_its_tags() -> None:
 async def test_a_group_without_the_optional_fields_is_observed() -> None:
     bare = group("web")
     del bare["EnabledMetrics"]
-    assert ("group_max_size", "web") in await seen_of(bare)
+    assert ("group_max_size", "web") in await group_series(bare)
 
 
 async def test_all_pages_of_groups_are_read_in_large_pages_without_their_instances() -> None:

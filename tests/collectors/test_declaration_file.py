@@ -123,20 +123,22 @@ def read_changes() -> Iterator[list[Change]]:
 
 
 def batched(texts: Iterator[str]) -> Iterator[tuple[str, str, str, str]]:
+    """Group texts by four."""
     return zip(texts, texts, texts, texts, strict=True)
 
 
-PLAIN, MODELLED = read_changes()
+# Problems that need no model of AWS, and those that only botocore's models tell.
+OF_DECLARATION, OF_MODELS = read_changes()
 
 
-@pytest.mark.parametrize("change", PLAIN, ids=str)
+@pytest.mark.parametrize("change", OF_DECLARATION, ids=str)
 def test_a_problem_is_told_with_its_line_and_the_nearest_name(change: Change) -> None:
     text = changed(change.old, change.new)
     found = problems(text)
     assert any(one.startswith(at(text, change.line)) and change.problem in one for one in found), found
 
 
-@pytest.mark.parametrize("change", MODELLED, ids=str)
+@pytest.mark.parametrize("change", OF_MODELS, ids=str)
 def test_what_botocore_does_not_know_is_told_with_its_line_and_the_nearest_name(change: Change) -> None:
     text = changed(change.old, change.new)
     (found,) = problems(text, botocore_problems)
@@ -151,7 +153,7 @@ def test_a_metric_of_resources_without_dimensions_would_be_that_of_the_account()
     ]
 
 
-def test_so_would_a_metric_of_parts_without_dimensions() -> None:
+def test_a_metric_of_parts_without_dimensions_would_be_that_of_the_account() -> None:
     text = changed(
         "sum(one.index_reads for one in index if one.index_reads)", "sum(one.Reads for one in index)"
     )

@@ -293,6 +293,7 @@ signals:
 
 
 def instances(**groups: str) -> dict[str, Any]:
+    """Return a response of DescribeDBInstances: each instance with its parameter group."""
     return {
         "DBInstances": [
             {"DBInstanceIdentifier": name, "DBParameterGroups": [{"DBParameterGroupName": group}]}

@@ -42,6 +42,7 @@ VPCS, ZONES, OWN, CONNECTIONS = (
 
 
 def answers(*endpoints: str, **changed: Any) -> dict[str, Any]:
+    """Return the answers of a VPC with these endpoints."""
     found = [{"VpcEndpointId": one, "VpcId": "vpc-1", "ServiceName": "eu-west-1a"} for one in endpoints]
     return {
         "describe_vpcs": {"Vpcs": [{"VpcId": "vpc-1"}, {"VpcId": "vpc-2"}]},

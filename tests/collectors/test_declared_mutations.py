@@ -54,6 +54,7 @@ def is_explained(service: str, name: str, before: Any, after: Any, counts_now: b
 
 
 def is_unread(series: Any) -> bool:
+    """Return whether the usage of a series is unknown because a list could not be read."""
     return str(series["usage"]).startswith("unobservable: not all could be read: ")
 
 

@@ -63,6 +63,7 @@ signals:
 
 
 def reservation(units: int | None) -> dict[str, Any]:
+    """Return a load balancer's reserved capacity; None: none is reserved."""
     return {"MinimumLoadBalancerCapacity": {} if units is None else {"CapacityUnits": units}}
 
 

@@ -25,6 +25,7 @@ BAD = {
 
 
 def observed(usage: Usage | float | Unobservable, **more: Any) -> Observed:
+    """Return a resource as a collector observes it."""
     return Observed(signal="rate", resource=resource("orders"), usage=usage, **more)
 
 

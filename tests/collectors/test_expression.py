@@ -79,6 +79,7 @@ NAMES = Names(
 
 
 def value_of(text: str) -> Any:
+    """Return the value of an expression over NAMES."""
     return parse_expression(text).evaluate(NAMES)
 
 
@@ -307,8 +308,8 @@ def flat(value: Usage | Metric) -> list[float]:
     """The numbers of a usage, in its order."""
     if isinstance(value, Metric):
         return []
-    numbers = [number for term, weight in value.terms for number in (weight, *flat(term))]
-    return [value.offset, *numbers]
+    flattened = [number for term, weight in value.terms for number in (weight, *flat(term))]
+    return [value.offset, *flattened]
 
 
 @pytest.mark.parametrize(

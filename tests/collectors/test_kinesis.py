@@ -66,12 +66,12 @@ async def test_the_oldest_unread_record_is_held_against_the_retention() -> None:
 
 
 async def test_an_on_demand_stream_takes_its_warm_throughput_or_twice_its_highest_traffic() -> None:
-    on_demand = {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
+    mode = {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
     warm = {"WarmThroughput": {"TargetMiBps": 100, "CurrentMiBps": 80}}
     summaries = {
-        "new": summary("new", 4, **on_demand),
-        "old": summary("old", 4, **on_demand),
-        "warm": summary("warm", 4, **on_demand, **warm),
+        "new": summary("new", 4, **mode),
+        "old": summary("old", 4, **mode),
+        "warm": summary("warm", 4, **mode, **warm),
     }
 
     def history(**params: Any) -> dict[str, Any]:
@@ -97,10 +97,13 @@ NOW = 1_800_000_000.0
 DAY = 86_400.0
 
 
-def on_demand(name: str, age: float, points: dict[float, float]) -> tuple[FakeAws, list[tuple[float, float]]]:
-    """An on-demand stream created so many seconds ago, whose name has points (seconds ago: bytes per second).
+def on_demand_stream(
+    name: str, age: float, points: dict[float, float]
+) -> tuple[FakeAws, list[tuple[float, float]]]:
+    """Return an AWS with an on-demand stream, and a list that gets the start and end of each request.
 
-    And the times that are asked for.
+    age: seconds since it was created. points: bytes per second of its name, by seconds before NOW; those from
+    before it was created are of an earlier stream of its name.
     """
     asked = []
 
@@ -122,7 +125,7 @@ def on_demand(name: str, age: float, points: dict[float, float]) -> tuple[FakeAw
 
 
 async def test_a_stream_has_no_traffic_from_before_it_was_created() -> None:
-    aws, asked = on_demand("orders", DAY, {20 * DAY: 60.0 * MIB, 3 * 3600: 3.0 * MIB})
+    aws, asked = on_demand_stream("orders", DAY, {20 * DAY: 60.0 * MIB, 3 * 3600: 3.0 * MIB})
     series = (await aws.run_scan(streams))["on_demand_write_capacity", "orders"]
     assert series.limit == 6 * MIB
     assert series.created_at == NOW - DAY
@@ -131,12 +134,12 @@ async def test_a_stream_has_no_traffic_from_before_it_was_created() -> None:
 
 
 async def test_thirty_days_of_traffic_count() -> None:
-    aws, _ = on_demand("orders", 90 * DAY, {31 * DAY: 60.0 * MIB, 29 * DAY: 5.0 * MIB})
+    aws, _ = on_demand_stream("orders", 90 * DAY, {31 * DAY: 60.0 * MIB, 29 * DAY: 5.0 * MIB})
     assert (await aws.run_scan(streams))["on_demand_write_capacity", "orders"].limit == 10 * MIB
 
 
 async def test_traffic_whose_pages_do_not_end_is_a_failure_of_its_stream() -> None:
-    aws, _ = on_demand("orders", 10 * DAY, {})
+    aws, _ = on_demand_stream("orders", 10 * DAY, {})
     tokens = count()
     result = {"Id": "bytes", "StatusCode": "PartialData", "Values": [1.0]}
     aws.answers["get_metric_data"] = lambda **_: {
@@ -150,13 +153,13 @@ async def test_traffic_whose_pages_do_not_end_is_a_failure_of_its_stream() -> No
 
 
 async def test_a_stream_of_this_hour_is_not_queried() -> None:
-    aws, asked = on_demand("orders", 60, {20 * DAY: 60.0 * MIB})
+    aws, asked = on_demand_stream("orders", 60, {20 * DAY: 60.0 * MIB})
     assert (await aws.run_scan(streams))["on_demand_write_capacity", "orders"].limit is None
     assert asked == []
 
 
 async def test_the_traffic_of_thirty_days_is_read_and_paid_for_once_an_hour() -> None:
-    aws, asked = on_demand("orders", 90 * DAY, {2 * DAY: 5.0 * MIB})
+    aws, asked = on_demand_stream("orders", 90 * DAY, {2 * DAY: 5.0 * MIB})
     for minutes in range(0, 180, 10):
         aws.now = NOW + minutes * 60
         assert (await aws.run_scan(streams))["on_demand_write_capacity", "orders"].limit == 10 * MIB

@@ -34,19 +34,23 @@ NONE_PROVISIONED: dict[str, Any] = {"ProvisionedConcurrencyConfigs": []}
 
 
 def listed(*names: str, **more: str) -> dict[str, Any]:
+    """Return a response of ListFunctions."""
     return {"Functions": [{"FunctionName": name, "FunctionArn": f"{ARN}:{name}"} for name in names], **more}
 
 
 def provisioned(qualified: str, **numbers: int) -> dict[str, Any]:
+    """Return a response of ListProvisionedConcurrencyConfigs. qualified: function and version."""
     return {"ProvisionedConcurrencyConfigs": [{"FunctionArn": f"{ARN}:{qualified}", **numbers}]}
 
 
 def with_functions(*names: str, **answers: Any) -> FakeAws:
+    """Return an AWS with functions that have no reservation, unless `answers` say so."""
     nothing = {"get_function_concurrency": {}, "list_provisioned_concurrency_configs": NONE_PROVISIONED}
     return FakeAws(**{"list_functions": listed(*names), **nothing, **answers})
 
 
 def of_functions(series: dict[tuple[str, str], Observed]) -> dict[tuple[str, str], Observed]:
+    """Return the series of functions, without those of the account."""
     return {key: one for key, one in series.items() if key[1] != ""}
 
 
@@ -175,6 +179,7 @@ async def test_of_many_functions_that_cannot_be_queried_nothing_is_presumed() ->
 
 
 def of_function(call: str) -> bool:
+    """Return whether a call is about a single function."""
     return call in ("lambda:GetFunctionConcurrency", "lambda:ListProvisionedConcurrencyConfigs")
 
 

@@ -27,6 +27,7 @@ throttles = Metric("AWS/X", "Throttles", "Sum", zero_when_absent=True)
 
 
 def counted(namespace: str, name: str) -> Metric:
+    """Return a metric of a sum that is zero when absent."""
     return Metric(namespace, name, "Sum", zero_when_absent=True)
 
 

@@ -23,6 +23,7 @@ OTHER_ACCOUNT = "222222222222"
 
 
 def listed(namespace: str, name: str, **dimensions: str) -> dict[str, Any]:
+    """Return a metric as ListMetrics returns it."""
     pairs = [{"Name": key, "Value": value} for key, value in dimensions.items()]
     return {"Namespace": namespace, "MetricName": name, "Dimensions": pairs}
 
@@ -45,6 +46,7 @@ async def series_of(service: str, aws: FakeAws) -> dict[tuple[str, str], Observe
 
 
 def usages(series: Mapping[tuple[str, str], Observed]) -> set[tuple[str, str]]:
+    """Return which series are observable."""
     return {key for key, one in series.items() if not isinstance(one.usage, Unobservable)}
 
 

@@ -82,6 +82,7 @@ OTHERS: Mapping[str, Mapping[str, Any]] = {
 
 
 def answers_of(service: str) -> dict[str, Any]:
+    """Return the answers of an AWS whose lists for a service are empty."""
     return {
         **OTHERS[service],
         **{method: answer for method, (answer, _) in LISTS[service].items()},

@@ -23,17 +23,20 @@ ARN = "arn:aws:es:eu-west-1:123456789012:domain/search"
 CALLS = parse_unit("calls")
 
 
-def request(code: str, desired: Any, status: str, **more: Any) -> dict[str, Any]:
+def described_request(code: str, desired: Any, status: str, **more: Any) -> dict[str, Any]:
+    """Return a request as AWS describes it."""
     return {"ServiceCode": "lambda", "QuotaCode": code, "DesiredValue": desired, "Status": status, **more}
 
 
-async def found(*pages: list[dict[str, Any]], malformed: bool = False) -> dict[tuple[str, str], QuotaRequest]:
+async def newest_of(
+    *pages: list[dict[str, Any]], malformed: bool = False
+) -> dict[tuple[str, str], QuotaRequest]:
     """The newest requests by code and ARN."""
-    asked: list[dict[str, Any]] = []
+    calls: list[dict[str, Any]] = []
 
     def history(**params: Any) -> dict[str, Any]:
-        asked.append(params)
-        return {"RequestedQuotas": pages[len(asked) - 1]}
+        calls.append(params)
+        return {"RequestedQuotas": pages[len(calls) - 1]}
 
     aws = FakeAws(
         now=NOW.timestamp(),
@@ -41,15 +44,15 @@ async def found(*pages: list[dict[str, Any]], malformed: bool = False) -> dict[t
         list_requested_service_quota_change_history=[history] * len(pages),
     )
     newest = await newest_requests(aws.scan)
-    assert asked == [{"MaxResults": 100, "QuotaRequestedAtLevel": "ALL"}] * len(pages)
+    assert calls == [{"MaxResults": 100, "QuotaRequestedAtLevel": "ALL"}] * len(pages)
     assert aws.iam_actions <= set(quotas.ACTIONS)
-    return {(one.quota.code, one.arn): request for one, request in newest.items()}
+    return {(one.quota.code, one.arn): latest for one, latest in newest.items()}
 
 
 async def test_requests_are_found_among_those_of_all_services_pending_or_decided_lately() -> None:
-    pending = request("L-1", 2000.0, "PENDING", Created=ASKED)
-    denied = request("L-2", 3.0, "DENIED", Created=ASKED, LastUpdated=DECIDED)
-    assert await found([pending, {"QuotaCode": "L-3", "Status": "PENDING"}, {}], [denied]) == {
+    pending = described_request("L-1", 2000.0, "PENDING", Created=ASKED)
+    denied = described_request("L-2", 3.0, "DENIED", Created=ASKED, LastUpdated=DECIDED)
+    assert await newest_of([pending, {"QuotaCode": "L-3", "Status": "PENDING"}, {}], [denied]) == {
         ("L-1", ""): QuotaRequest(2000.0, "PENDING", ASKED.timestamp()),
         ("L-2", ""): QuotaRequest(3.0, "DENIED", ASKED.timestamp(), DECIDED.timestamp()),
     }
@@ -57,64 +60,73 @@ async def test_requests_are_found_among_those_of_all_services_pending_or_decided
 
 async def test_what_was_decided_long_ago_or_at_an_unknown_time_is_left_out() -> None:
     long_ago = NOW - timedelta(seconds=DECIDED_PERIOD)
-    old = request("L-1", 2.0, "APPROVED", Created=ASKED, LastUpdated=long_ago)
-    undated = request("L-2", 2.0, "APPROVED")
-    waiting = request("L-3", 2.0, "CASE_OPENED", Created=long_ago, LastUpdated=long_ago)
-    assert {*await found([old, undated, waiting])} == {("L-3", "")}
+    old = described_request("L-1", 2.0, "APPROVED", Created=ASKED, LastUpdated=long_ago)
+    undated = described_request("L-2", 2.0, "APPROVED")
+    waiting = described_request("L-3", 2.0, "CASE_OPENED", Created=long_ago, LastUpdated=long_ago)
+    assert {*await newest_of([old, undated, waiting])} == {("L-3", "")}
 
 
 async def test_of_several_requests_for_a_quota_the_newest_counts_and_a_pending_one_before_all() -> None:
     first, second = ({"Created": ASKED + timedelta(hours=n), "LastUpdated": DECIDED} for n in (0, 1))
     requests = [
-        request("L-1", 2.0, "DENIED", **second),
-        request("L-1", 1.0, "DENIED", **first),
-        request("L-2", 1.0, "PENDING", **first),
-        request("L-2", 2.0, "DENIED", **second),
+        described_request("L-1", 2.0, "DENIED", **second),
+        described_request("L-1", 1.0, "DENIED", **first),
+        described_request("L-2", 1.0, "PENDING", **first),
+        described_request("L-2", 2.0, "DENIED", **second),
     ]
-    newest = await found(requests)
+    newest = await newest_of(requests)
     assert {key: one.desired for key, one in newest.items()} == {("L-1", ""): 2.0, ("L-2", ""): 1.0}
 
 
 async def test_a_request_for_one_resource_is_not_one_for_the_account() -> None:
-    of_all = request("L-1", 1.0, "PENDING", QuotaContext={"ContextId": "*", "ContextScope": "RESOURCE"})
-    of_one = request("L-1", 2.0, "PENDING", QuotaContext={"ContextId": ARN, "ContextScope": "RESOURCE"})
-    newest = await found([of_all, of_one])
+    of_all = described_request(
+        "L-1", 1.0, "PENDING", QuotaContext={"ContextId": "*", "ContextScope": "RESOURCE"}
+    )
+    of_one = described_request(
+        "L-1", 2.0, "PENDING", QuotaContext={"ContextId": ARN, "ContextScope": "RESOURCE"}
+    )
+    newest = await newest_of([of_all, of_one])
     assert {key: one.desired for key, one in newest.items()} == {("L-1", ""): 1.0, ("L-1", ARN): 2.0}
 
 
 @pytest.mark.parametrize("desired", [None, "12", True, float("nan"), float("inf")], ids=str)
 async def test_a_request_without_a_number_is_none(desired: Any) -> None:
-    assert await found([request("L-1", desired, "PENDING")], malformed=True) == {}
+    assert await newest_of([described_request("L-1", desired, "PENDING")], malformed=True) == {}
 
 
-def asked(status: str, **changes: Any) -> QuotaRequest:
+def quota_request(status: str, **changes: Any) -> QuotaRequest:
+    """Return a request that was made and decided in November 2026."""
     times = {"since": ASKED.timestamp(), "updated": DECIDED.timestamp()}
     return QuotaRequest(**{"desired": 200.0, "status": status, **times, **changes})
 
 
 SENTENCES: list[tuple[QuotaRequest, float | None, str]] = [
-    (asked("PENDING"), 100.0, "was requested on 1 Nov 2026 and is pending."),
-    (asked("PENDING", since=None, updated=None), None, "was requested and is pending."),
-    (asked("CASE_OPENED"), 100.0, "was requested on 1 Nov 2026 and is pending, with a support case."),
-    (asked("PENDING", automatic=True), 100.0, "was requested by AWS itself on 1 Nov 2026 and is pending."),
+    (quota_request("PENDING"), 100.0, "was requested on 1 Nov 2026 and is pending."),
+    (quota_request("PENDING", since=None, updated=None), None, "was requested and is pending."),
+    (quota_request("CASE_OPENED"), 100.0, "was requested on 1 Nov 2026 and is pending, with a support case."),
     (
-        asked("DENIED"),
+        quota_request("PENDING", automatic=True),
+        100.0,
+        "was requested by AWS itself on 1 Nov 2026 and is pending.",
+    ),
+    (
+        quota_request("DENIED"),
         100.0,
         "was requested on 1 Nov 2026 and was denied on 3 Nov 2026; the limit is still 100 calls.",
     ),
-    (asked("DENIED"), None, "was requested on 1 Nov 2026 and was denied on 3 Nov 2026."),
+    (quota_request("DENIED"), None, "was requested on 1 Nov 2026 and was denied on 3 Nov 2026."),
     (
-        asked("APPROVED"),
+        quota_request("APPROVED"),
         200.0,
         "was requested on 1 Nov 2026 and was approved on 3 Nov 2026; the limit is 200 calls.",
     ),
     (
-        asked("CASE_CLOSED"),
+        quota_request("CASE_CLOSED"),
         100.0,
         "was requested on 1 Nov 2026 and has a support case that was closed on 3 Nov 2026; "
         "the limit is still 100 calls.",
     ),
-    (asked("SHELVED"), None, "was requested on 1 Nov 2026 and has the status SHELVED on 3 Nov 2026."),
+    (quota_request("SHELVED"), None, "was requested on 1 Nov 2026 and has the status SHELVED on 3 Nov 2026."),
 ]
 
 

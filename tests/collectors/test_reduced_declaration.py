@@ -50,6 +50,7 @@ signals:
 
 
 def collector(*signals: str) -> Collector:
+    """Return the collector of the declared table, reduced to these signals."""
     return collector_of(parse_declaration(TABLE.encode(), "demo.yaml")).of_signals({*signals})
 
 

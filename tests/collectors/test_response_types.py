@@ -18,6 +18,7 @@ TABLE = "dynamodb.DescribeTable"
 
 
 def output(operation: str) -> Shape:
+    """Return the shape of the response of an operation, given as client.Operation."""
     client, _, name = operation.partition(".")
     shape = SERVICE_MODELS.get_service_model(client).operation_model(name).output_shape
     assert shape

@@ -18,20 +18,24 @@ SIGNALS = {*SIDES, "prefix_errors"}
 
 
 def listed(*names: str, region: str = "eu-west-1") -> dict[str, Any]:
+    """Return a response of ListBuckets."""
     return {"Buckets": [{"Name": name, "BucketRegion": region} for name in names]}
 
 
 def configured(*filters: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Return the request metrics of a bucket with these filters, as AWS lists them."""
     found = [{"Id": f"filter-{number}", "Filter": one} for number, one in enumerate(filters)]
     return {"IsTruncated": False, "MetricsConfigurationList": found, **more}
 
 
-async def seen_with(*filters: dict[str, Any]) -> dict[tuple[str, str], Observed]:
+async def filter_series(*filters: dict[str, Any]) -> dict[tuple[str, str], Observed]:
+    """Return the series of a bucket `media` with these filters."""
     aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations=configured(*filters))
     return await aws.run_scan(buckets)
 
 
 def weights(usage: Usage | float | Unobservable) -> dict[str, float]:
+    """Return the weight of each metric of a sum, by its name."""
     assert isinstance(usage, Usage)
     return {term.name: weight for term, weight in usage.terms if isinstance(term, Metric)}
 
@@ -42,7 +46,7 @@ def sides(series: dict[tuple[str, str], Observed]) -> dict[tuple[str, str], Obse
 
 
 async def test_writes_and_reads_of_a_prefix_are_counted_per_second() -> None:
-    series = await seen_with({"Prefix": "uploads/"})
+    series = await filter_series({"Prefix": "uploads/"})
     assert set(series) == {(signal, "media/uploads/") for signal in SIGNALS}
     writes = weights(series["prefix_write_rate", "media/uploads/"].usage)
     reads = weights(series["prefix_read_rate", "media/uploads/"].usage)
@@ -52,12 +56,12 @@ async def test_writes_and_reads_of_a_prefix_are_counted_per_second() -> None:
 
 async def test_any_counted_request_proves_that_the_minute_was_delivered() -> None:
     """So a prefix that is only read is written 0 times, at the price of no further metric."""
-    for observed in sides(await seen_with({"Prefix": "uploads/"})).values():
+    for observed in sides(await filter_series({"Prefix": "uploads/"})).values():
         assert set(weights(observed.usage)) == WRITES | READS
 
 
 async def test_server_errors_are_counted_once_for_the_prefix_and_for_neither_side() -> None:
-    series = await seen_with({"Prefix": "uploads/"})
+    series = await filter_series({"Prefix": "uploads/"})
     assert {observed.throttled for observed in sides(series).values()} == {None}
     error_series = series["prefix_errors", "media/uploads/"]
     where = {"BucketName": "media", "FilterId": "filter-0"}
@@ -66,7 +70,7 @@ async def test_server_errors_are_counted_once_for_the_prefix_and_for_neither_sid
 
 
 async def test_the_limits_are_those_that_aws_documents_in_every_region() -> None:
-    assert {observed.limit for observed in (await seen_with({"Prefix": "uploads/"})).values()} == {None}
+    assert {observed.limit for observed in (await filter_series({"Prefix": "uploads/"})).values()} == {None}
     signals = REGISTRY.services["s3"].signals
     limits = {name: signal.default_limit("eu-west-1") for name, signal in signals.items()}
     assert limits == {"prefix_write_rate": 3500, "prefix_read_rate": 5500, "prefix_errors": 100}
@@ -74,10 +78,11 @@ async def test_the_limits_are_those_that_aws_documents_in_every_region() -> None
 
 @pytest.mark.parametrize("prefix", ['a "quoted" naïve/', "日本/", "two\nlines"])
 async def test_a_prefix_may_contain_anything(prefix: str) -> None:
-    assert ("prefix_read_rate", f"media/{prefix}") in await seen_with({"Prefix": prefix})
+    assert ("prefix_read_rate", f"media/{prefix}") in await filter_series({"Prefix": prefix})
 
 
 def filter_ids(usage: Usage | float | Unobservable) -> set[str]:
+    """Return the filters whose metrics a usage is computed from."""
     assert isinstance(usage, Usage)
     return {dict(metric.dimensions)["FilterId"] for metric in usage.metrics}
 
@@ -97,7 +102,7 @@ POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint/a"
 async def test_a_narrowed_filter_counts_a_part_and_is_never_the_prefixs_own_series(
     more: dict[str, Any], narrowed: str
 ) -> None:
-    series = await seen_with({"And": {"Prefix": "uploads/", **more}})
+    series = await filter_series({"And": {"Prefix": "uploads/", **more}})
     assert {resource for _, resource in series} == {"media/uploads/ (filter filter-0)"}
     for observed in sides(series).values():
         assert isinstance(observed.usage, Usage)
@@ -108,7 +113,7 @@ async def test_a_narrowed_filter_counts_a_part_and_is_never_the_prefixs_own_seri
 
 async def test_of_several_narrowed_filters_of_a_prefix_none_is_lost() -> None:
     older = [{"Key": "version", "Value": "older"}]
-    series = await seen_with(*({"And": {"Prefix": "x/", "Tags": tags}} for tags in (TAGS, older)))
+    series = await filter_series(*({"And": {"Prefix": "x/", "Tags": tags}} for tags in (TAGS, older)))
     assert {resource for _, resource in series} == {
         "media/x/ (filter filter-0)",
         "media/x/ (filter filter-1)",
@@ -119,7 +124,9 @@ async def test_of_several_narrowed_filters_of_a_prefix_none_is_lost() -> None:
 
 async def test_where_the_prefix_has_a_filter_of_its_own_that_one_counts_everything() -> None:
     narrowed = {"And": {"Prefix": "uploads/", "Tags": TAGS}}
-    series = await seen_with(narrowed, {"Prefix": "uploads/"}, {"Prefix": "logs/"}, {"Prefix": "uploads/"})
+    series = await filter_series(
+        narrowed, {"Prefix": "uploads/"}, {"Prefix": "logs/"}, {"Prefix": "uploads/"}
+    )
     assert {resource for _, resource in series} == {"media/uploads/", "media/logs/"}
     read = series["prefix_read_rate", "media/uploads/"]
     assert filter_ids(read.usage) == {"filter-1"}
@@ -127,7 +134,7 @@ async def test_where_the_prefix_has_a_filter_of_its_own_that_one_counts_everythi
 
 
 async def test_a_prefix_within_another_one_is_a_series_of_its_own() -> None:
-    series = await seen_with({"Prefix": "a/"}, {"Prefix": "a/b/"})
+    series = await filter_series({"Prefix": "a/"}, {"Prefix": "a/b/"})
     assert {resource for _, resource in series} == {"media/a/", "media/a/b/"}
     assert [one.bound_reason for one in series.values()] == [None] * 6
 
@@ -207,7 +214,7 @@ async def test_the_command_that_enables_request_metrics_is_complete() -> None:
 
 
 async def test_a_bucket_with_a_prefix_filter_beside_others_is_observed_by_its_prefix_alone() -> None:
-    series = await seen_with({"Tag": {"Key": "team", "Value": "video"}}, {"Prefix": "logs/"})
+    series = await filter_series({"Tag": {"Key": "team", "Value": "video"}}, {"Prefix": "logs/"})
     assert {resource for _, resource in series} == {"media/logs/"}
 
 

@@ -65,6 +65,7 @@ def names_of(service: str) -> frozenset[str]:
 
 
 def _helpers(module: ModuleType) -> list[ModuleType]:
+    """Return the modules of collectors that a module has something from."""
     names = {getattr(one, "__module__", "") for one in vars(module).values()}
     return [sys.modules[name] for name in names if str(name).startswith("collectors.")]
 

@@ -16,6 +16,7 @@ sent, received, deleted, not_visible = COLLECTOR.metrics
 
 
 def urls(*names: str, **more: str) -> dict[str, Any]:
+    """Return a response of ListQueues."""
     return {
         "QueueUrls": [f"https://sqs.eu-west-1.amazonaws.com/123456789012/{name}" for name in names],
         **more,
@@ -23,6 +24,7 @@ def urls(*names: str, **more: str) -> dict[str, Any]:
 
 
 async def signals(*names: str, **attributes: str) -> set[tuple[str, str]]:
+    """Return the signal and the queue of each series, where all queues have these attributes."""
     aws = FakeAws(list_queues=urls(*names), get_queue_attributes={"Attributes": attributes})
     return set(await aws.run_scan(queues))
 

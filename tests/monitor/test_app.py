@@ -265,6 +265,7 @@ class Failing:
 
 @pytest.fixture
 async def failing(config: Config) -> AsyncIterator[Failing]:
+    """Run a service whose alerting can be made to fail."""
     stop, fault = asyncio.Event(), Fault()
     async with Resources.opened(config, REGISTRY) as resources:
         parts = {one.name: getattr(resources.alerting, one.name) for one in fields(Alerting)}
@@ -275,10 +276,10 @@ async def failing(config: Config) -> AsyncIterator[Failing]:
             replace(resources, alerting=FaultyAlerting(**parts, fault=fault)),
         )
         with closing(app.ingest):
-            running = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
-            yield Failing(app, running, fault)
+            serving = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
+            yield Failing(app, serving, fault)
             stop.set()
-            await running
+            await serving
 
 
 async def test_a_judgement_that_raises_does_not_end_the_process(
@@ -309,7 +310,7 @@ async def test_a_judgement_that_raises_does_not_end_the_process(
 
 async def test_what_has_not_changed_is_not_judged_again_on_schedule(app: App) -> None:
     stop = asyncio.Event()
-    running = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
+    serving = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
     seen = [(app.coverage().snapshot, 0.0)]  # the snapshots of judgements, with the tick of the first sight
 
     def snapshot() -> object:
@@ -330,7 +331,7 @@ async def test_what_has_not_changed_is_not_judged_again_on_schedule(app: App) ->
     app.ingest.arrived.set()
     await eventually(is_replaced)
     stop.set()
-    await running
+    await serving
 
 
 async def test_pushing_starts_once_every_series_was_read(app: App) -> None:

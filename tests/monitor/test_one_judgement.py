@@ -53,8 +53,8 @@ class Story:
     limits: dict[int, float]
 
 
-def points_of(values: st.SearchStrategy[float], lags: st.SearchStrategy[int]) -> st.SearchStrategy[Points]:
-    return st.builds(Points, st.lists(values, min_size=MINUTES, max_size=MINUTES), lags)
+def points_of(values: st.SearchStrategy[float], lag: st.SearchStrategy[int]) -> st.SearchStrategy[Points]:
+    return st.builds(Points, st.lists(values, min_size=MINUTES, max_size=MINUTES), lag)
 
 
 PUBLISHED_ALONE = 3  # of four series, the last has no limit that an inventory reads
@@ -232,6 +232,7 @@ def as_history(series_history: SeriesHistory, exported: Exported) -> Exported:
 
 
 def check_export(series_history: SeriesHistory, exported: Exported) -> None:
+    """Check that history says what was exported."""
     shown = as_history(series_history, exported)
     if exported.has_usage:
         assert [*shown] == pytest.approx([*exported], nan_ok=True), (shown, exported)
@@ -240,6 +241,7 @@ def check_export(series_history: SeriesHistory, exported: Exported) -> None:
 
 
 def check_push(world: World, slot: int, minute: int, series_history: SeriesHistory) -> None:
+    """Check that history says what was pushed."""
     slots, minutes = np.array([slot], np.int32), np.array([minute], np.int32)
     newest = newest_minutes(world.fleet)[:, slots]
     if not (newest >= minute).all():

@@ -110,6 +110,7 @@ def expected_alerts(history: History, rule: Rule) -> list[tuple[int, Alert]]:
 
 
 def alert_of(many: AlertColumns, rule: Rule, slot: int) -> Alert:
+    """Return the alert of a rule on the series of a slot."""
     state, since, clear_since = (int(c[rule, slot]) for c in (many.state, many.since, many.clear_since))
     return Alert(AlertState(state), since, clear_since, int(many.last_sample[slot]))
 

@@ -142,6 +142,7 @@ def test_nothing_new_is_nothing_told() -> None:
 
 
 def saturated_at(*minutes: int) -> Watch:
+    """Return alerts of a series that was saturated in these minutes."""
     watch = Watch()
     for minute in minutes:
         watch.past.write(0, minute, "s")

@@ -116,11 +116,12 @@ def lived(rule: Rule, story: str, low: float = 0.4, throttled_pending_for: int =
             alert_states.advance(
                 ONE, past.newest(ONE), make_criteria(1, factor, low, throttled_pending_for), past
             )
-        states += sign(alert_states, rule, int(before))
+        states += state_letter(alert_states, rule, int(before))
     return states
 
 
-def sign(alert_states: AlertStates, rule: Rule, before: int) -> str:
+def state_letter(alert_states: AlertStates, rule: Rule, before: int) -> str:
+    """Return the letter of an alert's state: Pending, Firing, firing though clear, Resolved, or a dot."""
     state = AlertState(int(alert_states.current.state[rule, 0]))
     if state is AlertState.FIRING:
         return "f" if alert_states.current.clear_since[rule, 0] > 0 else "F"

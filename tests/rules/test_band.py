@@ -32,6 +32,7 @@ def floats(*values: float) -> Floats:
 
 
 def judged(utilization: float, saturation: float = NAN) -> Zone:
+    """Return the zone of a utilization and a saturation in the default band."""
     (zone,) = zones(floats(utilization), floats(saturation) > 0, floats(0.4), floats(0.7), floats(0.9))
     return Zone(zone)
 

@@ -20,6 +20,7 @@ WRITES = {"throttle_group": "writes"}
 
 
 def service(**signals: dict[str, Any]) -> Service:
+    """Return a service with these signals."""
     named = {name: SIGNAL | changes for name, changes in signals.items()}
     return Service.model_validate({"service": "kinesis", "title": "Kinesis", "signals": named})
 

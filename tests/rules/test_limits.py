@@ -29,10 +29,12 @@ SIGNAL: dict[str, Any] = {
 
 
 def service(**changes: Any) -> dict[str, Any]:
+    """Return a file of the catalogue whose signal has changes."""
     return {"service": "kinesis", "title": "Kinesis", "signals": {"stream_write_bytes": SIGNAL | changes}}
 
 
 def signal(**changes: Any) -> Signal:
+    """Return the signal of such a file."""
     return Service.model_validate(service(**changes)).signals["stream_write_bytes"]
 
 

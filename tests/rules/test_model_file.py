@@ -6,6 +6,8 @@ from rules.model_file import parse_model, unreadable
 
 
 class Shelf(BaseModel):
+    """A model to read."""
+
     books: dict[str, int]
 
 

@@ -114,6 +114,6 @@ def blind_cells(matchers: Matchers) -> str:
     """Return the number of cells that were never completely read, or not for 15 minutes."""
     cell = (ACCOUNT, REGION)
     read = f"max by ({', '.join(cell)}) ({select('headroom_poll_timestamp_seconds', matchers, cell)})"
-    series = select("headroom_series", matchers, cell)
-    known = f"max by ({', '.join(cell)}) ({series})"
-    return or_zero(f"count ((time() - {read} > 900) or ({known} unless {read}))", series)
+    counts = select("headroom_series", matchers, cell)
+    known = f"max by ({', '.join(cell)}) ({counts})"
+    return or_zero(f"count ((time() - {read} > 900) or ({known} unless {read}))", counts)

@@ -21,11 +21,13 @@ AUTHORITIES = "L-799883CD"  # of acm-pca in counts.yaml
 
 
 def usage(resource: str, name: str = "CallCount") -> dict[str, Any]:
+    """Return a `UsageMetric`, as Service Quotas describes it."""
     dimensions = {"Service": "X", "Type": "API", "Resource": resource, "Class": "None"}
     return {"MetricNamespace": "AWS/Usage", "MetricName": name, "MetricDimensions": dimensions}
 
 
 def published(*metrics: dict[str, Any]) -> dict[str, Any]:
+    """Return a response of ListMetrics with these `UsageMetric`s."""
     return {
         "Metrics": [
             {
@@ -41,6 +43,7 @@ def published(*metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def quota(code: str, value: float, **described: Any) -> dict[str, Any]:
+    """Return a quota, as Service Quotas describes it."""
     return {"QuotaCode": code, "QuotaName": f"Name of {code}", "Value": value, **described}
 
 
@@ -78,6 +81,7 @@ class Account:
 
 
 def lists_of(**values: list[dict[str, Any]]) -> Any:
+    """Return a method that lists the quotas of each service code."""
     return lambda ServiceCode, **_: {"Quotas": values.get(ServiceCode.replace("-", "_"), [])}
 
 
@@ -336,6 +340,8 @@ TABLES = "L-B8497671"  # of glue in counts.yaml: of each database
 
 
 def tables_of(**numbers: int) -> dict[str, Any]:
+    """Return the answers of a Glue with so many tables in each database."""
+
     def tables(DatabaseName: str, **_: Any) -> Any:  # as AWS names it
         return {"TableList": [{"Name": str(number)} for number in range(numbers[DatabaseName])]}
 
@@ -343,6 +349,7 @@ def tables_of(**numbers: int) -> dict[str, Any]:
 
 
 def of_database(name: str, value: float) -> dict[str, Any]:
+    """Return the quota of tables that one database of Glue has."""
     arn = f"arn:aws:glue:eu-west-1:123456789012:database/{name}"
     return quota(TABLES, value, QuotaContext={"ContextScope": "RESOURCE", "ContextId": arn})
 
@@ -444,6 +451,7 @@ async def test_what_was_never_counted_is_told() -> None:
 
 
 def reports(*entries: dict[str, Any]) -> dict[str, Any]:
+    """Return the answers of Service Quotas to a request for a report of utilization."""
     return {
         "start_quota_utilization_report": {"ReportId": "r-1", "Status": "PENDING"},
         "get_quota_utilization_report": {"ReportId": "r-1", "Status": "COMPLETED", "Quotas": [*entries]},
@@ -451,6 +459,7 @@ def reports(*entries: dict[str, Any]) -> dict[str, Any]:
 
 
 def reported(code: str, percent: float, service: str = "kinesis") -> dict[str, Any]:
+    """Return the entry of a quota in a report of utilization."""
     return {"ServiceCode": service, "QuotaCode": code, "QuotaName": f"Name of {code}", "Utilization": percent}
 
 

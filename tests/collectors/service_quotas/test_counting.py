@@ -45,13 +45,15 @@ def group(**declared: Any) -> CountGroup:
 
 
 async def found(aws: FakeAws, **declared: Any) -> Count:
+    """Return the count that a declared group makes of QUOTA; raise its ExpressionError."""
     counts = await count(BudgetedCalls(aws.scan, CallBudget()), group(**declared))
     if isinstance(one := counts[QUOTA], ExpressionError):
         raise one
     return one
 
 
-async def counted(aws: FakeAws, **declared: Any) -> float:
+async def number_counted(aws: FakeAws, **declared: Any) -> float:
+    """Return the number that a declared group counts."""
     return (await found(aws, **declared)).number
 
 
@@ -73,14 +75,14 @@ def rules_of(**numbers: int) -> Any:
 async def test_all_pages_count() -> None:
     pages = [{"WebACLs": [{"Name": "a"}, {"Name": "b"}]}, {"WebACLs": []}, {"WebACLs": [{"Name": "c"}]}]
     listed = {"call": "wafv2.ListWebACLs", "items": "WebACLs", "params": {"Scope": "REGIONAL"}}
-    assert await counted(FakeAws(list_web_acls=pages), **listed) == 3
+    assert await number_counted(FakeAws(list_web_acls=pages), **listed) == 3
 
 
 async def test_a_path_may_choose_items_and_a_response_may_have_none() -> None:
     acls = {"WebACLs": [{"Name": "a"}, {"Name": "b"}]}
     listed = {"call": "wafv2.ListWebACLs", "items": "WebACLs[?Name=='a']", "params": {"Scope": "REGIONAL"}}
-    assert await counted(FakeAws(list_web_acls=acls), **listed) == 1
-    assert await counted(FakeAws(list_web_acls={}), **listed) == 0
+    assert await number_counted(FakeAws(list_web_acls=acls), **listed) == 1
+    assert await number_counted(FakeAws(list_web_acls={}), **listed) == 0
 
 
 @pytest.mark.parametrize(("count_of", "expected"), [("all", 5), ("per_parent", 3)])
@@ -89,7 +91,7 @@ async def test_the_counts_of_parents_are_added_or_the_largest_is_taken(count_of:
         list_buckets=buckets("logs", "web", "none"),
         get_bucket_lifecycle_configuration=rules_of(logs=2, web=3),
     )
-    assert await counted(aws, **{**RULES, "count": count_of}) == expected
+    assert await number_counted(aws, **{**RULES, "count": count_of}) == expected
 
 
 def vpc_link(subnets: int) -> dict[str, Any]:
@@ -119,7 +121,7 @@ async def test_the_numbers_of_parents_are_told_where_a_quota_holds_for_each() ->
 
 
 async def test_no_parents_are_no_resources() -> None:
-    assert await counted(FakeAws(list_buckets=buckets()), **RULES) == 0
+    assert await number_counted(FakeAws(list_buckets=buckets()), **RULES) == 0
 
 
 async def test_a_parent_that_was_deleted_meanwhile_has_none() -> None:
@@ -127,7 +129,7 @@ async def test_a_parent_that_was_deleted_meanwhile_has_none() -> None:
         return denied("x", "NoSuchBucket") if Bucket == "gone" else {"Rules": [{"Status": "Enabled"}]}
 
     aws = FakeAws(list_buckets=buckets("gone", "there"), get_bucket_lifecycle_configuration=rules)
-    assert await counted(aws, **RULES) == 1
+    assert await number_counted(aws, **RULES) == 1
 
 
 async def test_a_parent_that_cannot_be_read_makes_the_count_unknown() -> None:
@@ -136,21 +138,21 @@ async def test_a_parent_that_cannot_be_read_makes_the_count_unknown() -> None:
 
     aws = FakeAws(list_buckets=buckets("there", "secret"), get_bucket_lifecycle_configuration=rules)
     with pytest.raises(ClientError, match="AccessDenied"):
-        await counted(aws, **RULES)
+        await number_counted(aws, **RULES)
 
 
 async def test_too_many_parents_are_not_asked() -> None:
     names = [f"b{n}" for n in range(MAX_PARENTS + 1)]
     aws = FakeAws(list_buckets=buckets(*names), get_bucket_lifecycle_configuration={})
     with pytest.raises(TooManyParentsError, match="at most 1,000 items of ListBuckets"):
-        await counted(aws, **RULES)
+        await number_counted(aws, **RULES)
     assert aws.calls == ["s3:ListBuckets"]
 
 
 async def test_an_item_without_an_id_makes_the_count_unknown() -> None:
     aws = FakeAws(list_buckets={"Buckets": [{}]}, get_bucket_lifecycle_configuration={})
     with pytest.raises(ExpressionError, match="expected an id in ListBuckets, found None"):
-        await counted(aws, **RULES)
+        await number_counted(aws, **RULES)
 
 
 async def test_a_count_of_what_is_no_list_affects_no_other_count_of_the_same_responses() -> None:
@@ -171,7 +173,7 @@ async def test_what_is_no_list_is_an_error() -> None:
     acls = {"WebACLs": [{"Name": "a"}]}
     listed = {"call": "wafv2.ListWebACLs", "items": "WebACLs[0].Name", "params": {"Scope": "REGIONAL"}}
     with pytest.raises(ExpressionError, match="expected a list in ListWebACLs, found str"):
-        await counted(FakeAws(list_web_acls=acls), **listed)
+        await number_counted(FakeAws(list_web_acls=acls), **listed)
 
 
 def test_counts_of_the_same_calls_are_one_group() -> None:

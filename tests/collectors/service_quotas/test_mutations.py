@@ -37,10 +37,12 @@ Found = Mapping[str, Any]  # what is known, by quota code
 
 
 def of_glue(code: str) -> Quota:
+    """Return a quota of Glue."""
     return Quota(service="glue", code=code)
 
 
 def listed(code: str) -> dict[str, Any]:
+    """Return a quota of Glue, as Service Quotas lists it."""
     return {
         "ServiceCode": "glue",
         "QuotaCode": code,
@@ -56,6 +58,7 @@ def listed(code: str) -> dict[str, Any]:
 
 
 def requested(code: str) -> dict[str, Any]:
+    """Return a request for a quota of Glue, as Service Quotas describes it."""
     return {
         "ServiceCode": "glue",
         "QuotaCode": code,
@@ -69,6 +72,7 @@ def requested(code: str) -> dict[str, Any]:
 
 
 def reported(code: str) -> dict[str, Any]:
+    """Return the entry of a quota of Glue in a report of utilization."""
     return {
         "ServiceCode": "glue",
         "QuotaCode": code,
@@ -88,19 +92,22 @@ def lists(items: Any) -> dict[str, Any]:
 
 
 async def known_of_lists(items: Any) -> Found:
+    """Return what is known of each quota where a list has these items."""
     aws, found = FakeAws(malformed=True, **lists(items)), dict[Any, Any]()
     await list_quotas(BudgetedCalls(aws.scan, CallBudget()), "glue", found)
     return {quota.code: one for (quota, _), one in found.items()}
 
 
 async def known_of_readings(items: Any) -> Found:
-    quotas = {*map(of_glue, CODES)}
+    """Return what is read of each quota where a list has these items."""
+    keys = {*map(of_glue, CODES)}
     get: dict[str, Any] = {"get_service_quota": {"Quota": {"Value": 7.0}}}
-    reading = await read_quotas(FakeAws(malformed=True, **lists(items), **get).cell, "glue", quotas, set())
-    return {one.code: (reading.values.get(one), reading.failures.get(one)) for one in quotas}
+    reading = await read_quotas(FakeAws(malformed=True, **lists(items), **get).cell, "glue", keys, set())
+    return {one.code: (reading.values.get(one), reading.failures.get(one)) for one in keys}
 
 
 async def known_of_requests(items: Any) -> Found:
+    """Return what is known of each request where their list has these items."""
     answer = {"RequestedQuotas": items}
     aws = FakeAws(malformed=True, now=NOW, list_requested_service_quota_change_history=answer)
     found = await newest_requests(aws.scan)
@@ -108,6 +115,7 @@ async def known_of_requests(items: Any) -> Found:
 
 
 async def known_of_reports(items: Any) -> Found:
+    """Return what is known of each quota where a report has these entries."""
     aws = FakeAws(
         malformed=True,
         start_quota_utilization_report={"ReportId": "r-1"},
@@ -135,6 +143,7 @@ async def known_of_scans(items: Any, metrics: Any = None) -> Found:
 
 
 async def known_of_metrics(items: Any) -> Found:
+    """Return what is known of each quota where ListMetrics returns these items."""
     return await known_of_scans([*map(listed, CODES)], metrics=items)
 
 

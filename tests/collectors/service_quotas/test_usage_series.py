@@ -41,6 +41,7 @@ async def listed_of(aws: FakeAws, service: str = "kinesis") -> list[ListedQuota]
 def metric(
     name: str, stat: str, period: int = 60, *, zero: bool = True, namespace: str = "AWS/Usage"
 ) -> Metric:
+    """Return the metric of usage with DIMENSIONS."""
     return Metric(namespace, name, stat, zero, SORTED, period=period)
 
 
@@ -158,26 +159,31 @@ async def test_a_rate_below_one_a_second_without_a_period_is_shown_without_a_lim
         assert observed and observed.limit == limit
 
 
-def of(service: str, resource: str) -> dict[str, Any]:
+def usage_metric_of(service: str, resource: str) -> dict[str, Any]:
+    """Return the `UsageMetric` of a quota on the calls of a resource of a service."""
     return {**CALLS, "MetricDimensions": {**DIMENSIONS, "Service": service, "Resource": resource}}
 
 
 async def test_a_pool_of_operations_has_a_limit_per_second_whatever_its_texts_say() -> None:
-    described = {"Description": "How many per minute", "UsageMetric": of("KMS", "CryptographicOperationsRsa")}
+    described = {
+        "Description": "How many per minute",
+        "UsageMetric": usage_metric_of("KMS", "CryptographicOperationsRsa"),
+    }
     observed = usage_series(await listed("kms", **described), published_of(described))
     assert observed and observed.signal == "calls"
-    described["UsageMetric"] = of("KMS", "ListKeys")
+    described["UsageMetric"] = usage_metric_of("KMS", "ListKeys")
     observed = usage_series(await listed("kms", **described), published_of(described))
     assert observed and observed.signal == "calls_per_period"
 
 
 def published_of(described: dict[str, Any], **more: str) -> set[MetricId]:
-    metric = described["UsageMetric"]
-    return {(metric["MetricName"], tuple(sorted({**metric["MetricDimensions"], **more}.items())))}
+    """Return the metric of usage of a quota as a published one. more: further dimensions of it."""
+    usage_metric = described["UsageMetric"]
+    return {(usage_metric["MetricName"], tuple(sorted({**usage_metric["MetricDimensions"], **more}.items())))}
 
 
 async def test_the_largest_of_the_parts_is_the_usage_where_each_has_a_metric() -> None:
-    described = {"UsageMetric": of("ECR", "Images") | {"MetricName": "ResourceCount"}}
+    described = {"UsageMetric": usage_metric_of("ECR", "Images") | {"MetricName": "ResourceCount"}}
     parts = [f"repository-{number:03}" for number in range(MAX_PARTS + 1)]
     one = await listed("ecr", **described)
     for number in (2, MAX_PARTS, MAX_PARTS + 1):
@@ -186,7 +192,7 @@ async def test_the_largest_of_the_parts_is_the_usage_where_each_has_a_metric() -
         )
         observed = usage_series(one, published | published_of(described, Other="x"))
         assert observed and isinstance(observed.usage, Usage)
-        read = [dict(metric.dimensions)["ResourceId"] for metric in observed.usage.metrics]
+        read = [dict(each.dimensions)["ResourceId"] for each in observed.usage.metrics]
         assert (observed.usage.op, read) == (Op.MAX, parts[: min(number, MAX_PARTS)])
         assert bool(observed.bound_reason) is (number > MAX_PARTS)
     assert (
@@ -261,7 +267,8 @@ async def test_a_service_without_applied_values_has_defaults() -> None:
 ARN = "arn:aws:es:eu-west-1:123456789012:domain/search"
 
 
-def of_each(arn: str, value: float, **more: Any) -> dict[str, Any]:
+def quota_of_resource(arn: str, value: float, **more: Any) -> dict[str, Any]:
+    """Return a quota as AWS lists it for one resource, or as the default of all (`*`)."""
     context = {"ContextScope": "RESOURCE", "ContextId": arn, "AdjustableAtLevel": "ALL"}
     return {"QuotaCode": "L-00000001", "QuotaName": "Nodes", "Value": value, "QuotaContext": context, **more}
 
@@ -271,11 +278,11 @@ async def test_values_of_resources_are_listed_where_a_quota_holds_for_each() -> 
 
     def applied(**params: Any) -> dict[str, Any]:
         asked.append(params)
-        of_resources = [of_each("*", 6.0), of_each(ARN, 9.0)]
+        of_resources = [quota_of_resource("*", 6.0), quota_of_resource(ARN, 9.0)]
         return {"Quotas": of_resources if "QuotaAppliedAtLevel" in params else []}
 
     aws = FakeAws(
-        list_service_quotas=applied, list_aws_default_service_quotas={"Quotas": [of_each("*", 5.0)]}
+        list_service_quotas=applied, list_aws_default_service_quotas={"Quotas": [quota_of_resource("*", 5.0)]}
     )
     found = [(one.context.arn, one.value, one.source) for one in await listed_of(aws, "es")]
     assert found == [("", 6.0, LimitSource.APPLIED), (ARN, 9.0, LimitSource.APPLIED)]

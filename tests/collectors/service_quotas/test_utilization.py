@@ -23,10 +23,12 @@ QUICK = (0.0, 0.0, 0.0)
 
 
 def entry(code: str = "L-00000001", percent: Any = 63.0, **more: Any) -> dict[str, Any]:
+    """Return the entry of a quota in a report of utilization."""
     return {"ServiceCode": "ec2", "QuotaCode": code, "QuotaName": "Name", "Utilization": percent, **more}
 
 
 async def read(aws: FakeAws) -> UtilizationReport:
+    """Request and read a report."""
     return await read_report(BudgetedCalls(aws.scan, CallBudget()), QUICK)
 
 

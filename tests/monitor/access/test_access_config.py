@@ -30,12 +30,14 @@ def read(text: str, folder: Path = Path()) -> Config:
 
 
 def auth(text: str, folder: Path = Path()) -> AuthConfig:
+    """Return the settings of `auth`."""
     found = read(f"auth: {text}", folder).auth
     assert found
     return found
 
 
-def wrong(text: str, folder: Path = Path()) -> str:
+def problems_of(text: str, folder: Path = Path()) -> str:
+    """Return the problems of a configuration, which show no secret."""
     with pytest.raises(ConfigError) as raised:
         read(text, folder)
     assert SECRET not in str(raised.value) and "short" not in str(raised.value)
@@ -177,7 +179,7 @@ WRONG: list[tuple[str, str]] = [
 
 @pytest.mark.parametrize(("text", "what"), WRONG)
 def test_a_wrong_configuration_is_told(text: str, what: str) -> None:
-    assert wrong(f"auth: {text}") == what
+    assert problems_of(f"auth: {text}") == what
 
 
 LOOPBACK = ["127.0.0.1", "127.8.9.10", "::1", "localhost", "LOCALHOST"]
@@ -196,7 +198,7 @@ def test_others_get_in_only_where_it_is_said_who(listen: str) -> None:
         f"found {listen}: configure `auth`, or set `auth: {{allow_anonymous: true}}` "
         "to let everybody read"
     )
-    assert wrong(f'listen: "{listen}"') == sentence
+    assert problems_of(f'listen: "{listen}"') == sentence
     with pytest.raises(ConfigError) as raised:
         Config().with_listen(listen)
     assert raised.value.problems == [sentence]
@@ -258,7 +260,7 @@ def test_a_certificate(files: Path) -> None:
     ],
 )
 def test_a_wrong_certificate_is_told(files: Path, text: str, what: str) -> None:
-    assert wrong(f"tls: {text}", files) == what.replace("{}", str(files))
+    assert problems_of(f"tls: {text}", files) == what.replace("{}", str(files))
 
 
 def test_a_key_with_a_passphrase_asks_nobody(files: Path, tmp_path: Path) -> None:
@@ -267,6 +269,6 @@ def test_a_key_with_a_passphrase_asks_nobody(files: Path, tmp_path: Path) -> Non
     key = load_pem_private_key(locked, None)
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))
     (tmp_path / "locked.key").write_bytes(text)
-    assert "cannot be used together" in wrong(
+    assert "cannot be used together" in problems_of(
         f"tls: {{certificate_file: {files}/one.crt, key_file: locked.key}}", tmp_path
     )

@@ -37,7 +37,8 @@ async def server(tmp_path: Path) -> AsyncIterator[AuthenticatedServer]:
         yield server
 
 
-async def asked(server: AuthenticatedServer, call: Call, peer: str, headers: Any) -> httpx.Response:
+async def response_to(server: AuthenticatedServer, call: Call, peer: str, headers: Any) -> httpx.Response:
+    """Send a request from the address of a peer, and return the response."""
     async with server.client(peer) as client:
         return await client.request(*call, headers=headers)
 
@@ -64,7 +65,7 @@ WAYS_IN: dict[str, tuple[Call, str, dict[str, Any]]] = {
 
 @pytest.mark.parametrize("way", WAYS_IN)
 async def test_a_way_in(server: AuthenticatedServer, way: str) -> None:
-    got = await asked(server, *WAYS_IN[way])
+    got = await response_to(server, *WAYS_IN[way])
     assert got.status_code == 200, got.text
     assert server.failures() == {}
 
@@ -156,7 +157,7 @@ REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
 @pytest.mark.parametrize("case", REFUSALS)
 async def test_a_refusal(server: AuthenticatedServer, caplog: pytest.LogCaptureFixture, case: str) -> None:
     call, peer, headers, status, reason, sentence = REFUSALS[case]
-    got = await asked(server, call, peer, headers)
+    got = await response_to(server, call, peer, headers)
     assert got.status_code == status
     assert sentence in refusal(got)
     assert server.failures() == {reason: 1}
@@ -168,7 +169,7 @@ async def test_a_refusal(server: AuthenticatedServer, caplog: pytest.LogCaptureF
 
 
 async def test_a_browser_gets_a_page_that_can_be_read(server: AuthenticatedServer) -> None:
-    got = await asked(server, ("GET", "/"), STRANGER, {"Accept": "text/html,*/*;q=0.8"})
+    got = await response_to(server, ("GET", "/"), STRANGER, {"Accept": "text/html,*/*;q=0.8"})
     assert (got.status_code, got.headers["content-type"]) == (401, "text/html; charset=utf-8")
     assert "Basic" in got.headers["www-authenticate"]
     assert "default-src 'none'" in got.headers["content-security-policy"]
@@ -180,13 +181,13 @@ async def test_basic_is_offered_where_somebody_has_a_password(
     server: AuthenticatedServer, users: Any, challenges: int
 ) -> None:
     server.configure({"tokens": AUTH["tokens"], "users": users})
-    got = await asked(server, SERIES, STRANGER, {})
+    got = await response_to(server, SERIES, STRANGER, {})
     assert len(got.headers.get_list("www-authenticate")) == challenges
 
 
 async def test_without_users_no_password_is_right(server: AuthenticatedServer) -> None:
     server.configure({"tokens": AUTH["tokens"]})
-    got = await asked(server, SERIES, STRANGER, basic("", ""))
+    got = await response_to(server, SERIES, STRANGER, basic("", ""))
     assert (got.status_code, server.failures()) == (401, {"password": 1})
 
 
@@ -201,15 +202,15 @@ OPEN_CALLS = [
 
 @pytest.mark.parametrize(("method", "path", "status"), OPEN_CALLS)
 async def test_nobody_is_asked(server: AuthenticatedServer, method: str, path: str, status: int) -> None:
-    got = await asked(server, (method, path), STRANGER, bearer("wrong-wrong-wrong"))
+    got = await response_to(server, (method, path), STRANGER, bearer("wrong-wrong-wrong"))
     assert (got.status_code, server.failures()) == (status, {})
 
 
 async def test_open_metrics(server: AuthenticatedServer) -> None:
     server.configure(AUTH | {"open_metrics": True})
-    assert (await asked(server, METRICS, STRANGER, {})).status_code == 200
-    assert (await asked(server, ("POST", "/metrics"), STRANGER, {})).status_code == 405
-    assert (await asked(server, SERIES, STRANGER, {})).status_code == 401
+    assert (await response_to(server, METRICS, STRANGER, {})).status_code == 200
+    assert (await response_to(server, ("POST", "/metrics"), STRANGER, {})).status_code == 405
+    assert (await response_to(server, SERIES, STRANGER, {})).status_code == 401
 
 
 ANONYMOUS: list[tuple[dict[str, Any], Call, Any, int]] = [
@@ -236,13 +237,13 @@ async def test_anonymous(
     server: AuthenticatedServer, auth: dict[str, Any], call: Call, headers: Any, status: int
 ) -> None:
     server.configure({"allow_anonymous": True, **auth})
-    assert (await asked(server, call, STRANGER, headers)).status_code == status
+    assert (await response_to(server, call, STRANGER, headers)).status_code == status
 
 
 async def test_without_a_configuration_nobody_is_asked(server: AuthenticatedServer) -> None:
     server.configure(None)
-    assert (await asked(server, SERIES, STRANGER, {})).status_code == 200
-    assert (await asked(server, RELOAD, STRANGER, bearer("a token for others"))).status_code == 200
+    assert (await response_to(server, SERIES, STRANGER, {})).status_code == 200
+    assert (await response_to(server, RELOAD, STRANGER, bearer("a token for others"))).status_code == 200
 
 
 HOSTS = {
@@ -267,16 +268,18 @@ async def test_without_a_configuration_no_other_name_is_answered(
 ) -> None:
     """A page of another site can have its name point to this machine."""
     server.configure(None)
-    assert (await asked(server, SERIES, STRANGER, {"Host": host.encode()})).status_code == status
-    assert (await asked(server, ("GET", "/-/healthy"), STRANGER, {"Host": host.encode()})).status_code == 200
+    assert (await response_to(server, SERIES, STRANGER, {"Host": host.encode()})).status_code == status
+    assert (
+        await response_to(server, ("GET", "/-/healthy"), STRANGER, {"Host": host.encode()})
+    ).status_code == 200
     server.configure(AUTH)
     named = {"Host": "rebound.example.org", **bearer(READER)}
-    assert (await asked(server, SERIES, STRANGER, named)).status_code == 200
+    assert (await response_to(server, SERIES, STRANGER, named)).status_code == 200
 
 
 async def test_another_configuration_counts_at_once(server: AuthenticatedServer) -> None:
-    assert (await asked(server, SERIES, STRANGER, basic("bob", HASHED))).status_code == 200
+    assert (await response_to(server, SERIES, STRANGER, basic("bob", HASHED))).status_code == 200
     server.configure({"users": [{"name": "bob", "password": "another-password"}]})
-    assert (await asked(server, SERIES, STRANGER, basic("bob", HASHED))).status_code == 401
-    assert (await asked(server, SERIES, STRANGER, bearer(READER))).status_code == 401
-    assert (await asked(server, SERIES, STRANGER, basic("bob", "another-password"))).status_code == 200
+    assert (await response_to(server, SERIES, STRANGER, basic("bob", HASHED))).status_code == 401
+    assert (await response_to(server, SERIES, STRANGER, bearer(READER))).status_code == 401
+    assert (await response_to(server, SERIES, STRANGER, basic("bob", "another-password"))).status_code == 200

@@ -43,20 +43,21 @@ async def alert(server: AuthenticatedServer) -> str:
     return one.id
 
 
-async def page(client: httpx.AsyncClient, path: str) -> Page:
+async def load_page(client: httpx.AsyncClient, path: str) -> Page:
+    """Request a page, and return it parsed."""
     got = await client.get(path, headers={"Accept": "text/html"})
     assert got.status_code == 200, got.text
     return Page(got.text)
 
 
-def fields(page: Page) -> set[str | None]:
+def field_names(parsed: Page) -> set[str | None]:
     """Return the names of the fields that people can fill in."""
-    return {one.get("name") for one in page.all("input") if one.get("type") != "hidden"}
+    return {one.get("name") for one in parsed.all("input") if one.get("type") != "hidden"}
 
 
-def acting(page: Page) -> list[str | None]:
+def form_addresses(parsed: Page) -> list[str | None]:
     """Return the addresses of the forms that change something."""
-    return [one["action"] for one in page.all("form") if one.get("method") == "post"]
+    return [one["action"] for one in parsed.all("form") if one.get("method") == "post"]
 
 
 @pytest.mark.parametrize(
@@ -81,8 +82,8 @@ async def test_on_the_page_who_is_logged_in_acts(
 ) -> None:
     silences = server.server.alerting.engine.silences
     async with server.client(peer, **headers) as client:
-        shown = await page(client, "/alerts")
-        assert "comment" in fields(shown) and "author" not in fields(shown)
+        shown = await load_page(client, "/alerts")
+        assert "comment" in field_names(shown) and "author" not in field_names(shown)
         sent = {"token": shown.token, "back": "/alerts", "duration": "1 h"}
         assert (await client.post(f"/alerts/{alert}/ack", data=sent)).status_code == 303
         assert silences.acknowledgements[alert].author == who
@@ -111,24 +112,24 @@ async def test_forms_are_for_those_who_may_act(server: AuthenticatedServer, aler
     asked = path.format(alert)
     for _ in range(2):
         async with server.client(**bearer(READER)) as client:
-            assert not acting(await page(client, asked))
+            assert not form_addresses(await load_page(client, asked))
         async with server.client(**ADA) as client:
-            shown = await page(client, asked)
-            assert acting(shown) and "author" not in fields(shown)
+            shown = await load_page(client, asked)
+            assert form_addresses(shown) and "author" not in field_names(shown)
     server.configure(None)
     async with server.client() as client:
-        assert "author" in fields(await page(client, asked))
+        assert "author" in field_names(await load_page(client, asked))
 
 
 async def test_a_silence_is_ended_only_by_those_who_may(server: AuthenticatedServer, alert: str) -> None:
     async with server.client(**ADA) as client:
-        token = (await page(client, "/alerts")).token
+        token = (await load_page(client, "/alerts")).token
         await client.post(f"/alerts/{alert}/silence", data={"token": token, "duration": "1 h"})
         (silence,) = server.server.alerting.engine.silences.stored
-        assert f"/silences/{silence.id}/end" in acting(await page(client, "/alerts"))
+        assert f"/silences/{silence.id}/end" in form_addresses(await load_page(client, "/alerts"))
     async with server.client(**basic("bob", HASHED)) as client:
-        assert "silenced by ada" in " ".join((await page(client, "/alerts")).words.split())
-        assert not acting(await page(client, "/alerts"))
+        assert "silenced by ada" in " ".join((await load_page(client, "/alerts")).words.split())
+        assert not form_addresses(await load_page(client, "/alerts"))
         got = await client.post(f"/silences/{silence.id}/end", data={"token": token})
         assert got.status_code == 403
     assert server.server.alerting.engine.silences.stored == [silence]
@@ -139,8 +140,8 @@ async def test_who_is_not_logged_in_yet_is_offered_the_form_and_asked_for_the_pa
 ) -> None:
     server.configure({"allow_anonymous": True, "users": AUTH["users"]})
     async with server.client() as client:
-        shown = await page(client, "/alerts")
-        assert "author" in fields(shown)
+        shown = await load_page(client, "/alerts")
+        assert "author" in field_names(shown)
         sent = {"token": shown.token, "author": "ada"}
         got = await client.post(f"/alerts/{alert}/ack", data=sent)
         assert got.status_code == 401 and got.headers["www-authenticate"].startswith("Basic ")
@@ -171,7 +172,7 @@ async def test_another_site_does_nothing_with_what_the_browser_adds(
         {"matchers": ['service="s3"'], "duration": 60, "author": "x", "comment": "y"},
     )
     async with server.client(peer, **who) as client:
-        sent = {"token": (await page(client, "/alerts")).token, "author": "x", "duration": "1 h"}
+        sent = {"token": (await load_page(client, "/alerts")).token, "author": "x", "duration": "1 h"}
         for path, body in (
             ("/-/reload", {}),
             ("/api/v1/deliveries/replay", {}),

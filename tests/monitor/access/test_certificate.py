@@ -51,6 +51,7 @@ def write(folder: Path, name: str, kind: trustme.KeyType = trustme.KeyType.ECDSA
 
 
 def configured(folder: Path, version: str = "1.2") -> AccessSettings:
+    """Return the settings of a certificate in a folder."""
     files = {"certificate_file": f"{folder}/tls.crt", "key_file": f"{folder}/tls.key"}
     return Config.model_validate({"tls": files | {"minimum_version": version}}).access_settings()
 
@@ -149,6 +150,7 @@ async def ask(reader: StreamReader, writer: StreamWriter) -> str:
 
 @pytest.fixture(autouse=True)
 def logged(caplog: pytest.LogCaptureFixture) -> None:
+    """Have the log record what is not a warning."""
     caplog.set_level(logging.INFO)
 
 

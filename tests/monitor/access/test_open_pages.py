@@ -59,7 +59,7 @@ class Browser:
         else:
             self.parts.put_nowait(message["body"] if message.get("more_body") else b"the end")
 
-    async def told(self) -> bytes:
+    async def next_part(self) -> bytes:
         async with asyncio.timeout(10):
             return await self.parts.get()
 
@@ -78,7 +78,7 @@ async def opened(
     scope |= {"client": (peer, 1), "server": ("headroom", 80), "scheme": "http", "root_path": ""}
     serving = asyncio.create_task(server.server.app(scope, browser.receive, browser.send))
     try:
-        await browser.told()
+        await browser.next_part()
         yield browser
     finally:
         browser.gone.set()
@@ -89,9 +89,9 @@ async def test_a_token_that_expires_ends_it(server: AuthenticatedServer, clock: 
     async with opened(server, bearer(OPERATOR)) as browser:
         assert browser.status == 200
         await server.server.publish()
-        assert await browser.told() == b"event: judged\ndata: 1\n\n"
+        assert await browser.next_part() == b"event: judged\ndata: 1\n\n"
         clock.now = EXPIRY
-        assert [await browser.told(), await browser.told()] == [ENDED, b"the end"]
+        assert [await browser.next_part(), await browser.next_part()] == [ENDED, b"the end"]
     async with opened(server, bearer(OPERATOR)) as browser:
         assert browser.status == 401
 
@@ -116,9 +116,9 @@ async def test_a_configuration_without_them_ends_it(
     async with opened(server, headers, peer) as browser:
         server.configure(AUTH | {"open_metrics": True})
         await server.server.publish()
-        assert await browser.told() == b"event: judged\ndata: 1\n\n"  # it still knows them
+        assert await browser.next_part() == b"event: judged\ndata: 1\n\n"  # it still knows them
         server.configure(AUTH | change)
-        assert [await browser.told(), await browser.told()] == [ENDED, b"the end"]
+        assert [await browser.next_part(), await browser.next_part()] == [ENDED, b"the end"]
 
 
 @pytest.mark.parametrize("auth", [AUTH, {"allow_anonymous": True, "anonymous_role": "metrics"}])
@@ -128,7 +128,7 @@ async def test_a_configuration_that_asks_ends_what_was_open_to_all(
     server.configure({"allow_anonymous": True})
     async with opened(server, {}) as browser:
         server.configure(auth)
-        assert [await browser.told(), await browser.told()] == [ENDED, b"the end"]
+        assert [await browser.next_part(), await browser.next_part()] == [ENDED, b"the end"]
 
 
 async def test_it_needs_the_role_read(server: AuthenticatedServer, clock: Clock) -> None:

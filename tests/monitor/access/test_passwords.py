@@ -100,6 +100,7 @@ class Checks(ThreadPoolExecutor):
 
 @pytest.fixture
 async def checks() -> AsyncIterator[Checks]:
+    """The executor of password checks, which lets them run when the test says so."""
     checks = Checks()
     asyncio.get_running_loop().set_default_executor(checks)
     yield checks
@@ -245,13 +246,13 @@ async def test_tokens_never_wait_behind_passwords(checks: Checks) -> None:
     access = Authenticator(AuthConfig.model_validate({"users": users_of, "tokens": tokens}))
     checks.may_run.clear()
 
-    def asked(authorization: bytes) -> dict[str, Any]:
+    def scope_with(authorization: bytes) -> dict[str, Any]:
         return {"headers": [(b"authorization", authorization)], "client": ("192.0.2.1", 1)}
 
     guess = b"Basic " + b64encode(b"ada:wrong")
-    guesses = [asyncio.create_task(access.authenticate(asked(guess), Role.METRICS)) for _ in range(40)]
+    guesses = [asyncio.create_task(access.authenticate(scope_with(guess), Role.METRICS)) for _ in range(40)]
     await asyncio.sleep(0)
-    visitor = await access.authenticate(asked(b"Bearer " + token.encode()), Role.METRICS)
+    visitor = await access.authenticate(scope_with(b"Bearer " + token.encode()), Role.METRICS)
     assert visitor.name == "prometheus"
     checks.may_run.set()
     said = await asyncio.gather(*guesses, return_exceptions=True)

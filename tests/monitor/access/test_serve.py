@@ -85,6 +85,7 @@ async def test_everybody_is_asked_but_probes_and_commands_bring_their_token(
 
 
 def issue(ca: trustme.CA, folder: Path, name: str) -> None:
+    """Write a certificate of an authority and its key to a folder."""
     made = ca.issue_cert(name, "127.0.0.1")
     made.private_key_pem.write_to_path(folder / "tls.key")
     made.cert_chain_pems[0].write_to_path(folder / "tls.crt")

@@ -35,11 +35,13 @@ def fails(*those: Failure, at: Iterable[tuple[str, str]]) -> FailuresOf:
     return lambda account, region, service: those if (region, service) in places else ()
 
 
-def seen(regions: Iterable[str] = (HERE, THERE), by: FailuresOf = nothing_fails) -> SimulatedCells:
+def cells_in(regions: Iterable[str] = (HERE, THERE), by: FailuresOf = nothing_fails) -> SimulatedCells:
+    """Return cells whose reading fails as `by` says."""
     return SimulatedCells([ACCOUNT], [*regions], SERVICES, by)
 
 
-def words(notices: Iterable[Notice]) -> str:
+def kinds_of(notices: Iterable[Notice]) -> str:
+    """Return the first letters of the kinds of notices."""
     return "".join(one.kind.value[0] for one in notices)
 
 
@@ -50,7 +52,7 @@ ALL_HERE = [(HERE, service) for service in ("", *SERVICES)]
 
 async def test_a_cell_that_is_denied_is_one_alert_that_says_when_it_is_over(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells = seen()
+        cells = cells_in()
         assert await play_cells(stage, cells, 20) == []
         (notice,) = await play_cells(stage, cells, 60, fails(DENIED, at=KINESIS))
         assert notice.labels["cause"] == "denied"
@@ -64,7 +66,7 @@ async def test_a_cell_that_is_denied_is_one_alert_that_says_when_it_is_over(tmp_
 async def test_what_is_denied_now_is_told_as_it_is_now(tmp_path: Path) -> None:
     """An alert that began in one service of one region widens to all of it, told once, and narrows untold."""
     async with Stage.opened(tmp_path) as stage:
-        cells = seen()
+        cells = cells_in()
         await play_cells(stage, cells, 20)
         (first,) = await play_cells(stage, cells, 15, fails(DENIED, at=KINESIS))
         wider = await play_cells(stage, cells, 30, fails(DENIED, at=[*ALL_HERE, (THERE, "")]))
@@ -80,7 +82,7 @@ async def test_what_is_denied_now_is_told_as_it_is_now(tmp_path: Path) -> None:
         assert (
             await play_cells(stage, cells, 60, fails(DENIED, at=ALL_HERE)) == []
         )  # it was told to be that wide
-        assert words(await play_cells(stage, cells, 15, nothing_fails)) == "r"
+        assert kinds_of(await play_cells(stage, cells, 15, nothing_fails)) == "r"
 
 
 @pytest.mark.parametrize(
@@ -89,7 +91,7 @@ async def test_what_is_denied_now_is_told_as_it_is_now(tmp_path: Path) -> None:
 )
 async def test_a_poll_that_fails_is_told_soon(failure: Failure, longest: float, tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells = seen()
+        cells = cells_in()
         await play_cells(stage, cells, 20)
         cells.fails = fails(failure, at=POLL)
         while not stage.status.cells[0].poll.failures:
@@ -102,7 +104,7 @@ async def test_a_poll_that_fails_is_told_soon(failure: Failure, longest: float, 
 
 async def test_one_attempt_that_fails_pages_nobody(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells, once = seen(), set[float]()
+        cells, once = cells_in(), set[float]()
         await play_cells(stage, cells, 20)
 
         def now_and_then(account: str, region: str, service: str) -> list[Failure]:
@@ -117,58 +119,58 @@ async def test_one_attempt_that_fails_pages_nobody(tmp_path: Path) -> None:
 
 async def test_one_bad_answer_beside_what_is_denied_all_the_time_is_no_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells = seen()
-        assert words(await play_cells(stage, cells, 60, fails(DENIED, at=POLL))) == "f"
+        cells = cells_in()
+        assert kinds_of(await play_cells(stage, cells, 60, fails(DENIED, at=POLL))) == "f"
         await play_cells(stage, cells, 5, fails(DENIED, SLOW, at=POLL))
         assert await play_cells(stage, cells, 60, fails(DENIED, at=POLL)) == []
-        assert words(stage.notices) == "f"
+        assert kinds_of(stage.notices) == "f"
 
 
 async def test_a_blind_spot_that_stays_as_it_is_is_told_again_once_a_day(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells = seen(by=fails(DENIED, at=ALL_HERE))
-        assert words(await play_cells(stage, cells, 23 * 60, step=60)) == "f"
-        assert words(await play_cells(stage, cells, 26 * 60, step=60)) == "rr"
+        cells = cells_in(by=fails(DENIED, at=ALL_HERE))
+        assert kinds_of(await play_cells(stage, cells, 23 * 60, step=60)) == "f"
+        assert kinds_of(await play_cells(stage, cells, 26 * 60, step=60)) == "rr"
         assert {one.kind for one in stage.notices[1:]} == {NoticeKind.REPEATED}
 
 
 async def test_a_receiver_that_forgets_is_told_all_the_same(tmp_path: Path) -> None:
     receiver = {"name": "am", "type": "alertmanager", "urls": ["https://am.example.org"]}
     async with Stage.opened(tmp_path, configuration([receiver])) as stage:
-        told = await play_cells(stage, seen(by=fails(DENIED, at=POLL)), 20, step=60)
+        told = await play_cells(stage, cells_in(by=fails(DENIED, at=POLL)), 20, step=60)
         assert len(told) > 10 and len({one.alert for one in told}) == 1
 
 
 async def test_a_restart_does_not_take_what_is_still_blind_for_seen(storage: Path | MemoryStore) -> None:
     denied = fails(DENIED, at=ALL_HERE)
     async with Stage.opened(storage) as stage:
-        assert words(await play_cells(stage, seen(by=denied), 30)) == "f"
+        assert kinds_of(await play_cells(stage, cells_in(by=denied), 30)) == "f"
         minute = int(stage.seconds // 60)
     async with Stage.opened(storage, minute=minute) as stage:
         stage.status = MonitorStatus(pending=["account name-123"])
         assert await stage.process() == []
-        stage.status = seen().status  # opened, and nothing answered yet
+        stage.status = cells_in().status  # opened, and nothing answered yet
         assert await stage.process() == []
         stage.status = MonitorStatus(inaccessible_accounts={"name-123": DENIED})  # nobody can say
         assert await stage.process() == []
-        cells = seen(by=denied)
+        cells = cells_in(by=denied)
         assert await play_cells(stage, cells, 60) == []
-        assert words(await play_cells(stage, cells, 15, nothing_fails)) == "r"
+        assert kinds_of(await play_cells(stage, cells, 15, nothing_fails)) == "r"
 
 
 async def test_a_reload_neither_ends_nor_begins_what_is_blind(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells = seen(by=fails(DENIED, at=ALL_HERE))
-        assert words(await play_cells(stage, cells, 30)) == "f"
+        cells = cells_in(by=fails(DENIED, at=ALL_HERE))
+        assert kinds_of(await play_cells(stage, cells, 30)) == "f"
         stage.configure(configuration())
         stage.status = MonitorStatus(pending=["account name-123"])
         assert await stage.process() == []
-        assert await play_cells(stage, seen(by=fails(DENIED, at=ALL_HERE)), 30) == []
+        assert await play_cells(stage, cells_in(by=fails(DENIED, at=ALL_HERE)), 30) == []
 
 
 async def test_what_is_not_watched_any_more_says_so(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        await play_cells(stage, seen(by=fails(DENIED, at=ALL_HERE)), 30)
+        await play_cells(stage, cells_in(by=fails(DENIED, at=ALL_HERE)), 30)
         stage.status = MonitorStatus()
         (over,) = await stage.process(60)
         assert over.summary.startswith("name-123 is not monitored any more, after ")
@@ -181,7 +183,7 @@ async def test_an_account_that_is_shut_is_told_after_the_second_try_and_hides_no
         outcome = RunStatus()
         for at in ends:
             outcome.end((DENIED,), at)
-        account = seen().status.accounts[0]
+        account = cells_in().status.accounts[0]
         return {
             "accounts": [replace(account, name="staging", account="", access=outcome)],
             "inaccessible_accounts": {"staging": DENIED},
@@ -195,12 +197,12 @@ async def test_an_account_that_is_shut_is_told_after_the_second_try_and_hides_no
         (notice,) = await stage.process(15)
         assert notice.labels["account"] == "staging"
         assert "Headroom cannot access the account staging" in notice.summary
-        opened = seen().status
+        opened = cells_in().status
         stage.status = replace(
             opened, accounts=[replace(one, name="staging") for one in opened.accounts]
         )  # nothing is answered yet
         assert await stage.process(60) == []
-        cells = seen()
+        cells = cells_in()
         cells.name = "staging"
         (over,) = await play_cells(stage, cells, 1, step=60)
         assert over.summary.startswith("staging recovered: nothing is denied any more, after ")
@@ -227,7 +229,7 @@ async def test_an_account_that_is_inaccessible_after_a_restart_keeps_its_one_ale
         return [notice for one in stage.sent[before:] for notice in one.notices]
 
     async with Stage.opened(storage) as stage:
-        (first,) = await read(stage, seen(by=fails(DENIED, at=ALL_HERE)), 20)
+        (first,) = await read(stage, cells_in(by=fails(DENIED, at=ALL_HERE)), 20)
         assert first.labels["account"] == ACCOUNT
         minute = int(stage.seconds // 60)
     async with Stage.opened(storage, minute=minute) as stage:
@@ -242,13 +244,13 @@ async def test_an_account_that_is_inaccessible_after_a_restart_keeps_its_one_ale
         (lasting,) = stage.engine.alerts.values()
         assert (lasting.alert, lasting.labels) == (first.alert, first.labels)
         assert f"Headroom cannot access the account {name}" in lasting.summary
-        (over,) = await read(stage, seen(), 1)
+        (over,) = await read(stage, cells_in(), 1)
         assert (over.alert, over.kind) == (first.alert, NoticeKind.RESOLVED)
 
 
 async def test_how_many_places_are_not_seen_is_exported_while_it_is_told(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells = seen()
+        cells = cells_in()
         await play_cells(stage, cells, 20)
         assert stage.engine.blind_places() == {}
         await play_cells(stage, cells, 30, fails(DENIED, at=[*KINESIS, (THERE, "sqs")]))
@@ -259,7 +261,7 @@ async def test_how_many_places_are_not_seen_is_exported_while_it_is_told(tmp_pat
 
 async def test_a_scope_that_goes_back_and_forth_is_written_once_a_minute(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells = seen(by=fails(DENIED, at=[(HERE, ""), (THERE, "")]))
+        cells = cells_in(by=fails(DENIED, at=[(HERE, ""), (THERE, "")]))
         await play_cells(stage, cells, 20)
         (before,) = stage.engine.alerts.values()
         for turn in range(40):
@@ -300,14 +302,14 @@ async def test_a_clock_that_is_wrong_is_one_alert_that_says_which_way_and_how_fa
 
 async def test_before_any_answer_nobody_knows_whether_the_clock_is_wrong(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        assert await play_cells(stage, seen(), 60) == []
+        assert await play_cells(stage, cells_in(), 60) == []
 
 
 async def test_what_is_denied_from_the_start_is_told_whole_at_once(tmp_path: Path) -> None:
     """The start of a process: polls follow at once, collectors take their time, groups wait."""
     async with Stage.opened(tmp_path, configuration(route={"receiver": "pager"})) as stage:
         outcomes = {service: RunStatus() for service in ("", "kinesis", "lambda", "sqs")}
-        plain = seen().status.cells[0]
+        plain = cells_in().status.cells[0]
         for second in range(0, 600, 5):
             for number, (service, outcome) in enumerate(outcomes.items()):
                 soon = service == "" and second in (5, 10, 15)

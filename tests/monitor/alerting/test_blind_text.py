@@ -29,10 +29,12 @@ BY_ORGANIZATION = Failure(
 
 
 def target(region: str, service: str, *failures: Failure) -> ObservationTarget:
+    """Return a service of a region that should be read."""
     return ObservationTarget("1" * 12, region, service, "prod", 0.0, 300, failures=failures)
 
 
-def spot(*targets: ObservationTarget, cause: str = FailureClass.DENIED, regions: int = 15) -> BlindSpot:
+def blind_spot(*targets: ObservationTarget, cause: str = FailureClass.DENIED, regions: int = 15) -> BlindSpot:
+    """Return a blind spot with these targets."""
     return BlindSpot("1" * 12, "prod", cause, targets, regions)
 
 
@@ -42,17 +44,17 @@ def failure(operation: str, code: str = "AccessDenied", message: str = "no.") ->
 
 TEXTS = [
     (
-        spot(target("eu-west-1", "kinesis", DENIED)),
+        blind_spot(target("eu-west-1", "kinesis", DENIED)),
         "AccessDeniedException of kinesis:ListStreams in eu-west-1 of prod: not authorized. "
         "Not monitored there: Kinesis Data Streams.",
     ),
     (
-        spot(target("eu-west-1", "s3", replace(DENIED, message=S3_DENIAL))),
+        blind_spot(target("eu-west-1", "s3", replace(DENIED, message=S3_DENIAL))),
         f"AccessDeniedException of s3:GetMetricsConfiguration in eu-west-1 of prod: {S3_DENIAL}. "
         "Not monitored there: Simple Storage Service.",
     ),
     (
-        spot(
+        blind_spot(
             *(target(one, "kinesis", BY_ORGANIZATION) for one in REGIONS),
             cause=FailureClass.ORGANIZATION,
         ),
@@ -60,17 +62,17 @@ TEXTS = [
         f"ap-south-11 and 11 more): {BY_ORGANIZATION.message}. Not monitored there: Kinesis Data Streams.",
     ),
     (
-        spot(target("global", "", failure("GetMetricData"))),
+        blind_spot(target("global", "", failure("GetMetricData"))),
         "AccessDenied of cloudwatch:GetMetricData in the global services of prod: no. "
         "Not monitored there: CloudWatch metrics.",
     ),
     (
-        spot(target("eu-west-1", "", failure("GetMetricData"))),
+        blind_spot(target("eu-west-1", "", failure("GetMetricData"))),
         "AccessDenied of cloudwatch:GetMetricData in eu-west-1 of prod: no. "
         "Not monitored there: CloudWatch metrics.",
     ),
     (
-        spot(
+        blind_spot(
             *(target(one, "kinesis", DENIED) for one in REGIONS),
             *(target(one, "sqs", failure("ListQueues")) for one in REGIONS),
             *(target(one, "lambda", failure("GetAccountSettings")) for one in REGIONS),
@@ -80,20 +82,22 @@ TEXTS = [
         "Not monitored there: Kinesis Data Streams, Lambda, Simple Queue Service.",
     ),
     (
-        spot(target("eu-west-1", "sqs", failure("")), target("us-east-1", "sqs", failure("")), regions=2),
+        blind_spot(
+            target("eu-west-1", "sqs", failure("")), target("us-east-1", "sqs", failure("")), regions=2
+        ),
         "AccessDenied in 2 of 2 regions of prod (eu-west-1, us-east-1): no. "
         "Not monitored there: Simple Queue Service.",
     ),
     (
-        spot(target("", "", failure("AssumeRole", message="not you"))),
+        blind_spot(target("", "", failure("AssumeRole", message="not you"))),
         "AccessDenied of sts:AssumeRole: Headroom cannot access the account prod: not you.",
     ),
     (
-        spot(target("eu-west-1", ""), cause=FailureClass.LATE),
+        blind_spot(target("eu-west-1", ""), cause=FailureClass.LATE),
         "No read has completed in eu-west-1 of prod. Not monitored there: CloudWatch metrics.",
     ),
     (
-        spot(target("eu-west-1", "sqs", failure("ListQueues", "OddError", ""))),
+        blind_spot(target("eu-west-1", "sqs", failure("ListQueues", "OddError", ""))),
         "OddError of sqs:ListQueues in eu-west-1 of prod. Not monitored there: Simple Queue Service.",
     ),
 ]
@@ -106,7 +110,7 @@ def test_it_says_what_failed_where_and_what_is_hidden(told: BlindSpot, said: str
 
 def test_the_same_failures_in_another_order_are_the_same_text() -> None:
     many = [target(one, "kinesis", DENIED, failure("ListShards")) for one in REGIONS]
-    assert summary(spot(*many), REGISTRY) == summary(spot(*many[::-1]), REGISTRY)
+    assert summary(blind_spot(*many), REGISTRY) == summary(blind_spot(*many[::-1]), REGISTRY)
 
 
 @pytest.mark.parametrize(
@@ -129,11 +133,11 @@ def test_each_class_has_something_to_do_and_an_end() -> None:
     waiting = {FailureClass.LATE}
     assert {*BY_CLASS} == {*FailureClass} - waiting
     assert len({end_text(kind) for kind in FailureClass}) == len(FailureClass)
-    assert "`headroom iam-policy`" in remedies(spot())[0] and "`exclude`" in remedies(spot())[1]
+    assert "`headroom iam-policy`" in remedies(blind_spot())[0] and "`exclude`" in remedies(blind_spot())[1]
 
 
 def test_regions_that_the_organization_denies_are_all_named() -> None:
-    many = spot(
+    many = blind_spot(
         *(target(one, "kinesis", BY_ORGANIZATION) for one in REGIONS), cause=FailureClass.ORGANIZATION
     )
     what, where = remedies(many)
@@ -154,7 +158,7 @@ WHO_DENIES = [
 @pytest.mark.parametrize(("wording", "step"), WHO_DENIES)
 def test_what_to_do_depends_on_the_policy_that_denies(wording: str, step: str) -> None:
     said = f"User: a is not authorized to perform: s3:ListAllMyBuckets {wording}"
-    assert step in remedies(spot(target("eu-west-1", "s3", failure("ListBuckets", message=said))))[0]
+    assert step in remedies(blind_spot(target("eu-west-1", "s3", failure("ListBuckets", message=said))))[0]
 
 
 FIRST_CONTACT = [
@@ -171,7 +175,7 @@ FIRST_CONTACT = [
 
 @pytest.mark.parametrize(("failed", "step"), FIRST_CONTACT)
 def test_what_is_wrong_from_the_start_is_one_sentence_and_the_next_step(failed: Failure, step: str) -> None:
-    shut = spot(target("", "", failed), cause=failed.failure_class)
+    shut = blind_spot(target("", "", failed), cause=failed.failure_class)
     assert summary(shut, REGISTRY).count(". ") == 0
     (said,) = remedies(shut)
     assert step in said

@@ -9,6 +9,7 @@ from tests.monitor.alerting.stage import AT_ONCE, Stage, configuration
 
 
 def silence(stage: Stage, *matchers: str, duration: float) -> Silence:
+    """Return a silence that begins now. duration: in seconds."""
     return Silence(
         id="",
         matchers=matchers,

@@ -82,9 +82,10 @@ async def test_the_blind_alert_of_an_account_ends_when_it_was_closed(tmp_path: P
 # Organizations that cannot be listed
 
 
-async def play(
+async def list_each_minute(
     stage: Stage, failures: Sequence[Failure], minutes: int, access: RunStatus, title: str = "organization"
 ) -> list[Notice]:
+    """List an organization each minute with these failures, and return the notices that follow."""
     before = len(stage.notices)
     for _ in range(minutes):
         stage.seconds += 60
@@ -100,9 +101,9 @@ async def test_an_organization_that_cannot_be_listed_is_one_alert_with_the_actio
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         access = RunStatus()
-        assert await play(stage, (), 5, access) == []
-        assert await play(stage, [DENIED], 1, access) == []
-        (told,) = await play(stage, [DENIED], 60, access)
+        assert await list_each_minute(stage, (), 5, access) == []
+        assert await list_each_minute(stage, [DENIED], 1, access) == []
+        (told,) = await list_each_minute(stage, [DENIED], 60, access)
         assert told.summary == (
             "AccessDeniedException of organizations:ListAccounts: Headroom cannot list the accounts of the "
             "organization: You don't have permissions. Accounts that are known stay monitored; new ones are "
@@ -112,7 +113,7 @@ async def test_an_organization_that_cannot_be_listed_is_one_alert_with_the_actio
         (remedy,) = told.remedy
         assert "`organizations:ListAccounts`" in remedy
         assert "`management_role`" in remedy
-        (over,) = await play(stage, (), 3, access)
+        (over,) = await list_each_minute(stage, (), 3, access)
         assert over.summary.startswith("organization recovered: nothing is denied any more, after ")
 
 
@@ -128,7 +129,7 @@ async def test_every_reason_has_its_own_remedy(
     failure: Failure, action: str, remedy: str, tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
-        (told,) = await play(stage, [failure], 10, RunStatus(), "organization acme")
+        (told,) = await list_each_minute(stage, [failure], 10, RunStatus(), "organization acme")
         assert told.summary.startswith(f"{failure.code} of {action}: Headroom cannot list the accounts of")
         assert "the organization acme" in told.summary
         assert any(remedy in one for one in told.remedy)

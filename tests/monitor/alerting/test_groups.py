@@ -27,6 +27,7 @@ NEW = NotificationGroup("ops", ROUTED.group)
 
 
 def status(alert: str = "a", severity: Severity = WARN, at: float = 0, **how: object) -> AlertStatus:
+    """Return an alert with its route; `over`: it is resolved."""
     kind = NoticeKind.RESOLVED if how.pop("over", False) else NoticeKind.FIRING
     return AlertStatus(notice(alert, severity, at=at, kind=kind), ROUTED)._replace(**how)  # type: ignore[arg-type]
 
@@ -226,7 +227,13 @@ def test_a_notification_spells_out_the_worst_and_counts_the_rest() -> None:
         PendingNotice(receiver="ops", group={"service": "kinesis"}, due=30, notice=one, reason=reason)
         for one, reason in decision.notices
     ]
-    sent = build_notification("ops", rows, 30)
-    assert [one.alert for one in sent.notices] == [f"{n:02}" for n in range(MAX_LISTED_NOTICES + 4, 4, -1)]
-    assert (sent.more, sent.receiver, sent.group) == (5, "ops", {"service": "kinesis"})
+    notification = build_notification("ops", rows, 30)
+    assert [one.alert for one in notification.notices] == [
+        f"{n:02}" for n in range(MAX_LISTED_NOTICES + 4, 4, -1)
+    ]
+    assert (notification.more, notification.receiver, notification.group) == (
+        5,
+        "ops",
+        {"service": "kinesis"},
+    )
     assert len(rows) == MAX_LISTED_NOTICES + 5

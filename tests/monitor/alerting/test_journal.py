@@ -187,7 +187,8 @@ async def test_the_write_ahead_log_is_cut_back(path: Path) -> None:
 # The schema
 
 
-def columns(path: Path, table: str) -> list[str]:
+def column_names(path: Path, table: str) -> list[str]:
+    """Return the names of the columns of a table."""
     with closing(sqlite3.connect(path)) as connection:
         return [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
 
@@ -195,7 +196,7 @@ def columns(path: Path, table: str) -> list[str]:
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 async def test_the_schema_has_a_column_for_every_field(path: Path, table: Table[Any]) -> None:
     await (await Journal.open(path)).close()
-    assert columns(path, table.name) == list(table.types)
+    assert column_names(path, table.name) == list(table.types)
 
 
 async def test_an_older_schema_is_brought_up_to_date_with_all_it_holds(path: Path) -> None:
@@ -207,7 +208,7 @@ async def test_an_older_schema_is_brought_up_to_date_with_all_it_holds(path: Pat
     )
     assert list(journal.all(STATES).values()) == [SavedState("lives/a", b"firing")]
     await journal.close()
-    assert columns(path, "extra") == ["x"]
+    assert column_names(path, "extra") == ["x"]
 
 
 async def test_acknowledgements_from_before_they_could_end_last(path: Path) -> None:
@@ -270,9 +271,9 @@ async def test_why_an_alert_ended_survives_its_renaming(path: Path) -> None:
     await journal.commit({}, [over], rows)
     await journal.write({(NOTIFICATIONS, "n"): made, (DEAD_LETTERS, "n"): given_up})
     await journal.close()
-    columns = [("pending_notices", "notice"), ("notifications", "notices"), ("history", "notice")]
+    renamed_columns = [("pending_notices", "notice"), ("notifications", "notices"), ("history", "notice")]
     with closing(sqlite3.connect(path)) as connection:
-        for table, column in [*columns, ("dead_letters", "notification")]:
+        for table, column in [*renamed_columns, ("dead_letters", "notification")]:
             old = f"replace({column}, '\"resolution_reason\":', '\"reason\":')"
             assert connection.execute(f"SELECT {old} <> {column} FROM {table}").fetchone() == (1,)
             connection.execute(f"UPDATE {table} SET {column} = {old}")
@@ -293,7 +294,7 @@ async def test_a_migration_that_fails_has_changed_nothing(path: Path) -> None:
     journal = await Journal.open(path, file=JournalFile(path, migrations=[*MIGRATIONS, wrong]))
     assert not journal.healthy
     await journal.close()
-    assert columns(path, "extra") == []
+    assert column_names(path, "extra") == []
     assert await stored_rows(path) == {}
 
 

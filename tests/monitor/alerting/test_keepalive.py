@@ -48,6 +48,7 @@ class Manager:
 
 
 def ends(alert: dict[str, Any]) -> float:
+    """Return when an alert ends, in epoch seconds."""
     return datetime.fromisoformat(alert["endsAt"]).timestamp()
 
 

@@ -43,6 +43,7 @@ class Listener:
 
 @pytest.fixture
 async def listener() -> AsyncIterator[tuple[Listener, int]]:
+    """A receiver of webhooks and its port."""
     listening = Listener()
     server = await asyncio.start_server(listening.answer, "127.0.0.1", 0)
     yield listening, server.sockets[0].getsockname()[1]

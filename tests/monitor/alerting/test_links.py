@@ -17,6 +17,7 @@ from tests.resources import resource as of
 
 
 def key(what: str, resource: str, region: str = REGION) -> Key:
+    """Return the key of a series. what: the id of its signal."""
     service, signal = what.split(".")
     return Key(ACCOUNT, region, service, signal, of(resource))
 
@@ -132,8 +133,10 @@ def test_links_of_a_resource_called_account_are_its_own() -> None:
 def test_templates_know_what_is_shown_and_what_aws_knows() -> None:
     links = Links(grafana="https://g/?n={resource}&i={resource_id}&p={parent}")
     stage = Resource("stage", ("a1", "prod"), ("web/shop", "prod"))
-    key = Key(ACCOUNT, REGION, "apigateway", "rest_stage_method_throttle", stage)
-    assert links.for_series(key, REGISTRY)["grafana"] == "https://g/?n=web%2Fshop%2Fprod&i=a1%2Fprod&p=a1"
+    series_key = Key(ACCOUNT, REGION, "apigateway", "rest_stage_method_throttle", stage)
+    assert (
+        links.for_series(series_key, REGISTRY)["grafana"] == "https://g/?n=web%2Fshop%2Fprod&i=a1%2Fprod&p=a1"
+    )
     group = Key(ACCOUNT, REGION, "autoscaling", "group_max_size", Resource("group", ("web/blue",)))
     assert "AutoScalingGroupDetails:id=web%2Fblue;" in links.for_series(group, REGISTRY)["console"]
     assert links.for_series(group, REGISTRY)["grafana"].endswith("&p=web%2Fblue")

@@ -13,6 +13,7 @@ A, B = {"region": "a"}, {"region": "b"}
 
 
 def outbox(*rows: PendingNotice) -> Outbox:
+    """Return an outbox with these pending notices."""
     box = Outbox()
     box.enqueue(rows)
     return box
@@ -33,15 +34,15 @@ def batched(box: Outbox, key: str, now: float) -> Notification:
     return made
 
 
-def sent(box: Outbox, now: float = NOW) -> list[list[int]]:
+def send_due(box: Outbox, now: float = NOW) -> list[list[int]]:
     """Return the numbers of the notices that each due group sends; all are accepted."""
     keys = box.acquire_due(now, 100)
-    sent = []
+    numbers = []
     for key in keys:
-        sent.append([one.number for one in batched(box, key, now).notices])
+        numbers.append([one.number for one in batched(box, key, now).notices])
         box.complete(key)
     box.release(keys)
-    return sent
+    return numbers
 
 
 def test_a_group_leaves_when_the_earliest_of_it_is_due_and_with_all_of_it() -> None:
@@ -50,15 +51,15 @@ def test_a_group_leaves_when_the_earliest_of_it_is_due_and_with_all_of_it() -> N
         pending_notice(notice(2, "b"), group=A, due=NOW + 60, id=2),
     )
     assert box.next_due() == NOW + 30
-    assert sent(box, NOW + 29) == []
-    assert sent(box, NOW + 30) == [[1, 2]]
+    assert send_due(box, NOW + 29) == []
+    assert send_due(box, NOW + 30) == [[1, 2]]
     assert len(box) == 0
 
 
 def test_a_notification_has_one_notice_of_an_alert_the_next_follows() -> None:
     box = outbox(pending_notice(notice(1), id=1), pending_notice(notice(2, kind=NoticeKind.RESOLVED), id=2))
-    assert sent(box) == [[1]]
-    assert sent(box) == [[2]]
+    assert send_due(box) == [[1]]
+    assert send_due(box) == [[2]]
 
 
 def test_a_group_that_is_under_way_or_waits_for_another_attempt_sends_nothing_newer() -> None:
@@ -66,11 +67,11 @@ def test_a_group_that_is_under_way_or_waits_for_another_attempt_sends_nothing_ne
     (key,) = box.acquire_due(NOW, 100)
     made = batched(box, key, NOW)
     box.enqueue([pending_notice(notice(2), id=2), pending_notice(notice(3, "b"), id=3)])
-    assert sent(box) == [[3]]
+    assert send_due(box) == [[3]]
     failed = box.record_failure(key, NOW, 0.0)
     failed.due = NOW + 10
     box.release([key])
-    assert sent(box, NOW + 9) == []
+    assert send_due(box, NOW + 9) == []
     assert box.acquire_due(NOW + 10, 100) == [key]
     assert box.notifications[key][0] is failed
     assert (failed.notification, failed.attempts) == (made, 1)
@@ -91,9 +92,9 @@ def test_an_alert_that_changed_its_group_is_still_sent_in_order() -> None:
         pending_notice(notice(2), group=B, due=NOW, id=2),
         pending_notice(notice(3, "b"), group=B, due=NOW, id=3),
     )
-    assert sent(box) == [[3]]
-    assert sent(box, NOW + 60) == [[1]]
-    assert sent(box, NOW + 60) == [[2]]
+    assert send_due(box) == [[3]]
+    assert send_due(box, NOW + 60) == [[1]]
+    assert send_due(box, NOW + 60) == [[2]]
 
 
 def test_notifications_from_before_are_sent_before_pending_notices() -> None:
@@ -108,15 +109,15 @@ def test_notifications_from_before_are_sent_before_pending_notices() -> None:
     assert box.acquire_due(NOW, 100) == [group_key(A)]
     box.complete(group_key(A))
     box.release([group_key(A)])
-    assert sent(box) == [[2]]
+    assert send_due(box) == [[2]]
 
 
 def test_dropping_what_leads_lets_the_next_go() -> None:
     rows = [pending_notice(notice(1), group=A, due=NOW + 60, id=1), pending_notice(notice(2), group=B, id=2)]
     box = outbox(*rows)
-    assert sent(box) == []
+    assert send_due(box) == []
     box.drop(rows[:1])
-    assert sent(box) == [[2]]
+    assert send_due(box) == [[2]]
 
 
 def test_the_oldest_is_told_whether_it_is_formed_or_not() -> None:
@@ -150,7 +151,7 @@ def test_everything_leaves_once_and_in_the_order_of_each_alert(rows: list[tuple[
     )
     left: list[int] = []
     while (due := box.next_due()) is not None:
-        for numbers in sent(box, max(due, NOW)):
+        for numbers in send_due(box, max(due, NOW)):
             left += numbers
     assert sorted(left) == list(range(len(rows)))
     for alert in "abc":
@@ -162,7 +163,8 @@ def test_everything_leaves_once_and_in_the_order_of_each_alert(rows: list[tuple[
 # What is given up: one letter a notice of one alert, the oldest first, an hour between them
 
 
-def kept(kinds: str, most: int, hours: int) -> str:
+def kept_letters(kinds: str, most: int, hours: int) -> str:
+    """Return which notices of an alert are kept of so many hours, at most so many, as their letters."""
     letters = {
         "F": NoticeKind.FIRING,
         "r": NoticeKind.REPEATED,
@@ -196,4 +198,4 @@ def kept(kinds: str, most: int, hours: int) -> str:
 def test_repeats_go_first_then_what_is_superseded_and_never_the_last_state(
     kinds: str, most: int, hours: int, left: str
 ) -> None:
-    assert kept(kinds, most, hours) == left
+    assert kept_letters(kinds, most, hours) == left

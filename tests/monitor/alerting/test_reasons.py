@@ -15,7 +15,7 @@ from monitor.outbound.result import refused, retry
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.play_cells import play_cells
 from tests.monitor.alerting.stage import AT_ONCE, DENIED, Stage, configuration
-from tests.monitor.alerting.test_blind_alerts import ALL_HERE, KINESIS, THERE, fails, seen
+from tests.monitor.alerting.test_blind_alerts import ALL_HERE, KINESIS, THERE, cells_in, fails
 from tests.monitor.notifiers.loopback import notification
 
 R = NotificationReason
@@ -30,6 +30,7 @@ async def nothing(stage: Stage) -> None:
 
 
 async def acknowledge(stage: Stage, until: float | None = None) -> None:
+    """Acknowledge the only alert. until: epoch seconds; None: as long as it lasts."""
     (alert,) = stage.engine.alerts
     made = Acknowledgement(
         alert=alert, severity=Severity.WARNING, author="ada", comment="x", at=stage.seconds, until=until
@@ -89,7 +90,7 @@ async def test_each_way_to_a_notification_has_its_reason(way: Way, storage: Path
 
 async def test_a_blind_spot_that_shows_in_more_places_grew(storage: Path | MemoryStore) -> None:
     async with Stage.opened(storage) as stage:
-        cells = seen()
+        cells = cells_in()
         await play_cells(stage, cells, 20)
         await play_cells(stage, cells, 15, fails(DENIED, at=KINESIS))
         await play_cells(stage, cells, 30, fails(DENIED, at=[*ALL_HERE, (THERE, "")]))

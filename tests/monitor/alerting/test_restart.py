@@ -162,7 +162,7 @@ async def test_alert_states_of_an_older_schema_go_on(tmp_path: Path) -> None:
         )
         connection.executescript("DROP TABLE spending; PRAGMA user_version = 5")
     async with Stage.opened(tmp_path, minute=minute) as stage:
-        assert [key for key in stage.store.all(STATES) if key != "judged"] == [f"states/{key('orders').id}"]
+        assert [row for row in stage.store.all(STATES) if row != "judged"] == [f"states/{key('orders').id}"]
         for back, letter in enumerate("cc..", 1):
             stage.write(stage.series("orders"), minute - back, letter)
         assert await stage.play(orders="c") == "F"

@@ -40,7 +40,7 @@ async def made(folder: Path) -> Path:
     return folder / "journal.db"
 
 
-async def used(folder: Path) -> None:
+async def use_journal(folder: Path) -> None:
     """Start, and use everything that was read."""
     async with Stage.opened(folder, minute=int(NOW // 60) + 40) as stage:
         await stage.play(orders="..cccc", others="..ssss", views="......")
@@ -55,11 +55,11 @@ async def used(folder: Path) -> None:
         await stage.process(60)
 
 
-def flipped(data: bytes, used: Sequence[int], chance: random.Random) -> bytes:
+def flipped(data: bytes, places: Sequence[int], chance: random.Random) -> bytes:
     """Return the data with one to three of its bytes at the places `used` changed."""
     rotten = bytearray(data)
     for _ in range(chance.randint(1, 3)):
-        rotten[chance.choice(used)] = chance.choice((chance.randrange(256), *b'09-".\xff'))
+        rotten[chance.choice(places)] = chance.choice((chance.randrange(256), *b'09-".\xff'))
     return bytes(rotten)
 
 
@@ -72,7 +72,7 @@ async def test_alerting_continues_whatever_bits_flip_in_a_journal(tmp_path: Path
         folder.mkdir()
         (folder / "journal.db").write_bytes(flipped(data, used_places, random.Random(seed)))
         try:
-            await used(folder)
+            await use_journal(folder)
         except JournalError as error:
             assert "created by a newer Headroom" in str(error)
         except BaseException:

@@ -38,6 +38,7 @@ def router(route: dict[str, Any] | None) -> Router:
 
 
 def receivers_of(route: dict[str, Any] | None, labels: dict[str, str], at: float = NOON) -> list[str]:
+    """Return the receivers to which a route leads alerts with these labels."""
     return [one.receiver for one in router(route).route(LABELS | labels, at)]
 
 

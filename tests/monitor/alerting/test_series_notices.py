@@ -35,6 +35,7 @@ MOMENT = NoticeDetails(
 
 
 def row(what: str, resource: str, usage: float | None, limit: float | None, **changes: Any) -> Row:
+    """Return the row of a series near its limit. what: the id of its signal."""
     service, signal = what.split(".")
     key = Key(ACCOUNT, REGION, service, signal, of(resource))
     given = {

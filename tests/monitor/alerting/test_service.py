@@ -32,6 +32,7 @@ PATIENCE = 20.0
 
 
 def config(folder: Path, *receivers: tuple[str, str]) -> Config:
+    """Return a configuration with webhooks. receivers: names and URLs."""
     given: dict[str, Any] = {
         "journal": str(folder / "headroom.db"),
         "route": ROUTE,
@@ -59,7 +60,8 @@ async def saturate(alerting: Alerting, fleet: Fleet, minute: int = NOW) -> None:
     await alerting.engine.process(MonitorStatus(), {})
 
 
-async def got(server: Server, count: int) -> list[Any]:
+async def wait_for_bodies(server: Server, count: int) -> list[Any]:
+    """Wait until a server has so many requests, and return their bodies."""
     async with asyncio.timeout(PATIENCE):
         while len(server.requests) < count:
             await asyncio.sleep(0.01)
@@ -70,7 +72,7 @@ async def test_a_webhook_is_told_signed_and_once(tmp_path: Path) -> None:
     fleet = Fleet()
     async with http_server() as server, running(config(tmp_path, ("hook", server.url)), fleet) as alerting:
         await saturate(alerting, fleet)
-        (body,) = await got(server, 1)
+        (body,) = await wait_for_bodies(server, 1)
         assert body["type"] == "alerts.firing"
         (alert,) = body["data"]["alerts"]
         assert (alert["status"], alert["severity"]) == ("firing", "warning")
@@ -79,7 +81,7 @@ async def test_a_webhook_is_told_signed_and_once(tmp_path: Path) -> None:
         assert standardwebhooks.Webhook(SECRET).verify(content, headers)
         fleet.drop(key("orders"))
         await alerting.engine.process(MonitorStatus(), {})
-        _, over = await got(server, 2)
+        _, over = await wait_for_bodies(server, 2)
         assert over["type"] == "alerts.resolved"
 
 
@@ -93,7 +95,7 @@ async def test_what_is_owed_is_told_after_a_restart_and_nothing_twice(tmp_path: 
                 while not alerting.delivery.senders["hook"].stats.failed:
                     await asyncio.sleep(0.01)
         async with running(config(tmp_path, ("hook", server.url)), fleet := Fleet()) as alerting:
-            await got(server, 1)
+            await wait_for_bodies(server, 1)
             await saturate(alerting, fleet)
         async with running(config(tmp_path, ("hook", server.url)), fleet := Fleet()) as alerting:
             await saturate(alerting, fleet)
@@ -105,11 +107,11 @@ async def test_a_reload_takes_other_receivers(tmp_path: Path) -> None:
     async with http_server() as first, http_server() as second:
         async with running(config(tmp_path, ("first", first.url)), fleet) as alerting:
             await saturate(alerting, fleet)
-            await got(first, 1)
+            await wait_for_bodies(first, 1)
             alerting.configure(
                 config(tmp_path, ("first", second.url), ("second", second.url)).alerting_settings(REGISTRY)
             )
-            (body,) = await got(second, 1)  # without another judgement
+            (body,) = await wait_for_bodies(second, 1)  # without another judgement
             assert body["data"]["receiver"] == "second"
             assert [one.receiver for one in alerting.delivery.statuses()] == ["first", "second"]
         assert len(first.requests) == 1
@@ -151,7 +153,7 @@ async def test_the_end_of_a_silence_notifies_by_itself(tmp_path: Path) -> None:
         await saturate(alerting, fleet)
         assert [one.queued for one in alerting.delivery.statuses()] == [0]
         assert await alerting.end_silence(silence.id) == silence
-        (body,) = await got(server, 1)
+        (body,) = await wait_for_bodies(server, 1)
         assert body["data"]["alerts"][0]["labels"]["resource"] == "orders"
 
 
@@ -160,7 +162,7 @@ async def test_an_acknowledgement_is_of_the_severity_at_the_time(tmp_path: Path)
     async with http_server() as server, running(config(tmp_path, ("hook", server.url)), fleet) as alerting:
         await saturate(alerting, fleet)
         (alert,) = alerting.engine.alerts
-        await got(server, 1)
+        await wait_for_bodies(server, 1)
         made = await alerting.acknowledge(alert, author="ada", comment="on it", duration=60)
         assert (made.severity, made.until) == (alerting.engine.alerts[alert].severity, made.at + 60)
         assert alerting.engine.silences.acknowledgements == {alert: made}

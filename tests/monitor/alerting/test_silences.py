@@ -44,6 +44,7 @@ class Shelf:
 
 @pytest.fixture
 def shelf() -> Shelf:
+    """A store in memory."""
     return Shelf()
 
 
@@ -55,6 +56,7 @@ def silences(shelf: Shelf) -> Silences:
 async def silence(
     silences: Silences, *matchers: str, starts: float = NOW, ends: float = NOW + HOUR, **said: str
 ) -> Silence:
+    """Add a silence, and return it as it is stored. said: author and comment."""
     told = {"author": "ana", "comment": "load test", **said}
     asked = Silence(id="", matchers=matchers or ("service=kinesis",), starts=starts, ends=ends, **told)
     return await silences.add(asked, NOW)

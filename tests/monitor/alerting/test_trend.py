@@ -26,20 +26,26 @@ def curve(shape: Callable[[int], float], noise: float = 0.0, length: int = WINDO
     return trend(NOW - ago, values)
 
 
-def climb(minutes: int, low: float = 20.0, high: float = 90.0) -> Callable[[int], float]:
+def rise(minutes: int, low: float = 20.0, high: float = 90.0) -> Callable[[int], float]:
+    """Return the usage by minutes ago: it rises from low to high within the last minutes."""
     return lambda ago: low if ago > minutes else high - (high - low) * ago / minutes
 
 
 SHAPES: list[tuple[str, Callable[[int], float], str, int]] = [
     ("flat", lambda ago: 50.0, "", 0),
     ("nothing at all", lambda ago: 0.0, "", 0),
-    ("a climb", climb(22), "rising", 22),
-    ("a long climb", climb(400, 0.0), "rising", 179),
-    ("a fall", lambda ago: 100.0 - climb(40)(ago), "falling", 40),
-    ("a climb that ended", lambda ago: climb(20)(max(ago - 30, 0)), "", 0),
+    ("a climb", rise(22), "rising", 22),
+    ("a long climb", rise(400, 0.0), "rising", 179),
+    ("a fall", lambda ago: 100.0 - rise(40)(ago), "falling", 40),
+    ("a climb that ended", lambda ago: rise(20)(max(ago - 30, 0)), "", 0),
     ("a climb after a fall", lambda ago: abs(ago - 30.0) + 10, "rising", 30),
     ("a jump just now", lambda ago: 50.0 if ago > 1 else 90.0, "", 0),
-    ("one spike on the way does not end it", lambda ago: climb(60)(ago) + 40 * (ago == 30), "rising", 60),
+    (
+        "one spike on the way does not end it",
+        lambda ago: rise(60)(ago) + 40 * (ago == 30),
+        "rising",
+        60,
+    ),
     ("a hardly visible slope", lambda ago: 50.0 - ago / 400, "", 0),
     ("a slight slope", lambda ago: 50.0 - ago / 100, "", 0),
 ]

@@ -188,6 +188,7 @@ async def test_no_other_site_can_have_a_browser_change_anything(
 
 
 async def chunks() -> AsyncIterator[bytes]:
+    """Yield a body that is too large, piece by piece."""
     for _ in range(20):
         yield b" " * 100_000
 

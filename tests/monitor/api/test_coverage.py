@@ -40,6 +40,7 @@ METRIC = UsageMetric("AWS/Usage", "CallCount", (("Service", "X"),), "")
 
 
 def listed(quota: Quota, value: float | None = 10.0, **fields: Any) -> ListedQuota:
+    """Return a quota as Service Quotas lists it."""
     usual: dict[str, Any] = {
         "name": f"Name of {quota.code}",
         "source": LimitSource.APPLIED,
@@ -54,12 +55,13 @@ def listed(quota: Quota, value: float | None = 10.0, **fields: Any) -> ListedQuo
 def know(server: Server, *quotas: ListedQuota) -> KnownQuotas:
     """Have quotas of one service code be known in the cell of the tests."""
     known = server.known_quotas.setdefault((ACCOUNT, REGION), KnownQuotas())
-    for one in quotas:
-        known.lists[one.quota.service] = (*known.lists.get(one.quota.service, ()), one)
+    for each in quotas:
+        known.lists[each.quota.service] = (*known.lists.get(each.quota.service, ()), each)
     return known
 
 
 def quota_subject(quota: Quota) -> Resource:
+    """Return the resource that a quota is."""
     return Resource("quota", (quota.service, quota.code), (quota.service, "x"), parent_kinds=("service",))
 
 
@@ -72,12 +74,14 @@ def watch_count(server: Server, quota: Quota, zone: Zone = Zone.WITHIN) -> Serie
 
 
 async def states(server: Server, client: httpx.AsyncClient, **wanted: str) -> dict[str, str]:
+    """Return the states of the quotas of the coverage by code. wanted: parameters of the request."""
     await server.publish()
     found = await answer(client, str(httpx.URL(COVERAGE, params=wanted)))
-    return {one["code"]: one["state"] for one in found["items"]}
+    return {each["code"]: each["state"] for each in found["items"]}
 
 
-async def one(server: Server, client: httpx.AsyncClient, code: str) -> dict[str, Any]:
+async def item_of(server: Server, client: httpx.AsyncClient, code: str) -> dict[str, Any]:
+    """Return the item of the coverage of a quota."""
     await server.publish()
     found = await answer(client, COVERAGE)
     (item,) = [item for item in found["items"] if item["code"] == code]
@@ -87,7 +91,7 @@ async def one(server: Server, client: httpx.AsyncClient, code: str) -> dict[str,
 async def test_a_quota_with_a_judged_series_is_watched(server: Server, client: httpx.AsyncClient) -> None:
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
     know(server, listed(CONCURRENCY))
-    assert await one(server, client, CONCURRENCY.code) == {
+    assert await item_of(server, client, CONCURRENCY.code) == {
         "account": ACCOUNT,
         "region": REGION,
         "service_code": "lambda",
@@ -110,16 +114,16 @@ async def test_one_judged_series_is_enough(server: Server, client: httpx.AsyncCl
     stale = CONCURRENCY_KEY._replace(service="lambda_edge", signal="concurrency")
     judged(server.fleet, add(server.fleet, stale), Zone.STALE)
     know(server, listed(CONCURRENCY))
-    assert (await one(server, client, CONCURRENCY.code))["state"] == "stale"
+    assert (await item_of(server, client, CONCURRENCY.code))["state"] == "stale"
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
-    assert (await one(server, client, CONCURRENCY.code))["state"] == "watched"
+    assert (await item_of(server, client, CONCURRENCY.code))["state"] == "watched"
 
 
 async def test_names_that_utf8_cannot_carry_are_replaced(server: Server, client: httpx.AsyncClient) -> None:
     series = add(server.fleet, CONCURRENCY_KEY, usage=Unobservable("\udc80", "aws \udc80"), throttled=None)
     judged(server.fleet, series, Zone.UNOBSERVABLE)
     know(server, listed(CONCURRENCY))
-    found = await one(server, client, CONCURRENCY.code)
+    found = await item_of(server, client, CONCURRENCY.code)
     assert (found["reason"], found["enable"]) == ("?", "aws ?")
 
 
@@ -132,16 +136,16 @@ async def test_what_cannot_be_observed_says_why(
     )
     judged(server.fleet, series, Zone.UNOBSERVABLE)
     know(server, listed(CONCURRENCY))
-    found = await one(server, client, CONCURRENCY.code)
+    found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["reason"], found["enable"]) == (state, "no metric tells it", command or "")
 
 
 async def test_a_signal_that_is_off_says_how_to_enable_it(server: Server, client: httpx.AsyncClient) -> None:
     watch_count(server, Quota(service="lambda", code="L-00000001"))
     know(server, listed(CONCURRENCY))
-    assert (await one(server, client, CONCURRENCY.code))["state"] == "value_only"
+    assert (await item_of(server, client, CONCURRENCY.code))["state"] == "value_only"
     server.signals_off = {"lambda.account_concurrency", "lambda_edge.concurrency", "lambda_edge.request_rate"}
-    found = await one(server, client, CONCURRENCY.code)
+    found = await item_of(server, client, CONCURRENCY.code)
     assert found["state"] == "not_enabled"
     assert found["enable"].startswith("signals: {enabled: [lambda.account_concurrency, ")
 
@@ -168,7 +172,7 @@ async def test_a_count_that_fails_says_why(
     known = know(server, listed(WEB_ACLS), listed(PATTERN_SETS))
     number = next(number for number, group in enumerate(count_groups()) if PATTERN_SETS in group.counts)
     known.counted[number] = Counted(failures={PATTERN_SETS: failure})
-    found = await one(server, client, PATTERN_SETS.code)
+    found = await item_of(server, client, PATTERN_SETS.code)
     assert (found["state"], bool(found["reason"])) == (state, True)
 
 
@@ -195,9 +199,9 @@ async def test_what_is_asked_for_is_listed_and_counted(server: Server, client: h
 async def test_a_value_that_aws_does_not_return_is_null(server: Server, client: httpx.AsyncClient) -> None:
     watch_count(server, WEB_ACLS)
     know(server, listed(WEB_ACLS), listed(PATTERN_SETS, value=None, source=LimitSource.DEFAULT))
-    found = await one(server, client, PATTERN_SETS.code)
+    found = await item_of(server, client, PATTERN_SETS.code)
     assert (found["value"], found["source"]) == (None, "quota_default")
-    assert np.isfinite((await one(server, client, WEB_ACLS.code))["value"])
+    assert np.isfinite((await item_of(server, client, WEB_ACLS.code))["value"])
 
 
 async def test_the_metric_counts_quotas_by_state(server: Server) -> None:
@@ -234,9 +238,9 @@ async def test_a_quota_of_what_could_not_be_read_is_not_called_unused(
     watch_count(server, Quota(service="lambda", code="L-00000001"))
     know(server, listed(CONCURRENCY))
     failed(server, **{"lambda": Failure("ListFunctions", "", "InternalError", "try again")})
-    assert (await one(server, client, CONCURRENCY.code))["state"] == "stale"
+    assert (await item_of(server, client, CONCURRENCY.code))["state"] == "stale"
     failed(server, **{"lambda": DENIAL})
-    found = await one(server, client, CONCURRENCY.code)
+    found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["enable"]) == ("not_permitted", "allow lambda:ListFunctions")
     assert "not authorized" in found["reason"]
 
@@ -247,7 +251,7 @@ async def test_a_quota_of_a_service_that_is_not_read_says_which_one(
     watch_count(server, Quota(service="lambda", code="L-00000001"))
     know(server, listed(CONCURRENCY))
     server.services_read = {(ACCOUNT, REGION): {"quotas"}}
-    found = await one(server, client, CONCURRENCY.code)
+    found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["enable"]) == ("not_enabled", "services: [..., lambda, lambda_edge]")
 
 
@@ -271,7 +275,7 @@ async def test_what_watching_costs_without_a_series(
 ) -> None:
     know(server, quota).in_use = frozenset({quota.quota.service})
     server.signals_off = {*off}
-    found = await one(server, client, quota.quota.code)
+    found = await item_of(server, client, quota.quota.code)
     assert found["monthly_dollars"] == (None if dollars is None else pytest.approx(dollars))
 
 
@@ -289,7 +293,7 @@ async def test_costs_are_added_up_and_unknown_ones_counted(server: Server, clien
     await server.publish()
     found = await answer(client, COVERAGE)
     assert (found["monthly_dollars"], found["unknown_costs"]) == (pytest.approx(2 * METRIC_DOLLARS), 1)
-    assert [one["monthly_dollars"] is None for one in found["items"]] == [True, True, False]
+    assert [each["monthly_dollars"] is None for each in found["items"]] == [True, True, False]
 
 
 async def test_text_finds_names_and_codes_in_any_case(server: Server, client: httpx.AsyncClient) -> None:
@@ -342,7 +346,7 @@ async def test_what_a_setting_of_aws_costs_is_told_with_its_source(
         reason = Unobservable("it is off", f"aws enable {number}", cost)
         judged(server.fleet, add(server.fleet, key, usage=reason, throttled=None), Zone.UNOBSERVABLE)
     know(server, listed(CONCURRENCY))
-    found = await one(server, client, CONCURRENCY.code)
+    found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["monthly_dollars"], found["cost_note"]) == ("not_enabled", dollars, note)
 
 
@@ -350,12 +354,14 @@ async def test_what_a_setting_of_aws_costs_is_told_with_its_source(
 
 
 def report(known: KnownQuotas, quota: Quota, utilization: float, applied: float | None = None) -> None:
+    """Have AWS's report of utilization name a quota."""
     known.report = UtilizationReport(1_800_000_000.0, {quota: ReportedQuota("x", utilization, applied)})
 
 
-async def notes(server: Server, client: httpx.AsyncClient) -> list[str]:
+async def notes_of_items(server: Server, client: httpx.AsyncClient) -> list[str]:
+    """Return the notes of the items of the coverage."""
     await server.publish()
-    return [one["note"] for one in (await answer(client, COVERAGE))["items"]]
+    return [each["note"] for each in (await answer(client, COVERAGE))["items"]]
 
 
 async def test_a_report_that_differs_is_a_note_and_one_that_hardly_does_is_not(
@@ -366,11 +372,11 @@ async def test_a_report_that_differs_is_a_note_and_one_that_hardly_does_is_not(
     server.fleet.utilization[judged_half.slot] = 0.5
     for reported, expected in ((0.59, ""), (0.41, ""), (0.61, "61 %"), (0.39, "39 %")):
         report(known, WEB_ACLS, reported)
-        (note,) = await notes(server, client)
+        (note,) = await notes_of_items(server, client)
         told = f"AWS's report of 15 Jan 08:00 UTC tells a utilization of {expected}, and Headroom sees 50 %."
         assert note == (told if expected else "")
     report(known, WEB_ACLS, 0.5, 20.0)
-    (note,) = await notes(server, client)
+    (note,) = await notes_of_items(server, client)
     assert note.endswith("tells the value 20, and Service Quotas lists 10.")
 
 
@@ -382,7 +388,7 @@ async def test_rates_and_series_of_single_resources_are_not_compared(
     judged(server.fleet, series, Zone.WITHIN, 5.0)
     server.fleet.utilization[series.slot] = 0.5
     report(known, CONCURRENCY, 0.9)
-    assert await notes(server, client) == [""]
+    assert await notes_of_items(server, client) == [""]
 
 
 async def test_a_report_that_is_not_permitted_is_a_line_for_each_account(
@@ -404,9 +410,9 @@ async def test_a_report_that_is_not_permitted_is_a_line_for_each_account(
 async def test_a_quota_that_is_the_same_in_all_regions_is_told_once_with_the_series_of_any(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    one = listed(CONCURRENCY, is_global=True)
-    know(server, one)
-    server.known_quotas[ACCOUNT, "global"] = KnownQuotas(lists={"lambda": (one,)})
+    quota = listed(CONCURRENCY, is_global=True)
+    know(server, quota)
+    server.known_quotas[ACCOUNT, "global"] = KnownQuotas(lists={"lambda": (quota,)})
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
     await server.publish()
     told = (await answer(client, COVERAGE))["items"]
@@ -417,11 +423,12 @@ def linked(server: Server, *quotas: ListedQuota, region: str = REGION) -> None:
     """Have quotas be known of an account that is read without a role."""
     know(server, *quotas)
     server.known_quotas[ACCOUNT, region] = server.known_quotas.pop((ACCOUNT, REGION))
-    server.known_quotas[ACCOUNT, region].in_use = frozenset(one.quota.service for one in quotas)
+    server.known_quotas[ACCOUNT, region].in_use = frozenset(each.quota.service for each in quotas)
     server.status = MonitorStatus(cells=[cell_status(region, signer="999999999999")])
 
 
 def cell_status(region: str, **fields: Any) -> CellStatus:
+    """Return the status of a cell that reads no service."""
     return CellStatus(account=ACCOUNT, region=region, name="shop", collectors={}, poll=RunStatus(), **fields)
 
 
@@ -433,10 +440,10 @@ async def test_without_a_role_a_quota_is_watched_where_metrics_tell_its_usage(
 ) -> None:
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
     linked(server, listed(CONCURRENCY, 1000.0, source=LimitSource.DEFAULT))
-    found = await one(server, client, CONCURRENCY.code)
+    found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["value"], found["source"]) == ("watched", 1000.0, "quota_default")
-    notes = (await answer(client, COVERAGE))["notes"]
-    assert [note for note in notes if ACCOUNT in note and "AWS's defaults" in note]
+    remarks = (await answer(client, COVERAGE))["notes"]
+    assert [note for note in remarks if ACCOUNT in note and "AWS's defaults" in note]
 
 
 @pytest.mark.parametrize(
@@ -450,7 +457,7 @@ async def test_what_a_role_would_tell_is_not_permitted_with_the_next_step(
     server: Server, client: httpx.AsyncClient, quota: ListedQuota, reason: str
 ) -> None:
     linked(server, quota)
-    found = await one(server, client, quota.quota.code)
+    found = await item_of(server, client, quota.quota.code)
     assert found["state"] == "not_permitted"
     assert reason in found["reason"]
     assert found["enable"] == f"{ENTRY}headroom iam-policy --of account"
@@ -463,7 +470,7 @@ async def test_a_signal_that_needs_a_role_is_not_permitted(
     series = add(server.fleet, CONCURRENCY_KEY, usage=reason, throttled=None)
     judged(server.fleet, series, Zone.UNOBSERVABLE)
     linked(server, listed(CONCURRENCY))
-    found = await one(server, client, CONCURRENCY.code)
+    found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["reason"]) == ("not_permitted", reason.reason)
     assert found["enable"].startswith(ENTRY)
 
@@ -472,12 +479,12 @@ async def test_the_entry_of_a_role_is_of_the_accounts_partition(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     linked(server, listed(WEB_ACLS), region="cn-north-1")
-    assert "arn:aws-cn:iam::" in (await one(server, client, WEB_ACLS.code))["enable"]
+    assert "arn:aws-cn:iam::" in (await item_of(server, client, WEB_ACLS.code))["enable"]
 
 
 async def test_a_quota_that_nothing_tells_needs_no_role(server: Server, client: httpx.AsyncClient) -> None:
     linked(server, listed(Quota(service="sqs", code="L-00000001")))
-    assert (await one(server, client, "L-00000001"))["state"] == "no_usage_source"
+    assert (await item_of(server, client, "L-00000001"))["state"] == "no_usage_source"
 
 
 async def test_the_defaults_that_could_not_be_listed_are_told(

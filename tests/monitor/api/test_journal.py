@@ -30,8 +30,8 @@ def read_only(connection: sqlite3.Connection) -> None:
 FAILURES = {"the disk is full": full, "it is read-only": read_only}
 
 
-class Told:
-    """A receiver that accepts everything."""
+class AcceptingReceiver:
+    """A receiver that accepts everything, and remembers the alerts of its notifications."""
 
     def __init__(self, server: Server) -> None:
         self.alerts: set[str] = set()
@@ -43,7 +43,7 @@ class Told:
         self.alerts |= {one.alert for one in notification.notices}
         return delivered("it took it")
 
-    async def round(self) -> None:
+    async def send_due(self) -> None:
         await self._server.alerting.delivery.senders["on-call"].send_due()
 
 
@@ -53,14 +53,14 @@ async def test_a_disk_that_fails_while_it_runs(
 ) -> None:
     connections: list[sqlite3.Connection] = []
 
-    def remembered(path: Path) -> sqlite3.Connection:
+    def connect_remembered(path: Path) -> sqlite3.Connection:
         connections.append(connect(path))
         return connections[-1]
 
-    async with Server.opened(tmp_path, remembered) as server, client_of(server) as client:
+    async with Server.opened(tmp_path, connect_remembered) as server, client_of(server) as client:
         assert (await client.get("/-/ready")).status_code == 200
         fail(connections[-1])
-        told = Told(server)
+        receiver = AcceptingReceiver(server)
         alerts = await fire(server, *(f"stream-{n}" for n in range(200)))
         got = await client.get("/-/ready")
         assert got.status_code == 503
@@ -68,8 +68,8 @@ async def test_a_disk_that_fails_while_it_runs(
         assert (await client.get("/-/healthy")).status_code == 200
         assert "headroom_journal_healthy 0.0" in (await client.get("/metrics")).text
         assert (await answer(client, ALERTS))["total"] == len(alerts)
-        await told.round()
-        assert len(told.alerts) == 20  # as many as a notification spells out
+        await receiver.send_due()
+        assert len(receiver.alerts) == 20  # as many as a notification spells out
         await server.alerting.journal.maintain()  # with a connection of its own, which does not fail
         assert (await client.get("/-/ready")).status_code == 200
         assert "headroom_journal_healthy 1.0" in (await client.get("/metrics")).text
@@ -85,10 +85,10 @@ async def test_a_file_that_is_corrupt_at_the_start(tmp_path: Path) -> None:
         got = await client.get("/-/ready")
         assert got.status_code == 503
         assert "headroom.db cannot be used: it is no database" in refusal(got)
-        told = Told(server)
+        receiver = AcceptingReceiver(server)
         (orders,) = await fire(server, "orders")
-        await told.round()
-        assert told.alerts == {orders}
+        await receiver.send_due()
+        assert receiver.alerts == {orders}
         await server.alerting.journal.maintain()
         assert (await client.get("/-/ready")).status_code == 200
     (aside,) = tmp_path.glob("headroom.db.corrupt-*")

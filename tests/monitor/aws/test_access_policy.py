@@ -22,7 +22,8 @@ ASSUME, LIST = "sts:AssumeRole", "organizations:ListAccounts"
 UNITS = ("organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent")
 
 
-def allowed(accounts: Any, of: Principal) -> dict[str, list[str]]:
+def allowed_resources(accounts: Any, of: Principal) -> dict[str, list[str]]:
+    """Return the resources that a principal's policy allows for accounts, by actions."""
     config = Config.model_validate({"accounts": accounts})
     statements = access_statements(config.monitored_entries(REGISTRY), of)
     return {",".join(one["Action"]): one["Resource"] for one in statements}
@@ -66,7 +67,7 @@ def allowed(accounts: Any, of: Principal) -> dict[str, list[str]]:
 def test_each_principal_may_do_what_it_does(
     accounts: Any, of: Principal, expected: dict[str, list[str]]
 ) -> None:
-    assert allowed(accounts, of) == expected
+    assert allowed_resources(accounts, of) == expected
 
 
 @pytest.fixture

@@ -26,17 +26,19 @@ from tests.resources import resource
 from tests.telemetries import Telemetries
 
 
-def names(*streams: str, more: bool = False) -> dict[str, Any]:
+def streams_page(*streams: str, more: bool = False) -> dict[str, Any]:
+    """Return a response of ListStreams."""
     return {"StreamNames": list(streams), "HasMoreStreams": more}
 
 
 def calls(aws: FakeAws, operation: str, code: str = "", service: str = "kinesis") -> float:
+    """Return the number of calls that were counted for an operation and an error code."""
     labels = {"aws_service": service, "operation": operation, "code": code}
     return aws.registry.get_sample_value("headroom_aws_calls_total", labels) or 0
 
 
-def started(aws: FakeAws, **rates: float) -> list[float]:
-    """The moments of the calls that a cell of these rates makes from now on."""
+def call_moments(aws: FakeAws, **rates: float) -> list[float]:
+    """Return a list that gets the moments of later calls. rates: of the cell, `:` written as `__`."""
     moments = []
 
     def answer(answered: dict[str, Any]) -> Any:
@@ -46,7 +48,7 @@ def started(aws: FakeAws, **rates: float) -> list[float]:
 
         return at
 
-    aws.answers = {"describe_limits": answer(SHARD_LIMITS), "list_streams": answer(names())}
+    aws.answers = {"describe_limits": answer(SHARD_LIMITS), "list_streams": answer(streams_page())}
     aws.cell.rates = {name.replace("__", ":"): rate for name, rate in rates.items()}
     return moments
 
@@ -66,16 +68,18 @@ async def test_a_refused_call_raises_and_is_counted_by_its_code() -> None:
 
 
 async def test_an_attempt_that_is_refused_is_reported_and_returns_nothing() -> None:
-    aws = FakeAws(list_streams=names("orders"))
+    aws = FakeAws(list_streams=streams_page("orders"))
     assert await aws.scan.try_call("kinesis", "DescribeLimits") == {}
-    assert await aws.scan.try_call("kinesis", "ListStreams") == names("orders")
+    assert await aws.scan.try_call("kinesis", "ListStreams") == streams_page("orders")
     assert aws.scan.failures == [
         Failure("DescribeLimits", "", "AccessDeniedException", "not authorized to perform DescribeLimits")
     ]
 
 
 async def test_the_items_of_all_pages_come_in_order_and_each_page_is_a_call() -> None:
-    aws = FakeAws(list_streams=[names("a", "b", more=True), names(more=True), names("c")])
+    aws = FakeAws(
+        list_streams=[streams_page("a", "b", more=True), streams_page(more=True), streams_page("c")]
+    )
     assert [name async for name in aws.scan.list_items("kinesis", "ListStreams", "StreamNames")] == [
         "a",
         "b",
@@ -140,7 +144,7 @@ async def test_a_page_may_be_named_by_several_tokens() -> None:
 
 
 async def test_pages_that_are_refused_half_way_raise_after_what_came_before() -> None:
-    aws = FakeAws(list_streams=[names("a", more=True), denied("ListStreams")])
+    aws = FakeAws(list_streams=[streams_page("a", more=True), denied("ListStreams")])
     came = []
     with pytest.raises(ClientError):
         async for name in aws.scan.list_items("kinesis", "ListStreams", "StreamNames"):
@@ -163,8 +167,8 @@ async def test_many_are_queried_side_by_side_in_bounded_number() -> None:
         at_once -= 1
         return -item
 
-    look = FakeAws().scan
-    found = [pair async for pair in look.map(range(50), ask, lambda n: resource(str(n)))]
+    scan = FakeAws().scan
+    found = [pair async for pair in scan.map(range(50), ask, lambda n: resource(str(n)))]
     assert sorted(found) == [(n, -n) for n in range(50)]
     assert most == MAX_CONCURRENT_ITEMS
 
@@ -179,12 +183,12 @@ async def test_one_that_fails_affects_only_itself_and_is_named() -> None:
         for item in "abc":
             yield item
 
-    look = FakeAws().scan
-    assert [pair async for pair in look.map(listed(), ask, lambda item: resource(f"stream {item}"))] == [
+    scan = FakeAws().scan
+    assert [pair async for pair in scan.map(listed(), ask, lambda item: resource(f"stream {item}"))] == [
         ("a", "A"),
         ("c", "C"),
     ]
-    assert [(one.operation, one.resource, one.code) for one in look.failures] == [
+    assert [(one.operation, one.resource, one.code) for one in scan.failures] == [
         ("DescribeStreamSummary", "stream b", "AccessDeniedException")
     ]
 
@@ -195,9 +199,9 @@ async def test_an_unexpected_response_affects_only_its_item_and_is_logged_with_i
     async def ask(item: str) -> Any:
         return dict[str, Any]()[item]
 
-    look = FakeAws().scan
-    assert [pair async for pair in look.map(["a"], ask, resource)] == []
-    assert [(one.resource, one.code) for one in look.failures] == [("a", "KeyError")]
+    scan = FakeAws().scan
+    assert [pair async for pair in scan.map(["a"], ask, resource)] == []
+    assert [(one.resource, one.code) for one in scan.failures] == [("a", "KeyError")]
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert record.exc_info
@@ -206,7 +210,7 @@ async def test_an_unexpected_response_affects_only_its_item_and_is_logged_with_i
 def test_an_operation_with_a_rate_of_its_own_keeps_to_it() -> None:
     async def main() -> None:
         aws = FakeAws()
-        moments = started(aws, kinesis__DescribeLimits=1.0, kinesis=1000.0)
+        moments = call_moments(aws, kinesis__DescribeLimits=1.0, kinesis=1000.0)
         await asyncio.gather(*(aws.cell.call("kinesis", "DescribeLimits") for _ in range(5)))
         assert moments == pytest.approx([0, 1, 2, 3, 4], abs=0.01)
 
@@ -217,7 +221,7 @@ def test_an_operation_with_a_rate_of_its_own_keeps_to_it() -> None:
 def test_the_operations_of_a_service_share_its_rate(rates: dict[str, float], rate: float) -> None:
     async def main() -> None:
         aws = FakeAws()
-        moments = started(aws, **rates)
+        moments = call_moments(aws, **rates)
         operations = ["DescribeLimits", "ListStreams"] * 20
         await asyncio.gather(*(aws.cell.call("kinesis", operation) for operation in operations))
         assert len(moments) == 40
@@ -230,7 +234,7 @@ def test_two_cells_do_not_wait_for_each_other() -> None:
     async def main() -> None:
         moments = []
         for aws in (FakeAws(), FakeAws()):
-            moments += started(aws, kinesis=1.0)
+            moments += call_moments(aws, kinesis=1.0)
             await aws.cell.call("kinesis", "DescribeLimits")
         assert asyncio.get_running_loop().time() == 0
 
@@ -240,7 +244,7 @@ def test_two_cells_do_not_wait_for_each_other() -> None:
 def test_waiting_for_its_turn_is_no_silence_of_aws() -> None:
     async def main() -> None:
         aws = FakeAws()
-        moments = started(aws, kinesis=1.0)
+        moments = call_moments(aws, kinesis=1.0)
         await asyncio.gather(*(aws.cell.call("kinesis", "DescribeLimits") for _ in range(200)))
         assert max(moments) > CALL_TIMEOUT
         assert calls(aws, "DescribeLimits") == 200
@@ -256,6 +260,8 @@ class Silent:
 
 
 class SilentClients(ClientCache):
+    """Clients that are never answered."""
+
     async def get(self, *_: Any) -> Any:
         return Silent()
 
@@ -263,13 +269,13 @@ class SilentClients(ClientCache):
 def test_a_call_that_gets_no_response_ends_with_the_time_out_and_is_named() -> None:
     async def main() -> None:
         clients = SilentClients()
-        look = Scan(Cell(fake_credentials(), ACCOUNT_ID, "eu-west-1", Telemetries().aws, {}, clients=clients))
+        scan = Scan(Cell(fake_credentials(), ACCOUNT_ID, "eu-west-1", Telemetries().aws, {}, clients=clients))
 
         async def ask(_: str) -> Any:
-            return await look.call("kinesis", "DescribeLimits")
+            return await scan.call("kinesis", "DescribeLimits")
 
-        assert [one async for one in look.map(["clicks"], ask, resource)] == []
-        assert [one.sentence for one in look.failures] == [
+        assert [one async for one in scan.map(["clicks"], ask, resource)] == []
+        assert [one.sentence for one in scan.failures] == [
             "DescribeLimits of clicks: no answer within 90 s (TimeoutError)"
         ]
         assert asyncio.get_running_loop().time() == pytest.approx(CALL_TIMEOUT, abs=0.01)
@@ -303,6 +309,7 @@ def failing(*errors: Exception) -> FakeAws:
 
 
 def refusal(code: str, status: int = 400) -> ClientError:
+    """Return an error with which AWS responds."""
     response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(response, "DescribeLimits")
 
@@ -422,7 +429,7 @@ async def test_a_resolver_that_does_not_respond_tells_nothing_of_services() -> N
 
 async def test_pages_whose_token_comes_again_are_ended() -> None:
     tokens = itertools.cycle(["one", "two"])
-    aws = FakeAws(list_streams=lambda **_: names("a", more=True) | {"NextToken": next(tokens)})
+    aws = FakeAws(list_streams=lambda **_: streams_page("a", more=True) | {"NextToken": next(tokens)})
     found = []
     with pytest.raises(PaginationError):
         async for name in aws.scan.list_items("kinesis", "ListStreams", "StreamNames"):
@@ -433,7 +440,9 @@ async def test_pages_whose_token_comes_again_are_ended() -> None:
 def test_pages_without_end_are_ended() -> None:
     async def main() -> None:
         numbers = itertools.count()
-        aws = FakeAws(list_streams=lambda **_: names("a", more=True) | {"NextToken": f"t{next(numbers)}"})
+        aws = FakeAws(
+            list_streams=lambda **_: streams_page("a", more=True) | {"NextToken": f"t{next(numbers)}"}
+        )
         found = []
         with pytest.raises(PaginationError, match="pages"):
             async for name in aws.scan.list_items("kinesis", "ListStreams", "StreamNames"):
@@ -488,8 +497,8 @@ async def test_the_next_page_may_begin_after_the_last_item() -> None:
     def respond(**params: str) -> dict[str, Any]:
         asked.append(params)
         is_first = not params
-        names = ["a", "b"] if is_first else ["c"]
-        return {"DeliveryStreamNames": names, "HasMoreDeliveryStreams": is_first}
+        stream_names = ["a", "b"] if is_first else ["c"]
+        return {"DeliveryStreamNames": stream_names, "HasMoreDeliveryStreams": is_first}
 
     asked: list[dict[str, str]] = []
     pages = FakeAws(list_delivery_streams=respond).scan.paginate("firehose", "ListDeliveryStreams")

@@ -35,6 +35,7 @@ REGIONS = """<DescribeRegionsResponse><regionInfo><item><regionName>us-east-1</r
 
 
 def refused(code: str) -> str:
+    """Return the body with which STS refuses."""
     return f"<ErrorResponse><Error><Code>{code}</Code><Message>no, said AWS</Message></Error></ErrorResponse>"
 
 
@@ -70,16 +71,18 @@ async def sts(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSts]:
         await fake.shared.clients.aclose()
 
 
-async def opened(sts: FakeSts, **account: Any) -> list[Cell]:
+async def open_account(sts: FakeSts, **account: Any) -> list[Cell]:
+    """Return the cells of an account."""
     return await open_cells(Account(**account), sts.url, Telemetries().aws, sts.shared)
 
 
-async def where(sts: FakeSts, **account: Any) -> list[tuple[str, str]]:
-    return [cell.key for cell in await opened(sts, **account)]
+async def opened_cells(sts: FakeSts, **account: Any) -> list[tuple[str, str]]:
+    """Return account and region of each cell of an account."""
+    return [cell.key for cell in await open_account(sts, **account)]
 
 
 async def test_without_a_role_aws_returns_the_id_of_the_account(sts: FakeSts) -> None:
-    assert await where(sts, regions=("eu-west-1", "us-east-1")) == [
+    assert await opened_cells(sts, regions=("eu-west-1", "us-east-1")) == [
         ("123456789012", "eu-west-1"),
         ("123456789012", "us-east-1"),
     ]
@@ -88,12 +91,12 @@ async def test_without_a_role_aws_returns_the_id_of_the_account(sts: FakeSts) ->
 
 
 async def test_the_arn_of_a_role_has_the_id_without_a_call(sts: FakeSts) -> None:
-    assert await where(sts, role_arn=ROLE, regions=("eu-west-1",)) == [("210987654321", "eu-west-1")]
+    assert await opened_cells(sts, role_arn=ROLE, regions=("eu-west-1",)) == [("210987654321", "eu-west-1")]
     assert sts.actions == ["AssumeRole"]
 
 
 async def test_the_role_is_assumed_once_for_all_regions_and_its_credentials_used(sts: FakeSts) -> None:
-    cells = await opened(sts, role_arn=ROLE, regions=("eu-west-1", "us-east-1"))
+    cells = await open_account(sts, role_arn=ROLE, regions=("eu-west-1", "us-east-1"))
     for cell in cells:
         await cell.call("sts", "GetCallerIdentity")
         await cell.close()
@@ -106,9 +109,9 @@ async def test_the_role_is_assumed_once_for_all_regions_and_its_credentials_used
 
 async def test_two_entries_of_one_account_share_the_limits_that_hold_for_the_account(sts: FakeSts) -> None:
     other = "arn:aws:iam::210987654321:role/other"
-    (first,) = await opened(sts, role_arn=ROLE, regions=("eu-west-1",))
-    (second,) = await opened(sts, role_arn=other, regions=("us-east-1",))
-    (stranger,) = await opened(sts, regions=("us-east-1",))
+    (first,) = await open_account(sts, role_arn=ROLE, regions=("eu-west-1",))
+    (second,) = await open_account(sts, role_arn=other, regions=("us-east-1",))
+    (stranger,) = await open_account(sts, regions=("us-east-1",))
     assert first.account_limiters is second.account_limiters
     assert first.account_limiters is not stranger.account_limiters
 
@@ -130,12 +133,12 @@ async def test_the_role_is_assumed_where_we_are_at_home(
 ) -> None:
     """A region that is enabled in the account need not be enabled in the one that assumes the role."""
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
-    assert await where(sts, role_arn=ROLE, regions=("ap-east-1",)) == [("210987654321", "ap-east-1")]
+    assert await opened_cells(sts, role_arn=ROLE, regions=("ap-east-1",)) == [("210987654321", "ap-east-1")]
     assert [one["region"] for one in sts.asked] == ["eu-west-3"]
 
 
 async def test_without_an_external_id_none_is_sent(sts: FakeSts) -> None:
-    await opened(sts, role_arn=ROLE, regions=("eu-west-1",))
+    await open_account(sts, role_arn=ROLE, regions=("eu-west-1",))
     assert "ExternalId" not in sts.asked[0]
 
 
@@ -143,7 +146,7 @@ async def test_without_an_external_id_none_is_sent(sts: FakeSts) -> None:
 async def test_a_role_that_cannot_be_assumed_is_known_at_once(sts: FakeSts, code: str) -> None:
     sts.answers["AssumeRole"] = refused(code)
     with pytest.raises(ClientError) as error:
-        await opened(sts, role_arn=ROLE, regions=("eu-west-1", "us-east-1"))
+        await open_account(sts, role_arn=ROLE, regions=("eu-west-1", "us-east-1"))
     assert error.value.response["Error"]["Code"] == code
     assert sts.actions == ["AssumeRole"]
 
@@ -151,7 +154,7 @@ async def test_a_role_that_cannot_be_assumed_is_known_at_once(sts: FakeSts, code
 async def test_where_sts_is_off_the_role_is_assumed_in_the_home_region(sts: FakeSts) -> None:
     sts.answers["AssumeRole"] = refused("RegionDisabledException")
     with pytest.raises(ClientError, match="RegionDisabledException"):
-        await opened(sts, role_arn=ROLE, regions=("eu-west-1",))
+        await open_account(sts, role_arn=ROLE, regions=("eu-west-1",))
     assumed = [one["region"] for one in sts.asked if one["Action"] == "AssumeRole"]
     assert assumed == ["eu-west-1", "us-east-1"]
 
@@ -159,7 +162,7 @@ async def test_where_sts_is_off_the_role_is_assumed_in_the_home_region(sts: Fake
 async def test_expired_credentials_are_known_at_once(sts: FakeSts) -> None:
     sts.answers["GetCallerIdentity"] = refused("ExpiredToken")
     with pytest.raises(ClientError) as error:
-        await opened(sts, regions=("eu-west-1",))
+        await open_account(sts, regions=("eu-west-1",))
     assert error.value.response["Error"]["Code"] == "ExpiredToken"
 
 
@@ -170,7 +173,7 @@ async def test_without_credentials_the_error_says_so(
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(NoCredentialsError):
-        await opened(sts, role_arn=role, regions=("eu-west-1",))
+        await open_account(sts, role_arn=role, regions=("eu-west-1",))
     assert sts.asked == []
 
 
@@ -203,7 +206,7 @@ async def test_a_role_is_assumed_in_its_own_partition(
     sts: FakeSts, account: dict[str, Any], home: str, asked: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REGION", home)
-    await opened(sts, **account)
+    await open_account(sts, **account)
     assert {one["region"] for one in sts.asked} == {asked}
 
 
@@ -212,11 +215,11 @@ async def test_a_region_of_another_partition_is_no_region_of_the_role(
 ) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     with pytest.raises(MissingRegionError):
-        await opened(sts, role_arn=role_of("aws-cn"))
+        await open_account(sts, role_arn=role_of("aws-cn"))
 
 
 async def test_all_regions_are_those_enabled_in_the_account(sts: FakeSts) -> None:
-    assert await where(sts, role_arn=ROLE, regions=("all",)) == [
+    assert await opened_cells(sts, role_arn=ROLE, regions=("all",)) == [
         ("210987654321", "eu-west-1"),
         ("210987654321", "us-east-1"),
     ]
@@ -226,14 +229,14 @@ async def test_all_regions_are_those_enabled_in_the_account(sts: FakeSts) -> Non
 
 
 async def test_a_region_beside_all_only_says_where_to_call(sts: FakeSts) -> None:
-    assert len(await where(sts, regions=("all", "eu-west-1"))) == 2
+    assert len(await opened_cells(sts, regions=("all", "eu-west-1"))) == 2
     assert {one["region"] for one in sts.asked} == {"eu-west-1"}
 
 
 @pytest.mark.parametrize("role", [None, ROLE])
 async def test_without_any_region_the_error_says_so(sts: FakeSts, role: str | None) -> None:
     with pytest.raises(MissingRegionError, match="no region is set"):
-        await opened(sts, role_arn=role)
+        await open_account(sts, role_arn=role)
     assert sts.asked == []
 
 
@@ -263,7 +266,7 @@ async def test_the_region_of_the_environment_is_the_one_the_aws_tools_use(
         if name == "AWS_CONFIG_FILE":
             (tmp_path / "config").write_text(value)
         monkeypatch.setenv(name, str(tmp_path / "config") if name == "AWS_CONFIG_FILE" else value)
-    assert await where(sts) == [("123456789012", region)]
+    assert await opened_cells(sts) == [("123456789012", region)]
     assert sts.asked[0]["region"] == region
 
 

@@ -155,6 +155,7 @@ def process(tmp_path: Path) -> Path:
 
 
 def starts(process: Path) -> int:
+    """Return how often the credential process was started."""
     return len((process / "starts").read_text().splitlines())
 
 

@@ -54,6 +54,7 @@ class Recorder:
 
 @pytest.fixture
 async def aws() -> AsyncIterator[Recorder]:
+    """An AWS that records the access key of each request."""
     recorder = Recorder()
     async with serve_http(recorder.handle) as port:
         recorder.url = f"http://127.0.0.1:{port}"
@@ -138,6 +139,7 @@ def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 
 def rotate(file: Path, key: str) -> None:
+    """Write other credentials to a file."""
     file.write_text(f"[default]\naws_access_key_id={key}\naws_secret_access_key=s\naws_session_token=t\n")
 
 

@@ -43,6 +43,7 @@ ALWAYS = {"cloudwatch:GetMetricData", *quotas.ACTIONS}
 
 
 def actions(*services: str, options: PolicyOptions = NO_OPTIONS) -> list[str]:
+    """Return the actions that the policy for these services allows."""
     statements = policy(REGISTRY.collectors_of(services), options)["Statement"]
     return [action for statement in statements for action in statement["Action"]]
 

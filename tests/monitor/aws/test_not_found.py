@@ -37,10 +37,12 @@ SHARD = {
 
 
 def nonexistent(code: str) -> ClientError:
+    """Return the error for a resource that does not exist."""
     return ClientError({"Error": {"Code": code, "Message": "it does not exist"}}, "Describe")
 
 
 def error_codes(service: str, operation: str) -> set[str]:
+    """Return the codes of the errors that an operation is modelled with."""
     model: Any = SERVICE_MODELS.get_service_model(service)
     return {shape.error_code for shape in model.operation_model(operation).error_shapes}
 
@@ -48,13 +50,14 @@ def error_codes(service: str, operation: str) -> set[str]:
 def unless_gone(code: str, answer: Any) -> Any:
     """The answer about everything but what is called `gone`."""
 
-    def asked(**params: Any) -> Any:
+    def respond(**params: Any) -> Any:
         return nonexistent(code) if any("gone" in str(value) for value in params.values()) else answer
 
-    return asked
+    return respond
 
 
 def stages(**asked: Any) -> Any:
+    """Respond to GetStages of both APIs; an API called `gone` does not exist."""
     if "gone" in asked.values():
         return nonexistent("NotFoundException")
     return {"item": [{"stageName": "prod", **THROTTLED}]} if "restApiId" in asked else {"Items": []}

@@ -20,6 +20,7 @@ def read(text: str) -> Config:
 
 
 def organization(text: str) -> Organization:
+    """Return the entry of an organization with further fields."""
     (entry,) = read(f"accounts: {{organization: true, {text}}}").monitored_organizations(REGISTRY)
     return entry
 

@@ -21,14 +21,15 @@ ONE, TWO, THREE = ("111111111111", "222222222222", "333333333333")
 ROOT, TEAM, PART = "r-ab12", "ou-ab12-11111111", "ou-ab12-22222222"
 
 
-async def listed(*pages: Any, **options: Any) -> dict[str, ListedAccount]:
+async def accounts_in(*pages: Any, **options: Any) -> dict[str, ListedAccount]:
+    """Return the accounts of an organization that is listed in these pages."""
     answers = [page if isinstance(page, Exception) else {"Accounts": page} for page in pages]
     return await accounts_of_organization(FakeAws(list_accounts=answers, **options).cell)
 
 
 async def test_the_accounts_of_all_pages_are_listed() -> None:
     """A page without accounts need not be the last one."""
-    accounts = await listed([account_item(ONE, "one")], [], [account_item(TWO, "two", "SUSPENDED")])
+    accounts = await accounts_in([account_item(ONE, "one")], [], [account_item(TWO, "two", "SUSPENDED")])
     assert accounts == {ONE: ListedAccount(ONE, "one", "ACTIVE"), TWO: ListedAccount(TWO, "two", "SUSPENDED")}
 
 
@@ -37,7 +38,7 @@ async def test_five_hundred_accounts_are_listed() -> None:
     pages = [
         [account_item(one, f"a-{one}") for one in ids[start : start + 20]] for start in range(0, 500, 20)
     ]
-    assert [*await listed(*pages)] == ids
+    assert [*await accounts_in(*pages)] == ids
 
 
 @pytest.mark.parametrize(
@@ -57,12 +58,12 @@ async def test_five_hundred_accounts_are_listed() -> None:
     ],
 )
 async def test_the_state_tells_which_accounts_cannot_be_read(members: dict[str, str], reason: str) -> None:
-    accounts = await listed([{"Id": ONE, "Name": "one", **members}])
+    accounts = await accounts_in([{"Id": ONE, "Name": "one", **members}])
     assert accounts[ONE].inactive_reason == reason
 
 
 async def test_an_account_that_is_listed_twice_is_one_account_as_listed_last() -> None:
-    accounts = await listed([account_item(ONE, "old")], [account_item(ONE, "new", "CLOSED")])
+    accounts = await accounts_in([account_item(ONE, "old")], [account_item(ONE, "new", "CLOSED")])
     assert accounts == {ONE: ListedAccount(ONE, "new", "CLOSED")}
 
 
@@ -79,7 +80,7 @@ async def test_an_account_that_is_listed_twice_is_one_account_as_listed_last() -
     ],
 )
 async def test_a_name_is_one_line_without_control_characters(name: str, shown: str) -> None:
-    accounts = await listed([{"Id": ONE, "Name": name}], malformed=True)
+    accounts = await accounts_in([{"Id": ONE, "Name": name}], malformed=True)
     assert accounts[ONE].name == shown
 
 
@@ -99,11 +100,11 @@ async def test_a_name_is_one_line_without_control_characters(name: str, shown: s
     ],
 )
 async def test_what_is_no_account_is_left_out(item: Any) -> None:
-    assert [*await listed([item, account_item(ONE, "one")], malformed=True)] == [ONE]
+    assert [*await accounts_in([item, account_item(ONE, "one")], malformed=True)] == [ONE]
 
 
 async def test_members_of_other_types_affect_only_themselves() -> None:
-    accounts = await listed([{"Id": ONE, "Name": 3, "State": ["x"], "Status": None}], malformed=True)
+    accounts = await accounts_in([{"Id": ONE, "Name": 3, "State": ["x"], "Status": None}], malformed=True)
     assert accounts[ONE].name == "3"
     assert accounts[ONE].inactive_reason == ""
 
@@ -139,18 +140,20 @@ async def test_accounts_beyond_the_bound_are_an_error() -> None:
 
 async def test_a_list_without_any_account_is_not_believed() -> None:
     with pytest.raises(EmptyOrganizationError):
-        await listed([], [])
+        await accounts_in([], [])
 
 
 async def test_a_denied_list_is_an_error_of_aws() -> None:
     with pytest.raises(ClientError):
-        await listed(denied("ListAccounts"))
+        await accounts_in(denied("ListAccounts"))
 
 
 # Organizational units
 
 
 def tree(children: dict[str, list[str]], accounts: dict[str, list[str]]) -> FakeAws:
+    """Return an organization of units. children: units by their parent. accounts: by their unit."""
+
     def of_parent(**params: Any) -> dict[str, Any]:
         return {"Accounts": [account_item(one, one) for one in accounts.get(params["ParentId"], [])]}
 

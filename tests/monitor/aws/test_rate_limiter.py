@@ -18,10 +18,12 @@ DOCUMENTED = 180_000  # points of the last three hours that GetMetricData may ha
 
 
 def max_per_second(moments: list[float], units: float = 1.0) -> float:
+    """Return the most units that were admitted within one second."""
     return max(units * sum(0 <= other - one < 1 - 1e-6 for other in moments) for one in moments)
 
 
 async def admission_times(limiter: RateLimiter, number: int, units: float = 1.0) -> list[float]:
+    """Return when each of so many callers is admitted that come at once."""
     moments = []
 
     async def one() -> None:

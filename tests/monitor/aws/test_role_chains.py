@@ -70,41 +70,42 @@ async def sts(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sts]:
         await fake.shared.clients.aclose()
 
 
-async def opened(sts: Sts, **account: Any) -> Cell:
+async def open_account(sts: Sts, **account: Any) -> Cell:
+    """Return the only cell of an account."""
     settings = Account.model_validate({"regions": ["eu-west-1"], **account})
     (cell,) = await open_cells(settings, sts.url, Telemetries().aws, sts.shared)
     return cell
 
 
 async def test_each_role_is_assumed_with_the_credentials_of_the_one_before_it(sts: Sts) -> None:
-    cell = await opened(sts, role_arn=SPOKE, via=[HUB, MIDDLE])
+    cell = await open_account(sts, role_arn=SPOKE, via=[HUB, MIDDLE])
     assert sts.assumed == [("own", HUB), ("hub-1", MIDDLE), ("middle-1", SPOKE)]
     assert (cell.account, (await cell.credentials.frozen()).access_key) == ("3" * 12, "spoke-1")
 
 
 async def test_each_role_has_its_own_external_id_and_session_name(sts: Sts) -> None:
     hub = {"role_arn": HUB, "external_id": "of-the-hub", "session_name": "headroom@hub"}
-    await opened(sts, role_arn=SPOKE, external_id="of-the-spoke", via=[hub, MIDDLE])
+    await open_account(sts, role_arn=SPOKE, external_id="of-the-spoke", via=[hub, MIDDLE])
     given = [(one.get("ExternalId"), one["RoleSessionName"]) for one in sts.asked]
     assert given == [("of-the-hub", "headroom@hub"), (None, "headroom"), ("of-the-spoke", "headroom")]
 
 
 async def test_no_session_is_asked_to_last_longer_than_aws_allows_in_a_chain(sts: Sts) -> None:
     """AWS refuses DurationSeconds above an hour for a role that is assumed with a role."""
-    await opened(sts, role_arn=SPOKE, via=HUB)
+    await open_account(sts, role_arn=SPOKE, via=HUB)
     assert not any("DurationSeconds" in one for one in sts.asked)
 
 
 async def test_many_accounts_behind_one_role_assume_that_one_once(sts: Sts) -> None:
-    await opened(sts, role_arn=SPOKE, via=[HUB])
-    await opened(sts, role_arn=OTHER, via=[HUB])
-    await opened(sts, role_arn=OTHER, via=[{"role_arn": HUB, "external_id": "another"}])
+    await open_account(sts, role_arn=SPOKE, via=[HUB])
+    await open_account(sts, role_arn=OTHER, via=[HUB])
+    await open_account(sts, role_arn=OTHER, via=[{"role_arn": HUB, "external_id": "another"}])
     assert [arn for _, arn in sts.assumed] == [HUB, SPOKE, OTHER, HUB, OTHER]
 
 
 async def test_every_role_of_a_chain_is_renewed_before_it_expires(sts: Sts) -> None:
     sts.lifetime = timedelta(minutes=9)
-    cell = await opened(sts, role_arn=SPOKE, via=HUB)
+    cell = await open_account(sts, role_arn=SPOKE, via=HUB)
     sts.asked.clear()
     sts.lifetime = timedelta(hours=1)
     await cell.credentials.frozen()
@@ -123,7 +124,7 @@ async def test_every_role_of_a_chain_is_renewed_before_it_expires(sts: Sts) -> N
 async def test_a_failure_says_at_which_role_of_the_chain(sts: Sts, denied: str, message: str) -> None:
     sts.denied = {denied}
     with pytest.raises(ClientError) as error:
-        await opened(sts, role_arn=SPOKE, via=[HUB, MIDDLE])
+        await open_account(sts, role_arn=SPOKE, via=[HUB, MIDDLE])
     failure = failure_from(error.value)
     assert (failure.operation, failure.code, failure.message) == ("AssumeRole", "AccessDenied", message)
 
@@ -132,10 +133,10 @@ async def test_a_renewal_that_fails_later_says_so_too(sts: Sts) -> None:
     sts.lifetime = timedelta(seconds=-1)
     sts.denied = {SPOKE}
     with pytest.raises(ClientError):
-        await opened(sts, role_arn=SPOKE, via=[HUB])
+        await open_account(sts, role_arn=SPOKE, via=[HUB])
     sts.denied = {HUB}
     with pytest.raises(ClientError) as error:
-        await opened(sts, role_arn=OTHER, via=[HUB])
+        await open_account(sts, role_arn=OTHER, via=[HUB])
     assert failure_from(error.value).message == f"role 1 of 2, {HUB}: not allowed"
 
 
@@ -145,14 +146,14 @@ async def test_our_own_credentials_are_no_role_of_the_chain(
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(NoCredentialsError) as error:
-        await opened(sts, role_arn=SPOKE, via=[HUB])
+        await open_account(sts, role_arn=SPOKE, via=[HUB])
     assert failure_from(error.value).message == "Unable to locate credentials"
 
 
 async def test_a_role_without_a_chain_has_awss_message_alone(sts: Sts) -> None:
     sts.denied = {SPOKE}
     with pytest.raises(ClientError) as error:
-        await opened(sts, role_arn=SPOKE)
+        await open_account(sts, role_arn=SPOKE)
     assert failure_from(error.value).message == "not allowed"
 
 

@@ -17,6 +17,7 @@ WELL: tuple[Failure, ...] = ()
 
 
 def run(*ends: tuple[Failure, ...]) -> RunStatus:
+    """Return the status of runs that ended with these failures, one a minute."""
     made = RunStatus()
     for at, failures in enumerate(ends):
         made.end(failures, 60.0 * (at + 1))
@@ -24,10 +25,12 @@ def run(*ends: tuple[Failure, ...]) -> RunStatus:
 
 
 def cell(account: str, poll: RunStatus, **collectors: RunStatus) -> CellStatus:
+    """Return the status of a cell."""
     return CellStatus(account=account, region="eu-west-1", name="prod", collectors=collectors, poll=poll)
 
 
 def entry(name: str, account: str, *ends: tuple[Failure, ...]) -> AccountStatus:
+    """Return the status of an account that was opened with these failures."""
     return AccountStatus(name=name, account=account, access=run(*ends))
 
 

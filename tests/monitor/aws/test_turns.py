@@ -41,9 +41,9 @@ class Reading:
     async def inventory_of(self, services: Mapping[str, Sequence[str]], every: float = 0.0) -> dict[str, Any]:
         self.number, self.made = self.number + 1, []
         known: dict[str, Any] = {}
-        for service, names in services.items():
+        for service, resources in services.items():
             self.turns.of(service).begin(self.now, is_bounded=True)
-            for name in names:
+            for name in resources:
                 known[name] = await self.ask(service, name, every)
         return known
 
@@ -65,6 +65,7 @@ class Reading:
 
 
 def names(count: int, prefix: str = "") -> list[str]:
+    """Return so many names of resources."""
     return [f"{prefix}{number}" for number in range(count)]
 
 

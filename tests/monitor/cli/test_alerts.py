@@ -7,7 +7,6 @@ import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import boto3
@@ -36,11 +35,11 @@ async def demo() -> AsyncIterator[str]:
     """The address of a demo with a firing alert."""
     async with demo_server() as address:
 
-        async def fires() -> bool | None:
+        async def has_alert() -> bool | None:
             answer = await get(f"http://{address}/api/v1/alerts")
             return True if answer and answer.json()["items"][:1] else None
 
-        await eventually(fires)
+        await eventually(has_alert)
         yield address
 
 
@@ -57,9 +56,9 @@ async def handling_of(demo: str, identity: str) -> str:
 
 
 async def test_the_list_begins_with_what_is_refused_and_nobody_handles(demo: str) -> None:
-    identity, state, severity, summary, care = (await listed_alerts(demo))[0]
+    identity, state, severity, summary, handling = (await listed_alerts(demo))[0]
     assert re.fullmatch("[0-9a-f]{16}", identity)
-    assert (state, severity, care) == ("firing", "critical", "")
+    assert (state, severity, handling) == ("firing", "critical", "")
     assert "throttled/s" in summary and "Remedy: " in summary
 
 
@@ -72,8 +71,8 @@ async def test_an_acknowledgement_a_silence_and_its_end(demo: str) -> None:
     made = await alerts("silence", 'region=~".+"', "--duration", "2h", "--comment", "test", "--address", demo)
     assert made.exit_code == 0
     silence = made.stdout.split()[0]
-    care = await handling_of(demo, identity)
-    assert care.startswith(f"acknowledged by ann, silenced by {silence}")
+    handling = await handling_of(demo, identity)
+    assert handling.startswith(f"acknowledged by ann, silenced by {silence}")
     ended = await alerts("end-silence", silence, "--address", demo)
     assert (ended.exit_code, ended.stdout) == (0, 'region=~".+" is no longer silenced\n')
     assert "silenced" not in await handling_of(demo, identity)
@@ -152,6 +151,7 @@ async def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def configured(folder: Path, url: str, **more: str) -> str:
+    """Write a configuration with the receiver `hook`, and return its path. more: further lines."""
     lines = [
         f"journal: {folder}/headroom.db",
         "receivers:",
@@ -162,7 +162,7 @@ def configured(folder: Path, url: str, **more: str) -> str:
     return str(folder / "headroom.yaml")
 
 
-async def test_a_receiver_proves_that_it_works(tmp_path: Path) -> None:
+async def test_a_receiver_that_accepts_the_trial_is_a_success(tmp_path: Path) -> None:
     async with receiving() as server:
         done = await alerts("test-receiver", "hook", "--config", configured(tmp_path, server.url))
     assert done.exit_code == 0
@@ -172,7 +172,7 @@ async def test_a_receiver_proves_that_it_works(tmp_path: Path) -> None:
     assert [body["type"] for body in server.bodies] == ["alerts.firing", "alerts.resolved"]
 
 
-async def test_or_that_it_does_not(tmp_path: Path) -> None:
+async def test_a_receiver_that_rejects_the_trial_is_a_failure(tmp_path: Path) -> None:
     async with receiving(web.Response(status=400, text="no such room")) as server:
         done = await alerts("test-receiver", "hook", "--config", configured(tmp_path, server.url + "/t0ken"))
     assert done.exit_code == 1
@@ -214,7 +214,8 @@ async def test_a_receiver_that_is_not_configured(tmp_path: Path) -> None:
     assert "webhok" in done.stderr and "servces" in done.stderr
 
 
-async def a_second_one_is_refused(config: str) -> None:
+async def check_that_a_second_one_is_refused(config: str) -> None:
+    """Check that a second Headroom with the journal of a running one ends with exit code 2."""
     async with headroom("serve", "--config", config, "--listen", f"127.0.0.1:{free_port()}") as second:
         _, errors = await second.communicate()
     assert second.returncode == 2
@@ -237,7 +238,7 @@ async def test_what_was_given_up_is_sent_again(tmp_path: Path, aws_environ: dict
                 return True if answer and answer.json()["items"][0]["dead_letters"] else None
 
             await eventually(has_dead_letter)
-            await a_second_one_is_refused(config)
+            await check_that_a_second_one_is_refused(config)
             done = await alerts("replay", "--receiver", "hook", "--address", address)
             assert (done.exit_code, done.stdout) == (0, "notifications sent again: 1\n")
 
@@ -250,4 +251,4 @@ async def test_what_was_given_up_is_sent_again(tmp_path: Path, aws_environ: dict
             assert server.bodies[1]["data"]["alerts"][0]["zone"] == "saturated"
             process.send_signal(signal.SIGTERM)
             assert await process.wait() == 0
-    assert await partial(get, f"{url}/-/healthy")() is None
+    assert await get(f"{url}/-/healthy") is None

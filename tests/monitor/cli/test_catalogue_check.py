@@ -93,6 +93,7 @@ def test_a_file_without_its_partner_is_told(folder: Path) -> None:
 
 
 def _cycle() -> None:
+    """Declare two resources that are each other's parent."""
     change(
         "  topic:\n",
         "  policy:\n    parent: topic\n    list: {fact: policies}\n  topic:\n    parent: policy\n",
@@ -100,6 +101,7 @@ def _cycle() -> None:
 
 
 def _known_id() -> None:
+    """Declare a service that Headroom has."""
     text = OWN_FILES["rules"].replace("service: ours", "service: sqs")
     Path("catalogue.d/rules/sqs.yaml").write_text(text)
     Path("catalogue.d/collectors/sqs.yaml").write_text(OWN_FILES["collectors"].replace(": ours", ": sqs"))

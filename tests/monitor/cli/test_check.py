@@ -67,6 +67,7 @@ def real_check(
 
 
 def series(result: Result) -> list[dict[str, Any]]:
+    """Return the series of a report in JSON."""
     found: list[dict[str, Any]] = json.loads(result.stdout)["series"]
     return found
 
@@ -75,6 +76,7 @@ def series(result: Result) -> list[dict[str, Any]]:
 
 
 def row(zone: Zone) -> Row:
+    """Return the row of a series in a zone."""
     return Row(
         key=Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", zone.word),
         zone=zone,

@@ -81,6 +81,7 @@ def api(response: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
 
 
 def shown(format: str, response: Mapping[str, Any] = COVERAGE) -> str:
+    """Return what the command prints of a response of the API."""
     with api(response) as (address, _):
         done = headroom("coverage", "--address", address, "--format", format)
     assert done.exit_code == 0, done.output

@@ -19,6 +19,7 @@ ORDERS = SelectorLabels("123456789012", "eu-west-1", "kinesis", "stream_write_by
 
 
 def read(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> Config:
+    """Return the configuration that a file with this text has."""
     return parse_config(text.encode(), "headroom.yaml", ConfigContext(environ or {}, folder, REGISTRY))
 
 

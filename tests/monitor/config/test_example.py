@@ -56,8 +56,8 @@ def test_every_key_in_use_loads_and_is_documented(tmp_path: Path) -> None:
     made.private_key_pem.write_to_path(tmp_path / "tls.key")
     made.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
     environ = {name: f"from-the-variable-{name}" for name in re.findall(r"_env: (\S+)", IN_USE)}
-    sources = ConfigContext(environ, tmp_path, REGISTRY)
-    config = parse_config(IN_USE.encode(), "headroom.yaml", sources)
+    context = ConfigContext(environ, tmp_path, REGISTRY)
+    config = parse_config(IN_USE.encode(), "headroom.yaml", context)
     secrets = [
         account.external_id_secret.get_secret_value()
         for account in config.accounts

@@ -19,6 +19,7 @@ SERVICES = REGISTRY.service_names
 
 
 def configured(*exclude: dict[str, Any], **more: Any) -> Config:
+    """Return a configuration of two accounts with exclusions."""
     accounts = [
         {"name": "prod", "role_arn": f"arn:aws:iam::{PROD}:role/headroom"},
         {"name": "staging", "role_arn": f"arn:aws:iam::{STAGING}:role/headroom"},

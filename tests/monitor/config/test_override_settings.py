@@ -67,11 +67,13 @@ RELOADS: list[tuple[dict[str, Any], dict[str, Any], dict[str, str]]] = [
 ]
 
 
-def told(web: dict[str, Any], gpu: dict[str, Any]) -> str:
+def configuration_text(web: dict[str, Any], gpu: dict[str, Any]) -> str:
+    """Return a configuration with alert settings for two resources."""
     return f"{RUNNING}alerts: {json.dumps([{**WEB, **web}, {**GPU, **gpu}])}\n"
 
 
-def concerned(labels: dict[str, str]) -> bool:
+def is_overridden(labels: dict[str, str]) -> bool:
+    """Return whether the settings are for a series with these labels."""
     return (labels["signal"], labels["resource"]) in {
         ("group_max_size", "web"),
         ("capacity_shortfall", "gpu"),
@@ -83,12 +85,12 @@ async def stand(url: str, expected: dict[str, str]) -> bool | None:
     answer, exported = await get(f"{url}/api/v1/alerts"), await get(f"{url}/metrics")
     assert answer and exported
     items = [(one["labels"], f"{one['state']} {one['severity']}") for one in answer.json()["items"]]
-    listed = {labels["resource"]: word for labels, word in items if concerned(labels)}
+    listed = {labels["resource"]: word for labels, word in items if is_overridden(labels)}
     states = {
         one.labels["resource"]: f"{STATES[int(one.value)]} {one.labels['severity']}"
         for family in text_string_to_metric_families(exported.text)
         for one in family.samples
-        if one.name == "headroom_alert_state" and concerned(one.labels)
+        if one.name == "headroom_alert_state" and is_overridden(one.labels)
     }
     return True if listed == states == expected else None
 
@@ -98,9 +100,9 @@ async def test_alerts_are_as_the_configuration_says_and_as_it_says_after_a_reloa
 ) -> None:
     config = tmp_path / "headroom.yaml"
     (web, gpu, expected), *others = RELOADS
-    async with serving(config, told(web, gpu), aws_environ) as (process, url):
+    async with serving(config, configuration_text(web, gpu), aws_environ) as (process, url):
         assert await eventually(partial(stand, url, expected))
         for web, gpu, expected in others:
-            config.write_text(told(web, gpu) + journal(tmp_path))
+            config.write_text(configuration_text(web, gpu) + journal(tmp_path))
             process.send_signal(signal.SIGHUP)
             assert await eventually(partial(stand, url, expected))

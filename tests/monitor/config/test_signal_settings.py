@@ -16,6 +16,7 @@ def registry() -> Registry:
 
 
 def with_detail(name: str) -> Service:
+    """Return a service whose signal `rate` is off by default."""
     service = own_service(name)
     rate = service.signals["rate"].model_copy(update={"tier": Tier.DETAIL})
     return service.model_copy(update={"signals": {**service.signals, "rate": rate}})

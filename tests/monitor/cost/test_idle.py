@@ -16,7 +16,8 @@ HERE, PRICED = "eu-west-1", "us-east-1"
 HOURS = 365.25 * 24 / 12  # of a month
 
 
-def found(fleet: Fleet) -> list[IdlePurchase]:
+def purchases_of(fleet: Fleet) -> list[IdlePurchase]:
+    """Return the idle purchases of a fleet."""
     made = scan_report(fleet)
     return idle_purchases(made.rows, made.history_of)
 
@@ -46,7 +47,7 @@ def test_what_can_be_given_back_leaves_the_peak_in_the_middle_of_the_band(
 ) -> None:
     fleet = Fleet()
     shards(fleet, "audit", number, *runs)
-    idle = found(fleet)
+    idle = purchases_of(fleet)
     assert [one.spare_text for one in idle] == ([f"{spare} shard{'s' if spare > 1 else ''}"] if spare else [])
     assert [one.monthly_dollars for one in idle] == ([pytest.approx(spare * 0.015 * HOURS)] if spare else [])
 
@@ -56,7 +57,7 @@ def test_signals_of_one_purchase_are_one_finding() -> None:
     shards(fleet, "audit", 8, (180, 0.08))
     use(fleet, stream("audit/reader", PRICED, "efo_read_bytes"), (180, 0.3), limit=8 * 2 * MIB)
     use(fleet, stream("audit/shardId-000000000000", PRICED, "shard_write_bytes"), (180, 0.2), limit=MIB)
-    (idle,) = found(fleet)
+    (idle,) = purchases_of(fleet)
     assert (idle.name, idle.bought_text, idle.peak_text, idle.spare_text) == (
         "audit",
         "8 shards",
@@ -71,7 +72,7 @@ def test_nothing_is_idle_while_of_a_part_nothing_is_known() -> None:
     fleet = Fleet()
     shards(fleet, "audit", 8, (180, 0.08))
     use(fleet, stream("audit/asleep", PRICED, "efo_read_bytes"), limit=8 * 2 * MIB)
-    assert found(fleet) == []
+    assert purchases_of(fleet) == []
 
 
 @pytest.mark.parametrize(
@@ -86,14 +87,14 @@ def test_what_one_of_its_series_needs_is_not_idle(signal: str, resource: str, li
     fleet = Fleet()
     use(fleet, stream("audit", PRICED), (180, 0.08), limit=8 * MIB)
     use(fleet, stream(resource, PRICED, signal), (180, 0.6), limit=limit)
-    assert found(fleet) == []
+    assert purchases_of(fleet) == []
 
 
 def test_streams_of_one_name_in_two_regions_are_two() -> None:
     fleet = Fleet()
     shards(fleet, "audit", 8, (180, 0.08))
     shards(fleet, "audit", 4, (180, 0.08), region=HERE)
-    assert [(one.key.region, one.bought_text) for one in found(fleet)] == [
+    assert [(one.key.region, one.bought_text) for one in purchases_of(fleet)] == [
         (PRICED, "8 shards"),
         (HERE, "4 shards"),
     ]
@@ -102,14 +103,14 @@ def test_streams_of_one_name_in_two_regions_are_two() -> None:
 def test_what_a_global_service_bought_has_the_price_of_its_home_region() -> None:
     fleet = Fleet()
     use(fleet, stream("audit", "global"), (180, 0.08), limit=8 * MIB, home_region=PRICED)
-    (idle,) = found(fleet)
+    (idle,) = purchases_of(fleet)
     assert (idle.key.region, idle.price_text) == ("global", "$0.015 an hour and shard in us-east-1")
 
 
 def test_where_no_price_is_known_none_is_shown() -> None:
     fleet = Fleet()
     shards(fleet, "audit", 8, (180, 0.08), region=HERE)
-    (idle,) = found(fleet)
+    (idle,) = purchases_of(fleet)
     assert (idle.spare_text, idle.monthly_dollars, idle.price_text, idle.price_source) == (
         "6 shards",
         None,
@@ -118,15 +119,16 @@ def test_where_no_price_is_known_none_is_shown() -> None:
     )
 
 
-def of_nobody_knows_what(**more: Any) -> tuple[Key, dict[str, Any]]:
+def unknown_purchase(**more: Any) -> tuple[Key, dict[str, Any]]:
+    """Return a series whose purchase is not known."""
     return key("etl/live", "lambda.function_provisioned_concurrency"), {"limit": 150.0, **more}
 
 
 def test_what_has_no_price_is_shown_with_its_limit() -> None:
     fleet = Fleet()
-    named, more = of_nobody_knows_what()
+    named, more = unknown_purchase()
     use(fleet, named, (180, 0.2), **more)
-    (idle,) = found(fleet)
+    (idle,) = purchases_of(fleet)
     assert (idle.name, idle.bought_text, idle.peak_text) == (
         "etl/live",
         "a limit of 150 execution environments",
@@ -142,7 +144,7 @@ def test_what_has_no_price_is_shown_with_its_limit() -> None:
 def test_a_limit_set_by_hand_says_nothing_of_what_was_bought() -> None:
     fleet = Fleet()
     use(fleet, stream("audit", PRICED), (180, 0.08), limit=8 * MIB, source=LimitSource.OVERRIDE)
-    (idle,) = found(fleet)
+    (idle,) = purchases_of(fleet)
     assert (idle.bought_text, idle.monthly_dollars, idle.price_text) == (
         "a limit of 8 MiB/s",
         None,
@@ -154,13 +156,13 @@ def test_quotas_and_what_cannot_be_judged_are_not_money() -> None:
     fleet = Fleet()
     use(fleet, key("", "lambda.account_concurrency"), (180, 0.01), limit=1000.0)
     use(fleet, stream("silent", PRICED), limit=8 * MIB)
-    assert found(fleet) == []
+    assert purchases_of(fleet) == []
 
 
 def test_the_dearest_come_first_and_those_without_a_price_last() -> None:
     fleet = Fleet()
-    named, more = of_nobody_knows_what()
+    named, more = unknown_purchase()
     use(fleet, named, (180, 0.2), **more)
     shards(fleet, "small", 3, (180, 0.08))
     shards(fleet, "large", 30, (180, 0.08))
-    assert [one.name for one in found(fleet)] == ["large", "small", "etl/live"]
+    assert [one.name for one in purchases_of(fleet)] == ["large", "small", "etl/live"]

@@ -39,7 +39,8 @@ def fleet_of(metrics: Mapping[Metric, Sequence[int] | None], cadence: int = 1) -
     return fleet
 
 
-async def advised(fleet: Fleet, interval: float = 60) -> list[StreamAdvice]:
+async def advice(fleet: Fleet, interval: float = 60) -> list[StreamAdvice]:
+    """Return the advice on streaming for a fleet that is polled at an interval."""
     use = MetricUse.of(fleet, NOW)
     return stream_advice(use, await Activity.of(fleet, use.cells), interval)
 
@@ -56,7 +57,7 @@ gauge = replace(traffic, name="Gauge", zero_when_absent=False)
 
 
 async def test_what_is_polled_each_minute_costs_less_as_a_stream() -> None:
-    (one,) = await advised(fleet_of({stream("a"): EVERY, stream("b"): HALF}))
+    (one,) = await advice(fleet_of({stream("a"): EVERY, stream("b"): HALF}))
     assert (one.account, one.region, one.namespace) == (ACCOUNT, REGION, "AWS/Kinesis")
     assert (one.names, one.metrics) == ([traffic.name], 2)
     assert one.polled_dollars == pytest.approx(2 * EVERY_MINUTE)
@@ -65,50 +66,50 @@ async def test_what_is_polled_each_minute_costs_less_as_a_stream() -> None:
 
 
 async def test_what_is_polled_seldom_is_not_streamed() -> None:
-    assert await advised(fleet_of({stream("a"): EVERY}, cadence=5)) == []
-    assert await advised(fleet_of({stream("a"): EVERY}), interval=300) == []
+    assert await advice(fleet_of({stream("a"): EVERY}, cadence=5)) == []
+    assert await advice(fleet_of({stream("a"): EVERY}), interval=300) == []
 
 
 async def test_what_seldom_has_points_is_streamed_though_it_is_polled_seldom() -> None:
     metrics = {stream(str(n), sometimes): [7] if n == 0 else IDLE for n in range(10)}
-    (one,) = await advised(fleet_of(metrics, cadence=5))
+    (one,) = await advice(fleet_of(metrics, cadence=5))
     assert one.polled_dollars == pytest.approx(10 * EVERY_MINUTE / 5)
     assert one.streamed_dollars == pytest.approx(ALWAYS_STREAMED / WINDOW)
 
 
 async def test_what_has_no_points_at_all_stays_polled_unless_that_is_a_zero() -> None:
-    assert await advised(fleet_of({stream("a", sometimes): IDLE})) == []  # nothing shows that it is streamed
-    (one,) = await advised(fleet_of({stream("a", gauge): HALF, stream("b", gauge): IDLE}))
+    assert await advice(fleet_of({stream("a", sometimes): IDLE})) == []  # nothing shows that it is streamed
+    (one,) = await advice(fleet_of({stream("a", gauge): HALF, stream("b", gauge): IDLE}))
     assert one.streamed_dollars == pytest.approx(ALWAYS_STREAMED / 2 + EVERY_MINUTE)
 
 
 async def test_names_of_a_namespace_are_streamed_where_that_is_cheaper_and_the_others_polled() -> None:
     fleet = fleet_of({stream("a"): EVERY, stream("a", gauge): EVERY})
     fleet.rings.cadence[fleet.metrics(CELL)[metric_query(stream("a", gauge))]] = 15
-    (one,) = await advised(fleet)
+    (one,) = await advice(fleet)
     assert (one.names, one.metrics) == ([traffic.name], 1)
 
 
 async def test_statistics_of_one_metric_are_one_update_and_additional_ones_another() -> None:
     highest, percentile = replace(traffic, stat="Maximum"), replace(traffic, stat="p99")
-    (one,) = await advised(fleet_of({stream("a"): EVERY, stream("a", highest): EVERY}))
+    (one,) = await advice(fleet_of({stream("a"): EVERY, stream("a", highest): EVERY}))
     assert one.streamed_dollars == pytest.approx(ALWAYS_STREAMED)
-    (one,) = await advised(fleet_of({stream("a"): EVERY, stream("a", percentile): EVERY}))
+    (one,) = await advice(fleet_of({stream("a"): EVERY, stream("a", percentile): EVERY}))
     assert one.streamed_dollars == pytest.approx(2 * ALWAYS_STREAMED)
 
 
 async def test_longer_periods_other_partitions_and_what_is_streamed_are_left_out() -> None:
-    assert await advised(fleet_of({replace(stream("a"), period=300): EVERY})) == []
+    assert await advice(fleet_of({replace(stream("a"), period=300): EVERY})) == []
     fleet = Fleet()
     add(fleet, key("a")._replace(region="cn-north-1"))
-    assert await advised(fleet) == []
+    assert await advice(fleet) == []
     fleet = fleet_of({stream("a"): EVERY})
     rows: Ints = np.array([0], np.int32)
     fleet.rings.write_streamed(rows, np.array([NOW - 1], np.int32), np.ones(1, np.float32), NOW)
     fleet.rings.mark_read(rows, NOW - 1)
-    assert await advised(fleet) == []
+    assert await advice(fleet) == []
 
 
 async def test_metrics_whose_points_are_not_known_are_taken_to_have_all() -> None:
-    (one,) = await advised(fleet_of({stream("a"): None}))
+    (one,) = await advice(fleet_of({stream("a"): None}))
     assert one.streamed_dollars == pytest.approx(ALWAYS_STREAMED)

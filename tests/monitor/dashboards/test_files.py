@@ -34,11 +34,13 @@ def files() -> Mapping[str, str]:
 
 @cache
 def rules(service: str) -> list[dict[str, Any]]:
+    """Return the rules of the file of a service."""
     groups = yaml.load(files()[f"{service}.yaml"], yaml.CSafeLoader)["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
 
 def alerts() -> Iterator[dict[str, Any]]:
+    """Yield all alert rules."""
     for service in (*REGISTRY.services, "headroom"):
         yield from (rule for rule in rules(service) if "alert" in rule)
 

@@ -35,6 +35,7 @@ def generated() -> Mapping[str, str]:
 
 @cache
 def boards() -> dict[str, dict[str, Any]]:
+    """Return the dashboards by their file names."""
     return {name: json.loads(text) for name, text in generated().items()}
 
 

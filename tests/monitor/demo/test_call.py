@@ -30,7 +30,7 @@ def test_the_first_requests_of_a_service_may_come_together() -> None:
     """moto's model of a service holds, for a moment, operations that are not moto's (see `call.ROUTING`)."""
     together = Barrier(THREADS)
 
-    def asked(_: int) -> tuple[str, str] | None:
+    def parse_together(_: int) -> tuple[str, str] | None:
         request = Request.from_primitives("GET", "http://localhost/2015-03-31/functions/", SIGNED, b"")
         together.wait(10)
         call = parse_call(request)
@@ -41,7 +41,7 @@ def test_the_first_requests_of_a_service_may_come_together() -> None:
         get_service_model.cache_clear()
         get_service_model("lambda")  # one that has read no operation yet, and that all threads share
         with ThreadPoolExecutor(THREADS) as pool:
-            assert set(pool.map(asked, range(THREADS))) == {("lambda", "ListFunctions")}
+            assert set(pool.map(parse_together, range(THREADS))) == {("lambda", "ListFunctions")}
 
 
 def test_clients_that_sign_alike_are_told_apart_by_the_version_of_their_api() -> None:

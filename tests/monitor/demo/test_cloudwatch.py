@@ -36,6 +36,7 @@ REGION = DemoRegion(
 
 
 def query(name: str, stat: str = "Sum", namespace: str = "AWS/Kinesis", **dimensions: str) -> dict[str, Any]:
+    """Return a query of GetMetricData."""
     listed = [{"Name": key, "Value": value} for key, value in dimensions.items()]
     metric = {"Namespace": namespace, "MetricName": name, "Dimensions": listed}
     return {"Id": "q", "MetricStat": {"Metric": metric, "Period": 60, "Stat": stat}}
@@ -55,6 +56,7 @@ def ask(*queries: Mapping[str, Any], first: int = -180, end: int = 1, **options:
 
 
 def values(*args: Any, **dimensions: str) -> list[float]:
+    """Return the values of a metric, the oldest first."""
     return list(ask(query(*args, **dimensions), ScanBy="TimestampAscending")[0]["Values"])
 
 
@@ -156,7 +158,8 @@ def test_values_are_the_same_when_asked_again_later_and_move_meanwhile() -> None
     assert len(set(seen[1]["Values"])) > 100
 
 
-def every(period: int, asked: dict[str, Any]) -> dict[str, Any]:
+def with_period(period: int, asked: dict[str, Any]) -> dict[str, Any]:
+    """Return the query with another period."""
     return asked | {"MetricStat": asked["MetricStat"] | {"Period": period}}
 
 
@@ -165,13 +168,13 @@ def every(period: int, asked: dict[str, Any]) -> dict[str, Any]:
 )
 def test_a_longer_period_combines_its_minutes(stat: str, combine: Callable[[list[float]], float]) -> None:
     asked = query("ApproximateNumberOfMessagesNotVisible", stat, "AWS/SQS", QueueName="emails")
-    minutes, fives = ask(asked, every(300, asked), ScanBy="TimestampAscending")
+    minutes, fives = ask(asked, with_period(300, asked), ScanBy="TimestampAscending")
     assert fives["Timestamps"] == minutes["Timestamps"][::5]
     assert fives["Values"] == [combine(minutes["Values"][n : n + 5]) for n in range(0, 180, 5)]
 
 
 def test_a_period_is_silent_only_when_all_its_minutes_are() -> None:
-    (gone,) = ask(every(300, query("IncomingBytes", "Average", StreamName="gone")))
+    (gone,) = ask(with_period(300, query("IncomingBytes", "Average", StreamName="gone")))
     assert gone["Timestamps"][0] == (START - 100) * 60.0
 
 
@@ -181,17 +184,18 @@ def test_more_than_500_queries_expressions_and_seconds_are_refused() -> None:
     with pytest.raises(AwsResponseError, match="MetricStat"):
         ask({"Id": "q", "Expression": "1 + 1"})
     with pytest.raises(AwsResponseError, match="whole minutes"):
-        ask(every(10, query("IncomingBytes", StreamName="orders")))
+        ask(with_period(10, query("IncomingBytes", StreamName="orders")))
 
 
-def wire(*queries: Mapping[str, Any]) -> dict[str, Any]:
+def request_for(*queries: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the parameters of a request for the last three hours."""
     numbered = [{**query, "Id": f"q{n}"} for n, query in enumerate(queries)]
     end = np.datetime64("now", "m").item()
     return {"MetricDataQueries": numbered, "StartTime": end - np.timedelta64(180, "m").item(), "EndTime": end}
 
 
 async def test_a_real_client_reads_five_hundred_metrics_of_three_hours_twice_alike(aws: Clients) -> None:
-    request = wire(*[query("IncomingBytes", StreamName="audit")] * 500)
+    request = request_for(*[query("IncomingBytes", StreamName="audit")] * 500)
     async with aws("cloudwatch") as client:
         once = (await client.get_metric_data(**request))["MetricDataResults"]
         again = (await client.get_metric_data(**request))["MetricDataResults"]
@@ -202,9 +206,9 @@ async def test_a_real_client_reads_five_hundred_metrics_of_three_hours_twice_ali
 async def test_errors_reach_a_real_client_with_their_code(aws: Clients) -> None:
     async with aws("cloudwatch") as client:
         with pytest.raises(ClientError) as refused:
-            await client.get_metric_data(**wire(*[query("IncomingBytes")] * 501))
+            await client.get_metric_data(**request_for(*[query("IncomingBytes")] * 501))
     assert refused.value.response["Error"]["Code"] == "ValidationError"
     async with aws("cloudwatch", DENIED_REGION) as client:
         with pytest.raises(ClientError) as denied:
-            await client.get_metric_data(**wire(query("IncomingBytes")))
+            await client.get_metric_data(**request_for(query("IncomingBytes")))
     assert denied.value.response["Error"]["Code"] == "AccessDeniedException"

@@ -37,6 +37,7 @@ def metric(name: object) -> Metric:
 
 
 def points_of(values: MetricValues, usage: Usage) -> dict[Metric, dict[int, float]]:
+    """Return the points of the metrics of a usage."""
     minutes = np.arange(MINUTES[0] - 1, MINUTES[-1] + 1)
     return {
         one: dict(zip(minutes.tolist(), values.functions[one](minutes).tolist(), strict=True))

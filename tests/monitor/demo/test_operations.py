@@ -122,6 +122,7 @@ OPERATIONS = (
 
 
 async def ids(aws: Clients) -> dict[str, str]:
+    """Return the ids of APIs and usage plans by their names, as the table of calls writes them."""
     async with aws("apigateway") as client:
         rest = (await client.get_rest_apis())["items"] + (await client.get_usage_plans())["items"]
     async with aws("apigatewayv2") as client:

@@ -11,7 +11,7 @@ from monitor.demo.story_file import STORY_FOLDER, StoryFile, read_story_files
 from monitor.demo.story_reader import read_stories
 from monitor.demo.world import REGIONS
 from tests.aws_environment import CREDENTIALS, set_aws_environment
-from tests.monitor.demo import made_up, told
+from tests.monitor.demo import made_up, served_stories
 from tests.registries import REGISTRY
 
 FILES = read_story_files(STORY_FOLDER)
@@ -29,18 +29,22 @@ pytestmark = pytest.mark.filterwarnings("ignore:Exception.* does not match an er
 
 async def test_headroom_judges_each_series_as_its_story_tells() -> None:
     regions = [region.name for region in REGIONS if not region.denied]
-    read = await told.read(FILES, REGISTRY, regions, int(time.time() // 60) - 1)
+    read = await served_stories.serve_and_read(FILES, REGISTRY, regions, int(time.time() // 60) - 1)
     series = list(read.series())
-    assert any(told.is_throttled(one) for _, one in series)
-    assert [text for region, one in series for text in told.differences(read, region, one)] == []
+    assert any(served_stories.is_throttled(one) for _, one in series)
+    assert [text for region, one in series for text in served_stories.differences(read, region, one)] == []
 
 
 async def test_a_service_needs_a_declaration_and_stories_and_no_code() -> None:
-    read = await told.read([made_up.stories()], made_up.registry(), ["eu-west-1"], int(time.time() // 60) - 1)
+    read = await served_stories.serve_and_read(
+        [made_up.stories()], made_up.registry(), ["eu-west-1"], int(time.time() // 60) - 1
+    )
     series = list(read.series())
     assert len(series) == 10
-    assert [one.name for _, one in series if told.is_throttled(one)] == ["brokers connections media"]
-    assert [text for region, one in series for text in told.differences(read, region, one)] == []
+    assert [one.name for _, one in series if served_stories.is_throttled(one)] == [
+        "brokers connections media"
+    ]
+    assert [text for region, one in series for text in served_stories.differences(read, region, one)] == []
     limits = {
         f"{row.key.signal} {row.key.resource}": (row.usage, row.limit, row.source) for row in read.report.rows
     }
@@ -59,7 +63,7 @@ WITH_METRICS = {one.service for one in REGISTRY.collectors if one.metrics}
 )
 async def test_a_service_has_a_story_within_the_band_and_one_near_or_above_its_limit(file: StoryFile) -> None:
     world = {region.name: region for region in REGIONS}
-    book = await read_stories([file], told.registry_of([file], REGISTRY), world)
+    book = await read_stories([file], served_stories.registry_of([file], REGISTRY), world)
     demands = [
         one.traffic.demand(one.name, MINUTES)
         for region in book.regions.values()

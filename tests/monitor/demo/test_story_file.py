@@ -33,6 +33,7 @@ async def problems(text: str, world: Mapping[str, DemoRegion] = WORLD) -> list[s
 
 
 def line_of(text: str, found: str) -> int:
+    """Return the number of the line in which a text begins."""
     return text[: text.index(found)].count("\n") + 1
 
 

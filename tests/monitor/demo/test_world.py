@@ -27,6 +27,7 @@ WORLD = seeded()
 
 
 def emitted(region: str, namespace: str, name: str, **dimensions: str) -> AnyMetric:
+    """Return a metric of the demo by its names."""
     (found,) = [
         metric
         for service in SERVICES

@@ -53,15 +53,16 @@ def parsed(exposition: Exposition) -> Samples:
         for family in read(text(exposition, end)):
             assert family.type == "gauge" and family.documentation
             for sample in family.samples:
-                labels = tuple(sorted(sample.labels.items()))
-                assert labels not in samples.setdefault(sample.name, {})
-                samples[sample.name][labels] = sample.value
+                pairs = tuple(sorted(sample.labels.items()))
+                assert pairs not in samples.setdefault(sample.name, {})
+                samples[sample.name][pairs] = sample.value
         told.append(samples)
     assert told[0] == told[1]
     return told[0]
 
 
 def published(fleet: Fleet) -> Samples:
+    """Return the samples that are exported of a fleet."""
     exposition = Exposition(fleet)
     asyncio.run(exposition.publish({}))
     return parsed(exposition)
@@ -72,6 +73,7 @@ def labels(**pairs: str) -> tuple[tuple[str, str], ...]:
 
 
 def of_series(samples: Samples) -> Samples:
+    """Return the samples of families that each series has."""
     return {name: found for name, found in samples.items() if name in PER_SERIES}
 
 

@@ -29,6 +29,7 @@ refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zer
 
 
 def key(resource: str, signal: str = "kinesis.stream_write_bytes", account: str = ACCOUNT) -> Key:
+    """Return the key of a series of a resource, which is named by its path."""
     service, name = signal.split(".")
     return Key(account, REGION, service, name, of(resource))
 

@@ -40,6 +40,8 @@ ALONE = Namespace(watermark=ALWAYS)
 
 @dataclass
 class Row:
+    """A metric: its points, and what is known of it."""
+
     zero: bool
     namespace: Namespace = field(default_factory=lambda: ALONE)
     end: int = NEVER
@@ -111,8 +113,8 @@ class Row:
     def recent(self) -> float:
         if self.known is None:
             return NAN
-        present = [self.at(self.known - ago) for ago in range(self.span)]
-        return max((value for value in present if not math.isnan(value)), default=NAN)
+        values = [self.at(self.known - ago) for ago in range(self.span)]
+        return max((value for value in values if not math.isnan(value)), default=NAN)
 
 
 class Model:
@@ -150,6 +152,7 @@ def formula_of(usage: Usage) -> Formula:
 
 
 def rows_of(model: Model, usage: Usage) -> list[Row]:
+    """Return the rows of the metrics of a usage."""
     return [model.rows[int(one.name)] for one in usage.metrics]
 
 
@@ -159,7 +162,8 @@ def may_fall(usage: Usage) -> bool:
     return negative or any(node.op not in (Op.SUM, Op.MAX, Op.MIN) for node in usage.nodes)
 
 
-def settles(usage: Usage) -> bool:
+def has_count_difference(usage: Usage) -> bool:
+    """Return whether a difference of counts is in the usage."""
     return any(node.op is Op.COUNT_DIFFERENCE for node in usage.nodes)
 
 
@@ -172,8 +176,8 @@ def newest_of(model: Model, usage: Usage) -> int:
     return (min if usage.op in (Op.DIFFERENCE, Op.COUNT_DIFFERENCE, Op.RATIO) else max)(minutes)
 
 
-def told(model: Model, usage: Usage) -> int:
-    """The newest minute that can be told of a formula."""
+def newest_minute(model: Model, usage: Usage) -> int:
+    """Return the newest minute of which the value of a formula is known."""
     some, newest = rows_of(model, usage), newest_of(model, usage)
     if may_fall(usage):
         return min(newest, *(row.final for row in some))
@@ -244,6 +248,7 @@ def summed(terms: list[float]) -> float:
 
 
 def difference_of(terms: list[float]) -> float:
+    """Return the difference of terms; 0 where only rounding leaves something."""
     left = summed(terms)
     return left if not left < max(terms[0], 0.0) * float(ROUNDING_ERROR) else 0.0
 
@@ -266,12 +271,12 @@ def settled(model: Model, usage: Usage, minute: int, left: float) -> bool:
 def refused(model: Model, usage: Usage, used_at: int = NEVER) -> tuple[int, float]:
     """The newest minute known, and the worst result of the recent ones up to it or `used_at`."""
     some, minute = rows_of(model, usage), newest_of(model, usage)
-    if may_fall(usage) and not settles(usage):
+    if may_fall(usage) and not has_count_difference(usage):
         minute = min(minute, *(row.final for row in some))
     positive = any(row.recent > 0 for row in some) or any(node.offset for node in usage.nodes)
     span = max(row.span for row in some) if positive else RECENT_MINUTES
     lately = [result(model, usage, minute - back, lower_bounds=True) for back in range(span)]
-    if settles(usage) and any(map(math.isnan, lately[:RECENT_MINUTES])):
+    if has_count_difference(usage) and any(map(math.isnan, lately[:RECENT_MINUTES])):
         lately += [
             result(model, usage, minute - back)
             for back in range(RECENT_MINUTES, SETTLED_AFTER + RECENT_MINUTES)
@@ -287,25 +292,25 @@ def refused(model: Model, usage: Usage, used_at: int = NEVER) -> tuple[int, floa
 
 def first_recent(model: Model, usage: Usage, minute: int, used_at: int) -> int:
     """The first minute in which refusals known up to `minute` count beside a usage at `used_at`."""
-    ahead = not settles(usage) or minute <= used_at - RECENT_MINUTES
+    ahead = not has_count_difference(usage) or minute <= used_at - RECENT_MINUTES
     end = max(minute, used_at) if ahead else minute
     return end - max(row.span for row in rows_of(model, usage)) + 1
 
 
-def counts(
+def exceeds_tolerance(
     model: Model, usage: Usage, used_at: int, served: Usage | None, tolerated: tuple[float, float]
 ) -> bool:
     """Return whether the throttled demand of one of the recent minutes is more than is tolerated."""
     (newest, _), (rate, share) = refused(model, usage), tolerated
     first = first_recent(model, usage, newest, used_at)
     lately = [result(model, usage, newest - back, lower_bounds=True) for back in range(RECENT_MINUTES)]
-    if settles(usage) and any(map(math.isnan, lately)):
+    if has_count_difference(usage) and any(map(math.isnan, lately)):
         first = min(first, newest - RECENT_MINUTES + 1 - SETTLED_AFTER)
     for minute in range(first, newest + 1):
         now = result(model, usage, minute, lower_bounds=True)
         passed = NAN
         if served:
-            last = told(model, served)
+            last = newest_minute(model, served)
             passed = result(model, served, last if 0 < minute - last < RECENT_MINUTES else minute)
         if now > 0 and now >= rate and not now < share * (now + passed):
             return True
@@ -313,4 +318,5 @@ def counts(
 
 
 def present(values: list[float]) -> list[float]:
+    """Return the values that are not NaN."""
     return [value for value in values if not math.isnan(value)]

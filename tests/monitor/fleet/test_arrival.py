@@ -23,6 +23,7 @@ Arrival = tuple[int, int, int]  # how late, row, minute ago
 
 
 def rings_of(zero: Iterable[bool] = (True, True, False)) -> Rings:
+    """Return rings with a metric for each flag. zero: whether it is zero when absent."""
     rings = Rings()
     namespace = rings.namespaces.number_of("AWS/Lambda")
     for flag in zero:

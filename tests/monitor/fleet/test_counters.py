@@ -60,6 +60,7 @@ def usages_of(observed: Observed) -> Iterator[Usage]:
 
 
 def has_rise(usage: Usage) -> bool:
+    """Return whether a rise is in the usage."""
     return any(node.op is Op.RISE for node in usage.nodes)
 
 

@@ -53,10 +53,12 @@ def judged(
 
 
 def seconds(fleet: Fleet) -> float:
+    """Return the seconds to the exhaustion of the only series."""
     return float(fleet.seconds_to_exhaustion[fleet.series[KEY].slot])
 
 
 def falling(start: float, by: float, minutes: int = RATE_MINUTES) -> list[float]:
+    """Return values that fall by an amount each minute."""
     return [start - by * minute for minute in range(minutes)]
 
 

@@ -51,11 +51,12 @@ observations = st.builds(
 )
 
 
-def key(resource: str = "a", cell: tuple[str, str] = CELL) -> Key:
-    return Key(*cell, "test", "rate", resource)
+def key(name: str = "a", cell: tuple[str, str] = CELL) -> Key:
+    return Key(*cell, "test", "rate", name)
 
 
 def observed(usage: Usage | float | Unobservable, **more: Any) -> Observed:
+    """Return a resource as a collector observes it."""
     return Observed(signal="rate", resource=resource("a"), usage=usage, **more)
 
 
@@ -65,8 +66,8 @@ def polled(one: Observed) -> set[bytes]:
     return {metric_query(metric) for usage in some for metric in usage.metrics}
 
 
-def said(fleet: Fleet, slot: int) -> list[tuple[list[bytes], Formula] | None]:
-    """The formulas of a series, and their metrics."""
+def formulas_in(fleet: Fleet, slot: int) -> list[tuple[list[bytes], Formula] | None]:
+    """Return the metrics and the formula of each amount that the fleet has of a slot."""
     names = {row: metric for cell in (CELL, OTHER) for metric, row in fleet.metrics(cell).items()}
     formulas = (some.get(slot) for some in (fleet.usages, fleet.throttled, fleet.upper_bounds))
     return [
@@ -75,7 +76,9 @@ def said(fleet: Fleet, slot: int) -> list[tuple[list[bytes], Formula] | None]:
     ]
 
 
-def expected(one: Observed) -> list[tuple[list[bytes], Formula] | None]:
+def formulas_of(one: Observed) -> list[tuple[list[bytes], Formula] | None]:
+    """Return the metrics and the formula of each amount of an observed series."""
+
     def of(usage: Usage | float | Unobservable | None) -> tuple[list[bytes], Formula] | None:
         if isinstance(usage, Usage):
             return [*map(metric_query, usage.metrics)], Formula.of(usage, ())
@@ -115,7 +118,7 @@ def test_series_that_come_change_and_go_in_any_order_leave_exactly_what_is_there
             )
             assert set(fleet.metrics(cell)) == needed
         for found in there:
-            assert said(fleet, fleet.series[found].slot) == expected(there[found])
+            assert formulas_in(fleet, fleet.series[found].slot) == formulas_of(there[found])
 
 
 @given(st.lists(st.tuples(keys, observations), max_size=12))

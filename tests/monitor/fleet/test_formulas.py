@@ -25,7 +25,7 @@ from monitor.fleet.formulas import Formulas
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import RECENT_MINUTES
 from monitor.fleet.rings import Rings
-from tests.monitor.fleet.points import NAN, Model, Point, formula_of, refused, result, told
+from tests.monitor.fleet.points import NAN, Model, Point, formula_of, newest_minute, refused, result
 from tests.monitor.fleet.usages import metric, usages
 
 START = 29_000_000
@@ -58,9 +58,9 @@ def told_of(all_of_them: Formulas, rings: Rings) -> dict[int, tuple[int, float]]
     """Minute and result of each series that has a formula."""
     found = {}
     for block in all_of_them:
-        minutes = block.newest_minutes(rings)
+        newest = block.newest_minutes(rings)
         for series, minute, value in zip(
-            block.series, minutes, block.at(rings, slice(None), minutes), strict=True
+            block.series, newest, block.at(rings, slice(None), newest), strict=True
         ):
             found[int(series)] = int(minute), float(value)
     return found
@@ -83,7 +83,7 @@ def test_many_series_are_computed_as_each_one_alone(
         some.put(series, formula_of(formula))
     found = told_of(some, rings)
     for series, formula in wanted.items():
-        minute = told(model, formula)
+        minute = newest_minute(model, formula)
         assert alike(found[series], (minute, result(model, formula, minute)))
 
 
@@ -239,8 +239,8 @@ def test_expressions_over_expressions(
     ],
 )
 def test_a_result_that_may_fall_waits_for_the_complete_minute(usage: Usage, newest: int) -> None:
-    points = [(row, minute, 5.0 + minute - START) for row in (0, 2) for minute in (START, START + 1)]
-    rings, _ = both(points, [(0, START), (2, START)])
+    written = [(row, minute, 5.0 + minute - START) for row in (0, 2) for minute in (START, START + 1)]
+    rings, _ = both(written, [(0, START), (2, START)])
     some = Formulas()
     some.put(0, formula_of(usage))
     assert told_of(some, rings)[0][0] == newest
@@ -260,8 +260,8 @@ def test_the_known_part_of_throttled_demand_is_a_lower_bound_only_of_sums(usage:
     rings, _ = both([(0, START, 5.0), (1, START, 5.0)], [(0, START), (1, START)])
     some = Formulas(lower_bounds=True)
     some.put(0, formula_of(usage))
-    slots, minutes = np.array([0], np.int32), np.array([START], np.int32)
-    np.testing.assert_array_equal(some.at(rings, slots, minutes), [worst])
+    slots, newest = np.array([0], np.int32), np.array([START], np.int32)
+    np.testing.assert_array_equal(some.at(rings, slots, newest), [worst])
 
 
 @pytest.mark.parametrize(

@@ -20,11 +20,11 @@ from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource, Tolerance
 from rules.units import COUNT
-from tests.monitor.fleet.points import NAN, Model, counts, refused, result, told
+from tests.monitor.fleet.points import NAN, Model, exceeds_tolerance, newest_minute, refused, result
 from tests.monitor.fleet.usages import usage_of
 from tests.monitor.fleet.usages import usages as usages_over
 from tests.registries import STREAM_WRITE_BYTES
-from tests.resources import resource as of
+from tests.resources import resource as resource_of
 
 NOW = 29_000_000
 STALE_AFTER = 15
@@ -88,6 +88,7 @@ class Judged(NamedTuple):
 
 
 def key(resource: object = "a") -> Key:
+    """Return the key of a series of a resource."""
     return Key("123456789012", "eu-west-1", "test", "rate", str(resource))
 
 
@@ -98,14 +99,16 @@ def put(
     resource: object = "a",
     ago: int = 0,
 ) -> None:
+    """Register a series; `ago`: minutes since an inventory confirmed it."""
     fleet.put(key(resource), observed, series_settings, NOW - ago)
 
 
-def seen(
+def observed_with(
     usage: Usage | float | Unobservable, throttled: Usage | None = None, upper_bound: Usage | None = None
 ) -> Observed:
+    """Return a resource as a collector observes it."""
     return Observed(
-        signal="rate", resource=of("a"), usage=usage, throttled=throttled, upper_bound=upper_bound
+        signal="rate", resource=resource_of("a"), usage=usage, throttled=throttled, upper_bound=upper_bound
     )
 
 
@@ -127,34 +130,38 @@ def write(fleet: Fleet, step: Write | Read, model: Model | None = None) -> None:
 
 
 def read(fleet: Fleet, resource: object = "a") -> Judged:
+    """Return the judgement of a series."""
     slot = fleet.series[key(resource)].slot
-    told = Judged(*(getattr(fleet, name)[slot].item() for name in COLUMNS))
-    return told._replace(zone=Zone(told.zone))
+    judgement = Judged(*(getattr(fleet, name)[slot].item() for name in COLUMNS))
+    return judgement._replace(zone=Zone(judgement.zone))
 
 
 def judged(fleet: Fleet, *steps: Write | Read, now: int = NOW) -> Judged:
+    """Write points and readings, judge, and return the judgement."""
     for step in steps:
         write(fleet, step)
     judge(fleet, now)
     return read(fleet)
 
 
-def alone(fleet: Fleet, model: Model, slot: int, now: int) -> Judged:
-    """The judgement of one series, as the design words it."""
-    usages, refusals, bounds, served = (
+def judged_alone(fleet: Fleet, model: Model, slot: int, now: int) -> Judged:
+    """Return the judgement of one series, computed for it alone as the design words it."""
+    usage_formula, throttled, bounds, served = (
         usage_of(formula) if (formula := some.get(slot)) else None
         for some in (fleet.usages, fleet.throttled, fleet.upper_bounds, fleet.served)
     )
     oldest, nothing = now - int(fleet.stale_after[slot]), NOW - 10 * WINDOW
-    dated = usages or refusals  # throttled demand alone is judged where no metric tells the usage
-    used_at = told(model, dated) if dated else nothing
-    if bounds and used_at - RECENT_MINUTES < told(model, bounds) < used_at:
-        used_at = told(model, bounds)
-    usage = result(model, usages, used_at) if usages else NAN
+    dated = usage_formula or throttled  # throttled demand alone is judged where no metric tells the usage
+    used_at = newest_minute(model, dated) if dated else nothing
+    if bounds and used_at - RECENT_MINUTES < newest_minute(model, bounds) < used_at:
+        used_at = newest_minute(model, bounds)
+    usage = result(model, usage_formula, used_at) if usage_formula else NAN
     upper_bound = result(model, bounds, used_at) if bounds else NAN
-    refused_at, saturation = refused(model, refusals, used_at) if refusals else (nothing, NAN)
+    refused_at, saturation = refused(model, throttled, used_at) if throttled else (nothing, NAN)
     tolerated = fleet.tolerated_rate[slot].item(), fleet.tolerated_share[slot].item()
-    more = bool(refusals and saturation > 0 and counts(model, refusals, used_at, served, tolerated))
+    more = bool(
+        throttled and saturation > 0 and exceeds_tolerance(model, throttled, used_at, served, tolerated)
+    )
     minute = max(used_at, refused_at) if more else used_at
     unconfirmed = fleet.confirmed[slot] < now - CONFIRMED_FOR
     if used_at < oldest or unconfirmed:
@@ -192,7 +199,8 @@ def by_bounds(fleet: Fleet, slot: int, lowest: float, highest: float) -> Zone:
     return most if least <= most <= Zone.WITHIN else Zone.UNOBSERVABLE
 
 
-def same(found: Judged, expected: Judged) -> None:
+def assert_same(found: Judged, expected: Judged) -> None:
+    """Check that two judgements are equal."""
     assert found.zone is expected.zone
     if not all(map(math.isnan, expected[:4])):  # without any number the minute tells nothing
         assert found.minute == expected.minute
@@ -215,7 +223,9 @@ def test_many_series_are_judged_as_each_one_alone(
         write(fleet, step, model)
     judge(fleet, NOW + later)
     for resource in range(len(inventory)):
-        same(read(fleet, resource), alone(fleet, model, fleet.series[key(resource)].slot, NOW + later))
+        assert_same(
+            read(fleet, resource), judged_alone(fleet, model, fleet.series[key(resource)].slot, NOW + later)
+        )
 
 
 @given(
@@ -237,10 +247,10 @@ def test_a_zone_depends_on_the_samples_and_never_on_when_or_how_often_it_was_jud
     points, polls = ([step for step in steps if len(step) == size] for size in (3, 2))
     for step in points + polls:
         write(once, step)
-    for number, step in enumerate(random.sample(points, len(points)) + polls):
+    for place, step in enumerate(random.sample(points, len(points)) + polls):
         write(often, step)
-        if number in pauses:
-            judge(often, NOW - number)
+        if place in pauses:
+            judge(often, NOW - place)
     for fleet in (once, often):
         judge(fleet, NOW)
     for name in COLUMNS:
@@ -249,17 +259,17 @@ def test_a_zone_depends_on_the_samples_and_never_on_when_or_how_often_it_was_jud
 
 def test_usage_against_the_limit_is_a_utilization_with_a_zone() -> None:
     fleet = Fleet()
-    put(fleet, seen(total(traffic)))
-    told = judged(fleet, (0, 3, 80.0))
-    assert (told.usage, told.minute) == (80, NOW - 3)
-    assert told.utilization == pytest.approx(0.8)
-    assert told.zone is Zone.ABOVE
+    put(fleet, observed_with(total(traffic)))
+    found = judged(fleet, (0, 3, 80.0))
+    assert (found.usage, found.minute) == (80, NOW - 3)
+    assert found.utilization == pytest.approx(0.8)
+    assert found.zone is Zone.ABOVE
 
 
 @pytest.mark.parametrize(("ago", "zone"), [(STALE_AFTER, Zone.WITHIN), (STALE_AFTER + 1, Zone.STALE)])
 def test_a_sample_counts_for_so_long_and_no_longer(ago: int, zone: Zone) -> None:
     fleet = Fleet()
-    put(fleet, seen(total(traffic)))
+    put(fleet, observed_with(total(traffic)))
     assert judged(fleet, (0, ago, 50.0)).zone is zone
     assert math.isnan(read(fleet).usage) is (zone is Zone.STALE)
     assert read(fleet).minute == NOW - ago  # when the sample was, however old
@@ -267,7 +277,7 @@ def test_a_sample_counts_for_so_long_and_no_longer(ago: int, zone: Zone) -> None
 
 def test_a_series_without_a_sample_is_stale_and_not_0_percent_used() -> None:
     fleet = Fleet()
-    put(fleet, seen(total(traffic), throttled=total(refusals)))
+    put(fleet, observed_with(total(traffic), throttled=total(refusals)))
     assert judged(fleet, (1, 3)).zone is Zone.STALE  # it was read that nothing was refused
     assert math.isnan(read(fleet).utilization)
 
@@ -275,31 +285,33 @@ def test_a_series_without_a_sample_is_stale_and_not_0_percent_used() -> None:
 @pytest.mark.parametrize(("ago", "zone"), [(CONFIRMED_FOR, Zone.WITHIN), (CONFIRMED_FOR + 1, Zone.STALE)])
 def test_a_series_that_no_inventory_confirms_becomes_stale(ago: int, zone: Zone) -> None:
     fleet = Fleet()
-    put(fleet, seen(total(traffic)), ago=ago)
+    put(fleet, observed_with(total(traffic)), ago=ago)
     assert judged(fleet, (0, 3, 50.0)).zone is zone
 
 
 def test_refused_demand_outranks_a_calm_mean() -> None:
     fleet = Fleet()
-    put(fleet, seen(total(traffic), throttled=total(refusals)))
-    told = judged(fleet, (0, 3, 17.0), (1, 3, 6.0))
-    assert told.zone is Zone.SATURATED
-    assert told.saturation == 6
-    assert told.utilization == pytest.approx(0.17)
+    put(fleet, observed_with(total(traffic), throttled=total(refusals)))
+    found = judged(fleet, (0, 3, 17.0), (1, 3, 6.0))
+    assert found.zone is Zone.SATURATED
+    assert found.saturation == 6
+    assert found.utilization == pytest.approx(0.17)
 
 
 def test_refusals_show_for_a_few_minutes_so_that_no_poll_misses_them() -> None:
     fleet = Fleet()
-    put(fleet, seen(total(traffic), throttled=total(refusals)))
-    told = [judged(fleet, (1, 12, 6.0), (0, 12, 17.0)).zone]
+    put(fleet, observed_with(total(traffic), throttled=total(refusals)))
+    zones = [judged(fleet, (1, 12, 6.0), (0, 12, 17.0)).zone]
     for ago in range(11, 5, -1):
-        told.append(judged(fleet, (0, ago, 17.0), (1, ago)).zone)
-    assert told == [Zone.SATURATED] * RECENT_MINUTES + [Zone.BELOW] * 2
+        zones.append(judged(fleet, (0, ago, 17.0), (1, ago)).zone)
+    assert zones == [Zone.SATURATED] * RECENT_MINUTES + [Zone.BELOW] * 2
 
 
 def test_an_old_refusal_says_nothing_of_a_newer_sample() -> None:
     fleet = Fleet()
-    put(fleet, seen(total(traffic), throttled=total(more_traffic)))  # a metric that is missing when calm
+    put(
+        fleet, observed_with(total(traffic), throttled=total(more_traffic))
+    )  # a metric that is missing when calm
     assert judged(fleet, (2, 10, 6.0), (0, 11 - RECENT_MINUTES, 17.0)).zone is Zone.SATURATED
     assert judged(fleet, (0, 10 - RECENT_MINUTES, 17.0)).zone is Zone.BELOW
 
@@ -309,15 +321,15 @@ def test_a_part_of_the_refusals_is_a_lower_bound_so_that_none_of_it_says_nothing
     counted: float, shown: float, zone: Zone
 ) -> None:
     fleet = Fleet()
-    put(fleet, replace(seen(total(traffic), throttled=total(refusals)), throttled_incomplete=True))
-    told = judged(fleet, (0, 3, 17.0), (1, 3, counted))
-    assert told.saturation == pytest.approx(shown, nan_ok=True)
-    assert told.zone is zone
+    put(fleet, replace(observed_with(total(traffic), throttled=total(refusals)), throttled_incomplete=True))
+    found = judged(fleet, (0, 3, 17.0), (1, 3, counted))
+    assert found.saturation == pytest.approx(shown, nan_ok=True)
+    assert found.zone is zone
 
 
 def test_a_refusal_without_usage_is_saturated_all_the_same() -> None:
     fleet = Fleet()
-    put(fleet, seen(total(traffic), throttled=total(refusals)))
+    put(fleet, observed_with(total(traffic), throttled=total(refusals)))
     assert judged(fleet, (1, 3, 6.0)).zone is Zone.SATURATED
     assert math.isnan(read(fleet).usage)
     assert read(fleet).minute == NOW - 3
@@ -325,34 +337,34 @@ def test_a_refusal_without_usage_is_saturated_all_the_same() -> None:
 
 def test_a_refusal_does_not_bring_an_outdated_usage_back() -> None:
     fleet = Fleet()
-    put(fleet, seen(total(traffic), throttled=total(refusals)))
-    told = judged(fleet, (0, 100, 80.0), (1, 3, 6.0))
-    assert (told.zone, told.minute, told.saturation) == (Zone.SATURATED, NOW - 3, 6)
-    assert math.isnan(told.usage)
-    assert math.isnan(told.utilization)
+    put(fleet, observed_with(total(traffic), throttled=total(refusals)))
+    found = judged(fleet, (0, 100, 80.0), (1, 3, 6.0))
+    assert (found.zone, found.minute, found.saturation) == (Zone.SATURATED, NOW - 3, 6)
+    assert math.isnan(found.usage)
+    assert math.isnan(found.utilization)
 
 
 def test_a_series_without_a_known_limit_shows_its_usage_and_cannot_be_judged() -> None:
     fleet = Fleet()
-    put(fleet, seen(total(traffic)), NO_LIMIT)
-    told = judged(fleet, (0, 3, 80.0))
-    assert (told.zone, told.usage) == (Zone.UNOBSERVABLE, 80)
-    assert math.isnan(told.utilization)
+    put(fleet, observed_with(total(traffic)), NO_LIMIT)
+    found = judged(fleet, (0, 3, 80.0))
+    assert (found.zone, found.usage) == (Zone.UNOBSERVABLE, 80)
+    assert math.isnan(found.utilization)
 
 
 def test_a_metric_that_is_zero_when_absent_is_0_once_it_was_read_and_aws_publishes() -> None:
     fleet = Fleet()
-    put(fleet, seen(total(refusals)))
-    put(fleet, seen(total(traffic)), resource="of the same namespace")
+    put(fleet, observed_with(total(refusals)))
+    put(fleet, observed_with(total(traffic)), resource="of the same namespace")
     assert judged(fleet).zone is Zone.STALE
     assert judged(fleet, (1, 3)).zone is Zone.STALE  # all of the namespace may be late
-    told = judged(fleet, (0, 3, 50.0))
-    assert (told.usage, told.minute, told.zone) == (0, NOW - 3, Zone.BELOW)
+    found = judged(fleet, (0, 3, 50.0))
+    assert (found.usage, found.minute, found.zone) == (0, NOW - 3, Zone.BELOW)
 
 
 def test_what_cannot_be_seen_stays_unobservable_and_never_0() -> None:
     fleet = Fleet()
-    put(fleet, seen(Unobservable("group metrics are off")))
+    put(fleet, observed_with(Unobservable("group metrics are off")))
     assert judged(fleet).zone is Zone.UNOBSERVABLE
     assert math.isnan(read(fleet).usage)
 
@@ -369,11 +381,11 @@ def test_what_cannot_be_seen_stays_unobservable_and_never_0() -> None:
 )
 def test_a_usage_that_is_only_bounded_is_judged_by_what_its_bounds_prove(messages: float, zone: Zone) -> None:
     fleet = Fleet()
-    put(fleet, seen(total(traffic).scaled(0.1), upper_bound=total(traffic)))
-    told = judged(fleet, (0, 3, messages))
-    assert told.usage == pytest.approx(messages / 10)
-    assert (told.upper_bound, told.zone) == (messages, zone)
-    assert math.isnan(told.utilization)
+    put(fleet, observed_with(total(traffic).scaled(0.1), upper_bound=total(traffic)))
+    found = judged(fleet, (0, 3, messages))
+    assert found.usage == pytest.approx(messages / 10)
+    assert (found.upper_bound, found.zone) == (messages, zone)
+    assert math.isnan(found.utilization)
 
 
 @pytest.mark.parametrize("amount", [0.0, 30.0, 80.0, 1200.0])
@@ -388,11 +400,11 @@ def test_a_bound_that_is_only_shown_is_judged_by_throttled_demand_alone(
     amount: float, usage: Usage, upper_bound: Usage | None, text: str
 ) -> None:
     fleet = Fleet()
-    put(fleet, replace(seen(usage, total(refusals), upper_bound), judged=False))
-    told = judged(fleet, (0, 3, amount), (1, 3))
-    assert told.zone is Zone.UNOBSERVABLE
-    assert max(told.usage, told.upper_bound if upper_bound else 0) == amount
-    assert COUNT.format_range(told.usage, number(told.upper_bound), bounded=True).startswith(text)
+    put(fleet, replace(observed_with(usage, total(refusals), upper_bound), judged=False))
+    found = judged(fleet, (0, 3, amount), (1, 3))
+    assert found.zone is Zone.UNOBSERVABLE
+    assert max(found.usage, found.upper_bound if upper_bound else 0) == amount
+    assert COUNT.format_range(found.usage, number(found.upper_bound), bounded=True).startswith(text)
     slots, minutes = np.array([0], np.int32), np.array([NOW - 3], np.int32)
     alerted = fleet.judged_at(slots, minutes)
     assert np.isnan([alerted.utilization_lower_bound, alerted.utilization_upper_bound]).all()
@@ -401,6 +413,7 @@ def test_a_bound_that_is_only_shown_is_judged_by_throttled_demand_alone(
 
 
 def number(value: float) -> float | None:
+    """Return the value, or None for NaN."""
     return None if math.isnan(value) else value
 
 
@@ -420,17 +433,17 @@ def test_refused_demand_within_the_tolerance_shows_and_is_not_saturated(
     served: float | None, refused: float, zone: Zone
 ) -> None:
     fleet = Fleet()
-    seen_now = replace(seen(total(traffic), throttled=total(refusals)), served=total(more_traffic))
+    seen_now = replace(observed_with(total(traffic), throttled=total(refusals)), served=total(more_traffic))
     put(fleet, seen_now, TOLERANT)
     used = 95.0 if zone is Zone.NEAR else 50.0
-    told = judged(fleet, (0, 3, used), (1, 3, refused), *([(2, 3, served)] if served else []))
-    assert (told.zone, told.saturation) == (zone, refused)
+    found = judged(fleet, (0, 3, used), (1, 3, refused), *([(2, 3, served)] if served else []))
+    assert (found.zone, found.saturation) == (zone, refused)
 
 
 def test_a_refusal_is_measured_by_the_demand_of_its_own_minute() -> None:
     """The worst minute may be tolerable, and a calmer one not."""
     fleet = Fleet()
-    seen_now = replace(seen(total(traffic), throttled=total(refusals)), served=total(more_traffic))
+    seen_now = replace(observed_with(total(traffic), throttled=total(refusals)), served=total(more_traffic))
     put(fleet, seen_now, TOLERANT)
     calm, busy = [(1, 4, 5.0), (2, 4, 100.0)], [(1, 3, 6.0), (2, 3, 10_000.0)]
     assert judged(fleet, (0, 3, 50.0), *calm, *busy).zone is Zone.SATURATED
@@ -438,21 +451,21 @@ def test_a_refusal_is_measured_by_the_demand_of_its_own_minute() -> None:
 
 def test_demand_that_is_told_later_than_the_refusals_makes_no_alert_of_one() -> None:
     fleet = Fleet()
-    seen_now = replace(seen(total(traffic), throttled=total(refusals)), served=total(more_traffic))
+    seen_now = replace(observed_with(total(traffic), throttled=total(refusals)), served=total(more_traffic))
     put(fleet, seen_now, TOLERANT)
     assert judged(fleet, (0, 3, 50.0), (2, 4, 10_000.0), (1, 3, 5.0)).zone is Zone.WITHIN
 
 
 def test_of_two_metrics_the_one_that_is_there_stands_in_for_the_other() -> None:
     fleet = Fleet()
-    put(fleet, seen(highest(traffic, more_traffic)))
+    put(fleet, observed_with(highest(traffic, more_traffic)))
     assert judged(fleet, (0, 3, 80.0), (2, 3)).usage == 80
 
 
 def test_freed_slots_disturb_no_judgement() -> None:
     fleet = Fleet()
-    put(fleet, seen(total(traffic)), resource="b")
-    put(fleet, seen(total(traffic), throttled=total(refusals)))
+    put(fleet, observed_with(total(traffic)), resource="b")
+    put(fleet, observed_with(total(traffic), throttled=total(refusals)))
     fleet.drop(key("b"))
     assert judged(fleet, (0, 3, 50.0)).zone is Zone.WITHIN
 

@@ -32,7 +32,8 @@ def see(fleet: Fleet, name: str, limit: float | None, minute: int) -> Series:
     return fleet.put(named, observed, series_settings, minute)
 
 
-def at(fleet: Fleet, series: Series, minutes: range) -> list[float]:
+def limits_in(fleet: Fleet, series: Series, minutes: range) -> list[float]:
+    """Return the limits of a series in these minutes."""
     asked = np.array(minutes, np.int32)
     return list(fleet.limits_at(np.full(asked.size, series.slot, np.int32), asked))
 
@@ -57,7 +58,7 @@ def test_each_minute_of_the_window_has_the_limit_that_was_seen_then(
         told.append((minute, limit))
         series = see(fleet, "orders", limit, minute)
     window = range(minute - WINDOW + 1, minute + 1)
-    assert at(fleet, series, window) == pytest.approx(as_known(told, window), nan_ok=True)
+    assert limits_in(fleet, series, window) == pytest.approx(as_known(told, window), nan_ok=True)
 
 
 @given(seen)
@@ -103,7 +104,7 @@ def test_a_change_is_forgotten_with_its_series_and_says_nothing_of_the_next_one_
     fleet.reclaim()
     other = see(fleet, "clicks", 300.0, NOW + 1)
     assert other.slot == gone.slot
-    assert at(fleet, other, range(NOW - 20, NOW + 2)) == [300.0] * 22
+    assert limits_in(fleet, other, range(NOW - 20, NOW + 2)) == [300.0] * 22
 
 
 def test_a_change_back_within_a_minute_or_by_a_clock_that_went_back_keeps_the_order() -> None:

@@ -7,12 +7,12 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.history import SeriesHistory, last_read_minute, usage_histories
 from monitor.fleet.ring_columns import WINDOW
 from tests.monitor.fleet.points import NAN
-from tests.monitor.fleet.test_judge import NOW, Write, key, more_traffic, put, seen, traffic, write
+from tests.monitor.fleet.test_judge import NOW, Write, key, more_traffic, observed_with, put, traffic, write
 
 
 def test_history_tells_each_minute_by_the_formula() -> None:
     fleet = Fleet()
-    put(fleet, seen(total(traffic, more_traffic)))
+    put(fleet, observed_with(total(traffic, more_traffic)))
     points: list[Write] = [(0, 5, 1.0), (2, 5, 2.0), (2, 4, 3.0), (0, 2, 5.0), (2, 2, 6.0), (2, 1, 9.0)]
     for point in points:
         write(fleet, point)
@@ -30,9 +30,9 @@ def test_history_tells_each_minute_by_the_formula() -> None:
 def test_many_are_told_as_each_one_alone() -> None:
     """Up to the newest minute that each one has, which for one without a point is long ago."""
     fleet = Fleet()
-    put(fleet, seen(total(traffic)), resource="one")
-    put(fleet, seen(highest(traffic, more_traffic)), resource="two")
-    put(fleet, seen(total(Metric("AWS/Test", "Nobody", "Sum"))), resource="none")
+    put(fleet, observed_with(total(traffic)), resource="one")
+    put(fleet, observed_with(highest(traffic, more_traffic)), resource="two")
+    put(fleet, observed_with(total(Metric("AWS/Test", "Nobody", "Sum"))), resource="none")
     points: list[Write] = [(0, 5, 1.0), (2, 7, 2.0), (0, 6, 3.0), (0, 200, 9.0), (0, 2, 5.0), (2, 3, 6.0)]
     for point in points:
         write(fleet, point)

@@ -46,7 +46,8 @@ sorts = st.sampled_from(get_args(Sort))
 orders = st.sampled_from([None, "asc", "desc"])
 
 
-def seen(series: dict[Key, tuple[Zone, float]]) -> Snapshot:
+def snapshot_of(series: dict[Key, tuple[Zone, float]]) -> Snapshot:
+    """Return a snapshot of series with these zones and usages."""
     fleet = Fleet()
     gone = add(fleet, key("gone"))
     for named, (zone, usage) in series.items():
@@ -68,6 +69,7 @@ def fits(named: Key, zone: Zone, query: Query) -> bool:
 
 
 def pages(snapshot: Snapshot, query: Query) -> list[list[int]]:
+    """Return the slots of each page of a query."""
     found = run_query(snapshot, query)
     all_pages = [found.slots]
     while found.next and len(all_pages) <= found.total:
@@ -80,7 +82,7 @@ def pages(snapshot: Snapshot, query: Query) -> list[list[int]]:
 def test_pages_follow_one_another_to_the_whole(
     series: dict[Key, tuple[Zone, float]], chosen: dict[str, Any], sort: str, order: str | None, limit: int
 ) -> None:
-    snapshot = seen(series)
+    snapshot = snapshot_of(series)
     base = {**chosen, "sort": sort, "order": order}
     whole = run_query(snapshot, Query(**base, limit=1000))
     paged = pages(snapshot, Query(**base, limit=limit))
@@ -99,7 +101,7 @@ def test_pages_follow_one_another_to_the_whole(
 def test_numbers_in_order_and_the_unknown_last(
     series: dict[Key, tuple[Zone, float]], sort: Sort, descending: bool
 ) -> None:
-    snapshot = seen(series)
+    snapshot = snapshot_of(series)
     found = run_query(snapshot, Query(sort=sort, order="desc" if descending else "asc"))
     values = [getattr(snapshot, sort)[slot].item() for slot in found.slots]
     unknown = -inf if descending else inf
@@ -109,7 +111,7 @@ def test_numbers_in_order_and_the_unknown_last(
 
 @given(fleets, st.sampled_from(LABELS), st.booleans())
 def test_names_in_order(series: dict[Key, tuple[Zone, float]], sort: Sort, descending: bool) -> None:
-    snapshot = seen(series)
+    snapshot = snapshot_of(series)
     found = run_query(snapshot, Query(sort=sort, order="desc" if descending else None))
     names = [getattr(snapshot.series[slot].key, sort).replace("\ud800", "?") for slot in found.slots]
     assert names == sorted(names, reverse=descending)
@@ -155,7 +157,7 @@ def test_the_most_urgent_first_and_what_cannot_be_seen_last() -> None:
     ],
 )
 def test_a_cursor_that_no_answer_had_is_refused(cursor: str) -> None:
-    snapshot = seen({key("orders"): (Zone.WITHIN, 1.0)})
+    snapshot = snapshot_of({key("orders"): (Zone.WITHIN, 1.0)})
     if not cursor:
         assert run_query(snapshot, Query(cursor=cursor)).slots == run_query(snapshot, Query()).slots
         return
@@ -166,12 +168,12 @@ def test_a_cursor_that_no_answer_had_is_refused(cursor: str) -> None:
 @given(st.text(max_size=40))
 def test_no_cursor_breaks_it(cursor: str) -> None:
     with suppress(CursorError):
-        run_query(seen({key("orders"): (Zone.WITHIN, 1.0)}), Query(cursor=cursor))
+        run_query(snapshot_of({key("orders"): (Zone.WITHIN, 1.0)}), Query(cursor=cursor))
 
 
 @given(fleets)
 def test_every_series_is_found_by_its_id(series: dict[Key, tuple[Zone, float]]) -> None:
-    snapshot = seen(series)
+    snapshot = snapshot_of(series)
     for named in series:
         found = series_by_id(snapshot, named.id)
         assert found and found.key == named
@@ -179,7 +181,7 @@ def test_every_series_is_found_by_its_id(series: dict[Key, tuple[Zone, float]]) 
 
 @pytest.mark.parametrize("wanted", ["", "0" * 16, "orders", key("gone").id, key("orders").id.upper() + "0"])
 def test_no_other_id_finds_one(wanted: str) -> None:
-    assert series_by_id(seen({key("orders"): (Zone.WITHIN, 1.0)}), wanted) is None
+    assert series_by_id(snapshot_of({key("orders"): (Zone.WITHIN, 1.0)}), wanted) is None
 
 
 @pytest.mark.parametrize(

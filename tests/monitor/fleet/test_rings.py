@@ -34,6 +34,7 @@ def floats(*values: float) -> Floats:
 
 
 def write(rings: Rings, points: list[Point]) -> int:
+    """Write points, and return how many were dropped."""
     columns = list(zip(*points, strict=True)) or [(), (), ()]
     return rings.write(ints(*columns[0]), ints(*columns[1]), floats(*columns[2]))
 
@@ -47,17 +48,19 @@ def rings_of(*zero: bool, share: bool = False) -> Rings:
     return rings
 
 
-def same(found: Floats, expected: list[float]) -> None:
+def assert_same(found: Floats, expected: list[float]) -> None:
+    """Check that values are equal; NaN equals NaN."""
     np.testing.assert_array_equal(found, floats(*expected))
 
 
-def agree(rings: Rings, model: Model) -> None:
+def assert_agree(rings: Rings, model: Model) -> None:
+    """Check that rings and their model say the same of each metric and minute."""
     span = range(START - 5, START + 3 * WINDOW + 5)
     for number, row in enumerate(model.rows):
         found = rings.at(np.full(len(span), number, np.int32), ints(*span))
-        same(found, [row.at(minute) for minute in span])
-        same(rings.latest_value[[number]], [NAN if row.known is None else row.at(row.known)])
-        same(rings.recent_max[[number]], [row.recent])
+        assert_same(found, [row.at(minute) for minute in span])
+        assert_same(rings.latest_value[[number]], [NAN if row.known is None else row.at(row.known)])
+        assert_same(rings.recent_max[[number]], [row.recent])
         assert rings.recent_minutes[number] == row.span
         if row.known is not None:
             assert rings.latest_minute[number] == row.known
@@ -89,7 +92,7 @@ def test_any_writes_and_reads_give_what_the_points_say(
                     row, rings.namespaces.number_of("AWS/Test") if share else NO_NAMESPACE, zero[row]
                 )
                 model.rows[row] = Row(zero[row], model.namespace)
-        agree(rings, model)
+        assert_agree(rings, model)
 
 
 @given(st.lists(st.tuples(rows, minutes, st.floats(0, 1e9, width=32)), unique_by=lambda point: point[:2]))
@@ -176,7 +179,7 @@ def test_history_is_the_window_up_to_the_last_minute_read() -> None:
     rings.mark_read(ints(0), START + 4)
     found, values = rings.history(0)
     assert found.tolist() == list(range(START + 5 - WINDOW, START + 5))
-    same(values[-5:], [1.0, NAN, 3.0, NAN, NAN])
+    assert_same(values[-5:], [1.0, NAN, 3.0, NAN, NAN])
     assert np.isnan(values[:-5]).all()
 
 

@@ -41,6 +41,7 @@ def put(fleet: Fleet, resource: str, limit: float | None = 100.0, **columns: flo
 
 
 def row(fleet: Fleet, wanted: Key) -> Row:
+    """Return the row of a series of a fleet."""
     return row_of(fleet, fleet.series[wanted])
 
 
@@ -100,10 +101,11 @@ def test_a_row_says_why_it_is_unobservable() -> None:
     [(0, "1970-01-01T00:00:00Z"), (1_740_000_000, "2025-02-19T21:20:00Z"), (None, "")],
 )
 def test_the_samples_minute_is_said_in_utc(sampled: int | None, said: str) -> None:
-    assert made(sampled=sampled).sampled_at == said
+    assert row_with(sampled=sampled).sampled_at == said
 
 
-def made(resource: str = "orders", **fields: Any) -> Row:
+def row_with(resource: str = "orders", **fields: Any) -> Row:
+    """Return the row of a series within its band."""
     known: dict[str, Any] = {
         "key": key(resource),
         "signal": STREAM_WRITE_BYTES,
@@ -134,22 +136,22 @@ def test_the_worst_zone_comes_first_then_the_highest_utilization_then_the_name()
         put(fleet, "stale", zone=Zone.STALE, utilization=math.nan),
         put(fleet, "hidden", zone=Zone.UNOBSERVABLE, utilization=math.nan),
     ]
-    assert [row.key for row in rows_of(fleet)] == expected
+    assert [one.key for one in rows_of(fleet)] == expected
     shuffled = Fleet()
     for one in sorted(expected):
         slot = fleet.series[one].slot
         put(shuffled, one.resource, zone=fleet.zone[slot], utilization=fleet.utilization[slot])
-    assert [row.key for row in rows_of(shuffled)] == expected
+    assert [one.key for one in rows_of(shuffled)] == expected
 
 
 def test_only_wanted_series_have_rows() -> None:
     fleet = Fleet()
     put(fleet, "orders")
     wanted = put(fleet, "clicks")
-    assert [row.key for row in rows_of(fleet, lambda one: one.resource == "clicks")] == [wanted]
+    assert [each.key for each in rows_of(fleet, lambda one: one.resource == "clicks")] == [wanted]
     assert rows_of(Fleet()) == []
 
 
 def test_the_unit_of_a_row_is_that_of_its_signal() -> None:
     signal = SIGNALS["sqs.standard_in_flight"]
-    assert made(signal=signal).unit is signal.unit
+    assert row_with(signal=signal).unit is signal.unit

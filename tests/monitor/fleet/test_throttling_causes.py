@@ -28,11 +28,12 @@ Points = list[tuple[Metric, int, float]]  # metric, minutes ago, value
 
 
 def add_with(fleet: Fleet, causes: Mapping[str, Usage], name: str = "orders", **seen: Any) -> Series:
+    """Register a series whose throttled demand has causes."""
     throttled = total(*causes.values()) if causes else None
     return add(fleet, key(name), throttled=throttled, throttled_by_cause=causes, **seen)
 
 
-def tell(fleet: Fleet, points: Points, read: bool = True) -> None:
+def write(fleet: Fleet, points: Points, read: bool = True) -> None:
     """Write points, and one of the usage, and mark all metrics as read until NOW."""
     rows = fleet.metrics(key("orders").cell)
     for metric, ago, value in [(traffic.of(StreamName=key("orders").id), 1, 1.0), *points]:
@@ -43,6 +44,7 @@ def tell(fleet: Fleet, points: Points, read: bool = True) -> None:
 
 
 def judged_causes(fleet: Fleet, series: Series) -> dict[str, float]:
+    """Judge, and return the throttled demand of a series by cause."""
     judge(fleet, NOW)
     return fleet.causes.throttled_of(series.slot)
 
@@ -50,7 +52,7 @@ def judged_causes(fleet: Fleet, series: Series) -> dict[str, float]:
 def test_the_causes_are_those_of_the_worst_recent_minute() -> None:
     fleet = Fleet()
     series = add_with(fleet, TWO)
-    tell(fleet, [(hot_keys, 3, 120.0), (admin, 3, 60.0), (hot_keys, 1, 6.0), (admin, 1, 90.0)])
+    write(fleet, [(hot_keys, 3, 120.0), (admin, 3, 60.0), (hot_keys, 1, 6.0), (admin, 1, 90.0)])
     assert list(judged_causes(fleet, series).items()) == [("hot key", 2.0), ("admin", 1.0)]
     assert fleet.saturation[series.slot] == 3.0
     assert Zone(int(fleet.zone[series.slot])) is Zone.SATURATED
@@ -59,14 +61,14 @@ def test_the_causes_are_those_of_the_worst_recent_minute() -> None:
 def test_the_largest_cause_comes_first_and_an_unknown_one_last() -> None:
     fleet = Fleet()
     series = add_with(fleet, {**TWO, "all": per_second(all_reads)})
-    tell(fleet, [(admin, 1, 90.0), (hot_keys, 1, 30.0)], read=False)
+    write(fleet, [(admin, 1, 90.0), (hot_keys, 1, 30.0)], read=False)
     assert list(judged_causes(fleet, series)) == ["admin", "hot key", "all"]
 
 
 def test_an_unknown_cause_is_not_zero() -> None:
     fleet = Fleet()
     series = add_with(fleet, TWO)
-    tell(fleet, [(hot_keys, 1, 120.0)], read=False)
+    write(fleet, [(hot_keys, 1, 120.0)], read=False)
     causes = judged_causes(fleet, series)
     assert causes["hot key"] == fleet.saturation[series.slot] == 2.0
     assert math.isnan(causes["admin"])
@@ -76,21 +78,21 @@ def test_without_throttled_demand_each_cause_is_zero_and_without_points_unknown(
     fleet = Fleet()
     series = add_with(fleet, REST)
     assert all(map(math.isnan, judged_causes(fleet, series).values()))
-    tell(fleet, [(hot_keys, 1, 0.0), (all_reads, 1, 0.0)])
+    write(fleet, [(hot_keys, 1, 0.0), (all_reads, 1, 0.0)])
     assert judged_causes(fleet, series) == {"hot key": 0.0, "other": 0.0}
 
 
 def test_causes_are_unknown_once_they_are_stale() -> None:
     fleet = Fleet()
     series = add_with(fleet, TWO)
-    tell(fleet, [(hot_keys, SETTINGS.stale_after + 1, 120.0), (admin, SETTINGS.stale_after + 1, 60.0)])
+    write(fleet, [(hot_keys, SETTINGS.stale_after + 1, 120.0), (admin, SETTINGS.stale_after + 1, 60.0)])
     assert all(map(math.isnan, judged_causes(fleet, series).values()))
 
 
 def test_a_cause_that_counts_only_a_part_is_never_known_to_be_zero() -> None:
     fleet = Fleet()
     series = add_with(fleet, TWO, throttled_incomplete=True)
-    tell(fleet, [(hot_keys, 1, 120.0), (admin, 1, 0.0)])
+    write(fleet, [(hot_keys, 1, 120.0), (admin, 1, 0.0)])
     causes = judged_causes(fleet, series)
     assert causes["hot key"] == 2.0 and math.isnan(causes["admin"])
 
@@ -105,7 +107,7 @@ def test_causes_request_no_metric_more() -> None:
 def test_causes_are_replaced_and_removed_with_their_series() -> None:
     fleet = Fleet()
     series, other = add_with(fleet, TWO), add_with(fleet, REST, "other")
-    tell(fleet, [(hot_keys, 1, 120.0), (all_reads, 1, 180.0), (admin, 1, 0.0)])
+    write(fleet, [(hot_keys, 1, 120.0), (all_reads, 1, 180.0), (admin, 1, 0.0)])
     add_with(fleet, REST)
     assert judged_causes(fleet, series) == pytest.approx({"hot key": 2.0, "other": 1.0})
     add_with(fleet, {})
@@ -119,10 +121,10 @@ def test_causes_are_replaced_and_removed_with_their_series() -> None:
 def test_a_snapshot_keeps_the_causes_of_its_judgement() -> None:
     fleet = Fleet()
     series = add_with(fleet, TWO)
-    tell(fleet, [(hot_keys, 1, 120.0), (admin, 1, 0.0)])
+    write(fleet, [(hot_keys, 1, 120.0), (admin, 1, 0.0)])
     judge(fleet, NOW)
     first = Snapshot.of(fleet, {})
-    tell(fleet, [(admin, 1, 60.0)])
+    write(fleet, [(admin, 1, 60.0)])
     judge(fleet, NOW)
     second = Snapshot.of(fleet, {}, first)
     add_with(fleet, REST)
@@ -146,7 +148,7 @@ def test_a_snapshot_keeps_the_causes_of_its_judgement() -> None:
 def test_known_causes_add_up_to_the_throttled_demand(causes: Mapping[str, Usage], points: Points) -> None:
     fleet = Fleet()
     fleets_series = add_with(fleet, {**causes, "admin": per_second(admin)}), add_with(fleet, REST, "more")
-    tell(fleet, points)
+    write(fleet, points)
     for series in fleets_series:
         demand = judged_causes(fleet, series)
         known = [rate for rate in demand.values() if not math.isnan(rate)]

@@ -18,6 +18,7 @@ without_ties = st.lists(st.tuples(st.sampled_from(Zone), st.integers(0, 5000)), 
 
 
 def fleet_of(facts: Facts) -> Fleet:
+    """Return a fleet with a series for each zone and usage."""
     fleet = Fleet()
     for number, (zone, usage) in enumerate(facts):
         judged(fleet, add(fleet, key(f"s{number}")), zone, usage=float(usage))

@@ -24,6 +24,7 @@ def usages(metrics: Sequence[Metric], weights: Sequence[float], depth: int = 3) 
 def _usages(
     draw: st.DrawFn, metrics: Sequence[Metric], weights: Sequence[float], terms: st.SearchStrategy[Term]
 ) -> Usage:
+    """Draw a usage of these terms."""
     op = draw(st.sampled_from(OPERATIONS))
     number = RATIO_TERMS if op is Op.RATIO else draw(st.integers(1, 3))
     each: st.SearchStrategy[Term] = st.sampled_from(metrics) if op in METRIC_OPS else terms
@@ -42,6 +43,7 @@ def metric(row: int) -> Metric:
 
 
 def _usage(shape: Shape, rows: Iterator[int], weights: Iterator[float], offsets: Iterator[float]) -> Usage:
+    """Return the usage of a shape. rows, weights, offsets: those of its terms, in order."""
     own_weights = [next(weights) for _ in shape.terms]
     offset = next(offsets) if shape.has_offset else 0.0
     terms: list[Term | None] = [None if inner else metric(next(rows)) for inner in shape.terms]

@@ -49,6 +49,7 @@ async def app(scope: dict[str, object], receive: Receive, send: Send) -> None:
 async def connected(
     protocol: type[HttpConnection] = HttpConnection,
 ) -> AsyncIterator[tuple[Reader, Writer, HttpServer]]:
+    """Yield a connection to a server, and the server."""
     listening = bind_socket("127.0.0.1", 0)
     config = uvicorn.Config(
         app,

@@ -46,6 +46,7 @@ async def test_a_rejected_reload_says_why(server: Server, client: httpx.AsyncCli
 
 
 async def chunks() -> AsyncIterator[bytes]:
+    """Yield a body in one piece."""
     yield b"some"
 
 

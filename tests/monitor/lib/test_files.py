@@ -40,6 +40,7 @@ FILES = {
 
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A path to each kind of file that is not a regular one."""
     path = tmp_path / "x"
     KINDS[request.param](path)
     yield path

@@ -10,6 +10,7 @@ from monitor.lib.garbage import GROWTH, freeze_when_grown
 
 @pytest.fixture(autouse=True)
 def _unfrozen() -> Iterator[None]:
+    """Have nothing frozen after each test."""
     yield
     gc.unfreeze()
 

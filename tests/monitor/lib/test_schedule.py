@@ -42,6 +42,7 @@ def clock() -> Clock:
 
 
 def offset(name: str, interval: float) -> float:
+    """Return the seconds from the start of an interval to the ticks of a name."""
     return zlib.crc32(name.encode()) / 2**32 * interval
 
 
@@ -111,6 +112,7 @@ def test_a_tick_begins_within_one_interval_of_the_end_of_the_one_before(
 
 
 def counted(telemetry: ProcessTelemetry, family: str) -> float:
+    """Return the value of a family for the loop `poll`."""
     return telemetry.registry.get_sample_value(family, {"loop": "poll"}) or 0.0
 
 

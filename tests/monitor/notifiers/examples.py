@@ -41,16 +41,19 @@ def receiver_at(type: str, origin: str) -> BaseReceiver:
 
 
 def _fields(type: str) -> list[tuple[str, Any]]:
+    """Return the names and fields of a type of receiver, without `name`."""
     return [(name, one) for name, one in RECEIVER_BY_TYPE[type].model_fields.items() if name != "name"]
 
 
 def _settings(type: str, names: list[str]) -> dict[str, Any]:
+    """Return the settings of a receiver with examples of these fields."""
     fields = RECEIVER_BY_TYPE[type].model_fields
     examples = {fields[name].alias or name: example(type, name) for name in names}
     return {"name": "team", "type": type, **examples}
 
 
 def _moved(value: Any, origin: str) -> Any:
+    """Return the value with the origin of each URL in it replaced."""
     match value:
         case tuple():
             return tuple(_moved(one, origin) for one in value)

@@ -65,6 +65,7 @@ def notice(**changes: Any) -> Notice:
 
 
 def resolved(**changes: Any) -> Notice:
+    """Return the notice of a resolved alert."""
     reason = "the limit was raised from 4 MiB/s to 8 MiB/s"
     return notice(
         **{"kind": NoticeKind.RESOLVED, "zone": "within", "resolution_reason": reason, "number": 8} | changes

@@ -24,16 +24,18 @@ RECEIVER = build_receiver(Alertmanager, urls=["https://am.example.com"])
 LATER = NOW + 3600
 
 
-def sent(*notices: Notice) -> list[dict[str, Any]]:
+def alerts_sent(*notices: Notice) -> list[dict[str, Any]]:
+    """Return the alerts that Alertmanager is sent for these notices."""
     return payload(notification(*notices), RECEIVER, LATER)
 
 
 def epoch(text: str) -> float:
+    """Return a time in epoch seconds."""
     return datetime.fromisoformat(text).timestamp()
 
 
 def test_what_fires_lasts_until_well_after_it_is_sent_again() -> None:
-    [alert] = sent(notice())
+    [alert] = alerts_sent(notice())
     assert RECEIVER.keepalive
     assert epoch(alert["startsAt"]) == SINCE
     assert epoch(alert["endsAt"]) == LATER + 4 * RECEIVER.keepalive
@@ -43,19 +45,19 @@ def test_what_fires_lasts_until_well_after_it_is_sent_again() -> None:
 
 @pytest.mark.parametrize("at", [NOW, SINCE - 5])
 def test_what_is_resolved_ends_when_it_did_and_never_before_it_began(at: float) -> None:
-    [alert] = sent(resolved(at=at))
+    [alert] = alerts_sent(resolved(at=at))
     assert epoch(alert["endsAt"]) == max(at, SINCE)
 
 
 @pytest.mark.parametrize("kind", [NoticeKind.WORSENED, NoticeKind.EASED])
 def test_with_another_severity_it_is_another_alert_so_the_old_one_ends(kind: NoticeKind) -> None:
-    alerts = sent(notice(kind=kind))
+    alerts = alerts_sent(notice(kind=kind))
     lasting = {alert["labels"]["severity"]: epoch(alert["endsAt"]) > LATER for alert in alerts}
     assert lasting == {"warning": True, "critical": False, "info": False}
 
 
 def test_empty_labels_are_left_out() -> None:
-    [alert] = sent(notice(labels={"account": "1", "resource": "", "tag_x": "\n"}))
+    [alert] = alerts_sent(notice(labels={"account": "1", "resource": "", "tag_x": "\n"}))
     assert alert["labels"] == {"alertname": "HeadroomBlind", "aws_account": "1", "severity": "warning"}
 
 

@@ -40,6 +40,7 @@ def parsed(mail: EmailMessage) -> EmailMessage:
 
 
 def part(mail: EmailMessage, kind: str) -> str:
+    """Return the text of a mail in a format, `plain` or `html`."""
     body = mail.get_body([kind])
     assert body
     return str(body.get_content())
@@ -136,6 +137,7 @@ async def mailbox(
     auth: bool = False,
     answers: dict[str, str] | None = None,
 ) -> AsyncIterator[Mailbox]:
+    """Yield the mailbox of an SMTP server. answers: instead of its own, by command."""
     box = Mailbox(answers or {})
 
     def session() -> SMTP:
@@ -161,13 +163,14 @@ async def mailbox(
 PLAIN = {**FIELDS, "tls": "none"}
 
 
-async def sent(box: Mailbox, client: OutboundClient, **fields: Any) -> Any:
+async def send_mail(box: Mailbox, client: OutboundClient, **fields: Any) -> Any:
+    """Send a notification to a mailbox, and return the result."""
     return await build_receiver(Email, **{**FIELDS, "port": box.port} | fields).send(notification(), client)
 
 
 async def test_unencrypted(client: OutboundClient) -> None:
     async with mailbox() as box:
-        answer = await sent(box, client, tls="none")
+        answer = await send_mail(box, client, tls="none")
     assert answer.outcome is DeliveryOutcome.DELIVERED
     assert answer.sentence == "smtp://localhost accepted it: queued as 17"
     [envelope] = box.envelopes
@@ -179,20 +182,20 @@ async def test_unencrypted(client: OutboundClient) -> None:
 
 async def test_starttls_and_login(client: OutboundClient, authority: trustme.CA) -> None:
     async with mailbox(server_tls(authority), auth=True) as box:
-        answer = await sent(box, client, username="me", password=PASSWORD)
+        answer = await send_mail(box, client, username="me", password=PASSWORD)
     assert answer.outcome is DeliveryOutcome.DELIVERED
     assert box.logins == [(b"me", PASSWORD.encode())]
 
 
 async def test_tls_from_the_start(client: OutboundClient, authority: trustme.CA) -> None:
     async with mailbox(server_tls(authority), implicit=True) as box:
-        answer = await sent(box, client, tls="tls")
+        answer = await send_mail(box, client, tls="tls")
     assert answer.outcome is DeliveryOutcome.DELIVERED
 
 
 async def test_no_starttls_no_message(client: OutboundClient) -> None:
     async with mailbox() as box:
-        answer = await sent(box, client)
+        answer = await send_mail(box, client)
     assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "unsupported")
     assert not box.envelopes
 
@@ -200,7 +203,7 @@ async def test_no_starttls_no_message(client: OutboundClient) -> None:
 @pytest.mark.parametrize("implicit", [False, True])
 async def test_a_certificate_that_signs_itself(client: OutboundClient, implicit: bool) -> None:
     async with mailbox(server_tls(trustme.CA()), implicit) as box:
-        answer = await sent(box, client, tls="tls" if implicit else "starttls")
+        answer = await send_mail(box, client, tls="tls" if implicit else "starttls")
     assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "tls")
     assert not box.envelopes
 
@@ -210,7 +213,7 @@ async def test_a_wrong_password(
 ) -> None:
     caplog.set_level(logging.DEBUG, "aiosmtplib")
     async with mailbox(server_tls(authority), auth=True) as box:
-        answer = await sent(box, client, username="me", password="wrong-wrong-wrong")
+        answer = await send_mail(box, client, username="me", password="wrong-wrong-wrong")
     assert (answer.outcome, answer.status, answer.reason) == (DeliveryOutcome.REFUSED, 535, "smtp_535")
     assert "wrong-wrong" not in repr(answer) + caplog.text
 
@@ -230,29 +233,32 @@ async def test_codes(
     client: OutboundClient, step: str, said: str, outcome: DeliveryOutcome, code: int
 ) -> None:
     async with mailbox(answers={step: said}) as box:
-        answer = await sent(box, client, tls="none")
+        answer = await send_mail(box, client, tls="none")
     assert (answer.outcome, answer.status, answer.reason) == (outcome, code, f"smtp_{code}")
     assert answer.sentence == f"smtp://localhost answered {code}: {said[4:]}"
 
 
 async def test_some_recipients_are_refused(client: OutboundClient) -> None:
     async with mailbox(answers={"b@example.com": "550 no such user"}) as box:
-        answer = await sent(box, client, tls="none", to=["a@example.com", "b@example.com"])
+        answer = await send_mail(box, client, tls="none", to=["a@example.com", "b@example.com"])
     assert answer.outcome is DeliveryOutcome.DELIVERED
     assert "but not for b@example.com" in answer.sentence
     assert box.envelopes[0].rcpt_tos == ["a@example.com"]
 
 
 async def greet_and_go(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Greet, and close the connection."""
     writer.write(b"220 hello\r\n")
 
 
 async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Respond with what is no SMTP."""
     writer.write(b"\x00\xff" * 10_000 + b"\r\n")
     await never_responds(reader, writer)
 
 
 async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Refuse the connection as too busy."""
     writer.write(b"421 too busy\r\n")
     await never_responds(reader, writer)
 
@@ -270,7 +276,7 @@ async def test_what_is_no_smtp_server_is_tried_again(client: OutboundClient, han
 async def test_nobody_listens(client: OutboundClient) -> None:
     async with mailbox() as box:
         pass
-    answer = await sent(box, client, tls="none")
+    answer = await send_mail(box, client, tls="none")
     assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "connection")
 
 
@@ -281,6 +287,6 @@ async def test_a_name_that_nobody_knows(client: OutboundClient) -> None:
 
 async def test_a_private_address_needs_permission(client: OutboundClient) -> None:
     async with mailbox() as box:
-        answer = await sent(box, client, tls="none", allow_private=False)
+        answer = await send_mail(box, client, tls="none", allow_private=False)
     assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "private_address")
     assert not box.envelopes

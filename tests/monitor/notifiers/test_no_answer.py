@@ -68,10 +68,12 @@ async def test_a_certificate_of_a_known_authority(client: OutboundClient, author
 
 
 def self_signed(_: trustme.CA) -> ssl.SSLContext:
+    """Return a certificate of an authority that nobody trusts."""
     return server_tls(trustme.CA())
 
 
 def of_another_name(authority: trustme.CA) -> ssl.SSLContext:
+    """Return a certificate of another host."""
     return server_tls(authority, "other.example.com")
 
 

@@ -16,13 +16,14 @@ from tests.monitor.notifiers.loopback import build_receiver, http_server, notice
 RECEIVER = build_receiver(PagerDuty, routing_key="R0UT1NGK3Y")
 
 
-def event(**changes: Any) -> dict[str, Any]:
+def event_of(**changes: Any) -> dict[str, Any]:
+    """Return the event that PagerDuty is sent for a notice."""
     [told] = payload(notification(notice(**changes)), RECEIVER)
     return told
 
 
 def test_a_trigger() -> None:
-    told = event()
+    told = event_of()
     assert (told["event_action"], told["dedup_key"]) == ("trigger", "a1b2c3")
     assert told["routing_key"] == "R0UT1NGK3Y"
     assert told["client_url"] == "https://headroom.example.com/s/1?a=1&b=2"
@@ -38,13 +39,13 @@ def test_a_trigger() -> None:
 
 @pytest.mark.parametrize("severity", Severity)
 def test_severities(severity: Severity) -> None:
-    assert event(severity=severity)["payload"]["severity"] in ("critical", "error", "warning", "info")
-    assert event(severity=severity)["payload"]["severity"] == severity.value
+    assert event_of(severity=severity)["payload"]["severity"] in ("critical", "error", "warning", "info")
+    assert event_of(severity=severity)["payload"]["severity"] == severity.value
 
 
 @pytest.mark.parametrize("kind", [kind for kind in NoticeKind if kind is not NoticeKind.RESOLVED])
 def test_what_fires_is_triggered(kind: NoticeKind) -> None:
-    assert event(kind=kind)["event_action"] == "trigger"
+    assert event_of(kind=kind)["event_action"] == "trigger"
 
 
 def test_what_is_over_is_resolved_by_the_same_key() -> None:

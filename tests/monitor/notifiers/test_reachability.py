@@ -109,6 +109,7 @@ async def test_who_is_there_is_reached_and_told_nothing(
 
 
 async def gone() -> str:
+    """Return the URL of a server that has ended."""
     async with http_server() as server:
         return server.url
 
@@ -128,10 +129,12 @@ async def test_one_that_says_nothing_is_waited_for_only_so_long(client: Outbound
 
 
 def of_a_stranger(_: trustme.CA) -> ssl.SSLContext:
+    """Return a certificate of an authority that nobody trusts."""
     return server_tls(trustme.CA())
 
 
 def of_another_name(authority: trustme.CA) -> ssl.SSLContext:
+    """Return a certificate of another host."""
     return server_tls(authority, "other.example.com")
 
 
@@ -191,6 +194,7 @@ async def test_a_name_of_ipv6_alone() -> None:
 async def trying(
     client: OutboundClient, *receivers: BaseReceiver, again: float = 60.0
 ) -> AsyncIterator[ReachabilityProbe]:
+    """Probe whether receivers can be reached. again: seconds between attempts."""
     reach = ReachabilityProbe(client, again)
     reach.configure(receivers)
     async with background(reach.run()):

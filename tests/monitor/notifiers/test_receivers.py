@@ -25,6 +25,8 @@ TYPES = ", ".join(RECEIVER_BY_TYPE)
 
 
 class File(ConfigModel):
+    """A configuration of receivers alone."""
+
     receivers: tuple[Receiver, ...] = ()
 
 
@@ -36,6 +38,7 @@ def read(text: str, environ: dict[str, str] | None = None, folder: Path = Path()
 
 
 def problems(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> list[str]:
+    """Return the problems of a configuration, which show no secret."""
     with pytest.raises(ValidationError) as failure:
         read(text, environ, folder)
     assert SECRET not in str(failure.value)
@@ -101,6 +104,7 @@ def test_a_secret_may_be_all_digits_and_optional_ones_have_places_too() -> None:
 
 
 def email(**fields: Any) -> str:
+    """Return a configuration with a receiver of type email."""
     given = {"name": "a", "type": "email", "host": "h", "from": "a@example.com", "to": ["b@example.com"]}
     return json.dumps({"receivers": [given | fields]})
 

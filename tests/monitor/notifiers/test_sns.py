@@ -26,6 +26,7 @@ FIFO = build_receiver(Sns, topic_arn=TOPIC + ".fifo")
 
 
 def error(code: str, status: int, said: str = "no") -> ClientError:
+    """Return an error of Publish."""
     response: Any = {
         "Error": {"Code": code, "Message": said},
         "ResponseMetadata": {"HTTPStatusCode": status},
@@ -33,7 +34,8 @@ def error(code: str, status: int, said: str = "no") -> ClientError:
     return ClientError(response, "Publish")
 
 
-async def answered(answer: Any, receiver: Sns = RECEIVER, **changes: Any) -> Any:
+async def publish(answer: Any, receiver: Sns = RECEIVER, **changes: Any) -> Any:
+    """Send a notification to a topic that answers so, and return the result."""
     clients = FakeClientCache(FakeAws(publish=answer))
     async with OutboundClient(aws_clients=clients, aws_credentials=fake_credentials()) as client:
         return await receiver.send(notification(**changes), client)
@@ -81,7 +83,7 @@ async def test_no_text_breaks_it(text: str) -> None:
     assert params["Subject"].isascii()
     assert params["Subject"].isprintable()
     assert len(params["Message"].encode()) < 262_144 - 1000
-    answer = await answered(
+    answer = await publish(
         {"MessageId": "m"}, notices=(hostile_notice(text),)
     )  # the fake validates the parameters
     assert answer.outcome is DeliveryOutcome.DELIVERED
@@ -108,19 +110,20 @@ ERRORS: list[tuple[Exception, DeliveryOutcome, int | None]] = [
 
 @pytest.mark.parametrize(("raised", "outcome", "status"), ERRORS)
 async def test_errors(raised: Exception, outcome: DeliveryOutcome, status: int | None) -> None:
-    answer = await answered(raised)
+    answer = await publish(raised)
     assert (answer.outcome, answer.status) == (outcome, status)
     assert answer.sentence.startswith("SNS: ")
     assert answer.reason
 
 
 async def test_what_aws_says_is_shown_on_one_line() -> None:
-    answer = await answered(error("NotFound", 404, "Topic\ndoes not exist" + "x" * 500))
+    answer = await publish(error("NotFound", 404, "Topic\ndoes not exist" + "x" * 500))
     assert answer.sentence.startswith("SNS: Topic does not exist")
     assert len(answer.sentence) <= 200
 
 
 def rotate(file: Path, key: str) -> None:
+    """Write other credentials to a file."""
     file.write_text(f"[default]\naws_access_key_id={key}\naws_secret_access_key=s\naws_session_token=t\n")
 
 

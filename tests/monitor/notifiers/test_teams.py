@@ -25,6 +25,7 @@ def lines(message: dict[str, Any]) -> list[str]:
 
 
 def runs(message: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the runs of text in all blocks of a card."""
     return [run for block in message["attachments"][0]["content"]["body"] for run in block["inlines"]]
 
 

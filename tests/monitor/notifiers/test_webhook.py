@@ -31,7 +31,7 @@ def test_the_body() -> None:
         3,
         "[4 firing] prod eu-west-1 kinesis",
     )
-    firing, over = data["alerts"]
+    firing, ended = data["alerts"]
     assert (firing["id"], firing["status"], firing["kind"], firing["zone"]) == (
         "a1b2c3",
         "firing",
@@ -42,7 +42,7 @@ def test_the_body() -> None:
     assert (firing["since"], firing["sampled"]) == ("2026-01-02T02:42:05.000Z", "2026-01-02T03:03:05.000Z")
     assert firing["labels"]["resource"] == "clicks"
     assert firing["remedy"] == ("Add shards.", "Or switch to on-demand.")
-    assert (over["status"], over["resolution_reason"]) == (
+    assert (ended["status"], ended["resolution_reason"]) == (
         "resolved",
         "the limit was raised from 4 MiB/s to 8 MiB/s",
     )
@@ -75,10 +75,10 @@ def test_the_schema_describes_the_body_completely() -> None:
     body = encode_json(payload(notification(notice(), resolved()), PLAIN))
     msgspec.json.decode(body, type=WebhookBody)
     definitions = webhook_schema()["$defs"]
-    told = json.loads(body)
-    assert set(definitions["WebhookBody"]["required"]) == set(told)
-    assert set(definitions["WebhookData"]["required"]) == set(told["data"])
-    assert set(definitions["WebhookAlert"]["required"]) == set(told["data"]["alerts"][0])
+    decoded = json.loads(body)
+    assert set(definitions["WebhookBody"]["required"]) == set(decoded)
+    assert set(definitions["WebhookData"]["required"]) == set(decoded["data"])
+    assert set(definitions["WebhookAlert"]["required"]) == set(decoded["data"]["alerts"][0])
     assert set(definitions["NoticeKind"]["enum"]) == set(NoticeKind)
 
 
@@ -125,13 +125,14 @@ async def test_without_a_secret_nothing_is_signed_but_the_id_is_sent(client: Out
 # Alertmanager's body
 
 
-def payload_of(*notices: Any, **changes: Any) -> dict[str, Any]:
+def alertmanager_payload(*notices: Any, **changes: Any) -> dict[str, Any]:
+    """Return the body in Alertmanager's format."""
     return payload(notification(*notices, **changes), LIKE_ALERTMANAGER)
 
 
 def test_alertmanagers_body() -> None:
-    over = resolved(alert="b", labels={**notice().labels, "resource": "orders"})
-    body = payload_of(notice(), over, more=2)
+    other = resolved(alert="b", labels={**notice().labels, "resource": "orders"})
+    body = alertmanager_payload(notice(), other, more=2)
     assert set(body) == {
         *("version", "groupKey", "truncatedAlerts", "status", "receiver", "groupLabels"),
         *("commonLabels", "commonAnnotations", "externalURL", "alerts"),
@@ -162,7 +163,7 @@ def test_alertmanagers_body() -> None:
 
 def test_alertmanagers_body_is_all_text() -> None:
     """Go decodes labels and annotations as strings, so all values must be strings."""
-    [alert] = payload_of(notice(links={}, docs=""))["alerts"]
+    [alert] = alertmanager_payload(notice(links={}, docs=""))["alerts"]
     values = [*alert["labels"].values(), *alert["annotations"].values(), alert["generatorURL"]]
     assert all(isinstance(value, str) for value in values)
     assert alert["generatorURL"] == ""
@@ -170,5 +171,5 @@ def test_alertmanagers_body_is_all_text() -> None:
 
 def test_an_alert_has_one_set_of_labels_as_long_as_it_lives() -> None:
     later = notice(kind=NoticeKind.REPEATED, at=NOW + 60, usage=1.0, summary="other", number=9)
-    labels = [payload_of(one)["alerts"][0]["labels"] for one in (notice(), later, resolved())]
+    labels = [alertmanager_payload(one)["alerts"][0]["labels"] for one in (notice(), later, resolved())]
     assert labels[0] == labels[1] == labels[2]

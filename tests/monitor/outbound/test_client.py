@@ -232,6 +232,7 @@ async def test_what_was_taken_is_delivered_even_if_the_answer_breaks_off(client:
 
 
 async def slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Respond with a body that never ends."""
     await reader.readuntil(b"\r\n\r\n")
     writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nok")
     await never_responds(reader, writer)

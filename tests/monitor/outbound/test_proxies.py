@@ -53,6 +53,7 @@ class Proxy:
 
 
 async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Forward what is read until its end."""
     while data := await reader.read(65536):
         writer.write(data)
     writer.close()
@@ -60,6 +61,7 @@ async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 @asynccontextmanager
 async def proxying(to: int, refuses: bool = False) -> AsyncIterator[Proxy]:
+    """Run a proxy. to: the port to which it connects whatever it is asked for."""
     proxy = Proxy(to, refuses=refuses)
     async with tcp_server(proxy.handle) as proxy.port:
         yield proxy
@@ -69,6 +71,7 @@ async def proxying(to: int, refuses: bool = False) -> AsyncIterator[Proxy]:
 async def outbound(
     proxy: Proxy, authority: trustme.CA, credentials: str = ""
 ) -> AsyncIterator[OutboundClient]:
+    """Yield an HTTP client that uses a proxy."""
     tls = ssl.create_default_context()
     authority.configure_trust(tls)
     url = f"http://{credentials}127.0.0.1:{proxy.port}"

@@ -17,7 +17,7 @@ LONG = 10 * 1440  # minutes of history
 
 def danger(usage: float = 10, edge: float = 70, rise: float = 0, **others: Any) -> Danger:
     """The danger of one series that rises by `rise` a minute at most."""
-    given = {
+    inputs = {
         "usage": usage,
         "edge": edge,
         "history": LONG,
@@ -28,7 +28,7 @@ def danger(usage: float = 10, edge: float = 70, rise: float = 0, **others: Any) 
     } | others
     types = {"usage": np.float32, "edge": np.float32, "alerting": np.bool_}
     columns: dict[str, Any] = {
-        name: np.array([value], types.get(name, np.int32)) for name, value in given.items()
+        name: np.array([value], types.get(name, np.int32)) for name, value in inputs.items()
     }
     return Danger(rises=(rise * HORIZONS)[None].astype(np.float32), **columns)
 

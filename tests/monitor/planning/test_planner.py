@@ -44,36 +44,36 @@ def run(simulation: Simulation, minutes: int) -> Simulation:
 
 
 def test_a_quiet_series_is_read_seldom_and_one_above_its_band_every_minute() -> None:
-    fleet = run(Simulation(constant(0.1, 0.8)), 120)
-    quiet, above = fleet.reads[fleet.usage_rows]
-    assert quiet <= 120 / 5 + 1  # also the pulse of its namespace
+    simulation = run(Simulation(constant(0.1, 0.8)), 120)
+    quiet, above = simulation.reads[simulation.usage_rows]
+    assert quiet <= 120 / 5 + 1  # also what is read for all of its namespace
     assert above >= 119
 
 
 def test_throttled_demand_is_read_every_five_minutes_at_least() -> None:
-    fleet = run(Simulation(constant(0.1, 0.1, 0.1)), 120)
-    assert fleet.longest_gap[fleet.throttled_rows].tolist() == [5, 5, 5]
+    simulation = run(Simulation(constant(0.1, 0.1, 0.1)), 120)
+    assert simulation.longest_gap[simulation.throttled_rows].tolist() == [5, 5, 5]
 
 
 def test_an_alert_has_a_series_read_every_minute() -> None:
-    fleet = run(Simulation(constant(0.1, 0.1), alerting=lambda: np.array([1], np.int32)), 60)
-    assert fleet.reads[fleet.usage_rows[1]] >= 59
+    simulation = run(Simulation(constant(0.1, 0.1), alerting=lambda: np.array([1], np.int32)), 60)
+    assert simulation.reads[simulation.usage_rows[1]] >= 59
 
 
 def test_a_jump_is_found_within_the_longest_interval() -> None:
     for at in range(0, 30, 7):
         usage = constant(*[0.01] * 5)
         usage[:, HISTORY + 120 + at :] = 1.0
-        fleet = run(Simulation(Demand(usage)), 120 + at)
-        while (fleet.known_through() < 120 + at).any():
-            run(fleet, 1)
-        assert fleet.minute <= 120 + at + 1 + DELAY + ADAPTIVE.longest
+        simulation = run(Simulation(Demand(usage)), 120 + at)
+        while (simulation.known_through() < 120 + at).any():
+            run(simulation, 1)
+        assert simulation.minute <= 120 + at + 1 + DELAY + ADAPTIVE.longest
 
 
 def test_no_minute_is_lost_however_seldom_a_series_is_read() -> None:
-    fleet = run(Simulation(constant(0.1, 0.2, 0.3)), 100)
-    rings = fleet.fleet.rings
-    for row in fleet.usage_rows.tolist():
+    simulation = run(Simulation(constant(0.1, 0.2, 0.3)), 100)
+    rings = simulation.fleet.rings
+    for row in simulation.usage_rows.tolist():
         minutes, _ = rings.history(row)
         assert (np.diff(minutes) == 1).all()
         assert minutes.size >= HISTORY - ADAPTIVE.longest - DELAY - 1
@@ -82,28 +82,28 @@ def test_no_minute_is_lost_however_seldom_a_series_is_read() -> None:
 def test_an_idle_series_is_read_as_seldom_as_a_safe_one() -> None:
     usage = constant(0.1, 0.9, minutes=6 * HOURS)
     usage[:, HISTORY - 100 :] = np.nan
-    fleet = run(Simulation(usage), 6 * HOURS)
-    assert fleet.longest_gap[fleet.throttled_rows].tolist() == [ADAPTIVE.throttled] * 2
-    assert fleet.longest_gap[fleet.usage_rows].max() == ADAPTIVE.longest
-    assert fleet.reads[fleet.usage_rows].min() <= 6 * HOURS / ADAPTIVE.longest + 2
+    simulation = run(Simulation(usage), 6 * HOURS)
+    assert simulation.longest_gap[simulation.throttled_rows].tolist() == [ADAPTIVE.throttled] * 2
+    assert simulation.longest_gap[simulation.usage_rows].max() == ADAPTIVE.longest
+    assert simulation.reads[simulation.usage_rows].min() <= 6 * HOURS / ADAPTIVE.longest + 2
 
 
 def test_a_late_namespace_is_requested_no_more_often_than_its_series_need() -> None:
-    fleet = Simulation(constant(0.1, 0.8))
-    rings = fleet.fleet.rings
+    simulation = Simulation(constant(0.1, 0.8))
+    rings = simulation.fleet.rings
     rings.delay[: rings.size] = 25  # points may come and change for as long, and are read again
-    run(fleet, 4 * HOURS)
-    quiet, above = fleet.reads[fleet.usage_rows]
+    run(simulation, 4 * HOURS)
+    quiet, above = simulation.reads[simulation.usage_rows]
     assert quiet <= 4 * HOURS / 5 + 1
     assert above <= 4 * HOURS / 5 + 1  # a fifth of the delay: more often tells nothing sooner
-    assert fleet.reads[fleet.throttled_rows].max() <= 4 * HOURS / ADAPTIVE.throttled + 1
+    assert simulation.reads[simulation.throttled_rows].max() <= 4 * HOURS / ADAPTIVE.throttled + 1
 
 
 @pytest.mark.parametrize("interval", [1, 5])
 def test_equal_intervals_request_everything_at_every_poll(interval: int) -> None:
-    fleet = Simulation(constant(0.1, 0.8), Intervals(interval, interval, interval))
-    run(fleet, 30)
-    assert set(fleet.reads.tolist()) == {
+    simulation = Simulation(constant(0.1, 0.8), Intervals(interval, interval, interval))
+    run(simulation, 30)
+    assert set(simulation.reads.tolist()) == {
         30
     }  # a poll takes place every `interval` minutes: here, every minute
 
@@ -122,6 +122,8 @@ def test_with_equal_intervals_no_rise_is_looked_for_and_new_series_have_the_inte
 
 
 def budget_of(dollars: float, simulation: Simulation) -> Budget:
+    """Return a budget that charges what a simulation requests."""
+
     def clock() -> float:
         return simulation.minute * 60.0
 
@@ -137,16 +139,16 @@ def test_a_budget_holds(dollars: float, bounded: bool) -> None:
     random = np.random.default_rng(4)
     usage = np.abs(random.normal(0.5, 0.2, (20, HISTORY + minutes))).astype(np.float32)
     demand = with_throttling(usage) if bounded else usage
-    fleet = run(Simulation(demand, budget=lambda one: budget_of(dollars, one)), minutes)
+    simulation = run(Simulation(demand, budget=lambda one: budget_of(dollars, one)), minutes)
     share = minutes / MINUTES_PER_MONTH
     price = LIST_PRICES.metric
-    assert fleet.requested * price <= dollars * (share + 0.01) + price
+    assert simulation.requested * price <= dollars * (share + 0.01) + price
 
 
 def test_with_a_budget_those_in_danger_are_read_as_often_as_without() -> None:
-    fleet = run(Simulation(constant(*[0.1] * 30, 0.9), budget=lambda one: budget_of(1.5, one)), 240)
-    assert fleet.reads[fleet.usage_rows[-1]] >= 239
-    assert fleet.reads[fleet.usage_rows[0]] < 240 / ADAPTIVE.longest
+    simulation = run(Simulation(constant(*[0.1] * 30, 0.9), budget=lambda one: budget_of(1.5, one)), 240)
+    assert simulation.reads[simulation.usage_rows[-1]] >= 239
+    assert simulation.reads[simulation.usage_rows[0]] < 240 / ADAPTIVE.longest
 
 
 def test_no_metric_starves_in_a_day_with_faults() -> None:
@@ -158,11 +160,11 @@ def test_no_metric_starves_in_a_day_with_faults() -> None:
     def fails(minute: int) -> bool:
         return 300 <= minute < 310 or random.random() < 0.05
 
-    fleet = run(Simulation(with_throttling(usage), fails=fails), 24 * HOURS)
-    assert fleet.longest_gap[fleet.usage_rows].max() <= ADAPTIVE.longest + 12
-    assert fleet.longest_gap[fleet.throttled_rows].max() <= PRUNED_INTERVAL + 12
-    assert (fleet.last_read[fleet.usage_rows] >= fleet.now - ADAPTIVE.longest - 12).all()
-    assert (fleet.throttled_through() >= 24 * HOURS - ADAPTIVE.throttled - 12).all()
+    simulation = run(Simulation(with_throttling(usage), fails=fails), 24 * HOURS)
+    assert simulation.longest_gap[simulation.usage_rows].max() <= ADAPTIVE.longest + 12
+    assert simulation.longest_gap[simulation.throttled_rows].max() <= PRUNED_INTERVAL + 12
+    assert (simulation.last_read[simulation.usage_rows] >= simulation.now - ADAPTIVE.longest - 12).all()
+    assert (simulation.throttled_through() >= 24 * HOURS - ADAPTIVE.throttled - 12).all()
 
 
 @settings(max_examples=20)
@@ -180,30 +182,30 @@ def test_the_same_samples_give_the_same_plan(seed: int) -> None:
 def test_no_crossing_is_found_later_than_the_planned_delay(seed: int, volatility: float) -> None:
     random = np.random.default_rng(seed)
     steps = np.cumsum(random.normal(0, volatility / 10, (4, HISTORY + 150)), axis=1)
-    fleet = Simulation(with_throttling(np.clip(0.4 + steps, 0, 2).astype(np.float32), seed))
-    above, found = fleet.above(), np.zeros((4, 150), np.bool_)
+    simulation = Simulation(with_throttling(np.clip(0.4 + steps, 0, 2).astype(np.float32), seed))
+    above, found = simulation.above(), np.zeros((4, 150), np.bool_)
 
     async def check() -> None:
         promised: Ints = np.full(4, ADAPTIVE.longest, np.int32)
         for minute in range(150):
-            await fleet.step()
-            known = fleet.known_through()
+            await simulation.step()
+            known = simulation.known_through()
             for n in range(4):
                 found[n, : known[n] + 1] = True
                 unseen = np.flatnonzero(above[n, : minute + 1] & ~found[n, : minute + 1])
                 assert not unseen.size or minute - unseen[0] <= DELAY + 1 + promised[n]
-            promised = np.maximum(fleet.fleet.cadence[:4], 1)
+            promised = np.maximum(simulation.fleet.cadence[:4], 1)
 
     asyncio.run(check())
 
 
 def test_the_planned_delays_are_told_by_account() -> None:
-    fleet = run(Simulation(constant(*[0.1] * 98, 0.9, 0.9)), 30)
-    assert planned_delays(fleet.fleet, 60) == {ACCOUNT: {0.5: 900, 0.99: 900, 1: 900}}
+    simulation = run(Simulation(constant(*[0.1] * 98, 0.9, 0.9)), 30)
+    assert planned_delays(simulation.fleet, 60) == {ACCOUNT: {0.5: 900, 0.99: 900, 1: 900}}
     busy = run(Simulation(constant(*[0.9] * 3, 0.1)), 30)
-    pulse = 300.0  # of the namespace
+    namespace_interval = 300.0  # of the metric by which its namespace proves that it publishes
     assert planned_delays(busy.fleet, 60)[ACCOUNT][0.5] == 60
-    assert planned_delays(busy.fleet, 60)[ACCOUNT][1.0] in (pulse, 900)
+    assert planned_delays(busy.fleet, 60)[ACCOUNT][1.0] in (namespace_interval, 900)
     tight = run(Simulation(constant(*[0.1] * 30), budget=lambda one: budget_of(0.5, one)), 30)
     assert planned_delays(tight.fleet, 60)[ACCOUNT][1.0] > 900
     assert planned_delays(Fleet(), 60) == {}
@@ -212,8 +214,8 @@ def test_the_planned_delays_are_told_by_account() -> None:
 def test_the_slowest_cadence_is_an_hour_when_the_budget_is_too_small(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    fleet = run(Simulation(constant(*[0.1] * 20), budget=lambda one: budget_of(0.001, one)), 10)
-    assert fleet.fleet.rings.cadence[fleet.usage_rows].tolist() == [MAX_INTERVAL] * 20
+    simulation = run(Simulation(constant(*[0.1] * 20), budget=lambda one: budget_of(0.001, one)), 10)
+    assert simulation.fleet.rings.cadence[simulation.usage_rows].tolist() == [MAX_INTERVAL] * 20
     assert [one.getMessage() for one in caplog.records] == [
         "the budget of $0.001 a month is too small: 40 metrics, each requested once an hour, cost $1"
     ]
@@ -221,11 +223,11 @@ def test_the_slowest_cadence_is_an_hour_when_the_budget_is_too_small(
 
 async def test_a_fleet_that_grows_tenfold_keeps_to_its_budget_and_starves_nothing() -> None:
     minutes = 9 * HOURS
-    fleet = Simulation(constant(*[0.1] * 10, minutes=minutes), budget=lambda one: budget_of(2, one))
-    await fleet.run(2 * HOURS)
-    fleet.grow(constant(*[0.1] * 90, minutes=minutes))
-    await fleet.run(7 * HOURS)
+    simulation = Simulation(constant(*[0.1] * 10, minutes=minutes), budget=lambda one: budget_of(2, one))
+    await simulation.run(2 * HOURS)
+    simulation.grow(constant(*[0.1] * 90, minutes=minutes))
+    await simulation.run(7 * HOURS)
     share = minutes / MINUTES_PER_MONTH
-    assert fleet.requested * LIST_PRICES.metric <= 2 * (share + 0.01) + LIST_PRICES.metric
-    assert fleet.reads.min() >= 7 / 2
-    assert fleet.longest_gap.max() <= 2 * MAX_INTERVAL
+    assert simulation.requested * LIST_PRICES.metric <= 2 * (share + 0.01) + LIST_PRICES.metric
+    assert simulation.reads.min() >= 7 / 2
+    assert simulation.longest_gap.max() <= 2 * MAX_INTERVAL

@@ -67,6 +67,7 @@ class World:
 
 
 def quota(value: float) -> dict[str, Any]:
+    """Return a response of GetServiceQuota."""
     return {"Quota": {"Value": value}}
 
 
@@ -84,6 +85,7 @@ def streams(**shards: int) -> dict[str, Any]:
 
 
 def functions(*names: str) -> dict[str, Any]:
+    """Return the answers of a Lambda with these functions."""
     arn = f"arn:aws:lambda:eu-west-1:{ACCOUNT_ID}:function"
     return {
         "list_functions": {
@@ -95,10 +97,12 @@ def functions(*names: str) -> dict[str, Any]:
 
 
 def settings(concurrency: int) -> dict[str, Any]:
+    """Return a response of GetAccountSettings."""
     return {"AccountLimit": {"ConcurrentExecutions": concurrency}}
 
 
 def queues(*names: str) -> dict[str, Any]:
+    """Return the answers of an SQS with these queues."""
     return {
         "list_queues": {
             "QueueUrls": [f"https://sqs.eu-west-1.amazonaws.com/{ACCOUNT_ID}/{name}" for name in names]
@@ -107,8 +111,10 @@ def queues(*names: str) -> dict[str, Any]:
 
 
 def collector(*parts: ScanFunction, service: str = "kinesis", delay: int = 3) -> Collector:
+    """Return a collector that is made of these scans."""
     return Collector(service=service, scans=parts, metrics=(), iam_actions=(), publication_delay=delay)
 
 
 async def steady(aws: Aws) -> AsyncIterator[Observed]:
+    """Observe the same shards of the account each time."""
     yield Observed(signal="shards_per_region", resource=ACCOUNT, limit=50, usage=40.0)

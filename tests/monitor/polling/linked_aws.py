@@ -32,6 +32,7 @@ ListedMetric = tuple[str, str, Mapping[str, str]]  # namespace, name, dimensions
 
 
 def file_system(name: str) -> ListedMetric:
+    """Return a metric of a file system."""
     return "AWS/EFS", "ClientConnections", {"FileSystemId": name}
 
 

@@ -74,6 +74,7 @@ def metric(name: str) -> Metric:
 
 
 def one(**fields: Any) -> dict[str, Any]:
+    """Return a response of GetMetricData with one result."""
     return {"MetricDataResults": [{"Id": "m0", "StatusCode": "Complete", **fields}]}
 
 

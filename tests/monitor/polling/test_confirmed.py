@@ -89,6 +89,7 @@ def yielding(observed: list[Observed]) -> Any:
 
 
 def orders(**more: Any) -> Observed:
+    """Return the stream `orders` as a collector observes it."""
     usual: dict[str, Any] = {
         "usage": per_second(traffic),
         "throttled": per_second(refused),
@@ -287,6 +288,7 @@ OF_RESOURCE: dict[str, Any] = {
 
 
 def names_of(kind: Any) -> Iterable[str]:
+    """Return the names of the fields of a dataclass."""
     return {one.name for one in fields(kind)}
 
 

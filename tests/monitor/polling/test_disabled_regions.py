@@ -92,6 +92,7 @@ class RegionalAws:
 
 
 def watching(aws: RegionalAws, *regions: str, exclude: Any = (), **account: Any) -> Watcher:
+    """Return a watcher of an account. regions: none for all."""
     telemetry = Telemetries()
     accounts = [{"name": "prod", "regions": [*regions] if regions else "all", **account}]
     given = {"accounts": accounts, "services": ["topics"], "endpoint_url": aws.url, "exclude": exclude}
@@ -100,6 +101,7 @@ def watching(aws: RegionalAws, *regions: str, exclude: Any = (), **account: Any)
 
 
 async def once(watch: Watcher) -> Watcher:
+    """Run every inventory and poll once, and close the clients."""
     try:
         await watch.run_once(lambda done, steps: None)
     finally:
@@ -108,6 +110,7 @@ async def once(watch: Watcher) -> Watcher:
 
 
 async def until(condition: Callable[[], bool]) -> None:
+    """Wait until a condition holds."""
     async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)

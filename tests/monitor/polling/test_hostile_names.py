@@ -93,6 +93,7 @@ KINESIS = [one.id for one in SIGNALS.values() if one.service in ("kinesis", "lam
 
 
 def alert(signal: str, path: tuple[str, ...], utilization: float) -> Notice:
+    """Return the notice of a saturated resource with this path."""
     service, name = signal.split(".")
     resource = Resource("thing", path) if path else ACCOUNT
     labels = key(resource, signal).labels | {"severity": "critical"}

@@ -339,6 +339,8 @@ async def test_other_tasks_run_while_an_inventory_drops_thousands_of_series() ->
 
 
 def describing(**broken: Exception) -> Any:
+    """Return a method that describes streams; it raises the errors of those that are broken."""
+
     def describe(**params: Any) -> dict[str, Any]:
         name = params["StreamName"]
         if name in broken:
@@ -367,6 +369,7 @@ async def test_a_resource_that_cannot_be_queried_is_kept_with_its_children_while
 
 
 def shard(name: str) -> dict[str, Any]:
+    """Return a shard, as AWS describes it."""
     hashes = {"StartingHashKey": "0", "EndingHashKey": "1"}
     return {"ShardId": name, "HashKeyRange": hashes, "SequenceNumberRange": {"StartingSequenceNumber": "0"}}
 

@@ -111,7 +111,7 @@ async def test_an_inventory_makes_exactly_these_calls(name: str) -> None:
     world = World(**answers, **ServiceQuotas(dict.fromkeys(quotas, 100.0)).answers)
     await world.run_inventory(BY_SERVICE[service])
     assert world.failures == []
-    asked = {LIST: len({quota.service for quota in quotas})} if quotas and world.names else {}
+    asked = {LIST: len({one.service for one in quotas})} if quotas and world.names else {}
     assert Counter(world.aws.calls) == calls | asked
 
 

@@ -21,8 +21,8 @@ async def test_excluded_series_are_left_alone() -> None:
     config = Config.model_validate({"exclude": exclude})
     world = World(config, **streams(orders=2, **{"test-1": 2}), **NO_QUOTAS)
     await world.run_inventory(KINESIS)
-    assert {resource for _, resource in world.names} == {"", "orders"}
-    assert {signal for signal, resource in world.names if resource == "orders"} == {
+    assert {name for _, name in world.names} == {"", "orders"}
+    assert {signal for signal, name in world.names if name == "orders"} == {
         "shard_get_records_rate",
         "retention_iterator_age",
         "stream_unread",

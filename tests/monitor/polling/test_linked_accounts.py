@@ -37,6 +37,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def once(watch: Watcher) -> None:
+    """Run every inventory and poll once, and close the clients."""
     try:
         await watch.run_once(lambda done, steps: None)
     finally:
@@ -44,6 +45,7 @@ async def once(watch: Watcher) -> None:
 
 
 async def until(condition: Callable[[], Any]) -> None:
+    """Wait until a condition holds."""
     async with asyncio.timeout(PROCESS_TIMEOUT):
         while not condition():
             await asyncio.sleep(0.005)
@@ -51,6 +53,7 @@ async def until(condition: Callable[[], Any]) -> None:
 
 @asynccontextmanager
 async def running(watch: Watcher) -> AsyncIterator[Watcher]:
+    """Run a watcher in the background."""
     async with background(watch.run()):
         yield watch
 
@@ -65,6 +68,7 @@ def series(watch: Watcher, cell: CellKey = FIRST_CELL) -> set[tuple[str, str]]:
 
 
 def newest(watch: Watcher, cell: CellKey) -> list[float]:
+    """Return the newest values of the metrics of a cell."""
     rows = [*watch.fleet.metrics(cell).values()]
     return [float(value) for value in watch.fleet.rings.latest_value[rows]]
 

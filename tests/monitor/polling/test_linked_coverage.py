@@ -23,10 +23,12 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def quota(code: str, value: float, **described: Any) -> dict[str, Any]:
+    """Return a quota, as Service Quotas describes it."""
     return {"QuotaCode": code, "QuotaName": f"Name of {code}", "Value": value, **described}
 
 
 def defaults_of(**quotas: list[dict[str, Any]]) -> Any:
+    """Return a method that lists the default quotas of each service code."""
     return lambda ServiceCode, **_: {"Quotas": quotas.get(ServiceCode, [])}
 
 
@@ -44,6 +46,7 @@ async def known_of(aws: LinkedAws, **config: Any) -> Mapping[CellKey, KnownQuota
 
 
 def linked_aws(**answers: Any) -> LinkedAws:
+    """Return a monitoring account with two linked ones. answers: instead of its own."""
     aws = LinkedAws({FIRST: "shop", SECOND: "bank"}, {FIRST: [file_system("fs-1")]})
     for name, answer in answers.items():
         aws.aws.answers[name] = answer

@@ -54,6 +54,7 @@ def watcher_of(
     accounts: list[dict[str, Any]] | None = None,
     **organization: Any,
 ) -> Watcher:
+    """Return a watcher of an organization. accounts: further entries. organization: fields of its entry."""
     entries = [{"organization": True, **organization}, *(accounts or ())]
     settings = {"accounts": entries, "regions": ["eu-west-1"], "services": ["topics"]}
     config = Config.model_validate({**settings, "endpoint_url": aws.url})
@@ -70,6 +71,7 @@ def watcher_of(
 
 
 async def until(condition: Callable[[], object]) -> None:
+    """Wait until a condition holds."""
     async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
@@ -89,11 +91,13 @@ def accounts(watch: Watcher) -> set[str]:
     return {key.account for key in watch.fleet.series}
 
 
-def names(watch: Watcher) -> dict[str, str]:
+def account_names(watch: Watcher) -> dict[str, str]:
+    """Return the names of the accounts by id."""
     return {status.account: status.name for status in watch.accounts.values()}
 
 
 def organization_of(watch: Watcher) -> OrganizationStatus:
+    """Return the status of the only organization."""
     (status,) = watch.members.statuses()
     return status
 
@@ -111,7 +115,7 @@ async def test_all_active_accounts_are_watched_our_own_one_without_a_role(aws: F
     aws.accounts.append(account_item(TWO, "two", "SUSPENDED"))
     async with running(watcher_of(aws, role_name="team/monitor")) as watch:
         assert accounts(watch) == {OWN, ONE}
-        assert names(watch) == {OWN: "home", ONE: "one"}
+        assert account_names(watch) == {OWN: "home", ONE: "one"}
         assert {cell.name for cell in watch.cell_statuses()} == {"home", "one"}
         assert organization_of(watch).accounts == 2
         assert watch.pending() == []
@@ -127,7 +131,7 @@ async def test_an_account_with_an_entry_of_its_own_has_the_settings_of_that(aws:
     role = f"arn:aws:iam::{ONE}:role/other"
     entry = {"name": "apart", "role_arn": role, "regions": ["us-east-1"]}
     async with running(watcher_of(aws, accounts=[entry, {"name": "here"}])) as watch:
-        assert names(watch) == {OWN: "here", ONE: "apart"}
+        assert account_names(watch) == {OWN: "here", ONE: "apart"}
         assert set(watch.cells) == {(OWN, "eu-west-1"), (ONE, "us-east-1")}
     assert {arn for arn, _ in aws.roles} == {role}
 
@@ -151,10 +155,10 @@ async def test_top_level_exclusions_hold_for_members(aws: FakeOrganization) -> N
 async def test_names_that_are_not_unique_are_shown_with_the_id(aws: FakeOrganization) -> None:
     aws.accounts += [account_item(TWO, "one"), account_item(THREE, " ")]
     async with running(watcher_of(aws)) as watch:
-        assert names(watch) == {OWN: "home", ONE: f"one ({ONE})", TWO: f"one ({TWO})", THREE: THREE}
+        assert account_names(watch) == {OWN: "home", ONE: f"one ({ONE})", TWO: f"one ({TWO})", THREE: THREE}
         aws.change(TWO, Name="other")
-        await until(lambda: names(watch)[TWO] == "other")
-        assert names(watch)[ONE] == "one"
+        await until(lambda: account_names(watch)[TWO] == "other")
+        assert account_names(watch)[ONE] == "one"
         assert watch.cells[ONE, "eu-west-1"].status().name == "one"
 
 
@@ -164,7 +168,7 @@ async def test_names_that_are_exchanged_stay_with_their_accounts(aws: FakeOrgani
         assert set(watch.inaccessible_accounts) == {"one"}
         aws.change(ONE, Name="home")
         aws.change(OWN, Name="one")
-        await until(lambda: names(watch) == {OWN: "one", ONE: "home"})
+        await until(lambda: account_names(watch) == {OWN: "one", ONE: "home"})
         assert set(watch.inaccessible_accounts) == {"home"}
         aws.closed.clear()
         await until(lambda: not watch.inaccessible_accounts and accounts(watch) == {OWN, ONE})
@@ -178,7 +182,7 @@ async def test_a_name_that_looks_like_something_else_is_no_other_account(
     aws.accounts += [account_item(TWO, " "), account_item(THREE, "one")]
     async with running(watcher_of(aws)) as watch:
         assert accounts(watch) == {OWN, ONE, TWO, THREE}
-        assert len({*names(watch).values()}) == 4
+        assert len({*account_names(watch).values()}) == 4
 
 
 # What changes
@@ -192,7 +196,7 @@ async def test_an_account_appears_is_suspended_and_comes_back(aws: FakeOrganizat
         await until(lambda: TWO not in accounts(watch))
         assert watch.members.departed == {TWO: "was suspended or closed"}
         assert (TWO, "eu-west-1") not in watch.cells
-        assert TWO not in names(watch)
+        assert TWO not in account_names(watch)
         aws.change(TWO, State="ACTIVE")
         await until(lambda: TWO in accounts(watch))
         assert watch.members.departed == {}
@@ -213,6 +217,7 @@ async def test_a_closed_account_leaves_nothing_behind(aws: FakeOrganization) -> 
 
 
 def exported_accounts(watch: Watcher) -> set[str]:
+    """Return the accounts that poll and inventory times are exported of."""
     samples = [
         sample
         for family in (watch.aws_telemetry.poll_time, watch.aws_telemetry.inventory_time)
@@ -402,7 +407,7 @@ async def test_five_hundred_accounts_come_and_go(aws: FakeOrganization) -> None:
     (entry,) = watch.config.monitored_organizations(REGISTRY)
     organization = OrganizationWatcher(entry, list_accounts, watch.members, KnownAccounts(), FAST)
     await organization.read()
-    assert set(organization.members) == set(names(watch)) == {one.id for one in listed}
+    assert set(organization.members) == set(account_names(watch)) == {one.id for one in listed}
     del listed[250:]
     await organization.read()
     await organization.read()

@@ -30,6 +30,7 @@ async def aws() -> AsyncIterator[FakeOrganization]:
 
 
 async def watched(watch: Watcher) -> set[str]:
+    """Return the ids of the accounts of an organization that are watched."""
     try:
         await watch.members.read()
         return {one.id for one in watch.members.accounts}

@@ -104,6 +104,7 @@ class World:
 async def watched(
     usage: Usage, values: Mapping[Metric, Values], throttles: Usage | None = None, late: int = 0
 ) -> AsyncIterator[World]:
+    """Yield a world with one series, whose metrics have these values."""
     fleet, telemetry, cloudwatch = Fleet(), Telemetries(), CloudWatch(values, late)
     observed = Observed(signal="reads", resource=resource("orders"), usage=usage, throttled=throttles)
     settings = SeriesSettings(
@@ -118,6 +119,7 @@ async def watched(
 
 
 def rising(minute: int) -> float:
+    """Return a value that grows by 1 each minute."""
     return float(minute - NOW + WINDOW)
 
 

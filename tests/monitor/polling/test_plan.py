@@ -25,23 +25,24 @@ def rings_of(*metrics: tuple[int, int | None]) -> tuple[Rings, dict[bytes, int]]
     """
     rings, fragments = Rings(), dict[bytes, int]()
     read = dict[int, list[int]]()  # rows, by how many minutes ago they were read
-    for n, (delay, ago) in enumerate(metrics):
+    for n, (delay, read_ago) in enumerate(metrics):
         row = fragments[b"%d" % n] = rings.allocate()
         rings.delay[row] = delay
-        if ago is not None:
-            read.setdefault(ago, []).append(row)
-    for ago, rows in read.items():
+        if read_ago is not None:
+            read.setdefault(read_ago, []).append(row)
+    for read_ago, rows in read.items():
         rings.mark_requested(np.array(rows), NOW - 1)
-        rings.mark_read(np.array(rows), NOW - ago)
+        rings.mark_read(np.array(rows), NOW - read_ago)
     return rings, fragments
 
 
 def requests(*metrics: tuple[int, int | None]) -> list[MetricRequest]:
+    """Return the requests of a poll of such metrics."""
     return list(plan_requests(*rings_of(*metrics), NOW))
 
 
-def ago(request: MetricRequest) -> tuple[int, int]:
-    """The oldest and the newest minute asked for, as minutes before now."""
+def minutes_ago(request: MetricRequest) -> tuple[int, int]:
+    """Return the oldest and the newest minute of a request, as minutes before now."""
     return NOW - request.minutes[0], NOW - request.minutes[-1]
 
 
@@ -80,7 +81,7 @@ def test_the_minutes_requested(read: int | None, oldest: int) -> None:
     """Down to the one that just ended: what of it is there is taken, whatever delay was declared."""
     for delay in (0, 3, 5):
         (request,) = requests((delay, read))
-        assert ago(request) == (oldest, 1)
+        assert minutes_ago(request) == (oldest, 1)
 
 
 def test_what_is_late_is_requested_until_aws_has_proved_that_it_publishes() -> None:
@@ -91,7 +92,7 @@ def test_what_is_late_is_requested_until_aws_has_proved_that_it_publishes() -> N
     rings.mark_requested(row, NOW - 1)
     rings.mark_read(row, NOW - 4)
     (request,) = plan_requests(rings, fragments, NOW)
-    assert ago(request) == (39 + REVISED_MINUTES, 1)
+    assert minutes_ago(request) == (39 + REVISED_MINUTES, 1)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +108,7 @@ def test_a_metric_is_requested_from_its_newest_point_on(newest: int, oldest: int
     rings, fragments = rings_of((3, 5))
     rings.write(np.array([0]), np.array([NOW - newest]), np.ones(1, np.float32))
     (request,) = plan_requests(rings, fragments, NOW)
-    assert ago(request) == (oldest, 1)
+    assert minutes_ago(request) == (oldest, 1)
 
 
 @pytest.mark.parametrize("interval", [1, 5, 15, 60])
@@ -129,7 +130,7 @@ def test_the_whole_window_of_each_metric_is_requested_twice_an_hour(interval: in
 
 def test_metrics_that_are_behind_share_a_call_and_make_only_its_others_request_more() -> None:
     asked = requests((3, 90), *[(3, 5)] * 700, (3, 90), *[(3, 5)] * 698, (3, 90))
-    assert sorted(ago(request)[0] for request in asked) == [14, 14, 99]
+    assert sorted(minutes_ago(request)[0] for request in asked) == [14, 14, 99]
 
 
 def test_at_every_poll_all_minutes_are_covered_whatever_the_pause() -> None:

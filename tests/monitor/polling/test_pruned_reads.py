@@ -55,6 +55,7 @@ class Lambda:
 
 @asynccontextmanager
 async def reading(aws: Lambda) -> AsyncIterator[MetricReader]:
+    """Yield a reader of the throttles of FUNCTIONS and of their account."""
     fleet = Fleet()
     fleet.set_bounds(REGISTRY.bounds)
     limit = Limit(1000.0, LimitSource.API, 0.0)
@@ -76,12 +77,14 @@ async def reading(aws: Lambda) -> AsyncIterator[MetricReader]:
 
 
 async def poll(reader: MetricReader, aws: Lambda, minutes: int) -> None:
+    """Poll once a minute, for so many minutes."""
     for _ in range(minutes):
         assert await reader.read(aws.now) == []
         aws.now += 1
 
 
 def known(reader: MetricReader, name: str, minute: int) -> float:
+    """Return what is known of the throttles of a function in a minute."""
     row = reader.fleet.metrics(CELL)[metric_query(throttles.of(FunctionName=name))]
     return float(reader.fleet.rings.at(np.array([row], np.int32), np.array([minute], np.int32))[0])
 

@@ -26,6 +26,7 @@ QUOTAS = REGISTRY.quotas(["sqs"])  # one
 
 
 async def queue(aws: Aws) -> AsyncIterator[Observed]:
+    """Observe a queue."""
     yield Observed(signal="standard_in_flight", resource=of("jobs"), usage=1.0)
 
 

@@ -94,7 +94,8 @@ def test_a_service_stays_in_use_while_its_next_inventory_runs() -> None:
     assert [*filter(lambda codes: codes != {"sqs"}, world.told)] == []
 
 
-async def told(world: World, *collectors: Collector) -> set[str]:
+async def services_in_use(world: World, *collectors: Collector) -> set[str]:
+    """Run the inventories; return the services in use that the last one was told of."""
     for one in (*collectors, world.last):
         await world.inventory.run(one)
     return world.told[-1]
@@ -102,12 +103,12 @@ async def told(world: World, *collectors: Collector) -> set[str]:
 
 async def test_a_service_names_the_codes_of_its_quotas() -> None:
     world = World()
-    assert await told(world, world.collector("s3")) == {"s3"}
+    assert await services_in_use(world, world.collector("s3")) == {"s3"}
 
 
 async def test_what_the_configuration_asks_for_is_read_as_what_is_in_use() -> None:
     asked_for = Config(signals=SignalSettings(quotas=("glue", "app*")))
-    found = await told(World(asked_for))
+    found = await services_in_use(World(asked_for))
     assert {"glue", "appflow", "appconfig"} <= found
     assert "sqs" not in found
 
@@ -117,7 +118,7 @@ async def test_what_the_configuration_asks_for_is_read_as_what_is_in_use() -> No
 )
 async def test_quotas_of_global_services_are_read_once(scope: ServiceScope, codes: set[str]) -> None:
     world = World(Config(signals=SignalSettings(quotas=("glue", "iam"))), scope)
-    assert await told(world) == codes
+    assert await services_in_use(world) == codes
 
 
 def test_a_code_of_regional_services_too_is_none_of_global_services_alone() -> None:

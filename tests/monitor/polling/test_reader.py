@@ -85,14 +85,17 @@ class Reading:
 
 
 def metric(name: object) -> Metric:
+    """Return the metric of a stream."""
     return Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName=str(name))
 
 
 def name_of(query: Query) -> str:
+    """Return the stream that a query is for."""
     return str(query["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
 
 
 def put(fleet: Fleet, *names: object) -> None:
+    """Register the series of streams."""
     for name in names:
         observed = Observed(signal="rate", resource=resource(str(name)), usage=total(metric(name)))
         series_settings = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=LIMIT, band=Band(), delay=DELAY)
@@ -131,6 +134,7 @@ def own_number(query: Query) -> dict[str, Any]:
 
 
 def answering(*, by: Callable[[Query], dict[str, Any]] = own_number) -> Callable[[Body], Response]:
+    """Return a CloudWatch that responds to each query so."""
     return lambda body: {"MetricDataResults": [by(query) for query in body["MetricDataQueries"]]}
 
 

@@ -20,6 +20,7 @@ ORDERS, SECOND, INTERNAL = ("aaaaaaaaaa", "orders"), ("bbbbbbbbbb", "orders"), (
 
 
 def answers(*apis: tuple[str, str]) -> dict[str, Any]:
+    """Return the answers of an API Gateway with REST APIs, each an id and a name."""
     return {
         "get_account": {"throttleSettings": {"rateLimit": 10000.0, "burstLimit": 5000}},
         "get_apis": {"Items": []},
@@ -39,7 +40,8 @@ def stages(world: World) -> dict[str, tuple[str, float]]:
     return found
 
 
-async def looked(world: World, *apis: tuple[str, str]) -> dict[str, tuple[str, float]]:
+async def read_stages(world: World, *apis: tuple[str, str]) -> dict[str, tuple[str, float]]:
+    """Run an inventory of these APIs; return the series of their stages."""
     await world.run_inventory(apigateway.COLLECTOR, **answers(*apis))
     return stages(world)
 
@@ -50,8 +52,8 @@ async def test_a_second_api_of_the_same_name_changes_nothing_of_the_first() -> N
         "exclude": [{"resource": "internal/*"}],
     }
     world = World(Config.model_validate(given), **answers())
-    assert await looked(world, ORDERS, INTERNAL) == {"aaaaaaaaaa/prod": ("orders/prod", 50)}
-    assert await looked(world, ORDERS, INTERNAL, SECOND, ("dddddddddd", "internal")) == {
+    assert await read_stages(world, ORDERS, INTERNAL) == {"aaaaaaaaaa/prod": ("orders/prod", 50)}
+    assert await read_stages(world, ORDERS, INTERNAL, SECOND, ("dddddddddd", "internal")) == {
         "aaaaaaaaaa/prod": ("orders/prod", 50),
         "bbbbbbbbbb/prod": ("orders/prod", 50),
     }
@@ -64,7 +66,7 @@ async def test_selectors_take_the_id_as_well() -> None:
         "exclude": [{"resource": "cccccccccc/*"}],
     }
     world = World(Config.model_validate(given), **answers())
-    assert await looked(world, ORDERS, SECOND, INTERNAL) == {
+    assert await read_stages(world, ORDERS, SECOND, INTERNAL) == {
         "aaaaaaaaaa/prod": ("orders/prod", 50),
         "bbbbbbbbbb/prod": ("orders/prod", 100),
     }
@@ -72,9 +74,11 @@ async def test_selectors_take_the_id_as_well() -> None:
 
 async def test_a_renamed_api_is_the_same_series_by_its_new_name() -> None:
     world = World(**answers())
-    await looked(world, ORDERS)
+    await read_stages(world, ORDERS)
     version = world.fleet.version
-    assert await looked(world, ("aaaaaaaaaa", "orders-v2")) == {"aaaaaaaaaa/prod": ("orders-v2/prod", 100)}
+    assert await read_stages(world, ("aaaaaaaaaa", "orders-v2")) == {
+        "aaaaaaaaaa/prod": ("orders-v2/prod", 100)
+    }
     assert world.fleet.departed == [] and world.fleet.version > version
 
 
@@ -88,10 +92,10 @@ async def test_the_samples_of_two_apis_of_one_name_differ_and_follow_a_new_name(
         found = text(exposition).splitlines()
         return [one for one in found if one.startswith("headroom_utilization_ratio{") and "rest_stage" in one]
 
-    await looked(world, ORDERS, SECOND)
+    await read_stages(world, ORDERS, SECOND)
     assert len(set(await samples())) == 2
     assert all('resource="orders/prod",resource_id="' in one for one in await samples())
-    await looked(world, ORDERS, ("bbbbbbbbbb", "green"))
+    await read_stages(world, ORDERS, ("bbbbbbbbbb", "green"))
     assert sorted(
         'resource="green/prod",resource_id="bbbbbbbbbb/prod"' in one for one in await samples()
     ) == [False, True]

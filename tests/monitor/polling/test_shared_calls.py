@@ -43,14 +43,17 @@ GET_METRIC_DATA: Any = SERVICE_MODELS.get_service_model("cloudwatch").operation_
 
 
 def metric(name: str) -> Metric:
+    """Return the metric of a stream."""
     return Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName=name)
 
 
 def name_of(query: Query) -> str:
+    """Return the stream that a query is for."""
     return str(query["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
 
 
 def owner_of(query: Query) -> str:
+    """Return the account that a query is for."""
     return str(query.get("AccountId", MONITORING))
 
 
@@ -125,6 +128,8 @@ def of_owner(body: Body) -> Response:
 
 
 def refusing(refused: Callable[[Query], bool], error: ErrorResponse) -> Callable[[Body], Response]:
+    """Return a CloudWatch that refuses each request with such a query."""
+
     def answer(body: Body) -> Response:
         return error if any(map(refused, body["MetricDataQueries"])) else of_owner(body)
 

@@ -89,6 +89,7 @@ async def slow_aws() -> AsyncIterator[SlowAws]:
 
 
 def configuration(aws: SlowAws, folder: Path) -> Path:
+    """Write a configuration with a stream and a webhook, and return its path."""
     path = folder / "headroom.yaml"
     (folder / "keys").write_text("\n".join(KEYS))
     hook = f"{{name: hook, type: webhook, url: '{aws.url}/hook', allow_insecure: true, allow_private: true}}"

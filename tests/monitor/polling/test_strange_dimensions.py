@@ -16,6 +16,7 @@ TAKEN = {"plain", "two words"}
 
 
 def groups(*names: str) -> dict[str, Any]:
+    """Return the answers of an Auto Scaling with these groups."""
     base = {"MinSize": 0, "MaxSize": 9, "DesiredCapacity": 1, "DefaultCooldown": 0, "HealthCheckType": "EC2"}
     more = {"AvailabilityZones": ["a"], "CreatedTime": "2026-01-01T00:00:00Z"}
     found = [{"AutoScalingGroupName": name, **base, **more} for name in names]
@@ -23,17 +24,19 @@ def groups(*names: str) -> dict[str, Any]:
 
 
 def apis(*names: str) -> dict[str, Any]:
-    settings = {"methodSettings": {"*/*": {"throttlingRateLimit": 100.0}}}
+    """Return the answers of an API Gateway with these REST APIs."""
+    throttle = {"methodSettings": {"*/*": {"throttlingRateLimit": 100.0}}}
     return {
         "get_account": {},
         "get_rest_apis": {"items": [{"id": f"r{n}", "name": name} for n, name in enumerate(names)]},
         "get_apis": {"Items": []},
-        "get_stages": lambda **_: {"item": [{"stageName": "prod", **settings}]},
+        "get_stages": lambda **_: {"item": [{"stageName": "prod", **throttle}]},
         "get_usage_plans": {"items": []},
     }
 
 
 def buckets(*names: str) -> dict[str, Any]:
+    """Return the answers of an S3 with these buckets."""
     found = [{"Name": name, "BucketRegion": "eu-west-1"} for name in names]
     configurations = [{"Id": "logs", "Filter": {"Prefix": "logs/"}}]
     return {

@@ -81,6 +81,7 @@ class World:
 
 
 def _found(items: str, identity: str, names: Any) -> Any:
+    """Return a response with items of these names, or the error."""
     return names if isinstance(names, Exception) else {items: [{identity: name} for name in names]}
 
 

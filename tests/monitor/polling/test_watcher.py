@@ -43,6 +43,7 @@ FAST = PollingTimings(open_retry_interval=0.05, confirmation_delay=0.05, first_p
 
 
 def watching(aws_url: str | None, timings: PollingTimings = DEFAULT_TIMINGS, **config: Any) -> Watcher:
+    """Return a watcher of one account."""
     given = {"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": aws_url, **config}
     telemetry = Telemetries()
     settings = Config.model_validate(given)
@@ -50,6 +51,7 @@ def watching(aws_url: str | None, timings: PollingTimings = DEFAULT_TIMINGS, **c
 
 
 async def once(watch: Watcher) -> list[tuple[int, int]]:
+    """Run every inventory and poll once, close the clients, and return the reported progress."""
     progress: list[tuple[int, int]] = []
     try:
         await watch.run_once(lambda done, steps: progress.append((done, steps)))
@@ -59,10 +61,12 @@ async def once(watch: Watcher) -> list[tuple[int, int]]:
 
 
 def regions(watch: Watcher) -> set[str]:
+    """Return the regions with series."""
     return {key.region for key in watch.fleet.series}
 
 
 async def until(condition: Any) -> None:
+    """Wait until a condition holds."""
     async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.01)
@@ -423,11 +427,11 @@ async def read_again(first: Watcher, config: Config) -> Watcher:
 
 
 async def test_what_a_reload_excludes_is_dropped_though_another_account_is_inaccessible(aws_url: str) -> None:
-    regions = ["eu-west-1", "us-east-1"]
-    first = watching(aws_url, regions=regions)
+    watched = ["eu-west-1", "us-east-1"]
+    first = watching(aws_url, regions=watched)
     await once(first)
     shut = {"name": "shut", "role_arn": ROLE, "regions": [DENIED]}
-    settings = {"accounts": [{"name": "own", "regions": regions}, shut], "services": ["sqs"]}
+    settings = {"accounts": [{"name": "own", "regions": watched}, shut], "services": ["sqs"]}
     config = Config.model_validate(settings | {"exclude": [{"region": "us-*"}], "endpoint_url": aws_url})
     second = await read_again(first, config)
     assert set(second.inaccessible_accounts) == {"shut"}

@@ -49,6 +49,7 @@ def fleet() -> Fleet:
 
 
 def requests_of(fleet: Fleet, protocol: str) -> list[PushRequest]:
+    """Return the requests with all samples of a fleet."""
     encoding, found = ENCODINGS[protocol], []
     pending = PendingSamples(fleet, Watermarks(np.empty(0, WATERMARK_DTYPE), 0))
     for batch in pending.batches():
@@ -176,6 +177,7 @@ async def test_labels_are_those_of_the_exposition(fleet: Fleet) -> None:
 
 
 def split_labels(line: str) -> set[str]:
+    """Return the labels of a line of exposition text."""
     inside = line.partition("{")[2].removesuffix("}")
     return set(inside.replace('",', '"\0').split("\0"))
 

@@ -33,6 +33,7 @@ def watermarks(**minutes: int) -> WatermarkRows:
 
 
 def minutes_of(rows: WatermarkRows) -> dict[str, int]:
+    """Return the first watermark of each series."""
     return {chr(one): minutes[0] for one, minutes in zip(rows["id"], rows["minutes"], strict=True)}
 
 
@@ -43,6 +44,7 @@ def append(
     rows: WatermarkRows | None = None,
     max_bytes: int = MAX_BYTES,
 ) -> int:
+    """Queue requests with watermarks, and return how many samples are dropped for them."""
     saved = {chunk: watermarks() if rows is None else rows}
     return store.append("mimir", PushBatch(PROTOCOL, requests, saved), max_bytes)
 

@@ -20,6 +20,7 @@ def push_config(folder: Path = Path(), **fields: Any) -> PushConfig:
 
 
 def errors_of(**fields: Any) -> list[str]:
+    """Return the problems of settings, which show no secret."""
     with pytest.raises(ValidationError) as raised:
         push_config(**fields)
     assert SECRET not in str(raised.value)

@@ -32,11 +32,13 @@ NAMED = "kinesis Shards per Region (L-0918CF54): "
 
 
 def quota(value: float = 500.0, **more: Any) -> dict[str, Any]:
+    """Return a response of GetServiceQuota."""
     described = {"QuotaName": "Shards per Region", "Value": value, "Adjustable": True, **more}
     return {"Quota": {**CODES, **described}}
 
 
 def per_resource(level: str) -> dict[str, Any]:
+    """Return a quota that holds for each resource."""
     context = {"ContextScope": "RESOURCE", "ContextId": "*", "AdjustableAtLevel": level}
     return quota(QuotaContext=context, QuotaAppliedAtLevel="RESOURCE")
 
@@ -49,13 +51,14 @@ def aws_with(*requests: Mapping[str, Any], **answers: Any) -> FakeAws:
     )
 
 
-async def prepared(aws: FakeAws, desired: float = 1000.0, arn: str = "") -> QuotaIncrease:
+async def increase_of(aws: FakeAws, desired: float = 1000.0, arn: str = "") -> QuotaIncrease:
+    """Return the increase that a request for a value would be."""
     return await prepare_increase(aws.cell, WANTED, desired, arn)
 
 
 async def test_a_request_as_a_command() -> None:
     aws = aws_with()
-    increase = await prepared(aws)
+    increase = await increase_of(aws)
     request = (
         "aws service-quotas request-service-quota-increase --service-code kinesis --quota-code L-0918CF54"
         " --desired-value 1000"
@@ -76,7 +79,7 @@ async def test_a_value_of_one_resource_names_it() -> None:
         found = per_resource("PER_RESOURCE")
         return denied("GetServiceQuota", NOT_FOUND) if "ContextId" in params else found
 
-    increase = await prepared(aws_with(PENDING, get_service_quota=get), arn=ARN)
+    increase = await increase_of(aws_with(PENDING, get_service_quota=get), arn=ARN)
     assert asked == [{**CODES, "ContextId": ARN}, CODES]
     assert f" --desired-value 1000 --context-id {ARN} --region " in increase.command()
     assert increase.params["ContextId"] == ARN
@@ -89,30 +92,30 @@ async def test_the_value_of_a_resource_is_the_one_in_force_for_it() -> None:
 
     aws = aws_with(get_service_quota=get)
     with pytest.raises(RequestRefusedError, match="1,000 is not above the value in force, 1,000"):
-        await prepared(aws, arn=ARN)
+        await increase_of(aws, arn=ARN)
 
 
 async def test_a_default_is_in_force_where_no_value_is_applied() -> None:
     aws = aws_with(
         get_service_quota=denied("GetServiceQuota", NOT_FOUND), get_aws_default_service_quota=quota(200.0)
     )
-    assert (await prepared(aws, 201.0)).present.value == 200.0
+    assert (await increase_of(aws, 201.0)).present.value == 200.0
 
 
 async def test_what_is_the_same_in_all_regions_is_requested_in_the_home_region() -> None:
     aws = aws_with(get_service_quota=quota(GlobalQuota=True))
-    assert (await prepared(aws)).region == "us-east-1"
+    assert (await increase_of(aws)).region == "us-east-1"
     assert ("service-quotas", "us-east-1") in aws.regions
 
 
 async def test_a_request_for_another_resource_does_not_count() -> None:
     other = {**PENDING, "QuotaContext": {"ContextId": ARN}}
-    assert await prepared(aws_with(other, {**PENDING, "QuotaCode": "L-00000001"}))
+    assert await increase_of(aws_with(other, {**PENDING, "QuotaCode": "L-00000001"}))
 
 
 async def test_a_decided_request_does_not_count() -> None:
     decided = {**PENDING, "Status": "DENIED", "LastUpdated": datetime.now(UTC)}
-    assert await prepared(aws_with(decided))
+    assert await increase_of(aws_with(decided))
 
 
 REFUSED: dict[str, tuple[Callable[[], FakeAws], float, str, str]] = {
@@ -151,7 +154,7 @@ async def test_a_request_that_makes_no_sense(
     aws: Callable[[], FakeAws], desired: float, arn: str, expected: str
 ) -> None:
     with pytest.raises(RequestRefusedError) as refused:
-        await prepared(aws(), desired, arn)
+        await increase_of(aws(), desired, arn)
     assert str(refused.value).startswith(NAMED + expected)
 
 
@@ -187,7 +190,7 @@ FAILED: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize(("answers", "expected"), FAILED.values(), ids=FAILED)
 async def test_a_call_that_fails_is_a_sentence(answers: dict[str, Any], expected: str) -> None:
     with pytest.raises(QuotaCallError) as failed:
-        await prepared(aws_with(**answers))
+        await increase_of(aws_with(**answers))
     assert str(failed.value) == expected
 
 
@@ -203,6 +206,7 @@ async def test_a_quota_that_aws_does_not_know() -> None:
 
 
 def answer(**params: Any) -> dict[str, Any]:
+    """Respond to RequestServiceQuotaIncrease."""
     requested = {**CODES, "DesiredValue": params["DesiredValue"], "Status": "PENDING", "Id": "r-1"}
     return {"RequestedQuota": {**requested, "Created": datetime(2026, 11, 29, 9, tzinfo=UTC)}}
 
@@ -215,14 +219,14 @@ async def test_a_request_is_sent_once_with_the_parameters_of_its_command() -> No
         return answer(**params)
 
     aws = aws_with(request_service_quota_increase=request)
-    told = await send_increase(aws.cell, await prepared(aws))
+    told = await send_increase(aws.cell, await increase_of(aws))
     assert told == f"{NAMED}An increase to 1,000 was requested on 29 Nov 2026 and is pending."
     assert sent == [{**CODES, "DesiredValue": 1000.0}]
 
 
 async def test_a_request_whose_answer_says_nothing_is_accepted() -> None:
     aws = aws_with(request_service_quota_increase={})
-    told = await send_increase(aws.cell, await prepared(aws))
+    told = await send_increase(aws.cell, await increase_of(aws))
     assert told == f"{NAMED}AWS has accepted the request for 1,000."
 
 
@@ -231,7 +235,7 @@ async def test_a_request_is_never_sent_again() -> None:
     aws = aws_with(request_service_quota_increase=throttled)
     aws.cell.max_attempts = 4
     with pytest.raises(QuotaCallError, match="TooManyRequestsException"):
-        await send_increase(aws.cell, await prepared(aws))
+        await send_increase(aws.cell, await increase_of(aws))
     assert aws.calls.count("service-quotas:RequestServiceQuotaIncrease") == 1
 
 
@@ -240,7 +244,7 @@ async def test_a_request_that_is_not_permitted_names_the_permission_and_where_it
     with pytest.raises(
         QuotaCallError, match="lack servicequotas:RequestServiceQuotaIncrease; `headroom iam-"
     ):
-        await send_increase(aws.cell, await prepared(aws))
+        await send_increase(aws.cell, await increase_of(aws))
 
 
 async def test_a_request_that_aws_does_not_accept() -> None:
@@ -248,4 +252,4 @@ async def test_a_request_that_aws_does_not_accept() -> None:
         request_service_quota_increase=denied("RequestServiceQuotaIncrease", "ResourceAlreadyExistsException")
     )
     with pytest.raises(RequestRefusedError, match="AWS does not accept the request for kinesis/L-0918CF54"):
-        await send_increase(aws.cell, await prepared(aws))
+        await send_increase(aws.cell, await increase_of(aws))

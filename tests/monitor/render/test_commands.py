@@ -29,7 +29,10 @@ def test_a_band_that_begins_at_zero_does_not_lead_to_idle_capacity() -> None:
     assert "--max-size 55 " in (increase_command(SIGNALS["autoscaling.group_max_size"], full, 1.0) or "")
 
 
-def made(name: str, limit: float = 1000.0, used: float | None = 0.95, resource: str = "orders/app") -> str:
+def command_for(
+    name: str, limit: float = 1000.0, used: float | None = 0.95, resource: str = "orders/app"
+) -> str:
+    """Return the command that raises a limit; empty where there is none."""
     return increase_command(SIGNALS[name], series(name, limit, resource), used) or ""
 
 
@@ -66,7 +69,7 @@ def operation_shape(service: str, operation: str) -> Any:
 def test_a_command_is_an_aws_operation(service: Service) -> None:
     for signal in service.signals.values():
         if signal.command or (signal.quota and signal.kind is LimitKind.QUOTA):
-            check_command(made(signal.id, limit=1e9))
+            check_command(command_for(signal.id, limit=1e9))
 
 
 def check_command(command: str) -> None:
@@ -98,7 +101,7 @@ def test_the_new_limit_puts_the_usage_in_the_middle_of_the_band(
     name: str, limit: float, used: float, command: str
 ) -> None:
     resource = "web" if name.startswith("autoscaling") else "orders/app"
-    assert command in made(name, limit, used, resource if "kinesis" not in name else "orders")
+    assert command in command_for(name, limit, used, resource if "kinesis" not in name else "orders")
 
 
 def test_the_url_of_a_queue_is_of_its_partition() -> None:
@@ -130,7 +133,7 @@ def test_the_limit_in_force_is_the_basis() -> None:
 
 @pytest.mark.parametrize("used", [None, 0.0, 0.5, 0.7])
 def test_no_command_without_need(used: float | None) -> None:
-    assert made("kinesis.stream_write_bytes", used=used) == ""
+    assert command_for("kinesis.stream_write_bytes", used=used) == ""
 
 
 def test_throttled_demand_needs_a_command_at_any_utilization() -> None:
@@ -144,10 +147,10 @@ def test_throttled_demand_needs_a_command_at_any_utilization() -> None:
 def test_no_command_for_a_limit_that_cannot_be_raised() -> None:
     fixed = [one for one in REGISTRY.signals if not one.command and one.kind is LimitKind.FIXED]
     assert any(one.quota for one in fixed)
-    assert not any(made(one.id) for one in fixed)
+    assert not any(command_for(one.id) for one in fixed)
 
 
 def test_names_are_quoted() -> None:
     hostile = "x; rm -rf ~ $(id) 'y'"
-    words = shlex.split(made("lambda.function_reserved_concurrency", resource=hostile))
+    words = shlex.split(command_for("lambda.function_reserved_concurrency", resource=hostile))
     assert f"--function-name={hostile}" in words

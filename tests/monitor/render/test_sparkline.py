@@ -18,6 +18,7 @@ UNKNOWN = np.full(WINDOW, NAN, np.float32)
 
 
 def minutes(*runs: tuple[int, float]) -> Floats:
+    """Return a window of values. runs: lengths and values, up to the newest minute."""
     known = [value for length, value in runs for _ in range(length)]
     return np.array([NAN] * (WINDOW - len(known)) + known, np.float32)
 

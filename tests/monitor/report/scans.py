@@ -46,6 +46,7 @@ def _band(named: Key) -> Band:
 
 
 def _write(fleet: Fleet, formula: Any, told: Sequence[float]) -> None:
+    """Write the values of the last minutes to the first metric of a formula, and mark all as read."""
     minutes = np.arange(NOW - len(told) + 1, NOW + 1, dtype=np.int32)
     fleet.rings.write(np.full(len(told), formula.rows[0], np.int32), minutes, np.array(told, np.float32))
     fleet.rings.mark_read(np.array(formula.rows, np.int32), NOW)
@@ -63,6 +64,7 @@ def hide(fleet: Fleet, named: Key, reason: str, enable: str | None = None) -> No
 
 
 def scan_report(fleet: Fleet, failures: Sequence[str] = (), **more: Any) -> ScanReport:
+    """Judge a fleet, and return its report."""
     judge(fleet, NOW)
     known: dict[str, Any] = {
         "rows": rows_of(fleet),

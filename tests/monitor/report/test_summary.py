@@ -16,7 +16,8 @@ from tests.monitor.fleet.fleets import ACCOUNT, NOW, key
 from tests.monitor.report.scans import hide, scan_report, stream, use
 
 
-def of(fleet: Fleet, *failures: str) -> Summary:
+def summarized(fleet: Fleet, *failures: str) -> Summary:
+    """Return the summary of a fleet."""
     return summarize(scan_report(fleet, failures), {})
 
 
@@ -26,7 +27,7 @@ def test_the_worst_are_the_most_urgent_whatever_their_zone() -> None:
     use(fleet, stream("near"), (180, 0.95), limit=1000)
     use(fleet, stream("refused"), (180, 0.2), limit=1000, refusing=[0, 3, 0])
     use(fleet, stream("silent"), limit=1000)
-    told = of(fleet)
+    told = summarized(fleet)
     assert [(one.row.key.resource, one.row.zone) for one in told.worst.items] == [
         ("refused", Zone.SATURATED),
         ("near", Zone.NEAR),
@@ -46,7 +47,7 @@ def test_of_many_that_are_above_it_says_how_many_are_not_listed() -> None:
     for number in range(MAX_WORST + 2):
         use(fleet, stream(f"s{number}"), (180, 0.8), limit=1000)
     use(fleet, stream("calm"), (180, 0.5), limit=1000)
-    told = of(fleet)
+    told = summarized(fleet)
     assert (len(told.worst.items), told.worst.omitted) == (MAX_WORST, 2)
 
 
@@ -67,7 +68,7 @@ def test_what_went_above_its_band_within_the_three_hours(
 ) -> None:
     fleet = Fleet()
     use(fleet, stream("orders"), *runs, limit=1000)
-    risen = [(one.since, one.repeated) for one in of(fleet).newly_above.items]
+    risen = [(one.since, one.repeated) for one in summarized(fleet).newly_above.items]
     assert risen == ([] if minutes is None else [((NOW - minutes + 1) * 60, again)])
 
 
@@ -76,13 +77,17 @@ def test_what_rose_for_the_first_time_comes_first_and_then_the_latest() -> None:
     use(fleet, stream("again"), (20, 0.8), (155, 0.5), (5, 0.8), limit=1000)
     use(fleet, stream("early"), (100, 0.5), (80, 0.8), limit=1000)
     use(fleet, stream("late"), (170, 0.5), (10, 0.8), limit=1000)
-    assert [one.row.key.resource for one in of(fleet).newly_above.items] == ["late", "early", "again"]
+    assert [one.row.key.resource for one in summarized(fleet).newly_above.items] == [
+        "late",
+        "early",
+        "again",
+    ]
 
 
 def test_refusals_alone_lift_a_series_above_its_band() -> None:
     fleet = Fleet()
     use(fleet, stream("bursts"), (180, 0.2), limit=1000, refusing=[5, 5])
-    (risen,) = of(fleet).newly_above.items
+    (risen,) = summarized(fleet).newly_above.items
     assert risen.since == (NOW - 1) * 60
 
 
@@ -92,7 +97,7 @@ def test_causes_are_told_once_with_each_command_once_the_most_frequent_first() -
     for number in range(MAX_COMMANDS + 1):
         for signal in ("s3.prefix_read_rate", "s3.prefix_write_rate"):
             hide(fleet, key(f"logs{number}", signal), "not enabled", f"aws s3api {number}")
-    causes = of(fleet).blind_spots
+    causes = summarized(fleet).blind_spots
     assert [(one.reason, one.series_count) for one in causes.items] == [
         ("not enabled", 2 * (MAX_COMMANDS + 1)),
         ("no metric tells it", 1),
@@ -109,7 +114,7 @@ def test_one_page_stays_one_page() -> None:
     fleet = Fleet()
     for number in range(MAX_BLIND_SPOTS + 3):
         hide(fleet, stream(f"s{number}"), f"reason {number}")
-    told = of(fleet, *(f"sentence {number}" for number in range(MAX_FAILURES + 4)))
+    told = summarized(fleet, *(f"sentence {number}" for number in range(MAX_FAILURES + 4)))
     assert (len(told.blind_spots.items), told.blind_spots.omitted) == (MAX_BLIND_SPOTS, 3)
     assert (len(told.failures.items), told.failures.omitted) == (MAX_FAILURES, 4)
 
@@ -127,7 +132,7 @@ def test_the_sum_is_of_what_has_a_price() -> None:
     use(fleet, stream("a", "us-east-1"), (180, 0.08), limit=8 * 2**20)
     use(fleet, stream("b", "us-east-1"), (180, 0.08), limit=8 * 2**20)
     use(fleet, stream("c"), (180, 0.08), limit=8 * 2**20)
-    told = of(fleet)
+    told = summarized(fleet)
     assert told.idle_dollars_per_month == pytest.approx(12 * 0.015 * 730.5)
     assert (told.unpriced, told.price_sources) == (
         1,

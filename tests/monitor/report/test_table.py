@@ -64,6 +64,7 @@ class Plain(io.TextIOWrapper):
 
 
 def row(resource: str = "orders", unit: Unit = BYTES_PER_SECOND, **fields: Any) -> Row:
+    """Return the row of a stream above its band."""
     known: dict[str, Any] = {
         "key": Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", resource),
         "signal": STREAM_WRITE_BYTES.model_copy(update={"unit": unit}),
@@ -81,6 +82,7 @@ def row(resource: str = "orders", unit: Unit = BYTES_PER_SECOND, **fields: Any) 
 
 
 def hidden(resource: str, reason: str = "request metrics are not enabled", enable: str | None = None) -> Row:
+    """Return the row of an unobservable stream."""
     nothing: dict[str, Any] = dict.fromkeys(
         ("usage", "utilization", "throttled", "sampled", "limit", "source")
     )
@@ -96,10 +98,12 @@ EMPTY = Report([], [])
 
 
 def unstyled(text: str) -> str:
+    """Return a text without the sequences that set colours."""
     return re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
 def printed(format: str, report: Report, out: io.StringIO | None = None) -> str:
+    """Return what a format prints of a report."""
     out = out or io.StringIO()
     FORMATS[format](report, out)
     return out.getvalue()
@@ -131,6 +135,7 @@ def test_piped_each_series_is_one_whole_line_without_colours(monkeypatch: pytest
 
 
 def escaped(name: str) -> str:
+    """Return a name as a terminal shows it."""
     return re.sub(r"[\x00-\x1f\u202e]", lambda found: found[0].encode("unicode_escape").decode(), name)
 
 

@@ -24,6 +24,7 @@ def read(text: str, environ: dict[str, str] | None = None, folder: Path = Path()
 
 
 def problems(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> list[str]:
+    """Return the problems of a configuration."""
     with pytest.raises(ConfigError) as failure:
         read(text, environ, folder)
     assert str(failure.value) == "\n".join(failure.value.problems)

@@ -71,6 +71,7 @@ def lines(updates: Iterable[Update]) -> bytes:
 
 
 def varint(number: int) -> bytes:
+    """Return a number as a varint of protobuf."""
     more, last = [], number
     while last > 0x7F:
         more.append(last & 0x7F | 0x80)
@@ -79,6 +80,7 @@ def varint(number: int) -> bytes:
 
 
 def part(number: int, content: bytes) -> bytes:
+    """Return a field of protobuf with a length. number: of the field."""
     return varint(number << 3 | 2) + varint(len(content)) + content
 
 
@@ -88,10 +90,12 @@ def fixed(number: int, form: str, value: float) -> bytes:
 
 
 def pair(key: str, value: bytes) -> bytes:
+    """Return an attribute, as its key and the bytes of its value."""
     return part(1, key.encode()) + part(2, value)
 
 
 def text(value: str) -> bytes:
+    """Return a value of OTLP that is a text."""
     return part(1, value.encode())
 
 
@@ -113,6 +117,7 @@ def attributes(update: Update) -> bytes:
 
 
 def numbers(update: Update) -> bytes:
+    """Return the fields of a summary data point of OTLP."""
     quantiles = ((0.0, update.min), *update.percentiles, (1.0, update.max))
     return (
         fixed(2, "<Q", update.start * 10**6)
@@ -151,5 +156,6 @@ def envelope(records: Iterable[bytes], request: str = "r-1") -> bytes:
 
 
 def delivery(*records: bytes, request: str = "r-1", zipped: bool = False) -> FirehoseRequest:
+    """Return a request of Firehose with these records."""
     body = envelope(records, request)
     return FirehoseRequest(request, SOURCE, gzip.compress(body, 1) if zipped else body, zipped)

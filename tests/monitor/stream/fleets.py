@@ -47,7 +47,7 @@ METRICS = (
 def add_series(fleet: Fleet, *metrics: Metric, account: str = ACCOUNT, region: str = REGION) -> None:
     """Register a series for each metric."""
     for metric in metrics:
-        resource = "/".join(value for _, value in metric.dimensions)
+        resource = "/".join(text for _, text in metric.dimensions)
         key = Key(account, region, metric.namespace, metric.name, resource)
         observed = Observed(signal=metric.name, resource=key.subject, usage=total(metric))
         fleet.put(key, observed, SETTINGS, MINUTE)

@@ -1,4 +1,4 @@
-"""What `headroom stream setup` prints: filters, CloudFormation and Terraform."""
+"""The output of `headroom stream setup`: filters, CloudFormation and Terraform."""
 
 import json
 import re

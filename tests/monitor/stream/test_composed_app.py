@@ -26,6 +26,7 @@ ANSWER_TIMEOUT = 30.0  # seconds
 async def whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aws_environ: dict[str, str]
 ) -> AsyncIterator[ComposedApp]:
+    """The whole service, with a stream."""
     async with composed_app(tmp_path, monkeypatch, aws_environ) as one:
         yield one
 
@@ -38,6 +39,7 @@ async def usage_in_api(whole: ComposedApp, update: Update) -> float | None:
 
 
 def bomb() -> bytes:
+    """Return a small gzip body that unpacks to more than is allowed."""
     deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
     return b"".join(deflate.compress(b" " * MIB) for _ in range(MAX_BODY_BYTES // MIB + 10)) + deflate.flush()
 

@@ -22,6 +22,7 @@ PADDED_VALUE = part(7, pair("Namespace", part(8, b"") * FIELDS))
 
 
 def message(point: bytes, cell: bytes = CELL) -> bytes:
+    """Return an OTLP message with one point."""
     request = part(1, part(1, cell) + part(2, part(2, part(11, part(1, point)))))
     return varint(len(request)) + request
 

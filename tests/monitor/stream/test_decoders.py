@@ -31,6 +31,7 @@ FORMS: dict[str, Callable[[Sequence[Update]], bytes]] = {
 
 
 def decoded(*records: bytes, statistics: tuple[str, ...] = BASE_STATISTICS) -> tuple[Points, NameInterner]:
+    """Return the points of records, and the names that they refer to."""
     names = NameInterner()
     return decode_records(records, names, statistics)[0], names
 
@@ -216,6 +217,7 @@ def test_messages_of_no_length_are_nothing() -> None:
 
 
 def with_point(point: bytes, title: bytes = part(1, b"amazonaws.com/N/M") + part(3, b"By")) -> bytes:
+    """Return an OTLP message with one data point."""
     cell = b"".join(
         part(1, part(1, key) + part(2, part(1, value)))
         for key, value in ((b"cloud.account.id", b"123456789012"), (b"cloud.region", b"eu-west-1"))

@@ -68,6 +68,7 @@ def mutated(seed: bytes, changes: list[tuple[float, int, bytes]]) -> bytes:
 
 
 def record_of(source: bytes | tuple[bytes, list[tuple[float, int, bytes]]]) -> bytes:
+    """Return a record: as it is, or mutated."""
     return source if isinstance(source, bytes) else mutated(*source)
 
 
@@ -120,6 +121,7 @@ def ingest(fleet: Fleet) -> Iterator[Ingest]:
 
 @pytest.fixture(scope="module")
 def transport(ingest: Ingest) -> httpx.ASGITransport:
+    """Return a connection to the endpoint of an ingest."""
     app = FastAPI()
     app.include_router(firehose_router(ingest, lambda: FirehoseAccess(KEYS)))
     return httpx.ASGITransport(app)
@@ -131,8 +133,8 @@ def transport(ingest: Ingest) -> httpx.ASGITransport:
 async def test_every_answer_is_one_of_the_protocol(
     fleet: Fleet, ingest: Ingest, transport: httpx.ASGITransport, body: bytes, changes: dict[str, str]
 ) -> None:
-    sent = {name.lower(): value for name, value in headers_of("r-1").items()} | changes
-    raw = [(name.encode(), value.encode("latin-1")) for name, value in sent.items()]
+    sent = {name.lower(): text for name, text in headers_of("r-1").items()} | changes
+    raw = [(name.encode(), text.encode("latin-1")) for name, text in sent.items()]
     async with httpx.AsyncClient(transport=transport, base_url="http://headroom") as client:
         answer = await client.post(FIREHOSE_PATH, content=body, headers=raw)
     assert answer.status_code in (200, 400, 401)

@@ -44,6 +44,7 @@ def ingest_of(fleet: Fleet, discovery: Discovery) -> Ingest:
 
 
 async def ingested(fleet: Fleet, *updates: Update, discovery: Discovery | None = None) -> Ingest:
+    """Ingest the points of updates, and return the ingest."""
     ingest = ingest_of(fleet, discovery or Discovery())
     await ingest.ingest(delivery(lines(updates)))
     ingest.close()
@@ -51,6 +52,7 @@ async def ingested(fleet: Fleet, *updates: Update, discovery: Discovery | None =
 
 
 def value(fleet: Fleet, cell: CellKey, metric: Metric) -> float:
+    """Return the value of a metric in the last minute."""
     rows = np.array([fleet.metrics(cell)[metric_query(metric)]], np.int32)
     return float(fleet.rings.at(rows, np.array([MINUTE - 1], np.int32))[0])
 

@@ -39,6 +39,7 @@ UPDATE = Update()
 
 
 async def ingested(fleet: Fleet, *updates: Update) -> Ingest:
+    """Ingest the points of updates, and return the ingest."""
     ingest = ingest_of(fleet)
     await ingest.ingest(delivery(lines(updates)))
     ingest.close()

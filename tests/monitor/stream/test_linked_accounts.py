@@ -27,6 +27,7 @@ def fleet_of_accounts() -> Fleet:
 
 
 def newest(fleet: Fleet, account: str, metric: Metric = ORDERS) -> float:
+    """Return the newest value of a metric of an account."""
     return float(fleet.rings.latest_value[fleet.metrics((account, REGION))[metric_query(metric)]])
 
 

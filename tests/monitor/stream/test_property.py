@@ -42,6 +42,7 @@ points = st.lists(
 
 
 async def streamed(bodies: list[tuple[list[bytes], bool]]) -> Fleet:
+    """Return a fleet that got these bodies, judged."""
     fleet = fleet_of()
     ingest = ingest_of(fleet)
     for n, (records, zipped) in enumerate(bodies):

@@ -19,7 +19,8 @@ from tests.monitor.web.pages import feed
 from tests.registries import signal_of
 
 
-async def told(fleet: Fleet, name: str) -> SeriesDetail:
+async def detail_of(fleet: Fleet, name: str) -> SeriesDetail:
+    """Return what `headroom top` shows of a series."""
     exposition = Exposition(fleet)
     await exposition.publish({})
     series = next(series for named, series in fleet.series.items() if named.resource == name)
@@ -32,7 +33,7 @@ async def test_the_same_hours_the_same_age_and_the_same_command() -> None:
     series = add(fleet, key("clicks"))
     feed(fleet, series, [500.0] * 100 + [float("nan")] * 5 + [800.0] * 30, [0.0] * 133 + [4.0] * 2)
     judged(fleet, series, Zone.SATURATED, 800.0, 4.0)
-    detail = await told(fleet, "clicks")
+    detail = await detail_of(fleet, "clicks")
     series_history = SeriesHistory.of(fleet, series, detail.history.end)
     for name in ("usage", "upper_bound", "throttled", "limit"):
         np.testing.assert_allclose(getattr(detail.history, name), getattr(series_history, name), rtol=1e-6)
@@ -44,7 +45,7 @@ async def test_the_same_hours_the_same_age_and_the_same_command() -> None:
 async def test_hours_without_a_sample() -> None:
     fleet = Fleet()
     add(fleet, key("clicks"))
-    detail = await told(fleet, "clicks")
+    detail = await detail_of(fleet, "clicks")
     assert not np.isfinite(detail.history.usage).any()
     assert detail.since is None
 
@@ -53,7 +54,7 @@ async def test_hours_without_a_sample() -> None:
 async def test_clocks_that_differ_lose_no_sample(minutes: int) -> None:
     fleet = Fleet()
     feed(fleet, add(fleet, key("clicks")), [500.0] * 30)
-    detail = await told(fleet, "clicks")
+    detail = await detail_of(fleet, "clicks")
     moved = SeriesDetail(detail.model, detail.fetched_at + minutes * 60)
     assert np.isfinite(moved.history.usage).sum() == 30
 
@@ -63,5 +64,5 @@ async def test_the_command_for_a_global_service_names_its_home_region() -> None:
     quota = key("", "lambda.account_concurrency")._replace(region="global")
     series = add(fleet, quota, replace(SETTINGS, home_region="us-east-1"))
     judged(fleet, series, Zone.SATURATED, 800.0, 4.0)
-    detail = await told(fleet, "")
+    detail = await detail_of(fleet, "")
     assert "--region us-east-1" in (detail.command or "")

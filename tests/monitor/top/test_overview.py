@@ -23,6 +23,7 @@ NAMES = [name for name, _, _ in STREAMS]
 
 @pytest.fixture(autouse=True)
 async def streams(headroom: Headroom) -> None:
+    """Have STREAMS be shown."""
     await headroom.publish_streams(*STREAMS)
 
 

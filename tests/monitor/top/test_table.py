@@ -14,6 +14,7 @@ from monitor.top.table import GAP, Column, ellipsize_middle, fit_columns
 
 
 def column(name: str, rank: int, width: int, most: int = 0) -> Column[Any]:
+    """Return a column without texts."""
     return Column(name=name, render=lambda item, width: Text(), rank=rank, width=width, max_width=most)
 
 
@@ -38,11 +39,8 @@ def test_the_first_in_rank_have_room_first(width: int, columns: dict[str, int]) 
 def test_the_columns_of_the_list_never_take_more_than_there_is(width: int) -> None:
     fitting = fit_columns(COLUMNS, width)
     assert sum(one.width + GAP for one in fitting) <= width
-    assert [one.name for one in fitting] == [one.name for one in COLUMNS if one.name in map(name, fitting)]
-
-
-def name(one: Column[Any]) -> str:
-    return one.name
+    names = [one.name for one in fitting]
+    assert names == [one.name for one in COLUMNS if one.name in names]
 
 
 @pytest.mark.parametrize(
@@ -65,4 +63,4 @@ def test_no_name_is_wider_than_its_column(text: str, width: int) -> None:
 
 def test_sort_keys_are_shown_by_columns_that_exist() -> None:
     assert set(COLUMN_BY_SORT) <= set(SORTS)
-    assert set(COLUMN_BY_SORT.values()) <= {column.name for column in COLUMNS}
+    assert set(COLUMN_BY_SORT.values()) <= {one.name for one in COLUMNS}

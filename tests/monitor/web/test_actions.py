@@ -26,6 +26,7 @@ async def alert(server: Server) -> str:
 
 
 async def form(client: httpx.AsyncClient, **fields: str) -> Form:
+    """Return the fields of a form with its token."""
     return {
         "token": (await page(client, "/alerts")).token,
         "author": "Ada",

@@ -28,10 +28,12 @@ COMMAND = "aws lambda put-something --function-name " + 20 * "a-long-name-of-a-f
 
 
 def listed(quota: Quota, name: str, value: float | None = 1000.0) -> ListedQuota:
+    """Return a quota, as Service Quotas lists it."""
     return ListedQuota(quota, name, value, LimitSource.APPLIED, None, None, True, False)
 
 
 def subject(quota: Quota) -> Resource:
+    """Return the resource that a quota is."""
     return Resource("quota", (quota.service, quota.code), (quota.service, "x"), parent_kinds=("service",))
 
 
@@ -45,6 +47,7 @@ def know(server: Server, service: str, number: int, name: str = "Name of a quota
 
 
 def watch_concurrency(server: Server, zone: Zone = Zone.WITHIN, **seen: Any) -> None:
+    """Have the quota of concurrent executions be watched by a series."""
     series = add(server.fleet, Key(ACCOUNT, REGION, "lambda", "account_concurrency", WHOLE_ACCOUNT), **seen)
     judged(server.fleet, series, zone, 500.0)
     known = server.known_quotas.setdefault((ACCOUNT, REGION), KnownQuotas())
@@ -53,6 +56,7 @@ def watch_concurrency(server: Server, zone: Zone = Zone.WITHIN, **seen: Any) -> 
 
 
 async def words(server: Server, client: httpx.AsyncClient, path: str) -> str:
+    """Return the text of a page."""
     await server.publish()
     got = await client.get(path)
     assert got.status_code == 200, got.text

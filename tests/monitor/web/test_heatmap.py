@@ -18,6 +18,7 @@ facts = st.lists(st.tuples(st.sampled_from(Zone), st.floats(0, 5000, width=32)),
 
 
 def snapshot_of(series: Facts, accounts: int = 3) -> Snapshot:
+    """Return a snapshot of series with these zones and usages, in several accounts."""
     fleet = Fleet()
     for number, (zone, usage) in enumerate(series):
         judged(fleet, add(fleet, key(f"s{number}", account=f"{number % accounts}")), zone, usage=usage)

@@ -39,15 +39,15 @@ async def filled(server: Server) -> str:
     judged(fleet, add(fleet, key(LONG)), Zone.NEAR, usage=950.0)
     why = Unobservable(f"not enabled {HOSTILE}", f"aws enable {HOSTILE}")
     judged(fleet, add(fleet, key("hidden"), usage=why, throttled=None), Zone.UNOBSERVABLE)
-    refused = RunStatus(started_at=60.0, failures=[Failure("ListStreams", MARKUP, "AccessDenied", MARKUP)])
+    denied = RunStatus(started_at=60.0, failures=[Failure("ListStreams", MARKUP, "AccessDenied", MARKUP)])
     cells = [
         CellStatus(
             account=ACCOUNT, region=REGION, name=MARKUP, collectors={"kinesis": RunStatus()}, poll=RunStatus()
         ),
-        CellStatus(account=ACCOUNT, region="eu-north-1", name="", collectors={"sqs": refused}, poll=refused),
+        CellStatus(account=ACCOUNT, region="eu-north-1", name="", collectors={"sqs": denied}, poll=denied),
     ]
     server.status = MonitorStatus(
-        cells=cells, inaccessible_accounts={MARKUP: refused.failures[0]}, pending=[MARKUP]
+        cells=cells, inaccessible_accounts={MARKUP: denied.failures[0]}, pending=[MARKUP]
     )
     one = notice(worst.key.id, resource=HOSTILE, summary=f"{HOSTILE} is busy.")
     server.alerting.engine.alerts[worst.key.id] = one

@@ -31,8 +31,8 @@ LAST_HOURS = np.arange(-170, 0)
 
 
 @dataclass(frozen=True)
-class Told:
-    """The stories of some files, in a world that starts in the minute `start`."""
+class ServedStories:
+    """The stories of some files, in a world that starts in the minute `start`, and what Headroom reads."""
 
     book: StoryBook
     registry: Registry
@@ -51,7 +51,9 @@ def registry_of(files: Sequence[StoryFile], registry: Registry) -> Registry:
     return build_registry(registry.collectors_of(names), [registry.services[name] for name in names])
 
 
-async def read(files: Sequence[StoryFile], registry: Registry, regions: Iterable[str], start: int) -> Told:
+async def serve_and_read(
+    files: Sequence[StoryFile], registry: Registry, regions: Iterable[str], start: int
+) -> ServedStories:
     """Serve the stories of some files in regions, and let Headroom read all of their services once."""
     registry = registry_of(files, registry)
     world = {name: DemoRegion(name, start=start) for name in regions}
@@ -60,7 +62,7 @@ async def read(files: Sequence[StoryFile], registry: Registry, regions: Iterable
         settings = {"regions": list(world), "endpoint_url": url, "accounts": [{"name": "demo"}]}
         config = Config.model_validate(settings)
         report = await scan_once(config, registry, [], lambda done, of: None)
-    return Told(book, registry, start, report)
+    return ServedStories(book, registry, start, report)
 
 
 @asynccontextmanager
@@ -82,13 +84,13 @@ def has_utilization(series: StoriedSeries) -> bool:
     return series.limit is not None and isinstance(series.observed.usage, Usage)
 
 
-def differences(told: Told, region: str, series: StoriedSeries) -> list[str]:
+def differences(served: ServedStories, region: str, series: StoriedSeries) -> list[str]:
     """Return where utilization or throttled demand of the past hours are not those of the story."""
-    names = (f"{row.key.service} {row.key.signal} {row.key.resource}".strip() for row in told.report.rows)
-    rows = zip(told.report.rows, names, strict=True)
+    names = (f"{row.key.service} {row.key.signal} {row.key.resource}".strip() for row in served.report.rows)
+    rows = zip(served.report.rows, names, strict=True)
     (key,) = (row.key for row, name in rows if row.key.region == region and name == series.name)
-    history = told.report.history_of(key)
-    minutes = np.arange(history.start, history.end + 1) - told.start
+    history = served.report.history_of(key)
+    minutes = np.arange(history.start, history.end + 1) - served.start
     found = []
     if has_utilization(series):
         found += _wrong(history.usage, series, partial(used, series), minutes)
@@ -117,9 +119,9 @@ def throttled(series: StoriedSeries, minutes: Minutes) -> Floats:
     return (demand - np.clip(demand, 0, 1)) * (series.limit or 1)
 
 
-def _wrong(judged: Samples, series: StoriedSeries, told: Values, minutes: Minutes) -> list[str]:
-    """The first minutes in which a number is not within the tolerance of what the story tells."""
-    low, high = _in_period(series, told, minutes)
+def _wrong(judged: Samples, series: StoriedSeries, expected: Values, minutes: Minutes) -> list[str]:
+    """The first minutes in which a judged number is not that of the story, within the tolerance."""
+    low, high = _in_period(series, expected, minutes)
     is_wrong = ~((judged >= low * (1 - TOLERANCE) - ROUNDING) & (judged <= high * (1 + TOLERANCE) + ROUNDING))
     known = ~np.isnan(judged)
     if known.sum() < MIN_KNOWN:
@@ -130,12 +132,12 @@ def _wrong(judged: Samples, series: StoriedSeries, told: Values, minutes: Minute
     ]
 
 
-def _in_period(series: StoriedSeries, told: Values, minutes: Minutes) -> tuple[Floats, Floats]:
+def _in_period(series: StoriedSeries, expected: Values, minutes: Minutes) -> tuple[Floats, Floats]:
     """The lowest and highest value that a story tells in the metrics' period of each minute."""
     usage = series.observed.usage
     length = (
         max((metric.period for metric in usage.metrics), default=60) // 60 if isinstance(usage, Usage) else 1
     )
     # A period may start in any minute of the world.
-    around = told(np.add.outer(minutes, np.arange(1 - length, length)).ravel()).reshape(len(minutes), -1)
+    around = expected(np.add.outer(minutes, np.arange(1 - length, length)).ravel()).reshape(len(minutes), -1)
     return around.min(axis=1), around.max(axis=1)
