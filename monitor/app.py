@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import signal
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -12,6 +11,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from os import environ
 from pathlib import Path
+from signal import SIGHUP
 from typing import NamedTuple
 
 import uvicorn
@@ -40,11 +40,15 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
 from monitor.fleet.key import CellKey, Key
 from monitor.fleet.limits import LimitVerifier
+from monitor.forecast.forecaster import Forecaster
+from monitor.forecast.history import UsageHistory, history_path
+from monitor.forecast.past_reader import CellReaders
 from monitor.http.connection import MAX_HEAD_SIZE, HttpConnection
 from monitor.http.connection_limiter import ConnectionLimiter, raise_file_limit
 from monitor.lib.garbage import freeze_when_grown
 from monitor.lib.loop_lag import measure_loop_lag
 from monitor.lib.schedule import LoopClock, Schedule, repeat, run_guarded
+from monitor.lib.signals import set_on_signals, stopped_by_signals
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.telemetry import PlanTelemetry
 from monitor.polling.watcher import Watcher, budget_of
@@ -82,6 +86,7 @@ class Resources:
     push: PushService
     clients: ClientCache
     known_accounts: KnownAccounts
+    history: UsageHistory
 
     @classmethod
     @asynccontextmanager
@@ -98,6 +103,7 @@ class Resources:
             )
             clients = await stack.enter_async_context(aclosing(ClientCache()))
             known = await asyncio.to_thread(KnownAccounts.read, known_accounts_path(journal))
+            history = await asyncio.to_thread(UsageHistory.read, history_path(journal))
             yield cls(
                 fleet=fleet,
                 telemetry=telemetry,
@@ -105,6 +111,7 @@ class Resources:
                 push=push,
                 clients=clients,
                 known_accounts=known,
+                history=history,
             )
 
 
@@ -155,8 +162,8 @@ class App:
             Discovery(self._request_inventory, self._may_discover),
             IngestOptions(clock=self._clock.now),
         )
-        self._exposition = Exposition(self.fleet)
-        self._plan_telemetry = PlanTelemetry(metrics)
+        self._forecaster = Forecaster(self.fleet, resources.history, self._clock.now, self._readers)
+        self._exposition, self._plan_telemetry = Exposition(self.fleet), PlanTelemetry(metrics)
         self._limit_verifier = LimitVerifier(self._request_inventory)
         self._access = AccessService(
             config.access_settings(), self.telemetry, exempt_paths=(firehose.FIREHOSE_PATH,)
@@ -273,6 +280,7 @@ class App:
             self._reload_on_request(reload_requested or asyncio.Event()),
             self.alerting.run(),
             self._push.run(),
+            self._forecaster.run(),
             measure_loop_lag(self.telemetry.loop_lag, LoopClock(time.monotonic, asyncio.sleep)),
             *self._access.loops(),
         )
@@ -347,7 +355,7 @@ class App:
         self._frozen_series = freeze_when_grown(len(self.fleet), self._frozen_series)
         now, started = int(self._clock.now() // 60), time.monotonic()
         judge(self.fleet, now)
-        await asyncio.sleep(0)
+        await self._forecaster.follow_limits()
         self._limit_verifier.request_scans(self.fleet, now)
         self._clock.check()
         status = self.status()
@@ -420,6 +428,9 @@ class App:
             (self.fleet.minute[: self.fleet.size] >= 0).any()
         )
 
+    def _readers(self) -> CellReaders:
+        return {key: one.reader for key, one in self.watcher.cells.items()}
+
     def _delivery_access(self) -> FirehoseAccess:
         return self.config.stream.access(environ)
 
@@ -474,24 +485,12 @@ def _without_clock(status: MonitorStatus) -> MonitorStatus:
     return replace(status, clock=RunStatus())
 
 
-def set_on_signals(event: asyncio.Event, *signals: signal.Signals) -> asyncio.Event:
-    """Make signals set an event of the running loop, and return it. Call this before a server starts."""
-    for one in signals:
-        asyncio.get_running_loop().add_signal_handler(one, event.set)
-    return event
-
-
-def stopped_by_signals() -> asyncio.Event:
-    """Return an event of the running loop that SIGINT and SIGTERM set."""
-    return set_on_signals(asyncio.Event(), signal.SIGINT, signal.SIGTERM)
-
-
 async def serve(config: Config, registry: Registry, read_config: Callable[[], Config]) -> None:
     """Run until SIGINT or SIGTERM; SIGHUP reloads. Raises OSError when the address cannot be bound."""
     raise_file_limit()
     gc.freeze()  # so that collections do not block the event loop
     listener = bind_socket(*config.listen_address)
-    stop, reload_requested = stopped_by_signals(), set_on_signals(asyncio.Event(), signal.SIGHUP)
+    stop, reload_requested = stopped_by_signals(), set_on_signals(asyncio.Event(), SIGHUP)
     async with App.opened(config, registry, read_config) as app:
         log.info("listening on %s://%s", "https" if config.tls else "http", config.listen)
         await app.run(listener, stop, reload_requested)

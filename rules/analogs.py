@@ -20,6 +20,7 @@ Ints = NDArray[np.int32]
 
 BIN_MINUTES: Final = 15
 DAY: Final = 24 * 60 // BIN_MINUTES  # bins
+MIN_DAY: Final = DAY * 3 // 4  # bins of which a day's mean is told
 LEVEL_BINS: Final = 2  # the usage of now is the mean of so many
 FADE_BINS: Final = 300 / BIN_MINUTES  # after which the gap between an analog and now is 37 % of what it was
 DAILY_WEIGHT: Final = 0.9  # of a day, compared with the day after it
@@ -48,8 +49,14 @@ class Past:
 
     @cached_property
     def days(self) -> Floats:
-        """The mean of each day, [day, series], the last 24 hours first; NaN where a bin is missing."""
-        means: Floats = self.usage.reshape(-1, DAY, self.usage.shape[1]).mean(axis=1)
+        """The mean of each day, [day, series], the last 24 hours first; NaN where a quarter is missing."""
+        days = self.usage.reshape(-1, DAY, self.usage.shape[1])
+        means: Floats = days.mean(axis=1)
+        day, series = np.nonzero(np.isnan(means))
+        some = days[day, :, series]
+        known = np.isfinite(some).sum(axis=1, dtype=np.int32)
+        sums = np.nansum(some, axis=1)
+        means[day, series] = np.where(known >= MIN_DAY, sums / np.maximum(known, 1), np.nan)
         return means[::-1]
 
     @cached_property

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from rules.analogs import BIN_MINUTES, DAY, LEVEL_BINS, Analogs, Flags, Floats, Past
 
 HORIZONS: Final = (60, 360, 1440, 4320)  # minutes
+HORIZON_WORDS: Final = {60: "1h", 360: "6h", 1440: "24h", 4320: "3d"}
 MOMENT_BINS: Final = {60: 4, 360: 8, 1440: 12, 4320: 24}  # from one past moment to the next, by horizon
 MAX_UNLIKENESS: Final = np.float32(0.5)  # spreads between now and a past moment that still counts
 RISE_WIDTH: Final = np.float32(0.4)  # spreads within which a rise counts by a part

@@ -43,7 +43,7 @@ MAY_IMPORT = {
         "cli": "access alerting api app aws collectors config dashboards demo lib notifiers outbound quotas "
         "render report rules schema stream top",
         "demo": "app aws collectors config fleet http lib report rules server stream",
-        "app": "access alerting api aws collectors config cost coverage exposition fleet http lib "
+        "app": "access alerting api aws collectors config cost coverage exposition fleet forecast http lib "
         "planning polling push schema server stream web",
         "server": "api http lib stream web",
         "top": "alerting api collectors fleet lib notifiers render rules",
@@ -51,7 +51,7 @@ MAY_IMPORT = {
         "dashboards": "collectors fleet lib render rules",
         "web": "access alerting api aws collectors cost coverage fleet http lib notifiers render rules "
         "schema",
-        "forecast": "fleet lib rules",
+        "forecast": "aws collectors fleet lib polling rules",
         "polling": "aws collectors config cost fleet lib planning rules schema",
         "api": "access alerting aws collectors cost coverage exposition fleet http lib notifiers planning "
         "rules schema stream",

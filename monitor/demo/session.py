@@ -13,12 +13,13 @@ from tempfile import TemporaryDirectory
 from typing import TextIO
 
 from collectors.builtin import builtin_registry
-from monitor.app import App, stopped_by_signals
+from monitor.app import App
 from monitor.config.config import Config
 from monitor.demo.story_file import STORY_FOLDER
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.rows import rows_of
 from monitor.http.connection_limiter import raise_file_limit
+from monitor.lib.signals import stopped_by_signals
 from monitor.report.check_tables import write_table
 from monitor.report.report import Report
 from monitor.server.listener import bind_socket

@@ -5,6 +5,7 @@ Every family is a gauge, whose lines are the same in Prometheus' text format 0.0
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
 from threading import Lock
 
 import numpy as np
@@ -51,7 +52,7 @@ class Chunk:
 
     def __init__(self) -> None:
         self._series: list[Series | None] = []
-        self._samples: dict[str, CachedSamples] = {}
+        self._samples: dict[Family, CachedSamples] = {}
 
     def set_series(self, series: list[Series | None]) -> None:
         """Set the series of the slots; None for an empty slot."""
@@ -64,13 +65,12 @@ class Chunk:
             for labels in {family.labels for family in FAMILIES}
         }
         self._samples = {
-            family.name: CachedSamples(family.name, *common, last_labels[family.labels])
-            for family in FAMILIES
+            family: CachedSamples(family.name, *common, last_labels[family.labels]) for family in FAMILIES
         }
 
     def piece(self, family: Family, values: MaskedValues) -> CompressedPiece:
         """The samples of a family; rendered again only when they changed."""
-        return self._samples[family.name].piece(values)
+        return self._samples[family].piece(values)
 
 
 class CauseChunk:
@@ -151,11 +151,15 @@ class Exposition:
             yield chunk.piece(snapshot.causes.throttled[number * CHUNK : (number + 1) * CHUNK])
 
     def _samples(self, snapshot: Snapshot) -> Iterator[CompressedPiece]:
-        for family in FAMILIES:
-            yield HEADERS[family.name]
-            values = family.values(snapshot)
-            for number, chunk in enumerate(self._chunks):
-                yield chunk.piece(family, values[number * CHUNK : (number + 1) * CHUNK])
+        for name, families in groupby(FAMILIES, lambda family: family.name):
+            yield HEADERS[name]
+            for family in families:
+                yield from self._family(family, snapshot)
+
+    def _family(self, family: Family, snapshot: Snapshot) -> Iterator[CompressedPiece]:
+        values = family.values(snapshot)
+        for number, chunk in enumerate(self._chunks):
+            yield chunk.piece(family, values[number * CHUNK : (number + 1) * CHUNK])
 
 
 def _account_info(snapshot: Snapshot) -> CompressedPiece:

@@ -1,25 +1,29 @@
 """The exported metric families with one sample per series."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from monitor.exposition.labels import Labels, no_labels, unit_and_source_labels, unit_labels
+from monitor.exposition.labels import Labels, constant_label, no_labels, unit_and_source_labels, unit_labels
 from monitor.fleet.fleet import Series
 from monitor.fleet.snapshot import Snapshot
 from rules.band import Zone
+from rules.forecast import QUANTILES
+from rules.forecast_features import HORIZON_WORDS, HORIZONS
 
 MaskedValues = np.ma.MaskedArray[Any, np.dtype[Any]]  # by slot; a masked value is not exported
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """An exported family with one sample per series.
+    """An exported family with one sample per series, or a part of one that has more.
 
-    values: by slot. labels: the labels of this family, which follow those of the series.
+    values: by slot. labels: the labels of this family, which follow those of the series. Families that follow
+    each other may have the same name, with other labels.
     """
 
     name: str
@@ -36,6 +40,33 @@ def finite(values: npt.NDArray[Any], masked: npt.NDArray[np.bool_] | bool = Fals
 def timestamps(snapshot: Snapshot) -> MaskedValues:
     """Return the epoch seconds of the newest samples, masked for series without one."""
     return np.ma.MaskedArray(snapshot.minute.astype(np.int64) * 60, mask=snapshot.minute < 0)
+
+
+def _reach_probability(snapshot: Snapshot, horizon: int) -> MaskedValues:
+    return finite(snapshot.reach.probability[:, horizon])
+
+
+def _reach_timestamps(snapshot: Snapshot, quantile: int) -> MaskedValues:
+    minutes = snapshot.reach.minutes[:, quantile].astype(np.int64)
+    return np.ma.MaskedArray(minutes * 60, mask=minutes < 0)
+
+
+def _reach_families() -> Iterator[Family]:
+    """Yield the families of forecasts: one sample for each horizon, and one for each quantile."""
+    for number, horizon in enumerate(HORIZONS):
+        yield Family(
+            "headroom_limit_reach_probability",
+            "Probability that the limit is reached within the horizon; no sample below two days of history.",
+            partial(_reach_probability, horizon=number),
+            constant_label("horizon", HORIZON_WORDS[horizon]),
+        )
+    for number, quantile in enumerate(QUANTILES):
+        yield Family(
+            "headroom_limit_reach_timestamp_seconds",
+            "Time when the limit is reached, if it is, in epoch seconds: the quantile of its distribution.",
+            partial(_reach_timestamps, quantile=number),
+            constant_label("quantile", f"{quantile:g}"),
+        )
 
 
 FAMILIES = (
@@ -94,5 +125,12 @@ FAMILIES = (
         "headroom_sample_timestamp_seconds",
         "Start of the minute of the newest sample in epoch seconds, unchanged when the series becomes stale.",
         timestamps,
+    ),
+    *_reach_families(),
+    Family(
+        "headroom_effective_ceiling",
+        "Inferred: the lowest usage at which demand was refused in 14 days, where that is below the limit.",
+        lambda snapshot: finite(snapshot.reach.ceiling),
+        unit_labels,
     ),
 )

@@ -4,7 +4,7 @@ Labels are pairs of name and value. The text is rendered of these pairs, and `mo
 pairs, so that what is scraped and what is pushed is one series.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 
 from monitor.fleet.fleet import Series
@@ -37,6 +37,12 @@ def tag_labels(series: Series) -> Labels:
 def no_labels(_: Series) -> Labels:
     """No labels, for a family that has only the labels of the series."""
     return ()
+
+
+def constant_label(name: str, value: str) -> Callable[[Series], Labels]:
+    """Return what gives each series of a family the same label."""
+    labels = ((name, value),)
+    return lambda _: labels
 
 
 def unit_labels(series: Series) -> Labels:

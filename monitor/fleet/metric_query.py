@@ -23,7 +23,21 @@ def metric_query(metric: Metric) -> bytes:
     """Return the query of a metric, which identifies it among those of its cell."""
     dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions]
     name = {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions}
-    query = orjson.dumps({"Metric": name, "Period": metric.period, "Stat": metric.stat})
+    return _abbreviated(orjson.dumps({"Metric": name, "Period": metric.period, "Stat": metric.stat}))
+
+
+def with_period(query: bytes, minutes: int) -> bytes:
+    """Return the query of the same metric for points of another period."""
+    return _abbreviated(orjson.dumps(orjson.loads(without_abbreviations(query)) | {"Period": 60 * minutes}))
+
+
+def statistic(query: bytes) -> str:
+    """Return the statistic of a query."""
+    found: str = orjson.loads(without_abbreviations(query))["Stat"]
+    return found
+
+
+def _abbreviated(query: bytes) -> bytes:
     for text, character in ABBREVIATIONS:
         query = query.replace(text, character)
     return query

@@ -12,6 +12,8 @@ from monitor.fleet.ring_columns import RECENT_MINUTES
 from monitor.fleet.rings import Rings
 from monitor.fleet.throttling_causes import ThrottlingCauses
 from rules.band import Zone
+from rules.forecast import QUANTILES
+from rules.forecast_features import HORIZONS
 
 RISE_HORIZONS = 7  # times for which rises are stored
 
@@ -39,6 +41,11 @@ class SeriesColumns(Columns):
     rises, rises_from, rises_through: the highest rise of the usage within each of some times, and the minutes
     of the samples that they were found in (see `monitor.planning.rises`). near_at: the last minute in which
     the usage was near the upper edge of the band. cadence: the planned minutes between two reads.
+    reach_probability, reach_minutes: the last forecast (see `monitor.forecast.forecaster`): the probability
+    of reaching the limit within each of `HORIZONS`, NaN where nothing can be said, and by quantile the
+    minute in which it is reached, NEVER where none is told. forecast_limit: the limit that it is of.
+    history_bins: the quarters of an hour of which the usage is known, -1 before that was looked at.
+    ceiling: the lowest usage at which demand was refused in a fortnight, of the limit in force; NaN if none.
     by_slot: the `Series`; None where there is none.
 
     causes: of throttled demand, where it is counted by cause: not columns, as few series have any.
@@ -86,6 +93,11 @@ class SeriesColumns(Columns):
         "rises_through": (np.int32, NEVER),
         "near_at": (np.int32, NEVER),
         "cadence": (np.int16, 1),
+        "reach_probability": (np.float32, np.nan, len(HORIZONS)),
+        "reach_minutes": (np.int32, NEVER, len(QUANTILES)),
+        "forecast_limit": (np.float32, np.nan),
+        "history_bins": (np.int16, -1),
+        "ceiling": (np.float32, np.nan),
         "by_slot": (np.object_, None),
     }
     id: Ids
@@ -129,6 +141,11 @@ class SeriesColumns(Columns):
     rises_through: Ints
     near_at: Ints
     cadence: Int16s
+    reach_probability: Floats
+    reach_minutes: Ints
+    forecast_limit: Floats
+    history_bins: Int16s
+    ceiling: Floats
     by_slot: Objects
 
     def __init__(self) -> None:

@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Self
 
+import numpy as np
+
 from monitor.fleet.columns import Flags, Floats, Ids, Int8s, Ints, Objects
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Group
 from monitor.fleet.throttling_causes import NO_CAUSES, CauseColumns
+from rules.forecast import QUANTILES
+from rules.forecast_features import HORIZONS
 
 
 class ActiveAlert(NamedTuple):
@@ -17,6 +21,21 @@ class ActiveAlert(NamedTuple):
     severity: str
     state: int
     since: int
+
+
+class ReachColumns(NamedTuple):
+    """The forecasts of all series; see `reach_probability`, `reach_minutes` and `ceiling` of the fleet."""
+
+    probability: Floats
+    minutes: Ints
+    ceiling: Floats
+
+
+NO_REACH = ReachColumns(
+    np.empty((0, len(HORIZONS)), np.float32),
+    np.empty((0, len(QUANTILES)), np.int32),
+    np.empty(0, np.float32),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +64,7 @@ class Snapshot:
     paid: Flags
     idle: Flags
     seconds_to_exhaustion: Floats
+    reach: ReachColumns = NO_REACH
     causes: CauseColumns = NO_CAUSES
     alerts: Sequence[ActiveAlert] = ()
 
@@ -77,6 +97,11 @@ class Snapshot:
             paid=fleet.paid[:size].copy(),
             idle=fleet.idle[:size].copy(),
             seconds_to_exhaustion=fleet.seconds_to_exhaustion[:size].copy(),
+            reach=ReachColumns(
+                fleet.reach_probability[:size].copy(),
+                fleet.reach_minutes[:size].copy(),
+                fleet.ceiling[:size].copy(),
+            ),
             causes=_causes(fleet, before.causes if before and unchanged else None),
             alerts=alerts,
         )

@@ -6,6 +6,7 @@ The usage of a fortnight costs a request of each metric, so it is kept on disk, 
 import asyncio
 import logging
 import struct
+import time
 import zlib
 from pathlib import Path
 from typing import Final
@@ -14,15 +15,18 @@ import numpy as np
 
 from monitor.fleet.columns import Flags, Ids, Ints
 from monitor.fleet.namespaces import NEVER
+from monitor.fleet.ring_columns import WINDOW
 from monitor.forecast.history_block import BLOCK_SIZE, NO_ID, HistoryBlock
 from monitor.lib.atomic_file import replace_atomically
 from monitor.lib.files import check_regular, ensure_private_file
+from rules.analogs import BIN_MINUTES
 from rules.forecast import BINS
 
 log = logging.getLogger(__name__)
 
 MAX_BLOCKS: Final = 800  # of 256 series, which take 0.7 MiB each
 DEPARTED_FOR: Final = 24  # bins for which the history of a series that is gone is kept
+STORED_BINS: Final = WINDOW // BIN_MINUTES - 1  # that the rings fill after a start
 CREATED_TOLERANCE: Final = 1  # minutes by which two readings of the same creation may differ
 MAGIC: Final = b"headroom usage history 1\n"
 BLOCK_HEAD: Final = struct.Struct("<qI")  # the newest bin, and the checksum of the columns
@@ -31,10 +35,12 @@ BLOCK_HEAD: Final = struct.Struct("<qI")  # the newest bin, and the checksum of 
 class UsageHistory:
     """The usage of a fortnight: each series has a row, which is a column of a block.
 
-    blocks: those in use; the row of a column is `number of the block * BLOCK_SIZE + column`.
+    path: of its file; None: it is kept in memory only. blocks: those in use; the row of a column is
+    `number of the block * BLOCK_SIZE + column`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path | None = None) -> None:
+        self._path = path
         self.blocks: list[HistoryBlock] = []
         self._rows: dict[int, int] = {}  # by the id of the series
         self._free: list[int] = []
@@ -72,6 +78,12 @@ class UsageHistory:
             block.seen[here % BLOCK_SIZE] = through
         return is_kept
 
+    def is_read(self, rows: Ints) -> Flags:
+        """Return of which rows the past was read."""
+        blocks = [block.is_read for block in self.blocks]
+        read: Flags = np.concatenate(blocks)[rows] if blocks else np.zeros(rows.size, np.bool_)
+        return read
+
     def place(self, row: int) -> tuple[HistoryBlock, int]:
         """Return the block and the column of a row."""
         number, column = divmod(row, BLOCK_SIZE)
@@ -104,36 +116,41 @@ class UsageHistory:
         block.begin(column, NO_ID, NEVER)
         self._free.append(row)
 
-    async def save(self, path: Path) -> None:
-        """Write the file. Raises OSError."""
-        await asyncio.to_thread(self._write, path, tuple(self.blocks))
+    async def save(self) -> None:
+        """Write the file; a failure to write is logged."""
+        if self._path:
+            await asyncio.to_thread(self._write, self._path, tuple(self.blocks))
 
     def _write(self, path: Path, blocks: tuple[HistoryBlock, ...]) -> None:
-        ensure_private_file(path)
-        with replace_atomically(path) as out:
-            out.write(MAGIC)
-            for block in blocks:
-                through, content = block.to_bytes()
-                out.write(BLOCK_HEAD.pack(through, zlib.crc32(content)))
-                out.write(content)
+        try:
+            ensure_private_file(path)
+            with replace_atomically(path) as out:
+                out.write(MAGIC)
+                for block in blocks:
+                    through, content = block.to_bytes()
+                    out.write(BLOCK_HEAD.pack(through, zlib.crc32(content)))
+                    out.write(content)
+        except OSError as error:
+            log.warning("%s cannot be written: %s", path, error)
 
     @classmethod
-    def read(cls, path: Path, now: int) -> "UsageHistory":
+    def read(cls, path: Path, now: int | None = None) -> "UsageHistory":
         """Read the file of an earlier process; without one that can be used, nothing is known. Blocks.
 
-        now: the present bin. A file from the future is not used.
+        now: the bin of now, by default by the machine's clock. A file from the future is not used.
         """
+        now = int(time.time() // 60) // BIN_MINUTES if now is None else now
         try:
             return cls._read(path, now)
         except FileNotFoundError:
             pass
         except (OSError, ValueError) as error:
             log.warning("%s cannot be used, and the usage of a fortnight is read again: %s", path, error)
-        return cls()
+        return cls(path)
 
     @classmethod
     def _read(cls, path: Path, now: int) -> "UsageHistory":
-        history, size = cls(), HistoryBlock(0).size_in_file
+        history, size = cls(path), HistoryBlock(0).size_in_file
         check_regular(path, path.stat())
         with path.open("rb") as file:
             if (magic := file.read(len(MAGIC))) != MAGIC:
@@ -157,6 +174,8 @@ class UsageHistory:
         start = len(self.blocks) * BLOCK_SIZE
         self.blocks.append(block)
         block.seen[:] = now
+        if block.through < now - STORED_BINS:  # the rings do not reach back to it
+            block.is_read[:] = False
         for column, series_id in enumerate(block.id.tolist()):
             is_known = series_id != NO_ID and block.through > now - BINS and series_id not in self._rows
             if is_known:

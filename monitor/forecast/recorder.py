@@ -74,6 +74,12 @@ class Recorder:
                 self._record(block, slots[part], columns[part], now)
                 await asyncio.sleep(0)
 
+    def record_slots(self, slots: Ints, now: int) -> None:
+        """Record the last hours of a few series at once."""
+        for row, slot in zip(self.rows[slots].tolist(), slots.tolist(), strict=True):
+            block, column = self.history.place(row)
+            self._record(block, np.array([slot], np.int32), np.array([column], np.intp), now)
+
     def _record(self, block: HistoryBlock, slots: Ints, columns: Indices, now: int) -> None:
         """Record some series of a block."""
         is_same = block.id[columns] == self._fleet.id[slots]  # series may have come and gone meanwhile

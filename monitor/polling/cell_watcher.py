@@ -28,8 +28,8 @@ class CellWatcher:
 
     inventoried_once: set after the first inventory of every service. polled_once: set after the first poll of
     all metrics that these inventories found. poll_phase: cells with the same one are polled at the same time,
-    to share calls; empty: the cell has its own. on_denial: called after a denial that may be permanent (see
-    `RunStatus.needs_confirmation`).
+    to share calls; empty: the cell has its own. reader: of its metrics. on_denial: called after a denial that
+    may be permanent (see `RunStatus.needs_confirmation`).
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class CellWatcher:
         telemetry: ProcessTelemetry,
         timings: PollingTimings = DEFAULT_TIMINGS,
     ) -> None:
-        self.cell, self.inventory, self._reader = inventory.cell, inventory, reader
+        self.cell, self.inventory, self.reader = inventory.cell, inventory, reader
         self._telemetry, self._timings = telemetry, timings
         self._collectors = tuple(collectors)
         self.services = {collector.service for collector in self._collectors}
@@ -201,7 +201,7 @@ class CellWatcher:
     async def _poll_metrics(self, *, only_new: bool = False) -> None:
         is_full = self.inventoried_once.is_set()
         self.poll_status.started_at = time.time()
-        failures = await self._reader.read(self.cell.clock.minute(), only_new=only_new)
+        failures = await self.reader.read(self.cell.clock.minute(), only_new=only_new)
         now = time.time()
         self.poll_status.end(failures, now)
         if not failures:
@@ -221,7 +221,7 @@ class CellWatcher:
                 await self._tags_read.wait()
         self._tags_read.set()
         async with self._poll_lock:
-            if self._reader.has_new_metrics or self.inventoried_once.is_set():
+            if self.reader.has_new_metrics or self.inventoried_once.is_set():
                 await self._poll_metrics(only_new=True)
 
     async def _poll_first_inventory(self) -> None:
@@ -235,7 +235,7 @@ class CellWatcher:
                     await self._has_new_services.wait()
             self._has_new_services.clear()
             await self._run_once("poll", self._poll_new_metrics)
-        self._reader.finish_first_polls()
+        self.reader.finish_first_polls()
 
     async def run(self, config: Config, starts: RateLimiter | None = None) -> None:
         """Run inventories and polls until cancelled; no service waits for the end of another one.

@@ -20,7 +20,7 @@ from monitor.polling.codec import MetricResult
 from monitor.polling.metric_caller import POINTS_PER_SECOND, CallPart, MetricCaller
 from monitor.polling.metric_owners import MetricOwners
 from monitor.polling.rejected_metrics import InvalidRequestError, RejectedMetrics
-from monitor.polling.shared_calls import SharedCalls
+from monitor.polling.shared_calls import SharedCalls, SharingReader
 
 
 def shares_nothing(_: str) -> SharedCalls | None:
@@ -119,17 +119,23 @@ class MetricReader:
             for region, of_region in self.owners.by_region(some).items():
                 planned = plan.plan_requests(self.fleet.rings, of_region, now)
                 requests.setdefault(region or self.cell.region, []).extend(planned)
-        return _joined(await asyncio.gather(*(self._send(region, some) for region, some in requests.items())))
+        sent = (self.send(self, region, some) for region, some in requests.items())
+        return _joined(await asyncio.gather(*sent))
 
-    async def _send(self, region: str, requests: Sequence[plan.MetricRequest]) -> list[Failure]:
-        """Send requests to a region, in calls that are shared with other accounts where that is possible."""
+    async def send(
+        self, receiver: SharingReader, region: str, requests: Sequence[plan.MetricRequest]
+    ) -> list[Failure]:
+        """Send requests for metrics of the cell to a region, and return the failures.
+
+        The calls are shared with other accounts where that is possible. receiver: takes the results.
+        """
         if requests and (shared := self.shared_calls(region)):
-            return await shared.read(self, requests)
+            return await shared.read(receiver, requests)
         caller = self._callers.get(region)
         if caller is None:
             caller = MetricCaller(self.cell.in_region(region), self.points_per_second)
             self._callers[region] = caller
-        return _joined(await asyncio.gather(*(self.read_alone(caller, request) for request in requests)))
+        return _joined(await asyncio.gather(*(receiver.read_alone(caller, one) for one in requests)))
 
     async def read_alone(self, caller: MetricCaller, request: plan.MetricRequest) -> list[Failure]:
         """Send a request; in halves when CloudWatch rejects all of it because of one metric."""

@@ -30,9 +30,11 @@ def stored(history: UsageHistory, row: int) -> np.ndarray[Any, Any]:
     return usage * float(block.scale[column] or 1)
 
 
-def history_of(usage: object, first: int, created: int = NEVER) -> tuple[UsageHistory, int]:
+def history_of(
+    usage: object, first: int, created: int = NEVER, path: Path | None = None
+) -> tuple[UsageHistory, int]:
     """A history of one series whose usage is known from a bin on, and its row."""
-    history = UsageHistory()
+    history = UsageHistory(path)
     row = history.row(ID, created, NOW)
     assert row is not None
     block, column = history.place(row)
@@ -160,14 +162,14 @@ def test_a_series_that_is_gone_for_hours_frees_its_row() -> None:
 
 
 async def test_a_restart_knows_what_was_known(tmp_path: Path) -> None:
-    history, row = history_of([5.0, np.nan, 7e9], NOW - 2, created=NOW * BIN_MINUTES - 40_000)
+    path = history_path(tmp_path / "headroom.db")
+    history, row = history_of([5.0, np.nan, 7e9], NOW - 2, NOW * BIN_MINUTES - 40_000, path)
     for number in range(BLOCK_SIZE + 3):
         history.row(number + 1, NEVER, NOW)
     block, column = history.place(row)
     block.is_read[column] = True
     block.refuse(np.array([column]), NOW // DAY, np.array([0.5], np.float32))
-    path = history_path(tmp_path / "headroom.db")
-    await history.save(path)
+    await history.save()
     assert path.stat().st_mode & 0o077 == 0
     again = UsageHistory.read(path, NOW + 3)
     assert len(again) == len(history) == BLOCK_SIZE + 4
@@ -199,21 +201,31 @@ def longer(content: bytes) -> bytes:
 async def test_a_broken_file_is_ignored_with_a_sentence(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, change: Any
 ) -> None:
-    history, _ = history_of([5.0], NOW)
     path = tmp_path / "usage.history"
-    await history.save(path)
+    history, _ = history_of([5.0], NOW, path=path)
+    await history.save()
     path.write_bytes(change(path.read_bytes()))
     assert len(UsageHistory.read(path, NOW)) == 0
     assert "cannot be used, and the usage of a fortnight is read again" in caplog.text
 
 
 async def test_a_file_from_the_future_or_older_than_a_fortnight_is_no_history(tmp_path: Path) -> None:
-    history, _ = history_of([5.0], NOW)
     path = tmp_path / "usage.history"
-    await history.save(path)
+    history, _ = history_of([5.0], NOW, path=path)
+    await history.save()
     assert len(UsageHistory.read(path, NOW - 1)) == 0
     assert len(UsageHistory.read(path, NOW + BINS)) == 0
     assert len(UsageHistory.read(path, NOW + BINS - 1)) == 1
+
+
+async def test_a_file_that_cannot_be_written_is_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "usage.history"
+    path.mkdir()
+    history, _ = history_of([5.0], NOW, path=path)
+    await history.save()
+    assert "usage.history cannot be written" in caplog.text
 
 
 def test_no_file_and_an_empty_one_are_no_history_without_a_word(

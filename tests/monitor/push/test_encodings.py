@@ -187,6 +187,9 @@ def test_every_exported_family_of_series_is_pushed_or_left_out_on_purpose() -> N
         "headroom_sample_timestamp_seconds",
         "headroom_idle",
         "headroom_seconds_to_exhaustion",
+        "headroom_limit_reach_probability",
+        "headroom_limit_reach_timestamp_seconds",
+        "headroom_effective_ceiling",
     }
     assert {family.name for family in FAMILIES} - SAMPLE_KINDS.keys() == left_out
 

@@ -1,0 +1,210 @@
+"""Forecasts when each series of a fleet reaches its limit, and writes it to the fleet's columns.
+
+Every quarter of an hour all series are forecast anew, in a thread, some hundred at a time. A series is
+forecast at once when its past was read, and when its limit changed.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from monitor.fleet.columns import Flags, Floats, Indices, Ints
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.namespaces import NEVER
+from monitor.forecast.history import UsageHistory
+from monitor.forecast.history_block import BLOCK_SIZE, Halves, HistoryBlock
+from monitor.forecast.past_reader import CellReaders, PastReader
+from monitor.forecast.recorder import NO_ROW, Recorder
+from rules.analogs import BIN_MINUTES
+from rules.forecast import forecast
+from rules.growth import growth
+
+log = logging.getLogger(__name__)
+
+MAX_LATE: Final = 4  # bins that the newest usage may be behind
+MAX_HOLE: Final = 4  # bins that are missing between others, of which the one before them is taken
+DELAY: Final = 4 * 60.0  # seconds after a quarter of an hour, when most of it has been published
+BIND_INTERVAL: Final = 10.0  # seconds within which new series are found
+MIN_PAUSE: Final = 2.0  # seconds between two forecasts of series that were read
+SAVE_INTERVAL: Final = 3600.0  # seconds; what is recorded in an hour is in the rings of the next start, too
+READ_SAVE_INTERVAL: Final = 300.0  # seconds, while a fortnight is read, which costs a request of each metric
+ROUNDING: Final = np.float32(1e-3)  # relative change of a limit that changes no forecast
+
+
+class BlockForecast(NamedTuple):
+    """The forecast of some series of a block; see `SeriesColumns`.
+
+    highest: the highest stored number of each of the block's series.
+    """
+
+    probability: Floats
+    minutes: Ints
+    known: Ints
+    ceiling: Floats
+    highest: Floats
+
+
+class Forecaster:
+    """Records the usage of a fleet, reads its past, and forecasts.
+
+    clock: returns the epoch seconds of AWS. readers: see `PastReader`.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        history: UsageHistory,
+        clock: Callable[[], float],
+        readers: Callable[[], CellReaders],
+    ) -> None:
+        self._fleet, self._clock = fleet, clock
+        self.recorder = Recorder(fleet, history)
+        self.past = PastReader(fleet, self.recorder, readers, self._request)
+        self._requested, self._slots = asyncio.Event(), set[int]()
+        self._saved_at, self._has_read = time.monotonic(), False
+
+    async def run(self) -> None:
+        """Record, read and forecast until cancelled; then the history is saved."""
+        try:
+            async with asyncio.TaskGroup() as loops:
+                loops.create_task(self.past.run())
+                loops.create_task(self._forecast_requested())
+                loops.create_task(self._run())
+        finally:
+            await self.save()
+
+    async def _run(self) -> None:
+        """Bind new series soon, and forecast all every quarter of an hour."""
+        forecast_at = NEVER
+        while True:
+            quarter = int((self._clock() - DELAY) // (60 * BIN_MINUTES))
+            try:
+                if quarter == forecast_at:
+                    await self.recorder.bind(int(self._clock() // 60))
+                    self._clear_unbound()
+                else:
+                    await self.forecast_all()
+                    forecast_at = quarter
+                interval = READ_SAVE_INTERVAL if self._has_read else SAVE_INTERVAL
+                if time.monotonic() - self._saved_at >= interval:
+                    await self.save()
+            except Exception:
+                log.exception("forecasting failed")
+            await asyncio.sleep(BIND_INTERVAL)
+
+    async def _forecast_requested(self) -> None:
+        """Forecast series as soon as their past was read."""
+        while True:
+            await self._requested.wait()
+            self._requested.clear()
+            slots, self._slots = self._slots, set()
+            try:
+                await self.forecast_slots(np.array(sorted(slots), np.int32))
+            except Exception:
+                log.exception("forecasting failed")
+            await asyncio.sleep(MIN_PAUSE)
+
+    def _request(self, slots: Ints) -> None:
+        self._slots.update(slots.tolist())
+        self._has_read = True
+        self._requested.set()
+
+    async def save(self) -> None:
+        """Write the history to its file."""
+        self._saved_at, self._has_read = time.monotonic(), False
+        await self.recorder.history.save()
+
+    async def forecast_all(self) -> None:
+        """Record the last hours, and forecast all series."""
+        await self.recorder.record(int(self._clock() // 60))
+        await self.forecast_slots(np.arange(self._fleet.size, dtype=np.int32))
+
+    async def follow_limits(self) -> None:
+        """Forecast the series anew whose limit is no more that of their forecast."""
+        size = self._fleet.size
+        before, limit = self._fleet.forecast_limit[:size], self._fleet.limit[:size]
+        is_same = (np.abs(limit - before) <= ROUNDING * before) | (np.isnan(before) & np.isnan(limit))
+        changed = (self._fleet.history_bins[:size] >= 0) & ~is_same
+        if changed.any():
+            await self.forecast_slots(np.flatnonzero(changed).astype(np.int32))
+
+    async def forecast_slots(self, slots: Ints) -> None:
+        """Forecast some series by what is recorded."""
+        for block, some, columns in self._by_block(slots):
+            limit, ids = self._fleet.limit[some].copy(), self._fleet.id[some].copy()
+            found = await asyncio.to_thread(forecast_block, block, columns, limit)
+            is_same = self._fleet.id[some] == ids
+            self._write(some[is_same], limit[is_same], _selected(found, is_same), block.through)
+            block.tighten(found.highest)
+
+    def _clear_unbound(self) -> None:
+        """Forget the forecasts of series that cannot be judged any more."""
+        fleet, rows = self._fleet, self.recorder.rows
+        slots = np.flatnonzero((rows == NO_ROW) & (fleet.history_bins[: rows.size] >= 0))
+        fleet.reach_probability[slots] = fleet.forecast_limit[slots] = fleet.ceiling[slots] = np.nan
+        fleet.reach_minutes[slots], fleet.history_bins[slots] = NEVER, -1
+
+    def _by_block(self, slots: Ints) -> Iterator[tuple[HistoryBlock, Ints, Indices]]:
+        wanted = np.zeros(self._fleet.size, np.bool_)
+        wanted[slots[slots < wanted.size]] = True
+        for block, some, columns in self.recorder.by_block():
+            chosen = wanted[some]
+            if chosen.any():
+                yield block, some[chosen], columns[chosen]
+
+    def _write(self, slots: Ints, limit: Floats, found: BlockForecast, through: int) -> None:
+        fleet = self._fleet
+        fleet.reach_probability[slots] = found.probability
+        told = found.minutes != NEVER
+        ends = (through + 1) * BIN_MINUTES
+        fleet.reach_minutes[slots] = np.where(told, ends + found.minutes, NEVER)
+        fleet.forecast_limit[slots], fleet.history_bins[slots] = limit, found.known
+        fleet.ceiling[slots] = np.where(found.ceiling < 1, found.ceiling * limit, np.float32(np.nan))
+
+
+def forecast_block(block: HistoryBlock, columns: Indices, limit: Floats) -> BlockForecast:
+    """Forecast some series of a block. It may run in a thread. limit: of each series.
+
+    Minutes are those from the end of the block until the limit is reached; NEVER where none are told.
+    """
+    with block.lock:
+        late = block.late(MAX_LATE + 1)
+        usage = block.recent(np.where(late > MAX_LATE, 0, late).astype(np.int32))
+        scale, ceiling = block.scale[columns], block.ceiling[columns]
+    highest = np.zeros(BLOCK_SIZE, np.float32)
+    usage, late = without_short_holes(usage[:, columns]), late[columns]
+    highest[columns] = np.fmax.reduce(np.abs(usage), axis=0, initial=0)
+    with np.errstate(over="ignore"):
+        reached = (np.where(ceiling < 1, ceiling * limit, limit) / np.where(scale > 0, scale, 1)).astype(
+            np.float32
+        )
+    found = forecast(usage.T, reached)
+    growing, grown = growth(usage, reached)
+    probability = np.where(growing[:, None], grown.probability, found.probability)
+    minutes = np.where(growing[:, None], grown.minutes, found.minutes) - (late * BIN_MINUTES)[:, None]
+    is_stale = late > MAX_LATE
+    probability[is_stale] = minutes[is_stale] = np.nan
+    whole = np.where(np.isfinite(minutes), np.maximum(np.nan_to_num(minutes), 0), NEVER).astype(np.int32)
+    return BlockForecast(probability, whole, np.isfinite(usage).sum(axis=0), ceiling, highest)
+
+
+def without_short_holes(usage: Halves) -> Halves:
+    """Fill holes of up to MAX_HOLE bins with the usage before them, so that they cost no day of it."""
+    number = np.arange(len(usage), dtype=np.int16)[:, None]
+    last = np.maximum.accumulate(np.where(np.isfinite(usage), number, np.int16(-MAX_HOLE - 1)), axis=0)
+    filled = np.take_along_axis(usage, np.maximum(last, 0).astype(np.intp), axis=0)
+    return np.where(number - last <= MAX_HOLE, filled, np.float16(np.nan))
+
+
+def _selected(found: BlockForecast, flags: Flags) -> BlockForecast:
+    """Return the forecast of some of the series."""
+    return found._replace(
+        probability=found.probability[flags],
+        minutes=found.minutes[flags],
+        known=found.known[flags],
+        ceiling=found.ceiling[flags],
+    )

@@ -1,0 +1,71 @@
+"""The points of a fortnight that CloudWatch returns for the metrics of one cell."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from collectors.usage import SUMMED_STATISTICS
+from monitor.aws.cell import Cell
+from monitor.aws.failure import Failure
+from monitor.fleet.columns import Floats
+from monitor.fleet.metric_query import statistic
+from monitor.forecast.past_rings import FIVE
+from monitor.polling.codec import MetricResult
+from monitor.polling.metric_caller import CallPart, MetricCaller
+from monitor.polling.plan import MetricRequest
+from monitor.polling.reader import MetricReader
+from monitor.polling.rejected_metrics import InvalidRequestError
+
+
+@dataclass(eq=False)
+class PastPoints:
+    """Takes the results of calls for the metrics of a cell. points: by row, of five minutes each."""
+
+    reader: MetricReader
+    points: dict[int, Floats] = field(default_factory=dict)
+
+    @property
+    def account(self) -> str:
+        """The id of the account that has the metrics."""
+        return self.reader.account
+
+    def count(self, payer: Cell, metrics: Sequence[bytes]) -> None:
+        """Count metrics that were requested, as those of a poll."""
+        self.reader.count(payer, metrics)
+
+    def observe_time(self, date: str | None) -> None:
+        """Note the time of AWS's clock."""
+        self.reader.observe_time(date)
+
+    async def read_alone(self, caller: MetricCaller, request: MetricRequest) -> list[Failure]:
+        """Send a request; in halves when CloudWatch rejects all of it because of one metric."""
+        try:
+            return [*(await caller.call([CallPart(self, request)])).values()]
+        except InvalidRequestError as error:
+            if len(request.metrics) == 1:
+                return [error.failure]
+            first, second = request.halves
+            return await self.read_alone(caller, first) + await self.read_alone(caller, second)
+
+    def write(self, request: MetricRequest, results: Mapping[int, MetricResult]) -> None:
+        """Store complete results, by the number of the metric in the request."""
+        for number, result in results.items():
+            row = int(request.rows[number])
+            self.points[row] = _spread(request, result, statistic(request.metrics[number]))
+
+
+def _spread(request: MetricRequest, result: MetricResult, stat: str) -> Floats:
+    """Return a point for each five minutes of a request; sums are made those of a minute."""
+    start, steps = request.minutes.start, len(request.minutes) // FIVE
+    at = (np.array(result.timestamps, np.float64) // 60 - start) // FIVE
+    values = np.array(result.values, np.float64)  # of "NaN", too
+    inside = (at >= 0) & (at < steps) & np.isfinite(values)
+    points = np.full(steps, np.nan)
+    for later in range(request.period // FIVE):
+        places = at[inside].astype(np.intp) + later
+        points[places[places < steps]] = values[inside][places < steps]
+    with np.errstate(over="ignore"):
+        found = (points / (request.period if stat in SUMMED_STATISTICS else 1)).astype(np.float32)
+    found[np.isinf(found)] = np.nan
+    return found

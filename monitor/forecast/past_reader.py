@@ -1,0 +1,270 @@
+"""Reads the usage of a fortnight once for each series, the most urgent first.
+
+CloudWatch bills a metric, whatever it returns: a fortnight costs what a minute costs. The calls are spread,
+so that neither the rates of AWS nor the event loop are used up by them.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from monitor.aws.failure import Failure
+from monitor.aws.rate_limiter import RateLimiter
+from monitor.fleet.columns import Floats, Indices, Ints
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.formula import SILENCE_OPS, Formula
+from monitor.fleet.key import CellKey
+from monitor.fleet.metric_query import with_period
+from monitor.forecast.past_points import PastPoints
+from monitor.forecast.past_rings import FIVE, PastRings
+from monitor.forecast.recorder import NO_ROW, RECORDED_BINS, Recorder
+from monitor.polling.plan import MetricRequest
+from monitor.polling.reader import MetricReader
+from rules.analogs import BIN_MINUTES
+from rules.forecast import BINS
+
+log = logging.getLogger(__name__)
+
+METRICS_AT_ONCE: Final = 10  # in one call: 40,000 points, whose decoding blocks the loop for milliseconds
+METRICS_PER_SECOND: Final = 20.0  # that are requested, unless there are too many for an hour
+SPREAD: Final = 3600.0  # seconds over which many are spread
+WORKERS: Final = 4
+IDLE_INTERVAL: Final = 10.0  # seconds between two looks for series that were not read
+RETRY_INTERVAL: Final = 1800.0  # seconds until what failed, or what the budget did not allow, is read again
+MAX_KEPT_METRICS: Final = 256  # whose points are kept for other series that use them
+MAX_PERIOD: Final = 60  # minutes
+
+CellReaders = Mapping[CellKey, MetricReader]
+Metrics = dict[int, bytes]  # queries by row
+
+
+class Task(NamedTuple):
+    """Series of one cell to read, and their metrics."""
+
+    cell: CellKey
+    slots: list[int]
+    metrics: Metrics
+
+
+class PastReader:
+    """Reads the past of the series that a recorder records.
+
+    readers: returns those of the cells that are watched. done: called with the slots of series that were
+    read. is_read is set in the history, so that a restart does not read them again.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        recorder: Recorder,
+        readers: Callable[[], CellReaders],
+        done: Callable[[Ints], None],
+        metrics_per_second: float = METRICS_PER_SECOND,
+    ) -> None:
+        self._fleet, self._recorder, self._readers, self._done = fleet, recorder, readers, done
+        self._limiter, self._rate = RateLimiter(metrics_per_second), metrics_per_second
+        self._queue = deque[int]()
+        self._taken: set[int] = set()  # slots that are being read
+        self._retry_at: dict[int, float] = {}  # by the id of the series
+        self._kept: dict[tuple[CellKey, bytes], Floats] = {}
+        self._kept_from = 0  # the first minute of the points that are kept
+        self._told: set[str] = set()
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        async with asyncio.TaskGroup() as workers:
+            for _ in range(WORKERS):
+                workers.create_task(self._work())
+
+    async def _work(self) -> None:
+        while True:
+            if task := self._take():
+                await self._read_guarded(task)
+            else:
+                await asyncio.sleep(IDLE_INTERVAL)
+
+    async def read_all(self, slots: Ints) -> None:
+        """Read the past of these series, and return."""
+        self._queue = deque(self._unread(slots).tolist())
+        while task := self._next():
+            await self._read_guarded(task)
+
+    def _take(self) -> Task | None:
+        """Return what is to be read next; None if there is nothing."""
+        if not self._queue:
+            slots = np.flatnonzero(self._recorder.rows != NO_ROW).astype(np.int32)
+            self._queue = deque(self._by_urgency(self._unread(slots)).tolist())
+            self._limiter.rate.present = max(self._rate, len(self._queue) / SPREAD)
+        return self._next()
+
+    def _next(self) -> Task | None:
+        """Take series from the queue that fit into one call, all of one cell."""
+        task: Task | None = None
+        passed: list[int] = []
+        while self._queue and len(passed) < METRICS_AT_ONCE:
+            slot = self._queue.popleft()
+            series, metrics = self._fleet.by_slot[slot], self._metrics(slot)
+            if series is None or metrics is None or slot in self._taken:
+                continue
+            if task is None:
+                task = Task(series.key.cell, [slot], metrics)
+            elif series.key.cell == task.cell and len({*metrics, *task.metrics}) <= METRICS_AT_ONCE:
+                task.slots.append(slot)
+                task.metrics.update(metrics)
+            else:
+                passed.append(slot)
+        self._queue.extendleft(reversed(passed))
+        if task:
+            self._taken.update(task.slots)
+        return task
+
+    def _unread(self, slots: Ints) -> Ints:
+        """Return which of these series were not read, and are not waiting for another attempt."""
+        now = asyncio.get_running_loop().time()
+        self._retry_at = {one: at for one, at in self._retry_at.items() if at > now}
+        waiting = np.array([*self._retry_at], np.uint64)
+        unread = slots[~self._recorder.history.is_read(self._recorder.rows[slots])]
+        return unread[~np.isin(self._fleet.id[unread], waiting)]
+
+    def _by_urgency(self, slots: Ints) -> Ints:
+        utilization = np.nan_to_num(self._fleet.utilization[slots], nan=-1)
+        return slots[np.lexsort((-utilization, -self._fleet.zone[slots].astype(np.int32)))]
+
+    def _metrics(self, slot: int) -> Metrics | None:
+        """Return the metrics of a usage; None if there is no past to read, which is noted."""
+        formula, row = self._fleet.usages.get(slot), int(self._recorder.rows[slot])
+        if row == NO_ROW:
+            return None
+        if formula and (metrics := self._polled(formula)):
+            return metrics
+        block, column = self._recorder.history.place(row)
+        block.is_read[column] = True
+        return None
+
+    def _polled(self, formula: Formula) -> Metrics:
+        """Return the metrics of a formula by row; none if it has another usage than that of metrics."""
+        if formula.shape.operations & {*SILENCE_OPS}:
+            return {}
+        rings = self._fleet.rings
+        queries = {row: rings.metric[row] for row in formula.rows}
+        return queries if all(query.startswith(b"{") or b"\2" in query for query in queries.values()) else {}
+
+    async def _read_guarded(self, task: Task) -> None:
+        """Read some series; what cannot be read is tried again later."""
+        try:
+            failures = await self._read(task)
+        except Exception:
+            log.exception("reading the usage of a fortnight failed")
+            failures = []
+        finally:
+            self._taken.difference_update(task.slots)
+        for failure in failures:
+            self._tell(task.cell, failure)
+        retry_at = asyncio.get_running_loop().time() + RETRY_INTERVAL
+        for slot in self._unread(np.array(task.slots, np.int32)).tolist():
+            self._retry_at[int(self._fleet.id[slot])] = retry_at
+
+    def _tell(self, cell: CellKey, failure: Failure) -> None:
+        """Log a failure once."""
+        sentence = f"{'/'.join(cell)}: the usage of a fortnight cannot be read: {failure.sentence}"
+        if sentence not in self._told and len(self._told) < MAX_KEPT_METRICS:
+            self._told.add(sentence)
+            log.warning("%s", sentence)
+
+    async def _read(self, task: Task) -> list[Failure]:
+        """Read some series, record them, and return the failures."""
+        reader = self._readers().get(task.cell)
+        if reader is None:
+            return []
+        now = reader.cell.clock.minute()
+        minutes = _past_minutes(now)
+        failures, points = await self._points(reader, task, minutes, now)
+        current = [slot for slot in task.slots if self._is_complete(slot, task, points)]
+        if current:
+            self._store(np.array(current, np.int32), points, minutes, now)
+            self._done(np.array(current, np.int32))
+        return failures
+
+    def _is_complete(self, slot: int, task: Task, points: Mapping[int, Floats]) -> bool:
+        """Return whether a series still has the metrics that were read, and all of them were."""
+        if not (metrics := self._metrics(slot)):
+            return False
+        is_same = all(task.metrics.get(row) == query for row, query in metrics.items())
+        return is_same and points.keys() >= metrics.keys()
+
+    async def _points(
+        self, reader: MetricReader, task: Task, minutes: range, now: int
+    ) -> tuple[list[Failure], Mapping[int, Floats]]:
+        """Return the points of the metrics, and why some are missing."""
+        if self._kept_from != minutes.start or len(self._kept) > MAX_KEPT_METRICS:
+            self._kept, self._kept_from = {}, minutes.start
+        kept = {row: self._kept.get((task.cell, query)) for row, query in task.metrics.items()}
+        wanted = {row: query for row, query in task.metrics.items() if kept[row] is None}
+        past = PastPoints(reader)
+        past.points.update({row: points for row, points in kept.items() if points is not None})
+        failures: list[Failure] = []
+        async with self._granted(reader, len(wanted)) as is_granted:
+            for region, request in self._requests(reader, wanted, minutes, now) if is_granted else ():
+                await self._limiter.acquire(len(request.metrics))
+                failures += await reader.send(past, region, [request])
+        self._kept |= {
+            (task.cell, query): past.points[row] for row, query in wanted.items() if row in past.points
+        }
+        return failures, past.points
+
+    @asynccontextmanager
+    async def _granted(self, reader: MetricReader, metrics: int) -> AsyncIterator[bool]:
+        """Yield whether the budget allows to request so many metrics."""
+        budget = reader.planner.budget if reader.planner else None
+        if budget is None or not metrics:
+            yield True
+            return
+        async with budget.granted(self._fleet.payer_of(reader.cell.key)[0], metrics) as granted:
+            yield granted >= metrics
+
+    def _requests(
+        self, reader: MetricReader, metrics: Metrics, minutes: range, now: int
+    ) -> Iterator[tuple[str, MetricRequest]]:
+        """Yield requests, each with its region; metrics of the same period share one."""
+        rings, by_query = self._fleet.rings, {query: row for row, query in metrics.items()}
+        for region, some in reader.owners.by_region(by_query).items():
+            rows = np.fromiter(some.values(), np.int32, len(some))
+            periods = np.maximum(rings.period[rows], FIVE)
+            for period in np.unique(periods).tolist():
+                of_period = rows[periods == period]
+                for first in range(0, of_period.size, METRICS_AT_ONCE):
+                    part = of_period[first : first + METRICS_AT_ONCE]
+                    queries = [with_period(metrics[row], period) for row in part.tolist()]
+                    yield (
+                        region or reader.cell.region,
+                        MetricRequest(queries, part, minutes, now, period),
+                    )
+
+    def _store(self, slots: Ints, points: Mapping[int, Floats], minutes: range, now: int) -> None:
+        """Compute the usage of a fortnight, and store it."""
+        fleet, recorder = self._fleet, self._recorder
+        starts = np.arange(minutes.start, minutes.stop, FIVE, dtype=np.int32)
+        past = PastRings(fleet.rings, minutes.start, points)
+        every_slot, every_minute = np.tile(slots, starts.size), np.repeat(starts, slots.size)
+        usage = fleet.usages.at(past, every_slot, every_minute)
+        usage[every_minute < fleet.created[every_slot]] = np.nan
+        thirds = usage.reshape(-1, BIN_MINUTES // FIVE, slots.size)
+        highest: Floats = np.fmax.reduce(thirds, axis=1)
+        for index, slot in enumerate(slots.tolist()):
+            block, column = recorder.history.place(int(recorder.rows[slot]))
+            columns: Indices = np.array([column], np.intp)
+            block.put(columns, minutes.start // BIN_MINUTES, highest[:, index : index + 1])
+            block.is_read[column] = True
+        recorder.record_slots(slots, now)
+
+
+def _past_minutes(now: int) -> range:
+    """Return the minutes to read: from a fortnight ago to where the rings begin, in periods of any length."""
+    first, recorded = now // BIN_MINUTES - BINS, now // BIN_MINUTES - RECORDED_BINS
+    hours = BIN_MINUTES * first // MAX_PERIOD, -(-BIN_MINUTES * recorded // MAX_PERIOD)
+    return range(hours[0] * MAX_PERIOD, hours[1] * MAX_PERIOD)

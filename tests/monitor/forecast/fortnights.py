@@ -1,0 +1,148 @@
+"""A fake CloudWatch that knows a fortnight, a fleet that is read from it, and a forecaster of the fleet."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from math import cos, pi
+from typing import Any
+
+import numpy as np
+
+from collectors.base import Metric, Observed, Usage, total
+from monitor.aws.cell import Cell
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.judge import judge
+from monitor.fleet.key import Key
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.forecast.forecaster import Forecaster
+from monitor.forecast.history import UsageHistory
+from monitor.forecast.history_block import BLOCK_SIZE
+from monitor.planning.planner import Planner
+from monitor.polling.reader import MetricReader
+from rules.analogs import DAY
+from rules.limits import Band, Limit, LimitSource
+from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_credentials, result
+from tests.registries import OWNERS, STREAM_WRITE_BYTES
+from tests.resources import resource
+from tests.telemetries import Telemetries
+
+CELL = "123456789012", "eu-west-1"
+DAY_MINUTES = 24 * 60
+Array = np.ndarray[Any, Any]
+
+
+def daily(minute: int) -> float:
+    """A usage per minute that goes up and down once a day, from 20 to 80."""
+    return 50 - 30 * cos(2 * pi * (minute % DAY_MINUTES) / DAY_MINUTES)
+
+
+def metric(name: object, stat: str = "Sum", **more: Any) -> Metric:
+    return Metric("AWS/Kinesis", "IncomingBytes", stat, **more).of(StreamName=str(name))
+
+
+def name_of(query: Query) -> str:
+    return str(query["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
+
+
+def points_of(value: Callable[[int], float | None], query: Query, body: Body) -> dict[int, float]:
+    """The points of a metric with a value in each minute, in the period and for the time of a request."""
+    period, stat = query["MetricStat"]["Period"] // 60, query["MetricStat"]["Stat"]
+    start, end = body["StartTime"] // 60, body["EndTime"] // 60
+    starts = range(-(-start // period) * period, end - period + 1, period)
+    values = {one: value(one) for one in starts}
+    factor = period if stat == "Sum" else 1
+    return {one: known * factor for one, known in values.items() if known is not None}
+
+
+def answering(value: Callable[[int], float | None] = daily) -> Callable[[Body], Response]:
+    """An answer in which all metrics have the same values."""
+    return lambda body: {
+        "MetricDataResults": [
+            result(query, points_of(value, query, body)) for query in body["MetricDataQueries"]
+        ]
+    }
+
+
+@dataclass
+class Fortnight:
+    """A fleet, what reads it, and what forecasts it."""
+
+    fleet: Fleet
+    server: FakeCloudWatch
+    reader: MetricReader
+    forecaster: Forecaster
+    telemetry: Telemetries
+
+    @property
+    def now(self) -> int:
+        """The minute of AWS's clock."""
+        return self.reader.cell.clock.minute()
+
+    def put(self, name: object, usage: Usage | None = None, limit: float = 100.0, **observed: Any) -> Series:
+        """Add a series to the fleet."""
+        settings = SeriesSettings(
+            signal=STREAM_WRITE_BYTES, limit=Limit(limit, LimitSource.API, 0), band=Band(), delay=3
+        )
+        key = Key(*CELL, "kinesis", "stream_write_bytes", str(name))
+        seen = Observed(
+            signal="rate", resource=resource(str(name)), usage=usage or total(metric(name)), **observed
+        )
+        return self.fleet.put(key, seen, settings, self.now)
+
+    async def poll(self) -> None:
+        """Read the last hours, and judge them."""
+        await self.reader.read(self.now)
+        judge(self.fleet, self.now)
+
+    async def read_past(self) -> None:
+        """Read the past of all series that it was not read of, and forecast."""
+        await self.poll()
+        await self.forecaster.forecast_all()
+        await self.forecaster.past.read_all(np.arange(self.fleet.size, dtype=np.int32))
+        await self.forecaster.forecast_all()
+
+    def probability(self, series: Series) -> list[float]:
+        """The probability of reaching the limit, by horizon."""
+        found: list[float] = self.fleet.reach_probability[series.slot].tolist()
+        return found
+
+    def usage(self, series: Series) -> Array:
+        """The usage of a fortnight, the oldest bin first."""
+        block, column = self.forecaster.recorder.history.place(
+            int(self.forecaster.recorder.rows[series.slot])
+        )
+        usage = block.recent(np.zeros(BLOCK_SIZE, np.int32))[:, column].astype(np.float64)
+        return usage * float(block.scale[column] or 1)
+
+    @property
+    def past_requests(self) -> list[Body]:
+        """The requests for more than a day."""
+        return [body for body in self.server.bodies if body["EndTime"] - body["StartTime"] > DAY * 900]
+
+    @property
+    def requested_past_metrics(self) -> list[str]:
+        """The names of the metrics of which the past was requested."""
+        return [name_of(query) for body in self.past_requests for query in body["MetricDataQueries"]]
+
+
+@asynccontextmanager
+async def fortnight(
+    answer: Callable[[Body], Response] | None = None,
+    history: UsageHistory | None = None,
+    planner: Callable[[Fleet], Planner] | None = None,
+) -> AsyncIterator[Fortnight]:
+    """Yield an empty fleet, which reads from a server that gives these answers."""
+    fleet, telemetry = Fleet(), Telemetries()
+    async with FakeCloudWatch(answer or answering()) as server:
+        cell = Cell(fake_credentials(), *CELL, telemetry.aws, {"cloudwatch": 1000.0}, server.url)
+        reader = MetricReader(
+            cell, fleet, OWNERS, points_per_second=1e9, planner=planner(fleet) if planner else None
+        )
+        forecaster = Forecaster(
+            fleet,
+            UsageHistory() if history is None else history,
+            lambda: cell.clock.minute() * 60.0,
+            lambda: {CELL: reader},
+        )
+        yield Fortnight(fleet, server, reader, forecaster, telemetry)
+        await cell.close()

@@ -1,0 +1,202 @@
+"""Forecasts of a fleet: absent below two days, new when a limit changes, the same for the same data."""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from collectors.base import total
+from monitor.exposition.exposition import Exposition
+from monitor.fleet.judge import judge
+from monitor.fleet.namespaces import NEVER
+from monitor.forecast.forecaster import MAX_HOLE, MAX_LATE, forecast_block, without_short_holes
+from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
+from rules.forecast import BINS, MIN_BINS
+from tests.monitor.forecast.fortnights import daily, fortnight, metric
+
+NOW = 1_933_333  # a bin
+Array = npt.NDArray[np.floating]
+
+NAN = float("nan")
+
+
+async def test_a_series_near_its_limit_each_day_will_probably_reach_it() -> None:
+    async with fortnight() as some:
+        near, far, over = some.put("near", limit=79), some.put("far", limit=500), some.put("over", limit=10)
+        await some.read_past()
+        day = [some.probability(one)[2] for one in (near, far, over)]
+        assert day[0] > 0.7
+        assert day[1] < 0.05
+        assert day[2] == 1
+        reach = some.fleet.reach_minutes
+        assert some.now - 60 < reach[near.slot][0] <= reach[near.slot][1] <= reach[near.slot][2]
+        assert reach[near.slot][2] <= some.now + 3 * 1440
+        assert (reach[far.slot] == NEVER).all()
+        assert some.fleet.history_bins[near.slot] >= BINS - 10
+
+
+async def test_below_two_days_there_is_no_forecast_and_it_says_how_much_there_is() -> None:
+    async with fortnight() as some:
+        created = (some.now - 1.2 * 1440) * 60
+        series = some.put("a", created_at=created)
+        await some.read_past()
+        assert np.isnan(some.probability(series)).all()
+        assert (some.fleet.reach_minutes[series.slot] == NEVER).all()
+        assert some.fleet.history_bins[series.slot] == pytest.approx(1.2 * 96, abs=2)
+
+
+async def test_a_changed_limit_is_answered_with_the_new_one_at_once() -> None:
+    async with fortnight() as some:
+        series = some.put("a", limit=85)
+        await some.read_past()
+        before = some.probability(series)
+        some.put("a", limit=2000)
+        judge(some.fleet, some.now)
+        await some.forecaster.follow_limits()
+        raised = some.probability(series)
+        assert raised[3] < before[3]
+        some.put("a", limit=85)
+        judge(some.fleet, some.now)
+        await some.forecaster.follow_limits()
+        assert some.probability(series) == before
+        assert len(some.past_requests) == 1
+
+
+async def test_a_series_that_cannot_be_judged_any_more_has_no_forecast() -> None:
+    async with fortnight() as some:
+        series = some.put("a")
+        await some.read_past()
+        assert np.isfinite(some.probability(series)).all()
+        some.fleet.drop(series.key)
+        some.fleet.reclaim()
+        again = some.put("b")
+        assert again.slot == series.slot
+        await some.forecaster.forecast_all()
+        assert np.isnan(some.probability(again)).all()
+
+
+async def test_forecasts_are_exported_with_their_horizons_and_quantiles() -> None:
+    async with fortnight() as some:
+        some.put("near", limit=79)
+        some.put("new", limit=79, created_at=some.now * 60 - 3600)
+        await some.read_past()
+        exposition = Exposition(some.fleet)
+        await exposition.publish({})
+        text = b"".join(exposition.body.plain(b"")[1]).decode()
+    lines = [line for line in text.splitlines() if line.startswith("headroom_limit_reach")]
+    assert len(lines) == 4 + 3
+    assert [line.split('horizon="')[1][:3] for line in lines[:4]] == ['1h"', '6h"', "24h", '3d"']
+    assert all('resource="near"' in line for line in lines)
+    assert text.count("# HELP headroom_limit_reach_probability") == 1
+    quantiles = [line.split('quantile="')[1].split('"')[0] for line in lines[4:]]
+    assert quantiles == ["0.1", "0.5", "0.9"]
+    times = [float(line.split()[-1]) for line in lines[4:]]
+    assert times == sorted(times)
+
+
+async def test_demand_that_is_refused_below_the_limit_makes_a_ceiling_that_forecasts_use() -> None:
+    async with fortnight() as some:
+        plain = some.put("plain", limit=300)
+        refused = some.put("refused", limit=300, throttled=total(metric("refused", "SampleCount")))
+        await some.read_past()
+        ceiling = some.fleet.ceiling[refused.slot]
+        assert 0 < ceiling < 90
+        assert np.isnan(some.fleet.ceiling[plain.slot])
+        assert some.probability(refused)[3] > some.probability(plain)[3]
+
+
+def block_of(usage: Array) -> HistoryBlock:
+    """A block whose first series has this usage up to now."""
+    block = HistoryBlock(NOW)
+    values = usage.astype(np.float32)[:, None]
+    block.put(np.array([0]), NOW - len(usage) + 1, values, np.ones(values.shape, np.bool_))
+    return block
+
+
+def growing(rng: np.random.Generator) -> Array:
+    return np.arange(BINS) * 0.05 + rng.random(BINS)
+
+
+def spike(rng: np.random.Generator) -> Array:
+    return np.where(np.arange(BINS) == rng.integers(BINS), 1e6, 1.0)
+
+
+SHAPES: list[Callable[[np.random.Generator], Array]] = [
+    growing,
+    spike,
+    lambda rng: np.full(BINS, NAN),
+    lambda rng: np.zeros(BINS),
+    lambda rng: np.full(BINS, 7.0),
+    lambda rng: -np.arange(BINS).astype(np.float32),
+    lambda rng: np.array([daily(15 * n) for n in range(BINS)]) + rng.random(BINS),
+    lambda rng: rng.random(BINS) ** 8 * 1e9,
+    lambda rng: np.where(rng.random(BINS) < 0.3, NAN, 50),
+    lambda rng: np.r_[np.full(BINS // 2, 5.0), np.full(BINS - BINS // 2, 50.0)],
+    lambda rng: np.r_[np.full(BINS - MIN_BINS + 1, NAN), rng.random(MIN_BINS - 1)],
+]
+
+
+@given(st.sampled_from(SHAPES), st.integers(0, 1000), st.integers(0, MAX_LATE + 2))
+@settings(deadline=None, max_examples=150)
+def test_any_history_has_an_answer_or_none_and_no_warning(
+    shape: Callable[[np.random.Generator], Array],
+    seed: int,
+    late: int,
+) -> None:
+    usage = shape(np.random.default_rng(seed))
+    block, columns = block_of(usage), np.array([0])
+    block.advance(NOW + late)
+    highest = np.nanmax(np.abs(usage), initial=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = [
+            forecast_block(block, columns, np.array([factor * highest], np.float32))
+            for factor in (0.5, 0.9, 1.0, 1.1, 2.0, 10.0)
+        ]
+        again = forecast_block(block, columns, np.array([10.0 * highest], np.float32))
+    np.testing.assert_array_equal(found[-1].probability, again.probability)
+    np.testing.assert_array_equal(found[-1].minutes, again.minutes)
+    probabilities = np.concatenate([one.probability for one in found])
+    if late > MAX_LATE:
+        assert np.isnan(probabilities).all()
+    known = probabilities[np.isfinite(probabilities).all(axis=1)]
+    assert ((known >= 0) & (known <= 1)).all()
+    assert (np.diff(known, axis=1) >= 0).all()
+    assert (np.diff(known, axis=0) <= 1e-6).all()
+    minutes = np.concatenate([one.minutes for one in found])
+    told = minutes[(minutes != NEVER).all(axis=1)]
+    assert (np.diff(told, axis=1) >= 0).all()
+    assert (told >= 0).all()
+
+
+def test_steady_growth_is_told_when_it_ends() -> None:
+    block = block_of(np.arange(BINS) / 96)  # 1 a day
+    found = forecast_block(block, np.array([0]), np.array([16.0], np.float32))
+    assert found.minutes[0] / 1440 == pytest.approx([2, 2, 2], abs=0.2)
+    assert found.probability[0][2] < 0.1
+    assert found.probability[0][3] > 0.9
+
+
+def test_short_holes_are_bridged_and_long_ones_stay() -> None:
+    usage = np.array([[1, NAN, NAN, 4, *[NAN] * (MAX_HOLE + 1), 5, NAN]], np.float16).T
+    filled = without_short_holes(usage)[:, 0]
+    assert filled[:4].tolist() == [1, 1, 1, 4]
+    assert np.isnan(filled[4 + MAX_HOLE])
+    assert filled[-2:].tolist() == [5, 5]
+
+
+def test_series_that_share_a_block_do_not_affect_each_other() -> None:
+    rng = np.random.default_rng(3)
+    usage = rng.random((BINS, BLOCK_SIZE)).astype(np.float32) * np.geomspace(1e-3, 1e9, BLOCK_SIZE)
+    block = HistoryBlock(NOW)
+    every = np.arange(BLOCK_SIZE)
+    block.put(every, NOW - BINS + 1, usage.astype(np.float32), np.ones(usage.shape, np.bool_))
+    limit = usage.max(axis=0).astype(np.float32) * np.float32(1.05)
+    together = forecast_block(block, every, limit)
+    for column in (0, 100, BLOCK_SIZE - 1):
+        alone = forecast_block(block, np.array([column]), limit[[column]])
+        np.testing.assert_allclose(alone.probability[0], together.probability[column], rtol=1e-5)

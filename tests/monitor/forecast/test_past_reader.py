@@ -1,0 +1,187 @@
+"""The past of a series is read once, in few calls, and what cannot be read costs only itself."""
+
+from collections.abc import Mapping
+from functools import partial
+from itertools import count
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from collectors.base import total
+from monitor.fleet.fleet import Fleet
+from monitor.forecast.history import UsageHistory
+from monitor.forecast.past_reader import METRICS_AT_ONCE
+from monitor.planning.budget import Billed, Budget, BudgetTerms
+from monitor.planning.cadence import Intervals
+from monitor.planning.planner import Planner
+from monitor.planning.spending import ForgetfulStore
+from rules.forecast import BINS
+from tests.fake_cloudwatch import Body, ErrorResponse, Response, result
+from tests.monitor.forecast.fortnights import CELL, answering, daily, fortnight, metric, name_of
+
+
+def highest(minutes: int) -> float:
+    """The highest of three points of five minutes."""
+    return max(daily(minutes + later) for later in (0, 5, 10))
+
+
+async def test_a_fortnight_is_read_once_and_is_followed_by_the_last_hours() -> None:
+    async with fortnight() as some:
+        series = some.put("a")
+        await some.read_past()
+        usage = some.usage(series)
+        first = (some.now // 15 - BINS) * 15
+        expected = [highest(first + 15 * number) for number in range(BINS)]
+        assert np.isfinite(usage[8:]).all()
+        np.testing.assert_allclose(usage[8:-12], expected[8:-12], rtol=2e-3)
+        await some.read_past()
+        assert some.requested_past_metrics == ["a"]
+        (query,) = some.past_requests[0]["MetricDataQueries"]
+        assert query["MetricStat"]["Period"] == 300
+
+
+async def test_each_metric_is_requested_once_and_counted_like_all_others() -> None:
+    async with fortnight() as some:
+        for number in range(23):
+            some.put(number)
+        some.put("sum", total(metric(0), metric(1)))
+        await some.poll()
+        before = some.telemetry.registry.get_sample_value(*FAMILY)
+        await some.read_past()
+        after = some.telemetry.registry.get_sample_value(*FAMILY)
+        assert before is not None and after is not None
+        assert sorted(map(int, some.requested_past_metrics)) == [*range(23)]
+        assert after - before == 2 * 23  # one poll, and the past
+        assert len(some.past_requests) == -(-23 // METRICS_AT_ONCE)
+
+
+FAMILY = (
+    "headroom_metrics_requested_total",
+    {"aws_account": CELL[0], "aws_region": CELL[1], "aws_service": "kinesis"},
+)
+
+
+async def test_periods_of_any_length_make_one_usage() -> None:
+    async with fortnight(answering(lambda minute: 6.0)) as some:
+        hourly = some.put("hourly", total(metric("h", period=3600), metric("m"), metric("g", "Maximum")))
+        await some.read_past()
+        usage = some.usage(hourly)
+        assert usage[8:-12] == pytest.approx(18, rel=1e-3)
+        periods = [
+            query["MetricStat"]["Period"]
+            for body in some.past_requests
+            for query in body["MetricDataQueries"]
+        ]
+        assert sorted(periods) == [300, 300, 3600]
+
+
+async def test_a_metric_that_is_zero_when_absent_is_so_from_its_first_point_on() -> None:
+    async with fortnight(answering(lambda minute: 60.0 if minute % 1440 < 5 else None)) as some:
+        series = some.put("a", total(metric("a", zero_when_absent=True)))
+        await some.read_past()
+        usage = some.usage(series)
+        known = np.flatnonzero(np.isfinite(usage))
+        assert usage[known[0]] > 0
+        assert np.isfinite(usage[known[0] : -13]).all()
+        assert (usage[known[0] : -13] > 0).sum() in {13, 14}
+
+
+async def test_nothing_is_stored_of_what_was_before_the_resource_was_created() -> None:
+    async with fortnight() as some:
+        created = (some.now - 3 * 1440) * 60.0
+        series = some.put("a", created_at=created)
+        await some.read_past()
+        usage = some.usage(series)
+        assert np.isnan(usage[: -3 * 96 - 2]).all()
+        assert np.isfinite(usage[-3 * 96 + 2 :]).all()
+
+
+def asks_past_of_b(body: Body) -> bool:
+    is_past = body["EndTime"] - body["StartTime"] > 86_400
+    return is_past and "b" in map(name_of, body["MetricDataQueries"])
+
+
+@pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
+async def test_what_is_denied_or_throttled_costs_only_itself(
+    code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def answer(body: Body) -> Response:
+        is_past = body["EndTime"] - body["StartTime"] > 86_400
+        return (
+            ErrorResponse(code) if is_past and "b" in map(name_of, body["MetricDataQueries"]) else rest(body)
+        )
+
+    rest = answering()
+    async with fortnight(answer) as some:
+        more = [some.put(number) for number in range(METRICS_AT_ONCE)]
+        denied = some.put("b")
+        await some.read_past()
+        assert np.isfinite(some.usage(denied)).sum() < 20
+        assert all(np.isfinite(some.usage(one)[8:]).all() for one in more[:-1])
+        assert np.isnan(some.probability(denied)).all()
+        asked = len(some.past_requests)
+        await some.read_past()  # not at once again
+        assert len(some.past_requests) == asked
+    assert caplog.text.count("the usage of a fortnight cannot be read") == 1
+
+
+async def test_a_rejected_metric_is_found_among_others() -> None:
+    def answer(body: Body) -> Response:
+        return ErrorResponse("ValidationError") if asks_past_of_b(body) else rest(body)
+
+    rest = answering()
+    async with fortnight(answer) as some:
+        good, bad = some.put("a"), some.put("b")
+        await some.read_past()
+        assert np.isfinite(some.usage(good)[8:]).all()
+        assert np.isfinite(some.usage(bad)).sum() < 20
+
+
+async def test_values_that_are_no_numbers_and_times_of_elsewhere_are_left_out() -> None:
+    def answer(body: Body) -> Response:
+        points: Mapping[int, object] = {
+            body["StartTime"] // 60 - 600: 1.0,
+            body["EndTime"] // 60 + 600: 1.0,
+            body["StartTime"] // 60 + 600: "NaN",
+            body["StartTime"] // 60 + 660: 1e300,
+            body["StartTime"] // 60 + 720: 600.0,
+        }
+        return {"MetricDataResults": [result(query, {**points}) for query in body["MetricDataQueries"]]}
+
+    async with fortnight(answer) as some:
+        series = some.put("a")
+        await some.read_past()
+        usage = some.usage(series)[:-12]
+        assert usage[np.isfinite(usage)].tolist() == pytest.approx([600 / 5], rel=1e-3)
+
+
+async def test_a_restart_reads_nothing_again_but_after_hours(tmp_path: Path) -> None:
+    path = tmp_path / "usage.history"
+    async with fortnight(history=UsageHistory(path)) as some:
+        some.put("a")
+        await some.read_past()
+        await some.forecaster.save()
+    for hours, requests in ((0, 0), (4, 1)):
+        history = UsageHistory.read(path, some.now // 15 + hours * 4)
+        assert len(history) == 1
+        async with fortnight(history=history) as again:
+            series = again.put("a")
+            await again.read_past()
+            assert len(again.past_requests) == requests
+            assert np.isfinite(again.probability(series)).all()
+
+
+async def test_the_budget_decides_when_it_is_read() -> None:
+    def planner(dollars: float, fleet: Fleet) -> Planner:
+        charged = count(0, 1000)
+        budget = Budget(ForgetfulStore(), lambda: 0.0, lambda: 0.0, lambda: {CELL[0]: Billed(next(charged))})
+        budget.configure(BudgetTerms(dollars))
+        return Planner(fleet, Intervals(1, 1, 1), budget=budget)
+
+    for dollars, requests in ((1e-9, 0), (1e6, 3)):
+        async with fortnight(planner=partial(planner, dollars)) as some:
+            for number in range(3 * METRICS_AT_ONCE):
+                some.put(number)
+            await some.read_past()
+            assert len(some.past_requests) == requests

@@ -1,0 +1,65 @@
+"""Growth: what only grows is recognised, and is told when it ends."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from rules.forecast import BINS
+from rules.growth import growth, is_growing, points_of
+
+Array = NDArray[np.float64]
+DAY = 96  # bins
+TIME = np.arange(BINS) / DAY
+NOISE = np.random.default_rng(1).random(BINS)
+
+
+@pytest.mark.parametrize(
+    ("usage", "grows"),
+    [
+        (TIME * 10, True),
+        (1000 + TIME + 0.05 * NOISE, True),
+        (np.floor(TIME) * 5, True),
+        (np.exp(TIME / 5), True),
+        (np.where(TIME < 11, np.nan, TIME), True),
+        (np.where(TIME < 12.5, np.nan, TIME), False),  # a day and a half
+        (np.where(TIME < 7, 5, 50), False),  # one step
+        (50 + 10 * np.sin(2 * np.pi * TIME), False),
+        (TIME * 3 + 10 * np.sin(2 * np.pi * TIME), False),
+        (100 - TIME, False),
+        (np.full(BINS, 5.0), False),
+        (np.full(BINS, np.nan), False),
+        (np.where(TIME > 13, np.nan, TIME), False),  # unknown today
+    ],
+)
+def test_what_does_nothing_but_grow_is_recognised(usage: Array, grows: bool) -> None:
+    assert is_growing(points_of(usage[:, None])).tolist() == [grows]
+
+
+def test_an_outlier_moves_neither_time_nor_probability() -> None:
+    usage = TIME * 10
+    lost = usage.copy()
+    lost[700] = np.nan
+    _, plain = growth(usage[:, None], np.array([165.0]))
+    _, other = growth(lost[:, None], np.array([165.0]))
+    np.testing.assert_allclose(other.minutes, plain.minutes, rtol=0.02)
+    assert plain.minutes[0] / 1440 == pytest.approx([2.5, 2.5, 2.5], abs=0.1)
+
+
+def test_probabilities_rise_with_the_horizon_and_fall_with_the_limit() -> None:
+    usage = np.cumsum(NOISE)[:, None]
+    limits = np.linspace(0.5, 2, 50) * usage[-1]
+    _, found = growth(np.tile(usage, 50), limits)
+    assert (np.diff(found.probability, axis=1) >= 0).all()
+    assert (np.diff(found.probability, axis=0) <= 0).all()
+    assert ((found.probability >= 0) & (found.probability <= 1)).all()
+    reached = limits <= usage[-1]
+    assert (found.probability[reached] == 1).all()
+    assert (found.minutes[reached] == 0).all()
+
+
+def test_a_time_is_told_up_to_twice_the_length_of_the_history() -> None:
+    usage = np.where(TIME < 10, np.nan, TIME)[:, None]
+    _, near = growth(usage, np.array([14.0 + 7]))
+    _, far = growth(usage, np.array([14.0 + 9]))
+    assert near.minutes[0, 1] / 1440 == pytest.approx(7, abs=0.2)
+    assert np.isnan(far.minutes).all()
