@@ -47,7 +47,7 @@ MAY_IMPORT = {
         "planning polling push schema server stream web",
         "server": "api http lib stream web",
         "top": "alerting api collectors fleet lib notifiers render rules",
-        "report": "aws collectors config cost fleet lib planning polling render rules schema",
+        "report": "aws collectors config cost fleet forecast lib planning polling render rules schema",
         "dashboards": "collectors fleet lib render rules",
         "web": "access alerting api aws collectors cost coverage fleet http lib notifiers render rules "
         "schema",

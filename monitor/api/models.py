@@ -36,6 +36,27 @@ class UnobservableModel(ApiModel):
     )
 
 
+class ForecastModel(ApiModel):
+    """The forecast of a series, by its usage of the last 14 days."""
+
+    summary: str = Field(
+        description="In words: `reaches the limit in 3-5 h, 80 %`, or why there is none: `1.2 of 2 days of "
+        "history`. Empty where the series cannot be judged."
+    )
+    probability: Mapping[str, float] = Field(
+        description="Of reaching the limit within 1h, 6h, 24h and 3d; empty where nothing can be said."
+    )
+    reached_at: Mapping[str, datetime] = Field(
+        description="When it is reached, if it is: the quantiles 0.1, 0.5 and 0.9; empty where that is "
+        "improbable."
+    )
+    history_days: Number = Field(description="Of 14 days, those of which the usage is known.")
+    effective_ceiling: Number = Field(
+        description="Inferred, in `unit`: the lowest usage at which demand was refused in 14 days, where "
+        "that is below the limit; the forecast is of it."
+    )
+
+
 class SeriesModel(ApiModel):
     """A series as judged last."""
 
@@ -61,6 +82,7 @@ class SeriesModel(ApiModel):
         description="Of a budget that drains: the time until the limit is reached at the"
         " present rate; null when the usage does not rise, and for other signals."
     )
+    forecast: ForecastModel
     sampled_at: datetime | None = Field(description="The start of the minute of the newest sample.")
     tags: dict[str, str] = Field(description="The tags of the resource that are exported as labels.")
 

@@ -23,6 +23,7 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.origin import source_of
 from monitor.fleet.pruned import pruned_reason
 from monitor.fleet.query import Query, run_query
+from monitor.fleet.reach import Reach
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.fleet.snapshot import Snapshot
@@ -30,6 +31,8 @@ from monitor.fleet.unobservable import unobservable_series
 from monitor.lib.telemetry import VERSION
 from monitor.lib.text import replace_surrogates
 from rules.band import Zone
+from rules.forecast import QUANTILES
+from rules.forecast_features import HORIZON_WORDS, HORIZONS
 
 MAX_UNOBSERVABLE_LISTED = 100  # series of one service in one cell
 
@@ -113,9 +116,23 @@ def _series_fields(snapshot: Snapshot, series: Series) -> dict[str, Any]:
         "unit": series.settings.signal.unit.name,
         "source": settings.source,
         "seconds_to_exhaustion": _number(snapshot.seconds_to_exhaustion[slot]),
+        "forecast": _forecast(snapshot.reach.of(slot), int(snapshot.minute.max(initial=NEVER))),
         "sampled_at": utc_datetime(minute * 60) if minute >= 0 else None,
         "tags": {label: replace_surrogates(value) for label, value in settings.tags.items()},
     }
+
+
+def _forecast(reach: Reach, now: int) -> models.ForecastModel:
+    """Return a forecast. now: the newest minute, from which the summary counts."""
+    words = [HORIZON_WORDS[horizon] for horizon in HORIZONS]
+    times = [utc_datetime(minute * 60) for minute in reach.minutes]
+    return models.ForecastModel(
+        summary=reach.text(now),
+        probability=dict(zip(words, reach.probability, strict=False)),
+        reached_at=dict(zip(map(str, QUANTILES), times, strict=False)),
+        history_days=reach.history_days,
+        effective_ceiling=reach.ceiling,
+    )
 
 
 def _history(fleet: Fleet, series: Series) -> Iterator[models.SampleModel]:

@@ -16,9 +16,21 @@ from monitor.cli.exit_codes import INCOMPLETE
 from monitor.cli.options import Patterns
 from monitor.cli.scan import exit_code, run_scan
 from monitor.report.check_formats import FORMATS
+from monitor.report.scan import ScanDepth
 
 Format = Literal["table", "json", "csv", "markdown"]
 FailOn = Literal["above", "near", "saturated", "none"]
+
+FORECASTS = 100  # series
+
+Forecast = Annotated[
+    bool,
+    typer.Option(
+        "--forecast",
+        help=f"Tell when the {FORECASTS} most urgent series reach their limits, by their last 14 days; "
+        "CloudWatch bills each of their metrics once more.",
+    ),
+]
 
 app = typer.Typer(add_completion=False)
 
@@ -42,6 +54,7 @@ def check(
             f"account and region instead of {FIRST_CALLS}; this can take minutes.",
         ),
     ] = False,
+    forecast: Forecast = False,
     allow_blind: Annotated[
         bool, typer.Option("--allow-blind", help="Exit with 0 instead of 3 when some requested reads failed.")
     ] = False,
@@ -60,7 +73,7 @@ def check(
             settings,
             registry,
             {"service": service, "signal": signal, "region": region, "account": account},
-            CALLS_PER_HOUR if counts else FIRST_CALLS,
+            ScanDepth(CALLS_PER_HOUR if counts else FIRST_CALLS, FORECASTS if forecast else 0),
         )
     FORMATS[format](scan, sys.stdout)
     code = exit_code(scan, fail_on, allow_blind)

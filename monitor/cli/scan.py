@@ -7,12 +7,18 @@ from rich.console import Console
 from rich.progress import Progress
 
 from collectors.registry import Registry
-from collectors.service_quotas.call_budget import FIRST_CALLS
 from monitor.cli.exit_codes import FAILED, INCOMPLETE, SERIES_IN_ZONE
 from monitor.cli.interruptible import run_interruptible
 from monitor.config.config import Config
 from monitor.report.report import Report
-from monitor.report.scan import ScanReport, limit_to_requested_services, parse_selectors, scan_once
+from monitor.report.scan import (
+    DEFAULT_DEPTH,
+    ScanDepth,
+    ScanReport,
+    limit_to_requested_services,
+    parse_selectors,
+    scan_once,
+)
 from rules.band import Zone
 
 
@@ -20,16 +26,17 @@ def run_scan(
     config: Config,
     registry: Registry,
     patterns: Mapping[str, Sequence[str] | None],
-    quota_calls: int = FIRST_CALLS,
+    depth: ScanDepth = DEFAULT_DEPTH,
 ) -> ScanReport:
-    """Scan once what the patterns select; quota_calls as in `scan_once`.
+    """Scan once what the patterns select.
 
     Raises ConfigError before any call to AWS.
     """
     selectors = parse_selectors(patterns, registry)
     config = limit_to_requested_services(config, registry, selectors)
     with progress_bar() as report_progress:
-        return run_interruptible(scan_once(config, registry, selectors, report_progress, quota_calls))
+        scan = scan_once(config, registry, selectors, report_progress, depth)
+        return run_interruptible(scan)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from monitor.fleet.columns import Flags, Indices
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import LABELS, Key
 from monitor.fleet.snapshot import Snapshot
-from monitor.fleet.urgency import urgency_columns
+from monitor.fleet.urgency import reach_columns, urgency_columns
 from monitor.lib.errors import HeadroomError
 from rules.band import ZONES, Zone
 
@@ -29,6 +29,7 @@ Sort = Literal[
     "limit",
     "saturation",
     "sampled_at",
+    "reach",
     "account",
     "region",
     "service",
@@ -69,7 +70,11 @@ class Query(BaseModel):
         Annotated[str, Field(max_length=MAX_PATTERN_LENGTH), AfterValidator(_escape_unclosed_brackets)] | None
     ) = Field(default=None, description="The name or the id; a shell pattern when it has * or ? in it.")
     zone: list[ZoneWord] = Field(default=[], description="Any of these zones; repeatable.")
-    sort: Sort = Field(default="urgency", description="urgency is the worst zone first, then utilization.")
+    sort: Sort = Field(
+        default="urgency",
+        description="urgency is the worst zone first, then utilization; reach is the series first that will "
+        "probably reach its limit soonest, those without a forecast last.",
+    )
     order: Order | None = Field(
         default=None, description="Default: asc for names, desc for numbers and urgency."
     )
@@ -175,6 +180,8 @@ def _sort_columns(snapshot: Snapshot, slots: Indices, query: Query) -> list[Colu
         return [np.array(names, np.dtypes.StringDType()), slots]
     if query.sort == "urgency":
         return [*urgency_columns(snapshot, slots, descending=query.descending), slots]
+    if query.sort == "reach":
+        return [*reach_columns(snapshot, slots, descending=query.descending), slots]
     name = "minute" if query.sort == "sampled_at" else query.sort
     return [_replace_unknown(getattr(snapshot, name)[slots], unknown), slots]
 

@@ -13,6 +13,7 @@ from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key
 from monitor.fleet.limits import why_unobservable_now
 from monitor.fleet.namespaces import NEVER
+from monitor.fleet.reach import NO_REACH_KNOWN, Reach
 from monitor.fleet.urgency import urgency_key
 from rules.band import Zone
 from rules.limits import Band, LimitSource, Signal
@@ -28,6 +29,7 @@ class Row:
     minute, in epoch seconds. band: the target band of utilization. bounded: usage is only a lower bound, and
     upper_bound the upper one, if there is one. idle: the purchase of the limit is idle (see
     `monitor.fleet.idleness`). home_region, quota_request, largest: see `SeriesSettings`.
+    reach: when it will reach its limit.
     """
 
     key: Key
@@ -48,6 +50,7 @@ class Row:
     home_region: str = ""
     quota_request: QuotaRequest | None = None
     largest: str = ""
+    reach: Reach = NO_REACH_KNOWN
 
     @property
     def aws_region(self) -> str:
@@ -74,7 +77,12 @@ class Row:
         """`sampled` as text, ISO 8601 in UTC; empty when there is no sample."""
         if self.sampled is None:
             return ""
-        return datetime.fromtimestamp(self.sampled, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return utc_text(self.sampled)
+
+
+def utc_text(seconds: int) -> str:
+    """Return a time in epoch seconds as text, ISO 8601 in UTC."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def row_of(fleet: Fleet, series: Series) -> Row:
@@ -102,7 +110,14 @@ def row_of(fleet: Fleet, series: Series) -> Row:
         home_region=series.settings.home_region,
         quota_request=series.settings.quota_request,
         largest=series.settings.largest,
+        reach=reach_of(fleet, slot),
     )
+
+
+def reach_of(fleet: Fleet, slot: int) -> Reach:
+    """Return the last forecast of the series in a slot."""
+    bins, ceiling = int(fleet.history_bins[slot]), fleet.ceiling[slot]
+    return Reach.of(fleet.reach_probability[slot], fleet.reach_minutes[slot], bins, ceiling)
 
 
 def rows_of(fleet: Fleet, is_wanted: Callable[[Key], bool] = lambda key: True) -> list[Row]:

@@ -6,9 +6,10 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ids, Int8s, Ints, Objects
+from monitor.fleet.columns import Flags, Floats, Ids, Int8s, Int16s, Ints, Objects
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Group
+from monitor.fleet.reach import Reach
 from monitor.fleet.throttling_causes import NO_CAUSES, CauseColumns
 from rules.forecast import QUANTILES
 from rules.forecast_features import HORIZONS
@@ -24,17 +25,24 @@ class ActiveAlert(NamedTuple):
 
 
 class ReachColumns(NamedTuple):
-    """The forecasts of all series; see `reach_probability`, `reach_minutes` and `ceiling` of the fleet."""
+    """The forecasts of all series, by slot; see the columns of the fleet with these names."""
 
     probability: Floats
     minutes: Ints
     ceiling: Floats
+    history_bins: Int16s
+
+    def of(self, slot: int) -> Reach:
+        """Return the forecast of one series."""
+        bins = int(self.history_bins[slot])
+        return Reach.of(self.probability[slot], self.minutes[slot], bins, self.ceiling[slot])
 
 
 NO_REACH = ReachColumns(
     np.empty((0, len(HORIZONS)), np.float32),
     np.empty((0, len(QUANTILES)), np.int32),
     np.empty(0, np.float32),
+    np.empty(0, np.int16),
 )
 
 
@@ -101,6 +109,7 @@ class Snapshot:
                 fleet.reach_probability[:size].copy(),
                 fleet.reach_minutes[:size].copy(),
                 fleet.ceiling[:size].copy(),
+                fleet.history_bins[:size].copy(),
             ),
             causes=_causes(fleet, before.causes if before and unchanged else None),
             alerts=alerts,

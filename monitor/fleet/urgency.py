@@ -6,6 +6,8 @@ import numpy.typing as npt
 from monitor.fleet.columns import Flags, Indices
 from monitor.fleet.snapshot import Snapshot
 from rules.band import Zone
+from rules.forecast import LIKELY, MIN_PROBABILITY
+from rules.forecast_features import HORIZONS
 
 SortColumn = npt.NDArray[np.float64]
 
@@ -29,6 +31,33 @@ def urgency_columns(snapshot: Snapshot, slots: Indices, *, descending: bool = Tr
         zone[zone < Zone.BELOW] *= -len(Zone)
     utilization[~(utilization >= 0)] = -np.inf if descending else np.inf
     return [zone, utilization]
+
+
+def reach_columns(snapshot: Snapshot, slots: Indices, *, descending: bool = True) -> list[SortColumn]:
+    """Return the columns to sort series by, the most significant first: which reaches its limit soonest.
+
+    That is the one with the highest probability within the shortest horizon in which any is probable, then
+    within the next ones. Series without a forecast come last.
+    """
+    probability = snapshot.reach.probability[slots].astype(np.float64)
+    likely = np.where(probability >= LIKELY, np.arange(len(HORIZONS), 0, -1), 0).max(axis=1, initial=0)
+    unknown = np.isnan(probability).any(axis=1)
+    columns = [likely.astype(np.float64), *probability.T]
+    for column in columns:
+        column[unknown] = -np.inf if descending else np.inf
+    return columns
+
+
+def soonest(snapshot: Snapshot, selected: Flags, limit: int) -> list[int]:
+    """Return at most `limit` of the selected series that may reach their limits, the soonest first.
+
+    Those that are at their limits are left out, and so are those of which it is improbable.
+    """
+    probability = snapshot.reach.probability
+    may = selected & (probability[:, -1] >= MIN_PROBABILITY) & ~(probability[:, 0] >= 1)
+    slots = np.flatnonzero(may)
+    order = np.lexsort((slots, *(-column for column in reach_columns(snapshot, slots)[::-1])))
+    return [int(slot) for slot in slots[order[:limit]]]
 
 
 def most_urgent(snapshot: Snapshot, selected: Flags, limit: int) -> list[int]:

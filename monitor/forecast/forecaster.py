@@ -123,6 +123,12 @@ class Forecaster:
         await self.recorder.record(int(self._clock() // 60))
         await self.forecast_slots(np.arange(self._fleet.size, dtype=np.int32))
 
+    async def read_and_forecast(self, slots: Ints) -> None:
+        """Read the past of some series now, and forecast them."""
+        await self.recorder.record(int(self._clock() // 60))
+        await self.past.read_all(slots[self.recorder.rows[slots] != NO_ROW])
+        await self.forecast_slots(slots)
+
     async def follow_limits(self) -> None:
         """Forecast the series anew whose limit is no more that of their forecast."""
         size = self._fleet.size

@@ -1,19 +1,22 @@
 """The output formats of `headroom check`: a table for the terminal, JSON, CSV and Markdown."""
 
 import csv
+from itertools import zip_longest
 from typing import TextIO
 
 import orjson
 
 from monitor.fleet.key import LABELS
-from monitor.fleet.rows import Row
+from monitor.fleet.rows import Row, utc_text
 from monitor.lib.text import escape_unprintable
 from monitor.render.markdown import code_span, escape_markdown
-from monitor.report.check_tables import COLUMNS, NUMERIC_COLUMNS, column_texts, write_table
+from monitor.report.check_tables import NUMERIC_COLUMNS, column_texts, columns_of, forecast_text, write_table
 from monitor.report.report import Report, listed_failures, observable_rows, unobservable_entries
+from rules.forecast_features import HORIZON_WORDS
 
 FORMULA_PREFIXES = ("=", "+", "-", "@")  # a spreadsheet evaluates cells that start with one
 
+PROBABILITIES = tuple(f"probability_{word}" for word in HORIZON_WORDS.values())
 FIELDS = (
     "zone",
     *LABELS,
@@ -29,6 +32,11 @@ FIELDS = (
     "unobservable",
     "enable",
     "largest",
+    "forecast",
+    *PROBABILITIES,
+    "reached_from",
+    "reached_until",
+    "effective_ceiling",
 )
 
 
@@ -50,6 +58,11 @@ def record(row: Row) -> dict[str, object]:
         "unobservable": reason and reason.reason,
         "enable": reason and reason.enable_command,
         "largest": row.largest,
+        "forecast": forecast_text(row),
+        **dict(zip_longest(PROBABILITIES, row.reach.probability)),
+        "reached_from": utc_text(row.reach.minutes[0] * 60) if row.reach.minutes else None,
+        "reached_until": utc_text(row.reach.minutes[-1] * 60) if row.reach.minutes else None,
+        "effective_ceiling": row.reach.ceiling,
     }
 
 
@@ -80,8 +93,10 @@ def spreadsheet_cell(value: object) -> object:
 
 def write_markdown(report: Report, out: TextIO) -> None:
     """Write a table, and a list of what could not be read, for an issue or a chat."""
-    ruler = ["---:" if column in NUMERIC_COLUMNS else "---" for column in COLUMNS]
-    rows = [COLUMNS, ruler, *map(column_texts, observable_rows(report))]
+    columns = columns_of(report.rows)
+    ruler = ["---:" if column in NUMERIC_COLUMNS else "---" for column in columns]
+    texts = (column_texts(row)[: len(columns)] for row in observable_rows(report))
+    rows = [columns, ruler, *texts]
     out.writelines(f"| {' | '.join(map(escape_markdown, row))} |\n" for row in rows)
     items = [
         f"Unobservable: {escape_markdown(f'{names}: {reason}')}"

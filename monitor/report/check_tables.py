@@ -21,6 +21,7 @@ PIPED_WIDTH = 2**20  # characters, more than any line has: without a terminal, n
 HISTORY, USAGE_OF_LIMIT = "three hours", "usage of limit"
 NUMERIC_COLUMNS = ("utilization", "usage", "limit", "throttled")
 COLUMNS = ("zone", "utilization", "usage", "limit", "source", "signal", "resource", "location", "sampled")
+FORECAST = "forecast"  # a column only where a series has one
 COMPACT_COLUMNS = (
     "zone",
     HISTORY,
@@ -35,8 +36,18 @@ MIN_USAGE_WIDTH = 20  # characters of USAGE_OF_LIMIT in the compact table
 NO_SERIES = "No series found for the configured accounts, regions and services, and the given filters."
 
 
+def columns_of(rows: Sequence[Row]) -> tuple[str, ...]:
+    """Return the columns of a table of these rows."""
+    return (*COLUMNS, FORECAST) if any(map(forecast_text, rows)) else COLUMNS
+
+
+def forecast_text(row: Row) -> str:
+    """Return when a series reaches its limit, in words; empty where nothing is known of it."""
+    return row.reach.text(row.sampled // 60) if row.sampled is not None else ""
+
+
 def column_texts(row: Row) -> tuple[str, ...]:
-    """Return a row as tables show it, in the order of COLUMNS."""
+    """Return a row as tables show it, in the order of COLUMNS and FORECAST."""
     key = row.key
     return (
         row.zone.word + (f" ({row.throttled:.3g}/s throttled)" if row.throttled else ""),
@@ -48,6 +59,7 @@ def column_texts(row: Row) -> tuple[str, ...]:
         f"{key.shown} (largest: {row.largest})" if row.largest else key.shown,
         f"{key.account}/{key.region}",
         row.sampled_at.removesuffix(":00Z").replace("T", " ") or "never",
+        forecast_text(row) or "-",
     )
 
 
@@ -105,9 +117,10 @@ def fits(console: Console, table: Table) -> bool:
 
 def wide_table(rows: Sequence[Row], sparklines: Sequence[str] | None = None) -> Table:
     """Return a table with all columns and one line per series."""
-    table = _one_line_table((COLUMNS[0], HISTORY, *COLUMNS[1:]) if sparklines else COLUMNS)
+    columns = columns_of(rows)
+    table = _one_line_table((columns[0], HISTORY, *columns[1:]) if sparklines else columns)
     for row, sparkline_text in zip_longest(rows, sparklines or ()):
-        zone, *rest = map(escape_unprintable, column_texts(row))
+        zone, *rest = map(escape_unprintable, column_texts(row)[: len(columns)])
         history = [Text(sparkline_text)] if sparkline_text else []
         table.add_row(Text(zone, STYLES[row.zone]), *history, *map(Text, rest))
     return table
@@ -119,7 +132,8 @@ def compact_table(rows: Sequence[Row], sparklines: Sequence[str]) -> Table:
     Long usages wrap; all other cells are on one line. Regions are shown without their account when all are
     in the same account.
     """
-    table = _one_line_table(COMPACT_COLUMNS, gap=1)
+    has_forecasts = columns_of(rows) != COLUMNS
+    table = _one_line_table((*COMPACT_COLUMNS, FORECAST) if has_forecasts else COMPACT_COLUMNS, gap=1)
     usage = table.columns[COMPACT_COLUMNS.index(USAGE_OF_LIMIT)]
     usage.no_wrap, usage.min_width = False, MIN_USAGE_WIDTH
     single_account = len({row.key.account for row in rows}) == 1
@@ -132,6 +146,7 @@ def compact_table(rows: Sequence[Row], sparklines: Sequence[str]) -> Table:
             f"{key.service}.{key.signal}",
             key.shown,
             key.region if single_account else f"{key.account}/{key.region}",
+            *([forecast_text(row) or "-"] if has_forecasts else []),
         )
         table.add_row(
             Text(row.zone.word, STYLES[row.zone]),
@@ -154,13 +169,14 @@ def narrow_table(rows: Sequence[Row], sparklines: Sequence[str] | None) -> Table
     table.add_column(width=LENGTH if sparklines else len("unobservable"), overflow="fold")
     table.add_column(overflow="fold")
     for row, sparkline_text in zip_longest(rows, sparklines or ()):
-        zone, ratio, usage, limit, source, signal, resource, location, sampled = map(
+        zone, ratio, usage, limit, source, signal, resource, location, sampled, forecast = map(
             escape_unprintable, column_texts(row)
         )
         lines = (
             f"{resource}: {ratio}, {usage} of {limit}",
             f"{signal} in {location}",
             f"limit source {source}, sampled {sampled}",
+            *([forecast] if forecast != "-" else []),
         )
         table.add_row(
             Text.assemble((zone, STYLES[row.zone]), "\n", sparkline_text or ""), Text("\n".join(lines))

@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 from pydantic import ValidationError
 
 from collectors.registry import Registry
@@ -20,6 +22,8 @@ from monitor.fleet.history import SeriesHistory
 from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
 from monitor.fleet.rows import rows_of
+from monitor.forecast.forecaster import Forecaster
+from monitor.forecast.history import UsageHistory
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.watcher import DUPLICATE_ENTRY, Watcher
 from monitor.report.report import Report, UnreadQuotas
@@ -27,6 +31,20 @@ from monitor.schema.problems import ConfigError, problem_lines, problems_from_py
 from monitor.schema.selector import Location, Selector, SelectorLabels
 from monitor.schema.types import ConfigContext
 
+
+class ScanDepth(NamedTuple):
+    """The amount that a scan reads.
+
+    quota_calls: the number of calls that may be made in each cell for quotas which no declared signal
+    watches. forecasts: the number of series, the most urgent ones, of which a fortnight is read, to forecast
+    when they reach their limits.
+    """
+
+    quota_calls: int = FIRST_CALLS
+    forecasts: int = 0
+
+
+DEFAULT_DEPTH = ScanDepth()
 SeriesFilter = Callable[[Key], bool]
 
 
@@ -132,26 +150,28 @@ async def scan_once(
     registry: Registry,
     selectors: Sequence[Sequence[Selector]],
     report_progress: Callable[[int, int], None],
-    quota_calls: int = FIRST_CALLS,
+    depth: ScanDepth = DEFAULT_DEPTH,
 ) -> ScanReport:
     """Read and judge everything once. Errors of AWS are part of the report.
 
-    report_progress: called with the number of steps done and the number of all steps. quota_calls: the
-    number of calls that may be made in each cell for quotas which no declared signal watches.
+    report_progress: called with the number of steps done and the number of all steps.
     """
     fleet, telemetry = Fleet(), ProcessTelemetry()
     aws_telemetry = AwsTelemetry(telemetry.registry)
     cost = CostTelemetry(telemetry.registry, aws_telemetry.metrics_requested, aws_telemetry.metric_listings)
     cost.set_prices(config.prices.prices)
-    watcher = Watcher(config, registry, fleet, telemetry, aws_telemetry, quota_calls=quota_calls)
+    watcher = Watcher(config, registry, fleet, telemetry, aws_telemetry, quota_calls=depth.quota_calls)
     try:
         await watcher.run_once(report_progress)
+        names = {account: cell.inventory.account_name for (account, _), cell in watcher.cells.items()}
+        matches = series_filter(names, selectors)
+        judge(fleet, int(time.time() // 60))
+        if depth.forecasts:
+            await _forecast(fleet, watcher, matches, depth.forecasts)
     finally:
         await watcher.close()
     finished_at = time.time()
     now = int(finished_at // 60)
-    names = {account: cell.inventory.account_name for (account, _), cell in watcher.cells.items()}
-    matches = series_filter(names, selectors)
     judge(fleet, now)
     spent = sum(cost.measured().values(), MeasuredCost())
     return ScanReport(
@@ -166,3 +186,11 @@ async def scan_once(
         metrics_requested=int(spent.requested),
         cost_dollars=spent.dollars,
     )
+
+
+async def _forecast(fleet: Fleet, watcher: Watcher, matches: SeriesFilter, number: int) -> None:
+    """Read a fortnight of the most urgent series that match, and forecast when they reach their limits."""
+    readers = {key: cell.reader for key, cell in watcher.cells.items()}
+    forecaster = Forecaster(fleet, UsageHistory(), time.time, lambda: readers)
+    slots = [fleet.series[row.key].slot for row in rows_of(fleet, matches)[:number]]
+    await forecaster.read_and_forecast(np.array(slots, np.int32))

@@ -1,6 +1,6 @@
 """The overview: how many series are throttled, near their limit or without data, and the most urgent ones."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -13,7 +13,7 @@ from monitor.fleet.filters import Filters
 from monitor.fleet.key import ServiceKey
 from monitor.fleet.query import matches
 from monitor.fleet.snapshot import Snapshot
-from monitor.fleet.urgency import most_urgent
+from monitor.fleet.urgency import most_urgent, soonest
 from monitor.lib.percent import format_percent
 from monitor.render.text import shorten
 from monitor.web.heatmap import Heatmap, build_heatmap, never_read_services
@@ -23,6 +23,7 @@ from rules.units import THROTTLED
 
 ROWS_PER_PAGE = 25
 MAX_HEADLINE_LENGTH = 48  # characters of a resource's name
+MAX_UPCOMING = 8  # series that will reach their limits
 CARD_ZONES = (Zone.SATURATED, Zone.NEAR)  # each has a card of its own at the top
 
 
@@ -34,6 +35,7 @@ class Overview:
     CARD_ZONES that has any. zone_counts: series in each zone that pass all filters but the one by zone.
     slots: of the series on this page. total: series that pass all filters. hidden_counts: series of
     CARD_ZONES that the filters hide. filter_options: value and title of each option of each filter.
+    upcoming: the series that will probably reach their limits, the soonest first.
     """
 
     fleet_counts: Mapping[Zone, int]
@@ -44,6 +46,7 @@ class Overview:
     hidden_counts: Mapping[Zone, int]
     heatmap: Heatmap
     filter_options: Mapping[str, list[tuple[str, str]]]
+    upcoming: Sequence[Mapping[str, str]]
 
     @property
     def page_count(self) -> int:
@@ -82,6 +85,7 @@ def build_overview(
         hidden_counts={zone: number for zone, number in hidden_counts.items() if number},
         heatmap=build_heatmap(snapshot, selected, _never_read(status, filters)),
         filter_options=filter_options(snapshot, registry),
+        upcoming=[upcoming(snapshot, slot) for slot in soonest(snapshot, selected, MAX_UPCOMING)],
     )
 
 
@@ -114,6 +118,17 @@ def headline(snapshot: Snapshot, slot: int) -> dict[str, str]:
         "name": shorten(series.key.shown, MAX_HEADLINE_LENGTH),
         "signal": series.settings.signal.title,
         "text": text,
+    }
+
+
+def upcoming(snapshot: Snapshot, slot: int) -> dict[str, str]:
+    """Return the id, name and signal of a series, and when it reaches its limit."""
+    series, now = snapshot.series[slot], int(snapshot.minute.max(initial=0))
+    return {
+        "id": series.key.id,
+        "name": shorten(series.key.shown, MAX_HEADLINE_LENGTH),
+        "signal": series.settings.signal.title,
+        "text": snapshot.reach.of(slot).text(now),
     }
 
 

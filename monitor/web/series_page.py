@@ -11,6 +11,7 @@ from monitor.fleet.history import SeriesHistory
 from monitor.fleet.limits import why_unobservable_now
 from monitor.fleet.provisional import complete_through, is_provisional
 from monitor.fleet.pruned import pruned_reason
+from monitor.fleet.reach import Reach
 from monitor.fleet.snapshot import Snapshot
 from monitor.lib.durations import format_duration
 from monitor.notifiers.notice import Notice
@@ -21,6 +22,7 @@ from monitor.render.tolerance import tolerance_text
 from monitor.web.chart import chart_svg
 from monitor.web.series_rows import SeriesTableRow, finite_or_none, series_row
 from rules.band import Zone
+from rules.forecast_features import HORIZON_WORDS, HORIZONS
 from rules.limits import Signal
 
 
@@ -34,6 +36,7 @@ def series_page(
     alert_starts = {one.slot: one.since for one in snapshot.alerts}
     row, signal = series_row(snapshot, fleet, series, now, alert_starts), series.settings.signal
     limit, band, history = series.settings.limit, series.settings.band, SeriesHistory.of(fleet, series, now)
+    reach = snapshot.reach.of(series.slot)
     minute, in_force = int(snapshot.minute[series.slot]), finite_or_none(snapshot.limit[series.slot])
     return {
         "row": row,
@@ -54,6 +57,9 @@ def series_page(
         "causes": causes_text(row, snapshot.causes.of(series.slot)),
         "not_read": pruned_reason(fleet, series),
         "headroom": headroom_text(row, snapshot, series, signal),
+        "forecast": reach.text(now),
+        "probabilities": probabilities_text(reach),
+        "ceiling": signal.unit.format(reach.ceiling) if reach.ceiling else "",
         "exhaustion": exhaustion_text(finite_or_none(snapshot.seconds_to_exhaustion[series.slot])),
         "charts": [chart_svg(Chart(history, band, signal.unit, width)) for width in (WIDTH, NARROW_WIDTH)],
         "sampled": minute * 60 if minute >= 0 else None,
@@ -87,6 +93,13 @@ def headroom_text(row: SeriesTableRow, snapshot: Snapshot, series: Series, signa
         return ""
     left = float(snapshot.limit[series.slot] - snapshot.usage[series.slot])
     return signal.unit.format(left) if left > 0 else "none"
+
+
+def probabilities_text(reach: Reach) -> str:
+    """Return the probability by horizon: `2 % within 1h, 15 % within 6h, ...`; empty where there is none."""
+    words = [HORIZON_WORDS[horizon] for horizon in HORIZONS]
+    pairs = zip(reach.probability, words, strict=False)
+    return ", ".join(f"{100 * probability:.0f} % within {word}" for probability, word in pairs)
 
 
 def exhaustion_text(seconds: float | None) -> str:

@@ -29,7 +29,6 @@ from monitor.dashboards.markdown import service_heading
 from rules.band import Zone
 from rules.limits import Band, Service, ServiceFamily
 
-PROJECTED_HOURS = 4
 SIGNAL_LEGEND = f"{{{{signal}}}} {RESOURCE_LEGEND}"
 COUNTED_ZONES = {
     Zone.SATURATED: "Series with throttled demand now.",
@@ -119,13 +118,13 @@ def _throttled(matchers: Matchers, width: int = 24) -> AnyPanel:
 
 def _projection(matchers: Matchers) -> list[AnyPanel]:
     highest = promql.or_none(promql.highest(promql.series("headroom_utilization_ratio", matchers)))
-    about = "A linear projection of the last hour. It ignores bursts and daily patterns."
-    title = f"Projected utilization in {PROJECTED_HOURS} hours"
+    about = "By the usage of the last 14 days; no bar below two days of history, nor at the limit."
+    title = "Probability of reaching the limit in 24 hours"
     return [
         utilization_chart(
             "Highest utilization", "Usage divided by the limit in force.", highest, Band(), SIGNAL_LEGEND
         ),
-        bar_panel(title, about, promql.projected(matchers, PROJECTED_HOURS), SIGNAL_LEGEND, Band()),
+        bar_panel(title, about, promql.probable(matchers, "24h"), SIGNAL_LEGEND, Band()),
     ]
 
 

@@ -92,10 +92,15 @@ def highest(expression: str) -> str:
     return f"topk({MAX_LINES}, {expression})"
 
 
-def projected(matchers: Matchers, hours: int) -> str:
-    """Return the utilization after some hours, by linear regression over the last hour."""
-    prediction = f"predict_linear({select('headroom_utilization_ratio', matchers)}[1h], {hours} * 3600)"
-    return or_none(f"topk({MAX_LINES}, clamp_min(max {BY_SERIES} ({prediction}), 0))")
+def probable(matchers: Matchers, horizon: str) -> str:
+    """Return the highest probabilities of reaching the limit within a horizon; not of series at the limit."""
+    probability = select("headroom_limit_reach_probability", matchers, horizon=f'="{horizon}"')
+    return or_none(f"topk({MAX_LINES}, max {BY_SERIES} ({probability}) < 1)", "no forecast yet")
+
+
+def by_label(metric: str, matchers: Matchers, label: str) -> str:
+    """Return a metric of one series by a label that it has more than the series."""
+    return f"max by (resource, {label}) ({select(metric, matchers)})"
 
 
 def without_samples(matchers: Matchers) -> str:

@@ -1,6 +1,6 @@
 """The dashboard of one series: usage, limit and its source, zone, and the age of the sample."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from grafana_foundation_sdk.builders import gauge
 from grafana_foundation_sdk.models import units
@@ -98,4 +98,27 @@ def _over_time(services: Iterable[Service]) -> list[AnyPanel]:
         chart_panel(
             "Throttled per second", "Throttled or delayed demand.", [query(throttled, "throttled")]
         ).span(12),
+        *_forecast(),
     ]
+
+
+def _forecast() -> Iterator[AnyPanel]:
+    """Yield the probability of reaching the limit, and the fan of the times until then."""
+    family, nothing = "headroom_limit_reach_probability", "no forecast yet"
+    probability = promql.or_none(promql.by_label(family, promql.SINGLE, "horizon"), nothing)
+    about = "By the usage of the last 14 days; no sample below two days of history."
+    yield (
+        chart_panel("Probability of reaching the limit", about, [query(probability, "within {{horizon}}")])
+        .unit(units.PercentUnit)
+        .min(0)
+        .max(1)
+        .span(12)
+    )
+    times = promql.by_label("headroom_limit_reach_timestamp_seconds", promql.SINGLE, "quantile")
+    left = promql.or_none(f"{times} - time()", nothing)
+    about = "If the limit is reached: after this time, by quantile of the possible times."
+    yield (
+        chart_panel("Time until the limit is reached", about, [query(left, "quantile {{quantile}}")])
+        .unit(units.Seconds)
+        .span(12)
+    )

@@ -80,6 +80,28 @@ async def test_series_filtered_sorted_and_paged(server: Server, client: httpx.As
     assert names == ["s0", "s1", "s2", "s3", "s4"]
 
 
+async def test_the_forecast_of_a_series(server: Server, client: httpx.AsyncClient) -> None:
+    fleet = server.fleet
+    soon, later, new = (add(fleet, key(name)) for name in ("soon", "later", "new"))
+    for series in (soon, later, new):
+        judged(fleet, series, Zone.WITHIN, usage=500.0)
+    minute = int(fleet.minute[soon.slot])
+    fleet.reach_probability[[soon.slot, later.slot]] = [[0.1, 0.6, 0.8, 0.9], [0.0, 0.1, 0.2, 0.95]]
+    fleet.reach_minutes[soon.slot] = [minute + 180, minute + 240, minute + 300]
+    fleet.history_bins[[soon.slot, later.slot, new.slot]] = 1344, 1344, 115
+    await server.publish()
+    page = await answer(client, "/api/v1/series?sort=reach")
+    assert [one["resource"] for one in page["items"]] == ["soon", "later", "new"]
+    found = [one["forecast"] for one in page["items"]]
+    assert found[0]["summary"] == "reaches the limit in 3-5 h, 60 %"
+    assert found[0]["probability"] == {"1h": 0.1, "6h": 0.6, "24h": 0.8, "3d": 0.9}
+    assert list(found[0]["reached_at"]) == ["0.1", "0.5", "0.9"]
+    assert found[1]["summary"] == "95 % within 3d"
+    assert found[2]["summary"] == "1.2 of 2 days of history"
+    assert (found[2]["probability"], found[2]["history_days"]) == ({}, 1.2)
+    assert (await answer(client, f"/api/v1/series/{soon.key.id}"))["forecast"] == found[0]
+
+
 async def test_an_item(server: Server, client: httpx.AsyncClient) -> None:
     named = key("orders")
     series = add(server.fleet, named, replace(SETTINGS, tags={"tag_team": "checkout"}))
@@ -100,6 +122,13 @@ async def test_an_item(server: Server, client: httpx.AsyncClient) -> None:
         "source": "api",
         "utilization": 0.75,
         "saturation": 2.5,
+        "forecast": {
+            "summary": "",
+            "probability": {},
+            "reached_at": {},
+            "history_days": None,
+            "effective_ceiling": None,
+        },
         "sampled_at": "2027-01-15T08:00:00Z",
         "tags": {"tag_team": "checkout"},
     }

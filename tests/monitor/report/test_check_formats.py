@@ -4,10 +4,12 @@ import csv
 import io
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
-from monitor.report.check_formats import FIELDS
+from monitor.fleet.reach import Reach
+from monitor.report.check_formats import FIELDS, PROBABILITIES
 from monitor.report.report import Report, UnreadQuotas
 from tests.monitor.report.test_table import EMPTY, NASTY, STALE, escaped, hidden, printed, row
 
@@ -36,9 +38,37 @@ def test_json_holds_every_field_unrounded() -> None:
         "unobservable": None,
         "enable": None,
         "largest": "",
+        "forecast": "",
+        **dict.fromkeys(PROBABILITIES),
+        "reached_from": None,
+        "reached_until": None,
+        "effective_ceiling": None,
     }
     seen = document["series"][1]
     assert (seen["unobservable"], seen["enable"], seen["sampled_at"]) == ("why", "aws s3api", None)
+
+
+REACHED = 1_740_000_000 // 60  # a minute, the one of the samples
+
+
+def test_a_forecast_is_a_column_where_there_is_any_and_its_numbers_are_in_json_and_csv() -> None:
+    reach = Reach((0.1, 0.4, 0.8, 0.9), tuple(REACHED + 60 * hours for hours in (3, 4, 5)), 14.0, 12.5)
+    report = Report([replace(row(), reach=reach), row("none")], [])
+    document = json.loads(printed("json", report))["series"][0]
+    assert document["forecast"] == "reaches the ceiling in 3-5 h, 80 %"
+    assert [document[name] for name in PROBABILITIES] == [0.1, 0.4, 0.8, 0.9]
+    assert (document["reached_from"], document["reached_until"]) == (
+        "2025-02-20T00:20:00Z",
+        "2025-02-20T02:20:00Z",
+    )
+    assert document["effective_ceiling"] == 12.5
+    record = next(csv.DictReader(io.StringIO(printed("csv", report), newline="")))
+    assert (record["probability_24h"], record["reached_from"]) == ("0.8", "2025-02-20T00:20:00Z")
+    for name in ("table", "markdown"):
+        text = printed(name, report)
+        assert "reaches the ceiling in 3" in text
+        assert "forecast" in text
+        assert "forecast" not in printed(name, Report([row()], []))
 
 
 def test_json_gives_every_name_back() -> None:

@@ -1,0 +1,92 @@
+"""The forecast of one series: how probable it is that it reaches its limit, and when."""
+
+from dataclasses import dataclass
+from math import ceil, isnan
+from typing import Final
+
+import numpy as np
+
+from monitor.fleet.columns import Floats, Ints
+from monitor.fleet.namespaces import NEVER
+from rules.analogs import DAY
+from rules.forecast import LIKELY, MIN_BINS
+from rules.forecast_features import HORIZON_WORDS, HORIZONS
+
+NEEDED_DAYS: Final = MIN_BINS // DAY
+HOUR, DAY_MINUTES = 60, 24 * 60
+MAX_IN_MINUTES, MAX_IN_HOURS = 2 * HOUR, 2 * DAY_MINUTES  # longer times are told in the next unit
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A forecast; see `monitor.fleet.series_columns`.
+
+    probability: by HORIZONS; empty where nothing can be said. minutes: when the limit is reached, since the
+    epoch, by QUANTILES; empty where no time is told. history_days: of which the usage is known; None where no
+    history is kept, as the series cannot be judged. ceiling: the effective one; None without one.
+    """
+
+    probability: tuple[float, ...] = ()
+    minutes: tuple[int, ...] = ()
+    history_days: float | None = None
+    ceiling: float | None = None
+
+    @classmethod
+    def of(cls, probability: Floats, minutes: Ints, history_bins: int, ceiling: np.float32) -> "Reach":
+        """Return the forecast that the columns of one series hold."""
+        return cls(
+            () if np.isnan(probability).any() else tuple(round(one, 3) for one in probability.tolist()),
+            () if (minutes == NEVER).any() else tuple(minutes.tolist()),
+            None if history_bins < 0 else round(history_bins / DAY, 1),
+            None if isnan(ceiling) else float(str(ceiling)),
+        )
+
+    @property
+    def is_reached(self) -> bool:
+        """True if usage is at the limit, or at the effective ceiling."""
+        return bool(self.probability) and self.probability[0] >= 1
+
+    @property
+    def horizon(self) -> int:
+        """The number in HORIZONS of the shortest in which the limit is probably reached, else of the last."""
+        likely = [number for number, one in enumerate(self.probability) if one >= LIKELY]
+        return likely[0] if likely else len(HORIZONS) - 1
+
+    @property
+    def missing(self) -> str:
+        """A sentence part on why nothing is forecast; empty where something is, or nothing could be."""
+        if self.probability or self.history_days is None:
+            return ""
+        if self.history_days < NEEDED_DAYS:
+            return f"{self.history_days:.1f} of {NEEDED_DAYS} days of history"
+        return "usage of now, or of the days before, is missing"
+
+    def text(self, now: int) -> str:
+        """Return the forecast in a few words: `reaches the limit in 3-5 h, 80 %`. now: the minute."""
+        if not self.probability:
+            return self.missing
+        if self.is_reached:
+            return "is at the ceiling" if self.ceiling else "is at the limit"
+        probability = f"{self.probability[self.horizon]:.0%}".replace("%", " %")
+        if not self.minutes:
+            return f"{probability} within {HORIZON_WORDS[HORIZONS[self.horizon]]}"
+        what = "ceiling" if self.ceiling else "limit"
+        return f"reaches the {what} {self.range(now)}, {probability}"
+
+    def range(self, now: int) -> str:
+        """Return when the limit is reached, if it is: `in 3-5 h`; empty where no time is told."""
+        if not self.minutes:
+            return ""
+        first, last = (max(self.minutes[number] - now, 0) for number in (0, -1))
+        length, unit = _unit(last)
+        low, high = first // length, max(ceil(last / length), 1)
+        return f"in {high} {unit}" if low in (high, 0) else f"in {low}-{high} {unit}"
+
+
+NO_REACH_KNOWN: Final = Reach()
+
+
+def _unit(minutes: int) -> tuple[int, str]:
+    if minutes <= MAX_IN_MINUTES:
+        return 1, "min"
+    return (HOUR, "h") if minutes <= MAX_IN_HOURS else (DAY_MINUTES, "d")

@@ -1,0 +1,80 @@
+"""The forecast of a series in words."""
+
+import numpy as np
+import pytest
+
+from monitor.fleet.columns import Flags
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.reach import Reach
+from monitor.fleet.rows import row_of
+from monitor.fleet.snapshot import Snapshot
+from monitor.fleet.urgency import soonest
+from rules.band import Zone
+from tests.monitor.fleet.fleets import add, judged, key
+
+NOW = 29_000_000
+LIKELY, UNLIKELY = (0.1, 0.4, 0.8, 0.9), (0.0, 0.0, 0.02, 0.04)
+
+
+def times(*hours: float) -> tuple[int, ...]:
+    return tuple(NOW + round(60 * one) for one in hours)
+
+
+@pytest.mark.parametrize(
+    ("reach", "text"),
+    [
+        (Reach(), ""),
+        (Reach(history_days=1.2), "1.2 of 2 days of history"),
+        (Reach(history_days=9.0), "usage of now, or of the days before, is missing"),
+        (Reach((1.0,) * 4, times(0, 0, 0), 14.0), "is at the limit"),
+        (Reach((1.0,) * 4, times(0, 0, 0), 14.0, 12.0), "is at the ceiling"),
+        (Reach(UNLIKELY, (), 14.0), "4 % within 3d"),
+        (Reach(LIKELY, times(3, 4, 5), 14.0), "reaches the limit in 3-5 h, 80 %"),
+        (Reach(LIKELY, times(3, 4, 5), 14.0, 12.0), "reaches the ceiling in 3-5 h, 80 %"),
+        (Reach(LIKELY, times(0.5, 0.75, 1), 14.0), "reaches the limit in 30-60 min, 80 %"),
+        (Reach(LIKELY, times(3, 3, 3), 14.0), "reaches the limit in 3 h, 80 %"),
+        (Reach(LIKELY, times(-1, 1, 2), 14.0), "reaches the limit in 120 min, 80 %"),
+        (Reach(LIKELY, times(50, 60, 71), 14.0), "reaches the limit in 2-3 d, 80 %"),
+        (Reach(UNLIKELY, times(240, 480, 600), 14.0), "reaches the limit in 10-25 d, 4 %"),
+    ],
+)
+def test_words(reach: Reach, text: str) -> None:
+    assert reach.text(NOW) == text
+
+
+def fleet_of(*probabilities: tuple[float, ...]) -> Fleet:
+    fleet = Fleet()
+    for number, probability in enumerate(probabilities):
+        series = add(fleet, key(f"s{number}"))
+        judged(fleet, series, Zone.WITHIN, usage=500.0)
+        fleet.reach_probability[series.slot], fleet.history_bins[series.slot] = probability, 1344
+    return fleet
+
+
+def test_the_row_of_a_series_has_what_its_columns_hold() -> None:
+    fleet = fleet_of(LIKELY)
+    (series,) = fleet.series.values()
+    fleet.ceiling[series.slot] = 0.1
+    assert row_of(fleet, series).reach == Reach(LIKELY, (), 14.0, 0.1)
+    fleet.reach_minutes[series.slot] = times(3, 4, 5)
+    assert row_of(fleet, series).reach.minutes == times(3, 4, 5)
+    fleet.reach_minutes[series.slot, 0] = NEVER
+    assert row_of(fleet, series).reach.minutes == ()
+
+
+def test_next_is_what_reaches_its_limit_soonest_and_is_not_there_yet() -> None:
+    nan = (float("nan"),) * 4
+    fleet = fleet_of(
+        (0.0, 0.1, 0.2, 0.9),  # within three days
+        nan,
+        (0.0, 0.6, 0.7, 0.8),  # within six hours
+        (0.0, 0.01, 0.02, 0.03),  # improbable
+        (1.0, 1.0, 1.0, 1.0),  # there
+        (0.1, 0.7, 0.7, 0.7),  # within six hours, more probably within one
+    )
+    snapshot = Snapshot.of(fleet, {})
+    every: Flags = np.ones(snapshot.zone.size, np.bool_)
+    assert soonest(snapshot, every, 10) == [5, 2, 0]
+    assert soonest(snapshot, every, 1) == [5]
+    assert soonest(snapshot, ~every, 10) == []
