@@ -132,9 +132,10 @@ class Observed:
     limit: as returned by an API of the resource or the account, in the signal's unit. None: it is taken from
         `published_limit`, or else from Service Quotas or the documentation.
     limit_read_at: when an earlier inventory read `limit`, in epoch seconds; None: this one read it.
-    limit_source: of `limit`; of a quota that the catalogue does not name, where Service Quotas has the value.
-    quota: that of the resource, where its signal has none. quota_arn: the ARN of the resource that has it for
-        itself.
+    limit_source: the source of `limit`; for a quota that the catalogue does not name, that of its value in
+        Service Quotas.
+    quota: the quota of the resource, where the catalogue names none for its signal. quota_arn: the ARN of the
+        resource, where the quota has a value for it alone.
     largest: where the usage is that of one of several resources, the one that has most, its id after that of
         its parent.
     published_limit: the same limit, where CloudWatch publishes it. Each usage is then compared with the limit

@@ -94,7 +94,7 @@ def step_many(alerts: AlertColumns, minutes: Ints, samples: Samples, criteria: A
 
 
 def _step_judged(alerts: AlertColumns, minutes: Ints, judged: JudgedSamples, criteria: AlertCriteria) -> None:
-    """Step alerts in place. criteria: of these series; of others behind them too, which are left alone."""
+    """Step alerts in place. criteria: of these series, which may be followed by those of others."""
     samples, known = judged.samples, judged.known
     (busy,) = (known & (judged.enter.any(axis=0) | alerts.state.any(axis=0))).nonzero()
     if busy.size:

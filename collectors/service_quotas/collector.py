@@ -140,7 +140,7 @@ class _Reading:
                 yield code
         if in_use:
             yield from (
-                group.service for group in count_groups() if group.one.region and group.service in in_use
+                group.service for group in count_groups() if group.sample.region and group.service in in_use
             )
 
     async def _list(self, service_code: str) -> tuple[ListedQuota, ...]:
@@ -170,7 +170,7 @@ class _Reading:
     async def _count(self, counted: Counted, group: CountGroup) -> None:
         """Count the resources of a group. Errors are kept, and not raised: they affect no other group."""
         values = self.known.values_of(group.service, group.counts.keys())
-        region = group.one.region
+        region = group.sample.region
         calls = self.calls if region in (None, HOME_REGION, self.aws.region) else self._calls_in(region)
         try:
             found = await count(calls, group)
@@ -206,7 +206,7 @@ class _Reading:
     def _is_counted_here(self, numbered: NumberedGroup) -> bool:
         """Return whether a group is counted in this region."""
         group = numbered[1]
-        if group.one.region:
+        if group.sample.region:
             return self.aws.is_global
         listed = (one for one in self.known.lists.get(group.service, ()) if one.quota in group.counts)
         return any(map(self._is_here, listed))

@@ -34,8 +34,8 @@ class CountGroup:
     counts: Mapping[Quota, CountDeclaration]
 
     @property
-    def one(self) -> CountDeclaration:
-        """One of the counts, whose calls are those of all."""
+    def sample(self) -> CountDeclaration:
+        """One of the counts; the calls of all are the same."""
         return next(iter(self.counts.values()))
 
 
@@ -58,7 +58,7 @@ def _call_chain(call: CountCall) -> Iterable[object]:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A count. number: what is held against the quota: of all, or of the owner that has most.
+    """A count. number: of all resources, or of those of the owner that has most; the quota limits it.
 
     owners: where a quota holds for each parent, or for each item, the counts of the MAX_OWNERS that have
     most, by the ids of parents and item; else empty.
@@ -74,9 +74,9 @@ async def count(calls: BudgetedCalls, group: CountGroup) -> dict[Quota, Count | 
     Raises as calls do, TooManyParentsError, and ExpressionError where a parent has no id.
     """
     tallies = {quota: _Tally(one) for quota, one in group.counts.items()}
-    for ids in await _parents(calls, group.one.parent):
+    for ids in await _parents(calls, group.sample.parent):
         try:
-            async for page in _pages(calls, group.one, ids):
+            async for page in _pages(calls, group.sample, ids):
                 for tally in tallies.values():
                     tally.add(ids, page)
         except ResourceNotFoundError:
@@ -91,7 +91,7 @@ async def count(calls: BudgetedCalls, group: CountGroup) -> dict[Quota, Count | 
 class _Tally:
     """The numbers that a count has found so far, by owner, or by parent. error: why it cannot be counted."""
 
-    one: CountDeclaration
+    declaration: CountDeclaration
     numbers: dict[tuple[str, ...], float] = field(default_factory=dict)
     error: ExpressionError | None = None
 
@@ -104,14 +104,14 @@ class _Tally:
 
     def _add(self, ids: Ids, page: Mapping[str, Any]) -> None:
         """Add the items of a response. A parent's list goes on over pages, those within items do not."""
-        owner, items = _owner(ids), _as_list(self.one.items.search(page), self.one)
-        if self.one.lists is None or self.one.id is None:
+        owner, items = _owner(ids), _as_list(self.declaration.items.search(page), self.declaration)
+        if self.declaration.lists is None or self.declaration.id is None:
             self.numbers[owner] = self.numbers.get(owner, 0.0) + len(items)
             return
         for item in items:
-            name = self.one.id.search(item)
+            name = self.declaration.id.search(item)
             of_item = (*owner, "" if name is None else str(name))
-            length = len(_as_list(self.one.lists.search(item), self.one))
+            length = len(_as_list(self.declaration.lists.search(item), self.declaration))
             self.numbers[of_item] = max(self.numbers.get(of_item, 0.0), length)
         self._keep_largest()
 
@@ -124,7 +124,7 @@ class _Tally:
     @property
     def count(self) -> Count:
         """The count of all that was added."""
-        if self.one.count is CountOf.ALL:
+        if self.declaration.count is CountOf.ALL:
             return Count(sum(self.numbers.values()))
         self._keep_largest()
         return Count(max(self.numbers.values(), default=0.0), dict(self.numbers))

@@ -70,9 +70,9 @@ class Cell:
     other_regions: of the account, where its credentials are accepted: see `RegionCheck`.
     signer: the account whose credentials these are, where it is another one: a monitoring account, which
     reads the metrics of the account and pays for that.
-    collector_states: what collectors keep from one inventory to the next, by class. account_states: the same
-    of all cells of the account. call_turns: the calls about single resources; of all regions
-    that its calls go to.
+    collector_states: what collectors keep from one inventory to the next, by class. account_states:
+    what they keep for all cells of the account. call_turns: the turns of calls about single resources, in
+    whatever region.
     clock: the time by the responses of GetMetricData, and by error responses of all calls.
     """
 

@@ -25,7 +25,7 @@ BASE_ACTIONS = ("cloudwatch:GetMetricData", *quotas.ACTIONS)
 class PolicyOptions:
     """Permissions beside those that collectors need.
 
-    all_regions: the regions of an account are listed. tags: those of resources are read. links: the metrics
+    all_regions: the regions of an account are listed. tags: the tags of resources are read. links: metrics
     of linked accounts are read by a monitoring account. quota_requests: increases of quotas are requested;
     without it, all actions are read-only. counted: the service codes of which `counts.yaml` counts resources.
     """

@@ -145,7 +145,7 @@ class Organization(RoleOptions):
                     yield f"{key}[{number}] of {self.title} matches no account: {pattern!r}."
 
     def member(self, account_id: str, name: str, partition: str, *, is_own: bool) -> MemberAccount:
-        """Return an account of the organization. is_own: that of Headroom's own credentials."""
+        """Return an account of the organization. is_own: Headroom's credentials are of it."""
         settings: dict[str, Any] = {"account_id": account_id, "name": name}
         settings |= {"regions": self.regions, "services": self.services, "profile": self.profile}
         if not is_own:

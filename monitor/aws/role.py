@@ -60,7 +60,7 @@ class AssumedRole(RoleOptions):
 
 
 def _as_list(value: Any) -> Any:
-    """Convert one role to a list of it, and ARNs to mappings."""
+    """Return roles as a list of mappings: also a single role, and ARNs without a mapping."""
     items = list(value) if isinstance(value, list | tuple) else [value]
     return [{"role_arn": one} if isinstance(one, str) else one for one in items]
 

@@ -82,8 +82,8 @@ class CallTurns:
     """The calls about single resources of a cell, by the service that makes them.
 
     A round is one inventory of each service; the next one begins as soon as a service has another one.
-    min_calls: how many of the calls a round may have in any case. most_new, most_known: how many a service
-    may make in this round, of those never made and of the others.
+    min_calls: the number of calls that a round may have in any case. most_new, most_known: the number of
+    calls that each service may make in this round: of those never made, and of the others.
     """
 
     min_calls: int = MIN_CALLS

@@ -18,7 +18,7 @@ def _by_key(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationI
 
 
 def _one_or_list(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-    """Take one entry for a list of it, with the places of its problems as they are in the file."""
+    """Accept a single entry instead of a list; the places of its problems stay those in the file."""
     return (_by_key(value, handler, info),) if isinstance(value, dict) else handler(value)
 
 

@@ -88,9 +88,9 @@ SeriesByQuota = Mapping[Quota, Sequence[QuotaSeries]]
 class Coverage:
     """The coverage of all accounts and regions, computed from copies of what is known.
 
-    known: copies of what is known of the quotas of each. snapshot: the series as judged last. off: signals
-    that are read on request only. cells: the status of all. services: those that are read in each.
-    metrics: those that are read. intervals: between two requests for a metric.
+    known: by cell, a copy of what is known of its quotas. snapshot: the series as judged last. off: the
+    signals that are off unless they are configured. cells: the status of all cells. services: by cell, those
+    that are read. metrics: those that are requested. intervals: between two requests for a metric.
     """
 
     known: Mapping[CellKey, KnownQuotas]
@@ -162,7 +162,7 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class SeriesCost:
-    """The cost of the metrics of series. rows: those of their metrics, by slot."""
+    """The cost of requesting the metrics of series. rows: by slot, the rows of the metrics of its series."""
 
     metrics: MetricUse
     rows: Mapping[int, Sequence[int]]

@@ -13,8 +13,8 @@ from monitor.coverage.verdicts import CoverageState
 class CoverageTotals:
     """The numbers of some quotas.
 
-    states: how many are in each state, without those in which none is. monthly_dollars: the sum of what is
-    known. unknown_costs: how many could be watched at a cost that is not known.
+    states: the number of quotas in each state that has any. monthly_dollars: the sum of the known costs.
+    unknown_costs: the number of quotas that could be watched at an unknown cost.
     """
 
     states: Mapping[CoverageState, int]

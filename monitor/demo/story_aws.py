@@ -66,7 +66,7 @@ class StoryAws:
         return state
 
     def account_state(self, kind: type[State]) -> State:
-        """Return the object of a class that the scans share: those of a file are of one region."""
+        """Return the same object as `state`: a file tells of one region."""
         return self.state(kind)
 
     async def in_turn(

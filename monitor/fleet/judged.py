@@ -94,7 +94,7 @@ class Judged:
         return zone
 
     def clear(self, usage: Flags, throttled: Flags) -> None:
-        """Make the usage of some series and the throttled demand of some unknown, in place."""
+        """Make numbers unknown: the usage where `usage` is true, throttled demand where `throttled` is."""
         for unknown, columns in (
             (np.flatnonzero(usage), (self.usage, self.upper_bound)),
             (np.flatnonzero(throttled), (self.throttled, self.excess)),

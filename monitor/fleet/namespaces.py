@@ -108,7 +108,7 @@ class NamespaceStates(Columns):
         np.maximum.at(self.read, namespaces, minutes)
 
     def complete_through(self, namespaces: Ints, read: Ints) -> Ints:
-        """Return the minute up to which each namespace is complete. read: that up to which it was read."""
+        """Return the minute up to which each namespace is complete. read: up to which it was read."""
         through = np.where(
             self.are_silent(namespaces, read), read, np.minimum(read, self.watermark[namespaces])
         )

@@ -36,9 +36,9 @@ class Purchase(NamedTuple):
 class PurchaseMembers(NamedTuple):
     """The series that share a purchase, purchase by purchase.
 
-    slots: of all these series. starts, counts: by purchase, where it begins in `slots`, and how many slots it
-    has. start_by_slot, count_by_slot: the same of the purchase of each slot of the fleet; 0 for a purchase
-    that no other series shares.
+    slots: of these series. starts, counts: by purchase, the index in `slots` at which its series begin, and
+    their number. start_by_slot, count_by_slot: the same by slot of the fleet; 0 where a series shares its
+    purchase with no other.
     """
 
     slots: Ints

@@ -23,7 +23,7 @@ def start_collecting() -> None:
 def freeze_when_grown(objects: int, frozen: int) -> int:
     """Collect no more garbage among the objects that exist, if GROWTH have come. Return how many are frozen.
 
-    objects: how many there are of those that stay. frozen: how many there were when this was done last.
+    objects: the number of objects that stay. frozen: what the last call returned.
     A collection among a hundred thousand series blocked the event loop for a tenth of a second, and so did
     collecting garbage before they were frozen.
     """

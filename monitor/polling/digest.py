@@ -1,4 +1,4 @@
-"""Digests of what inventories observe, by which what is as it was is not registered anew."""
+"""Digests of what inventories observe: a series whose digest is unchanged is not registered again."""
 
 from array import array
 from collections.abc import Hashable, Iterator
@@ -8,7 +8,10 @@ from operator import attrgetter
 from collectors.base import Observed, Resource, Usage
 
 NUMBER = "number"  # stands for any number that an API returned as a usage
-CONFIRMED = {"usage", "limit_read_at"}  # what may differ in what is confirmed, in whole or in part
+CONFIRMED = {
+    "usage",
+    "limit_read_at",
+}  # fields that may differ, in whole or in part, in a series that is confirmed
 MAPPINGS = ("tags", "throttled_by_cause")
 
 _others = {one.name for one in fields(Observed)} - {*CONFIRMED, *MAPPINGS, "resource"}
@@ -17,9 +20,9 @@ _resource_values = attrgetter(*(one.name for one in fields(Resource)))  # equal 
 
 
 def digest_of(observed: Observed, *context: Hashable) -> int:
-    """Return the digest of a series as observed, and of what else it is made of, for this process.
+    """Return the digest of an observed series and of what it is registered with, for this process.
 
-    Equal ones have the same digest, and others have another one, but for a chance of 1 in 2**60. Neither the
+    Equal series have equal digests; others have different ones, but for a chance of 1 in 2**60. Neither the
     number of a usage that an API returned nor when the limit was read is in it.
     """
     usage = observed.usage

@@ -12,16 +12,16 @@ class PollingTimings:
 
     open_retry_interval: between two attempts to open an account, or to list those of an organization.
     organization_interval: between two lists of the accounts of an organization. min_listing_interval: the
-    same where an account denies what it allowed. confirmation_delay: before a denied call is repeated, as a
-    single denial raises no alert. tags_timeout: how long the first poll of a cell waits for the tags of its
-    resources. others_timeout: how long the first inventory of a service that reads last waits for those of
-    all other services. first_polls_interval: between two polls while a cell's first inventory runs.
-    quota_interval: between two readings of a quota. quota_retry_interval: between two attempts at one that
-    could not be read. link_interval: between two lists of the accounts that are linked to a monitoring
-    account. combine_wait: how long the requests of an account wait for those of others, to share calls.
-    stop_timeout: how long to wait for the loops of an account to end. region_interval: between two looks at
-    whether a region has been enabled. waiting_interval: between two inventories of a service of which
-    resources wait for their turn to be read.
+    least between two such lists, as a call that is denied requests another one. confirmation_delay: before
+    a denied call is repeated, as a single denial raises no alert. tags_timeout: how long the first poll of
+    a cell waits for the tags of its resources. others_timeout: how long the first inventory of a service
+    that reads last waits for those of all other services. first_polls_interval: between two polls while a
+    cell's first inventory runs. quota_interval: between two readings of a quota. quota_retry_interval:
+    between two attempts at one that could not be read. link_interval: between two lists of the accounts
+    that are linked to a monitoring account. combine_wait: how long the requests of an account wait for
+    those of others, to share calls. stop_timeout: how long to wait for the loops of an account to end.
+    region_interval: between two looks at whether a region has been enabled. waiting_interval: between two
+    inventories of a service of which resources wait for their turn to be read.
     """
 
     open_retry_interval: float = 60.0

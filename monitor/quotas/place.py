@@ -26,7 +26,7 @@ def choose_account(
     """Return the account with this name or id; without a name, the only one. Raises UnknownQuotaError.
 
     An account of an organization is known by its id alone, as AWS is not asked for its name. One without a
-    role has no known id before AWS was called, so that it is chosen by any.
+    role has no id before AWS was called, so any id chooses it.
     """
     if not name and len(accounts) == 1 and not organizations:
         return accounts[0]
@@ -46,9 +46,9 @@ def choose_account(
 
 
 def in_one_region(account: Account, region: str, wanted: WantedQuota, registry: Registry) -> Account:
-    """Return the account with the region of a request alone: the given one, or the only one.
+    """Return the account with one region: the given one, or the only one that the account has.
 
-    That of a global service is the home region of the partition. Raises UnknownQuotaError.
+    A global service has the home region of the partition. Raises UnknownQuotaError.
     """
     regions = account.regions
     is_global = wanted.signal and registry.scope_of(wanted.signal.service) is ServiceScope.GLOBAL
@@ -64,9 +64,9 @@ def in_one_region(account: Account, region: str, wanted: WantedQuota, registry: 
 
 
 def resource_arn(cell: Cell, resource: str, wanted: WantedQuota, registry: Registry) -> str:
-    """Return the ARN of the resource with this ARN or id; empty for none.
+    """Return the ARN of a resource, which is given by its ARN or id; empty without one.
 
-    Raises UnknownQuotaError where an id does not tell the ARN.
+    Raises UnknownQuotaError where an id does not determine the ARN.
     """
     if not resource or resource.startswith("arn:"):
         return resource

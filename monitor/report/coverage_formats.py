@@ -57,7 +57,7 @@ def column_texts(quota: CoverageJson) -> tuple[str, ...]:
 
 
 def cost(quota: CoverageJson) -> str:
-    """Return what watching a quota costs a month: never 0 where that is not known, or where nothing can."""
+    """Return the monthly cost of watching a quota; `-` if nothing can watch it, never 0 if unknown."""
     amount = quota["monthly_dollars"]
     if amount is None:
         return "-" if quota["state"] == "no_usage_source" else "it depends"

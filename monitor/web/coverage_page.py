@@ -54,7 +54,7 @@ class CoveragePageFilters(CoverageFilters):
 
 @dataclass(frozen=True, slots=True)
 class StateShare:
-    """The quotas in a state. number: how many. start, width: of its part of the bar, in percent."""
+    """The number of quotas in a state. start, width: of its part of the bar, in percent."""
 
     state: CoverageState
     number: int
@@ -75,10 +75,11 @@ class ServiceRow:
 class CoveragePage:
     """The content of the page.
 
-    totals, shares: of the quotas that match all filters but the state. total: how many match all. quotas:
-    those of this page. pages: how many there are, of what `page` counts. first_page: of each state that has
-    quotas. services: by service code; empty with a filter. places: how many accounts and regions there are.
-    options: of the filters. unread: what could not be read, notes: what else is to be said, in sentences.
+    totals, shares: of the quotas that match all filters but the state. total: the number of quotas that match
+    all filters. quotas: those of this page. pages: the number of pages of quotas; without a filter, of
+    services. first_page: by state, the page on which its quotas begin. services: the rows of this page; none
+    with a filter. service_count: of all pages. places: the numbers of accounts and of regions. options: the
+    values that each filter may have. unread: what could not be read, in sentences. notes: further sentences.
     """
 
     totals: CoverageTotals

@@ -84,7 +84,7 @@ async def test_a_list_has_a_hundred_values_a_page(source: LimitSource, operation
     [{}, {"Value": 5.0, "ErrorReason": {"ErrorCode": "SERVICE_QUOTA_NOT_AVAILABLE_ERROR"}}],
     ids=str,
 )
-async def test_a_listed_quota_without_a_value_is_one_without_a_value(without_value: dict[str, Any]) -> None:
+async def test_a_quota_may_be_listed_without_a_value_or_a_code(without_value: dict[str, Any]) -> None:
     listed = [{"QuotaCode": "L-1", **without_value}, {"QuotaCode": "L-2", "Value": 2.0}, {"Value": 3.0}]
     aws = FakeAws(list_service_quotas={"Quotas": listed})
     found = [one async for one in quotas.list_values(aws.scan, LimitSource.APPLIED, "lambda")]

@@ -137,7 +137,7 @@ def test_the_states_of(rule: Rule, story: str, states: str) -> None:
     assert lived(rule, story) == states
 
 
-def test_refused_demand_has_a_hold_of_its_own() -> None:
+def test_refused_demand_has_a_pending_for_of_its_own() -> None:
     assert lived(Rule.SATURATED, "ss.sss....", throttled_pending_for=2) == "PP.PPFfffR"
     assert lived(Rule.NEAR, "ss.sss...", throttled_pending_for=5) == "PP.PPFffR"
 
@@ -149,7 +149,7 @@ def test_nobody_pays_for_a_quota_that_idles() -> None:
 REVISIONS: list[Row] = [
     ("a breach undone before pending_for is over", Rule.ABOVE, "aa", "..", ["1: P>."]),
     ("a breach that began later", Rule.ABOVE, "aa", ".aa", []),
-    ("and so fires later", Rule.ABOVE, "aa", ".aaa", ["3: P>F"]),
+    ("a breach that began later, and fires later", Rule.ABOVE, "aa", ".aaa", ["3: P>F"]),
     ("a firing undone", Rule.ABOVE, "aaaa", "....", ["3: F>."]),
     ("a firing that should not be yet", Rule.ABOVE, "aaa", "a.a", ["2: F>P"]),
     ("a gap filled", Rule.ABOVE, "a_a", "a.a", ["2: F>P"]),
@@ -162,7 +162,7 @@ REVISIONS: list[Row] = [
     ("the last minute that can change", Rule.BELOW, "..........." , ".bbbbbbbbbb", ["10: .>F"]),
     ("what is settled", Rule.ABOVE, "a.........." , "aa........a", ["10: .>P"]),
     ("a minute too late to count", Rule.SATURATED, "." * 13, "sss" + "." * 10, []),
-    ("the same again", Rule.ABOVE, "aaa..", "aaa..", []),
+    ("nothing changed", Rule.ABOVE, "aaa..", "aaa..", []),
 ]  # fmt: skip
 
 

@@ -65,7 +65,7 @@ TOLD: list[tuple[str, list[Notice], list[str]]] = [
         ["stream_write_bytes a", "stream_write_records b"],
     ),
     (
-        "nor with another account or region",
+        "nothing is shared with another account or region",
         [alert(STREAM, "a"), alert("kinesis.stream_write_records", "a", region="us-east-1")],
         ["stream_write_bytes a", "stream_write_records a"],
     ),
@@ -150,7 +150,7 @@ TOLD: list[tuple[str, list[Notice], list[str]]] = [
         ["efo_consumer_lag a/x", "efo_consumer_lag a/y"],
     ),
     (
-        "unless it is further behind by a polling consumer",
+        "a stream that is further behind by a polling consumer is notified too",
         [alert(AGE, "a", 0.6, WARNING), consumer_lag("a", "x", 0.3, Severity.INFO)],
         ["efo_consumer_lag a/x", "retention_iterator_age a"],
     ),

@@ -17,10 +17,10 @@ from tests.monitor.fleet.fleets import key, refused, traffic
 
 # `for` is 2 minutes, an alert is over after 2 clear ones (`saturated`: 7, as long as a poll may be late).
 STORIES = {
-    "it lasts": ("..cccccc", "....F..."),
-    "too short": ("..cc....", "........"),
-    "and ends": ("..ccccc......", "....F....R..."),
-    "worse is told at once, and easier": ("..ccccsccccccccccc", "....F.W.......E..."),
+    "a breach that lasts": ("..cccccc", "....F..."),
+    "a breach that is too short": ("..cc....", "........"),
+    "a breach that lasts and ends": ("..ccccc......", "....F....R..."),
+    "worse is sent at once, easing later": ("..ccccsccccccccccc", "....F.W.......E..."),
     "straight into saturation": ("...s.........", "...F.......R."),
     "from near to above": ("..ccccaaaaa", "....F...E.."),
     "above the band": ("..aaaa......", "....F...R..."),
@@ -28,16 +28,16 @@ STORIES = {
     "flapping stays one alert": ("..cccc.c.c.c.c.c...", "....F.............R"),
     "flapping that never lasts": ("..c.c.c.c.c.c.c.", "................"),
     "missing samples resolve nothing": ("..cccc______________", "....F..............."),
-    "and do not end it when they end": ("..cccc__________cc", "....F............."),
+    "samples that come again after a gap continue it": ("..cccc__________cc", "....F............."),
     "it ends on samples alone": ("..cccc_______.....", "....F..........R.."),
     "below what is not paid for": ("..bbbbbbbbbbbb", ".............."),
 }
 
 
-@pytest.mark.parametrize(("samples", "told"), STORIES.values(), ids=STORIES)
-async def test_notices_of_a_story(samples: str, told: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("samples", "notices"), STORIES.values(), ids=STORIES)
+async def test_notices_of_a_story(samples: str, notices: str, tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        assert await stage.play(orders=samples) == told
+        assert await stage.play(orders=samples) == notices
 
 
 async def test_late_and_revised_samples_count_as_if_in_order(tmp_path: Path) -> None:
@@ -188,10 +188,10 @@ BANDS = {
 
 
 @pytest.mark.parametrize(("band", "samples", "told"), BANDS.values(), ids=BANDS)
-async def test_the_band_decides(band: Band, samples: str, told: str, tmp_path: Path) -> None:
+async def test_the_band_decides(band: Band, samples: str, notices: str, tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         stage.series("orders", replace(SHORT, band=band))
-        assert await stage.play(orders=samples) == told
+        assert await stage.play(orders=samples) == notices
 
 
 async def test_a_narrower_band_is_evaluated_at_once_and_is_pending_from_then_on(tmp_path: Path) -> None:
@@ -223,8 +223,8 @@ OVERRIDES: dict[str, tuple[list[dict[str, Any]], str, str, list[Severity]]] = {
 
 @pytest.mark.parametrize(("alerts", "samples", "told", "severities"), OVERRIDES.values(), ids=OVERRIDES)
 async def test_overrides(
-    alerts: list[dict[str, Any]], samples: str, told: str, severities: list[Severity], tmp_path: Path
+    alerts: list[dict[str, Any]], samples: str, notices: str, severities: list[Severity], tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path, configuration(alerts=alerts)) as stage:
-        assert await stage.play(orders=samples) == told
+        assert await stage.play(orders=samples) == notices
         assert [one.severity for one in stage.notices] == severities

@@ -66,12 +66,12 @@ ORDERS = {"signal": "kinesis.stream_write_*", "resource": "orders"}  # two serie
 CONFIGURED: dict[str, tuple[list[dict[str, Any]], str, str]] = {
     "at once": ([], "..sss....", "..F......"),
     "a duration counts for refusals too": ([{**ORDERS, "for": "2m"}], "..sss....", "....F...."),
-    "unless they have their own": (
+    "a duration of refusals outranks it": (
         [{**ORDERS, "for": "2m", "tolerance": {"for": 0}}],
         "..sss....",
         "..F......",
     ),
-    "one of their own": ([{**ORDERS, "tolerance": {"for": "3m"}}], "..sssss..", ".....F..."),
+    "a duration of refusals": ([{**ORDERS, "tolerance": {"for": "3m"}}], "..sssss..", ".....F..."),
     "a rate": ([{**ORDERS, "tolerance": {"rate": 61}}], "..sss....", "........."),
     "a rate that is exceeded": ([{**ORDERS, "tolerance": {"rate": 59}}], "..sss....", "..F......"),
     "each key from the last entry that says it": (

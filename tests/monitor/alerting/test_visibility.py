@@ -37,27 +37,29 @@ def failing(
 
 
 BLIND = [
-    ("one attempt that fails pages nobody", failing(METRICS, 360, times=1), False),
-    ("nor do two within a short time", failing(METRICS, MIN_BLIND - 1), False),
-    ("two are told", failing(METRICS, MIN_BLIND), True),
-    ("so are two inventories", failing(KINESIS, 660), True),
-    ("what expired at once", failing(METRICS, 60, EXPIRED), True),
-    ("but not after one attempt", failing(METRICS, 60, EXPIRED, times=1), False),
-    ("what never let us see it at once", failing(NEVER, 60), True),
-    ("but not what is only out of reach", failing(NEVER, 60, SLOW), False),
-    ("unless for long", failing(NEVER, MIN_BLIND, SLOW), True),
-    ("an account that never let us in at once", failing(SHUT, 60, SLOW), True),
-    ("after the second try", failing(SHUT, 60, SLOW, times=1), False),
-    ("a read that never ends is late", failing(METRICS, MAX_UNREAD + 1, times=0), True),
-    ("after a while", failing(METRICS, MAX_UNREAD, times=0), False),
-    ("which is longer where reads are rare", failing(KINESIS, 1260, times=0), False),
-    ("and ends", failing(KINESIS, 1261, times=0), True),
+    ("one attempt that failed", failing(METRICS, 360, times=1), False),
+    ("two that failed within a short time", failing(METRICS, MIN_BLIND - 1), False),
+    ("two that failed", failing(METRICS, MIN_BLIND), True),
+    ("two inventories that failed", failing(KINESIS, 660), True),
+    ("credentials that expired", failing(METRICS, 60, EXPIRED), True),
+    ("credentials that expired, after one attempt", failing(METRICS, 60, EXPIRED, times=1), False),
+    ("never read, and denied", failing(NEVER, 60), True),
+    ("never read, and out of reach", failing(NEVER, 60, SLOW), False),
+    ("never read, and out of reach for long", failing(NEVER, MIN_BLIND, SLOW), True),
+    ("an account that was never opened", failing(SHUT, 60, SLOW), True),
+    ("an account that was never opened, after one attempt", failing(SHUT, 60, SLOW, times=1), False),
+    ("a read that does not end for long", failing(METRICS, MAX_UNREAD + 1, times=0), True),
+    ("a read that does not end yet", failing(METRICS, MAX_UNREAD, times=0), False),
+    ("a rare read that does not end yet", failing(KINESIS, 1260, times=0), False),
+    ("a rare read that does not end for long", failing(KINESIS, 1261, times=0), True),
 ]
 
 
-@pytest.mark.parametrize(("target", "told"), [case[1:] for case in BLIND], ids=[case[0] for case in BLIND])
-def test_when_a_target_is_blind(target: ObservationTarget, told: bool) -> None:
-    assert bool(blind_spots([target], NOW)) is told
+@pytest.mark.parametrize(
+    ("target", "is_blind"), [case[1:] for case in BLIND], ids=[case[0] for case in BLIND]
+)
+def test_when_a_target_is_blind(target: ObservationTarget, is_blind: bool) -> None:
+    assert bool(blind_spots([target], NOW)) is is_blind
 
 
 ELSEWHERE = KINESIS._replace(region="us-east-1")
@@ -82,27 +84,29 @@ SPOTS: list[tuple[str, list[ObservationTarget], list[tuple[str, str, int, int]]]
         [(ACCOUNT, DENIED, 1, 1), ("2", DENIED, 1, 1)],
     ),
     (
-        "what failed once for what is certain elsewhere",
+        "what failed once, of a cause that is certain elsewhere",
         [failing(KINESIS), failing(LAMBDA, 60, times=1)],
         [(ACCOUNT, DENIED, 2, 1)],
     ),
     (
-        "but not what comes and goes",
+        "a cause that comes and goes: what failed once is not counted",
         [failing(KINESIS, cause=SLOW), failing(LAMBDA, 60, cause=SLOW, times=1)],
         [(ACCOUNT, SLOW, 1, 1)],
     ),
-    ("nor what failed once alone", [failing(KINESIS, 60, times=1), LAMBDA], []),
+    ("what failed once and nowhere else", [failing(KINESIS, 60, times=1), LAMBDA], []),
     ("what did not end", [failing(METRICS, times=0)], [(ACCOUNT, FailureClass.LATE, 1, 1)]),
 ]
 
 
-@pytest.mark.parametrize(("those", "told"), [case[1:] for case in SPOTS], ids=[case[0] for case in SPOTS])
+@pytest.mark.parametrize(
+    ("targets", "expected"), [case[1:] for case in SPOTS], ids=[case[0] for case in SPOTS]
+)
 def test_a_blind_spot_is_of_one_account_and_cause(
-    those: list[ObservationTarget], told: list[tuple[str, str, int, int]]
+    targets: list[ObservationTarget], expected: list[tuple[str, str, int, int]]
 ) -> None:
-    for order in (those, those[::-1]):
+    for order in (targets, targets[::-1]):
         found = blind_spots(order, NOW)
-        assert [(one.account, one.cause, one.places, one.regions) for one in found] == told
+        assert [(one.account, one.cause, one.places, one.regions) for one in found] == expected
         assert len({one.alert for one in found}) == len(found)
 
 
@@ -137,9 +141,9 @@ def test_targets_are_cells_services_and_accounts() -> None:
         collectors={"kinesis": kinesis, "sqs": RunStatus()},
         poll=poll,
     )
-    told = MonitorStatus(cells=[cell])
+    status = MonitorStatus(cells=[cell])
     once = KINESIS._replace(failed_attempts=1, last_seen=10.0)
-    assert list(observation_targets(told, started=5.0, intervals=(600, 300))) == [
+    assert list(observation_targets(status, started=5.0, intervals=(600, 300))) == [
         METRICS._replace(last_seen=30.0),
         once._replace(cause=DENIED, failures=(denied, too)),
         once._replace(cause=SLOW, failures=(slow,)),
@@ -162,7 +166,7 @@ def test_an_inaccessible_account_goes_by_its_id_where_that_is_known() -> None:
 
 
 def test_what_is_read_more_rarely_than_the_others_is_late_later() -> None:
-    """Services without resources are, and so is the list of linked accounts."""
+    """Services without resources and the list of linked accounts are read more rarely."""
     run = RunStatus(interval=3600)
     run.end((), NOW - 7000)
     cell = CellStatus(

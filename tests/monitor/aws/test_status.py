@@ -13,7 +13,7 @@ from monitor.aws.telemetry import AwsTelemetry
 DENIED = Failure("ListStreams", "", "AccessDenied", "no")
 SLOW = Failure("GetMetricData", "", "Throttling", "slow down")
 NO_KEYS = Failure("", "", "NoCredentialsError", "Unable to locate credentials")
-WELL: tuple[Failure, ...] = ()
+NO_FAILURE: tuple[Failure, ...] = ()
 
 
 def run(*ends: tuple[Failure, ...]) -> RunStatus:
@@ -36,7 +36,7 @@ def entry(name: str, account: str, *ends: tuple[Failure, ...]) -> AccountStatus:
 
 OBSTACLES = [
     (MonitorStatus(), ""),
-    (MonitorStatus(pending=["account a", "1/r"]), ""),  # of the others, something is said
+    (MonitorStatus(pending=["account a", "1/r"]), ""),  # others are read
     (MonitorStatus(has_data=False, pending=["account a", "1/r"]), "not read yet: account a, 1/r"),
     (MonitorStatus(is_judged=False), "the first judgement is pending"),
     (
@@ -52,66 +52,77 @@ OBSTACLES = [
 
 
 @pytest.mark.parametrize(("status", "why"), OBSTACLES)
-def test_it_is_not_ready_while_nothing_can_be_said(status: MonitorStatus, why: str) -> None:
+def test_the_monitor_is_not_ready_while_it_knows_nothing(status: MonitorStatus, why: str) -> None:
     assert (status.not_ready_reason, status.ready) == (why, not why)
 
 
-UP: list[tuple[str, MonitorStatus, Mapping[str, bool]]] = [
-    ("not tried yet", MonitorStatus(accounts=[entry("a", "1")]), {}),
-    ("shut", MonitorStatus(accounts=[entry("a", "1", (DENIED,))]), {"1": False}),
-    ("shut, and no id", MonitorStatus(accounts=[entry("default", "", (NO_KEYS,))]), {"default": False}),
-    ("open", MonitorStatus(accounts=[entry("a", "1", WELL)], cells=[cell("1", run())]), {"1": True}),
-    ("all of it excluded", MonitorStatus(accounts=[entry("a", "1", WELL)]), {}),
+ACCOUNTS_UP: list[tuple[str, MonitorStatus, Mapping[str, bool]]] = [
+    ("not opened yet", MonitorStatus(accounts=[entry("a", "1")]), {}),
+    ("inaccessible", MonitorStatus(accounts=[entry("a", "1", (DENIED,))]), {"1": False}),
     (
-        "one attempt failed",
-        MonitorStatus(accounts=[entry("a", "1", WELL)], cells=[cell("1", run((DENIED,)))]),
+        "inaccessible, of unknown id",
+        MonitorStatus(accounts=[entry("default", "", (NO_KEYS,))]),
+        {"default": False},
+    ),
+    (
+        "opened, nothing polled yet",
+        MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", run())]),
+        {"1": True},
+    ),
+    ("opened, all of it excluded", MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)]), {}),
+    (
+        "one poll failed",
+        MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", run((DENIED,)))]),
         {"1": True},
     ),
     (
-        "two did",
-        MonitorStatus(accounts=[entry("a", "1", WELL)], cells=[cell("1", run((DENIED,), (DENIED,)))]),
+        "two polls failed",
+        MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", run((DENIED,), (DENIED,)))]),
         {"1": False},
     ),
     (
-        "in one region of two",
+        "two polls failed in one region of two",
         MonitorStatus(
-            accounts=[entry("a", "1", WELL)],
-            cells=[cell("1", run((DENIED,), (DENIED,))), cell("1", run(WELL))],
+            accounts=[entry("a", "1", NO_FAILURE)],
+            cells=[cell("1", run((DENIED,), (DENIED,))), cell("1", run(NO_FAILURE))],
         ),
         {"1": True},
     ),
     (
-        "there is nothing to poll, and all services are denied",
+        "nothing to poll, and all services are denied",
         MonitorStatus(
-            accounts=[entry("a", "1", WELL)],
-            cells=[cell("1", run(WELL), kinesis=run((DENIED,), (DENIED,)))],
+            accounts=[entry("a", "1", NO_FAILURE)],
+            cells=[cell("1", run(NO_FAILURE), kinesis=run((DENIED,), (DENIED,)))],
         ),
         {"1": False},
     ),
     (
-        "one service of two is",
+        "one service of two is denied",
         MonitorStatus(
-            accounts=[entry("a", "1", WELL)],
-            cells=[cell("1", run(WELL), sqs=run(WELL), kinesis=run((DENIED,), (DENIED,)))],
+            accounts=[entry("a", "1", NO_FAILURE)],
+            cells=[cell("1", run(NO_FAILURE), sqs=run(NO_FAILURE), kinesis=run((DENIED,), (DENIED,)))],
         ),
         {"1": True},
     ),
     (
         "some calls are throttled",
-        MonitorStatus(accounts=[entry("a", "1", WELL)], cells=[cell("1", run((SLOW,), (SLOW,)))]),
+        MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", run((SLOW,), (SLOW,)))]),
         {"1": True},
     ),
     (
         "another entry watches the same",
         MonitorStatus(
-            accounts=[entry("a", "1", WELL), entry("b", "1", (DENIED,))], cells=[cell("1", run(WELL))]
+            accounts=[entry("a", "1", NO_FAILURE), entry("b", "1", (DENIED,))],
+            cells=[cell("1", run(NO_FAILURE))],
         ),
         {"1": True},
     ),
 ]
 
 
-@pytest.mark.parametrize(("status", "up"), [case[1:] for case in UP], ids=[case[0] for case in UP])
+@pytest.mark.parametrize(
+    ("status", "up"), [case[1:] for case in ACCOUNTS_UP], ids=[case[0] for case in ACCOUNTS_UP]
+)
 def test_an_account_is_up_when_something_in_it_can_be_read(
     status: MonitorStatus, up: Mapping[str, bool]
 ) -> None:

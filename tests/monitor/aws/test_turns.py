@@ -116,7 +116,7 @@ async def test_all_services_of_a_cell_share_one_bound() -> None:
     services = {f"s{number}": names(40, f"s{number}/") for number in range(20)}
     for _ in range(4):
         await reading.inventory(**services)
-        assert len(reading.made) <= MIN_CALLS + 2  # parts of calls, which add up over services
+        assert len(reading.made) <= MIN_CALLS + 2  # shares are fractions of a call
 
 
 async def test_what_seldom_changes_takes_no_turn_until_it_is_old() -> None:
@@ -255,7 +255,9 @@ async def test_each_resource_gets_its_turn_again_and_again_whoever_comes_and_goe
     reading = Reading(CallTurns(min_calls=min_calls))
     staying, of_others = names(stay, "stay"), names(others, "other")
     crowd = stay + others + max(new) + 1
-    within = int(crowd / MIN_SHARE_OF_KNOWN) + 2  # each has one turn of those for what is known, at the worst
+    within = (
+        int(crowd / MIN_SHARE_OF_KNOWN) + 2
+    )  # at the worst, each resource has one of the turns for what is known
     for number in range(2 * within):
         coming = names(new[number % len(new)], f"new{number}/")
         known = await reading.inventory(one=[*coming, *staying], two=of_others)

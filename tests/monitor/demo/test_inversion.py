@@ -33,6 +33,7 @@ NAN = math.nan
 
 
 def metric(name: object) -> Metric:
+    """Return a metric."""
     return Metric("Test/Service", str(name), "Sum")
 
 
@@ -45,7 +46,7 @@ def points_of(values: MetricValues, usage: Usage) -> dict[Metric, dict[int, floa
     }
 
 
-class Given:
+class GivenMinutes:
     """A target that is given minute by minute, and 1 in all others."""
 
     def __init__(self, values: Mapping[int, float]) -> None:
@@ -88,16 +89,16 @@ def test_values_that_follow_a_usage_give_it_again(data: st.DataObject) -> None:
     usage = data.draw(formulas(count(), 3))
     minutes = range(int(MINUTES[0]) - 1, int(MINUTES[-1]) + 1)
     possible = {one: {minute: data.draw(amounts) for minute in minutes} for one in usage.metrics}
-    told = {minute: reference_value(usage, possible, minute) for minute in MINUTES.tolist()}
+    target = {minute: reference_value(usage, possible, minute) for minute in MINUTES.tolist()}
     values = MetricValues()
-    values.follow(usage, Given(told))
+    values.follow(usage, GivenMinutes(target))
     found = points_of(values, usage)
-    again = {minute: reference_value(usage, found, minute) for minute in told}
-    assert again == pytest.approx(told, rel=1e-6, abs=1e-6)
+    again = {minute: reference_value(usage, found, minute) for minute in target}
+    assert again == pytest.approx(target, rel=1e-6, abs=1e-6)
     assert min(point for points in found.values() for point in points.values()) >= 0
 
 
-# By example: what a story makes of formulas in which something is open.
+# By example: which values metrics get that no earlier formula has set.
 
 
 def followed(usage: Usage, target: float, **known: float) -> dict[str, float]:
@@ -110,6 +111,7 @@ def followed(usage: Usage, target: float, **known: float) -> dict[str, float]:
 
 
 def constant(value: float) -> Values:
+    """Return a function of minutes with one value."""
     return lambda minutes: np.full(len(minutes), value)
 
 
@@ -137,7 +139,7 @@ A, B, C = map(metric, "ABC")
         (total(difference(B, A), A), {}, {"A": 15, "B": 30}),
     ],
 )
-def test_what_is_open_is_shared_and_what_is_set_stays(
+def test_the_rest_is_shared_by_the_metrics_without_values_and_set_ones_stay(
     usage: Usage, known: dict[str, float], expected: dict[str, float]
 ) -> None:
     assert followed(usage, 30.0, **known) == pytest.approx(expected)

@@ -152,7 +152,13 @@ READ = [(row, 5) for row in range(ROWS)]
     ("usage", "written", "read", "expected"),
     [
         pytest.param(percent_left(a), [(0, 5, 30)], READ, (5, 70), id="percent left"),
-        pytest.param(percent_left(a), [(0, 5, 30), (0, 6, 20)], READ, (5, 70), id="which may still fall"),
+        pytest.param(
+            percent_left(a),
+            [(0, 5, 30), (0, 6, 20)],
+            READ,
+            (5, 70),
+            id="percent left, with a newer provisional point",
+        ),
         pytest.param(inverse(8, a), [(0, 5, 3)], READ, (5, 5), id="inverse"),
         pytest.param(percent_left(a).scaled(0.5), [(0, 5, 30)], READ, (5, 35), id="offset is scaled"),
         pytest.param(ratio(a, b), [(0, 5, 3), (2, 5, 6)], READ, (5, 0.5), id="ratio"),
@@ -188,7 +194,11 @@ READ = [(row, 5) for row in range(ROWS)]
             total(difference(a, b), zero), [(1, 5, 2)], READ, (5, 2), id="a difference that is absent"
         ),
         pytest.param(
-            total(difference(a, b), zero), [(1, 5, 2)], READ[1:], (NEVER, NAN), id="or may still come"
+            total(difference(a, b), zero),
+            [(1, 5, 2)],
+            READ[1:],
+            (NEVER, NAN),
+            id="a difference that may still come",
         ),
         pytest.param(
             lowest(total(a, b), total(zero)), [(0, 5, 7), (2, 5, 1), (1, 5, 9)], READ, (5, 8), id="of sums"
@@ -230,10 +240,10 @@ def test_expressions_over_expressions(
     [
         pytest.param(total(a, b), START + 1, id="a sum that has grown"),
         pytest.param(lowest(a, b), START + 1, id="the lowest grows with either"),
-        pytest.param(highest(total(a, b), a), START + 1, id="so does what is made of them"),
-        pytest.param(Usage(Op.SUM, ((a, 1.0), (b, 1.0)), offset=-50), START + 1, id="whatever is added"),
+        pytest.param(highest(total(a, b), a), START + 1, id="the highest of sums"),
+        pytest.param(Usage(Op.SUM, ((a, 1.0), (b, 1.0)), offset=-50), START + 1, id="a sum with an offset"),
         pytest.param(ratio(a, b), START, id="a ratio may fall"),
-        pytest.param(total(ratio(a, b), a), START, id="so does what contains one"),
+        pytest.param(total(ratio(a, b), a), START, id="a sum with a ratio may fall"),
         pytest.param(Usage(Op.MAX, ((a, 1.0), (b, -1.0))), START, id="a weight below 0"),
         pytest.param(total(a, inverse(100, b)), START, id="a weight below 0 within"),
     ],

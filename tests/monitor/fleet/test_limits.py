@@ -143,8 +143,8 @@ def test_a_minute_without_a_published_limit_has_the_one_that_was_read_last() -> 
     ("limits", "expected"),
     [
         pytest.param([6, 8, np.nan, np.nan], [6, 8, 8, 8], id="after the newest one"),
-        pytest.param([6, np.nan, np.nan, 8], [6, 6, 6, 8], id="and in a gap"),
-        pytest.param([np.nan, np.nan, np.nan, 8], [np.nan, np.nan, np.nan, 8], id="but not before"),
+        pytest.param([6, np.nan, np.nan, 8], [6, 6, 6, 8], id="in a gap"),
+        pytest.param([np.nan, np.nan, np.nan, 8], [np.nan, np.nan, np.nan, 8], id="before the oldest one"),
         pytest.param([np.nan] * 4, [np.nan] * 4, id="never published"),
         pytest.param([6, 8, 0, np.nan], [6, 8, np.nan, np.nan], id="published as nothing"),
     ],

@@ -20,11 +20,12 @@ METRIC = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 
 
 def key(resource: str, signal: str = "stream_write_bytes") -> Key:
+    """Return the key of a series of a stream."""
     return Key("123456789012", "eu-west-1", "kinesis", signal, resource)
 
 
 def put(fleet: Fleet, resource: str, limit: float | None = 100.0, **columns: float) -> Key:
-    """A series as judged: its columns are given."""
+    """Register a series, and set its columns as a judgement would; return its key."""
     usage = highest(METRIC.of(StreamName=resource))
     series_settings = SeriesSettings(
         signal=STREAM_WRITE_BYTES, limit=Limit(limit, LimitSource.API, 0.0) if limit else None, band=Band()
@@ -66,7 +67,7 @@ def test_a_row_tells_what_the_columns_hold() -> None:
     )
 
 
-def test_a_number_is_the_shortest_that_tells_its_column_apart() -> None:
+def test_a_number_is_the_shortest_text_of_its_float32() -> None:
     fleet = Fleet()
     judged = row(fleet, put(fleet, "orders", usage=0.1, utilization=0.9))
     assert (judged.usage, judged.utilization) == (0.1, 0.9)

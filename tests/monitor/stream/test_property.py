@@ -1,4 +1,4 @@
-"""However points are split over bodies, records and formats, in any order, again: the fleet is the same."""
+"""However points are split over bodies, records and formats, ordered and repeated: the fleet is the same."""
 
 import random
 from collections.abc import Callable, Sequence

@@ -92,8 +92,8 @@ class Headroom:
 
     def fire_alert(self, series: Series, severity: Severity = Severity.WARNING, **changes: Any) -> str:
         """Let the alert of a series fire; returns its id."""
-        told = notice(series.key.id, severity, resource=series.key.resource, **changes)
-        self.server.alerting.engine.alerts[series.key.id] = told
+        alert = notice(series.key.id, severity, resource=series.key.resource, **changes)
+        self.server.alerting.engine.alerts[series.key.id] = alert
         return series.key.id
 
 
