@@ -75,15 +75,15 @@ class Run:
         """Calls of AWS in a minute of the window."""
         return (self.end.calls - self.begin.calls).total() / self._seconds * 60
 
-    def delays(self, of: Flags) -> tuple[float, float]:
+    def delays(self, chosen: Flags) -> tuple[float, float]:
         """Return the median and the 99th percentile of the seconds from a point's visibility to /metrics.
 
-        Of the streams `of`, points that became visible in the window while no later one was.
+        chosen: the streams whose points are counted: those that became visible in the window as the newest.
         """
         visible = self.streams.visible_at
         is_newest = visible <= np.minimum.accumulate(visible[:, ::-1], axis=1)[:, ::-1]
         last = self.end.at - SCRAPE_INTERVAL
-        wanted = is_newest & of[:, None] & (visible >= self.begin.at) & (visible < last)
+        wanted = is_newest & chosen[:, None] & (visible >= self.begin.at) & (visible < last)
         took = np.where(np.isnan(self.shown_at), self.end.at, self.shown_at)[wanted] - visible[wanted]
         if not took.size:
             return float("nan"), float("nan")

@@ -48,11 +48,10 @@ class MissingRegionError(HeadroomError, BotoCoreError):
 class AwsEnvironment:
     """The clients, credentials, limiters and states that all accounts of a process share.
 
-    clients: botocore's. credentials: those that roles are assumed with. rates: calls per second that Headroom
-    allows itself (see `call_rates`). account_limiters: by account id, the limiters of services whose limits
-    hold for the whole account. limiters: the limiters of other services, by account id and
-    the region that is called.
-    account_states: by account id, what collectors keep for all of its regions.
+    clients: botocore's. credentials: those that roles are assumed with. rates: calls per second that
+    Headroom allows itself (see `call_rates`). account_limiters: by account id, the limiters of services
+    whose limits hold for the whole account. limiters: the limiters of other services, by account id and the
+    region that is called. account_states: by account id, what collectors keep for all of its regions.
     roles: the credentials of roles that others are assumed with, by the profile, the region of STS and the
     roles up to it. profiles: the credentials of profiles, by their names.
     """

@@ -15,7 +15,7 @@ from rules.band import Zone
 from rules.forecast import QUANTILES
 from rules.forecast_features import HORIZONS
 
-RISE_HORIZONS = 7  # times for which rises are stored
+RISE_HORIZONS = 7  # durations within each of which the highest rise is stored
 
 
 class SeriesColumns(Columns):
@@ -25,7 +25,8 @@ class SeriesColumns(Columns):
     read_limit: the limit that an inventory read last, NaN if there is none; limited_since: the minute when
     it was first seen. hard_limit, exceeded: see `monitor.fleet.limits`.
     stale_after: minutes that a sample counts. confirmed: the minute of the last inventory that contained it.
-    digest: of what it was registered with (see `Fleet.registered`); 0: it is registered anew.
+    digest: the digest that it was registered with (see `Fleet.registered`); 0: the next inventory registers
+    it anew.
     period: the longest one of its metrics, in minutes.
     pending_for, keep_firing_for, paid: see `SeriesSettings`; -1 is the default of each rule. purchase: id of
     the purchase that the limit belongs to (see `monitor.fleet.purchases`), 0 without one.
@@ -38,7 +39,7 @@ class SeriesColumns(Columns):
     to an earlier resource of the same name and are ignored.
     limit, usage, upper_bound, utilization, saturation, minute, zone, idle, doubted, seconds_to_exhaustion:
     the last judgement, of the sample of `minute`.
-    rises, rises_from, rises_through: the highest rise of the usage within each of some times, and the minutes
+    rises, rises_from, rises_through: the highest rise of the usage within each horizon, and the minutes
     of the samples that they were found in (see `monitor.planning.rises`). near_at: the last minute in which
     the usage was near the upper edge of the band. cadence: the planned minutes between two reads.
     reach_probability, reach_minutes: the last forecast (see `monitor.forecast.forecaster`): the probability
@@ -48,7 +49,7 @@ class SeriesColumns(Columns):
     ceiling: the lowest usage at which demand was refused in a fortnight, of the limit in force; NaN if none.
     by_slot: the `Series`; None where there is none.
 
-    causes: of throttled demand, where it is counted by cause: not columns, as few series have any.
+    causes: throttled demand by cause; in no columns, as few series have causes.
     """
 
     declared: ClassVar = {
@@ -157,7 +158,7 @@ class SeriesColumns(Columns):
         self.past_limits = PastLimits()
 
     def recent_span(self, slots: Slots) -> Ints:
-        """Return how many minutes one metric of each slot may be behind another one and be as recent.
+        """Return by how many minutes two metrics of a slot may differ in age and count as equally recent.
 
         A metric of a longer period gets a point once in a period, after the period's end.
         """

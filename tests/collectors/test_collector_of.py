@@ -36,7 +36,7 @@ def test_a_metric_has_its_own_name_namespace_unit_and_period_and_what_absence_me
     assert size == Metric("AWS/Other", "BucketSizeBytes", "Average", unit=UNITS["bytes"])
 
 
-def test_the_actions_are_those_of_iam_where_they_are_not_called_like_the_operations() -> None:
+def test_an_action_has_the_name_that_iam_gives_it_where_that_is_not_the_operations() -> None:
     assert COLLECTOR.iam_actions == (
         "apigateway:GET",
         "elasticfilesystem:DescribeAccountPreferences",

@@ -112,7 +112,7 @@ def test_two_registries_do_not_see_each_other() -> None:
         registry = own_registry(name)
         entries, collectors = registry.services.values(), registry.collectors
         declared = DeclaredMetrics.of(collectors)
-        told = [
+        found = [
             policy(collectors),
             call_rates(collectors),
             filters_for(collectors),
@@ -122,7 +122,7 @@ def test_two_registries_do_not_see_each_other() -> None:
             runbooks.files(registry),
         ]
         assert f"Own/{name}" in str(declared)
-        assert not any(f"{kind}{other}" in str(told) for kind in ("Own/", "Own ", "service='"))
+        assert not any(f"{kind}{other}" in str(found) for kind in ("Own/", "Own ", "service='"))
         assert declared.decoded[-1] == "p99"
 
 

@@ -54,9 +54,9 @@ async def test_it_serves_what_it_watches_reloads_and_ends_when_told(
     config = tmp_path / "headroom.yaml"
     services = "services: [kinesis]\nregions: [eu-west-1, ap-southeast-2]\n"
     async with serving(config, services, aws_environ) as (process, url):
-        told = await samples(url)
-        assert told["headroom_limit", "audit"] > 0
-        assert 0 < told["headroom_utilization_ratio", "audit"] < 0.4
+        exported = await samples(url)
+        assert exported["headroom_limit", "audit"] > 0
+        assert 0 < exported["headroom_utilization_ratio", "audit"] < 0.4
         status = await get(f"{url}/api/v1/status")
         assert status is not None
         cells = {cell["region"]: cell for cell in status.json()["cells"]}
@@ -137,13 +137,15 @@ async def test_an_address_in_use_is_one_sentence() -> None:
     assert "Traceback" not in errors.decode()
 
 
-@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM])
-async def test_the_demo_prints_the_worst_and_ends_when_told(told: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
+async def test_the_demo_prints_the_worst_and_ends_when_told(
+    signal_number: signal.Signals, tmp_path: Path
+) -> None:
     async with running(*COMMAND, "demo", "--port", "0", folder=tmp_path) as process:
         await read_line(process, "zone")
         address = await read_line(process, "http://")
         assert await get(address.split()[0])
-        process.send_signal(told)
+        process.send_signal(signal_number)
         async with asyncio.timeout(10):
             _, errors = await process.communicate()
     assert process.returncode == 0
@@ -276,10 +278,10 @@ async def failing(config: Config) -> AsyncIterator[Failing]:
             replace(resources, alerting=FaultyAlerting(**parts, fault=fault)),
         )
         with closing(app.ingest):
-            serving = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
-            yield Failing(app, serving, fault)
+            app_task = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
+            yield Failing(app, app_task, fault)
             stop.set()
-            await serving
+            await app_task
 
 
 async def test_a_judgement_that_raises_does_not_end_the_process(
@@ -310,7 +312,7 @@ async def test_a_judgement_that_raises_does_not_end_the_process(
 
 async def test_what_has_not_changed_is_not_judged_again_on_schedule(app: App) -> None:
     stop = asyncio.Event()
-    serving = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
+    app_task = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
     seen = [(app.coverage().snapshot, 0.0)]  # the snapshots of judgements, with the tick of the first sight
 
     def snapshot() -> object:
@@ -331,7 +333,7 @@ async def test_what_has_not_changed_is_not_judged_again_on_schedule(app: App) ->
     app.ingest.arrived.set()
     await eventually(is_replaced)
     stop.set()
-    await serving
+    await app_task
 
 
 async def test_pushing_starts_once_every_series_was_read(app: App) -> None:

@@ -61,10 +61,10 @@ def test_probabilities_fall_with_the_limit_and_rise_with_the_horizon(history: Fl
 @settings(max_examples=100, deadline=None)
 def test_times_are_in_order_within_the_longest_horizon(history: Floats, share: float) -> None:
     _, minutes = one(history, share * float(np.nanmax(np.abs(history))))
-    told = minutes[np.isfinite(minutes)]
-    assert told.size in (0, len(QUANTILES))
-    assert (np.diff(told) >= 0).all()
-    assert ((told >= 0) & (told <= HORIZONS[-1])).all()
+    known = minutes[np.isfinite(minutes)]
+    assert known.size in (0, len(QUANTILES))
+    assert (np.diff(known) >= 0).all()
+    assert ((known >= 0) & (known <= HORIZONS[-1])).all()
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def test_what_is_not_supported_is_told_where_it_stands(text: str, problems: list
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "expected"),
     [
         (b"a: b: c", "mapping values are not allowed in this context (line 1, column 5)"),
         (b"ok: 1\n@bad: 2", "found character that cannot start any token (line 2, column 1)"),
@@ -72,10 +72,10 @@ def test_what_is_not_supported_is_told_where_it_stands(text: str, problems: list
         (b"[" * 100, "nested too deeply (line 1, column 18)"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_place(content: bytes, said: str) -> None:
+def test_what_cannot_be_read_is_told_with_its_place(content: bytes, expected: str) -> None:
     with pytest.raises(ValueError) as failure:
         parse(content)
-    assert str(failure.value) == said
+    assert str(failure.value) == expected
 
 
 @pytest.mark.parametrize("opening", [b"[", b"{a: ", b"- ", b"? "])

@@ -8,7 +8,7 @@ from tests.registries import REGISTRY
 
 
 @pytest.mark.parametrize(
-    ("value", "unit", "said"),
+    ("value", "unit", "expected"),
     [
         (0, "shards", "0 shards"),
         (7, "shards", "7 shards"),
@@ -43,8 +43,8 @@ from tests.registries import REGISTRY
         (92.5, "percent", "92.5 %"),
     ],
 )
-def test_an_amount_is_short_and_has_its_unit(value: float, unit: str, said: str) -> None:
-    assert unit_named(unit).format(value) == said
+def test_an_amount_is_short_and_has_its_unit(value: float, unit: str, expected: str) -> None:
+    assert unit_named(unit).format(value) == expected
 
 
 def test_no_unit_of_the_catalogue_is_said_in_powers_of_ten() -> None:
@@ -56,7 +56,7 @@ def test_no_unit_of_the_catalogue_is_said_in_powers_of_ten() -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "usage", "at_most", "bounded", "said"),
+    ("unit", "usage", "at_most", "bounded", "expected"),
     [
         ("calls/s", 80.0, None, False, "80 calls/s"),
         ("calls/s", None, None, False, "-"),
@@ -70,13 +70,13 @@ def test_no_unit_of_the_catalogue_is_said_in_powers_of_ten() -> None:
     ],
 )
 def test_a_usage_that_is_only_bounded_is_said_by_its_bounds(
-    unit: str, usage: float | None, at_most: float | None, bounded: bool, said: str
+    unit: str, usage: float | None, at_most: float | None, bounded: bool, expected: str
 ) -> None:
-    assert unit_named(unit).format_range(usage, at_most, bounded) == said
+    assert unit_named(unit).format_range(usage, at_most, bounded) == expected
 
 
 @pytest.mark.parametrize(
-    ("unit", "usage", "limit", "said"),
+    ("unit", "usage", "limit", "expected"),
     [
         ("requests/s", 3500.0, 4000.0, "3.5k of 4k requests/s"),
         ("concurrent executions", 12.0, 1000.0, "12 of 1k concurrent executions"),
@@ -88,9 +88,9 @@ def test_a_usage_that_is_only_bounded_is_said_by_its_bounds(
     ],
 )
 def test_the_unit_of_usage_and_limit_is_said_once_unless_it_is_of_bytes(
-    unit: str, usage: float, limit: float, said: str
+    unit: str, usage: float, limit: float, expected: str
 ) -> None:
-    assert unit_named(unit).format_fraction(usage, limit) == said
+    assert unit_named(unit).format_fraction(usage, limit) == expected
 
 
 @pytest.mark.parametrize(

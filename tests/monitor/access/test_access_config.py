@@ -202,8 +202,8 @@ def test_others_get_in_only_where_it_is_said_who(listen: str) -> None:
     with pytest.raises(ConfigError) as raised:
         Config().with_listen(listen)
     assert raised.value.problems == [sentence]
-    for said in ("{allow_anonymous: true}", f"{{tokens: [{{{CI}}}]}}"):
-        config = read(f'listen: "{listen}"\nauth: {said}')
+    for auth_text in ("{allow_anonymous: true}", f"{{tokens: [{{{CI}}}]}}"):
+        config = read(f'listen: "{listen}"\nauth: {auth_text}')
         assert config.with_listen(listen).listen == listen
 
 

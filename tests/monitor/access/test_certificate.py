@@ -101,8 +101,8 @@ class Tls:
     async def shown(self, name: str = "127.0.0.1") -> str:
         """The name that the certificate of a new connection is for."""
         async with self.connected(name) as (_, writer):
-            told = writer.get_extra_info("ssl_object").getpeercert()
-            return str(next(value for kind, value in told["subjectAltName"] if kind == "DNS"))
+            certificate = writer.get_extra_info("ssl_object").getpeercert()
+            return str(next(value for kind, value in certificate["subjectAltName"] if kind == "DNS"))
 
     async def shows(self, name: str) -> None:
         """Wait until new connections are shown the certificate of a name."""
@@ -203,8 +203,10 @@ async def test_a_broken_pair_keeps_the_old_one_and_is_said_once(
     await tls.looks()
     assert await tls.shown() == "one"
     assert tls.reloads("refused") == 1
-    said = [one.getMessage() for one in caplog.records if "the old one stays in force" in one.getMessage()]
-    assert len(said) == 1
+    messages = [
+        one.getMessage() for one in caplog.records if "the old one stays in force" in one.getMessage()
+    ]
+    assert len(messages) == 1
     assert key.splitlines()[1] not in caplog.text
     write(tmp_path, "two")
     await tls.shows("two")
@@ -251,8 +253,8 @@ async def test_whether_it_is_https_is_settled_at_the_start(
     await tls.service.configure(Config().access_settings())
     assert await tls.shown() == "one"
     await AccessService(Config().access_settings(), ProcessTelemetry()).configure(configured(tmp_path))
-    said = [one for one in caplog.messages if one == "`tls` changed: it takes effect at the next start"]
-    assert len(said) == 2
+    messages = [one for one in caplog.messages if one == "`tls` changed: it takes effect at the next start"]
+    assert len(messages) == 2
 
 
 @pytest.mark.parametrize("scheme", ["", "https://"])

@@ -186,8 +186,8 @@ async def test_wrong_logins_keep_nobody_out(checks: Checks, names: list[bytes], 
     asking = asyncio.create_task(known.find(b"ada", b"password of ada", client))
     await asyncio.sleep(0)
     checks.may_run.set()
-    said = await asyncio.gather(*guesses, return_exceptions=True)
-    kinds = {one.status if isinstance(one, AccessDeniedError) else one for one in said}
+    outcomes = await asyncio.gather(*guesses, return_exceptions=True)
+    kinds = {one.status if isinstance(one, AccessDeniedError) else one for one in outcomes}
     assert kinds <= {None, 429}
     assert await asking
 
@@ -200,8 +200,8 @@ async def test_of_an_address_that_asks_most_one_makes_room_for_another_address(c
     await asyncio.sleep(0)
     checks.may_run.set()
     assert await asking
-    said = await asyncio.gather(*guesses, return_exceptions=True)
-    refused = [one for one in said if isinstance(one, AccessDeniedError)]
+    outcomes = await asyncio.gather(*guesses, return_exceptions=True)
+    refused = [one for one in outcomes if isinstance(one, AccessDeniedError)]
     assert len(refused) == 100 - MAX_WAITING
     assert {(one.status, one.reason) for one in refused} == {(429, "busy")}
 
@@ -255,5 +255,5 @@ async def test_tokens_never_wait_behind_passwords(checks: Checks) -> None:
     visitor = await access.authenticate(scope_with(b"Bearer " + token.encode()), Role.METRICS)
     assert visitor.name == "prometheus"
     checks.may_run.set()
-    said = await asyncio.gather(*guesses, return_exceptions=True)
-    assert {one.status for one in said if isinstance(one, AccessDeniedError)} == {401, 429}
+    outcomes = await asyncio.gather(*guesses, return_exceptions=True)
+    assert {one.status for one in outcomes if isinstance(one, AccessDeniedError)} == {401, 429}

@@ -45,5 +45,5 @@ async def test_it_does_not_open_what_is_listened_on_until_the_end(tmp_path: Path
         transport = httpx.ASGITransport(app.web)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             assert (await client.get("/api/v1/status")).status_code == 401
-            told = (await client.get("/api/v1/status", headers=bearer(READER))).json()
-            assert "no `auth`" in told["last_reload"]["error"]
+            status = (await client.get("/api/v1/status", headers=bearer(READER))).json()
+            assert "no `auth`" in status["last_reload"]["error"]

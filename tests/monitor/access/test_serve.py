@@ -67,18 +67,18 @@ async def test_everybody_is_asked_but_probes_and_commands_bring_their_token(
                 config.write_text(WATCHED + journal(tmp_path) + AUTH.replace("ada", "bob"))
                 assert (await client.post("/-/reload", headers=operator)).status_code == 200
                 async with asyncio.timeout(10):
-                    told = [line async for line in live.aiter_lines()]
-                assert told[-3:] == ["event: ended", "data: 1", ""]
+                    received = [line async for line in live.aiter_lines()]
+                assert received[-3:] == ["event: ended", "data: 1", ""]
             assert (await client.get("/", auth=("ada", SECRET))).status_code == 401
         assert await done("healthcheck", "--address", address) == (0, "")
-        code, said = await done("alerts", "list", "--address", address, **{TOKEN_VARIABLE: SECRET})
-        assert (code, "Remedy: " in said) == (0, True)
-        code, said = await done("alerts", "list", "--address", address)
-        assert (code, "log in first" in said) == (1, True)
-        code, said = await done(
+        code, output = await done("alerts", "list", "--address", address, **{TOKEN_VARIABLE: SECRET})
+        assert (code, "Remedy: " in output) == (0, True)
+        code, output = await done("alerts", "list", "--address", address)
+        assert (code, "log in first" in output) == (1, True)
+        code, output = await done(
             "alerts", "list", "--address", address, **{TOKEN_VARIABLE: f"{SECRET} {SECRET}"}
         )
-        assert (code, SECRET in said) == (2, False)
+        assert (code, SECRET in output) == (2, False)
         process.terminate()
         _, errors = await process.communicate()
         assert SECRET not in errors.decode() and "the-secret-of-prometheus" not in errors.decode()
@@ -133,8 +133,8 @@ async def test_it_speaks_https_and_takes_a_new_certificate(
             done, "alerts", "list", "--address", f"https://{address}", **{TOKEN_VARIABLE: SECRET}
         )
         assert (await listing(**trusted))[0] == 0
-        code, said = await listing()
-        assert (code, "certificate verify failed" in said) == (2, True)
+        code, output = await listing()
+        assert (code, "certificate verify failed" in output) == (2, True)
         assert await get(f"http://{address}/-/healthy") is None
         async with httpx.AsyncClient(
             trust_env=False, verify=context, base_url=f"https://{address}"
@@ -158,16 +158,17 @@ def test_others_are_never_let_in_without_a_word(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listen: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    said = CliRunner().invoke(app, ["serve", "--listen", listen])
-    assert said.exit_code == 2
+    result = CliRunner().invoke(app, ["serve", "--listen", listen])
+    assert result.exit_code == 2
     assert (
-        said.stderr.startswith("listen: expected a loopback address") and len(said.stderr.splitlines()) == 1
+        result.stderr.startswith("listen: expected a loopback address")
+        and len(result.stderr.splitlines()) == 1
     )
     (tmp_path / "headroom.yaml").write_text(f'listen: "{listen}"\n')
     for command in (["config", "check"], ["serve"]):
-        said = CliRunner().invoke(app, command)
-        assert said.exit_code == 2
-        assert said.stderr.startswith("headroom.yaml: listen: expected a loopback address")
+        result = CliRunner().invoke(app, command)
+        assert result.exit_code == 2
+        assert result.stderr.startswith("headroom.yaml: listen: expected a loopback address")
     (tmp_path / "headroom.yaml").write_text(f'listen: "{listen}"\nauth: {{allow_anonymous: true}}\n')
     assert CliRunner().invoke(app, ["config", "check"]).exit_code == 0
 
@@ -177,12 +178,12 @@ def test_others_are_never_let_in_without_a_word(
     [("hunter2\n", b"hunter2"), ("pässwörd\r\n", "pässwörd".encode()), ("two words", b"two words")],
 )
 def test_a_password_is_hashed(piped: str, password: bytes) -> None:
-    told = CliRunner().invoke(app, ["config", "password-hash"], input=piped)
-    assert told.exit_code == 0
-    assert PasswordHash.parse(told.stdout.strip()).matches(password)
+    result = CliRunner().invoke(app, ["config", "password-hash"], input=piped)
+    assert result.exit_code == 0
+    assert PasswordHash.parse(result.stdout.strip()).matches(password)
 
 
 @pytest.mark.parametrize("piped", ["", "\n", "a\nb\n", "a\x00b"])
 def test_what_is_no_password_is_not(piped: str) -> None:
-    told = CliRunner().invoke(app, ["config", "password-hash"], input=piped)
-    assert (told.exit_code, told.stdout) == (2, "")
+    result = CliRunner().invoke(app, ["config", "password-hash"], input=piped)
+    assert (result.exit_code, result.stdout) == (2, "")

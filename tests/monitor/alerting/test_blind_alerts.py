@@ -137,8 +137,8 @@ async def test_a_blind_spot_that_stays_as_it_is_is_told_again_once_a_day(tmp_pat
 async def test_a_receiver_that_forgets_is_told_all_the_same(tmp_path: Path) -> None:
     receiver = {"name": "am", "type": "alertmanager", "urls": ["https://am.example.org"]}
     async with Stage.opened(tmp_path, configuration([receiver])) as stage:
-        told = await play_cells(stage, cells_in(by=fails(DENIED, at=POLL)), 20, step=60)
-        assert len(told) > 10 and len({one.alert for one in told}) == 1
+        notices = await play_cells(stage, cells_in(by=fails(DENIED, at=POLL)), 20, step=60)
+        assert len(notices) > 10 and len({one.alert for one in notices}) == 1
 
 
 async def test_a_restart_does_not_take_what_is_still_blind_for_seen(storage: Path | MemoryStore) -> None:
@@ -266,8 +266,8 @@ async def test_a_scope_that_goes_back_and_forth_is_written_once_a_minute(tmp_pat
         (before,) = stage.engine.alerts.values()
         for turn in range(40):
             stage.seconds += 15
-            told = cells.status
-            stage.status = replace(told, cells=told.cells[: 1 + turn % 2])
+            status = cells.status
+            stage.status = replace(status, cells=status.cells[: 1 + turn % 2])
             assert await stage.process() == []
         (after,) = stage.engine.alerts.values()
         assert before.number < after.number <= before.number + 10
@@ -318,6 +318,6 @@ async def test_what_is_denied_from_the_start_is_told_whole_at_once(tmp_path: Pat
             collectors = {service: one for service, one in outcomes.items() if service and one.ended_at}
             stage.status = MonitorStatus(cells=[replace(plain, poll=outcomes[""], collectors=collectors)])
             await stage.process(5)
-        (told,) = stage.notices
-        assert told.places == 4
-        assert 60 <= told.at - (stage.seconds - 600) <= 75
+        (notice,) = stage.notices
+        assert notice.places == 4
+        assert 60 <= notice.at - (stage.seconds - 600) <= 75

@@ -103,9 +103,9 @@ TEXTS = [
 ]
 
 
-@pytest.mark.parametrize(("told", "said"), TEXTS)
-def test_it_says_what_failed_where_and_what_is_hidden(told: BlindSpot, said: str) -> None:
-    assert summary(told, REGISTRY) == said
+@pytest.mark.parametrize(("spot", "expected"), TEXTS)
+def test_it_says_what_failed_where_and_what_is_hidden(spot: BlindSpot, expected: str) -> None:
+    assert summary(spot, REGISTRY) == expected
 
 
 def test_the_same_failures_in_another_order_are_the_same_text() -> None:
@@ -157,8 +157,8 @@ WHO_DENIES = [
 
 @pytest.mark.parametrize(("wording", "step"), WHO_DENIES)
 def test_what_to_do_depends_on_the_policy_that_denies(wording: str, step: str) -> None:
-    said = f"User: a is not authorized to perform: s3:ListAllMyBuckets {wording}"
-    assert step in remedies(blind_spot(target("eu-west-1", "s3", failure("ListBuckets", message=said))))[0]
+    message = f"User: a is not authorized to perform: s3:ListAllMyBuckets {wording}"
+    assert step in remedies(blind_spot(target("eu-west-1", "s3", failure("ListBuckets", message=message))))[0]
 
 
 FIRST_CONTACT = [
@@ -177,6 +177,6 @@ FIRST_CONTACT = [
 def test_what_is_wrong_from_the_start_is_one_sentence_and_the_next_step(failed: Failure, step: str) -> None:
     shut = blind_spot(target("", "", failed), cause=failed.failure_class)
     assert summary(shut, REGISTRY).count(". ") == 0
-    (said,) = remedies(shut)
-    assert step in said
-    assert describe_failure(Location("", "prod"), failed) == f"account prod: {failed.sentence}. {said}"
+    (remedy,) = remedies(shut)
+    assert step in remedy
+    assert describe_failure(Location("", "prod"), failed) == f"account prod: {failed.sentence}. {remedy}"

@@ -64,8 +64,8 @@ async def test_each_account_is_told_once_and_names_what_is_denied(tmp_path: Path
 
 def worded(failures: Sequence[Failure]) -> Sequence[Failure]:
     """The failures, as the services word them that say which policy denies a call."""
-    said = "not authorized to perform: {} with an explicit deny in a service control policy"
-    return [replace(one, message=said.format(f"any:{one.operation}")) for one in failures]
+    message = "not authorized to perform: {} with an explicit deny in a service control policy"
+    return [replace(one, message=message.format(f"any:{one.operation}")) for one in failures]
 
 
 async def test_a_policy_of_the_organization_is_one_cause_though_not_every_service_names_it(

@@ -103,14 +103,14 @@ async def test_an_organization_that_cannot_be_listed_is_one_alert_with_the_actio
         access = RunStatus()
         assert await list_each_minute(stage, (), 5, access) == []
         assert await list_each_minute(stage, [DENIED], 1, access) == []
-        (told,) = await list_each_minute(stage, [DENIED], 60, access)
-        assert told.summary == (
+        (blind,) = await list_each_minute(stage, [DENIED], 60, access)
+        assert blind.summary == (
             "AccessDeniedException of organizations:ListAccounts: Headroom cannot list the accounts of the "
             "organization: You don't have permissions. Accounts that are known stay monitored; new ones are "
             "not."
         )
-        assert told.labels["account"] == "organization"
-        (remedy,) = told.remedy
+        assert blind.labels["account"] == "organization"
+        (remedy,) = blind.remedy
         assert "`organizations:ListAccounts`" in remedy
         assert "`management_role`" in remedy
         (over,) = await list_each_minute(stage, (), 3, access)
@@ -129,7 +129,7 @@ async def test_every_reason_has_its_own_remedy(
     failure: Failure, action: str, remedy: str, tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
-        (told,) = await list_each_minute(stage, [failure], 10, RunStatus(), "organization acme")
-        assert told.summary.startswith(f"{failure.code} of {action}: Headroom cannot list the accounts of")
-        assert "the organization acme" in told.summary
-        assert any(remedy in one for one in told.remedy)
+        (blind,) = await list_each_minute(stage, [failure], 10, RunStatus(), "organization acme")
+        assert blind.summary.startswith(f"{failure.code} of {action}: Headroom cannot list the accounts of")
+        assert "the organization acme" in blind.summary
+        assert any(remedy in one for one in blind.remedy)

@@ -315,10 +315,10 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_is_no_regular_file_is_rejected_with_a_sentence(tmp_path: Path, kind: str) -> None:
-    make, told = KINDS[kind]
+    make, sentence = KINDS[kind]
     path = tmp_path / "j.db"
     make(path)
-    with pytest.raises(JournalError, match=told):
+    with pytest.raises(JournalError, match=sentence):
         await Journal.open(path)
 
 

@@ -146,8 +146,8 @@ async def test_a_run_that_is_cancelled_loses_nothing(tmp_path: Path) -> None:
             run.cancel()
             await asyncio.gather(run, return_exceptions=True)
         await stage.process(60)
-        told = {one.number: one for one in stage.notices}  # an attempt that was cancelled is made again
-        assert sorted(one.labels["resource"] for one in told.values()) == sorted(names[:14])
+        notices = {one.number: one for one in stage.notices}  # an attempt that was cancelled is made again
+        assert sorted(one.labels["resource"] for one in notices.values()) == sorted(names[:14])
         assert {series.key.resource for series in stage.fleet.series.values()} == {*names[:14]}
 
 
@@ -161,8 +161,8 @@ async def test_an_inhibited_alert_is_notified_when_it_outlives_the_inhibiting_on
             stage.seconds = stage.minute * 60.0
             stage.set_read_result()
             await stage.process()
-        told = [(one.labels["signal"], one.kind, one.zone) for one in stage.notices]
-        assert told == [
+        changes = [(one.labels["signal"], one.kind, one.zone) for one in stage.notices]
+        assert changes == [
             ("stream_write_bytes", NoticeKind.FIRING, "saturated"),
             ("stream_write_records", NoticeKind.FIRING, "near"),
             ("stream_write_bytes", NoticeKind.RESOLVED, "within"),
@@ -199,14 +199,14 @@ RELOADS: dict[str, tuple[list[dict[str, Any]], list[tuple[NoticeKind, Severity]]
 }
 
 
-@pytest.mark.parametrize(("alerts", "told"), RELOADS.values(), ids=RELOADS)
+@pytest.mark.parametrize(("alerts", "expected"), RELOADS.values(), ids=RELOADS)
 async def test_a_reload_applies_to_what_fires_already(
-    alerts: list[dict[str, Any]], told: list[tuple[NoticeKind, Severity]], tmp_path: Path
+    alerts: list[dict[str, Any]], expected: list[tuple[NoticeKind, Severity]], tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc")
         stage.configure(configuration(alerts=alerts))
-        assert [(one.kind, one.severity) for one in await stage.process()] == told
+        assert [(one.kind, one.severity) for one in await stage.process()] == expected
 
 
 async def test_overrides_match_account_names(tmp_path: Path) -> None:

@@ -171,7 +171,7 @@ def run(
     restart: Callable[[NotificationGroup], NotificationGroup],
 ) -> list[str]:
     """Decide about a group whenever it is due and at every change, until everything is sent."""
-    group, alerts, said, due = NEW, dict[str, AlertStatus](), list[str](), 0.0
+    group, alerts, sent_lines, due = NEW, dict[str, AlertStatus](), list[str](), 0.0
     queue = sorted(history, key=lambda change: change[0])
     while queue or (due is not None and due < 60_000):
         if queue and (due is None or queue[0][0] <= due):
@@ -183,7 +183,7 @@ def run(
         else:
             now = due or 0.0
         decision = decide(restart(group), list(alerts.values()), now)
-        said += [f"{now:g} {one.alert} {one.kind} {one.severity}" for one, _ in decision.notices]
+        sent_lines += [f"{now:g} {one.alert} {one.kind} {one.severity}" for one, _ in decision.notices]
         assert decision.next_due is None or decision.next_due > now
         group, due = decision.group, decision.next_due  # type: ignore[assignment]
         for alert in decision.finished:
@@ -191,22 +191,22 @@ def run(
     assert {alert: one.severity for alert, one in group.notified.items()} == {
         alert: one.notice.severity for alert, one in alerts.items()
     }
-    return said
+    return sent_lines
 
 
 @given(changes)
 def test_in_the_end_the_receiver_knows_what_is_so_and_was_told_no_state_twice(
     history: list[tuple[float, str, Severity | None]],
 ) -> None:
-    said = run(history, lambda group: group)
+    plain = run(history, lambda group: group)
     last: dict[str, tuple[str, str]] = {}
-    for line in said:
+    for line in plain:
         _, alert, kind, severity = line.split()
         if kind == "repeated":
             assert last[alert][1] == severity
             continue
         before = last.get(alert, ("resolved", ""))
-        assert (kind == "firing") == (before[0] == "resolved"), said
+        assert (kind == "firing") == (before[0] == "resolved"), plain
         assert kind == "resolved" or before[1] != severity or kind == "firing"
         last[alert] = kind, severity
 

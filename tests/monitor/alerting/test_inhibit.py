@@ -167,11 +167,11 @@ TOLD: list[tuple[str, list[Notice], list[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("firing", "told"), [case[1:] for case in TOLD], ids=[case[0] for case in TOLD])
-def test_one_problem_is_one_notification(firing: list[Notice], told: list[str]) -> None:
+@pytest.mark.parametrize(("firing", "expected"), [case[1:] for case in TOLD], ids=[case[0] for case in TOLD])
+def test_one_problem_is_one_notification(firing: list[Notice], expected: list[str]) -> None:
     for order in (firing, firing[::-1]):
         assert sorted(one.alert for one in order if one.alert not in inhibited(order, REGISTRY)) == sorted(
-            told
+            expected
         )
 
 
@@ -215,8 +215,8 @@ def test_a_stream_named_account_is_a_stream() -> None:
         alert(STREAM, "payments", 0.6),
         alert("kinesis.on_demand_write_capacity", "audit", 0.8),
     ]
-    told = {one.labels["resource"] for one in refused if one.alert not in inhibited(refused, REGISTRY)}
-    assert told == {"account", "clicks", "payments", "audit"}
+    notified = {one.labels["resource"] for one in refused if one.alert not in inhibited(refused, REGISTRY)}
+    assert notified == {"account", "clicks", "payments", "audit"}
 
 
 def test_a_slash_in_a_name_makes_no_parent() -> None:

@@ -92,6 +92,7 @@ ROWS: list[tuple[Table[Any], msgspec.Struct]] = [
 
 
 def ack() -> Acknowledgement:
+    """Return an acknowledgement without an end."""
     return Acknowledgement(alert="a", severity=Severity.CRITICAL, author="me", comment="on it", at=NOW)
 
 
@@ -100,7 +101,7 @@ def test_every_table_has_a_row_here() -> None:
 
 
 @pytest.mark.parametrize(("table", "row"), ROWS, ids=[table.name for table, _ in ROWS])
-async def test_a_row_is_the_same_after_a_restart_until_it_is_removed(
+async def test_a_row_survives_a_restart_until_it_is_removed(
     path: Path, table: Table[Any], row: msgspec.Struct
 ) -> None:
     journal = await Journal.open(path)
@@ -211,7 +212,7 @@ async def test_an_older_schema_is_brought_up_to_date_with_all_it_holds(path: Pat
     assert column_names(path, "extra") == ["x"]
 
 
-async def test_acknowledgements_from_before_they_could_end_last(path: Path) -> None:
+async def test_an_acknowledgement_of_a_schema_without_until_has_no_end(path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(MIGRATIONS[0] + "PRAGMA user_version = 1;")
@@ -225,7 +226,7 @@ async def test_acknowledgements_from_before_they_could_end_last(path: Path) -> N
     await journal.close()
 
 
-async def test_notifications_from_before_there_were_reasons_are_first_ones(path: Path) -> None:
+async def test_a_notification_of_a_schema_without_reasons_has_the_reason_first(path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     letter = msgspec.json.encode(build_notification("r", [pending_notice(notice(1))], NOW)).decode()
     reasonless = letter.replace(',"reason":"first"', "")
@@ -245,7 +246,7 @@ async def test_notifications_from_before_there_were_reasons_are_first_ones(path:
     await journal.close()
 
 
-async def test_what_receivers_were_notified_of_survives_its_renaming(path: Path) -> None:
+async def test_the_field_notified_is_read_under_its_former_name_told(path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     known = NotifiedAlert(Severity.WARNING, "near", 5.0)
     group = NotificationGroup("r", (("x", '"told":'),), {"a": known}, 5.0)
@@ -260,15 +261,15 @@ async def test_what_receivers_were_notified_of_survives_its_renaming(path: Path)
     await journal.close()
 
 
-async def test_why_an_alert_ended_survives_its_renaming(path: Path) -> None:
-    over = notice(7, kind=NoticeKind.RESOLVED, resolution_reason='it has "reason":')
+async def test_the_field_resolution_reason_is_read_under_its_former_name_reason(path: Path) -> None:
+    resolved = notice(7, kind=NoticeKind.RESOLVED, resolution_reason='it has "reason":')
     made = Notification(
-        id="n", receiver="r", group={}, notices=(over,), at=NOW, reason=NotificationReason.RESOLVED
+        id="n", receiver="r", group={}, notices=(resolved,), at=NOW, reason=NotificationReason.RESOLVED
     )
     given_up = DeadLetter(id="n", receiver="r", notification=made, status=500, sentence="no", at=NOW)
     journal = await Journal.open(path)
-    rows = journal.with_ids([pending_notice(over)])
-    await journal.commit({}, [over], rows)
+    rows = journal.with_ids([pending_notice(resolved)])
+    await journal.commit({}, [resolved], rows)
     await journal.write({(NOTIFICATIONS, "n"): made, (DEAD_LETTERS, "n"): given_up})
     await journal.close()
     renamed_columns = [("pending_notices", "notice"), ("notifications", "notices"), ("history", "notice")]
@@ -284,7 +285,7 @@ async def test_why_an_alert_ended_survives_its_renaming(path: Path) -> None:
     assert list(journal.all(PENDING_NOTICES).values()) == rows
     assert journal.all(NOTIFICATIONS) == {"n": made}
     assert journal.all(DEAD_LETTERS) == {"n": given_up}
-    assert await journal.history() == [over]
+    assert await journal.history() == [resolved]
     await journal.close()
 
 

@@ -187,7 +187,7 @@ BANDS = {
 }
 
 
-@pytest.mark.parametrize(("band", "samples", "told"), BANDS.values(), ids=BANDS)
+@pytest.mark.parametrize(("band", "samples", "notices"), BANDS.values(), ids=BANDS)
 async def test_the_band_decides(band: Band, samples: str, notices: str, tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         stage.series("orders", replace(SHORT, band=band))
@@ -221,7 +221,7 @@ OVERRIDES: dict[str, tuple[list[dict[str, Any]], str, str, list[Severity]]] = {
 }
 
 
-@pytest.mark.parametrize(("alerts", "samples", "told", "severities"), OVERRIDES.values(), ids=OVERRIDES)
+@pytest.mark.parametrize(("alerts", "samples", "notices", "severities"), OVERRIDES.values(), ids=OVERRIDES)
 async def test_overrides(
     alerts: list[dict[str, Any]], samples: str, notices: str, severities: list[Severity], tmp_path: Path
 ) -> None:

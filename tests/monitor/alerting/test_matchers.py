@@ -93,11 +93,11 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("text", "told"), WRONG)
-def test_a_wrong_matcher_is_told_where(text: str, told: str) -> None:
+@pytest.mark.parametrize(("text", "expected"), WRONG)
+def test_a_wrong_matcher_is_told_where(text: str, expected: str) -> None:
     with pytest.raises(MatcherError) as caught:
         parse_matchers(text)
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(expected)
 
 
 words = st.text(max_size=8)

@@ -17,6 +17,7 @@ from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, World, invento
 
 
 def configured(*overrides: Mapping[str, Any]) -> Config:
+    """Return a configuration with overrides of alerts."""
     return configuration(route=ALL, alerts=[dict(one) for one in overrides])
 
 
@@ -51,15 +52,17 @@ class InventoriedStage:
             fleet.rings.mark_read(rows, self.stage.minute)
 
     async def play(self, **stories: str) -> str:
-        told = ""
+        letters_sent = ""
         for letters in zip(*stories.values(), strict=True):
             for resource, letter in zip(stories, letters, strict=True):
                 self.write(resource, letter)
             self.stage.minute += 1
             self.stage.seconds = self.stage.minute * 60.0
             self.stage.set_read_result()
-            told += "".join(LETTER_OF_KIND[notice.kind] for notice in await self.stage.process()) or "."
-        return told
+            letters_sent += (
+                "".join(LETTER_OF_KIND[notice.kind] for notice in await self.stage.process()) or "."
+            )
+        return letters_sent
 
 
 @asynccontextmanager
@@ -77,64 +80,68 @@ async def inventoried_stage(folder: Path, *overrides: Mapping[str, Any]) -> Asyn
 
 
 ORDERS = {"signal": "kinesis.stream_write_bytes", "resource": "orders"}
-PACES: dict[str, tuple[list[Mapping[str, Any]], str, str]] = {
-    "the catalogue's": ([], "ccccccc......", ".....F......R"),
+DURATIONS: dict[str, tuple[list[Mapping[str, Any]], str, str]] = {
+    "those of the catalogue": ([], "ccccccc......", ".....F......R"),
     "another duration": ([{**ORDERS, "for": "2m"}], "ccccccc......", "..F.........R"),
-    "none": ([{**ORDERS, "for": 0}], "ccccccc......", "F...........R"),
-    "a longer one": ([{**ORDERS, "for": "10m"}], "ccccccccccc..", "..........F.."),
-    "of whole minutes": ([{**ORDERS, "for": "100s"}], "ccccccc......", "..F.........R"),
+    "for 0": ([{**ORDERS, "for": 0}], "ccccccc......", "F...........R"),
+    "a longer duration": ([{**ORDERS, "for": "10m"}], "ccccccccccc..", "..........F.."),
+    "a duration that is no whole minutes": ([{**ORDERS, "for": "100s"}], "ccccccc......", "..F.........R"),
     "an end at once": ([{**ORDERS, "keep_firing_for": 0}], "ccccccc......", ".....F.R....."),
     "an end that takes longer": ([{**ORDERS, "keep_firing_for": "7m"}], "cccccc........", ".....F.......R"),
-    "both": ([{**ORDERS, "for": "1m", "keep_firing_for": "1m"}], ".cc.....", "..F.R..."),
-    "the last that says it": (
+    "for and keep_firing_for": ([{**ORDERS, "for": "1m", "keep_firing_for": "1m"}], ".cc.....", "..F.R..."),
+    "each key from the last entry that has it": (
         [{**ORDERS, "for": "3m"}, {"service": "kinesis", "for": "1m"}, {**ORDERS, "keep_firing_for": "1m"}],
         "ccc.....",
         ".F..R...",
     ),
-    "by the account's name": ([{"account": "prod", "for": "1m"}], "cc", ".F"),
-    "of another account": ([{"account": "test", "for": "1m"}], "cccccc", ".....F"),
-    "of another resource": ([{**ORDERS, "resource": "cl*", "for": "1m"}], "cccccc", ".....F"),
-    "of another signal": ([{"signal": "kinesis.stream_write_records", "for": 0}], "cccccc", ".....F"),
-    "what is refused never waits": ([{**ORDERS, "for": "10m"}], "s", "F"),
+    "for the account, by its name": ([{"account": "prod", "for": "1m"}], "cc", ".F"),
+    "for another account": ([{"account": "test", "for": "1m"}], "cccccc", ".....F"),
+    "for another resource": ([{**ORDERS, "resource": "cl*", "for": "1m"}], "cccccc", ".....F"),
+    "for another signal": ([{"signal": "kinesis.stream_write_records", "for": 0}], "cccccc", ".....F"),
+    "refused demand never waits": ([{**ORDERS, "for": "10m"}], "s", "F"),
 }
 
 
-@pytest.mark.parametrize(("overrides", "story", "told"), PACES.values(), ids=PACES)
-async def test_a_pace(overrides: list[Mapping[str, Any]], story: str, told: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("overrides", "story", "expected"), DURATIONS.values(), ids=DURATIONS)
+async def test_durations(
+    overrides: list[Mapping[str, Any]], story: str, expected: str, tmp_path: Path
+) -> None:
     async with inventoried_stage(tmp_path, *overrides) as here:
-        assert await here.play(orders=story) == told
+        assert await here.play(orders=story) == expected
 
 
 QUICK = {"service": "kinesis", "for": 0, "keep_firing_for": 0}
 SEVERITIES: dict[str, tuple[Mapping[str, Any], str, list[str]]] = {
-    "the usual": ({}, "acs", ["info above", "warning near", "critical saturated"]),
+    "the defaults": ({}, "acs", ["info above", "warning near", "critical saturated"]),
     "near is critical": ({"near": "critical"}, "ac", ["info above", "critical near"]),
     "above is a warning": ({"above": "warning"}, "ac", ["warning above", "warning near"]),
     "refusals do not matter much": ({"saturated": "info"}, "s", ["info saturated"]),
     "above is none": ({"above": "none"}, "ac", ["warning near"]),
     "near is none": ({"near": "none"}, "acs", ["info above", "critical saturated"]),
-    "none of all": (dict.fromkeys(("above", "near", "saturated"), "none"), "acs", []),
+    "none at all": (dict.fromkeys(("above", "near", "saturated"), "none"), "acs", []),
 }
 
 
-@pytest.mark.parametrize(("said", "story", "told"), SEVERITIES.values(), ids=SEVERITIES)
-async def test_a_severity(said: Mapping[str, Any], story: str, told: list[str], tmp_path: Path) -> None:
-    async with inventoried_stage(tmp_path, {**QUICK, **said}) as here:
+@pytest.mark.parametrize(("override", "story", "expected"), SEVERITIES.values(), ids=SEVERITIES)
+async def test_severities(
+    override: Mapping[str, Any], story: str, expected: list[str], tmp_path: Path
+) -> None:
+    async with inventoried_stage(tmp_path, {**QUICK, **override}) as here:
         await here.play(orders=story)
-        assert [f"{one.severity} {one.zone}" for one in here.stage.notices] == told
+        assert [f"{one.severity} {one.zone}" for one in here.stage.notices] == expected
 
 
-async def test_one_resource_is_another_matter_than_the_next(tmp_path: Path) -> None:
+async def test_an_override_for_one_resource_leaves_the_others(tmp_path: Path) -> None:
     async with inventoried_stage(tmp_path, {**ORDERS, "for": "1m", "near": "critical"}) as here:
         assert await here.play(orders="cccccc", clicks="cccccc") == ".F...F"
-        told = [(one.labels["resource"], one.severity) for one in here.stage.notices]
-        assert told == [("orders", "critical"), ("clicks", "warning")]
+        severities = [(one.labels["resource"], one.severity) for one in here.stage.notices]
+        assert severities == [("orders", "critical"), ("clicks", "warning")]
 
 
 RELOADS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str, str]] = {
     "a shorter duration for what is pending": ({"for": "10m"}, {"for": "3m"}, "cc|cc", "..|.F"),
-    "a longer one": ({"for": "2m"}, {"for": "5m"}, "cc|cccc", "..|...F"),
-    "what fires is not held again": ({"for": 0}, {"for": "10m"}, "cc|cc", "F.|.."),
+    "a longer duration": ({"for": "2m"}, {"for": "5m"}, "cc|cccc", "..|...F"),
+    "a longer one for what fires already": ({"for": 0}, {"for": "10m"}, "cc|cc", "F.|.."),
     "an end that comes sooner": (
         {"for": 0, "keep_firing_for": "10m"},
         {"for": 0, "keep_firing_for": "3m"},
@@ -142,19 +149,19 @@ RELOADS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str, str]] = {
         "F..|.R.",
     ),
     "a higher severity": ({"for": 0}, {"for": 0, "near": "critical"}, "cc|cc", "F.|W."),
-    "a lower one": ({"for": 0}, {"for": 0, "near": "info"}, "cc|cc", "F.|E."),
+    "a lower severity": ({"for": 0}, {"for": 0, "near": "info"}, "cc|cc", "F.|E."),
     "no alert any more": ({"for": 0}, {"near": "none", "above": "none"}, "cc|cc", "F.|R."),
-    "an alert after all": ({"near": "none", "above": "none"}, {}, "cccccc|c", "......|F"),
-    "nothing said any more": ({"for": 0, "near": "critical"}, {}, "c|c", "F|E"),
+    "an alert that was switched off": ({"near": "none", "above": "none"}, {}, "cccccc|c", "......|F"),
+    "an override that is removed": ({"for": 0, "near": "critical"}, {}, "c|c", "F|E"),
 }
 
 
-@pytest.mark.parametrize(("before", "after", "story", "told"), RELOADS.values(), ids=RELOADS)
+@pytest.mark.parametrize(("before", "after", "story", "expected"), RELOADS.values(), ids=RELOADS)
 async def test_a_reload(
-    before: Mapping[str, Any], after: Mapping[str, Any], story: str, told: str, tmp_path: Path
+    before: Mapping[str, Any], after: Mapping[str, Any], story: str, expected: str, tmp_path: Path
 ) -> None:
     first, then = story.split("|")
     async with inventoried_stage(tmp_path, {**ORDERS, **before}) as here:
         letters = await here.play(orders=first)
         await here.reload({**ORDERS, **after})
-        assert f"{letters}|{await here.play(orders=then)}" == told
+        assert f"{letters}|{await here.play(orders=then)}" == expected

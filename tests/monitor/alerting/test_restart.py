@@ -28,8 +28,8 @@ RESTARTS = {
 }
 
 
-@pytest.mark.parametrize(("samples", "told"), RESTARTS.values(), ids=RESTARTS)
-async def test_a_restart(samples: str, told: str, storage: Path | MemoryStore) -> None:
+@pytest.mark.parametrize(("samples", "expected"), RESTARTS.values(), ids=RESTARTS)
+async def test_a_restart(samples: str, expected: str, storage: Path | MemoryStore) -> None:
     before, after = samples.split("|")
     async with Stage.opened(storage) as stage:
         first = await stage.play(orders=before)
@@ -39,7 +39,7 @@ async def test_a_restart(samples: str, told: str, storage: Path | MemoryStore) -
             unread = UNREAD_THROTTLES if after.startswith(UNREAD_THROTTLES) else letter
             stage.write(stage.series("orders"), minute - back, unread)
         second = await stage.play(orders=after)
-        assert f"{first}|{second}" == told
+        assert f"{first}|{second}" == expected
         assert len({one.number for one in stage.notices}) == len(stage.notices)
 
 
@@ -102,7 +102,7 @@ async def test_an_alert_without_a_series_ends_only_after_an_inventory(
 
 
 @pytest.mark.parametrize(
-    ("told", "services", "lost"),
+    ("status", "services", "lost"),
     [
         (MonitorStatus(), ["kinesis"], True),  # its account is not watched any more
         (
@@ -128,13 +128,13 @@ async def test_an_alert_without_a_series_ends_only_after_an_inventory(
     ],
 )
 async def test_an_alert_without_a_series_ends_where_nothing_is_monitored(
-    told: MonitorStatus, services: list[str], lost: bool, storage: Path | MemoryStore
+    status: MonitorStatus, services: list[str], lost: bool, storage: Path | MemoryStore
 ) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(storage, configuration(services=services), minute) as stage:
-        stage.status = told
+        stage.status = status
         assert bool(await stage.process()) is lost
 
 

@@ -196,35 +196,35 @@ SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("series", "changes", "trend", "said"), SENTENCES)
+@pytest.mark.parametrize(("series", "changes", "trend", "expected"), SENTENCES)
 def test_the_sentence_says_it_all(
-    series: Row, changes: dict[str, Any], trend: Trend | None, said: str
+    series: Row, changes: dict[str, Any], trend: Trend | None, expected: str
 ) -> None:
     found = series_notice(series, replace(MOMENT, **changes), REGISTRY, trend).summary
-    assert found == said or (said.endswith("Remedy:") and found.startswith(said))
+    assert found == expected or (expected.endswith("Remedy:") and found.startswith(expected))
 
 
 def test_the_fields_hold_the_numbers() -> None:
-    told = series_notice(
+    found = series_notice(
         CLICKS, replace(MOMENT, tags={"tag_team": "web"}, links={"page": "https://x/"}), REGISTRY, RISING
     )
-    assert (told.usage, told.limit, told.unit, told.source) == (3.64 * MIB, 4 * MIB, "bytes/s", "api")
-    assert (told.utilization, told.throttled, told.sampled) == (0.91, 0.0, int(NOW) - 120)
-    assert (told.alert, told.number, told.kind, told.severity, told.zone) == (
+    assert (found.usage, found.limit, found.unit, found.source) == (3.64 * MIB, 4 * MIB, "bytes/s", "api")
+    assert (found.utilization, found.throttled, found.sampled) == (0.91, 0.0, int(NOW) - 120)
+    assert (found.alert, found.number, found.kind, found.severity, found.zone) == (
         "a",
         3,
         "firing",
         "warning",
         "near",
     )
-    assert (told.since, told.at, told.links) == (NOW - 42 * 60, NOW, {"page": "https://x/"})
-    assert told.remedy == signal_of(CLICKS.key).remedy
-    assert told.docs.startswith("https://docs.aws.amazon.com/")
+    assert (found.since, found.at, found.links) == (NOW - 42 * 60, NOW, {"page": "https://x/"})
+    assert found.remedy == signal_of(CLICKS.key).remedy
+    assert found.docs.startswith("https://docs.aws.amazon.com/")
     in_china = replace(CLICKS, key=CLICKS.key._replace(region="cn-north-1"))
-    assert series_notice(in_china, MOMENT, REGISTRY, RISING).docs == told.docs.replace(
+    assert series_notice(in_china, MOMENT, REGISTRY, RISING).docs == found.docs.replace(
         "https://docs.aws.amazon.com/", "https://docs.amazonaws.cn/en_us/"
     )
-    assert told.labels == {
+    assert found.labels == {
         "account": ACCOUNT,
         "account_name": "prod",
         "region": REGION,
@@ -237,12 +237,12 @@ def test_the_fields_hold_the_numbers() -> None:
 
 
 def test_a_resource_can_not_rename_its_labels_by_tags() -> None:
-    told = series_notice(CLICKS, replace(MOMENT, tags={"severity": "info", "account": "x"}), REGISTRY)
-    assert (told.labels["severity"], told.labels["account"]) == ("warning", ACCOUNT)
+    found = series_notice(CLICKS, replace(MOMENT, tags={"severity": "info", "account": "x"}), REGISTRY)
+    assert (found.labels["severity"], found.labels["account"]) == ("warning", ACCOUNT)
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "said"),
+    ("before", "after", "expected"),
     [
         (1000, 2000, "the limit was raised from 1k requests/s to 2k requests/s"),
         (2000, 500, "the limit was lowered from 2k requests/s to 500 requests/s"),
@@ -251,23 +251,25 @@ def test_a_resource_can_not_rename_its_labels_by_tags() -> None:
         (1000, None, ""),
     ],
 )
-def test_a_changed_limit_is_a_reason(before: float | None, after: float | None, said: str) -> None:
-    assert limit_changed(before, after, unit_named("requests/s")) == said
+def test_a_changed_limit_is_a_reason(before: float | None, after: float | None, expected: str) -> None:
+    assert limit_changed(before, after, unit_named("requests/s")) == expected
 
 
 @each_service
 def test_every_signal_makes_a_sentence(service: Service) -> None:
     for signal in service.signals.values():
-        said = series_notice(row(signal.id, "it", 90, 100, throttled=1.0), MOMENT, REGISTRY, RISING).summary
-        assert "`it` (prod, eu-west-1) " in said
+        summary = series_notice(
+            row(signal.id, "it", 90, 100, throttled=1.0), MOMENT, REGISTRY, RISING
+        ).summary
+        assert "`it` (prod, eu-west-1) " in summary
         throttled = "demand is throttled" if signal.saturation_is_state else "1 throttled/s"
-        assert re.search(rf" (90 %|\(90 %\)), rising for 22 min; {throttled}\. Remedy: ", said)
+        assert re.search(rf" (90 %|\(90 %\)), rising for 22 min; {throttled}\. Remedy: ", summary)
 
 
 def test_a_resource_called_as_we_call_the_whole_account_is_named() -> None:
     for name in ("account", "whole account", "a/b"):
-        told = series_notice(
+        found = series_notice(
             replace(CLICKS, key=CLICKS.key._replace(subject=Resource("stream", (name,)))), MOMENT, REGISTRY
         )
-        assert told.summary.startswith(f"Kinesis stream `{name}` (prod, eu-west-1) ")
-        assert told.labels["resource"] == name
+        assert found.summary.startswith(f"Kinesis stream `{name}` (prod, eu-west-1) ")
+        assert found.labels["resource"] == name

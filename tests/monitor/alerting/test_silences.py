@@ -57,8 +57,8 @@ async def silence(
     silences: Silences, *matchers: str, starts: float = NOW, ends: float = NOW + HOUR, **said: str
 ) -> Silence:
     """Add a silence, and return it as it is stored. said: author and comment."""
-    told = {"author": "ana", "comment": "load test", **said}
-    asked = Silence(id="", matchers=matchers or ("service=kinesis",), starts=starts, ends=ends, **told)
+    texts = {"author": "ana", "comment": "load test", **said}
+    asked = Silence(id="", matchers=matchers or ("service=kinesis",), starts=starts, ends=ends, **texts)
     return await silences.add(asked, NOW)
 
 
@@ -157,8 +157,10 @@ async def test_what_could_not_be_stored_does_not_count(silences: Silences, shelf
 
 
 async def test_there_are_never_too_many(silences: Silences) -> None:
-    said = await asyncio.gather(*(silence(silences) for _ in range(MAX_SILENCES + 2)), return_exceptions=True)
-    assert [str(one) for one in said if isinstance(one, Exception)] == [
+    outcomes = await asyncio.gather(
+        *(silence(silences) for _ in range(MAX_SILENCES + 2)), return_exceptions=True
+    )
+    assert [str(one) for one in outcomes if isinstance(one, Exception)] == [
         f"there are {MAX_SILENCES} silences already; end some, or use wider matchers"
     ] * 2
     assert len(silences.stored) == MAX_SILENCES
@@ -192,9 +194,9 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("matchers", "given", "told"), REFUSED)
+@pytest.mark.parametrize(("matchers", "given", "expected"), REFUSED)
 async def test_a_wrong_silence_is_refused(
-    silences: Silences, matchers: list[str], given: dict[str, float | str], told: str
+    silences: Silences, matchers: list[str], given: dict[str, float | str], expected: str
 ) -> None:
     plain: dict[str, Any] = {
         "id": "",
@@ -206,7 +208,7 @@ async def test_a_wrong_silence_is_refused(
     asked = Silence(**{**plain, "matchers": matchers, **given})
     with pytest.raises(InvalidInputError) as caught:
         await silences.add(asked, NOW)
-    assert str(caught.value).startswith(told)
+    assert str(caught.value).startswith(expected)
     assert not silences.stored
 
 

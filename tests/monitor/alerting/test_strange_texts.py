@@ -31,10 +31,10 @@ async def test_alerts_of_strange_names_are_told_and_survive(
         stage.account_names = {ACCOUNT: name}
         stage.series("orders", replace(SHORT, tags={label: tag}))
         assert "F" in await stage.play(orders="....cccc")
-        told = dict(stage.engine.alerts)
+        alerts_before = dict(stage.engine.alerts)
         assert isinstance(stage.store, Journal) and stage.store.healthy
     async with Stage.opened(folder, minute=stage.minute) as again:
-        assert again.engine.alerts == told
+        assert again.engine.alerts == alerts_before
         assert isinstance(again.store, Journal) and again.store.rejected_count == 0
 
 

@@ -34,9 +34,9 @@ CASES: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize(("served", "refusals", "tolerance", "told"), CASES)
+@pytest.mark.parametrize(("served", "refusals", "tolerance", "expected"), CASES)
 async def test_it_is_told_once_it_is_more_than_is_tolerated(
-    served: float, refusals: dict[int, float], tolerance: Tolerance, told: int | None, tmp_path: Path
+    served: float, refusals: dict[int, float], tolerance: Tolerance, expected: int | None, tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         series_settings = replace(SHORT, tolerance=tolerance)
@@ -54,9 +54,9 @@ async def test_it_is_told_once_it_is_more_than_is_tolerated(
             stage.fleet.confirmed[: stage.fleet.size] = stage.minute
             stage.set_read_result()
             severities = [one.severity for one in await stage.process()]
-            if minute == told:
+            if minute == expected:
                 assert severities == [Severity.CRITICAL]
-            elif told is None or minute < told:
+            elif expected is None or minute < expected:
                 assert severities == []
             if refusals.get(minute):
                 assert stage.fleet.saturation[series.slot] == pytest.approx(refusals[minute] / 60)
@@ -82,13 +82,13 @@ CONFIGURED: dict[str, tuple[list[dict[str, Any]], str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("alerts", "samples", "told"), CONFIGURED.values(), ids=CONFIGURED)
+@pytest.mark.parametrize(("alerts", "samples", "expected"), CONFIGURED.values(), ids=CONFIGURED)
 async def test_the_configuration_says_how_much(
-    alerts: list[dict[str, Any]], samples: str, told: str, tmp_path: Path
+    alerts: list[dict[str, Any]], samples: str, expected: str, tmp_path: Path
 ) -> None:
     """All the way: inventory, columns, alert states, notices; `s` is 60 refused records a second."""
     async with inventoried_stage(tmp_path, *alerts) as stage:
-        assert await stage.play(orders=samples) == told
+        assert await stage.play(orders=samples) == expected
 
 
 async def test_a_reload_judges_the_newest_sample_by_the_new_tolerance(tmp_path: Path) -> None:

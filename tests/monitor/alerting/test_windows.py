@@ -105,8 +105,8 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("given", "told"), WRONG)
-def test_a_wrong_window_is_a_problem(given: dict[str, Any], told: str) -> None:
+@pytest.mark.parametrize(("given", "expected"), WRONG)
+def test_a_wrong_window_is_a_problem(given: dict[str, Any], expected: str) -> None:
     with pytest.raises(ValidationError) as caught:
         TimeWindow.model_validate(given)
-    assert problems_from_pydantic(caught.value, TimeWindow)[0].sentence.startswith(told)
+    assert problems_from_pydantic(caught.value, TimeWindow)[0].sentence.startswith(expected)

@@ -222,8 +222,8 @@ async def test_a_silence(server: Server, client: httpx.AsyncClient) -> None:
 
 async def test_the_history(server: Server, client: httpx.AsyncClient) -> None:
     orders, clicks = await fire(server, "orders", "clicks")
-    told = (await answer(client, f"{ALERTS}/history"))["items"]
-    assert [one["alert"] for one in told] == [clicks, orders]
+    items = (await answer(client, f"{ALERTS}/history"))["items"]
+    assert [one["alert"] for one in items] == [clicks, orders]
     mine = (await answer(client, f"{ALERTS}/history?alert={orders}"))["items"]
     assert [(one["alert"], one["kind"]) for one in mine] == [(orders, "firing")]
     assert len((await answer(client, f"{ALERTS}/history?limit=1"))["items"]) == 1

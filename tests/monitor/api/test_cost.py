@@ -50,8 +50,10 @@ async def test_what_has_few_points_is_advised_to_be_streamed(
     assert "Stream these, poll the rest" in words
 
 
-@pytest.mark.parametrize(("dollars", "said"), [(0.001, "Too small: to request"), (50, "may be spent ahead")])
-async def test_the_budget_is_told(server: Server, dollars: float, said: str) -> None:
+@pytest.mark.parametrize(
+    ("dollars", "expected"), [(0.001, "Too small: to request"), (50, "may be spent ahead")]
+)
+async def test_the_budget_is_told(server: Server, dollars: float, expected: str) -> None:
     add(server.fleet, key("orders"))
     budget = Budget(ForgetfulStore(), lambda: 0.0, lambda: 0.0, dict[str, Billed])
     budget.configure(BudgetTerms(dollars))
@@ -63,4 +65,4 @@ async def test_the_budget_is_told(server: Server, dollars: float, said: str) -> 
     assert (one["account"], one["dollars_per_month"]) == (None, dollars)
     an_hour = 2 * SECONDS_PER_MONTH / 3600 * LIST_PRICES.metric
     assert one["minimum_dollars_per_month"] == pytest.approx(an_hour)
-    assert said in page and "half of the series are read within" in page
+    assert expected in page and "half of the series are read within" in page

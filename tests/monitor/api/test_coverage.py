@@ -373,8 +373,10 @@ async def test_a_report_that_differs_is_a_note_and_one_that_hardly_does_is_not(
     for reported, expected in ((0.59, ""), (0.41, ""), (0.61, "61 %"), (0.39, "39 %")):
         report(known, WEB_ACLS, reported)
         (note,) = await notes_of_items(server, client)
-        told = f"AWS's report of 15 Jan 08:00 UTC tells a utilization of {expected}, and Headroom sees 50 %."
-        assert note == (told if expected else "")
+        sentence = (
+            f"AWS's report of 15 Jan 08:00 UTC tells a utilization of {expected}, and Headroom sees 50 %."
+        )
+        assert note == (sentence if expected else "")
     report(known, WEB_ACLS, 0.5, 20.0)
     (note,) = await notes_of_items(server, client)
     assert note.endswith("tells the value 20, and Service Quotas lists 10.")
@@ -415,8 +417,8 @@ async def test_a_quota_that_is_the_same_in_all_regions_is_told_once_with_the_ser
     server.known_quotas[ACCOUNT, "global"] = KnownQuotas(lists={"lambda": (quota,)})
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
     await server.publish()
-    told = (await answer(client, COVERAGE))["items"]
-    assert [(each["region"], each["state"]) for each in told] == [("global", "watched")]
+    items = (await answer(client, COVERAGE))["items"]
+    assert [(each["region"], each["state"]) for each in items] == [("global", "watched")]
 
 
 def linked(server: Server, *quotas: ListedQuota, region: str = REGION) -> None:

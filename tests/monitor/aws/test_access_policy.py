@@ -95,13 +95,13 @@ def test_the_command_prints_what_reading_and_access_need(file: Path) -> None:
 
 
 def test_patterns_are_compared_with_the_accounts_that_a_server_has_listed(file: Path) -> None:
-    told = headroom("config", "check", "--config", str(file)).stdout
-    assert "The accounts of the organization are not known yet" in told
+    output = headroom("config", "check", "--config", str(file)).stdout
+    assert "The accounts of the organization are not known yet" in output
     accounts = [{"id": "1" * 12, "name": "payments", "state": "ACTIVE"}]
     listing = {"own_account": "1" * 12, "partition": "aws", "units": [], "accounts": accounts}
     known_accounts_path(file.parent / "headroom.db").write_text(json.dumps({"organization": listing}))
-    told = headroom("config", "check", "--config", str(file)).stdout
-    assert told.splitlines() == [
+    output = headroom("config", "check", "--config", str(file)).stdout
+    assert output.splitlines() == [
         "The configuration is valid.",
         "exclude[0] of organization matches no account: 'sandbox-*'.",
     ]

@@ -259,14 +259,19 @@ async def test_an_expired_login_goes_on_once_somebody_logs_in_again(aws: Rotatin
             sys.executable, "-c", READER, stdin=PIPE, stdout=PIPE, env={**os.environ, "HOME": str(tmp_path)}
         )
     )
-    said = [await home.read()]
+    sentences = [await home.read()]
     for token, hours in (("one", -1), ("revoked", 1), ("two", 1)):
         log_in(tmp_path, token, hours)
         aws.sso_token = "two"
-        said.append(await home.read())
+        sentences.append(await home.read())
     await home.end()
-    assert said == ["SSOTokenLoadError", "UnauthorizedSSOTokenError", "UnauthorizedSSOTokenError", "SSO-two"]
-    for code in said[:3]:
+    assert sentences == [
+        "SSOTokenLoadError",
+        "UnauthorizedSSOTokenError",
+        "UnauthorizedSSOTokenError",
+        "SSO-two",
+    ]
+    for code in sentences[:3]:
         failure = Failure("", "", code, "")
         assert failure.failure_class == FailureClass.EXPIRED
         assert "aws sso login" in next_step(failure).sentences[0]

@@ -218,9 +218,9 @@ def test_sqs_reports_a_missing_queue_by_the_code_of_its_former_protocol() -> Non
         },
         model.operation_model("GetQueueAttributes").output_shape,
     )
-    told = ClientError(parsed, "GetQueueAttributes")
+    error = ClientError(parsed, "GetQueueAttributes")
     codes = error_codes("sqs", "GetQueueAttributes")
-    assert isinstance(not_found_error("sqs", told, codes), ResourceNotFoundError)
+    assert isinstance(not_found_error("sqs", error, codes), ResourceNotFoundError)
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "KMSNotFoundException", "ThrottlingException"])

@@ -181,8 +181,8 @@ def test_what_was_not_seen_is_said_beside_the_exit_code_and_hides_nothing_that_w
 
 
 def test_the_help_says_what_each_exit_code_means() -> None:
-    told = " ".join(headroom("check", "--help").stdout.split())
-    assert all(f"{code} when" in told for code in range(4)) and "--allow-blind" in told
+    help_text = " ".join(headroom("check", "--help").stdout.split())
+    assert all(f"{code} when" in help_text for code in range(4)) and "--allow-blind" in help_text
 
 
 def test_json_is_one_document(check: Check) -> None:
@@ -235,7 +235,7 @@ def test_to_ask_for_what_cannot_be_there_is_a_mistake_told_before_aws_is_asked(e
 
 
 @pytest.mark.parametrize(
-    ("variables", "said", "step"),
+    ("variables", "expected", "step"),
     [
         ({"AWS_REGION": ""}, "no region is set (MissingRegionError). ", "Name one in `regions`"),
         (
@@ -251,11 +251,11 @@ def test_to_ask_for_what_cannot_be_there_is_a_mistake_told_before_aws_is_asked(e
     ],
 )
 def test_what_keeps_it_out_is_said_with_the_next_step_and_exits_with_2(
-    variables: dict[str, str], said: str, step: str, check: Check
+    variables: dict[str, str], expected: str, step: str, check: Check
 ) -> None:
     result = check(**variables)
     assert result.exit_code == 2
-    assert f"account default: {said}{step}" in result.stdout
+    assert f"account default: {expected}{step}" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
 
 

@@ -6,7 +6,7 @@ from tests.monitor.cli.invocation import headroom
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "expected"),
     [
         ("max_interval=2h", "expected at most 3600, found 7200"),
         ("max_interval=soon", "expected a duration"),
@@ -15,7 +15,7 @@ from tests.monitor.cli.invocation import headroom
         ("hourly", "unknown key hourly"),
     ],
 )
-def test_a_wrong_what_if_is_refused_before_anything_is_read(text: str, said: str) -> None:
+def test_a_wrong_what_if_is_refused_before_anything_is_read(text: str, expected: str) -> None:
     result = headroom("cost", "--what-if", text)
     assert result.exit_code == 2
-    assert said in " ".join(result.stderr.replace("│", " ").split())
+    assert expected in " ".join(result.stderr.replace("│", " ").split())

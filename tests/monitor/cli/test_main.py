@@ -27,7 +27,7 @@ DENIED = "ap-southeast-2"
 Check = Callable[..., Result]
 
 
-def test_it_tells_its_version() -> None:
+def test_the_version_is_printed() -> None:
     result = headroom("--version")
     assert (result.exit_code, result.output) == (0, f"headroom {VERSION}\n")
 
@@ -208,7 +208,7 @@ def test_the_policy_of_some_services_alone(elsewhere: Path) -> None:
     assert headroom("iam-policy", "--service", "sqss").exit_code == 2
 
 
-def test_the_policy_allows_to_count_what_is_chosen_alone(elsewhere: Path) -> None:
+def test_the_policy_allows_the_counts_of_chosen_services_alone(elsewhere: Path) -> None:
     def counts(*arguments: str) -> set[str]:
         policy = json.loads(headroom("iam-policy", *arguments).stdout)
         counted = [one["Action"] for one in policy["Statement"] if one["Sid"].startswith("HeadroomCounts")]
@@ -216,10 +216,15 @@ def test_the_policy_allows_to_count_what_is_chosen_alone(elsewhere: Path) -> Non
 
     assert counts("--service", "sqs") == set()
     assert counts("--service", "quotas", "--service", "cognito") == {"cognito-idp"}
-    assert {"cognito-idp", "kafka"} <= counts() < counts("--service", "quotas")  # others allow the rest
+    assert (
+        {"cognito-idp", "kafka"} <= counts() < counts("--service", "quotas")
+    )  # collectors of the other services allow the rest
     assert "glue" not in counts()
     asked = written(elsewhere, "services: [sqs, quotas]\nsignals: {quotas: [glue]}")
-    assert counts("--config", asked) == {"glue", "lakeformation"}  # which lists a part of what is Glue's
+    assert counts("--config", asked) == {
+        "glue",
+        "lakeformation",
+    }  # Lake Formation lists some resources of Glue's quotas
 
 
 def test_the_policy_is_for_the_services_that_are_watched(elsewhere: Path) -> None:

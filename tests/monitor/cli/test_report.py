@@ -51,9 +51,9 @@ def test_a_dash_is_standard_output_and_no_file(reported: Reported, tmp_path: Pat
 
 def test_only_what_is_asked_for_is_in_it_and_it_says_so(reported: Reported) -> None:
     config = "{services: [sqs, s3], accounts: [{name: mine}]}"
-    said = reported("--service", "s3", "--account", "mine", "--format", "markdown", config=config).stdout
-    assert "only service s3, account mine" in said
-    assert "for mine" in said.replace("\\", "") and "s3" in said and "orders.fifo" not in said
+    output = reported("--service", "s3", "--account", "mine", "--format", "markdown", config=config).stdout
+    assert "only service s3, account mine" in output
+    assert "for mine" in output.replace("\\", "") and "s3" in output and "orders.fifo" not in output
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_what_could_not_be_looked_at_is_written_and_exits_with_2(reported: Repor
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "expected"),
     [
         (["--service", "kinesiss"], "did you mean kinesis?"),
         (["--config", "absent.yaml"], "absent.yaml"),
@@ -88,11 +88,11 @@ def test_what_could_not_be_looked_at_is_written_and_exits_with_2(reported: Repor
     ],
 )
 def test_a_wrong_question_is_a_mistake_that_leaves_what_was_there(
-    arguments: list[str], said: str, reported: Reported, tmp_path: Path
+    arguments: list[str], expected: str, reported: Reported, tmp_path: Path
 ) -> None:
     (tmp_path / "report.html").write_text("before")
     result = reported("--out", "report.html", *arguments)
     assert result.exit_code == 2
-    assert said in result.stderr
+    assert expected in result.stderr
     assert (tmp_path / "report.html").read_text() == "before"
     assert {one.name for one in tmp_path.iterdir()} == {"report.html", "headroom.yaml"}

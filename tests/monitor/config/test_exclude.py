@@ -93,12 +93,12 @@ NOTES = [
 ]
 
 
-@pytest.mark.parametrize(("entry", "said"), NOTES)
-def test_an_entry_without_effect_is_said_in_one_sentence(entry: dict[str, Any], said: str | None) -> None:
+@pytest.mark.parametrize(("entry", "expected"), NOTES)
+def test_an_entry_without_effect_is_said_in_one_sentence(entry: dict[str, Any], expected: str | None) -> None:
     config = configured(entry, services=["kinesis", "sqs"])
     notes = list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY))
-    assert len(notes) == (said is not None)
-    assert all(note.startswith(f"exclude[0] excludes nothing: {said}") for note in notes)
+    assert len(notes) == (expected is not None)
+    assert all(note.startswith(f"exclude[0] excludes nothing: {expected}") for note in notes)
 
 
 @pytest.mark.parametrize("regions", ["all", []])

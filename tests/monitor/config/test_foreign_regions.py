@@ -13,7 +13,7 @@ def role(partition: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("account", "regions", "said"),
+    ("account", "regions", "expected"),
     [
         ({"role_arn": role("aws-cn")}, ["eu-west-1"], "regions of aws-cn, the partition of role_arn"),
         ({"role_arn": role("aws-cn"), "regions": ["cn-north-1", "us-gov-west-1"]}, [], "found us-gov-west-1"),
@@ -21,11 +21,11 @@ def role(partition: str) -> str:
     ],
 )
 def test_a_region_of_another_partition_than_the_role_is_refused(
-    account: dict[str, Any], regions: list[str], said: str
+    account: dict[str, Any], regions: list[str], expected: str
 ) -> None:
     with pytest.raises(ValidationError) as wrong:
         Config.model_validate({"accounts": [account], "regions": regions})
-    assert said in str(wrong.value)
+    assert expected in str(wrong.value)
 
 
 def test_accounts_of_three_partitions_each_have_their_own_regions() -> None:

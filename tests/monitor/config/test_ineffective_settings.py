@@ -15,7 +15,7 @@ REFUSED = "it counts none of this one"
 
 
 @pytest.mark.parametrize(
-    ("entry", "place", "said"),
+    ("entry", "place", "expected"),
     [
         ({"signal": "lambda.account_concurrency", "below": "warning"}, "below", BELOW),
         ({"service": "s3", "below": "none"}, "below", BELOW),
@@ -25,12 +25,12 @@ REFUSED = "it counts none of this one"
     ],
 )
 def test_what_has_no_effect_on_any_series_it_means_is_refused(
-    entry: dict[str, Any], place: str, said: str
+    entry: dict[str, Any], place: str, expected: str
 ) -> None:
     with pytest.raises(ValidationError) as wrong:
         Config.model_validate({"alerts": [{"resource": "x", "above": "none"}, entry]}, context=CONTEXT)
     assert f"alerts[1].{place}" in str(wrong.value) or f"'alerts', 1, '{place}'" in str(wrong.value.errors())
-    assert said in str(wrong.value)
+    assert expected in str(wrong.value)
 
 
 @pytest.mark.parametrize(

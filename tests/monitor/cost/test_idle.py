@@ -23,7 +23,7 @@ def purchases_of(fleet: Fleet) -> list[IdlePurchase]:
 
 
 def shards(fleet: Fleet, name: str, number: int, *runs: tuple[int, float], region: str = PRICED) -> None:
-    """A stream of so many shards, its bytes used so much; of records it takes half of that."""
+    """Use a part of the bytes of a stream with so many shards (by minutes), and half of it of its records."""
     use(fleet, stream(name, region), *runs, limit=number * MIB)
     halves = [(length, value / 2) for length, value in runs]
     use(fleet, stream(name, region, "stream_write_records"), *halves, limit=number * 1000)
@@ -68,7 +68,7 @@ def test_signals_of_one_purchase_are_one_finding() -> None:
     assert idle.price_source == "https://aws.amazon.com/kinesis/data-streams/pricing/"
 
 
-def test_nothing_is_idle_while_of_a_part_nothing_is_known() -> None:
+def test_a_purchase_is_not_idle_while_the_usage_of_a_part_is_unknown() -> None:
     fleet = Fleet()
     shards(fleet, "audit", 8, (180, 0.08))
     use(fleet, stream("audit/asleep", PRICED, "efo_read_bytes"), limit=8 * 2 * MIB)

@@ -31,5 +31,5 @@ def test_a_port_in_use_is_one_clear_line() -> None:
         with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
             assert process.wait(60) == 1
             assert process.stderr is not None
-            said = process.stderr.read().decode()
-    assert said == f"Cannot listen on 127.0.0.1:{port}: Address already in use\n"
+            errors = process.stderr.read().decode()
+    assert errors == f"Cannot listen on 127.0.0.1:{port}: Address already in use\n"

@@ -189,7 +189,7 @@ def test_more_than_500_queries_expressions_and_seconds_are_refused() -> None:
 
 def request_for(*queries: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a request for the last three hours."""
-    numbered = [{**query, "Id": f"q{n}"} for n, query in enumerate(queries)]
+    numbered = [{**each, "Id": f"q{n}"} for n, each in enumerate(queries)]
     end = np.datetime64("now", "m").item()
     return {"MetricDataQueries": numbered, "StartTime": end - np.timedelta64(180, "m").item(), "EndTime": end}
 

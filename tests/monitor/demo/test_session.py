@@ -24,6 +24,6 @@ def test_without_any_the_demo_has_one_of_its_own() -> None:
 
 def test_it_monitors_the_services_that_it_can_show() -> None:
     services = demo_config("http://127.0.0.1:9", 0, "journal.db").services
-    told = {file.stories.service for file in read_story_files(STORY_FOLDER)}
-    assert told <= {*services} <= {*REGISTRY.service_names}
-    assert {*services} - told == {*SIMULATED_SERVICES} - told
+    storied = {file.stories.service for file in read_story_files(STORY_FOLDER)}
+    assert storied <= {*services} <= {*REGISTRY.service_names}
+    assert {*services} - storied == {*SIMULATED_SERVICES} - storied

@@ -42,7 +42,7 @@ async def test_stories_without_problems() -> None:
 
 
 @pytest.mark.parametrize(
-    ("written", "instead", "told"),
+    ("written", "instead", "expected"),
     [
         ("mean: 0.55", "men: 0.55", "unknown key; did you mean mean?"),
         ("mean: 0.55", 'mean: "0.55"', "expected a number, found '0.55'"),
@@ -66,11 +66,11 @@ async def test_stories_without_problems() -> None:
         ("service: brokers", "service: broker", "no service broker; did you mean brokers?"),
     ],
 )
-async def test_a_mistake_is_told_with_its_line(written: str, instead: str, told: str) -> None:
+async def test_a_mistake_is_told_with_its_line(written: str, instead: str, expected: str) -> None:
     text = made_up.STORIES.replace(written, instead, 1)
     found = await problems(text)
     line = line_of(text, instead)  # or the answer's, which may start in the line before
-    assert any(one.startswith((f"{line}:", f"{line - 1}:")) and told in one for one in found), found
+    assert any(one.startswith((f"{line}:", f"{line - 1}:")) and expected in one for one in found), found
 
 
 async def test_a_call_without_an_answer_is_a_problem() -> None:

@@ -47,7 +47,7 @@ PER_SERIES = {family.name for family in FAMILIES}
 
 def parsed(exposition: Exposition) -> Samples:
     """Every sample by family and labels, as both of Prometheus' formats are read."""
-    told: list[Samples] = []
+    both_formats: list[Samples] = []
     for read, end in ((prometheus, b""), (openmetrics, b"# EOF\n")):
         samples: Samples = {}
         for family in read(text(exposition, end)):
@@ -56,9 +56,9 @@ def parsed(exposition: Exposition) -> Samples:
                 pairs = tuple(sorted(sample.labels.items()))
                 assert pairs not in samples.setdefault(sample.name, {})
                 samples[sample.name][pairs] = sample.value
-        told.append(samples)
-    assert told[0] == told[1]
-    return told[0]
+        both_formats.append(samples)
+    assert both_formats[0] == both_formats[1]
+    return both_formats[0]
 
 
 def published(fleet: Fleet) -> Samples:
@@ -238,8 +238,8 @@ def test_half_of_a_surrogate_pair_does_not_spoil_the_rest() -> None:
 def test_numbers_are_exact(value: float) -> None:
     fleet = Fleet()
     judged(fleet, add(fleet, key("orders")), Zone.WITHIN, usage=value)
-    (told,) = published(fleet)["headroom_usage"].values()
-    assert np.float32(told) == np.float32(value)
+    (exported,) = published(fleet)["headroom_usage"].values()
+    assert np.float32(exported) == np.float32(value)
 
 
 class Busy:
@@ -337,8 +337,8 @@ async def test_the_same_number_of_another_series_is_not_the_same() -> None:
         judged(fleet, one, Zone.ABOVE, usage=800.0)
         judged(fleet, other, Zone.STALE)
         await exposition.publish({})
-        ((told, _),) = parsed(exposition)["headroom_usage"].items()
-        assert dict(told)["resource"] == one.key.resource
+        ((exported, _),) = parsed(exposition)["headroom_usage"].items()
+        assert dict(exported)["resource"] == one.key.resource
 
 
 async def test_a_snapshot_does_not_change_with_the_fleet() -> None:
@@ -346,8 +346,8 @@ async def test_a_snapshot_does_not_change_with_the_fleet() -> None:
     series = add(fleet, key("orders"))
     exposition = Exposition(fleet)
     await exposition.publish({})
-    told = exposition.snapshot
+    snapshot = exposition.snapshot
     judged(fleet, series, Zone.NEAR, usage=950.0)
-    assert told.zone[series.slot] == Zone.STALE
+    assert snapshot.zone[series.slot] == Zone.STALE
     fleet.drop(series.key)
-    assert told.series[series.slot] is series
+    assert snapshot.series[series.slot] is series

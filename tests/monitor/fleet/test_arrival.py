@@ -62,10 +62,10 @@ def test_once_all_has_come_the_history_is_the_truth_whatever_the_order_and_howev
         write(rings, row, NOW - ago, truth[row, ago])
         proved = max(proved, NOW - ago)
         for one in (BUSY, CALM):
-            told = history(rings, one, NOW + late, minutes=SPAN + late)
+            found = history(rings, one, NOW + late, minutes=SPAN + late)
             minutes = np.arange(NOW - SPAN + 1, NOW + late + 1)
             silent = NOW + late - proved >= SILENT_AFTER
-            assert silent or not (told[minutes > proved] == 0).any()
+            assert silent or not (found[minutes > proved] == 0).any()
     rings.mark_read(ROWS, NOW + lateness[-1])
     for row in (BUSY, CALM):
         expected = [truth.get((row, ago), 0.0) for ago in reversed(range(SPAN))]
@@ -209,7 +209,7 @@ def test_a_point_of_a_longer_period_proves_nothing_of_its_minutes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("complete", "provisional", "told"),
+    ("complete", "provisional", "expected"),
     [
         pytest.param(50, {1: 60}, 1, id="it grew already"),
         pytest.param(50, {1: 10}, 0, id="it may still grow"),
@@ -219,7 +219,7 @@ def test_a_point_of_a_longer_period_proves_nothing_of_its_minutes() -> None:
     ],
 )
 def test_a_provisional_minute_is_told_where_it_says_no_less_than_the_last_complete_one(
-    complete: float | None, provisional: dict[int, float], told: int
+    complete: float | None, provisional: dict[int, float], expected: int
 ) -> None:
     rings = rings_of([False])
     row = np.array([0], np.int32)
@@ -228,7 +228,7 @@ def test_a_provisional_minute_is_told_where_it_says_no_less_than_the_last_comple
     rings.mark_read(row, NOW)
     for ahead, value in provisional.items():
         write(rings, 0, NOW + ahead, value)
-    assert rings.latest_minute[0] == NOW + told
+    assert rings.latest_minute[0] == NOW + expected
     assert rings.complete_through(row) == NOW
     rings.mark_read(row, NOW + 2)
     assert rings.latest_minute[0] == NOW + max(provisional)

@@ -54,7 +54,7 @@ def both(written: Iterable[Point], read: Iterable[tuple[int, int]] = ()) -> tupl
     return rings, model
 
 
-def told_of(all_of_them: Formulas, rings: Rings) -> dict[int, tuple[int, float]]:
+def results_of(all_of_them: Formulas, rings: Rings) -> dict[int, tuple[int, float]]:
     """Minute and result of each series that has a formula."""
     found = {}
     for block in all_of_them:
@@ -81,7 +81,7 @@ def test_many_series_are_computed_as_each_one_alone(
     some = Formulas()
     for series, formula in wanted.items():
         some.put(series, formula_of(formula))
-    found = told_of(some, rings)
+    found = results_of(some, rings)
     for series, formula in wanted.items():
         minute = newest_minute(model, formula)
         assert alike(found[series], (minute, result(model, formula, minute)))
@@ -110,7 +110,7 @@ def test_setting_replacing_and_removing_in_any_order_leaves_what_was_said_last(
         expected[series] = formula_of(usage) if usage else None
         some.put(series, expected[series])
         listed = {int(one): block.formula(place) for block in some for place, one in enumerate(block.series)}
-        assert listed == {one: said for one, said in expected.items() if said}
+        assert listed == {one: formula for one, formula in expected.items() if formula}
         assert {one: some.get(one) for one in expected} == expected
 
 
@@ -141,7 +141,7 @@ def test_operations(
     rings, _ = both(written)
     some = Formulas()
     some.put(0, formula_of(Usage(op, ((metric(0), weights[0]), (metric(2), weights[1])))))
-    assert alike(told_of(some, rings)[0], expected)
+    assert alike(results_of(some, rings)[0], expected)
 
 
 a, zero, b, other_zero = map(metric, range(ROWS))
@@ -232,7 +232,7 @@ def test_expressions_over_expressions(
     rings, _ = both(written, read)
     some = Formulas()
     some.put(0, formula_of(usage))
-    assert alike(told_of(some, rings)[0], expected)
+    assert alike(results_of(some, rings)[0], expected)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_a_result_that_may_fall_waits_for_the_complete_minute(usage: Usage, newe
     rings, _ = both(written, [(0, START), (2, START)])
     some = Formulas()
     some.put(0, formula_of(usage))
-    assert told_of(some, rings)[0][0] == newest
+    assert results_of(some, rings)[0][0] == newest
 
 
 @pytest.mark.parametrize(

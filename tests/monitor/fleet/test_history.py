@@ -20,11 +20,11 @@ def series_history(*runs: tuple[int, float], refused: float = NAN) -> tuple[Seri
     """A series of limit 1000 that ends with these minutes and utilizations, and is refused in the last."""
     fleet = Fleet()
     series = add(fleet, key("orders"))
-    told = [value * 1000 * 60 for length, value in runs for _ in range(length)]
-    minutes = np.arange(NOW - len(told) + 1, NOW + 1, dtype=np.int32)
+    values = [value * 1000 * 60 for length, value in runs for _ in range(length)]
+    minutes = np.arange(NOW - len(values) + 1, NOW + 1, dtype=np.int32)
     usage, refusals = fleet.usages.get(series.slot), fleet.throttled.get(series.slot)
     assert usage and refusals
-    fleet.rings.write(np.full(len(told), usage.rows[0], np.int32), minutes, np.array(told, np.float32))
+    fleet.rings.write(np.full(len(values), usage.rows[0], np.int32), minutes, np.array(values, np.float32))
     if np.isfinite(refused):
         fleet.rings.write(np.array(refusals.rows), minutes[-1:], np.array([refused], np.float32))
     return SeriesHistory.of(fleet, series, NOW), fleet
@@ -45,20 +45,20 @@ def series_history(*runs: tuple[int, float], refused: float = NAN) -> tuple[Seri
     ],
 )
 def test_since_when(runs: list[tuple[int, float]], zone: Zone, minutes: int | None) -> None:
-    told, _ = series_history(*runs)
-    since = told.since(zone)
+    history, _ = series_history(*runs)
+    since = history.since(zone)
     assert since == (None if minutes is None else NOW - minutes + 1)
 
 
 def test_refusals_make_it_saturated_since_they_began() -> None:
-    told, _ = series_history((60, 0.5), refused=3.0)
-    assert told.since(Zone.SATURATED) == NOW
+    history, _ = series_history((60, 0.5), refused=3.0)
+    assert history.since(Zone.SATURATED) == NOW
 
 
 def test_samples_stand_at_their_minutes() -> None:
-    told, _ = series_history((3, 0.5))
-    assert told.usage.size == WINDOW and told.start == NOW - WINDOW + 1
-    assert np.isnan(told.usage[:-3]).all() and told.usage[-3:].tolist() == pytest.approx([500.0] * 3)
+    history, _ = series_history((3, 0.5))
+    assert history.usage.size == WINDOW and history.start == NOW - WINDOW + 1
+    assert np.isnan(history.usage[:-3]).all() and history.usage[-3:].tolist() == pytest.approx([500.0] * 3)
 
 
 def test_samples_from_the_future_are_left_out() -> None:
@@ -72,10 +72,10 @@ def test_a_usage_that_is_only_bounded_has_no_utilization() -> None:
     least, most = traffic.of(StreamName="least"), traffic.of(StreamName="most")
     series = add(fleet, named, usage=per_second(least), upper_bound=per_second(most), throttled=None)
     fleet.rings.write(np.array([0, 1]), np.array([NOW, NOW]), np.array([6000.0, 60_000.0], np.float32))
-    told = SeriesHistory.of(fleet, series, NOW)
-    assert (told.usage[-1], told.upper_bound[-1]) == pytest.approx((100.0, 1000.0))
-    assert np.isnan(told.utilization).all()
-    assert told.since(Zone.UNOBSERVABLE) is None
+    history = SeriesHistory.of(fleet, series, NOW)
+    assert (history.usage[-1], history.upper_bound[-1]) == pytest.approx((100.0, 1000.0))
+    assert np.isnan(history.utilization).all()
+    assert history.since(Zone.UNOBSERVABLE) is None
 
 
 def test_each_minute_is_measured_by_the_limit_of_then() -> None:
@@ -87,7 +87,7 @@ def test_each_minute_is_measured_by_the_limit_of_then() -> None:
         signal=named.signal, resource=named.subject, usage=per_second(traffic.of(StreamName=named.id))
     )
     series = fleet.put(named, observed, doubled, NOW - 59)
-    told = SeriesHistory.of(fleet, series, NOW)
-    assert told.limit.tolist() == [1000.0] * 120 + [2000.0] * 60
-    assert told.utilization.tolist() == pytest.approx([0.8] * 120 + [0.4] * 60)
-    assert told.since(Zone.WITHIN) == NOW - 59
+    history = SeriesHistory.of(fleet, series, NOW)
+    assert history.limit.tolist() == [1000.0] * 120 + [2000.0] * 60
+    assert history.utilization.tolist() == pytest.approx([0.8] * 120 + [0.4] * 60)
+    assert history.since(Zone.WITHIN) == NOW - 59

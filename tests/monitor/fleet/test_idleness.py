@@ -184,9 +184,9 @@ def test_another_that_is_refused_is_busy_however_little_it_uses() -> None:
     assert busiest(fleet, np.array([first.slot], np.int32), at).tolist() == [np.inf]
 
 
-@pytest.mark.parametrize(("records", "told"), [(60, []), (5, ["below"] * 2)])
+@pytest.mark.parametrize(("records", "expected"), [(60, []), (5, ["below"] * 2)])
 async def test_capacity_that_is_idle_by_one_limit_of_two_is_no_alert(
-    records: float, told: list[str], tmp_path: Path
+    records: float, expected: list[str], tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         fleet, found = stage.fleet, []
@@ -198,4 +198,4 @@ async def test_capacity_that_is_idle_by_one_limit_of_two_is_no_alert(
             fleet.confirmed[: fleet.size] = minute
             stage.set_read_result()
             found += [one.zone for one in await stage.process()]
-        assert found == told
+        assert found == expected

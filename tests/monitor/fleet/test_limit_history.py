@@ -67,12 +67,12 @@ def test_it_remembers_no_more_than_changed_within_the_window(steps: list[tuple[i
     for later, limit in steps:
         minute += later
         series = see(fleet, "orders", limit, minute)
-        told = list(fleet.past_limits.since(series.slot, float(fleet.limit[series.slot])))
-        began = [since or 0 for since, _ in told[1:]]
-        assert told[0][0] is None
+        remembered = list(fleet.past_limits.since(series.slot, float(fleet.limit[series.slot])))
+        began = [since or 0 for since, _ in remembered[1:]]
+        assert remembered[0][0] is None
         assert began == sorted(set(began))
         assert all(minute - WINDOW < since <= minute for since in began)
-        assert len(fleet.past_limits) == (len(told) > 1)
+        assert len(fleet.past_limits) == (len(remembered) > 1)
 
 
 def test_series_that_changed_stand_beside_those_that_did_not() -> None:

@@ -57,16 +57,16 @@ class World:
             stale_after=30,
             pending_for=0,
         )
-        told = {"usage": highest(used), "throttled": highest(refused)} | self.seen | seen
-        observed = Observed(signal="size", resource=KEY.subject, limit=limit, **told)
+        fields = {"usage": highest(used), "throttled": highest(refused)} | self.seen | seen
+        observed = Observed(signal="size", resource=KEY.subject, limit=limit, **fields)
         return self.fleet.put(KEY, observed, series_settings, at)
 
     def write(self, metric: Metric, values: Iterable[float], end: int = NOW) -> None:
         """Values of the minutes up to `end`."""
         row = self.fleet.metrics(KEY.cell)[metric_query(metric)]
-        told = np.array([*values], np.float32)
-        minutes = np.arange(end - told.size + 1, end + 1, dtype=np.int32)
-        self.fleet.rings.write(np.full(told.size, row, np.int32), minutes, told)
+        column = np.array([*values], np.float32)
+        minutes = np.arange(end - column.size + 1, end + 1, dtype=np.int32)
+        self.fleet.rings.write(np.full(column.size, row, np.int32), minutes, column)
 
     def read(self, *metrics: Metric) -> None:
         """Every minute of these metrics was read: those without a point have none."""

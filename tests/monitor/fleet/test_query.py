@@ -132,10 +132,10 @@ def test_the_most_urgent_first_and_what_cannot_be_seen_last() -> None:
         judged(fleet, add(fleet, key(name)), zone, usage=usage)
     exposition = Exposition(fleet)
     asyncio.run(exposition.publish({}))
-    told = exposition.snapshot
+    snapshot = exposition.snapshot
 
     def names(query: Query) -> list[str]:
-        return [told.series[slot].key.resource for slot in run_query(told, query).slots]
+        return [snapshot.series[slot].key.resource for slot in run_query(snapshot, query).slots]
 
     assert names(Query()) == ["refused", "full", "near", "calm", "idle", "stale", "hidden"]
     assert names(Query(order="asc")) == ["idle", "calm", "near", "full", "refused", "stale", "hidden"]
@@ -214,10 +214,12 @@ def test_a_resource_is_found_by_what_it_is_called_and_by_its_id() -> None:
     judged(fleet, add(fleet, key("")), Zone.WITHIN, usage=1.0)
     exposition = Exposition(fleet)
     asyncio.run(exposition.publish({}))
-    told = exposition.snapshot
+    snapshot = exposition.snapshot
 
     def ids(pattern: str) -> set[str]:
-        return {told.series[one].key.subject.id for one in run_query(told, Query(resource=pattern)).slots}
+        return {
+            snapshot.series[one].key.subject.id for one in run_query(snapshot, Query(resource=pattern)).slots
+        }
 
     assert ids("orders/prod") == ids("orders/*") == {"a1/prod", "b2/prod"}
     assert ids("a1/prod") == ids("a1*") == {"a1/prod"}

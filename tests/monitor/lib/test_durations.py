@@ -6,7 +6,7 @@ from monitor.lib.durations import format_duration
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "expected"),
     [
         (-5, "0 s"),
         (0, "0 s"),
@@ -21,5 +21,5 @@ from monitor.lib.durations import format_duration
         (3 * 86400 + 4 * 3600, "3 d 4 h"),
     ],
 )
-def test_a_span_is_said_in_two_units_at_most(seconds: float, said: str) -> None:
-    assert format_duration(seconds) == said
+def test_a_span_is_said_in_two_units_at_most(seconds: float, expected: str) -> None:
+    assert format_duration(seconds) == expected

@@ -70,8 +70,8 @@ def test_a_certificate_that_is_no_file_is_named(kind: Path) -> None:
 def test_a_pipe_that_a_shell_made_is_read(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"interval: 60")
     command = [*COMMAND, "config", "check", "--config", "/dev/stdin"]
-    said = subprocess.run(
+    process = subprocess.run(
         command, input="interval: 60", capture_output=True, text=True, cwd=ROOT, check=False
     )
-    assert (said.returncode, said.stdout) == (0, "The configuration is valid.\n")
+    assert (process.returncode, process.stdout) == (0, "The configuration is valid.\n")
     assert read_file(tmp_path / "plain", 8) == b"interval"

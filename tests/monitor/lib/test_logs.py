@@ -28,10 +28,10 @@ class Log:
         self.logger.addHandler(self.handler)
 
     def lines(self) -> list[str]:
-        said = self.stream.getvalue().splitlines()
+        lines = self.stream.getvalue().splitlines()
         self.stream.seek(0)
         self.stream.truncate()
-        return said
+        return lines
 
 
 @pytest.fixture
@@ -132,10 +132,10 @@ for name in ("botocore.credentials", "botocore.loaders", "aiobotocore", "aiohttp
     logging.getLogger(name).info("info")
     logging.getLogger(name).warning("warning")
 """
-    said = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True
     )
-    assert said.stderr.splitlines() == [
+    assert process.stderr.splitlines() == [
         "botocore.loaders warning",
         "aiobotocore warning",
         "aiohttp warning",

@@ -6,7 +6,7 @@ from monitor.lib.percent import format_percent
 
 
 @pytest.mark.parametrize(
-    ("ratio", "said"),
+    ("ratio", "expected"),
     [
         (None, "-"),
         (0.0, "0 %"),
@@ -21,5 +21,5 @@ from monitor.lib.percent import format_percent
         (12.5, "1250 %"),
     ],
 )
-def test_a_utilization_is_said_in_percent(ratio: float | None, said: str) -> None:
-    assert format_percent(ratio) == said
+def test_a_utilization_is_said_in_percent(ratio: float | None, expected: str) -> None:
+    assert format_percent(ratio) == expected

@@ -107,8 +107,8 @@ def test_a_tick_begins_within_one_interval_of_the_end_of_the_one_before(
         waited = began[n + 1][0] - (began[n][0] + took)
         assert -1e-3 <= waited <= interval + 1e-3
     span = began[-1][0] - began[0][0]
-    told = sum(1 + missed for _, missed in began[1:])
-    assert told == pytest.approx(span / interval, abs=1.01)  # every tick is told of, once
+    ticks = sum(1 + missed for _, missed in began[1:])
+    assert ticks == pytest.approx(span / interval, abs=1.01)  # every tick is told of, once
 
 
 def counted(telemetry: ProcessTelemetry, family: str) -> float:
@@ -133,21 +133,21 @@ def work_with(*outcomes: Exception | None) -> tuple[Callable[[], asyncio.Future[
 async def test_a_tick_that_fails_is_logged_and_counted_and_does_not_end_the_loop(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told = ProcessTelemetry()
+    telemetry = ProcessTelemetry()
     work, seen = work_with(KeyError("Account"), None, OSError("gone"))
     with pytest.raises(asyncio.CancelledError):
-        await repeat("poll", Schedule("a/eu-west-1", 60, clock.of_loop), work, told)
+        await repeat("poll", Schedule("a/eu-west-1", 60, clock.of_loop), work, telemetry)
     assert seen == [0, 1, 2, 3]
-    assert counted(told, "headroom_ticks_total") == 3
-    assert counted(told, "headroom_tick_failures_total") == 2
-    assert counted(told, "headroom_tick_duration_seconds_count") == 4
+    assert counted(telemetry, "headroom_ticks_total") == 3
+    assert counted(telemetry, "headroom_tick_failures_total") == 2
+    assert counted(telemetry, "headroom_tick_duration_seconds_count") == 4
     assert [record.exc_info is not None for record in caplog.records] == [True, True]
     assert "a/eu-west-1: the loop poll failed" in caplog.text
     assert "KeyError: 'Account'" in caplog.text
 
 
 async def test_ticks_that_were_missed_are_counted(clock: Clock) -> None:
-    told = ProcessTelemetry()
+    telemetry = ProcessTelemetry()
 
     async def work() -> None:
         if clock.now > START + 3600:
@@ -155,13 +155,13 @@ async def test_ticks_that_were_missed_are_counted(clock: Clock) -> None:
         clock.now += 150
 
     with pytest.raises(asyncio.CancelledError):
-        await repeat("poll", Schedule("a", 60, clock.of_loop), work, told)
-    ticked = counted(told, "headroom_ticks_total")
-    assert counted(told, "headroom_missed_ticks_total") == pytest.approx(2 * ticked, abs=2)
+        await repeat("poll", Schedule("a", 60, clock.of_loop), work, telemetry)
+    ticked = counted(telemetry, "headroom_ticks_total")
+    assert counted(telemetry, "headroom_missed_ticks_total") == pytest.approx(2 * ticked, abs=2)
 
 
 async def test_a_tick_that_hangs_is_cancelled_and_counted_as_failed() -> None:
-    told, hung = ProcessTelemetry(), []
+    telemetry, hung = ProcessTelemetry(), []
 
     async def work() -> None:
         try:
@@ -170,9 +170,11 @@ async def test_a_tick_that_hangs_is_cancelled_and_counted_as_failed() -> None:
             hung.append("cancelled")
             raise
 
-    assert not await run_guarded("poll", "a", work, told, timeout=0)
+    assert not await run_guarded("poll", "a", work, telemetry, timeout=0)
     assert hung == ["cancelled"]
-    assert counted(told, "headroom_tick_failures_total") == counted(told, "headroom_ticks_total") == 1
+    assert (
+        counted(telemetry, "headroom_tick_failures_total") == counted(telemetry, "headroom_ticks_total") == 1
+    )
 
 
 @pytest.mark.parametrize(("interval", "timeout"), [(1, 600), (60, 600), (300, 3000)])
@@ -181,33 +183,33 @@ def test_a_tick_may_take_ten_intervals_and_ten_minutes(interval: float, timeout:
 
 
 async def test_cancelling_the_loop_ends_it_in_the_middle_of_a_tick() -> None:
-    told, started = ProcessTelemetry(), asyncio.Event()
+    telemetry, started = ProcessTelemetry(), asyncio.Event()
 
     async def work() -> None:
         started.set()
         await asyncio.Event().wait()
 
-    loop = asyncio.create_task(repeat("poll", Schedule("a", 60), work, told))
+    loop = asyncio.create_task(repeat("poll", Schedule("a", 60), work, telemetry))
     await started.wait()
     loop.cancel()
     with pytest.raises(asyncio.CancelledError):
         await loop
-    assert counted(told, "headroom_ticks_total") == 0
-    assert counted(told, "headroom_tick_failures_total") == 0
+    assert counted(telemetry, "headroom_ticks_total") == 0
+    assert counted(telemetry, "headroom_tick_failures_total") == 0
 
 
 async def test_cancelling_the_loop_ends_it_between_two_ticks() -> None:
-    told, worked = ProcessTelemetry(), asyncio.Event()
+    telemetry, worked = ProcessTelemetry(), asyncio.Event()
 
     async def work() -> None:
         worked.set()
 
-    loop = asyncio.create_task(repeat("poll", Schedule("a", 3600), work, told))
+    loop = asyncio.create_task(repeat("poll", Schedule("a", 3600), work, telemetry))
     await worked.wait()
     loop.cancel()
     with pytest.raises(asyncio.CancelledError):
         await loop
-    assert counted(told, "headroom_tick_failures_total") == 0
+    assert counted(telemetry, "headroom_tick_failures_total") == 0
 
 
 # Many works from one task

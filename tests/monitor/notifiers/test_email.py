@@ -228,14 +228,14 @@ CODES = [
 ]
 
 
-@pytest.mark.parametrize(("step", "said", "outcome", "code"), CODES)
+@pytest.mark.parametrize(("step", "response", "outcome", "code"), CODES)
 async def test_codes(
-    client: OutboundClient, step: str, said: str, outcome: DeliveryOutcome, code: int
+    client: OutboundClient, step: str, response: str, outcome: DeliveryOutcome, code: int
 ) -> None:
-    async with mailbox(answers={step: said}) as box:
+    async with mailbox(answers={step: response}) as box:
         answer = await send_mail(box, client, tls="none")
     assert (answer.outcome, answer.status, answer.reason) == (outcome, code, f"smtp_{code}")
-    assert answer.sentence == f"smtp://localhost answered {code}: {said[4:]}"
+    assert answer.sentence == f"smtp://localhost answered {code}: {response[4:]}"
 
 
 async def test_some_recipients_are_refused(client: OutboundClient) -> None:

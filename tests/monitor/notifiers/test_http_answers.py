@@ -127,13 +127,13 @@ async def test_nothing_tells_a_secret(
     secrets = {secret for field in fields for secret in secret_values(field)}
     words = {word for secret in secrets for word in secret.split()} - {"Bearer"}
     echo = web.Response(status=404, text=f"what is {' and '.join(sorted(words))}?")
-    told = [repr(receiver), str(receiver), receiver.model_dump_json(), repr(receiver.policy)]
+    texts = [repr(receiver), str(receiver), receiver.model_dump_json(), repr(receiver.policy)]
     async with http_server(echo) as server:
-        told.append(repr(await make(server.url).send(notification(), client)))
-    assert "***" in told[-1]
-    told.append(repr(await make(server.url).send(notification(), client)))  # nobody listens any more
-    told.append(caplog.text)
-    assert not [word for word in (*words, "hunter2") for text in told if word in text]
+        texts.append(repr(await make(server.url).send(notification(), client)))
+    assert "***" in texts[-1]
+    texts.append(repr(await make(server.url).send(notification(), client)))  # nobody listens any more
+    texts.append(caplog.text)
+    assert not [word for word in (*words, "hunter2") for text in texts if word in text]
 
 
 @each_receiver

@@ -116,9 +116,9 @@ async def test_nothing_tells_a_secret(client: OutboundClient, caplog: pytest.Log
             "https://a b",
         ):
             answers.append(await client.post(url + HOOK, b'"swordfish"', OPEN, {"A": "swordfish"}))
-    told = repr(answers) + caplog.text + repr(client) + repr(replace(OPEN, secrets=frozenset(["swordfish"])))
-    assert "hunter2" not in told
-    assert "swordfish" not in told
+    texts = repr(answers) + caplog.text + repr(client) + repr(replace(OPEN, secrets=frozenset(["swordfish"])))
+    assert "hunter2" not in texts
+    assert "swordfish" not in texts
 
 
 async def test_cancelling_an_attempt_is_no_answer(client: OutboundClient) -> None:

@@ -18,17 +18,17 @@ RECEIVER = build_receiver(PagerDuty, routing_key="R0UT1NGK3Y")
 
 def event_of(**changes: Any) -> dict[str, Any]:
     """Return the event that PagerDuty is sent for a notice."""
-    [told] = payload(notification(notice(**changes)), RECEIVER)
-    return told
+    [event] = payload(notification(notice(**changes)), RECEIVER)
+    return event
 
 
 def test_a_trigger() -> None:
-    told = event_of()
-    assert (told["event_action"], told["dedup_key"]) == ("trigger", "a1b2c3")
-    assert told["routing_key"] == "R0UT1NGK3Y"
-    assert told["client_url"] == "https://headroom.example.com/s/1?a=1&b=2"
-    assert {"href": "https://runs.example.com", "text": "runbook"} in told["links"]
-    alert = told["payload"]
+    event = event_of()
+    assert (event["event_action"], event["dedup_key"]) == ("trigger", "a1b2c3")
+    assert event["routing_key"] == "R0UT1NGK3Y"
+    assert event["client_url"] == "https://headroom.example.com/s/1?a=1&b=2"
+    assert {"href": "https://runs.example.com", "text": "runbook"} in event["links"]
+    alert = event["payload"]
     assert alert["summary"].startswith("Kinesis stream clicks")
     assert alert["source"] == "123456789012/eu-west-1/kinesis/clicks"
     assert (alert["component"], alert["group"], alert["class"]) == ("clicks", "kinesis", "stream_write_bytes")
@@ -49,8 +49,8 @@ def test_what_fires_is_triggered(kind: NoticeKind) -> None:
 
 
 def test_what_is_over_is_resolved_by_the_same_key() -> None:
-    [told] = payload(notification(resolved()), RECEIVER)
-    assert told == {"routing_key": "R0UT1NGK3Y", "event_action": "resolve", "dedup_key": "a1b2c3"}
+    [event] = payload(notification(resolved()), RECEIVER)
+    assert event == {"routing_key": "R0UT1NGK3Y", "event_action": "resolve", "dedup_key": "a1b2c3"}
 
 
 def test_a_key_is_never_too_long_and_never_shared() -> None:
@@ -61,10 +61,10 @@ def test_a_key_is_never_too_long_and_never_shared() -> None:
 
 @pytest.mark.parametrize("text", TEXTS)
 def test_no_text_breaks_it(text: str) -> None:
-    [told] = payload(notification(hostile_notice(text)), RECEIVER)
-    assert len(told["payload"]["summary"]) <= 1024
-    assert told["payload"]["source"]
-    assert json_size(told) < 512_000
+    [event] = payload(notification(hostile_notice(text)), RECEIVER)
+    assert len(event["payload"]["summary"]) <= 1024
+    assert event["payload"]["source"]
+    assert json_size(event) < 512_000
 
 
 STATUSES: list[tuple[list[int], DeliveryOutcome, int]] = [
@@ -80,13 +80,13 @@ async def test_partial_success(
     client: OutboundClient, statuses: list[int], outcome: DeliveryOutcome, asked: int
 ) -> None:
     """An event worth retrying stops the rest; all are repeated then, which is harmless."""
-    told = notification(*(notice(alert=name) for name in "abc"))
+    of_three = notification(*(notice(alert=name) for name in "abc"))
     async with http_server(*(web.Response(status=status) for status in statuses)) as server:
         receiver = build_receiver(PagerDuty, url=server.url, routing_key="R0UT1NGK3Y")
-        answer = await receiver.send(told, client)
+        answer = await receiver.send(of_three, client)
         assert answer.outcome is outcome
         assert len(server.requests) == asked
-        await receiver.send(told, client)
+        await receiver.send(of_three, client)
     keys = [body["dedup_key"] for body in server.bodies]
     assert keys[:asked] == list("abc")[:asked]
     assert keys[asked:] == ["a", "b", "c"][: len(keys) - asked]

@@ -116,16 +116,16 @@ async def gone() -> str:
 
 async def test_nobody_listens(client: OutboundClient) -> None:
     url = await gone()
-    said = await connection_error(url + HOOK, client, OPEN)
-    assert said and said.startswith(f"{url}: the connection failed (")
+    error = await connection_error(url + HOOK, client, OPEN)
+    assert error and error.startswith(f"{url}: the connection failed (")
 
 
 @pytest.mark.parametrize("scheme", ["https", "smtps"])
 async def test_one_that_says_nothing_is_waited_for_only_so_long(client: OutboundClient, scheme: str) -> None:
     async with tcp_server(never_responds) as port:
         url = f"{scheme}://127.0.0.1:{port}"
-        said = await connection_error(url + HOOK, client, OutboundPolicy(allow_private=True, timeout=0.1))
-    assert said == f"{url}: no response within 0.1 s"
+        error = await connection_error(url + HOOK, client, OutboundPolicy(allow_private=True, timeout=0.1))
+    assert error == f"{url}: no response within 0.1 s"
 
 
 def of_a_stranger(_: trustme.CA) -> ssl.SSLContext:
@@ -143,8 +143,8 @@ async def test_no_certificate_that_can_be_trusted(
     client: OutboundClient, authority: trustme.CA, context: Callable[[trustme.CA], ssl.SSLContext] | None
 ) -> None:
     async with http_server(tls=context(authority) if context else None) as server:
-        said = await connection_error(f"https://127.0.0.1:{server.port}{HOOK}", client, OPEN)
-    assert said and "the TLS handshake failed" in said
+        error = await connection_error(f"https://127.0.0.1:{server.port}{HOOK}", client, OPEN)
+    assert error and "the TLS handshake failed" in error
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::1]"])
@@ -155,20 +155,20 @@ async def test_a_private_address_is_not_even_tried(client: OutboundClient, host:
         connected.set()
 
     async with tcp_server(listen) as port:
-        said = await connection_error(f"https://{host}:{port}{HOOK}", client, OutboundPolicy())
-    assert said == f"https://{host}:{port}: its address is private, and allow_private is not set"
+        error = await connection_error(f"https://{host}:{port}{HOOK}", client, OutboundPolicy())
+    assert error == f"https://{host}:{port}: its address is private, and allow_private is not set"
     assert not connected.is_set()
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "expected"),
     [
         ("https://nobody.invalid", "https://nobody.invalid: its name could not be resolved"),
         ("https://" + "x" * 64 + ".example", "the address is invalid"),
     ],
 )
-async def test_what_has_no_address(client: OutboundClient, url: str, said: str) -> None:
-    assert said in ((await connection_error(url + HOOK, client, OPEN)) or "")
+async def test_what_has_no_address(client: OutboundClient, url: str, expected: str) -> None:
+    assert expected in ((await connection_error(url + HOOK, client, OPEN)) or "")
 
 
 class OfIpv6(Resolver):
@@ -264,8 +264,8 @@ async def test_a_reload_tries_them_anew(client: OutboundClient, caplog: pytest.L
         assert reach.unreachable == {}
         reach.configure([build_receiver(Webhook, name="other", url=await gone()), away])
         await until(lambda: len(reach.unreachable) == 2)
-    told = [one.getMessage() for one in caplog.records]
-    assert len(told) == 3 and all("cannot be reached" in one for one in told)
+    messages = [one.getMessage() for one in caplog.records]
+    assert len(messages) == 3 and all("cannot be reached" in one for one in messages)
 
 
 async def test_aws_out_of_reach_is_where_the_configuration_says(monkeypatch: pytest.MonkeyPatch) -> None:

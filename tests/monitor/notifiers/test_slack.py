@@ -54,11 +54,11 @@ def test_a_message() -> None:
     assert message["text"] == "[3 firing] prod eu-west-1 kinesis"
     header, firing, links, over, _, rest = message["blocks"]
     assert header["text"]["text"] == "[3 firing] prod eu-west-1 kinesis"
-    said = firing["text"]["text"]
-    assert said.startswith(
+    text = firing["text"]["text"]
+    assert text.startswith(
         "Firing, warning: Kinesis stream clicks (prod, eu-west-1) writes 3.6 MiB/s of 4 MiB/s"
     )
-    assert said.endswith("\nRemedy: Add shards.\nRemedy: Or switch to on-demand.")
+    assert text.endswith("\nRemedy: Add shards.\nRemedy: Or switch to on-demand.")
     assert firing["fields"][0]["text"] == "Usage: 3.6 MiB/s of 4 MiB/s (90 %)"
     [linked] = links["elements"]
     assert linked["text"].startswith("<https://headroom.example.com/s/1?a=1&amp;b=2|page> · <https://runs")

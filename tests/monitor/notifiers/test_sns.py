@@ -53,15 +53,15 @@ def test_what_is_published() -> None:
 
 
 @pytest.mark.parametrize(
-    ("arn", "said"),
+    ("arn", "expected"),
     [
         ("arn:aws-cn:sns:eu-west-1:123456789012:alerts", "a topic in a region of the partition aws-cn"),
         ("arn:aws:sns:cn-north-1:123456789012:alerts", "a topic in a region of the partition aws,"),
         ("arn:aws-new:sns:eu-west-1:123456789012:alerts", "a topic such as"),
     ],
 )
-def test_a_topic_is_in_a_region_of_its_partition(arn: str, said: str) -> None:
-    with pytest.raises(ValidationError, match=said):
+def test_a_topic_is_in_a_region_of_its_partition(arn: str, expected: str) -> None:
+    with pytest.raises(ValidationError, match=expected):
         build_receiver(Sns, topic_arn=arn)
     assert build_receiver(Sns, topic_arn="arn:aws-cn:sns:cn-north-1:123456789012:alerts").region
 

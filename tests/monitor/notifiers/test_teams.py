@@ -31,13 +31,13 @@ def runs(message: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_a_message() -> None:
     message = payload(notification(notice(), resolved(), more=2), RECEIVER)
-    said = lines(message)
-    assert said[0] == "[3 firing] prod eu-west-1 kinesis"
-    assert said[1].startswith("Firing, warning: Kinesis stream clicks (prod, eu-west-1) writes 3.6 MiB/s of")
-    assert "Usage: 3.6 MiB/s of 4 MiB/s (90 %)" in said
-    assert "Remedy: Add shards." in said
-    assert any(line.startswith("Resolved: ") for line in said)
-    assert said[-1] == "and 2 more"
+    texts = lines(message)
+    assert texts[0] == "[3 firing] prod eu-west-1 kinesis"
+    assert texts[1].startswith("Firing, warning: Kinesis stream clicks (prod, eu-west-1) writes 3.6 MiB/s of")
+    assert "Usage: 3.6 MiB/s of 4 MiB/s (90 %)" in texts
+    assert "Remedy: Add shards." in texts
+    assert any(line.startswith("Resolved: ") for line in texts)
+    assert texts[-1] == "and 2 more"
     opened = [run["selectAction"] for run in runs(message) if "selectAction" in run]
     assert {"type": "Action.OpenUrl", "url": "https://runs.example.com"} in opened
 
@@ -59,7 +59,7 @@ def test_no_text_breaks_it_or_makes_it_too_large(text: str, count: int) -> None:
         notification(*[hostile_notice(text)] * count, more=5, group={"account_name": text}), RECEIVER
     )
     assert json_size(message) <= 28 * 1024
-    said = lines(message)
-    listed = sum(line.startswith("Firing, warning: ") for line in said)
+    texts = lines(message)
+    listed = sum(line.startswith("Firing, warning: ") for line in texts)
     assert listed >= 1
-    assert said[-1] == f"and {count + 5 - listed} more"
+    assert texts[-1] == f"and {count + 5 - listed} more"

@@ -57,9 +57,9 @@ def test_what_is_resolved_says_why_and_asks_for_nothing() -> None:
 
 def test_a_remedy_in_the_summary_is_not_repeated() -> None:
     assert unstated_steps(notice()) == ["Add shards.", "Or switch to on-demand."]
-    said = notice(summary="Kinesis stream clicks writes 3.6 MiB/s of 4 MiB/s (90 %). Remedy: Add shards.")
-    assert unstated_steps(said) == ["Or switch to on-demand."]
-    assert plain_text(notification(said)).count("Remedy: Add shards.") == 1
+    named = notice(summary="Kinesis stream clicks writes 3.6 MiB/s of 4 MiB/s (90 %). Remedy: Add shards.")
+    assert unstated_steps(named) == ["Or switch to on-demand."]
+    assert plain_text(notification(named)).count("Remedy: Add shards.") == 1
     assert unstated_steps(resolved()) == []
 
 
@@ -118,6 +118,6 @@ def test_as_many_as_fit_are_listed_and_the_others_counted(most: int, listed: int
 def test_the_resource_of_an_alert_is_shown_with_its_id_where_names_repeat() -> None:
     assert facts(notice(labels={"signal": "x", "resource": ""}))["Resource"] == "whole account"
     labels = {"signal": "x", "resource": "orders/prod", "resource_id": "a1b2/prod", "tag_team": "web"}
-    told = facts(notice(labels=labels))
-    assert (told["Resource"], told["Labels"]) == ("orders/prod (a1b2/prod)", "team=web")
+    found = facts(notice(labels=labels))
+    assert (found["Resource"], found["Labels"]) == ("orders/prod (a1b2/prod)", "team=web")
     assert "Resource" not in facts(notice(labels={"signal": "blind"}))

@@ -103,8 +103,8 @@ async def test_names_of_private_addresses_are_refused(address: str) -> None:
         with pytest.raises(OSError, match="not a public address"):
             await client.open_socket("smtp.example.com", 25, OutboundPolicy())
     assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "private_address")
-    said = "https://hooks.example.com: its address is private, and allow_private is not set"
-    assert answer.sentence == said
+    expected = "https://hooks.example.com: its address is private, and allow_private is not set"
+    assert answer.sentence == expected
 
 
 async def test_several_private_addresses_are_refused_as_one_is() -> None:
@@ -188,8 +188,8 @@ async def test_retry_after_is_in_the_result(client: OutboundClient) -> None:
 
 
 async def test_an_answer_repeats_what_was_said_but_no_secret(client: OutboundClient) -> None:
-    said = "invalid hook hunter2hunter2\n<b>gone</b>"
-    async with http_server(web.Response(status=404, text=said)) as server:
+    body = "invalid hook hunter2hunter2\n<b>gone</b>"
+    async with http_server(web.Response(status=404, text=body)) as server:
         policy = replace(OPEN, secrets=frozenset(["hunter2hunter2"]))
         answer = await client.post(server.url, b"{}", policy)
     assert answer.sentence == f"{server.url} answered 404: invalid hook *** <b>gone</b>"
@@ -259,6 +259,6 @@ async def test_what_is_not_http_is_tried_again(
     client: OutboundClient, answer: bytes, reason: str | None
 ) -> None:
     async with tcp_server(responds_with(answer)) as port:
-        told = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
-    assert told.outcome is DeliveryOutcome.RETRY
-    assert reason is None or told.reason == reason
+        result = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
+    assert result.outcome is DeliveryOutcome.RETRY
+    assert reason is None or result.reason == reason

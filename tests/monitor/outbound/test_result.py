@@ -86,8 +86,8 @@ def test_of_several_that_must_all_succeed_what_can_still_be_done_comes_first() -
 
 
 def test_an_excerpt_is_one_short_line_without_secrets() -> None:
-    said = "no\r\nsuch \x1b[31mhook: hunter2hunter2 or hunter2hunter2/services " + "x" * 500
-    shown = excerpt(said, ["hunter2hunter2", "hunter2hunter2/services", "no"])
+    text = "no\r\nsuch \x1b[31mhook: hunter2hunter2 or hunter2hunter2/services " + "x" * 500
+    shown = excerpt(text, ["hunter2hunter2", "hunter2hunter2/services", "no"])
     assert shown.startswith("no such [31mhook: *** or *** x")
     assert len(shown) == 200
 

@@ -112,7 +112,7 @@ def alert(signal: str, path: tuple[str, ...], utilization: float) -> Notice:
 def test_an_alert_explains_only_what_its_resource_is_a_part_of_or_has_as_a_part(
     firing: list[tuple[str, tuple[str, ...], float]],
 ) -> None:
-    notices = {one.alert: one for one in (alert(*told) for told in firing)}
+    notices = {one.alert: one for one in (alert(*arguments) for arguments in firing)}
     for followed, cause in inhibited(notices.values(), REGISTRY).items():
         first, second = (resource_of(notices[one]).path for one in (followed, cause))
         shorter = min(len(first), len(second))
@@ -121,10 +121,10 @@ def test_an_alert_explains_only_what_its_resource_is_a_part_of_or_has_as_a_part(
 
 @given(RESOURCES)
 def test_a_journal_gives_back_what_an_alert_is_of(resource: Resource) -> None:
-    told = alert("kinesis.stream_write_bytes", (), 0.9)
-    told = msgspec.structs.replace(told, subject=resource, labels=key(resource).labels)
-    kept = msgspec.json.decode(msgspec.json.encode(told), type=Notice)
-    assert kept == told and key_of(kept).id == key(resource).id
+    notified = alert("kinesis.stream_write_bytes", (), 0.9)
+    notified = msgspec.structs.replace(notified, subject=resource, labels=key(resource).labels)
+    kept = msgspec.json.decode(msgspec.json.encode(notified), type=Notice)
+    assert kept == notified and key_of(kept).id == key(resource).id
     assert resource_of(kept).names == resource.names
 
 

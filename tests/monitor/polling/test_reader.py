@@ -160,11 +160,11 @@ async def test_the_window_is_read_first_and_then_what_is_new_or_may_be_revised()
 async def test_a_revised_value_replaces_the_earlier_one() -> None:
     values = iter([7.0, 9.0])
     async with reading(answering(by=lambda query: result(query, {LAST: next(values)})), 1) as some:
-        told = []
+        newest = []
         for _ in range(2):
             await some.reader.read(NOW)
-            told += some.last([0])
-        assert told == [7, 9]
+            newest += some.last([0])
+        assert newest == [7, 9]
 
 
 async def test_nothing_to_read_sends_no_request() -> None:
@@ -580,8 +580,8 @@ async def test_what_comes_late_alone_is_read_however_late_it_comes(interval: int
         await cell.close()
     row = fleet.metrics(CELL)[metric_query(counted)]
     minutes = np.arange(NOW - 60, NOW + 91 - late - 35, dtype=np.int32)
-    told = fleet.rings.at(np.full(minutes.size, row), minutes).tolist()
-    assert told == [published.get(minute, 0.0) for minute in minutes.tolist()]
+    values = fleet.rings.at(np.full(minutes.size, row), minutes).tolist()
+    assert values == [published.get(minute, 0.0) for minute in minutes.tolist()]
 
 
 async def test_what_is_requested_the_first_time_teaches_no_delay() -> None:

@@ -219,15 +219,15 @@ async def test_a_request_is_sent_once_with_the_parameters_of_its_command() -> No
         return answer(**params)
 
     aws = aws_with(request_service_quota_increase=request)
-    told = await send_increase(aws.cell, await increase_of(aws))
-    assert told == f"{NAMED}An increase to 1,000 was requested on 29 Nov 2026 and is pending."
+    requested = await send_increase(aws.cell, await increase_of(aws))
+    assert requested == f"{NAMED}An increase to 1,000 was requested on 29 Nov 2026 and is pending."
     assert sent == [{**CODES, "DesiredValue": 1000.0}]
 
 
 async def test_a_request_whose_answer_says_nothing_is_accepted() -> None:
     aws = aws_with(request_service_quota_increase={})
-    told = await send_increase(aws.cell, await increase_of(aws))
-    assert told == f"{NAMED}AWS has accepted the request for 1,000."
+    sent = await send_increase(aws.cell, await increase_of(aws))
+    assert sent == f"{NAMED}AWS has accepted the request for 1,000."
 
 
 async def test_a_request_is_never_sent_again() -> None:

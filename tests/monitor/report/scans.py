@@ -36,8 +36,8 @@ def use(fleet: Fleet, named: Key, *runs: tuple[int, float], limit: float, **more
         home_region=home,
     )
     series = add(fleet, named, series_settings, **more)
-    told = [limit * value * 60 for length, value in runs for _ in range(length)]
-    _write(fleet, fleet.usages.get(series.slot), told)
+    points = [limit * value * 60 for length, value in runs for _ in range(length)]
+    _write(fleet, fleet.usages.get(series.slot), points)
     _write(fleet, fleet.throttled.get(series.slot), [float(count) for count in refused])
 
 
@@ -45,10 +45,10 @@ def _band(named: Key) -> Band:
     return signal_of(named).band or Band()
 
 
-def _write(fleet: Fleet, formula: Any, told: Sequence[float]) -> None:
+def _write(fleet: Fleet, formula: Any, points: Sequence[float]) -> None:
     """Write the values of the last minutes to the first metric of a formula, and mark all as read."""
-    minutes = np.arange(NOW - len(told) + 1, NOW + 1, dtype=np.int32)
-    fleet.rings.write(np.full(len(told), formula.rows[0], np.int32), minutes, np.array(told, np.float32))
+    minutes = np.arange(NOW - len(points) + 1, NOW + 1, dtype=np.int32)
+    fleet.rings.write(np.full(len(points), formula.rows[0], np.int32), minutes, np.array(points, np.float32))
     fleet.rings.mark_read(np.array(formula.rows, np.int32), NOW)
 
 

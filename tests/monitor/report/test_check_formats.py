@@ -135,8 +135,8 @@ def test_markdown_shows_a_name_as_it_is(name: str, written: str) -> None:
 
 
 def test_a_command_in_markdown_may_hold_backticks() -> None:
-    said = printed("markdown", Report([hidden("media", "why", "aws `x` ``y``")], []))
-    assert "why: ``` aws `x` ``y`` ```\n" in said
+    output = printed("markdown", Report([hidden("media", "why", "aws `x` ``y``")], []))
+    assert "why: ``` aws `x` ``y`` ```\n" in output
 
 
 # Failures without a bound

@@ -67,29 +67,29 @@ def test_both_tell_the_same() -> None:
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_where_no_price_is_known_none_is_invented(format: str) -> None:
-    said = FORMATS[format](summary_of("orders", region="eu-west-1")).replace("\\", "")
-    assert "price not known for eu-west-1" in said
-    assert "No total is given, because none of these prices is known." in said
-    assert not re.search(r"\$[1-9]", said)
+    output = FORMATS[format](summary_of("orders", region="eu-west-1")).replace("\\", "")
+    assert "price not known for eu-west-1" in output
+    assert "No total is given, because none of these prices is known." in output
+    assert not re.search(r"\$[1-9]", output)
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_nothing_to_tell_is_said(format: str) -> None:
     fleet = Fleet()
     use(fleet, stream("orders"), (180, 0.5), limit=1000)
-    said = FORMATS[format](summarize(scan_report(fleet), {}))
-    assert "No provisioned capacity is below its target band." in said
-    assert said.count("None.") == 2
-    assert "could be judged" not in said
-    assert "only" not in said.partition("Most urgent")[0].rpartition("Generated on")[2]
+    output = FORMATS[format](summarize(scan_report(fleet), {}))
+    assert "No provisioned capacity is below its target band." in output
+    assert output.count("None.") == 2
+    assert "could be judged" not in output
+    assert "only" not in output.partition("Most urgent")[0].rpartition("Generated on")[2]
 
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_nothing_is_good_where_nothing_was_read(format: str) -> None:
-    said = FORMATS[format](summarize(scan_report(Fleet(), ["ListStreams: no (AccessDenied)"]), {}))
-    assert said.count("No series could be judged.") == 1
-    assert said.count("Unknown: no series could be judged.") == 2
-    assert "None." not in said and "is below its target band." not in said
+    output = FORMATS[format](summarize(scan_report(Fleet(), ["ListStreams: no (AccessDenied)"]), {}))
+    assert output.count("No series could be judged.") == 1
+    assert output.count("Unknown: no series could be judged.") == 2
+    assert "None." not in output and "is below its target band." not in output
 
 
 def test_the_page_asks_for_nothing_and_runs_nothing(page: Page) -> None:

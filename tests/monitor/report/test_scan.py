@@ -60,7 +60,7 @@ def test_a_series_is_wanted_when_one_pattern_of_each_label_fits(
 
 
 @pytest.mark.parametrize(
-    ("only", "said"),
+    ("only", "expected"),
     [
         ({"service": ["kinesiss"]}, "found 'kinesiss'; did you mean kinesis?"),
         ({"signal": ["stream_write_byte"]}, "found 'stream_write_byte'; did you mean stream_write_bytes?"),
@@ -68,12 +68,12 @@ def test_a_series_is_wanted_when_one_pattern_of_each_label_fits(
         ({"account": [""]}, "account: expected text"),
     ],
 )
-def test_what_no_series_can_have_is_a_mistake(only: dict[str, list[str]], said: str) -> None:
+def test_what_no_series_can_have_is_a_mistake(only: dict[str, list[str]], expected: str) -> None:
     with pytest.raises(ConfigError) as error:
         parse_selectors(only, REGISTRY)
     (line,) = error.value.problems
     assert line.startswith(f"headroom: {next(iter(only))}: expected")
-    assert said in line
+    assert expected in line
 
 
 # One full read of the demo's AWS

@@ -27,14 +27,14 @@ def test_the_worst_are_the_most_urgent_whatever_their_zone() -> None:
     use(fleet, stream("near"), (180, 0.95), limit=1000)
     use(fleet, stream("refused"), (180, 0.2), limit=1000, refusing=[0, 3, 0])
     use(fleet, stream("silent"), limit=1000)
-    told = summarized(fleet)
-    assert [(one.row.key.resource, one.row.zone) for one in told.worst.items] == [
+    summary = summarized(fleet)
+    assert [(one.row.key.resource, one.row.zone) for one in summary.worst.items] == [
         ("refused", Zone.SATURATED),
         ("near", Zone.NEAR),
         ("calm", Zone.WITHIN),
     ]
-    assert [one.since for one in told.worst.items] == [(NOW - 1) * 60, None, None]
-    assert {zone: number for zone, number in told.counts.items() if number} == {
+    assert [one.since for one in summary.worst.items] == [(NOW - 1) * 60, None, None]
+    assert {zone: number for zone, number in summary.counts.items() if number} == {
         Zone.SATURATED: 1,
         Zone.NEAR: 1,
         Zone.WITHIN: 1,
@@ -47,8 +47,8 @@ def test_of_many_that_are_above_it_says_how_many_are_not_listed() -> None:
     for number in range(MAX_WORST + 2):
         use(fleet, stream(f"s{number}"), (180, 0.8), limit=1000)
     use(fleet, stream("calm"), (180, 0.5), limit=1000)
-    told = summarized(fleet)
-    assert (len(told.worst.items), told.worst.omitted) == (MAX_WORST, 2)
+    summary = summarized(fleet)
+    assert (len(summary.worst.items), summary.worst.omitted) == (MAX_WORST, 2)
 
 
 @pytest.mark.parametrize(
@@ -114,17 +114,17 @@ def test_one_page_stays_one_page() -> None:
     fleet = Fleet()
     for number in range(MAX_BLIND_SPOTS + 3):
         hide(fleet, stream(f"s{number}"), f"reason {number}")
-    told = summarized(fleet, *(f"sentence {number}" for number in range(MAX_FAILURES + 4)))
-    assert (len(told.blind_spots.items), told.blind_spots.omitted) == (MAX_BLIND_SPOTS, 3)
-    assert (len(told.failures.items), told.failures.omitted) == (MAX_FAILURES, 4)
+    summary = summarized(fleet, *(f"sentence {number}" for number in range(MAX_FAILURES + 4)))
+    assert (len(summary.blind_spots.items), summary.blind_spots.omitted) == (MAX_BLIND_SPOTS, 3)
+    assert (len(summary.failures.items), summary.failures.omitted) == (MAX_FAILURES, 4)
 
 
 def test_it_says_what_it_is_about() -> None:
-    told = summarize(scan_report(Fleet()), {"service": ["kinesis"], "signal": None, "region": []})
-    assert told.requested == {"service": ["kinesis"]}
-    assert told.regions_by_account == {f"production ({ACCOUNT})": ["eu-west-1", "us-east-1"]}
-    assert told.location(stream("a")) == "production, eu-west-1"
-    assert told.location(stream("a")._replace(account="210987654321")) == "210987654321, eu-west-1"
+    summary = summarize(scan_report(Fleet()), {"service": ["kinesis"], "signal": None, "region": []})
+    assert summary.requested == {"service": ["kinesis"]}
+    assert summary.regions_by_account == {f"production ({ACCOUNT})": ["eu-west-1", "us-east-1"]}
+    assert summary.location(stream("a")) == "production, eu-west-1"
+    assert summary.location(stream("a")._replace(account="210987654321")) == "210987654321, eu-west-1"
 
 
 def test_the_sum_is_of_what_has_a_price() -> None:
@@ -132,9 +132,9 @@ def test_the_sum_is_of_what_has_a_price() -> None:
     use(fleet, stream("a", "us-east-1"), (180, 0.08), limit=8 * 2**20)
     use(fleet, stream("b", "us-east-1"), (180, 0.08), limit=8 * 2**20)
     use(fleet, stream("c"), (180, 0.08), limit=8 * 2**20)
-    told = summarized(fleet)
-    assert told.idle_dollars_per_month == pytest.approx(12 * 0.015 * 730.5)
-    assert (told.unpriced, told.price_sources) == (
+    summary = summarized(fleet)
+    assert summary.idle_dollars_per_month == pytest.approx(12 * 0.015 * 730.5)
+    assert (summary.unpriced, summary.price_sources) == (
         1,
         ["https://aws.amazon.com/kinesis/data-streams/pricing/"],
     )

@@ -168,15 +168,15 @@ def test_refused_demand_stands_beside_the_zone() -> None:
 
 def test_a_usage_that_is_only_bounded_is_a_range() -> None:
     assert BOUNDED.usage_text == "12.3k to 123k calls/s"
-    said = printed("table", Report([BOUNDED], []))
-    assert "12.3k to 123k calls/s" in said
-    assert "Unobservable series" not in said
+    output = printed("table", Report([BOUNDED], []))
+    assert "12.3k to 123k calls/s" in output
+    assert "Unobservable series" not in output
 
 
 def test_throttled_demand_is_shown_without_a_usage() -> None:
     throttled = replace(hidden("orders"), zone=Zone.SATURATED, throttled=3.2)
-    said = printed("table", Report([throttled, hidden("media")], []))
-    table, _, unobservable = said.partition("Unobservable series")
+    output = printed("table", Report([throttled, hidden("media")], []))
+    table, _, unobservable = output.partition("Unobservable series")
     assert re.search(r"saturated \(3.2/s throttled\) +- +- ", table)
     assert "of media" in unobservable and "orders" not in unobservable
 
@@ -187,10 +187,10 @@ def test_on_a_terminal_zones_are_coloured_and_nothing_is_lost_however_narrow_it_
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("COLUMNS", "90")
-    said = printed("table", Report([row("a-rather-long-name-of-a-stream")], []), Terminal())
-    assert "\x1b[33mabove" in said
-    words = unstyled(said).split()
-    assert "…" not in said
+    output = printed("table", Report([row("a-rather-long-name-of-a-stream")], []), Terminal())
+    assert "\x1b[33mabove" in output
+    words = unstyled(output).split()
+    assert "…" not in output
     assert {"a-rather-long-name-of-a-stream:", "75", "kinesis.stream_write_bytes"} <= set(words)
 
 
@@ -218,12 +218,12 @@ def test_on_a_terminal_each_series_has_its_three_hours_however_narrow_it_is(
     width: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
-    said = unstyled(printed("table", HELD, Terminal()))
-    assert said.count(DRAWN) == 2
-    assert "10 minutes per character" in " ".join(said.split())
-    lines = [line for line in said.splitlines() if DRAWN in line]
+    output = unstyled(printed("table", HELD, Terminal()))
+    assert output.count(DRAWN) == 2
+    assert "10 minutes per character" in " ".join(output.split())
+    lines = [line for line in output.splitlines() if DRAWN in line]
     one_line_each = int(width) >= 160
-    assert ("three hours" in said.splitlines()[0]) == one_line_each
+    assert ("three hours" in output.splitlines()[0]) == one_line_each
     assert all(line.startswith(("above", "stale")) for line in lines) == one_line_each
 
 
@@ -231,9 +231,9 @@ def test_the_hours_are_the_first_to_go_when_width_is_short(monkeypatch: pytest.M
     """A terminal as wide as the table without the hours shows that table, with one line per series."""
     width = max(map(len, printed("table", Report(HELD.rows, [])).splitlines()[:3]))
     monkeypatch.setenv("COLUMNS", str(width))
-    said = unstyled(printed("table", HELD, Terminal()))
-    assert said.splitlines()[0].split() == list(COLUMNS)
-    assert DRAWN not in said and "a character" not in said
+    output = unstyled(printed("table", HELD, Terminal()))
+    assert output.splitlines()[0].split() == list(COLUMNS)
+    assert DRAWN not in output and "a character" not in output
 
 
 BUSY = row("orders-of-the-shop", zone=Zone.SATURATED, throttled=3.2)
@@ -262,10 +262,10 @@ def test_a_long_usage_wraps_in_a_terminal_of_160_columns(monkeypatch: pytest.Mon
     )
     key = Key("123456789012", "us-east-1", "lambda", "function_provisioned_concurrency", "etl:live")
     monkeypatch.setenv("COLUMNS", "160")
-    said = unstyled(printed("table", Report([long, row(key=key)], [], half), Terminal()))
-    _, first, second, *_ = said.splitlines()
+    output = unstyled(printed("table", Report([long, row(key=key)], [], half), Terminal()))
+    _, first, second, *_ = output.splitlines()
     assert first.count(DRAWN) == 1 and "storefront/prod/POST /checkout" in first and "eu-west-1" in first
-    assert second.strip().startswith("environments") and len(first.rstrip()) <= 160 and "…" not in said
+    assert second.strip().startswith("environments") and len(first.rstrip()) <= 160 and "…" not in output
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -283,8 +283,8 @@ def test_a_terminal_that_lacks_the_characters_gets_none(monkeypatch: pytest.Monk
 
 def test_what_cannot_be_observed_is_told_once_a_reason_with_the_command_that_enables_it() -> None:
     rows = [hidden("media", enable="aws s3api"), hidden("logs", enable="aws s3api"), hidden("keys", "none")]
-    said = printed("table", Report([row(), *rows], []))
-    assert said.partition("\n\n")[2] == (
+    output = printed("table", Report([row(), *rows], []))
+    assert output.partition("\n\n")[2] == (
         "Unobservable series\n"
         "- kinesis.stream_write_bytes of media, kinesis.stream_write_bytes of logs: "
         "request metrics are not enabled\n"
@@ -294,8 +294,8 @@ def test_what_cannot_be_observed_is_told_once_a_reason_with_the_command_that_ena
 
 
 def test_what_aws_refused_comes_last_one_line_each() -> None:
-    said = printed("table", Report([row()], ["ListStreams: no (AccessDenied)", "two\nlines [red]"]))
-    assert said.endswith("\nFailed reads of AWS\n- ListStreams: no (AccessDenied)\n- two\\nlines [red]\n")
+    output = printed("table", Report([row()], ["ListStreams: no (AccessDenied)", "two\nlines [red]"]))
+    assert output.endswith("\nFailed reads of AWS\n- ListStreams: no (AccessDenied)\n- two\\nlines [red]\n")
 
 
 def test_an_empty_fleet_says_so() -> None:

@@ -77,9 +77,9 @@ def labelled(drawn: list[str]) -> dict[str, str]:
 
 
 def test_the_limit_and_the_edges_of_the_band_are_labelled_lines() -> None:
-    told = labelled(lines(minutes((180, 200))))
-    assert [told[value] for value in ("1k", "900", "700", "400")] == ["─" * 60, "╌" * 60, "┈" * 60, "┈" * 60]
-    assert list(told) == ["1k", "900", "700", "400", "0", "throttled"]
+    chart = labelled(lines(minutes((180, 200))))
+    assert [chart[value] for value in ("1k", "900", "700", "400")] == ["─" * 60, "╌" * 60, "┈" * 60, "┈" * 60]
+    assert list(chart) == ["1k", "900", "700", "400", "0", "throttled"]
 
 
 def test_a_limit_that_was_raised_is_two_lines() -> None:
@@ -89,8 +89,8 @@ def test_a_limit_that_was_raised_is_two_lines() -> None:
 
 
 def test_without_a_limit_there_are_round_numbers() -> None:
-    told = labelled(lines(minutes((180, 900)), UNKNOWN))
-    assert list(told) == ["500", "0", "throttled"] and told["500"] == "┈" * 60
+    chart = labelled(lines(minutes((180, 900)), UNKNOWN))
+    assert list(chart) == ["500", "0", "throttled"] and chart["500"] == "┈" * 60
     assert "limit" not in lines(minutes((180, 900)), UNKNOWN)[-1]
 
 
@@ -104,8 +104,8 @@ def test_usage_is_drawn_where_it_was_known() -> None:
 
 
 def test_refusals_are_marked_where_they_were() -> None:
-    told = labelled(lines(minutes((180, 500)), saturation=minutes((60, 0), (60, 2), (30, 0), (30, NAN))))
-    assert told["throttled"] == "·" * 20 + "!" * 20 + "·" * 10 + " " * 10
+    chart = labelled(lines(minutes((180, 500)), saturation=minutes((60, 0), (60, 2), (30, 0), (30, NAN))))
+    assert chart["throttled"] == "·" * 20 + "!" * 20 + "·" * 10 + " " * 10
     assert labelled(lines(minutes((180, 500))))["throttled"] == "not reported"
 
 

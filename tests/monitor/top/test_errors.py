@@ -63,9 +63,9 @@ ANSWERS = {
 }
 
 
-@pytest.mark.parametrize(("status", "told", "shown"), ANSWERS.values(), ids=ANSWERS)
-async def test_another_answer_is_one_sentence(status: int, told: object, shown: str) -> None:
-    async with listening(responding(status, told)) as port, run_top(f"127.0.0.1:{port}") as user:
+@pytest.mark.parametrize(("status", "body", "shown"), ANSWERS.values(), ids=ANSWERS)
+async def test_another_answer_is_one_sentence(status: int, body: object, shown: str) -> None:
+    async with listening(responding(status, body)) as port, run_top(f"127.0.0.1:{port}") as user:
         assert shown in " ".join((await user.wait_for("Retrying")).split())
 
 

@@ -84,8 +84,8 @@ async def test_a_pipe_behind_it_is_none_either() -> None:
     ours, its = pty.openpty()
     process = await asyncio.create_subprocess_exec(*COMMAND, "top", stdin=its, stdout=PIPE, stderr=its)
     os.close(its)
-    said, _ = await process.communicate()
-    assert (said, process.returncode, os.read(ours, 4096).count(b"\n")) == (b"", 2, 1)
+    output, _ = await process.communicate()
+    assert (output, process.returncode, os.read(ours, 4096).count(b"\n")) == (b"", 2, 1)
     os.close(ours)
 
 

@@ -64,8 +64,8 @@ async def test_it_fits(headroom: Headroom, size: tuple[int, int]) -> None:
     assert len(lines) == size[1]
     assert max(len(line) for line in lines) <= size[0]
     (first,) = (line for line in lines if line.startswith("saturated  "))
-    told = "three hours", "usage", "since", "region", "account"
-    assert all((column in lines[3]) == (size == WIDE) for column in told)
+    keys = "three hours", "usage", "since", "region", "account"
+    assert all((column in lines[3]) == (size == WIDE) for column in keys)
     assert "50 %" in first and "5 /s" in first and "clicks" in first
     assert "q Quit" in lines[-1]
 
