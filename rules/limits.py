@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 from pydantic import (
     BaseModel,
@@ -71,6 +71,15 @@ class LimitKind(StrEnum):
     QUOTA = "quota"  # set by AWS per account and region: below the band is headroom
     PROVISIONED = "provisioned"  # bought on the resource: below the band is idle capacity that is paid for
     FIXED = "fixed"  # part of the service's design: only another design of the application helps
+
+
+# The hours that a remedy takes, unless a signal says otherwise: AWS decides a request for an increase within
+# hours or days, what is bought can be had in minutes, and another design takes a week at least.
+REMEDY_HOURS: Final[Mapping[LimitKind, float]] = {
+    LimitKind.QUOTA: 48,
+    LimitKind.PROVISIONED: 0.25,
+    LimitKind.FIXED: 7 * 24,
+}
 
 
 class Tier(StrEnum):
@@ -224,6 +233,7 @@ class Signal(_Model):
     drains: the usage is what is gone of a budget, such as burst credits, so that the time to its exhaustion
         at the present rate matters.
     pending_for (in YAML: `for`): minutes that a breach must last before its alert fires.
+    remedy_hours: how long the remedy takes, where that is another time than that of most limits of its kind.
     command: of a remedy; for a quota, it is the request for an increase unless another one is named.
     docs: pages about the limit: AWS's, or of a user's own signals any.
     saturation_is_state: CloudWatch tells only whether demand was throttled in a minute, and not how much.
@@ -258,7 +268,13 @@ class Signal(_Model):
     caveats: tuple[NonEmpty, ...] = ()
     remedy: tuple[NonEmpty, ...] = Field(min_length=1)
     command: Annotated[RemedyCommand, BeforeValidator(_command)] | None = None
+    remedy_hours: Positive | None = None
     docs: tuple[Annotated[str, Field(pattern=DOCS_ADDRESS)], ...] = Field(min_length=1)
+
+    @property
+    def remedy_minutes(self) -> float:
+        """The minutes that the remedy takes; by the kind of the limit where the catalogue tells none."""
+        return 60 * (REMEDY_HOURS[self.kind] if self.remedy_hours is None else self.remedy_hours)
 
     @property
     def id(self) -> str:

@@ -2,7 +2,8 @@
 
 1. `restore` ends alerts whose series no longer exist, and continues those of earlier processes.
 2. `evaluate` steps the alert states with new samples, and records a notice of each change.
-3. `observe` records notices of blind spots, which are resources and metrics that cannot be read.
+3. `observe` records notices of blind spots, which are resources and metrics that cannot be read, after
+   `forecast_alerts` has recorded those of series that will reach their limits.
 4. `plan` decides which receivers are notified of which alerts now.
 5. `persist` stores all of it in one transaction, and hands the notifications to the delivery.
 
@@ -21,6 +22,7 @@ import numpy as np
 from monitor.alerting.delivery import Delivery
 from monitor.alerting.engine_state import EVALUATED_UNTIL, EngineState
 from monitor.alerting.evaluate import Evaluator
+from monitor.alerting.forecast_alerts import ForecastAlerts
 from monitor.alerting.lifecycle import Lifecycle
 from monitor.alerting.notice_builder import NoticeBuilder
 from monitor.alerting.notification_plan import NotificationPlanner, PlannedGroup
@@ -72,6 +74,7 @@ class AlertEngine:
         self._lifecycle = lifecycle
         self._restorer = Restorer(fleet, lifecycle, self._state)
         self._evaluator = Evaluator(fleet, lifecycle, self.notice_builder, self._state)
+        self._forecasts = ForecastAlerts(fleet, self.notice_builder, self._state)
         self._observer = Observer(self.notice_builder, self._state, now())
         self.wake = asyncio.Event()  # set it to have notifications planned at once
         self._next_due: float | None = None
@@ -150,6 +153,7 @@ class AlertEngine:
             self._evaluator.name_accounts(account_names)
             await self._restore(status, now)
             await self._evaluator.evaluate(now)
+            await self._forecasts.update(status, now)
             self._observer.observe(status, now)
             await self._notify(now)
             await self.silences.expire(

@@ -13,7 +13,7 @@ import numpy as np
 
 from collectors.registry import Registry
 from monitor.alerting.groups import GroupKey, NotificationGroup
-from monitor.alerting.inhibit import is_blind
+from monitor.alerting.inhibit import is_blind, is_forecast
 from monitor.alerting.lifecycle import Lifecycle
 from monitor.alerting.notice_builder import key_of
 from monitor.alerting.notification_plan import PlannedGroup
@@ -62,8 +62,12 @@ class EngineState:
         return [notice for notice in self.alerts.values() if is_blind(notice) and notice.firing]
 
     def series_alerts(self) -> list[Notice]:
-        """Return the last notices of all alerts of series."""
-        return [notice for notice in self.alerts.values() if not is_blind(notice)]
+        """Return the last notices of all alerts of what series do."""
+        return [one for one in self.alerts.values() if not (is_blind(one) or is_forecast(one))]
+
+    def forecast_alerts(self) -> list[Notice]:
+        """Return the last notices of the firing alerts of forecasts."""
+        return [notice for notice in self.alerts.values() if is_forecast(notice) and notice.firing]
 
     def record(self, notice: Notice) -> None:
         """Keep a new notice as the last one of its alert, and add it to the history."""
@@ -168,4 +172,4 @@ def _check_notice(notice: Notice, alert: str, registry: Registry) -> None:
         raise ValueError("its key names another alert")
     if not is_blind(notice):
         key = key_of(notice)
-        _ = registry.signal(key.service, key.signal), ZONES[notice.zone]
+        _ = registry.signal(key.service, key.signal), is_forecast(notice) or ZONES[notice.zone]

@@ -7,7 +7,8 @@ events. So a restart, a silence or an unreachable receiver neither loses nor rep
   `group_interval` apart.
 - An alert that becomes critical is sent after `group_wait`, as requests are being throttled.
 - An alert that still fires is repeated `repeat_interval` after it was sent last, with its whole group.
-- A blind spot has changed if it shows in more places than the receiver knows, and not if in fewer.
+- A blind spot has changed if it shows in more places than the receiver knows, and not if in fewer; so has a
+  forecast that is a class nearer.
 - An alert that is resolved before the receiver was notified of it is never sent.
 - A silence, an inhibition or a time window suppresses an alert; when it ends and the alert still fires, the
   alert is sent. A resolution is never suppressed, so that the receiver can close its incident.
@@ -32,7 +33,7 @@ SEVERITY_RANK = {severity: severity.rank for severity in Severity}
 class NotifiedAlert(msgspec.Struct, frozen=True):
     """The state of a firing alert in its last notice to a receiver. at: when that was sent, in epoch seconds.
 
-    places: the largest number of places of a blind spot that the receiver was notified of; 0 for a series.
+    places: the highest `places` that the receiver was notified of.
     """
 
     severity: Severity

@@ -15,6 +15,7 @@ from monitor.notifiers.notice import Notice, resource_of
 from rules.band import ZONES, Zone
 
 BLIND_SIGNAL = "blind"  # the signal, and the zone, of blind spots
+FORECAST = "forecast"  # the zone, and the cause, of alerts of forecasts
 NEAR_LIMIT = 0.9  # utilization at which usage itself explains throttling, whatever band is configured
 
 MAX_CACHED_SIGNALS = 4096
@@ -26,6 +27,11 @@ Rank = tuple[bool, int, float, int, str]  # see `_rank`
 def is_blind(notice: Notice) -> bool:
     """Return true if an alert is about a blind spot rather than a series."""
     return notice.labels.get("signal") == BLIND_SIGNAL
+
+
+def is_forecast(notice: Notice) -> bool:
+    """Return true if an alert is about what a series will do, rather than about what it does."""
+    return notice.zone == FORECAST
 
 
 class InhibitingAlert(NamedTuple):
@@ -45,7 +51,7 @@ def inhibited(firing: Iterable[Notice], registry: Registry) -> dict[str, str]:
     `covered_by`: some signals are read from the same metrics. There, the alert of a part inhibits the alert
     of the containing resource, in every zone.
     """
-    series = [notice for notice in firing if not is_blind(notice)]
+    series = [notice for notice in firing if not (is_blind(notice) or is_forecast(notice))]
     saturated = _saturated(series, registry)
     candidates = series if saturated.own else ()
     inhibitors = {

@@ -8,7 +8,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from monitor.alerting import series_notices
-from monitor.alerting.inhibit import is_blind
+from monitor.alerting.inhibit import is_blind, is_forecast
 from monitor.alerting.lifecycle import Lifecycle
 from monitor.alerting.series_notices import NoticeDetails
 from monitor.alerting.settings import AlertingSettings
@@ -96,7 +96,7 @@ class NoticeBuilder:
 
     def repeat(self, before: Notice, series: Series | None, at: float, trends: Trends) -> Notice:
         """Return the notice of an unchanged alert with the present usage of its series, if it has one."""
-        if series is None or self._fleet.by_slot[series.slot] is None:
+        if series is None or self._fleet.by_slot[series.slot] is None or is_forecast(before):
             return replace(before, number=self.next_number(), at=at)
         fields = {"severity": before.severity, "zone": ZONES[before.zone], "since": before.since}
         details = self._details(series, NoticeKind.REPEATED, at, number=self.next_number(), **fields)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import NamedTuple
 
 from collectors.registry import Registry
@@ -72,7 +73,8 @@ class NotificationPlanner:
                 yield status._replace(acknowledged=None, keepalive=True) if forgets else status
 
     def _paced(self, routed: RoutedReceiver, notice: Notice) -> RoutedReceiver:
-        """Repeat sooner for receivers that forget alerts, and later for blind spots that do not change."""
+        """Repeat sooner for receivers that forget alerts, later for blind spots, and forecasts never."""
         interval = MIN_BLIND_REPEAT if inhibit.is_blind(notice) else 0.0
+        interval = inf if inhibit.is_forecast(notice) else interval
         keepalive = self.keepalive.get(routed.receiver)
         return routed._replace(repeat_interval=keepalive or max(routed.repeat_interval, interval))

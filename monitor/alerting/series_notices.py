@@ -90,18 +90,19 @@ def limit_changed(before: float | None, after: float | None, unit: Unit) -> str:
 
 def ended_summary(key: Key, before: Notice, at: float, reason: str, registry: Registry) -> str:
     """Return the summary of an alert that ended for a `reason` other than usage. before: its last notice."""
-    subject = _subject(key, before.labels.get("account_name", ""), registry)
+    subject = subject_of(key, before.labels.get("account_name", ""), registry)
     return f"{subject} is no longer alerting after {format_duration(at - before.since)}: {reason}."
 
 
-def _subject(key: Key, account_name: str, registry: Registry) -> str:
+def subject_of(key: Key, account_name: str, registry: Registry) -> str:
+    """Return the resource of a series and where it is, as the subject of a sentence."""
     return (
         f"{_resource_name(key, registry)} ({format_location({**key.labels, 'account_name': account_name})})"
     )
 
 
 def _summary(row: Row, details: NoticeDetails, trend: Trend | None, remedy: str, registry: Registry) -> str:
-    subject = _subject(row.key, details.account_name, registry)
+    subject = subject_of(row.key, details.account_name, registry)
     if details.kind is NoticeKind.RESOLVED:
         reason = f"; {details.resolution_reason}" if details.resolution_reason else ""
         duration = format_duration(details.at - details.since)

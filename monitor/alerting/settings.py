@@ -17,6 +17,7 @@ from monitor.schema.types import ConfigModel, Duration, Number, Ratio
 from rules.alerts import Rule, Severity
 from rules.limits import Tolerance
 
+WILL_REACH_FOR = 1800.0  # seconds
 NO_ALERT = "none"  # instead of a severity
 
 
@@ -83,6 +84,17 @@ class AlertOverride(Selector):
     saturated: SeverityOrNone | None = Field(
         default=None, description="Severity of throttling; default critical. none: no alert."
     )
+    will_reach: SeverityOrNone | None = Field(
+        default=None,
+        description="Severity while the limit will probably be reached within three days or sooner; default "
+        "warning. none: no alert.",
+    )
+    will_reach_for: WholeMinutes | None = Field(
+        default=None,
+        ge=0,
+        le=86400,
+        description="How long a forecast must last before it is told; default 30m.",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +125,16 @@ class AlertingSettings:
         if override == NO_ALERT:
             return None
         return rule.severity if override is None else Severity(override)
+
+    def will_reach_severity(self, labels: SelectorLabels) -> Severity | None:
+        """Return the severity of the alert of a series' forecast, or None when it is switched off there."""
+        override = override_of(self.overrides, labels, "will_reach")
+        return None if override == NO_ALERT else Severity(override or Severity.WARNING)
+
+    def will_reach_for(self, labels: SelectorLabels) -> float:
+        """Return the seconds that a forecast must last before it is told."""
+        override = override_of(self.overrides, labels, "will_reach_for")
+        return WILL_REACH_FOR if override is None else float(override)
 
 
 def override_of(overrides: Sequence[AlertOverride], labels: SelectorLabels, name: str) -> Any:

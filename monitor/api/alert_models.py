@@ -38,6 +38,7 @@ class AlertModel(BaseModel):
 
     utilization: 0.8 for 80 %. saturation: throttled demand per second. silenced_by: the id
     of the silence that suppresses notifications. inhibited_by: the id of the alert that does.
+    series: the id of the series that it is about; empty for a blind spot.
     """
 
     id: str
@@ -60,6 +61,7 @@ class AlertModel(BaseModel):
     acknowledged_until: datetime | None = None
     silenced_by: str | None = None
     inhibited_by: str | None = None
+    series: str = ""
 
 
 class SilenceModel(BaseModel):

@@ -178,6 +178,7 @@ def _alert_model(alert: FiringAlert, state: AlertState) -> models.AlertModel:
         acknowledged_until=utc_datetime(ack.until) if ack and ack.until else None,
         silenced_by=alert.silence.id if alert.silence else None,
         inhibited_by=alert.inhibited_by.alert if alert.inhibited_by else None,
+        series=notice.series_id,
     )
 
 

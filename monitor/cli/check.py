@@ -13,24 +13,13 @@ from monitor.cli.config_file import (
     load_registry_or_exit,
 )
 from monitor.cli.exit_codes import INCOMPLETE
-from monitor.cli.options import Patterns
+from monitor.cli.options import FORECASTS, Patterns, WithForecasts
 from monitor.cli.scan import exit_code, run_scan
 from monitor.report.check_formats import FORMATS
 from monitor.report.scan import ScanDepth
 
 Format = Literal["table", "json", "csv", "markdown"]
 FailOn = Literal["above", "near", "saturated", "none"]
-
-FORECASTS = 100  # series
-
-Forecast = Annotated[
-    bool,
-    typer.Option(
-        "--forecast",
-        help=f"Tell when the {FORECASTS} most urgent series reach their limits, by their last 14 days; "
-        "CloudWatch bills each of their metrics once more.",
-    ),
-]
 
 app = typer.Typer(add_completion=False)
 
@@ -54,7 +43,7 @@ def check(
             f"account and region instead of {FIRST_CALLS}; this can take minutes.",
         ),
     ] = False,
-    forecast: Forecast = False,
+    forecast: WithForecasts = False,
     allow_blind: Annotated[
         bool, typer.Option("--allow-blind", help="Exit with 0 instead of 3 when some requested reads failed.")
     ] = False,

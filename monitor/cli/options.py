@@ -16,3 +16,14 @@ Address = Annotated[
 Patterns = Annotated[
     list[str] | None, typer.Option(help="Include only these: a name or a pattern. Can be repeated.")
 ]
+
+FORECASTS = 100  # series
+
+WithForecasts = Annotated[
+    bool,
+    typer.Option(
+        "--forecast",
+        help=f"Tell when the {FORECASTS} most urgent series reach their limits, by their last 14 days; "
+        "CloudWatch bills each of their metrics once more.",
+    ),
+]

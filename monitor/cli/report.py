@@ -15,8 +15,9 @@ from monitor.cli.config_file import (
     load_registry_or_exit,
 )
 from monitor.cli.exit_codes import FAILED
-from monitor.cli.options import Patterns
+from monitor.cli.options import FORECASTS, Patterns, WithForecasts
 from monitor.cli.scan import exit_code, run_scan
+from monitor.report.scan import ScanDepth
 from monitor.report.summary import summarize
 
 app = typer.Typer(add_completion=False)
@@ -31,6 +32,7 @@ def report(
     signal: Patterns = None,
     region: Patterns = None,
     account: Patterns = None,
+    forecast: WithForecasts = False,
 ) -> None:
     """Read all configured accounts once and write a report to share.
 
@@ -41,7 +43,8 @@ def report(
     settings = load_config_or_exit(registry, config)
     patterns = {"service": service, "signal": signal, "region": region, "account": account}
     with exit_on_config_error(), exit_on_write_error(out), output.open_output(out) as file:
-        scan = run_scan(settings, registry, patterns)
+        depth = ScanDepth(forecasts=FORECASTS if forecast else 0)
+        scan = run_scan(settings, registry, patterns, depth)
         file.write(output.FORMATS[format](summarize(scan, patterns)).encode(errors="replace"))
     raise typer.Exit(exit_code(scan, "none", allow_blind=True))
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 import msgspec
 
 from collectors.base import Resource
+from monitor.fleet.key import Key
 from monitor.schema.annotations import EpochSeconds, JsonInteger
 from rules.alerts import Severity
 
@@ -41,7 +42,7 @@ class NotificationReason(StrEnum):
 
     FIRST = "first"  # the receiver has not been notified of this alert yet
     ESCALATED = "escalated"  # the severity or zone is higher than the receiver knows
-    GREW = "grew"  # a blind spot shows in more places than the receiver knows
+    GREW = "grew"  # a blind spot shows in more places, or a forecast is nearer, than the receiver knows
     RESOLVED = "resolved"  # the alert ended
     EASED = "eased"  # the severity or zone is lower than the receiver knows; it still fires
     REPEATED = "repeated"  # it still fires, and `repeat_interval` has passed
@@ -79,7 +80,8 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     with absolute numbers. labels of a series: account, region, service, signal, resource, severity and
     exported tags; `account_name` if configured, `resource_id` if `resource` is ambiguous. labels of a blind
     spot: account, signal, `cause` and severity. subject: the resource of a series; None for a blind spot.
-    since: when the breach began. places: the number of places in which a blind spot shows; 0 for a series.
+    since: when the breach began. places: the number of places in which a blind spot shows; of a forecast, how
+    near it is: 1 within three days, 2 within a day, 3 within six hours, 4 within an hour; 0 for a series.
     resolution_reason: why the alert ended ("the limit was raised from 1000 to 2000"); empty when the usage
     simply fell, or the alert fires. links: URLs by name (page, runbook, console, grafana).
     """
@@ -111,6 +113,14 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     def firing(self) -> bool:
         """True unless the alert has ended."""
         return self.kind is not NoticeKind.RESOLVED
+
+    @property
+    def series_id(self) -> str:
+        """The id of the series that it is about; empty for a blind spot."""
+        if "service" not in self.labels or "resource" not in self.labels:
+            return ""
+        one = self.labels
+        return Key(one["account"], one["region"], one["service"], one["signal"], resource_of(self)).id
 
 
 def resource_of(notice: Notice) -> Resource:

@@ -14,6 +14,7 @@ from monitor.lib.text import escape_unprintable
 from monitor.render.jinja import html_environment
 from monitor.render.svg import utilization_bar, utilization_sparkline
 from monitor.render.text import dollars, time_element
+from monitor.report.check_tables import forecast_text
 from monitor.report.summary import Summary, SummaryRow
 
 ZONE_MEANINGS = {
@@ -54,6 +55,7 @@ def template_environment() -> Environment:
         time_element,
         format_percent,
         escape_unprintable,
+        forecast_text,
     )
     environment.filters |= {one.__name__: one for one in filters}
     environment.globals |= {"version": VERSION, "zone_meanings": ZONE_MEANINGS}

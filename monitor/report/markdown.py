@@ -10,6 +10,7 @@ from monitor.lib.telemetry import VERSION
 from monitor.render.markdown import code_span, escape_markdown
 from monitor.render.sparkline import LEGEND, sparkline
 from monitor.render.text import dollars
+from monitor.report.check_tables import forecast_text
 from monitor.report.html import long_timestamp
 from monitor.report.summary import Summary, SummaryRow
 
@@ -80,7 +81,7 @@ def _series_cells(summary: Summary, entry: SummaryRow) -> list[str]:
         row.zone.word + throttled,
         _series_title(summary, row.key),
         summary.location(row.key),
-        format_percent(row.utilization),
+        "; ".join(filter(None, (format_percent(row.utilization), forecast_text(row)))),
     )
     return [
         *map(escape_markdown, (*texts, row.usage_text, limit)),

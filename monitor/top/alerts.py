@@ -1,5 +1,6 @@
 """The screen of alerts: those that fire, the most urgent first, and those that are pending."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 from rich.text import Text
@@ -102,5 +103,6 @@ class AlertsScreen(BaseScreen):
     def _opened(self) -> None:
         if self.table.current and self.table.current.labels.get("signal") == BLIND_SIGNAL:
             self.notify("This alert is about a blind spot, which has no chart.", markup=False)
-        elif target := self.target:
-            self.app.push_screen(SeriesScreen(target))
+        elif (target := self.target) and self.table.current:
+            series = self.table.current.series or target.id  # the alert of a forecast has an id of its own
+            self.app.push_screen(SeriesScreen(replace(target, id=series)))

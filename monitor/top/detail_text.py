@@ -106,6 +106,7 @@ def _limit(detail: SeriesDetail) -> Iterator[str]:
         yield f"Target band: {low} to {high}; near the limit from {near}"
     else:
         yield "The limit is unknown."
+    yield from _forecast(detail)
     if model.quota_request:
         yield f"Requested: {model.quota_request.summary}"
     if model.largest:
@@ -114,6 +115,17 @@ def _limit(detail: SeriesDetail) -> Iterator[str]:
     yield f"Throttling: {model.catalogue_entry.saturation}"
     if model.tags:
         yield "Tags: " + ", ".join(f"{name}={value}" for name, value in model.tags.items())
+
+
+def _forecast(detail: SeriesDetail) -> Iterator[str]:
+    forecast = detail.model.forecast
+    if forecast.effective_ceiling is not None:
+        ceiling = detail.unit.format(forecast.effective_ceiling)
+        yield f"Effective ceiling: {ceiling}, inferred: demand was refused at this usage in the last 14 days"
+    if forecast.summary:
+        chances = [f"{100 * one:.0f} % within {word}" for word, one in forecast.probability.items()]
+        shown = f" ({', '.join(chances)})" if chances else ""
+        yield f"Forecast: {forecast.summary}{shown}"
 
 
 def _alert(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[str]:

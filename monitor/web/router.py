@@ -171,7 +171,7 @@ class PageRenderer:
         variables = series_page(snapshot, fleet, series, _minute(), history)
         settings = self._engine.notice_builder.settings
         links = settings.links.for_series(series.key, self._registry, series.aws_region)
-        firing = [one for one in await firing_alerts(self._engine) if one.notice.alert == identity]
+        firing = [one for one in await firing_alerts(self._engine) if one.notice.series_id == identity]
         return await self._render(
             "series.html",
             "",

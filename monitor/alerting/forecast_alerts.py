@@ -1,0 +1,187 @@
+"""The alerts of forecasts: series that will probably reach their limits, told once as they come nearer.
+
+Each such class is told once, when it has lasted for the configured time. Dates that change within a class are
+told by pages and metrics, and notify nobody. An alert ends when the limit has become improbable for as long,
+when its series comes near the limit, whose own alert tells that, and when the series is gone.
+"""
+
+from hashlib import blake2b
+from typing import Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from msgspec.structs import replace
+
+from monitor.alerting.engine_state import EngineState
+from monitor.alerting.forecast_text import ended_text, summary
+from monitor.alerting.inhibit import FORECAST
+from monitor.alerting.notice_builder import NoticeBuilder, key_of
+from monitor.alerting.series_notices import current_usage, limit_changed
+from monitor.aws.status import MonitorStatus
+from monitor.fleet.columns import Flags, Ids
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.reach import Reach
+from monitor.fleet.rows import Row, row_of
+from monitor.lib.cooperative import cooperative_iter
+from monitor.lib.text import replace_surrogates
+from monitor.notifiers.notice import Notice, NoticeKind, Severity
+from monitor.schema.selector import SelectorLabels
+from rules.band import Zone
+from rules.forecast import LIKELY
+from rules.forecast_features import HORIZONS
+
+IMPROBABLE: Final = 0.3  # within the longest horizon: an alert ends below it
+UPDATE_INTERVAL: Final = 60.0  # seconds
+NO_CLASS = 0  # otherwise 1 within the longest horizon, up to the number of horizons within the shortest
+Seconds = npt.NDArray[np.float64]
+
+
+class Told(NamedTuple):
+    """The forecast of a series that may be told. nearest: its class. row, reach: what it follows from."""
+
+    nearest: int
+    row: Row
+    reach: Reach
+
+
+class ForecastAlerts:
+    """Writes the notices of forecasts of a fleet."""
+
+    def __init__(self, fleet: Fleet, notice_builder: NoticeBuilder, state: EngineState) -> None:
+        self._fleet, self._notice_builder, self._state = fleet, notice_builder, state
+        self._ids: Ids = np.empty(0, np.uint64)
+        self._since: Seconds = np.empty((0, len(HORIZONS)))  # since when a class or a nearer one lasts
+        self._improbable_since: Seconds = np.empty(0)
+        self._updated_at = -np.inf
+
+    async def update(self, status: MonitorStatus, now: float) -> None:
+        """Record the notices of forecasts that begin, come nearer or end. now: epoch seconds."""
+        if now - self._updated_at < UPDATE_INTERVAL:
+            return
+        self._updated_at = now
+        self._follow(now)
+        firing = {notice.alert: notice for notice in self._state.forecast_alerts()}
+        async for slot in cooperative_iter(np.flatnonzero(np.isfinite(self._since).any(axis=1)).tolist()):
+            series = self._fleet.by_slot[slot]
+            if series and (notice := self._begun(series, firing, now)):
+                self._state.record(notice)
+        for before in firing.values():
+            if self._state.alerts[before.alert] is before and (ended := self._ended(before, status, now)):
+                self._state.record(ended)
+
+    def _follow(self, now: float) -> None:
+        """Note since when each class of each series lasts."""
+        fleet, size = self._fleet, self._fleet.size
+        probability = fleet.reach_probability[:size]
+        may = (fleet.zone[:size] < Zone.NEAR) & (fleet.group[:size] >= 0) & ~(probability[:, 0] >= 1)
+        lasts = (probability[:, ::-1] >= LIKELY) & may[:, None]  # the longest horizon first
+        self._forget_others(size)
+        since = np.where(np.isfinite(self._since), self._since, now)
+        self._since = np.where(lasts, since, np.nan)
+        improbable: Flags = probability[:, -1] < IMPROBABLE
+        before = np.where(np.isfinite(self._improbable_since), self._improbable_since, now)
+        self._improbable_since = np.where(improbable, before, np.nan)
+
+    def _forget_others(self, size: int) -> None:
+        """Grow to the size of the fleet, and forget what was known of series whose slot has another one."""
+        since, improbable, ids = np.full((size, len(HORIZONS)), np.nan), np.full(size, np.nan), self._fleet.id
+        known = min(size, self._ids.size)
+        is_same = self._ids[:known] == ids[:known]
+        since[:known][is_same] = self._since[:known][is_same]
+        improbable[:known][is_same] = self._improbable_since[:known][is_same]
+        self._since, self._improbable_since, self._ids = since, improbable, ids[:size].copy()
+
+    def _begun(self, series: Series, firing: dict[str, Notice], now: float) -> Notice | None:
+        """Return the notice of a forecast that is nearer than what was told; None if none is."""
+        labels = self._labels(series)
+        lasting = now - self._since[series.slot] >= self._notice_builder.settings.will_reach_for(labels)
+        nearest = int(np.flatnonzero(lasting)[-1]) + 1 if lasting.any() else NO_CLASS
+        before = firing.get(alert_id(series))
+        severity = self._notice_builder.settings.will_reach_severity(labels)
+        if severity is None or nearest <= (before.places if before else NO_CLASS):
+            return None
+        row = row_of(self._fleet, series)
+        return self._notice(series, Told(nearest, row, row.reach), severity, before, now)
+
+    def _notice(
+        self, series: Series, told: Told, severity: Severity, before: Notice | None, now: float
+    ) -> Notice:
+        builder, row = self._notice_builder, told.row
+        labels = {**tags_of(series), **row.key.labels, "severity": str(severity), "cause": FORECAST}
+        if name := builder.account_names.get(series.key.account):
+            labels["account_name"] = name
+        return Notice(
+            alert=alert_id(series),
+            number=builder.next_number(),
+            kind=NoticeKind.WORSENED if before else NoticeKind.FIRING,
+            severity=severity,
+            zone=FORECAST,
+            summary=summary(row, told.reach, name or "", int(now // 60), builder.settings.registry),
+            labels=before.labels if before else labels,
+            at=now,
+            since=before.since if before else now,
+            usage=row.usage,
+            limit=row.limit,
+            unit=row.unit.name,
+            source=row.source or "",
+            utilization=row.utilization,
+            sampled=row.sampled,
+            places=told.nearest,
+            remedy=row.signal.remedy,
+            docs=row.signal.docs[0],
+            links=builder.settings.links.for_series(series.key, builder.settings.registry, series.aws_region),
+            subject=row.key.subject,
+        )
+
+    def _ended(self, before: Notice, status: MonitorStatus, now: float) -> Notice | None:
+        """Return the notice of an alert that has ended; None if it lasts, or nothing is known."""
+        series = self._fleet.series.get(key_of(before))
+        reason = self._reason_of_end(before, series, now) if series else self._reason_of_loss(before, status)
+        if not reason:
+            return None
+        return replace(
+            before,
+            number=self._notice_builder.next_number(),
+            kind=NoticeKind.RESOLVED,
+            summary=ended_text(before, reason, now, self._notice_builder.settings.registry),
+            at=now,
+            resolution_reason=reason,
+        )
+
+    def _reason_of_loss(self, before: Notice, status: MonitorStatus) -> str:
+        """Return why a series is not in the fleet; empty while it may still be found."""
+        services = self._notice_builder.settings.services
+        if status.has_inventory_of(before.labels) or status.is_unmonitored(before.labels, services):
+            return "the resource no longer exists"
+        return ""
+
+    def _reason_of_end(self, before: Notice, series: Series, now: float) -> str:
+        """Return why the alert of a series ended; empty if it lasts, or nothing is known."""
+        labels, row = self._labels(series), row_of(self._fleet, series)
+        if self._notice_builder.settings.will_reach_severity(labels) is None:
+            return "the configuration switches the alert off"
+        if row.zone >= Zone.NEAR or row.reach.is_reached:
+            return f"it is near its limit now, and {current_usage(row)}"
+        if not row.reach.probability or row.reach.probability[-1] >= IMPROBABLE:
+            return ""
+        if changed := limit_changed(before.limit, row.limit, row.unit):
+            return changed
+        lasted = now - self._improbable_since[series.slot]
+        if lasted < self._notice_builder.settings.will_reach_for(labels):
+            return ""
+        return f"the forecast has changed: {row.reach.text(int(now // 60))}"
+
+    def _labels(self, series: Series) -> SelectorLabels:
+        name = self._notice_builder.account_names.get(series.key.account, "")
+        return SelectorLabels(**series.key.labels, account_name=name)
+
+
+def tags_of(series: Series) -> dict[str, str]:
+    """Return the exported tags of a series."""
+    tags = series.settings.tags.items()
+    return {replace_surrogates(name): replace_surrogates(tag) for name, tag in tags}
+
+
+def alert_id(series: Series) -> str:
+    """Return the id of the alert of a series' forecast, which is another one than that of the series."""
+    return blake2b(f"{FORECAST}\0{series.key.id}".encode(), digest_size=8).hexdigest()

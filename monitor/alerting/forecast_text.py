@@ -1,0 +1,47 @@
+"""The sentences of alerts of forecasts."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from collectors.registry import Registry
+from monitor.alerting.notice_builder import key_of
+from monitor.alerting.series_notices import current_usage, subject_of
+from monitor.fleet.reach import Reach
+from monitor.fleet.rows import Row
+from monitor.lib.durations import format_duration
+from monitor.notifiers.notice import Notice
+from rules.forecast_features import HORIZON_WORDS, HORIZONS
+from rules.limits import LimitKind
+
+ACTIONS: Final[Mapping[LimitKind, str]] = {
+    LimitKind.QUOTA: "Ask now: a quota increase takes about {}.",
+    LimitKind.PROVISIONED: "Act now: raising what is provisioned takes about {}.",
+    LimitKind.FIXED: "Act now: changing the design takes about {}.",
+}
+
+
+def summary(row: Row, reach: Reach, account_name: str, now: int, registry: Registry) -> str:
+    """Return what is forecast of a series, in absolute numbers, and what to do. now: the minute."""
+    what = "effective ceiling" if reach.ceiling else "limit"
+    ceiling = f" ({row.unit.format(reach.ceiling)}, inferred from refused demand)" if reach.ceiling else ""
+    word = HORIZON_WORDS[HORIZONS[reach.horizon]]
+    times = f", {reach.range(now)}" if reach.minutes else ""
+    probability = f"{100 * reach.probability[reach.horizon]:.0f} % within {word}{times}"
+    act = f" {urging}" if (urging := urging_text(row, reach, now)) else ""
+    subject = subject_of(row.key, account_name, registry)
+    forecast = f"{subject} will probably reach its {what}{ceiling}: {probability}."
+    return f"{forecast} Now it {current_usage(row)}.{act} Remedy: {row.signal.remedy[0]}"
+
+
+def urging_text(row: Row, reach: Reach, now: int) -> str:
+    """Return that the remedy takes as long as there is time; empty where there is more, or none is told."""
+    if not reach.minutes or reach.minutes[0] - now > row.signal.remedy_minutes:
+        return ""
+    return ACTIONS[row.signal.kind].format(format_duration(row.signal.remedy_minutes * 60))
+
+
+def ended_text(before: Notice, reason: str, now: float, registry: Registry) -> str:
+    """Return the summary of an alert that has ended."""
+    subject = subject_of(key_of(before), before.labels.get("account_name", ""), registry)
+    lasted = format_duration(now - before.since)
+    return f"{subject} is not forecast to reach its limit any more, after {lasted}: {reason}."

@@ -1,0 +1,183 @@
+"""Alerts of forecasts: told once a class, never for a date that changes, ended with the reason."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monitor.alerting.inhibit import FORECAST
+from monitor.fleet.namespaces import NEVER
+from monitor.notifiers.notice import Notice, NoticeKind, Severity
+from tests.monitor.alerting.stage import AT_ONCE, LIMIT, Stage, configuration
+
+HALF_AN_HOUR = 1800.0
+NAN = float("nan")
+NONE, THREE_DAYS, DAY, SIX_HOURS, HOUR = (
+    (0.0, 0.01, 0.05, 0.1),
+    (0.0, 0.01, 0.2, 0.8),
+    (0.0, 0.1, 0.7, 0.8),
+    (0.1, 0.6, 0.7, 0.8),
+    (0.6, 0.7, 0.8, 0.9),
+)
+DOUBTFUL = (0.0, 0.0, 0.1, 0.4)  # neither probable nor improbable
+
+
+def foresee(stage: Stage, probability: tuple[float, ...], hours: float | None = None) -> None:
+    """Set the forecast of the series `orders`; hours: until it reaches its limit, if a time is told."""
+    fleet, slot = stage.fleet, stage.series("orders").slot
+    fleet.reach_probability[slot], fleet.history_bins[slot] = probability, 1344
+    minute = int(stage.seconds // 60)
+    times = NEVER if hours is None else minute + np.array([60, 90, 120]) * hours
+    fleet.reach_minutes[slot] = times
+
+
+async def after(stage: Stage, seconds: float, probability: tuple[float, ...], **more: Any) -> list[Notice]:
+    """Process with a forecast now and, with the same one, after some seconds; return what was sent."""
+    sent = []
+    for passed in (61, seconds):
+        stage.seconds += passed
+        stage.minute = int(stage.seconds // 60)
+        stage.fleet.confirmed[: stage.fleet.size] = stage.minute
+        stage.write(stage.series("orders"), stage.minute - 1, ".")
+        stage.set_read_result()
+        foresee(stage, probability, **more)
+        sent += await stage.process()
+    return sent
+
+
+async def test_a_class_is_told_once_and_again_only_when_it_is_nearer(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..")
+        assert await after(stage, HALF_AN_HOUR, NONE) == []
+        (first,) = await after(stage, HALF_AN_HOUR, THREE_DAYS)
+        assert (first.kind, first.severity, first.places) == (NoticeKind.FIRING, Severity.WARNING, 1)
+        assert first.summary.startswith(
+            "Kinesis stream `orders` (prod, eu-west-1) will probably reach its limit: 80 % within 3d. "
+            "Now it writes 500 B/s of 1000 B/s (50 %)"
+        )
+        assert first.labels["cause"] == FORECAST
+        assert first.series_id == stage.series("orders").key.id != first.alert
+        for hours in (60, 50, 71):  # the date wobbles
+            assert await after(stage, HALF_AN_HOUR, THREE_DAYS, hours=hours) == []
+        (nearer,) = await after(stage, HALF_AN_HOUR, SIX_HOURS)
+        assert (nearer.kind, nearer.places, nearer.alert) == (NoticeKind.WORSENED, 3, first.alert)
+        assert await after(stage, HALF_AN_HOUR, DAY) == []  # farther again
+        assert await after(stage, HALF_AN_HOUR, SIX_HOURS) == []
+        (nearest,) = await after(stage, HALF_AN_HOUR, HOUR)
+        assert nearest.places == 4
+        assert {one.labels["cause"] for one in stage.notices} == {FORECAST}
+
+
+async def test_a_forecast_that_does_not_last_is_not_told(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..")
+        for _ in range(5):
+            assert await after(stage, HALF_AN_HOUR / 2, DAY) == []
+            assert await after(stage, 120, NONE) == []
+
+
+async def test_it_ends_when_the_limit_has_become_improbable_and_says_so(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..")
+        await after(stage, HALF_AN_HOUR, DAY)
+        assert await after(stage, HALF_AN_HOUR, DOUBTFUL) == []
+        assert await after(stage, HALF_AN_HOUR / 2, NONE) == []
+        assert await after(stage, HALF_AN_HOUR, (NAN,) * 4) == []  # unknown is no end
+        (ended,) = await after(stage, HALF_AN_HOUR, NONE)
+        assert ended.kind is NoticeKind.RESOLVED
+        assert ended.resolution_reason == "the forecast has changed: 10 % within 3d"
+        (again,) = await after(stage, HALF_AN_HOUR, DAY)
+        assert again.kind is NoticeKind.FIRING
+
+
+async def test_it_ends_at_once_when_the_limit_is_raised(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..")
+        await after(stage, HALF_AN_HOUR, DAY)
+        stage.relimit("orders", 2 * LIMIT)
+        foresee(stage, NONE)
+        (ended,) = await stage.process(61)
+        assert ended.resolution_reason == "the limit was raised from 1000 B/s to 1.95 KiB/s"
+
+
+async def test_it_gives_way_to_the_alert_of_the_series_itself(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..")
+        await after(stage, HALF_AN_HOUR, DAY)
+        sent = await stage.play(orders="cccc")
+        assert sorted(sent.replace(".", "")) == ["F", "R"]
+        ended = next(one for one in stage.notices if one.kind is NoticeKind.RESOLVED)
+        assert ended.zone == FORECAST
+        assert ended.resolution_reason.startswith("it is near its limit now")
+        assert stage.notices[-1].zone in {"near", FORECAST}
+
+
+async def test_it_ends_with_its_resource(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..")
+        await after(stage, HALF_AN_HOUR, DAY)
+        stage.fleet.drop(stage.series("orders").key)
+        stage.seconds += 61
+        stage.set_read_result()
+        (ended,) = await stage.process()
+        assert ended.resolution_reason == "the resource no longer exists"
+
+
+async def test_a_restart_tells_nothing_twice(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..")
+        (first,) = await after(stage, HALF_AN_HOUR, DAY)
+        minute = stage.minute
+    async with Stage.opened(tmp_path, minute=minute) as again:
+        await again.play(orders="..")
+        assert await after(again, HALF_AN_HOUR, DAY) == []
+        (nearer,) = await after(again, HALF_AN_HOUR, HOUR)
+        assert (nearer.alert, nearer.kind, nearer.since) == (first.alert, NoticeKind.WORSENED, first.since)
+
+
+async def test_it_is_never_repeated(tmp_path: Path) -> None:
+    config = configuration(route={**AT_ONCE, "repeat_interval": 300})
+    async with Stage.opened(tmp_path, config) as stage:
+        await stage.play(orders="..")
+        assert len(await after(stage, HALF_AN_HOUR, DAY)) == 1
+        for _ in range(10):
+            assert await after(stage, 3600, DAY) == []
+
+
+@pytest.mark.parametrize(
+    ("override", "severity"),
+    [
+        ({"will_reach": "critical"}, Severity.CRITICAL),
+        ({"will_reach": "none"}, None),
+        ({"will_reach_for": "2h"}, None),
+        ({"will_reach_for": 0}, Severity.WARNING),
+    ],
+)
+async def test_severity_and_time_are_configured(
+    tmp_path: Path, override: dict[str, Any], severity: Severity | None
+) -> None:
+    config = configuration(alerts=[{"signal": "kinesis.*", **override}])
+    async with Stage.opened(tmp_path, config) as stage:
+        await stage.play(orders="..")
+        sent = await after(stage, HALF_AN_HOUR, DAY)
+        assert [one.severity for one in sent] == ([severity] if severity else [])
+
+
+async def test_switching_it_off_ends_it(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..")
+        await after(stage, HALF_AN_HOUR, DAY)
+        stage.configure(configuration(alerts=[{"signal": "kinesis.*", "will_reach": "none"}]))
+        (ended,) = await after(stage, 60, DAY)
+        assert ended.resolution_reason == "the configuration switches the alert off"
+
+
+async def test_it_says_to_act_when_the_remedy_takes_as_long_as_there_is_time(tmp_path: Path) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        await stage.play(orders="..")
+        (first,) = await after(stage, HALF_AN_HOUR, SIX_HOURS, hours=2.0)
+        assert "60 % within 6h, in 2-4 h" in first.summary
+        assert "Act now" not in first.summary
+        (nearer,) = await after(stage, HALF_AN_HOUR, HOUR, hours=0.2)
+        assert "Act now: raising what is provisioned takes about 15 min." in nearer.summary
