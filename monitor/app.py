@@ -150,8 +150,8 @@ class App:
         self.alerting, self._push, self._clients = resources.alerting, resources.push, resources.clients
         self._known_accounts = resources.known_accounts
         metrics = self.telemetry.registry
-        self._aws_telemetry = AwsTelemetry(metrics)
-        stream_telemetry = StreamTelemetry(metrics, self._aws_telemetry.points)
+        aws = self._aws_telemetry = AwsTelemetry(metrics)
+        stream_telemetry = StreamTelemetry(metrics, aws.points)
         self._coverage_telemetry = CoverageTelemetry(metrics)
         self._count_costs(stream_telemetry)
         self._clock = MedianClock(lambda: (cell.cell.clock for cell in self.watcher.cells.values()))

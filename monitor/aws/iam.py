@@ -18,7 +18,7 @@ from monitor.aws import links
 MAX_POLICY_SIZE = 6144
 MAX_POLICIES_OF_ROLE = 10
 VERSION = "2012-10-17"  # of the language of policies
-BASE_ACTIONS = ("cloudwatch:GetMetricData", *quotas.ACTIONS)
+BASE_ACTIONS = ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics", *quotas.ACTIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

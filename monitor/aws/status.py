@@ -11,8 +11,9 @@ from monitor.aws.next_steps import next_step
 from monitor.aws.run_status import RunStatus
 from monitor.schema.selector import Location
 
-# Names that are reported among the services: for reading tags, and for listing linked accounts.
-TAGS, LINKS = "tags", "links"
+# Names that are reported among the services: for reading tags, and for listing linked accounts and recently
+# active metrics.
+TAGS, LINKS, ACTIVITY = "tags", "links", "activity"
 INACCESSIBLE_CLASSES = PERMANENT_CLASSES | {FailureClass.UNREACHABLE, FailureClass.DISABLED}
 
 
@@ -21,9 +22,10 @@ class CellStatus:
     """The status of one account in one region.
 
     account: its id. name: the account's name in the configuration. collectors: the inventories by service,
-    under TAGS the reading of tags, if the configuration uses any, and under LINKS that of the accounts that
-    are linked to a monitoring account. poll: the polls of metrics. signer: the monitoring account that reads
-    it, where it has no role. lowered_rates: of calls that AWS throttles.
+    under TAGS the reading of tags, if the configuration uses any, under LINKS that of the accounts that are
+    linked to a monitoring account, and under ACTIVITY the lists of metrics that had points lately. poll: the
+    polls of metrics. signer: the monitoring account that reads it, where it has no role. lowered_rates: of
+    calls that AWS throttles.
     """
 
     account: str
@@ -166,8 +168,16 @@ class MonitorStatus:
 
     @property
     def is_complete(self) -> bool:
-        """True if every service of every cell had a successful inventory. Tags change no series."""
-        runs = (run for cell in self.cells for service, run in cell.collectors.items() if service != TAGS)
+        """True if every service of every cell had a successful inventory.
+
+        Tags and lists of active metrics change no series.
+        """
+        runs = (
+            run
+            for cell in self.cells
+            for service, run in cell.collectors.items()
+            if service not in (TAGS, ACTIVITY)
+        )
         return not self.inaccessible_accounts and not self.pending and all(run.succeeded_at for run in runs)
 
     def has_inventory_of(self, labels: Mapping[str, str]) -> bool:

@@ -12,9 +12,11 @@ from monitor.cost.telemetry import LabelValues, MeasuredCost
 from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
+from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 from monitor.lib.partitions import COMMERCIAL, partition_of
 
+LISTS_SERVICE = ("cloudwatch",)  # to which lists of metrics are charged
 ServiceNumbers = npt.NDArray[np.int64]  # indices of `MetricUse.services`
 
 
@@ -24,7 +26,9 @@ class ProjectedCost:
 
     monthly_requests: how often metrics are requested in a month, all together. pruned_metrics: those polled
     that are only checked now and then, as an aggregate proves that they are 0. pruned_dollars: what they
-    would cost more in a month if they were read.
+    would cost more in a month if they were read. idle_metrics: those polled more rarely, as they have
+    no points; idle_dollars: what they would cost more otherwise. listed_dollars: of the monthly dollars,
+    what the lists cost that tell which of them have points again.
     """
 
     polled_metrics: int = 0
@@ -33,6 +37,9 @@ class ProjectedCost:
     monthly_dollars: float = 0.0
     pruned_metrics: int = 0
     pruned_dollars: float = 0.0
+    idle_metrics: int = 0
+    idle_dollars: float = 0.0
+    listed_dollars: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +83,10 @@ class MetricUse:
     cells: the rows that are polled or streamed, by cell. services: their names. blocks: for the series of
     each block of formulas, the index of the service and the rows, [term, position]. slots: of these series,
     by block. streamed: by row, true if it is streamed. cadence: by row, the planned minutes between two
-    requests, a period at least; cadence_if_read: the same without pruning. bound: by row, that of its
-    aggregate, or NO_BOUND. payers: the cells that are charged for what others have, by those. prices:
-    those that hold now.
+    requests, a period at least; cadence_if_read: the same without pruning, and cadence_if_active: without
+    metrics being idle. bound: by row, that of its aggregate, or NO_BOUND. payers: the cells that are charged
+    for what others have, by those. monthly_lists: pages of recently active metrics listed in a month, by
+    cell. prices: those that hold now.
     """
 
     cells: Mapping[CellKey, Ints]
@@ -88,8 +96,10 @@ class MetricUse:
     streamed: Flags
     cadence: Ints
     cadence_if_read: Ints
+    cadence_if_active: Ints
     bound: Ints
     payers: Mapping[CellKey, CellKey]
+    monthly_lists: Mapping[CellKey, float]
     prices: Prices = LIST_PRICES
 
     @classmethod
@@ -104,13 +114,26 @@ class MetricUse:
         slots = [block.series.astype(np.int32) for block in all_blocks]
         requested = {cell: _requested(fleet, cell) for cell in cells}
         streamed = fleet.rings.is_streamed(rows, minute)
-        cadence, if_read = (
-            np.maximum(minutes, fleet.rings.period[rows]).astype(np.int32)
-            for minutes in (fleet.rings.intervals(rows), fleet.rings.cadence[rows])
+        rings = fleet.rings
+        active = np.where(rings.quiet_since[rows] > NEVER, rings.cadence_if_active[rows], rings.cadence[rows])
+        cadence, if_read, if_active = (
+            np.maximum(minutes, rings.period[rows]).astype(np.int32)
+            for minutes in (rings.intervals(rows), rings.cadence[rows], active)
         )
-        bound = fleet.rings.bound[rows]
+        bound = rings.bound[rows]
         return cls(
-            requested, services, blocks, slots, streamed, cadence, if_read, bound, dict(fleet.payers), prices
+            requested,
+            services,
+            blocks,
+            slots,
+            streamed,
+            cadence,
+            if_read,
+            if_active,
+            bound,
+            dict(fleet.payers),
+            dict(fleet.monthly_lists),
+            prices,
         )
 
     @property
@@ -175,14 +198,33 @@ def _bills(
 
 def _project_services(use: MetricUse, interval: float) -> Mapping[LabelValues, ProjectedCost]:
     is_billed, by_service = use.billed, _rows_by_service(use)
-    return {(service,): project_rows(use, rows[is_billed[rows]], interval) for service, rows in by_service}
+    projected: dict[LabelValues, ProjectedCost] = {
+        (service,): project_rows(use, rows[is_billed[rows]], interval) for service, rows in by_service
+    }
+    if lists := sum(use.monthly_lists.values()):
+        projected[LISTS_SERVICE] = with_lists(
+            projected.get(LISTS_SERVICE, ProjectedCost()), lists * use.prices.listing
+        )
+    return projected
+
+
+def with_lists(cost: ProjectedCost, dollars: float) -> ProjectedCost:
+    """Return a cost with that of the lists of metrics of a month."""
+    total, listed = cost.monthly_dollars + dollars, cost.listed_dollars + dollars
+    return replace(cost, monthly_dollars=total, listed_dollars=listed)
 
 
 def _project_cells(use: MetricUse, interval: float) -> Mapping[LabelValues, ProjectedCost]:
     by_payer: dict[CellKey, list[Ints]] = {}
     for cell, rows in use.cells.items():
         by_payer.setdefault(use.payers.get(cell, cell), []).append(rows)
-    return {cell: project_rows(use, np.concatenate(rows), interval) for cell, rows in by_payer.items()}
+    projected: dict[LabelValues, ProjectedCost] = {
+        cell: project_rows(use, np.concatenate(rows), interval) for cell, rows in by_payer.items()
+    }
+    for cell, lists in use.monthly_lists.items():
+        payer = use.payers.get(cell, cell)
+        projected[payer] = with_lists(projected.get(payer, ProjectedCost()), lists * use.prices.listing)
+    return projected
 
 
 def project_rows(use: MetricUse, rows: Ints, interval: float) -> ProjectedCost:
@@ -192,10 +234,15 @@ def project_rows(use: MetricUse, rows: Ints, interval: float) -> ProjectedCost:
     pruned = polled[use.cadence[polled] > use.cadence_if_read[polled]]
     read = project(_by_interval(use.cadence_if_read[pruned], interval), 0, use.prices)
     checked = project(_by_interval(use.cadence[pruned], interval), 0, use.prices)
+    idle = polled[use.cadence_if_read[polled] > use.cadence_if_active[polled]]
+    if_active = project(_by_interval(use.cadence_if_active[idle], interval), 0, use.prices)
+    idle_read = project(_by_interval(use.cadence_if_read[idle], interval), 0, use.prices)
     return replace(
         project(_by_interval(use.cadence[polled], interval), streamed, use.prices),
         pruned_metrics=pruned.size,
         pruned_dollars=read.monthly_dollars - checked.monthly_dollars,
+        idle_metrics=idle.size,
+        idle_dollars=if_active.monthly_dollars - idle_read.monthly_dollars,
     )
 
 

@@ -16,6 +16,7 @@ from monitor.demo.services import SERVICES
 from monitor.demo.traffic import Minutes
 
 MAX_QUERIES = 500  # per call, as in AWS
+RECENT_MINUTES = 180  # of `RecentlyActive`
 MetricKey = tuple[str, str, frozenset[tuple[str, str]]]
 
 
@@ -44,8 +45,8 @@ class DemoCloudWatch:
         results = [self.result(query, request, now) for query in queries]
         return orjson.dumps({"MetricDataResults": results, "Messages": []}, option=orjson.OPT_SERIALIZE_NUMPY)
 
-    def list_metrics(self, params: Params) -> dict[str, Any]:
-        """Return all metrics with the requested name and dimensions, as one page."""
+    def list_metrics(self, params: Params, now: float) -> dict[str, Any]:
+        """Return all metrics with the requested name and dimensions, or the active ones, as one page."""
         filters = [(dimension["Name"], dimension.get("Value")) for dimension in params.get("Dimensions", ())]
         matching = [
             metric
@@ -53,8 +54,14 @@ class DemoCloudWatch:
             if metric.namespace == params["Namespace"]
             and metric.name == params.get("MetricName", metric.name)
             and all(has_dimension(metric.dimensions, name, value) for name, value in filters)
+            and ("RecentlyActive" not in params or self.is_recently_active(metric, now))
         ]
         return {"Metrics": [metric_description(metric) for metric in matching]}
+
+    def is_recently_active(self, metric: AnyMetric, now: float) -> bool:
+        """Return whether a metric had a point in the last three hours."""
+        starts = np.arange(int(now // 60) - RECENT_MINUTES, int(now // 60)) - self.region.start
+        return not np.isnan(metric.values("Sum", starts, 1)).all()
 
     def result(self, query: Mapping[str, Any], request: Params, now: float) -> dict[str, Any]:
         """Return the result of one query. Raises AwsResponseError."""

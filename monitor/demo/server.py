@@ -82,7 +82,7 @@ class DemoAws:
                 data = self.metrics[region.name].get_metric_data(orjson.loads(body), now)
                 return Response(data, media_type="application/x-amz-json-1.0")
             if call.name == LIST_METRICS:
-                return call.respond(self.metrics[region.name].list_metrics(call.params()))
+                return call.respond(self.metrics[region.name].list_metrics(call.params(), now))
             return call.respond(self.operations[call.name](region, call.params(), now))
         except AwsResponseError as error:
             return call.respond(error, 403 if error.is_denial else None)

@@ -81,6 +81,7 @@ class Fleet(SeriesColumns):
         super().__init__()
         self.series: dict[Key, Series] = {}
         self.groups: dict[Group, int] = {}
+        self.monthly_lists: dict[CellKey, float] = {}  # pages of recently active metrics listed in a month
         self.payers: dict[CellKey, CellKey] = {}  # of cells whose metrics another account requests
         self.version = 0  # grows when a series is added, dropped or replaced, or has other causes
         self.departed: list[Series] = []  # dropped series whose slots `reclaim` has not freed yet
@@ -277,7 +278,8 @@ class Fleet(SeriesColumns):
         self.id[slot] = int(series.key.id, 16)
         self.low[slot], self.high[slot] = settings.band.low, settings.band.high
         self.near[slot] = settings.band.near
-        self.stale_after[slot], self.period[slot] = settings.stale_after, observed.longest_period // 60
+        self.stale_after[slot] = settings.stale_after + self.stale_later[slot]
+        self.period[slot] = observed.longest_period // 60
         self.pending_for[slot], self.paid[slot] = settings.pending_for, settings.paid
         self.purchase[slot] = Purchase.of(series.key, settings.signal.price).id if settings.paid else 0
         self.throttled_pending_for[slot] = settings.tolerance.pending_for

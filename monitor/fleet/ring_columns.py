@@ -47,6 +47,11 @@ class RingColumns(Columns):
     polled_through: every minute up to this one was polled or streamed, without a gap.
     requested_through: the last minute of the newest request that CloudWatch answered, completely or not.
     cadence: the planned minutes between two requests; 0: each poll requests the metric.
+    cadence_if_active: `cadence`, if the metric were not idle, and without a budget.
+    quiet_since: the minute of the clock since when the metric is idle (see `monitor.planning.idling`); NEVER:
+        it is not.
+    watched_at: the minute of the clock when AWS last listed the recently active metrics of its name.
+    woken: that list named it while it was idle, and it was not requested since.
     bound: the row of the metric that bounds this one, see `rules.bounds`; NO_BOUND: there is none.
     pruned: that metric proves this one to be 0, so that it is not requested.
     distrusted: a metric exceeded this one, which was to bound it; it proves nothing.
@@ -84,6 +89,10 @@ class RingColumns(Columns):
         "polled_through": (np.int32, NEVER),
         "requested_through": (np.int32, NEVER),
         "cadence": (np.int32, 0),  # NOT_READ needs them
+        "cadence_if_active": (np.int32, 0),
+        "quiet_since": (np.int32, NEVER),
+        "watched_at": (np.int32, NEVER),
+        "woken": (np.bool_, False),
         "bound": (np.int32, NO_BOUND),
         "pruned": (np.bool_, False),
         "distrusted": (np.bool_, False),
@@ -117,6 +126,10 @@ class RingColumns(Columns):
     polled_through: Ints
     requested_through: Ints
     cadence: Ints
+    cadence_if_active: Ints
+    quiet_since: Ints
+    watched_at: Ints
+    woken: Flags
     bound: Ints
     pruned: Flags
     distrusted: Flags

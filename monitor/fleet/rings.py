@@ -87,6 +87,13 @@ class Rings(RingColumns):
     def mark_requested(self, rows: Ints, minute: int) -> None:
         """Record that CloudWatch was requested to return `rows` up to a minute."""
         self.requested_through[rows] = minute
+        self.woken[rows] = False
+
+    def note_list(self, rows: Ints, are_listed: Flags, now: int) -> None:
+        """Record which rows AWS listed as recently active at the minute `now`: idle ones are due at once."""
+        active = rows[are_listed & (self.quiet_since[rows] > NEVER)]
+        self.watched_at[rows] = now
+        self.quiet_since[active], self.woken[active] = now, True
 
     def mark_read(self, rows: Ints, minutes: Ints | int, requested_from: int = NEVER) -> None:
         """Mark rows as polled completely up to a minute (each): points missing until then do not exist.

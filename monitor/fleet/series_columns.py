@@ -24,9 +24,10 @@ class SeriesColumns(Columns):
     id: `Key.id` as a number. low, high, near: the band; NaN in an unused slot.
     read_limit: the limit that an inventory read last, NaN if there is none; limited_since: the minute when
     it was first seen. hard_limit, exceeded: see `monitor.fleet.limits`.
-    stale_after: minutes that a sample counts. confirmed: the minute of the last inventory that contained it.
-    digest: the digest that it was registered with (see `Fleet.registered`); 0: the next inventory registers
-    it anew.
+    stale_after: minutes that a sample counts; stale_later: by how many of them it counts longer, as the
+    metrics of the series are idle and read more rarely. confirmed: the minute of the last inventory that
+    contained it. digest: the digest that it was registered with (see `Fleet.registered`); 0: the next
+    inventory registers it anew.
     period: the longest one of its metrics, in minutes.
     pending_for, keep_firing_for, paid: see `SeriesSettings`; -1 is the default of each rule. purchase: id of
     the purchase that the limit belongs to (see `monitor.fleet.purchases`), 0 without one.
@@ -62,6 +63,7 @@ class SeriesColumns(Columns):
         "high": (np.float32, np.nan),
         "near": (np.float32, np.nan),
         "stale_after": (np.int16, 0),
+        "stale_later": (np.int16, 0),
         "period": (np.int16, 1),
         "pending_for": (np.int16, 0),
         "tolerated_rate": (np.float32, 0),
@@ -110,6 +112,7 @@ class SeriesColumns(Columns):
     high: Floats
     near: Floats
     stale_after: Int16s
+    stale_later: Int16s
     period: Int16s
     pending_for: Int16s
     tolerated_rate: Floats
@@ -156,6 +159,11 @@ class SeriesColumns(Columns):
         self.throttled, self.served = Formulas(lower_bounds=True), Formulas()
         self.causes = ThrottlingCauses()
         self.past_limits = PastLimits()
+
+    def set_stale_later(self, minutes: Ints) -> None:
+        """Have the newest samples of all series count by so many minutes longer than their settings say."""
+        self.stale_after[: self.size] += minutes - self.stale_later[: self.size]
+        self.stale_later[: self.size] = minutes
 
     def recent_span(self, slots: Slots) -> Ints:
         """Return by how many minutes two metrics of a slot may differ in age and count as equally recent.

@@ -15,7 +15,7 @@ from monitor.fleet.history import usage_histories
 from monitor.fleet.judged import sample_minutes
 from monitor.fleet.key import CellKey
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
-from monitor.fleet.ring_columns import NOT_READ, PRUNED_INTERVAL, WINDOW
+from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, PRUNED_INTERVAL, WINDOW
 from monitor.planning.allowance import minimum_dollars
 from monitor.planning.budget import Budget, BudgetTerms
 from monitor.planning.cadence import (
@@ -27,6 +27,7 @@ from monitor.planning.cadence import (
     cadences,
     is_near,
 )
+from monitor.planning.idling import plan_idle
 from monitor.planning.pruning import plan_aggregates
 from monitor.planning.rises import highest_rises, remembered
 from monitor.planning.stretching import stretched
@@ -65,6 +66,11 @@ class Planner:
         self._rows = defaultdict[str, list[Ints]](list)  # of the metrics that may be polled, by account
         self._layout = -1  # of the rings, when `_rows` was filled
         self._payers: Mapping[CellKey, CellKey] = {}
+
+    @property
+    def longest(self) -> int:
+        """The longest minutes between two requests for a metric that is not idle."""
+        return self._intervals.longest
 
     async def update(self, now: int) -> None:
         """Plan anew at the minute `now`, unless that was done or is being done. Other tasks run meanwhile."""
@@ -142,7 +148,9 @@ class Planner:
         danger = self._danger(now)
         fleet.cadence[:size] = cadences(danger, self._intervals)
         fleet.near_at[:size][is_near(danger.usage, danger.edge)] = now
-        rows = self._metric_cadences(danger.urgent)
+        active = self._metric_cadences(danger.urgent)
+        rows = plan_idle(fleet.rings, active, self._may_idle(danger.urgent), self._intervals.longest, now)
+        fleet.set_stale_later(self._idle_minutes(rows - active))
         if self.budget and (terms := self.budget.terms):
             self._keep_budget(self.budget, terms, rows, now)
         fleet.rings.cadence[: rows.size] = np.where(rows <= self._intervals.shortest, 0, rows)
@@ -183,6 +191,34 @@ class Planner:
         rows[newest] = np.minimum(rows[newest], intervals.throttled)
         plan_aggregates(rings, rows, intervals.throttled)
         return np.maximum(rows, self._at_least()).astype(np.int32)
+
+    def _may_idle(self, urgent: Flags) -> Flags:
+        """Return which metrics may be read more rarely while they have no points.
+
+        Not those of throttled demand, of series in danger, and those that prove what others are.
+        """
+        fleet, may_idle = self._fleet, np.ones(self._fleet.rings.size, np.bool_)
+        for block in fleet.throttled:
+            may_idle[block.rows] = False
+        for formulas in (fleet.usages, fleet.upper_bounds, fleet.published_limits, fleet.served):
+            for block in formulas:
+                may_idle[block.rows[:, urgent[block.series]]] = False
+        bounds = fleet.rings.bound[: may_idle.size]
+        may_idle[bounds[bounds != NO_BOUND]] = False
+        may_idle[self._newest_of_namespaces()] = False
+        return may_idle
+
+    def _idle_minutes(self, longer: Ints) -> Ints:
+        """Return by how many minutes the samples of each series may be older, as its metrics are idle.
+
+        One of their requests may fail. longer: by how much the metrics' cadences are longer.
+        """
+        minutes = np.zeros(self._fleet.size, np.int32)
+        for formulas in (self._fleet.usages, self._fleet.upper_bounds):
+            for block in formulas:
+                of_series = 2 * longer[block.rows].max(axis=0)
+                minutes[block.series] = np.maximum(minutes[block.series], of_series)
+        return minutes
 
     def _newest_of_namespaces(self) -> Indices:
         """Return the row of the newest point in each namespace that has metrics which are zero when absent.

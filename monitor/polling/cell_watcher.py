@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -10,10 +10,12 @@ from functools import partial
 from collectors.base import Collector
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.run_status import RunStatus
-from monitor.aws.status import TAGS, CellStatus
+from monitor.aws.status import ACTIVITY, TAGS, CellStatus
 from monitor.config.config import Config
 from monitor.lib.schedule import Schedule, repeat, repeat_all, run_guarded
 from monitor.lib.telemetry import ProcessTelemetry
+from monitor.planning.cadence import MAX_INTERVAL
+from monitor.polling.idle_watch import IdleWatch
 from monitor.polling.inventory import Inventory
 from monitor.polling.reader import MetricReader
 from monitor.polling.timings import DEFAULT_TIMINGS, PollingTimings
@@ -47,7 +49,7 @@ class CellWatcher:
         self._not_inventoried = {*self.services, TAGS}
         self._others_inventoried = asyncio.Event()  # all but those that read last
         self._mark_others_inventoried()
-        self.poll_status, self.poll_phase = RunStatus(), ""
+        self.poll_status, self.poll_phase, self.activity_status = RunStatus(), "", RunStatus()
         self.on_denial: Callable[[], None] = lambda: None
         self.inventoried_once, self.polled_once = asyncio.Event(), asyncio.Event()
         self._has_new_services, self._tags_read, self._is_first_poll = asyncio.Event(), asyncio.Event(), True
@@ -132,11 +134,17 @@ class CellWatcher:
             account=self.cell.account,
             region=self.cell.key[1],
             name=self.inventory.account_name,
-            collectors={name: replace(status) for name, status in self.inventory.statuses.items()},
+            collectors={name: replace(status) for name, status in self.statuses.items()},
             poll=replace(self.poll_status),
             signer=self.cell.signer,
             lowered_rates=sorted(self.cell.lowered_rates()),
         )
+
+    @property
+    def statuses(self) -> Mapping[str, RunStatus]:
+        """The status of the inventories, by service, and under ACTIVITY that of lists of active metrics."""
+        lists = {ACTIVITY: self.activity_status} if self.activity_status.ended_at else {}
+        return {**self.inventory.statuses, **lists}
 
     @property
     def pending(self) -> list[str]:
@@ -276,9 +284,28 @@ class CellWatcher:
             loops.create_task(self._run_requested_inventories())
             loops.create_task(self._run_requested_polls())
             loops.create_task(self._poll_first_inventory())
+            if watch := self._idle_watch():
+                lists = Schedule(f"{name}/{ACTIVITY}", watch.longest * 60.0)
+                listing = partial(self._list_active, watch)
+                loops.create_task(repeat("activity", lists, listing, telemetry))
             loops.create_task(
                 repeat("poll", self._poll_schedule(config.interval), self._poll_on_schedule, telemetry)
             )
+
+    def _idle_watch(self) -> IdleWatch | None:
+        """Return what has idle metrics read more rarely; None where all metrics are read as rarely."""
+        reader = self._reader
+        if not reader.planner or reader.planner.longest >= MAX_INTERVAL:
+            return None
+        watch = IdleWatch(reader.cell, reader.fleet, reader.owners, reader.planner)
+        watch.on_wake = self._poll_requested.set
+        return watch
+
+    async def _list_active(self, watch: IdleWatch) -> None:
+        """List which idle metrics have points again."""
+        self.activity_status.started_at = time.time()
+        self.activity_status.interval = watch.longest * 60.0
+        self.activity_status.end(await watch.update(self.cell.clock.minute()), time.time())
 
     def _poll_schedule(self, interval: float) -> Schedule:
         return Schedule("/".join(self.cell.key), interval, phase=self.poll_phase)

@@ -465,7 +465,7 @@ class Watcher:
             location = Location(account, cell.inventory.account_name, region)
             link = self.linked.links.get((account, region))
             own = {LINKS: link.status} if link else {}
-            for service, status in {**cell.inventory.statuses, "": cell.poll_status, **own}.items():
+            for service, status in {**cell.statuses, "": cell.poll_status, **own}.items():
                 yield from ((location._replace(service=service), failed) for failed in status.failures)
 
     def sentences(self) -> list[str]:

@@ -250,6 +250,12 @@ PRUNED = (
 )
 
 
+IDLE = (
+    "idle: a metric without a point for three hours is read once an hour while ListMetrics tells that it has none; "
+    "which ones are idle is known once they are read, and the cost page tells what that saves"
+)
+
+
 def as_table(estimate: CostEstimate) -> str:
     """Return a line for each service, and the sums; and what each account pays, if there are several."""
     has_other_way = any(one.what_if for one in estimate.services)
@@ -259,7 +265,7 @@ def as_table(estimate: CostEstimate) -> str:
     rows.append(("all", *_cells(_total(estimate.services))))
     others = (*_tier_lines(estimate.tiers), *_payer_lines(estimate.payers), *_stream_lines(estimate.streams))
     pruned = [] if not any(one.now.pruned_metrics for one in estimate.services) else ["", PRUNED]
-    return "\n".join([*_lines(rows), *pruned, *others])
+    return "\n".join([*_lines(rows), *pruned, "", IDLE, *others])
 
 
 def _tier_lines(tiers: Mapping[Tier, ProjectedCost]) -> list[str]:

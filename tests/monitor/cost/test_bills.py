@@ -182,3 +182,23 @@ def test_what_is_pruned_costs_a_check_now_and_then_and_its_aggregate() -> None:
     rings.pruned[: rings.size] = False
     rings.cadence[: rings.size][rings.use_count[: rings.size] == 4] = NOT_READ
     assert billed(fleet)[1][CELL].projected.polled_metrics == 8
+
+
+def test_what_is_idle_costs_less_and_its_lists_a_little() -> None:
+    fleet = Fleet()
+    for number in range(4):
+        add(fleet, key(str(number)), throttled=None)
+    rings = fleet.rings
+    rings.cadence[: rings.size] = rings.cadence_if_active[: rings.size] = 15
+    before = billed(fleet)[1][CELL].projected
+    assert (before.idle_metrics, before.idle_dollars, before.listed_dollars) == (0, 0, 0)
+    rings.quiet_since[:3], rings.cadence[:3] = 1, 60
+    fleet.monthly_lists[CELL] = 2922.0
+    services, cells = billed(fleet)
+    after = cells[CELL].projected
+    saved = 3 * 0.01 / 1000 * SECONDS_PER_MONTH / 60 * (1 / 15 - 1 / 60)
+    assert after.idle_metrics == 3
+    assert after.idle_dollars == pytest.approx(saved)
+    assert after.listed_dollars == pytest.approx(0.02922)
+    assert after.monthly_dollars == pytest.approx(before.monthly_dollars - saved + 0.02922)
+    assert services["cloudwatch",].projected.monthly_dollars == pytest.approx(0.02922)

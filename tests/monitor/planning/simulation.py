@@ -39,15 +39,29 @@ ADAPTIVE = Intervals(shortest=1, longest=15, throttled=5)
 
 
 @dataclass(frozen=True)
+class Lists:
+    """Lists of recently active metrics, one in each longest interval.
+
+    delay: minutes until a visible point is listed. fails: whether the list of a minute fails. anyway: the
+    series that are in every list.
+    """
+
+    delay: int = 0
+    fails: Callable[[int], bool] = lambda minute: False
+    anyway: Iterable[int] = ()
+
+
+@dataclass(frozen=True)
 class Demand:
     """The demand of each series, [series, minute]; without `throttled`, none is throttled.
 
-    bounded: an aggregate tells the sum of what is throttled.
+    bounded: an aggregate tells the sum of what is throttled. lists: None: there are none.
     """
 
     utilization: Floats
     throttled: Floats | None = None
     bounded: bool = True
+    lists: Lists | None = None
 
 
 class Simulation:
@@ -71,11 +85,12 @@ class Simulation:
         self.usage, self.fleet, self.fails = demand.utilization * LIMIT, Fleet(), fails
         self.throttled = np.zeros_like(self.usage) if demand.throttled is None else demand.throttled
         self.fleet.set_bounds(SUM_OF_STREAMS if demand.bounded else NO_BOUNDS)
-        self.minute, self.requested = 0, 0
+        self.minute, self.requested, self.lists = 0, 0, demand.lists
         self.series = list[Series]()
         self._add(len(self.usage))
         rings = self.fleet.rings
         self.aggregate = int(rings.bound[self.throttled_rows[0]])
+        self.longest = intervals.longest
         self.planner = Planner(self.fleet, intervals, alerting, budget(self) if budget else None)
         self.reads = np.zeros(rings.size, np.int32)
         self.last_read = np.full(rings.size, NOW, np.int32)
@@ -112,6 +127,7 @@ class Simulation:
 
     async def step(self) -> None:
         """Read what is due in this minute, and go to the next one."""
+        self._list()
         await self.planner.update(self.now)
         if not self.fails(self.minute):
             metrics, rings = self.fleet.metrics(CELL), self.fleet.rings
@@ -120,6 +136,15 @@ class Simulation:
             at_once = {row for some in batches(rings, every) for row in prune(rings, some, self.now).tolist()}
             self._read(self._affordable({name: row for name, row in metrics.items() if row in at_once}))
         self.minute += 1
+
+    def _list(self) -> None:
+        if not (lists := self.lists) or self.minute % self.longest or lists.fails(self.minute):
+            return
+        self.requested += 1
+        through = HISTORY + self.minute - DELAY - lists.delay
+        recent = (~np.isnan(self.usage[:, max(through - HISTORY, 0) : max(through, 0)])).any(axis=1)
+        recent |= np.isin(np.arange(len(recent)), [*lists.anyway])
+        self.fleet.rings.note_list(self.usage_rows, recent, self.now)
 
     def _affordable(self, due: Mapping[bytes, int]) -> dict[bytes, int]:
         if not (budget := self.planner.budget):

@@ -1,0 +1,80 @@
+"""Idle metrics: those without points for hours, which are read ever more rarely while nothing tells of one.
+
+ListMetrics tells which metrics had points in the last three hours (`RecentlyActive=PT3H`). A metric is read
+more rarely only while such lists are made: one that they name, or that gets a point, is read as others are.
+"""
+
+import numpy as np
+
+from monitor.fleet.columns import Flags, Ints
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, WINDOW
+from monitor.fleet.rings import Rings
+from monitor.planning.cadence import MAX_INTERVAL
+
+IDLE_AFTER = WINDOW  # minutes without a point, read up to their end, that make a metric idle
+LISTS = 2  # intervals of lists after which a metric counts as watched no longer: one list may fail
+# Minutes until a metric that gets its first point is listed: "After you create a metric, allow up to 15
+# minutes for the metric to appear." AWS says nothing of metrics that get points again.
+# https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html
+LIST_DELAY = 15
+
+
+def idle_cadences(cadences: Ints, quiet_for: Ints, longest: int) -> Ints:
+    """Return the minutes between two requests of idle metrics: doubled after each one in vain.
+
+    They become MAX_INTERVAL at most. cadences: of these metrics, were they not idle. quiet_for: minutes since
+    they became idle. longest: that of metrics that are not.
+    """
+    doublings = np.log2(1 + np.maximum(quiet_for, 0) / max(longest, 1)).astype(np.int32)
+    longer = np.minimum(max(longest, 1) * 2 ** np.minimum(doublings, 6), MAX_INTERVAL)
+    rarer: Ints = np.maximum(cadences, longer).astype(np.int32)
+    return rarer
+
+
+def idle_bound(longest: int) -> int:
+    """Return the minutes after which an idle metric's first point is requested, from when CloudWatch has it.
+
+    It holds if the point is listed within LIST_DELAY; MAX_INTERVAL holds in any case.
+    """
+    return min(longest + LIST_DELAY, MAX_INTERVAL)
+
+
+def requests_saved(cadences: Ints, interval: int) -> float:
+    """Return how many requests idling saves in `interval` minutes, for metrics that are idle for long.
+
+    cadences: minutes between two requests of each metric, were it not idle.
+    """
+    rarest = np.maximum(cadences, MAX_INTERVAL)
+    return float((interval / np.maximum(cadences, 1) - interval / rarest).sum())
+
+
+def plan_idle(rings: Rings, cadences: Ints, may_idle: Flags, longest: int, now: int) -> Ints:
+    """Return the cadences of all metrics with those of idle ones that are watched; note which are idle.
+
+    cadences: were none idle. may_idle: false where a metric must not wait. longest: that of metrics of usage.
+    """
+    size = cadences.size
+    idle = may_idle & _are_silent(rings, size) & (cadences >= longest) & (cadences < NOT_READ)
+    idle &= (rings.bound[:size] == NO_BOUND) & ~rings.pruned[:size]
+    before = rings.quiet_since[:size]
+    rings.quiet_since[:size] = np.where(
+        idle, np.where((before == NEVER) | (before > now), now, before), NEVER
+    )
+    rings.cadence_if_active[:size] = cadences
+    watched = idle & (now - rings.watched_at[:size] <= LISTS * max(longest, 1))
+    quiet_for = now - np.where(idle, rings.quiet_since[:size], now)
+    planned: Ints = np.where(watched, idle_cadences(cadences, quiet_for, longest), cadences)
+    return planned
+
+
+def _are_silent(rings: Rings, size: int) -> Flags:
+    """Return which metrics were requested and had no point in the IDLE_AFTER minutes before.
+
+    A point may come late, and one of a longer period comes after its end.
+    """
+    requested = rings.requested_through[:size]
+    late = rings.delays(np.arange(size, dtype=np.int32)) + rings.period[:size] - 1
+    first = requested - IDLE_AFTER - np.where(rings.newest_point[:size] > NEVER, late, 0)
+    silent: Flags = (requested > NEVER) & (rings.newest_point[:size] <= np.maximum(first, NEVER))
+    return silent

@@ -1,0 +1,170 @@
+"""Watches the idle metrics of a cell: lists which metrics of their namespaces had points lately.
+
+A list costs a request for each page of 500 metrics, so it is made where that is less than the requests for
+idle metrics that it saves.
+"""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from math import ceil
+from typing import Any, NamedTuple
+
+import numpy as np
+import orjson
+
+from monitor.aws.cell import Cell
+from monitor.aws.failure import Failure, failure_from
+from monitor.fleet.columns import Ints
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.metric_query import without_abbreviations
+from monitor.fleet.namespaces import NEVER
+from monitor.planning.allowance import MINUTES_PER_MONTH
+from monitor.planning.idling import requests_saved
+from monitor.planning.planner import Planner
+from monitor.polling.metric_owners import MetricOwners
+
+OPERATION = "ListMetrics"
+RECENTLY_ACTIVE = "PT3H"  # with a point in the last three hours; the only value that AWS takes
+MAX_LIST_PAGES = 100  # of one namespace: 50,000 metrics
+LARGE_INTERVAL = 360  # minutes until a namespace with too many pages is listed again
+YIELD_EVERY = 500  # metrics that are looked at before other tasks may run
+
+
+class ListedName(NamedTuple):
+    """A metric as ListMetrics describes it. dimensions: ascending."""
+
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+
+
+class Listing(NamedTuple):
+    """A list of the metrics of a namespace in a region, which is empty for that of the cell."""
+
+    region: str
+    namespace: str
+
+
+@dataclass(slots=True)
+class IdleMetrics:
+    """The idle metrics of a list: their queries and rows by name."""
+
+    queries: dict[ListedName, list[tuple[bytes, int]]] = field(default_factory=lambda: defaultdict(list))
+
+    @property
+    def rows(self) -> Ints:
+        """Their rows in the rings."""
+        return np.array([row for some in self.queries.values() for _, row in some], np.int32)
+
+    @property
+    def filters(self) -> Mapping[str, str]:
+        """The parameter that filters by the name of the metrics, if they have only one."""
+        names = {metric.name for metric in self.queries}
+        return {"MetricName": names.pop()} if len(names) == 1 else {}
+
+
+@dataclass(eq=False)
+class IdleWatch:
+    """Lists the metrics of one cell that had points lately, and has those read at once that were idle.
+
+    on_wake: called when a metric is to be read at once. longest: minutes between two lists, and between two
+    requests for metrics that are not idle.
+    """
+
+    cell: Cell
+    fleet: Fleet
+    owners: MetricOwners
+    planner: Planner
+    on_wake: Callable[[], None] = lambda: None
+    _large_until: dict[Listing, int] = field(default_factory=dict, init=False)
+
+    @property
+    def longest(self) -> int:
+        """Minutes, 1 at least."""
+        return max(self.planner.longest, 1)
+
+    async def update(self, now: int) -> Sequence[Failure]:
+        """Make the lists that cost less than they save, and return the failures, each once."""
+        failures: dict[Failure, None] = {}
+        pages = 0
+        for listing, idle in (await self._idle(now)).items():
+            if self._large_until.get(listing, NEVER) > now:
+                continue
+            try:
+                pages += await self._update(listing, idle, now)
+            except Exception as error:  # of AWS, or for a response of an unexpected form
+                failures[failure_from(error, OPERATION)] = None
+        self.fleet.monthly_lists[self.cell.key] = pages * MINUTES_PER_MONTH / self.longest
+        return tuple(failures)
+
+    async def _idle(self, now: int) -> Mapping[Listing, IdleMetrics]:
+        """Return the metrics that are idle and not streamed, by the list that tells of them."""
+        rings, metrics = self.fleet.rings, self.fleet.metrics(self.cell.key)
+        rows = np.fromiter(metrics.values(), np.int32, len(metrics))
+        is_idle = (rings.quiet_since[rows] > NEVER) & ~rings.is_streamed(rows, now)
+        idle = {
+            query: row for (query, row), one in zip(metrics.items(), is_idle.tolist(), strict=True) if one
+        }
+        found = defaultdict[Listing, IdleMetrics](IdleMetrics)
+        for region, of_region in self.owners.by_region(idle).items():
+            for number, (query, row) in enumerate(of_region.items(), 1):
+                name = _name(orjson.loads(without_abbreviations(query))["Metric"])
+                found[Listing(region, name.namespace)].queries[name].append((query, row))
+                if number % YIELD_EVERY == 0:
+                    await asyncio.sleep(0)
+        return found
+
+    async def _update(self, listing: Listing, idle: IdleMetrics, now: int) -> int:
+        """Make a list, and note what it tells of idle metrics; return how many pages it had."""
+        saved = requests_saved(self.fleet.rings.cadence_if_active[idle.rows], self.longest)
+        most = min(ceil(saved) - 1, MAX_LIST_PAGES)
+        if most <= 0:
+            return 0
+        async with self.cell.granted(most) as granted:
+            pages, active = await self._list(listing, idle, granted) if granted else (0, None)
+        if active is not None:
+            self._note(idle, active, now)
+        elif granted == most:
+            self._large_until[listing] = now + LARGE_INTERVAL
+        return pages
+
+    async def _list(
+        self, listing: Listing, idle: IdleMetrics, max_pages: int
+    ) -> tuple[int, Set[ListedName] | None]:
+        """Return how many pages were listed, and which idle metrics are in them; None if there are more."""
+        cell = self.cell.in_region(listing.region or self.cell.region)
+        linked = {"IncludeLinkedAccounts": True, "OwningAccount": cell.account} if cell.signer else {}
+        active, pages = set[ListedName](), 0
+        params: dict[str, Any] = {"Namespace": listing.namespace, **idle.filters, **linked}
+        pages_of = cell.paginate("cloudwatch", OPERATION, RecentlyActive=RECENTLY_ACTIVE, **params)
+        async for page in pages_of:
+            pages += 1
+            active.update(name for name in _names(page) if name in idle.queries)
+            if pages == max_pages and page.get("NextToken"):
+                return pages, None
+        return pages, active
+
+    def _note(self, idle: IdleMetrics, active: Set[ListedName], now: int) -> None:
+        """Record a list of the metrics that an inventory has not dropped meanwhile."""
+        metrics = self.fleet.metrics(self.cell.key)
+        known = [
+            (row, name in active)
+            for name, some in idle.queries.items()
+            for query, row in some
+            if metrics.get(query) == row
+        ]
+        rows, are_listed = (np.array([one[n] for one in known]) for n in (0, 1))
+        self.fleet.rings.note_list(rows.astype(np.int32), are_listed.astype(np.bool_), now)
+        if are_listed.any():
+            self.on_wake()
+
+
+def _name(metric: Mapping[str, Any]) -> ListedName:
+    dimensions = sorted((one["Name"], one["Value"]) for one in metric.get("Dimensions") or ())
+    return ListedName(metric.get("Namespace", ""), metric.get("MetricName", ""), tuple(dimensions))
+
+
+def _names(page: Mapping[str, Any]) -> Iterator[ListedName]:
+    return map(_name, page.get("Metrics") or ())

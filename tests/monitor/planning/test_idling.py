@@ -1,0 +1,150 @@
+"""The cadence of idle metrics, and how they are found when they come to life."""
+
+import asyncio
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.cost.prices import DOLLARS_PER_METRIC
+from monitor.fleet.columns import Floats
+from monitor.planning.budget import MINUTES_PER_MONTH, Budget
+from monitor.planning.cadence import MAX_INTERVAL
+from monitor.planning.idling import IDLE_AFTER, LIST_DELAY, idle_bound, idle_cadences, requests_saved
+from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Lists, Simulation
+
+LONGEST = ADAPTIVE.longest
+HOURS = 60
+
+
+def silent(series: int, minutes: int) -> Floats:
+    """Series without any point."""
+    return np.full((series, HISTORY + minutes), np.nan, np.float32)
+
+
+def run(simulation: Simulation, minutes: int) -> Simulation:
+    asyncio.run(simulation.run(minutes))
+    return simulation
+
+
+@pytest.mark.parametrize(
+    ("quiet_for", "minutes"),
+    [(0, 15), (14, 15), (15, 30), (44, 30), (45, 60), (105, 60), (100_000, 60), (-9, 15)],
+)
+def test_an_idle_metric_waits_twice_as_long_after_each_request_in_vain(quiet_for: int, minutes: int) -> None:
+    (found,) = idle_cadences(np.array([15], np.int32), np.array([quiet_for], np.int32), 15)
+    assert found == minutes
+
+
+@given(st.lists(st.integers(1, 2000), min_size=1), st.integers(0, 10**6), st.integers(0, 60))
+def test_an_idle_metric_is_never_read_more_often_nor_more_rarely_than_once_an_hour(
+    cadences: list[int], quiet_for: int, longest: int
+) -> None:
+    before = np.array(cadences, np.int32)
+    found = idle_cadences(before, np.full(before.size, quiet_for, np.int32), longest)
+    assert (found >= before).all()
+    assert (found <= np.maximum(before, MAX_INTERVAL)).all()
+
+
+def test_requests_are_saved_of_what_is_read_more_often_than_once_an_hour() -> None:
+    assert requests_saved(np.array([15] * 4, np.int32), 15) == pytest.approx(3)
+    assert requests_saved(np.array([60, 1440], np.int32), 15) == 0
+
+
+def test_a_watched_metric_without_points_is_read_once_an_hour_and_costs_a_quarter() -> None:
+    unwatched, watched = (
+        run(Simulation(Demand(silent(3, 24 * HOURS), lists=lists)), 24 * HOURS) for lists in (None, Lists())
+    )
+    assert unwatched.reads[unwatched.usage_rows].tolist() == [96, 96, 96]
+    assert max(watched.reads[watched.usage_rows]) <= 27
+    assert max(watched.longest_gap[watched.usage_rows]) == MAX_INTERVAL
+    assert (
+        watched.longest_gap[watched.throttled_rows].max()
+        <= unwatched.longest_gap[watched.throttled_rows].max()
+    )
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.lists(st.integers(0, 4 * HOURS), min_size=1, max_size=6), st.integers(0, LIST_DELAY))
+def test_an_idle_series_that_comes_to_life_is_found_within_its_bound(alive_at: list[int], delay: int) -> None:
+    usage = silent(len(alive_at), 6 * HOURS)
+    for row, minute in enumerate(alive_at):
+        usage[row, HISTORY + minute :] = 1.0
+    fleet = Simulation(Demand(usage, lists=Lists(delay=delay)))
+    found = np.full(len(alive_at), -1)
+    for minute in range(6 * HOURS):
+        run(fleet, 1)
+        newly = (found < 0) & (fleet.known_through() >= np.array(alive_at))
+        found[newly] = minute
+    assert (found >= 0).all()
+    assert (found - np.array(alive_at) <= DELAY + 1 + idle_bound(LONGEST)).all()
+
+
+@settings(max_examples=6, deadline=None)
+@given(st.integers(0, 2**32), st.integers(60, 300))
+def test_no_metric_starves_whatever_lists_say_or_fail(seed: int, minutes: int) -> None:
+    random = np.random.default_rng(seed)
+    usage = silent(8, minutes)
+    usage[random.random(usage.shape) < 0.002] = 0.3
+    fails = random.random(minutes) < 0.05
+    lists = Lists(fails=lambda minute: bool(fails[minute]))
+    fleet = Simulation(Demand(usage, bounded=False, lists=lists))
+    run(fleet, minutes)
+    assert fleet.longest_gap.max() <= MAX_INTERVAL
+    assert (fleet.now - fleet.last_read).max() <= MAX_INTERVAL
+
+
+def test_without_lists_an_idle_metric_is_read_at_the_longest_interval_again() -> None:
+    lists = Lists(fails=lambda minute: minute > 6 * HOURS)
+    fleet = Simulation(Demand(silent(2, 12 * HOURS), lists=lists))
+    run(fleet, 9 * HOURS)
+    before = fleet.reads[fleet.usage_rows].copy()
+    run(fleet, 2 * HOURS)
+    assert (fleet.reads[fleet.usage_rows] - before >= 2 * HOURS // LONGEST).all()
+
+
+def test_what_is_listed_without_a_new_point_is_read_at_the_longest_interval() -> None:
+    fleet = Simulation(Demand(silent(1, 12 * HOURS), lists=Lists(anyway=(0,))))
+    run(fleet, 12 * HOURS)
+    assert fleet.longest_gap[fleet.usage_rows].max() <= LONGEST
+    assert fleet.reads[fleet.usage_rows].max() <= 12 * HOURS / LONGEST + 2
+
+
+def test_a_metric_that_falls_silent_becomes_idle_after_hours() -> None:
+    usage = silent(2, 12 * HOURS)
+    usage[0, : HISTORY + 60] = usage[1] = 0.1
+    fleet = run(Simulation(Demand(usage, lists=Lists())), 60 + IDLE_AFTER)
+    assert fleet.longest_gap[fleet.usage_rows].max() <= LONGEST
+    run(fleet, 5 * HOURS)
+    assert fleet.longest_gap[fleet.usage_rows[0]] == MAX_INTERVAL
+    assert fleet.longest_gap[fleet.usage_rows[1]] <= LONGEST
+
+
+def test_a_point_that_is_streamed_wakes_a_metric_at_once() -> None:
+    fleet = run(Simulation(Demand(silent(1, 12 * HOURS), lists=Lists())), 9 * HOURS)
+    rings, row = fleet.fleet.rings, fleet.usage_rows
+    assert rings.cadence[row].tolist() == [MAX_INTERVAL]
+    rings.write_streamed(row, np.array([fleet.now - 1], np.int32), np.array([5.0], np.float32), fleet.now)
+    fleet.planner.plan(fleet.now)
+    assert rings.cadence[row].max() <= LONGEST
+
+
+def test_the_same_facts_are_planned_in_the_same_way() -> None:
+    usage = silent(5, 6 * HOURS)
+    usage[2, HISTORY + 300 :] = 0.5
+    one, other = (run(Simulation(Demand(usage, lists=Lists())), 6 * HOURS) for _ in range(2))
+    assert one.reads.tolist() == other.reads.tolist()
+
+
+def test_a_budget_holds_with_idle_metrics_and_their_lists() -> None:
+    dollars = 0.3
+
+    def budget(simulation: Simulation) -> Budget:
+        return Budget(dollars, False, lambda: simulation.minute * 60.0, lambda: {"": simulation.requested})
+
+    usage = silent(12, 24 * HOURS)
+    usage[:4] = 0.5
+    fleet = run(Simulation(Demand(usage, lists=Lists()), budget=budget), 24 * HOURS)
+    spent = fleet.requested * DOLLARS_PER_METRIC
+    assert spent <= dollars * (24 * HOURS / MINUTES_PER_MONTH + 0.02)

@@ -1,0 +1,182 @@
+"""Lists of recently active metrics, and the idle metrics that they wake."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from collectors.base import Metric, per_second
+from monitor.aws.cell import Cell
+from monitor.aws.linked_cell import linked_cell
+from monitor.cost.telemetry import CostTelemetry
+from monitor.fleet.fleet import Fleet
+from monitor.planning.budget import Budget
+from monitor.planning.cadence import MAX_INTERVAL, Intervals
+from monitor.planning.planner import Planner
+from monitor.polling.idle_watch import LARGE_INTERVAL, IdleWatch
+from monitor.polling.plan import due_metrics
+from tests.fake_aws import FakeAws, denied
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key, traffic
+from tests.registries import OWNERS
+
+CELL = (ACCOUNT, REGION)
+LONGEST = 15
+
+
+def listed(*streams: str, name: str = traffic.name) -> dict[str, Any]:
+    """A page of ListMetrics."""
+    dimensions = [[{"Name": "StreamName", "Value": stream}] for stream in streams]
+    return {
+        "Metrics": [{"Namespace": "AWS/Kinesis", "MetricName": name, "Dimensions": one} for one in dimensions]
+    }
+
+
+class World:
+    """A fleet of streams that were read over three hours and had no point."""
+
+    def __init__(self, answer: Any, streams: int = 10, budget: Budget | None = None) -> None:
+        self.aws, self.fleet = FakeAws(list_metrics=answer), Fleet()
+        for n in range(streams):
+            usage = per_second(traffic.of(StreamName=f"stream-{n}"))
+            add(self.fleet, key(f"stream-{n}"), usage=usage, throttled=None)
+        self.planner = Planner(self.fleet, Intervals(1, LONGEST, 5), budget=budget)
+        self.rows = np.fromiter(self.fleet.metrics(CELL).values(), np.int32)
+        self.woken = 0
+        self.watch = self.watch_of(self.aws.cell)
+        self.read(NOW)
+
+    def watch_of(self, cell: Cell) -> IdleWatch:
+        """Return a watch of the fleet through a cell."""
+        return IdleWatch(cell, self.fleet, OWNERS, self.planner, on_wake=self.wake)
+
+    def wake(self) -> None:
+        self.woken += 1
+
+    def read(self, now: int) -> None:
+        """Read all metrics, which have no point."""
+        self.fleet.rings.mark_requested(self.rows, now - 1)
+        self.fleet.rings.mark_read(self.rows, now - 1)
+        self.planner.plan(now)
+
+    def update(self, now: int = NOW) -> Sequence[str]:
+        """Make the lists, plan, and return the codes of failures."""
+        failures = asyncio.run(self.watch.update(now))
+        self.planner.plan(now)
+        return [one.code for one in failures]
+
+    def due(self, now: int) -> set[int]:
+        """Return the numbers of the streams that are due."""
+        rows = due_metrics(self.fleet.rings, self.fleet.metrics(CELL), now).values()
+        return {self.rows.tolist().index(row) for row in rows}
+
+    @property
+    def lists(self) -> int:
+        """The number of calls so far."""
+        return self.aws.calls.count("cloudwatch:ListMetrics")
+
+
+def test_what_is_listed_while_it_is_idle_is_due_at_once_and_the_rest_within_an_hour() -> None:
+    world = World(lambda **_: listed("stream-3", "another"))
+    assert world.update() == []
+    assert world.woken == 1
+    assert world.due(NOW) == {3}
+    world.fleet.rings.mark_requested(world.rows[3:4], NOW - 1)
+    assert world.due(NOW) == set()
+
+
+def test_without_new_life_metrics_wait_for_an_hour() -> None:
+    world = World(lambda **_: listed())
+    for minute in range(NOW, NOW + 120, LONGEST):
+        assert world.update(minute) == []
+    assert world.woken == 0
+    assert world.fleet.rings.cadence[world.rows].tolist() == [MAX_INTERVAL] * 10
+
+
+def test_the_list_is_of_one_namespace_and_of_the_only_name() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def answer(**params: Any) -> dict[str, Any]:
+        asked.append(params)
+        return listed()
+
+    world = World(answer)
+    world.update()
+    assert asked == [{"Namespace": "AWS/Kinesis", "MetricName": traffic.name, "RecentlyActive": "PT3H"}]
+    records = Metric("AWS/Kinesis", "IncomingRecords", "Sum")
+    add(
+        world.fleet,
+        key("more", "kinesis.stream_write_records"),
+        usage=per_second(records.of(StreamName="more")),
+        throttled=None,
+    )
+    world.rows = np.fromiter(world.fleet.metrics(CELL).values(), np.int32)
+    world.read(NOW)
+    world.update()
+    assert asked[-1] == {"Namespace": "AWS/Kinesis", "RecentlyActive": "PT3H"}
+
+
+def test_a_list_is_made_only_where_it_costs_less_than_it_saves() -> None:
+    single, two = World(lambda **_: listed(), streams=1), World(lambda **_: listed(), streams=2)
+    for world in (single, two):
+        world.update()
+    assert (single.lists, two.lists) == (0, 1)
+
+
+def test_a_namespace_with_more_pages_than_pay_is_left_alone_for_hours() -> None:
+    pages = [listed(*(f"other-{n}" for n in range(500)))] * 20
+    world = World(pages)
+    world.update()
+    assert world.lists == 7  # ten metrics at 15 minutes instead of an hour save 7.5 requests each time
+    assert world.fleet.rings.cadence[world.rows].tolist() == [LONGEST] * 10
+    world.update(NOW + LONGEST)
+    assert world.lists == 7
+    world.update(NOW + LARGE_INTERVAL)
+    assert world.lists == 14
+
+
+def test_where_lists_are_denied_idle_metrics_are_read_as_others_are_and_one_failure_tells() -> None:
+    world = World(denied("ListMetrics", "AccessDenied"))
+    for minute in range(NOW, NOW + 60, LONGEST):
+        assert world.update(minute) == ["AccessDenied"]
+    assert world.fleet.rings.cadence[world.rows].tolist() == [LONGEST] * 10
+
+
+def test_an_odd_answer_is_a_failure_and_wakes_nothing() -> None:
+    world = World(lambda **_: {"Metrics": [{"Dimensions": [{"Name": "StreamName"}]}]})
+    world.aws.malformed = True
+    assert len(world.update()) == 1
+    assert world.woken == 0
+
+
+def test_a_budget_that_is_spent_allows_no_list() -> None:
+    requested = {ACCOUNT: 0}
+    world = World(lambda **_: listed(), budget=Budget(1.0, False, lambda: 0.0, lambda: requested))
+    requested[ACCOUNT] = 10**6
+    assert world.update() == []
+    assert world.lists == 0
+
+
+def test_each_page_is_billed() -> None:
+    world = World([listed("a"), listed("b")])
+    world.update()
+    telemetry = world.aws.cell.telemetry
+    assert telemetry.metrics_by_account[ACCOUNT] == 2
+    cost = CostTelemetry(world.aws.registry, telemetry.metrics_requested, lists=telemetry.metric_lists)
+    assert cost.measured()[*CELL, "cloudwatch"].dollars == 2 * 0.01 / 1000
+
+
+def test_a_linked_account_is_named() -> None:
+    asked: list[dict[str, Any]] = []
+
+    def answer(**params: Any) -> dict[str, Any]:
+        asked.append(params)
+        return listed("stream-1")
+
+    world = World(answer)
+    monitoring = world.aws.cell
+    monitoring.account = "999999999999"
+    world.watch = world.watch_of(linked_cell(monitoring, ACCOUNT))
+    world.update()
+    assert (asked[0]["OwningAccount"], asked[0]["IncludeLinkedAccounts"]) == (ACCOUNT, True)
+    assert world.due(NOW) == {1}
