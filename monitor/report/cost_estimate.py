@@ -251,7 +251,7 @@ PRUNED = (
 
 
 IDLE = (
-    "idle: a metric without a point for three hours is read once an hour while ListMetrics tells that it has none; "
+    "idle: a metric without a point for three hours is read once an hour while ListMetrics tells of none; "
     "which ones are idle is known once they are read, and the cost page tells what that saves"
 )
 

@@ -39,7 +39,7 @@ OTHER_READS = {
 KNOWN_ACTIONS = {*(Path(__file__).parent / "iam_actions.txt").read_text().lower().splitlines()}
 COUNTS = read_counts()
 ALL_COUNTS = PolicyOptions(all_regions=True, tags=True, links=True, counted=known_service_codes(REGISTRY))
-ALWAYS = {"cloudwatch:GetMetricData", *quotas.ACTIONS}
+ALWAYS = {"cloudwatch:GetMetricData", "cloudwatch:ListMetrics", *quotas.ACTIONS}
 
 
 def actions(*services: str, options: PolicyOptions = NO_OPTIONS) -> list[str]:
@@ -71,7 +71,7 @@ def test_to_read_the_tags_of_all_services_is_allowed_only_when_tags_are_wanted()
 
 def test_links_are_read_only_for_a_monitoring_account() -> None:
     oam = {"oam:GetLink", "oam:ListAttachedLinks", "oam:ListLinks", "oam:ListSinks"}
-    assert added(PolicyOptions(links=True)) == {*oam, "cloudwatch:ListMetrics"}
+    assert added(PolicyOptions(links=True)) == oam
 
 
 def test_every_action_only_reads() -> None:

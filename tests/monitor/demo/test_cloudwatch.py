@@ -140,6 +140,21 @@ def test_what_fell_silent_has_no_data_since() -> None:
     assert result["Timestamps"][0] == (START - 100) * 60.0
 
 
+def test_recently_active_is_what_had_a_point_in_three_hours() -> None:
+    cloudwatch = DemoCloudWatch(REGION)
+
+    def streams(now: float, **asked: str) -> set[str]:
+        params = {"Namespace": "AWS/Kinesis", "MetricName": "IncomingBytes", **asked}
+        found = cloudwatch.list_metrics(params, now)["Metrics"]
+        return {dimension["Value"] for metric in found for dimension in metric["Dimensions"]}
+
+    assert streams(NOW, RecentlyActive="PT3H") == {"orders", "gone"}
+    assert streams(NOW + 90 * 60, RecentlyActive="PT3H") == {"orders"}
+    assert streams(NOW + 90 * 60) == {"orders", "gone"}
+    for namespace in {metric.namespace for metric in cloudwatch.metrics.values()}:
+        assert cloudwatch.list_metrics({"Namespace": namespace, "RecentlyActive": "PT3H"}, NOW)["Metrics"]
+
+
 def test_values_are_the_same_when_asked_again_later_and_move_meanwhile() -> None:
     region = replace(REGION, resources=(DemoStream(name="orders", write=Traffic(mean=0.5)),))
     request = {
