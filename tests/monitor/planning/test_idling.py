@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.cost.prices import DOLLARS_PER_METRIC
+from monitor.cost.prices import LIST_PRICES
 from monitor.fleet.columns import Floats
-from monitor.planning.budget import MINUTES_PER_MONTH, Budget
+from monitor.planning.allowance import MINUTES_PER_MONTH
 from monitor.planning.cadence import MAX_INTERVAL
 from monitor.planning.idling import IDLE_AFTER, LIST_DELAY, idle_bound, idle_cadences, requests_saved
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Lists, Simulation
+from tests.monitor.planning.test_planner import budget_of
 
 LONGEST = ADAPTIVE.longest
 HOURS = 60
@@ -140,11 +141,10 @@ def test_the_same_facts_are_planned_in_the_same_way() -> None:
 def test_a_budget_holds_with_idle_metrics_and_their_lists() -> None:
     dollars = 0.3
 
-    def budget(simulation: Simulation) -> Budget:
-        return Budget(dollars, False, lambda: simulation.minute * 60.0, lambda: {"": simulation.requested})
-
     usage = silent(12, 24 * HOURS)
     usage[:4] = 0.5
-    fleet = run(Simulation(Demand(usage, lists=Lists()), budget=budget), 24 * HOURS)
-    spent = fleet.requested * DOLLARS_PER_METRIC
+    fleet = run(
+        Simulation(Demand(usage, lists=Lists()), budget=lambda one: budget_of(dollars, one)), 24 * HOURS
+    )
+    spent = fleet.requested * LIST_PRICES.metric
     assert spent <= dollars * (24 * HOURS / MINUTES_PER_MONTH + 0.02)

@@ -1,7 +1,8 @@
 """Lists of recently active metrics, and the idle metrics that they wake."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from monitor.aws.cell import Cell
 from monitor.aws.linked_cell import linked_cell
 from monitor.cost.telemetry import CostTelemetry
 from monitor.fleet.fleet import Fleet
-from monitor.planning.budget import Budget
 from monitor.planning.cadence import MAX_INTERVAL, Intervals
 from monitor.planning.planner import Planner
 from monitor.polling.idle_watch import LARGE_INTERVAL, IdleWatch
@@ -35,12 +35,12 @@ def listed(*streams: str, name: str = traffic.name) -> dict[str, Any]:
 class World:
     """A fleet of streams that were read over three hours and had no point."""
 
-    def __init__(self, answer: Any, streams: int = 10, budget: Budget | None = None) -> None:
+    def __init__(self, answer: Any, streams: int = 10) -> None:
         self.aws, self.fleet = FakeAws(list_metrics=answer), Fleet()
         for n in range(streams):
             usage = per_second(traffic.of(StreamName=f"stream-{n}"))
             add(self.fleet, key(f"stream-{n}"), usage=usage, throttled=None)
-        self.planner = Planner(self.fleet, Intervals(1, LONGEST, 5), budget=budget)
+        self.planner = Planner(self.fleet, Intervals(1, LONGEST, 5))
         self.rows = np.fromiter(self.fleet.metrics(CELL).values(), np.int32)
         self.woken = 0
         self.watch = self.watch_of(self.aws.cell)
@@ -150,9 +150,13 @@ def test_an_odd_answer_is_a_failure_and_wakes_nothing() -> None:
 
 
 def test_a_budget_that_is_spent_allows_no_list() -> None:
-    requested = {ACCOUNT: 0}
-    world = World(lambda **_: listed(), budget=Budget(1.0, False, lambda: 0.0, lambda: requested))
-    requested[ACCOUNT] = 10**6
+    world = World(lambda **_: listed())
+
+    @asynccontextmanager
+    async def granted(_: int) -> AsyncIterator[int]:
+        yield 0
+
+    world.aws.cell.granted = granted
     assert world.update() == []
     assert world.lists == 0
 
@@ -161,8 +165,8 @@ def test_each_page_is_billed() -> None:
     world = World([listed("a"), listed("b")])
     world.update()
     telemetry = world.aws.cell.telemetry
-    assert telemetry.metrics_by_account[ACCOUNT] == 2
-    cost = CostTelemetry(world.aws.registry, telemetry.metrics_requested, lists=telemetry.metric_lists)
+    assert telemetry.listings_by_account[ACCOUNT] == 2
+    cost = CostTelemetry(world.aws.registry, telemetry.metrics_requested, telemetry.metric_listings)
     assert cost.measured()[*CELL, "cloudwatch"].dollars == 2 * 0.01 / 1000
 
 
