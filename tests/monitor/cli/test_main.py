@@ -197,7 +197,6 @@ def test_the_policy_of_some_services_alone(elsewhere: Path) -> None:
     assert statements("--service", "sqs", "--service", "lambda*") == [
         "Headroom",
         "HeadroomLambda",
-        "HeadroomLambdaEdge",
         "HeadroomSqs",
     ]
     configured = written(elsewhere, "services: [s3, sqs]")
