@@ -59,7 +59,7 @@ async def test_the_signals_that_are_off_are_estimated_too(
     assert estimate.failures == []
     header, *lines = as_table(estimate).splitlines()
     assert header.split()[0] == "service"
-    assert [line.split()[0] for line in lines[: len(lines) - lines[::-1].index("") - 1]] == [
+    assert [line.split()[0] for line in lines[: lines.index("")]] == [
         *(one.service for one in estimate.services),
         "all",
     ]
