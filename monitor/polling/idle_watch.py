@@ -118,7 +118,7 @@ class IdleWatch:
 
     async def _update(self, listing: Listing, idle: IdleMetrics, now: int) -> int:
         """Make a list, and note what it tells of idle metrics; return how many pages it had."""
-        saved = requests_saved(self.fleet.rings.cadence_if_active[idle.rows].astype(np.int32), self.longest)
+        saved = requests_saved(self.fleet.rings.cadence_if_active[idle.rows], self.longest)
         most = min(ceil(saved) - 1, MAX_LIST_PAGES)
         if most <= 0:
             return 0
