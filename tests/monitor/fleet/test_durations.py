@@ -85,6 +85,7 @@ def test_every_16_bit_column_is_known_here() -> None:
         for columns in (Fleet, RingColumns)
     )
     assert series == {
-        *("stale_after", "period", "pending_for", "throttled_pending_for", "keep_firing_for", "cadence")
+        *("stale_after", "stale_later", "period", "pending_for", "throttled_pending_for"),
+        *("keep_firing_for", "cadence"),
     }
     assert metrics == {"period", "divisor", "delay", "recent_minutes"}
