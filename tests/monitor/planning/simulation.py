@@ -170,14 +170,14 @@ class Simulation:
     def _write(self, rows: Ints, minutes: Iterable[int]) -> None:
         """Write the points that are visible now: throttled demand has none while it is 0."""
         visible = np.array([minute for minute in minutes if minute < self.now - DELAY], np.int32)
-        whole = self.throttled.sum(axis=0, keepdims=True)
+        throttled = self.throttled[:, visible - NOW + HISTORY]
         for of_rows, values, absent in (
-            (self.usage_rows, self.usage * 60, np.nan),
-            (self.throttled_rows, self.throttled, 0),
-            (np.array([self.aggregate], np.int32), whole, 0),
+            (self.usage_rows, self.usage[:, visible - NOW + HISTORY] * 60, np.nan),
+            (self.throttled_rows, throttled, 0),
+            (np.array([self.aggregate], np.int32), throttled.sum(axis=0, keepdims=True), 0),
         ):
             wanted = np.flatnonzero(np.isin(of_rows, rows))
-            points = values[np.ix_(wanted, visible - NOW + HISTORY)].ravel()
+            points = values[wanted].ravel()
             known = ~np.isnan(points) & (points != absent)
             every_row = np.repeat(of_rows[wanted], visible.size)[known]
             self.fleet.rings.write(every_row, np.tile(visible, wanted.size)[known], points[known])
