@@ -10,6 +10,14 @@ from collectors.base import Collector, ServiceScope
 from collectors.metric_bounds import MetricBounds
 from rules.limits import Quota, Service, Signal
 
+# What is read besides services, and reported among them: its name and its title.
+TAGS, LINKS, ACTIVITY = "tags", "links", "activity"
+OTHER_TITLES: Mapping[str, str] = {
+    TAGS: "tags of resources",
+    LINKS: "linked accounts",
+    ACTIVITY: "lists of recently active metrics",
+}
+
 
 @dataclass(frozen=True, eq=False)
 class Registry:
@@ -47,9 +55,9 @@ class Registry:
         return self.services[service].signals[name]
 
     def title(self, service: str) -> str:
-        """Return AWS's name of a service; the given name when the service is not known."""
+        """Return AWS's name of a service, or the title of what else is read; an unknown name as it is."""
         known = self.services.get(service)
-        return known.title if known else service
+        return known.title if known else OTHER_TITLES.get(service, service)
 
     def collectors_of(self, services: Container[str]) -> list[Collector]:
         """Return the collectors of these services, in order; unknown ones are left out."""

@@ -4,18 +4,20 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from operator import attrgetter
 
-from collectors import quotas, tags
+from collectors import tags
 from collectors.base import GLOBAL_REGION
-from collectors.registry import Registry
+from collectors.registry import ACTIVITY, Registry
 from monitor.alerting.visibility import ORGANIZATIONS, BlindSpot, ObservationTarget
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import FailureClass
+from monitor.aws.iam import BASE_ACTIONS
 from monitor.aws.next_steps import BY_CLASS, NextStep, next_step
 
 METRICS_TITLE = "CloudWatch metrics"  # of a cell
 MAX_REGIONS = 3  # regions that are named; the others are counted
 MAX_SERVICES = 8
 LISTING_EFFECT = "Accounts that are known stay monitored; new ones are not."
+ACTIVITY_EFFECT = "Metrics without points are read there as often as others, which costs more."
 END_TEXTS: dict[str, str] = {
     FailureClass.DENIED: "nothing is denied any more",
     FailureClass.ORGANIZATION: "the organization denies nothing any more",
@@ -41,7 +43,15 @@ def summary(spot: BlindSpot, registry: Registry) -> str:
         return f"{failure.message[0].upper()}{failure.message[1:]}."
     if not where:
         return f"{what}: Headroom cannot access the account {spot.name or spot.account}{message}."
-    return f"{what} {where}{message}. Not monitored there: {affected_services(spot, registry)}."
+    return f"{what} {where}{message}. {_effect(spot, registry)}"
+
+
+def _effect(spot: BlindSpot, registry: Registry) -> str:
+    """Return what a blind spot has as a consequence: all is monitored without lists of active metrics."""
+    hides = [target for target in spot.targets if target.service != ACTIVITY]
+    hidden = affected_services(spot._replace(targets=hides), registry)
+    sentences = [f"Not monitored there: {hidden}."] if hides else []
+    return " ".join([*sentences, *([ACTIVITY_EFFECT] if len(hides) < len(spot.targets) else ())])
 
 
 def next_steps(spot: BlindSpot) -> list[NextStep]:
@@ -79,10 +89,9 @@ def iam_action(service: str, operation: str, registry: Registry) -> str:
         return ""
     actions = (
         *(action for collector in registry.collectors_of((service,)) for action in collector.iam_actions),
-        "cloudwatch:GetMetricData",
+        *BASE_ACTIONS,
         "sts:AssumeRole",
         "sts:GetCallerIdentity",
-        *quotas.ACTIONS,
         *tags.ACTIONS,
     )
     matching = next((action for action in actions if action.rpartition(":")[2] == operation), None)

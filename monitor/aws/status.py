@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from collectors.registry import ACTIVITY, TAGS
 from monitor.aws.call_rate import LoweredRate
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import PERMANENT_CLASSES, FailureClass
@@ -11,9 +12,6 @@ from monitor.aws.next_steps import next_step
 from monitor.aws.run_status import RunStatus
 from monitor.schema.selector import Location
 
-# Names that are reported among the services: for reading tags, and for listing linked accounts and recently
-# active metrics.
-TAGS, LINKS, ACTIVITY = "tags", "links", "activity"
 INACCESSIBLE_CLASSES = PERMANENT_CLASSES | {FailureClass.UNREACHABLE, FailureClass.DISABLED}
 
 

@@ -2,6 +2,10 @@
 
 ListMetrics tells which metrics had points in the last three hours (`RecentlyActive=PT3H`). A metric is read
 more rarely only while such lists are made: one that they name, or that gets a point, is read as others are.
+
+A point that a stream delivers wakes a metric, too. That a stream delivers none proves nothing, as it may be
+filtered to other metrics, or have ended: a metric counts as streamed only while its own points come, so that
+an idle one is listed and requested whatever stream there is.
 """
 
 import numpy as np

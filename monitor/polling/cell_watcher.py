@@ -8,10 +8,12 @@ from dataclasses import replace
 from functools import partial
 
 from collectors.base import Collector
+from collectors.registry import ACTIVITY, TAGS
 from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.run_status import RunStatus
-from monitor.aws.status import ACTIVITY, TAGS, CellStatus
+from monitor.aws.status import CellStatus
 from monitor.config.config import Config
+from monitor.cost.prices import Prices
 from monitor.lib.schedule import Schedule, repeat, repeat_all, run_guarded
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.cadence import MAX_INTERVAL
@@ -284,7 +286,7 @@ class CellWatcher:
             loops.create_task(self._run_requested_inventories())
             loops.create_task(self._run_requested_polls())
             loops.create_task(self._poll_first_inventory())
-            if watch := self._idle_watch():
+            if watch := self._idle_watch(config.prices.prices):
                 lists = Schedule(f"{name}/{ACTIVITY}", watch.longest * 60.0)
                 listing = partial(self._list_active, watch)
                 loops.create_task(repeat("activity", lists, listing, telemetry))
@@ -292,12 +294,12 @@ class CellWatcher:
                 repeat("poll", self._poll_schedule(config.interval), self._poll_on_schedule, telemetry)
             )
 
-    def _idle_watch(self) -> IdleWatch | None:
+    def _idle_watch(self, prices: Prices) -> IdleWatch | None:
         """Return what has idle metrics read more rarely; None where all metrics are read as rarely."""
         reader = self._reader
         if not reader.planner or reader.planner.longest >= MAX_INTERVAL:
             return None
-        watch = IdleWatch(reader.cell, reader.fleet, reader.owners, reader.planner)
+        watch = IdleWatch(reader.cell, reader.fleet, reader.owners, reader.planner, prices)
         watch.on_wake = self._poll_requested.set
         return watch
 

@@ -1,7 +1,7 @@
 """Watches the idle metrics of a cell: lists which metrics of their namespaces had points lately.
 
-A list costs a request for each page of 500 metrics, so it is made where that is less than the requests for
-idle metrics that it saves.
+A list is billed for each page of 500 metrics, so it is made where that costs less than the requests for idle
+metrics that it saves.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import orjson
 
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
+from monitor.cost.prices import LIST_PRICES, Prices
 from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.metric_query import without_abbreviations
@@ -69,20 +70,21 @@ class IdleMetrics:
 class IdleWatch:
     """Lists the metrics of one cell that had points lately, and has those read at once that were idle.
 
-    on_wake: called when a metric is to be read at once. longest: minutes between two lists, and between two
-    requests for metrics that are not idle.
+    prices: tell how many pages of a list cost less than they save. on_wake: called when a metric is to be
+    read at once.
     """
 
     cell: Cell
     fleet: Fleet
     owners: MetricOwners
     planner: Planner
+    prices: Prices = LIST_PRICES
     on_wake: Callable[[], None] = lambda: None
     _large_until: dict[Listing, int] = field(default_factory=dict, init=False)
 
     @property
     def longest(self) -> int:
-        """Minutes, 1 at least."""
+        """The minutes between two lists, and between two requests for metrics that are not idle."""
         return max(self.planner.longest, 1)
 
     async def update(self, now: int) -> Sequence[Failure]:
@@ -118,8 +120,7 @@ class IdleWatch:
 
     async def _update(self, listing: Listing, idle: IdleMetrics, now: int) -> int:
         """Make a list, and note what it tells of idle metrics; return how many pages it had."""
-        saved = requests_saved(self.fleet.rings.cadence_if_active[idle.rows], self.longest)
-        most = min(ceil(saved) - 1, MAX_LIST_PAGES)
+        most = self._most_pages(requests_saved(self.fleet.rings.cadence_if_active[idle.rows], self.longest))
         if most <= 0:
             return 0
         async with self.cell.granted(most) as granted:
@@ -129,6 +130,12 @@ class IdleWatch:
         elif granted == most:
             self._large_until[listing] = now + LARGE_INTERVAL
         return pages
+
+    def _most_pages(self, requests: float) -> int:
+        """Return how many pages of a list cost less than these requests, MAX_LIST_PAGES at most."""
+        if not self.prices.listing:
+            return MAX_LIST_PAGES if requests else 0
+        return min(ceil(requests * self.prices.metric / self.prices.listing) - 1, MAX_LIST_PAGES)
 
     async def _list(
         self, listing: Listing, idle: IdleMetrics, max_pages: int

@@ -22,7 +22,7 @@ from collectors.base import (
 )
 from collectors.errors import ServiceNotOfferedError
 from collectors.quota_requests import QuotaRequest
-from collectors.registry import Registry
+from collectors.registry import TAGS, Registry
 from collectors.resource import ResourcePath, TypedPath
 from collectors.tags import arns_of
 from monitor.aws.cell import Cell
@@ -30,7 +30,6 @@ from monitor.aws.failure import Failure, failure_from
 from monitor.aws.run_status import RunStatus
 from monitor.aws.scan import Scan
 from monitor.aws.service_use import ServiceUse
-from monitor.aws.status import TAGS
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key

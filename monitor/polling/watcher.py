@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from collectors.base import Collector, ServiceScope
-from collectors.registry import Registry
+from collectors.registry import LINKS, Registry
 from collectors.service_quotas.call_budget import FIRST_CALLS, CallBudget
 from collectors.service_quotas.known_quotas import KnownQuotas
 from monitor.aws.account import Account, account_name
@@ -22,7 +22,6 @@ from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.region_check import RegionDisabledError
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import (
-    LINKS,
     AccountStatus,
     CellStatus,
     describe_failure,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from collectors.registry import OTHER_TITLES
 from monitor.aws.status import CellStatus
 from monitor.fleet.columns import Flags
 from monitor.fleet.key import ServiceKey
@@ -87,5 +88,5 @@ def never_read_services(cells: Iterable[CellStatus]) -> list[ServiceKey]:
         (cell.account, cell.region, service)
         for cell in cells
         for service, run in cell.collectors.items()
-        if run.succeeded_at is None and run.failures
+        if service not in OTHER_TITLES and run.succeeded_at is None and run.failures
     ]

@@ -6,8 +6,8 @@ import pytest
 
 from collectors.builtin import builtin_registry, registry_with
 from collectors.declaration_file import DeclarationError
+from collectors.registry import OTHER_TITLES
 from monitor.alerting.inhibit import BLIND_SIGNAL
-from monitor.aws.status import TAGS
 from monitor.dashboards.runbooks import OWN_PAGE
 from tests.own_services import OWN_FILES, write_own_files
 
@@ -95,7 +95,7 @@ def test_the_name_of_a_built_in_service_is_taken(folder: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", [OWN_PAGE, TAGS])
+@pytest.mark.parametrize("name", [OWN_PAGE, *OTHER_TITLES])
 def test_a_service_has_no_name_of_what_headroom_itself_reports(folder: Path, name: str) -> None:
     for kind in ("collectors", "rules"):
         change(folder / kind / "ours.yaml", "service: ours", f"service: {name}")

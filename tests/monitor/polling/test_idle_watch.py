@@ -1,24 +1,40 @@
 """Lists of recently active metrics, and the idle metrics that they wake."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 
 from collectors.base import Metric, per_second
+from collectors.registry import ACTIVITY
+from monitor.alerting.blind_text import remedies, summary
+from monitor.alerting.visibility import blind_spots, observation_targets
 from monitor.aws.cell import Cell
 from monitor.aws.linked_cell import linked_cell
+from monitor.aws.status import MonitorStatus
+from monitor.config.config import Config
+from monitor.cost.prices import LIST_PRICES, Prices
 from monitor.cost.telemetry import CostTelemetry
 from monitor.fleet.fleet import Fleet
 from monitor.planning.cadence import MAX_INTERVAL, Intervals
 from monitor.planning.planner import Planner
+from monitor.polling.cell_watcher import CellWatcher
 from monitor.polling.idle_watch import LARGE_INTERVAL, IdleWatch
 from monitor.polling.plan import due_metrics
+from monitor.polling.quota_book import QuotaBook
+from monitor.polling.reader import MetricReader
 from tests.fake_aws import FakeAws, denied
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key, traffic
-from tests.registries import OWNERS
+from tests.monitor.polling.inventories import inventory_of
+from tests.monitor.polling.linked_aws import LinkedClients
+from tests.quick_loop import run
+from tests.registries import OWNERS, REGISTRY
+from tests.telemetries import Telemetries
 
 CELL = (ACCOUNT, REGION)
 LONGEST = 15
@@ -159,6 +175,66 @@ def test_a_budget_that_is_spent_allows_no_list() -> None:
     world.aws.cell.granted = granted
     assert world.update() == []
     assert world.lists == 0
+
+
+DEARER = Prices(metric=0.01 / 1000, listing=0.1 / 1000)
+
+
+@pytest.mark.parametrize(
+    ("prices", "streams", "lists"),
+    [(LIST_PRICES, 10, 1), (DEARER, 10, 0), (DEARER, 20, 1), (replace(LIST_PRICES, listing=0.0), 1, 1)],
+)
+def test_a_list_is_weighed_at_its_price(prices: Prices, streams: int, lists: int) -> None:
+    world = World(lambda **_: listed(), streams)
+    world.watch = replace(world.watch, prices=prices)
+    world.update()
+    assert world.lists == lists
+
+
+def watched(world: World, hours: float) -> CellWatcher:
+    """Let the watcher of the world's cell, which has no services, run for hours of a clock that jumps."""
+    world.aws.now, world.aws.cell.clients = NOW * 60, LinkedClients(world.aws)
+    world.aws.answers |= {
+        "get_metric_data": lambda **params: {
+            "MetricDataResults": [
+                {"Id": query["Id"], "Timestamps": [], "Values": [], "StatusCode": "Complete"}
+                for query in params["MetricDataQueries"]
+            ]
+        }
+    }
+    reader = MetricReader(world.aws.cell, world.fleet, OWNERS, planner=world.planner)
+    inventory = inventory_of(world.aws.cell, world.fleet, quotas=QuotaBook(world.aws.cell, ()))
+    watcher = CellWatcher(inventory, reader, (), Telemetries().process)
+
+    async def main() -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(hours * 3600):
+                await watcher.run(Config())
+
+    run(main())
+    return watcher
+
+
+def test_the_watcher_of_a_cell_makes_the_lists_and_what_they_wake_is_read() -> None:
+    world = World(lambda **_: listed("stream-3"))
+    watcher = watched(world, 1.1)
+    assert world.lists == 5  # every 15 minutes
+    assert watcher.status().collectors[ACTIVITY].succeeded_at
+    assert not world.fleet.rings.woken.any()
+
+
+def test_a_denied_list_is_one_blind_spot_that_hides_nothing() -> None:
+    world = World(denied("ListMetrics", "AccessDenied"))
+    cell = watched(world, 1.1).status()
+    assert [one.code for one in cell.collectors[ACTIVITY].failures] == ["AccessDenied"]
+    targets = [*observation_targets(MonitorStatus(cells=[cell]), 0.0, (600, 60))]
+    (spot,) = blind_spots(targets, time.time() + 600)
+    assert [one.place for one in spot.targets] == [(REGION, ACTIVITY)]
+    assert summary(spot, REGISTRY) == (
+        f"AccessDenied of cloudwatch:ListMetrics in {REGION} of {ACCOUNT}: not authorized to perform "
+        "ListMetrics. Metrics without points are read there as often as others, which costs more."
+    )
+    assert "`headroom iam-policy`" in remedies(spot)[0]
 
 
 def test_each_page_is_billed() -> None:

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
+from collectors.registry import TAGS
 from collectors.tags import resource_type
 from monitor.alerting.blind_text import iam_action
-from monitor.aws.status import TAGS
 from monitor.config.config import Config
 from monitor.fleet.key import Key
 from monitor.lib.telemetry import ProcessTelemetry

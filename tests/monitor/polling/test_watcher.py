@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from collectors.base import Aws, Collector, Observed
+from collectors.registry import TAGS
 from monitor.aws.cell_factory import open_cells
-from monitor.aws.status import TAGS
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.lib.telemetry import ProcessTelemetry
