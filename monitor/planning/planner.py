@@ -76,7 +76,7 @@ class Planner:
         """Plan anew at the minute `now`, unless that was done or is being done. Other tasks run meanwhile."""
         if self._updating or 0 <= self._updated_at - now <= MAX_CLOCK_DIFFERENCE:
             return
-        if self._reads_all_equally:
+        if self.reads_all_equally:
             self._plan_equally(now)
             return
         self._updating = True
@@ -88,7 +88,7 @@ class Planner:
             self._updating = False
 
     @property
-    def _reads_all_equally(self) -> bool:
+    def reads_all_equally(self) -> bool:
         """True where no danger and no budget changes how often anything is read."""
         return self.budget is None and self._intervals.shortest >= self._intervals.longest
 

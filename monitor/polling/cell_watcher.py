@@ -296,10 +296,10 @@ class CellWatcher:
 
     def _idle_watch(self, prices: Prices) -> IdleWatch | None:
         """Return what has idle metrics read more rarely; None where all metrics are read as rarely."""
-        reader = self._reader
-        if not reader.planner or reader.planner.longest >= MAX_INTERVAL:
+        reader, planner = self._reader, self._reader.planner
+        if not planner or planner.reads_all_equally or planner.longest >= MAX_INTERVAL:
             return None
-        watch = IdleWatch(reader.cell, reader.fleet, reader.owners, reader.planner, prices)
+        watch = IdleWatch(reader.cell, reader.fleet, reader.owners, planner, prices)
         watch.on_wake = self._poll_requested.set
         return watch
 
