@@ -296,7 +296,7 @@ class CellWatcher:
 
     def _idle_watch(self, prices: Prices) -> IdleWatch | None:
         """Return what has idle metrics read more rarely; None where all metrics are read as rarely."""
-        reader, planner = self._reader, self._reader.planner
+        reader, planner = self.reader, self.reader.planner
         if not planner or planner.reads_all_equally or planner.longest >= MAX_INTERVAL:
             return None
         watch = IdleWatch(reader.cell, reader.fleet, reader.owners, planner, prices)
