@@ -77,7 +77,7 @@ def main() -> None:
     register(fleet, Config())
     report(f"{SERIES:,} series registered, {fleet.rings.size:,} metrics")
     fill(fleet)
-    used = fleet.rings.size * fleet.rings.values.itemsize * WINDOW / MIB
+    used = fleet.rings.points.allocated_bytes / MIB
     report(f"three hours of points, {used:.0f} MiB of it values")
     exposition = Exposition(fleet)
     asyncio.run(publish_twice(fleet, exposition))

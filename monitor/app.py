@@ -37,7 +37,7 @@ from monitor.coverage.telemetry import CoverageTelemetry
 from monitor.coverage.unwatched_cost import PollIntervals
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.judge import judge
+from monitor.fleet.judge import judge_in_parts
 from monitor.fleet.key import CellKey, Key
 from monitor.fleet.limits import LimitVerifier
 from monitor.forecast.forecaster import Forecaster
@@ -354,7 +354,8 @@ class App:
         await self.ingest.write_early()
         self._frozen_series = freeze_when_grown(len(self.fleet), self._frozen_series)
         now, started = int(self._clock.now() // 60), time.monotonic()
-        judge(self.fleet, now)
+        for _ in judge_in_parts(self.fleet, now):
+            await asyncio.sleep(0)
         await self._forecaster.follow_limits()
         self._limit_verifier.request_scans(self.fleet, now)
         self._clock.check()

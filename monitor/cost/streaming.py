@@ -76,8 +76,9 @@ class Activity:
         queries = {cell: [*fleet.metrics(cell)] for cell in cells}
         is_zero = rings.zero_when_absent[:size].copy()
         for first in range(0, size, BATCH_SIZE):
-            some = slice(first, min(first + BATCH_SIZE, size))
-            points = np.count_nonzero(np.isfinite(rings.values[some]), axis=1)
+            some = np.arange(first, min(first + BATCH_SIZE, size))
+            stored = rings.points.get(some[:, None], np.arange(WINDOW))
+            points = np.count_nonzero(np.isfinite(stored), axis=1)
             share[some] = np.where(rings.read_through[some] == NEVER, np.nan, points / WINDOW)
             await asyncio.sleep(0)
         return cls(share, is_zero, queries)

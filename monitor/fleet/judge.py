@@ -3,6 +3,8 @@
 It depends on the samples and the minute only, never on earlier runs, and computes all series at once.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 
 from monitor.fleet.exhaustion import NewestSamples, seconds_to_exhaustion
@@ -14,6 +16,8 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.throttling import recent_throttling, throttled_by_cause
 
 CONFIRMED_FOR = 60  # minutes that a series counts without an inventory having seen it
+JUDGED_AT_ONCE = 100_000  # series, in some milliseconds; a stage of a million takes 20
+MAX_RESTARTS = 3  # of a judgement between whose stages series came or went
 
 
 def judge(fleet: Fleet, now: int) -> None:
@@ -22,9 +26,34 @@ def judge(fleet: Fleet, now: int) -> None:
     A series is judged in the minute of its newest sample, with the throttled demand of recent minutes, so
     that no scrape misses it. A series without a current sample has the limit that is in force now.
     """
+    for _ in _stages(fleet, now):
+        pass
+
+
+def judge_in_parts(fleet: Fleet, now: int, at_once: int = JUDGED_AT_ONCE) -> Iterator[None]:
+    """Do what `judge` does, stage by stage, so that other tasks can run in between if there are many series.
+
+    Nothing is written before the last stage. If series come or go meanwhile, it begins anew; the last time,
+    nothing else runs in between. at_once: so many series are judged in one part.
+    """
+    for _ in range(MAX_RESTARTS if fleet.size > at_once else 0):
+        series = fleet.version, fleet.size, fleet.rings.layout
+        for _ in _stages(fleet, now):
+            yield
+            if series != (fleet.version, fleet.size, fleet.rings.layout):
+                break
+        else:
+            return
+    judge(fleet, now)
+
+
+def _stages(fleet: Fleet, now: int) -> Iterator[None]:
+    """Judge every series; yield between stages, between which points may be written."""
     size = fleet.size
     used_at = sample_minutes(fleet, slice(size))
+    yield
     throttling, newest = recent_throttling(fleet, used_at)
+    yield
     minute = used_at.copy()
     np.copyto(minute, newest, where=throttling.excess > 0)
     oldest = np.maximum(
@@ -35,6 +64,7 @@ def judge(fleet: Fleet, now: int) -> None:
     sampled_at = np.where(outdated, np.int32(now), used_at)
     judged = judged_at(fleet, slice(size), sampled_at, throttling)
     judged.clear(usage=outdated, throttled=(minute < oldest) | unconfirmed)
+    yield
     zone, utilization = judged.zone, judged.utilization
     samples = NewestSamples(sampled_at, judged.usage, utilization, judged.limit)
     columns = {

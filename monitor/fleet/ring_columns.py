@@ -9,6 +9,7 @@ import numpy as np
 
 from monitor.fleet.columns import Columns, Flags, Floats, Indices, Int16s, Ints, Objects
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
+from monitor.fleet.stored_points import StoredPoints
 
 WINDOW = 180  # minutes of points that are stored
 NO_BOUND = -1
@@ -18,7 +19,7 @@ RECENT_MINUTES = 5  # the shortest time for which throttled demand is exported
 
 
 class RingColumns(Columns):
-    """Columns with one row per metric; `values[row, minute % WINDOW]` holds the points.
+    """Columns with one row per metric, and its points in `points`, by row and `minute % WINDOW`.
 
     period: the length of the metric's period in minutes; a point stands in each of them. divisor: what a
         point is divided by, to be per minute (see `collectors.base.Metric`).
@@ -66,7 +67,6 @@ class RingColumns(Columns):
     """
 
     declared: ClassVar = {
-        "values": (np.float32, np.nan, WINDOW),
         "period": (np.int16, 1),
         "divisor": (np.int16, 1),
         "window_end": (np.int32, NEVER),
@@ -103,7 +103,6 @@ class RingColumns(Columns):
         "metric_rows": (np.object_, None),
         "use_count": (np.int32, 0),
     }
-    values: Floats
     period: Int16s
     divisor: Int16s
     window_end: Ints
@@ -143,16 +142,24 @@ class RingColumns(Columns):
     def __init__(self) -> None:
         super().__init__()
         self.layout = 0
+        self.points = StoredPoints(WINDOW)
 
     def allocate(self) -> int:
         """Allocate a row; the layout changes."""
         self.layout += 1
-        return super().allocate()
+        row = super().allocate()
+        self.points.grow_to(self.size)
+        return row
 
     def free(self, slot: int) -> None:
         """Free a row; the layout changes."""
         self.layout += 1
         super().free(slot)
+
+    def clear(self, slot: int) -> None:
+        """Set every column of a row to its declared value, and remove its points."""
+        super().clear(slot)
+        self.points.remove_all(np.array([slot]))
 
     def intervals(self, rows: Ints) -> Ints:
         """Return the planned minutes between two requests, of pruned metrics, too."""
@@ -184,7 +191,7 @@ class RingColumns(Columns):
         index = rows.astype(np.intp, copy=False)
         end = self.window_end[index]
         inside = (minutes <= end) & (minutes > np.maximum(end - WINDOW, NEVER))
-        values: Floats = np.where(inside, self.values[index, minutes % WINDOW], np.float32(np.nan))
+        values: Floats = np.where(inside, self.points.get(index, minutes % WINDOW), np.float32(np.nan))
         missing = inside & self.zero_when_absent[index] & np.isnan(values)
         if missing.any():
             np.copyto(values, np.float32(0), where=missing & self._are_proven(index, minutes))
@@ -205,14 +212,15 @@ class RingColumns(Columns):
         """Move the end of the window to a later minute, and clear the points of minutes that leave it."""
         gap = np.minimum(to - self.window_end[rows], WINDOW)
         left = gap == WINDOW  # by all minutes, as before the first points of a row
-        self.values[rows[left]], gap[left] = np.nan, 0
+        self.points.remove_all(rows[left])
+        gap[left] = 0
         for step in range(1, int(gap.max(initial=0)) + 1):
             behind = gap >= step
-            self.values[rows[behind], (to[behind] - step + 1) % WINDOW] = np.nan
+            self.points.remove(rows[behind], (to[behind] - step + 1) % WINDOW)
         self.window_end[rows] = np.maximum(self.window_end[rows], to)
 
     def _put(self, rows: Ints, minutes: Ints, values: Floats) -> None:
-        points = rows, minutes % WINDOW
-        risen = np.flatnonzero((values > 0) & ~(self.values[points] > 0))
+        within = minutes % WINDOW
+        risen = np.flatnonzero((values > 0) & ~(self.points.get(rows, within) > 0))
         np.minimum.at(self.oldest_rise, rows[risen], minutes[risen])
-        self.values[points] = values
+        self.points.put(rows, within, values)

@@ -59,7 +59,8 @@ class Rings(RingColumns):
             return
         self.first_minute[row] = minute
         minutes, _ = self.history(row)
-        self.values[row, minutes[minutes < minute] % WINDOW] = np.nan
+        former = minutes[minutes < minute]
+        self.points.remove(np.full(former.size, row, np.int32), former % WINDOW)
         if self.newest_point[row] < minute:
             self.newest_point[row], self.last_known_value[row] = NEVER, np.nan
         self._derive(np.array([row], np.int32))
@@ -215,7 +216,7 @@ class Rings(RingColumns):
         """
         ago = np.arange(IDLE_FOR, dtype=np.int32)
         minutes = silent_since[:, None] - ago
-        values = self.values[rows[:, None], minutes % WINDOW]
+        values = self.points.get(rows[:, None], minutes % WINDOW)
         inside = minutes > self.window_end[rows][:, None] - WINDOW
         busy = (inside & (values > 0)).any(axis=1)
         has_no_points = self.newest_point[rows] <= np.maximum(silent_since - IDLE_FOR, NEVER)
@@ -253,7 +254,7 @@ class Rings(RingColumns):
             return newest
         rows, read = rows[indices], self.read_through[rows[indices]]
         steps = np.arange(1, ahead[indices].max() + 1, dtype=np.int32)
-        values = self.values[rows[:, None], (read[:, None] + steps) % WINDOW]
+        values = self.points.get(rows[:, None], (read[:, None] + steps) % WINDOW)
         complete = self.at(rows, read)
         is_high_enough = (values >= complete[:, None]) & (steps <= ahead[indices][:, None])
         without_drops = read + np.where(is_high_enough, steps, 0).max(axis=1)

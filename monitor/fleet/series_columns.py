@@ -161,9 +161,10 @@ class SeriesColumns(Columns):
         self.past_limits = PastLimits()
 
     def set_stale_later(self, minutes: Ints) -> None:
-        """Have the newest samples of all series count by so many minutes longer than their settings say."""
-        self.stale_after[: self.size] += minutes - self.stale_later[: self.size]
-        self.stale_later[: self.size] = minutes
+        """Have the newest samples of the first series count so many minutes longer than is set."""
+        some = slice(minutes.size)
+        self.stale_after[some] += (minutes - self.stale_later[some]).astype(np.int16)
+        self.stale_later[some] = minutes
 
     def recent_span(self, slots: Slots) -> Ints:
         """Return by how many minutes two metrics of a slot may differ in age and count as equally recent.

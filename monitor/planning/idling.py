@@ -8,6 +8,8 @@ filtered to other metrics, or have ended: a metric counts as streamed only while
 an idle one is listed and requested whatever stream there is.
 """
 
+from typing import NamedTuple
+
 import numpy as np
 
 from monitor.fleet.columns import Flags, Ints
@@ -53,32 +55,41 @@ def requests_saved(cadences: Ints, interval: int) -> float:
     return float((interval / np.maximum(cadences, 1) - interval / rarest).sum())
 
 
-def plan_idle(rings: Rings, cadences: Ints, may_idle: Flags, longest: int, now: int) -> Ints:
-    """Return the cadences of all metrics with those of idle ones that are watched; note which are idle.
+class ActiveMetrics(NamedTuple):
+    """Metrics as they are planned if none is idle: their rows, and the minutes between two requests.
 
-    cadences: were none idle. may_idle: false where a metric must not wait. longest: that of metrics of usage.
+    may_idle: false where a metric must not wait.
     """
-    size = cadences.size
-    idle = may_idle & _are_silent(rings, size) & (cadences >= longest) & (cadences < NOT_READ)
-    idle &= (rings.bound[:size] == NO_BOUND) & ~rings.pruned[:size]
-    before = rings.quiet_since[:size]
-    rings.quiet_since[:size] = np.where(
-        idle, np.where((before == NEVER) | (before > now), now, before), NEVER
-    )
-    rings.cadence_if_active[:size] = cadences
-    watched = idle & (now - rings.watched_at[:size] <= LISTS * max(longest, 1))
-    quiet_for = now - np.where(idle, rings.quiet_since[:size], now)
+
+    rows: slice
+    cadences: Ints
+    may_idle: Flags
+
+
+def plan_idle(rings: Rings, metrics: ActiveMetrics, longest: int, now: int) -> Ints:
+    """Return the minutes between two requests, longer for idle metrics that are watched; note which are idle.
+
+    longest: of metrics of usage that are not idle.
+    """
+    rows, cadences, may_idle = metrics
+    idle = may_idle & _are_silent(rings, rows) & (cadences >= longest) & (cadences < NOT_READ)
+    idle &= (rings.bound[rows] == NO_BOUND) & ~rings.pruned[rows]
+    before = rings.quiet_since[rows]
+    quiet_since = np.where(idle, np.where((before == NEVER) | (before > now), now, before), NEVER)
+    rings.quiet_since[rows], rings.cadence_if_active[rows] = quiet_since, cadences
+    watched = idle & (now - rings.watched_at[rows] <= LISTS * max(longest, 1))
+    quiet_for = now - np.where(idle, quiet_since, now)
     planned: Ints = np.where(watched, idle_cadences(cadences, quiet_for, longest), cadences)
     return planned
 
 
-def _are_silent(rings: Rings, size: int) -> Flags:
-    """Return which metrics were requested and had no point in the IDLE_AFTER minutes before.
+def _are_silent(rings: Rings, some: slice) -> Flags:
+    """Return which of some metrics were requested and had no point in the IDLE_AFTER minutes before.
 
     A point may come late, and one of a longer period comes after its end.
     """
-    requested = rings.requested_through[:size]
-    late = rings.delays(np.arange(size, dtype=np.int32)) + rings.period[:size] - 1
-    first = requested - IDLE_AFTER - np.where(rings.newest_point[:size] > NEVER, late, 0)
-    silent: Flags = (requested > NEVER) & (rings.newest_point[:size] <= np.maximum(first, NEVER))
+    requested, newest = rings.requested_through[some], rings.newest_point[some]
+    late = rings.delays(np.arange(some.start, some.stop, dtype=np.int32)) + rings.period[some] - 1
+    first = requested - IDLE_AFTER - np.where(newest > NEVER, late, 0)
+    silent: Flags = (requested > NEVER) & (newest <= np.maximum(first, NEVER))
     return silent

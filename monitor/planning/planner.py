@@ -3,32 +3,23 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from math import ceil
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Indices, Int16s, Ints
+from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.formulas import Formulas
 from monitor.fleet.history import usage_histories
 from monitor.fleet.judged import sample_minutes
 from monitor.fleet.key import CellKey
-from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
-from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, PRUNED_INTERVAL, WINDOW
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.ring_columns import NOT_READ, PRUNED_INTERVAL, WINDOW
 from monitor.planning.allowance import minimum_dollars
 from monitor.planning.budget import Budget, BudgetTerms
-from monitor.planning.cadence import (
-    DELAY_SHARE,
-    LATENESS,
-    NEAR_MEMORY,
-    Danger,
-    Intervals,
-    cadences,
-    is_near,
-)
-from monitor.planning.idling import plan_idle
-from monitor.planning.pruning import plan_aggregates
+from monitor.planning.cadence import LATENESS, NEAR_MEMORY, Danger, Intervals, cadences, is_near
+from monitor.planning.metric_cadences import MetricCadences, least_minutes
+from monitor.planning.parts import formula_parts, ranges
 from monitor.planning.rises import highest_rises, remembered
 from monitor.planning.stretching import stretched
 
@@ -82,7 +73,8 @@ class Planner:
         self._updating = True
         try:
             await self._find_rises(now)
-            self.plan(now)
+            for _ in self._plan_in_parts(now):
+                await asyncio.sleep(0)
             self._updated_at = now
         finally:
             self._updating = False
@@ -98,35 +90,41 @@ class Planner:
         if self._equal_layout == rings.layout and 0 <= now - self._updated_at < DELAYS_INTERVAL:
             return
         fleet.cadence[: fleet.size] = max(shortest, 1)
-        rows = np.maximum(np.int32(shortest), self._at_least())
+        rows = np.maximum(np.int32(shortest), least_minutes(rings, slice(0, rings.size)))
         rings.cadence[: rings.size] = np.where(rows <= shortest, 0, rows)
         self._equal_layout, self._updated_at = rings.layout, now
 
-    def _at_least(self) -> Ints:
-        """Return the minutes of each metric within which another request is of no use."""
-        rings = self._fleet.rings
-        delays = rings.delays(np.arange(rings.size, dtype=np.int32))
-        at_least: Ints = np.maximum(delays // DELAY_SHARE, rings.period[: rings.size])
-        return at_least
-
     async def _find_rises(self, now: int) -> None:
         """Find the rises in new samples, of the series that may wait for long because of them."""
-        fleet = self._fleet
-        slots = np.arange(fleet.size, dtype=np.int32)
-        newest = fleet.usages.newest_minutes(fleet.rings, slots)
-        unseen = newest - fleet.rises_through[slots]
-        may_wait = cadences(self._danger(now), self._intervals) > max(self._intervals.shortest, 1) + LATENESS
-        is_due = (unseen > 0) & (may_wait | (unseen >= RISES_INTERVAL)) & ~self._streamed(now)
-        due = slots[is_due]
-        for first in range(0, due.size, BATCH_SIZE):
-            self._find_rises_of(due[first : first + BATCH_SIZE])
+        alerting = self._alerting_flags()
+        streamed = await self._streamed(now)
+        for some in ranges(alerting.size):
+            due = self._with_new_samples(some, self._danger(some, alerting, now))
+            due = due[~streamed[due]]
+            for first in range(0, due.size, BATCH_SIZE):
+                self._find_rises_of(due[first : first + BATCH_SIZE])
+                await asyncio.sleep(0)
             await asyncio.sleep(0)
 
-    def _streamed(self, now: int) -> Flags:
-        """Return the series of which no metric is polled, as they need no plan."""
-        streamed = np.zeros(self._fleet.size, np.bool_)
-        for block in self._fleet.usages:
-            streamed[block.series] = self._fleet.rings.is_streamed(block.rows, now).all(axis=0)
+    def _with_new_samples(self, some: slice, danger: Danger) -> Ints:
+        """Return the slots of some series whose rises are to be found again."""
+        fleet, slots = self._fleet, np.arange(some.start, some.stop, dtype=np.int32)
+        newest = fleet.usages.newest_minutes(fleet.rings, slots)
+        unseen = newest - fleet.rises_through[some]
+        may_wait = cadences(danger, self._intervals) > max(self._intervals.shortest, 1) + LATENESS
+        return slots[(unseen > 0) & (may_wait | (unseen >= RISES_INTERVAL))]
+
+    async def _streamed(self, now: int) -> Flags:
+        """Return the series of which no metric is polled, as they need no plan; other tasks run meanwhile."""
+        fleet, slots, rows = self._fleet, self._fleet.size, self._fleet.rings.size
+        streamed, by_row = np.zeros(slots + 1, np.bool_), np.zeros(rows + 1, np.bool_)
+        for some in ranges(rows):
+            by_row[some] = fleet.rings.is_streamed(np.arange(some.start, some.stop, dtype=np.int32), now)
+            await asyncio.sleep(0)
+        if by_row.any():
+            for of_series, of_rows in formula_parts(fleet.usages, slots, rows):
+                streamed[of_series] = by_row[of_rows].all(axis=0)
+                await asyncio.sleep(0)
         return streamed
 
     def _find_rises_of(self, slots: Ints) -> None:
@@ -144,99 +142,51 @@ class Planner:
 
     def plan(self, now: int) -> None:
         """Write the cadences of the series and of their metrics, by the rises found so far."""
-        fleet, size = self._fleet, self._fleet.size
-        danger = self._danger(now)
-        fleet.cadence[:size] = cadences(danger, self._intervals)
-        fleet.near_at[:size][is_near(danger.usage, danger.edge)] = now
-        active = self._metric_cadences(danger.urgent)
-        rows = plan_idle(fleet.rings, active, self._may_idle(danger.urgent), self._intervals.longest, now)
-        fleet.set_stale_later(self._idle_minutes(rows - active))
+        for _ in self._plan_in_parts(now):
+            pass
+
+    def _plan_in_parts(self, now: int) -> Iterator[None]:
+        """Do what `plan` does, part by part."""
+        fleet, alerting = self._fleet, self._alerting_flags()
+        urgent = np.zeros(alerting.size, np.bool_)
+        for some in ranges(alerting.size):
+            danger = self._danger(some, alerting, now)
+            fleet.cadence[some] = cadences(danger, self._intervals)
+            fleet.near_at[some][is_near(danger.usage, danger.edge)] = now
+            urgent[some] = danger.urgent
+            yield
+        metrics = MetricCadences(fleet, self._intervals, urgent)
+        yield from metrics.plan(now)
+        rows = metrics.planned
         if self.budget and (terms := self.budget.terms):
             self._keep_budget(self.budget, terms, rows, now)
         fleet.rings.cadence[: rows.size] = np.where(rows <= self._intervals.shortest, 0, rows)
 
-    def _danger(self, now: int) -> Danger:
-        """Return what is known of all series."""
-        fleet, size = self._fleet, self._fleet.size
-        every = slice(size)
-        sampled_at = sample_minutes(fleet, every)
-        usage = fleet.usages.at(fleet.rings, every, sampled_at)
+    def _alerting_flags(self) -> Flags:
+        """Return on which series an alert is pending or fires, by slot."""
+        alerting, slots = np.zeros(self._fleet.size, np.bool_), self._alerting()
+        alerting[slots[slots < alerting.size]] = True
+        return alerting
+
+    def _danger(self, some: slice, alerting: Flags, now: int) -> Danger:
+        """Return what is known of some series."""
+        fleet, slots = self._fleet, np.arange(some.start, some.stop, dtype=np.int32)
+        sampled_at = sample_minutes(fleet, slots)
+        usage = fleet.usages.at(fleet.rings, slots, sampled_at)
         if fleet.upper_bounds:
-            usage = np.fmax(usage, fleet.upper_bounds.at(fleet.rings, every, sampled_at))
-        edge: Floats = fleet.high[:size] * fleet.limits_at(every, sampled_at)
-        edge[np.isnan(usage) | fleet.unjudged[:size] | ~fleet.observable[:size]] = np.nan
-        alerting = np.zeros(size, np.bool_)
-        slots = self._alerting()
-        alerting[slots[slots < size]] = True
+            usage = np.fmax(usage, fleet.upper_bounds.at(fleet.rings, slots, sampled_at))
+        edge: Floats = fleet.high[some] * fleet.limits_at(slots, sampled_at)
+        edge[np.isnan(usage) | fleet.unjudged[some] | ~fleet.observable[some]] = np.nan
         return Danger(
             usage=usage,
             edge=edge,
-            rises=fleet.rises[:size],
-            history=fleet.rises_through[:size] - fleet.rises_from[:size],
+            rises=fleet.rises[some],
+            history=fleet.rises_through[some] - fleet.rises_from[some],
             silence=now - np.maximum(sampled_at, now - WINDOW),
-            since_near=now - np.maximum(fleet.near_at[:size], now - NEAR_MEMORY - 1),
-            pending_for=fleet.pending_for[:size].astype(np.int32),
-            alerting=alerting,
+            since_near=now - np.maximum(fleet.near_at[some], now - NEAR_MEMORY - 1),
+            pending_for=fleet.pending_for[some].astype(np.int32),
+            alerting=alerting[some],
         )
-
-    def _metric_cadences(self, urgent: Flags) -> Ints:
-        """Return the minutes between two requests of each metric: those of its most endangered series."""
-        fleet, rings, intervals = self._fleet, self._fleet.rings, self._intervals
-        rows = np.full(rings.size, intervals.longest, np.int32)
-        for formulas in (fleet.usages, fleet.upper_bounds, fleet.published_limits, fleet.served):
-            _lower(rows, formulas, fleet.cadence)
-        often = np.minimum(fleet.cadence[: fleet.size], intervals.throttled)
-        _lower(rows, fleet.throttled, np.where(urgent, often, intervals.throttled))
-        newest = self._newest_of_namespaces()
-        rows[newest] = np.minimum(rows[newest], intervals.throttled)
-        plan_aggregates(rings, rows, intervals.throttled)
-        return np.maximum(rows, self._at_least()).astype(np.int32)
-
-    def _may_idle(self, urgent: Flags) -> Flags:
-        """Return which metrics may be read more rarely while they have no points.
-
-        Not those of throttled demand, of series in danger, and those that prove what others are.
-        """
-        fleet, may_idle = self._fleet, np.ones(self._fleet.rings.size, np.bool_)
-        for block in fleet.throttled:
-            may_idle[block.rows] = False
-        for formulas in (fleet.usages, fleet.upper_bounds, fleet.published_limits, fleet.served):
-            for block in formulas:
-                may_idle[block.rows[:, urgent[block.series]]] = False
-        bounds = fleet.rings.bound[: may_idle.size]
-        may_idle[bounds[bounds != NO_BOUND]] = False
-        may_idle[self._newest_of_namespaces()] = False
-        return may_idle
-
-    def _idle_minutes(self, longer: Ints) -> Ints:
-        """Return by how many minutes the samples of each series may be older, as its metrics are idle.
-
-        One of their requests may fail. longer: by how much the metrics' cadences are longer.
-        """
-        minutes = np.zeros(self._fleet.size, np.int32)
-        for formulas in (self._fleet.usages, self._fleet.upper_bounds):
-            for block in formulas:
-                of_series = 2 * longer[block.rows].max(axis=0)
-                minutes[block.series] = np.maximum(minutes[block.series], of_series)
-        return minutes
-
-    def _newest_of_namespaces(self) -> Indices:
-        """Return the row of the newest point in each namespace that has metrics which are zero when absent.
-
-        Its points prove that a missing point of these metrics is a zero, so it is read as often as they are.
-        """
-        rings = self._fleet.rings
-        namespaces, zero = rings.namespace[: rings.size], rings.zero_when_absent[: rings.size]
-        has_absent = np.zeros(rings.namespaces.size, np.bool_)
-        has_absent[namespaces[zero]] = True
-        has_absent[NO_NAMESPACE] = False
-        candidates = np.flatnonzero(
-            has_absent[namespaces] & ~zero & (rings.newest_point[: rings.size] > NEVER)
-        )
-        order = candidates[np.lexsort((rings.newest_point[candidates], namespaces[candidates]))]
-        is_last = np.append(namespaces[order[1:]] != namespaces[order[:-1]], True)[: order.size]
-        newest: Indices = order[is_last]
-        return newest
 
     def _keep_budget(self, budget: Budget, terms: BudgetTerms, rows: Ints, now: int) -> None:
         """Stretch the cadences of metrics, so that what they cost keeps within the budget."""
@@ -276,9 +226,3 @@ class Planner:
                 rows = np.fromiter(fleet.metrics(cell).values(), np.int32)
                 self._rows[fleet.payer_of(cell)[0]].append(rows)
         return self._rows
-
-
-def _lower(rows: Ints, formulas: Formulas, cadence: Ints | Int16s) -> None:
-    """Lower the cadences of metrics to those of the series that use them."""
-    for block in formulas:
-        np.minimum.at(rows, block.rows, np.broadcast_to(cadence[block.series], block.rows.shape))

@@ -17,6 +17,7 @@ from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.namespaces import NEVER
+from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource
@@ -139,7 +140,7 @@ def test_what_is_dropped_leaves_its_rows_and_slots_empty_for_others(
     for _ in range(size):
         row = fleet.rings.allocate()
         assert row < size
-        assert np.isnan(fleet.rings.values[row]).all()
+        assert np.isnan(fleet.rings.points.get(np.array([row]), np.arange(WINDOW))).all()
         assert fleet.rings.read_through[row] == fleet.rings.latest_minute[row] == NEVER
         assert not fleet.rings.zero_when_absent[row]
     for _ in range(slots):

@@ -196,7 +196,7 @@ def test_rows_keep_their_points_when_the_columns_grow() -> None:
     assert rings.allocate() == INITIAL_CAPACITY
     assert rings.latest_value[[0, INITIAL_CAPACITY - 1]].tolist() == [1.0, 2.0]
     assert rings.latest_minute[INITIAL_CAPACITY] == NEVER
-    assert np.isnan(rings.values[INITIAL_CAPACITY]).all()
+    assert np.isnan(rings.history(INITIAL_CAPACITY)[1]).all()
 
 
 def test_a_freed_row_is_used_again_before_a_new_one() -> None:

@@ -1,0 +1,128 @@
+"""The points of many rows, one for each minute of a window, in as few bytes as hold them exactly."""
+
+from typing import Generic, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from monitor.fleet.columns import Flags, Floats, Indices, Ints
+
+MISSING = 255  # stands for a missing point in 8 bits
+MAX_SMALL = 254  # the greatest whole number that is stored in 8 bits
+IS_WIDE = 1  # the last bit of a place: 32 bits a point instead of 8
+NO_PLACE = 0  # of a row without any point; all such rows share the one that it names, which is never written
+INITIAL_ROWS = 256
+
+Number = TypeVar("Number", np.uint8, np.float32)
+_DECODED = np.append(np.arange(MISSING, dtype=np.float32), np.float32(np.nan))  # by the 8 bits
+
+
+class _Store(Generic[Number]):
+    """Rows of points of one type; freed ones are used again, with all points missing."""
+
+    def __init__(self, dtype: type[Number], width: int, missing: float) -> None:
+        self._missing, self.used, self._free = missing, 0, list[int]()
+        self.points: npt.NDArray[Number] = np.empty((INITIAL_ROWS, width), dtype)
+
+    def allocate(self, number: int) -> Indices:
+        """Return rows of which all points are missing."""
+        reused = [self._free.pop() for _ in range(min(number, len(self._free)))]
+        end = self.used + number - len(reused)
+        while end > len(self.points):
+            grown = np.empty((2 * len(self.points), self.points.shape[1]), self.points.dtype)
+            grown[: self.used] = self.points[: self.used]  # the rest takes no memory before it is used
+            self.points = grown
+        rows = np.append(np.array(reused, np.intp), np.arange(self.used, end, dtype=np.intp))
+        self.used = end
+        self.points[rows] = self._missing
+        return rows
+
+    def free(self, rows: Indices) -> None:
+        """Let rows be used again."""
+        self._free.extend(rows.tolist())
+
+
+class StoredPoints:
+    """A point of each row and minute of a window, as float32; NaN is missing.
+
+    A row without points takes none. One of whole numbers up to MAX_SMALL, such as throttled demand, which is
+    0 nearly always, takes a byte for each minute, until it gets another value; then each takes four. The
+    minutes are given as their remainders, from 0 to `width`.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._small, self._wide = _Store(np.uint8, width, MISSING), _Store(np.float32, width, np.nan)
+        self._small.allocate(1)  # that of NO_PLACE
+        self._places = np.zeros(INITIAL_ROWS, np.int32)  # by row: the index in its store, and IS_WIDE
+
+    @property
+    def allocated_bytes(self) -> int:
+        """The memory of all points, in bytes."""
+        return self._small.used * self._width + 4 * self._wide.used * self._width
+
+    def grow_to(self, rows: int) -> None:
+        """Have at least so many rows."""
+        while rows > self._places.size:
+            self._places = np.append(self._places, np.zeros_like(self._places))
+
+    def get(self, rows: Ints | Indices, minutes: Ints | Indices) -> Floats:
+        """Return the point of each row in its minute; rows and minutes are broadcast."""
+        points: Floats
+        places = self._places.take(rows)
+        indices, wide = places >> 1, (places & IS_WIDE).astype(np.bool_)
+        if wide.all():
+            points = self._wide.points[indices, minutes]
+            return points
+        if not wide.any():
+            points = _DECODED.take(self._small.points[indices, minutes])
+            return points
+        points = _DECODED.take(self._small.points[np.where(wide, NO_PLACE, indices), minutes])
+        np.copyto(points, self._wide.points[np.where(wide, indices, 0), minutes], where=wide)
+        return points
+
+    def put(self, rows: Ints, minutes: Ints, values: Floats) -> None:
+        """Store finite values, each of a row and a minute; of several for one minute, the last one."""
+        is_small = (values >= 0) & (values <= MAX_SMALL)
+        small = np.where(is_small, values, 0).astype(np.uint8)
+        is_small &= small == values
+        self._make_room(rows, is_small)
+        places = self._places[rows]
+        indices, wide = places >> 1, (places & IS_WIDE).astype(np.bool_)
+        self._wide.points[indices[wide], minutes[wide]] = values[wide]
+        self._small.points[indices[~wide], minutes[~wide]] = small[~wide]
+
+    def remove(self, rows: Ints, minutes: Ints) -> None:
+        """Remove the point of each row in its minute."""
+        places = self._places[rows]
+        indices, wide = places >> 1, (places & IS_WIDE).astype(np.bool_)
+        self._wide.points[indices[wide], minutes[wide]] = np.nan
+        self._small.points[indices[~wide], minutes[~wide]] = MISSING
+
+    def remove_all(self, rows: Ints | Indices) -> None:
+        """Remove all points of rows, and free what they took."""
+        each = np.unique(rows).astype(np.intp)
+        places = self._places[each]
+        is_wide, is_small = (places & IS_WIDE) > 0, (places != NO_PLACE) & (places & IS_WIDE == 0)
+        self._wide.free((places[is_wide] >> 1).astype(np.intp))
+        self._small.free((places[is_small] >> 1).astype(np.intp))
+        self._places[each] = NO_PLACE
+
+    def _make_room(self, rows: Ints, is_small: Flags) -> None:
+        """Give rows the places that these values need."""
+        places = self._places[rows]
+        widened = np.unique(rows[~is_small & (places & IS_WIDE == 0)])
+        if widened.size:
+            self._widen(widened)
+            places = self._places[rows]
+        new = np.unique(rows[places == NO_PLACE])
+        if new.size:
+            self._places[new] = self._small.allocate(new.size) << 1
+
+    def _widen(self, rows: Ints) -> None:
+        """Store the points of rows in 32 bits from now on."""
+        before = self._places[rows] >> 1
+        indices = self._wide.allocate(rows.size)
+        self._wide.points[indices] = _DECODED.take(self._small.points[before])
+        self._small.free(before[before != NO_PLACE].astype(np.intp))
+        self._places[rows] = (indices << 1) | IS_WIDE

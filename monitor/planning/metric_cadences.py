@@ -1,0 +1,126 @@
+"""The minutes between two requests of each metric, by the cadences of the series that use it."""
+
+from collections.abc import Iterator
+from itertools import chain
+
+import numpy as np
+
+from monitor.fleet.columns import Flags, Indices, Ints
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.formulas import Formulas
+from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
+from monitor.fleet.ring_columns import NO_BOUND
+from monitor.fleet.rings import Rings
+from monitor.planning.cadence import DELAY_SHARE, Intervals
+from monitor.planning.idling import ActiveMetrics, plan_idle
+from monitor.planning.parts import formula_parts, ranges
+from monitor.planning.pruning import plan_aggregates
+
+
+class MetricCadences:
+    """Plans the metrics of a fleet whose series have a cadence already: iterate over `plan`, then read.
+
+    urgent: the series in danger, by slot. planned: the minutes between two requests of each metric, which the
+    planner then writes to the rings.
+    """
+
+    def __init__(self, fleet: Fleet, intervals: Intervals, urgent: Flags) -> None:
+        self._fleet, self._intervals = fleet, intervals
+        self._slots, self._size = urgent.size, fleet.rings.size
+        self._urgent = np.append(urgent, False)
+        self._rows = np.full(self._size + 1, intervals.longest, np.int32)
+        self._may_idle = np.ones(self._size + 1, np.bool_)
+        self._later = np.zeros(self._slots + 1, np.int32)
+
+    @property
+    def planned(self) -> Ints:
+        """The minutes by row."""
+        return self._rows[:-1]
+
+    def plan(self, now: int) -> Iterator[None]:
+        """Plan at the minute `now`, part by part."""
+        yield from self._lower_to_series()
+        yield from self._lower_throttled()
+        self._keep_proving()
+        yield
+        for some in ranges(self._size):
+            self.planned[some] = np.maximum(self.planned[some], least_minutes(self._fleet.rings, some))
+            yield
+        yield from self._lengthen_idle(now)
+
+    def _parts(self, *all_formulas: Formulas) -> Iterator[tuple[Indices, Ints]]:
+        return chain.from_iterable(formula_parts(one, self._slots, self._size) for one in all_formulas)
+
+    def _lower_to_series(self) -> Iterator[None]:
+        """Lower the minutes of metrics of usage to those of their most endangered series."""
+        fleet = self._fleet
+        cadence = np.append(fleet.cadence[: self._slots], self._intervals.longest).astype(np.int32)
+        for slots, rows in self._parts(
+            fleet.usages, fleet.upper_bounds, fleet.published_limits, fleet.served
+        ):
+            np.minimum.at(self._rows, rows, np.broadcast_to(cadence[slots], rows.shape))
+            self._may_idle[rows[:, self._urgent[slots]]] = False
+            yield
+
+    def _lower_throttled(self) -> Iterator[None]:
+        """Lower the minutes of metrics of throttled demand: they have a shorter maximum, and never idle."""
+        throttled = self._intervals.throttled
+        cadence = np.append(self._fleet.cadence[: self._slots], self._intervals.longest).astype(np.int32)
+        for slots, rows in self._parts(self._fleet.throttled):
+            often = np.where(self._urgent[slots], np.minimum(cadence[slots], throttled), throttled)
+            np.minimum.at(self._rows, rows, np.broadcast_to(often, rows.shape))
+            self._may_idle[rows] = False
+            yield
+
+    def _keep_proving(self) -> None:
+        """Have metrics that prove what others are read as often as these need it."""
+        rings, planned, throttled = self._fleet.rings, self.planned, self._intervals.throttled
+        newest = newest_of_namespaces(rings, self._size)
+        planned[newest] = np.minimum(planned[newest], throttled)
+        plan_aggregates(rings, planned, throttled)
+        bounds = rings.bound[: self._size]
+        self._may_idle[bounds[bounds != NO_BOUND]] = self._may_idle[newest] = False
+
+    def _lengthen_idle(self, now: int) -> Iterator[None]:
+        """Have idle metrics read more rarely, and the samples of their series count longer."""
+        fleet, longer = self._fleet, np.zeros(self._size + 1, np.int32)
+        for some in ranges(self._size):
+            active = self.planned[some]
+            metrics = ActiveMetrics(some, active, self._may_idle[some])
+            idle = plan_idle(fleet.rings, metrics, self._intervals.longest, now)
+            longer[some], self.planned[some] = idle - active, idle
+            yield
+        for slots, rows in self._parts(fleet.usages, fleet.upper_bounds):
+            # One of their requests may fail.
+            self._later[slots] = np.maximum(self._later[slots], 2 * longer[rows].max(axis=0))
+            yield
+        fleet.set_stale_later(self._later[:-1])
+
+
+def least_minutes(rings: Rings, some: slice) -> Ints:
+    """Return the minutes of some metrics within which another request is of no use."""
+    delays = rings.delays(np.arange(some.start, some.stop, dtype=np.int32))
+    at_least: Ints = np.maximum(delays // DELAY_SHARE, rings.period[some])
+    return at_least
+
+
+def newest_of_namespaces(rings: Rings, size: int) -> Indices:
+    """Return the row of the newest point in each namespace that has metrics which are zero when absent.
+
+    Its points prove that a missing point of these metrics is a zero, so it is read as often as they are.
+    """
+    namespaces, zero, newest = (
+        rings.namespace[:size],
+        rings.zero_when_absent[:size],
+        rings.newest_point[:size],
+    )
+    has_absent = np.zeros(rings.namespaces.size, np.bool_)
+    has_absent[namespaces[zero]] = True
+    has_absent[NO_NAMESPACE] = False
+    candidates = np.flatnonzero(has_absent[namespaces] & ~zero & (newest > NEVER))
+    latest = np.full(rings.namespaces.size, NEVER, np.int32)
+    np.maximum.at(latest, namespaces[candidates], newest[candidates])
+    candidates = candidates[newest[candidates] == latest[namespaces[candidates]]]
+    rows = np.full(rings.namespaces.size, -1, np.intp)
+    rows[namespaces[candidates]] = candidates  # the last one of each
+    return rows[rows >= 0]

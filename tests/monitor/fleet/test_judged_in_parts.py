@@ -1,0 +1,106 @@
+"""A judgement in parts, between which points are written, and series come and go."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.judge import judge, judge_in_parts
+from tests.monitor.fleet.fleets import NOW, add, key
+
+NAMES = [f"stream-{n}" for n in range(4)]
+COLUMNS = ("usage", "limit", "utilization", "saturation", "minute", "zone")
+FIRST_PARTS = 3
+
+
+def fleet_of(names: Sequence[str] = NAMES) -> Fleet:
+    fleet = Fleet()
+    for name in names:
+        add(fleet, key(name))
+    write(fleet, NOW - 1, 30_000.0)
+    return fleet
+
+
+def write(fleet: Fleet, minute: int, value: float) -> None:
+    rows = np.arange(fleet.rings.size, dtype=np.int32)
+    fleet.rings.write(rows, np.full(rows.size, minute, np.int32), np.full(rows.size, value, np.float32))
+    fleet.rings.mark_read(rows, minute)
+
+
+def judged(fleet: Fleet) -> dict[str, list[list[object]]]:
+    """What was judged of each series, by name."""
+    return {
+        series.key.resource: [[str(getattr(fleet, name)[series.slot]) for name in COLUMNS]]
+        for series in fleet.series.values()
+    }
+
+
+def add_one(fleet: Fleet) -> None:
+    add(fleet, key("another"))
+
+
+def drop_one(fleet: Fleet) -> None:
+    fleet.drop(key(NAMES[1]))
+
+
+def rewrite(fleet: Fleet) -> None:
+    write(fleet, NOW - 1, 50_000.0)
+
+
+def test_nothing_is_written_before_the_last_part() -> None:
+    fleet = fleet_of()
+    before = judged(fleet)
+    parts = judge_in_parts(fleet, NOW, at_once=0)
+    for _ in range(FIRST_PARTS):
+        next(parts)
+        assert judged(fleet) == before
+    assert next(parts, None) is None
+    other = fleet_of()
+    judge(other, NOW)
+    assert judged(fleet) == judged(other) != before
+
+
+@pytest.mark.parametrize("part", range(FIRST_PARTS))
+@pytest.mark.parametrize("change", [add_one, drop_one])
+def test_series_that_come_and_go_between_parts_are_judged_as_at_once(
+    change: Callable[[Fleet], None], part: int
+) -> None:
+    fleet, other = fleet_of(), fleet_of()
+    for number, _ in enumerate(judge_in_parts(fleet, NOW, at_once=0)):
+        if number == part:
+            change(fleet)
+    change(other)
+    judge(other, NOW)
+    assert judged(fleet) == judged(other)
+
+
+def test_it_ends_though_series_change_between_all_parts() -> None:
+    fleet, parts = fleet_of(), 0
+    for parts, _ in enumerate(judge_in_parts(fleet, NOW, at_once=0), 1):
+        add(fleet, key(f"new-{parts}"))
+    other = fleet_of([*NAMES, *(f"new-{n + 1}" for n in range(parts))])
+    for one in (fleet, other):
+        write(one, NOW - 1, 30_000.0)
+        judge(one, NOW)
+    assert judged(fleet) == judged(other)
+    assert parts < 10
+
+
+def test_a_point_that_is_revised_between_parts_is_judged_by_its_last_value_at_the_next_judgement() -> None:
+    fleet = fleet_of()
+    parts = judge_in_parts(fleet, NOW, at_once=0)
+    next(parts)
+    rewrite(fleet)
+    assert [*parts]
+    judge(fleet, NOW)
+    other = fleet_of()
+    rewrite(other)
+    judge(other, NOW)
+    assert judged(fleet) == judged(other)
+
+
+def test_a_small_fleet_is_judged_in_one_part() -> None:
+    fleet = fleet_of()
+    assert [*judge_in_parts(fleet, NOW)] == []
+    assert np.isfinite(fleet.usage[: fleet.size]).all()

@@ -1,0 +1,63 @@
+"""Series and metrics that are planned part by part, while others come."""
+
+import asyncio
+
+import numpy as np
+
+from collectors.base import Op
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.formula import Formula, Shape
+from monitor.fleet.formulas import Formulas
+from monitor.planning.cadence import Intervals
+from monitor.planning.parts import PART_SIZE, formula_parts, ranges
+from monitor.planning.planner import Planner
+from tests.monitor.fleet.fleets import NOW, add, key
+
+SERIES = PART_SIZE + 3
+
+
+def test_ranges_are_all_of_it_and_no_longer_than_a_part() -> None:
+    for size in (0, 1, PART_SIZE, SERIES, 3 * PART_SIZE):
+        parts = [*ranges(size)]
+        assert [n for some in parts for n in range(some.start, some.stop)] == [*range(size)]
+        assert all(0 < some.stop - some.start <= PART_SIZE for some in parts)
+
+
+def test_formulas_are_all_given_and_what_came_since_as_one_more() -> None:
+    formulas = Formulas()
+    for slot in range(SERIES):
+        formulas.put(slot, Formula(Shape(Op.SUM, (None,)), (2 * slot,), (1.0,)))
+    slots, rows = SERIES - 1, 2 * (SERIES - 1)  # the last one came since
+    parts = [*formula_parts(formulas, slots, rows)]
+    assert len(parts) == 2
+    assert np.concatenate([some for some, _ in parts]).tolist() == [*range(SERIES)]
+    assert np.concatenate([some[0] for _, some in parts]).tolist() == [*range(0, 2 * SERIES, 2)]
+    (*_, (last_slots, last_rows)) = formula_parts(formulas, slots - 1, rows - 2)
+    assert last_slots.tolist()[-2:] == [slots - 1] * 2
+    assert last_rows[0].tolist()[-2:] == [rows - 2] * 2
+
+
+def test_a_fleet_of_several_parts_is_planned_while_others_come() -> None:
+    fleet = Fleet()
+    for n in range(SERIES):
+        add(fleet, key(f"stream-{n}"), throttled=None)
+    rows = np.arange(fleet.rings.size, dtype=np.int32)
+    fleet.rings.write(rows, np.full(rows.size, NOW - 1, np.int32), np.full(rows.size, 600.0, np.float32))
+    planner = Planner(fleet, Intervals(1, 15, 5))
+
+    async def grow() -> None:
+        for n in range(40):
+            await asyncio.sleep(0)
+            add(fleet, key(f"new-{n}"))
+
+    async def main() -> None:
+        await asyncio.gather(planner.update(NOW), grow())
+
+    fleet.rises_from[: fleet.size], fleet.rises_through[: fleet.size] = NOW - 10_000, NOW - 1
+    asyncio.run(main())
+    assert set(fleet.cadence[:SERIES].tolist()) == {15}
+    planned = fleet.rings.cadence[: rows.size].tolist()
+    assert planned.count(5) == 1  # the one that proves what throttled demand of the namespace is
+    assert planned.count(15) == rows.size - 1
+    planner.plan(NOW + 3)
+    assert set(fleet.rings.cadence[rows.size : fleet.rings.size].tolist()) <= {0, 5, 15}
