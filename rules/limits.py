@@ -33,7 +33,8 @@ from rules.units import Unit, parse_unit
 
 # Names of what Headroom itself reports beside services and signals: its own alerts and files, the reading of
 # tags, and blind spots.
-RESERVED_SERVICES = frozenset({"headroom", "tags", "links", "activity"})
+OWN_SERVICE = "headroom"
+RESERVED_SERVICES = frozenset({OWN_SERVICE, "tags", "links", "activity"})
 RESERVED_SIGNALS = frozenset({"blind"})
 AWS_DOCS = "https://docs.aws.amazon.com/"
 DOCS_ADDRESS = r"^https?://[^\s<>]+$"

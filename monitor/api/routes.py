@@ -7,14 +7,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import JSONResponse
 
+from collectors.registry import Registry
 from monitor.api import models, presenters
 from monitor.api.app_state import AppState
 from monitor.exposition.scrape import scrape
+from monitor.exposition.scraped_parts import ScrapedParts, TooManySeriesError
+from monitor.exposition.selection import Selection
 from monitor.fleet.query import CursorError, series_by_id
 from monitor.fleet.query import Query as SeriesQuery
 from monitor.http.errors import error_response
-from monitor.lib.text import replace_surrogates
+from monitor.lib.text import replace_surrogates, short_line
 from monitor.schema.problems import ConfigError
+from rules.limits import OWN_SERVICE
+from rules.problem_text import suggestion
 
 OpenApiResponses = dict[int | str, dict[str, Any]]
 
@@ -32,13 +37,33 @@ METRICS_RESPONSES: OpenApiResponses = {
 def metrics_router(state: AppState) -> APIRouter:
     """Return the route of /metrics."""
     router = APIRouter()
+    parts = ScrapedParts(state.exposition)
 
     @router.get("/metrics", response_class=Response, responses=METRICS_RESPONSES, summary="Metrics")
-    async def metrics(request: Request) -> Response:
-        """All metrics in the Prometheus text format 0.0.4 or in OpenMetrics 1.0, by the Accept header."""
-        return await scrape(request, state.exposition.body, state.telemetry.registry)
+    async def metrics(request: Request, selection: Annotated[Selection, Query()]) -> Response:
+        """Metrics in the Prometheus text format 0.0.4 or in OpenMetrics 1.0, by the Accept header.
+
+        All of them, or those of some accounts, regions and services. 422 where they are too many series.
+        """
+        if unknown := _unknown_services(selection, state.registry):
+            return error_response(422, unknown)
+        own = state.telemetry.registry if selection.has_own else None
+        try:
+            body = await parts.body(selection)
+        except TooManySeriesError as error:
+            return error_response(422, str(error))
+        return await scrape(request, body, own)
 
     return router
+
+
+def _unknown_services(selection: Selection, registry: Registry) -> str:
+    """Return a sentence about services that no collector reads; empty if there are none."""
+    known = (*registry.service_names, OWN_SERVICE)
+    unknown = next((one for one in selection.service if one not in known), None)
+    if unknown is None:
+        return ""
+    return f"service: expected the name of a service, found {short_line(unknown)}{suggestion(unknown, known)}"
 
 
 def series_router(state: AppState) -> APIRouter:

@@ -28,7 +28,7 @@ from monitor.lib.label_names import exported_labels
 from rules.band import Zone
 
 CHUNK = 4096  # slots that are compared and rendered together
-
+MAX_SCRAPED_SERIES = 250_000  # in one scrape, about as many megabytes of text
 
 ACCOUNT_INFO = "headroom_account_info"
 SERIES_COUNT = "headroom_series"
@@ -93,26 +93,19 @@ class CauseChunk:
         return self._samples.piece(finite(throttled))
 
 
-class Exposition:
-    """The exposition of one fleet. snapshot, body: of the last judgement that was published."""
+class Rendering:
+    """The text of one snapshot after another, of which only what changed is rendered. body: of the last."""
 
-    def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
+    def __init__(self) -> None:
         self._chunks: list[Chunk] = []
         self._cause_chunks: list[CauseChunk] = []
-        self._rendering = Lock()
         self._labelled_series: Objects | None = None
-        self.snapshot = Snapshot.of(fleet, {})
         self.body = ExpositionBody()
 
-    async def publish(self, account_names: Mapping[str, str], alerts: Sequence[ActiveAlert] = ()) -> None:
-        """Publish the last judgement. account_names: by 12-digit id."""
-        self.snapshot = Snapshot.of(self._fleet, account_names, self.snapshot, alerts)
-        self.body = await asyncio.to_thread(self._render_newest)
-
-    def _render_newest(self) -> ExpositionBody:
-        with self._rendering:  # the thread of a cancelled `publish` may still run
-            return self._render(self.snapshot)
+    def render(self, snapshot: Snapshot) -> ExpositionBody:
+        """Return the text of a snapshot, in a thread; no other one may render here meanwhile."""
+        self.body = self._render(snapshot)
+        return self.body
 
     def _render(self, snapshot: Snapshot) -> ExpositionBody:
         if snapshot.series is not self._labelled_series:
@@ -160,6 +153,31 @@ class Exposition:
         values = family.values(snapshot)
         for number, chunk in enumerate(self._chunks):
             yield chunk.piece(family, values[number * CHUNK : (number + 1) * CHUNK])
+
+
+class Exposition:
+    """The exposition of one fleet. snapshot, body: of the last judgement that was published.
+
+    max_series: of one scrape. If the fleet has more, it cannot be scraped as a whole, and `body` is empty.
+    """
+
+    def __init__(self, fleet: Fleet, max_series: int = MAX_SCRAPED_SERIES) -> None:
+        self._fleet, self._whole, self._rendering = fleet, Rendering(), Lock()
+        self.max_series = max_series
+        self.snapshot = Snapshot.of(fleet, {})
+        self.body = ExpositionBody()
+
+    async def publish(self, account_names: Mapping[str, str], alerts: Sequence[ActiveAlert] = ()) -> None:
+        """Publish the last judgement. account_names: by 12-digit id."""
+        self.snapshot = Snapshot.of(self._fleet, account_names, self.snapshot, alerts)
+        self.body = await asyncio.to_thread(self._render_newest)
+
+    def _render_newest(self) -> ExpositionBody:
+        with self._rendering:  # the thread of a cancelled `publish` may still run
+            if self.snapshot.series_count > self.max_series:
+                self._whole = Rendering()
+                return self._whole.body
+            return self._whole.render(self.snapshot)
 
 
 def _account_info(snapshot: Snapshot) -> CompressedPiece:

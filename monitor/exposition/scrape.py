@@ -26,6 +26,7 @@ GENERATE: Mapping[ExpositionFormat, Callable[[CollectorRegistry], bytes]] = {
     PROMETHEUS_TEXT: generate_latest,
     OPENMETRICS: partial(openmetrics.generate_latest, version=OPENMETRICS.version),
 }
+NO_FAMILIES = CollectorRegistry()
 
 
 class TimedStreamingResponse(StreamingResponse):
@@ -40,12 +41,15 @@ class TimedStreamingResponse(StreamingResponse):
 
 
 async def scrape(
-    request: Request, body: ExpositionBody, registry: CollectorRegistry
+    request: Request, body: ExpositionBody, registry: CollectorRegistry | None
 ) -> TimedStreamingResponse:
-    """Return all families in the format that the request's headers prefer."""
+    """Return all families in the format that the request's headers prefer.
+
+    registry: of the families of the process; None to leave them out.
+    """
     wanted = exposition_format(request.headers.get("accept", ""))
     gzip = accepts_gzip(request.headers.get("accept-encoding", ""))
-    process_families = await asyncio.to_thread(GENERATE[wanted], registry)
+    process_families = await asyncio.to_thread(GENERATE[wanted], registry or NO_FAMILIES)
     length, parts = body.gzipped(process_families) if gzip else body.plain(process_families)
     headers = {
         "content-type": wanted.content_type,

@@ -1,12 +1,12 @@
 """Copies of the fleet after a judgement, for threads that read while the fleet changes."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, Self
+from dataclasses import dataclass, fields, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Ids, Int8s, Int16s, Ints, Objects
+from monitor.fleet.columns import Flags, Floats, Ids, Indices, Int8s, Int16s, Ints, Objects
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Group
 from monitor.fleet.reach import Reach
@@ -114,6 +114,26 @@ class Snapshot:
             causes=_causes(fleet, before.causes if before and unchanged else None),
             alerts=alerts,
         )
+
+    @property
+    def series_count(self) -> int:
+        """The number of series."""
+        return int(np.count_nonzero(self.group >= 0))
+
+    def select(self, slots: Indices) -> Self:
+        """Return a snapshot of the series in some slots, which become its slots, in their order."""
+        positions = np.full(self.group.size, -1, np.int32)
+        positions[slots] = np.arange(slots.size, dtype=np.int32)
+        columns: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        chosen: dict[str, Any] = {
+            name: column[slots] for name, column in columns.items() if isinstance(column, np.ndarray)
+        }
+        placed = ((int(positions[alert.slot]), alert) for alert in self.alerts)
+        chosen["alerts"] = [alert._replace(slot=slot) for slot, alert in placed if slot >= 0]
+        slot, cause, throttled = self.causes
+        entries = np.flatnonzero(positions[slot] >= 0)
+        causes = CauseColumns(positions[slot[entries]], cause[entries], throttled[entries])
+        return replace(self, **chosen, causes=causes)
 
 
 def _causes(fleet: Fleet, before: CauseColumns | None) -> CauseColumns:

@@ -49,6 +49,7 @@ HeadroomError
 ├── TooManyMetricsError              a namespace has more metrics than are listed (collectors)
 ├── TooManyNamesError                a delivery has too many new metric names (stream)
 ├── TooManyParentsError              a count needs too many calls (collectors)
+├── TooManySeriesError               a scrape selects more series than one may have (exposition)
 ├── UnknownMetricError               no service reads a metric of this name each minute (stream)
 ├── UnknownQuotaError                no quota, account or resource has this name (quotas; a LookupError)
 ├── UnreadableItemsError             AWS listed items without what identifies them (collectors)

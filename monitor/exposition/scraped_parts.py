@@ -1,0 +1,97 @@
+"""Parts of the fleet that are scraped one by one, each rendered when it is scraped.
+
+A part is rendered again only where it changed since it was scraped last.
+"""
+
+import asyncio
+from collections import OrderedDict
+from dataclasses import replace
+from threading import Lock
+
+import numpy as np
+
+from monitor.exposition.body import ExpositionBody
+from monitor.exposition.exposition import Exposition, Rendering
+from monitor.exposition.selection import Selection
+from monitor.fleet.columns import Indices, Objects
+from monitor.fleet.snapshot import Snapshot
+from monitor.lib.errors import HeadroomError
+
+MAX_PARTS = 1000  # that are kept rendered
+KEPT_SHARE = 2  # as many series as the fleet has, so many times, are kept rendered in all parts together
+NO_OBJECTS: Objects = np.empty(0, np.object_)
+
+
+class TooManySeriesError(HeadroomError):
+    """A scrape selects more series than one may have."""
+
+
+def check_number(series: int, most: int) -> None:
+    """Raise TooManySeriesError for more series than one scrape may have."""
+    if series > most:
+        raise TooManySeriesError(
+            f"expected at most {most:,} series in one scrape, found {series:,}: split it by account, region "
+            "or service, such as /metrics?service=kinesis; Headroom itself is /metrics?service=headroom"
+        )
+
+
+class _Part:
+    """A part of the fleet, as it was rendered last."""
+
+    def __init__(self, selection: Selection) -> None:
+        self._selection, self._rendering, self._lock = selection, Rendering(), Lock()
+        self._rendered: Snapshot | None = None
+        self._source = self._series = NO_OBJECTS
+        self._slots: Indices = np.empty(0, np.intp)
+
+    @property
+    def size(self) -> int:
+        """The number of its series."""
+        return self._slots.size
+
+    def render(self, snapshot: Snapshot, most: int) -> ExpositionBody:
+        """Return the text of the part of a snapshot. Raises TooManySeriesError."""
+        with self._lock:
+            if snapshot is not self._rendered:
+                self._select(snapshot)
+                check_number(self._slots.size, most)
+                names = snapshot.account_names if self._selection.has_own else {}
+                part = snapshot.select(self._slots)
+                self._rendering.render(replace(part, series=self._series, account_names=names))
+                self._rendered = snapshot
+            return self._rendering.body
+
+    def _select(self, snapshot: Snapshot) -> None:
+        """Look up the slots again if any series came, went or was replaced."""
+        if snapshot.series is not self._source:
+            self._slots = self._selection.slots(snapshot)
+            self._series, self._source = snapshot.series[self._slots], snapshot.series
+
+
+class ScrapedParts:
+    """The parts of an exposition that were scraped lately."""
+
+    def __init__(self, exposition: Exposition) -> None:
+        self._exposition = exposition
+        self._parts = OrderedDict[Selection, _Part]()
+
+    async def body(self, selection: Selection) -> ExpositionBody:
+        """Return the text of a part, or of the whole, as judged last. Raises TooManySeriesError."""
+        snapshot, most = self._exposition.snapshot, self._exposition.max_series
+        if selection.is_whole:
+            check_number(snapshot.series_count, most)
+            return self._exposition.body
+        selection = selection.normalized()
+        part = self._parts.setdefault(selection, _Part(selection))
+        self._parts.move_to_end(selection)
+        try:
+            return await asyncio.to_thread(part.render, snapshot, most)
+        finally:
+            self._forget_oldest(KEPT_SHARE * snapshot.series_count)
+
+    def _forget_oldest(self, max_series: int) -> None:
+        """Forget the parts that were scraped longest ago, as long as too many series are kept rendered."""
+        kept = sum(part.size for part in self._parts.values())
+        while len(self._parts) > MAX_PARTS or (kept > max_series and len(self._parts) > 1):
+            _, oldest = self._parts.popitem(last=False)
+            kept -= oldest.size

@@ -1,0 +1,54 @@
+"""The parameters of a scrape, which select a part of the fleet."""
+
+from typing import Annotated, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
+
+from monitor.fleet.columns import Indices
+from monitor.fleet.snapshot import Snapshot
+from rules.limits import OWN_SERVICE
+
+MAX_VALUES = 1000  # of one parameter
+Values = tuple[Annotated[str, Field(min_length=1, max_length=256)], ...]
+
+
+class Selection(BaseModel):
+    """The parameters of a scrape. Each may be repeated, and selects the series that have one of its values.
+
+    Without any, a scrape has all series, and what Headroom tells of itself. With some, it has the latter only
+    if the service `headroom` is selected, so that several scrapes together have each sample once.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    account: Values = Field(default=(), max_length=MAX_VALUES, description="Ids of accounts.")
+    region: Values = Field(default=(), max_length=MAX_VALUES, description="Regions; `global` is one.")
+    service: Values = Field(
+        default=(), max_length=MAX_VALUES, description=f"Services; `{OWN_SERVICE}` is Headroom itself."
+    )
+
+    @property
+    def is_whole(self) -> bool:
+        """True if everything is selected."""
+        return not (self.account or self.region or self.service)
+
+    @property
+    def has_own(self) -> bool:
+        """True if what Headroom tells of itself is selected."""
+        return OWN_SERVICE in self.service or self.is_whole
+
+    def normalized(self) -> Self:
+        """Return the same selection, with the values in order, each once."""
+        return self.model_copy(
+            update={name: tuple(sorted({*getattr(self, name)})) for name in type(self).model_fields}
+        )
+
+    def slots(self, snapshot: Snapshot) -> Indices:
+        """Return the slots of the series of a snapshot that are selected."""
+        wanted = [frozenset(values) for values in (self.account, self.region, self.service)]
+        of_group = [
+            all(one in values for one, values in zip(group, wanted, strict=False) if values)
+            for group in snapshot.groups
+        ]
+        is_selected = np.array([*of_group, False], np.bool_)  # the last one for slots without a series
+        return np.flatnonzero(is_selected[snapshot.group])
