@@ -64,6 +64,38 @@ async def test_metrics_before_the_first_judgement_are_those_of_the_process(clien
     assert "headroom_build_info" in got.text and "headroom_limit" not in got.text
 
 
+async def test_metrics_of_a_part_of_the_fleet(server: Server, client: httpx.AsyncClient) -> None:
+    add(server.fleet, key("orders"))
+    add(server.fleet, key("jobs", "sqs.standard_in_flight"))
+    await server.publish()
+    queues = (await client.get("/metrics?service=sqs", headers=PLAIN)).text
+    assert 'resource="jobs"' in queues and 'resource="orders"' not in queues
+    assert "headroom_build_info" not in queues
+    both = (await client.get(f"/metrics?service=sqs&service=kinesis&account={ACCOUNT}", headers=PLAIN)).text
+    assert 'resource="jobs"' in both and 'resource="orders"' in both
+    elsewhere = (await client.get("/metrics?region=ap-south-1", headers=PLAIN)).text
+    assert "resource=" not in elsewhere
+    own = (await client.get("/metrics?service=headroom", headers=PLAIN)).text
+    assert "headroom_build_info" in own and "resource=" not in own
+
+
+@pytest.mark.parametrize(
+    ("query", "problem"),
+    [
+        ("services=sqs", "services"),
+        ("account=", "account"),
+        ("service=sq", "service: expected the name of a service, found sq; did you mean sqs?"),
+        ("limit=5", "limit"),
+    ],
+)
+async def test_a_wrong_parameter_of_metrics_is_refused(
+    client: httpx.AsyncClient, query: str, problem: str
+) -> None:
+    got = await client.get(f"/metrics?{query}")
+    assert got.status_code == 422
+    assert problem in got.json()["error"]
+
+
 async def test_series_filtered_sorted_and_paged(server: Server, client: httpx.AsyncClient) -> None:
     for number in range(5):
         judged(server.fleet, add(server.fleet, key(f"s{number}")), Zone.WITHIN, usage=float(number))
