@@ -133,7 +133,8 @@ class Snapshot:
         slot, cause, throttled = self.causes
         entries = np.flatnonzero(positions[slot] >= 0)
         causes = CauseColumns(positions[slot[entries]], cause[entries], throttled[entries])
-        return replace(self, **chosen, causes=causes)
+        reach = ReachColumns._make(column[slots] for column in self.reach)
+        return replace(self, **chosen, causes=causes, reach=reach)
 
 
 def _causes(fleet: Fleet, before: CauseColumns | None) -> CauseColumns:
