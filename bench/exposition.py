@@ -24,6 +24,8 @@ from prometheus_client.registry import Collector
 from bench.judge import NOW, fleet_of
 from monitor.api.app_state import EventTiming
 from monitor.exposition.exposition import Exposition
+from monitor.exposition.scraped_parts import ScrapedParts
+from monitor.exposition.selection import Selection
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
 from tests.monitor.served import Server
@@ -104,6 +106,24 @@ async def render(fleet: Fleet, exposition: Exposition) -> None:
         f"prometheus_client {reference * 1e3:.0f} ms CPU for the same {len(collector.families)} families: "
         f"{reference / all_changed:.0f}x"
     )
+
+
+async def render_parts(fleet: Fleet, exposition: Exposition) -> None:
+    """Scrape the accounts one by one."""
+    accounts = sorted({group[0] for group in fleet.groups})
+    parts = ScrapedParts(exposition)
+
+    async def scrape_all() -> None:
+        for account in accounts:
+            await parts.body(Selection(account=(account,)))
+
+    print(f"{len(accounts)} parts: first {await cpu(scrape_all) * 1e3:.0f} ms CPU", end="")
+    changes = (("all changed", NOW, slice(None)), ("few changed", NOW + 1, slice(0, 1000)))
+    for label, minute, rows in changes:
+        write_minute(fleet, minute, rows)
+        await exposition.publish({})
+        print(f", {label} {await cpu(scrape_all) * 1e3:.0f} ms", end="")
+    print(f", none changed {await cpu(scrape_all) * 1e3:.1f} ms")
 
 
 def scrape(port: int, done: Event) -> None:
@@ -188,6 +208,7 @@ async def main() -> None:
     exposition = Exposition(fleet)
     print(f"{SERIES:,} series")
     await render(fleet, exposition)
+    await render_parts(fleet, exposition)
     await serve(fleet)
 
 

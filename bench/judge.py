@@ -13,8 +13,14 @@ from rules.limits import Band, Limit, LimitSource
 from tests.registries import STREAM_WRITE_BYTES
 
 NOW = 30_000_000
+SERIES_PER_ACCOUNT = 20_000
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 throttled = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
+
+
+def account_of(number: int) -> str:
+    """The account of a stream, of which each has SERIES_PER_ACCOUNT."""
+    return f"{number // SERIES_PER_ACCOUNT:012}"
 
 
 def stream_series(number: int) -> tuple[Key, Observed]:
@@ -26,7 +32,7 @@ def stream_series(number: int) -> tuple[Key, Observed]:
         usage=per_second(traffic.of(StreamName=name)),
         throttled=per_second(throttled.of(StreamName=name)),
     )
-    return Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", name), observed
+    return Key(account_of(number), "eu-west-1", "kinesis", "stream_write_bytes", name), observed
 
 
 def fleet_of(series: int) -> Fleet:

@@ -22,7 +22,6 @@ from monitor.app import App
 from monitor.config.config import Config
 from monitor.demo.session import isolate_environment
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.key import Key
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.planning.cadence import Intervals
@@ -31,7 +30,6 @@ from monitor.polling.plan import MAX_METRICS_PER_CALL
 from rules.limits import Band, Limit, LimitSource
 from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
-SERIES_PER_ACCOUNT = 20_000
 LAG_INTERVAL = 0.001  # seconds between two measurements of the event loop's lag
 
 
@@ -74,10 +72,7 @@ def register(fleet: Fleet, series: int, minute: int) -> None:
     limits = [Limit(1e6 + n, LimitSource.API, 0.0) for n in range(10)]
     settings = [SeriesSettings(signal=STREAM_WRITE_BYTES, limit=limit, band=Band()) for limit in limits]
     for n in range(series):
-        key, observed = stream_series(n)
-        account = f"{n // SERIES_PER_ACCOUNT:012}"
-        named = Key(account, key.region, key.service, key.signal, key.subject)
-        fleet.put(named, observed, settings[n % 10], minute)
+        fleet.put(*stream_series(n), settings[n % 10], minute)
 
 
 async def write(fleet: Fleet, minutes: range) -> None:

@@ -122,6 +122,7 @@ class Rendering:
     def _update_labels(self, snapshot: Snapshot) -> None:
         self._labelled_series = None  # until all chunks are updated
         starts = range(0, snapshot.zone.size, CHUNK)
+        del self._chunks[len(starts) :]
         self._chunks += [Chunk() for _ in starts[len(self._chunks) :]]
         for chunk, start in zip(self._chunks, starts, strict=True):
             chunk.set_series(snapshot.series[start : start + CHUNK].tolist())

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from collectors.base import per_second
 from monitor.exposition.body import ExpositionBody
-from monitor.exposition.exposition import Exposition
+from monitor.exposition.exposition import CHUNK, Exposition
 from monitor.exposition.scraped_parts import ScrapedParts, TooManySeriesError
 from monitor.exposition.selection import Selection
 from monitor.fleet.fleet import Fleet
@@ -135,6 +135,22 @@ def test_series_that_come_are_in_the_next_scrape() -> None:
     new = [one for one in world.samples(service=["sqs"]) if one not in before]
     assert any('resource="another"' in one for one in new)
     assert not any('resource="another"' in one for one in world.samples(service=["kinesis"]))
+
+
+def test_a_part_may_lose_most_of_its_series() -> None:
+    world = World(max_series=2 * CHUNK)
+    names = [f"orders-{n}" for n in range(CHUNK + 1)]
+    for name in names:
+        add(world.fleet, key(*CELLS[0], name=name), throttled=None)
+    world.publish()
+    most = world.samples(service=["kinesis"])
+    for name in names:
+        world.fleet.drop(key(*CELLS[0], name=name))
+    world.fleet.reclaim()
+    world.publish()
+    left = world.samples(service=["kinesis"])
+    assert 0 < len(left) < len(most)
+    assert left == [one for one in world.samples() if 'aws_service="kinesis"' in one]
 
 
 def test_more_series_than_one_scrape_may_have_are_refused_with_what_to_do() -> None:
