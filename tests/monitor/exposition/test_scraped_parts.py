@@ -60,7 +60,7 @@ class World:
 
 
 def has(sample: str, parameters: dict[str, Sequence[str]]) -> bool:
-    """Whether a sample has a label of each parameter."""
+    """Return whether a sample has a label of each parameter."""
     return all(
         any(f'aws_{name}="{value}"' in sample for value in values) for name, values in parameters.items()
     )

@@ -29,7 +29,7 @@ def write(fleet: Fleet, minute: int, value: float) -> None:
 
 
 def judged(fleet: Fleet) -> dict[str, list[list[object]]]:
-    """What was judged of each series, by name."""
+    """Return what was judged of each series, by name."""
     return {
         series.key.resource: [[str(getattr(fleet, name)[series.slot]) for name in COLUMNS]]
         for series in fleet.series.values()
