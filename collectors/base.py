@@ -277,7 +277,7 @@ class Aws(Protocol):
         ...
 
     def takes_turn(self, key: Hashable, resource: Resource) -> bool:
-        """Return whether this inventory is to make a call about a resource; for who keeps what it returns."""
+        """Return whether this inventory is to make a call about a resource, whose result the caller keeps."""
         ...
 
     def waits(self, resource: Resource) -> None:
@@ -350,10 +350,10 @@ class Aws(Protocol):
         """Yield each item with the result of `call(item)` as soon as it is there; a few calls run at once.
 
         An item whose call fails is left out. The failure is reported for `resource(item)`, and the series of
-        that resource and of its parts remain as in the previous inventory. So they do after a
-        NotReadYetError, which is no failure. A resource that no longer exists
-        was deleted after it was listed. That is not reported as a failure, and all of its series that this
-        scan yields, before or after, are dropped.
+        that resource and of its parts remain as in the previous inventory. They also
+        remain after a NotReadYetError, which is no failure. A resource that no longer exists was deleted
+        after it was listed: that is no failure either, and all series of it that this scan yields, before or
+        after, are dropped.
         """
         ...
 
@@ -383,12 +383,12 @@ class Collector:
     arns: the ARNs of resources by their kind, with {partition}, {region}, {account_id} and {kind} for each id
         of the path, by which the tags of their series and of all of their parts are read. Empty:
         `Observed.tags` are all tags.
-    signals: those that its scans yield, where that is declared.
+    signals: the names of the signals that its scans yield; empty without a declaration.
     scope: where it is read. region: where the API and the metrics of a global service are, if they are not in
         the home region of the partition.
     reduced: returns the collector of some of its signals, without what only others need; None: it is not
         known what they need.
-    declaration: that of a declared service, which tells what can be read of metrics alone.
+    declaration: the declaration of a declared service, from which metrics-only collectors are made.
     reads_last: what it reads follows from what the other inventories of the cell find: its first one comes
         after theirs. It decides itself what is due, also where it finds nothing.
     """

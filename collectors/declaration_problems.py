@@ -191,7 +191,11 @@ def _batch_problems(kind: str, declared: ResourceDeclaration, known: set[str]) -
     for index, call in enumerate(declared.calls):
         where: Where = ("resources", kind, "calls", index)
         if not call.batch:
-            yield from [((*where, "match"), "expected a batch, of whose items it is")] if call.match else ()
+            yield from (
+                [((*where, "match"), "expected batch beside it, whose items it matches")]
+                if call.match
+                else ()
+            )
             continue
         if kind == ACCOUNT_KIND:
             yield (*where, "batch"), "expected a kind of resource, of which there are several"

@@ -238,7 +238,7 @@ class _Run:
         parent, item = found
         if not item.counts or item.error:  # which is reported when the resource is described
             return None
-        with suppress(ExpressionError):  # so is an item without an id
+        with suppress(ExpressionError):  # an item without an id is reported then, too
             return Node(kind, self._resource(kind, found), parent, {**item.facts}, item.tags)
         return None
 

@@ -131,7 +131,7 @@ UNITS: Mapping[str, Unit] = {
     )
 }
 
-# Names of other counts: a plural, which no abbreviation, size or time may be, and what it is counted per.
+# Names of other counts: a plural, and what it is counted per. Abbreviations, sizes and times are none.
 PLURAL = re.compile(r"(?P<plural>(?:[a-z][A-Za-z]* )*[a-z][A-Za-z]{2,})(?P<per>/s|/period| per [0-9]+ s)?")
 MEASURES = ("bytes", "milliseconds", "seconds", "percent")
 MEASURED_ENDINGS = ("bytes", "bits", "seconds", "minutes", "hours", "days")

@@ -73,8 +73,8 @@ class ListedQuota:
 async def list_quotas(calls: BudgetedCalls, service_code: str, found: dict[QuotaKey, ListedQuota]) -> None:
     """Put all quotas of a service code into `found`: applied values, and the defaults of others.
 
-    Where quotas hold for each resource, so do the values of single resources. Raises as calls do; what was
-    read until then is in `found`.
+    Where quotas hold for each resource, the values of single resources are put there, too. Raises as calls
+    do; what was read until then is in `found`.
     """
     await _list(calls, LimitSource.APPLIED, service_code, found)
     await _list(calls, LimitSource.DEFAULT, service_code, found)

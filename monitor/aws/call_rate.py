@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-MIN_SHARE = 1 / 32  # of the highest rate that is kept however long AWS throttles
+MIN_SHARE = 1 / 32  # part of the highest rate that is kept however long AWS throttles
 RECOVERY_TIME = 300.0  # seconds of successful calls in which the rate grows by its highest value
-MAX_GROWTH_PAUSE = 10.0  # seconds that count between two successful calls: without calls nothing is learned
+MAX_GROWTH_PAUSE = 10.0  # longest pause between two successful calls that counts, in seconds
 
 
 class LoweredRate(NamedTuple):

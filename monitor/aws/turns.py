@@ -15,11 +15,11 @@ from collectors.errors import NotReadYetError
 
 Value = TypeVar("Value")
 
-MIN_CALLS = 120  # about single resources, that an inventory of a cell may make in any case
-MIN_SHARE_OF_WANTED = 1 / 10  # of the calls that are wanted: it may make so many, if that is more
-MIN_SHARE_OF_KNOWN = 1 / 4  # of its turns: so many read again what is known, though much was never read
+MIN_CALLS = 120  # calls about single resources that an inventory of a cell may make in any case
+MIN_SHARE_OF_WANTED = 1 / 10  # part of the wanted calls that it may make, if that is more
+MIN_SHARE_OF_KNOWN = 1 / 4  # part of its turns that read what is known again, though much was never read
 CARRY_STEP = 0.618  # spreads the first carries of services between 0 and 1
-MAX_UNWANTED_RUNS = 6  # inventories of a service after which what none of them wanted is forgotten
+MAX_UNWANTED_RUNS = 6  # inventories of a service that do not want a call, after which it is forgotten
 
 
 class Urgency(Enum):

@@ -4,10 +4,10 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-YOUNG_OBJECTS = (
-    10_000  # more of them than of those freed cause a collection; Python's own 700 are those of a call
-)
-GROWTH = 4096  # series; what is garbage at that time is never freed, so it must not be often
+# A collection begins when so many more objects were made than freed. Python's default, 700, is reached within
+# one call to AWS.
+YOUNG_OBJECTS = 10_000
+GROWTH = 4096  # series from one freezing to the next: seldom, as garbage that is frozen is never freed
 
 
 def start_collecting() -> None:

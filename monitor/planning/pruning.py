@@ -17,7 +17,7 @@ from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, PRUNED_INTERVAL, WIND
 from monitor.fleet.rings import PROVISIONAL_FOR, Rings
 
 BATCH_SIZE = 1024  # metrics that are pruned before other tasks may run: some milliseconds
-SEEN_MINUTES = 60  # of the aggregate that are looked at: a part that is not known for longer is read
+SEEN_MINUTES = 60  # newest minutes in which an aggregate proves parts; one unknown for longer is read
 READ_SHARE = 2  # an aggregate costs at most half of what it saves
 EXACT_COUNT = 1 << 24  # up to which float32 holds every count
 log = logging.getLogger(__name__)

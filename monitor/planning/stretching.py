@@ -6,7 +6,7 @@ import numpy.typing as npt
 from monitor.fleet.columns import Ints
 from monitor.planning.cadence import MAX_INTERVAL
 
-MAX_EXPONENT = 8.0  # with which 2 minutes become MAX_INTERVAL
+MAX_EXPONENT = 8.0  # makes 2 minutes MAX_INTERVAL
 BISECTIONS = 30
 
 Doubles = npt.NDArray[np.float64]

@@ -301,7 +301,7 @@ class Inventory:
     def _put(
         self, collector: Collector, key: Key, observed: Observed, result: ScanResult, digest: int
     ) -> None:
-        """Register a series anew. With a limit that an earlier inventory read, so does the next inventory."""
+        """Register a series. If its limit is of an earlier inventory, the next one registers it again."""
         settings, before = self._settings(collector, key, observed, result), self.fleet.series.get(key)
         if before and settings.limit is before.settings.limit is not None:
             digest = 0

@@ -10,7 +10,7 @@ from monitor.polling import codec
 from monitor.polling.codec import MetricPage, MetricResult
 
 MAX_POINTS_PER_PAGE = 100_800  # of GetMetricData
-SPARE_PAGES = 10  # as a page with a token may have few points or none
+SPARE_PAGES = 10  # beyond those that the points fill, as a page may have few points or none
 
 
 class MetricPages:

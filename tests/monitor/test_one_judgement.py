@@ -149,12 +149,14 @@ class World:
         return len({int(one.newest_minutes(self.fleet.rings, slots)[0]) for one in formulas}) == 1
 
     def judge(self, now: int) -> None:
+        """Judge the fleet, and evaluate its alerts."""
         judge(self.fleet, now)
         list(self.lifecycle.advance_in_parts(self.fleet.take_updated()))
         self.lifecycle.reevaluate_changed()
         self.export()
 
     def export(self) -> None:
+        """Remember what is exported now of each series and minute."""
         snapshot = Snapshot.of(self.fleet, {})
         used_at = sample_minutes(self.fleet, slice(self.fleet.size))
         throttled_at, bounded_at = (

@@ -57,6 +57,7 @@ class Watch:
         self.judge({slot for slot, _, _ in batch})
 
     def judge(self, slots: set[int]) -> None:
+        """Advance the alerts of slots, and remember the transitions."""
         dirty = array(sorted(slots))
         transitions = self.alert_states.advance(
             dirty, self.past.newest(dirty), make_criteria(dirty.size), self.past
@@ -66,6 +67,7 @@ class Watch:
             self.told.setdefault((slot, rule), []).append((minute, before, after))
 
     def restart(self) -> None:
+        """Continue from what a restart would keep."""
         kept = self.alert_states.export(array(SLOTS))
         self.alert_states = AlertStates(
             WINDOW, evaluated_until=max(minute for _, minute in self.past.written or {(0, START): ""})
@@ -73,6 +75,7 @@ class Watch:
         self.alert_states.restore(kept)
 
     def check(self) -> None:
+        """Check the states against those of each alert alone."""
         self.alert_states.export(array(SLOTS))  # so that all slots are there
         for slot in SLOTS:
             for rule in Rule:

@@ -113,6 +113,7 @@ class Tls:
         await eventually(is_shown)
 
     def reloads(self, outcome: str) -> float:
+        """Return how many reloads of the certificate had an outcome."""
         labels = {"outcome": outcome}
         return self.telemetry.registry.get_sample_value("headroom_tls_reloads_total", labels) or 0.0
 

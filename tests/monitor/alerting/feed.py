@@ -72,6 +72,7 @@ class Killer:
         self.point, self.left = point, 1 if "schema" in point else times
 
     def at(self, point: str, die: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGKILL)) -> None:
+        """Call `die` the `times`-th time that the chosen point is reached."""
         if point == self.point:
             self.left -= 1
             if self.left == 0:

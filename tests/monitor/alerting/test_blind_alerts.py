@@ -26,6 +26,7 @@ Story = Callable[[float], FailuresOf]  # by seconds since it began
 
 
 def nothing_fails(*place: str) -> list[Failure]:
+    """Return no failures, wherever."""
     return []
 
 
@@ -63,8 +64,8 @@ async def test_a_cell_that_is_denied_is_one_alert_that_says_when_it_is_over(tmp_
         assert over.summary.startswith("name-123 recovered: nothing is denied any more, after 1 h")
 
 
-async def test_what_is_denied_now_is_told_as_it_is_now(tmp_path: Path) -> None:
-    """An alert that began in one service of one region widens to all of it, told once, and narrows untold."""
+async def test_the_summary_of_a_blind_spot_follows_what_is_denied(tmp_path: Path) -> None:
+    """A receiver is notified when an alert widens from a service to all of a region, not when it narrows."""
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
         await play_cells(stage, cells, 20)
@@ -134,14 +135,14 @@ async def test_a_blind_spot_that_stays_as_it_is_is_told_again_once_a_day(tmp_pat
         assert {one.kind for one in stage.notices[1:]} == {NoticeKind.REPEATED}
 
 
-async def test_a_receiver_that_forgets_is_told_all_the_same(tmp_path: Path) -> None:
+async def test_an_alertmanager_is_notified_again_and_again_as_it_forgets_alerts(tmp_path: Path) -> None:
     receiver = {"name": "am", "type": "alertmanager", "urls": ["https://am.example.org"]}
     async with Stage.opened(tmp_path, configuration([receiver])) as stage:
         notices = await play_cells(stage, cells_in(by=fails(DENIED, at=POLL)), 20, step=60)
         assert len(notices) > 10 and len({one.alert for one in notices}) == 1
 
 
-async def test_a_restart_does_not_take_what_is_still_blind_for_seen(storage: Path | MemoryStore) -> None:
+async def test_a_restart_does_not_end_the_alert_of_what_is_still_blind(storage: Path | MemoryStore) -> None:
     denied = fails(DENIED, at=ALL_HERE)
     async with Stage.opened(storage) as stage:
         assert kinds_of(await play_cells(stage, cells_in(by=denied), 30)) == "f"
@@ -176,10 +177,10 @@ async def test_what_is_not_watched_any_more_says_so(tmp_path: Path) -> None:
         assert over.summary.startswith("name-123 is not monitored any more, after ")
 
 
-async def test_an_account_that_is_shut_is_told_after_the_second_try_and_hides_nothing_else(
+async def test_an_inaccessible_account_fires_after_the_second_attempt_and_hides_nothing_else(
     tmp_path: Path,
 ) -> None:
-    def shut(*ends: float) -> dict[str, Any]:
+    def inaccessible(*ends: float) -> dict[str, Any]:
         outcome = RunStatus()
         for at in ends:
             outcome.end((DENIED,), at)
@@ -191,9 +192,9 @@ async def test_an_account_that_is_shut_is_told_after_the_second_try_and_hides_no
 
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc")
-        stage.status = replace(stage.status, **shut(stage.seconds))
+        stage.status = replace(stage.status, **inaccessible(stage.seconds))
         assert await stage.process(45) == []
-        stage.status = replace(stage.status, **shut(stage.seconds - 60, stage.seconds))
+        stage.status = replace(stage.status, **inaccessible(stage.seconds - 60, stage.seconds))
         (notice,) = await stage.process(15)
         assert notice.labels["account"] == "staging"
         assert "Headroom cannot access the account staging" in notice.summary
@@ -248,7 +249,7 @@ async def test_an_account_that_is_inaccessible_after_a_restart_keeps_its_one_ale
         assert (over.alert, over.kind) == (first.alert, NoticeKind.RESOLVED)
 
 
-async def test_how_many_places_are_not_seen_is_exported_while_it_is_told(tmp_path: Path) -> None:
+async def test_the_number_of_places_is_exported_while_the_alert_fires(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
         await play_cells(stage, cells, 20)
@@ -305,7 +306,7 @@ async def test_before_any_answer_nobody_knows_whether_the_clock_is_wrong(tmp_pat
         assert await play_cells(stage, cells_in(), 60) == []
 
 
-async def test_what_is_denied_from_the_start_is_told_whole_at_once(tmp_path: Path) -> None:
+async def test_what_is_denied_from_the_start_is_one_notice_of_all_places(tmp_path: Path) -> None:
     """The start of a process: polls follow at once, collectors take their time, groups wait."""
     async with Stage.opened(tmp_path, configuration(route={"receiver": "pager"})) as stage:
         outcomes = {service: RunStatus() for service in ("", "kinesis", "lambda", "sqs")}

@@ -31,6 +31,7 @@ class Manager:
         self.sent = self.lapsed = 0
 
     def take(self, notification: Notification, now: float) -> None:
+        """Take over the alerts of a notification."""
         (receiver,) = CONFIG.receivers
         assert isinstance(receiver, Alertmanager)
         self.sent += 1
@@ -42,6 +43,7 @@ class Manager:
                 self.ended.append(alert)
 
     def look(self, now: float) -> None:
+        """Resolve the alerts that have ended."""
         for identity in [one for one, alert in self.alerts.items() if ends(alert) <= now]:
             del self.alerts[identity]
             self.lapsed += 1
@@ -65,6 +67,7 @@ class Hour(Stage):
         return delivered("it took it")
 
     async def second(self, letter: str) -> None:
+        """Let a second pass; with a new minute, write its sample first."""
         if self.seconds % MINUTE == 0:
             self.write(self.series("orders"), self.minute, letter)
             self.minute += 1

@@ -17,12 +17,15 @@ class Machine:
         self.passed, self.ahead = 0.0, 0.0
 
     def wall(self) -> float:
+        """The machine's wall clock."""
         return AWS + self.passed + self.ahead
 
     def steady(self) -> float:
+        """The machine's monotonic clock."""
         return 500.0 + self.passed
 
     def clock(self, date: float | None = AWS) -> AwsClock:
+        """Return AWS's clock as this machine carries it on after a response with a date."""
         clock = AwsClock(self.wall, self.steady)
         clock.observe(None if date is None else formatdate(date, usegmt=True))
         return clock

@@ -39,6 +39,7 @@ class Reading:
         return await self.inventory_of(services)
 
     async def inventory_of(self, services: Mapping[str, Sequence[str]], every: float = 0.0) -> dict[str, Any]:
+        """Run an inventory of resources by service. every: seconds for which a value is used again."""
         self.number, self.made = self.number + 1, []
         known: dict[str, Any] = {}
         for service, resources in services.items():
@@ -54,6 +55,8 @@ class Reading:
     async def ask(
         self, service: str, name: str, every: float = 0.0, urgency: Urgency = Urgency.IN_TURN
     ) -> Any:
+        """Request a value; None: it was never read."""
+
         async def read() -> int:
             self.made.append(name)
             return self.number

@@ -253,6 +253,7 @@ class Busy:
         self.exposition = Exposition(self.fleet)
 
     def change(self, number: int, what: str, value: float) -> None:
+        """Change a series, or drop it."""
         name = self.names[number]
         series = self.fleet.series.get(name)
         if what == "drop":

@@ -53,15 +53,18 @@ class Row:
     points: dict[int, float] = field(default_factory=dict)
 
     def advance(self, minute: int) -> None:
+        """Let the window end at a minute, if that is later."""
         self.end = max(self.end, minute)
         self.points = {at: value for at, value in self.points.items() if at > self.end - WINDOW}
 
     def put(self, minute: int, value: float) -> None:
+        """Write a point."""
         if value > 0 and not self.points.get(minute, 0.0) > 0:
             self.risen = minute if self.risen is None else min(self.risen, minute)
         self.points[minute] = value
 
     def poll(self, minute: int) -> None:
+        """Mark all minutes up to this one as read."""
         self.advance(minute)
         if self.namespace.first_read == NEVER:
             self.namespace.first_read = minute
@@ -87,6 +90,7 @@ class Row:
         return min(self.read, self.namespace.watermark)
 
     def at(self, minute: int) -> float:
+        """Return the value of a minute; NaN where there is none."""
         if max(self.end - WINDOW, NEVER) < minute <= self.end:
             return self.points.get(minute, 0.0 if self.zero and minute <= self.proved else NAN)
         return NAN
@@ -107,10 +111,12 @@ class Row:
 
     @property
     def final(self) -> int:
+        """The minute up to which points do not change any more."""
         return self.newest if self.newest - self.read > PROVISIONAL_FOR else self.read
 
     @property
     def recent(self) -> float:
+        """The highest of the recent values."""
         if self.known is None:
             return NAN
         values = [self.at(self.known - ago) for ago in range(self.span)]

@@ -32,75 +32,80 @@ ROOT = Path(__file__).parents[3]
 
 
 class Pool:
-    """Connections by name, of addresses by the name's first letter; `closed` in the order they were."""
+    """A limiter with named connections. A connection's address is the first letter of its name.
+
+    closed: the names of the connections that were closed, in that order.
+    """
 
     def __init__(self, most: int, max_head_bytes: int = MAX_HEAD_BYTES) -> None:
         self.now, self.registry = 0.0, CollectorRegistry()
         self.closed: list[str] = []
-        self.all = ConnectionLimiter(self.registry, most, lambda: self.now, max_head_bytes)
+        self.limiter = ConnectionLimiter(self.registry, most, lambda: self.now, max_head_bytes)
 
-    def come(self, name: str, waits: ConnectionState = ConnectionState.IDLE) -> ConnectionSlot | None:
-        slot = self.all.admit(name[0], lambda: self.closed.append(name))
+    def connect(self, name: str, state: ConnectionState = ConnectionState.IDLE) -> ConnectionSlot | None:
+        """Open a connection, and return its slot; None if it is refused."""
+        slot = self.limiter.admit(name[0], lambda: self.closed.append(name))
         if slot:
-            slot.set_state(waits)
+            slot.set_state(state)
         return slot
 
     def refused(self, reason: str) -> float | None:
+        """Return the number of connections that were closed or refused for a reason."""
         name = "headroom_http_connections_refused_total"
         return self.registry.get_sample_value(name, {"reason": reason})
 
 
 def test_the_longest_idle_is_closed_first_then_the_slow_and_never_one_that_waits_for_us() -> None:
     pool = Pool(4)
-    pool.come("a1", ConnectionState.RESPONDING)
-    pool.come("b1", ConnectionState.READING_BODY)
-    pool.come("c1", ConnectionState.READING_HEAD)
-    pool.come("d1")
+    pool.connect("a1", ConnectionState.RESPONDING)
+    pool.connect("b1", ConnectionState.READING_BODY)
+    pool.connect("c1", ConnectionState.READING_HEAD)
+    pool.connect("d1")
     for name in ("e1", "f1", "g1"):
-        pool.come(name, ConnectionState.RESPONDING)
+        pool.connect(name, ConnectionState.RESPONDING)
     assert pool.closed == ["d1", "c1", "b1"]
-    assert pool.come("h1") is None
-    assert len(pool.all) == 4
+    assert pool.connect("h1") is None
+    assert len(pool.limiter) == 4
     assert (pool.refused("idle"), pool.refused("full")) == (3, 1)
     assert pool.registry.get_sample_value("headroom_http_connections") == 4
 
 
 def test_a_connection_that_was_busy_last_is_not_the_longest_idle() -> None:
     pool = Pool(2)
-    first = pool.come("a1")
-    pool.come("b1")
+    first = pool.connect("a1")
+    pool.connect("b1")
     assert first
     first.set_state(ConnectionState.RESPONDING)
     first.set_state(ConnectionState.IDLE)
-    pool.come("c1")
+    pool.connect("c1")
     assert pool.closed == ["b1"]
 
 
 def test_the_address_with_the_most_connections_yields_one() -> None:
     pool = Pool(10)
-    pool.come("a1")
+    pool.connect("a1")
     for n in range(30):
-        pool.come(f"b{n}")
-    assert pool.come("c1")
+        pool.connect(f"b{n}")
+    assert pool.connect("c1")
     assert "a1" not in pool.closed
-    assert len(pool.all) == 10
+    assert len(pool.limiter) == 10
 
 
 def test_an_address_with_more_than_half_of_all_yields_even_one_that_waits_for_us() -> None:
     pool = Pool(4)
     for name in ("a1", "b1", "b2", "b3"):
-        pool.come(name, ConnectionState.RESPONDING)
-    assert pool.come("b4") is None
-    assert pool.come("c1")
+        pool.connect(name, ConnectionState.RESPONDING)
+    assert pool.connect("b4") is None
+    assert pool.connect("c1")
     assert pool.closed == ["b1"]
 
 
 def test_refusals_are_logged_once_a_minute_with_their_number(caplog: pytest.LogCaptureFixture) -> None:
     pool = Pool(1)
     for n in range(100):
-        pool.come(f"a{n}")
+        pool.connect(f"a{n}")
     pool.now = LOG_INTERVAL
-    pool.come("b1")
+    pool.connect("b1")
     assert [one.getMessage() for one in caplog.records] == [
         "HTTP connections closed or refused: 1 (open: 0, limit: 1)",
         "HTTP connections closed or refused: 99 (open: 0, limit: 1)",
@@ -109,7 +114,7 @@ def test_refusals_are_logged_once_a_minute_with_their_number(caplog: pytest.LogC
 
 def test_unfinished_heads_are_bounded_and_those_of_the_address_with_the_most_are_closed() -> None:
     pool = Pool(10, max_head_bytes=1000)
-    named = {name: pool.come(name, ConnectionState.READING_HEAD) for name in ("a1", "b1", "b2", "b3")}
+    named = {name: pool.connect(name, ConnectionState.READING_HEAD) for name in ("a1", "b1", "b2", "b3")}
     for name, size in {"a1": 700, "b1": 100, "b2": 150, "b3": 50}.items():
         slot = named[name]
         assert slot
@@ -118,36 +123,36 @@ def test_unfinished_heads_are_bounded_and_those_of_the_address_with_the_most_are
     assert named["b3"]
     named["b3"].set_head_bytes(60)
     assert pool.closed == ["b2"]
-    assert (pool.all.head_bytes, len(pool.all), pool.refused("heads")) == (860, 3, 1)
+    assert (pool.limiter.head_bytes, len(pool.limiter), pool.refused("heads")) == (860, 3, 1)
     for slot in filter(None, named.values()):
         slot.set_head_bytes(0)
         slot.release()
-    assert pool.all.head_bytes == 0
+    assert pool.limiter.head_bytes == 0
 
 
 def test_a_new_connection_is_closed_after_a_slow_one() -> None:
     pool = Pool(2)
-    pool.come("a1", ConnectionState.READING_HEAD)
+    pool.connect("a1", ConnectionState.READING_HEAD)
     pool.now = MIN_AGE
-    pool.come("b1")
-    pool.come("c1")
-    pool.come("d1")
+    pool.connect("b1")
+    pool.connect("c1")
+    pool.connect("d1")
     assert pool.closed == ["a1", "b1"]
 
 
 def test_a_second_release_does_nothing() -> None:
     pool = Pool(1)
-    slot = pool.come("a1")
+    slot = pool.connect("a1")
     assert slot
     slot.release()
     slot.release()
     slot.set_state(ConnectionState.READING_BODY)
-    assert len(pool.all) == 0
+    assert len(pool.limiter) == 0
 
 
 @contextmanager
-def strangers(many: int, address: tuple[str, int]) -> Iterator[None]:
-    """Connections that say nothing, or half of a head."""
+def silent_connections(many: int, address: tuple[str, int]) -> Iterator[None]:
+    """Open connections that send nothing, or half of a head."""
     with ExitStack() as stack:
         for n in range(many):
             one = stack.enter_context(socket.create_connection(address, PATIENT))
@@ -159,7 +164,7 @@ def strangers(many: int, address: tuple[str, int]) -> Iterator[None]:
 async def asking(
     address: tuple[str, int], path: bytes = b"", tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[asyncio.StreamReader]:
-    """Return the response to a request."""
+    """Send a request, and yield the reader of its response."""
     reader, writer = await asyncio.open_connection(*address, ssl=tls)
     writer.write(GET % path)
     yield reader
@@ -179,7 +184,7 @@ async def test_idle_connections_do_not_keep_others_out() -> None:
     async with asyncio.timeout(PATIENT), asking(address, b"late") as late:  # it is answered after a second
         while not server.server_state.connections:
             await asyncio.sleep(0.01)
-        with strangers(40, address):
+        with silent_connections(40, address):
             while len(connections) < 8 or len(server.server_state.connections) > 8:
                 await asyncio.sleep(0.01)
             async with asking(address) as reader:
@@ -305,7 +310,7 @@ async def test_without_a_free_file_the_server_goes_on_and_logs_it_once() -> None
     )
     assert process.stdout
     address = "127.0.0.1", int(await process.stdout.readline())
-    with strangers(100, address):
+    with silent_connections(100, address):
         async with asyncio.timeout(PATIENT), asking(address) as reader:
             assert await reader.readline() == OK
     process.terminate()

@@ -53,14 +53,17 @@ class World:
 
     @property
     def names(self) -> set[tuple[str, str]]:
+        """The signal and resource name of each series."""
         return {(key.signal, key.resource) for key in self.fleet.series}
 
     @property
     def failures(self) -> list[tuple[str, str, str]]:
+        """The operation, resource and code of each failure of the last inventories."""
         outcomes = self.inventory.statuses.values()
         return [(one.operation, one.resource, one.code) for status in outcomes for one in status.failures]
 
     def limit(self, service: str, signal: str, resource: str = "") -> tuple[float, str] | None:
+        """Return the limit of a series and its source."""
         key = Key(ACCOUNT_ID, "eu-west-1", service, signal, of(resource))
         limit = self.fleet.series[key].settings.limit
         return (limit.value, limit.source.value) if limit else None

@@ -181,6 +181,7 @@ class Reservations:
         self.reserve(**reserved)
 
     def reserve(self, **reserved: int) -> None:
+        """Set the reserved concurrency of functions."""
         total = sum(reserved.values())
         self.world.aws.answers |= {
             "get_account_settings": {

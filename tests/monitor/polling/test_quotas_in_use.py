@@ -49,6 +49,8 @@ class World:
 
     @property
     def last(self) -> Collector:
+        """A collector that is read last and notes which services are in use."""
+
         async def scan(aws: Aws) -> AsyncIterator[Observed]:
             self.told.append({*aws.quota_services_in_use})
             for observed in list[Observed]():

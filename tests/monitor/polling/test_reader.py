@@ -55,22 +55,27 @@ class Reading:
     cell: Cell
 
     def row(self, name: object) -> int:
+        """Return the row of the metric of a stream."""
         return self.fleet.metrics(CELL)[metric_query(metric(name))]
 
     def last(self, names: Iterable[object]) -> list[float]:
+        """Return the newest values of the metrics of streams."""
         return [float(self.fleet.rings.latest_value[self.row(name)]) for name in names]
 
     def read_up_to(self, names: Iterable[object]) -> list[int]:
         return [int(self.fleet.rings.read_through[self.row(name)]) for name in names]
 
     def counted(self, family: str, **labels: str) -> float:
+        """Return the value of a family."""
         return self.telemetry.registry.get_sample_value(family, labels) or 0
 
     def calls(self, code: str = "") -> float:
+        """Return the number of GetMetricData calls that ended with a code."""
         asked = {"aws_service": "cloudwatch", "operation": "GetMetricData"}
         return self.counted("headroom_aws_calls_total", **asked, code=code)
 
     def paid(self, family: str) -> float:
+        """Return the value of a family for Kinesis in the cell."""
         return self.counted(family, aws_account=CELL[0], aws_region=CELL[1], aws_service="kinesis")
 
     def hides(self, series: Series) -> bool:

@@ -86,6 +86,7 @@ class Accounts:
         return dict(zip(self.readers, failures, strict=True))
 
     def last(self, account: str, name: str) -> float:
+        """Return the newest value of the metric of a stream."""
         row = self.fleet.metrics((account, REGION))[metric_query(metric(name))]
         return float(self.fleet.rings.latest_value[row])
 
@@ -94,6 +95,7 @@ class Accounts:
         return int(self.fleet.rings.read_through[row]) != NEVER
 
     def requested(self, account: str) -> float:
+        """Return the number of metrics that were requested of an account."""
         labels = {"aws_account": account, "aws_region": REGION, "aws_service": "kinesis"}
         return self.telemetry.registry.get_sample_value("headroom_metrics_requested_total", labels) or 0
 

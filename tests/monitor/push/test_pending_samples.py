@@ -72,20 +72,20 @@ def test_minutes_behind_a_gap_wait_for_a_poll_but_not_for_long(fleet: Fleet) -> 
     series, pushed = add_stream(fleet, throttled=None), ImmediateReceiver(fleet)
     rows = np.array([row(fleet, series)], np.int32)
 
-    def come(ago: int) -> None:
+    def stream_point(ago: int) -> None:
         fleet.rings.write_streamed(rows, np.array([NOW - ago], np.int32), np.ones(1, np.float32), NOW - ago)
 
     write_usage(fleet, series, {NOW - 60: 1})
     mark_polled(fleet, series, NOW - 60)
-    come(55)
+    stream_point(55)
     assert pushed.push_family("usage") == [(RESOURCE, 60, 1)]
     write_usage(fleet, series, {minute: 1 for minute in range(NOW - 59, NOW - 55)})
     mark_polled(fleet, series, NOW - 55)
     assert pushed.push_family("usage") == [(RESOURCE, ago, 1) for ago in range(59, 54, -1)]
     for ago in range(49, 55 - PROVISIONAL_FOR - 1, -1):  # after a pause, and nobody polls any more
-        come(ago)
+        stream_point(ago)
         assert pushed.push_family("usage") == []
-    come(54 - PROVISIONAL_FOR)
+    stream_point(54 - PROVISIONAL_FOR)
     assert [ago for _, ago, _ in pushed.push_family("usage")] == list(range(49, 53 - PROVISIONAL_FOR, -1))
 
 
@@ -139,7 +139,7 @@ def test_usage_that_is_behind_throttling_is_still_pushed(fleet: Fleet) -> None:
 
 
 def test_a_sum_waits_for_all_its_metrics(fleet: Fleet) -> None:
-    """A part of it is no usage, though throttling of that minute are known."""
+    """The known part of a sum is not pushed as usage, though the throttled demand of its minute is known."""
     parts = [traffic.of(StreamName=name) for name in ("one", "other")]
     series, pushed = add_stream(fleet, usage=total(*parts)), ImmediateReceiver(fleet)
     formula = fleet.usages.get(series.slot)
@@ -181,7 +181,7 @@ def test_three_hours_are_pushed_from_the_oldest_on(fleet: Fleet) -> None:
     newest = 10**9
     for request in requests:
         agos = [point[1] for _, point in points_of([request])]
-        assert max(agos) < newest + SLICE_MINUTES, "a receiver takes what is less than an hour behind"
+        assert max(agos) < newest + SLICE_MINUTES, "a receiver accepts what is less than an hour behind"
         newest = min(newest, *agos)
     for series in many:
         agos = [
@@ -198,9 +198,9 @@ def test_a_series_that_comes_later_does_not_hold_up_the_others(fleet: Fleet) -> 
     write_usage(
         fleet, add_stream(fleet, "late", throttled=None), {minute: 1 for minute in range(NOW - 150, NOW - 3)}
     )
-    with_old = [{point[0] for _, point in points_of([one])} for one in pushed.push()]
-    assert with_old[0] == {"late"}
-    assert with_old[-1] == {"late", RESOURCE}
+    resources_by_request = [{point[0] for _, point in points_of([one])} for one in pushed.push()]
+    assert resources_by_request[0] == {"late"}
+    assert resources_by_request[-1] == {"late", RESOURCE}
 
 
 def test_a_restart_continues_from_the_watermarks(fleet: Fleet) -> None:
@@ -222,7 +222,7 @@ def test_slots_that_are_reused_do_not_mix_up_series(fleet: Fleet) -> None:
     write_usage(fleet, add_stream(fleet, "other"), {NOW - 6: 7})
     assert pushed.push_family("usage") == [("other", 6, 7)]
     write_usage(fleet, add_stream(fleet), {NOW - 5: 1, NOW - 4: 2})
-    assert pushed.push_family("usage") == [(RESOURCE, 4, 2)], "it is known where it stood"
+    assert pushed.push_family("usage") == [(RESOURCE, 4, 2)], "its watermark is still known"
 
 
 def test_a_series_that_departed_for_a_while_continues_also_over_a_restart(fleet: Fleet) -> None:

@@ -46,6 +46,7 @@ class Update:
         return (NOW - 60 * self.ago) * 1000
 
     def but(self, **others: Any) -> "Update":
+        """Return the update with other fields."""
         return replace(self, **others)
 
 

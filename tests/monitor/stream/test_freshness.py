@@ -20,6 +20,7 @@ class StreamedMetric:
         self.polls = 0
 
     def poll(self, now: int) -> None:
+        """Make the requests that are due."""
         for request in self.due(now):
             self.polls += 1
             self.covered |= set(request.minutes)
@@ -27,15 +28,18 @@ class StreamedMetric:
             self.rings.mark_read(request.rows, request.minutes[-1] - DELAY)
 
     def due(self, now: int) -> list[MetricRequest]:
+        """Return the requests that are due."""
         due = due_metrics(self.rings, {b"metric": self.row}, now)
         return list(plan_requests(self.rings, due, now))
 
     def stream(self, now: int, minute: int) -> None:
+        """Let the point of a minute arrive by stream."""
         self.covered.add(minute)
         where = np.array([self.row], np.int32), np.array([minute], np.int32)
         self.rings.write_streamed(*where, np.ones(1, np.float32), now)
 
     def missing(self, first: int, last: int) -> list[int]:
+        """Return the minutes that neither a poll nor the stream covered."""
         return [minute for minute in range(first, last + 1) if minute not in self.covered]
 
 

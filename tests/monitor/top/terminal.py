@@ -30,6 +30,7 @@ class Terminal:
         os.write(self._descriptor, keys.encode())
 
     async def until(self, word: str) -> None:
+        """Wait until a word was written."""
         async with asyncio.timeout(PROCESS_TIMEOUT):
             while word.encode() not in self.written:
                 self._more.clear()

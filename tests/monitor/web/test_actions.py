@@ -150,9 +150,9 @@ def test_redirects_stay_on_this_server(address: str, path: str) -> None:
 async def test_a_silence_does_not_match_another_api_of_the_same_name(
     server: Server, client: httpx.AsyncClient, alert: str
 ) -> None:
-    alarm, silences = server.alerting.engine, server.alerting.engine.silences
-    labels = {**alarm.alerts[alert].labels, "resource": "orders", "resource_id": "a1"}
-    alarm.alerts[alert] = msgspec.structs.replace(alarm.alerts[alert], labels=labels)
+    engine, silences = server.alerting.engine, server.alerting.engine.silences
+    labels = {**engine.alerts[alert].labels, "resource": "orders", "resource_id": "a1"}
+    engine.alerts[alert] = msgspec.structs.replace(engine.alerts[alert], labels=labels)
     assert (
         await client.post(f"/alerts/{alert}/silence", data=await form(client, duration="4 h"))
     ).status_code == 303
