@@ -1,4 +1,4 @@
-"""The value of a usage in one minute, computed one term at a time, for what the code computes at once."""
+"""The value of a usage in one minute, computed term by term: a reference for vectorised code."""
 
 import math
 from collections.abc import Mapping

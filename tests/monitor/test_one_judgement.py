@@ -27,10 +27,10 @@ from tests.registries import STREAM_WRITE_BYTES
 
 START, MINUTES, DELAY = 29_000_000, 24, 3
 NAN = float("nan")
-SERVED_LAG = 0  # what is served is known first: a share that is known later is another one
+SERVED_LAG = 0  # so that the throttled share of the demand does not change after it was judged
 ROLES = ("used", "most", "refused", "served", "limit")
 
-# Utilizations that no margin of an alert can be about, with either of the limits.
+# Amounts whose utilizations, with either limit, are not so near an edge that the margin of an alert matters.
 amounts = st.sampled_from([NAN, 0.0, 20.0, 50.0, 80.0, 95.0, 160.0, 190.0])
 counts = st.sampled_from([NAN, 0.0, 0.0, 0.0, 6.0, 30.0])
 limits = st.sampled_from([100.0, 200.0])
@@ -54,12 +54,13 @@ class Story:
 
 
 def points_of(values: st.SearchStrategy[float], lag: st.SearchStrategy[int]) -> st.SearchStrategy[Points]:
+    """Return a strategy of points."""
     return st.builds(Points, st.lists(values, min_size=MINUTES, max_size=MINUTES), lag)
 
 
 PUBLISHED_ALONE = 3  # of four series, the last has no limit that an inventory reads
 lags = st.integers(0, 2)
-stories = st.builds(
+STORY = st.builds(
     Story,
     st.fixed_dictionaries(
         {
@@ -79,13 +80,13 @@ stories = st.builds(
 class World:
     """A fleet that is polled, judged and alerted on once a minute."""
 
-    def __init__(self, told: list[Story]) -> None:
-        self.fleet, self.stories = Fleet(), told
+    def __init__(self, stories: list[Story]) -> None:
+        self.fleet, self.stories = Fleet(), stories
         self.lifecycle = Lifecycle(self.fleet, NEVER)
         self.now: dict[tuple[int, int], Exported] = {}  # by slot and minute
         self.exported: dict[tuple[int, int], Exported] = {}  # and those before, the last one of a minute
-        self.limits = [100.0] * len(told)
-        for number in range(len(told)):
+        self.limits = [100.0] * len(stories)
+        for number in range(len(stories)):
             self.inventory(number, 100.0, START)
 
     def inventory(self, number: int, limit: float, minute: int) -> Series:
@@ -139,7 +140,8 @@ class World:
         for number, story in enumerate(self.stories):
             limit, before = story.limits.get(now - START - DELAY), self.limits[number]
             is_read_again = bool(limit and limit <= before) or number % 4 == PUBLISHED_ALONE
-            revises = story.hard and is_read_again  # which minutes before are doubted
+            # Reading the same or a lower limit again decides minutes that were doubted before.
+            revises = story.hard and is_read_again
             if limit and not revises and self.is_evenly_known(number, story.bounded):
                 self.inventory(number, limit, now)
 
@@ -289,9 +291,9 @@ def check_alert(world: World, slot: int) -> None:
 
 
 @settings(max_examples=30)
-@given(st.lists(stories, min_size=1, max_size=4))
-def test_export_history_push_and_alert_of_a_minute_are_the_same(told: list[Story]) -> None:
-    world = World(told)
+@given(st.lists(STORY, min_size=1, max_size=4))
+def test_export_history_push_and_alert_of_a_minute_are_the_same(stories: list[Story]) -> None:
+    world = World(stories)
     end = START + MINUTES - 1 + DELAY
     for now in range(START + DELAY, end + 1):
         for step in (world.take_inventory, world.poll):
