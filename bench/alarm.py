@@ -50,7 +50,7 @@ LAG_INTERVAL = 0.001  # seconds between two measurements of the event loop's lag
 
 
 def fleet_of(size: int) -> Fleet:
-    """Return a fleet of so many throttled streams."""
+    """Return a fleet of so many streams, without samples."""
     fleet = Fleet()
     for n in range(size):
         usage = per_second(Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName=f"stream-{n}"))

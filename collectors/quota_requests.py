@@ -109,7 +109,7 @@ async def list_requests(
     """Yield the requests of the account in the region that are pending or were decided in DECIDED_PERIOD.
 
     One list has those of the last 90 days, of the account and of single resources. service_code: for those
-    of one service. That the list has those of all services without it is inferred, as it is optional.
+    of one service. Without it the list is taken to have those of all services, as the parameter is optional.
     """
     service_params: dict[str, Any] = {"ServiceCode": service_code} if service_code else {}
     requests = aws.list_items(

@@ -59,7 +59,7 @@ class Lifecycle:
             yield transitions.slot
 
     def reevaluate_changed(self) -> Ints:
-        """Evaluate series whose limit, band or durations changed, and return the slots as `advance` does."""
+        """Evaluate series whose limit, band or durations changed; return those whose alerts changed state."""
         slots_to_settle, slots = self._with_new_durations(), self._with_new_bounds()
         if slots_to_settle.size:
             self.states.settle(slots_to_settle)

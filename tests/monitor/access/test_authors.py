@@ -94,7 +94,7 @@ async def test_on_the_page_who_is_logged_in_acts(
         assert [one.author for one in silences.stored] == [who]
 
 
-async def test_over_the_api_too(server: AuthenticatedServer, alert: str) -> None:
+async def test_actions_over_the_api_name_their_token(server: AuthenticatedServer, alert: str) -> None:
     body = {"author": "ann", "comment": "on it"}
     silence = {**body, "matchers": ['service="s3"'], "duration": "1h"}
     async with server.client(**bearer(OPERATOR)) as client:

@@ -180,12 +180,12 @@ def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest
     Path("latin.yaml").write_bytes(b"tags: [caf\xe9]")
     Path("wrong.yaml").write_text("a: 1")
     assert read_config(Path("just.yaml"), {}, REGISTRY) == Config()
-    told = {}
+    problem_of = {}
     for name in ("none.yaml", ".", "big.yaml", "latin.yaml", "wrong.yaml"):
         with pytest.raises(ConfigError) as failure:
             read_config(None, {"HEADROOM_CONFIG": name}, REGISTRY)
-        (told[name],) = failure.value.problems
-    assert told == {
+        (problem_of[name],) = failure.value.problems
+    assert problem_of == {
         "none.yaml": "none.yaml: cannot be read: No such file or directory",
         ".": ".: cannot be read: expected a file, found a directory",
         "big.yaml": "big.yaml: expected at most 1 MiB, found more",

@@ -40,9 +40,9 @@ def test_demand_is_never_negative_and_silent_only_after_the_end(
     assert np.isnan(value) or value >= 0
 
 
-def test_dice_are_even() -> None:
-    thrown = random_shares(7, np.arange(-10_000, 10_000))
-    counts, _ = np.histogram(thrown, bins=10, range=(0, 1))
+def test_random_shares_are_uniform() -> None:
+    shares = random_shares(7, np.arange(-10_000, 10_000))
+    counts, _ = np.histogram(shares, bins=10, range=(0, 1))
     assert counts.sum() == 20_000
     assert counts.min() > 1_800
 

@@ -9,9 +9,10 @@ from tests.monitor.stream.endpoint import headers_of
 
 
 class Sender:
-    """Bodies go by their request ids. accepted_by: by which process, 1 or 2; `alive` is the one that runs.
+    """Sends bodies, each under its request id, to the process of two that runs: `alive`, which is 1 or 2.
 
-    quarter_accepted: set once a quarter was taken.
+    accepted_by: which process accepted each body; 0 while none has.
+    quarter_accepted: set once a quarter of the bodies was accepted.
     """
 
     def __init__(self, url: str, client: httpx.AsyncClient, bodies: Mapping[str, bytes]) -> None:
