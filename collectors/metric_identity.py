@@ -1,7 +1,8 @@
 """Derives a resource from the dimensions of a metric: its path of ids, and facts.
 
-Derived from the declaration of a service. The templates of the dimensions hold ids and facts; a fact that is
-a member of the item which describes the resource tells all that is computed of that member.
+It follows from the declaration of a service. The templates of the dimensions hold ids and facts of resources.
+Where such a fact is one member of the item that describes its resource, everything that is computed of this
+member alone is known, too.
 """
 
 import re
@@ -137,7 +138,7 @@ def _counts(declared: ResourceDeclaration, known: Set[str] | None, item: Any) ->
 
 
 def _child(kind: str, declared: ResourceDeclaration, parent: Node, values: Mapping[str, str]) -> Node | None:
-    """Return the resource of a kind that values tell; None where they tell none."""
+    """Return the resource of a kind with these values of ids and facts; None where it cannot be derived."""
     fact_values = {path: values[name] for name, path in declared.facts.items() if name in values}
     members = {name: value for path, value in fact_values.items() if (name := _member(path))}
     if kind in values and (own := _member(declared.id)):

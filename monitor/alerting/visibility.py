@@ -127,7 +127,11 @@ def observation_targets(
 
 
 def _with_one_signer(targets: Sequence[ObservationTarget]) -> Iterator[ObservationTarget]:
-    """Yield the targets; what all accounts fail with that one account reads, is a failure of that one."""
+    """Yield the targets, with the failures that all accounts linked to a monitoring account share as its own.
+
+    Its credentials read the metrics of the accounts linked to it, so that a cause which all of them have is
+    one of the monitoring account.
+    """
     linked = defaultdict[tuple[str, str], set[str]](set)
     failing = defaultdict[tuple[tuple[str, str], str], set[str]](set)
     for one in targets:

@@ -195,7 +195,7 @@ class Config(ConfigModel):
         default=300,
         ge=10,
         le=3600,
-        description="Longest interval between two requests for throttled demand, of what is in use.",
+        description="Longest interval between two requests for throttled demand of a resource in use.",
     )
     budget: BudgetConfig | None = Field(
         default=None,

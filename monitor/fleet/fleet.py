@@ -150,7 +150,7 @@ class Fleet(SeriesColumns):
         return series
 
     def registered(self, key: Key, digest: int) -> Series | None:
-        """Return the series that `put` made of what this digest is of; None if it must be put anew."""
+        """Return the series if it was put with this digest; None if it must be put anew."""
         series = self.series.get(key)
         return series if series and digest and self.digest[series.slot] == digest else None
 

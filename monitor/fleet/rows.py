@@ -54,7 +54,7 @@ class Row:
 
     @property
     def aws_region(self) -> str:
-        """The region where AWS is called for it, as of `Series`."""
+        """The region where AWS is called for it: of a global service, the home region of the partition."""
         return self.home_region or self.key.region
 
     @property

@@ -1,4 +1,4 @@
-"""Answers of AWS that differ from those in the tables of declared services: each costs what it touches.
+"""Answers of AWS with one value changed: only series of the item that has it may change or be missing.
 
 `FUZZ_ROUNDS=200 pytest tests/collectors/test_declared_mutations.py` looks further; so does another FUZZ_SEED.
 """
@@ -27,7 +27,7 @@ async def series_of(case: Case) -> dict[str, Any]:
 
 
 async def damage(mutation: Mutation) -> list[str]:
-    """The series that a change costs, and that its item alone does not explain."""
+    """Return a text for each series that a change alters, and that the changed item does not explain."""
     before, after = await series_of(mutation.case), await series_of(mutation.mutated)
     differing = [name for name, one in before.items() if after.get(name) != one]
     if not differing:

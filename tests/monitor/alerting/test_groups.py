@@ -108,9 +108,11 @@ CASES: list[tuple[str, NotificationGroup, list[AlertStatus], float, list[str]]] 
      knows(0, a=CRIT), [status("a", CRIT, acknowledged=WARN)], 14_400, ["a repeated"]),
     ("acknowledged: its end is sent",
      knows(0, a=WARN), [status("a", acknowledged=WARN, over=True)], 300, ["a resolved"]),
-    ("left: not repeated", knows(0, a=WARN), [status("a", unrouted=True)], 99_999, []),
-    ("left: eased is told", knows(0, a=CRIT), [status("a", unrouted=True)], 300, ["a eased"]),
-    ("left: the end is told", knows(0, a=WARN), [status("a", unrouted=True, over=True)], 300, ["a resolved"]),
+    ("routed elsewhere: not repeated", knows(0, a=WARN), [status("a", unrouted=True)], 99_999, []),
+    ("routed elsewhere: its easing is sent",
+     knows(0, a=CRIT), [status("a", unrouted=True)], 300, ["a eased"]),
+    ("routed elsewhere: its end is sent",
+     knows(0, a=WARN), [status("a", unrouted=True, over=True)], 300, ["a resolved"]),
 ]  # fmt: skip
 
 
@@ -137,15 +139,15 @@ def test_more_places_than_were_told_are_news_and_fewer_are_none(places: int, exp
     assert decision.group.notified["a"].places == max(places, 2)
 
 
-def test_a_group_that_tells_nothing_stays_as_it_is() -> None:
+def test_a_group_that_sends_nothing_stays_as_it_is() -> None:
     group = knows(1000, a=WARN)
     assert decide(group, [status("a"), status("b", at=1001)], 1100).group == group
 
 
-def test_a_held_alert_is_told_once_it_is_let_go() -> None:
-    held = decide(NEW, [status(suppressed=True)], 5000)
-    assert held.next_due is None
-    assert sent(held.group, 5001, status()) == ["a firing"]
+def test_a_suppressed_alert_is_sent_once_it_is_suppressed_no_longer() -> None:
+    suppressed = decide(NEW, [status(suppressed=True)], 5000)
+    assert suppressed.next_due is None
+    assert sent(suppressed.group, 5001, status()) == ["a firing"]
 
 
 def test_an_alert_is_finished_when_every_notified_receiver_got_its_resolution() -> None:

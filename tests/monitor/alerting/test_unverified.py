@@ -26,7 +26,7 @@ async def test_throttled_demand_alone_does_not_verify_a_signal(tmp_path: Path) -
         assert notice.summary.endswith(f"Unverified: {SENTENCE}")
 
 
-async def test_points_of_its_metrics_do(tmp_path: Path) -> None:
+async def test_points_of_the_metric_of_its_usage_verify_a_signal(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         add(stage.fleet, key("orders"), UNVERIFIED)
         assert await stage.play(orders="s") == "F"

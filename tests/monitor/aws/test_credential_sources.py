@@ -221,10 +221,10 @@ async def main():
     for _ in sys.stdin:
         now += 60.0
         try:
-            said = (await credentials.frozen()).access_key
+            output = (await credentials.frozen()).access_key
         except Exception as error:
-            said = failure_from(error).code
-        print(said, flush=True)
+            output = failure_from(error).code
+        print(output, flush=True)
 
 asyncio.run(main())
 """
@@ -365,7 +365,7 @@ def role(partition: str, account: int) -> str:
     return f"arn:{partition}:iam::{account:012d}:role/headroom"
 
 
-THREE = [
+ACCOUNTS = [
     Account(profile="work", role_arn=role("aws", 1), regions=("ap-east-1",)),
     Account(profile="china", role_arn=role("aws-cn", 2), regions=("all",)),
     Account(profile="gov", role_arn=role("aws-us-gov", 3), regions=("us-gov-east-1", "us-gov-west-1")),
@@ -380,7 +380,7 @@ async def test_accounts_of_three_partitions_are_read_at_once_each_through_its_ow
     async with serve_http(sts.handle) as port:
         url = f"http://127.0.0.1:{port}"
         opened = await asyncio.gather(
-            *(open_cells(account, url, Telemetries().aws, environment) for account in THREE)
+            *(open_cells(account, url, Telemetries().aws, environment) for account in ACCOUNTS)
         )
         await environment.clients.aclose()
     assert [[cell.key for cell in cells] for cells in opened] == [

@@ -48,7 +48,7 @@ def error_codes(service: str, operation: str) -> set[str]:
 
 
 def unless_gone(code: str, answer: Any) -> Any:
-    """The answer about everything but what is called `gone`."""
+    """Return a method that answers so, but for a resource called `gone` with an error of this code."""
 
     def respond(**params: Any) -> Any:
         return nonexistent(code) if any("gone" in str(value) for value in params.values()) else answer
@@ -56,11 +56,11 @@ def unless_gone(code: str, answer: Any) -> Any:
     return respond
 
 
-def stages(**asked: Any) -> Any:
+def stages(**params: Any) -> Any:
     """Respond to GetStages of both APIs; an API called `gone` does not exist."""
-    if "gone" in asked.values():
+    if "gone" in params.values():
         return nonexistent("NotFoundException")
-    return {"item": [{"stageName": "prod", **THROTTLED}]} if "restApiId" in asked else {"Items": []}
+    return {"item": [{"stageName": "prod", **THROTTLED}]} if "restApiId" in params else {"Items": []}
 
 
 APIS = {
@@ -79,7 +79,7 @@ WORLDS: list[tuple[str, dict[str, Any]]] = [
         | {"get_function_concurrency": unless_gone("ResourceNotFoundException", {})},
     ),
     (
-        "lambda",  # gone half-way: one of its questions was still answered
+        "lambda",  # deleted between the two calls for it
         functions("steady", "gone")
         | {"get_account_settings": settings(1000)}
         | {"get_function_concurrency": {"ReservedConcurrentExecutions": 5}}
@@ -158,7 +158,8 @@ async def test_what_is_deleted_is_dropped_although_the_scan_fails_later() -> Non
     answers: dict[str, Any] = functions("steady", "gone") | {"get_account_settings": settings(1000)}
     world = World(**answers, **QUOTAS)
     await world.run_inventory(LAMBDA)
-    changed = [one | {"RevisionId": "2"} for one in answers["list_functions"]["Functions"]]  # so asked again
+    # Changed functions, so that Lambda is called again for them.
+    changed = [one | {"RevisionId": "2"} for one in answers["list_functions"]["Functions"]]
     await world.run_inventory(
         LAMBDA,
         list_functions={"Functions": changed},

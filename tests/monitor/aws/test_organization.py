@@ -99,7 +99,7 @@ def test_accounts_are_selected_by_all_tags_with_any_of_their_values(wanted: str,
     entry = organization(f"tags: {{{wanted}}}")
     assert entry.includes("111111111111", "a", tags) is included
     assert not entry.includes("111111111111", "a", {})
-    assert entry.includes("111111111111", "a")  # which may be meant
+    assert entry.includes("111111111111", "a")  # without its tags, it may be meant
 
 
 def test_a_tag_that_no_account_has_is_named() -> None:

@@ -97,9 +97,8 @@ def test_what_was_measured_is_summed_by_service_and_by_cell() -> None:
     kinesis, lambda_ = services["kinesis",].measured, services["lambda",].measured
     assert (kinesis.requested, kinesis.updates) == (2500, 0)
     assert (lambda_.requested, lambda_.updates) == (100, 3000)
-    assert [one.dollars for one in (kinesis, lambda_)] == pytest.approx(
-        [0.025, 0.01], rel=0.01
-    )  # with Firehose, of which little is
+    # These include Firehose, which is less than 1 % of them.
+    assert [one.dollars for one in (kinesis, lambda_)] == pytest.approx([0.025, 0.01], rel=0.01)
     assert cells[CELL].measured.dollars == pytest.approx(0.015, rel=0.01)
     assert cells[ACCOUNT, "us-east-1"].measured.dollars == pytest.approx(0.02)
     assert services["",].measured == cells["", ""].measured

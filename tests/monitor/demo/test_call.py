@@ -1,4 +1,4 @@
-"""Requests can be parsed by many threads at once."""
+"""The call that a request makes, where threads parse at once, clients sign alike or paths have slashes."""
 
 import sys
 from collections.abc import Iterator

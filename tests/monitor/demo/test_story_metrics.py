@@ -52,7 +52,7 @@ async def test_an_applied_quota_is_the_limit_instead_of_the_default() -> None:
 
 
 async def test_a_usage_that_cannot_exceed_its_limit_stays_within_it() -> None:
-    """Beside another statistic of the same metric."""
+    """The maximum is of a signal with a hard limit, the average of the same metric of one without."""
     assert (await values("QueueDepth", "Maximum", "media") == 500).all()
 
 

@@ -63,14 +63,14 @@ def falling(start: float, by: float, minutes: int = RATE_MINUTES) -> list[float]
 
 
 def every(minutes: int, values: Sequence[float]) -> list[float]:
-    """Only one point in so many minutes; the newest is there."""
+    """Return the values of which only one in so many minutes is known; the newest is."""
     return [
         value if ago % minutes == 0 else NAN for ago, value in zip(reversed(range(60)), values, strict=True)
     ]
 
 
 def steps(minutes: int, values: Sequence[float]) -> list[float]:
-    """A metric of a longer period stands in each of its minutes."""
+    """Return the values of a metric of a longer period, each in all minutes of its period."""
     return [values[minute // minutes * minutes] for minute in range(60)]
 
 
@@ -82,16 +82,16 @@ def steps(minutes: int, values: Sequence[float]) -> list[float]:
         pytest.param(every(20, falling(90, 0.5)), 121, id="three points are enough"),
         pytest.param(steps(5, falling(90, 0.5)), 125, id="points of five minutes"),
         pytest.param(falling(90, 0.5)[:50] + [90.0] * 3 + falling(63.5, 0.5, 7), 121, id="outliers"),
-        pytest.param([NAN] * 45 + falling(90, 1, MIN_SPAN + 1), 75, id="only a quarter of an hour is known"),
-        pytest.param([NAN] * 46 + falling(90, 1, MIN_SPAN), None, id="less is known"),
+        pytest.param([NAN] * 45 + falling(90, 1, MIN_SPAN + 1), 75, id="15 minutes are known"),
+        pytest.param([NAN] * 46 + falling(90, 1, MIN_SPAN), None, id="less than 15 minutes are known"),
         pytest.param(falling(99, 0.011), 8941, id="within a week"),
         pytest.param(falling(99, 0.009), None, id="not within a week"),
         pytest.param([80.0] * 60, None, id="nothing is spent"),
         pytest.param(falling(20, -1), None, id="it fills"),
-        pytest.param([*falling(100, 2, 40), *falling(20, -1, 20)], None, id="it fills again"),
-        pytest.param([*falling(100, 1, 39), *[62.0] * 21], None, id="it stopped"),
-        pytest.param([*[90.0] * 20, *falling(90, 1, 40)], 62.4, id="it began forty minutes ago"),
-        pytest.param([80.0] * 50 + falling(80, 1, 10), None, id="it has hardly begun"),
+        pytest.param([*falling(100, 2, 40), *falling(20, -1, 20)], None, id="it has filled for 20 minutes"),
+        pytest.param([*falling(100, 1, 39), *[62.0] * 21], None, id="it fell until 20 minutes ago"),
+        pytest.param([*[90.0] * 20, *falling(90, 1, 40)], 62.4, id="it began to fall 40 minutes ago"),
+        pytest.param([80.0] * 50 + falling(80, 1, 10), None, id="it began to fall 10 minutes ago"),
         pytest.param([*falling(59, 1, 60)], 0, id="exhausted"),
         pytest.param([0.0] * 60, 0, id="exhausted for an hour"),
         pytest.param([NAN] * 60, None, id="unknown"),

@@ -32,19 +32,19 @@ def key(signal: str, *path: str) -> Key:
 
 
 def bought(fleet: Fleet, signal: str, *path: str, series_settings: SeriesSettings = BOUGHT) -> Series:
-    """A series of a limit of 100 that was bought, with a metric of its own and refusals of its stream."""
+    """Add a series with a bought limit of 100, a metric of its own and the throttled calls of its stream."""
     own = Metric("AWS/Kinesis", signal, "Sum").of(StreamName="/".join(path))
     counted = per_second(refused.of(StreamName=path[0]))
     return add(fleet, key(signal, *path), series_settings, usage=per_second(own), throttled=counted)
 
 
 def write(fleet: Fleet, series: Series, minute: int, used: float, throttled: float = 0.0) -> None:
-    """A minute's usage, as a percentage, and its refusals per second."""
+    """Write the usage of a minute, as a percentage of the limit, and its throttled calls per second."""
     write_all(fleet, series, range(minute, minute + 1), used, throttled)
 
 
 def write_all(fleet: Fleet, series: Series, minutes: range, used: float, throttled: float = 0.0) -> None:
-    """The same usage and refusals in each of some minutes."""
+    """Write the same usage and throttled calls for each of some minutes."""
     for formulas, value in ((fleet.usages, used), (fleet.throttled, throttled)):
         formula = formulas.get(series.slot)
         assert formula
@@ -68,10 +68,10 @@ def idle(*used: tuple[str, float | None], throttled: float = 0.0) -> list[bool]:
 @pytest.mark.parametrize(
     ("used", "expected"),
     [
-        pytest.param([(BYTES, 5), (RECORDS, 5)], True, id="by all"),
-        pytest.param([(BYTES, 5), (RECORDS, 60)], False, id="by one of two"),
-        pytest.param([(BYTES, 5), (RECORDS, 95)], False, id="the other is near its limit"),
-        pytest.param([(BYTES, 5), (RECORDS, None)], False, id="of the other nothing is known"),
+        pytest.param([(BYTES, 5), (RECORDS, 5)], True, id="all are idle"),
+        pytest.param([(BYTES, 5), (RECORDS, 60)], False, id="one of two is idle"),
+        pytest.param([(BYTES, 5), (RECORDS, 95)], False, id="one is idle, the other near its limit"),
+        pytest.param([(BYTES, 5), (RECORDS, None)], False, id="one is idle, of the other nothing is known"),
         pytest.param([(BYTES, 60), (SHARD_READ, 5)], False, id="a stream that is written and hardly read"),
         pytest.param([(BYTES, 60), (CONSUMER, 5)], False, id="a consumer that is hardly pushed anything"),
         pytest.param(
@@ -169,9 +169,9 @@ def test_another_that_was_heard_of_a_moment_ago_still_counts() -> None:
     first, second = bought(fleet, BYTES, "orders"), bought(fleet, RECORDS, "orders")
     write(fleet, second, NOW - 5, 20)
     stale_after = int(fleet.stale_after[second.slot])
-    asked = np.array([first.slot] * 3, np.int32)
+    slots = np.array([first.slot] * 3, np.int32)
     minutes = np.array([NOW - 4, NOW - 5 + stale_after, NOW - 4 + stale_after], np.int32)
-    assert busiest(fleet, asked, minutes).tolist() == [pytest.approx(0.5), pytest.approx(0.5), np.inf]
+    assert busiest(fleet, slots, minutes).tolist() == [pytest.approx(0.5), pytest.approx(0.5), np.inf]
 
 
 def test_another_that_is_refused_is_busy_however_little_it_uses() -> None:

@@ -25,9 +25,7 @@ def fleet_of(facts: Facts) -> Fleet:
     return fleet
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from(Zone), st.floats(0, 5000, width=32)), max_size=40), st.integers(1, 20)
-)
+@given(with_ties, st.integers(1, 20))
 def test_the_worst_zone_comes_first_then_the_highest_utilization_then_the_slot(
     facts: Facts, limit: int
 ) -> None:

@@ -62,11 +62,10 @@ async def test_tags_that_cannot_be_read_fail_the_list(aws: FakeOrganization) -> 
 
 
 class Organization:
-    """The tags of accounts, as a fake AWS tells them at a time."""
+    """A fake AWS that returns the tags of accounts; None: it denies to. asked: the accounts, in order."""
 
     def __init__(self) -> None:
         self.tags: dict[str, str | None] = {ONE: "a", TWO: "b"}
-        self.running = self.most = 0
         self.asked: list[str] = []
         self.aws = FakeAws(now=1_700_000_000.0, list_tags_for_resource=self._list)
 

@@ -16,7 +16,7 @@ def world(tmp_path: Path) -> PushProcess:
 
 
 @pytest.mark.parametrize(
-    ("protocol", "status", "passes"),
+    ("protocol", "status", "is_retried"),
     [
         *(
             (protocol, status, True)
@@ -33,7 +33,7 @@ def world(tmp_path: Path) -> PushProcess:
     ],
 )
 async def test_which_answers_are_retried_and_which_are_dropped(
-    world: PushProcess, protocol: str, status: int, passes: bool
+    world: PushProcess, protocol: str, status: int, is_retried: bool
 ) -> None:
     async with (
         http_server(web.Response(status=status), web.Response()) as server,
@@ -41,16 +41,16 @@ async def test_which_answers_are_retried_and_which_are_dropped(
     ):
         world.write_usage(5)
         push.enqueue_new_samples()
-        kept, lost = "samples_sent_total", "samples_dropped_total"
+        sent, dropped = "samples_sent_total", "samples_dropped_total"
         reason = {"reason": f"http_{status}"}
-        await world.wait_until(lambda: world.metric(kept) + world.metric(lost, **reason) == 4)
-        assert (world.metric(kept), len(server.requests)) == ((4, 2) if passes else (0, 1))
+        await world.wait_until(lambda: world.metric(sent) + world.metric(dropped, **reason) == 4)
+        assert (world.metric(sent), len(server.requests)) == ((4, 2) if is_retried else (0, 1))
         assert world.metric("requests_failed_total", **reason) == 1
-        if passes:
+        if is_retried:
             assert server.requests[0][2] == server.requests[1][2]
         world.write_usage(4)
         push.enqueue_new_samples()
-        await world.wait_until(lambda: world.metric(kept) >= 4)
+        await world.wait_until(lambda: world.metric(sent) >= 4)
         assert world.metric("samples_queued") == 0
 
 
@@ -86,9 +86,9 @@ async def test_a_receiver_that_does_not_know_remote_write_2_says_what_to_do(
 
 
 async def test_backoff_grows_and_honours_retry_after(world: PushProcess) -> None:
-    busy, asked = web.Response(status=503), web.Response(status=429, headers={"Retry-After": "90"})
+    busy, busy_for_90_s = web.Response(status=503), web.Response(status=429, headers={"Retry-After": "90"})
     async with (
-        http_server(*[busy] * 9, asked, web.Response()) as server,
+        http_server(*[busy] * 9, busy_for_90_s, web.Response()) as server,
         world.pushing(push_config(server.url)) as push,
     ):
         world.write_usage(5)

@@ -57,9 +57,9 @@ def test_of_many_that_are_above_it_says_how_many_are_not_listed() -> None:
         ([(150, 0.5), (30, 0.8)], 30, False),
         ([(150, 0.5), (20, 0.8), (10, 0.95)], 30, False),
         ([(100, 0.5), (10, 0.8), (50, 0.5), (20, 0.8)], 20, True),
-        ([(10, 0.5), (5, 0.8)], 5, False),  # of which nothing older is known
-        ([(180, 0.8)], None, False),  # as before
-        ([(90, 0.8), (90, 0.5)], None, False),  # no more
+        ([(10, 0.5), (5, 0.8)], 5, False),  # nothing is known of the time before
+        ([(180, 0.8)], None, False),  # it was above the band all the time
+        ([(90, 0.8), (90, 0.5)], None, False),  # it is above the band no longer
         ([(90, 0.5), (90, 0.1)], None, False),
     ],
 )

@@ -48,8 +48,8 @@ class ComposedApp:
 
     async def history(self, **of: str) -> Mapping[str, Any]:
         """Return the API's series of the bytes that are written to a stream."""
-        asked = {"service": "kinesis", "signal": "stream_write_bytes", **of}
-        page = await get(f"{self.url}/api/v1/series", **asked)
+        query = {"service": "kinesis", "signal": "stream_write_bytes", **of}
+        page = await get(f"{self.url}/api/v1/series", **query)
         assert page
         (one,) = page.json()["items"]
         answer = await get(f"{self.url}/api/v1/series/{one['id']}")

@@ -78,8 +78,8 @@ async def serving(ingest: Ingest, body_timeout: float = BODY_TIMEOUT) -> AsyncIt
         ingest.close()
 
 
-def conforms(answer: httpx.Response, status: int, request: str = "r-1") -> Mapping[str, Any]:
-    """The reply, which must be as Firehose wants it."""
+def checked_reply(answer: httpx.Response, status: int, request: str = "r-1") -> Mapping[str, Any]:
+    """Check that an answer has the status and is as Firehose wants it; return the reply in its body."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
     assert int(answer.headers["content-length"]) == len(answer.content) <= 2**20

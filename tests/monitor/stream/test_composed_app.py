@@ -16,7 +16,7 @@ from monitor.stream import firehose
 from monitor.stream.envelope import MAX_BODY_BYTES, MAX_RECORDS
 from tests.monitor.stream.bodies import Update, envelope, line, lines, message
 from tests.monitor.stream.composed_app import ComposedApp, composed_app, update_now
-from tests.monitor.stream.endpoint import conforms, headers_of
+from tests.monitor.stream.endpoint import checked_reply, headers_of
 
 MIB = 2**20
 ANSWER_TIMEOUT = 30.0  # seconds
@@ -74,7 +74,7 @@ async def test_what_is_large_or_strange_but_good_is_in_the_fleet_when_it_is_answ
             x_amz_firehose_request_id=request,
             **headers,
         )
-        conforms(answer, 200, request)
+        checked_reply(answer, 200, request)
         assert await usage_in_api(whole, update) == pytest.approx(number)
     assert whole.app.ingest.dead_letters.count == 3
 
@@ -95,9 +95,9 @@ async def test_what_breaks_the_protocol_is_answered_within_it_and_leaves_nothing
         (good, {"x_amz_firehose_access_key": None}, 401),
     ]
     for body, headers, status in cases:
-        conforms(await whole.post(body, **headers), status)
+        checked_reply(await whole.post(body, **headers), status)
     async with httpx.AsyncClient(trust_env=False) as client:
-        conforms(await client.get(whole.url + firehose.FIREHOSE_PATH, headers=headers_of("r-1")), 405)
+        checked_reply(await client.get(whole.url + firehose.FIREHOSE_PATH, headers=headers_of("r-1")), 405)
     assert whole.app.ingest.budget.used == 0
     assert await usage_in_api(whole, update) is None
 
@@ -119,7 +119,7 @@ async def test_slow_senders_are_cut_off_while_others_are_answered(
         some = [await asyncio.open_connection("127.0.0.1", whole.port) for _ in range(50 * len(slow))]
         for number, (_, writer) in enumerate(some):
             writer.write(slow[number % len(slow)])
-        conforms(await whole.post(envelope([line(update_now())])), 200)
+        checked_reply(await whole.post(envelope([line(update_now())])), 200)
         async with asyncio.timeout(ANSWER_TIMEOUT):
             answers = [(await reader.read())[:20] for reader, _ in some]
         assert set(answers) == {b"", b"HTTP/1.1 408 Request"}

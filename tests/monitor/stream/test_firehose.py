@@ -18,7 +18,7 @@ from monitor.stream.envelope import MAX_BODY_BYTES, MAX_RECORDS
 from monitor.stream.firehose_access import FirehoseAccess
 from monitor.stream.ingest import IngestOptions
 from tests.monitor.stream.bodies import NOW, SOURCE, Update, envelope, line, lines, message
-from tests.monitor.stream.endpoint import KEYS, Endpoint, conforms, headers_of, serving
+from tests.monitor.stream.endpoint import KEYS, Endpoint, checked_reply, headers_of, serving
 from tests.monitor.stream.fleets import fleet_of, ingest_of, value, written
 
 UPDATE = Update()
@@ -42,25 +42,25 @@ async def test_what_is_answered_with_200_is_in_the_fleet(
     endpoint: Endpoint, fleet: Fleet, zipped: bool
 ) -> None:
     answer = await endpoint.post(envelope([lines([UPDATE]), message([UPDATE.but(ago=2)])]), zipped=zipped)
-    conforms(answer, 200)
+    checked_reply(answer, 200)
     assert value(fleet, ORDERS) == UPDATE.sum
 
 
 @pytest.mark.parametrize("key", KEYS)
 async def test_each_of_the_keys_is_accepted(endpoint: Endpoint, key: str) -> None:
-    conforms(await endpoint.post(GOOD, x_amz_firehose_access_key=key), 200)
+    checked_reply(await endpoint.post(GOOD, x_amz_firehose_access_key=key), 200)
 
 
 @pytest.mark.parametrize("key", [None, "", "wrong", "old-ke", "old-key,new-key", "old-key x"])
 async def test_a_wrong_or_missing_key_is_refused(endpoint: Endpoint, key: str | None) -> None:
-    conforms(await endpoint.post(GOOD, x_amz_firehose_access_key=key), 401)
+    checked_reply(await endpoint.post(GOOD, x_amz_firehose_access_key=key), 401)
 
 
 @pytest.mark.parametrize("keys", [(), ("",)])
 async def test_without_keys_every_request_is_rejected(endpoint: Endpoint, keys: tuple[str, ...]) -> None:
     endpoint.access = FirehoseAccess(keys)
-    conforms(await endpoint.post(GOOD, x_amz_firehose_access_key=""), 401)
-    conforms(await endpoint.post(GOOD, x_amz_firehose_access_key=None), 401)
+    checked_reply(await endpoint.post(GOOD, x_amz_firehose_access_key=""), 401)
+    checked_reply(await endpoint.post(GOOD, x_amz_firehose_access_key=None), 401)
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ async def test_without_keys_every_request_is_rejected(endpoint: Endpoint, keys: 
 )
 async def test_sources_may_be_listed(endpoint: Endpoint, sources: tuple[str, ...], status: int) -> None:
     endpoint.access = FirehoseAccess(KEYS, sources)
-    conforms(await endpoint.post(GOOD), status)
-    conforms(await endpoint.post(GOOD, x_amz_firehose_source_arn=None), 403 if sources else 200)
+    checked_reply(await endpoint.post(GOOD), status)
+    checked_reply(await endpoint.post(GOOD, x_amz_firehose_source_arn=None), 403 if sources else 200)
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ async def test_sources_may_be_listed(endpoint: Endpoint, sources: tuple[str, ...
 async def test_what_breaks_the_protocol_is_400(
     endpoint: Endpoint, body: bytes, headers: dict[str, Any]
 ) -> None:
-    conforms(await endpoint.post(body, **headers), 400)
+    checked_reply(await endpoint.post(body, **headers), 400)
 
 
 async def test_a_request_id_that_is_too_long_is_refused_for_it_would_be_remembered(
@@ -112,11 +112,11 @@ async def test_a_request_id_that_is_too_long_is_refused_for_it_would_be_remember
 ) -> None:
     long = "r" * (firehose.MAX_ID_LENGTH + 1)
     answer = await endpoint.post(envelope([line(UPDATE)], long), x_amz_firehose_request_id=long)
-    assert "Request-Id" in conforms(answer, 400, long[:-1])["errorMessage"]
+    assert "Request-Id" in checked_reply(answer, 400, long[:-1])["errorMessage"]
 
 
 async def test_without_a_request_id_the_reply_still_conforms(endpoint: Endpoint) -> None:
-    conforms(await endpoint.post(GOOD, x_amz_firehose_request_id=None), 400, "")
+    checked_reply(await endpoint.post(GOOD, x_amz_firehose_request_id=None), 400, "")
 
 
 @pytest.mark.parametrize(
@@ -128,14 +128,14 @@ async def test_without_a_request_id_the_reply_still_conforms(endpoint: Endpoint)
     ],
 )
 async def test_what_is_legal_is_200(endpoint: Endpoint, records: list[bytes]) -> None:
-    conforms(await endpoint.post(envelope(records)), 200)
+    checked_reply(await endpoint.post(envelope(records)), 200)
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
 async def test_other_methods_are_405(endpoint: Endpoint, method: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.request(method, endpoint.url, headers=headers_of("r-1"))
-    conforms(answer, 405)
+    checked_reply(answer, 405)
     assert answer.headers["allow"] == "POST"
 
 
@@ -145,7 +145,7 @@ async def test_a_body_in_chunks_without_a_length_is_taken(endpoint: Endpoint, fl
             yield GOOD[start : start + 100]
 
     async with httpx.AsyncClient(trust_env=False) as client:
-        conforms(await client.post(endpoint.url, content=chunks(), headers=headers_of("r-1")), 200)
+        checked_reply(await client.post(endpoint.url, content=chunks(), headers=headers_of("r-1")), 200)
     assert value(fleet, ORDERS) == UPDATE.sum
 
 
@@ -155,7 +155,7 @@ async def test_a_bomb_is_refused(endpoint: Endpoint) -> None:
     bomb = b"".join(deflate.compress(zeros) for _ in range(MAX_BODY_BYTES // 2**20 + 10)) + deflate.flush()
     assert (
         "once decompressed"
-        in conforms(await endpoint.post(bomb, content_encoding="gzip"), 400)["errorMessage"]
+        in checked_reply(await endpoint.post(bomb, content_encoding="gzip"), 400)["errorMessage"]
     )
 
 
@@ -170,7 +170,7 @@ async def test_a_body_that_says_it_is_too_large_is_refused_and_never_with_413(en
 async def test_a_dimension_of_900_kib_affects_only_its_line(endpoint: Endpoint, fleet: Fleet) -> None:
     huge = UPDATE.but(dimensions=(("StreamName", "x" * 900 * 2**10),))
     answer = await endpoint.post(envelope([line(huge) + line(UPDATE), message([huge]) + message([UPDATE])]))
-    conforms(answer, 200)
+    checked_reply(answer, 200)
     assert value(fleet, ORDERS) == UPDATE.sum
     assert endpoint.ingest.dead_letters.count == 2
     assert len(endpoint.ingest.names.by_number) < 10
@@ -182,12 +182,12 @@ async def test_beyond_the_budget_it_is_503_before_the_body_is_read(endpoint: End
     writer.write(raw_head({"Content-Length": "70000"}))  # and no body: it takes its share all the same
     while not endpoint.ingest.budget.used:
         await asyncio.sleep(0)
-    conforms(await endpoint.post(GOOD), 503)
+    checked_reply(await endpoint.post(GOOD), 503)
     writer.close()
     await writer.wait_closed()
     while endpoint.ingest.budget.used:
         await asyncio.sleep(0.01)
-    conforms(await endpoint.post(GOOD), 200)
+    checked_reply(await endpoint.post(GOOD), 200)
 
 
 async def test_a_body_that_never_ends_is_given_up(fleet: Fleet) -> None:
@@ -230,9 +230,9 @@ async def test_an_unexpected_error_is_500_and_conforms(
     body = envelope([b"no metric", line(UPDATE)])
     options = IngestOptions(dead_letters=ListDeadLetterStore())
     async with serving(ingest_of(fleet, options=options)) as endpoint:
-        assert "secret" not in str(conforms(await endpoint.post(body), 500))
+        assert "secret" not in str(checked_reply(await endpoint.post(body), 500))
         assert "MemoryError" in caplog.text
-        conforms(await endpoint.post(body), 200)
+        checked_reply(await endpoint.post(body), 200)
         assert endpoint.ingest.dead_letters.count == 2
 
 

@@ -22,7 +22,7 @@ from monitor.stream.ingest import Ingest
 from monitor.stream.interner import NameInterner
 from tests.monitor.stream.bodies import Update, delivery, envelope, line, lines, message
 from tests.monitor.stream.bombs import SMALL
-from tests.monitor.stream.endpoint import KEYS, conforms, headers_of
+from tests.monitor.stream.endpoint import KEYS, checked_reply, headers_of
 from tests.monitor.stream.fleets import fleet_of, ingest_of, value, written
 
 NUMBERS = count()
@@ -138,7 +138,7 @@ async def test_every_answer_is_one_of_the_protocol(
     async with httpx.AsyncClient(transport=transport, base_url="http://headroom") as client:
         answer = await client.post(FIREHOSE_PATH, content=body, headers=raw)
     assert answer.status_code in (200, 400, 401)
-    conforms(answer, answer.status_code, sent["x-amz-firehose-request-id"])
+    checked_reply(answer, answer.status_code, sent["x-amz-firehose-request-id"])
     assert ingest.budget.used == 0
     number = next(NUMBERS)  # and what comes after it is taken
     await ingest.ingest(delivery(line(UPDATES[0].but(sum=number)), request=f"good-{number}"))
