@@ -95,9 +95,14 @@ class Registry:
 
     def quota_services(self, services: Iterable[str]) -> set[str]:
         """Return the service codes of the quotas of these services. Raises KeyError for an unknown one."""
-        names = [*services]
-        declared = (code for name in names for code in self.services[name].quota_services)
-        return {*declared, *(quota.service for quota in self.quotas(names))}
+        return {code for service in services for code in self._quota_services[service]}
+
+    @cached_property
+    def _quota_services(self) -> Mapping[str, frozenset[str]]:
+        return {
+            name: frozenset((*service.quota_services, *(quota.service for quota in self._quotas[name])))
+            for name, service in self.services.items()
+        }
 
     def quota_scope(self, service_code: str) -> ServiceScope:
         """Return the scope of the quotas of a service code: GLOBAL if all services of the code are global."""

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
+from itertools import islice
 from typing import Any, TypeVar
 
 Item = TypeVar("Item")
@@ -17,30 +18,35 @@ async def concurrent_map(
     item delays no result. The first error of a call or of `items` ends it, as does closing the iterator: the
     calls that still run are then cancelled.
     """
-    source = items if isinstance(items, AsyncIterator) else _each(items)
-    calls: set[asyncio.Future[Result]] = set()
+    source, listed = (items, iter(())) if isinstance(items, AsyncIterator) else (None, iter(items))
+    calls: dict[asyncio.Future[Result], None] = {}  # in the order of their starts
     taking: set[asyncio.Future[list[Item]]] = set()  # the one call of `_take` that waits, if any does
-    exhausted = False
     try:
         while True:
-            if not (exhausted or taking) and len(calls) < limit:
+            taken = [*islice(listed, limit - len(calls))]
+            if source and not (calls or taking):  # waiting here delays no result, and takes no task
+                taken = await _take(source)
+                source = source if taken else None
+            calls.update((asyncio.ensure_future(call(item)), None) for item in taken)
+            if source and not taking and len(calls) < limit:
                 taking.add(asyncio.ensure_future(_take(source)))
             if not (calls or taking):
                 return
             pending: set[asyncio.Future[Any]] = {*calls, *taking}
             done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            for result in calls & done:
-                calls.remove(result)
+            for result in [one for one in calls if one in done]:
+                del calls[result]
                 yield result.result()
-            for taken in taking & done:
-                taking.remove(taken)
-                exhausted = not taken.result()
-                calls.update(asyncio.ensure_future(call(item)) for item in taken.result())
+            for waited in taking & done:
+                taking.remove(waited)
+                source = source if waited.result() else None
+                calls.update((asyncio.ensure_future(call(item)), None) for item in waited.result())
     finally:
         running: list[asyncio.Future[Any]] = [*calls, *taking]
         for future in running:
             future.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        if running:
+            await asyncio.gather(*running, return_exceptions=True)
 
 
 async def _take(source: AsyncIterator[Item]) -> list[Item]:
@@ -48,8 +54,3 @@ async def _take(source: AsyncIterator[Item]) -> list[Item]:
     async for item in source:
         return [item]
     return []
-
-
-async def _each(items: Iterable[Item]) -> AsyncIterator[Item]:
-    for item in items:
-        yield item

@@ -244,7 +244,8 @@ class CellWatcher:
                 async with asyncio.timeout(self._timings.first_polls_interval):
                     await self._has_new_services.wait()
             self._has_new_services.clear()
-            await self._run_once("poll", self._poll_new_metrics)
+            if self.reader.has_new_metrics or self.inventoried_once.is_set():
+                await self._run_once("poll", self._poll_new_metrics)
         self.reader.finish_first_polls()
 
     async def run(self, config: Config, starts: RateLimiter | None = None) -> None:

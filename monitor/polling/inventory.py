@@ -165,7 +165,8 @@ class Inventory:
         self.cell.call_turns.of(collector.service).begin(self.cell.clock.now(), is_bounded=by_turns)
         quotas, failures = self.registry.quotas([collector.service]), list[Failure]()
         use, waiting = ServiceUse(len(collector.scans)), set[ResourcePath]()
-        scans = (self._scan(collector, scan, use, quotas) for scan in collector.scans)
+        doubted = doubted_paths(self.fleet, self.cell.key, collector.service)
+        scans = (self._scan(collector, scan, use, quotas, doubted) for scan in collector.scans)
         for result in await asyncio.gather(*scans):
             await self._drop_missing(result)
             failures += result.failures
@@ -218,7 +219,12 @@ class Inventory:
         return new, [failed.failure for failed in failures if failed.reading <= reported]
 
     async def _scan(
-        self, collector: Collector, function: ScanFunction, use: ServiceUse, quotas: Set[Quota]
+        self,
+        collector: Collector,
+        function: ScanFunction,
+        use: ServiceUse,
+        quotas: Set[Quota],
+        doubted: Set[ResourcePath],
     ) -> ScanResult:
         scan = Scan(
             self.cell.in_region(collector.region) if collector.region else self.cell,
@@ -226,22 +232,24 @@ class Inventory:
             includes=partial(self._includes, collector.service),
             has_own_limit=partial(self._has_own_limit, collector.service),
             declared_quotas=self._declared_quotas,
-            quota_services_in_use=self._quota_services_in_use(),
+            quota_services_in_use=self._quota_services_in_use() if collector.reads_last else frozenset(),
             quota_services_approved=self.quotas.approved_services,
             reads_quotas_of=self._reads_quotas_of,
             use=use,
-            doubted=doubted_paths(self.fleet, self.cell.key, collector.service),
+            doubted=doubted,
         )
         source = collector.service, function.__name__
         result = ScanResult(source, time.time(), scan.failures, scan.not_found, scan.waiting)
+        number = 0
         try:
             async for observed in function(scan):
-                if not result.keys:
+                if not number:
                     await self.quotas.wait_until_read(quotas)
+                number += 1
                 if key := self._register(collector, observed, result):
                     self.found[collector.service] += key not in result.keys
                     result.keys.add(key)
-                if len(result.keys) % YIELD_EVERY == 0:
+                if number % YIELD_EVERY == 0:
                     await asyncio.sleep(0)
             result.is_complete = True
         except Exception as error:  # of AWS or of an unexpected response; other scans go on
@@ -401,7 +409,7 @@ class Inventory:
                 del self.discovered[key]
                 if key in self.fleet.series:  # a reload may have dropped it
                     self.fleet.drop(key)
-            if number % YIELD_EVERY == 0:
+            if number % YIELD_EVERY == YIELD_EVERY - 1:
                 await asyncio.sleep(0)
 
 
