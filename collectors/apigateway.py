@@ -62,11 +62,15 @@ NO_ROUTE_METRIC = Unobservable("no CloudWatch metric is documented for a route w
 
 async def account(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the account: the requests to all of its APIs."""
-    throttle = (await aws.try_call("apigateway", "GetAccount")).get("throttleSettings", {})
     listed, listed_http = list_rest_apis(aws), list_http_apis(aws)
     counts = [count.of(ApiName=metric_name(api)) async for api in listed.items()]
     async for api in listed_http.items():
         counts += traffic_metrics(api)
+    if counts:
+        aws.found_resource()
+    if not await aws.is_in_use():
+        return
+    throttle = (await aws.try_call("apigateway", "GetAccount")).get("throttleSettings", {})
     distinct = dict.fromkeys(counts)  # REST APIs of the same name share a metric
     problems = {metric: metric_problem(metric) for metric in distinct}
     valid = [metric for metric, problem in problems.items() if not problem]
@@ -114,6 +118,8 @@ async def http_apis(aws: Aws) -> AsyncIterator[Observed]:
 async def usage_plans(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of usage plans: their throttles, and the quotas of their API keys."""
     plans = [plan async for plan in aws.list_items("apigateway", "GetUsagePlans", "items", limit=PAGE_SIZE)]
+    if plans:
+        aws.found_resource()
     for plan in plans:
         if rate := effective_rate(plan.get("throttle", {}).get("rateLimit")):
             yield Observed(

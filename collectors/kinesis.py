@@ -57,6 +57,8 @@ throttled_reads = Metric("AWS/Kinesis", "ReadProvisionedThroughputExceeded", "Su
 
 async def account(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the account: the number of its shards."""
+    if not await aws.is_in_use():
+        return
     limits = await aws.call("kinesis", "DescribeLimits")
     yield Observed(
         signal="shards_per_region",
@@ -72,6 +74,7 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
     names = ReadableItems(aws.list_items("kinesis", "ListStreams", "StreamNames"), "streams", stream_name_of)
 
     async def series_of(name: str) -> tuple[Summary, list[Observed]]:
+        aws.found_resource()
         summary = await describe_stream(aws, name)
         return summary, [*summary_series(name, summary)]
 

@@ -60,14 +60,25 @@ async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
     The throttles of the account depend on the reservations of the functions, so the account's series are
     first yielded with the cached reservations, and at the end with the current ones.
     """
-    cache = aws.state(FunctionCache)
+    cache, failure = aws.state(FunctionCache), None
+    listed = ReadableItems(aws.list_items("lambda", "ListFunctions", "Functions"), "functions", function_of)
+    functions = listed.items()
+    try:
+        first = await anext(functions, None)
+    except Exception as error:  # raised again below: it does not cost the account's series
+        first, failure = None, error
+    if not (first or failure or listed.unreadable or await aws.is_in_use()):
+        return
+    aws.found_resource()
     settings = await aws.try_call("lambda", "GetAccountSettings")
     limits = members_of(settings.get("AccountLimit"), ACCOUNT_LIMIT)
     cache.set_total_reserved(total_reserved(limits))
     for observed in account_series(limits, cache.reserved_functions()):
         yield observed
-    listed = ReadableItems(aws.list_items("lambda", "ListFunctions", "Functions"), "functions", function_of)
-    cache.set_revisions({one["FunctionName"]: one.get("RevisionId", "") async for one in listed.items()})
+    if failure:
+        raise failure
+    found = [*filter(None, [first]), *[one async for one in functions]]
+    cache.set_revisions({one["FunctionName"]: one.get("RevisionId", "") for one in found})
     async for observed in function_series(aws, cache):
         yield observed
     for observed in account_series(limits, cache.reserved_functions()):

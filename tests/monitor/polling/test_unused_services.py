@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+from botocore import xform_name
 
 from collectors.base import Collector
 from collectors.declaration_file import parse_declaration
@@ -20,6 +21,8 @@ from monitor.polling.reader import MetricReader
 from monitor.polling.unused_service import UnusedService
 from rules.limits import Quota
 from tests.fake_aws import FakeAws, denied
+from tests.kinesis_answers import SHARD_LIMITS
+from tests.monitor.polling import inventories
 from tests.monitor.polling.own_entry import own_entry
 from tests.monitor.polling.service_quotas import LIST, ServiceQuotas
 from tests.quick_loop import run
@@ -157,3 +160,65 @@ def test_a_service_that_is_listed_more_rarely_is_not_late() -> None:
 
     assert run(intervals()) == 6 * 3600
     assert run(intervals(instances=["a"])) == 600
+
+
+@pytest.mark.parametrize(
+    ("service", "answers", "calls"),
+    [
+        ("lambda", {"list_functions": {"Functions": []}}, {"lambda:ListFunctions": 1}),
+        (
+            "kinesis",
+            {"list_streams": {"StreamNames": [], "HasMoreStreams": False}},
+            {"kinesis:ListStreams": 1},
+        ),
+        (
+            "apigateway",
+            {"get_rest_apis": {"items": []}, "get_apis": {"Items": []}, "get_usage_plans": {"items": []}},
+            {"apigateway:GetRestApis": 2, "apigatewayv2:GetApis": 2, "apigateway:GetUsagePlans": 1},
+        ),
+    ],
+)
+async def test_services_in_python_cost_their_lists_alone_where_there_is_nothing(
+    service: str, answers: dict[str, Any], calls: dict[str, int]
+) -> None:
+    world = inventories.World(**answers)
+    await world.run_inventory(inventories.BY_SERVICE[service])
+    assert Counter(world.aws.calls) == calls
+    assert (world.names, world.failures) == (set(), [])
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "signal"),
+    [("lambda", "ListFunctions", "account_concurrency"), ("kinesis", "ListStreams", "shards_per_region")],
+)
+async def test_where_the_list_of_a_service_is_denied_its_account_may_be_in_use(
+    service: str, operation: str, signal: str
+) -> None:
+    answers: dict[str, Any] = {
+        "describe_limits": SHARD_LIMITS,
+        "get_account_settings": {"AccountLimit": {"ConcurrentExecutions": 1000}},
+        xform_name(operation): denied(operation),
+    }
+    world = inventories.World(**answers)
+    await world.run_inventory(inventories.BY_SERVICE[service])
+    assert (signal, "") in world.names
+    assert operation in {one for one, _, _ in world.failures}
+
+
+async def test_a_function_that_cannot_be_read_tells_that_lambda_is_in_use() -> None:
+    settings = {"AccountLimit": {"ConcurrentExecutions": 1000}}
+    world = inventories.World(list_functions={"Functions": [{}]}, get_account_settings=settings)
+    await world.run_inventory(inventories.LAMBDA)
+    assert ("account_concurrency", "") in world.names
+
+
+async def test_a_usage_plan_tells_that_api_gateway_is_in_use() -> None:
+    plans = {"items": [{"id": "p", "name": "gold"}]}
+    world = inventories.World(
+        get_rest_apis={"items": []},
+        get_apis={"Items": []},
+        get_usage_plans=plans,
+        get_account={"throttleSettings": {"rateLimit": 10_000.0}},
+    )
+    await world.run_inventory(inventories.BY_SERVICE["apigateway"])
+    assert ("account_throttle_rate", "") in world.names
