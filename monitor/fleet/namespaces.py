@@ -35,6 +35,7 @@ class NamespaceStates(Columns):
         minute up to which minutes after `resume_from` are requested again, as delayed points may come in any
         order.
     delay: the measured publication delay, in minutes after the end of a minute; -1: not measured yet.
+    confirmed_is_final: hardly any point changes once two requests have returned it, as measured.
     """
 
     declared: ClassVar = {
@@ -45,6 +46,7 @@ class NamespaceStates(Columns):
         "resume_from": (np.int32, NEVER),
         "resume_until": (np.int32, NEVER),
         "delay": (np.int32, -1),
+        "confirmed_is_final": (np.bool_, False),
     }
     period: Ints
     watermark: Ints
@@ -53,6 +55,7 @@ class NamespaceStates(Columns):
     resume_from: Ints
     resume_until: Ints
     delay: Ints
+    confirmed_is_final: Flags
 
     def __init__(self) -> None:
         super().__init__()

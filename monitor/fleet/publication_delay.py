@@ -3,6 +3,9 @@
 Polls request recent minutes again. A point that is new or changed since the previous request shows that its
 minute was incomplete then. The delay is the lowest age beyond which hardly any point changes. Minutes that
 were not requested before, as the metric is new or calls were denied, are ignored.
+
+Most of that delay is the time until the last points come. Whether a point changes that came is measured
+apart: CloudWatch revises most points soon after it published them, and hardly ever twice.
 """
 
 import numpy as np
@@ -12,7 +15,8 @@ from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.namespaces import NamespaceStates
 
 MIN_DELAY, MAX_DELAY = 1, 10  # minutes
-MAX_CHANGED_SHARE = 0.02  # of the points of an age at which minutes count as complete
+MAX_CHANGED_SHARE = 0.02  # of the points of an age at which minutes count as complete, and of confirmed ones
+CONFIRMED = MAX_DELAY  # the column of confirmed points
 MIN_POLLS = 5  # polls until the delay is measured; the collector's declared delay applies before
 DECAY = 0.95  # factor of all counts from one poll to the next, so that old polls weigh less
 
@@ -24,23 +28,26 @@ class PublicationDelays:
 
     def __init__(self, states: NamespaceStates) -> None:
         self._states = states
-        self._counts: dict[int, Counts] = {}  # by namespace: the points and the changed points, [2, age]
+        # By namespace: the points and the changed points, [2, age]; the last column is of confirmed points.
+        self._counts: dict[int, Counts] = {}
         self._polls: dict[int, int] = {}  # the number of polls, by namespace
         self._observed: set[int] = set()  # the namespaces with points in the current poll
 
-    def observe(self, namespaces: Ints, ages: Ints, changed: Flags) -> None:
+    def observe(self, namespaces: Ints, ages: Ints, changed: Flags, confirmed: Flags) -> None:
         """Count points of a poll, each with its namespace. changed: true if the point is new or changed.
 
         ages: minutes from the point to the last minute of the previous request for its metric; negative if
-        that request did not include the point.
+        that request did not include the point. confirmed: true if two requests had returned the point before.
         """
         known = (ages >= 0) & (ages < MAX_DELAY)
         namespaces, ages, changed = namespaces[known], ages[known], changed[known]
+        confirmed = confirmed[known]
         for namespace in np.unique(namespaces).tolist():
             is_own = namespaces == namespace
-            counts = self._counts.setdefault(namespace, np.zeros((2, MAX_DELAY)))
-            counts[0] += np.bincount(ages[is_own], minlength=MAX_DELAY)
-            counts[1] += np.bincount(ages[is_own & changed], minlength=MAX_DELAY)
+            counts = self._counts.setdefault(namespace, np.zeros((2, MAX_DELAY + 1)))
+            for n, counted in enumerate((is_own, is_own & changed)):
+                counts[n] += np.bincount(ages[counted], minlength=MAX_DELAY + 1)
+                counts[n, CONFIRMED] += np.count_nonzero(confirmed & counted)
             self._observed.add(namespace)
 
     def learn(self) -> None:
@@ -49,8 +56,10 @@ class PublicationDelays:
             counts = self._counts[namespace]
             self._polls[namespace] = self._polls.get(namespace, 0) + 1
             if self._polls[namespace] >= MIN_POLLS:
-                late = np.flatnonzero(counts[1] > MAX_CHANGED_SHARE * counts[0])
-                youngest = int(np.argmax(counts[0] > 0))  # it is not known if younger minutes change
+                points, is_late = counts[0], counts[1] > MAX_CHANGED_SHARE * counts[0]
+                late = np.flatnonzero(is_late[:CONFIRMED])
+                youngest = int(np.argmax(points > 0))  # it is not known if younger minutes change
                 self._states.delay[namespace] = max(int(late.max(initial=-1)) + 1, youngest, MIN_DELAY)
+                self._states.confirmed_is_final[namespace] = points[CONFIRMED] > 0 and not is_late[CONFIRMED]
             self._counts[namespace] = DECAY * counts
         self._observed.clear()

@@ -38,7 +38,8 @@ class RingColumns(Columns):
     idle: true if all points of the IDLE_FOR minutes before the namespace became silent are 0 or missing.
     delay: minutes after its end until a minute counts as complete, until the namespace's delay is measured.
     latest_minute, latest_value: the newest minute that has a value, and the value; derived. A provisional
-        value below that of the newest complete minute is left out, as it may still grow.
+        value below that of the newest complete minute is left out, as it may still grow, unless it is
+        confirmed and confirmed points of the namespace are final.
     last_known_value: the latest value, even if its minute has left the window.
     recent_minutes: how many minutes up to `latest_minute` are recent: those that the last poll brought,
         RECENT_MINUTES at least.
@@ -47,6 +48,7 @@ class RingColumns(Columns):
     dirty: true if the row was written or read since the last `Fleet.take_updated`.
     polled_through: every minute up to this one was polled or streamed, without a gap.
     requested_through: the last minute of the newest request that CloudWatch answered, completely or not.
+    confirmed_point: the newest point that two requests returned, a minute or more apart.
     cadence: the planned minutes between two requests; 0: each poll requests the metric.
     cadence_if_active: `cadence`, if the metric were not idle, and without a budget.
     quiet_since: the minute of the clock since when the metric is idle (see `monitor.planning.idling`); NEVER:
@@ -88,6 +90,7 @@ class RingColumns(Columns):
         "dirty": (np.bool_, False),
         "polled_through": (np.int32, NEVER),
         "requested_through": (np.int32, NEVER),
+        "confirmed_point": (np.int32, NEVER),
         "cadence": (np.int32, 0),  # NOT_READ needs them
         "cadence_if_active": (np.int32, 0),
         "quiet_since": (np.int32, NEVER),
@@ -124,6 +127,7 @@ class RingColumns(Columns):
     dirty: Flags
     polled_through: Ints
     requested_through: Ints
+    confirmed_point: Ints
     cadence: Ints
     cadence_if_active: Ints
     quiet_since: Ints

@@ -86,7 +86,9 @@ class Rings(RingColumns):
         )
 
     def mark_requested(self, rows: Ints, minute: int) -> None:
-        """Record that CloudWatch was requested to return `rows` up to a minute."""
+        """Record that CloudWatch was requested to return `rows` up to a minute, before points are written."""
+        again = rows[self.requested_through[rows] < minute]
+        self.confirmed_point[again] = self.newest_point[again]
         self.requested_through[rows] = minute
         self.woken[rows] = False
 
@@ -247,7 +249,10 @@ class Rings(RingColumns):
         return worst
 
     def _without_drops(self, rows: Ints, newest: Ints) -> Ints:
-        """Return the newest minutes without provisional ones whose value is below the last complete one."""
+        """Return the newest minutes without provisional ones whose value is below the last complete one.
+
+        Values of confirmed points are kept where these are final.
+        """
         ahead = newest - self.read_through[rows]
         indices = np.flatnonzero((ahead > 0) & (ahead <= PROVISIONAL_FOR))
         if not indices.size:
@@ -256,8 +261,12 @@ class Rings(RingColumns):
         steps = np.arange(1, ahead[indices].max() + 1, dtype=np.int32)
         values = self.points.get(rows[:, None], (read[:, None] + steps) % WINDOW)
         complete = self.at(rows, read)
-        is_high_enough = (values >= complete[:, None]) & (steps <= ahead[indices][:, None])
-        without_drops = read + np.where(is_high_enough, steps, 0).max(axis=1)
+        confirmed = np.where(
+            self.namespaces.confirmed_is_final[self.namespace[rows]], self.confirmed_point[rows] - read, 0
+        )
+        is_told = (values >= complete[:, None]) | ((steps <= confirmed[:, None]) & ~np.isnan(values))
+        is_told &= steps <= ahead[indices][:, None]
+        without_drops = read + np.where(is_told, steps, 0).max(axis=1)
         newest = newest.copy()
         newest[indices] = np.where(np.isnan(complete), newest[indices], without_drops)
         return newest

@@ -207,7 +207,8 @@ class MetricReader:
         rings = self.fleet.rings
         has_changed = rings.at(rows, minutes) != values
         requested_before = rings.requested_through[rows] - minutes
-        self._delays.observe(rings.namespace[rows], requested_before, has_changed)
+        is_confirmed = minutes == rings.confirmed_point[rows]
+        self._delays.observe(rings.namespace[rows], requested_before, has_changed, is_confirmed)
 
 
 def _joined(failures: Iterable[Iterable[Failure]]) -> list[Failure]:

@@ -21,7 +21,7 @@ def learnt(complete_after: int, interval: int = 1, polls: int = 30, odd: int = 0
         ages = now - interval - 1 - minutes  # when it was asked for before
         changed = ages < complete_after
         changed[np.arange(minutes.size) % 1000 < odd] = True
-        delays.observe(np.full(minutes.size, namespace, np.int32), ages, changed)
+        delays.observe(np.full(minutes.size, namespace, np.int32), ages, changed, np.zeros_like(changed))
         delays.learn()
     return int(states.delay[namespace])
 
@@ -43,13 +43,38 @@ def test_nothing_is_learnt_of_ages_that_were_never_asked_for() -> None:
     namespace, delays = states.number_of("AWS/RDS", period=5), PublicationDelays(states)
     for _ in range(30):
         ages = np.array([3, 8], np.int32)
-        delays.observe(np.full(2, namespace, np.int32), ages, np.zeros(2, np.bool_))
+        delays.observe(np.full(2, namespace, np.int32), ages, *np.zeros((2, 2), np.bool_))
         delays.learn()
     assert states.delay[namespace] == 3
 
 
 def test_nothing_is_learnt_from_a_few_polls() -> None:
     assert learnt(1, polls=MIN_POLLS - 1) == -1
+
+
+@pytest.mark.parametrize(
+    ("polls", "confirmed", "odd", "final"),
+    [
+        pytest.param(30, 1, 0, True, id="none changes"),
+        pytest.param(30, 1, 15, True, id="hardly any changes"),
+        pytest.param(30, 1, 30, False, id="some change"),
+        pytest.param(MIN_POLLS - 1, 1, 0, False, id="a few polls tell nothing"),
+        pytest.param(30, 9, 0, False, id="none is confirmed"),
+    ],
+)
+def test_confirmed_points_are_final_where_hardly_any_changed(
+    polls: int, confirmed: int, odd: int, final: bool
+) -> None:
+    """Of 1,000 points a minute, those of the minute before last were returned twice; a fifth changed then."""
+    states = NamespaceStates()
+    namespace = states.number_of("AWS/Lambda")
+    delays, ages = PublicationDelays(states), np.repeat(np.arange(3, dtype=np.int32), 1000)
+    number = np.arange(ages.size) % 1000
+    changed = (number < 200) & (ages == 0) | (number < odd) & (ages == 1)
+    for _ in range(polls):
+        delays.observe(np.full(ages.size, namespace, np.int32), ages, changed, ages == confirmed)
+        delays.learn()
+    assert states.confirmed_is_final[namespace] == final
 
 
 @given(st.integers(0, 60), st.integers(1, 60))

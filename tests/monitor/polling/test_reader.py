@@ -4,6 +4,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -614,6 +615,31 @@ async def test_a_pause_in_which_nothing_could_be_read_teaches_no_delay() -> None
             if now >= NOW + 20:
                 learnt |= set(some.fleet.rings.delays(row).tolist())
         assert learnt == {1}
+
+
+@pytest.mark.parametrize(("revisions", "told"), [(0, 2), (1, 2), (3, 4)])
+async def test_a_falling_usage_is_told_when_its_points_no_longer_change(revisions: int, told: int) -> None:
+    """Another metric of the namespace comes three minutes late, so that its minutes are complete then.
+
+    revisions: by how many polls each point is raised after it came. told: age in minutes of the newest.
+    """
+
+    def by(query: Query, now: int = NOW) -> dict[str, Any]:
+        newest = now - (4 if name_of(query) == "0" else 1)
+        points = {
+            minute: 1000.0 - 10 * (minute - NOW) - max(0, revisions + 1 - now + minute)
+            for minute in range(now - 30, newest + 1)
+        }
+        return result(query, points)
+
+    async with reading(answering(by=by), 2) as some:
+        for now in range(NOW, NOW + 20):
+            some.server.answer = answering(by=partial(by, now=now))
+            await some.reader.read(now)
+        row = np.array([some.row(1)], np.int32)
+        assert some.fleet.rings.complete_through(row) == now - 4
+        assert some.fleet.rings.latest_minute[row] == now - told
+        assert some.last([1]) == [1000.0 - 10 * (now - told - NOW) - max(0, revisions + 1 - told)]
 
 
 @pytest.mark.parametrize("step", [3600, -3600])
