@@ -26,7 +26,10 @@ def default_headers(now: int, config: Config) -> list[tuple[bytes, bytes]]:
 class HttpConnection(H11Protocol):
     """An HTTP/1.1 connection with timeouts, in seconds; a subclass may have others.
 
-    head_timeout: from when the connection is idle until the client has sent the head of a request.
+    head_timeout: until the client has sent the head of a request: of the first one since it connected, of
+    others since their first byte. idle_timeout: from a response until the next request begins. Prometheus,
+    which scrapes once a minute, and load balancers keep connections longer than a minute, and would have to
+    open, and encrypt, another one each time; idle ones are closed when others need their place.
     body_timeout: until the client has sent the body; the handler may have a shorter timeout. write_timeout:
     until the client has read a part of the buffered response. slot: the connection's entry in the server's
     limiter, if any.
@@ -35,6 +38,7 @@ class HttpConnection(H11Protocol):
     """
 
     head_timeout: float = 20.0
+    idle_timeout: float = 125.0
     body_timeout: float = 90.0
     write_timeout: float = 60.0
     slot: ConnectionSlot | None = None
@@ -46,6 +50,7 @@ class HttpConnection(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Start waiting for a request."""
         super().connection_made(transport)
+        self.timeout_keep_alive = self.idle_timeout  # type: ignore[assignment]
         self._update()
 
     def data_received(self, data: bytes) -> None:
@@ -108,11 +113,13 @@ class HttpConnection(H11Protocol):
         return ConnectionState.READING_BODY if self.cycle.more_body else ConnectionState.RESPONDING
 
     def _applicable_timeout(self) -> float | None:
-        """Return the timeout that applies now; None while the client waits for the response."""
+        """Return the timeout that applies now; None while the client waits for the response, or is idle."""
         if self.flow.write_paused:
             return self.write_timeout
-        if self.cycle is None or self.cycle.response_complete:
+        if self.cycle is None:
             return self.head_timeout
+        if self.cycle.response_complete:
+            return self.head_timeout if self._has_input else None  # uvicorn closes idle connections
         return self.body_timeout if self.cycle.more_body else None
 
     def _start_timer(self, timeout: float | None) -> None:

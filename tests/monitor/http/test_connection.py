@@ -104,7 +104,7 @@ async def test_each_response_has_the_date_of_its_request() -> None:
 class ImpatientConnection(HttpConnection):
     """A connection that waits for nothing longer than 0.3 s."""
 
-    head_timeout = body_timeout = write_timeout = 0.3
+    head_timeout = idle_timeout = body_timeout = write_timeout = 0.3
 
 
 @pytest.mark.parametrize(
@@ -163,6 +163,26 @@ async def test_a_body_that_is_no_http_ends_a_begun_response(
         while server.server_state.tasks:
             await asyncio.sleep(0)
     assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
+
+
+async def test_a_client_may_be_idle_for_longer_than_a_head_takes() -> None:
+    class PatientConnection(ImpatientConnection):
+        idle_timeout = 2 * PATIENT
+
+    async with connected(PatientConnection) as (reader, writer, _):
+        for pause in (2 * PatientConnection.head_timeout, 0):
+            writer.write(GET % b"")
+            assert (await reader.readuntil(b"\r\n\r\n")).startswith(OK)
+            assert await reader.readexactly(2) == b".."
+            await asyncio.sleep(pause)
+        writer.write(b"GET / HTTP/1.1\r\nX: ")
+        assert await cut_off(reader) == b""
+
+
+async def test_a_client_that_stays_idle_is_disconnected() -> None:
+    async with connected(ImpatientConnection) as (reader, writer, _):
+        writer.write(GET % b"")
+        assert (await cut_off(reader)).endswith(b"..")
 
 
 async def test_an_incomplete_pipelined_request_is_disconnected() -> None:
