@@ -26,7 +26,7 @@ import numpy as np
 from bench.peers.monitors import monitors
 from bench.peers.run import MIB, Run
 from bench.peers.streaming import compare
-from bench.peers.streams import HISTORY, METRICS, Streams
+from bench.peers.streams import HISTORY, METRICS, Kind, Streams
 
 
 async def measure(runs: Sequence[Run], warm_up: float, seconds: float) -> None:
@@ -56,6 +56,13 @@ def row(run: Run) -> str:
         f"{run.end.resident / MIB:7.0f}{run.calls_per_minute:8.1f}{requested:9,.0f}{run.dollars:9.2f}"
         f"{p50:7.0f}{p99:6.0f}{above50:7.0f}{above99:6.0f}"
     )
+
+
+def detections(run: Run) -> str:
+    """Return how late a run told what began."""
+    kinds = (run.detection(kind) for kind in Kind)
+    found = "".join(f"{number:10}{median:8.0f}{p99:6.0f}" for number, median, p99 in kinds)
+    return f"{run.monitor.name:24}{len(METRICS) * len(run.streams.names):8,}{found}"
 
 
 HEAD = (
@@ -94,6 +101,9 @@ def report(runs: Sequence[Run]) -> None:
     print(f"load {os.getloadavg()[0]:.1f}, Python {platform.python_version()}\n{HEAD}")
     for run in runs:
         print(row(run))
+    print(f"{'began in the window; s':32}" + "".join(f"{kind:>18}{'p99':>6}" for kind in Kind))
+    for run in runs:
+        print(detections(run))
     by_name: dict[str, list[Run]] = {}
     for run in runs:
         by_name.setdefault(run.monitor.name, []).append(run)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.peers.aws import NAMESPACE, REGION
-from bench.peers.streams import METRICS
+from bench.peers.streams import EDGE, METRICS, Kind
+from rules.band import Zone
 from tests.processes import COMMAND
 
 INTERVAL = 60  # seconds between two scrapes of AWS
 WINDOW = 300  # seconds of points that others request each time, as AWS's are late
+TINY = 1e-9  # what is more than 0 is at least this
 
 HEADROOM = """
 services: [kinesis]
@@ -30,14 +32,16 @@ class Monitor:
     """A monitor that reads CloudWatch. command: starts it, of a configuration file and a port.
 
     config: the text of that file, of a port and a folder. newest: in its /metrics, matches the stream and the
-    minute of the newest point of a stream, in epoch seconds times `time_scale`. scrapes_on_request: a request
-    of /metrics makes it read AWS.
+    minute of the newest point of a stream, in epoch seconds times `time_scale`. told: what tells each kind of
+    thing to be detected: matches the stream and a value, and the least of those values. scrapes_on_request: a
+    request of /metrics makes it read AWS.
     """
 
     name: str
     command: Callable[[Path, int], Sequence[str]]
     config: Callable[[int, Path], str]
     newest: re.Pattern[str]
+    told: Mapping[Kind, tuple[re.Pattern[str], float]]
     time_scale: float = 1.0
     scrapes_on_request: bool = False
 
@@ -50,12 +54,26 @@ def headroom(name: str, more: str = "") -> Monitor:
         lambda port, folder: HEADROOM.format(
             region=REGION, interval=INTERVAL, more=more, port=port, folder=folder
         ),
-        re.compile(
-            r"^headroom_sample_timestamp_seconds\{"
-            r'.*signal="stream_write_bytes".*resource="(stream-\d+)".*\} (\S+)$',
-            re.M,
-        ),
+        _own_family("headroom_sample_timestamp_seconds"),
+        {
+            Kind.ABOVE: (_own_family("headroom_zone"), Zone.ABOVE),
+            Kind.THROTTLED: (_own_family("headroom_saturation"), TINY),
+        },
     )
+
+
+def _own_family(name: str) -> re.Pattern[str]:
+    labels = r'.*signal="stream_write_bytes".*resource="(stream-\d+)".*'
+    return re.compile(rf"^{name}\{{{labels}\}} (\S+)$", re.M)
+
+
+def _told_by(label: str) -> Mapping[Kind, tuple[re.Pattern[str], float]]:
+    """Return what tells the kinds in the families of exporters. label: of the stream."""
+    family = rf'^aws_kinesis_%s_sum\{{.*{label}="(stream-\d+)".*\}} (\S+) \d+$'
+    return {
+        Kind.ABOVE: (re.compile(family % "incoming_bytes", re.M), EDGE * METRICS["IncomingBytes"][1]),
+        Kind.THROTTLED: (re.compile(family % "write_provisioned_throughput_exceeded", re.M), TINY),
+    }
 
 
 def yace(binary: str) -> Monitor:
@@ -70,6 +88,7 @@ def yace(binary: str) -> Monitor:
         re.compile(
             r'^aws_kinesis_incoming_bytes_sum\{.*dimension_StreamName="(stream-\d+)".*\} \S+ (\d+)$', re.M
         ),
+        _told_by("dimension_StreamName"),
         time_scale=1000.0,
     )
 
@@ -96,6 +115,7 @@ def cloudwatch_exporter(jar: str) -> Monitor:
         lambda file, port: ("java", "-jar", jar, str(port), str(file)),
         lambda *_: _cloudwatch_exporter_config(),
         re.compile(r'^aws_kinesis_incoming_bytes_sum\{.*stream_name="(stream-\d+)".*\} \S+ (\d+)$', re.M),
+        _told_by("stream_name"),
         time_scale=1000.0,
         scrapes_on_request=True,
     )

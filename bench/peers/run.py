@@ -14,12 +14,14 @@ import numpy as np
 
 from bench.peers.aws import FakeAws
 from bench.peers.monitors import INTERVAL, Monitor, environment
-from bench.peers.streams import Streams, Times
+from bench.peers.streams import Kind, Streams, Times
 from monitor.cost.prices import LIST_PRICES, SECONDS_PER_MONTH
 from monitor.fleet.columns import Flags
 from tests.monitor.serve_process import free_port
 
 SCRAPE_INTERVAL = 15.0  # seconds
+IDLE_TIMEOUT = 300.0  # seconds for which Prometheus keeps a connection
+DETECTED_WITHIN = 300.0  # seconds at the end of the window in which what begins is not counted
 MIB = 2**20
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGESIZE")
@@ -38,18 +40,23 @@ class Usage:
 
 @dataclass
 class Run:
-    """A monitor over streams. shown_at: when /metrics first had a minute of a stream or a later one."""
+    """A monitor over streams. shown_at: when /metrics first had a minute of a stream or a later one.
+
+    told: for each kind, the time of each scrape and of which streams it told it.
+    """
 
     monitor: Monitor
     streams: Streams
     aws: FakeAws = field(init=False)
     shown_at: Times = field(init=False)
+    told: dict[Kind, list[tuple[float, Flags]]] = field(init=False)
     begin: Usage = field(init=False)
     end: Usage = field(init=False)
 
     def __post_init__(self) -> None:
         self.aws = FakeAws(self.streams)
         self.shown_at = np.full(self.streams.visible_at.shape, np.nan)
+        self.told = {kind: [] for kind in Kind}
 
     @property
     def metrics(self) -> int:
@@ -89,6 +96,20 @@ class Run:
             return float("nan"), float("nan")
         return float(np.percentile(took, 50)), float(np.percentile(took, 99))
 
+    def detection(self, kind: Kind) -> tuple[int, float, float]:
+        """Return how often something of a kind began in the window, and how long it took to be in /metrics.
+
+        The median and the 99th percentile, in seconds since AWS told it.
+        """
+        last, took = self.end.at - DETECTED_WITHIN, []
+        for stream, at in self.streams.beginnings(kind):
+            if self.begin.at <= at < last:
+                told = (scraped for scraped, flags in self.told[kind] if scraped >= at and flags[stream])
+                took.append(next(told, self.end.at) - at)
+        if not took:
+            return 0, float("nan"), float("nan")
+        return len(took), float(np.percentile(took, 50)), float(np.percentile(took, 99))
+
     @asynccontextmanager
     async def running(self, folder: Path) -> AsyncIterator[int]:
         """Run the monitor and its AWS, and scrape it; yield the id of its process."""
@@ -118,7 +139,8 @@ class Run:
     async def _scrape(self, port: int) -> None:
         """Scrape as Prometheus does; a monitor that reads AWS for each request only once in INTERVAL."""
         interval = INTERVAL if self.monitor.scrapes_on_request else SCRAPE_INTERVAL
-        async with aiohttp.ClientSession() as client:
+        connector = aiohttp.TCPConnector(keepalive_timeout=IDLE_TIMEOUT)
+        async with aiohttp.ClientSession(connector=connector) as client:
             while True:
                 with suppress(aiohttp.ClientError, TimeoutError):  # as long as it does not listen yet
                     async with client.get(f"http://127.0.0.1:{port}/metrics") as answer:
@@ -132,6 +154,11 @@ class Run:
             minute = int(float(stamp) / self.monitor.time_scale // 60) - self.streams.first
             shown = self.shown_at[row, : minute + 1]
             shown[np.isnan(shown)] = now
+        for kind, (pattern, least) in self.monitor.told.items():
+            flags = np.zeros(len(self.streams.names), np.bool_)
+            for stream, value in pattern.findall(text):
+                flags[self.streams.numbers[stream]] = float(value) >= least
+            self.told[kind].append((now, flags))
 
     def usage(self, pid: int) -> Usage:
         """Return what the process has used so far."""

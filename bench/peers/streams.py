@@ -2,7 +2,13 @@
 
 The point of a minute is visible 60 to 180 seconds after the minute began. One in five first has a part of its
 value; one in fifty comes five minutes later. All metrics of a stream have the same delay.
+
+What is to be detected: streams within the band that go above it for some minutes, again and again, and writes
+that are throttled, also of streams that are not above it.
 """
+
+from collections.abc import Iterator
+from enum import StrEnum
 
 import numpy as np
 import numpy.typing as npt
@@ -22,10 +28,20 @@ METRICS = {  # by name: the statistic, and the value at a utilization of 1
 THROTTLED = ("WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded")
 SAFE, WITHIN, ABOVE = (0.1, 0.3), (0.45, 0.6), (0.75, 0.85)  # utilization of the streams of each kind
 WITHIN_SHARE, ABOVE_SHARE = 0.15, 0.05  # of the streams; all others are safe
-THROTTLED_SHARE = 0.1  # of the minutes of the streams above the band
+EDGE = 0.7  # the upper edge of the band
+CROSSING_EVERY, CROSSING_FOR = 40, 8  # minutes: of the streams within the band
+THROTTLED_SHARE, OTHERS_THROTTLED_SHARE = 0.1, 0.004  # of the minutes of streams above it, and within it
+QUIET_FOR = 10  # minutes before what is to be detected in which there was nothing of it
 MIN_DELAY, MAX_DELAY = 60, 180  # seconds
 REVISED, FIRST_FRACTION, REVISED_AFTER = 0.2, 0.83, 60  # share, first value as a share of the last, seconds
 LATE, LATE_SECONDS = 0.02, 300
+
+
+class Kind(StrEnum):
+    """What is to be detected of a stream."""
+
+    ABOVE = "above the band"
+    THROTTLED = "throttled"
 
 
 class Streams:
@@ -44,11 +60,32 @@ class Streams:
             np.select([self.is_above, is_within], [ABOVE[n], WITHIN[n]], SAFE[n])[:, None] for n in (0, 1)
         )
         self._utilization = chance.uniform(low, high, shape)
-        self._throttled = self.is_above[:, None] & (chance.random(shape) < THROTTLED_SHARE)
+        of_cycle = (np.arange(minutes) + chance.integers(CROSSING_EVERY, size=(count, 1))) % CROSSING_EVERY
+        crosses = is_within[:, None] & (of_cycle < CROSSING_FOR)
+        self._utilization[crosses] = chance.uniform(*ABOVE, np.count_nonzero(crosses))
+        throttled = np.select([self.is_above, is_within], [THROTTLED_SHARE, OTHERS_THROTTLED_SHARE], 0.0)
+        self._throttled = chance.random(shape) < throttled[:, None]
         starts = 60.0 * (first + np.arange(minutes))
         late = np.where(chance.random(shape) < LATE, LATE_SECONDS, 0)
         self.visible_at: Times = starts + chance.uniform(MIN_DELAY, MAX_DELAY, shape) + late
         self._final_at = self.visible_at + np.where(chance.random(shape) < REVISED, REVISED_AFTER, 0)
+
+    def beginnings(self, kind: Kind) -> Iterator[tuple[int, float]]:
+        """Yield each time that something to be detected begins: the stream, and when AWS first tells it.
+
+        That is when a point that tells it is visible, the first one or a later one; a first value that is a
+        part may not tell it.
+        """
+        tells_at = np.where(self._throttled, self.visible_at, np.inf)
+        if kind is Kind.ABOVE:
+            tells_at = np.where(self._utilization >= EDGE, self._final_at, np.inf)
+            early = self._utilization * FIRST_FRACTION >= EDGE
+            tells_at[early] = self.visible_at[early]
+        tells = np.isfinite(tells_at)
+        for stream, minute in np.argwhere(tells[:, QUIET_FOR:]):
+            if not tells[stream, minute : minute + QUIET_FOR].any():
+                following = tells_at[stream, minute + QUIET_FOR :][:CROSSING_FOR]
+                yield int(stream), float(following.min())
 
     def points(
         self, metric: str, stream: str, start: float, end: float, now: float
