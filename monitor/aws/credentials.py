@@ -14,8 +14,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
+from aiobotocore.credentials import AioCredentials
 from aiobotocore.session import AioSession
-from botocore.credentials import ReadOnlyCredentials
+from botocore.credentials import ReadOnlyCredentials, RefreshableCredentials
 from botocore.exceptions import BotoCoreError, CredentialRetrievalError, NoCredentialsError
 
 log = logging.getLogger(__name__)
@@ -107,6 +108,7 @@ class EnvironmentCredentials(Credentials):
         self._failure: Exception | None = None
         self._failed_at = 0.0
         self._session: AioSession | None = None
+        self._found: AioCredentials | None = None  # by the session
         self._session_lock = asyncio.Lock()
         self._reading: asyncio.Task[ReadOnlyCredentials] | None = None
         self._reading_since = 0.0
@@ -127,6 +129,8 @@ class EnvironmentCredentials(Credentials):
 
     async def frozen(self) -> ReadOnlyCredentials:
         """Return the credentials (see `Credentials`). Raises CredentialRetrievalError after the timeout."""
+        if self._found and not _is_to_be_renewed(self._found):
+            return await self._found.get_frozen_credentials()
         if self._failure and self._clock() - self._failed_at < MIN_READ_INTERVAL:
             raise self._failure.with_traceback(None)
         if self._reading is None:
@@ -146,15 +150,18 @@ class EnvironmentCredentials(Credentials):
         if (credentials := await session.get_credentials()) is None:
             raise NoCredentialsError
         frozen: ReadOnlyCredentials = await credentials.get_frozen_credentials()
+        if session is self._session:  # no reload has begun meanwhile
+            self._found = credentials
         return frozen
 
     def _end_reading(self, reading: asyncio.Task[ReadOnlyCredentials]) -> None:
         """Let the next call read again. After a failure it creates a new session."""
         self._reading = self._failure = None
         if reading.cancelled():
-            self._session = None
+            self._session = self._found = None
         elif isinstance(error := reading.exception(), Exception):
-            self._session, self._failure, self._failed_at = None, error, self._clock()
+            self._session = self._found = None
+            self._failure, self._failed_at = error, self._clock()
 
     async def _current_session(self) -> AioSession:
         """The session that finds credentials; a new one after each reload: a session reads files once."""
@@ -164,7 +171,12 @@ class EnvironmentCredentials(Credentials):
         return self._session
 
     async def _reload(self) -> None:
-        self._session = self._failure = None
+        self._session = self._failure = self._found = None
+
+
+def _is_to_be_renewed(credentials: AioCredentials) -> bool:
+    """Return whether botocore would read credentials again before it returns them."""
+    return isinstance(credentials, RefreshableCredentials) and credentials.refresh_needed()
 
 
 def _create_session(profile: str | None) -> AioSession:
