@@ -4,7 +4,7 @@ from prometheus_client import Histogram
 
 from monitor.lib.schedule import LoopClock
 
-INTERVAL = 1.0  # seconds between two measurements: each wakes the process
+INTERVAL = 5.0  # seconds between two measurements: each wakes the process, which costs 0.2 ms of CPU time
 
 
 async def measure_loop_lag(histogram: Histogram, clock: LoopClock) -> None:
