@@ -47,6 +47,7 @@ from monitor.http.connection import MAX_HEAD_SIZE, HttpConnection
 from monitor.http.connection_limiter import ConnectionLimiter, raise_file_limit
 from monitor.lib.garbage import freeze_when_grown
 from monitor.lib.loop_lag import measure_loop_lag
+from monitor.lib.malloc import return_free_memory
 from monitor.lib.schedule import LoopClock, Schedule, repeat, run_guarded
 from monitor.lib.signals import set_on_signals, stopped_by_signals
 from monitor.lib.telemetry import ProcessTelemetry
@@ -323,6 +324,7 @@ class App:
             if await self._judge_guarded("first judgement"):
                 break
         self.judged.set()
+        await asyncio.to_thread(return_free_memory)  # the first responses have hours of points
 
     async def _judge_arrivals(self) -> None:
         """Judge points as they arrive, at most once a second and for at most a fifth of the time."""

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.exposition.body import CompressedPiece, ExpositionBody
-from monitor.exposition.families import FAMILIES, Family, MaskedValues, finite
+from monitor.exposition.families import FAMILIES, Family, FamilyValues, finite
 from monitor.exposition.labels import (
     CLOSE,
     render_all,
@@ -68,7 +68,7 @@ class Chunk:
             family: CachedSamples(family.name, *common, last_labels[family.labels]) for family in FAMILIES
         }
 
-    def piece(self, family: Family, values: MaskedValues) -> CompressedPiece:
+    def piece(self, family: Family, values: FamilyValues) -> CompressedPiece:
         """The samples of a family; rendered again only when they changed."""
         return self._samples[family].piece(values)
 
@@ -153,7 +153,7 @@ class Rendering:
     def _family(self, family: Family, snapshot: Snapshot) -> Iterator[CompressedPiece]:
         values = family.values(snapshot)
         for number, chunk in enumerate(self._chunks):
-            yield chunk.piece(family, values[number * CHUNK : (number + 1) * CHUNK])
+            yield chunk.piece(family, values.part(slice(number * CHUNK, (number + 1) * CHUNK)))
 
 
 class Exposition:

@@ -3,19 +3,32 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from monitor.exposition.labels import Labels, constant_label, no_labels, unit_and_source_labels, unit_labels
+from monitor.fleet.columns import Flags
 from monitor.fleet.fleet import Series
 from monitor.fleet.snapshot import Snapshot
 from rules.band import Zone
 from rules.forecast import QUANTILES
 from rules.forecast_features import HORIZON_WORDS, HORIZONS
 
-MaskedValues = np.ma.MaskedArray[Any, np.dtype[Any]]  # by slot; a masked value is not exported
+
+class FamilyValues(NamedTuple):
+    """The values of a family by slot, and which of them are exported.
+
+    numpy's masked arrays would take a megabyte more memory.
+    """
+
+    values: npt.NDArray[Any]
+    present: Flags
+
+    def part(self, slots: slice) -> "FamilyValues":
+        """Return those of some slots."""
+        return FamilyValues(self.values[slots], self.present[slots])
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,27 +41,27 @@ class Family:
 
     name: str
     help: str
-    values: Callable[[Snapshot], MaskedValues]
+    values: Callable[[Snapshot], FamilyValues]
     labels: Callable[[Series], Labels] = no_labels
 
 
-def finite(values: npt.NDArray[Any], masked: npt.NDArray[np.bool_] | bool = False) -> MaskedValues:
-    """Mask the values that are not exported: NaN, infinity, and those that `masked` marks."""
-    return np.ma.MaskedArray(values, mask=~np.isfinite(values) | masked)
+def finite(values: npt.NDArray[Any], where: Flags | bool = True) -> FamilyValues:
+    """Export the values that are neither NaN nor infinite, where the flags are true."""
+    return FamilyValues(values, np.isfinite(values) & where)
 
 
-def timestamps(snapshot: Snapshot) -> MaskedValues:
-    """Return the epoch seconds of the newest samples, masked for series without one."""
-    return np.ma.MaskedArray(snapshot.minute.astype(np.int64) * 60, mask=snapshot.minute < 0)
+def timestamps(snapshot: Snapshot) -> FamilyValues:
+    """Return the epoch seconds of the newest samples, of the series that have one."""
+    return FamilyValues(snapshot.minute.astype(np.int64) * 60, snapshot.minute >= 0)
 
 
-def _reach_probability(snapshot: Snapshot, horizon: int) -> MaskedValues:
+def _reach_probability(snapshot: Snapshot, horizon: int) -> FamilyValues:
     return finite(snapshot.reach.probability[:, horizon])
 
 
-def _reach_timestamps(snapshot: Snapshot, quantile: int) -> MaskedValues:
+def _reach_timestamps(snapshot: Snapshot, quantile: int) -> FamilyValues:
     minutes = snapshot.reach.minutes[:, quantile].astype(np.int64)
-    return np.ma.MaskedArray(minutes * 60, mask=minutes < 0)
+    return FamilyValues(minutes * 60, minutes >= 0)
 
 
 def _reach_families() -> Iterator[Family]:
@@ -73,13 +86,13 @@ FAMILIES = (
     Family(
         "headroom_usage",
         "Amount used in the minute of the newest sample, in the unit of the signal.",
-        lambda snapshot: finite(snapshot.usage, masked=snapshot.bounded),
+        lambda snapshot: finite(snapshot.usage, where=~snapshot.bounded),
         unit_labels,
     ),
     Family(
         "headroom_usage_lower_bound",
         "Lower bound of the usage, where CloudWatch only bounds it; the zone is what the bounds prove.",
-        lambda snapshot: finite(snapshot.usage, masked=~snapshot.bounded),
+        lambda snapshot: finite(snapshot.usage, where=snapshot.bounded),
         unit_labels,
     ),
     Family(
@@ -107,13 +120,13 @@ FAMILIES = (
     Family(
         "headroom_zone",
         "Zone: below -1, within 0, above 1, near 2, saturated 3; no sample when stale or unobservable.",
-        lambda snapshot: np.ma.MaskedArray(snapshot.zone, mask=snapshot.zone < Zone.BELOW),
+        lambda snapshot: FamilyValues(snapshot.zone, snapshot.zone >= Zone.BELOW),
     ),
     Family(
         "headroom_idle",
         "Purchased limits: 1 when all series of the purchase are below their bands and not throttled.",
-        lambda snapshot: np.ma.MaskedArray(
-            snapshot.idle.astype(np.int8), mask=~snapshot.paid | (snapshot.zone < Zone.BELOW)
+        lambda snapshot: FamilyValues(
+            snapshot.idle.astype(np.int8), snapshot.paid & (snapshot.zone >= Zone.BELOW)
         ),
     ),
     Family(

@@ -4,12 +4,11 @@ from collections.abc import Iterable, Sequence
 from itertools import compress
 from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import orjson
 
 from monitor.exposition.body import CompressedPiece
-from monitor.exposition.families import MaskedValues
+from monitor.exposition.families import FamilyValues
 
 
 def render_samples(name: str, labels: Iterable[Iterable[bytes]], values: npt.NDArray[Any]) -> bytes:
@@ -43,14 +42,13 @@ class CachedSamples:
         self._name, self._labels = name, labels
         self._state, self._piece = b"", CompressedPiece.of(b"")
 
-    def piece(self, values: MaskedValues) -> CompressedPiece:
-        """The samples with these values, one for each of the labels; without those that are masked."""
-        present = ~np.ma.getmaskarray(values)
-        finite = values.compressed()
-        state = present.tobytes() + finite.tobytes()
+    def piece(self, values: FamilyValues) -> CompressedPiece:
+        """The samples with these values, one for each of the labels; without those that are not exported."""
+        present = values.values[values.present]
+        state = values.present.tobytes() + present.tobytes()
         if state != self._state:
-            is_present = present.tolist()
+            is_present = values.present.tolist()
             labels = [[*compress(part, is_present)] for part in self._labels]
-            self._piece = CompressedPiece.of(render_samples(self._name, labels, finite))
+            self._piece = CompressedPiece.of(render_samples(self._name, labels, present))
             self._state = state
         return self._piece

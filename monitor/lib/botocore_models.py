@@ -1,6 +1,7 @@
 """Botocore's models of AWS's services: operations, shapes, paginators. A process reads each once."""
 
 import gzip
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,42 @@ from botocore.loaders import JSONFileLoader, Loader
 from botocore.session import Session
 
 
+class DecodedOnDemand(Mapping[str, Any]):
+    """The members of a JSON object, each decoded when it is read first."""
+
+    def __init__(self, encoded: bytes | msgspec.Raw) -> None:
+        self._members: dict[str, Any] = msgspec.json.decode(encoded, type=dict[str, msgspec.Raw])
+
+    def __getitem__(self, name: str) -> Any:
+        member = self._members[name]
+        if isinstance(member, msgspec.Raw):
+            member = self._members[name] = msgspec.json.decode(member)
+        return member
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+
+def _decode_endpoints(content: bytes) -> dict[str, Any]:
+    """Return botocore's table of endpoints, in which the services of each partition are decoded on demand.
+
+    All of them take four megabytes, and a process needs those of the services that it calls.
+    """
+    table: dict[str, Any] = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    encoded = msgspec.json.decode(table.pop("partitions"), type=list[dict[str, msgspec.Raw]])
+    partitions = [
+        {
+            name: DecodedOnDemand(member) if name == "services" else msgspec.json.decode(member)
+            for name, member in partition.items()
+        }
+        for partition in encoded
+    ]
+    return {name: msgspec.json.decode(member) for name, member in table.items()} | {"partitions": partitions}
+
+
 class FastJSONFileLoader(JSONFileLoader):
     """Reads model files 2.5 times as fast as botocore, into dictionaries of two thirds of the size."""
 
@@ -19,7 +56,8 @@ class FastJSONFileLoader(JSONFileLoader):
         for suffix, decompress in ((".json", bytes), (".json.gz", gzip.decompress)):
             path = Path(file_path + suffix)
             if path.is_file():
-                return msgspec.json.decode(decompress(path.read_bytes()))
+                decode = _decode_endpoints if path.name.startswith("endpoints.") else msgspec.json.decode
+                return decode(decompress(path.read_bytes()))
         return None
 
 

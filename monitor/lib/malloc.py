@@ -15,3 +15,13 @@ def share_one_arena() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt:
         mallopt(M_ARENA_MAX, 1)
+
+
+def return_free_memory() -> None:
+    """Return memory to the system that was freed, wherever it is; it may take some milliseconds.
+
+    By itself glibc returns only what is free at the end of the heap, where something small stays soon.
+    """
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim:
+        trim(0)

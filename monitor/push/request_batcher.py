@@ -79,9 +79,9 @@ def build_requests(
     queued_through = batch.queued_through.copy()
     for family, kind in PUSHED_FAMILIES:
         values = family.values(batch.snapshot)
-        selected = np.flatnonzero(~np.ma.getmaskarray(values) & batch.selected[kind])
+        selected = np.flatnonzero(values.present & batch.selected[kind])
         if selected.size:
-            requests += batcher.add(family, batch.snapshot, selected, values.data[selected])
+            requests += batcher.add(family, batch.snapshot, selected, values.values[selected])
             slots = batch.slots[selected] - batch.chunk.start
             np.maximum.at(queued_through[kind], slots, batch.snapshot.minute[selected])
     return [*requests, *batcher.finish()], queued_through

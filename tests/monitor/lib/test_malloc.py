@@ -1,4 +1,4 @@
-"""Threads allocate from one arena, where the C library has arenas."""
+"""Threads allocate from one arena, and freed memory is returned, where the C library can do so."""
 
 import platform
 import subprocess
@@ -38,3 +38,31 @@ def test_threads_share_the_arena_of_the_first_one() -> None:
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, timeout=60
     )
     assert done.stdout.count("<heap nr=") == (platform.libc_ver()[0] == "glibc")
+
+
+FREED = """
+from pathlib import Path
+
+from monitor.lib.malloc import return_free_memory
+
+
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1])
+
+
+held = [bytearray(50_000) for _ in range(1000)]
+for block in held:
+    block[:] = b"." * len(block)
+last = held.pop()  # at the end of the heap
+del held, block
+before = resident()
+return_free_memory()
+print(before - resident())
+"""
+
+
+def test_freed_memory_is_returned_though_what_follows_it_is_in_use() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FREED], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (int(done.stdout) > 5_000) == (platform.libc_ver()[0] == "glibc"), "in pages of 4 KiB"
