@@ -396,7 +396,7 @@ class App:
             known=self.watcher.known_quotas(),
             snapshot=self._exposition.snapshot,
             registry=self._registry,
-            off={one.id for one in self.config.signals_off(self._registry)},
+            off={*self.watcher.signals_off},
             cells=self.watcher.cell_statuses(),
             services={key: watcher.services for key, watcher in self.watcher.cells.items()},
             metrics=MetricUse.of(self.fleet, int(self._clock.now() // 60), self._cost.prices),
@@ -420,7 +420,7 @@ class App:
             clock=replace(self._clock.status),
             is_judged=self._has_judged_data,
             has_data=self._has_data(),
-            signals_off=[one.id for one in self.config.signals_off(self._registry)],
+            signals_off=self.watcher.signals_off,
             last_reload=self._last_reload,
         )
 

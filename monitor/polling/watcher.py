@@ -95,11 +95,12 @@ class Watcher:
     clients: shared with a later watcher; None: it closes its own when it ends. alerting: see `Planner`.
     budget: charged by all of its cells, over reloads too; None: one of this watcher alone.
     quota_calls: the number of calls that the first inventory of quotas may make in a cell. planner: plans how
-    often each metric is read. known_accounts: the accounts of organizations, as listed last. members: the
-    accounts of organizations. cells: those that could be opened. inaccessible_accounts: why an account could
-    not be opened, by its name. open_attempted: by account, set after the first attempt to open it. accounts:
-    their status, by name. linked: the accounts that are read through monitoring accounts. complete: set once
-    opening every account was attempted and every cell had its first full poll.
+    often each metric is read. signals_off: ids of signals that are read only on request. known_accounts: the
+    accounts of organizations, as listed last. members: the accounts of organizations. cells: those that could
+    be opened. inaccessible_accounts: why an account could not be opened, by its name. open_attempted: by
+    account, set after the first attempt to open it. accounts: their status, by name. linked: the accounts
+    that are read through monitoring accounts. complete: set once opening every account was attempted and
+    every cell had its first full poll.
     """
 
     config: Config
@@ -123,6 +124,7 @@ class Watcher:
     environment: AwsEnvironment = field(init=False)
     linked: LinkedAccounts = field(init=False)
     planner: Planner = field(init=False)
+    signals_off: Sequence[str] = field(init=False)
     members: MemberAccounts = field(init=False)
     _owners: MetricOwners = field(init=False)
     _cell_starts: CellStarts = field(default_factory=CellStarts, init=False)
@@ -136,6 +138,7 @@ class Watcher:
         signals = self.config.signals
         self._reduced = {one.service: signals.reduced(one, self.registry) for one in self.registry.collectors}
         self._read_services = {one.service for one in self.registry.signals if signals.includes(one)}
+        self.signals_off = [one.id for one in self.config.signals_off(self.registry)]
         self._entries = self.config.monitored_accounts(self.registry)
         self.environment = AwsEnvironment(
             self.clients or ClientCache(), rates=call_rates(self.registry.collectors)
