@@ -4,7 +4,7 @@ Limits: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.
 Metrics: https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -91,7 +91,7 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
     fanned_out = [summary for summary in summaries if summary.get("ConsumerCount")]
     async for summary, consumers in aws.map(fanned_out, partial(list_consumers, aws), summary_resource):
         for observed in reader_series(stream_name(summary), summary, consumers):
-            yield replace(observed, created_at=created_at(summary))
+            yield observed
     aws.state(WritePeaks).retain(map(stream_name, summaries))
     on_demand = [
         summary
@@ -184,45 +184,48 @@ def shard_levels(described: Summary) -> list[dict[str, list[str]]]:
     return [{"ShardLevelMetrics": [*filter(is_text, one.get("ShardLevelMetrics", ()))]} for one in found]
 
 
+def series_of_stream(name: str, summary: Summary) -> Callable[..., Observed]:
+    """Return what makes a series of a stream of what only that series has."""
+    return partial(Observed, resource=stream_resource(name), created_at=created_at(summary))
+
+
 def stream_series(name: str, summary: Summary) -> Iterator[Observed]:
     """The series of a stream: of its writes, if it is provisioned, and of its GetRecords calls."""
-    shards = summary["OpenShardCount"]
+    shards, series = summary["OpenShardCount"], series_of_stream(name, summary)
     written = incoming_bytes.of(StreamName=name)
     records = incoming_records.of(StreamName=name)
     throttled, served = per_second(throttled_writes.of(StreamName=name)), per_second(records)
     if not is_on_demand(summary):
-        yield Observed(
+        yield series(
             signal="stream_write_bytes",
-            resource=stream_resource(name),
             limit=shards * SHARD_WRITE_BYTES,
             hard_limit=True,
             usage=per_second(written),
             throttled=throttled,
             served=served,
         )
-        yield Observed(
+        yield series(
             signal="stream_write_records",
-            resource=stream_resource(name),
             limit=shards * SHARD_WRITE_RECORDS,
             hard_limit=True,
             usage=per_second(records),
             throttled=throttled,
             served=served,
         )
-    yield Observed(
+    reads = per_second(get_records.of(StreamName=name))
+    yield series(
         signal="shard_get_records_rate",
-        resource=stream_resource(name),
-        usage=per_second(get_records.of(StreamName=name)).scaled(1 / max(shards, 1)),
+        usage=reads.scaled(1 / max(shards, 1)),
         throttled=per_second(throttled_reads.of(StreamName=name)),
-        served=per_second(get_records.of(StreamName=name)),
+        served=reads,
     )
 
 
 def summary_series(name: str, summary: Summary) -> Iterator[Observed]:
     """The series of a stream that its summary alone tells: without consumers, those of its readers too."""
-    readers = reader_series(name, summary, ()) if not summary.get("ConsumerCount") else ()
-    for observed in (*stream_series(name, summary), *readers):
-        yield replace(observed, created_at=created_at(summary))
+    yield from stream_series(name, summary)
+    if not summary.get("ConsumerCount"):
+        yield from reader_series(name, summary, ())
 
 
 def reader_series(name: str, summary: Summary, consumers: Iterable[str]) -> Iterator[Observed]:
@@ -231,25 +234,30 @@ def reader_series(name: str, summary: Summary, consumers: Iterable[str]) -> Iter
     Enhanced fan-out consumers make no GetRecords calls and have metrics of their own. A consumer without
     points while the stream is written has stopped.
     """
-    retention = summary["RetentionPeriodHours"] * HOUR_MS
+    retention, series = summary["RetentionPeriodHours"] * HOUR_MS, series_of_stream(name, summary)
     written = incoming_bytes.of(StreamName=name)
     behind = {consumer: millis_behind.of(StreamName=name, ConsumerName=consumer) for consumer in consumers}
-    yield Observed(
+    yield series(
         signal="retention_iterator_age",
-        resource=stream_resource(name),
         limit=retention,
         usage=reader_lag(iterator_age.of(StreamName=name), *behind.values(), written=written),
     )
-    yield Observed(
+    yield series(
         signal="stream_unread",
-        resource=stream_resource(name),
         usage=unread_duration(get_records.of(StreamName=name), *behind.values(), written=written),
     )
     for consumer, lag in behind.items():
-        yield consumer_series(name, consumer, summary["OpenShardCount"])
-        yield Observed(
+        consumer_resource = stream_resource(name).child("consumer", consumer)
+        yield series(
+            signal="efo_read_bytes",
+            resource=consumer_resource,
+            limit=summary["OpenShardCount"] * CONSUMER_READ_BYTES,
+            hard_limit=True,
+            usage=per_second(pushed_bytes.of(StreamName=name, ConsumerName=consumer)),
+        )
+        yield series(
             signal="efo_consumer_lag",
-            resource=stream_resource(name).child("consumer", consumer),
+            resource=consumer_resource,
             limit=retention,
             usage=reader_lag(lag, written=written),
         )
@@ -286,17 +294,6 @@ def shard_series(name: str, shard: str, enabled: set[str]) -> Iterator[Observed]
                 throttled=per_second(throttled.of(StreamName=name, ShardId=shard)) if has_throttles else None,
                 served=per_second(records) if has_throttles and has_records else None,
             )
-
-
-def consumer_series(name: str, consumer: str, shards: int) -> Observed:
-    """The series of the bytes that an enhanced fan-out consumer reads."""
-    return Observed(
-        signal="efo_read_bytes",
-        resource=stream_resource(name).child("consumer", consumer),
-        limit=shards * CONSUMER_READ_BYTES,
-        hard_limit=True,
-        usage=per_second(pushed_bytes.of(StreamName=name, ConsumerName=consumer)),
-    )
 
 
 COLLECTOR = Collector(

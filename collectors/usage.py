@@ -1,7 +1,7 @@
 """CloudWatch metrics, and formulas of usage over them."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rules.units import COUNT, Unit
@@ -47,7 +47,10 @@ class Metric:
 
     def of(self, **dimensions: str) -> "Metric":
         """The same metric with these dimensions."""
-        return replace(self, dimensions=tuple(sorted(dimensions.items())))
+        named = tuple(sorted(dimensions.items()))  # `replace` would take twice as long
+        return Metric(
+            self.namespace, self.name, self.stat, self.zero_when_absent, named, self.unit, self.period
+        )
 
 
 class Op(StrEnum):
