@@ -38,7 +38,7 @@ LATE, LATE_SECONDS = 0.02, 300
 
 
 class Kind(StrEnum):
-    """What is to be detected of a stream."""
+    """Names what is to be detected of a stream."""
 
     ABOVE = "above the band"
     THROTTLED = "throttled"

@@ -65,7 +65,7 @@ def test_nothing_is_learnt_from_a_few_polls() -> None:
 def test_confirmed_points_are_final_where_hardly_any_changed(
     polls: int, confirmed: int, odd: int, final: bool
 ) -> None:
-    """Of 1,000 points a minute, those of the minute before last were returned twice; a fifth changed then."""
+    """Count 1,000 points a minute, of which a fifth changed once; those of one age were returned twice."""
     states = NamespaceStates()
     namespace = states.number_of("AWS/Lambda")
     delays, ages = PublicationDelays(states), np.repeat(np.arange(3, dtype=np.int32), 1000)
