@@ -27,9 +27,10 @@ class HttpConnection(H11Protocol):
     """An HTTP/1.1 connection with timeouts, in seconds; a subclass may have others.
 
     head_timeout: until the client has sent the head of a request: of the first one since it connected, of
-    others since their first byte. idle_timeout: from a response until the next request begins. Prometheus,
-    which scrapes once a minute, and load balancers keep connections longer than a minute, and would have to
-    open, and encrypt, another one each time; idle ones are closed when others need their place.
+    others since their first byte; and after a response until it has sent the rest of the body. idle_timeout:
+    from a response until the next request begins. Prometheus, which scrapes once a minute, and load balancers
+    keep connections longer than a minute, and would have to open, and encrypt, another one each time; idle
+    ones are closed when others need their place.
     body_timeout: until the client has sent the body; the handler may have a shorter timeout. write_timeout:
     until the client has read a part of the buffered response. slot: the connection's entry in the server's
     limiter, if any.
@@ -119,7 +120,8 @@ class HttpConnection(H11Protocol):
         if self.cycle is None:
             return self.head_timeout
         if self.cycle.response_complete:
-            return self.head_timeout if self._has_input else None  # uvicorn closes idle connections
+            is_idle = not (self._has_input or self.cycle.more_body)  # uvicorn closes idle connections
+            return None if is_idle else self.head_timeout
         return self.body_timeout if self.cycle.more_body else None
 
     def _start_timer(self, timeout: float | None) -> None:

@@ -15,6 +15,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.ring_columns import WINDOW, RingColumns
 from monitor.planning.cadence import MAX_INTERVAL
 from monitor.polling.inventory import stale_after
+from rules.forecast import BINS
 from rules.limits import MAX_PENDING_FOR, Signal, Tolerance
 from tests.monitor.fleet.fleets import SETTINGS, add, key
 from tests.registries import STREAM_WRITE_BYTES
@@ -76,7 +77,7 @@ def test_the_longest_durations_are_stored_as_they_are() -> None:
     assert fleet.pending_for[slot] == fleet.keep_firing_for[slot] == fleet.throttled_pending_for[slot] == DAY
     assert fleet.stale_after[slot] == stale
     assert fleet.rings.delay[0] == MAX_DELAY
-    assert max(DAY, stale, WINDOW, MAX_INTERVAL, *PERIODS) < LONGEST
+    assert max(DAY, stale, WINDOW, MAX_INTERVAL, BINS, *PERIODS) < LONGEST
 
 
 def test_every_16_bit_column_is_known_here() -> None:
@@ -86,6 +87,6 @@ def test_every_16_bit_column_is_known_here() -> None:
     )
     assert series == {
         *("stale_after", "stale_later", "period", "pending_for", "throttled_pending_for"),
-        *("keep_firing_for", "cadence"),
+        *("keep_firing_for", "cadence", "history_bins"),
     }
     assert metrics == {"period", "divisor", "delay", "recent_minutes"}
