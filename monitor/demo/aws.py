@@ -31,6 +31,7 @@ from monitor.demo.story_reader import read_stories
 from monitor.demo.world import create_world
 
 HOST = "127.0.0.1"
+KEEP_ALIVE_TIMEOUT = 75  # seconds; a busy client may take uvicorn's five to read 500 metrics
 
 
 def main() -> None:
@@ -57,7 +58,11 @@ def main() -> None:
         # Connections inherit the option. Without it, each response is delayed by 40 ms.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         config = uvicorn.Config(
-            create_app(regions, services), lifespan="off", log_level="warning", timeout_graceful_shutdown=1
+            create_app(regions, services),
+            lifespan="off",
+            log_level="warning",
+            timeout_graceful_shutdown=1,
+            timeout_keep_alive=KEEP_ALIVE_TIMEOUT,
         )
         keys = os.environ.get("HEADROOM_STREAM_ACCESS_KEYS", "").split(",")
         key = next(filter(None, map(str.strip, keys)), "")
