@@ -24,9 +24,12 @@ from monitor.demo.session import isolate_environment
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
+from monitor.forecast.history import UsageHistory
+from monitor.forecast.history_block import BLOCK_SIZE
 from monitor.planning.cadence import Intervals
 from monitor.planning.planner import Planner
 from monitor.polling.plan import MAX_METRICS_PER_CALL
+from rules.forecast import BINS
 from rules.limits import Band, Limit, LimitSource
 from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
@@ -115,6 +118,17 @@ async def measure(app: App, series: int, minute: int) -> None:
         await write(fleet, range(minute - 1 + n, minute + n))
         await timed("a new minute of all", app.judge())
         await timed("planned again", planner.update(minute + 5 * n + 5))
+    await timed("recorded, forecast", app.forecaster.forecast_all())
+    remember(app.forecaster.recorder.history)
+    await timed("recorded, forecast", app.forecaster.forecast_all())
+
+
+def remember(history: UsageHistory) -> None:
+    """Fill the history of a fortnight."""
+    numbers = np.random.default_rng(1)
+    for block in history.blocks:
+        usage = numbers.uniform(0, 4e5, (BINS, BLOCK_SIZE)).astype(np.float32)
+        block.put(np.arange(BLOCK_SIZE), block.through - BINS + 1, usage)
 
 
 if __name__ == "__main__":

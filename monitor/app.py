@@ -134,7 +134,7 @@ class App:
     """One running Headroom; open one by `App.opened`.
 
     judged: set after the first judgement that follows the first full poll of every cell. web: the HTTP
-    application. watcher: of the current configuration; a reload replaces it.
+    application. watcher: of the current configuration; a reload replaces it. forecaster: of the fleet.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class App:
             Discovery(self._request_inventory, self._may_discover),
             IngestOptions(clock=self._clock.now),
         )
-        self._forecaster = Forecaster(self.fleet, resources.history, self._clock.now, self._readers)
+        self.forecaster = Forecaster(self.fleet, resources.history, self._clock.now, self._readers)
         self._exposition, self._plan_telemetry = Exposition(self.fleet), PlanTelemetry(metrics)
         self._limit_verifier = LimitVerifier(self._request_inventory)
         self._access = AccessService(
@@ -281,7 +281,7 @@ class App:
             self._reload_on_request(reload_requested or asyncio.Event()),
             self.alerting.run(),
             self._push.run(),
-            self._forecaster.run(),
+            self.forecaster.run(),
             measure_loop_lag(self.telemetry.loop_lag, LoopClock(time.monotonic, asyncio.sleep)),
             *self._access.loops(),
         )
@@ -358,7 +358,7 @@ class App:
         now, started = int(self._clock.now() // 60), time.monotonic()
         for _ in judge_in_parts(self.fleet, now):
             await asyncio.sleep(0)
-        await self._forecaster.follow_limits()
+        await self.forecaster.follow_limits()
         self._limit_verifier.request_scans(self.fleet, now)
         self._clock.check()
         status = self.status()

@@ -39,8 +39,8 @@ class UsageHistory:
     `number of the block * BLOCK_SIZE + column`.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        self._path = path
+    def __init__(self, path: Path | None = None, max_blocks: int = MAX_BLOCKS) -> None:
+        self._path, self._max_blocks = path, max_blocks
         self.blocks: list[HistoryBlock] = []
         self._rows: dict[int, int] = {}  # by the id of the series
         self._free: list[int] = []
@@ -99,7 +99,7 @@ class UsageHistory:
 
     def _begin(self, series_id: int, created: int, through: int) -> int | None:
         if not self._free:
-            if len(self.blocks) == MAX_BLOCKS:
+            if len(self.blocks) == self._max_blocks:
                 return None
             start = len(self.blocks) * BLOCK_SIZE
             self.blocks.append(HistoryBlock(through))

@@ -1,6 +1,7 @@
 """Records the usage of a fleet's last hours, as it was judged, in the history of a fortnight."""
 
 import asyncio
+import logging
 import math
 from collections.abc import Iterator
 from typing import Final
@@ -15,6 +16,8 @@ from monitor.forecast.history import UsageHistory
 from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
 from monitor.lib.cooperative import cooperative_iter
 from rules.analogs import BIN_MINUTES, DAY
+
+log = logging.getLogger(__name__)
 
 NO_ROW: Final = -1
 RECORDED_BINS: Final = WINDOW // BIN_MINUTES - 1  # those of which all minutes are stored
@@ -31,6 +34,7 @@ class Recorder:
     def __init__(self, fleet: Fleet, history: UsageHistory) -> None:
         self._fleet, self.history = fleet, history
         self.rows: Ints = np.empty(0, np.int32)
+        self._is_full = False
 
     async def bind(self, now: int) -> None:
         """Give each series that can be judged a row. now: the minute. Other tasks run meanwhile."""
@@ -46,6 +50,13 @@ class Recorder:
             if fleet.group[slot] >= 0:
                 row = self.history.row(int(fleet.id[slot]), int(fleet.created[slot]), through)
                 rows[slot] = NO_ROW if row is None else row
+                self._warn(row is None)
+
+    def _warn(self, is_full: bool) -> None:
+        """Log once that there is no room for another series."""
+        if is_full and not self._is_full:
+            log.warning("of more than %d series, only the first are forecast", len(self.history))
+        self._is_full |= is_full
 
     def _forecastable(self) -> Indices:
         """Return the slots of series that can be judged by their usage, and whose limit is known."""

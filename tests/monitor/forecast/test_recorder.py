@@ -7,6 +7,7 @@ import pytest
 
 from collectors.base import Metric, Observed, Unobservable, total
 from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.series_settings import SeriesSettings
@@ -148,3 +149,15 @@ def test_a_bin_is_whole_if_each_of_its_five_minutes_is_known() -> None:
     highest, whole = bins_of(usage, np.array([False]))
     assert highest.ravel().tolist() == [4, 4]
     assert whole.ravel().tolist() == [False, True]
+
+
+async def test_more_series_than_there_is_room_for_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    fleet = Fleet()
+    recorder = Recorder(fleet, UsageHistory(max_blocks=1))
+    for number in range(BLOCK_SIZE + 3):
+        put(fleet, f"s{number}", total(metric(f"s{number}")))
+    judge(fleet, NOW)
+    await recorder.record(NOW)
+    await recorder.record(NOW)
+    assert np.count_nonzero(recorder.rows == NO_ROW) == 3
+    assert caplog.text.count("only the first are forecast") == 1

@@ -13,6 +13,7 @@ from monitor.config.config import Config
 from monitor.fleet.key import Key
 from monitor.polling.watcher import DUPLICATE_ENTRY
 from monitor.report.scan import (
+    ScanDepth,
     limit_to_requested_services,
     parse_selectors,
     requested_failures,
@@ -113,6 +114,21 @@ async def test_a_read_tells_its_hours_and_what_it_looked_at(aws_url: str) -> Non
     series_history = report.history_of(judged.key)
     assert np.isfinite(series_history.utilization).sum() > 170
     assert judged.utilization in series_history.utilization
+
+
+async def test_forecasts_are_made_of_the_most_urgent_series_on_request(aws_url: str) -> None:
+    settings = {
+        "accounts": [{"name": "own", "regions": ["eu-west-1"], "services": ["kinesis"]}],
+        "endpoint_url": aws_url,
+    }
+    config = Config.model_validate(settings)
+    plain = await scan_once(config, REGISTRY, [], lambda done, of: None)
+    some = await scan_once(config, REGISTRY, [], lambda done, of: None, ScanDepth(forecasts=10))
+    assert not any(row.reach.probability for row in plain.rows)
+    told = [row for row in some.rows if row.reach.probability]
+    assert 0 < len(told) <= 10
+    assert 0 < some.metrics_requested - plain.metrics_requested <= 3 * 10
+    assert all(row.reach.history_days and row.reach.history_days > 13 for row in told)
 
 
 async def test_whatever_aws_refuses_is_in_the_report(aws_url: str) -> None:

@@ -1,0 +1,53 @@
+"""Forecasts on the pages: what is next, and what a series will do."""
+
+import httpx
+import numpy as np
+
+from monitor.fleet.fleet import Series
+from rules.band import Zone
+from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.served import Server
+from tests.monitor.web.pages import page
+
+
+def foresee(server: Server, name: str, probability: tuple[float, ...], days: float = 14.0) -> Series:
+    """Add a series with a forecast that reaches its limit in three to five hours."""
+    series = add(server.fleet, key(name))
+    judged(server.fleet, series, Zone.WITHIN, usage=500.0)
+    fleet, minute = server.fleet, int(server.fleet.minute[series.slot])
+    fleet.reach_probability[series.slot] = probability
+    fleet.history_bins[series.slot] = days * 96
+    if not np.isnan(probability).any():
+        fleet.reach_minutes[series.slot] = [minute + 60 * hours for hours in (3, 4, 5)]
+    return series
+
+
+async def test_next_is_what_reaches_its_limit_soonest(server: Server, client: httpx.AsyncClient) -> None:
+    foresee(server, "later", (0.0, 0.1, 0.6, 0.9))
+    foresee(server, "soon", (0.1, 0.6, 0.8, 0.9))
+    foresee(server, "never", (0.0, 0.0, 0.01, 0.02))
+    await server.publish()
+    words = " ".join((await page(client, "/")).words.split())
+    upcoming = words.partition("Next by the usage")[2].partition("Heatmap")[0]
+    assert "soon: reaches the limit in 3-5 h, 60 %" in upcoming
+    assert upcoming.index("soon") < upcoming.index("later")
+    assert "never" not in upcoming
+    filtered = " ".join((await page(client, "/?resource=never")).words.split())
+    assert "No series that matches these filters is forecast to reach its limit" in filtered
+
+
+async def test_a_series_tells_its_forecast_and_its_ceiling(server: Server, client: httpx.AsyncClient) -> None:
+    series = foresee(server, "orders", (0.1, 0.6, 0.8, 0.9))
+    server.fleet.ceiling[series.slot] = 700.0
+    await server.publish()
+    words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
+    assert "Effective ceiling700 B/s inferred: the lowest usage at which demand was refused" in words
+    assert "% within 1h, 60 % within 6h, 80 % within 24h, 90 % within 3d" in words
+
+
+async def test_a_short_history_is_told_and_is_no_zero(server: Server, client: httpx.AsyncClient) -> None:
+    series = foresee(server, "orders", (float("nan"),) * 4, days=1.2)
+    await server.publish()
+    words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
+    assert "Forecast1.2 of 2 days of history" in words
+    assert "within 1h" not in words
