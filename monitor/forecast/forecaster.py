@@ -7,7 +7,7 @@ forecast at once when its past was read, and when its limit changed.
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 import numpy as np
@@ -101,9 +101,10 @@ class Forecaster:
         while True:
             await self._requested.wait()
             self._requested.clear()
-            slots, self._slots = self._slots, set()
+            slots, self._slots = np.array(sorted(self._slots), np.int32), set()
             try:
-                await self.forecast_slots(np.array(sorted(slots), np.int32))
+                await self.recorder.record_slots(slots, int(self._clock() // 60))
+                await self.forecast_slots(slots)
             except Exception:
                 log.exception("forecasting failed")
             await asyncio.sleep(MIN_PAUSE)
@@ -140,7 +141,7 @@ class Forecaster:
 
     async def forecast_slots(self, slots: Ints) -> None:
         """Forecast some series by what is recorded."""
-        for block, some, columns in self._by_block(slots):
+        for block, some, columns in self.recorder.by_block(slots):
             limit, ids = self._fleet.limit[some].copy(), self._fleet.id[some].copy()
             found = await asyncio.to_thread(forecast_block, block, columns, limit)
             is_same = self._fleet.id[some] == ids
@@ -153,14 +154,6 @@ class Forecaster:
         slots = np.flatnonzero((rows == NO_ROW) & (fleet.history_bins[: rows.size] >= 0))
         fleet.reach_probability[slots] = fleet.forecast_limit[slots] = fleet.ceiling[slots] = np.nan
         fleet.reach_minutes[slots], fleet.history_bins[slots] = NEVER, -1
-
-    def _by_block(self, slots: Ints) -> Iterator[tuple[HistoryBlock, Ints, Indices]]:
-        wanted = np.zeros(self._fleet.size, np.bool_)
-        wanted[slots[slots < wanted.size]] = True
-        for block, some, columns in self.recorder.by_block():
-            chosen = wanted[some]
-            if chosen.any():
-                yield block, some[chosen], columns[chosen]
 
     def _write(self, slots: Ints, limit: Floats, found: BlockForecast, through: int) -> None:
         fleet = self._fleet

@@ -55,7 +55,8 @@ class PastReader:
     """Reads the past of the series that a recorder records.
 
     readers: returns those of the cells that are watched. done: called with the slots of series that were
-    read. is_read is set in the history, so that a restart does not read them again.
+    read, or have no past that could be. What was read is marked in the history, so that no restart reads it
+    again.
     """
 
     def __init__(
@@ -144,6 +145,7 @@ class PastReader:
             return metrics
         block, column = self._recorder.history.place(row)
         block.is_read[column] = True
+        self._done(np.array([slot], np.int32))
         return None
 
     def _polled(self, formula: Formula) -> Metrics:
@@ -186,7 +188,7 @@ class PastReader:
         failures, points = await self._points(reader, task, minutes, now)
         current = [slot for slot in task.slots if self._is_complete(slot, task, points)]
         if current:
-            self._store(np.array(current, np.int32), points, minutes, now)
+            self._store(np.array(current, np.int32), points, minutes)
             self._done(np.array(current, np.int32))
         return failures
 
@@ -245,7 +247,7 @@ class PastReader:
                         MetricRequest(queries, part, minutes, now, period),
                     )
 
-    def _store(self, slots: Ints, points: Mapping[int, Floats], minutes: range, now: int) -> None:
+    def _store(self, slots: Ints, points: Mapping[int, Floats], minutes: range) -> None:
         """Compute the usage of a fortnight, and store it."""
         fleet, recorder = self._fleet, self._recorder
         starts = np.arange(minutes.start, minutes.stop, FIVE, dtype=np.int32)
@@ -260,7 +262,6 @@ class PastReader:
             columns: Indices = np.array([column], np.intp)
             block.put(columns, minutes.start // BIN_MINUTES, highest[:, index : index + 1])
             block.is_read[column] = True
-        recorder.record_slots(slots, now)
 
 
 def _past_minutes(now: int) -> range:

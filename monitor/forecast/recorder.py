@@ -66,9 +66,10 @@ class Recorder:
         slots = np.flatnonzero(can_be)
         return slots[fleet.usages.has(slots)] if slots.size else slots
 
-    def by_block(self) -> Iterator[tuple[HistoryBlock, Ints, Indices]]:
-        """Yield each block that has series, with their slots and columns."""
-        slots = np.flatnonzero(self.rows != NO_ROW).astype(np.int32)
+    def by_block(self, slots: Ints) -> Iterator[tuple[HistoryBlock, Ints, Indices]]:
+        """Yield each block in which some of these series have a row, with their slots and columns."""
+        slots = slots[slots < self.rows.size]
+        slots = slots[self.rows[slots] != NO_ROW]
         slots = slots[np.argsort(self.rows[slots], kind="stable")]
         numbers, columns = self.rows[slots] // BLOCK_SIZE, (self.rows[slots] % BLOCK_SIZE).astype(np.intp)
         for number in np.unique(numbers).tolist():
@@ -79,17 +80,15 @@ class Recorder:
         """Record the last hours of all series up to the minute `now`. Other tasks run meanwhile."""
         await self.bind(now)
         self.history.advance(now // BIN_MINUTES - 1)  # what is bound is kept, though the machine slept
-        for block, slots, columns in self.by_block():
-            for first in range(0, slots.size, SERIES_AT_ONCE):
-                part = slice(first, first + SERIES_AT_ONCE)
-                self._record(block, slots[part], columns[part], now)
-                await asyncio.sleep(0)
+        await self.record_slots(np.arange(self.rows.size, dtype=np.int32), now)
 
-    def record_slots(self, slots: Ints, now: int) -> None:
-        """Record the last hours of a few series at once."""
-        for row, slot in zip(self.rows[slots].tolist(), slots.tolist(), strict=True):
-            block, column = self.history.place(row)
-            self._record(block, np.array([slot], np.int32), np.array([column], np.intp), now)
+    async def record_slots(self, slots: Ints, now: int) -> None:
+        """Record the last hours of some series. Other tasks run meanwhile."""
+        for block, some, columns in self.by_block(slots):
+            for first in range(0, some.size, SERIES_AT_ONCE):
+                part = slice(first, first + SERIES_AT_ONCE)
+                self._record(block, some[part], columns[part], now)
+                await asyncio.sleep(0)
 
     def _record(self, block: HistoryBlock, slots: Ints, columns: Indices, now: int) -> None:
         """Record some series of a block."""

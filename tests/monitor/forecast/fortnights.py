@@ -78,7 +78,9 @@ class Fortnight:
         """The minute of AWS's clock."""
         return self.reader.cell.clock.minute()
 
-    def put(self, name: object, usage: Usage | None = None, limit: float = 100.0, **observed: Any) -> Series:
+    def put(
+        self, name: object, usage: Usage | float | None = None, limit: float = 100.0, **observed: Any
+    ) -> Series:
         """Add a series to the fleet."""
         settings = SeriesSettings(
             signal=STREAM_WRITE_BYTES, limit=Limit(limit, LimitSource.API, 0), band=Band(), delay=3

@@ -12,7 +12,7 @@ import pytest
 from collectors.base import total
 from monitor.fleet.fleet import Fleet
 from monitor.forecast.history import UsageHistory
-from monitor.forecast.past_reader import METRICS_AT_ONCE
+from monitor.forecast.past_reader import METRICS_AT_ONCE, PastReader
 from monitor.planning.budget import Billed, Budget, BudgetTerms
 from monitor.planning.cadence import Intervals
 from monitor.planning.planner import Planner
@@ -176,6 +176,20 @@ async def test_a_restart_reads_nothing_again_but_after_hours(tmp_path: Path) -> 
             await again.read_past()
             assert len(again.past_requests) == requests
             assert np.isfinite(again.probability(series)).all()
+
+
+async def test_a_series_without_metrics_has_no_past_and_is_forecast_by_what_is_recorded() -> None:
+    async with fortnight() as some:
+        counted, measured = some.put("counted", 40.0), some.put("measured")
+        await some.poll()
+        recorder, done = some.forecaster.recorder, list[int]()
+        await recorder.record(some.now)
+        reader = PastReader(
+            some.fleet, recorder, lambda: {CELL: some.reader}, lambda slots: done.extend(slots.tolist())
+        )
+        await reader.read_all(np.array([counted.slot, measured.slot], np.int32))
+        assert sorted(done) == sorted([counted.slot, measured.slot])
+        assert some.requested_past_metrics == ["measured"]
 
 
 async def test_the_budget_decides_when_it_is_read() -> None:
