@@ -83,21 +83,35 @@ class StoredPoints:
 
     def put(self, rows: Ints, minutes: Ints, values: Floats) -> None:
         """Store finite values, each of a row and a minute; of several for one minute, the last one."""
+        places = self._places.take(rows)
+        wide = (places & IS_WIDE).astype(np.bool_)
+        if wide.all():
+            self._wide.points[places >> 1, minutes] = values
+            return
         is_small = (values >= 0) & (values <= MAX_SMALL)
         small = np.where(is_small, values, 0).astype(np.uint8)
         is_small &= small == values
-        self._make_room(rows, is_small)
-        places = self._places[rows]
-        indices, wide = places >> 1, (places & IS_WIDE).astype(np.bool_)
-        self._wide.points[indices[wide], minutes[wide]] = values[wide]
-        self._small.points[indices[~wide], minutes[~wide]] = small[~wide]
+        if not is_small.all() or (places == NO_PLACE).any():
+            self._make_room(rows, is_small)
+            places = self._places.take(rows)
+            wide = (places & IS_WIDE).astype(np.bool_)
+        if not wide.any():
+            self._small.points[places >> 1, minutes] = small
+            return
+        self._wide.points[places[wide] >> 1, minutes[wide]] = values[wide]
+        self._small.points[places[~wide] >> 1, minutes[~wide]] = small[~wide]
 
     def remove(self, rows: Ints, minutes: Ints) -> None:
         """Remove the point of each row in its minute."""
-        places = self._places[rows]
-        indices, wide = places >> 1, (places & IS_WIDE).astype(np.bool_)
-        self._wide.points[indices[wide], minutes[wide]] = np.nan
-        self._small.points[indices[~wide], minutes[~wide]] = MISSING
+        places = self._places.take(rows)
+        wide = (places & IS_WIDE).astype(np.bool_)
+        if wide.all():
+            self._wide.points[places >> 1, minutes] = np.nan
+        elif not wide.any():
+            self._small.points[places >> 1, minutes] = MISSING
+        else:
+            self._wide.points[places[wide] >> 1, minutes[wide]] = np.nan
+            self._small.points[places[~wide] >> 1, minutes[~wide]] = MISSING
 
     def remove_all(self, rows: Ints | Indices) -> None:
         """Remove all points of rows, and free what they took."""
