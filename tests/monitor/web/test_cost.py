@@ -5,7 +5,7 @@ import re
 import httpx
 
 from monitor.fleet.ring_columns import NO_BOUND
-from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, key
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key
 from tests.monitor.planning.simulation import SUM_OF_STREAMS
 from tests.monitor.served import Server
 from tests.monitor.web.pages import page
@@ -36,3 +36,19 @@ async def test_the_page_tells_what_is_not_read_and_why(server: Server, client: h
     words = " ".join(re.sub("<[^>]*>", " ", (await client.get("/cost")).text).split())
     assert "2 while WriteProvisionedThroughputExceeded of the account is 0" in words
     assert "That saves $0.169 a month" in words
+
+
+async def test_the_page_tells_what_is_idle_and_what_that_saves(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    for name in ("orders", "clicks"):
+        add(server.fleet, key(name), throttled=None)
+    rings = server.fleet.rings
+    rings.quiet_since[: rings.size], rings.cadence_if_active[: rings.size] = NOW, 15
+    rings.cadence[: rings.size] = 60
+    server.fleet.monthly_lists[ACCOUNT, REGION] = 1000.0
+    await server.publish()
+    await page(client, "/cost")
+    words = " ".join(re.sub("<[^>]*>", " ", (await client.get("/cost")).text).split())
+    assert "Idle 2 metrics have had no points for three hours" in words
+    assert "That saves $0.0438 a month; the lists cost $0.01." in words
