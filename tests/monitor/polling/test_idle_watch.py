@@ -28,6 +28,7 @@ from monitor.polling.idle_watch import LARGE_INTERVAL, IdleWatch
 from monitor.polling.plan import due_metrics
 from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
+from tests.background import background
 from tests.fake_aws import FakeAws, denied
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key, traffic
 from tests.monitor.polling.inventories import inventory_of
@@ -191,8 +192,8 @@ def test_a_list_is_weighed_at_its_price(prices: Prices, streams: int, lists: int
     assert world.lists == lists
 
 
-def watched(world: World, hours: float) -> CellWatcher:
-    """Let the watcher of the world's cell, which has no services, run for hours of a clock that jumps."""
+def watcher_of(world: World) -> CellWatcher:
+    """Return a watcher of the world's cell, which has no services, and whose metrics have no points."""
     world.aws.now, world.aws.cell.clients = NOW * 60, LinkedClients(world.aws)
     world.aws.answers |= {
         "get_metric_data": lambda **params: {
@@ -204,7 +205,12 @@ def watched(world: World, hours: float) -> CellWatcher:
     }
     reader = MetricReader(world.aws.cell, world.fleet, OWNERS, planner=world.planner)
     inventory = inventory_of(world.aws.cell, world.fleet, quotas=QuotaBook(world.aws.cell, ()))
-    watcher = CellWatcher(inventory, reader, (), Telemetries().process)
+    return CellWatcher(inventory, reader, (), Telemetries().process)
+
+
+def watched(world: World, hours: float) -> CellWatcher:
+    """Let a watcher of the world's cell run for hours of a clock that jumps."""
+    watcher = watcher_of(world)
 
     async def main() -> None:
         with suppress(TimeoutError):
@@ -215,14 +221,20 @@ def watched(world: World, hours: float) -> CellWatcher:
     return watcher
 
 
-def test_the_watcher_of_a_cell_makes_the_lists_and_what_they_wake_is_read() -> None:
-    first = [listed("stream-3")]
-    world = World(lambda **_: first.pop() if first else listed())
-    watcher = watched(world, 1.1)
+async def test_the_watcher_of_a_cell_makes_a_list_and_reads_what_it_wakes() -> None:
+    world = World(lambda **_: listed("stream-3"))
+    watcher = watcher_of(world)
+    async with background(watcher.run(Config())), asyncio.timeout(60):
+        while "cloudwatch:GetMetricData" not in world.aws.calls or world.fleet.rings.woken[world.rows].any():
+            await asyncio.sleep(0.01)
+        assert world.lists == 1
+        assert watcher.status().collectors[ACTIVITY].succeeded_at
+
+
+def test_the_watcher_of_a_cell_makes_lists_at_the_longest_interval() -> None:
+    world = World(lambda **_: listed())
+    watched(world, 1.1)
     assert 4 <= world.lists <= 6  # every 15 minutes
-    assert watcher.status().collectors[ACTIVITY].succeeded_at
-    assert world.woken == 0  # the watcher's own polls were woken, which read it
-    assert not world.fleet.rings.woken[: world.fleet.rings.size].any()
 
 
 def test_a_denied_list_is_one_blind_spot_that_hides_nothing() -> None:
