@@ -139,12 +139,12 @@ class Lifecycle:
         fleet, size = self._fleet, self._fleet.size
         band = fleet.low, fleet.high, fleet.near
         tolerance = fleet.tolerated_rate, fleet.tolerated_share
-        bounds = np.stack([column[:size] for column in (fleet.read_limit, *band, *tolerance)])
-        size_before = self._bounds.shape[1]
-        before = self._bounds
-        changed = (bounds[:, :size_before] != before) & ~np.isnan(before) & ~np.isnan(bounds[:, :size_before])
+        bounds, known = np.stack([one[:size] for one in (fleet.read_limit, *band, *tolerance)]), self._bounds
+        changed = np.zeros(known.shape[1], np.bool_)
+        for now, before in zip(bounds[:, : changed.size], known, strict=True):
+            changed |= (now < before) | (now > before)  # neither where one of them is NaN
         self._bounds = bounds
-        return np.flatnonzero(changed.any(axis=0)).astype(np.int32)
+        return np.flatnonzero(changed).astype(np.int32)
 
     def _criteria(self, slots: Ints) -> AlertCriteria:
         fleet = self._fleet
