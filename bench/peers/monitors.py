@@ -32,16 +32,16 @@ class Monitor:
     """A monitor that reads CloudWatch. command: starts it, of a configuration file and a port.
 
     config: the text of that file, of a port and a folder. newest: in its /metrics, matches the stream and the
-    minute of the newest point of a stream, in epoch seconds times `time_scale`. told: what tells each kind of
-    thing to be detected: matches the stream and a value, and the least of those values. scrapes_on_request: a
-    request of /metrics makes it read AWS.
+    minute of the newest point of a stream, in epoch seconds times `time_scale`. detects: for each kind of
+    thing to be detected, a pattern that matches the stream and a value, and the least of those values.
+    scrapes_on_request: a request of /metrics makes it read AWS.
     """
 
     name: str
     command: Callable[[Path, int], Sequence[str]]
     config: Callable[[int, Path], str]
     newest: re.Pattern[str]
-    told: Mapping[Kind, tuple[re.Pattern[str], float]]
+    detects: Mapping[Kind, tuple[re.Pattern[str], float]]
     time_scale: float = 1.0
     scrapes_on_request: bool = False
 
@@ -67,8 +67,8 @@ def _own_family(name: str) -> re.Pattern[str]:
     return re.compile(rf"^{name}\{{{labels}\}} (\S+)$", re.M)
 
 
-def _told_by(label: str) -> Mapping[Kind, tuple[re.Pattern[str], float]]:
-    """Return what tells the kinds in the families of exporters. label: of the stream."""
+def _detected_by(label: str) -> Mapping[Kind, tuple[re.Pattern[str], float]]:
+    """Return the patterns and values of the families of exporters. label: of the stream."""
     family = rf'^aws_kinesis_%s_sum\{{.*{label}="(stream-\d+)".*\}} (\S+) \d+$'
     return {
         Kind.ABOVE: (re.compile(family % "incoming_bytes", re.M), EDGE * METRICS["IncomingBytes"][1]),
@@ -88,7 +88,7 @@ def yace(binary: str) -> Monitor:
         re.compile(
             r'^aws_kinesis_incoming_bytes_sum\{.*dimension_StreamName="(stream-\d+)".*\} \S+ (\d+)$', re.M
         ),
-        _told_by("dimension_StreamName"),
+        _detected_by("dimension_StreamName"),
         time_scale=1000.0,
     )
 
@@ -115,7 +115,7 @@ def cloudwatch_exporter(jar: str) -> Monitor:
         lambda file, port: ("java", "-jar", jar, str(port), str(file)),
         lambda *_: _cloudwatch_exporter_config(),
         re.compile(r'^aws_kinesis_incoming_bytes_sum\{.*stream_name="(stream-\d+)".*\} \S+ (\d+)$', re.M),
-        _told_by("stream_name"),
+        _detected_by("stream_name"),
         time_scale=1000.0,
         scrapes_on_request=True,
     )

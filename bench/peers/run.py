@@ -42,21 +42,21 @@ class Usage:
 class Run:
     """A monitor over streams. shown_at: when /metrics first had a minute of a stream or a later one.
 
-    told: for each kind, the time of each scrape and of which streams it told it.
+    detected: for each kind, the time of each scrape, and of which streams it had it.
     """
 
     monitor: Monitor
     streams: Streams
     aws: FakeAws = field(init=False)
     shown_at: Times = field(init=False)
-    told: dict[Kind, list[tuple[float, Flags]]] = field(init=False)
+    detected: dict[Kind, list[tuple[float, Flags]]] = field(init=False)
     begin: Usage = field(init=False)
     end: Usage = field(init=False)
 
     def __post_init__(self) -> None:
         self.aws = FakeAws(self.streams)
         self.shown_at = np.full(self.streams.visible_at.shape, np.nan)
-        self.told = {kind: [] for kind in Kind}
+        self.detected = {kind: [] for kind in Kind}
 
     @property
     def metrics(self) -> int:
@@ -99,13 +99,13 @@ class Run:
     def detection(self, kind: Kind) -> tuple[int, float, float]:
         """Return how often something of a kind began in the window, and how long it took to be in /metrics.
 
-        The median and the 99th percentile, in seconds since AWS told it.
+        The median and the 99th percentile, in seconds since AWS had it.
         """
         last, took = self.end.at - DETECTED_WITHIN, []
         for stream, at in self.streams.beginnings(kind):
             if self.begin.at <= at < last:
-                told = (scraped for scraped, flags in self.told[kind] if scraped >= at and flags[stream])
-                took.append(next(told, self.end.at) - at)
+                found = (scraped for scraped, flags in self.detected[kind] if scraped >= at and flags[stream])
+                took.append(next(found, self.end.at) - at)
         if not took:
             return 0, float("nan"), float("nan")
         return len(took), float(np.percentile(took, 50)), float(np.percentile(took, 99))
@@ -154,11 +154,11 @@ class Run:
             minute = int(float(stamp) / self.monitor.time_scale // 60) - self.streams.first
             shown = self.shown_at[row, : minute + 1]
             shown[np.isnan(shown)] = now
-        for kind, (pattern, least) in self.monitor.told.items():
+        for kind, (pattern, least) in self.monitor.detects.items():
             flags = np.zeros(len(self.streams.names), np.bool_)
             for stream, value in pattern.findall(text):
                 flags[self.streams.numbers[stream]] = float(value) >= least
-            self.told[kind].append((now, flags))
+            self.detected[kind].append((now, flags))
 
     def usage(self, pid: int) -> Usage:
         """Return what the process has used so far."""

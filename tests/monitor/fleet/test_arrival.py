@@ -235,15 +235,15 @@ def test_a_provisional_minute_is_told_where_it_says_no_less_than_the_last_comple
 
 
 @pytest.mark.parametrize(
-    ("is_final", "newest_confirmed", "told"),
+    ("is_final", "newest_confirmed", "latest"),
     [
         pytest.param(True, 1, 1, id="it hardly ever changes"),
         pytest.param(True, 0, 0, id="it was returned once"),
         pytest.param(False, 1, 0, id="it may change"),
     ],
 )
-def test_a_lower_provisional_minute_is_told_once_it_was_returned_twice(
-    is_final: bool, newest_confirmed: int, told: int
+def test_a_lower_provisional_minute_is_shown_once_it_was_returned_twice(
+    is_final: bool, newest_confirmed: int, latest: int
 ) -> None:
     rings = rings_of([False])
     row = np.array([0], np.int32)
@@ -254,5 +254,5 @@ def test_a_lower_provisional_minute_is_told_once_it_was_returned_twice(
     rings.mark_requested(row, NOW + newest_confirmed)  # in the same minute nothing is confirmed
     write(rings, 0, NOW + 2, 5)
     rings.mark_read(row, NOW)
-    assert rings.latest_minute[0] == NOW + told
+    assert rings.latest_minute[0] == NOW + latest
     assert rings.complete_through(row) == NOW

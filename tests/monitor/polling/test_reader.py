@@ -617,11 +617,11 @@ async def test_a_pause_in_which_nothing_could_be_read_teaches_no_delay() -> None
         assert learnt == {1}
 
 
-@pytest.mark.parametrize(("revisions", "told"), [(0, 2), (1, 2), (3, 4)])
-async def test_a_falling_usage_is_told_when_its_points_no_longer_change(revisions: int, told: int) -> None:
+@pytest.mark.parametrize(("revisions", "age"), [(0, 2), (1, 2), (3, 4)])
+async def test_a_falling_usage_is_shown_when_its_points_no_longer_change(revisions: int, age: int) -> None:
     """Another metric of the namespace comes three minutes late, so that its minutes are complete then.
 
-    revisions: by how many polls each point is raised after it came. told: age in minutes of the newest.
+    revisions: by how many polls each point is raised after it came. age: of the newest minute that is shown.
     """
 
     def by(query: Query, now: int = NOW) -> dict[str, Any]:
@@ -638,8 +638,8 @@ async def test_a_falling_usage_is_told_when_its_points_no_longer_change(revision
             await some.reader.read(now)
         row = np.array([some.row(1)], np.int32)
         assert some.fleet.rings.complete_through(row) == now - 4
-        assert some.fleet.rings.latest_minute[row] == now - told
-        assert some.last([1]) == [1000.0 - 10 * (now - told - NOW) - max(0, revisions + 1 - told)]
+        assert some.fleet.rings.latest_minute[row] == now - age
+        assert some.last([1]) == [1000.0 - 10 * (now - age - NOW) - max(0, revisions + 1 - age)]
 
 
 @pytest.mark.parametrize("step", [3600, -3600])
