@@ -20,8 +20,8 @@ class RateLimiter:
 
     def __init__(self, rate: float) -> None:
         self.rate = CallRate(rate)
-        self._group_start = 0.0  # when the newest group was admitted, by the event loop's clock
-        self._group_units = 0.0
+        self._next = 0.0  # when the next group is admitted, by the event loop's clock
+        self._group_start = self._group_units = 0.0  # of the newest group
         self._waiting = asyncio.Lock()  # one waits for the time, the others for their turn
 
     async def acquire(self, units: float = 1.0) -> None:
@@ -30,8 +30,9 @@ class RateLimiter:
         async with self._waiting:
             joins = clock() <= self._group_start + GROUP_SPAN
             if not joins or self._group_units + units > self.rate.present * GROUP_INTERVAL:
-                next_start = self._group_start + self._group_units / self.rate.present
-                if (wait := next_start - clock()) > 0:
+                if (wait := self._next - clock()) > 0:
                     await asyncio.sleep(wait)
-                self._group_start, self._group_units = max(clock(), next_start), 0.0
+                self._next = self._group_start = max(clock(), self._next)
+                self._group_units = 0.0
             self._group_units += units
+            self._next += units / self.rate.present
