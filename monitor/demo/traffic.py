@@ -27,10 +27,27 @@ BURST_CHANCE = 1 / 15  # per minute
 Share = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 
 
+class Rush(BaseModel, frozen=True, extra="forbid"):
+    """A time of higher demand before the start of the world, which `headroom lookback` finds.
+
+    hours_before: from its begin until the start. minutes: its length, of which the middle half is as high as
+    `height`, a share of the limit; before and after it rises and falls.
+    """
+
+    hours_before: Annotated[float, Field(gt=0, le=24 * 63, strict=True)]
+    minutes: Annotated[int, Field(ge=4, strict=True)]
+    height: Share
+
+    def share(self, minutes: Minutes) -> Floats:
+        """Return what it adds to the demand in each minute."""
+        passed = (minutes + self.hours_before * 60) / self.minutes
+        return self.height * np.interp(passed, (0.0, 0.25, 0.75, 1.0), (0.0, 1.0, 1.0, 0.0))
+
+
 class Traffic(BaseModel, frozen=True, extra="forbid"):
     """The demand on a resource as a share of its limit: 0.55 is 55 %; demand above 1 is throttled.
 
-    All fields but `period` and `ended` are shares of the limit.
+    All fields but `period`, `rushes` and `ended` are shares of the limit.
     """
 
     mean: Share
@@ -41,6 +58,7 @@ class Traffic(BaseModel, frozen=True, extra="forbid"):
     growth: float = 0.0  # per hour; drops back every 12 hours
     burst: Share = 0.0  # height of random single minutes, 1 in 15
     noise: Share = 0.01
+    rushes: tuple[Rush, ...] = ()
     ended: int | None = None  # the last minute with data
 
     def demand(self, name: str, minutes: Minutes) -> Floats:
@@ -52,6 +70,8 @@ class Traffic(BaseModel, frozen=True, extra="forbid"):
         share += self.surge * np.interp(minutes % SURGE_INTERVAL, *SURGE)
         share += self.growth * ((minutes + GROWTH_BEFORE_START) % GROWTH_INTERVAL - GROWTH_BEFORE_START) / 60
         share += self.burst * (random_shares(seed + 1, minutes) < BURST_CHANCE)
+        for rush in self.rushes:
+            share += rush.share(minutes)
         share += self.noise * (random_shares(seed + 2, minutes) + random_shares(seed + 3, minutes) - 1)
         share[minutes > (np.inf if self.ended is None else self.ended)] = np.nan
         return np.maximum(share, 0.0)

@@ -13,10 +13,20 @@ from monitor.demo.services.kinesis import DemoStream
 from monitor.demo.services.lambda_ import DemoFunction
 from monitor.demo.services.s3 import DemoBucket, DemoBucketFilter
 from monitor.demo.services.sqs import DemoQueue
-from monitor.demo.traffic import Traffic
+from monitor.demo.traffic import Rush, Traffic
 
 QUIET = Traffic(mean=0.06)
 STEADY = Traffic(mean=0.55, wave=0.04)
+
+# What happened before the start, for `headroom lookback`: a sale, more of it every evening for five days; and
+# times that nothing announced.
+SALE = tuple(
+    Rush(hours_before=24 * days + 5.0, minutes=110, height=height)
+    for days, height in ((8, 0.06), (7, 0.12), (6, 0.2), (5, 0.29), (4, 0.4))
+)
+RETRIES = (Rush(hours_before=75.4, minutes=26, height=1.25),)
+LOAD_TEST = (Rush(hours_before=52.2, minutes=44, height=1.3), Rush(hours_before=51.0, minutes=30, height=1.0))
+BACKLOG = (Rush(hours_before=150.0, minutes=260, height=0.42),)
 
 IRELAND = (
     # In the band at each full hour, and throttled ten minutes later.
@@ -44,7 +54,13 @@ IRELAND = (
     DemoFunction(
         name="thumbnails", concurrency=50, reserved=True, traffic=Traffic(mean=1.2, wave=0.1), seconds=1.5
     ),
-    DemoFunction(name="nightly-report", concurrency=20, reserved=True, traffic=Traffic(mean=0.1), seconds=30),
+    DemoFunction(
+        name="nightly-report",
+        concurrency=20,
+        reserved=True,
+        traffic=Traffic(mean=0.1, rushes=RETRIES),
+        seconds=30,
+    ),
     DemoFunction(
         name="recommendations", concurrency=100, provisioned=True, traffic=Traffic(mean=0.8, wave=0.1)
     ),
@@ -60,7 +76,7 @@ IRELAND = (
         in_flight=Traffic(mean=0.1),
     ),
     DemoQueue(name="refunds.fifo", sent=Traffic(mean=0.2), in_flight=QUIET),
-    DemoQueue(name="emails", sent=Traffic(mean=0.4), in_flight=STEADY),
+    DemoQueue(name="emails", sent=Traffic(mean=0.4), in_flight=Traffic(mean=0.55, wave=0.04, rushes=BACKLOG)),
     DemoQueue(name="exports", sent=Traffic(mean=0.1), in_flight=Traffic(mean=0.68, wave=0.08)),
     # Without data for two hours and a half.
     DemoQueue(
@@ -134,7 +150,9 @@ IRELAND = (
                     ),
                 ),
             ),
-            DemoStage(name="beta", per_second=100, traffic=Traffic(mean=0.15), throttled=True),
+            DemoStage(
+                name="beta", per_second=100, traffic=Traffic(mean=0.15, rushes=LOAD_TEST), throttled=True
+            ),
         ),
     ),
     DemoHttpApi(
@@ -163,7 +181,7 @@ IRELAND = (
 )
 
 VIRGINIA = (
-    DemoStream(name="orders-us", shards=2, write=Traffic(mean=0.68, wave=0.06)),
+    DemoStream(name="orders-us", shards=2, write=Traffic(mean=0.68, wave=0.06, rushes=SALE)),
     DemoStream(name="inventory", shards=1, write=Traffic(mean=0.79, wave=0.03), readers=2),
     DemoStream(name="ad-events", on_demand=True, write=Traffic(mean=0.3, burst=0.3)),
     DemoStream(name="archive-2019", shards=6, write=QUIET),  # idle capacity
