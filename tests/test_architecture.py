@@ -47,7 +47,8 @@ MAY_IMPORT = {
         "planning polling push schema server stream web",
         "server": "api http lib stream web",
         "top": "alerting api collectors fleet lib notifiers render rules",
-        "report": "aws collectors config cost fleet forecast lib planning polling render rules schema",
+        "report": "alerting aws collectors config cost fleet forecast lib lookback planning polling render "
+        "rules schema",
         "dashboards": "collectors fleet lib render rules",
         "web": "access alerting api aws collectors cost coverage fleet http lib notifiers render rules "
         "schema",
@@ -57,6 +58,7 @@ MAY_IMPORT = {
         "rules schema stream",
         "coverage": "aws collectors cost fleet lib rules",
         "quotas": "aws collectors lib rules schema",
+        "lookback": "alerting fleet notifiers rules",
         "config": "access alerting aws collectors cost lib notifiers planning push rules schema stream",
         "alerting": "aws collectors fleet lib notifiers outbound planning rules schema",
         "push": "exposition fleet lib outbound rules schema",

@@ -15,7 +15,6 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from math import ceil
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from monitor.alerting.delivery import Delivery
 from monitor.alerting.engine_state import EVALUATED_UNTIL, EngineState
 from monitor.alerting.evaluate import Evaluator
 from monitor.alerting.forecast_alerts import ForecastAlerts
-from monitor.alerting.lifecycle import Lifecycle
+from monitor.alerting.lifecycle import Lifecycle, batch_minutes
 from monitor.alerting.notice_builder import NoticeBuilder
 from monitor.alerting.notification_plan import NotificationPlanner, PlannedGroup
 from monitor.alerting.observe import Observer
@@ -41,7 +40,6 @@ from monitor.lib.cooperative import cooperative_iter, snapshot_batches
 from monitor.lib.errors import HeadroomError
 from monitor.notifiers.notice import Notice, NoticeKind
 
-MAX_POLL_DELAY = 2  # minutes that a poll may be late
 MAX_SLEEP = 60.0  # seconds; the wall clock, which decides what is due, may be set forward
 MAX_PLANNED_AT_ONCE = 20  # alerts and groups: planning them takes less time than starting a thread's turn
 MIN_SLEEP = 0.5  # seconds; what becomes due meanwhile is planned together
@@ -85,7 +83,7 @@ class AlertEngine:
     def configure(self, settings: AlertingSettings) -> None:
         """Apply new settings. Observation starts again, as reading does."""
         self.notice_builder.settings = settings
-        self._lifecycle.max_batch_minutes = ceil(settings.poll_interval / 60) + MAX_POLL_DELAY
+        self._lifecycle.max_batch_minutes = batch_minutes(settings.poll_interval)
         receivers = settings.receivers
         self._planner = NotificationPlanner(
             Router(settings.route, [receiver.name for receiver in receivers], settings.windows),

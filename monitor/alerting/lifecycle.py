@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import astuple
 from functools import partial
+from math import ceil
 
 import msgspec
 import numpy as np
@@ -14,7 +15,7 @@ from monitor.fleet.operations import NAN
 from monitor.fleet.provisional import complete_through, is_provisional
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.throttling import is_unknown
-from rules.alert_states import AlertStates, SamplesAt, SavedAlert
+from rules.alert_states import AlertStates, SamplesAt, SavedAlert, Transitions
 from rules.alerts import (
     IDLE_PENDING_FOR,
     KEEP_FIRING_FOR,
@@ -29,7 +30,14 @@ from rules.alerts import (
 WORST_FIRST = tuple(reversed(Rule))
 DEFAULT_KEEP_FIRING_FOR = np.array([KEEP_FIRING_FOR[rule] for rule in Rule], np.int32)[:, None]
 
+MAX_POLL_DELAY = 2  # minutes that a poll may be late
+
 _decoder = msgspec.json.Decoder(list[SavedAlert])
+
+
+def batch_minutes(poll_interval: float) -> int:
+    """Return how many minutes one poll may bring at once. poll_interval: seconds between two polls."""
+    return ceil(poll_interval / 60) + MAX_POLL_DELAY
 
 
 class Lifecycle:
@@ -53,10 +61,14 @@ class Lifecycle:
         It is done in parts of some milliseconds, and all states change after the last one (see
         `AlertStates.advance_in_parts`).
         """
+        for transitions in self.transitions_in_parts(slots):
+            yield transitions.slot
+
+    def transitions_in_parts(self, slots: Ints) -> Iterator[Transitions]:
+        """Do the same, and yield the changes of state themselves."""
         criteria, samples_at = self._criteria(slots), self._samples_of(slots)
         newest = self._newest_samples(slots)
-        for transitions in self.states.advance_in_parts(slots, newest, criteria, samples_at):
-            yield transitions.slot
+        yield from self.states.advance_in_parts(slots, newest, criteria, samples_at)
 
     def reevaluate_changed(self) -> Ints:
         """Evaluate series whose limit, band or durations changed; return those whose alerts changed state."""

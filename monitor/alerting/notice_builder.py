@@ -28,6 +28,7 @@ RESOURCE_GONE = "the resource no longer exists"
 SWITCHED_OFF = "the configuration switches the alert off"
 
 Trends = Mapping[int, Trend | None]  # by slot
+AlertLevel = tuple[Severity, Zone]
 
 
 class BreachedRule(NamedTuple):
@@ -52,14 +53,19 @@ class NoticeBuilder:
 
     def worst_rule(self, series: Series, state: AlertState) -> BreachedRule | None:
         """Return the worst rule of a series in a state, of those that are not switched off, or None."""
-        account_name = self.account_names.get(series.key.account, "")
-        labels = SelectorLabels(**series.key.labels, account_name=account_name)
         for rule, since in self._lifecycle.rules(series.slot, state):
-            if severity := self.settings.severity_of(labels, rule):
-                if series.settings.signal.unverified and not self._fleet.has_answered(series.slot):
-                    severity = Severity.INFO
+            if severity := self.severity_of(series, rule):
                 return BreachedRule(severity, rule, since * 60)
         return None
+
+    def severity_of(self, series: Series, rule: Rule) -> Severity | None:
+        """Return the severity of a rule's alert on a series, or None when the rule is switched off there."""
+        account_name = self.account_names.get(series.key.account, "")
+        labels = SelectorLabels(**series.key.labels, account_name=account_name)
+        severity = self.settings.severity_of(labels, rule)
+        if severity and series.settings.signal.unverified and not self._fleet.has_answered(series.slot):
+            return Severity.INFO
+        return severity
 
     def trends(self, slots: Ints) -> Trends:
         """Return the trends of the usage of series, by slot; much faster for many at once."""
@@ -87,7 +93,8 @@ class NoticeBuilder:
             return self._resolved(series, firing, at) if firing else None
         severity, rule, since = worst
         zone = ZONES[rule.word]
-        kind = _kind(firing, severity, zone)
+        known = (firing.severity, ZONES[firing.zone]) if firing else None
+        kind = kind_of_change(known, (severity, zone))
         if kind is None:
             return None
         began = firing.since if firing else since
@@ -175,11 +182,14 @@ def key_of(notice: Notice) -> Key:
     return Key(*of_signal, resource_of(notice))
 
 
-def _kind(before: Notice | None, severity: Severity, zone: Zone) -> NoticeKind | None:
-    """Return how a firing alert changed since its last notice, or None when it did not."""
+def kind_of_change(before: AlertLevel | None, level: AlertLevel) -> NoticeKind | None:
+    """Return how a firing alert changed since its last notice, or None when it did not.
+
+    before: what that notice told; None if the alert did not fire.
+    """
     if before is None:
         return NoticeKind.FIRING
-    level_before, level = (before.severity.rank, ZONES[before.zone]), (severity.rank, zone)
-    if level_before == level:
+    rank_before, rank = ((severity.rank, zone) for severity, zone in (before, level))
+    if rank_before == rank:
         return None
-    return NoticeKind.WORSENED if level > level_before else NoticeKind.EASED
+    return NoticeKind.WORSENED if rank > rank_before else NoticeKind.EASED

@@ -13,7 +13,7 @@ from monitor.cli.config_file import (
     load_registry_or_exit,
 )
 from monitor.cli.exit_codes import INCOMPLETE
-from monitor.cli.options import FORECASTS, Patterns, WithForecasts
+from monitor.cli.options import FORECASTS, AllowBlind, Patterns, WithForecasts
 from monitor.cli.scan import exit_code, run_scan
 from monitor.report.check_formats import FORMATS
 from monitor.report.scan import ScanDepth
@@ -44,9 +44,7 @@ def check(
         ),
     ] = False,
     forecast: WithForecasts = False,
-    allow_blind: Annotated[
-        bool, typer.Option("--allow-blind", help="Exit with 0 instead of 3 when some requested reads failed.")
-    ] = False,
+    allow_blind: AllowBlind = False,
 ) -> None:
     """Read all configured accounts once and print every series, the most urgent first.
 

@@ -1,22 +1,44 @@
-"""Runs a coroutine that Ctrl-C ends at once."""
+"""Runs coroutines that Ctrl-C ends at once."""
 
 import asyncio
 import signal
 import threading
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Any, Self, TypeVar
 
 Result = TypeVar("Result")
 
 
 def run_interruptible(coroutine: Coroutine[Any, Any, Result]) -> Result:
-    """Run a coroutine on an event loop of its own. Raises KeyboardInterrupt after SIGINT.
+    """Run a coroutine on an event loop of its own. Raises KeyboardInterrupt after SIGINT."""
+    with InterruptibleRunner() as runner:
+        return runner.run(coroutine)
 
-    `asyncio.run` alone does not wake a loop that waits for its sockets when another thread receives the
+
+class InterruptibleRunner:
+    """Runs coroutines one after the other on one event loop, which waits in between.
+
+    `asyncio.Runner` alone does not wake a loop that waits for its sockets when another thread receives the
     signal, or the signal comes just before the wait: nothing would end until the next time-out.
     """
-    is_main = threading.current_thread() is threading.main_thread()  # Python handles signals only there
-    return asyncio.run(_cancel_on_sigint(coroutine) if is_main else coroutine)
+
+    def __init__(self) -> None:
+        self._runner = asyncio.Runner()
+
+    def __enter__(self) -> Self:
+        self._runner.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._runner.__exit__(kind, error, traceback)
+
+    def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
+        """Run a coroutine. Raises KeyboardInterrupt after SIGINT."""
+        is_main = threading.current_thread() is threading.main_thread()  # Python handles signals only there
+        return self._runner.run(_cancel_on_sigint(coroutine) if is_main else coroutine)
 
 
 async def _cancel_on_sigint(coroutine: Coroutine[Any, Any, Result]) -> Result:

@@ -16,6 +16,10 @@ MODULES = {
     "report": LazyCommand(
         "monitor.cli.report", "Read all configured accounts once and write a report to share."
     ),
+    "lookback": LazyCommand(
+        "monitor.cli.lookback",
+        "Read past days, and list what was throttled or near its limit, and what would have been told.",
+    ),
     "catalogue": LazyCommand(
         "monitor.cli.catalogue", "List every signal with its default limit, remedy and documentation."
     ),

@@ -17,6 +17,10 @@ Patterns = Annotated[
     list[str] | None, typer.Option(help="Include only these: a name or a pattern. Can be repeated.")
 ]
 
+AllowBlind = Annotated[
+    bool, typer.Option("--allow-blind", help="Exit with 0 instead of 3 when some requested reads failed.")
+]
+
 FORECASTS = 100  # series
 
 WithForecasts = Annotated[

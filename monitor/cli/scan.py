@@ -40,11 +40,11 @@ def run_scan(
 
 
 @contextmanager
-def progress_bar() -> Iterator[Callable[[int, int], None]]:
+def progress_bar(title: str = "Reading") -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar on standard error if that is a terminal; yields the function that advances it."""
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("Reading", total=None)
+        task = bar.add_task(title, total=None)
         yield lambda done, steps: bar.update(task, completed=done, total=steps)
 
 

@@ -31,6 +31,7 @@ HeadroomError
 ├── NoStreamedMetricsError           no metric of the chosen services can be streamed (stream)
 ├── NotFiringError                   an alert does not fire (alerting; a LookupError)
 ├── NotReadYetError                  a resource waits for its turn to be read (collectors)
+├── PastUnreadableError              samples of the past cannot be kept (report)
 ├── PathError                        a path yields nothing of any response (collectors; a ValueError)
 ├── PrivateAddressError              an address is not public (outbound; an OSError)
 ├── ProtobufError                    bytes are no valid protobuf message (stream; a ValueError)

@@ -123,7 +123,7 @@ def streams_for(fleet: Fleet, config: Config, reading: Reading) -> list[StreamAd
         row
         for key, series in fleet.series.items()
         if key.service not in reading.streamed and config.signals.includes(series.settings.signal)
-        for row in _rows(fleet, series)
+        for row in rows_of_metrics(fleet, series)
     }
     use = MetricUse.of(fleet, 0, reading.prices)
     kept = {cell: [*filter(lambda one: one[1] in read, fleet.metrics(cell).items())] for cell in use.cells}
@@ -140,7 +140,7 @@ def _by_tier(fleet: Fleet, config: Config) -> Mapping[Tier, ProjectedCost]:
     billed = {row for cell in {key.cell for key in fleet.series} for row in fleet.metrics(cell).values()}
     for series in fleet.series.values():
         if config.signals.includes(signal := series.settings.signal):
-            rows[signal.tier] |= billed.intersection(_rows(fleet, series))
+            rows[signal.tier] |= billed.intersection(rows_of_metrics(fleet, series))
     plan = Plan.of(fleet, Reading.of(config), rows[Tier.CORE] | rows[Tier.DETAIL])
     rows[Tier.DETAIL] -= rows[Tier.CORE]
     return {tier: plan.projected("", rows[tier]) for tier in Tier}
@@ -154,7 +154,7 @@ def payers_of(fleet: Fleet, config: Config) -> list[PayerEstimate]:
         payer, _ = fleet.payer_of(key.cell)
         others[payer] |= {key.account} - {payer}
         if config.signals.includes(series.settings.signal):
-            rows[payer] |= billed[key.cell].intersection(_rows(fleet, series))
+            rows[payer] |= billed[key.cell].intersection(rows_of_metrics(fleet, series))
     plan = Plan.of(fleet, Reading.of(config), {row for some in rows.values() for row in some})
     payers = [PayerEstimate(one, len(others[one]), plan.projected("", rows[one])) for one in others]
     return sorted(payers, key=lambda one: (-one.now.monthly_dollars, one.account))
@@ -164,7 +164,7 @@ def _by_service(fleet: Fleet, config: Config, what_if: Reading | None) -> list[S
     billed = {row for cell in {key.cell for key in fleet.series} for row in fleet.metrics(cell).values()}
     now, all_rows = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
     for key, series in fleet.series.items():
-        rows = billed.intersection(_rows(fleet, series))
+        rows = billed.intersection(rows_of_metrics(fleet, series))
         all_rows[key.service] |= rows
         if config.signals.includes(series.settings.signal):
             now[key.service] |= rows
@@ -187,7 +187,7 @@ def _by_service(fleet: Fleet, config: Config, what_if: Reading | None) -> list[S
     return sorted(estimates, key=lambda one: (-dollars[one.service], one.service))
 
 
-def _rows(fleet: Fleet, series: Series) -> Iterator[int]:
+def rows_of_metrics(fleet: Fleet, series: Series) -> Iterator[int]:
     """Yield the rows of the metrics of a series, and of the aggregates that bound them."""
     every = (fleet.usages, fleet.upper_bounds, fleet.published_limits, fleet.throttled, fleet.served)
     formulas = (one.get(series.slot) for one in every)

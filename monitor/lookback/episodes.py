@@ -1,0 +1,149 @@
+"""Episodes: times in which demand on a series was throttled, or its usage was near the limit."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from monitor.fleet.columns import Flags, Floats, Indices
+from monitor.fleet.judged import Judged
+from rules.alerts import KEEP_FIRING_FOR, Rule
+from rules.band import Zone
+
+# Minutes without throttling, and not near the limit, that end an episode: those that end an alert.
+QUIET_MINUTES = KEEP_FIRING_FOR[Rule.SATURATED]
+SECONDS = 60  # of a minute
+MAX_EPISODES = 500_000  # that are kept; further ones are counted
+
+
+class Episode(NamedTuple):
+    """An episode of the series in a slot: minutes from `begin` up to, and without, `end`.
+
+    throttled_minutes: in which demand was throttled beyond what is tolerated. peak, usage, limit: the highest
+    utilization, with its usage and its limit; NaN where no usage is known. refused: throttled demand in all,
+    in the unit of the signal's throttled demand; NaN where it is not known. ongoing: it had not ended at the
+    end of the minutes that were judged.
+    """
+
+    slot: int
+    begin: int
+    end: int
+    throttled_minutes: int
+    peak: float
+    usage: float
+    limit: float
+    refused: float
+    ongoing: bool = False
+
+    @property
+    def is_throttling(self) -> bool:
+        """True if demand was throttled."""
+        return self.throttled_minutes > 0
+
+    @property
+    def minutes(self) -> int:
+        """The length."""
+        return self.end - self.begin
+
+
+class EpisodeFinder:
+    """Finds episodes in judged minutes, which must come in their order. episodes: those that have ended.
+
+    more: how many further ones there were.
+    """
+
+    def __init__(self) -> None:
+        self.episodes: list[Episode] = []
+        self.more = 0
+        self._open: dict[int, Episode] = {}  # by slot
+
+    def add(self, slots: Indices, minutes: range, judged: Judged) -> None:
+        """Add minutes of some series; `judged` has all minutes of a series, then those of the next."""
+        shape = slots.size, len(minutes)
+        bad = (judged.zone >= Zone.NEAR).reshape(shape)
+        is_open = np.isin(slots, np.fromiter(self._open, np.int64, len(self._open)))
+        for index in np.flatnonzero(bad.any(axis=1) | is_open).tolist():
+            self._add_series(int(slots[index]), minutes, _Numbers.of(judged, index, len(minutes)))
+
+    def _add_series(self, slot: int, minutes: range, numbers: "_Numbers") -> None:
+        for run in _runs(np.flatnonzero(numbers.bad)):
+            found = numbers.episode(slot, minutes.start, run)
+            before = self._open.pop(slot, None)
+            if before and found.begin - before.end < QUIET_MINUTES:
+                found = _joined(before, found)
+            elif before:
+                self._keep(before)
+            self._open[slot] = found
+        last = self._open.get(slot)
+        if last and minutes.stop - last.end >= QUIET_MINUTES:
+            self._keep(self._open.pop(slot))
+
+    def _keep(self, episode: Episode) -> None:
+        if len(self.episodes) < MAX_EPISODES:
+            self.episodes.append(episode)
+        else:
+            self.more += 1
+
+    def finish(self) -> Sequence[Episode]:
+        """Return all episodes by begin; those that are not over yet end where the minutes do."""
+        for episode in self._open.values():
+            self._keep(episode._replace(ongoing=True))
+        self._open.clear()
+        return sorted(self.episodes, key=lambda one: (one.begin, one.slot))
+
+
+class _Numbers(NamedTuple):
+    """The numbers of one series in some minutes. bad: near the limit or throttled."""
+
+    bad: Flags
+    saturated: Flags
+    usage: Floats
+    limit: Floats
+    throttled: Floats
+
+    @classmethod
+    def of(cls, judged: Judged, index: int, count: int) -> "_Numbers":
+        part = slice(index * count, (index + 1) * count)
+        zone = judged.zone[part]
+        numbers = (judged.usage[part], judged.limit[part], judged.throttled[part])
+        return cls(zone >= Zone.NEAR, zone == Zone.SATURATED, *numbers)
+
+    def episode(self, slot: int, start: int, run: slice) -> Episode:
+        """Return the episode of a run of bad minutes. start: the first of all minutes."""
+        ratio = self.usage[run] / self.limit[run]
+        highest = int(np.nanargmax(ratio)) if np.isfinite(ratio).any() else 0
+        throttled = self.throttled[run]
+        refused = float(np.nansum(throttled)) * SECONDS if np.isfinite(throttled).any() else np.nan
+        return Episode(
+            slot=slot,
+            begin=start + run.start,
+            end=start + run.stop,
+            throttled_minutes=int(np.count_nonzero(self.saturated[run])),
+            peak=float(ratio[highest]),
+            usage=float(self.usage[run][highest]),
+            limit=float(self.limit[run][highest]),
+            refused=refused,
+        )
+
+
+def _runs(minutes: Indices) -> Iterator[slice]:
+    """Yield the runs of ascending minutes between which fewer than QUIET_MINUTES are missing."""
+    if not minutes.size:
+        return
+    ends = np.flatnonzero(np.diff(minutes) > QUIET_MINUTES)
+    for start, stop in zip([0, *(ends + 1).tolist()], [*ends.tolist(), minutes.size - 1], strict=True):
+        yield slice(int(minutes[start]), int(minutes[stop]) + 1)
+
+
+def _joined(first: Episode, second: Episode) -> Episode:
+    """Return one episode of two parts."""
+    higher = second if not first.peak >= second.peak else first
+    refused = [part.refused for part in (first, second) if not np.isnan(part.refused)]
+    return first._replace(
+        end=second.end,
+        throttled_minutes=first.throttled_minutes + second.throttled_minutes,
+        peak=higher.peak,
+        usage=higher.usage,
+        limit=higher.limit,
+        refused=sum(refused) if refused else np.nan,
+    )

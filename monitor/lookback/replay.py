@@ -1,0 +1,146 @@
+"""Judges past samples with the code that judges present ones, chunk by chunk of minutes."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from monitor.alerting.lifecycle import Lifecycle
+from monitor.fleet.columns import Ints
+from monitor.fleet.fleet import Fleet
+from monitor.lookback.backtest import backtest
+from monitor.lookback.episodes import EpisodeFinder
+from monitor.lookback.lookback import Lookback, WayResult
+from monitor.lookback.quarters import Quarters
+from monitor.lookback.sample_file import LookbackPoints, chunk_count, chunk_minutes
+from monitor.lookback.telling import SeverityOf, Teller
+from monitor.lookback.ways import Way
+from rules.analogs import DAY
+
+SERIES_AT_ONCE = 2048
+# Minutes at the end of a chunk that are judged with the next one: what proves them comes with it.
+PROVEN_LATER = 30
+
+Report = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Judging:
+    """The terms by which samples are judged.
+
+    ways: the first one is in force. severity_of: of an alert. batch_minutes: how many one poll may bring (see
+    `Lifecycle`).
+    """
+
+    ways: Sequence[Way]
+    severity_of: SeverityOf
+    batch_minutes: int
+
+
+def look_back(
+    fleet: Fleet,
+    points: LookbackPoints,
+    slots: Ints,
+    judging: Judging,
+    report: Report = lambda *_: None,
+) -> Lookback:
+    """Return what happened to series in the minutes of some points.
+
+    fleet: registered, and without any point of a metric; it holds the last ones afterwards. slots: of the
+    series. report: called with the number of steps done and of all steps.
+    """
+    replay = Replay(fleet, points, slots, judging)
+    chunks = chunk_count(points.minutes)
+    for number in range(chunks):
+        report(number, chunks + 1)
+        replay.advance(number)
+    report(chunks, chunks + 1)
+    return replay.finish()
+
+
+class Replay:
+    """Plays the points of past minutes to a fleet, and records what its series do. See `look_back`."""
+
+    def __init__(self, fleet: Fleet, points: LookbackPoints, slots: Ints, judging: Judging) -> None:
+        self._fleet, self._points, self._slots, self._ways = fleet, points, np.sort(slots), judging.ways
+        before = points.minutes.start - 1
+        self._lives = [_life(fleet, before, judging.batch_minutes) for _ in judging.ways]
+        self._tellers = [Teller(fleet, judging.severity_of) for _ in judging.ways]
+        self._episodes = EpisodeFinder()
+        self._quarters = Quarters(self._slots.astype(np.intp), points.minutes)
+        self._judged_until = points.minutes.start
+
+    def advance(self, number: int) -> None:
+        """Play one chunk."""
+        minutes = chunk_minutes(self._points.minutes, number)
+        self._write(number, minutes)
+        for way, life, teller in zip(self._ways, self._lives, self._tellers, strict=True):
+            way.apply(self._fleet)
+            for slots in _batches(self._slots):
+                for transitions in life.transitions_in_parts(slots):
+                    teller.add(transitions)
+        self._ways[0].apply(self._fleet)
+        is_last = minutes.stop == self._points.minutes.stop
+        self._judge(minutes.stop if is_last else minutes.stop - PROVEN_LATER)
+
+    def _write(self, number: int, minutes: range) -> None:
+        """Write a chunk, and mark its minutes as read, of each metric up to the end of its last period."""
+        rings, rows = self._fleet.rings, self._points.rows
+        of, every_minute, values = rings.spread(*self._points.chunk(number))
+        rings.write(of, every_minute, values, marked_next=True)
+        periods = rings.period[rows].astype(np.int32)
+        rings.mark_read(rows, minutes.stop // periods * periods - 1)
+
+    def _judge(self, until: int) -> None:
+        """Judge the minutes up to one, which were not judged yet."""
+        minutes = range(self._judged_until, until)
+        if not minutes:
+            return
+        every = np.arange(minutes.start, minutes.stop, dtype=np.int32)
+        for first in range(0, self._slots.size, SERIES_AT_ONCE):
+            slots = self._slots[first : first + SERIES_AT_ONCE].astype(np.intp)
+            judged = self._fleet.judged_at(slots.repeat(every.size), np.tile(every, slots.size))
+            self._episodes.add(slots, minutes, judged)
+            self._quarters.add(first, minutes, judged)
+        self._judged_until = until
+
+    def finish(self) -> Lookback:
+        """Return what was recorded, once all chunks were played."""
+        fleet, usage = self._fleet, self._quarters.usage
+        episodes = self._episodes.finish()
+        known = np.count_nonzero(np.isfinite(usage), axis=1)
+        sampled = fleet.rings.newest_point  # a series of which only throttling is known has samples, too
+        return Lookback(
+            minutes=self._points.minutes,
+            series={slot: fleet.by_slot[slot] for slot in self._slots.tolist()},
+            without_samples=sum(not _has_points(fleet, slot, sampled) for slot in self._slots.tolist()),
+            known_days=float(known.sum()) / DAY,
+            by_minute=int(np.count_nonzero(fleet.published_limits.has(self._slots)))
+            if self._slots.size
+            else 0,
+            episodes=episodes,
+            more_episodes=self._episodes.more,
+            ways=[
+                WayResult(way.name, sorted(teller.told, key=lambda one: (one.minute, one.slot)), teller.more)
+                for way, teller in zip(self._ways, self._tellers, strict=True)
+            ],
+            forecasts=backtest(self._quarters, episodes),
+        )
+
+
+def _life(fleet: Fleet, evaluated_until: int, batch_minutes: int) -> Lifecycle:
+    lifecycle = Lifecycle(fleet, evaluated_until)
+    lifecycle.max_batch_minutes = batch_minutes
+    return lifecycle
+
+
+def _batches(slots: Ints) -> Iterator[Ints]:
+    for first in range(0, slots.size, SERIES_AT_ONCE):
+        yield slots[first : first + SERIES_AT_ONCE]
+
+
+def _has_points(fleet: Fleet, slot: int, newest: Ints) -> bool:
+    """Return whether any metric of a series has a point."""
+    formulas = (fleet.usages.get(slot), fleet.throttled.get(slot))
+    rows = [row for formula in formulas if formula for row in formula.rows]
+    return bool((newest[rows] > 0).any())

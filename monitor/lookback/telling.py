@@ -1,0 +1,107 @@
+"""Finds what would have been told of series: the changes of their alerts, with the minutes of the samples."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from monitor.alerting.notice_builder import AlertLevel, kind_of_change
+from monitor.fleet.fleet import Fleet, Series
+from monitor.notifiers.notice import NoticeKind
+from rules.alert_states import Transitions
+from rules.alerts import AlertState, Rule, Severity
+from rules.band import ZONES, Zone
+
+SeverityOf = Callable[[Series, Rule], Severity | None]  # None: switched off
+WORST_FIRST = tuple(reversed(Rule))
+MAX_TOLD = 1_000_000  # changes that are kept; further ones are counted
+
+
+class ToldChange(NamedTuple):
+    """One change of the alert on the series in a slot.
+
+    minute: of the sample that caused it; a running monitor tells it as soon as CloudWatch publishes that.
+    severity, zone: of the alert; of one that ended, as it was last.
+    """
+
+    slot: int
+    minute: int
+    kind: NoticeKind
+    severity: Severity
+    zone: Zone
+
+
+class AlertSpan(NamedTuple):
+    """The minutes in which an alert fired, from `begin` up to `end`; None: it still did at the end.
+
+    severity: the highest that it had.
+    """
+
+    slot: int
+    begin: int
+    end: int | None
+    severity: Severity
+
+
+class Teller:
+    """Makes what is told of the transitions of alert states, which come in the order of their minutes.
+
+    told: so far. more: how many further changes there were.
+    """
+
+    def __init__(self, fleet: Fleet, severity_of: SeverityOf) -> None:
+        self._fleet, self._severity_of = fleet, severity_of
+        self.told: list[ToldChange] = []
+        self.more = 0
+        self._states = np.zeros((len(Rule), fleet.size), np.int8)
+        self._levels: dict[int, AlertLevel] = {}  # of the alerts that fire, by slot
+
+    def add(self, transitions: Transitions) -> None:
+        """Add transitions of different series, each in one minute."""
+        if not transitions.slot.size:
+            return
+        self._states[transitions.rule, transitions.slot] = transitions.after
+        changed = (transitions.before == AlertState.FIRING) | (transitions.after == AlertState.FIRING)
+        minutes = dict(
+            zip(transitions.slot[changed].tolist(), transitions.minute[changed].tolist(), strict=True)
+        )
+        for slot, minute in minutes.items():
+            self._tell(slot, minute)
+
+    def _tell(self, slot: int, minute: int) -> None:
+        before, level = self._levels.get(slot), self._level(slot)
+        kind = NoticeKind.RESOLVED if level is None else kind_of_change(before, level)
+        if kind is None or (level is None and before is None):
+            return
+        if level is None:
+            self._levels.pop(slot)
+        else:
+            self._levels[slot] = level
+        severity, zone = level or before or (Severity.INFO, Zone.WITHIN)
+        if len(self.told) < MAX_TOLD:
+            self.told.append(ToldChange(slot, minute, kind, severity, zone))
+        else:
+            self.more += 1
+
+    def _level(self, slot: int) -> AlertLevel | None:
+        """Return severity and zone of the worst rule that fires and is not switched off; None without any."""
+        firing = self._states[:, slot] == AlertState.FIRING
+        for rule in WORST_FIRST if firing.any() else ():
+            if firing[rule] and (severity := self._severity_of(self._fleet.by_slot[slot], rule)):
+                return severity, ZONES[rule.word]
+        return None
+
+
+def alert_spans(told: Sequence[ToldChange]) -> list[AlertSpan]:
+    """Return the times in which alerts fired, by begin."""
+    spans: list[AlertSpan] = []
+    firing: dict[int, AlertSpan] = {}
+    for one in told:
+        if one.kind is NoticeKind.RESOLVED:
+            spans.append(firing.pop(one.slot)._replace(end=one.minute))
+            continue
+        span = firing.get(one.slot) or AlertSpan(one.slot, one.minute, None, one.severity)
+        firing[one.slot] = span._replace(
+            severity=max(span.severity, one.severity, key=lambda each: each.rank)
+        )
+    return sorted([*spans, *firing.values()], key=lambda span: (span.begin, span.slot))

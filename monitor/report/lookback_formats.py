@@ -1,0 +1,349 @@
+"""The formats of `headroom lookback`: a table for people, JSON and an HTML page."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from math import isnan
+from typing import Any, TextIO
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from monitor.fleet.fleet import Series
+from monitor.lib.durations import format_duration
+from monitor.lib.percent import format_percent
+from monitor.lib.text import escape_unprintable
+from monitor.lookback.telling import AlertSpan, ToldChange
+from monitor.render.styles import STYLES
+from monitor.report.check_tables import PIPED_WIDTH
+from monitor.report.html import template_environment
+from monitor.report.lookback_summary import (
+    LookbackSummary,
+    SeriesEpisodes,
+    ToldEpisode,
+    WaySummary,
+)
+from rules.alerts import Severity
+from rules.band import Zone
+
+MAX_SERIES, MAX_EPISODES = 40, 15  # listed for people
+MAX_FAILED_READS = 20
+SERIES_COLUMNS = (
+    "episodes",
+    "throttled",
+    "longest",
+    "peak",
+    "refused",
+    "foreseen",
+    "signal",
+    "resource",
+    "location",
+)
+EPISODE_COLUMNS = (
+    "begin (UTC)",
+    "length",
+    "peak",
+    "usage of limit",
+    "refused",
+    "told",
+    "foreseen",
+    "signal",
+    "resource",
+)
+WAY_COLUMNS = (
+    "way",
+    *Severity,
+    "changes told",
+    "episodes told by their begin",
+    "told later",
+    "not told",
+)
+NUMERIC = {*SERIES_COLUMNS[:6], *EPISODE_COLUMNS[1:3], "refused", *WAY_COLUMNS[1:]}
+
+
+def moment(minute: int) -> str:
+    """Return a minute since 1970 as text, in UTC."""
+    return f"{datetime.fromtimestamp(minute * 60, UTC):%d %b %H:%M}"
+
+
+def duration(minutes: float) -> str:
+    """Return minutes as text."""
+    return format_duration(minutes * 60)
+
+
+def refused_text(series: Series, refused: float | None) -> str:
+    """Return throttled demand in all as text; a dash where it is not counted."""
+    if refused is None or isnan(refused) or series.settings.signal.saturation_is_state:
+        return "-"
+    return f"{refused:,.0f}"
+
+
+def peak_text(peak: float) -> str:
+    """Return a utilization as text; a dash where it is not known."""
+    return "-" if isnan(peak) else format_percent(peak)
+
+
+def told_text(told: ToldEpisode) -> str:
+    """Return when an alert fired, from the begin of an episode on, and its severity."""
+    after = told.told_after
+    if told.span is None or after is None:
+        return "not told"
+    when = "at its begin" if not after else f"{duration(abs(after))} {'before' if after < 0 else 'after'}"
+    return f"{told.span.severity} {when}"
+
+
+def foreseen_text(told: ToldEpisode) -> str:
+    """Return how long before an episode a forecast told it."""
+    if told.foresight is None:
+        return "-"
+    return "no" if told.foresight.lead is None else f"{duration(told.foresight.lead)} ahead"
+
+
+def usage_text(told: ToldEpisode) -> str:
+    """Return the usage at the peak, and the limit."""
+    episode, unit = told.episode, told.series.settings.signal.unit
+    if isnan(episode.usage) or isnan(episode.limit):
+        return "-"
+    return unit.format_fraction(episode.usage, episode.limit)
+
+
+def series_texts(one: SeriesEpisodes) -> tuple[str, ...]:
+    """Return the episodes of a series as tables show them, in the order of SERIES_COLUMNS."""
+    key, (foreseen, asked) = one.series.key, one.foreseen
+    return (
+        f"{len(one.episodes):,}",
+        f"{one.throttling:,}",
+        duration(one.longest),
+        peak_text(one.peak),
+        refused_text(one.series, one.refused),
+        f"{foreseen:,} of {asked:,}" if asked else "-",
+        f"{key.service}.{key.signal}",
+        key.shown,
+        f"{key.account}/{key.region}",
+    )
+
+
+def episode_texts(told: ToldEpisode) -> tuple[str, ...]:
+    """Return an episode as tables show it, in the order of EPISODE_COLUMNS."""
+    episode, key = told.episode, told.series.key
+    return (
+        moment(episode.begin),
+        duration(episode.minutes) + (" so far" if episode.ongoing else ""),
+        peak_text(episode.peak),
+        usage_text(told),
+        refused_text(told.series, episode.refused) if episode.is_throttling else "-",
+        told_text(told),
+        foreseen_text(told),
+        f"{key.service}.{key.signal}",
+        key.shown,
+    )
+
+
+def way_texts(way: WaySummary) -> tuple[str, ...]:
+    """Return what one way would have told as tables show it, in the order of WAY_COLUMNS."""
+    later = f"{way.later:,}"
+    later += f" (median {duration(way.later_minutes)} after)" if way.later_minutes is not None else ""
+    alerts = (f"{way.alerts.get(severity, 0):,}" for severity in Severity)
+    return (way.name, *alerts, f"{way.changes:,}", f"{way.before:,}", later, f"{way.silent:,}")
+
+
+def worst_episodes(summary: LookbackSummary) -> list[ToldEpisode]:
+    """Return the worst episode of each of the worst series, by begin."""
+    return sorted((one.worst for one in summary.series[:MAX_EPISODES]), key=lambda told: told.episode.begin)
+
+
+def write_lookback_table(summary: LookbackSummary, out: TextIO) -> None:
+    """Write what happened as text; without a terminal, each entry is one line."""
+    terminal = out.isatty()
+    console = Console(file=out, highlight=False, soft_wrap=True, width=None if terminal else PIPED_WIDTH)
+    console.print(Text(summary.headline, "bold"))
+    console.print(Text(summary.foresight))
+    if summary.series:
+        _print_series(console, summary)
+        _print_table(console, "The worst episode of each", EPISODE_COLUMNS, worst_episodes(summary))
+    _print_ways(console, summary.ways)
+    failures = summary.report.failures
+    lists = {
+        "What to know": summary.notes,
+        "Failed reads of AWS": [*failures[:MAX_FAILED_READS], *_more(len(failures) - MAX_FAILED_READS)],
+    }
+    for title, lines in lists.items():
+        if lines:
+            console.print(Text(f"\n{title}", "bold"))
+        for line in lines:
+            console.print(Text(escape_unprintable(f"- {line}")))
+
+
+def _more(number: int) -> Iterator[str]:
+    if number > 0:
+        yield f"{number:,} more; `--format json` lists all"
+
+
+def _print_series(console: Console, summary: LookbackSummary) -> None:
+    table = _table(SERIES_COLUMNS)
+    for one in summary.series[:MAX_SERIES]:
+        style = STYLES[Zone.SATURATED if one.throttling else Zone.NEAR]
+        number, *rest = map(escape_unprintable, series_texts(one))
+        table.add_row(Text(number, style), *map(Text, rest))
+    console.print(Text("\nSeries with episodes", "bold"))
+    console.print(table)
+    for line in _more(len(summary.series) - MAX_SERIES):
+        console.print(Text(line))
+
+
+def _print_table(
+    console: Console, title: str, columns: Sequence[str], episodes: Sequence[ToldEpisode]
+) -> None:
+    table = _table(columns)
+    for told in episodes:
+        table.add_row(*map(Text, map(escape_unprintable, episode_texts(told))))
+    console.print(Text(f"\n{title}", "bold"))
+    console.print(table)
+
+
+def _print_ways(console: Console, ways: Sequence[WaySummary]) -> None:
+    table = _table(WAY_COLUMNS)
+    for way in ways:
+        table.add_row(*map(Text, way_texts(way)))
+    console.print(Text("\nAlerts that would have fired, by their highest severity", "bold"))
+    console.print(table)
+
+
+def _table(columns: Sequence[str]) -> Table:
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 1), header_style="bold")
+    for column in columns:
+        table.add_column(column, justify="right" if column in NUMERIC else "left", no_wrap=True)
+    return table
+
+
+def timestamp(minute: int) -> str:
+    """Return a minute since 1970 in ISO 8601."""
+    return f"{datetime.fromtimestamp(minute * 60, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _number(value: float | None) -> float | None:
+    return None if value is None or isnan(value) else value
+
+
+def episode_record(told: ToldEpisode) -> dict[str, Any]:
+    """Return an episode as JSON has it; times in UTC, leads and lengths in minutes."""
+    episode, foresight = told.episode, told.foresight
+    return {
+        "begin": timestamp(episode.begin),
+        "end": None if episode.ongoing else timestamp(episode.end),
+        "minutes": episode.minutes,
+        "throttled_minutes": episode.throttled_minutes,
+        "peak": _number(episode.peak),
+        "usage": _number(episode.usage),
+        "limit": _number(episode.limit),
+        "refused": None if told.series.settings.signal.saturation_is_state else _number(episode.refused),
+        "alert": told.span and _span_record(told.span),
+        "forecast_asked": foresight is not None,
+        "forecast_lead_minutes": foresight and foresight.lead,
+    }
+
+
+def _span_record(span: AlertSpan) -> dict[str, Any]:
+    return {
+        "fired": timestamp(span.begin),
+        "ended": None if span.end is None else timestamp(span.end),
+        "severity": span.severity,
+    }
+
+
+def series_record(one: SeriesEpisodes) -> dict[str, Any]:
+    """Return a series with its episodes as JSON has it."""
+    key, settings = one.series.key, one.series.settings
+    return {
+        "resource_id": key.subject.id,
+        **key.labels,
+        "unit": settings.signal.unit.name,
+        "episodes": [episode_record(told) for told in one.episodes],
+    }
+
+
+def told_record(one: ToldChange, series: Mapping[int, Series]) -> dict[str, Any]:
+    """Return a change of an alert as JSON has it."""
+    labels = series[one.slot].key.labels
+    return {
+        "at": timestamp(one.minute),
+        "kind": one.kind,
+        "severity": one.severity,
+        "zone": one.zone.word,
+        **labels,
+    }
+
+
+def document(summary: LookbackSummary) -> dict[str, Any]:
+    """Return everything that a look-back found."""
+    report = summary.report
+    found = report.lookback
+    forecasts = found.forecasts
+    return {
+        "begin": timestamp(found.minutes.start),
+        "end": timestamp(found.minutes.stop),
+        "series": len(found.series),
+        "series_without_samples": found.without_samples,
+        "series_told_by_apis_alone": report.plan.returned,
+        "known_series_days": round(found.known_days, 3),
+        "metrics_requested": report.plan.metric_count,
+        "cost_dollars": report.cost_dollars,
+        "with_episodes": [series_record(one) for one in summary.series],
+        "more_episodes": found.more_episodes,
+        "ways": [
+            {
+                "name": way.name,
+                "alerts": {str(severity): way.alerts.get(severity, 0) for severity in Severity},
+                "episodes_told_by_their_begin": way.before,
+                "episodes_told_later": way.later,
+                "median_minutes_later": way.later_minutes,
+                "episodes_not_told": way.silent,
+                "told": [told_record(one, found.series) for one in result.told],
+                "more_told": result.more,
+            }
+            for way, result in zip(summary.ways, found.ways, strict=True)
+        ],
+        "forecasts": forecasts
+        and {
+            "episodes": len(forecasts.foresights),
+            "foreseen": len(forecasts.foreseen),
+            "median_lead_minutes": forecasts.median_lead,
+            "unasked_episodes": forecasts.unasked,
+            "false_alarms": forecasts.false_alarms,
+            "series_days": round(forecasts.series_days, 3),
+            "step_minutes": forecasts.step,
+        },
+        "notes": summary.notes,
+        "failures": report.failures,
+    }
+
+
+def write_lookback_json(summary: LookbackSummary, out: TextIO) -> None:
+    """Write one document with every episode and everything that would have been told."""
+    out.write(orjson.dumps(document(summary), option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+def write_lookback_html(summary: LookbackSummary, out: TextIO) -> None:
+    """Write one self-contained page."""
+    page = template_environment().get_template("lookback.html")
+    out.write(
+        page.render(
+            summary=summary,
+            report=summary.report,
+            series_columns=SERIES_COLUMNS,
+            series=[(one.throttling, series_texts(one)) for one in summary.series],
+            episode_columns=EPISODE_COLUMNS,
+            episodes=[(told.episode.is_throttling, episode_texts(told)) for told in worst_episodes(summary)],
+            way_columns=WAY_COLUMNS,
+            ways=[way_texts(way) for way in summary.ways],
+            numeric=NUMERIC,
+        )
+    )
+
+
+LOOKBACK_FORMATS: Mapping[str, Callable[[LookbackSummary, TextIO], None]] = {
+    "table": write_lookback_table,
+    "json": write_lookback_json,
+    "html": write_lookback_html,
+}

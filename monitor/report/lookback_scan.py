@@ -1,0 +1,129 @@
+"""Looks back at past days of what is configured: reads them, and judges them as `headroom serve` would."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from collectors.registry import Registry
+from monitor.alerting.lifecycle import Lifecycle, batch_minutes
+from monitor.alerting.notice_builder import NoticeBuilder
+from monitor.alerting.settings import AlertOverride
+from monitor.config.checks import unordered_bands
+from monitor.config.config import Config
+from monitor.config.override_settings import PartialBand
+from monitor.fleet.fleet import Fleet
+from monitor.lookback.lookback import Lookback
+from monitor.lookback.replay import Judging, look_back
+from monitor.lookback.sample_file import SampleFile
+from monitor.lookback.ways import Way
+from monitor.report.past_scan import PastPlan, PastScan
+from monitor.schema.problems import ConfigError, problem_lines
+from monitor.schema.selector import SelectorLabels
+from rules.limits import DELIBERATE_CAP_BAND
+
+IN_FORCE = "as configured"
+EVERY = AlertOverride(region="*")  # selects all series
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookbackReport:
+    """The events of past days, and what could not be read. cost_dollars: list price of what was requested.
+
+    failures, requested_failures: sentences. account_names: by 12-digit id.
+    """
+
+    lookback: Lookback
+    registry: Registry
+    plan: PastPlan
+    cost_dollars: float
+    failures: Sequence[str]
+    requested_failures: Sequence[str]
+    account_names: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class OtherWay:
+    """Another band or duration to compare with. pending_for: seconds."""
+
+    band: PartialBand | None = None
+    pending_for: int | None = None
+
+    def name(self) -> str:
+        """Return what it is called in tables, such as `band 50-80 %, for 10 min`."""
+        parts = []
+        if self.band:
+            bounds = (self.band.low, self.band.high, self.band.near)
+            shown = "-".join(f"{bound * 100:g}" for bound in bounds if bound is not None)
+            parts.append(f"band {shown} %")
+        if self.pending_for is not None:
+            parts.append(f"for {self.pending_for / 60:g} min")
+        return ", ".join(parts)
+
+    def applied(self, config: Config, registry: Registry) -> Config:
+        """Return a configuration with it. Raises ConfigError where a band would not be in order."""
+        changes: dict[str, object] = {}
+        if self.band:
+            problems = [*unordered_bands(self.band, config.bands, registry.signals)]
+            if problems:
+                raise ConfigError(problem_lines("--band", problems))
+            changes["band"] = self.band
+        if self.pending_for is not None:
+            changes["alerts"] = (*config.alerts, EVERY.model_copy(update={"pending_for": self.pending_for}))
+        return config.model_copy(update=changes)
+
+
+def ways_of(
+    fleet: Fleet, config: Config, registry: Registry, others: Iterable[OtherWay], names: dict[str, str]
+) -> list[Way]:
+    """Return the way that is in force, and others. names: of accounts, by id. Raises ConfigError."""
+    return [
+        Way.in_force(fleet, IN_FORCE),
+        *(_way(fleet, other.applied(config, registry), other.name(), names) for other in others),
+    ]
+
+
+def _way(fleet: Fleet, config: Config, name: str, names: dict[str, str]) -> Way:
+    way = Way.in_force(fleet, name)
+    for series in fleet.series.values():
+        settings, slot = series.settings, series.slot
+        labels = SelectorLabels(**series.key.labels, account_name=names.get(series.key.account, ""))
+        own = DELIBERATE_CAP_BAND if settings.deliberate else settings.signal.band
+        band, pending = config.band_for(labels, own), config.alert_override(labels, "pending_for")
+        tolerance = config.tolerance_for(labels, settings.signal.tolerance)
+        values = {
+            "low": band.low,
+            "high": band.high,
+            "near": band.near,
+            "pending_for": settings.signal.pending_for if pending is None else pending // 60,
+            "throttled_pending_for": tolerance.pending_for,
+        }
+        for column, value in values.items():
+            way.columns[column][slot] = value
+    return way
+
+
+def judge_past(
+    scan: PastScan,
+    plan: PastPlan,
+    file: SampleFile,
+    terms: tuple[Config, Registry, Sequence[OtherWay]],
+    report: Callable[[int, int], None],
+) -> LookbackReport:
+    """Judge the samples of a scan that were read. terms: how. Raises ConfigError for another way's band."""
+    config, registry, others = terms
+    fleet, names, settings = scan.fleet, {**scan.account_names}, config.alerting_settings(registry)
+    builder = NoticeBuilder(fleet, Lifecycle(fleet, plan.minutes.start), settings, 0)
+    builder.account_names = names
+    judging = Judging(
+        ways_of(fleet, config, registry, others, names),
+        builder.severity_of,
+        batch_minutes(settings.poll_interval),
+    )
+    return LookbackReport(
+        lookback=look_back(fleet, file, plan.slots, judging, report),
+        registry=registry,
+        plan=plan,
+        cost_dollars=scan.spent.dollars,
+        failures=scan.failures,
+        requested_failures=scan.requested_failures,
+        account_names=names,
+    )

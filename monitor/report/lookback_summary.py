@@ -1,0 +1,241 @@
+"""The content of `headroom lookback`, independent of its format."""
+
+from bisect import bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from math import isnan, nan
+from statistics import median
+from typing import NamedTuple
+
+from monitor.fleet.fleet import Series
+from monitor.lib.durations import format_duration
+from monitor.lookback.backtest import Backtest, Foresight
+from monitor.lookback.episodes import Episode
+from monitor.lookback.lookback import WayResult
+from monitor.lookback.telling import AlertSpan
+from monitor.render.text import count_of
+from monitor.report.lookback_scan import LookbackReport
+from rules.alerts import Severity
+
+
+class ToldEpisode(NamedTuple):
+    """An episode, and what would have been told of it.
+
+    span: the alert that fired, first as it was configured; None: none did. foresight: what forecasts said;
+    None: none could be made.
+    """
+
+    episode: Episode
+    series: Series
+    span: AlertSpan | None
+    foresight: Foresight | None
+
+    @property
+    def told_after(self) -> int | None:
+        """Minutes from the begin until an alert fired; below 0 if it fired before. None: none fired."""
+        return self.span.begin - self.episode.begin if self.span else None
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesEpisodes:
+    """The episodes of one series, by begin."""
+
+    series: Series
+    episodes: Sequence[ToldEpisode]
+
+    @property
+    def worst(self) -> ToldEpisode:
+        """The episode in which most was refused, or else with the highest peak."""
+        return max(self.episodes, key=lambda one: badness(one.episode))
+
+    @property
+    def peak(self) -> float:
+        """The highest utilization; NaN where none is known."""
+        return max((one.episode.peak for one in self.episodes if not isnan(one.episode.peak)), default=nan)
+
+    @property
+    def longest(self) -> int:
+        """Minutes of the longest episode."""
+        return max(one.episode.minutes for one in self.episodes)
+
+    @property
+    def throttling(self) -> int:
+        """The number of episodes in which demand was throttled."""
+        return sum(one.episode.is_throttling for one in self.episodes)
+
+    @property
+    def refused(self) -> float | None:
+        """Throttled demand in all; None where it is not known."""
+        known = [one.episode.refused for one in self.episodes if not isnan(one.episode.refused)]
+        return sum(known) if known else None
+
+    @property
+    def foreseen(self) -> tuple[int, int]:
+        """The number of episodes that were foreseen, and of those that a forecast could be made of."""
+        asked = [one.foresight for one in self.episodes if one.foresight]
+        return sum(one.lead is not None for one in asked), len(asked)
+
+
+class WaySummary(NamedTuple):
+    """The alerts of one way of judging.
+
+    alerts: by severity, the highest of each. changes: notices in all. before: the number of episodes of
+    which an alert fired when they began or earlier. later: of those told afterwards, and after how many
+    minutes (median). silent: of those that were not told.
+    """
+
+    name: str
+    alerts: Mapping[Severity, int]
+    changes: int
+    before: int
+    later: int
+    later_minutes: float | None
+    silent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookbackSummary:
+    """The content of a look-back. series: with episodes, the worst first."""
+
+    report: LookbackReport
+    series: Sequence[SeriesEpisodes]
+    ways: Sequence[WaySummary]
+
+    @property
+    def headline(self) -> str:
+        """One sentence on what happened."""
+        found = self.report.lookback
+        throttling = sum(one.is_throttling for one in found.episodes)
+        near = len(found.episodes) - throttling
+        days = f"{found.days:.0f} days of {count_of(len(found.series), 'series')}"
+        if not found.episodes:
+            return f"In {days} nothing was throttled and nothing was near its limit."
+        more = f", and {found.more_episodes:,} further ones" if found.more_episodes else ""
+        return (
+            f"In {days}: {count_of(throttling, 'episode')} of throttling and {near:,} of being near a limit"
+            f"{more}, on {len(self.series):,} of them."
+        )
+
+    @property
+    def foresight(self) -> str:
+        """One or two sentences on how early forecasts would have said it."""
+        return foresight_text(self.report.lookback.forecasts)
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """Sentences that must be known to understand the rest."""
+        return [*_notes(self.report)]
+
+
+def summarize_lookback(report: LookbackReport) -> LookbackSummary:
+    """Summarize what happened."""
+    found = report.lookback
+    foresights = found.forecasts.foresights if found.forecasts else ()
+    said = {(one.slot, one.begin): one for one in foresights}
+    spans = _SpanIndex(found.ways[0].spans)
+    by_slot: dict[int, list[ToldEpisode]] = defaultdict(list)
+    for episode in found.episodes:
+        series = found.series[episode.slot]
+        foresight = said.get((episode.slot, episode.begin))
+        by_slot[episode.slot].append(ToldEpisode(episode, series, spans.of(episode), foresight))
+    grouped = [SeriesEpisodes(found.series[slot], some) for slot, some in by_slot.items()]
+    return LookbackSummary(
+        report=report,
+        series=sorted(grouped, key=_urgency),
+        ways=[_way_summary(way, found.episodes) for way in found.ways],
+    )
+
+
+def badness(episode: Episode) -> tuple[bool, float, float, int]:
+    """Return a sort key: throttling before being near, then by the refused, the peak, the length."""
+    refused, peak = (0.0 if isnan(one) else one for one in (episode.refused, episode.peak))
+    return episode.is_throttling, refused if episode.is_throttling else 0.0, peak, episode.minutes
+
+
+def _urgency(one: SeriesEpisodes) -> tuple[bool, int, float, str]:
+    """Return a sort key: throttling first, then the longest time, then the highest peak."""
+    minutes = sum(told.episode.minutes for told in one.episodes)
+    return not one.throttling, -minutes, -(0.0 if isnan(one.peak) else one.peak), one.series.key.id
+
+
+class _SpanIndex:
+    """Finds the alert of an episode."""
+
+    def __init__(self, spans: Sequence[AlertSpan]) -> None:
+        self._spans: dict[int, list[AlertSpan]] = defaultdict(list)
+        for span in spans:
+            self._spans[span.slot].append(span)
+        self._begins = {slot: [span.begin for span in some] for slot, some in self._spans.items()}
+
+    def of(self, episode: Episode) -> AlertSpan | None:
+        """Return the alert that fired when an episode began, or the first one that began within it."""
+        spans, begins = self._spans.get(episode.slot, []), self._begins.get(episode.slot, [])
+        number = bisect_right(begins, episode.begin)
+        before = spans[number - 1] if number else None
+        if before and (before.end is None or before.end > episode.begin):
+            return before
+        after = spans[number] if number < len(spans) else None
+        return after if after and after.begin < episode.end else None
+
+
+def _way_summary(way: WayResult, episodes: Sequence[Episode]) -> WaySummary:
+    spans = way.spans
+    index = _SpanIndex(spans)
+    told = [(index.of(episode), episode) for episode in episodes]
+    after = [span.begin - episode.begin for span, episode in told if span]
+    later = [minutes for minutes in after if minutes > 0]
+    return WaySummary(
+        name=way.name,
+        alerts=Counter(span.severity for span in spans),
+        changes=len(way.told) + way.more,
+        before=len(after) - len(later),
+        later=len(later),
+        later_minutes=median(later) if later else None,
+        silent=len(told) - len(after),
+    )
+
+
+def foresight_text(forecasts: Backtest | None) -> str:
+    """Return how early forecasts would have told the episodes."""
+    if forecasts is None:
+        return "No forecast could be made: that takes two days of history, and later moments to compare with."
+    asked, foreseen = len(forecasts.foresights), forecasts.foreseen
+    ahead = f", median {format_duration(median(foreseen) * 60)} ahead" if foreseen else ""
+    alarms = count_of(forecasts.false_alarms, "false alarm")
+    days = f"{forecasts.series_days:,.0f} series-days"
+    text = (
+        f"Forecasts made of the data before would have told {len(foreseen):,} of {count_of(asked, 'episode')}"
+    )
+    text += f"{ahead}, with {alarms} in {days}."
+    if forecasts.unasked:
+        text += f" {count_of(forecasts.unasked, 'further episode')} began before there was enough history, "
+        text += "or too soon after the one before."
+    return text
+
+
+def _notes(report: LookbackReport) -> Iterator[str]:
+    found, plan = report.lookback, report.plan
+    published = f", but for {found.by_minute:,} whose limit CloudWatch publishes for each minute"
+    yield (
+        "AWS's APIs do not tell limits of the past: usage is compared with the limit in force now"
+        + (published if found.by_minute else "")
+        + "."
+    )
+    asked = found.days * len(found.series)
+    yield f"Usage is known for {found.known_days:,.0f} of {asked:,.0f} series-days."
+    if found.without_samples:
+        yield f"{count_of(found.without_samples, 'series')} had no sample."
+    if plan.returned:
+        yield f"{count_of(plan.returned, 'series')} are told by AWS's APIs alone, which keep no past."
+    if plan.step > 1:
+        yield f"Samples are means of {plan.step} minutes: shorter peaks do not show."
+    yield (
+        "Times are those of samples. A running Headroom tells them some minutes later, when CloudWatch has "
+        "published them, and as routes, silences and acknowledgements have it."
+    )
+    if found.forecasts:
+        yield (
+            f"A forecast was asked every {found.forecasts.step} min whether usage would come near the limit; "
+            "of series that never used half as much, once a day."
+        )

@@ -1,0 +1,178 @@
+"""`headroom lookback` against the simulated AWS, whose past has a few episodes."""
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from monitor.cli.main import app
+from tests.monitor.cli.invocation import headroom, written
+from tests.processes import ROOT
+
+DENIED = "ap-southeast-2"
+COMMAND = "from monitor.cli.main import main; main()"
+Look = Callable[..., Result]
+
+
+def variables(aws_url: str) -> dict[str, str]:
+    return {
+        "AWS_ACCESS_KEY_ID": "testing",
+        "AWS_SECRET_ACCESS_KEY": "testing",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL": aws_url,
+    }
+
+
+@pytest.fixture
+def look(aws_url: str, elsewhere: Path) -> Look:
+    """Runs `headroom lookback` on some services of the simulated AWS; `more` is configuration."""
+
+    def run(*arguments: str, services: str = "lambda", region: str = "eu-west-1", more: str = "") -> Result:
+        config = written(elsewhere, f"services: [{services}]\nregions: [{region}]\n{more}")
+        return CliRunner().invoke(app, ["lookback", "-c", config, *arguments], env=variables(aws_url))
+
+    return run
+
+
+def document(result: Result) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def episodes_of(found: dict[str, Any], signal: str, resource: str) -> list[dict[str, Any]]:
+    of = [one for one in found["with_episodes"] if (one["signal"], one["resource"]) == (signal, resource)]
+    return [episode for one in of for episode in one["episodes"]]
+
+
+def test_it_finds_what_happened_before_and_what_would_have_been_told(look: Look) -> None:
+    result = look("--days", "4", "--format", "json")
+    assert result.exit_code == 0, result.stderr
+    found = document(result)
+    (retries,) = episodes_of(found, "function_reserved_concurrency", "nightly-report")
+    assert 15 <= retries["minutes"] <= 26
+    assert retries["throttled_minutes"] > 10
+    assert retries["refused"] > 100
+    assert retries["alert"]["severity"] == "critical"
+    assert retries["forecast_asked"] is False  # there are less than two days of history before it
+    told = [one for one in found["ways"][0]["told"] if one["resource"] == "nightly-report"]
+    assert [one["kind"] for one in told][-1] == "resolved"
+    assert {"firing", "worsened"} & {one["kind"] for one in told}
+    assert found["forecasts"]["series_days"] > 0
+    assert found["cost_dollars"] == pytest.approx(found["metrics_requested"] * 0.00001)
+
+
+def test_it_says_what_reading_costs_before_it_reads(look: Look) -> None:
+    result = look("--days", "1", "--signal", "function_*")
+    assert "Reading 1 days of" in result.stderr
+    assert "list price of GetMetricData" in result.stderr
+
+
+def test_above_a_dollar_it_asks_and_without_a_terminal_it_needs_yes(look: Look) -> None:
+    prices = "prices: {per_1000_metrics: 5000}"
+    refused = look("--days", "1", more=prices)
+    assert refused.exit_code == 2
+    assert "repeat it with --yes" in refused.stderr
+    assert not refused.stdout
+    allowed = look("--days", "1", "--yes", more=prices)
+    assert allowed.exit_code == 0
+    assert "episode" in allowed.stdout
+
+
+@pytest.mark.parametrize(("answer", "code", "reads"), [("y", 0, True), ("n", 2, False)])
+def test_above_a_dollar_it_asks_on_a_terminal(
+    aws_url: str, elsewhere: Path, answer: str, code: int, reads: bool
+) -> None:
+    config = written(elsewhere, "services: [sqs]\nregions: [us-east-1]\nprices: {per_1000_metrics: 5000}\n")
+    terminal, stdin = pty.openpty()
+    os.write(terminal, f"{answer}\n".encode())
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", COMMAND, "lookback", "-c", config, "--days", "1"],
+            env={"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), **variables(aws_url)},
+            stdin=stdin,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+    finally:
+        os.close(stdin)
+        os.close(terminal)
+    assert done.returncode == code, done.stderr
+    assert "Read it?" in done.stderr
+    assert bool(done.stdout) == reads
+
+
+def test_other_bands_and_durations_stand_beside_the_one_in_force(look: Look) -> None:
+    result = look("--days", "2", "--format", "json", "--band", "0.1-0.2", "--for", "30m", region="us-east-1")
+    ways = document(result)["ways"]
+    assert [way["name"] for way in ways] == ["as configured", "band 10-20 %", "for 30 min"]
+    as_configured, wider, slower = (sum(way["alerts"].values()) for way in ways)
+    assert slower < as_configured
+    assert wider != as_configured
+
+
+def test_the_table_has_series_episodes_alerts_and_what_is_not_known(look: Look) -> None:
+    out = look("--days", "2").stdout
+    for said in (
+        "of throttling",
+        "Series with episodes",
+        "The worst episode of each",
+        "Alerts that would have fired",
+        "AWS's APIs do not tell limits of the past",
+        "thumbnails",
+    ):
+        assert said in out, said
+
+
+def test_the_page_is_one_document_without_scripts(look: Look) -> None:
+    page = look("--days", "1", "--format", "html").stdout
+    assert page.startswith("<!doctype html>")
+    assert "<script" not in page
+    assert "thumbnails" in page
+    assert "Alerts that would have fired" in page
+
+
+def test_beyond_15_days_it_reads_points_of_five_minutes(look: Look) -> None:
+    result = look("--days", "16", "--format", "json", services="sqs", region="us-east-1")
+    found = document(result)
+    assert any("means of 5 minutes" in one for one in found["notes"])
+    assert episodes_of(found, "standard_in_flight", "thumbnails")
+
+
+def test_a_region_that_is_denied_is_said_and_the_other_one_stands(look: Look) -> None:
+    result = look("--days", "1", "--format", "json", services="sqs", region=f"eu-west-1, {DENIED}")
+    assert result.exit_code == 3
+    found = document(result)
+    assert episodes_of(found, "fifo_message_rate_batched", "orders.fifo")
+    assert any(DENIED in one for one in found["failures"])
+
+
+def test_where_everything_is_denied_nothing_could_be_read(look: Look) -> None:
+    result = look("--days", "1", services="sqs", region=DENIED)
+    assert result.exit_code == 2
+    assert "found no series whose past can be read" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--days", "64"], "less than or equal to 63"),
+        (["--band", "0.8-0.5"], "low < high < near"),
+        (["--band", "0.5"], "expected a band such as 0.5-0.8"),
+        (["--band", "half-all"], "expected a band such as 0.5-0.8"),
+        (["--for", "soon"], "duration"),
+        (["--for", "2d"], "at most a day"),
+    ],
+)
+def test_what_it_does_not_understand_it_refuses_before_it_reads(arguments: list[str], said: str) -> None:
+    result = headroom("lookback", *arguments)
+    assert result.exit_code == 2
+    assert said in " ".join(result.stderr.replace("│", " ").split())

@@ -1,0 +1,99 @@
+"""The past of some streams, told by letters as on the stage of the alert engine, one letter a minute."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from monitor.alerting.lifecycle import Lifecycle, batch_minutes
+from monitor.alerting.notice_builder import NoticeBuilder
+from monitor.config.config import Config
+from monitor.fleet.columns import Floats, Ints
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.metric_query import metric_query
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.lookback.lookback import Lookback
+from monitor.lookback.replay import Judging, look_back
+from monitor.lookback.sample_file import chunk_minutes
+from monitor.lookback.ways import Way
+from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, configuration
+from tests.monitor.fleet.fleets import NOW, add, key, refused, traffic
+from tests.registries import REGISTRY
+
+START = NOW - NOW % 60  # of the minutes that are told
+HOUR, DAY = 60, 24 * 60
+
+
+@dataclass
+class Remembered:
+    """Points in memory: value by row and minute."""
+
+    minutes: range
+    points: dict[int, dict[int, float]]
+    unread: set[int] = field(default_factory=set)
+
+    @property
+    def rows(self) -> Ints:
+        return np.array(sorted({*self.points} - self.unread), np.int32)
+
+    def chunk(self, number: int) -> tuple[Ints, Ints, Floats]:
+        minutes = chunk_minutes(self.minutes, number)
+        found = [
+            (row, minute, value)
+            for row, by_minute in self.points.items()
+            for minute, value in by_minute.items()
+            if minute in minutes
+        ]
+        rows, at, values = zip(*found, strict=True) if found else ((), (), ())
+        return np.array(rows, np.int32), np.array(at, np.int32), np.array(values, np.float32)
+
+
+class Past:
+    """A fleet of streams, and what is remembered of them."""
+
+    def __init__(self) -> None:
+        self.fleet = Fleet()
+        self.points: dict[int, dict[int, float]] = {}
+        self.stop = START + 1
+
+    def row_of(self, series: Series, metric: Any) -> int:
+        rows = self.fleet.metrics(series.key.cell)
+        return rows[metric_query(metric.of(StreamName=series.key.id))]
+
+    def tell(self, resource: str, letters: str, settings: SeriesSettings = SHORT, **seen: Any) -> Series:
+        """Tell a story that begins at START."""
+        series = add(self.fleet, key(resource), settings, **seen)
+        for minute, letter in enumerate(letters, START):
+            used, throttled = LETTERS[letter]
+            if letter != "_":
+                self.note(series, traffic, minute, used * LIMIT * 60)
+                self.note(series, refused, minute, throttled)
+        self.stop = max(self.stop, START + len(letters))
+        return series
+
+    def note(self, series: Series, metric: Any, minute: int, value: float) -> None:
+        self.points.setdefault(self.row_of(series, metric), {})[minute] = value
+
+    def look(self, config: Config | None = None, others: Iterable[Way] = ()) -> Lookback:
+        """Look back at all of it."""
+        settings = (config or configuration()).alerting_settings(REGISTRY)
+        builder = NoticeBuilder(self.fleet, Lifecycle(self.fleet, START), settings, 0)
+        ways = [Way.in_force(self.fleet, "as configured"), *others]
+        judging = Judging(ways, builder.severity_of, batch_minutes(settings.poll_interval))
+        chosen = [one.slot for one in self.fleet.series.values()]
+        past = Remembered(range(START, self.stop), self.points)
+        return look_back(self.fleet, past, np.array(chosen, np.int32), judging)
+
+
+def spelled(*runs: tuple[str, int]) -> str:
+    """A story of runs: a letter, and for how many minutes."""
+    return "".join(letter * minutes for letter, minutes in runs)
+
+
+def told_of(lookback: Lookback, names: Mapping[int, str], way: int = 0) -> list[tuple[int, str, str, str]]:
+    """The changes told: the minute from START on, the resource, the kind and the severity."""
+    return sorted(
+        (one.minute - START, names[one.slot], str(one.kind), str(one.severity))
+        for one in lookback.ways[way].told
+    )

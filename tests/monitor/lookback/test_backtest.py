@@ -1,0 +1,95 @@
+"""The lead with which forecasts made of the data before would have told the episodes."""
+
+import numpy as np
+import pytest
+
+from monitor.lookback.backtest import Backtest, backtest
+from monitor.lookback.episodes import Episode
+from monitor.lookback.quarters import Quarters
+from rules.analogs import BIN_MINUTES
+from rules.analogs import DAY as BINS_PER_DAY
+
+DAY = 24 * 60
+NAN = float("nan")
+DAYS = 14
+
+
+def history(*peaks: float, base: float = 0.3) -> Quarters:
+    """One series a day of which rises for three hours to a peak, each evening; its limit begins at 0.9."""
+    quarters = Quarters(np.array([7]), range(0, len(peaks) * DAY))
+    hours = np.arange(quarters.count) * BIN_MINUTES / 60 % 24
+    shape = np.clip(1 - np.abs(hours - 19.5) / 1.5, 0, 1)
+    height = np.repeat(np.array(peaks) - base, BINS_PER_DAY)
+    noise = np.random.default_rng(3).random(quarters.count) * 0.02
+    quarters.usage[0], quarters.level[0] = base + height * shape + noise, 0.9
+    return quarters
+
+
+def episodes_in(quarters: Quarters) -> list[Episode]:
+    """The times in which the usage is near the limit."""
+    near = np.concatenate([[False], quarters.usage[0] >= quarters.level[0], [False]])
+    edges = np.flatnonzero(np.diff(near.astype(np.int8))) * BIN_MINUTES
+    return [
+        Episode(7, int(begin), int(end), 0, 1.0, 1.0, 1.0, NAN)
+        for begin, end in zip(edges[::2], edges[1::2], strict=True)
+    ]
+
+
+def compared(quarters: Quarters) -> Backtest:
+    found = backtest(quarters, episodes_in(quarters))
+    assert found is not None
+    return found
+
+
+def test_peaks_that_come_each_evening_are_told_hours_before() -> None:
+    found = compared(history(*[0.97] * DAYS))
+    assert len(found.foresights) == DAYS - 2
+    assert found.unasked == 2  # those of the first two days
+    assert len(found.foreseen) >= DAYS - 4
+    assert found.median_lead is not None
+    assert found.median_lead >= 2 * 60
+    assert found.series_days == pytest.approx(DAYS - 2, abs=0.7)
+
+
+def test_a_peak_as_never_before_is_not_told() -> None:
+    found = compared(history(*[0.5] * 10, 1.0, *[0.5] * 3))
+    (foresight,) = found.foresights
+    assert foresight.lead is None or foresight.lead <= 60
+
+
+def test_peaks_that_stop_coming_are_false_alarms() -> None:
+    found = compared(history(*[0.97] * 9, *[0.5] * 5))
+    assert found.false_alarms >= 1
+
+
+def test_a_quiet_series_is_asked_about_without_an_alarm() -> None:
+    found = compared(history(*[0.35] * DAYS))
+    assert (found.foresights, found.unasked, found.false_alarms) == ([], 0, 0)
+    assert found.series_days == pytest.approx(DAYS - 2)
+
+
+def test_an_alarm_that_lasts_when_the_data_end_is_not_false() -> None:
+    quarters = history(*[0.97] * 5)
+    cut = Quarters(quarters.slots, range(0, int(4.7 * DAY)))
+    cut.usage[:], cut.level[:] = quarters.usage[:, : cut.count], 0.9
+    assert compared(cut).false_alarms == 0
+
+
+def test_with_less_than_two_days_there_is_no_forecast() -> None:
+    quarters = history(0.97, 0.97)
+    assert backtest(quarters, episodes_in(quarters)) is None
+
+
+def test_a_forecast_knows_nothing_of_what_comes_later() -> None:
+    """The leads of the first days are the same, whatever came after them."""
+    peaks = [0.5, 0.97, 0.97, 0.97, 0.97, 0.97]
+    short, long = (compared(history(*peaks, *more)) for more in ([], [1.4] * 3))
+    assert [*long.foresights][: len(short.foresights)] == [*short.foresights]
+
+
+def test_a_series_without_any_sample_is_not_asked_about() -> None:
+    quarters = history(*[0.5] * DAYS)
+    quarters.usage[:] = NAN
+    found = backtest(quarters, [])
+    assert found is not None
+    assert found.series_days == 0

@@ -1,0 +1,133 @@
+"""The past as it is: with holes, with limits that change, shorter than what was asked for."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from collectors.base import Metric, total
+from monitor.lookback.ways import Way
+from rules.limits import PUBLISHED_ONLY, Limit, LimitSource
+from tests.monitor.alerting.stage import LIMIT, SHORT, configuration
+from tests.monitor.fleet.fleets import refused, traffic
+from tests.monitor.lookback.past import DAY, HOUR, START, Past, spelled, told_of
+
+QUIET_HOUR = spelled((".", HOUR))
+
+
+def test_an_episode_has_begin_length_peak_and_all_that_was_refused() -> None:
+    past = Past()
+    past.tell("orders", QUIET_HOUR + spelled(("c", 5), ("s", 20), (".", 3), ("s", 2)) + QUIET_HOUR)
+    past.tell("calm", QUIET_HOUR * 2)
+    (episode,) = past.look().episodes
+    assert (episode.begin, episode.end) == (START + HOUR, START + HOUR + 30)
+    assert episode.throttled_minutes == 22
+    assert episode.refused == pytest.approx(22 * 60)
+    assert (episode.peak, episode.usage, episode.limit) == pytest.approx((1.0, LIMIT, LIMIT))
+    assert not episode.ongoing
+
+
+def test_a_time_of_ten_quiet_minutes_ends_an_episode_and_the_end_of_the_data_does_not() -> None:
+    past = Past()
+    past.tell("orders", QUIET_HOUR + spelled(("c", 4), (".", 9), ("c", 4), (".", 10), ("c", 6)))
+    first, last = past.look().episodes
+    assert (first.minutes, first.ongoing) == (17, False)
+    assert (last.minutes, last.ongoing) == (6, True)
+
+
+def test_episodes_reach_over_the_chunks_in_which_samples_are_read() -> None:
+    past = Past()
+    past.tell("orders", spelled((".", HOUR), ("c", 6 * HOUR), (".", HOUR)))
+    (episode,) = past.look().episodes
+    assert (episode.begin, episode.minutes) == (START + HOUR, 6 * HOUR)
+
+
+def test_a_hole_of_days_is_no_usage_of_0_and_ends_no_alert() -> None:
+    past = Past()
+    letters = QUIET_HOUR + spelled(("c", HOUR), ("_", 2 * DAY), ("c", HOUR)) + QUIET_HOUR
+    slot = past.tell("orders", letters).slot
+    lookback = past.look()
+    assert [one.minutes for one in lookback.episodes] == [HOUR, HOUR]
+    assert lookback.known_days == pytest.approx(4 * HOUR / DAY)
+    ended = 2 * HOUR + 2 * DAY + HOUR + 2
+    assert told_of(lookback, {slot: "orders"}) == [
+        (HOUR + 2, "orders", "firing", "warning"),
+        (ended, "orders", "resolved", "warning"),
+    ]
+
+
+def test_of_a_stream_that_is_three_hours_old_nothing_before_is_said() -> None:
+    past = Past()
+    created = START + 14 * DAY
+    # Points of a former stream of the same name, which was throttled all the time.
+    series = past.tell("orders", "", created_at=created * 60.0)
+    for minute in range(START, created + 3 * HOUR):
+        past.note(series, traffic, minute, LIMIT * 60 * (1.0 if minute < created else 0.5))
+        past.note(series, refused, minute, 600.0 if minute < created else 0.0)
+    past.stop = created + 3 * HOUR
+    lookback = past.look()
+    assert not lookback.episodes
+    assert not lookback.ways[0].told
+    assert lookback.known_days == pytest.approx(3 * HOUR / DAY)
+    assert lookback.forecasts is not None
+    assert lookback.forecasts.series_days == 0
+
+
+def test_a_limit_that_flaps_is_that_of_each_minute() -> None:
+    past = Past()
+    published = Metric("AWS/Kinesis", "Limit", "Maximum").of(StreamName="orders")
+    limit = Limit(PUBLISHED_ONLY, LimitSource.METRIC, 0)
+    series = past.tell("orders", "", replace(SHORT, limit=limit), published_limit=total(published))
+    row = max(past.fleet.published_limits.get(series.slot).rows)  # type: ignore[union-attr]
+    for minute in range(START, START + 4 * HOUR):
+        past.note(series, traffic, minute, 500.0 * 60)
+        is_low = (minute - START) // 30 % 2
+        past.points.setdefault(row, {})[minute] = 520.0 if is_low else 1000.0
+    past.stop = START + 4 * HOUR
+    lookback = past.look()
+    assert lookback.by_minute == 1
+    assert [(one.begin - START, one.minutes, one.limit) for one in lookback.episodes] == [
+        (30, 30, 520.0),
+        (90, 30, 520.0),
+        (150, 30, 520.0),
+        (210, 30, 520.0),
+    ]
+
+
+def test_a_series_of_which_a_metric_was_not_read_has_no_samples_and_others_stand() -> None:
+    past = Past()
+    past.tell("orders", spelled(("s", HOUR)))
+    denied = past.tell("denied", spelled(("s", HOUR)))
+    for metric in (traffic, refused):
+        del past.points[past.row_of(denied, metric)]
+    lookback = past.look()
+    assert [lookback.series[one.slot].key.resource for one in lookback.episodes] == ["orders"]
+    assert lookback.without_samples == 1
+
+
+def test_other_ways_are_judged_beside_the_one_in_force_which_holds_afterwards() -> None:
+    past = Past()
+    slot = past.tell("orders", QUIET_HOUR + spelled(("a", 30)) + QUIET_HOUR).slot
+    wide = Way.in_force(past.fleet, "band to 85 %")
+    wide.columns["high"][:] = 0.85
+    slow = Way.in_force(past.fleet, "for 20 min")
+    slow.columns["pending_for"][:] = 20
+    lookback = past.look(others=[wide, slow])
+    names = {slot: "orders"}
+    assert [way.name for way in lookback.ways] == ["as configured", "band to 85 %", "for 20 min"]
+    assert [told_of(lookback, names, way)[:1] for way in range(3)] == [
+        [(HOUR + 2, "orders", "firing", "info")],
+        [],
+        [(HOUR + 20, "orders", "firing", "info")],
+    ]
+    assert past.fleet.high[slot] == np.float32(0.7)
+    assert past.fleet.pending_for[slot] == SHORT.pending_for
+
+
+def test_what_the_configuration_switches_off_is_not_told() -> None:
+    past = Past()
+    past.tell("orders", QUIET_HOUR + spelled(("c", 30)) + QUIET_HOUR)
+    quiet = configuration(alerts=[{"resource": "orders", "near": "none", "above": "critical"}])
+    (fired, ended) = past.look(quiet).ways[0].told
+    assert (fired.severity, fired.zone.word) == ("critical", "above")
+    assert ended.minute > fired.minute

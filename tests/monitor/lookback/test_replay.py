@@ -1,0 +1,133 @@
+"""Look-back says what the monitor said: the real alert engine runs over the same samples."""
+
+import numpy as np
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from monitor.alerting.lifecycle import Lifecycle, batch_minutes
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.metric_query import metric_query
+from monitor.lookback.lookback import Lookback
+from monitor.notifiers.notice import NoticeKind
+from rules.alert_states import REVISION_MINUTES, SavedAlert
+from rules.alerts import AlertState
+from tests.monitor.alerting.memory_store import MemoryStore
+from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, Stage, configuration
+from tests.monitor.fleet.fleets import add, key, refused, traffic
+from tests.monitor.lookback.past import START, Past, spelled, told_of
+from tests.registries import REGISTRY
+
+Revision = tuple[int, int, str]
+
+runs = st.lists(st.tuples(st.sampled_from("bl.hacs_"), st.integers(1, 14)), min_size=1, max_size=30)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(runs.map(lambda some: spelled(*some)), min_size=1, max_size=3))
+async def test_it_tells_what_a_running_monitor_told_of_the_same_samples(stories: list[str]) -> None:
+    length = max(map(len, stories))
+    named = {f"stream-{n}": story.ljust(length, "_") for n, story in enumerate(stories)}
+    past = Past()
+    names = {past.tell(name, story).slot: name for name, story in named.items()}
+    # The engine takes what it starts with as evaluated: one more minute before.
+    async with Stage.opened(MemoryStore(), minute=START - 1) as stage:
+        await stage.play(**{name: f"_{story}" for name, story in named.items()})
+        live = sorted(
+            (int(one.at) // 60 - START - 1, one.labels["resource"], str(one.kind), str(one.severity))
+            for one in stage.notices
+            if one.kind is not NoticeKind.REPEATED
+        )
+    assert told_of(past.look(), names) == live
+
+
+MINUTES, AFTERWARDS = 150, 20
+TAIL = "." * AFTERWARDS
+stories = runs.map(lambda some: spelled(*some)[:MINUTES].ljust(MINUTES, ".") + TAIL)
+# The minute, after how many minutes it is revised, and what it is shown as until then.
+revisions = st.tuples(
+    st.integers(0, MINUTES - 1), st.integers(1, REVISION_MINUTES - 1), st.sampled_from("b.acs")
+)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.lists(st.tuples(stories, st.lists(revisions, max_size=40)), min_size=1, max_size=4))
+def test_what_a_running_monitor_settled_of_revised_minutes_is_what_it_says(
+    told: list[tuple[str, list[Revision]]],
+) -> None:
+    past = Past()
+    slots = [past.tell(f"stream-{n}", story).slot for n, (story, _) in enumerate(told)]
+    lookback = past.look()
+    live = Running([RevisedStory(story, wrong) for story, wrong in told])
+    for now in range(MINUTES + AFTERWARDS):
+        live.poll(now)
+        for slot, (minute, zone) in zip(slots, live.settled(), strict=True):
+            if minute >= 0:
+                assert zone == zone_at(lookback, slot, START + minute), (minute, told)
+
+
+def zone_at(lookback: Lookback, slot: int, minute: int) -> str | None:
+    """The zone of the alert that fires in a minute, by what look-back says."""
+    changes = [one for one in lookback.ways[0].told if one.slot == slot and one.minute <= minute]
+    last = changes[-1] if changes else None
+    return last.zone.word if last and last.kind is not NoticeKind.RESOLVED else None
+
+
+class RevisedStory:
+    """A story, and what its minutes are shown as at first."""
+
+    def __init__(self, letters: str, wrong: list[Revision]) -> None:
+        self.letters = letters
+        self.wrong = {minute: (after, letter) for minute, after, letter in wrong if letters[minute] != "_"}
+
+    def arriving(self, now: int) -> list[tuple[int, str]]:
+        """The minutes whose samples arrive at a minute, and the samples."""
+        revised = [
+            (minute, self.letters[minute])
+            for minute, (after, _) in self.wrong.items()
+            if minute + after == now
+        ]
+        shown = self.wrong[now][1] if now in self.wrong else self.letters[now]
+        return revised + ([(now, shown)] if shown != "_" else [])
+
+
+class Running:
+    """A running monitor, which polls once a minute."""
+
+    def __init__(self, told: list[RevisedStory]) -> None:
+        self.fleet, self.told = Fleet(), told
+        self.series = [add(self.fleet, key(f"stream-{n}"), SHORT) for n in range(len(told))]
+        self.slots = np.array([one.slot for one in self.series], np.int32)
+        self.lifecycle = Lifecycle(self.fleet, START - 1)
+        self.lifecycle.max_batch_minutes = batch_minutes(
+            configuration().alerting_settings(REGISTRY).poll_interval
+        )
+
+    def poll(self, now: int) -> None:
+        rings, rows = self.fleet.rings, self.fleet.metrics(self.series[0].key.cell)
+        points = [
+            (rows[metric_query(metric.of(StreamName=one.key.id))], START + minute, value)
+            for one, story in zip(self.series, self.told, strict=True)
+            for minute, letter in story.arriving(now)
+            for metric, value in ((traffic, LETTERS[letter][0] * LIMIT * 60), (refused, LETTERS[letter][1]))
+        ]
+        if points:
+            of, minutes, values = zip(*points, strict=True)
+            rings.write(np.array(of, np.int32), np.array(minutes, np.int32), np.array(values, np.float32))
+        rings.mark_read(np.array([*rows.values()], np.int32), START + now)
+        list(self.lifecycle.advance_in_parts(self.slots))
+
+    def settled(self) -> list[tuple[int, str | None]]:
+        """The minute that is settled of each series, from START on, and the zone of its alert then."""
+        newest = np.maximum(
+            self.fleet.usages.newest_minutes(self.fleet.rings, self.slots),
+            self.fleet.throttled.newest_minutes(self.fleet.rings, self.slots),
+        )
+        saved = self.lifecycle.states.export(self.slots)
+        return [
+            (minute - REVISION_MINUTES - START, self._zone([one for one in saved if one.slot == slot]))
+            for slot, minute in zip(self.slots.tolist(), newest.tolist(), strict=True)
+        ]
+
+    def _zone(self, saved: list[SavedAlert]) -> str | None:
+        firing = [one.rule for one in saved if one.settled.state is AlertState.FIRING]
+        return max(firing).word if firing else None

@@ -1,0 +1,68 @@
+"""The file of samples: what is written by metric is read by minute."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.fleet.columns import Floats, Ints
+from monitor.lookback.sample_file import CHUNK, SampleFile, chunk_count, chunk_minutes
+
+WANTED = np.array([2, 3, 4, 9, 11], np.int32)
+starts = st.integers(29_000_000, 29_000_500)
+
+
+def points(of: dict[tuple[int, int], float]) -> tuple[Ints, Ints, Floats]:
+    rows, minutes = (np.array([key[n] for key in of], np.int32) for n in (0, 1))
+    return rows, minutes, np.array([*of.values()], np.float32)
+
+
+def read_all(file: SampleFile) -> dict[tuple[int, int], float]:
+    found: dict[tuple[int, int], float] = {}
+    for number in range(chunk_count(file.minutes)):
+        rows, minutes, values = file.chunk(number)
+        assert all(int(minute) in chunk_minutes(file.minutes, number) for minute in minutes)
+        found |= dict(zip(zip(rows.tolist(), minutes.tolist(), strict=True), values.tolist(), strict=True))
+    return found
+
+
+@given(
+    starts,
+    st.integers(1, 900),
+    st.sampled_from([1, 5]),
+    st.dictionaries(
+        st.tuples(st.sampled_from(WANTED.tolist()), st.integers(0, 179)),
+        st.floats(-(2.0**90), 2.0**90, width=32),
+    ),
+    st.permutations([[2, 4], [3], [11, 9]]),
+)
+def test_each_point_is_read_in_its_chunk(
+    start: int, length: int, step: int, told: dict[tuple[int, int], float], batches: list[list[int]]
+) -> None:
+    first = -(-start // step) * step
+    minutes = range(first, first + length)
+    of = {(row, first + at * step): value for (row, at), value in told.items()}
+    with SampleFile(WANTED, minutes, step) as file:
+        for batch in batches:
+            file.write(np.array(batch), points({one: value for one, value in of.items() if one[0] in batch}))
+        assert file.rows.tolist() == WANTED.tolist()
+        assert read_all(file) == {one: value for one, value in of.items() if one[1] in minutes}
+
+
+def test_what_was_not_written_was_not_read_and_a_metric_without_points_was() -> None:
+    with SampleFile(WANTED, range(600, 1200)) as file:
+        file.write(np.array([3]), points({}))
+        assert file.rows.tolist() == [3]
+        assert read_all(file) == {}
+
+
+def test_values_that_are_no_numbers_are_no_points() -> None:
+    with SampleFile(WANTED, range(600, 1200)) as file:
+        file.write(np.array([3]), points({(3, 601): float("nan"), (3, 602): float("inf"), (3, 603): 0.0}))
+        assert read_all(file) == {(3, 603): 0.0}
+
+
+def test_chunks_cover_all_minutes_once() -> None:
+    minutes = range(1000, 2345)
+    covered = [minute for number in range(chunk_count(minutes)) for minute in chunk_minutes(minutes, number)]
+    assert covered == [*minutes]
+    assert all(len(chunk_minutes(minutes, number)) <= CHUNK for number in range(chunk_count(minutes)))

@@ -1,0 +1,51 @@
+"""The minutes that are looked back at: whole, kept by CloudWatch, and counted in UTC."""
+
+import time
+
+import pytest
+
+from monitor.report.lookback_formats import moment, timestamp
+from monitor.report.past_scan import (
+    ALIGNED,
+    KEPT_DAYS,
+    MAX_DAYS,
+    MINUTES_PER_DAY,
+    READ_WITHIN,
+    minutes_of,
+    step_of,
+)
+
+NOW = 29_000_007
+
+
+@pytest.mark.parametrize("days", [1, 2, 14, 15, 16, 62, 63])
+def test_the_minutes_are_whole_quarters_that_cloudwatch_still_has(days: int) -> None:
+    minutes = minutes_of(days, NOW)
+    assert minutes.start % ALIGNED == minutes.stop % ALIGNED == 0
+    assert 0 < NOW - minutes.stop <= 2 * ALIGNED
+    assert minutes.start > NOW - KEPT_DAYS[step_of(days)] * MINUTES_PER_DAY
+    assert abs(len(minutes) - days * MINUTES_PER_DAY) <= READ_WITHIN + 2 * ALIGNED
+
+
+def test_a_fortnight_has_points_of_a_minute_and_two_months_have_points_of_five() -> None:
+    assert [step_of(days) for days in (1, 15, 16, MAX_DAYS)] == [1, 1, 5, 5]
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "UTC"])
+def test_a_change_of_the_clock_to_summer_time_changes_nothing(
+    zone: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begin = 1_774_746_000 // 60  # 29 March 2026, 01:00 UTC, when Berlin's clocks are set forward
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert [moment(begin - 1), moment(begin), moment(begin + 60)] == [
+            "29 Mar 00:59",
+            "29 Mar 01:00",
+            "29 Mar 02:00",
+        ]
+        assert timestamp(begin) == "2026-03-29T01:00:00Z"
+        assert len(minutes_of(14, begin + 2000)) == 14 * MINUTES_PER_DAY
+    finally:
+        monkeypatch.undo()
+        time.tzset()
