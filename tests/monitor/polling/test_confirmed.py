@@ -201,7 +201,7 @@ async def test_a_doubted_limit_that_is_read_unchanged_is_exceeded() -> None:
 
 
 async def test_a_limit_that_was_kept_while_calls_failed_is_replaced_once_they_succeed() -> None:
-    world = World(**functions(), get_account_settings=settings(400), **NO_QUOTAS)
+    world = World(**functions("resize"), get_account_settings=settings(400), **NO_QUOTAS)
     fleet = recording(world)
     await world.run_inventory(LAMBDA)
     read = fleet.series_of("account_concurrency", "").settings.limit
@@ -217,7 +217,10 @@ async def test_a_limit_that_was_kept_while_calls_failed_is_replaced_once_they_su
 
 async def test_a_quota_that_is_read_anew_is_taken_though_what_is_observed_is_the_same() -> None:
     world = World(
-        quota_interval=0.0, **functions(), get_account_settings=settings(0), get_service_quota=quota(300)
+        quota_interval=0.0,
+        **functions("resize"),
+        get_account_settings=settings(0),
+        get_service_quota=quota(300),
     )
     fleet = recording(world)
     await world.run_inventory(LAMBDA)
