@@ -5,19 +5,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from rules.alert_rules import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule
 from rules.alert_states import AlertStates, inactive_alerts, step_many
-from rules.alerts import (
-    IDLE_PENDING_FOR,
-    KEEP_FIRING_FOR,
-    Alert,
-    AlertCriteria,
-    AlertDurations,
-    Breach,
-    Ints,
-    Rule,
-    Samples,
-    step,
-)
+from rules.alerts import Alert, AlertCriteria, AlertDurations, Breach, Ints, Samples, step
 from rules.band import Floats
 
 SERIES = 1_000_000

@@ -17,7 +17,7 @@ from monitor.fleet.metric_query import metric_query
 from monitor.lookback.replay import Judging, look_back
 from monitor.lookback.sample_file import SampleFile
 from monitor.lookback.ways import Way
-from rules.alerts import Rule
+from rules.alert_rules import Rule
 from tests.monitor.fleet.fleets import add, key, refused, traffic
 
 DAY: Final = 24 * 60

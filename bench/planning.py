@@ -21,7 +21,7 @@ from monitor.cost.prices import LIST_PRICES
 from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.planning.allowance import MINUTES_PER_MONTH
 from monitor.planning.budget import Billed, Budget, BudgetTerms
-from monitor.planning.cadence import Intervals
+from monitor.planning.intervals import Intervals
 from monitor.planning.spending import ForgetfulStore
 from tests.monitor.fleet.fleets import ACCOUNT, SETTINGS
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Simulation

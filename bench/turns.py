@@ -26,7 +26,7 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.forecast.history import UsageHistory
 from monitor.forecast.history_block import BLOCK_SIZE
-from monitor.planning.cadence import Intervals
+from monitor.planning.intervals import Intervals
 from monitor.planning.planner import Planner
 from monitor.polling.plan import MAX_METRICS_PER_CALL
 from rules.forecast import BINS

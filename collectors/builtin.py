@@ -6,7 +6,6 @@ from pathlib import Path
 
 from collectors import apigateway, kinesis, lambda_, s3
 from collectors.declared import collector_of
-from collectors.own_services import read_own_services
 from collectors.registry import Registry, build_registry
 from collectors.service_files import ServiceFolders, read_service_files
 from collectors.service_quotas import collector as service_quotas
@@ -46,6 +45,8 @@ def registry_with(folder: Path) -> Registry:
     builtin = builtin_registry()
     if not os.path.lexists(folder):
         return builtin
+    from collectors.own_services import read_own_services  # noqa: PLC0415 - checks them by botocore's models
+
     declared, services = read_own_services(folder, builtin.services)
     collectors = (*builtin.collectors, *map(collector_of, declared))
     return build_registry(collectors, (*builtin.services.values(), *services))

@@ -10,7 +10,6 @@ from collectors.declaration_file import DeclarationError
 from collectors.service_files import ServiceFolders, read_service_files
 from rules.limits import Service
 
-USER_FOLDER = "catalogue.d"  # beside the configuration file
 DECLARATIONS, ENTRIES = "collectors", "rules"
 
 

@@ -12,6 +12,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
+from rules.alert_rules import Rule
 from rules.alerts import (
     MARGIN,
     NEVER,
@@ -22,7 +23,6 @@ from rules.alerts import (
     Index,
     Int8s,
     Ints,
-    Rule,
     Samples,
     breaches,
 )

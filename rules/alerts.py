@@ -4,9 +4,7 @@ Minutes are counted from the epoch and come from the samples; the clock is never
 `rules/alert_states.py` applies the same state machine to columns of a million alerts.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple, Self, TypeVar
 
@@ -25,53 +23,6 @@ NEVER = -(2**30)  # before every minute; far enough from the smallest int32 to s
 
 # Hysteresis: a firing alert is clear once the utilization is inside the bound by this share of the bound.
 MARGIN = 0.05
-
-
-class Severity(StrEnum):
-    """The severity of an alert, from the lowest to the highest."""
-
-    INFO = "info"
-    WARNING = "warning"
-    CRITICAL = "critical"
-
-    @property
-    def rank(self) -> int:
-        """The place in the order of severities; 0 is the lowest."""
-        return list(Severity).index(self)
-
-
-class Rule(WordEnum):
-    """The alert rules of each series, the worst last. The number is the row of the rule in arrays."""
-
-    BELOW = 0
-    ABOVE = 1
-    NEAR = 2
-    SATURATED = 3
-
-    @property
-    def severity(self) -> Severity:
-        """The severity of its alerts, unless an override sets another one."""
-        return SEVERITIES[self]
-
-
-SEVERITIES: Mapping[Rule, Severity] = {
-    Rule.BELOW: Severity.INFO,
-    Rule.ABOVE: Severity.INFO,
-    Rule.NEAR: Severity.WARNING,
-    Rule.SATURATED: Severity.CRITICAL,
-}
-
-# Minutes. `saturated` keeps firing for more than five, so that a job that is throttled every five minutes
-# causes one alert.
-KEEP_FIRING_FOR: Mapping[Rule, int] = {
-    Rule.BELOW: 5,
-    Rule.ABOVE: 5,
-    Rule.NEAR: 5,
-    Rule.SATURATED: 10,
-}
-
-
-IDLE_PENDING_FOR = 24 * 60  # minutes: a day, so that its busiest hours are included
 
 
 def entries_at(column: npt.NDArray[Scalar], index: Index) -> npt.NDArray[Scalar]:

@@ -14,14 +14,24 @@ import signal
 import socket
 import sys
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import msgspec
 
 from collectors.builtin import builtin_registry
-from monitor.cli.main import MODULES, main
+from monitor.cli.main import main
 
 DESCRIPTORS = 5
+
+# What commands import when they run: all modules of these packages, and these.
+WITH_WORK = ("monitor.cli", "monitor.config", "monitor.dashboards", "monitor.quotas", "monitor.report")
+WORK = (
+    "monitor.app",
+    "monitor.demo.session",
+    "monitor.notifiers.trial_notification",
+    "monitor.stream.aws_setup",
+)
 
 
 class CommandLine(msgspec.Struct):
@@ -90,8 +100,11 @@ class CommandServer:
 
 def run() -> None:
     """Serve; in a fork, run the command."""
-    for command in MODULES.values():
-        import_module(command.module)
+    for package in map(import_module, WITH_WORK):
+        for module in iter_modules(package.__path__, f"{package.__name__}."):
+            import_module(module.name)
+    for name in WORK:
+        import_module(name)
     builtin_registry()
     gc.collect()
     gc.freeze()

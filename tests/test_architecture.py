@@ -40,6 +40,7 @@ MAX_FILE_LINES, MAX_FUNCTION_LINES = 500, 45
 MAY_IMPORT = {
     package: frozenset(allowed.split())
     for package, allowed in {
+        "__main__": "cli",
         "cli": "access alerting api app aws collectors config dashboards demo lib notifiers outbound quotas "
         "render report rules schema stream top",
         "demo": "app aws collectors config fleet http lib report rules server stream",

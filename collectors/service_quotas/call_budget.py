@@ -5,9 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from collectors.base import Aws
-
-CALLS_PER_HOUR = 1000  # of one account and region
-FIRST_CALLS = 25  # right after the start: few, so that no other service waits
+from collectors.service_quotas.allowed_calls import CALLS_PER_HOUR, FIRST_CALLS
 
 Work = TypeVar("Work")
 

@@ -16,7 +16,8 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.snapshot import ActiveAlert
 from monitor.lib.cooperative import YIELD_EVERY, cooperative_iter, snapshot_batches
 from monitor.lib.text import replace_surrogates
-from rules.alerts import AlertState, Rule, Severity
+from rules.alert_rules import Rule, Severity
+from rules.alerts import AlertState
 
 EVALUATION_BATCH = 2048  # series evaluated before other tasks get a turn
 

@@ -15,17 +15,9 @@ from monitor.fleet.operations import NAN
 from monitor.fleet.provisional import complete_through, is_provisional
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.throttling import is_unknown
+from rules.alert_rules import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule
 from rules.alert_states import AlertStates, SamplesAt, SavedAlert, Transitions
-from rules.alerts import (
-    IDLE_PENDING_FOR,
-    KEEP_FIRING_FOR,
-    MARGIN,
-    AlertCriteria,
-    AlertState,
-    Rule,
-    Samples,
-    breaches,
-)
+from rules.alerts import MARGIN, AlertCriteria, AlertState, Samples, breaches
 
 WORST_FIRST = tuple(reversed(Rule))
 DEFAULT_KEEP_FIRING_FOR = np.array([KEEP_FIRING_FOR[rule] for rule in Rule], np.int32)[:, None]

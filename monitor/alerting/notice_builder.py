@@ -21,7 +21,8 @@ from monitor.fleet.rows import Row, row_of
 from monitor.lib.text import replace_surrogates
 from monitor.notifiers.notice import Notice, NoticeKind, Severity, resource_of
 from monitor.schema.selector import SelectorLabels
-from rules.alerts import AlertState, Rule
+from rules.alert_rules import Rule
+from rules.alerts import AlertState
 from rules.band import ZONES, Zone
 
 RESOURCE_GONE = "the resource no longer exists"

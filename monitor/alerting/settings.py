@@ -14,7 +14,7 @@ from monitor.notifiers.receivers import Receiver
 from monitor.schema.problems import unexpected
 from monitor.schema.selector import Selector, SelectorLabels
 from monitor.schema.types import ConfigModel, Duration, Number, Ratio
-from rules.alerts import Rule, Severity
+from rules.alert_rules import Rule, Severity
 from rules.limits import Tolerance
 
 WILL_REACH_FOR = 1800.0  # seconds

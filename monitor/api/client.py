@@ -5,23 +5,19 @@ It uses http.client: httpx is not a dependency at run time.
 
 import json
 import re
-import ssl
 from collections.abc import Mapping
 from contextlib import closing
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from os import environ
 from typing import Any, Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 import orjson
 
+from monitor.api.server_address import TOKEN_VARIABLE, parse_server_address
 from monitor.lib.errors import HeadroomError
-from monitor.lib.loopback import is_loopback
 
 REQUEST_TIMEOUT: Final = 10.0  # seconds
-PROBE_TIMEOUT: Final = 3.0  # seconds
-TOKEN_VARIABLE: Final = "HEADROOM_TOKEN"  # environment variable
-DEFAULT_ADDRESS: Final = "127.0.0.1:4070"
 MIN_FAILURE_STATUS: Final = 300  # redirects are not followed, so they are failures
 
 
@@ -58,39 +54,11 @@ def request(address: str, method: str, path: str, body: Mapping[str, Any] | None
     return content
 
 
-def probe_health(address: str) -> str:
-    """Return the status and reason of /-/healthy. Without a scheme, tries http and then https.
-
-    Blocks for 6 s at most. Raises OSError, ValueError or HTTPException when there is no response.
-    """
-    if "://" in address:
-        return _probe_health(address)
-    try:
-        return _probe_health(f"http://{address}")
-    except ConnectionResetError:  # a TLS server resets a plain HTTP connection
-        return _probe_health(f"https://{address}")
-
-
-def _probe_health(address: str) -> str:
-    """Probe one address. The certificate of a loopback address is not verified: no secret is sent."""
-    context = ssl.create_default_context()
-    if is_loopback(urlsplit(address).hostname or ""):
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    with closing(_connect(address, PROBE_TIMEOUT, context)) as connection:
-        connection.request("GET", "/-/healthy")
-        response = connection.getresponse()
-        return f"{response.status} {response.reason}"
-
-
-def _connect(
-    address: str, timeout: float = REQUEST_TIMEOUT, context: ssl.SSLContext | None = None
-) -> HTTPConnection:
-    url = urlsplit(address if "://" in address else f"http://{address}")
-    if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/") or "@" in url.netloc:
-        raise ValueError("expected host:port, or https://host:port")
+def _connect(address: str) -> HTTPConnection:
+    url = parse_server_address(address)
     if url.scheme == "https":
-        return HTTPSConnection(url.netloc, timeout=timeout, context=context)
-    return HTTPConnection(url.netloc, timeout=timeout)
+        return HTTPSConnection(url.netloc, timeout=REQUEST_TIMEOUT)
+    return HTTPConnection(url.netloc, timeout=REQUEST_TIMEOUT)
 
 
 def _headers(body: Mapping[str, Any] | None) -> dict[str, str]:

@@ -28,8 +28,8 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.unobservable import unobservable_series
-from monitor.lib.telemetry import VERSION
 from monitor.lib.text import replace_surrogates
+from monitor.lib.version import VERSION
 from rules.band import Zone
 from rules.forecast import QUANTILES
 from rules.forecast_features import HORIZON_WORDS, HORIZONS

@@ -28,7 +28,7 @@ from monitor.aws.failure import ForeignResponseError
 from monitor.aws.pagination import Pagination, pagination_from_model
 from monitor.lib.botocore_models import model_loader
 from monitor.lib.cooperative import LoopTurns
-from monitor.lib.telemetry import VERSION
+from monitor.lib.version import VERSION
 
 MAX_CONNECTIONS = 256  # to all of AWS at once
 

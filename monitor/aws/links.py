@@ -5,9 +5,12 @@ https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-Unifie
 """
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from monitor.aws.cell import Cell
 from monitor.lib.text import replace_surrogates
+
+if TYPE_CHECKING:
+    from monitor.aws.cell import Cell
 
 # Actions of the monitoring account.
 ACTIONS = ("cloudwatch:ListMetrics", "oam:ListAttachedLinks", "oam:ListSinks")
@@ -22,7 +25,7 @@ ID_LENGTH = 12
 Links = Mapping[str, str]  # the label of a link by the id of its source account
 
 
-async def read_links(cell: Cell) -> Links:
+async def read_links(cell: "Cell") -> Links:
     """Return the accounts that share metrics with a monitoring account in the region of its cell, sorted.
 
     Raises one of AWS_ERRORS.
@@ -39,7 +42,7 @@ async def read_links(cell: Cell) -> Links:
     return dict(sorted(links.items()))
 
 
-async def shares_all_metrics(cell: Cell, monitoring_account: str) -> bool:
+async def shares_all_metrics(cell: "Cell", monitoring_account: str) -> bool:
     """Return whether a source account shares the metrics of all namespaces with a monitoring account.
 
     cell: of the source account, in the region of the link. Raises one of AWS_ERRORS.

@@ -2,21 +2,14 @@
 
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, NoReturn
+from typing import Annotated, Any, ClassVar
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
-from monitor.api import client
-from monitor.api.client import DEFAULT_ADDRESS, quote_segment
-from monitor.cli.exit_codes import FAILED, REJECTED
+from monitor.api.server_address import DEFAULT_ADDRESS
 from monitor.cli.lazy_group import LazyCommand, LazyGroup
 from monitor.cli.options import Address
-from monitor.lib.current_user import current_user
 from monitor.lib.text import escape_unprintable
-from monitor.render.text import HANDLING_TEXTS
 
 
 class AlertCommands(LazyGroup):
@@ -44,27 +37,11 @@ AlertId = Annotated[str, typer.Argument(help="The alert's id, as `headroom alert
 SilenceId = Annotated[str, typer.Argument(help="The silence's id, as `headroom alerts silence` prints it.")]
 
 
-def request_or_exit(
-    address: str, method: str, path: str, body: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
-    """Return the response of a running Headroom; print the error and exit if the request fails."""
-    try:
-        return client.request(address, method, path, body)
-    except client.ApiStatusError as error:
-        exit_with(str(error), REJECTED)
-    except client.ApiTransportError as error:
-        exit_with(str(error), FAILED)
-
-
-def exit_with(sentence: str, code: int) -> NoReturn:
-    """Print an error and exit."""
-    typer.echo(escape_unprintable(sentence), err=True)
-    raise typer.Exit(code)
-
-
 @app.command("list", epilog="Example: headroom alerts list")
 def list_(address: Address = DEFAULT_ADDRESS) -> None:
     """List firing and pending alerts, the most urgent first."""
+    from monitor.cli.requests import request_or_exit
+
     listed = request_or_exit(address, "GET", "/api/v1/alerts")
     rows = [[escape_unprintable(cell) for cell in list_row(one)] for one in listed["items"]]
     if more := listed["total"] - len(rows):
@@ -72,6 +49,10 @@ def list_(address: Address = DEFAULT_ADDRESS) -> None:
     if not sys.stdout.isatty():
         sys.stdout.writelines("\t".join(cells) + "\n" for cells in rows)
         return
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("id", "state", "severity", "alert", "handling"):
         table.add_column(column, overflow="fold")
@@ -82,6 +63,8 @@ def list_(address: Address = DEFAULT_ADDRESS) -> None:
 
 def list_row(alert: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the cells of an alert of the API."""
+    from monitor.render.text import HANDLING_TEXTS
+
     handling = [f"{phrase} {alert[key]}" for key, phrase in HANDLING_TEXTS.items() if alert[key]]
     return alert["id"], alert["state"], alert["severity"], alert["summary"], ", ".join(handling)
 
@@ -97,6 +80,10 @@ def ack(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Acknowledge an alert: it is not repeated, but its escalation and its resolution are sent."""
+    from monitor.api.client import quote_segment
+    from monitor.cli.requests import request_or_exit
+    from monitor.lib.current_user import current_user
+
     body = {"author": author or current_user(), "comment": comment, "duration": duration or None}
     typer.echo(
         escape_unprintable(
@@ -114,6 +101,9 @@ def silence(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Silence the alerts that match all matchers, for a duration."""
+    from monitor.cli.requests import request_or_exit
+    from monitor.lib.current_user import current_user
+
     body = {
         "matchers": matchers,
         "duration": duration,
@@ -127,6 +117,9 @@ def silence(
 @app.command(epilog="Example: headroom alerts end-silence 5f0c7f0a3a8e4a7cb9f6d1a2c3e4b5d6")
 def end_silence(silence: SilenceId, address: Address = DEFAULT_ADDRESS) -> None:
     """End a silence now."""
+    from monitor.api.client import quote_segment
+    from monitor.cli.requests import request_or_exit
+
     ended = request_or_exit(address, "DELETE", f"/api/v1/silences/{quote_segment(silence)}")
     typer.echo(escape_unprintable(f"{', '.join(ended['matchers'])} is no longer silenced"))
 
@@ -137,6 +130,9 @@ def replay(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Send the dead letters again: notifications that could not be delivered."""
+    from monitor.api.client import quote_segment
+    from monitor.cli.requests import request_or_exit
+
     query = f"?receiver={quote_segment(receiver)}" if receiver else ""
     response = request_or_exit(address, "POST", f"/api/v1/deliveries/replay{query}")
     typer.echo(f"notifications sent again: {response['replayed']}")

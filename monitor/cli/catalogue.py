@@ -2,20 +2,15 @@
 
 from os import environ
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from collectors.builtin import builtin_registry
-from collectors.declaration_file import DeclarationError
-from collectors.own_services import check_own_services
-from monitor.cli.config_file import ConfigFile, exit_on_config_error, load_registry_or_exit
-from monitor.cli.options import Patterns
-from monitor.config.file import user_folder
-from monitor.render.text import count_of
-from monitor.report.catalogue import FORMATS
-from monitor.report.scan import parse_selectors
-from monitor.schema.problems import ConfigError
+from monitor.cli.options import ConfigFile, Patterns
+from monitor.config.places import user_folder
+
+if TYPE_CHECKING:
+    from rules.limits import Service
 
 app = typer.Typer(add_completion=False)
 
@@ -31,15 +26,26 @@ def catalogue(
     if context.invoked_subcommand:
         context.obj = config
         return
+    from monitor.cli.known_services import load_services_or_exit
+    from monitor.report.catalogue import FORMATS
+
+    known = _chosen(service, config) if service else load_services_or_exit(config)
+    typer.echo(FORMATS[format]([signal for one in known for signal in one.signals.values()]))
+
+
+def _chosen(service: list[str], config: Path | None) -> "list[Service]":
+    """Return the entries of these services, the user's own included; exit when there is none of a pattern."""
+    from monitor.cli.config_file import exit_on_config_error, load_registry_or_exit
+    from monitor.schema.selectors import parse_selectors
+
     registry = load_registry_or_exit(config)
     with exit_on_config_error():
         selectors = parse_selectors({"service": service}, registry)
-    chosen = [
-        signal
-        for signal in registry.signals
-        if all(any(one.matches_signal(signal.service, signal.name) for one in some) for some in selectors)
+    return [
+        one
+        for name, one in registry.services.items()
+        if all(any(selector.matches_signal(name, "") for selector in some) for some in selectors)
     ]
-    typer.echo(FORMATS[format](chosen))
 
 
 @app.command("check", epilog="Example: headroom catalogue check catalogue.d")
@@ -57,6 +63,13 @@ def check(
     config: ConfigFile = None,
 ) -> None:
     """Validate your own services; prints one line per problem and exits with 2 when there are any."""
+    from collectors.builtin import builtin_registry
+    from collectors.declaration_file import DeclarationError
+    from collectors.own_services import check_own_services
+    from monitor.cli.config_file import exit_on_config_error
+    from monitor.render.text import count_of
+    from monitor.schema.problems import ConfigError
+
     chosen = paths or [user_folder(config or context.obj, environ)]
     with exit_on_config_error():
         try:

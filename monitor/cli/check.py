@@ -1,22 +1,16 @@
 """The command `headroom check`."""
 
 import sys
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from collectors.service_quotas.call_budget import CALLS_PER_HOUR, FIRST_CALLS
-from monitor.cli.config_file import (
-    ConfigFile,
-    exit_on_config_error,
-    load_config_or_exit,
-    load_registry_or_exit,
-)
+from collectors.service_quotas.allowed_calls import CALLS_PER_HOUR, FIRST_CALLS
 from monitor.cli.exit_codes import INCOMPLETE
-from monitor.cli.options import FORECASTS, AllowBlind, Patterns, WithForecasts
-from monitor.cli.scan import exit_code, run_scan
-from monitor.report.check_formats import FORMATS
-from monitor.report.scan import ScanDepth
+from monitor.cli.options import FORECASTS, AllowBlind, ConfigFile, Patterns, WithForecasts
+
+if TYPE_CHECKING:
+    from monitor.report.scan import ScanReport
 
 Format = Literal["table", "json", "csv", "markdown"]
 FailOn = Literal["above", "near", "saturated", "none"]
@@ -53,6 +47,10 @@ def check(
     some requested reads failed (access denied, throttled, no answer): they are listed below the table.
     Regions that are not enabled, and what `exclude` matches, are not requested.
     """
+    from monitor.cli.config_file import exit_on_config_error, load_config_or_exit, load_registry_or_exit
+    from monitor.cli.scan import run_scan
+    from monitor.report.scan import ScanDepth
+
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
     with exit_on_config_error():
@@ -62,11 +60,19 @@ def check(
             {"service": service, "signal": signal, "region": region, "account": account},
             ScanDepth(CALLS_PER_HOUR if counts else FIRST_CALLS, FORECASTS if forecast else 0),
         )
+    raise typer.Exit(_print(scan, format, fail_on, allow_blind))
+
+
+def _print(scan: "ScanReport", format: Format, fail_on: FailOn, allow_blind: bool) -> int:
+    """Print a scan and return its exit code."""
+    from monitor.cli.scan import exit_code
+    from monitor.report.check_formats import FORMATS
+
     FORMATS[format](scan, sys.stdout)
     code = exit_code(scan, fail_on, allow_blind)
     if code == INCOMPLETE:
         typer.echo(incomplete_message(len(scan.requested_failures)), err=True)
-    raise typer.Exit(code)
+    return code
 
 
 def incomplete_message(failures: int) -> str:

@@ -3,19 +3,16 @@
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import orjson
 import typer
 
-from collectors.registry import Registry
-from monitor.access.passwords import PasswordHash
-from monitor.alerting.routes import unused_names
-from monitor.aws.known_accounts import KnownAccounts, known_accounts_path
-from monitor.cli.config_file import ConfigFile, load_config_or_exit, load_registry_or_exit
 from monitor.cli.exit_codes import FAILED
-from monitor.config.config import Config
-from monitor.config.example import example_file, json_schema
-from monitor.config.exclude import ineffective_entries
+from monitor.cli.options import ConfigFile
+
+if TYPE_CHECKING:
+    from collectors.registry import Registry
+    from monitor.config.config import Config
 
 MAX_PASSWORD_LENGTH = 4096  # characters
 
@@ -30,6 +27,10 @@ def check(config: ConfigFile = None) -> None:
 
     Entries that are valid but have no effect are listed, too.
     """
+    from monitor.alerting.routes import unused_names
+    from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
+    from monitor.config.exclude import ineffective_entries
+
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
     typer.echo("The configuration is valid.")
@@ -42,10 +43,14 @@ def check(config: ConfigFile = None) -> None:
         typer.echo(sentence)
 
 
-def _ineffective_patterns(settings: Config, registry: Registry) -> Iterator[str]:
+def _ineffective_patterns(settings: "Config", registry: "Registry") -> Iterator[str]:
     """Yield what is wrong with the patterns of organizations, by the accounts that a server listed last."""
+    if not (organizations := settings.monitored_organizations(registry)):
+        return
+    from monitor.aws.known_accounts import KnownAccounts, known_accounts_path
+
     known = KnownAccounts.read(known_accounts_path(Path(settings.journal)))
-    for organization in settings.monitored_organizations(registry):
+    for organization in organizations:
         if listing := known.of(organization):
             accounts = [(one.id, one.name) for one in listing.accounts]
             yield from organization.ineffective(accounts, listing.tags)
@@ -57,12 +62,17 @@ def _ineffective_patterns(settings: Config, registry: Registry) -> Iterator[str]
 @app.command("example", epilog="Example: headroom config example > headroom.yaml")
 def example(config: ConfigFile = None) -> None:
     """Print an example configuration that explains every key."""
+    from monitor.cli.config_file import load_registry_or_exit
+    from monitor.config.example import example_file
+
     typer.echo(example_file(load_registry_or_exit(config)), nl=False)
 
 
 @app.command("password-hash", epilog="Example: headroom config password-hash")
 def password_hash() -> None:
     """Read a password, from a prompt or a pipe, and print the password_hash for `auth.users`."""
+    from monitor.access.passwords import PasswordHash
+
     interactive = sys.stdin.isatty()
     password = (
         typer.prompt("Password", hide_input=True, confirmation_prompt=True)
@@ -83,4 +93,9 @@ def read_piped_password() -> str:
 @app.command("schema", epilog="Example: headroom config schema > headroom.schema.json")
 def schema(config: ConfigFile = None) -> None:
     """Print the JSON schema of the configuration file, for editors."""
+    import orjson
+
+    from monitor.cli.config_file import load_registry_or_exit
+    from monitor.config.example import json_schema
+
     typer.echo(orjson.dumps(json_schema(load_registry_or_exit(config)), option=orjson.OPT_INDENT_2))

@@ -1,10 +1,9 @@
-"""The option --config, and the configuration that it selects."""
+"""The configuration that the option --config selects."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import environ
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -13,16 +12,6 @@ from monitor.cli.exit_codes import FAILED
 from monitor.config.config import Config
 from monitor.config.file import read_config, read_registry
 from monitor.schema.problems import ConfigError
-
-ConfigFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--config",
-        "-c",
-        help="Configuration file; default: $HEADROOM_CONFIG, else ./headroom.yaml if there is one. "
-        "Your own services are in catalogue.d/ beside it.",
-    ),
-]
 
 
 def load_registry_or_exit(file: Path | None) -> Registry:

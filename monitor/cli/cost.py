@@ -2,19 +2,16 @@
 
 from collections.abc import Collection
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from pydantic import ValidationError
 
-from monitor.cli.config_file import ConfigFile, load_config_or_exit, load_registry_or_exit
 from monitor.cli.exit_codes import FAILED, INCOMPLETE
-from monitor.cli.interruptible import run_interruptible
-from monitor.cli.scan import progress_bar
-from monitor.config.config import Config
-from monitor.report.cost_estimate import FORMATS, Reading, estimate_cost
-from monitor.schema.problems import problem_lines, problems_from_pydantic
-from rules.problem_text import suggestion
+from monitor.cli.options import ConfigFile
+
+if TYPE_CHECKING:
+    from monitor.config.config import Config
+    from monitor.report.cost_estimate import Reading
 
 INTERVALS = ("interval", "max_interval", "throttled_interval")
 
@@ -42,6 +39,11 @@ def cost(
     those of other partitions are not known. Exits with 3 when some reads failed, and with 2 when nothing
     could be read.
     """
+    from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
+    from monitor.cli.interruptible import run_interruptible
+    from monitor.cli.scan import progress_bar
+    from monitor.report.cost_estimate import FORMATS, estimate_cost
+
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
     other_way = _parse_what_if(what_if, settings, registry.service_names) if what_if else None
@@ -54,8 +56,15 @@ def cost(
         raise typer.Exit(INCOMPLETE if estimate.services else FAILED)
 
 
-def _parse_what_if(text: str, config: Config, services: Collection[str]) -> Reading:
+def _parse_what_if(text: str, config: "Config", services: Collection[str]) -> "Reading":
     """Return the way of reading that `--what-if` describes. Raises typer.BadParameter."""
+    from pydantic import ValidationError
+
+    from monitor.config.config import Config
+    from monitor.report.cost_estimate import Reading
+    from monitor.schema.problems import problem_lines, problems_from_pydantic
+    from rules.problem_text import suggestion
+
     pairs = [pair.strip().partition("=")[::2] for pair in text.split(",")]
     streamed = frozenset(value for name, value in pairs if name == "stream")
     if unknown := sorted(streamed - {*services}):

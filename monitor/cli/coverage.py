@@ -6,11 +6,9 @@ from urllib.parse import urlencode
 
 import typer
 
-from monitor.api.client import DEFAULT_ADDRESS
-from monitor.cli.alerts import request_or_exit
+from monitor.api.server_address import DEFAULT_ADDRESS
 from monitor.cli.options import Address
 from monitor.lib.text import escape_unprintable
-from monitor.report.coverage_formats import FORMATS
 
 Format = Literal["table", "json", "csv", "markdown"]
 State = Literal["watched", "stale", "not_permitted", "not_enabled", "value_only", "no_usage_source"]
@@ -35,6 +33,9 @@ def coverage(
     Service Quotas is read once a day, and resources are counted little by little: the list is complete an
     hour after the start. What could not be read is listed below it.
     """
+    from monitor.cli.requests import request_or_exit
+    from monitor.report.coverage_formats import FORMATS
+
     wanted = {
         "state": state,
         "service_code": service_code,

@@ -7,12 +7,9 @@ from typing import Annotated
 
 import typer
 
-from monitor.cli.config_file import ConfigFile, load_registry_or_exit
 from monitor.cli.exit_codes import FAILED
-from monitor.dashboards import prometheus as prometheus_rules
-from monitor.dashboards import runbooks as runbook_pages
-from monitor.dashboards.catalogue_page import catalogue_page
-from rules.not_declared import read_not_declared
+from monitor.cli.options import ConfigFile
+from monitor.dashboards.addresses import RUNBOOKS
 
 app = typer.Typer(
     help="Generate alerting rules, dashboards, runbooks and the list of signals from the catalogue.",
@@ -26,11 +23,14 @@ def prometheus(
     out: Annotated[Path, typer.Option(help="Output directory.")] = Path("dashboards/prometheus"),
     runbooks: Annotated[
         str, typer.Option(help="Address of the folder of runbooks that the alerts link to.")
-    ] = prometheus_rules.RUNBOOKS,
+    ] = RUNBOOKS,
     config: ConfigFile = None,
 ) -> None:
     """Write recording and alerting rules for Prometheus: a file per service, and one for Headroom itself."""
-    write_files(out, prometheus_rules.files(load_registry_or_exit(config).services.values(), runbooks))
+    from monitor.cli.known_services import load_services_or_exit
+    from monitor.dashboards import prometheus as prometheus_rules
+
+    write_files(out, prometheus_rules.files(load_services_or_exit(config), runbooks))
 
 
 @app.command(epilog="Example: headroom dashboards grafana --out /var/lib/grafana/dashboards")
@@ -42,9 +42,10 @@ def grafana(
     if find_spec("grafana_foundation_sdk") is None:
         typer.echo("This needs the extra `dashboards`: pip install 'aws-headroom[dashboards]'", err=True)
         raise typer.Exit(FAILED)
-    from monitor.dashboards.grafana import boards  # noqa: PLC0415 - needs the extra
+    from monitor.cli.known_services import load_services_or_exit
+    from monitor.dashboards.grafana import boards
 
-    write_files(out, boards.files(load_registry_or_exit(config).services.values()))
+    write_files(out, boards.files(load_services_or_exit(config)))
 
 
 @app.command(epilog="Example: headroom dashboards docs --out site")
@@ -53,6 +54,11 @@ def docs(
     config: ConfigFile = None,
 ) -> None:
     """Write catalogue.md, the list of all signals, and runbooks/: what each alert means and what to do."""
+    from monitor.cli.config_file import load_registry_or_exit
+    from monitor.dashboards import runbooks as runbook_pages
+    from monitor.dashboards.catalogue_page import catalogue_page
+    from rules.not_declared import read_not_declared
+
     registry = load_registry_or_exit(config)
     page = catalogue_page(registry, read_not_declared())
     write_files(out, {"catalogue.md": page})

@@ -10,9 +10,8 @@ from typing import Annotated
 import typer
 
 from monitor.cli.exit_codes import FAILED
-from monitor.cli.start_error import exit_on_start_error
-from monitor.demo.session import isolate_environment, run_demo
 from monitor.lib import logs
+from monitor.lib.garbage import resume_collecting
 
 app = typer.Typer(add_completion=False)
 
@@ -27,7 +26,11 @@ def demo(
     if find_spec("moto") is None:
         typer.echo("The demo needs the extra `demo`: pip install 'aws-headroom[demo]'", err=True)
         raise typer.Exit(FAILED)
+    from monitor.cli.start_error import exit_on_start_error
+    from monitor.demo.session import isolate_environment, run_demo
+
     isolate_environment(environ)
     logs.configure_logging(logging.ERROR, "%(levelname)s %(name)s: %(message)s")
+    resume_collecting()
     with exit_on_start_error():
         asyncio.run(run_demo(port, sys.stdout))

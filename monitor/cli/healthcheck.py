@@ -1,14 +1,10 @@
-"""The command `headroom healthcheck`. A container runs it every few seconds, so it imports little."""
+"""The command `headroom healthcheck`, for command lines that `monitor.cli.main` does not read itself."""
 
-from http.client import HTTPException
 from typing import Annotated
 
 import typer
 
-from monitor.api import client
-from monitor.cli.exit_codes import UNHEALTHY
-
-HEALTHY_STATUS = "200 OK"
+from monitor.api.server_address import DEFAULT_ADDRESS
 
 app = typer.Typer(add_completion=False)
 
@@ -17,16 +13,13 @@ app = typer.Typer(add_completion=False)
 def healthcheck(
     address: Annotated[
         str, typer.Option(help="Address of Headroom: host:port, or an http or https URL.")
-    ] = client.DEFAULT_ADDRESS,
+    ] = DEFAULT_ADDRESS,
 ) -> None:
     """Probe a running Headroom; exits with 0 when it is healthy, else with 1.
 
     The certificate of a loopback address is not verified, because no secret is sent.
     """
-    try:
-        status = client.probe_health(address)
-    except (OSError, ValueError, HTTPException) as error:
-        status = str(error).strip()
-    if status != HEALTHY_STATUS:
-        typer.echo(f"{address}: {status}", err=True)
-        raise typer.Exit(UNHEALTHY)
+    from monitor.cli.probe import probe
+
+    if code := probe(address):
+        raise typer.Exit(code)

@@ -1,25 +1,17 @@
 """The command `headroom iam-policy`."""
 
 from collections.abc import Callable, Set
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import orjson
 import typer
 
-from collectors.quotas import QUOTAS_SERVICE
-from collectors.registry import Registry
-from monitor.aws import iam
-from monitor.aws.access_policy import Principal, access_statements
-from monitor.cli.config_file import (
-    ConfigFile,
-    exit_on_config_error,
-    load_config_or_exit,
-    load_registry_or_exit,
-)
-from monitor.cli.options import Patterns
-from monitor.config.config import Config
-from monitor.report.scan import parse_selectors
-from monitor.schema.types import ALL_REGIONS
+from monitor.cli.options import ConfigFile, Patterns
+
+if TYPE_CHECKING:
+    from collectors.registry import Registry
+    from monitor.config.config import Config
+
+Principal = Literal["caller", "account", "via", "management"]  # that of `monitor.aws.access_policy`
 
 app = typer.Typer(add_completion=False)
 
@@ -55,6 +47,12 @@ def iam_policy(
     with which the service `quotas` counts resources are allowed for all services that are configured, or for
     those that are chosen beside it, and for the service codes in `signals.quotas`.
     """
+    import orjson
+
+    from monitor.aws import iam
+    from monitor.aws.access_policy import access_statements
+    from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
+
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
     statements = access_statements(settings.monitored_entries(registry), of)
@@ -69,9 +67,12 @@ def iam_policy(
 
 
 def _reading_policy(
-    settings: Config, registry: Registry, chosen: Callable[[str], bool], with_requests: bool
+    settings: "Config", registry: "Registry", chosen: Callable[[str], bool], with_requests: bool
 ) -> dict[str, Any]:
     """Return what reading the accounts needs. with_requests: requesting increases of quotas, too."""
+    from monitor.aws import iam
+    from monitor.schema.types import ALL_REGIONS
+
     services = {name for name in settings.monitored_services(registry) if chosen(name)}
     if not services:
         raise typer.BadParameter("expected services that are configured", param_hint="--service")
@@ -86,19 +87,24 @@ def _reading_policy(
     return iam.policy(collectors, options)
 
 
-def _counted_services(settings: Config, registry: Registry, services: Set[str]) -> Set[str]:
+def _counted_services(settings: "Config", registry: "Registry", services: Set[str]) -> Set[str]:
     """Return the service codes of which resources are counted: those of services that may be in use.
 
     services: the chosen ones. Where the quotas are chosen alone, they are those of all that are configured.
     """
+    from collectors.quotas import QUOTAS_SERVICE
+
     if QUOTAS_SERVICE not in services:
         return frozenset()
     others = services - {QUOTAS_SERVICE} or settings.monitored_services(registry)
     return registry.quota_services(others) | settings.signals.quota_services(registry)
 
 
-def _filter(patterns: list[str] | None, registry: Registry) -> Callable[[str], bool]:
+def _filter(patterns: list[str] | None, registry: "Registry") -> Callable[[str], bool]:
     """Return whether one of the patterns fits the name of a service; every name does without patterns."""
+    from monitor.cli.config_file import exit_on_config_error
+    from monitor.schema.selectors import parse_selectors
+
     with exit_on_config_error():
         selectors = parse_selectors({"service": patterns}, registry)
     return lambda name: all(any(one.matches_signal(name, "") for one in some) for some in selectors)
@@ -106,6 +112,8 @@ def _filter(patterns: list[str] | None, registry: Registry) -> Callable[[str], b
 
 def _chosen_part(policy: dict[str, Any], part: int) -> dict[str, Any]:
     """Return a part of a policy; for 0 all of it, with a note where no managed policy can hold it."""
+    from monitor.aws import iam
+
     parts = iam.split_policy(policy)
     if part > len(parts):
         raise typer.BadParameter(f"expected at most {len(parts)}, found {part}", param_hint="--part")

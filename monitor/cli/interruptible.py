@@ -7,6 +7,8 @@ from collections.abc import Coroutine
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
+from monitor.lib.garbage import resume_collecting
+
 Result = TypeVar("Result")
 
 
@@ -21,6 +23,7 @@ class InterruptibleRunner:
 
     `asyncio.Runner` alone does not wake a loop that waits for its sockets when another thread receives the
     signal, or the signal comes just before the wait: nothing would end until the next time-out.
+    From then on, garbage is collected.
     """
 
     def __init__(self) -> None:
@@ -37,6 +40,7 @@ class InterruptibleRunner:
 
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine. Raises KeyboardInterrupt after SIGINT."""
+        resume_collecting()
         is_main = threading.current_thread() is threading.main_thread()  # Python handles signals only there
         return self._runner.run(_cancel_on_sigint(coroutine) if is_main else coroutine)
 

@@ -1,14 +1,11 @@
 """Groups whose commands are imported when they are used."""
 
-import gc
 from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar, NamedTuple
 
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
-
-from monitor.lib.garbage import start_collecting
 
 
 class LazyCommand(NamedTuple):
@@ -37,7 +34,7 @@ class LazyGroup(TyperGroup):
             return super().get_command(ctx, cmd_name)
         if self._shows_summaries:
             return TyperCommand(cmd_name, help=self.modules[cmd_name].summary)
-        command = get_command(_import_module(self.modules[cmd_name].module).app)
+        command = get_command(import_module(self.modules[cmd_name].module).app)
         command.name = cmd_name
         return command
 
@@ -48,11 +45,3 @@ class LazyGroup(TyperGroup):
             super().format_help(ctx, formatter)
         finally:
             self._shows_summaries = False
-
-
-def _import_module(name: str) -> Any:
-    """Import a module, and collect garbage from then on, but not among what the imports made."""
-    module = import_module(name)
-    if not gc.isenabled():
-        start_collecting()
-    return module

@@ -1,40 +1,14 @@
 """The command `headroom lookback`."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Annotated, Literal
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 
-from collectors.registry import Registry
-from monitor.cli.config_file import (
-    ConfigFile,
-    exit_on_config_error,
-    load_config_or_exit,
-    load_registry_or_exit,
-)
-from monitor.cli.exit_codes import FAILED, INCOMPLETE
-from monitor.cli.interruptible import InterruptibleRunner
-from monitor.cli.options import AllowBlind, Patterns
-from monitor.cli.scan import progress_bar
-from monitor.config.config import Config
-from monitor.config.override_settings import DEFAULT_BAND, PartialBand
-from monitor.lib.durations import format_duration
-from monitor.render.text import count_of, dollars
-from monitor.report.lookback_formats import LOOKBACK_FORMATS
-from monitor.report.lookback_scan import LookbackReport, OtherWay, judge_past
-from monitor.report.lookback_summary import summarize_lookback
-from monitor.report.past_scan import MAX_DAYS, PastPlan, PastScan, PastUnreadableError
-from monitor.report.scan import limit_to_requested_services, parse_selectors
-from monitor.schema.types import Duration
+from monitor.cli.options import AllowBlind, ConfigFile, Patterns
+from monitor.lookback.retention import MAX_DAYS
 
 DEFAULT_DAYS = 14
-ASKED_ABOVE = 1.0  # dollars
-AGREED = ("y", "yes")
-BAND_BOUNDS = (2, 3)  # low and high, and near
-MAX_PENDING_FOR = 86400.0
 
 Format = Annotated[Literal["table", "json", "html"], typer.Option(help="Output format.")]
 OtherBands = Annotated[
@@ -84,6 +58,18 @@ def lookback(
     requested was read; 2 when the configuration is invalid, nothing could be read, or reading was declined
     or not allowed; 3 when some requested reads failed: they are listed below the tables.
     """
+    from monitor.cli.config_file import exit_on_config_error, load_config_or_exit, load_registry_or_exit
+    from monitor.cli.lookback_run import (
+        exit_code,
+        exit_when_unreadable,
+        parse_band,
+        parse_duration,
+        run_lookback,
+    )
+    from monitor.report.lookback_formats import LOOKBACK_FORMATS
+    from monitor.report.lookback_scan import OtherWay
+    from monitor.report.lookback_summary import summarize_lookback
+
     others = [OtherWay(band=parse_band(one)) for one in band or ()]
     others += [OtherWay(pending_for=parse_duration(one)) for one in pending_for or ()]
     registry = load_registry_or_exit(config)
@@ -93,104 +79,3 @@ def lookback(
         report = run_lookback(settings, registry, patterns, (days, others, yes))
     LOOKBACK_FORMATS[format](summarize_lookback(report), sys.stdout)
     raise typer.Exit(exit_code(report, allow_blind))
-
-
-def run_lookback(
-    config: Config,
-    registry: Registry,
-    patterns: Mapping[str, Sequence[str] | None],
-    wanted: tuple[int, Sequence[OtherWay], bool],
-) -> LookbackReport:
-    """Look back at what the patterns select. wanted: days, other ways, and whether nothing is asked.
-
-    Raises ConfigError and PastUnreadableError, and typer.Exit where it must not or need not be read.
-    """
-    days, others, yes = wanted
-    selectors = parse_selectors(patterns, registry)
-    config = limit_to_requested_services(config, registry, selectors)
-    for other in others:
-        other.applied(config, registry)
-    with InterruptibleRunner() as runner:
-        scan = PastScan(config, registry, selectors)
-        try:
-            with progress_bar() as report:
-                plan = runner.run(scan.plan(days, report))
-            agree(plan, scan, yes)
-            with progress_bar("Reading the past") as report:
-                file = runner.run(scan.read(plan, report))
-        finally:
-            runner.run(scan.close())
-    with file, progress_bar("Judging") as report:
-        return judge_past(scan, plan, file, (config, registry, others), report)
-
-
-def agree(plan: PastPlan, scan: PastScan, yes: bool) -> None:
-    """Print what reading costs, and exit unless that is agreed to."""
-    if not plan.slots.size:
-        for failure in scan.failures:
-            typer.echo(failure, err=True)
-        typer.echo("headroom found no series whose past can be read.", err=True)
-        raise typer.Exit(FAILED)
-    cost = f"{dollars(plan.dollars)} (list price of GetMetricData, {count_of(plan.metric_count, 'metric')})"
-    takes = f"{format_duration(max(plan.seconds, 1))} or longer, and {plan.file_bytes / 1e6:,.0f} MB of disk"
-    past = f"{len(plan.minutes) / 1440:.3g} days of {count_of(plan.slots.size, 'series')}"
-    typer.echo(f"Reading {past} costs {cost}, and takes {takes}.", err=True)
-    if yes or plan.dollars <= ASKED_ABOVE:
-        return
-    if not sys.stdin.isatty():
-        typer.echo(f"That is more than {dollars(ASKED_ABOVE)}: repeat it with --yes.", err=True)
-        raise typer.Exit(FAILED)
-    typer.echo("Read it? [y/N]: ", err=True, nl=False)  # typer's own prompt prints to standard output, too
-    if sys.stdin.readline().strip().lower() not in AGREED:
-        raise typer.Exit(FAILED)
-
-
-def exit_code(report: LookbackReport, allow_blind: bool) -> int:
-    """Return the exit code of a look-back, after saying why it is not 0."""
-    failures = len(report.requested_failures)
-    if report.lookback.without_samples == len(report.lookback.series) and failures:
-        typer.echo("Nothing could be read; exit code 2.", err=True)
-        return FAILED
-    if not failures or allow_blind:
-        return 0
-    typer.echo(f"{count_of(failures, 'requested read')} of AWS failed; exit code 3.", err=True)
-    return INCOMPLETE
-
-
-def parse_band(text: str) -> PartialBand:
-    """Return the band that `--band` describes. Raises typer.BadParameter."""
-    try:
-        bounds = [float(part) for part in text.split("-")]
-    except ValueError:
-        bounds = []
-    if len(bounds) not in BAND_BOUNDS:
-        raise typer.BadParameter(f"expected a band such as 0.5-0.8 or 0.5-0.8-0.95, found {text}")
-    try:
-        band = PartialBand.model_validate(dict(zip(("low", "high", "near"), bounds, strict=False)))
-        band.apply_to(DEFAULT_BAND)
-    except ValidationError as error:
-        raise typer.BadParameter(f"{text}: {error.errors()[0]['msg']}") from None
-    except ValueError as error:
-        raise typer.BadParameter(f"{text}: {error}") from None
-    return band
-
-
-def parse_duration(text: str) -> int:
-    """Return the seconds that `--for` describes, in whole minutes. Raises typer.BadParameter."""
-    try:
-        seconds: float = TypeAdapter(Duration).validate_python(text)
-    except ValidationError as error:
-        raise typer.BadParameter(f"{text}: {error.errors()[0]['msg']}") from None
-    if not 0 <= seconds <= MAX_PENDING_FOR:
-        raise typer.BadParameter(f"expected at most a day, found {text}")
-    return 60 * round(seconds / 60)
-
-
-@contextmanager
-def exit_when_unreadable() -> Iterator[None]:
-    """Print why samples cannot be kept and exit."""
-    try:
-        yield
-    except PastUnreadableError as error:
-        typer.echo(f"headroom: {error}", err=True)
-        raise typer.Exit(FAILED) from None

@@ -1,10 +1,11 @@
 """Command-line options that several commands share."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from monitor.api.client import TOKEN_VARIABLE
+from monitor.api.server_address import TOKEN_VARIABLE
 
 Address = Annotated[
     str,
@@ -29,5 +30,15 @@ WithForecasts = Annotated[
         "--forecast",
         help=f"Tell when the {FORECASTS} most urgent series reach their limits, by their last 14 days; "
         "CloudWatch bills each of their metrics once more.",
+    ),
+]
+
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config",
+        "-c",
+        help="Configuration file; default: $HEADROOM_CONFIG, else ./headroom.yaml if there is one. "
+        "Your own services are in catalogue.d/ beside it.",
     ),
 ]

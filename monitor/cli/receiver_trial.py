@@ -1,18 +1,16 @@
 """The command `headroom alerts test-receiver`."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from monitor.cli.config_file import ConfigFile, load_config_or_exit, load_registry_or_exit
 from monitor.cli.exit_codes import FAILED, REJECTED
-from monitor.cli.interruptible import run_interruptible
-from monitor.config.config import Config
+from monitor.cli.options import ConfigFile
 from monitor.lib.text import escape_unprintable
-from monitor.notifiers.receiver import BaseReceiver
-from monitor.notifiers.trial_notification import send_trial
-from monitor.outbound.client import OutboundClient
-from monitor.outbound.result import DeliveryOutcome
+
+if TYPE_CHECKING:
+    from monitor.config.config import Config
+    from monitor.notifiers.receiver import BaseReceiver
 
 app = typer.Typer(add_completion=False)
 
@@ -23,12 +21,15 @@ def test_receiver(
     config: ConfigFile = None,
 ) -> None:
     """Send a test alert and its resolution to a receiver; exit with 1 when that fails."""
+    from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
+    from monitor.cli.interruptible import run_interruptible
+
     settings = load_config_or_exit(load_registry_or_exit(config), config)
     if not run_interruptible(send_test_notifications(find_receiver(settings, name), settings.endpoint_url)):
         raise typer.Exit(REJECTED)
 
 
-def find_receiver(config: Config, name: str) -> BaseReceiver:
+def find_receiver(config: "Config", name: str) -> "BaseReceiver":
     """Return the receiver of that name; print an error and exit when there is none."""
     for receiver in config.receivers:
         if receiver.name == name:
@@ -38,11 +39,15 @@ def find_receiver(config: Config, name: str) -> BaseReceiver:
     raise typer.Exit(FAILED)
 
 
-async def send_test_notifications(receiver: BaseReceiver, endpoint_url: str | None) -> bool:
+async def send_test_notifications(receiver: "BaseReceiver", endpoint_url: str | None) -> bool:
     """Send both test notifications, print the results, and return whether both were accepted.
 
     endpoint_url: the URL to call instead of AWS.
     """
+    from monitor.notifiers.trial_notification import send_trial
+    from monitor.outbound.client import OutboundClient
+    from monitor.outbound.result import DeliveryOutcome
+
     outcomes = []
     async with OutboundClient(endpoint_url=endpoint_url) as client:
         async for kind, result in send_trial(receiver, client):

@@ -7,18 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from monitor.cli import output
-from monitor.cli.config_file import (
-    ConfigFile,
-    exit_on_config_error,
-    load_config_or_exit,
-    load_registry_or_exit,
-)
 from monitor.cli.exit_codes import FAILED
-from monitor.cli.options import FORECASTS, Patterns, WithForecasts
-from monitor.cli.scan import exit_code, run_scan
-from monitor.report.scan import ScanDepth
-from monitor.report.summary import summarize
+from monitor.cli.options import FORECASTS, ConfigFile, Patterns, WithForecasts
 
 app = typer.Typer(add_completion=False)
 
@@ -27,7 +17,7 @@ app = typer.Typer(add_completion=False)
 def report(
     config: ConfigFile = None,
     format: Annotated[Literal["html", "markdown"], typer.Option(help="Output format.")] = "html",
-    out: Annotated[Path, typer.Option(help="Output file; - is standard output.")] = output.STDOUT,
+    out: Annotated[Path, typer.Option(help="Output file; - is standard output.")] = Path("-"),
     service: Patterns = None,
     signal: Patterns = None,
     region: Patterns = None,
@@ -39,6 +29,12 @@ def report(
     It lists the most urgent series, those newly above their target band, idle capacity, and blind spots.
     Exits with 0 when the report is written; 2 when it cannot be written, or nothing could be read.
     """
+    from monitor.cli import output
+    from monitor.cli.config_file import exit_on_config_error, load_config_or_exit, load_registry_or_exit
+    from monitor.cli.scan import exit_code, run_scan
+    from monitor.report.scan import ScanDepth
+    from monitor.report.summary import summarize
+
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
     patterns = {"service": service, "signal": signal, "region": region, "account": account}

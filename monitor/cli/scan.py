@@ -16,9 +16,9 @@ from monitor.report.scan import (
     ScanDepth,
     ScanReport,
     limit_to_requested_services,
-    parse_selectors,
     scan_once,
 )
+from monitor.schema.selectors import parse_selectors
 from rules.band import Zone
 
 

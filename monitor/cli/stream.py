@@ -5,11 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
-from monitor.api.client import DEFAULT_ADDRESS, ApiStatusError, ApiTransportError, request
-from monitor.cli.config_file import ConfigFile, load_registry_or_exit
+from monitor.api.server_address import DEFAULT_ADDRESS
 from monitor.cli.exit_codes import FAILED
-from monitor.cli.options import Address
-from monitor.stream import aws_setup
+from monitor.cli.options import Address, ConfigFile
 
 app = typer.Typer(
     help="Set up CloudWatch metric streams, and list what could not be decoded.",
@@ -36,6 +34,9 @@ def setup(
     config: ConfigFile = None,
 ) -> None:
     """Print a template of a metric stream, to apply in each monitored account and region."""
+    from monitor.cli.config_file import load_registry_or_exit
+    from monitor.stream import aws_setup
+
     registry = load_registry_or_exit(config)
     if unknown := set(service or ()) - registry.services.keys():
         expected = ", ".join(registry.service_names)
@@ -56,6 +57,8 @@ def dead_letters(
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Print the latest pieces of deliveries that Headroom could not decode, one JSON object per line."""
+    from monitor.api.client import ApiStatusError, ApiTransportError, request
+
     try:
         response = request(address, "GET", DEAD_LETTERS_PATH)
     except (ApiTransportError, ApiStatusError) as error:

@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from monitor.api.client import DEFAULT_ADDRESS
+from monitor.api.server_address import DEFAULT_ADDRESS
 from monitor.cli.exit_codes import FAILED
 from monitor.cli.options import Address
-from monitor.top.app import Top
+from monitor.lib.garbage import resume_collecting
 
 app = typer.Typer(add_completion=False)
 
@@ -22,4 +22,7 @@ def top(
     if not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
         typer.echo("headroom top needs a terminal; without one, use headroom check or the API", err=True)
         raise typer.Exit(FAILED)
+    from monitor.top.app import Top
+
+    resume_collecting()
     Top(address, every).run()

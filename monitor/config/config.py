@@ -36,7 +36,7 @@ from monitor.config.signal_settings import SignalSettings, ineffective_patterns
 from monitor.cost.settings import PricesConfig
 from monitor.notifiers.receivers import RECEIVER_BY_TYPE, Receiver
 from monitor.planning.budget import BudgetTerms
-from monitor.planning.cadence import MAX_INTERVAL, Intervals
+from monitor.planning.intervals import MAX_INTERVAL, Intervals
 from monitor.planning.settings import BudgetConfig, intervals_of
 from monitor.push.settings import PushConfig
 from monitor.push.settings import duplicate_names as duplicate_push_names

@@ -7,16 +7,14 @@ from pydantic import ValidationError
 
 from collectors.builtin import registry_with
 from collectors.declaration_file import DeclarationError
-from collectors.own_services import USER_FOLDER
 from collectors.registry import Registry
 from monitor.config.config import Config
+from monitor.config.places import DEFAULT_FILE, given_file, user_folder
 from monitor.lib.files import read_file
 from monitor.schema.problems import ConfigError, Problem, problem_lines, problems_from_pydantic
 from monitor.schema.types import ConfigContext
 from rules.strict_yaml import parse
 
-DEFAULT_FILE = Path("headroom.yaml")
-PATH_VARIABLE = "HEADROOM_CONFIG"
 MAX_FILE_SIZE = 1024**2  # bytes of a file
 
 
@@ -31,16 +29,6 @@ def read_config(path: Path | None, environ: Mapping[str, str], registry: Registr
         return Config()
     file = file or DEFAULT_FILE
     return parse_config(_content(file), str(file), ConfigContext(environ, file.parent, registry))
-
-
-def given_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """Return the file that the path, or else $HEADROOM_CONFIG, names; None for neither."""
-    return path or (Path(environ[PATH_VARIABLE]) if environ.get(PATH_VARIABLE) else None)
-
-
-def user_folder(path: Path | None, environ: Mapping[str, str]) -> Path:
-    """Return the folder of the user's own services: `catalogue.d/` beside the configuration file."""
-    return (given_file(path, environ) or DEFAULT_FILE).parent / USER_FOLDER
 
 
 def read_registry(path: Path | None, environ: Mapping[str, str]) -> Registry:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from rules.alerts import Severity
+from rules.alert_rules import Severity
 
 MAX_POLL_AGE = 15  # minutes since a complete poll of a cell (an account in a region), or the newest sample
 MAX_INVENTORY_AGE = 35  # minutes since a complete inventory of a service, which is due every ten minutes

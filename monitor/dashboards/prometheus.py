@@ -17,11 +17,12 @@ from typing import Any
 
 import yaml
 
+from monitor.dashboards.addresses import RUNBOOKS
 from monitor.dashboards.health import HealthAlert, health_alerts
 from monitor.dashboards.runbooks import OWN_PAGE, address_of
 from monitor.fleet.key import ALL_LABELS, WHOLE_ACCOUNT
 from monitor.lib.label_names import exported_names
-from rules.alerts import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule
+from rules.alert_rules import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule
 from rules.band import Zone
 from rules.limits import LimitKind, Service, Signal
 from rules.units import UnitKind
@@ -43,7 +44,6 @@ SELECTOR_VARIABLE = (
     f"{' '.join(f'$labels.{name}' for name in LABELS)} }}}}"
 )
 ACCOUNT, REGION, SERVICE = exported_names(("account", "region", "service"))
-RUNBOOKS = "docs/runbooks"
 
 SUMMARIES = {
     Rule.SATURATED: "is throttled{throttled}: it uses {usage} of {limit}",

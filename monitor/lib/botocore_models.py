@@ -1,15 +1,15 @@
 """Botocore's models of AWS's services: operations, shapes, paginators. A process reads each once."""
 
-import gzip
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import botocore.session
 import msgspec
 from botocore.loaders import JSONFileLoader, Loader
 from botocore.session import Session
+
+from monitor.lib.botocore_files import read_model_file
 
 
 class DecodedOnDemand(Mapping[str, Any]):
@@ -53,12 +53,8 @@ class FastJSONFileLoader(JSONFileLoader):
 
     def load_file(self, file_path: str) -> Any:
         """Return the content of a file, whose path has no suffix; None where there is none."""
-        for suffix, decompress in ((".json", bytes), (".json.gz", gzip.decompress)):
-            path = Path(file_path + suffix)
-            if path.is_file():
-                decode = _decode_endpoints if path.name.startswith("endpoints.") else msgspec.json.decode
-                return decode(decompress(path.read_bytes()))
-        return None
+        is_endpoints = file_path.rpartition("/")[2] == "endpoints"
+        return read_model_file(file_path, _decode_endpoints if is_endpoints else msgspec.json.decode)
 
 
 class FastLoader(Loader):

@@ -20,6 +20,12 @@ def start_collecting() -> None:
     gc.enable()
 
 
+def resume_collecting() -> None:
+    """Collect garbage from now on, if none is collected: see `start_collecting`."""
+    if not gc.isenabled():
+        start_collecting()
+
+
 def freeze_when_grown(objects: int, frozen: int) -> int:
     """Collect no more garbage among the objects that exist, if GROWTH have come. Return how many are frozen.
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, lru_cache
 
-from monitor.lib.botocore_models import model_loader
+from monitor.lib.botocore_files import partition_data
 
 COMMERCIAL = "aws"  # the partition that is assumed where nothing names one
 DOCUMENTATION = "https://docs.aws.amazon.com/"  # of the commercial partition; the others have no public one
@@ -56,7 +56,7 @@ class Partition:
 @cache
 def partitions() -> Mapping[str, Partition]:
     """Return the partitions by their names."""
-    listed = model_loader().load_data("partitions")["partitions"]
+    listed = partition_data()["partitions"]
     return {
         one["id"]: Partition(
             name=one["id"],

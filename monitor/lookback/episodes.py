@@ -7,7 +7,7 @@ import numpy as np
 
 from monitor.fleet.columns import Flags, Floats, Indices
 from monitor.fleet.judged import Judged
-from rules.alerts import KEEP_FIRING_FOR, Rule
+from rules.alert_rules import KEEP_FIRING_FOR, Rule
 from rules.band import Zone
 
 # Minutes without throttling, and not near the limit, that end an episode: those that end an alert.

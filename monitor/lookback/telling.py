@@ -8,8 +8,9 @@ import numpy as np
 from monitor.alerting.notice_builder import AlertLevel, kind_of_change
 from monitor.fleet.fleet import Fleet, Series
 from monitor.notifiers.notice import NoticeKind
+from rules.alert_rules import Rule, Severity
 from rules.alert_states import Transitions
-from rules.alerts import AlertState, Rule, Severity
+from rules.alerts import AlertState
 from rules.band import ZONES, Zone
 
 SeverityOf = Callable[[Series, Rule], Severity | None]  # None: switched off

@@ -4,7 +4,7 @@ https://prometheus.io/docs/alerting/latest/alerts_api/
 """
 
 import asyncio
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -12,10 +12,12 @@ from monitor.lib.json_body import encode_json
 from monitor.notifiers import alertmanager_format
 from monitor.notifiers.notice import Notification
 from monitor.notifiers.receiver import BaseReceiver
-from monitor.outbound.client import OutboundClient
 from monitor.outbound.result import DeliveryResult, best_result
 from monitor.schema.fields import NON_EMPTY
 from monitor.schema.secrets import Secret, SecretUrl, check_authorization
+
+if TYPE_CHECKING:
+    from monitor.outbound.client import OutboundClient
 
 PATH = "/api/v2/alerts"
 MAX_MISSED_KEEPALIVES = 4  # failed repetitions after which Alertmanager resolves an alert
@@ -47,7 +49,7 @@ class Alertmanager(BaseReceiver):
         check_authorization(self.urls, self.authorization)
         return self
 
-    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
+    async def attempt(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
         body = encode_json(payload(notification, self, client.now()))
         headers = {"Authorization": self.authorization.get_secret_value()} if self.authorization else None
         urls = (url.get_secret_value().rstrip("/") + PATH for url in self.urls)

@@ -7,17 +7,19 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from monitor.notifiers.notice import Notification
 from monitor.notifiers.receiver import BaseReceiver
 from monitor.notifiers.text import plain_text, title
-from monitor.outbound.client import OutboundClient
 from monitor.outbound.result import DeliveryResult, delivered, refused, retry
 from monitor.schema.problems import problem
 from monitor.schema.secrets import Secret
+
+if TYPE_CHECKING:
+    from monitor.outbound.client import OutboundClient
 
 NOT_INSTALLED = "Apprise is not installed: pip install 'aws-headroom[apprise]'"
 
@@ -34,10 +36,10 @@ class Apprise(BaseReceiver):
         examples=["json://example.com/hook"],
     )
 
-    async def addresses(self, client: OutboundClient) -> Sequence[str]:
+    async def addresses(self, client: "OutboundClient") -> Sequence[str]:
         return []
 
-    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
+    async def attempt(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
         try:
             channel = await asyncio.to_thread(_channel, self.url.get_secret_value())
         except ImportError:

@@ -5,25 +5,23 @@ import re
 from collections.abc import Sequence
 from contextlib import suppress
 from email.message import EmailMessage
-from typing import Annotated, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
-from aiosmtplib import (
-    SMTP,
-    SMTPException,
-    SMTPRecipientsRefused,
-    SMTPResponseException,
-)
 from pydantic import AfterValidator, Field, model_validator
 
 from monitor.notifiers import email_message
 from monitor.notifiers.notice import Notification
 from monitor.notifiers.receiver import BaseReceiver
-from monitor.outbound.client import OutboundClient, failure_result
 from monitor.outbound.result import DeliveryOutcome, DeliveryResult, delivered, excerpt, refused
 from monitor.schema.fields import NON_EMPTY, Port, choice
 from monitor.schema.problems import problem, unexpected
 from monitor.schema.secrets import Secret
 from monitor.schema.types import Text
+
+if TYPE_CHECKING:
+    from aiosmtplib import SMTPResponseException
+
+    from monitor.outbound.client import OutboundClient
 
 DEFAULT_PORTS = {"starttls": 587, "tls": 465, "none": 25}
 PERMANENT_FAILURE = 500  # the lowest reply code of a permanent failure (RFC 5321, 4.2.1)
@@ -73,11 +71,15 @@ class Email(BaseReceiver):
     def _port(self) -> int:
         return self.port or DEFAULT_PORTS[self.tls]
 
-    async def addresses(self, client: OutboundClient) -> Sequence[str]:
+    async def addresses(self, client: "OutboundClient") -> Sequence[str]:
         host = f"[{self.host}]" if ":" in self.host else self.host
         return [f"{'smtps' if self.tls == 'tls' else 'smtp'}://{host}:{self._port}"]
 
-    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
+    async def attempt(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
+        from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
+
+        from monitor.outbound.client import failure_result
+
         server = f"smtp://{self.host}"
         try:
             async with asyncio.timeout(self.timeout):
@@ -93,7 +95,9 @@ class Email(BaseReceiver):
             # STARTTLS or an authentication method is missing: aiosmtplib has no subclass for these.
             return refused("unsupported", f"{server}: {excerpt(str(error), self.policy.secrets)}")
 
-    async def _send(self, mail: EmailMessage, client: OutboundClient) -> DeliveryResult:
+    async def _send(self, mail: EmailMessage, client: "OutboundClient") -> DeliveryResult:
+        from aiosmtplib import SMTP, SMTPException
+
         sock = await client.open_socket(self.host, self._port, self.policy)
         smtp = SMTP(
             hostname=self.host,
@@ -118,7 +122,7 @@ class Email(BaseReceiver):
             f"smtp://{self.host} accepted it{rejections}: {excerpt(response, self.policy.secrets)}"
         )
 
-    def _result_of_code(self, error: SMTPResponseException) -> DeliveryResult:
+    def _result_of_code(self, error: "SMTPResponseException") -> DeliveryResult:
         outcome = DeliveryOutcome.REFUSED if error.code >= PERMANENT_FAILURE else DeliveryOutcome.RETRY
         sentence = f"smtp://{self.host} answered {error.code}: {excerpt(error.message, self.policy.secrets)}"
         return DeliveryResult(outcome, sentence, f"smtp_{error.code}", error.code)

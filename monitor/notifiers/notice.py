@@ -8,7 +8,7 @@ import msgspec
 from collectors.base import Resource
 from monitor.fleet.key import Key
 from monitor.schema.annotations import EpochSeconds, JsonInteger
-from rules.alerts import Severity
+from rules.alert_rules import Severity
 
 __all__ = [
     "MAX_LISTED_NOTICES",

@@ -4,7 +4,7 @@ https://developer.pagerduty.com/docs/events-api-v2-overview
 """
 
 from hashlib import sha256
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
@@ -13,10 +13,12 @@ from monitor.lib.text import single_line, truncate
 from monitor.notifiers.notice import Notice, Notification
 from monitor.notifiers.receiver import BaseReceiver
 from monitor.notifiers.text import facts, links, remedy, rfc3339, sentence, state
-from monitor.outbound.client import OutboundClient
 from monitor.outbound.result import DeliveryOutcome, DeliveryResult, worst_result
 from monitor.schema.secrets import Secret
 from monitor.schema.types import Url
+
+if TYPE_CHECKING:
+    from monitor.outbound.client import OutboundClient
 
 MAX_DEDUP_KEY = 255  # characters
 MAX_SUMMARY = 1024  # characters
@@ -36,7 +38,7 @@ class PagerDuty(BaseReceiver):
         description="The URL to post to; for accounts in the EU: https://events.eu.pagerduty.com/v2/enqueue",
     )
 
-    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
+    async def attempt(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
         """Send the events; stop at one that must be retried. A retry repeats all, which does no harm."""
         results = []
         for event in payload(notification, self):

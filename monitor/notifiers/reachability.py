@@ -15,7 +15,8 @@ from urllib.parse import urlsplit
 
 from monitor.aws.failure import AWS_ERRORS, error_message
 from monitor.notifiers.receiver import BaseReceiver
-from monitor.outbound.client import CONNECT_TIMEOUT, OutboundClient, OutboundPolicy, failure_result, redacted
+from monitor.outbound.client import CONNECT_TIMEOUT, OutboundClient, failure_result, redacted
+from monitor.outbound.policy import OutboundPolicy
 
 log = logging.getLogger(__name__)
 

@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from types import UnionType
-from typing import Annotated, Any, ClassVar, Self, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Self, Union, get_args, get_origin
 
 from msgspec.structs import replace
 from pydantic import (
@@ -18,12 +18,15 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from monitor.notifiers.notice import Notification
-from monitor.outbound.client import OutboundClient, OutboundPolicy
+from monitor.outbound.policy import OutboundPolicy
 from monitor.outbound.result import DeliveryResult, delivered
 from monitor.schema.fields import Flag, ReceiverName
 from monitor.schema.problems import Problem, problem, problems_from_pydantic, to_validation_error
 from monitor.schema.secrets import READERS, hidden_texts, secret_values
 from monitor.schema.types import ConfigContext, ConfigModel, Duration
+
+if TYPE_CHECKING:
+    from monitor.outbound.client import OutboundClient
 
 
 def _is_secret(annotation: Any) -> bool:
@@ -80,11 +83,11 @@ class BaseReceiver(ConfigModel):
         texts = [value for value in values if isinstance(value, str)]
         return texts + [secret for value in values for secret in secret_values(value)]
 
-    async def addresses(self, client: OutboundClient) -> Sequence[str]:
+    async def addresses(self, client: "OutboundClient") -> Sequence[str]:
         """Return the URLs of the servers it connects to; none if only an attempt can find them out."""
         return [text for text in self._texts if text.lower().startswith(("http://", "https://"))]
 
-    async def send(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
+    async def send(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
         """Make one attempt to deliver a notification. A failure of the receiver is returned, not raised."""
         notices = tuple(one for one in notification.notices if one.firing or self.send_resolved)
         if not notices:
@@ -92,7 +95,7 @@ class BaseReceiver(ConfigModel):
         return await self.attempt(replace(notification, notices=notices), client)
 
     @abstractmethod
-    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
+    async def attempt(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
         """Make one attempt to deliver a notification, which contains at least one notice."""
 
     @model_validator(mode="after")

@@ -4,7 +4,7 @@ https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 """
 
 from html import escape
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -22,9 +22,11 @@ from monitor.notifiers.text import (
     title,
     unstated_steps,
 )
-from monitor.outbound.client import OutboundClient
 from monitor.outbound.result import DeliveryResult
 from monitor.schema.secrets import SecretUrl
+
+if TYPE_CHECKING:
+    from monitor.outbound.client import OutboundClient
 
 # Characters. Slack accepts longer texts (3000) and fields (2000), but rejects messages of more than about
 # 12,000 (msg_blocks_too_long; the exact limit is not documented). A single notice has to stay below that.
@@ -45,7 +47,7 @@ class Slack(BaseReceiver):
         examples=["https://hooks.slack.com/services/T0000/B0000/example"],
     )
 
-    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
+    async def attempt(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
         body = encode_json(payload(notification, self))
         return await client.post(self.url.get_secret_value(), body, self.policy)
 

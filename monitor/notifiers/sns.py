@@ -5,21 +5,21 @@ from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
 from http import HTTPStatus
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from botocore.exceptions import ClientError
-from botocore.utils import get_environ_proxies
 from pydantic import AfterValidator, Field
 
-from monitor.aws.failure import AWS_ERRORS, error_code, error_message
 from monitor.lib.partitions import arn_pattern, partition_of, partition_of_arn
 from monitor.notifiers.notice import Notification
 from monitor.notifiers.receiver import BaseReceiver
 from monitor.notifiers.text import build_within, plain_text, title
-from monitor.outbound.client import OutboundClient, OutboundPolicy
+from monitor.outbound.policy import OutboundPolicy
 from monitor.outbound.result import DeliveryOutcome, DeliveryResult, delivered, excerpt, retry
 from monitor.schema.problems import unexpected
 from monitor.schema.types import Text
+
+if TYPE_CHECKING:
+    from monitor.outbound.client import OutboundClient
 
 MAX_SUBJECT = 99  # characters; SNS accepts fewer than 100
 MAX_MESSAGE_BYTES = 250_000  # SNS accepts 262,144, including the attributes
@@ -60,12 +60,16 @@ class Sns(BaseReceiver):
         """Allow any address: it is chosen by the AWS client, not by the configuration of the receiver."""
         return replace(super().policy, allow_insecure=True, allow_private=True)
 
-    async def addresses(self, client: OutboundClient) -> Sequence[str]:
+    async def addresses(self, client: "OutboundClient") -> Sequence[str]:
+        from botocore.utils import get_environ_proxies
+
         url = (await client.aws_client("sns", self.region)).meta.endpoint_url
         proxied = url.partition(":")[0] in get_environ_proxies(url)  # the rule that botocore applies
         return [] if proxied else [url]
 
-    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
+    async def attempt(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
+        from monitor.aws.failure import AWS_ERRORS
+
         try:
             async with asyncio.timeout(self.timeout):
                 params = payload(notification, self)
@@ -105,6 +109,10 @@ def _fifo_parameters(notification: Notification) -> dict[str, str]:
 
 def _failure_result(error: BaseException) -> DeliveryResult:
     """Return the result of an error. Throttling, expired tokens and server errors are retried."""
+    from botocore.exceptions import ClientError
+
+    from monitor.aws.failure import error_code, error_message
+
     code = error_code(error)
     sentence = excerpt(f"SNS: {error_message(error)} ({code})", ())
     if not isinstance(error, ClientError):

@@ -4,7 +4,7 @@ https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-
 """
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field
 
@@ -21,9 +21,11 @@ from monitor.notifiers.text import (
     title,
     unstated_steps,
 )
-from monitor.outbound.client import OutboundClient
 from monitor.outbound.result import DeliveryResult
 from monitor.schema.secrets import SecretUrl
+
+if TYPE_CHECKING:
+    from monitor.outbound.client import OutboundClient
 
 MAX_MESSAGE_BYTES = 28_000  # Teams accepts 28 KB
 COLORS = {"critical": "Attention", "warning": "Warning", "info": "Accent"}
@@ -40,7 +42,7 @@ class Teams(BaseReceiver):
         ],
     )
 
-    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
+    async def attempt(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
         body = encode_json(payload(notification, self))
         return await client.post(self.url.get_secret_value(), body, self.policy)
 

@@ -3,7 +3,7 @@
 https://www.standardwebhooks.com and https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 """
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import msgspec
 from pydantic import Field, model_validator
@@ -13,10 +13,12 @@ from monitor.notifiers import alertmanager_format, webhook_body
 from monitor.notifiers.notice import Notification
 from monitor.notifiers.receiver import BaseReceiver
 from monitor.notifiers.signature import SigningSecret, signed_headers
-from monitor.outbound.client import OutboundClient
 from monitor.outbound.result import DeliveryResult
 from monitor.schema.fields import choice
 from monitor.schema.secrets import Secret, SecretUrl, check_authorization
+
+if TYPE_CHECKING:
+    from monitor.outbound.client import OutboundClient
 
 
 class Webhook(BaseReceiver):
@@ -44,7 +46,7 @@ class Webhook(BaseReceiver):
         check_authorization((self.url,), self.authorization)
         return self
 
-    async def attempt(self, notification: Notification, client: OutboundClient) -> DeliveryResult:
+    async def attempt(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
         body = encode_json(payload(notification, self))
         headers = signed_headers(notification.id, int(client.now()), body, self.secret)
         if self.authorization:

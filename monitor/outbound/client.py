@@ -25,8 +25,9 @@ from botocore.exceptions import ClientError
 from monitor.aws.clients import CLIENT_CONFIG, ClientCache, sign_with
 from monitor.aws.credentials import Credentials, EnvironmentCredentials
 from monitor.aws.failure import is_credentials_error
-from monitor.lib.telemetry import VERSION
+from monitor.lib.version import VERSION
 from monitor.outbound.addresses import PrivateAddressError, any_socket, public_socket
+from monitor.outbound.policy import OutboundPolicy
 from monitor.outbound.proxies import Proxies, is_private_literal
 from monitor.outbound.resolver import Resolver
 from monitor.outbound.result import (
@@ -55,20 +56,6 @@ HEADERS = {
     "Accept-Encoding": "identity",  # a compressed response could expand to any size
     "Content-Type": "application/json",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class OutboundPolicy:
-    """The rules for connections to one receiver.
-
-    allow_insecure: permits connections without TLS. allow_private: permits addresses outside of the public
-    network. timeout: seconds for a whole attempt. secrets: texts that are redacted from responses.
-    """
-
-    allow_insecure: bool = False
-    allow_private: bool = False
-    timeout: float = 10.0
-    secrets: frozenset[str] = field(default=frozenset(), repr=False)
 
 
 def redacted(url: str) -> str:

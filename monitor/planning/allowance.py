@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from monitor.cost.prices import SECONDS_PER_MONTH, Prices
-from monitor.planning.cadence import MAX_INTERVAL
+from monitor.planning.intervals import MAX_INTERVAL
 
 MINUTES_PER_MONTH = SECONDS_PER_MONTH / 60
 MAX_ADVANCE = 0.01  # of a month's budget that may be spent ahead, such as to read a fleet for the first time

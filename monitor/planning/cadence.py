@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from monitor.fleet.columns import Flags, Floats, Ints
+from monitor.planning.intervals import Intervals
 from monitor.planning.rises import HORIZONS
 
-MAX_INTERVAL = 60  # minutes: also where a budget stretches all, or where an aggregate proves a series safe
 IDLE_AFTER = 60  # minutes without a sample, after which the newest one tells nothing of the present
 HISTORY_SHARE = 12  # a series waits for at most a twelfth of its known history
 NEAR_EDGE = 0.9  # of the edge: from there on, half of `for` may pass at most
@@ -18,19 +18,6 @@ DELAY_SHARE = 5  # a metric is not read more often than in a fifth of the time t
 LATENESS = 1  # minutes by which a series may be read later than it can have reached its edge
 NEAR_MEMORY = 7 * 1440  # minutes for which a series that was near its edge is read as if it were
 NOISE = 0.1  # of the usage, which it may rise in an hour even if it never did
-
-
-@dataclass(frozen=True, slots=True)
-class Intervals:
-    """The configured limits of cadences, in minutes.
-
-    shortest: for all metrics. longest: for metrics of usage. throttled: the longest for those of throttled
-    demand.
-    """
-
-    shortest: int
-    longest: int
-    throttled: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

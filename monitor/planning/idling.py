@@ -16,7 +16,7 @@ from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, WINDOW
 from monitor.fleet.rings import Rings
-from monitor.planning.cadence import MAX_INTERVAL
+from monitor.planning.intervals import MAX_INTERVAL
 
 IDLE_AFTER = WINDOW  # minutes without a point, read up to their end, that make a metric idle
 LISTS = 2  # intervals of lists after which a metric counts as watched no longer: one list may fail

@@ -11,8 +11,9 @@ from monitor.fleet.formulas import Formulas
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
 from monitor.fleet.ring_columns import NO_BOUND
 from monitor.fleet.rings import Rings
-from monitor.planning.cadence import DELAY_SHARE, Intervals
+from monitor.planning.cadence import DELAY_SHARE
 from monitor.planning.idling import ActiveMetrics, plan_idle
+from monitor.planning.intervals import Intervals
 from monitor.planning.parts import formula_parts, ranges
 from monitor.planning.pruning import plan_aggregates
 

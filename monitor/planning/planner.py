@@ -17,7 +17,8 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import NOT_READ, PRUNED_INTERVAL, WINDOW
 from monitor.planning.allowance import minimum_dollars
 from monitor.planning.budget import Budget, BudgetTerms
-from monitor.planning.cadence import LATENESS, NEAR_MEMORY, Danger, Intervals, cadences, is_near
+from monitor.planning.cadence import LATENESS, NEAR_MEMORY, Danger, cadences, is_near
+from monitor.planning.intervals import Intervals
 from monitor.planning.metric_cadences import MetricCadences, least_minutes
 from monitor.planning.parts import formula_parts, ranges
 from monitor.planning.rises import highest_rises, remembered

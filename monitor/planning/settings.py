@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from monitor.planning.cadence import Intervals
+from monitor.planning.intervals import Intervals
 from monitor.schema.types import ConfigModel, Number
 
 

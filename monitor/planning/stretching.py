@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 
 from monitor.fleet.columns import Ints
-from monitor.planning.cadence import MAX_INTERVAL
+from monitor.planning.intervals import MAX_INTERVAL
 
 MAX_EXPONENT = 8.0  # makes 2 minutes MAX_INTERVAL
 BISECTIONS = 30

@@ -16,7 +16,7 @@ from monitor.config.config import Config
 from monitor.cost.prices import Prices
 from monitor.lib.schedule import Schedule, repeat, repeat_all, run_guarded
 from monitor.lib.telemetry import ProcessTelemetry
-from monitor.planning.cadence import MAX_INTERVAL
+from monitor.planning.intervals import MAX_INTERVAL
 from monitor.polling.idle_watch import IdleWatch
 from monitor.polling.inventory import Inventory
 from monitor.polling.reader import MetricReader

@@ -9,7 +9,8 @@ from functools import partial
 
 from collectors.base import Collector, ServiceScope
 from collectors.registry import LINKS, Registry
-from collectors.service_quotas.call_budget import FIRST_CALLS, CallBudget
+from collectors.service_quotas.allowed_calls import FIRST_CALLS
+from collectors.service_quotas.call_budget import CallBudget
 from collectors.service_quotas.known_quotas import KnownQuotas
 from monitor.aws.account import Account, account_name
 from monitor.aws.cell import Cell

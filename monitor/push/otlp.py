@@ -12,7 +12,7 @@ import numpy.typing as npt
 from monitor.exposition.families import Family
 from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Series
-from monitor.lib.telemetry import VERSION
+from monitor.lib.version import VERSION
 from monitor.push.label_encoder import LabelEncoder
 from monitor.push.protobuf_writer import FIXED64, LENGTH, field, tag, text, varint
 

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from monitor.outbound.client import OutboundPolicy
+from monitor.outbound.policy import OutboundPolicy
 from monitor.schema.fields import Flag, ReceiverName, choice
 from monitor.schema.problems import Problem, duplicate_values, problem, unexpected
 from monitor.schema.secrets import (

@@ -5,11 +5,14 @@ People run them: Headroom itself changes nothing in an account.
 
 import shlex
 from math import ceil, inf
+from typing import TYPE_CHECKING
 
-from monitor.fleet.fleet import Series
 from monitor.lib.partitions import partition_of
 from rules.command_template import PLACEHOLDER, fill_command
 from rules.limits import PUBLISHED_ONLY, Band, LimitKind, RemedyCommand, Signal
+
+if TYPE_CHECKING:
+    from monitor.fleet.fleet import Series
 
 MAX_BELOW_EDGE = 0.15  # utilization; half the width of the default band
 REQUEST = "aws service-quotas request-service-quota-increase"
@@ -29,7 +32,7 @@ def target_utilization(band: Band) -> float:
 
 def increase_command(
     signal: Signal,
-    series: Series,
+    series: "Series",
     utilization: float | None,
     in_force: float | None = None,
     saturated: bool = False,
@@ -69,7 +72,7 @@ def command_of_signal(signal: Signal) -> RemedyCommand | None:
     return QUOTA.model_copy(update={"unit_value": signal.quota_unit})
 
 
-def _values(signal: Signal, series: Series) -> dict[str, str]:
+def _values(signal: Signal, series: "Series") -> dict[str, str]:
     """Return the values of the placeholders of a command."""
     key, region = series.key, series.aws_region
     quota = {"service": signal.quota.service, "code": signal.quota.code} if signal.quota else {}

@@ -9,8 +9,8 @@ from markupsafe import Markup
 
 from monitor.fleet.rows import Row
 from monitor.lib.percent import format_percent
-from monitor.lib.telemetry import VERSION
 from monitor.lib.text import escape_unprintable
+from monitor.lib.version import VERSION
 from monitor.render.jinja import html_environment
 from monitor.render.svg import utilization_bar, utilization_sparkline
 from monitor.render.text import dollars, time_element

@@ -24,7 +24,7 @@ from monitor.report.lookback_summary import (
     ToldEpisode,
     WaySummary,
 )
-from rules.alerts import Severity
+from rules.alert_rules import Severity
 from rules.band import Zone
 
 MAX_SERIES, MAX_EPISODES = 40, 15  # listed for people

@@ -16,7 +16,7 @@ from monitor.lookback.lookback import WayResult
 from monitor.lookback.telling import AlertSpan
 from monitor.render.text import count_of
 from monitor.report.lookback_scan import LookbackReport
-from rules.alerts import Severity
+from rules.alert_rules import Severity
 
 
 class ToldEpisode(NamedTuple):

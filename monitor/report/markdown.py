@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
 from monitor.lib.percent import format_percent
-from monitor.lib.telemetry import VERSION
+from monitor.lib.version import VERSION
 from monitor.render.markdown import code_span, escape_markdown
 from monitor.render.sparkline import LEGEND, sparkline
 from monitor.render.text import dollars

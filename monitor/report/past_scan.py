@@ -24,6 +24,7 @@ from monitor.fleet.key import CellKey, ServiceKey
 from monitor.fleet.metric_query import statistic
 from monitor.lib.errors import HeadroomError
 from monitor.lib.telemetry import ProcessTelemetry
+from monitor.lookback.retention import KEPT_DAYS
 from monitor.lookback.sample_file import SampleFile
 from monitor.polling.history_reader import PAST_POINTS_PER_SECOND, HistoryReader
 from monitor.polling.metric_owners import MetricOwners
@@ -35,11 +36,7 @@ from monitor.schema.selector import Location, Selector
 MINUTES_PER_DAY = 24 * 60
 ALIGNED = 15  # minutes, of which all begin and end: the quarters of an hour of forecasts
 SETTLED = 15  # minutes until nearly all points have come
-# CloudWatch keeps points of a minute for 15 days and of five minutes for 63. What is almost as old would be
-# gone before it is read.
-KEPT_DAYS = {1: 15, 5: 63}
-READ_WITHIN = 120  # minutes
-MAX_DAYS = max(KEPT_DAYS.values())
+READ_WITHIN = 120  # minutes, after which a point that is almost too old for CloudWatch would be gone
 
 
 class PastUnreadableError(HeadroomError):

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from collectors.service_quotas.call_budget import CALLS_PER_HOUR
+from collectors.service_quotas.allowed_calls import CALLS_PER_HOUR
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import Key
 from monitor.fleet.rows import Row

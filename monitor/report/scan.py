@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from pydantic import ValidationError
 
 from collectors.registry import Registry
-from collectors.service_quotas.call_budget import FIRST_CALLS
+from collectors.service_quotas.allowed_calls import FIRST_CALLS
 from collectors.service_quotas.known_quotas import KnownQuotas
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import FailureClass
@@ -27,9 +26,8 @@ from monitor.forecast.history import UsageHistory
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.watcher import DUPLICATE_ENTRY, Watcher
 from monitor.report.report import Report, UnreadQuotas
-from monitor.schema.problems import ConfigError, problem_lines, problems_from_pydantic
+from monitor.schema.problems import ConfigError
 from monitor.schema.selector import Location, Selector, SelectorLabels
-from monitor.schema.types import ConfigContext
 
 
 class ScanDepth(NamedTuple):
@@ -71,25 +69,6 @@ def unread_quotas(known: Iterable[KnownQuotas]) -> UnreadQuotas:
         counts=sum(one.uncounted for one in cells),
         lists=sum(len(one.in_use - one.lists.keys()) for one in cells),
     )
-
-
-def parse_selectors(
-    patterns_by_label: Mapping[str, Sequence[str] | None], registry: Registry
-) -> list[list[Selector]]:
-    """Return a list of selectors for each label that has patterns; a series must match one of each list.
-
-    The patterns are those of the configuration: a signal may be prefixed with its service, and an account
-    may be given by name. Raises ConfigError.
-    """
-    context = ConfigContext(registry=registry)
-    given = {label: patterns for label, patterns in patterns_by_label.items() if patterns}
-    try:
-        return [
-            [Selector.model_validate({label: pattern}, context=context) for pattern in patterns]
-            for label, patterns in given.items()
-        ]
-    except ValidationError as error:
-        raise ConfigError(problem_lines("headroom", problems_from_pydantic(error, Selector))) from None
 
 
 def series_filter(names: Mapping[str, str], selectors: Iterable[Iterable[Selector]]) -> SeriesFilter:

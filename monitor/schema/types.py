@@ -26,7 +26,7 @@ from pydantic.json_schema import JsonSchemaValue
 
 from collectors.base import GLOBAL_REGION
 from collectors.registry import Registry
-from monitor.lib.botocore_models import model_session
+from monitor.lib.botocore_files import endpoint_data
 from monitor.lib.partitions import arn_pattern
 from monitor.schema.problems import problem, shown_value, unexpected
 
@@ -34,6 +34,7 @@ ALL_REGIONS = "all"  # instead of a list: every region that is enabled in the ac
 MAX_SECRET_BYTES = 64 * 1024  # of a file with a secret
 SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MAX_PORT = 65535
+CLOUDWATCH = "monitoring"  # in names of endpoints
 
 Names = tuple[str, ...]
 
@@ -76,11 +77,11 @@ class ConfigModel(BaseModel):
 @cache
 def known_regions() -> tuple[str, ...]:
     """Return the regions with CloudWatch, of every partition that the installed botocore knows."""
-    session = model_session()
     return tuple(
         name
-        for partition in session.get_available_partitions()
-        for name in session.get_available_regions("cloudwatch", partition)
+        for partition in endpoint_data()["partitions"]
+        for name in partition["services"].get(CLOUDWATCH, {}).get("endpoints", ())
+        if name in partition["regions"]
     )
 
 

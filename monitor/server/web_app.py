@@ -9,7 +9,7 @@ from monitor.api.cost import cost_router
 from monitor.api.coverage import coverage_router
 from monitor.api.routes import ERROR_RESPONSES, metrics_router, probes_router, series_router, status_router
 from monitor.http.errors import BodyLimitMiddleware, CsrfMiddleware, install_error_handlers
-from monitor.lib.telemetry import VERSION
+from monitor.lib.version import VERSION
 from monitor.stream.firehose import FIREHOSE_PATH
 from monitor.web.api_docs import render_operations
 from monitor.web.router import web_router

@@ -12,8 +12,9 @@ from pydantic import BaseModel, ValidationError
 from monitor.alerting.matchers import Matcher
 from monitor.api import client as api
 from monitor.api.alert_models import AlertList, AlertModel, NoticeList, SilenceModel
-from monitor.api.client import TOKEN_VARIABLE, ApiStatusError, ApiTransportError, quote_segment
+from monitor.api.client import ApiStatusError, ApiTransportError, quote_segment
 from monitor.api.models import ReadyModel, SeriesDetailModel, SeriesPageModel
+from monitor.api.server_address import TOKEN_VARIABLE
 from monitor.fleet.key import ALL_LABELS
 from monitor.fleet.query import Query
 from monitor.lib.errors import HeadroomError

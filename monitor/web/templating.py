@@ -12,8 +12,8 @@ from markupsafe import Markup
 
 from monitor.lib.durations import format_duration
 from monitor.lib.percent import format_percent
-from monitor.lib.telemetry import VERSION
 from monitor.lib.text import replace_surrogates
+from monitor.lib.version import VERSION
 from monitor.render.jinja import html_environment
 from monitor.render.text import count_of, dollars, format_rate, time_element
 from rules.band import Zone

@@ -20,7 +20,8 @@ from monitor.fleet.rings import PROVISIONAL_FOR
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.fleet.snapshot import Snapshot
 from monitor.push.samples import newest_minutes, samples_at
-from rules.alerts import NEVER, AlertState, Rule
+from rules.alert_rules import Rule
+from rules.alerts import NEVER, AlertState
 from rules.band import Zone
 from rules.limits import PUBLISHED_ONLY, Band, Limit, LimitSource, Tolerance
 from tests.registries import STREAM_WRITE_BYTES

@@ -6,6 +6,7 @@ from functools import cache
 
 import numpy as np
 
+from rules.alert_rules import Rule
 from rules.alert_states import AlertColumns, Transitions
 from rules.alerts import (
     MARGIN,
@@ -16,7 +17,6 @@ from rules.alerts import (
     AlertState,
     Breach,
     Ints,
-    Rule,
     Samples,
     breaches,
     step,

@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules.alert_rules import Rule
 from rules.alert_states import (
     INITIAL_CAPACITY,
     REVISION_MINUTES,
@@ -15,7 +16,7 @@ from rules.alert_states import (
     inactive_alerts,
     step_many,
 )
-from rules.alerts import Alert, AlertState, Ints, Rule, Samples, step
+from rules.alerts import Alert, AlertState, Ints, Samples, step
 from tests.rules.alert_stories import (
     SAMPLES,
     STALE_AFTER,

@@ -9,17 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rules.alert_rules import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule, Severity
 from rules.alert_states import AlertStates
-from rules.alerts import (
-    IDLE_PENDING_FOR,
-    KEEP_FIRING_FOR,
-    MARGIN,
-    AlertState,
-    Rule,
-    Samples,
-    Severity,
-    breaches,
-)
+from rules.alerts import MARGIN, AlertState, Samples, breaches
 from rules.band import Zone, zones
 from rules.limits import Band
 from tests.rules.alert_stories import NAN, WINDOW, SampleHistory, make_criteria, transition_rows

@@ -7,7 +7,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from collectors.base import Observed, ServiceScope
-from collectors.service_quotas.call_budget import CALLS_PER_HOUR, FIRST_CALLS
+from collectors.service_quotas.allowed_calls import CALLS_PER_HOUR, FIRST_CALLS
 from collectors.service_quotas.collector import COLLECTOR, quotas
 from collectors.service_quotas.count_file import read_counts
 from collectors.service_quotas.known_quotas import DAY, HOUR, KnownQuotas

@@ -22,6 +22,7 @@ from monitor.access.service import AccessService
 from monitor.access.settings import AccessSettings, TlsConfig
 from monitor.access.telemetry import AccessTelemetry
 from monitor.api import client
+from monitor.api.health_probe import probe_health
 from monitor.config.config import Config
 from monitor.http.connection import HttpConnection
 from monitor.lib.telemetry import ProcessTelemetry
@@ -260,7 +261,7 @@ async def test_whether_it_is_https_is_settled_at_the_start(
 
 @pytest.mark.parametrize("scheme", ["", "https://"])
 async def test_the_health_check_needs_no_authority(tls: Tls, scheme: str) -> None:
-    assert await asyncio.to_thread(client.probe_health, f"{scheme}127.0.0.1:{tls.port}") == "200 OK"
+    assert await asyncio.to_thread(probe_health, f"{scheme}127.0.0.1:{tls.port}") == "200 OK"
 
 
 async def test_other_commands_do(tls: Tls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import trustme
 from typer.testing import CliRunner
 
 from monitor.access.passwords import PasswordHash
-from monitor.api.client import TOKEN_VARIABLE
-from monitor.cli.main import app
+from monitor.api.server_address import TOKEN_VARIABLE
+from monitor.cli.commands import app
 from tests.monitor.serve_process import free_port, journal, serving
 from tests.processes import ENVIRONMENT, eventually, get, headroom
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from monitor.alerting.journal import Journal, JournalError
 from monitor.alerting.records import Acknowledgement, Silence
 from monitor.outbound.result import refused, retry
-from rules.alerts import Severity
+from rules.alert_rules import Severity
 from tests.monitor.alerting.stage import Stage
 
 FLIPS = int(os.environ.get("HEADROOM_FLIPS", "300"))

@@ -16,7 +16,7 @@ from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus, OrganizationStatus, ReloadStatus
 from monitor.fleet.judge import judge
-from monitor.lib.telemetry import VERSION
+from monitor.lib.version import VERSION
 from rules.band import Zone
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, judge_causes, judged, key, refused
 from tests.monitor.served import Server, answer, refusal

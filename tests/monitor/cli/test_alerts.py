@@ -16,7 +16,7 @@ from aiohttp import web
 from moto.server import ThreadedMotoServer
 from typer.testing import CliRunner, Result
 
-from monitor.cli.main import app
+from monitor.cli.commands import app
 from monitor.lib.current_user import USER_VARIABLES, current_user
 from tests.monitor.notifiers.loopback import http_server as receiving
 from tests.monitor.serve_process import free_port

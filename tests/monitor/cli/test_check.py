@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from monitor.cli.main import app
+from monitor.cli.commands import app
 from monitor.cli.scan import exit_code
 from monitor.fleet.key import Key
 from monitor.fleet.rows import Row

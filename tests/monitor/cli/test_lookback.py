@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from monitor.cli.main import app
+from monitor.cli.commands import app
 from tests.monitor.cli.invocation import headroom, written
 from tests.processes import ROOT
 

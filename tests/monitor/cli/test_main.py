@@ -16,8 +16,9 @@ import pytest
 from typer.main import get_command
 from typer.testing import Result
 
-from monitor.cli.main import app
-from monitor.lib.telemetry import VERSION
+from monitor.cli.commands import MODULES, app
+from monitor.lib.version import VERSION
+from rules.builtin_services import builtin_services
 from tests.monitor.cli.invocation import headroom, written
 from tests.own_services import write_own_files
 from tests.registries import REGISTRY
@@ -317,31 +318,102 @@ def run_before_exit(script: str, *arguments: str) -> "subprocess.CompletedProces
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
 
 
-def printed_at_exit(script: str, *arguments: str) -> str:
-    """Run `headroom` in a new process without a server; return what a script that it runs last prints."""
-    done = run_before_exit(script, *arguments)
-    assert "refused" in done.stderr, done.stderr
-    return done.stdout.strip()
+def imported_by(modules: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """Run `headroom` in a new process, which prints last the modules of these that were imported."""
+    return run_before_exit(f"import sys; print(*{{*{modules.split()}}} & sys.modules.keys())", *arguments)
 
 
 def test_the_help_imports_no_command() -> None:
     script = "import sys; print(*(one for one in sys.modules if one.startswith('monitor.cli.')))"
     done = run_before_exit(script, "--help")
     assert " serve " in done.stdout
-    assert {*done.stdout.splitlines()[-1].split()} == {"monitor.cli.main", "monitor.cli.lazy_group"}
+    assert {*done.stdout.splitlines()[-1].split()} == {
+        "monitor.cli.main",
+        "monitor.cli.commands",
+        "monitor.cli.lazy_group",
+    }
 
 
-def test_the_health_check_imports_nothing_of_the_server() -> None:
+WORK = "botocore numpy rules collectors.registry http.client aiohttp textual jinja2 fastapi"
+
+
+@pytest.mark.parametrize("command", [*MODULES, "quota request", "dashboards docs", "config check"])
+def test_the_help_of_a_command_imports_nothing_of_what_it_does(command: str) -> None:
+    """So that it is there at once."""
+    done = imported_by(WORK, *command.split(), "--help")
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "")
+
+
+def test_completion_imports_no_command() -> None:
+    environ = {"_HEADROOM_COMPLETE": "complete_bash", "COMP_WORDS": "headroom c", "COMP_CWORD": "1"}
+    code = (
+        "import atexit, sys; sys.argv[0] = 'headroom'; "
+        f"atexit.register(lambda: print(*{{*{WORK.split()}}} & sys.modules.keys()));"
+        "from monitor.cli.main import main; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True, env=os.environ | environ
+    )
+    *completions, imported = done.stdout.splitlines()
+    assert {"check", "catalogue", "coverage", "cost", "config"} == {*completions}
+    assert imported == ""
+
+
+SENDING = "aiobotocore aiohttp aiosmtplib botocore.session fastapi httpx prometheus_client rich textual"
+
+
+@pytest.mark.parametrize(
+    ("command", "modules"),
+    [
+        ("--version", "typer pydantic ssl"),
+        ("catalogue", f"{SENDING} numpy collectors.declaration monitor.config.config"),
+        ("catalogue --service kinesis", f"{SENDING} numpy"),
+        ("config check", f"{SENDING} numpy"),
+        ("config schema", f"{SENDING} numpy"),
+        ("iam-policy", f"{SENDING} numpy"),
+        ("dashboards prometheus --out .", f"{SENDING} collectors.declaration monitor.config.config"),
+        ("dashboards grafana --out .", f"{SENDING} collectors.declaration monitor.config.config"),
+        ("dashboards docs --out .", f"{SENDING} numpy"),
+        ("stream setup --format terraform", SENDING),
+    ],
+)
+def test_a_command_imports_what_it_needs(command: str, modules: str) -> None:
+    """No client, where nothing is asked; and no declarations, where the entries of the catalogue do."""
+    done = imported_by(modules, *command.split())
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, ""), done.stderr
+
+
+def test_a_command_that_needs_no_declarations_knows_the_same_services() -> None:
+    assert {one.service: one for one in builtin_services()} == {**REGISTRY.services}
+
+
+@pytest.mark.parametrize(
+    "command", ["healthcheck --address 127.0.0.1:1", "healthcheck --address=127.0.0.1:1"]
+)
+def test_the_health_check_imports_nothing_of_the_server(command: str) -> None:
     """A container runs it every few seconds."""
-    script = "import sys; print(*{'aiobotocore', 'fastapi', 'numpy', 'rules'} & sys.modules.keys())"
-    assert printed_at_exit(script, "healthcheck", "--address", "127.0.0.1:1") == ""
+    parser = "" if "=" in command else "typer pydantic ssl http.client asyncio json"
+    done = imported_by(f"aiobotocore fastapi numpy rules {parser}", *command.split())
+    assert "refused" in done.stderr
+    assert (done.returncode, done.stdout.strip()) == (1, "")
 
 
 def test_a_command_that_asks_headroom_imports_no_server() -> None:
-    script = "import sys; print(*{'aiobotocore', 'fastapi', 'numpy'} & sys.modules.keys())"
-    assert printed_at_exit(script, "alerts", "list", "--address", "127.0.0.1:1") == ""
+    done = imported_by("aiobotocore fastapi numpy rules", "alerts", "list", "--address", "127.0.0.1:1")
+    assert "refused" in done.stderr
+    assert done.stdout.strip() == ""
 
 
-def test_garbage_is_collected_once_a_command_is_imported() -> None:
-    script = "import gc; print(gc.isenabled())"
-    assert printed_at_exit(script, "healthcheck", "--address", "127.0.0.1:1") == "True"
+@pytest.mark.parametrize(("command", "collects"), [("check", True), ("alerts list", False)])
+def test_garbage_is_collected_where_the_work_is_long(command: str, collects: bool) -> None:
+    """Collecting what imports made would take a fifth of the start of a short one."""
+    words = [*command.split(), *(("--service", "ecr") if collects else ("--address", "127.0.0.1:1"))]
+    done = run_before_exit("import gc; print(gc.isenabled())", *words)
+    assert done.stdout.splitlines()[-1] == str(collects)
+
+
+def test_python_runs_it_as_a_module() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "monitor", "--version"], check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, f"headroom {VERSION}\n")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from monitor.cli.main import app
+from monitor.cli.commands import app
 from tests.monitor.cli.invocation import headroom, written
 from tests.processes import environment_of_aws
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from monitor.cli.main import app
+from monitor.cli.commands import app
 from tests.aws_environment import CREDENTIALS, clear_environment
 
 DENIED = "ap-southeast-2"

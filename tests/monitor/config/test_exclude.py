@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from monitor.cli.main import app
+from monitor.cli.commands import app
 from monitor.config.config import Config
 from monitor.config.exclude import excludes_all_of, ineffective_entries
 from monitor.schema.selector import Location

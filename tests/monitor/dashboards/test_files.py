@@ -11,9 +11,10 @@ import yaml
 from typer.testing import CliRunner
 
 from monitor.alerting.service import Alerting
-from monitor.cli.main import app
+from monitor.cli.commands import app
 from monitor.config.config import Config
 from monitor.dashboards import prometheus, runbooks
+from monitor.dashboards.addresses import RUNBOOKS
 from monitor.dashboards.catalogue_page import catalogue_page
 from monitor.dashboards.health import health_alerts
 from monitor.dashboards.markdown import anchor
@@ -53,7 +54,7 @@ def test_the_rules_are_current() -> None:
 
 def test_the_documents_are_current() -> None:
     """Run `headroom dashboards docs` if they are not."""
-    folder = ROOT / prometheus.RUNBOOKS
+    folder = ROOT / RUNBOOKS
     assert {file.name: file.read_text("utf-8") for file in folder.iterdir()} == runbooks.files(REGISTRY)
     page = catalogue_page(REGISTRY, read_not_declared())
     assert (ROOT / "docs" / "catalogue.md").read_text("utf-8") == page
@@ -78,7 +79,7 @@ def test_a_signal_has_its_alerts(service: Service) -> None:
 
 def test_every_alert_says_what_to_do_and_leads_to_its_heading() -> None:
     linked = {
-        f"{prometheus.RUNBOOKS}/{name}#{anchor(line.lstrip('# '))}"
+        f"{RUNBOOKS}/{name}#{anchor(line.lstrip('# '))}"
         for name, text in runbooks.files(REGISTRY).items()
         for line in text.splitlines()
         if line.startswith("## ") and line != "## Permissions"

@@ -13,7 +13,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import Dashboard
 from typer.testing import CliRunner
 
-from monitor.cli.main import app
+from monitor.cli.commands import app
 from monitor.dashboards.families import by_family
 from monitor.dashboards.grafana.boards import files
 from rules.limits import ServiceFamily

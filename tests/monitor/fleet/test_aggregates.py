@@ -15,7 +15,8 @@ from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.operations import SETTLED_AFTER, UNFINISHED_MINUTES
 from monitor.fleet.series_settings import SeriesSettings
-from rules.alerts import NEVER, AlertState, Rule
+from rules.alert_rules import Rule
+from rules.alerts import NEVER, AlertState
 from rules.band import Zone
 from rules.limits import Band, Limit, LimitSource, Tolerance
 from tests.registries import STREAM_WRITE_BYTES

@@ -13,7 +13,7 @@ from monitor.alerting.settings import AlertOverride, ToleranceOverride
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.ring_columns import WINDOW, RingColumns
-from monitor.planning.cadence import MAX_INTERVAL
+from monitor.planning.intervals import MAX_INTERVAL
 from monitor.polling.inventory import stale_after
 from rules.forecast import BINS
 from rules.limits import MAX_PENDING_FOR, Signal, Tolerance

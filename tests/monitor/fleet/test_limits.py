@@ -26,7 +26,8 @@ from monitor.fleet.limits import (
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.push.samples import newest_minutes, samples_at
-from rules.alerts import NEVER, AlertState, Rule
+from rules.alert_rules import Rule
+from rules.alerts import NEVER, AlertState
 from rules.band import Zone
 from rules.limits import PUBLISHED_ONLY, Band, Limit, LimitSource
 from tests.registries import STREAM_WRITE_BYTES

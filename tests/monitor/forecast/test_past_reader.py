@@ -14,7 +14,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.forecast.history import UsageHistory
 from monitor.forecast.past_reader import METRICS_AT_ONCE, PastReader
 from monitor.planning.budget import Billed, Budget, BudgetTerms
-from monitor.planning.cadence import Intervals
+from monitor.planning.intervals import Intervals
 from monitor.planning.planner import Planner
 from monitor.planning.spending import ForgetfulStore
 from rules.forecast import BINS

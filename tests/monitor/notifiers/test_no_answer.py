@@ -10,7 +10,8 @@ import pytest
 import trustme
 from aiohttp import web
 
-from monitor.outbound.client import OutboundClient, OutboundPolicy
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.policy import OutboundPolicy
 from monitor.outbound.result import DeliveryOutcome
 from tests.monitor.notifiers.loopback import (
     http_server,

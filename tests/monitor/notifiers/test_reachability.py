@@ -20,7 +20,8 @@ from monitor.notifiers.reachability import ReachabilityProbe, connection_error
 from monitor.notifiers.receiver import BaseReceiver
 from monitor.notifiers.sns import Sns
 from monitor.notifiers.webhook import Webhook
-from monitor.outbound.client import OutboundClient, OutboundPolicy
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.policy import OutboundPolicy
 from monitor.outbound.resolver import Resolver
 from tests.background import background
 from tests.monitor.notifiers.conftest import authority, client

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from monitor.outbound.client import MAX_RESPONSE_BYTES, OutboundClient, OutboundPolicy, redacted
+from monitor.outbound.client import MAX_RESPONSE_BYTES, OutboundClient, redacted
+from monitor.outbound.policy import OutboundPolicy
 from monitor.outbound.result import DeliveryOutcome
 from tests.monitor.notifiers.conftest import authority, client
 from tests.monitor.notifiers.loopback import http_server, never_responds, responds_with, tcp_server

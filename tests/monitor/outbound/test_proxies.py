@@ -10,7 +10,8 @@ import pytest
 import trustme
 
 from monitor.notifiers.reachability import connection_error
-from monitor.outbound.client import OutboundClient, OutboundPolicy
+from monitor.outbound.client import OutboundClient
+from monitor.outbound.policy import OutboundPolicy
 from monitor.outbound.proxies import Proxies, is_private_literal
 from monitor.outbound.result import DeliveryOutcome
 from tests.monitor.notifiers.conftest import authority

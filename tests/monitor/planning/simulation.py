@@ -10,7 +10,7 @@ from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.namespaces import NEVER
 from monitor.planning.budget import Budget
-from monitor.planning.cadence import Intervals
+from monitor.planning.intervals import Intervals
 from monitor.planning.planner import Planner, no_slots
 from monitor.planning.pruning import batches, prune
 from monitor.polling.plan import due_metrics, most_overdue, plan_requests

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from monitor.fleet.ring_columns import WINDOW
-from monitor.planning.cadence import NEAR_MEMORY, Danger, Intervals, cadences, safe_minutes
+from monitor.planning.cadence import NEAR_MEMORY, Danger, cadences, safe_minutes
+from monitor.planning.intervals import Intervals
 from monitor.planning.rises import HALF_LIFE, HORIZONS, highest_rises, remembered
 
 INTERVALS = Intervals(shortest=1, longest=15, throttled=5)

@@ -8,7 +8,7 @@ from collectors.base import Op
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.formula import Formula, Shape
 from monitor.fleet.formulas import Formulas
-from monitor.planning.cadence import Intervals
+from monitor.planning.intervals import Intervals
 from monitor.planning.parts import PART_SIZE, formula_parts, ranges
 from monitor.planning.planner import Planner
 from tests.monitor.fleet.fleets import NOW, add, key

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.planning.cadence import MAX_INTERVAL
+from monitor.planning.intervals import MAX_INTERVAL
 from monitor.planning.stretching import stretched
 
 Cadences = st.lists(st.integers(1, 2 * MAX_INTERVAL), min_size=1, max_size=300)

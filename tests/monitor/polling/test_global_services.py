@@ -14,8 +14,9 @@ from monitor.config.file import parse_config
 from monitor.fleet.fleet import Fleet
 from monitor.polling.watcher import Watcher
 from monitor.render.commands import increase_command
-from monitor.report.scan import parse_selectors, scan_once
+from monitor.report.scan import scan_once
 from monitor.schema.problems import ConfigError
+from monitor.schema.selectors import parse_selectors
 from monitor.schema.types import ConfigContext
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.global_services import ACCOUNT, DNS, GLOBAL, HOME, ZONE, GlobalAws, global_registry

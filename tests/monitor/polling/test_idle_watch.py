@@ -21,7 +21,7 @@ from monitor.config.config import Config
 from monitor.cost.prices import LIST_PRICES, Prices
 from monitor.cost.telemetry import CostTelemetry
 from monitor.fleet.fleet import Fleet
-from monitor.planning.cadence import MAX_INTERVAL, Intervals
+from monitor.planning.intervals import MAX_INTERVAL, Intervals
 from monitor.planning.planner import Planner
 from monitor.polling.cell_watcher import CellWatcher
 from monitor.polling.idle_watch import LARGE_INTERVAL, IdleWatch

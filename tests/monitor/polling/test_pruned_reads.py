@@ -13,7 +13,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.series_settings import SeriesSettings
-from monitor.planning.cadence import Intervals
+from monitor.planning.intervals import Intervals
 from monitor.planning.planner import Planner
 from monitor.polling.reader import MetricReader
 from rules.limits import Band, Limit, LimitSource

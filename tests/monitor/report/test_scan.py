@@ -15,7 +15,6 @@ from monitor.polling.watcher import DUPLICATE_ENTRY
 from monitor.report.scan import (
     ScanDepth,
     limit_to_requested_services,
-    parse_selectors,
     requested_failures,
     scan_once,
     series_filter,
@@ -23,6 +22,7 @@ from monitor.report.scan import (
 )
 from monitor.schema.problems import ConfigError
 from monitor.schema.selector import Location
+from monitor.schema.selectors import parse_selectors
 from rules.band import Zone
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.registries import REGISTRY

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import CliRunner
 
 from monitor.api.client import REQUEST_TIMEOUT
-from monitor.cli.main import app
+from monitor.cli.commands import app
 from rules.band import Zone
 from tests.monitor.top.harness import Headroom, run_top
 from tests.monitor.top.terminal import terminal

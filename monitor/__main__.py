@@ -1,0 +1,5 @@
+"""`python -m monitor` is `headroom`."""
+
+from monitor.cli.main import main
+
+main()

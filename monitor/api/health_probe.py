@@ -1,0 +1,69 @@
+"""Probes the health of a running Headroom.
+
+A container does it every few seconds, so it needs neither http.client nor, without https, ssl: they take
+longer to import than everything else. Of the response it reads nothing but the first line.
+"""
+
+import socket
+import time
+from typing import Final
+from urllib.parse import SplitResult
+
+from monitor.api.server_address import parse_server_address
+
+PROBE_TIMEOUT: Final = 3.0  # seconds for each attempt, connecting apart
+MAX_STATUS_LINE: Final = 4096  # bytes
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+def probe_health(address: str) -> str:
+    """Return the status and reason of /-/healthy. Without a scheme, tries http and then https.
+
+    Blocks for some seconds at most. The certificate of a loopback address is not verified: no secret is sent.
+    Raises OSError or ValueError when there is no response of HTTP.
+    """
+    if "://" in address:
+        return _probe(parse_server_address(address))
+    try:
+        return _probe(parse_server_address(address))
+    except ConnectionResetError:  # a TLS server resets a plain HTTP connection
+        return _probe(parse_server_address(f"https://{address}"))
+
+
+def _probe(url: SplitResult) -> str:
+    host = url.hostname or ""
+    with socket.create_connection((host, url.port or DEFAULT_PORTS[url.scheme]), PROBE_TIMEOUT) as plain:
+        if url.scheme == "http":
+            return _request(plain, url.netloc)
+        with _secured(plain, host) as secured:
+            return _request(secured, url.netloc)
+
+
+def _secured(connection: socket.socket, host: str) -> socket.socket:
+    import ssl
+
+    from monitor.lib.loopback import is_loopback
+
+    context = ssl.create_default_context()
+    if is_loopback(host):
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context.wrap_socket(connection, server_hostname=host)
+
+
+def _request(connection: socket.socket, host: str) -> str:
+    deadline = time.monotonic() + PROBE_TIMEOUT
+    connection.sendall(
+        f"GET /-/healthy HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode("ascii")
+    )
+    received = b""
+    while b"\n" not in received and len(received) < MAX_STATUS_LINE:
+        connection.settimeout(max(deadline - time.monotonic(), 0.001))
+        if not (more := connection.recv(MAX_STATUS_LINE)):
+            break
+        received += more
+    if not received:
+        raise ConnectionResetError("the connection was closed without a response")
+    version, _, status = received.partition(b"\n")[0].decode("latin-1").strip().partition(" ")
+    if not version.startswith("HTTP/1."):
+        raise ValueError("the response is none of HTTP")
+    return status

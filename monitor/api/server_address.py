@@ -1,0 +1,15 @@
+"""The address of a running Headroom, as commands take it."""
+
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+DEFAULT_ADDRESS: Final = "127.0.0.1:4070"
+TOKEN_VARIABLE: Final = "HEADROOM_TOKEN"  # environment variable
+
+
+def parse_server_address(address: str) -> SplitResult:
+    """Return the parts of host:port, or of a URL without a path. Raises ValueError for anything else."""
+    url = urlsplit(address if "://" in address else f"http://{address}")
+    if url.scheme not in ("http", "https") or not url.netloc or url.path.strip("/") or "@" in url.netloc:
+        raise ValueError("expected host:port, or https://host:port")
+    return url

@@ -1,0 +1,87 @@
+"""The commands of `headroom`, each imported when it is used."""
+
+from typing import Annotated
+
+import typer
+
+from monitor.cli.lazy_group import LazyCommand, LazyGroup
+
+MODULES = {
+    "check": LazyCommand(
+        "monitor.cli.check",
+        "Read all configured accounts once and print every series, the most urgent first.",
+    ),
+    "report": LazyCommand(
+        "monitor.cli.report", "Read all configured accounts once and write a report to share."
+    ),
+    "lookback": LazyCommand(
+        "monitor.cli.lookback",
+        "Read past days, and list what was throttled or near its limit, and what would have been told.",
+    ),
+    "catalogue": LazyCommand(
+        "monitor.cli.catalogue", "List every signal with its default limit, remedy and documentation."
+    ),
+    "coverage": LazyCommand(
+        "monitor.cli.coverage",
+        "List every quota of the services in use: whether a running Headroom watches it, and if not, why.",
+    ),
+    "quota": LazyCommand("monitor.cli.quota", "Request the increase of a quota."),
+    "cost": LazyCommand(
+        "monitor.cli.cost",
+        "Estimate what CloudWatch costs a month by service, and what the signals that are off would add.",
+    ),
+    "iam-policy": LazyCommand(
+        "monitor.cli.iam_policy", "Print the least-privilege IAM policy for the configured services."
+    ),
+    "serve": LazyCommand(
+        "monitor.cli.serve", "Run the monitor until SIGINT or SIGTERM. SIGHUP reloads the configuration."
+    ),
+    "demo": LazyCommand(
+        "monitor.cli.demo", "Run Headroom against a simulated AWS on loopback. Needs no AWS account."
+    ),
+    "top": LazyCommand(
+        "monitor.cli.top",
+        "Show a running Headroom in the terminal, live: sort, filter, open a series, acknowledge, silence.",
+    ),
+    "healthcheck": LazyCommand(
+        "monitor.cli.healthcheck", "Probe a running Headroom; exits with 0 when it is healthy, else with 1."
+    ),
+    "config": LazyCommand("monitor.cli.config", "Validate or explain the configuration file."),
+    "dashboards": LazyCommand(
+        "monitor.cli.dashboards",
+        "Generate alerting rules, dashboards, runbooks and the list of signals from the catalogue.",
+    ),
+    "alerts": LazyCommand(
+        "monitor.cli.alerts", "List, acknowledge and silence alerts of a running Headroom."
+    ),
+    "stream": LazyCommand(
+        "monitor.cli.stream", "Set up CloudWatch metric streams, and list what could not be decoded."
+    ),
+}
+
+
+class Commands(LazyGroup):
+    """The commands of MODULES."""
+
+    modules = MODULES
+
+
+app = typer.Typer(
+    cls=Commands,
+    help="Find the AWS resources that approach a limit, before requests are throttled.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Print the version with --version."""
+    if version:
+        from monitor.lib.version import VERSION
+
+        typer.echo(f"headroom {VERSION}")
+        raise typer.Exit

@@ -1,0 +1,19 @@
+"""The entries of all services, for commands that need no declarations."""
+
+from collections.abc import Collection
+from os import environ
+from os.path import lexists
+from pathlib import Path
+
+from monitor.config.places import user_folder
+from rules.builtin_services import builtin_services
+from rules.limits import Service
+
+
+def load_services_or_exit(file: Path | None) -> Collection[Service]:
+    """Return the built-in services and the user's own; print the problems of these and exit if any."""
+    if not lexists(user_folder(file, environ)):
+        return builtin_services()
+    from monitor.cli.config_file import load_registry_or_exit
+
+    return load_registry_or_exit(file).services.values()

@@ -1,0 +1,108 @@
+"""Prints the command of a request for the increase of a quota, or sends the request."""
+
+from dataclasses import dataclass
+from os import environ
+from pathlib import Path
+
+import typer
+
+from collectors.registry import Registry
+from monitor.aws.account import Account, account_name
+from monitor.aws.cell import Cell
+from monitor.aws.cell_factory import open_cells
+from monitor.aws.failure import AWS_ERRORS, failure_from
+from monitor.aws.telemetry import AwsTelemetry
+from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
+from monitor.cli.exit_codes import FAILED, REFUSED
+from monitor.cli.interruptible import run_interruptible
+from monitor.cli.requests import exit_with
+from monitor.config.config import Config
+from monitor.lib.telemetry import ProcessTelemetry
+from monitor.lib.text import escape_unprintable
+from monitor.quotas.increase import (
+    REQUEST_ACTION,
+    QuotaCallError,
+    QuotaIncrease,
+    prepare_increase,
+    send_increase,
+)
+from monitor.quotas.place import ACCOUNT_ID, choose_account, in_one_region, resource_arn
+from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, WantedQuota, find_quota
+
+
+@dataclass(frozen=True, slots=True)
+class AskedIncrease:
+    """The increase that the command line asks for; texts as they were given."""
+
+    signal: str
+    to: str
+    resource: str
+    account: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class QuotaTarget:
+    """The account and the resource of a quota. account: with its region. given, resource: as named."""
+
+    account: Account
+    given: str
+    resource: str
+
+
+def request_or_exit(asked: AskedIncrease, config: Path | None, *, send: bool) -> None:
+    """Print the command that requests an increase, or send the request; exit where that makes no sense."""
+    registry = load_registry_or_exit(config)
+    settings = load_config_or_exit(registry, config)
+    try:
+        wanted = find_quota(asked.signal, registry)
+        desired = wanted.amount(asked.to)
+        organizations = settings.monitored_organizations(registry)
+        chosen = choose_account(settings.monitored_accounts(registry), asked.account, organizations)
+        target = QuotaTarget(
+            in_one_region(chosen, asked.region, wanted, registry), asked.account, asked.resource
+        )
+        run_interruptible(_request(target, wanted, desired, settings, registry, send))
+    except RequestRefusedError as error:
+        exit_with(str(error), REFUSED)
+    except (UnknownQuotaError, QuotaCallError) as error:
+        exit_with(str(error), FAILED)
+    except AWS_ERRORS as error:
+        exit_with(failure_from(error).sentence, FAILED)
+
+
+async def _request(
+    target: QuotaTarget, wanted: WantedQuota, desired: float, config: Config, registry: Registry, send: bool
+) -> None:
+    """Print the command of a request, or send it. Raises as the calls do."""
+    cells = await open_cells(target.account, config.endpoint_url, AwsTelemetry(ProcessTelemetry().registry))
+    cell = cells[0]
+    try:
+        if ACCOUNT_ID.fullmatch(target.given) and target.given != cell.account:
+            raise UnknownQuotaError(
+                f"the credentials are of the account {cell.account}, and not of {target.given}"
+            )
+        arn = resource_arn(cell, target.resource, wanted, registry)
+        increase = await prepare_increase(cell, wanted, desired, arn)
+        if send:
+            typer.echo(escape_unprintable(await send_increase(cell, increase)))
+        else:
+            _print_command(target.account, cell, increase)
+    finally:
+        await cell.close()
+
+
+def _print_command(account: Account, cell: Cell, increase: QuotaIncrease) -> None:
+    """Print the command, and, apart from it, whose credentials it needs."""
+    own = account.profile or environ.get("AWS_PROFILE", "")
+    profile = "" if account.role_arn else own
+    typer.echo(increase.command(profile))
+    name = account_name(account)
+    known = f"{name} ({cell.account})" if name != cell.account else name
+    typer.echo(
+        escape_unprintable(
+            f"Run it with credentials of the account {known} that allow {REQUEST_ACTION}, or repeat this "
+        )
+        + "command with --yes.",
+        err=True,
+    )

@@ -1,0 +1,32 @@
+"""The data files of the installed botocore, read without importing what calls AWS."""
+
+import gzip
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import botocore
+import msgspec
+
+DATA_FOLDER = Path(botocore.__file__).parent / "data"
+
+
+def read_model_file(path: str, decode: Callable[[bytes], Any] = msgspec.json.decode) -> Any:
+    """Return the decoded content of a file, whose path has no suffix; None where there is none."""
+    for suffix, decompress in ((".json", bytes), (".json.gz", gzip.decompress)):
+        file = Path(path + suffix)
+        if file.is_file():
+            return decode(decompress(file.read_bytes()))
+    return None
+
+
+@cache
+def partition_data() -> Any:
+    """Return the content of `partitions.json`: names, regions and domains of the partitions."""
+    return read_model_file(str(DATA_FOLDER / "partitions"))
+
+
+def endpoint_data() -> Any:
+    """Return the content of `endpoints.json`: by partition, the regions that have a service."""
+    return read_model_file(str(DATA_FOLDER / "endpoints"))

@@ -1,0 +1,5 @@
+"""The version of Headroom."""
+
+from importlib.metadata import version
+
+VERSION = version("aws-headroom")
