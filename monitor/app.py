@@ -186,10 +186,8 @@ class App:
     def _count_costs(self, stream: StreamTelemetry) -> None:
         """Have all that is spent counted, whoever spends it, and charged to the budget."""
         aws = self._aws_telemetry
-        self._cost = CostTelemetry(
-            self.telemetry.registry, aws.metrics_requested, aws.metric_listings, stream.updates
-        )
-        self._cost.set_prices(self.config.prices.prices)
+        self._cost = CostTelemetry(self.telemetry.registry, aws, stream.updates)
+        self._cost.set_prices(self.config.price_table)
         self._budget = budget_of(aws, JournalSpending(self.alerting.journal))
 
     @classmethod
@@ -404,7 +402,6 @@ class App:
                 self.config.interval,
                 max(self.config.interval, self.config.max_interval),
                 self.config.longest_throttled_interval,
-                self._cost.prices,
             ),
         )
 
@@ -478,7 +475,7 @@ class App:
         self._push.configure(config.push)
         await self._access.configure(config.access_settings())
         self.fleet.set_stream_gap(config.stream.gap_minutes)
-        self._cost.set_prices(config.prices.prices)
+        self._cost.set_prices(config.price_table)
         self.watcher = self._build_watcher(config, self.watcher.discovered())
         self._reloaded.set()
 

@@ -14,6 +14,4 @@ class Telemetries:
         self.registry = self.process.registry
         self.aws = AwsTelemetry(self.registry)
         self.stream = StreamTelemetry(self.registry, self.aws.points)
-        self.cost = CostTelemetry(
-            self.registry, self.aws.metrics_requested, self.aws.metric_listings, self.stream.updates
-        )
+        self.cost = CostTelemetry(self.registry, self.aws, self.stream.updates)

@@ -22,7 +22,7 @@ def test_every_exported_family_is_named() -> None:
     documented = set(re.findall(r"headroom_[a-z_]+", README))
     registry = ProcessTelemetry().registry
     aws = AwsTelemetry(registry)
-    CostTelemetry(registry, aws.metrics_requested, aws.metric_listings)
+    CostTelemetry(registry, aws)
     own = {name for name in names(registry) if name.startswith("headroom_")}
     own |= {"headroom_stream_updates_total", "headroom_blind_places"}
     assert (set(HEADERS) | own) - documented == set()

@@ -50,14 +50,18 @@ class BillModel(ApiModel):
     service: str | None = None
     account: str | None = None
     region: str | None = None
-    priced: bool = Field(description="Whether the prices are known; else the dollars are those of us-east-1.")
+    currency: str | None = Field(description="As in ISO 4217; null where the prices are not known.")
     polled_metrics: int
     streamed_metrics: int
-    monthly_dollars: float = Field(description="Projected, by how often each metric is requested now.")
+    monthly_amount: float | None = Field(
+        description="Projected, by how often each metric is requested now; null where a price is not known."
+    )
+    monthly_dollars: float | None = Field(description="The same, if it is in dollars.")
     metrics_requested: float = Field(description="Measured since the start, as are those that follow.")
     listings: float = Field(description="Calls of ListMetrics.")
     updates_streamed: float
-    dollars: float
+    amount: float | None = Field(description="In the currency; null where a price is not known.")
+    dollars: float | None = Field(description="The same, if it is in dollars.")
 
 
 class StreamAdviceModel(ApiModel):
@@ -92,9 +96,9 @@ class DelayModel(ApiModel):
 
 
 class CostModel(ApiModel):
-    """The cost of monitoring in US dollars."""
+    """The cost of monitoring."""
 
-    services: Sequence[BillModel]
+    services: Sequence[BillModel] = Field(description="Without accounts that are not billed in dollars.")
     cells: Sequence[BillModel]
     streams: Sequence[StreamAdviceModel] = Field(description="Those that save most first.")
     budgets: Sequence[BudgetModel]
@@ -140,14 +144,16 @@ def _cost_model(costs: Costs) -> CostModel:
 def _bill(bill: Bill, **names: str) -> BillModel:
     return BillModel(
         **names,
-        priced=bill.is_priced,
+        currency=bill.currency or None,
         polled_metrics=bill.projected.polled_metrics,
         streamed_metrics=bill.projected.streamed_metrics,
-        monthly_dollars=bill.projected.monthly_dollars,
+        monthly_amount=bill.monthly_amount,
+        monthly_dollars=bill.projected.monthly_dollars if bill.is_in_dollars else None,
         metrics_requested=bill.measured.requested,
         listings=bill.measured.listings,
         updates_streamed=bill.measured.updates,
-        dollars=bill.measured.dollars,
+        amount=bill.measured_amount,
+        dollars=bill.measured.dollars if bill.is_in_dollars else None,
     )
 
 

@@ -36,6 +36,7 @@ from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.region_check import RegionCheck, RegionDisabledError
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.aws.turns import CallTurns
+from monitor.lib.partitions import partition_of
 
 Response = TypeVar("Response")
 
@@ -101,6 +102,8 @@ class Cell:
 
     def __post_init__(self) -> None:
         self.region_check = RegionCheck(self.region, self.other_regions)
+        partition = partition_of(self.region).name
+        self.telemetry.partitions |= dict.fromkeys((self.account, self.signing_account), partition)
 
     def in_region(self, region: str) -> "Cell":
         """Return a cell of the same account and key whose calls go to another region; always the same one."""

@@ -95,6 +95,7 @@ class AwsTelemetry:
             "Calls of ListMetrics, each of which AWS bills after a million free ones a month.",
             SERVICE_LABELS,
         )
+        self.partitions: dict[str, str] = {}  # of the accounts, with the prices of which they pay
         self.metrics_by_account = collections.Counter[str]()
         self.listings_by_account = collections.Counter[str]()
         self.decode_errors = counter(

@@ -35,9 +35,9 @@ def cost(
     Lists the resources and requests no metric, so that the estimate itself costs nothing. It holds while
     all is far from its limits; what comes near them is requested more often, every minute at most. Says which
     metrics a metric stream would deliver for less, with Firehose; the page and API of a running Headroom know
-    which metrics have points. Prices are those of the configuration, by default the list prices of us-east-1;
-    those of other partitions are not known. Exits with 3 when some reads failed, and with 2 when nothing
-    could be read.
+    which metrics have points. Prices are those of the configuration, by default the list prices of us-east-1
+    and of China. Services and tiers are without accounts that are not billed in dollars: what these pay is
+    listed by account. Exits with 3 when some reads failed, and with 2 when nothing could be read.
     """
     from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
     from monitor.cli.interruptible import run_interruptible
@@ -80,4 +80,4 @@ def _parse_what_if(text: str, config: "Config", services: Collection[str]) -> "R
         raise typer.BadParameter(
             "; ".join(problem_lines("", problems_from_pydantic(error, Config)))
         ) from None
-    return replace(Reading.of(other), streamed=streamed, prices=config.prices.prices)
+    return replace(Reading.of(other), streamed=streamed)

@@ -33,7 +33,8 @@ from monitor.config.entries import AnyEntry, Entries
 from monitor.config.exclude import SomeEntry, remove_excluded
 from monitor.config.override_settings import DEFAULT_BAND, BandOverride, LimitOverride, PartialBand
 from monitor.config.signal_settings import SignalSettings, ineffective_patterns
-from monitor.cost.settings import PricesConfig
+from monitor.cost.prices import PriceTable
+from monitor.cost.settings import ConfiguredPrices, price_table
 from monitor.notifiers.receivers import RECEIVER_BY_TYPE, Receiver
 from monitor.planning.budget import BudgetTerms
 from monitor.planning.intervals import MAX_INTERVAL, Intervals
@@ -203,10 +204,11 @@ class Config(ConfigModel):
         "read less often. Default: no limit.",
         examples=[{"dollars_per_month": 200}],
     )
-    prices: PricesConfig = Field(
-        default=PricesConfig(),
-        description="What CloudWatch and Firehose cost, in US dollars. Default: list prices of us-east-1.",
-        examples=[{"per_1000_metrics": 0.008}],
+    prices: ConfiguredPrices = Field(
+        default={},
+        description="What CloudWatch and Firehose cost, by partition, such as aws-us-gov. Default: list "
+        "prices, which are known for aws (those of us-east-1) and aws-cn.",
+        examples=[{"aws": {"per_1000_metrics": 0.008}}],
     )
     inventory_interval: Duration = Field(
         default=600,
@@ -249,11 +251,16 @@ class Config(ConfigModel):
         return intervals_of(self.interval, self.max_interval, self.throttled_interval)
 
     @property
+    def price_table(self) -> PriceTable:
+        """The prices of CloudWatch and Firehose by partition."""
+        return price_table(self.prices)
+
+    @property
     def budget_terms(self) -> BudgetTerms | None:
         """The budget with the prices that it is charged by; None without one."""
         if (budget := self.budget) is None:
             return None
-        return BudgetTerms(budget.dollars_per_month, budget.each_account, self.prices.prices)
+        return BudgetTerms(budget.dollars_per_month, budget.each_account, self.price_table)
 
     @property
     def longest_interval(self) -> float:

@@ -2,19 +2,18 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import numpy.typing as npt
 
-from monitor.cost.prices import LIST_PRICES, SECONDS_PER_MONTH, Prices
+from monitor.cost.prices import LIST_PRICES, LIST_PRICES_OF_ACCOUNTS, SECONDS_PER_MONTH, AccountPrices, Prices
 from monitor.cost.telemetry import LabelValues, MeasuredCost
 from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
-from monitor.lib.partitions import COMMERCIAL, partition_of
 
 LISTS_SERVICE = ("cloudwatch",)  # to which lists of metrics are charged
 ServiceNumbers = npt.NDArray[np.int64]  # indices of `MetricUse.services`
@@ -24,16 +23,20 @@ ServiceNumbers = npt.NDArray[np.int64]  # indices of `MetricUse.services`
 class ProjectedCost:
     """The numbers of metrics polled and streamed now, and their cost in a month in US dollars.
 
-    monthly_requests: how often metrics are requested in a month, all together. pruned_metrics: those polled
-    that are only checked now and then, as an aggregate proves that they are 0. pruned_dollars: what they
-    would cost more in a month if they were read. idle_metrics: those polled more rarely, as they have
-    no points; idle_dollars: what they would cost more otherwise. listed_dollars: of the monthly dollars,
-    what the lists cost that tell which of them have points again.
+    monthly_requests: how often metrics are requested in a month, all together. monthly_updates: of metrics
+    streamed. monthly_lists: pages of recently active metrics that are listed. monthly_dollars: 0 where the
+    prices are in another currency, or not known. pruned_metrics: those polled that are only checked now and
+    then, as an aggregate proves that they are 0. pruned_dollars: what they would cost more in a month if they
+    were read. idle_metrics: those polled more rarely, as they have no points; idle_dollars: what they would
+    cost more otherwise. listed_dollars: of the monthly dollars, what the lists cost that tell which of them
+    have points again.
     """
 
     polled_metrics: int = 0
     streamed_metrics: int = 0
     monthly_requests: float = 0.0
+    monthly_updates: float = 0.0
+    monthly_lists: float = 0.0
     monthly_dollars: float = 0.0
     pruned_metrics: int = 0
     pruned_dollars: float = 0.0
@@ -47,25 +50,60 @@ class Bill:
     """The cost of one service, or of one cell.
 
     labels: the service; or the account's id and the region. All labels are empty for streamed updates
-    that no series uses. is_priced: false for a cell of a partition whose prices are not known; its
-    dollars are those of the list price that is known.
+    that no series uses. prices: those of the account; None where they are not known. The bill of a service is
+    without accounts that are not billed in dollars.
     """
 
     labels: LabelValues
     projected: ProjectedCost
     measured: MeasuredCost
-    is_priced: bool = True
+    prices: Prices | None = LIST_PRICES
+
+    @property
+    def is_in_dollars(self) -> bool:
+        """True if it can be added up with others."""
+        return self.prices is not None and self.prices.is_in_dollars
+
+    @property
+    def currency(self) -> str:
+        """The currency of its amounts; empty where no price is known."""
+        return self.prices.currency if self.prices else ""
+
+    @property
+    def monthly_amount(self) -> float | None:
+        """The amount that is projected for a month, in the currency; None where a price is not known."""
+        if self.is_in_dollars:
+            return self.projected.monthly_dollars
+        plan = self.projected
+        return self._amount(plan.monthly_requests, plan.monthly_lists, plan.monthly_updates)
+
+    @property
+    def measured_amount(self) -> float | None:
+        """The amount that was measured, in the currency; None where a price is not known."""
+        if self.is_in_dollars:
+            return self.measured.dollars
+        return self._amount(self.measured.requested, self.measured.listings, self.measured.updates)
+
+    def monthly_amount_at(self, now: float) -> float | None:
+        """The amount of a month at the rate until now, as of `MeasuredCost.monthly_dollars_at`."""
+        amount, watched = self.measured_amount, self.measured.watched(now)
+        return None if amount is None or watched is None else amount / watched * SECONDS_PER_MONTH
+
+    def _amount(self, metrics: float, listings: float, updates: float) -> float | None:
+        return self.prices.amount(metrics, listings, updates) if self.prices else None
 
 
-def project(polled: Counter[float], streamed: int, prices: Prices = LIST_PRICES) -> ProjectedCost:
+def project(polled: Counter[float], streamed: int, prices: Prices | None = LIST_PRICES) -> ProjectedCost:
     """The monthly cost of metrics, those polled by the seconds between two requests, and `streamed` ones."""
     requests = sum(metrics * SECONDS_PER_MONTH / interval for interval, metrics in polled.items())
     updates = streamed * SECONDS_PER_MONTH / 60
+    dollars = prices.amount(metrics=requests, updates=updates) if prices and prices.is_in_dollars else None
     return ProjectedCost(
         polled_metrics=polled.total(),
         streamed_metrics=streamed,
         monthly_requests=requests,
-        monthly_dollars=requests * prices.metric + updates * prices.streamed_update,
+        monthly_updates=updates,
+        monthly_dollars=dollars or 0.0,
     )
 
 
@@ -86,7 +124,7 @@ class MetricUse:
     requests, a period at least; cadence_if_read: the same without pruning, and cadence_if_active: without
     metrics being idle. bound: by row, that of its aggregate, or NO_BOUND. payers: the cells that are charged
     for what others have, by those. monthly_lists: pages of recently active metrics listed in a month, by
-    cell. prices: those that hold now.
+    cell. prices: those that accounts pay now.
     """
 
     cells: Mapping[CellKey, Ints]
@@ -100,10 +138,10 @@ class MetricUse:
     bound: Ints
     payers: Mapping[CellKey, CellKey]
     monthly_lists: Mapping[CellKey, float]
-    prices: Prices = LIST_PRICES
+    prices: AccountPrices = LIST_PRICES_OF_ACCOUNTS
 
     @classmethod
-    def of(cls, fleet: Fleet, minute: int, prices: Prices = LIST_PRICES) -> "MetricUse":
+    def of(cls, fleet: Fleet, minute: int, prices: AccountPrices = LIST_PRICES_OF_ACCOUNTS) -> "MetricUse":
         """Copy the present state of a fleet, in the event loop. minute: the current one, since the epoch."""
         rows = np.arange(fleet.rings.size, dtype=np.int32)
         cells, services = {group[:2] for group in fleet.groups}, sorted({group[2] for group in fleet.groups})
@@ -135,6 +173,18 @@ class MetricUse:
             dict(fleet.monthly_lists),
             prices,
         )
+
+    def payer_of(self, cell: CellKey) -> str:
+        """The account that pays for the metrics of a cell."""
+        return self.payers.get(cell, cell)[0]
+
+    def rows_by_prices(self) -> Mapping[Prices, Flags]:
+        """The rows of billed metrics by the prices that are paid for them, those in dollars alone."""
+        found: dict[Prices, Flags] = {}
+        for cell, rows in self.cells.items():
+            if prices := self.prices.in_dollars(self.payer_of(cell)):
+                found.setdefault(prices, np.zeros(self.streamed.size, np.bool_))[rows] = True
+        return found
 
     @property
     def billed(self) -> Flags:
@@ -170,18 +220,11 @@ def bills(
     services read counts in the projection of each service, but only once in the projection of its cell. Call
     it in a thread, as it may take long.
     """
-    services = _bills(_project_services(use, interval), _sums(measured, _service_of))
-    return services, _with_known_prices(_bills(_project_cells(use, interval), _sums(measured, _cell_of)))
-
-
-def _with_known_prices(cells: Sequence[Bill]) -> Sequence[Bill]:
-    """Mark the cells of accounts of other partitions, which have other prices and currencies.
-
-    Global services have no region that tells the partition; the account's others do.
-    """
-    located = ((account, region) for account, region in (one.labels for one in cells) if region)
-    abroad = {account for account, region in located if partition_of(region).name != COMMERCIAL}
-    return [replace(one, is_priced=one.labels[0] not in abroad) for one in cells]
+    payers = use.prices
+    in_dollars = {labels: cost for labels, cost in measured.items() if payers.in_dollars(labels[0])}
+    services = _bills(_project_services(use, interval), _sums(in_dollars, _service_of))
+    cells = _bills(_project_cells(use, interval), _sums(measured, _cell_of))
+    return services, [replace(one, prices=payers.of(one.labels[0])) for one in cells]
 
 
 def _bills(
@@ -197,21 +240,31 @@ def _bills(
 
 
 def _project_services(use: MetricUse, interval: float) -> Mapping[LabelValues, ProjectedCost]:
-    is_billed, by_service = use.billed, _rows_by_service(use)
-    projected: dict[LabelValues, ProjectedCost] = {
-        (service,): project_rows(use, rows[is_billed[rows]], interval) for service, rows in by_service
-    }
-    if lists := sum(use.monthly_lists.values()):
-        projected[LISTS_SERVICE] = with_lists(
-            projected.get(LISTS_SERVICE, ProjectedCost()), lists * use.prices.listing
-        )
+    """Project the services of which something is billed in dollars, or nothing is billed."""
+    is_billed, groups = use.billed, use.rows_by_prices()
+    projected: dict[LabelValues, ProjectedCost] = {}
+    for service, rows in _rows_by_service(use):
+        paid = {prices: rows[flags[rows]] for prices, flags in groups.items() if flags[rows].any()}
+        if paid or not is_billed[rows].any():
+            costs = (project_rows(use, some, interval, prices) for prices, some in paid.items())
+            projected[service,] = sum_of(costs)
+    for cell, lists in use.monthly_lists.items():
+        if prices := use.prices.in_dollars(use.payer_of(cell)):
+            before = projected.get(LISTS_SERVICE, ProjectedCost())
+            projected[LISTS_SERVICE] = with_lists(before, lists, prices)
     return projected
 
 
-def with_lists(cost: ProjectedCost, dollars: float) -> ProjectedCost:
-    """Return a cost with that of the lists of metrics of a month."""
-    total, listed = cost.monthly_dollars + dollars, cost.listed_dollars + dollars
-    return replace(cost, monthly_dollars=total, listed_dollars=listed)
+def with_lists(cost: ProjectedCost, lists: float, prices: Prices | None) -> ProjectedCost:
+    """Return a cost with that of the lists of metrics of a month. prices: of the account that pays."""
+    is_priced = prices is not None and prices.is_in_dollars
+    dollars = (prices.amount(listings=lists) if prices and is_priced else None) or 0.0
+    return replace(
+        cost,
+        monthly_lists=cost.monthly_lists + lists,
+        monthly_dollars=cost.monthly_dollars + dollars,
+        listed_dollars=cost.listed_dollars + dollars,
+    )
 
 
 def _project_cells(use: MetricUse, interval: float) -> Mapping[LabelValues, ProjectedCost]:
@@ -219,26 +272,39 @@ def _project_cells(use: MetricUse, interval: float) -> Mapping[LabelValues, Proj
     for cell, rows in use.cells.items():
         by_payer.setdefault(use.payers.get(cell, cell), []).append(rows)
     projected: dict[LabelValues, ProjectedCost] = {
-        cell: project_rows(use, np.concatenate(rows), interval) for cell, rows in by_payer.items()
+        cell: project_rows(use, np.concatenate(rows), interval, use.prices.of(cell[0]))
+        for cell, rows in by_payer.items()
     }
     for cell, lists in use.monthly_lists.items():
         payer = use.payers.get(cell, cell)
-        projected[payer] = with_lists(projected.get(payer, ProjectedCost()), lists * use.prices.listing)
+        before = projected.get(payer, ProjectedCost())
+        projected[payer] = with_lists(before, lists, use.prices.of(payer[0]))
     return projected
 
 
-def project_rows(use: MetricUse, rows: Ints, interval: float) -> ProjectedCost:
-    """The monthly cost of the metrics in some rows. interval: seconds between two polls."""
+def sum_of(costs: Iterable[ProjectedCost]) -> ProjectedCost:
+    """Return the sum of some costs."""
+    every = [*costs]
+    return ProjectedCost(
+        **{one.name: sum(getattr(cost, one.name) for cost in every) for one in fields(ProjectedCost)}
+    )
+
+
+def project_rows(use: MetricUse, rows: Ints, interval: float, prices: Prices | None) -> ProjectedCost:
+    """The monthly cost of the metrics in some rows. interval: seconds between two polls.
+
+    prices: of the account that pays.
+    """
     is_streamed = use.streamed[rows]
     polled, streamed = rows[~is_streamed], int(np.count_nonzero(is_streamed))
     pruned = polled[use.cadence[polled] > use.cadence_if_read[polled]]
-    read = project(_by_interval(use.cadence_if_read[pruned], interval), 0, use.prices)
-    checked = project(_by_interval(use.cadence[pruned], interval), 0, use.prices)
+    read = project(_by_interval(use.cadence_if_read[pruned], interval), 0, prices)
+    checked = project(_by_interval(use.cadence[pruned], interval), 0, prices)
     idle = polled[use.cadence_if_read[polled] > use.cadence_if_active[polled]]
-    if_active = project(_by_interval(use.cadence_if_active[idle], interval), 0, use.prices)
-    idle_read = project(_by_interval(use.cadence_if_read[idle], interval), 0, use.prices)
+    if_active = project(_by_interval(use.cadence_if_active[idle], interval), 0, prices)
+    idle_read = project(_by_interval(use.cadence_if_read[idle], interval), 0, prices)
     return replace(
-        project(_by_interval(use.cadence[polled], interval), streamed, use.prices),
+        project(_by_interval(use.cadence[polled], interval), streamed, prices),
         pruned_metrics=pruned.size,
         pruned_dollars=read.monthly_dollars - checked.monthly_dollars,
         idle_metrics=idle.size,

@@ -1,35 +1,71 @@
-"""The configured prices of monitoring."""
+"""The configured prices of monitoring, by partition."""
 
-from pydantic import Field
+from collections.abc import Mapping
+from typing import Annotated
 
-from monitor.cost.prices import LIST_PRICES, Prices
+from pydantic import AfterValidator, Field
+
+from monitor.cost.prices import DOLLARS, PRICES, Prices, PriceTable
+from monitor.lib.partitions import partitions
+from monitor.schema.problems import problem, unexpected
 from monitor.schema.types import ConfigModel, Number
 
 
 class PricesConfig(ConfigModel):
-    """US dollars for what CloudWatch and Firehose bill. Defaults: the list prices of us-east-1."""
+    """The prices of CloudWatch and Firehose in a partition; by default AWS's list prices."""
 
-    per_1000_metrics: Number = Field(
-        default=1000 * LIST_PRICES.metric, gt=0, description="Metrics requested of GetMetricData."
+    currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = Field(
+        default=None,
+        description="Currency, as in ISO 4217. Only US dollars are added up with others, and count for a "
+        "budget. Default: that of the list prices, else USD.",
     )
-    per_1000_listings: Number = Field(
-        default=1000 * LIST_PRICES.listing,
-        ge=0,
-        description="Calls of ListMetrics.",
+    per_1000_metrics: Number | None = Field(
+        default=None, gt=0, description="Metrics requested of GetMetricData."
     )
-    per_1000_updates: Number = Field(
-        default=1000 * LIST_PRICES.update, ge=0, description="Updates of a Metric Stream."
-    )
-    per_firehose_gigabyte: Number = Field(
-        default=LIST_PRICES.firehose_gigabyte, ge=0, description="What Firehose takes in of a Metric Stream."
+    per_1000_listings: Number | None = Field(default=None, ge=0, description="Calls of ListMetrics.")
+    per_1000_updates: Number | None = Field(default=None, ge=0, description="Updates of a Metric Stream.")
+    per_firehose_gigabyte: Number | None = Field(
+        default=None, ge=0, description="What Firehose takes in of a Metric Stream."
     )
 
-    @property
-    def prices(self) -> Prices:
-        """The price of one of each."""
+    def over(self, listed: Prices | None) -> Prices:
+        """Return these prices, and the listed ones where there is none. Raises PydanticCustomError."""
+        currency = self.currency or (listed.currency if listed else DOLLARS)
+        known = listed if listed and listed.currency == currency else None
+        metric = _either(self.per_1000_metrics, known.metric if known else None)
+        listing = _either(self.per_1000_listings, known.listing if known else None)
+        update = _either(self.per_1000_updates, known.update if known else None)
+        gigabyte = self.per_firehose_gigabyte
+        if gigabyte is None and known:
+            gigabyte = known.firehose_gigabyte
+        is_complete = known or not (update is None or gigabyte is None)
+        if metric is None or listing is None or not is_complete:
+            raise problem(f"expected all prices, as no list prices in {currency} are known")
         return Prices(
-            metric=self.per_1000_metrics / 1000,
-            listing=self.per_1000_listings / 1000,
-            update=self.per_1000_updates / 1000,
-            firehose_gigabyte=self.per_firehose_gigabyte,
+            currency=currency, metric=metric, listing=listing, update=update, firehose_gigabyte=gigabyte
         )
+
+
+def _either(per_1000: float | None, listed: float | None) -> float | None:
+    return listed if per_1000 is None else per_1000 / 1000
+
+
+def _partition(value: str) -> str:
+    if value not in partitions():
+        raise unexpected("a partition of AWS such as aws-us-gov", value, sorted(partitions()))
+    return value
+
+
+def _complete(prices: Mapping[str, PricesConfig]) -> Mapping[str, PricesConfig]:
+    price_table(prices)
+    return prices
+
+
+def price_table(configured: Mapping[str, PricesConfig]) -> PriceTable:
+    """Return the prices by partition: those of the configuration, else AWS's list prices."""
+    return {**PRICES, **{name: one.over(PRICES.get(name)) for name, one in configured.items()}}
+
+
+ConfiguredPrices = Annotated[
+    Mapping[Annotated[str, AfterValidator(_partition)], PricesConfig], AfterValidator(_complete)
+]

@@ -22,7 +22,6 @@ from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import without_abbreviations
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
-from monitor.lib.partitions import COMMERCIAL, partition_of
 
 MINUTES_PER_MONTH = SECONDS_PER_MONTH / 60
 BATCH_SIZE = 20_000  # metrics whose points are counted before other tasks may run: some milliseconds
@@ -118,7 +117,8 @@ class _Candidate:
     def streamed(self, prices: Prices) -> float:
         """Return the dollars a month with a stream."""
         updates = 1 + ceil(len(self.additional) / STATISTICS_PER_UPDATE)
-        return self.left + sum(self.shares.values()) * MINUTES_PER_MONTH * updates * prices.streamed_update
+        streamed = sum(self.shares.values()) * MINUTES_PER_MONTH * updates
+        return self.left + (prices.amount(updates=streamed) or 0.0)
 
     def saved(self, prices: Prices) -> float:
         """Return the dollars that a stream saves a month; a name of which no point comes is not streamed."""
@@ -135,11 +135,21 @@ def stream_advice(use: MetricUse, activity: Activity, interval: float) -> list[S
     candidates = _candidates(use, activity, interval)
     by_namespace = defaultdict[tuple[CellKey, str], list[tuple[str, _Candidate]]](list)
     for (payer, (namespace, name)), one in candidates.items():
-        if one.saved(use.prices) > 0:
+        if (prices := _streaming_prices(use, payer)) and one.saved(prices) > 0:
             by_namespace[payer, namespace].append((name, one))
-    advice = (_advice(*place, some, use.prices) for place, some in by_namespace.items())
+    advice = (
+        _advice(payer, namespace, some, prices)
+        for (payer, namespace), some in by_namespace.items()
+        if (prices := _streaming_prices(use, payer))
+    )
     worthwhile = [one for one in advice if one.saved_dollars >= MIN_SAVED]
     return sorted(worthwhile, key=lambda one: (-one.saved_dollars, one.account, one.region, one.namespace))
+
+
+def _streaming_prices(use: MetricUse, payer: CellKey) -> Prices | None:
+    """Return the prices of a cell's account; None unless they are in dollars, and those of streams known."""
+    prices = use.prices.in_dollars(payer[0])
+    return prices if prices and prices.streamed_update is not None else None
 
 
 def _advice(
@@ -163,8 +173,9 @@ def _candidates(
     parsed: dict[tuple[bytes, bytes], tuple[Name, str, int]] = {}
     for cell, rows in use.cells.items():
         payer = use.payers.get(cell, cell)
-        if partition_of(cell[1]).name != COMMERCIAL:
-            continue  # whose prices are not known
+        prices = _streaming_prices(use, payer)
+        if prices is None:
+            continue
         for abbreviated, row in zip(activity.queries[cell], rows.tolist(), strict=True):
             query = without_abbreviations(abbreviated)
             kind = query.partition(b'"Dimensions"')[0], query[query.rindex(b'"Period"') :]
@@ -172,15 +183,10 @@ def _candidates(
                 parsed[kind] = _parsed(query)
             name, statistic, period = parsed[kind]
             if period == STREAMED_PERIOD and not use.streamed[row]:
-                polled = _polled_dollars(use, row, interval)
+                polled = SECONDS_PER_MONTH / max(interval, int(use.cadence[row]) * 60) * prices.metric
                 metric, share = query[: -len(kind[1])], float(activity.share[row])
                 candidates[payer, name].add(metric, statistic, polled, share, bool(activity.is_zero[row]))
     return candidates
-
-
-def _polled_dollars(use: MetricUse, row: int, interval: float) -> float:
-    """Return the dollars a month of polling a metric."""
-    return SECONDS_PER_MONTH / max(interval, int(use.cadence[row]) * 60) * use.prices.metric
 
 
 def _parsed(query: bytes) -> tuple[Name, str, int]:

@@ -7,15 +7,18 @@ from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
-from monitor.aws.telemetry import SERVICE_LABELS
-from monitor.cost.prices import LIST_PRICES, SECONDS_PER_HOUR, SECONDS_PER_MONTH, Prices
+from monitor.aws.telemetry import SERVICE_LABELS, AwsTelemetry
+from monitor.cost.prices import SECONDS_PER_HOUR, SECONDS_PER_MONTH, AccountPrices, PriceTable
 
 LabelValues = tuple[str, ...]  # a service; or an account and a region; or all three
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredCost:
-    """Metrics requested, calls of ListMetrics, updates streamed, and US dollars, since an epoch second."""
+    """Metrics requested, calls of ListMetrics, updates streamed, and US dollars, since an epoch second.
+
+    dollars: without what is not billed in dollars, or at prices that are not known.
+    """
 
     requested: float = 0.0
     listings: float = 0.0
@@ -25,8 +28,13 @@ class MeasuredCost:
 
     def monthly_dollars_at(self, now: float) -> float | None:
         """US dollars of a month at the rate until an epoch second; None during the first hour."""
+        watched = self.watched(now)
+        return None if watched is None else self.dollars / watched * SECONDS_PER_MONTH
+
+    def watched(self, now: float) -> float | None:
+        """Seconds until an epoch second in which it was measured; None during the first hour."""
         watched = now - self.since if self.since else 0.0
-        return self.dollars / watched * SECONDS_PER_MONTH if watched >= SECONDS_PER_HOUR else None
+        return watched if watched >= SECONDS_PER_HOUR else None
 
     def __add__(self, other: "MeasuredCost") -> "MeasuredCost":
         return MeasuredCost(
@@ -41,25 +49,26 @@ class MeasuredCost:
 class CostTelemetry(Collector):
     """Exports the estimated cost of the metrics requested, of ListMetrics and of the updates streamed.
 
-    All counters have the labels SERVICE_LABELS. updates: None where nothing is streamed.
+    All counters have the labels SERVICE_LABELS. aws: counts what is read, and knows the partitions of
+    accounts. updates: None where nothing is streamed. The family is without accounts that are not billed in
+    dollars, or at prices that are not known. prices: those that accounts pay.
     """
 
     def __init__(
         self,
         registry: CollectorRegistry,
-        requested: Counter,
-        listings: Counter,
+        aws: AwsTelemetry,
         updates: Counter | None = None,
     ) -> None:
-        self._requested, self._listings, self._updates = requested, listings, updates
-        self.prices = LIST_PRICES
+        self._requested, self._listings, self._updates = aws.metrics_requested, aws.metric_listings, updates
+        self.prices = AccountPrices(partitions=aws.partitions)
         self._before: Mapping[LabelValues, MeasuredCost] = {}  # what was measured at other prices
         registry.register(self)
 
-    def set_prices(self, prices: Prices) -> None:
+    def set_prices(self, table: PriceTable) -> None:
         """Change the prices of what is spent from now on."""
-        if prices != self.prices:
-            self._before, self.prices = self.measured(), prices
+        if table != self.prices.table:
+            self._before, self.prices = self.measured(), replace(self.prices, table=table)
 
     def measured(self) -> Mapping[LabelValues, MeasuredCost]:
         """The counters' values by account, region and service."""
@@ -74,14 +83,15 @@ class CostTelemetry(Collector):
 
     def _priced(self, labels: LabelValues, counts: MeasuredCost) -> MeasuredCost:
         """Return counts with their dollars: at the present prices, what was counted since these hold."""
-        before, prices = self._before.get(labels, MeasuredCost()), self.prices
-        dollars = (
-            before.dollars
-            + (counts.requested - before.requested) * prices.metric
-            + (counts.listings - before.listings) * prices.listing
-            + (counts.updates - before.updates) * prices.streamed_update
+        before, prices = self._before.get(labels, MeasuredCost()), self.prices.in_dollars(labels[0])
+        if prices is None:
+            return replace(counts, dollars=before.dollars)
+        added = prices.amount(
+            counts.requested - before.requested,
+            counts.listings - before.listings,
+            counts.updates - before.updates,
         )
-        return replace(counts, dollars=dollars)
+        return replace(counts, dollars=before.dollars + (added or 0.0))
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """The family of dollars."""
@@ -91,7 +101,8 @@ class CostTelemetry(Collector):
             "dollars.",
             labels=SERVICE_LABELS,
         )
-        for labels, cost in self.measured().items():
+        measured = self.measured().items()
+        for labels, cost in (one for one in measured if self.prices.in_dollars(one[0][0])):
             family.add_metric(labels, cost.dollars, created=cost.since)
         yield family
 

@@ -17,11 +17,13 @@ from collectors.service_quotas.usage_series import override_of_listed
 from monitor.aws.failure import failure_from
 from monitor.aws.status import CellStatus
 from monitor.cost.bills import MetricUse, project_rows
+from monitor.cost.prices import Prices
 from monitor.coverage.cross_check import difference, report_notes
 from monitor.coverage.unwatched_cost import (
     NOTHING_TO_WATCH,
     PollIntervals,
     WatchingCost,
+    cost_of_metrics,
     cost_of_settings,
     cost_without_series,
 )
@@ -36,7 +38,6 @@ from monitor.coverage.verdicts import (
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import CellKey, Key
 from monitor.fleet.snapshot import Snapshot
-from monitor.lib.partitions import COMMERCIAL, partition_of
 from rules.band import Zone
 from rules.limits import Quota, Signal
 
@@ -110,7 +111,7 @@ class Coverage:
             if known := self.known.get(cell):
                 is_global = cell[1] == GLOBAL_REGION
                 cell_series = _series_of_account(series, cell[0]) if is_global else series.get(cell, {})
-                cost, partition = self._cost_of(cell_series), self._partition_of(cell[0])
+                cost, partition = self._cost_of(cell_series, cell), self.metrics.prices.partition_of(cell[0])
                 yield from CellCoverage(
                     status,
                     known,
@@ -123,14 +124,10 @@ class Coverage:
                     partition,
                 ).quotas()
 
-    def _partition_of(self, account: str) -> str:
-        """Return the partition of an account, by one of its regions."""
-        regions = (one.region for one in self.cells if one.account == account and one.region != GLOBAL_REGION)
-        return next((partition_of(region).name for region in regions), COMMERCIAL)
-
-    def _cost_of(self, series: SeriesByQuota) -> "SeriesCost":
+    def _cost_of(self, series: SeriesByQuota, cell: CellKey) -> "SeriesCost":
         slots = np.array([one.slot for some in series.values() for one in some], np.int32)
-        return SeriesCost(self.metrics, self.metrics.rows_of(slots), self.intervals)
+        prices = self.metrics.prices.of(self.metrics.payer_of(cell))
+        return SeriesCost(self.metrics, self.metrics.rows_of(slots), self.intervals, prices)
 
     def notes(self) -> list[str]:
         """Return what else is to be said of the coverage, a line each."""
@@ -162,20 +159,21 @@ class Coverage:
 
 @dataclass(frozen=True, slots=True)
 class SeriesCost:
-    """The cost of requesting the metrics of series. rows: by slot, the rows of the metrics of its series."""
+    """The cost of requesting the metrics of series.
+
+    rows: by slot, the rows of the metrics of its series. prices: of the account that pays.
+    """
 
     metrics: MetricUse
     rows: Mapping[int, Sequence[int]]
     intervals: PollIntervals
+    prices: Prices | None
 
-    def monthly_dollars(self, series: Iterable[QuotaSeries]) -> float:
-        """Return US dollars of a month, by list price; a metric of several series counts once."""
-        rows = {row for one in series for row in self.rows.get(one.slot, ())}
-        if not rows:
-            return 0.0
-        return project_rows(
-            self.metrics, np.array([*rows], np.int32), self.intervals.shortest
-        ).monthly_dollars
+    def of(self, series: Iterable[QuotaSeries]) -> WatchingCost:
+        """Return the cost of some series; a metric of several series counts once."""
+        rows = np.array([*{row for one in series for row in self.rows.get(one.slot, ())}], np.int32)
+        projected = project_rows(self.metrics, rows, self.intervals.shortest, self.prices)
+        return cost_of_metrics(projected, self.prices)
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +254,11 @@ class CellCoverage:
         if state is CoverageState.NO_USAGE_SOURCE:
             return NOTHING_TO_WATCH
         if series and state is CoverageState.NOT_ENABLED:
-            return cost_of_settings(one.unobservable for one in series if one.unobservable)
+            reasons = (one.unobservable for one in series if one.unobservable)
+            return cost_of_settings(reasons, self.partition)
         if series and state is not CoverageState.NOT_PERMITTED:
-            return WatchingCost(self.cost.monthly_dollars(series))
-        return cost_without_series(listed, declared, self.registry, self.cost.intervals)
+            return self.cost.of(series)
+        return cost_without_series(listed, declared, self.registry, self.cost.intervals, self.cost.prices)
 
     def _count_failures(self) -> Mapping[Quota, Exception]:
         return {quota: error for one in self.known.counted.values() for quota, error in one.failures.items()}

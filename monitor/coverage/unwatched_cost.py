@@ -10,8 +10,9 @@ from collectors.registry import Registry
 from collectors.service_quotas.count_file import read_counts
 from collectors.service_quotas.quota_list import ListedQuota
 from collectors.service_quotas.usage_series import CALLS, LEVEL_PERIOD
-from monitor.cost.bills import project
-from monitor.cost.prices import LIST_PRICES, Prices
+from monitor.cost.bills import ProjectedCost, project
+from monitor.cost.prices import LIST_PRICES, SECONDS_PER_MONTH, Prices
+from monitor.lib.partitions import COMMERCIAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +20,12 @@ class PollIntervals:
     """Seconds between two requests for a metric.
 
     shortest: for a series near its limit. quiet, throttled: far below it, for the metrics of its usage and of
-    its throttled demand. prices: of these requests.
+    its throttled demand.
     """
 
     shortest: float
     quiet: float
     throttled: float
-    prices: Prices = LIST_PRICES
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +41,42 @@ class WatchingCost:
 
 
 NOTHING_TO_WATCH = WatchingCost(None)
+NO_PRICES = "What CloudWatch charges in this partition is not known; `prices` in the configuration sets it."
 NO_COST_DECLARED = "What AWS charges for this setting is not declared with the signal."
 
 
-def cost_of_settings(reasons: Iterable[Unobservable]) -> WatchingCost:
-    """Return what the settings of AWS cost that make some series observable, each setting once."""
+def cost_of_settings(reasons: Iterable[Unobservable], partition: str = COMMERCIAL) -> WatchingCost:
+    """Return what the settings of AWS cost that make some series observable, each setting once.
+
+    partition: of the account. What is declared are dollars of the commercial one.
+    """
     costs = {reason.enable_command: reason.cost for reason in reasons if reason.enable_command}
     known = [cost for cost in costs.values() if cost]
     note = " ".join(dict.fromkeys(f"{cost.text} ({cost.source}, {cost.read_on})" for cost in known))
     if len(known) < len(costs):
         return WatchingCost(None, note or NO_COST_DECLARED)
+    if partition != COMMERCIAL:
+        return WatchingCost(None, f"In the commercial regions: {note}" if note else "")
     amounts = [cost.monthly_dollars for cost in known if cost.monthly_dollars is not None]
     return WatchingCost(sum(amounts) if len(amounts) == len(known) else None, note)
 
 
 def cost_without_series(
-    listed: ListedQuota, declared: Sequence[str], registry: Registry, intervals: PollIntervals
+    listed: ListedQuota,
+    declared: Sequence[str],
+    registry: Registry,
+    intervals: PollIntervals,
+    prices: Prices | None = LIST_PRICES,
 ) -> WatchingCost:
     """Return what it would cost to watch a quota of which there is no series.
 
-    declared: the ids of its signals. Calls cost nothing, and a metric is taken to be quiet.
+    declared: the ids of its signals. prices: those of the account; None where they are not known. Calls cost
+    nothing, and a metric is taken to be quiet.
     """
     polled = Counter[float]()
     if declared:
         if not all(_needs_no_metric(registry, signal) for signal in declared):
-            return _cost_by_resource(intervals)
+            return _cost_by_resource(intervals, prices)
     elif listed.quota in read_counts():
         pass
     elif not listed.usage:
@@ -75,13 +86,26 @@ def cost_without_series(
         polled[intervals.throttled] += 1
     else:
         polled[max(intervals.quiet, LEVEL_PERIOD)] += 1
-    return WatchingCost(project(polled, 0, intervals.prices).monthly_dollars)
+    return cost_of_metrics(project(polled, 0, prices), prices)
 
 
-def _cost_by_resource(intervals: PollIntervals) -> WatchingCost:
+def cost_of_metrics(projected: ProjectedCost, prices: Prices | None) -> WatchingCost:
+    """Return the cost of metrics at the prices of an account: in dollars, or in words."""
+    if (prices and prices.is_in_dollars) or not projected.monthly_requests + projected.monthly_updates:
+        return WatchingCost(projected.monthly_dollars)
+    amount = prices and prices.amount(projected.monthly_requests, 0.0, projected.monthly_updates)
+    if prices is None or amount is None:
+        return WatchingCost(None, NO_PRICES)
+    return WatchingCost(None, f"{prices.currency} {amount:,.2f} a month by list price.")
+
+
+def _cost_by_resource(intervals: PollIntervals, prices: Prices | None) -> WatchingCost:
     """Return the words for a signal that takes as many metrics as there are resources."""
-    dollars = project(Counter({intervals.quiet: 1}), 0, intervals.prices).monthly_dollars
-    each = f"a metric costs ${dollars:.3g} a month while its usage is low"
+    amount = prices and prices.amount(metrics=SECONDS_PER_MONTH / intervals.quiet)
+    if prices is None or amount is None:
+        return WatchingCost(None, NO_PRICES)
+    price = f"${amount:.3g}" if prices.is_in_dollars else f"{prices.currency} {amount:.3g}"
+    each = f"a metric costs {price} a month while its usage is low"
     text = f"It depends on how many resources there are: {each}."
     return WatchingCost(None, text)
 

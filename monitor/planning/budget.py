@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
-from monitor.cost.prices import LIST_PRICES, Prices
+from monitor.cost.prices import LIST_PRICES, PRICES, AccountPrices, Prices, PriceTable
 from monitor.planning.allowance import MINUTES_PER_MONTH, Allowance, minimum_dollars
 from monitor.planning.spending import SavedSpending, SpendingStore
 
@@ -19,16 +20,15 @@ class Billed(NamedTuple):
 
     def dollars_since(self, before: "Billed", prices: Prices) -> float:
         """Return the dollars of what was billed since then."""
-        metrics, listings = self.metrics - before.metrics, self.listings - before.listings
-        return metrics * prices.metric + listings * prices.listing
+        return prices.amount(self.metrics - before.metrics, self.listings - before.listings) or 0.0
 
 
 class BudgetTerms(NamedTuple):
-    """A configured budget. each_account: every account has one of its own."""
+    """A configured budget. each_account: every account has one of its own. prices: by partition."""
 
     dollars_per_month: float
     each_account: bool = False
-    prices: Prices = LIST_PRICES
+    prices: PriceTable = PRICES
 
 
 class AllowanceStatus(NamedTuple):
@@ -53,11 +53,11 @@ class AllowanceStatus(NamedTuple):
 class _Account:
     """An allowance, what had been billed when it was charged last, and what the store knows of it.
 
-    reservations: how many were made so far. saved: how many of them the store knows.
+    billed: by account. reservations: how many were made so far. saved: how many of them the store knows.
     """
 
     allowance: Allowance
-    billed: Billed
+    billed: Mapping[str, Billed]
     reservations: int = 0
     saved: int = 0
     saving: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -69,8 +69,10 @@ class Budget:
     What is granted is stored before it is spent. So a process that ends at any moment leaves to the next one
     at least what it spent, and however often Headroom starts, it spends no more.
 
+    Accounts that are not billed in dollars, or at prices that are not known, are neither charged nor limited.
+
     store: what remembers. clock: returns monotonic seconds. wall: returns epoch seconds. billed: returns all
-    that was billed so far, by account.
+    that was billed so far, by account. partitions: of accounts.
     """
 
     def __init__(
@@ -79,8 +81,10 @@ class Budget:
         clock: Callable[[], float],
         wall: Callable[[], float],
         billed: Callable[[], Mapping[str, Billed]],
+        partitions: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self._store, self._clock, self._wall, self._billed = store, clock, wall, billed
+        self._partitions = partitions
         self._terms: BudgetTerms | None = None
         self._before = dict[str, Billed]()  # what had been billed when the present allowances began
         self._accounts = dict[str, _Account]()
@@ -99,9 +103,9 @@ class Budget:
         self._terms = terms
         if terms is None or before is None or terms.each_account != before.each_account:
             self._inherit(terms)
-        for one in self._accounts.values():
+        for name, one in self._accounts.items():
             if terms:
-                one.allowance.change(terms.dollars_per_month, terms.prices)
+                one.allowance.change(terms.dollars_per_month, self._prices_for(name))
 
     def _inherit(self, terms: BudgetTerms | None) -> None:
         """Begin with other allowances: one for all continues those of each account, and has no advance."""
@@ -132,9 +136,16 @@ class Budget:
         """Return the allowance of an account, which may be that of all, with what is available now."""
         return self._charge(self._name(account)).allowance
 
+    def covers(self, account: str) -> bool:
+        """Return whether the budget counts what an account pays."""
+        return self._prices.in_dollars(account) is not None
+
     @asynccontextmanager
     async def granted(self, account: str, metrics: int) -> AsyncIterator[int]:
         """Reserve as many of these metrics as may be requested now, and yield how many, until they were."""
+        if not self.covers(account):
+            yield metrics
+            return
         one = self._charge(self._name(account))
         number = one.allowance.reserve(metrics)
         one.reservations += 1
@@ -152,18 +163,34 @@ class Budget:
     def _charge(self, name: str) -> _Account:
         """Charge an allowance what was billed since the last time."""
         one = self._accounts.get(name) or self._open(name)
-        billed = _sum_of(self._billed(), name)
-        one.allowance.charge(self._clock() / 60, billed.dollars_since(one.billed, one.allowance.prices))
+        billed = dict(_of(self._billed(), name))
+        dollars = sum(
+            now.dollars_since(one.billed.get(account, Billed()), prices)
+            for account, now in billed.items()
+            if (prices := self._prices.in_dollars(account))
+        )
+        one.allowance.charge(self._clock() / 60, dollars)
         one.billed = billed
         return one
+
+    @property
+    def _prices(self) -> AccountPrices:
+        return AccountPrices(self._terms.prices if self._terms else PRICES, self._partitions)
+
+    def _prices_for(self, name: str) -> Prices:
+        """Return the prices that convert an allowance: the highest where several accounts share it."""
+        if name:
+            return self._prices.in_dollars(name) or LIST_PRICES
+        shared = (prices for prices in self._prices.table.values() if prices.is_in_dollars)
+        return max(shared, key=lambda prices: prices.metric, default=LIST_PRICES)
 
     def _open(self, name: str) -> _Account:
         """Begin an allowance, with what an earlier process or configuration left of it."""
         terms = self._terms or BudgetTerms(0.0)
-        allowance = Allowance(terms.dollars_per_month, terms.prices)
+        allowance = Allowance(terms.dollars_per_month, self._prices_for(name))
         allowance.minute = self._clock() / 60
         allowance.ahead = self._left_by_others(name, allowance)
-        self._accounts[name] = one = _Account(allowance, _sum_of(self._before, name))
+        self._accounts[name] = one = _Account(allowance, _of(self._before, name))
         return one
 
     def _left_by_others(self, name: str, allowance: Allowance) -> float:
@@ -193,8 +220,6 @@ class Budget:
             one.saved = reservations
 
 
-def _sum_of(billed: Mapping[str, Billed], name: str) -> Billed:
-    """Return what was billed of an account, or of all where the name is empty."""
-    if name:
-        return billed.get(name, Billed())
-    return Billed(*(sum(column) for column in zip(Billed(), *billed.values(), strict=True)))
+def _of(billed: Mapping[str, Billed], name: str) -> Mapping[str, Billed]:
+    """Return what was billed to an account, or to all where the name is empty."""
+    return {name: billed.get(name, Billed())} if name else billed

@@ -15,7 +15,7 @@ from monitor.fleet.judged import sample_minutes
 from monitor.fleet.key import CellKey
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import NOT_READ, PRUNED_INTERVAL, WINDOW
-from monitor.planning.allowance import minimum_dollars
+from monitor.planning.allowance import Allowance, minimum_dollars
 from monitor.planning.budget import Budget, BudgetTerms
 from monitor.planning.cadence import LATENESS, NEAR_MEMORY, Danger, cadences, is_near
 from monitor.planning.intervals import Intervals
@@ -191,7 +191,7 @@ class Planner:
 
     def _keep_budget(self, budget: Budget, terms: BudgetTerms, rows: Ints, now: int) -> None:
         """Stretch the cadences of metrics, so that what they cost keeps within the budget."""
-        polled = self._polled()
+        polled = {account: cells for account, cells in self._polled().items() if budget.covers(account)}
         groups = polled if terms.each_account else {"": [one for some in polled.values() for one in some]}
         for account, cells in groups.items():
             indices = np.concatenate([*cells, NO_SLOTS])
@@ -199,13 +199,13 @@ class Planner:
             indices = indices[is_read & ~self._fleet.rings.is_streamed(indices, now)]
             allowance = budget.allowance(account)
             allowance.polled = indices.size
-            self._warn_of_minimum(terms, account, indices.size)
+            self._warn_of_minimum(allowance, account, indices.size)
             pruned = self._fleet.rings.pruned[indices]
             requested = np.where(pruned, PRUNED_INTERVAL, rows[indices])
             longer = stretched(requested, allowance.metrics_per_minute)
             rows[indices] = np.where(pruned, rows[indices], longer)
 
-    def _warn_of_minimum(self, budget: BudgetTerms, account: str, metrics: int) -> None:
+    def _warn_of_minimum(self, budget: Allowance, account: str, metrics: int) -> None:
         """Log once by how much a budget is too small, and again when that changes."""
         least = ceil(minimum_dollars(metrics, budget.prices))
         if budget.dollars_per_month >= least:

@@ -7,7 +7,10 @@ from monitor.schema.types import ConfigModel, Number
 
 
 class BudgetConfig(ConfigModel):
-    """The budget for CloudWatch a month, at list prices."""
+    """The budget for CloudWatch a month.
+
+    What is not billed in dollars, or at prices that are not known, is not limited by it.
+    """
 
     dollars_per_month: Number = Field(gt=0, description="US dollars that requested metrics may cost a month.")
     each_account: bool = Field(

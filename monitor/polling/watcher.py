@@ -66,7 +66,7 @@ def budget_of(telemetry: AwsTelemetry, store: SpendingStore) -> Budget:
         metrics, listings = telemetry.metrics_by_account, telemetry.listings_by_account
         return {one: Billed(metrics[one], listings[one]) for one in {*metrics, *listings}}
 
-    return Budget(store, time.monotonic, time.time, billed)
+    return Budget(store, time.monotonic, time.time, billed, telemetry.partitions)
 
 
 def _is_offered(collector: Collector, cell: Cell) -> bool:

@@ -12,8 +12,8 @@ from collectors.registry import Registry
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.config.signal_settings import SignalSettings
-from monitor.cost.bills import MetricUse, ProjectedCost, project
-from monitor.cost.prices import LIST_PRICES, Prices
+from monitor.cost.bills import MetricUse, ProjectedCost, project, sum_of
+from monitor.cost.prices import LIST_PRICES, LIST_PRICES_OF_ACCOUNTS, AccountPrices, Prices
 from monitor.cost.streaming import Activity, StreamAdvice, stream_advice
 from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.fleet import Fleet, Series
@@ -38,12 +38,11 @@ class Reading:
     longest: float
     throttled: float
     streamed: frozenset[str] = frozenset()
-    prices: Prices = LIST_PRICES
 
     @classmethod
     def of(cls, config: Config) -> "Reading":
         """The reading that is configured."""
-        return cls(config.longest_interval, config.longest_throttled_interval, prices=config.prices.prices)
+        return cls(config.longest_interval, config.longest_throttled_interval)
 
     @property
     def is_every_minute(self) -> bool:
@@ -70,20 +69,40 @@ class ServiceEstimate:
 class PayerEstimate:
     """The cost of an account that pays for itself and for others whose metrics it reads.
 
-    others: their number.
+    others: their number. prices: those of its partition; None where they are not known.
     """
 
     account: str
     others: int
     now: ProjectedCost
+    prices: Prices | None = LIST_PRICES
+
+    @property
+    def amount(self) -> float | None:
+        """The amount of a month, in its currency; None where a price is not known."""
+        return self.prices.amount(self.now.monthly_requests) if self.prices else None
+
+    @property
+    def dollars(self) -> float | None:
+        """The amount, if it is one in dollars."""
+        return self.amount if self.prices and self.prices.is_in_dollars else None
+
+    @property
+    def words(self) -> str:
+        """The amount of a month, with its currency if that is not the dollar."""
+        amount = self.amount
+        if self.prices is None or amount is None:
+            return "not known"
+        return f"{amount:,.2f}" if self.prices.is_in_dollars else f"{self.prices.currency} {amount:,.2f}"
 
 
 @dataclass(frozen=True, slots=True)
 class CostEstimate:
     """The services and the accounts that pay, the most expensive first, and failures, as sentences.
 
-    tiers: what signals cost that are read, by their tier. streams: what a metric stream would deliver for
-    less, with the other way of reading if there is one.
+    Services, tiers and streams are without what accounts pay that are not billed in dollars, or at prices
+    that are not known. tiers: what signals cost that are read, by their tier. streams: what a metric stream
+    would deliver for less, with the other way of reading if there is one.
     """
 
     services: Sequence[ServiceEstimate]
@@ -103,21 +122,23 @@ async def estimate_cost(
     everything = config.model_copy(update={"signals": SignalSettings(detail=True)})
     fleet, telemetry = Fleet(), ProcessTelemetry()
     fleet.set_bounds(registry.bounds)
-    watcher = Watcher(everything, registry, fleet, telemetry, AwsTelemetry(telemetry.registry))
+    aws_telemetry = AwsTelemetry(telemetry.registry)
+    watcher = Watcher(everything, registry, fleet, telemetry, aws_telemetry)
     try:
         await watcher.run_once(report_progress, with_polls=False)
     finally:
         await watcher.close()
+    prices = AccountPrices(config.price_table, aws_telemetry.partitions)
     return CostEstimate(
-        _by_service(fleet, config, what_if),
-        payers_of(fleet, config),
+        _by_service(fleet, config, prices, what_if),
+        payers_of(fleet, config, prices),
         watcher.sentences(),
-        _by_tier(fleet, config),
-        streams_for(fleet, config, what_if or Reading.of(config)),
+        _by_tier(fleet, config, prices),
+        streams_for(fleet, config, prices, what_if or Reading.of(config)),
     )
 
 
-def streams_for(fleet: Fleet, config: Config, reading: Reading) -> list[StreamAdvice]:
+def streams_for(fleet: Fleet, config: Config, prices: AccountPrices, reading: Reading) -> list[StreamAdvice]:
     """Return what a metric stream would deliver for less, if each metric has a point each minute."""
     read = {
         row
@@ -125,28 +146,38 @@ def streams_for(fleet: Fleet, config: Config, reading: Reading) -> list[StreamAd
         if key.service not in reading.streamed and config.signals.includes(series.settings.signal)
         for row in rows_of_metrics(fleet, series)
     }
-    use = MetricUse.of(fleet, 0, reading.prices)
+    use = MetricUse.of(fleet, 0, prices)
     kept = {cell: [*filter(lambda one: one[1] in read, fleet.metrics(cell).items())] for cell in use.cells}
     cells = {cell: np.array([row for _, row in some], np.int32) for cell, some in kept.items()}
     queries = {cell: [query for query, _ in some] for cell, some in kept.items()}
     unknown = Activity.unknown(fleet, ())
-    planned = replace(use, cells=cells, cadence=Plan.of(fleet, reading, read).minutes)
+    planned = replace(use, cells=cells, cadence=Plan.of(fleet, reading, read, {}).minutes)
     return stream_advice(planned, replace(unknown, queries=queries), MIN_INTERVAL)
 
 
-def _by_tier(fleet: Fleet, config: Config) -> Mapping[Tier, ProjectedCost]:
+def _prices_of_rows(fleet: Fleet, prices: AccountPrices) -> Mapping[int, Prices]:
+    """Return the prices of the metrics in rows, those in dollars alone."""
+    found: dict[int, Prices] = {}
+    for cell in {key.cell for key in fleet.series}:
+        if in_dollars := prices.in_dollars(fleet.payer_of(cell)[0]):
+            found |= dict.fromkeys(fleet.metrics(cell).values(), in_dollars)
+    return found
+
+
+def _by_tier(fleet: Fleet, config: Config, prices: AccountPrices) -> Mapping[Tier, ProjectedCost]:
     """Return what signals cost that are read; a metric that both tiers use counts for the core."""
-    rows = defaultdict[Tier, set[int]](set)
-    billed = {row for cell in {key.cell for key in fleet.series} for row in fleet.metrics(cell).values()}
+    rows, billed = defaultdict[Tier, set[int]](set), _prices_of_rows(fleet, prices)
     for series in fleet.series.values():
         if config.signals.includes(signal := series.settings.signal):
-            rows[signal.tier] |= billed.intersection(rows_of_metrics(fleet, series))
-    plan = Plan.of(fleet, Reading.of(config), rows[Tier.CORE] | rows[Tier.DETAIL])
+            rows[signal.tier] |= billed.keys() & rows_of_metrics(fleet, series)
+    plan = Plan.of(fleet, Reading.of(config), rows[Tier.CORE] | rows[Tier.DETAIL], billed)
     rows[Tier.DETAIL] -= rows[Tier.CORE]
     return {tier: plan.projected("", rows[tier]) for tier in Tier}
 
 
-def payers_of(fleet: Fleet, config: Config) -> list[PayerEstimate]:
+def payers_of(
+    fleet: Fleet, config: Config, prices: AccountPrices = LIST_PRICES_OF_ACCOUNTS
+) -> list[PayerEstimate]:
     """Return the accounts that pay for the signals that are read, the one that pays most first."""
     billed = {cell: {*fleet.metrics(cell).values()} for cell in {key.cell for key in fleet.series}}
     rows, others = defaultdict[str, set[int]](set), defaultdict[str, set[str]](set)
@@ -155,24 +186,30 @@ def payers_of(fleet: Fleet, config: Config) -> list[PayerEstimate]:
         others[payer] |= {key.account} - {payer}
         if config.signals.includes(series.settings.signal):
             rows[payer] |= billed[key.cell].intersection(rows_of_metrics(fleet, series))
-    plan = Plan.of(fleet, Reading.of(config), {row for some in rows.values() for row in some})
-    payers = [PayerEstimate(one, len(others[one]), plan.projected("", rows[one])) for one in others]
+    plan = Plan.of(fleet, Reading.of(config), {row for some in rows.values() for row in some}, {})
+    payers = [
+        PayerEstimate(one, len(others[one]), plan.cost("", rows[one], prices.of(one)), prices.of(one))
+        for one in others
+    ]
     return sorted(payers, key=lambda one: (-one.now.monthly_dollars, one.account))
 
 
-def _by_service(fleet: Fleet, config: Config, what_if: Reading | None) -> list[ServiceEstimate]:
-    billed = {row for cell in {key.cell for key in fleet.series} for row in fleet.metrics(cell).values()}
+def _by_service(
+    fleet: Fleet, config: Config, prices: AccountPrices, what_if: Reading | None
+) -> list[ServiceEstimate]:
+    billed = _prices_of_rows(fleet, prices)
     now, all_rows = defaultdict[str, set[int]](set), defaultdict[str, set[int]](set)
     for key, series in fleet.series.items():
-        rows = billed.intersection(rows_of_metrics(fleet, series))
+        if not prices.in_dollars(fleet.payer_of(key.cell)[0]):
+            continue
+        rows = billed.keys() & rows_of_metrics(fleet, series)
         all_rows[key.service] |= rows
         if config.signals.includes(series.settings.signal):
             now[key.service] |= rows
     read = {row for some in now.values() for row in some}
-    often = Reading(60, 60, prices=config.prices.prices)
-    plan, every_minute = (Plan.of(fleet, one, read) for one in (Reading.of(config), often))
-    with_details = Plan.of(fleet, Reading.of(config), billed)
-    other_way = Plan.of(fleet, what_if, read) if what_if else None
+    plan, every_minute = (Plan.of(fleet, one, read, billed) for one in (Reading.of(config), Reading(60, 60)))
+    with_details = Plan.of(fleet, Reading.of(config), billed.keys(), billed)
+    other_way = Plan.of(fleet, what_if, read, billed) if what_if else None
     estimates = [
         ServiceEstimate(
             service,
@@ -201,16 +238,18 @@ def rows_of_metrics(fleet: Fleet, series: Series) -> Iterator[int]:
 class Plan:
     """The plan of a way of reading: how often metrics are requested while all is far from its limits.
 
-    Columns by row: minutes between two requests, with and without pruning, and whether it is pruned.
+    Columns by row: minutes between two requests, with and without pruning, and whether it is pruned. prices:
+    of the metrics in rows, those in dollars alone.
     """
 
     reading: Reading
     minutes: Ints
     unpruned: Ints
     pruned: Flags
+    prices: Mapping[int, Prices]
 
     @classmethod
-    def of(cls, fleet: Fleet, reading: Reading, read: Set[int]) -> "Plan":
+    def of(cls, fleet: Fleet, reading: Reading, read: Set[int], prices: Mapping[int, Prices]) -> "Plan":
         """Plan the rows that are read. Where everything is read every minute, nothing is pruned."""
         rings, size = fleet.rings, fleet.rings.size
         longest, throttled = (max(int(s // 60), 1) for s in (reading.longest, reading.throttled))
@@ -223,17 +262,26 @@ class Plan:
         if reading.is_every_minute:
             of_parts = np.bincount(np.maximum(rings.bound[:size], 0), rings.bound[:size] != NO_BOUND, size)
             unused = of_parts >= np.maximum(rings.use_count[:size], 1)
-            return cls(reading, np.where(unused, NOT_READ, minutes), minutes, np.zeros(size, np.bool_))
-        return cls(reading, pruned_minutes, minutes, pruned)
+            return cls(
+                reading, np.where(unused, NOT_READ, minutes), minutes, np.zeros(size, np.bool_), prices
+            )
+        return cls(reading, pruned_minutes, minutes, pruned, prices)
 
     def projected(self, service: str, rows: Iterable[int]) -> ProjectedCost:
-        """Return what the metrics in some rows cost, those of a service or of all ("")."""
+        """Return what the metrics in some rows cost in dollars, those of a service or of all ("")."""
+        by_prices = defaultdict[Prices, list[int]](list)
+        for row in rows:
+            by_prices[self.prices[row]].append(row)
+        return sum_of(self.cost(service, some, prices) for prices, some in by_prices.items())
+
+    def cost(self, service: str, rows: Iterable[int], prices: Prices | None) -> ProjectedCost:
+        """Return what the metrics in some rows cost at these prices, those of a service or of all ("")."""
         read = [row for row in rows if self.minutes[row] < NOT_READ]
         if service in self.reading.streamed:
-            return project(Counter(), len(read), self.reading.prices)
+            return project(Counter(), len(read), prices)
         pruned = [row for row in read if self.pruned[row]]
         unpruned, cost, checked = (
-            project(_by_interval(minutes, some), 0, self.reading.prices)
+            project(_by_interval(minutes, some), 0, prices)
             for minutes, some in ((self.unpruned, pruned), (self.minutes, read), (self.minutes, pruned))
         )
         saved = unpruned.monthly_dollars - checked.monthly_dollars
@@ -305,12 +353,10 @@ def _dollars_of(one: StreamAdvice) -> tuple[float, float, float]:
 
 def _payer_lines(payers: Sequence[PayerEstimate]) -> list[str]:
     """The lines of the accounts that pay; none where one account pays for itself alone."""
-    if len(payers) <= 1 and not any(one.others for one in payers):
+    in_dollars = all(one.dollars is not None for one in payers)
+    if len(payers) <= 1 and in_dollars and not any(one.others for one in payers):
         return []
-    cells = [
-        (one.account, f"{one.others:,}", f"{one.now.polled_metrics:,}", f"{one.now.monthly_dollars:,.2f}")
-        for one in payers
-    ]
+    cells = [(one.account, f"{one.others:,}", f"{one.now.polled_metrics:,}", one.words) for one in payers]
     return ["", *_lines([("paid by", "other accounts", "metrics", "$/month"), *cells])]
 
 
@@ -330,20 +376,10 @@ def _total(estimates: Sequence[ServiceEstimate]) -> ServiceEstimate:
     other_ways = [one.what_if for one in estimates if one.what_if]
     return ServiceEstimate(
         "all",
-        _sum(one.now for one in estimates),
-        _sum(one.added for one in estimates),
-        _sum(one.every_minute for one in estimates),
-        _sum(other_ways) if other_ways else None,
-    )
-
-
-def _sum(costs: Iterable[ProjectedCost]) -> ProjectedCost:
-    every = [*costs]
-    return ProjectedCost(
-        polled_metrics=sum(one.polled_metrics for one in every),
-        monthly_dollars=sum(one.monthly_dollars for one in every),
-        pruned_metrics=sum(one.pruned_metrics for one in every),
-        pruned_dollars=sum(one.pruned_dollars for one in every),
+        sum_of(one.now for one in estimates),
+        sum_of(one.added for one in estimates),
+        sum_of(one.every_minute for one in estimates),
+        sum_of(other_ways) if other_ways else None,
     )
 
 
@@ -400,7 +436,9 @@ def as_json(estimate: CostEstimate) -> str:
             "account": one.account,
             "other_accounts": one.others,
             "metrics": one.now.polled_metrics,
-            "monthly_dollars": round(one.now.monthly_dollars, 2),
+            "currency": one.prices.currency if one.prices else None,
+            "monthly_amount": one.amount and round(one.amount, 2),
+            "monthly_dollars": one.dollars and round(one.dollars, 2),
         }
         for one in estimate.payers
     ]

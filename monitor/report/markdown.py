@@ -187,7 +187,9 @@ def _blind_spots(summary: Summary) -> Iterator[str]:
 def _foot(summary: Summary) -> Iterator[str]:
     scan = summary.scan
     yield f"Series read: {len(scan.rows)}."
+    accounts = f" {scan.unpriced_metrics} more were requested of accounts that are not billed in dollars."
+    unpriced = accounts if scan.unpriced_metrics else ""
     yield (
         f"Cost of this scan: {dollars(scan.cost_dollars)} for {scan.metrics_requested} metrics requested of "
-        "CloudWatch's GetMetricData."
+        f"CloudWatch's GetMetricData.{unpriced}"
     )

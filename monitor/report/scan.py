@@ -51,7 +51,8 @@ class ScanReport(Report):
     """The result of one scan.
 
     finished_at: epoch seconds. cells: account id, region and account name of each cell that was read.
-    metrics_requested: metrics requested of GetMetricData. cost_dollars: the list price of these requests.
+    metrics_requested: metrics requested of GetMetricData. cost_dollars: what these requests cost.
+    unpriced_metrics: those requested beside them, of accounts that are not billed in dollars.
     """
 
     registry: Registry
@@ -60,6 +61,7 @@ class ScanReport(Report):
     cells: Sequence[tuple[str, str, str]]
     metrics_requested: int
     cost_dollars: float
+    unpriced_metrics: int = 0
 
 
 def unread_quotas(known: Iterable[KnownQuotas]) -> UnreadQuotas:
@@ -137,8 +139,8 @@ async def scan_once(
     """
     fleet, telemetry = Fleet(), ProcessTelemetry()
     aws_telemetry = AwsTelemetry(telemetry.registry)
-    cost = CostTelemetry(telemetry.registry, aws_telemetry.metrics_requested, aws_telemetry.metric_listings)
-    cost.set_prices(config.prices.prices)
+    cost = CostTelemetry(telemetry.registry, aws_telemetry)
+    cost.set_prices(config.price_table)
     watcher = Watcher(config, registry, fleet, telemetry, aws_telemetry, quota_calls=depth.quota_calls)
     try:
         await watcher.run_once(report_progress)
@@ -152,7 +154,9 @@ async def scan_once(
     finished_at = time.time()
     now = int(finished_at // 60)
     judge(fleet, now)
-    spent = sum(cost.measured().values(), MeasuredCost())
+    measured = cost.measured()
+    in_dollars = [one for labels, one in measured.items() if cost.prices.in_dollars(labels[0])]
+    spent = sum(in_dollars, MeasuredCost())
     return ScanReport(
         rows=rows_of(fleet, matches),
         failures=watcher.sentences(),
@@ -163,6 +167,7 @@ async def scan_once(
         finished_at=finished_at,
         cells=[(*key, cell.inventory.account_name) for key, cell in sorted(watcher.cells.items())],
         metrics_requested=int(spent.requested),
+        unpriced_metrics=int(sum(one.requested for one in measured.values()) - spent.requested),
         cost_dollars=spent.dollars,
     )
 

@@ -93,7 +93,7 @@ class Server:
             off=self.signals_off,
             cells=cells,
             services=self.services_read or every,
-            metrics=MetricUse.of(self.fleet, NOW),
+            metrics=MetricUse.of(self.fleet, NOW, self.telemetry.cost.prices),
             intervals=PollIntervals(300.0, 300.0, 300.0),
         )
 

@@ -14,6 +14,8 @@ from monitor.server.web_app import create_app
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key
 from tests.monitor.served import Server, answer, client_of
 
+STREAMED = LIST_PRICES.amount(updates=1) or 0.0  # an update with its delivery
+
 
 async def test_the_cost_is_told_by_service_and_by_cell(server: Server, client: httpx.AsyncClient) -> None:
     add(server.fleet, key("orders"))
@@ -42,7 +44,7 @@ async def test_what_has_few_points_is_advised_to_be_streamed(
     (one,) = (await answer(client, "/api/v1/cost"))["streams"]
     assert (one["account"], one["region"], one["namespace"]) == (ACCOUNT, REGION, "AWS/Kinesis")
     assert (one["metrics"], len(one["metric_names"])) == (2, 2)
-    streamed = 2 / WINDOW * SECONDS_PER_MONTH / 60 * LIST_PRICES.streamed_update
+    streamed = 2 / WINDOW * SECONDS_PER_MONTH / 60 * STREAMED
     assert one["streamed_monthly_dollars"] == pytest.approx(streamed)
     polled = one["polled_monthly_dollars"]
     assert one["saved_monthly_dollars"] == pytest.approx(polled - streamed)
@@ -66,3 +68,27 @@ async def test_the_budget_is_told(server: Server, dollars: float, expected: str)
     an_hour = 2 * SECONDS_PER_MONTH / 3600 * LIST_PRICES.metric
     assert one["minimum_dollars_per_month"] == pytest.approx(an_hour)
     assert expected in page and "half of the series are read within" in page
+
+
+async def test_accounts_that_are_not_billed_in_dollars_are_shown_in_their_currency_and_in_no_sum(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    places = {"1": "cn-north-1", "2": "us-gov-west-1", "3": REGION}
+    server.telemetry.aws.partitions |= {"1": "aws-cn", "2": "aws-us-gov", "3": "aws"}
+    for account, region in places.items():
+        add(server.fleet, key("orders")._replace(account=account, region=region))
+        server.telemetry.aws.count_requested_metrics(account, region, "kinesis", 100_000)
+    found = await answer(client, "/api/v1/cost")
+    cells = {one["account"]: one for one in found["cells"]}
+    assert {name: one["currency"] for name, one in cells.items()} == {"1": "CNY", "2": None, "3": "USD"}
+    assert {name: one["dollars"] for name, one in cells.items()} == {"1": None, "2": None, "3": 1.0}
+    assert cells["1"]["amount"] == pytest.approx(6.51)
+    assert [one["dollars"] for one in found["services"]] == [1.0]
+    words = " ".join((await client.get("/cost")).text.split())
+    for expected in (
+        "CNY 6.51",
+        "price not known",
+        "In the partition aws-cn, CloudWatch charges CNY 0.0651 per",
+    ):
+        assert expected in words
+    assert "without accounts that are not billed in dollars" in words

@@ -481,6 +481,7 @@ async def test_the_entry_of_a_role_is_of_the_accounts_partition(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     linked(server, listed(WEB_ACLS), region="cn-north-1")
+    server.telemetry.aws.partitions[ACCOUNT] = "aws-cn"
     assert "arn:aws-cn:iam::" in (await item_of(server, client, WEB_ACLS.code))["enable"]
 
 
@@ -496,3 +497,22 @@ async def test_the_defaults_that_could_not_be_listed_are_told(
     server.known_quotas[ACCOUNT, REGION].list_failures = ["ListAWSDefaultServiceQuotas: no access"]
     found = await answer(client, COVERAGE)
     assert f"shop/{REGION}: ListAWSDefaultServiceQuotas: no access" in found["unread"]
+
+
+@pytest.mark.parametrize(
+    ("partition", "note"),
+    [
+        ("aws-cn", "CNY 1.14 a month by list price."),
+        ("aws-us-gov", "What CloudWatch charges in this partition is not known"),
+    ],
+)
+async def test_what_is_not_billed_in_dollars_is_told_in_words(
+    server: Server, client: httpx.AsyncClient, partition: str, note: str
+) -> None:
+    server.telemetry.aws.partitions[ACCOUNT] = partition
+    know(server, listed(Quota(service="lambda", code="L-00000001"), usage=METRIC)).in_use = frozenset(
+        {"lambda"}
+    )
+    found = await item_of(server, client, "L-00000001")
+    assert found["monthly_dollars"] is None
+    assert found["cost_note"].startswith(note)

@@ -9,13 +9,22 @@ import pytest
 from collectors.base import per_second
 from monitor.cost import bills as cost
 from monitor.cost.bills import Bill, MetricUse
-from monitor.cost.prices import LIST_PRICES, SECONDS_PER_HOUR, SECONDS_PER_MONTH, Prices
+from monitor.cost.prices import (
+    LIST_PRICES,
+    LIST_PRICES_OF_ACCOUNTS,
+    PRICES,
+    SECONDS_PER_HOUR,
+    SECONDS_PER_MONTH,
+    PriceTable,
+)
 from monitor.cost.telemetry import LabelValues
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, PRUNED_INTERVAL
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key, traffic
 from tests.monitor.planning.simulation import SUM_OF_STREAMS
 from tests.telemetries import Telemetries
+
+STREAMED = LIST_PRICES.amount(updates=1) or 0.0  # an update with its delivery
 
 
 def fleet_of_two() -> Fleet:
@@ -32,7 +41,8 @@ def billed(
 ) -> tuple[Mapping[LabelValues, Bill], Mapping[LabelValues, Bill]]:
     """Return the bills by service, and by cell."""
     measured = (telemetry or Telemetries()).cost.measured()
-    services, cells = cost.bills(MetricUse.of(fleet, NOW), measured, interval)
+    prices = telemetry.cost.prices if telemetry else LIST_PRICES_OF_ACCOUNTS
+    services, cells = cost.bills(MetricUse.of(fleet, NOW, prices), measured, interval)
     return {one.labels: one for one in services}, {one.labels: one for one in cells}
 
 
@@ -78,7 +88,7 @@ def test_what_is_streamed_costs_by_the_update() -> None:
     plan = billed(fleet)[1][CELL].projected
     assert (plan.polled_metrics, plan.streamed_metrics) == (3, 1)
     assert plan.monthly_dollars == pytest.approx(
-        3 * 0.01 / 1000 * SECONDS_PER_MONTH / 300 + LIST_PRICES.streamed_update * SECONDS_PER_MONTH / 60
+        3 * 0.01 / 1000 * SECONDS_PER_MONTH / 300 + STREAMED * SECONDS_PER_MONTH / 60
     )
 
 
@@ -139,7 +149,7 @@ def test_other_prices_hold_for_what_is_counted_from_then_on() -> None:
         return telemetry.registry.get_sample_value("headroom_estimated_cost_dollars_total", labels)
 
     telemetry.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 1000)
-    telemetry.cost.set_prices(Prices(metric=0.005 / 1000, listing=0.1 / 1000))
+    telemetry.cost.set_prices({"aws": replace(LIST_PRICES, metric=0.005 / 1000, listing=0.1 / 1000)})
     assert dollars() == pytest.approx(0.01)  # a counter never falls
     telemetry.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 1000)
     assert dollars() == pytest.approx(0.015)
@@ -151,13 +161,72 @@ def test_other_prices_hold_for_what_is_counted_from_then_on() -> None:
     assert cell.measured.dollars == pytest.approx(0.115)
 
 
-def test_the_prices_of_other_partitions_are_not_known() -> None:
-    fleet = Fleet()
-    places = [("1", "cn-north-1"), ("1", "global"), ("2", "us-gov-west-1"), ("3", REGION), ("3", "global")]
-    for account, region in places:
-        add(fleet, key("orders")._replace(account=account, region=region))
-    _, cells = billed(fleet)
-    assert {labels for labels, bill in cells.items() if not bill.is_priced} == {*places[:3]}
+ACCOUNTS = {"1": "cn-north-1", "2": "us-gov-west-1", "3": REGION}  # one of each partition, with a region
+PARTITIONS = {"1": "aws-cn", "2": "aws-us-gov", "3": "aws"}
+METRIC_MONTH = 2 * SECONDS_PER_MONTH / 300  # requests of the two metrics of a stream
+
+
+def abroad(table: PriceTable = PRICES) -> tuple[Fleet, Telemetries]:
+    """Three accounts of three partitions, each with a stream in a region and one among global services."""
+    fleet, telemetry = Fleet(), Telemetries()
+    telemetry.cost.set_prices(table)
+    telemetry.aws.partitions |= PARTITIONS
+    for account, region in ACCOUNTS.items():
+        for place in (region, "global"):
+            add(fleet, key("orders")._replace(account=account, region=place))
+        telemetry.aws.count_requested_metrics(account, "global", "kinesis", 1000)
+        telemetry.aws.count_metric_listing(account, region, "kinesis")
+    return fleet, telemetry
+
+
+def test_each_account_pays_the_prices_of_its_partition_and_dollars_alone_are_added_up() -> None:
+    fleet, telemetry = abroad()
+    services, cells = billed(fleet, telemetry=telemetry)
+    assert {labels: one.currency for labels, one in cells.items()} == {
+        (account, place): {"1": "CNY", "2": "", "3": "USD"}[account]
+        for account, region in ACCOUNTS.items()
+        for place in (region, "global")
+    }
+    china, gov, commercial = (cells[account, "global"] for account in ACCOUNTS)
+    assert china.monthly_amount == pytest.approx(METRIC_MONTH * 0.0651 / 1000)
+    assert china.measured_amount == pytest.approx(0.0651)
+    assert cells["1", "cn-north-1"].measured_amount == pytest.approx(0.0622 / 1000)
+    assert (gov.monthly_amount, gov.measured_amount) == (None, None)
+    assert commercial.monthly_amount == pytest.approx(METRIC_MONTH * 0.01 / 1000)
+    assert commercial.measured_amount == pytest.approx(0.01)
+    assert services["kinesis",].projected.polled_metrics == 4
+    assert services["kinesis",].projected.monthly_dollars == pytest.approx(2 * METRIC_MONTH * 0.01 / 1000)
+    assert services["kinesis",].measured.requested == 1000
+    exported = {
+        sample.labels["aws_account"]
+        for family in telemetry.cost.collect()
+        for sample in family.samples
+        if sample.name == "headroom_estimated_cost_dollars_total"
+    }
+    assert exported == {"3"}
+
+
+def test_what_is_streamed_at_an_unknown_price_costs_an_unknown_amount() -> None:
+    fleet, telemetry = abroad()
+    telemetry.stream.count_updates("1", "cn-north-1", "kinesis", 1000)
+    _, cells = billed(fleet, telemetry=telemetry)
+    assert cells["1", "cn-north-1"].measured_amount is None
+
+
+def test_configured_prices_in_dollars_are_added_up_with_others() -> None:
+    fleet, telemetry = abroad({**PRICES, "aws-us-gov": replace(LIST_PRICES, metric=0.02 / 1000)})
+    services, cells = billed(fleet, telemetry=telemetry)
+    assert cells["2", "global"].measured_amount == pytest.approx(0.02)
+    assert services["kinesis",].measured.dollars == pytest.approx(0.03 + 2 * 0.01 / 1000)
+    assert services["kinesis",].projected.monthly_dollars == pytest.approx(2 * METRIC_MONTH * 0.03 / 1000)
+
+
+def test_a_service_that_is_billed_in_another_currency_alone_has_no_bill_in_dollars() -> None:
+    telemetry = Telemetries()
+    telemetry.aws.partitions[ACCOUNT] = "aws-cn"
+    services, cells = billed(fleet_of_two(), telemetry=telemetry)
+    assert [*services] == [("lambda",)]  # of which no metric is read
+    assert cells[CELL].monthly_amount == pytest.approx(2 * METRIC_MONTH * 0.0651 / 1000)
 
 
 def test_what_is_pruned_costs_a_check_now_and_then_and_its_aggregate() -> None:

@@ -11,6 +11,8 @@ from tests.monitor.stream.fleets import fleet_of
 from tests.registries import DECLARED, OWNERS, REGISTRY
 from tests.telemetries import Telemetries
 
+STREAMED = LIST_PRICES.amount(updates=1) or 0.0  # an update with its delivery
+
 THROTTLES = {"namespace": "AWS/Lambda", "metric": "Throttles", "dimensions": (("FunctionName", "f"),)}
 CPU = {"namespace": "AWS/EC2", "metric": "CPUUtilization", "dimensions": (("AutoScalingGroupName", "web"),)}
 UNWANTED = {"namespace": "AWS/Kinesis", "metric": "PutRecord.Success"}
@@ -64,5 +66,5 @@ async def test_what_is_streamed_counts_once_for_the_service_that_reads_it_or_for
     assert counted(updates, "", "", "kinesis") == 1
     assert counted(updates, "999999999999", REGION, "kinesis") is None
     assert counted("headroom_estimated_cost_dollars_total", ACCOUNT, REGION, "kinesis") == pytest.approx(
-        3 * LIST_PRICES.streamed_update
+        3 * STREAMED
     )

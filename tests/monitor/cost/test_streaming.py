@@ -8,7 +8,7 @@ import pytest
 
 from collectors.base import Metric, per_second
 from monitor.cost.bills import MetricUse
-from monitor.cost.prices import LIST_PRICES, SECONDS_PER_MONTH
+from monitor.cost.prices import LIST_PRICES, LIST_PRICES_OF_ACCOUNTS, SECONDS_PER_MONTH, AccountPrices
 from monitor.cost.streaming import Activity, StreamAdvice, stream_advice
 from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
@@ -16,10 +16,12 @@ from monitor.fleet.metric_query import metric_query
 from monitor.fleet.ring_columns import WINDOW
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key, traffic
 
+STREAMED = LIST_PRICES.amount(updates=1) or 0.0  # an update with its delivery
+
 CELL = ACCOUNT, REGION
 MONTH = SECONDS_PER_MONTH / 60  # in minutes
 EVERY_MINUTE = MONTH * LIST_PRICES.metric
-ALWAYS_STREAMED = MONTH * LIST_PRICES.streamed_update
+ALWAYS_STREAMED = MONTH * STREAMED
 
 
 def fleet_of(metrics: Mapping[Metric, Sequence[int] | None], cadence: int = 1) -> Fleet:
@@ -39,9 +41,11 @@ def fleet_of(metrics: Mapping[Metric, Sequence[int] | None], cadence: int = 1) -
     return fleet
 
 
-async def advice(fleet: Fleet, interval: float = 60) -> list[StreamAdvice]:
+async def advice(
+    fleet: Fleet, interval: float = 60, prices: AccountPrices = LIST_PRICES_OF_ACCOUNTS
+) -> list[StreamAdvice]:
     """Return the advice on streaming for a fleet that is polled at an interval."""
-    use = MetricUse.of(fleet, NOW)
+    use = MetricUse.of(fleet, NOW, prices)
     return stream_advice(use, await Activity.of(fleet, use.cells), interval)
 
 
@@ -102,7 +106,7 @@ async def test_longer_periods_other_partitions_and_what_is_streamed_are_left_out
     assert await advice(fleet_of({replace(stream("a"), period=300): EVERY})) == []
     fleet = Fleet()
     add(fleet, key("a")._replace(region="cn-north-1"))
-    assert await advice(fleet) == []
+    assert await advice(fleet, prices=AccountPrices(partitions={ACCOUNT: "aws-cn"})) == []
     fleet = fleet_of({stream("a"): EVERY})
     rows: Ints = np.array([0], np.int32)
     fleet.rings.write_streamed(rows, np.array([NOW - 1], np.int32), np.ones(1, np.float32), NOW)

@@ -1,13 +1,13 @@
 """A budget holds for any fleet, whoever spends, and whenever Headroom is restarted or reloaded."""
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from monitor.cost.prices import LIST_PRICES, Prices
+from monitor.cost.prices import LIST_PRICES, PRICES
 from monitor.planning.allowance import MAX_ADVANCE, MINUTES_PER_MONTH
 from monitor.planning.budget import Billed, Budget, BudgetTerms
 from monitor.planning.spending import ForgetfulStore, SavedSpending
@@ -30,6 +30,7 @@ class Processes:
     now: float = 0.0
     steps: float = 0.0
     spent: float = 0.0
+    partitions: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.restart()
@@ -38,7 +39,11 @@ class Processes:
         """Begin a process that knows nothing but what is stored."""
         self.billed = dict[str, Billed]()
         self.budget = Budget(
-            self.store, lambda: self.now, lambda: 1e9 + self.now + self.steps, lambda: self.billed
+            self.store,
+            lambda: self.now,
+            lambda: 1e9 + self.now + self.steps,
+            lambda: self.billed,
+            self.partitions,
         )
         self.budget.configure(self.terms)
 
@@ -52,7 +57,7 @@ class Processes:
         """Have AWS bill something."""
         before = self.billed.get(account, Billed())
         self.billed[account] = Billed(before.metrics + more.metrics, before.listings + more.listings)
-        self.spent += more.dollars_since(Billed(), self.terms.prices)
+        self.spent += more.dollars_since(Billed(), self.terms.prices["aws"])
 
     @property
     def earned(self) -> float:
@@ -139,7 +144,7 @@ async def test_listings_and_what_nobody_asked_for_are_charged() -> None:
 async def test_prices_that_change_at_a_reload_hold_for_what_is_spent_from_then_on() -> None:
     some = Processes()
     some.bill(Billed(metrics=5_000))
-    some.terms = BudgetTerms(DOLLARS, False, Prices(metric=METRIC / 2, listing=METRIC))
+    some.terms = BudgetTerms(DOLLARS, False, {"aws": replace(LIST_PRICES, metric=METRIC / 2)})
     some.budget.configure(some.terms)
     assert await some.request(100_000) == pytest.approx(10_000, abs=1)
     assert some.spent == pytest.approx(MAX_ADVANCE * DOLLARS)
@@ -174,6 +179,24 @@ async def test_no_change_from_one_budget_to_one_for_each_account_gives_an_advanc
     assert await some.request(100_000) <= 1
     some.restart()
     assert await some.request(100_000) <= 1
+
+
+async def test_what_is_not_billed_in_dollars_is_neither_charged_nor_limited() -> None:
+    some = Processes()
+    some.partitions |= {"china": "aws-cn", "gov": "aws-us-gov"}
+    some.bill(Billed(metrics=10**9), "china")
+    assert await some.request(10**6, "gov") == 10**6
+    assert not some.budget.covers("china") and not some.budget.covers("gov") and some.budget.covers("a")
+    assert await some.request(10**6) == pytest.approx(MAX_ADVANCE * DOLLARS / METRIC, abs=1)
+
+
+async def test_each_account_is_charged_the_prices_of_its_partition() -> None:
+    dearer = replace(LIST_PRICES, metric=2 * METRIC)
+    some = Processes(BudgetTerms(DOLLARS, prices={**PRICES, "aws-us-gov": dearer}))
+    some.partitions["gov"] = "aws-us-gov"
+    some.bill(Billed(metrics=2_500), "gov")
+    some.bill(Billed(metrics=3_000), "a")
+    assert await some.request(10**6, "gov") == pytest.approx(1_000, abs=1)
 
 
 async def test_a_grant_is_stored_before_it_is_spent_and_many_are_stored_together() -> None:

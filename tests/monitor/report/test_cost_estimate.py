@@ -5,6 +5,8 @@ import pytest
 
 from collectors.registry import Registry, build_registry
 from monitor.config.config import Config
+from monitor.cost.prices import PRICES, AccountPrices
+from monitor.fleet.fleet import Fleet
 from monitor.report.cost_estimate import (
     CostEstimate,
     Reading,
@@ -15,6 +17,7 @@ from monitor.report.cost_estimate import (
 )
 from rules.limits import Tier
 from tests.aws_environment import CREDENTIALS, set_aws_environment
+from tests.monitor.fleet.fleets import add, key
 from tests.monitor.polling.linked_aws import FIRST, MONITORING, SECOND, LinkedAws, file_system
 from tests.registries import REGISTRY
 
@@ -85,8 +88,9 @@ async def test_an_account_pays_for_those_whose_metrics_it_reads(monkeypatch: pyt
         (MONITORING, 2, 4)
     ]
     assert as_table(estimate).splitlines()[-1].split() == [MONITORING, "2", "4", "0.35"]
+    paid = {"account": MONITORING, "other_accounts": 2, "metrics": 4, "currency": "USD"}
     assert orjson.loads(as_json(estimate))["paid_by"] == [
-        {"account": MONITORING, "other_accounts": 2, "metrics": 4, "monthly_dollars": 0.35}
+        {**paid, "monthly_amount": 0.35, "monthly_dollars": 0.35}
     ]
 
 
@@ -108,3 +112,20 @@ async def test_what_is_polled_every_minute_is_better_streamed(
     (as_object,) = orjson.loads(as_json(estimate))["streams"]
     assert as_object["metric_names"] == list(one.names)
     assert as_object["saved_monthly_dollars"] == pytest.approx(one.saved_dollars, abs=0.01)
+
+
+def test_an_account_of_another_partition_pays_its_prices_and_is_in_no_sum() -> None:
+    fleet = Fleet()
+    partitions = {"1": "aws-cn", "2": "aws-us-gov", "3": "aws"}
+    for account in partitions:
+        add(fleet, key("orders")._replace(account=account))
+    config, prices = (
+        Config.model_validate({"interval": 60, "max_interval": 60}),
+        AccountPrices(PRICES, partitions),
+    )
+    estimate = CostEstimate([], payers_of(fleet, config, prices), [])
+    rows = {line.split()[0]: line.split()[3:] for line in as_table(estimate).splitlines()[-3:]}
+    assert rows == {"1": ["CNY", "5.71"], "2": ["not", "known"], "3": ["0.88"]}
+    paid = {one["account"]: one for one in orjson.loads(as_json(estimate))["paid_by"]}
+    assert (paid["1"]["monthly_amount"], paid["1"]["monthly_dollars"]) == (5.71, None)
+    assert (paid["2"]["currency"], paid["2"]["monthly_amount"]) == (None, None)
