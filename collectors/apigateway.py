@@ -4,8 +4,8 @@ Limits: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway
 Metrics: https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-metrics-and-dimensions.html
 """
 
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -34,8 +34,8 @@ from collectors.base import (
     per_second,
 )
 from collectors.dimensions import metric_problem
-from collectors.readable_items import ReadableItems
-from collectors.response_members import is_text, members_of
+from collectors.readable_items import ReadableItems, UnreadableItemsError
+from collectors.response_members import Members, are_texts, is_number, is_text, is_truth, members_of
 
 PAGE_SIZE = 500  # items: the maximum of the REST API's lists
 
@@ -45,8 +45,31 @@ connections = Metric("AWS/ApiGateway", "ConnectCount", "Sum", zero_when_absent=T
 # Requests of one method or route. Detailed metrics are opt-in: a missing point may mean that they are off.
 detailed_count = replace(count, zero_when_absent=False)
 
-Item = dict[str, Any]  # an API, stage, usage plan or settings, as in AWS's responses
-Stages = list[tuple[Item, Sequence[Method]]]  # each with the methods or routes that detailed metrics count
+Item = dict[
+    str, Any
+]  # what is read of an API, stage, usage plan or settings, by the names of AWS's responses
+
+# The members of items that are read, as others may be secret, such as the variables of a stage.
+ACCOUNT_THROTTLE: Members = {"throttleSettings": {"rateLimit": is_number}}
+REST_API: Members = {"id": is_text, "name": is_text, "tags": are_texts}
+HTTP_API: Members = {"ApiId": is_text, "Name": is_text, "ProtocolType": is_text, "Tags": are_texts}
+REST_STAGE: Members = {"stageName": is_text, "tags": are_texts}
+REST_SETTINGS: Members = {"metricsEnabled": is_truth, "throttlingRateLimit": is_number}
+HTTP_SETTINGS: Members = {
+    "DataTraceEnabled": is_truth,
+    "DetailedMetricsEnabled": is_truth,
+    "LoggingLevel": is_text,
+    "ThrottlingBurstLimit": is_number,
+    "ThrottlingRateLimit": is_number,
+}
+HTTP_STAGE: Members = {"StageName": is_text, "Tags": are_texts, "DefaultRouteSettings": HTTP_SETTINGS}
+USAGE_PLAN: Members = {
+    "id": is_text,
+    "name": is_text,
+    "tags": are_texts,
+    "throttle": {"rateLimit": is_number},
+    "quota": {"limit": is_number, "period": is_text, "offset": is_number},
+}
 
 NO_KEY_METRIC = Unobservable("no CloudWatch metric counts the requests of an API key; access logs can")
 UNCOUNTED = "the throttle holds for each method, and detailed metrics, which count each, are not enabled"
@@ -60,6 +83,30 @@ DETAIL_COST = SettingCost(
 NO_ROUTE_METRIC = Unobservable("no CloudWatch metric is documented for a route without method and path")
 
 
+@dataclass(frozen=True, slots=True)
+class Stages:
+    """The stages of an API, each with the methods or routes that detailed metrics count.
+
+    unreadable: how many AWS lists without a name.
+    """
+
+    found: Sequence[tuple[Item, Sequence[Method]]]
+    unreadable: int
+
+    @classmethod
+    def of(cls, stages: Iterable[Item], name: str, methods: Mapping[str, Sequence[Method]]) -> "Stages":
+        """Return the stages with a name, which is the member `name`."""
+        every = [*stages]
+        found = [(one, methods.get(one[name], ())) for one in every if one.get(name)]
+        return cls(found, len(every) - len(found))
+
+
+def check_stages(unreadable: int, kind: str) -> None:
+    """Raise UnreadableItemsError where stages cannot be read: after all others were."""
+    if unreadable:
+        raise UnreadableItemsError(f"{unreadable} of the stages of {kind} in AWS's lists cannot be read")
+
+
 async def account(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of the account: the requests to all of its APIs."""
     listed, listed_http = list_rest_apis(aws), list_http_apis(aws)
@@ -70,7 +117,8 @@ async def account(aws: Aws) -> AsyncIterator[Observed]:
         aws.found_resource()
     if not await aws.is_in_use():
         return
-    throttle = (await aws.try_call("apigateway", "GetAccount")).get("throttleSettings", {})
+    response = members_of(await aws.try_call("apigateway", "GetAccount"), ACCOUNT_THROTTLE)
+    throttle = response.get("throttleSettings", {})
     distinct = dict.fromkeys(counts)  # REST APIs of the same name share a metric
     problems = {metric: metric_problem(metric) for metric in distinct}
     valid = [metric for metric, problem in problems.items() if not problem]
@@ -92,12 +140,14 @@ async def rest_apis(aws: Aws) -> AsyncIterator[Observed]:
         read = partial(get_rest_stages, aws, api)
         return await aws.in_turn(("rest", api["id"]), rest_api_resource(api), read)
 
-    listed = list_rest_apis(aws)
+    listed, unreadable = list_rest_apis(aws), 0
     async for api, stages in aws.map(listed.items(), stages_of, rest_api_resource):
-        for stage, methods in stages:
+        unreadable += stages.unreadable
+        for stage, methods in stages.found:
             for observed in rest_stage_series(aws.region, api, stage, methods):
                 yield observed
     listed.check()
+    check_stages(unreadable, "REST APIs")
 
 
 async def http_apis(aws: Aws) -> AsyncIterator[Observed]:
@@ -107,17 +157,21 @@ async def http_apis(aws: Aws) -> AsyncIterator[Observed]:
         read = partial(list_http_stages, aws, api)
         return await aws.in_turn(("http", api["ApiId"]), http_api_resource(api), read)
 
-    listed = list_http_apis(aws)
+    listed, unreadable = list_http_apis(aws), 0
     async for api, stages in aws.map(listed.items(), stages_of, http_api_resource):
-        for stage, routes in stages:
+        unreadable += stages.unreadable
+        for stage, routes in stages.found:
             for observed in http_stage_series(aws.region, api, stage, routes):
                 yield observed
     listed.check()
+    check_stages(unreadable, "HTTP and WebSocket APIs")
 
 
 async def usage_plans(aws: Aws) -> AsyncIterator[Observed]:
     """Yield the series of usage plans: their throttles, and the quotas of their API keys."""
-    plans = [plan async for plan in aws.list_items("apigateway", "GetUsagePlans", "items", limit=PAGE_SIZE)]
+    found = aws.list_items("apigateway", "GetUsagePlans", "items", limit=PAGE_SIZE)
+    listed = ReadableItems(found, "usage plans", partial(identified, "id", USAGE_PLAN))
+    plans = [plan async for plan in listed.items()]
     if plans:
         aws.found_resource()
     for plan in plans:
@@ -144,44 +198,52 @@ async def usage_plans(aws: Aws) -> AsyncIterator[Observed]:
                 usage=requests,
                 tags=plan.get("tags", {}),
             )
+    listed.check()
 
 
 def list_rest_apis(aws: Aws) -> ReadableItems:
     """List the REST APIs."""
     listed = aws.list_items("apigateway", "GetRestApis", "items", limit=PAGE_SIZE)
-    return ReadableItems(listed, "REST APIs", partial(identified, "id", "name"))
+    return ReadableItems(listed, "REST APIs", partial(identified, "id", REST_API))
 
 
 def list_http_apis(aws: Aws) -> ReadableItems:
     """List the HTTP and WebSocket APIs."""
     listed = aws.list_items("apigatewayv2", "GetApis", "Items")
-    return ReadableItems(listed, "HTTP and WebSocket APIs", partial(identified, "ApiId", "Name"))
+    return ReadableItems(listed, "HTTP and WebSocket APIs", partial(identified, "ApiId", HTTP_API))
 
 
-def identified(identity: str, name: str, item: Any) -> Item | None:
-    """An API of a list, with its name if that is a text; None without an id."""
-    known = members_of(item, {identity: is_text, name: is_text})
-    return {**item, name: known.get(name, "")} if known.get(identity) else None
+def identified(identity: str, members: Members, item: Any) -> Item | None:
+    """Return what is read of an API or a usage plan in a list; None without an id."""
+    found = members_of(item, members)
+    return found if found.get(identity) else None
+
+
+def with_settings(stage: Any, members: Members, name: str, of_each: Members) -> Item:
+    """Return what is read of a stage, and as `name` the settings of its methods or routes, by their keys."""
+    described = stage.get(name) if isinstance(stage, Mapping) else None
+    settings = described.items() if isinstance(described, Mapping) else ()
+    by_key = {key: members_of(one, of_each) for key, one in settings if is_text(key)}
+    return {**members_of(stage, members), name: by_key}
 
 
 async def get_rest_stages(aws: Aws, api: Item) -> Stages:
     """Get the stages of a REST API, each with the methods that detailed metrics count, if they are needed."""
-    found = (await aws.call("apigateway", "GetStages", restApiId=api["id"])).get("item", [])
-    stages = [picked(stage, "stageName", "methodSettings", "tags") for stage in found]
+    found = (await aws.call("apigateway", "GetStages", restApiId=api["id"])).get("item") or []
+    stages = [with_settings(one, REST_STAGE, "methodSettings", REST_SETTINGS) for one in found]
     defaults = map(default_settings, stages)
     is_needed = any(
         settings.get("metricsEnabled") and effective_rate(settings.get("throttlingRateLimit"))
         for settings in defaults
     )
     methods = await list_active_methods(aws, count.of(ApiName=metric_name(api))) if is_needed else {}
-    return [(stage, methods.get(stage["stageName"], ())) for stage in stages]
+    return Stages.of(stages, "stageName", methods)
 
 
 async def list_http_stages(aws: Aws, api: Item) -> Stages:
     """List the stages of an HTTP or WebSocket API, each with the routes that detailed metrics count."""
-    names = "StageName", "RouteSettings", "DefaultRouteSettings", "Tags"
     listed = aws.list_items("apigatewayv2", "GetStages", "Items", ApiId=api["ApiId"])
-    stages = [picked(stage, *names) async for stage in listed]
+    stages = [with_settings(one, HTTP_STAGE, "RouteSettings", HTTP_SETTINGS) async for one in listed]
     defaults = [stage.get("DefaultRouteSettings", {}) for stage in stages]
     is_counted = any(
         settings.get("DetailedMetricsEnabled") and effective_rate(settings.get("ThrottlingRateLimit"))
@@ -189,7 +251,7 @@ async def list_http_stages(aws: Aws, api: Item) -> Stages:
     )
     is_needed = is_counted and api.get("ProtocolType") != "WEBSOCKET"
     routes = await list_active_methods(aws, count.of(ApiId=api["ApiId"])) if is_needed else {}
-    return [(stage, routes.get(stage["StageName"], ())) for stage in stages]
+    return Stages.of(stages, "StageName", routes)
 
 
 async def get_usage_by_key(aws: Aws, plan: Item) -> dict[str, float]:
@@ -202,11 +264,6 @@ async def get_usage_by_key(aws: Aws, plan: Item) -> dict[str, float]:
         for key, days in page.get("items", {}).items():
             requests_by_key[key] = float(sum(day[0] for day in days if day))  # a day is [used, remaining]
     return requests_by_key
-
-
-def picked(item: Item, *names: str) -> Item:
-    """Return these fields of an item alone, as others may be secret, such as the variables of a stage."""
-    return {name: item[name] for name in names if name in item}
 
 
 def period_start(period: str, offset: int, today: date) -> date:

@@ -15,6 +15,7 @@ from typing import Any
 
 from collectors.base import Aws, Metric
 from collectors.dimensions import value_problem
+from collectors.response_members import is_list, is_text, members_of
 
 RECENTLY_ACTIVE = "PT3H"  # metrics with a point in the last three hours; ListMetrics accepts no other value
 DIMENSIONS = "Stage", "Resource", "Method"
@@ -45,7 +46,9 @@ async def list_active_methods(aws: Aws, metric: Metric) -> Mapping[str, Sequence
         Dimensions=wanted,
         RecentlyActive=RECENTLY_ACTIVE,
     ):
-        values = {dimension["Name"]: dimension["Value"] for dimension in described.get("Dimensions", ())}
+        dimensions = members_of(described, {"Dimensions": is_list}).get("Dimensions", ())
+        named = [members_of(one, {"Name": is_text, "Value": is_text}) for one in dimensions]
+        values = {one.get("Name"): one.get("Value", "") for one in named}
         if values.keys() == {name, *DIMENSIONS}:
             methods_by_stage[values["Stage"]].append((values["Resource"], values["Method"]))
     return {stage: sorted(methods) for stage, methods in methods_by_stage.items()}

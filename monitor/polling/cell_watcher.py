@@ -13,7 +13,7 @@ from monitor.aws.rate_limiter import RateLimiter
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import CellStatus
 from monitor.config.config import Config
-from monitor.cost.prices import Prices
+from monitor.cost.prices import LIST_PRICES, AccountPrices, PriceTable
 from monitor.lib.schedule import Schedule, repeat, repeat_all, run_guarded
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.intervals import MAX_INTERVAL
@@ -287,7 +287,7 @@ class CellWatcher:
             loops.create_task(self._run_requested_inventories())
             loops.create_task(self._run_requested_polls())
             loops.create_task(self._poll_first_inventory())
-            if watch := self._idle_watch(config.prices.prices):
+            if watch := self._idle_watch(config.price_table):
                 lists = Schedule(f"{name}/{ACTIVITY}", watch.longest * 60.0)
                 listing = partial(self._list_active, watch)
                 loops.create_task(repeat("activity", lists, listing, telemetry))
@@ -295,11 +295,13 @@ class CellWatcher:
                 repeat("poll", self._poll_schedule(config.interval), self._poll_on_schedule, telemetry)
             )
 
-    def _idle_watch(self, prices: Prices) -> IdleWatch | None:
+    def _idle_watch(self, table: PriceTable) -> IdleWatch | None:
         """Return what has idle metrics read more rarely; None where all metrics are read as rarely."""
         reader, planner = self.reader, self.reader.planner
         if not planner or planner.reads_all_equally or planner.longest >= MAX_INTERVAL:
             return None
+        payers = AccountPrices(table, self.cell.telemetry.partitions)
+        prices = payers.of(self.cell.signing_account) or LIST_PRICES  # of which the ratio counts
         watch = IdleWatch(reader.cell, reader.fleet, reader.owners, planner, prices)
         watch.on_wake = self._poll_requested.set
         return watch

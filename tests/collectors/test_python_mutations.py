@@ -19,6 +19,31 @@ from tests.monitor.polling.inventories import BY_SERVICE, NO_QUOTAS, World
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "40"))  # changes of each answer
 NAMES = ("a", "b", "c")
 CHANGED = 1  # the item that is changed, of each list of three
+SETTINGS = {"throttlingRateLimit": 50.0, "metricsEnabled": True}
+ROUTE_SETTINGS = {"ThrottlingRateLimit": 50.0, "ThrottlingBurstLimit": 5, "DetailedMetricsEnabled": True}
+REST_STAGES = {
+    "item": [
+        {"stageName": name, "methodSettings": {"~1pets/GET": SETTINGS, "*/*": SETTINGS}, "tags": {"a": "b"}}
+        for name in NAMES
+    ]
+}
+HTTP_STAGES = {
+    "Items": [
+        {
+            "StageName": name,
+            "RouteSettings": {"GET /pets": ROUTE_SETTINGS},
+            "DefaultRouteSettings": ROUTE_SETTINGS,
+            "Tags": {"a": "b"},
+        }
+        for name in NAMES
+    ]
+}
+PLANS = {
+    "items": [
+        {"id": name, "name": name, "throttle": {"rateLimit": 5.0}, "quota": {"limit": 9, "period": "DAY"}}
+        for name in NAMES
+    ]
+}
 ARN = f"arn:aws:lambda:eu-west-1:{ACCOUNT_ID}:function"
 
 # By service and method: the answer, and the path of the list in it.
@@ -57,6 +82,7 @@ LISTS: Mapping[str, Mapping[str, tuple[Mapping[str, Any], str]]] = {
             },
             "Items",
         ),
+        "get_usage_plans": (PLANS, "items"),
     },
 }
 FILTER = {"Id": "uploads", "Filter": {"Prefix": "uploads/"}}
@@ -75,8 +101,9 @@ OTHERS: Mapping[str, Mapping[str, Any]] = {
     },
     "apigateway": {
         "get_account": {"throttleSettings": {"rateLimit": 2500.0, "burstLimit": 1250}},
-        "get_stages": lambda **_: {"item": [{"stageName": "prod"}]},
-        "get_usage_plans": {"items": []},
+        "get_stages": lambda restApiId="", ApiId="", **_: REST_STAGES if restApiId else HTTP_STAGES,
+        "list_metrics": {"Metrics": []},
+        "get_usage": {"items": {"key": [[3, 6]]}},
     },
 }
 
@@ -128,6 +155,7 @@ SINGLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "s3": {
         "list_bucket_metrics_configurations": {"IsTruncated": False, "MetricsConfigurationList": [FILTER]}
     },
+    "apigateway": {"get_stages": REST_STAGES, "get_usage": {"items": {"key": [[3, 6]]}}},
     "lambda": {
         "get_function_concurrency": {"ReservedConcurrentExecutions": 5},
         "list_provisioned_concurrency_configs": {
@@ -139,7 +167,7 @@ SINGLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-PARAMETERS = ("StreamName", "FunctionName", "Bucket")  # that name the resource
+PARAMETERS = ("StreamName", "FunctionName", "Bucket", "restApiId", "usagePlanId")  # that name the resource
 
 
 @pytest.mark.parametrize(("service", "method"), [(s, m) for s, methods in SINGLE.items() for m in methods])
@@ -162,3 +190,24 @@ async def test_an_odd_answer_about_one_resource_affects_no_other(service: str, m
 
         after = await series_of(service, **{method: respond})
         assert {key: after.get(key) for key in others} == others, (path, change)
+
+
+STAGES = {"rest": ("restApiId", REST_STAGES, "item"), "http": ("ApiId", HTTP_STAGES, "Items")}
+
+
+@pytest.mark.parametrize("kind", STAGES)
+async def test_an_odd_stage_affects_no_other_stage_of_its_api(kind: str) -> None:
+    parameter, answer, member = STAGES[kind]
+    before = await series_of("apigateway")
+    touched = f"{kind if kind == 'http' else 'api'} b/b"
+    others = {key: one for key, one in before.items() if not key[1].startswith(touched)}
+    assert len(before) > len(others) > 10
+    for mutation, items in mutations_of_item(answer[member], CHANGED, ROUNDS, kind):
+
+        def respond(items: Any = items, **params: Any) -> Any:
+            is_changed = str(params.get(parameter, "")).endswith("b")
+            usual = REST_STAGES if params.get("restApiId") else HTTP_STAGES
+            return {**answer, member: items} if is_changed else usual
+
+        after = await series_of("apigateway", get_stages=respond)
+        assert {key: after.get(key) for key in others} == others, mutation
