@@ -270,9 +270,9 @@ def reported_series(quota: Quota, name: str, reported: ReportedQuota) -> Observe
 
 
 def _is_near(observed: Observed) -> bool:
-    """Return whether a count has reached NEAR_SHARE of its limit."""
+    """Return whether a count has reached NEAR_SHARE of its limit, which is none where it is negative."""
     usage, limit = observed.usage, observed.limit
-    return isinstance(usage, float) and limit is not None and usage >= NEAR_SHARE * limit
+    return isinstance(usage, float) and limit is not None and limit >= 0 and usage >= NEAR_SHARE * limit
 
 
 def _metric_id(described: Any) -> MetricId:

@@ -1,11 +1,17 @@
 """Quotas that no usage can be divided by: 0, -1 for no limit, without an end, and without a number."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
-from tests.monitor.polling.inventories import SQS, World, queues, quota
+from collectors.service_quotas.known_quotas import DAY, KnownQuotas
+from monitor.config.config import Config
+from monitor.fleet.judge import judge
+from monitor.fleet.rows import rows_of
+from rules.limits import Quota
+from tests.monitor.polling.inventories import BY_SERVICE, SQS, World, queues, quota
 
 DOCUMENTED = 120_000, "documented"
 
@@ -33,3 +39,45 @@ async def test_a_quota_that_becomes_no_limit_is_none_from_then_on() -> None:
     await world.quotas.read()
     await world.run_inventory(SQS)
     assert world.limit("sqs", "standard_in_flight", "jobs") is None
+
+
+AUTHORITIES = Quota(service="acm-pca", code="L-799883CD")  # of `counts.yaml`
+USED = {"list_certificate_authorities": {"CertificateAuthorities": [{}, {}]}}
+UNUSED: dict[str, Any] = {"list_certificate_authorities": {"CertificateAuthorities": []}}
+
+
+async def counted(described: Mapping[str, Any], **answers: Any) -> World:
+    """Return a world after an inventory of the quotas that no signal declares: one, as AWS describes it."""
+    world = World(
+        Config.model_validate({"signals": {"quotas": ["acm-pca"]}}),
+        malformed=True,
+        list_metrics={"Metrics": []},
+        list_service_quotas={"Quotas": [{"QuotaCode": AUTHORITIES.code, **described}]},
+        list_aws_default_service_quotas={"Quotas": []},
+        **answers,
+    )
+    await world.run_inventory(BY_SERVICE["quotas"])
+    return world
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])
+async def test_a_count_is_shown_without_a_limit_where_its_quota_is_none(value: float) -> None:
+    world = await counted({"Value": value}, **USED)
+    judge(world.fleet, world.aws.cell.clock.minute())
+    (row,) = rows_of(world.fleet, lambda key: key.signal == "count")
+    assert (row.usage, row.limit, row.utilization, world.failures) == (2.0, None, None, [])
+
+
+@pytest.mark.parametrize("value", [-1.0, math.inf])
+async def test_what_has_no_limit_is_counted_once_a_day(value: float) -> None:
+    world = await counted({"Value": value}, **USED)
+    (group,) = world.aws.scan.state(KnownQuotas).counted.values()
+    assert group.interval == DAY
+
+
+@pytest.mark.parametrize(("described", "answers"), [({"Value": 0.0}, UNUSED), ({}, USED)])
+async def test_a_quota_of_0_that_is_not_used_or_without_a_value_has_no_series(
+    described: Mapping[str, Any], answers: Mapping[str, Any]
+) -> None:
+    world = await counted(described, **answers)
+    assert (world.names, world.failures) == (set(), [])
