@@ -42,7 +42,7 @@ async def test_a_quota_that_becomes_no_limit_is_none_from_then_on() -> None:
 
 
 AUTHORITIES = Quota(service="acm-pca", code="L-799883CD")  # of `counts.yaml`
-USED = {"list_certificate_authorities": {"CertificateAuthorities": [{}, {}]}}
+USED: dict[str, Any] = {"list_certificate_authorities": {"CertificateAuthorities": [{}, {}]}}
 UNUSED: dict[str, Any] = {"list_certificate_authorities": {"CertificateAuthorities": []}}
 
 

@@ -1,0 +1,113 @@
+"""Answers to the calls of `counts.yaml` that differ from AWS's models: each makes its count unknown at most.
+
+`FUZZ_ROUNDS=20000 pytest tests/collectors/service_quotas/test_count_mutations.py` tries more; so does another
+FUZZ_SEED.
+"""
+
+import math
+import os
+from collections.abc import Mapping
+from functools import cache
+from random import Random
+from typing import Any
+
+from botocore import xform_name
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.model import Shape
+
+from collectors.declaration import Operation
+from collectors.expression import ExpressionError
+from collectors.service_quotas.call_budget import BudgetedCalls, CallBudget
+from collectors.service_quotas.collector import count_groups
+from collectors.service_quotas.counting import Count, CountGroup, count
+from monitor.lib.errors import HeadroomError
+from tests.answer_shapes import made_of
+from tests.collectors.answer_mutations import CHANGES, changed, values
+from tests.fake_aws import SERVICE_MODELS, FakeAws
+
+ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "400"))  # changes of answers
+SEED = os.environ.get("FUZZ_SEED", "")
+ITEMS = "abc"  # of each list
+TOLD = (ExpressionError, HeadroomError, ClientError, BotoCoreError)  # what may be told of a whole group
+
+FEWER = {"left out", "null", "empty", "text for a list"}  # changes that add nothing to be counted
+
+Answers = Mapping[str, Any]
+
+
+def with_items(value: Any) -> Any:
+    """Return an answer in which each list has an item for each of ITEMS, with texts of its own."""
+    if isinstance(value, list):
+        return [with_suffix(with_items(item), letter) for item in value for letter in ITEMS]
+    return {key: with_items(one) for key, one in value.items()} if isinstance(value, dict) else value
+
+
+def with_suffix(value: Any, suffix: str) -> Any:
+    """Return a value whose texts end in a suffix."""
+    if isinstance(value, dict):
+        return {key: with_suffix(one, suffix) for key, one in value.items()}
+    if isinstance(value, list):
+        return [with_suffix(one, suffix) for one in value]
+    return f"{value}{suffix}" if isinstance(value, str) else value
+
+
+def text_of(name: str) -> str:
+    """Return the text of a member; none of one that asks for another page."""
+    asks = ("token", "marker", "next", "cursor", "position")
+    return "" if any(word in name.lower() for word in asks) else name or "x"
+
+
+@cache
+def answers_to(calls: tuple[Operation, ...]) -> Answers:
+    """Return answers to some calls, by method."""
+    found = {}
+    for service, operation in calls:
+        shape: Shape | None = (
+            SERVICE_MODELS.get_service_model(service).operation_model(operation).output_shape
+        )
+        found[xform_name(operation)] = with_items(made_of(shape, text_of)) if shape else {}
+    return found
+
+
+async def counted(group: CountGroup, answers: Answers) -> Mapping[Any, Count | ExpressionError]:
+    """Return the counts of a group by such answers; none where all of them failed in a way that is told."""
+    try:
+        return await count(BudgetedCalls(FakeAws(malformed=True, **answers).scan, CallBudget(10**6)), group)
+    except TOLD:
+        return {}
+
+
+async def test_what_aws_models_is_counted() -> None:
+    groups = count_groups()
+    numbers = [
+        len(await counted(group, answers_to((*group.sample.calls,))))
+        for group in Random(SEED).sample(groups, min(len(groups), ROUNDS // 4))
+    ]
+    assert sum(map(bool, numbers)) > 0.9 * len(numbers)
+
+
+async def test_an_odd_answer_makes_its_counts_unknown_or_other_numbers_and_raises_nothing_else() -> None:
+    chance, groups = Random(SEED), count_groups()
+    for _ in range(ROUNDS):
+        group = chance.choice(groups)
+        answers = answers_to((*group.sample.calls,))
+        method = chance.choice([*answers])
+        places = [*values(answers[method])]
+        if not places:
+            continue
+        path, value = chance.choice(places)
+        change = chance.choice([name for name, (applies, _) in CHANGES.items() if applies(path, value)])
+        (mutated,) = changed(answers[method], path, CHANGES[change][1])
+        found = await counted(group, {**answers, method: mutated})
+        assert all(isinstance(one, Count | ExpressionError) for one in found.values())
+        numbers = {quota: one.number for quota, one in found.items() if isinstance(one, Count)}
+        assert all(number >= 0 and math.isfinite(number) for number in numbers.values()), (
+            group,
+            path,
+            change,
+        )
+        if change in FEWER:
+            before = await counted(group, answers)
+            usual = {quota: one.number for quota, one in before.items() if isinstance(one, Count)}
+            more = [quota for quota, number in numbers.items() if number > usual.get(quota, math.inf)]
+            assert more == [], (group, path, change)
