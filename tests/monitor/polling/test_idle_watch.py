@@ -178,7 +178,7 @@ def test_a_budget_that_is_spent_allows_no_list() -> None:
     assert world.lists == 0
 
 
-DEARER = Prices(metric=0.01 / 1000, listing=0.1 / 1000)
+DEARER = replace(LIST_PRICES, listing=0.1 / 1000)
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_each_page_is_billed() -> None:
     world.update()
     telemetry = world.aws.cell.telemetry
     assert telemetry.listings_by_account[ACCOUNT] == 2
-    cost = CostTelemetry(world.aws.registry, telemetry.metrics_requested, telemetry.metric_listings)
+    cost = CostTelemetry(world.aws.registry, telemetry)
     assert cost.measured()[*CELL, "cloudwatch"].dollars == 2 * 0.01 / 1000
 
 
