@@ -98,8 +98,8 @@ class PastScan:
         self.fleet, self._config, self._selectors = Fleet(), config, selectors
         self._registry, telemetry = registry, ProcessTelemetry()
         aws = AwsTelemetry(telemetry.registry)
-        self._cost = CostTelemetry(telemetry.registry, aws.metrics_requested, aws.metric_listings)
-        self._cost.set_prices(config.prices.prices)
+        self._cost = CostTelemetry(telemetry.registry, aws)
+        self._cost.set_prices(config.price_table)
         self._watcher = Watcher(config, registry, self.fleet, telemetry, aws)
         self._owners = MetricOwners(registry.collectors)
         self._failed: list[tuple[Location, Failure]] = []
@@ -151,10 +151,19 @@ class PastScan:
             minutes=minutes_of(days, self._now()),
             step=step_of(days),
             metrics=metrics,
-            dollars=len(polled) * self._config.prices.prices.metric,
+            dollars=self._dollars_of(metrics),
             slots=np.array(past, np.int32),
             returned=sum(map(bool, rows.values())) - len(past),
         )
+
+    def _dollars_of(self, metrics: Mapping[CellKey, Mapping[bytes, int]]) -> float:
+        """Return what a request for each metric costs, without accounts that are not billed in dollars."""
+        priced = (
+            (prices, len(rows))
+            for cell, rows in metrics.items()
+            if (prices := self._cost.prices.in_dollars(self.fleet.payer_of(cell)[0]))
+        )
+        return sum(prices.amount(metrics=number) or 0.0 for prices, number in priced)
 
     def _now(self) -> int:
         """Return the minute by AWS's clock, as far as a cell knows it."""
