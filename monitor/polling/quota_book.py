@@ -153,11 +153,12 @@ class QuotaBook:
         if service_codes - self._wanted.keys():
             self._wanted |= dict.fromkeys(service_codes)
             await self._read_requests()
-        await asyncio.gather(*map(self._read_if_due, service_codes))
+        await asyncio.gather(*(self._read_if_due(code, None) for code in service_codes))
 
     async def read(self) -> None:
         """Read what is due: the service codes, each in a few calls, and the requests."""
-        await asyncio.gather(self._read_requests(), *map(self._read_if_due, tuple(self._wanted)))
+        readings = [self._read_if_due(code, self._last.get(code)) for code in self._wanted]
+        await asyncio.gather(self._read_requests(), *readings)
 
     def _is_due(self, service_code: str) -> bool:
         last = self._last.get(service_code)
@@ -168,8 +169,8 @@ class QuotaBook:
         interval = min(self._interval, REQUESTED_INTERVAL) if may_change else self._interval
         return read_at is None or asyncio.get_running_loop().time() - read_at >= interval
 
-    async def _read_if_due(self, service_code: str) -> None:
-        last = self._last.get(service_code)
+    async def _read_if_due(self, service_code: str, last: LastReading | None) -> None:
+        """Read what is due, unless it was read after `last`, the newest reading when this was asked for."""
         async with self._locks[service_code]:
             was_read_meanwhile = self._last.get(service_code) != last
             if not was_read_meanwhile and self._is_due(service_code):
