@@ -1,12 +1,11 @@
 """The command `headroom lookback`."""
 
-import sys
 from typing import Annotated, Literal
 
 import typer
 
 from monitor.cli.options import AllowBlind, ConfigFile, Patterns
-from monitor.lookback.retention import MAX_DAYS
+from monitor.report.retention import MAX_DAYS
 
 DEFAULT_DAYS = 14
 
@@ -58,24 +57,9 @@ def lookback(
     requested was read; 2 when the configuration is invalid, nothing could be read, or reading was declined
     or not allowed; 3 when some requested reads failed: they are listed below the tables.
     """
-    from monitor.cli.config_file import exit_on_config_error, load_config_or_exit, load_registry_or_exit
-    from monitor.cli.lookback_run import (
-        exit_code,
-        exit_when_unreadable,
-        parse_band,
-        parse_duration,
-        run_lookback,
-    )
-    from monitor.report.lookback_formats import LOOKBACK_FORMATS
-    from monitor.report.lookback_scan import OtherWay
-    from monitor.report.lookback_summary import summarize_lookback
+    from monitor.cli.lookback_run import look_back_or_exit, parse_ways, print_lookback
 
-    others = [OtherWay(band=parse_band(one)) for one in band or ()]
-    others += [OtherWay(pending_for=parse_duration(one)) for one in pending_for or ()]
-    registry = load_registry_or_exit(config)
-    settings = load_config_or_exit(registry, config)
+    ways = parse_ways(band or (), pending_for or ())
     patterns = {"service": service, "signal": signal, "region": region, "account": account}
-    with exit_on_config_error(), exit_when_unreadable():
-        report = run_lookback(settings, registry, patterns, (days, others, yes))
-    LOOKBACK_FORMATS[format](summarize_lookback(report), sys.stdout)
-    raise typer.Exit(exit_code(report, allow_blind))
+    report = look_back_or_exit(config, patterns, (days, ways, yes))
+    raise typer.Exit(print_lookback(report, format, allow_blind))

@@ -1,13 +1,15 @@
 """Runs the look-back of `headroom lookback`, after it was agreed to what that costs."""
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import typer
 from pydantic import TypeAdapter, ValidationError
 
 from collectors.registry import Registry
+from monitor.cli.config_file import exit_on_config_error, load_config_or_exit, load_registry_or_exit
 from monitor.cli.exit_codes import FAILED, INCOMPLETE
 from monitor.cli.interruptible import InterruptibleRunner
 from monitor.cli.scan import progress_bar
@@ -15,7 +17,9 @@ from monitor.config.config import Config
 from monitor.config.override_settings import DEFAULT_BAND, PartialBand
 from monitor.lib.durations import format_duration
 from monitor.render.text import count_of, dollars
+from monitor.report.lookback_formats import LOOKBACK_FORMATS
 from monitor.report.lookback_scan import LookbackReport, OtherWay, judge_past
+from monitor.report.lookback_summary import summarize_lookback
 from monitor.report.past_scan import PastPlan, PastScan, PastUnreadableError
 from monitor.report.scan import limit_to_requested_services
 from monitor.schema.selectors import parse_selectors
@@ -25,6 +29,18 @@ ASKED_ABOVE = 1.0  # dollars
 AGREED = ("y", "yes")
 BAND_BOUNDS = (2, 3)  # low and high, and near
 MAX_PENDING_FOR = 86400.0
+
+
+def look_back_or_exit(
+    file: Path | None,
+    patterns: Mapping[str, Sequence[str] | None],
+    wanted: tuple[int, Sequence[OtherWay], bool],
+) -> LookbackReport:
+    """Look back as `run_lookback` does, by a configuration file; print why that cannot be, and exit."""
+    registry = load_registry_or_exit(file)
+    config = load_config_or_exit(registry, file)
+    with exit_on_config_error(), exit_when_unreadable():
+        return run_lookback(config, registry, patterns, wanted)
 
 
 def run_lookback(
@@ -77,6 +93,12 @@ def agree(plan: PastPlan, scan: PastScan, yes: bool) -> None:
         raise typer.Exit(FAILED)
 
 
+def print_lookback(report: LookbackReport, format: str, allow_blind: bool) -> int:
+    """Print a look-back in one of LOOKBACK_FORMATS; return its exit code."""
+    LOOKBACK_FORMATS[format](summarize_lookback(report), sys.stdout)
+    return exit_code(report, allow_blind)
+
+
 def exit_code(report: LookbackReport, allow_blind: bool) -> int:
     """Return the exit code of a look-back, after saying why it is not 0."""
     failures = len(report.requested_failures)
@@ -87,6 +109,12 @@ def exit_code(report: LookbackReport, allow_blind: bool) -> int:
         return 0
     typer.echo(f"{count_of(failures, 'requested read')} of AWS failed; exit code 3.", err=True)
     return INCOMPLETE
+
+
+def parse_ways(bands: Iterable[str], durations: Iterable[str]) -> list[OtherWay]:
+    """Return the ways that `--band` and `--for` describe. Raises typer.BadParameter."""
+    ways = [OtherWay(band=parse_band(one)) for one in bands]
+    return ways + [OtherWay(pending_for=parse_duration(one)) for one in durations]
 
 
 def parse_band(text: str) -> PartialBand:

@@ -24,12 +24,12 @@ from monitor.fleet.key import CellKey, ServiceKey
 from monitor.fleet.metric_query import statistic
 from monitor.lib.errors import HeadroomError
 from monitor.lib.telemetry import ProcessTelemetry
-from monitor.lookback.retention import KEPT_DAYS
 from monitor.lookback.sample_file import SampleFile
 from monitor.polling.history_reader import PAST_POINTS_PER_SECOND, HistoryReader
 from monitor.polling.metric_owners import MetricOwners
 from monitor.polling.watcher import Watcher
 from monitor.report.cost_estimate import rows_of_metrics
+from monitor.report.retention import KEPT_DAYS
 from monitor.report.scan import requested_failures, series_filter
 from monitor.schema.selector import Location, Selector
 

@@ -75,7 +75,7 @@ def test_it_says_what_reading_costs_before_it_reads(look: Look) -> None:
 
 
 def test_above_a_dollar_it_asks_and_without_a_terminal_it_needs_yes(look: Look) -> None:
-    prices = "prices: {per_1000_metrics: 5000}"
+    prices = "prices: {aws: {per_1000_metrics: 5000}}"
     refused = look("--days", "1", more=prices)
     assert refused.exit_code == 2
     assert "repeat it with --yes" in refused.stderr
@@ -89,7 +89,8 @@ def test_above_a_dollar_it_asks_and_without_a_terminal_it_needs_yes(look: Look) 
 def test_above_a_dollar_it_asks_on_a_terminal(
     aws_url: str, elsewhere: Path, answer: str, code: int, reads: bool
 ) -> None:
-    config = written(elsewhere, "services: [sqs]\nregions: [us-east-1]\nprices: {per_1000_metrics: 5000}\n")
+    prices = "prices: {aws: {per_1000_metrics: 5000}}"
+    config = written(elsewhere, f"services: [sqs]\nregions: [us-east-1]\n{prices}\n")
     terminal, stdin = pty.openpty()
     os.write(terminal, f"{answer}\n".encode())
     try:

@@ -4,9 +4,9 @@ import time
 
 import pytest
 
-from monitor.lookback.retention import KEPT_DAYS, MAX_DAYS
 from monitor.report.lookback_formats import moment, timestamp
 from monitor.report.past_scan import ALIGNED, MINUTES_PER_DAY, READ_WITHIN, minutes_of, step_of
+from monitor.report.retention import KEPT_DAYS, MAX_DAYS
 
 NOW = 29_000_007
 

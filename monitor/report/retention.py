@@ -1,4 +1,4 @@
-"""How long CloudWatch keeps points, by the minutes between two of them."""
+"""The days for which CloudWatch keeps points, by the minutes between two of them."""
 
 from typing import Final
 
