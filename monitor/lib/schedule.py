@@ -75,14 +75,29 @@ class Schedule(NamedTuple):
     def _present(self) -> float:
         return (self.clock.now() - self._offset) // self.interval
 
-    async def ticks(self) -> AsyncIterator[int]:
-        """Yield at once and then at every tick the number of ticks that were missed since the last one."""
-        tick = self.first_tick()
-        yield 0
-        while True:
-            tick = self.tick_after(tick)
-            await self.clock.sleep(tick.wait)
-            yield tick.missed
+    def ticks(self) -> "Ticks":
+        """Return an iterator of the ticks, the first of which is at once."""
+        return Ticks(self)
+
+
+class Ticks(AsyncIterator[int]):
+    """The ticks of a schedule. Each is the number of ticks that were missed since the last one.
+
+    No generator: one that a cancelled loop leaves behind is closed by a task, some time later.
+    """
+
+    def __init__(self, schedule: Schedule) -> None:
+        self._schedule = schedule
+        self._last: Tick | None = None
+
+    async def __anext__(self) -> int:
+        """Wait for the next tick."""
+        if self._last is None:
+            self._last = self._schedule.first_tick()
+            return 0
+        self._last = self._schedule.tick_after(self._last)
+        await self._schedule.clock.sleep(self._last.wait)
+        return self._last.missed
 
 
 async def run_guarded(

@@ -5,7 +5,7 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import Callable, Container, Hashable, Iterable, Iterator, Mapping, Set
+from collections.abc import AsyncGenerator, Callable, Container, Hashable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -240,9 +240,9 @@ class Inventory:
         )
         source = collector.service, function.__name__
         result = ScanResult(source, time.time(), scan.failures, scan.not_found, scan.waiting)
-        number = 0
+        number, observations = 0, function(scan)
         try:
-            async for observed in function(scan):
+            async for observed in observations:
                 if not number:
                     await self.quotas.wait_until_read(quotas)
                 number += 1
@@ -257,6 +257,8 @@ class Inventory:
             result.failures += map(failure_from, errors)
             result.is_complete = not errors  # a service that the region does not have, has no resources
         finally:
+            if isinstance(observations, AsyncGenerator):
+                await observations.aclose()  # at once, and not by a task some time after a cancellation
             scan.end_lists()
         return result
 
