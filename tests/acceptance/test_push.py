@@ -41,7 +41,9 @@ class Service:
             "allow_insecure": True,
             "allow_private": True,
         }
-        settings = "services: [kinesis]\nregions: [eu-west-1]\ninterval: 15\njudge_interval: 1\n"
+        # Equal intervals: every metric is read each minute, so that there is one more minute to push soon.
+        intervals = "interval: 15\nmax_interval: 15\nthrottled_interval: 15\njudge_interval: 1\n"
+        settings = f"services: [kinesis]\nregions: [eu-west-1]\n{intervals}"
         self.config.write_text(f"{settings}{journal(self.folder)}push: [{json.dumps(target)}]\n")
 
     @asynccontextmanager
