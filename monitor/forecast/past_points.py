@@ -1,20 +1,19 @@
 """The points of a fortnight that CloudWatch returns for the metrics of one cell."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from collectors.usage import SUMMED_STATISTICS
-from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure
 from monitor.fleet.columns import Floats
 from monitor.fleet.metric_query import statistic
 from monitor.forecast.past_rings import FIVE
 from monitor.polling.codec import MetricResult
 from monitor.polling.metric_caller import CallPart, MetricCaller
+from monitor.polling.metric_source import MetricSource
 from monitor.polling.plan import MetricRequest
-from monitor.polling.reader import MetricReader
 from monitor.polling.rejected_metrics import InvalidRequestError
 
 
@@ -22,21 +21,8 @@ from monitor.polling.rejected_metrics import InvalidRequestError
 class PastPoints:
     """Takes the results of calls for the metrics of a cell. points: by row, of five minutes each."""
 
-    reader: MetricReader
+    source: MetricSource
     points: dict[int, Floats] = field(default_factory=dict)
-
-    @property
-    def account(self) -> str:
-        """The id of the account that has the metrics."""
-        return self.reader.account
-
-    def count(self, payer: Cell, metrics: Sequence[bytes]) -> None:
-        """Count metrics that were requested, as those of a poll."""
-        self.reader.count(payer, metrics)
-
-    def observe_time(self, date: str | None) -> None:
-        """Note the time of AWS's clock."""
-        self.reader.observe_time(date)
 
     async def read_alone(self, caller: MetricCaller, request: MetricRequest) -> list[Failure]:
         """Send a request; in halves when CloudWatch rejects all of it because of one metric."""

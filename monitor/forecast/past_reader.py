@@ -207,7 +207,7 @@ class PastReader:
             self._kept, self._kept_from = {}, minutes.start
         kept = {row: self._kept.get((task.cell, query)) for row, query in task.metrics.items()}
         wanted = {row: query for row, query in task.metrics.items() if kept[row] is None}
-        past = PastPoints(reader)
+        past = PastPoints(reader.source)
         past.points.update({row: points for row, points in kept.items() if points is not None})
         failures: list[Failure] = []
         async with self._granted(reader, len(wanted)) as is_granted:

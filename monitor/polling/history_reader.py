@@ -4,19 +4,18 @@ A call has as many metrics as fill one page with their points, so that little is
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
-from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure
 from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.metric_query import with_period
 from monitor.fleet.rings import Rings
 from monitor.polling.codec import MetricResult
 from monitor.polling.metric_caller import MAX_CONCURRENT_CALLS, CallPart, MetricCaller
-from monitor.polling.metric_owners import MetricOwners
 from monitor.polling.metric_pages import MAX_POINTS_PER_PAGE
+from monitor.polling.metric_source import MetricSource
 from monitor.polling.plan import MetricRequest
 from monitor.polling.rejected_metrics import InvalidRequestError
 
@@ -36,9 +35,9 @@ class HistoryReader:
     """
 
     def __init__(
-        self, cell: Cell, owners: MetricOwners, rings: Rings, write: Write, report: Callable[[int], None]
+        self, source: MetricSource, rings: Rings, write: Write, report: Callable[[int], None]
     ) -> None:
-        self._cell, self._owners, self._rings, self._write, self._report = cell, owners, rings, write, report
+        self.source, self._rings, self._write, self._report = source, rings, write, report
         self._failed_in_a_row = 0
         self._write_error: OSError | None = None
 
@@ -48,9 +47,10 @@ class HistoryReader:
         Raises OSError if the points could not be written.
         """
         failures: list[Failure] = []
-        for region, some in self._owners.by_region(metrics).items():
+        for region, some in self.source.owners.by_region(metrics).items():
             self._failed_in_a_row = 0
-            caller = MetricCaller(self._cell.in_region(region or self._cell.region), PAST_POINTS_PER_SECOND)
+            cell = self.source.cell.in_region(region or self.source.cell.region)
+            caller = MetricCaller(cell, PAST_POINTS_PER_SECOND)
             requests = self._requests(some, minutes)
             workers = (self._work(caller, requests) for _ in range(MAX_CONCURRENT_CALLS))
             failures += [one for found in await asyncio.gather(*workers) for one in found]
@@ -94,21 +94,6 @@ class HistoryReader:
             return [one for half in request.halves for one in await self._read(caller, half)]
         self._failed_in_a_row = self._failed_in_a_row + 1 if failed else 0
         return failed
-
-    @property
-    def account(self) -> str:
-        """The id of the account that has the metrics."""
-        return self._cell.account
-
-    def count(self, payer: Cell, metrics: Sequence[bytes]) -> None:
-        """Count metrics that were requested for the services that they are charged to."""
-        for service, number in self._owners.count(metrics).items():
-            region = self._cell.key[1]
-            self._cell.telemetry.count_requested_metrics(payer.signing_account, region, service, number)
-
-    def observe_time(self, date: str | None) -> None:
-        """Note the time of AWS's clock."""
-        self._cell.clock.observe(date)
 
     def write(self, request: MetricRequest, results: Mapping[int, MetricResult]) -> None:
         """Pass on the points of complete results."""

@@ -25,6 +25,7 @@ from monitor.fleet.metric_query import without_abbreviations
 from monitor.polling import codec
 from monitor.polling.codec import MetricResult
 from monitor.polling.metric_pages import MetricPages
+from monitor.polling.metric_source import MetricSource
 from monitor.polling.plan import MetricRequest
 from monitor.polling.rejected_metrics import InvalidRequestError, is_validation_error
 
@@ -46,16 +47,8 @@ class Receiver(Protocol):
     """Takes what a call returns of the metrics of one account."""
 
     @property
-    def account(self) -> str:
-        """The id of the account that has the metrics."""
-        ...
-
-    def count(self, payer: Cell, metrics: Sequence[bytes]) -> None:
-        """Count metrics that were requested, which AWS bills to the account that calls."""
-        ...
-
-    def observe_time(self, date: str | None) -> None:
-        """Note the time of AWS's clock, a `Date` header."""
+    def source(self) -> MetricSource:
+        """The cell that has the metrics."""
         ...
 
     def write(self, request: MetricRequest, results: Mapping[int, MetricResult]) -> None:
@@ -107,7 +100,7 @@ class MetricCaller:
                     raise InvalidRequestError(failed) from error
                 return dict.fromkeys((n for n, _ in missing), failed)
         self.cell.telemetry.decode_errors.labels("incomplete").inc(len(missing))
-        return {n: _incomplete(n, parts[n].receiver.account, missing, results) for n, _ in missing}
+        return {n: _incomplete(n, parts[n].receiver.source.account, missing, results) for n, _ in missing}
 
     async def _fetch_pages(
         self, parts: Sequence[CallPart], metrics: Mapping[MetricId, bytes]
@@ -121,7 +114,7 @@ class MetricCaller:
         ids = [*metrics]
         numbered, minutes = dict(enumerate(metrics.values())), parts[0].request.minutes
         pages = MetricPages(numbered, len(minutes) // parts[0].request.period)
-        accounts = self._accounts([parts[n].receiver.account for n, _ in ids])
+        accounts = self._accounts([parts[n].receiver.source.account for n, _ in ids])
         share = self.cell.share_of_rate(*GET_METRIC_DATA)  # AWS throttles for points, too
         await self._point_limiter.acquire(pages.max_points / share)
         while True:
@@ -129,14 +122,14 @@ class MetricCaller:
             bill = unbilled if pages.token else partial(self._bill, parts, metrics)  # all pages together
             page = await self.cell.call_with_retries(*GET_METRIC_DATA, send_page, bill)
             for part in parts:
-                part.receiver.observe_time(page.date)
+                part.receiver.source.observe_time(page.date)
             if pages.add(page):
                 return {ids[number]: result for number, result in pages.results.items()}
 
     def _bill(self, parts: Sequence[CallPart], metrics: Mapping[MetricId, bytes]) -> None:
         """Count the metrics of a request, each for its receiver."""
         for n, part in enumerate(parts):
-            part.receiver.count(self.cell, [metric for id_, metric in metrics.items() if id_[0] == n])
+            part.receiver.source.count(self.cell, [metric for id_, metric in metrics.items() if id_[0] == n])
 
     def _accounts(self, accounts: Sequence[str]) -> codec.Accounts:
         """The `AccountId` of queries by number; none for metrics of the account that calls."""

@@ -19,6 +19,7 @@ from monitor.polling import plan
 from monitor.polling.codec import MetricResult
 from monitor.polling.metric_caller import POINTS_PER_SECOND, CallPart, MetricCaller
 from monitor.polling.metric_owners import MetricOwners
+from monitor.polling.metric_source import MetricSource
 from monitor.polling.rejected_metrics import InvalidRequestError, RejectedMetrics
 from monitor.polling.shared_calls import SharedCalls, SharingReader
 
@@ -150,19 +151,9 @@ class MetricReader:
             return [error.failure]
 
     @property
-    def account(self) -> str:
-        """The id of the account that has the metrics."""
-        return self.cell.account
-
-    def count(self, payer: Cell, metrics: Sequence[bytes]) -> None:
-        """Count metrics that were requested for the services that they are charged to."""
-        for service, number in self.owners.count(metrics).items():
-            region = self.cell.key[1]
-            self.cell.telemetry.count_requested_metrics(payer.signing_account, region, service, number)
-
-    def observe_time(self, date: str | None) -> None:
-        """Note the time of AWS's clock."""
-        self.cell.clock.observe(date)
+    def source(self) -> MetricSource:
+        """The cell that has the metrics."""
+        return MetricSource(self.cell, self.owners)
 
     def _reject(self, metric: bytes, error: Failure) -> None:
         """Leave a metric out for a while, and make its series unobservable."""

@@ -27,6 +27,7 @@ from monitor.lib.telemetry import ProcessTelemetry
 from monitor.lookback.sample_file import SampleFile
 from monitor.polling.history_reader import PAST_POINTS_PER_SECOND, HistoryReader
 from monitor.polling.metric_owners import MetricOwners
+from monitor.polling.metric_source import MetricSource
 from monitor.polling.watcher import Watcher
 from monitor.report.cost_estimate import rows_of_metrics
 from monitor.report.retention import KEPT_DAYS
@@ -222,7 +223,9 @@ class PastScan:
 
         async def read(key: CellKey, metrics: Mapping[bytes, int]) -> None:
             watched = self._watcher.cells[key]
-            reader = HistoryReader(watched.cell, self._owners, self.fleet.rings, file.write, count)
+            reader = HistoryReader(
+                MetricSource(watched.cell, self._owners), self.fleet.rings, file.write, count
+            )
             location = Location(key[0], watched.inventory.account_name, key[1])
             self._failed += [(location, one) for one in await reader.read(metrics, plan.minutes)]
 

@@ -17,6 +17,7 @@ from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.history_reader import STALLED_AFTER, HistoryReader
 from monitor.polling.metric_pages import MAX_POINTS_PER_PAGE
+from monitor.polling.metric_source import MetricSource
 from rules.limits import Band, Limit, LimitSource
 from tests.fake_cloudwatch import (
     Body,
@@ -93,7 +94,7 @@ async def past_reading(
         def count(metrics: int) -> None:
             some.count(metrics)
 
-        reader = HistoryReader(cell, OWNERS, fleet.rings, write, count)
+        reader = HistoryReader(MetricSource(cell, OWNERS), fleet.rings, write, count)
         some = PastReading(reader, fleet, server, telemetry)
         yield some
         await cell.close()
