@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from collectors.base import Aws
 from collectors.quotas import PAGE_SIZE, QUOTA_CONTEXT, context_of
-from collectors.response_members import Members, is_number, is_text, is_time, members_of
+from collectors.response_members import Members, is_number, is_text, is_time, is_truth, members_of
 from collectors.times import epoch_seconds
 from rules.limits import Quota
 
@@ -38,6 +38,7 @@ REQUEST: Members = {  # what is read of a RequestedServiceQuotaChange
     "Created": is_time,
     "LastUpdated": is_time,
     "RequestType": is_text,
+    "GlobalQuota": is_truth,
     "QuotaContext": QUOTA_CONTEXT,
 }
 AUTOMATIC = "AutomaticManagement"  # the type of a request that AWS made by itself
@@ -49,7 +50,8 @@ class QuotaRequest:
 
     desired: the requested value, in the quota's unit; of a series, in that of its signal. status: as in
     Service Quotas. since: when it was made; updated: when its status changed last; both in epoch seconds,
-    None if AWS does not return it. automatic: AWS made it by itself.
+    None if AWS does not return it. automatic: AWS made it by itself. is_global: its quota is the same in all
+    regions.
     """
 
     desired: float
@@ -57,6 +59,7 @@ class QuotaRequest:
     since: float | None
     updated: float | None = None
     automatic: bool = False
+    is_global: bool = False
 
     @property
     def pending(self) -> bool:
@@ -146,6 +149,7 @@ def request_from(description: Any, now: float) -> QuotaRequest | None:
         epoch_seconds(members.get("Created")),
         epoch_seconds(members.get("LastUpdated")),
         members.get("RequestType") == AUTOMATIC,
+        members.get("GlobalQuota", False),
     )
     changed = request.updated or request.since or 0.0
     return request if request.pending or now - changed < DECIDED_PERIOD else None

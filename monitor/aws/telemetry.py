@@ -7,6 +7,7 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from collectors.base import GLOBAL_REGION
 from collectors.quota_requests import QuotaRequest, RequestedQuota
 from monitor.lib.label_names import exported_names
 from monitor.lib.telemetry import SnapshotGauge
@@ -29,10 +30,21 @@ class QuotaRequestTelemetry:
         )
         registry.register(self._gauge)
 
-    def replace(self, account: str, region: str, requests: Mapping[RequestedQuota, QuotaRequest]) -> None:
-        """Export these requests of a cell, and no others."""
-        self._by_cell[account, region] = {
-            (account, region, *map(replace_surrogates, _labels(one, request))): request.desired
+    def replace(
+        self, cell: tuple[str, str], listed_in: str, requests: Mapping[RequestedQuota, QuotaRequest]
+    ) -> None:
+        """Export these requests of a cell, and no others.
+
+        listed_in: the region whose list has them. The cells of the home region and of the global services
+        read the same list, so the region of a request is that of its quota, and each is exported once.
+        """
+        account, _ = cell
+        self._by_cell[cell] = {
+            (
+                account,
+                GLOBAL_REGION if request.is_global else listed_in,
+                *map(replace_surrogates, _labels(one, request)),
+            ): request.desired
             for one, request in requests.items()
         }
         self._export()

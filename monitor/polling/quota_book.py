@@ -228,7 +228,7 @@ class QuotaBook:
             self.requests_version += requests != self.requests
             self.requests, self._requests_failure = requests, None
             self._requests_read_at = started_at
-            self._cell.telemetry.quota_requests.replace(*self._cell.key, requests)
+            self._cell.telemetry.quota_requests.replace(self._cell.key, self._cell.region, requests)
 
     def _forget_requests(self, failure: Failure) -> None:
         """Note that the requests are unknown. The reason is logged when it is a new one."""
@@ -236,6 +236,7 @@ class QuotaBook:
             log.info("%s: quota requests are unknown: %s", "/".join(self._cell.key), failure.sentence)
         self.requests_version += self.requests is not None
         self.requests, self._requests_read_at, self._requests_failure = None, None, failure
+        self._cell.telemetry.quota_requests.forget(*self._cell.key)
 
 
 def _absence(service_code: str, quotas: Sequence[Quota]) -> Failure:

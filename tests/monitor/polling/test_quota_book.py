@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from collectors.base import ServiceScope
 from collectors.quota_requests import QuotaRequest, RequestedQuota
 from collectors.quotas import QuotaContext
 from monitor.polling.quota_book import QUOTA_INTERVAL, KnownQuota, QuotaBook
@@ -261,6 +262,15 @@ def test_a_first_reading_that_is_cancelled_is_made_by_who_waits() -> None:
 # Requests
 
 
+def exported_requests(aws: FakeAws) -> dict[tuple[str, str], float]:
+    """Return the exported requests by region and service code."""
+    samples = (one for family in aws.registry.collect() for one in family.samples)
+    requests = [one for one in samples if one.name == "headroom_quota_request"]
+    found = {(one.labels["aws_region"], one.labels["service_code"]): one.value for one in requests}
+    assert len(found) == len(requests)
+    return found
+
+
 async def test_the_requests_for_the_quotas_are_known() -> None:
     desk = Desk(ServiceQuotas({A: 3.0}, requests={A: 9.0, code(9): 5.0}), A, B)
     assert desk.book.requests is None
@@ -299,6 +309,24 @@ async def test_requests_that_cannot_be_read_again_are_unknown() -> None:
     desk.service.denials = {HISTORY: THROTTLED}
     await desk.book.read()
     assert desk.book.requests is None
+    assert exported_requests(desk.aws) == {}
+
+
+async def test_the_cells_of_the_home_region_and_of_global_services_export_a_request_once() -> None:
+    request = {"DesiredValue": 9.0, "Status": "PENDING"}
+    service = ServiceQuotas({A: 3.0})
+    service.decided = [
+        {**request, "ServiceCode": "lambda", "QuotaCode": A.code, "GlobalQuota": False},
+        {**request, "ServiceCode": "iam", "QuotaCode": B.code, "GlobalQuota": True},
+    ]
+    desk = Desk(service, A)
+    regional = replace(desk.aws.cell, region="us-east-1")
+    for cell in (regional, replace(regional, scope=ServiceScope.GLOBAL)):
+        await QuotaBook(cell, [A]).read()
+    both = {("us-east-1", "lambda"): 9.0, ("global", "iam"): 9.0}
+    assert exported_requests(desk.aws) == both
+    regional.telemetry.forget(*regional.key, [])
+    assert exported_requests(desk.aws) == both
 
 
 def test_a_pending_request_is_looked_at_every_hour() -> None:
