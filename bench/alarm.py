@@ -33,7 +33,8 @@ from monitor.fleet.series_settings import SeriesSettings
 from monitor.notifiers.notice import Notification
 from monitor.outbound.result import DeliveryResult, delivered
 from monitor.schema.types import ConfigContext
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
 SERIES, NEAR = 100_000, 10_000

@@ -28,7 +28,8 @@ from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.server.listener import bind_socket
 from monitor.stream.settings import ACCESS_KEYS_VARIABLE
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.monitor.stream.bodies import NOW, Update, lines
 from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 

@@ -27,7 +27,8 @@ from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.schema.types import ConfigContext
 from monitor.server.listener import bind_socket
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
 RUNS, OTHERS = 300, 100_000

@@ -28,7 +28,8 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.monitor.served import Server
 from tests.registries import STREAM_WRITE_BYTES
 

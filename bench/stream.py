@@ -27,7 +27,8 @@ from monitor.server.listener import bind_socket
 from monitor.stream.firehose import FIREHOSE_PATH, PROTOCOL_VERSION, firehose_router
 from monitor.stream.firehose_access import FirehoseAccess
 from monitor.stream.ingest import FirehoseRequest, Ingest, IngestOptions
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.monitor.stream.bodies import NOW, Update, lines, message
 from tests.registries import DECLARED, STREAM_WRITE_BYTES
 from tests.telemetries import Telemetries

@@ -30,7 +30,8 @@ from monitor.planning.intervals import Intervals
 from monitor.planning.planner import Planner
 from monitor.polling.plan import MAX_METRICS_PER_CALL
 from rules.forecast import BINS
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
 LAG_INTERVAL = 0.001  # seconds between two measurements of the event loop's lag

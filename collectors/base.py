@@ -39,7 +39,8 @@ from collectors.usage import (
     unread_duration,
     zero_of,
 )
-from rules.limits import LimitSource, Quota
+from rules.limits import LimitSource
+from rules.signals import Quota
 
 if TYPE_CHECKING:
     from collectors.declaration import Declaration

@@ -10,7 +10,7 @@ from collectors.registry import Registry, build_registry
 from collectors.service_files import ServiceFolders, read_service_files
 from collectors.service_quotas import collector as service_quotas
 from monitor.lib.garbage import no_garbage_collection
-from rules.limits import CATALOGUE_FOLDER
+from rules.signals import CATALOGUE_FOLDER
 
 DECLARATIONS_FOLDER = Path(__file__).parent
 

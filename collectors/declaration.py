@@ -16,7 +16,7 @@ from collectors.base import Metric, ServiceScope
 from collectors.expression import Expression, parse_expression
 from collectors.response_path import ResponsePath, response_path
 from rules.command_template import PLACEHOLDER
-from rules.limits import NamedUnit
+from rules.signals import NamedUnit
 from rules.units import COUNT
 
 ACCOUNT_KIND = "account"

@@ -16,7 +16,7 @@ from collectors.declared_resources import FoundResources, Node, NodeScope
 from collectors.declared_signals import observe
 from collectors.listed_metrics import ListedMetric, ListedMetrics, MetricNames
 from collectors.metric_identity import MetricIdentity, identity_of, templates_of
-from rules.limits import LimitKind, Signal
+from rules.signals import LimitKind, Signal
 
 USAGE_NAMESPACE = "AWS/Usage"  # of all services, so that it does not tell which are in use
 IAM_ACTIONS = ("cloudwatch:ListMetrics",)

@@ -8,7 +8,7 @@ from collectors.botocore_problems import botocore_problems
 from collectors.declaration import Declaration
 from collectors.declaration_file import DeclarationError
 from collectors.service_files import ServiceFolders, read_service_files
-from rules.limits import Service
+from rules.signals import Service
 
 DECLARATIONS, ENTRIES = "collectors", "rules"
 

@@ -13,7 +13,7 @@ from collectors.base import Aws
 from collectors.quotas import PAGE_SIZE, QUOTA_CONTEXT, context_of
 from collectors.response_members import Members, is_number, is_text, is_time, is_truth, members_of
 from collectors.times import epoch_seconds
-from rules.limits import Quota
+from rules.signals import Quota
 
 REQUEST_OPERATION = "RequestServiceQuotaIncrease"
 ACTIONS = (f"servicequotas:{REQUEST_OPERATION}",)  # not needed to watch

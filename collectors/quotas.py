@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 
 from collectors.base import Aws, Resource
 from collectors.response_members import Members, are_texts, is_number, is_text, is_truth, members_of
-from rules.limits import LimitSource, Quota
+from rules.limits import LimitSource
+from rules.signals import Quota
 
 QUOTAS_SERVICE = "quotas"  # the service of quotas without a signal of their own
 ACTIONS = (

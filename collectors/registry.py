@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from collectors.base import Collector, ServiceScope
 from collectors.metric_bounds import MetricBounds
-from rules.limits import Quota, Service, Signal
+from rules.signals import Quota, Service, Signal
 
 # What is read besides services, and reported among them: its name and its title.
 TAGS, LINKS, ACTIVITY = "tags", "links", "activity"

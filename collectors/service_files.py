@@ -10,9 +10,9 @@ from pydantic import BaseModel
 from collectors.declaration import Declaration
 from collectors.declaration_file import Check, DeclarationError, declaration_file
 from monitor.lib.files import read_file
-from rules.limits import Service
 from rules.model_file import MAX_FILE_SIZE, ModelFile, parse_model, unreadable
 from rules.problem_text import suggestion
+from rules.signals import Service
 
 Model = TypeVar("Model", bound=BaseModel)
 Files = Mapping[str, ModelFile[Model]]  # by the name of the file, which is that of the service

@@ -2,8 +2,8 @@
 
 from functools import cache
 
-from rules.limits import CATALOGUE_FOLDER, Service
 from rules.model_file import parse_model
+from rules.signals import CATALOGUE_FOLDER, Service
 
 
 @cache

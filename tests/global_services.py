@@ -15,7 +15,7 @@ from collectors.botocore_problems import botocore_problems
 from collectors.declaration_file import parse_declaration
 from collectors.declared import collector_of
 from collectors.registry import Registry, build_registry
-from rules.limits import Service
+from rules.signals import Service
 from tests.http_endpoint import serve_http
 
 DNS = """

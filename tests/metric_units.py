@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from collectors.base import PER_MINUTE, Metric, Observed, Op, Usage
-from rules.limits import Signal
+from rules.signals import Signal
 from rules.units import COUNT, Unit
 
 # Operations whose result is in the unit of their terms. The last term of READER_LAG is what is written.

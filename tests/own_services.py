@@ -5,7 +5,7 @@ from pathlib import Path
 
 from collectors.base import Collector, Metric
 from collectors.registry import Registry, build_registry
-from rules.limits import Service
+from rules.signals import Service
 
 
 def own_collector(name: str) -> Collector:

@@ -6,7 +6,7 @@ from collectors.builtin import builtin_registry
 from monitor.fleet.key import Key
 from monitor.polling.metric_owners import MetricOwners
 from monitor.stream.declared_metrics import DeclaredMetrics
-from rules.limits import Signal
+from rules.signals import Signal
 
 REGISTRY = builtin_registry()
 SIGNALS = {signal.id: signal for signal in REGISTRY.signals}

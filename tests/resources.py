@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from collectors.base import ACCOUNT, Resource
 from rules.command_template import PLACEHOLDER
-from rules.limits import Signal
+from rules.signals import Signal
 
 
 def resource(text: str) -> Resource:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from collectors.base import Collector
-from rules.limits import AWS_DOCS, CATALOGUE_FOLDER, LimitKind, Service, ServiceFamily
 from rules.model_file import parse_model
+from rules.signals import AWS_DOCS, CATALOGUE_FOLDER, LimitKind, Service, ServiceFamily
 from rules.strict_yaml import parse
 from tests.registries import REGISTRY, each_service
 

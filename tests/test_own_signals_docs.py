@@ -17,7 +17,8 @@ from monitor.polling.metric_owners import MetricOwners
 from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
 from rules.band import Zone
-from rules.limits import LimitSource, Quota
+from rules.limits import LimitSource
+from rules.signals import Quota
 from tests.fake_aws import ACCOUNT_ID, FakeAws
 from tests.fake_cloudwatch import Body, FakeCloudWatch, Response, fake_credentials, result
 from tests.monitor.cli.invocation import headroom

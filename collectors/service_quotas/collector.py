@@ -41,7 +41,7 @@ from collectors.service_quotas.usage_series import (
     usage_series,
 )
 from collectors.service_quotas.utilization import REPORT_ACTIONS, ReportedQuota, read_report
-from rules.limits import Quota
+from rules.signals import Quota
 
 # The members of items in lists that are read.
 METRIC: Members = {"MetricName": is_text, "Dimensions": is_list}

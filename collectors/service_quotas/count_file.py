@@ -10,8 +10,8 @@ from pydantic import Field, RootModel, model_validator
 
 from collectors.declaration import DeclarationModel, JmesPath, Operation, Text
 from collectors.iam_actions import iam_action
-from rules.limits import QUOTA_CODE, Quota
 from rules.model_file import misplaced, parse_model
+from rules.signals import QUOTA_CODE, Quota
 
 COUNTS_FILE = Path(__file__).with_name("counts.yaml")
 HOME_REGION = "home"  # of the partition

@@ -14,7 +14,7 @@ from collectors.expression import ExpressionError
 from collectors.service_quotas.call_budget import BudgetedCalls
 from collectors.service_quotas.count_file import CountCall, CountDeclaration, CountOf
 from monitor.lib.errors import HeadroomError
-from rules.limits import Quota
+from rules.signals import Quota
 
 MAX_PARENTS = 1000  # of one count, as each costs a call
 MAX_OWNERS = 100  # of one count whose numbers are kept

@@ -9,7 +9,7 @@ from collectors.service_quotas.counting import Count, CountGroup
 from collectors.service_quotas.quota_list import ListedQuota
 from collectors.service_quotas.usage_series import MetricId
 from collectors.service_quotas.utilization import ReportedQuota, UtilizationReport
-from rules.limits import Quota
+from rules.signals import Quota
 
 HOUR, DAY = 3600.0, 86_400.0  # seconds
 LIST_INTERVAL = DAY  # of the list of one service code, and of the metrics of usage

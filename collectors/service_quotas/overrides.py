@@ -10,8 +10,8 @@ from typing import Annotated
 from pydantic import Field, RootModel, model_validator
 
 from collectors.declaration import DeclarationModel, Text
-from rules.limits import Quota
 from rules.model_file import misplaced, parse_model
+from rules.signals import Quota
 
 OVERRIDES_FILE = Path(__file__).with_name("overrides.yaml")
 

@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 
 from collectors.quotas import NO_CONTEXT, NO_SUCH_QUOTA, QuotaContext, context_of, list_descriptions
 from collectors.service_quotas.call_budget import BudgetedCalls
-from rules.limits import QUOTA_CODE, LimitSource, Quota
+from rules.limits import LimitSource
+from rules.signals import QUOTA_CODE, Quota
 
 SECONDS: Mapping[str, float] = {
     "MICROSECOND": 1e-6,

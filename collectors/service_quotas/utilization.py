@@ -15,7 +15,7 @@ from typing import Any
 from collectors.response_members import Members, is_number, is_text, members_of
 from collectors.service_quotas.call_budget import BudgetedCalls
 from monitor.lib.errors import HeadroomError
-from rules.limits import QUOTA_CODE, Quota
+from rules.signals import QUOTA_CODE, Quota
 
 START, GET = "StartQuotaUtilizationReport", "GetQuotaUtilizationReport"
 REPORT_ACTIONS = (f"servicequotas:{START}", f"servicequotas:{GET}")

@@ -11,7 +11,7 @@ from monitor.fleet.rows import Row
 from monitor.lib.durations import format_duration
 from monitor.notifiers.notice import Notice
 from rules.forecast_features import HORIZON_WORDS, HORIZONS
-from rules.limits import LimitKind
+from rules.signals import LimitKind
 
 ACTIONS: Final[Mapping[LimitKind, str]] = {
     LimitKind.QUOTA: "Ask now: a quota increase takes about {}.",

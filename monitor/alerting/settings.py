@@ -15,7 +15,7 @@ from monitor.schema.problems import unexpected
 from monitor.schema.selector import Selector, SelectorLabels
 from monitor.schema.types import ConfigModel, Duration, Number, Ratio
 from rules.alert_rules import Rule, Severity
-from rules.limits import Tolerance
+from rules.signals import Tolerance
 
 WILL_REACH_FOR = 1800.0  # seconds
 NO_ALERT = "none"  # instead of a severity

@@ -7,7 +7,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.fleet.query import ZoneWord
-from rules.limits import Band, LimitSource, Service, Signal
+from rules.limits import LimitSource
+from rules.signals import Band, Service, Signal
 
 Number = Annotated[float | None, Field(allow_inf_nan=False)]
 

@@ -18,8 +18,8 @@ from monitor.fleet.query import Query as SeriesQuery
 from monitor.http.errors import error_response
 from monitor.lib.text import replace_surrogates, short_line
 from monitor.schema.problems import ConfigError
-from rules.limits import OWN_SERVICE
 from rules.problem_text import suggestion
+from rules.signals import OWN_SERVICE
 
 OpenApiResponses = dict[int | str, dict[str, Any]]
 

@@ -19,7 +19,7 @@ from monitor.aws.service_use import ServiceUse
 from monitor.aws.turns import ServiceTurns, Urgency
 from monitor.lib.concurrent_map import concurrent_map
 from monitor.lib.partitions import partition_of
-from rules.limits import Quota
+from rules.signals import Quota
 
 Item = TypeVar("Item")
 Response = TypeVar("Response")

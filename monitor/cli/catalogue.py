@@ -10,7 +10,7 @@ from monitor.cli.options import ConfigFile, Patterns
 from monitor.config.places import user_folder
 
 if TYPE_CHECKING:
-    from rules.limits import Service
+    from rules.signals import Service
 
 app = typer.Typer(add_completion=False)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from monitor.config.places import user_folder
 from rules.builtin_services import builtin_services
-from rules.limits import Service
+from rules.signals import Service
 
 
 def load_services_or_exit(file: Path | None) -> Collection[Service]:

@@ -10,7 +10,7 @@ from monitor.config.override_settings import DEFAULT_BAND, BandOverride, Partial
 from monitor.lib.partitions import partition_of, partition_of_arn
 from monitor.schema.problems import Problem, Where
 from monitor.schema.types import ALL_REGIONS
-from rules.limits import Band, LimitKind, Signal
+from rules.signals import Band, LimitKind, Signal
 
 
 def duplicate_accounts(accounts: Sequence[AnyEntry]) -> Iterator[Problem]:

@@ -56,7 +56,7 @@ from monitor.schema.types import (
     registry_of,
 )
 from monitor.stream.settings import EXAMPLE, StreamConfig
-from rules.limits import Band, Signal, Tolerance
+from rules.signals import Band, Signal, Tolerance
 
 SERVICES_PLACEHOLDER = "{services}"  # in descriptions: stands for the names of all services of a registry
 

@@ -5,7 +5,7 @@ from pydantic import Field
 from monitor.schema.problems import shown_value
 from monitor.schema.selector import Selector
 from monitor.schema.types import ConfigModel, Number, Ratio
-from rules.limits import Band
+from rules.signals import Band
 
 DEFAULT_BAND = Band()
 

@@ -13,7 +13,7 @@ from collectors.service_quotas.count_file import read_counts
 from monitor.schema.problems import Problem, unexpected
 from monitor.schema.selector import Selector
 from monitor.schema.types import ConfigModel, SignalPattern, Text, registry_of
-from rules.limits import Signal, Tier
+from rules.signals import Signal, Tier
 
 
 @cache

@@ -13,7 +13,8 @@ from monitor.fleet.key import Key
 from monitor.fleet.purchases import Purchase
 from monitor.fleet.rows import Row
 from monitor.lib.percent import format_percent
-from rules.limits import LimitSource, Price
+from rules.limits import LimitSource
+from rules.signals import Price
 
 UNKNOWN_PRICE = "price not known"
 

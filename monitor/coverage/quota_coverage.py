@@ -39,7 +39,7 @@ from monitor.fleet.fleet import Series
 from monitor.fleet.key import CellKey, Key
 from monitor.fleet.snapshot import Snapshot
 from rules.band import Zone
-from rules.limits import Quota, Signal
+from rules.signals import Quota, Signal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

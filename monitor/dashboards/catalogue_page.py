@@ -8,8 +8,8 @@ from collectors.registry import Registry
 from monitor.dashboards.families import by_family
 from monitor.dashboards.markdown import GENERATED, bullets, link, service_heading, table
 from monitor.render.default_limit import default_limit_text
-from rules.limits import Service, Signal
 from rules.not_declared import NotDeclared
+from rules.signals import Service, Signal
 
 PAGE = "docs/catalogue.md"
 COLUMNS = ("signal", "usage", "unit", "kind", "default limit", "quota", "tier", "facts")

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 
-from rules.limits import Service, ServiceFamily
+from rules.signals import Service, ServiceFamily
 
 
 def by_family(services: Collection[Service]) -> Iterator[tuple[ServiceFamily, list[Service]]]:

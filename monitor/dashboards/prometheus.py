@@ -24,7 +24,7 @@ from monitor.fleet.key import ALL_LABELS, WHOLE_ACCOUNT
 from monitor.lib.label_names import exported_names
 from rules.alert_rules import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule
 from rules.band import Zone
-from rules.limits import LimitKind, Service, Signal
+from rules.signals import LimitKind, Service, Signal
 from rules.units import UnitKind
 
 LAST_KNOWN, SUSTAINED, ALERTED = (

@@ -10,7 +10,7 @@ from monitor.render.commands import command_of_signal
 from monitor.render.default_limit import default_limit_text
 from monitor.render.tolerance import tolerance_text
 from rules.command_template import fill_command
-from rules.limits import LimitKind, Service, Signal, Tier
+from rules.signals import LimitKind, Service, Signal, Tier
 
 OWN_PAGE = "headroom"  # of the alerts on Headroom itself, and of what all alerts have in common
 KIND_DESCRIPTIONS = {

@@ -10,7 +10,7 @@ from collectors.resource import TypedPath
 from monitor.aws.pagination import paginate
 from monitor.demo.answers import AnswerKey, AnswerTable, MissingAnswerError, pagination
 from monitor.demo.region import ACCOUNT, AwsResponseError
-from rules.limits import Quota
+from rules.signals import Quota
 
 Item = TypeVar("Item")
 Response = TypeVar("Response")

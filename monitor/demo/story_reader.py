@@ -21,8 +21,9 @@ from monitor.demo.story_aws import StoryAws
 from monitor.demo.story_book import ASSUMED_LIMIT, QUIET, RegionBook, StoriedSeries, StoryBook
 from monitor.demo.story_file import StoryError, StoryFile
 from monitor.demo.traffic import Traffic
-from rules.limits import LimitSource, Service, Signal, effective_limit
+from rules.limits import LimitSource, effective_limit
 from rules.problem_text import suggestion
+from rules.signals import Service, Signal
 from rules.strict_yaml import Where
 
 PUBLISHED_LIMIT = 1000.0  # where CloudWatch alone tells the limit, in the signal's unit

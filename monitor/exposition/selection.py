@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.fleet.columns import Indices
 from monitor.fleet.snapshot import Snapshot
-from rules.limits import OWN_SERVICE
+from rules.signals import OWN_SERVICE
 
 MAX_VALUES = 1000  # of one parameter
 Values = tuple[Annotated[str, Field(min_length=1, max_length=256)], ...]

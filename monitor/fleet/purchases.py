@@ -7,7 +7,7 @@ import numpy as np
 
 from monitor.fleet.columns import Ids, Ints
 from monitor.fleet.key import Key
-from rules.limits import Price
+from rules.signals import Price
 
 
 class Purchase(NamedTuple):
@@ -21,7 +21,7 @@ class Purchase(NamedTuple):
 
     @classmethod
     def of(cls, key: Key, price: Price | None) -> "Purchase":
-        """Return the purchase of a series' limit. price: that of its signal (see `rules.limits.Price`)."""
+        """Return the purchase of a series' limit. price: that of its signal (see `rules.signals.Price`)."""
         if price is None:
             return cls(*key[:3], key.id, "")
         return cls(*key[:3], "\0".join(key.subject.path[:1]), price.item)

@@ -16,7 +16,8 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.reach import NO_REACH_KNOWN, Reach
 from monitor.fleet.urgency import urgency_key
 from rules.band import Zone
-from rules.limits import Band, LimitSource, Signal
+from rules.limits import LimitSource
+from rules.signals import Band, Signal
 from rules.units import Unit
 
 

@@ -31,7 +31,7 @@ class SeriesColumns(Columns):
     period: the longest one of its metrics, in minutes.
     pending_for, keep_firing_for, paid: see `SeriesSettings`; -1 is the default of each rule. purchase: id of
     the purchase that the limit belongs to (see `monitor.fleet.purchases`), 0 without one.
-    tolerated_rate, tolerated_share, throttled_pending_for: see `rules.limits.Tolerance`.
+    tolerated_rate, tolerated_share, throttled_pending_for: see `rules.signals.Tolerance`.
     throttled_incomplete: see `collectors.base.Observed`.
     drains: the limit is a budget, of which the time to its exhaustion matters.
     bounded: usage is only a lower bound, `upper_bound` the upper one. unjudged: the bounds are only shown.

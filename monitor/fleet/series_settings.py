@@ -4,7 +4,8 @@ from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
 from collectors.quota_requests import QuotaRequest
-from rules.limits import DEFAULT_TOLERANCE, PUBLISHED_ONLY, Band, Limit, LimitSource, Signal, Tolerance
+from rules.limits import PUBLISHED_ONLY, Limit, LimitSource
+from rules.signals import DEFAULT_TOLERANCE, Band, Signal, Tolerance
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure
 from monitor.polling.quota_book import QUOTA_INTERVAL, QuotaBook
 from monitor.polling.quota_reading import QuotaReading, read_defaults
-from rules.limits import LimitSource, Quota
+from rules.limits import LimitSource
+from rules.signals import Quota
 
 
 class DefaultQuotaBook(QuotaBook):

@@ -39,17 +39,8 @@ from monitor.polling.digest import digest_of
 from monitor.polling.quota_book import KnownQuota, QuotaBook
 from monitor.polling.tags import TagLabels
 from monitor.schema.selector import SelectorLabels
-from rules.limits import (
-    DELIBERATE_CAP_BAND,
-    PUBLISHED_ONLY,
-    QUOTA_SOURCES,
-    Limit,
-    LimitKind,
-    LimitSource,
-    Quota,
-    Signal,
-    effective_limit,
-)
+from rules.limits import PUBLISHED_ONLY, QUOTA_SOURCES, Limit, LimitSource, effective_limit
+from rules.signals import DELIBERATE_CAP_BAND, LimitKind, Quota, Signal
 
 log = logging.getLogger(__name__)
 

@@ -20,7 +20,8 @@ from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.aws.scan import Scan
 from monitor.polling.quota_reading import QuotaReading, read_quotas
-from rules.limits import LimitSource, Quota
+from rules.limits import LimitSource
+from rules.signals import Quota
 
 log = logging.getLogger(__name__)
 

@@ -18,7 +18,8 @@ from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, error_code, error_message, failure_from
 from monitor.aws.failure_class import DENIAL_CLASSES, classify
 from monitor.aws.scan import Scan
-from rules.limits import LimitSource, Quota
+from rules.limits import LimitSource
+from rules.signals import Quota
 
 # Of quotas that no list tells, as many are asked for singly before the others: AWS lists all that it has, and
 # where one is denied, so are all.

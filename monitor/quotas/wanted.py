@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from collectors.quotas import QUOTAS_SERVICE
 from collectors.registry import Registry
 from monitor.lib.errors import HeadroomError
-from rules.limits import QUOTA_CODE, LimitKind, Quota, Signal
 from rules.problem_text import suggestion
+from rules.signals import QUOTA_CODE, LimitKind, Quota, Signal
 from rules.units import BINARY_PREFIXES, DECIMAL_PREFIXES, UnitKind
 
 AMOUNT = re.compile(r"(?P<number>[0-9][0-9,_]*(\.[0-9]+)?)\s*(?P<prefix>[kKMGT]i?)?(B|B/s)?")

@@ -8,7 +8,7 @@ import numpy as np
 
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.ring_columns import WINDOW
-from rules.limits import Band
+from rules.signals import Band
 from rules.units import Unit, UnitKind
 
 WIDTH, HEIGHT = 960, 260  # in user units of the SVG

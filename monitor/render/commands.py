@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from monitor.lib.partitions import partition_of
 from rules.command_template import PLACEHOLDER, fill_command
-from rules.limits import PUBLISHED_ONLY, Band, LimitKind, RemedyCommand, Signal
+from rules.limits import PUBLISHED_ONLY
+from rules.signals import Band, LimitKind, RemedyCommand, Signal
 
 if TYPE_CHECKING:
     from monitor.fleet.fleet import Series

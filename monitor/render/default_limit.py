@@ -1,6 +1,6 @@
 """The documented default limit of a signal, in words."""
 
-from rules.limits import LimitKind, Signal
+from rules.signals import LimitKind, Signal
 
 
 def default_limit_text(signal: Signal) -> str:

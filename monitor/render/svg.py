@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from monitor.fleet.columns import Flags, Floats
 from monitor.lib.percent import format_percent
-from rules.limits import Band
+from rules.signals import Band
 
 BUCKET = 3  # minutes per step of a sparkline, which shows their highest value
 WIDTH, HEIGHT = 120, 28  # of a sparkline, in user units of the SVG, as in SPARKLINE

@@ -1,7 +1,7 @@
 """The throttled demand that a signal tolerates, in words."""
 
 from monitor.lib.percent import format_percent
-from rules.limits import Signal, Tolerance
+from rules.signals import Signal, Tolerance
 
 
 def tolerance_text(signal: Signal, tolerance: Tolerance) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import orjson
 
 from monitor.render.default_limit import default_limit_text
-from rules.limits import Signal, Tier
+from rules.signals import Signal, Tier
 
 
 def as_text(signals: Iterable[Signal]) -> str:

@@ -21,7 +21,7 @@ from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.pruning import plan_quiet
 from monitor.polling.watcher import Watcher
-from rules.limits import Tier
+from rules.signals import Tier
 
 MIN_INTERVAL = 60.0  # seconds between two polls
 STREAM_DOLLARS = ("polled_monthly_dollars", "streamed_monthly_dollars", "saved_monthly_dollars")

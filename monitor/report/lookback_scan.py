@@ -18,7 +18,7 @@ from monitor.lookback.ways import Way
 from monitor.report.past_scan import PastPlan, PastScan
 from monitor.schema.problems import ConfigError, problem_lines
 from monitor.schema.selector import SelectorLabels
-from rules.limits import DELIBERATE_CAP_BAND
+from rules.signals import DELIBERATE_CAP_BAND
 
 IN_FORCE = "as configured"
 EVERY = AlertOverride(region="*")  # selects all series

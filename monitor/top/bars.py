@@ -8,7 +8,7 @@ from monitor.fleet.history import SeriesHistory
 from monitor.render.sparkline import THROTTLED, sparkline
 from monitor.render.styles import STYLES
 from rules.band import Zone
-from rules.limits import Band
+from rules.signals import Band
 
 ERROR_STYLE = STYLES[Zone.SATURATED]
 USED, USED_IN_BAND, FREE, FREE_IN_BAND = "█", "▓", "·", "░"

@@ -23,7 +23,7 @@ from monitor.web.chart import chart_svg
 from monitor.web.series_rows import SeriesTableRow, finite_or_none, series_row
 from rules.band import Zone
 from rules.forecast_features import HORIZON_WORDS, HORIZONS
-from rules.limits import Signal
+from rules.signals import Signal
 
 
 def series_page(

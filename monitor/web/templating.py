@@ -17,7 +17,7 @@ from monitor.lib.version import VERSION
 from monitor.render.jinja import html_environment
 from monitor.render.text import count_of, dollars, format_rate, time_element
 from rules.band import Zone
-from rules.limits import AWS_DOCS
+from rules.signals import AWS_DOCS
 
 PACKAGE_DIR = Path(__file__).parent
 MEDIA_TYPES = {

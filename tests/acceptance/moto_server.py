@@ -30,7 +30,7 @@ from werkzeug.wrappers import Response
 from collectors.service_quotas.count_file import read_counts
 from monitor.demo.call import parse_call
 from monitor.demo.region import AwsResponseError
-from rules.limits import Quota
+from rules.signals import Quota
 from tests.fake_aws import SERVICE_MODELS
 from tests.registries import REGISTRY
 

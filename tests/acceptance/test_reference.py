@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from rules.limits import Signal
+from rules.signals import Signal
 from tests.acceptance.conftest import REFERENCE
 from tests.registries import REGISTRY
 

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from monitor.dashboards.prometheus import files
-from rules.limits import LimitKind, Signal
+from rules.signals import LimitKind, Signal
 from tests.acceptance.prometheus_server import program
 from tests.processes import ROOT
 from tests.registries import REGISTRY

@@ -7,7 +7,8 @@ from botocore.exceptions import ClientError, PaginationError
 
 from collectors import quotas
 from collectors.quotas import NO_CONTEXT, ListedValue, QuotaContext
-from rules.limits import LimitSource, Quota
+from rules.limits import LimitSource
+from rules.signals import Quota
 from tests.fake_aws import SERVICE_MODELS, FakeAws, denied
 
 CONCURRENCY = Quota(service="lambda", code="L-B99A9384")

@@ -23,7 +23,8 @@ from monitor.push.samples import newest_minutes, samples_at
 from rules.alert_rules import Rule
 from rules.alerts import NEVER, AlertState
 from rules.band import Zone
-from rules.limits import PUBLISHED_ONLY, Band, Limit, LimitSource, Tolerance
+from rules.limits import PUBLISHED_ONLY, Limit, LimitSource
+from rules.signals import Band, Tolerance
 from tests.registries import STREAM_WRITE_BYTES
 
 START, MINUTES, DELAY = 29_000_000, 24, 3

@@ -13,7 +13,7 @@ from rules.alert_rules import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule, Severity
 from rules.alert_states import AlertStates
 from rules.alerts import MARGIN, AlertState, Samples, breaches
 from rules.band import Zone, zones
-from rules.limits import Band
+from rules.signals import Band
 from tests.rules.alert_stories import NAN, WINDOW, SampleHistory, make_criteria, transition_rows
 
 START = 29_000_000

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from rules.limits import Service
+from rules.signals import Service
 
 SIGNAL: dict[str, Any] = {
     "title": "Bytes written",

@@ -27,7 +27,7 @@ from monitor.dashboards.grafana.queries import Matchers
 from monitor.dashboards.grafana.series import series_board
 from monitor.dashboards.markdown import service_heading
 from rules.band import Zone
-from rules.limits import Band, Service, ServiceFamily
+from rules.signals import Band, Service, ServiceFamily
 
 SIGNAL_LEGEND = f"{{{{signal}}}} {RESOURCE_LEGEND}"
 COUNTED_ZONES = {

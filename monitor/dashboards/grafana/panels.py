@@ -32,7 +32,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from monitor.dashboards.grafana.queries import ACCOUNT, REGION, VARIABLES
 from monitor.lib.label_names import exported_name
 from rules.band import Zone
-from rules.limits import Band
+from rules.signals import Band
 
 DATASOURCE = DataSourceRef(type_val="prometheus", uid="${datasource}")
 COLORS = {

@@ -21,7 +21,7 @@ from monitor.dashboards.grafana.panels import (
     utilization_chart,
     zone_mappings,
 )
-from rules.limits import Band, Service
+from rules.signals import Band, Service
 
 PAGE = "${headroom}/?" + "&".join(f"{name}=${{{name}:percentencode}}" for name in promql.VARIABLES)
 

@@ -12,7 +12,8 @@ from collectors.service_quotas.collector import COLLECTOR, quotas
 from collectors.service_quotas.count_file import read_counts
 from collectors.service_quotas.known_quotas import DAY, HOUR, KnownQuotas
 from monitor.aws.scan import MAX_CONCURRENT_ITEMS, Scan
-from rules.limits import LimitSource, Quota
+from rules.limits import LimitSource
+from rules.signals import Quota
 from tests.fake_aws import FakeAws, denied
 from tests.quick_loop import run
 

@@ -17,7 +17,7 @@ from collectors.service_quotas.counting import (
     count,
     group_counts,
 )
-from rules.limits import Quota
+from rules.signals import Quota
 from tests.fake_aws import FakeAws, denied
 
 QUOTA = Quota(service="any", code="L-00000001")  # whatever service is called

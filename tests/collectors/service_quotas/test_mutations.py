@@ -17,7 +17,7 @@ from collectors.service_quotas.quota_list import list_quotas
 from collectors.service_quotas.utilization import read_report
 from monitor.aws.scan import Scan
 from monitor.polling.quota_reading import read_quotas
-from rules.limits import Quota
+from rules.signals import Quota
 from tests.collectors.answer_mutations import mutations_of_item
 from tests.fake_aws import FakeAws
 

@@ -11,8 +11,9 @@ from collectors.service_quotas.call_budget import BudgetedCalls, CallBudget
 from collectors.service_quotas.overrides import OverrideFile, ReadAs, override_of, read_overrides
 from collectors.service_quotas.quota_list import DEPENDENCY_ERRORS, ListedQuota, QuotaKey, list_quotas
 from collectors.service_quotas.usage_series import MAX_PARTS, MetricId, usage_series
-from rules.limits import QUOTA_CODE, LimitSource, Quota
+from rules.limits import LimitSource
 from rules.model_file import parse_model
+from rules.signals import QUOTA_CODE, Quota
 from tests.fake_aws import SERVICE_MODELS, FakeAws, denied
 
 DIMENSIONS = {"Service": "Kinesis", "Type": "API", "Resource": "ListShards", "Class": "None"}

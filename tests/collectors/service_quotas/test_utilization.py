@@ -15,7 +15,7 @@ from collectors.service_quotas.utilization import (
     UtilizationReportError,
     read_report,
 )
-from rules.limits import Quota
+from rules.signals import Quota
 from tests.fake_aws import SERVICE_MODELS, FakeAws, denied
 
 NOW = 1.8e9

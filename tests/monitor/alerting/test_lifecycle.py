@@ -11,7 +11,7 @@ from collectors.base import per_second
 from monitor.fleet.metric_query import metric_query
 from monitor.notifiers.notice import Severity
 from rules.band import Zone
-from rules.limits import Band
+from rules.signals import Band
 from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, Stage, configuration
 from tests.monitor.fleet.fleets import key, refused, traffic
 

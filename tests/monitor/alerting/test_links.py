@@ -9,7 +9,7 @@ from collectors.base import Resource
 from monitor.alerting.links import Links
 from monitor.fleet.key import Key
 from monitor.schema.problems import problem_lines, problems_from_pydantic
-from rules.limits import Service
+from rules.signals import Service
 from tests.global_services import global_registry
 from tests.monitor.alerting.notices import ACCOUNT, REGION
 from tests.registries import REGISTRY, each_service

@@ -14,7 +14,8 @@ from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
 from monitor.notifiers.notice import NoticeKind, Severity
 from rules.band import Zone
-from rules.limits import LimitSource, Service
+from rules.limits import LimitSource
+from rules.signals import Service
 from rules.units import unit_named
 from tests.monitor.alerting.notices import ACCOUNT, REGION
 from tests.registries import REGISTRY, each_service, signal_of

@@ -10,7 +10,7 @@ import pytest
 from collectors.base import Metric, per_second
 from monitor.fleet.metric_query import metric_query
 from monitor.notifiers.notice import Severity
-from rules.limits import Tolerance
+from rules.signals import Tolerance
 from tests.monitor.alerting.stage import LIMIT, SHORT, Stage
 from tests.monitor.alerting.test_overrides import inventoried_stage
 from tests.monitor.fleet.fleets import refused, traffic

@@ -26,7 +26,8 @@ from monitor.coverage.telemetry import CoverageTelemetry
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import Key
 from rules.band import Zone
-from rules.limits import LimitSource, Quota
+from rules.limits import LimitSource
+from rules.signals import Quota
 from tests.fake_aws import denied
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, judged
 from tests.monitor.served import Server, answer, refusal

@@ -10,7 +10,7 @@ from monitor.config.file import parse_config, read_config
 from monitor.schema.problems import ConfigError
 from monitor.schema.selector import SelectorLabels
 from monitor.schema.types import ConfigContext
-from rules.limits import Band
+from rules.signals import Band
 from tests.registries import REGISTRY
 
 ROLE = "arn:aws:iam::123456789012:role/headroom"

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from collectors.registry import Registry, build_registry
 from monitor.config.config import Config
 from monitor.schema.types import ConfigContext
-from rules.limits import Service, Tier
+from rules.signals import Service, Tier
 from tests.own_services import own_collector, own_service
 
 

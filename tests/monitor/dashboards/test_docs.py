@@ -5,8 +5,8 @@ import pytest
 from collectors.registry import Registry, build_registry
 from monitor.dashboards import runbooks
 from monitor.dashboards.catalogue_page import catalogue_page, service_table
-from rules.limits import Service
 from rules.not_declared import NotDeclared
+from rules.signals import Service
 from tests.own_services import own_collector
 from tests.registries import REGISTRY, each_service
 

@@ -21,8 +21,8 @@ from monitor.dashboards.markdown import anchor
 from monitor.exposition.exposition import HEADERS
 from monitor.fleet.fleet import Fleet
 from monitor.http.connection_limiter import ConnectionLimiter
-from rules.limits import LimitKind, Service
 from rules.not_declared import read_not_declared
+from rules.signals import LimitKind, Service
 from tests.processes import ROOT
 from tests.registries import REGISTRY, each_service
 from tests.telemetries import Telemetries

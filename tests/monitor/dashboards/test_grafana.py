@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from monitor.cli.commands import app
 from monitor.dashboards.families import by_family
 from monitor.dashboards.grafana.boards import files
-from rules.limits import ServiceFamily
+from rules.signals import ServiceFamily
 from tests.processes import ROOT
 from tests.registries import REGISTRY
 

@@ -6,7 +6,7 @@ from collectors.declaration_file import parse_declaration
 from collectors.declared import collector_of
 from collectors.registry import Registry, build_registry
 from monitor.demo.story_file import StoryFile, parse_stories
-from rules.limits import Service
+from rules.signals import Service
 
 DECLARATION = b"""
 service: brokers

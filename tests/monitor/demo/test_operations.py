@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
 from monitor.aws.iam import PolicyOptions, policy
-from rules.limits import Quota
+from rules.signals import Quota
 from tests.monitor.demo.conftest import Clients
 from tests.registries import REGISTRY
 

@@ -12,7 +12,7 @@ from monitor.demo.region import DemoRegion
 from monitor.demo.story_file import StoryError, parse_stories
 from monitor.demo.story_reader import read_stories
 from monitor.demo.world import REGIONS
-from rules.limits import Service
+from rules.signals import Service
 from rules.strict_yaml import parse
 from tests.monitor.demo import made_up
 

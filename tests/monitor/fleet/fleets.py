@@ -14,7 +14,8 @@ from monitor.fleet.key import Key
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.registries import STREAM_WRITE_BYTES, signal_of
 from tests.resources import resource as of
 

@@ -18,7 +18,8 @@ from monitor.fleet.series_settings import SeriesSettings
 from rules.alert_rules import Rule
 from rules.alerts import NEVER, AlertState
 from rules.band import Zone
-from rules.limits import Band, Limit, LimitSource, Tolerance
+from rules.limits import Limit, LimitSource
+from rules.signals import Band, Tolerance
 from tests.registries import STREAM_WRITE_BYTES
 
 NOW = 29_000_000

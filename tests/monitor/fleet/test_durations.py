@@ -16,7 +16,7 @@ from monitor.fleet.ring_columns import WINDOW, RingColumns
 from monitor.planning.intervals import MAX_INTERVAL
 from monitor.polling.inventory import stale_after
 from rules.forecast import BINS
-from rules.limits import MAX_PENDING_FOR, Signal, Tolerance
+from rules.signals import MAX_PENDING_FOR, Signal, Tolerance
 from tests.monitor.fleet.fleets import SETTINGS, add, key
 from tests.registries import STREAM_WRITE_BYTES
 

@@ -18,7 +18,8 @@ from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.series_settings import SeriesSettings
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.monitor.fleet.fleets import text
 from tests.registries import STREAM_WRITE_BYTES
 from tests.resources import resource

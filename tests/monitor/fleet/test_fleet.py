@@ -20,7 +20,8 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.monitor.fleet.usages import usages as usages_over
 from tests.registries import STREAM_WRITE_BYTES
 from tests.resources import resource

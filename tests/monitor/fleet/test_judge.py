@@ -18,7 +18,8 @@ from monitor.fleet.metric_query import metric_query
 from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
-from rules.limits import Band, Limit, LimitSource, Tolerance
+from rules.limits import Limit, LimitSource
+from rules.signals import Band, Tolerance
 from rules.units import COUNT
 from tests.monitor.fleet.points import NAN, Model, exceeds_tolerance, newest_minute, refused, result
 from tests.monitor.fleet.usages import usage_of

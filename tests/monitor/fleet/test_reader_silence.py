@@ -11,7 +11,8 @@ from monitor.fleet.metric_query import metric_query
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.registries import STREAM_WRITE_BYTES
 
 NOW = 29_000_000

@@ -11,7 +11,8 @@ from monitor.fleet.key import Key
 from monitor.fleet.rows import Row, row_of, rows_of
 from monitor.fleet.series_settings import SeriesSettings
 from rules.band import Zone
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.registries import SIGNALS, STREAM_WRITE_BYTES
 from tests.resources import resource as named
 

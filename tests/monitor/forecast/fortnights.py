@@ -20,7 +20,8 @@ from monitor.forecast.history_block import BLOCK_SIZE
 from monitor.planning.planner import Planner
 from monitor.polling.reader import MetricReader
 from rules.analogs import DAY
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_credentials, result
 from tests.registries import OWNERS, STREAM_WRITE_BYTES
 from tests.resources import resource

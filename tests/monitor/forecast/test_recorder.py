@@ -15,7 +15,8 @@ from monitor.forecast.history import UsageHistory
 from monitor.forecast.history_block import BLOCK_SIZE
 from monitor.forecast.recorder import NO_ROW, RECORDED_BINS, Recorder, bins_of
 from rules.analogs import BIN_MINUTES
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.registries import STREAM_WRITE_BYTES
 from tests.resources import resource as of
 

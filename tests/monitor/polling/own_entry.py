@@ -1,6 +1,6 @@
 """The catalogue's entry of a service that tests declare."""
 
-from rules.limits import Quota, Service
+from rules.signals import Quota, Service
 
 
 def own_entry(quota: Quota, *names: str) -> Service:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from rules.limits import Quota
+from rules.signals import Quota
 from tests.fake_aws import denied
 
 LIST, DEFAULTS, GET, GET_DEFAULT, HISTORY = (

@@ -26,7 +26,8 @@ from monitor.fleet.metric_query import metric_query
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.digest import digest_of
-from rules.limits import LimitSource, Quota
+from rules.limits import LimitSource
+from rules.signals import Quota
 from tests.fake_aws import denied
 from tests.monitor.polling.inventories import (
     KINESIS,

@@ -10,7 +10,7 @@ from monitor.fleet.metric_query import metric_query
 from monitor.polling.inventory import Inventory
 from monitor.polling.metric_owners import MetricOwners
 from monitor.polling.quota_book import QuotaBook
-from rules.limits import Quota
+from rules.signals import Quota
 from tests.fake_aws import FakeAws
 from tests.monitor.polling.own_entry import own_entry
 from tests.monitor.polling.service_quotas import ServiceQuotas

@@ -18,7 +18,8 @@ from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.history_reader import STALLED_AFTER, HistoryReader
 from monitor.polling.metric_pages import MAX_POINTS_PER_PAGE
 from monitor.polling.metric_source import MetricSource
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.fake_cloudwatch import (
     Body,
     ErrorResponse,

@@ -22,7 +22,8 @@ from monitor.fleet.key import Key
 from monitor.lib.label_names import exported_labels
 from monitor.notifiers.notice import Notice, Severity, resource_of
 from monitor.render.commands import increase_command
-from rules.limits import Limit, LimitSource, Signal
+from rules.limits import Limit, LimitSource
+from rules.signals import Signal
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import SETTINGS, add, text
 from tests.registries import REGISTRY, SIGNALS

@@ -9,7 +9,7 @@ from collectors.base import ACCOUNT, Aws, Metric, Observed, per_second, total
 from monitor.config.config import Config
 from monitor.polling.inventory import Inventory, stale_after
 from monitor.polling.quota_book import QuotaBook
-from rules.limits import Band
+from rules.signals import Band
 from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, World, collector, streams
 from tests.own_services import own_registry
 from tests.registries import REGISTRY

@@ -17,7 +17,7 @@ from monitor.polling.cell_watcher import CellWatcher
 from monitor.polling.inventory import Inventory
 from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
-from rules.limits import Quota
+from rules.signals import Quota
 from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
 from tests.kinesis_answers import stream_names
 from tests.monitor.polling.inventories import KINESIS, LAMBDA, NO_QUOTAS, World, functions, streams

@@ -10,7 +10,7 @@ from collectors.service_quotas.known_quotas import DAY, KnownQuotas
 from monitor.config.config import Config
 from monitor.fleet.judge import judge
 from monitor.fleet.rows import rows_of
-from rules.limits import Quota
+from rules.signals import Quota
 from tests.monitor.polling.inventories import BY_SERVICE, SQS, World, queues, quota
 
 DOCUMENTED = 120_000, "documented"

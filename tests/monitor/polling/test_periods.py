@@ -20,7 +20,8 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.reader import MetricReader
 from rules.band import Zone
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.fake_cloudwatch import Body, FakeCloudWatch, Response, fake_credentials, result
 from tests.registries import OWNERS, STREAM_WRITE_BYTES
 from tests.resources import resource

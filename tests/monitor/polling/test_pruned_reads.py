@@ -16,7 +16,8 @@ from monitor.fleet.series_settings import SeriesSettings
 from monitor.planning.intervals import Intervals
 from monitor.planning.planner import Planner
 from monitor.polling.reader import MetricReader
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.fake_cloudwatch import Body, FakeCloudWatch, Query, Response, fake_credentials, result
 from tests.registries import OWNERS, REGISTRY, STREAM_WRITE_BYTES
 from tests.resources import resource

@@ -13,7 +13,8 @@ from collectors.base import ServiceScope
 from collectors.quota_requests import QuotaRequest, RequestedQuota
 from collectors.quotas import QuotaContext
 from monitor.polling.quota_book import QUOTA_INTERVAL, KnownQuota, QuotaBook
-from rules.limits import LimitSource, Quota
+from rules.limits import LimitSource
+from rules.signals import Quota
 from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
 from tests.monitor.polling.service_quotas import (
     DEFAULTS,

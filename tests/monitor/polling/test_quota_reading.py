@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from monitor.polling.quota_reading import QuotaReading, read_quotas
-from rules.limits import LimitSource, Quota
+from rules.limits import LimitSource
+from rules.signals import Quota
 from tests.fake_aws import FakeAws, denied
 from tests.monitor.polling.service_quotas import (
     DEFAULTS,

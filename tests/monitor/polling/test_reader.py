@@ -24,7 +24,8 @@ from monitor.polling.metric_caller import MAX_REQUESTS_PER_METRIC
 from monitor.polling.plan import REVISED_MINUTES
 from monitor.polling.reader import MetricReader
 from monitor.polling.rejected_metrics import MAX_SPLITS, RETRY_INTERVAL, RejectedMetrics
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.fake_cloudwatch import (
     Body,
     ErrorResponse,

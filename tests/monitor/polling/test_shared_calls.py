@@ -20,7 +20,8 @@ from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.metric_caller import MetricCaller
 from monitor.polling.reader import MetricReader
 from monitor.polling.shared_calls import SharedCalls
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.fake_aws import SERVICE_MODELS
 from tests.fake_cloudwatch import (
     Body,

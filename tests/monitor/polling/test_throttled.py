@@ -17,7 +17,8 @@ from monitor.fleet.key import Key
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.reader import MetricReader
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.fake_aws import ACCOUNT_ID, FakeAws
 from tests.monitor.polling.linked_aws import LinkedClients
 from tests.quick_loop import run

@@ -19,7 +19,7 @@ from monitor.polling.inventory import Inventory
 from monitor.polling.quota_book import QuotaBook
 from monitor.polling.reader import MetricReader
 from monitor.polling.unused_service import UnusedService
-from rules.limits import Quota
+from rules.signals import Quota
 from tests.fake_aws import FakeAws, denied
 from tests.kinesis_answers import SHARD_LIMITS
 from tests.monitor.polling import inventories

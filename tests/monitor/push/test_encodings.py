@@ -22,7 +22,8 @@ from monitor.push.queue_store import PushRequest
 from monitor.push.request_batcher import build_requests
 from monitor.push.samples import SAMPLE_KINDS
 from monitor.push.watermarks import WATERMARK_DTYPE, Watermarks
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, text
 from tests.monitor.push.receiver import add_stream, write_usage
 from tests.monitor.push.schemas import OtlpRequest, Request2, Sample, decompress_snappy, parse_remote_write

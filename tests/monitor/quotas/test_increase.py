@@ -14,7 +14,7 @@ from monitor.quotas.increase import (
     send_increase,
 )
 from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, WantedQuota, find_quota
-from rules.limits import Quota
+from rules.signals import Quota
 from tests.fake_aws import FakeAws, denied
 from tests.registries import REGISTRY
 

@@ -9,7 +9,7 @@ from monitor.aws.account import Account
 from monitor.aws.organization import Organization
 from monitor.quotas.place import choose_account, in_one_region, resource_arn
 from monitor.quotas.wanted import UnknownQuotaError, WantedQuota, find_quota
-from rules.limits import Quota
+from rules.signals import Quota
 from tests.fake_aws import FakeAws
 from tests.registries import REGISTRY
 

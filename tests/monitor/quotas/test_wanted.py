@@ -3,7 +3,7 @@
 import pytest
 
 from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, WantedQuota, find_quota
-from rules.limits import Quota
+from rules.signals import Quota
 from tests.registries import REGISTRY
 
 SHARDS = Quota(service="kinesis", code="L-0918CF54")

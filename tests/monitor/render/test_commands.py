@@ -13,7 +13,8 @@ from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key
 from monitor.lib.partitions import partitions
 from monitor.render.commands import increase_command
-from rules.limits import Band, Limit, LimitKind, LimitSource, RemedyCommand, Service
+from rules.limits import Limit, LimitSource
+from rules.signals import Band, LimitKind, RemedyCommand, Service
 from tests.fake_aws import SERVICE_MODELS
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, SETTINGS, add, key
 from tests.registries import REGISTRY, each_service

@@ -14,7 +14,8 @@ from monitor.fleet.key import Key
 from monitor.fleet.rows import rows_of
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.report.scan import ScanReport
-from rules.limits import Band, Limit, LimitKind, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band, LimitKind
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key
 from tests.registries import REGISTRY, STREAM_WRITE_BYTES, signal_of
 

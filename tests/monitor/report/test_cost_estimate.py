@@ -15,7 +15,7 @@ from monitor.report.cost_estimate import (
     estimate_cost,
     payers_of,
 )
-from rules.limits import Tier
+from rules.signals import Tier
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.monitor.fleet.fleets import add, key
 from tests.monitor.polling.linked_aws import FIRST, MONITORING, SECOND, LinkedAws, file_system

@@ -19,7 +19,8 @@ from monitor.stream.discovery import (
     request_nothing,
 )
 from monitor.stream.ingest import Ingest, IngestOptions
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.monitor.stream.bodies import ACCOUNT, NOW, REGION
 from tests.registries import DECLARED, STREAM_WRITE_BYTES
 from tests.telemetries import Telemetries

@@ -11,7 +11,7 @@ from monitor.render.chart import Chart
 from monitor.top.bars import bar, downsample
 from monitor.top.chart import FOOTER_HEIGHT, LABEL_WIDTH, dots_between, plot
 from rules.band import Zone
-from rules.limits import Band
+from rules.signals import Band
 from rules.units import BYTES_PER_SECOND, unit_named
 from tests.monitor.fleet.fleets import series_history
 from tests.monitor.web.test_drawings import NAN, UNKNOWN, minutes

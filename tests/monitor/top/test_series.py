@@ -10,7 +10,8 @@ from collectors.quota_requests import QuotaRequest
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.notifiers.notice import Severity
 from rules.band import Zone
-from rules.limits import Band, Limit, LimitSource
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
 from tests.monitor.fleet.fleets import add, judged, key
 from tests.monitor.top.harness import FAST_REFRESH, NARROW, SIZE, Headroom, run_top
 from tests.monitor.web.pages import feed

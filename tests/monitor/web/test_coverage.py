@@ -15,7 +15,8 @@ from collectors.service_quotas.utilization import ReportedQuota, UtilizationRepo
 from monitor.fleet.key import Key
 from monitor.web.coverage_page import QUOTAS_PER_PAGE, SERVICES_PER_PAGE
 from rules.band import Zone
-from rules.limits import LimitSource, Quota
+from rules.limits import LimitSource
+from rules.signals import Quota
 from tests.fake_aws import denied
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, judged
 from tests.monitor.served import Server

@@ -10,7 +10,7 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.render.chart import LEFT, RIGHT, WIDTH, Chart, round_step
 from monitor.render.svg import line_path, run_marks, utilization_bar, utilization_sparkline
 from monitor.web.chart import chart_svg
-from rules.limits import Band
+from rules.signals import Band
 from rules.units import unit_named
 from tests.monitor.fleet.fleets import series_history
 

@@ -1,0 +1,380 @@
+"""The model of the catalogue: services and their signals.
+
+The catalogue is one YAML file per service in `rules/catalogue/`, with one entry per signal. It holds what AWS
+documents; a limit that was read from AWS always takes precedence over it.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from enum import StrEnum
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Final
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from rules.bounds import Bound
+from rules.command_template import PLACEHOLDER, SAFE_NAMES, shell_words
+from rules.inhibition import inhibition_cycle
+from rules.model_file import misplaced
+from rules.units import Unit, parse_unit
+
+# Names of what Headroom itself reports beside services and signals: its own alerts and files, the reading of
+# tags, and blind spots.
+OWN_SERVICE = "headroom"
+RESERVED_SERVICES = frozenset({OWN_SERVICE, "tags", "links", "activity"})
+RESERVED_SIGNALS = frozenset({"blind"})
+AWS_DOCS = "https://docs.aws.amazon.com/"
+DOCS_ADDRESS = r"^https?://[^\s<>]+$"
+QUOTA_CODE = r"^L-[0-9A-F]{8}$"
+CATALOGUE_FOLDER = Path(__file__).parent / "catalogue"
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonEmpty = Annotated[str, Field(min_length=1)]
+MAX_PENDING_FOR = 24 * 60  # minutes
+PendingMinutes = Annotated[
+    int, Field(ge=0, le=MAX_PENDING_FOR, validation_alias="for", serialization_alias="for")
+]
+
+
+def _unit(value: object) -> Unit:
+    if isinstance(value, Unit):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"expected the name of a unit, found {value!r}")
+    return parse_unit(value)
+
+
+# In YAML and JSON, a unit is its name.
+NamedUnit = Annotated[
+    Unit,
+    PlainValidator(_unit),
+    PlainSerializer(str, return_type=str),
+    WithJsonSchema({"type": "string", "minLength": 1}),
+]
+
+
+class LimitKind(StrEnum):
+    """The kind of a limit; it decides what usage below the band means."""
+
+    QUOTA = "quota"  # set by AWS per account and region: below the band is headroom
+    PROVISIONED = "provisioned"  # bought on the resource: below the band is idle capacity that is paid for
+    FIXED = "fixed"  # part of the service's design: only another design of the application helps
+
+
+# The hours that a remedy takes, unless a signal says otherwise: AWS decides a request for an increase within
+# hours or days, what is bought can be had in minutes, and another design takes a week at least.
+REMEDY_HOURS: Final[Mapping[LimitKind, float]] = {
+    LimitKind.QUOTA: 48,
+    LimitKind.PROVISIONED: 0.25,
+    LimitKind.FIXED: 7 * 24,
+}
+
+
+class Tier(StrEnum):
+    """The users that a signal is for."""
+
+    CORE = "core"  # everybody: it is read by default
+    DETAIL = "detail"  # those who ask for it: its metrics, of parts of resources, multiply CloudWatch's cost
+
+
+class ServiceFamily(StrEnum):
+    """The purpose of a service. Dashboards and documents are arranged by it, in this order."""
+
+    NETWORK = "network"
+    EDGE = "edge"
+    COMPUTE = "compute"
+    MESSAGING = "messaging"
+    STORAGE = "storage"
+    DATABASES = "databases"
+    SECURITY = "security"
+    MANAGEMENT = "management"
+    OTHER = "other"  # a user's own services
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Band(_Model):
+    """The target band: utilization should be within [low, high]; from `near` on it is near the limit."""
+
+    low: float = Field(default=0.40, ge=0, allow_inf_nan=False)
+    high: float = Field(default=0.70, gt=0, allow_inf_nan=False)
+    near: float = Field(default=0.90, gt=0, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Band":
+        if not self.low < self.high < self.near:
+            raise ValueError("expected low < high < near")
+        return self
+
+
+# The band of a cap that was set on purpose: usage up to the cap raises no alert. `high` is above the cap by
+# more than MARGIN of `rules.alerts`, so that alerts are clear when usage is at the cap.
+DELIBERATE_CAP_BAND = Band(low=0.0, high=1.0527, near=1.053)
+
+
+class Tolerance(_Model):
+    """The amount of throttled demand that is shown but raises no alert.
+
+    Demand is tolerated below `rate` (per second), below `share` (of the whole demand of the minute), or until
+    it has lasted for `pending_for` minutes (in YAML: `for`).
+
+    Clients retry, and an occasional throttled call costs them milliseconds. Teams usually relax
+    alerts on any throttling to "more than a few per minute"; AWS itself advises callers to expect and
+    retry occasional throttling. Sustained throttling is far above both defaults: at least three calls in a
+    minute, and at least one in a thousand.
+    """
+
+    rate: float = Field(default=0.05, ge=0, allow_inf_nan=False)
+    share: float = Field(default=0.001, ge=0, le=1)
+    pending_for: PendingMinutes = 0
+
+
+DEFAULT_TOLERANCE = Tolerance()
+
+
+class DefaultLimit(_Model):
+    """The documented default in the signal's unit; `value` applies to all regions not in `by_region`."""
+
+    value: Positive
+    by_region: Mapping[str, Positive] = {}
+    note: str = ""
+
+
+class Quota(_Model):
+    """The quota in Service Quotas. By code, because the names of quotas change and are translated."""
+
+    service: NonEmpty
+    code: Annotated[str, Field(pattern=QUOTA_CODE)]
+
+
+class Price(_Model):
+    """The price of a provisioned limit, from AWS's public price list.
+
+    item: what is bought, such as a shard. holds: the limit that one item provides, in the signal's unit.
+    hourly: US dollars for one item, by region; in other regions the price is unknown. source: AWS's page.
+    Signals with the same item and resource (the first id of its path) are limits of the same purchase.
+    """
+
+    item: NonEmpty
+    holds: Positive
+    hourly: Mapping[str, Positive]
+    source: Annotated[str, Field(pattern=r"^https://aws\.amazon\.com/[a-z/-]+/pricing/$")]
+
+
+class RemedyCommand(_Model):
+    """The AWS command that raises a limit.
+
+    run: its text, with {number} for the new limit, {kind} for each id of the resource's path, and {region},
+    {account_id}, {partition} and {suffix} (the domain of the region's endpoints); what people have to choose
+    is in capitals. An id that follows an option is written --option={kind}, as it may begin with a hyphen.
+    unit_value: what one of {number} is, in the signal's unit. max_factor: by how much AWS
+    lets one call multiply the number.
+    """
+
+    run: Annotated[str, Field(pattern=r"^aws [a-z0-9-]+ [a-z0-9-]+")]
+    unit_value: Positive = 1.0
+    max_factor: Positive | None = None
+
+    @field_validator("run")
+    @classmethod
+    def _ids_are_no_options(cls, run: str) -> str:
+        for option, word in pairwise(shell_words(run)):
+            if option.startswith("--") and (name := PLACEHOLDER.match(word)) and name[1] not in SAFE_NAMES:
+                raise ValueError(f"expected {option}={word}, as an id may begin with a hyphen")
+        return run
+
+
+def _command(value: object) -> object:
+    return {"run": value} if isinstance(value, str) else value
+
+
+class Signal(_Model):
+    """A quantity that has a limit.
+
+    tier: `detail` for a signal of each instance, node, broker or zone, which most users do not need.
+    unverified: which of its facts are recalled and not confirmed, as a sentence; None where all are.
+    noun, verb: the words of its sentence, "Kinesis stream `clicks` writes 3.6 MiB/s of 4 MiB/s"; without a
+        noun the sentence starts with the service's title.
+    throttle_group: name of the signals of the service that share one count of throttled demand. Saturation of
+        one of them explains that of all others.
+    inhibited_by: further signals or throttle groups of the service whose saturation explains this one's. A
+        signal names itself where a resource and a part of it count the same throttled demand.
+    covered_by: a signal of the same resources, or of parts of them, that is read from the same metrics. Its
+        alert stands for the alert of this one.
+    quota_unit: what 1 in Service Quotas is in the signal's unit: 1099511627776 where a signal in bytes has a
+        quota in TiB.
+    default: None where only the customer sets the limit. price: None where nothing is bought, or the price
+        is unknown.
+    drains: the usage is what is gone of a budget, such as burst credits, so that the time to its exhaustion
+        at the present rate matters.
+    pending_for (in YAML: `for`): minutes that a breach must last before its alert fires.
+    remedy_hours: how long the remedy takes, where that is another time than that of most limits of its kind.
+    command: of a remedy; for a quota, it is the request for an increase unless another one is named.
+    docs: pages about the limit: AWS's, or of a user's own signals any.
+    saturation_is_state: CloudWatch tells only whether demand was throttled in a minute, and not how much.
+    throttled_unit: the unit in which CloudWatch counts throttled demand, such as records or calls; None where
+        it does not. saturation: how it is counted. tolerance: the amount of it that raises no alert.
+    """
+
+    service: NonEmpty
+    name: NonEmpty
+    title: NonEmpty
+    tier: Tier = Tier.CORE
+    unverified: NonEmpty | None = None
+    noun: NonEmpty | None = None
+    verb: NonEmpty = "uses"
+    throttle_group: NonEmpty | None = None
+    inhibited_by: tuple[NonEmpty, ...] = ()
+    covered_by: NonEmpty | None = None
+    unit: NamedUnit
+    kind: LimitKind
+    default: DefaultLimit | None = None
+    quota: Quota | None = None
+    quota_unit: Positive = 1.0
+    price: Price | None = None
+    drains: bool = False
+    band: Band | None = None
+    pending_for: PendingMinutes = 5
+    throttled_unit: NamedUnit | None = None
+    saturation_is_state: bool = False
+    tolerance: Tolerance = DEFAULT_TOLERANCE
+    why: NonEmpty
+    saturation: NonEmpty
+    caveats: tuple[NonEmpty, ...] = ()
+    remedy: tuple[NonEmpty, ...] = Field(min_length=1)
+    command: Annotated[RemedyCommand, BeforeValidator(_command)] | None = None
+    remedy_hours: Positive | None = None
+    docs: tuple[Annotated[str, Field(pattern=DOCS_ADDRESS)], ...] = Field(min_length=1)
+
+    @property
+    def remedy_minutes(self) -> float:
+        """The minutes that the remedy takes; by the kind of the limit where the catalogue tells none."""
+        return 60 * (REMEDY_HOURS[self.kind] if self.remedy_hours is None else self.remedy_hours)
+
+    @property
+    def id(self) -> str:
+        """The unique name in the catalogue, such as kinesis.stream_write_bytes."""
+        return f"{self.service}.{self.name}"
+
+    @property
+    def reports_throttling(self) -> bool:
+        """True if CloudWatch reports throttled demand."""
+        return self.throttled_unit is not None or self.saturation_is_state
+
+    @model_validator(mode="after")
+    def _state_has_no_unit(self) -> "Signal":
+        if self.throttled_unit and self.saturation_is_state:
+            raise misplaced(("throttled_unit",), "expected none beside saturation_is_state")
+        return self
+
+    @model_validator(mode="after")
+    def _quota_unit_has_a_quota(self) -> "Signal":
+        if self.quota_unit != 1.0 and not self.quota:
+            raise misplaced(("quota_unit",), "expected a quota, whose unit it is")
+        return self
+
+    def default_limit(self, region: str) -> float | None:
+        """Return the documented default in a region, in the signal's unit."""
+        if self.default is None:
+            return None
+        return self.default.by_region.get(region, self.default.value)
+
+
+class Service(_Model):
+    """One file of the catalogue.
+
+    family: of the services that have a dashboard in common.
+    console: the path of a resource's page in AWS's console, with the fields {account}, {region}, {suffix}
+    (the domain of the region's endpoints) and {parent} (the first id of the resource's path).
+    quota_services: service codes in Service Quotas, beside those that the quotas of the signals have.
+    bounded_by: which metrics are bounded by an aggregate of theirs.
+    """
+
+    service: NonEmpty
+    title: NonEmpty
+    family: ServiceFamily = ServiceFamily.OTHER
+    console: NonEmpty | None = None
+    quota_services: tuple[NonEmpty, ...] = ()
+    bounded_by: tuple[Bound, ...] = ()
+    signals: Mapping[str, Signal]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_signals(cls, data: object) -> object:
+        signals = data.get("signals") if isinstance(data, dict) else None
+        if isinstance(data, dict) and isinstance(signals, dict):
+            service = data.get("service") or "?"  # which is a problem of its own
+            named = {
+                name: {"service": service, "name": name, **entry} if isinstance(entry, dict) else entry
+                for name, entry in signals.items()
+            }
+            data = {**data, "signals": named}
+        return data
+
+    @model_validator(mode="after")
+    def _names_are_not_reserved(self) -> "Service":
+        if self.service in RESERVED_SERVICES:
+            raise misplaced(("service",), f"expected another name, as Headroom itself has {self.service}")
+        for name in RESERVED_SIGNALS & self.signals.keys():
+            raise misplaced(("signals", name), f"expected another name, as Headroom itself has {name}")
+        return self
+
+    @model_validator(mode="after")
+    def _groups_have_members(self) -> "Service":
+        members = {signal.throttle_group: name for name, signal in self.signals.items()}
+        sizes = Counter(signal.throttle_group for signal in self.signals.values() if signal.throttle_group)
+        for group, size in sizes.items():
+            where = ("signals", members[group], "throttle_group")
+            if size == 1:
+                raise misplaced(where, f"expected several signals in the throttle group {group}, found one")
+            if group in self.signals:
+                raise misplaced(
+                    where, f"expected another name for the throttle group {group}: it is a signal's"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _refers_to_known_names(self) -> "Service":
+        groups = {signal.throttle_group for signal in self.signals.values()}
+        for signal in self.signals.values():
+            unknown = {*signal.inhibited_by} - self.signals.keys() - groups
+            if signal.covered_by:
+                unknown |= {signal.covered_by} - self.signals.keys()
+            if unknown:
+                names = ", ".join(sorted(unknown))
+                sentence = f"{signal.id}: expected signals of the service, found {names}"
+                raise misplaced(("signals", signal.name), sentence)
+        return self
+
+    @model_validator(mode="after")
+    def _inhibition_has_no_cycle(self) -> "Service":
+        named = [one for one in self.signals.values() if one.throttle_group or one.inhibited_by]
+        inhibitors = {signal.name: self.inhibitors(signal.name) for signal in named}
+        covered_by = {one.name: one.covered_by for one in self.signals.values() if one.covered_by}
+        if cycle := inhibition_cycle(inhibitors, covered_by):
+            sentence = f"expected no cycle of signals that inhibit each other, found {' -> '.join(cycle)}"
+            raise misplaced(("signals", cycle[0]), sentence)
+        return self
+
+    def inhibitors(self, name: str) -> frozenset[str]:
+        """Return the signals whose saturation explains that of the signal `name`."""
+        signal = self.signals.get(name)
+        if signal is None:
+            return frozenset()
+        named = {other_name for other_name in signal.inhibited_by if other_name in self.signals}
+        groups = {signal.throttle_group, *signal.inhibited_by} - {None}
+        members = {other.name for other in self.signals.values() if other.throttle_group in groups}
+        return frozenset(named | (members - {name}))

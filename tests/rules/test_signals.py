@@ -1,0 +1,106 @@
+"""Entries of the catalogue."""
+
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from rules.signals import Band, Service, Signal
+
+SIGNAL: dict[str, Any] = {
+    "title": "Bytes written",
+    "unit": "bytes/s",
+    "kind": "provisioned",
+    "why": "Producers are refused.",
+    "saturation": "WriteProvisionedThroughputExceeded.",
+    "remedy": ["Add shards."],
+    "docs": ["https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"],
+}
+
+
+def service(**changes: Any) -> dict[str, Any]:
+    """Return a file of the catalogue whose signal has changes."""
+    return {"service": "kinesis", "title": "Kinesis", "signals": {"stream_write_bytes": SIGNAL | changes}}
+
+
+def signal(**changes: Any) -> Signal:
+    """Return the signal of such a file."""
+    return Service.model_validate(service(**changes)).signals["stream_write_bytes"]
+
+
+PRICE: dict[str, Any] = {
+    "item": "shard",
+    "holds": 1000,
+    "hourly": {"us-east-1": 0.015},
+    "source": "https://aws.amazon.com/kinesis/data-streams/pricing/",
+}
+
+
+def test_a_price_is_known_only_for_the_regions_that_are_named() -> None:
+    price = signal(price=PRICE).price
+    assert price and price.hourly.get("us-east-1") == 0.015 and "eu-west-1" not in price.hourly
+    assert signal().price is None
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"hourly": {"us-east-1": 0}},
+        {"hourly": 0.015},
+        {"holds": -1},
+        {"item": ""},
+        {"source": "https://example.com/pricing/"},
+        {"source": None},
+        {"monthly": {"us-east-1": 11}},
+    ],
+)
+def test_a_price_without_a_region_or_a_source_is_none(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        signal(price=PRICE | wrong)
+
+
+@pytest.mark.parametrize(
+    ("region", "limit"), [("eu-west-1", 10_000.0), ("eu-south-1", 2500.0), ("xx-new-1", 10_000.0)]
+)
+def test_a_documented_default_may_differ_by_region(region: str, limit: float) -> None:
+    assert signal(default={"value": 10_000, "by_region": {"eu-south-1": 2500}}).default_limit(region) == limit
+
+
+def test_a_limit_that_only_the_customer_sets_has_no_default() -> None:
+    assert signal().default_limit("eu-west-1") is None
+
+
+def test_a_signal_is_named_by_its_service_and_its_key() -> None:
+    assert signal().id == "kinesis.stream_write_bytes"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "near"), [(0.7, 0.4, 0.9), (0.4, 0.95, 0.9), (0.4, 0.4, 0.9), (0.4, 0.9, 0.9)]
+)
+def test_a_band_must_be_in_order(low: float, high: float, near: float) -> None:
+    with pytest.raises(ValidationError, match="low < high < near"):
+        Band(low=low, high=high, near=near)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"title": ""}, "title"),
+        ({"unit": None}, "unit"),
+        ({"kind": "soft"}, "kind"),
+        ({"remedy": []}, "remedy"),
+        ({"docs": []}, "docs.0"),
+        ({"docs": ["javascript:alert()"]}, "docs.0"),
+        ({"docs": ["https://example.org/<b>"]}, "docs.0"),
+        ({"quota": {"service": "kinesis", "code": "Shards per Region"}}, "quota.code"),
+        ({"default": {"value": 0}}, "default.value"),
+        ({"default": {"value": 1, "by_region": {"eu-west-1": -1}}}, "default.by_region.eu-west-1"),
+        ({"for": -1}, "for"),
+        ({"limit": 5}, "limit"),
+    ],
+)
+def test_a_wrong_entry_of_the_catalogue_is_refused(changes: dict[str, Any], path: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        Service.model_validate(service(**changes))
+    where = ".".join(map(str, caught.value.errors()[0]["loc"]))
+    assert where.startswith(f"signals.stream_write_bytes.{path.removesuffix('.0')}")
