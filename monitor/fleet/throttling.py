@@ -10,6 +10,7 @@ from monitor.fleet.formulas import SlotArray, Slots, select_slots
 from monitor.fleet.namespaces import ALWAYS, NEVER
 from monitor.fleet.operations import NAN, ROUNDING_ERROR, SETTLED_AFTER
 from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW
+from monitor.fleet.rings import Rings
 from monitor.fleet.series_columns import SeriesColumns
 from rules.band import excess
 
@@ -42,6 +43,20 @@ def is_unknown(columns: SeriesColumns, slots: SlotArray, throttled: Floats) -> F
     published = columns.throttled.has(slots) | columns.throttled_incomplete[slots]
     unknown: Flags = np.isnan(throttled) & published
     return unknown
+
+
+def refused_share(columns: SeriesColumns, rings: Rings, slots: Ints, minutes: Ints) -> Floats:
+    """Return the throttled demand of slots, each in its minute, as a multiple of the served one.
+
+    0 where none is throttled, and where it cannot be told: nothing was served, or AWS does not count that.
+    rings: where the points are.
+    """
+    throttled, share = columns.throttled.at(rings, slots, minutes), np.zeros(slots.size, np.float32)
+    indices = np.flatnonzero(throttled > 0).astype(np.int32)
+    served = columns.served.at(rings, select_slots(slots, indices), minutes[indices])
+    is_known = served > 0
+    share[indices[is_known]] = throttled[indices[is_known]] / served[is_known]
+    return share
 
 
 def recent_throttling(columns: SeriesColumns, used_at: Ints) -> tuple[Throttling, Ints]:

@@ -34,12 +34,13 @@ def _halves(bins: int) -> Halves:
 class HistoryBlock:
     """Columns of BLOCK_SIZE series.
 
-    usage: the highest usage of each bin, divided by `scale`, at `bin % BINS`; a bin is a quarter of an hour,
-    counted since 1970; NaN is missing. scale: 0 while no usage but 0 is known. refused: by the day, at
-    `day % DAYS`, the lowest utilization at which demand was refused; NaN if none was. through: the newest bin
-    that the block reaches. id: `Key.id` as a number, or NO_ID. created: the minute when the resource was
-    created, or NEVER. seen: the bin in which the series existed last. is_read: what was before the series was
-    found has been read.
+    usage: the highest usage of each bin, together with the demand that was refused, where its share of the
+    served one is known; divided by `scale`, at `bin % BINS`; a bin is a quarter of an hour, counted since
+    1970; NaN is missing. scale: 0 while no usage but 0 is known. refused: by the day, at `day % DAYS`, the
+    lowest utilization at which demand was refused, 0 while nothing was served; NaN if none was. through: the
+    newest bin that the block reaches. id: `Key.id` as a number, or NO_ID. created: the minute when the
+    resource was created, or NEVER. seen: the bin in which the series existed last. is_read: what was before
+    the series was found has been read.
     lock: held while the columns change, and while a thread copies them.
     """
 
@@ -128,9 +129,15 @@ class HistoryBlock:
 
     @property
     def ceiling(self) -> Floats:
-        """The lowest utilization at which demand was refused in a fortnight; NaN if none was."""
-        lowest: Floats = np.fmin.reduce(self.refused.astype(np.float32))
+        """The lowest utilization above 0 at which demand was refused in a fortnight; NaN if none was."""
+        lowest: Floats = np.fmin.reduce(np.where(self.refused > 0, self.refused, np.nan).astype(np.float32))
         return lowest
+
+    @property
+    def refused_days(self) -> Ints:
+        """On how many days of a fortnight demand was refused, also while nothing was served."""
+        days: Ints = np.isfinite(self.refused).sum(axis=0).astype(np.int32)
+        return days
 
     def tighten(self, highest: Floats) -> None:
         """Store numbers anew that became small. highest: the highest stored number of each series."""

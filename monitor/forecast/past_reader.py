@@ -20,6 +20,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.formula import SILENCE_OPS, Formula
 from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import with_period
+from monitor.fleet.throttling import refused_share
 from monitor.forecast.past_points import PastPoints
 from monitor.forecast.past_rings import FIVE, PastRings
 from monitor.forecast.recorder import NO_ROW, RECORDED_BINS, Recorder
@@ -137,12 +138,12 @@ class PastReader:
         return slots[np.lexsort((-utilization, -self._fleet.zone[slots].astype(np.int32)))]
 
     def _metrics(self, slot: int) -> Metrics | None:
-        """Return the metrics of a usage; None if there is no past to read, which is noted."""
+        """Return the metrics of a demand; None if there is no past to read, which is noted."""
         formula, row = self._fleet.usages.get(slot), int(self._recorder.rows[slot])
         if row == NO_ROW:
             return None
         if formula and (metrics := self._polled(formula)):
-            return metrics
+            return metrics | self._refused(slot)
         block, column = self._recorder.history.place(row)
         block.is_read[column] = True
         self._done(np.array([slot], np.int32))
@@ -155,6 +156,14 @@ class PastReader:
         rings = self._fleet.rings
         queries = {row: rings.metric[row] for row in formula.rows}
         return queries if all(query.startswith(b"{") or b"\2" in query for query in queries.values()) else {}
+
+    def _refused(self, slot: int) -> Metrics:
+        """Return the metrics of refused demand of a limit that was bought; none where it cannot be told."""
+        fleet = self._fleet
+        throttled, served = fleet.throttled.get(slot), fleet.served.get(slot)
+        if not (fleet.paid[slot] and throttled and served):
+            return {}
+        return self._polled(throttled) | self._polled(served)
 
     async def _read_guarded(self, task: Task) -> None:
         """Read some series; what cannot be read is tried again later."""
@@ -193,11 +202,12 @@ class PastReader:
         return failures
 
     def _is_complete(self, slot: int, task: Task, points: Mapping[int, Floats]) -> bool:
-        """Return whether a series still has the metrics that were read, and all of them were."""
+        """Return whether a series still has the metrics that were read, and all of its usage were."""
         if not (metrics := self._metrics(slot)):
             return False
         is_same = all(task.metrics.get(row) == query for row, query in metrics.items())
-        return is_same and points.keys() >= metrics.keys()
+        formula = self._fleet.usages.get(slot)
+        return is_same and formula is not None and points.keys() >= {*formula.rows}
 
     async def _points(
         self, reader: MetricReader, task: Task, minutes: range, now: int
@@ -255,6 +265,7 @@ class PastReader:
         every_slot, every_minute = np.tile(slots, starts.size), np.repeat(starts, slots.size)
         usage = fleet.usages.at(past, every_slot, every_minute)
         usage[every_minute < fleet.created[every_slot]] = np.nan
+        usage *= 1 + refused_share(fleet, past, every_slot, every_minute)
         thirds = usage.reshape(-1, BIN_MINUTES // FIVE, slots.size)
         highest: Floats = np.fmax.reduce(thirds, axis=1)
         for index, slot in enumerate(slots.tolist()):

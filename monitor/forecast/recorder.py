@@ -1,4 +1,4 @@
-"""Records the usage of a fleet's last hours, as it was judged, in the history of a fortnight."""
+"""Records the demand of a fleet's last hours, as it was judged, in the history of a fortnight."""
 
 import asyncio
 import logging
@@ -12,6 +12,7 @@ from monitor.fleet.columns import Flags, Floats, Indices, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judged import Judged
 from monitor.fleet.ring_columns import WINDOW
+from monitor.fleet.throttling import refused_share
 from monitor.forecast.history import UsageHistory
 from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
 from monitor.lib.cooperative import cooperative_iter
@@ -99,7 +100,8 @@ class Recorder:
         every_slot, every_minute = np.tile(slots, minutes.size), np.repeat(minutes, slots.size)
         judged = self._fleet.judged_at(every_slot, every_minute)
         usage = np.where(judged.bounded | ~judged.observable, np.float32(np.nan), judged.usage)
-        highest, whole = bins_of(usage.reshape(-1, slots.size), self._are_peaks(slots))
+        demand = usage * (1 + refused_share(self._fleet, self._fleet.rings, every_slot, every_minute))
+        highest, whole = bins_of(demand.reshape(-1, slots.size), self._are_peaks(slots))
         block.put(columns, int(minutes[0]) // BIN_MINUTES, highest, whole)
         refused = refused_utilization(judged).reshape(-1, slots.size)
         for day in range(int(minutes[0]) // DAY_MINUTES, int(minutes[-1]) // DAY_MINUTES + 1):
@@ -133,6 +135,6 @@ def refused_utilization(judged: Judged) -> Floats:
     """Return the utilization of the minutes in which demand was refused; NaN for others."""
     with np.errstate(divide="ignore", invalid="ignore"):
         utilization = judged.utilization
-    refused = (judged.excess > 0) & (utilization > 0) & np.isfinite(utilization)
+    refused = (judged.excess > 0) & (utilization >= 0) & np.isfinite(utilization)
     lowest: Floats = np.where(refused, utilization, np.float32(math.nan))
     return lowest

@@ -80,11 +80,20 @@ class Fortnight:
         return self.reader.cell.clock.minute()
 
     def put(
-        self, name: object, usage: Usage | float | None = None, limit: float = 100.0, **observed: Any
+        self,
+        name: object,
+        usage: Usage | float | None = None,
+        limit: float = 100.0,
+        paid: bool = False,
+        **observed: Any,
     ) -> Series:
         """Add a series to the fleet."""
         settings = SeriesSettings(
-            signal=STREAM_WRITE_BYTES, limit=Limit(limit, LimitSource.API, 0), band=Band(), delay=3
+            signal=STREAM_WRITE_BYTES,
+            limit=Limit(limit, LimitSource.API, 0),
+            band=Band(),
+            delay=3,
+            paid=paid,
         )
         key = Key(*CELL, "kinesis", "stream_write_bytes", str(name))
         seen = Observed(

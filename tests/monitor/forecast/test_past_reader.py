@@ -18,8 +18,16 @@ from monitor.planning.intervals import Intervals
 from monitor.planning.planner import Planner
 from monitor.planning.spending import ForgetfulStore
 from rules.forecast import BINS
-from tests.fake_cloudwatch import Body, ErrorResponse, Response, result
-from tests.monitor.forecast.fortnights import CELL, answering, daily, fortnight, metric, name_of
+from tests.fake_cloudwatch import Body, ErrorResponse, Query, Response, result
+from tests.monitor.forecast.fortnights import (
+    CELL,
+    answering,
+    daily,
+    fortnight,
+    metric,
+    name_of,
+    points_of,
+)
 
 
 def highest(minutes: int) -> float:
@@ -75,6 +83,37 @@ async def test_periods_of_any_length_make_one_usage() -> None:
             for query in body["MetricDataQueries"]
         ]
         assert sorted(periods) == [300, 300, 3600]
+
+
+def refusing(body: Body) -> Response:
+    """Half as much is refused as is served."""
+    values = {"a": 40.0, "served": 8.0, "refused": 4.0}
+
+    def value_of(query: Query, minute: int) -> float:
+        return values[name_of(query)]
+
+    return {
+        "MetricDataResults": [
+            result(query, points_of(partial(value_of, query), query, body))
+            for query in body["MetricDataQueries"]
+        ]
+    }
+
+
+async def test_the_demand_that_was_refused_is_read_of_what_is_bought() -> None:
+    async with fortnight(refusing) as some:
+        refused, served = total(metric("refused")), total(metric("served"))
+        bought = some.put("a", paid=True, throttled=refused, served=served)
+        await some.read_past()
+        assert some.usage(bought)[8:] == pytest.approx(60, rel=1e-3)
+        assert sorted(some.requested_past_metrics) == ["a", "refused", "served"]
+
+
+async def test_of_what_is_not_bought_only_the_usage_is_read() -> None:
+    async with fortnight(refusing) as some:
+        some.put("a", throttled=total(metric("refused")), served=total(metric("served")))
+        await some.read_past()
+        assert some.requested_past_metrics == ["a"]
 
 
 async def test_a_metric_that_is_zero_when_absent_is_so_from_its_first_point_on() -> None:

@@ -128,6 +128,30 @@ async def test_the_lowest_utilization_at_which_demand_was_refused_is_remembered(
     assert block.ceiling[column] == pytest.approx(0.35, rel=1e-3)
 
 
+async def test_what_was_refused_is_demand_like_what_was_served() -> None:
+    fleet, values, refused, served = Fleet(), np.full(180, 50.0), np.zeros(180), np.full(180, 600.0)
+    refused[-42:-37], served[-57:-52], refused[-57:-52] = 300, 0, 300  # the latter cannot be told in bytes
+    put(fleet, "a", total(metric("a")), throttled=total(metric("r")), served=total(metric("s")))
+    for name, points in (("a", values), ("r", refused), ("s", served)):
+        write(fleet, name, points)
+    found = await recorded(fleet, fleet.by_slot[0])
+    assert found.max() == pytest.approx(75, rel=1e-3)
+    assert np.count_nonzero(found > 51) <= 2
+
+
+async def test_a_day_on_which_demand_was_refused_is_counted_even_if_nothing_was_served() -> None:
+    fleet, refused = Fleet(), np.zeros(180)
+    refused[-40] = 600
+    series = put(fleet, "a", total(metric("a")), throttled=total(metric("r")))
+    write(fleet, "a", np.zeros(180))
+    write(fleet, "r", refused)
+    recorder = Recorder(fleet, UsageHistory())
+    await recorder.record(NOW)
+    block, column = recorder.history.place(int(recorder.rows[series.slot]))
+    assert block.refused_days[column] == 1
+    assert np.isnan(block.ceiling[column])
+
+
 async def test_a_series_that_takes_the_slot_of_another_one_has_a_row_of_its_own() -> None:
     fleet, history = Fleet(), UsageHistory()
     first = put(fleet, "a", total(metric("a")))
