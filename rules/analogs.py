@@ -1,7 +1,7 @@
 """The analogs of a forecast: what followed the same time of day on earlier days, moved to now.
 
-What the last two weeks brought at this time of day are futures that are equally real. Each is moved to the
-usage of now, a gap that fades within hours, and to the growth since that day.
+Each may happen again. It is moved by the growth of the daily mean since that day, and at first also by the
+rest of the difference between usage then and now, which fades within hours.
 
 Arrays are [bin, series] and [analog, series], because numpy reduces the first axis
 many times faster than the last.
@@ -20,13 +20,13 @@ Ints = NDArray[np.int32]
 
 BIN_MINUTES: Final = 15
 DAY: Final = 24 * 60 // BIN_MINUTES  # bins
-MIN_DAY: Final = DAY * 3 // 4  # bins of which a day's mean is told
+MIN_DAY: Final = DAY * 3 // 4  # known bins of a day that has a mean
 LEVEL_BINS: Final = 2  # the usage of now is the mean of so many
-FADE_BINS: Final = 300 / BIN_MINUTES  # after which the gap between an analog and now is 37 % of what it was
-DAILY_WEIGHT: Final = 0.9  # of a day, compared with the day after it
-WEEKDAY_WEIGHT: Final = 2.5  # of the same day of the week, compared with another
+FADE_BINS: Final = 300 / BIN_MINUTES  # after which 37 % of the difference between then and now is left
+DAILY_WEIGHT: Final = 0.9  # of an analog, compared with that of the day after it
+WEEKDAY_WEIGHT: Final = 2.5  # of an analog of the same day of the week, compared with others
 WEEK: Final = 7  # days
-SLOPE: Final = 1.702  # with which a logistic function is nearly a normal distribution
+NORMAL_SLOPE: Final = 1.702  # with which a logistic function is nearly a normal distribution
 ANALOG_WIDTH: Final = np.float32(0.5)  # of the distribution around each analog, in standard deviations of all
 MIN_WIDTH: Final = np.float32(0.02)  # of the same, in spreads of the series
 TINY: Final = np.float32(1e-30)
@@ -61,7 +61,7 @@ class Past:
 
     @cached_property
     def level(self) -> Floats:
-        """The usage of now."""
+        """The usage of now: the mean of the last LEVEL_BINS."""
         return self.level_before(0)
 
     @cached_property
@@ -79,7 +79,7 @@ class Past:
 
     @cached_property
     def volatility(self) -> Floats:
-        """The mean change from bin to bin."""
+        """The mean of the changes from bin to bin, without their signs."""
         return self._mean_of(self._changes)
 
     @cached_property
@@ -89,7 +89,7 @@ class Past:
         return changes
 
     def level_before(self, bins: int) -> Floats:
-        """The usage some bins ago."""
+        """The usage some bins ago, as `level` is that of now."""
         end = len(self.usage) - bins
         level: Floats = self.usage[end - LEVEL_BINS : end].mean(axis=0)
         return level
@@ -110,10 +110,10 @@ class Past:
 
 @dataclass(frozen=True)
 class Analogs:
-    """The highest usage of the next bins by earlier days, [analog, series].
+    """The highest usage within the next bins, as each earlier day suggests it, [analog, series].
 
-    moved: moved to now; unmoved: as it was. weight: those of a series add up to 1,
-    or to 0 if it has none; an analog with a missing bin has none.
+    moved: moved to now; unmoved: as it was on that day. weight: those of a series add up to 1; 0 for an
+    analog with a missing bin.
     """
 
     past: Past
@@ -125,8 +125,8 @@ class Analogs:
     @classmethod
     def of(cls, past: Past, bins: int) -> "Analogs":
         """Find the analogs of the next bins."""
-        days_ago = days_with(bins, len(past.usage))
-        moved = np.stack([path(past, ago, bins).max(axis=0) for ago in days_ago])
+        days_ago = analog_days(bins, len(past.usage))
+        moved = np.stack([moved_analog(past, ago, bins).max(axis=0) for ago in days_ago])
         unmoved = np.stack([following(past, ago, bins).max(axis=0) for ago in days_ago])
         known = np.isfinite(moved)
         weight = np.where(known, weights(days_ago)[:, None], np.float32(0))
@@ -153,7 +153,7 @@ class Analogs:
     def share_above(self, values: Floats, limit: Floats) -> Floats:
         """The share of the analogs that reach the limit; one that nearly does counts by a part."""
         width = ANALOG_WIDTH * self.deviation(values) + MIN_WIDTH * self.past.spread
-        return self.mean(logistic(np.float32(SLOPE) * (values - limit) / width))
+        return self.mean(logistic(np.float32(NORMAL_SLOPE) * (values - limit) / width))
 
     def a_week_ago(self, values: Floats) -> Floats:
         """The value of the same weekday; the mean of all where it is missing."""
@@ -161,8 +161,8 @@ class Analogs:
         return np.where(self.weight[row] > 0, values[row], self.mean(values))
 
 
-def days_with(bins: int, past_bins: int) -> tuple[int, ...]:
-    """Return how many days ago those analogs begin whose next bins are past, too."""
+def analog_days(bins: int, past_bins: int) -> tuple[int, ...]:
+    """Return how many days ago the analogs begin: those whose next `bins` are all past and stored."""
     return tuple(range(max(1, -(-bins // DAY)), past_bins // DAY))
 
 
@@ -172,7 +172,7 @@ def weights(days_ago: tuple[int, ...]) -> Floats:
     return np.array([DAILY_WEIGHT**ago * more for ago, more in zip(days_ago, bonus, strict=True)], np.float32)
 
 
-def path(past: Past, days_ago: int, bins: int) -> Floats:
+def moved_analog(past: Past, days_ago: int, bins: int) -> Floats:
     """Return what followed the same time of day, moved to now, [bin, series]."""
     growth = past.days[0] - past.days[days_ago]
     gap = past.level - past.level_before(days_ago * DAY) - growth

@@ -1,8 +1,8 @@
 """The probability that usage reaches a limit within some hours, and when: of many series at once.
 
-The last two weeks are thirteen futures that are equally real (`rules.analogs`). The share of them that
-reaches the limit, and what else is known of a series without a unit (`rules.forecast_features`), give a
-probability by logistic regression. Its coefficients are the same for all series.
+What followed the present time of day on each of the last thirteen days may follow again (`rules.analogs`).
+A logistic regression makes a probability of the share of these days that reach the limit, and of other
+numbers without a unit (`rules.forecast_features`). Its coefficients are the same for all series.
 """
 
 from dataclasses import dataclass
@@ -11,16 +11,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from rules.analogs import BIN_MINUTES, DAY, Floats, Past, days_with, logistic, path, weights
+from rules.analogs import BIN_MINUTES, DAY, Floats, Past, analog_days, logistic, moved_analog, weights
 from rules.forecast_features import HORIZONS, Crossings, features
 
 BINS: Final = 14 * DAY  # of history
-MIN_BINS: Final = 2 * DAY  # with a shorter history nothing is forecast
+MIN_BINS: Final = 2 * DAY  # that are known: with fewer, nothing is forecast
 SERIES_AT_ONCE: Final = 256  # what a processor's cache holds
 QUANTILES: Final = (0.1, 0.5, 0.9)
-# Times are those within the shortest horizon that is so probable, or else within the longest.
-LIKELY: Final = 0.5
-MIN_PROBABILITY: Final = 0.05  # below it no times are told
+LIKELY: Final = 0.5  # times are given within the shortest horizon of this probability, or the longest of all
+MIN_PROBABILITY: Final = 0.05  # below it, no times are given
 
 # By horizon in minutes: the bias, then a coefficient for each of FEATURES. Fitted to 93 real traces by
 # `bench/forecast.py --fit`.
@@ -84,12 +83,12 @@ def _probability(past: Past, limit: Floats, crossings: Crossings, horizon: int) 
 def _minutes(past: Past, limit: Floats, probability: Floats) -> Floats:
     """Return QUANTILES of the time until the limit is reached, if it is, [series, quantile]."""
     minutes = np.full((len(limit), len(QUANTILES)), np.nan, np.float32)
-    last = len(HORIZONS) - 1 - np.isfinite(probability[::-1]).argmax(axis=0)
+    longest = len(HORIZONS) - 1 - np.isfinite(probability[::-1]).argmax(axis=0)
     likely = probability >= LIKELY
-    chosen = np.where(likely.any(axis=0), likely.argmax(axis=0), last)
-    told = np.fmax.reduce(probability, axis=0) >= MIN_PROBABILITY
+    chosen = np.where(likely.any(axis=0), likely.argmax(axis=0), longest)
+    is_given = np.fmax.reduce(probability, axis=0) >= MIN_PROBABILITY
     for number, horizon in enumerate(HORIZONS):
-        series = np.flatnonzero(told & (chosen == number))
+        series = np.flatnonzero(is_given & (chosen == number))
         if series.size:
             minutes[series] = _first_crossings(past.select(series), limit[series], horizon // BIN_MINUTES)
     return minutes
@@ -97,9 +96,9 @@ def _minutes(past: Past, limit: Floats, probability: Floats) -> Floats:
 
 def _first_crossings(past: Past, limit: Floats, bins: int) -> Floats:
     """Return QUANTILES of the minutes after which the analogs that reach the limit do, [series, quantile]."""
-    days_ago = days_with(bins, len(past.usage))
-    above = np.stack([path(past, ago, bins) >= limit for ago in days_ago])
-    first = np.where(above.any(axis=1), above.argmax(axis=1), np.nan)
+    days_ago = analog_days(bins, len(past.usage))
+    reaches = np.stack([moved_analog(past, ago, bins) >= limit for ago in days_ago])
+    first = np.where(reaches.any(axis=1), reaches.argmax(axis=1), np.nan)
     order = np.argsort(first, axis=0)
     weight = np.where(np.isfinite(first), weights(days_ago)[:, None], 0)
     share = np.take_along_axis(weight, order, axis=0).cumsum(axis=0) / weight.sum(axis=0)

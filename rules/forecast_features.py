@@ -11,16 +11,26 @@ from rules.analogs import BIN_MINUTES, DAY, LEVEL_BINS, Analogs, Flags, Floats, 
 
 HORIZONS: Final = (60, 360, 1440, 4320)  # minutes
 HORIZON_WORDS: Final = {60: "1h", 360: "6h", 1440: "24h", 4320: "3d"}
-MOMENT_BINS: Final = {60: 4, 360: 8, 1440: 12, 4320: 24}  # from one past moment to the next, by horizon
-MAX_UNLIKENESS: Final = np.float32(0.5)  # spreads between now and a past moment that still counts
-RISE_WIDTH: Final = np.float32(0.4)  # spreads within which a rise counts by a part
-MIN_SHARE: Final = np.float32(0.015)  # shares are between it and 1 less it
+MOMENT_BINS: Final = {
+    60: 4,
+    360: 8,
+    1440: 12,
+    4320: 24,
+}  # between two past moments that are compared with now, by horizon
+MAX_UNLIKENESS: Final = np.float32(
+    0.5
+)  # in spreads: a past moment whose usage differs by more does not count
+RISE_WIDTH: Final = np.float32(0.4)  # in spreads, around the needed rise: a rise therein counts in part
+MIN_SHARE: Final = np.float32(0.015)  # shares are squeezed between it and 1 - it, to have finite odds
 MAX_LOG_RATIO: Final = 4
 
 
 @dataclass(frozen=True)
 class Crossings:
-    """The bins in which usage was at or above the limit: how long ago the last is, and how many of late."""
+    """The bins in which usage was at or above the limit, by series.
+
+    bins_ago: how many bins ago the last one was. today: how many there were in the last 24 hours.
+    """
 
     bins_ago: NDArray[np.int32]
     today: NDArray[np.int64]
@@ -37,9 +47,10 @@ class Crossings:
 
 
 class Sign(IntEnum):
-    """The effect of a higher limit on a feature.
+    """The change of a feature when the limit is higher: it falls, stays or rises.
 
-    The coefficient of one that depends on the limit has the sign that makes a higher limit less probable.
+    The coefficient of one that falls is 0 or above, and of one that rises 0 or below, so that a higher limit
+    is never more probable to be reached.
     """
 
     FALLS = -1
@@ -93,29 +104,29 @@ def features(past: Past, limit: Floats, crossings: Crossings, horizon: int) -> t
 
 
 def share_of_rises(past: Past, limit: Floats, horizon: int) -> Floats:
-    """Return the share of past moments after which usage rose as far as the limit is above it now.
+    """Return the share of past moments after which usage rose by what is missing to the limit now.
 
-    Only moments count at which usage was like that of now, the more, the more alike.
+    A moment weighs the more, the nearer its usage was to that of now; see MAX_UNLIKENESS.
     """
     step = MOMENT_BINS[horizon]
-    pools: Floats = past.usage.reshape(-1, step, past.usage.shape[1]).max(axis=1)
-    highest = _highest_of_next(pools, horizon // BIN_MINUTES // step)
+    steps_highest: Floats = past.usage.reshape(-1, step, past.usage.shape[1]).max(axis=1)
+    highest = _highest_of_next(steps_highest, horizon // BIN_MINUTES // step)
     ends = np.arange(1, len(highest) + 1) * step
     levels = sum(past.usage[ends - back] for back in range(1, LEVEL_BINS + 1)) / np.float32(LEVEL_BINS)
     likeness = np.maximum(0, 1 - np.abs(levels - past.level) / (MAX_UNLIKENESS * past.spread))
-    shortfall = (highest - levels) - (limit - past.level)
-    reaches = np.clip(np.float32(0.5) + shortfall / (RISE_WIDTH * past.spread), 0, 1)
-    likeness[~np.isfinite(shortfall)] = 0
+    surplus = (highest - levels) - (limit - past.level)
+    reaches = np.clip(np.float32(0.5) + surplus / (RISE_WIDTH * past.spread), 0, 1)
+    likeness[~np.isfinite(surplus)] = 0
     shares: Floats = (likeness * np.nan_to_num(reaches)).sum(axis=0) / np.maximum(likeness.sum(axis=0), 1e-3)
     return shares
 
 
-def _highest_of_next(pools: Floats, count: int) -> Floats:
-    """Return the highest of the next `count` pools after each but the last ones."""
-    size = len(pools) - count
-    highest = pools[1 : size + 1].copy()
-    for later in range(2, count + 1):
-        np.maximum(highest, pools[later : size + later], out=highest)
+def _highest_of_next(values: Floats, count: int) -> Floats:
+    """Return the highest of the `count` values after each value that has so many after it."""
+    size = len(values) - count
+    highest = values[1 : size + 1].copy()
+    for offset in range(2, count + 1):
+        np.maximum(highest, values[offset : size + offset], out=highest)
     return highest
 
 

@@ -1,8 +1,8 @@
 """The time until usage that only grows reaches a limit: storage, counts, budgets that drain.
 
-Such usage has no daily pattern whose days could be compared. What it rose within a time that is as long as
-the horizon, again and again in the history, is what it may rise from now on; the slopes between all pairs of
-points (Theil and Sen) tell when. A single outlier moves neither.
+Such usage has no daily pattern whose days could be compared. The probability is the share of past rises, over
+times as long as the horizon, that would be enough now. The time follows from the slopes between all pairs of
+points (Theil and Sen). A single outlier changes neither by much.
 
 Arrays are [point, series], as in `rules.analogs`.
 """
@@ -19,10 +19,10 @@ from rules.forecast_features import HORIZONS
 POINT_BINS: Final = 24  # the highest usage of six hours is a point
 POINT_MINUTES: Final = POINT_BINS * BIN_MINUTES
 MIN_POINTS: Final = 8  # two days
-MIN_DIRECTNESS: Final = np.float32(0.9)  # what is left of all rises after all falls
+MIN_DIRECTNESS: Final = np.float32(0.9)  # the growth, as a share of all rises and falls added up
 MAX_STEP: Final = np.float32(0.5)  # the share of the growth that may come from one point to the next
-MIN_DISTANCE: Final = 4  # points between two whose slope counts
-MAX_HISTORIES: Final = 2  # a time is told up to so many times the length of the history
+MIN_DISTANCE: Final = 4  # from a point to another one, for their slope to count
+MAX_HISTORIES: Final = 2  # a time beyond so many times the length of the history is not given
 
 
 def points_of(history: NDArray[np.floating]) -> Floats:
@@ -34,11 +34,11 @@ def points_of(history: NDArray[np.floating]) -> Floats:
 
 def is_growing(points: Floats) -> Flags:
     """Return which series do nothing but grow, and not by one step."""
-    level, changes = _filled(points), np.zeros((1, points.shape[1]), np.float32)
+    filled, changes = _filled(points), np.zeros((1, points.shape[1]), np.float32)
     if len(points) > 1:
-        changes = np.nan_to_num(np.diff(level, axis=0))
-    net, way = changes.sum(axis=0), np.abs(changes).sum(axis=0)
-    grows: Flags = (net > 0) & (net >= MIN_DIRECTNESS * way) & (changes.max(axis=0) <= MAX_STEP * net)
+        changes = np.nan_to_num(np.diff(filled, axis=0))
+    net, total = changes.sum(axis=0), np.abs(changes).sum(axis=0)
+    grows: Flags = (net > 0) & (net >= MIN_DIRECTNESS * total) & (changes.max(axis=0) <= MAX_STEP * net)
     grows &= (np.isfinite(points).sum(axis=0) >= MIN_POINTS) & np.isfinite(points[-1])
     return grows
 
@@ -54,38 +54,38 @@ def growth(history: NDArray[np.floating], limit: NDArray[np.floating]) -> tuple[
         probability = np.full((limits.size, len(HORIZONS)), np.nan, np.float32)
         minutes = np.full((limits.size, len(QUANTILES)), np.nan, np.float32)
         if growing.any():
-            chosen, left = points[:, growing], (limits - points[-1])[growing]
-            probability[growing] = _probability(chosen, left)
-            minutes[growing] = _minutes(chosen, left)
+            chosen, headroom = points[:, growing], (limits - points[-1])[growing]
+            probability[growing] = _probability(chosen, headroom)
+            minutes[growing] = _minutes(chosen, headroom)
     return growing, Forecast(probability, minutes)
 
 
-def _probability(points: Floats, left: Floats) -> Floats:
+def _probability(points: Floats, headroom: Floats) -> Floats:
     """Return the share of the rises within each horizon that would reach the limit, [series, horizon]."""
     shares = []
     for horizon in HORIZONS:
         distance = max(horizon // POINT_MINUTES, 1)
         rises = (points[distance:] - points[:-distance]) * np.float32(horizon / (distance * POINT_MINUTES))
-        enough = np.count_nonzero(rises >= left, axis=0)
+        enough = np.count_nonzero(rises >= headroom, axis=0)
         shares.append((enough + 0.5) / (np.isfinite(rises).sum(axis=0) + 1))
     probability = np.fmax.accumulate(np.stack(shares), axis=0).T.astype(np.float32)
-    probability[left <= 0] = 1
+    probability[headroom <= 0] = 1
     return probability
 
 
-def _minutes(points: Floats, left: Floats) -> Floats:
+def _minutes(points: Floats, headroom: Floats) -> Floats:
     """Return QUANTILES of the time until the limit is reached, [series, quantile]."""
     first, second = np.triu_indices(len(points), MIN_DISTANCE)
     slopes = (points[second] - points[first]) / ((second - first)[:, None] * np.float32(POINT_MINUTES))
     fast_to_slow = np.nanquantile(slopes, [1 - quantile for quantile in QUANTILES], axis=0)
-    minutes = np.where(fast_to_slow > 0, left / fast_to_slow, np.nan).T.astype(np.float32)
+    minutes = np.where(fast_to_slow > 0, headroom / fast_to_slow, np.nan).T.astype(np.float32)
     known = np.isfinite(points).sum(axis=0) * POINT_MINUTES
     minutes[~(minutes[:, 1] <= MAX_HISTORIES * known)] = np.nan
-    minutes[left <= 0] = 0
+    minutes[headroom <= 0] = 0
     return minutes
 
 
 def _filled(points: Floats) -> Floats:
-    """Return the points, each missing one as the point before it."""
+    """Return the points, a missing one with the value of the point before it."""
     known = np.where(np.isfinite(points), np.arange(len(points))[:, None], 0)
     return np.take_along_axis(points, np.maximum.accumulate(known, axis=0), axis=0)

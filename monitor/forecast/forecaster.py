@@ -25,25 +25,29 @@ from rules.growth import growth
 
 log = logging.getLogger(__name__)
 
-MAX_LATE: Final = 4  # bins that the newest usage may be behind
-MAX_HOLE: Final = 4  # bins that are missing between others, of which the one before them is taken
-DELAY: Final = 4 * 60.0  # seconds after a quarter of an hour, when most of it has been published
-BIND_INTERVAL: Final = 10.0  # seconds within which new series are found
-MIN_PAUSE: Final = 2.0  # seconds between two forecasts of series that were read
-SAVE_INTERVAL: Final = 3600.0  # seconds; what is recorded in an hour is in the rings of the next start, too
-READ_SAVE_INTERVAL: Final = 300.0  # seconds, while a fortnight is read, which costs a request of each metric
-ROUNDING: Final = np.float32(1e-3)  # relative change of a limit that changes no forecast
+MAX_LATE: Final = 4  # bins by which the newest usage may be older than the newest bin
+MAX_HOLE: Final = 4  # missing bins in a row that are filled with the usage before them
+FORECAST_DELAY: Final = 4 * 60.0  # seconds after the end of a quarter of an hour: most is published by then
+BIND_INTERVAL: Final = 10.0  # seconds within which a new series gets a row of the history
+MIN_PAUSE: Final = 2.0  # seconds between two forecasts of series whose past was just read
+SAVE_INTERVAL: Final = 3600.0  # seconds; usage of the last hour is read again at a start in any case
+READ_SAVE_INTERVAL: Final = 300.0  # seconds, while past usage comes, each metric of which costs a request
+SAME_LIMIT: Final = np.float32(1e-3)  # the largest relative change of a limit that needs no new forecast
 
 
 class BlockForecast(NamedTuple):
-    """The forecast of some series of a block; see `SeriesColumns`.
+    """The forecast of some series of a block.
 
-    highest: the highest stored number of each of the block's series.
+    probability: of reaching the limit within each of HORIZONS, [series, horizon]. minutes: from the end of
+    the block until the limit is reached, by QUANTILES, [series, quantile]; NEVER where the forecast has no
+    time. known_bins: how many bins of the fortnight are known, of each series. ceiling: see
+    `HistoryBlock.ceiling`. highest: the highest number that is stored of each of the block's series, of those
+    that are forecast.
     """
 
     probability: Floats
     minutes: Ints
-    known: Ints
+    known_bins: Ints
     ceiling: Floats
     highest: Floats
 
@@ -63,9 +67,9 @@ class Forecaster:
     ) -> None:
         self._fleet, self._clock = fleet, clock
         self.recorder = Recorder(fleet, history)
-        self.past = PastReader(fleet, self.recorder, readers, self._request)
+        self.past = PastReader(fleet, self.recorder, readers, self._request_forecast)
         self._requested, self._slots = asyncio.Event(), set[int]()
-        self._saved_at, self._has_read = time.monotonic(), False
+        self._saved_at, self._has_unsaved_past = time.monotonic(), False
 
     async def run(self) -> None:
         """Record, read and forecast until cancelled; then the history is saved."""
@@ -81,7 +85,7 @@ class Forecaster:
         """Bind new series soon, and forecast all every quarter of an hour."""
         forecast_at = NEVER
         while True:
-            quarter = int((self._clock() - DELAY) // (60 * BIN_MINUTES))
+            quarter = int((self._clock() - FORECAST_DELAY) // (60 * BIN_MINUTES))
             try:
                 if quarter == forecast_at:
                     await self.recorder.bind(int(self._clock() // 60))
@@ -89,7 +93,7 @@ class Forecaster:
                 else:
                     await self.forecast_all()
                     forecast_at = quarter
-                interval = READ_SAVE_INTERVAL if self._has_read else SAVE_INTERVAL
+                interval = READ_SAVE_INTERVAL if self._has_unsaved_past else SAVE_INTERVAL
                 if time.monotonic() - self._saved_at >= interval:
                     await self.save()
             except Exception:
@@ -109,14 +113,14 @@ class Forecaster:
                 log.exception("forecasting failed")
             await asyncio.sleep(MIN_PAUSE)
 
-    def _request(self, slots: Ints) -> None:
+    def _request_forecast(self, slots: Ints) -> None:
         self._slots.update(slots.tolist())
-        self._has_read = True
+        self._has_unsaved_past = True
         self._requested.set()
 
     async def save(self) -> None:
         """Write the history to its file."""
-        self._saved_at, self._has_read = time.monotonic(), False
+        self._saved_at, self._has_unsaved_past = time.monotonic(), False
         await self.recorder.history.save()
 
     async def forecast_all(self) -> None:
@@ -131,10 +135,10 @@ class Forecaster:
         await self.forecast_slots(slots)
 
     async def follow_limits(self) -> None:
-        """Forecast the series anew whose limit is no more that of their forecast."""
+        """Forecast the series whose limit has changed since their last forecast."""
         size = self._fleet.size
         before, limit = self._fleet.forecast_limit[:size], self._fleet.limit[:size]
-        is_same = (np.abs(limit - before) <= ROUNDING * before) | (np.isnan(before) & np.isnan(limit))
+        is_same = (np.abs(limit - before) <= SAME_LIMIT * before) | (np.isnan(before) & np.isnan(limit))
         changed = (self._fleet.history_bins[:size] >= 0) & ~is_same
         if changed.any():
             await self.forecast_slots(np.flatnonzero(changed).astype(np.int32))
@@ -146,10 +150,10 @@ class Forecaster:
             found = await asyncio.to_thread(forecast_block, block, columns, limit)
             is_same = self._fleet.id[some] == ids
             self._write(some[is_same], limit[is_same], _selected(found, is_same), block.through)
-            block.tighten(found.highest)
+            block.shrink_scales(found.highest)
 
     def _clear_unbound(self) -> None:
-        """Forget the forecasts of series that cannot be judged any more."""
+        """Clear the forecasts of series that no longer have a row of the history."""
         fleet, rows = self._fleet, self.recorder.rows
         slots = np.flatnonzero((rows == NO_ROW) & (fleet.history_bins[: rows.size] >= 0))
         fleet.reach_probability[slots] = fleet.forecast_limit[slots] = fleet.ceiling[slots] = np.nan
@@ -158,18 +162,15 @@ class Forecaster:
     def _write(self, slots: Ints, limit: Floats, found: BlockForecast, through: int) -> None:
         fleet = self._fleet
         fleet.reach_probability[slots] = found.probability
-        told = found.minutes != NEVER
+        has_time = found.minutes != NEVER
         ends = (through + 1) * BIN_MINUTES
-        fleet.reach_minutes[slots] = np.where(told, ends + found.minutes, NEVER)
-        fleet.forecast_limit[slots], fleet.history_bins[slots] = limit, found.known
+        fleet.reach_minutes[slots] = np.where(has_time, ends + found.minutes, NEVER)
+        fleet.forecast_limit[slots], fleet.history_bins[slots] = limit, found.known_bins
         fleet.ceiling[slots] = np.where(found.ceiling < 1, found.ceiling * limit, np.float32(np.nan))
 
 
 def forecast_block(block: HistoryBlock, columns: Indices, limit: Floats) -> BlockForecast:
-    """Forecast some series of a block. It may run in a thread. limit: of each series.
-
-    Minutes are those from the end of the block until the limit is reached; NEVER where none are told.
-    """
+    """Forecast some series of a block. It may run in a thread. limit: of each series."""
     with block.lock:
         late = block.late(MAX_LATE + 1)
         usage = block.recent(np.where(late > MAX_LATE, 0, late).astype(np.int32))
@@ -187,12 +188,14 @@ def forecast_block(block: HistoryBlock, columns: Indices, limit: Floats) -> Bloc
     minutes = np.where(growing[:, None], grown.minutes, found.minutes) - (late * BIN_MINUTES)[:, None]
     is_stale = late > MAX_LATE
     probability[is_stale] = minutes[is_stale] = np.nan
-    whole = np.where(np.isfinite(minutes), np.maximum(np.nan_to_num(minutes), 0), NEVER).astype(np.int32)
-    return BlockForecast(probability, whole, np.isfinite(usage).sum(axis=0), ceiling, highest)
+    whole_minutes = np.where(np.isfinite(minutes), np.maximum(np.nan_to_num(minutes), 0), NEVER).astype(
+        np.int32
+    )
+    return BlockForecast(probability, whole_minutes, np.isfinite(usage).sum(axis=0), ceiling, highest)
 
 
 def without_short_holes(usage: Halves) -> Halves:
-    """Fill holes of up to MAX_HOLE bins with the usage before them, so that they cost no day of it."""
+    """Fill holes of up to MAX_HOLE bins with the usage before them, so that no day is lost for them."""
     number = np.arange(len(usage), dtype=np.int16)[:, None]
     last = np.maximum.accumulate(np.where(np.isfinite(usage), number, np.int16(-MAX_HOLE - 1)), axis=0)
     filled = np.take_along_axis(usage, np.maximum(last, 0).astype(np.intp), axis=0)
@@ -204,6 +207,6 @@ def _selected(found: BlockForecast, flags: Flags) -> BlockForecast:
     return found._replace(
         probability=found.probability[flags],
         minutes=found.minutes[flags],
-        known=found.known[flags],
+        known_bins=found.known_bins[flags],
         ceiling=found.ceiling[flags],
     )

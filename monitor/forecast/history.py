@@ -1,6 +1,6 @@
-"""A fortnight of usage of all series of a fleet, in blocks, and its file, by which a restart reads it again.
+"""A fortnight of usage of all series of a fleet, in blocks, and the file that keeps it across restarts.
 
-The usage of a fortnight costs a request of each metric, so it is kept on disk, beside the journal.
+Reading the usage of a fortnight costs a request of each metric, so it is kept on disk, beside the journal.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 MAX_BLOCKS: Final = 800  # of 256 series, which take 0.7 MiB each
 DEPARTED_FOR: Final = 24  # bins for which the history of a series that is gone is kept
-STORED_BINS: Final = WINDOW // BIN_MINUTES - 1  # that the rings fill after a start
+REFILLED_BINS: Final = WINDOW // BIN_MINUTES - 1  # newest bins, which the rings fill again after a start
 CREATED_TOLERANCE: Final = 1  # minutes by which two readings of the same creation may differ
 MAGIC: Final = b"headroom usage history 1\n"
 BLOCK_HEAD: Final = struct.Struct("<qI")  # the newest bin, and the checksum of the columns
@@ -79,7 +79,7 @@ class UsageHistory:
         return is_kept
 
     def is_read(self, rows: Ints) -> Flags:
-        """Return of which rows the past was read."""
+        """Return which rows have `HistoryBlock.is_read`."""
         blocks = [block.is_read for block in self.blocks]
         read: Flags = np.concatenate(blocks)[rows] if blocks else np.zeros(rows.size, np.bool_)
         return read
@@ -135,7 +135,7 @@ class UsageHistory:
 
     @classmethod
     def read(cls, path: Path, now: int | None = None) -> "UsageHistory":
-        """Read the file of an earlier process; without one that can be used, nothing is known. Blocks.
+        """Read the file of an earlier process; the history is empty without a usable one. A blocking call.
 
         now: the bin of now, by default by the machine's clock. A file from the future is not used.
         """
@@ -174,7 +174,7 @@ class UsageHistory:
         start = len(self.blocks) * BLOCK_SIZE
         self.blocks.append(block)
         block.seen[:] = now
-        if block.through < now - STORED_BINS:  # the rings do not reach back to it
+        if block.through < now - REFILLED_BINS:  # the rings do not reach back to it
             block.is_read[:] = False
         for column, series_id in enumerate(block.id.tolist()):
             is_known = series_id != NO_ID and block.through > now - BINS and series_id not in self._rows

@@ -19,10 +19,10 @@ from rules.forecast import BINS, SERIES_AT_ONCE
 Halves = npt.NDArray[np.float16]
 
 BLOCK_SIZE: Final = SERIES_AT_ONCE  # series
-DAYS: Final = BINS // DAY + 1  # of which refusals are remembered: a fortnight, and the day of now
+DAYS: Final = BINS // DAY + 1  # of which throttling is remembered: a fortnight and the present day
 NO_ID: Final = 0  # of a column without a series
-MAX_STORED: Final = np.float32(2.0**14)  # a higher number has the series' numbers stored anew
-MIN_STORED: Final = np.float32(2.0**-6)  # so has a fortnight in which none is as high
+MAX_STORED: Final = np.float32(2.0**14)  # with a higher one, a series gets a larger scale
+MIN_STORED: Final = np.float32(2.0**-6)  # if none of a fortnight is as high, it gets a smaller scale
 MIN_SCALE: Final = np.float32(2.0**-100)
 
 
@@ -34,19 +34,19 @@ def _halves(bins: int) -> Halves:
 class HistoryBlock:
     """Columns of BLOCK_SIZE series.
 
-    usage: the highest usage of each bin, together with the demand that was refused, where its share of the
-    served one is known; divided by `scale`, at `bin % BINS`; a bin is a quarter of an hour, counted since
-    1970; NaN is missing. scale: 0 while no usage but 0 is known. refused: by the day, at `day % DAYS`, the
-    lowest utilization at which demand was refused, 0 while nothing was served; NaN if none was. through: the
-    newest bin that the block reaches. id: `Key.id` as a number, or NO_ID. created: the minute when the
-    resource was created, or NEVER. seen: the bin in which the series existed last. is_read: what was before
-    the series was found has been read.
-    lock: held while the columns change, and while a thread copies them.
+    usage: the highest usage of each bin, together with the demand that was throttled then, where it is known;
+    divided by `scale`, at `bin % BINS`; a bin is a quarter of an hour, counted since 1970; NaN is missing.
+    scale: 0 while no usage but 0 is known. throttled_at: by the day, at `day % DAYS`, the lowest utilization
+    at which demand was throttled, 0 while nothing was served; NaN if none was. through: the newest bin that
+    the block reaches. id: `Key.id` as a number, or NO_ID. created: the minute when the resource was created,
+    or NEVER. seen: the newest bin in which the series existed. is_read: the usage from before the series was
+    found was read from CloudWatch, or cannot be read. lock: held while the columns change, and while a thread
+    copies them.
     """
 
     through: int
     usage: Halves = field(default_factory=lambda: _halves(BINS))
-    refused: Halves = field(default_factory=lambda: _halves(DAYS))
+    throttled_at: Halves = field(default_factory=lambda: _halves(DAYS))
     scale: Floats = field(default_factory=lambda: np.zeros(BLOCK_SIZE, np.float32))
     id: Ids = field(default_factory=lambda: np.zeros(BLOCK_SIZE, np.uint64))
     created: Ints = field(default_factory=lambda: np.full(BLOCK_SIZE, NEVER, np.int32))
@@ -62,13 +62,13 @@ class HistoryBlock:
             bins = np.arange(max(self.through + 1, through - BINS + 1), through + 1)
             self.usage[bins % BINS] = np.nan
             days = np.arange(max(self.through // DAY + 1, through // DAY - DAYS + 1), through // DAY + 1)
-            self.refused[days % DAYS] = np.nan
+            self.throttled_at[days % DAYS] = np.nan
             self.through = through
 
     def begin(self, column: int, series_id: int, created: int) -> None:
         """Let a column belong to a series of which nothing is known."""
         with self.lock:
-            self.usage[:, column] = self.refused[:, column] = np.nan
+            self.usage[:, column] = self.throttled_at[:, column] = np.nan
             self.scale[column], self.is_read[column] = 0, False
             self.id[column], self.created[column], self.seen[column] = series_id, created, self.through
 
@@ -79,20 +79,20 @@ class HistoryBlock:
             bins = np.arange(self.through - BINS + 1, self.through + 1)
             self.usage[bins[bins < first] % BINS, column] = np.nan
             if self.created[column] != NEVER:
-                self.refused[:, column] = np.nan
+                self.throttled_at[:, column] = np.nan
             self.created[column] = created
 
     def put(self, columns: Indices, first: int, usage: Floats, whole: Flags | None = None) -> None:
         """Store the usage of consecutive bins from `first` on, [bin, series]; NaN is unknown.
 
-        whole: the bins of which all is known. The others only raise what is stored; by default they do not
-        even that, and only fill what is missing. Bins that the block does not reach are left out.
+        whole: the bins of which all is known. They replace what is stored, and the others only raise it.
+        None: all bins only fill what is missing. Bins that the block does not reach are left out.
         """
         bins = np.arange(first, first + len(usage))
         inside = (bins <= self.through) & (bins > self.through - BINS)
         places, usage = bins[inside] % BINS, np.where(np.isfinite(usage[inside]), usage[inside], np.nan)
         with self.lock:
-            self._rescale(columns, np.fmax.reduce(np.abs(usage), axis=0, initial=0))
+            self._enlarge_scales(columns, np.fmax.reduce(np.abs(usage), axis=0, initial=0))
             new = (usage / self._divisor[columns]).astype(np.float16)
             index = places[:, None], columns
             before = self.usage[index]
@@ -101,17 +101,17 @@ class HistoryBlock:
                 kept = np.where(whole[inside] & ~np.isnan(new), new, kept)
             self.usage[index] = kept
 
-    def refuse(self, columns: Indices, day: int, utilization: Floats) -> None:
-        """Note the lowest utilization at which demand was refused on a day; NaN if none was."""
+    def note_throttling(self, columns: Indices, day: int, utilization: Floats) -> None:
+        """Note the lowest utilization at which demand was throttled on a day; NaN if none was."""
         if self.through // DAY - DAYS < day <= self.through // DAY:
             with self.lock:
-                refused = self.refused[day % DAYS]
-                refused[columns] = np.fmin(refused[columns], utilization.astype(np.float16))
+                of_day = self.throttled_at[day % DAYS]
+                of_day[columns] = np.fmin(of_day[columns], utilization.astype(np.float16))
 
     def recent(self, late: Ints) -> Halves:
-        """Return the fortnight, [bin, series], divided by `scale`. late: bins after the newest one to return.
+        """Return the fortnight, [bin, series], divided by `scale`, each series up to its own newest bin.
 
-        The last bin of each series is its newest one.
+        late: how many bins that is before the newest one of the block, as of `late`.
         """
         split = (self.through + 1) % BINS
         usage = np.concatenate([self.usage[split:], self.usage[:split]])
@@ -129,32 +129,34 @@ class HistoryBlock:
 
     @property
     def ceiling(self) -> Floats:
-        """The lowest utilization above 0 at which demand was refused in a fortnight; NaN if none was."""
-        lowest: Floats = np.fmin.reduce(np.where(self.refused > 0, self.refused, np.nan).astype(np.float32))
+        """The lowest utilization above 0 at which demand was throttled in a fortnight; NaN if none was."""
+        lowest: Floats = np.fmin.reduce(
+            np.where(self.throttled_at > 0, self.throttled_at, np.nan).astype(np.float32)
+        )
         return lowest
 
     @property
-    def refused_days(self) -> Ints:
-        """On how many days of a fortnight demand was refused, also while nothing was served."""
-        days: Ints = np.isfinite(self.refused).sum(axis=0).astype(np.int32)
+    def throttled_days(self) -> Ints:
+        """The number of days of a fortnight on which demand was throttled, also while nothing was served."""
+        days: Ints = np.isfinite(self.throttled_at).sum(axis=0).astype(np.int32)
         return days
 
-    def tighten(self, highest: Floats) -> None:
-        """Store numbers anew that became small. highest: the highest stored number of each series."""
+    def shrink_scales(self, highest: Floats) -> None:
+        """Give a smaller scale to series whose stored numbers are all small. highest: that of each series."""
         with self.lock:
             small = np.flatnonzero((highest > 0) & (highest < MIN_STORED) & (self.scale > MIN_SCALE))
-            self._store_anew(small, _scale_of(highest[small] * self.scale[small]))
+            self._set_scale(small, _scale_of(highest[small] * self.scale[small]))
 
     @property
     def _divisor(self) -> Floats:
         return np.where(self.scale > 0, self.scale, np.float32(1))
 
-    def _rescale(self, columns: Indices, highest: Floats) -> None:
-        """Make room for a usage of each series."""
+    def _enlarge_scales(self, columns: Indices, highest: Floats) -> None:
+        """Give a larger scale to series that have a usage too high for theirs."""
         high = np.flatnonzero((highest > 0) & ~(highest <= self.scale[columns] * MAX_STORED))
-        self._store_anew(columns[high], _scale_of(highest[high]))
+        self._set_scale(columns[high], _scale_of(highest[high]))
 
-    def _store_anew(self, columns: Indices, scale: Floats) -> None:
+    def _set_scale(self, columns: Indices, scale: Floats) -> None:
         if columns.size:
             factor = self._divisor[columns] / scale
             self.usage[:, columns] = (self.usage[:, columns].astype(np.float32) * factor).astype(np.float16)
@@ -167,7 +169,7 @@ class HistoryBlock:
 
     @property
     def _columns(self) -> tuple[npt.NDArray[np.generic], ...]:
-        return self.usage, self.refused, self.scale, self.id, self.created, self.seen, self.is_read
+        return self.usage, self.throttled_at, self.scale, self.id, self.created, self.seen, self.is_read
 
     def to_bytes(self) -> tuple[int, bytes]:
         """Return `through` and the content of all columns, of one moment."""
@@ -176,7 +178,7 @@ class HistoryBlock:
 
     @classmethod
     def from_bytes(cls, through: int, content: bytes) -> Self:
-        """Return the block that these bytes are of. Raises ValueError if their number is another one."""
+        """Return the block of `to_bytes`. Raises ValueError if the content has another length."""
         block, start = cls(through), 0
         if len(content) != block.size_in_file:
             raise ValueError(f"a block has {block.size_in_file} bytes, found {len(content)}")
@@ -188,6 +190,6 @@ class HistoryBlock:
 
 
 def _scale_of(highest: Floats) -> Floats:
-    """Return the power of two up to each number."""
+    """Return the highest power of two that is no more than each number."""
     scale: Floats = np.exp2(np.floor(np.log2(highest))).astype(np.float32)
     return np.maximum(scale, MIN_SCALE)

@@ -9,7 +9,7 @@ from collectors.usage import SUMMED_STATISTICS
 from monitor.aws.failure import Failure
 from monitor.fleet.columns import Floats
 from monitor.fleet.metric_query import statistic
-from monitor.forecast.past_rings import FIVE
+from monitor.forecast.past_rings import POINT_MINUTES
 from monitor.polling.codec import MetricResult
 from monitor.polling.metric_caller import CallPart, MetricCaller
 from monitor.polling.metric_source import MetricSource
@@ -19,13 +19,13 @@ from monitor.polling.rejected_metrics import InvalidRequestError
 
 @dataclass(eq=False)
 class PastPoints:
-    """Takes the results of calls for the metrics of a cell. points: by row, of five minutes each."""
+    """Receives the results of calls for the metrics of a cell. points: by row, of five minutes each."""
 
     source: MetricSource
     points: dict[int, Floats] = field(default_factory=dict)
 
     async def read_alone(self, caller: MetricCaller, request: MetricRequest) -> list[Failure]:
-        """Send a request; in halves when CloudWatch rejects all of it because of one metric."""
+        """Send a request, in halves if CloudWatch rejects all because of one metric; return the failures."""
         try:
             return [*(await caller.call([CallPart(self, request)])).values()]
         except InvalidRequestError as error:
@@ -38,18 +38,18 @@ class PastPoints:
         """Store complete results, by the number of the metric in the request."""
         for number, result in results.items():
             row = int(request.rows[number])
-            self.points[row] = _spread(request, result, statistic(request.metrics[number]))
+            self.points[row] = _five_minute_points(request, result, statistic(request.metrics[number]))
 
 
-def _spread(request: MetricRequest, result: MetricResult, stat: str) -> Floats:
-    """Return a point for each five minutes of a request; sums are made those of a minute."""
-    start, steps = request.minutes.start, len(request.minutes) // FIVE
-    at = (np.array(result.timestamps, np.float64) // 60 - start) // FIVE
-    values = np.array(result.values, np.float64)  # of "NaN", too
+def _five_minute_points(request: MetricRequest, result: MetricResult, stat: str) -> Floats:
+    """Return a point for each five minutes of a request; sums become those of one minute."""
+    start, steps = request.minutes.start, len(request.minutes) // POINT_MINUTES
+    at = (np.array(result.timestamps, np.float64) // 60 - start) // POINT_MINUTES
+    values = np.array(result.values, np.float64)  # also where one is the text NaN
     inside = (at >= 0) & (at < steps) & np.isfinite(values)
     points = np.full(steps, np.nan)
-    for later in range(request.period // FIVE):
-        places = at[inside].astype(np.intp) + later
+    for step in range(request.period // POINT_MINUTES):
+        places = at[inside].astype(np.intp) + step
         points[places[places < steps]] = values[inside][places < steps]
     with np.errstate(over="ignore"):
         found = (points / (request.period if stat in SUMMED_STATISTICS else 1)).astype(np.float32)

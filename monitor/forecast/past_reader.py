@@ -22,7 +22,7 @@ from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import with_period
 from monitor.fleet.throttling import refused_share
 from monitor.forecast.past_points import PastPoints
-from monitor.forecast.past_rings import FIVE, PastRings
+from monitor.forecast.past_rings import POINT_MINUTES, PastRings
 from monitor.forecast.recorder import NO_ROW, RECORDED_BINS, Recorder
 from monitor.polling.plan import MetricRequest
 from monitor.polling.reader import MetricReader
@@ -31,21 +31,21 @@ from rules.forecast import BINS
 
 log = logging.getLogger(__name__)
 
-METRICS_AT_ONCE: Final = 10  # in one call: 40,000 points, whose decoding blocks the loop for milliseconds
-METRICS_PER_SECOND: Final = 20.0  # that are requested, unless there are too many for an hour
-SPREAD: Final = 3600.0  # seconds over which many are spread
-WORKERS: Final = 2  # of the four calls that an account and region may have under way
+METRICS_AT_ONCE: Final = 10  # of a call: to decode their 40,000 points blocks the event loop for milliseconds
+METRICS_PER_SECOND: Final = 20.0  # that are requested; more if all would take longer than MAX_READ_TIME
+MAX_READ_TIME: Final = 3600.0  # seconds in which all waiting series are read
+WORKERS: Final = 2  # calls at once, of the four that an account and region may have; the rest is for polls
 IDLE_INTERVAL: Final = 10.0  # seconds between two looks for series that were not read
 RETRY_INTERVAL: Final = 1800.0  # seconds until what failed, or what the budget did not allow, is read again
-MAX_KEPT_METRICS: Final = 256  # whose points are kept for other series that use them
+MAX_KEPT_METRICS: Final = 256  # whose points are kept for other series that use them, too
 MAX_PERIOD: Final = 60  # minutes
 
 CellReaders = Mapping[CellKey, MetricReader]
 Metrics = dict[int, bytes]  # queries by row
 
 
-class Task(NamedTuple):
-    """Series of one cell to read, and their metrics."""
+class ReadTask(NamedTuple):
+    """Series of one cell whose past is read at once, and their metrics."""
 
     cell: CellKey
     slots: list[int]
@@ -56,7 +56,7 @@ class PastReader:
     """Reads the past of the series that a recorder records.
 
     readers: returns those of the cells that are watched. done: called with the slots of series that were
-    read, or have no past that could be. What was read is marked in the history, so that no restart reads it
+    read, or that have no past to read. `HistoryBlock.is_read` marks them, so that no restart reads them
     again.
     """
 
@@ -75,7 +75,7 @@ class PastReader:
         self._retry_at: dict[int, float] = {}  # by the id of the series
         self._kept: dict[tuple[CellKey, bytes], Floats] = {}
         self._kept_from = 0  # the first minute of the points that are kept
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
 
     async def run(self) -> None:
         """Read until cancelled."""
@@ -96,17 +96,17 @@ class PastReader:
         while task := self._next():
             await self._read_guarded(task)
 
-    def _take(self) -> Task | None:
+    def _take(self) -> ReadTask | None:
         """Return what is to be read next; None if there is nothing."""
         if not self._queue:
             slots = np.flatnonzero(self._recorder.rows != NO_ROW).astype(np.int32)
             self._queue = deque(self._by_urgency(self._unread(slots)).tolist())
-            self._limiter.rate.present = max(self._rate, len(self._queue) / SPREAD)
+            self._limiter.rate.present = max(self._rate, len(self._queue) / MAX_READ_TIME)
         return self._next()
 
-    def _next(self) -> Task | None:
+    def _next(self) -> ReadTask | None:
         """Take series from the queue that fit into one call, all of one cell."""
-        task: Task | None = None
+        task: ReadTask | None = None
         passed: list[int] = []
         while self._queue and len(passed) < METRICS_AT_ONCE:
             slot = self._queue.popleft()
@@ -114,7 +114,7 @@ class PastReader:
             if series is None or metrics is None or slot in self._taken:
                 continue
             if task is None:
-                task = Task(series.key.cell, [slot], metrics)
+                task = ReadTask(series.key.cell, [slot], metrics)
             elif series.key.cell == task.cell and len({*metrics, *task.metrics}) <= METRICS_AT_ONCE:
                 task.slots.append(slot)
                 task.metrics.update(metrics)
@@ -138,34 +138,34 @@ class PastReader:
         return slots[np.lexsort((-utilization, -self._fleet.zone[slots].astype(np.int32)))]
 
     def _metrics(self, slot: int) -> Metrics | None:
-        """Return the metrics of a demand; None if there is no past to read, which is noted."""
+        """Return the metrics of a series' demand; None if it has no past to read, which marks it as read."""
         formula, row = self._fleet.usages.get(slot), int(self._recorder.rows[slot])
         if row == NO_ROW:
             return None
-        if formula and (metrics := self._polled(formula)):
-            return metrics | self._refused(slot)
+        if formula and (metrics := self._queries(formula)):
+            return metrics | self._throttled_queries(slot)
         block, column = self._recorder.history.place(row)
         block.is_read[column] = True
         self._done(np.array([slot], np.int32))
         return None
 
-    def _polled(self, formula: Formula) -> Metrics:
-        """Return the metrics of a formula by row; none if it has another usage than that of metrics."""
+    def _queries(self, formula: Formula) -> Metrics:
+        """Return the metrics of a formula by row; none if not all of it comes from CloudWatch."""
         if formula.shape.operations & {*SILENCE_OPS}:
             return {}
         rings = self._fleet.rings
         queries = {row: rings.metric[row] for row in formula.rows}
         return queries if all(query.startswith(b"{") or b"\2" in query for query in queries.values()) else {}
 
-    def _refused(self, slot: int) -> Metrics:
-        """Return the metrics of refused demand of a limit that was bought; none where it cannot be told."""
+    def _throttled_queries(self, slot: int) -> Metrics:
+        """Return the metrics of throttled and served demand, for limits that are bought; else none."""
         fleet = self._fleet
         throttled, served = fleet.throttled.get(slot), fleet.served.get(slot)
         if not (fleet.paid[slot] and throttled and served):
             return {}
-        return self._polled(throttled) | self._polled(served)
+        return self._queries(throttled) | self._queries(served)
 
-    async def _read_guarded(self, task: Task) -> None:
+    async def _read_guarded(self, task: ReadTask) -> None:
         """Read some series; what cannot be read is tried again later."""
         try:
             failures = await self._read(task)
@@ -175,19 +175,19 @@ class PastReader:
         finally:
             self._taken.difference_update(task.slots)
         for failure in failures:
-            self._tell(task.cell, failure)
+            self._log(task.cell, failure)
         retry_at = asyncio.get_running_loop().time() + RETRY_INTERVAL
         for slot in self._unread(np.array(task.slots, np.int32)).tolist():
             self._retry_at[int(self._fleet.id[slot])] = retry_at
 
-    def _tell(self, cell: CellKey, failure: Failure) -> None:
+    def _log(self, cell: CellKey, failure: Failure) -> None:
         """Log a failure once."""
         sentence = f"{'/'.join(cell)}: the usage of a fortnight cannot be read: {failure.sentence}"
-        if sentence not in self._told and len(self._told) < MAX_KEPT_METRICS:
-            self._told.add(sentence)
+        if sentence not in self._logged and len(self._logged) < MAX_KEPT_METRICS:
+            self._logged.add(sentence)
             log.warning("%s", sentence)
 
-    async def _read(self, task: Task) -> list[Failure]:
+    async def _read(self, task: ReadTask) -> list[Failure]:
         """Read some series, record them, and return the failures."""
         reader = self._readers().get(task.cell)
         if reader is None:
@@ -201,8 +201,8 @@ class PastReader:
             self._done(np.array(current, np.int32))
         return failures
 
-    def _is_complete(self, slot: int, task: Task, points: Mapping[int, Floats]) -> bool:
-        """Return whether a series still has the metrics that were read, and all of its usage were."""
+    def _is_complete(self, slot: int, task: ReadTask, points: Mapping[int, Floats]) -> bool:
+        """Return whether a series still has the metrics that were read, and all points of its usage came."""
         if not (metrics := self._metrics(slot)):
             return False
         is_same = all(task.metrics.get(row) == query for row, query in metrics.items())
@@ -210,7 +210,7 @@ class PastReader:
         return is_same and formula is not None and points.keys() >= {*formula.rows}
 
     async def _points(
-        self, reader: MetricReader, task: Task, minutes: range, now: int
+        self, reader: MetricReader, task: ReadTask, minutes: range, now: int
     ) -> tuple[list[Failure], Mapping[int, Floats]]:
         """Return the points of the metrics, and why some are missing."""
         if self._kept_from != minutes.start or len(self._kept) > MAX_KEPT_METRICS:
@@ -246,7 +246,7 @@ class PastReader:
         rings, by_query = self._fleet.rings, {query: row for row, query in metrics.items()}
         for region, some in reader.owners.by_region(by_query).items():
             rows = np.fromiter(some.values(), np.int32, len(some))
-            periods = np.maximum(rings.period[rows], FIVE)
+            periods = np.maximum(rings.period[rows], POINT_MINUTES)
             for period in np.unique(periods).tolist():
                 of_period = rows[periods == period]
                 for first in range(0, of_period.size, METRICS_AT_ONCE):
@@ -260,14 +260,14 @@ class PastReader:
     def _store(self, slots: Ints, points: Mapping[int, Floats], minutes: range) -> None:
         """Compute the usage of a fortnight, and store it."""
         fleet, recorder = self._fleet, self._recorder
-        starts = np.arange(minutes.start, minutes.stop, FIVE, dtype=np.int32)
+        starts = np.arange(minutes.start, minutes.stop, POINT_MINUTES, dtype=np.int32)
         past = PastRings(fleet.rings, minutes.start, points)
         every_slot, every_minute = np.tile(slots, starts.size), np.repeat(starts, slots.size)
         usage = fleet.usages.at(past, every_slot, every_minute)
         usage[every_minute < fleet.created[every_slot]] = np.nan
         usage *= 1 + refused_share(fleet, past, every_slot, every_minute)
-        thirds = usage.reshape(-1, BIN_MINUTES // FIVE, slots.size)
-        highest: Floats = np.fmax.reduce(thirds, axis=1)
+        fives = usage.reshape(-1, BIN_MINUTES // POINT_MINUTES, slots.size)
+        highest: Floats = np.fmax.reduce(fives, axis=1)
         for index, slot in enumerate(slots.tolist()):
             block, column = recorder.history.place(int(recorder.rows[slot]))
             columns: Indices = np.array([column], np.intp)

@@ -9,8 +9,8 @@ from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.namespaces import ALWAYS
 from monitor.fleet.rings import Rings
 
-FIVE: Final = 5  # minutes of a point
-LATER: Final = 1000  # minutes after the last one, in which no formula looks
+POINT_MINUTES: Final = 5
+AFTER_END: Final = 1000  # minutes to `latest_minute`: formulas then look up points, not the latest value
 
 
 class PastRings(Rings):
@@ -33,14 +33,14 @@ class PastRings(Rings):
             known = np.flatnonzero(np.isfinite(self._points[index]))
             since = known[0] if known.size else steps
             self._points[index, since:] = np.nan_to_num(self._points[index, since:])
-        self.period = np.maximum(rings.period[:size], FIVE).astype(np.int16)
-        self.latest_minute = np.full(size, start + steps * FIVE + LATER, np.int32)
+        self.period = np.maximum(rings.period[:size], POINT_MINUTES).astype(np.int16)
+        self.latest_minute = np.full(size, start + steps * POINT_MINUTES + AFTER_END, np.int32)
         self.latest_value = np.full(size, np.nan, np.float32)
         self.proven_through = np.full(size, ALWAYS, np.int32)
 
     def at(self, rows: Ints, minutes: Ints) -> Floats:
         """Return the value of each row in its minute; NaN if it is missing, or before the first point."""
-        step = (minutes - self._start) // FIVE
+        step = (minutes - self._start) // POINT_MINUTES
         inside = (step >= 0) & (step < self._steps)
         values = self._points[self._index[rows], np.clip(step, 0, max(self._steps - 1, 0))]
         found: Floats = np.where(inside, values, np.nan).astype(np.float32)

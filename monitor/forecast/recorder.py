@@ -21,11 +21,11 @@ from rules.analogs import BIN_MINUTES, DAY
 log = logging.getLogger(__name__)
 
 NO_ROW: Final = -1
-RECORDED_BINS: Final = WINDOW // BIN_MINUTES - 1  # those of which all minutes are stored
-FIVE: Final = 5  # minutes; a bin is the highest of three means of five minutes, or of their highest minutes
+RECORDED_BINS: Final = WINDOW // BIN_MINUTES - 1  # newest bins, of which the rings have all minutes
+MEAN_MINUTES: Final = 5  # a bin is the highest of three means of so many minutes
 DAY_MINUTES: Final = DAY * BIN_MINUTES
 SERIES_AT_ONCE: Final = 64  # whose minutes are judged within some milliseconds
-# The ends of queries of metrics whose five minutes have a mean.
+# The ends of queries whose value for five minutes is the mean of the values of the minutes.
 MEAN_STATISTICS: Final = (b'Sum"}', b'Average"}', b'SampleCount"}')
 
 
@@ -51,9 +51,9 @@ class Recorder:
             if fleet.group[slot] >= 0:
                 row = self.history.row(int(fleet.id[slot]), int(fleet.created[slot]), through)
                 rows[slot] = NO_ROW if row is None else row
-                self._warn(row is None)
+                self._warn_once(row is None)
 
-    def _warn(self, is_full: bool) -> None:
+    def _warn_once(self, is_full: bool) -> None:
         """Log once that there is no room for another series."""
         if is_full and not self._is_full:
             log.warning("of more than %d series, only the first are forecast", len(self.history))
@@ -80,7 +80,8 @@ class Recorder:
     async def record(self, now: int) -> None:
         """Record the last hours of all series up to the minute `now`. Other tasks run meanwhile."""
         await self.bind(now)
-        self.history.advance(now // BIN_MINUTES - 1)  # what is bound is kept, though the machine slept
+        # After `bind`, so that no row of a series that still exists is freed, even if the machine slept.
+        self.history.advance(now // BIN_MINUTES - 1)
         await self.record_slots(np.arange(self.rows.size, dtype=np.int32), now)
 
     async def record_slots(self, slots: Ints, now: int) -> None:
@@ -101,11 +102,11 @@ class Recorder:
         judged = self._fleet.judged_at(every_slot, every_minute)
         usage = np.where(judged.bounded | ~judged.observable, np.float32(np.nan), judged.usage)
         demand = usage * (1 + refused_share(self._fleet, self._fleet.rings, every_slot, every_minute))
-        highest, whole = bins_of(demand.reshape(-1, slots.size), self._are_peaks(slots))
+        highest, whole = highest_by_bin(demand.reshape(-1, slots.size), self._are_peaks(slots))
         block.put(columns, int(minutes[0]) // BIN_MINUTES, highest, whole)
-        refused = refused_utilization(judged).reshape(-1, slots.size)
+        throttled_at = throttled_utilization(judged).reshape(-1, slots.size)
         for day in range(int(minutes[0]) // DAY_MINUTES, int(minutes[-1]) // DAY_MINUTES + 1):
-            block.refuse(columns, day, np.fmin.reduce(refused[minutes // DAY_MINUTES == day]))
+            block.note_throttling(columns, day, np.fmin.reduce(throttled_at[minutes // DAY_MINUTES == day]))
 
     def _are_peaks(self, slots: Ints) -> Flags:
         """Return which series have a usage that is a highest value or a percentile, not a mean or a sum."""
@@ -115,26 +116,26 @@ class Recorder:
         return np.array(peaks, np.bool_)
 
 
-def bins_of(usage: Floats, peaks: Flags) -> tuple[Floats, Flags]:
+def highest_by_bin(usage: Floats, peaks: Flags) -> tuple[Floats, Flags]:
     """Return the highest usage of each bin, [bin, series], and the bins of which all is known.
 
-    usage: of each minute, [minute, series]. It is averaged over five minutes, as forecasts are made for such
-    means, where it is not the peaks that are read: those are as high whatever the period.
+    usage: of each minute, [minute, series]. Forecasts are made for means of five minutes. peaks: series whose
+    usage is a maximum or a percentile, of which the highest of five minutes is taken instead.
     """
-    minutes = usage.reshape(-1, FIVE, usage.shape[1])
+    minutes = usage.reshape(-1, MEAN_MINUTES, usage.shape[1])
     known = np.isfinite(minutes)
     count = known.sum(axis=1)
     mean = np.where(known, minutes, 0).sum(axis=1) / np.maximum(count, 1)
     fives = np.where(peaks, np.fmax.reduce(minutes, axis=1), np.where(count > 0, mean, np.nan))
-    thirds = fives.reshape(-1, BIN_MINUTES // FIVE, usage.shape[1]).astype(np.float32)
-    highest: Floats = np.fmax.reduce(thirds, axis=1)
-    return highest, np.logical_and.reduce(np.isfinite(thirds), axis=1)
+    parts = fives.reshape(-1, BIN_MINUTES // MEAN_MINUTES, usage.shape[1]).astype(np.float32)
+    highest: Floats = np.fmax.reduce(parts, axis=1)
+    return highest, np.logical_and.reduce(np.isfinite(parts), axis=1)
 
 
-def refused_utilization(judged: Judged) -> Floats:
-    """Return the utilization of the minutes in which demand was refused; NaN for others."""
+def throttled_utilization(judged: Judged) -> Floats:
+    """Return the utilization of the minutes in which demand was throttled; NaN for others."""
     with np.errstate(divide="ignore", invalid="ignore"):
         utilization = judged.utilization
-    refused = (judged.excess > 0) & (utilization >= 0) & np.isfinite(utilization)
-    lowest: Floats = np.where(refused, utilization, np.float32(math.nan))
-    return lowest
+    is_throttled = (judged.excess > 0) & (utilization >= 0) & np.isfinite(utilization)
+    found: Floats = np.where(is_throttled, utilization, np.float32(math.nan))
+    return found

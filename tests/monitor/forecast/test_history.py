@@ -71,7 +71,7 @@ def test_numbers_that_became_small_get_a_scale_of_their_own() -> None:
     block.advance(later)
     small = np.array([[1234.0]], np.float32)
     block.put(np.array([column]), later, small, np.ones((1, 1), np.bool_))
-    block.tighten(np.full(BLOCK_SIZE, block.usage[later % BINS, column], np.float32))
+    block.shrink_scales(np.full(BLOCK_SIZE, block.usage[later % BINS, column], np.float32))
     block.put(np.array([column]), later, small, np.ones((1, 1), np.bool_))
     assert stored(history, row)[-1] == pytest.approx(1234, rel=1e-3)
 
@@ -123,7 +123,7 @@ def test_a_series_that_is_late_ends_with_its_newest_bin() -> None:
 def test_what_was_created_anew_has_nothing_of_the_former_one() -> None:
     history, row = history_of([5.0, 6.0, 7.0], NOW - 2, created=(NOW - 400) * BIN_MINUTES)
     block, column = history.place(row)
-    block.refuse(np.array([column]), NOW // DAY, np.array([0.4], np.float32))
+    block.note_throttling(np.array([column]), NOW // DAY, np.array([0.4], np.float32))
     assert history.row(ID, (NOW - 1) * BIN_MINUTES - 7, NOW) == row
     assert np.isnan(stored(history, row)[:-2]).all()
     assert stored(history, row)[-2:].tolist() == [6, 7]
@@ -134,7 +134,7 @@ def test_a_creation_that_is_read_a_minute_later_is_the_same() -> None:
     created = (NOW - 1) * BIN_MINUTES
     history, row = history_of([5.0], NOW, created)
     block, column = history.place(row)
-    block.refuse(np.array([column]), NOW // DAY, np.array([0.4], np.float32))
+    block.note_throttling(np.array([column]), NOW // DAY, np.array([0.4], np.float32))
     assert history.row(ID, created + 1, NOW) == row
     assert block.ceiling[column] == pytest.approx(0.4, rel=1e-3)
 
@@ -143,7 +143,7 @@ def test_refusals_are_forgotten_after_a_fortnight_and_the_lowest_counts() -> Non
     history, row = history_of([5.0], NOW)
     block, column = history.place(row)
     for day, utilization in ((0, 0.6), (1, 0.9), (0, 0.7)):
-        block.refuse(np.array([column]), NOW // DAY + day - 1, np.array([utilization], np.float32))
+        block.note_throttling(np.array([column]), NOW // DAY + day - 1, np.array([utilization], np.float32))
     assert block.ceiling[column] == pytest.approx(0.6, rel=1e-3)
     block.advance(NOW + (DAYS - 1) * DAY)
     assert block.ceiling[column] == pytest.approx(0.9, rel=1e-3)
@@ -168,7 +168,7 @@ async def test_a_restart_knows_what_was_known(tmp_path: Path) -> None:
         history.row(number + 1, NEVER, NOW)
     block, column = history.place(row)
     block.is_read[column] = True
-    block.refuse(np.array([column]), NOW // DAY, np.array([0.5], np.float32))
+    block.note_throttling(np.array([column]), NOW // DAY, np.array([0.5], np.float32))
     await history.save()
     assert path.stat().st_mode & 0o077 == 0
     again = UsageHistory.read(path, NOW + 3)

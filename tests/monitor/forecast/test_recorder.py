@@ -13,7 +13,7 @@ from monitor.fleet.metric_query import metric_query
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.forecast.history import UsageHistory
 from monitor.forecast.history_block import BLOCK_SIZE
-from monitor.forecast.recorder import NO_ROW, RECORDED_BINS, Recorder, bins_of
+from monitor.forecast.recorder import NO_ROW, RECORDED_BINS, Recorder, highest_by_bin
 from rules.analogs import BIN_MINUTES
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
@@ -148,7 +148,7 @@ async def test_a_day_on_which_demand_was_refused_is_counted_even_if_nothing_was_
     recorder = Recorder(fleet, UsageHistory())
     await recorder.record(NOW)
     block, column = recorder.history.place(int(recorder.rows[series.slot]))
-    assert block.refused_days[column] == 1
+    assert block.throttled_days[column] == 1
     assert np.isnan(block.ceiling[column])
 
 
@@ -171,7 +171,7 @@ async def test_a_series_that_takes_the_slot_of_another_one_has_a_row_of_its_own(
 def test_a_bin_is_whole_if_each_of_its_five_minutes_is_known() -> None:
     usage = np.full((30, 1), 4.0, np.float32)
     usage[5:10] = np.nan
-    highest, whole = bins_of(usage, np.array([False]))
+    highest, whole = highest_by_bin(usage, np.array([False]))
     assert highest.ravel().tolist() == [4, 4]
     assert whole.ravel().tolist() == [False, True]
 
