@@ -22,7 +22,7 @@ from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.planning.allowance import MINUTES_PER_MONTH
 from monitor.planning.budget import Billed, Budget, BudgetTerms
 from monitor.planning.intervals import Intervals
-from monitor.planning.spending import ForgetfulStore
+from monitor.planning.spending import InMemorySpendingStore
 from tests.monitor.fleet.fleets import ACCOUNT, SETTINGS
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Simulation
 
@@ -170,7 +170,7 @@ async def compare(folder: Path) -> list[Result]:
         def clock() -> float:
             return fleet.minute * 60.0
 
-        budget = Budget(ForgetfulStore(), clock, clock, lambda: {ACCOUNT: Billed(fleet.requested)})
+        budget = Budget(InMemorySpendingStore(), clock, clock, lambda: {ACCOUNT: Billed(fleet.requested)})
         budget.configure(BudgetTerms(dollars))
         return budget
 

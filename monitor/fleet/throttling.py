@@ -45,18 +45,18 @@ def is_unknown(columns: SeriesColumns, slots: SlotArray, throttled: Floats) -> F
     return unknown
 
 
-def refused_share(columns: SeriesColumns, rings: Rings, slots: Ints, minutes: Ints) -> Floats:
-    """Return the throttled demand of slots, each in its minute, as a multiple of the served one.
+def throttled_per_served(columns: SeriesColumns, rings: Rings, slots: Ints, minutes: Ints) -> Floats:
+    """Return the ratio of throttled demand to served demand of slots, each in its minute.
 
-    0 where none is throttled, and where it cannot be told: nothing was served, or AWS does not count that.
+    0 where none is throttled, and where it is not known: nothing was served, or AWS does not count that.
     rings: where the points are.
     """
-    throttled, share = columns.throttled.at(rings, slots, minutes), np.zeros(slots.size, np.float32)
+    throttled, found = columns.throttled.at(rings, slots, minutes), np.zeros(slots.size, np.float32)
     indices = np.flatnonzero(throttled > 0).astype(np.int32)
     served = columns.served.at(rings, select_slots(slots, indices), minutes[indices])
     is_known = served > 0
-    share[indices[is_known]] = throttled[indices[is_known]] / served[is_known]
-    return share
+    found[indices[is_known]] = throttled[indices[is_known]] / served[is_known]
+    return found
 
 
 def recent_throttling(columns: SeriesColumns, used_at: Ints) -> tuple[Throttling, Ints]:

@@ -20,7 +20,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.formula import SILENCE_OPS, Formula
 from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import with_period
-from monitor.fleet.throttling import refused_share
+from monitor.fleet.throttling import throttled_per_served
 from monitor.forecast.past_points import PastPoints
 from monitor.forecast.past_rings import POINT_MINUTES, PastRings
 from monitor.forecast.recorder import NO_ROW, RECORDED_BINS, Recorder
@@ -265,7 +265,7 @@ class PastReader:
         every_slot, every_minute = np.tile(slots, starts.size), np.repeat(starts, slots.size)
         usage = fleet.usages.at(past, every_slot, every_minute)
         usage[every_minute < fleet.created[every_slot]] = np.nan
-        usage *= 1 + refused_share(fleet, past, every_slot, every_minute)
+        usage *= 1 + throttled_per_served(fleet, past, every_slot, every_minute)
         fives = usage.reshape(-1, BIN_MINUTES // POINT_MINUTES, slots.size)
         highest: Floats = np.fmax.reduce(fives, axis=1)
         for index, slot in enumerate(slots.tolist()):

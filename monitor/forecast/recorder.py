@@ -12,7 +12,7 @@ from monitor.fleet.columns import Flags, Floats, Indices, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judged import Judged
 from monitor.fleet.ring_columns import WINDOW
-from monitor.fleet.throttling import refused_share
+from monitor.fleet.throttling import throttled_per_served
 from monitor.forecast.history import UsageHistory
 from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
 from monitor.lib.cooperative import cooperative_iter
@@ -101,7 +101,7 @@ class Recorder:
         every_slot, every_minute = np.tile(slots, minutes.size), np.repeat(minutes, slots.size)
         judged = self._fleet.judged_at(every_slot, every_minute)
         usage = np.where(judged.bounded | ~judged.observable, np.float32(np.nan), judged.usage)
-        demand = usage * (1 + refused_share(self._fleet, self._fleet.rings, every_slot, every_minute))
+        demand = usage * (1 + throttled_per_served(self._fleet, self._fleet.rings, every_slot, every_minute))
         highest, whole = highest_by_bin(demand.reshape(-1, slots.size), self._are_peaks(slots))
         block.put(columns, int(minutes[0]) // BIN_MINUTES, highest, whole)
         throttled_at = throttled_utilization(judged).reshape(-1, slots.size)

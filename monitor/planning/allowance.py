@@ -6,7 +6,7 @@ from monitor.cost.prices import SECONDS_PER_MONTH, Prices
 from monitor.planning.intervals import MAX_INTERVAL
 
 MINUTES_PER_MONTH = SECONDS_PER_MONTH / 60
-MAX_ADVANCE = 0.01  # of a month's budget that may be spent ahead, such as to read a fleet for the first time
+MAX_ADVANCE = 0.01  # share of a month's budget that may be spent ahead, as for the first read of a fleet
 
 
 def minimum_dollars(metrics: int, prices: Prices) -> float:
@@ -38,27 +38,27 @@ class Allowance:
         return max(budgeted, self.polled / MAX_INTERVAL)
 
     @property
-    def most(self) -> float:
+    def max_ahead(self) -> float:
         """The dollars that may be spent ahead."""
         return MAX_ADVANCE * self.metrics_per_minute * self.prices.metric * MINUTES_PER_MONTH
 
     def change(self, dollars_per_month: float, prices: Prices) -> None:
-        """Change the budget and the prices; what was spent within another budget holds nothing up."""
+        """Change the budget and the prices; a new budget is ahead by no more than it allows."""
         is_other = dollars_per_month != self.dollars_per_month
         self.dollars_per_month, self.prices = dollars_per_month, prices
         if is_other:
-            self.ahead = min(self.ahead, self.most)
+            self.ahead = min(self.ahead, self.max_ahead)
 
     def charge(self, minute: float, dollars: float) -> None:
-        """Charge what was spent since the last time, until a minute of a monotonic clock."""
+        """Charge dollars that were spent up to a minute of a monotonic clock."""
         passed = 0.0 if self.minute is None else max(minute - self.minute, 0.0)
         earned = passed * self.metrics_per_minute * self.prices.metric
         self.ahead, self.minute = max(self.ahead - earned, 0.0) + dollars, minute
 
     def reserve(self, metrics: int) -> int:
         """Return how many of these metrics may be requested now; `release` them when they were charged."""
-        left = max(self.most - self.ahead - self.reserved, 0.0) / self.prices.metric
-        granted = int(min(metrics, left + 1e-6))  # a whole number must not get lost by rounding
+        available = max(self.max_ahead - self.ahead - self.reserved, 0.0) / self.prices.metric
+        granted = int(min(metrics, available + 1e-6))  # a whole number must not get lost by rounding
         self.reserved += granted * self.prices.metric
         return granted
 

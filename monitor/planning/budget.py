@@ -34,7 +34,8 @@ class BudgetTerms(NamedTuple):
 class AllowanceStatus(NamedTuple):
     """A budget in force. account: empty where all share one. minimum_dollars: a month of one request an hour.
 
-    ahead_dollars: spent beyond what the budget has earned by now. advance_dollars: the most that may be.
+    ahead_dollars: spent beyond what the budget has earned by now. advance_dollars: the most that may be spent
+    so.
     """
 
     account: str
@@ -66,24 +67,24 @@ class _Account:
 class Budget:
     """The allowances of a budget, which survive a reload and a restart.
 
-    What is granted is stored before it is spent. So a process that ends at any moment leaves to the next one
-    at least what it spent, and however often Headroom starts, it spends no more.
+    What is granted is stored before it is spent. So whenever a process ends, the next one knows all that was
+    spent, and frequent restarts do not spend more than the budget.
 
     Accounts that are not billed in dollars, or at prices that are not known, are neither charged nor limited.
 
-    store: what remembers. clock: returns monotonic seconds. wall: returns epoch seconds. billed: returns all
-    that was billed so far, by account. partitions: of accounts.
+    store: what remembers. clock: returns monotonic seconds. wall_clock: returns epoch seconds. billed:
+    returns all that was billed so far, by account. partitions: of accounts.
     """
 
     def __init__(
         self,
         store: SpendingStore,
         clock: Callable[[], float],
-        wall: Callable[[], float],
+        wall_clock: Callable[[], float],
         billed: Callable[[], Mapping[str, Billed]],
         partitions: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
-        self._store, self._clock, self._wall, self._billed = store, clock, wall, billed
+        self._store, self._clock, self._wall_clock, self._billed = store, clock, wall_clock, billed
         self._partitions = partitions
         self._terms: BudgetTerms | None = None
         self._before = dict[str, Billed]()  # what had been billed when the present allowances began
@@ -108,7 +109,7 @@ class Budget:
                 one.allowance.change(terms.dollars_per_month, self._prices_for(name))
 
     def _inherit(self, terms: BudgetTerms | None) -> None:
-        """Begin with other allowances: one for all continues those of each account, and has no advance."""
+        """Begin with other allowances; one for all accounts is as far ahead as theirs were together."""
         ahead = sum(one.allowance.ahead for one in self._accounts.values())
         had_any = bool(self._accounts)
         self._accounts.clear()
@@ -127,7 +128,7 @@ class Budget:
                 one.dollars_per_month,
                 minimum_dollars(one.polled, one.prices),
                 one.ahead,
-                one.most,
+                one.max_ahead,
             )
             for name, one in charged.items()
         ]
@@ -142,7 +143,10 @@ class Budget:
 
     @asynccontextmanager
     async def granted(self, account: str, metrics: int) -> AsyncIterator[int]:
-        """Reserve as many of these metrics as may be requested now, and yield how many, until they were."""
+        """Reserve as many of these metrics as may be requested now, and yield their number.
+
+        They are to be requested within the context, which ends the reservation.
+        """
         if not self.covers(account):
             yield metrics
             return
@@ -189,12 +193,12 @@ class Budget:
         terms = self._terms or BudgetTerms(0.0)
         allowance = Allowance(terms.dollars_per_month, self._prices_for(name))
         allowance.minute = self._clock() / 60
-        allowance.ahead = self._left_by_others(name, allowance)
+        allowance.ahead = self._stored_ahead(name, allowance)
         self._accounts[name] = one = _Account(allowance, _of(self._before, name))
         return one
 
-    def _left_by_others(self, name: str, allowance: Allowance) -> float:
-        """Return how far the budget is ahead by what is stored, of this name or of the others it replaces."""
+    def _stored_ahead(self, name: str, allowance: Allowance) -> float:
+        """Return the stored dollars spent ahead: of the name, or else of the names that it replaces."""
         stored = self._store.spending()
         if name in stored:
             return self._faded(stored[name], allowance)
@@ -202,10 +206,10 @@ class Budget:
         return sum(self._faded(stored[other], allowance) for other in replaced if other in stored)
 
     def _faded(self, saved: SavedSpending, allowance: Allowance) -> float:
-        """Return what is left of stored dollars, as the budget has earned since."""
-        minutes = max(self._wall() - saved.at, 0.0) / 60  # a clock that was set back earns nothing
+        """Return how much of the stored dollars is still ahead, less what the budget has earned since."""
+        minutes = max(self._wall_clock() - saved.at, 0.0) / 60  # a clock that was set back earns nothing
         left = max(saved.dollars - minutes * allowance.dollars_per_month / MINUTES_PER_MONTH, 0.0)
-        return left if saved.budget == allowance.dollars_per_month else min(left, allowance.most)
+        return left if saved.budget == allowance.dollars_per_month else min(left, allowance.max_ahead)
 
     async def _save(self, name: str, one: _Account) -> None:
         """Store what an allowance has spent and reserved; one write holds the reservations of many."""
@@ -215,7 +219,7 @@ class Budget:
                 return
             reservations, allowance = one.reservations, one.allowance
             dollars = allowance.ahead + allowance.reserved
-            saved = SavedSpending(name, dollars, self._wall(), allowance.dollars_per_month)
+            saved = SavedSpending(name, dollars, self._wall_clock(), allowance.dollars_per_month)
             await self._store.save_spending(saved)
             one.saved = reservations
 

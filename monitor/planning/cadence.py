@@ -11,13 +11,13 @@ from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.planning.intervals import Intervals
 from monitor.planning.rises import HORIZONS
 
-IDLE_AFTER = 60  # minutes without a sample, after which the newest one tells nothing of the present
+SILENT_AFTER = 60  # minutes without a sample, after which the newest one says nothing of the present
 HISTORY_SHARE = 12  # a series waits for at most a twelfth of its known history
-NEAR_EDGE = 0.9  # of the edge: from there on, half of `for` may pass at most
-DELAY_SHARE = 5  # a metric is not read more often than in a fifth of the time that AWS takes to publish it
-LATENESS = 1  # minutes by which a series may be read later than it can have reached its edge
-NEAR_MEMORY = 7 * 1440  # minutes for which a series that was near its edge is read as if it were
-NOISE = 0.1  # of the usage, which it may rise in an hour even if it never did
+NEAR_EDGE = 0.9  # share of the edge from which on a series is read twice at least within its `for`
+DELAY_SHARE = 5  # a metric is not read again within a fifth of the time that AWS takes to publish it
+LATENESS = 1  # minutes that a series may be read after the first minute in which it can be at its edge
+NEAR_MEMORY = 7 * 1440  # minutes for which a series that was near its edge is read as if it still were
+NOISE = 0.1  # share of itself by which usage may rise within an hour, even if it never did
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,7 @@ def cadences(danger: Danger, intervals: Intervals) -> Ints:
     """Return the minutes until each series is to be read again, 1 at least.
 
     Below its edge, a series is found above it at most LATENESS later than if it were read every minute. One
-    that was near its edge within NEAR_MEMORY is so whatever its rises say: it may rise as never before.
+    that was near its edge within NEAR_MEMORY is read within 1 + LATENESS minutes, whatever its rises were.
     """
     longest = np.clip(danger.history // HISTORY_SHARE, 1, intervals.longest)
     safe = safe_minutes(danger.usage, danger.edge, danger.rises, danger.history) + 1 + LATENESS
@@ -58,9 +58,9 @@ def cadences(danger: Danger, intervals: Intervals) -> Ints:
     cadence = np.where(np.isnan(danger.edge), intervals.longest, np.minimum(safe, longest))
     near = is_near(danger.usage, danger.edge)
     cadence = np.where(near, np.minimum(cadence, np.maximum(danger.pending_for // 2, 1)), cadence)
-    idle = danger.silence > IDLE_AFTER
+    silent = danger.silence > SILENT_AFTER
     cadence = np.where(danger.usage >= danger.edge, 1, cadence)
-    cadence = np.where(danger.alerting, 1, np.where(idle, intervals.longest, cadence))
+    cadence = np.where(danger.alerting, 1, np.where(silent, intervals.longest, cadence))
     return np.maximum(cadence, intervals.shortest).astype(np.int32)
 
 

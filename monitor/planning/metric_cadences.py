@@ -19,7 +19,9 @@ from monitor.planning.pruning import plan_aggregates
 
 
 class MetricCadences:
-    """Plans the metrics of a fleet whose series have a cadence already: iterate over `plan`, then read.
+    """Plans the metrics of a fleet whose series have a cadence already.
+
+    Iterate over `plan`, then read `planned`.
 
     urgent: the series in danger, by slot. planned: the minutes between two requests of each metric, which the
     planner then writes to the rings.
@@ -27,16 +29,16 @@ class MetricCadences:
 
     def __init__(self, fleet: Fleet, intervals: Intervals, urgent: Flags) -> None:
         self._fleet, self._intervals = fleet, intervals
-        self._slots, self._size = urgent.size, fleet.rings.size
+        self._series_count, self._metric_count = urgent.size, fleet.rings.size
         self._urgent = np.append(urgent, False)
-        self._rows = np.full(self._size + 1, intervals.longest, np.int32)
-        self._may_idle = np.ones(self._size + 1, np.bool_)
-        self._later = np.zeros(self._slots + 1, np.int32)
+        self._minutes = np.full(self._metric_count + 1, intervals.longest, np.int32)
+        self._may_idle = np.ones(self._metric_count + 1, np.bool_)
+        self._stale_later = np.zeros(self._series_count + 1, np.int32)
 
     @property
     def planned(self) -> Ints:
         """The minutes by row."""
-        return self._rows[:-1]
+        return self._minutes[:-1]
 
     def plan(self, now: int) -> Iterator[None]:
         """Plan at the minute `now`, part by part."""
@@ -44,61 +46,65 @@ class MetricCadences:
         yield from self._lower_throttled()
         self._keep_proving()
         yield
-        for some in ranges(self._size):
-            self.planned[some] = np.maximum(self.planned[some], least_minutes(self._fleet.rings, some))
+        for some in ranges(self._metric_count):
+            self.planned[some] = np.maximum(self.planned[some], min_minutes(self._fleet.rings, some))
             yield
         yield from self._lengthen_idle(now)
 
     def _parts(self, *all_formulas: Formulas) -> Iterator[tuple[Indices, Ints]]:
-        return chain.from_iterable(formula_parts(one, self._slots, self._size) for one in all_formulas)
+        return chain.from_iterable(
+            formula_parts(one, self._series_count, self._metric_count) for one in all_formulas
+        )
 
     def _lower_to_series(self) -> Iterator[None]:
         """Lower the minutes of metrics of usage to those of their most endangered series."""
         fleet = self._fleet
-        cadence = np.append(fleet.cadence[: self._slots], self._intervals.longest).astype(np.int32)
+        cadence = np.append(fleet.cadence[: self._series_count], self._intervals.longest).astype(np.int32)
         for slots, rows in self._parts(
             fleet.usages, fleet.upper_bounds, fleet.published_limits, fleet.served
         ):
-            np.minimum.at(self._rows, rows, np.broadcast_to(cadence[slots], rows.shape))
+            np.minimum.at(self._minutes, rows, np.broadcast_to(cadence[slots], rows.shape))
             self._may_idle[rows[:, self._urgent[slots]]] = False
             yield
 
     def _lower_throttled(self) -> Iterator[None]:
         """Lower the minutes of metrics of throttled demand: they have a shorter maximum, and never idle."""
         throttled = self._intervals.throttled
-        cadence = np.append(self._fleet.cadence[: self._slots], self._intervals.longest).astype(np.int32)
+        cadence = np.append(self._fleet.cadence[: self._series_count], self._intervals.longest).astype(
+            np.int32
+        )
         for slots, rows in self._parts(self._fleet.throttled):
             often = np.where(self._urgent[slots], np.minimum(cadence[slots], throttled), throttled)
-            np.minimum.at(self._rows, rows, np.broadcast_to(often, rows.shape))
+            np.minimum.at(self._minutes, rows, np.broadcast_to(often, rows.shape))
             self._may_idle[rows] = False
             yield
 
     def _keep_proving(self) -> None:
         """Have metrics that prove what others are read as often as these need it."""
         rings, planned, throttled = self._fleet.rings, self.planned, self._intervals.throttled
-        newest = newest_of_namespaces(rings, self._size)
+        newest = newest_of_namespaces(rings, self._metric_count)
         planned[newest] = np.minimum(planned[newest], throttled)
         plan_aggregates(rings, planned, throttled)
-        bounds = rings.bound[: self._size]
+        bounds = rings.bound[: self._metric_count]
         self._may_idle[bounds[bounds != NO_BOUND]] = self._may_idle[newest] = False
 
     def _lengthen_idle(self, now: int) -> Iterator[None]:
         """Have idle metrics read more rarely, and the samples of their series count longer."""
-        fleet, longer = self._fleet, np.zeros(self._size + 1, np.int32)
-        for some in ranges(self._size):
+        fleet, longer = self._fleet, np.zeros(self._metric_count + 1, np.int32)
+        for some in ranges(self._metric_count):
             active = self.planned[some]
             metrics = ActiveMetrics(some, active, self._may_idle[some])
             idle = plan_idle(fleet.rings, metrics, self._intervals.longest, now)
             longer[some], self.planned[some] = idle - active, idle
             yield
         for slots, rows in self._parts(fleet.usages, fleet.upper_bounds):
-            # One of their requests may fail.
-            self._later[slots] = np.maximum(self._later[slots], 2 * longer[rows].max(axis=0))
+            # Twice, as a request may fail.
+            self._stale_later[slots] = np.maximum(self._stale_later[slots], 2 * longer[rows].max(axis=0))
             yield
-        fleet.set_stale_later(self._later[:-1])
+        fleet.set_stale_later(self._stale_later[:-1])
 
 
-def least_minutes(rings: Rings, some: slice) -> Ints:
+def min_minutes(rings: Rings, some: slice) -> Ints:
     """Return the minutes of some metrics within which another request is of no use."""
     delays = rings.delays(np.arange(some.start, some.stop, dtype=np.int32))
     at_least: Ints = np.maximum(delays // DELAY_SHARE, rings.period[some])
@@ -106,7 +112,7 @@ def least_minutes(rings: Rings, some: slice) -> Ints:
 
 
 def newest_of_namespaces(rings: Rings, size: int) -> Indices:
-    """Return the row of the newest point in each namespace that has metrics which are zero when absent.
+    """Return the row of the metric with the newest point, of each namespace with metrics zero when absent.
 
     Its points prove that a missing point of these metrics is a zero, so it is read as often as they are.
     """

@@ -19,7 +19,7 @@ from monitor.planning.allowance import Allowance, minimum_dollars
 from monitor.planning.budget import Budget, BudgetTerms
 from monitor.planning.cadence import LATENESS, NEAR_MEMORY, Danger, cadences, is_near
 from monitor.planning.intervals import Intervals
-from monitor.planning.metric_cadences import MetricCadences, least_minutes
+from monitor.planning.metric_cadences import MetricCadences, min_minutes
 from monitor.planning.parts import formula_parts, ranges
 from monitor.planning.rises import highest_rises, remembered
 from monitor.planning.stretching import stretched
@@ -91,8 +91,8 @@ class Planner:
         if self._equal_layout == rings.layout and 0 <= now - self._updated_at < DELAYS_INTERVAL:
             return
         fleet.cadence[: fleet.size] = max(shortest, 1)
-        rows = np.maximum(np.int32(shortest), least_minutes(rings, slice(0, rings.size)))
-        rings.cadence[: rings.size] = np.where(rows <= shortest, 0, rows)
+        minutes = np.maximum(np.int32(shortest), min_minutes(rings, slice(0, rings.size)))
+        rings.cadence[: rings.size] = np.where(minutes <= shortest, 0, minutes)
         self._equal_layout, self._updated_at = rings.layout, now
 
     async def _find_rises(self, now: int) -> None:

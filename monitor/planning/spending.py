@@ -7,7 +7,7 @@ import msgspec
 
 
 class SavedSpending(msgspec.Struct, frozen=True):
-    """The lead of an account over its budget; `account` is empty where all share one.
+    """The dollars by which an account is ahead of its budget; `account` is empty where all share one.
 
     dollars: spent, or about to be spent, beyond what the budget had earned. at: when, in epoch seconds.
     budget: in dollars a month, at that time.
@@ -31,8 +31,8 @@ class SpendingStore(Protocol):
         ...
 
 
-class ForgetfulStore:
-    """A store of a process that ends after one look at everything."""
+class InMemorySpendingStore:
+    """Keeps what was spent in memory, for a process that reads everything once and ends."""
 
     def __init__(self) -> None:
         self._saved = dict[str, SavedSpending]()

@@ -38,7 +38,7 @@ from monitor.lib.schedule import Schedule
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.budget import Billed, Budget
 from monitor.planning.planner import Planner, no_slots
-from monitor.planning.spending import ForgetfulStore, SpendingStore
+from monitor.planning.spending import InMemorySpendingStore, SpendingStore
 from monitor.polling.cell_starts import CellStarts
 from monitor.polling.cell_watcher import MAX_SERVICE_STARTS_PER_SECOND, CellWatcher
 from monitor.polling.inventory import YIELD_EVERY, Inventory
@@ -157,7 +157,7 @@ class Watcher:
         self.accounts[name] = AccountStatus(name=name, account=account.id or "", access=RunStatus())
 
     def _configured_budget(self) -> Budget | None:
-        budget = self.budget or budget_of(self.aws_telemetry, ForgetfulStore())
+        budget = self.budget or budget_of(self.aws_telemetry, InMemorySpendingStore())
         budget.configure(self.config.budget_terms)
         return budget if budget.terms else None
 

@@ -9,7 +9,7 @@ import pytest
 from monitor.cost.prices import LIST_PRICES, SECONDS_PER_MONTH
 from monitor.fleet.ring_columns import WINDOW
 from monitor.planning.budget import Billed, Budget, BudgetTerms
-from monitor.planning.spending import ForgetfulStore
+from monitor.planning.spending import InMemorySpendingStore
 from monitor.server.web_app import create_app
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key
 from tests.monitor.served import Server, answer, client_of
@@ -57,7 +57,7 @@ async def test_what_has_few_points_is_advised_to_be_streamed(
 )
 async def test_the_budget_is_told(server: Server, dollars: float, expected: str) -> None:
     add(server.fleet, key("orders"))
-    budget = Budget(ForgetfulStore(), lambda: 0.0, lambda: 0.0, dict[str, Billed])
+    budget = Budget(InMemorySpendingStore(), lambda: 0.0, lambda: 0.0, dict[str, Billed])
     budget.configure(BudgetTerms(dollars))
     budget.allowance(ACCOUNT).polled = 2
     server.app = create_app(replace(server.state, budget=budget))

@@ -16,7 +16,7 @@ from monitor.forecast.past_reader import METRICS_AT_ONCE, PastReader
 from monitor.planning.budget import Billed, Budget, BudgetTerms
 from monitor.planning.intervals import Intervals
 from monitor.planning.planner import Planner
-from monitor.planning.spending import ForgetfulStore
+from monitor.planning.spending import InMemorySpendingStore
 from rules.forecast import BINS
 from tests.fake_cloudwatch import Body, ErrorResponse, Query, Response, result
 from tests.monitor.forecast.fortnights import (
@@ -234,7 +234,9 @@ async def test_a_series_without_metrics_has_no_past_and_is_forecast_by_what_is_r
 async def test_the_budget_decides_when_it_is_read() -> None:
     def planner(dollars: float, fleet: Fleet) -> Planner:
         charged = count(0, 1000)
-        budget = Budget(ForgetfulStore(), lambda: 0.0, lambda: 0.0, lambda: {CELL[0]: Billed(next(charged))})
+        budget = Budget(
+            InMemorySpendingStore(), lambda: 0.0, lambda: 0.0, lambda: {CELL[0]: Billed(next(charged))}
+        )
         budget.configure(BudgetTerms(dollars))
         return Planner(fleet, Intervals(1, 1, 1), budget=budget)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from monitor.cost.prices import LIST_PRICES, PRICES
 from monitor.planning.allowance import MAX_ADVANCE, MINUTES_PER_MONTH
 from monitor.planning.budget import Billed, Budget, BudgetTerms
-from monitor.planning.spending import ForgetfulStore, SavedSpending
+from monitor.planning.spending import InMemorySpendingStore, SavedSpending
 
 METRIC = LIST_PRICES.metric
 HOUR = 3600.0
@@ -26,7 +26,7 @@ class Processes:
     """
 
     terms: BudgetTerms = TERMS
-    store: ForgetfulStore = field(default_factory=ForgetfulStore)
+    store: InMemorySpendingStore = field(default_factory=InMemorySpendingStore)
     now: float = 0.0
     steps: float = 0.0
     spent: float = 0.0
@@ -200,7 +200,7 @@ async def test_each_account_is_charged_the_prices_of_its_partition() -> None:
 
 
 async def test_a_grant_is_stored_before_it_is_spent_and_many_are_stored_together() -> None:
-    class SlowStore(ForgetfulStore):
+    class SlowStore(InMemorySpendingStore):
         """A store that writes when it is told to."""
 
         def __init__(self) -> None:

@@ -16,7 +16,7 @@ from monitor.fleet.ring_columns import PRUNED_INTERVAL
 from monitor.planning.allowance import MINUTES_PER_MONTH
 from monitor.planning.budget import Billed, Budget, BudgetTerms
 from monitor.planning.intervals import MAX_INTERVAL, Intervals
-from monitor.planning.spending import ForgetfulStore
+from monitor.planning.spending import InMemorySpendingStore
 from monitor.planning.telemetry import planned_delays
 from rules.limits import Limit, LimitSource
 from tests.monitor.fleet.fleets import ACCOUNT, SETTINGS, add, key
@@ -127,7 +127,7 @@ def budget_of(dollars: float, simulation: Simulation) -> Budget:
     def clock() -> float:
         return simulation.minute * 60.0
 
-    budget = Budget(ForgetfulStore(), clock, clock, lambda: {ACCOUNT: Billed(simulation.requested)})
+    budget = Budget(InMemorySpendingStore(), clock, clock, lambda: {ACCOUNT: Billed(simulation.requested)})
     budget.configure(BudgetTerms(dollars))
     return budget
 
