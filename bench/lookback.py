@@ -49,7 +49,7 @@ def main(series: int, days: int) -> None:
     print(
         f"{series} series, {days} days of minutes: {written - begun:.1f} s of CPU to store, "
         f"{judged - written:.1f} s to judge and to compare with forecasts; {len(found.episodes)} episodes, "
-        f"{len(found.ways[0].told)} changes of alerts; {memory() - before:.0f} MiB at most",
+        f"{len(found.ways[0].notices)} notices; {memory() - before:.0f} MiB at most",
         flush=True,
     )
 

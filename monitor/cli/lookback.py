@@ -50,10 +50,10 @@ def lookback(
     account: Patterns = None,
     allow_blind: AllowBlind = False,
 ) -> None:
-    """Read past days, and list what was throttled or near its limit, and what would have been told.
+    """Read past days, and list what was throttled or near its limit, and which alerts would have fired.
 
-    Judges every minute as `serve` does, and says how early forecasts made of the data before would have told
-    it. Prints what that costs before it reads, and asks above a dollar. Exits with 0 when everything
+    Judges every minute as `serve` does, and says how early forecasts made of the data before would have
+    foreseen it. Prints what that costs before it reads, and asks above a dollar. Exits with 0 when everything
     requested was read; 2 when the configuration is invalid, nothing could be read, or reading was declined
     or not allowed; 3 when some requested reads failed: they are listed below the tables.
     """

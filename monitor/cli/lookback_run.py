@@ -1,4 +1,4 @@
-"""Runs the look-back of `headroom lookback`, after it was agreed to what that costs."""
+"""Runs the look-back of `headroom lookback`, after the user agreed to its price."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,7 +25,7 @@ from monitor.report.scan import limit_to_requested_services
 from monitor.schema.selectors import parse_selectors
 from monitor.schema.types import Duration
 
-ASKED_ABOVE = 1.0  # dollars
+CONFIRMED_ABOVE = 1.0  # dollars: above it, the user has to agree
 AGREED = ("y", "yes")
 BAND_BOUNDS = (2, 3)  # low and high, and near
 MAX_PENDING_FOR = 86400.0
@@ -49,7 +49,7 @@ def run_lookback(
     patterns: Mapping[str, Sequence[str] | None],
     wanted: tuple[int, Sequence[OtherWay], bool],
 ) -> LookbackReport:
-    """Look back at what the patterns select. wanted: days, other ways, and whether nothing is asked.
+    """Look back at what the patterns select. wanted: days, other ways, and whether `--yes` was given.
 
     Raises ConfigError and PastUnreadableError, and typer.Exit where it must not or need not be read.
     """
@@ -63,7 +63,7 @@ def run_lookback(
         try:
             with progress_bar() as report:
                 plan = runner.run(scan.plan(days, report))
-            agree(plan, scan, yes)
+            confirm_price(plan, scan, yes)
             with progress_bar("Reading the past") as report:
                 file = runner.run(scan.read(plan, report))
         finally:
@@ -72,7 +72,7 @@ def run_lookback(
         return judge_past(scan, plan, file, (config, registry, others), report)
 
 
-def agree(plan: PastPlan, scan: PastScan, yes: bool) -> None:
+def confirm_price(plan: PastPlan, scan: PastScan, yes: bool) -> None:
     """Print what reading costs, and exit unless that is agreed to."""
     if not plan.slots.size:
         for failure in scan.failures:
@@ -83,10 +83,10 @@ def agree(plan: PastPlan, scan: PastScan, yes: bool) -> None:
     takes = f"{format_duration(max(plan.seconds, 1))} or longer, and {plan.file_bytes / 1e6:,.0f} MB of disk"
     past = f"{len(plan.minutes) / 1440:.3g} days of {count_of(plan.slots.size, 'series')}"
     typer.echo(f"Reading {past} costs {cost}, and takes {takes}.", err=True)
-    if yes or plan.dollars <= ASKED_ABOVE:
+    if yes or plan.dollars <= CONFIRMED_ABOVE:
         return
     if not sys.stdin.isatty():
-        typer.echo(f"That is more than {dollars(ASKED_ABOVE)}: repeat it with --yes.", err=True)
+        typer.echo(f"That is more than {dollars(CONFIRMED_ABOVE)}: repeat it with --yes.", err=True)
         raise typer.Exit(FAILED)
     typer.echo("Read it? [y/N]: ", err=True, nl=False)  # typer's own prompt prints to standard output, too
     if sys.stdin.readline().strip().lower() not in AGREED:

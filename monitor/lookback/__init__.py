@@ -1,1 +1,1 @@
-"""The look-back: judges samples of past days as the monitor would have, and tells what it would have told."""
+"""The look-back: judges samples of past days as the monitor does, and finds which alerts would have fired."""

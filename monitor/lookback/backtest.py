@@ -1,9 +1,9 @@
-"""Tells how early forecasts would have said it: makes them as of past moments, of what was known before.
+"""Tests forecasts: makes them as of past moments, of the data before, and compares them with what came.
 
-At each moment, of each series that is not near its limit, it is asked whether usage will come near it, as it
-does when an episode begins. An alarm begins at a moment when that is likely within an hour, six, a day or
-three, and lasts for the shortest of these times. It was right if an episode begins before it ends, and false
-if none does; another one may begin then.
+At each moment, a forecast tells of each series that is not near its limit how probable it is that usage comes
+near it, as an episode begins then. An alarm begins at a moment when that is likely within an hour, six hours,
+a day or three, and lasts for the shortest of these times. It was right if an episode began before it ended,
+and false if none did; after its end another one may begin.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -12,7 +12,6 @@ from statistics import median
 from typing import Final, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from monitor.fleet.columns import Flags, Indices, Int8s
 from monitor.lookback.episodes import Episode
@@ -21,19 +20,21 @@ from rules.analogs import BIN_MINUTES, DAY
 from rules.forecast import BINS, LIKELY, MIN_BINS, forecast
 from rules.forecast_features import HORIZONS
 
-MAX_FORECASTS: Final = 100_000  # of series that came close to their limits; about ten seconds of a processor
-# Quarters between two moments; the first with which there are no more forecasts, or else the last.
+MAX_FORECASTS: Final = 100_000  # of series that came close to their limits: they take about ten seconds
+# Quarters of an hour between two moments: the first of these with which MAX_FORECASTS suffice, or the last.
 STEPS: Final = (1, 2, 4, 8, 12)
-CLOSE: Final = np.float32(0.5)  # of the level: who never used as much is asked about once a day
+CLOSE: Final = np.float32(
+    0.5
+)  # share of `Quarters.near_from`; series that never used as much: a forecast a day
 SERIES_AT_ONCE: Final = 2048
 FORECASTS_AT_ONCE: Final = 2048
-NO_ALARM, UNASKED = -1, -2  # instead of the number of a horizon: none is likely; nothing can be said
+NO_ALARM, NO_FORECAST = -1, -2  # instead of the number of a horizon: none is likely; no forecast can be made
 
 
 class Foresight(NamedTuple):
-    """The lead with which forecasts told the episode that begins in a minute, on the series in a slot.
+    """The forecast of one episode, which began in a minute on the series in a slot.
 
-    lead: minutes from the alarm to the begin; None: there was no alarm.
+    lead: minutes from the alarm until it began; None: there was no alarm.
     """
 
     slot: int
@@ -45,14 +46,15 @@ class Foresight(NamedTuple):
 class Backtest:
     """The comparison of forecasts with the episodes that came.
 
-    foresights: of each episode that a forecast could be made of. unasked: the number of those that began
-    before there were two days of history, or so soon after the one before that no moment lies between.
-    false_alarms: of all series. series_days: days of series that were asked about. step: minutes between
-    two moments, of series that came close to their limits; others were asked about once a day.
+    foresights: of each episode before which a forecast was made. without_forecast: the number of other
+    episodes: they began before there were two days of history, or so soon after the one before that no moment
+    lies between. false_alarms: of all series. series_days: days that forecasts were made for, of all series
+    together. step: minutes between two moments, of series that came close to their limits; there is one a day
+    of others.
     """
 
     foresights: Sequence[Foresight] = ()
-    unasked: int = 0
+    without_forecast: int = 0
     false_alarms: int = 0
     series_days: float = 0.0
     step: int = BIN_MINUTES
@@ -73,9 +75,9 @@ class _Comparison:
     """The numbers found so far."""
 
     foresights: list[Foresight] = field(default_factory=list)
-    unasked: int = 0
+    without_forecast: int = 0
     false_alarms: int = 0
-    asked: int = 0  # quarters
+    forecast_quarters: int = 0
 
 
 def backtest(
@@ -88,7 +90,7 @@ def backtest(
     if quarters.count <= MIN_BINS:
         return None
     with np.errstate(invalid="ignore"):
-        close = (quarters.usage >= CLOSE * quarters.level).any(axis=1)
+        close = (quarters.usage >= CLOSE * quarters.near_from).any(axis=1)
     step, found = _affordable_step(int(np.count_nonzero(close)), quarters.count), _Comparison()
     by_slot: dict[int, list[Episode]] = {}
     for one in episodes:
@@ -100,9 +102,9 @@ def backtest(
         _compare(quarters, series, by_slot, every, found)
     return Backtest(
         foresights=sorted(found.foresights, key=lambda one: (one.begin, one.slot)),
-        unasked=found.unasked,
+        without_forecast=found.without_forecast,
         false_alarms=found.false_alarms,
-        series_days=found.asked / DAY,
+        series_days=found.forecast_quarters / DAY,
         step=step * BIN_MINUTES,
     )
 
@@ -123,20 +125,20 @@ def _compare(
     moments = np.arange(MIN_BINS, quarters.count, step)
     busy = _in_episodes(quarters, series, by_slot)
     alarms = np.concatenate([*_alarms(quarters, series, moments)], axis=1)
-    asked = (alarms != UNASKED) & ~busy[:, moments - 1]
-    alarms[~asked] = NO_ALARM
-    found.asked += int(np.count_nonzero(asked)) * step
+    has_forecast = (alarms != NO_FORECAST) & ~busy[:, moments - 1]
+    alarms[~has_forecast] = NO_ALARM
+    found.forecast_quarters += int(np.count_nonzero(has_forecast)) * step
     for index, row in enumerate(series.tolist()):
         slot = int(quarters.slots[row])
         own = by_slot.get(slot, ())
         if own or (alarms[index] != NO_ALARM).any():
-            _compare_series(quarters, own, (moments, alarms[index], asked[index]), found)
+            _compare_series(quarters, own, (moments, alarms[index], has_forecast[index]), found)
 
 
 def _alarms(quarters: Quarters, series: Indices, moments: Indices) -> Iterator[Int8s]:
     """Yield the number of the shortest horizon within which it is likely, or NO_ALARM, [series, moment].
 
-    moments: the numbers of the quarters that begin then; so many at once are yielded as is fast.
+    moments: as the numbers of the quarters that begin then. Each array yielded is of the next moments.
     """
     at_once = max(1, FORECASTS_AT_ONCE // series.size)
     usage = np.pad(quarters.usage[series], ((0, 0), (BINS, 0)), constant_values=np.nan)
@@ -144,11 +146,11 @@ def _alarms(quarters: Quarters, series: Indices, moments: Indices) -> Iterator[I
     for first in range(0, moments.size, at_once):
         some = moments[first : first + at_once]
         history = histories[:, some].reshape(-1, BINS)
-        probability = forecast(history, quarters.level[series][:, some - 1].ravel()).probability
+        probability = forecast(history, quarters.near_from[series][:, some - 1].ravel()).probability
         with np.errstate(invalid="ignore"):
             likely = probability >= LIKELY
         horizon = np.where(likely.any(axis=1), likely.argmax(axis=1), NO_ALARM)
-        horizon[np.isnan(probability).all(axis=1)] = UNASKED
+        horizon[np.isnan(probability).all(axis=1)] = NO_FORECAST
         yield horizon.reshape(series.size, some.size).astype(np.int8)
 
 
@@ -165,13 +167,16 @@ def _in_episodes(quarters: Quarters, series: Indices, by_slot: dict[int, list[Ep
 def _compare_series(
     quarters: Quarters,
     episodes: Sequence[Episode],
-    answers: tuple[Indices, Int8s, npt.NDArray[np.bool_]],
+    forecasts: tuple[Indices, Int8s, Flags],
     found: _Comparison,
 ) -> None:
-    """Compare the alarms of one series with its episodes, in the order of time."""
-    moments, alarms, asked = answers
+    """Compare the alarms of one series with its episodes, in the order of time.
+
+    forecasts: moments, the alarm of each, and whether a forecast was made then.
+    """
+    moments, alarms, has_forecast = forecasts
     minutes = quarters.start + moments * BIN_MINUTES
-    since, until, at = 0, NO_ALARM, 0
+    since, until, at = 0, NO_ALARM, 0  # of the alarm that lasts: its begin and end; the next moment
     end_of_data = quarters.start + quarters.count * BIN_MINUTES
     for one in (*episodes, None):
         begin = one.begin if one else end_of_data
@@ -184,10 +189,10 @@ def _compare_series(
                 since, until = now, now + HORIZONS[horizon]
         if one is None:
             break  # what an alarm that still lasts announces may yet come
-        if not asked[at:before].any():
-            found.unasked += 1
+        if not has_forecast[at:before].any():
+            found.without_forecast += 1
         else:
-            lead = begin - since if NO_ALARM < begin < until else None
+            lead = begin - since if begin < until else None
             found.false_alarms += until != NO_ALARM and begin >= until
             found.foresights.append(Foresight(one.slot, begin, lead))
         at, until = max(at, int(np.searchsorted(minutes, one.end, side="left"))), NO_ALARM

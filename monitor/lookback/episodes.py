@@ -10,9 +10,9 @@ from monitor.fleet.judged import Judged
 from rules.alert_rules import KEEP_FIRING_FOR, Rule
 from rules.band import Zone
 
-# Minutes without throttling, and not near the limit, that end an episode: those that end an alert.
+# So many minutes without throttling and not near the limit end an episode, as they end an alert.
 QUIET_MINUTES = KEEP_FIRING_FOR[Rule.SATURATED]
-SECONDS = 60  # of a minute
+SECONDS_PER_MINUTE = 60
 MAX_EPISODES = 500_000  # that are kept; further ones are counted
 
 
@@ -20,9 +20,9 @@ class Episode(NamedTuple):
     """An episode of the series in a slot: minutes from `begin` up to, and without, `end`.
 
     throttled_minutes: in which demand was throttled beyond what is tolerated. peak, usage, limit: the highest
-    utilization, with its usage and its limit; NaN where no usage is known. refused: throttled demand in all,
-    in the unit of the signal's throttled demand; NaN where it is not known. ongoing: it had not ended at the
-    end of the minutes that were judged.
+    utilization, with its usage and its limit; NaN where no usage is known. throttled_demand: in all, in the
+    unit in which the signal counts it; NaN where it is not known. ongoing: it had not ended when the
+    judged minutes did.
     """
 
     slot: int
@@ -32,7 +32,7 @@ class Episode(NamedTuple):
     peak: float
     usage: float
     limit: float
-    refused: float
+    throttled_demand: float
     ongoing: bool = False
 
     @property
@@ -113,7 +113,9 @@ class _Numbers(NamedTuple):
         ratio = self.usage[run] / self.limit[run]
         highest = int(np.nanargmax(ratio)) if np.isfinite(ratio).any() else 0
         throttled = self.throttled[run]
-        refused = float(np.nansum(throttled)) * SECONDS if np.isfinite(throttled).any() else np.nan
+        throttled_demand = (
+            float(np.nansum(throttled)) * SECONDS_PER_MINUTE if np.isfinite(throttled).any() else np.nan
+        )
         return Episode(
             slot=slot,
             begin=start + run.start,
@@ -122,7 +124,7 @@ class _Numbers(NamedTuple):
             peak=float(ratio[highest]),
             usage=float(self.usage[run][highest]),
             limit=float(self.limit[run][highest]),
-            refused=refused,
+            throttled_demand=throttled_demand,
         )
 
 
@@ -138,12 +140,12 @@ def _runs(minutes: Indices) -> Iterator[slice]:
 def _joined(first: Episode, second: Episode) -> Episode:
     """Return one episode of two parts."""
     higher = second if not first.peak >= second.peak else first
-    refused = [part.refused for part in (first, second) if not np.isnan(part.refused)]
+    known = [one.throttled_demand for one in (first, second) if not np.isnan(one.throttled_demand)]
     return first._replace(
         end=second.end,
         throttled_minutes=first.throttled_minutes + second.throttled_minutes,
         peak=higher.peak,
         usage=higher.usage,
         limit=higher.limit,
-        refused=sum(refused) if refused else np.nan,
+        throttled_demand=sum(known) if known else np.nan,
     )

@@ -11,14 +11,14 @@ from monitor.fleet.fleet import Fleet
 from monitor.lookback.backtest import backtest
 from monitor.lookback.episodes import EpisodeFinder
 from monitor.lookback.lookback import Lookback, WayResult
+from monitor.lookback.notices import NoticeFinder, SeverityOf
 from monitor.lookback.quarters import Quarters
 from monitor.lookback.sample_file import LookbackPoints, chunk_count, chunk_minutes
-from monitor.lookback.telling import SeverityOf, Teller
 from monitor.lookback.ways import Way
 from rules.analogs import DAY
 
 SERIES_AT_ONCE = 2048
-# Minutes at the end of a chunk that are judged with the next one: what proves them comes with it.
+# Minutes at the end of a chunk that are judged with the next chunk, whose points prove which of theirs are 0.
 PROVEN_LATER = 30
 
 Report = Callable[[int, int], None]
@@ -28,8 +28,8 @@ Report = Callable[[int, int], None]
 class Judging:
     """The terms by which samples are judged.
 
-    ways: the first one is in force. severity_of: of an alert. batch_minutes: how many one poll may bring (see
-    `Lifecycle`).
+    ways: the first one is in force. severity_of: the severity of a rule's alert on a series. batch_minutes:
+    how many minutes of a series one poll may bring (see `Lifecycle`).
     """
 
     ways: Sequence[Way]
@@ -46,7 +46,7 @@ def look_back(
 ) -> Lookback:
     """Return what happened to series in the minutes of some points.
 
-    fleet: registered, and without any point of a metric; it holds the last ones afterwards. slots: of the
+    fleet: with the series registered, but without points; afterwards it holds the newest ones. slots: of the
     series. report: called with the number of steps done and of all steps.
     """
     replay = Replay(fleet, points, slots, judging)
@@ -64,8 +64,8 @@ class Replay:
     def __init__(self, fleet: Fleet, points: LookbackPoints, slots: Ints, judging: Judging) -> None:
         self._fleet, self._points, self._slots, self._ways = fleet, points, np.sort(slots), judging.ways
         before = points.minutes.start - 1
-        self._lives = [_life(fleet, before, judging.batch_minutes) for _ in judging.ways]
-        self._tellers = [Teller(fleet, judging.severity_of) for _ in judging.ways]
+        self._lifecycles = [_lifecycle(fleet, before, judging.batch_minutes) for _ in judging.ways]
+        self._notice_finders = [NoticeFinder(fleet, judging.severity_of) for _ in judging.ways]
         self._episodes = EpisodeFinder()
         self._quarters = Quarters(self._slots.astype(np.intp), points.minutes)
         self._judged_until = points.minutes.start
@@ -74,17 +74,17 @@ class Replay:
         """Play one chunk."""
         minutes = chunk_minutes(self._points.minutes, number)
         self._write(number, minutes)
-        for way, life, teller in zip(self._ways, self._lives, self._tellers, strict=True):
+        for way, lifecycle, finder in zip(self._ways, self._lifecycles, self._notice_finders, strict=True):
             way.apply(self._fleet)
             for slots in _batches(self._slots):
-                for transitions in life.transitions_in_parts(slots):
-                    teller.add(transitions)
+                for transitions in lifecycle.transitions_in_parts(slots):
+                    finder.add(transitions)
         self._ways[0].apply(self._fleet)
         is_last = minutes.stop == self._points.minutes.stop
         self._judge(minutes.stop if is_last else minutes.stop - PROVEN_LATER)
 
     def _write(self, number: int, minutes: range) -> None:
-        """Write a chunk, and mark its minutes as read, of each metric up to the end of its last period."""
+        """Write a chunk to the fleet, and mark each metric as read up to its last period that has ended."""
         rings, rows = self._fleet.rings, self._points.rows
         of, every_minute, values = rings.spread(*self._points.chunk(number))
         rings.write(of, every_minute, values, marked_next=True)
@@ -115,20 +115,22 @@ class Replay:
             series={slot: fleet.by_slot[slot] for slot in self._slots.tolist()},
             without_samples=sum(not _has_points(fleet, slot, sampled) for slot in self._slots.tolist()),
             known_days=float(known.sum()) / DAY,
-            by_minute=int(np.count_nonzero(fleet.published_limits.has(self._slots)))
+            published_limits=int(np.count_nonzero(fleet.published_limits.has(self._slots)))
             if self._slots.size
             else 0,
             episodes=episodes,
             more_episodes=self._episodes.more,
             ways=[
-                WayResult(way.name, sorted(teller.told, key=lambda one: (one.minute, one.slot)), teller.more)
-                for way, teller in zip(self._ways, self._tellers, strict=True)
+                WayResult(
+                    way.name, sorted(finder.notices, key=lambda one: (one.minute, one.slot)), finder.more
+                )
+                for way, finder in zip(self._ways, self._notice_finders, strict=True)
             ],
             forecasts=backtest(self._quarters, episodes),
         )
 
 
-def _life(fleet: Fleet, evaluated_until: int, batch_minutes: int) -> Lifecycle:
+def _lifecycle(fleet: Fleet, evaluated_until: int, batch_minutes: int) -> Lifecycle:
     lifecycle = Lifecycle(fleet, evaluated_until)
     lifecycle.max_batch_minutes = batch_minutes
     return lifecycle

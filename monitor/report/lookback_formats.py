@@ -14,14 +14,14 @@ from monitor.fleet.fleet import Series
 from monitor.lib.durations import format_duration
 from monitor.lib.percent import format_percent
 from monitor.lib.text import escape_unprintable
-from monitor.lookback.telling import AlertSpan, ToldChange
+from monitor.lookback.notices import AlertSpan, PastNotice
 from monitor.render.styles import STYLES
 from monitor.report.check_tables import PIPED_WIDTH
 from monitor.report.html import template_environment
 from monitor.report.lookback_summary import (
+    EpisodeOutcome,
     LookbackSummary,
     SeriesEpisodes,
-    ToldEpisode,
     WaySummary,
 )
 from rules.alert_rules import Severity
@@ -34,7 +34,7 @@ SERIES_COLUMNS = (
     "throttled",
     "longest",
     "peak",
-    "refused",
+    "demand throttled",
     "foreseen",
     "signal",
     "resource",
@@ -45,8 +45,8 @@ EPISODE_COLUMNS = (
     "length",
     "peak",
     "usage of limit",
-    "refused",
-    "told",
+    "demand throttled",
+    "alert",
     "foreseen",
     "signal",
     "resource",
@@ -54,12 +54,12 @@ EPISODE_COLUMNS = (
 WAY_COLUMNS = (
     "way",
     *Severity,
-    "changes told",
-    "episodes told by their begin",
-    "told later",
-    "not told",
+    "notices",
+    "episodes with an alert by their begin",
+    "with a later alert",
+    "without an alert",
 )
-NUMERIC = {*SERIES_COLUMNS[:6], *EPISODE_COLUMNS[1:3], "refused", *WAY_COLUMNS[1:]}
+NUMERIC = {*SERIES_COLUMNS[:6], *EPISODE_COLUMNS[1:3], "demand throttled", *WAY_COLUMNS[1:]}
 
 
 def moment(minute: int) -> str:
@@ -72,11 +72,11 @@ def duration(minutes: float) -> str:
     return format_duration(minutes * 60)
 
 
-def refused_text(series: Series, refused: float | None) -> str:
+def throttled_demand_text(series: Series, amount: float | None) -> str:
     """Return throttled demand in all as text; a dash where it is not counted."""
-    if refused is None or isnan(refused) or series.settings.signal.saturation_is_state:
+    if amount is None or isnan(amount) or series.settings.signal.saturation_is_state:
         return "-"
-    return f"{refused:,.0f}"
+    return f"{amount:,.0f}"
 
 
 def peak_text(peak: float) -> str:
@@ -84,25 +84,25 @@ def peak_text(peak: float) -> str:
     return "-" if isnan(peak) else format_percent(peak)
 
 
-def told_text(told: ToldEpisode) -> str:
+def alert_text(outcome: EpisodeOutcome) -> str:
     """Return when an alert fired, from the begin of an episode on, and its severity."""
-    after = told.told_after
-    if told.span is None or after is None:
-        return "not told"
+    after = outcome.fired_after
+    if outcome.span is None or after is None:
+        return "none"
     when = "at its begin" if not after else f"{duration(abs(after))} {'before' if after < 0 else 'after'}"
-    return f"{told.span.severity} {when}"
+    return f"{outcome.span.severity} {when}"
 
 
-def foreseen_text(told: ToldEpisode) -> str:
-    """Return how long before an episode a forecast told it."""
-    if told.foresight is None:
+def foreseen_text(outcome: EpisodeOutcome) -> str:
+    """Return how long before an episode its alarm began."""
+    if outcome.foresight is None:
         return "-"
-    return "no" if told.foresight.lead is None else f"{duration(told.foresight.lead)} ahead"
+    return "no" if outcome.foresight.lead is None else f"{duration(outcome.foresight.lead)} ahead"
 
 
-def usage_text(told: ToldEpisode) -> str:
+def usage_text(outcome: EpisodeOutcome) -> str:
     """Return the usage at the peak, and the limit."""
-    episode, unit = told.episode, told.series.settings.signal.unit
+    episode, unit = outcome.episode, outcome.series.settings.signal.unit
     if isnan(episode.usage) or isnan(episode.limit):
         return "-"
     return unit.format_fraction(episode.usage, episode.limit)
@@ -110,47 +110,49 @@ def usage_text(told: ToldEpisode) -> str:
 
 def series_texts(one: SeriesEpisodes) -> tuple[str, ...]:
     """Return the episodes of a series as tables show them, in the order of SERIES_COLUMNS."""
-    key, (foreseen, asked) = one.series.key, one.foreseen
+    key, (foreseen, forecast) = one.series.key, one.foreseen
     return (
         f"{len(one.episodes):,}",
         f"{one.throttling:,}",
         duration(one.longest),
         peak_text(one.peak),
-        refused_text(one.series, one.refused),
-        f"{foreseen:,} of {asked:,}" if asked else "-",
+        throttled_demand_text(one.series, one.throttled_demand),
+        f"{foreseen:,} of {forecast:,}" if forecast else "-",
         f"{key.service}.{key.signal}",
         key.shown,
         f"{key.account}/{key.region}",
     )
 
 
-def episode_texts(told: ToldEpisode) -> tuple[str, ...]:
+def episode_texts(outcome: EpisodeOutcome) -> tuple[str, ...]:
     """Return an episode as tables show it, in the order of EPISODE_COLUMNS."""
-    episode, key = told.episode, told.series.key
+    episode, key = outcome.episode, outcome.series.key
     return (
         moment(episode.begin),
         duration(episode.minutes) + (" so far" if episode.ongoing else ""),
         peak_text(episode.peak),
-        usage_text(told),
-        refused_text(told.series, episode.refused) if episode.is_throttling else "-",
-        told_text(told),
-        foreseen_text(told),
+        usage_text(outcome),
+        throttled_demand_text(outcome.series, episode.throttled_demand) if episode.is_throttling else "-",
+        alert_text(outcome),
+        foreseen_text(outcome),
         f"{key.service}.{key.signal}",
         key.shown,
     )
 
 
 def way_texts(way: WaySummary) -> tuple[str, ...]:
-    """Return what one way would have told as tables show it, in the order of WAY_COLUMNS."""
+    """Return the alerts of one way of judging as tables show them, in the order of WAY_COLUMNS."""
     later = f"{way.later:,}"
     later += f" (median {duration(way.later_minutes)} after)" if way.later_minutes is not None else ""
     alerts = (f"{way.alerts.get(severity, 0):,}" for severity in Severity)
-    return (way.name, *alerts, f"{way.changes:,}", f"{way.before:,}", later, f"{way.silent:,}")
+    return (way.name, *alerts, f"{way.notices:,}", f"{way.before:,}", later, f"{way.without_alert:,}")
 
 
-def worst_episodes(summary: LookbackSummary) -> list[ToldEpisode]:
+def worst_episodes(summary: LookbackSummary) -> list[EpisodeOutcome]:
     """Return the worst episode of each of the worst series, by begin."""
-    return sorted((one.worst for one in summary.series[:MAX_EPISODES]), key=lambda told: told.episode.begin)
+    return sorted(
+        (one.worst for one in summary.series[:MAX_EPISODES]), key=lambda outcome: outcome.episode.begin
+    )
 
 
 def write_lookback_table(summary: LookbackSummary, out: TextIO) -> None:
@@ -193,11 +195,11 @@ def _print_series(console: Console, summary: LookbackSummary) -> None:
 
 
 def _print_table(
-    console: Console, title: str, columns: Sequence[str], episodes: Sequence[ToldEpisode]
+    console: Console, title: str, columns: Sequence[str], episodes: Sequence[EpisodeOutcome]
 ) -> None:
     table = _table(columns)
-    for told in episodes:
-        table.add_row(*map(Text, map(escape_unprintable, episode_texts(told))))
+    for outcome in episodes:
+        table.add_row(*map(Text, map(escape_unprintable, episode_texts(outcome))))
     console.print(Text(f"\n{title}", "bold"))
     console.print(table)
 
@@ -226,9 +228,9 @@ def _number(value: float | None) -> float | None:
     return None if value is None or isnan(value) else value
 
 
-def episode_record(told: ToldEpisode) -> dict[str, Any]:
+def episode_record(outcome: EpisodeOutcome) -> dict[str, Any]:
     """Return an episode as JSON has it; times in UTC, leads and lengths in minutes."""
-    episode, foresight = told.episode, told.foresight
+    episode, foresight = outcome.episode, outcome.foresight
     return {
         "begin": timestamp(episode.begin),
         "end": None if episode.ongoing else timestamp(episode.end),
@@ -237,9 +239,11 @@ def episode_record(told: ToldEpisode) -> dict[str, Any]:
         "peak": _number(episode.peak),
         "usage": _number(episode.usage),
         "limit": _number(episode.limit),
-        "refused": None if told.series.settings.signal.saturation_is_state else _number(episode.refused),
-        "alert": told.span and _span_record(told.span),
-        "forecast_asked": foresight is not None,
+        "throttled_demand": None
+        if outcome.series.settings.signal.saturation_is_state
+        else _number(episode.throttled_demand),
+        "alert": outcome.span and _span_record(outcome.span),
+        "forecast_made": foresight is not None,
         "forecast_lead_minutes": foresight and foresight.lead,
     }
 
@@ -259,12 +263,12 @@ def series_record(one: SeriesEpisodes) -> dict[str, Any]:
         "resource_id": key.subject.id,
         **key.labels,
         "unit": settings.signal.unit.name,
-        "episodes": [episode_record(told) for told in one.episodes],
+        "episodes": [episode_record(outcome) for outcome in one.episodes],
     }
 
 
-def told_record(one: ToldChange, series: Mapping[int, Series]) -> dict[str, Any]:
-    """Return a change of an alert as JSON has it."""
+def notice_record(one: PastNotice, series: Mapping[int, Series]) -> dict[str, Any]:
+    """Return a notice as JSON has it."""
     labels = series[one.slot].key.labels
     return {
         "at": timestamp(one.minute),
@@ -285,7 +289,7 @@ def document(summary: LookbackSummary) -> dict[str, Any]:
         "end": timestamp(found.minutes.stop),
         "series": len(found.series),
         "series_without_samples": found.without_samples,
-        "series_told_by_apis_alone": report.plan.returned,
+        "series_without_past": report.plan.without_past,
         "known_series_days": round(found.known_days, 3),
         "metrics_requested": report.plan.metric_count,
         "cost_dollars": report.cost_dollars,
@@ -295,12 +299,12 @@ def document(summary: LookbackSummary) -> dict[str, Any]:
             {
                 "name": way.name,
                 "alerts": {str(severity): way.alerts.get(severity, 0) for severity in Severity},
-                "episodes_told_by_their_begin": way.before,
-                "episodes_told_later": way.later,
+                "episodes_with_alert_by_begin": way.before,
+                "episodes_with_later_alert": way.later,
                 "median_minutes_later": way.later_minutes,
-                "episodes_not_told": way.silent,
-                "told": [told_record(one, found.series) for one in result.told],
-                "more_told": result.more,
+                "episodes_without_alert": way.without_alert,
+                "notices": [notice_record(one, found.series) for one in result.notices],
+                "more_notices": result.more,
             }
             for way, result in zip(summary.ways, found.ways, strict=True)
         ],
@@ -309,7 +313,7 @@ def document(summary: LookbackSummary) -> dict[str, Any]:
             "episodes": len(forecasts.foresights),
             "foreseen": len(forecasts.foreseen),
             "median_lead_minutes": forecasts.median_lead,
-            "unasked_episodes": forecasts.unasked,
+            "episodes_without_forecast": forecasts.without_forecast,
             "false_alarms": forecasts.false_alarms,
             "series_days": round(forecasts.series_days, 3),
             "step_minutes": forecasts.step,
@@ -320,7 +324,7 @@ def document(summary: LookbackSummary) -> dict[str, Any]:
 
 
 def write_lookback_json(summary: LookbackSummary, out: TextIO) -> None:
-    """Write one document with every episode and everything that would have been told."""
+    """Write one document with every episode and every notice that would have been sent."""
     out.write(orjson.dumps(document(summary), option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
@@ -334,7 +338,9 @@ def write_lookback_html(summary: LookbackSummary, out: TextIO) -> None:
             series_columns=SERIES_COLUMNS,
             series=[(one.throttling, series_texts(one)) for one in summary.series],
             episode_columns=EPISODE_COLUMNS,
-            episodes=[(told.episode.is_throttling, episode_texts(told)) for told in worst_episodes(summary)],
+            episodes=[
+                (outcome.episode.is_throttling, episode_texts(outcome)) for outcome in worst_episodes(summary)
+            ],
             way_columns=WAY_COLUMNS,
             ways=[way_texts(way) for way in summary.ways],
             numeric=NUMERIC,

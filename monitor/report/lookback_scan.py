@@ -21,7 +21,7 @@ from monitor.schema.selector import SelectorLabels
 from rules.signals import DELIBERATE_CAP_BAND
 
 IN_FORCE = "as configured"
-EVERY = AlertOverride(region="*")  # selects all series
+ALL_SERIES = AlertOverride(region="*")  # selects all series
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +67,10 @@ class OtherWay:
                 raise ConfigError(problem_lines("--band", problems))
             changes["band"] = self.band
         if self.pending_for is not None:
-            changes["alerts"] = (*config.alerts, EVERY.model_copy(update={"pending_for": self.pending_for}))
+            changes["alerts"] = (
+                *config.alerts,
+                ALL_SERIES.model_copy(update={"pending_for": self.pending_for}),
+            )
         return config.model_copy(update=changes)
 
 
@@ -108,7 +111,7 @@ def judge_past(
     terms: tuple[Config, Registry, Sequence[OtherWay]],
     report: Callable[[int, int], None],
 ) -> LookbackReport:
-    """Judge the samples of a scan that were read. terms: how. Raises ConfigError for another way's band."""
+    """Judge the samples of a scan. terms: how. Raises ConfigError for another way with an impossible band."""
     config, registry, others = terms
     fleet, names, settings = scan.fleet, {**scan.account_names}, config.alerting_settings(registry)
     builder = NoticeBuilder(fleet, Lifecycle(fleet, plan.minutes.start), settings, 0)

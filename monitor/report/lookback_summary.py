@@ -13,17 +13,17 @@ from monitor.lib.durations import format_duration
 from monitor.lookback.backtest import Backtest, Foresight
 from monitor.lookback.episodes import Episode
 from monitor.lookback.lookback import WayResult
-from monitor.lookback.telling import AlertSpan
+from monitor.lookback.notices import AlertSpan
 from monitor.render.text import count_of
 from monitor.report.lookback_scan import LookbackReport
 from rules.alert_rules import Severity
 
 
-class ToldEpisode(NamedTuple):
-    """An episode, and what would have been told of it.
+class EpisodeOutcome(NamedTuple):
+    """An episode, with its alert and its forecast.
 
-    span: the alert that fired, first as it was configured; None: none did. foresight: what forecasts said;
-    None: none could be made.
+    span: the alert that fired by the configuration; None: none did. foresight: None where no forecast was
+    made.
     """
 
     episode: Episode
@@ -32,7 +32,7 @@ class ToldEpisode(NamedTuple):
     foresight: Foresight | None
 
     @property
-    def told_after(self) -> int | None:
+    def fired_after(self) -> int | None:
         """Minutes from the begin until an alert fired; below 0 if it fired before. None: none fired."""
         return self.span.begin - self.episode.begin if self.span else None
 
@@ -42,11 +42,11 @@ class SeriesEpisodes:
     """The episodes of one series, by begin."""
 
     series: Series
-    episodes: Sequence[ToldEpisode]
+    episodes: Sequence[EpisodeOutcome]
 
     @property
-    def worst(self) -> ToldEpisode:
-        """The episode in which most was refused, or else with the highest peak."""
+    def worst(self) -> EpisodeOutcome:
+        """The episode with most throttled demand, or else with the highest peak."""
         return max(self.episodes, key=lambda one: badness(one.episode))
 
     @property
@@ -65,38 +65,40 @@ class SeriesEpisodes:
         return sum(one.episode.is_throttling for one in self.episodes)
 
     @property
-    def refused(self) -> float | None:
+    def throttled_demand(self) -> float | None:
         """Throttled demand in all; None where it is not known."""
-        known = [one.episode.refused for one in self.episodes if not isnan(one.episode.refused)]
+        known = [
+            one.episode.throttled_demand for one in self.episodes if not isnan(one.episode.throttled_demand)
+        ]
         return sum(known) if known else None
 
     @property
     def foreseen(self) -> tuple[int, int]:
-        """The number of episodes that were foreseen, and of those that a forecast could be made of."""
-        asked = [one.foresight for one in self.episodes if one.foresight]
-        return sum(one.lead is not None for one in asked), len(asked)
+        """The number of episodes that were foreseen, and of those before which a forecast was made."""
+        found = [one.foresight for one in self.episodes if one.foresight]
+        return sum(one.lead is not None for one in found), len(found)
 
 
 class WaySummary(NamedTuple):
     """The alerts of one way of judging.
 
-    alerts: by severity, the highest of each. changes: notices in all. before: the number of episodes of
-    which an alert fired when they began or earlier. later: of those told afterwards, and after how many
-    minutes (median). silent: of those that were not told.
+    alerts: their number, by the highest severity of each. notices: their number. before: the number of
+    episodes whose alert fired when they began or earlier. later: of those whose alert fired afterwards, and
+    after how many minutes (median). without_alert: of those on which none fired.
     """
 
     name: str
     alerts: Mapping[Severity, int]
-    changes: int
+    notices: int
     before: int
     later: int
     later_minutes: float | None
-    silent: int
+    without_alert: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookbackSummary:
-    """The content of a look-back. series: with episodes, the worst first."""
+    """The content of a look-back. series: those with episodes, the worst first."""
 
     report: LookbackReport
     series: Sequence[SeriesEpisodes]
@@ -119,12 +121,12 @@ class LookbackSummary:
 
     @property
     def foresight(self) -> str:
-        """One or two sentences on how early forecasts would have said it."""
+        """One or two sentences on how early forecasts would have foreseen the episodes."""
         return foresight_text(self.report.lookback.forecasts)
 
     @property
     def notes(self) -> Sequence[str]:
-        """Sentences that must be known to understand the rest."""
+        """Sentences without which the rest can be misunderstood."""
         return [*_notes(self.report)]
 
 
@@ -132,13 +134,13 @@ def summarize_lookback(report: LookbackReport) -> LookbackSummary:
     """Summarize what happened."""
     found = report.lookback
     foresights = found.forecasts.foresights if found.forecasts else ()
-    said = {(one.slot, one.begin): one for one in foresights}
+    by_begin = {(one.slot, one.begin): one for one in foresights}
     spans = _SpanIndex(found.ways[0].spans)
-    by_slot: dict[int, list[ToldEpisode]] = defaultdict(list)
+    by_slot: dict[int, list[EpisodeOutcome]] = defaultdict(list)
     for episode in found.episodes:
         series = found.series[episode.slot]
-        foresight = said.get((episode.slot, episode.begin))
-        by_slot[episode.slot].append(ToldEpisode(episode, series, spans.of(episode), foresight))
+        foresight = by_begin.get((episode.slot, episode.begin))
+        by_slot[episode.slot].append(EpisodeOutcome(episode, series, spans.of(episode), foresight))
     grouped = [SeriesEpisodes(found.series[slot], some) for slot, some in by_slot.items()]
     return LookbackSummary(
         report=report,
@@ -148,14 +150,14 @@ def summarize_lookback(report: LookbackReport) -> LookbackSummary:
 
 
 def badness(episode: Episode) -> tuple[bool, float, float, int]:
-    """Return a sort key: throttling before being near, then by the refused, the peak, the length."""
-    refused, peak = (0.0 if isnan(one) else one for one in (episode.refused, episode.peak))
-    return episode.is_throttling, refused if episode.is_throttling else 0.0, peak, episode.minutes
+    """Return a sort key: throttling above being near, then by throttled demand, peak and length."""
+    demand, peak = (0.0 if isnan(one) else one for one in (episode.throttled_demand, episode.peak))
+    return episode.is_throttling, demand if episode.is_throttling else 0.0, peak, episode.minutes
 
 
 def _urgency(one: SeriesEpisodes) -> tuple[bool, int, float, str]:
     """Return a sort key: throttling first, then the longest time, then the highest peak."""
-    minutes = sum(told.episode.minutes for told in one.episodes)
+    minutes = sum(outcome.episode.minutes for outcome in one.episodes)
     return not one.throttling, -minutes, -(0.0 if isnan(one.peak) else one.peak), one.series.key.id
 
 
@@ -182,60 +184,59 @@ class _SpanIndex:
 def _way_summary(way: WayResult, episodes: Sequence[Episode]) -> WaySummary:
     spans = way.spans
     index = _SpanIndex(spans)
-    told = [(index.of(episode), episode) for episode in episodes]
-    after = [span.begin - episode.begin for span, episode in told if span]
+    found = [(index.of(episode), episode) for episode in episodes]
+    after = [span.begin - episode.begin for span, episode in found if span]
     later = [minutes for minutes in after if minutes > 0]
     return WaySummary(
         name=way.name,
         alerts=Counter(span.severity for span in spans),
-        changes=len(way.told) + way.more,
+        notices=len(way.notices) + way.more,
         before=len(after) - len(later),
         later=len(later),
         later_minutes=median(later) if later else None,
-        silent=len(told) - len(after),
+        without_alert=len(found) - len(after),
     )
 
 
 def foresight_text(forecasts: Backtest | None) -> str:
-    """Return how early forecasts would have told the episodes."""
+    """Return how early forecasts would have foreseen the episodes."""
     if forecasts is None:
         return "No forecast could be made: that takes two days of history, and later moments to compare with."
-    asked, foreseen = len(forecasts.foresights), forecasts.foreseen
+    count, foreseen = len(forecasts.foresights), forecasts.foreseen
     ahead = f", median {format_duration(median(foreseen) * 60)} ahead" if foreseen else ""
     alarms = count_of(forecasts.false_alarms, "false alarm")
     days = f"{forecasts.series_days:,.0f} series-days"
-    text = (
-        f"Forecasts made of the data before would have told {len(foreseen):,} of {count_of(asked, 'episode')}"
-    )
+    text = f"Forecasts made of the data before would have foreseen {len(foreseen):,} "
+    text += f"of {count_of(count, 'episode')}"
     text += f"{ahead}, with {alarms} in {days}."
-    if forecasts.unasked:
-        text += f" {count_of(forecasts.unasked, 'further episode')} began before there was enough history, "
-        text += "or too soon after the one before."
+    if forecasts.without_forecast:
+        further = count_of(forecasts.without_forecast, "further episode")
+        text += f" {further} began before there was enough history, or too soon after the one before."
     return text
 
 
 def _notes(report: LookbackReport) -> Iterator[str]:
     found, plan = report.lookback, report.plan
-    published = f", but for {found.by_minute:,} whose limit CloudWatch publishes for each minute"
+    published = f", but for {found.published_limits:,} whose limit CloudWatch publishes for each minute"
     yield (
         "AWS's APIs do not tell limits of the past: usage is compared with the limit in force now"
-        + (published if found.by_minute else "")
+        + (published if found.published_limits else "")
         + "."
     )
-    asked = found.days * len(found.series)
-    yield f"Usage is known for {found.known_days:,.0f} of {asked:,.0f} series-days."
+    all_days = found.days * len(found.series)
+    yield f"Usage is known for {found.known_days:,.0f} of {all_days:,.0f} series-days."
     if found.without_samples:
         yield f"{count_of(found.without_samples, 'series')} had no sample."
-    if plan.returned:
-        yield f"{count_of(plan.returned, 'series')} are told by AWS's APIs alone, which keep no past."
+    if plan.without_past:
+        yield f"{count_of(plan.without_past, 'series')} are known from AWS's APIs alone, which keep no past."
     if plan.step > 1:
         yield f"Samples are means of {plan.step} minutes: shorter peaks do not show."
     yield (
-        "Times are those of samples. A running Headroom tells them some minutes later, when CloudWatch has "
-        "published them, and as routes, silences and acknowledgements have it."
+        "Times are those of samples. A running Headroom notifies some minutes later, when CloudWatch has "
+        "published them, and only as routes, silences and acknowledgements allow."
     )
     if found.forecasts:
         yield (
-            f"A forecast was asked every {found.forecasts.step} min whether usage would come near the limit; "
+            f"A forecast was made every {found.forecasts.step} min whether usage would come near the limit; "
             "of series that never used half as much, once a day."
         )

@@ -35,9 +35,9 @@ from monitor.report.scan import requested_failures, series_filter
 from monitor.schema.selector import Location, Selector
 
 MINUTES_PER_DAY = 24 * 60
-ALIGNED = 15  # minutes, of which all begin and end: the quarters of an hour of forecasts
-SETTLED = 15  # minutes until nearly all points have come
-READ_WITHIN = 120  # minutes, after which a point that is almost too old for CloudWatch would be gone
+ALIGNMENT = 15  # minutes: the past begins and ends with a quarter of an hour, as forecasts need them whole
+SETTLED_AFTER = 15  # minutes until nearly all points have come
+MAX_READ_MINUTES = 120  # for reading all: points that CloudWatch would drop before that are left out
 
 
 class PastUnreadableError(HeadroomError):
@@ -51,18 +51,18 @@ def step_of(days: int) -> int:
 
 def minutes_of(days: int, now: int) -> range:
     """Return the minutes of the last days before the minute `now`, as far as CloudWatch has their points."""
-    stop = (now - SETTLED) // ALIGNED * ALIGNED
-    kept = now - KEPT_DAYS[step_of(days)] * MINUTES_PER_DAY + READ_WITHIN
+    stop = (now - SETTLED_AFTER) // ALIGNMENT * ALIGNMENT
+    kept = now - KEPT_DAYS[step_of(days)] * MINUTES_PER_DAY + MAX_READ_MINUTES
     start = max(stop - days * MINUTES_PER_DAY, kept)
-    return range(-(-start // ALIGNED) * ALIGNED, stop)
+    return range(-(-start // ALIGNMENT) * ALIGNMENT, stop)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastPlan:
     """The metrics to be read, and their price. step: minutes between two points.
 
-    slots: the series that are judged. returned: the number of series that AWS's APIs alone tell, of which
-    nothing past is kept.
+    slots: the series that are judged. without_past: the number of series whose usage only AWS's APIs tell,
+    which keep no past.
     """
 
     minutes: range
@@ -70,7 +70,7 @@ class PastPlan:
     metrics: Mapping[CellKey, Mapping[bytes, int]]
     dollars: float
     slots: Ints
-    returned: int
+    without_past: int
 
     @property
     def metric_count(self) -> int:
@@ -154,7 +154,7 @@ class PastScan:
             metrics=metrics,
             dollars=self._dollars_of(metrics),
             slots=np.array(past, np.int32),
-            returned=sum(map(bool, rows.values())) - len(past),
+            without_past=sum(map(bool, rows.values())) - len(past),
         )
 
     def _dollars_of(self, metrics: Mapping[CellKey, Mapping[bytes, int]]) -> float:
@@ -183,7 +183,7 @@ class PastScan:
         }
 
     def _judged_rows(self, series: Series) -> list[int]:
-        """Return the rows of usage and throttled demand; also of a usage that an API returned."""
+        """Return the rows of usage and throttled demand; also of numbers that an API returned."""
         formulas = self.fleet.usages.get(series.slot), self.fleet.throttled.get(series.slot)
         return [row for formula in formulas if formula for row in formula.rows]
 

@@ -58,12 +58,12 @@ def test_it_finds_what_happened_before_and_what_would_have_been_told(look: Look)
     (retries,) = episodes_of(found, "function_reserved_concurrency", "nightly-report")
     assert 15 <= retries["minutes"] <= 26
     assert retries["throttled_minutes"] > 10
-    assert retries["refused"] > 100
+    assert retries["throttled_demand"] > 100
     assert retries["alert"]["severity"] == "critical"
-    assert retries["forecast_asked"] is False  # there are less than two days of history before it
-    told = [one for one in found["ways"][0]["told"] if one["resource"] == "nightly-report"]
-    assert [one["kind"] for one in told][-1] == "resolved"
-    assert {"firing", "worsened"} & {one["kind"] for one in told}
+    assert retries["forecast_made"] is False  # there are less than two days of history before it
+    notices = [one for one in found["ways"][0]["notices"] if one["resource"] == "nightly-report"]
+    assert [one["kind"] for one in notices][-1] == "resolved"
+    assert {"firing", "worsened"} & {one["kind"] for one in notices}
     assert found["forecasts"]["series_days"] > 0
     assert found["cost_dollars"] == pytest.approx(found["metrics_requested"] * 0.00001)
 

@@ -21,7 +21,7 @@ from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, configuration
 from tests.monitor.fleet.fleets import NOW, add, key, refused, traffic
 from tests.registries import REGISTRY
 
-START = NOW - NOW % 60  # of the minutes that are told
+START = NOW - NOW % 60  # of all stories
 HOUR, DAY = 60, 24 * 60
 
 
@@ -91,9 +91,9 @@ def spelled(*runs: tuple[str, int]) -> str:
     return "".join(letter * minutes for letter, minutes in runs)
 
 
-def told_of(lookback: Lookback, names: Mapping[int, str], way: int = 0) -> list[tuple[int, str, str, str]]:
-    """The changes told: the minute from START on, the resource, the kind and the severity."""
+def notices_of(lookback: Lookback, names: Mapping[int, str], way: int = 0) -> list[tuple[int, str, str, str]]:
+    """The notices: the minute from START on, the resource, the kind and the severity."""
     return sorted(
         (one.minute - START, names[one.slot], str(one.kind), str(one.severity))
-        for one in lookback.ways[way].told
+        for one in lookback.ways[way].notices
     )

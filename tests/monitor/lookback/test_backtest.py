@@ -21,13 +21,13 @@ def history(*peaks: float, base: float = 0.3) -> Quarters:
     shape = np.clip(1 - np.abs(hours - 19.5) / 1.5, 0, 1)
     height = np.repeat(np.array(peaks) - base, BINS_PER_DAY)
     noise = np.random.default_rng(3).random(quarters.count) * 0.02
-    quarters.usage[0], quarters.level[0] = base + height * shape + noise, 0.9
+    quarters.usage[0], quarters.near_from[0] = base + height * shape + noise, 0.9
     return quarters
 
 
 def episodes_in(quarters: Quarters) -> list[Episode]:
     """The times in which the usage is near the limit."""
-    near = np.concatenate([[False], quarters.usage[0] >= quarters.level[0], [False]])
+    near = np.concatenate([[False], quarters.usage[0] >= quarters.near_from[0], [False]])
     edges = np.flatnonzero(np.diff(near.astype(np.int8))) * BIN_MINUTES
     return [
         Episode(7, int(begin), int(end), 0, 1.0, 1.0, 1.0, NAN)
@@ -44,7 +44,7 @@ def compared(quarters: Quarters) -> Backtest:
 def test_peaks_that_come_each_evening_are_told_hours_before() -> None:
     found = compared(history(*[0.97] * DAYS))
     assert len(found.foresights) == DAYS - 2
-    assert found.unasked == 2  # those of the first two days
+    assert found.without_forecast == 2  # those of the first two days
     assert len(found.foreseen) >= DAYS - 4
     assert found.median_lead is not None
     assert found.median_lead >= 2 * 60
@@ -64,14 +64,14 @@ def test_peaks_that_stop_coming_are_false_alarms() -> None:
 
 def test_a_quiet_series_is_asked_about_without_an_alarm() -> None:
     found = compared(history(*[0.35] * DAYS))
-    assert (found.foresights, found.unasked, found.false_alarms) == ([], 0, 0)
+    assert (found.foresights, found.without_forecast, found.false_alarms) == ([], 0, 0)
     assert found.series_days == pytest.approx(DAYS - 2)
 
 
 def test_an_alarm_that_lasts_when_the_data_end_is_not_false() -> None:
     quarters = history(*[0.97] * 5)
     cut = Quarters(quarters.slots, range(0, int(4.7 * DAY)))
-    cut.usage[:], cut.level[:] = quarters.usage[:, : cut.count], 0.9
+    cut.usage[:], cut.near_from[:] = quarters.usage[:, : cut.count], 0.9
     assert compared(cut).false_alarms == 0
 
 

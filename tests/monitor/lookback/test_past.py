@@ -10,7 +10,7 @@ from monitor.lookback.ways import Way
 from rules.limits import PUBLISHED_ONLY, Limit, LimitSource
 from tests.monitor.alerting.stage import LIMIT, SHORT, configuration
 from tests.monitor.fleet.fleets import refused, traffic
-from tests.monitor.lookback.past import DAY, HOUR, START, Past, spelled, told_of
+from tests.monitor.lookback.past import DAY, HOUR, START, Past, notices_of, spelled
 
 QUIET_HOUR = spelled((".", HOUR))
 
@@ -22,7 +22,7 @@ def test_an_episode_has_begin_length_peak_and_all_that_was_refused() -> None:
     (episode,) = past.look().episodes
     assert (episode.begin, episode.end) == (START + HOUR, START + HOUR + 30)
     assert episode.throttled_minutes == 22
-    assert episode.refused == pytest.approx(22 * 60)
+    assert episode.throttled_demand == pytest.approx(22 * 60)
     assert (episode.peak, episode.usage, episode.limit) == pytest.approx((1.0, LIMIT, LIMIT))
     assert not episode.ongoing
 
@@ -50,7 +50,7 @@ def test_a_hole_of_days_is_no_usage_of_0_and_ends_no_alert() -> None:
     assert [one.minutes for one in lookback.episodes] == [HOUR, HOUR]
     assert lookback.known_days == pytest.approx(4 * HOUR / DAY)
     ended = 2 * HOUR + 2 * DAY + HOUR + 2
-    assert told_of(lookback, {slot: "orders"}) == [
+    assert notices_of(lookback, {slot: "orders"}) == [
         (HOUR + 2, "orders", "firing", "warning"),
         (ended, "orders", "resolved", "warning"),
     ]
@@ -67,7 +67,7 @@ def test_of_a_stream_that_is_three_hours_old_nothing_before_is_said() -> None:
     past.stop = created + 3 * HOUR
     lookback = past.look()
     assert not lookback.episodes
-    assert not lookback.ways[0].told
+    assert not lookback.ways[0].notices
     assert lookback.known_days == pytest.approx(3 * HOUR / DAY)
     assert lookback.forecasts is not None
     assert lookback.forecasts.series_days == 0
@@ -85,7 +85,7 @@ def test_a_limit_that_flaps_is_that_of_each_minute() -> None:
         past.points.setdefault(row, {})[minute] = 520.0 if is_low else 1000.0
     past.stop = START + 4 * HOUR
     lookback = past.look()
-    assert lookback.by_minute == 1
+    assert lookback.published_limits == 1
     assert [(one.begin - START, one.minutes, one.limit) for one in lookback.episodes] == [
         (30, 30, 520.0),
         (90, 30, 520.0),
@@ -115,7 +115,7 @@ def test_other_ways_are_judged_beside_the_one_in_force_which_holds_afterwards() 
     lookback = past.look(others=[wide, slow])
     names = {slot: "orders"}
     assert [way.name for way in lookback.ways] == ["as configured", "band to 85 %", "for 20 min"]
-    assert [told_of(lookback, names, way)[:1] for way in range(3)] == [
+    assert [notices_of(lookback, names, way)[:1] for way in range(3)] == [
         [(HOUR + 2, "orders", "firing", "info")],
         [],
         [(HOUR + 20, "orders", "firing", "info")],
@@ -128,6 +128,6 @@ def test_what_the_configuration_switches_off_is_not_told() -> None:
     past = Past()
     past.tell("orders", QUIET_HOUR + spelled(("c", 30)) + QUIET_HOUR)
     quiet = configuration(alerts=[{"resource": "orders", "near": "none", "above": "critical"}])
-    (fired, ended) = past.look(quiet).ways[0].told
+    (fired, ended) = past.look(quiet).ways[0].notices
     assert (fired.severity, fired.zone.word) == ("critical", "above")
     assert ended.minute > fired.minute

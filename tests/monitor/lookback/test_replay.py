@@ -14,7 +14,7 @@ from rules.alerts import AlertState
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, Stage, configuration
 from tests.monitor.fleet.fleets import add, key, refused, traffic
-from tests.monitor.lookback.past import START, Past, spelled, told_of
+from tests.monitor.lookback.past import START, Past, notices_of, spelled
 from tests.registries import REGISTRY
 
 Revision = tuple[int, int, str]
@@ -37,7 +37,7 @@ async def test_it_tells_what_a_running_monitor_told_of_the_same_samples(stories:
             for one in stage.notices
             if one.kind is not NoticeKind.REPEATED
         )
-    assert told_of(past.look(), names) == live
+    assert notices_of(past.look(), names) == live
 
 
 MINUTES, AFTERWARDS = 150, 20
@@ -67,7 +67,7 @@ def test_what_a_running_monitor_settled_of_revised_minutes_is_what_it_says(
 
 def zone_at(lookback: Lookback, slot: int, minute: int) -> str | None:
     """The zone of the alert that fires in a minute, by what look-back says."""
-    changes = [one for one in lookback.ways[0].told if one.slot == slot and one.minute <= minute]
+    changes = [one for one in lookback.ways[0].notices if one.slot == slot and one.minute <= minute]
     last = changes[-1] if changes else None
     return last.zone.word if last and last.kind is not NoticeKind.RESOLVED else None
 

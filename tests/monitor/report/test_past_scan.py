@@ -5,7 +5,7 @@ import time
 import pytest
 
 from monitor.report.lookback_formats import moment, timestamp
-from monitor.report.past_scan import ALIGNED, MINUTES_PER_DAY, READ_WITHIN, minutes_of, step_of
+from monitor.report.past_scan import ALIGNMENT, MAX_READ_MINUTES, MINUTES_PER_DAY, minutes_of, step_of
 from monitor.report.retention import KEPT_DAYS, MAX_DAYS
 
 NOW = 29_000_007
@@ -14,10 +14,10 @@ NOW = 29_000_007
 @pytest.mark.parametrize("days", [1, 2, 14, 15, 16, 62, 63])
 def test_the_minutes_are_whole_quarters_that_cloudwatch_still_has(days: int) -> None:
     minutes = minutes_of(days, NOW)
-    assert minutes.start % ALIGNED == minutes.stop % ALIGNED == 0
-    assert 0 < NOW - minutes.stop <= 2 * ALIGNED
+    assert minutes.start % ALIGNMENT == minutes.stop % ALIGNMENT == 0
+    assert 0 < NOW - minutes.stop <= 2 * ALIGNMENT
     assert minutes.start > NOW - KEPT_DAYS[step_of(days)] * MINUTES_PER_DAY
-    assert abs(len(minutes) - days * MINUTES_PER_DAY) <= READ_WITHIN + 2 * ALIGNED
+    assert abs(len(minutes) - days * MINUTES_PER_DAY) <= MAX_READ_MINUTES + 2 * ALIGNMENT
 
 
 def test_a_fortnight_has_points_of_a_minute_and_two_months_have_points_of_five() -> None:

@@ -1,4 +1,4 @@
-"""Finds what would have been told of series: the changes of their alerts, with the minutes of the samples."""
+"""Finds the notices that would have been sent: the changes of alerts, with the minutes of the samples."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -15,14 +15,14 @@ from rules.band import ZONES, Zone
 
 SeverityOf = Callable[[Series, Rule], Severity | None]  # None: switched off
 WORST_FIRST = tuple(reversed(Rule))
-MAX_TOLD = 1_000_000  # changes that are kept; further ones are counted
+MAX_NOTICES = 1_000_000  # that are kept; further ones are counted
 
 
-class ToldChange(NamedTuple):
-    """One change of the alert on the series in a slot.
+class PastNotice(NamedTuple):
+    """A notice of a change of the alert on the series in a slot.
 
-    minute: of the sample that caused it; a running monitor tells it as soon as CloudWatch publishes that.
-    severity, zone: of the alert; of one that ended, as it was last.
+    minute: of the sample that caused it; a running monitor sends it once CloudWatch has published that.
+    severity, zone: of the alert; of a resolved one, those that it had last.
     """
 
     slot: int
@@ -44,15 +44,15 @@ class AlertSpan(NamedTuple):
     severity: Severity
 
 
-class Teller:
-    """Makes what is told of the transitions of alert states, which come in the order of their minutes.
+class NoticeFinder:
+    """Makes notices of the transitions of alert states, which must come in the order of their minutes.
 
-    told: so far. more: how many further changes there were.
+    notices: so far, MAX_NOTICES at most. more: how many further ones there were.
     """
 
     def __init__(self, fleet: Fleet, severity_of: SeverityOf) -> None:
         self._fleet, self._severity_of = fleet, severity_of
-        self.told: list[ToldChange] = []
+        self.notices: list[PastNotice] = []
         self.more = 0
         self._states = np.zeros((len(Rule), fleet.size), np.int8)
         self._levels: dict[int, AlertLevel] = {}  # of the alerts that fire, by slot
@@ -67,9 +67,9 @@ class Teller:
             zip(transitions.slot[changed].tolist(), transitions.minute[changed].tolist(), strict=True)
         )
         for slot, minute in minutes.items():
-            self._tell(slot, minute)
+            self._add_change(slot, minute)
 
-    def _tell(self, slot: int, minute: int) -> None:
+    def _add_change(self, slot: int, minute: int) -> None:
         before, level = self._levels.get(slot), self._level(slot)
         kind = NoticeKind.RESOLVED if level is None else kind_of_change(before, level)
         if kind is None or (level is None and before is None):
@@ -79,8 +79,8 @@ class Teller:
         else:
             self._levels[slot] = level
         severity, zone = level or before or (Severity.INFO, Zone.WITHIN)
-        if len(self.told) < MAX_TOLD:
-            self.told.append(ToldChange(slot, minute, kind, severity, zone))
+        if len(self.notices) < MAX_NOTICES:
+            self.notices.append(PastNotice(slot, minute, kind, severity, zone))
         else:
             self.more += 1
 
@@ -93,11 +93,11 @@ class Teller:
         return None
 
 
-def alert_spans(told: Sequence[ToldChange]) -> list[AlertSpan]:
+def alert_spans(notices: Sequence[PastNotice]) -> list[AlertSpan]:
     """Return the times in which alerts fired, by begin."""
     spans: list[AlertSpan] = []
     firing: dict[int, AlertSpan] = {}
-    for one in told:
+    for one in notices:
         if one.kind is NoticeKind.RESOLVED:
             spans.append(firing.pop(one.slot)._replace(end=one.minute))
             continue
