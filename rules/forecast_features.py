@@ -17,9 +17,7 @@ MOMENT_BINS: Final = {
     1440: 12,
     4320: 24,
 }  # between two past moments that are compared with now, by horizon
-MAX_UNLIKENESS: Final = np.float32(
-    0.5
-)  # in spreads: a past moment whose usage differs by more does not count
+MAX_UNLIKENESS: Final = np.float32(0.5)  # in spreads: past moments whose usage differs by more do not count
 RISE_WIDTH: Final = np.float32(0.4)  # in spreads, around the needed rise: a rise therein counts in part
 MIN_SHARE: Final = np.float32(0.015)  # shares are squeezed between it and 1 - it, to have finite odds
 MAX_LOG_RATIO: Final = 4

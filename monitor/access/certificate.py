@@ -29,7 +29,7 @@ class Certificate:
         self.context.sni_callback = self._use_newest
 
     def reload(self, config: TlsConfig | None = None) -> None:
-        """Read the files again if they or the settings have changed. Blocks.
+        """Read the files again if they or the settings have changed. It blocks.
 
         An unusable certificate is logged once, and the old one stays in force.
         """

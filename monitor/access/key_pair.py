@@ -16,11 +16,11 @@ class KeyPair(NamedTuple):
     key: Path
 
     def stamp(self) -> tuple[object, ...]:
-        """Return a value that changes when a file is replaced, rewritten or removed. Blocks."""
+        """Return a value that changes when a file is replaced, rewritten or removed. It blocks."""
         return tuple(map(_stamp, self))
 
     def context(self, minimum: ssl.TLSVersion) -> ssl.SSLContext:
-        """Return the context of an HTTP/1.1 server. Blocks. Raises ValueError with the reason."""
+        """Return the context of an HTTP/1.1 server. It blocks. Raises ValueError with the reason."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = minimum
         context.set_alpn_protocols(["http/1.1"])

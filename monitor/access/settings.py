@@ -241,7 +241,7 @@ class TlsConfig(ConfigModel):
         return KeyPair(self.certificate_file, self.key_file)
 
     def context(self) -> ssl.SSLContext:
-        """Return the SSL context of a server. Blocks. Raises ValueError with the reason."""
+        """Return the SSL context of a server. It blocks. Raises ValueError with the reason."""
         return self.pair.context(TLS_VERSIONS[self.minimum_version])
 
     @model_validator(mode="after")

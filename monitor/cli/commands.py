@@ -16,7 +16,7 @@ MODULES = {
     ),
     "lookback": LazyCommand(
         "monitor.cli.lookback",
-        "Read past days, and list what was throttled or near its limit, and what would have been told.",
+        "Read past days, and list what was throttled or near its limit, and which alerts would have fired.",
     ),
     "catalogue": LazyCommand(
         "monitor.cli.catalogue", "List every signal with its default limit, remedy and documentation."

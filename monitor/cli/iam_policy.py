@@ -43,9 +43,9 @@ def iam_policy(
 ) -> None:
     """Print the least-privilege IAM policy for the configured services.
 
-    Where roles or an organization are configured, each of the principals has its own: see --of. The calls
-    with which the service `quotas` counts resources are allowed for all services that are configured, or for
-    those that are chosen beside it, and for the service codes in `signals.quotas`.
+    Where roles or an organization are configured, each of the principals has its own: see --of. The
+    service `quotas` counts resources of all services that are configured, or of those that are chosen beside
+    it, and of the service codes in `signals.quotas`.
     """
     import orjson
 
@@ -57,7 +57,7 @@ def iam_policy(
     settings = load_config_or_exit(registry, config)
     statements = access_statements(settings.monitored_entries(registry), of)
     if of in ("caller", "account"):
-        policy = _reading_policy(settings, registry, _filter(service, registry), quota_requests)
+        policy = _reading_policy(settings, registry, _service_filter(service, registry), quota_requests)
         policy["Statement"] += statements
     elif statements:
         policy = {"Version": iam.VERSION, "Statement": statements}
@@ -67,13 +67,13 @@ def iam_policy(
 
 
 def _reading_policy(
-    settings: "Config", registry: "Registry", chosen: Callable[[str], bool], with_requests: bool
+    settings: "Config", registry: "Registry", is_chosen: Callable[[str], bool], with_requests: bool
 ) -> dict[str, Any]:
     """Return what reading the accounts needs. with_requests: requesting increases of quotas, too."""
     from monitor.aws import iam
     from monitor.schema.types import ALL_REGIONS
 
-    services = {name for name in settings.monitored_services(registry) if chosen(name)}
+    services = {name for name in settings.monitored_services(registry) if is_chosen(name)}
     if not services:
         raise typer.BadParameter("expected services that are configured", param_hint="--service")
     collectors = [settings.signals.reduced(one, registry) for one in registry.collectors_of(services)]
@@ -82,15 +82,16 @@ def _reading_policy(
         tags=bool(settings.tags),
         links=any(account.linked_accounts for account in settings.monitored_accounts(registry)),
         quota_requests=with_requests,
-        counted=_counted_services(settings, registry, services),
+        counted=_counted_service_codes(settings, registry, services),
     )
     return iam.policy(collectors, options)
 
 
-def _counted_services(settings: "Config", registry: "Registry", services: Set[str]) -> Set[str]:
-    """Return the service codes of which resources are counted: those of services that may be in use.
+def _counted_service_codes(settings: "Config", registry: "Registry", services: Set[str]) -> Set[str]:
+    """Return the service codes whose resources are counted, for quotas that are compared with such counts.
 
-    services: the chosen ones. Where the quotas are chosen alone, they are those of all that are configured.
+    services: the chosen ones; counting is part of the service `quotas`. Chosen alone, it counts those of all
+    services that are configured; chosen beside others, those of these.
     """
     from collectors.quotas import QUOTAS_SERVICE
 
@@ -100,8 +101,8 @@ def _counted_services(settings: "Config", registry: "Registry", services: Set[st
     return registry.quota_services(others) | settings.signals.quota_services(registry)
 
 
-def _filter(patterns: list[str] | None, registry: "Registry") -> Callable[[str], bool]:
-    """Return whether one of the patterns fits the name of a service; every name does without patterns."""
+def _service_filter(patterns: list[str] | None, registry: "Registry") -> Callable[[str], bool]:
+    """Return a predicate of service names, which is true for those that a pattern matches, or without any."""
     from monitor.cli.config_file import exit_on_config_error
     from monitor.schema.selectors import parse_selectors
 

@@ -22,7 +22,7 @@ def read_config(path: Path | None, environ: Mapping[str, str], registry: Registr
     """Read the configuration from `path`, else from $HEADROOM_CONFIG, else from ./headroom.yaml.
 
     A file given by path or variable must exist. Without any file all keys have their defaults. Secrets are
-    read immediately, from `environ` and files. Blocks. Raises ConfigError with all problems.
+    read immediately, from `environ` and files. It blocks. Raises ConfigError with all problems.
     """
     file = given_file(path, environ)
     if file is None and not DEFAULT_FILE.exists():

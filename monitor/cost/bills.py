@@ -15,7 +15,7 @@ from monitor.fleet.key import CellKey
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 
-LISTS_SERVICE = ("cloudwatch",)  # to which lists of metrics are charged
+LISTS_SERVICE = ("cloudwatch",)  # the labels of the bill that has the cost of lists of metrics
 ServiceNumbers = npt.NDArray[np.int64]  # indices of `MetricUse.services`
 
 
@@ -122,9 +122,9 @@ class MetricUse:
     each block of formulas, the index of the service and the rows, [term, position]. slots: of these series,
     by block. streamed: by row, true if it is streamed. cadence: by row, the planned minutes between two
     requests, a period at least; cadence_if_read: the same without pruning, and cadence_if_active: without
-    metrics being idle. bound: by row, that of its aggregate, or NO_BOUND. payers: the cells that are charged
-    for what others have, by those. monthly_lists: pages of recently active metrics listed in a month, by
-    cell. prices: those that accounts pay now.
+    metrics being idle. bound: by row, that of its aggregate, or NO_BOUND. payers: the cell that
+    pays for the metrics of another cell, by that other one. monthly_lists: pages of recently active metrics
+    listed in a month, by cell. prices: those that accounts pay now.
     """
 
     cells: Mapping[CellKey, Ints]

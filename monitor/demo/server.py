@@ -53,7 +53,7 @@ class DemoAws:
         return await asyncio.to_thread(self.respond, *arguments)
 
     def respond(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Return the response to a request. Blocks."""
+        """Return the response to a request. It blocks."""
         request = MotoRequest.from_primitives(method, with_encoded_slashes(url), headers, body)
         call = parse_call(request, self.clients)
         if call:

@@ -135,7 +135,7 @@ class UsageHistory:
 
     @classmethod
     def read(cls, path: Path, now: int | None = None) -> "UsageHistory":
-        """Read the file of an earlier process; the history is empty without a usable one. A blocking call.
+        """Read the file of an earlier process; the history is empty without a usable one. It blocks.
 
         now: the bin of now, by default by the machine's clock. A file from the future is not used.
         """

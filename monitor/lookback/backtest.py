@@ -23,9 +23,9 @@ from rules.forecast_features import HORIZONS
 MAX_FORECASTS: Final = 100_000  # of series that came close to their limits: they take about ten seconds
 # Quarters of an hour between two moments: the first of these with which MAX_FORECASTS suffice, or the last.
 STEPS: Final = (1, 2, 4, 8, 12)
-CLOSE: Final = np.float32(
-    0.5
-)  # share of `Quarters.near_from`; series that never used as much: a forecast a day
+# The share of `Quarters.near_from` that a series has to use once to be compared at all moments, not once a
+# day.
+CLOSE: Final = np.float32(0.5)
 SERIES_AT_ONCE: Final = 2048
 FORECASTS_AT_ONCE: Final = 2048
 NO_ALARM, NO_FORECAST = -1, -2  # instead of the number of a horizon: none is likely; no forecast can be made

@@ -8,10 +8,7 @@ from operator import attrgetter
 from collectors.base import Observed, Resource, Usage
 
 NUMBER = "number"  # stands for any number that an API returned as a usage
-CONFIRMED = {
-    "usage",
-    "limit_read_at",
-}  # fields that may differ, in whole or in part, in a series that is confirmed
+CONFIRMED = {"usage", "limit_read_at"}  # fields that may differ, in part, in a series that is confirmed
 MAPPINGS = ("tags", "throttled_by_cause")
 
 _others = {one.name for one in fields(Observed)} - {*CONFIRMED, *MAPPINGS, "resource"}

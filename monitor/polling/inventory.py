@@ -48,7 +48,7 @@ YIELD_EVERY = 100  # series handled before yielding to other tasks
 ACTUAL_SOURCES = (LimitSource.METRIC, LimitSource.API)  # of limits read from the resource or account itself
 PRECEDENCE = tuple(LimitSource)
 
-_numbers = count(1)
+_inventory_numbers = count(1)
 
 
 @dataclass(slots=True)
@@ -136,7 +136,7 @@ class Inventory:
     discovered: dict[Key, tuple[str, str]] = field(default_factory=dict, init=False)
     found: Counter[str] = field(default_factory=Counter, init=False)
     _in_use: set[str] = field(default_factory=set, init=False)  # services of which the last one found series
-    _number: int = field(default_factory=_numbers.__next__, init=False)  # unique among inventories
+    _number: int = field(default_factory=_inventory_numbers.__next__, init=False)  # unique among inventories
 
     def __post_init__(self) -> None:
         self._tags = TagLabels(self.cell, self.config.tag_labels)

@@ -30,8 +30,8 @@ MAX_LINKED_ACCOUNTS = 1_000  # of a monitoring account in a region; AWS allows 1
 TOO_MANY_ACCOUNTS = "TooManyAccounts"  # the code of a failure
 
 
-class LinkedWorld(Protocol):
-    """The accounts of a watcher, beside which linked ones are read."""
+class LinkedCells(Protocol):
+    """Finds, runs and drops the cells of linked accounts, which have no role of their own."""
 
     def role_cells(self, account_id: str, region: str) -> Sequence[Cell] | None:
         """Return the cells of an account with a role that call a region; None where it has none."""
@@ -75,8 +75,10 @@ class LinkWatcher:
     read, or could not be. is_known: they were read. status: of reading them. calls: shared by the accounts.
     """
 
-    def __init__(self, account: Account, cell: Cell, world: LinkedWorld, timings: PollingTimings) -> None:
-        self.account, self.cell, self._world, self._timings = account, cell, world, timings
+    def __init__(
+        self, account: Account, cell: Cell, linked_cells: LinkedCells, timings: PollingTimings
+    ) -> None:
+        self.account, self.cell, self._linked_cells, self._timings = account, cell, linked_cells, timings
         self.attempted, self.is_known = asyncio.Event(), False
         self.status = RunStatus(interval=timings.link_interval)
         self.calls = SharedCalls(MetricCaller(cell), timings.combine_wait)
@@ -104,7 +106,7 @@ class LinkWatcher:
     def _start(self, watched: CellWatcher) -> None:
         """Run the watcher of a cell; does nothing until `run` does."""
         if self._tasks:
-            task = self._tasks.create_task(self._world.run_linked(watched))
+            task = self._tasks.create_task(self._linked_cells.run_linked(watched))
             self._running[watched.cell.key] = task
 
     def request(self) -> None:
@@ -147,12 +149,12 @@ class LinkWatcher:
         for id_ in wanted:
             await self._update(id_, selected[id_])
         self.is_known = True
-        self._world.links_changed()
+        self._linked_cells.links_changed()
         return _beyond_bound(len(selected))
 
     async def _update(self, id_: str, label: str) -> None:
         """Read an account as it is to be read now: by its role, or else by observability."""
-        role_cells = self._world.role_cells(id_, self.cell.region)
+        role_cells = self._linked_cells.role_cells(id_, self.cell.region)
         known = self.accounts.get(id_)
         if role_cells is not None:
             if known and not known.has_role:
@@ -176,7 +178,8 @@ class LinkWatcher:
     def _add(self, id_: str, label: str) -> None:
         """Read an account by observability."""
         made = (
-            self._world.linked_cell_watcher(self.account, cell, label or id_) for cell in self._cells(id_)
+            self._linked_cells.linked_cell_watcher(self.account, cell, label or id_)
+            for cell in self._cells(id_)
         )
         self.accounts[id_] = LinkedAccount(label, False, cells=[one for one in made if one])
         if self.accounts[id_].cells:
@@ -199,7 +202,7 @@ class LinkWatcher:
             if task := self._running.pop(watched.cell.key, None):
                 task.cancel()
                 await asyncio.wait({task}, timeout=self._timings.stop_timeout)
-            await self._world.drop_linked(watched)
+            await self._linked_cells.drop_linked(watched)
 
     def shared_calls(self, account_id: str, region: str) -> SharedCalls | None:
         """Return the calls that request the metrics of an account in a region; None where it calls itself."""

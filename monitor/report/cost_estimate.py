@@ -46,7 +46,7 @@ class Reading:
 
     @property
     def is_every_minute(self) -> bool:
-        """True if nothing is read more seldom than every minute."""
+        """True if everything is read every minute."""
         return max(self.longest, self.throttled) <= 60  # noqa: PLR2004
 
 
@@ -55,7 +55,7 @@ class ServiceEstimate:
     """The metrics of a service while all is far from its limits. now: those that are read.
 
     added: what signals add that are off. every_minute: what is read, if all were requested every minute.
-    what_if: what is read, in another way; None where that was not asked.
+    what_if: what is read, by the intervals of `--what-if`; None without it.
     """
 
     service: str
@@ -236,7 +236,7 @@ def rows_of_metrics(fleet: Fleet, series: Series) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The plan of a way of reading: how often metrics are requested while all is far from its limits.
+    """The intervals at which one way of reading requests metrics, while all is far from its limits.
 
     Columns by row: minutes between two requests, with and without pruning, and whether it is pruned. prices:
     of the metrics in rows, those in dollars alone.
@@ -299,8 +299,8 @@ PRUNED = (
 
 
 IDLE = (
-    "idle: a metric without a point for three hours is read once an hour while ListMetrics tells of none; "
-    "which ones are idle is known once they are read, and the cost page tells what that saves"
+    "idle: a metric without a point for three hours is read once an hour, until ListMetrics lists it again; "
+    "which ones are idle is known once they are read, and the cost page shows what that saves"
 )
 
 

@@ -112,7 +112,7 @@ class HeadroomClient:
 def request(
     address: str, model: type[ResponseModel], method: str, path: str, body: RequestBody | None = None
 ) -> ResponseModel:
-    """Send a request and return the response as a model. Blocks. Raises RequestError."""
+    """Send a request and return the response as a model. It blocks. Raises RequestError."""
     try:
         return model.model_validate(api.request(address, method, path, body))
     except ApiStatusError as error:
