@@ -68,7 +68,8 @@ class FoundResources:
 
     indexed: the kinds that expressions look up. unlisted: by kind, the paths of the parents whose resources
     of this kind may not all be known, because a call failed or was not made yet; the empty path is that of
-    the whole account. unread: the part of `unlisted` that waits for its turn.
+    the whole account. unread: the part of `unlisted` that waits for its turn. failed_account_facts: of the
+    whole account, those whose call failed.
     """
 
     def __init__(self, declaration: Declaration, aws: Aws, indexed: frozenset[str]) -> None:
@@ -85,6 +86,7 @@ class FoundResources:
         }
         self.unlisted: dict[str, set[ResourcePath]] = defaultdict(set)
         self.unread: dict[str, set[ResourcePath]] = defaultdict(set)
+        self.failed_account_facts: frozenset[str] = frozenset()
         self._within: dict[tuple[str, ResourcePath], list[Node]] = defaultdict(list)
         self._by_id: dict[tuple[str, str], Node] = {}
         self._referring: dict[tuple[str, str, str], list[Node]] = defaultdict(list)

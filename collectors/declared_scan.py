@@ -118,12 +118,15 @@ class _Run:
         scope = self._scope(account)
         calls = [call for call in declared.calls if not self.group.account_facts.isdisjoint(call.facts)]
         for call in calls:  # one after another, as a call may need the facts of those before it
+            account.failed.update(call.facts)
             async for _, facts in self.aws.map(
                 [call], partial(self._calls.facts, scope=scope), lambda _: ACCOUNT
             ):
                 self._add(account, facts)
         self.errors += self._compute_values(account, declared)
-        account.failed.clear()  # a series of the account tells what is unknown
+        # A series of the account tells what is unknown.
+        self.resources.failed_account_facts = frozenset(account.failed)
+        account.failed.clear()
 
     async def _immediate_series(self, kind: str) -> AsyncIterator[Observed]:
         """Describe the resources of a kind, and yield the series that need no kind listed later."""

@@ -85,6 +85,8 @@ def _evaluated_usage(expression: Expression, scope: NodeScope) -> Usage | float 
         value = expression.evaluate(scope)
         if value is None:
             unknown = sorted(name for name in expression.names if scope.lookup(name) is None)
+            if failed := scope.resources.failed_account_facts.intersection(unknown):
+                return Unobservable(f"could not be read: {', '.join(sorted(failed))}")
             return Unobservable(f"AWS returned no {' or '.join(unknown) or 'value'}")
     except MissingValueError as error:
         return Unobservable(f"AWS returned {error}")

@@ -1,10 +1,16 @@
-"""The stage `observe` of the alert engine: records notices of blind spots."""
+"""The stage `observe` of the alert engine: records notices of blind spots, and logs their begin and end."""
+
+import logging
 
 from monitor.alerting.blind_alerts import BlindAlerts
 from monitor.alerting.engine_state import EngineState
 from monitor.alerting.notice_builder import NoticeBuilder
 from monitor.alerting.visibility import observation_targets
 from monitor.aws.status import MonitorStatus
+from monitor.lib.text import escape_unprintable
+from monitor.notifiers.notice import NoticeKind
+
+log = logging.getLogger(__name__)
 
 
 class Observer:
@@ -30,4 +36,6 @@ class Observer:
         for notice in self._blind_alerts.update(
             status, targets, firing, now, settings.links.blind_spots_page
         ):
+            if notice.alert not in firing or notice.kind is NoticeKind.RESOLVED:
+                log.warning("%s", escape_unprintable(notice.summary))
             self._state.record(notice)

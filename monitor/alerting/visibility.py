@@ -123,7 +123,7 @@ def observation_targets(
     and of a poll. account_ids: of configured accounts, by name, for those that AWS cannot be asked for now.
     """
     targets = _targets(status, started, intervals, account_ids)
-    yield from _with_one_signer([*_with_one_cause_of_denial(targets)])
+    yield from _with_one_signer(with_one_cause_of_denial(targets))
 
 
 def _with_one_signer(targets: Sequence[ObservationTarget]) -> Iterator[ObservationTarget]:
@@ -145,20 +145,26 @@ def _with_one_signer(targets: Sequence[ObservationTarget]) -> Iterator[Observati
         yield one._replace(account=account, name=name)
 
 
-def _with_one_cause_of_denial(targets: Iterable[ObservationTarget]) -> Iterator[ObservationTarget]:
-    """Yield the targets; a denial without a reason has that of the others in its region.
+def with_one_cause_of_denial(targets: Iterable[ObservationTarget]) -> list[ObservationTarget]:
+    """Return the targets; a denial without a reason has that of the others in its region.
 
     Some services do not say which policy denies a call. Where the organization denies calls of others in the
     same region, it is taken for the one cause.
     """
     known = list(targets)
     denying = {(one.account, one.region) for one in known if one.cause == FailureClass.ORGANIZATION}
-    for one in known:
-        is_unexplained = one.cause == FailureClass.DENIED and not any(
-            DENYING_POLICY.search(failure.message) for failure in one.failures
-        )
-        is_of_organization = is_unexplained and (one.account, one.region) in denying
-        yield one._replace(cause=FailureClass.ORGANIZATION) if is_of_organization else one
+    return [
+        one._replace(cause=FailureClass.ORGANIZATION)
+        if (one.account, one.region) in denying and _is_unexplained_denial(one)
+        else one
+        for one in known
+    ]
+
+
+def _is_unexplained_denial(target: ObservationTarget) -> bool:
+    return target.cause == FailureClass.DENIED and not any(
+        DENYING_POLICY.search(failure.message) for failure in target.failures
+    )
 
 
 def _targets(

@@ -50,7 +50,7 @@ def cost(
     with progress_bar() as report_progress:
         estimate = run_interruptible(estimate_cost(settings, registry, report_progress, other_way))
     typer.echo(FORMATS[format](estimate))
-    for failure in estimate.failures if format == "table" else ():
+    for failure in estimate.failures.listed if format == "table" else ():
         typer.echo(failure, err=True)
     if estimate.failures:
         raise typer.Exit(INCOMPLETE if estimate.services else FAILED)

@@ -75,7 +75,7 @@ def run_lookback(
 def confirm_price(plan: PastPlan, scan: PastScan, yes: bool) -> None:
     """Print what reading costs, and exit unless that is agreed to."""
     if not plan.slots.size:
-        for failure in scan.failures:
+        for failure in scan.failures.listed:
             typer.echo(failure, err=True)
         typer.echo("headroom found no series whose past can be read.", err=True)
         raise typer.Exit(FAILED)

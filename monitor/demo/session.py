@@ -133,7 +133,9 @@ async def print_summary(app: App, out: TextIO) -> None:
     """Print the most urgent series and the addresses to open, once everything was read."""
     await app.judged.wait()
     rows, fleet, now = rows_of(app.fleet), app.fleet, int(time.time() // 60)
-    write_table(Report(rows[:MAX_ROWS], [], lambda key: SeriesHistory.of(fleet, fleet.series[key], now)), out)
+    write_table(
+        Report(rows[:MAX_ROWS], history_of=lambda key: SeriesHistory.of(fleet, fleet.series[key], now)), out
+    )
     base = f"http://{app.config.listen}"
     out.write(
         f"\nThe {MAX_ROWS} most urgent of {len(rows)} series of account 123456789012. Open:\n"

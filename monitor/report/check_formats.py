@@ -11,7 +11,7 @@ from monitor.fleet.rows import Row, utc_text
 from monitor.lib.text import escape_unprintable
 from monitor.render.markdown import code_span, escape_markdown
 from monitor.report.check_tables import NUMERIC_COLUMNS, column_texts, columns_of, forecast_text, write_table
-from monitor.report.report import Report, listed_failures, observable_rows, unobservable_entries
+from monitor.report.report import Report, observable_rows, unobservable_entries
 from rules.forecast_features import HORIZON_WORDS
 
 FORMULA_PREFIXES = ("=", "+", "-", "@")  # a spreadsheet evaluates cells that start with one
@@ -70,7 +70,7 @@ def write_json(report: Report, out: TextIO) -> None:
     """Write one document with `series`, every field of each, `failures` and `unread_quotas`."""
     document = {
         "series": [record(row) for row in report.rows],
-        "failures": report.failures,
+        "failures": report.failures.each,
         "unread_quotas": report.unread_quotas._asdict(),
     }
     out.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
@@ -103,7 +103,7 @@ def write_markdown(report: Report, out: TextIO) -> None:
         + (f": {code_span(command)}" if command else "")
         for names, reason, command in unobservable_entries(report)
     ]
-    items += [f"Failed read: {escape_markdown(sentence)}" for sentence in listed_failures(report)]
+    items += [f"Failed read: {escape_markdown(sentence)}" for sentence in report.failures.listed]
     items += [escape_markdown(report.unread_quotas.sentence)] if report.unread_quotas.sentence else []
     out.write("\n" if items else "")
     out.writelines(f"- {line}\n" for line in items)

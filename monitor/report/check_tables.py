@@ -15,7 +15,7 @@ from monitor.lib.text import escape_unprintable
 from monitor.render.sparkline import LEGEND, LENGTH, sparkline
 from monitor.render.styles import STYLES
 from monitor.render.text import usage_of_limit
-from monitor.report.report import Report, listed_failures, observable_rows, unobservable_entries
+from monitor.report.report import Report, observable_rows, unobservable_entries
 
 PIPED_WIDTH = 2**20  # characters, more than any line has: without a terminal, no line is wrapped
 HISTORY, USAGE_OF_LIMIT = "three hours", "usage of limit"
@@ -86,7 +86,7 @@ def _write_lists(report: Report, console: Console) -> None:
     unobservable = []
     for names, reason, command in unobservable_entries(report):
         unobservable += [f"- {names}: {reason}", *([f"    {command}"] if command else [])]
-    failed = [f"- {sentence}" for sentence in listed_failures(report)]
+    failed = [f"- {sentence}" for sentence in report.failures.listed]
     for title, lines in {"Unobservable series": unobservable, "Failed reads of AWS": failed}.items():
         if lines:
             console.print(Text(f"\n{title}", "bold"))

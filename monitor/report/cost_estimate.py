@@ -21,6 +21,7 @@ from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.pruning import plan_quiet
 from monitor.polling.watcher import Watcher
+from monitor.report.failed_reads import FailedReads, failed_reads
 from rules.signals import Tier
 
 MIN_INTERVAL = 60.0  # seconds between two polls
@@ -107,7 +108,7 @@ class CostEstimate:
 
     services: Sequence[ServiceEstimate]
     payers: Sequence[PayerEstimate]
-    failures: Sequence[str]
+    failures: FailedReads
     tiers: Mapping[Tier, ProjectedCost] = field(default_factory=dict)
     streams: Sequence[StreamAdvice] = ()
 
@@ -132,7 +133,7 @@ async def estimate_cost(
     return CostEstimate(
         _by_service(fleet, config, prices, what_if),
         payers_of(fleet, config, prices),
-        watcher.sentences(),
+        failed_reads(watcher),
         _by_tier(fleet, config, prices),
         streams_for(fleet, config, prices, what_if or Reading.of(config)),
     )
@@ -446,7 +447,7 @@ def as_json(estimate: CostEstimate) -> str:
         "services": services,
         **_tiers_and_streams(estimate),
         "paid_by": payers,
-        "failures": list(estimate.failures),
+        "failures": estimate.failures.each,
     }
     return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()
 

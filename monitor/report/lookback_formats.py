@@ -28,7 +28,6 @@ from rules.alert_rules import Severity
 from rules.band import Zone
 
 MAX_SERIES, MAX_EPISODES = 40, 15  # listed for people
-MAX_FAILED_READS = 20
 SERIES_COLUMNS = (
     "episodes",
     "throttled",
@@ -165,10 +164,9 @@ def write_lookback_table(summary: LookbackSummary, out: TextIO) -> None:
         _print_series(console, summary)
         _print_table(console, "The worst episode of each", EPISODE_COLUMNS, worst_episodes(summary))
     _print_ways(console, summary.ways)
-    failures = summary.report.failures
     lists = {
         "What to know": summary.notes,
-        "Failed reads of AWS": [*failures[:MAX_FAILED_READS], *_more(len(failures) - MAX_FAILED_READS)],
+        "Failed reads of AWS": summary.report.failures.listed,
     }
     for title, lines in lists.items():
         if lines:
@@ -319,7 +317,7 @@ def document(summary: LookbackSummary) -> dict[str, Any]:
             "step_minutes": forecasts.step,
         },
         "notes": summary.notes,
-        "failures": report.failures,
+        "failures": report.failures.each,
     }
 
 

@@ -15,6 +15,7 @@ from monitor.lookback.lookback import Lookback
 from monitor.lookback.replay import Judging, look_back
 from monitor.lookback.sample_file import SampleFile
 from monitor.lookback.ways import Way
+from monitor.report.failed_reads import FailedReads
 from monitor.report.past_scan import PastPlan, PastScan
 from monitor.schema.problems import ConfigError, problem_lines
 from monitor.schema.selector import SelectorLabels
@@ -35,7 +36,7 @@ class LookbackReport:
     registry: Registry
     plan: PastPlan
     cost_dollars: float
-    failures: Sequence[str]
+    failures: FailedReads
     requested_failures: Sequence[str]
     account_names: dict[str, str]
 

@@ -14,7 +14,6 @@ import numpy as np
 from collectors.registry import Registry
 from collectors.usage import SUMMED_STATISTICS
 from monitor.aws.failure import Failure
-from monitor.aws.status import describe_failure
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
 from monitor.cost.telemetry import CostTelemetry, MeasuredCost
@@ -30,6 +29,7 @@ from monitor.polling.metric_owners import MetricOwners
 from monitor.polling.metric_source import MetricSource
 from monitor.polling.watcher import Watcher
 from monitor.report.cost_estimate import rows_of_metrics
+from monitor.report.failed_reads import FailedReads, failed_reads
 from monitor.report.retention import KEPT_DAYS
 from monitor.report.scan import requested_failures, series_filter
 from monitor.schema.selector import Location, Selector
@@ -122,10 +122,9 @@ class PastScan:
         return {account: cell.inventory.account_name for (account, _), cell in cells}
 
     @property
-    def failures(self) -> list[str]:
-        """A sentence for each failed read, each once."""
-        own = [describe_failure(*failed) for failed in self._failed]
-        return [*dict.fromkeys([*self._watcher.sentences(), *own])]
+    def failures(self) -> FailedReads:
+        """The failed reads, of the past, too."""
+        return failed_reads(self._watcher, self._failed)
 
     @property
     def requested_failures(self) -> list[str]:

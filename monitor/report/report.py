@@ -10,8 +10,7 @@ from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
 from monitor.render.text import count_of
 from monitor.report.blind_spots import has_no_numbers, unobservable_by_reason
-
-MAX_FAILED_READS = 100  # listed for people; an account that permits nothing has hundreds in each region
+from monitor.report.failed_reads import NO_FAILED_READS, FailedReads
 
 
 class UnreadQuotas(NamedTuple):
@@ -41,7 +40,7 @@ NOTHING_UNREAD = UnreadQuotas()
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The rows of all series, the most urgent first, and one sentence for each failed read of AWS.
+    """The rows of all series, the most urgent first, and the failed reads of AWS.
 
     history_of: returns the last three hours of a series; None when no history is available.
     requested_failures: the failures of what the user requested, which make the report incomplete.
@@ -49,7 +48,7 @@ class Report:
     """
 
     rows: Sequence[Row]
-    failures: Sequence[str]
+    failures: FailedReads = NO_FAILED_READS
     history_of: Callable[[Key], SeriesHistory] | None = None
     requested_failures: Sequence[str] = ()
     unread_quotas: UnreadQuotas = NOTHING_UNREAD
@@ -66,10 +65,3 @@ def unobservable_entries(report: Report) -> Iterator[tuple[str, str, str]]:
         for command, keys in group.keys_by_command.items():
             names = (f"{key.service}.{key.signal} of {key.shown}" for key in keys)
             yield ", ".join(names), group.reason, command
-
-
-def listed_failures(report: Report) -> Iterator[str]:
-    """Yield a sentence for each failed read, and one that counts those beyond MAX_FAILED_READS."""
-    yield from report.failures[:MAX_FAILED_READS]
-    if (more := len(report.failures) - MAX_FAILED_READS) > 0:
-        yield f"{more:,} more failed; `--format json` lists all"

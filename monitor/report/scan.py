@@ -25,6 +25,7 @@ from monitor.forecast.forecaster import Forecaster
 from monitor.forecast.history import UsageHistory
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.watcher import DUPLICATE_ENTRY, Watcher
+from monitor.report.failed_reads import failed_reads
 from monitor.report.report import Report, UnreadQuotas
 from monitor.schema.problems import ConfigError
 from monitor.schema.selector import Location, Selector, SelectorLabels
@@ -159,7 +160,7 @@ async def scan_once(
     spent = sum(in_dollars, MeasuredCost())
     return ScanReport(
         rows=rows_of(fleet, matches),
-        failures=watcher.sentences(),
+        failures=failed_reads(watcher),
         requested_failures=[*watcher.members.unlisted(), *requested_failures(watcher.failures(), selectors)],
         unread_quotas=unread_quotas(watcher.known_quotas().values()),
         registry=registry,

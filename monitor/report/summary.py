@@ -122,7 +122,7 @@ def summarize(scan: ScanReport, patterns: Mapping[str, Sequence[str] | None]) ->
         ),
         unpriced=sum(one.monthly_dollars is None for one in findings),
         blind_spots=Truncated.of(_blind_spots(scan.rows), MAX_BLIND_SPOTS),
-        failures=Truncated.of(scan.failures, MAX_FAILURES),
+        failures=Truncated.of(scan.failures.by_cause, MAX_FAILURES),
     )
 
 

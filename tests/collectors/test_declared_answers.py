@@ -336,7 +336,7 @@ async def test_a_call_for_the_whole_account_that_is_denied_affects_what_uses_its
     found = await run(ACCOUNT, **lists, describe_limits=denied())
     assert found.usage["tables"] == 1.0
     assert found.usage["backups"] == 0.0
-    assert found.usage["quarter"] == "unobservable: AWS returned no quarter"
+    assert found.usage["quarter"] == "unobservable: could not be read: quarter"
     assert (found.errors, found.failures) == ([], ["AccessDeniedException"])
 
 
@@ -403,7 +403,7 @@ async def test_a_value_of_the_account_that_cannot_be_computed_is_an_error() -> N
     text = ACCOUNT.replace("half: reads / 2", "half: reads + partition")
     limits = {"AccountMaxReadCapacityUnits": 80, "TableMaxReadCapacityUnits": 40}
     found = await run(text, describe_limits=limits, describe_endpoints={"Endpoints": []})
-    assert found.usage["quarter"] == "unobservable: AWS returned no quarter"
+    assert found.usage["quarter"] == "unobservable: could not be read: quarter"
     assert any("expected a number, found str" in one for one in found.errors)
 
 

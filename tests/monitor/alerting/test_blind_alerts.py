@@ -322,3 +322,15 @@ async def test_what_is_denied_from_the_start_is_one_notice_of_all_places(tmp_pat
         (notice,) = stage.notices
         assert notice.places == 4
         assert 60 <= notice.at - (stage.seconds - 600) <= 75
+
+
+async def test_the_log_says_once_when_a_blind_spot_begins_and_ends(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with Stage.opened(tmp_path) as stage:
+        cells = cells_in()
+        notices = await play_cells(stage, cells, 60, fails(DENIED, at=KINESIS))
+        notices += await play_cells(stage, cells, 30, fails(DENIED, at=ALL_HERE))
+        notices += await play_cells(stage, cells, 15, nothing_fails)
+    logged = [one.getMessage() for one in caplog.records if one.name == "monitor.alerting.observe"]
+    assert logged == [notices[0].summary, notices[-1].summary]

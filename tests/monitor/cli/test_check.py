@@ -23,6 +23,7 @@ from monitor.cli.scan import exit_code
 from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
 from monitor.report.check_formats import FIELDS
+from monitor.report.failed_reads import FailedReads
 from monitor.report.report import Report
 from rules.band import Zone
 from tests.monitor.cli.invocation import headroom, written
@@ -113,7 +114,9 @@ REFUSED = ["ListStreams: no (AccessDenied)"]
 def test_the_exit_code_is_that_of_the_worst_series_and_then_of_what_is_not_seen(
     zones: list[Zone], failures: list[str], codes: tuple[int, ...]
 ) -> None:
-    report = Report([row(zone) for zone in zones], failures, requested_failures=failures)
+    report = Report(
+        [row(zone) for zone in zones], FailedReads(failures, failures), requested_failures=failures
+    )
     limits = ("above", "near", "saturated", "none")
     assert tuple(exit_code(report, fail_on) for fail_on in limits) == codes
     allowed = tuple(exit_code(report, fail_on, allow_blind=True) for fail_on in limits)
@@ -121,7 +124,7 @@ def test_the_exit_code_is_that_of_the_worst_series_and_then_of_what_is_not_seen(
 
 
 def test_what_nobody_asked_for_may_fail() -> None:
-    report = Report([row(Zone.WITHIN)], REFUSED, requested_failures=[])
+    report = Report([row(Zone.WITHIN)], FailedReads(REFUSED, REFUSED), requested_failures=[])
     assert exit_code(report, "above") == 0
 
 

@@ -50,7 +50,9 @@ async def test_a_service_needs_a_declaration_and_stories_and_no_code() -> None:
     }
     assert limits["nodes media"] == (3, 4, "quota_applied")
     assert limits["nodes private"][0] is None
-    assert any("ListNodes" in one and "private" in one for one in read.report.failures), read.report.failures
+    assert any("ListNodes" in one and "private" in one for one in read.report.failures.each), (
+        read.report.failures
+    )
 
 
 WITH_METRICS = {one.service for one in REGISTRY.collectors if one.metrics}

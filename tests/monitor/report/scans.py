@@ -13,6 +13,7 @@ from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
 from monitor.fleet.rows import rows_of
 from monitor.fleet.series_settings import SeriesSettings
+from monitor.report.failed_reads import FailedReads
 from monitor.report.scan import ScanReport
 from rules.limits import Limit, LimitSource
 from rules.signals import Band, LimitKind
@@ -69,7 +70,7 @@ def scan_report(fleet: Fleet, failures: Sequence[str] = (), **more: Any) -> Scan
     judge(fleet, NOW)
     known: dict[str, Any] = {
         "rows": rows_of(fleet),
-        "failures": failures,
+        "failures": FailedReads([], failures),
         "history_of": lambda one: SeriesHistory.of(fleet, fleet.series[one], NOW),
         "finished_at": NOW * 60.0,
         "cells": [(ACCOUNT, REGION, "production"), (ACCOUNT, "us-east-1", "production")],

@@ -10,6 +10,7 @@ import pytest
 
 from monitor.fleet.reach import Reach
 from monitor.report.check_formats import FIELDS, PROBABILITIES
+from monitor.report.failed_reads import FailedReads
 from monitor.report.report import Report, UnreadQuotas
 from tests.monitor.report.test_table import EMPTY, NASTY, STALE, escaped, hidden, printed, row
 
@@ -17,7 +18,12 @@ from tests.monitor.report.test_table import EMPTY, NASTY, STALE, escaped, hidden
 
 
 def test_json_holds_every_field_unrounded() -> None:
-    document = json.loads(printed("json", Report([row(), hidden("media", "why", "aws s3api")], ["sentence"])))
+    document = json.loads(
+        printed(
+            "json",
+            Report([row(), hidden("media", "why", "aws s3api")], FailedReads(["sentence"], ["others"])),
+        )
+    )
     assert document["failures"] == ["sentence"]
     assert document["series"][0] == {
         "zone": "above",
@@ -53,7 +59,7 @@ REACHED = 1_740_000_000 // 60  # a minute, the one of the samples
 
 def test_a_forecast_is_a_column_where_there_is_any_and_its_numbers_are_in_json_and_csv() -> None:
     reach = Reach((0.1, 0.4, 0.8, 0.9), tuple(REACHED + 60 * hours for hours in (3, 4, 5)), 14.0, 12.5)
-    report = Report([replace(row(), reach=reach), row("none")], [])
+    report = Report([replace(row(), reach=reach), row("none")])
     document = json.loads(printed("json", report))["series"][0]
     assert document["forecast"] == "reaches the ceiling in 3-5 h, 80 %"
     assert [document[name] for name in PROBABILITIES] == [0.1, 0.4, 0.8, 0.9]
@@ -68,11 +74,11 @@ def test_a_forecast_is_a_column_where_there_is_any_and_its_numbers_are_in_json_a
         text = printed(name, report)
         assert "reaches the ceiling in 3" in text
         assert "forecast" in text
-        assert "forecast" not in printed(name, Report([row()], []))
+        assert "forecast" not in printed(name, Report([row()]))
 
 
 def test_json_gives_every_name_back() -> None:
-    document = json.loads(printed("json", Report([row(name) for name in NASTY], NASTY)))
+    document = json.loads(printed("json", Report([row(name) for name in NASTY], FailedReads(NASTY, NASTY))))
     assert [one["resource"] for one in document["series"]] == NASTY
     assert document["failures"] == NASTY
 
@@ -81,7 +87,7 @@ def test_json_gives_every_name_back() -> None:
 
 
 def test_csv_has_a_heading_and_one_record_a_series() -> None:
-    records = list(csv.DictReader(io.StringIO(printed("csv", Report([row(), STALE], [])), newline="")))
+    records = list(csv.DictReader(io.StringIO(printed("csv", Report([row(), STALE])), newline="")))
     assert [list(one) for one in records] == [list(FIELDS), list(FIELDS)]
     assert records[0]["usage"] == "3145728.0"
     assert records[0]["utilization"] == "0.75"
@@ -90,7 +96,7 @@ def test_csv_has_a_heading_and_one_record_a_series() -> None:
 
 
 def test_csv_gives_every_name_back_but_for_what_a_spreadsheet_would_evaluate() -> None:
-    text = printed("csv", Report([row(name) for name in NASTY], []))
+    text = printed("csv", Report([row(name) for name in NASTY]))
     assert len(text.splitlines()) == 1 + len(NASTY)
     names = [one["resource"] for one in csv.DictReader(io.StringIO(text, newline=""))]
     formulas = {"=cmd()", "+1", "-1", "@sum"}
@@ -101,7 +107,10 @@ def test_csv_gives_every_name_back_but_for_what_a_spreadsheet_would_evaluate() -
 
 
 def test_markdown_is_a_table_and_a_list() -> None:
-    report = Report([row(), hidden("media", "not enabled", "aws s3api")], ["ListStreams: no (AccessDenied)"])
+    report = Report(
+        [row(), hidden("media", "not enabled", "aws s3api")],
+        FailedReads([], ["ListStreams: no (AccessDenied)"]),
+    )
     assert printed("markdown", report) == (
         "| zone | utilization | usage | limit | source | signal | resource | location | sampled |\n"
         "| --- | ---: | ---: | ---: | --- | --- | --- | --- | --- |\n"
@@ -130,12 +139,12 @@ def test_markdown_is_a_table_and_a_list() -> None:
     ],
 )
 def test_markdown_shows_a_name_as_it_is(name: str, written: str) -> None:
-    line = printed("markdown", Report([row(name)], [])).splitlines()[2]
+    line = printed("markdown", Report([row(name)])).splitlines()[2]
     assert re.split(r"(?<!\\)\|", line)[7].strip() == written
 
 
 def test_a_command_in_markdown_may_hold_backticks() -> None:
-    output = printed("markdown", Report([hidden("media", "why", "aws `x` ``y``")], []))
+    output = printed("markdown", Report([hidden("media", "why", "aws `x` ``y``")]))
     assert "why: ``` aws `x` ``y`` ```\n" in output
 
 
@@ -144,7 +153,9 @@ def test_a_command_in_markdown_may_hold_backticks() -> None:
 
 @pytest.mark.parametrize("format", ["table", "markdown"])
 def test_people_read_the_first_failures_and_the_number_of_the_others(format: str) -> None:
-    text = printed(format, Report([row()], [f"read {number} failed" for number in range(5000)]))
+    text = printed(
+        format, Report([row()], FailedReads([], [f"read {number} failed" for number in range(5000)]))
+    )
     assert "read 99 failed" in text
     assert "read 100 failed" not in text
     assert "4,900 more failed" in text
@@ -152,17 +163,19 @@ def test_people_read_the_first_failures_and_the_number_of_the_others(format: str
 
 def test_json_lists_all_failures() -> None:
     failures = [f"read {number} failed" for number in range(5000)]
-    assert json.loads(printed("json", Report([row()], failures)))["failures"] == failures
+    assert (
+        json.loads(printed("json", Report([row()], FailedReads(failures, failures))))["failures"] == failures
+    )
 
 
-UNREAD = Report([row()], [], unread_quotas=UnreadQuotas(counts=120, lists=1))
+UNREAD = Report([row()], unread_quotas=UnreadQuotas(counts=120, lists=1))
 
 
 @pytest.mark.parametrize("format", ["table", "markdown"])
 def test_people_read_how_many_counts_were_left_out_and_how_they_are_read(format: str) -> None:
     assert "120 counts and 1 list of quotas of services in use were not read" in printed(format, UNREAD)
     assert "counts reads them, with at most 1,000 calls" in printed(format, UNREAD)
-    assert "not read" not in printed(format, Report([row()], []))
+    assert "not read" not in printed(format, Report([row()]))
 
 
 def test_json_says_how_many_counts_were_left_out() -> None:

@@ -15,6 +15,7 @@ from monitor.report.cost_estimate import (
     estimate_cost,
     payers_of,
 )
+from monitor.report.failed_reads import NO_FAILED_READS
 from rules.signals import Tier
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.monitor.fleet.fleets import add, key
@@ -59,7 +60,7 @@ async def test_the_signals_that_are_off_are_estimated_too(
     assert sqs.what_if.monthly_dollars == pytest.approx(
         sqs.now.polled_metrics * (0.003 / 1000 + 350 * 0.029 / 1e9) * month / 60
     )
-    assert estimate.failures == []
+    assert not estimate.failures
     header, *lines = as_table(estimate).splitlines()
     assert header.split()[0] == "service"
     assert [line.split()[0] for line in lines[: lines.index("")]] == [
@@ -83,7 +84,7 @@ async def test_an_account_pays_for_those_whose_metrics_it_reads(monkeypatch: pyt
     finally:
         await watch.close()
     assert aws.queries == []
-    estimate = CostEstimate([], payers_of(watch.fleet, watch.config), [])
+    estimate = CostEstimate([], payers_of(watch.fleet, watch.config), NO_FAILED_READS)
     assert [(one.account, one.others, one.now.polled_metrics) for one in estimate.payers] == [
         (MONITORING, 2, 4)
     ]
@@ -123,7 +124,7 @@ def test_an_account_of_another_partition_pays_its_prices_and_is_in_no_sum() -> N
         Config.model_validate({"interval": 60, "max_interval": 60}),
         AccountPrices(PRICES, partitions),
     )
-    estimate = CostEstimate([], payers_of(fleet, config, prices), [])
+    estimate = CostEstimate([], payers_of(fleet, config, prices), NO_FAILED_READS)
     rows = {line.split()[0]: line.split()[3:] for line in as_table(estimate).splitlines()[-3:]}
     assert rows == {"1": ["CNY", "5.71"], "2": ["not", "known"], "3": ["0.88"]}
     paid = {one["account"]: one for one in orjson.loads(as_json(estimate))["paid_by"]}

@@ -14,6 +14,7 @@ from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
 from monitor.report.check_formats import FORMATS
 from monitor.report.check_tables import COLUMNS, COMPACT_COLUMNS, write_table
+from monitor.report.failed_reads import FailedReads
 from monitor.report.report import Report
 from rules.band import Zone
 from rules.limits import LimitSource
@@ -94,7 +95,7 @@ BOUNDED = row("b.fifo", zone=Zone.UNOBSERVABLE, usage=12_345.0, upper_bound=123_
               utilization=None, bounded=True,
               unobservable=Unobservable("CloudWatch bounds the usage"))  # fmt: skip
 STALE = row("quiet", zone=Zone.STALE, usage=None, utilization=None, throttled=None, sampled=None)
-EMPTY = Report([], [])
+EMPTY = Report([])
 
 
 def unstyled(text: str) -> str:
@@ -112,7 +113,10 @@ def printed(format: str, report: Report, out: io.StringIO | None = None) -> str:
 @pytest.mark.parametrize("format", FORMATS)
 @pytest.mark.parametrize(
     "report",
-    [EMPTY, Report([row(name) for name in NASTY] + [hidden(name) for name in NASTY], NASTY)],
+    [
+        EMPTY,
+        Report([*map(row, NASTY), *map(hidden, NASTY)], FailedReads(NASTY, NASTY)),
+    ],
     ids=["empty", "nasty"],
 )
 def test_every_format_takes_every_name(format: str, report: Report) -> None:
@@ -124,7 +128,7 @@ def test_every_format_takes_every_name(format: str, report: Report) -> None:
 
 def test_piped_each_series_is_one_whole_line_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
-    printed_lines = printed("table", Report([row(name) for name in NASTY], [])).splitlines()
+    printed_lines = printed("table", Report([row(name) for name in NASTY])).splitlines()
     assert printed_lines[0].split() == list(COLUMNS)
     assert len(printed_lines) == 1 + len(NASTY)
     for name, line in zip(NASTY, printed_lines[1:], strict=True):
@@ -140,7 +144,7 @@ def escaped(name: str) -> str:
 
 
 def test_the_numbers_have_units_and_the_limit_its_source() -> None:
-    line = printed("table", Report([row()], [])).splitlines()[1]
+    line = printed("table", Report([row()])).splitlines()[1]
     assert re.split(r"  +", line.strip()) == [
         "above",
         "75 %",
@@ -155,27 +159,27 @@ def test_the_numbers_have_units_and_the_limit_its_source() -> None:
 
 
 def test_what_is_not_known_is_a_dash() -> None:
-    line = printed("table", Report([STALE], [])).splitlines()[1]
+    line = printed("table", Report([STALE])).splitlines()[1]
     assert re.split(r"  +", line.strip())[:5] == ["stale", "-", "-", "4 MiB/s", "api"]
     assert line.rstrip().endswith("never")
 
 
 def test_refused_demand_stands_beside_the_zone() -> None:
     assert "saturated (3.2/s throttled)" in printed(
-        "table", Report([row(zone=Zone.SATURATED, throttled=3.2)], [])
+        "table", Report([row(zone=Zone.SATURATED, throttled=3.2)])
     )
 
 
 def test_a_usage_that_is_only_bounded_is_a_range() -> None:
     assert BOUNDED.usage_text == "12.3k to 123k calls/s"
-    output = printed("table", Report([BOUNDED], []))
+    output = printed("table", Report([BOUNDED]))
     assert "12.3k to 123k calls/s" in output
     assert "Unobservable series" not in output
 
 
 def test_throttled_demand_is_shown_without_a_usage() -> None:
     throttled = replace(hidden("orders"), zone=Zone.SATURATED, throttled=3.2)
-    output = printed("table", Report([throttled, hidden("media")], []))
+    output = printed("table", Report([throttled, hidden("media")]))
     table, _, unobservable = output.partition("Unobservable series")
     assert re.search(r"saturated \(3.2/s throttled\) +- +- ", table)
     assert "of media" in unobservable and "orders" not in unobservable
@@ -187,7 +191,7 @@ def test_on_a_terminal_zones_are_coloured_and_nothing_is_lost_however_narrow_it_
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("COLUMNS", "90")
-    output = printed("table", Report([row("a-rather-long-name-of-a-stream")], []), Terminal())
+    output = printed("table", Report([row("a-rather-long-name-of-a-stream")]), Terminal())
     assert "\x1b[33mabove" in output
     words = unstyled(output).split()
     assert "…" not in output
@@ -197,7 +201,7 @@ def test_on_a_terminal_zones_are_coloured_and_nothing_is_lost_however_narrow_it_
 def test_on_a_terminal_a_command_is_not_broken_into_lines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     command = "aws s3api put-bucket-metrics-configuration --bucket media --id PREFIX --region eu-west-1"
-    assert f"    {command}\n" in printed("table", Report([hidden("media", enable=command)], []), Terminal())
+    assert f"    {command}\n" in printed("table", Report([hidden("media", enable=command)]), Terminal())
 
 
 # Three hours as characters
@@ -210,7 +214,7 @@ def half(named: Key) -> SeriesHistory:
 
 
 DRAWN = " " * 9 + "▄" * 9
-HELD = Report([row(), hidden("media"), STALE], [], half)
+HELD = Report([row(), hidden("media"), STALE], history_of=half)
 
 
 @pytest.mark.parametrize("width", ["60", "100", "160", "300"])
@@ -229,7 +233,7 @@ def test_on_a_terminal_each_series_has_its_three_hours_however_narrow_it_is(
 
 def test_the_hours_are_the_first_to_go_when_width_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal as wide as the table without the hours shows that table, with one line per series."""
-    width = max(map(len, printed("table", Report(HELD.rows, [])).splitlines()[:3]))
+    width = max(map(len, printed("table", Report(HELD.rows)).splitlines()[:3]))
     monkeypatch.setenv("COLUMNS", str(width))
     output = unstyled(printed("table", HELD, Terminal()))
     assert output.splitlines()[0].split() == list(COLUMNS)
@@ -243,8 +247,8 @@ def test_a_terminal_of_160_columns_shows_the_three_hours_in_one_line_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The table with all columns is wider, even without the hours."""
-    report = Report([BUSY, row("payments-of-all-the-partners-of-it")], [], half)
-    width = max(map(len, printed("table", Report(report.rows, [])).splitlines()))
+    report = Report([BUSY, row("payments-of-all-the-partners-of-it")], history_of=half)
+    width = max(map(len, printed("table", Report(report.rows)).splitlines()))
     monkeypatch.setenv("COLUMNS", "160")
     header, *lines = unstyled(printed("table", report, Terminal())).splitlines()[:3]
     assert width > 160 and header.split() == [word for name in COMPACT_COLUMNS for word in name.split()]
@@ -262,7 +266,7 @@ def test_a_long_usage_wraps_in_a_terminal_of_160_columns(monkeypatch: pytest.Mon
     )
     key = Key("123456789012", "us-east-1", "lambda", "function_provisioned_concurrency", "etl:live")
     monkeypatch.setenv("COLUMNS", "160")
-    output = unstyled(printed("table", Report([long, row(key=key)], [], half), Terminal()))
+    output = unstyled(printed("table", Report([long, row(key=key)], history_of=half), Terminal()))
     _, first, second, *_ = output.splitlines()
     assert first.count(DRAWN) == 1 and "storefront/prod/POST /checkout" in first and "eu-west-1" in first
     assert second.strip().startswith("environments") and len(first.rstrip()) <= 160 and "…" not in output
@@ -283,7 +287,7 @@ def test_a_terminal_that_lacks_the_characters_gets_none(monkeypatch: pytest.Monk
 
 def test_what_cannot_be_observed_is_told_once_a_reason_with_the_command_that_enables_it() -> None:
     rows = [hidden("media", enable="aws s3api"), hidden("logs", enable="aws s3api"), hidden("keys", "none")]
-    output = printed("table", Report([row(), *rows], []))
+    output = printed("table", Report([row(), *rows]))
     assert output.partition("\n\n")[2] == (
         "Unobservable series\n"
         "- kinesis.stream_write_bytes of media, kinesis.stream_write_bytes of logs: "
@@ -294,10 +298,16 @@ def test_what_cannot_be_observed_is_told_once_a_reason_with_the_command_that_ena
 
 
 def test_what_aws_refused_comes_last_one_line_each() -> None:
-    output = printed("table", Report([row()], ["ListStreams: no (AccessDenied)", "two\nlines [red]"]))
+    output = printed(
+        "table",
+        Report(
+            [row()],
+            FailedReads(["one", "two", "three"], ["ListStreams: no (AccessDenied)", "two\nlines [red]"]),
+        ),
+    )
     assert output.endswith("\nFailed reads of AWS\n- ListStreams: no (AccessDenied)\n- two\\nlines [red]\n")
 
 
 def test_an_empty_fleet_says_so() -> None:
     assert "No series found" in printed("table", EMPTY)
-    assert "No series found" not in printed("table", Report([hidden("media")], []))
+    assert "No series found" not in printed("table", Report([hidden("media")]))

@@ -1,0 +1,111 @@
+"""The failed reads of a scan, one by one for programs, and by their causes for people."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from collectors.registry import Registry
+from monitor.alerting import blind_text
+from monitor.alerting.visibility import BlindSpot, ObservationTarget, group_targets, with_one_cause_of_denial
+from monitor.aws.failure import Failure
+from monitor.aws.status import describe_failure
+from monitor.polling.watcher import Watcher
+from monitor.schema.selector import Location
+
+MAX_SINGLE = 3  # failures of one account and cause that are listed singly
+MAX_FAILED_READS = 100  # sentences for people
+
+LocatedFailure = tuple[Location, Failure]
+
+
+@dataclass(frozen=True, slots=True)
+class FailedReads:
+    """The failed reads of a scan, as sentences.
+
+    each: one sentence for each failure. by_cause: one for each account and class of cause, with what to do
+    about it, where there are more than MAX_SINGLE: an account that permits nothing has hundreds of failures
+    in each region.
+    """
+
+    each: Sequence[str] = ()
+    by_cause: Sequence[str] = ()
+
+    def __bool__(self) -> bool:
+        """Return whether any read failed."""
+        return bool(self.each)
+
+    @property
+    def listed(self) -> Sequence[str]:
+        """The sentences by cause, and one that counts those beyond MAX_FAILED_READS."""
+        more = len(self.by_cause) - MAX_FAILED_READS
+        rest = [f"{more:,} more failed; `--format json` lists all"] if more > 0 else []
+        return [*self.by_cause[:MAX_FAILED_READS], *rest]
+
+
+NO_FAILED_READS = FailedReads()
+
+
+def failed_reads(watcher: Watcher, others: Iterable[LocatedFailure] = ()) -> FailedReads:
+    """Return the failed reads of a watcher, and others of the same accounts."""
+    other_failures = [*others]
+    cells = [
+        ObservationTarget(account, region, "", cell.inventory.account_name, 0.0, 0.0)
+        for (account, region), cell in watcher.cells.items()
+    ]
+    return FailedReads(
+        each=[*dict.fromkeys([*watcher.sentences(), *_each(other_failures)])],
+        by_cause=[
+            *watcher.members.unlisted(),
+            *sentences_by_cause([*watcher.failures(), *other_failures], cells, watcher.registry),
+        ],
+    )
+
+
+def sentences_by_cause(
+    failures: Iterable[LocatedFailure], cells: Iterable[ObservationTarget], registry: Registry
+) -> list[str]:
+    """Return the sentences for people on the failures. cells: all that were read, as targets."""
+    failing = with_one_cause_of_denial(_targets(failures))
+    spots = group_targets(failing, [*failing, *cells])
+    return [sentence for spot in spots for sentence in _sentences(spot, registry)]
+
+
+def _targets(failures: Iterable[LocatedFailure]) -> list[ObservationTarget]:
+    """Return a target for each place and class of cause."""
+    ordered = sorted(failures, key=_place_and_cause)
+    return [
+        ObservationTarget(
+            location.account or location.account_name,
+            location.region,
+            location.service,
+            location.account_name,
+            0.0,
+            0.0,
+            cause=cause,
+            failures=tuple(failure for _, failure in some),
+        )
+        for (location, cause), some in groupby(ordered, _place_and_cause)
+    ]
+
+
+def _place_and_cause(failed: LocatedFailure) -> tuple[Location, str]:
+    location, failure = failed
+    return location, failure.failure_class
+
+
+def _sentences(spot: BlindSpot, registry: Registry) -> Sequence[str]:
+    """Return the failures of a blind spot singly if they are few, else one sentence and what to do."""
+    located = [
+        (Location(one.account, one.name, one.region, one.service), failure)
+        for one in spot.targets
+        for failure in one.failures
+    ]
+    single = _each(located)
+    if len(single) <= MAX_SINGLE:
+        return single
+    return [" ".join((blind_text.summary(spot, registry), *blind_text.remedies(spot)))]
+
+
+def _each(failures: Iterable[LocatedFailure]) -> list[str]:
+    """Return a sentence for each failure, each once: a list may be read in several ways."""
+    return [*dict.fromkeys(describe_failure(*failed) for failed in failures)]

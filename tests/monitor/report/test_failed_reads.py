@@ -1,0 +1,90 @@
+"""Failed reads for people: one sentence for each account and cause, unless failures are few."""
+
+from monitor.alerting.visibility import ObservationTarget
+from monitor.aws.failure import Failure
+from monitor.report.failed_reads import MAX_FAILED_READS, FailedReads, LocatedFailure, sentences_by_cause
+from monitor.schema.selector import Location
+from tests.registries import REGISTRY
+
+SHOP, BANK = "111111111111", "222222222222"
+OPERATIONS = {"kinesis": "ListStreams", "sqs": "ListQueues", "lambda": "ListFunctions", "s3": "ListBuckets"}
+UNEXPLAINED = "not authorized"
+OF_THE_ORGANIZATION = (
+    "User is not authorized to perform: kinesis:ListStreams with an explicit deny in a service control policy"
+)
+
+
+def denied(
+    account: str, region: str, services: list[str], message: str = UNEXPLAINED
+) -> list[LocatedFailure]:
+    """Return a denied list of each service."""
+    return [
+        (Location(account, "", region, name), Failure(OPERATIONS[name], "", "AccessDenied", message))
+        for name in services
+    ]
+
+
+def cells(*located: tuple[str, str]) -> list[ObservationTarget]:
+    """Return the cells that were read."""
+    return [ObservationTarget(account, region, "", "", 0.0, 0.0) for account, region in located]
+
+
+READ = cells((SHOP, "eu-west-1"), (SHOP, "eu-west-2"), (SHOP, "eu-west-3"), (BANK, "eu-west-1"))
+
+
+def test_few_failures_are_listed_singly() -> None:
+    failures = denied(SHOP, "eu-west-1", ["kinesis", "sqs", "sqs"])
+    assert sentences_by_cause(failures, READ, REGISTRY) == [
+        f"{SHOP}/eu-west-1 kinesis: ListStreams: not authorized (AccessDenied)",
+        f"{SHOP}/eu-west-1 sqs: ListQueues: not authorized (AccessDenied)",
+    ]
+
+
+def test_where_nothing_is_permitted_each_account_is_one_sentence_with_what_to_do() -> None:
+    failures = [
+        failed
+        for account, region in ((SHOP, "eu-west-1"), (SHOP, "eu-west-2"), (BANK, "eu-west-1"))
+        for failed in denied(account, region, [*OPERATIONS])
+    ]
+    shop, bank = sentences_by_cause(failures, READ, REGISTRY)
+    assert shop.startswith(f"AccessDenied of kinesis:ListStreams and 3 more in 2 of 3 regions of {SHOP} (")
+    assert f"in eu-west-1 of {BANK}" in bank
+    titles = ", ".join(REGISTRY.title(name) for name in sorted(OPERATIONS))
+    for one in (shop, bank):
+        assert f"Not monitored there: {titles}." in one
+        assert "`headroom iam-policy` prints a policy" in one
+
+
+def test_each_cause_is_told_by_itself() -> None:
+    throttled = (
+        Location(SHOP, "", "eu-west-1", "sqs"),
+        Failure("ListQueues", "", "ThrottlingException", "Rate exceeded"),
+    )
+    found = sentences_by_cause([*denied(SHOP, "eu-west-1", [*OPERATIONS]), throttled], READ, REGISTRY)
+    assert [one.partition(":")[0] for one in found] == [
+        "AccessDenied of kinesis",
+        f"{SHOP}/eu-west-1 sqs",
+    ]
+
+
+def test_a_denial_without_a_reason_is_of_the_organization_where_that_denies_others() -> None:
+    failures = denied(SHOP, "eu-west-1", ["sqs", "lambda", "s3"])
+    failures += denied(SHOP, "eu-west-1", ["kinesis"], OF_THE_ORGANIZATION)
+    (sentence,) = sentences_by_cause(failures, READ, REGISTRY)
+    assert sentence.startswith("The organization denies kinesis:ListStreams and 3 more in eu-west-1")
+
+
+def test_an_account_that_cannot_be_opened_has_its_name() -> None:
+    failures = [(Location("", "shop"), Failure("AssumeRole", "", "AccessDenied", UNEXPLAINED))]
+    (sentence,) = sentences_by_cause(failures, READ, REGISTRY)
+    assert sentence.startswith(
+        "account shop: AssumeRole: not authorized (AccessDenied). Let the role's trust"
+    )
+
+
+def test_of_many_causes_the_first_are_listed_and_the_others_counted() -> None:
+    causes = [f"cause {number}" for number in range(MAX_FAILED_READS + 2)]
+    listed = FailedReads(causes, causes).listed
+    assert listed[:-1] == causes[:MAX_FAILED_READS]
+    assert listed[-1].startswith("2 more failed")
+    assert not FailedReads()
