@@ -124,6 +124,20 @@ MAY_EXIST = Unobservable("whether it exists waits for its turn to be read")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bought:
+    """The terms on which the limit of one resource is bought (see `rules.sizes.Size`).
+
+    size: the name of one of the signal's sizes; empty where it has one. items: the number bought now; None:
+    the limit tells. least, most: items that the resource needs in any case, and that it may have.
+    """
+
+    size: str = ""
+    items: float | None = None
+    least: float = 0.0
+    most: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
     """One series: a signal of a resource, with its limit and the source of its usage.
 
@@ -146,6 +160,7 @@ class Observed:
         then proves that the limit is outdated: it is read again, and the series is not judged until then.
     deliberate: the limit is a cap that was set on purpose. Usage at the limit is judged as within the band
         while nothing is throttled.
+    bought: how the limit is bought; None where its signal alone tells.
     created_at: when the resource was created, in epoch seconds: older samples belong to a former resource of
         the same name. None: AWS does not return it.
     throttled: demand throttled per second (saturation). None: CloudWatch does not publish it.
@@ -176,6 +191,7 @@ class Observed:
     published_limit: Usage | None = None
     hard_limit: bool = False
     deliberate: bool = False
+    bought: Bought | None = None
     created_at: float | None = None
     throttled: Usage | None = None
     throttled_by_cause: Mapping[str, Usage] = field(default_factory=dict)

@@ -195,6 +195,19 @@ class UnobservableDeclaration(DeclarationModel):
     cost: SettingCostDeclaration | None = None
 
 
+class BoughtDeclaration(DeclarationModel):
+    """The terms on which the limit of a resource is bought; the fields are those of `collectors.base.Bought`.
+
+    size: an expression that gives the name of one of the signal's sizes in the catalogue.
+    """
+
+    size: Formula | None = None
+    items: Formula | None = None
+    least: Formula | None = None
+    most: Formula | None = None
+
+
+BOUGHT_FIELDS = ("size", "items", "least", "most")
 FORMULA_FIELDS = (
     "when",
     "usage",
@@ -224,6 +237,7 @@ class SignalDeclaration(DeclarationModel):
     published_limit: Formula | None = None
     hard_limit: bool = False
     deliberate: Formula | None = None
+    bought: BoughtDeclaration | None = None
     throttled: Annotated[Mapping[str, Formula], BeforeValidator(_by_cause)] = {}
     saturated: Formula | None = None
     throttled_incomplete: bool = False
@@ -242,7 +256,8 @@ class SignalDeclaration(DeclarationModel):
             for field in ("unobservable", "bound")
             if (reason := getattr(self, field))
         )
-        found = (*fields, *throttled, *reasons)
+        bought = ((f"bought.{field}", getattr(self.bought, field)) for field in BOUGHT_FIELDS if self.bought)
+        found = (*fields, *throttled, *reasons, *bought)
         return tuple((field, expression) for field, expression in found if expression)
 
 

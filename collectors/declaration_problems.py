@@ -10,6 +10,7 @@ from typing import Any
 from collectors.base import ServiceScope
 from collectors.declaration import (
     ACCOUNT_KIND,
+    BOUGHT_FIELDS,
     CELL_NAMES,
     ID,
     Declaration,
@@ -30,7 +31,14 @@ MAX_KINDS = 100  # of resources, as a part of a part is looked up recursively
 NAME_IN_BRACES = re.compile(r"\{\s*([A-Za-z_][\w.-]*)\s*\}")
 ARN = re.compile(r"arn:\{partition\}:[a-z0-9-]+:[^:]*:[^:]*:.")  # tags are requested by its service and type
 # The fields of a signal that are evaluated once for each inventory, when no metric has a value.
-INVENTORY_FIELDS = ("when", "limit", "deliberate", "unobservable.when", "bound.when")
+INVENTORY_FIELDS = (
+    "when",
+    "limit",
+    "deliberate",
+    "unobservable.when",
+    "bound.when",
+    *(f"bought.{field}" for field in BOUGHT_FIELDS),
+)
 _SECTIONS = {"metrics": "a metric", "tables": "a table", "resources": "a kind of resource"}
 
 Problem = tuple[Where, str]

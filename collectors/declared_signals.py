@@ -4,8 +4,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from collectors.amounts import usage_of
-from collectors.base import Metric, Observed, SettingCost, Unobservable, Usage, total, zero_of
-from collectors.declaration import SettingCostDeclaration, SignalDeclaration, UnobservableDeclaration
+from collectors.base import Bought, Metric, Observed, SettingCost, Unobservable, Usage, total, zero_of
+from collectors.declaration import (
+    BoughtDeclaration,
+    SettingCostDeclaration,
+    SignalDeclaration,
+    UnobservableDeclaration,
+)
 from collectors.declared_resources import MissingValueError, NodeScope
 from collectors.expression import Expression, ExpressionError, epoch
 from rules.command_template import fill_command
@@ -32,6 +37,7 @@ def observe(
         published_limit=_usage(signal.published_limit, scope),
         hard_limit=signal.hard_limit,
         deliberate=bool(signal.deliberate and signal.deliberate.evaluate(scope)),
+        bought=_bought(signal.bought, scope),
         created_at=_created_at(scope),
         throttled=(throttled[0] if len(throttled) == 1 else total(*throttled)) if throttled else None,
         throttled_by_cause={cause: usage for cause, usage in by_cause.items() if cause},
@@ -41,6 +47,21 @@ def observe(
         bound_reason=_reason(signal.bound, scope),
         judged=signal.judged,
         tags=scope.node.tags,
+    )
+
+
+def _bought(declared: BoughtDeclaration | None, scope: NodeScope) -> Bought | None:
+    """Return how a limit is bought; None where that is not declared, or AWS returned no name of a size."""
+    if not declared:
+        return None
+    size = declared.size.evaluate(scope) if declared.size else ""
+    if not isinstance(size, str):
+        return None
+    return Bought(
+        size=size,
+        items=_number(declared.items, scope),
+        least=_number(declared.least, scope) or 0.0,
+        most=_number(declared.most, scope),
     )
 
 

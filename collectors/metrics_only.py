@@ -24,8 +24,9 @@ ROLE_NEEDED = Unobservable("the account is read by observability only: a role is
 LIMIT_NEEDED = Unobservable(
     "the account is read by observability only: a role is needed for the limit, or one in `limits`"
 )
+BOUGHT = "bought"
 # The fields that may need facts that are not known.
-OPTIONAL_FIELDS = frozenset({"limit", "when"})
+OPTIONAL_FIELDS = frozenset({"limit", "when", BOUGHT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +99,17 @@ def _names(declaration: Declaration, signal: SignalDeclaration) -> Iterator[tupl
         metrics = expression.names & declaration.metrics.keys()
         templates = [templates_of(declaration, metric, signal.resource) for metric in metrics]
         names = {*expression.names, *(one for some in templates for one in placeholders(some))}
-        yield name, names - metrics - CELL_NAMES - declaration.tables.keys()
+        yield _field(name), names - metrics - CELL_NAMES - declaration.tables.keys()
+
+
+def _field(name: str) -> str:
+    """Return the field that is left out where a formula needs facts that are not known."""
+    return BOUGHT if name.startswith(f"{BOUGHT}.") else name
 
 
 def _looks_elsewhere(signal: SignalDeclaration, unknown: Set[str]) -> bool:
     """Return whether a field that is kept looks up other resources, of which metrics tell not all."""
-    return any(one.attributes or one.lists for name, one in signal.formulas if name not in unknown)
+    return any(one.attributes or one.lists for name, one in signal.formulas if _field(name) not in unknown)
 
 
 def _identifies_published_limit(declaration: Declaration, signal: SignalDeclaration) -> bool:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager, closing, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from math import inf
 from os import environ
 from pathlib import Path
@@ -43,6 +44,7 @@ from monitor.fleet.limits import LimitVerifier
 from monitor.forecast.forecaster import Forecaster
 from monitor.forecast.history import UsageHistory, history_path
 from monitor.forecast.past_reader import CellReaders
+from monitor.forecast.peaks import recommend
 from monitor.http.connection import MAX_HEAD_SIZE, HttpConnection
 from monitor.http.connection_limiter import ConnectionLimiter, raise_file_limit
 from monitor.lib.garbage import freeze_when_grown
@@ -238,6 +240,7 @@ class App:
             reload=self.reload,
             alerting=self.alerting,
             coverage=self.coverage,
+            recommend=partial(recommend, self.forecaster.recorder, lambda: self._exposition.snapshot),
             poll_interval=lambda: self.config.interval,
             budget=self._budget,
             stopping=self._stopping,

@@ -27,6 +27,7 @@ from rules.bounds import Bound
 from rules.command_template import PLACEHOLDER, SAFE_NAMES, shell_words
 from rules.inhibition import inhibition_cycle
 from rules.model_file import misplaced
+from rules.sizes import Size
 from rules.units import Unit, parse_unit
 
 # Names of what Headroom itself reports beside services and signals: its own alerts and files, the reading of
@@ -160,20 +161,6 @@ class Quota(_Model):
     code: Annotated[str, Field(pattern=QUOTA_CODE)]
 
 
-class Price(_Model):
-    """The price of a provisioned limit, from AWS's public price list.
-
-    item: what is bought, such as a shard. holds: the limit that one item provides, in the signal's unit.
-    hourly: US dollars for one item, by region; in other regions the price is unknown. source: AWS's page.
-    Signals with the same item and resource (the first id of its path) are limits of the same purchase.
-    """
-
-    item: NonEmpty
-    holds: Positive
-    hourly: Mapping[str, Positive]
-    source: Annotated[str, Field(pattern=r"^https://aws\.amazon\.com/[a-z/-]+/pricing/$")]
-
-
 class RemedyCommand(_Model):
     """The AWS command that raises a limit.
 
@@ -216,8 +203,8 @@ class Signal(_Model):
         alert stands for the alert of this one.
     quota_unit: what 1 in Service Quotas is in the signal's unit: 1099511627776 where a signal in bytes has a
         quota in TiB.
-    default: None where only the customer sets the limit. price: None where nothing is bought, or the price
-        is unknown.
+    default: None where only the customer sets the limit. sizes: how a provisioned limit is bought; several by
+        name, where that depends on the resource (see `collectors.base.Bought`).
     drains: the usage is what is gone of a budget, such as burst credits, so that the time to its exhaustion
         at the present rate matters.
     pending_for (in YAML: `for`): minutes that a breach must last before its alert fires.
@@ -244,7 +231,7 @@ class Signal(_Model):
     default: DefaultLimit | None = None
     quota: Quota | None = None
     quota_unit: Positive = 1.0
-    price: Price | None = None
+    sizes: Mapping[NonEmpty, Size] = {}
     drains: bool = False
     band: Band | None = None
     pending_for: PendingMinutes = 5
@@ -269,6 +256,12 @@ class Signal(_Model):
         """The unique name in the catalogue, such as kinesis.stream_write_bytes."""
         return f"{self.service}.{self.name}"
 
+    def size(self, name: str = "") -> Size | None:
+        """Return how the limit is bought; None where that is not known. name: of one of several sizes."""
+        if not name and len(self.sizes) == 1:
+            return next(iter(self.sizes.values()))
+        return self.sizes.get(name)
+
     @property
     def reports_throttling(self) -> bool:
         """True if CloudWatch reports throttled demand."""
@@ -278,6 +271,12 @@ class Signal(_Model):
     def _state_has_no_unit(self) -> "Signal":
         if self.throttled_unit and self.saturation_is_state:
             raise misplaced(("throttled_unit",), "expected none beside saturation_is_state")
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_bought_is_provisioned(self) -> "Signal":
+        if self.sizes and self.kind is not LimitKind.PROVISIONED:
+            raise misplaced(("sizes",), "expected none, as the limit is not bought")
         return self
 
     @model_validator(mode="after")

@@ -52,11 +52,11 @@ MAY_IMPORT = {
         "rules schema",
         "dashboards": "collectors fleet lib render rules",
         "web": "access alerting api aws collectors cost coverage fleet http lib notifiers render rules "
-        "schema",
-        "forecast": "aws collectors fleet lib polling rules",
+        "schema sizing",
+        "forecast": "aws collectors fleet lib polling rules sizing",
         "polling": "aws collectors config cost fleet lib planning rules schema",
         "api": "access alerting aws collectors cost coverage exposition fleet http lib notifiers planning "
-        "rules schema stream",
+        "rules schema sizing stream",
         "coverage": "aws collectors cost fleet lib rules",
         "quotas": "aws collectors lib rules schema",
         "lookback": "alerting fleet notifiers rules",
@@ -69,6 +69,7 @@ MAY_IMPORT = {
         "stream": "aws collectors cost fleet lib rules schema",
         "outbound": "aws lib",
         "exposition": "fleet http lib rules",
+        "sizing": "collectors fleet render rules",
         "cost": "aws collectors fleet lib rules schema",
         "render": "fleet lib rules",
         "aws": "collectors lib rules schema",

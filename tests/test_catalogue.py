@@ -9,7 +9,8 @@ import pytest
 
 from collectors.base import Collector
 from rules.model_file import parse_model
-from rules.signals import AWS_DOCS, CATALOGUE_FOLDER, LimitKind, Service, ServiceFamily
+from rules.signals import AWS_DOCS, CATALOGUE_FOLDER, Service, ServiceFamily
+from rules.sizes import Size
 from rules.strict_yaml import parse
 from tests.registries import REGISTRY, each_service
 
@@ -229,19 +230,12 @@ def test_no_two_signals_of_a_service_have_one_title() -> None:
         assert len(set(titles)) == len(titles), service.service
 
 
-def test_only_provisioned_limits_have_a_price() -> None:
-    priced = [signal for signal in REGISTRY.signals if signal.price]
-    assert [signal.id for signal in priced if signal.kind is not LimitKind.PROVISIONED] == []
-
-
-def test_an_item_has_one_price() -> None:
-    prices = {
-        (signal.service, signal.price.item): signal.price for signal in REGISTRY.signals if signal.price
-    }
+def test_an_item_has_one_price_and_is_bought_in_one_way() -> None:
+    sizes: dict[tuple[str, str], Size] = {}
     for signal in REGISTRY.signals:
-        if signal.price:
-            other = prices[signal.service, signal.price.item]
-            assert (signal.price.hourly, signal.price.source) == (other.hourly, other.source)
+        for size in signal.sizes.values():
+            other = sizes.setdefault((signal.service, size.item), size)
+            assert size.model_copy(update={"holds": other.holds}) == other, signal.id
 
 
 def test_a_default_by_region_differs_from_the_one_for_all() -> None:

@@ -1,7 +1,7 @@
 """The state that the routes of the HTTP application share."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from collectors.registry import Registry
@@ -11,9 +11,11 @@ from monitor.aws.status import MonitorStatus
 from monitor.cost.telemetry import CostTelemetry
 from monitor.coverage.quota_coverage import Coverage
 from monitor.exposition.exposition import Exposition
+from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.budget import Budget
+from monitor.sizing.recommendations import Recommendation
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +37,9 @@ class AppState:
     """The state and the functions that the routes of API and pages share.
 
     monitor_status: returns the current status. reload: reads the configuration again; raises ConfigError if
-    it is invalid. coverage: returns the coverage of quotas. poll_interval: returns the
-    shortest interval between two requests for a metric, in seconds. budget: what CloudWatch may cost.
-    stopping: is set when the server must stop.
+    it is invalid. coverage: returns the coverage of quotas. recommend: recommends the sizes of what these
+    slots bought; it computes in a thread. poll_interval: returns the shortest interval between two requests
+    for a metric, in seconds. budget: what CloudWatch may cost. stopping: is set when the server must stop.
     """
 
     registry: Registry
@@ -49,6 +51,7 @@ class AppState:
     reload: Callable[[], Awaitable[None]]
     alerting: Alerting
     coverage: Callable[[], Coverage]
+    recommend: Callable[[Ints], Awaitable[Sequence[Recommendation]]]
     poll_interval: Callable[[], float]
     budget: Budget | None = None
     form_tokens: FormTokenStore = field(default_factory=ProcessFormTokenStore)

@@ -25,6 +25,10 @@ MODULES = {
         "monitor.cli.coverage",
         "List every quota of the services in use: whether a running Headroom watches it, and if not, why.",
     ),
+    "recommend": LazyCommand(
+        "monitor.cli.recommend",
+        "List the right size of what is bought: shards, capacity units, volumes, maxima of groups.",
+    ),
     "quota": LazyCommand("monitor.cli.quota", "Request the increase of a quota."),
     "cost": LazyCommand(
         "monitor.cli.cost",

@@ -3,18 +3,17 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from math import ceil
 
 import numpy as np
 
-from monitor.cost.prices import SECONDS_PER_HOUR, SECONDS_PER_MONTH
+from collectors.base import Bought
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import Key
 from monitor.fleet.purchases import Purchase
 from monitor.fleet.rows import Row
 from monitor.lib.percent import format_percent
 from rules.limits import LimitSource
-from rules.signals import Price
+from rules.sizes import Size
 
 UNKNOWN_PRICE = "price not known"
 
@@ -56,18 +55,18 @@ def idle_purchases(rows: Iterable[Row], history_of: Callable[[Key], SeriesHistor
 
 
 def _purchases(rows: Iterable[Row]) -> Iterable[Sequence[Row]]:
-    """Group the idle series by purchase. A group that has series with a known price holds only these."""
+    """Group the idle series by purchase. A group that has series with a known size holds only these."""
     rows_by_purchase = defaultdict[Purchase, list[Row]](list)
     for row in rows:
         if row.idle:
-            rows_by_purchase[Purchase.of(row.key, row.signal.price)].append(row)
+            rows_by_purchase[Purchase.of(row.key, row.size)].append(row)
     for group in rows_by_purchase.values():
-        yield list(filter(_price, group)) or group
+        yield list(filter(_size, group)) or group
 
 
-def _price(row: Row) -> Price | None:
-    """The price of a limit; None when it is not known, as for a limit set in the configuration."""
-    return None if row.source is LimitSource.OVERRIDE else row.signal.price
+def _size(row: Row) -> Size | None:
+    """Return how a limit is bought; None when it is not known, as for a limit set in the configuration."""
+    return None if row.source is LimitSource.OVERRIDE else row.size
 
 
 def _peak(row: Row, history: SeriesHistory) -> float:
@@ -78,8 +77,8 @@ def _peak(row: Row, history: SeriesHistory) -> float:
 
 def _finding(rows: Sequence[Row], peaks: Sequence[float]) -> IdlePurchase | None:
     """The finding for the series of one purchase; None when nothing can be released."""
-    row, price, peak = rows[0], _price(rows[0]), format_percent(max(peaks))
-    if price is None:
+    row, size, peak = rows[0], _size(rows[0]), format_percent(max(peaks))
+    if size is None:
         limit = f"a limit of {row.unit.format(row.limit or 0.0)}"
         return IdlePurchase(
             key=row.key,
@@ -90,34 +89,38 @@ def _finding(rows: Sequence[Row], peaks: Sequence[float]) -> IdlePurchase | None
             monthly_dollars=None,
             price_text=UNKNOWN_PRICE,
         )
-    bought, needed = map(max, zip(*map(_units, rows, peaks), strict=True))
-    spare = bought - max(needed, 1)
+    bought, needed = map(max, zip(*map(_items, rows, peaks), strict=True))
+    terms = row.bought or Bought()
+    spare = bought - size.rounded(needed, terms.least, terms.most)
     purchase = IdlePurchase(
         key=row.key,
-        name=row.key.subject.path[0],
-        bought_text=_count(bought, price.item),
+        name=row.key.subject.path[0] if size.for_parts else row.key.resource,
+        bought_text=size.count(bought),
         peak_text=peak,
-        spare_text=_count(spare, price.item),
+        spare_text=size.count(spare),
         monthly_dollars=None,
         price_text=f"{UNKNOWN_PRICE} for {row.aws_region}",
     )
-    return _with_price(purchase, spare, price, row.aws_region) if spare > 0 else None
+    return _with_price(purchase, bought, bought - spare, size, row.aws_region) if spare > 0 else None
 
 
-def _with_price(purchase: IdlePurchase, spare: int, price: Price, region: str) -> IdlePurchase:
-    if hourly := price.hourly.get(region):
-        text = f"${hourly:g} an hour and {price.item} in {region}"
-        dollars = spare * hourly * SECONDS_PER_MONTH / SECONDS_PER_HOUR
-        return replace(purchase, monthly_dollars=dollars, price_text=text, price_source=price.source)
-    return purchase
+def _with_price(purchase: IdlePurchase, bought: float, left: float, size: Size, region: str) -> IdlePurchase:
+    price = size.price
+    if price is None or not (text := price.text(size.item, region)):
+        return purchase
+    paid, then = (price.monthly_dollars(items, region) for items in (bought, left))
+    dollars = None if paid is None or then is None else paid - then
+    return replace(purchase, monthly_dollars=dollars, price_text=text, price_source=price.source)
 
 
-def _units(row: Row, peak: float) -> tuple[int, int]:
-    """The units bought, and the units that would put the peak in the middle of the band."""
-    price = _price(row)
-    bought = round((row.limit or 0.0) / price.holds) if price else 0
-    return bought, ceil(bought * peak / ((row.band.low + row.band.high) / 2))
+def _items(row: Row, peak: float) -> tuple[float, float]:
+    """The items bought, and those that would put the peak in the middle of the band."""
+    bought = bought_items(row.size, row.bought, row.limit)
+    return bought, bought * peak / ((row.band.low + row.band.high) / 2)
 
 
-def _count(number: int, item: str) -> str:
-    return f"{number} {item}" + ("" if number == 1 else "s")
+def bought_items(size: Size | None, bought: Bought | None, limit: float | None) -> float:
+    """Return how many items are bought; 0 where that is not known."""
+    if bought and bought.items:
+        return bought.items
+    return round((limit or 0.0) / size.holds, 6) if size else 0.0

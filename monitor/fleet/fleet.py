@@ -281,7 +281,7 @@ class Fleet(SeriesColumns):
         self.stale_after[slot] = settings.stale_after + self.stale_later[slot]
         self.period[slot] = observed.longest_period // 60
         self.pending_for[slot], self.paid[slot] = settings.pending_for, settings.paid
-        self.purchase[slot] = Purchase.of(series.key, settings.signal.price).id if settings.paid else 0
+        self.purchase[slot] = Purchase.of(series.key, settings.size).id if settings.paid else 0
         self.throttled_pending_for[slot] = settings.tolerance.pending_for
         self.throttled_incomplete[slot] = observed.throttled_incomplete
         self.tolerated_rate[slot] = settings.tolerance.rate

@@ -7,7 +7,7 @@ import numpy as np
 
 from monitor.fleet.columns import Ids, Ints
 from monitor.fleet.key import Key
-from rules.signals import Price
+from rules.sizes import Size
 
 
 class Purchase(NamedTuple):
@@ -20,11 +20,12 @@ class Purchase(NamedTuple):
     item: str
 
     @classmethod
-    def of(cls, key: Key, price: Price | None) -> "Purchase":
-        """Return the purchase of a series' limit. price: that of its signal (see `rules.signals.Price`)."""
-        if price is None:
+    def of(cls, key: Key, size: Size | None) -> "Purchase":
+        """Return the purchase of a series' limit. size: how it is bought; None where that is not known."""
+        if size is None:
             return cls(*key[:3], key.id, "")
-        return cls(*key[:3], "\0".join(key.subject.path[:1]), price.item)
+        path = key.subject.path[:1] if size.for_parts else key.subject.path
+        return cls(*key[:3], "\0".join(path), size.item)
 
     @property
     def id(self) -> int:

@@ -7,7 +7,7 @@ from math import isnan
 
 import numpy as np
 
-from collectors.base import Unobservable
+from collectors.base import Bought, Unobservable
 from collectors.quota_requests import QuotaRequest
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key
@@ -18,6 +18,7 @@ from monitor.fleet.urgency import urgency_key
 from rules.band import Zone
 from rules.limits import LimitSource
 from rules.signals import Band, Signal
+from rules.sizes import Size
 from rules.units import Unit
 
 
@@ -30,7 +31,7 @@ class Row:
     minute, in epoch seconds. band: the target band of utilization. bounded: usage is only a lower bound, and
     upper_bound the upper one, if there is one. idle: the purchase of the limit is idle (see
     `monitor.fleet.idleness`). home_region, quota_request, largest: see `SeriesSettings`.
-    reach: when it will reach its limit.
+    size, bought: how the limit is bought. reach: when it will reach its limit.
     """
 
     key: Key
@@ -51,6 +52,8 @@ class Row:
     home_region: str = ""
     quota_request: QuotaRequest | None = None
     largest: str = ""
+    size: Size | None = None
+    bought: Bought | None = None
     reach: Reach = NO_REACH_KNOWN
 
     @property
@@ -111,6 +114,8 @@ def row_of(fleet: Fleet, series: Series) -> Row:
         home_region=series.settings.home_region,
         quota_request=series.settings.quota_request,
         largest=series.settings.largest,
+        size=series.settings.size,
+        bought=series.settings.bought,
         reach=reach_of(fleet, slot),
     )
 

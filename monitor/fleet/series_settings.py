@@ -3,9 +3,11 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 
+from collectors.base import Bought
 from collectors.quota_requests import QuotaRequest
 from rules.limits import PUBLISHED_ONLY, Limit, LimitSource
 from rules.signals import DEFAULT_TOLERANCE, Band, Signal, Tolerance
+from rules.sizes import Size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +20,7 @@ class SeriesSettings:
     pending_for, keep_firing_for: of its alerts, in minutes; None: the default of each rule (see
         `rules.alerts`). tolerance: how much throttled demand raises no alert.
     paid: the limit was bought, so usage below the band is a finding. deliberate: the limit is a cap that was
-        set on purpose (see `collectors.base.Observed`).
+        set on purpose. bought: how it is bought (see `collectors.base.Observed`).
     home_region: of a global service: the region where it is called; empty for others.
     tags: the exported labels that are made of tags.
     quota_request: the newest request for an increase of the limit's quota, pending or decided lately; None if
@@ -38,6 +40,7 @@ class SeriesSettings:
     paid: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
     deliberate: bool = False
+    bought: Bought | None = None
     home_region: str = ""
     quota_request: QuotaRequest | None = None
     quota_arn: str = ""
@@ -49,6 +52,11 @@ class SeriesSettings:
         return self.limit.source if self.limit else None
 
     @property
+    def size(self) -> Size | None:
+        """The way in which the limit is bought; None where that is not known."""
+        return self.signal.size(self.bought.size if self.bought else "")
+
+    @property
     def request_sentence(self) -> str:
         """The request for an increase in words; empty without one."""
         known = self.limit.value if self.limit and self.limit.value is not PUBLISHED_ONLY else None
@@ -58,7 +66,14 @@ class SeriesSettings:
     def content(self) -> Hashable:
         """A hashable value that is equal for equal settings, including when the limit was read."""
         limit = self.limit, self.limit and self.limit.read_at, self.band
-        alerts = self.pending_for, self.tolerance, self.keep_firing_for, self.paid, self.deliberate
+        alerts = (
+            self.pending_for,
+            self.tolerance,
+            self.keep_firing_for,
+            self.paid,
+            self.deliberate,
+            self.bought,
+        )
         tags = sorted(self.tags.items())
         cell = (
             self.home_region,

@@ -345,6 +345,7 @@ class Inventory:
             keep_firing_for=None if keep is None else keep // 60,
             paid=signal.kind is LimitKind.PROVISIONED,
             deliberate=observed.deliberate,
+            bought=observed.bought,
             home_region=self.cell.region if self.cell.scope is ServiceScope.GLOBAL else "",
             quota_request=self._quota_request(quota, arn, signal),
             quota_arn=arn,

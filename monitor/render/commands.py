@@ -4,31 +4,24 @@ People run them: Headroom itself changes nothing in an account.
 """
 
 import shlex
+from collections.abc import Mapping
 from math import ceil, inf
 from typing import TYPE_CHECKING
 
 from monitor.lib.partitions import partition_of
 from rules.command_template import PLACEHOLDER, fill_command
 from rules.limits import PUBLISHED_ONLY
-from rules.signals import Band, LimitKind, RemedyCommand, Signal
+from rules.right_size import target_utilization
+from rules.signals import LimitKind, RemedyCommand, Signal
 
 if TYPE_CHECKING:
     from monitor.fleet.fleet import Series
 
-MAX_BELOW_EDGE = 0.15  # utilization; half the width of the default band
 REQUEST = "aws service-quotas request-service-quota-increase"
 QUOTA = RemedyCommand(
     run=f"{REQUEST}"
     " --service-code {service} --quota-code {code} --desired-value {number} --region {region}"
 )
-
-
-def target_utilization(band: Band) -> float:
-    """Return the utilization to aim for: the middle of the band, at most MAX_BELOW_EDGE under its upper edge.
-
-    Without that maximum, a band that begins at 0 would double the capacity.
-    """
-    return max((band.low + band.high) / 2, band.high - MAX_BELOW_EDGE)
 
 
 def increase_command(
@@ -54,11 +47,33 @@ def increase_command(
     if utilization and is_above and present is not PUBLISHED_ONLY:
         factor = min(utilization / target_utilization(band), command.max_factor or inf)
         values["number"] = str(ceil(present * factor / command.unit_value))
-    if not values.keys() >= {*PLACEHOLDER.findall(command.run)}:
-        return None  # without a limit to raise, or for a resource that was not seen since a restart
-    filled = fill_command(command.run, values.__getitem__)
+    filled = _filled(command, values)
     arn = series.settings.quota_arn if command.run.startswith(REQUEST) else ""
-    return f"{filled} --context-id {shlex.quote(arn)}" if arn else filled
+    return f"{filled} --context-id {shlex.quote(arn)}" if arn and filled else filled
+
+
+def size_command(signal: Signal, series: "Series", items: float, ratio: float) -> str | None:
+    """Return the command that changes what is bought to so many items; None without one.
+
+    ratio: of the items to those of now; AWS may not allow it in one call, which then goes as far as it may.
+    """
+    command, size = signal.command, series.settings.size
+    if not command or not size:
+        return None
+    factor = command.max_factor or inf
+    allowed = items / ratio * min(max(ratio, 1 / factor), factor)
+    number = {"number": str(ceil(allowed * size.holds / command.unit_value))}
+    return _filled(command, _values(signal, series) | number)
+
+
+def _filled(command: RemedyCommand, values: Mapping[str, str]) -> str | None:
+    """Return a command with its values; None without one of them.
+
+    That is where no limit is known that could be raised, or a resource was not seen since a restart.
+    """
+    if not values.keys() >= {*PLACEHOLDER.findall(command.run)}:
+        return None
+    return fill_command(command.run, values.__getitem__)
 
 
 def command_of_signal(signal: Signal) -> RemedyCommand | None:

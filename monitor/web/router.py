@@ -6,11 +6,13 @@ from collections.abc import Callable, Hashable
 from functools import cache, partial
 from typing import Annotated, Any
 
+import numpy as np
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from monitor.alerting.firing_alerts import firing_alerts, with_current_usage
 from monitor.api.app_state import AppState
 from monitor.api.cost import read_costs
+from monitor.api.recommendations import read_recommendations
 from monitor.cost.bills import mean_interval
 from monitor.cost.telemetry import MeasuredCost
 from monitor.coverage.verdicts import CoverageState
@@ -19,6 +21,7 @@ from monitor.fleet.pruned import pruned_counts
 from monitor.fleet.query import series_by_id
 from monitor.fleet.ring_columns import PRUNED_INTERVAL
 from monitor.lib.partitions import partition_of
+from monitor.sizing.totals import SizingTotals
 from monitor.web.actions import FormOptions, actions_router
 from monitor.web.blind_spots import MAX_EXAMPLES, failure_groups, unobservable_groups
 from monitor.web.coverage_page import (
@@ -41,6 +44,7 @@ from monitor.web.series_rows import series_rows
 from monitor.web.server_events import events_router
 from monitor.web.templating import assets, render
 from rules.alerts import AlertState
+from rules.right_size import Advice
 
 MAX_ALERTS_ON_OVERVIEW = 6
 MAX_ALERTS = 200
@@ -169,6 +173,9 @@ class PageRenderer:
             )
         history = await self._state.alerting.journal.history(identity, MAX_HISTORY)
         variables = series_page(snapshot, fleet, series, _minute(), history)
+        bought = fleet.purchase[: fleet.size] == fleet.purchase[series.slot]
+        shared = np.flatnonzero(bought & fleet.paid[: fleet.size]).astype(np.int32)
+        sized = await self._state.recommend(shared) if series.settings.paid else ()
         settings = self._engine.notice_builder.settings
         links = settings.links.for_series(series.key, self._registry, series.aws_region)
         firing = [one for one in await firing_alerts(self._engine) if one.notice.series_id == identity]
@@ -177,6 +184,7 @@ class PageRenderer:
             "",
             address=f"/series/{identity}",
             firing=with_current_usage(firing, fleet),
+            sized=next(iter(sized), None),
             links=links,
             docs=[*map(partition_of(series.aws_region).localized, series.settings.signal.docs)],
             **variables,
@@ -203,6 +211,8 @@ class PageRenderer:
     async def cost(self) -> bytes:
         """Render the page of CloudWatch's cost."""
         costs = await read_costs(self._state)
+        sized = await read_recommendations(self._state)
+        changes = [one for one in sized if one.advice in (Advice.RAISE, Advice.LOWER)]
         return await self._render(
             "cost.html",
             "/cost",
@@ -212,6 +222,8 @@ class PageRenderer:
             total=sum((bill.measured for bill in costs.cells if bill.is_in_dollars), MeasuredCost()),
             interval=mean_interval(bill.projected for bill in costs.cells),
             saved=sum(one.saved_dollars for one in costs.streams),
+            sizing=SizingTotals.of(sized),
+            changes=changes,
             prices=self._state.cost.prices.table,
             partitions=sorted({self._state.cost.prices.partition_of(bill.labels[0]) for bill in costs.cells}),
             max_rows=MAX_BILLS,

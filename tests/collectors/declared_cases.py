@@ -25,7 +25,7 @@ from typing import Any
 from botocore import xform_name
 from botocore.exceptions import ClientError
 
-from collectors.base import PER_MINUTE, Collector, Metric, Observed, Op, Unobservable, Usage
+from collectors.base import PER_MINUTE, Bought, Collector, Metric, Observed, Op, Unobservable, Usage
 from collectors.declaration_file import read_declaration
 from monitor.aws.failure import failure_from
 from rules.strict_yaml import parse
@@ -153,6 +153,7 @@ def described(observed: Observed) -> dict[str, Any]:
         "bound_reason": usage_text,
         "hard_limit": bool,
         "deliberate": bool,
+        "bought": bought_text,
         "judged": bool,
         "created_at": float,
         "tags": dict,
@@ -163,6 +164,13 @@ def described(observed: Observed) -> dict[str, Any]:
         for name, (value, describe) in fields.items()
         if name == "usage" or (value is False if name == "judged" else value not in (None, False, {}))
     }
+
+
+def bought_text(bought: Bought) -> str:
+    """Return how a limit is bought, as text: `gp3, 6000 of 500 to 50000`."""
+    items = "" if bought.items is None else f"{bought.items:g}"
+    most = "" if bought.most is None else f" to {bought.most:g}"
+    return f"{bought.size}, {items} of {bought.least:g}{most}"
 
 
 def usage_text(usage: Usage | float | Unobservable | Metric) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from collectors.base import (
     ACCOUNT,
     Aws,
+    Bought,
     Collector,
     Metric,
     Observed,
@@ -85,6 +86,7 @@ def group_series(group: Group, region: str) -> Iterator[Observed]:
             published_limit=published_size(group, max_size) if are_collected(group, desired) else None,
             hard_limit=True,
             deliberate=group["MinSize"] == group["MaxSize"],
+            bought=Bought(least=group["MinSize"]),
             usage=published_size(group, desired) or float(group["DesiredCapacity"]),
             **common,
         )

@@ -20,9 +20,12 @@ from monitor.cost.bills import MetricUse
 from monitor.coverage.quota_coverage import Coverage
 from monitor.coverage.unwatched_cost import PollIntervals
 from monitor.exposition.exposition import Exposition
+from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.server.web_app import create_app
+from monitor.sizing.peaks import Peaks
+from monitor.sizing.recommendations import Recommendation, recommendations
 from tests.monitor.fleet.fleets import ACCOUNT, NOW
 from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
@@ -40,6 +43,7 @@ class Server:
     reloads: int = 0
     known_quotas: dict[CellKey, KnownQuotas] = field(default_factory=dict)
     signals_off: set[str] = field(default_factory=set)
+    peaks: Peaks = field(default_factory=lambda: Peaks.unknown(1000))
     services_read: dict[CellKey, set[str]] = field(default_factory=dict)  # empty: all in every cell
 
     def __post_init__(self) -> None:
@@ -74,6 +78,7 @@ class Server:
                 reload=server.count_reload,
                 alerting=server.alerting,
                 coverage=server.coverage,
+                recommend=server.recommend,
                 poll_interval=lambda: 300.0,
                 event_timing=event_timing,
             )
@@ -96,6 +101,10 @@ class Server:
             metrics=MetricUse.of(self.fleet, NOW, self.telemetry.cost.prices),
             intervals=PollIntervals(300.0, 300.0, 300.0),
         )
+
+    async def recommend(self, slots: Ints) -> list[Recommendation]:
+        """Recommend sizes by peaks that the test sets."""
+        return recommendations(self.exposition.snapshot, self.peaks, slots)
 
     async def count_reload(self) -> None:
         self.reloads += 1

@@ -29,17 +29,33 @@ def signal(**changes: Any) -> Signal:
 
 
 PRICE: dict[str, Any] = {
-    "item": "shard",
-    "holds": 1000,
     "hourly": {"us-east-1": 0.015},
     "source": "https://aws.amazon.com/kinesis/data-streams/pricing/",
+    "read_on": "2026-09-25",
 }
 
 
+def sized(**changes: Any) -> Signal:
+    """Return a signal whose limit is bought in shards, at a price with changes."""
+    return signal(sizes={"shard": {"item": "shard", "price": PRICE | changes}})
+
+
 def test_a_price_is_known_only_for_the_regions_that_are_named() -> None:
-    price = signal(price=PRICE).price
-    assert price and price.hourly.get("us-east-1") == 0.015 and "eu-west-1" not in price.hourly
-    assert signal().price is None
+    size = sized().size()
+    assert size and size.price and size.price.monthly_dollars(2, "us-east-1") == pytest.approx(21.915)
+    assert size.price.monthly_dollars(2, "eu-west-1") is None
+    assert signal().size() is None
+
+
+def test_one_of_several_sizes_is_named() -> None:
+    several = signal(sizes={name: {"item": name} for name in ("gp3", "io1")})
+    assert several.size() is None and several.size("gp2") is None
+    assert (found := several.size("io1")) and found.item == "io1"
+
+
+def test_only_what_is_provisioned_has_sizes() -> None:
+    with pytest.raises(ValidationError, match="not bought"):
+        signal(kind="quota", sizes={"shard": {"item": "shard"}})
 
 
 @pytest.mark.parametrize(
@@ -47,16 +63,17 @@ def test_a_price_is_known_only_for_the_regions_that_are_named() -> None:
     [
         {"hourly": {"us-east-1": 0}},
         {"hourly": 0.015},
-        {"holds": -1},
-        {"item": ""},
+        {"hourly": {}},
+        {"read_on": None},
+        {"read_on": "yesterday"},
         {"source": "https://example.com/pricing/"},
         {"source": None},
         {"monthly": {"us-east-1": 11}},
     ],
 )
-def test_a_price_without_a_region_or_a_source_is_none(wrong: dict[str, Any]) -> None:
+def test_a_price_without_a_region_a_source_or_a_day_is_none(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        signal(price=PRICE | wrong)
+        sized(**wrong)
 
 
 @pytest.mark.parametrize(

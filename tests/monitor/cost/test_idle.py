@@ -121,7 +121,7 @@ def test_where_no_price_is_known_none_is_shown() -> None:
 
 def unknown_purchase(**more: Any) -> tuple[Key, dict[str, Any]]:
     """Return a series whose purchase is not known."""
-    return key("etl/live", "lambda.function_provisioned_concurrency"), {"limit": 150.0, **more}
+    return key("etl/live", "rds.iops"), {"limit": 150.0, **more}
 
 
 def test_what_has_no_price_is_shown_with_its_limit() -> None:
@@ -131,7 +131,7 @@ def test_what_has_no_price_is_shown_with_its_limit() -> None:
     (idle,) = purchases_of(fleet)
     assert (idle.name, idle.bought_text, idle.peak_text) == (
         "etl/live",
-        "a limit of 150 execution environments",
+        "a limit of 150 operations/s",
         "20 %",
     )
     assert (idle.spare_text, idle.monthly_dollars, idle.price_text) == (

@@ -1,0 +1,45 @@
+"""The command `headroom recommend`."""
+
+import sys
+from typing import Annotated, Final, Literal
+from urllib.parse import urlencode
+
+import typer
+
+from monitor.api.server_address import DEFAULT_ADDRESS
+from monitor.cli.options import Address
+
+Advised = Literal["raise", "lower", "keep", "unknown"]
+BY_DEFAULT: Final = ("raise", "lower", "unknown")
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog="Example: headroom recommend --service kinesis --advice lower")
+def recommend(
+    address: Address = DEFAULT_ADDRESS,
+    format: Annotated[Literal["table", "json"], typer.Option(help="Output format.")] = "table",
+    advice: Annotated[
+        Advised | None, typer.Option(help="Only those with this advice; by default all but keep.")
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="Only those of this account's id.")] = None,
+    region: Annotated[str | None, typer.Option(help="Only those of this region.")] = None,
+    service: Annotated[str | None, typer.Option(help="Only those of this service.")] = None,
+) -> None:
+    """List the right size of what is bought: shards, capacity units, volumes, maxima of groups.
+
+    By the demand of the last 14 days that a running Headroom knows, with what was refused: the 99th
+    percentile of its quarters of an hour is to be in the target band. What is busy by one of its limits is
+    never lowered; without seven days of history nothing is advised. Prices are list prices; where one is not
+    known, the money is not told.
+    """
+    from monitor.cli.requests import request_or_exit
+    from monitor.report.recommendation_formats import FORMATS
+
+    wanted = [("account", account), ("region", region), ("service", service)]
+    parameters = [(name, value) for name, value in wanted if value]
+    parameters += [("advice", one) for one in ([advice] if advice else BY_DEFAULT)]
+    found = request_or_exit(address, "GET", f"/api/v1/recommendations?{urlencode(parameters)}")
+    FORMATS[format](found, sys.stdout)
+    if more := found["total"] - len(found["items"]):
+        typer.echo(f"{more:,} more are not shown: choose an account, a region or a service", err=True)

@@ -1,0 +1,47 @@
+"""The peaks of a fortnight of demand, by which purchases are sized."""
+
+import asyncio
+from collections.abc import Callable
+
+import numpy as np
+
+from monitor.fleet.columns import Indices, Ints
+from monitor.fleet.snapshot import Snapshot
+from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
+from monitor.forecast.recorder import Recorder
+from monitor.sizing.peaks import Peaks
+from monitor.sizing.recommendations import Recommendation, recommendations
+from rules.forecast import BINS
+from rules.right_size import PEAK_QUANTILE
+
+
+async def recommend(
+    recorder: Recorder, snapshot: Callable[[], Snapshot], slots: Ints
+) -> list[Recommendation]:
+    """Recommend the sizes of what the series in these slots bought. It computes in a thread."""
+    peaks = await fortnight_peaks(recorder, slots)
+    return await asyncio.to_thread(recommendations, snapshot(), peaks, slots)
+
+
+async def fortnight_peaks(recorder: Recorder, slots: Ints) -> Peaks:
+    """Return the peaks of some series; of others they are unknown. It computes in a thread."""
+    peaks = Peaks.unknown(max(recorder.rows.size, int(slots.max(initial=-1)) + 1))
+    for block, some, columns in recorder.by_block(slots):
+        found = await asyncio.to_thread(_peaks_of, block, columns)
+        for column, values in zip(peaks, found, strict=True):
+            column[some] = values
+    return peaks
+
+
+def _peaks_of(block: HistoryBlock, columns: Indices) -> Peaks:
+    """Return the peaks of some columns of a block."""
+    with block.lock:
+        usage = block.recent(np.zeros(BLOCK_SIZE, np.int32))[:, columns].astype(np.float32)
+        scale, ceiling = block.scale[columns], block.ceiling[columns]
+        throttled = block.throttled_days[columns]
+    is_known = np.isfinite(usage)
+    known = is_known.sum(axis=0).astype(np.int32)
+    span = np.where(known > 0, BINS - is_known.argmax(axis=0), 0).astype(np.int32)
+    rank = np.maximum(np.ceil(PEAK_QUANTILE * known).astype(np.intp) - 1, 0)
+    highest = np.take_along_axis(np.sort(usage, axis=0), rank[None], axis=0)[0]
+    return Peaks(highest * np.where(scale > 0, scale, np.float32(1)), known, span, ceiling, throttled)

@@ -1,0 +1,28 @@
+"""The peaks of demand that a recommendation rests on, by slot of the fleet."""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from monitor.fleet.columns import Floats, Ints
+
+
+class Peaks(NamedTuple):
+    """The demand of some series in a fortnight, by slot, in the unit of usage.
+
+    peak: the 99th percentile of the highest demand of each quarter of an hour; NaN is unknown. known: the
+    quarters that are known. span: the quarters since the first of these. ceiling: the lowest utilization
+    above 0 at which demand was refused; NaN if none was. throttled_days: on how many days demand was refused.
+    """
+
+    peak: Floats
+    known: Ints
+    span: Ints
+    ceiling: Floats
+    throttled_days: Ints
+
+    @classmethod
+    def unknown(cls, size: int) -> Self:
+        """Return the peaks of series of which nothing is known."""
+        nan, none = np.full(size, np.nan, np.float32), np.zeros(size, np.int32)
+        return cls(nan, none, none.copy(), nan.copy(), none.copy())

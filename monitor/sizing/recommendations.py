@@ -1,0 +1,163 @@
+"""Recommends the size of each purchase: of all series that share it, by their demand of a fortnight."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from math import isnan
+
+from collectors.base import Bought
+from monitor.fleet.columns import Ints
+from monitor.fleet.fleet import Series
+from monitor.fleet.key import Key
+from monitor.fleet.purchases import Purchase
+from monitor.fleet.snapshot import Snapshot
+from monitor.render.commands import size_command
+from monitor.sizing.peaks import Peaks
+from rules.analogs import DAY
+from rules.limits import LimitSource
+from rules.right_size import Advice, Demand, RightSize, right_size
+from rules.sizes import Size
+
+ON_PURPOSE = "the limit is set on purpose"
+NOT_TOLD = "AWS tells no limit, so that what is bought is not known"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """A recommendation of what to buy for a resource.
+
+    key: of the series that needs most, or of which data is missing. name: of the resource. item: what is
+    bought. bought, items: how many now, and how many would be right; None where that is not known.
+    utilization: the peak of that series divided by its limit. reason: in words; often empty.
+    monthly_dollars: the change of the list price of a month, negative where money is saved; None where it is
+    not known. price_text, price_source: the price and AWS's page; empty where it is not known. command:
+    changes the size; None without one. series: all that share the purchase.
+    """
+
+    key: Key
+    name: str
+    advice: Advice
+    size: Size
+    bought: float | None
+    items: float | None
+    utilization: float | None
+    reason: str
+    monthly_dollars: float | None
+    price_text: str
+    price_source: str
+    command: str | None
+    series: Sequence[Key]
+
+    @property
+    def price_read_on(self) -> str:
+        """The day on which the price was valid; empty where it is not known."""
+        return str(self.size.price.read_on) if self.size.price and self.price_text else ""
+
+    @property
+    def change(self) -> str:
+        """The advice in words: `lower from 8 shards to 3`."""
+        bought = "" if self.bought is None else self.size.count(self.bought)
+        if self.items is None or self.advice in (Advice.KEEP, Advice.UNKNOWN):
+            return f"keep {bought}" if self.advice is Advice.KEEP else bought
+        return f"{self.advice} from {bought} to {self.items:,g}"
+
+
+def recommendations(snapshot: Snapshot, peaks: Peaks, slots: Ints) -> list[Recommendation]:
+    """Recommend the size of what series bought, those that cost or save most first. It may run in a thread.
+
+    slots: of series; those that share a purchase with them should be among them.
+    """
+    groups = defaultdict[Purchase, list[Series]](list)
+    for series in snapshot.series[slots[slots < snapshot.series.size]].tolist():
+        if series and series.settings.paid and (size := series.settings.size):
+            groups[Purchase.of(series.key, size)].append(series)
+    return sorted((_recommendation(snapshot, peaks, group) for group in groups.values()), key=_order)
+
+
+def _order(one: Recommendation) -> tuple[int, float, Key]:
+    order = (Advice.RAISE, Advice.LOWER, Advice.UNKNOWN, Advice.KEEP)
+    return order.index(one.advice), -abs(one.monthly_dollars or 0.0), one.key
+
+
+def _recommendation(snapshot: Snapshot, peaks: Peaks, group: Sequence[Series]) -> Recommendation:
+    """Recommend the size of the purchase that some series share."""
+    size, terms = group[0].settings.size or Size(item=""), _terms(group)
+    counts = [_bought(series, float(snapshot.limit[series.slot])) for series in group]
+    bought = max((one for one in counts if one is not None), default=None)
+    demands = [_demand(snapshot, peaks, series, size) for series in group]
+    if any(series.settings.deliberate for series in group):
+        found = RightSize(advice=Advice.KEEP, items=bought, decided_by=0, reason=ON_PURPOSE)
+    elif not bought:
+        found = RightSize(advice=Advice.UNKNOWN, items=None, decided_by=0, reason=NOT_TOLD)
+    else:
+        found = right_size(size, bought, demands, terms.least, terms.most)
+    series = group[found.decided_by]
+    dollars, price_text = _price(size, bought, found, series.aws_region)
+    return Recommendation(
+        key=series.key,
+        name=series.key.subject.path[0] if size.for_parts else series.key.resource,
+        advice=found.advice,
+        size=size,
+        bought=bought,
+        items=found.items,
+        utilization=demands[found.decided_by].utilization,
+        reason=found.reason,
+        monthly_dollars=dollars,
+        price_text=price_text,
+        price_source=size.price.source if size.price and price_text else "",
+        command=_command(group, found, bought),
+        series=[one.key for one in group],
+    )
+
+
+def _terms(group: Iterable[Series]) -> Bought:
+    """Return what holds for all series of a purchase."""
+    terms = [series.settings.bought or Bought() for series in group]
+    most = [one.most for one in terms if one.most is not None]
+    return Bought(least=max(one.least for one in terms), most=min(most) if most else None)
+
+
+def _bought(series: Series, limit: float) -> float | None:
+    """Return how many items are bought; None where that is not known, as of an override."""
+    settings = series.settings
+    if settings.bought and settings.bought.items is not None:
+        return settings.bought.items
+    if settings.size is None or isnan(limit) or settings.source is LimitSource.OVERRIDE:
+        return None
+    return round(limit / settings.size.holds, 6)
+
+
+def _demand(snapshot: Snapshot, peaks: Peaks, series: Series, size: Size) -> Demand:
+    slot = series.slot
+    limit = float(snapshot.limit[slot])
+    known, span, ceiling = int(peaks.known[slot]), int(peaks.span[slot]), float(peaks.ceiling[slot])
+    peak = float(peaks.peak[slot])
+    is_known = limit > 0 and not isnan(peak)
+    return Demand(
+        utilization=peak / limit if is_known else None,
+        days=span / DAY,
+        known=known / span if span else 0.0,
+        band=series.settings.band,
+        ceiling=None if isnan(ceiling) else ceiling,
+        throttled_days=int(peaks.throttled_days[slot]),
+        is_part=size.for_parts and len(series.key.subject.path) > 1,
+    )
+
+
+def _price(size: Size, bought: float | None, found: RightSize, region: str) -> tuple[float | None, str]:
+    """Return the change of a month's list price, and the price in words."""
+    text = size.price.text(size.item, region) if size.price else ""
+    if not text or size.price is None or bought is None or found.items is None:
+        return None, text
+    now, then = (size.price.monthly_dollars(items, region) for items in (bought, found.items))
+    return None if now is None or then is None else then - now, text
+
+
+def _command(group: Sequence[Series], found: RightSize, bought: float | None) -> str | None:
+    """Return the command that changes the size, of the first series that has one."""
+    if found.advice not in (Advice.RAISE, Advice.LOWER) or not bought or found.items is None:
+        return None
+    ratio = found.items / bought
+    ordered = [group[found.decided_by], *group]
+    commands = (size_command(one.settings.signal, one, found.items, ratio) for one in ordered)
+    return next(filter(None, commands), None)

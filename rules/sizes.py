@@ -1,0 +1,99 @@
+"""Sizes: how a provisioned limit is bought, of what it consists, in which amounts, and at which price."""
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from math import ceil, inf
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+HOURS_PER_MONTH = 365.25 * 24 / 12  # of an average month
+ROUNDING = 1e-6  # relative, by which an amount of items may be more than a whole number of steps
+
+
+class _Terms(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+
+class Price(_Terms):
+    """The list price of one item in US dollars, without free tiers and discounts.
+
+    hourly: of an hour, by region; in other regions the price is unknown. monthly: of a month, where AWS tells
+    that. included: items that cost nothing. up_to: the number of items from which on each costs otherwise, at
+    a price that is not told here. source: AWS's page. read_on: when the prices were valid.
+    """
+
+    hourly: Mapping[str, Positive] = {}
+    monthly: Mapping[str, Positive] = {}
+    included: NonNegative = 0.0
+    up_to: Positive | None = None
+    source: Annotated[str, Field(pattern=r"^https://aws\.amazon\.com/[a-z/-]+/pricing/([a-z-]+/)?$")]
+    read_on: date
+
+    @model_validator(mode="after")
+    def _is_of_one_time(self) -> "Price":
+        if bool(self.hourly) == bool(self.monthly):
+            raise ValueError("expected either hourly or monthly")
+        return self
+
+    def monthly_dollars(self, items: float, region: str) -> float | None:
+        """Return what so many items cost a month; None where that is unknown."""
+        hourly = self.hourly.get(region)
+        price = self.monthly.get(region) if hourly is None else hourly * HOURS_PER_MONTH
+        if price is None or (self.up_to is not None and items > self.up_to):
+            return None
+        return max(items - self.included, 0) * price
+
+    def text(self, item: str, region: str) -> str:
+        """Return the price in words; empty where it is unknown."""
+        hourly, monthly = self.hourly.get(region), self.monthly.get(region)
+        if hourly is None and monthly is None:
+            return ""
+        price = f"${hourly:g} an hour" if hourly is not None else f"${monthly:g} a month"
+        free = f" beyond the first {self.included:,g}" if self.included else ""
+        return f"{price} and {item}{free} in {region}"
+
+
+class Size(_Terms):
+    """One way in which the limit of a signal is bought.
+
+    item: what is bought, such as a shard; signals of a service with the same item and resource are limits of
+    the same purchase. items: its plural, where that has no s. holds: the limit that one item provides, in
+    the signal's unit. smallest, step, choices: the fewest items, the number by which they can be changed, and
+    the only numbers that can be bought, where AWS names them. for_parts: what is bought for a resource (the
+    first id of the path) is shared by its parts. price: None where it is unknown.
+    """
+
+    item: Annotated[str, Field(min_length=1)]
+    items: str = ""
+    holds: Positive = 1.0
+    smallest: NonNegative = 1.0
+    step: Positive = 1.0
+    choices: tuple[Positive, ...] = ()
+    for_parts: bool = False
+    price: Price | None = None
+
+    def rounded(self, items: float, least: float = 0.0, most: float | None = None) -> float:
+        """Return the fewest items that can be bought and are as many; at most `most`, where there are more.
+
+        least: fewer are not to be bought.
+        """
+        wanted = max(items, least, self.smallest)
+        largest = inf if most is None else most
+        if self.choices:
+            possible = [one for one in self.choices if one <= largest]
+            return next_choice(possible, wanted) if possible else wanted
+        steps = ceil(wanted / self.step * (1 - ROUNDING))
+        return min(steps * self.step, largest)
+
+    def count(self, number: float) -> str:
+        """Return a number of items in words: `3 shards`."""
+        return f"{number:,g} {self.item if number == 1 else self.items or self.item + 's'}"
+
+
+def next_choice(choices: Iterable[float], wanted: float) -> float:
+    """Return the least choice that is enough, or the largest one."""
+    ordered = sorted(choices)
+    return next((one for one in ordered if one >= wanted * (1 - ROUNDING)), ordered[-1])

@@ -1,0 +1,75 @@
+"""/api/v1/recommendations."""
+
+import httpx
+
+from collectors.base import Resource
+from monitor.fleet.key import Key
+from monitor.fleet.series_settings import SeriesSettings
+from rules.band import Zone
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
+from tests.monitor.fleet.fleets import NOW, add, judged, key
+from tests.monitor.served import Server, answer, refusal
+from tests.registries import STREAM_WRITE_BYTES
+
+MIB = 2**20
+SETTINGS = SeriesSettings(
+    signal=STREAM_WRITE_BYTES, limit=Limit(8.0 * MIB, LimitSource.API, NOW * 60), band=Band(), paid=True
+)
+FORTNIGHT = 14 * 96
+
+
+def stream(name: str) -> Key:
+    """The key of the bytes written to a stream."""
+    return key(name)._replace(subject=Resource("stream", (name,)))
+
+
+def buy(server: Server, name: str, used: float, quarters: int = FORTNIGHT) -> None:
+    """Add a stream of eight shards of which a share is used."""
+    series = add(server.fleet, stream(name), SETTINGS)
+    server.fleet.limit[series.slot] = 8 * MIB
+    judged(server.fleet, series, Zone.BELOW, usage=used * 8 * MIB)
+    server.peaks.peak[series.slot] = used * 8 * MIB
+    server.peaks.known[series.slot] = server.peaks.span[series.slot] = quarters
+
+
+async def test_right_sizes_are_listed_with_sums(server: Server, client: httpx.AsyncClient) -> None:
+    buy(server, "idle", 0.08)
+    buy(server, "short", 0.9)
+    buy(server, "new", 0.08, quarters=96)
+    await server.publish()
+    found = await answer(client, "/api/v1/recommendations")
+    assert [(one["resource"], one["advice"], one["right_size"]) for one in found["items"]] == [
+        ("short", "raise", 14),
+        ("idle", "lower", 2),
+        ("new", "unknown", None),
+    ]
+    assert found["counts"] == {"raise": 1, "lower": 1, "keep": 0, "unknown": 1}
+    assert (found["saved_monthly_dollars"], found["unknown_prices"]) == (0, 2)  # of eu-west-1
+    idle = found["items"][1]
+    assert idle["change"] == "lower from 8 shards to 2"
+    assert (idle["monthly_dollars"], idle["price"]) == (None, "")
+    assert found["items"][2]["reason"] == "1.0 of 7 days of history"
+
+
+async def test_they_are_filtered_and_limited(server: Server, client: httpx.AsyncClient) -> None:
+    buy(server, "idle", 0.08)
+    buy(server, "short", 0.9)
+    await server.publish()
+    lower = await answer(client, "/api/v1/recommendations?advice=lower")
+    assert [one["resource"] for one in lower["items"]] == ["idle"]
+    limited = await answer(client, "/api/v1/recommendations?limit=1")
+    assert (len(limited["items"]), limited["total"]) == (1, 2)
+    assert (await answer(client, "/api/v1/recommendations?service=sqs"))["total"] == 0
+    assert "advice" in refusal(await client.get("/api/v1/recommendations?advice=more"))
+    assert "zone" in refusal(await client.get("/api/v1/recommendations?zone=near"))
+
+
+async def test_pages_show_the_right_size(server: Server, client: httpx.AsyncClient) -> None:
+    buy(server, "idle", 0.08)
+    await server.publish()
+    page = await client.get(f"/series/{stream('idle').id}")
+    assert "lower from 8 shards to 2" in page.text
+    assert "--target-shard-count 4" in page.text  # AWS halves it at most
+    cost = await client.get("/cost")
+    assert "Right sizes" in cost.text and "price not known" in cost.text

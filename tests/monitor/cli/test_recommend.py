@@ -1,0 +1,75 @@
+"""`headroom recommend`, over the answers of an API on loopback."""
+
+import json
+from typing import Any
+
+from tests.monitor.cli.invocation import headroom
+from tests.monitor.cli.test_coverage import api
+
+IDLE: dict[str, Any] = {
+    "account": "123456789012",
+    "region": "us-east-1",
+    "service": "kinesis",
+    "resource": "clicks",
+    "advice": "lower",
+    "change": "lower from 8 shards to 5",
+    "item": "shard",
+    "bought": 8.0,
+    "right_size": 5.0,
+    "signal": "stream_write_bytes",
+    "series_id": "0123456789abcdef",
+    "peak_utilization": 0.3,
+    "reason": "",
+    "monthly_dollars": -32.87,
+    "price": "$0.015 an hour and shard in us-east-1",
+    "price_source": "https://aws.amazon.com/kinesis/data-streams/pricing/",
+    "price_read_on": "2026-09-25",
+    "command": "aws kinesis update-shard-count --stream-name=clicks",
+    "series_ids": ["0123456789abcdef"],
+}
+NEW = IDLE | {
+    "resource": "orders",
+    "advice": "unknown",
+    "change": "8 shards",
+    "right_size": None,
+    "peak_utilization": None,
+    "reason": "1.0 of 7 days of history",
+    "monthly_dollars": None,
+    "command": None,
+}
+FOUND: dict[str, Any] = {
+    "items": [IDLE, NEW],
+    "total": 3,
+    "counts": {"raise": 0, "lower": 1, "keep": 0, "unknown": 2},
+    "saved_monthly_dollars": 32.87,
+    "needed_monthly_dollars": 0.0,
+    "unknown_prices": 0,
+}
+
+
+def test_the_table_tells_size_peak_money_and_commands() -> None:
+    with api(FOUND) as (address, paths):
+        result = headroom("recommend", "--address", address)
+    assert result.exit_code == 0
+    words = " ".join(result.stdout.split())
+    assert "kinesis clicks 123456789012/us-east-1 lower from 8 shards to 5 30 % -32.87" in words
+    assert "not enough data (8 shards) - - stream_write_bytes (1.0 of 7 days of history)" in words
+    assert "aws kinesis update-shard-count --stream-name=clicks" in words
+    assert "3 purchases: lower 1, unknown 2" in words
+    assert "Saved: $32.87 a month; needed: $0.00 a month, by list price" in words
+    assert "1 more are not shown" in result.stderr
+    assert paths == ["/api/v1/recommendations?advice=raise&advice=lower&advice=unknown"]
+
+
+def test_the_json_is_that_of_the_api() -> None:
+    with api(FOUND) as (address, paths):
+        chosen = ("--format", "json", "--advice", "lower", "--service", "kinesis")
+        result = headroom("recommend", "--address", address, *chosen)
+    assert json.loads(result.stdout) == FOUND
+    assert paths == ["/api/v1/recommendations?service=kinesis&advice=lower"]
+
+
+def test_without_a_server_it_says_so() -> None:
+    result = headroom("recommend", "--address", "127.0.0.1:1")
+    assert result.exit_code != 0
+    assert "127.0.0.1:1" in result.stderr

@@ -1,0 +1,54 @@
+"""The peaks of a fortnight, by which purchases are sized."""
+
+import numpy as np
+import pytest
+
+from collectors.base import total
+from monitor.fleet.fleet import Fleet
+from monitor.forecast.history import UsageHistory
+from monitor.forecast.peaks import fortnight_peaks
+from monitor.forecast.recorder import Recorder
+from rules.forecast import BINS
+from tests.monitor.forecast.test_recorder import NOW, Array, metric, put
+
+SLOT = np.array([0], np.int32)
+
+
+async def recorder_of(usage: Array) -> Recorder:
+    """A recorder of one series with this usage in the newest quarters of an hour."""
+    fleet = Fleet()
+    series = put(fleet, "a", total(metric("a")))
+    recorder = Recorder(fleet, UsageHistory())
+    await recorder.record(NOW)
+    block, column = recorder.history.place(int(recorder.rows[series.slot]))
+    columns = np.array([column], np.intp)
+    block.put(columns, block.through - len(usage) + 1, usage[:, None].astype(np.float32))
+    return recorder
+
+
+async def test_a_short_peak_is_left_out_and_a_longer_one_is_not() -> None:
+    usage = np.full(BINS, 10.0)
+    usage[100:112] = 90  # 12 of 1,344 quarters: less than one in a hundred
+    peaks = await fortnight_peaks(await recorder_of(usage), SLOT)
+    assert peaks.peak[0] == pytest.approx(10, rel=1e-3)
+    usage[112:116] = 90
+    peaks = await fortnight_peaks(await recorder_of(usage), SLOT)
+    assert peaks.peak[0] == pytest.approx(90, rel=1e-3)
+    assert (peaks.known[0], peaks.span[0], peaks.throttled_days[0]) == (BINS, BINS, 0)
+
+
+async def test_holes_are_counted_from_the_oldest_quarter_on() -> None:
+    usage = np.full(800, 10.0)
+    usage[100:300] = np.nan
+    peaks = await fortnight_peaks(await recorder_of(usage), SLOT)
+    assert (peaks.known[0], peaks.span[0]) == (600, 800)
+
+
+async def test_constant_zero_is_known_to_be_zero() -> None:
+    peaks = await fortnight_peaks(await recorder_of(np.zeros(BINS)), SLOT)
+    assert (peaks.peak[0], peaks.known[0]) == (0, BINS)
+
+
+async def test_nothing_is_known_of_a_series_without_a_history() -> None:
+    peaks = await fortnight_peaks(Recorder(Fleet(), UsageHistory()), SLOT)
+    assert np.isnan(peaks.peak[0]) and peaks.known[0] == 0
