@@ -4,6 +4,7 @@ Minutes are counted from the start of the world: -180 is three hours before.
 """
 
 import zlib
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -83,3 +84,8 @@ def random_shares(seed: int, minutes: Minutes) -> Floats:
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
     return ((mixed ^ (mixed >> np.uint64(31))) >> np.uint64(11)).astype(np.float64) / 2**53
+
+
+def constant(value: float) -> Callable[[Minutes], Floats]:
+    """Return a function of the minute with a constant value."""
+    return lambda m: np.full(len(m), float(value))

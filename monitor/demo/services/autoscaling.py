@@ -10,7 +10,7 @@ import numpy as np
 from monitor.demo.metric import PER_MINUTE, DemoMetric
 from monitor.demo.region import DemoRegion, DemoService, Params
 from monitor.demo.services.quotas import quota_value
-from monitor.demo.traffic import Floats, Minutes, Traffic
+from monitor.demo.traffic import Floats, Minutes, Traffic, constant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,11 +54,6 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
         yield DemoMetric("AWS/EC2", "CPUUtilization", dimensions, PER_MINUTE, cpu_utilization(group))
         for name, value_at in group_metrics(group).items() if group.metrics else ():
             yield DemoMetric("AWS/AutoScaling", name, dimensions, PER_MINUTE, value_at)
-
-
-def constant(value: float) -> Callable[[Minutes], Floats]:
-    """Return a function of the minute with a constant value."""
-    return lambda m: np.full(len(m), float(value))
 
 
 def cpu_utilization(group: DemoGroup) -> Callable[[Minutes], Floats]:

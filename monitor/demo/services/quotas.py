@@ -3,17 +3,32 @@
 Source of codes and defaults: the pages of the services in the AWS General Reference.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+from monitor.demo.metric import PER_MINUTE, DemoMetric
 from monitor.demo.region import AwsResponseError, DemoQuota, DemoRegion, DemoService, Params
+from monitor.demo.traffic import constant
 
 SHARDS_BY_REGION = {"us-east-1": 20000, "us-west-2": 20000, "eu-west-1": 20000}
 LAMBDA_USAGE = {
     "MetricNamespace": "AWS/Lambda",
     "MetricName": "ConcurrentExecutions",
     "MetricDimensions": {},
+    "MetricStatisticRecommendation": "Maximum",
+}
+CLASSIC_LOAD_BALANCERS = 13  # in each region
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-cloudwatch-metrics.html
+CLB_USAGE: Mapping[str, Any] = {
+    "MetricNamespace": "AWS/Usage",
+    "MetricName": "ResourceCount",
+    "MetricDimensions": {
+        "Service": "Elastic Load Balancing",
+        "Type": "Resource",
+        "Resource": "ClassicLoadBalancersPerRegion",
+        "Class": "None",
+    },
     "MetricStatisticRecommendation": "Maximum",
 }
 QUOTAS = (
@@ -36,7 +51,7 @@ QUOTAS = (
     DemoQuota("apigateway", "L-01C8A9E0", "Resources/Routes per REST/WebSocket API", 300),
     DemoQuota("apigateway", "L-65B5C802", "Routes per HTTP API", 300),
     DemoQuota("apigateway", "L-B97207D0", "Edge-optimized APIs", 120, adjustable=False),
-    DemoQuota("elasticloadbalancing", "L-E9E9831D", "Classic Load Balancers per Region", 20),
+    DemoQuota("elasticloadbalancing", "L-E9E9831D", "Classic Load Balancers per Region", 20, usage=CLB_USAGE),
     DemoQuota("elasticloadbalancing", "L-1A491844", "Listeners per Classic Load Balancer", 100),
     DemoQuota("lambda", "L-B99A9384", "Concurrent executions", 1000, usage=LAMBDA_USAGE),
     DemoQuota("lambda", "L-A1AFA3CF", "Concurrency scaling rate", 1000, adjustable=False),
@@ -51,6 +66,18 @@ QUOTAS = (
     DemoQuota("autoscaling", "L-6B80B8FA", "Launch configurations per region", 200),
 )
 REQUEST_STATUS, MINUTES_PER_DAY = "CASE_OPENED", 24 * 60
+
+
+def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
+    """Yield the metric of a quota that no signal declares."""
+    usage = CLB_USAGE
+    yield DemoMetric(
+        usage["MetricNamespace"],
+        usage["MetricName"],
+        usage["MetricDimensions"],
+        PER_MINUTE,
+        constant(CLASSIC_LOAD_BALANCERS),
+    )
 
 
 def quotas_of(region: DemoRegion) -> Mapping[str, DemoQuota]:
@@ -183,6 +210,7 @@ def report(region: DemoRegion, params: Params, now: float) -> Mapping[str, Any]:
 
 SERVICE = DemoService(
     name="service-quotas",
+    metrics=metrics,
     operations={
         "GetServiceQuota": get_service_quota,
         "GetAWSDefaultServiceQuota": get_default,
