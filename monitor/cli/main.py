@@ -10,7 +10,14 @@ from monitor.api.server_address import DEFAULT_ADDRESS
 def main() -> None:
     """Run the command line. No garbage is collected: a command whose work is long starts that."""
     gc.disable()
-    arguments = sys.argv[1:]
+    try:
+        run(sys.argv[1:])
+    finally:
+        gc.freeze()  # else the interpreter looks for garbage among all objects before it exits
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run a command."""
     if arguments == ["--version"]:
         from monitor.lib.version import VERSION
 
