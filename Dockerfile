@@ -7,9 +7,13 @@ RUN /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.lock \
 COPY . .
 RUN pip wheel --no-cache-dir --no-deps --no-build-isolation --wheel-dir dist . \
  && /venv/bin/pip install --no-cache-dir --no-deps dist/*.whl
+# The services that come with it, checked once, so that each command starts sooner.
+RUN XDG_CACHE_HOME=/venv/cache /venv/bin/headroom config schema > /dev/null \
+ && chmod -R a+rX /venv/cache
 
 FROM python:3.11-slim
 ENV PATH=/venv/bin:$PATH \
+    XDG_CACHE_HOME=/venv/cache \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1
 COPY --from=build /venv /venv

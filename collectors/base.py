@@ -424,7 +424,12 @@ class Collector:
     declaration: "Declaration | None" = field(default=None, compare=False, repr=False)
     reads_last: bool = False
 
+    @property
+    def loaded(self) -> "Collector":
+        """The collector, with fields that `dataclasses.replace` can copy."""
+        return self
+
     def of_signals(self, signals: Collection[str]) -> "Collector":
         """Return the collector of these signals alone, as far as it is known what they need."""
         wanted = self.signals & {*signals}
-        return self if self.reduced is None or wanted == self.signals else self.reduced(wanted)
+        return self if wanted == self.signals or self.reduced is None else self.reduced(wanted)

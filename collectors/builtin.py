@@ -1,40 +1,75 @@
 """Reads the services that come with Headroom, and those that a user's folder declares."""
 
 import os
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, partial
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from collectors import apigateway, kinesis, lambda_, s3
-from collectors.declared import collector_of
+from collectors.base import Collector, ServiceScope
+from collectors.builtin_services import builtin_services
+from collectors.kept_documents import Documents, KeptDocuments
+from collectors.lazy_collector import LazyCollector
 from collectors.registry import Registry, build_registry
-from collectors.service_files import ServiceFolders, read_service_files
-from collectors.service_quotas import collector as service_quotas
 from monitor.lib.garbage import no_garbage_collection
 from rules.signals import CATALOGUE_FOLDER
 
 DECLARATIONS_FOLDER = Path(__file__).parent
 
+
+def _in_module(name: str) -> Collector:
+    collector: Collector = import_module(f"collectors.{name}").COLLECTOR
+    return collector
+
+
 # In order of precedence: the first that reads a metric is charged for it. The declared services follow.
-IN_PYTHON = (
-    apigateway.COLLECTOR,
-    lambda_.COLLECTOR,
-    s3.COLLECTOR,
-    kinesis.COLLECTOR,
-    service_quotas.COLLECTOR,
+IN_PYTHON: tuple[Collector, ...] = (
+    LazyCollector(partial(_in_module, "apigateway"), "apigateway"),
+    LazyCollector(partial(_in_module, "lambda_"), "lambda"),
+    LazyCollector(partial(_in_module, "s3"), "s3"),
+    LazyCollector(partial(_in_module, "kinesis"), "kinesis"),
+    LazyCollector(partial(_in_module, "service_quotas.collector"), "quotas", reads_last=True),
 )
 
 
 @cache
 def builtin_registry() -> Registry:
-    """Read the catalogue and return the registry of the built-in services; the same one each time.
+    """Return the registry of the built-in services; the same one each time.
 
     For composition roots, which pass it on. Raises DeclarationError with every problem of the files.
     """
-    in_python = [collector.service for collector in IN_PYTHON]
-    folders = ServiceFolders(DECLARATIONS_FOLDER, CATALOGUE_FOLDER)
+    files = KeptDocuments("declarations", DECLARATIONS_FOLDER, also=CATALOGUE_FOLDER)
     with no_garbage_collection():
-        declared, services = read_service_files(folders, in_python=in_python)
-        return build_registry((*IN_PYTHON, *map(collector_of, declared)), services)
+        documents = _checked(files) if files.known is None else files.known
+        return build_registry((*IN_PYTHON, *map(_declared, documents.values())), builtin_services())
+
+
+def _checked(files: KeptDocuments) -> Documents:
+    """Check all files, and keep what is declared. Raises DeclarationError with all problems."""
+    from collectors.service_files import ServiceFolders, read_service_files  # noqa: PLC0415 - once for all
+
+    folders = ServiceFolders(DECLARATIONS_FOLDER, CATALOGUE_FOLDER)
+    read_service_files(folders, in_python=[collector.service for collector in IN_PYTHON])
+    documents = files.parsed()
+    files.keep(documents)
+    return documents
+
+
+def _declared(data: Mapping[str, Any]) -> Collector:
+    """Return the collector of a declaration that was found to have no problem."""
+    scope = ServiceScope(data.get("scope", ServiceScope.REGION))
+    return LazyCollector(
+        partial(_compiled, data), data["service"], signals=frozenset(data["signals"]), scope=scope
+    )
+
+
+def _compiled(data: Mapping[str, Any]) -> Collector:
+    from collectors.declaration import checked_declaration  # noqa: PLC0415 - for who needs what it compiles
+    from collectors.declared import collector_of  # noqa: PLC0415
+
+    with no_garbage_collection():
+        return collector_of(checked_declaration(data))
 
 
 def registry_with(folder: Path) -> Registry:
@@ -45,6 +80,7 @@ def registry_with(folder: Path) -> Registry:
     builtin = builtin_registry()
     if not os.path.lexists(folder):
         return builtin
+    from collectors.declared import collector_of  # noqa: PLC0415 - nothing else is compiled here
     from collectors.own_services import read_own_services  # noqa: PLC0415 - checks them by botocore's models
 
     declared, services = read_own_services(folder, builtin.services)

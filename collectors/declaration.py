@@ -10,11 +10,11 @@ from datetime import date
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, ValidationInfo
 
 from collectors.base import Metric, ServiceScope
-from collectors.expression import Expression, parse_expression
-from collectors.response_path import ResponsePath, response_path
+from collectors.expression import Expression, parse_expression, unchecked_expression
+from collectors.response_path import ResponsePath, response_path, unchecked_path
 from rules.command_template import PLACEHOLDER
 from rules.signals import NamedUnit
 from rules.units import COUNT
@@ -31,20 +31,22 @@ ID = "id"  # the fact that every resource has
 TIMES = frozenset({"now", "today", "two_days_ago"})
 CELL_NAMES = TIMES | {"region", "account_id", "partition"}
 
+CHECKED = {"checked": True}  # the context in which paths and expressions are parsed when they are used
 
 ITSELF = ResponsePath("@")
 
 
-def _path(value: Any) -> ResponsePath:
+def _path(value: Any, info: ValidationInfo) -> ResponsePath:
     if not isinstance(value, str):
         raise ValueError(f"expected a JMESPath, found {value!r}")
-    return response_path(value)
+    return unchecked_path(value) if info.context is CHECKED else response_path(value)
 
 
-def _expression(value: Any) -> Expression:
+def _expression(value: Any, info: ValidationInfo) -> Expression:
     if not isinstance(value, str | int | float):  # a number, or true or false, is itself
         raise ValueError(f"expected an expression, found {value!r}")
-    return parse_expression(value if isinstance(value, str) else repr(value))
+    text = value if isinstance(value, str) else repr(value)
+    return unchecked_expression(text) if info.context is CHECKED else parse_expression(text)
 
 
 def _call(value: Any) -> Any:
@@ -67,7 +69,7 @@ Text = Annotated[str, Field(min_length=1)]
 class DeclarationModel(BaseModel):
     """Base of all parts of a declaration: immutable, without unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True, defer_build=True)
 
 
 class MetricDeclaration(DeclarationModel):
@@ -317,6 +319,11 @@ class Declaration(DeclarationModel):
                 yield f"resources.{kind}.list", resource.list
             for index, call in enumerate(resource.calls):
                 yield f"resources.{kind}.calls.{index}", call
+
+
+def checked_declaration(data: Mapping[str, Any]) -> Declaration:
+    """Return the declaration of a file that was found to have no problem; its parts are parsed when used."""
+    return Declaration.model_validate(data, context=CHECKED)
 
 
 def placeholders(template: Any) -> Iterator[str]:

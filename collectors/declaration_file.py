@@ -4,19 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from collectors.declaration import Declaration
+from collectors.declaration_error import DeclarationError
 from collectors.declaration_problems import Problem, problems_of
-from monitor.lib.errors import HeadroomError
 from rules.model_file import MAX_FILE_SIZE, ModelFile, parse_model
 
 Check = Callable[[Declaration], list[Problem]]
-
-
-class DeclarationError(HeadroomError, ValueError):
-    """Declared services that cannot be used. problems: one line each, with file and line."""
-
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        super().__init__("\n".join(problems))
 
 
 def read_declaration(path: Path, further_check: Check | None = None) -> Declaration:

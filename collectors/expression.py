@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache, lru_cache, partial, wraps
+from functools import cache, cached_property, lru_cache, partial, wraps
 from typing import Any, Protocol
 
 from collectors import amounts
@@ -47,46 +47,76 @@ class ExpressionError(HeadroomError, ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Expression:
-    """A parsed expression.
+class _Parsed:
+    """A parsed expression; the fields are properties of `Expression`."""
 
-    names: those that it looks up in its scope. attributes: the facts and metrics of other resources, as kind
-    and name.
-    single: the names that must stand for one resource. lists: those that must stand for several.
-    """
-
-    text: str
+    evaluate: Evaluator
     names: frozenset[str]
     attributes: frozenset[tuple[str, str]]
     single: frozenset[str]
     lists: frozenset[str]
-    _evaluate: Evaluator
+
+
+class Expression:
+    """An expression. What was not checked by `parse_expression` is parsed, and may be wrong, when used."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return f"Expression({self.text!r})"
+
+    @cached_property
+    def _parsed(self) -> _Parsed:
+        return _parse(self.text)
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The names that it looks up in its scope."""
+        return self._parsed.names
+
+    @property
+    def attributes(self) -> frozenset[tuple[str, str]]:
+        """The facts and metrics of other resources, as kind and name."""
+        return self._parsed.attributes
+
+    @property
+    def single(self) -> frozenset[str]:
+        """The names that must stand for one resource."""
+        return self._parsed.single
+
+    @property
+    def lists(self) -> frozenset[str]:
+        """The names that must stand for several resources."""
+        return self._parsed.lists
 
     def evaluate(self, scope: Scope) -> Any:
         """Return the value in a scope. Raises ExpressionError for values that do not go together."""
-        return self._evaluate(scope)
+        return self._parsed.evaluate(scope)
 
 
 @lru_cache(MAX_SHARED)
-def parse_expression(text: str) -> Expression:
-    """Parse an expression; the same one for the same text.
+def unchecked_expression(text: str) -> Expression:
+    """Return the expression of a text; the same one for the same text."""
+    return Expression(text)
 
-    Raises ExpressionError that names the part which is not understood.
-    """
+
+def parse_expression(text: str) -> Expression:
+    """Parse an expression; the same one for the same text. Raises ExpressionError for another text."""
+    expression = unchecked_expression(text)
+    _ = expression._parsed
+    return expression
+
+
+def _parse(text: str) -> _Parsed:
     if len(text) > MAX_LENGTH:
         raise ExpressionError(f"expected at most {MAX_LENGTH:,} characters, found {len(text):,}")
     tree = _syntax_tree(text.strip())
     _check_depth(tree)
     parser = _Parser()
     evaluate = parser.parse(tree)
-    return Expression(
-        text,
-        frozenset(parser.names),
-        frozenset(parser.attributes),
-        frozenset(parser.single),
-        frozenset(parser.lists),
-        evaluate,
-    )
+    single, lists = frozenset(parser.single), frozenset(parser.lists)
+    return _Parsed(evaluate, frozenset(parser.names), frozenset(parser.attributes), single, lists)
 
 
 def _syntax_tree(text: str) -> ast.expr:

@@ -225,4 +225,4 @@ def metrics_only(collector: Collector, signals: Iterable[Signal], wanted: Metric
     signals: those of the service. wanted: the metrics of all services.
     """
     scan = MetricsScan(collector.declaration, metric_names([collector]), wanted, tuple(signals))
-    return replace(collector, scans=(scan,), iam_actions=IAM_ACTIONS, call_rates={}, arns={})
+    return replace(collector.loaded, scans=(scan,), iam_actions=IAM_ACTIONS, call_rates={}, arns={})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from collectors.botocore_problems import botocore_problems
 from collectors.declaration import Declaration
-from collectors.declaration_file import DeclarationError
+from collectors.declaration_error import DeclarationError
 from collectors.service_files import ServiceFolders, read_service_files
 from rules.signals import Service
 

@@ -3,7 +3,7 @@
 import json
 import warnings
 from collections.abc import Iterator, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from jmespath import Options
@@ -49,23 +49,35 @@ SIGNATURES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
 
 
 class ResponsePath:
-    """A JMESPath. Raises ValueError for a text that is none, or that calls an unknown function.
-
-    parsed: its syntax tree, for `collectors.response_types`. fields: the names of all fields in it.
-    """
+    """A JMESPath. What was not checked by `response_path` is parsed, and may raise ValueError, when used."""
 
     def __init__(self, text: str) -> None:
-        if len(text) > MAX_LENGTH:
-            raise ValueError(f"expected at most {MAX_LENGTH:,} characters, found {len(text):,}")
-        self.text, self._compiled = text, _compiled(text)
-        self.parsed: PathNode = self._compiled.parsed
-        nodes = [*_nodes(self.parsed)]
-        self.fields = frozenset(str(node["value"]) for node in nodes if node["type"] == "field")
-        for node in nodes:
+        self.text = text
+
+    @cached_property
+    def _compiled(self) -> ParsedResult:
+        return _compiled(self.text)
+
+    @property
+    def parsed(self) -> PathNode:
+        """Its syntax tree, for `collectors.response_types`."""
+        tree: PathNode = self._compiled.parsed
+        return tree
+
+    @cached_property
+    def fields(self) -> frozenset[str]:
+        """The names of all fields in it."""
+        return frozenset(str(node["value"]) for node in _nodes(self.parsed) if node["type"] == "field")
+
+    def check(self) -> None:
+        """Raise ValueError for a text that is no path, or that calls an unknown function."""
+        if len(self.text) > MAX_LENGTH:
+            raise ValueError(f"expected at most {MAX_LENGTH:,} characters, found {len(self.text):,}")
+        for node in [*_nodes(self.parsed)]:
             if node["type"] == "function_expression":
                 _check_function(node)
             elif node["type"] == "slice" and node["children"][2] == 0:
-                raise ValueError(f"expected a step of a slice that is not 0, found {text!r}")
+                raise ValueError(f"expected a step of a slice that is not 0, found {self.text!r}")
 
     def __repr__(self) -> str:
         return f"ResponsePath({self.text!r})"
@@ -82,9 +94,17 @@ class ResponsePath:
 
 
 @lru_cache(MAX_SHARED)
-def response_path(text: str) -> ResponsePath:
-    """Return the path of a text; the same one for the same text. Raises ValueError as ResponsePath does."""
+def unchecked_path(text: str) -> ResponsePath:
+    """Return the path of a text; the same one for the same text."""
     return ResponsePath(text)
+
+
+@lru_cache(MAX_SHARED)
+def response_path(text: str) -> ResponsePath:
+    """Return the path of a text; the same one for the same text. Raises ValueError as `check` does."""
+    path = unchecked_path(text)
+    path.check()
+    return path
 
 
 def _compiled(text: str) -> ParsedResult:

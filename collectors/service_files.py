@@ -8,7 +8,8 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from collectors.declaration import Declaration
-from collectors.declaration_file import Check, DeclarationError, declaration_file
+from collectors.declaration_error import DeclarationError
+from collectors.declaration_file import Check, declaration_file
 from monitor.lib.files import read_file
 from rules.model_file import MAX_FILE_SIZE, ModelFile, parse_model, unreadable
 from rules.problem_text import suggestion

@@ -23,7 +23,7 @@ class Bound(BaseModel):
     inequality: why it holds, in words. source: AWS's page about the dimensions.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     namespace: NonEmpty
     metrics: tuple[NonEmpty, ...] = Field(min_length=1)

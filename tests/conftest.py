@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from collectors.builtin import builtin_registry
-from collectors.declaration_file import DeclarationError
+from collectors.declaration_error import DeclarationError
 
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")

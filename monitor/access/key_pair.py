@@ -1,12 +1,14 @@
 """A certificate and its key in files, and the SSL context that a server makes of them."""
 
-import ssl
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from monitor.lib.files import read_file
 
-TLS_VERSIONS: Final = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
+if TYPE_CHECKING:
+    import ssl
+
+TLS_VERSIONS: Final = {"1.2": "TLSv1_2", "1.3": "TLSv1_3"}  # the names of Python's `ssl.TLSVersion`
 
 
 class KeyPair(NamedTuple):
@@ -19,10 +21,15 @@ class KeyPair(NamedTuple):
         """Return a value that changes when a file is replaced, rewritten or removed. It blocks."""
         return tuple(map(_stamp, self))
 
-    def context(self, minimum: ssl.TLSVersion) -> ssl.SSLContext:
-        """Return the context of an HTTP/1.1 server. It blocks. Raises ValueError with the reason."""
+    def context(self, minimum: str) -> "ssl.SSLContext":
+        """Return the context of an HTTP/1.1 server. It blocks. Raises ValueError with the reason.
+
+        minimum: the oldest version of TLS, a key of TLS_VERSIONS.
+        """
+        import ssl  # noqa: PLC0415 - the settings need none
+
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.minimum_version = minimum
+        context.minimum_version = ssl.TLSVersion[TLS_VERSIONS[minimum]]
         context.set_alpn_protocols(["http/1.1"])
         try:
             for file in self:

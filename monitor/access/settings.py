@@ -1,13 +1,12 @@
 """The settings of access control: `auth` and `tls` in the configuration."""
 
 import re
-import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -27,6 +26,9 @@ from monitor.schema.fields import NON_EMPTY, Flag, choice
 from monitor.schema.problems import Problem, duplicate_values, problem, to_validation_error, unexpected
 from monitor.schema.secrets import Secret, SecretEnv, SecretFile, given_secret
 from monitor.schema.types import ConfigContext, ConfigModel, Text, parse_address
+
+if TYPE_CHECKING:
+    import ssl
 
 MAX_NAME_LENGTH = 64
 MIN_TOKEN_LENGTH = 16  # characters; anything shorter can be guessed
@@ -240,9 +242,9 @@ class TlsConfig(ConfigModel):
         """The files of the certificate and the key."""
         return KeyPair(self.certificate_file, self.key_file)
 
-    def context(self) -> ssl.SSLContext:
+    def context(self) -> "ssl.SSLContext":
         """Return the SSL context of a server. It blocks. Raises ValueError with the reason."""
-        return self.pair.context(TLS_VERSIONS[self.minimum_version])
+        return self.pair.context(self.minimum_version)
 
     @model_validator(mode="after")
     def _is_usable(self) -> Self:

@@ -1,8 +1,10 @@
 """The commands `headroom catalogue`: they list all signals, and check a user's own."""
 
+from collections.abc import Collection
+from fnmatch import fnmatchcase
 from os import environ
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -29,23 +31,26 @@ def catalogue(
     from monitor.cli.known_services import load_services_or_exit
     from monitor.report.catalogue import FORMATS
 
-    known = _chosen(service, config) if service else load_services_or_exit(config)
-    typer.echo(FORMATS[format]([signal for one in known for signal in one.signals.values()]))
+    known = load_services_or_exit(config)
+    chosen = _chosen(service, known, config) if service else known
+    typer.echo(FORMATS[format]([signal for one in chosen for signal in one.signals.values()]))
 
 
-def _chosen(service: list[str], config: Path | None) -> "list[Service]":
-    """Return the entries of these services, the user's own included; exit when there is none of a pattern."""
+def _chosen(patterns: list[str], known: "Collection[Service]", config: Path | None) -> "Collection[Service]":
+    """Return the entries that match one of the patterns; exit when there is none of a pattern."""
+    if any(not any(fnmatchcase(one.service, pattern) for one in known) for pattern in patterns):
+        _exit_with_problem(patterns, config)
+    return [one for one in known if any(fnmatchcase(one.service, pattern) for pattern in patterns)]
+
+
+def _exit_with_problem(patterns: list[str], config: Path | None) -> NoReturn:
+    """Exit with the words in which the configuration tells that it knows no such service."""
     from monitor.cli.config_file import exit_on_config_error, load_registry_or_exit
     from monitor.schema.selectors import parse_selectors
 
-    registry = load_registry_or_exit(config)
     with exit_on_config_error():
-        selectors = parse_selectors({"service": service}, registry)
-    return [
-        one
-        for name, one in registry.services.items()
-        if all(any(selector.matches_signal(name, "") for selector in some) for some in selectors)
-    ]
+        parse_selectors({"service": patterns}, load_registry_or_exit(config))
+    raise AssertionError("expected a pattern without a service")
 
 
 @app.command("check", epilog="Example: headroom catalogue check catalogue.d")
@@ -64,7 +69,7 @@ def check(
 ) -> None:
     """Validate your own services; prints one line per problem and exits with 2 when there are any."""
     from collectors.builtin import builtin_registry
-    from collectors.declaration_file import DeclarationError
+    from collectors.declaration_error import DeclarationError
     from collectors.own_services import check_own_services
     from monitor.cli.config_file import exit_on_config_error
     from monitor.render.text import count_of

@@ -34,7 +34,6 @@ def coverage(
     hour after the start. What could not be read is listed below it.
     """
     from monitor.cli.requests import request_or_exit
-    from monitor.report.coverage_formats import FORMATS
 
     wanted = {
         "state": state,
@@ -45,6 +44,8 @@ def coverage(
     }
     query = urlencode({name: value for name, value in wanted.items() if value})
     found = request_or_exit(address, "GET", f"/api/v1/coverage{'?' if query else ''}{query}")
+    from monitor.report.coverage_formats import FORMATS
+
     FORMATS[format](found, sys.stdout)
     for note in found["notes"] if format != "json" else ():
         typer.echo(escape_unprintable(note), err=True)

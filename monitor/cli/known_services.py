@@ -5,8 +5,8 @@ from os import environ
 from os.path import lexists
 from pathlib import Path
 
+from collectors.builtin_services import builtin_services
 from monitor.config.places import user_folder
-from rules.builtin_services import builtin_services
 from rules.signals import Service
 
 

@@ -1,6 +1,7 @@
 """The entry point of `headroom`. What needs no parser of command lines imports none."""
 
 import gc
+import os
 import sys
 from collections.abc import Sequence
 
@@ -27,6 +28,8 @@ def run(arguments: Sequence[str]) -> None:
 
         sys.exit(probe(address))
     else:
+        # Pydantic would look for plugins in the metadata of all installed packages.
+        os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
         from monitor.cli.commands import app
 
         app()

@@ -36,9 +36,8 @@ from monitor.config.signal_settings import SignalSettings, ineffective_patterns
 from monitor.cost.prices import PriceTable
 from monitor.cost.settings import ConfiguredPrices, price_table
 from monitor.notifiers.receivers import RECEIVER_BY_TYPE, Receiver
-from monitor.planning.budget import BudgetTerms
 from monitor.planning.intervals import MAX_INTERVAL, Intervals
-from monitor.planning.settings import BudgetConfig, intervals_of
+from monitor.planning.settings import BudgetConfig, BudgetTerms, intervals_of
 from monitor.push.settings import PushConfig
 from monitor.push.settings import duplicate_names as duplicate_push_names
 from monitor.schema.problems import ConfigError, problem_lines, to_validation_error

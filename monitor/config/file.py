@@ -6,7 +6,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from collectors.builtin import registry_with
-from collectors.declaration_file import DeclarationError
+from collectors.declaration_error import DeclarationError
 from collectors.registry import Registry
 from monitor.config.config import Config
 from monitor.config.places import DEFAULT_FILE, given_file, user_folder

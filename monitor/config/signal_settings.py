@@ -9,7 +9,6 @@ from pydantic import AfterValidator, Field, ValidationInfo
 
 from collectors.base import Collector
 from collectors.registry import Registry
-from collectors.service_quotas.count_file import read_counts
 from monitor.schema.problems import Problem, unexpected
 from monitor.schema.selector import Selector
 from monitor.schema.types import ConfigModel, SignalPattern, Text, registry_of
@@ -19,6 +18,8 @@ from rules.signals import Signal, Tier
 @cache
 def known_service_codes(registry: Registry) -> frozenset[str]:
     """Return the service codes of the catalogue and of all counts. The first call takes long."""
+    from collectors.service_quotas.count_file import read_counts  # noqa: PLC0415 - needed where some are given
+
     counted = {quota.service for quota in read_counts()}
     return frozenset(counted | registry.quota_services(registry.service_names))
 

@@ -3,13 +3,22 @@
 import gzip
 from collections.abc import Callable
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import botocore
 import msgspec
 
-DATA_FOLDER = Path(botocore.__file__).parent / "data"
+
+def _data_folder() -> Path:
+    """Return botocore's folder of models, found without importing botocore."""
+    found = find_spec("botocore")
+    assert found, "botocore is installed"
+    assert found.origin
+    return Path(found.origin).parent / "data"
+
+
+DATA_FOLDER = _data_folder()
 
 
 def read_model_file(path: str, decode: Callable[[bytes], Any] = msgspec.json.decode) -> Any:

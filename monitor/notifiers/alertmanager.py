@@ -3,7 +3,6 @@
 https://prometheus.io/docs/alerting/latest/alerts_api/
 """
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -50,6 +49,8 @@ class Alertmanager(BaseReceiver):
         return self
 
     async def attempt(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
+        import asyncio
+
         body = encode_json(payload(notification, self, client.now()))
         headers = {"Authorization": self.authorization.get_secret_value()} if self.authorization else None
         urls = (url.get_secret_value().rstrip("/") + PATH for url in self.urls)

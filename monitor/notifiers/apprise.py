@@ -3,7 +3,6 @@
 https://github.com/caronc/apprise
 """
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from importlib import import_module
@@ -40,6 +39,8 @@ class Apprise(BaseReceiver):
         return []
 
     async def attempt(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
+        import asyncio
+
         try:
             channel = await asyncio.to_thread(_channel, self.url.get_secret_value())
         except ImportError:

@@ -1,15 +1,12 @@
 """E-mail, through an SMTP server, encrypted from the start or by STARTTLS."""
 
-import asyncio
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from email.message import EmailMessage
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from monitor.notifiers import email_message
 from monitor.notifiers.notice import Notification
 from monitor.notifiers.receiver import BaseReceiver
 from monitor.outbound.result import DeliveryOutcome, DeliveryResult, delivered, excerpt, refused
@@ -19,6 +16,8 @@ from monitor.schema.secrets import Secret
 from monitor.schema.types import Text
 
 if TYPE_CHECKING:
+    from email.message import EmailMessage
+
     from aiosmtplib import SMTPResponseException
 
     from monitor.outbound.client import OutboundClient
@@ -76,6 +75,8 @@ class Email(BaseReceiver):
         return [f"{'smtps' if self.tls == 'tls' else 'smtp'}://{host}:{self._port}"]
 
     async def attempt(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
+        import asyncio
+
         from aiosmtplib import SMTPException, SMTPRecipientsRefused, SMTPResponseException
 
         from monitor.outbound.client import failure_result
@@ -95,7 +96,7 @@ class Email(BaseReceiver):
             # STARTTLS or an authentication method is missing: aiosmtplib has no subclass for these.
             return refused("unsupported", f"{server}: {excerpt(str(error), self.policy.secrets)}")
 
-    async def _send(self, mail: EmailMessage, client: "OutboundClient") -> DeliveryResult:
+    async def _send(self, mail: "EmailMessage", client: "OutboundClient") -> DeliveryResult:
         from aiosmtplib import SMTP, SMTPException
 
         sock = await client.open_socket(self.host, self._port, self.policy)
@@ -136,8 +137,10 @@ class Email(BaseReceiver):
         return self
 
 
-def payload(notification: Notification, receiver: Email) -> EmailMessage:
+def payload(notification: Notification, receiver: Email) -> "EmailMessage":
     """Return the message to send."""
+    from monitor.notifiers import email_message
+
     return email_message.build_message(notification, receiver.sender, receiver.to)
 
 

@@ -1,6 +1,5 @@
 """Amazon SNS: one message to a topic, standard or FIFO, with the credentials of the environment."""
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -68,6 +67,8 @@ class Sns(BaseReceiver):
         return [] if proxied else [url]
 
     async def attempt(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
+        import asyncio
+
         from monitor.aws.failure import AWS_ERRORS
 
         try:

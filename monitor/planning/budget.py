@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from monitor.cost.prices import LIST_PRICES, PRICES, AccountPrices, Prices, PriceTable
+from monitor.cost.prices import LIST_PRICES, PRICES, AccountPrices, Prices
 from monitor.planning.allowance import MINUTES_PER_MONTH, Allowance, minimum_dollars
+from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import SavedSpending, SpendingStore
 
 
@@ -21,14 +22,6 @@ class Billed(NamedTuple):
     def dollars_since(self, before: "Billed", prices: Prices) -> float:
         """Return the dollars of what was billed since then."""
         return prices.amount(self.metrics - before.metrics, self.listings - before.listings) or 0.0
-
-
-class BudgetTerms(NamedTuple):
-    """A configured budget. each_account: every account has one of its own. prices: by partition."""
-
-    dollars_per_month: float
-    each_account: bool = False
-    prices: PriceTable = PRICES
 
 
 class AllowanceStatus(NamedTuple):

@@ -16,12 +16,13 @@ from monitor.fleet.key import CellKey
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import NOT_READ, PRUNED_INTERVAL, WINDOW
 from monitor.planning.allowance import Allowance, minimum_dollars
-from monitor.planning.budget import Budget, BudgetTerms
+from monitor.planning.budget import Budget
 from monitor.planning.cadence import LATENESS, NEAR_MEMORY, Danger, cadences, is_near
 from monitor.planning.intervals import Intervals
 from monitor.planning.metric_cadences import MetricCadences, min_minutes
 from monitor.planning.parts import formula_parts, ranges
 from monitor.planning.rises import highest_rises, remembered
+from monitor.planning.settings import BudgetTerms
 from monitor.planning.stretching import stretched
 
 BATCH_SIZE = 256  # series; to find their rises blocks other tasks for about 5 ms

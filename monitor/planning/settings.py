@@ -1,7 +1,10 @@
 """The settings of how often metrics are read, and of what that may cost."""
 
+from typing import NamedTuple
+
 from pydantic import Field
 
+from monitor.cost.prices import PRICES, PriceTable
 from monitor.planning.intervals import Intervals
 from monitor.schema.types import ConfigModel, Number
 
@@ -16,6 +19,14 @@ class BudgetConfig(ConfigModel):
     each_account: bool = Field(
         default=False, description="Whether every account has this budget. Default: all accounts together."
     )
+
+
+class BudgetTerms(NamedTuple):
+    """A configured budget. each_account: every account has one of its own. prices: by partition."""
+
+    dollars_per_month: float
+    each_account: bool = False
+    prices: PriceTable = PRICES
 
 
 def intervals_of(shortest: float, longest: float, throttled: float) -> Intervals:

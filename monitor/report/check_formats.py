@@ -8,13 +8,11 @@ import orjson
 
 from monitor.fleet.key import LABELS
 from monitor.fleet.rows import Row, utc_text
-from monitor.lib.text import escape_unprintable
 from monitor.render.markdown import code_span, escape_markdown
+from monitor.render.spreadsheet import spreadsheet_cell
 from monitor.report.check_tables import NUMERIC_COLUMNS, column_texts, columns_of, forecast_text, write_table
 from monitor.report.report import Report, observable_rows, unobservable_entries
 from rules.forecast_features import HORIZON_WORDS
-
-FORMULA_PREFIXES = ("=", "+", "-", "@")  # a spreadsheet evaluates cells that start with one
 
 PROBABILITIES = tuple(f"probability_{word}" for word in HORIZON_WORDS.values())
 FIELDS = (
@@ -82,13 +80,6 @@ def write_csv(report: Report, out: TextIO) -> None:
     writer.writeheader()
     for row in report.rows:
         writer.writerow({name: spreadsheet_cell(value) for name, value in record(row).items()})
-
-
-def spreadsheet_cell(value: object) -> object:
-    """Return a value as CSV contains it: an apostrophe precedes what a spreadsheet would evaluate."""
-    if not isinstance(value, str):
-        return value
-    return ("'" if value.startswith(FORMULA_PREFIXES) else "") + escape_unprintable(value)
 
 
 def write_markdown(report: Report, out: TextIO) -> None:

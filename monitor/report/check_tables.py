@@ -16,8 +16,8 @@ from monitor.render.sparkline import LEGEND, LENGTH, sparkline
 from monitor.render.styles import STYLES
 from monitor.render.text import usage_of_limit
 from monitor.report.report import Report, observable_rows, unobservable_entries
+from monitor.report.terminal import PIPED_WIDTH
 
-PIPED_WIDTH = 2**20  # characters, more than any line has: without a terminal, no line is wrapped
 HISTORY, USAGE_OF_LIMIT = "three hours", "usage of limit"
 NUMERIC_COLUMNS = ("utilization", "usage", "limit", "throttled")
 COLUMNS = ("zone", "utilization", "usage", "limit", "source", "signal", "resource", "location", "sampled")

@@ -14,8 +14,8 @@ from rich.text import Text
 
 from monitor.lib.text import escape_unprintable
 from monitor.render.markdown import escape_markdown
-from monitor.report.check_formats import spreadsheet_cell
-from monitor.report.check_tables import PIPED_WIDTH
+from monitor.render.spreadsheet import spreadsheet_cell
+from monitor.report.terminal import PIPED_WIDTH
 
 COLUMNS = ("state", "quota", "value", "where", "reason", "enable", "$/month")
 NUMERIC_COLUMNS = ("value", "$/month")

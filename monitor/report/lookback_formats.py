@@ -16,7 +16,6 @@ from monitor.lib.percent import format_percent
 from monitor.lib.text import escape_unprintable
 from monitor.lookback.notices import AlertSpan, PastNotice
 from monitor.render.styles import STYLES
-from monitor.report.check_tables import PIPED_WIDTH
 from monitor.report.html import template_environment
 from monitor.report.lookback_summary import (
     EpisodeOutcome,
@@ -24,6 +23,7 @@ from monitor.report.lookback_summary import (
     SeriesEpisodes,
     WaySummary,
 )
+from monitor.report.terminal import PIPED_WIDTH
 from rules.alert_rules import Severity
 from rules.band import Zone
 

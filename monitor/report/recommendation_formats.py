@@ -13,7 +13,7 @@ from rich.text import Text
 
 from monitor.lib.percent import format_percent
 from monitor.lib.text import escape_unprintable
-from monitor.report.check_tables import PIPED_WIDTH
+from monitor.report.terminal import PIPED_WIDTH
 
 COLUMNS = ("resource", "where", "advice", "peak", "$/month", "why")
 NUMERIC_COLUMNS = ("peak", "$/month")

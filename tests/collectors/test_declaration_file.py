@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from collectors.botocore_problems import botocore_problems
-from collectors.declaration_file import Check, DeclarationError, parse_declaration, read_declaration
+from collectors.declaration_error import DeclarationError
+from collectors.declaration_file import Check, parse_declaration, read_declaration
 
 GOOD = """
 service: demo

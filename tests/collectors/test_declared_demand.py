@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from collectors.declaration_file import DeclarationError, parse_declaration
+from collectors.declaration_error import DeclarationError
+from collectors.declaration_file import parse_declaration
 from tests.collectors.declared_runs import run, unread
 from tests.fake_aws import denied
 

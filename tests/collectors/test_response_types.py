@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from collectors.expression import ExpressionError
-from collectors.response_path import MAX_LENGTH, ResponsePath
+from collectors.response_path import MAX_LENGTH, ResponsePath, response_path
 from collectors.response_types import FieldsType, ListType, PathError, ScalarType, Type, item_of, type_of
 from tests.fake_aws import SERVICE_MODELS
 
@@ -209,7 +209,7 @@ def test_only_a_list_has_items() -> None:
 )
 def test_a_text_that_is_no_path_is_refused(path: str, reason: str) -> None:
     with pytest.raises(ValueError) as error:
-        ResponsePath(path)
+        response_path(path)
     assert reason in str(error.value)
 
 
@@ -256,7 +256,7 @@ json = st.recursive(
 @example("(" * 999, {})
 def test_any_text_is_a_path_or_refused(text: str, value: Mapping[str, Any]) -> None:
     try:
-        path = ResponsePath(text)
+        path = response_path(text)
     except ValueError:
         return
     with suppress(PathError):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from collectors.builtin import builtin_registry, registry_with
-from collectors.declaration_file import DeclarationError
+from collectors.declaration_error import DeclarationError
 from collectors.registry import OTHER_TITLES
 from monitor.alerting.inhibit import BLIND_SIGNAL
 from monitor.dashboards.runbooks import OWN_PAGE

@@ -6,7 +6,8 @@ import pytest
 
 from monitor.alerting.journal import Journal
 from monitor.alerting.spending import JournalSpending
-from monitor.planning.budget import Billed, Budget, BudgetTerms
+from monitor.planning.budget import Billed, Budget
+from monitor.planning.settings import BudgetTerms
 
 
 async def test_a_process_is_granted_what_the_one_before_it_left(tmp_path: Path) -> None:

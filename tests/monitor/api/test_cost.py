@@ -8,7 +8,8 @@ import pytest
 
 from monitor.cost.prices import LIST_PRICES, SECONDS_PER_MONTH
 from monitor.fleet.ring_columns import WINDOW
-from monitor.planning.budget import Billed, Budget, BudgetTerms
+from monitor.planning.budget import Billed, Budget
+from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore
 from monitor.server.web_app import create_app
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key

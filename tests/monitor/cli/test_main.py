@@ -16,9 +16,9 @@ import pytest
 from typer.main import get_command
 from typer.testing import Result
 
+from collectors.builtin_services import builtin_services
 from monitor.cli.commands import MODULES, app
 from monitor.lib.version import VERSION
-from rules.builtin_services import builtin_services
 from tests.monitor.cli.invocation import headroom, written
 from tests.own_services import write_own_files
 from tests.registries import REGISTRY
@@ -359,6 +359,7 @@ def test_completion_imports_no_command() -> None:
     assert imported == ""
 
 
+COMPILING = "collectors.declaration collectors.expression collectors.lambda_ jmespath"
 SENDING = "aiobotocore aiohttp aiosmtplib botocore.session fastapi httpx prometheus_client rich textual"
 
 
@@ -367,9 +368,9 @@ SENDING = "aiobotocore aiohttp aiosmtplib botocore.session fastapi httpx prometh
     [
         ("--version", "typer pydantic ssl"),
         ("catalogue", f"{SENDING} numpy collectors.declaration monitor.config.config"),
-        ("catalogue --service kinesis", f"{SENDING} numpy"),
-        ("config check", f"{SENDING} numpy"),
-        ("config schema", f"{SENDING} numpy"),
+        ("catalogue --service kinesis", f"{SENDING} numpy collectors.declaration monitor.config.config"),
+        ("config check", f"{SENDING} numpy {COMPILING} asyncio ssl email.policy botocore"),
+        ("config schema", f"{SENDING} numpy {COMPILING}"),
         ("iam-policy", f"{SENDING} numpy"),
         ("dashboards prometheus --out .", f"{SENDING} collectors.declaration monitor.config.config"),
         ("dashboards grafana --out .", f"{SENDING} collectors.declaration monitor.config.config"),
@@ -398,8 +399,10 @@ def test_the_health_check_imports_nothing_of_the_server(command: str) -> None:
     assert (done.returncode, done.stdout.strip()) == (1, "")
 
 
-def test_a_command_that_asks_headroom_imports_no_server() -> None:
-    done = imported_by("aiobotocore fastapi numpy rules", "alerts", "list", "--address", "127.0.0.1:1")
+@pytest.mark.parametrize("command", ["alerts list", "coverage"])
+def test_a_command_that_asks_headroom_imports_no_server(command: str) -> None:
+    modules = "aiobotocore fastapi numpy rules"
+    done = imported_by(modules, *command.split(), "--address", "127.0.0.1:1")
     assert "refused" in done.stderr
     assert done.stdout.strip() == ""
 
@@ -410,6 +413,15 @@ def test_garbage_is_collected_where_the_work_is_long(command: str, collects: boo
     words = [*command.split(), *(("--service", "ecr") if collects else ("--address", "127.0.0.1:1"))]
     done = run_before_exit("import gc; print(gc.isenabled())", *words)
     assert done.stdout.splitlines()[-1] == str(collects)
+
+
+@pytest.mark.parametrize("command", ["config check", "alerts list --address 127.0.0.1:1"])
+def test_no_garbage_is_looked_for_when_a_command_exits(command: str) -> None:
+    """The interpreter does that at its end, among all objects that are not frozen."""
+    done = run_before_exit(
+        "import gc; print(len(gc.get_objects()) < gc.get_freeze_count())", *command.split()
+    )
+    assert done.stdout.splitlines()[-1] == "True"
 
 
 def test_python_runs_it_as_a_module() -> None:

@@ -13,9 +13,10 @@ from collectors.base import total
 from monitor.fleet.fleet import Fleet
 from monitor.forecast.history import UsageHistory
 from monitor.forecast.past_reader import METRICS_AT_ONCE, PastReader
-from monitor.planning.budget import Billed, Budget, BudgetTerms
+from monitor.planning.budget import Billed, Budget
 from monitor.planning.intervals import Intervals
 from monitor.planning.planner import Planner
+from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore
 from rules.forecast import BINS
 from tests.fake_cloudwatch import Body, ErrorResponse, Query, Response, result

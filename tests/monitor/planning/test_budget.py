@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from monitor.cost.prices import LIST_PRICES, PRICES
 from monitor.planning.allowance import MAX_ADVANCE, MINUTES_PER_MONTH
-from monitor.planning.budget import Billed, Budget, BudgetTerms
+from monitor.planning.budget import Billed, Budget
+from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore, SavedSpending
 
 METRIC = LIST_PRICES.metric

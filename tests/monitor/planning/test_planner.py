@@ -14,8 +14,9 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import PRUNED_INTERVAL
 from monitor.planning.allowance import MINUTES_PER_MONTH
-from monitor.planning.budget import Billed, Budget, BudgetTerms
+from monitor.planning.budget import Billed, Budget
 from monitor.planning.intervals import MAX_INTERVAL, Intervals
+from monitor.planning.settings import BudgetTerms
 from monitor.planning.spending import InMemorySpendingStore
 from monitor.planning.telemetry import planned_delays
 from rules.limits import Limit, LimitSource

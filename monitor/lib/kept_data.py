@@ -1,0 +1,81 @@
+"""Data that is derived from files, kept in the user's cache folder for later processes.
+
+It is JSON, and never run. What is absent, damaged, of other contents, or could be written by other users is
+ignored, and derived again. Without a folder that can be written nothing is kept.
+"""
+
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+MAX_KEPT_SIZE = 16 * 1024**2  # bytes of a file
+FOLDER = "headroom"  # within the cache folder
+WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+DIGEST_LENGTH = 64  # of hexadecimal digits, before the data
+
+
+def key_of(contents: Iterable[tuple[str, bytes]]) -> str:
+    """Return the key of data that is derived from these files. contents: names and contents, in order."""
+    digest = blake2b(digest_size=32)
+    for name, content in contents:
+        digest.update(f"{name}\0{len(content)}\0".encode())
+        digest.update(content)
+    return digest.hexdigest()
+
+
+def kept(name: str, key: str, environ: Mapping[str, str] = os.environ) -> Any:
+    """Return the data that is kept by a name for this key; None if there is none."""
+    with suppress(OSError, ValueError, msgspec.MsgspecError):
+        digest, data = _content(_path(name, environ))
+        if digest == _digest(key, data):
+            return msgspec.json.decode(data)
+    return None
+
+
+def keep(name: str, key: str, data: Any, environ: Mapping[str, str] = os.environ) -> None:
+    """Keep data by a name, in place of what it had, if it can be kept: see `kept`."""
+    with suppress(OSError, ValueError):
+        encoded = msgspec.json.encode(data)
+        if msgspec.json.decode(encoded) != data:
+            return  # it is no JSON, such as a number without an end
+        path = _path(name, environ)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        try:
+            with open(os.open(temporary, WRITE_NEW, 0o600), "wb") as file:
+                file.write(_digest(key, encoded) + encoded)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def _path(name: str, environ: Mapping[str, str]) -> Path:
+    """Return the file of a name. Raises ValueError for a user without a folder."""
+    # https://specifications.freedesktop.org/basedir-spec/latest/: relative paths are invalid.
+    for variable, below in (("XDG_CACHE_HOME", ()), ("HOME", (".cache",))):
+        if (folder := environ.get(variable, "")).startswith("/"):
+            return Path(folder, *below, FOLDER, f"{name}.json")
+    raise ValueError("no cache folder")
+
+
+def _content(path: Path) -> tuple[bytes, bytes]:
+    """Return the digest and the data in a file. Raises OSError; ValueError where others can write it."""
+    with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
+        status = os.fstat(file.fileno())
+        trusted = stat.S_ISREG(status.st_mode) and status.st_uid in (0, os.geteuid())
+        if not trusted or status.st_mode & WRITABLE_BY_OTHERS or status.st_size > MAX_KEPT_SIZE:
+            raise ValueError(f"{path} is not trusted")
+        return file.read(DIGEST_LENGTH), file.read(MAX_KEPT_SIZE)
+
+
+def _digest(key: str, data: bytes) -> bytes:
+    digest = blake2b(key.encode(), digest_size=DIGEST_LENGTH // 2)
+    digest.update(data)
+    return digest.hexdigest().encode()

@@ -1,0 +1,75 @@
+"""The services that come with Headroom."""
+
+import subprocess
+import sys
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from collectors.base import Collector
+from collectors.builtin import DECLARATIONS_FOLDER, IN_PYTHON
+from collectors.declaration_file import read_declaration
+from collectors.lazy_collector import LOADED, LazyCollector
+from collectors.service_files import ServiceFolders, read_service_files
+from rules.signals import CATALOGUE_FOLDER
+from tests.registries import REGISTRY
+
+
+def test_the_files_of_all_services_have_no_problem() -> None:
+    """Read them anew, whatever is kept of an earlier run."""
+    folders = ServiceFolders(DECLARATIONS_FOLDER, CATALOGUE_FOLDER)
+    declared, services = read_service_files(folders, in_python=[one.service for one in IN_PYTHON])
+    assert {one.service for one in declared} | {one.service for one in IN_PYTHON} == {*REGISTRY.services}
+    assert {one.service: one for one in services} == REGISTRY.services
+
+
+@pytest.mark.parametrize("collector", REGISTRY.collectors, ids=lambda one: one.service)
+def test_what_is_known_before_a_collector_is_loaded_is_what_it_says_itself(collector: Collector) -> None:
+    names = {field.name for field in fields(Collector)} - {*LOADED}
+    known = {name: getattr(collector, name) for name in names}
+    assert known == {name: getattr(collector.loaded, name) for name in names}
+    assert isinstance(collector, LazyCollector)
+    assert not isinstance(collector.loaded, LazyCollector)
+
+
+@pytest.mark.parametrize("name", ["ec2", "dynamodb", "route53"])
+def test_what_is_kept_is_compiled_as_the_file_is(name: str) -> None:
+    (collector,) = REGISTRY.collectors_of({name})
+    read = read_declaration(DECLARATIONS_FOLDER / f"{name}.yaml")
+    assert collector.declaration
+    assert collector.declaration.model_dump(exclude={"resources", "signals"}) == read.model_dump(
+        exclude={"resources", "signals"}
+    )
+    for signal, declared in read.signals.items():
+        formulas = [(field, one.text) for field, one in declared.formulas]
+        assert [
+            (field, one.text) for field, one in collector.declaration.signals[signal].formulas
+        ] == formulas
+    assert [call for _, call in collector.declaration.calls()]
+    assert [one.call for _, one in collector.declaration.calls()] == [one.call for _, one in read.calls()]
+
+
+def run_in(cache: Path, code: str) -> str:
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        check=True,
+        capture_output=True,
+        text=True,
+        env={"XDG_CACHE_HOME": str(cache)},
+    )
+    return done.stdout.strip()
+
+
+def test_a_later_process_parses_and_checks_no_file(tmp_path: Path) -> None:
+    code = (
+        "import sys; from collectors.builtin import builtin_registry; registry = builtin_registry();"
+        "print(len(registry.signals), 'collectors.declaration_problems' in sys.modules)"
+    )
+    signals = len(REGISTRY.signals)
+    assert run_in(tmp_path, code) == f"{signals} True"
+    assert run_in(tmp_path, code) == f"{signals} False"
+    for file in tmp_path.glob("headroom/*.json"):
+        file.write_bytes(file.read_bytes()[:-1])
+    assert run_in(tmp_path, code) == f"{signals} True"
+    assert run_in(tmp_path, code) == f"{signals} False"

@@ -1,0 +1,54 @@
+"""Documents of folders that are parsed once."""
+
+from pathlib import Path
+
+import pytest
+
+from collectors.kept_documents import KeptDocuments
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    (tmp_path / "files").mkdir()
+    (tmp_path / "files" / "b.yaml").write_text("x: [1, 2.5, no]")
+    (tmp_path / "files" / "a.yaml").write_text("y: {z: ~}")
+    return tmp_path / "files"
+
+
+def kept_once(folder: Path, also: Path | None = None) -> None:
+    files = KeptDocuments("files", folder, also)
+    assert files.known is None
+    files.keep(files.parsed())
+
+
+def test_files_are_known_in_the_order_of_their_names_once_they_were_kept(folder: Path) -> None:
+    kept_once(folder)
+    known = KeptDocuments("files", folder).known
+    assert known == {"a": {"y": {"z": None}}, "b": {"x": [1, 2.5, "no"]}}
+    assert [*known] == ["a", "b"]
+
+
+@pytest.mark.parametrize("name", ["a.yaml", "c.yaml"])
+def test_files_that_changed_are_not_known(folder: Path, name: str) -> None:
+    kept_once(folder)
+    (folder / name).write_text("y: {z: 1}")
+    assert KeptDocuments("files", folder).known is None
+
+
+def test_files_are_not_known_when_those_changed_with_which_they_were_checked(
+    folder: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    kept_once(folder, other)
+    assert KeptDocuments("files", folder, other).known
+    (other / "c.yaml").write_text("1")
+    assert KeptDocuments("files", folder, other).known is None
+
+
+@pytest.mark.parametrize("content", ["x: 1\nx: 2", "a: &b 1\nc: *b", "["])
+def test_what_is_no_strict_yaml_is_not_parsed(folder: Path, content: str) -> None:
+    (folder / "c.yaml").write_text(content)
+    with pytest.raises(ValueError):
+        KeptDocuments("files", folder).parsed()

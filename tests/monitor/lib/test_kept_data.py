@@ -1,0 +1,100 @@
+"""Data that is derived from files once, and read by later processes."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.lib.kept_data import keep, kept, key_of
+
+KEY = key_of([("a.yaml", b"x: 1")])
+DATA = {"one": [1, 2.5, None, True, "ä"], "two": {}}
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {"XDG_CACHE_HOME": str(tmp_path)}
+
+
+def the_file(environ: dict[str, str]) -> Path:
+    return Path(environ["XDG_CACHE_HOME"], "headroom", "name.json")
+
+
+def test_what_is_kept_is_read_by_the_same_name_and_key(environ: dict[str, str]) -> None:
+    assert kept("name", KEY, environ) is None
+    keep("name", KEY, DATA, environ)
+    assert kept("name", KEY, environ) == DATA
+    assert kept("other", KEY, environ) is None
+    assert [path.name for path in the_file(environ).parent.iterdir()] == ["name.json"]
+    assert the_file(environ).stat().st_mode & 0o777 == 0o600
+
+
+def test_other_files_have_another_key() -> None:
+    contents = [("a", b"bc"), ("ab", b"c"), ("b", b"bc"), ("a", b"bcb")]
+    assert len({key_of([]), key_of(contents[:2]), key_of(reversed(contents[:2]))}) == 3
+    assert len({key_of([one]) for one in contents}) == len(contents)
+
+
+def test_data_of_other_files_is_replaced(environ: dict[str, str]) -> None:
+    other = key_of([("a.yaml", b"x: 2")])
+    keep("name", KEY, DATA, environ)
+    assert kept("name", other, environ) is None
+    keep("name", other, [], environ)
+    assert kept("name", other, environ) == []
+    assert kept("name", KEY, environ) is None
+
+
+@given(st.integers(0, 200), st.integers(1, 255))
+def test_a_file_that_was_damaged_is_ignored(tmp_path_factory: Any, position: int, change: int) -> None:
+    environ = {"XDG_CACHE_HOME": str(tmp_path_factory.getbasetemp() / "damaged")}
+    keep("name", KEY, DATA, environ)
+    file = the_file(environ)
+    content = bytearray(file.read_bytes())
+    content[position % len(content)] ^= change
+    file.write_bytes(content)
+    assert kept("name", KEY, environ) is None
+    file.write_bytes(content[: position % len(content)])
+    assert kept("name", KEY, environ) is None
+
+
+def test_what_others_could_have_written_is_ignored(environ: dict[str, str]) -> None:
+    keep("name", KEY, DATA, environ)
+    for mode in (0o620, 0o602):
+        the_file(environ).chmod(mode)
+        assert kept("name", KEY, environ) is None
+
+
+UNUSABLE: list[dict[str, str]] = [
+    {},
+    {"XDG_CACHE_HOME": "relative", "HOME": ""},
+    {"XDG_CACHE_HOME": "/dev/null"},
+    {"HOME": "/proc"},
+    {"HOME": "/\0"},
+]
+
+
+@pytest.mark.parametrize("environ", UNUSABLE, ids=str)
+def test_without_a_folder_that_can_be_written_nothing_is_kept(environ: dict[str, str]) -> None:
+    keep("name", KEY, DATA, environ)
+    assert kept("name", KEY, environ) is None
+    assert not Path("relative").exists()
+
+
+def test_what_is_no_file_is_ignored(environ: dict[str, str]) -> None:
+    the_file(environ).mkdir(parents=True)
+    keep("name", KEY, DATA, environ)
+    assert kept("name", KEY, environ) is None
+
+
+@pytest.mark.parametrize("data", [math.inf, (1, 2), {1: 2}], ids=str)
+def test_what_json_does_not_give_back_is_not_kept(data: Any, environ: dict[str, str]) -> None:
+    keep("name", KEY, data, environ)
+    assert kept("name", KEY, environ) is None
+
+
+def test_the_folder_is_that_of_the_user(tmp_path: Path) -> None:
+    keep("name", KEY, DATA, {"HOME": str(tmp_path)})
+    assert (tmp_path / ".cache" / "headroom" / "name.json").is_file()
