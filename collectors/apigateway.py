@@ -144,7 +144,11 @@ async def rest_apis(aws: Aws) -> AsyncIterator[Observed]:
     async for api, stages in aws.map(listed.items(), stages_of, rest_api_resource):
         unreadable += stages.unreadable
         for stage, methods in stages.found:
-            for observed in rest_stage_series(aws.region, api, stage, methods):
+            of, make = (
+                (api["id"], stage["stageName"]),
+                partial(rest_stage_series, aws.region, api, stage, methods),
+            )
+            for observed in aws.series(of, (api, stage, methods), make, aws.read_at(("rest", api["id"]))):
                 yield observed
     listed.check()
     check_stages(unreadable, "REST APIs")
@@ -161,7 +165,11 @@ async def http_apis(aws: Aws) -> AsyncIterator[Observed]:
     async for api, stages in aws.map(listed.items(), stages_of, http_api_resource):
         unreadable += stages.unreadable
         for stage, routes in stages.found:
-            for observed in http_stage_series(aws.region, api, stage, routes):
+            of, make = (
+                (api["ApiId"], stage["StageName"]),
+                partial(http_stage_series, aws.region, api, stage, routes),
+            )
+            for observed in aws.series(of, (api, stage, routes), make, aws.read_at(("http", api["ApiId"]))):
                 yield observed
     listed.check()
     check_stages(unreadable, "HTTP and WebSocket APIs")

@@ -297,6 +297,27 @@ class Aws(Protocol):
         """Return whether this inventory is to make a call about a resource, whose result the caller keeps."""
         ...
 
+    def read_at(self, key: Hashable) -> float | None:
+        """Return when an earlier inventory read what `in_turn` returns; None: this one read it."""
+        ...
+
+    def series(
+        self,
+        of: Hashable,
+        answers: Any,
+        make: Callable[[], Iterable[Observed]],
+        read_at: Callable[[str], float | None] | float | None = None,
+    ) -> Iterable[Observed]:
+        """Return the series that `make` makes of what AWS answered, and of nothing else.
+
+        Where equal answers made the same series before, these are confirmed as they are, and nothing is
+        returned: most inventories find what the one before found.
+        of: what the series are of, unique within the scan function. answers: all that `make` uses; equal ones
+        have an equal `repr`. read_at: when an earlier inventory read their limits, in epoch seconds, or
+        what tells it of each signal; None: this one read them.
+        """
+        ...
+
     def waits(self, resource: Resource) -> None:
         """Record that a resource waits for its turn: its series, and those of its parts, remain."""
         ...

@@ -35,6 +35,19 @@ class Node:
     failed: set[str] = field(default_factory=set)
     unread: set[str] = field(default_factory=set)
     read_at: dict[str, float] = field(default_factory=dict)
+    _content: int | None = None
+
+    @property
+    def content(self) -> int:
+        """A digest of all that is known of the resource and its parents, but for when it was read.
+
+        It is computed once: when everything was described. The account is not in it.
+        """
+        if self._content is None:
+            parent = self.parent.content if self.parent and self.parent.parent else 0
+            unknown = sorted(self.failed), sorted(self.unread)
+            self._content = hash(repr((parent, self.resource, self.facts, self.tags, unknown)))
+        return self._content
 
     @property
     def lineage(self) -> Iterator["Node"]:

@@ -162,16 +162,41 @@ class _Run:
                 yield observed
 
     async def _series_of(self, node: Node, signals: Signals) -> list[Observed]:
-        """Return the series of a resource; one that cannot be evaluated is reported, and affects no other."""
-        found, errors = [], []
+        """Return the series of a resource; one that cannot be evaluated is reported, and affects no other.
+
+        Those that are known are left out (see `Aws.series`).
+        """
+        errors = list[ExpressionError]()
+        alone = {name: signal for name, signal in signals.items() if name in self.group.alone}
+        found = self._made(node, {name: one for name, one in signals.items() if name not in alone}, errors)
+        if alone:
+            of, answers = (next(iter(alone)), node.resource.path), (node.content, self._account_facts(alone))
+            make = partial(self._made, node, alone, errors)
+            found += self.aws.series(of, answers, make, partial(self._read_at, node, alone))
+        await self._report(errors, node.resource)
+        return found
+
+    def _made(self, node: Node, signals: Signals, errors: list[ExpressionError]) -> list[Observed]:
+        """Make the series of a resource; add the errors of those that cannot be evaluated."""
+        found = []
         for name, signal in signals.items():
             try:
                 if observed := self._observe(node, name, signal):
                     found.append(observed)
             except ExpressionError as error:
                 errors.append(error)
-        await self._report(errors, node.resource)
         return found
+
+    def _account_facts(self, signals: Iterable[str]) -> list[tuple[str, object]]:
+        """Return the facts of the account that signals use."""
+        facts = self.resources.account.facts
+        used = {name for signal in signals for name in self.group.alone[signal] if name in facts}
+        return [(name, facts[name]) for name in sorted(used)]
+
+    def _read_at(self, node: Node, signals: Signals, name: str) -> float | None:
+        """Return when the limit of a signal was read, if an earlier inventory read it."""
+        limit = signals[name].limit
+        return self._scope(node).read_at(limit.names) if limit else None
 
     def _observe(self, node: Node, name: str, signal: SignalDeclaration) -> Observed | None:
         """Return the series of a signal; None where there is none, or a call failed that it needs."""

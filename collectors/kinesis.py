@@ -4,7 +4,7 @@ Limits: https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.
 Metrics: https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html
 """
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -76,7 +76,7 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
     async def series_of(name: str) -> tuple[Summary, list[Observed]]:
         aws.found_resource()
         summary = await describe_stream(aws, name)
-        return summary, [*summary_series(name, summary)]
+        return summary, [*series_of_stream(aws, name, summary, partial(summary_series, name, summary))]
 
     async for _, (summary, series) in aws.map(names.items(), series_of, stream_resource):
         summaries.append(summary)
@@ -85,12 +85,14 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
     async for summary, ids in aws.map(
         filter(shard_level_metrics, summaries), partial(list_open_shards, aws), summary_resource
     ):
-        for shard in ids:
-            for observed in shard_series(stream_name(summary), shard, shard_level_metrics(summary)):
-                yield replace(observed, created_at=created_at(summary))
+        make = partial(shards_series, summary, ids)
+        for observed in series_of_stream(aws, ("shards", stream_name(summary)), summary, make, ids):
+            yield observed
     fanned_out = [summary for summary in summaries if summary.get("ConsumerCount")]
     async for summary, consumers in aws.map(fanned_out, partial(list_consumers, aws), summary_resource):
-        for observed in reader_series(stream_name(summary), summary, consumers):
+        name = stream_name(summary)
+        make = partial(reader_series, name, summary, consumers)
+        for observed in series_of_stream(aws, ("readers", name), summary, make, consumers):
             yield observed
     aws.state(WritePeaks).retain(map(stream_name, summaries))
     on_demand = [
@@ -99,8 +101,17 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
         if aws.includes("on_demand_write_capacity", summary_resource(summary))
     ]
     async for summary, limit in aws.map(on_demand, partial(get_write_capacity, aws), summary_resource):
-        yield replace(on_demand_series(stream_name(summary), limit), created_at=created_at(summary))
+        make = partial(on_demand_series, stream_name(summary), limit, created_at(summary))
+        for observed in series_of_stream(aws, ("capacity", stream_name(summary)), summary, make, limit):
+            yield observed
     names.check()
+
+
+def series_of_stream(
+    aws: Aws, of: Hashable, summary: Summary, make: Callable[[], Iterable[Observed]], *more: Any
+) -> Iterable[Observed]:
+    """Return the series that are made of a stream's summary and what more AWS told of it."""
+    return aws.series(of, (summary, more), make, aws.read_at(("summary", stream_name(summary))))
 
 
 def stream_name_of(item: Any) -> str | None:
@@ -184,14 +195,14 @@ def shard_levels(described: Summary) -> list[dict[str, list[str]]]:
     return [{"ShardLevelMetrics": [*filter(is_text, one.get("ShardLevelMetrics", ()))]} for one in found]
 
 
-def series_of_stream(name: str, summary: Summary) -> Callable[..., Observed]:
+def maker(name: str, summary: Summary) -> Callable[..., Observed]:
     """Return what makes a series of a stream of what only that series has."""
     return partial(Observed, resource=stream_resource(name), created_at=created_at(summary))
 
 
 def stream_series(name: str, summary: Summary) -> Iterator[Observed]:
     """The series of a stream: of its writes, if it is provisioned, and of its GetRecords calls."""
-    shards, series = summary["OpenShardCount"], series_of_stream(name, summary)
+    shards, series = summary["OpenShardCount"], maker(name, summary)
     written = incoming_bytes.of(StreamName=name)
     records = incoming_records.of(StreamName=name)
     throttled, served = per_second(throttled_writes.of(StreamName=name)), per_second(records)
@@ -234,7 +245,7 @@ def reader_series(name: str, summary: Summary, consumers: Iterable[str]) -> Iter
     Enhanced fan-out consumers make no GetRecords calls and have metrics of their own. A consumer without
     points while the stream is written has stopped.
     """
-    retention, series = summary["RetentionPeriodHours"] * HOUR_MS, series_of_stream(name, summary)
+    retention, series = summary["RetentionPeriodHours"] * HOUR_MS, maker(name, summary)
     written = incoming_bytes.of(StreamName=name)
     behind = {consumer: millis_behind.of(StreamName=name, ConsumerName=consumer) for consumer in consumers}
     yield series(
@@ -263,16 +274,24 @@ def reader_series(name: str, summary: Summary, consumers: Iterable[str]) -> Iter
         )
 
 
-def on_demand_series(name: str, capacity: float) -> Observed:
+def on_demand_series(name: str, capacity: float, created: float | None) -> Iterator[Observed]:
     """The series of the writes to an on-demand stream. capacity: in bytes per second."""
-    return Observed(
+    yield Observed(
         signal="on_demand_write_capacity",
         resource=stream_resource(name),
+        created_at=created,
         limit=capacity if capacity > ON_DEMAND_INITIAL else None,
         usage=per_second(incoming_bytes.of(StreamName=name)),
         throttled=per_second(throttled_writes.of(StreamName=name)),
         served=per_second(incoming_records.of(StreamName=name)),
     )
+
+
+def shards_series(summary: Summary, shards: Iterable[str]) -> Iterator[Observed]:
+    """The series of some shards of a stream."""
+    for shard in shards:
+        for observed in shard_series(stream_name(summary), shard, shard_level_metrics(summary)):
+            yield replace(observed, created_at=created_at(summary))
 
 
 def shard_series(name: str, shard: str, enabled: set[str]) -> Iterator[Observed]:

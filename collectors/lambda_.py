@@ -4,7 +4,7 @@ Limits: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 Metrics: https://docs.aws.amazon.com/lambda/latest/dg/monitoring-concurrency.html
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -97,21 +97,16 @@ async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Obser
 
     Reservations come first, as the throttles of the account depend on those of all functions.
     """
-    for name in cache.revisions:
-        yield scaling_series(name)
     wanted = cache.to_query(aws.now)
     queried = [name for name in wanted if aws.takes_turn(("reserved", name), function_resource(name))]
-    for name, state in cache.known_except(queried):
-        for observed in reservation_series(name, state.reserved):
-            yield observed
-    for name, state in cache.known_except([*queried, *cache.to_list()]):
-        for observed in provisioned_series(name, state.provisioned):
-            yield observed
+    for observed in cached_series(aws, cache, queried):
+        yield observed
     async for name, reservation in aws.map(
         queried, partial(get_reserved_concurrency, aws), function_resource
     ):
         cache.record_reserved(name, reservation, aws.now)
-        for observed in reservation_series(name, reservation):
+        make = partial(reservation_series, name, reservation)
+        for observed in aws.series(("reserved", name), reservation, make):
             yield observed
     async for observed in listed_series(aws, cache, queried):
         yield observed
@@ -119,6 +114,18 @@ async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Obser
     for name in waiting:
         aws.waits(function_resource(name))
     cache.is_complete = cache.is_complete or not waiting
+
+
+def cached_series(aws: Aws, cache: FunctionCache, queried: Sequence[str]) -> Iterator[Observed]:
+    """Yield the series of functions that cached results tell. queried: the functions that are queried now."""
+    for name in cache.revisions:
+        yield from aws.series(("scaling", name), name, partial(scaling_series, name))
+    for name, state in cache.known_except(queried):
+        make = partial(reservation_series, name, state.reserved)
+        yield from aws.series(("reserved", name), state.reserved, make, state.queried_at)
+    for name, state in cache.known_except([*queried, *cache.to_list()]):
+        make = partial(provisioned_series, name, state.provisioned)
+        yield from aws.series(("provisioned", name), state.provisioned, make)
 
 
 async def listed_series(aws: Aws, cache: FunctionCache, queried: Iterable[str]) -> AsyncIterator[Observed]:
@@ -136,7 +143,8 @@ async def listed_series(aws: Aws, cache: FunctionCache, queried: Iterable[str]) 
             yield observed
     async for name, configs in aws.map(listed, partial(list_provisioned_configs, aws), function_resource):
         cache.record_provisioned(name, configs)
-        for observed in provisioned_series(name, configs):
+        make = partial(provisioned_series, name, configs)
+        for observed in aws.series(("provisioned", name), configs, make):
             yield observed
 
 
@@ -217,14 +225,14 @@ def provisioned_config_of(item: Any) -> ProvisionedConfig | None:
     return found if found.keys() == PROVISIONED_CONFIG.keys() else None
 
 
-def scaling_series(name: str) -> Observed:
+def scaling_series(name: str) -> Iterator[Observed]:
     """The series of the growth of a function's concurrency.
 
     Two one-minute maxima are up to two minutes apart. So within some ten seconds, concurrency grew by at
     least a twelfth of the rise, and at most by all of it. The function's Throttles mostly have other causes.
     """
     running = function_concurrent.of(FunctionName=name)
-    return Observed(
+    yield Observed(
         signal="concurrency_scaling_rate",
         resource=function_resource(name),
         usage=Usage(Op.RISE, ((running, 1 / SCALING_STEPS),)),

@@ -97,7 +97,8 @@ async def buckets(aws: Aws) -> AsyncIterator[Observed]:
     async def series_of(bucket: Bucket) -> list[Observed]:
         key, read = bucket_name(bucket), partial(list_configurations, aws, bucket)
         configurations = await aws.in_turn(key, listed_bucket_resource(bucket), read)
-        return [*bucket_series(key, configurations, aws.region)] if configurations is not None else []
+        make = partial(bucket_series, key, configurations or [], aws.region)
+        return [] if configurations is None else [*aws.series(key, configurations, make)]
 
     async for _, series in aws.map(listed.items(), series_of, listed_bucket_resource):
         for observed in series:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from collectors.declaration import (
     ACCOUNT_KIND,
+    TIMES,
     Declaration,
     ResourceDeclaration,
     SignalDeclaration,
@@ -28,7 +29,9 @@ class ScanGroup:
     its expressions look up, without its resource's own kind and the ancestors of that. names: by signal, all
     names in its expressions and in the dimensions of its metrics. indexed: the kinds in `needs`, whose
     resources are looked up. parents: the kinds that have parts. account_facts: all names that the group uses,
-    by which the calls for the whole account are chosen. refers: by kind, the kinds that it refers to.
+    by which the calls for the whole account are chosen. alone: the signals that follow from the facts of
+    their resource, of its parents and of the account, with all names that each uses: they look up no other
+    kind, and no time is in them. refers: by kind, the kinds that it refers to.
     foreign: the kinds declared `foreign`. auxiliary: each kind that only signals of other kinds use, with
     those kinds.
     """
@@ -41,6 +44,7 @@ class ScanGroup:
     indexed: frozenset[str]
     parents: frozenset[str]
     account_facts: frozenset[str]
+    alone: Mapping[str, frozenset[str]]
     refers: Mapping[str, frozenset[str]]
     foreign: frozenset[str]
     auxiliary: Mapping[str, frozenset[str]]
@@ -191,6 +195,12 @@ def _scan_group(
         indexed=frozenset[str]().union(*needs.values()),
         parents=frozenset(parent for kind in kinds if (parent := declaration.resources[kind].parent)),
         account_facts=frozenset(name for member in group for name in used[member]),
+        alone={
+            name: frozenset(names)
+            for name, signal in chosen.items()
+            if not needs[name] and TIMES.isdisjoint(names := used[_signal_member(name)])
+            if signal.resource != ACCOUNT_KIND
+        },
         refers={kind: frozenset(declaration.resources[kind].refers) for kind in kinds},
         foreign=frozenset(kind for kind in kinds if declaration.resources[kind].foreign),
         auxiliary={kind: users for kind in kinds if (users := _users_alone(declaration, kind))},

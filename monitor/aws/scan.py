@@ -1,11 +1,20 @@
 """One run of a collector's scan function in a cell: the calls that it makes, and the failures among them."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable, Mapping, Set
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Hashable,
+    Iterable,
+    Mapping,
+    Sequence,
+    Set,
+)
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from collectors.base import Resource, ServiceScope
+from collectors.base import Observed, Resource, ServiceScope
 from collectors.errors import NotReadYetError, ResourceNotFoundError
 from collectors.resource import ResourcePath, TypedPath
 from monitor.aws.billing import requested_metrics
@@ -26,7 +35,22 @@ Response = TypeVar("Response")
 State = TypeVar("State")
 Value = TypeVar("Value")
 
+# In epoch seconds, or what tells it of each signal; None: by this inventory.
+LimitReadAt = Callable[[str], float | None] | float | None
+
 MAX_CONCURRENT_ITEMS = 8  # per scan
+
+
+class ScanMemory(Protocol):
+    """What is known of the series that earlier scans made of answers."""
+
+    def confirms(self, of: Hashable, answers: int, read_at: LimitReadAt) -> bool:
+        """Confirm what was made of equal answers; return false where the series are to be made."""
+        ...
+
+    def note(self, of: Hashable, answers: int, made: Sequence[Observed]) -> None:
+        """Note which series are made of answers, of which `answers` is the digest."""
+        ...
 
 
 @dataclass(slots=True)
@@ -38,7 +62,7 @@ class Scan:
     quota_services_in_use, quota_services_approved, reads_quotas_of: see `collectors.base.Aws`. use: of the
     service, which its scans find out together; without it, the service counts as in use. doubted: the paths
     of resources that are to be read in any case. waiting: the paths of those that wait for their turn to be
-    read.
+    read. known_series: the series that earlier scans made; None: all are made.
     """
 
     cell: Cell
@@ -54,6 +78,7 @@ class Scan:
     use: ServiceUse | None = None
     doubted: Set[ResourcePath] = frozenset()
     waiting: set[ResourcePath] = field(default_factory=set)
+    known_series: ScanMemory | None = None
     _has_listed: bool = field(default=False, init=False)
 
     @property
@@ -119,6 +144,28 @@ class Scan:
     def takes_turn(self, key: Hashable, resource: Resource) -> bool:
         """Return whether this inventory is to make a call about a resource."""
         return self._turns.takes_turn(key, self.now, self._urgency_of(resource))
+
+    def read_at(self, key: Hashable) -> float | None:
+        """Return when an earlier inventory read what `in_turn` returns for a key; None: this one did."""
+        return self._turns.read_before(key)
+
+    def series(
+        self,
+        of: Hashable,
+        answers: Any,
+        make: Callable[[], Iterable[Observed]],
+        read_at: LimitReadAt = None,
+    ) -> Iterable[Observed]:
+        """Return the series of what AWS answered, unless equal ones are known; see `collectors.base.Aws`."""
+        known, digest = self.known_series, hash(repr(answers)) if self.known_series else 0
+        if known and known.confirms(of, digest, read_at):
+            return ()
+        made = [*make()]
+        if isinstance(read_at, float):
+            made = [replace(one, limit_read_at=read_at) for one in made]
+        if known:
+            known.note(of, digest, made)
+        return made
 
     def waits(self, resource: Resource) -> None:
         """Record that a resource waits for its turn to be read."""

@@ -241,6 +241,11 @@ class ServiceTurns:
             outcome.made_at, outcome.made_in = now, self.run
         return is_taken
 
+    def read_before(self, key: Hashable) -> float | None:
+        """Return when a call was made, in epoch seconds, if an earlier run made it; None otherwise."""
+        outcome = self.outcomes.get(key)
+        return outcome.made_at if outcome and not (self.run and outcome.made_in == self.run) else None
+
     def _want(self, key: Hashable, every: float, urgency: Urgency) -> tuple[Outcome, bool]:
         """Return the outcome of a call, and whether no run before this one wanted it lately."""
         if key not in self.outcomes:

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from collectors.base import Resource
+from collectors.base import Observed, Resource
 from collectors.resource import TypedPath
 from monitor.aws.pagination import paginate
 from monitor.demo.answers import AnswerKey, AnswerTable, MissingAnswerError, pagination
@@ -78,6 +78,19 @@ class StoryAws:
     def takes_turn(self, key: Hashable, resource: Resource) -> bool:
         """Return true: everything is read."""
         return True
+
+    def read_at(self, key: Hashable) -> None:
+        """Return None: everything is read now."""
+
+    def series(
+        self,
+        of: Hashable,
+        answers: Any,
+        make: Callable[[], Iterable[Observed]],
+        read_at: Callable[[str], float | None] | float | None = None,
+    ) -> Iterable[Observed]:
+        """Return what `make` returns: nothing is known before."""
+        return make()
 
     def waits(self, resource: Resource) -> None:
         """Do nothing: nothing waits."""

@@ -133,7 +133,7 @@ class Fleet(SeriesColumns):
             names=key.subject.names,
         )
         self.digest[series.slot] = 0 if rejection else digest  # it may not be rejected the next time
-        self._update_limit(series, observed, minute, is_new=before is None)
+        self._update_limit(series, observed.hard_limit, minute, is_new=before is None)
         self._update_columns(series, observed, minute)
         published = observed.published_limit if settings.source is LimitSource.METRIC else None
         self._replace(self.usages, series.slot, self._usage(series, observed.usage, minute))
@@ -154,19 +154,29 @@ class Fleet(SeriesColumns):
         series = self.series.get(key)
         return series if series and digest and self.digest[series.slot] == digest else None
 
-    def confirm(self, series: Series, observed: Observed, settings: SeriesSettings, minute: int) -> None:
+    def confirm(
+        self, series: Series, settings: SeriesSettings, minute: int, usage: float | None = None
+    ) -> None:
         """Record that an inventory observed at `minute` what a series was registered with.
 
-        observed: as then, but for the number of a usage that an API returned. settings: its own, but for when
-        the limit was read.
+        settings: its own, but for when the limit was read. usage: the number that an API returned.
         """
+        slot = series.slot
         if settings is not series.settings:
-            series = replace(series, settings=settings)
-            self.series[series.key] = self.by_slot[series.slot] = series
-        self._update_limit(series, observed, minute, is_new=False)
-        self.confirmed[series.slot] = minute
-        if isinstance(observed.usage, float | int):
-            self._usage(series, observed.usage, minute)
+            # `replace` would take twice as long.
+            series = Series(
+                key=series.key,
+                slot=slot,
+                settings=settings,
+                unobservable=series.unobservable,
+                names=series.names,
+            )
+            self.series[series.key] = self.by_slot[slot] = series
+        if self.doubted[slot] or slot in self.past_limits:
+            self._update_limit(series, bool(self.hard_limit[slot]), minute, is_new=False)
+        self.confirmed[slot] = minute
+        if usage is not None:
+            self._usage(series, usage, minute)
 
     def retag(self, key: Key, settings: SeriesSettings) -> None:
         """Replace the tags of a series. settings: its present settings with the new tags."""
@@ -245,7 +255,7 @@ class Fleet(SeriesColumns):
         self.rings.dirty[: self.rings.size] = False
         return np.flatnonzero(updated).astype(np.int32)
 
-    def _update_limit(self, series: Series, observed: Observed, minute: int, is_new: bool) -> None:
+    def _update_limit(self, series: Series, hard_limit: bool, minute: int, is_new: bool) -> None:
         """Store the limit that an inventory read. A doubted limit that is read unchanged is exceeded."""
         slot, settings = series.slot, series.settings
         before, limit = self.read_limit[slot], np.float32(settings.limit.value if settings.limit else np.nan)
@@ -256,7 +266,7 @@ class Fleet(SeriesColumns):
             self.limited_since[slot], self.exceeded[slot] = minute, False
         elif self.doubted[slot] and settings.source in READ_SOURCES:
             self.exceeded[slot] |= self.minute[slot] >= self.limited_since[slot]
-        self.hard_limit[slot] = observed.hard_limit and settings.source is not LimitSource.OVERRIDE
+        self.hard_limit[slot] = hard_limit and settings.source is not LimitSource.OVERRIDE
 
     def _limit_start(self, slot: int, read_at: int) -> int:
         """Return the first minute that is judged by a limit which an inventory read at the minute `read_at`.

@@ -5,7 +5,17 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncGenerator, Callable, Container, Hashable, Iterable, Iterator, Mapping, Set
+from collections.abc import (
+    AsyncGenerator,
+    Callable,
+    Container,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set,
+)
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import count
@@ -28,7 +38,7 @@ from collectors.tags import arns_of
 from monitor.aws.cell import Cell
 from monitor.aws.failure import Failure, failure_from
 from monitor.aws.run_status import RunStatus
-from monitor.aws.scan import Scan
+from monitor.aws.scan import LimitReadAt, Scan
 from monitor.aws.service_use import ServiceUse
 from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet, Series
@@ -36,6 +46,7 @@ from monitor.fleet.key import Key
 from monitor.fleet.limits import doubted_paths
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.digest import digest_of
+from monitor.polling.known_series import KnownSeries, ScannedSeries
 from monitor.polling.quota_book import KnownQuota, QuotaBook
 from monitor.polling.tags import TagLabels
 from monitor.schema.selector import SelectorLabels
@@ -82,6 +93,11 @@ class ScanResult:
             self._checked += 1
         return self._has_failed
 
+    @property
+    def failed_paths(self) -> Set[ResourcePath]:
+        """The paths of the resources of which something failed."""
+        return {failure.resource_path for failure in self.failures if failure.resource_path}
+
     def shared(self, settings: SeriesSettings) -> SeriesSettings:
         """Return the object that equal settings share."""
         return self._settings.setdefault(settings.content, settings)
@@ -101,8 +117,7 @@ class ScanResult:
 
         Series of a resource whose call failed or waits are kept. If the scan is incomplete, all are kept.
         """
-        failed = {failure.resource_path for failure in self.failures if failure.resource_path}
-        unread = failed | self.waiting
+        unread = self.failed_paths | self.waiting
 
         def is_missing(key: Key) -> bool:
             is_kept = key in self.keys or not self.is_complete or _belongs_to(key, unread)
@@ -136,6 +151,8 @@ class Inventory:
     discovered: dict[Key, tuple[str, str]] = field(default_factory=dict, init=False)
     found: Counter[str] = field(default_factory=Counter, init=False)
     _in_use: set[str] = field(default_factory=set, init=False)  # services of which the last one found series
+    # By `ScanResult.source`.
+    _known: dict[tuple[str, str], KnownSeries] = field(default_factory=dict, init=False)
     _number: int = field(default_factory=_inventory_numbers.__next__, init=False)  # unique among inventories
 
     def __post_init__(self) -> None:
@@ -231,6 +248,7 @@ class Inventory:
         )
         source = collector.service, function.__name__
         result = ScanResult(source, time.time(), scan.failures, scan.not_found, scan.waiting)
+        scan.known_series = known = self._scanned_series(collector, result, quotas)
         number, observations = 0, function(scan)
         try:
             async for observed in observations:
@@ -247,11 +265,44 @@ class Inventory:
             errors = [one for one in _errors_in(error) if not isinstance(one, ServiceNotOfferedError)]
             result.failures += map(failure_from, errors)
             result.is_complete = not errors  # a service that the region does not have, has no resources
+        else:
+            known.end(partial(self._slot_of, result), result.failed_paths)
         finally:
             if isinstance(observations, AsyncGenerator):
                 await observations.aclose()  # at once, and not by a task some time after a cancellation
             scan.end_lists()
         return result
+
+    def _scanned_series(self, collector: Collector, result: ScanResult, quotas: Set[Quota]) -> ScannedSeries:
+        """Return what keeps the series of a scan from being made again of equal answers."""
+        known = self._known.setdefault(result.source, KnownSeries(self.fleet))
+        context = partial(self._context, tuple(quotas), result)
+        return ScannedSeries(known, context, partial(self._confirm_unmade, result))
+
+    def _context(self, quotas: Sequence[Quota], result: ScanResult) -> Hashable:
+        """Return what the series of a scan are registered with, beside what was observed."""
+        known = [self.quotas.known(quota) for quota in quotas]
+        readings = tuple([one and one.reading for one in known])
+        return readings, self.quotas.requests_version, result.has_failed
+
+    def _confirm_unmade(self, result: ScanResult, found: Iterable[Series], read_at: LimitReadAt) -> None:
+        """Confirm series that equal answers would make again. read_at: tells when their limits were read."""
+        minute, before = self.cell.clock.minute(), len(result.keys)
+        for series in found:
+            result.keys.add(series.key)
+            settings, source = series.settings, series.settings.source
+            if source not in QUOTA_SOURCES:  # the time at which a quota was read is that of its reading
+                earlier = read_at(series.key.signal) if callable(read_at) else read_at
+                if source is not LimitSource.API or earlier is None:
+                    earlier = result.started_at
+                settings = result.reread(settings, earlier)
+            self.fleet.confirm(series, settings, minute)
+        self.found[result.source[0]] += len(result.keys) - before
+
+    def _slot_of(self, result: ScanResult, observed: Observed) -> int | None:
+        """Return the slot of a series that a scan found; None where it is excluded."""
+        key = Key(*self.cell.key, result.source[0], observed.signal, observed.resource.utf8_safe)
+        return self.fleet.series[key].slot if key in result.keys else None
 
     def _quota_services_in_use(self) -> Set[str]:
         """The service codes of which the last inventories found series, and those that are configured."""
@@ -316,7 +367,8 @@ class Inventory:
             quoted = known.values_of(settings.quota_arn) if known else {}
             read_at = _read_at(settings.limit.source, observed, known, quoted, result.started_at)
             settings = result.reread(settings, read_at)
-        self.fleet.confirm(series, observed, settings, self.cell.clock.minute())
+        usage = observed.usage if isinstance(observed.usage, float | int) else None
+        self.fleet.confirm(series, settings, self.cell.clock.minute(), usage)
 
     def _labels(self, key: Key) -> SelectorLabels:
         return SelectorLabels(**key.labels, account_name=self.account_name)
@@ -397,9 +449,9 @@ class Inventory:
 
     async def _drop_missing(self, result: ScanResult) -> None:
         """Drop the series that the same scan found earlier and that are missing now."""
-        is_missing = result.missing_predicate()
+        is_missing, found = result.missing_predicate(), set[Key]() if result.not_found else result.keys
         for number, (key, source) in enumerate(tuple(self.discovered.items())):
-            if source == result.source and is_missing(key):
+            if source == result.source and key not in found and is_missing(key):
                 del self.discovered[key]
                 if key in self.fleet.series:  # a reload may have dropped it
                     self.fleet.drop(key)
