@@ -283,13 +283,20 @@ class Aws(Protocol):
         ...
 
     def in_turn(
-        self, key: Hashable, resource: Resource, read: Callable[[], Awaitable[Value]], every: float = 0.0
+        self,
+        key: Hashable,
+        resource: Resource,
+        read: Callable[[], Awaitable[Value]],
+        every: float = 0.0,
+        *,
+        is_shared: bool = False,
     ) -> Awaitable[Value]:
         """Return what `read` returns, or raise what it raises: now, or when it was last called for the key.
 
         An inventory makes a bounded number of calls about single resources, see `monitor.aws.turns`; those
         about the whole account it makes in any case. key: unique within the service. every: seconds for
-        which a value is used again. Raises NotReadYetError where it was never called, and it is not its turn.
+        which a value is used again; of a resource in no danger it is an hour at least, unless others share
+        what is read (`is_shared`). Raises NotReadYetError where it was never called, and it is not its turn.
         """
         ...
 

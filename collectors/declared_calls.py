@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from collectors.base import Aws
 from collectors.declaration import (
+    ID,
     TIMES,
     CallDeclaration,
     ListDeclaration,
@@ -89,7 +90,9 @@ class DeclaredCalls:
             return ReadFacts(await self._read(call, first, params), self._started_at)
 
         async def take_turn() -> ReadFacts:
-            return await self._aws.in_turn(key, scope.node.resource, read, call.every or 0.0)
+            is_own = not {ID, scope.node.kind}.isdisjoint(placeholders([call.first, call.params]))
+            every, resource = call.every or 0.0, scope.node.resource
+            return await self._aws.in_turn(key, resource, read, every, is_shared=not is_own)
 
         return await self._once(key, take_turn)
 

@@ -50,9 +50,14 @@ class Outcome:
     error: Exception | None = None
     made: asyncio.Event | None = None
 
+    @property
+    def due_at(self) -> float:
+        """When the call is to be made again, in epoch seconds."""
+        return 0.0 if self.made_at is None else self.made_at + (0.0 if self.error else self.every)
+
     def is_due(self, now: float) -> bool:
         """Return whether the call is to be made again at this time."""
-        return self.made_at is None or self.error is not None or now - self.made_at >= self.every
+        return now >= self.due_at
 
     def get(self) -> Any:
         """Return the value, or raise the error. Raises NotReadYetError where the call was never made."""
@@ -178,14 +183,14 @@ class ServiceTurns:
         """Begin a run, and choose the calls whose turn it is. now: in epoch seconds.
 
         Of those that were never made, it is the turn of those that were wanted first; of the others, of those
-        that were made longest ago.
+        that have been due longest.
         """
         if self.round == self.cell.round:
             self.cell.begin_round()
         self._forget_unwanted()
         due = {key: one for key, one in self.outcomes.items() if self._was_wanted(one) and one.is_due(now)}
         new = sorted((key for key in due if due[key].made_at is None), key=lambda key: due[key].order)
-        known = sorted(due.keys() - new, key=lambda key: (due[key].made_at or 0.0, due[key].order))
+        known = sorted(due.keys() - new, key=lambda key: (due[key].due_at, due[key].order))
         self.run, self.round, self.is_bounded = self.run + 1, self.cell.round, is_bounded
         self.new, self.known = len(new), len(known)
         of_new = self.new_share.of(self.new, self.cell.most_new)
@@ -224,18 +229,18 @@ class ServiceTurns:
         every: seconds for which a value is used again.
         Raises NotReadYetError where it was never called, and it is not its turn.
         """
-        outcome, is_new = self._want(key, every, urgency)
+        outcome = self._want(key, every, urgency)
         if outcome.made:
             await outcome.made.wait()
-        elif urgency is Urgency.AT_ONCE or self._is_to_be_made(key, outcome, now, is_new):
+        elif urgency is Urgency.AT_ONCE or self._is_to_be_made(key, outcome, now):
             self._count_made(key, outcome)
             return await outcome.read(read, now, self.run)
         return outcome.get()  # type: ignore[no-any-return]
 
     def takes_turn(self, key: Hashable, now: float, urgency: Urgency = Urgency.IN_TURN) -> bool:
         """Return whether a call is to be made in this run; it then counts as made, and nothing is kept."""
-        outcome, is_new = self._want(key, 0.0, urgency)
-        is_taken = urgency is Urgency.AT_ONCE or self._is_to_be_made(key, outcome, now, is_new)
+        outcome = self._want(key, 0.0, urgency)
+        is_taken = urgency is Urgency.AT_ONCE or self._is_to_be_made(key, outcome, now)
         if is_taken:
             self._count_made(key, outcome)
             outcome.made_at, outcome.made_in = now, self.run
@@ -246,18 +251,17 @@ class ServiceTurns:
         outcome = self.outcomes.get(key)
         return outcome.made_at if outcome and not (self.run and outcome.made_in == self.run) else None
 
-    def _want(self, key: Hashable, every: float, urgency: Urgency) -> tuple[Outcome, bool]:
-        """Return the outcome of a call, and whether no run before this one wanted it lately."""
+    def _want(self, key: Hashable, every: float, urgency: Urgency) -> Outcome:
+        """Return the outcome of a call, which this run wants."""
         if key not in self.outcomes:
             self.outcomes[key] = Outcome(order=self._next_order)
             self._next_order += 1
         outcome = self.outcomes[key]
-        is_new = outcome.wanted_in < self.run - 1
         outcome.wanted_in, outcome.every = self.run, every
         outcome.in_turn = urgency is not Urgency.ALWAYS
-        return outcome, is_new
+        return outcome
 
-    def _is_to_be_made(self, key: Hashable, outcome: Outcome, now: float, is_new: bool) -> bool:
+    def _is_to_be_made(self, key: Hashable, outcome: Outcome, now: float) -> bool:
         is_made = bool(self.run) and outcome.made_in == self.run
         if is_made or not outcome.is_due(now):
             return False
@@ -265,7 +269,7 @@ class ServiceTurns:
             return True
         if key in self.has_turn:
             return self.has_turn[key]
-        return is_new and self._takes_spare(key)
+        return self._takes_spare(key, outcome)
 
     def _count_made(self, key: Hashable, outcome: Outcome) -> None:
         """Count a call that is made now: whether the next run wants it is known if that is each time."""
@@ -278,10 +282,13 @@ class ServiceTurns:
         else:
             self.known -= bool(outcome.every)
 
-    def _takes_spare(self, key: Hashable) -> bool:
-        """Return whether a call that no earlier run wanted may be made, as fewer are granted than may be."""
+    def _takes_spare(self, key: Hashable, outcome: Outcome) -> bool:
+        """Return whether a call that was not due before may be made, as fewer are granted than may be."""
         self.has_turn[key] = False
-        self.new += 1
+        if outcome.made_at is None:
+            self.new += 1
+        else:
+            self.known += 1
         is_taken = self.cell.has_spare
         self.granted += is_taken
         return is_taken

@@ -70,7 +70,13 @@ class StoryAws:
         return self.state(kind)
 
     async def in_turn(
-        self, key: Hashable, resource: Resource, read: Callable[[], Awaitable[Response]], every: float = 0.0
+        self,
+        key: Hashable,
+        resource: Resource,
+        read: Callable[[], Awaitable[Response]],
+        every: float = 0.0,
+        *,
+        is_shared: bool = False,
     ) -> Response:
         """Return what `read` returns: everything is read."""
         return await read()

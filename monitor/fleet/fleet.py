@@ -9,7 +9,7 @@ import numpy as np
 from collectors.base import Metric, Observed, Op, Unobservable, Usage
 from collectors.dimensions import metrics_of, without_invalid_metrics
 from collectors.metric_bounds import NO_BOUNDS, MetricBounds
-from monitor.fleet.columns import Ints
+from monitor.fleet.columns import Flags, Indices, Ints
 from monitor.fleet.formula import Formula, Shape
 from monitor.fleet.formulas import Formulas, Slots
 from monitor.fleet.judged import Judged, judged_at, sample_minutes
@@ -230,6 +230,13 @@ class Fleet(SeriesColumns):
         """Return whether AWS has answered with a point of a metric, or with the value, of a usage."""
         formula = self.usages.get(slot)
         return formula is not None and bool((self.rings.newest_point[[*formula.rows]] > NEVER).any())
+
+    def returns_usage(self, slots: Indices) -> Flags:
+        """Return of which slots the usage is a number that an API returned, not one of metrics."""
+        rows, returned = [*self._returned_usages.values()], np.zeros(self.size, np.bool_)
+        for block in self.usages if rows else ():
+            returned[block.series] |= np.isin(block.rows, rows).any(axis=0)
+        return returned[slots]
 
     @property
     def purchases(self) -> PurchaseMembers:

@@ -41,6 +41,7 @@ from monitor.aws.run_status import RunStatus
 from monitor.aws.scan import LimitReadAt, Scan
 from monitor.aws.service_use import ServiceUse
 from monitor.config.config import Config
+from monitor.fleet.calm_resources import CalmResources, calm_resources
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key
 from monitor.fleet.limits import doubted_paths
@@ -174,7 +175,9 @@ class Inventory:
         quotas, failures = self.registry.quotas([collector.service]), list[Failure]()
         use, waiting = ServiceUse(len(collector.scans)), set[ResourcePath]()
         doubted = doubted_paths(self.fleet, self.cell.key, collector.service)
-        scans = (self._scan(collector, scan, use, quotas, doubted) for scan in collector.scans)
+        calm = calm_resources(self.fleet, self.cell.key, collector.service)
+        new_scan = partial(self._new_scan, collector, use, doubted, calm)
+        scans = (self._scan(collector, function, new_scan(), quotas) for function in collector.scans)
         for result in await asyncio.gather(*scans):
             await self._drop_missing(result)
             failures += result.failures
@@ -226,15 +229,10 @@ class Inventory:
         new = [failed.failure for failed in failures if failed.reading > reported]
         return new, [failed.failure for failed in failures if failed.reading <= reported]
 
-    async def _scan(
-        self,
-        collector: Collector,
-        function: ScanFunction,
-        use: ServiceUse,
-        quotas: Set[Quota],
-        doubted: Set[ResourcePath],
-    ) -> ScanResult:
-        scan = Scan(
+    def _new_scan(
+        self, collector: Collector, use: ServiceUse, doubted: Set[ResourcePath], calm: CalmResources
+    ) -> Scan:
+        return Scan(
             self.cell.in_region(collector.region) if collector.region else self.cell,
             collector.service,
             includes=partial(self._includes, collector.service),
@@ -245,7 +243,12 @@ class Inventory:
             reads_quotas_of=self._reads_quotas_of,
             use=use,
             doubted=doubted,
+            calm=calm,
         )
+
+    async def _scan(
+        self, collector: Collector, function: ScanFunction, scan: Scan, quotas: Set[Quota]
+    ) -> ScanResult:
         source = collector.service, function.__name__
         result = ScanResult(source, time.time(), scan.failures, scan.not_found, scan.waiting)
         scan.known_series = known = self._scanned_series(collector, result, quotas)

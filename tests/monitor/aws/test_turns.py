@@ -130,6 +130,28 @@ async def test_what_seldom_changes_takes_no_turn_until_it_is_old() -> None:
         assert (set(known.values()), len(reading.made)) == ({1 if number < 4 else 4}, calls)
 
 
+async def test_what_is_due_sooner_has_its_turn_more_often() -> None:
+    reading, asked = Reading(CallTurns(min_calls=4)), 40
+    times = dict.fromkeys([f"r{number}" for number in range(asked)], 0)
+    for _ in range(60):
+        reading.number, reading.made = reading.number + 1, []
+        reading.turns.of("demo").begin(reading.now, is_bounded=True)
+        for number, name in enumerate(times):
+            await reading.ask("demo", name, every=0.0 if number % 4 == 0 else 6 * INTERVAL)
+        for name in reading.made:
+            times[name] += 1
+    urgent = [count for number, count in enumerate(times.values()) if number % 4 == 0]
+    others = [count for number, count in enumerate(times.values()) if number % 4]
+    assert min(urgent) > max(others) >= min(others) > 0
+
+
+async def test_what_becomes_urgent_is_read_by_the_next_inventory_if_there_is_room() -> None:
+    reading = Reading()
+    for every, made in ((0.0, ["a"]), (6 * INTERVAL, []), (6 * INTERVAL, []), (0.0, ["a"]), (0.0, ["a"])):
+        await reading.inventory_of({"demo": ["a"]}, every)
+        assert reading.made == made
+
+
 async def test_calls_about_the_whole_account_need_no_turn() -> None:
     reading = Reading(CallTurns(min_calls=1))
     for number in (1, 2):
