@@ -44,7 +44,7 @@ CALM_INTERVAL = 3600.0  # seconds for which what AWS tells of a resource in no d
 
 
 class ScanMemory(Protocol):
-    """What is known of the series that earlier scans made of answers."""
+    """The series that earlier scans made of answers, as far as they are known."""
 
     def confirms(self, of: Hashable, answers: int, read_at: LimitReadAt) -> bool:
         """Confirm what was made of equal answers; return false where the series are to be made."""

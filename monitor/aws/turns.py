@@ -52,7 +52,7 @@ class Outcome:
 
     @property
     def due_at(self) -> float:
-        """When the call is to be made again, in epoch seconds."""
+        """The time at which the call is to be made again, in epoch seconds."""
         return 0.0 if self.made_at is None else self.made_at + (0.0 if self.error else self.every)
 
     def is_due(self, now: float) -> bool:

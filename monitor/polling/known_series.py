@@ -54,7 +54,7 @@ class KnownSeries:
 
 @dataclass(slots=True)
 class ScannedSeries:
-    """What one run of a scan function makes of answers, and what it confirms without making it.
+    """The series that one run of a scan function makes of answers, and those that it confirms without that.
 
     context: returns all else that the series are registered with; it may change during the scan. confirm:
     confirms series; it is passed what tells when their limits were read.

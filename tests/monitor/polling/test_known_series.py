@@ -79,7 +79,7 @@ class Streams:
 
 
 def state(world: World) -> dict[Any, Any]:
-    """What is known of all series, but for when inventories saw them."""
+    """The state of all series, but for when inventories saw them."""
     fleet = world.fleet
     return {
         (key.signal, key.resource): (
@@ -94,7 +94,7 @@ def state(world: World) -> dict[Any, Any]:
 
 
 def read_times(world: World) -> dict[Key, float]:
-    """When each limit was read."""
+    """The time at which each limit was read."""
     return {key: limit.read_at for key, one in world.fleet.series.items() if (limit := one.settings.limit)}
 
 
