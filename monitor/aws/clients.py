@@ -21,9 +21,9 @@ from aiobotocore.credentials import AioCredentials
 from aiobotocore.httpsession import AIOHTTPSession
 from aiobotocore.session import AioSession
 from botocore.credentials import ReadOnlyCredentials
-from botocore.handlers import add_retry_headers
 from botocore.model import ServiceModel
 
+from monitor.aws.client_tuning import ClientTuning
 from monitor.aws.failure import ForeignResponseError
 from monitor.aws.pagination import Pagination, pagination_from_model
 from monitor.lib.botocore_models import model_loader
@@ -157,6 +157,7 @@ class ClientCache:
         self._queue = asyncio.Lock()  # of the others, one at a time waits for `_lock`: an urgent one is next
         self._loader = model_loader()
         self._session: AioSession | None = None
+        self._tuning = ClientTuning()
 
     async def get(
         self, service: str, region: str, endpoint_url: str | None, config: AioConfig = CLIENT_CONFIG
@@ -182,7 +183,7 @@ class ClientCache:
         # `asyncio.run` would look at all tasks of all event loops of the process, for each client.
         with contextlib.closing(asyncio.new_event_loop()) as loop:
             client = loop.run_until_complete(context.__aenter__())  # nothing is open yet: `SharedSession`
-        client.meta.events.unregister("request-created", add_retry_headers)  # retries are those of `Cell`
+        self._tuning.tune(client)
         gc.freeze()  # it is never freed, and collecting garbage among models blocked the loop for 250 ms
         return client
 

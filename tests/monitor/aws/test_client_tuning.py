@@ -1,0 +1,198 @@
+"""Requests of tuned clients, compared with those that botocore makes by itself."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AsyncExitStack
+from typing import Any
+
+import pytest
+from aiobotocore.config import AioConfig
+from aiobotocore.session import AioSession
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import ReadOnlyCredentials
+from botocore.exceptions import EndpointConnectionError, MissingDependencyException
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.aws.call_signer import CallSigner
+from monitor.aws.clients import CLIENT_CONFIG, ClientCache, sign_with
+
+KEY = ReadOnlyCredentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", "a/token==")
+
+texts = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=20)
+names = st.sampled_from(
+    [
+        "Host",
+        "Content-Type",
+        "X-Amz-Target",
+        "User-Agent",
+        "Date",
+        "x-amz-date",
+        "Authorization",
+        "X-B",
+        "x-b",
+    ]
+)
+paths = st.lists(st.sampled_from(["a", "..", ".", "", "b c", "%2F", "ä", "~", ":", "x=y"]), max_size=5)
+origins = [
+    "https://sqs.eu-west-1.amazonaws.com",
+    "http://127.0.0.1:4566",
+    "https://[::1]",
+    "https://HOST:443",
+]
+bodies = st.one_of(
+    st.none(), st.binary(max_size=30), st.dictionaries(texts, texts, max_size=3), st.just({"a": "ä b&"})
+)
+
+
+requests = st.fixed_dictionaries(
+    {
+        "method": st.sampled_from(["GET", "post"]),
+        "origin": st.sampled_from(origins),
+        "path": paths.map("/".join),
+        "query": st.sampled_from(["", "?b=2&a=1&a=0", "?x", "?a=%20b"]),
+        "headers": st.lists(st.tuples(names, texts), max_size=5),
+        "body": bodies,
+        "params": st.dictionaries(texts, texts, max_size=3),
+        "context": st.sampled_from([{}, {"payload_signing_enabled": False}]),
+    }
+)
+
+
+def signed(signer: SigV4Auth, given: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what is sent of a request."""
+    url = f"{given['origin']}/{given['path']}{given['query']}"
+    request = AWSRequest(given["method"], url, data=given["body"], params=dict(given["params"]))
+    for name, value in given["headers"]:
+        request.headers[name] = value
+    request.context.update(given["context"])
+    signer.add_auth(request)
+    prepared = request.prepare()
+    return prepared.url, prepared.method, [*prepared.headers.items()], as_sent(prepared.body)
+
+
+def as_sent(body: Any) -> Any:
+    """Return the bytes of a body."""
+    return body.encode() if isinstance(body, str) else body
+
+
+@given(requests, st.sampled_from([KEY, KEY._replace(token=None)]))
+def test_a_request_is_signed_as_by_botocore(given: Mapping[str, Any], key: ReadOnlyCredentials) -> None:
+    scope = key, "sqs", "eu-west-1"
+    while True:
+        second = int(time.time())
+        found, expected = signed(CallSigner(*scope), given), signed(SigV4Auth(*scope), given)
+        if int(time.time()) == second:  # the time is a part of the signature
+            break
+    assert found == expected
+
+
+CALLS: list[tuple[str, str, Mapping[str, Any]]] = [
+    ("ec2", "describe_vpcs", {}),
+    ("ec2", "describe_vpcs", {"VpcIds": ["a b"]}),
+    ("sqs", "list_queues", {}),
+    (
+        "sqs",
+        "get_queue_attributes",
+        {"QueueUrl": "https://sqs.eu-west-1.amazonaws.com/1/a", "AttributeNames": []},
+    ),
+    ("sns", "list_topics", {}),
+    ("sts", "get_caller_identity", {}),
+    ("iam", "list_roles", {}),
+    ("dynamodb", "list_tables", {}),
+    ("dynamodb", "describe_table", {"TableName": "a"}),
+    ("kinesis", "list_streams", {}),
+    ("kinesis", "describe_stream_summary", {"StreamARN": "arn:aws:kinesis:eu-west-1:123456789012:stream/a"}),
+    ("kinesis", "describe_stream_summary", {"StreamARN": "arn:aws:kinesis:eu-west-1:210987654321:stream/b"}),
+    ("s3", "list_buckets", {}),
+    ("s3", "get_bucket_location", {"Bucket": "a"}),
+    ("s3", "get_bucket_location", {"Bucket": "b"}),
+    ("lambda", "list_functions", {}),
+    ("lambda", "get_function", {"FunctionName": "a/b:c"}),
+    ("route53", "list_hosted_zones", {}),
+    ("cloudfront", "list_distributions", {}),
+    ("apigateway", "get_rest_apis", {"limit": 5}),
+    ("events", "list_event_buses", {}),
+    ("events", "put_events", {"Entries": [{}]}),
+    ("cloudwatch", "list_metrics", {"Namespace": "AWS/SQS"}),
+    ("rds", "describe_db_instances", {}),
+    ("efs", "describe_file_systems", {}),
+]
+
+
+class CapturedError(Exception):
+    """Raised in place of sending a request."""
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as opened:
+        yield opened
+
+
+async def request_of(client: Any, method: str, params: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return what a client would send."""
+    captured: list[Any] = []
+
+    def capture(request: Any, **_: Any) -> None:
+        captured.append(request)
+        raise CapturedError
+
+    client.meta.events.register("before-send", capture)
+    with pytest.raises(CapturedError), sign_with(KEY):
+        await getattr(client, method)(**params)
+    client.meta.events.unregister("before-send", capture)
+    (request,) = captured  # it is tried once
+    # Those of botocore's retries, which are signed, and the time.
+    own = ("amz-sdk-invocation-id", "amz-sdk-request", "authorization", "x-amz-date")
+    headers = {name.lower(): value for name, value in request.headers.items() if name.lower() not in own}
+    return request.method, request.url, headers, as_sent(request.body)
+
+
+@pytest.mark.parametrize("region", ["eu-west-1", "ap-southeast-2"])
+async def test_a_call_is_the_one_that_botocore_makes(region: str, stack: AsyncExitStack) -> None:
+    session, cache = AioSession(), ClientCache()
+    plain = {}
+    for service in {service for service, _, _ in CALLS}:
+        context = session.create_client(
+            service,
+            region,
+            aws_access_key_id=KEY.access_key,
+            aws_secret_access_key=KEY.secret_key,
+            aws_session_token=KEY.token,
+            config=CLIENT_CONFIG,
+        )
+        plain[service] = await stack.enter_async_context(context)
+    stack.push_async_callback(cache.aclose)
+    for service, method, params in CALLS * 2:  # what is remembered is used the second time
+        tuned = await request_of(await cache.get(service, region, None), method, params)
+        expected = await request_of(plain[service], method, params)
+        assert tuned == expected, (service, method)
+
+
+async def test_an_endpoint_that_a_call_names_is_not_that_of_the_call_before() -> None:
+    async with AsyncExitStack() as stack:
+        cache = ClientCache()
+        stack.push_async_callback(cache.aclose)
+        client = await cache.get("events", "eu-west-1", None)
+        await request_of(client, "put_events", {"Entries": [{}]})
+        with pytest.raises(MissingDependencyException), sign_with(KEY):  # it is signed for several regions
+            await client.put_events(Entries=[{}], EndpointId="abcde.veo")
+
+
+async def test_a_client_with_retries_of_its_own_keeps_them(stack: AsyncExitStack) -> None:
+    cache = ClientCache()
+    stack.push_async_callback(cache.aclose)
+    config = CLIENT_CONFIG.merge(AioConfig(retries={"mode": "standard", "total_max_attempts": 2}))
+    attempts: dict[AioConfig, int] = {CLIENT_CONFIG: 0, config: 0}
+    for one in attempts:
+        client = await cache.get("sqs", "eu-west-1", "http://127.0.0.1:1", one)
+
+        def count(one: AioConfig = one, **_: Any) -> None:
+            attempts[one] += 1
+
+        client.meta.events.register("before-send", count)
+        with pytest.raises(EndpointConnectionError), sign_with(KEY):
+            await client.list_queues()
+    assert [*attempts.values()] == [1, 2]
