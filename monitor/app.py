@@ -41,6 +41,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge_in_parts
 from monitor.fleet.key import CellKey, Key
 from monitor.fleet.limits import LimitVerifier
+from monitor.forecast.fan import fan_of
 from monitor.forecast.forecaster import Forecaster
 from monitor.forecast.history import UsageHistory, history_path
 from monitor.forecast.past_reader import CellReaders
@@ -241,6 +242,7 @@ class App:
             alerting=self.alerting,
             coverage=self.coverage,
             recommend=partial(recommend, self.forecaster.recorder, lambda: self._exposition.snapshot),
+            fan=partial(fan_of, self.forecaster.recorder),
             poll_interval=lambda: self.config.interval,
             budget=self._budget,
             stopping=self._stopping,

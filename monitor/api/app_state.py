@@ -12,6 +12,7 @@ from monitor.cost.telemetry import CostTelemetry
 from monitor.coverage.quota_coverage import Coverage
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.columns import Ints
+from monitor.fleet.fan import Fan
 from monitor.fleet.fleet import Fleet
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.budget import Budget
@@ -38,7 +39,8 @@ class AppState:
 
     monitor_status: returns the current status. reload: reads the configuration again; raises ConfigError if
     it is invalid. coverage: returns the coverage of quotas. recommend: recommends the sizes of what these
-    slots bought; it computes in a thread. poll_interval: returns the shortest interval between two requests
+    slots bought; it computes in a thread. fan: returns that of a slot, of some days; None without a history.
+    poll_interval: returns the shortest interval between two requests
     for a metric, in seconds. budget: what CloudWatch may cost. stopping: is set when the server must stop.
     """
 
@@ -52,6 +54,7 @@ class AppState:
     alerting: Alerting
     coverage: Callable[[], Coverage]
     recommend: Callable[[Ints], Awaitable[Sequence[Recommendation]]]
+    fan: Callable[[int, int], Awaitable[Fan | None]]
     poll_interval: Callable[[], float]
     budget: Budget | None = None
     form_tokens: FormTokenStore = field(default_factory=ProcessFormTokenStore)

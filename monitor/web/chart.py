@@ -26,7 +26,7 @@ from monitor.render.chart import (
     round_step,
 )
 from monitor.render.svg import line_path, run_marks
-from rules.units import UnitKind
+from rules.units import Unit, UnitKind
 
 TICK_MINUTES = 30  # between two ticks of the time axis
 
@@ -41,30 +41,35 @@ def chart_svg(chart: Chart) -> Markup:
 
 
 def _grid(chart: Chart) -> Markup:
-    scale = _scale(chart)
-    step = round_step(chart.top / scale) * scale
+    return amount_lines(chart.top, chart.unit, chart.width)
+
+
+def amount_lines(top: float, unit: Unit, width: int) -> Markup:
+    """Return the horizontal lines of a chart, with their amounts. top: the end of the axis."""
+    scale = _scale(top, unit)
+    step = round_step(top / scale) * scale
     line = Markup(
         '<path class="grid" d="M{left} {y:.1f}H{right}"/>'
         '<text class="axis" x="{at}" y="{y:.1f}" dy=".35em" text-anchor="end">{label}</text>'
     )
-    values = [number * step for number in range(ceil(chart.top / step))]
+    values = [number * step for number in range(ceil(top / step))]
     return Markup("").join(
         line.format(
             left=LEFT,
-            right=chart.width - RIGHT,
+            right=width - RIGHT,
             at=LEFT - 8,
-            y=chart.y(value),
-            label=axis_label(value, chart.unit),
+            y=TOP + PLOT_HEIGHT * (1 - value / top),
+            label=axis_label(value, unit),
         )
         for value in values
     )
 
 
-def _scale(chart: Chart) -> float:
+def _scale(top: float, unit: Unit) -> float:
     """Return the unit in which grid lines have round numbers: for bytes a power of 1024, else 1."""
-    if chart.unit.kind is not UnitKind.BYTES:
+    if unit.kind is not UnitKind.BYTES:
         return 1.0
-    return 1024.0 ** max(floor(log(chart.top / GRID_LINES, 1024)), 0)
+    return 1024.0 ** max(floor(log(top / GRID_LINES, 1024)), 0)
 
 
 def _ticks(chart: Chart) -> Markup:

@@ -16,9 +16,12 @@ from monitor.api.recommendations import read_recommendations
 from monitor.cost.bills import mean_interval
 from monitor.cost.telemetry import MeasuredCost
 from monitor.coverage.verdicts import CoverageState
+from monitor.fleet.fan import Fan
 from monitor.fleet.filters import Filters
+from monitor.fleet.fleet import Series
 from monitor.fleet.pruned import pruned_counts
 from monitor.fleet.query import series_by_id
+from monitor.fleet.reach import DAY_MINUTES, Reach
 from monitor.fleet.ring_columns import PRUNED_INTERVAL
 from monitor.lib.partitions import partition_of
 from monitor.sizing.totals import SizingTotals
@@ -39,7 +42,7 @@ from monitor.web.error_pages import PageRoute
 from monitor.web.no_data import no_data_reasons
 from monitor.web.overview import build_overview
 from monitor.web.page_cache import PageCache
-from monitor.web.series_page import series_page
+from monitor.web.series_page import fan_drawings, series_page
 from monitor.web.series_rows import series_rows
 from monitor.web.server_events import events_router
 from monitor.web.templating import assets, render
@@ -175,6 +178,7 @@ class PageRenderer:
         variables = series_page(snapshot, fleet, series, _minute(), history)
         bought = fleet.purchase[: fleet.size] == fleet.purchase[series.slot]
         shared = np.flatnonzero(bought & fleet.paid[: fleet.size]).astype(np.int32)
+        fan = await self._fan(series, variables["reach"])
         sized = await self._state.recommend(shared) if series.settings.paid else ()
         settings = self._engine.notice_builder.settings
         links = settings.links.for_series(series.key, self._registry, series.aws_region)
@@ -185,10 +189,17 @@ class PageRenderer:
             address=f"/series/{identity}",
             firing=with_current_usage(firing, fleet),
             sized=next(iter(sized), None),
+            fan=fan and fan_drawings(fan, variables["reach"], series, snapshot),
             links=links,
             docs=[*map(partition_of(series.aws_region).localized, series.settings.signal.docs)],
             **variables,
         )
+
+    async def _fan(self, series: Series, reach: Reach) -> Fan | None:
+        """Return the fan of a day, or of three where the limit is reached later; None if nothing is known."""
+        later = bool(reach.minutes) and reach.minutes[0] - _minute() > DAY_MINUTES
+        fan = await self._state.fan(series.slot, 3 if later else 1)
+        return fan if fan and fan.is_known else None
 
     async def coverage(self, filters: CoveragePageFilters) -> bytes:
         """Render the page of the coverage of quotas."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from monitor.fleet.fan import Fan
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.limits import why_unobservable_now
@@ -20,7 +21,9 @@ from monitor.render.commands import increase_command
 from monitor.render.text import SOURCE_TEXTS, format_rate
 from monitor.render.tolerance import tolerance_text
 from monitor.web.chart import chart_svg
+from monitor.web.fan_chart import FanChart
 from monitor.web.series_rows import SeriesTableRow, finite_or_none, series_row
+from rules.analogs import BIN_MINUTES
 from rules.band import Zone
 from rules.forecast_features import HORIZON_WORDS, HORIZONS
 from rules.signals import Signal
@@ -58,6 +61,7 @@ def series_page(
         "not_read": pruned_reason(fleet, series),
         "headroom": headroom_text(row, snapshot, series, signal),
         "forecast": reach.text(now),
+        "reach": reach,
         "probabilities": probabilities_text(reach),
         "ceiling": signal.unit.format(reach.ceiling) if reach.ceiling else "",
         "exhaustion": exhaustion_text(finite_or_none(snapshot.seconds_to_exhaustion[series.slot])),
@@ -69,6 +73,14 @@ def series_page(
         "history": notices,
         "tolerance": tolerance_text(signal, series.settings.tolerance),
     }
+
+
+def fan_drawings(fan: Fan, reach: Reach, series: Series, snapshot: Snapshot) -> dict[str, Any]:
+    """Return the charts of a fan, and the hours that they look ahead."""
+    limit, settings = finite_or_none(snapshot.limit[series.slot]), series.settings
+    chart = FanChart(fan, reach, limit, settings.band, settings.signal.unit)
+    charts = [chart.svg(width) for width in (WIDTH, NARROW_WIDTH)]
+    return {"charts": charts, "hours": fan.past.size * BIN_MINUTES // 60}
 
 
 def may_grow(fleet: Fleet, series: Series, minute: int) -> bool:

@@ -21,6 +21,7 @@ from monitor.coverage.quota_coverage import Coverage
 from monitor.coverage.unwatched_cost import PollIntervals
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.columns import Ints
+from monitor.fleet.fan import Fan
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.server.web_app import create_app
@@ -43,6 +44,7 @@ class Server:
     reloads: int = 0
     known_quotas: dict[CellKey, KnownQuotas] = field(default_factory=dict)
     signals_off: set[str] = field(default_factory=set)
+    fans: dict[int, Fan] = field(default_factory=dict)
     peaks: Peaks = field(default_factory=lambda: Peaks.unknown(1000))
     services_read: dict[CellKey, set[str]] = field(default_factory=dict)  # empty: all in every cell
 
@@ -79,6 +81,7 @@ class Server:
                 alerting=server.alerting,
                 coverage=server.coverage,
                 recommend=server.recommend,
+                fan=server.fan,
                 poll_interval=lambda: 300.0,
                 event_timing=event_timing,
             )
@@ -101,6 +104,10 @@ class Server:
             metrics=MetricUse.of(self.fleet, NOW, self.telemetry.cost.prices),
             intervals=PollIntervals(300.0, 300.0, 300.0),
         )
+
+    async def fan(self, slot: int, days: int) -> Fan | None:
+        """Return a fan that the test sets."""
+        return self.fans.get(slot)
 
     async def recommend(self, slots: Ints) -> list[Recommendation]:
         """Recommend sizes by peaks that the test sets."""

@@ -3,9 +3,10 @@
 import httpx
 import numpy as np
 
+from monitor.fleet.fan import Fan
 from monitor.fleet.fleet import Series
 from rules.band import Zone
-from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.fleet.fleets import NOW, add, judged, key
 from tests.monitor.served import Server
 from tests.monitor.web.pages import page
 
@@ -51,3 +52,49 @@ async def test_a_short_history_is_told_and_is_no_zero(server: Server, client: ht
     words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
     assert "Forecast1.2 of 2 days of history" in words
     assert "within 1h" not in words
+
+
+def fan(quarters: int = 96, high: float = 900.0) -> Fan:
+    """A fan around a usage of 500 that may rise."""
+    middle = np.linspace(500, high, quarters, dtype=np.float32)
+    edges = [middle - 40, middle - 20, middle, middle + 20, middle + 40]
+    return Fan(NOW // 15 * 15, np.full(quarters, 500, np.float32), np.stack(edges))
+
+
+async def test_the_fan_is_drawn_with_the_times_at_which_the_limit_is_reached(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    series = foresee(server, "orders", (0.1, 0.6, 0.8, 0.9))
+    server.fans[series.slot] = fan()
+    await server.publish()
+    found = await page(client, f"/series/{series.key.id}")
+    classes = [one.get("class") for one in found.all("path")]
+    drawn = ("fan", "fan inner", "reach")
+    assert [classes.count(name) for name in drawn] == [2, 2, 2]  # large and small
+    assert "Next 24 hours reaches the limit in" in " ".join(found.words.split())
+    labels = [one.get("aria-label") or "" for one in found.all("svg")]
+    assert any("of the next 24" in label and "60 %" in label for label in labels)
+
+
+async def test_holes_of_the_past_and_of_the_fan_are_not_drawn(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    series = foresee(server, "orders", (0.1, 0.2, 0.3, 0.4))
+    holes = fan()
+    holes.past[10:20] = holes.ahead[:, 30:40] = np.nan
+    server.fans[series.slot] = holes
+    await server.publish()
+    found = await page(client, f"/series/{series.key.id}")
+    outer = [one.get("d") or "" for one in found.all("path") if one.get("class") == "fan"]
+    assert [one.count("Z") for one in outer] == [2, 2]
+    assert "nan" not in "".join(one.get("d") or "" for one in found.all("path"))
+
+
+async def test_without_anything_to_say_there_is_no_fan(server: Server, client: httpx.AsyncClient) -> None:
+    series = foresee(server, "orders", (float("nan"),) * 4, days=1.2)
+    unknown = fan()
+    unknown.ahead[:] = np.nan
+    server.fans[series.slot] = unknown
+    await server.publish()
+    words = (await page(client, f"/series/{series.key.id}")).words
+    assert "Next 24 hours" not in words

@@ -1,0 +1,60 @@
+"""The fan of a forecast: quantiles of the usage at each time ahead."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as some
+from hypothesis.extra.numpy import arrays
+
+from rules.analogs import DAY
+from rules.fan import FAN_QUANTILES, usage_fan
+from rules.forecast import BINS
+
+Array = np.ndarray[Any, Any]
+BINS_OF_DAY = np.arange(BINS) % DAY
+DAILY = 50 - 30 * np.cos(2 * np.pi * BINS_OF_DAY / DAY)
+
+
+def test_each_day_being_the_same_the_next_one_is_too() -> None:
+    fan = usage_fan(DAILY[:, None])
+    assert fan.shape == (len(FAN_QUANTILES), DAY, 1)
+    np.testing.assert_allclose(fan[:, :, 0], np.tile(DAILY[:DAY], (len(FAN_QUANTILES), 1)), rtol=0.02)
+
+
+def test_days_that_differ_make_it_wide() -> None:
+    random = np.random.default_rng(4)
+    usage = DAILY * np.repeat(random.uniform(0.7, 1.3, BINS // DAY), DAY)
+    fan = usage_fan(usage[:, None])[:, DAY // 2, 0]
+    assert fan[-1] - fan[0] > 5
+
+
+def test_what_only_grows_goes_on() -> None:
+    usage = np.linspace(1000, 2000, BINS)
+    fan = usage_fan(usage[:, None])[:, :, 0]
+    assert fan[2, -1] == pytest.approx(2000 + 1000 / 14, rel=0.01)
+
+
+@pytest.mark.parametrize("known", [0, DAY, 2 * DAY - 1])
+def test_below_two_days_there_is_none(known: int) -> None:
+    usage = np.full((BINS, 1), np.nan)
+    usage[BINS - known :] = 5
+    assert np.isnan(usage_fan(usage)).all()
+
+
+@given(
+    arrays(np.float16, (BINS, 2), elements=some.floats(0, 1000, width=16) | some.just(float("nan"))),
+    some.sampled_from([DAY, 3 * DAY]),
+)
+def test_quantiles_are_in_order_and_no_usage_falls_below_zero(usage: Array, bins: int) -> None:
+    fan = usage_fan(usage, bins)
+    assert fan.shape == (len(FAN_QUANTILES), bins, 2)
+    assert not (np.diff(fan, axis=0) < -1e-3).any()
+    assert not (fan < 0).any()
+
+
+def test_constant_and_zero_usage_have_a_fan_of_no_width() -> None:
+    fan = usage_fan(np.column_stack([np.zeros(BINS), np.full(BINS, 7.0)]))
+    assert (fan[:, :, 0] == 0).all()
+    np.testing.assert_allclose(fan[:, :, 1], 7)
