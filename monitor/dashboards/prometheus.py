@@ -1,4 +1,4 @@
-"""Alerting rules for Prometheus: a file per service, and one for Headroom itself.
+"""Alerting rules for Prometheus: a file per service, one for forecasts, and one for Headroom itself.
 
 A series has at most one of the alerts HeadroomSaturated, HeadroomNear and HeadroomAbove, because all three
 select the last of three metrics that are recorded for each signal:
@@ -18,6 +18,7 @@ from typing import Any
 import yaml
 
 from monitor.dashboards.addresses import RUNBOOKS
+from monitor.dashboards.forecasts import forecast_rules
 from monitor.dashboards.health import HealthAlert, health_alerts
 from monitor.dashboards.runbooks import OWN_PAGE, address_of
 from monitor.fleet.key import ALL_LABELS, WHOLE_ACCOUNT
@@ -72,6 +73,7 @@ def files(services: Iterable[Service], runbooks: str = RUNBOOKS) -> Mapping[str,
     groups_by_name["headroom"] = [
         _group("headroom", [_health_rule(alert, runbooks) for alert in health_alerts()])
     ]
+    groups_by_name["forecasts"] = [_group("headroom forecasts", [*forecast_rules(runbooks)])]
     return {f"{name}.yaml": _yaml(groups) for name, groups in groups_by_name.items()}
 
 

@@ -34,6 +34,9 @@ A series has at most one of these four alerts at a time:
 | `HeadroomAbove` | info | above the target band (70 %) for the signal's `for` |
 | `HeadroomBelow` | info | below the target band (40 %) for a day, where the limit is paid for |
 
+`HeadroomWillReach` (warning) tells beside them that a series which is not near its limit will probably
+reach it within three days, a day, six hours or an hour (`within`), by the usage of the last 14 days.
+
 Details of a series, such as the source of its limit: `/api/v1/series?signal=...&resource=...`.
 Caveats marked (inferred) are concluded from what AWS documents; those marked (recalled) were not found
 in its documentation. In commands, words in capitals stand for what you choose; domains and ARNs
