@@ -13,9 +13,7 @@ from math import inf
 from os import environ
 from pathlib import Path
 from signal import SIGHUP
-from typing import NamedTuple
 
-import uvicorn
 from fastapi import FastAPI
 
 from collectors.registry import Registry
@@ -46,7 +44,6 @@ from monitor.forecast.forecaster import Forecaster
 from monitor.forecast.history import UsageHistory, history_path
 from monitor.forecast.past_reader import CellReaders
 from monitor.forecast.peaks import recommend
-from monitor.http.connection import MAX_HEAD_SIZE, HttpConnection
 from monitor.http.connection_limiter import ConnectionLimiter, raise_file_limit
 from monitor.lib.garbage import freeze_when_grown
 from monitor.lib.loop_lag import measure_loop_lag
@@ -59,6 +56,7 @@ from monitor.polling.watcher import Watcher, budget_of
 from monitor.push.service import PushService
 from monitor.schema.problems import ConfigError
 from monitor.server.listener import HttpServer, bind_socket
+from monitor.server.options import DEFAULT_SERVER, ServerOptions, server_config
 from monitor.server.web_app import create_app
 from monitor.stream import firehose
 from monitor.stream.declared_metrics import DeclaredMetrics
@@ -70,7 +68,6 @@ from monitor.web.error_pages import error_page
 
 log = logging.getLogger(__name__)
 
-SHUTDOWN_TIMEOUT = 1  # seconds that open requests may take to end when the process stops
 MIN_JUDGEMENT_PAUSE = 1.0  # seconds between two judgements of points as they arrive
 MAX_JUDGEMENT_AGE = 65.0  # seconds, as samples become stale; polls of every minute judge earlier
 JUDGEMENT_PAUSE_FACTOR = 4  # the pause lasts this many times as long as the judgement before it
@@ -117,20 +114,6 @@ class Resources:
                 known_accounts=known,
                 history=history,
             )
-
-
-class ServerOptions(NamedTuple):
-    """Limits of the HTTP server for slow clients.
-
-    delivery_timeout: seconds in which the body of a Firehose delivery must arrive. connection: uvicorn's
-    protocol class, with its time-outs.
-    """
-
-    delivery_timeout: float = firehose.BODY_TIMEOUT
-    connection: type[HttpConnection] = HttpConnection
-
-
-DEFAULT_SERVER = ServerOptions()
 
 
 class App:
@@ -255,18 +238,7 @@ class App:
         return web
 
     def _build_server(self) -> HttpServer:
-        config = uvicorn.Config(
-            self.web,
-            http=self._server.connection,
-            h11_max_incomplete_event_size=MAX_HEAD_SIZE,
-            ws="none",
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            proxy_headers=False,  # the client is the address of the connection, not that of a header
-            timeout_graceful_shutdown=SHUTDOWN_TIMEOUT,
-        )
+        config = server_config(self.web, self._server)
         self._access.configure_tls(config)
         return HttpServer(config, self._connections, self._server.connection)
 

@@ -11,9 +11,10 @@ from typing import Any
 import httpx
 import pytest
 
-from monitor.app import DEFAULT_SERVER, App, ServerOptions
+from monitor.app import App
 from monitor.config.config import Config
 from monitor.server.listener import bind_socket
+from monitor.server.options import DEFAULT_SERVER, ServerOptions
 from monitor.stream import firehose
 from monitor.stream.settings import ACCESS_KEYS_VARIABLE
 from tests.aws_environment import set_aws_environment

@@ -10,8 +10,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from monitor.app import ServerOptions
 from monitor.http.connection import HttpConnection
+from monitor.server.options import ServerOptions
 from monitor.stream import firehose
 from monitor.stream.envelope import MAX_BODY_BYTES, MAX_RECORDS
 from tests.monitor.stream.bodies import Update, envelope, line, lines, message
