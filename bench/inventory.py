@@ -97,10 +97,10 @@ def of_copies(answer: Any) -> Any:
         original = answer
 
     def respond(**params: Any) -> Any:
-        asked = [
+        requested = [
             text for value in params.values() for text in (value if isinstance(value, list) else [value])
         ]
-        numbered = [one for one in asked if isinstance(one, str) and NUMBER.search(one)]
+        numbered = [one for one in requested if isinstance(one, str) and NUMBER.search(one)]
         found = original(**changed(params, lambda text: NUMBER.sub("", text)))
         if not numbered or not isinstance(found, Mapping):
             return found

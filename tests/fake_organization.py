@@ -131,10 +131,12 @@ def denied_query(message: str) -> web.Response:
     return web.Response(status=403, text=text, content_type="text/xml")
 
 
-def points(asked: Mapping[str, Any]) -> dict[str, Any]:
+def points(requested: Mapping[str, Any]) -> dict[str, Any]:
     """A point of 7 for each metric that is asked for."""
     minute = int(time.time() // 60) * 60 - 300
     values = {"Timestamps": [minute], "Values": [7.0], "StatusCode": "Complete"}
     return {
-        "MetricDataResults": [{"Id": one["Id"], "Label": "", **values} for one in asked["MetricDataQueries"]]
+        "MetricDataResults": [
+            {"Id": one["Id"], "Label": "", **values} for one in requested["MetricDataQueries"]
+        ]
     }

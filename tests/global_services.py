@@ -145,10 +145,10 @@ class GlobalAws:
         answers = {"GetCallerIdentity": CALLER, "AssumeRole": ASSUMED, "ListTopics": TOPIC_LIST, "": ZONES}
         return web.Response(text=answers[action], content_type="text/xml")
 
-    def _points(self, asked: dict[str, Any], region: str) -> dict[str, Any]:
+    def _points(self, requested: dict[str, Any], region: str) -> dict[str, Any]:
         minute = int(time.time() // 60) * 60 - 300
         results = []
-        for query in asked["MetricDataQueries"]:
+        for query in requested["MetricDataQueries"]:
             self.metrics[query["MetricStat"]["Metric"]["Namespace"], region] += 1
             values = {"Timestamps": [minute], "Values": [7.0], "StatusCode": "Complete"}
             results.append({"Id": query["Id"], "Label": "", **values})

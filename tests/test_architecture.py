@@ -192,7 +192,7 @@ def test_downward_and_own_imports_are_allowed(tmp_path: Path) -> None:
     assert imported_by(tmp_path, text) == []
 
 
-def test_collectors_and_rules_import_nothing_of_the_monitor_but_collectors_its_lib(tmp_path: Path) -> None:
+def test_of_the_monitor_rules_import_nothing_and_collectors_its_lib_only(tmp_path: Path) -> None:
     texts = {"rules/new.py": "import monitor.lib.text", "collectors/new.py": "from monitor import aws, lib"}
     write(tmp_path, texts)
     assert forbidden_imports(sources(tmp_path), MAY_IMPORT) == [

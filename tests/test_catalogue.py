@@ -149,7 +149,7 @@ def test_what_inhibits_each_signal(service: Service) -> None:
         ("a: [b, {c", "sqs.yaml:2: file: did not find expected"),
     ],
 )
-def test_every_problem_of_an_entry_is_told_with_its_line(text: str, problem: str) -> None:
+def test_every_problem_of_an_entry_is_reported_with_its_line(text: str, problem: str) -> None:
     problems = parse_model(text.encode(), "sqs.yaml", Service).problems
     assert [one for one in problems if problem in one], problems
 

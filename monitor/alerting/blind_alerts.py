@@ -12,8 +12,9 @@ from monitor.aws.status import MonitorStatus
 from monitor.lib.durations import format_duration
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
 
-# Seconds between two notices of one alert. Within as many seconds, the first notice is replaced instead.
-MIN_REWRITE = 60.0
+# Seconds between two notices of one alert. A blind spot that grows so soon after its first notice replaces
+# it.
+MIN_NOTICE_INTERVAL = 60.0
 
 
 class BlindAlerts:
@@ -50,7 +51,7 @@ class BlindAlerts:
         """Return a new notice of a blind spot, or None when nothing changed since the last one."""
         if before is None:
             return self._notice(spot, NoticeKind.FIRING, spot.since, now, page)
-        recent = now - before.at < MIN_REWRITE
+        recent = now - before.at < MIN_NOTICE_INTERVAL
         if self._scopes.get(spot.alert) == spot.scope or (recent and before.kind is not NoticeKind.FIRING):
             return None
         kind = NoticeKind.WORSENED if spot.places > before.places else NoticeKind.EASED

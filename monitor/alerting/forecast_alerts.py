@@ -1,8 +1,9 @@
-"""The alerts of forecasts: series that will probably reach their limits, told once as they come nearer.
+"""The alerts of forecasts: series that will probably reach their limits.
 
-Each such class is told once, when it has lasted for the configured time. Dates that change within a class are
-told by pages and metrics, and notify nobody. An alert ends when the limit has become improbable for as long,
-when its series comes near the limit, whose own alert tells that, and when the series is gone.
+A forecast has a class: the shortest horizon within which the limit is likely to be reached. A class, and then
+each nearer one, is notified once, when it has lasted for the configured time; a date that changes within a
+class is not. An alert ends when reaching the limit has been improbable for as long, when its series comes
+near the limit, which has an alert of its own, and when the series is gone.
 """
 
 from hashlib import blake2b
@@ -30,16 +31,16 @@ from rules.band import Zone
 from rules.forecast import LIKELY
 from rules.forecast_features import HORIZONS
 
-IMPROBABLE: Final = 0.3  # within the longest horizon: an alert ends below it
+IMPROBABLE: Final = 0.3  # an alert ends if the probability within the longest horizon is below it
 UPDATE_INTERVAL: Final = 60.0  # seconds
-NO_CLASS = 0  # otherwise 1 within the longest horizon, up to the number of horizons within the shortest
+NO_CLASS = 0  # classes are 1 (likely within the longest horizon) to len(HORIZONS) (within the shortest)
 Seconds = npt.NDArray[np.float64]
 
 
-class Told(NamedTuple):
-    """The forecast of a series that may be told. nearest: its class. row, reach: what it follows from."""
+class ForecastNews(NamedTuple):
+    """A forecast to be notified. forecast_class: a nearer one than before. row, reach: its series."""
 
-    nearest: int
+    forecast_class: int
     row: Row
     reach: Reach
 
@@ -70,7 +71,7 @@ class ForecastAlerts:
                 self._state.record(ended)
 
     def _follow(self, now: float) -> None:
-        """Note since when each class of each series lasts."""
+        """Note since when each class of each series has lasted."""
         fleet, size = self._fleet, self._fleet.size
         probability = fleet.reach_probability[:size]
         may = (fleet.zone[:size] < Zone.NEAR) & (fleet.group[:size] >= 0) & ~(probability[:, 0] >= 1)
@@ -83,7 +84,7 @@ class ForecastAlerts:
         self._improbable_since = np.where(improbable, before, np.nan)
 
     def _forget_others(self, size: int) -> None:
-        """Grow to the size of the fleet, and forget what was known of series whose slot has another one."""
+        """Grow to the size of the fleet, and forget series whose slot now belongs to another one."""
         since, improbable, ids = np.full((size, len(HORIZONS)), np.nan), np.full(size, np.nan), self._fleet.id
         known = min(size, self._ids.size)
         is_same = self._ids[:known] == ids[:known]
@@ -92,7 +93,7 @@ class ForecastAlerts:
         self._since, self._improbable_since, self._ids = since, improbable, ids[:size].copy()
 
     def _begun(self, series: Series, firing: dict[str, Notice], now: float) -> Notice | None:
-        """Return the notice of a forecast that is nearer than what was told; None if none is."""
+        """Return the notice of a forecast that is nearer than the last notice; None if none is."""
         labels = self._labels(series)
         lasting = now - self._since[series.slot] >= self._notice_builder.settings.will_reach_for(labels)
         nearest = int(np.flatnonzero(lasting)[-1]) + 1 if lasting.any() else NO_CLASS
@@ -101,12 +102,12 @@ class ForecastAlerts:
         if severity is None or nearest <= (before.places if before else NO_CLASS):
             return None
         row = row_of(self._fleet, series)
-        return self._notice(series, Told(nearest, row, row.reach), severity, before, now)
+        return self._notice(series, ForecastNews(nearest, row, row.reach), severity, before, now)
 
     def _notice(
-        self, series: Series, told: Told, severity: Severity, before: Notice | None, now: float
+        self, series: Series, news: ForecastNews, severity: Severity, before: Notice | None, now: float
     ) -> Notice:
-        builder, row = self._notice_builder, told.row
+        builder, row = self._notice_builder, news.row
         labels = {**tags_of(series), **row.key.labels, "severity": str(severity), "cause": FORECAST}
         if name := builder.account_names.get(series.key.account):
             labels["account_name"] = name
@@ -116,7 +117,7 @@ class ForecastAlerts:
             kind=NoticeKind.WORSENED if before else NoticeKind.FIRING,
             severity=severity,
             zone=FORECAST,
-            summary=summary(row, told.reach, name or "", int(now // 60), builder.settings.registry),
+            summary=summary(row, news.reach, name or "", int(now // 60), builder.settings.registry),
             labels=before.labels if before else labels,
             at=now,
             since=before.since if before else now,
@@ -126,7 +127,7 @@ class ForecastAlerts:
             source=row.source or "",
             utilization=row.utilization,
             sampled=row.sampled,
-            places=told.nearest,
+            places=news.forecast_class,
             remedy=row.signal.remedy,
             docs=row.signal.docs[0],
             links=builder.settings.links.for_series(series.key, builder.settings.registry, series.aws_region),

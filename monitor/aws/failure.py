@@ -133,7 +133,7 @@ def failure_from(error: Exception, operation: str = "", resource: Resource = ACC
     if not isinstance(error, (*AWS_ERRORS, HeadroomError)):
         log.error("unexpected response to %s %s", operation, resource.display_name, exc_info=error)
     operation = operation or getattr(error, "operation_name", "")
-    said = ": ".join(filter(None, (getattr(error, "role_place", ""), error_message(error))))
-    code, message = replace_surrogates(error_code(error)), replace_surrogates(said)
+    message_text = ": ".join(filter(None, (getattr(error, "role_place", ""), error_message(error))))
+    code, message = replace_surrogates(error_code(error)), replace_surrogates(message_text)
     safe = resource.utf8_safe
     return Failure(operation, safe.display_name, code, message, safe.path)

@@ -42,6 +42,6 @@ def request(
     Exits with 1 and the reason where no request makes sense: one is pending, the value is not above the one
     in force, AWS does not increase the quota, or the limit is none; with 2 where AWS could not be asked.
     """
-    from monitor.cli.quota_request import AskedIncrease, request_or_exit
+    from monitor.cli.quota_request import IncreaseArguments, request_or_exit
 
-    request_or_exit(AskedIncrease(signal, to, resource, account, region), config, send=yes)
+    request_or_exit(IncreaseArguments(signal, to, resource, account, region), config, send=yes)

@@ -31,8 +31,8 @@ from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, Wanted
 
 
 @dataclass(frozen=True, slots=True)
-class AskedIncrease:
-    """The increase that the command line asks for; texts as they were given."""
+class IncreaseArguments:
+    """The arguments of `headroom quota request`, as they were given."""
 
     signal: str
     to: str
@@ -50,17 +50,17 @@ class QuotaTarget:
     resource: str
 
 
-def request_or_exit(asked: AskedIncrease, config: Path | None, *, send: bool) -> None:
+def request_or_exit(arguments: IncreaseArguments, config: Path | None, *, send: bool) -> None:
     """Print the command that requests an increase, or send the request; exit where that makes no sense."""
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
     try:
-        wanted = find_quota(asked.signal, registry)
-        desired = wanted.amount(asked.to)
+        wanted = find_quota(arguments.signal, registry)
+        desired = wanted.amount(arguments.to)
         organizations = settings.monitored_organizations(registry)
-        chosen = choose_account(settings.monitored_accounts(registry), asked.account, organizations)
+        chosen = choose_account(settings.monitored_accounts(registry), arguments.account, organizations)
         target = QuotaTarget(
-            in_one_region(chosen, asked.region, wanted, registry), asked.account, asked.resource
+            in_one_region(chosen, arguments.region, wanted, registry), arguments.account, arguments.resource
         )
         run_interruptible(_request(target, wanted, desired, settings, registry, send))
     except RequestRefusedError as error:

@@ -32,8 +32,7 @@ class PollIntervals:
 class WatchingCost:
     """The cost of watching a quota for a month.
 
-    monthly_dollars: by list price; None where it cannot be told. note: what is charged, or why it cannot be
-    told.
+    monthly_dollars: by list price; None where it is unknown. note: what is charged, or why it is unknown.
     """
 
     monthly_dollars: float | None

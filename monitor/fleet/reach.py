@@ -14,7 +14,7 @@ from rules.forecast_features import HORIZON_WORDS, HORIZONS
 
 NEEDED_DAYS: Final = MIN_BINS // DAY
 HOUR, DAY_MINUTES = 60, 24 * 60
-MAX_IN_MINUTES, MAX_IN_HOURS = 2 * HOUR, 2 * DAY_MINUTES  # longer times are told in the next unit
+MAX_IN_MINUTES, MAX_IN_HOURS = 2 * HOUR, 2 * DAY_MINUTES  # longer times are shown in the next unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +22,8 @@ class Reach:
     """A forecast; see `monitor.fleet.series_columns`.
 
     probability: by HORIZONS; empty where nothing can be said. minutes: when the limit is reached, since the
-    epoch, by QUANTILES; empty where no time is told. history_days: of which the usage is known; None where no
-    history is kept, as the series cannot be judged. ceiling: the effective one; None without one.
+    epoch, by QUANTILES; empty where no time is known. history_days: of which the usage is known; None where
+    no history is kept, as the series cannot be judged. ceiling: the effective one; None without one.
     """
 
     probability: tuple[float, ...] = ()
@@ -74,7 +74,7 @@ class Reach:
         return f"reaches the {what} {self.range(now)}, {probability}"
 
     def range(self, now: int) -> str:
-        """Return when the limit is reached, if it is: `in 3-5 h`; empty where no time is told."""
+        """Return when the limit is reached, if it is: `in 3-5 h`; empty where no time is known."""
         if not self.minutes:
             return ""
         first, last = (max(self.minutes[number] - now, 0) for number in (0, -1))

@@ -45,7 +45,7 @@ class SeriesColumns(Columns):
     the usage was near the upper edge of the band. cadence: the planned minutes between two reads.
     reach_probability, reach_minutes: the last forecast (see `monitor.forecast.forecaster`): the probability
     of reaching the limit within each of `HORIZONS`, NaN where nothing can be said, and by quantile the
-    minute in which it is reached, NEVER where none is told. forecast_limit: the limit that it is of.
+    minute in which it is reached, NEVER where none is known. forecast_limit: the limit that it is of.
     history_bins: the quarters of an hour of which the usage is known, -1 before that was looked at.
     ceiling: the lowest usage at which demand was refused in a fortnight, of the limit in force; NaN if none.
     by_slot: the `Series`; None where there is none.

@@ -25,8 +25,8 @@ class SeriesSettings:
     tags: the exported labels that are made of tags.
     quota_request: the newest request for an increase of the limit's quota, pending or decided lately; None if
         there is none, or if it is unknown. quota_arn: the resource for which AWS has the quota, and increases
-        it, where that is not the account. largest: the resource whose usage it is, where
-        of several the one that has most is compared.
+        it, where that is not the account. largest: of a usage that is the largest of several
+        resources', the resource that has it.
     """
 
     signal: Signal
@@ -75,7 +75,7 @@ class SeriesSettings:
             self.bought,
         )
         tags = sorted(self.tags.items())
-        cell = (
+        others = (
             self.home_region,
             self.quota_request,
             self.quota_arn,
@@ -83,4 +83,4 @@ class SeriesSettings:
             self.stale_after,
             self.largest,
         )
-        return (self.signal.id, *limit, *tags, *cell, *alerts)
+        return (self.signal.id, *limit, *tags, *others, *alerts)

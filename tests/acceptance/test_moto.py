@@ -66,7 +66,7 @@ def test_every_service_that_moto_has_resources_of_has_series(report: dict[str, A
     assert {*REGISTRY.service_names} - found == {*RESOURCES["absent"]}
 
 
-def test_what_moto_cannot_answer_is_told_once_and_nothing_else_is_blind(report: dict[str, Any]) -> None:
+def test_what_moto_cannot_answer_is_reported_once_and_nothing_else_is_blind(report: dict[str, Any]) -> None:
     failures = [match["failure"] for match in map(FAILURE.fullmatch, report["failures"]) if match]
     assert len({*failures}) == len(failures) == len(report["failures"])
     assert {one for one in failures if UNKNOWN not in one} == {*RESOURCES["mistakes"]}

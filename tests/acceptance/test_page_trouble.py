@@ -80,9 +80,9 @@ class Headroom:
         """Open a series' page."""
 
         async def identity() -> str | None:
-            asked = {"resource": resource, "signal": "stream_write_bytes"}
+            requested = {"resource": resource, "signal": "stream_write_bytes"}
             async with httpx.AsyncClient(trust_env=False, headers=HEADERS) as client:
-                found = (await client.get(f"{self.url}/api/v1/series", params=asked)).json()["items"]
+                found = (await client.get(f"{self.url}/api/v1/series", params=requested)).json()["items"]
             return found[0]["id"] if found else None
 
         await page.goto(f"{self.url}/series/{await eventually(identity)}")  # ready is not judged yet
@@ -128,11 +128,11 @@ async def test_a_token_that_ended_while_the_server_was_away(server: Headroom, pa
     await expect_live_text(page, "lost", "Connection lost, trying again")
     async with server.running(KINESIS + AUTH % "another-token-of-the-test"):
         await expect_live_text(page, "ended", "Access has ended: reload the page to log in")
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
+        requested: list[str] = []
+        page.on("request", lambda request: requested.append(request.url))
         await page.clock.fast_forward(600_000)
         await page.evaluate("fetch('/-/healthy')")
-        assert asked == [f"{server.url}/-/healthy"]  # it does not go on trying
+        assert requested == [f"{server.url}/-/healthy"]  # it does not go on trying
 
 
 async def test_a_server_that_comes_back(server: Headroom, page: Page) -> None:

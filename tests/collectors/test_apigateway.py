@@ -98,8 +98,8 @@ async def test_rest_apis_of_the_same_name_share_a_metric_that_is_counted_once() 
 async def test_cloudwatch_names_a_rest_api_in_ascii_or_by_its_id(name: str, metric: str) -> None:
     aws = FakeAws(get_account=THROTTLE, get_rest_apis=rest_api_list(("r1", name)), get_apis={})
     one = (await aws.run_scan(account))["account_throttle_rate", ""]
-    asked = count.of(ApiName=metric)
-    assert one.usage == (per_second(asked) if metric.isprintable() else 0)
+    requested = count.of(ApiName=metric)
+    assert one.usage == (per_second(requested) if metric.isprintable() else 0)
 
 
 async def test_an_account_without_apis_uses_nothing() -> None:
@@ -184,10 +184,10 @@ DETAILED = {"throttlingRateLimit": 100.0, "metricsEnabled": True}
 
 async def test_where_detailed_metrics_count_the_methods_of_a_stage_each_is_judged() -> None:
     own = {"throttlingRateLimit": 5.0, "metricsEnabled": True}
-    asked = []
+    requested = []
 
     def list_metrics(**params: Any) -> dict[str, Any]:
-        asked.append(params)
+        requested.append(params)
         found = method("/pets", "GET"), method("/pets", "POST"), method("/own", "GET"), method("/any", "PUT")
         return counted(*found, method("/pets", "GET", "other"), method("/", "GET") | {"More": "of them"})
 
@@ -210,7 +210,7 @@ async def test_where_detailed_metrics_count_the_methods_of_a_stage_each_is_judge
         {"Name": "ApiName", "Value": "shop"},
         *({"Name": name} for name in ("Stage", "Resource", "Method")),
     ]
-    assert [(one["Namespace"], one["MetricName"], one["Dimensions"]) for one in asked] == [
+    assert [(one["Namespace"], one["MetricName"], one["Dimensions"]) for one in requested] == [
         ("AWS/ApiGateway", "Count", wanted)
     ]
 

@@ -24,10 +24,10 @@ async def test_the_rate_of_a_usage_plan_is_a_limit_whose_use_is_not_published() 
 
 
 async def test_what_each_key_used_in_the_period_is_held_against_the_quota() -> None:
-    asked: list[dict[str, Any]] = []
+    requested: list[dict[str, Any]] = []
 
     def usage(**params: Any) -> dict[str, Any]:
-        asked.append(params)
+        requested.append(params)
         if "position" not in params:
             return {"items": {"key1": [[10, 90], [30, 60]], "key2": []}, "position": "more"}
         return {"items": {"key3": [[0, 100], []]}}
@@ -43,14 +43,14 @@ async def test_what_each_key_used_in_the_period_is_held_against_the_quota() -> N
     }
     assert {(one.signal, one.limit) for one in series.values()} == {("usage_plan_quota", 100)}
     assert series["usage_plan_quota", "gold/key1"].tags == {"team": "a"}
-    assert [params.get("position") for params in asked] == [None, "more"]
+    assert [params.get("position") for params in requested] == [None, "more"]
 
 
 async def test_the_days_of_a_usage_plan_are_those_of_the_clock_of_aws() -> None:
-    asked: list[dict[str, Any]] = []
+    requested: list[dict[str, Any]] = []
 
     def usage(**params: Any) -> dict[str, Any]:
-        asked.append(params)
+        requested.append(params)
         return {"items": {}}
 
     plan = {"id": "p1", "name": "gold", "quota": {"limit": 100, "period": "MONTH", "offset": 0}}
@@ -59,7 +59,7 @@ async def test_the_days_of_a_usage_plan_are_those_of_the_clock_of_aws() -> None:
     await aws.run_scan(usage_plans)
     aws.now = last_second + 1
     await aws.run_scan(usage_plans)
-    assert [(params["startDate"], params["endDate"]) for params in asked] == [
+    assert [(params["startDate"], params["endDate"]) for params in requested] == [
         ("2026-03-01", "2026-03-31"),
         ("2026-04-01", "2026-04-01"),
     ]

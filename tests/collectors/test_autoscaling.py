@@ -222,15 +222,15 @@ async def test_a_group_without_the_optional_fields_is_observed() -> None:
 
 
 async def test_all_pages_of_groups_are_read_in_large_pages_without_their_instances() -> None:
-    asked = []
+    requested = []
 
     def page(**params: Any) -> dict[str, Any]:
-        asked.append(params)
-        return {"AutoScalingGroups": [group(f"group-{len(asked)}")]}
+        requested.append(params)
+        return {"AutoScalingGroups": [group(f"group-{len(requested)}")]}
 
     series = await FakeAws(describe_auto_scaling_groups=[page, page]).run_scan(groups)
     assert {resource for _, resource in series} == {"group-1", "group-2"}
-    assert asked == [{"MaxRecords": 100, "IncludeInstances": False}] * 2
+    assert requested == [{"MaxRecords": 100, "IncludeInstances": False}] * 2
 
 
 async def test_it_declares_exactly_the_permissions_it_uses() -> None:

@@ -133,14 +133,14 @@ OF_DECLARATION, OF_MODELS = read_changes()
 
 
 @pytest.mark.parametrize("change", OF_DECLARATION, ids=str)
-def test_a_problem_is_told_with_its_line_and_the_nearest_name(change: Change) -> None:
+def test_a_problem_is_reported_with_its_line_and_the_nearest_name(change: Change) -> None:
     text = changed(change.old, change.new)
     found = problems(text)
     assert any(one.startswith(at(text, change.line)) and change.problem in one for one in found), found
 
 
 @pytest.mark.parametrize("change", OF_MODELS, ids=str)
-def test_what_botocore_does_not_know_is_told_with_its_line_and_the_nearest_name(change: Change) -> None:
+def test_what_botocore_does_not_know_is_reported_with_its_line_and_the_nearest_name(change: Change) -> None:
     text = changed(change.old, change.new)
     (found,) = problems(text, botocore_problems)
     assert found.startswith(at(text, change.line))
@@ -211,7 +211,7 @@ def test_facts_of_what_aws_returns_in_pages_need_items() -> None:
     assert problems(paged, botocore_problems) == []
 
 
-def test_all_problems_are_told_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     text = (
         changed("absent: zero", "absnt: zero")
         .replace("limit: reads", "limit: reads +")
@@ -284,7 +284,9 @@ def test_a_file_that_is_no_declaration_is_refused(content: bytes, problem: str) 
         ("  caps: {", "  ? [a]\n  : b\n  caps: {", "[a]", "tables: expected text as a key"),
     ],
 )
-def test_yaml_that_is_not_plain_is_told_with_its_line(old: str, new: str, line: str, problem: str) -> None:
+def test_yaml_that_is_not_plain_is_reported_with_its_line(
+    old: str, new: str, line: str, problem: str
+) -> None:
     text = changed(old, new)
     found = problems(text)
     assert any(problem in one and one.startswith("demo.yaml:") for one in found), found

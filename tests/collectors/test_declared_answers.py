@@ -210,15 +210,15 @@ NAMES = ["a/b", "{url}", "{queue}", "it's", 'a "b" c', "$(reboot)", "a b", "-x",
 
 
 async def test_names_with_special_characters_stay_as_they_are() -> None:
-    asked = []
+    requested = []
 
     def attributes(QueueUrl: str, **_: Any) -> Any:
-        asked.append(QueueUrl)
+        requested.append(QueueUrl)
         return {"Attributes": {"DelaySeconds": "3", "Policy": "p"}}
 
     urls = {"QueueUrls": [f"https://sqs/{name}" for name in NAMES]}
     found = await run(QUEUES, list_queues=urls, get_queue_attributes=attributes)
-    assert sorted(asked) == sorted(urls["QueueUrls"])
+    assert sorted(requested) == sorted(urls["QueueUrls"])
     for name in NAMES:
         sent = found.observed[f"sent {name}"]
         assert sent.resource.path == (name,)

@@ -35,7 +35,7 @@ class Ecs:
 
     def __init__(self, **clusters: Mapping[str, int | None]) -> None:
         self.clusters = clusters
-        self.asked: list[tuple[str, list[str]]] = []
+        self.requested: list[tuple[str, list[str]]] = []
         self.unknown: set[str] = set()
 
     def answers(self) -> dict[str, Any]:
@@ -46,7 +46,7 @@ class Ecs:
         }
 
     def describe(self, cluster: str, services: list[str]) -> Any:
-        self.asked.append((cluster, services))
+        self.requested.append((cluster, services))
         if not self.unknown.isdisjoint(services):
             return gone("ClusterNotFoundException")
         found = {name: self.clusters[cluster][name] for name in services}
@@ -63,7 +63,7 @@ async def test_one_call_describes_several_resources_of_one_parent() -> None:
     ecs = Ecs(a={"a1": 1, "a2": 2, "a11": 3})
     found = await run(SERVICES, **ecs.answers())
     assert found.usage == {"running a/a1": 1, "running a/a2": 2, "running a/a11": 3}
-    assert ecs.asked == [("a", ["a1", "a2"]), ("a", ["a11"])]
+    assert ecs.requested == [("a", ["a1", "a2"]), ("a", ["a11"])]
     assert found.failures == []
 
 
@@ -71,7 +71,10 @@ async def test_resources_of_two_parents_are_in_no_call_together() -> None:
     ecs = Ecs(a={"a1": 1}, b={"b1": 4, "b2": 5})
     found = await run(SERVICES, **ecs.answers())
     assert found.usage == {"running a/a1": 1, "running b/b1": 4, "running b/b2": 5}
-    assert {(cluster, name[0]) for cluster, names in ecs.asked for name in names} == {("a", "a"), ("b", "b")}
+    assert {(cluster, name[0]) for cluster, names in ecs.requested for name in names} == {
+        ("a", "a"),
+        ("b", "b"),
+    }
 
 
 async def test_what_does_not_count_or_need_the_call_is_in_no_batch() -> None:
@@ -82,10 +85,10 @@ async def test_what_does_not_count_or_need_the_call_is_in_no_batch() -> None:
     ecs = Ecs(a={"a1": 1, "a2": 2, "a3": 3})
     found = await run(text.replace("items: serviceArns}", counted), **ecs.answers())
     assert found.usage == {"running a/a1": 1, "running a/a3": "unobservable: AWS returned no running"}
-    assert ecs.asked == [("a", ["a1"])]
+    assert ecs.requested == [("a", ["a1"])]
 
 
-async def test_what_several_resources_share_is_asked_for_once() -> None:
+async def test_what_several_resources_share_is_requested_once() -> None:
     text = SERVICES.replace('services: ["{service}"]', 'services: ["{shared}"]')
     text = text.replace(
         "items: serviceArns}",
@@ -95,7 +98,7 @@ async def test_what_several_resources_share_is_asked_for_once() -> None:
     ecs = Ecs(a={"a1-x": 0, "a1-y": 0, "a1-z": 0, "a1": 7})
     found = await run(text, **ecs.answers() | {"list_services": {"serviceArns": ["a1-x", "a1-y", "a1-z"]}})
     assert found.usage == {"running a/a1-x": 7, "running a/a1-y": 7, "running a/a1-z": 7}
-    assert ecs.asked == [("a", ["a1"])]
+    assert ecs.requested == [("a", ["a1"])]
 
 
 async def test_calls_that_differ_in_their_first_page_are_two() -> None:
@@ -202,7 +205,7 @@ async def test_one_that_was_deleted_affects_no_other_of_its_batch() -> None:
     found = await run(SERVICES, **ecs.answers())
     assert found.usage == {"running a/a1": 1}
     assert found.failures == []
-    assert ecs.asked == [("a", ["a1", "a2"]), ("a", ["a1"]), ("a", ["a2"])]
+    assert ecs.requested == [("a", ["a1", "a2"]), ("a", ["a1"]), ("a", ["a2"])]
 
 
 async def test_one_whose_id_no_call_takes_affects_no_other_of_its_batch() -> None:

@@ -114,7 +114,7 @@ async def test_a_limit_tells_when_it_was_read() -> None:
     assert len(read_at) > 1
 
 
-async def test_a_failed_call_beside_one_that_waits_is_told_as_a_failure() -> None:
+async def test_a_failed_call_beside_one_that_waits_is_reported_as_a_failure() -> None:
     world = World({"a": {"l1": 3, "l2": 4}}, calls=4, denied={"l1"})
     await world.inventory()
     await world.inventory()
@@ -123,7 +123,7 @@ async def test_a_failed_call_beside_one_that_waits_is_told_as_a_failure() -> Non
     assert world.failures == ["a/l1: AccessDeniedException"]
 
 
-async def test_the_failure_of_a_call_is_told_until_it_succeeds() -> None:
+async def test_the_failure_of_a_call_is_reported_until_it_succeeds() -> None:
     world = World({"a": {"l1": 3}, "b": {"l2": 3}}, calls=3, denied={"l1"})
     for _ in range(4):
         await world.inventory()
@@ -165,7 +165,7 @@ async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
     assert {signal: world.usage_of(signal) for signal in expected} == expected
 
 
-async def test_a_series_whose_existence_is_not_known_yet_is_told_as_such() -> None:
+async def test_a_series_whose_existence_is_not_known_yet_is_reported_as_such() -> None:
     reserved = "  reserved: {resource: load_balancer, usage: reserved}"
     text = LOAD_BALANCERS.replace(reserved, f"{reserved[:-1]}, when: reserved}}")
     world = World({"a": {"l1": 3}, "b": {"l2": 5}}, calls=1, text=text)

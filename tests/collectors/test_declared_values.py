@@ -109,7 +109,7 @@ async def test_a_resource_whose_creation_time_is_no_time_is_of_unknown_age(time:
     assert (found.observed["size vol-1"].created_at, found.failures) == (None, [])
 
 
-async def test_an_answer_of_a_wrong_type_is_told_without_a_traceback(
+async def test_an_answer_of_a_wrong_type_is_reported_without_a_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     text = VOLUMES.replace("id: VolumeId", "id: VolumeId\n    where: \"Size > '7'\"")

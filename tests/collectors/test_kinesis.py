@@ -105,11 +105,11 @@ def on_demand_stream(
     age: seconds since it was created. points: bytes per second of its name, by seconds before NOW; those from
     before it was created are of an earlier stream of its name.
     """
-    asked = []
+    requested = []
 
     def history(**params: Any) -> dict[str, Any]:
         start, end = (params[name].timestamp() for name in ("StartTime", "EndTime"))
-        asked.append((start, end))
+        requested.append((start, end))
         values = [rate * 300 for ago, rate in points.items() if start <= NOW - ago < end]
         return {"MetricDataResults": [{"Id": "bytes", "StatusCode": "Complete", "Values": values}]}
 
@@ -121,15 +121,15 @@ def on_demand_stream(
         "describe_stream_summary": described,
         "get_metric_data": history,
     }
-    return FakeAws(now=NOW, **answers), asked
+    return FakeAws(now=NOW, **answers), requested
 
 
 async def test_a_stream_has_no_traffic_from_before_it_was_created() -> None:
-    aws, asked = on_demand_stream("orders", DAY, {20 * DAY: 60.0 * MIB, 3 * 3600: 3.0 * MIB})
+    aws, requested = on_demand_stream("orders", DAY, {20 * DAY: 60.0 * MIB, 3 * 3600: 3.0 * MIB})
     series = (await aws.run_scan(streams))["on_demand_write_capacity", "orders"]
     assert series.limit == 6 * MIB
     assert series.created_at == NOW - DAY
-    ((start, end),) = asked
+    ((start, end),) = requested
     assert start >= NOW - DAY and end <= NOW
 
 
@@ -153,17 +153,17 @@ async def test_traffic_whose_pages_do_not_end_is_a_failure_of_its_stream() -> No
 
 
 async def test_a_stream_of_this_hour_is_not_queried() -> None:
-    aws, asked = on_demand_stream("orders", 60, {20 * DAY: 60.0 * MIB})
+    aws, requested = on_demand_stream("orders", 60, {20 * DAY: 60.0 * MIB})
     assert (await aws.run_scan(streams))["on_demand_write_capacity", "orders"].limit is None
-    assert asked == []
+    assert requested == []
 
 
 async def test_the_traffic_of_thirty_days_is_read_and_paid_for_once_an_hour() -> None:
-    aws, asked = on_demand_stream("orders", 90 * DAY, {2 * DAY: 5.0 * MIB})
+    aws, requested = on_demand_stream("orders", 90 * DAY, {2 * DAY: 5.0 * MIB})
     for minutes in range(0, 180, 10):
         aws.now = NOW + minutes * 60
         assert (await aws.run_scan(streams))["on_demand_write_capacity", "orders"].limit == 10 * MIB
-    assert len(asked) == 3
+    assert len(requested) == 3
     paying = zip(SERVICE_LABELS, (ACCOUNT_ID, "eu-west-1", ""), strict=True)
     assert aws.registry.get_sample_value("headroom_metrics_requested_total", dict(paying)) == 3
 
@@ -201,9 +201,9 @@ def shard(number: int) -> dict[str, Any]:
 
 
 async def test_the_shards_of_all_pages_are_found_though_later_pages_may_not_name_the_stream() -> None:
-    def page(**asked: Any) -> dict[str, Any]:
-        assert ("NextToken" in asked) != ("StreamName" in asked or "ShardFilter" in asked)
-        start = int(asked.get("NextToken", 0))
+    def page(**requested: Any) -> dict[str, Any]:
+        assert ("NextToken" in requested) != ("StreamName" in requested or "ShardFilter" in requested)
+        start = int(requested.get("NextToken", 0))
         shards = [shard(number) for number in range(start, min(start + 1000, 1500))]
         return {"Shards": shards, **({"NextToken": str(start + 1000)} if start + 1000 < 1500 else {})}
 

@@ -210,15 +210,15 @@ async def test_no_call_is_made_whose_result_is_known(
 
 async def asked_of(aws: FakeAws) -> list[str]:
     """The functions that a look asks, in order."""
-    asked = []
+    requested = []
 
     def concurrency(FunctionName: str) -> dict[str, Any]:
-        asked.append(FunctionName)
+        requested.append(FunctionName)
         return {}
 
     aws.answers["get_function_concurrency"] = concurrency
     await aws.run_scan(account_and_functions)
-    return asked
+    return requested
 
 
 async def test_functions_that_changed_are_queried_and_new_ones_first() -> None:
@@ -247,9 +247,9 @@ async def test_every_result_is_renewed_after_a_while_whatever_the_revision_says(
     renewed = set[str]()
     for _ in range(MAX_INVENTORIES_TO_REFRESH_ALL):
         aws.now += MIN_CACHE_SECONDS
-        asked = await asked_of(aws)
-        assert len(asked) == MIN_REFRESHED_FUNCTIONS
-        renewed |= set(asked)
+        requested = await asked_of(aws)
+        assert len(requested) == MIN_REFRESHED_FUNCTIONS
+        renewed |= set(requested)
     assert renewed == set(names)
 
 
@@ -327,14 +327,14 @@ async def test_the_growth_of_a_function_can_only_be_estimated() -> None:
 
 async def test_a_function_without_a_reservation_takes_one_metric() -> None:
     series = of_functions(await with_functions("a", "b").run_scan(account_and_functions)).values()
-    asked = {
+    requested = {
         metric
         for one in series
         for formula in (one.usage, one.throttled)
         if isinstance(formula, Usage)
         for metric in formula.metrics
     }
-    assert asked == {function_concurrent.of(FunctionName=name) for name in ("a", "b")}
+    assert requested == {function_concurrent.of(FunctionName=name) for name in ("a", "b")}
 
 
 async def test_provisioned_concurrency_is_used_by_the_ratio_that_lambda_publishes() -> None:

@@ -68,7 +68,7 @@ async def test_resources_are_found_by_the_dimensions_of_metrics_and_judged_by_li
     assert not observed.hard_limit
 
 
-async def test_what_needs_a_role_is_told_of_a_service_in_use_and_is_not_zero() -> None:
+async def test_what_needs_a_role_is_reported_of_a_service_in_use_and_is_not_zero() -> None:
     metric = listed("AWS/Firehose", "IncomingBytes", DeliveryStreamName="clicks")
     series = await series_of("firehose", FakeAws(list_metrics=answering(metric)))
     assert series["streams", ""].usage is ROLE_NEEDED
@@ -76,7 +76,7 @@ async def test_what_needs_a_role_is_told_of_a_service_in_use_and_is_not_zero() -
     assert usages(series) == set()
 
 
-async def test_of_a_service_without_metrics_nothing_is_said() -> None:
+async def test_of_a_service_without_metrics_nothing_is_reported() -> None:
     assert await series_of("firehose", FakeAws(list_metrics=answering())) == {}
 
 
@@ -115,7 +115,7 @@ async def test_a_limit_that_only_the_api_returns_is_left_to_the_published_one() 
     assert (observed.limit, observed.published_limit is not None) == (None, True)
 
 
-async def test_metrics_of_the_whole_account_are_told_by_their_fixed_dimensions() -> None:
+async def test_metrics_of_the_whole_account_are_reported_by_their_fixed_dimensions() -> None:
     metrics = [
         listed("AWS/States", "OpenExecutionCount"),
         listed("AWS/States", "OpenExecutionLimit"),

@@ -22,15 +22,15 @@ def quota(value: float) -> dict[str, Any]:
 
 
 async def test_the_applied_value_is_requested_by_code_and_needs_no_second_call() -> None:
-    asked: list[dict[str, Any]] = []
+    requested: list[dict[str, Any]] = []
 
     def applied(**params: Any) -> dict[str, Any]:
-        asked.append(params)
+        requested.append(params)
         return quota(3000.0)
 
     aws = FakeAws(get_service_quota=applied)
     assert await quotas.read_value(aws.scan, CONCURRENCY) == {LimitSource.APPLIED: 3000.0}
-    assert asked == [{"ServiceCode": "lambda", "QuotaCode": "L-B99A9384"}]
+    assert requested == [{"ServiceCode": "lambda", "QuotaCode": "L-B99A9384"}]
     assert aws.calls == ["service-quotas:GetServiceQuota"]
 
 
@@ -63,11 +63,11 @@ async def test_a_value_that_aws_could_not_find_out_is_an_error_with_its_reason(o
     [(LimitSource.APPLIED, "list_service_quotas"), (LimitSource.DEFAULT, "list_aws_default_service_quotas")],
 )
 async def test_a_list_has_a_hundred_values_a_page(source: LimitSource, operation: str) -> None:
-    asked: list[dict[str, Any]] = []
+    requested: list[dict[str, Any]] = []
 
     def page(**params: Any) -> dict[str, Any]:
-        asked.append(params)
-        return {"Quotas": [{"QuotaCode": f"L-{len(asked)}", "Value": float(len(asked))}]}
+        requested.append(params)
+        return {"Quotas": [{"QuotaCode": f"L-{len(requested)}", "Value": float(len(requested))}]}
 
     aws = FakeAws()
     aws.answers[operation] = [page, page]
@@ -76,7 +76,7 @@ async def test_a_list_has_a_hundred_values_a_page(source: LimitSource, operation
         ListedValue(code, value, NO_CONTEXT, {"QuotaCode": code, "Value": value})
         for code, value in (("L-1", 1.0), ("L-2", 2.0))
     ]
-    assert asked == [{"ServiceCode": "lambda", "MaxResults": 100}] * 2
+    assert requested == [{"ServiceCode": "lambda", "MaxResults": 100}] * 2
     assert aws.iam_actions <= set(quotas.ACTIONS)
 
 
@@ -111,20 +111,22 @@ CONTEXTS: list[tuple[dict[str, Any], QuotaContext]] = [
 async def test_the_values_of_resources_are_a_list_of_their_own(
     described: dict[str, Any], expected: QuotaContext
 ) -> None:
-    asked: list[dict[str, Any]] = []
+    requested: list[dict[str, Any]] = []
 
     def page(**params: Any) -> dict[str, Any]:
-        asked.append(params)
+        requested.append(params)
         return {"Quotas": [{"QuotaCode": "L-1", "Value": 1.0, "QuotaContext": described}]}
 
     aws = FakeAws(list_service_quotas=page)
     values = quotas.list_values(aws.scan, LimitSource.APPLIED, "es", resource_level=True)
     assert [(one.code, one.value, one.context) async for one in values] == [("L-1", 1.0, expected)]
-    assert asked == [{"ServiceCode": "es", "MaxResults": 100, "QuotaAppliedAtLevel": "RESOURCE"}]
+    assert requested == [{"ServiceCode": "es", "MaxResults": 100, "QuotaAppliedAtLevel": "RESOURCE"}]
 
 
 @pytest.mark.parametrize("answer", [{}, {"Value": None}, {"Value": "120"}], ids=str)
-async def test_a_quota_that_is_read_alone_and_has_no_number_is_told_as_such(answer: dict[str, Any]) -> None:
+async def test_a_quota_that_is_read_alone_and_has_no_number_is_reported_as_such(
+    answer: dict[str, Any],
+) -> None:
     aws = FakeAws(malformed=True, get_service_quota={"Quota": answer})
     with pytest.raises(ClientError, match="the quota has no value"):
         await quotas.read_value(aws.scan, CONCURRENCY)

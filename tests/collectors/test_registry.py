@@ -55,7 +55,7 @@ PROBLEMS = [
 
 
 @pytest.mark.parametrize(("collected", "described", "problems"), PROBLEMS)
-def test_all_problems_are_told_at_once(
+def test_all_problems_are_reported_at_once(
     collected: list[str], described: list[str], problems: list[str]
 ) -> None:
     with pytest.raises(ValueError) as refused:
@@ -100,7 +100,7 @@ def test_a_service_is_looked_up_by_its_name() -> None:
         registry.quotas(["three"])
 
 
-def test_it_is_not_told_where_an_unknown_service_is_read() -> None:
+def test_it_is_not_reported_where_an_unknown_service_is_read() -> None:
     registry = own_registry("one")
     assert registry.scope_of("one") is registry.collectors[0].scope
     with pytest.raises(KeyError):

@@ -234,15 +234,15 @@ async def test_all_pages_of_configurations_are_read() -> None:
 
 
 async def test_buckets_of_the_region_are_requested_on_every_page() -> None:
-    asked = []
+    requested = []
 
     def page(**params: Any) -> dict[str, Any]:
-        asked.append(params)
-        return listed(f"bucket-{len(asked)}")
+        requested.append(params)
+        return listed(f"bucket-{len(requested)}")
 
     aws = FakeAws(list_buckets=[page, page], list_bucket_metrics_configurations={})
     assert {resource for _, resource in await aws.run_scan(buckets)} == {"bucket-1", "bucket-2"}
-    assert asked == [{"BucketRegion": "eu-west-1", "MaxBuckets": 1000}] * 2
+    assert requested == [{"BucketRegion": "eu-west-1", "MaxBuckets": 1000}] * 2
 
 
 async def test_a_bucket_of_another_region_is_left_out_even_if_it_is_listed() -> None:

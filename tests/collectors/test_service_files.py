@@ -43,7 +43,7 @@ def test_without_a_folder_there_are_the_built_in_services(tmp_path: Path) -> Non
     assert registry_with(tmp_path / "none") is builtin_registry()
 
 
-def test_problems_of_all_files_are_told_at_once_with_their_lines(folder: Path) -> None:
+def test_problems_of_all_files_are_reported_at_once_with_their_lines(folder: Path) -> None:
     change(folder / "collectors" / "ours.yaml", "ListTopics", "ListTopic")
     change(folder / "rules" / "ours.yaml", "kind: quota", "kind: quotta")
     change(folder / "rules" / "ours.yaml", "unit: topics", "unit: topics/m")
@@ -121,7 +121,7 @@ def test_both_files_have_the_same_signals(folder: Path) -> None:
     ]
 
 
-def test_files_that_nothing_reads_are_told(folder: Path) -> None:
+def test_files_that_nothing_reads_are_reported(folder: Path) -> None:
     (folder / "rules" / "catalogue").mkdir()
     (folder / "rules" / "..data").mkdir()  # as Kubernetes mounts a ConfigMap
     (folder / "rules" / "others.yml").write_text(OWN_FILES["rules"])
@@ -136,7 +136,7 @@ def test_files_that_nothing_reads_are_told(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "collectors", "rules"])
-def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path, name: str) -> None:
+def test_a_folder_that_cannot_be_listed_is_reported(tmp_path: Path, name: str) -> None:
     folder = tmp_path / "catalogue.d"
     write_own_files(folder)
     (folder / name).rename(tmp_path / "moved")
@@ -146,13 +146,13 @@ def test_a_folder_that_cannot_be_listed_is_told(tmp_path: Path, name: str) -> No
         registry_with(folder)
 
 
-def test_a_link_to_no_folder_is_told(tmp_path: Path) -> None:
+def test_a_link_to_no_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "catalogue.d").symlink_to("absent")
     with pytest.raises(DeclarationError, match="cannot be read: No such file or directory"):
         registry_with(tmp_path / "catalogue.d")
 
 
-def test_a_file_that_cannot_be_read_is_told(folder: Path) -> None:
+def test_a_file_that_cannot_be_read_is_reported(folder: Path) -> None:
     (folder / "rules" / "ours.yaml").unlink()
     (folder / "rules" / "ours.yaml").mkdir()
     (problem,) = problems(folder)

@@ -104,18 +104,18 @@ def test_ten_messages_fit_in_a_call_in_every_region() -> None:
 
 
 async def test_a_page_size_is_requested_since_without_it_there_is_one_page_only() -> None:
-    asked = []
+    requested = []
 
     def page(**params: Any) -> dict[str, Any]:
-        asked.append(params)
-        return urls(f"queue-{len(asked)}")
+        requested.append(params)
+        return urls(f"queue-{len(requested)}")
 
     aws = FakeAws(list_queues=[page, page])
     assert set(await aws.run_scan(queues)) == {
         ("standard_in_flight", "queue-1"),
         ("standard_in_flight", "queue-2"),
     }
-    assert asked == [{"MaxResults": 1000}] * 2
+    assert requested == [{"MaxResults": 1000}] * 2
 
 
 async def test_a_region_without_queues_responds_without_the_field() -> None:

@@ -48,7 +48,7 @@ async def samples(url: str) -> dict[tuple[str, str], float]:
     }
 
 
-async def test_it_serves_what_it_watches_reloads_and_ends_when_told(
+async def test_it_serves_what_it_watches_reloads_and_ends_when_signalled(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     config = tmp_path / "headroom.yaml"
@@ -138,7 +138,7 @@ async def test_an_address_in_use_is_one_sentence() -> None:
 
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
-async def test_the_demo_prints_the_worst_and_ends_when_told(
+async def test_the_demo_prints_the_worst_and_ends_when_signalled(
     signal_number: signal.Signals, tmp_path: Path
 ) -> None:
     async with running(*COMMAND, "demo", "--port", "0", folder=tmp_path) as process:
@@ -170,7 +170,7 @@ async def test_what_firehose_delivers_is_judged_at_once_and_told_as_streamed(
 ) -> None:
     config = tmp_path / "headroom.yaml"
     (tmp_path / "keys").write_text("a-key\n")
-    asked = {"service": "kinesis", "signal": "stream_write_bytes", "resource": "audit"}
+    requested = {"service": "kinesis", "signal": "stream_write_bytes", "resource": "audit"}
     update = {
         "metric_stream_name": "headroom",
         "account_id": "123456789012",
@@ -193,7 +193,7 @@ async def test_what_firehose_delivers_is_judged_at_once_and_told_as_streamed(
     async with serving(config, text, aws_environ) as (_, url), httpx.AsyncClient(trust_env=False) as client:
 
         async def streamed() -> bool | None:
-            answer = await get(f"{url}/api/v1/series", **asked)
+            answer = await get(f"{url}/api/v1/series", **requested)
             one = await get(f"{url}/api/v1/series/{answer.json()['items'][0]['id']}") if answer else None
             known = one is not None and one.json()["sample_source"] == "stream"
             return True if known and one is not None and one.json()["zone"] == "above" else None

@@ -44,11 +44,11 @@ def array(slots: Sequence[int]) -> Ints:
 
 
 class Watch:
-    """Lives that are fed, with all they told."""
+    """Alert states that are advanced, with all of their changes."""
 
     def __init__(self) -> None:
         self.past, self.alert_states = SampleHistory(), AlertStates(WINDOW)
-        self.told: dict[tuple[int, Rule], list[tuple[int, AlertState, AlertState]]] = {}
+        self.changes_of: dict[tuple[int, Rule], list[tuple[int, AlertState, AlertState]]] = {}
 
     def feed(self, batch: Sequence[tuple[int, int, str]]) -> None:
         """Write samples, so many minutes before the newest one of their series, and judge."""
@@ -65,7 +65,7 @@ class Watch:
         )
         assert (np.diff(transitions.minute) >= 0).all()
         for slot, rule, minute, before, after in transition_rows(transitions):
-            self.told.setdefault((slot, rule), []).append((minute, before, after))
+            self.changes_of.setdefault((slot, rule), []).append((minute, before, after))
 
     def restart(self) -> None:
         """Continue from what a restart would keep."""
@@ -87,7 +87,10 @@ class Watch:
                     expected.since,
                     expected.clear_since,
                 )
-                changes = [(0, AlertState.INACTIVE, AlertState.INACTIVE), *self.told.get((slot, rule), [])]
+                changes = [
+                    (0, AlertState.INACTIVE, AlertState.INACTIVE),
+                    *self.changes_of.get((slot, rule), []),
+                ]
                 assert all(earlier[2] is later[1] for earlier, later in pairwise(changes))
                 assert all(before is not after for _, before, after in changes[1:])
                 assert changes[-1][2] is alert.state
@@ -114,7 +117,7 @@ def test_any_order_of_writing_ends_as_the_samples_in_order(feeds: list[list[tupl
 
 
 @given(st.lists(st.one_of(batches, st.none()), max_size=10))
-def test_restarts_forget_nothing_and_tell_nothing_twice(
+def test_restarts_forget_nothing_and_report_nothing_twice(
     feeds: list[list[tuple[int, int, str]] | None],
 ) -> None:
     watch = Watch()
@@ -127,7 +130,7 @@ def test_restarts_forget_nothing_and_tell_nothing_twice(
 
 
 @given(st.text(st.sampled_from(list(SAMPLES)), max_size=60), st.lists(st.integers(1, 20)))
-def test_every_change_is_told_however_the_minutes_are_batched(story: str, sizes: list[int]) -> None:
+def test_every_change_is_reported_however_the_minutes_are_batched(story: str, sizes: list[int]) -> None:
     watch, minutes = Watch(), iter(enumerate(story, START))
     for size in [*sizes, *[1] * len(story)]:
         for minute, letter in [each for each, _ in zip(minutes, range(size), strict=False)]:
@@ -136,13 +139,13 @@ def test_every_change_is_told_however_the_minutes_are_batched(story: str, sizes:
     for rule in Rule:
         alerts_lived = [(0, Alert()), *expected_alerts(watch.past.history(0), rule)]
         changes = [(at, b.state, a.state) for (_, b), (at, a) in pairwise(alerts_lived) if a.state != b.state]
-        assert watch.told.get((0, rule), []) == changes
+        assert watch.changes_of.get((0, rule), []) == changes
 
 
-def test_nothing_new_is_nothing_told() -> None:
+def test_without_new_samples_no_change_is_reported() -> None:
     watch = Watch()
     watch.judge(set())
-    assert watch.told == {}
+    assert watch.changes_of == {}
 
 
 def saturated_at(*minutes: int) -> Watch:
@@ -163,10 +166,10 @@ def test_a_firing_alert_outlives_the_window_without_samples() -> None:
     watch.past.write(0, START + 2 * WINDOW + 3, ".")
     watch.judge({0})
     ended = (START + 2 * WINDOW + 3, AlertState.FIRING, AlertState.INACTIVE)
-    assert watch.told[0, Rule.SATURATED] == [(START, AlertState.INACTIVE, AlertState.FIRING), ended]
+    assert watch.changes_of[0, Rule.SATURATED] == [(START, AlertState.INACTIVE, AlertState.FIRING), ended]
 
 
-def test_a_series_without_its_samples_stays_as_it_was_told() -> None:
+def test_a_series_without_its_samples_stays_as_it_was_reported() -> None:
     watch = saturated_at(START)
     watch.past.written.clear()
     watch.judge({0})
@@ -183,10 +186,10 @@ def test_a_series_that_is_gone_ends_its_alerts_and_leaves_its_slot_clean() -> No
     watch.past.written.clear()
     watch.past.write(0, START - 100, "s")
     watch.judge({0})
-    assert watch.told[0, Rule.SATURATED][-1] == (START - 100, AlertState.INACTIVE, AlertState.FIRING)
+    assert watch.changes_of[0, Rule.SATURATED][-1] == (START - 100, AlertState.INACTIVE, AlertState.FIRING)
 
 
-def test_without_a_memory_the_past_is_not_told_but_known() -> None:
+def test_without_saved_states_past_changes_are_applied_but_not_reported() -> None:
     watch = Watch()
     watch.alert_states = AlertStates(WINDOW, evaluated_until=START + 20)
     slot = SLOTS[-1]
@@ -194,7 +197,7 @@ def test_without_a_memory_the_past_is_not_told_but_known() -> None:
         watch.past.write(slot, minute, letter)
     watch.alert_states.reevaluate(array([slot]), make_criteria(1), watch.past)
     watch.judge({slot})
-    assert watch.told == {(slot, Rule.ABOVE): [(START + 20, AlertState.INACTIVE, AlertState.FIRING)]}
+    assert watch.changes_of == {(slot, Rule.ABOVE): [(START + 20, AlertState.INACTIVE, AlertState.FIRING)]}
     assert alert_of(watch.alert_states.current, Rule.ABOVE, slot).since == START + 5
 
 
@@ -207,7 +210,7 @@ def test_an_end_can_be_undone_after_a_restart_even_if_the_beginning_is_out_of_si
     watch.past.write(0, START + WINDOW + 5, "h")
     watch.judge({0})
     assert alert_of(watch.alert_states.current, Rule.ABOVE, 0).since == START
-    assert watch.told[0, Rule.ABOVE][-1] == (START + WINDOW + 5, AlertState.INACTIVE, AlertState.FIRING)
+    assert watch.changes_of[0, Rule.ABOVE][-1] == (START + WINDOW + 5, AlertState.INACTIVE, AlertState.FIRING)
 
 
 def test_only_a_sample_of_known_throttled_demand_tells_of_throttling() -> None:

@@ -180,7 +180,7 @@ def test_half_floats_of_the_highest_usage_are_as_good() -> None:
     np.testing.assert_allclose(half.probability, exact.probability, atol=0.02)
 
 
-def test_nothing_asked_is_nothing_answered() -> None:
+def test_an_empty_request_has_an_empty_answer() -> None:
     found = forecast(np.empty((0, BINS), np.float32), np.empty(0, np.float32))
     assert isinstance(found, Forecast)
     assert found.probability.shape == (0, len(HORIZONS))

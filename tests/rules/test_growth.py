@@ -57,7 +57,7 @@ def test_probabilities_rise_with_the_horizon_and_fall_with_the_limit() -> None:
     assert (found.minutes[reached] == 0).all()
 
 
-def test_a_time_is_told_up_to_twice_the_length_of_the_history() -> None:
+def test_a_time_is_reported_up_to_twice_the_length_of_the_history() -> None:
     usage = np.where(TIME < 10, np.nan, TIME)[:, None]
     _, near = growth(usage, np.array([14.0 + 7]))
     _, far = growth(usage, np.array([14.0 + 9]))

@@ -43,7 +43,7 @@ def test_no_number_is_no_limit(value: float | None) -> None:
     assert effective_limit(dict.fromkeys(LimitSource, value), 0) is None
 
 
-def test_a_whole_number_is_told_as_it_is_read_back_from_the_journal() -> None:
+def test_a_whole_number_is_reported_as_it_is_read_back_from_the_journal() -> None:
     assert str(limit.value if (limit := effective_limit({LimitSource.API: 1000}, 0)) else None) == "1000.0"
 
 

@@ -55,7 +55,7 @@ def test_scalars_follow_the_core_schema_and_keys_are_text(text: str, value: obje
         ("? [a]\n: {b: 1}", [((), "expected text as a key (line 1, column 3)")]),
     ],
 )
-def test_what_is_not_supported_is_told_where_it_stands(text: str, problems: list[object]) -> None:
+def test_what_is_not_supported_is_reported_where_it_stands(text: str, problems: list[object]) -> None:
     assert parse(text.encode())[1] == problems
 
 
@@ -72,7 +72,7 @@ def test_what_is_not_supported_is_told_where_it_stands(text: str, problems: list
         (b"[" * 100, "nested too deeply (line 1, column 18)"),
     ],
 )
-def test_what_cannot_be_read_is_told_with_its_place(content: bytes, expected: str) -> None:
+def test_what_cannot_be_read_is_reported_with_its_place(content: bytes, expected: str) -> None:
     with pytest.raises(ValueError) as failure:
         parse(content)
     assert str(failure.value) == expected

@@ -47,7 +47,7 @@ def test_an_amount_is_short_and_has_its_unit(value: float, unit: str, expected: 
     assert unit_named(unit).format(value) == expected
 
 
-def test_no_unit_of_the_catalogue_is_said_in_powers_of_ten() -> None:
+def test_no_unit_of_the_catalogue_is_reported_in_powers_of_ten() -> None:
     amounts = [
         digits * 10**exponent for exponent in range(-3, 15) for digits in (1, 1.004, 5.556, 9.994, 9.9951)
     ]
@@ -69,7 +69,7 @@ def test_no_unit_of_the_catalogue_is_said_in_powers_of_ten() -> None:
         ("bytes/s", 2.0, 4096.0, True, "2 B/s to 4 KiB/s"),
     ],
 )
-def test_a_usage_that_is_only_bounded_is_said_by_its_bounds(
+def test_a_usage_that_is_only_bounded_is_reported_by_its_bounds(
     unit: str, usage: float | None, at_most: float | None, bounded: bool, expected: str
 ) -> None:
     assert unit_named(unit).format_range(usage, at_most, bounded) == expected
@@ -87,7 +87,7 @@ def test_a_usage_that_is_only_bounded_is_said_by_its_bounds(
         ("bytes/s", 3.6 * 2**20, 4 * 2**20, "3.6 MiB/s of 4 MiB/s"),
     ],
 )
-def test_the_unit_of_usage_and_limit_is_said_once_unless_it_is_of_bytes(
+def test_the_unit_of_usage_and_limit_is_reported_once_unless_it_is_of_bytes(
     unit: str, usage: float, limit: float, expected: str
 ) -> None:
     assert unit_named(unit).format_fraction(usage, limit) == expected

@@ -228,7 +228,7 @@ async def test_a_list_that_fails_keeps_what_is_known_and_is_tried_again_in_an_ho
     assert "service-quotas:ListServiceQuotas" in account.aws.calls
 
 
-async def test_a_value_that_a_service_could_not_tell_stays_and_is_asked_for_in_an_hour() -> None:
+async def test_a_value_that_a_service_could_not_tell_stays_and_is_requested_in_an_hour() -> None:
     described = quota("L-00000001", 10, UsageMetric=usage("A"))
     account = Account(
         ["kinesis"], list_metrics=published(usage("A")), list_service_quotas=lists_of(kinesis=[described])
@@ -432,7 +432,7 @@ async def test_a_list_that_is_denied_affects_only_itself() -> None:
     assert [str(error) for error in raised.value.exceptions] == [str(denied("ListServices"))]
 
 
-async def test_what_was_never_counted_is_told() -> None:
+async def test_what_was_never_counted_is_reported() -> None:
     of_glue = [quota(one.code, 10) for one in read_counts() if one.service == "glue"]
     account = Account(
         ["acm-pca", "glue"],
@@ -498,7 +498,7 @@ def test_the_report_is_read_once_a_day_after_the_lists_and_tells_of_quotas_that_
     run(main())
 
 
-async def test_a_report_that_is_not_permitted_affects_nothing_and_is_asked_for_once_a_day() -> None:
+async def test_a_report_that_is_not_permitted_affects_nothing_and_is_requested_once_a_day() -> None:
     account = Account(["kinesis"], list_service_quotas=lists_of(kinesis=[quota("L-00000001", 10)]))
     for after, calls in ((0, 0), (0, 1), (DAY - 1, 0), (1, 1)):
         await account.scan(after)

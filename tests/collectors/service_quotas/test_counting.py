@@ -112,7 +112,7 @@ async def test_the_numbers_of_the_largest_items_are_kept() -> None:
     assert min(largest.owners.values()) == 20
 
 
-async def test_the_numbers_of_parents_are_told_where_a_quota_holds_for_each() -> None:
+async def test_the_numbers_of_parents_are_reported_where_a_quota_holds_for_each() -> None:
     aws = FakeAws(
         list_buckets=buckets("logs", "web"), get_bucket_lifecycle_configuration=rules_of(logs=2, web=3)
     )
@@ -141,7 +141,7 @@ async def test_a_parent_that_cannot_be_read_makes_the_count_unknown() -> None:
         await number_counted(aws, **RULES)
 
 
-async def test_too_many_parents_are_not_asked() -> None:
+async def test_too_many_parents_are_not_called_for() -> None:
     names = [f"b{n}" for n in range(MAX_PARENTS + 1)]
     aws = FakeAws(list_buckets=buckets(*names), get_bucket_lifecycle_configuration={})
     with pytest.raises(TooManyParentsError, match="at most 1,000 items of ListBuckets"):

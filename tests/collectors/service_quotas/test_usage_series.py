@@ -275,10 +275,10 @@ def quota_of_resource(arn: str, value: float, **more: Any) -> dict[str, Any]:
 
 
 async def test_values_of_resources_are_listed_where_a_quota_holds_for_each() -> None:
-    asked: list[dict[str, Any]] = []
+    requested: list[dict[str, Any]] = []
 
     def applied(**params: Any) -> dict[str, Any]:
-        asked.append(params)
+        requested.append(params)
         of_resources = [quota_of_resource("*", 6.0), quota_of_resource(ARN, 9.0)]
         return {"Quotas": of_resources if "QuotaAppliedAtLevel" in params else []}
 
@@ -287,5 +287,5 @@ async def test_values_of_resources_are_listed_where_a_quota_holds_for_each() -> 
     )
     found = [(one.context.arn, one.value, one.source) for one in await listed_of(aws, "es")]
     assert found == [("", 6.0, LimitSource.APPLIED), (ARN, 9.0, LimitSource.APPLIED)]
-    levels = [params.get("QuotaAppliedAtLevel") for params in asked]
+    levels = [params.get("QuotaAppliedAtLevel") for params in requested]
     assert levels == [None, "RESOURCE"]

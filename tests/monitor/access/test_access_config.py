@@ -178,7 +178,7 @@ WRONG: list[tuple[str, str]] = [
 
 
 @pytest.mark.parametrize(("text", "what"), WRONG)
-def test_a_wrong_configuration_is_told(text: str, what: str) -> None:
+def test_a_wrong_configuration_is_reported(text: str, what: str) -> None:
     assert problems_of(f"auth: {text}") == what
 
 
@@ -192,7 +192,7 @@ def test_loopback(host: str) -> None:
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:4070", "[::]:4070", "10.0.0.1:4070", "host.example.org:4070"])
-def test_others_get_in_only_where_it_is_said_who(listen: str) -> None:
+def test_beyond_loopback_auth_must_be_configured(listen: str) -> None:
     sentence = (
         "listen: expected a loopback address such as 127.0.0.1:4070, as there is no `auth`, "
         f"found {listen}: configure `auth`, or set `auth: {{allow_anonymous: true}}` "
@@ -259,7 +259,7 @@ def test_a_certificate(files: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_certificate_is_told(files: Path, text: str, what: str) -> None:
+def test_a_wrong_certificate_is_reported(files: Path, text: str, what: str) -> None:
     assert problems_of(f"tls: {text}", files) == what.replace("{}", str(files))
 
 

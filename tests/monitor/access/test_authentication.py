@@ -201,7 +201,9 @@ OPEN_CALLS = [
 
 
 @pytest.mark.parametrize(("method", "path", "status"), OPEN_CALLS)
-async def test_nobody_is_asked(server: AuthenticatedServer, method: str, path: str, status: int) -> None:
+async def test_open_paths_need_no_login(
+    server: AuthenticatedServer, method: str, path: str, status: int
+) -> None:
     got = await response_to(server, (method, path), STRANGER, bearer("wrong-wrong-wrong"))
     assert (got.status_code, server.failures()) == (status, {})
 
@@ -240,7 +242,7 @@ async def test_anonymous(
     assert (await response_to(server, call, STRANGER, headers)).status_code == status
 
 
-async def test_without_a_configuration_nobody_is_asked(server: AuthenticatedServer) -> None:
+async def test_without_a_configuration_no_login_is_needed(server: AuthenticatedServer) -> None:
     server.configure(None)
     assert (await response_to(server, SERIES, STRANGER, {})).status_code == 200
     assert (await response_to(server, RELOAD, STRANGER, bearer("a token for others"))).status_code == 200

@@ -109,16 +109,16 @@ async def test_actions_over_the_api_name_their_token(server: AuthenticatedServer
 @pytest.mark.parametrize("path", ["/", "/alerts", "/series/{}"])
 async def test_forms_are_for_those_who_may_act(server: AuthenticatedServer, alert: str, path: str) -> None:
     """One after the other: what one was shown is not shown to the next."""
-    asked = path.format(alert)
+    requested = path.format(alert)
     for _ in range(2):
         async with server.client(**bearer(READER)) as client:
-            assert not form_addresses(await load_page(client, asked))
+            assert not form_addresses(await load_page(client, requested))
         async with server.client(**ADA) as client:
-            shown = await load_page(client, asked)
+            shown = await load_page(client, requested)
             assert form_addresses(shown) and "author" not in field_names(shown)
     server.configure(None)
     async with server.client() as client:
-        assert "author" in field_names(await load_page(client, asked))
+        assert "author" in field_names(await load_page(client, requested))
 
 
 async def test_a_silence_is_ended_only_by_those_who_may(server: AuthenticatedServer, alert: str) -> None:
@@ -135,7 +135,7 @@ async def test_a_silence_is_ended_only_by_those_who_may(server: AuthenticatedSer
     assert server.server.alerting.engine.silences.stored == [silence]
 
 
-async def test_who_is_not_logged_in_yet_is_offered_the_form_and_asked_for_the_password(
+async def test_who_is_not_logged_in_yet_is_offered_the_form_and_requested_the_password(
     server: AuthenticatedServer, alert: str
 ) -> None:
     server.configure({"allow_anonymous": True, "users": AUTH["users"]})

@@ -196,7 +196,7 @@ BROKEN: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-async def test_a_broken_pair_keeps_the_old_one_and_is_said_once(
+async def test_a_broken_pair_keeps_the_old_one_and_is_reported_once(
     tls: Tls, tmp_path: Path, case: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = (tmp_path / "tls.key").read_text()
@@ -224,7 +224,7 @@ async def test_plain_http_is_not_answered_and_hurts_nobody(tls: Tls) -> None:
     assert await tls.shown() == "one"
 
 
-async def test_who_connects_and_says_nothing_hurts_nobody(tls: Tls) -> None:
+async def test_a_client_that_connects_and_sends_nothing_affects_no_other(tls: Tls) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", tls.port)
     assert await tls.shown() == "one"
     writer.close()

@@ -122,7 +122,7 @@ async def test_a_configuration_without_them_ends_it(
 
 
 @pytest.mark.parametrize("auth", [AUTH, {"allow_anonymous": True, "anonymous_role": "metrics"}])
-async def test_a_configuration_that_asks_ends_what_was_open_to_all(
+async def test_a_configuration_with_logins_ends_access_without_one(
     server: AuthenticatedServer, clock: Clock, auth: dict[str, Any]
 ) -> None:
     server.configure({"allow_anonymous": True})

@@ -38,7 +38,7 @@ async def done(*arguments: str, **environ: str) -> tuple[int | None, str]:
         return process.returncode, (out + errors).decode()
 
 
-async def test_everybody_is_asked_but_probes_and_commands_bring_their_token(
+async def test_all_paths_but_probes_need_a_login_and_commands_send_their_token(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     (tmp_path / "scrape-token").write_text("the-secret-of-prometheus\n")

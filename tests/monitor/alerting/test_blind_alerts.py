@@ -90,7 +90,7 @@ async def test_the_summary_of_a_blind_spot_follows_what_is_denied(tmp_path: Path
     ("failure", "longest"),
     [(EXPIRED, 75.0), (replace(DENIED, operation="GetMetricData"), 75.0), (SLOW, 315.0)],
 )
-async def test_a_poll_that_fails_is_told_soon(failure: Failure, longest: float, tmp_path: Path) -> None:
+async def test_a_poll_that_fails_is_reported_soon(failure: Failure, longest: float, tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
         await play_cells(stage, cells, 20)
@@ -127,7 +127,7 @@ async def test_one_bad_answer_beside_what_is_denied_all_the_time_is_no_alert(tmp
         assert kinds_of(stage.notices) == "f"
 
 
-async def test_a_blind_spot_that_stays_as_it_is_is_told_again_once_a_day(tmp_path: Path) -> None:
+async def test_a_blind_spot_that_stays_as_it_is_is_reported_again_once_a_day(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in(by=fails(DENIED, at=ALL_HERE))
         assert kinds_of(await play_cells(stage, cells, 23 * 60, step=60)) == "f"

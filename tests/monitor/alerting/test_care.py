@@ -70,7 +70,7 @@ async def test_what_is_acknowledged_for_a_time_is_repeated_after_it(storage: Pat
         assert await stage.play(orders="cccccc") == "...r.r"
 
 
-async def test_alertmanager_is_told_again_and_again_also_what_is_acknowledged(
+async def test_alertmanager_is_reported_again_and_again_also_what_is_acknowledged(
     storage: Path | MemoryStore,
 ) -> None:
     forgetful = {"name": "am", "type": "alertmanager", "urls": ["https://example.org"]}

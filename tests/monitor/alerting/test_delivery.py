@@ -108,11 +108,11 @@ async def test_waits_are_jittered_down_to_a_second(world: DeliveryFixture) -> No
     assert await world.send_due(after=0.1) == [[1]]
 
 
-@pytest.mark.parametrize(("asked", "waited"), [(120, 120), (1, 2), (86400, 3600)])
+@pytest.mark.parametrize(("retry_after", "waited"), [(120, 120), (1, 2), (86400, 3600)])
 async def test_a_receiver_says_how_long_it_wants_to_be_left_alone(
-    world: DeliveryFixture, asked: float, waited: float
+    world: DeliveryFixture, retry_after: float, waited: float
 ) -> None:
-    world.receiver.answer = lambda made: result_of_status("it", 429, retry_after=asked)
+    world.receiver.answer = lambda made: result_of_status("it", 429, retry_after=retry_after)
     await world.commit(pending_notice(notice(1)))
     await world.send_due()
     world.receiver.answer = lambda made: ACCEPTED
@@ -153,7 +153,7 @@ async def test_a_receiver_that_is_down_is_tried_once_per_pause_however_much_is_p
     assert attempts < 30
 
 
-async def test_once_a_receiver_is_back_what_it_missed_is_told_at_once(world: DeliveryFixture) -> None:
+async def test_once_a_receiver_is_back_what_it_missed_is_reported_at_once(world: DeliveryFixture) -> None:
     world.receiver.answer = lambda made: DOWN
     await world.commit(pending_notice(notice(1)), pending_notice(notice(2, "b")))
     for _ in range(20):

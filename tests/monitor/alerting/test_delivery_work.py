@@ -86,7 +86,7 @@ async def test_notices_for_a_receiver_that_was_removed_are_kept_for_a_day(
         assert world.metric("headroom_notices_dropped_total", reason="no_such_receiver") == 2
 
 
-async def test_without_a_disk_it_is_told_from_memory(tmp_path: Path) -> None:
+async def test_without_a_disk_it_is_reported_from_memory(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     async with open_delivery(tmp_path / "file") as world:
         await world.delivery.commit(
@@ -214,7 +214,7 @@ async def test_a_round_that_fails_by_a_bug_is_logged_and_the_next_one_made(
     assert "TypeError" in caplog.text
 
 
-async def test_what_is_due_later_leaves_without_being_asked_for(journal: Journal) -> None:
+async def test_a_notification_that_is_due_later_is_sent_by_itself(journal: Journal) -> None:
     loop, quick = asyncio.get_running_loop(), Quick()
     delivery = Delivery(journal, DeliveryTelemetry(CollectorRegistry()), now=loop.time)
     delivery.configure([DeliveryTarget(name="pager", send=quick.send)])

@@ -46,7 +46,7 @@ async def after(stage: Stage, seconds: float, probability: tuple[float, ...], **
     return sent
 
 
-async def test_a_class_is_told_once_and_again_only_when_it_is_nearer(tmp_path: Path) -> None:
+async def test_a_class_is_reported_once_and_again_only_when_it_is_nearer(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
         assert await after(stage, HALF_AN_HOUR, NONE) == []
@@ -69,7 +69,7 @@ async def test_a_class_is_told_once_and_again_only_when_it_is_nearer(tmp_path: P
         assert {one.labels["cause"] for one in stage.notices} == {FORECAST}
 
 
-async def test_a_forecast_that_does_not_last_is_not_told(tmp_path: Path) -> None:
+async def test_a_forecast_that_does_not_last_is_not_reported(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
         for _ in range(5):
@@ -124,7 +124,7 @@ async def test_it_ends_with_its_resource(tmp_path: Path) -> None:
         assert ended.resolution_reason == "the resource no longer exists"
 
 
-async def test_a_restart_tells_nothing_twice(tmp_path: Path) -> None:
+async def test_a_restart_reports_nothing_twice(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
         (first,) = await after(stage, HALF_AN_HOUR, DAY)

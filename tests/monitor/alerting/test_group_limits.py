@@ -50,14 +50,14 @@ async def alerting_groups(
     async with Stage.opened(folder, configuration(), minute=BASE) as stage:
         aws = FakeAws(describe_account_limits=LIMITS)
         inventory = inventory_of(aws.cell, stage.fleet, configuration(), account_name="prod")
-        asked: list[str] = []
-        doubts = LimitVerifier(lambda cell, service: asked.append(service))
+        requested: list[str] = []
+        doubts = LimitVerifier(lambda cell, service: requested.append(service))
         for minute in range(BASE, BASE + minutes):
             stage.minute, stage.seconds, aws.now = minute, minute * 60.0, minute * 60.0
             found = [group(name, sizes(minute), *metrics) for name, sizes in groups.items()]
             aws.answers["describe_auto_scaling_groups"] = {"AutoScalingGroups": found}
-            if minute % INVENTORY == (EIGHT - 1) % INVENTORY or asked:
-                asked.clear()
+            if minute % INVENTORY == (EIGHT - 1) % INVENTORY or requested:
+                requested.clear()
                 await inventory.run(BY_SERVICE["autoscaling"])
             for metric, row in stage.fleet.metrics(aws.cell.key).items():
                 sizes = next(at for name, at in groups.items() if name.encode() in metric)
@@ -93,7 +93,7 @@ async def test_nor_is_a_maximum_that_is_lowered(tmp_path: Path) -> None:
     assert await alerting_groups(tmp_path, {"web": lowered}, *METRICS[:2]) == set()
 
 
-async def test_a_group_that_can_scale_and_is_at_its_end_is_told_but_not_one_of_a_fixed_size(
+async def test_a_group_that_can_scale_and_is_at_its_end_is_reported_but_not_one_of_a_fixed_size(
     tmp_path: Path,
 ) -> None:
     groups: dict[str, SizesAt] = {

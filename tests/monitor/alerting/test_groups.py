@@ -131,7 +131,9 @@ def test_a_worse_zone_of_the_same_severity_is_worse() -> None:
 
 
 @pytest.mark.parametrize(("places", "expected"), [(1, []), (2, []), (3, ["a worsened"])])
-def test_more_places_than_were_told_are_news_and_fewer_are_none(places: int, expected: list[str]) -> None:
+def test_more_places_than_the_last_notice_had_are_a_change_and_fewer_are_none(
+    places: int, expected: list[str]
+) -> None:
     two = NotificationGroup("ops", ROUTED.group, {"a": NotifiedAlert(WARN, "blind", 0, places=2)}, 0)
     now = AlertStatus(notice("a", WARN, zone="blind", places=places), ROUTED)
     decision = decide(two, [now], 300)
@@ -197,7 +199,7 @@ def run(
 
 
 @given(changes)
-def test_in_the_end_the_receiver_knows_what_is_so_and_was_told_no_state_twice(
+def test_in_the_end_the_receiver_knows_the_true_state_and_was_sent_no_state_twice(
     history: list[tuple[float, str, Severity | None]],
 ) -> None:
     plain = run(history, lambda group: group)

@@ -25,15 +25,15 @@ class Listener:
 
     def __init__(self) -> None:
         self.accepted: dict[str, list[Notification]] = {name: [] for name in RECEIVERS}
-        self.asked = 0
+        self.requested = 0
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):  # killed while sending
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             body = await reader.readexactly(int(head.split("Content-Length: ")[1]))
             made = msgspec.json.decode(body, type=Notification)
-            self.asked += 1
-            if self.asked % 10 == 0:
+            self.requested += 1
+            if self.requested % 10 == 0:
                 writer.write(b"HTTP/1.1 503 Busy\r\n\r\n")
             else:
                 self.accepted[made.receiver].append(made)
@@ -76,13 +76,13 @@ async def outcome_of(feed: Feed, path: Path, port: int, what: str | int) -> dict
     return outcome
 
 
-def check(accepted: list[Notification], told: int) -> None:
+def check(accepted: list[Notification], notice_count: int) -> None:
     """Check that all notices arrived, in order for each alert, and that equal ids have equal content."""
     by_id: dict[str, Notification] = {}
     for made in accepted:
         assert by_id.setdefault(made.id, made) == made
     once = [one for made in by_id.values() for one in made.notices]
-    assert sorted(one.number for one in once) == list(range(1, told + 1))
+    assert sorted(one.number for one in once) == list(range(1, notice_count + 1))
     assert all(one == nth_notice(one.number) for one in once)
     everything = [one for made in accepted for one in made.notices]
     for alert in range(ALERTS):

@@ -94,7 +94,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "expected"), WRONG)
-def test_a_wrong_matcher_is_told_where(text: str, expected: str) -> None:
+def test_a_wrong_matcher_is_reported_where(text: str, expected: str) -> None:
     with pytest.raises(MatcherError) as caught:
         parse_matchers(text)
     assert str(caught.value).startswith(expected)

@@ -120,7 +120,7 @@ def test_dropping_what_leads_lets_the_next_go() -> None:
     assert send_due(box) == [[2]]
 
 
-def test_the_oldest_is_told_whether_it_is_formed_or_not() -> None:
+def test_the_oldest_is_reported_whether_it_is_formed_or_not() -> None:
     box = outbox(pending_notice(notice(2, at=NOW - 5), id=2))
     assert box.oldest_at == NOW - 5
     box.requeue(

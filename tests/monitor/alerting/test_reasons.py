@@ -26,7 +26,7 @@ Then = Callable[[Stage], Awaitable[object]]
 
 
 async def nothing(stage: Stage) -> None:
-    """Nobody says anything of the alert."""
+    """Do nothing between the samples."""
 
 
 async def acknowledge(stage: Stage, until: float | None = None) -> None:
@@ -50,7 +50,7 @@ async def silence_for_five_minutes(stage: Stage) -> None:
     await stage.engine.silence(silence, now)
 
 
-class Way(NamedTuple):
+class Story(NamedTuple):
     """Samples, what is done then, more samples, and the reasons of all notifications."""
 
     before: str
@@ -60,32 +60,34 @@ class Way(NamedTuple):
     receiver: Mapping[str, Any] = WEBHOOK
 
 
-WAYS = {
-    "it begins": Way("..ccc", nothing, "", [R.FIRST]),
-    "its severity rises": Way("..ccc", nothing, "sss", [R.FIRST, R.ESCALATED]),
-    "its severity falls": Way("..sss", nothing, "c" * 8, [R.FIRST, R.REPEATED, R.REPEATED, R.EASED]),
-    "it ends": Way("..ccc", nothing, "....", [R.FIRST, R.RESOLVED]),
-    "it lasts": Way("..ccc", nothing, "c" * 5, [R.FIRST, R.REPEATED]),
-    "the receiver forgets": Way("..ccc", nothing, "c", [R.FIRST, R.KEEPALIVE], ALERTMANAGER),
-    "it is acknowledged": Way("..ccc", acknowledge, "c" * 9, [R.FIRST]),
-    "it escalates though acknowledged": Way("..ccc", acknowledge, "sss", [R.FIRST, R.ESCALATED]),
-    "an acknowledgement ends": Way("..ccc", acknowledge_for_four_minutes, "c" * 6, [R.FIRST, R.REPEATED]),
-    "it is silenced": Way("..", silence_for_five_minutes, "cccc", []),
-    "a silence ends": Way("..", silence_for_five_minutes, "c" * 6, [R.FIRST]),
-    "a silence of a known alert ends": Way("..ccc", silence_for_five_minutes, "c" * 6, [R.FIRST, R.REPEATED]),
+STORIES = {
+    "it begins": Story("..ccc", nothing, "", [R.FIRST]),
+    "its severity rises": Story("..ccc", nothing, "sss", [R.FIRST, R.ESCALATED]),
+    "its severity falls": Story("..sss", nothing, "c" * 8, [R.FIRST, R.REPEATED, R.REPEATED, R.EASED]),
+    "it ends": Story("..ccc", nothing, "....", [R.FIRST, R.RESOLVED]),
+    "it lasts": Story("..ccc", nothing, "c" * 5, [R.FIRST, R.REPEATED]),
+    "the receiver forgets": Story("..ccc", nothing, "c", [R.FIRST, R.KEEPALIVE], ALERTMANAGER),
+    "it is acknowledged": Story("..ccc", acknowledge, "c" * 9, [R.FIRST]),
+    "it escalates though acknowledged": Story("..ccc", acknowledge, "sss", [R.FIRST, R.ESCALATED]),
+    "an acknowledgement ends": Story("..ccc", acknowledge_for_four_minutes, "c" * 6, [R.FIRST, R.REPEATED]),
+    "it is silenced": Story("..", silence_for_five_minutes, "cccc", []),
+    "a silence ends": Story("..", silence_for_five_minutes, "c" * 6, [R.FIRST]),
+    "a silence of a known alert ends": Story(
+        "..ccc", silence_for_five_minutes, "c" * 6, [R.FIRST, R.REPEATED]
+    ),
 }
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-async def test_each_way_to_a_notification_has_its_reason(way: Way, storage: Path | MemoryStore) -> None:
-    config = configuration([way.receiver], route={**AT_ONCE, "repeat_interval": 240})
+@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
+async def test_each_notification_has_its_reason(story: Story, storage: Path | MemoryStore) -> None:
+    config = configuration([story.receiver], route={**AT_ONCE, "repeat_interval": 240})
     async with Stage.opened(storage, config) as stage:
-        await stage.play(orders=way.before)
-        await way.then(stage)
-        if way.after:
-            await stage.play(orders=way.after)
-        assert [one.reason for one in stage.sent] == way.reasons
-        assert [one.kind for one in stage.notices] == [reason.kind for reason in way.reasons]
+        await stage.play(orders=story.before)
+        await story.then(stage)
+        if story.after:
+            await stage.play(orders=story.after)
+        assert [one.reason for one in stage.sent] == story.reasons
+        assert [one.kind for one in stage.notices] == [reason.kind for reason in story.reasons]
 
 
 async def test_a_blind_spot_that_shows_in_more_places_grew(storage: Path | MemoryStore) -> None:

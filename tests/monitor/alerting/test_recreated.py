@@ -12,7 +12,9 @@ AGO = 30  # minutes of the former one's samples
 
 
 @pytest.mark.parametrize("former", ["s", "c", "a"])
-async def test_what_the_former_resource_did_is_never_told_of_the_new_one(former: str, tmp_path: Path) -> None:
+async def test_what_the_former_resource_did_is_never_reported_of_the_new_one(
+    former: str, tmp_path: Path
+) -> None:
     async with Stage.opened(tmp_path) as stage:
         began = stage.minute
         await stage.play(other="." * AGO)
@@ -23,7 +25,7 @@ async def test_what_the_former_resource_did_is_never_told_of_the_new_one(former:
         assert stage.states == {}
 
 
-async def test_what_the_new_resource_does_is_told(tmp_path: Path) -> None:
+async def test_what_the_new_resource_does_is_reported(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         stage.series("orders", created_at=stage.minute * 60.0)
         assert await stage.play(orders="cccc....") == "..F...R."

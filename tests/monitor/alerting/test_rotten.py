@@ -28,10 +28,10 @@ async def made(folder: Path) -> Path:
         stage.answer = retry("http_503", "it is away")
         await stage.play(jobs="....ssss", mails="....cccc")
         silences = stage.engine.silences
-        asked = Silence(
+        requested = Silence(
             id="", matchers=("service=kinesis",), starts=NOW, ends=NOW + 1e6, author="a", comment="b"
         )
-        await silences.add(asked, NOW)
+        await silences.add(requested, NOW)
         for alert in stage.engine.alerts:
             ack = Acknowledgement(
                 alert=alert, severity=Severity.WARNING, author="ana", comment="on it", at=NOW, until=NOW + 1e6

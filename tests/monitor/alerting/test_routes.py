@@ -175,7 +175,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("route", "line"), WRONG)
-def test_a_wrong_route_is_told_with_its_place(route: dict[str, Any], line: str) -> None:
+def test_a_wrong_route_is_reported_with_its_place(route: dict[str, Any], line: str) -> None:
     with pytest.raises(ValidationError) as caught:
         RouteConfig.model_validate(route)
     assert problem_lines("", problems_from_pydantic(caught.value, RouteConfig))[0].startswith(line)
@@ -232,7 +232,7 @@ UNUSED: list[tuple[dict[str, Any] | None, list[str]]] = [
 
 
 @pytest.mark.parametrize(("route", "sentences"), UNUSED)
-def test_receivers_and_windows_without_effect_are_said(
+def test_receivers_and_windows_without_effect_are_reported(
     route: dict[str, Any] | None, sentences: list[str]
 ) -> None:
     model = RouteConfig.model_validate(route) if route is not None else None

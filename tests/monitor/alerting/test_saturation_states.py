@@ -10,7 +10,7 @@ from tests.monitor.fleet.fleets import add, key
 STATE = SHORT.signal.model_copy(update={"throttled_unit": None, "saturation_is_state": True})
 
 
-async def test_a_state_is_told_without_an_amount(tmp_path: Path) -> None:
+async def test_a_state_is_reported_without_an_amount(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         add(stage.fleet, key("orders"), replace(SHORT, signal=STATE))
         assert await stage.play(orders="s") == "F"

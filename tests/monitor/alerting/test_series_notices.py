@@ -198,7 +198,7 @@ SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
 
 
 @pytest.mark.parametrize(("series", "changes", "trend", "expected"), SENTENCES)
-def test_the_sentence_says_it_all(
+def test_the_summary_of_a_notice(
     series: Row, changes: dict[str, Any], trend: Trend | None, expected: str
 ) -> None:
     found = series_notice(series, replace(MOMENT, **changes), REGISTRY, trend).summary

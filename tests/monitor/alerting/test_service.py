@@ -42,9 +42,9 @@ def config(folder: Path, *receivers: tuple[str, str]) -> Config:
 
 
 @asynccontextmanager
-async def running(asked: Config, fleet: Fleet) -> AsyncIterator[Alerting]:
+async def running(requested: Config, fleet: Fleet) -> AsyncIterator[Alerting]:
     """Alerting at work, as a process has it."""
-    async with Alerting.opened(asked.alerting_settings(REGISTRY), fleet, CollectorRegistry()) as alerting:
+    async with Alerting.opened(requested.alerting_settings(REGISTRY), fleet, CollectorRegistry()) as alerting:
         work = asyncio.create_task(alerting.run())
         yield alerting
         work.cancel()
@@ -68,7 +68,7 @@ async def wait_for_bodies(server: Server, count: int) -> list[Any]:
     return server.bodies
 
 
-async def test_a_webhook_is_told_signed_and_once(tmp_path: Path) -> None:
+async def test_a_webhook_is_reported_signed_and_once(tmp_path: Path) -> None:
     fleet = Fleet()
     async with http_server() as server, running(config(tmp_path, ("hook", server.url)), fleet) as alerting:
         await saturate(alerting, fleet)
@@ -85,7 +85,7 @@ async def test_a_webhook_is_told_signed_and_once(tmp_path: Path) -> None:
         assert over["type"] == "alerts.resolved"
 
 
-async def test_what_is_owed_is_told_after_a_restart_and_nothing_twice(tmp_path: Path) -> None:
+async def test_pending_notices_are_sent_after_a_restart_and_nothing_twice(tmp_path: Path) -> None:
     fleet = Fleet()
     async with http_server() as server:
         away = config(tmp_path, ("hook", "http://127.0.0.1:9"))
@@ -136,12 +136,12 @@ async def test_a_receiver_out_of_reach_is_found_before_there_is_anything_to_tell
 
 
 async def test_two_at_one_journal(tmp_path: Path) -> None:
-    asked = config(tmp_path)
-    async with running(asked, Fleet()):
+    requested = config(tmp_path)
+    async with running(requested, Fleet()):
         with pytest.raises(JournalError, match="is held by "):
-            async with Alerting.opened(asked.alerting_settings(REGISTRY), Fleet(), CollectorRegistry()):
+            async with Alerting.opened(requested.alerting_settings(REGISTRY), Fleet(), CollectorRegistry()):
                 pass
-    async with running(asked, Fleet()):
+    async with running(requested, Fleet()):
         pass
 
 

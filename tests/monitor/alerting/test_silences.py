@@ -54,12 +54,12 @@ def silences(shelf: Shelf) -> Silences:
 
 
 async def silence(
-    silences: Silences, *matchers: str, starts: float = NOW, ends: float = NOW + HOUR, **said: str
+    silences: Silences, *matchers: str, starts: float = NOW, ends: float = NOW + HOUR, **changes: str
 ) -> Silence:
-    """Add a silence, and return it as it is stored. said: author and comment."""
-    texts = {"author": "ana", "comment": "load test", **said}
-    asked = Silence(id="", matchers=matchers or ("service=kinesis",), starts=starts, ends=ends, **texts)
-    return await silences.add(asked, NOW)
+    """Add a silence, and return it as it is stored. changes: author or comment."""
+    texts = {"author": "ana", "comment": "load test", **changes}
+    requested = Silence(id="", matchers=matchers or ("service=kinesis",), starts=starts, ends=ends, **texts)
+    return await silences.add(requested, NOW)
 
 
 def ack(alert: str, severity: Severity = Severity.WARNING, comment: str = "on it") -> Acknowledgement:
@@ -79,7 +79,7 @@ async def test_a_silence_holds_what_all_its_matchers_match(silences: Silences) -
     assert not silences.matching(LABELS | {"resource": "orders"}, NOW)
 
 
-async def test_what_was_said_survives_a_restart(silences: Silences, shelf: Shelf) -> None:
+async def test_what_was_reported_survives_a_restart(silences: Silences, shelf: Shelf) -> None:
     one = await silence(silences, '{service=kinesis, "tag team"="a b"}')
     seen = await silences.acknowledge(ack("a"))
     again = Silences(shelf)
@@ -132,7 +132,7 @@ async def test_an_acknowledgement_ends_with_its_alert(silences: Silences, shelf:
     )
 
 
-async def test_an_acknowledgement_ends_when_it_was_said_to(silences: Silences, shelf: Shelf) -> None:
+async def test_an_acknowledgement_ends_when_it_was_reported_to(silences: Silences, shelf: Shelf) -> None:
     await silences.acknowledge(replace(ack("a"), until=NOW + HOUR))
     assert silences.acknowledged_severity("a", NOW + HOUR - 1) is Severity.WARNING
     assert silences.acknowledged_severity("a", NOW + HOUR) is None
@@ -205,14 +205,14 @@ async def test_a_wrong_silence_is_refused(
         "author": "ana",
         "comment": "load test",
     }
-    asked = Silence(**{**plain, "matchers": matchers, **given})
+    requested = Silence(**{**plain, "matchers": matchers, **given})
     with pytest.raises(InvalidInputError) as caught:
-        await silences.add(asked, NOW)
+        await silences.add(requested, NOW)
     assert str(caught.value).startswith(expected)
     assert not silences.stored
 
 
-async def test_a_wrong_matcher_is_told_where(silences: Silences) -> None:
+async def test_a_wrong_matcher_is_reported_where(silences: Silences) -> None:
     with pytest.raises(MatcherError, match=r"^column 8: expected an operator"):
         await silence(silences, "service")
 

@@ -20,7 +20,7 @@ strange = st.text(st.characters(codec=None), min_size=1, max_size=8).map(lambda 
 
 @settings(max_examples=20, suppress_health_check=list(HealthCheck))
 @given(strange, strange, strange)
-async def test_alerts_of_strange_names_are_told_and_survive(
+async def test_alerts_of_strange_names_are_reported_and_survive(
     tmp_path: Path, name: str, tag: str, label: str
 ) -> None:
     folder = tmp_path / "journal"

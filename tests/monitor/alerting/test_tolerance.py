@@ -35,7 +35,7 @@ CASES: list[Any] = [
 
 
 @pytest.mark.parametrize(("served", "refusals", "tolerance", "expected"), CASES)
-async def test_it_is_told_once_it_is_more_than_is_tolerated(
+async def test_an_alert_fires_when_throttling_exceeds_the_tolerance(
     served: float, refusals: dict[int, float], tolerance: Tolerance, expected: int | None, tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
@@ -83,7 +83,7 @@ CONFIGURED: dict[str, tuple[list[dict[str, Any]], str, str]] = {
 
 
 @pytest.mark.parametrize(("alerts", "samples", "expected"), CONFIGURED.values(), ids=CONFIGURED)
-async def test_the_configuration_says_how_much(
+async def test_the_configured_tolerance_applies(
     alerts: list[dict[str, Any]], samples: str, expected: str, tmp_path: Path
 ) -> None:
     """All the way: inventory, columns, alert states, notices; `s` is 60 refused records a second."""

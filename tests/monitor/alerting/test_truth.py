@@ -1,4 +1,4 @@
-"""Hours of late, growing, denied and missing points, played by chance: what was told, held against the truth.
+"""Hours of late, growing, denied and missing points, played by chance: notices compared with the truth.
 
 Each stream is well but for some episodes, far apart, in which it is near its limit or refused. Each episode
 is to be told as firing once and as resolved once, in that order, neither before it is true.
@@ -81,9 +81,9 @@ def poll(stage: Stage, world: World, began: int, now: int) -> None:
         metrics = stage.fleet.metrics(series.key.cell)
         rows = [metrics[metric_query(one.of(StreamName=series.key.id))] for one in (calls, refused)]
         for at in range(max(0, now - ASKED), now):
-            if told := world.seen(name, at, now):
-                written += [(rows[0], began + at, told[0])]
-                written += [(rows[1], began + at, told[1])] if told[1] else []
+            if values := world.seen(name, at, now):
+                written += [(rows[0], began + at, values[0])]
+                written += [(rows[1], began + at, values[1])] if values[1] else []
     row, minute, value = zip(*written, strict=True) if written else ((), (), ())
     rings.write(np.array(row, np.int32), np.array(minute, np.int32), np.array(value, np.float32))
     everything = np.fromiter(metrics.values(), np.int32)
@@ -91,7 +91,7 @@ def poll(stage: Stage, world: World, began: int, now: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_each_episode_is_told_once_and_nothing_else(seed: int) -> None:
+async def test_each_episode_is_reported_once_and_nothing_else(seed: int) -> None:
     world = World(random.Random(seed))
     async with Stage.opened(MemoryStore()) as stage:
         began, heard = stage.minute, {name: list[tuple[NoticeKind, int]]() for name in STREAMS}

@@ -132,7 +132,7 @@ BODIES: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("path", "body", "sentence"), BODIES.values(), ids=BODIES)
-async def test_what_is_wrong_with_a_body_is_said(
+async def test_what_is_wrong_with_a_body_is_reported(
     server: Server, client: httpx.AsyncClient, path: str, body: dict[str, Any], sentence: str
 ) -> None:
     (alert,) = await fire(server, "orders")

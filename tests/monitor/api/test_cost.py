@@ -18,7 +18,7 @@ from tests.monitor.served import Server, answer, client_of
 STREAMED = LIST_PRICES.amount(updates=1) or 0.0  # an update with its delivery
 
 
-async def test_the_cost_is_told_by_service_and_by_cell(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_cost_is_reported_by_service_and_by_cell(server: Server, client: httpx.AsyncClient) -> None:
     add(server.fleet, key("orders"))
     server.telemetry.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 1000)
     server.telemetry.aws.count_metric_listing(ACCOUNT, REGION, "kinesis")
@@ -56,7 +56,7 @@ async def test_what_has_few_points_is_advised_to_be_streamed(
 @pytest.mark.parametrize(
     ("dollars", "expected"), [(0.001, "Too small: to request"), (50, "may be spent ahead")]
 )
-async def test_the_budget_is_told(server: Server, dollars: float, expected: str) -> None:
+async def test_the_budget_is_reported(server: Server, dollars: float, expected: str) -> None:
     add(server.fleet, key("orders"))
     budget = Budget(InMemorySpendingStore(), lambda: 0.0, lambda: 0.0, dict[str, Billed])
     budget.configure(BudgetTerms(dollars))

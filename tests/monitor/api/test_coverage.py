@@ -184,7 +184,7 @@ async def test_services_of_which_there_are_no_series_are_left_out(
     assert await states(server, client) == {}
 
 
-async def test_what_is_asked_for_is_listed_and_counted(server: Server, client: httpx.AsyncClient) -> None:
+async def test_what_is_requested_is_listed_and_counted(server: Server, client: httpx.AsyncClient) -> None:
     watch_count(server, WEB_ACLS)
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.STALE)
     know(server, listed(WEB_ACLS), listed(PATTERN_SETS), listed(CONCURRENCY))
@@ -303,7 +303,7 @@ async def test_text_finds_names_and_codes_in_any_case(server: Server, client: ht
     assert [*await states(server, client, text="l-bf0029b0")] == [PATTERN_SETS.code]
 
 
-async def test_what_could_not_be_read_is_told(server: Server, client: httpx.AsyncClient) -> None:
+async def test_what_could_not_be_read_is_reported(server: Server, client: httpx.AsyncClient) -> None:
     know(server).in_use = frozenset({"wafv2", "ec2"})
     failed(server)
     assert (await answer(client, COVERAGE))["unread"] == [f"prod/{REGION}: not listed yet: ec2, wafv2"]
@@ -335,7 +335,7 @@ UNTOLD = SettingCost("It depends on the brokers.", "https://docs.aws.amazon.com/
         ([DEAR, None], None, "Each costs $2.40. (https://docs.aws.amazon.com/dear, 2026-11-29)"),
     ],
 )
-async def test_what_a_setting_of_aws_costs_is_told_with_its_source(
+async def test_what_a_setting_of_aws_costs_is_reported_with_its_source(
     server: Server,
     client: httpx.AsyncClient,
     costs: list[SettingCost | None],
@@ -410,7 +410,7 @@ async def test_a_report_that_is_not_permitted_is_a_line_for_each_account(
     ]
 
 
-async def test_a_quota_that_is_the_same_in_all_regions_is_told_once_with_the_series_of_any(
+async def test_a_quota_that_is_the_same_in_all_regions_is_reported_once_with_the_series_of_any(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     quota = listed(CONCURRENCY, is_global=True)
@@ -491,7 +491,7 @@ async def test_a_quota_that_nothing_tells_needs_no_role(server: Server, client: 
     assert (await item_of(server, client, "L-00000001"))["state"] == "no_usage_source"
 
 
-async def test_the_defaults_that_could_not_be_listed_are_told(
+async def test_the_defaults_that_could_not_be_listed_are_reported(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     linked(server, listed(WEB_ACLS))
@@ -507,7 +507,7 @@ async def test_the_defaults_that_could_not_be_listed_are_told(
         ("aws-us-gov", "What CloudWatch charges in this partition is not known"),
     ],
 )
-async def test_what_is_not_billed_in_dollars_is_told_in_words(
+async def test_what_is_not_billed_in_dollars_is_reported_in_words(
     server: Server, client: httpx.AsyncClient, partition: str, note: str
 ) -> None:
     server.telemetry.aws.partitions[ACCOUNT] = partition

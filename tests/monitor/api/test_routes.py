@@ -181,11 +181,11 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     request = QuotaRequest(5000.0, "CASE_OPENED", 1_800_000_000.0)
-    asked = add(server.fleet, key("a"), replace(SETTINGS, quota_request=request))
+    requested = add(server.fleet, key("a"), replace(SETTINGS, quota_request=request))
     undated = add(server.fleet, key("b"), replace(SETTINGS, quota_request=replace(request, since=None)))
     none = add(server.fleet, key("c"))
     await server.publish()
-    shown = [await answer(client, f"/api/v1/series/{one.key.id}") for one in (asked, undated, none)]
+    shown = [await answer(client, f"/api/v1/series/{one.key.id}") for one in (requested, undated, none)]
     found = [one["quota_request"] for one in shown]
     case = "is pending, with a support case."
     assert found[0].pop("summary").endswith(f" was requested on 15 Jan 2027 and {case}")

@@ -46,9 +46,11 @@ matchers = st.one_of(
         max_size=4,
     ),
 )
-said = {"author": values, "comment": values, "duration": values}
-acks = st.fixed_dictionaries({}, optional=said).map(lambda one: ACK | one)
-silences = st.fixed_dictionaries({}, optional=said | {"matchers": matchers}).map(lambda one: SILENCE | one)
+optional_fields = {"author": values, "comment": values, "duration": values}
+acks = st.fixed_dictionaries({}, optional=optional_fields).map(lambda one: ACK | one)
+silences = st.fixed_dictionaries({}, optional=optional_fields | {"matchers": matchers}).map(
+    lambda one: SILENCE | one
+)
 forms = st.fixed_dictionaries(
     {},
     optional={"author": texts, "comment": texts, "duration": st.one_of(texts, st.just("4 h")), "back": texts},

@@ -100,17 +100,17 @@ async def test_an_operation_without_pages_is_one_call() -> None:
 
 
 async def test_parameters_of_the_first_page_alone_are_not_sent_with_a_token() -> None:
-    asked = []
+    requested = []
 
     def page(**params: Any) -> dict[str, Any]:
-        asked.append(params)
+        requested.append(params)
         return {"Shards": [], **({} if "NextToken" in params else {"NextToken": "2"})}
 
     found = FakeAws(list_shards=page).scan.list_items(
         "kinesis", "ListShards", "Shards", {"StreamName": "orders"}
     )
     assert [item async for item in found] == []
-    assert asked == [{"StreamName": "orders"}, {"NextToken": "2"}]
+    assert requested == [{"StreamName": "orders"}, {"NextToken": "2"}]
 
 
 async def test_a_token_that_comes_back_twice_ends_the_pages() -> None:
@@ -131,17 +131,17 @@ async def test_a_paginator_may_not_repeat_what_aws_refuses_beside_a_token() -> N
 
 async def test_a_page_may_be_named_by_several_tokens() -> None:
     def respond(**params: str) -> dict[str, Any]:
-        asked.append(params)
+        requested.append(params)
         page: dict[str, Any] = {"ResourceRecordSets": [], "IsTruncated": False, "MaxItems": "300"}
         if "StartRecordName" in params:
             return page
         return page | {"IsTruncated": True, "NextRecordName": "b", "NextRecordType": "A"}
 
-    asked: list[dict[str, str]] = []
+    requested: list[dict[str, str]] = []
     aws = FakeAws(list_resource_record_sets=respond)
     pages = aws.scan.paginate("route53", "ListResourceRecordSets", HostedZoneId="Z1")
     assert len([page async for page in pages]) == 2
-    assert asked[1] == {"HostedZoneId": "Z1", "StartRecordName": "b", "StartRecordType": "A"}
+    assert requested[1] == {"HostedZoneId": "Z1", "StartRecordName": "b", "StartRecordType": "A"}
 
 
 async def test_pages_that_are_refused_half_way_raise_after_what_came_before() -> None:
@@ -484,24 +484,24 @@ def test_an_error_is_described_by_its_code_and_in_one_line(
 
 async def test_a_token_may_be_a_member_of_a_member() -> None:
     def respond(**params: str) -> dict[str, Any]:
-        asked.append(params)
+        requested.append(params)
         more = {"NextMarker": "2"} if "Marker" not in params else {}
         return {"FunctionList": {"MaxItems": 100, "Quantity": 0, "Items": [], **more}}
 
-    asked: list[dict[str, str]] = []
+    requested: list[dict[str, str]] = []
     pages = FakeAws(list_functions=respond).scan.paginate("cloudfront", "ListFunctions")
     assert len([page async for page in pages]) == 2
-    assert asked == [{}, {"Marker": "2"}]
+    assert requested == [{}, {"Marker": "2"}]
 
 
 async def test_the_next_page_may_begin_after_the_last_item() -> None:
     def respond(**params: str) -> dict[str, Any]:
-        asked.append(params)
+        requested.append(params)
         is_first = not params
         stream_names = ["a", "b"] if is_first else ["c"]
         return {"DeliveryStreamNames": stream_names, "HasMoreDeliveryStreams": is_first}
 
-    asked: list[dict[str, str]] = []
+    requested: list[dict[str, str]] = []
     pages = FakeAws(list_delivery_streams=respond).scan.paginate("firehose", "ListDeliveryStreams")
     assert [name async for page in pages for name in page["DeliveryStreamNames"]] == ["a", "b", "c"]
-    assert asked == [{}, {"ExclusiveStartDeliveryStreamName": "b"}]
+    assert requested == [{}, {"ExclusiveStartDeliveryStreamName": "b"}]

@@ -45,19 +45,19 @@ class FakeSts:
     def __init__(self) -> None:
         self.url = ""
         self.answers = {"AssumeRole": ASSUMED, "GetCallerIdentity": CALLER, "DescribeRegions": REGIONS}
-        self.asked: list[dict[str, str]] = []
+        self.requested: list[dict[str, str]] = []
         self.shared = AwsEnvironment()
 
     async def handle(self, request: web.Request) -> web.Response:
-        asked = dict(parse_qsl((await request.read()).decode()))
+        requested = dict(parse_qsl((await request.read()).decode()))
         key, _, region, *_ = request.headers["Authorization"].split("Credential=")[1].split("/")
-        self.asked.append({**asked, "key": key, "region": region})
-        answer = self.answers[asked["Action"]]
+        self.requested.append({**requested, "key": key, "region": region})
+        answer = self.answers[requested["Action"]]
         return web.Response(text=answer, status=400 if "<Error>" in answer else 200, content_type="text/xml")
 
     @property
     def actions(self) -> list[str]:
-        return [one["Action"] for one in self.asked]
+        return [one["Action"] for one in self.requested]
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ async def test_without_a_role_aws_returns_the_id_of_the_account(sts: FakeSts) ->
         ("123456789012", "us-east-1"),
     ]
     assert sts.actions == ["GetCallerIdentity"]
-    assert sts.asked[0]["region"] == "eu-west-1"  # the first that is told
+    assert sts.requested[0]["region"] == "eu-west-1"  # the first that is told
 
 
 async def test_the_arn_of_a_role_has_the_id_without_a_call(sts: FakeSts) -> None:
@@ -100,7 +100,7 @@ async def test_the_role_is_assumed_once_for_all_regions_and_its_credentials_used
     for cell in cells:
         await cell.call("sts", "GetCallerIdentity")
         await cell.close()
-    assert [(one["Action"], one["key"], one["region"]) for one in sts.asked] == [
+    assert [(one["Action"], one["key"], one["region"]) for one in sts.requested] == [
         ("AssumeRole", "AKIABASE", "eu-west-1"),
         ("GetCallerIdentity", "ASIAROLE", "eu-west-1"),
         ("GetCallerIdentity", "ASIAROLE", "us-east-1"),
@@ -124,7 +124,7 @@ async def test_the_external_id_is_passed_on_and_never_logged(
     account = Account(role_arn=ROLE, regions=("eu-west-1",)).model_copy(update={given: SecretStr(SECRET)})
     with caplog.at_level(logging.DEBUG, "monitor"), pytest.raises(ClientError) as error:
         await open_cells(account, sts.url, Telemetries().aws, sts.shared)
-    assert [(one["RoleArn"], one["ExternalId"]) for one in sts.asked] == [(ROLE, SECRET)]
+    assert [(one["RoleArn"], one["ExternalId"]) for one in sts.requested] == [(ROLE, SECRET)]
     assert SECRET not in caplog.text + str(error.value) + repr(error.value) + repr(account)
 
 
@@ -134,12 +134,12 @@ async def test_the_role_is_assumed_where_we_are_at_home(
     """A region that is enabled in the account need not be enabled in the one that assumes the role."""
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
     assert await opened_cells(sts, role_arn=ROLE, regions=("ap-east-1",)) == [("210987654321", "ap-east-1")]
-    assert [one["region"] for one in sts.asked] == ["eu-west-3"]
+    assert [one["region"] for one in sts.requested] == ["eu-west-3"]
 
 
 async def test_without_an_external_id_none_is_sent(sts: FakeSts) -> None:
     await open_account(sts, role_arn=ROLE, regions=("eu-west-1",))
-    assert "ExternalId" not in sts.asked[0]
+    assert "ExternalId" not in sts.requested[0]
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken"])
@@ -155,7 +155,7 @@ async def test_where_sts_is_off_the_role_is_assumed_in_the_home_region(sts: Fake
     sts.answers["AssumeRole"] = refused("RegionDisabledException")
     with pytest.raises(ClientError, match="RegionDisabledException"):
         await open_account(sts, role_arn=ROLE, regions=("eu-west-1",))
-    assumed = [one["region"] for one in sts.asked if one["Action"] == "AssumeRole"]
+    assumed = [one["region"] for one in sts.requested if one["Action"] == "AssumeRole"]
     assert assumed == ["eu-west-1", "us-east-1"]
 
 
@@ -174,7 +174,7 @@ async def test_without_credentials_the_error_says_so(
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     with pytest.raises(NoCredentialsError):
         await open_account(sts, role_arn=role, regions=("eu-west-1",))
-    assert sts.asked == []
+    assert sts.requested == []
 
 
 async def test_no_server_is_an_error_of_aws() -> None:
@@ -190,7 +190,7 @@ def role_of(partition: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("account", "home", "asked"),
+    ("account", "home", "requested"),
     [
         ({"role_arn": role_of("aws-cn"), "regions": ("all",)}, "", "cn-northwest-1"),
         ({"role_arn": role_of("aws-cn"), "regions": ("all",)}, "eu-west-1", "cn-northwest-1"),
@@ -203,11 +203,11 @@ def role_of(partition: str) -> str:
     ],
 )
 async def test_a_role_is_assumed_in_its_own_partition(
-    sts: FakeSts, account: dict[str, Any], home: str, asked: str, monkeypatch: pytest.MonkeyPatch
+    sts: FakeSts, account: dict[str, Any], home: str, requested: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REGION", home)
     await open_account(sts, **account)
-    assert {one["region"] for one in sts.asked} == {asked}
+    assert {one["region"] for one in sts.requested} == {requested}
 
 
 async def test_a_region_of_another_partition_is_no_region_of_the_role(
@@ -224,20 +224,20 @@ async def test_all_regions_are_those_enabled_in_the_account(sts: FakeSts) -> Non
         ("210987654321", "us-east-1"),
     ]
     assert sts.actions == ["AssumeRole", "DescribeRegions"]
-    assert sts.asked[1]["key"] == "ASIAROLE"
-    assert "AllRegions" not in sts.asked[1]
+    assert sts.requested[1]["key"] == "ASIAROLE"
+    assert "AllRegions" not in sts.requested[1]
 
 
 async def test_a_region_beside_all_only_says_where_to_call(sts: FakeSts) -> None:
     assert len(await opened_cells(sts, regions=("all", "eu-west-1"))) == 2
-    assert {one["region"] for one in sts.asked} == {"eu-west-1"}
+    assert {one["region"] for one in sts.requested} == {"eu-west-1"}
 
 
 @pytest.mark.parametrize("role", [None, ROLE])
 async def test_without_any_region_the_error_says_so(sts: FakeSts, role: str | None) -> None:
     with pytest.raises(MissingRegionError, match="no region is set"):
         await open_account(sts, role_arn=role)
-    assert sts.asked == []
+    assert sts.requested == []
 
 
 CONFIG = "[default]\nregion = ap-south-1\n"
@@ -267,7 +267,7 @@ async def test_the_region_of_the_environment_is_the_one_the_aws_tools_use(
             (tmp_path / "config").write_text(value)
         monkeypatch.setenv(name, str(tmp_path / "config") if name == "AWS_CONFIG_FILE" else value)
     assert await opened_cells(sts) == [("123456789012", region)]
-    assert sts.asked[0]["region"] == region
+    assert sts.requested[0]["region"] == region
 
 
 async def test_the_environment_names_the_address_of_aws_when_the_configuration_does_not(

@@ -46,7 +46,7 @@ class RotatingAws:
         self.url, self.valid, self.code = "", set[str](), "ExpiredTokenException"
         self.web_tokens: list[str] = []
         self.sso_token = ""
-        self.asked: Counter[str] = Counter()  # of Kinesis, by key
+        self.requested: Counter[str] = Counter()  # of Kinesis, by key
 
     async def handle(self, request: web.Request) -> web.Response:
         if request.path == "/federation/credentials":
@@ -57,7 +57,7 @@ class RotatingAws:
         scope = SCOPE.search(request.headers["Authorization"])
         assert scope
         key = scope[1]
-        self.asked[key] += 1
+        self.requested[key] += 1
         await asyncio.sleep(0)
         if key not in self.valid:
             return web.json_response({"__type": self.code, "message": "the token is expired"}, status=400)
@@ -120,7 +120,7 @@ async def check_rotation(aws: RotatingAws, caller: Caller, before: str, after: s
     assert not any(isinstance(one, Exception) for one in await caller.call(5))
     aws.valid, caller.now = {after}, caller.now + 60
     assert not any(isinstance(one, Exception) for one in await caller.call(20))
-    assert aws.asked[after] == 20
+    assert aws.requested[after] == 20
     await caller.clients.aclose()
 
 

@@ -95,7 +95,7 @@ async def test_calls_of_many_accounts_through_one_client_are_each_signed_with_th
     await clients.aclose()
     assert len(used) == 1
     assert len(aws.calls) == 200
-    assert {(key, token) for key, token, asked in aws.calls if key != asked} == set()
+    assert {(key, token) for key, token, requested in aws.calls if key != requested} == set()
     assert all(token == f"token of {key}" for key, token, _ in aws.calls)
 
 

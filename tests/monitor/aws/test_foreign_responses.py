@@ -54,7 +54,9 @@ async def cell_before(status: int, body: str, max_attempts: int = 1) -> AsyncIte
 @pytest.mark.parametrize("body", [HTML, "upstream <connect> error", "<HTML >"])
 @pytest.mark.parametrize("status", [200, 403, 404, 500, 502, 503])
 @pytest.mark.parametrize("protocol", CALLS)
-async def test_a_page_is_no_response_and_is_told_in_a_sentence(protocol: str, status: int, body: str) -> None:
+async def test_a_page_is_no_response_and_is_reported_in_a_sentence(
+    protocol: str, status: int, body: str
+) -> None:
     service, operation = CALLS[protocol]
     async with cell_before(status, body) as (cell, _):
         with pytest.raises(AWS_ERRORS) as raised:

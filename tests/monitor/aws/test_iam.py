@@ -55,9 +55,11 @@ def added(options: PolicyOptions) -> set[str]:
 
 @pytest.mark.parametrize("services", [(), *((one,) for one in SERVICES), *pairwise(SERVICES), SERVICES])
 def test_it_allows_exactly_what_the_collectors_that_are_on_need(services: tuple[str, ...]) -> None:
-    asked = {action for one in REGISTRY.collectors if one.service in services for action in one.iam_actions}
+    requested = {
+        action for one in REGISTRY.collectors if one.service in services for action in one.iam_actions
+    }
     allowed = actions(*services)
-    assert set(allowed) == asked | ALWAYS
+    assert set(allowed) == requested | ALWAYS
     assert len(allowed) == len(set(allowed))
 
 

@@ -197,7 +197,7 @@ def test_accounts_that_are_not_known_yet_may_match_what_is_excluded() -> None:
         ("[3]", ["accounts[0]: expected a mapping, found a number"]),
     ],
 )
-def test_every_problem_of_an_entry_is_told_at_once(text: str, problems: list[str]) -> None:
+def test_every_problem_of_an_entry_is_reported_at_once(text: str, problems: list[str]) -> None:
     with pytest.raises(ConfigError) as error:
         read(f"accounts: {text}")
     assert error.value.problems == [f"headroom.yaml: {one}" for one in problems]

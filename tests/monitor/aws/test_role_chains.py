@@ -34,18 +34,18 @@ class Sts:
     def __init__(self) -> None:
         self.url, self.lifetime = "", timedelta(hours=1)
         self.denied: set[str] = set()
-        self.asked: list[dict[str, str]] = []
+        self.requested: list[dict[str, str]] = []
         self.shared = AwsEnvironment()
 
     async def handle(self, request: web.Request) -> web.Response:
-        asked = dict(parse_qsl((await request.read()).decode()))
-        asked["key"] = request.headers["Authorization"].split("Credential=")[1].split("/")[0]
-        self.asked.append(asked)
-        if asked["RoleArn"] in self.denied:
+        requested = dict(parse_qsl((await request.read()).decode()))
+        requested["key"] = request.headers["Authorization"].split("Credential=")[1].split("/")[0]
+        self.requested.append(requested)
+        if requested["RoleArn"] in self.denied:
             denied = "<Error><Code>AccessDenied</Code><Message>not allowed</Message></Error>"
             return web.Response(text=f"<ErrorResponse>{denied}</ErrorResponse>", status=403)
-        name = asked["RoleArn"].rpartition("/")[2]
-        number = sum(one["RoleArn"] == asked["RoleArn"] for one in self.asked)
+        name = requested["RoleArn"].rpartition("/")[2]
+        number = sum(one["RoleArn"] == requested["RoleArn"] for one in self.requested)
         expires = (datetime.now(UTC) + self.lifetime).isoformat()
         return web.Response(
             text=f"""<AssumeRoleResponse><AssumeRoleResult><Credentials>
@@ -57,7 +57,7 @@ class Sts:
     @property
     def assumed(self) -> list[tuple[str, str]]:
         """Return the access key and the role of each call of AssumeRole."""
-        return [(one["key"], one["RoleArn"]) for one in self.asked]
+        return [(one["key"], one["RoleArn"]) for one in self.requested]
 
 
 @pytest.fixture
@@ -86,14 +86,14 @@ async def test_each_role_is_assumed_with_the_credentials_of_the_one_before_it(st
 async def test_each_role_has_its_own_external_id_and_session_name(sts: Sts) -> None:
     hub = {"role_arn": HUB, "external_id": "of-the-hub", "session_name": "headroom@hub"}
     await open_account(sts, role_arn=SPOKE, external_id="of-the-spoke", via=[hub, MIDDLE])
-    given = [(one.get("ExternalId"), one["RoleSessionName"]) for one in sts.asked]
+    given = [(one.get("ExternalId"), one["RoleSessionName"]) for one in sts.requested]
     assert given == [("of-the-hub", "headroom@hub"), (None, "headroom"), ("of-the-spoke", "headroom")]
 
 
 async def test_no_session_is_asked_to_last_longer_than_aws_allows_in_a_chain(sts: Sts) -> None:
     """AWS refuses DurationSeconds above an hour for a role that is assumed with a role."""
     await open_account(sts, role_arn=SPOKE, via=HUB)
-    assert not any("DurationSeconds" in one for one in sts.asked)
+    assert not any("DurationSeconds" in one for one in sts.requested)
 
 
 async def test_many_accounts_behind_one_role_assume_that_one_once(sts: Sts) -> None:
@@ -106,7 +106,7 @@ async def test_many_accounts_behind_one_role_assume_that_one_once(sts: Sts) -> N
 async def test_every_role_of_a_chain_is_renewed_before_it_expires(sts: Sts) -> None:
     sts.lifetime = timedelta(minutes=9)
     cell = await open_account(sts, role_arn=SPOKE, via=HUB)
-    sts.asked.clear()
+    sts.requested.clear()
     sts.lifetime = timedelta(hours=1)
     await cell.credentials.frozen()
     await cell.credentials.frozen()

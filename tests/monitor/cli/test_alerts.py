@@ -180,7 +180,7 @@ async def test_a_receiver_that_rejects_the_trial_is_a_failure(tmp_path: Path) ->
     assert "t0ken" not in done.output
 
 
-async def test_a_topic_is_told_where_the_configuration_says_that_aws_is(
+async def test_a_topic_is_reported_where_the_configuration_says_that_aws_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}

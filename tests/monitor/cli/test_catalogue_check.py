@@ -77,7 +77,7 @@ def test_a_file_is_checked_without_the_other_services_of_its_folder(folder: Path
     ]
 
 
-def test_problems_of_all_arguments_are_told_once(folder: Path) -> None:
+def test_problems_of_all_arguments_are_reported_once(folder: Path) -> None:
     change("usage: count(topic)", "usage: count(topics)")
     (problem,) = problems(COLLECTORS, RULES, "catalogue.d")
     assert problem == (
@@ -87,7 +87,7 @@ def test_problems_of_all_arguments_are_told_once(folder: Path) -> None:
     assert problems(COLLECTORS, "absent")[1:] == ["absent:1: file: expected a folder or a file, found none"]
 
 
-def test_a_file_without_its_partner_is_told(folder: Path) -> None:
+def test_a_file_without_its_partner_is_reported(folder: Path) -> None:
     (folder / "rules" / "ours.yaml").unlink()
     assert problems(COLLECTORS) == [f"{COLLECTORS}:1: file: expected a second file {RULES}, found none"]
 
@@ -165,7 +165,7 @@ def _known_id() -> None:
         "prose",
     ],
 )
-def test_a_mistake_is_told_with_its_file_line_and_place(
+def test_a_mistake_is_reported_with_its_file_line_and_place(
     make: Callable[[], None], expected: list[str]
 ) -> None:
     make()
@@ -181,7 +181,7 @@ def test_a_mistake_is_told_with_its_file_line_and_place(
         ("catalogue.d/rules/ours.yml", "catalogue.d/rules/ours.yml:1: file: expected the ending .yaml"),
     ],
 )
-def test_what_is_no_folder_or_file_of_services_is_told(path: str, expected: str, elsewhere: Path) -> None:
+def test_what_is_no_folder_or_file_of_services_is_reported(path: str, expected: str, elsewhere: Path) -> None:
     written(elsewhere, "")
     (elsewhere / "catalogue.d" / "rules" / "ours.yml").touch()
     assert problems(path) == [expected]

@@ -123,7 +123,7 @@ def test_the_exit_code_is_that_of_the_worst_series_and_then_of_what_is_not_seen(
     assert allowed == tuple(0 if code == 3 else code for code in codes)
 
 
-def test_what_nobody_asked_for_may_fail() -> None:
+def test_a_failed_read_that_was_not_requested_changes_no_exit_code() -> None:
     report = Report([row(Zone.WITHIN)], FailedReads(REFUSED, REFUSED), requested_failures=[])
     assert exit_code(report, "above") == 0
 
@@ -174,7 +174,7 @@ def test_a_real_command_that_is_kept_out_says_why_in_one_line(aws_url: str, else
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_what_was_not_seen_is_said_beside_the_exit_code_and_hides_nothing_that_was(
+def test_failed_reads_are_listed_beside_the_exit_code_and_hide_no_series(
     check: Check,
 ) -> None:
     result = check("--fail-on", "none", config=BOTH)
@@ -217,7 +217,7 @@ def test_markdown_is_a_table(check: Check) -> None:
         (["--account", "mine"], "account", {"123456789012"}),
     ],
 )
-def test_only_what_is_asked_for_is_shown(
+def test_only_what_is_requested_is_shown(
     arguments: list[str], label: str, values: set[str], check: Check
 ) -> None:
     config = "{services: [sqs, s3], regions: [eu-west-1, us-east-1], accounts: [{name: mine}]}"
@@ -225,13 +225,13 @@ def test_only_what_is_asked_for_is_shown(
     assert {one[label] for one in seen} == values
 
 
-def test_to_ask_for_what_is_not_there_is_no_success(check: Check) -> None:
+def test_a_request_that_matches_nothing_is_no_success(check: Check) -> None:
     result = check("--account", "210987654321")
     assert result.exit_code == 2
     assert "No series found" in result.stdout
 
 
-def test_to_ask_for_what_cannot_be_there_is_a_mistake_told_before_aws_is_asked(elsewhere: Path) -> None:
+def test_a_request_that_cannot_match_anything_is_rejected_before_aws_is_called(elsewhere: Path) -> None:
     result = headroom("check", "--service", "kinesiss", "--signal", "stream_write_byte")
     assert result.exit_code == 2
     assert "found 'kinesiss'; did you mean kinesis?" in result.stderr
@@ -253,7 +253,7 @@ def test_to_ask_for_what_cannot_be_there_is_a_mistake_told_before_aws_is_asked(e
         ),
     ],
 )
-def test_what_keeps_it_out_is_said_with_the_next_step_and_exits_with_2(
+def test_what_keeps_it_out_is_reported_with_the_next_step_and_exits_with_2(
     variables: dict[str, str], expected: str, step: str, check: Check
 ) -> None:
     result = check(**variables)

@@ -51,7 +51,7 @@ def episodes_of(found: dict[str, Any], signal: str, resource: str) -> list[dict[
     return [episode for one in of for episode in one["episodes"]]
 
 
-def test_it_finds_what_happened_before_and_what_would_have_been_told(look: Look) -> None:
+def test_it_finds_past_episodes_and_the_notices_that_would_have_been_sent(look: Look) -> None:
     result = look("--days", "4", "--format", "json")
     assert result.exit_code == 0, result.stderr
     found = document(result)
@@ -115,14 +115,14 @@ def test_other_bands_and_durations_stand_beside_the_one_in_force(look: Look) -> 
     result = look("--days", "2", "--format", "json", "--band", "0.1-0.2", "--for", "30m", region="us-east-1")
     ways = document(result)["ways"]
     assert [way["name"] for way in ways] == ["as configured", "band 10-20 %", "for 30 min"]
-    as_configured, wider, slower = (sum(way["alerts"].values()) for way in ways)
+    as_configured, lower, slower = (sum(way["alerts"].values()) for way in ways)
     assert slower < as_configured
-    assert wider != as_configured
+    assert lower != as_configured
 
 
 def test_the_table_has_series_episodes_alerts_and_what_is_not_known(look: Look) -> None:
     out = look("--days", "2").stdout
-    for said in (
+    for text in (
         "of throttling",
         "Series with episodes",
         "The worst episode of each",
@@ -130,7 +130,7 @@ def test_the_table_has_series_episodes_alerts_and_what_is_not_known(look: Look) 
         "AWS's APIs do not tell limits of the past",
         "thumbnails",
     ):
-        assert said in out, said
+        assert text in out, text
 
 
 def test_the_page_is_one_document_without_scripts(look: Look) -> None:
@@ -148,7 +148,7 @@ def test_beyond_15_days_it_reads_points_of_five_minutes(look: Look) -> None:
     assert episodes_of(found, "standard_in_flight", "thumbnails")
 
 
-def test_a_region_that_is_denied_is_said_and_the_other_one_stands(look: Look) -> None:
+def test_a_region_that_is_denied_is_reported_and_the_other_one_stands(look: Look) -> None:
     result = look("--days", "1", "--format", "json", services="sqs", region=f"eu-west-1, {DENIED}")
     assert result.exit_code == 3
     found = document(result)
@@ -163,7 +163,7 @@ def test_where_everything_is_denied_nothing_could_be_read(look: Look) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "text"),
     [
         (["--days", "64"], "less than or equal to 63"),
         (["--band", "0.8-0.5"], "low < high < near"),
@@ -173,7 +173,7 @@ def test_where_everything_is_denied_nothing_could_be_read(look: Look) -> None:
         (["--for", "2d"], "at most a day"),
     ],
 )
-def test_what_it_does_not_understand_it_refuses_before_it_reads(arguments: list[str], said: str) -> None:
+def test_what_it_does_not_understand_it_refuses_before_it_reads(arguments: list[str], text: str) -> None:
     result = headroom("lookback", *arguments)
     assert result.exit_code == 2
-    assert said in " ".join(result.stderr.replace("│", " ").split())
+    assert text in " ".join(result.stderr.replace("│", " ").split())

@@ -220,8 +220,8 @@ def test_the_policy_allows_the_counts_of_chosen_services_alone(elsewhere: Path) 
         {"cognito-idp", "kafka"} <= counts() < counts("--service", "quotas")
     )  # collectors of the other services allow the rest
     assert "glue" not in counts()
-    asked = written(elsewhere, "services: [sqs, quotas]\nsignals: {quotas: [glue]}")
-    assert counts("--config", asked) == {
+    requested = written(elsewhere, "services: [sqs, quotas]\nsignals: {quotas: [glue]}")
+    assert counts("--config", requested) == {
         "glue",
         "lakeformation",
     }  # Lake Formation lists some resources of Glue's quotas

@@ -49,7 +49,7 @@ def test_a_dash_is_standard_output_and_no_file(reported: Reported, tmp_path: Pat
     assert not (tmp_path / "-").exists()
 
 
-def test_only_what_is_asked_for_is_in_it_and_it_says_so(reported: Reported) -> None:
+def test_it_holds_only_what_was_requested_and_says_so(reported: Reported) -> None:
     config = "{services: [sqs, s3], accounts: [{name: mine}]}"
     output = reported("--service", "s3", "--account", "mine", "--format", "markdown", config=config).stdout
     assert "only service s3, account mine" in output

@@ -76,7 +76,7 @@ def test_what_is_excluded_is_not_watched(
     assert {one.name: ({*one.regions}, {*one.services}) for one in found} == left
 
 
-def test_of_all_regions_aws_has_to_say_first_which_they_are() -> None:
+def test_with_all_regions_none_is_excluded_until_aws_lists_them() -> None:
     watched = configured({"region": "a*"}, regions="all").monitored_accounts(REGISTRY)
     assert [account.regions for account in watched] == [("all",), ("all",)]
 
@@ -94,7 +94,9 @@ NOTES = [
 
 
 @pytest.mark.parametrize(("entry", "expected"), NOTES)
-def test_an_entry_without_effect_is_said_in_one_sentence(entry: dict[str, Any], expected: str | None) -> None:
+def test_an_entry_without_effect_is_reported_in_one_sentence(
+    entry: dict[str, Any], expected: str | None
+) -> None:
     config = configured(entry, services=["kinesis", "sqs"])
     notes = list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY))
     assert len(notes) == (expected is not None)
@@ -102,7 +104,7 @@ def test_an_entry_without_effect_is_said_in_one_sentence(entry: dict[str, Any], 
 
 
 @pytest.mark.parametrize("regions", ["all", []])
-def test_what_only_aws_can_tell_is_not_called_without_effect(regions: Any) -> None:
+def test_an_entry_is_not_ineffective_while_only_aws_knows_the_regions_or_accounts(regions: Any) -> None:
     config = configured({"region": "us-*"}, {"account": "0" * 12}, regions=regions, accounts=[{}])
     assert list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY)) == []
 
@@ -124,16 +126,16 @@ def test_the_check_of_a_configuration_says_what_has_no_effect(tmp_path: Any) -> 
     ]
 
 
-async def test_of_an_excluded_series_no_metric_is_asked() -> None:
+async def test_no_metric_of_an_excluded_series_is_requested() -> None:
     def describe(StreamName: str) -> dict[str, Any]:
         summary = stream_summary(StreamName, 1)["StreamDescriptionSummary"]
         mode = {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
         return {"StreamDescriptionSummary": summary | mode}
 
-    asked = []
+    requested = []
 
     def metrics(**params: Any) -> dict[str, Any]:
-        asked.append(params["MetricDataQueries"][0]["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
+        requested.append(params["MetricDataQueries"][0]["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
         return {"MetricDataResults": []}
 
     names = {"StreamNames": ["orders", "test-1"], "HasMoreStreams": False}
@@ -145,6 +147,6 @@ async def test_of_an_excluded_series_no_metric_is_asked() -> None:
         **NO_QUOTAS,
     )
     await world.run_inventory(KINESIS)
-    assert asked == ["orders"]
+    assert requested == ["orders"]
     metrics_read = b"".join(name for name in world.fleet.metrics(world.aws.cell.key))
     assert b"orders" in metrics_read and b"test-1" not in metrics_read

@@ -44,7 +44,7 @@ def test_a_partition_without_list_prices_has_those_of_the_configuration() -> Non
         ({"per_1000_metrics": 0.008}, "prices.per_1000_metrics: "),
     ],
 )
-def test_prices_that_cannot_be_used_are_told_with_their_place(prices: Any, expected: str) -> None:
+def test_prices_that_cannot_be_used_are_reported_with_their_place(prices: Any, expected: str) -> None:
     with pytest.raises(ValidationError) as error:
         Config.model_validate({"prices": prices})
     lines = problem_lines("", problems_from_pydantic(error.value, Config))

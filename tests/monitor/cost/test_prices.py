@@ -21,9 +21,9 @@ UNWANTED = {"namespace": "AWS/Kinesis", "metric": "PutRecord.Success"}
 def test_every_metric_that_a_collector_reads_has_one_that_pays() -> None:
     for collector in REGISTRY.collectors:
         for metric in collector.metrics:
-            asked = metric_query(metric.of(Name='"Dimensions"'))
+            requested = metric_query(metric.of(Name='"Dimensions"'))
             owner = DECLARED.owners[metric.namespace, metric.name]
-            assert list(OWNERS.count([asked])) == [owner]
+            assert list(OWNERS.count([requested])) == [owner]
             assert owner in REGISTRY.services
 
 
@@ -34,8 +34,8 @@ def test_what_is_requested_counts_for_the_service_that_reads_it() -> None:
         ("AWS/EC2", "CPUUtilization"),
         ("AWS/Nosuch", "Metric"),
     ]
-    asked = [metric_query(Metric(*name, stat="Sum").of(Name="x")) for name in names]
-    assert OWNERS.count(asked) == {"kinesis": 2, "autoscaling": 1, "": 1}
+    requested = [metric_query(Metric(*name, stat="Sum").of(Name="x")) for name in names]
+    assert OWNERS.count(requested) == {"kinesis": 2, "autoscaling": 1, "": 1}
 
 
 async def test_what_is_streamed_counts_once_for_the_service_that_reads_it_or_for_none() -> None:

@@ -20,7 +20,8 @@ STREAMED = LIST_PRICES.amount(updates=1) or 0.0  # an update with its delivery
 
 CELL = ACCOUNT, REGION
 MONTH = SECONDS_PER_MONTH / 60  # in minutes
-EVERY_MINUTE = MONTH * LIST_PRICES.metric
+# Dollars of a month for one metric.
+POLLED_EACH_MINUTE = MONTH * LIST_PRICES.metric
 ALWAYS_STREAMED = MONTH * STREAMED
 
 
@@ -64,7 +65,7 @@ async def test_what_is_polled_each_minute_costs_less_as_a_stream() -> None:
     (one,) = await advice(fleet_of({stream("a"): EVERY, stream("b"): HALF}))
     assert (one.account, one.region, one.namespace) == (ACCOUNT, REGION, "AWS/Kinesis")
     assert (one.names, one.metrics) == ([traffic.name], 2)
-    assert one.polled_dollars == pytest.approx(2 * EVERY_MINUTE)
+    assert one.polled_dollars == pytest.approx(2 * POLLED_EACH_MINUTE)
     assert one.streamed_dollars == pytest.approx(1.5 * ALWAYS_STREAMED)
     assert one.saved_dollars == pytest.approx(one.polled_dollars - one.streamed_dollars)
 
@@ -77,14 +78,14 @@ async def test_what_is_polled_seldom_is_not_streamed() -> None:
 async def test_what_seldom_has_points_is_streamed_though_it_is_polled_seldom() -> None:
     metrics = {stream(str(n), sometimes): [7] if n == 0 else IDLE for n in range(10)}
     (one,) = await advice(fleet_of(metrics, cadence=5))
-    assert one.polled_dollars == pytest.approx(10 * EVERY_MINUTE / 5)
+    assert one.polled_dollars == pytest.approx(10 * POLLED_EACH_MINUTE / 5)
     assert one.streamed_dollars == pytest.approx(ALWAYS_STREAMED / WINDOW)
 
 
 async def test_what_has_no_points_at_all_stays_polled_unless_that_is_a_zero() -> None:
     assert await advice(fleet_of({stream("a", sometimes): IDLE})) == []  # nothing shows that it is streamed
     (one,) = await advice(fleet_of({stream("a", gauge): HALF, stream("b", gauge): IDLE}))
-    assert one.streamed_dollars == pytest.approx(ALWAYS_STREAMED / 2 + EVERY_MINUTE)
+    assert one.streamed_dollars == pytest.approx(ALWAYS_STREAMED / 2 + POLLED_EACH_MINUTE)
 
 
 async def test_names_of_a_namespace_are_streamed_where_that_is_cheaper_and_the_others_polled() -> None:

@@ -62,11 +62,11 @@ def test_the_documents_are_current() -> None:
 
 @each_service
 def test_a_signal_has_its_alerts(service: Service) -> None:
-    told: dict[str, dict[str, str]] = {name: {} for name in service.signals}
+    severities: dict[str, dict[str, str]] = {name: {} for name in service.signals}
     for rule in rules(service.service):
         if "alert" in rule:
-            told[rule["labels"]["signal"]][rule["alert"]] = rule["labels"]["severity"]
-    assert told == {
+            severities[rule["labels"]["signal"]][rule["alert"]] = rule["labels"]["severity"]
+    assert severities == {
         signal.name: {
             "HeadroomSaturated": "critical",
             "HeadroomNear": "warning",
@@ -109,14 +109,16 @@ async def exported(journal: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("directory", ["prometheus", "grafana"])
-async def test_only_families_that_are_exported_are_asked_for(directory: str, tmp_path: Path) -> None:
+async def test_only_families_that_are_exported_are_requested(directory: str, tmp_path: Path) -> None:
     texts = [file.read_text("utf-8") for file in (ROOT / "dashboards" / directory).iterdir()]
-    asked = {name for text in texts for name in re.findall(r"\b(?:headroom|process)_\w+(?=[{\[) ])", text)}
-    assert len(asked) > 5
-    assert asked <= await exported(tmp_path / "headroom.db")
+    requested = {
+        name for text in texts for name in re.findall(r"\b(?:headroom|process)_\w+(?=[{\[) ])", text)
+    }
+    assert len(requested) > 5
+    assert requested <= await exported(tmp_path / "headroom.db")
 
 
-def test_the_commands_write_where_they_are_told(tmp_path: Any) -> None:
+def test_the_commands_write_where_they_are_reported(tmp_path: Any) -> None:
     run = CliRunner().invoke
     address = "https://wiki.example/runbooks"
     done = run(app, ["dashboards", "prometheus", "--out", str(tmp_path / "new"), "--runbooks", address])
@@ -132,7 +134,7 @@ def test_the_commands_write_where_they_are_told(tmp_path: Any) -> None:
     }
 
 
-def test_what_cannot_be_written_is_said_in_one_line(tmp_path: Any) -> None:
+def test_what_cannot_be_written_is_reported_in_one_line(tmp_path: Any) -> None:
     (tmp_path / "file").touch()
     done = CliRunner().invoke(app, ["dashboards", "prometheus", "--out", str(tmp_path / "file")])
     assert done.exit_code == 2

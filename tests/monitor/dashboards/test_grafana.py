@@ -81,7 +81,7 @@ def test_a_dashboard_is_of_the_library_s_types(board: dict[str, Any]) -> None:
 
 
 @each_board
-def test_panels_are_told_apart_explained_and_ask_the_chosen_source(board: dict[str, Any]) -> None:
+def test_panels_are_distinguished_explained_and_ask_the_chosen_source(board: dict[str, Any]) -> None:
     numbers = [panel["id"] for panel in board["panels"]]
     assert sorted(set(numbers)) == numbers
     for panel in panels(board):
@@ -128,16 +128,16 @@ def test_the_overview_leads_to_the_series() -> None:
 
 @each_board
 def test_a_dashboard_has_the_variables_that_it_uses(board: dict[str, Any]) -> None:
-    asked = [target["expr"] for panel in panels(board) for target in panel["targets"]]
-    told = [one["expr"] for one in board["annotations"]["list"]]
-    used = set(re.findall(r"\$\{?(\w+)", " ".join((*asked, *told, *links(board)))))
+    requested = [target["expr"] for panel in panels(board) for target in panel["targets"]]
+    annotations = [one["expr"] for one in board["annotations"]["list"]]
+    used = set(re.findall(r"\$\{?(\w+)", " ".join((*requested, *annotations, *links(board)))))
     assert {name for name in used if not name.startswith("__")} <= variables(board)
 
 
 @each_board
 def test_nothing_is_counted_as_zero_where_nothing_is_watched(board: dict[str, Any]) -> None:
-    asked = [target["expr"] for panel in panels(board) for target in panel["targets"]]
-    assert not [expr for expr in asked if "vector(0)" in expr]
+    requested = [target["expr"] for panel in panels(board) for target in panel["targets"]]
+    assert not [expr for expr in requested if "vector(0)" in expr]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -146,8 +146,8 @@ def test_a_family_has_a_row_a_service_and_counts_only_its_own(family: ServiceFam
     board = boards()[f"{family}.json"]
     rows = [panel["title"] for panel in board["panels"] if panel["type"] == "row"][1:]
     assert rows == [f"{service.title} ({service.service})" for service in services]
-    asked = " ".join(target["expr"] for panel in panels(board) for target in panel["targets"])
-    selected = {*re.findall(r'aws_service=~"([^"]*)"', asked)}
+    requested = " ".join(target["expr"] for panel in panels(board) for target in panel["targets"])
+    selected = {*re.findall(r'aws_service=~"([^"]*)"', requested)}
     names = [service.service for service in services]
     assert selected == {"|".join(names), *names}
 

@@ -44,7 +44,7 @@ def test_the_first_requests_of_a_service_may_come_together() -> None:
             assert set(pool.map(parse_together, range(THREADS))) == {("lambda", "ListFunctions")}
 
 
-def test_clients_that_sign_alike_are_told_apart_by_the_version_of_their_api() -> None:
+def test_clients_that_sign_alike_are_distinguished_by_the_version_of_their_api() -> None:
     scope = SIGNED["Authorization"].replace("lambda", "elasticloadbalancing")
     headers = {"Authorization": scope, "Content-Type": "application/x-www-form-urlencoded"}
     clients = {"elasticloadbalancing": ["elb", "elbv2"]}

@@ -143,8 +143,8 @@ def test_what_fell_silent_has_no_data_since() -> None:
 def test_recently_active_is_what_had_a_point_in_three_hours() -> None:
     cloudwatch = DemoCloudWatch(REGION)
 
-    def streams(now: float, **asked: str) -> set[str]:
-        params = {"Namespace": "AWS/Kinesis", "MetricName": "IncomingBytes", **asked}
+    def streams(now: float, **requested: str) -> set[str]:
+        params = {"Namespace": "AWS/Kinesis", "MetricName": "IncomingBytes", **requested}
         found = cloudwatch.list_metrics(params, now)["Metrics"]
         return {dimension["Value"] for metric in found for dimension in metric["Dimensions"]}
 
@@ -173,17 +173,17 @@ def test_values_are_the_same_when_asked_again_later_and_move_meanwhile() -> None
     assert len(set(seen[1]["Values"])) > 100
 
 
-def with_period(period: int, asked: dict[str, Any]) -> dict[str, Any]:
+def with_period(period: int, requested: dict[str, Any]) -> dict[str, Any]:
     """Return the query with another period."""
-    return asked | {"MetricStat": asked["MetricStat"] | {"Period": period}}
+    return requested | {"MetricStat": requested["MetricStat"] | {"Period": period}}
 
 
 @pytest.mark.parametrize(
     ("stat", "combine"), [("Sum", sum), ("SampleCount", sum), ("Maximum", max), ("Minimum", min)]
 )
 def test_a_longer_period_combines_its_minutes(stat: str, combine: Callable[[list[float]], float]) -> None:
-    asked = query("ApproximateNumberOfMessagesNotVisible", stat, "AWS/SQS", QueueName="emails")
-    minutes, fives = ask(asked, with_period(300, asked), ScanBy="TimestampAscending")
+    requested = query("ApproximateNumberOfMessagesNotVisible", stat, "AWS/SQS", QueueName="emails")
+    minutes, fives = ask(requested, with_period(300, requested), ScanBy="TimestampAscending")
     assert fives["Timestamps"] == minutes["Timestamps"][::5]
     assert fives["Values"] == [combine(minutes["Values"][n : n + 5]) for n in range(0, 180, 5)]
 

@@ -29,7 +29,7 @@ DENIALS = {
 
 
 @dataclass(frozen=True)
-class Asked:
+class OperationCase:
     """An operation; a parameter `name of api or plan` in angle brackets stands for the id AWS gave it."""
 
     service: str
@@ -46,37 +46,45 @@ TELEMETRY = {"StreamARN": "arn:aws:kinesis:eu-west-1:123456789012:stream/telemet
 PLAN = {"usagePlanId": "<partner-gold>"}
 DATES = {"startDate": "2026-01-01", "endDate": "2026-01-03"}
 OPERATIONS = (
-    Asked("sts", "GetCallerIdentity", shows="123456789012"),
-    Asked("ec2", "DescribeRegions", shows=DENIED_REGION),
-    Asked(
+    OperationCase("sts", "GetCallerIdentity", shows="123456789012"),
+    OperationCase("ec2", "DescribeRegions", shows=DENIED_REGION),
+    OperationCase(
         "service-quotas", "GetServiceQuota", {"ServiceCode": "lambda", "QuotaCode": "L-B99A9384"}, "1000.0"
     ),
-    Asked(
+    OperationCase(
         "service-quotas",
         "GetAWSDefaultServiceQuota",
         {"ServiceCode": "kinesis", "QuotaCode": "L-0918CF54"},
         "20000.0",
     ),
-    Asked("service-quotas", "ListServiceQuotas", {"ServiceCode": "autoscaling"}, "L-CDE20ADC"),
-    Asked("service-quotas", "ListAWSDefaultServiceQuotas", {"ServiceCode": "apigateway"}, "L-CDF5615A"),
-    Asked("service-quotas", "ListServices", shows="elasticloadbalancing"),
-    Asked("service-quotas", "ListRequestedServiceQuotaChangeHistory", {"Status": "CASE_OPENED"}, "[]"),
-    Asked(
+    OperationCase("service-quotas", "ListServiceQuotas", {"ServiceCode": "autoscaling"}, "L-CDE20ADC"),
+    OperationCase(
+        "service-quotas", "ListAWSDefaultServiceQuotas", {"ServiceCode": "apigateway"}, "L-CDF5615A"
+    ),
+    OperationCase("service-quotas", "ListServices", shows="elasticloadbalancing"),
+    OperationCase(
+        "service-quotas", "ListRequestedServiceQuotaChangeHistory", {"Status": "CASE_OPENED"}, "[]"
+    ),
+    OperationCase(
         "service-quotas",
         "RequestServiceQuotaIncrease",
         {"ServiceCode": "lambda", "QuotaCode": "L-B99A9384", "DesiredValue": 2000.0},
         "2000.0",
     ),
-    Asked("service-quotas", "StartQuotaUtilizationReport", shows="demo-"),
-    Asked("service-quotas", "GetQuotaUtilizationReport", {"ReportId": "demo-eu-west-1"}, "COMPLETED"),
-    Asked("apigateway", "GetAccount", shows="'rateLimit': 10000.0"),
-    Asked("apigateway", "GetRestApis", shows="storefront"),
-    Asked("apigateway", "GetStages", {"restApiId": "<storefront>"}, "'throttlingRateLimit': 1500.0"),
-    Asked("apigateway", "GetStage", {"restApiId": "<storefront>", "stageName": "prod"}, "~1checkout/POST"),
-    Asked("apigateway", "GetUsagePlans", shows="'limit': 1000000"),
-    Asked("apigateway", "GetUsagePlanKeys", PLAN, "acme"),
-    Asked("apigateway", "GetUsage", PLAN | DATES, "[[850000, 150000], [850000, 150000], [850000, 150000]]"),
-    Asked(
+    OperationCase("service-quotas", "StartQuotaUtilizationReport", shows="demo-"),
+    OperationCase("service-quotas", "GetQuotaUtilizationReport", {"ReportId": "demo-eu-west-1"}, "COMPLETED"),
+    OperationCase("apigateway", "GetAccount", shows="'rateLimit': 10000.0"),
+    OperationCase("apigateway", "GetRestApis", shows="storefront"),
+    OperationCase("apigateway", "GetStages", {"restApiId": "<storefront>"}, "'throttlingRateLimit': 1500.0"),
+    OperationCase(
+        "apigateway", "GetStage", {"restApiId": "<storefront>", "stageName": "prod"}, "~1checkout/POST"
+    ),
+    OperationCase("apigateway", "GetUsagePlans", shows="'limit': 1000000"),
+    OperationCase("apigateway", "GetUsagePlanKeys", PLAN, "acme"),
+    OperationCase(
+        "apigateway", "GetUsage", PLAN | DATES, "[[850000, 150000], [850000, 150000], [850000, 150000]]"
+    ),
+    OperationCase(
         "cloudwatch",
         "ListMetrics",
         {
@@ -87,37 +95,39 @@ OPERATIONS = (
         },
         "/products",
     ),
-    Asked("cloudwatch", "ListMetrics", {"Namespace": "AWS/Kinesis"}, "clickstream"),
-    Asked("apigatewayv2", "GetApis", shows="WEBSOCKET"),
-    Asked("apigatewayv2", "GetStages", {"ApiId": "<mobile>"}, "'ThrottlingRateLimit': 2000.0"),
-    Asked("apigatewayv2", "GetRoutes", {"ApiId": "<mobile>"}, "POST /orders"),
-    Asked("lambda", "GetAccountSettings", shows="'UnreservedConcurrentExecutions': 630"),
-    Asked("lambda", "ListFunctions", shows="nightly-report"),
-    Asked("lambda", "GetFunctionConcurrency", {"FunctionName": "checkout"}, "300"),
-    Asked("lambda", "ListProvisionedConcurrencyConfigs", {"FunctionName": "recommendations"}, ":live"),
-    Asked("sqs", "ListQueues", shows="partner-callbacks"),
-    Asked(
+    OperationCase("cloudwatch", "ListMetrics", {"Namespace": "AWS/Kinesis"}, "clickstream"),
+    OperationCase("apigatewayv2", "GetApis", shows="WEBSOCKET"),
+    OperationCase("apigatewayv2", "GetStages", {"ApiId": "<mobile>"}, "'ThrottlingRateLimit': 2000.0"),
+    OperationCase("apigatewayv2", "GetRoutes", {"ApiId": "<mobile>"}, "POST /orders"),
+    OperationCase("lambda", "GetAccountSettings", shows="'UnreservedConcurrentExecutions': 630"),
+    OperationCase("lambda", "ListFunctions", shows="nightly-report"),
+    OperationCase("lambda", "GetFunctionConcurrency", {"FunctionName": "checkout"}, "300"),
+    OperationCase(
+        "lambda", "ListProvisionedConcurrencyConfigs", {"FunctionName": "recommendations"}, ":live"
+    ),
+    OperationCase("sqs", "ListQueues", shows="partner-callbacks"),
+    OperationCase(
         "sqs",
         "GetQueueAttributes",
         {"QueueUrl": "http://sqs/123456789012/events.fifo", "AttributeNames": ["All"]},
         "'FifoThroughputLimit': 'perMessageGroupId'",
     ),
-    Asked("s3", "ListBuckets", shows="legal-archive"),
-    Asked("s3", "GetBucketLocation", {"Bucket": "backups"}, "eu-west-1"),
-    Asked("s3", "ListBucketMetricsConfigurations", {"Bucket": "data-lake"}, "'Prefix': 'raw/'"),
-    Asked("dynamodb", "ListTables", shows="inventory"),
-    Asked("dynamodb", "DescribeTable", {"TableName": "customers"}, "'ReadCapacityUnits': 600"),
-    Asked("elbv2", "DescribeLoadBalancers", shows="'LoadBalancerName': 'checkout'"),
-    Asked("elbv2", "DescribeTrustStores", shows="[]"),
-    Asked("kinesis", "DescribeLimits", shows="'OpenShardCount': 18"),
-    Asked("kinesis", "ListStreams", shows="clickstream"),
-    Asked("kinesis", "DescribeStreamSummary", STREAM, "IteratorAgeMilliseconds"),
-    Asked("kinesis", "DescribeStreamSummary", TELEMETRY, "'ConsumerCount': 2"),
-    Asked("kinesis", "ListShards", STREAM, "shardId-000000000003"),
-    Asked("kinesis", "ListStreamConsumers", TELEMETRY, "dashboard"),
-    Asked("autoscaling", "DescribeAutoScalingGroups", shows="'WeightedCapacity': '4'"),
-    Asked("autoscaling", "DescribePolicies", {"AutoScalingGroupName": "api"}, "'TargetValue': 55.0"),
-    Asked("autoscaling", "DescribeAccountLimits", shows="'NumberOfAutoScalingGroups': 6"),
+    OperationCase("s3", "ListBuckets", shows="legal-archive"),
+    OperationCase("s3", "GetBucketLocation", {"Bucket": "backups"}, "eu-west-1"),
+    OperationCase("s3", "ListBucketMetricsConfigurations", {"Bucket": "data-lake"}, "'Prefix': 'raw/'"),
+    OperationCase("dynamodb", "ListTables", shows="inventory"),
+    OperationCase("dynamodb", "DescribeTable", {"TableName": "customers"}, "'ReadCapacityUnits': 600"),
+    OperationCase("elbv2", "DescribeLoadBalancers", shows="'LoadBalancerName': 'checkout'"),
+    OperationCase("elbv2", "DescribeTrustStores", shows="[]"),
+    OperationCase("kinesis", "DescribeLimits", shows="'OpenShardCount': 18"),
+    OperationCase("kinesis", "ListStreams", shows="clickstream"),
+    OperationCase("kinesis", "DescribeStreamSummary", STREAM, "IteratorAgeMilliseconds"),
+    OperationCase("kinesis", "DescribeStreamSummary", TELEMETRY, "'ConsumerCount': 2"),
+    OperationCase("kinesis", "ListShards", STREAM, "shardId-000000000003"),
+    OperationCase("kinesis", "ListStreamConsumers", TELEMETRY, "dashboard"),
+    OperationCase("autoscaling", "DescribeAutoScalingGroups", shows="'WeightedCapacity': '4'"),
+    OperationCase("autoscaling", "DescribePolicies", {"AutoScalingGroupName": "api"}, "'TargetValue': 55.0"),
+    OperationCase("autoscaling", "DescribeAccountLimits", shows="'NumberOfAutoScalingGroups': 6"),
 )
 
 
@@ -130,16 +140,16 @@ async def ids(aws: Clients) -> dict[str, str]:
     return {f"<{i['name']}>": i["id"] for i in rest} | {f"<{i['Name']}>": i["ApiId"] for i in http}
 
 
-@pytest.mark.parametrize("asked", OPERATIONS, ids=str)
-async def test_it_answers_as_the_model_of_aws_says(aws: Clients, asked: Asked) -> None:
-    known = await ids(aws) if "<" in str(asked.params) else {}
-    params = {k: known.get(v, v) if isinstance(v, str) else v for k, v in asked.params.items()}
-    async with aws(asked.service) as client:
-        answer = await getattr(client, xform_name(asked.operation))(**params)
-        model = client.meta.service_model.operation_model(asked.operation)
+@pytest.mark.parametrize("case", OPERATIONS, ids=str)
+async def test_it_answers_as_the_model_of_aws_says(aws: Clients, case: OperationCase) -> None:
+    known = await ids(aws) if "<" in str(case.params) else {}
+    params = {k: known.get(v, v) if isinstance(v, str) else v for k, v in case.params.items()}
+    async with aws(case.service) as client:
+        answer = await getattr(client, xform_name(case.operation))(**params)
+        model = client.meta.service_model.operation_model(case.operation)
     del answer["ResponseMetadata"]
     validate_parameters(answer, model.output_shape)
-    assert asked.shows in str(answer)
+    assert case.shows in str(answer)
 
 
 @pytest.mark.parametrize(
@@ -152,15 +162,15 @@ async def test_what_nothing_answers_is_denied(aws: Clients, service: str, operat
             await getattr(client, xform_name(operation))(**params)
 
 
-@pytest.mark.parametrize("asked", OPERATIONS[1:], ids=str)
-async def test_the_denied_region_denies(aws: Clients, asked: Asked) -> None:
-    async with aws(asked.service, DENIED_REGION) as client:
+@pytest.mark.parametrize("case", OPERATIONS[1:], ids=str)
+async def test_the_denied_region_denies(aws: Clients, case: OperationCase) -> None:
+    async with aws(case.service, DENIED_REGION) as client:
         with pytest.raises(ClientError) as denied:
-            await getattr(client, xform_name(asked.operation))(**asked.params)
-    assert denied.value.response["Error"]["Code"] == DENIALS.get(asked.service, "AccessDeniedException")
+            await getattr(client, xform_name(case.operation))(**case.params)
+    assert denied.value.response["Error"]["Code"] == DENIALS.get(case.service, "AccessDeniedException")
     assert denied.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
     action = str(denied.value).partition("to perform: ")[2].split()[0]
-    assert action in ALLOWED or asked.operation in NOT_IN_POLICY
+    assert action in ALLOWED or case.operation in NOT_IN_POLICY
 
 
 async def test_who_am_i_is_answered_where_all_else_is_denied(aws: Clients) -> None:
@@ -171,20 +181,28 @@ async def test_who_am_i_is_answered_where_all_else_is_denied(aws: Clients) -> No
 NOT_APPLIED = {"ServiceCode": "lambda", "QuotaCode": "L-A1AFA3CF"}
 OTHER_SERVICE = {"ServiceCode": "sqs", "QuotaCode": "L-B99A9384"}
 MISSING = (
-    (Asked("service-quotas", "GetServiceQuota", NOT_APPLIED), "NoSuchResourceException"),
-    (Asked("service-quotas", "GetAWSDefaultServiceQuota", OTHER_SERVICE), "NoSuchResourceException"),
-    (Asked("lambda", "GetFunctionConcurrency", {"FunctionName": "nobody"}), "ResourceNotFoundException"),
-    (Asked("s3", "ListBucketMetricsConfigurations", {"Bucket": "nobody"}), "NoSuchBucket"),
-    (Asked("apigateway", "GetUsage", {"usagePlanId": "nobody"} | DATES), "NotFoundException"),
-    (Asked("kinesis", "DescribeStreamSummary", {"StreamName": "nobody"}), "ResourceNotFoundException"),
+    (OperationCase("service-quotas", "GetServiceQuota", NOT_APPLIED), "NoSuchResourceException"),
+    (OperationCase("service-quotas", "GetAWSDefaultServiceQuota", OTHER_SERVICE), "NoSuchResourceException"),
+    (
+        OperationCase("lambda", "GetFunctionConcurrency", {"FunctionName": "nobody"}),
+        "ResourceNotFoundException",
+    ),
+    (OperationCase("s3", "ListBucketMetricsConfigurations", {"Bucket": "nobody"}), "NoSuchBucket"),
+    (OperationCase("apigateway", "GetUsage", {"usagePlanId": "nobody"} | DATES), "NotFoundException"),
+    (
+        OperationCase("kinesis", "DescribeStreamSummary", {"StreamName": "nobody"}),
+        "ResourceNotFoundException",
+    ),
 )
 
 
-@pytest.mark.parametrize(("asked", "code"), MISSING, ids=str)
-async def test_what_is_not_there_is_said_with_the_code_of_aws(aws: Clients, asked: Asked, code: str) -> None:
-    async with aws(asked.service) as client:
+@pytest.mark.parametrize(("case", "code"), MISSING, ids=str)
+async def test_what_is_not_there_is_reported_with_the_code_of_aws(
+    aws: Clients, case: OperationCase, code: str
+) -> None:
+    async with aws(case.service) as client:
         with pytest.raises(ClientError) as missing:
-            await getattr(client, xform_name(asked.operation))(**asked.params)
+            await getattr(client, xform_name(case.operation))(**case.params)
     assert missing.value.response["Error"]["Code"] == code
 
 

@@ -66,7 +66,7 @@ async def test_stories_without_problems() -> None:
         ("service: brokers", "service: broker", "no service broker; did you mean brokers?"),
     ],
 )
-async def test_a_mistake_is_told_with_its_line(written: str, instead: str, expected: str) -> None:
+async def test_a_mistake_is_reported_with_its_line(written: str, instead: str, expected: str) -> None:
     text = made_up.STORIES.replace(written, instead, 1)
     found = await problems(text)
     line = line_of(text, instead)  # or the answer's, which may start in the line before
@@ -90,7 +90,7 @@ async def test_each_region_of_the_demo_that_is_not_denied_needs_stories() -> Non
     assert found == ["3: regions: missing the region us-east-1"]
 
 
-async def test_all_problems_are_told_at_once() -> None:
+async def test_all_problems_are_reported_at_once() -> None:
     text = made_up.STORIES.replace("mean: 0.55", "men: 0.55").replace("NodeInfoList: []", "NodeInfo: []")
     assert len(await problems(text.replace("io media", "io medium"))) >= 2
 
@@ -119,7 +119,7 @@ def file_on_page(path: str) -> bytes:
     return rest.partition("```")[0].encode()
 
 
-async def test_the_example_for_contributors_is_told() -> None:
+async def test_the_example_for_contributors_is_reported() -> None:
     collector = collector_of(
         parse_declaration(file_on_page("collectors/codeartifact.yaml"), "codeartifact.yaml")
     )

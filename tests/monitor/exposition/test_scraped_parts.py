@@ -78,10 +78,10 @@ PARAMETERS = st.fixed_dictionaries(
 
 @given(st.lists(PARAMETERS, min_size=1, max_size=4))
 def test_a_part_has_the_samples_of_the_whole_that_its_parameters_select(
-    asked: list[dict[str, Sequence[str]]],
+    requested: list[dict[str, Sequence[str]]],
 ) -> None:
     world = World()
-    for number, parameters in enumerate(asked):
+    for number, parameters in enumerate(requested):
         world.fleet.usage[number] = 999.0 - number
         world.publish()
         whole = [one for one in world.samples() if not one.startswith(OWN)]

@@ -190,13 +190,13 @@ def newest_minute(model: Model, usage: Usage) -> int:
     if len(some) == 1:
         return newest
     complete = min(newest, *(row.proved for row in some))
-    told, least = complete, result(model, usage, complete)
+    shown, least = complete, result(model, usage, complete)
     reached = min(newest, *(max(row.proved, row.newest) for row in some))
     for minute in (reached, newest) if newest > complete else ():
         found = result(model, usage, minute)
         if not math.isnan(found) and not found < least:
-            told = minute
-    return told
+            shown = minute
+    return shown
 
 
 def result(model: Model, usage: Usage, minute: int, lower_bounds: bool = False) -> float:

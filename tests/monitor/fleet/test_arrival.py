@@ -94,7 +94,7 @@ def test_a_point_of_a_neighbour_proves_that_nothing_happened_and_marks_the_news(
     assert rings.dirty[:2].all()
 
 
-def test_a_zero_that_was_told_is_replaced_by_the_number_that_comes_later() -> None:
+def test_a_zero_that_was_reported_is_replaced_by_the_number_that_comes_later() -> None:
     rings = rings_of()
     write(rings, STEADY, NOW, 5.0)
     rings.mark_read(ROWS, NOW)
@@ -131,7 +131,7 @@ def test_a_namespace_of_which_nothing_ever_came_is_late_for_an_hour_and_idle_aft
     assert math.isnan(rings.latest_value[STEADY])
 
 
-def test_what_an_idle_namespace_kept_back_is_asked_for_once_it_publishes_again() -> None:
+def test_what_an_idle_namespace_kept_back_is_requested_once_it_publishes_again() -> None:
     """A poll does not request the whole window while the namespace counts as idle."""
     rings = rings_of()
     for row in ROWS.tolist():
@@ -218,7 +218,7 @@ def test_a_point_of_a_longer_period_proves_nothing_of_its_minutes() -> None:
         pytest.param(None, {1: 5}, 1, id="nothing to hold it against"),
     ],
 )
-def test_a_provisional_minute_is_told_where_it_says_no_less_than_the_last_complete_one(
+def test_a_provisional_minute_is_reported_where_it_says_no_less_than_the_last_complete_one(
     complete: float | None, provisional: dict[int, float], expected: int
 ) -> None:
     rings = rings_of([False])

@@ -73,7 +73,7 @@ def formulas_in(fleet: Fleet, slot: int) -> list[tuple[list[bytes], Formula] | N
     names = {row: metric for cell in (CELL, OTHER) for metric, row in fleet.metrics(cell).items()}
     formulas = (some.get(slot) for some in (fleet.usages, fleet.throttled, fleet.upper_bounds))
     return [
-        ([names.get(row, b"told") for row in one.rows], replace(one, rows=())) if one else None
+        ([names.get(row, b"number") for row in one.rows], replace(one, rows=())) if one else None
         for one in formulas
     ]
 
@@ -84,7 +84,9 @@ def formulas_of(one: Observed) -> list[tuple[list[bytes], Formula] | None]:
     def of(usage: Usage | float | Unobservable | None) -> tuple[list[bytes], Formula] | None:
         if isinstance(usage, Usage):
             return [*map(metric_query, usage.metrics)], Formula.of(usage, ())
-        return ([b"told"], Formula(Shape(Op.SUM, (None,)), (), (1.0,))) if isinstance(usage, float) else None
+        return (
+            ([b"number"], Formula(Shape(Op.SUM, (None,)), (), (1.0,))) if isinstance(usage, float) else None
+        )
 
     return [of(one.usage), of(one.throttled), of(one.upper_bound)]
 
@@ -150,7 +152,7 @@ def test_what_is_dropped_leaves_its_rows_and_slots_empty_for_others(
         assert np.isnan([fleet.usage[slot], fleet.limit[slot], fleet.saturation[slot]]).all()
 
 
-def test_a_metric_that_two_series_use_is_asked_for_once_and_kept_until_both_are_gone() -> None:
+def test_a_metric_that_two_series_use_is_requested_once_and_kept_until_both_are_gone() -> None:
     fleet = Fleet()
     fleet.put(key("a"), observed(total(traffic), throttled=total(refusals)), SETTINGS, NOW)
     fleet.put(key("b"), observed(highest(traffic)), SETTINGS, NOW)
@@ -246,7 +248,7 @@ def test_a_new_limit_holds_from_the_next_judgement() -> None:
         ),
     ],
 )
-def test_the_version_tells_when_what_is_said_of_a_series_changes(
+def test_the_version_tells_when_what_is_reported_of_a_series_changes(
     seen: Observed, series_settings: SeriesSettings, changes: bool
 ) -> None:
     fleet = Fleet()

@@ -102,7 +102,7 @@ def test_what_was_refused_lately_is_computed_as_for_each_one_alone(
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.one_of(st.none(), formulas)), max_size=40))
-def test_setting_replacing_and_removing_in_any_order_leaves_what_was_said_last(
+def test_setting_replacing_and_removing_in_any_order_leaves_what_was_reported_last(
     steps: list[tuple[int, Usage | None]],
 ) -> None:
     some, expected = Formulas(), dict[int, Formula | None]()

@@ -450,7 +450,7 @@ def test_a_refusal_is_measured_by_the_demand_of_its_own_minute() -> None:
     assert judged(fleet, (0, 3, 50.0), *calm, *busy).zone is Zone.SATURATED
 
 
-def test_demand_that_is_told_later_than_the_refusals_makes_no_alert_of_one() -> None:
+def test_demand_that_comes_later_than_the_refusals_makes_no_alert_of_one() -> None:
     fleet = Fleet()
     seen_now = replace(observed_with(total(traffic), throttled=total(refusals)), served=total(more_traffic))
     put(fleet, seen_now, TOLERANT)

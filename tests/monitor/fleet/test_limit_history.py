@@ -34,16 +34,16 @@ def see(fleet: Fleet, name: str, limit: float | None, minute: int) -> Series:
 
 def limits_in(fleet: Fleet, series: Series, minutes: range) -> list[float]:
     """Return the limits of a series in these minutes."""
-    asked = np.array(minutes, np.int32)
-    return list(fleet.limits_at(np.full(asked.size, series.slot, np.int32), asked))
+    requested = np.array(minutes, np.int32)
+    return list(fleet.limits_at(np.full(requested.size, series.slot, np.int32), requested))
 
 
-def as_known(told: list[tuple[int, float | None]], minutes: range) -> list[float]:
+def as_known(readings: list[tuple[int, float | None]], minutes: range) -> list[float]:
     """The last limit seen at each minute, or before the first one that one."""
     found = []
     for minute in minutes:
-        before = [limit for seen_at, limit in told if seen_at <= minute]
-        limit = before[-1] if before else told[0][1]
+        before = [limit for seen_at, limit in readings if seen_at <= minute]
+        limit = before[-1] if before else readings[0][1]
         found.append(NAN if limit is None else float(np.float32(limit)))
     return found
 
@@ -52,13 +52,13 @@ def as_known(told: list[tuple[int, float | None]], minutes: range) -> list[float
 def test_each_minute_of_the_window_has_the_limit_that_was_seen_then(
     steps: list[tuple[int, float | None]],
 ) -> None:
-    fleet, told, minute = Fleet(), [], NOW
+    fleet, readings, minute = Fleet(), [], NOW
     for later, limit in steps:
         minute += later
-        told.append((minute, limit))
+        readings.append((minute, limit))
         series = see(fleet, "orders", limit, minute)
     window = range(minute - WINDOW + 1, minute + 1)
-    assert limits_in(fleet, series, window) == pytest.approx(as_known(told, window), nan_ok=True)
+    assert limits_in(fleet, series, window) == pytest.approx(as_known(readings, window), nan_ok=True)
 
 
 @given(seen)

@@ -352,7 +352,7 @@ def test_a_resource_that_is_as_old_as_before_is_the_same(later: float) -> None:
     assert replace(second, settings=first.settings) == first
 
 
-def test_a_published_limit_that_cannot_be_asked_for_is_left_out() -> None:
+def test_a_published_limit_that_cannot_be_requested_is_left_out() -> None:
     blank: Usage = highest(most.of(Group=" "))
     world = World(published_limit=blank)
     world.put(10, LimitSource.METRIC)

@@ -27,7 +27,7 @@ def test_history_tells_each_minute_by_the_formula() -> None:
     assert np.isnan(series_history.usage[:-5]).all()
 
 
-def test_many_are_told_as_each_one_alone() -> None:
+def test_many_series_are_judged_as_each_one_alone() -> None:
     """Up to the newest minute that each one has, which for one without a point is long ago."""
     fleet = Fleet()
     put(fleet, observed_with(total(traffic)), resource="one")

@@ -75,7 +75,7 @@ def test_while_somebody_reads_the_age_is_what_the_slowest_tells() -> None:
 
 
 @pytest.mark.parametrize("reader", [{"age": 0.0, "calls": 60.0}, {"behind": 0.0}], ids=["polling", "pushed"])
-def test_a_reader_that_dies_is_told_within_the_hour(reader: dict[str, float]) -> None:
+def test_a_reader_that_dies_is_reported_within_the_hour(reader: dict[str, float]) -> None:
     stream = Stream()
     stream.pass_by(60, written=1000, **reader)
     assert (stream.usage("age"), stream.usage("unread")) == (0, 0)

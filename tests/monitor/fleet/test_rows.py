@@ -102,7 +102,7 @@ def test_a_row_says_why_it_is_unobservable() -> None:
     ("sampled", "expected"),
     [(0, "1970-01-01T00:00:00Z"), (1_740_000_000, "2025-02-19T21:20:00Z"), (None, "")],
 )
-def test_the_samples_minute_is_said_in_utc(sampled: int | None, expected: str) -> None:
+def test_the_samples_minute_is_reported_in_utc(sampled: int | None, expected: str) -> None:
     assert row_with(sampled=sampled).sampled_at == expected
 
 

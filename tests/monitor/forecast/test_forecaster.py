@@ -168,12 +168,12 @@ def test_any_history_has_an_answer_or_none_and_no_warning(
     assert (np.diff(known, axis=1) >= 0).all()
     assert (np.diff(known, axis=0) <= 1e-6).all()
     minutes = np.concatenate([one.minutes for one in found])
-    told = minutes[(minutes != NEVER).all(axis=1)]
-    assert (np.diff(told, axis=1) >= 0).all()
-    assert (told >= 0).all()
+    known = minutes[(minutes != NEVER).all(axis=1)]
+    assert (np.diff(known, axis=1) >= 0).all()
+    assert (known >= 0).all()
 
 
-def test_steady_growth_is_told_when_it_ends() -> None:
+def test_steady_growth_is_reported_when_it_ends() -> None:
     block = block_of(np.arange(BINS) / 96)  # 1 a day
     found = forecast_block(block, np.array([0]), np.array([16.0], np.float32))
     assert found.minutes[0] / 1440 == pytest.approx([2, 2, 2], abs=0.2)

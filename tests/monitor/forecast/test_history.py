@@ -218,7 +218,7 @@ async def test_a_file_from_the_future_or_older_than_a_fortnight_is_no_history(tm
     assert len(UsageHistory.read(path, NOW + BINS - 1)) == 1
 
 
-async def test_a_file_that_cannot_be_written_is_told(
+async def test_a_file_that_cannot_be_written_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "usage.history"

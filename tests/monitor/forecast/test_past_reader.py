@@ -166,9 +166,9 @@ async def test_what_is_denied_or_throttled_costs_only_itself(
         assert np.isfinite(some.usage(denied)).sum() < 20
         assert all(np.isfinite(some.usage(one)[8:]).all() for one in more[:-1])
         assert np.isnan(some.probability(denied)).all()
-        asked = len(some.past_requests)
+        requested = len(some.past_requests)
         await some.read_past()  # not at once again
-        assert len(some.past_requests) == asked
+        assert len(some.past_requests) == requested
     assert caplog.text.count("the usage of a fortnight cannot be read") == 1
 
 

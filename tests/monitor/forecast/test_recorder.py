@@ -176,7 +176,7 @@ def test_a_bin_is_whole_if_each_of_its_five_minutes_is_known() -> None:
     assert whole.ravel().tolist() == [False, True]
 
 
-async def test_more_series_than_there_is_room_for_are_told_once(caplog: pytest.LogCaptureFixture) -> None:
+async def test_more_series_than_there_is_room_for_are_reported_once(caplog: pytest.LogCaptureFixture) -> None:
     fleet = Fleet()
     recorder = Recorder(fleet, UsageHistory(max_blocks=1))
     for number in range(BLOCK_SIZE + 3):

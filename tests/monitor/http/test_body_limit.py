@@ -38,12 +38,12 @@ async def test_bodies_in_progress_take_a_bounded_memory_and_make_room_when_they_
             await asyncio.sleep(0)
         refused = await client.post("/x", content=b"{}")
         assert (refused.status_code, refused.text) == (503, "busy with other requests; send it again")
-        asked = [
+        pending_requests = [
             asyncio.create_task(client.get("/x")),
             asyncio.create_task(client.post("/own", content=body)),
         ]
         may_answer.set()
-        assert {(await one).status_code for one in (*posts, *asked)} == {200}
+        assert {(await one).status_code for one in (*posts, *pending_requests)} == {200}
         assert (await client.post("/x", content=body)).text == str(MAX_BODY_BYTES)
 
 

@@ -78,7 +78,7 @@ def test_what_it_tells_of_series() -> None:
     assert not TAKEN & exported_labels(key.labels).keys()
 
 
-def test_what_alertmanager_is_told() -> None:
+def test_what_alertmanager_is_reported() -> None:
     assert not TAKEN & labels(notice()).keys()
 
 

@@ -21,5 +21,5 @@ from monitor.lib.percent import format_percent
         (12.5, "1250 %"),
     ],
 )
-def test_a_utilization_is_said_in_percent(ratio: float | None, expected: str) -> None:
+def test_a_utilization_is_reported_in_percent(ratio: float | None, expected: str) -> None:
     assert format_percent(ratio) == expected

@@ -41,7 +41,7 @@ def compared(quarters: Quarters) -> Backtest:
     return found
 
 
-def test_peaks_that_come_each_evening_are_told_hours_before() -> None:
+def test_peaks_of_each_evening_are_foreseen_hours_before() -> None:
     found = compared(history(*[0.97] * DAYS))
     assert len(found.foresights) == DAYS - 2
     assert found.without_forecast == 2  # those of the first two days
@@ -51,7 +51,7 @@ def test_peaks_that_come_each_evening_are_told_hours_before() -> None:
     assert found.series_days == pytest.approx(DAYS - 2, abs=0.7)
 
 
-def test_a_peak_as_never_before_is_not_told() -> None:
+def test_a_peak_higher_than_ever_before_is_not_foreseen() -> None:
     found = compared(history(*[0.5] * 10, 1.0, *[0.5] * 3))
     (foresight,) = found.foresights
     assert foresight.lead is None or foresight.lead <= 60
@@ -62,7 +62,7 @@ def test_peaks_that_stop_coming_are_false_alarms() -> None:
     assert found.false_alarms >= 1
 
 
-def test_a_quiet_series_is_asked_about_without_an_alarm() -> None:
+def test_a_series_far_from_its_limit_is_forecast_without_an_alarm() -> None:
     found = compared(history(*[0.35] * DAYS))
     assert (found.foresights, found.without_forecast, found.false_alarms) == ([], 0, 0)
     assert found.series_days == pytest.approx(DAYS - 2)
@@ -87,7 +87,7 @@ def test_a_forecast_knows_nothing_of_what_comes_later() -> None:
     assert [*long.foresights][: len(short.foresights)] == [*short.foresights]
 
 
-def test_a_series_without_any_sample_is_not_asked_about() -> None:
+def test_a_series_without_any_sample_is_not_forecast() -> None:
     quarters = history(*[0.5] * DAYS)
     quarters.usage[:] = NAN
     found = backtest(quarters, [])

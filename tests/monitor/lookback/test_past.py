@@ -56,7 +56,7 @@ def test_a_hole_of_days_is_no_usage_of_0_and_ends_no_alert() -> None:
     ]
 
 
-def test_of_a_stream_that_is_three_hours_old_nothing_before_is_said() -> None:
+def test_nothing_is_known_from_before_a_stream_was_created() -> None:
     past = Past()
     created = START + 14 * DAY
     # Points of a former stream of the same name, which was throttled all the time.
@@ -124,7 +124,7 @@ def test_other_ways_are_judged_beside_the_one_in_force_which_holds_afterwards() 
     assert past.fleet.pending_for[slot] == SHORT.pending_for
 
 
-def test_what_the_configuration_switches_off_is_not_told() -> None:
+def test_an_alert_that_is_switched_off_has_no_notice() -> None:
     past = Past()
     past.tell("orders", QUIET_HOUR + spelled(("c", 30)) + QUIET_HOUR)
     quiet = configuration(alerts=[{"resource": "orders", "near": "none", "above": "critical"}])

@@ -24,7 +24,7 @@ runs = st.lists(st.tuples(st.sampled_from("bl.hacs_"), st.integers(1, 14)), min_
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(runs.map(lambda some: spelled(*some)), min_size=1, max_size=3))
-async def test_it_tells_what_a_running_monitor_told_of_the_same_samples(stories: list[str]) -> None:
+async def test_its_notices_are_those_of_a_running_monitor_for_the_same_samples(stories: list[str]) -> None:
     length = max(map(len, stories))
     named = {f"stream-{n}": story.ljust(length, "_") for n, story in enumerate(stories)}
     past = Past()
@@ -52,17 +52,17 @@ revisions = st.tuples(
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(stories, st.lists(revisions, max_size=40)), min_size=1, max_size=4))
 def test_what_a_running_monitor_settled_of_revised_minutes_is_what_it_says(
-    told: list[tuple[str, list[Revision]]],
+    stories: list[tuple[str, list[Revision]]],
 ) -> None:
     past = Past()
-    slots = [past.tell(f"stream-{n}", story).slot for n, (story, _) in enumerate(told)]
+    slots = [past.tell(f"stream-{n}", story).slot for n, (story, _) in enumerate(stories)]
     lookback = past.look()
-    live = Running([RevisedStory(story, wrong) for story, wrong in told])
+    live = Running([RevisedStory(story, wrong) for story, wrong in stories])
     for now in range(MINUTES + AFTERWARDS):
         live.poll(now)
         for slot, (minute, zone) in zip(slots, live.settled(), strict=True):
             if minute >= 0:
-                assert zone == zone_at(lookback, slot, START + minute), (minute, told)
+                assert zone == zone_at(lookback, slot, START + minute), (minute, stories)
 
 
 def zone_at(lookback: Lookback, slot: int, minute: int) -> str | None:
@@ -93,9 +93,9 @@ class RevisedStory:
 class Running:
     """A running monitor, which polls once a minute."""
 
-    def __init__(self, told: list[RevisedStory]) -> None:
-        self.fleet, self.told = Fleet(), told
-        self.series = [add(self.fleet, key(f"stream-{n}"), SHORT) for n in range(len(told))]
+    def __init__(self, stories: list[RevisedStory]) -> None:
+        self.fleet, self.stories = Fleet(), stories
+        self.series = [add(self.fleet, key(f"stream-{n}"), SHORT) for n in range(len(stories))]
         self.slots = np.array([one.slot for one in self.series], np.int32)
         self.lifecycle = Lifecycle(self.fleet, START - 1)
         self.lifecycle.max_batch_minutes = batch_minutes(
@@ -106,7 +106,7 @@ class Running:
         rings, rows = self.fleet.rings, self.fleet.metrics(self.series[0].key.cell)
         points = [
             (rows[metric_query(metric.of(StreamName=one.key.id))], START + minute, value)
-            for one, story in zip(self.series, self.told, strict=True)
+            for one, story in zip(self.series, self.stories, strict=True)
             for minute, letter in story.arriving(now)
             for metric, value in ((traffic, LETTERS[letter][0] * LIMIT * 60), (refused, LETTERS[letter][1]))
         ]

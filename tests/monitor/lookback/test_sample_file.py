@@ -36,11 +36,11 @@ def read_all(file: SampleFile) -> dict[tuple[int, int], float]:
     st.permutations([[2, 4], [3], [11, 9]]),
 )
 def test_each_point_is_read_in_its_chunk(
-    start: int, length: int, step: int, told: dict[tuple[int, int], float], batches: list[list[int]]
+    start: int, length: int, step: int, values_at: dict[tuple[int, int], float], batches: list[list[int]]
 ) -> None:
     first = -(-start // step) * step
     minutes = range(first, first + length)
-    of = {(row, first + at * step): value for (row, at), value in told.items()}
+    of = {(row, first + at * step): value for (row, at), value in values_at.items()}
     with SampleFile(WANTED, minutes, step) as file:
         for batch in batches:
             file.write(np.array(batch), points({one: value for one, value in of.items() if one[0] in batch}))

@@ -89,7 +89,7 @@ async def test_other_certificates_are_not_accepted(
     assert not server.requests
 
 
-async def test_tls_asked_of_a_server_without_it(client: OutboundClient) -> None:
+async def test_tls_with_a_server_that_has_none(client: OutboundClient) -> None:
     async with http_server() as server:
         answer = await client.post(server.url.replace("http", "https"), b"{}", OPEN)
     assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "tls")
@@ -123,16 +123,16 @@ async def test_nothing_tells_a_secret(client: OutboundClient, caplog: pytest.Log
 
 
 async def test_cancelling_an_attempt_is_no_answer(client: OutboundClient) -> None:
-    asked = asyncio.Event()
+    requested = asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        asked.set()
+        requested.set()
         await never_responds(reader, writer)
 
     async with tcp_server(handle) as port:
         attempt = asyncio.create_task(client.post(f"http://127.0.0.1:{port}", b"{}", OPEN))
-        await asked.wait()
+        await requested.wait()
         attempt.cancel()
         with pytest.raises(asyncio.CancelledError):
             await attempt

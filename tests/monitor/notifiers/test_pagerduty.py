@@ -75,9 +75,9 @@ STATUSES: list[tuple[list[int], DeliveryOutcome, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("statuses", "outcome", "asked"), STATUSES)
+@pytest.mark.parametrize(("statuses", "outcome", "request_count"), STATUSES)
 async def test_partial_success(
-    client: OutboundClient, statuses: list[int], outcome: DeliveryOutcome, asked: int
+    client: OutboundClient, statuses: list[int], outcome: DeliveryOutcome, request_count: int
 ) -> None:
     """An event worth retrying stops the rest; all are repeated then, which is harmless."""
     of_three = notification(*(notice(alert=name) for name in "abc"))
@@ -85,8 +85,8 @@ async def test_partial_success(
         receiver = build_receiver(PagerDuty, url=server.url, routing_key="R0UT1NGK3Y")
         answer = await receiver.send(of_three, client)
         assert answer.outcome is outcome
-        assert len(server.requests) == asked
+        assert len(server.requests) == request_count
         await receiver.send(of_three, client)
     keys = [body["dedup_key"] for body in server.bodies]
-    assert keys[:asked] == list("abc")[:asked]
-    assert keys[asked:] == ["a", "b", "c"][: len(keys) - asked]
+    assert keys[:request_count] == list("abc")[:request_count]
+    assert keys[request_count:] == ["a", "b", "c"][: len(keys) - request_count]

@@ -91,7 +91,7 @@ async def test_behind_a_proxy_nobody_can_tell_whether_aws_is_there(
 # one address
 
 
-async def test_who_is_there_is_reached_and_told_nothing(
+async def test_a_receiver_that_listens_is_reachable_and_is_sent_nothing(
     client: OutboundClient, authority: trustme.CA
 ) -> None:
     heard: list[bytes] = []
@@ -122,7 +122,9 @@ async def test_nobody_listens(client: OutboundClient) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["https", "smtps"])
-async def test_one_that_says_nothing_is_waited_for_only_so_long(client: OutboundClient, scheme: str) -> None:
+async def test_a_receiver_that_does_not_respond_is_waited_for_up_to_the_time_out(
+    client: OutboundClient, scheme: str
+) -> None:
     async with tcp_server(never_responds) as port:
         url = f"{scheme}://127.0.0.1:{port}"
         error = await connection_error(url + HOOK, client, OutboundPolicy(allow_private=True, timeout=0.1))
@@ -208,7 +210,7 @@ async def until(condition: Callable[[], Any]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_one_out_of_reach_is_said_once_until_it_is_there(
+async def test_an_unreachable_receiver_is_reported_once_until_it_is_reachable(
     client: OutboundClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -236,7 +238,7 @@ async def test_one_out_of_reach_is_said_once_until_it_is_there(
     assert "hunter2" not in caplog.text and "swordfish" not in caplog.text
 
 
-async def test_of_several_addresses_only_those_out_of_reach_are_said(client: OutboundClient) -> None:
+async def test_of_several_addresses_only_the_unreachable_ones_are_reported(client: OutboundClient) -> None:
     away = await gone()
     async with http_server() as server:
         receiver = build_receiver(Alertmanager, urls=[server.url, away, server.url])
@@ -279,7 +281,7 @@ async def test_aws_out_of_reach_is_where_the_configuration_says(monkeypatch: pyt
         assert reach.unreachable["team"].startswith(f"{away}: the connection failed (")
 
 
-async def test_an_aws_that_is_not_configured_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_aws_that_is_not_configured_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     async with OutboundClient() as client, trying(client, build_receiver(Sns, topic_arn=TOPIC)) as reach:
         await until(lambda: reach.unreachable)

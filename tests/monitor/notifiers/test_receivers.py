@@ -84,7 +84,9 @@ SECRETS = [(type, name) for type, kind in RECEIVER_BY_TYPE.items() for name in k
 
 
 @pytest.mark.parametrize(("type", "name"), SECRETS)
-def test_a_secret_comes_from_wherever_it_is(type: str, name: str, tmp_path: Path) -> None:
+def test_a_secret_is_read_from_the_key_the_environment_or_a_file(
+    type: str, name: str, tmp_path: Path
+) -> None:
     settings, secret = all_settings(type), example(type, name)
     others = {key: value for key, value in settings.items() if key != name}
     (tmp_path / "secret").write_text(f"  {secret}\n")
@@ -94,7 +96,7 @@ def test_a_secret_comes_from_wherever_it_is(type: str, name: str, tmp_path: Path
         assert secret not in repr(receiver) + str(receiver) + receiver.model_dump_json()
 
 
-def test_a_secret_may_be_all_digits_and_optional_ones_have_places_too() -> None:
+def test_a_secret_may_be_all_digits_and_an_optional_one_may_come_from_the_environment() -> None:
     [receiver] = read(
         "receivers: [{name: a, type: webhook, url: 'https://x', authorization_env: A}]", {"A": "Bearer x"}
     )

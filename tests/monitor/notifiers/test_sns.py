@@ -25,10 +25,10 @@ RECEIVER = build_receiver(Sns, topic_arn=TOPIC)
 FIFO = build_receiver(Sns, topic_arn=TOPIC + ".fifo")
 
 
-def error(code: str, status: int, said: str = "no") -> ClientError:
+def error(code: str, status: int, message: str = "no") -> ClientError:
     """Return an error of Publish."""
     response: Any = {
-        "Error": {"Code": code, "Message": said},
+        "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status},
     }
     return ClientError(response, "Publish")

@@ -30,7 +30,7 @@ class Proxy:
     to: int
     port: int = 0
     refuses: bool = False
-    asked: list[str] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
     heads: list[bytes] = field(default_factory=list)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -38,7 +38,7 @@ class Proxy:
             head = await reader.readuntil(b"\r\n\r\n")
         except asyncio.IncompleteReadError:  # tried, and nothing sent
             return
-        self.asked.append(head.split(b"\r\n")[0].decode())
+        self.requested.append(head.split(b"\r\n")[0].decode())
         self.heads.append(head)
         if self.refuses:
             writer.write(b"HTTP/1.1 407 no\r\ncontent-length: 0\r\n\r\n")
@@ -89,26 +89,26 @@ async def test_an_encrypted_address_is_reached_through_a_tunnel(authority: trust
     ):
         answer = await client.post("https://hooks.example.invalid/secret", b"{}", PUBLIC)
     assert answer.outcome is DeliveryOutcome.DELIVERED
-    assert proxy.asked == ["CONNECT hooks.example.invalid:443 HTTP/1.1"]
+    assert proxy.requested == ["CONNECT hooks.example.invalid:443 HTTP/1.1"]
     assert b"Basic bWU6aHVudGVyMg==" in proxy.heads[0] and b"secret" not in proxy.heads[0]
     assert [path for path, _, _ in server.requests] == ["/secret"]
 
 
-async def test_a_plain_address_is_asked_of_the_proxy(authority: trustme.CA) -> None:
+async def test_a_plain_address_is_requested_from_the_proxy(authority: trustme.CA) -> None:
     async with http_server() as server, proxying(server.port) as proxy, outbound(proxy, authority) as client:
         answer = await client.post("http://push.example.invalid/x", b"{}", PLAIN)
     assert answer.outcome is DeliveryOutcome.DELIVERED
-    assert proxy.asked == ["POST http://push.example.invalid/x HTTP/1.1"]
+    assert proxy.requested == ["POST http://push.example.invalid/x HTTP/1.1"]
 
 
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "169.254.169.254", "127.1", "2130706433", "[::1]", "localhost", "a.localhost."]
 )
-async def test_addresses_that_are_private_are_not_asked_of_it(host: str, authority: trustme.CA) -> None:
+async def test_private_addresses_are_not_requested_from_it(host: str, authority: trustme.CA) -> None:
     async with proxying(1) as proxy, outbound(proxy, authority) as client:
         answer = await client.post(f"https://{host}/", b"{}", PUBLIC)
     assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "private_address")
-    assert proxy.asked == []
+    assert proxy.requested == []
 
 
 async def test_a_proxy_that_refuses_is_tried_again_and_named(authority: trustme.CA) -> None:

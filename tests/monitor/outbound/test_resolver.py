@@ -39,12 +39,14 @@ async def test_names_that_nobody_answers_for_keep_nothing_else_waiting() -> None
         return []
 
     resolver = Resolver(wait)
-    asked = [asyncio.create_task(resolver.resolve(f"{n}.example")) for n in range(5 * MAX_CONCURRENT_LOOKUPS)]
+    pending_requests = [
+        asyncio.create_task(resolver.resolve(f"{n}.example")) for n in range(5 * MAX_CONCURRENT_LOOKUPS)
+    ]
     try:
         await asyncio.sleep(0)
         async with asyncio.timeout(20):
             assert await asyncio.to_thread(int, "1") == 1
     finally:
         answered.set()
-    assert await asyncio.gather(*asked) == [[]] * len(asked)
+    assert await asyncio.gather(*pending_requests) == [[]] * len(pending_requests)
     await resolver.close()

@@ -18,13 +18,13 @@ class Month:
     def __init__(self, dollars: float) -> None:
         self.budget, self.minute, self.dollars = Allowance(dollars, LIST_PRICES), 0.0, 0.0
 
-    def run(self, minutes: int, wanted: int, unasked: int = 0) -> None:
+    def run(self, minutes: int, wanted: int, unreserved: int = 0) -> None:
         spent = 0.0
         for _ in range(minutes):
             self.minute += 1
             self.budget.charge(self.minute, spent)
             granted = self.budget.reserve(wanted)
-            spent = (granted + unasked) * METRIC
+            spent = (granted + unreserved) * METRIC
             self.dollars += spent
             self.budget.release(granted)
 
@@ -36,9 +36,9 @@ def test_a_month_costs_at_most_two_percent_more_than_its_budget(wanted: int) -> 
     assert month.dollars <= 10.2
 
 
-def test_what_nobody_asked_for_is_charged_too() -> None:
+def test_requests_without_a_reservation_are_charged_too() -> None:
     month = Month(10)
-    month.run(int(MINUTES_PER_MONTH), 1000, unasked=10)
+    month.run(int(MINUTES_PER_MONTH), 1000, unreserved=10)
     assert month.dollars <= 10.2
 
 

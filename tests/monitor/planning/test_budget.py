@@ -136,7 +136,7 @@ async def test_what_was_requested_before_a_reload_is_neither_charged_again_nor_f
     assert await some.request(100_000) == pytest.approx(1_000, abs=1)
 
 
-async def test_listings_and_what_nobody_asked_for_are_charged() -> None:
+async def test_listings_and_requests_without_a_reservation_are_charged() -> None:
     some = Processes()
     some.bill(Billed(metrics=4_000, listings=5_000))
     assert await some.request(100_000) == pytest.approx(1_000, abs=1)

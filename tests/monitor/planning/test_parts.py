@@ -23,7 +23,7 @@ def test_ranges_are_all_of_it_and_no_longer_than_a_part() -> None:
         assert all(0 < some.stop - some.start <= PART_SIZE for some in parts)
 
 
-def test_formulas_are_all_given_and_what_came_since_as_one_more() -> None:
+def test_formula_parts_hold_all_formulas_with_later_ones_under_one_more_index() -> None:
     formulas = Formulas()
     for slot in range(SERIES):
         formulas.put(slot, Formula(Shape(Op.SUM, (None,)), (2 * slot,), (1.0,)))

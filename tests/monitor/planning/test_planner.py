@@ -200,7 +200,7 @@ def test_no_crossing_is_found_later_than_the_planned_delay(seed: int, volatility
     asyncio.run(check())
 
 
-def test_the_planned_delays_are_told_by_account() -> None:
+def test_the_planned_delays_are_reported_by_account() -> None:
     simulation = run(Simulation(constant(*[0.1] * 98, 0.9, 0.9)), 30)
     assert planned_delays(simulation.fleet, 60) == {ACCOUNT: {0.5: 900, 0.99: 900, 1: 900}}
     busy = run(Simulation(constant(*[0.9] * 3, 0.1)), 30)

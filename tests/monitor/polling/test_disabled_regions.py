@@ -141,7 +141,7 @@ async def test_a_region_that_is_not_enabled_is_skipped_and_told_in_one_sentence(
     assert aws.calls["sts", EUROPE] + aws.calls["sts", HOME] < 6
 
 
-async def test_nothing_is_asked_of_it_but_whether_it_is_enabled(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_only_call_to_it_checks_whether_it_is_enabled(caplog: pytest.LogCaptureFixture) -> None:
     async with RegionalAws.serving(EUROPE, HOME) as aws:
         watch = watching(aws, EUROPE, BAHRAIN)
         async with background(watch.run()):
@@ -149,8 +149,8 @@ async def test_nothing_is_asked_of_it_but_whether_it_is_enabled(caplog: pytest.L
             await until(lambda: disabled_regions(watch) == (BAHRAIN,))
             before = Counter(aws.calls)
             await until(lambda: aws.calls["sts", BAHRAIN] > before["sts", BAHRAIN] + 3)
-            asked = aws.calls - before
-    assert {service for service, region in asked if region == BAHRAIN} == {"sts"}
+            requested = aws.calls - before
+    assert {service for service, region in requested if region == BAHRAIN} == {"sts"}
     assert [line for line in caplog.messages if BAHRAIN in line] == [
         f"account prod: {BAHRAIN} is not enabled: it is not read"
     ]
@@ -179,7 +179,7 @@ async def test_of_all_regions_one_that_is_enabled_later_appears() -> None:
             assert read_regions(watch) == {EUROPE, HOME, BAHRAIN}
 
 
-async def test_of_all_regions_one_that_is_excluded_is_not_asked() -> None:
+async def test_of_all_regions_an_excluded_one_is_not_called() -> None:
     async with RegionalAws.serving(EUROPE, HOME, BAHRAIN) as aws:
         watch = await once(watching(aws, exclude=[{"region": "me-*"}, {"region": EUROPE}]))
     assert read_regions(watch) == {HOME}

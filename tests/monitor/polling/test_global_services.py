@@ -60,7 +60,7 @@ async def test_a_global_service_is_read_once_whatever_regions_are_configured() -
     assert {region for service, region in aws.calls if service == "sns"} == {"eu-west-1", "ap-south-1"}
 
 
-async def test_each_cell_may_make_as_many_calls_for_quotas_as_it_is_told() -> None:
+async def test_each_cell_may_make_as_many_calls_for_quotas_as_it_is_reported() -> None:
     telemetry = Telemetries()
     async with GlobalAws.serving() as aws:
         config = Config.model_validate({"regions": ["eu-west-1"], "endpoint_url": aws.url})

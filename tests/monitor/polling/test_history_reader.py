@@ -154,7 +154,7 @@ async def test_metrics_are_requested_with_the_period_that_the_rings_have() -> No
         assert (body["StartTime"] % 3600, body["EndTime"] % 3600) == (0, 0)
 
 
-async def test_a_metric_that_may_not_be_read_is_said_and_the_others_stand() -> None:
+async def test_a_metric_that_may_not_be_read_is_reported_and_the_others_stand() -> None:
     def forbidding(query: Query) -> dict[str, Any]:
         return result(query, {}, "Forbidden") if name_of(query) == "2" else two_points(query)
 
@@ -199,15 +199,15 @@ async def test_values_beyond_float32_and_odd_ones_are_left_to_the_file() -> None
 
 
 async def test_it_can_be_cancelled_while_it_reads() -> None:
-    asked = asyncio.Event()
+    was_requested = asyncio.Event()
 
     def slow(body: Body) -> Response:
-        asked.set()
+        was_requested.set()
         return {"MetricDataResults": [two_points(query) for query in body["MetricDataQueries"]]}
 
     async with past_reading(slow, 200) as some:
         task = asyncio.create_task(some.failures())
-        await asked.wait()
+        await was_requested.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task

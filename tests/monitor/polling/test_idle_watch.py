@@ -111,15 +111,15 @@ def test_without_new_life_metrics_wait_for_an_hour() -> None:
 
 
 def test_the_list_is_of_one_namespace_and_of_the_only_name() -> None:
-    asked: list[dict[str, Any]] = []
+    requested: list[dict[str, Any]] = []
 
     def answer(**params: Any) -> dict[str, Any]:
-        asked.append(params)
+        requested.append(params)
         return listed()
 
     world = World(answer)
     world.update()
-    assert asked == [{"Namespace": "AWS/Kinesis", "MetricName": traffic.name, "RecentlyActive": "PT3H"}]
+    assert requested == [{"Namespace": "AWS/Kinesis", "MetricName": traffic.name, "RecentlyActive": "PT3H"}]
     records = Metric("AWS/Kinesis", "IncomingRecords", "Sum")
     add(
         world.fleet,
@@ -130,7 +130,7 @@ def test_the_list_is_of_one_namespace_and_of_the_only_name() -> None:
     world.rows = np.fromiter(world.fleet.metrics(CELL).values(), np.int32)
     world.read(NOW)
     world.update()
-    assert asked[-1] == {"Namespace": "AWS/Kinesis", "RecentlyActive": "PT3H"}
+    assert requested[-1] == {"Namespace": "AWS/Kinesis", "RecentlyActive": "PT3H"}
 
 
 def test_a_list_is_made_only_where_it_costs_less_than_it_saves() -> None:
@@ -261,10 +261,10 @@ def test_each_page_is_billed() -> None:
 
 
 def test_a_linked_account_is_named() -> None:
-    asked: list[dict[str, Any]] = []
+    requested: list[dict[str, Any]] = []
 
     def answer(**params: Any) -> dict[str, Any]:
-        asked.append(params)
+        requested.append(params)
         return listed("stream-1")
 
     world = World(answer)
@@ -272,5 +272,5 @@ def test_a_linked_account_is_named() -> None:
     monitoring.account = "999999999999"
     world.watch = world.watch_of(linked_cell(monitoring, ACCOUNT))
     world.update()
-    assert (asked[0]["OwningAccount"], asked[0]["IncludeLinkedAccounts"]) == (ACCOUNT, True)
+    assert (requested[0]["OwningAccount"], requested[0]["IncludeLinkedAccounts"]) == (ACCOUNT, True)
     assert world.due(NOW) == {1}

@@ -111,8 +111,8 @@ async def test_an_inventory_makes_exactly_these_calls(name: str) -> None:
     world = World(**answers, **ServiceQuotas(dict.fromkeys(quotas, 100.0)).answers)
     await world.run_inventory(BY_SERVICE[service])
     assert world.failures == []
-    asked = {LIST: len({one.service for one in quotas})} if quotas and world.names else {}
-    assert Counter(world.aws.calls) == calls | asked
+    requested = {LIST: len({one.service for one in quotas})} if quotas and world.names else {}
+    assert Counter(world.aws.calls) == calls | requested
 
 
 async def test_every_inventory_takes_the_same_calls_and_no_other_for_quotas_that_are_known() -> None:

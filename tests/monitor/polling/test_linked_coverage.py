@@ -63,7 +63,7 @@ async def test_the_defaults_of_services_in_use_are_read_by_the_monitoring_accoun
     assert FIRST not in str([call for call in aws.aws.calls if call.startswith("service-quotas")])
 
 
-async def test_a_list_that_is_denied_is_told() -> None:
+async def test_a_list_that_is_denied_is_reported() -> None:
     aws = linked_aws(list_aws_default_service_quotas=lambda **_: denied("ListAWSDefaultServiceQuotas"))
     known = (await known_of(aws))[FIRST, REGION]
     assert known.lists == {}

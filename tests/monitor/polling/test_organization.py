@@ -415,7 +415,7 @@ async def test_five_hundred_accounts_come_and_go(aws: FakeOrganization) -> None:
     await watch.close()
 
 
-async def test_accounts_beyond_the_bound_are_told_and_those_that_are_watched_stay(
+async def test_accounts_beyond_the_bound_are_reported_and_those_that_are_watched_stay(
     aws: FakeOrganization,
 ) -> None:
     watch = watcher_of(aws, max_accounts=2)

@@ -66,7 +66,7 @@ class Organization:
 
     def __init__(self) -> None:
         self.tags: dict[str, str | None] = {ONE: "a", TWO: "b"}
-        self.asked: list[str] = []
+        self.requested: list[str] = []
         self.aws = FakeAws(now=1_700_000_000.0, list_tags_for_resource=self._list)
 
     @property
@@ -74,7 +74,7 @@ class Organization:
         return self.aws.cell
 
     def _list(self, ResourceId: str) -> object:  # as AWS names it
-        self.asked.append(ResourceId)
+        self.requested.append(ResourceId)
         value = self.tags[ResourceId]
         return denied() if value is None else {"Tags": [{"Key": "team", "Value": value}]}
 
@@ -88,7 +88,7 @@ async def test_tags_are_read_again_after_hours() -> None:
     assert (await tags.read(organization.cell, [ONE, TWO]))[ONE] == {"team": "a"}
     organization.aws.now += 1
     assert (await tags.read(organization.cell, [ONE, TWO]))[ONE] == {"team": "c"}
-    assert organization.asked == [ONE, TWO, ONE, TWO]
+    assert organization.requested == [ONE, TWO, ONE, TWO]
 
 
 async def test_tags_that_cannot_be_read_again_are_as_before_and_unknown_ones_an_error() -> None:
@@ -107,4 +107,4 @@ async def test_an_account_that_left_is_forgotten() -> None:
     await tags.read(organization.cell, [ONE, TWO])
     assert await tags.read(organization.cell, [TWO]) == {TWO: {"team": "b"}}
     await tags.read(organization.cell, [ONE, TWO])
-    assert organization.asked == [ONE, TWO, ONE]
+    assert organization.requested == [ONE, TWO, ONE]

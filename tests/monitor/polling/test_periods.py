@@ -179,13 +179,13 @@ async def test_it_is_requested_once_in_a_period_after_the_publication_delay_and_
     async with watched(ratio(consumed, provisioned), values, late=late) as world:
         await world.poll(60)
         assert world.cloudwatch.requests(consumed) == [*range(NOW, NOW + 60)]
-        asked = world.cloudwatch.requests(provisioned)
-        assert asked[:4] == [NOW, NOW + DELAY, NOW + DELAY + 5, NOW + DELAY + 10]
+        request_minutes = world.cloudwatch.requests(provisioned)
+        assert request_minutes[:4] == [NOW, NOW + DELAY, NOW + DELAY + 5, NOW + DELAY + 10]
         learned = max(late, MIN_DELAY)
-        assert asked[-6:] == [*range(NOW + 30 + learned, NOW + 60, 5)]
+        assert request_minutes[-6:] == [*range(NOW + 30 + learned, NOW + 60, 5)]
         billed = {"aws_account": CELL[0], "aws_region": CELL[1], "aws_service": "dynamodb"}
         requested = world.telemetry.registry.get_sample_value("headroom_metrics_requested_total", billed)
-        assert requested == 60 + len(asked)
+        assert requested == 60 + len(request_minutes)
 
 
 async def test_a_delay_that_was_declared_too_short_is_learned() -> None:
@@ -245,13 +245,13 @@ async def test_throttled_demand_of_a_longer_period_is_known_between_two_of_its_p
             assert world.fleet.saturation[0] == pytest.approx(10.0)
 
 
-async def test_a_point_of_an_hour_that_is_missing_is_asked_for_again_before_the_next_hour() -> None:
+async def test_a_point_of_an_hour_that_is_missing_is_requested_again_before_the_next_hour() -> None:
     hourly = Metric("AWS/DynamoDB", "Stored", "Average", period=3600)
     async with watched(total(hourly), {hourly: rising}, late=12) as world:
         world.cloudwatch.minute = NOW + 20
         await world.poll(60)
-        asked = world.cloudwatch.requests(hourly)
-        assert asked == [NOW + 20, NOW + 60 + DELAY, NOW + 65 + DELAY, NOW + 70 + DELAY]
+        request_minutes = world.cloudwatch.requests(hourly)
+        assert request_minutes == [NOW + 20, NOW + 60 + DELAY, NOW + 65 + DELAY, NOW + 70 + DELAY]
         assert world.usage(NOW + 59) == rising(NOW)
 
 

@@ -52,10 +52,10 @@ def test_nothing_is_due_of_nothing() -> None:
 
 @pytest.mark.parametrize(("metrics", "calls"), [(1, 1), (500, 1), (501, 2), (1200, 3)])
 def test_each_call_takes_500_metrics_and_each_metric_is_requested_once(metrics: int, calls: int) -> None:
-    asked = requests(*[(3, 5)] * metrics)
-    assert len(asked) == calls
-    assert max(len(request.metrics) for request in asked) <= MAX_METRICS_PER_CALL
-    assert sorted(metric for request in asked for metric in request.metrics) == sorted(
+    requested = requests(*[(3, 5)] * metrics)
+    assert len(requested) == calls
+    assert max(len(request.metrics) for request in requested) <= MAX_METRICS_PER_CALL
+    assert sorted(metric for request in requested for metric in request.metrics) == sorted(
         b"%d" % n for n in range(metrics)
     )
 
@@ -129,8 +129,8 @@ def test_the_whole_window_of_each_metric_is_requested_twice_an_hour(interval: in
 
 
 def test_metrics_that_are_behind_share_a_call_and_make_only_its_others_request_more() -> None:
-    asked = requests((3, 90), *[(3, 5)] * 700, (3, 90), *[(3, 5)] * 698, (3, 90))
-    assert sorted(minutes_ago(request)[0] for request in asked) == [14, 14, 99]
+    requested = requests((3, 90), *[(3, 5)] * 700, (3, 90), *[(3, 5)] * 698, (3, 90))
+    assert sorted(minutes_ago(request)[0] for request in requested) == [14, 14, 99]
 
 
 def test_at_every_poll_all_minutes_are_covered_whatever_the_pause() -> None:

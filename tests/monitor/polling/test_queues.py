@@ -45,7 +45,7 @@ async def polled(world: World) -> FakeCloudWatch:
     return server
 
 
-async def test_queues_whose_names_differ_only_in_case_are_told_apart() -> None:
+async def test_queues_whose_names_differ_only_in_case_are_distinguished() -> None:
     limits = [{"signal": "sqs.standard_in_flight", "resource": "JOBS", "limit": 200_000}]
     world = World(Config.model_validate({"limits": limits}), **queues(*ALIKE), **NO_QUOTAS)
     await world.run_inventory(SQS)

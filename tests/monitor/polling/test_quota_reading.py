@@ -67,20 +67,20 @@ async def test_a_quota_in_neither_list_is_read_singly() -> None:
 MANY = {code(number): float(number) for number in range(1, 101)}
 
 
-async def test_of_a_hundred_quotas_in_neither_list_two_are_asked_for() -> None:
+async def test_of_a_hundred_quotas_in_neither_list_two_are_requested() -> None:
     reading, calls = await read(ServiceQuotas(), *MANY)
     assert reading.absent == {*MANY}
     assert calls == {LIST: 1, DEFAULTS: 1, GET: 2, GET_DEFAULT: 2}
 
 
-async def test_quotas_in_neither_list_are_all_asked_for_if_aws_knows_one_of_the_first() -> None:
+async def test_quotas_in_neither_list_are_all_requested_if_aws_knows_one_of_the_first() -> None:
     reading, calls = await read(ServiceQuotas(unlisted={B: 2.0, code(100): 3.0}), *MANY)
     assert reading.values == {B: {APPLIED: 2.0}, code(100): {APPLIED: 3.0}}
     assert len(reading.absent) == 98
     assert calls[GET] == 100
 
 
-async def test_what_is_denied_in_all_ways_is_asked_for_twice_singly() -> None:
+async def test_what_is_denied_in_all_ways_is_requested_twice_singly() -> None:
     reading, calls = await read(ServiceQuotas(denials={LIST: DENIED, GET: DENIED}), *MANY)
     assert failures(reading) == dict.fromkeys(MANY, ("GetServiceQuota", DENIED))
     assert calls == {LIST: 1, GET: 2}
@@ -151,14 +151,14 @@ async def test_pages_that_lead_back_to_themselves_fail_what_they_did_not_list() 
 
 
 @pytest.mark.parametrize("is_applied", [True, False])
-async def test_an_applied_value_that_is_not_listed_any_more_is_asked_for_singly(is_applied: bool) -> None:
+async def test_an_applied_value_that_is_not_listed_any_more_is_requested_singly(is_applied: bool) -> None:
     service = ServiceQuotas(defaults={A: 1.0}, unlisted={A: 5.0} if is_applied else {})
     reading, calls = await read(service, A, applied={A})
     assert reading.values == {A: {APPLIED: 5.0} if is_applied else {DEFAULT: 1.0}}
     assert calls[DEFAULTS] == 0
 
 
-async def test_a_single_response_without_a_number_affects_its_quota_and_is_told() -> None:
+async def test_a_single_response_without_a_number_affects_its_quota_and_is_reported() -> None:
     def answer(**params: Any) -> dict[str, Any]:
         return {"Quota": {"Value": 2.0} if params["QuotaCode"] == B.code else {}}
 

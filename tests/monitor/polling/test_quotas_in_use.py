@@ -26,14 +26,15 @@ BY_SERVICE = {collector.service: collector for collector in REGISTRY.collectors}
 
 
 class World:
-    """A cell in which services have one series each, and a service that reads last notes what it is told.
+    """A cell in which services have one series each, and a service that reads last notes which are in use.
 
-    delays: seconds that the inventories of services take. told: the service codes in use, of each inventory.
+    delays: seconds that the inventories of services take. services_in_use: the service codes in use, of each
+    inventory.
     """
 
     def __init__(self, config: Config | None = None, scope: ServiceScope = ServiceScope.REGION) -> None:
         self.delays: dict[str, float] = {}
-        self.told: list[set[str]] = []
+        self.services_in_use: list[set[str]] = []
         self.aws = FakeAws(list_service_quotas={"Quotas": []}, list_aws_default_service_quotas={"Quotas": []})
         cell = replace(self.aws.cell, scope=scope)
         self.inventory = Inventory(cell, Fleet(), config or Config(), REGISTRY, QuotaBook(cell, []))
@@ -52,7 +53,7 @@ class World:
         """A collector that is read last and notes which services are in use."""
 
         async def scan(aws: Aws) -> AsyncIterator[Observed]:
-            self.told.append({*aws.quota_services_in_use})
+            self.services_in_use.append({*aws.quota_services_in_use})
             for observed in list[Observed]():
                 yield observed
 
@@ -72,35 +73,35 @@ def test_the_first_inventory_of_quotas_follows_those_of_all_other_services() -> 
     world.delays = {"sqs": 45.0, "kinesis": 5.0}
     sqs, kinesis = world.collector("sqs"), world.collector("kinesis")
     run(world.watch(world.last, sqs, kinesis, seconds=60))
-    assert world.told == [{"sqs", "kinesis"}]
+    assert world.services_in_use == [{"sqs", "kinesis"}]
 
 
 def test_a_service_that_does_not_answer_does_not_hold_it_up_for_ever() -> None:
     world = World()
     world.delays = {"sqs": 1e6}
     run(world.watch(world.last, world.collector("sqs"), seconds=100, others_timeout=60.0))
-    assert world.told == [set()]
+    assert world.services_in_use == [set()]
 
 
 def test_it_is_run_at_each_interval_also_where_it_finds_nothing() -> None:
     world = World()
     run(world.watch(world.last, seconds=3590))
-    assert len(world.told) in (6, 7)
+    assert len(world.services_in_use) in (6, 7)
 
 
 def test_a_service_stays_in_use_while_its_next_inventory_runs() -> None:
     world = World()
     world.delays = {"sqs": 30.0}
     run(world.watch(world.last, world.collector("sqs"), seconds=3590))
-    assert len(world.told) in (6, 7)
-    assert [*filter(lambda codes: codes != {"sqs"}, world.told)] == []
+    assert len(world.services_in_use) in (6, 7)
+    assert [*filter(lambda codes: codes != {"sqs"}, world.services_in_use)] == []
 
 
 async def services_in_use(world: World, *collectors: Collector) -> set[str]:
     """Run the inventories; return the services in use that the last one was told of."""
     for one in (*collectors, world.last):
         await world.inventory.run(one)
-    return world.told[-1]
+    return world.services_in_use[-1]
 
 
 async def test_a_service_names_the_codes_of_its_quotas() -> None:

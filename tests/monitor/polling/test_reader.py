@@ -73,8 +73,8 @@ class Reading:
 
     def calls(self, code: str = "") -> float:
         """Return the number of GetMetricData calls that ended with a code."""
-        asked = {"aws_service": "cloudwatch", "operation": "GetMetricData"}
-        return self.counted("headroom_aws_calls_total", **asked, code=code)
+        labels = {"aws_service": "cloudwatch", "operation": "GetMetricData"}
+        return self.counted("headroom_aws_calls_total", **labels, code=code)
 
     def paid(self, family: str) -> float:
         """Return the value of a family for Kinesis in the cell."""

@@ -26,7 +26,7 @@ def answers(*apis: tuple[str, str]) -> dict[str, Any]:
         "get_apis": {"Items": []},
         "get_rest_apis": {"items": [{"id": identity, "name": name} for identity, name in apis]},
         "get_usage_plans": {"items": []},
-        "get_stages": lambda **asked: {"item": [STAGE]} if "restApiId" in asked else {"Items": []},
+        "get_stages": lambda **requested: {"item": [STAGE]} if "restApiId" in requested else {"Items": []},
         "get_service_quota": denied("GetServiceQuota"),
     }
 

@@ -194,7 +194,7 @@ async def test_an_account_that_may_not_be_read_any_more_affects_no_other(code: s
         assert (some.last(MONITORING, "orders"), some.is_read(FIRST, "orders")) == (9, False)
 
 
-async def test_metrics_that_are_forbidden_are_said_to_be_so_of_their_account_alone() -> None:
+async def test_metrics_that_are_forbidden_are_reported_to_be_so_of_their_account_alone() -> None:
     def forbidding(body: Body) -> Response:
         status = {FIRST: "Forbidden"}
         return {
@@ -204,20 +204,20 @@ async def test_metrics_that_are_forbidden_are_said_to_be_so_of_their_account_alo
             ]
         }
 
-    asked = without_abbreviations(metric_query(metric("orders"))).decode()
+    labels = without_abbreviations(metric_query(metric("orders"))).decode()
     async with accounts(forbidding, a111111111111=("orders",), a222222222222=("orders",)) as some:
         failures = await some.read()
         assert [(one.code, one.message) for one in failures[FIRST]] == [
             (
                 "Forbidden",
-                f"1 metrics of {FIRST} may not be read, among them {asked}",
+                f"1 metrics of {FIRST} may not be read, among them {labels}",
             )
         ]
         assert failures[SECOND] == []
         assert (some.is_read(FIRST, "orders"), some.is_read(SECOND, "orders")) == (False, True)
 
 
-async def test_throttling_of_a_call_is_not_asked_again_by_account() -> None:
+async def test_a_throttled_call_is_not_repeated_by_account() -> None:
     def throttled(_: Body) -> Response:
         return ErrorResponse("ThrottlingException")
 

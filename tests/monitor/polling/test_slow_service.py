@@ -49,13 +49,13 @@ class SlowAws:
     """Kinesis, CloudWatch and a receiver of alerts, and a Lambda whose answers never come."""
 
     url: str = ""
-    told: asyncio.Event = field(default_factory=asyncio.Event)
-    asked: list[str] = field(default_factory=list)  # metrics with the end of the minutes that are read
+    notified: asyncio.Event = field(default_factory=asyncio.Event)
+    requested: list[str] = field(default_factory=list)  # metrics with the end of the minutes that are read
 
     async def handle(self, request: web.Request) -> web.Response:
         text, target = await request.text(), request.headers.get("X-Amz-Target", "").rpartition(".")[2]
         if request.path == "/hook":
-            self.told.set()
+            self.notified.set()
         if "GetCallerIdentity" in text:
             return web.Response(text=CALLER, content_type="text/xml")
         if request.path.startswith("/20"):  # Lambda's paths begin with a date
@@ -69,7 +69,7 @@ class SlowAws:
         }
 
     def result(self, query: dict[str, Any], end: int) -> dict[str, Any]:
-        self.asked.append(json.dumps([query["MetricStat"], end]))
+        self.requested.append(json.dumps([query["MetricStat"], end]))
         value = VALUES.get(query["MetricStat"]["Metric"]["MetricName"])
         times = [] if value is None else [end - 60 * ago for ago in range(1, 15)]
         return {
@@ -108,10 +108,10 @@ async def test_a_service_that_never_responds_holds_up_nothing_else(tmp_path: Pat
         serve = "serve", "--config", str(configuration(aws, tmp_path)), "--listen", listen
         async with headroom(*serve, environ=environ), httpx.AsyncClient(trust_env=False) as client:
             async with asyncio.timeout(PROCESS_TIMEOUT):
-                await aws.told.wait()
+                await aws.notified.wait()
             ready = await eventually(partial(get, f"http://{listen}/-/ready"))
             assert ready.json() == {"ready": True, "pending": ["123456789012/eu-west-1 (lambda)"]}
-            assert len(aws.asked) == len(set(aws.asked))  # nothing was asked, and paid, for twice
+            assert len(aws.requested) == len(set(aws.requested))  # nothing was asked, and paid, for twice
             body = envelope([lines([Update()])], "r-1")
             headers = {"X-Amz-Firehose-Access-Key": KEYS[0], "X-Amz-Firehose-Request-Id": "r-1"}
             headers["X-Amz-Firehose-Protocol-Version"] = "1.0"

@@ -64,15 +64,15 @@ def taken(value: str) -> bool:
 async def test_nothing_is_requested_that_cloudwatch_refuses_and_everything_else_is(service: str) -> None:
     world = World(get_service_quota=quota(1000.0), **WORLDS[service])
     await world.run_inventory(BY_SERVICE[service])
-    asked = [json.loads(without_abbreviations(metric))["Metric"] for metric in world.fleet.metrics(CELL)]
-    values = {one["Value"] for metric in asked for one in metric["Dimensions"]}
+    requested = [json.loads(without_abbreviations(metric))["Metric"] for metric in world.fleet.metrics(CELL)]
+    values = {one["Value"] for metric in requested for one in metric["Dimensions"]}
     assert all(map(taken, values))
     assert values >= TAKEN
     shown = [key for key, series in world.fleet.series.items() if world.fleet.usages.get(series.slot)]
     assert {key.resource.split("/")[0] for key in shown} >= TAKEN
 
 
-async def test_why_a_name_cannot_be_requested_is_said() -> None:
+async def test_why_a_name_cannot_be_requested_is_reported() -> None:
     world = World(get_service_quota=quota(1000.0), **queues("two\nlines"))
     await world.run_inventory(BY_SERVICE["sqs"])
     (series,) = world.fleet.series.values()

@@ -121,10 +121,10 @@ async def test_a_part_has_the_tags_of_what_it_is_a_part_of() -> None:
 
 
 async def test_all_services_are_queried_at_once_and_only_about_what_is_wanted() -> None:
-    asked: list[dict[str, Any]] = []
+    requested: list[dict[str, Any]] = []
 
     def get_resources(**params: Any) -> dict[str, Any]:
-        asked.append(params)
+        requested.append(params)
         return {"ResourceTagMappingList": []}
 
     for wanted in (("team",), ("team", "cost-center")):
@@ -136,7 +136,7 @@ async def test_all_services_are_queried_at_once_and_only_about_what_is_wanted() 
     assert {"dynamodb:table", "elasticloadbalancing:loadbalancer", "kinesis:stream", "s3", "sqs"} <= {*types}
     everything = {"ResourceTypeFilters": types, "ResourcesPerPage": 100}
     one_key = {**everything, "TagFilters": [{"Key": "team"}]}
-    assert asked == [one_key, one_key, everything, everything]  # several filters mean those that have all
+    assert requested == [one_key, one_key, everything, everything]  # several filters mean those that have all
 
 
 @pytest.mark.parametrize(("tags", "services"), [((), BY_SERVICE), (("team",), ["apigateway", "autoscaling"])])

@@ -72,15 +72,15 @@ async def test_a_request_as_a_command() -> None:
 
 
 async def test_a_value_of_one_resource_names_it() -> None:
-    asked: list[dict[str, Any]] = []
+    sent: list[dict[str, Any]] = []
 
     def get(**params: Any) -> Any:
-        asked.append(params)
+        sent.append(params)
         found = per_resource("PER_RESOURCE")
         return denied("GetServiceQuota", NOT_FOUND) if "ContextId" in params else found
 
     increase = await increase_of(aws_with(PENDING, get_service_quota=get), arn=ARN)
-    assert asked == [{**CODES, "ContextId": ARN}, CODES]
+    assert sent == [{**CODES, "ContextId": ARN}, CODES]
     assert f" --desired-value 1000 --context-id {ARN} --region " in increase.command()
     assert increase.params["ContextId"] == ARN
 

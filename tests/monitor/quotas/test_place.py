@@ -45,7 +45,7 @@ def test_an_account_without_a_role_may_have_any_id() -> None:
         ("333333333333", "found 333333333333"),
     ],
 )
-def test_an_account_that_is_not_told(name: str, expected: str) -> None:
+def test_an_account_that_no_entry_has_is_rejected(name: str, expected: str) -> None:
     with pytest.raises(UnknownQuotaError, match=expected):
         choose_account([PRODUCTION, STAGING], name)
 

@@ -78,7 +78,7 @@ def test_what_is_no_amount(text: str) -> None:
         WantedQuota(SHARDS).amount(text)
 
 
-def test_a_value_is_told_exactly() -> None:
+def test_a_value_is_reported_exactly() -> None:
     assert WantedQuota(SHARDS).text(12_345.0) == "12,345"
     assert WantedQuota(SHARDS).text(0.5) == "0.5"
     assert STORAGE.quota

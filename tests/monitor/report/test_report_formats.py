@@ -35,7 +35,7 @@ def page() -> Page:
     return Page(FORMATS["html"](summary_of("orders")))
 
 
-def test_both_tell_the_same() -> None:
+def test_both_formats_have_the_same_content() -> None:
     page, text = single_spaced(Page(FORMATS["html"](summary_of("orders")))), as_markdown(summary_of("orders"))
     for fact in (
         "orders rises",
@@ -74,7 +74,7 @@ def test_where_no_price_is_known_none_is_invented(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_nothing_to_tell_is_said(format: str) -> None:
+def test_an_empty_section_says_so(format: str) -> None:
     fleet = Fleet()
     use(fleet, stream("orders"), (180, 0.5), limit=1000)
     output = FORMATS[format](summarize(scan_report(fleet), {}))

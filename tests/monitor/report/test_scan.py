@@ -125,10 +125,10 @@ async def test_forecasts_are_made_of_the_most_urgent_series_on_request(aws_url: 
     plain = await scan_once(config, REGISTRY, [], lambda done, of: None)
     some = await scan_once(config, REGISTRY, [], lambda done, of: None, ScanDepth(forecasts=10))
     assert not any(row.reach.probability for row in plain.rows)
-    told = [row for row in some.rows if row.reach.probability]
-    assert 0 < len(told) <= 10
+    forecast_rows = [row for row in some.rows if row.reach.probability]
+    assert 0 < len(forecast_rows) <= 10
     assert 0 < some.metrics_requested - plain.metrics_requested <= 3 * 10
-    assert all(row.reach.history_days and row.reach.history_days > 13 for row in told)
+    assert all(row.reach.history_days and row.reach.history_days > 13 for row in forecast_rows)
 
 
 async def test_whatever_aws_refuses_is_in_the_report(aws_url: str) -> None:
@@ -141,7 +141,7 @@ async def test_whatever_aws_refuses_is_in_the_report(aws_url: str) -> None:
     assert report.requested_failures == report.failures.each
 
 
-async def test_what_is_refused_in_several_reads_is_told_once(aws_url: str) -> None:
+async def test_what_is_refused_in_several_reads_is_reported_once(aws_url: str) -> None:
     config = Config.model_validate(
         {"regions": ["ap-southeast-2"], "services": ["cognito", "networkfirewall"], "endpoint_url": aws_url}
     )
@@ -174,7 +174,7 @@ UNSEEN: list[tuple[dict[str, list[str]], Location, str, bool]] = [
 
 
 @pytest.mark.parametrize(("only", "place", "code", "counts"), UNSEEN)
-def test_what_could_not_be_looked_at_counts_where_it_was_asked_for(
+def test_what_could_not_be_looked_at_counts_where_it_was_requested(
     only: dict[str, list[str]], place: Location, code: str, counts: bool
 ) -> None:
     failures = [(place, Failure("ListQueues", "", code, "no"))]
@@ -185,16 +185,16 @@ def test_what_another_entry_watches_is_looked_at() -> None:
     assert requested_failures([(Location("", "twin"), DUPLICATE_ENTRY)], []) == []
 
 
-def test_services_of_which_nothing_is_asked_for_are_not_looked_at() -> None:
+def test_services_of_which_nothing_is_requested_are_not_looked_at() -> None:
     accounts = [
         {"role_arn": "arn:aws:iam::123456789012:role/headroom", "services": ["kinesis", "sqs"]},
         {"role_arn": "arn:aws:iam::210987654321:role/headroom", "services": ["sqs"]},
     ]
     config = Config.model_validate({"accounts": accounts})
-    asked = parse_selectors({"service": ["kin*"], "signal": None}, REGISTRY)
+    requested = parse_selectors({"service": ["kin*"], "signal": None}, REGISTRY)
     assert [
         account.services
-        for account in limit_to_requested_services(config, REGISTRY, asked).monitored_accounts(REGISTRY)
+        for account in limit_to_requested_services(config, REGISTRY, requested).monitored_accounts(REGISTRY)
     ] == [("kinesis",)]
     assert limit_to_requested_services(config, REGISTRY, []).monitored_accounts(
         REGISTRY

@@ -91,7 +91,7 @@ def test_refusals_alone_lift_a_series_above_its_band() -> None:
     assert risen.since == (NOW - 1) * 60
 
 
-def test_causes_are_told_once_with_each_command_once_the_most_frequent_first() -> None:
+def test_causes_are_reported_once_with_each_command_once_the_most_frequent_first() -> None:
     fleet = Fleet()
     hide(fleet, stream("one"), "no metric tells it")
     for number in range(MAX_COMMANDS + 1):

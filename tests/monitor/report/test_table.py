@@ -285,7 +285,7 @@ def test_a_terminal_that_lacks_the_characters_gets_none(monkeypatch: pytest.Monk
     assert out.read().isascii()
 
 
-def test_what_cannot_be_observed_is_told_once_a_reason_with_the_command_that_enables_it() -> None:
+def test_what_cannot_be_observed_is_reported_once_a_reason_with_the_command_that_enables_it() -> None:
     rows = [hidden("media", enable="aws s3api"), hidden("logs", enable="aws s3api"), hidden("keys", "none")]
     output = printed("table", Report([row(), *rows]))
     assert output.partition("\n\n")[2] == (

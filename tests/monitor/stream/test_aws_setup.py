@@ -113,7 +113,7 @@ def test_a_template_is_of_no_partition(made: Callable[[StreamFilters], str]) -> 
 
 
 @pytest.mark.parametrize("form", ["terraform", "cloudformation"])
-def test_the_command_prints_it_for_the_services_asked_for(form: str) -> None:
+def test_the_command_prints_it_for_the_services_requested(form: str) -> None:
     result = CliRunner().invoke(app, ["setup", "--format", form, "--service", "sqs"])
     assert result.exit_code == 0
     assert "AWS/SQS" in result.stdout

@@ -71,7 +71,7 @@ async def test_those_of_another_region_are_of_nothing_that_is_known() -> None:
     assert outcome_count(ingest, "unknown") == 1
 
 
-async def test_a_namespace_that_regional_services_share_is_told_apart_by_its_dimensions() -> None:
+async def test_a_namespace_that_regional_services_share_is_distinguished_by_its_dimensions() -> None:
     fleet = fleet_of((GLOBAL, ZONES), (HOME, TOPICS), (EUROPE, TOPICS))
     updates = [
         usage_update(ZONES).but(max=3.0),

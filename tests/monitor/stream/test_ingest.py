@@ -158,22 +158,22 @@ async def test_unused_metrics_are_counted_by_namespace() -> None:
 
 
 async def test_an_unknown_resource_requests_an_inventory_but_not_too_often() -> None:
-    asked: list[tuple[tuple[str, str], str]] = []
+    requested: list[tuple[tuple[str, str], str]] = []
     fleet = fleet_of()
     now = NOW
-    ingest = ingest_of(fleet, lambda cell, service: asked.append((cell, service)), lambda: now)
+    ingest = ingest_of(fleet, lambda cell, service: requested.append((cell, service)), lambda: now)
     new = UPDATE.but(dimensions=(("StreamName", "new"),))
     elsewhere = new.but(account="999999999999")
     await ingest.ingest(
         delivery(lines([UPDATE, new, new.but(dimensions=(("StreamName", "newer"),)), elsewhere]))
     )
-    assert asked == [((ACCOUNT, REGION), "kinesis")]
+    assert requested == [((ACCOUNT, REGION), "kinesis")]
     assert outcome_count(ingest, "unknown") == 3
     newest = lines([new, new.but(dimensions=(("StreamName", "newest"),))])
     for later, times in ((30, 1), (61, 2), (200, 2)):
         now = NOW + later
         await ingest.ingest(delivery(newest, request=str(later)))
-        assert len(asked) == times  # in the end it is known that a look did not find it
+        assert len(requested) == times  # in the end it is known that a look did not find it
     add_series(fleet, written.of(StreamName="new"))
     await ingest.ingest(delivery(lines([new.but(sum=5.0)]), request="3"))
     assert value(fleet, written.of(StreamName="new")) == 5.0

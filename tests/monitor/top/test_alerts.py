@@ -45,7 +45,7 @@ async def test_somebody_else_may_acknowledge(headroom: Headroom, clicks: Series)
     assert headroom.silences.acknowledgements[clicks.key.id].author == "Ada"
 
 
-async def test_what_is_refused_is_said_and_can_be_put_right(headroom: Headroom, clicks: Series) -> None:
+async def test_what_is_refused_is_reported_and_can_be_put_right(headroom: Headroom, clicks: Series) -> None:
     async with run_top(headroom.address) as user:
         await user.press("a", "enter")
         await user.wait_for("comment: String should have at least 1 character")

@@ -111,12 +111,12 @@ def test_refusals_are_marked_where_they_were() -> None:
 
 numbers = st.floats(min_value=0, max_value=2.0**50, width=32) | st.just(float("nan"))
 runs = st.lists(st.tuples(st.integers(1, 60), numbers), min_size=1, max_size=3).map(
-    lambda told: minutes(*told)
+    lambda runs: minutes(*runs)
 )
 
 
 @given(runs, runs, runs, st.integers(1, 250), st.integers(1, 60))
-def test_whatever_is_told_the_drawing_fills_its_place(
+def test_any_values_fill_the_space_of_the_chart(
     usage: Floats, limit: Floats, saturation: Floats, width: int, height: int
 ) -> None:
     chart = Chart(series_history(usage, limit, saturation), BAND, BYTES_PER_SECOND)

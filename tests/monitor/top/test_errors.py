@@ -10,13 +10,13 @@ from rules.band import Zone
 from tests.monitor.top.harness import FAST_REFRESH, Headroom, listening, run_top
 
 
-def responding(status: int, told: object) -> Any:
+def responding(status: int, body: object) -> Any:
     """Return an application with the same response to every request."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         headers = [(b"content-type", b"application/json")]
         await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": json.dumps(told).encode()})
+        await send({"type": "http.response.body", "body": json.dumps(body).encode()})
 
     return app
 

@@ -48,7 +48,7 @@ def test_what_is_typed(text: str, filters: dict[str, object]) -> None:
 
 
 @pytest.mark.parametrize(("text", "sentence"), WRONG.items(), ids=[text[:20] for text in WRONG])
-def test_what_is_wrong_is_said(text: str, sentence: str) -> None:
+def test_what_is_wrong_is_reported(text: str, sentence: str) -> None:
     with pytest.raises(FilterError) as wrong:
         parse_filters(text)
     assert str(wrong.value) == sentence

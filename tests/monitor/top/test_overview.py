@@ -49,7 +49,7 @@ async def test_the_head_counts_zones_and_says_how_new_it_is(headroom: Headroom) 
     assert view == "5 series · by urgency"
 
 
-async def test_all_of_one_series_is_told_below_the_list(headroom: Headroom) -> None:
+async def test_all_of_one_series_is_reported_below_the_list(headroom: Headroom) -> None:
     async with run_top(headroom.address) as user:
         await user.press("j")
         screen = await user.wait_for("kinesis.stream_write_bytes of orders", "production")
@@ -118,7 +118,7 @@ async def test_a_filter_is_typed(headroom: Headroom) -> None:
         assert "saturated 0 near 0" in user.screen
 
 
-async def test_what_is_wrong_with_a_filter_is_said_and_changes_nothing(headroom: Headroom) -> None:
+async def test_what_is_wrong_with_a_filter_is_reported_and_changes_nothing(headroom: Headroom) -> None:
     async with run_top(headroom.address) as user:
         await user.press("slash", *"zone:hot", "enter")
         await user.wait_for("zone: expected saturated, near, above, within, below, stale,")
@@ -174,7 +174,7 @@ async def test_a_click_moves_the_cursor_and_another_one_opens(headroom: Headroom
         await user.wait_for("payments Bytes written to a provisioned stream")
 
 
-async def test_only_a_page_is_asked_for(headroom: Headroom) -> None:
+async def test_only_a_page_is_requested(headroom: Headroom) -> None:
     await headroom.publish_streams(*((f"s{number:03}", Zone.BELOW, 0.2) for number in range(300)))
     async with run_top(headroom.address, size=NARROW) as user:
         await user.wait_for("200 of 305 series", "below 301")

@@ -40,7 +40,7 @@ async def test_enter_opens_it_with_its_chart_and_escape_leads_back(
         await user.wait_for("2 series")
 
 
-async def test_all_that_the_page_says_is_said(headroom: Headroom) -> None:
+async def test_the_screen_shows_all_that_the_page_shows(headroom: Headroom) -> None:
     series_settings = SeriesSettings(
         signal=STREAM_WRITE_BYTES,
         limit=Limit(950.0, LimitSource.APPLIED, time.time() - 600),
@@ -58,7 +58,7 @@ async def test_all_that_the_page_says_is_said(headroom: Headroom) -> None:
     async with run_top(headroom.address, size=(200, 100)) as user:
         await user.press("enter")
         screen = await user.wait_for("Limit", "Alert", "firing, warning")
-    for said in (
+    for text in (
         "whole account Concurrent executions",
         "near for 10 min: 95 %, 900 of 950 concurrent executions; headroom 50 concurrent executions",
         "950 concurrent executions (quota): the value that Service Quotas applies to this account",
@@ -75,7 +75,7 @@ async def test_all_that_the_page_says_is_said(headroom: Headroom) -> None:
         "runbook: https://wiki.example/[red]",
         "documentation 1: https://docs.aws.amazon.com/",
     ):
-        assert said in screen, said
+        assert text in screen, text
 
 
 async def test_why_it_cannot_be_seen_and_how_it_could(headroom: Headroom) -> None:

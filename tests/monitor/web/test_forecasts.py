@@ -46,7 +46,7 @@ async def test_a_series_tells_its_forecast_and_its_ceiling(server: Server, clien
     assert "% within 1h, 60 % within 6h, 80 % within 24h, 90 % within 3d" in words
 
 
-async def test_a_short_history_is_told_and_is_no_zero(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_short_history_is_reported_and_is_no_zero(server: Server, client: httpx.AsyncClient) -> None:
     series = foresee(server, "orders", (float("nan"),) * 4, days=1.2)
     await server.publish()
     words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())

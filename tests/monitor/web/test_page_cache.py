@@ -30,11 +30,11 @@ def cache(version: Callable[[], Hashable] = lambda: 1) -> PageCache:
 
 async def test_concurrent_requests_share_one_rendering() -> None:
     make, pages = Renders(), cache()
-    asked = [asyncio.create_task(pages.get("/", make)) for _ in range(50)]
+    pending_requests = [asyncio.create_task(pages.get("/", make)) for _ in range(50)]
     await asyncio.sleep(0)
-    asked[0].cancel()  # one that goes does not spoil it for the others
+    pending_requests[0].cancel()  # one that goes does not spoil it for the others
     make.going.set()
-    answers = await asyncio.gather(*asked[1:])
+    answers = await asyncio.gather(*pending_requests[1:])
     assert {one.body for one in answers} == {b"page 1"} and make.made == 1
 
 

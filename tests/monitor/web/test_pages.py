@@ -206,7 +206,7 @@ ORGANIZATION = OrganizationStatus(
 )
 
 
-async def test_an_organization_that_cannot_be_listed_is_told_with_the_accounts_that_are_known(
+async def test_an_organization_that_cannot_be_listed_is_reported_with_the_accounts_that_are_known(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     server.status = MonitorStatus(organizations=[ORGANIZATION])
@@ -368,10 +368,10 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
 ) -> None:
     request = QuotaRequest(5000.0, "CASE_OPENED", 1_800_000_000.0)
     signal = "lambda.account_concurrency"
-    asked = add(server.fleet, key("", signal), replace(SETTINGS, quota_request=request))
+    requested = add(server.fleet, key("", signal), replace(SETTINGS, quota_request=request))
     none = add(server.fleet, key("a"))
     await server.publish()
-    words = " ".join((await page(client, f"/series/{asked.key.id}")).words.split())
+    words = " ".join((await page(client, f"/series/{requested.key.id}")).words.split())
     asked_for = "An increase to 5k concurrent executions was requested on 15 Jan 2027"
     assert f"{asked_for} and is pending, with a support case." in words
     assert "Requested" not in (await page(client, f"/series/{none.key.id}")).words
