@@ -168,9 +168,9 @@ def test_any_history_has_an_answer_or_none_and_no_warning(
     assert (np.diff(known, axis=1) >= 0).all()
     assert (np.diff(known, axis=0) <= 1e-6).all()
     minutes = np.concatenate([one.minutes for one in found])
-    known = minutes[(minutes != NEVER).all(axis=1)]
-    assert (np.diff(known, axis=1) >= 0).all()
-    assert (known >= 0).all()
+    times = minutes[(minutes != NEVER).all(axis=1)]
+    assert (np.diff(times, axis=1) >= 0).all()
+    assert (times >= 0).all()
 
 
 def test_steady_growth_is_reported_when_it_ends() -> None:

@@ -52,17 +52,17 @@ revisions = st.tuples(
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(stories, st.lists(revisions, max_size=40)), min_size=1, max_size=4))
 def test_what_a_running_monitor_settled_of_revised_minutes_is_what_it_says(
-    stories: list[tuple[str, list[Revision]]],
+    revised_stories: list[tuple[str, list[Revision]]],
 ) -> None:
     past = Past()
-    slots = [past.tell(f"stream-{n}", story).slot for n, (story, _) in enumerate(stories)]
+    slots = [past.tell(f"stream-{n}", story).slot for n, (story, _) in enumerate(revised_stories)]
     lookback = past.look()
-    live = Running([RevisedStory(story, wrong) for story, wrong in stories])
+    live = Running([RevisedStory(story, wrong) for story, wrong in revised_stories])
     for now in range(MINUTES + AFTERWARDS):
         live.poll(now)
         for slot, (minute, zone) in zip(slots, live.settled(), strict=True):
             if minute >= 0:
-                assert zone == zone_at(lookback, slot, START + minute), (minute, stories)
+                assert zone == zone_at(lookback, slot, START + minute), (minute, revised_stories)
 
 
 def zone_at(lookback: Lookback, slot: int, minute: int) -> str | None:
@@ -93,9 +93,9 @@ class RevisedStory:
 class Running:
     """A running monitor, which polls once a minute."""
 
-    def __init__(self, stories: list[RevisedStory]) -> None:
-        self.fleet, self.stories = Fleet(), stories
-        self.series = [add(self.fleet, key(f"stream-{n}"), SHORT) for n in range(len(stories))]
+    def __init__(self, revised_stories: list[RevisedStory]) -> None:
+        self.fleet, self.revised_stories = Fleet(), revised_stories
+        self.series = [add(self.fleet, key(f"stream-{n}"), SHORT) for n in range(len(revised_stories))]
         self.slots = np.array([one.slot for one in self.series], np.int32)
         self.lifecycle = Lifecycle(self.fleet, START - 1)
         self.lifecycle.max_batch_minutes = batch_minutes(
@@ -106,7 +106,7 @@ class Running:
         rings, rows = self.fleet.rings, self.fleet.metrics(self.series[0].key.cell)
         points = [
             (rows[metric_query(metric.of(StreamName=one.key.id))], START + minute, value)
-            for one, story in zip(self.series, self.stories, strict=True)
+            for one, story in zip(self.series, self.revised_stories, strict=True)
             for minute, letter in story.arriving(now)
             for metric, value in ((traffic, LETTERS[letter][0] * LIMIT * 60), (refused, LETTERS[letter][1]))
         ]

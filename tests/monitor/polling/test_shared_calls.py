@@ -204,13 +204,13 @@ async def test_metrics_that_are_forbidden_are_reported_to_be_so_of_their_account
             ]
         }
 
-    labels = without_abbreviations(metric_query(metric("orders"))).decode()
+    query = without_abbreviations(metric_query(metric("orders"))).decode()
     async with accounts(forbidding, a111111111111=("orders",), a222222222222=("orders",)) as some:
         failures = await some.read()
         assert [(one.code, one.message) for one in failures[FIRST]] == [
             (
                 "Forbidden",
-                f"1 metrics of {FIRST} may not be read, among them {labels}",
+                f"1 metrics of {FIRST} may not be read, among them {query}",
             )
         ]
         assert failures[SECOND] == []
