@@ -52,6 +52,7 @@ from monitor.lib.schedule import LoopClock, Schedule, repeat, run_guarded
 from monitor.lib.signals import set_on_signals, stopped_by_signals
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.telemetry import PlanTelemetry
+from monitor.polling.metric_points import MetricPointReader
 from monitor.polling.watcher import Watcher, budget_of
 from monitor.push.service import PushService
 from monitor.schema.problems import ConfigError
@@ -64,6 +65,7 @@ from monitor.stream.discovery import Discovery
 from monitor.stream.firehose_access import FirehoseAccess
 from monitor.stream.ingest import Ingest, IngestOptions
 from monitor.stream.telemetry import StreamTelemetry
+from monitor.topology.path_monitor import UPDATE_INTERVAL, PathMonitor
 from monitor.web.error_pages import error_page
 
 log = logging.getLogger(__name__)
@@ -74,6 +76,7 @@ JUDGEMENT_PAUSE_FACTOR = 4  # the pause lasts this many times as long as the jud
 PUSH_START_TIMEOUT = 120.0  # seconds that pushing waits for the first full poll
 COVERAGE_SCHEDULE = Schedule("coverage", 300.0)  # of the metric; the API tells it at any time
 DELAYS_SCHEDULE = Schedule("planned delays", 60.0)  # plans change once a minute
+PATHS_SCHEDULE = Schedule("paths", UPDATE_INTERVAL)
 FIRST_JUDGEMENT = "the first judgement"  # pending once everything was read
 
 
@@ -120,7 +123,8 @@ class App:
     """One running Headroom; open one by `App.opened`.
 
     judged: set after the first judgement that follows the first full poll of every cell. web: the HTTP
-    application. watcher: of the current configuration; a reload replaces it. forecaster: of the fleet.
+    application. watcher: of the current configuration; a reload replaces it. forecaster: of the fleet. paths:
+    the request paths.
     """
 
     def __init__(
@@ -151,16 +155,16 @@ class App:
         )
         self.forecaster = Forecaster(self.fleet, resources.history, self._clock.now, self._readers)
         self._exposition, self._plan_telemetry = Exposition(self.fleet), PlanTelemetry(metrics)
+        self.paths = self._build_paths(config)
         self._limit_verifier = LimitVerifier(self._request_inventory)
         self._access = AccessService(
             config.access_settings(), self.telemetry, exempt_paths=(firehose.FIREHOSE_PATH,)
         )
-        self.judged = asyncio.Event()
         self._has_judged_data, self._frozen_series = False, 0
         self._judged_at, self._judged_status = -inf, MonitorStatus()
         self._push_deadline = time.monotonic() + PUSH_START_TIMEOUT
         self._stopping = asyncio.Event()  # ends the streams of open pages
-        self._reloaded, self._reload_lock = asyncio.Event(), asyncio.Lock()
+        self.judged, self._reloaded, self._reload_lock = asyncio.Event(), asyncio.Event(), asyncio.Lock()
         self._last_reload: ReloadStatus | None = None
         self._connections = ConnectionLimiter(metrics)
         self.fleet.set_bounds(registry.bounds)
@@ -196,6 +200,13 @@ class App:
             with closing(app.ingest):
                 yield app
 
+    def _build_paths(self, config: Config) -> PathMonitor:
+        reader = MetricPointReader(self.fleet, self._readers)
+        now, metrics = self._clock.now, self.telemetry.registry
+        paths = PathMonitor(self.fleet, reader, now, self._account_names, metrics)
+        paths.configure(config.request_paths)
+        return paths
+
     def _build_watcher(
         self, config: Config, inherited: Mapping[CellKey, Mapping[Key, tuple[str, str]]]
     ) -> Watcher:
@@ -227,6 +238,7 @@ class App:
             recommend=partial(recommend, self.forecaster.recorder, lambda: self._exposition.snapshot),
             fan=partial(fan_of, self.forecaster.recorder),
             poll_interval=lambda: self.config.interval,
+            paths=lambda: self.paths.statuses,
             budget=self._budget,
             stopping=self._stopping,
         )
@@ -274,18 +286,19 @@ class App:
         while True:
             self._reloaded.clear()
             interval = self.config.judge_interval
+            repeated = (
+                (Schedule("judge", interval), self._judge_changes),
+                (DELAYS_SCHEDULE, self._show_planned_delays),
+                (COVERAGE_SCHEDULE, self._count_coverage),
+                (PATHS_SCHEDULE, self.paths.update),
+            )
             async with asyncio.TaskGroup() as loops:
                 tasks = [
                     loops.create_task(self.watcher.run(), name="watcher"),
                     loops.create_task(self._judge_first_poll(interval), name="first judgement"),
-                    loops.create_task(
-                        repeat("judge", Schedule("judge", interval), self._judge_changes, self.telemetry)
-                    ),
-                    loops.create_task(
-                        repeat("planned delays", DELAYS_SCHEDULE, self._show_planned_delays, self.telemetry)
-                    ),
-                    loops.create_task(
-                        repeat("coverage", COVERAGE_SCHEDULE, self._count_coverage, self.telemetry)
+                    *(
+                        loops.create_task(repeat(schedule.name, schedule, call, self.telemetry))
+                        for schedule, call in repeated
                     ),
                 ]
                 await self._reloaded.wait()
@@ -405,6 +418,9 @@ class App:
             (self.fleet.minute[: self.fleet.size] >= 0).any()
         )
 
+    def _account_names(self) -> Mapping[str, str]:
+        return self._exposition.snapshot.account_names
+
     def _readers(self) -> CellReaders:
         return {key: one.reader for key, one in self.watcher.cells.items()}
 
@@ -453,6 +469,7 @@ class App:
         await self._access.configure(config.access_settings())
         self.fleet.set_stream_gap(config.stream.gap_minutes)
         self._cost.set_prices(config.price_table)
+        self.paths.configure(config.request_paths)
         self.watcher = self._build_watcher(config, self.watcher.discovered())
         self._reloaded.set()
 

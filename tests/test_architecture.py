@@ -45,18 +45,18 @@ MAY_IMPORT = {
         "render report rules schema stream top",
         "demo": "app aws collectors config fleet http lib report rules server stream",
         "app": "access alerting api aws collectors config cost coverage exposition fleet forecast http lib "
-        "planning polling push schema server stream web",
+        "planning polling push schema server stream topology web",
         "server": "api http lib stream web",
         "top": "alerting api collectors fleet lib notifiers render rules",
         "report": "alerting aws collectors config cost fleet forecast lib lookback planning polling render "
         "rules schema",
         "dashboards": "collectors fleet lib render rules",
         "web": "access alerting api aws collectors cost coverage fleet http lib notifiers render rules "
-        "schema sizing",
-        "forecast": "aws collectors fleet lib polling rules sizing",
+        "schema sizing topology",
+        "forecast": "aws fleet lib polling rules sizing",
         "polling": "aws collectors config cost fleet lib planning rules schema",
         "api": "access alerting aws collectors cost coverage exposition fleet http lib notifiers planning "
-        "rules schema sizing stream",
+        "rules schema sizing stream topology",
         "coverage": "aws collectors cost fleet lib rules",
         "quotas": "aws collectors lib rules schema",
         "lookback": "alerting fleet notifiers rules",
@@ -66,6 +66,7 @@ MAY_IMPORT = {
         "access": "http lib schema",
         "notifiers": "aws collectors fleet lib outbound rules schema",
         "planning": "cost fleet lib schema",
+        "topology": "collectors fleet lib rules",
         "stream": "aws collectors cost fleet lib rules schema",
         "outbound": "aws lib",
         "exposition": "fleet http lib rules",

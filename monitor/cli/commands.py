@@ -29,6 +29,10 @@ MODULES = {
         "monitor.cli.recommend",
         "List the right size of what is bought: shards, capacity units, volumes, maxima of groups.",
     ),
+    "paths": LazyCommand(
+        "monitor.cli.paths",
+        "Show what request paths carry, and their weakest limits: `headroom paths [NAME]`.",
+    ),
     "quota": LazyCommand("monitor.cli.quota", "Request the increase of a quota."),
     "cost": LazyCommand(
         "monitor.cli.cost",

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any, Self
 
-from pydantic import Field, ValidationInfo, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, model_validator
 
 from collectors.registry import Registry
 from monitor.access.settings import (
@@ -32,6 +32,7 @@ from monitor.config.checks import (
 from monitor.config.entries import AnyEntry, Entries
 from monitor.config.exclude import SomeEntry, remove_excluded
 from monitor.config.override_settings import DEFAULT_BAND, BandOverride, LimitOverride, PartialBand
+from monitor.config.path_files import read_path_files
 from monitor.config.signal_settings import SignalSettings, ineffective_patterns
 from monitor.cost.prices import PriceTable
 from monitor.cost.settings import ConfiguredPrices, price_table
@@ -51,10 +52,12 @@ from monitor.schema.types import (
     Services,
     Tags,
     Url,
+    folder_of,
     parse_address,
     registry_of,
 )
 from monitor.stream.settings import EXAMPLE, StreamConfig
+from rules.path_file import RequestPath
 from rules.signals import Band, Signal, Tolerance
 
 SERVICES_PLACEHOLDER = "{services}"  # in descriptions: stands for the names of all services of a registry
@@ -171,6 +174,12 @@ class Config(ConfigModel):
         default="data/headroom.db",
         description="File that stores alerts and undelivered notifications across restarts.",
     )
+    path_files: tuple[FileName, ...] = Field(
+        default=(),
+        description="Files with request paths: chains of resources that requests go through, whose weakest "
+        "limit is told. Names, or patterns such as paths.d/*.yaml; relative to this file.",
+        examples=[["paths.yaml"]],
+    )
     tags: Tags = Field(
         default=(),
         description="Tags of resources to export as labels and to route alerts by: cost-center becomes the "
@@ -243,6 +252,13 @@ class Config(ConfigModel):
         description="URL to call instead of AWS, for emulators. Default: AWS_ENDPOINT_URL, if set.",
         examples=["http://127.0.0.1:4566"],
     )
+
+    _request_paths: tuple[RequestPath, ...] = PrivateAttr(default=())
+
+    @property
+    def request_paths(self) -> tuple[RequestPath, ...]:
+        """The request paths in the files of `path_files`, as they were when the configuration was read."""
+        return self._request_paths
 
     @property
     def intervals(self) -> Intervals:
@@ -391,7 +407,10 @@ class Config(ConfigModel):
         registry = registry_of(info)
         signals = registry.signals if registry else ()
         bands, alerts = (self.bands, self.alerts) if registry else ((), ())  # without, no signal is known
+        found = read_path_files(self.path_files, folder_of(info))
+        self._request_paths = tuple(found.paths)
         problems = [
+            *found.problems,
             *duplicate_accounts(self.accounts),
             *foreign_regions(self.accounts, self.regions),
             *duplicate_labels(self.tag_labels),

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, MutableMapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from socket import socket
 from tempfile import TemporaryDirectory
 from typing import TextIO
@@ -30,6 +31,8 @@ STOP_TIMEOUT = 1.0  # seconds until it is killed
 MAX_ROWS = 12  # in the printed table
 # Services that the demo simulates in `monitor/demo/services/`; of all others it has stories, or nothing.
 SIMULATED_SERVICES = ("apigateway", "autoscaling", "kinesis", "lambda", "quotas", "s3", "sqs")
+
+PATH_FILE = Path(__file__).parent / "paths.yaml"
 
 ENVIRONMENT = {
     "AWS_ACCESS_KEY_ID": "demo",
@@ -106,6 +109,7 @@ def demo_config(url: str, port: int, journal: str) -> Config:
             "listen": f"127.0.0.1:{port}",
             "endpoint_url": url,
             "journal": journal,
+            "path_files": [str(PATH_FILE)],
         }
     )
 

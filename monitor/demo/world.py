@@ -50,7 +50,9 @@ IRELAND = (
     ),
     DemoStream(name="audit", shards=8, write=QUIET, retention_hours=168),
     # 920 of the account's 1,000 concurrent executions are in use: 370 reserved, 100 provisioned, 450 others.
-    DemoFunction(name="checkout", concurrency=300, reserved=True, traffic=Traffic(mean=0.62, wave=0.05)),
+    DemoFunction(
+        name="checkout", concurrency=300, reserved=True, traffic=Traffic(mean=0.62, wave=0.05), seconds=1.2
+    ),
     DemoFunction(
         name="thumbnails", concurrency=50, reserved=True, traffic=Traffic(mean=1.2, wave=0.1), seconds=1.5
     ),
@@ -214,6 +216,8 @@ VIRGINIA = (
         load=Traffic(mean=0.66, wave=0.12),
         cpu=Traffic(mean=0.62, wave=0.12),
         target=60.0,
+        load_balancer="app/shop-us/7c1d5e90a2b34f68",
+        target_group="web-us/41f6b08d97ce2a53",
     ),
     DemoGroup(
         name="render", minimum=2, maximum=30, load=Traffic(mean=0.9, wave=0.05), cpu=Traffic(mean=0.66)

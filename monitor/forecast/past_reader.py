@@ -21,9 +21,9 @@ from monitor.fleet.formula import SILENCE_OPS, Formula
 from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import with_period
 from monitor.fleet.throttling import throttled_per_served
-from monitor.forecast.past_points import PastPoints
-from monitor.forecast.past_rings import POINT_MINUTES, PastRings
+from monitor.forecast.past_rings import PastRings
 from monitor.forecast.recorder import NO_ROW, RECORDED_BINS, Recorder
+from monitor.polling.past_points import POINT_MINUTES, PastPoints
 from monitor.polling.plan import MetricRequest
 from monitor.polling.reader import MetricReader
 from rules.analogs import BIN_MINUTES

@@ -8,8 +8,8 @@ import numpy as np
 from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.namespaces import ALWAYS
 from monitor.fleet.rings import Rings
+from monitor.polling.past_points import POINT_MINUTES
 
-POINT_MINUTES: Final = 5
 AFTER_END: Final = 1000  # minutes to `latest_minute`: formulas then look up points, not the latest value
 
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 from rules.limits import LimitSource
-from rules.units import PER_SECOND, Unit
+from rules.units import PER_SECOND, Unit, parse_unit
 
 SOURCE_TEXTS: Mapping[LimitSource, str] = {
     LimitSource.OVERRIDE: "set in Headroom's configuration",
@@ -54,6 +54,11 @@ def shorten(name: str, max_length: int = MAX_NAME_LENGTH) -> str:
 def format_rate(rate: float) -> str:
     """Return a rate of what the context names: `12.5 /s`."""
     return PER_SECOND.format(rate)
+
+
+def per_request_text(unit: Unit, amount: float) -> str:
+    """Return what one request uses of a limit: of a rate per second, what is counted (`0.4 write units`)."""
+    return parse_unit(str(unit).removesuffix("/s")).format(amount)
 
 
 def usage_of_limit(

@@ -58,6 +58,12 @@ def registry_of(info: ValidationInfo) -> Registry | None:
     return context.registry if isinstance(context, ConfigContext) else None
 
 
+def folder_of(info: ValidationInfo) -> Path:
+    """Return the folder of the relative file names in a configuration."""
+    context = info.context
+    return context.folder if isinstance(context, ConfigContext) else Path()
+
+
 class ConfigModel(BaseModel):
     """Base of all models of the configuration file: immutable, without unknown keys.
 

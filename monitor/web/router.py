@@ -12,6 +12,7 @@ from fastapi import APIRouter, HTTPException, Query, Request, Response
 from monitor.alerting.firing_alerts import firing_alerts, with_current_usage
 from monitor.api.app_state import AppState
 from monitor.api.cost import read_costs
+from monitor.api.paths import find_path
 from monitor.api.recommendations import read_recommendations
 from monitor.cost.bills import mean_interval
 from monitor.cost.telemetry import MeasuredCost
@@ -42,6 +43,7 @@ from monitor.web.error_pages import PageRoute
 from monitor.web.no_data import no_data_reasons
 from monitor.web.overview import build_overview
 from monitor.web.page_cache import PageCache
+from monitor.web.paths_page import path_cards, path_page, path_url
 from monitor.web.series_page import fan_drawings, series_page
 from monitor.web.series_rows import series_rows
 from monitor.web.server_events import events_router
@@ -55,6 +57,7 @@ MAX_SILENCES = 200
 MAX_PENDING = 100
 MAX_HISTORY = 100
 MAX_CELLS = MAX_BILLS = MAX_BLIND_SPOTS = 200
+MAX_REASONS = 50
 MAX_ID_LENGTH = 64  # of a series, in the addresses of cached pages
 ASSET_HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",
@@ -84,6 +87,7 @@ def web_router(state: AppState) -> APIRouter:
 def _pages(router: APIRouter, renderer_for: "Callable[[FormOptions], PageRenderer]") -> None:
     renderers = {
         "/cost": PageRenderer.cost,
+        "/paths": PageRenderer.paths,
         "/blind": PageRenderer.blind_spots,
         "/status": PageRenderer.status,
         "/alerts": PageRenderer.alerts,
@@ -107,7 +111,14 @@ def _pages(router: APIRouter, renderer_for: "Callable[[FormOptions], PageRendere
         page = await renderer.cache.get(f"/series/{id[:MAX_ID_LENGTH]}", partial(renderer.series, id))
         return page.response(request)
 
+    @router.get("/paths/{name}")
+    async def path(name: str, request: Request) -> Response:
+        renderer = renderer_for(FormOptions.from_request(request))
+        page = await renderer.cache.get(path_url(name[:MAX_ID_LENGTH]), partial(renderer.paths, name))
+        return page.response(request)
+
     @router.get("/cost")
+    @router.get("/paths")
     @router.get("/blind")
     @router.get("/status")
     @router.get("/alerts")
@@ -240,6 +251,21 @@ class PageRenderer:
             max_rows=MAX_BILLS,
             check_interval=PRUNED_INTERVAL * 60,
             pruned=[*pruned_counts(self._state.fleet).items()][:MAX_BILLS],
+        )
+
+    async def paths(self, name: str | None = None) -> bytes:
+        """Render the page of request paths, with the named one or the first. Raises HTTPException (404)."""
+        snapshot, paths = self._state.exposition.snapshot, self._state.paths()
+        shown = find_path(paths, name) if name is not None else next(iter(paths.items), None)
+        content = await asyncio.to_thread(path_page, shown, snapshot) if shown else {"path": None}
+        return await self._render(
+            "paths.html",
+            "/paths",
+            cards=path_cards(paths.items),
+            total=len(paths.items),
+            configured=paths.configured,
+            max_reasons=MAX_REASONS,
+            **content,
         )
 
     async def blind_spots(self) -> bytes:

@@ -18,6 +18,7 @@ from monitor.render.jinja import html_environment
 from monitor.render.text import count_of, dollars, format_rate, time_element
 from rules.band import Zone
 from rules.signals import AWS_DOCS
+from rules.units import parse_unit
 
 PACKAGE_DIR = Path(__file__).parent
 MEDIA_TYPES = {
@@ -88,6 +89,7 @@ def environment() -> Environment:
         "dollars": dollars,
         "count_of": count_of,
         "doc_title": doc_title,
+        "bytes_text": parse_unit("bytes").format,
     }
     env.globals |= {
         "now": lambda: int(time.time()),

@@ -27,6 +27,7 @@ from monitor.fleet.key import CellKey
 from monitor.server.web_app import create_app
 from monitor.sizing.peaks import Peaks
 from monitor.sizing.recommendations import Recommendation, recommendations
+from monitor.topology.path_status import PathStatuses
 from tests.monitor.fleet.fleets import ACCOUNT, NOW
 from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
@@ -47,6 +48,7 @@ class Server:
     fans: dict[int, Fan] = field(default_factory=dict)
     peaks: Peaks = field(default_factory=lambda: Peaks.unknown(1000))
     services_read: dict[CellKey, set[str]] = field(default_factory=dict)  # empty: all in every cell
+    paths: PathStatuses = field(default_factory=PathStatuses)
 
     def __post_init__(self) -> None:
         self.exposition = Exposition(self.fleet)
@@ -83,6 +85,7 @@ class Server:
                 recommend=server.recommend,
                 fan=server.fan,
                 poll_interval=lambda: 300.0,
+                paths=lambda: server.paths,
                 event_timing=event_timing,
             )
             server.app = create_app(server.state)

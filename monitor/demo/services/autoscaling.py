@@ -7,15 +7,20 @@ from typing import Any
 
 import numpy as np
 
-from monitor.demo.metric import PER_MINUTE, DemoMetric
+from monitor.demo.metric import EVENTS, PER_MINUTE, DemoMetric
 from monitor.demo.region import DemoRegion, DemoService, Params
 from monitor.demo.services.quotas import quota_value
 from monitor.demo.traffic import Floats, Minutes, Traffic, constant
 
+REQUESTS_PER_UNIT = 40 * 60  # a minute that a capacity unit takes from a load balancer
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoGroup:
-    """A group. load: a share of its maximum size. cpu: a share of the CPU of its instances."""
+    """A group. load: a share of its maximum size. cpu: a share of the CPU of its instances.
+
+    load_balancer, target_group: the ids of those that send it requests; empty without any.
+    """
 
     name: str
     minimum: int
@@ -26,6 +31,12 @@ class DemoGroup:
     missing: int = 0  # units that AWS cannot launch
     metrics: bool = True  # group metrics are enabled
     target: float | None = None  # of the target-tracking policy, in percent
+    load_balancer: str = ""
+    target_group: str = ""
+
+    def requests(self, minutes: Minutes) -> Floats:
+        """Return the requests of its load balancer in each minute."""
+        return self.load.demand(self.name, minutes) * self.maximum * REQUESTS_PER_UNIT
 
     def desired(self, minutes: Minutes) -> Floats:
         """Return the desired capacity in each minute, in capacity units."""
@@ -52,6 +63,9 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
     for group in groups:
         dimensions = {"AutoScalingGroupName": group.name}
         yield DemoMetric("AWS/EC2", "CPUUtilization", dimensions, PER_MINUTE, cpu_utilization(group))
+        if group.load_balancer:
+            balancer = {"LoadBalancer": group.load_balancer}
+            yield DemoMetric("AWS/ApplicationELB", "RequestCount", balancer, EVENTS, group.requests)
         for name, value_at in group_metrics(group).items() if group.metrics else ():
             yield DemoMetric("AWS/AutoScaling", name, dimensions, PER_MINUTE, value_at)
 
@@ -123,7 +137,15 @@ def group_description(region: DemoRegion, group: DemoGroup, minute: Minutes) -> 
             for index in range(int(group.in_service(minute)[0]) // group.weight)
         ],
         **instance_types(group),
+        **target_groups(region, group),
     }
+
+
+def target_groups(region: DemoRegion, group: DemoGroup) -> Mapping[str, Any]:
+    """Return the target group to which the instances are attached, if any."""
+    if not group.target_group:
+        return {}
+    return {"TargetGroupARNs": [region.arn("elasticloadbalancing", f"targetgroup/{group.target_group}")]}
 
 
 def instance_types(group: DemoGroup) -> Mapping[str, Any]:

@@ -43,6 +43,10 @@ class DemoFunction:
         """Return the invocations in each minute."""
         return self.running_executions(minutes) * 60 / self.seconds
 
+    def milliseconds(self, minutes: Minutes) -> Floats:
+        """Return the duration of all invocations of each minute together."""
+        return self.invocations(minutes) * self.seconds * 1000
+
     def excess_invocations(self, minutes: Minutes) -> Floats:
         """Return the invocations in each minute beyond the reserved or provisioned concurrency."""
         return excess_demand(self.demand(minutes)) * self.concurrency * 60 / self.seconds
@@ -104,6 +108,9 @@ def function_metrics(function: DemoFunction) -> Iterator[DemoMetric]:
     )
     yield DemoMetric("AWS/Lambda", "Invocations", dimensions, EVENTS, function.invocations)
     yield DemoMetric("AWS/Lambda", "Throttles", dimensions, EVENTS, function.throttles)
+    yield DemoMetric(
+        "AWS/Lambda", "Duration", dimensions, EVENTS, function.milliseconds, function.invocations
+    )
     if function.provisioned:
         alias = dimensions | {"Resource": f"{function.name}:live"}
         yield DemoMetric(

@@ -55,6 +55,7 @@ def test_every_key_in_use_loads_and_is_documented(tmp_path: Path) -> None:
     made = trustme.CA().issue_cert("headroom.example.org")
     made.private_key_pem.write_to_path(tmp_path / "tls.key")
     made.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
+    (tmp_path / "paths.yaml").write_text("paths: []")
     environ = {name: f"from-the-variable-{name}" for name in re.findall(r"_env: (\S+)", IN_USE)}
     context = ConfigContext(environ, tmp_path, REGISTRY)
     config = parse_config(IN_USE.encode(), "headroom.yaml", context)

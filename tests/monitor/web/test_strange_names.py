@@ -18,15 +18,29 @@ from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
 from monitor.fleet.snapshot import ActiveAlert
 from monitor.lib.text import replace_surrogates
+from monitor.topology.path_status import PathStatus, PathStatuses
 from monitor.web.templating import asset
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, judged, key
 from tests.monitor.served import Server, client_of
+from tests.monitor.topology.placed import PathFleet
 from tests.monitor.web.pages import Page, feed
 
 MARKUP = "<script>alert(1)</script>\"'`&amp;\x00\n${x}{{x}}"
-PAGES = ("/", "/alerts", "/coverage", "/blind", "/cost", "/status", "/docs", "/series/{id}", "/openapi.json")
+PAGES = (
+    "/",
+    "/alerts",
+    "/coverage",
+    "/paths",
+    "/paths/{name}",
+    "/blind",
+    "/cost",
+    "/status",
+    "/docs",
+    "/series/{id}",
+    "/openapi.json",
+)
 NAMES = {"markup": MARKUP, "surrogates": "a\udc80\ud800b", "long": "x" * 1000, "long markup": MARKUP * 25}
 
 
@@ -59,8 +73,17 @@ async def named(folder: Path, name: str) -> AsyncIterator[Server]:
         alert = notice(worst.key.id, resource=text, summary=text, remedy=(text,), links={"runbook": text})
         server.alerting.engine.alerts[worst.key.id] = alert
         active = [ActiveAlert(one.slot, "warning", state, 60) for one, state in ((worst, 2), (next_, 1))]
+        server.paths = PathStatuses([await path_of(name)], 1)
         await server.exposition.publish({ACCOUNT: name}, active)
         yield server
+
+
+async def path_of(name: str) -> PathStatus:
+    """A path through a queue of this name."""
+    some = PathFleet()
+    some.put("sqs.standard_in_flight", ("jobs",), 10, names=(name,))
+    some.flow("NumberOfMessagesSent", 5, "jobs")
+    return await some.status("paths: [{name: jobs, hops: [{service: sqs, resource: jobs}]}]")
 
 
 @pytest.fixture
@@ -80,7 +103,8 @@ async def addresses(client: httpx.AsyncClient, server: Server) -> Iterator[str]:
     described = (await client.get("/openapi.json")).json()["paths"]
     read = {path for path, methods in described.items() if "get" in methods} | {*PAGES}
     identities = [series.key.id for series in server.fleet.series.values()]
-    return iter(sorted({path.replace("{id}", one) for path in read for one in identities}))
+    paths = {path.replace("{name}", "jobs") for path in read}
+    return iter(sorted({path.replace("{id}", one) for path in paths for one in identities}))
 
 
 async def test_every_address_responds(server: Server, client: httpx.AsyncClient) -> None:

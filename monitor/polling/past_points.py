@@ -1,7 +1,8 @@
-"""The points of a fortnight that CloudWatch returns for the metrics of one cell."""
+"""The points of past hours or days that CloudWatch returns for the metrics of one cell."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 import numpy as np
 
@@ -9,12 +10,13 @@ from collectors.usage import SUMMED_STATISTICS
 from monitor.aws.failure import Failure
 from monitor.fleet.columns import Floats
 from monitor.fleet.metric_query import statistic
-from monitor.forecast.past_rings import POINT_MINUTES
 from monitor.polling.codec import MetricResult
 from monitor.polling.metric_caller import CallPart, MetricCaller
 from monitor.polling.metric_source import MetricSource
 from monitor.polling.plan import MetricRequest
 from monitor.polling.rejected_metrics import InvalidRequestError
+
+POINT_MINUTES: Final = 5  # minutes of a point
 
 
 @dataclass(eq=False)

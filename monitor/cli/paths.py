@@ -1,0 +1,56 @@
+"""`headroom paths`: the request paths of a running Headroom, and those that AWS tells."""
+
+import sys
+from typing import Annotated, Any, Literal
+
+import typer
+from typer.core import TyperGroup
+
+from monitor.api.server_address import DEFAULT_ADDRESS
+from monitor.cli.options import Address
+
+Format = Literal["table", "json"]
+SHOW = "show"
+HELP_OPTIONS = ("--help", "-h")
+
+
+class PathCommands(TyperGroup):
+    """The commands below; without the name of one, `show` is meant, so that a path may follow at once."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Parse arguments, with `show` before those that begin with no command."""
+        is_named = bool(args) and (args[0] in self.commands or args[0] in HELP_OPTIONS)
+        parsed: list[str] = super().parse_args(ctx, args if is_named else [SHOW, *args])
+        return parsed
+
+
+app = typer.Typer(
+    cls=PathCommands,
+    help="Show what request paths carry, and their weakest limits: `headroom paths [NAME]`.",
+    add_completion=False,
+)
+
+
+@app.callback()
+def paths() -> None:
+    """Show what request paths carry, and their weakest limits: `headroom paths [NAME]`."""
+
+
+@app.command(SHOW, epilog="Example: headroom paths show checkout --format json")
+def show(
+    name: Annotated[str, typer.Argument(help="The name of a path; default: a line for each.")] = "",
+    address: Address = DEFAULT_ADDRESS,
+    format: Annotated[Format, typer.Option(help="Output format.")] = "table",
+) -> None:
+    """Show all paths of a running Headroom, or one with every limit on the way.
+
+    Rates are requests per second at the entrance of a path. The word `show` may be left out.
+    """
+    from monitor.api.client import quote_segment
+    from monitor.cli.requests import request_or_exit
+    from monitor.report.path_formats import FORMATS
+
+    found = request_or_exit(
+        address, "GET", f"/api/v1/paths/{quote_segment(name)}" if name else "/api/v1/paths"
+    )
+    FORMATS[format](found, sys.stdout)

@@ -1,0 +1,68 @@
+"""Reads the files with request paths that the configuration names."""
+
+from collections.abc import Iterator, Sequence
+from glob import glob, has_magic
+from pathlib import Path
+from typing import NamedTuple
+
+from monitor.lib.files import read_file
+from monitor.schema.problems import Problem, Where
+from rules.model_file import MAX_FILE_SIZE
+from rules.path_file import MAX_PATHS, RequestPath, parse_paths
+
+KEY = "path_files"
+
+
+class ReadPaths(NamedTuple):
+    """The request paths of all files, and what is wrong with them."""
+
+    paths: Sequence[RequestPath]
+    problems: Sequence[Problem]
+
+
+def read_path_files(patterns: Sequence[str], folder: Path) -> ReadPaths:
+    """Read the files that match patterns; relative ones are in `folder`. Blocks.
+
+    A pattern with wildcards may match no file.
+    """
+    paths: list[RequestPath] = []
+    problems: list[Problem] = []
+    first: dict[str, str] = {}
+    read: set[Path] = set()
+    for index, pattern in enumerate(patterns):
+        where: Where = (KEY, index)
+        for file in _files(pattern, folder):
+            if file in read:
+                continue
+            read.add(file)
+            found, wrong = _read(file)
+            problems += [Problem(where, one) for one in wrong]
+            problems += [Problem(where, one) for one in _repeated(found, str(file), first)]
+            paths += found
+    if len(paths) > MAX_PATHS:
+        problems.append(Problem((KEY,), f"expected at most {MAX_PATHS} paths in all, found {len(paths)}"))
+    return ReadPaths(paths, problems)
+
+
+def _files(pattern: str, folder: Path) -> list[Path]:
+    if not has_magic(pattern):
+        return [folder / pattern]
+    return [Path(name) for name in sorted(glob(str(folder / pattern)))]
+
+
+def _read(file: Path) -> tuple[Sequence[RequestPath], Sequence[str]]:
+    """Return the paths of a file, and its problems."""
+    try:
+        content = read_file(file, MAX_FILE_SIZE + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        return (), [f"{file}: cannot be read: {reason}"]
+    found = parse_paths(content, str(file))
+    return found.model.paths if found.model else (), found.problems
+
+
+def _repeated(paths: Sequence[RequestPath], file: str, first: dict[str, str]) -> Iterator[str]:
+    """Yield a sentence for each path with the name of one in an earlier file; first: the files by name."""
+    for path in paths:
+        if (earlier := first.setdefault(path.name, file)) != file:
+            yield f"{file}: expected a name that differs from those of {earlier}, found {path.name!r} again"

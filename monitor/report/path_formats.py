@@ -1,0 +1,136 @@
+"""The output formats of `headroom paths`: tables for the terminal, and JSON.
+
+Paths are those of /api/v1/paths.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, TextIO
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from monitor.lib.text import escape_unprintable
+from monitor.render.text import per_request_text
+from monitor.report.terminal import PIPED_WIDTH
+from rules.units import parse_unit
+
+UNKNOWN = "not known"
+NO_ROOM = 0.005  # of what flows now
+PathJson = Mapping[str, Any]
+
+
+def rate(path: PathJson, number: float | None) -> str:
+    """Return requests per second at the entrance in words."""
+    return UNKNOWN if number is None else parse_unit(f"{path['unit']}/s").format(number)
+
+
+def room(path: PathJson) -> str:
+    """Return how much more the path can carry: `+22 %`, or `no room`; empty where that is not known."""
+    if path["headroom"] is None or not path["flow"]:
+        return ""
+    share = path["headroom"] / path["flow"]
+    return "no room" if share < NO_ROOM else f"+{share:.0%}".replace("%", " %")
+
+
+def limit_text(limit: PathJson | None) -> str:
+    """Return a limit: its signal and resource; empty without one."""
+    if limit is None:
+        return ""
+    place = limit["resource"] or f"account {limit['account']}"
+    return f"{limit['service']}.{limit['signal']} {place} in {limit['region']}"
+
+
+def summary_rows(paths: Sequence[PathJson]) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each path."""
+    for path in paths:
+        capacity = rate(path, path["capacity"])
+        yield (
+            path["name"],
+            rate(path, path["flow"]),
+            f"at most {capacity}" if path["at_most"] and path["capacity"] is not None else capacity,
+            room(path),
+            limit_text(path["weakest"]) or UNKNOWN,
+            limit_text(path["next"]),
+        )
+
+
+SUMMARY = ("path", "now", "carries", "room", "weakest limit", "then")
+DETAIL = ("hop", "zone", "limit", "usage", "a request uses", "carries")
+
+
+def detail_rows(path: PathJson) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each limit on a path, and for each hop without one."""
+    for number, hop in enumerate(path["hops"], 1):
+        name = f"{number} {hop['name']}"
+        for limit in hop["limits"]:
+            yield name, limit["zone"], *_limit_cells(path, limit)
+        if not hop["limits"]:
+            visits = "" if hop["per_request"] is None else f"{hop['per_request']:.3g} {hop['unit']}"
+            carries = "no limit" if hop["known"] else UNKNOWN
+            yield name, "", f"{hop['service']} {hop['resource']}", "", visits, carries
+
+
+def _limit_cells(path: PathJson, limit: PathJson) -> tuple[str, ...]:
+    unit = parse_unit(limit["unit"])
+    usage, number = limit["usage"], limit["limit"]
+    known = UNKNOWN if usage is None else unit.format(usage)
+    used = unit.format_fraction(usage, number) if usage is not None and number is not None else known
+    per_request = limit["per_request"]
+    carries = "uses none" if limit["used"] is False else rate(path, limit["capacity"])
+    return (
+        f"{limit['service']}.{limit['signal']} {limit['resource'] or 'account'}",
+        f"{used} (inferred)" if limit["inferred"] else used,
+        UNKNOWN if per_request is None else per_request_text(unit, per_request),
+        f"{carries}, the weakest" if limit == path["weakest"] else carries,
+    )
+
+
+def as_table(found: PathJson, out: TextIO) -> None:
+    """Write the list of paths, or one path with its limits, as a table."""
+    if "hops" not in found:
+        if not found["items"]:
+            out.write("No request path is evaluated; `path_files` of the configuration names their files.\n")
+            return
+        _write_table(SUMMARY, summary_rows(found["items"]), out)
+        reasons = [reason for path in found["items"] for reason in path["reasons"]]
+    else:
+        _write_lines(path_lines(found), out)
+        _write_table(DETAIL, detail_rows(found), out)
+        reasons = found["reasons"]
+    if reasons:
+        _write_lines(["", "Not known, so that a path may carry less than it seems:", *reasons], out)
+
+
+def path_lines(path: PathJson) -> Iterator[str]:
+    """Yield what is told of a path before its limits."""
+    capacity = rate(path, path["capacity"])
+    at_most = "at most " if path["at_most"] and path["capacity"] is not None else ""
+    yield f"{path['name']}: {rate(path, path['flow'])} now; carries {at_most}{capacity} {room(path)}".rstrip()
+    if path["next"]:
+        yield f"once the weakest limit is raised: {rate(path, path['next']['capacity'])}"
+    if payload := path["payload"]:
+        yield f"largest payload: {parse_unit('bytes').format(payload['bytes'])} ({payload['what']})"
+
+
+def _write_lines(lines: Iterator[str] | Sequence[str], out: TextIO) -> None:
+    out.writelines(f"{escape_unprintable(line)}\n" for line in lines)
+
+
+def _write_table(header: Sequence[str], rows: Iterator[tuple[str, ...]], out: TextIO) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in header:
+        table.add_column(column, overflow="fold")
+    for cells in rows:
+        table.add_row(*(Text(escape_unprintable(cell)) for cell in cells))
+    width = None if out.isatty() else PIPED_WIDTH
+    Console(file=out, width=width, highlight=False).print(table)
+
+
+def as_json(found: PathJson, out: TextIO) -> None:
+    """Write what the API returned."""
+    out.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
+
+
+FORMATS: Mapping[str, Callable[[PathJson, TextIO], None]] = {"table": as_table, "json": as_json}

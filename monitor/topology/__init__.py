@@ -1,0 +1,1 @@
+"""Request paths: their hops in the fleet, what they carry, and how they are discovered."""

@@ -1,0 +1,254 @@
+"""Computes what request paths carry, of what their hops use and what flows through them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from collectors.base import Metric
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.key import CellKey
+from monitor.fleet.limits import why_unobservable_now
+from monitor.topology.flow_points import POINTS, as_flow, newest, ratio, usage_points
+from monitor.topology.path_status import HopStatus, LimitStatus, PathStatus
+from monitor.topology.resolver import PlacedHop, PlacedPath
+from rules.band import Zone
+from rules.hops import HopLimit, HopMetric
+from rules.paths import Floats, HopFlow, LimitUse, Visits, capacities, visits_of, weakest_first
+
+MAX_PARTS = 50  # of a resource that are compared for one limit: the busiest ones
+UNKNOWN = np.full(POINTS, np.nan)
+
+MetricPoints = Mapping[tuple[CellKey, Metric], Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class PathPoints:
+    """The known points of the last hours. usage: by slot. metrics: as they were read."""
+
+    usage: Mapping[int, Floats]
+    metrics: MetricPoints
+
+    def of_metric(self, placed: PlacedHop, declared: HopMetric, metric: Metric) -> Floats:
+        """Return the points of a metric of a hop, scaled; a count as a rate per second."""
+        points = self.metrics.get((placed.place.cell, metric), UNKNOWN) if placed.place else UNKNOWN
+        return (as_flow(points) if declared.stat == "Sum" else points) * declared.scale
+
+    def flow(self, placed: PlacedHop) -> Floats:
+        """Return the flow of a hop, in units per second."""
+        if placed.flow:
+            return self.usage.get(placed.flow.slot, UNKNOWN)
+        found = (self.of_metric(placed, *one) for one in placed.flow_metrics)
+        return next((points for points in found if np.isfinite(points).any()), UNKNOWN)
+
+
+def compared_series(fleet: Fleet, path: PlacedPath) -> list[Series]:
+    """Return the series whose usage is compared: of parts of a resource, the busiest ones."""
+    found = [hop.flow for hop in path.hops if hop.flow]
+    for hop in path.hops:
+        for _, _, some in hop.limits:
+            found += busiest(fleet, some)
+    return found
+
+
+def busiest(fleet: Fleet, series: Sequence[Series]) -> list[Series]:
+    """Return at most MAX_PARTS series, those with the highest utilization first."""
+    slots = np.array([one.slot for one in series], np.int32)
+    order = np.argsort(-np.nan_to_num(fleet.utilization[slots], nan=-1), kind="stable")
+    return [series[place] for place in order[:MAX_PARTS].tolist()]
+
+
+def current(fleet: Fleet, path: PlacedPath) -> PlacedPath:
+    """Return a path with the series as they are now: without those that were dropped since it was placed."""
+
+    def now(series: Sequence[Series]) -> list[Series]:
+        return [found for one in series if (found := fleet.series.get(one.key))]
+
+    hops = [
+        replace(
+            hop,
+            limits=[(signal, limit, kept) for signal, limit, some in hop.limits if (kept := now(some))],
+            flow=fleet.series.get(hop.flow.key) if hop.flow else None,
+        )
+        for hop in path.hops
+    ]
+    return PlacedPath(path.path, hops)
+
+
+def evaluate(fleet: Fleet, placed: PlacedPath, minutes: range, metrics: MetricPoints) -> PathStatus:
+    """Return what a path carries. Call it in the event loop, where polls write."""
+    path = current(fleet, placed)
+    points = PathPoints(usage_points(fleet, compared_series(fleet, path), minutes), metrics)
+    return _Evaluation(fleet, path, points).status()
+
+
+class _Evaluation:
+    """One evaluation of a path. flows: of the hops, in points."""
+
+    def __init__(self, fleet: Fleet, path: PlacedPath, points: PathPoints) -> None:
+        self._fleet, self._path, self._points = fleet, path, points
+        self.flows = [points.flow(hop) for hop in path.hops]
+        self._entrance = self.flows[0]
+        self._visits = self._find_visits()
+
+    def status(self) -> PathStatus:
+        """Return what the path carries."""
+        entrance = self._path.hops[0]
+        flow = self._flow_now(0)
+        hops = [self._hop(number, flow) for number in range(len(self._path.hops))]
+        limits = [limit for hop in hops for limit in hop.limits if limit.is_reachable]
+        order = weakest_first(np.array([limit.capacity for limit in limits], np.float64))
+        return PathStatus(
+            name=self._path.path.name,
+            unit=entrance.kind.unit,
+            flow=_known(flow),
+            hops=hops,
+            ranking=[limits[place] for place in order],
+            reasons=[reason for hop in hops for reason in hop.reasons],
+        )
+
+    def _find_visits(self) -> list[Visits]:
+        names = [placed.hop.called for placed in self._path.hops]
+        mean = _mean(self._entrance)
+        flows = {
+            placed.hop.called: HopFlow(
+                before=[names[one] for one in placed.before],
+                per_request=placed.hop.per_request,
+                per_unit=placed.hop.units_per_unit,
+                assumed=placed.kind.per_unit,
+                measured=mean * ratio(flow, self._entrance) if number else mean,
+            )
+            for number, (placed, flow) in enumerate(zip(self._path.hops, self.flows, strict=True))
+        }
+        return [*visits_of(flows).values()]
+
+    def _flow_now(self, number: int) -> float:
+        """Return the units per second now: as judged last, or the newest point."""
+        series = self._path.hops[number].flow
+        if series and not np.isnan(self._fleet.usage[series.slot]):
+            return float(self._fleet.usage[series.slot])
+        return newest(self.flows[number])
+
+    def _hop(self, number: int, flow: float) -> HopStatus:
+        placed = self._path.hops[number]
+        before = [self._path.hops[one].hop.service for one in placed.before]
+        measured = {
+            name: newest(self._points.of_metric(placed, *one)) for name, one in placed.measures.items()
+        }
+        limits = self._limits(number, flow, before)
+        reasons = [*self._hop_reasons(number, limits), *(one.reason for one in limits if one.reason)]
+        named = f"{placed.kind.title} {placed.hop.called}"
+        return HopStatus(
+            hop=placed.hop,
+            kind=placed.kind,
+            before=placed.before,
+            account=placed.place.cell[0] if placed.place else "",
+            region=placed.place.cell[1] if placed.place else "",
+            visits=self._visits[number],
+            flow=_known(self._flow_now(number)),
+            each={name: value for name, value in measured.items() if not np.isnan(value)},
+            limits=limits,
+            payload=placed.kind.payload_after(before),
+            reasons=[f"{named}: {reason}" for reason in reasons],
+            is_known=not reasons,
+        )
+
+    def _hop_reasons(self, number: int, limits: Sequence[LimitStatus]) -> list[str]:
+        """Return why the hop is unknown as a whole; none where it has limits, or needs none."""
+        placed = self._path.hops[number]
+        if not number and not _mean(self._entrance) > 0:
+            known = np.isfinite(self._entrance).any()
+            what = "came in the last 3 hours" if known else "are counted by a metric or signal that is read"
+            return [f"no {placed.kind.unit} {what}, so that nothing can be compared with them"]
+        is_seen = placed.place and np.isfinite(self.flows[number]).any()
+        if placed.problem and not is_seen:  # a resource without series may have no limits of its own
+            return [placed.problem]
+        if not limits and not placed.kind.unlimited:
+            return ["no limit of it is watched"]
+        return []
+
+    def _limits(self, number: int, flow: float, before: Sequence[str]) -> list[LimitStatus]:
+        """Return the limits of a hop; of several parts, the one that is reached first."""
+        placed = self._path.hops[number]
+        used = {signal for signal, _ in placed.kind.limits_after(before)}
+        found = {signal for signal, _, _ in placed.limits}
+        statuses = []
+        for signal, limit, some in placed.limits:
+            if signal in used and limit.unless not in found:
+                parts = [self._limit(number, signal, limit, one, flow) for one in busiest(self._fleet, some)]
+                statuses.append(_weakest_part(parts))
+        return statuses
+
+    def _limit(self, number: int, signal: str, limit: HopLimit, series: Series, flow: float) -> LimitStatus:
+        fleet, slot = self._fleet, series.slot
+        usage, in_force, ceiling = (float(one[slot]) for one in (fleet.usage, fleet.limit, fleet.ceiling))
+        effective = float(np.fmin(in_force, ceiling))
+        per_request = self._per_request(number, signal, limit, series)
+        capacity = float(capacities(flow, *(np.array([one]) for one in (usage, effective, per_request)))[0])
+        reason = self._reason(series, (usage, effective, per_request), flow)
+        return LimitStatus(
+            hop=number,
+            series=series,
+            zone=Zone(int(fleet.zone[slot])),
+            usage=_known(usage),
+            limit=_known(effective),
+            is_inferred=effective < in_force,
+            per_request=_known(per_request),
+            capacity=None if reason or np.isnan(capacity) else capacity,
+            throttled=_known(float(fleet.saturation[slot])),
+            reason=reason,
+        )
+
+    def _per_request(self, number: int, signal: str, limit: HopLimit, series: Series) -> float:
+        placed = self._path.hops[number]
+        hop, visits = placed.hop, self._visits[number]
+        is_own = limit.of == "resource"
+        usage = self._points.usage.get(series.slot, UNKNOWN)
+        return LimitUse(
+            visits=visits.number,
+            is_shared=visits.basis in ("declared", "assumed"),
+            flow=ratio(self.flows[number], self._entrance),
+            declared_each=hop.uses.get(signal, np.nan),
+            each=self._each(placed, limit),
+            ratio=ratio(usage, self._entrance) if is_own else np.nan,
+        ).per_request
+
+    def _each(self, placed: PlacedHop, limit: HopLimit) -> float:
+        """Return what one unit uses of a limit by nature, or the mean of a measure; NaN where unknown."""
+        if isinstance(limit.each, str):
+            measure = placed.measures.get(limit.each)
+            return _mean(self._points.of_metric(placed, *measure)) if measure else np.nan
+        return np.nan if limit.each is None else limit.each
+
+    def _reason(self, series: Series, numbers: tuple[float, float, float], flow: float) -> str:
+        """Return why it is unknown when a limit is reached; empty where that is known."""
+        usage, limit, per_request = numbers
+        title = f"{series.settings.signal.title} ({series.key.shown})"
+        if cause := why_unobservable_now(self._fleet, series):
+            return f"{title}: {cause.reason}"
+        if self._fleet.bounded[series.slot]:
+            return f"{title}: its usage is known only within bounds"
+        if np.isnan(usage) or self._fleet.zone[series.slot] == Zone.STALE:
+            return f"{title}: it has no recent sample"
+        if np.isnan(limit):
+            return f"{title}: its limit is not known"
+        if np.isnan(per_request) and not np.isnan(flow):
+            return f"{title}: what a request uses of it is not known; declare per_request or uses"
+        return ""
+
+
+def _weakest_part(parts: Sequence[LimitStatus]) -> LimitStatus:
+    """Return the part that is reached first, with the reason why another one is unknown."""
+    known = [one for one in parts if one.capacity is not None]
+    weakest = min(known, key=lambda one: one.capacity or 0.0, default=parts[0])
+    reason = next((one.reason for one in parts if one.reason), "")
+    return replace(weakest, reason=reason)
+
+
+def _mean(points: Floats) -> float:
+    known = points[np.isfinite(points)]
+    return float(known.mean()) if known.size else np.nan
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)

@@ -1,0 +1,68 @@
+"""Quantities of the last three hours in points of five minutes, so that they can be compared."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import numpy as np
+
+from monitor.fleet.columns import Floats as Columns
+from monitor.fleet.columns import Ints
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.history import usage_histories
+from monitor.fleet.ring_columns import WINDOW
+from rules.paths import Floats
+
+POINT_MINUTES: Final = 5  # minutes of a point
+POINTS: Final = WINDOW // POINT_MINUTES
+LATE: Final = 5  # minutes until the points of most namespaces are complete
+
+
+def window(now: int) -> range:
+    """Return the minutes that are compared at the minute `now`: whole points, and no late ones."""
+    stop = (now - LATE) // POINT_MINUTES * POINT_MINUTES
+    return range(stop - POINTS * POINT_MINUTES, stop)
+
+
+def usage_points(fleet: Fleet, series: Iterable[Series], minutes: range) -> dict[int, Floats]:
+    """Return the mean usage in each point, by slot. Call it in the event loop, where polls write."""
+    slots = np.array([one.slot for one in series], np.int32)
+    if not slots.size:
+        return {}
+    at, usage = usage_histories(fleet, slots)
+    return {slot: mean_points(at[row], usage[row], minutes) for row, slot in enumerate(slots.tolist())}
+
+
+def mean_points(minutes: Ints, values: Columns, within: range) -> Floats:
+    """Return the mean of the values in each point; NaN where none is known."""
+    places = (minutes - within.start) // POINT_MINUTES
+    is_known = (places >= 0) & (places < POINTS) & np.isfinite(values)
+    counts = np.bincount(places[is_known], minlength=POINTS)
+    sums = np.bincount(places[is_known], values[is_known].astype(np.float64), minlength=POINTS)
+    with np.errstate(invalid="ignore"):
+        means: Floats = sums / counts
+    return means
+
+
+def as_flow(points: Floats) -> Floats:
+    """Return counts per minute as a rate per second; without traffic AWS publishes no point, so that is 0.
+
+    A metric without any point is unknown.
+    """
+    known = np.isfinite(points)
+    if not known.any():
+        return np.full(points.size, np.nan)
+    flow: Floats = np.where(known, points, 0) / 60
+    return flow
+
+
+def newest(points: Floats) -> float:
+    """Return the newest point that is known; NaN without one."""
+    known = points[np.isfinite(points)]
+    return float(known[-1]) if known.size else np.nan
+
+
+def ratio(part: Floats, whole: Floats) -> float:
+    """Return the sum of one quantity divided by that of another, where both are known; NaN if that is 0."""
+    known = np.isfinite(part) & np.isfinite(whole)
+    total = float(whole[known].sum())
+    return float(part[known].sum()) / total if total > 0 else np.nan

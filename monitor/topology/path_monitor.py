@@ -1,0 +1,130 @@
+"""Keeps what request paths carry up to date: reads their metrics, and evaluates them."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Final, Protocol
+
+import numpy as np
+from prometheus_client import CollectorRegistry
+
+from collectors.base import Metric
+from monitor.fleet.columns import Floats as Columns
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import CellKey
+from monitor.topology.evaluation import evaluate
+from monitor.topology.flow_points import window
+from monitor.topology.path_status import PathStatus, PathStatuses
+from monitor.topology.resolver import AccountNames, PlacedPath, place_paths
+from monitor.topology.telemetry import PathTelemetry
+from rules.path_file import RequestPath
+from rules.paths import Floats
+
+log = logging.getLogger(__name__)
+
+UPDATE_INTERVAL: Final = 15.0  # seconds between two evaluations
+MAX_TOLD: Final = 1000  # sentences that are logged once
+
+
+class PointReader(Protocol):
+    """Reads points of metrics: those of five minutes in each cell, and the failures in sentences."""
+
+    async def read(
+        self, cell: CellKey, metrics: Sequence[Metric], minutes: range
+    ) -> tuple[Mapping[Metric, Columns], Sequence[str]]:
+        """Return the points of the metrics that were read, and why others were not."""
+        ...
+
+
+class PathMonitor:
+    """The request paths of the configuration. statuses: what they carry, as evaluated last.
+
+    now: returns the time in epoch seconds. account_names: returns them by id.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        reader: PointReader,
+        now: Callable[[], float],
+        account_names: Callable[[], AccountNames],
+        registry: CollectorRegistry,
+    ) -> None:
+        self._fleet, self._reader, self._now, self._account_names = fleet, reader, now, account_names
+        self._telemetry = PathTelemetry(registry)
+        self._paths: Sequence[RequestPath] = ()
+        self._placed: Sequence[PlacedPath] = ()
+        self._placed_at = -1  # the version of the fleet
+        self._minutes = range(0)
+        self._points: dict[tuple[CellKey, Metric], Floats] = {}
+        self._failures: dict[CellKey, Sequence[str]] = {}
+        self._told: set[str] = set()
+        self.statuses = PathStatuses()
+
+    def configure(self, paths: Sequence[RequestPath]) -> None:
+        """Use these paths from now on; those that remain are shown as they were until the next update."""
+        names = {path.name for path in paths}
+        self._paths, self._placed_at = paths, -1
+        self._show([one for one in self.statuses.items if one.name in names])
+
+    async def update(self) -> None:
+        """Place the paths in the fleet, read what is due, and evaluate them."""
+        if not self._paths:
+            return
+        paths = self._paths
+        await self._place()
+        await self._read()
+        statuses: list[PathStatus] = []
+        for placed in self._placed:
+            status = evaluate(self._fleet, placed, self._minutes, self._points)
+            statuses.append(replace(status, reasons=[*status.reasons, *self._failed(placed)]))
+            await asyncio.sleep(0)
+        if paths is self._paths:  # they were not configured anew meanwhile
+            self._show(statuses)
+
+    def _show(self, statuses: Sequence[PathStatus]) -> None:
+        self.statuses = PathStatuses(statuses, len(self._paths))
+        self._telemetry.show(statuses)
+
+    async def _place(self) -> None:
+        version = self._fleet.version
+        if version == self._placed_at:
+            return
+        self._placed = await place_paths(self._fleet, self._paths, self._account_names())
+        self._placed_at = version
+
+    async def _read(self) -> None:
+        """Read the points of metrics that were not read yet for the present window."""
+        minutes = window(int(self._now() // 60))
+        if minutes != self._minutes:
+            self._minutes, self._points = minutes, {}
+        wanted = defaultdict[CellKey, dict[Metric, None]](dict)
+        for cell, metric in (one for path in self._placed for hop in path.hops for one in hop.metrics):
+            if (cell, metric) not in self._points:
+                wanted[cell][metric] = None
+        self._failures = {}
+        for cell, metrics in wanted.items():
+            points, failures = await self._reader.read(cell, [*metrics], minutes)
+            self._points |= {(cell, metric): some.astype(np.float64) for metric, some in points.items()}
+            if failures:
+                self._failures[cell] = failures
+                self._tell(cell, failures)
+
+    def _failed(self, placed: PlacedPath) -> list[str]:
+        """Return sentences about metrics of a path that could not be read."""
+        cells = dict.fromkeys(cell for hop in placed.hops for cell, _ in hop.metrics)
+        return [
+            f"{'/'.join(cell)}: its metrics cannot be read: {failure}"
+            for cell in cells
+            for failure in self._failures.get(cell, ())[:1]
+        ]
+
+    def _tell(self, cell: CellKey, failures: Sequence[str]) -> None:
+        """Log failures once."""
+        for failure in failures:
+            sentence = f"{'/'.join(cell)}: metrics of request paths cannot be read: {failure}"
+            if sentence not in self._told and len(self._told) < MAX_TOLD:
+                self._told.add(sentence)
+                log.warning("%s", sentence)

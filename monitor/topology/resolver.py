@@ -1,0 +1,245 @@
+"""Finds the hops of request paths in the fleet: their series, and the metrics that tell their traffic."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+import numpy as np
+
+from collectors.base import GLOBAL_REGION, Metric
+from collectors.resource import ResourcePath
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.key import CellKey
+from monitor.lib.cooperative import cooperative_iter
+from monitor.lib.partitions import partition_of
+from rules.hops import HopKind, HopLimit, HopMetric, hop_kinds
+from rules.path_file import Hop, RequestPath
+
+PERIOD = 300  # seconds of the points of metrics
+AccountNames = Mapping[str, str]  # by id
+
+
+class Place(NamedTuple):
+    """A resource in the fleet: its cell, the ids of its path, and their names."""
+
+    cell: CellKey
+    path: ResourcePath
+    names: ResourcePath
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedHop:
+    """A hop and its series. place: None where nothing tells its account and region.
+
+    limits: the series of each limit, with its declaration; several where parts of the resource have it.
+    flow: the series whose usage is its flow; else flow_metrics tell it, the first one that has points.
+    measures: metrics of single units. problem: why its limits are not known, in a sentence.
+    """
+
+    hop: Hop
+    kind: HopKind
+    before: Sequence[int]
+    place: Place | None
+    limits: Sequence[tuple[str, HopLimit, Sequence[Series]]] = ()
+    flow: Series | None = None
+    flow_metrics: Sequence[tuple[HopMetric, Metric]] = ()
+    measures: Mapping[str, tuple[HopMetric, Metric]] = field(default_factory=dict)
+    problem: str = ""
+
+    @property
+    def metrics(self) -> Iterator[tuple[CellKey, Metric]]:
+        """The metrics to read, with their cells."""
+        for _, metric in (*self.flow_metrics, *self.measures.values()) if self.place else ():
+            assert self.place
+            yield self.place.cell, metric
+
+
+class PlacedPath(NamedTuple):
+    """A path and its hops, each after those before it."""
+
+    path: RequestPath
+    hops: Sequence[PlacedHop]
+
+
+class HopIndex:
+    """The series of the services of some paths, by cell, service and the texts that name their resources."""
+
+    def __init__(self, fleet: Fleet, paths: Iterable[RequestPath], names: AccountNames) -> None:
+        self._names = names
+        wanted = {(hop.service, hop.resource.rstrip("/")) for path in paths for hop in path.hops}
+        self._texts = {text for _, text in wanted if text}
+        services = {service for service, _ in wanted}
+        self.by_text: dict[tuple[str, str], dict[tuple[CellKey, ResourcePath], Place]] = defaultdict(dict)
+        self.by_place: dict[tuple[CellKey, str, ResourcePath], list[Series]] = defaultdict(list)
+        self.of_account: dict[tuple[CellKey, str], list[Series]] = defaultdict(list)
+        self._series = _series_of(fleet, services)
+
+    async def fill(self) -> None:
+        """Add the series."""
+        async for series in cooperative_iter(self._series):
+            self._add(series)
+
+    def _add(self, series: Series) -> None:
+        key, subject = series.key, series.key.subject
+        if key.is_of_account:
+            self.of_account[key.cell, key.service].append(series)
+        names = subject.names or subject.path
+        for end in range(1, len(subject.path) + 1):
+            path, named = subject.path[:end], names[:end]
+            for text in {"/".join(path).rstrip("/"), "/".join(named).rstrip("/")} & self._texts:
+                self.by_text[key.service, text][key.cell, path] = Place(key.cell, path, named)
+                if self.by_place[key.cell, key.service, path][-1:] != [series]:
+                    self.by_place[key.cell, key.service, path].append(series)
+
+    def places(self, hop: Hop, account: str | None, region: str | None) -> list[Place]:
+        """Return the resources that a hop names, in an account and region if these are given."""
+        found = self.by_text.get((hop.service, hop.resource.rstrip("/")), {}).values()
+        return [one for one in found if self.is_in(one.cell, account, region)]
+
+    def is_in(self, cell: CellKey, account: str | None, region: str | None) -> bool:
+        """Return whether a cell is in an account, by id or name, and in a region, if these are given."""
+        return (not account or account in (cell[0], self._names.get(cell[0]))) and (
+            not region or region == cell[1]
+        )
+
+    def cells(self, service: str, account: str | None, region: str | None) -> list[CellKey]:
+        """Return the cells in which a service has a limit of the account."""
+        found = (cell for cell, name in self.of_account if name == service)
+        return [cell for cell in found if self.is_in(cell, account, region)]
+
+
+def _series_of(fleet: Fleet, services: Iterable[str]) -> Iterator[Series]:
+    """Yield the series of the signals that tell something of the hops of services."""
+    signals = {(service, signal) for service in services for signal in hop_kinds()[service].signals}
+    groups = [number for group, number in fleet.groups.items() if group[2:] in signals]
+    found = fleet.by_slot[np.isin(fleet.group[: fleet.size], groups).nonzero()[0]]
+    yield from (series for series in found if series is not None)
+
+
+async def place_paths(fleet: Fleet, paths: Sequence[RequestPath], names: AccountNames) -> list[PlacedPath]:
+    """Return the paths with what the fleet has of their hops."""
+    index = HopIndex(fleet, paths, names)
+    await index.fill()
+    return [PlacedPath(path, _place_hops(index, path)) async for path in cooperative_iter(paths)]
+
+
+def _place_hops(index: HopIndex, path: RequestPath) -> list[PlacedHop]:
+    hops = path.ordered_hops
+    numbers = {hop.called: number for number, hop in enumerate(hops)}
+    placed: list[PlacedHop] = []
+    for hop in hops:
+        before = [numbers[name] for name in path.before[hop.called]]
+        kind = hop_kinds()[hop.service]
+        bare = PlacedHop(hop=hop, kind=kind, before=before, place=None)
+        near = next((placed[one].place for one in before if placed[one].place), None)
+        placed.append(_placed(index, path, bare, near))
+    return placed
+
+
+def _placed(index: HopIndex, path: RequestPath, bare: PlacedHop, near: Place | None) -> PlacedHop:
+    """Return a hop with its place and series. near: the place of a hop before it."""
+    hop, kind = bare.hop, bare.kind
+    account = hop.account or path.account
+    region = GLOBAL_REGION if kind.scope == "global" else hop.region or path.region
+    found = index.places(hop, account, region)
+    if near and len(found) > 1:
+        found = [one for one in found if one.cell == near.cell] or found
+    if len(found) > 1:
+        where = ", ".join(f"{'/'.join(one.path)} in {'/'.join(one.cell)}" for one in found[:3])
+        sentence = f"several resources are called {hop.called}: {where}; name account, region or id"
+        return replace(bare, problem=sentence)
+    place = found[0] if found else _assumed_place(index, bare, (account, region), near)
+    if place is None:
+        where = " in " + "/".join(filter(None, (account, region))) if account or region else ""
+        sentence = f"no series of the {kind.title} {hop.resource} is watched{where}"
+        return replace(bare, problem=sentence)
+    return _with_series(index, replace(bare, place=place), is_found=bool(found))
+
+
+def _assumed_place(
+    index: HopIndex, bare: PlacedHop, given: tuple[str | None, str | None], near: Place | None
+) -> Place | None:
+    """Return where a resource without series is: as declared, the only cell of its service, or beside it."""
+    cells = index.cells(bare.hop.service, *given)
+    if near and (near.cell in cells or not cells) and index.is_in(near.cell, *given):
+        cells = [near.cell]
+    if len(cells) != 1:
+        return None
+    parts = bare.kind.split(bare.hop.resource)
+    return Place(cells[0], parts, parts)
+
+
+def _with_series(index: HopIndex, bare: PlacedHop, *, is_found: bool) -> PlacedHop:
+    """Return a hop that has a place, with its series and metrics."""
+    hop, kind, place = bare.hop, bare.kind, bare.place
+    assert place
+    own, of_account = (
+        index.by_place[place.cell, hop.service, place.path],
+        index.of_account[place.cell, hop.service],
+    )
+    limits = []
+    for signal, limit in kind.limits.items():
+        some = own if limit.of == "resource" else of_account
+        if series := [one for one in some if one.key.signal == signal]:
+            limits.append((signal, limit, series))
+    flow = next(
+        (
+            series
+            for source in kind.flow
+            for series in own
+            if series.key.signal == source.signal and _tells_flow(series, place)
+        ),
+        None,
+    )
+    problem = "" if is_found or not hop.resource else _not_found(bare)
+    return replace(
+        bare,
+        limits=limits,
+        flow=flow,
+        flow_metrics=[] if flow else [*_flow_metrics(kind, place)],
+        measures={
+            name: (one, metric) for name, one in kind.measures.items() if (metric := metric_of(one, place))
+        },
+        problem=problem,
+    )
+
+
+def _tells_flow(series: Series, place: Place) -> bool:
+    return series.key.subject.path == place.path and series.unobservable is None
+
+
+def _not_found(bare: PlacedHop) -> str:
+    """Return why limits of the resource itself are not known; empty where it has none."""
+    kind, place = bare.kind, bare.place
+    assert place
+    if not any(limit.of == "resource" for limit in kind.limits.values()) and not kind.unlimited:
+        return ""
+    return f"no series of the {kind.title} {bare.hop.resource} is watched in {'/'.join(place.cell)}"
+
+
+def _flow_metrics(kind: HopKind, place: Place) -> Iterator[tuple[HopMetric, Metric]]:
+    for source in kind.flow:
+        if (declared := source.of_metric) and (metric := metric_of(declared, place)):
+            yield declared, metric
+
+
+def metric_of(declared: HopMetric, place: Place) -> Metric | None:
+    """Return a metric of a resource; None where its dimensions have other parts."""
+    if declared.parts is not None and declared.parts != len(place.path):
+        return None
+    account, region = place.cell
+    verb, _, words = place.path[-1].partition(" ") if place.path else ("", "", "")
+    values = {
+        f"name{number}": name.encode("ascii", "ignore").decode() for number, name in enumerate(place.names)
+    }
+    values |= {"verb": verb, "path": words, "region": region, "account": account}
+    values["partition"] = partition_of("" if region == GLOBAL_REGION else region).name
+    try:
+        dimensions = {
+            name: template.format(*place.path, **values) for name, template in declared.dimensions.items()
+        }
+    except IndexError:  # the resource has fewer parts than the dimensions
+        return None
+    metric = Metric(declared.namespace, declared.metric, declared.stat, period=PERIOD)
+    return metric.of(**dimensions) if all(dimensions.values()) else None

@@ -1,0 +1,162 @@
+"""Draws what each limit on a request path can carry, as columns, and what flows now, as water in them."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from textwrap import shorten, wrap
+
+from markupsafe import Markup
+
+from monitor.topology.path_status import LimitStatus, PathStatus
+from rules.units import parse_unit
+
+TOP, BASE = 56, 252  # pixels from the top: of the highest column, and of all feet
+HEIGHT = 336
+COLUMN_WIDTH = 116  # pixels, where the drawing is wider than the page
+GRID_LINES = 4
+MIN_ROOM = 0.005  # of what flows now, below which there is no room
+MARGIN_ABOVE = 2.0  # the highest column, as a multiple of what flows now
+NAME_LENGTH, WORD_LENGTH, MAX_LINES = 16, 18, 3  # characters of the texts below a column; lines
+
+DRAWING = Markup(
+    '<svg class="flow-drawing" width="{width}" height="{height}" role="img" aria-label="{label}">'
+    '<defs><pattern id="hatch" width="7" height="7" patternUnits="userSpaceOnUse" '
+    'patternTransform="rotate(45)"><line class="hatch-line" x1="0" y1="0" x2="0" y2="7"/></pattern></defs>'
+    "{grid}{columns}{water}</svg>"
+)
+GRID = Markup('<line class="grid" x1="0" x2="100%" y1="{y}" y2="{y}"/>')
+COLUMN = Markup(
+    '<g class="{kind}">'
+    '<rect class="cap" x="{x:.2f}%" width="{width:.2f}%" y="{y:.0f}" height="{height:.0f}"/>'
+    '<line class="{edge}" x1="{x:.2f}%" x2="{end:.2f}%" y1="{y:.0f}" y2="{y:.0f}"/>'
+    '<text class="big" x="{middle:.2f}%" y="{above:.0f}" text-anchor="middle">{number}'
+    '<tspan class="room"> {room}</tspan></text>{texts}</g>'
+)
+UNKNOWN = Markup(
+    '<g><rect x="{x:.2f}%" width="{width:.2f}%" y="{y:.0f}" height="{height:.0f}" fill="url(#hatch)"/>'
+    '<text class="big" x="{middle:.2f}%" y="{above:.0f}" text-anchor="middle">?</text>{texts}</g>'
+)
+TEXT = Markup('<text class="{kind}" x="{x:.2f}%" y="{y}" text-anchor="middle">{text}</text>')
+WATER = Markup(
+    '<rect class="water" x="0" width="100%" y="{y:.0f}" height="{height:.0f}"/>'
+    '<rect class="surface" x="0" width="100%" y="{y:.0f}" height="2"/>'
+    '<text class="on" x="14" y="{text:.0f}">{words}</text>'
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FlowColumn:
+    """A column: a limit, or a hop none of whose limits is known. capacity: None where that is unknown."""
+
+    name: str
+    words: str
+    capacity: float | None
+    is_weakest: bool = False
+
+
+def flow_svg(path: PathStatus) -> Markup:
+    """Return the drawing of a path."""
+    columns = [*_columns(path)]
+    highest = _highest(path)
+    return DRAWING.format(
+        width=COLUMN_WIDTH * max(len(columns), 1),
+        height=HEIGHT,
+        label=_label(path),
+        grid=Markup("").join(
+            GRID.format(y=BASE - (BASE - TOP) * n // GRID_LINES) for n in range(GRID_LINES + 1)
+        ),
+        columns=Markup("").join(
+            _column(path, one, n, len(columns), highest) for n, one in enumerate(columns)
+        ),
+        water=_water(path, highest),
+    )
+
+
+def _columns(path: PathStatus) -> Iterator[FlowColumn]:
+    for hop in path.hops:
+        shown = [limit for limit in hop.limits if limit.capacity is None or isfinite(limit.capacity)]
+        for limit in shown:
+            yield FlowColumn(hop.hop.called, _words(limit), limit.capacity, limit is path.weakest)
+        if not shown and not hop.is_known:
+            yield FlowColumn(hop.hop.called, hop.kind.title, None)
+
+
+def _words(limit: LimitStatus) -> str:
+    """Return the name of a signal in words."""
+    return limit.series.key.signal.replace("_", " ")
+
+
+def _highest(path: PathStatus) -> float:
+    """Return the rate at the top of the drawing."""
+    return max(MARGIN_ABOVE * (path.flow or 0.0), 1.3 * (path.capacity or 0.0)) or 1.0
+
+
+def _y(rate: float, highest: float) -> float:
+    return BASE - (BASE - TOP) * min(rate / highest, 1.0)
+
+
+def _column(path: PathStatus, column: FlowColumn, number: int, count: int, highest: float) -> Markup:
+    share = 100 / count
+    x, width = share * number + share * 0.03, share * 0.94
+    middle = x + width / 2
+    texts = _texts(column, middle)
+    if column.capacity is None:
+        return UNKNOWN.format(
+            x=x, width=width, middle=middle, y=TOP, height=BASE - TOP, above=TOP - 9, texts=texts
+        )
+    y = _y(column.capacity, highest)
+    is_beyond = column.capacity > highest
+    return COLUMN.format(
+        kind="weak" if column.is_weakest else "",
+        edge="cap-edge beyond" if is_beyond else "cap-edge",
+        x=x,
+        end=x + width,
+        width=width,
+        middle=middle,
+        y=y,
+        height=BASE - y,
+        above=y - 9,
+        number=parse_unit("requests").split(column.capacity)[0],
+        room=room_text(path, column.capacity),
+        texts=texts,
+    )
+
+
+def _texts(column: FlowColumn, middle: float) -> Markup:
+    """Return the name of the hop and the words of the limit below a column."""
+    lines: Sequence[str] = wrap(column.words, WORD_LENGTH)[:MAX_LINES]
+    name = shorten(column.name, NAME_LENGTH, placeholder="…") if " " in column.name else column.name
+    name = name if len(name) <= NAME_LENGTH else f"{name[: NAME_LENGTH - 1]}…"
+    drawn = [TEXT.format(kind="name", x=middle, y=BASE + 20, text=name)]
+    drawn += [
+        TEXT.format(kind="words", x=middle, y=BASE + 37 + 15 * n, text=line) for n, line in enumerate(lines)
+    ]
+    return Markup("").join(drawn)
+
+
+def _water(path: PathStatus, highest: float) -> Markup:
+    if path.flow is None:
+        return Markup("")
+    y = _y(path.flow, highest)
+    words = f"{parse_unit(f'{path.unit}/s').format(path.flow)} flow now"
+    return WATER.format(y=y, height=BASE - y, text=y + 18 if y < BASE - 24 else y - 6, words=words)
+
+
+def room_text(path: PathStatus, capacity: float | None) -> str:
+    """Return how much more than now a limit can carry: `+22 %`; empty where that is not known."""
+    if capacity is None or not path.flow:
+        return ""
+    share = capacity / path.flow - 1
+    return "no room" if share < MIN_ROOM else f"+{share:.0%}".replace("%", " %")
+
+
+def _label(path: PathStatus) -> str:
+    unit = parse_unit(f"{path.unit}/s")
+    flow = "an unknown flow" if path.flow is None else f"{unit.format(path.flow)} now"
+    if path.weakest is None or path.capacity is None:
+        return f"What each limit of the path can carry, against {flow}. None is known."
+    name = path.hops[path.weakest.hop].hop.called
+    return (
+        f"What each limit of the path can carry, against {flow}. The weakest is {name}, "
+        f"{_words(path.weakest)}, with {unit.format(path.capacity)}."
+    )

@@ -1,0 +1,193 @@
+"""The pages of request paths: a card for each, and one path with its drawing and its limits."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+from urllib.parse import quote
+
+from monitor.fleet.key import WHOLE_ACCOUNT
+from monitor.fleet.snapshot import Snapshot
+from monitor.render.commands import increase_command
+from monitor.render.text import format_rate, per_request_text, shorten
+from monitor.topology.path_status import HopStatus, LimitStatus, PathStatus
+from monitor.web.path_drawing import flow_svg, room_text
+from rules.band import Zone
+from rules.units import parse_unit
+
+MAX_CARDS = 100
+PATHS = "/paths"
+URGENT = 1.5  # what flows now, as a multiple, up to which the weakest limit is to be raised first
+
+
+@dataclass(frozen=True, slots=True)
+class PathCard:
+    """A path in the list. summary: in words what it can carry."""
+
+    name: str
+    url: str
+    zone: Zone
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathRow:
+    """A limit, or a hop without a known one, as a row of the table. Texts are empty where there is nothing.
+
+    number: of the hop, from 1. after: the hops before, where they are not the one above. uses: what a
+    request uses of the limit, or how many units of the hop a request causes. breaks_at: the factor of the
+    present requests. forecast: when the limit is reached. note: what is unknown.
+    """
+
+    number: int
+    zone: Zone
+    hop: str
+    title: str
+    url: str = ""
+    place: str = ""
+    after: str = ""
+    usage: str = ""
+    uses: str = ""
+    carries: str = ""
+    breaks_at: str = ""
+    forecast: str = ""
+    note: str = ""
+    is_weakest: bool = False
+
+
+def path_url(name: str) -> str:
+    """Return the URL of the page of a path."""
+    return f"{PATHS}/{quote(name, safe='')}"
+
+
+def path_cards(paths: Sequence[PathStatus]) -> list[PathCard]:
+    """Return the cards of paths, in the order of the files."""
+    return [
+        PathCard(path.name, path_url(path.name), path.zone, _card_summary(path)) for path in paths[:MAX_CARDS]
+    ]
+
+
+def _card_summary(path: PathStatus) -> str:
+    hops = f"{len(path.hops)} hops" if len(path.hops) > 1 else "1 hop"
+    if path.weakest is None:
+        return f"{hops} · not known what it carries"
+    name = path.hops[path.weakest.hop].hop.called
+    refused = f"refuses {format_rate(path.weakest.throttled)}" if path.weakest.throttled else ""
+    return f"{hops} · weakest: {name}, {refused or _room(path)}"
+
+
+def _room(path: PathStatus) -> str:
+    text = room_text(path, path.capacity)
+    text = f"{text} room" if text.startswith("+") else text
+    return f"at most {text}" if path.is_upper_bound and text.startswith("+") else text
+
+
+def path_page(path: PathStatus, snapshot: Snapshot) -> dict[str, Any]:
+    """Return the variables of the template about one path."""
+    unit = parse_unit(f"{path.unit}/s")
+    payload = path.payload
+    return {
+        "path": path,
+        "flow": unit.format(path.flow) if path.flow is not None else "",
+        "capacity": unit.format(path.capacity) if path.capacity is not None else "",
+        "room": room_text(path, path.capacity),
+        "weakest": _described(path, path.weakest),
+        "next": _described(path, path.next_weakest),
+        "next_capacity": unit.format(path.next_weakest.capacity or 0.0) if path.next_weakest else "",
+        "next_room": room_text(path, path.next_weakest.capacity) if path.next_weakest else "",
+        "is_urgent": (path.weakest and (path.share(path.weakest) or 0.0) < URGENT),
+        "remedy": path.weakest.series.settings.signal.remedy[0] if path.weakest else "",
+        "command": _command(path.weakest) if path.weakest else None,
+        "payload": payload[1] if payload else None,
+        "payload_hop": path.hops[payload[0]].hop.called if payload else "",
+        "drawing": flow_svg(path),
+        "rows": [*_rows(path, snapshot)],
+    }
+
+
+def _described(path: PathStatus, limit: LimitStatus | None) -> str:
+    """Return a limit in words: `checkout: Concurrent executions of a function`."""
+    return f"{path.hops[limit.hop].hop.called}: {limit.title}" if limit else ""
+
+
+def _command(limit: LimitStatus) -> str | None:
+    """Return the command that raises a limit; None where none is known, or need not be raised."""
+    utilization = limit.usage / limit.limit if limit.usage is not None and limit.limit else None
+    signal = limit.series.settings.signal
+    in_force = None if limit.is_inferred else limit.limit
+    return increase_command(signal, limit.series, utilization, in_force, limit.zone is Zone.SATURATED)
+
+
+def _rows(path: PathStatus, snapshot: Snapshot) -> Iterator[PathRow]:
+    for number, hop in enumerate(path.hops):
+        after = [path.hops[one].hop.called for one in hop.before]
+        shown = ", ".join(after) if [*hop.before] != [number - 1] and after else ""
+        for limit in hop.limits:
+            yield _limit_row(path, hop, limit, snapshot, shown)
+        if not hop.limits:
+            note = "; ".join(hop.reasons) or hop.kind.unlimited or ""
+            yield PathRow(
+                number=number + 1,
+                zone=Zone.UNOBSERVABLE if hop.reasons else Zone.STALE,
+                hop=hop.hop.called,
+                title=hop.kind.title,
+                place=hop.region,
+                after=shown,
+                uses=_visits(path, hop),
+                carries="" if hop.reasons else "no limit",
+                note=note,
+            )
+
+
+def _limit_row(
+    path: PathStatus, hop: HopStatus, limit: LimitStatus, snapshot: Snapshot, after: str
+) -> PathRow:
+    key, signal = limit.series.key, limit.series.settings.signal
+    resource = key.resource if key.resource not in ("", hop.hop.resource) else ""
+    share = path.share(limit)
+    return PathRow(
+        number=limit.hop + 1,
+        zone=limit.zone,
+        hop=shorten(hop.hop.called if not resource else f"{hop.hop.called} ({resource})", 60),
+        title=signal.title,
+        url=f"/series/{key.id}",
+        place=f"{WHOLE_ACCOUNT}, {key.region}" if key.is_of_account else key.region,
+        after=after,
+        usage=_usage(limit),
+        uses="" if limit.per_request is None else per_request_text(signal.unit, limit.per_request),
+        carries=_carries(path, limit),
+        breaks_at=f"{share:.3g}x" if share is not None and isfinite(share) else "",
+        forecast=_forecast(limit, snapshot),
+        note=limit.reason,
+        is_weakest=limit is path.weakest,
+    )
+
+
+def _usage(limit: LimitStatus) -> str:
+    unit = limit.series.settings.signal.unit
+    if limit.usage is None or limit.limit is None:
+        return "" if limit.usage is None else unit.format(limit.usage)
+    inferred = " (inferred)" if limit.is_inferred else ""
+    return unit.format_fraction(limit.usage, limit.limit) + inferred
+
+
+def _carries(path: PathStatus, limit: LimitStatus) -> str:
+    if limit.capacity is None:
+        return ""
+    if not isfinite(limit.capacity):
+        return "uses none"
+    return parse_unit(f"{path.unit}/s").format(limit.capacity)
+
+
+def _visits(path: PathStatus, hop: HopStatus) -> str:
+    number = hop.visits.number
+    return parse_unit(hop.kind.unit).format(number) if isfinite(number) else ""
+
+
+def _forecast(limit: LimitStatus, snapshot: Snapshot) -> str:
+    """Return when a limit is reached, in words; empty where the snapshot does not have the series."""
+    slot = limit.series.slot
+    series = snapshot.series[slot] if slot < len(snapshot.series) else None
+    if series is None or series.key != limit.series.key:
+        return ""
+    return snapshot.reach.of(slot).text(int(snapshot.minute.max(initial=-1)))

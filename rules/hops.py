@@ -1,0 +1,139 @@
+"""The kinds of hops of request paths, as `hops.yaml` declares them: one for each service."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
+
+from rules.model_file import misplaced, parse_model
+from rules.signals import AWS_DOCS
+
+HOPS_FILE = Path(__file__).parent / "hops.yaml"
+
+NonEmpty = Annotated[str, Field(min_length=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class PathModelBase(BaseModel):
+    """The base of the models of hops and paths: immutable, without unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class HopMetric(PathModelBase):
+    """A CloudWatch metric of a hop, for `scale` times its value.
+
+    dimensions: templates; see `hops.yaml` for their placeholders. parts: the number of parts that a resource
+    must have; None: any.
+    """
+
+    namespace: NonEmpty
+    metric: NonEmpty
+    stat: Literal["Sum", "Average"] = "Sum"
+    scale: Positive = 1.0
+    dimensions: Mapping[NonEmpty, NonEmpty]
+    parts: int | None = None
+
+
+class FlowSource(PathModelBase):
+    """The source of a hop's flow: the usage of a signal, or a metric with the fields of `HopMetric`."""
+
+    signal: NonEmpty | None = None
+    namespace: NonEmpty | None = None
+    metric: NonEmpty | None = None
+    parts: int | None = None
+    dimensions: Mapping[NonEmpty, NonEmpty] = {}
+
+    @model_validator(mode="after")
+    def _is_one_of_both(self) -> "FlowSource":
+        if bool(self.signal) == bool(self.metric):
+            raise misplaced((), "expected either a signal or a metric")
+        return self
+
+    @property
+    def of_metric(self) -> HopMetric | None:
+        """The metric, which counts units; None of a signal."""
+        if not (self.namespace and self.metric):
+            return None
+        return HopMetric(
+            namespace=self.namespace, metric=self.metric, dimensions=self.dimensions, parts=self.parts
+        )
+
+
+class HopLimit(PathModelBase):
+    """A limit that the flow of a hop runs into; see `hops.yaml` for its fields."""
+
+    of: Literal["resource", "account"]
+    each: Positive | NonEmpty | None = None
+    unless: NonEmpty | None = None
+    not_after: tuple[NonEmpty, ...] = ()
+
+
+class Payload(PathModelBase):
+    """The largest payload of a unit. after: of units that these services send; empty: of all."""
+
+    bytes: Annotated[int, Field(gt=0)]
+    what: NonEmpty
+    after: tuple[NonEmpty, ...] = ()
+    source: Annotated[str, Field(pattern=f"^{AWS_DOCS}")]
+
+
+class HopKind(PathModelBase):
+    """The part of a service in a request path; see `hops.yaml` for the fields."""
+
+    title: NonEmpty
+    unit: NonEmpty
+    parts: tuple[NonEmpty, ...] = Field(min_length=1)
+    scope: Literal["region", "global"] = "region"
+    identified_by: tuple[NonEmpty, ...] = ()
+    flow: tuple[FlowSource, ...] = ()
+    measures: Mapping[NonEmpty, HopMetric] = {}
+    limits: Mapping[NonEmpty, HopLimit] = {}
+    payloads: tuple[Payload, ...] = ()
+    per_unit: Positive | None = None
+    unlimited: NonEmpty | None = None
+
+    @model_validator(mode="after")
+    def _names_what_it_has(self) -> "HopKind":
+        for name, limit in self.limits.items():
+            if isinstance(limit.each, str) and limit.each not in self.measures:
+                raise misplaced(("limits", name, "each"), f"expected a number or one of {[*self.measures]}")
+            if limit.unless and limit.unless not in self.limits:
+                raise misplaced(("limits", name, "unless"), "expected another limit of the hop")
+            if limit.of == "account" and limit.each is None:
+                raise misplaced(("limits", name, "each"), "missing: others use the limit, too")
+        return self
+
+    @property
+    def signals(self) -> Sequence[str]:
+        """The signals by whose series a resource is found."""
+        of_flow = (one.signal for one in self.flow if one.signal)
+        return [*dict.fromkeys((*self.limits, *of_flow, *self.identified_by))]
+
+    def limits_after(self, before: Collection[str]) -> Iterator[tuple[str, HopLimit]]:
+        """Yield the limits, by signal, of a hop that follows hops of these services."""
+        for name, limit in self.limits.items():
+            if not (before and {*before} <= {*limit.not_after}):
+                yield name, limit
+
+    def payload_after(self, before: Collection[str]) -> Payload | None:
+        """Return the largest payload of a hop that follows hops of these services; None if none is known."""
+        fitting = (one for one in self.payloads if not one.after or {*one.after} & {*before})
+        return next(fitting, None)
+
+    def split(self, resource: str) -> tuple[str, ...]:
+        """Return the parts of the text of a resource."""
+        return tuple(resource.split("/", len(self.parts) - 1))
+
+
+class HopKinds(RootModel[Mapping[NonEmpty, HopKind]]):
+    """The kinds of hops by service."""
+
+
+@cache
+def hop_kinds() -> Mapping[str, HopKind]:
+    """Return the kinds of hops by service. Reads the file once."""
+    read = parse_model(HOPS_FILE.read_bytes(), HOPS_FILE.name, HopKinds)
+    return read.model.root if read.model else {}  # a test holds that there is no problem in it

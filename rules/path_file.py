@@ -1,0 +1,170 @@
+"""The model of `paths.yaml`: request paths as their architect draws them, checked as a whole."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field
+
+from rules.hops import HopKind, PathModelBase, hop_kinds
+from rules.model_file import ModelFile, Problem, misplaced, parse_model
+from rules.path_order import order_of
+from rules.problem_text import suggestion
+from rules.strict_yaml import Where
+
+MAX_PATHS = 100
+MAX_HOPS = 50  # of a path
+MAX_NAME_LENGTH = 64
+
+
+def _text(value: Any) -> Any:
+    """Convert an integer to text: the ids of accounts consist of digits."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def _service(value: str) -> str:
+    known = [*hop_kinds()]
+    if value not in known:
+        expected = f"expected one of {', '.join(known)}"
+        raise misplaced((), f"{expected}, found {value!r}{suggestion(value, known)}")
+    return value
+
+
+Text = Annotated[str, BeforeValidator(_text), Field(min_length=1, max_length=2048)]
+HopService = Annotated[str, AfterValidator(_service)]
+Name = Annotated[str, BeforeValidator(_text), Field(pattern=rf"^[\w][\w .:@+-]{{0,{MAX_NAME_LENGTH - 1}}}$")]
+Positive = Annotated[float, Field(gt=0, le=1e12, allow_inf_nan=False, strict=True)]
+
+
+class Hop(PathModelBase):
+    """A resource in a request path.
+
+    service: one of `hops.yaml`. resource: its name or id, those of its parents first; optional where the
+    limits are those of the account alone. name: what other hops and pages call it; the resource by default.
+    after: the names of the hops that it follows; by default the one that is written before it.
+    per_request: units for each request at the entrance. per_unit: units for each unit of the hops before.
+    batch: units of the hops before in each unit of this one. uses: what one unit uses of a limit, by signal.
+    """
+
+    service: HopService
+    resource: Text = ""
+    name: Text | None = None
+    account: Text | None = None
+    region: Text | None = None
+    after: tuple[Text, ...] | None = None
+    per_request: Positive | None = None
+    per_unit: Positive | None = None
+    batch: Positive | None = None
+    uses: Mapping[Text, Positive] = {}
+
+    @property
+    def called(self) -> str:
+        """The name by which other hops refer to it."""
+        return self.name or self.resource or self.service
+
+    @property
+    def units_per_unit(self) -> float | None:
+        """The declared units for each unit of the hops before; None where none are declared."""
+        return 1 / self.batch if self.batch else self.per_unit
+
+
+class RequestPath(PathModelBase):
+    """A chain of resources that a request goes through, with branches. account, region: of its hops."""
+
+    name: Name
+    account: Text | None = None
+    region: Text | None = None
+    hops: tuple[Hop, ...] = Field(min_length=1, max_length=MAX_HOPS)
+
+    @property
+    def before(self) -> Mapping[str, Sequence[str]]:
+        """The names of the hops that each hop follows, by its name."""
+        names = [hop.called for hop in self.hops]
+        default = [(), *((name,) for name in names)]
+        return {
+            hop.called: default[place] if hop.after is None else hop.after
+            for place, hop in enumerate(self.hops)
+        }
+
+    @property
+    def ordered_hops(self) -> list[Hop]:
+        """The hops in an order in which each follows those before it; the first one is the entrance."""
+        by_name = {hop.called: hop for hop in self.hops}
+        return [by_name[name] for name in order_of(self.before)[0]]
+
+
+class PathFile(PathModelBase):
+    """The content of a file with request paths."""
+
+    paths: tuple[RequestPath, ...] = Field(max_length=MAX_PATHS)
+
+
+def parse_paths(content: bytes, name: str) -> ModelFile[PathFile]:
+    """Read request paths from the content of a file; all of its problems are told at once."""
+    return parse_model(content, name, PathFile, path_problems)
+
+
+def path_problems(file: PathFile) -> Iterator[Problem]:
+    """Yield what is wrong with paths that are complete by themselves."""
+    first: dict[str, int] = {}
+    for place, path in enumerate(file.paths):
+        if (same := first.setdefault(path.name, place)) != place:
+            yield ("paths", place, "name"), f"expected a name that differs from that of path {same}"
+        for where, sentence in _problems_of(path):
+            yield ("paths", place, *where), sentence
+
+
+def _problems_of(path: RequestPath) -> Iterator[Problem]:
+    kinds = hop_kinds()
+    for place, hop in enumerate(path.hops):
+        for where, sentence in _hop_problems(hop, kinds[hop.service]):
+            yield ("hops", place, *where), sentence
+    names = Counter(hop.called for hop in path.hops)
+    repeated = [name for name, number in names.items() if number > 1]
+    for name in repeated:
+        second = [place for place, hop in enumerate(path.hops) if hop.called == name][1]
+        yield ("hops", second, "name"), f"expected a name that no other hop has, found {name} again"
+    unknown = [*_unknown_hops(path, [*names])]
+    yield from unknown
+    if not unknown and not repeated:
+        yield from _shape_problems(path)
+
+
+def _hop_problems(hop: Hop, kind: HopKind) -> Iterator[Problem]:
+    if not hop.resource and any(limit.of == "resource" for limit in kind.limits.values()):
+        yield ("resource",), f"missing: the {kind.title} that the requests go through"
+    for signal in hop.uses:
+        if signal not in kind.limits:
+            hint = suggestion(signal, kind.limits)
+            expected = f"expected a limit of the hop, one of {', '.join(kind.limits) or 'none'}"
+            yield ("uses", signal), f"{expected}, found {signal!r}{hint}"
+    given = [name for name in ("per_request", "per_unit", "batch") if getattr(hop, name) is not None]
+    if len(given) > 1:
+        yield (given[1],), f"expected one of {' and '.join(given)}, as they say the same"
+
+
+def _unknown_hops(path: RequestPath, names: Sequence[str]) -> Iterator[Problem]:
+    for place, hop in enumerate(path.hops):
+        for number, name in enumerate(hop.after or ()):
+            if name not in names:
+                where: Where = ("hops", place, "after", number)
+                yield where, f"expected the name of a hop, found {name!r}{suggestion(name, names)}"
+
+
+def _shape_problems(path: RequestPath) -> Iterator[Problem]:
+    cycle = order_of(path.before)[1]
+    if cycle:
+        yield ("hops",), f"expected a path without a cycle, found {' -> '.join(cycle)}"
+        return
+    entrances = [name for name, before in path.before.items() if not before]
+    if len(entrances) > 1:
+        yield ("hops",), f"expected one entrance, found {len(entrances)}: {', '.join(entrances)}"
+    entrance = path.ordered_hops[0]
+    given = [name for name in ("per_request", "per_unit", "batch") if getattr(entrance, name) is not None]
+    place = path.hops.index(entrance)
+    for name in given:
+        yield ("hops", place, name), "expected none at the entrance, whose requests are what is counted"
+    if not hop_kinds()[entrance.service].flow:
+        flowing = [service for service, kind in hop_kinds().items() if kind.flow]
+        expected = f"expected a service whose requests are counted, one of {', '.join(flowing)}"
+        yield ("hops", place, "service"), f"{expected}, as the entrance; found {entrance.service}"

@@ -1,0 +1,76 @@
+"""Request paths in the API: all of them, and one with its hops."""
+
+import httpx
+import pytest
+
+from monitor.topology.path_status import PathStatuses
+from tests.monitor.served import Server, answer, refusal
+from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
+
+PATHS = "/api/v1/paths"
+
+
+async def test_a_path_tells_what_flows_what_it_carries_and_by_which_limit(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
+    listed = await answer(client, PATHS)
+    (item,) = listed["items"]
+    assert listed["total"] == 1
+    assert (item["name"], item["unit"], item["zone"]) == ("checkout", "requests", "within")
+    assert (item["flow"], item["capacity"], item["headroom"]) == pytest.approx((100, 250, 150))
+    assert item["at_most"] is False and item["reasons"] == []
+    assert item["weakest"]["signal"] == "table_write_capacity"
+    assert item["weakest"]["per_request"] == pytest.approx(4)
+    assert item["next"]["signal"] == "account_concurrency"
+    assert item["payload"]["bytes"] == 400 * 1024
+    assert "hops" not in item
+
+
+async def test_one_path_has_its_hops_with_what_a_request_causes(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
+    found = await answer(client, f"{PATHS}/checkout")
+    api, function, table = found["hops"]
+    assert (api["basis"], api["per_request"], api["after"]) == ("entrance", 1, [])
+    assert (function["basis"], function["per_request"], function["after"]) == ("measured", 2, [0])
+    assert function["each"] == {"duration": 0.5}
+    assert (function["account"], function["region"]) == ("123456789012", "eu-west-1")
+    assert (table["basis"], table["per_request"], table["known"]) == ("", None, True)
+    (limit,) = table["limits"]
+    assert limit == found["weakest"]
+    assert (await client.get(f"/api/v1/series/{limit['series']}")).status_code == 404  # of another fleet
+
+
+async def test_what_is_unknown_is_null_and_said(server: Server, client: httpx.AsyncClient) -> None:
+    some = checkout()
+    some.flow("Count", float("nan"), "shop", "prod")
+    server.paths = PathStatuses([await some.status(CHECKOUT)], 1)
+    found = await answer(client, f"{PATHS}/checkout")
+    assert [found[name] for name in ("flow", "capacity", "headroom", "weakest", "next")] == [None] * 5
+    assert found["at_most"] is True
+    assert "no requests are counted" in found["reasons"][0]
+
+
+@pytest.mark.parametrize(
+    ("paths", "sentence"),
+    [
+        (PathStatuses([], 0), "the configuration names no file with paths in `path_files`"),
+        (PathStatuses([], 2), "the paths are not evaluated yet"),
+    ],
+)
+async def test_without_a_path_it_is_said_why(
+    server: Server, client: httpx.AsyncClient, paths: PathStatuses, sentence: str
+) -> None:
+    server.paths = paths
+    assert (await answer(client, PATHS)) == {"items": [], "total": 0}
+    got = await client.get(f"{PATHS}/checkout")
+    assert got.status_code == 404 and sentence in refusal(got)
+
+
+async def test_an_unknown_name_is_refused_with_the_nearest(server: Server, client: httpx.AsyncClient) -> None:
+    server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
+    got = await client.get(f"{PATHS}/chekout")
+    assert got.status_code == 404
+    assert refusal(got) == "no request path is called chekout; did you mean checkout?"

@@ -1,0 +1,116 @@
+"""`headroom paths`, over the answers of an API on loopback."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.monitor.cli.invocation import headroom
+from tests.monitor.cli.test_coverage import api
+
+LIMIT: dict[str, Any] = {
+    "hop": 1,
+    "series": "6d963b0a5206aff0",
+    "account": "123456789012",
+    "region": "eu-west-1",
+    "service": "dynamodb",
+    "signal": "table_write_capacity",
+    "resource": "orders",
+    "title": "Write units",
+    "zone": "above",
+    "usage": 400.0,
+    "limit": 500.0,
+    "inferred": False,
+    "unit": "write units/s",
+    "per_request": 4.0,
+    "capacity": 125.0,
+    "used": True,
+    "throttled": 0.0,
+    "reason": "",
+}
+ACCOUNT_LIMIT = LIMIT | {
+    "hop": 0,
+    "service": "apigateway",
+    "signal": "account_throttle_rate",
+    "resource": "",
+    "unit": "requests/s",
+    "per_request": None,
+    "capacity": None,
+    "used": None,
+}
+PATH: dict[str, Any] = {
+    "name": "checkout",
+    "unit": "requests",
+    "zone": "above",
+    "flow": 100.0,
+    "capacity": 125.0,
+    "at_most": True,
+    "headroom": 25.0,
+    "weakest": LIMIT,
+    "next": None,
+    "payload": {"bytes": 409600, "what": "an item has at most 400 KB", "source": "https://x"},
+    "reasons": ["API Gateway api: no\x1bsample"],
+}
+HOP: dict[str, Any] = {
+    "name": "api",
+    "service": "apigateway",
+    "resource": "shop/prod",
+    "unit": "requests",
+    "per_request": 1.0,
+    "known": False,
+    "limits": [ACCOUNT_LIMIT],
+}
+HOPS = [HOP, HOP | {"name": "orders", "known": True, "limits": [LIMIT]}, HOP | {"name": "shop", "limits": []}]
+DETAIL = PATH | {"hops": HOPS}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path"),
+    [
+        ((), "/api/v1/paths"),
+        (("show",), "/api/v1/paths"),
+        (("a b",), "/api/v1/paths/a%20b"),
+        (("show", "show"), "/api/v1/paths/show"),
+        (("show", "discover"), "/api/v1/paths/discover"),
+    ],
+)
+def test_the_word_show_may_be_left_out(arguments: tuple[str, ...], path: str) -> None:
+    with api({"items": [], "total": 0}) as (address, paths):
+        done = headroom("paths", *arguments, "--address", address)
+    assert done.exit_code == 0, done.output
+    assert paths == [path]
+    assert done.stdout.startswith("No request path is evaluated")
+
+
+def test_the_list_has_a_line_for_each_path_and_what_is_not_known() -> None:
+    with api({"items": [PATH], "total": 1}) as (address, _):
+        lines = headroom("paths", "--address", address).stdout.splitlines()
+    assert lines[0].split() == ["path", "now", "carries", "room", "weakest", "limit", "then"]
+    assert "100 requests/s" in lines[1] and "at most 125 requests/s" in lines[1] and "+25 %" in lines[1]
+    assert "dynamodb.table_write_capacity orders in eu-west-1" in lines[1]
+    assert lines[3] == "Not known, so that a path may carry less than it seems:"
+    assert "\x1b" not in lines[4]
+
+
+def test_one_path_has_a_line_for_each_limit() -> None:
+    with api(DETAIL) as (address, paths):
+        done = headroom("paths", "checkout", "--address", address)
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert paths == ["/api/v1/paths/checkout"]
+    assert lines[0] == "checkout: 100 requests/s now; carries at most 125 requests/s +25 %"
+    assert lines[1] == "largest payload: 400 KiB (an item has at most 400 KB)"
+    assert lines[3].endswith("400 of 500 requests/s not known not known")
+    assert lines[4].endswith("400 of 500 write units/s 4 write units 125 requests/s, the weakest")
+    assert lines[5] == "3 shop apigateway shop/prod 1 requests not known"
+
+
+def test_json_is_the_response() -> None:
+    with api(DETAIL) as (address, _):
+        done = headroom("paths", "checkout", "--address", address, "--format", "json")
+    assert json.loads(done.stdout) == DETAIL
+
+
+def test_no_answer_is_one_sentence() -> None:
+    done = headroom("paths", "--address", "127.0.0.1:9")
+    assert done.exit_code == 2
+    assert done.stderr.count("\n") == 1

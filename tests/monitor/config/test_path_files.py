@@ -1,0 +1,57 @@
+"""The files of request paths that the configuration names."""
+
+from pathlib import Path
+
+import pytest
+
+from monitor.config.file import parse_config
+from monitor.schema.problems import ConfigError
+from monitor.schema.types import ConfigContext
+from tests.registries import REGISTRY
+
+ONE = "paths: [{name: one, hops: [{service: sqs, resource: jobs}]}]"
+
+
+def names(folder: Path, text: str) -> list[str]:
+    """The names of the paths of a configuration in a folder."""
+    config = parse_config(text.encode(), "headroom.yaml", ConfigContext({}, folder, REGISTRY))
+    return [path.name for path in config.request_paths]
+
+
+def problems(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as error:
+        names(folder, text)
+    return error.value.problems
+
+
+def test_files_are_relative_to_the_configuration_and_patterns_match_several(tmp_path: Path) -> None:
+    (tmp_path / "paths.d").mkdir()
+    (tmp_path / "one.yaml").write_text(ONE)
+    for name in ("two", "three"):
+        (tmp_path / "paths.d" / f"{name}.yaml").write_text(ONE.replace("one", name))
+    found = names(tmp_path, "path_files: [one.yaml, paths.d/*.yaml, ./one.yaml, none/*.yaml]")
+    assert found == ["one", "three", "two"]
+    assert names(tmp_path, "path_files: []") == []
+
+
+def test_all_problems_of_all_files_are_told_at_once_beside_those_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("paths:\n  - name: a\n    hops: [{service: sqs}]\n")
+    (tmp_path / "b.yaml").write_text("paths:\n  - {name: b}\n")
+    found = problems(
+        tmp_path,
+        "path_files: [a.yaml, b.yaml, gone.yaml]\nbands: [{service: sqs, low: 0.9, high: 0.1}]\n",
+    )
+    assert [one.replace(f"{tmp_path}/", "") for one in found[:3]] == [
+        "headroom.yaml: path_files[0]: a.yaml:3: paths.0.hops.0.resource: missing: the SQS queue that the "
+        "requests go through",
+        "headroom.yaml: path_files[1]: b.yaml:2: paths.0.hops: missing",
+        "headroom.yaml: path_files[2]: gone.yaml: cannot be read: No such file or directory",
+    ]
+    assert any("bands[0]" in one for one in found[3:])
+
+
+def test_a_path_has_a_name_of_its_own_over_all_files(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.yaml").write_text(ONE)
+    (found,) = problems(tmp_path, "path_files: ['*.yaml']")
+    assert "expected a name that differs from those of" in found and "found 'one' again" in found

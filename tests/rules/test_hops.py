@@ -1,0 +1,70 @@
+"""The kinds of hops: what they name exists, and what they say of payloads has a source."""
+
+import pytest
+
+from rules.hops import HOPS_FILE, HopKinds, hop_kinds
+from rules.model_file import parse_model
+from rules.signals import LimitKind
+from rules.units import parse_unit
+from tests.registries import REGISTRY
+
+KINDS = hop_kinds()
+DECLARED = {(metric.namespace, metric.name) for one in REGISTRY.collectors for metric in one.metrics}
+
+
+def test_the_file_has_no_problem_and_names_services_of_the_catalogue() -> None:
+    assert parse_model(HOPS_FILE.read_bytes(), "hops.yaml", HopKinds).problems == []
+    assert {*KINDS} <= {*REGISTRY.service_names}
+
+
+@pytest.mark.parametrize("service", KINDS)
+def test_its_signals_are_in_the_catalogue_and_its_scope_is_that_of_the_service(service: str) -> None:
+    kind = KINDS[service]
+    for name in kind.signals:
+        assert REGISTRY.signal(service, name).kind in LimitKind
+    assert REGISTRY.scope_of(service) == kind.scope
+    assert parse_unit(f"{kind.unit}/s").format(2)
+
+
+@pytest.mark.parametrize("service", KINDS)
+def test_each_service_names_services_that_may_stand_before_it(service: str) -> None:
+    kind = KINDS[service]
+    named = {one for limit in kind.limits.values() for one in limit.not_after}
+    named |= {one for payload in kind.payloads for one in payload.after}
+    assert named <= {*KINDS}
+
+
+@pytest.mark.parametrize("service", KINDS)
+def test_metrics_are_in_the_namespaces_of_the_service(service: str) -> None:
+    kind = KINDS[service]
+    own = {namespace for namespace, _ in DECLARED}
+    for source in (*(one.of_metric for one in kind.flow), *kind.measures.values()):
+        assert source is None or source.namespace in own
+
+
+def test_a_limit_of_the_account_says_what_a_unit_uses() -> None:
+    text = b"{x: {title: X, unit: requests, parts: [x], limits: {rate: {of: account}}}}"
+    (problem,) = parse_model(text, "x.yaml", HopKinds).problems
+    assert "missing: others use the limit, too" in problem
+
+
+@pytest.mark.parametrize(
+    ("after", "size"),
+    [
+        (["apigateway"], 6 * 1024**2),
+        (["sqs"], 6 * 1024**2),
+        (["s3"], 1024**2),
+        (["alb"], 1024**2),
+        ([], 6 * 1024**2),
+    ],
+)
+def test_what_lambda_accepts_depends_on_who_invokes_it(after: list[str], size: int) -> None:
+    payload = KINDS["lambda"].payload_after(after)
+    assert payload and payload.bytes == size
+
+
+def test_only_synchronous_invocations_run_into_their_rate() -> None:
+    limits = [name for name, _ in KINDS["lambda"].limits_after(["s3"])]
+    assert "invoke_rate_sync" not in limits
+    assert "invoke_rate_sync" in [name for name, _ in KINDS["lambda"].limits_after(["s3", "apigateway"])]
+    assert "invoke_rate_sync" in [name for name, _ in KINDS["lambda"].limits_after([])]

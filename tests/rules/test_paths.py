@@ -1,0 +1,135 @@
+"""The capacity of a path: the weakest of its limits, and the next one when that is raised."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.path_order import order_of
+from rules.paths import (
+    HopFlow,
+    LimitUse,
+    capacities,
+    visits_of,
+    weakest_first,
+)
+
+NAN = float("nan")
+amounts = st.floats(0, 1e6)
+parts = st.floats(1e-3, 1e3)
+limits = st.lists(st.tuples(amounts, amounts, parts), min_size=1, max_size=12)
+
+
+def carried(flow: float, some: list[tuple[float, float, float]]) -> np.ndarray:
+    """The capacities of limits, given as usage, limit and what a request uses."""
+    usage, limit, per_request = np.array(some, np.float64).T
+    return capacities(flow, usage, limit, per_request)
+
+
+@given(flow=amounts, some=limits)
+def test_a_path_carries_what_flows_and_the_least_of_what_is_left(
+    flow: float, some: list[tuple[float, float, float]]
+) -> None:
+    found = carried(flow, some)
+    expected = min(max(flow + (limit - usage) / each, 0) for usage, limit, each in some)
+    assert found[weakest_first(found)[0]] == pytest.approx(expected, rel=1e-9, abs=1e-6)
+
+
+@given(flow=amounts, some=limits, raised=st.floats(1.1, 100))
+def test_raising_the_weakest_limit_far_enough_makes_the_next_one_the_weakest(
+    flow: float, some: list[tuple[float, float, float]], raised: float
+) -> None:
+    before = carried(flow, some)
+    order = weakest_first(before)
+    usage, _, each = some[order[0]]
+    target = (before.max() - flow + 1) * raised
+    other = [*some]
+    other[order[0]] = usage, usage + max(target, 1) * each, each
+    after = weakest_first(carried(flow, other))
+    assert after[:-1] == order[1:]
+    assert carried(flow, other)[after[0]] >= before[order[0]] - 1e-6
+
+
+@given(flow=amounts, some=limits, index=st.integers(0, 11))
+def test_a_higher_limit_never_makes_a_path_carry_less(
+    flow: float, some: list[tuple[float, float, float]], index: int
+) -> None:
+    before = carried(flow, some).min()
+    usage, limit, each = some[index % len(some)]
+    raised = [*some]
+    raised[index % len(some)] = usage, limit + 1, each
+    assert carried(flow, raised).min() >= before
+
+
+def test_what_is_unknown_is_no_limit_and_what_uses_nothing_is_never_reached() -> None:
+    found = carried(10, [(5, 10, NAN), (NAN, 10, 1), (5, NAN, 1), (5, 10, 0), (5, 10, 1)])
+    assert [str(one) for one in found] == ["nan", "nan", "nan", "inf", "15.0"]
+    assert weakest_first(found) == [4]
+    assert weakest_first(carried(10, [(5, 10, NAN)])) == []
+
+
+def test_hops_follow_those_before_them_in_the_order_of_the_file() -> None:
+    branches = {"api": [], "fn": ["api"], "log": ["fn"], "table": ["fn"], "end": ["table", "log"]}
+    assert order_of(branches) == (["api", "fn", "log", "table", "end"], [])
+    assert order_of({"b": ["a"], "a": []}) == (["a", "b"], [])
+
+
+def test_a_cycle_is_told_in_the_direction_of_requests() -> None:
+    order, cycle = order_of({"entrance": [], "a": ["entrance", "c"], "b": ["a"], "c": ["b"]})
+    assert order == []
+    assert cycle[0] == cycle[-1] and "->".join(cycle) in ("a->b->c->a", "b->c->a->b", "c->a->b->c")
+
+
+def test_what_is_declared_precedes_what_is_measured_and_that_what_is_assumed() -> None:
+    found = visits_of(
+        {
+            "api": HopFlow(measured=100),
+            "fn": HopFlow(before=["api"], measured=50),
+            "declared": HopFlow(before=["fn"], per_request=3, measured=70),
+            "batched": HopFlow(before=["declared"], per_unit=0.1, measured=70),
+            "key": HopFlow(before=["fn"], assumed=1),
+            "table": HopFlow(before=["fn"]),
+            "after": HopFlow(before=["table"], per_unit=2),
+        }
+    )
+    assert found["api"] == (1, "entrance")
+    assert found["fn"] == (0.5, "measured")
+    assert found["declared"] == (3, "declared")
+    assert found["batched"].number == pytest.approx(0.3) and found["batched"].basis == "declared"
+    assert found["key"] == (0.5, "assumed")
+    assert np.isnan(found["table"].number) and np.isnan(found["after"].number)
+
+
+def test_units_of_several_hops_before_add_up() -> None:
+    found = visits_of(
+        {
+            "api": HopFlow(measured=100),
+            "a": HopFlow(before=["api"], measured=50),
+            "b": HopFlow(before=["api"], measured=20),
+            "queue": HopFlow(before=["a", "b"], per_unit=2),
+        }
+    )
+    assert found["queue"].number == pytest.approx(1.4)
+
+
+def test_without_requests_at_the_entrance_nothing_is_measured() -> None:
+    for nothing in (0.0, NAN):
+        found = visits_of({"api": HopFlow(measured=nothing), "fn": HopFlow(before=["api"], measured=5)})
+        assert np.isnan(found["fn"].number)
+
+
+@pytest.mark.parametrize(
+    ("use", "per_request"),
+    [
+        (LimitUse(visits=2, each=0.3), 0.6),  # Little's law: 2 invocations of 0.3 s
+        (LimitUse(visits=2, each=0.3, ratio=0.9), 0.9),  # peaks within minutes
+        (LimitUse(visits=2, each=0.3, ratio=0.5), 0.6),
+        (LimitUse(visits=NAN, ratio=0.5), 0.5),  # of a table, whose calls nothing counts
+        (LimitUse(visits=1, is_shared=True, flow=4, ratio=2), 0.5),  # one of four units is of this path
+        (LimitUse(visits=1, is_shared=True, flow=NAN, ratio=2), NAN),
+        (LimitUse(visits=3, declared_each=2, each=5, ratio=7), 6),
+        (LimitUse(visits=NAN, each=1), NAN),
+    ],
+)
+def test_what_a_request_uses_of_a_limit(use: LimitUse, per_request: float) -> None:
+    assert use.per_request == pytest.approx(per_request, nan_ok=True)
