@@ -9,30 +9,37 @@ from rules.bounds import Bound
 
 @dataclass(frozen=True, slots=True)
 class MetricBounds:
-    """Finds the aggregate of a metric. rules: by namespace, name and statistic of the part."""
+    """Finds the aggregates of a metric.
 
-    rules: Mapping[tuple[str, str, str], tuple[Bound, ...]] = field(default_factory=dict)
+    rules: by namespace, name and statistic of the part, and by whether they are of usage.
+    """
+
+    rules: Mapping[tuple[str, str, str, bool], tuple[Bound, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, bounds: Iterable[Bound]) -> "MetricBounds":
         """Make them of the rules of all services."""
-        rules: dict[tuple[str, str, str], tuple[Bound, ...]] = {}
+        rules: dict[tuple[str, str, str, bool], tuple[Bound, ...]] = {}
         for bound in bounds:
             for name in bound.metrics:
-                key = bound.namespace, name, bound.stat
+                key = bound.namespace, name, bound.stat, bound.of_usage
                 rules[key] = (*rules.get(key, ()), bound)
         return cls(rules)
 
     def aggregate_of(self, metric: Metric) -> Metric | None:
-        """Return the metric that bounds this one; None where no rule is declared.
+        """Return the metric that proves this one, of throttled demand, to be 0; None: no rule is declared.
 
         Only a metric that is zero when absent has one: where its aggregate is 0, a missing point is 0.
         """
-        found = self.rules.get((metric.namespace, metric.name, metric.stat))
-        if not found or not metric.zero_when_absent:
-            return None
+        return self._found(metric, of_usage=False) if metric.zero_when_absent else None
+
+    def whole_of(self, metric: Metric) -> Metric | None:
+        """Return the metric of which this one, of usage, is a part; None where no rule is declared."""
+        return self._found(metric, of_usage=True)
+
+    def _found(self, metric: Metric, of_usage: bool) -> Metric | None:
         dimensions = dict(metric.dimensions)
-        for bound in found:
+        for bound in self.rules.get((metric.namespace, metric.name, metric.stat, of_usage), ()):
             if {*bound.dimensions} == dimensions.keys():
                 common = tuple(sorted(bound.aggregate_dimensions(dimensions).items()))
                 return replace(metric, name=bound.metric or metric.name, dimensions=common)

@@ -1,6 +1,7 @@
 """Bounds between CloudWatch metrics: an aggregate that AWS publishes bounds each of its parts.
 
-While the aggregate of a count is 0, each part is 0, so the parts need not be read.
+While the aggregate of a count is 0, each part is 0, so the parts need not be read. While the aggregate of a
+usage is too small to take a part to the upper edge of its band, no part is in danger.
 """
 
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ class Bound(BaseModel):
     names the one that they share. A sum of counts alone is declared, as a mean or percentile of an aggregate
     bounds none of its parts, and a maximum only if all are sampled at the same time.
     dimensions: the names of all dimensions of a part. of: those that the aggregate has, too.
+    of_usage: the metrics are those of usage, and not of throttled demand.
     inequality: why it holds, in words. source: AWS's page about the dimensions.
     """
 
@@ -31,6 +33,7 @@ class Bound(BaseModel):
     dimensions: tuple[NonEmpty, ...] = Field(min_length=1)
     of: tuple[NonEmpty, ...]
     metric: NonEmpty | None = None
+    of_usage: bool = False
     inequality: NonEmpty
     source: Annotated[str, Field(pattern=r"^https://docs\.aws\.amazon\.com/\S+$")]
 

@@ -17,7 +17,6 @@ from monitor.fleet.key import CellKey, Group, Key
 from monitor.fleet.metric_query import metric_query
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.purchases import Purchase, PurchaseMembers, group_purchases
-from monitor.fleet.ring_columns import NO_BOUND
 from monitor.fleet.series_columns import SeriesColumns
 from monitor.fleet.series_settings import SeriesSettings
 from rules.limits import PUBLISHED_ONLY, LimitSource
@@ -336,10 +335,10 @@ class Fleet(SeriesColumns):
         return Formula.of(usage, rows)
 
     def _raise_delay(self, row: int, delay: int) -> None:
-        """Raise the assumed publication delay of a metric, and of the aggregate that bounds it."""
+        """Raise the assumed publication delay of a metric, and of its aggregates."""
         self.rings.delay[row] = max(self.rings.delay[row], delay)
-        if (bound := int(self.rings.bound[row])) != NO_BOUND:
-            self._raise_delay(bound, delay)
+        for aggregate in self.rings.aggregates(row):
+            self._raise_delay(aggregate, delay)
 
     def _metric_row(self, cell: CellKey, metric: Metric) -> int:
         metric_rows, query = self._polled.setdefault(cell, {}), metric_query(metric)
@@ -347,12 +346,19 @@ class Fleet(SeriesColumns):
         if row is None:
             row = self._allocate_row(metric_rows, query)
             self.rings.period[row], self.rings.divisor[row] = metric.minutes, metric.divisor
-            if aggregate := self._bounds.aggregate_of(metric):
-                self.rings.bound[row] = bound = self._metric_row(cell, aggregate)
-                self.rings.use_count[bound] += 1
+            self._add_aggregates(cell, row, metric)
         namespace = self.rings.namespaces.number_of((cell, metric.namespace), metric.minutes)
         self.rings.declare(row, namespace, metric.zero_when_absent)
         return row
+
+    def _add_aggregates(self, cell: CellKey, row: int, metric: Metric) -> None:
+        """Have the aggregates of a metric read with it."""
+        if aggregate := self._bounds.aggregate_of(metric):
+            self.rings.bound[row] = self._metric_row(cell, aggregate)
+        if whole := self._bounds.whole_of(metric):
+            self.rings.whole[row] = self._metric_row(cell, whole)
+        for used in self.rings.aggregates(row):
+            self.rings.use_count[used] += 1
 
     def _allocate_row(self, metric_rows: MetricRows, metric: bytes) -> int:
         row = metric_rows[metric] = self.rings.allocate()
@@ -385,8 +391,8 @@ class Fleet(SeriesColumns):
     def _release(self, row: int) -> None:
         self.rings.use_count[row] -= 1
         if not self.rings.use_count[row]:
-            bound = int(self.rings.bound[row])
+            aggregates = self.rings.aggregates(row)
             del self.rings.metric_rows[row][self.rings.metric[row]]
             self.rings.free(row)
-            if bound != NO_BOUND:
-                self._release(bound)
+            for aggregate in aggregates:
+                self._release(aggregate)

@@ -179,11 +179,30 @@ class Block:
         )
         return FormulaTerms(self.shape, entries_at(self.rows, positions), weights, offsets, lower_bounds)
 
+    def factors(self) -> Floats | None:
+        """Return factors, [metric, position]: no result is above the highest metric times its factor.
+
+        None where more than sums and maxima is computed, or a metric may lower the result. The metrics are
+        counts, of 0 or more.
+        """
+        if self.may_fall or self.shape.offset_count or not self.shape.operations <= LOWER_BOUND_OPS:
+            return None
+        return _factors(self.shape, self._weights[:, : self.size])
+
     def formula(self, position: int) -> Formula:
         """Return the formula at a position."""
         rows, weights = self._rows[:, position].tolist(), self._weights[:, position].tolist()
         offsets = self._offsets[:, position].tolist() if self.shape.offset_count else ()
         return Formula(self.shape, tuple(rows), tuple(weights), tuple(offsets))
+
+
+def _factors(shape: Shape, weights: Floats) -> Floats:
+    """Return the factors of formulas, [metric, position]. weights: [term, position]."""
+    terms = len(shape.terms)
+    of_terms = weights[:terms] * np.float32(terms if shape.op is Op.SUM else 1)
+    inner = [of_terms[one.term] * _factors(one.shape, weights[one.weights]) for one in shape.inner_formulas]
+    factors: Floats = np.vstack([of_terms[[*shape.metric_terms]], *inner])
+    return factors
 
 
 class Formulas:

@@ -56,7 +56,10 @@ class RingColumns(Columns):
     watched_at: the minute of the clock when AWS last listed the recently active metrics of its name.
     woken: that list named it while it was idle, and it was not requested since.
     bound: the row of the metric that bounds this one, see `rules.bounds`; NO_BOUND: there is none.
-    pruned: that metric proves this one to be 0, so that it is not requested.
+    whole: the row of the metric of which this one, of usage, is a part; NO_BOUND: there is none.
+    safe_below: while that metric is below this value, none of the series of this one reaches the upper edge
+        of its band, so that it is requested once in MAX_INTERVAL; NaN: it is read as its own danger says.
+    pruned: `bound` proves this one to be 0, so that it is not requested.
     distrusted: a metric exceeded this one, which was to bound it; it proves nothing.
     last_streamed: the minute of the clock when the stream last delivered the metric.
     stream_started: the first minute that the stream delivered completely since its last gap.
@@ -97,6 +100,8 @@ class RingColumns(Columns):
         "watched_at": (np.int32, NEVER),
         "woken": (np.bool_, False),
         "bound": (np.int32, NO_BOUND),
+        "whole": (np.int32, NO_BOUND),
+        "safe_below": (np.float32, np.nan),
         "pruned": (np.bool_, False),
         "distrusted": (np.bool_, False),
         "last_streamed": (np.int32, NEVER),
@@ -134,6 +139,8 @@ class RingColumns(Columns):
     watched_at: Ints
     woken: Flags
     bound: Ints
+    whole: Ints
+    safe_below: Floats
     pruned: Flags
     distrusted: Flags
     last_streamed: Ints
@@ -164,6 +171,10 @@ class RingColumns(Columns):
         """Set every column of a row to its declared value, and remove its points."""
         super().clear(slot)
         self.points.remove_all(np.array([slot]))
+
+    def aggregates(self, row: int) -> list[int]:
+        """Return the rows of the aggregates of a metric: of throttled demand, and of usage."""
+        return [int(one[row]) for one in (self.bound, self.whole) if one[row] != NO_BOUND]
 
     def intervals(self, rows: Ints) -> Ints:
         """Return the planned minutes between two requests, of pruned metrics, too."""

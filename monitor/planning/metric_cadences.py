@@ -9,13 +9,14 @@ from monitor.fleet.columns import Flags, Indices, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.formulas import Formulas
 from monitor.fleet.namespaces import NEVER, NO_NAMESPACE
-from monitor.fleet.ring_columns import NO_BOUND
+from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 from monitor.fleet.rings import Rings
-from monitor.planning.cadence import DELAY_SHARE
 from monitor.planning.idling import ActiveMetrics, plan_idle
-from monitor.planning.intervals import Intervals
+from monitor.planning.intervals import MAX_INTERVAL, Intervals
+from monitor.planning.min_minutes import min_minutes
 from monitor.planning.parts import formula_parts, ranges
 from monitor.planning.pruning import plan_aggregates
+from monitor.planning.safe_series import SafeSeries
 
 
 class MetricCadences:
@@ -23,15 +24,18 @@ class MetricCadences:
 
     Iterate over `plan`, then read `planned`.
 
-    urgent: the series in danger, by slot. planned: the minutes between two requests of each metric, which the
-    planner then writes to the rings.
+    urgent: the series in danger, by slot. safe: knows which are safe by the wholes of their metrics. planned:
+    the minutes between two requests of each metric, which the planner then writes to the rings.
     """
 
-    def __init__(self, fleet: Fleet, intervals: Intervals, urgent: Flags) -> None:
-        self._fleet, self._intervals = fleet, intervals
+    def __init__(self, fleet: Fleet, intervals: Intervals, urgent: Flags, safe: SafeSeries) -> None:
+        self._fleet, self._intervals, self._safe = fleet, intervals, safe
         self._series_count, self._metric_count = urgent.size, fleet.rings.size
         self._urgent = np.append(urgent, False)
         self._minutes = np.full(self._metric_count + 1, intervals.longest, np.int32)
+        self.planned[fleet.rings.whole[: self._metric_count] != NO_BOUND] = max(
+            MAX_INTERVAL, intervals.longest
+        )
         self._may_idle = np.ones(self._metric_count + 1, np.bool_)
         self._stale_later = np.zeros(self._series_count + 1, np.int32)
 
@@ -42,13 +46,18 @@ class MetricCadences:
 
     def plan(self, now: int) -> Iterator[None]:
         """Plan at the minute `now`, part by part."""
-        yield from self._lower_to_series()
+        yield from self._lower_to_series(self._safe.candidates)
+        if self._safe.has_parts:
+            self._safe.choose(self.planned, now)
+            yield from self._lower_to_series(self._safe.chosen)
         yield from self._lower_throttled()
         self._keep_proving()
         yield
         for some in ranges(self._metric_count):
-            self.planned[some] = np.maximum(self.planned[some], min_minutes(self._fleet.rings, some))
+            rows = np.arange(some.start, some.stop, dtype=np.int32)
+            self.planned[some] = np.maximum(self.planned[some], min_minutes(self._fleet.rings, rows))
             yield
+        self._safe.mark(self.planned)
         yield from self._lengthen_idle(now)
 
     def _parts(self, *all_formulas: Formulas) -> Iterator[tuple[Indices, Ints]]:
@@ -56,10 +65,11 @@ class MetricCadences:
             formula_parts(one, self._series_count, self._metric_count) for one in all_formulas
         )
 
-    def _lower_to_series(self) -> Iterator[None]:
-        """Lower the minutes of metrics of usage to those of their most endangered series."""
+    def _lower_to_series(self, but: Flags) -> Iterator[None]:
+        """Lower the minutes of metrics of usage to those of their most endangered series, `but` for some."""
         fleet = self._fleet
         cadence = np.append(fleet.cadence[: self._series_count], self._intervals.longest).astype(np.int32)
+        cadence[:-1][but] = MAX_INTERVAL
         for slots, rows in self._parts(
             fleet.usages, fleet.upper_bounds, fleet.published_limits, fleet.served
         ):
@@ -82,20 +92,24 @@ class MetricCadences:
     def _keep_proving(self) -> None:
         """Have metrics that prove what others are read as often as these need it."""
         rings, planned, throttled = self._fleet.rings, self.planned, self._intervals.throttled
-        newest = newest_of_namespaces(rings, self._metric_count)
+        newest = newest_of_namespaces(rings, planned < NOT_READ)
         planned[newest] = np.minimum(planned[newest], throttled)
         plan_aggregates(rings, planned, throttled)
         bounds = rings.bound[: self._metric_count]
         self._may_idle[bounds[bounds != NO_BOUND]] = self._may_idle[newest] = False
+        wholes = rings.whole[: self._metric_count]
+        self._may_idle[wholes[wholes != NO_BOUND]] = False
 
     def _lengthen_idle(self, now: int) -> Iterator[None]:
-        """Have idle metrics read more rarely, and the samples of their series count longer."""
+        """Have idle metrics read more rarely; the samples of their series, and of safe ones, count longer."""
         fleet, longer = self._fleet, np.zeros(self._metric_count + 1, np.int32)
         for some in ranges(self._metric_count):
             active = self.planned[some]
             metrics = ActiveMetrics(some, active, self._may_idle[some])
             idle = plan_idle(fleet.rings, metrics, self._intervals.longest, now)
-            longer[some], self.planned[some] = idle - active, idle
+            safe = ~np.isnan(fleet.rings.safe_below[some])
+            usual = np.where(safe, np.minimum(active, self._intervals.longest), active)
+            longer[some], self.planned[some] = idle - usual, idle
             yield
         for slots, rows in self._parts(fleet.usages, fleet.upper_bounds):
             # Twice, as a request may fail.
@@ -104,18 +118,13 @@ class MetricCadences:
         fleet.set_stale_later(self._stale_later[:-1])
 
 
-def min_minutes(rings: Rings, some: slice) -> Ints:
-    """Return the minutes of some metrics within which another request is of no use."""
-    delays = rings.delays(np.arange(some.start, some.stop, dtype=np.int32))
-    at_least: Ints = np.maximum(delays // DELAY_SHARE, rings.period[some])
-    return at_least
-
-
-def newest_of_namespaces(rings: Rings, size: int) -> Indices:
+def newest_of_namespaces(rings: Rings, are_read: Flags) -> Indices:
     """Return the row of the metric with the newest point, of each namespace with metrics zero when absent.
 
     Its points prove that a missing point of these metrics is a zero, so it is read as often as they are.
+    are_read: the metrics that are requested at all, by row.
     """
+    size = are_read.size
     namespaces, zero, newest = (
         rings.namespace[:size],
         rings.zero_when_absent[:size],
@@ -124,7 +133,7 @@ def newest_of_namespaces(rings: Rings, size: int) -> Indices:
     has_absent = np.zeros(rings.namespaces.size, np.bool_)
     has_absent[namespaces[zero]] = True
     has_absent[NO_NAMESPACE] = False
-    candidates = np.flatnonzero(has_absent[namespaces] & ~zero & (newest > NEVER))
+    candidates = np.flatnonzero(has_absent[namespaces] & ~zero & (newest > NEVER) & are_read)
     latest = np.full(rings.namespaces.size, NEVER, np.int32)
     np.maximum.at(latest, namespaces[candidates], newest[candidates])
     candidates = candidates[newest[candidates] == latest[namespaces[candidates]]]

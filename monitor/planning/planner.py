@@ -19,9 +19,12 @@ from monitor.planning.allowance import Allowance, minimum_dollars
 from monitor.planning.budget import Budget
 from monitor.planning.cadence import LATENESS, NEAR_MEMORY, Danger, cadences, is_near
 from monitor.planning.intervals import Intervals
-from monitor.planning.metric_cadences import MetricCadences, min_minutes
+from monitor.planning.metric_cadences import MetricCadences
+from monitor.planning.min_minutes import min_minutes
 from monitor.planning.parts import formula_parts, ranges
 from monitor.planning.rises import highest_rises, remembered
+from monitor.planning.safe_parts import wholes_of_parts_alone
+from monitor.planning.safe_series import SafeSeries
 from monitor.planning.settings import BudgetTerms
 from monitor.planning.stretching import stretched
 
@@ -92,7 +95,8 @@ class Planner:
         if self._equal_layout == rings.layout and 0 <= now - self._updated_at < DELAYS_INTERVAL:
             return
         fleet.cadence[: fleet.size] = max(shortest, 1)
-        minutes = np.maximum(np.int32(shortest), min_minutes(rings, slice(0, rings.size)))
+        minutes = np.maximum(np.int32(shortest), min_minutes(rings, np.arange(rings.size, dtype=np.int32)))
+        minutes[wholes_of_parts_alone(rings)] = NOT_READ
         rings.cadence[: rings.size] = np.where(minutes <= shortest, 0, minutes)
         self._equal_layout, self._updated_at = rings.layout, now
 
@@ -150,14 +154,16 @@ class Planner:
     def _plan_in_parts(self, now: int) -> Iterator[None]:
         """Do what `plan` does, part by part."""
         fleet, alerting = self._fleet, self._alerting_flags()
-        urgent = np.zeros(alerting.size, np.bool_)
+        urgent, safe = np.zeros(alerting.size, np.bool_), SafeSeries(fleet, self._intervals, alerting.size)
+        yield from safe.find(now)
         for some in ranges(alerting.size):
             danger = self._danger(some, alerting, now)
             fleet.cadence[some] = cadences(danger, self._intervals)
             fleet.near_at[some][is_near(danger.usage, danger.edge)] = now
             urgent[some] = danger.urgent
+            safe.note(some, danger)
             yield
-        metrics = MetricCadences(fleet, self._intervals, urgent)
+        metrics = MetricCadences(fleet, self._intervals, urgent, safe)
         yield from metrics.plan(now)
         rows = metrics.planned
         if self.budget and (terms := self.budget.terms):

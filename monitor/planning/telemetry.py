@@ -7,7 +7,9 @@ import numpy as np
 import numpy.typing as npt
 from prometheus_client import CollectorRegistry
 
+from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
+from monitor.fleet.rings import Rings
 from monitor.lib.telemetry import SnapshotGauge
 
 QUANTILES = (0.5, 0.99, 1.0)
@@ -60,13 +62,20 @@ def planned_delays(fleet: Fleet, shortest: float) -> Mapping[str, Mapping[float,
     """
     minutes = np.full(fleet.size, NOT_POLLED, np.int32)
     for block in fleet.usages:
-        minutes[block.series] = fleet.rings.cadence[block.rows].max(axis=0)
+        minutes[block.series] = minutes_until_known(fleet.rings, block.rows).max(axis=0)
     numbers = {account: n for n, account in enumerate(sorted({group[0] for group in fleet.groups}))}
     account_by_group = np.array([numbers[group[0]] for group in fleet.groups], np.int32)
     polled = np.flatnonzero(minutes != NOT_POLLED)
     counts = np.zeros((len(numbers), minutes.max(initial=0) + 1), np.int64)
     np.add.at(counts, (account_by_group[fleet.group[polled]], minutes[polled]), 1)
     return {account: _quantiles(counts[n], shortest) for account, n in numbers.items()}
+
+
+def minutes_until_known(rings: Rings, rows: Ints) -> Ints:
+    """Return the planned minutes in which metrics are read, or the wholes that prove them to be safe."""
+    safe = ~np.isnan(rings.safe_below[rows])
+    read: Ints = np.where(safe, rings.cadence[rings.whole[rows]], rings.cadence[rows])
+    return read
 
 
 def _quantiles(counts: npt.NDArray[np.int64], shortest: float) -> Mapping[float, float]:

@@ -15,6 +15,7 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.publication_delay import PublicationDelays
 from monitor.planning.planner import Planner
 from monitor.planning.pruning import batches, prune
+from monitor.planning.safe_parts import unsafe_parts
 from monitor.polling import plan
 from monitor.polling.codec import MetricResult
 from monitor.polling.metric_caller import POINTS_PER_SECOND, CallPart, MetricCaller
@@ -91,8 +92,9 @@ class MetricReader:
     async def _read_at_once(self, now: int) -> list[Failure]:
         """Prune metrics by the aggregates that were read, and read those that must not wait."""
         rings, listed = self.fleet.rings, self.fleet.metrics(self.cell.key)
-        at_once = set[int]()
-        for batch in batches(rings, np.fromiter(listed.values(), np.int32)):
+        every = np.fromiter(listed.values(), np.int32)
+        at_once = {*unsafe_parts(rings, every).tolist()}
+        for batch in batches(rings, every):
             at_once.update(prune(rings, batch, now).tolist())
             await asyncio.sleep(0)
         wanted = {metric: row for metric, row in listed.items() if row in at_once} if at_once else {}

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from collectors.metric_bounds import NO_BOUNDS, MetricBounds
+from collectors.base import per_second
+from collectors.metric_bounds import MetricBounds
 from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.namespaces import NEVER
@@ -13,28 +14,27 @@ from monitor.planning.budget import Budget
 from monitor.planning.intervals import Intervals
 from monitor.planning.planner import Planner, no_slots
 from monitor.planning.pruning import batches, prune
+from monitor.planning.safe_parts import unsafe_parts
 from monitor.polling.plan import due_metrics, most_overdue, plan_requests
 from rules.bounds import Bound
 from rules.limits import Limit, LimitSource
-from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, key, refused
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, key, refused, traffic
 
 CELL = (ACCOUNT, REGION)
 LIMIT = 100.0  # of every series, in its unit per second
 DELAY = 2  # minutes until a point is visible
 HISTORY = 180  # minutes of points before the start
 
-SUM_OF_STREAMS = MetricBounds.of(
-    [
-        Bound(
-            namespace=refused.namespace,
-            metrics=(refused.name,),
-            dimensions=("StreamName",),
-            of=(),
-            inequality="all streams together throttle what each of them does",
-            source="https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html",
-        )
-    ]
+SUM_OF_THROTTLED = Bound(
+    namespace=refused.namespace,
+    metrics=(refused.name,),
+    dimensions=("StreamName",),
+    of=(),
+    inequality="all streams together throttle what each of them does",
+    source="https://docs.aws.amazon.com/streams/latest/dev/monitoring-with-cloudwatch.html",
 )
+SUM_OF_USAGE = SUM_OF_THROTTLED.model_copy(update={"metrics": (traffic.name,), "of_usage": True})
+SUM_OF_STREAMS = MetricBounds.of([SUM_OF_THROTTLED])
 ADAPTIVE = Intervals(shortest=1, longest=15, throttled=5)
 
 
@@ -55,13 +55,17 @@ class Lists:
 class Demand:
     """The demand of each series, [series, minute]; without `throttled`, none is throttled.
 
-    bounded: an aggregate tells the sum of what is throttled. lists: None: there are none.
+    bounded: an aggregate tells the sum of what is throttled. lists: None: there are none. has_whole: a metric
+    tells the usage of all series together. whole_limit: of a series that this metric is the usage of; None:
+    there is no such series.
     """
 
     utilization: Floats
     throttled: Floats | None = None
     bounded: bool = True
     lists: Lists | None = None
+    has_whole: bool = False
+    whole_limit: float | None = None
 
 
 class Simulation:
@@ -84,12 +88,18 @@ class Simulation:
             demand = Demand(demand, bounded=False)
         self.usage, self.fleet, self.fails = demand.utilization * LIMIT, Fleet(), fails
         self.throttled = np.zeros_like(self.usage) if demand.throttled is None else demand.throttled
-        self.fleet.set_bounds(SUM_OF_STREAMS if demand.bounded else NO_BOUNDS)
+        self.fleet.set_bounds(
+            MetricBounds.of([SUM_OF_THROTTLED] * demand.bounded + [SUM_OF_USAGE] * demand.has_whole)
+        )
         self.minute, self.requested, self.lists = 0, 0, demand.lists
         self.series = list[Series]()
         self._add(len(self.usage))
         rings = self.fleet.rings
         self.aggregate = int(rings.bound[self.throttled_rows[0]])
+        self.whole = int(rings.whole[self.usage_rows[0]])
+        if demand.whole_limit is not None:
+            settings = replace(SETTINGS, limit=Limit(demand.whole_limit, LimitSource.API, NOW * 60))
+            add(self.fleet, key("whole"), settings, usage=per_second(traffic), throttled=None)
         self.longest = intervals.longest
         self.planner = Planner(self.fleet, intervals, alerting, budget(self) if budget else None)
         self.reads = np.zeros(rings.size, np.int32)
@@ -134,6 +144,7 @@ class Simulation:
             self._read(self._affordable(due_metrics(rings, metrics, self.now)))
             every = np.fromiter(metrics.values(), np.int32)
             at_once = {row for some in batches(rings, every) for row in prune(rings, some, self.now).tolist()}
+            at_once |= {*unsafe_parts(rings, every).tolist()}
             self._read(self._affordable({name: row for name, row in metrics.items() if row in at_once}))
         self.minute += 1
 
@@ -171,10 +182,12 @@ class Simulation:
         """Write the points that are visible now: throttled demand has none while it is 0."""
         visible = np.array([minute for minute in minutes if minute < self.now - DELAY], np.int32)
         throttled = self.throttled[:, visible - NOW + HISTORY]
+        usage = self.usage[:, visible - NOW + HISTORY] * 60
         for of_rows, values, absent in (
-            (self.usage_rows, self.usage[:, visible - NOW + HISTORY] * 60, np.nan),
+            (self.usage_rows, usage, np.nan),
             (self.throttled_rows, throttled, 0),
             (np.array([self.aggregate], np.int32), throttled.sum(axis=0, keepdims=True), 0),
+            (np.array([self.whole], np.int32), usage.sum(axis=0, keepdims=True), np.nan),
         ):
             wanted = np.flatnonzero(np.isin(of_rows, rows))
             points = values[wanted].ravel()

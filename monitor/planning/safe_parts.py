@@ -1,0 +1,57 @@
+"""Metrics of usage that need not be read, as the whole that they are part of is too small to endanger them.
+
+A part is at most its whole in each minute (see `rules.bounds`). So the series of a part stays below the upper
+edge of its band while the whole is below what would take it there. The whole is then read in its place, and
+the part once in MAX_INTERVAL. It is requested at once when the whole is not that small any more, or unknown.
+"""
+
+import numpy as np
+
+from monitor.fleet.columns import Flags, Floats, Ints
+from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
+from monitor.fleet.rings import Rings
+from monitor.planning.intervals import MAX_INTERVAL
+
+UNREAD_MINUTES = MAX_INTERVAL + 45  # minutes in which a part was not read: AWS may be late, or requests fail
+LATE_BY = 2  # minutes by which a whole may be later than planned
+INFINITE = np.float32(np.inf)
+
+
+def unread_peaks(rings: Rings, parts: Ints, wholes: Ints) -> Floats:
+    """Return the highest value of the whole of each part in the minutes in which the part was not read.
+
+    It is that of the newest minute if the part was read up to it; infinite if a minute is not known.
+    """
+    each, of_part = np.unique(wholes, return_inverse=True)
+    newest = rings.latest_minute[each]
+    minutes = newest[:, None] - np.arange(UNREAD_MINUTES)
+    values = rings.at(each[:, None], minutes.astype(np.int32))
+    peaks = np.maximum.accumulate(np.where(np.isnan(values), INFINITE, values), axis=1)
+    unread = newest[of_part].astype(np.int64) - rings.polled_through[parts]
+    found: Floats = peaks[of_part, np.clip(unread, 1, UNREAD_MINUTES) - 1]
+    return np.where(unread > UNREAD_MINUTES, INFINITE, found)
+
+
+def unsafe_parts(rings: Rings, rows: Ints) -> Ints:
+    """Return which of some metrics were safe until their wholes were read, and are to be read at once."""
+    parts = rows[~np.isnan(rings.safe_below[rows])]
+    if not parts.size:
+        return parts
+    unsafe: Ints = parts[unread_peaks(rings, parts, rings.whole[parts]) >= rings.safe_below[parts]]
+    return unsafe
+
+
+def wholes_of_parts_alone(rings: Rings) -> Ints:
+    """Return the rows of wholes that no series needs for itself."""
+    parts = np.flatnonzero(rings.whole[: rings.size] != NO_BOUND)
+    wholes, numbers = np.unique(rings.whole[parts], return_counts=True)
+    alone: Ints = wholes[rings.use_count[wholes] <= numbers]
+    return alone
+
+
+def are_read(rings: Rings, wholes: Ints, now: int) -> Flags:
+    """Return which wholes were read as planned, and have the points that AWS should have published."""
+    cadence = np.maximum(rings.cadence[wholes], 1)
+    late_by = rings.delays(wholes) + rings.period[wholes] + LATE_BY
+    as_planned: Flags = (cadence < NOT_READ) & (rings.latest_minute[wholes] >= now - cadence - late_by)
+    return as_planned

@@ -1,0 +1,147 @@
+"""Series that are safe by the wholes of which their metrics are parts, and how often these are read."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+
+from monitor.fleet.columns import Flags, Floats, Indices, Ints
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.formulas import Block
+from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
+from monitor.planning.cadence import Danger, cadences
+from monitor.planning.intervals import MAX_INTERVAL, Intervals
+from monitor.planning.min_minutes import min_minutes
+from monitor.planning.safe_parts import INFINITE, are_read, unread_peaks
+
+BATCH_SIZE = 1024  # parts that are looked at before other tasks may run: some milliseconds
+
+
+class Parts(NamedTuple):
+    """Formulas whose metrics are parts, as far as they are known: rows and factors are [metric, position].
+
+    factors: no usage is above the highest metric times its factor.
+    """
+
+    slots: Indices
+    rows: Ints
+    factors: Floats
+
+
+class SafeSeries:
+    """Finds which series are safe: iterate over `find`, `note` the danger of all, `choose`, then `mark`.
+
+    slots: how many series there were at first; those that came since are planned the next time. chosen: those
+    that are safe, by slot.
+    """
+
+    def __init__(self, fleet: Fleet, intervals: Intervals, slots: int) -> None:
+        self._fleet, self._intervals, self._size = fleet, intervals, fleet.rings.size
+        self._whole = fleet.rings.whole[: self._size].copy()  # rows may be freed and used again meanwhile
+        self._parts = list[Parts]()
+        self._highest = np.full(slots, np.nan, np.float32)
+        self._edge = np.full(slots, np.nan, np.float32)
+        self._within = np.zeros(slots, np.int32)
+        self.chosen = np.zeros(slots, np.bool_)
+
+    @property
+    def has_parts(self) -> bool:
+        """True if there are metrics that are parts of a whole."""
+        return bool(self._parts)
+
+    @property
+    def candidates(self) -> Flags:
+        """The series that are safe if their wholes are read often enough, by slot."""
+        return self._within > 0
+
+    def find(self, now: int) -> Iterator[None]:
+        """Find the highest that usage can have been in minutes that were not read, part by part."""
+        rings = self._fleet.rings
+        parts = np.flatnonzero(self._whole != NO_BOUND).astype(np.int32)
+        if not parts.size:
+            return
+        peaks = np.full(self._size, np.nan, np.float32)
+        for first in range(0, parts.size, BATCH_SIZE):
+            some = parts[first : first + BATCH_SIZE]
+            some = some[are_read(rings, self._whole[some], now)]
+            peaks[some] = unread_peaks(rings, some, self._whole[some])
+            yield
+        highest = np.full(self._highest.size, -INFINITE)
+        for formulas in (self._fleet.usages, self._fleet.upper_bounds):
+            for block in formulas:
+                self._include(block, peaks, highest)
+                yield
+        self._highest = np.where(np.isinf(highest), np.nan, highest).astype(np.float32)
+
+    def _include(self, block: Block, peaks: Floats, highest: Floats) -> None:
+        """Raise the highest usages to those of a block; infinite where a metric is no part, or not known."""
+        slots, rows, factors = block.series, block.rows, block.factors()
+        inside = (slots < highest.size) & (rows < self._size).all(axis=0)
+        slots, rows = slots[inside], rows[:, inside]
+        if factors is None:
+            highest[slots] = INFINITE
+            return
+        factors = factors[:, inside]
+        usage = (peaks[rows] * factors).max(axis=0)
+        np.maximum.at(highest, slots, np.where(np.isnan(usage), INFINITE, usage))
+        are_parts = (self._whole[rows] != NO_BOUND).all(axis=0)
+        self._parts.append(Parts(slots[are_parts], rows[:, are_parts], factors[:, are_parts]))
+
+    def note(self, some: slice, danger: Danger) -> None:
+        """Note the danger of some series, by which their wholes are to be read as often as they would be."""
+        if not self.has_parts:
+            return
+        highest = self._highest[some]
+        by_whole = replace(danger, usage=highest, silence=np.zeros_like(danger.silence))
+        is_safe = (highest < danger.edge) & ~danger.urgent
+        self._within[some] = np.where(is_safe, cadences(by_whole, self._intervals), 0)
+        self._edge[some] = danger.edge
+
+    def choose(self, planned: Ints, now: int) -> None:
+        """Choose the series that are safe, and plan the wholes that are read for these alone, in place.
+
+        A whole that other series need is read no more often for its parts. planned: the minutes between two
+        requests of each metric, without what only candidates need.
+        """
+        rings, longest = self._fleet.rings, self._intervals.longest
+        parts = np.flatnonzero(self._whole != NO_BOUND)
+        wholes, of_part = np.unique(self._whole[parts], return_inverse=True)
+        minutes = np.maximum(planned[wholes], min_minutes(rings, wholes))
+        are_needed = rings.use_count[wholes] > np.bincount(of_part, minlength=wholes.size)
+        minutes = np.where(are_needed, minutes, longest)
+        saved = np.bincount(of_part, self._saved(self._safe(parts, minutes[of_part]))[parts], wholes.size)
+        hoped = np.bincount(of_part, self._saved(np.ones(self._within.size, np.bool_))[parts], wholes.size)
+        are_unknown = now - rings.requested_through[wholes].astype(np.int64) > MAX_INTERVAL
+        pays = np.where(are_unknown, hoped, saved) > 1 / max(longest, 1)
+        planned[wholes] = np.where(are_needed, planned[wholes], np.where(pays, longest, NOT_READ))
+        self.chosen = self._safe(parts, np.where(are_needed | pays, minutes, NOT_READ)[of_part])
+
+    def _safe(self, parts: Indices, minutes: Ints) -> Flags:
+        """Return which series are safe if the wholes of parts are read once in so many minutes."""
+        of_row = np.full(self._size, NOT_READ, np.int32)
+        of_row[parts] = minutes
+        safe = self.candidates
+        for slots, rows, _ in self._parts:
+            safe[slots] &= self._within[slots] >= of_row[rows].max(axis=0)
+        return safe
+
+    def _saved(self, safe: Flags) -> Floats:
+        """Return the requests a minute of each metric that are saved if these series are safe."""
+        saved = np.zeros(self._size, np.float32)
+        for slots, rows, _ in self._parts:
+            often = 1 / np.maximum(self._fleet.cadence[slots], 1) - np.float32(1 / MAX_INTERVAL)
+            saved[rows] = np.where(safe[slots], np.maximum(often, 0), saved[rows])
+        return saved
+
+    def mark(self, planned: Ints) -> None:
+        """Note for the metrics of safe series below which value of their wholes they are, and their delay."""
+        below = np.full(self._size, np.nan, np.float32)
+        for parts in self._parts:
+            chosen = self.chosen[parts.slots]
+            slots, rows, factors = parts.slots[chosen], parts.rows[:, chosen], parts.factors[:, chosen]
+            with np.errstate(divide="ignore"):
+                np.fmin.at(below, rows, self._edge[slots] / factors)
+            self._fleet.cadence[slots] = planned[self._whole[rows]].max(axis=0)
+        is_rare = planned[: self._size] >= MAX_INTERVAL
+        self._fleet.rings.safe_below[: self._size] = np.where(is_rare, below, np.nan)
