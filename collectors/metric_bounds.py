@@ -1,6 +1,6 @@
 """The aggregates that bound metrics, by the rules of the catalogue."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from collectors.usage import Metric
@@ -47,3 +47,17 @@ class MetricBounds:
 
 
 NO_BOUNDS = MetricBounds()
+
+
+def bound_problems(bound: Bound, metrics: Iterable[Metric]) -> Iterator[str]:
+    """Yield what keeps a rule from being about metrics that are read, of the unit of their aggregate."""
+    read = {(one.namespace, one.name, one.stat): one for one in metrics}
+    part = read.get((bound.namespace, bound.metrics[0], bound.stat))
+    for name in dict.fromkeys((*bound.metrics, *filter(None, [bound.metric]))):
+        metric = read.get((bound.namespace, name, bound.stat))
+        if metric is None:
+            yield f"expected a metric that is read, found {bound.stat} of {name} in {bound.namespace}"
+        elif not (bound.of_usage or metric.zero_when_absent):
+            yield f"expected a metric that is zero when absent, found {name}"
+        elif bound.metric and part and metric.unit != part.unit:
+            yield f"expected metrics of one unit, found that of {name}"

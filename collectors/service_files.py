@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from collectors.declaration import Declaration
 from collectors.declaration_error import DeclarationError
 from collectors.declaration_file import Check, declaration_file
+from collectors.metric_bounds import bound_problems
 from monitor.lib.files import read_file
 from rules.model_file import MAX_FILE_SIZE, ModelFile, parse_model, unreadable
 from rules.problem_text import suggestion
@@ -99,6 +100,7 @@ def _signal_problems(declared: Files[Declaration], described: Files[Service]) ->
             yield from _signals_without(declaration, signals, entry.name, entries)
             yield from _signals_without(entry, entries, declaration.name, signals)
             yield from _state_problems(declaration.model, entry, entry.model)
+            yield from _bound_problems(declaration.model, entry, entry.model)
 
 
 def _state_problems(declared: Declaration, file: ModelFile[Service], entry: Service) -> Iterator[str]:
@@ -108,6 +110,14 @@ def _state_problems(declared: Declaration, file: ModelFile[Service], entry: Serv
         if entry.signals[name].saturation_is_state is not is_state:
             where = ("signals", name, "saturation_is_state")
             yield file.problem_at(where, f"expected {str(is_state).lower()}, as the declaration says")
+
+
+def _bound_problems(declared: Declaration, file: ModelFile[Service], entry: Service) -> Iterator[str]:
+    """Yield a problem for each rule about aggregates that does not fit the metrics of the declaration."""
+    metrics = [declared.metric(key) for key in declared.metrics]
+    for number, bound in enumerate(entry.bounded_by):
+        for problem in bound_problems(bound, metrics):
+            yield file.problem_at(("bounded_by", number, "metrics"), problem)
 
 
 def _signals_without(

@@ -1,4 +1,4 @@
-"""The reasons why metrics are not requested: aggregates that prove that they are 0."""
+"""The reasons why metrics are hardly requested: aggregates that prove that they are 0, or in no danger."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -22,6 +22,18 @@ def pruned_reason(fleet: Fleet, series: Series) -> str:
         return ""
     wholes = dict.fromkeys(_described(fleet, int(bound)) for bound in fleet.rings.bound[rows])
     return f"{' and '.join(wholes)} {'is' if len(wholes) == 1 else 'are'} 0"
+
+
+def safe_reason(fleet: Fleet, series: Series) -> str:
+    """Return by what the usage of a series is known to be safe without being read: "Count of ApiName shop".
+
+    Empty if it is read as often as it may be in danger.
+    """
+    formula = fleet.usages.get(series.slot)
+    rows = np.array(formula.rows if formula else (), np.int32)
+    if not rows.size or np.isnan(fleet.rings.safe_below[rows]).any():
+        return ""
+    return " and ".join(dict.fromkeys(_described(fleet, int(whole)) for whole in fleet.rings.whole[rows]))
 
 
 def pruned_counts(fleet: Fleet) -> Mapping[str, int]:

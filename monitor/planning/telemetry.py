@@ -27,7 +27,7 @@ class PlanTelemetry:
         )
         self._pruned = SnapshotGauge(
             "headroom_pruned_metrics",
-            "Metrics that are not requested, as an aggregate of CloudWatch's proves that they are 0.",
+            "Metrics that are hardly requested, as an aggregate of CloudWatch's is 0, or in no danger.",
             ("account",),
         )
         registry.register(self._delay)
@@ -47,11 +47,12 @@ class PlanTelemetry:
 
 
 def pruned_metrics(fleet: Fleet) -> Mapping[str, int]:
-    """Return the number of metrics that are pruned, by account."""
+    """Return the number of metrics that are pruned, or safe by the whole they are part of, by account."""
     numbers = Counter[str]()
     for cell in {group[:2] for group in fleet.groups}:
         rows = np.fromiter(fleet.metrics(cell).values(), np.int32)
-        numbers[cell[0]] += int(np.count_nonzero(fleet.rings.pruned[rows]))
+        is_spared = fleet.rings.pruned[rows] | ~np.isnan(fleet.rings.safe_below[rows])
+        numbers[cell[0]] += int(np.count_nonzero(is_spared))
     return numbers
 
 

@@ -11,7 +11,7 @@ from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.limits import why_unobservable_now
 from monitor.fleet.provisional import complete_through, is_provisional
-from monitor.fleet.pruned import pruned_reason
+from monitor.fleet.pruned import pruned_reason, safe_reason
 from monitor.fleet.reach import Reach
 from monitor.fleet.snapshot import Snapshot
 from monitor.lib.durations import format_duration
@@ -59,6 +59,7 @@ def series_page(
         ],
         "causes": causes_text(row, snapshot.causes.of(series.slot)),
         "not_read": pruned_reason(fleet, series),
+        "safe_by": safe_reason(fleet, series),
         "headroom": headroom_text(row, snapshot, series, signal),
         "forecast": reach.text(now),
         "reach": reach,

@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from collectors.base import Metric
 from collectors.builtin import builtin_registry
-from collectors.metric_bounds import NO_BOUNDS, MetricBounds
+from collectors.metric_bounds import NO_BOUNDS, MetricBounds, bound_problems
 from rules.bounds import Bound
+from rules.units import BYTES
 
 REGISTRY = builtin_registry()
 RULES = [(service.service, bound) for service in REGISTRY.services.values() for bound in service.bounded_by]
@@ -84,11 +85,57 @@ def test_a_rule_that_cannot_hold_is_refused(wrong: dict[str, object]) -> None:
 @pytest.mark.parametrize(("service", "bound"), RULES)
 def test_declared_rules_are_about_metrics_that_are_read(service: str, bound: Bound) -> None:
     collector = next(one for one in REGISTRY.collectors if one.service == service)
-    read = {(one.namespace, one.name, one.stat, one.zero_when_absent) for one in collector.metrics}
-    assert {(bound.namespace, name, bound.stat, True) for name in bound.metrics} <= read
+    assert [*bound_problems(bound, collector.metrics)] == []
 
 
-@pytest.mark.parametrize(("service", "bound"), RULES)
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        ({}, None),
+        ({"metrics": ("Throttle",)}, "expected a metric that is read, found Sum of Throttle in AWS/X"),
+        ({"metrics": ("Bytes",)}, "expected a metric that is zero when absent, found Bytes"),
+        ({"metrics": ("Bytes",), "of_usage": True}, None),
+        ({"metric": "Bytes", "of_usage": True}, "expected metrics of one unit, found that of Bytes"),
+        ({"metric": "Calls"}, "expected a metric that is read, found Sum of Calls in AWS/X"),
+    ],
+)
+def test_a_rule_fits_the_metrics_that_are_read(rule: dict[str, object], problem: str | None) -> None:
+    metrics = [throttles, Metric("AWS/X", "Bytes", "Sum", unit=BYTES)]
+    found = [*bound_problems(Bound.model_validate(RULE | rule), metrics)]
+    assert found == [one for one in [problem] if one]
+
+
+@pytest.mark.parametrize(
+    ("part", "whole"),
+    [
+        (
+            Metric("AWS/Kinesis", "IncomingBytes", "Sum", unit=BYTES).of(StreamName="a", ShardId="b"),
+            Metric("AWS/Kinesis", "IncomingBytes", "Sum", unit=BYTES).of(StreamName="a"),
+        ),
+        (
+            Metric("AWS/ApiGateway", "Count", "Sum").of(ApiName="a", Stage="b", Resource="/", Method="GET"),
+            Metric("AWS/ApiGateway", "Count", "Sum").of(ApiName="a"),
+        ),
+        (
+            Metric("AWS/ApiGateway", "Count", "Sum").of(ApiId="a", Stage="b", Resource="/", Method="GET"),
+            Metric("AWS/ApiGateway", "Count", "Sum").of(ApiId="a"),
+        ),
+        (
+            Metric("AWS/TransitGateway", "BytesIn", "Sum").of(
+                TransitGateway="a", TransitGatewayAttachment="b"
+            ),
+            Metric("AWS/TransitGateway", "BytesIn", "Sum").of(TransitGateway="a"),
+        ),
+        (Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName="a"), None),
+        (Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum").of(FunctionName="a"), None),
+    ],
+)
+def test_the_whole_of_a_metric_of_usage(part: Metric, whole: Metric | None) -> None:
+    assert REGISTRY.bounds.whole_of(part) == whole
+    assert REGISTRY.bounds.aggregate_of(part) is None
+
+
+@pytest.mark.parametrize(("service", "bound"), [one for one in RULES if not one[1].of_usage])
 def test_an_aggregate_has_parts_of_one_kind_alone(service: str, bound: Bound) -> None:
     def aggregates(one: Bound) -> set[object]:
         return {(one.namespace, one.metric or name, one.of) for name in one.metrics}
@@ -108,18 +155,17 @@ def test_parts_sum_to_at_most_their_aggregate(
 ) -> None:
     """Each event is of one part, and AWS counts it for the aggregate, too."""
     bounds, parts, wholes = MetricBounds.of([bound]), Counter[Metric](), Counter[Metric]()
+    aggregate_of = bounds.whole_of if bound.of_usage else bounds.aggregate_of
     for place, cause, number in events:
         name = bound.metrics[cause % len(bound.metrics)]
         values = {one: str((place >> n) % 2) for n, one in enumerate(sorted(bound.dimensions))}
         part = counted(bound.namespace, name).of(**values)
-        aggregate = bounds.aggregate_of(part)
+        aggregate = aggregate_of(part)
         assert aggregate is not None
         parts[part] += number
         wholes[aggregate] += number
     for part, number in parts.items():
-        aggregate = bounds.aggregate_of(part)
+        aggregate = aggregate_of(part)
         assert aggregate
         assert number <= wholes[aggregate]
-        assert (
-            sum(n for one, n in parts.items() if bounds.aggregate_of(one) == aggregate) <= wholes[aggregate]
-        )
+        assert sum(n for one, n in parts.items() if aggregate_of(one) == aggregate) <= wholes[aggregate]

@@ -69,6 +69,16 @@ def test_both_files_say_that_a_state_tells_of_throttled_demand(folder: Path) -> 
     assert problems(folder) == [f"{place}: expected true, as the declaration says"]
 
 
+def test_a_rule_about_aggregates_is_about_metrics_of_the_declaration(folder: Path) -> None:
+    rule = (
+        "bounded_by:\n  - namespace: AWS/SNS\n    metrics: [NumberOfMessages]\n    dimensions: [TopicName]\n"
+        "    of: []\n    inequality: each is of one topic\n    source: https://docs.aws.amazon.com/sns\n"
+    )
+    change(folder / "rules" / "ours.yaml", "signals:", f"{rule}signals:")
+    [problem] = problems(folder)
+    assert "bounded_by.0.metrics: expected a metric that is read, found Sum of NumberOfMessages" in problem
+
+
 @pytest.mark.parametrize("name", ["collectors", "rules"])
 def test_a_service_has_two_files(folder: Path, name: str) -> None:
     other = {"collectors": "rules", "rules": "collectors"}[name]

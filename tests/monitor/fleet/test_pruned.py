@@ -4,7 +4,8 @@ import numpy as np
 
 from collectors.base import Metric, per_second
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.pruned import pruned_counts, pruned_reason
+from monitor.fleet.pruned import pruned_counts, pruned_reason, safe_reason
+from rules.units import BYTES
 from tests.monitor.fleet.fleets import add, key
 from tests.registries import REGISTRY
 
@@ -41,3 +42,17 @@ def test_the_aggregate_is_named() -> None:
     reason = "WriteProvisionedThroughputExceeded of StreamName orders is 0"
     assert pruned_reason(fleet, shard) == reason
     assert pruned_reason(fleet, unbounded) == ""
+
+
+def test_the_whole_that_proves_a_part_to_be_safe_is_named() -> None:
+    fleet = Fleet()
+    fleet.set_bounds(REGISTRY.bounds)
+    written = Metric("AWS/Kinesis", "IncomingBytes", "Sum", unit=BYTES)
+    shard = add(
+        fleet,
+        key("orders/1", "kinesis.shard_write_bytes"),
+        usage=per_second(written.of(StreamName="orders", ShardId="1")),
+    )
+    assert safe_reason(fleet, shard) == ""
+    fleet.rings.safe_below[: fleet.rings.size] = 100.0
+    assert safe_reason(fleet, shard) == "IncomingBytes of StreamName orders"

@@ -192,7 +192,7 @@ def test_no_crossing_is_found_later_than_the_planned_delay(seed: int, volatility
             await simulation.step()
             known = simulation.known_through()
             for n in range(4):
-                found[n, : known[n] + 1] = True
+                found[n, : max(known[n] + 1, 0)] = True
                 unseen = np.flatnonzero(above[n, : minute + 1] & ~found[n, : minute + 1])
                 assert not unseen.size or minute - unseen[0] <= DELAY + 1 + promised[n]
             promised = np.maximum(simulation.fleet.cadence[:4], 1)
