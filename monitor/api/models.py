@@ -168,8 +168,8 @@ class SeriesDetailModel(SeriesModel):
         " is 0`; empty if it is read."
     )
     safe_by: str = Field(
-        description="The aggregate that is too small to take the series to the upper edge of its band, such as"
-        " `IncomingBytes of StreamName orders`: its usage is read once an hour; empty if it is read as usual."
+        description="The aggregate that is too small to take the series to the upper edge of its band, such"
+        " as `IncomingBytes of StreamName orders`: usage is read once an hour; empty if it is read as usual."
     )
     deliberate: bool = Field(
         description="True if the limit is set on purpose: no warning near it unless demand is throttled."
