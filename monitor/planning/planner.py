@@ -1,10 +1,7 @@
 """Sets how many minutes may pass until each metric of a fleet is read again."""
 
 import asyncio
-import logging
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from math import ceil
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -12,27 +9,23 @@ from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.history import usage_histories
 from monitor.fleet.judged import sample_minutes
-from monitor.fleet.key import CellKey
 from monitor.fleet.namespaces import NEVER
-from monitor.fleet.ring_columns import NOT_READ, PRUNED_INTERVAL, WINDOW
-from monitor.planning.allowance import Allowance, minimum_dollars
+from monitor.fleet.ring_columns import NOT_READ, WINDOW
 from monitor.planning.budget import Budget
 from monitor.planning.cadence import LATENESS, NEAR_MEMORY, Danger, cadences, is_near
 from monitor.planning.intervals import Intervals
+from monitor.planning.keeping import BudgetKeeper
 from monitor.planning.metric_cadences import MetricCadences
 from monitor.planning.min_minutes import min_minutes
 from monitor.planning.parts import formula_parts, ranges
 from monitor.planning.rises import highest_rises, remembered
 from monitor.planning.safe_parts import wholes_of_parts_alone
 from monitor.planning.safe_series import SafeSeries
-from monitor.planning.settings import BudgetTerms
-from monitor.planning.stretching import stretched
 
 BATCH_SIZE = 256  # series; to find their rises blocks other tasks for about 5 ms
 MAX_CLOCK_DIFFERENCE = 2  # minutes between the clocks of two cells, which both call `update`
 RISES_INTERVAL = 60  # minutes within which the rises of a series that is read every minute are found again
 DELAYS_INTERVAL = 60  # minutes within which learned delays are looked up again where all is read equally
-log = logging.getLogger(__name__)
 
 NO_SLOTS: Ints = np.empty(0, np.int32)
 
@@ -57,11 +50,8 @@ class Planner:
     ) -> None:
         self._fleet, self._intervals, self._alerting = fleet, intervals, alerting
         self.budget = budget
-        self._warned = dict[str, int]()  # the least dollars a month that were logged, by account
+        self._keeper = BudgetKeeper(fleet)
         self._updating, self._updated_at, self._equal_layout = False, NEVER, -1
-        self._rows = defaultdict[str, list[Ints]](list)  # of the metrics that may be polled, by account
-        self._layout = -1  # of the rings, when `_rows` was filled
-        self._payers: Mapping[CellKey, CellKey] = {}
 
     @property
     def longest(self) -> int:
@@ -167,7 +157,7 @@ class Planner:
         yield from metrics.plan(now)
         rows = metrics.planned
         if self.budget and (terms := self.budget.terms):
-            self._keep_budget(self.budget, terms, rows, now)
+            yield from self._keeper.keep(self.budget, terms, rows, now)
         fleet.rings.cadence[: rows.size] = np.where(rows <= self._intervals.shortest, 0, rows)
 
     def _alerting_flags(self) -> Flags:
@@ -195,42 +185,3 @@ class Planner:
             pending_for=fleet.pending_for[some].astype(np.int32),
             alerting=alerting[some],
         )
-
-    def _keep_budget(self, budget: Budget, terms: BudgetTerms, rows: Ints, now: int) -> None:
-        """Stretch the cadences of metrics, so that what they cost keeps within the budget."""
-        polled = {account: cells for account, cells in self._polled().items() if budget.covers(account)}
-        groups = polled if terms.each_account else {"": [one for some in polled.values() for one in some]}
-        for account, cells in groups.items():
-            indices = np.concatenate([*cells, NO_SLOTS])
-            is_read = rows[indices] < NOT_READ
-            indices = indices[is_read & ~self._fleet.rings.is_streamed(indices, now)]
-            allowance = budget.allowance(account)
-            allowance.polled = indices.size
-            self._warn_of_minimum(allowance, account, indices.size)
-            pruned = self._fleet.rings.pruned[indices]
-            requested = np.where(pruned, PRUNED_INTERVAL, rows[indices])
-            longer = stretched(requested, allowance.metrics_per_minute)
-            rows[indices] = np.where(pruned, rows[indices], longer)
-
-    def _warn_of_minimum(self, budget: Allowance, account: str, metrics: int) -> None:
-        """Log once by how much a budget is too small, and again when that changes."""
-        least = ceil(minimum_dollars(metrics, budget.prices))
-        if budget.dollars_per_month >= least:
-            self._warned.pop(account, None)
-        elif self._warned.get(account) != least:
-            self._warned[account] = least
-            log.warning(
-                "the budget of $%g a month%s is too small: %d metrics, each requested once an hour, cost $%d",
-                *(budget.dollars_per_month, f" of account {account}" if account else "", metrics, least),
-            )
-
-    def _polled(self) -> Mapping[str, list[Ints]]:
-        """Return the rows of the metrics that are polled unless a stream delivers them, by who pays."""
-        fleet = self._fleet
-        if self._layout != fleet.rings.layout or self._payers is not fleet.payers:
-            self._layout, self._rows = fleet.rings.layout, defaultdict(list)
-            self._payers = fleet.payers
-            for cell in {group[:2] for group in fleet.groups}:
-                rows = np.fromiter(fleet.metrics(cell).values(), np.int32)
-                self._rows[fleet.payer_of(cell)[0]].append(rows)
-        return self._rows

@@ -18,7 +18,7 @@ from monitor.planning.safe_parts import INFINITE, are_read, unread_peaks
 BATCH_SIZE = 1024  # parts that are looked at before other tasks may run: some milliseconds
 
 
-class Parts(NamedTuple):
+class PartFormulas(NamedTuple):
     """Formulas whose metrics are parts, as far as they are known: rows and factors are [metric, position].
 
     factors: no usage is above the highest metric times its factor.
@@ -39,7 +39,7 @@ class SafeSeries:
     def __init__(self, fleet: Fleet, intervals: Intervals, slots: int) -> None:
         self._fleet, self._intervals, self._size = fleet, intervals, fleet.rings.size
         self._whole = fleet.rings.whole[: self._size].copy()  # rows may be freed and used again meanwhile
-        self._parts = list[Parts]()
+        self._parts = list[PartFormulas]()
         self._highest = np.full(slots, np.nan, np.float32)
         self._edge = np.full(slots, np.nan, np.float32)
         self._within = np.zeros(slots, np.int32)
@@ -86,7 +86,7 @@ class SafeSeries:
         usage = (peaks[rows] * factors).max(axis=0)
         np.maximum.at(highest, slots, np.where(np.isnan(usage), INFINITE, usage))
         are_parts = (self._whole[rows] != NO_BOUND).all(axis=0)
-        self._parts.append(Parts(slots[are_parts], rows[:, are_parts], factors[:, are_parts]))
+        self._parts.append(PartFormulas(slots[are_parts], rows[:, are_parts], factors[:, are_parts]))
 
     def note(self, some: slice, danger: Danger) -> None:
         """Note the danger of some series, by which their wholes are to be read as often as they would be."""

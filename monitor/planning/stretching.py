@@ -1,4 +1,7 @@
-"""A budget of dollars: how cadences stretch to keep within it."""
+"""A budget of dollars: how cadences stretch to keep within it.
+
+How often metrics are requested depends on how many there are of each cadence, and not on which they are.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -9,21 +12,24 @@ from monitor.planning.intervals import MAX_INTERVAL
 MAX_EXPONENT = 8.0  # turns 2 minutes into MAX_INTERVAL
 BISECTIONS = 30
 
+Counts = npt.NDArray[np.int64]
 Doubles = npt.NDArray[np.float64]
 
 
-def stretched(cadences: Ints, metrics_per_minute: float) -> Ints:
-    """Return cadences in minutes, of metrics, that request at most this many metrics a minute on average.
+def longer_cadences(counts: Counts, metrics_per_minute: float) -> Ints:
+    """Return for each cadence in minutes, from 0 on, the one that takes its place.
 
-    Those stretch most that are longest, as there is least danger; those of a minute stretch only once all
-    others are as long as can be. None becomes longer than MAX_INTERVAL, unless it was so before.
+    So many metrics at most are then requested in a minute on average. Those stretch most that are longest, as
+    there is least danger; those of a minute stretch only once all others are as long as can be. None becomes
+    longer than MAX_INTERVAL, unless it was so before. counts: of the metrics, by their cadence.
     """
-    if _requested(cadences.astype(np.float64)) <= metrics_per_minute:
+    cadences = np.arange(counts.size, dtype=np.int32)
+    if _requested(counts, cadences.astype(np.float64)) <= metrics_per_minute:
         return cadences
     low, high = 0.0, MAX_EXPONENT + MAX_INTERVAL
     for _ in range(BISECTIONS):
         middle = (low + high) / 2
-        if _requested(_stretch(cadences, middle)) <= metrics_per_minute:
+        if _requested(counts, _stretch(cadences, middle)) <= metrics_per_minute:
             high = middle
         else:
             low = middle
@@ -38,6 +44,6 @@ def _stretch(cadences: Ints, amount: float) -> Doubles:
     return longer
 
 
-def _requested(cadences: Doubles) -> float:
-    """Return how many metrics are requested in a minute on average."""
-    return float((1 / cadences).sum())
+def _requested(counts: Counts, cadences: Doubles) -> float:
+    """Return how many metrics are requested in a minute on average; those of 0 minutes in each minute."""
+    return float((counts / np.maximum(cadences, 1)).sum())
