@@ -1,5 +1,6 @@
 """The points of many rows, one for each minute of a window, in as few bytes as hold them exactly."""
 
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import Generic, TypeVar
 
 import numpy as np
@@ -18,20 +19,39 @@ _DECODED = np.append(np.arange(MISSING, dtype=np.float32), np.float32(np.nan))  
 
 
 class _Store(Generic[Number]):
-    """Rows of points of one type; freed ones are used again, with all points missing."""
+    """Rows of points of one type; freed ones are used again, with all points missing.
+
+    They are in memory of their own, which grows without being copied: the points of a million metrics would
+    block the event loop for a second.
+    """
 
     def __init__(self, dtype: type[Number], width: int, missing: float) -> None:
         self._missing, self.used, self._free = missing, 0, list[int]()
-        self.points: npt.NDArray[Number] = np.empty((INITIAL_ROWS, width), dtype)
+        self._dtype: type[Number] = dtype
+        self._width = width
+        self._memory = _memory(INITIAL_ROWS * width * np.dtype(dtype).itemsize)
+        self.points: npt.NDArray[Number] = self._view()
+
+    def _view(self) -> npt.NDArray[Number]:
+        return np.frombuffer(self._memory, self._dtype).reshape(-1, self._width)
+
+    def _grow(self) -> None:
+        """Have twice as much room; what is new of it takes no memory before it is used."""
+        size = 2 * len(self._memory)
+        del self.points  # no array may refer to memory that moves
+        try:
+            self._memory.resize(size)
+        except SystemError:  # of systems that cannot move it
+            before, self._memory = self._memory, _memory(size)
+            self._memory[: len(before)] = before[:]
+        self.points = self._view()
 
     def allocate(self, number: int) -> Indices:
         """Return rows of which all points are missing."""
         reused = [self._free.pop() for _ in range(min(number, len(self._free)))]
         end = self.used + number - len(reused)
         while end > len(self.points):
-            grown = np.empty((2 * len(self.points), self.points.shape[1]), self.points.dtype)
-            grown[: self.used] = self.points[: self.used]  # the rest takes no memory before it is used
-            self.points = grown
+            self._grow()
         rows = np.append(np.array(reused, np.intp), np.arange(self.used, end, dtype=np.intp))
         self.used = end
         self.points[rows] = self._missing
@@ -40,6 +60,11 @@ class _Store(Generic[Number]):
     def free(self, rows: Indices) -> None:
         """Let rows be used again."""
         self._free.extend(rows.tolist())
+
+
+def _memory(size: int) -> mmap:
+    """Return so many bytes of zeros that belong to this process alone."""
+    return mmap(-1, size, flags=MAP_PRIVATE | MAP_ANONYMOUS)
 
 
 class StoredPoints:

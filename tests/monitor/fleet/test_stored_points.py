@@ -96,3 +96,13 @@ def test_a_row_that_is_removed_twice_at_once_is_used_once() -> None:
     points.remove_all(np.array([0, 0], np.int32))
     put(points, [(1, 0, 1.0), (2, 0, 2.0)])
     assert points.get(np.array([1, 2]), np.array([0, 0])).tolist() == [1.0, 2.0]
+
+
+def test_points_stay_while_the_room_for_them_grows() -> None:
+    points = stored(3000)
+    for row in range(3000):
+        put(points, [(row, 1, float(row)), (row, 2, row + 0.5 if row % 3 == 0 else 0.0)])
+    rows = np.arange(3000, dtype=np.int32)
+    assert np.array_equal(points.get(rows, np.array([1], np.int32)), rows.astype(np.float32))
+    assert points.get(np.array([2997, 2998]), np.array([2])).tolist() == [2997.5, 0.0]
+    assert np.isnan(points.get(rows, np.array([3], np.int32))).all()
