@@ -58,6 +58,8 @@ class Rings(RingColumns):
         if minute <= self.first_minute[row]:
             return
         self.first_minute[row] = minute
+        if self.newest_point[row] == self.proven_through[row] == NEVER:
+            return  # nothing is known of it
         minutes, _ = self.history(row)
         former = minutes[minutes < minute]
         self.points.remove(np.full(former.size, row, np.int32), former % WINDOW)

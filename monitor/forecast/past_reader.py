@@ -35,7 +35,8 @@ METRICS_AT_ONCE: Final = 10  # of a call: to decode their 40,000 points blocks t
 METRICS_PER_SECOND: Final = 20.0  # that are requested; more if all would take longer than MAX_READ_TIME
 MAX_READ_TIME: Final = 3600.0  # seconds in which all waiting series are read
 WORKERS: Final = 2  # calls at once, of the four that an account and region may have; the rest is for polls
-IDLE_INTERVAL: Final = 10.0  # seconds between two looks for series that were not read
+IDLE_INTERVAL: Final = 10.0  # seconds until it looks again for series that were not read
+MAX_IDLE_INTERVAL: Final = 60.0  # seconds between two looks, while there are none: each look is at all series
 RETRY_INTERVAL: Final = 1800.0  # seconds until what failed, or what the budget did not allow, is read again
 MAX_KEPT_METRICS: Final = 256  # whose points are kept for other series that use them, too
 MAX_PERIOD: Final = 60  # minutes
@@ -84,11 +85,14 @@ class PastReader:
                 workers.create_task(self._work())
 
     async def _work(self) -> None:
+        interval = IDLE_INTERVAL
         while True:
             if task := self._take():
                 await self._read_guarded(task)
+                interval = IDLE_INTERVAL
             else:
-                await asyncio.sleep(IDLE_INTERVAL)
+                await asyncio.sleep(interval)
+                interval = min(2 * interval, MAX_IDLE_INTERVAL)
 
     async def read_all(self, slots: Ints) -> None:
         """Read the past of these series, and return."""
