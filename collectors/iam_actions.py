@@ -63,6 +63,7 @@ ACTIONS = {
     ("keyspaces", "ListKeyspaces"): "cassandra:Select",
     ("keyspaces", "ListTables"): "cassandra:Select",
     ("s3", "GetBucketLifecycleConfiguration"): "s3:GetLifecycleConfiguration",
+    ("s3", "GetBucketNotificationConfiguration"): "s3:GetBucketNotification",
     ("s3", "GetBucketReplication"): "s3:GetReplicationConfiguration",
     ("s3", "ListBuckets"): "s3:ListAllMyBuckets",
     ("s3", "ListBucketMetricsConfigurations"): "s3:GetMetricsConfiguration",

@@ -42,14 +42,14 @@ MAY_IMPORT = {
     for package, allowed in {
         "__main__": "cli",
         "cli": "access alerting api app aws collectors config dashboards demo lib notifiers outbound quotas "
-        "render report rules schema stream top",
+        "render report rules schema stream top topology",
         "demo": "app aws collectors config fleet http lib report rules server stream",
         "app": "access alerting api aws collectors config cost coverage exposition fleet forecast http lib "
         "planning polling push schema server stream topology web",
         "server": "api http lib stream web",
         "top": "alerting api collectors fleet lib notifiers render rules",
         "report": "alerting aws collectors config cost fleet forecast lib lookback planning polling render "
-        "rules schema",
+        "rules schema topology",
         "dashboards": "collectors fleet lib render rules",
         "web": "access alerting api aws collectors cost coverage fleet http lib notifiers render rules "
         "schema sizing topology",
@@ -66,7 +66,7 @@ MAY_IMPORT = {
         "access": "http lib schema",
         "notifiers": "aws collectors fleet lib outbound rules schema",
         "planning": "cost fleet lib schema",
-        "topology": "collectors fleet lib rules",
+        "topology": "aws collectors fleet lib rules",
         "stream": "aws collectors cost fleet lib rules schema",
         "outbound": "aws lib",
         "exposition": "fleet http lib rules",

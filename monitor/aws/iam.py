@@ -27,13 +27,15 @@ class PolicyOptions:
 
     all_regions: the regions of an account are listed. tags: the tags of resources are read. links: metrics
     of linked accounts are read by a monitoring account. quota_requests: increases of quotas are requested;
-    without it, all actions are read-only. counted: the service codes of which `counts.yaml` counts resources.
+    without it, all actions are read-only. path_actions: those with which request paths are discovered.
+    counted: the service codes of which `counts.yaml` counts resources.
     """
 
     all_regions: bool = False
     tags: bool = False
     links: bool = False
     quota_requests: bool = False
+    path_actions: Set[str] = frozenset()
     counted: Set[str] = frozenset()
 
     @property
@@ -64,6 +66,8 @@ def policy(collectors: Iterable[Collector], options: PolicyOptions = NO_OPTIONS)
         allowed.update(collector.iam_actions)
     if options.counted:
         actions["HeadroomCounts"] = {*actions_of_counts(options.counted)} - allowed
+    if options.path_actions:
+        actions["HeadroomPaths"] = {*options.path_actions} - allowed
     if options.quota_requests:
         actions["HeadroomQuotaRequests"] = {*quota_requests.ACTIONS}
     statements = [one for name, some in actions.items() for one in _statements(name, some)]

@@ -1,7 +1,7 @@
 """The command `headroom iam-policy`."""
 
 from collections.abc import Callable, Set
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import typer
 
@@ -31,6 +31,13 @@ Of = Annotated[
 ]
 
 
+class Extras(NamedTuple):
+    """The commands that are allowed beside reading: requests for quotas, and the discovery of paths."""
+
+    quota_requests: bool = False
+    paths: bool = False
+
+
 @app.command("iam-policy", epilog="Example: headroom iam-policy --service sqs > policy.json")
 def iam_policy(
     config: ConfigFile = None,
@@ -40,6 +47,7 @@ def iam_policy(
     quota_requests: Annotated[
         bool, typer.Option("--quota-requests", help="Allow `headroom quota request --yes`, too.")
     ] = False,
+    paths: Annotated[bool, typer.Option("--paths", help="Allow `headroom paths discover`, too.")] = False,
 ) -> None:
     """Print the least-privilege IAM policy for the configured services.
 
@@ -57,7 +65,8 @@ def iam_policy(
     settings = load_config_or_exit(registry, config)
     statements = access_statements(settings.monitored_entries(registry), of)
     if of in ("caller", "account"):
-        policy = _reading_policy(settings, registry, _service_filter(service, registry), quota_requests)
+        more = Extras(quota_requests, paths)
+        policy = _reading_policy(settings, registry, _service_filter(service, registry), more)
         policy["Statement"] += statements
     elif statements:
         policy = {"Version": iam.VERSION, "Statement": statements}
@@ -67,9 +76,9 @@ def iam_policy(
 
 
 def _reading_policy(
-    settings: "Config", registry: "Registry", is_chosen: Callable[[str], bool], with_requests: bool
+    settings: "Config", registry: "Registry", is_chosen: Callable[[str], bool], more: Extras
 ) -> dict[str, Any]:
-    """Return what reading the accounts needs. with_requests: requesting increases of quotas, too."""
+    """Return what reading the accounts needs, and `more`."""
     from monitor.aws import iam
     from monitor.schema.types import ALL_REGIONS
 
@@ -81,10 +90,18 @@ def _reading_policy(
         all_regions=any(ALL_REGIONS in entry.regions for entry in settings.monitored_entries(registry)),
         tags=bool(settings.tags),
         links=any(account.linked_accounts for account in settings.monitored_accounts(registry)),
-        quota_requests=with_requests,
+        quota_requests=more.quota_requests,
+        path_actions=_path_actions(services) if more.paths else frozenset(),
         counted=_counted_service_codes(settings, registry, services),
     )
     return iam.policy(collectors, options)
+
+
+def _path_actions(services: Set[str]) -> Set[str]:
+    """Return the permissions that discovering request paths needs, of these services."""
+    from monitor.topology.discovery import needed_actions
+
+    return needed_actions(services)
 
 
 def _counted_service_codes(settings: "Config", registry: "Registry", services: Set[str]) -> Set[str]:

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 
 from monitor.api.server_address import DEFAULT_ADDRESS
-from monitor.cli.options import Address
+from monitor.cli.options import Address, ConfigFile
 
 Format = Literal["table", "json"]
 SHOW = "show"
@@ -54,3 +54,29 @@ def show(
         address, "GET", f"/api/v1/paths/{quote_segment(name)}" if name else "/api/v1/paths"
     )
     FORMATS[format](found, sys.stdout)
+
+
+@app.command(epilog="Example: headroom paths discover > paths.yaml")
+def discover(config: ConfigFile = None) -> None:
+    """Propose the request paths that AWS tells, as a file for `path_files` of the configuration.
+
+    Reads event source mappings, integrations, notifications, subscriptions, rules, schedules, target groups
+    and origins of the configured accounts, with at most 100 calls of an operation about single resources in
+    each region; `headroom iam-policy --paths` has the permissions. CloudWatch is not called. Exits with 2
+    when nothing could be read, and with 3 when something could not.
+    """
+    from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
+    from monitor.cli.exit_codes import FAILED, INCOMPLETE
+    from monitor.cli.interruptible import run_interruptible
+    from monitor.lib.text import escape_unprintable
+    from monitor.report.path_scan import discover_paths
+
+    registry = load_registry_or_exit(config)
+    found = run_interruptible(discover_paths(load_config_or_exit(registry, config), registry))
+    for failure in found.failures:
+        typer.echo(escape_unprintable(failure), err=True)
+    if not found.cells:
+        raise typer.Exit(FAILED)
+    typer.echo(found.yaml, nl=False)
+    if found.failures:
+        raise typer.Exit(INCOMPLETE)

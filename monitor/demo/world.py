@@ -90,7 +90,11 @@ IRELAND = (
         name="media-uploads",
         filters=(
             DemoBucketFilter(
-                id="uploads", prefix="uploads/", write=Traffic(mean=1.1, wave=0.15), read=Traffic(mean=0.3)
+                id="uploads",
+                prefix="uploads/",
+                write=Traffic(mean=1.1, wave=0.15),
+                read=Traffic(mean=0.3),
+                function="thumbnails",
             ),
             DemoBucketFilter(
                 id="originals", prefix="originals/", write=QUIET, read=Traffic(mean=0.45, wave=0.1)
@@ -148,7 +152,11 @@ IRELAND = (
                 shares={"GET /products": 0.85, "GET /search": 0.15},
                 methods=(
                     DemoMethod(
-                        path="/checkout", verb="POST", per_second=200, traffic=Traffic(mean=0.6, surge=0.55)
+                        path="/checkout",
+                        verb="POST",
+                        per_second=200,
+                        traffic=Traffic(mean=0.6, surge=0.55),
+                        function="checkout",
                     ),
                 ),
             ),
@@ -188,7 +196,13 @@ VIRGINIA = (
     DemoStream(name="ad-events", on_demand=True, write=Traffic(mean=0.3, burst=0.3)),
     DemoStream(name="archive-2019", shards=6, write=QUIET),  # idle capacity
     DemoFunction(name="orders-api", concurrency=1200, traffic=Traffic(mean=0.8, wave=0.06)),
-    DemoFunction(name="image-resize", concurrency=200, reserved=True, traffic=Traffic(mean=0.5, surge=0.6)),
+    DemoFunction(
+        name="image-resize",
+        concurrency=200,
+        reserved=True,
+        traffic=Traffic(mean=0.5, surge=0.6),
+        queue="thumbnails",
+    ),
     DemoFunction(name="etl", concurrency=150, provisioned=True, traffic=Traffic(mean=0.3), seconds=5),
     # Grows by 4 % of its limit each hour.
     DemoQueue(name="shipments.fifo", sent=Traffic(mean=0.72, growth=0.04), in_flight=Traffic(mean=0.5)),

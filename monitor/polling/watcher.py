@@ -385,15 +385,19 @@ class Watcher:
                         self._run_cell(account, self._add_cell(self.members.named(account), cell))
                     )
 
+    async def open_all(self) -> Mapping[CellWatcher, Account]:
+        """Open every account once, those of organizations, too; return their cells with their entries."""
+        await self.members.read()
+        accounts = [*self.config.monitored_accounts(self.registry), *self.members.accounts]
+        cells = await asyncio.gather(*map(self.open_account, accounts))
+        return {cell: account for account, some in zip(accounts, cells, strict=True) for cell in some}
+
     async def run_once(self, report: Callable[[int, int], None], *, with_polls: bool = True) -> None:
         """Run one inventory of every cell, and one poll unless that is not wanted, as AWS bills it.
 
         report: called with the steps done and all steps.
         """
-        await self.members.read()
-        accounts = [*self.config.monitored_accounts(self.registry), *self.members.accounts]
-        cells = await asyncio.gather(*map(self.open_account, accounts))
-        entries = {cell: account for account, some in zip(accounts, cells, strict=True) for cell in some}
+        entries = await self.open_all()
         await asyncio.gather(*(link.read() for link in self.linked.links.values()))
         opened = [*entries, *(cell for link in self.linked.links.values() for cell in link.cells())]
         steps, done = (2 if with_polls else 1) * len(opened), 0

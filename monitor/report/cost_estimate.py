@@ -22,6 +22,7 @@ from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.pruning import plan_quiet
 from monitor.polling.watcher import Watcher
 from monitor.report.failed_reads import FailedReads, failed_reads
+from monitor.report.path_cost import path_cost
 from rules.signals import Tier
 
 MIN_INTERVAL = 60.0  # seconds between two polls
@@ -103,7 +104,8 @@ class CostEstimate:
 
     Services, tiers and streams are without what accounts pay that are not billed in dollars, or at prices
     that are not known. tiers: what signals cost that are read, by their tier. streams: what a metric stream
-    would deliver for less, with the other way of reading if there is one.
+    would deliver for less, with the other way of reading if there is one. paths: the metrics that are read
+    for request paths alone.
     """
 
     services: Sequence[ServiceEstimate]
@@ -111,6 +113,7 @@ class CostEstimate:
     failures: FailedReads
     tiers: Mapping[Tier, ProjectedCost] = field(default_factory=dict)
     streams: Sequence[StreamAdvice] = ()
+    paths: ProjectedCost = field(default_factory=ProjectedCost)
 
 
 async def estimate_cost(
@@ -130,12 +133,14 @@ async def estimate_cost(
     finally:
         await watcher.close()
     prices = AccountPrices(config.price_table, aws_telemetry.partitions)
+    names = {account: cell.inventory.account_name for (account, _), cell in watcher.cells.items()}
     return CostEstimate(
         _by_service(fleet, config, prices, what_if),
         payers_of(fleet, config, prices),
         failed_reads(watcher),
         _by_tier(fleet, config, prices),
         streams_for(fleet, config, prices, what_if or Reading.of(config)),
+        await path_cost(fleet, config, prices, names),
     )
 
 
@@ -313,8 +318,17 @@ def as_table(estimate: CostEstimate) -> str:
     rows += [(one.service, *_cells(one)) for one in estimate.services]
     rows.append(("all", *_cells(_total(estimate.services))))
     others = (*_tier_lines(estimate.tiers), *_payer_lines(estimate.payers), *_stream_lines(estimate.streams))
+    others = (*_path_lines(estimate.paths), *others)
     pruned = [] if not any(one.now.pruned_metrics for one in estimate.services) else ["", PRUNED]
     return "\n".join([*_lines(rows), *pruned, "", IDLE, *others])
+
+
+def _path_lines(paths: ProjectedCost) -> list[str]:
+    """The line of what is read for request paths alone; none without such metrics."""
+    if not paths.polled_metrics:
+        return []
+    metrics = f"{paths.polled_metrics:,} metrics every five minutes"
+    return ["", f"request paths, beside these: {metrics}, ${paths.monthly_dollars:,.2f} a month"]
 
 
 def _tier_lines(tiers: Mapping[Tier, ProjectedCost]) -> list[str]:
@@ -447,6 +461,10 @@ def as_json(estimate: CostEstimate) -> str:
         "services": services,
         **_tiers_and_streams(estimate),
         "paid_by": payers,
+        "paths": {
+            "metrics": estimate.paths.polled_metrics,
+            "monthly_dollars": round(estimate.paths.monthly_dollars, 2),
+        },
         "failures": estimate.failures.each,
     }
     return orjson.dumps(content, option=orjson.OPT_INDENT_2).decode()

@@ -21,12 +21,13 @@ PERIOD_DAYS = {"DAY": 1, "WEEK": 7, "MONTH": 30}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoMethod:
-    """A method with its own throttle; `traffic` is a share of that throttle."""
+    """A method with its own throttle; `traffic` is a share of that throttle. function: the one it invokes."""
 
     path: str
     verb: str
     per_second: float
     traffic: Traffic
+    function: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +161,8 @@ def seed(region: DemoRegion, client: Any) -> None:
         child = {"restApiId": api_id, "resourceId": root, "httpMethod": "GET"}
         client.put_method(**child, authorizationType="NONE")
         client.put_integration(**child, type="MOCK", integrationHttpMethod="GET")
+        for method in (one for stage in api.stages for one in stage.methods if one.function):
+            seed_method(region, client, (api_id, root), method)
         deployment = client.create_deployment(restApiId=api_id)["id"]
         for stage in api.stages:
             client.create_stage(restApiId=api_id, stageName=stage.name, deploymentId=deployment)
@@ -167,6 +170,18 @@ def seed(region: DemoRegion, client: Any) -> None:
                 client.update_stage(restApiId=api_id, stageName=stage.name, patchOperations=settings)
     for plan in region.resources_of(DemoUsagePlan):
         seed_plan(region, client, plan)
+
+
+def seed_method(region: DemoRegion, client: Any, parent: tuple[str, str], method: DemoMethod) -> None:
+    """Create a method that invokes a function. parent: the ids of the API and of its root."""
+    api_id, root = parent
+    part = method.path.strip("/")
+    resource = client.create_resource(restApiId=api_id, parentId=root, pathPart=part)["id"]
+    named = {"restApiId": api_id, "resourceId": resource, "httpMethod": method.verb}
+    client.put_method(**named, authorizationType="NONE")
+    function = region.arn("lambda", f"function:{method.function}")
+    invoked = f"arn:aws:apigateway:{region.name}:lambda:path/2015-03-31/functions/{function}/invocations"
+    client.put_integration(**named, type="AWS_PROXY", integrationHttpMethod="POST", uri=invoked)
 
 
 def throttle_patches(stage: DemoStage) -> list[dict[str, str]]:

@@ -24,6 +24,7 @@ class DemoFunction:
     reserved: bool = False
     provisioned: bool = False  # on the alias `live`
     seconds: float = 0.2  # of one invocation
+    queue: str = ""  # whose messages invoke it
 
     def demand(self, minutes: Minutes) -> Floats:
         """Return the demand in each minute, as a share of the concurrency."""
@@ -173,6 +174,23 @@ def list_functions(region: DemoRegion, _: Params, __: float) -> Mapping[str, Any
     }
 
 
+def list_event_source_mappings(region: DemoRegion, _: Params, __: float) -> Mapping[str, Any]:
+    """Answer ListEventSourceMappings with the queues that invoke functions."""
+    return {
+        "EventSourceMappings": [
+            {
+                "UUID": f"00000000-0000-4000-8000-{number:012x}",
+                "EventSourceArn": region.arn("sqs", function.queue),
+                "FunctionArn": region.arn("lambda", f"function:{function.name}"),
+                "BatchSize": 10,
+                "State": "Enabled",
+            }
+            for number, function in enumerate(region.resources_of(DemoFunction))
+            if function.queue
+        ]
+    }
+
+
 def find_function(region: DemoRegion, params: Params) -> DemoFunction:
     """Return the function that the parameters name. Raises AwsResponseError."""
     name = params["FunctionName"].rpartition("function:")[2]
@@ -208,6 +226,7 @@ SERVICE = DemoService(
     operations={
         "GetAccountSettings": get_account_settings,
         "ListFunctions": list_functions,
+        "ListEventSourceMappings": list_event_source_mappings,
         "GetFunctionConcurrency": get_function_concurrency,
         "ListProvisionedConcurrencyConfigs": list_provisioned,
     },

@@ -23,6 +23,7 @@ class DemoBucketFilter:
 
     id: str
     prefix: str | None = None  # None: the whole bucket
+    function: str = ""  # that is invoked for each new object
     write: Traffic = QUIET
     read: Traffic = QUIET
 
@@ -90,9 +91,33 @@ def list_metrics_configurations(region: DemoRegion, params: Params, _: float) ->
     raise AwsResponseError("NoSuchBucket", "The specified bucket does not exist")
 
 
+def get_notifications(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
+    """Answer GetBucketNotificationConfiguration."""
+    invoked = [
+        (filter_.prefix or "", filter_.function)
+        for bucket in region.resources_of(DemoBucket)
+        if bucket.name == params["Bucket"]
+        for filter_ in bucket.filters
+        if filter_.function
+    ]
+    return {
+        "LambdaFunctionConfigurations": [
+            {
+                "LambdaFunctionArn": region.arn("lambda", f"function:{function}"),
+                "Events": ["s3:ObjectCreated:*"],
+                "Filter": {"Key": {"FilterRules": [{"Name": "prefix", "Value": prefix}]}},
+            }
+            for prefix, function in invoked
+        ]
+    }
+
+
 SERVICE = DemoService(
     name="s3",
     metrics=metrics,
     seed=seed,
-    operations={"ListBucketMetricsConfigurations": list_metrics_configurations},
+    operations={
+        "ListBucketMetricsConfigurations": list_metrics_configurations,
+        "GetBucketNotificationConfiguration": get_notifications,
+    },
 )

@@ -26,6 +26,7 @@ from monitor.aws.iam import (
     split_policy,
 )
 from monitor.config.signal_settings import known_service_codes
+from monitor.topology.discovery import needed_actions
 from tests.registries import REGISTRY
 
 SERVICES = REGISTRY.service_names
@@ -82,9 +83,19 @@ def test_every_action_only_reads() -> None:
 
 
 def test_every_action_is_one_of_the_service_authorization_reference() -> None:
-    every = actions(*SERVICES, options=replace(ALL_COUNTS, quota_requests=True))
+    paths = needed_actions(SERVICES)
+    every = actions(*SERVICES, options=replace(ALL_COUNTS, quota_requests=True, path_actions=paths))
     every += [*LISTING_ACTIONS, *UNIT_LISTING_ACTIONS, TAGS_ACTION, ASSUME]
     assert [action for action in every if action.lower() not in KNOWN_ACTIONS] == []
+
+
+def test_discovering_paths_adds_what_its_readers_need_of_the_services_that_are_on() -> None:
+    needed = needed_actions(["lambda", "s3"])
+    assert needed == {"lambda:ListEventSourceMappings", "s3:GetBucketNotification", "s3:ListAllMyBuckets"}
+    assert added(PolicyOptions(path_actions=needed)) == needed
+    assert all(
+        READS.fullmatch(one.partition(":")[2]) for one in needed_actions(SERVICES) - {"apigateway:GET"}
+    )
 
 
 def test_counting_adds_the_actions_of_the_given_service_codes_only() -> None:

@@ -1,11 +1,14 @@
-"""`headroom paths`, over the answers of an API on loopback."""
+"""`headroom paths`, over the answers of an API on loopback; and discovery, in the AWS of the demo."""
 
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.monitor.cli.invocation import headroom
+from rules.path_file import parse_paths
+from tests.monitor.cli.invocation import headroom, written
 from tests.monitor.cli.test_coverage import api
 
 LIMIT: dict[str, Any] = {
@@ -114,3 +117,52 @@ def test_no_answer_is_one_sentence() -> None:
     done = headroom("paths", "--address", "127.0.0.1:9")
     assert done.exit_code == 2
     assert done.stderr.count("\n") == 1
+
+
+CONFIG = """
+regions: [eu-west-1, us-east-1]
+services: [alb, apigateway, lambda, s3, sqs, autoscaling]
+"""
+
+
+@pytest.fixture
+def demo(aws_environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have the environment name the AWS of the demo."""
+    for name, value in aws_environ.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("demo")
+def test_the_paths_of_the_demo_are_discovered_and_their_file_is_valid(tmp_path: Path) -> None:
+    done = headroom("paths", "discover", "--config", written(tmp_path, CONFIG))
+    assert (done.exit_code, done.stderr) == (0, "")
+    read = parse_paths(done.stdout.encode(), "paths.yaml")
+    assert read.problems == [] and read.model
+    found = {tuple(hop.resource for hop in path.ordered_hops) for path in read.model.paths}
+    assert found >= {
+        ("storefront/prod", "checkout"),
+        ("media-uploads/uploads/", "thumbnails"),
+        ("thumbnails", "image-resize"),
+        ("app/shop-us/7c1d5e90a2b34f68", "web-us"),
+    }
+    (tmp_path / "paths.yaml").write_text(done.stdout)
+    checked = headroom("config", "check", "--config", written(tmp_path, "path_files: [paths.yaml]"))
+    assert checked.exit_code == 0, checked.output
+
+
+@pytest.mark.usefixtures("demo")
+def test_what_is_denied_is_said_and_the_exit_code_tells_it(tmp_path: Path) -> None:
+    config = written(tmp_path, CONFIG.replace("us-east-1]", "ap-southeast-2]").replace("apigateway, ", ""))
+    done = headroom("paths", "discover", "--config", config)
+    assert done.exit_code == 3
+    sentences = done.stderr.splitlines()
+    assert len(sentences) == 3
+    assert all(one.startswith("123456789012/ap-southeast-2: ") for one in sentences)
+    assert parse_paths(done.stdout.encode(), "paths.yaml").model
+
+
+def test_the_policy_allows_the_discovery_only_when_asked(tmp_path: Path) -> None:
+    config = written(tmp_path, CONFIG)
+    action = "lambda:ListEventSourceMappings"
+    assert action not in headroom("iam-policy", "--config", config).stdout
+    assert action in headroom("iam-policy", "--paths", "--config", config).stdout

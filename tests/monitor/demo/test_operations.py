@@ -9,14 +9,16 @@ from botocore.exceptions import ClientError
 from botocore.validate import validate_parameters
 
 from monitor.aws.iam import PolicyOptions, policy
+from monitor.topology.discovery import needed_actions
 from rules.signals import Quota
 from tests.monitor.demo.conftest import Clients
 from tests.registries import REGISTRY
 
 DENIED_REGION = "ap-southeast-2"
+OPTIONS = PolicyOptions(all_regions=True, tags=True, path_actions=needed_actions(REGISTRY.service_names))
 ALLOWED = {
     action
-    for statement in policy(REGISTRY.collectors, PolicyOptions(all_regions=True, tags=True))["Statement"]
+    for statement in policy(REGISTRY.collectors, OPTIONS)["Statement"]
     for action in statement["Action"]
 }
 NOT_IN_POLICY = ("DescribePolicies", "RequestServiceQuotaIncrease")  # no collector calls them
@@ -101,6 +103,10 @@ OPERATIONS = (
     OperationCase("apigatewayv2", "GetRoutes", {"ApiId": "<mobile>"}, "POST /orders"),
     OperationCase("lambda", "GetAccountSettings", shows="'UnreservedConcurrentExecutions': 630"),
     OperationCase("lambda", "ListFunctions", shows="nightly-report"),
+    OperationCase("lambda", "ListEventSourceMappings", shows="EventSourceMappings"),
+    OperationCase(
+        "apigateway", "GetResources", {"restApiId": "<storefront>", "embed": ["methods"]}, "AWS_PROXY"
+    ),
     OperationCase("lambda", "GetFunctionConcurrency", {"FunctionName": "checkout"}, "300"),
     OperationCase(
         "lambda", "ListProvisionedConcurrencyConfigs", {"FunctionName": "recommendations"}, ":live"
@@ -114,6 +120,9 @@ OPERATIONS = (
     ),
     OperationCase("s3", "ListBuckets", shows="legal-archive"),
     OperationCase("s3", "GetBucketLocation", {"Bucket": "backups"}, "eu-west-1"),
+    OperationCase(
+        "s3", "GetBucketNotificationConfiguration", {"Bucket": "media-uploads"}, "function:thumbnails"
+    ),
     OperationCase("s3", "ListBucketMetricsConfigurations", {"Bucket": "data-lake"}, "'Prefix': 'raw/'"),
     OperationCase("dynamodb", "ListTables", shows="inventory"),
     OperationCase("dynamodb", "DescribeTable", {"TableName": "customers"}, "'ReadCapacityUnits': 600"),

@@ -1,0 +1,23 @@
+"""The cost of the metrics that are read for request paths alone."""
+
+from collections import Counter
+
+from monitor.config.config import Config
+from monitor.cost.bills import ProjectedCost, project, sum_of
+from monitor.cost.prices import AccountPrices
+from monitor.fleet.fleet import Fleet
+from monitor.topology.resolver import PERIOD, AccountNames, place_paths
+
+
+async def path_cost(
+    fleet: Fleet, config: Config, prices: AccountPrices, names: AccountNames
+) -> ProjectedCost:
+    """Return what the metrics of the configured paths cost a month, of accounts that pay in dollars."""
+    placed = await place_paths(fleet, config.request_paths, names)
+    metrics = {one for path in placed for hop in path.hops for one in hop.metrics}
+    by_payer = Counter(fleet.payer_of(cell)[0] for cell, _ in metrics)
+    return sum_of(
+        project(Counter({float(PERIOD): number}), 0, prices.of(account))
+        for account, number in by_payer.items()
+        if prices.in_dollars(account)
+    )

@@ -1,0 +1,208 @@
+"""Reads where AWS says that requests go: mappings, integrations, notifications, subscriptions, targets."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from collectors.base import ServiceScope
+from collectors.iam_actions import iam_action
+from monitor.topology.arns import PathNode, node_of_arn, node_of_integration
+from monitor.topology.link_scan import LinkScan, text, texts
+
+Read = Callable[[LinkScan], Awaitable[None]]
+EXECUTE_API = re.compile(r"(?P<api>[a-z0-9]+)\.execute-api\.(?P<region>[a-z0-9-]+)\.amazonaws\.com(\.cn)?")
+BUCKET = re.compile(
+    r"(?P<bucket>[a-z0-9.-]+)\.s3[.-](website[.-])?((?P<region>[a-z]+-[a-z-]+-\d)\.)?amazonaws\.com.*"
+)
+
+
+class LinkReader(NamedTuple):
+    """A reader of one kind of links. service: the one that must be monitored. calls: what it calls."""
+
+    service: str
+    read: Read
+    calls: Sequence[tuple[str, str]]
+    scope: ServiceScope = ServiceScope.REGION
+
+    @property
+    def iam_actions(self) -> Collection[str]:
+        """The permissions that its calls need."""
+        return {iam_action(*call) for call in self.calls}
+
+
+async def event_source_mappings(scan: LinkScan) -> None:
+    """Read from which queues and streams functions are invoked."""
+    async for item in scan.items("lambda", "ListEventSourceMappings", "EventSourceMappings"):
+        if text(item, "State") not in ("Disabled", "Disabling", "Deleting"):
+            scan.link(_of_arn(scan, text(item, "EventSourceArn")), _of_arn(scan, text(item, "FunctionArn")))
+
+
+async def http_integrations(scan: LinkScan) -> None:
+    """Read what the HTTP and WebSocket APIs call, from each of their stages."""
+    async for api in scan.items("apigatewayv2", "GetApis", "Items"):
+        identity, name = text(api, "ApiId"), text(api, "Name")
+        called = [
+            node_of_integration(text(item, "IntegrationUri"))
+            async for item in scan.of_each("apigatewayv2", "GetIntegrations", "Items", ApiId=identity)
+        ]
+        if any(called):
+            async for stage in scan.of_each("apigatewayv2", "GetStages", "Items", ApiId=identity):
+                source = f"{identity}/{text(stage, 'StageName')}", f"{name}/{text(stage, 'StageName')}"
+                _link_all(scan, scan.node("apigateway", *source), called)
+
+
+async def rest_integrations(scan: LinkScan) -> None:
+    """Read what the REST APIs call, from each of their stages."""
+    async for api in scan.items("apigateway", "GetRestApis", "items"):
+        identity, name = text(api, "id"), text(api, "name")
+        called: list[PathNode | None] = []
+        parameters = {"restApiId": identity, "embed": ["methods"]}
+        async for item in scan.of_each("apigateway", "GetResources", "items", **parameters):
+            methods = item.get("resourceMethods")
+            for method in methods.values() if isinstance(methods, Mapping) else ():
+                called.append(node_of_integration(text(method, "methodIntegration", "uri")))
+        if any(called):
+            stages = (await scan.call("apigateway", "GetStages", restApiId=identity)).get("item")
+            for stage in stages if isinstance(stages, list) else ():
+                source = f"{identity}/{text(stage, 'stageName')}", f"{name}/{text(stage, 'stageName')}"
+                _link_all(scan, scan.node("apigateway", *source)._replace(by_name=bool(name)), called)
+
+
+async def bucket_notifications(scan: LinkScan) -> None:
+    """Read to which queues, topics and functions the buckets of the region send their events."""
+    region = {"BucketRegion": scan.cell.region}
+    async for bucket in scan.items("s3", "ListBuckets", "Buckets", **region):
+        name = text(bucket, "Name")
+        found = await scan.call("s3", "GetBucketNotificationConfiguration", Bucket=name)
+        for kind, member in NOTIFIED.items():
+            for one in _mappings(found.get(kind)):
+                prefix = _prefix(one)
+                source = scan.node("s3", f"{name}/{prefix}" if prefix else name)
+                scan.link(source, _of_arn(scan, text(one, member)))
+
+
+NOTIFIED = {
+    "TopicConfigurations": "TopicArn",
+    "QueueConfigurations": "QueueArn",
+    "LambdaFunctionConfigurations": "LambdaFunctionArn",
+}
+
+
+def _prefix(configuration: Mapping[str, Any]) -> str:
+    """Return the prefix of the keys of which S3 sends events; empty for all."""
+    key = configuration.get("Filter", {})
+    rules = key.get("Key", {}) if isinstance(key, Mapping) else {}
+    found = _mappings(rules.get("FilterRules") if isinstance(rules, Mapping) else None)
+    return next((text(one, "Value") for one in found if text(one, "Name").lower() == "prefix"), "")
+
+
+async def subscriptions(scan: LinkScan) -> None:
+    """Read to which queues, functions and streams topics send their messages."""
+    async for item in scan.items("sns", "ListSubscriptions", "Subscriptions"):
+        scan.link(_of_arn(scan, text(item, "TopicArn")), _of_arn(scan, text(item, "Endpoint")))
+
+
+async def rule_targets(scan: LinkScan) -> None:
+    """Read which targets the rules of event buses invoke."""
+    async for bus in scan.items("events", "ListEventBuses", "EventBuses"):
+        name = text(bus, "Name")
+        async for rule in scan.of_each("events", "ListRules", "Rules", EventBusName=name):
+            if text(rule, "State") == "DISABLED":
+                continue
+            parameters = {"EventBusName": name, "Rule": text(rule, "Name")}
+            source = scan.node("events", f"{name}/{text(rule, 'Name')}")
+            async for target in scan.of_each("events", "ListTargetsByRule", "Targets", **parameters):
+                scan.link(source, _of_arn(scan, text(target, "Arn")))
+
+
+async def schedules(scan: LinkScan) -> None:
+    """Read which targets the schedules of EventBridge invoke."""
+    async for item in scan.items("scheduler", "ListSchedules", "Schedules"):
+        if text(item, "State") != "DISABLED":
+            source = scan.node("scheduler", f"{text(item, 'GroupName')}/{text(item, 'Name')}")
+            scan.link(source, _of_arn(scan, text(item, "Target", "Arn")))
+
+
+async def scaled_targets(scan: LinkScan) -> None:
+    """Read which Auto Scaling groups take the requests of load balancers."""
+    balancers: dict[str, list[str]] = {}
+    async for group in scan.items("elbv2", "DescribeTargetGroups", "TargetGroups"):
+        balancers[text(group, "TargetGroupArn")] = texts(group, "LoadBalancerArns")
+    if not any(balancers.values()):
+        return
+    async for group in scan.items("autoscaling", "DescribeAutoScalingGroups", "AutoScalingGroups"):
+        target = scan.node("autoscaling", text(group, "AutoScalingGroupName"))
+        for arn in texts(group, "TargetGroupARNs"):
+            for balancer in balancers.get(arn, ()):
+                scan.link(_of_arn(scan, balancer), target)
+
+
+async def origins(scan: LinkScan) -> None:
+    """Read which APIs and buckets the distributions of CloudFront get their content from."""
+    async for item in _distributions(scan):
+        source = scan.node("cloudfront", text(item, "Id"))
+        for origin in _mappings(item.get("Origins", {}).get("Items")):
+            stage = text(origin, "OriginPath").strip("/")
+            scan.link(source, _origin(scan, text(origin, "DomainName"), stage))
+
+
+async def _distributions(scan: LinkScan) -> AsyncIterator[Mapping[str, Any]]:
+    found = (await scan.call("cloudfront", "ListDistributions")).get("DistributionList")
+    for item in _mappings(found.get("Items") if isinstance(found, Mapping) else None):
+        if isinstance(item.get("Origins"), Mapping):
+            yield item
+
+
+def _origin(scan: LinkScan, domain: str, stage: str) -> PathNode | None:
+    account = scan.place[0]
+    if (api := EXECUTE_API.fullmatch(domain)) and stage:
+        return PathNode("apigateway", f"{api['api']}/{stage}", account, api["region"])
+    if bucket := BUCKET.fullmatch(domain):
+        return PathNode("s3", bucket["bucket"], account, bucket["region"] or scan.cell.region)
+    return None
+
+
+def _of_arn(scan: LinkScan, arn: str) -> PathNode | None:
+    return node_of_arn(arn, *scan.place)
+
+
+def _link_all(scan: LinkScan, source: PathNode, targets: Sequence[PathNode | None]) -> None:
+    for target in targets:
+        scan.link(source, target)
+
+
+def _mappings(items: Any) -> list[Mapping[str, Any]]:
+    return [one for one in items if isinstance(one, Mapping)] if isinstance(items, list) else []
+
+
+READERS = (
+    LinkReader("lambda", event_source_mappings, [("lambda", "ListEventSourceMappings")]),
+    LinkReader(
+        "apigateway",
+        http_integrations,
+        [("apigatewayv2", name) for name in ("GetApis", "GetIntegrations", "GetStages")],
+    ),
+    LinkReader(
+        "apigateway",
+        rest_integrations,
+        [("apigateway", name) for name in ("GetRestApis", "GetResources", "GetStages")],
+    ),
+    LinkReader(
+        "s3",
+        bucket_notifications,
+        [("s3", name) for name in ("ListBuckets", "GetBucketNotificationConfiguration")],
+    ),
+    LinkReader("sns", subscriptions, [("sns", "ListSubscriptions")]),
+    LinkReader(
+        "events",
+        rule_targets,
+        [("events", name) for name in ("ListEventBuses", "ListRules", "ListTargetsByRule")],
+    ),
+    LinkReader("scheduler", schedules, [("scheduler", "ListSchedules")]),
+    LinkReader(
+        "alb",
+        scaled_targets,
+        [("elbv2", "DescribeTargetGroups"), ("autoscaling", "DescribeAutoScalingGroups")],
+    ),
+    LinkReader("cloudfront", origins, [("cloudfront", "ListDistributions")], ServiceScope.GLOBAL),
+)

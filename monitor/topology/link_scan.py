@@ -1,0 +1,97 @@
+"""One scan of a cell for links between resources: bounded calls, and the failures of those that fail."""
+
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from monitor.aws.cell import Cell
+from monitor.aws.failure import AWS_ERRORS, failure_from
+from monitor.topology.arns import PathLink, PathNode
+
+MAX_CALLS: Final = 100  # about single resources, of one operation in a cell
+MAX_LINKS: Final = 5000  # in a cell
+
+
+@dataclass(eq=False)
+class LinkScan:
+    """The links that were found in a cell. failures: sentences, each once."""
+
+    cell: Cell
+    links: dict[PathLink, None] = field(default_factory=dict)
+    failures: dict[str, None] = field(default_factory=dict)
+    _calls: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """The account's id and the region."""
+        return self.cell.key
+
+    def node(self, service: str, resource: str, name: str = "") -> PathNode:
+        """Return a resource in the account and region."""
+        return PathNode(service, resource, *self.place, name=name if name != resource else "")
+
+    def link(self, source: PathNode | None, target: PathNode | None) -> None:
+        """Record that units go from one resource to another; nothing where one of them can be no hop."""
+        if source is None or target is None or source.identity == target.identity:
+            return
+        if len(self.links) >= MAX_LINKS:
+            self.failures[f"{self._where}: more than {MAX_LINKS:,} links, of which the first are told"] = None
+            return
+        self.links[PathLink(source, target)] = None
+
+    async def items(
+        self, service: str, operation: str, key: str, **params: Any
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield the items of every page that are mappings; a failure is recorded and ends them."""
+        try:
+            async for item in self.cell.list_items(service, operation, key, **params):
+                if isinstance(item, Mapping):
+                    yield item
+        except AWS_ERRORS as error:
+            self._fail(error, operation)
+
+    async def of_each(
+        self, service: str, operation: str, key: str, **params: Any
+    ) -> AsyncIterator[Mapping[str, Any]]:
+        """Yield the items of a call about one resource, as `items` does; none beyond MAX_CALLS calls."""
+        if self.may_call(operation):
+            async for item in self.items(service, operation, key, **params):
+                yield item
+
+    async def call(self, service: str, operation: str, **params: Any) -> Mapping[str, Any]:
+        """Return the response of a call about one resource; an empty one where it fails."""
+        if not self.may_call(operation):
+            return {}
+        try:
+            return await self.cell.call(service, operation, **params)
+        except AWS_ERRORS as error:
+            self._fail(error, operation)
+            return {}
+
+    def may_call(self, operation: str) -> bool:
+        """Return whether another call about one resource is made; record that it is not."""
+        self._calls[operation] = made = self._calls.get(operation, 0) + 1
+        if made == MAX_CALLS + 1:
+            self.failures[f"{self._where}: {operation} was called {MAX_CALLS} times, and no more"] = None
+        return made <= MAX_CALLS
+
+    @property
+    def _where(self) -> str:
+        return "/".join(self.place)
+
+    def _fail(self, error: Exception, operation: str) -> None:
+        self.failures[f"{self._where}: {failure_from(error, operation).sentence}"] = None
+
+
+def text(item: Any, *path: str) -> str:
+    """Return the text at a path of members; empty where there is none."""
+    for member in path:
+        item = item.get(member) if isinstance(item, Mapping) else None
+    return item if isinstance(item, str) else ""
+
+
+def texts(item: Any, *path: str) -> list[str]:
+    """Return the texts in the list at a path of members; none where there is no list."""
+    for member in path:
+        item = item.get(member) if isinstance(item, Mapping) else None
+    return [one for one in item if isinstance(one, str)] if isinstance(item, list) else []
