@@ -25,7 +25,6 @@ from monitor.api.app_state import AppState
 from monitor.aws.clients import ClientCache
 from monitor.aws.known_accounts import KnownAccounts, known_accounts_path
 from monitor.aws.median_clock import MedianClock
-from monitor.aws.run_status import RunStatus
 from monitor.aws.status import MonitorStatus, ReloadStatus
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
@@ -45,10 +44,12 @@ from monitor.forecast.history import UsageHistory, history_path
 from monitor.forecast.past_reader import CellReaders
 from monitor.forecast.peaks import recommend
 from monitor.http.connection_limiter import ConnectionLimiter, raise_file_limit
+from monitor.http.tracing import TraceMiddleware
 from monitor.lib.garbage import freeze_when_grown
 from monitor.lib.loop_lag import measure_loop_lag
 from monitor.lib.malloc import return_free_memory
 from monitor.lib.schedule import LoopClock, Schedule, repeat, run_guarded
+from monitor.lib.service_manager import ServiceManager, told_ready
 from monitor.lib.signals import set_on_signals, stopped_by_signals
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.telemetry import PlanTelemetry
@@ -66,6 +67,7 @@ from monitor.stream.firehose_access import FirehoseAccess
 from monitor.stream.ingest import Ingest, IngestOptions
 from monitor.stream.telemetry import StreamTelemetry
 from monitor.topology.path_monitor import UPDATE_INTERVAL, PathMonitor
+from monitor.tracing.tracer import opened_tracer
 from monitor.web.error_pages import error_page
 
 log = logging.getLogger(__name__)
@@ -96,11 +98,11 @@ class Resources:
     @asynccontextmanager
     async def opened(cls, config: Config, registry: Registry) -> AsyncIterator["Resources"]:
         """Open everything, and close it in the end. Raises JournalError when the journal cannot be used."""
-        fleet, telemetry = Fleet(), ProcessTelemetry()
-        journal = Path(config.journal)
+        fleet, journal = Fleet(), Path(config.journal)
         async with AsyncExitStack() as stack:
+            telemetry = ProcessTelemetry(await stack.enter_async_context(opened_tracer(config.tracing)))
             alerting = await stack.enter_async_context(
-                Alerting.opened(config.alerting_settings(registry), fleet, telemetry.registry)
+                Alerting.opened(config.alerting_settings(registry), fleet, telemetry)
             )
             push = await stack.enter_async_context(
                 PushService.opened(journal, fleet, alerting.client, telemetry.registry)
@@ -247,6 +249,8 @@ class App:
         web.include_router(firehose.firehose_router(self.ingest, self._delivery_access, timeout))
         web.include_router(stream_api.stream_router(self.ingest.dead_letters))
         self._access.add_middleware(web, error_page)
+        if self.config.tracing:
+            web.add_middleware(TraceMiddleware, tracer=self.telemetry.tracer)
         return web
 
     def _build_server(self) -> HttpServer:
@@ -330,7 +334,7 @@ class App:
         Samples are judged as they arrive.
         """
         is_outdated = time.monotonic() - self._judged_at >= MAX_JUDGEMENT_AGE
-        if is_outdated or _without_clock(self.status()) != self._judged_status:
+        if is_outdated or self.status().without_clock != self._judged_status:
             await self.judge()
 
     def _judge_guarded(self, name: str) -> Awaitable[bool]:
@@ -358,7 +362,7 @@ class App:
         await asyncio.sleep(0)
         await self._exposition.publish(names, self.alerting.engine.active_alerts())
         self._has_judged_data |= status.has_data
-        self._judged_at, self._judged_status = started, _without_clock(status)
+        self._judged_at, self._judged_status = started, status.without_clock
 
     def may_push(self) -> bool:
         """Return whether every series was read once, or PUSH_START_TIMEOUT has passed since the start.
@@ -460,7 +464,7 @@ class App:
             log.info("the configuration was reloaded")
 
     async def _configure(self, config: Config) -> None:
-        for name in ("listen", "journal"):
+        for name in ("listen", "journal", "tracing"):
             if getattr(config, name) != getattr(self.config, name):
                 log.warning("`%s` changed: it takes effect at the next start", name)
         self.config = config
@@ -474,11 +478,6 @@ class App:
         self._reloaded.set()
 
 
-def _without_clock(status: MonitorStatus) -> MonitorStatus:
-    """Return a status without the checks of the clock, which each judgement makes."""
-    return replace(status, clock=RunStatus())
-
-
 async def serve(config: Config, registry: Registry, read_config: Callable[[], Config]) -> None:
     """Run until SIGINT or SIGTERM; SIGHUP reloads. Raises OSError when the address cannot be bound."""
     raise_file_limit()
@@ -486,6 +485,7 @@ async def serve(config: Config, registry: Registry, read_config: Callable[[], Co
     listener = bind_socket(*config.listen_address)
     stop, reload_requested = stopped_by_signals(), set_on_signals(asyncio.Event(), SIGHUP)
     async with App.opened(config, registry, read_config) as app:
-        log.info("listening on %s://%s", "https" if config.tls else "http", config.listen)
-        await app.run(listener, stop, reload_requested)
+        log.info(status := f"listening on {'https' if config.tls else 'http'}://{config.listen}")
+        async with told_ready(ServiceManager.of(environ), status, stop):
+            await app.run(listener, stop, reload_requested)
     log.info("stopped")

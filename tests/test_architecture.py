@@ -45,7 +45,7 @@ MAY_IMPORT = {
         "render report rules schema stream top topology",
         "demo": "app aws collectors config fleet http lib report rules server stream",
         "app": "access alerting api aws collectors config cost coverage exposition fleet forecast http lib "
-        "planning polling push schema server stream topology web",
+        "planning polling push schema server stream topology tracing web",
         "server": "api http lib stream web",
         "top": "alerting api collectors fleet lib notifiers render rules",
         "report": "alerting aws collectors config cost fleet forecast lib lookback planning polling render "
@@ -60,7 +60,8 @@ MAY_IMPORT = {
         "coverage": "aws collectors cost fleet lib rules",
         "quotas": "aws collectors lib rules schema",
         "lookback": "alerting fleet notifiers rules",
-        "config": "access alerting aws collectors cost lib notifiers planning push rules schema stream",
+        "config": "access alerting aws collectors cost lib notifiers planning push rules schema stream "
+        "tracing",
         "alerting": "aws collectors fleet lib notifiers outbound planning rules schema",
         "push": "exposition fleet lib outbound rules schema",
         "access": "http lib schema",
@@ -68,6 +69,7 @@ MAY_IMPORT = {
         "planning": "cost fleet lib schema",
         "topology": "aws collectors fleet lib rules",
         "stream": "aws collectors cost fleet lib rules schema",
+        "tracing": "lib schema",
         "outbound": "aws lib",
         "exposition": "fleet http lib rules",
         "sizing": "collectors fleet render rules",

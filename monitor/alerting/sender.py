@@ -139,6 +139,15 @@ class Sender:
             await self._store.write(changes)
 
     async def _attempt(self, notification: Notification) -> DeliveryResult:
+        with self._telemetry.tracer.span("delivery", {"headroom.receiver": self.target.name}) as span:
+            span.set_attribute("headroom.notices", len(notification.notices))
+            result = await self._send(notification)
+            span.set_attribute("headroom.outcome", result.outcome.value)
+            if result.outcome is not DeliveryOutcome.DELIVERED:
+                span.fail(result.reason)
+            return result
+
+    async def _send(self, notification: Notification) -> DeliveryResult:
         try:
             async with asyncio.timeout(self.target.timeout):
                 return await self.target.send(notification)

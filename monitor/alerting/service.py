@@ -20,7 +20,7 @@ from monitor.alerting.settings import AlertingSettings
 from monitor.alerting.telemetry import DeliveryTelemetry
 from monitor.aws.status import MonitorStatus
 from monitor.fleet.fleet import Fleet
-from monitor.lib.telemetry import SnapshotGauge
+from monitor.lib.telemetry import ProcessTelemetry, SnapshotGauge
 from monitor.notifiers.reachability import ReachabilityProbe
 from monitor.outbound.client import OutboundClient
 
@@ -43,19 +43,19 @@ class Alerting:
         cls,
         settings: AlertingSettings,
         fleet: Fleet,
-        registry: CollectorRegistry,
+        telemetry: ProcessTelemetry,
         connect: Connect = connect,
     ) -> AsyncIterator["Alerting"]:
         """Open the journal and everything that works with it. connect: opens the journal's database.
 
         Raises JournalError when another process holds the journal, or a newer Headroom created it.
         """
-        path = Path(settings.journal)
+        path, registry = Path(settings.journal), telemetry.registry
         journal = await Journal.open(path, file=JournalFile(path, connect))
         _export_health(journal, registry)
         try:
             async with OutboundClient(endpoint_url=settings.endpoint_url) as client:
-                delivery = Delivery(journal, DeliveryTelemetry(registry))
+                delivery = Delivery(journal, DeliveryTelemetry(registry, telemetry.tracer))
                 engine = AlertEngine(fleet, journal, delivery, settings)
                 alerting = cls(
                     journal, delivery, engine, client, ReachabilityProbe(client), _blind_places(registry)

@@ -4,11 +4,17 @@ from collections.abc import Callable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 
+from monitor.lib.tracing import NO_TRACER, Tracer
+
 
 class DeliveryTelemetry:
-    """The metrics of deliveries. Senders increase the counters; gauges are computed at each scrape."""
+    """The metrics of deliveries. Senders increase the counters; gauges are computed at each scrape.
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    tracer: records each attempt.
+    """
+
+    def __init__(self, registry: CollectorRegistry, tracer: Tracer = NO_TRACER) -> None:
+        self.tracer = tracer
         by_receiver = ["receiver"]
         self.sent = Counter(
             "headroom_notifications_sent",

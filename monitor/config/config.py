@@ -57,6 +57,7 @@ from monitor.schema.types import (
     registry_of,
 )
 from monitor.stream.settings import EXAMPLE, StreamConfig
+from monitor.tracing.settings import TracingConfig
 from rules.path_file import RequestPath
 from rules.signals import Band, Signal, Tolerance
 
@@ -246,6 +247,12 @@ class Config(ConfigModel):
         default=None,
         description="Certificate of the HTTP server, for https; it is reloaded when its files change.",
         examples=[EXAMPLE_TLS],
+    )
+    tracing: TracingConfig | None = Field(
+        default=None,
+        description="Traces of Headroom itself by OpenTelemetry: a span of each run of a loop (polls, "
+        "inventories, judgements), delivery and request. Needs the extra `tracing`. Default: none.",
+        examples=[{"endpoint": "http://127.0.0.1:4318/v1/traces"}],
     )
     endpoint_url: Url | None = Field(
         default=None,

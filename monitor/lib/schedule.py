@@ -113,12 +113,14 @@ async def run_guarded(
     and counted as failed.
     """
     succeeded = True
-    with telemetry.tick_durations.labels(loop).time():
+    traced = telemetry.tracer.span(loop, {"headroom.schedule": name})
+    with telemetry.tick_durations.labels(loop).time(), traced as span:
         try:
             async with asyncio.timeout(timeout):
                 await work()
-        except Exception:
+        except Exception as error:
             succeeded = False
+            span.fail(type(error).__name__)
             telemetry.tick_failures.labels(loop).inc()
             log.exception("%s: the loop %s failed", name, loop)
     telemetry.ticks.labels(loop).inc()

@@ -15,6 +15,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
 from monitor.lib.label_names import exported_names
+from monitor.lib.tracing import NO_TRACER, Tracer
 from monitor.lib.version import VERSION
 
 DURATION_BUCKETS = (0.005, 0.025, 0.1, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)  # seconds
@@ -44,9 +45,10 @@ class SnapshotGauge(Collector):
 
 
 class ProcessTelemetry:
-    """The registry of one process, and the metrics about the process itself."""
+    """The registry of one process, the metrics about the process itself, and its tracer."""
 
-    def __init__(self) -> None:
+    def __init__(self, tracer: Tracer = NO_TRACER) -> None:
+        self.tracer = tracer
         self.registry = CollectorRegistry()
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)

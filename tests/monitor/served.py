@@ -70,7 +70,7 @@ class Server:
         server = cls(fleet or Fleet())
         config = Config(journal=str(folder / "headroom.db"))
         async with Alerting.opened(
-            config.alerting_settings(REGISTRY), server.fleet, server.telemetry.registry, connect
+            config.alerting_settings(REGISTRY), server.fleet, server.telemetry.process, connect
         ) as server.alerting:
             server.state = AppState(
                 registry=REGISTRY,

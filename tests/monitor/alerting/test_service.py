@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pytest
 import standardwebhooks
-from prometheus_client import CollectorRegistry
 
 from monitor.alerting.engine import NotFiringError
 from monitor.alerting.journal import JournalError
@@ -20,6 +19,7 @@ from monitor.config.config import Config
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge
 from monitor.fleet.metric_query import metric_query
+from monitor.lib.telemetry import ProcessTelemetry
 from monitor.schema.types import ConfigContext
 from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, traffic
 from tests.monitor.notifiers.loopback import Server, http_server
@@ -44,7 +44,7 @@ def config(folder: Path, *receivers: tuple[str, str]) -> Config:
 @asynccontextmanager
 async def running(requested: Config, fleet: Fleet) -> AsyncIterator[Alerting]:
     """Alerting at work, as a process has it."""
-    async with Alerting.opened(requested.alerting_settings(REGISTRY), fleet, CollectorRegistry()) as alerting:
+    async with Alerting.opened(requested.alerting_settings(REGISTRY), fleet, ProcessTelemetry()) as alerting:
         work = asyncio.create_task(alerting.run())
         yield alerting
         work.cancel()
@@ -139,7 +139,7 @@ async def test_two_at_one_journal(tmp_path: Path) -> None:
     requested = config(tmp_path)
     async with running(requested, Fleet()):
         with pytest.raises(JournalError, match="is held by "):
-            async with Alerting.opened(requested.alerting_settings(REGISTRY), Fleet(), CollectorRegistry()):
+            async with Alerting.opened(requested.alerting_settings(REGISTRY), Fleet(), ProcessTelemetry()):
                 pass
     async with running(requested, Fleet()):
         pass

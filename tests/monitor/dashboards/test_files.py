@@ -99,9 +99,10 @@ def test_anchors_are_those_of_github(heading: str, linked: str) -> None:
 
 async def exported(journal: Path) -> set[str]:
     """Return every name that a sample of Headroom may have."""
-    registry = Telemetries().registry
+    telemetry = Telemetries().process
+    registry = telemetry.registry
     ConnectionLimiter(registry)
-    async with Alerting.opened(Config(journal=str(journal)).alerting_settings(REGISTRY), Fleet(), registry):
+    async with Alerting.opened(Config(journal=str(journal)).alerting_settings(REGISTRY), Fleet(), telemetry):
         own = list(registry.collect())
     suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}
     named = {family.name + suffix for family in own for suffix in suffixes.get(family.type, [""])}

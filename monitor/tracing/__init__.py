@@ -1,0 +1,1 @@
+"""Traces of Headroom itself, by OpenTelemetry, if it is configured."""

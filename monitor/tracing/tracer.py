@@ -1,0 +1,20 @@
+"""Opens the tracer that the configuration asks for."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from importlib import import_module
+
+from monitor.lib.tracing import NO_TRACER, Tracer
+from monitor.tracing.settings import TracingConfig
+
+
+@asynccontextmanager
+async def opened_tracer(config: TracingConfig | None) -> AsyncIterator[Tracer]:
+    """Give a tracer, and send its last spans in the end. config: None for one that records nothing."""
+    if config is None:
+        yield NO_TRACER
+        return
+    sdk = await asyncio.to_thread(import_module, "monitor.tracing.open_telemetry")
+    async with sdk.exported_spans(config) as tracer:
+        yield tracer

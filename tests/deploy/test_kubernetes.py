@@ -1,0 +1,139 @@
+"""The manifests and the charts: valid for Kubernetes, hardened, and small enough for Helm.
+
+That the manifests are what the chart renders is tested where Helm is installed: `make acceptance`.
+"""
+
+import json
+import re
+from base64 import b64encode
+from gzip import compress
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import kubernetes_validate
+import pytest
+import yaml
+
+from monitor.config.file import parse_config
+from monitor.lib.version import VERSION
+from monitor.schema.types import ConfigContext
+from tests.kubernetes_manifests import CHARTS, FILES, MANIFESTS
+from tests.processes import ROOT
+
+MAX_SECRET_BYTES = 2**20  # of a Secret, in which Helm stores a release
+OF_OPERATOR = "monitoring.coreos.com/v1"
+VERSIONS = ("1.25", "1.33")
+
+Manifest = dict[str, Any]
+
+
+def manifests(name: str = "headroom.yaml") -> list[Manifest]:
+    return [*yaml.safe_load_all((MANIFESTS / name).read_text("utf-8"))]
+
+
+def of_kind(kind: str) -> Manifest:
+    (found,) = (one for one in manifests() if one["kind"] == kind)
+    return found
+
+
+def pod() -> Manifest:
+    spec: Manifest = of_kind("StatefulSet")["spec"]["template"]["spec"]
+    return spec
+
+
+def container() -> Manifest:
+    (only,) = pod()["containers"]
+    assert isinstance(only, dict)
+    return only
+
+
+def test_each_file_of_the_folder_is_rendered() -> None:
+    assert {path.name for path in MANIFESTS.iterdir()} == {*FILES}
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_kubernetes_accepts_them(version: str) -> None:
+    checked = [one for one in manifests() if one["apiVersion"] != OF_OPERATOR]
+    for one in checked:
+        kubernetes_validate.validate(one, version, strict=True)
+    assert {one["kind"] for one in checked} >= {"StatefulSet", "Service", "NetworkPolicy", "ServiceAccount"}
+
+
+def test_the_container_may_write_to_its_data_alone_and_has_no_privilege() -> None:
+    security = container()["securityContext"]
+    assert security["readOnlyRootFilesystem"] is True
+    assert security["allowPrivilegeEscalation"] is False
+    assert security["capabilities"] == {"drop": ["ALL"]}
+    assert pod()["securityContext"]["runAsNonRoot"] is True
+    assert pod()["automountServiceAccountToken"] is False
+    writable = {one["name"] for one in container()["volumeMounts"] if not one.get("readOnly")}
+    assert writable == {"data", "tmp"}
+    (claim,) = of_kind("StatefulSet")["spec"]["volumeClaimTemplates"]
+    assert claim["metadata"]["name"] == "data"
+
+
+def test_what_refers_to_each_other_matches() -> None:
+    labels = of_kind("StatefulSet")["spec"]["template"]["metadata"]["labels"]
+    service, policy = of_kind("Service"), of_kind("NetworkPolicy")
+    (monitor,) = manifests("servicemonitor.yaml")
+    assert service["spec"]["selector"].items() <= labels.items()
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= service["metadata"]["labels"].items()
+    ports = {one["name"]: one["containerPort"] for one in container()["ports"]}
+    assert monitor["spec"]["endpoints"][0]["port"] == service["spec"]["ports"][0]["name"]
+    assert service["spec"]["ports"][0]["targetPort"] in ports
+    probes = [container()[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")]
+    assert [one["path"] for one in probes] == ["/-/healthy", "/-/healthy", "/-/ready"]
+    assert pod()["serviceAccountName"] == of_kind("ServiceAccount")["metadata"]["name"]
+
+
+def test_headroom_s_labels_win_over_those_of_the_target() -> None:
+    (monitor,) = manifests("servicemonitor.yaml")
+    assert monitor["apiVersion"] == OF_OPERATOR
+    assert [one["honorLabels"] for one in monitor["spec"]["endpoints"]] == [True]
+
+
+def test_headroom_accepts_its_configuration() -> None:
+    text = of_kind("ConfigMap")["data"]["headroom.yaml"]
+    config = parse_config(text.encode(), "headroom.yaml", ConfigContext())
+    assert config.listen_address == ("0.0.0.0", container()["ports"][0]["containerPort"])
+
+
+@pytest.mark.parametrize("chart", ["headroom", "headroom-rules"])
+def test_a_chart_has_the_version_of_headroom_and_values_that_its_schema_allows(chart: str) -> None:
+    described = yaml.safe_load((CHARTS / chart / "Chart.yaml").read_text("utf-8"))
+    assert (described["name"], described["version"], described["appVersion"]) == (chart, VERSION, VERSION)
+    values = yaml.safe_load((CHARTS / chart / "values.yaml").read_text("utf-8"))
+    schema = json.loads((CHARTS / chart / "values.schema.json").read_text("utf-8"))
+    jsonschema.Draft7Validator.check_schema(schema)
+    jsonschema.Draft7Validator(schema).validate(values)
+    assert {*schema["properties"]} - {"global"} == {*values}
+
+
+@pytest.mark.parametrize("chart", ["headroom", "headroom-rules"])
+def test_a_template_uses_each_value_and_no_other(chart: str) -> None:
+    values = yaml.safe_load((CHARTS / chart / "values.yaml").read_text("utf-8"))
+    text = "".join(path.read_text("utf-8") for path in (CHARTS / chart / "templates").iterdir())
+    assert {*re.findall(r"\.Values\.(\w+)", text)} == {*values}
+
+
+@pytest.mark.parametrize(
+    ("chart", "folder", "generated"),
+    [("headroom", "dashboards", "grafana"), ("headroom-rules", "rules", "prometheus")],
+)
+def test_a_chart_holds_the_generated_files_themselves(chart: str, folder: str, generated: str) -> None:
+    """By a link, which Helm follows when it packages or installs the chart."""
+    held = CHARTS / chart / "files" / folder
+    assert held.is_symlink() and not Path(held.readlink()).is_absolute()
+    assert held.resolve() == (ROOT / "dashboards" / generated).resolve()
+
+
+@pytest.mark.parametrize("chart", ["headroom", "headroom-rules"])
+def test_a_release_with_everything_fits_into_the_secret_of_helm(chart: str) -> None:
+    """Helm stores a chart's files in base64 and what it rendered, as JSON, compressed, in base64."""
+    paths = [path for path in (CHARTS / chart).glob("files/*/*")]
+    files = [{"name": str(path), "data": b64encode(path.read_bytes()).decode()} for path in paths]
+    manifest = "\n".join(path.read_text("utf-8") for path in paths)
+    release = json.dumps({"manifest": manifest, "chart": {"files": files}}).encode()
+    assert len(b64encode(compress(release, 9))) < MAX_SECRET_BYTES - 2**16

@@ -1,0 +1,116 @@
+"""What a service manager is told: a real datagram socket, as systemd has it."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from monitor.lib.service_manager import ServiceManager, told_ready
+from tests.aws_environment import NO_CREDENTIALS
+from tests.monitor.serve_process import free_port, journal
+from tests.processes import ENVIRONMENT, headroom
+
+OWN = str(os.getpid())
+
+
+@pytest.fixture
+def manager(tmp_path: Path) -> Iterator[tuple[socket.socket, str]]:
+    """A socket that waits for news, and its address."""
+    address = str(tmp_path / "notify")
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as listening:
+        listening.bind(address)
+        listening.setblocking(False)
+        yield listening, address
+
+
+async def news(listening: socket.socket, seconds: float = 10) -> list[str]:
+    async with asyncio.timeout(seconds):
+        received = await asyncio.get_running_loop().sock_recv(listening, 4096)
+    return received.decode().split("\n")
+
+
+async def test_it_is_told_that_the_process_is_ready_lives_and_stops(
+    manager: tuple[socket.socket, str],
+) -> None:
+    listening, address = manager
+    stopping = asyncio.Event()
+    async with told_ready(ServiceManager(address, alive_interval=0.001), "listening", stopping):
+        assert await news(listening) == ["READY=1", "STATUS=listening"]
+        assert [await news(listening) for _ in range(3)] == [["WATCHDOG=1"]] * 3
+        stopping.set()
+        while (told := await news(listening)) == ["WATCHDOG=1"]:
+            pass
+        assert told == ["STOPPING=1"]
+
+
+async def test_without_a_watchdog_the_process_stays_silent(manager: tuple[socket.socket, str]) -> None:
+    listening, address = manager
+    async with told_ready(ServiceManager.of({"NOTIFY_SOCKET": address}), "listening", asyncio.Event()):
+        assert (await news(listening))[0] == "READY=1"
+        await asyncio.sleep(0)
+    with pytest.raises(BlockingIOError):
+        listening.recv(1)
+
+
+async def test_an_address_without_a_file_is_understood() -> None:
+    name = f"headroom-{OWN}"
+    with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as listening:
+        listening.bind(f"\0{name}")
+        listening.setblocking(False)
+        manager = ServiceManager.of({"NOTIFY_SOCKET": f"@{name}"})
+        assert manager
+        manager.tell("READY=1")
+        assert await news(listening) == ["READY=1"]
+
+
+async def test_one_that_does_not_listen_is_logged_and_stops_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        async with told_ready(ServiceManager(str(tmp_path / "gone")), "listening", asyncio.Event()):
+            pass
+    assert "the service manager cannot be told READY=1" in caplog.text
+
+
+async def test_a_process_tells_it(manager: tuple[socket.socket, str], tmp_path: Path) -> None:
+    """It is ready though AWS is not: an outage of AWS is no reason to start it again."""
+    listening, address = manager
+    listen = f"127.0.0.1:{free_port()}"
+    config = tmp_path / "headroom.yaml"
+    config.write_text(f"regions: [eu-west-1]\n{journal(tmp_path)}")
+    environ = ENVIRONMENT | NO_CREDENTIALS | {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "20000"}
+    serve = "serve", "--config", str(config), "--listen", listen
+    async with headroom(*serve, environ=environ) as process:
+        assert await news(listening, 120) == ["READY=1", f"STATUS=listening on http://{listen}"]
+        assert await news(listening) == ["WATCHDOG=1"]
+        process.send_signal(signal.SIGTERM)
+        while (told := await news(listening)) == ["WATCHDOG=1"]:
+            pass
+        assert told == ["STOPPING=1"]
+        assert await process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, None),
+        ({"NOTIFY_SOCKET": ""}, None),
+        ({"NOTIFY_SOCKET": "vsock:2:1"}, None),
+        ({"WATCHDOG_USEC": "3000000"}, None),
+        ({"NOTIFY_SOCKET": "/run/n"}, ServiceManager("/run/n")),
+        ({"NOTIFY_SOCKET": "@n"}, ServiceManager("\0n")),
+        ({"NOTIFY_SOCKET": "/n", "WATCHDOG_USEC": "3000000"}, ServiceManager("/n", 1.5)),
+        ({"NOTIFY_SOCKET": "/n", "WATCHDOG_USEC": "3000000", "WATCHDOG_PID": OWN}, ServiceManager("/n", 1.5)),
+        ({"NOTIFY_SOCKET": "/n", "WATCHDOG_USEC": "3000000", "WATCHDOG_PID": "1"}, ServiceManager("/n")),
+        ({"NOTIFY_SOCKET": "/n", "WATCHDOG_USEC": "0"}, ServiceManager("/n")),
+        ({"NOTIFY_SOCKET": "/n", "WATCHDOG_USEC": "soon"}, ServiceManager("/n")),
+    ],
+)
+def test_the_environment_names_it(environ: dict[str, str], expected: ServiceManager | None) -> None:
+    assert ServiceManager.of(environ) == expected
