@@ -12,7 +12,12 @@ SUDO = $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 compile = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links $(2) --output-file $(1)
 
-.PHONY: help install demo test lint acceptance screenshots browser bench bench-peers dashboards lock clean
+# $(call bill,LOCK,FILE): the same file for the same lock
+bill = $(BIN)/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-reproducible \
+	--of JSON --sv 1.6 --output-file $(2) $(1)
+
+.PHONY: help install demo test lint acceptance screenshots browser bench bench-peers dashboards manifests charts sbom \
+	lock clean
 
 help:
 	@sed -n 's/^## //p' Makefile
@@ -49,7 +54,8 @@ lint: install
 
 ## make acceptance   test the whole service with a real Prometheus, Alertmanager, Chromium and moto
 acceptance: install browser $(if $(shell command -v prometheus >/dev/null && command -v promtool),,$(BIN)/prometheus) \
-		$(if $(shell command -v prometheus-alertmanager || command -v alertmanager),,$(BIN)/prometheus-alertmanager)
+		$(if $(shell command -v prometheus-alertmanager || command -v alertmanager),,$(BIN)/prometheus-alertmanager) \
+		$(if $(shell command -v helm || ! command -v go),,$(BIN)/helm)
 	$(BIN)/pytest --numprocesses 3 --dist loadfile tests/acceptance
 
 ## make screenshots  take the screenshots of the demo in docs/
@@ -84,6 +90,10 @@ $(BIN)/prometheus-alertmanager: | .venv/.installed
 	mv .venv/alertmanager/usr/bin/prometheus-alertmanager $(BIN)/
 	rm -rf .venv/alertmanager
 
+# Helm is built from its sources; without Go, the tests of the charts are left out.
+$(BIN)/helm: | .venv/.installed
+	GOBIN=$(CURDIR)/$(BIN) go install helm.sh/helm/v3/cmd/helm@v3.22.0
+
 ## make bench        run the benchmarks in bench/ one after the other
 bench: install
 	@set -e; for bench in bench/*.py; do echo "== $$bench"; $(BIN)/python $$bench; done
@@ -100,10 +110,25 @@ dashboards: install
 	$(BIN)/headroom dashboards docs
 	$(BIN)/python -m tests.service_table
 
+## make manifests    render deploy/kubernetes/ from the Helm chart
+manifests: install $(if $(shell command -v helm),,$(BIN)/helm)
+	$(BIN)/python -m tests.kubernetes_manifests
+
+## make charts       package the Helm charts, with rules and dashboards, into dist/
+charts: install $(if $(shell command -v helm),,$(BIN)/helm)
+	helm package --destination dist deploy/helm/headroom deploy/helm/headroom-rules
+
+## make sbom         write what is installed, in CycloneDX: dist/sbom.cdx.json, and dist/sbom-image.cdx.json of the image
+sbom: install
+	mkdir -p dist
+	$(call bill,requirements.lock,dist/sbom.cdx.json)
+	$(call bill,requirements-image.lock,dist/sbom-image.cdx.json)
+
 ## make lock         update the lock files for pyproject.toml; pinned versions stay (delete the files to upgrade all)
 lock: | .venv/bin/pip
 	$(BIN)/pip install --quiet uv
 	$(call compile,requirements.lock,pyproject.toml)
+	$(call compile,requirements-image.lock,pyproject.toml --extra tracing --constraint requirements.lock)
 	$(call compile,requirements-build.lock,--group build)
 	$(call compile,requirements-dev.lock,pyproject.toml --extra demo --group dev --constraint requirements.lock)
 

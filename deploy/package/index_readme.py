@@ -1,0 +1,35 @@
+"""Makes the description of the distribution of README.md, as an index page lacks the files that it links to.
+
+The project has no address of its own, so links to its files become the names of the files, and pictures go.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+IMAGE = re.compile(r"^!\[[^\]]*\]\([^)]*\)\n+", re.MULTILINE)
+LINK = re.compile(r"\[([^\]]+)\]\((?!https?://)([^)#\s]*)(?:#[^)\s]*)?\)")
+
+
+def index_readme(text: str) -> str:
+    """Return a page without links to other files: `[Alerts](docs/alerts.md)` is `Alerts (docs/alerts.md)`.
+
+    Of a link to a heading, and of one whose text is the name of the file, the text is left.
+    """
+
+    def named(link: re.Match[str]) -> str:
+        label, path = link[1], link[2]
+        return label if not path or "#" in link[0] or path in label else f"{label} ({path})"
+
+    return LINK.sub(named, IMAGE.sub("", text))
+
+
+class IndexReadme(MetadataHookInterface):
+    """Sets the dynamic field `readme` when hatchling builds the distribution."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        """Replace the description by that for an index page."""
+        text = (Path(self.root) / "README.md").read_text("utf-8")
+        metadata["readme"] = {"content-type": "text/markdown", "text": index_readme(text)}

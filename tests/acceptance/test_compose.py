@@ -1,0 +1,108 @@
+"""The Compose file's Prometheus, as the real program: its configuration, our rules, a scrape of the demo."""
+
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+import yaml
+
+from monitor.config.file import parse_config
+from monitor.schema.types import ConfigContext
+from tests.acceptance.prometheus_server import program, run_prometheus
+from tests.monitor.serve_process import free_port
+from tests.processes import ROOT, demo_server, eventually, get
+
+COMPOSE = ROOT / "deploy" / "compose"
+SERVICES: Mapping[str, Any] = yaml.safe_load((COMPOSE / "compose.yaml").read_text("utf-8"))["services"]
+TARGET = "headroom:4070"
+PROMETHEUS_FOLDER = Path("/etc/prometheus")
+
+
+def mounts(service: str) -> dict[Path, Path]:
+    """The files and folders that a container sees, by their paths in it."""
+    bound = (one.split(":") for one in SERVICES[service]["volumes"] if one.startswith("."))
+    return {Path(inside): (COMPOSE / source).resolve() for source, inside, _ in bound}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def prometheus(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A Prometheus that finds what its container finds, and scrapes a demo; yields its URL."""
+    folder = tmp_path_factory.mktemp("compose")
+    for inside, source in mounts("prometheus").items():
+        (folder / inside.relative_to(PROMETHEUS_FOLDER)).symlink_to(source)
+    async with demo_server() as demo:
+        text = (folder / "prometheus.yaml").read_text("utf-8")
+        assert text.count(TARGET) == 1
+        (folder / "prometheus.yml").write_text(text.replace(TARGET, demo).replace("30s", "5s"))
+        address = f"127.0.0.1:{free_port()}"
+        async with run_prometheus(folder, address):
+            yield f"http://{address}"
+
+
+async def query(prometheus: str, expression: str) -> list[dict[str, Any]] | None:
+    answer = await get(f"{prometheus}/api/v1/query", query=expression)
+    return (answer.json()["data"]["result"] or None) if answer else None
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_series_keep_their_labels_beside_those_of_the_target(prometheus: str) -> None:
+    found = await eventually(partial(query, prometheus, 'headroom_zone{service="headroom"}'))
+    assert {one["metric"]["job"] for one in found} == {"headroom"}
+    assert {"kinesis", "lambda", "sqs"} <= {one["metric"]["aws_service"] for one in found}
+    assert not {name for one in found for name in one["metric"] if name.startswith("exported_")}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_all_rules_are_loaded_and_evaluated(prometheus: str) -> None:
+    answer = await eventually(partial(get, f"{prometheus}/api/v1/rules"))
+    groups = answer.json()["data"]["groups"]
+    assert {Path(group["file"]).name for group in groups} == {
+        path.name for path in (ROOT / "dashboards" / "prometheus").iterdir()
+    }
+    recorded = await eventually(partial(query, prometheus, 'headroom:zone:last_known{service="headroom"}'))
+    assert recorded
+
+
+def test_promtool_accepts_the_configuration(tmp_path: Path) -> None:
+    for inside, source in mounts("prometheus").items():
+        (tmp_path / inside.relative_to(PROMETHEUS_FOLDER)).symlink_to(source)
+    done = subprocess.run(
+        [program("promtool"), "check", "config", str(tmp_path / "prometheus.yaml")],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_what_the_containers_mount_exists() -> None:
+    names = {name: mounts(name) for name in SERVICES}
+    assert [path for found in names.values() for path in found.values() if not path.exists()] == []
+    assert [*names["headroom"].values()] == [COMPOSE / "headroom.yaml"]
+
+
+def test_headroom_accepts_its_configuration() -> None:
+    config = parse_config((COMPOSE / "headroom.yaml").read_bytes(), "headroom.yaml", ConfigContext())
+    assert config.listen_address == ("0.0.0.0", 4070)
+
+
+def test_grafana_finds_the_data_source_and_the_dashboards() -> None:
+    sources = yaml.safe_load((COMPOSE / "grafana" / "datasources.yaml").read_text("utf-8"))["datasources"]
+    assert [(one["type"], one["url"], one["isDefault"]) for one in sources] == [
+        ("prometheus", "http://prometheus:9090", True)
+    ]
+    (provider,) = yaml.safe_load((COMPOSE / "grafana" / "dashboards.yaml").read_text("utf-8"))["providers"]
+    folder = mounts("grafana")[Path(provider["options"]["path"])]
+    assert folder == ROOT / "dashboards" / "grafana"
+    home = Path(SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"])
+    assert home.parent == Path(provider["options"]["path"]) and (folder / home.name).exists()
+
+
+def test_ports_are_published_on_loopback_only() -> None:
+    ports = [port for service in SERVICES.values() for port in service["ports"]]
+    assert all(port.startswith("127.0.0.1:") for port in ports) and len(ports) == len(SERVICES)

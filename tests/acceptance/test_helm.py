@@ -1,0 +1,143 @@
+"""The charts, rendered by the real Helm: linted, valid for Kubernetes, and the source of the manifests."""
+
+import subprocess
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.kubernetes_manifests import CHARTS, MANIFESTS, OLDEST_KUBERNETES, rendered, template
+from tests.processes import ROOT
+
+# Each value that switches something on.
+EVERYTHING = """
+image: {digest: "sha256:%s"}
+imagePullSecrets: [{name: registry}]
+config:
+  listen: "[::]:4443"
+  auth: {tokens: [{name: prometheus, role: metrics, token_file: /etc/headroom/secrets/tokens/prometheus}]}
+  tls: {certificate_file: /etc/headroom/secrets/tls/tls.crt, key_file: /etc/headroom/secrets/tls/tls.key}
+secrets: [tokens, tls]
+env: [{name: AWS_REGION, value: eu-west-1}]
+envFrom: [{secretRef: {name: other}}]
+serviceAccount:
+  name: watcher
+  annotations: {eks.amazonaws.com/role-arn: "arn:aws:iam::123456789012:role/headroom"}
+persistence: {storageClass: gp3}
+ingress: {enabled: true, className: nginx, host: headroom.example.org, tlsSecret: headroom-tls}
+serviceMonitor:
+  enabled: true
+  labels: {release: prometheus}
+  bearerTokenSecret: {name: tokens, key: prometheus}
+  tlsConfig: {insecureSkipVerify: true}
+dashboards: {enabled: true, annotations: {grafana_folder: Headroom}}
+networkPolicy: {from: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]}
+nodeSelector: {kubernetes.io/arch: arm64}
+tolerations: [{key: spot, operator: Exists}]
+priorityClassName: high
+podAnnotations: {team: platform}
+podLabels: {team: platform}
+extraVolumes: [{name: ca, configMap: {name: ca}}]
+extraVolumeMounts: [{name: ca, mountPath: /ca}]
+""" % ("0" * 64)
+
+Manifest = dict[str, Any]
+
+
+def objects(text: str) -> list[Manifest]:
+    return [one for one in yaml.load_all(text, yaml.CSafeLoader) if one]
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> list[Manifest]:
+    values = tmp_path_factory.mktemp("values") / "values.yaml"
+    values.write_text(EVERYTHING)
+    return objects(template("headroom", f"--values={values}"))
+
+
+def test_the_manifests_are_what_the_chart_renders() -> None:
+    assert {name: (MANIFESTS / name).read_text("utf-8") for name in rendered()} == rendered()
+
+
+@pytest.mark.parametrize("chart", ["headroom", "headroom-rules"])
+def test_helm_lint_finds_nothing(chart: str) -> None:
+    command = (
+        "helm",
+        "lint",
+        "--strict",
+        "--quiet",
+        str(CHARTS / chart),
+        f"--kube-version={OLDEST_KUBERNETES}",
+    )
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_kubernetes_accepts_all_that_can_be_switched_on(everything: list[Manifest]) -> None:
+    own = [one for one in everything if not one["apiVersion"].startswith("monitoring.coreos.com/")]
+    for one in own:
+        kubernetes_validate.validate(one, "1.33", strict=True)
+    assert {one["kind"] for one in everything} == {
+        "ConfigMap",
+        "Ingress",
+        "NetworkPolicy",
+        "Service",
+        "ServiceAccount",
+        "ServiceMonitor",
+        "StatefulSet",
+    }
+
+
+def test_the_dashboards_are_those_that_are_generated(everything: list[Manifest]) -> None:
+    found = {
+        name.removeprefix("headroom-"): text
+        for one in everything
+        if one["metadata"].get("labels", {}).get("grafana_dashboard") == "1"
+        for name, text in one["data"].items()
+    }
+    assert found == {
+        path.name: path.read_text("utf-8") for path in (ROOT / "dashboards" / "grafana").iterdir()
+    }
+
+
+def test_https_is_probed_and_scraped(everything: list[Manifest]) -> None:
+    by_kind = {one["kind"]: one for one in everything}
+    (container,) = by_kind["StatefulSet"]["spec"]["template"]["spec"]["containers"]
+    assert container["livenessProbe"]["httpGet"]["scheme"] == "HTTPS"
+    assert container["ports"][0]["containerPort"] == 4443
+    (endpoint,) = by_kind["ServiceMonitor"]["spec"]["endpoints"]
+    assert (endpoint["scheme"], endpoint["honorLabels"]) == ("https", True)
+    assert endpoint["authorization"] == {"credentials": {"name": "tokens", "key": "prometheus"}}
+
+
+def test_the_rules_are_those_that_are_generated() -> None:
+    found = {one["metadata"]["name"]: one["spec"] for one in objects(template("headroom-rules"))}
+    generated = {
+        f"headroom-{path.stem.replace('_', '-')}": yaml.load(path.read_text("utf-8"), yaml.CSafeLoader)
+        for path in (ROOT / "dashboards" / "prometheus").iterdir()
+    }
+    assert found == generated
+
+
+def test_services_are_chosen_and_unknown_ones_refused() -> None:
+    chosen = objects(template("headroom-rules", "--set=services={headroom,lambda_edge}"))
+    assert [one["metadata"]["name"] for one in chosen] == ["headroom-headroom", "headroom-lambda-edge"]
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        template("headroom-rules", "--set=services={lamda}")
+    assert "services: lamda has no rules" in refused.value.stderr
+
+
+@pytest.mark.parametrize(
+    ("setting", "problem"),
+    [
+        ("persistance.enabled=false", "persistance"),
+        ("image.digest=latest", "/image/digest"),
+        ("config.auth=null", "auth"),
+        ("service.port=70000", "/service/port"),
+    ],
+)
+def test_wrong_values_are_refused(setting: str, problem: str) -> None:
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        template("headroom", f"--set={setting}")
+    assert problem in refused.value.stderr

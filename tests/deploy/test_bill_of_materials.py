@@ -1,0 +1,45 @@
+"""`make sbom`: the bill of materials names what the locks install, with hashes."""
+
+import json
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT
+
+MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
+
+
+def locked(lock: str) -> dict[str, str]:
+    """The versions that a lock names, by project."""
+    text = (ROOT / lock).read_text("utf-8")
+    return dict(re.findall(r"^([a-z0-9][a-z0-9._-]*)==([^ ;\\]+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("lock", re.findall(r"^\t\$\(call bill,([\w.-]+),", MAKEFILE, re.MULTILINE))
+def test_it_names_all_that_a_lock_installs(lock: str, tmp_path: Path) -> None:
+    (command,) = re.findall(r"^bill = \$\(BIN\)/(.*?)\n\n", MAKEFILE, re.DOTALL | re.MULTILINE)
+    words = command.replace("\\\n", " ").replace("$(2)", str(tmp_path / "sbom")).replace("$(1)", lock).split()
+    subprocess.run(words, cwd=ROOT, capture_output=True, check=True, timeout=120)
+    bill = json.loads((tmp_path / "sbom").read_text("utf-8"))
+    assert (bill["bomFormat"], bill["metadata"]["component"]["name"]) == ("CycloneDX", "aws-headroom")
+    components = {one["name"].lower().replace("_", "-"): one for one in bill["components"]}
+    assert {name: one["version"] for name, one in components.items()} == locked(lock)
+    for one in components.values():
+        assert one["purl"].startswith("pkg:pypi/")
+        assert [found for each in one["externalReferences"] for found in each.get("hashes", ())], one["name"]
+
+
+@pytest.mark.parametrize("lock", sorted(path.name for path in ROOT.glob("requirements*.lock")))
+def test_a_lock_has_names_versions_and_hashes_only(lock: str) -> None:
+    text = (ROOT / lock).read_text("utf-8")
+    assert "://" not in text and "--index" not in text
+    assert text.count("--hash=sha256:") >= len(locked(lock)) > 0
+
+
+def test_the_image_has_the_versions_of_an_installation() -> None:
+    plain, image = locked("requirements.lock"), locked("requirements-image.lock")
+    assert plain.items() <= image.items()
+    assert "opentelemetry-sdk" in image and "moto" not in image

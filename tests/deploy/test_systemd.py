@@ -1,0 +1,44 @@
+"""The systemd unit: it starts what is there, and may write to its state alone."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from typer.testing import CliRunner
+
+from monitor.cli.commands import app
+from tests.processes import ROOT
+
+UNIT = (ROOT / "deploy" / "systemd" / "headroom.service").read_text("utf-8")
+
+
+def values(key: str) -> list[str]:
+    return re.findall(rf"^{key}=(.*)$", UNIT, re.MULTILINE)
+
+
+def commands() -> Iterator[list[str]]:
+    for line in (*values("ExecStartPre"), *values("ExecStart")):
+        program, *arguments = line.split()
+        assert program == "/opt/headroom/bin/headroom"
+        yield arguments
+
+
+def test_it_is_told_what_headroom_tells() -> None:
+    assert values("Type") == ["notify"]
+    assert values("WatchdogSec") and values("NotifyAccess") == ["main"]
+    assert values("ExecReload") == ["/bin/kill -HUP $MAINPID"]
+
+
+@pytest.mark.parametrize("arguments", [*commands()], ids=" ".join)
+def test_it_runs_commands_that_there_are(arguments: list[str]) -> None:
+    *command, option, file = arguments
+    assert (option, file) == ("--config", "/etc/headroom/headroom.yaml")
+    result = CliRunner().invoke(app, [*command, "--help"])
+    assert result.exit_code == 0 and "--config" in re.sub(r"\x1b\[[0-9;]*m", "", result.output)
+
+
+def test_it_may_write_to_its_state_alone() -> None:
+    assert values("ProtectSystem") == ["strict"]
+    assert values("WorkingDirectory") == [f"/var/lib/{name}" for name in values("StateDirectory")]
+    assert values("NoNewPrivileges") == values("DynamicUser") == ["yes"]
+    assert values("CapabilityBoundingSet") == [""]

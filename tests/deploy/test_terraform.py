@@ -1,0 +1,40 @@
+"""The Terraform modules: each variable is used, and each that is used is declared."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.processes import ROOT
+
+MODULES = sorted(path.parent for path in (ROOT / "deploy" / "terraform").glob("*/main.tf"))
+README = (ROOT / "deploy" / "terraform" / "README.md").read_text("utf-8")
+
+each_module = pytest.mark.parametrize("module", MODULES, ids=lambda path: path.name)
+
+
+def text(module: Path) -> str:
+    return "\n".join(path.read_text("utf-8") for path in sorted(module.glob("*.tf")))
+
+
+@each_module
+def test_variables_and_resources_are_declared_and_used(module: Path) -> None:
+    declared = {*re.findall(r'^variable "(\w+)"', text(module), re.MULTILINE)}
+    assert declared == {*re.findall(r"\bvar\.(\w+)", text(module))}
+    resources = {*re.findall(r'^resource "(\w+)" "(\w+)"', text(module), re.MULTILINE)}
+    assert {*re.findall(r"\b(aws_\w+)\.(\w+)", text(module))} <= resources
+
+
+@each_module
+def test_the_example_gives_what_has_no_default(module: Path) -> None:
+    (example,) = re.findall(rf'source +=  *"\./deploy/terraform/{module.name}"\n(.*?)\n}}', README, re.DOTALL)
+    given = {*re.findall(r"^  (\w+) +=", example, re.MULTILINE)} - {"providers"}
+    blocks = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text(module), re.DOTALL | re.MULTILINE)
+    assert {name for name, block in blocks if "\n  default" not in block} <= given
+    assert given <= {name for name, _ in blocks}
+
+
+def test_a_spoke_is_assumed_with_an_external_id_only() -> None:
+    spoke = (ROOT / "deploy" / "terraform" / "spoke" / "main.tf").read_text("utf-8")
+    assert 'Condition = { StringEquals = { "sts:ExternalId" = var.external_id } }' in spoke
+    assert len(re.findall(r"Effect +=", spoke)) == 1
