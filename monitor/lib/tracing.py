@@ -1,4 +1,4 @@
-"""What is traced, for who traces: a span of each run of a loop, each delivery and each request.
+"""The tracer of a process: it records a span of each run of a loop, each delivery and each request.
 
 Without `tracing` in the configuration nothing is recorded and no library for it is imported; what records
 spans is in `monitor.tracing`.

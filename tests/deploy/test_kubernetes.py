@@ -123,7 +123,7 @@ def test_a_template_uses_each_value_and_no_other(chart: str) -> None:
     [("headroom", "dashboards", "grafana"), ("headroom-rules", "rules", "prometheus")],
 )
 def test_a_chart_holds_the_generated_files_themselves(chart: str, folder: str, generated: str) -> None:
-    """By a link, which Helm follows when it packages or installs the chart."""
+    """Helm follows the links when it packages or installs a chart."""
     held = CHARTS / chart / "files" / folder
     assert held.is_symlink() and not Path(held.readlink()).is_absolute()
     assert held.resolve() == (ROOT / "dashboards" / generated).resolve()

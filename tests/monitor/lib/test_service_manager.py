@@ -1,4 +1,4 @@
-"""What a service manager is told: a real datagram socket, as systemd has it."""
+"""News for a service manager, on a real datagram socket, as systemd has it."""
 
 import asyncio
 import logging
