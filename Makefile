@@ -55,7 +55,7 @@ lint: install
 ## make acceptance   test the whole service with a real Prometheus, Alertmanager, Chromium and moto
 acceptance: install browser $(if $(shell command -v prometheus >/dev/null && command -v promtool),,$(BIN)/prometheus) \
 		$(if $(shell command -v prometheus-alertmanager || command -v alertmanager),,$(BIN)/prometheus-alertmanager) \
-		$(if $(shell command -v helm || ! command -v go),,$(BIN)/helm)
+		$(if $(shell command -v helm),,$(if $(shell command -v go),$(BIN)/helm))
 	$(BIN)/pytest --numprocesses 3 --dist loadfile tests/acceptance
 
 ## make screenshots  take the screenshots of the demo in docs/
