@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.access.key_pair import TLS_VERSIONS, KeyPair
+from monitor.access.key_pair import KeyPair
 from monitor.config.file import read_config
 from monitor.lib.files import read_file
 from monitor.schema.problems import ConfigError
@@ -64,7 +64,7 @@ def test_whatever_a_configuration_names_that_is_no_file_is_one_problem(kind: Pat
 
 def test_a_certificate_that_is_no_file_is_named(kind: Path) -> None:
     with pytest.raises(ValueError, match=str(kind)):
-        KeyPair(kind, kind).context(TLS_VERSIONS["1.2"])
+        KeyPair(kind, kind).context("1.2")
 
 
 def test_a_pipe_that_a_shell_made_is_read(tmp_path: Path) -> None:
