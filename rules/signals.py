@@ -74,7 +74,8 @@ class LimitKind(StrEnum):
 
 
 # The hours that a remedy takes, unless a signal says otherwise: AWS decides a request for an increase within
-# hours or days, what is bought can be had in minutes, and another design takes a week at least.
+# hours or days (how soon it approves one by itself is not documented), what is bought can be had in minutes,
+# and another design takes a week at least.
 REMEDY_HOURS: Final[Mapping[LimitKind, float]] = {
     LimitKind.QUOTA: 48,
     LimitKind.PROVISIONED: 0.25,

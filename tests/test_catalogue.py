@@ -247,3 +247,12 @@ def test_a_default_by_region_differs_from_the_one_for_all() -> None:
 def test_a_service_of_the_api_is_read_as_it_was_written() -> None:
     for service in REGISTRY.services.values():
         assert Service.model_validate_json(service.model_dump_json()) == service
+
+
+def test_a_remedy_that_takes_another_time_than_most_says_why() -> None:
+    """The comment above the first of a service names AWS's page."""
+    for path in sorted(CATALOGUE_FOLDER.glob("*.yaml")):
+        lines = path.read_text("utf-8").splitlines()
+        own = [number for number, line in enumerate(lines) if line.startswith("    remedy_hours:")]
+        if own:
+            assert lines[own[0] - 1].startswith(f"    # {AWS_DOCS}"), path.name

@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from collectors.registry import Registry
 from monitor.dashboards.health import HealthAlert, health_alerts
 from monitor.dashboards.markdown import GENERATED, anchor, bullets, link, service_heading, shell
+from monitor.lib.durations import format_duration
 from monitor.lib.partitions import COMMERCIAL, partitions
 from monitor.render.commands import command_of_signal
 from monitor.render.default_limit import default_limit_text
@@ -18,6 +19,11 @@ KIND_DESCRIPTIONS = {
     "usage below the band raises no alert",
     LimitKind.PROVISIONED: "provisioned and paid for; a day below the band raises an alert",
     LimitKind.FIXED: "fixed by the design of the service; it cannot be raised",
+}
+REMEDY_TIMES = {
+    LimitKind.QUOTA: "An increase takes about {} once it is requested; AWS may approve it sooner by itself.",
+    LimitKind.PROVISIONED: "Raising it takes about {}.",
+    LimitKind.FIXED: "Changing the design takes about {}.",
 }
 OWN_HEAD = f"""# Runbook of Headroom
 
@@ -105,7 +111,8 @@ def _paragraphs(signal: Signal) -> Iterator[str]:
     if signal.caveats:
         yield bullets(signal.caveats)
     yield shell(_diagnosis_commands(signal))
-    yield "**Mitigation:**"
+    takes = format_duration(60 * signal.remedy_minutes)
+    yield f"**Mitigation:** {REMEDY_TIMES[signal.kind].format(takes)}"
     yield bullets(signal.remedy)
     if command := command_of_signal(signal):
         yield shell([_filled(signal, command.run)])

@@ -47,6 +47,8 @@ def series_page(
         "bounded": bool(snapshot.bounded[series.slot]),
         "throttled_alone": row.reports_throttling and bool(history.throttled_alone[-1]),
         "signal": signal,
+        "remedy_takes": format_duration(60 * signal.remedy_minutes),
+        "is_urgent": bool(reach.minutes) and reach.minutes[0] - now <= signal.remedy_minutes,
         "limit": limit,
         "source": SOURCE_TEXTS[limit.source] if limit else "",
         "requested": series.settings.request_sentence,

@@ -1,5 +1,7 @@
 """Forecasts on the pages: what is next, and what a series will do."""
 
+import time
+
 import httpx
 import numpy as np
 
@@ -98,3 +100,15 @@ async def test_without_anything_to_say_there_is_no_fan(server: Server, client: h
     await server.publish()
     words = (await page(client, f"/series/{series.key.id}")).words
     assert "Next 24 hours" not in words
+
+
+async def test_a_limit_that_may_be_reached_before_its_remedy_is_urgent(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    now = int(time.time() // 60)
+    for name, ahead, words in (("soon", 10, "Act now : the limit"), ("later", 600, "It takes about 15 min")):
+        series = foresee(server, name, (0.1, 0.6, 0.8, 0.9))
+        server.fleet.reach_minutes[series.slot] = [now + ahead, now + ahead + 10, now + ahead + 20]
+        await server.publish()
+        shown = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
+        assert words.replace(" :", ":") in shown, name
