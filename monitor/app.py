@@ -38,9 +38,11 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge_in_parts
 from monitor.fleet.key import CellKey, Key
 from monitor.fleet.limits import LimitVerifier
+from monitor.fleet.snapshot import Snapshot
 from monitor.forecast.fan import fan_of
 from monitor.forecast.forecaster import Forecaster
 from monitor.forecast.history import UsageHistory, history_path
+from monitor.forecast.kept_lookback import kept_lookback
 from monitor.forecast.past_reader import CellReaders
 from monitor.forecast.peaks import recommend
 from monitor.http.connection_limiter import ConnectionLimiter, raise_file_limit
@@ -227,6 +229,9 @@ class App:
         )
 
     def _build_web(self) -> FastAPI:
+        def newest() -> Snapshot:
+            return self._exposition.snapshot
+
         state = AppState(
             registry=self._registry,
             fleet=self.fleet,
@@ -237,8 +242,9 @@ class App:
             reload=self.reload,
             alerting=self.alerting,
             coverage=self.coverage,
-            recommend=partial(recommend, self.forecaster.recorder, lambda: self._exposition.snapshot),
+            recommend=partial(recommend, self.forecaster.recorder, newest),
             fan=partial(fan_of, self.forecaster.recorder),
+            look_back=partial(kept_lookback, self.forecaster.recorder, newest, self.alerting.journal),
             poll_interval=lambda: self.config.interval,
             paths=lambda: self.paths.statuses,
             budget=self._budget,

@@ -53,10 +53,10 @@ MAY_IMPORT = {
         "dashboards": "collectors fleet lib render rules",
         "web": "access alerting api aws collectors cost coverage fleet http lib notifiers render rules "
         "schema sizing topology",
-        "forecast": "aws fleet lib polling rules sizing",
+        "forecast": "alerting aws fleet lib lookback notifiers polling rules sizing",
         "polling": "aws collectors config cost fleet lib planning rules schema",
-        "api": "access alerting aws collectors cost coverage exposition fleet http lib notifiers planning "
-        "rules schema sizing stream topology",
+        "api": "access alerting aws collectors cost coverage exposition fleet http lib lookback notifiers "
+        "planning rules schema sizing stream topology",
         "coverage": "aws collectors cost fleet lib rules",
         "quotas": "aws collectors lib rules schema",
         "lookback": "alerting fleet notifiers rules",

@@ -7,6 +7,7 @@ from monitor.api.alerts import alerts_router
 from monitor.api.app_state import AppState
 from monitor.api.cost import cost_router
 from monitor.api.coverage import coverage_router
+from monitor.api.look_back import look_back_router
 from monitor.api.paths import paths_router
 from monitor.api.recommendations import recommendations_router
 from monitor.api.routes import ERROR_RESPONSES, metrics_router, probes_router, series_router, status_router
@@ -25,6 +26,7 @@ ROUTERS = (
     coverage_router,
     cost_router,
     recommendations_router,
+    look_back_router,
     paths_router,
     probes_router,
 )

@@ -58,7 +58,9 @@ MAX_PENDING = 100
 MAX_HISTORY = 100
 MAX_CELLS = MAX_BILLS = MAX_BLIND_SPOTS = 200
 MAX_REASONS = 50
+MAX_EPISODES, MAX_TOLD = 60, 4  # notices of each
 MAX_ID_LENGTH = 64  # of a series, in the addresses of cached pages
+RendererFor = Callable[[FormOptions], "PageRenderer"]
 ASSET_HEADERS = {
     "Cache-Control": "public, max-age=31536000, immutable",
     "X-Content-Type-Options": "nosniff",
@@ -68,7 +70,9 @@ ASSET_HEADERS = {
 def web_router(state: AppState) -> APIRouter:
     """Return the routes of the pages, their assets, their forms and their live updates."""
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
-    _pages(router, cache(partial(PageRenderer, state)))
+    renderer_for = cache(partial(PageRenderer, state))
+    _pages(router, renderer_for)
+    _named_pages(router, renderer_for)
 
     @router.get("/static/{name}")
     async def static(name: str) -> Response:
@@ -84,7 +88,23 @@ def web_router(state: AppState) -> APIRouter:
     return router
 
 
-def _pages(router: APIRouter, renderer_for: "Callable[[FormOptions], PageRenderer]") -> None:
+def _named_pages(router: APIRouter, renderer_for: RendererFor) -> None:
+    """Add the pages of one series and of one path."""
+
+    @router.get("/series/{id}")
+    async def series(id: str, request: Request) -> Response:
+        renderer = renderer_for(FormOptions.from_request(request))
+        page = await renderer.cache.get(f"/series/{id[:MAX_ID_LENGTH]}", partial(renderer.series, id))
+        return page.response(request)
+
+    @router.get("/paths/{name}")
+    async def path(name: str, request: Request) -> Response:
+        renderer = renderer_for(FormOptions.from_request(request))
+        page = await renderer.cache.get(path_url(name[:MAX_ID_LENGTH]), partial(renderer.paths, name))
+        return page.response(request)
+
+
+def _pages(router: APIRouter, renderer_for: RendererFor) -> None:
     renderers = {
         "/cost": PageRenderer.cost,
         "/paths": PageRenderer.paths,
@@ -105,16 +125,10 @@ def _pages(router: APIRouter, renderer_for: "Callable[[FormOptions], PageRendere
         page = await renderer.cache.get(filters.url(page=filters.page), partial(renderer.coverage, filters))
         return page.response(request)
 
-    @router.get("/series/{id}")
-    async def series(id: str, request: Request) -> Response:
+    @router.get("/look-back")
+    async def look_back(request: Request, days: Annotated[int, Query(ge=1, le=14)] = 14) -> Response:
         renderer = renderer_for(FormOptions.from_request(request))
-        page = await renderer.cache.get(f"/series/{id[:MAX_ID_LENGTH]}", partial(renderer.series, id))
-        return page.response(request)
-
-    @router.get("/paths/{name}")
-    async def path(name: str, request: Request) -> Response:
-        renderer = renderer_for(FormOptions.from_request(request))
-        page = await renderer.cache.get(path_url(name[:MAX_ID_LENGTH]), partial(renderer.paths, name))
+        page = await renderer.cache.get(f"/look-back?days={days}", partial(renderer.look_back, days))
         return page.response(request)
 
     @router.get("/cost")
@@ -266,6 +280,19 @@ class PageRenderer:
             configured=paths.configured,
             max_reasons=MAX_REASONS,
             **content,
+        )
+
+    async def look_back(self, days: int) -> bytes:
+        """Render the page of what was kept of the last days."""
+        found, limit = await self._state.look_back(days), self._state.exposition.snapshot.limit
+        return await self._render(
+            "look_back.html",
+            "/look-back",
+            found=found,
+            days=days,
+            peaks=[one.peak(float(limit[one.series.slot])) for one in found.episodes[:MAX_EPISODES]],
+            max_rows=MAX_EPISODES,
+            max_told=MAX_TOLD,
         )
 
     async def blind_spots(self) -> bytes:

@@ -47,8 +47,7 @@ def series_page(
         "bounded": bool(snapshot.bounded[series.slot]),
         "throttled_alone": row.reports_throttling and bool(history.throttled_alone[-1]),
         "signal": signal,
-        "remedy_takes": format_duration(60 * signal.remedy_minutes),
-        "is_urgent": bool(reach.minutes) and reach.minutes[0] - now <= signal.remedy_minutes,
+        **remedy_time(signal, reach, now),
         "limit": limit,
         "source": SOURCE_TEXTS[limit.source] if limit else "",
         "requested": series.settings.request_sentence,
@@ -76,6 +75,12 @@ def series_page(
         "history": notices,
         "tolerance": tolerance_text(signal, series.settings.tolerance),
     }
+
+
+def remedy_time(signal: Signal, reach: Reach, now: int) -> dict[str, Any]:
+    """Return how long the remedy takes, and whether the limit may be reached sooner."""
+    is_urgent = bool(reach.minutes) and reach.minutes[0] - now <= signal.remedy_minutes
+    return {"remedy_takes": format_duration(60 * signal.remedy_minutes), "is_urgent": is_urgent}
 
 
 def fan_drawings(fan: Fan, reach: Reach, series: Series, snapshot: Snapshot) -> dict[str, Any]:

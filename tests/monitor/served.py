@@ -24,6 +24,8 @@ from monitor.fleet.columns import Ints
 from monitor.fleet.fan import Fan
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
+from monitor.lookback.kept import KeptLookback, NearRun, kept_episodes
+from monitor.notifiers.notice import Notice
 from monitor.server.web_app import create_app
 from monitor.sizing.peaks import Peaks
 from monitor.sizing.recommendations import Recommendation, recommendations
@@ -45,6 +47,8 @@ class Server:
     reloads: int = 0
     known_quotas: dict[CellKey, KnownQuotas] = field(default_factory=dict)
     signals_off: set[str] = field(default_factory=set)
+    runs: list[NearRun] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     fans: dict[int, Fan] = field(default_factory=dict)
     peaks: Peaks = field(default_factory=lambda: Peaks.unknown(1000))
     services_read: dict[CellKey, set[str]] = field(default_factory=dict)  # empty: all in every cell
@@ -84,6 +88,7 @@ class Server:
                 coverage=server.coverage,
                 recommend=server.recommend,
                 fan=server.fan,
+                look_back=server.look_back,
                 poll_interval=lambda: 300.0,
                 paths=lambda: server.paths,
                 event_timing=event_timing,
@@ -106,6 +111,16 @@ class Server:
             services=self.services_read or every,
             metrics=MetricUse.of(self.fleet, NOW, self.telemetry.cost.prices),
             intervals=PollIntervals(300.0, 300.0, 300.0),
+        )
+
+    async def look_back(self, days: int) -> KeptLookback:
+        """Look back at the runs and notices that the test sets."""
+        minutes = range(NOW - days * 24 * 60, NOW)
+        series = {one.key.id: one for one in self.exposition.snapshot.series.tolist() if one}
+        episodes = kept_episodes(self.runs, self.notices, series, minutes)
+        count = len(self.runs)
+        return KeptLookback(
+            minutes=minutes, series=count, known_days=count, episodes=episodes, more=0, has_journal=True
         )
 
     async def fan(self, slot: int, days: int) -> Fan | None:

@@ -1,0 +1,151 @@
+"""The route of the look-back at what this Headroom has kept."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from monitor.api.app_state import AppState
+from monitor.api.coverage import Utf8
+from monitor.api.models import ApiModel, Number
+from monitor.fleet.snapshot import Snapshot
+from monitor.lookback.kept import KeptEpisode, KeptLookback
+
+MAX_EPISODES_LISTED = 10_000
+
+
+class ToldModel(ApiModel):
+    """A notice of an episode."""
+
+    at: datetime
+    change: str = Field(description="`firing`, `worsened`, `eased`, `resolved` or `repeated`.")
+    severity: str
+    zone: str
+    summary: Utf8
+
+
+class EpisodeModel(ApiModel):
+    """A time in which a series was near its limit or throttled."""
+
+    series_id: str
+    account: str
+    region: str
+    service: str
+    signal: str
+    resource: Utf8
+    kind: Literal["throttled", "near"]
+    begin: datetime
+    end: datetime
+    minutes: int
+    ongoing: bool
+    peak_utilization: Number = Field(description="Of the limit of now; null where no usage is known.")
+    usage: Number = Field(description="The highest, with what was refused where AWS counts both.")
+    limit: Number = Field(description="Of now; the limits of the past are not kept.")
+    unit: str
+    throttled: Number = Field(description="The highest demand per second that an alert told.")
+    throttled_in_all: None = Field(
+        default=None, description="Always null: not kept. `headroom lookback` reads it from CloudWatch."
+    )
+    told: list[ToldModel] = Field(description="From the begin until an hour after the end.")
+
+
+class LookbackModel(ApiModel):
+    """Episodes of the last days, the newest first, by the kept usage and the journal. It costs nothing."""
+
+    begin: datetime
+    end: datetime
+    series: int = Field(description="With a history of usage.")
+    known_days: float = Field(description="Days of which usage is known, of all series together.")
+    episodes: list[EpisodeModel]
+    more: int = Field(description="Episodes that are not listed.")
+    has_journal: bool = Field(description="False while the journal cannot be read, so that nothing is told.")
+
+
+class LookbackQuery(BaseModel):
+    """The parameters of the look-back."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    days: Annotated[int, Field(ge=1, le=14)] = 14
+    account: str | None = Field(default=None, description="The 12-digit id.")
+    region: str | None = None
+    service: str | None = Field(default=None, description="For example kinesis.")
+    limit: Annotated[int, Field(ge=1, le=MAX_EPISODES_LISTED)] = 1000
+
+    def matches(self, one: KeptEpisode) -> bool:
+        """Return whether an episode is wanted."""
+        key = one.series.key
+        wanted = ((self.account, key.account), (self.region, key.region), (self.service, key.service))
+        return all(value is None or value == own for value, own in wanted)
+
+
+def look_back_router(state: AppState) -> APIRouter:
+    """Return the route of /api/v1/look-back."""
+    router = APIRouter(prefix="/api/v1")
+
+    @router.get("/look-back", response_model=LookbackModel, summary="List past episodes")
+    async def look_back(query: Annotated[LookbackQuery, Query()]) -> Response:
+        """List when series were near their limits or throttled in the last days, and what was told.
+
+        By what this Headroom has kept: the highest usage of each quarter of an hour of 14 days, compared with
+        the limit of now, and the notices of its journal. AWS is not asked, so that it costs nothing.
+        `headroom lookback` reads each minute from CloudWatch.
+        """
+        found = await state.look_back(query.days)
+        body = await asyncio.to_thread(_json, found, state.exposition.snapshot, query)
+        return Response(body, media_type="application/json")
+
+    return router
+
+
+def _json(found: KeptLookback, snapshot: Snapshot, query: LookbackQuery) -> str:
+    episodes = [one for one in found.episodes if query.matches(one)]
+    return LookbackModel(
+        begin=_time(found.minutes.start),
+        end=_time(found.minutes.stop),
+        series=found.series,
+        known_days=round(found.known_days, 1),
+        episodes=[*_models(episodes[: query.limit], snapshot)],
+        more=found.more + max(len(episodes) - query.limit, 0),
+        has_journal=found.has_journal,
+    ).model_dump_json()
+
+
+def _models(episodes: list[KeptEpisode], snapshot: Snapshot) -> Iterator[EpisodeModel]:
+    for one in episodes:
+        key, limit = one.series.key, float(snapshot.limit[one.series.slot])
+        yield EpisodeModel(
+            series_id=key.id,
+            account=key.account,
+            region=key.region,
+            service=key.service,
+            signal=key.signal,
+            resource=key.resource,
+            kind="throttled" if one.is_throttled else "near",
+            begin=_time(one.begin),
+            end=_time(one.end),
+            minutes=one.end - one.begin,
+            ongoing=one.ongoing,
+            peak_utilization=one.peak(limit),
+            usage=one.known_usage,
+            limit=limit if limit > 0 else None,
+            unit=one.series.settings.signal.unit.name,
+            throttled=one.throttled,
+            told=[
+                ToldModel(
+                    at=datetime.fromtimestamp(notice.at, UTC),
+                    change=notice.kind,
+                    severity=notice.severity,
+                    zone=notice.zone,
+                    summary=notice.summary,
+                )
+                for notice in one.told
+            ],
+        )
+
+
+def _time(minute: int) -> datetime:
+    return datetime.fromtimestamp(minute * 60, UTC)

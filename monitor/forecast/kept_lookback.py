@@ -1,0 +1,85 @@
+"""Looks back at the history of a fortnight and at the journal, in a thread, a block of series at a time."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from monitor.alerting.journal import Journal
+from monitor.fleet.columns import Floats, Indices, Ints
+from monitor.fleet.fleet import Series
+from monitor.fleet.snapshot import Snapshot
+from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
+from monitor.forecast.recorder import Recorder
+from monitor.lookback.kept import (
+    MAX_KEPT_EPISODES,
+    KeptEpisode,
+    KeptLookback,
+    NearRun,
+    kept_episodes,
+    near_runs,
+)
+from monitor.notifiers.notice import Notice
+from rules.analogs import BIN_MINUTES, DAY
+from rules.forecast import BINS
+
+MAX_NOTICES = 20_000  # that are read of the journal
+MAX_RUNS = 5 * MAX_KEPT_EPISODES
+
+
+class BlockRuns(NamedTuple):
+    """The runs of a block's series near their limits, and how many quarters are known of all of them."""
+
+    runs: list[NearRun]
+    known: int
+
+
+async def kept_lookback(
+    recorder: Recorder, snapshot: Callable[[], Snapshot], journal: Journal, days: int
+) -> KeptLookback:
+    """Return what was kept of the last days, at most 14."""
+    seen, runs, known, count = snapshot(), list[NearRun](), 0, 0
+    bins, through = min(days * DAY, BINS), 0
+    for block, slots, columns in recorder.by_block(np.arange(seen.series.size, dtype=np.int32)):
+        found = await asyncio.to_thread(_runs_of, block, columns, slots, _levels(seen, slots), bins)
+        runs += found.runs[: MAX_RUNS - len(runs)]
+        known, count, through = known + found.known, count + slots.size, max(through, block.through)
+    newest = int(seen.minute.max(initial=0)) + 1
+    minutes = range((through + 1 - bins) * BIN_MINUTES, max((through + 1) * BIN_MINUTES, newest))
+    notices = [
+        one for one in reversed(await journal.history(None, MAX_NOTICES)) if one.at >= 60 * minutes.start
+    ]
+    episodes = await asyncio.to_thread(_episodes, runs, notices, seen, minutes)
+    return KeptLookback(
+        minutes=minutes,
+        series=count,
+        known_days=known / DAY,
+        episodes=episodes[:MAX_KEPT_EPISODES],
+        more=max(len(episodes) - MAX_KEPT_EPISODES, 0),
+        has_journal=journal.failure is None,
+    )
+
+
+def _levels(snapshot: Snapshot, slots: Ints) -> Floats:
+    """Return the usage from which on each series is near the limit of now."""
+    some: list[Series | None] = snapshot.series[slots].tolist()
+    near = [one.settings.band.near if one else np.nan for one in some]
+    levels: Floats = snapshot.limit[slots] * np.array(near, np.float32)
+    return levels
+
+
+def _runs_of(block: HistoryBlock, columns: Indices, slots: Ints, level: Floats, bins: int) -> BlockRuns:
+    with block.lock:
+        usage = block.recent(np.zeros(BLOCK_SIZE, np.int32))[-bins:, columns].astype(np.float32)
+        scale, through = block.scale[columns], block.through
+    usage *= np.where(scale > 0, scale, np.float32(1))
+    runs = [*near_runs(slots.tolist(), usage, level, through + 1 - bins)]
+    return BlockRuns(runs, int(np.isfinite(usage).sum()))
+
+
+def _episodes(
+    runs: Sequence[NearRun], notices: Sequence[Notice], seen: Snapshot, minutes: range
+) -> list[KeptEpisode]:
+    series = {one.key.id: one for one in seen.series.tolist() if one}
+    return kept_episodes(runs, notices, series, minutes)

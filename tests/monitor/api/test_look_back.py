@@ -1,0 +1,63 @@
+"""/api/v1/look-back, and the page of the same."""
+
+import httpx
+
+from monitor.lookback.kept import NearRun
+from rules.band import Zone
+from tests.monitor.fleet.fleets import NOW, add, judged, key
+from tests.monitor.lookback.test_kept import BEGIN, notice
+from tests.monitor.served import Server, answer, refusal
+from tests.monitor.web.pages import page
+
+
+def remember(server: Server) -> None:
+    """Keep two episodes, of which one was told."""
+    for number, name in enumerate(("orders", "clicks")):
+        series = add(server.fleet, key(name))
+        server.fleet.limit[series.slot] = 1000
+        judged(server.fleet, series, Zone.WITHIN, usage=500)
+        begin = NOW - 600 + 60 * number
+        server.runs.append(NearRun(series.slot, begin, begin + 45, 950.0))
+    told = notice("clicks", NOW - 530 - BEGIN, "saturated", throttled=4.0)
+    server.notices.append(told)
+
+
+async def test_episodes_are_listed_with_what_was_told(server: Server, client: httpx.AsyncClient) -> None:
+    remember(server)
+    await server.publish()
+    found = await answer(client, "/api/v1/look-back")
+    clicks, orders = found["episodes"]
+    assert (orders["resource"], orders["kind"], orders["minutes"], orders["told"]) == (
+        "orders",
+        "near",
+        45,
+        [],
+    )
+    assert (orders["peak_utilization"], orders["usage"], orders["limit"]) == (0.95, 950, 1000)
+    assert (clicks["kind"], clicks["throttled"], clicks["throttled_in_all"]) == ("throttled", 4, None)
+    assert [one["zone"] for one in clicks["told"]] == ["saturated"]
+    assert found["more"] == 0
+    limited = await answer(client, "/api/v1/look-back?limit=1&days=7")
+    assert (len(limited["episodes"]), limited["more"]) == (1, 1)
+    assert (await answer(client, "/api/v1/look-back?service=sqs"))["episodes"] == []
+    assert "days" in refusal(await client.get("/api/v1/look-back?days=15"))
+
+
+async def test_the_page_tells_episodes_and_what_it_rests_on(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    remember(server)
+    await server.publish()
+    shown = await page(client, "/look-back")
+    words = " ".join(shown.words.split())
+    assert "AWS is not asked, so this costs nothing." in words
+    assert "orders" in words and "95 % 950 B/s" in words.replace("95 %950", "95 % 950")
+    assert "up to 4 /s" in words and "saturated" in words
+    assert any(link.startswith("/series/") for link in shown.links)
+    assert "/look-back?days=7" in shown.links
+
+
+async def test_without_episodes_the_page_says_so(server: Server, client: httpx.AsyncClient) -> None:
+    await server.publish()
+    assert "No usage has been kept yet." in (await page(client, "/look-back?days=1")).words
+    assert (await client.get("/look-back?days=0")).status_code == 422

@@ -1,0 +1,35 @@
+"""The history of a fleet and its journal tell what happened, without a request to AWS."""
+
+from pathlib import Path
+
+import numpy as np
+
+from collectors.base import total
+from monitor.alerting.journal import Journal
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.judge import judge
+from monitor.fleet.snapshot import Snapshot
+from monitor.forecast.history import UsageHistory
+from monitor.forecast.kept_lookback import kept_lookback
+from monitor.forecast.recorder import Recorder
+from tests.monitor.forecast.test_recorder import NOW, metric, put, write
+
+
+async def test_quarters_near_the_limit_of_now_are_episodes(tmp_path: Path) -> None:
+    fleet, values = Fleet(), np.full(180, 50.0)
+    values[60:80] = 95
+    series = put(fleet, "a", total(metric("a")))
+    write(fleet, "a", values)
+    judge(fleet, NOW)
+    recorder = Recorder(fleet, UsageHistory())
+    await recorder.record(NOW)
+    journal = await Journal.open(tmp_path / "journal.db")
+    try:
+        found = await kept_lookback(recorder, lambda: Snapshot.of(fleet, {}), journal, 14)
+    finally:
+        await journal.close()
+    (one,) = found.episodes
+    assert one.series.key == series.key
+    assert (one.end - one.begin, round(one.usage)) == (30, 95)
+    assert (found.series, found.has_journal, len(found.minutes)) == (1, True, 14 * 24 * 60 + NOW % 15)
+    assert 0 < found.known_days < 1

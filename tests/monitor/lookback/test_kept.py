@@ -1,0 +1,120 @@
+"""Episodes of a fortnight, by the usage and the notices that a running Headroom has kept."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from monitor.fleet.fleet import Fleet, Series
+from monitor.lookback.kept import KeptEpisode, NearRun, kept_episodes, near_runs
+from monitor.notifiers.notice import Notice, NoticeKind, Severity
+from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, key
+
+DAY = 24 * 60
+MINUTES = range(29_000_010, 29_000_010 + 14 * DAY)
+BEGIN = MINUTES.start
+NAN = float("nan")
+
+
+def series_of(*names: str) -> dict[str, Series]:
+    """Series by id."""
+    fleet = Fleet()
+    return {one.key.id: one for one in (add(fleet, key(name)) for name in names)}
+
+
+def notice(name: str, minute: int, zone: str, **more: Any) -> Notice:
+    """A notice of the alert of a series."""
+    named = key(name)
+    usual: dict[str, Any] = {"kind": NoticeKind.FIRING, "severity": Severity.CRITICAL, "number": minute}
+    return Notice(
+        alert=named.id,
+        zone=zone,
+        summary=f"{name} is {zone}",
+        labels={**named.labels, "severity": "critical"},
+        at=(BEGIN + minute) * 60.0,
+        since=(BEGIN + minute) * 60.0,
+        subject=named.subject,
+        **(usual | more),
+    )
+
+
+def resolved(name: str, minute: int, zone: str = "within") -> Notice:
+    return notice(name, minute, zone, kind=NoticeKind.RESOLVED)
+
+
+def found(runs: list[NearRun], *notices: Notice, names: tuple[str, ...] = ("orders",)) -> list[KeptEpisode]:
+    return kept_episodes(runs, notices, series_of(*names), MINUTES)
+
+
+def run(begin: int, end: int, usage: float = 950.0, slot: int = 0) -> NearRun:
+    return NearRun(slot, BEGIN + begin, BEGIN + end, usage)
+
+
+def test_runs_are_quarters_near_the_limit_in_a_row() -> None:
+    usage = np.full((20, 3), 10, np.float32)
+    usage[3:6, 0] = [91, 99, 90]
+    usage[[8, 10], 0], usage[9, 0] = 95, NAN  # unknown ends a run
+    usage[19, 1] = 95
+    level = np.array([90, 90, NAN], np.float32)
+    runs = [*near_runs([7, 8, 9], usage, level, 1000)]
+    at = 1000 * 15
+    assert runs == [
+        NearRun(7, at + 45, at + 90, 99.0),
+        NearRun(7, at + 120, at + 135, 95.0),
+        NearRun(7, at + 150, at + 165, 95.0),
+        NearRun(8, at + 285, at + 300, 95.0, ongoing=True),
+    ]
+
+
+def test_a_run_without_an_alert_is_an_episode_of_which_nothing_was_told() -> None:
+    (one,) = found([run(60, 90)])
+    assert (one.begin - BEGIN, one.end - BEGIN, one.usage) == (60, 90, 950)
+    assert (one.is_throttled, one.throttled, one.ongoing, one.told) == (False, None, False, [])
+    assert one.peak(1000) == pytest.approx(0.95)
+
+
+def test_an_alert_on_throttling_joins_the_run_and_tells_how_much() -> None:
+    told = (
+        notice("orders", 70, "near", severity=Severity.WARNING, usage=960.0),
+        notice("orders", 75, "saturated", kind=NoticeKind.WORSENED, throttled=3.0, usage=990.0),
+        notice("orders", 80, "saturated", kind=NoticeKind.REPEATED, throttled=8.0),
+        resolved("orders", 100),
+    )
+    (one,) = found([run(60, 90)], *told)
+    assert (one.begin - BEGIN, one.end - BEGIN, one.usage) == (60, 100, 990)
+    assert (one.is_throttled, one.throttled) == (True, 8)
+    assert [notice.number for notice in one.told] == [70, 75, 80, 100]
+
+
+def test_throttling_far_below_the_limit_is_an_episode_by_its_alert_alone() -> None:
+    (one,) = found([], notice("orders", 300, "saturated", throttled=2.0), resolved("orders", 320))
+    assert (one.begin - BEGIN, one.end - BEGIN, one.is_throttled) == (300, 320, True)
+    assert one.known_usage is None and one.peak(1000) is None
+
+
+def test_what_lasts_has_not_ended() -> None:
+    last = len(MINUTES)
+    (one,) = found([run(last - 30, last)._replace(ongoing=True)])
+    assert one.ongoing
+    (one,) = found([], notice("orders", 300, "saturated"))
+    assert one.ongoing and one.end == MINUTES.stop
+
+
+def test_episodes_are_a_quarter_of_an_hour_apart_and_the_newest_is_first() -> None:
+    some = found([run(60, 90), run(100, 115), run(130, 145), run(60, 75, slot=1)], names=("a", "b"))
+    spans = [(one.series.key.resource, one.begin - BEGIN, one.end - BEGIN) for one in some]
+    assert spans == [("a", 130, 145), ("a", 60, 115), ("b", 60, 75)]
+
+
+def test_a_forecast_is_told_and_makes_no_episode() -> None:
+    forecast = notice("orders", 62, "forecast", severity=Severity.WARNING)
+    assert found([], forecast) == []
+    (one,) = found([run(60, 90)], forecast)
+    assert one.told == [forecast]
+
+
+def test_series_that_are_gone_and_blind_spots_are_left_out() -> None:
+    blind = notice("orders", 62, "blind")
+    gone = notice("gone", 62, "saturated")
+    assert found([run(60, 90, slot=5)], gone) == []
+    assert ACCOUNT in blind.labels.values() and REGION in blind.labels.values()
