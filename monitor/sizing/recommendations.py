@@ -5,6 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isnan
 
+import numpy as np
+
 from collectors.base import Bought
 from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Series
@@ -18,6 +20,7 @@ from rules.limits import LimitSource
 from rules.right_size import Advice, Demand, RightSize, right_size
 from rules.sizes import Size
 
+ORDER = (Advice.RAISE, Advice.LOWER, Advice.UNKNOWN, Advice.KEEP)
 ON_PURPOSE = "the limit is set on purpose"
 NOT_TOLD = "AWS tells no limit, so that what is bought is not known"
 
@@ -71,12 +74,14 @@ def recommendations(snapshot: Snapshot, peaks: Peaks, slots: Ints) -> list[Recom
     for series in snapshot.series[slots[slots < snapshot.series.size]].tolist():
         if series and series.settings.paid and (size := series.settings.size):
             groups[Purchase.of(series.key, size)].append(series)
-    return sorted((_recommendation(snapshot, peaks, group) for group in groups.values()), key=_order)
+    return _ordered([_recommendation(snapshot, peaks, group) for group in groups.values()])
 
 
-def _order(one: Recommendation) -> tuple[int, float, Key]:
-    order = (Advice.RAISE, Advice.LOWER, Advice.UNKNOWN, Advice.KEEP)
-    return order.index(one.advice), -abs(one.monthly_dollars or 0.0), one.key
+def _ordered(found: Sequence[Recommendation]) -> list[Recommendation]:
+    """Sort recommendations by arrays: to compare a hundred thousand objects would block other threads."""
+    advice = np.array([ORDER.index(one.advice) for one in found], np.int8)
+    dollars = np.array([abs(one.monthly_dollars or 0.0) for one in found])
+    return [found[place] for place in np.lexsort((-dollars, advice)).tolist()]
 
 
 def _recommendation(snapshot: Snapshot, peaks: Peaks, group: Sequence[Series]) -> Recommendation:

@@ -69,7 +69,7 @@ async def test_pages_show_the_right_size(server: Server, client: httpx.AsyncClie
     buy(server, "idle", 0.08)
     await server.publish()
     page = await client.get(f"/series/{stream('idle').id}")
-    assert "lower from 8 shards to 2" in page.text
+    assert "Lower from 8 shards to 2" in page.text
     assert "--target-shard-count 4" in page.text  # AWS halves it at most
     cost = await client.get("/cost")
     assert "Right sizes" in cost.text and "price not known" in cost.text
