@@ -47,7 +47,6 @@ def series_page(
         "bounded": bool(snapshot.bounded[series.slot]),
         "throttled_alone": row.reports_throttling and bool(history.throttled_alone[-1]),
         "signal": signal,
-        **remedy_time(signal, reach, now),
         "limit": limit,
         "source": SOURCE_TEXTS[limit.source] if limit else "",
         "requested": series.settings.request_sentence,
@@ -62,10 +61,7 @@ def series_page(
         "not_read": pruned_reason(fleet, series),
         "safe_by": safe_reason(fleet, series),
         "headroom": headroom_text(row, snapshot, series, signal),
-        "forecast": reach.text(now),
-        "reach": reach,
-        "probabilities": probabilities_text(reach),
-        "ceiling": signal.unit.format(reach.ceiling) if reach.ceiling else "",
+        **forecast_texts(reach, signal, now),
         "exhaustion": exhaustion_text(finite_or_none(snapshot.seconds_to_exhaustion[series.slot])),
         "charts": [chart_svg(Chart(history, band, signal.unit, width)) for width in (WIDTH, NARROW_WIDTH)],
         "sampled": minute * 60 if minute >= 0 else None,
@@ -77,10 +73,16 @@ def series_page(
     }
 
 
-def remedy_time(signal: Signal, reach: Reach, now: int) -> dict[str, Any]:
-    """Return how long the remedy takes, and whether the limit may be reached sooner."""
-    is_urgent = bool(reach.minutes) and reach.minutes[0] - now <= signal.remedy_minutes
-    return {"remedy_takes": format_duration(60 * signal.remedy_minutes), "is_urgent": is_urgent}
+def forecast_texts(reach: Reach, signal: Signal, now: int) -> dict[str, Any]:
+    """Return the forecast, how long the remedy takes, and whether the limit may be reached sooner."""
+    return {
+        "forecast": reach.text(now),
+        "reach": reach,
+        "probabilities": probabilities_text(reach),
+        "ceiling": signal.unit.format(reach.ceiling) if reach.ceiling else "",
+        "remedy_takes": format_duration(60 * signal.remedy_minutes),
+        "is_urgent": bool(reach.minutes) and reach.minutes[0] - now <= signal.remedy_minutes,
+    }
 
 
 def fan_drawings(fan: Fan, reach: Reach, series: Series, snapshot: Snapshot) -> dict[str, Any]:
