@@ -11,7 +11,7 @@ from monitor.fleet.key import CellKey
 from monitor.fleet.limits import why_unobservable_now
 from monitor.topology.flow_points import POINTS, as_flow, newest, ratio, usage_points
 from monitor.topology.path_status import HopStatus, LimitStatus, PathStatus
-from monitor.topology.resolver import PlacedHop, PlacedPath
+from monitor.topology.resolver import PlacedHop, PlacedLimit, PlacedPath
 from rules.band import Zone
 from rules.hops import HopLimit, HopMetric
 from rules.paths import Floats, HopFlow, LimitUse, Visits, capacities, visits_of, weakest_first
@@ -42,32 +42,29 @@ class PathPoints:
         return next((points for points in found if np.isfinite(points).any()), UNKNOWN)
 
 
-def compared_series(fleet: Fleet, path: PlacedPath) -> list[Series]:
-    """Return the series whose usage is compared: of parts of a resource, the busiest ones."""
+def compared_series(path: PlacedPath) -> list[Series]:
+    """Return the series whose usage is compared."""
     found = [hop.flow for hop in path.hops if hop.flow]
-    for hop in path.hops:
-        for _, _, some in hop.limits:
-            found += busiest(fleet, some)
-    return found
+    return [*found, *(series for hop in path.hops for limit in hop.limits for series in limit.series)]
 
 
-def busiest(fleet: Fleet, series: Sequence[Series]) -> list[Series]:
-    """Return at most MAX_PARTS series, those with the highest utilization first."""
-    slots = np.array([one.slot for one in series], np.int32)
-    order = np.argsort(-np.nan_to_num(fleet.utilization[slots], nan=-1), kind="stable")
-    return [series[place] for place in order[:MAX_PARTS].tolist()]
+def busiest(fleet: Fleet, limit: PlacedLimit) -> PlacedLimit | None:
+    """Return a limit with at most MAX_PARTS series, those with the highest utilization first.
+
+    Series are as they are now, without those that were dropped since; None if none is left.
+    """
+    order = np.argsort(-np.nan_to_num(fleet.utilization[limit.slots], nan=-1), kind="stable")
+    chosen = (limit.series[place].key for place in order[:MAX_PARTS].tolist())
+    series = [found for key in chosen if (found := fleet.series.get(key))]
+    return PlacedLimit.of(limit.signal, limit.declared, series) if series else None
 
 
 def current(fleet: Fleet, path: PlacedPath) -> PlacedPath:
-    """Return a path with the series as they are now: without those that were dropped since it was placed."""
-
-    def now(series: Sequence[Series]) -> list[Series]:
-        return [found for one in series if (found := fleet.series.get(one.key))]
-
+    """Return a path with the series that are compared, as they are now."""
     hops = [
         replace(
             hop,
-            limits=[(signal, limit, kept) for signal, limit, some in hop.limits if (kept := now(some))],
+            limits=[kept for limit in hop.limits if (kept := busiest(fleet, limit))],
             flow=fleet.series.get(hop.flow.key) if hop.flow else None,
         )
         for hop in path.hops
@@ -78,7 +75,7 @@ def current(fleet: Fleet, path: PlacedPath) -> PlacedPath:
 def evaluate(fleet: Fleet, placed: PlacedPath, minutes: range, metrics: MetricPoints) -> PathStatus:
     """Return what a path carries. Call it in the event loop, where polls write."""
     path = current(fleet, placed)
-    points = PathPoints(usage_points(fleet, compared_series(fleet, path), minutes), metrics)
+    points = PathPoints(usage_points(fleet, compared_series(path), minutes), metrics)
     return _Evaluation(fleet, path, points).status()
 
 
@@ -171,19 +168,18 @@ class _Evaluation:
         """Return the limits of a hop; of several parts, the one that is reached first."""
         placed = self._path.hops[number]
         used = {signal for signal, _ in placed.kind.limits_after(before)}
-        found = {signal for signal, _, _ in placed.limits}
-        statuses = []
-        for signal, limit, some in placed.limits:
-            if signal in used and limit.unless not in found:
-                parts = [self._limit(number, signal, limit, one, flow) for one in busiest(self._fleet, some)]
-                statuses.append(_weakest_part(parts))
-        return statuses
+        found = {limit.signal for limit in placed.limits}
+        return [
+            _weakest_part([self._limit(number, limit, one, flow) for one in limit.series])
+            for limit in placed.limits
+            if limit.signal in used and limit.declared.unless not in found
+        ]
 
-    def _limit(self, number: int, signal: str, limit: HopLimit, series: Series, flow: float) -> LimitStatus:
+    def _limit(self, number: int, limit: PlacedLimit, series: Series, flow: float) -> LimitStatus:
         fleet, slot = self._fleet, series.slot
         usage, in_force, ceiling = (float(one[slot]) for one in (fleet.usage, fleet.limit, fleet.ceiling))
         effective = float(np.fmin(in_force, ceiling))
-        per_request = self._per_request(number, signal, limit, series)
+        per_request = self._per_request(number, limit, series)
         capacity = float(capacities(flow, *(np.array([one]) for one in (usage, effective, per_request)))[0])
         reason = self._reason(series, (usage, effective, per_request), flow)
         return LimitStatus(
@@ -199,17 +195,17 @@ class _Evaluation:
             reason=reason,
         )
 
-    def _per_request(self, number: int, signal: str, limit: HopLimit, series: Series) -> float:
+    def _per_request(self, number: int, limit: PlacedLimit, series: Series) -> float:
         placed = self._path.hops[number]
         hop, visits = placed.hop, self._visits[number]
-        is_own = limit.of == "resource"
+        is_own = limit.declared.of == "resource"
         usage = self._points.usage.get(series.slot, UNKNOWN)
         return LimitUse(
             visits=visits.number,
             is_shared=visits.basis in ("declared", "assumed"),
             flow=ratio(self.flows[number], self._entrance),
-            declared_each=hop.uses.get(signal, np.nan),
-            each=self._each(placed, limit),
+            declared_each=hop.uses.get(limit.signal, np.nan),
+            each=self._each(placed, limit.declared),
             ratio=ratio(usage, self._entrance) if is_own else np.nan,
         ).per_request
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from collectors.base import GLOBAL_REGION, Metric
 from collectors.resource import ResourcePath
+from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import CellKey
 from monitor.lib.cooperative import cooperative_iter
@@ -28,12 +29,30 @@ class Place(NamedTuple):
     names: ResourcePath
 
 
+@dataclass(frozen=True, slots=True)
+class PlacedLimit:
+    """A limit of a hop: the series of the resource, or of its parts, with their slots.
+
+    Series that the fleet dropped since remain in it.
+    """
+
+    signal: str
+    declared: HopLimit
+    series: Sequence[Series]
+    slots: Ints
+
+    @classmethod
+    def of(cls, signal: str, declared: HopLimit, series: Sequence[Series]) -> "PlacedLimit":
+        """Make it of the series."""
+        return cls(signal, declared, series, np.array([one.slot for one in series], np.int32))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedHop:
     """A hop and its series. place: None where nothing tells its account and region.
 
-    limits: the series of each limit, with its declaration; several where parts of the resource have it.
-    flow: the series whose usage is its flow; else flow_metrics tell it, the first one that has points.
+    limits: those that are watched. flow: the series whose usage is its flow; else flow_metrics tell it, the
+    first one that has points.
     measures: metrics of single units. problem: why its limits are not known, in a sentence.
     """
 
@@ -41,7 +60,7 @@ class PlacedHop:
     kind: HopKind
     before: Sequence[int]
     place: Place | None
-    limits: Sequence[tuple[str, HopLimit, Sequence[Series]]] = ()
+    limits: Sequence[PlacedLimit] = ()
     flow: Series | None = None
     flow_metrics: Sequence[tuple[HopMetric, Metric]] = ()
     measures: Mapping[str, tuple[HopMetric, Metric]] = field(default_factory=dict)
@@ -62,6 +81,13 @@ class PlacedPath(NamedTuple):
     hops: Sequence[PlacedHop]
 
 
+BySignal = dict[str, list[Series]]
+
+
+def _by_signal() -> BySignal:
+    return defaultdict(list)
+
+
 class HopIndex:
     """The series of the services of some paths, by cell, service and the texts that name their resources."""
 
@@ -71,8 +97,8 @@ class HopIndex:
         self._texts = {text for _, text in wanted if text}
         services = {service for service, _ in wanted}
         self.by_text: dict[tuple[str, str], dict[tuple[CellKey, ResourcePath], Place]] = defaultdict(dict)
-        self.by_place: dict[tuple[CellKey, str, ResourcePath], list[Series]] = defaultdict(list)
-        self.of_account: dict[tuple[CellKey, str], list[Series]] = defaultdict(list)
+        self.by_place: dict[tuple[CellKey, str, ResourcePath], BySignal] = defaultdict(_by_signal)
+        self.of_account: dict[tuple[CellKey, str], BySignal] = defaultdict(_by_signal)
         self._series = _series_of(fleet, services)
 
     async def fill(self) -> None:
@@ -83,14 +109,15 @@ class HopIndex:
     def _add(self, series: Series) -> None:
         key, subject = series.key, series.key.subject
         if key.is_of_account:
-            self.of_account[key.cell, key.service].append(series)
+            self.of_account[key.cell, key.service][key.signal].append(series)
         names = subject.names or subject.path
         for end in range(1, len(subject.path) + 1):
             path, named = subject.path[:end], names[:end]
             for text in {"/".join(path).rstrip("/"), "/".join(named).rstrip("/")} & self._texts:
                 self.by_text[key.service, text][key.cell, path] = Place(key.cell, path, named)
-                if self.by_place[key.cell, key.service, path][-1:] != [series]:
-                    self.by_place[key.cell, key.service, path].append(series)
+                some = self.by_place[key.cell, key.service, path][key.signal]
+                if some[-1:] != [series]:
+                    some.append(series)
 
     def places(self, hop: Hop, account: str | None, region: str | None) -> list[Place]:
         """Return the resources that a hop names, in an account and region if these are given."""
@@ -178,20 +205,13 @@ def _with_series(index: HopIndex, bare: PlacedHop, *, is_found: bool) -> PlacedH
         index.by_place[place.cell, hop.service, place.path],
         index.of_account[place.cell, hop.service],
     )
-    limits = []
-    for signal, limit in kind.limits.items():
-        some = own if limit.of == "resource" else of_account
-        if series := [one for one in some if one.key.signal == signal]:
-            limits.append((signal, limit, series))
-    flow = next(
-        (
-            series
-            for source in kind.flow
-            for series in own
-            if series.key.signal == source.signal and _tells_flow(series, place)
-        ),
-        None,
-    )
+    limits = [
+        PlacedLimit.of(signal, limit, series)
+        for signal, limit in kind.limits.items()
+        if (series := (own if limit.of == "resource" else of_account).get(signal))
+    ]
+    told = (series for source in kind.flow for series in own.get(source.signal or "", ()))
+    flow = next((series for series in told if _tells_flow(series, place)), None)
     problem = "" if is_found or not hop.resource else _not_found(bare)
     return replace(
         bare,

@@ -115,7 +115,7 @@ def _column(path: PathStatus, column: FlowColumn, number: int, count: int, highe
         middle=middle,
         y=y,
         height=BASE - y,
-        above=y - 9,
+        above=min(y, _y(path.flow or 0.0, highest)) - 9,
         number=parse_unit("requests").split(column.capacity)[0],
         room=room_text(path, column.capacity),
         texts=texts,

@@ -71,10 +71,10 @@ async def test_a_part_of_a_resource_has_the_limits_of_the_part_alone() -> None:
     for path in (("b", "x/"), ("b", "y/")):
         some.put("s3.prefix_write_rate", path, 10)
     hop = await found(some, "paths: [{name: x, hops: [{service: s3, resource: b/x/}]}]")
-    assert [series.key.resource for _, _, some in hop.limits for series in some] == ["b/x/"]
+    assert [series.key.resource for limit in hop.limits for series in limit.series] == ["b/x/"]
     assert hop.flow and hop.flow.key.resource == "b/x/"
     bucket = await found(some, "paths: [{name: x, hops: [{service: s3, resource: b}]}]")
-    assert len([series for _, _, some in bucket.limits for series in some]) == 2
+    assert len([series for limit in bucket.limits for series in limit.series]) == 2
     assert bucket.flow is None  # two prefixes are no requests to the bucket
 
 

@@ -1,5 +1,7 @@
 """The pages of request paths: cards, a drawing without styles of its own, and the limits on the way."""
 
+import re
+
 import httpx
 import numpy as np
 import pytest
@@ -101,3 +103,14 @@ async def test_names_of_customers_are_text(server: Server, client: httpx.AsyncCl
 )
 async def test_the_room_is_in_percent_of_what_flows(capacity: float | None, text: str) -> None:
     assert room_text(await checkout().status(CHECKOUT), capacity) == text
+
+
+async def test_the_number_of_a_column_below_the_water_stands_above_it() -> None:
+    some = checkout()
+    some.put("dynamodb.table_write_capacity", ("orders",), 400, 200)
+    status = await some.status(CHECKOUT)
+    assert status.capacity == pytest.approx(50)
+    drawn = flow_svg(status)
+    surface = re.search(r'class="surface" x="0" width="100%" y="(\d+)"', drawn)
+    number = re.search(r'<g class="weak">.*?<text class="big" x="[\d.]+%" y="(\d+)"', drawn)
+    assert surface and number and int(number[1]) < int(surface[1])
