@@ -18,6 +18,10 @@ from rules.signals import CATALOGUE_FOLDER
 DECLARATIONS_FOLDER = Path(__file__).parent
 
 
+# Of the collectors in Python, of which it is not declared what signals they have.
+REGIONAL = {"signals": frozenset[str](), "scope": ServiceScope.REGION, "reads_last": False}
+
+
 def _in_module(name: str) -> Collector:
     collector: Collector = import_module(f"collectors.{name}").COLLECTOR
     return collector
@@ -25,11 +29,13 @@ def _in_module(name: str) -> Collector:
 
 # In order of precedence: the first that reads a metric is charged for it. The declared services follow.
 IN_PYTHON: tuple[Collector, ...] = (
-    LazyCollector(partial(_in_module, "apigateway"), "apigateway"),
-    LazyCollector(partial(_in_module, "lambda_"), "lambda"),
-    LazyCollector(partial(_in_module, "s3"), "s3"),
-    LazyCollector(partial(_in_module, "kinesis"), "kinesis"),
-    LazyCollector(partial(_in_module, "service_quotas.collector"), "quotas", reads_last=True),
+    LazyCollector(partial(_in_module, "apigateway"), service="apigateway", **REGIONAL),
+    LazyCollector(partial(_in_module, "lambda_"), service="lambda", **REGIONAL),
+    LazyCollector(partial(_in_module, "s3"), service="s3", **REGIONAL),
+    LazyCollector(partial(_in_module, "kinesis"), service="kinesis", **REGIONAL),
+    LazyCollector(
+        partial(_in_module, "service_quotas.collector"), service="quotas", **REGIONAL | {"reads_last": True}
+    ),
 )
 
 
@@ -58,9 +64,12 @@ def _checked(files: KeptDocuments) -> Documents:
 
 def _declared(data: Mapping[str, Any]) -> Collector:
     """Return the collector of a declaration that was found to have no problem."""
-    scope = ServiceScope(data.get("scope", ServiceScope.REGION))
     return LazyCollector(
-        partial(_compiled, data), data["service"], signals=frozenset(data["signals"]), scope=scope
+        partial(_compiled, data),
+        service=data["service"],
+        signals=frozenset(data["signals"]),
+        scope=ServiceScope(data.get("scope", ServiceScope.REGION)),
+        reads_last=False,
     )
 
 

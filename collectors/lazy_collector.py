@@ -1,55 +1,49 @@
-"""Collectors of which only what most commands need is known, until they call or read something."""
+"""Collectors that know some of their fields, and are loaded at the first use of another one."""
 
-from collections.abc import Callable
-from operator import attrgetter
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from types import MappingProxyType
+from typing import Any
 
-from collectors.base import Collector, ServiceScope
-
-# The fields that are not known before a collector is loaded.
-LOADED = (
-    "scans",
-    "metrics",
-    "iam_actions",
-    "call_rates",
-    "publication_delay",
-    "arns",
-    "region",
-    "reduced",
-    "declaration",
-)
+from collectors.base import Collector
 
 
 class LazyCollector(Collector):
-    """A collector that is loaded at the first use of one of the fields LOADED.
+    """A collector of which most commands need no more than is known at once.
 
-    load: returns the same collector with all of its fields.
+    load: returns the same collector with its other fields; it may be a lazy one, too. known: fields by name.
     """
 
-    __slots__ = ("_load", "_whole")
+    __slots__ = ("_load", "_next", "known")
+    known: Mapping[str, Any]
     _load: Callable[[], Collector]
-    _whole: Collector | None
+    _next: Collector | None
 
-    def __init__(
-        self,
-        load: Callable[[], Collector],
-        service: str,
-        *,
-        signals: frozenset[str] = frozenset(),
-        scope: ServiceScope = ServiceScope.REGION,
-        reads_last: bool = False,
-    ) -> None:
-        known = {"service": service, "signals": signals, "scope": scope, "reads_last": reads_last}
-        for name, value in {**known, "_load": load, "_whole": None}.items():
+    def __init__(self, load: Callable[[], Collector], **known: Any) -> None:
+        for name, value in (("known", MappingProxyType(known)), ("_load", load), ("_next", None)):
             object.__setattr__(self, name, value)
 
     @property
     def loaded(self) -> Collector:
-        """The collector that `load` returned, once."""
-        if self._whole is None:
-            object.__setattr__(self, "_whole", self._load())
-        assert self._whole is not None
-        return self._whole
+        """The collector that knows all of its fields."""
+        return self._loaded_once().loaded
+
+    def _loaded_once(self) -> Collector:
+        if self._next is None:
+            object.__setattr__(self, "_next", self._load())
+        assert self._next is not None
+        return self._next
 
 
-for one in LOADED:
-    setattr(LazyCollector, one, property(attrgetter(f"loaded.{one}")))
+def _property(name: str) -> property:
+    """Return the property that reads a field."""
+
+    def read(self: LazyCollector) -> Any:
+        known = self.known
+        return known[name] if name in known else getattr(self._loaded_once(), name)
+
+    return property(read)
+
+
+for _field in fields(Collector):
+    setattr(LazyCollector, _field.name, _property(_field.name))

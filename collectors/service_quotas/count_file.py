@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import Field, RootModel, model_validator
 
-from collectors.declaration import DeclarationModel, JmesPath, Operation, Text
+from collectors.declaration import CHECKED, DeclarationModel, JmesPath, Operation, Text
 from collectors.iam_actions import iam_action
+from collectors.kept_documents import KeptDocuments
+from monitor.lib.garbage import no_garbage_collection
 from rules.model_file import misplaced, parse_model
 from rules.signals import QUOTA_CODE, Quota
 
@@ -79,14 +81,22 @@ class CountFile(RootModel[Mapping[str, tuple[CountDeclaration, ...]]]):
 @cache
 def read_counts() -> Mapping[Quota, CountDeclaration]:
     """Return the counts of `counts.yaml`, by quota. Raises ValueError with its problems."""
+    files = KeptDocuments("quotas", COUNTS_FILE.parent)
+    with no_garbage_collection():
+        if files.known is None:
+            counts = _checked_counts(files)
+        else:
+            counts = CountFile.model_validate(files.known[COUNTS_FILE.stem], context=CHECKED)
+        return {Quota(service=code, code=one.code): one for code, some in counts.root.items() for one in some}
+
+
+def _checked_counts(files: KeptDocuments) -> CountFile:
+    """Return the counts, and keep them. Raises ValueError with their problems."""
     file = parse_model(COUNTS_FILE.read_bytes(), COUNTS_FILE.name, CountFile)
     if file.model is None:
         raise ValueError("; ".join(file.problems))
-    return {
-        Quota(service=service, code=one.code): one
-        for service, counts in file.model.root.items()
-        for one in counts
-    }
+    files.keep(files.parsed())
+    return file.model
 
 
 def actions_of_counts(service_codes: Set[str]) -> Set[str]:

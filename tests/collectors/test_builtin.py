@@ -10,7 +10,7 @@ import pytest
 from collectors.base import Collector
 from collectors.builtin import DECLARATIONS_FOLDER, IN_PYTHON
 from collectors.declaration_file import read_declaration
-from collectors.lazy_collector import LOADED, LazyCollector
+from collectors.lazy_collector import LazyCollector
 from collectors.service_files import ServiceFolders, read_service_files
 from rules.signals import CATALOGUE_FOLDER
 from tests.registries import REGISTRY
@@ -26,10 +26,12 @@ def test_the_files_of_all_services_have_no_problem() -> None:
 
 @pytest.mark.parametrize("collector", REGISTRY.collectors, ids=lambda one: one.service)
 def test_what_is_known_before_a_collector_is_loaded_is_what_it_says_itself(collector: Collector) -> None:
-    names = {field.name for field in fields(Collector)} - {*LOADED}
-    known = {name: getattr(collector, name) for name in names}
-    assert known == {name: getattr(collector.loaded, name) for name in names}
     assert isinstance(collector, LazyCollector)
+    assert {"service", "signals", "scope", "reads_last"} == collector.known.keys()
+    assert collector.known == {name: getattr(collector.loaded, name) for name in collector.known}
+    assert {field.name: getattr(collector, field.name) for field in fields(Collector)} == {
+        field.name: getattr(collector.loaded, field.name) for field in fields(Collector)
+    }
     assert not isinstance(collector.loaded, LazyCollector)
 
 
