@@ -14,10 +14,12 @@ from typing import Any
 
 import msgspec
 
+MAX_KEPT = 8  # keys of a name, as several versions may be installed; the oldest are removed
 MAX_KEPT_SIZE = 16 * 1024**2  # bytes of a file
 FOLDER = "headroom"  # within the cache folder
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+KEY_LENGTH = 16  # of digits of a key in the name of its file
 DIGEST_LENGTH = 64  # of hexadecimal digits, before the data
 
 
@@ -33,19 +35,19 @@ def key_of(contents: Iterable[tuple[str, bytes]]) -> str:
 def kept(name: str, key: str, environ: Mapping[str, str] = os.environ) -> Any:
     """Return the data that is kept by a name for this key; None if there is none."""
     with suppress(OSError, ValueError, msgspec.MsgspecError):
-        digest, data = _content(_path(name, environ))
+        digest, data = _content(_path(name, key, environ))
         if digest == _digest(key, data):
             return msgspec.json.decode(data)
     return None
 
 
 def keep(name: str, key: str, data: Any, environ: Mapping[str, str] = os.environ) -> None:
-    """Keep data by a name, in place of what it had, if it can be kept: see `kept`."""
+    """Keep data by a name for a key, if it can be kept: see `kept`."""
     with suppress(OSError, ValueError):
         encoded = msgspec.json.encode(data)
         if msgspec.json.decode(encoded) != data:
             return  # it is no JSON, such as a number without an end
-        path = _path(name, environ)
+        path = _path(name, key, environ)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
         try:
@@ -54,14 +56,17 @@ def keep(name: str, key: str, data: Any, environ: Mapping[str, str] = os.environ
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
+        files = sorted(path.parent.glob(f"{name}-*.json"), key=lambda one: one.stat().st_mtime)
+        for old in files[:-MAX_KEPT]:
+            old.unlink(missing_ok=True)
 
 
-def _path(name: str, environ: Mapping[str, str]) -> Path:
-    """Return the file of a name. Raises ValueError for a user without a folder."""
+def _path(name: str, key: str, environ: Mapping[str, str]) -> Path:
+    """Return the file of a name and key. Raises ValueError for a user without a folder."""
     # https://specifications.freedesktop.org/basedir-spec/latest/: relative paths are invalid.
     for variable, below in (("XDG_CACHE_HOME", ()), ("HOME", (".cache",))):
         if (folder := environ.get(variable, "")).startswith("/"):
-            return Path(folder, *below, FOLDER, f"{name}.json")
+            return Path(folder, *below, FOLDER, f"{name}-{key[:KEY_LENGTH]}.json")
     raise ValueError("no cache folder")
 
 

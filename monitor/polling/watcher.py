@@ -33,6 +33,7 @@ from monitor.config.exclude import excludes_all_of
 from monitor.fleet.columns import Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey, Key
+from monitor.lib.cooperative import LoopTurns
 from monitor.lib.partitions import partition_of
 from monitor.lib.schedule import Schedule
 from monitor.lib.telemetry import ProcessTelemetry
@@ -129,6 +130,7 @@ class Watcher:
     members: MemberAccounts = field(init=False)
     _owners: MetricOwners = field(init=False)
     _cell_starts: CellStarts = field(default_factory=CellStarts, init=False)
+    _opened_accounts: LoopTurns = field(default_factory=lambda: LoopTurns(at_once=1), init=False)
     _service_starts: RateLimiter = field(
         default_factory=lambda: RateLimiter(MAX_SERVICE_STARTS_PER_SECOND), init=False
     )
@@ -189,6 +191,7 @@ class Watcher:
             )
         except Exception as error:  # a wrong AWS_ENDPOINT_URL, too, affects this account only
             return [], failure_from(error)
+        await self._opened_accounts.wait()  # making the cells of an account takes 10 ms
         wanted = [cell for cell in cells if self.collectors_of(account, cell)]
         new_cells = [cell for cell in wanted if not self._is_watched_by_role(cell.key)]
         return new_cells, DUPLICATE_ENTRY if wanted and not new_cells else None

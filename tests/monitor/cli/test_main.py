@@ -359,6 +359,15 @@ def test_completion_imports_no_command() -> None:
     assert imported == ""
 
 
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a cache folder in which the checked declarations are kept."""
+    folder = tmp_path_factory.mktemp("cache")
+    command = [sys.executable, "-m", "monitor", "config", "schema"]
+    subprocess.run(command, check=True, capture_output=True, env=os.environ | {"XDG_CACHE_HOME": str(folder)})
+    return folder
+
+
 COMPILING = "collectors.declaration collectors.expression collectors.lambda_ jmespath"
 SENDING = "aiobotocore aiohttp aiosmtplib botocore.session fastapi httpx prometheus_client rich textual"
 
@@ -378,8 +387,11 @@ SENDING = "aiobotocore aiohttp aiosmtplib botocore.session fastapi httpx prometh
         ("stream setup --format terraform", SENDING),
     ],
 )
-def test_a_command_imports_what_it_needs(command: str, modules: str) -> None:
+def test_a_command_imports_what_it_needs(
+    command: str, modules: str, checked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No client, where nothing is asked; and no declarations, where the entries of the catalogue do."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(checked))
     done = imported_by(modules, *command.split())
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, ""), done.stderr
 

@@ -1,6 +1,7 @@
 """Data that is derived from files once, and read by later processes."""
 
 import math
+import os
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.lib.kept_data import keep, kept, key_of
+from monitor.lib.kept_data import MAX_KEPT, keep, kept, key_of
 
 KEY = key_of([("a.yaml", b"x: 1")])
 DATA = {"one": [1, 2.5, None, True, "ä"], "two": {}}
@@ -20,7 +21,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
 
 
 def the_file(environ: dict[str, str]) -> Path:
-    return Path(environ["XDG_CACHE_HOME"], "headroom", "name.json")
+    return Path(environ["XDG_CACHE_HOME"], "headroom", f"name-{KEY[:16]}.json")
 
 
 def test_what_is_kept_is_read_by_the_same_name_and_key(environ: dict[str, str]) -> None:
@@ -28,7 +29,7 @@ def test_what_is_kept_is_read_by_the_same_name_and_key(environ: dict[str, str]) 
     keep("name", KEY, DATA, environ)
     assert kept("name", KEY, environ) == DATA
     assert kept("other", KEY, environ) is None
-    assert [path.name for path in the_file(environ).parent.iterdir()] == ["name.json"]
+    assert [path.name for path in the_file(environ).parent.iterdir()] == [the_file(environ).name]
     assert the_file(environ).stat().st_mode & 0o777 == 0o600
 
 
@@ -38,13 +39,15 @@ def test_other_files_have_another_key() -> None:
     assert len({key_of([one]) for one in contents}) == len(contents)
 
 
-def test_data_of_other_files_is_replaced(environ: dict[str, str]) -> None:
-    other = key_of([("a.yaml", b"x: 2")])
-    keep("name", KEY, DATA, environ)
-    assert kept("name", other, environ) is None
-    keep("name", other, [], environ)
-    assert kept("name", other, environ) == []
-    assert kept("name", KEY, environ) is None
+def test_data_of_several_versions_is_kept_and_the_oldest_is_removed(environ: dict[str, str]) -> None:
+    keys = [key_of([("a.yaml", str(number).encode())]) for number in range(MAX_KEPT + 2)]
+    for number, key in enumerate(keys):
+        keep("name", key, [number], environ)
+        (file,) = the_file(environ).parent.glob(f"*{key[:16]}*")
+        os.utime(file, (number, number))
+    keep("other", KEY, [], environ)
+    found = [kept("name", key, environ) for key in keys]
+    assert found == [None, None, *([number] for number in range(2, MAX_KEPT + 2))]
 
 
 @given(st.integers(0, 200), st.integers(1, 255))
@@ -97,4 +100,4 @@ def test_what_json_does_not_give_back_is_not_kept(data: Any, environ: dict[str, 
 
 def test_the_folder_is_that_of_the_user(tmp_path: Path) -> None:
     keep("name", KEY, DATA, {"HOME": str(tmp_path)})
-    assert (tmp_path / ".cache" / "headroom" / "name.json").is_file()
+    assert [*tmp_path.glob(".cache/headroom/name-*.json")]
