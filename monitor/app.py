@@ -356,6 +356,7 @@ class App:
         now, started = int(self._clock.now() // 60), time.monotonic()
         for _ in judge_in_parts(self.fleet, now):
             await asyncio.sleep(0)
+        await asyncio.sleep(0)
         await self.forecaster.follow_limits()
         self._limit_verifier.request_scans(self.fleet, now)
         self._clock.check()

@@ -6,6 +6,7 @@ class is not. An alert ends when reaching the limit has been improbable for as l
 near the limit, which has an alert of its own, and when the series is gone.
 """
 
+import asyncio
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -33,6 +34,7 @@ from rules.forecast_features import HORIZONS
 
 IMPROBABLE: Final = 0.3  # an alert ends if the probability within the longest horizon is below it
 UPDATE_INTERVAL: Final = 60.0  # seconds
+FOLLOWED_AT_ONCE: Final = 100_000  # series, in some milliseconds
 NO_CLASS = 0  # classes are 1 (likely within the longest horizon) to len(HORIZONS) (within the shortest)
 Seconds = npt.NDArray[np.float64]
 
@@ -60,37 +62,50 @@ class ForecastAlerts:
         if now - self._updated_at < UPDATE_INTERVAL:
             return
         self._updated_at = now
-        self._follow(now)
+        slots = await self._follow(now)
         firing = {notice.alert: notice for notice in self._state.forecast_alerts()}
-        async for slot in cooperative_iter(np.flatnonzero(np.isfinite(self._since).any(axis=1)).tolist()):
-            series = self._fleet.by_slot[slot]
+        async for slot in cooperative_iter(slots):
+            series = self._fleet.by_slot[slot] if self._fleet.id[slot] == self._ids[slot] else None
             if series and (notice := self._begun(series, firing, now)):
                 self._state.record(notice)
         for before in firing.values():
             if self._state.alerts[before.alert] is before and (ended := self._ended(before, status, now)):
                 self._state.record(ended)
 
-    def _follow(self, now: float) -> None:
-        """Note since when each class of each series has lasted."""
-        fleet, size = self._fleet, self._fleet.size
-        probability = fleet.reach_probability[:size]
-        may = (fleet.zone[:size] < Zone.NEAR) & (fleet.group[:size] >= 0) & ~(probability[:, 0] >= 1)
-        lasts = (probability[:, ::-1] >= LIKELY) & may[:, None]  # the longest horizon first
-        self._forget_others(size)
-        since = np.where(np.isfinite(self._since), self._since, now)
-        self._since = np.where(lasts, since, np.nan)
-        improbable: Flags = probability[:, -1] < IMPROBABLE
-        before = np.where(np.isfinite(self._improbable_since), self._improbable_since, now)
-        self._improbable_since = np.where(improbable, before, np.nan)
+    async def _follow(self, now: float) -> list[int]:
+        """Note since when each class of each series has lasted; return the slots in which one lasts.
 
-    def _forget_others(self, size: int) -> None:
-        """Grow to the size of the fleet, and forget series whose slot now belongs to another one."""
-        since, improbable, ids = np.full((size, len(HORIZONS)), np.nan), np.full(size, np.nan), self._fleet.id
-        known = min(size, self._ids.size)
-        is_same = self._ids[:known] == ids[:known]
-        since[:known][is_same] = self._since[:known][is_same]
-        improbable[:known][is_same] = self._improbable_since[:known][is_same]
-        self._since, self._improbable_since, self._ids = since, improbable, ids[:size].copy()
+        Many series are followed in parts, between which other tasks run.
+        """
+        size, slots = self._fleet.size, list[int]()
+        since, improbable_since = np.empty((size, len(HORIZONS))), np.empty(size)
+        ids = self._fleet.id[:size].copy()
+        for start in range(0, size, FOLLOWED_AT_ONCE):
+            part = slice(start, min(start + FOLLOWED_AT_ONCE, size))
+            since[part], improbable_since[part] = self._followed(part, ids, now)
+            lasts = np.logical_or.reduce([np.isfinite(one) for one in since[part].T])
+            slots += (start + np.flatnonzero(lasts)).tolist()
+            await asyncio.sleep(0)
+        self._since, self._improbable_since, self._ids = since, improbable_since, ids
+        return slots
+
+    def _followed(self, part: slice, ids: Ids, now: float) -> tuple[Seconds, Seconds]:
+        """Return since when each class of some series lasts, and since when reaching the limit is improbable.
+
+        ids: of all series; what is known of a slot that had another one is forgotten.
+        """
+        fleet, size = self._fleet, part.stop - part.start
+        since, improbable_since = np.full((size, len(HORIZONS)), now), np.full(size, now)
+        known = slice(part.start, min(part.stop, self._ids.size))
+        same = np.flatnonzero(self._ids[known] == ids[known])
+        for times, before in ((since, self._since), (improbable_since, self._improbable_since)):
+            earlier = before[known][same]
+            times[same] = np.where(np.isfinite(earlier), earlier, now)
+        probability = fleet.reach_probability[part]
+        may = (fleet.zone[part] < Zone.NEAR) & (fleet.group[part] >= 0) & ~(probability[:, 0] >= 1)
+        lasts = (probability[:, ::-1] >= LIKELY) & may[:, None]  # the longest horizon first
+        improbable: Flags = probability[:, -1] < IMPROBABLE
+        return np.where(lasts, since, np.nan), np.where(improbable, improbable_since, np.nan)
 
     def _begun(self, series: Series, firing: dict[str, Notice], now: float) -> Notice | None:
         """Return the notice of a forecast that is nearer than the last notice; None if none is."""
@@ -167,7 +182,8 @@ class ForecastAlerts:
             return ""
         if changed := limit_changed(before.limit, row.limit, row.unit):
             return changed
-        lasted = now - self._improbable_since[series.slot]
+        is_followed = series.slot < self._ids.size  # it may have come while the others were followed
+        lasted = now - self._improbable_since[series.slot] if is_followed else -np.inf
         if lasted < self._notice_builder.settings.will_reach_for(labels):
             return ""
         return f"the forecast has changed: {row.reach.text(int(now // 60))}"

@@ -23,7 +23,8 @@ from monitor.exposition.labels import (
 from monitor.exposition.samples import CachedSamples, render_header, render_samples
 from monitor.fleet.columns import Floats, Objects
 from monitor.fleet.fleet import Fleet, Series
-from monitor.fleet.snapshot import ActiveAlert, Snapshot
+from monitor.fleet.judge import MAX_RESTARTS
+from monitor.fleet.snapshot import COPIED_AT_ONCE, ActiveAlert, Snapshot
 from monitor.lib.label_names import exported_labels
 from rules.band import Zone
 
@@ -170,8 +171,25 @@ class Exposition:
 
     async def publish(self, account_names: Mapping[str, str], alerts: Sequence[ActiveAlert] = ()) -> None:
         """Publish the last judgement. account_names: by 12-digit id."""
-        self.snapshot = Snapshot.of(self._fleet, account_names, self.snapshot, alerts)
+        self.snapshot = await self._copied(account_names, alerts)
         self.body = await asyncio.to_thread(self._render_newest)
+
+    async def _copied(self, account_names: Mapping[str, str], alerts: Sequence[ActiveAlert]) -> Snapshot:
+        """Return a copy of the fleet; that of many series is made in parts, between which others run.
+
+        If the fleet changes meanwhile, it begins anew; the last time, nothing else runs in between.
+        """
+        fleet, before = self._fleet, self.snapshot
+        for _ in range(MAX_RESTARTS if fleet.size > COPIED_AT_ONCE else 0):
+            state, parts = fleet.state, Snapshot.copied_in_parts(fleet, account_names, before, alerts)
+            while state == fleet.state:
+                try:
+                    next(parts)
+                except StopIteration as ended:
+                    copied: Snapshot = ended.value
+                    return copied
+                await asyncio.sleep(0)
+        return Snapshot.of(fleet, account_names, before, alerts)
 
     def _render_newest(self) -> ExpositionBody:
         with self._rendering:  # the thread of a cancelled `publish` may still run

@@ -83,6 +83,7 @@ class Fleet(SeriesColumns):
         self.monthly_lists: dict[CellKey, float] = {}  # pages of recently active metrics listed in a month
         self.payers: dict[CellKey, CellKey] = {}  # of cells whose metrics another account requests
         self.version = 0  # grows when a series is added, dropped or replaced, or has other causes
+        self.judgements = 0  # of all series so far
         self.departed: list[Series] = []  # dropped series whose slots `reclaim` has not freed yet
         self._polled: dict[CellKey, MetricRows] = {}
         self._rejected: dict[CellKey, dict[bytes, str]] = {}  # metrics that CloudWatch rejects, and why
@@ -92,6 +93,11 @@ class Fleet(SeriesColumns):
 
     def __len__(self) -> int:
         return len(self.series)
+
+    @property
+    def state(self) -> tuple[int, int, int]:
+        """The same tuple as long as all series, and what was judged of them, are the same."""
+        return self.version, self.size, self.judgements
 
     def set_stream_gap(self, minutes: int) -> None:
         """Set after how many minutes without a point from a stream a metric is polled again."""

@@ -82,3 +82,4 @@ def _stages(fleet: Fleet, now: int) -> Iterator[None]:
     for name, column in columns.items():
         getattr(fleet, name)[:size] = column
     fleet.causes.throttled[: fleet.causes.size] = throttled_by_cause(fleet, newest, judged.throttled)
+    fleet.judgements += 1

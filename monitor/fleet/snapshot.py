@@ -1,10 +1,11 @@
 """Copies of the fleet after a judgement, for threads that read while the fleet changes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, NamedTuple, Self
 
 import numpy as np
+import numpy.typing as npt
 
 from monitor.fleet.columns import Flags, Floats, Ids, Indices, Int8s, Int16s, Ints, Objects
 from monitor.fleet.fleet import Fleet
@@ -38,6 +39,14 @@ class ReachColumns(NamedTuple):
         return Reach.of(self.probability[slot], self.minutes[slot], bins, self.ceiling[slot])
 
 
+AnyColumn = npt.NDArray[Any]
+
+COPIED_AT_ONCE = 250_000  # rows of a column, in a few milliseconds
+COPIED = (
+    *("id", "group", "bounded", "limit", "usage", "upper_bound", "utilization", "saturation", "minute"),
+    *("zone", "paid", "idle", "seconds_to_exhaustion"),
+)
+COPIED_REACH = ("reach_probability", "reach_minutes", "ceiling", "history_bins")
 NO_REACH = ReachColumns(
     np.empty((0, len(HORIZONS)), np.float32),
     np.empty((0, len(QUANTILES)), np.int32),
@@ -85,32 +94,43 @@ class Snapshot:
         alerts: Sequence[ActiveAlert] = (),
     ) -> Self:
         """Copy the fleet; data unchanged since the snapshot `before` is shared with it."""
+        parts = cls.copied_in_parts(fleet, account_names, before, alerts)
+        while True:
+            try:
+                next(parts)
+            except StopIteration as ended:
+                return ended.value  # type: ignore[no-any-return]
+
+    @classmethod
+    def copied_in_parts(
+        cls,
+        fleet: Fleet,
+        account_names: Mapping[str, str],
+        before: Self | None = None,
+        alerts: Sequence[ActiveAlert] = (),
+    ) -> Generator[None, None, Self]:
+        """Do what `of` does, some columns at a time, so that other tasks can run in between.
+
+        It is of one moment only if the fleet is the same after the last part: see `Fleet.state`.
+        """
         unchanged = before is not None and before.version == fleet.version
-        size = fleet.size
+        columns: dict[str, Any] = {}
+        for name in COPIED:
+            columns[name] = yield from _copied(getattr(fleet, name)[: fleet.size])
+        if before and unchanged:
+            series = before.series
+        else:
+            series = yield from _copied(fleet.by_slot[: fleet.size])
+        reach = []
+        for name in COPIED_REACH:
+            reach.append((yield from _copied(getattr(fleet, name)[: fleet.size])))
         return cls(
             version=fleet.version,
-            series=before.series if before and unchanged else fleet.by_slot[:size].copy(),
+            series=series,
             groups=tuple(fleet.groups),
             account_names=dict(account_names),
-            id=fleet.id[:size].copy(),
-            group=fleet.group[:size].copy(),
-            bounded=fleet.bounded[:size].copy(),
-            limit=fleet.limit[:size].copy(),
-            usage=fleet.usage[:size].copy(),
-            upper_bound=fleet.upper_bound[:size].copy(),
-            utilization=fleet.utilization[:size].copy(),
-            saturation=fleet.saturation[:size].copy(),
-            minute=fleet.minute[:size].copy(),
-            zone=fleet.zone[:size].copy(),
-            paid=fleet.paid[:size].copy(),
-            idle=fleet.idle[:size].copy(),
-            seconds_to_exhaustion=fleet.seconds_to_exhaustion[:size].copy(),
-            reach=ReachColumns(
-                fleet.reach_probability[:size].copy(),
-                fleet.reach_minutes[:size].copy(),
-                fleet.ceiling[:size].copy(),
-                fleet.history_bins[:size].copy(),
-            ),
+            **columns,
+            reach=ReachColumns(*reach),
             causes=_causes(fleet, before.causes if before and unchanged else None),
             alerts=alerts,
         )
@@ -135,6 +155,16 @@ class Snapshot:
         causes = CauseColumns(positions[slot[entries]], cause[entries], throttled[entries])
         reach = ReachColumns._make(column[slots] for column in self.reach)
         return replace(self, **chosen, causes=causes, reach=reach)
+
+
+def _copied(column: AnyColumn) -> Generator[None, None, AnyColumn]:
+    """Copy a column in parts."""
+    copy = np.empty_like(column)
+    for start in range(0, len(column), COPIED_AT_ONCE):
+        part = slice(start, start + COPIED_AT_ONCE)
+        copy[part] = column[part]
+        yield
+    return copy
 
 
 def _causes(fleet: Fleet, before: CauseColumns | None) -> CauseColumns:

@@ -1,12 +1,14 @@
 """A judgement in parts, between which points are written, and series come and go."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 
 import numpy as np
 import pytest
 
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge, judge_in_parts
+from monitor.fleet.snapshot import Snapshot
 from tests.monitor.fleet.fleets import NOW, add, key
 
 NAMES = [f"stream-{n}" for n in range(4)]
@@ -104,3 +106,33 @@ def test_a_small_fleet_is_judged_in_one_part() -> None:
     fleet = fleet_of()
     assert [*judge_in_parts(fleet, NOW)] == []
     assert np.isfinite(fleet.usage[: fleet.size]).all()
+
+
+def test_a_copy_in_parts_is_the_same_as_at_once() -> None:
+    fleet = fleet_of()
+    judge(fleet, NOW)
+    parts, copied = Snapshot.copied_in_parts(fleet, {"1": "one"}), None
+    while copied is None:
+        try:
+            next(parts)
+        except StopIteration as ended:
+            copied = ended.value
+    whole = Snapshot.of(fleet, {"1": "one"})
+    for one in fields(Snapshot):
+        ours, theirs = getattr(copied, one.name), getattr(whole, one.name)
+        pairs = zip(ours, theirs, strict=True) if one.name in {"reach", "causes"} else [(ours, theirs)]
+        assert all(
+            np.array_equal(a, b, equal_nan=np.issubdtype(np.asarray(a).dtype, np.floating)) for a, b in pairs
+        )
+
+
+@pytest.mark.parametrize("change", [add_one, drop_one, lambda fleet: judge(fleet, NOW)])
+def test_the_state_of_a_fleet_changes_with_its_series_and_their_judgement(
+    change: Callable[[Fleet], None],
+) -> None:
+    fleet = fleet_of()
+    before = fleet.state
+    rewrite(fleet)
+    assert fleet.state == before
+    change(fleet)
+    assert fleet.state != before
