@@ -128,9 +128,16 @@ async def test_its_demo_starts(environment: Path, wheel: Path, tmp_path: Path) -
     assert (process.returncode, errors) == (0, b"")
 
 
-def test_the_source_distribution_has_what_is_deployed_and_no_secret_file(sdist: Path) -> None:
+def test_the_source_distribution_has_what_is_deployed_once_and_no_secret_file(sdist: Path) -> None:
     with tarfile.open(sdist) as archive:
-        names = {name.partition("/")[2] for name in archive.getnames()}
-    assert {"README.md", "CHANGELOG.md", "SECURITY.md", "Dockerfile", "docs/alerts.md"} <= names
-    assert {"deploy/systemd/headroom.service", "deploy/helm/headroom/values.yaml"} <= names
+        names = [name.partition("/")[2] for name in archive.getnames()]
+    assert len(names) == len({*names})
+    assert {"README.md", "CHANGELOG.md", "SECURITY.md", "Dockerfile", "docs/alerts.md"} <= {*names}
+    assert {"deploy/systemd/headroom.service", "deploy/helm/headroom/values.yaml"} <= {*names}
+    for folder, chart in (
+        ("dashboards/grafana", "deploy/helm/headroom/files/dashboards"),
+        ("dashboards/prometheus", "deploy/helm/headroom-rules/files/rules"),
+    ):
+        files = {path.name for path in (ROOT / folder).iterdir()}
+        assert {f"{where}/{name}" for where in (folder, chart) for name in files} <= {*names}
     assert not [name for name in names if name.startswith((".venv", "dist/")) or name.endswith(".db")]

@@ -7,7 +7,6 @@ import json
 import re
 from base64 import b64encode
 from gzip import compress
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -122,11 +121,11 @@ def test_a_template_uses_each_value_and_no_other(chart: str) -> None:
     ("chart", "folder", "generated"),
     [("headroom", "dashboards", "grafana"), ("headroom-rules", "rules", "prometheus")],
 )
-def test_a_chart_holds_the_generated_files_themselves(chart: str, folder: str, generated: str) -> None:
-    """Helm follows the links when it packages or installs a chart."""
-    held = CHARTS / chart / "files" / folder
-    assert held.is_symlink() and not Path(held.readlink()).is_absolute()
-    assert held.resolve() == (ROOT / "dashboards" / generated).resolve()
+def test_a_chart_holds_the_generated_files(chart: str, folder: str, generated: str) -> None:
+    """Helm follows links when it packages or installs a chart."""
+    held, made = CHARTS / chart / "files" / folder, ROOT / "dashboards" / generated
+    texts = [{path.name: path.read_bytes() for path in one.iterdir()} for one in (held, made)]
+    assert texts[0] == texts[1] != {}
 
 
 @pytest.mark.parametrize("chart", ["headroom", "headroom-rules"])
