@@ -26,7 +26,7 @@ from monitor.report.report import Report
 from monitor.server.listener import bind_socket
 from monitor.stream.settings import ACCESS_KEYS_VARIABLE, access_keys_from
 
-START_TIMEOUT = 30.0  # seconds until the simulated AWS is ready
+START_TIMEOUT = 120.0  # seconds until the simulated AWS is ready, on a busy machine, too
 STOP_TIMEOUT = 1.0  # seconds until it is killed
 MAX_ROWS = 12  # in the printed table
 # Services that the demo simulates in `monitor/demo/services/`; of all others it has stories, or nothing.
@@ -57,7 +57,7 @@ def isolate_environment(environ: MutableMapping[str, str]) -> None:
 
 
 @asynccontextmanager
-async def start_aws(*arguments: str) -> AsyncIterator[str]:
+async def start_aws(*arguments: str, start_timeout: float = START_TIMEOUT) -> AsyncIterator[str]:
     """Start the simulated AWS in a process that ends with this one; yields its URL.
 
     Raises OSError (TimeoutError is one) when it does not start.
@@ -76,7 +76,10 @@ async def start_aws(*arguments: str) -> AsyncIterator[str]:
     stdin, stdout = process.stdin, process.stdout
     assert stdin is not None and stdout is not None  # both are pipes
     try:
-        line = await asyncio.wait_for(stdout.readline(), START_TIMEOUT)
+        try:
+            line = await asyncio.wait_for(stdout.readline(), start_timeout)
+        except TimeoutError:
+            raise TimeoutError(f"the demo's AWS did not start within {start_timeout:g} s") from None
         if not line:
             raise OSError("the demo's AWS did not start")
         yield f"http://127.0.0.1:{json.loads(line)['port']}"

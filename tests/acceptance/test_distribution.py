@@ -70,7 +70,7 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def install(bin: Path, requirement: str) -> None:
     constraints = bin.parents[1] / "constraints.txt"
-    pip = (bin / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile")
+    pip = (bin / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     run(*pip, "--constraint", constraints, requirement, folder=bin)
 
 

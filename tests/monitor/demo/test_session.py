@@ -1,6 +1,8 @@
 """The environment and the configuration of the demo."""
 
-from monitor.demo.session import SIMULATED_SERVICES, demo_config, isolate_environment
+import pytest
+
+from monitor.demo.session import SIMULATED_SERVICES, demo_config, isolate_environment, start_aws
 from monitor.demo.story_file import STORY_FOLDER, read_story_files
 from monitor.stream.settings import ACCESS_KEYS_VARIABLE, access_keys_from
 from tests.registries import REGISTRY
@@ -27,3 +29,9 @@ def test_it_monitors_the_services_that_it_can_show() -> None:
     storied = {file.stories.service for file in read_story_files(STORY_FOLDER)}
     assert storied <= {*services} <= {*REGISTRY.service_names}
     assert {*services} - storied == {*SIMULATED_SERVICES} - storied
+
+
+async def test_an_aws_that_does_not_start_in_time_is_told() -> None:
+    with pytest.raises(TimeoutError, match=r"did not start within 0\.001 s"):
+        async with start_aws(start_timeout=0.001):
+            pass
