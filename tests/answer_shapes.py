@@ -1,4 +1,4 @@
-"""Answers of AWS made of the shapes of botocore's models, and texts that are hidden in them."""
+"""Answers of AWS made of the shapes of botocore's models, and a search for texts in any objects."""
 
 import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping

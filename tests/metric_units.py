@@ -18,9 +18,10 @@ TERMS = {
 
 
 def unit_conflicts(observed: Observed, signal: Signal) -> list[str]:
-    """The metrics whose unit is not that of the number they are read for, if their values are only added.
+    """Return a sentence for each metric that is not in the unit of the amount that is computed from it.
 
-    A weight other than 1 or PER_MINUTE may change the unit, so that such a term says nothing.
+    Only metrics that are added up or compared are checked: a weight other than 1 or PER_MINUTE may change the
+    unit.
     """
     throttled = signal.throttled_unit or COUNT
     needed = {

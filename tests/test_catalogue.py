@@ -92,7 +92,7 @@ def inhibitors_in_table(service: str) -> dict[str, str]:
 
 
 @each_service
-def test_what_inhibits_each_signal(service: Service) -> None:
+def test_the_signals_that_inhibit_each_signal(service: Service) -> None:
     declared = inhibitors_in_table(service.service)
     assert {name: service.inhibitors(name) for name in service.signals} == {
         signal.name: frozenset(INHIBITORS.get(signal.id, declared.get(signal.name, "")).split())
@@ -163,7 +163,7 @@ def test_a_wrong_unit_is_named_with_its_file_its_signal_and_the_nearest_one() ->
     assert problem.endswith("; did you mean messages/s?")
 
 
-def test_a_signal_that_refers_to_none_is_named_with_its_line() -> None:
+def test_a_signal_that_refers_to_an_unknown_signal_is_named_with_its_line() -> None:
     text = (CATALOGUE_FOLDER / "alb.yaml").read_text("utf-8")
     wrong = re.sub(r"inhibited_by: \[\w+", "inhibited_by: [nothing", text, count=1)
     (problem,) = parse_model(wrong.encode(), "alb.yaml", Service).problems

@@ -192,9 +192,10 @@ def _constant(value: float) -> Values:
 
 
 def _quotas(services: Iterable[Service], applied: Mapping[str, float]) -> Iterator[DemoQuota]:
-    """Yield the quotas of services that the demo lacks, in the unit of Service Quotas.
+    """Yield the quotas of services that QUOTAS lacks, in the unit of Service Quotas.
 
-    Of those without a documented default, the applied one, or else 0, as AWS grants them on request.
+    Their default is the documented one, else the applied value, else 0: some quotas are granted on request
+    only.
     """
     known = {quota.code for quota in QUOTAS}
     for signal in (signal for service in services for signal in service.signals.values()):

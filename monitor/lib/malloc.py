@@ -20,7 +20,8 @@ def share_one_arena() -> None:
 def return_free_memory() -> None:
     """Return memory to the system that was freed, wherever it is; it may take some milliseconds.
 
-    By itself glibc returns only what is free at the end of the heap, where something small stays soon.
+    By itself, glibc returns only what is free at the end of the heap, and a small allocation there prevents
+    it.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:

@@ -74,7 +74,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An alert at one moment, with all that is needed to act on it.
 
     Times are epoch seconds, utilization is 0.8 for 80 %, usage and limit are in `unit`. throttled: demand per
-    second; in JSON it is `refused`, the name that journals and receivers have.
+    second.
 
     alert: the id, stable over restarts. number: higher than that of every earlier notice. summary: a sentence
     with absolute numbers. labels of a series: account, region, service, signal, resource, severity and
@@ -100,7 +100,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     unit: str = ""
     source: str = ""
     utilization: float | None = None
-    throttled: float | None = msgspec.field(default=None, name="refused")
+    throttled: float | None = None
     sampled: EpochSeconds | None = None
     places: int = 0
     resolution_reason: str = ""

@@ -14,8 +14,8 @@ COPIED_FIELDS = set(Notice.__struct_fields__) - {"at", "since", "sampled"}  # ti
 
 
 class WebhookAlert(msgspec.Struct, frozen=True, kw_only=True):
-    """One alert. Times are RFC 3339; utilization is 0.8 for 80 %; usage and limit are in `unit`; refused is
-    the throttled demand per second; unknown values are null. resolution_reason: why it ended, unless its
+    """One alert. Times are RFC 3339; utilization is 0.8 for 80 %; usage and limit are in `unit`;
+    throttled is demand per second; unknown values are null. resolution_reason: why it ended, unless its
     usage simply fell."""
 
     id: str
@@ -34,7 +34,7 @@ class WebhookAlert(msgspec.Struct, frozen=True, kw_only=True):
     unit: str
     source: str
     utilization: float | None
-    throttled: float | None = msgspec.field(name="refused")
+    throttled: float | None
     resolution_reason: str
     remedy: tuple[str, ...]
     docs: str

@@ -30,7 +30,7 @@ class BudgetTerms(NamedTuple):
 
 
 def intervals_of(shortest: float, longest: float, throttled: float) -> Intervals:
-    """Return configured intervals, in seconds, as whole minutes; less than a minute is each poll."""
+    """Return configured intervals, in seconds, as whole minutes; 0, for less than a minute, is each poll."""
     longest = max(shortest, longest)
     throttled = min(max(shortest, throttled), longest)
     return Intervals(*(int(seconds // 60) for seconds in (shortest, longest, throttled)))

@@ -145,8 +145,8 @@ def _is_due(rings: Rings, rows: Ints, now: int) -> Flags:
 def _is_period_due(rings: Rings, rows: Ints, now: int) -> Flags:
     """Return which metrics may have a new point.
 
-    That are those with a period that was complete by `now`, but not at their last request. If its point is
-    missing, it is requested again every RETRY_INTERVAL minutes.
+    Those may have one whose last period was not complete yet at their last request, and is by `now`. If its
+    point is missing, it is requested again every RETRY_INTERVAL minutes.
     """
     periods, delays = rings.period[rows], rings.delays(rows)
     ends, requested_at = (now - delays) // periods * periods, rings.requested_through[rows] + 1
@@ -172,7 +172,8 @@ def _first_minutes(rings: Rings, rows: Ints, end: int) -> Ints:
 def _is_window_due(rings: Rings, rows: Ints, now: int) -> Flags:
     """Return which metrics are to be requested over the whole window: a call's worth of rows at a time.
 
-    It is their turn once in WINDOW_INTERVAL minutes; that of metrics that were streamed does not come later.
+    Each has its turn once in WINDOW_INTERVAL minutes. A turn that passed while a stream delivered the metric
+    is not made up for.
     """
     turn = rows // MAX_METRICS_PER_CALL % WINDOW_INTERVAL
     before = np.maximum(rings.requested_through[rows] + 1, rings.last_streamed[rows])

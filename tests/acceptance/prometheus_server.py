@@ -52,11 +52,11 @@ async def run_prometheus(folder: Path, address: str, *flags: str) -> AsyncIterat
 
 @asynccontextmanager
 async def scrape(
-    folder: Path, target: str, rules: Mapping[str, str], labels: Mapping[str, str] | None = None
+    folder: Path, target: str, rule_files: Mapping[str, str], labels: Mapping[str, str] | None = None
 ) -> AsyncIterator[str]:
     """Scrape a target every second, and evaluate rules; yield the URL of Prometheus.
 
-    labels: those of the target.
+    rule_files: by name. labels: those of the target.
     """
     settings = {
         "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
@@ -66,7 +66,7 @@ async def scrape(
         ],
     }
     (folder / "prometheus.yml").write_text(yaml.safe_dump(settings))
-    for name, text in rules.items():
+    for name, text in rule_files.items():
         (folder / name).with_suffix(".rules.yaml").write_text(text)
     address = f"127.0.0.1:{free_port()}"
     async with run_prometheus(folder, address):

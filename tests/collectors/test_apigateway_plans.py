@@ -23,7 +23,7 @@ async def test_the_rate_of_a_usage_plan_is_a_limit_whose_use_is_not_published() 
     assert series.usage.enable_command is None
 
 
-async def test_what_each_key_used_in_the_period_is_held_against_the_quota() -> None:
+async def test_the_use_of_each_key_in_the_period_is_compared_with_the_quota() -> None:
     requested: list[dict[str, Any]] = []
 
     def usage(**params: Any) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def test_what_is_known_before_a_collector_is_loaded_is_what_it_says_itself(colle
 
 
 @pytest.mark.parametrize("name", ["ec2", "dynamodb", "route53"])
-def test_what_is_kept_is_compiled_as_the_file_is(name: str) -> None:
+def test_a_kept_document_compiles_to_the_same_as_its_file(name: str) -> None:
     (collector,) = REGISTRY.collectors_of({name})
     read = read_declaration(DECLARATIONS_FOLDER / f"{name}.yaml")
     assert collector.declaration

@@ -49,7 +49,7 @@ def test_a_rate_is_that_of_its_operation() -> None:
     assert COLLECTOR.call_rates == {"s3:ListBuckets": 2, "apigatewayv2:GetApis": 5}
 
 
-def test_where_and_when_it_is_read_and_what_it_finds() -> None:
+def test_the_facts_of_a_collector_follow_from_its_declaration() -> None:
     assert (COLLECTOR.service, COLLECTOR.scope, COLLECTOR.publication_delay) == ("demo", GLOBAL_REGION, 7)
     assert COLLECTOR.scope is ServiceScope.GLOBAL
     assert COLLECTOR.arns == {"bucket": "arn:{partition}:s3:::{bucket}"}

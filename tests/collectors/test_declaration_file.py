@@ -1,4 +1,4 @@
-"""Declarations that cannot be used: every problem is told with its file, line and the nearest name."""
+"""Declarations that cannot be used: every problem is reported with its file, line and the nearest name."""
 
 import re
 from collections.abc import Iterator

@@ -245,7 +245,7 @@ async def test_a_fan_out_consumer_reads_two_mib_per_shard_and_publishes_how_far_
     assert series["retention_iterator_age", "orders"].usage == reader_lag(polled, behind, written=written)
 
 
-async def test_that_nobody_reads_a_stream_is_observed_by_what_all_its_readers_publish() -> None:
+async def test_the_time_without_readers_is_computed_from_the_metrics_of_all_readers() -> None:
     aws = FakeAws(
         list_streams=names("orders"),
         describe_stream_summary=summary("orders", 1, ConsumerCount=2),

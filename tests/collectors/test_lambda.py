@@ -95,7 +95,7 @@ async def test_the_accounts_signals_are_there_when_its_settings_are_not(answer: 
     assert operations == ([] if answer is not None else ["GetAccountSettings"])
 
 
-async def test_what_a_reservation_refuses_is_not_the_accounts_lack() -> None:
+async def test_throttling_by_a_reservation_does_not_saturate_the_account() -> None:
     reserved = {"capped": 5, "stopped": 0}
     aws = with_functions(
         "capped",
@@ -123,7 +123,7 @@ async def seen_before_it_fails(aws: FakeAws) -> dict[str, Observed]:
 
 
 @pytest.mark.parametrize(("unreserved", "refused"), [(1000, OWN_REFUSALS), (700, None)])
-async def test_what_the_account_refuses_is_unknown_while_it_is_not_known_whose_reservations_it_has(
+async def test_throttling_of_the_account_is_unknown_while_its_reservations_are_unknown(
     unreserved: int, refused: Usage | None
 ) -> None:
     limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": unreserved}
@@ -253,7 +253,7 @@ async def test_every_result_is_renewed_after_a_while_whatever_the_revision_says(
     assert renewed == set(names)
 
 
-async def test_what_is_known_is_observed_at_every_inventory_though_nothing_is_queried() -> None:
+async def test_known_values_are_observed_at_every_inventory_without_a_call() -> None:
     aws = with_functions(
         "billing",
         get_account_settings=SETTINGS,

@@ -68,7 +68,7 @@ async def test_resources_are_found_by_the_dimensions_of_metrics_and_judged_by_li
     assert not observed.hard_limit
 
 
-async def test_what_needs_a_role_is_reported_of_a_service_in_use_and_is_not_zero() -> None:
+async def test_signals_that_need_a_role_are_unobservable_for_services_in_use_and_not_zero() -> None:
     metric = listed("AWS/Firehose", "IncomingBytes", DeliveryStreamName="clicks")
     series = await series_of("firehose", FakeAws(list_metrics=answering(metric)))
     assert series["streams", ""].usage is ROLE_NEEDED

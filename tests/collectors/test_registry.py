@@ -126,7 +126,7 @@ def test_two_registries_do_not_see_each_other() -> None:
         assert declared.decoded[-1] == "p99"
 
 
-def test_what_is_remembered_of_a_registry_is_not_said_of_another() -> None:
+def test_cached_answers_of_one_registry_are_not_used_for_another() -> None:
     """The same service and signal by name, with another meaning."""
     entries = [own_service("one", title) for title in ("First", "Second")]
     registries = [build_registry([own_collector("one")], [entry]) for entry in entries]

@@ -1,4 +1,4 @@
-"""Many alert_states at once against each one alone, and in any order against in order."""
+"""The states of many alerts at once against each one alone, and in any order against in order."""
 
 from collections.abc import Sequence
 from itertools import islice, pairwise

@@ -134,7 +134,7 @@ def test_refused_demand_has_a_pending_for_of_its_own() -> None:
     assert lived(Rule.NEAR, "ss.sss...", throttled_pending_for=5) == "PP.PPFffR"
 
 
-def test_nobody_pays_for_a_quota_that_idles() -> None:
+def test_a_quota_below_its_band_is_no_idle_purchase() -> None:
     assert lived(Rule.BELOW, "bbbbbbbb", low=QUOTA) == "........"
 
 

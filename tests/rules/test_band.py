@@ -58,7 +58,7 @@ def test_many_series_are_judged_as_each_one_alone(many: list[tuple[float, ...]])
 
 
 @given(ratio, ratio, st.booleans(), bounds)
-def test_what_bounds_prove_holds_wherever_the_truth_is(
+def test_a_zone_proven_by_bounds_is_the_zone_of_any_usage_between_them(
     first: float, second: float, refused: bool, band: list[float]
 ) -> None:
     lowest, highest = sorted((first, second))

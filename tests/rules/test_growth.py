@@ -1,4 +1,4 @@
-"""Growth: what only grows is recognised, and is told when it ends."""
+"""Growth: what only grows is recognised, and the time until it reaches its limit is forecast."""
 
 import numpy as np
 import pytest

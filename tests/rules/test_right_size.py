@@ -57,7 +57,7 @@ def test_without_enough_data_nothing_is_lowered(changes: dict[str, Any], reason:
     assert (found.advice, found.items, found.reason, found.decided_by) == (Advice.UNKNOWN, None, reason, 1)
 
 
-def test_what_one_limit_needs_is_told_though_another_is_not_known() -> None:
+def test_the_need_by_one_limit_is_reported_though_another_is_unknown() -> None:
     found = right_size(SHARD, 8, [replace(FULL, days=1), replace(FULL, utilization=0.9)])
     assert (found.advice, found.items, found.decided_by) == (Advice.RAISE, 14, 1)
 
@@ -86,7 +86,7 @@ def test_only_what_can_be_bought_is_advised(
     assert sized(utilization, size=size, **terms).items == items
 
 
-def test_more_than_can_be_had_is_told() -> None:
+def test_more_than_the_maximum_is_reported() -> None:
     assert sized(0.9, most=10).reason == "13.0909 shards are needed"
     full = sized(0.9, most=8)
     assert full.advice is Advice.KEEP

@@ -169,7 +169,7 @@ async def test_a_count_of_what_is_no_list_affects_no_other_count_of_the_same_res
     assert isinstance(counts[other], ExpressionError)
 
 
-async def test_what_is_no_list_is_an_error() -> None:
+async def test_a_response_that_is_no_list_is_an_error() -> None:
     acls = {"WebACLs": [{"Name": "a"}]}
     listed = {"call": "wafv2.ListWebACLs", "items": "WebACLs[0].Name", "params": {"Scope": "REGIONAL"}}
     with pytest.raises(ExpressionError, match="expected a list in ListWebACLs, found str"):

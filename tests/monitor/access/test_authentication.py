@@ -1,4 +1,4 @@
-"""Every way in, and every way to be refused."""
+"""Every way to log in, and every request that is rejected."""
 
 from base64 import b64encode
 from collections.abc import AsyncIterator

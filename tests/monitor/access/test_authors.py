@@ -70,7 +70,9 @@ def form_addresses(parsed: Page) -> list[str | None]:
         ("chatops", "ann", "chatops (ann)"),
     ],
 )
-def test_nobody_signs_with_another_name(name: str | None, who: str, signed: str) -> None:
+def test_an_author_is_the_principal_with_the_given_name_in_brackets(
+    name: str | None, who: str, signed: str
+) -> None:
     assert Principal(name).author_name(who) == signed
 
 
@@ -135,7 +137,7 @@ async def test_a_silence_is_ended_only_by_those_who_may(server: AuthenticatedSer
     assert server.server.alerting.engine.silences.stored == [silence]
 
 
-async def test_who_is_not_logged_in_yet_is_offered_the_form_and_requested_the_password(
+async def test_without_a_login_the_form_is_shown_and_sending_it_needs_one(
     server: AuthenticatedServer, alert: str
 ) -> None:
     server.configure({"allow_anonymous": True, "users": AUTH["users"]})
@@ -163,7 +165,7 @@ FOREIGN = [
 @pytest.mark.parametrize(
     ("who", "peer"), [(ADA, "192.0.2.1"), (CAROL, PROXY)], ids=["a password", "the proxy"]
 )
-async def test_another_site_does_nothing_with_what_the_browser_adds(
+async def test_requests_from_another_site_are_rejected_despite_the_browsers_credentials(
     server: AuthenticatedServer, alert: str, headers: dict[str, str], who: Any, peer: str
 ) -> None:
     silences = server.server.alerting.engine.silences

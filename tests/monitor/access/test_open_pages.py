@@ -1,4 +1,4 @@
-"""A page that is open when access ends: its stream ends, with a word."""
+"""A page that is open when access ends: its stream of events ends, with an event that says so."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -112,7 +112,7 @@ def users_named(*names: str, max_cached: int = MAX_CACHED) -> Users:
     return Users([UserConfig.model_validate(one) for one in entries], max_cached)
 
 
-async def test_what_was_right_is_remembered_and_what_was_wrong_is_not(checks: Checks) -> None:
+async def test_right_passwords_are_cached_and_wrong_ones_are_not(checks: Checks) -> None:
     known = users_named("ada", "bob")
     for _ in range(3):
         found = await known.find(b"ada", b"password of ada")
@@ -206,7 +206,7 @@ async def test_of_an_address_that_asks_most_one_makes_room_for_another_address(c
     assert {(one.status, one.reason) for one in refused} == {(429, "busy")}
 
 
-async def test_who_comes_from_elsewhere_is_next(checks: Checks) -> None:
+async def test_a_client_of_another_address_is_next(checks: Checks) -> None:
     known, order = users_named("ada"), list[str]()
     checks.may_run.clear()
     guesses = await guessing(known, [b"eve-%d" % n for n in range(60)], "192.0.2.1")
@@ -220,7 +220,7 @@ async def test_who_comes_from_elsewhere_is_next(checks: Checks) -> None:
     assert order.index("ada") <= 2
 
 
-async def test_who_gives_up_waiting_gives_the_turn_to_the_next(checks: Checks) -> None:
+async def test_a_waiter_that_is_cancelled_gives_its_turn_to_the_next(checks: Checks) -> None:
     known = users_named("ada")
     checks.may_run.clear()
     first, second, third = await guessing(known, [b"a", b"b", b"c"], "192.0.2.1")

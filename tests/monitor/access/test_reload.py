@@ -1,4 +1,4 @@
-"""A configuration that is read again: it counts at once, and never opens what others get to."""
+"""A configuration that is read again: it holds at once, and never opens to all what needed a login."""
 
 from pathlib import Path
 from typing import Any

@@ -184,6 +184,6 @@ def test_a_password_is_hashed(piped: str, password: bytes) -> None:
 
 
 @pytest.mark.parametrize("piped", ["", "\n", "a\nb\n", "a\x00b"])
-def test_what_is_no_password_is_not(piped: str) -> None:
+def test_text_that_cannot_be_a_password_is_rejected(piped: str) -> None:
     result = CliRunner().invoke(app, ["config", "password-hash"], input=piped)
     assert (result.exit_code, result.stdout) == (2, "")

@@ -53,7 +53,9 @@ async def test_beyond_the_worst_twenty_they_are_counted(world: DeliveryFixture) 
     assert await world.send_due() == [[99]]
 
 
-async def test_where_each_must_get_there_the_rest_follows(world: DeliveryFixture) -> None:
+async def test_a_receiver_that_needs_each_alert_gets_the_rest_in_further_notifications(
+    world: DeliveryFixture,
+) -> None:
     world.configure_receiver(per_alert=True)
     await world.commit(
         *(pending_notice(notice(n, f"a{n}"), group={"x": "y"}) for n in range(MAX_LISTED_NOTICES + 3))
@@ -74,7 +76,7 @@ async def test_nothing_leaves_before_its_group_is_due(world: DeliveryFixture) ->
 # What an answer leads to
 
 
-async def test_what_is_accepted_is_owed_no_more(world: DeliveryFixture) -> None:
+async def test_an_accepted_notification_is_no_longer_pending(world: DeliveryFixture) -> None:
     await world.commit(pending_notice(notice(1)))
     assert world.metric("headroom_notices_queued") == 1
     await world.send_due()
@@ -84,7 +86,7 @@ async def test_what_is_accepted_is_owed_no_more(world: DeliveryFixture) -> None:
     assert world.metric("headroom_notifications_sent_total") == 1
 
 
-async def test_what_fails_is_tried_again_the_same_with_growing_waits(world: DeliveryFixture) -> None:
+async def test_a_failed_request_is_retried_unchanged_with_growing_waits(world: DeliveryFixture) -> None:
     world.receiver.answer = lambda made: DOWN
     await world.commit(pending_notice(notice(1)))
     waits = [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
@@ -164,7 +166,7 @@ async def test_once_a_receiver_is_back_what_it_missed_is_reported_at_once(world:
     assert sorted(await world.send_due(after=1) + await world.send_due()) == [[1], [2]]
 
 
-async def test_what_one_receiver_refuses_is_still_sent_to_another(world: DeliveryFixture) -> None:
+async def test_a_notification_that_one_receiver_rejects_is_sent_to_the_others(world: DeliveryFixture) -> None:
     other = DeliveryTarget(name="other", send=world.receiver.send)
     world.delivery.configure([DeliveryTarget(name="pager", send=world.receiver.send), other])
     world.receiver.answer = lambda made: refused("http_400", "no")
@@ -220,7 +222,7 @@ async def test_the_oldest_dead_letter_is_dropped_when_there_are_too_many(world: 
     assert world.metric("headroom_notices_dropped_total", reason="dead_letter") == 1
 
 
-async def test_what_fails_for_a_day_while_all_else_is_accepted_is_a_dead_letter(
+async def test_a_request_that_fails_for_a_day_while_others_are_accepted_is_a_dead_letter(
     world: DeliveryFixture,
 ) -> None:
     world.receiver.answer = lambda made: DOWN if made.notices[0].alert == "a" else ACCEPTED
@@ -234,7 +236,9 @@ async def test_what_fails_for_a_day_while_all_else_is_accepted_is_a_dead_letter(
     assert len(world.store.all(DEAD_LETTERS)) == 1
 
 
-async def test_what_fails_for_a_day_as_all_else_does_is_not(world: DeliveryFixture) -> None:
+async def test_a_request_that_fails_for_a_day_while_all_fail_is_no_dead_letter(
+    world: DeliveryFixture,
+) -> None:
     await world.commit(pending_notice(notice(1)))
     await world.send_due()
     world.receiver.answer = lambda made: DOWN

@@ -247,7 +247,7 @@ async def test_the_exposition_and_the_alert_engine_agree(tmp_path: Path) -> None
         )
 
 
-async def test_what_becomes_due_between_evaluations_is_notified(tmp_path: Path) -> None:
+async def test_a_notice_that_becomes_due_between_evaluations_is_notified(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path, configuration(route={"group_wait": 30})) as stage:
         await stage.play(orders="..ccc")
         async with background(stage.engine.run()):

@@ -1,4 +1,4 @@
-"""Alerts of forecasts: told once a class, never for a date that changes, ended with the reason."""
+"""Alerts of forecasts: notified once a class, never for a date that changes, ended with the reason."""
 
 from pathlib import Path
 from typing import Any

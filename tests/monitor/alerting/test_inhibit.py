@@ -18,13 +18,13 @@ CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 
 
 def alert(
-    what: str, resource: str, utilization: float = 1.0, severity: Severity = CRITICAL, **how: Any
+    signal_id: str, resource: str, utilization: float = 1.0, severity: Severity = CRITICAL, **changes: Any
 ) -> Notice:
     """An alert named by its signal and resource."""
-    service, signal = what.split(".")
+    service, signal = signal_id.split(".")
     name = f"{signal} {resource}"
     return notice(
-        name, severity, service=service, signal=signal, resource=resource, utilization=utilization, **how
+        name, severity, service=service, signal=signal, resource=resource, utilization=utilization, **changes
     )
 
 
@@ -52,7 +52,7 @@ ALL, FREE, CALLS, GROWTH = (
     )
 )
 
-TOLD: list[tuple[str, list[Notice], list[str]]] = [
+CASES: list[tuple[str, list[Notice], list[str]]] = [
     ("one alone", [alert(STREAM, "a")], ["stream_write_bytes a"]),
     (
         "bytes and records share one count: the one nearer to its limit inhibits",
@@ -167,7 +167,9 @@ TOLD: list[tuple[str, list[Notice], list[str]]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("firing", "expected"), [case[1:] for case in TOLD], ids=[case[0] for case in TOLD])
+@pytest.mark.parametrize(
+    ("firing", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
 def test_one_problem_is_one_notification(firing: list[Notice], expected: list[str]) -> None:
     for order in (firing, firing[::-1]):
         assert sorted(one.alert for one in order if one.alert not in inhibited(order, REGISTRY)) == sorted(

@@ -387,7 +387,7 @@ async def test_two_names_of_one_file_are_one_database(path: Path, tmp_path: Path
     await journal.close()
 
 
-async def test_what_a_dead_process_left_in_the_lock_keeps_nobody_out(path: Path) -> None:
+async def test_the_lock_file_of_a_dead_process_can_be_locked(path: Path) -> None:
     path.parent.mkdir()
     path.with_name("journal.db.lock").write_text('{"pid": 1, "host": "elsewhere", "since": 0}')
     await (await Journal.open(path)).close()

@@ -83,7 +83,9 @@ class Hour(Stage):
 # Away for so long, from so many seconds after an hour that fires began; by how the pauses fall out.
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(("begins", "lasts"), [(0, 0), (599, 60), (601, 120), (1200, 145), (1799, 145)])
-async def test_what_fires_for_an_hour_does_so_there(chance: float, begins: int, lasts: int) -> None:
+async def test_an_alert_that_fires_for_an_hour_fires_there_for_an_hour(
+    chance: float, begins: int, lasts: int
+) -> None:
     async with Hour.opened(MemoryStore(), CONFIG, random=lambda: chance) as hour:
         assert isinstance(hour, Hour)
         hour.manager, hour.away = Manager(), range(0)

@@ -12,7 +12,7 @@ AGO = 30  # minutes of the former one's samples
 
 
 @pytest.mark.parametrize("former", ["s", "c", "a"])
-async def test_what_the_former_resource_did_is_never_reported_of_the_new_one(
+async def test_alerts_never_use_samples_of_a_former_resource_of_the_same_name(
     former: str, tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
@@ -25,7 +25,7 @@ async def test_what_the_former_resource_did_is_never_reported_of_the_new_one(
         assert stage.states == {}
 
 
-async def test_what_the_new_resource_does_is_reported(tmp_path: Path) -> None:
+async def test_samples_of_the_new_resource_raise_alerts(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         stage.series("orders", created_at=stage.minute * 60.0)
         assert await stage.play(orders="cccc....") == "..F...R."

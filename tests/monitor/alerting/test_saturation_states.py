@@ -1,4 +1,4 @@
-"""Alerts where CloudWatch tells that demand is throttled, and not how much: no amount is said."""
+"""Alerts where CloudWatch tells that demand is throttled, and not how much: they name no amount."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -165,7 +165,7 @@ def test_an_inaccessible_account_goes_by_its_id_where_that_is_known() -> None:
     assert entry.access.streaks == {DENIED: FailureStreak(2, None, 70.0)}
 
 
-def test_what_is_read_more_rarely_than_the_others_is_late_later() -> None:
+def test_a_metric_that_is_read_more_rarely_counts_as_late_later() -> None:
     """Services without resources and the list of linked accounts are read more rarely."""
     run = RunStatus(interval=3600)
     run.end((), NOW - 7000)

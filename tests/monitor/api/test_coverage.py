@@ -456,7 +456,7 @@ async def test_without_a_role_a_quota_is_watched_where_metrics_tell_its_usage(
         (listed(Quota(service="sqs", code="L-00000001"), usage=METRIC), "There is no role in this account"),
     ],
 )
-async def test_what_a_role_would_tell_is_not_permitted_with_the_next_step(
+async def test_what_needs_a_role_is_not_permitted_and_has_the_next_step(
     server: Server, client: httpx.AsyncClient, quota: ListedQuota, reason: str
 ) -> None:
     linked(server, quota)

@@ -326,7 +326,7 @@ def refusal(code: str, status: int = 400) -> ClientError:
         ReadTimeoutError(endpoint_url="http://a"),
     ],
 )
-def test_what_passes_is_attempted_again_and_every_attempt_is_counted(error: Exception) -> None:
+def test_a_passing_failure_is_retried_and_every_attempt_is_counted(error: Exception) -> None:
     async def main() -> None:
         aws = failing(error, error)
         assert await aws.cell.call("kinesis", "DescribeLimits") == SHARD_LIMITS
@@ -346,7 +346,7 @@ def test_attempts_keep_to_the_rate_as_calls_do() -> None:
     run(main())
 
 
-def test_what_does_not_pass_is_given_up_after_the_last_attempt() -> None:
+def test_a_call_that_keeps_failing_is_given_up_after_the_last_attempt() -> None:
     async def main() -> None:
         aws = failing(*[refusal("ThrottlingException")] * 10)
         with pytest.raises(ClientError):

@@ -108,7 +108,7 @@ async def test_a_call_outside_of_any_cell_is_not_signed_at_all(aws: Recorder) ->
     assert aws.calls == []
 
 
-async def test_what_aws_calls_expired_is_read_again_and_the_call_made_again(aws: Recorder) -> None:
+async def test_expired_credentials_are_read_again_and_the_call_is_repeated(aws: Recorder) -> None:
     clients = ClientCache()
     cell, aws.known = cell_of(Fixed("AKIAOLD", "AKIANEW"), aws, clients), {"AKIANEW"}
     answers = await asyncio.gather(*(cell.call("kinesis", "DescribeLimits") for _ in range(5)))

@@ -79,5 +79,5 @@ def test_what_fails_before_a_response_has_a_class_too(error: Exception, kind: Fa
 
 
 @pytest.mark.parametrize("code", ["", "Repeated", "NoSuchBucket", "ValidationException", "x" * 5000])
-def test_what_is_of_no_class_is_one_of_its_own(code: str) -> None:
+def test_a_code_without_a_class_is_a_class_of_its_own(code: str) -> None:
     assert classify(code) == code

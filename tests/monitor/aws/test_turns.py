@@ -122,7 +122,7 @@ async def test_all_services_of_a_cell_share_one_bound() -> None:
         assert len(reading.made) <= MIN_CALLS + 2  # shares are fractions of a call
 
 
-async def test_what_seldom_changes_takes_no_turn_until_it_is_old() -> None:
+async def test_a_resource_that_changes_seldom_takes_no_turn_until_its_reading_is_old() -> None:
     reading, seldom = Reading(), names(MIN_CALLS)
     await reading.inventory_of({"kms": seldom}, every=3 * INTERVAL)
     for number, calls in ((2, 0), (3, 0), (4, MIN_CALLS)):
@@ -162,7 +162,7 @@ async def test_calls_about_the_whole_account_need_no_turn() -> None:
     assert await reading.ask("logs", "seldom", every=INTERVAL * 2, urgency=Urgency.ALWAYS) == 2
 
 
-async def test_what_is_doubted_is_read_at_once() -> None:
+async def test_a_doubted_limit_is_read_at_once() -> None:
     reading = Reading(CallTurns(min_calls=1))
     await reading.inventory(kinesis=["a", "b"])
     await reading.inventory(kinesis=[])
@@ -263,7 +263,7 @@ async def test_what_keeps_its_own_values_takes_turns_too() -> None:
         (10, [5, 5, 5, 5], 2.5),
     ],
 )
-def test_who_wants_few_has_all_and_the_others_have_equal_shares(
+def test_services_that_want_few_calls_get_all_and_others_equal_shares(
     limit: int, wanted: list[int], level: float
 ) -> None:
     assert fair_level(limit, wanted) == level

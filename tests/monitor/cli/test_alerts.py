@@ -223,7 +223,7 @@ async def check_that_a_second_one_is_refused(config: str) -> None:
     assert "Traceback" not in errors.decode()
 
 
-async def test_what_was_given_up_is_sent_again(tmp_path: Path, aws_environ: dict[str, str]) -> None:
+async def test_dead_letters_are_sent_again(tmp_path: Path, aws_environ: dict[str, str]) -> None:
     """A whole Headroom with throttled S3 requests, whose webhook rejects notifications at first."""
     url = f"http://127.0.0.1:{free_port()}"
     address = url.removeprefix("http://")

@@ -1,4 +1,4 @@
-"""The command `headroom catalogue check`: it validates a user's own services, and tells every mistake."""
+"""The command `headroom catalogue check`: it validates a user's own services, and lists every mistake."""
 
 from collections.abc import Callable
 from pathlib import Path

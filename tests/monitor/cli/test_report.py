@@ -72,7 +72,9 @@ def test_where_it_cannot_write_it_says_so_in_one_sentence_before_it_looks(
     assert result.output == f"headroom cannot write {out}: {why}\n"
 
 
-def test_what_could_not_be_looked_at_is_written_and_exits_with_2(reported: Reported, tmp_path: Path) -> None:
+def test_a_report_of_failed_reads_alone_is_written_and_exits_with_2(
+    reported: Reported, tmp_path: Path
+) -> None:
     result = reported("--out", "report.html", config=f"{{services: [sqs], regions: [{DENIED}]}}")
     assert result.exit_code == 2
     page = (tmp_path / "report.html").read_text()

@@ -68,7 +68,7 @@ def test_everything_at_once() -> None:
 @pytest.mark.parametrize(
     "text", ["", "# nothing\n", "{}", "---\n", "accounts:\nband:\ninterval:\n", "accounts: []"]
 )
-def test_nothing_given_is_the_default(text: str) -> None:
+def test_without_settings_the_default_holds(text: str) -> None:
     config = read(text)
     assert config == Config()
     assert config.listen_address == ("127.0.0.1", 4070)

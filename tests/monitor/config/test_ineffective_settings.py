@@ -24,7 +24,7 @@ REFUSED = "it counts none of this one"
         ({"service": "autoscaling", "tolerance": {"for": "2m"}}, "tolerance", REFUSED),
     ],
 )
-def test_what_has_no_effect_on_any_series_it_means_is_refused(
+def test_a_setting_that_affects_none_of_the_series_it_selects_is_rejected(
     entry: dict[str, Any], place: str, expected: str
 ) -> None:
     with pytest.raises(ValidationError) as wrong:
@@ -43,7 +43,7 @@ def test_what_has_no_effect_on_any_series_it_means_is_refused(
         {"service": "lambda", "saturated": "warning"},
     ],
 )
-def test_what_has_an_effect_on_some_is_accepted(entry: dict[str, Any]) -> None:
+def test_a_setting_that_affects_some_series_is_accepted(entry: dict[str, Any]) -> None:
     assert Config.model_validate({"alerts": [entry]}, context=CONTEXT).alerts
 
 

@@ -49,7 +49,7 @@ def billed(
 CELL = ACCOUNT, REGION
 
 
-def test_what_is_polled_costs_by_how_often() -> None:
+def test_the_cost_of_polling_depends_on_the_interval() -> None:
     services, cells = billed(fleet_of_two())
     plan = cells[CELL].projected
     assert (plan.polled_metrics, plan.streamed_metrics) == (4, 0)
@@ -80,7 +80,7 @@ def test_a_metric_that_two_series_share_counts_once() -> None:
     assert (services["kinesis",].projected.polled_metrics, cells[CELL].projected.polled_metrics) == (4, 4)
 
 
-def test_what_is_streamed_costs_by_the_update() -> None:
+def test_the_cost_of_streaming_depends_on_the_number_of_updates() -> None:
     fleet = fleet_of_two()
     rows = np.array(list(fleet.metrics(CELL).values())[:1], np.int32)
     fleet.rings.write_streamed(rows, np.array([NOW - 1], np.int32), np.ones(1, np.float32), NOW)
@@ -116,7 +116,7 @@ def test_what_was_measured_is_summed_by_service_and_by_cell() -> None:
     assert list(services) == [("kinesis",), ("lambda",), ("",)]  # the dearest first
 
 
-def test_what_no_series_uses_is_the_same_sum_by_service_and_by_cell() -> None:
+def test_updates_that_no_series_uses_are_the_same_sum_by_service_and_by_cell() -> None:
     telemetry = Telemetries()
     telemetry.stream.count_updates(ACCOUNT, REGION, "lambda", 3000)
     telemetry.stream.count_updates("", "", "lambda", 500)  # of an account that nobody watches

@@ -42,7 +42,7 @@ def shards(fleet: Fleet, name: str, number: int, *runs: tuple[int, float], regio
         (8, [(180, 0.0)], 7),
     ],
 )
-def test_what_can_be_given_back_leaves_the_peak_in_the_middle_of_the_band(
+def test_after_the_proposed_reduction_the_peak_is_in_the_middle_of_the_band(
     number: int, runs: list[tuple[int, float]], spare: int
 ) -> None:
     fleet = Fleet()

@@ -53,7 +53,7 @@ async def test_what_it_delivers_is_in_the_fleet_and_is_refused_with_a_wrong_key(
     assert RUNNING.namespace not in firehose.STREAMED_NAMESPACES
 
 
-async def test_nobody_to_deliver_to_is_no_error() -> None:
+async def test_without_receivers_there_is_no_error() -> None:
     async with aiohttp.ClientSession() as session:
         there = DemoFirehose(DemoCloudWatch(REGION), "http://127.0.0.1:9/firehose/v1", "key")
         assert not await there.deliver(session, range(START - 1, START))

@@ -164,7 +164,7 @@ async def test_it_answers_as_the_model_of_aws_says(aws: Clients, case: Operation
 @pytest.mark.parametrize(
     ("service", "operation"), [("apigateway", "GetClientCertificates"), ("sqs", "ListMessageMoveTasks")]
 )
-async def test_what_nothing_answers_is_denied(aws: Clients, service: str, operation: str) -> None:
+async def test_calls_without_an_answer_are_denied(aws: Clients, service: str, operation: str) -> None:
     params = {"SourceArn": "arn:aws:sqs:eu-west-1:123456789012:a"} if service == "sqs" else {}
     async with aws(service) as client:
         with pytest.raises(ClientError, match="not authorized to perform"):

@@ -37,7 +37,7 @@ async def test_without_a_limit_a_story_tells_the_usage() -> None:
     assert np.isnan(quiet)
 
 
-async def test_what_is_left_of_all_demand_is_used() -> None:
+async def test_the_usage_is_the_demand_without_the_throttled_part() -> None:
     everything = await values("ClientConnections", "Sum", "media")
     failed = np.nan_to_num(await values("FailedConnections", "Sum", "media"))
     assert (everything - failed)[0] == pytest.approx(50 * 60)

@@ -1,4 +1,4 @@
-"""Rings as they are documented, one row and one point at a time: what the columns are held against."""
+"""A plain model of rings, as documented, one row and one point at a time, to compare columns with."""
 
 import math
 from dataclasses import dataclass, field

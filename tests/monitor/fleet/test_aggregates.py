@@ -106,7 +106,9 @@ def test_counts_that_grow_each_for_itself_leave_nothing_that_decides(
 
 
 @given(st.integers(1, 599))
-def test_what_the_account_refuses_beside_its_functions_is_known_once_it_is_settled(refused: int) -> None:
+def test_throttling_of_the_account_without_that_of_reservations_is_known_once_it_has_settled(
+    refused: int,
+) -> None:
     world = World()
     counts = {throttles: 600 + refused, own[0]: 600, running: 10}
     world.write_all(
@@ -120,7 +122,7 @@ def test_what_the_account_refuses_beside_its_functions_is_known_once_it_is_settl
     assert world.fires()
 
 
-def test_what_no_revision_explains_is_known_at_once() -> None:
+def test_a_difference_that_no_revision_explains_is_known_at_once() -> None:
     world = World()
     for minute in range(NOW - UNFINISHED_MINUTES, NOW + 1):
         world.write(throttles, minute, 900)

@@ -131,7 +131,7 @@ def test_a_namespace_of_which_nothing_ever_came_is_late_for_an_hour_and_idle_aft
     assert math.isnan(rings.latest_value[STEADY])
 
 
-def test_what_an_idle_namespace_kept_back_is_requested_once_it_publishes_again() -> None:
+def test_minutes_that_an_idle_namespace_held_back_are_requested_once_it_publishes_again() -> None:
     """A poll does not request the whole window while the namespace counts as idle."""
     rings = rings_of()
     for row in ROWS.tolist():
@@ -147,7 +147,7 @@ def test_what_an_idle_namespace_kept_back_is_requested_once_it_publishes_again()
 
 
 @pytest.mark.parametrize("late", [MIN_LATE, 20, 45])
-def test_what_a_late_namespace_kept_back_may_come_in_any_order(late: int) -> None:
+def test_minutes_that_a_late_namespace_held_back_may_come_in_any_order(late: int) -> None:
     """The newest minute may come first: those before it are asked for again for a while."""
     rings = rings_of()
     for row in ROWS.tolist():

@@ -1,4 +1,4 @@
-"""The last hours of a series, and since when it is as it is."""
+"""The last hours of a series, and since when it has been in its zone."""
 
 from dataclasses import replace
 

@@ -85,12 +85,12 @@ def test_what_was_bought_together_is_idle_together(
     assert [one for one in idle(*used) if one] == [True] * len(used) * expected
 
 
-def test_what_is_refused_is_not_idle_even_within_the_tolerance() -> None:
+def test_a_throttled_purchase_is_not_idle_even_within_the_tolerance() -> None:
     assert not any(idle((BYTES, 5), (RECORDS, 5), throttled=0.02))
 
 
 @pytest.mark.parametrize("incomplete", [False, True])
-def test_what_may_be_refused_is_not_idle(incomplete: bool) -> None:
+def test_a_purchase_whose_demand_may_be_throttled_is_not_idle(incomplete: bool) -> None:
     """The metric of the refusals was not read, or counts a part of them."""
     fleet = Fleet()
     usage = per_second(Metric("AWS/Kinesis", BYTES, "Sum").of(StreamName="orders"))

@@ -229,7 +229,7 @@ def test_a_usage_above_a_firm_limit_proves_it_old_and_is_not_judged() -> None:
     assert not world.near()
 
 
-def test_what_is_refused_proves_that_the_limit_holds() -> None:
+def test_throttled_demand_proves_that_the_limit_holds() -> None:
     world = World(hard_limit=True)
     world.put(6)
     world.write(used, [7])

@@ -12,13 +12,16 @@ NOW = 29_000_000
 
 
 def learnt(complete_after: int, interval: int = 1, polls: int = 30, odd: int = 0) -> int:
-    """The delay learnt of metrics that are complete at an age; of 1,000, so many change at every age."""
+    """Return the delay that is learnt of metrics whose points change until an age, in minutes.
+
+    odd: how many of 1,000 points change at every age.
+    """
     states = NamespaceStates()
     namespace = states.number_of("AWS/Lambda")
     delays = PublicationDelays(states)
     for now in range(NOW, NOW + polls * interval, interval):
         minutes = np.repeat(np.arange(now - 14, now, dtype=np.int32), 1000)
-        ages = now - interval - 1 - minutes  # when it was asked for before
+        ages = now - interval - 1 - minutes  # at the request before
         changed = ages < complete_after
         changed[np.arange(minutes.size) % 1000 < odd] = True
         delays.observe(np.full(minutes.size, namespace, np.int32), ages, changed, np.zeros_like(changed))
@@ -38,7 +41,7 @@ def test_few_points_that_change_late_do_not_delay_all_others() -> None:
 
 
 def test_nothing_is_learnt_of_ages_that_were_never_requested() -> None:
-    """A metric of five minutes is asked for once in a period, some minutes after its end."""
+    """A metric of five minutes is requested once in a period, some minutes after its end."""
     states = NamespaceStates()
     namespace, delays = states.number_of("AWS/RDS", period=5), PublicationDelays(states)
     for _ in range(30):

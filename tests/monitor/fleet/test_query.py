@@ -187,7 +187,7 @@ def test_no_other_id_finds_one(wanted: str) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"limit": 0}, {"limit": 1001}, {"zone": ["high"]}, {"sort": "name"}, {"zne": "above"}]
 )
-def test_what_is_not_requested_rightly_is_refused(wrong: dict[str, Any]) -> None:
+def test_invalid_queries_are_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Query(**wrong)
 

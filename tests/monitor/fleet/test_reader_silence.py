@@ -1,4 +1,4 @@
-"""Readers that tell nothing: a stream that nobody reads is told, not stale."""
+"""Streams whose readers publish no metric: that nobody reads one is a usage, and not stale."""
 
 import numpy as np
 import pytest
@@ -86,7 +86,7 @@ def test_a_reader_that_dies_is_reported_within_the_hour(reader: dict[str, float]
     assert (stream.usage("age"), stream.usage("unread")) == (0, 0)
 
 
-def test_what_a_dead_reader_was_behind_gets_older_whatever_is_written() -> None:
+def test_the_lag_of_a_dead_reader_grows_whatever_is_written() -> None:
     stream = Stream()
     stream.pass_by(5, age=11 * HOUR, calls=60, written=1000)
     stream.pass_by(60)

@@ -24,7 +24,7 @@ def the_file(environ: dict[str, str]) -> Path:
     return Path(environ["XDG_CACHE_HOME"], "headroom", f"name-{KEY[:16]}.json")
 
 
-def test_what_is_kept_is_read_by_the_same_name_and_key(environ: dict[str, str]) -> None:
+def test_kept_data_is_read_by_the_same_name_and_key(environ: dict[str, str]) -> None:
     assert kept("name", KEY, environ) is None
     keep("name", KEY, DATA, environ)
     assert kept("name", KEY, environ) == DATA
@@ -63,7 +63,7 @@ def test_a_file_that_was_damaged_is_ignored(tmp_path_factory: Any, position: int
     assert kept("name", KEY, environ) is None
 
 
-def test_what_others_could_have_written_is_ignored(environ: dict[str, str]) -> None:
+def test_a_file_that_others_could_have_written_is_ignored(environ: dict[str, str]) -> None:
     keep("name", KEY, DATA, environ)
     for mode in (0o620, 0o602):
         the_file(environ).chmod(mode)

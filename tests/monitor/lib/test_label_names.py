@@ -61,11 +61,11 @@ def test_the_labels_of_a_family_are_found() -> None:
 
 
 @pytest.mark.parametrize("family", [*own()], ids=lambda one: one.describe()[0].name)
-def test_what_headroom_tells_of_itself(family: MetricWrapperBase) -> None:
+def test_the_families_about_headroom_itself(family: MetricWrapperBase) -> None:
     assert not TAKEN & label_names(family)
 
 
-def test_what_it_tells_of_series() -> None:
+def test_the_families_about_series() -> None:
     key = Key("123456789012", "eu-west-1", "apigateway", "rate", Resource("api", ("a1",), ("orders",)))
     assert exported_labels(key.labels) == {
         "aws_account": "123456789012",
@@ -78,7 +78,7 @@ def test_what_it_tells_of_series() -> None:
     assert not TAKEN & exported_labels(key.labels).keys()
 
 
-def test_what_alertmanager_is_reported() -> None:
+def test_no_label_of_a_notice_collides_with_labels_of_targets() -> None:
     assert not TAKEN & labels(notice()).keys()
 
 

@@ -50,7 +50,7 @@ def test_the_same_line_is_written_once_a_minute_and_then_counted(log: Log) -> No
     assert log.lines() == ["repeated 99 times, the last: the disk is full", "the disk is full"]
 
 
-def test_what_was_withheld_is_reported_when_something_else_is(log: Log) -> None:
+def test_the_number_of_repeated_lines_is_logged_before_another_line(log: Log) -> None:
     log.logger.error("the disk is full")
     log.logger.error("the disk is full")
     log.now = WINDOW
@@ -62,7 +62,7 @@ def test_what_was_withheld_is_reported_when_something_else_is(log: Log) -> None:
     ]
 
 
-def test_what_was_withheld_is_reported_at_the_end(log: Log) -> None:
+def test_the_number_of_repeated_lines_is_logged_at_the_end(log: Log) -> None:
     log.logger.error("the disk is full")
     log.logger.error("the disk is full")
     log.handler.close()

@@ -59,7 +59,7 @@ def test_every_partition_of_botocore_is_known_with_all_its_regions() -> None:
         assert partition_of(regions[0]).home_region in regions
 
 
-def test_what_is_written_here_is_of_partitions_that_exist() -> None:
+def test_the_partitions_of_our_tables_exist() -> None:
     assert CONSOLES.keys() | DOCUMENTATIONS.keys() <= partitions().keys()
 
 

@@ -1,4 +1,4 @@
-"""The past of some streams, told by letters as on the stage of the alert engine, one letter a minute."""
+"""The past of some streams, written in letters as for the stage of the alert engine, one a minute."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -61,8 +61,10 @@ class Past:
         rows = self.fleet.metrics(series.key.cell)
         return rows[metric_query(metric.of(StreamName=series.key.id))]
 
-    def tell(self, resource: str, letters: str, settings: SeriesSettings = SHORT, **seen: Any) -> Series:
-        """Tell a story that begins at START."""
+    def add_stream(
+        self, resource: str, letters: str, settings: SeriesSettings = SHORT, **seen: Any
+    ) -> Series:
+        """Add a stream whose samples, from START on, are these letters."""
         series = add(self.fleet, key(resource), settings, **seen)
         for minute, letter in enumerate(letters, START):
             used, throttled = LETTERS[letter]

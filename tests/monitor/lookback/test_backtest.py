@@ -1,4 +1,4 @@
-"""The lead with which forecasts made of the data before would have told the episodes."""
+"""The lead with which forecasts made of the data before would have foreseen the episodes."""
 
 import numpy as np
 import pytest

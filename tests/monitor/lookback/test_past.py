@@ -17,8 +17,8 @@ QUIET_HOUR = spelled((".", HOUR))
 
 def test_an_episode_has_begin_length_peak_and_all_that_was_refused() -> None:
     past = Past()
-    past.tell("orders", QUIET_HOUR + spelled(("c", 5), ("s", 20), (".", 3), ("s", 2)) + QUIET_HOUR)
-    past.tell("calm", QUIET_HOUR * 2)
+    past.add_stream("orders", QUIET_HOUR + spelled(("c", 5), ("s", 20), (".", 3), ("s", 2)) + QUIET_HOUR)
+    past.add_stream("calm", QUIET_HOUR * 2)
     (episode,) = past.look().episodes
     assert (episode.begin, episode.end) == (START + HOUR, START + HOUR + 30)
     assert episode.throttled_minutes == 22
@@ -29,7 +29,7 @@ def test_an_episode_has_begin_length_peak_and_all_that_was_refused() -> None:
 
 def test_a_time_of_ten_quiet_minutes_ends_an_episode_and_the_end_of_the_data_does_not() -> None:
     past = Past()
-    past.tell("orders", QUIET_HOUR + spelled(("c", 4), (".", 9), ("c", 4), (".", 10), ("c", 6)))
+    past.add_stream("orders", QUIET_HOUR + spelled(("c", 4), (".", 9), ("c", 4), (".", 10), ("c", 6)))
     first, last = past.look().episodes
     assert (first.minutes, first.ongoing) == (17, False)
     assert (last.minutes, last.ongoing) == (6, True)
@@ -37,7 +37,7 @@ def test_a_time_of_ten_quiet_minutes_ends_an_episode_and_the_end_of_the_data_doe
 
 def test_episodes_reach_over_the_chunks_in_which_samples_are_read() -> None:
     past = Past()
-    past.tell("orders", spelled((".", HOUR), ("c", 6 * HOUR), (".", HOUR)))
+    past.add_stream("orders", spelled((".", HOUR), ("c", 6 * HOUR), (".", HOUR)))
     (episode,) = past.look().episodes
     assert (episode.begin, episode.minutes) == (START + HOUR, 6 * HOUR)
 
@@ -45,7 +45,7 @@ def test_episodes_reach_over_the_chunks_in_which_samples_are_read() -> None:
 def test_a_hole_of_days_is_no_usage_of_0_and_ends_no_alert() -> None:
     past = Past()
     letters = QUIET_HOUR + spelled(("c", HOUR), ("_", 2 * DAY), ("c", HOUR)) + QUIET_HOUR
-    slot = past.tell("orders", letters).slot
+    slot = past.add_stream("orders", letters).slot
     lookback = past.look()
     assert [one.minutes for one in lookback.episodes] == [HOUR, HOUR]
     assert lookback.known_days == pytest.approx(4 * HOUR / DAY)
@@ -60,7 +60,7 @@ def test_nothing_is_known_from_before_a_stream_was_created() -> None:
     past = Past()
     created = START + 14 * DAY
     # Points of a former stream of the same name, which was throttled all the time.
-    series = past.tell("orders", "", created_at=created * 60.0)
+    series = past.add_stream("orders", "", created_at=created * 60.0)
     for minute in range(START, created + 3 * HOUR):
         past.note(series, traffic, minute, LIMIT * 60 * (1.0 if minute < created else 0.5))
         past.note(series, refused, minute, 600.0 if minute < created else 0.0)
@@ -77,7 +77,7 @@ def test_a_limit_that_flaps_is_that_of_each_minute() -> None:
     past = Past()
     published = Metric("AWS/Kinesis", "Limit", "Maximum").of(StreamName="orders")
     limit = Limit(PUBLISHED_ONLY, LimitSource.METRIC, 0)
-    series = past.tell("orders", "", replace(SHORT, limit=limit), published_limit=total(published))
+    series = past.add_stream("orders", "", replace(SHORT, limit=limit), published_limit=total(published))
     row = max(past.fleet.published_limits.get(series.slot).rows)  # type: ignore[union-attr]
     for minute in range(START, START + 4 * HOUR):
         past.note(series, traffic, minute, 500.0 * 60)
@@ -96,8 +96,8 @@ def test_a_limit_that_flaps_is_that_of_each_minute() -> None:
 
 def test_a_series_of_which_a_metric_was_not_read_has_no_samples_and_others_stand() -> None:
     past = Past()
-    past.tell("orders", spelled(("s", HOUR)))
-    denied = past.tell("denied", spelled(("s", HOUR)))
+    past.add_stream("orders", spelled(("s", HOUR)))
+    denied = past.add_stream("denied", spelled(("s", HOUR)))
     for metric in (traffic, refused):
         del past.points[past.row_of(denied, metric)]
     lookback = past.look()
@@ -107,7 +107,7 @@ def test_a_series_of_which_a_metric_was_not_read_has_no_samples_and_others_stand
 
 def test_other_ways_are_judged_beside_the_one_in_force_which_holds_afterwards() -> None:
     past = Past()
-    slot = past.tell("orders", QUIET_HOUR + spelled(("a", 30)) + QUIET_HOUR).slot
+    slot = past.add_stream("orders", QUIET_HOUR + spelled(("a", 30)) + QUIET_HOUR).slot
     wide = Way.in_force(past.fleet, "band to 85 %")
     wide.columns["high"][:] = 0.85
     slow = Way.in_force(past.fleet, "for 20 min")
@@ -126,7 +126,7 @@ def test_other_ways_are_judged_beside_the_one_in_force_which_holds_afterwards() 
 
 def test_an_alert_that_is_switched_off_has_no_notice() -> None:
     past = Past()
-    past.tell("orders", QUIET_HOUR + spelled(("c", 30)) + QUIET_HOUR)
+    past.add_stream("orders", QUIET_HOUR + spelled(("c", 30)) + QUIET_HOUR)
     quiet = configuration(alerts=[{"resource": "orders", "near": "none", "above": "critical"}])
     (fired, ended) = past.look(quiet).ways[0].notices
     assert (fired.severity, fired.zone.word) == ("critical", "above")

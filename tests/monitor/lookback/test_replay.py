@@ -1,4 +1,4 @@
-"""Look-back says what the monitor said: the real alert engine runs over the same samples."""
+"""The look-back has the notices of the monitor: the real alert engine runs over the same samples."""
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -28,7 +28,7 @@ async def test_its_notices_are_those_of_a_running_monitor_for_the_same_samples(s
     length = max(map(len, stories))
     named = {f"stream-{n}": story.ljust(length, "_") for n, story in enumerate(stories)}
     past = Past()
-    names = {past.tell(name, story).slot: name for name, story in named.items()}
+    names = {past.add_stream(name, story).slot: name for name, story in named.items()}
     # The engine takes what it starts with as evaluated: one more minute before.
     async with Stage.opened(MemoryStore(), minute=START - 1) as stage:
         await stage.play(**{name: f"_{story}" for name, story in named.items()})
@@ -51,11 +51,11 @@ revisions = st.tuples(
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(stories, st.lists(revisions, max_size=40)), min_size=1, max_size=4))
-def test_what_a_running_monitor_settled_of_revised_minutes_is_what_it_says(
+def test_for_revised_minutes_it_has_the_zones_that_a_running_monitor_settled_on(
     revised_stories: list[tuple[str, list[Revision]]],
 ) -> None:
     past = Past()
-    slots = [past.tell(f"stream-{n}", story).slot for n, (story, _) in enumerate(revised_stories)]
+    slots = [past.add_stream(f"stream-{n}", story).slot for n, (story, _) in enumerate(revised_stories)]
     lookback = past.look()
     live = Running([RevisedStory(story, wrong) for story, wrong in revised_stories])
     for now in range(MINUTES + AFTERWARDS):

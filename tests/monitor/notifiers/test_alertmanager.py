@@ -34,7 +34,7 @@ def epoch(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-def test_what_fires_lasts_until_well_after_it_is_sent_again() -> None:
+def test_a_firing_alert_is_valid_until_well_after_it_is_sent_again() -> None:
     [alert] = alerts_sent(notice())
     assert RECEIVER.keepalive
     assert epoch(alert["startsAt"]) == SINCE

@@ -273,7 +273,7 @@ async def test_what_is_no_smtp_server_is_tried_again(client: OutboundClient, han
     assert answer.reason
 
 
-async def test_nobody_listens(client: OutboundClient) -> None:
+async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundClient) -> None:
     async with mailbox() as box:
         pass
     answer = await send_mail(box, client, tls="none")

@@ -76,7 +76,7 @@ async def test_no_answer_in_time(client: OutboundClient, make: Make) -> None:
 
 
 @each_receiver
-async def test_nobody_listens(client: OutboundClient, make: Make) -> None:
+async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundClient, make: Make) -> None:
     async with http_server() as server:
         pass
     answer = await make(server.url).send(notification(), client)

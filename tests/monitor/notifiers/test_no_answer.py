@@ -32,7 +32,7 @@ async def test_no_answer_in_time(client: OutboundClient) -> None:
     assert answer.sentence == f"http://127.0.0.1:{port}: no response within 0.1 s"
 
 
-async def test_nobody_listens(client: OutboundClient) -> None:
+async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundClient) -> None:
     async with http_server() as server:
         pass
     answer = await client.post(server.url, b"{}", OPEN)

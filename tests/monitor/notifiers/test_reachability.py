@@ -115,7 +115,7 @@ async def gone() -> str:
         return server.url
 
 
-async def test_nobody_listens(client: OutboundClient) -> None:
+async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundClient) -> None:
     url = await gone()
     error = await connection_error(url + HOOK, client, OPEN)
     assert error and error.startswith(f"{url}: the connection failed (")

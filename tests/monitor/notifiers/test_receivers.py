@@ -277,7 +277,7 @@ def test_the_json_schema_takes_what_is_taken(type: str) -> None:
         jsonschema.validate({"receivers": [{"name": "a", "type": type, "unknown": 1}]}, schema)
 
 
-async def test_who_wants_no_resolutions_gets_none(client: OutboundClient) -> None:
+async def test_with_send_resolved_off_no_resolution_is_sent(client: OutboundClient) -> None:
     async with http_server() as server:
         receiver = build_receiver(RECEIVER_BY_TYPE["webhook"], url=server.url, send_resolved=False)
         await receiver.send(notification(resolved()), client)

@@ -48,7 +48,7 @@ def test_usage(changes: dict[str, float | None], usage: str | None) -> None:
     assert facts(notice(**changes)).get("Usage") == usage
 
 
-def test_what_is_resolved_says_why_and_asks_for_nothing() -> None:
+def test_a_resolved_notice_has_its_reason_and_no_remedy() -> None:
     over = resolved()
     assert state(over) == "Resolved"
     assert next(iter(facts(over).items())) == ("Reason", "the limit was raised from 4 MiB/s to 8 MiB/s")

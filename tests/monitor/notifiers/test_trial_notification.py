@@ -49,7 +49,7 @@ async def test_after_a_failure_there_is_nothing_to_resolve(
     assert results == [(NoticeKind.FIRING, outcome)]
 
 
-async def test_who_wants_no_resolutions_gets_none(client: OutboundClient) -> None:
+async def test_with_send_resolved_off_no_resolution_is_sent(client: OutboundClient) -> None:
     async with http_server() as server:
         receiver = build_receiver(Webhook, url=server.url, send_resolved=False)
         results = [result.outcome async for _, result in send_trial(receiver, client)]

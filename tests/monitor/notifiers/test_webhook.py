@@ -60,7 +60,7 @@ def test_what_is_not_known_is_null() -> None:
         "usage",
         "limit",
         "utilization",
-        "refused",
+        "throttled",
         "sampled",
     }
 

@@ -225,7 +225,9 @@ async def test_a_compressed_answer_is_not_unpacked(client: OutboundClient) -> No
     assert "xxx" not in answer.sentence
 
 
-async def test_what_was_taken_is_delivered_even_if_the_answer_breaks_off(client: OutboundClient) -> None:
+async def test_an_accepted_notification_is_delivered_even_if_the_response_breaks_off(
+    client: OutboundClient,
+) -> None:
     broken = b"HTTP/1.1 202 Accepted\r\nContent-Length: 100\r\n\r\nok"
     async with tcp_server(responds_with(broken)) as port:
         answer = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
@@ -239,7 +241,9 @@ async def slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
     await never_responds(reader, writer)
 
 
-async def test_what_was_taken_is_delivered_even_if_the_answer_never_ends(client: OutboundClient) -> None:
+async def test_an_accepted_notification_is_delivered_even_if_the_response_never_ends(
+    client: OutboundClient,
+) -> None:
     async with tcp_server(slow_body) as port:
         answer = await client.post(f"http://127.0.0.1:{port}", b"{}", replace(OPEN, timeout=0.3))
     assert answer.outcome is DeliveryOutcome.DELIVERED

@@ -26,7 +26,7 @@ async def test_what_the_system_knows(resolver: Resolver, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["nobody.invalid", "x" * 64 + ".example", ""])
-async def test_what_nobody_knows(resolver: Resolver, name: str) -> None:
+async def test_an_unknown_name_cannot_be_resolved(resolver: Resolver, name: str) -> None:
     with pytest.raises((socket.gaierror, UnicodeError)):
         await resolver.resolve(name)
 

@@ -28,7 +28,7 @@ def test_stretched_cadences_request_no_more_than_allowed(minutes: list[int], all
 
 
 @given(Cadences, st.floats(0.01, 400))
-def test_who_is_in_more_danger_is_never_read_less_often(minutes: list[int], allowed: float) -> None:
+def test_a_series_in_more_danger_is_never_read_less_often(minutes: list[int], allowed: float) -> None:
     before = np.sort(np.array(minutes, np.int32))
     assert (np.diff(stretched(before, allowed)) >= 0).all()
 

@@ -105,7 +105,7 @@ async def test_what_was_not_read_yet_is_shown_as_unobservable_and_then_as_it_is(
     assert len(topics.aws.calls) == 1 + 2
 
 
-async def test_what_waits_after_a_reload_is_as_it_was() -> None:
+async def test_a_waiting_resource_is_after_a_reload_as_it_was_before() -> None:
     topics = Topics(9, a=1, b=5, c=7)
     before = await topics.look()
     topics.aws.cell.call_turns = CallTurns(min_calls=1)

@@ -350,7 +350,7 @@ async def test_a_file_that_cannot_be_written_stops_nothing(
     assert "cannot be written" in caplog.text
 
 
-async def test_what_was_listed_of_other_units_is_not_what_is_known(aws: FakeOrganization) -> None:
+async def test_accounts_listed_for_other_organizational_units_are_not_used(aws: FakeOrganization) -> None:
     known = KnownAccounts()
     async with running(watcher_of(aws, known)):
         pass

@@ -46,7 +46,7 @@ def minutes_ago(request: MetricRequest) -> tuple[int, int]:
     return NOW - request.minutes[0], NOW - request.minutes[-1]
 
 
-def test_nothing_is_due_of_nothing() -> None:
+def test_without_metrics_nothing_is_due() -> None:
     assert requests() == []
 
 

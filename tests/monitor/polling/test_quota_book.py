@@ -240,7 +240,7 @@ def test_an_inventory_waits_for_its_first_answer_and_for_no_other() -> None:
     run(main())
 
 
-async def test_who_waits_for_a_first_reading_that_fails_reads_it_no_second_time() -> None:
+async def test_waiting_for_a_first_reading_that_fails_causes_no_second_one() -> None:
     desk = Desk(ServiceQuotas(denials={LIST: THROTTLED}), A)
     await asyncio.gather(desk.book.read(), desk.book.wait_until_read([A]), desk.book.wait_until_read([A]))
     await desk.book.wait_until_read([A])

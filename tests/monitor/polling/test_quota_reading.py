@@ -86,7 +86,7 @@ async def test_what_is_denied_in_all_ways_is_requested_twice_singly() -> None:
     assert calls == {LIST: 1, GET: 2}
 
 
-async def test_what_fails_otherwise_tells_nothing_of_others() -> None:
+async def test_another_failure_of_one_quota_says_nothing_of_other_quotas() -> None:
     _, calls = await read(ServiceQuotas(denials={LIST: DENIED, GET: "ServiceException"}), *MANY)
     assert calls == {LIST: 1, GET: 100}
 

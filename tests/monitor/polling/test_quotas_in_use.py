@@ -109,7 +109,7 @@ async def test_a_service_names_the_codes_of_its_quotas() -> None:
     assert await services_in_use(world, world.collector("s3")) == {"s3"}
 
 
-async def test_what_the_configuration_asks_for_is_read_as_what_is_in_use() -> None:
+async def test_configured_service_codes_are_read_like_services_in_use() -> None:
     asked_for = Config(signals=SignalSettings(quotas=("glue", "app*")))
     found = await services_in_use(World(asked_for))
     assert {"glue", "appflow", "appconfig"} <= found

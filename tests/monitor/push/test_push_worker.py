@@ -87,7 +87,9 @@ async def test_an_unavailable_receiver_blocks_nothing_and_loses_nothing(world: P
         assert sent_minutes(server) == [9, 8, 7, 6]
 
 
-async def test_what_the_configuration_forbids_waits_for_another_one(world: PushProcess) -> None:
+async def test_a_notification_that_the_configuration_forbids_waits_for_another_configuration(
+    world: PushProcess,
+) -> None:
     async with http_server() as server, world.pushing(push_config(server.url, allow_private=False)) as push:
         world.write_usage(5)
         push.enqueue_new_samples()

@@ -148,11 +148,11 @@ def test_a_command_in_markdown_may_hold_backticks() -> None:
     assert "why: ``` aws `x` ``y`` ```\n" in output
 
 
-# Failures without a bound
+# Thousands of failures
 
 
 @pytest.mark.parametrize("format", ["table", "markdown"])
-def test_people_read_the_first_failures_and_the_number_of_the_others(format: str) -> None:
+def test_tables_show_the_first_failures_and_the_number_of_the_others(format: str) -> None:
     text = printed(
         format, Report([row()], FailedReads([], [f"read {number} failed" for number in range(5000)]))
     )
@@ -172,7 +172,7 @@ UNREAD = Report([row()], unread_quotas=UnreadQuotas(counts=120, lists=1))
 
 
 @pytest.mark.parametrize("format", ["table", "markdown"])
-def test_people_read_how_many_counts_were_left_out_and_how_they_are_read(format: str) -> None:
+def test_tables_show_how_many_counts_were_left_out_and_how_to_read_them(format: str) -> None:
     assert "120 counts and 1 list of quotas of services in use were not read" in printed(format, UNREAD)
     assert "counts reads them, with at most 1,000 calls" in printed(format, UNREAD)
     assert "not read" not in printed(format, Report([row()]))

@@ -85,7 +85,7 @@ def test_an_empty_section_says_so(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_nothing_is_good_where_nothing_was_read(format: str) -> None:
+def test_without_a_judged_series_no_section_says_none(format: str) -> None:
     output = FORMATS[format](summarize(scan_report(Fleet(), ["ListStreams: no (AccessDenied)"]), {}))
     assert output.count("No series could be judged.") == 1
     assert output.count("Unknown: no series could be judged.") == 2

@@ -69,7 +69,7 @@ def test_a_series_is_wanted_when_one_pattern_of_each_label_fits(
         ({"account": [""]}, "account: expected text"),
     ],
 )
-def test_what_no_series_can_have_is_a_mistake(only: dict[str, list[str]], expected: str) -> None:
+def test_a_pattern_that_no_series_can_match_is_an_error(only: dict[str, list[str]], expected: str) -> None:
     with pytest.raises(ConfigError) as error:
         parse_selectors(only, REGISTRY)
     (line,) = error.value.problems
@@ -174,7 +174,7 @@ UNSEEN: list[tuple[dict[str, list[str]], Location, str, bool]] = [
 
 
 @pytest.mark.parametrize(("only", "place", "code", "counts"), UNSEEN)
-def test_what_could_not_be_looked_at_counts_where_it_was_requested(
+def test_a_failed_read_counts_if_it_was_requested(
     only: dict[str, list[str]], place: Location, code: str, counts: bool
 ) -> None:
     failures = [(place, Failure("ListQueues", "", code, "no"))]
@@ -203,7 +203,7 @@ def test_services_of_which_nothing_is_requested_are_not_looked_at() -> None:
         limit_to_requested_services(config, REGISTRY, parse_selectors({"signal": ["lambda.*"]}, REGISTRY))
 
 
-def test_what_the_calls_for_quotas_did_not_suffice_for_is_added_up() -> None:
+def test_quotas_left_unread_for_lack_of_calls_are_counted() -> None:
     cells = [
         KnownQuotas(in_use=frozenset({"ec2", "glue"}), lists={"glue": ()}, uncounted=5),
         KnownQuotas(in_use=frozenset({"ec2"}), uncounted=2),

@@ -207,14 +207,14 @@ def test_on_a_terminal_a_command_is_not_broken_into_lines(monkeypatch: pytest.Mo
 # Three hours as characters
 
 
-def half(named: Key) -> SeriesHistory:
+def half_used(named: Key) -> SeriesHistory:
     """Half of the limit, in the second half of the three hours."""
     usage = np.array([np.nan] * 90 + [0.5] * 90, np.float32)
     return series_history(usage)
 
 
 DRAWN = " " * 9 + "▄" * 9
-HELD = Report([row(), hidden("media"), STALE], history_of=half)
+WITH_HISTORY = Report([row(), hidden("media"), STALE], history_of=half_used)
 
 
 @pytest.mark.parametrize("width", ["60", "100", "160", "300"])
@@ -222,7 +222,7 @@ def test_on_a_terminal_each_series_has_its_three_hours_however_narrow_it_is(
     width: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
-    output = unstyled(printed("table", HELD, Terminal()))
+    output = unstyled(printed("table", WITH_HISTORY, Terminal()))
     assert output.count(DRAWN) == 2
     assert "10 minutes per character" in " ".join(output.split())
     lines = [line for line in output.splitlines() if DRAWN in line]
@@ -233,9 +233,9 @@ def test_on_a_terminal_each_series_has_its_three_hours_however_narrow_it_is(
 
 def test_the_hours_are_the_first_to_go_when_width_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal as wide as the table without the hours shows that table, with one line per series."""
-    width = max(map(len, printed("table", Report(HELD.rows)).splitlines()[:3]))
+    width = max(map(len, printed("table", Report(WITH_HISTORY.rows)).splitlines()[:3]))
     monkeypatch.setenv("COLUMNS", str(width))
-    output = unstyled(printed("table", HELD, Terminal()))
+    output = unstyled(printed("table", WITH_HISTORY, Terminal()))
     assert output.splitlines()[0].split() == list(COLUMNS)
     assert DRAWN not in output and "a character" not in output
 
@@ -247,7 +247,7 @@ def test_a_terminal_of_160_columns_shows_the_three_hours_in_one_line_each(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The table with all columns is wider, even without the hours."""
-    report = Report([BUSY, row("payments-of-all-the-partners-of-it")], history_of=half)
+    report = Report([BUSY, row("payments-of-all-the-partners-of-it")], history_of=half_used)
     width = max(map(len, printed("table", Report(report.rows)).splitlines()))
     monkeypatch.setenv("COLUMNS", "160")
     header, *lines = unstyled(printed("table", report, Terminal())).splitlines()[:3]
@@ -266,7 +266,7 @@ def test_a_long_usage_wraps_in_a_terminal_of_160_columns(monkeypatch: pytest.Mon
     )
     key = Key("123456789012", "us-east-1", "lambda", "function_provisioned_concurrency", "etl:live")
     monkeypatch.setenv("COLUMNS", "160")
-    output = unstyled(printed("table", Report([long, row(key=key)], history_of=half), Terminal()))
+    output = unstyled(printed("table", Report([long, row(key=key)], history_of=half_used), Terminal()))
     _, first, second, *_ = output.splitlines()
     assert first.count(DRAWN) == 1 and "storefront/prod/POST /checkout" in first and "eu-west-1" in first
     assert second.strip().startswith("environments") and len(first.rstrip()) <= 160 and "…" not in output
@@ -274,13 +274,13 @@ def test_a_long_usage_wraps_in_a_terminal_of_160_columns(monkeypatch: pytest.Mon
 
 @pytest.mark.parametrize("format", FORMATS)
 def test_what_is_piped_has_no_drawings(format: str) -> None:
-    assert printed(format, HELD) == printed(format, Report(HELD.rows, HELD.failures))
+    assert printed(format, WITH_HISTORY) == printed(format, Report(WITH_HISTORY.rows, WITH_HISTORY.failures))
 
 
 def test_a_terminal_that_lacks_the_characters_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     out = Plain()
-    write_table(HELD, out)
+    write_table(WITH_HISTORY, out)
     out.seek(0)
     assert out.read().isascii()
 

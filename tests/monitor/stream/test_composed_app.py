@@ -49,7 +49,7 @@ async def chunks(body: bytes) -> AsyncIterator[bytes]:
         yield body[start : start + 1000]
 
 
-async def test_what_is_large_or_strange_but_good_is_in_the_fleet_when_it_is_answered(
+async def test_valid_bodies_however_large_or_strange_are_in_the_fleet_when_they_are_answered(
     whole: ComposedApp,
 ) -> None:
     update = update_now()

@@ -151,7 +151,7 @@ def test_a_body_of_nothing_but_bad_pieces_is_given_up_early(record: bytes) -> No
     assert len(points.errors) <= MAX_STORED_ERRORS
 
 
-def test_a_body_that_holds_more_pieces_than_any_is_given_up() -> None:
+def test_a_body_with_more_pieces_than_the_budget_allows_is_given_up() -> None:
     empty = b"\x02\x10\x00" * (MAX_STEPS // MESSAGE_STEPS // 2 + 1)
     assert decode_records([empty], NameInterner())[1]
     with pytest.raises(DecodeBudgetExceededError):

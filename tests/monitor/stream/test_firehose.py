@@ -127,7 +127,7 @@ async def test_without_a_request_id_the_reply_still_conforms(endpoint: Endpoint)
         pytest.param([b"bad", line(UPDATE)], id="one is bad"),
     ],
 )
-async def test_what_is_legal_is_200(endpoint: Endpoint, records: list[bytes]) -> None:
+async def test_valid_requests_are_answered_with_200(endpoint: Endpoint, records: list[bytes]) -> None:
     checked_reply(await endpoint.post(envelope(records)), 200)
 
 

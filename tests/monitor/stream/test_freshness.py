@@ -1,4 +1,4 @@
-"""Stream and polls together: what streams in is not asked for, and no minute is left out."""
+"""Stream and polls together: what streams in is not requested, and no minute is left out."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ NOW, DELAY = 29_000_000, 3
 
 
 class StreamedMetric:
-    """A metric, and the minutes that were asked for or streamed."""
+    """A metric, and the minutes that were requested or streamed."""
 
     def __init__(self) -> None:
         self.rings, self.covered = Rings(), set[int]()

@@ -1,4 +1,4 @@
-"""Killed while it takes points in, and started again: Firehose sends what was not answered, until it is.
+"""The endpoint is killed while it ingests, and started again: Firehose sends each body until it is answered.
 
 What was answered before is in CloudWatch, too, and a poll reads the whole window of every metric at a start,
 whether it streams or not (see test_freshness).

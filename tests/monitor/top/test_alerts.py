@@ -101,7 +101,7 @@ async def test_the_alerts_the_most_urgent_first(headroom: Headroom, clicks: Seri
         await user.wait_for("2 alerts")
 
 
-async def test_what_is_blind_is_counted_and_has_no_chart(headroom: Headroom) -> None:
+async def test_an_alert_of_a_blind_spot_is_counted_and_has_no_chart(headroom: Headroom) -> None:
     labels = {"account": ACCOUNT, "region": REGION, "service": "s3", "signal": "blind"}
     labels["severity"] = "warning"
     blind = notice("0123456789abcdef", zone="blind", summary="S3 is not seen.")

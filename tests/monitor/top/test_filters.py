@@ -43,7 +43,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("text", "filters"), FILTERS.items())
-def test_what_is_typed(text: str, filters: dict[str, object]) -> None:
+def test_filters_as_they_are_typed(text: str, filters: dict[str, object]) -> None:
     assert parse_filters(text) == Filters.model_validate(filters)
 
 
@@ -61,11 +61,11 @@ zones = st.sets(st.sampled_from(ZONE_WORDS)).map(
 
 
 @given(st.builds(Filters, account=words, service=words, signal=words, resource=words, zone=zones))
-def test_what_is_written_gives_the_same_filters(filters: Filters) -> None:
+def test_formatted_filters_are_parsed_to_the_same_filters(filters: Filters) -> None:
     assert parse_filters(format_filters(filters)) == filters
 
 
-def test_every_key_has_its_turn() -> None:
+def test_each_sort_key_comes_once_before_the_first_one_again() -> None:
     view, seen = SeriesView(), []
     for _ in SORTS:
         seen.append(view.sort)
@@ -74,7 +74,7 @@ def test_every_key_has_its_turn() -> None:
     assert view == SeriesView()
 
 
-def test_another_key_begins_in_its_usual_order() -> None:
+def test_the_next_sort_key_begins_in_its_default_order() -> None:
     assert SeriesView(reverse=True).with_next_sort == SeriesView(sort="utilization")
 
 
@@ -87,13 +87,13 @@ def test_another_key_begins_in_its_usual_order() -> None:
         (SeriesView(sort="resource", reverse=True), "desc"),
     ],
 )
-def test_the_usual_order_is_the_api_s(view: SeriesView, order: str) -> None:
+def test_the_default_order_of_a_key_is_the_one_of_the_api(view: SeriesView, order: str) -> None:
     assert view.query.order == order
     assert view.query.sort == view.sort
     assert view.query.limit == 200
 
 
-def test_a_zone_turns_from_what_is_filtered() -> None:
+def test_the_next_zone_follows_the_first_filtered_one() -> None:
     view = SeriesView().with_filters("zone:above,below x")
     assert view.with_next_zone.filters == parse_filters("zone:within x")
     assert SeriesView().with_filters("zone:unobservable").with_next_zone.filters.zone == ()

@@ -22,7 +22,7 @@ asyncio.run(main())
 """
 
 
-async def test_what_a_job_returns_or_raises() -> None:
+async def test_the_result_and_the_exception_of_a_job_are_passed_on() -> None:
     pool = DaemonThreadPool()
     assert await pool.run(lambda: 42) == 42
     with pytest.raises(ZeroDivisionError):
