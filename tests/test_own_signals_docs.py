@@ -112,7 +112,7 @@ async def test_its_signals_are_judged_against_a_number_a_metric_a_quota_and_a_fi
     }
 
 
-async def test_where_no_pool_is_found_the_sessions_remain(folder: Path) -> None:
+async def test_a_signal_without_resources_leaves_the_other_signals(folder: Path) -> None:
     registry = registry_with(folder)
     assert "checkout.sessions" in found(await judged(registry, list_metrics=NO_METRICS))
     elsewhere = found(await judged(registry, region="us-east-1", list_metrics=NO_METRICS))

@@ -26,7 +26,7 @@ CALLS, THROTTLED, RESOURCES = "CallCount", "ThrottleCount", "ResourceCount"
 LEVEL_PERIOD = 300  # seconds: many counts have a point in five minutes
 STATISTICS = frozenset({"Sum", "SampleCount", "Maximum", "Minimum", "Average"})
 
-EVIDENCE = frozenset({THROTTLED, "ErrorCount"})  # what was refused is never a usage
+THROTTLING_METRICS = frozenset({THROTTLED, "ErrorCount"})  # they never measure usage
 MAX_PARTS = 100  # metrics of one quota, as each is billed
 
 MetricId = tuple[str, tuple[tuple[str, str], ...]]  # the name and the sorted dimensions
@@ -40,7 +40,7 @@ def usage_series(listed: ListedQuota, published: Collection[MetricId]) -> Observ
     metric is not among them was not used. A quota of 0 is one that AWS grants on request.
     """
     usage, override = listed.usage, override_of_listed(listed)
-    if not usage or not listed.value or override.read is ReadAs.NOTHING or usage.name in EVIDENCE:
+    if not usage or not listed.value or override.read is ReadAs.NOTHING or usage.name in THROTTLING_METRICS:
         return None
     metrics = _dimensions_of(usage, override, published)
     if not metrics:

@@ -161,7 +161,7 @@ def alert_statuses(
     for routed in routes:
         group = groups.pop(routed.receiver, None)
         regrouped = routed._replace(group=group.labels) if group else routed
-        statuses.append(AlertStatus(notice, regrouped, suppressed or routed.muted, acknowledged))
+        statuses.append(AlertStatus(notice, regrouped, suppressed or routed.suppressed, acknowledged))
     return statuses + [
         AlertStatus(
             notice, RoutedReceiver(group.receiver, group.labels), suppressed, acknowledged, unrouted=True

@@ -119,8 +119,8 @@ class RouteConfig(ConfigModel):
 class RoutedReceiver(NamedTuple):
     """A receiver that an alert is routed to, with the settings of the route. Intervals are in seconds.
 
-    group: the labels that the alert is grouped by, sorted by name. muted: true if a time window suppresses
-    notifications now.
+    group: the labels that the alert is grouped by, sorted by name. suppressed: true if a time window
+    suppresses notifications now.
     """
 
     receiver: str
@@ -128,7 +128,7 @@ class RoutedReceiver(NamedTuple):
     group_wait: float = DEFAULT_GROUP_WAIT
     group_interval: float = DEFAULT_GROUP_INTERVAL
     repeat_interval: float = DEFAULT_REPEAT_INTERVAL
-    muted: bool = False
+    suppressed: bool = False
 
 
 class Router:
@@ -162,13 +162,13 @@ class Router:
             group = _group_labels(path[-1], labels)
             intervals = {name: getattr(path[-1], name) for name in INTERVAL_FIELDS}
             routed = RoutedReceiver(
-                "", group, **intervals, muted=any(self._is_muted(route, at) for route in path)
+                "", group, **intervals, suppressed=any(self._is_suppressed(route, at) for route in path)
             )
             for receiver in path[-1].receiver or ():
                 routed_receivers.setdefault(receiver, routed._replace(receiver=receiver))
         return tuple(routed_receivers.values())
 
-    def _is_muted(self, route: RouteConfig, at: float) -> bool:
+    def _is_suppressed(self, route: RouteConfig, at: float) -> bool:
         active = not route.active or any(self._windows[name].contains(at) for name in route.active)
         return not active or any(self._windows[name].contains(at) for name in route.silenced)
 

@@ -115,9 +115,7 @@ def ineffective_alerts(overrides: Sequence[AlertOverride], signals: Sequence[Sig
             sentence = "expected a signal with a provisioned limit: others have no alert below the band"
             yield Problem(("alerts", index, "below"), sentence)
         for key in _throttling_keys(override) if not any(one.reports_throttling for one in matching) else ():
-            sentence = (
-                "expected a signal whose throttled demand CloudWatch counts: it counts none of this one"
-            )
+            sentence = "expected a signal with throttled demand: CloudWatch has no metric of it for this one"
             yield Problem(("alerts", index, key), sentence)
 
 

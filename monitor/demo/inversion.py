@@ -19,7 +19,7 @@ from monitor.lib.errors import HeadroomError
 Values = Callable[[Minutes], Floats]  # a value for each minute
 
 MAX_DENOMINATOR = 1e9
-DENOMINATOR = 1000.0  # of a ratio whose second term is not set yet, where the goal allows it
+DENOMINATOR = 1000.0  # of a ratio, if it is not set yet and the goal allows it
 COUNTED_SINCE = -30 * MINUTES_PER_DAY  # the minute in which counters start, before minute 0 of the demo
 
 
@@ -181,7 +181,7 @@ def _sum_bounds(terms: Iterable[tuple[Term, float]]) -> Bounds:
 
 
 def _ratio_bounds(part: Bounds, whole: Bounds) -> Bounds:
-    """The bounds of a quotient whose second term is above 0, and no larger than is reasonable."""
+    """The bounds of a quotient whose second term is above 0 and at most MAX_DENOMINATOR."""
     high = part.high / whole.low if whole.low else inf
     if part.low == 0:
         return Bounds(0.0, high)

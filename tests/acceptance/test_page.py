@@ -88,7 +88,7 @@ async def test_an_update_arrives_by_itself(visit: Visit) -> None:
     await expect(visit.page.locator("#counts b").first).not_to_have_text("old", timeout=TIMEOUT)
 
 
-async def test_what_somebody_is_busy_with_is_not_replaced(visit: Visit) -> None:
+async def test_an_open_form_is_not_replaced_by_an_update(visit: Visit) -> None:
     await visit.go("/")
     alert = visit.page.locator("#firing .alert").first
     await alert.get_by_text("Acknowledge or silence").click()

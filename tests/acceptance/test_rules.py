@@ -160,7 +160,7 @@ def test_promtool_accepts_the_rules(file: Path) -> None:
 
 @each_signal
 @pytest.mark.parametrize(("test", "interval"), [(situations, "30s"), (a_day_below, "4m")])
-def test_one_alert_a_problem(
+def test_each_problem_raises_one_alert_in_prometheus(
     signal: Signal, test: Callable[[Signal], dict[str, Any]], interval: str, tmp_path: Path
 ) -> None:
     service = REGISTRY.services[signal.service].model_copy(update={"signals": {signal.name: signal}})

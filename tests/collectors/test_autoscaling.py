@@ -27,12 +27,14 @@ GROUP_COUNT = GROUP_COUNT.of(
 )
 
 
-def group(name: str = "web", *metrics: str, wanted: int = 4, most: int = 10, **more: Any) -> dict[str, Any]:
+def group(
+    name: str = "web", *metrics: str, wanted: int = 4, maximum: int = 10, **more: Any
+) -> dict[str, Any]:
     """Return an Auto Scaling group, as AWS describes it. metrics: of the group, that are enabled."""
     return {
         "AutoScalingGroupName": name,
         "MinSize": 0,
-        "MaxSize": most,
+        "MaxSize": maximum,
         "DesiredCapacity": wanted,
         "DefaultCooldown": 300,
         "AvailabilityZones": ["eu-west-1a"],
@@ -114,9 +116,9 @@ async def test_a_shortfall_is_a_part_of_what_was_desired_in_the_same_minute() ->
     assert observed.published_limit == total(desired.of(AutoScalingGroupName="web"))
 
 
-@pytest.mark.parametrize(("least", "deliberate"), [(3, True), (2, False), (0, False)])
-async def test_a_group_of_a_fixed_size_is_not_to_scale(least: int, deliberate: bool) -> None:
-    series = await group_series(group("etcd", wanted=3, most=3, MinSize=least))
+@pytest.mark.parametrize(("minimum", "deliberate"), [(3, True), (2, False), (0, False)])
+async def test_a_group_of_a_fixed_size_is_limited_deliberately(minimum: int, deliberate: bool) -> None:
+    series = await group_series(group("etcd", wanted=3, maximum=3, MinSize=minimum))
     assert series["group_max_size", "etcd"].deliberate is deliberate
     assert not series["capacity_shortfall", "etcd"].deliberate
 
@@ -192,18 +194,18 @@ async def test_the_mean_cpu_needs_no_group_metrics_and_has_the_ordinary_band() -
 
 
 @pytest.mark.parametrize(
-    ("most", "wanted", "signals"),
+    ("maximum", "wanted", "signals"),
     [
         (10, 0, {"group_max_size"}),
         (0, 0, set()),
         (10, 1, {"group_max_size", "capacity_shortfall", "group_cpu_target"}),
     ],
 )
-async def test_a_group_that_wants_or_may_have_nothing_lacks_nothing(
-    most: int, wanted: int, signals: set[str]
+async def test_a_group_of_size_or_maximum_0_has_no_series_of_a_ratio_to_it(
+    maximum: int, wanted: int, signals: set[str]
 ) -> None:
     series = await group_series(
-        group("web", desired.name, in_service_instances.name, most=most, wanted=wanted)
+        group("web", desired.name, in_service_instances.name, maximum=maximum, wanted=wanted)
     )
     assert {signal for signal, _ in series} == signals
 

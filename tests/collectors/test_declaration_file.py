@@ -188,7 +188,7 @@ signals:
     ]
 
 
-def test_a_parameter_lacks_a_member_at_any_depth() -> None:
+def test_a_missing_member_of_a_parameter_is_found_at_any_depth() -> None:
     text = changed(
         "dynamodb.DescribeLimits\n        facts: {account_reads: AccountMaxReadCapacityUnits}",
         "dynamodb.BatchGetItem\n        params: {RequestItems: {orders: {ConsistentRead: true}}}\n"

@@ -442,7 +442,7 @@ signals:
 """
 
 
-async def test_a_metric_may_tell_that_demand_is_throttled_and_not_how_much() -> None:
+async def test_a_metric_may_show_that_demand_is_throttled_but_not_how_much() -> None:
     found = await run(DOMAINS, list_domain_names={"DomainNames": [{"DomainName": "logs"}]})
     throttled = found.observed["iops logs"].throttled
     assert throttled and usage_text(throttled) == "positive(IopsThrottle{DomainName=logs})"

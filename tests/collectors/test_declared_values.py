@@ -51,7 +51,7 @@ async def test_a_name_and_a_zone_that_are_no_texts_are_left_out() -> None:
     assert (resource.display_name, resource.zone) == ("vol-1", "")
 
 
-async def test_a_part_is_as_old_as_it_tells_itself_and_else_as_old_as_its_parent() -> None:
+async def test_a_part_without_a_creation_time_has_that_of_its_parent() -> None:
     part = {"InstanceId": "i-1", "AttachTime": "2026-01-02T00:00:00Z"}
     found = await volumes(VOLUMES, Attachments=[part])
     made, attached_at = (found.observed[name].created_at for name in ("size vol-1", "attachments vol-1/i-1"))

@@ -355,7 +355,9 @@ async def test_provisioned_concurrency_is_used_by_the_ratio_that_lambda_publishe
 
 
 @pytest.mark.parametrize("numbers", [{}, {"AllocatedProvisionedConcurrentExecutions": 0}])
-async def test_what_is_not_allocated_yet_cannot_be_used(numbers: dict[str, int]) -> None:
+async def test_provisioned_concurrency_that_is_not_allocated_yet_has_no_series(
+    numbers: dict[str, int],
+) -> None:
     configs = provisioned("billing:live", RequestedProvisionedConcurrentExecutions=5, **numbers)
     aws = with_functions("billing", list_provisioned_concurrency_configs=configs)
     assert set(of_functions(await aws.run_scan(account_and_functions))) == {

@@ -87,7 +87,7 @@ async def test_a_service_whose_collector_is_no_declaration_needs_a_role_for_ever
     assert usages(series) == set()
 
 
-async def test_an_id_is_computed_of_a_fact_that_a_dimension_tells() -> None:
+async def test_an_id_is_computed_from_a_fact_that_is_a_dimension() -> None:
     arn = f"arn:aws:states:eu-west-1:{ACCOUNT_ID}:stateMachine:orders"
     metric = listed("AWS/States", "VersionCount", ResourceArn=arn)
     series = await series_of("states", FakeAws(list_metrics=answering(metric)))
@@ -183,7 +183,7 @@ READABLE = {
 
 
 @pytest.mark.parametrize("service", READABLE)
-def test_which_signals_metrics_alone_tell(service: str) -> None:
+def test_each_service_has_a_known_number_of_signals_readable_from_metrics_alone(service: str) -> None:
     declaration = COLLECTORS[service].declaration
     assert declaration
     assert len(readable_signals(declaration)) == READABLE[service]

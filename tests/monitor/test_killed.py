@@ -19,7 +19,7 @@ from tests.monitor.serve_process import free_port
 from tests.processes import PROCESS_TIMEOUT, eventually, get, headroom
 
 KILLS = 8
-BUSY = (503, 200) * 30  # first statuses of the receiver, so that processes end between two attempts
+UNAVAILABLE = (503, 200) * 30  # first statuses of the receiver, so that processes end between two attempts
 SERVICES = ("apigateway", "autoscaling", "kinesis", "lambda", "s3", "sqs")
 MAX_DELAYS = {"started": 1.5, "answers": 1.0, "notified": 0.2}  # seconds from an event to the kill
 CONFIG = """
@@ -110,7 +110,7 @@ def sent(server: Server) -> Sent:
 
 def accepted(server: Server) -> Sent:
     """Return what the receiver accepted."""
-    answers = chain(BUSY, repeat(200))
+    answers = chain(UNAVAILABLE, repeat(200))
     return [one for one, status in zip(sent(server), answers, strict=False) if status == 200]
 
 
@@ -159,8 +159,8 @@ async def killed(folder: Path, environ: Mapping[str, str], times: int) -> None:
     seed = random.SystemRandom().randrange(2**32)
     print(f"seed {seed}")
     generator = random.Random(seed)
-    busy = [web.Response(status=status) for status in BUSY]
-    async with receiving(*busy, web.Response()) as hook:
+    unavailable = [web.Response(status=status) for status in UNAVAILABLE]
+    async with receiving(*unavailable, web.Response()) as hook:
         installation = Installation(folder, hook, environ, generator)
         for _ in range(times):
             await installation.run_and_kill()

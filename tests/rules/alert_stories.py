@@ -51,7 +51,7 @@ SAMPLES: Mapping[str, tuple[float, ...]] = {
     "x": (NAN, NAN, NAN, NAN, True),  # likewise, and it is unknown: no sample
     "Q": (NAN, math.inf, 0.0, NAN, True),  # likewise, none so far in an incomplete minute
 }
-UNTOLD = "?mz_x"  # samples that tell nothing of throttling, or are none
+UNKNOWN_THROTTLING = "?mz_x"  # no sample, or one whose throttled demand is unknown
 PENDING_FOR = {Rule.BELOW: 3, Rule.ABOVE: 2, Rule.NEAR: 2, Rule.SATURATED: 0}
 KEEP_FIRING_FOR = {Rule.BELOW: 2, Rule.ABOVE: 2, Rule.NEAR: 2, Rule.SATURATED: 3}
 STALE_AFTER = 5
@@ -123,7 +123,9 @@ class SampleHistory:
 
     def write(self, slot: int, minute: int, letter: str) -> None:
         before = self.written.get((slot, minute), "_")
-        if letter not in UNTOLD or before in UNTOLD:  # what is told of throttling remains told
+        if (
+            letter not in UNKNOWN_THROTTLING or before in UNKNOWN_THROTTLING
+        ):  # what is told of throttling remains told
             self.written[slot, minute] = letter
 
     def history(self, slot: int) -> History:

@@ -159,7 +159,9 @@ REVISIONS: list[Row] = [
 
 
 @pytest.mark.parametrize(("rule", "first", "then", "tells"), named(REVISIONS))
-def test_a_revision_tells(rule: Rule, first: str, then: str, tells: list[str]) -> None:
+def test_changed_samples_may_change_alerts_of_past_minutes(
+    rule: Rule, first: str, then: str, tells: list[str]
+) -> None:
     past, alert_states = SampleHistory(), AlertStates(WINDOW)
     for story in (first, then):
         for minute, letter in enumerate(story):

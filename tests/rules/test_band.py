@@ -101,7 +101,9 @@ TOLERATED = [
 
 
 @pytest.mark.parametrize(("refused", "demand", "counts"), TOLERATED)
-def test_what_is_refused_beyond_the_tolerance(refused: float, demand: float, counts: float) -> None:
+def test_only_throttled_demand_beyond_the_tolerance_counts(
+    refused: float, demand: float, counts: float
+) -> None:
     found = excess(floats(refused), floats(demand), floats(0.05), floats(0.001))
     assert found.tolist() == [counts]
 

@@ -31,7 +31,7 @@ NOISE = np.random.default_rng(1).random(BINS)
         (np.where(TIME > 13, np.nan, TIME), False),  # unknown today
     ],
 )
-def test_what_does_nothing_but_grow_is_recognised(usage: Array, grows: bool) -> None:
+def test_usage_that_only_grows_is_recognised(usage: Array, grows: bool) -> None:
     assert is_growing(points_of(usage[:, None])).tolist() == [grows]
 
 

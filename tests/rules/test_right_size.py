@@ -106,13 +106,13 @@ def test_a_hot_part_is_not_helped_by_more_and_forbids_less() -> None:
     assert "refused at 5% of the limit" in found.reason
 
 
-def test_of_demand_that_was_only_refused_the_need_is_not_known() -> None:
+def test_throttled_demand_without_usage_has_no_recommended_size() -> None:
     found = right_size(SHARD, 8, [replace(FULL, utilization=0.0, throttled_days=1)])
     assert (found.advice, found.items) == (Advice.KEEP, 8)
     assert "refused while nothing was served" in found.reason
 
 
-def test_a_busy_part_keeps_all_of_it_and_asks_for_no_more() -> None:
+def test_a_busy_part_keeps_the_size_of_the_whole_and_does_not_raise_it() -> None:
     part = replace(FULL, utilization=0.95, is_part=True)
     assert right_size(SHARD, 8, [replace(FULL, utilization=0.1), part]).advice is Advice.KEEP
     idle = replace(part, utilization=0.3)

@@ -71,7 +71,7 @@ def test_only_what_is_provisioned_has_sizes() -> None:
         {"monthly": {"us-east-1": 11}},
     ],
 )
-def test_a_price_without_a_region_a_source_or_a_day_is_none(wrong: dict[str, Any]) -> None:
+def test_a_price_without_a_region_a_source_or_a_day_is_rejected(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         sized(**wrong)
 

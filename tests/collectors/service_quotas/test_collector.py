@@ -261,7 +261,7 @@ async def test_the_calls_of_a_scan_are_bounded_and_those_of_an_hour_too() -> Non
     assert len(account.known.lists) == 900
 
 
-async def test_what_is_the_same_in_all_regions_is_read_once_whatever_regions_are_configured() -> None:
+async def test_global_quotas_are_read_once_whatever_regions_are_configured() -> None:
     both = [
         quota("L-00000001", 10, UsageMetric=usage("A"), GlobalQuota=True),
         quota("L-00000002", 10, UsageMetric=usage("A")),

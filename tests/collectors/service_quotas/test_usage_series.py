@@ -165,7 +165,7 @@ def usage_metric_of(service: str, resource: str) -> dict[str, Any]:
     return {**CALLS, "MetricDimensions": {**DIMENSIONS, "Service": service, "Resource": resource}}
 
 
-async def test_a_pool_of_operations_has_a_limit_per_second_whatever_its_texts_say() -> None:
+async def test_the_limit_of_a_pool_of_operations_is_per_second_whatever_its_description_says() -> None:
     described = {
         "Description": "How many per minute",
         "UsageMetric": usage_metric_of("KMS", "CryptographicOperationsRsa"),

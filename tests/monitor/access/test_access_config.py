@@ -263,7 +263,7 @@ def test_a_wrong_certificate_is_reported(files: Path, text: str, what: str) -> N
     assert problems_of(f"tls: {text}", files) == what.replace("{}", str(files))
 
 
-def test_a_key_with_a_passphrase_asks_nobody(files: Path, tmp_path: Path) -> None:
+def test_a_key_with_a_passphrase_is_an_error_and_no_prompt(files: Path, tmp_path: Path) -> None:
     """A terminal would be asked otherwise, for ever."""
     locked = trustme.CA().issue_cert("one.example.org").private_key_pem.bytes()
     key = load_pem_private_key(locked, None)

@@ -73,7 +73,7 @@ GOOD = quick("hunter2")
         GOOD.replace("MTIzNDU2Nzg", "MTIz"),
     ],
 )
-def test_what_is_no_hash(text: str) -> None:
+def test_a_text_that_is_no_password_hash_is_rejected(text: str) -> None:
     with pytest.raises(ValueError):
         PasswordHash.parse(text)
 
@@ -192,7 +192,7 @@ async def test_wrong_logins_keep_nobody_out(checks: Checks, names: list[bytes], 
     assert await asking
 
 
-async def test_of_an_address_that_asks_most_one_makes_room_for_another_address(checks: Checks) -> None:
+async def test_the_address_with_most_waiting_checks_loses_one_to_another_address(checks: Checks) -> None:
     known = users_named("ada")
     checks.may_run.clear()
     guesses = await guessing(known, [b"eve-%d" % n for n in range(100)], "192.0.2.1")
@@ -232,7 +232,7 @@ async def test_a_waiter_that_is_cancelled_gives_its_turn_to_the_next(checks: Che
     assert await known.find(b"ada", b"password of ada")
 
 
-async def test_what_is_remembered_is_bounded(checks: Checks) -> None:
+async def test_at_most_max_cached_passwords_are_remembered(checks: Checks) -> None:
     known = users_named("ada", "bob", max_cached=1)
     for name in (b"ada", b"bob", b"bob", b"ada"):
         assert await known.find(name, b"password of " + name)

@@ -51,7 +51,7 @@ POLL = [(HERE, "")]
 ALL_HERE = [(HERE, service) for service in ("", *SERVICES)]
 
 
-async def test_a_cell_that_is_denied_is_one_alert_that_says_when_it_is_over(tmp_path: Path) -> None:
+async def test_a_denied_cell_is_one_alert_that_resolves_when_reads_succeed(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
         assert await play_cells(stage, cells, 20) == []

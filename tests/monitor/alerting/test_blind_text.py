@@ -129,7 +129,7 @@ def test_an_operation_is_named_as_a_policy_names_it(service: str, operation: str
     assert iam_action(service, operation, REGISTRY) == named
 
 
-def test_each_class_has_something_to_do_and_an_end() -> None:
+def test_each_failure_class_has_a_remedy_and_a_text_for_its_end() -> None:
     waiting = {FailureClass.LATE}
     assert {*BY_CLASS} == {*FailureClass} - waiting
     assert len({end_text(kind) for kind in FailureClass}) == len(FailureClass)

@@ -67,7 +67,7 @@ async def test_a_receiver_that_needs_each_alert_gets_the_rest_in_further_notific
     assert [made.more for made in world.receiver.sent] == [0, 0]
 
 
-async def test_nothing_leaves_before_its_group_is_due(world: DeliveryFixture) -> None:
+async def test_a_notice_is_not_sent_before_its_group_is_due(world: DeliveryFixture) -> None:
     await world.commit(pending_notice(notice(1), due=NOW + 30))
     assert await world.send_due(after=29) == []
     assert await world.send_due(after=1) == [[1]]

@@ -225,7 +225,7 @@ async def test_a_notification_that_is_due_later_is_sent_by_itself(journal: Journ
         assert loop.time() >= due
 
 
-async def test_attempts_under_way_are_ended_and_recorded_when_told_to_stop(
+async def test_attempts_under_way_are_ended_and_recorded_when_delivery_stops(
     delivery: Delivery, journal: Journal
 ) -> None:
     hanging = Hanging()

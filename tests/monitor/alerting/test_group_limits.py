@@ -104,5 +104,7 @@ async def test_a_group_that_can_scale_and_is_at_its_end_is_reported_but_not_one_
     assert await alerting_groups(tmp_path, groups) == {"full"}
 
 
-async def test_a_group_of_a_fixed_size_that_wants_more_than_it_may_have_is_an_alert(tmp_path: Path) -> None:
+async def test_a_group_of_a_fixed_size_whose_desired_size_exceeds_its_maximum_is_an_alert(
+    tmp_path: Path,
+) -> None:
     assert await alerting_groups(tmp_path, {"etcd": lambda minute: (3, 4, 3)}, *METRICS[:2]) == {"etcd"}

@@ -224,7 +224,7 @@ def test_a_restart_changes_nothing(history: list[tuple[float, str, Severity | No
 
 
 def test_an_alert_has_a_status_where_it_is_routed_and_where_it_was_sent() -> None:
-    here, there = RoutedReceiver("web", (("a", "1"),)), RoutedReceiver("pager", (), muted=True)
+    here, there = RoutedReceiver("web", (("a", "1"),)), RoutedReceiver("pager", (), suppressed=True)
     before = [NotificationGroup("pager", (("b", "2"),)), NotificationGroup("mail", (("c", "3"),))]
     found = alert_statuses(notice(), [here, there], before, acknowledged=WARN)
     assert [(one.routed.receiver, one.routed.group, one.suppressed, one.unrouted) for one in found] == [

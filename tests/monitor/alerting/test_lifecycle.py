@@ -125,7 +125,7 @@ async def test_nothing_is_resolved_while_a_namespace_is_silent(late: int, tmp_pa
 
 
 @pytest.mark.parametrize("known", ["its metric is not read", "it is not known which metrics count", "a part"])
-async def test_nothing_is_resolved_while_it_is_unknown_what_is_refused(known: str, tmp_path: Path) -> None:
+async def test_an_alert_stays_while_throttled_demand_is_unknown(known: str, tmp_path: Path) -> None:
     """The usage is read all the time: that nothing of the refusals is known is not that there are none."""
     async with Stage.opened(tmp_path) as stage:
         assert (await stage.play(orders="s" * 12)).strip(".") == "F"
@@ -152,7 +152,7 @@ async def test_a_poll_brings_many_minutes_at_once(tmp_path: Path) -> None:
         assert [one.severity for one in await stage.process()] == [Severity.CRITICAL]
 
 
-async def test_what_is_not_paid_for_is_not_even_pending_below_its_band(tmp_path: Path) -> None:
+async def test_only_paid_capacity_is_pending_below_its_band(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         stage.series("audit", PAID)
         await stage.play(orders="..bbb", audit="..bbb")

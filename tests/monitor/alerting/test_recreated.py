@@ -31,7 +31,7 @@ async def test_samples_of_the_new_resource_raise_alerts(tmp_path: Path) -> None:
         assert await stage.play(orders="cccc....") == "..F...R."
 
 
-async def test_what_was_refused_just_before_the_creation_does_not_show(tmp_path: Path) -> None:
+async def test_throttled_demand_before_the_creation_is_ignored(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         series = stage.series("orders", created_at=stage.minute * 60.0)
         stage.write(series, stage.minute - 1, "s")

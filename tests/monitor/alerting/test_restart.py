@@ -43,7 +43,7 @@ async def test_a_restart(samples: str, expected: str, storage: Path | MemoryStor
         assert len({one.number for one in stage.notices}) == len(stage.notices)
 
 
-async def test_what_ended_between_two_processes_is_resolved(storage: Path | MemoryStore) -> None:
+async def test_an_alert_that_ended_between_two_processes_is_resolved(storage: Path | MemoryStore) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute

@@ -147,7 +147,7 @@ def test_a_window_silences_and_does_not_send_elsewhere(
     route: dict[str, Any], at: float, silenced: bool
 ) -> None:
     found = router(route | {"receiver": "ops"}).route(LABELS, at)
-    assert [(one.receiver, one.muted) for one in found] == [("ops", silenced)]
+    assert [(one.receiver, one.suppressed) for one in found] == [("ops", silenced)]
 
 
 WRONG = [

@@ -91,7 +91,7 @@ async def test_what_was_reported_survives_a_restart(silences: Silences, shelf: S
     assert again.matching(LABELS | {"tag team": "a b"}, NOW) == one
 
 
-async def test_what_another_process_stores_counts(silences: Silences, shelf: Shelf) -> None:
+async def test_silences_that_another_process_stored_apply(silences: Silences, shelf: Shelf) -> None:
     other = Silences(shelf)
     one, seen = await silence(other), await other.acknowledge(ack("a"))
     assert silences.matching(LABELS, NOW) == one

@@ -209,7 +209,7 @@ def linked_cells(*denied: str) -> MonitorStatus:
     ("denied", "alerts"),
     [((FIRST, SECOND), [(MONITORING, "hub")]), ((FIRST,), [(FIRST, FIRST)]), ((), [])],
 )
-def test_what_all_linked_accounts_fail_with_is_one_problem_of_the_account_that_reads_them(
+def test_a_failure_of_all_linked_accounts_is_one_blind_spot_of_the_account_that_reads_them(
     denied: tuple[str, ...], alerts: list[tuple[str, str]]
 ) -> None:
     targets = list(observation_targets(linked_cells(*denied), NOW - 5000, (600, 300)))

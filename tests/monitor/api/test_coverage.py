@@ -111,7 +111,9 @@ async def test_a_quota_with_a_judged_series_is_watched(server: Server, client: h
     }
 
 
-async def test_one_judged_series_is_enough(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_quota_is_watched_if_one_of_its_series_is_judged(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     stale = CONCURRENCY_KEY._replace(service="lambda_edge", signal="concurrency")
     judged(server.fleet, add(server.fleet, stale), Zone.STALE)
     know(server, listed(CONCURRENCY))
@@ -246,7 +248,7 @@ async def test_a_quota_of_what_could_not_be_read_is_not_called_unused(
     assert "not authorized" in found["reason"]
 
 
-async def test_a_quota_of_a_service_that_is_not_read_says_which_one(
+async def test_a_quota_that_is_not_enabled_names_the_services_to_configure(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     watch_count(server, Quota(service="lambda", code="L-00000001"))
@@ -321,18 +323,18 @@ async def test_what_could_not_be_read_is_reported(server: Server, client: httpx.
 
 
 FREE = SettingCost("It is free.", "https://docs.aws.amazon.com/free", "2026-11-29", 0.0)
-DEAR = SettingCost("Each costs $2.40.", "https://docs.aws.amazon.com/dear", "2026-11-29", 2.4)
-UNTOLD = SettingCost("It depends on the brokers.", "https://docs.aws.amazon.com/some", "2026-11-29")
+CHARGED = SettingCost("Each costs $2.40.", "https://docs.aws.amazon.com/dear", "2026-11-29", 2.4)
+VARIABLE = SettingCost("It depends on the brokers.", "https://docs.aws.amazon.com/some", "2026-11-29")
 
 
 @pytest.mark.parametrize(
     ("costs", "dollars", "note"),
     [
         ([FREE], 0.0, "It is free. (https://docs.aws.amazon.com/free, 2026-11-29)"),
-        ([DEAR, DEAR], 4.8, "Each costs $2.40. (https://docs.aws.amazon.com/dear, 2026-11-29)"),
-        ([UNTOLD], None, "It depends on the brokers. (https://docs.aws.amazon.com/some, 2026-11-29)"),
+        ([CHARGED, CHARGED], 4.8, "Each costs $2.40. (https://docs.aws.amazon.com/dear, 2026-11-29)"),
+        ([VARIABLE], None, "It depends on the brokers. (https://docs.aws.amazon.com/some, 2026-11-29)"),
         ([None], None, "What AWS charges for this setting is not declared with the signal."),
-        ([DEAR, None], None, "Each costs $2.40. (https://docs.aws.amazon.com/dear, 2026-11-29)"),
+        ([CHARGED, None], None, "Each costs $2.40. (https://docs.aws.amazon.com/dear, 2026-11-29)"),
     ],
 )
 async def test_what_a_setting_of_aws_costs_is_reported_with_its_source(
@@ -486,7 +488,9 @@ async def test_the_entry_of_a_role_is_of_the_accounts_partition(
     assert "arn:aws-cn:iam::" in (await item_of(server, client, WEB_ACLS.code))["enable"]
 
 
-async def test_a_quota_that_nothing_tells_needs_no_role(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_quota_without_a_source_of_its_usage_needs_no_role(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     linked(server, listed(Quota(service="sqs", code="L-00000001")))
     assert (await item_of(server, client, "L-00000001"))["state"] == "no_usage_source"
 

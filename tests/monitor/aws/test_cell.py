@@ -417,7 +417,7 @@ async def test_an_endpoint_that_responded_before_is_offered() -> None:
     assert not isinstance(raised.value, ServiceNotOfferedError)
 
 
-async def test_a_resolver_that_does_not_respond_tells_nothing_of_services() -> None:
+async def test_a_service_counts_as_offered_when_the_resolver_does_not_respond() -> None:
     aws = FakeAws(describe_clusters=unknown_host(socket.EAI_AGAIN), list_tables={"TableNames": []})
     await aws.cell.call("dynamodb", "ListTables")
     with pytest.raises(EndpointConnectionError) as raised:

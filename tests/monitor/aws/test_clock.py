@@ -51,7 +51,7 @@ def test_a_clock_that_is_nearly_right_is_believed(ahead: float) -> None:
 
 
 @pytest.mark.parametrize("date", [None, "", "yesterday", "Thu, 99 Foo 2026 00:00:00 GMT", "Mon"])
-def test_what_is_no_date_says_nothing(date: str | None) -> None:
+def test_a_header_that_is_no_date_is_ignored(date: str | None) -> None:
     machine = Machine()
     clock = machine.clock(date=None)
     clock.observe(date)

@@ -57,7 +57,7 @@ async def test_five_hundred_accounts_are_listed() -> None:
         ({"State": "SOMETHING_NEW"}, ""),
     ],
 )
-async def test_the_state_tells_which_accounts_cannot_be_read(members: dict[str, str], reason: str) -> None:
+async def test_an_account_that_is_not_active_has_the_reason(members: dict[str, str], reason: str) -> None:
     accounts = await accounts_in([{"Id": ONE, "Name": "one", **members}])
     assert accounts[ONE].inactive_reason == reason
 
@@ -99,7 +99,7 @@ async def test_a_name_is_one_line_without_control_characters(name: str, shown: s
         {"Id": f"{TWO}\n"},
     ],
 )
-async def test_what_is_no_account_is_left_out(item: Any) -> None:
+async def test_items_that_are_no_accounts_are_left_out(item: Any) -> None:
     assert [*await accounts_in([item, account_item(ONE, "one")], malformed=True)] == [ONE]
 
 

@@ -46,7 +46,7 @@ def test_points_stay_below_what_aws_documents(metrics: int) -> None:
     assert max_per_second(moments, points) <= DOCUMENTED
 
 
-def test_what_was_not_used_is_not_saved_up() -> None:
+def test_unused_calls_are_not_saved_up() -> None:
     async def main() -> list[float]:
         limiter = RateLimiter(10.0)
         await asyncio.sleep(100)

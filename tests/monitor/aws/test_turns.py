@@ -222,7 +222,7 @@ async def test_a_call_that_was_cancelled_returned_nothing() -> None:
     assert await reading.ask("rds", "group") == 0
 
 
-async def test_what_nobody_wants_any_more_is_forgotten() -> None:
+async def test_outcomes_that_no_inventory_requests_any_more_are_forgotten() -> None:
     reading = Reading()
     await reading.inventory(logs=["gone"])
     for _ in range(MAX_UNWANTED_RUNS):
@@ -242,7 +242,7 @@ async def test_without_a_bound_everything_is_read() -> None:
     assert {await turns.read(name, read, 0.0) for name in names(100)} == {7}
 
 
-async def test_what_keeps_its_own_values_takes_turns_too() -> None:
+async def test_a_collector_that_keeps_its_own_values_takes_turns_too() -> None:
     turns = CallTurns(min_calls=2)
     runs = []
     for run in range(6):

@@ -110,7 +110,7 @@ def test_without_a_known_quota_the_table_says_so() -> None:
     ]
 
 
-def test_what_could_not_be_read_is_bounded() -> None:
+def test_at_most_some_unread_places_are_listed_and_the_rest_counted() -> None:
     many = {**COVERAGE, "unread": [f"region {number}" for number in range(100)]}
     assert shown("markdown", many).splitlines()[-1] == "Not read: 80 more; the format json lists all"
 

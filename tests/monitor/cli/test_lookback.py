@@ -74,7 +74,7 @@ def test_it_says_what_reading_costs_before_it_reads(look: Look) -> None:
     assert "list price of GetMetricData" in result.stderr
 
 
-def test_above_a_dollar_it_asks_and_without_a_terminal_it_needs_yes(look: Look) -> None:
+def test_a_cost_above_a_dollar_needs_yes_without_a_terminal(look: Look) -> None:
     prices = "prices: {aws: {per_1000_metrics: 5000}}"
     refused = look("--days", "1", more=prices)
     assert refused.exit_code == 2

@@ -11,7 +11,7 @@ from tests.registries import REGISTRY
 
 CONTEXT = ConfigContext(registry=REGISTRY)
 BELOW = "others have no alert below the band"
-REFUSED = "it counts none of this one"
+WITHOUT_THROTTLING = "CloudWatch has no metric of it for this one"
 
 
 @pytest.mark.parametrize(
@@ -19,9 +19,9 @@ REFUSED = "it counts none of this one"
     [
         ({"signal": "lambda.account_concurrency", "below": "warning"}, "below", BELOW),
         ({"service": "s3", "below": "none"}, "below", BELOW),
-        ({"service": "sqs", "saturated": "warning"}, "saturated", REFUSED),
-        ({"signal": "kinesis.efo_read_bytes", "tolerance": {"rate": 1}}, "tolerance", REFUSED),
-        ({"service": "autoscaling", "tolerance": {"for": "2m"}}, "tolerance", REFUSED),
+        ({"service": "sqs", "saturated": "warning"}, "saturated", WITHOUT_THROTTLING),
+        ({"signal": "kinesis.efo_read_bytes", "tolerance": {"rate": 1}}, "tolerance", WITHOUT_THROTTLING),
+        ({"service": "autoscaling", "tolerance": {"for": "2m"}}, "tolerance", WITHOUT_THROTTLING),
     ],
 )
 def test_a_setting_that_affects_none_of_the_series_it_selects_is_rejected(
@@ -48,6 +48,6 @@ def test_a_setting_that_affects_some_series_is_accepted(entry: dict[str, Any]) -
 
 
 @pytest.mark.parametrize("tolerance", [{"rate": -1}, {"share": 2}, {"for": "2d"}, {"rates": 1}])
-def test_a_tolerance_that_is_none_is_refused(tolerance: dict[str, Any]) -> None:
+def test_an_invalid_tolerance_is_rejected(tolerance: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Config.model_validate({"alerts": [{"service": "kinesis", "tolerance": tolerance}]}, context=CONTEXT)

@@ -252,7 +252,7 @@ def test_what_is_pruned_costs_a_check_now_and_then_and_its_aggregate() -> None:
     assert billed(fleet)[1][CELL].projected.polled_metrics == 8
 
 
-def test_what_is_idle_costs_less_and_its_lists_a_little() -> None:
+def test_idle_metrics_cost_less_and_their_listing_a_little() -> None:
     fleet = Fleet()
     for number in range(4):
         add(fleet, key(str(number)), throttled=None)

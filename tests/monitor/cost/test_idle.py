@@ -83,7 +83,9 @@ def test_a_purchase_is_not_idle_while_the_usage_of_a_part_is_unknown() -> None:
         ("shard_write_bytes", "audit/shardId-000000000000", MIB),
     ],
 )
-def test_what_one_of_its_series_needs_is_not_idle(signal: str, resource: str, limit: float) -> None:
+def test_a_purchase_is_not_idle_if_one_of_its_series_is_used(
+    signal: str, resource: str, limit: float
+) -> None:
     fleet = Fleet()
     use(fleet, stream("audit", PRICED), (180, 0.08), limit=8 * MIB)
     use(fleet, stream(resource, PRICED, signal), (180, 0.6), limit=limit)
@@ -100,7 +102,7 @@ def test_streams_of_one_name_in_two_regions_are_two() -> None:
     ]
 
 
-def test_what_a_global_service_bought_has_the_price_of_its_home_region() -> None:
+def test_a_purchase_of_a_global_service_has_the_price_of_its_home_region() -> None:
     fleet = Fleet()
     use(fleet, stream("audit", "global"), (180, 0.08), limit=8 * MIB, home_region=PRICED)
     (idle,) = purchases_of(fleet)

@@ -115,6 +115,6 @@ async def test_longer_periods_other_partitions_and_what_is_streamed_are_left_out
     assert await advice(fleet) == []
 
 
-async def test_metrics_whose_points_are_not_known_are_taken_to_have_all() -> None:
+async def test_metrics_of_unknown_density_are_assumed_to_have_a_point_each_minute() -> None:
     (one,) = await advice(fleet_of({stream("a"): None}))
     assert one.streamed_dollars == pytest.approx(ALWAYS_STREAMED)

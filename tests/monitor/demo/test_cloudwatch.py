@@ -135,7 +135,7 @@ def test_a_metric_is_found_by_its_exact_identity_only(nothing: dict[str, Any]) -
     assert ask(nothing)[0]["Values"] == []
 
 
-def test_what_fell_silent_has_no_data_since() -> None:
+def test_a_stream_that_fell_silent_has_no_later_points() -> None:
     (result,) = ask(query("IncomingBytes", StreamName="gone"))
     assert result["Timestamps"][0] == (START - 100) * 60.0
 
@@ -155,7 +155,7 @@ def test_recently_active_is_what_had_a_point_in_three_hours() -> None:
         assert cloudwatch.list_metrics({"Namespace": namespace, "RecentlyActive": "PT3H"}, NOW)["Metrics"]
 
 
-def test_values_are_the_same_when_asked_again_later_and_move_meanwhile() -> None:
+def test_past_values_stay_the_same_and_differ_from_minute_to_minute() -> None:
     region = replace(REGION, resources=(DemoStream(name="orders", write=Traffic(mean=0.5)),))
     request = {
         "MetricDataQueries": [query("IncomingBytes", StreamName="orders")],

@@ -182,7 +182,7 @@ async def test_the_denied_region_denies(aws: Clients, case: OperationCase) -> No
     assert action in ALLOWED or case.operation in NOT_IN_POLICY
 
 
-async def test_who_am_i_is_answered_where_all_else_is_denied(aws: Clients) -> None:
+async def test_get_caller_identity_is_answered_where_all_else_is_denied(aws: Clients) -> None:
     async with aws("sts", DENIED_REGION) as client:
         assert (await client.get_caller_identity())["Account"] == "123456789012"
 

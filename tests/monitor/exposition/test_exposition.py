@@ -242,8 +242,8 @@ def test_numbers_are_exact(value: float) -> None:
     assert np.float32(exported) == np.float32(value)
 
 
-class Busy:
-    """A fleet of two chunks, and an exposition of it that has seen all of its past."""
+class PublishedFleet:
+    """A fleet of two chunks, and an exposition that is published after each of its changes."""
 
     def __init__(self) -> None:
         self.fleet = Fleet()
@@ -277,9 +277,9 @@ class Busy:
 
 
 @pytest.fixture(scope="module")
-def busy() -> Busy:
+def fleet() -> PublishedFleet:
     """One for all examples, as it takes half a second to build."""
-    return Busy()
+    return PublishedFleet()
 
 
 changes = st.tuples(
@@ -292,19 +292,19 @@ changes = st.tuples(
 @settings(max_examples=40)
 @given(rounds=st.lists(st.lists(changes, max_size=4), min_size=1, max_size=3))
 def test_rendering_what_changed_equals_rendering_all_anew(
-    busy: Busy, rounds: list[list[tuple[int, str, float]]]
+    fleet: PublishedFleet, rounds: list[list[tuple[int, str, float]]]
 ) -> None:
     for changed in rounds:
         for change in changed:
-            busy.change(*change)
-        asyncio.run(busy.exposition.publish({}))
-    anew = Exposition(busy.fleet)
+            fleet.change(*change)
+        asyncio.run(fleet.exposition.publish({}))
+    anew = Exposition(fleet.fleet)
     asyncio.run(anew.publish({}))
-    assert busy.exposition.body == anew.body
+    assert fleet.exposition.body == anew.body
 
 
-async def test_what_did_not_change_is_not_rendered_again() -> None:
-    own = Busy()
+async def test_unchanged_pieces_of_the_exposition_are_reused() -> None:
+    own = PublishedFleet()
     await own.exposition.publish({})
     before = own.exposition.body
     await own.exposition.publish({})
@@ -316,7 +316,7 @@ async def test_what_did_not_change_is_not_rendered_again() -> None:
 
 
 async def test_the_newest_judgement_is_published_even_while_another_is() -> None:
-    own = Busy()
+    own = PublishedFleet()
     first = asyncio.create_task(own.exposition.publish({}))
     await asyncio.sleep(0)  # it is rendering
     own.change(0, "tag", 1.0)

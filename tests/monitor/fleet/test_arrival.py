@@ -73,7 +73,7 @@ def test_once_all_has_come_the_history_is_the_truth_whatever_the_order_and_howev
 
 
 @pytest.mark.parametrize("late", [1, 5, 20, SILENT_AFTER - 1])
-def test_a_namespace_of_which_nothing_comes_tells_nothing(late: int) -> None:
+def test_without_any_point_of_a_namespace_no_metric_of_it_is_taken_for_zero(late: int) -> None:
     rings = rings_of()
     for row in ROWS.tolist():
         write(rings, row, NOW, 5.0)

@@ -110,7 +110,7 @@ def test_the_time_passes_while_no_sample_comes() -> None:
     assert math.isnan(seconds(judged(falling(90, 0.5), now=NOW + BUDGET.stale_after + 1)))
 
 
-def test_it_is_known_only_where_the_usage_is_judged() -> None:
+def test_the_time_to_exhaustion_is_known_only_where_the_usage_is_judged() -> None:
     drained = falling(90, 0.5)
     settings = replace(BUDGET, signal=STREAM_WRITE_BYTES)
     assert math.isnan(seconds(judged(drained, settings)))

@@ -199,14 +199,14 @@ def test_a_shared_metric_waits_for_the_most_patient_of_its_series() -> None:
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_an_api_that_tells_no_number_is_no_sample(number: float) -> None:
+def test_a_usage_that_is_no_number_is_no_sample(number: float) -> None:
     fleet = Fleet()
     fleet.put(key(), observed(number), SETTINGS, NOW)
     judge(fleet, NOW)
     assert fleet.zone[0] == Zone.STALE
 
 
-def test_a_usage_told_by_the_api_is_the_sample_of_that_minute() -> None:
+def test_a_usage_returned_by_the_api_is_the_sample_of_that_minute() -> None:
     fleet = Fleet()
     fleet.put(key(), observed(95.0), SETTINGS, NOW)
     fleet.put(key(), observed(50.0), SETTINGS, NOW + 1)

@@ -88,7 +88,7 @@ def test_many_series_are_computed_as_each_one_alone(
 
 
 @given(st.dictionaries(st.integers(0, 9), formulas), points, reads)
-def test_what_was_refused_lately_is_computed_as_for_each_one_alone(
+def test_recent_throttled_demand_of_a_block_equals_that_of_each_series_alone(
     wanted: dict[int, Usage], written: list[Point], read: list[tuple[int, int]]
 ) -> None:
     rings, model = both(written, read)

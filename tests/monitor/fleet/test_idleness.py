@@ -79,7 +79,7 @@ def idle(*used: tuple[str, float | None], throttled: float = 0.0) -> list[bool]:
         ),
     ],
 )
-def test_what_was_bought_together_is_idle_together(
+def test_series_of_one_purchase_are_idle_together(
     used: list[tuple[str, float | None]], expected: bool
 ) -> None:
     assert [one for one in idle(*used) if one] == [True] * len(used) * expected
@@ -149,7 +149,7 @@ shares = st.one_of(st.none(), st.integers(0, 100).map(float))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["orders", "clicks"]), shares), min_size=1, max_size=8))
-def test_an_alert_knows_what_the_judgement_knows(streams: list[tuple[str, float | None]]) -> None:
+def test_alerts_and_judgement_agree_on_what_is_idle(streams: list[tuple[str, float | None]]) -> None:
     """The alert on a minute is decided by the judgement of that minute."""
     fleet = Fleet()
     for number, (stream, share) in enumerate(streams):

@@ -318,7 +318,7 @@ def test_an_old_refusal_says_nothing_of_a_newer_sample() -> None:
 
 
 @pytest.mark.parametrize(("counted", "shown", "zone"), [(6.0, 6.0, Zone.SATURATED), (0.0, NAN, Zone.BELOW)])
-def test_a_part_of_the_refusals_is_a_lower_bound_so_that_none_of_it_says_nothing(
+def test_throttled_demand_known_in_part_is_a_lower_bound_so_that_zero_is_unknown(
     counted: float, shown: float, zone: Zone
 ) -> None:
     fleet = Fleet()
@@ -363,7 +363,7 @@ def test_a_metric_that_is_zero_when_absent_is_0_once_it_was_read_and_aws_publish
     assert (found.usage, found.minute, found.zone) == (0, NOW - 3, Zone.BELOW)
 
 
-def test_what_cannot_be_seen_stays_unobservable_and_never_0() -> None:
+def test_an_unobservable_series_has_no_usage_rather_than_0() -> None:
     fleet = Fleet()
     put(fleet, observed_with(Unobservable("group metrics are off")))
     assert judged(fleet).zone is Zone.UNOBSERVABLE
@@ -457,7 +457,7 @@ def test_demand_that_comes_later_than_the_refusals_makes_no_alert_of_one() -> No
     assert judged(fleet, (0, 3, 50.0), (2, 4, 10_000.0), (1, 3, 5.0)).zone is Zone.WITHIN
 
 
-def test_of_two_metrics_the_one_that_is_there_stands_in_for_the_other() -> None:
+def test_the_highest_of_two_metrics_is_the_only_one_with_a_point() -> None:
     fleet = Fleet()
     put(fleet, observed_with(highest(traffic, more_traffic)))
     assert judged(fleet, (0, 3, 80.0), (2, 3)).usage == 80

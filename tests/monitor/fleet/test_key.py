@@ -45,7 +45,7 @@ def test_what_a_resource_is_called_is_no_part_of_its_identity() -> None:
     assert before.labels["resource_id"] == "a1b2"
 
 
-def test_the_id_is_a_label_only_where_it_says_more() -> None:
+def test_the_id_is_a_label_only_where_it_differs_from_the_name() -> None:
     assert "resource_id" not in key("logs", "2026/11/").labels
     assert key("logs", "2026/11/").resource == "logs/2026/11/"
     assert key("we/b", "prod").labels["resource_id"] == "we%2Fb/prod"

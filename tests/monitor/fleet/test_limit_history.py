@@ -17,11 +17,11 @@ from tests.resources import resource
 
 NAN = float("nan")
 limits = st.sampled_from([None, 100.0, 0.1, 1e9])
-seen = st.lists(st.tuples(st.integers(0, 90), limits), min_size=1, max_size=40)
+observed_limits = st.lists(st.tuples(st.integers(0, 90), limits), min_size=1, max_size=40)
 
 
-def see(fleet: Fleet, name: str, limit: float | None, minute: int) -> Series:
-    """An inventory at a minute finds a series with a limit."""
+def put(fleet: Fleet, name: str, limit: float | None, minute: int) -> Series:
+    """Put a series as an inventory does that finds it with a limit at a minute."""
     named = key(name)
     observed = Observed(
         signal=named.signal, resource=resource(name), usage=per_second(traffic.of(StreamName=named.id))
@@ -39,7 +39,7 @@ def limits_in(fleet: Fleet, series: Series, minutes: range) -> list[float]:
 
 
 def as_known(readings: list[tuple[int, float | None]], minutes: range) -> list[float]:
-    """The last limit seen at each minute, or before the first one that one."""
+    """The latest limit at each minute, and before the first one the first one."""
     found = []
     for minute in minutes:
         before = [limit for seen_at, limit in readings if seen_at <= minute]
@@ -48,7 +48,7 @@ def as_known(readings: list[tuple[int, float | None]], minutes: range) -> list[f
     return found
 
 
-@given(seen)
+@given(observed_limits)
 def test_each_minute_of_the_window_has_the_limit_that_was_seen_then(
     steps: list[tuple[int, float | None]],
 ) -> None:
@@ -56,17 +56,17 @@ def test_each_minute_of_the_window_has_the_limit_that_was_seen_then(
     for later, limit in steps:
         minute += later
         readings.append((minute, limit))
-        series = see(fleet, "orders", limit, minute)
+        series = put(fleet, "orders", limit, minute)
     window = range(minute - WINDOW + 1, minute + 1)
     assert limits_in(fleet, series, window) == pytest.approx(as_known(readings, window), nan_ok=True)
 
 
-@given(seen)
+@given(observed_limits)
 def test_it_remembers_no_more_than_changed_within_the_window(steps: list[tuple[int, float | None]]) -> None:
     fleet, minute = Fleet(), NOW
     for later, limit in steps:
         minute += later
-        series = see(fleet, "orders", limit, minute)
+        series = put(fleet, "orders", limit, minute)
         remembered = list(fleet.past_limits.since(series.slot, float(fleet.limit[series.slot])))
         began = [since or 0 for since, _ in remembered[1:]]
         assert remembered[0][0] is None
@@ -77,10 +77,10 @@ def test_it_remembers_no_more_than_changed_within_the_window(steps: list[tuple[i
 
 def test_series_that_changed_stand_beside_those_that_did_not() -> None:
     fleet = Fleet()
-    a, b, c = (see(fleet, name, 100.0, NOW - 20) for name in "abc")
-    see(fleet, "b", 200.0, NOW - 10)
-    see(fleet, "c", 300.0, NOW - 5)
-    see(fleet, "c", 400.0, NOW)
+    a, b, c = (put(fleet, name, 100.0, NOW - 20) for name in "abc")
+    put(fleet, "b", 200.0, NOW - 10)
+    put(fleet, "c", 300.0, NOW - 5)
+    put(fleet, "c", 400.0, NOW)
     places = np.array([c.slot, a.slot, b.slot, c.slot, b.slot, c.slot], np.int32)
     minutes = np.array([NOW - 6, NOW - 6, NOW - 10, NOW - 1, NOW - 11, NOW], np.int32)
     assert fleet.limits_at(places, minutes).tolist() == [100, 100, 200, 300, 100, 400]
@@ -90,19 +90,19 @@ def test_series_that_changed_stand_beside_those_that_did_not() -> None:
 def test_nothing_is_remembered_of_a_fleet_whose_limits_stay() -> None:
     fleet = Fleet()
     for minute in range(NOW, NOW + 100, 10):
-        see(fleet, "orders", 0.1, minute)  # which float32 cannot hold exactly
-        see(fleet, "clicks", None, minute)
+        put(fleet, "orders", 0.1, minute)  # which float32 cannot hold exactly
+        put(fleet, "clicks", None, minute)
     assert len(fleet.past_limits) == 0
 
 
-def test_a_change_is_forgotten_with_its_series_and_says_nothing_of_the_next_one_there() -> None:
+def test_changes_of_a_dropped_series_do_not_apply_to_the_next_one_in_its_slot() -> None:
     fleet = Fleet()
-    see(fleet, "orders", 100.0, NOW - 10)
-    gone = see(fleet, "orders", 200.0, NOW)
+    put(fleet, "orders", 100.0, NOW - 10)
+    gone = put(fleet, "orders", 200.0, NOW)
     fleet.drop(gone.key)
     assert len(fleet.past_limits) == 0
     fleet.reclaim()
-    other = see(fleet, "clicks", 300.0, NOW + 1)
+    other = put(fleet, "clicks", 300.0, NOW + 1)
     assert other.slot == gone.slot
     assert limits_in(fleet, other, range(NOW - 20, NOW + 2)) == [300.0] * 22
 

@@ -10,7 +10,7 @@ from tests.monitor.fleet.points import NAN
 from tests.monitor.fleet.test_judge import NOW, Write, key, more_traffic, observed_with, put, traffic, write
 
 
-def test_history_tells_each_minute_by_the_formula() -> None:
+def test_history_computes_each_minute_by_the_formula() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic, more_traffic)))
     points: list[Write] = [(0, 5, 1.0), (2, 5, 2.0), (2, 4, 3.0), (0, 2, 5.0), (2, 2, 6.0), (2, 1, 9.0)]

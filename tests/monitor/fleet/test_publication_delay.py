@@ -40,7 +40,7 @@ def test_few_points_that_change_late_do_not_delay_all_others() -> None:
     assert learnt(2, odd=200) == MAX_DELAY
 
 
-def test_nothing_is_learnt_of_ages_that_were_never_requested() -> None:
+def test_the_delay_is_not_lowered_by_ages_that_were_never_requested() -> None:
     """A metric of five minutes is requested once in a period, some minutes after its end."""
     states = NamespaceStates()
     namespace, delays = states.number_of("AWS/RDS", period=5), PublicationDelays(states)

@@ -67,7 +67,7 @@ class Stream:
         return Zone(int(self.fleet.zone[self.fleet.series[self.keys[signal]].slot]))
 
 
-def test_while_somebody_reads_the_age_is_what_the_slowest_tells() -> None:
+def test_while_a_stream_is_read_its_age_is_that_of_the_slowest_reader() -> None:
     stream = Stream()
     stream.pass_by(5, age=500.0, behind=20 * HOUR, calls=60, written=1000)
     assert (stream.usage("age"), stream.usage("unread")) == (20 * HOUR, 0)

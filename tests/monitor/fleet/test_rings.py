@@ -74,7 +74,7 @@ def assert_agree(rings: Rings, model: Model) -> None:
     st.booleans(),
     st.lists(st.one_of(writes, reads, frees), max_size=12),
 )
-def test_any_writes_and_reads_give_what_the_points_say(
+def test_any_writes_and_reads_agree_with_a_simple_model(
     zero: list[bool], share: bool, steps: list[object]
 ) -> None:
     rings, model = rings_of(*zero, share=share), Model(zero, share)

@@ -47,7 +47,7 @@ def row(fleet: Fleet, wanted: Key) -> Row:
     return row_of(fleet, fleet.series[wanted])
 
 
-def test_a_row_tells_what_the_columns_hold() -> None:
+def test_a_row_holds_the_values_of_the_columns() -> None:
     fleet = Fleet()
     judged = put(
         fleet, "orders", usage=55.0, utilization=0.55, saturation=0.0, minute=MINUTE, zone=Zone.WITHIN

@@ -120,7 +120,7 @@ def test_a_series_that_is_late_ends_with_its_newest_bin() -> None:
     assert (usage[-3:, column] * block.scale[column]).tolist() == [1, 2, 3]
 
 
-def test_what_was_created_anew_has_nothing_of_the_former_one() -> None:
+def test_a_recreated_resource_has_no_history_of_the_former_one() -> None:
     history, row = history_of([5.0, 6.0, 7.0], NOW - 2, created=(NOW - 400) * BIN_MINUTES)
     block, column = history.place(row)
     block.note_throttling(np.array([column]), NOW // DAY, np.array([0.4], np.float32))
@@ -161,7 +161,7 @@ def test_a_series_that_is_gone_for_hours_frees_its_row() -> None:
     assert np.isnan(stored(history, row)).all()
 
 
-async def test_a_restart_knows_what_was_known(tmp_path: Path) -> None:
+async def test_a_saved_history_is_read_back_after_a_restart(tmp_path: Path) -> None:
     path = history_path(tmp_path / "headroom.db")
     history, row = history_of([5.0, np.nan, 7e9], NOW - 2, NOW * BIN_MINUTES - 40_000, path)
     for number in range(BLOCK_SIZE + 3):
@@ -240,6 +240,6 @@ def test_no_file_and_an_empty_one_are_no_history_without_a_word(
     assert len(UsageHistory.read(path, NOW)) == 0
 
 
-def test_a_block_is_what_its_bytes_say() -> None:
+def test_bytes_of_a_wrong_length_are_no_block() -> None:
     with pytest.raises(ValueError, match="a block has"):
         HistoryBlock.from_bytes(0, b"123")

@@ -168,7 +168,7 @@ async def test_a_series_that_takes_the_slot_of_another_one_has_a_row_of_its_own(
     assert len(history) == 2
 
 
-def test_a_bin_is_whole_if_each_of_its_five_minutes_is_known() -> None:
+def test_a_bin_is_complete_if_each_of_its_five_minutes_is_known() -> None:
     usage = np.full((30, 1), 4.0, np.float32)
     usage[5:10] = np.nan
     highest, whole = highest_by_bin(usage, np.array([False]))

@@ -55,7 +55,7 @@ class Pool:
         return self.registry.get_sample_value(name, {"reason": reason})
 
 
-def test_the_longest_idle_is_closed_first_then_the_slow_and_never_one_that_waits_for_us() -> None:
+def test_idle_connections_are_closed_first_then_slow_ones_and_never_one_being_answered() -> None:
     pool = Pool(4)
     pool.connect("a1", ConnectionState.RESPONDING)
     pool.connect("b1", ConnectionState.READING_BODY)
@@ -284,7 +284,7 @@ async def test_a_server_whose_listener_fails_ends() -> None:
                 await server.serve([listening])
 
 
-SCARCE = """
+SERVER_WITH_FEW_FILES = """
 import asyncio, logging, resource, socket, sys
 import uvicorn
 from monitor.server.listener import HttpServer, Listener, bind_socket
@@ -306,7 +306,7 @@ asyncio.run(main())
 
 async def test_without_a_free_file_the_server_goes_on_and_logs_it_once() -> None:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", SCARCE, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        sys.executable, "-c", SERVER_WITH_FEW_FILES, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout
     address = "127.0.0.1", int(await process.stdout.readline())

@@ -9,7 +9,7 @@ import pytest
 from monitor.lib.atomic_file import replace_atomically
 
 
-def test_what_was_there_is_replaced_when_all_is_written(tmp_path: Path) -> None:
+def test_a_file_is_replaced_only_when_all_is_written(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_bytes(b"before")
     path.chmod(0o640)

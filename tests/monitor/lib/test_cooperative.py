@@ -35,7 +35,7 @@ async def test_others_get_their_turn_however_short_each_piece_of_the_work_is() -
         await task
 
 
-async def test_what_many_do_at_once_is_spread_over_turns_of_the_loop() -> None:
+async def test_work_of_many_tasks_is_spread_over_turns_of_the_event_loop() -> None:
     turns, done, by_turn = LoopTurns(at_once=3), list[int](), list[int]()
 
     async def work(number: int) -> None:
@@ -52,7 +52,7 @@ async def test_what_many_do_at_once_is_spread_over_turns_of_the_loop() -> None:
     assert max(after - before for before, after in pairwise(by_turn)) <= 6
 
 
-async def test_whoever_waits_costs_the_loop_nothing_until_it_is_its_turn() -> None:
+async def test_a_waiting_task_is_resumed_only_when_its_turn_comes() -> None:
     turns, resumed = LoopTurns(at_once=1), list[int]()
 
     class Watched:

@@ -86,7 +86,7 @@ def test_without_a_folder_that_can_be_written_nothing_is_kept(environ: dict[str,
     assert not Path("relative").exists()
 
 
-def test_what_is_no_file_is_ignored(environ: dict[str, str]) -> None:
+def test_a_folder_in_the_place_of_the_file_is_ignored(environ: dict[str, str]) -> None:
     the_file(environ).mkdir(parents=True)
     keep("name", KEY, DATA, environ)
     assert kept("name", KEY, environ) is None

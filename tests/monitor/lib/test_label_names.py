@@ -82,7 +82,7 @@ def test_no_label_of_a_notice_collides_with_labels_of_targets() -> None:
     assert not TAKEN & labels(notice()).keys()
 
 
-def test_what_the_rules_select_by() -> None:
+def test_rules_never_select_by_names_that_other_labels_may_have() -> None:
     for text in prometheus.files(REGISTRY.services.values()).values():
         for name in ("service", "region", "account"):
             assert f"{{{name}=" not in text and f",{name}=" not in text and f"$labels.{name} " not in text

@@ -118,7 +118,7 @@ async def test_the_same_notification_is_sent_the_same_way_again(client: Outbound
 
 
 @each_receiver
-async def test_nothing_tells_a_secret(
+async def test_neither_logs_nor_errors_contain_a_secret(
     client: OutboundClient, make: Make, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

@@ -98,7 +98,9 @@ async def test_tls_with_a_server_that_has_none(client: OutboundClient) -> None:
 # secrets
 
 
-async def test_nothing_tells_a_secret(client: OutboundClient, caplog: pytest.LogCaptureFixture) -> None:
+async def test_neither_logs_nor_errors_contain_a_secret(
+    client: OutboundClient, caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     asyncio.get_running_loop().set_debug(True)
     answers = []

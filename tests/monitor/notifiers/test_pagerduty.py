@@ -44,11 +44,11 @@ def test_severities(severity: Severity) -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in NoticeKind if kind is not NoticeKind.RESOLVED])
-def test_what_fires_is_triggered(kind: NoticeKind) -> None:
+def test_a_firing_alert_triggers_an_event(kind: NoticeKind) -> None:
     assert event_of(kind=kind)["event_action"] == "trigger"
 
 
-def test_what_is_over_is_resolved_by_the_same_key() -> None:
+def test_a_resolved_alert_ends_the_event_of_its_key() -> None:
     [event] = payload(notification(resolved()), RECEIVER)
     assert event == {"routing_key": "R0UT1NGK3Y", "event_action": "resolve", "dedup_key": "a1b2c3"}
 

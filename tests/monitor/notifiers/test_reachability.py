@@ -170,7 +170,9 @@ async def test_a_private_address_is_not_even_tried(client: OutboundClient, host:
         ("https://" + "x" * 64 + ".example", "the address is invalid"),
     ],
 )
-async def test_what_has_no_address(client: OutboundClient, url: str, expected: str) -> None:
+async def test_an_address_that_cannot_be_resolved_is_reported(
+    client: OutboundClient, url: str, expected: str
+) -> None:
     assert expected in ((await connection_error(url + HOOK, client, OPEN)) or "")
 
 

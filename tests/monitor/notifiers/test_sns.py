@@ -41,7 +41,7 @@ async def publish(answer: Any, receiver: Sns = RECEIVER, **changes: Any) -> Any:
         return await receiver.send(notification(**changes), client)
 
 
-def test_what_is_published() -> None:
+def test_a_notification_is_published_with_subject_message_and_attributes() -> None:
     params = payload(notification(notice(), resolved(), more=2), RECEIVER)
     assert params["TopicArn"] == TOPIC
     assert params["Subject"] == "[3 firing] prod eu-west-1 kinesis"

@@ -104,7 +104,7 @@ def test_any_text_becomes_a_short_line_that_can_be_encoded(text: str, most: int)
     assert short.encode().decode().isprintable()
 
 
-def test_what_is_cut_says_so() -> None:
+def test_a_truncated_text_ends_with_an_ellipsis() -> None:
     assert (truncate("abcdef", 6), truncate("abcdef", 5)) == ("abcdef", "abcd…")
 
 

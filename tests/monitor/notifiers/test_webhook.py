@@ -48,7 +48,7 @@ def test_the_body() -> None:
     )
 
 
-def test_what_is_only_resolved() -> None:
+def test_a_notification_of_resolved_alerts_only_has_that_type() -> None:
     body = payload(notification(resolved()), PLAIN)
     assert (body["type"], body["data"]["status"]) == ("alerts.resolved", "resolved")
 

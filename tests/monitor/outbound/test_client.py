@@ -53,7 +53,7 @@ def test_a_url_is_shown_without_what_may_be_secret(url: str, shown: str) -> None
     assert redacted(url) == shown
 
 
-async def test_what_is_sent(client: OutboundClient) -> None:
+async def test_a_post_has_the_exact_path_the_body_and_the_headers(client: OutboundClient) -> None:
     async with http_server() as server:
         answer = await client.post(server.url + "/a%2Fb?c=%20d", b"{}", OPEN, {"X-Mine": "1"})
     assert answer.outcome is DeliveryOutcome.DELIVERED

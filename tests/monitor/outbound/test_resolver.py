@@ -19,7 +19,7 @@ async def resolver() -> AsyncIterator[Resolver]:
 
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
-async def test_what_the_system_knows(resolver: Resolver, name: str) -> None:
+async def test_names_of_the_hosts_file_are_resolved(resolver: Resolver, name: str) -> None:
     found = await resolver.resolve(name, 443)
     assert {one["host"] for one in found} <= {"127.0.0.1", "::1"}
     assert {(one["hostname"], one["port"]) for one in found} == {(name, 443)}

@@ -83,7 +83,7 @@ def test_the_highest_rise_within_each_time_is_found() -> None:
     assert highest_rises(usage).tolist() == [[0] * 7, [40] * 7, HORIZONS.tolist()]
 
 
-def test_a_fall_is_no_rise_and_without_samples_there_is_none() -> None:
+def test_neither_falling_nor_missing_usage_has_a_rise() -> None:
     usage = np.full((2, WINDOW), np.nan, np.float32)
     usage[0] = np.arange(WINDOW, 0, -1)
     assert not highest_rises(usage).any()

@@ -84,7 +84,9 @@ def test_an_idle_series_that_comes_to_life_is_found_within_its_bound(alive_at: l
 
 @settings(max_examples=6, deadline=None)
 @given(st.integers(0, 2**32), st.integers(60, 300))
-def test_no_metric_starves_whatever_lists_say_or_fail(seed: int, minutes: int) -> None:
+def test_every_metric_is_read_within_the_longest_interval_whatever_lists_return(
+    seed: int, minutes: int
+) -> None:
     random = np.random.default_rng(seed)
     usage = silent(8, minutes)
     usage[random.random(usage.shape) < 0.002] = 0.3

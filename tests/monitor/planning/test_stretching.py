@@ -33,7 +33,7 @@ def test_a_series_in_more_danger_is_never_read_less_often(minutes: list[int], al
     assert (np.diff(stretched(before, allowed)) >= 0).all()
 
 
-def test_what_is_read_every_minute_stretches_last() -> None:
+def test_metrics_read_every_minute_are_stretched_last() -> None:
     before = np.array([1] * 10 + [5] * 100 + [15] * 100, np.int32)
     assert stretched(before, 20)[:10].tolist() == [1] * 10
     assert stretched(before, 10)[0] > 1

@@ -1,4 +1,4 @@
-"""A Service Quotas for tests: it lists what is applied and what is the default, and counts who asks."""
+"""A Service Quotas for tests: it returns applied and default values, in lists and singly."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -106,7 +106,7 @@ async def test_a_response_decoded_both_ways_is_the_same_page(answer: Response) -
     assert fast.date and fast.date.endswith("GMT")
 
 
-async def test_what_a_page_contains() -> None:
+async def test_a_page_of_metric_data_is_decoded() -> None:
     answer = one(Timestamps=[AT, AT + 60], Values=[1, "NaN"], StatusCode="PartialData") | {
         "NextToken": "more"
     }

@@ -304,7 +304,7 @@ def test_the_tables_have_each_field_of_what_is_observed() -> None:
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_what_is_observed_otherwise_has_another_digest(name: str) -> None:
+def test_a_changed_field_of_a_series_changes_the_digest(name: str) -> None:
     assert digest_of(orders()) == digest_of(orders())
     assert digest_of(orders()) != digest_of(replace(orders(), **{name: CHANGES[name]}))
 

@@ -176,7 +176,7 @@ async def test_a_metric_that_is_rejected_is_found_and_the_others_are_read() -> N
         assert len(some.read) == 8
 
 
-async def test_where_everything_is_denied_it_does_not_ask_for_all_of_it() -> None:
+async def test_when_all_requests_are_denied_only_some_are_made() -> None:
     async with past_reading(lambda _: ErrorResponse("AccessDenied", 403), 400) as some:
         failures = await some.failures()
         assert all("AccessDenied" in one for one in failures)

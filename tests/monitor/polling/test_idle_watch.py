@@ -102,7 +102,7 @@ def test_what_is_listed_while_it_is_idle_is_due_at_once_and_the_rest_within_an_h
     assert world.due(NOW) == set()
 
 
-def test_without_new_life_metrics_wait_for_an_hour() -> None:
+def test_idle_metrics_that_no_list_contains_wait_for_an_hour() -> None:
     world = World(lambda **_: listed())
     for minute in range(NOW, NOW + 120, LONGEST):
         assert world.update(minute) == []
@@ -152,7 +152,7 @@ def test_a_namespace_with_more_pages_than_pay_is_left_alone_for_hours() -> None:
     assert world.lists == 14
 
 
-def test_where_lists_are_denied_idle_metrics_are_read_as_others_are_and_one_failure_tells() -> None:
+def test_when_lists_are_denied_idle_metrics_keep_their_interval_and_one_failure_is_reported() -> None:
     world = World(denied("ListMetrics", "AccessDenied"))
     for minute in range(NOW, NOW + 60, LONGEST):
         assert world.update(minute) == ["AccessDenied"]

@@ -129,7 +129,7 @@ async def test_without_turns_everything_is_read() -> None:
     assert len(topics.aws.calls) == 1 + 3
 
 
-def test_what_waits_is_read_within_minutes_and_nothing_is_read_more_often_then() -> None:
+def test_resources_that_wait_are_read_within_minutes_without_more_frequent_lists() -> None:
     async def watch(minutes: float) -> tuple[int, int]:
         topics, telemetry = Topics(2, a=1, b=5, c=7, d=8, e=9), Telemetries().process
         reader = MetricReader(topics.aws.cell, topics.fleet, OWNERS)

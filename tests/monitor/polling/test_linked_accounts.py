@@ -278,7 +278,7 @@ async def test_an_account_that_shares_some_namespaces_is_read_with_its_own_role(
     assert FIRST_CELL not in watch.fleet.payers
 
 
-async def test_where_the_role_may_not_tell_what_is_shared_it_reads_the_metrics_itself() -> None:
+async def test_a_role_that_may_not_list_links_reads_its_metrics_itself() -> None:
     aws = two_accounts()
     aws.aws.answers |= {"list_links": denied("ListLinks")}
     watch = with_role(aws)

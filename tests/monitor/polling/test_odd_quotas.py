@@ -25,7 +25,7 @@ async def test_a_quota_that_is_no_limit_is_not_the_documented_one(value: float, 
     assert world.failures == []
 
 
-async def test_a_quota_that_is_no_number_tells_nothing() -> None:
+async def test_where_the_quota_is_no_number_the_documented_limit_applies() -> None:
     world = World(malformed=True, **queues("jobs"), get_service_quota=quota(math.nan))
     await world.run_inventory(SQS)
     assert world.limit("sqs", "standard_in_flight", "jobs") == DOCUMENTED
@@ -61,7 +61,7 @@ async def counted(described: Mapping[str, Any], **answers: Any) -> World:
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])
-async def test_a_count_is_shown_without_a_limit_where_its_quota_is_none(value: float) -> None:
+async def test_a_count_is_shown_without_a_limit_if_the_value_of_its_quota_means_none(value: float) -> None:
     world = await counted({"Value": value}, **USED)
     judge(world.fleet, world.aws.cell.clock.minute())
     (row,) = rows_of(world.fleet, lambda key: key.signal == "count")
@@ -69,7 +69,7 @@ async def test_a_count_is_shown_without_a_limit_where_its_quota_is_none(value: f
 
 
 @pytest.mark.parametrize("value", [-1.0, math.inf])
-async def test_what_has_no_limit_is_counted_once_a_day(value: float) -> None:
+async def test_resources_without_a_limit_are_counted_once_a_day(value: float) -> None:
     world = await counted({"Value": value}, **USED)
     (group,) = world.aws.scan.state(KnownQuotas).counted.values()
     assert group.interval == DAY

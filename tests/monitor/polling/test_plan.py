@@ -19,21 +19,21 @@ NOW = 29_000_000
 
 
 def rings_of(*metrics: tuple[int, int | None]) -> tuple[Rings, dict[bytes, int]]:
-    """Rings with a metric for each (delay, minutes ago it was read up to; None: never), and its fragments.
+    """Rings with a metric for each (delay, minutes ago it was read up to; None: never), and rows by query.
 
     Each was requested a minute ago.
     """
-    rings, fragments = Rings(), dict[bytes, int]()
+    rings, queries = Rings(), dict[bytes, int]()
     read = dict[int, list[int]]()  # rows, by how many minutes ago they were read
     for n, (delay, read_ago) in enumerate(metrics):
-        row = fragments[b"%d" % n] = rings.allocate()
+        row = queries[b"%d" % n] = rings.allocate()
         rings.delay[row] = delay
         if read_ago is not None:
             read.setdefault(read_ago, []).append(row)
     for read_ago, rows in read.items():
         rings.mark_requested(np.array(rows), NOW - 1)
         rings.mark_read(np.array(rows), NOW - read_ago)
-    return rings, fragments
+    return rings, queries
 
 
 def requests(*metrics: tuple[int, int | None]) -> list[MetricRequest]:
@@ -61,9 +61,9 @@ def test_each_call_takes_500_metrics_and_each_metric_is_requested_once(metrics: 
 
 
 def test_a_metric_is_requested_for_its_own_row() -> None:
-    rings, fragments = rings_of((3, 5), (5, 9), (3, None), (3, 70))
-    for request in plan_requests(rings, fragments, NOW):
-        assert request.rows.tolist() == [fragments[metric] for metric in request.metrics]
+    rings, queries = rings_of((3, 5), (5, 9), (3, None), (3, 70))
+    for request in plan_requests(rings, queries, NOW):
+        assert request.rows.tolist() == [queries[metric] for metric in request.metrics]
 
 
 @pytest.mark.parametrize(
@@ -85,13 +85,13 @@ def test_the_minutes_requested(read: int | None, oldest: int) -> None:
 
 
 def test_what_is_late_is_requested_until_aws_has_proved_that_it_publishes() -> None:
-    rings, fragments = rings_of((3, None))
+    rings, queries = rings_of((3, None))
     rings.declare(0, rings.namespaces.number_of("AWS/Lambda"), zero=True)
     row = np.array([0], np.int32)
     rings.write(row, np.array([NOW - 40]), np.ones(1, np.float32))
     rings.mark_requested(row, NOW - 1)
     rings.mark_read(row, NOW - 4)
-    (request,) = plan_requests(rings, fragments, NOW)
+    (request,) = plan_requests(rings, queries, NOW)
     assert minutes_ago(request) == (39 + REVISED_MINUTES, 1)
 
 
@@ -105,20 +105,20 @@ def test_what_is_late_is_requested_until_aws_has_proved_that_it_publishes() -> N
 )
 def test_a_metric_is_requested_from_its_newest_point_on(newest: int, oldest: int) -> None:
     """Its namespace is read completely up to five minutes ago."""
-    rings, fragments = rings_of((3, 5))
+    rings, queries = rings_of((3, 5))
     rings.write(np.array([0]), np.array([NOW - newest]), np.ones(1, np.float32))
-    (request,) = plan_requests(rings, fragments, NOW)
+    (request,) = plan_requests(rings, queries, NOW)
     assert minutes_ago(request) == (oldest, 1)
 
 
 @pytest.mark.parametrize("interval", [1, 5, 15, 60])
 def test_the_whole_window_of_each_metric_is_requested_twice_an_hour(interval: int) -> None:
     """But not that of all metrics at once."""
-    rings, fragments = rings_of(*[(3, 5)] * 1500)
+    rings, queries = rings_of(*[(3, 5)] * 1500)
     times = np.zeros(1500)
     for now in range(NOW, NOW + 240, interval):
         wide = 0
-        for request in plan_requests(rings, fragments, now):
+        for request in plan_requests(rings, queries, now):
             is_wide = len(request.minutes) == WINDOW
             times[request.rows] += is_wide
             wide += is_wide
@@ -128,16 +128,16 @@ def test_the_whole_window_of_each_metric_is_requested_twice_an_hour(interval: in
     assert set(times) <= ({7, 8} if interval < WINDOW_INTERVAL else {3, 4})
 
 
-def test_metrics_that_are_behind_share_a_call_and_make_only_its_others_request_more() -> None:
+def test_metrics_read_long_ago_share_a_call_so_that_only_that_call_covers_more_minutes() -> None:
     requested = requests((3, 90), *[(3, 5)] * 700, (3, 90), *[(3, 5)] * 698, (3, 90))
     assert sorted(minutes_ago(request)[0] for request in requested) == [14, 14, 99]
 
 
 def test_at_every_poll_all_minutes_are_covered_whatever_the_pause() -> None:
-    rings, fragments = rings_of((3, None))
+    rings, queries = rings_of((3, None))
     covered: set[int] = set()
     for now in (NOW, NOW + 1, NOW + 5, NOW + 45, NOW + 45, NOW + 44, NOW + 46):
-        (request,) = plan_requests(rings, fragments, now)
+        (request,) = plan_requests(rings, queries, now)
         assert request.minutes[-1] == now - 1
         assert len(request.minutes) >= REVISED_MINUTES
         covered |= set(request.minutes)

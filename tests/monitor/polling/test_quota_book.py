@@ -104,7 +104,7 @@ def test_what_was_read_is_read_again_after_the_interval_and_not_before() -> None
     run(main())
 
 
-async def test_what_failed_is_due_at_once_and_alone() -> None:
+async def test_only_quotas_that_failed_are_requested_again_and_at_once() -> None:
     desk = Desk(ServiceQuotas({A: 3.0, C: 7.0}, denials={LIST: THROTTLED}), A, C)
     await desk.book.read()
     assert [failed.failure.resource for failed in desk.book.failures_of([A, C])] == [A.code, C.code]

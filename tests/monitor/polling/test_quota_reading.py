@@ -80,7 +80,7 @@ async def test_quotas_in_neither_list_are_all_requested_if_aws_knows_one_of_the_
     assert calls[GET] == 100
 
 
-async def test_what_is_denied_in_all_ways_is_requested_twice_singly() -> None:
+async def test_quotas_denied_in_lists_and_singly_cost_two_single_calls() -> None:
     reading, calls = await read(ServiceQuotas(denials={LIST: DENIED, GET: DENIED}), *MANY)
     assert failures(reading) == dict.fromkeys(MANY, ("GetServiceQuota", DENIED))
     assert calls == {LIST: 1, GET: 2}

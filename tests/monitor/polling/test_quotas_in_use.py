@@ -124,7 +124,7 @@ async def test_quotas_of_global_services_are_read_once(scope: ServiceScope, code
     assert await services_in_use(world) == codes
 
 
-def test_a_code_of_regional_services_too_is_none_of_global_services_alone() -> None:
+def test_a_service_code_is_global_only_if_all_its_services_are() -> None:
     assert REGISTRY.quota_scope("lambda") is ServiceScope.REGION
     assert REGISTRY.quota_scope("cloudfront") is ServiceScope.GLOBAL
     assert REGISTRY.quota_scope("glue") is ServiceScope.REGION

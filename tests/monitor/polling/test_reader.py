@@ -174,14 +174,14 @@ async def test_a_revised_value_replaces_the_earlier_one() -> None:
         assert newest == [7, 9]
 
 
-async def test_nothing_to_read_sends_no_request() -> None:
+async def test_without_metrics_no_request_is_sent() -> None:
     async with reading(answering(), 0) as some:
         assert await some.reader.read(NOW) == []
         assert some.server.bodies == []
 
 
 @pytest.mark.parametrize("status", ["PartialData", "InternalError", "Forbidden"])
-async def test_what_is_not_complete_is_requested_again_and_only_that(status: str) -> None:
+async def test_only_incomplete_metrics_are_requested_again(status: str) -> None:
     seen = set[str]()
 
     def later(query: Query) -> dict[str, Any]:
@@ -591,7 +591,7 @@ async def test_what_comes_late_alone_is_read_however_late_it_comes(interval: int
     assert values == [published.get(minute, 0.0) for minute in minutes.tolist()]
 
 
-async def test_what_is_requested_the_first_time_teaches_no_delay() -> None:
+async def test_first_reads_of_metrics_do_not_change_the_learnt_delay() -> None:
     def growing(query: Query) -> dict[str, Any]:
         return result(query, {minute: float(NOW - minute) for minute in range(NOW - 30, NOW)})
 

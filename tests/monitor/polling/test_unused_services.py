@@ -120,7 +120,7 @@ async def test_the_series_of_a_service_go_with_its_last_resource() -> None:
     assert world.usages == {}
 
 
-def test_what_is_unused_is_listed_ever_more_rarely_and_on_request() -> None:
+def test_unused_services_are_listed_ever_more_rarely_and_on_request() -> None:
     async def listed(hours: float, **found: Any) -> int:
         world, telemetry = World(**found), Telemetries().process
         reader = MetricReader(world.aws.cell, world.fleet, OWNERS)

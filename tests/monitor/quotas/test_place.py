@@ -99,6 +99,6 @@ def test_a_resource_by_its_id_or_arn() -> None:
 @pytest.mark.parametrize(
     "wanted", [WantedQuota(Quota(service="es", code="L-00000001")), find_quota("ec2.elastic_ips", REGISTRY)]
 )
-def test_a_resource_whose_id_does_not_tell_its_arn(wanted: WantedQuota) -> None:
+def test_the_arn_of_a_resource_is_required_where_its_id_is_not_enough(wanted: WantedQuota) -> None:
     with pytest.raises(UnknownQuotaError, match="expected the ARN of the resource"):
         resource_arn(FakeAws().cell, "abc", wanted, REGISTRY)

@@ -73,7 +73,7 @@ def test_an_amount_of_bytes_in_the_unit_of_its_quota(text: str, expected: float)
 
 
 @pytest.mark.parametrize("text", ["", "-1", "x", "nan", "inf", "1e400", "2Ki", "2 shards", "9" * 30, "²"])
-def test_what_is_no_amount(text: str) -> None:
+def test_a_text_that_is_no_amount_is_rejected(text: str) -> None:
     with pytest.raises(UnknownQuotaError, match="expected an amount"):
         WantedQuota(SHARDS).amount(text)
 

@@ -55,7 +55,7 @@ def test_where_nothing_is_permitted_each_account_is_one_sentence_with_what_to_do
         assert "`headroom iam-policy` prints a policy" in one
 
 
-def test_each_cause_is_told_by_itself() -> None:
+def test_each_cause_has_a_sentence_of_its_own() -> None:
     throttled = (
         Location(SHOP, "", "eu-west-1", "sqs"),
         Failure("ListQueues", "", "ThrottlingException", "Rate exceeded"),

@@ -85,7 +85,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     set_aws_environment(monkeypatch, CREDENTIALS)
 
 
-async def test_one_full_read_is_judged(aws_url: str) -> None:
+async def test_a_scan_reads_and_judges_the_selected_signals_once(aws_url: str) -> None:
     settings: dict[str, Any] = {"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": aws_url}
     config = Config.model_validate(settings)
     steps: list[tuple[int, int]] = []

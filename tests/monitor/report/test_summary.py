@@ -63,7 +63,7 @@ def test_of_many_that_are_above_it_says_how_many_are_not_listed() -> None:
         ([(90, 0.5), (90, 0.1)], None, False),
     ],
 )
-def test_what_went_above_its_band_within_the_three_hours(
+def test_series_that_rose_above_their_band_within_three_hours_are_listed(
     runs: list[tuple[int, float]], minutes: int | None, again: bool
 ) -> None:
     fleet = Fleet()
@@ -72,7 +72,7 @@ def test_what_went_above_its_band_within_the_three_hours(
     assert risen == ([] if minutes is None else [((NOW - minutes + 1) * 60, again)])
 
 
-def test_what_rose_for_the_first_time_comes_first_and_then_the_latest() -> None:
+def test_series_above_their_band_for_the_first_time_come_first_and_then_the_latest() -> None:
     fleet = Fleet()
     use(fleet, stream("again"), (20, 0.8), (155, 0.5), (5, 0.8), limit=1000)
     use(fleet, stream("early"), (100, 0.5), (80, 0.8), limit=1000)
@@ -110,7 +110,7 @@ def test_causes_are_reported_once_with_each_command_once_the_most_frequent_first
     assert causes.omitted == 0
 
 
-def test_one_page_stays_one_page() -> None:
+def test_long_lists_of_the_summary_are_cut_and_the_rest_counted() -> None:
     fleet = Fleet()
     for number in range(MAX_BLIND_SPOTS + 3):
         hide(fleet, stream(f"s{number}"), f"reason {number}")

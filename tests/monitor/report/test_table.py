@@ -273,7 +273,7 @@ def test_a_long_usage_wraps_in_a_terminal_of_160_columns(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_what_is_piped_has_no_drawings(format: str) -> None:
+def test_piped_output_has_no_sparklines(format: str) -> None:
     assert printed(format, WITH_HISTORY) == printed(format, Report(WITH_HISTORY.rows, WITH_HISTORY.failures))
 
 

@@ -84,7 +84,7 @@ def test_a_stream_that_is_busy_by_one_limit_is_not_idle() -> None:
     assert (account.one.advice, account.one.change) == (Advice.KEEP, "keep 8 shards")
 
 
-def test_what_is_short_costs_money_and_a_command_goes_as_far_as_aws_allows() -> None:
+def test_a_raise_is_priced_and_its_command_goes_as_far_as_aws_allows_at_once() -> None:
     account = Account()
     stream(account, 2, 2.0, 0.5)
     one = account.one
@@ -123,7 +123,7 @@ def test_tables_and_their_indexes_are_bought_apart() -> None:
     }
 
 
-def test_what_is_included_in_a_volume_costs_nothing() -> None:
+def test_the_operations_included_in_a_volume_cost_nothing() -> None:
     account = Account()
     bought = Bought(size="gp3", items=6000, most=50_000)
     account.buy("ebs.volume_iops", 300, 6000, VOLUME, bought=bought)

@@ -38,7 +38,7 @@ async def endpoint(fleet: Fleet) -> AsyncIterator[Endpoint]:
 
 
 @pytest.mark.parametrize("zipped", [True, False])
-async def test_what_is_answered_with_200_is_in_the_fleet(
+async def test_updates_of_an_accepted_delivery_are_in_the_fleet(
     endpoint: Endpoint, fleet: Fleet, zipped: bool
 ) -> None:
     answer = await endpoint.post(envelope([lines([UPDATE]), message([UPDATE.but(ago=2)])]), zipped=zipped)

@@ -64,7 +64,7 @@ async def test_they_belong_to_the_global_cell() -> None:
     assert outcome_count(ingest, "written") == 1
 
 
-async def test_those_of_another_region_are_of_nothing_that_is_known() -> None:
+async def test_updates_of_a_global_service_from_another_region_are_of_unknown_metrics() -> None:
     fleet = fleet_of((GLOBAL, QUERIES))
     ingest = await ingested(fleet, QUERY_UPDATE.but(region="eu-west-1"))
     assert np.isnan(value(fleet, GLOBAL, QUERIES))

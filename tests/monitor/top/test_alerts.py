@@ -141,7 +141,7 @@ async def test_no_alert_fires(headroom: Headroom) -> None:
         (OPERATOR, "is acknowledged by otto"),
     ],
 )
-async def test_who_may_do_what(
+async def test_actions_depend_on_the_role_of_the_token(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str, shown: str
 ) -> None:
     monkeypatch.setenv("HEADROOM_TOKEN", token)

@@ -48,7 +48,7 @@ def test_filters_as_they_are_typed(text: str, filters: dict[str, object]) -> Non
 
 
 @pytest.mark.parametrize(("text", "sentence"), WRONG.items(), ids=[text[:20] for text in WRONG])
-def test_what_is_wrong_is_reported(text: str, sentence: str) -> None:
+def test_a_wrong_filter_is_reported_in_a_sentence(text: str, sentence: str) -> None:
     with pytest.raises(FilterError) as wrong:
         parse_filters(text)
     assert str(wrong.value) == sentence

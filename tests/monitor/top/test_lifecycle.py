@@ -32,7 +32,7 @@ async def test_a_key_quits(headroom: Headroom, key: str) -> None:
     assert user.app.return_code == 0
 
 
-async def test_help_tells_all_keys(headroom: Headroom) -> None:
+async def test_help_lists_all_keys(headroom: Headroom) -> None:
     async with run_top(headroom.address) as user:
         await user.press("question_mark")
         screen = await user.wait_for("Keys", "Symbols")
@@ -80,7 +80,7 @@ def test_what_is_no_terminal_is_one_sentence() -> None:
     assert done.stderr == "headroom top needs a terminal; without one, use headroom check or the API\n"
 
 
-async def test_a_pipe_behind_it_is_none_either() -> None:
+async def test_a_pipe_as_output_is_no_terminal_either() -> None:
     ours, its = pty.openpty()
     process = await asyncio.create_subprocess_exec(*COMMAND, "top", stdin=its, stdout=PIPE, stderr=its)
     os.close(its)

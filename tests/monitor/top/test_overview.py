@@ -146,7 +146,7 @@ async def test_the_cursor_stays_on_the_first_until_it_is_moved_and_then_on_its_s
         assert user.current == "payments"
 
 
-async def test_what_was_scrolled_to_stays_in_sight(headroom: Headroom) -> None:
+async def test_the_scroll_position_stays_when_rows_are_updated(headroom: Headroom) -> None:
     many = [(f"s{number:03}", Zone.WITHIN, 0.6) for number in range(60)]
     await headroom.publish_streams(*many)
     async with run_top(headroom.address, size=NARROW) as user:
@@ -210,7 +210,9 @@ async def test_names_are_shown_and_do_nothing(headroom: Headroom, name: str, sho
         await user.wait_for(f"{shown} is busy.")
 
 
-async def test_a_name_of_a_thousand_characters_leaves_room_for_the_others(headroom: Headroom) -> None:
+async def test_a_name_of_a_thousand_characters_is_shortened_so_that_all_columns_fit(
+    headroom: Headroom,
+) -> None:
     await headroom.publish_streams(("x" * 1000, Zone.SATURATED, 0.99))
     async with run_top(headroom.address, size=NARROW) as user:
         screen = await user.wait_for("production")

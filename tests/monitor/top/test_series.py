@@ -78,7 +78,9 @@ async def test_the_screen_shows_all_that_the_page_shows(headroom: Headroom) -> N
         assert text in screen, text
 
 
-async def test_why_it_cannot_be_seen_and_how_it_could(headroom: Headroom) -> None:
+async def test_an_unobservable_series_shows_its_reason_and_the_command_that_enables_it(
+    headroom: Headroom,
+) -> None:
     hidden = Unobservable("request metrics are not enabled", "aws s3api put-bucket-metrics-configuration")
     series = add(headroom.server.fleet, key("backups", "s3.prefix_read_rate"), usage=hidden, throttled=None)
     judged(headroom.server.fleet, series, Zone.UNOBSERVABLE)

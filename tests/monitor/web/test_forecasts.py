@@ -39,7 +39,9 @@ async def test_next_is_what_reaches_its_limit_soonest(server: Server, client: ht
     assert "No series that matches these filters is forecast to reach its limit" in filtered
 
 
-async def test_a_series_tells_its_forecast_and_its_ceiling(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_page_of_a_series_shows_its_forecast_and_its_ceiling(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     series = foresee(server, "orders", (0.1, 0.6, 0.8, 0.9))
     server.fleet.ceiling[series.slot] = 700.0
     await server.publish()

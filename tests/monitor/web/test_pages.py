@@ -592,7 +592,7 @@ async def test_a_stale_series_says_why_and_links_to_blind_spots(
         (np.nan, "; headroom: none Throttled"),
     ],
 )
-async def test_a_budget_that_drains_says_when_it_is_exhausted(
+async def test_a_budget_that_drains_is_shown_with_the_time_until_it_is_exhausted(
     server: Server, client: httpx.AsyncClient, seconds: float, words: str
 ) -> None:
     series = add(server.fleet, key("orders"))
