@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics
 from prometheus_client.parser import text_string_to_metric_families as prometheus
@@ -211,6 +211,7 @@ def test_accounts_are_named() -> None:
 
 
 @given(resource=st.text(min_size=1), tag=st.text())
+@example(resource="%/", tag="")
 def test_any_name_is_read_back(resource: str, tag: str) -> None:
     fleet = Fleet()
     judged(
@@ -221,7 +222,10 @@ def test_any_name_is_read_back(resource: str, tag: str) -> None:
         saturation=0.0,
     )
     samples = of_series(published(fleet))
-    expected = labels(**WHERE, resource=resource, tag_team=tag)
+    resource_id = key(resource).labels.get("resource_id")
+    expected = labels(
+        **WHERE, resource=resource, tag_team=tag, **({"resource_id": resource_id} if resource_id else {})
+    )
     for name, found in samples.items():
         own = {"unit", "source"} if name in ("headroom_usage", "headroom_limit") else set()
         assert [tuple(pair for pair in one if pair[0] not in own) for one in found] == [expected]
