@@ -100,7 +100,7 @@ class PathFile(PathModelBase):
 
 
 def parse_paths(content: bytes, name: str) -> ModelFile[PathFile]:
-    """Read request paths from the content of a file; all of its problems are told at once."""
+    """Read request paths from the content of a file; all of its problems are reported at once."""
     return parse_model(content, name, PathFile, path_problems)
 
 

@@ -2,7 +2,7 @@
 
 And collects the tests without collecting garbage: half of that time was spent on looking for garbage among
 a million objects that live until the end. They are then frozen, so that no test searches them again.
-A catalogue that cannot be read is told once, in place of an error of every module that uses it.
+A catalogue that cannot be read is reported once, in place of an error of every module that uses it.
 """
 
 import gc

@@ -30,7 +30,7 @@ class FakeOrganization:
 
     failure: the code of the error that a list has, if any. closed: accounts that deny every call. roles: the
     roles that were assumed, with the key of the caller. lists: how many lists were answered. tags: those of
-    accounts; hidden: accounts of which the tags are denied; tag_calls: those whose tags were asked for.
+    accounts; hidden: accounts of which the tags are denied; tag_calls: those whose tags were requested.
     """
 
     def __init__(self, *accounts: dict[str, Any]) -> None:
@@ -42,7 +42,7 @@ class FakeOrganization:
         self.tags: dict[str, dict[str, str]] = {}
         self.hidden: set[str] = set()
         self.tag_calls: list[str] = []
-        self.read: set[str] = set()  # accounts whose metrics were asked for
+        self.read: set[str] = set()  # accounts whose metrics were requested
 
     @classmethod
     @asynccontextmanager
@@ -132,7 +132,7 @@ def denied_query(message: str) -> web.Response:
 
 
 def points(requested: Mapping[str, Any]) -> dict[str, Any]:
-    """A point of 7 for each metric that is asked for."""
+    """A point of 7 for each metric that is requested."""
     minute = int(time.time() // 60) * 60 - 300
     values = {"Timestamps": [minute], "Values": [7.0], "StatusCode": "Complete"}
     return {

@@ -34,7 +34,7 @@ def summary(row: Row, reach: Reach, account_name: str, now: int, registry: Regis
 
 
 def urging_text(row: Row, reach: Reach, now: int) -> str:
-    """Return that the remedy takes as long as there is time; empty where there is more, or none is told."""
+    """Return that the remedy takes as long as there is time; empty if there is more, or it is unknown."""
     if not reach.minutes or reach.minutes[0] - now > row.signal.remedy_minutes:
         return ""
     return ACTIONS[row.signal.kind].format(format_duration(row.signal.remedy_minutes * 60))

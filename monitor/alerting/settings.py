@@ -93,7 +93,7 @@ class AlertOverride(Selector):
         default=None,
         ge=0,
         le=86400,
-        description="How long a forecast must last before it is told; default 30m.",
+        description="How long a forecast must last before its alert fires; default 30m.",
     )
 
 
@@ -132,7 +132,7 @@ class AlertingSettings:
         return None if override == NO_ALERT else Severity(override or Severity.WARNING)
 
     def will_reach_for(self, labels: SelectorLabels) -> float:
-        """Return the seconds that a forecast must last before it is told."""
+        """Return the seconds that a forecast must last before its alert fires."""
         override = override_of(self.overrides, labels, "will_reach_for")
         return WILL_REACH_FOR if override is None else float(override)
 

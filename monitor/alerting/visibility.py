@@ -120,7 +120,7 @@ def observation_targets(
     """Yield everything that Headroom reads, with the result of the last attempts.
 
     started: when reading started, in epoch seconds. intervals: seconds between two attempts of an inventory,
-    and of a poll. account_ids: of configured accounts, by name, for those that AWS cannot be asked for now.
+    and of a poll. account_ids: of configured accounts, by name, for those whose ids AWS cannot return now.
     """
     targets = _targets(status, started, intervals, account_ids)
     yield from _with_one_signer(with_one_cause_of_denial(targets))

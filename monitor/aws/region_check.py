@@ -32,7 +32,7 @@ class RegionDisabledError(HeadroomError, BotoCoreError):
 class RegionCheck:
     """Checks whether the region of a cell is enabled.
 
-    others: regions of the same partition that are asked for comparison, the most likely one first.
+    others: regions of the same partition that are called for comparison, the most likely one first.
     disabled: set while the region is known not to be enabled.
     """
 

@@ -147,12 +147,12 @@ class Share:
 
     carry: float
 
-    def of(self, wanted: int, most: float) -> int:
-        """Return how many of the wanted calls one more run may make, at most so many on the average."""
-        if most >= wanted:
+    def of(self, wanted: int, max_average: float) -> int:
+        """Return how many of the wanted calls one more run may make, with this maximum on the average."""
+        if max_average >= wanted:
             return wanted
-        whole = int(most + self.carry)
-        self.carry += most - whole
+        whole = int(max_average + self.carry)
+        self.carry += max_average - whole
         return whole
 
 

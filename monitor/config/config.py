@@ -178,7 +178,7 @@ class Config(ConfigModel):
     path_files: tuple[FileName, ...] = Field(
         default=(),
         description="Files with request paths: chains of resources that requests go through, whose weakest "
-        "limit is told. Names, or patterns such as paths.d/*.yaml; relative to this file.",
+        "limit is reported. Names, or patterns such as paths.d/*.yaml; relative to this file.",
         examples=[["paths.yaml"]],
     )
     tags: Tags = Field(

@@ -21,7 +21,7 @@ class ReadPaths(NamedTuple):
 
 
 def read_path_files(patterns: Sequence[str], folder: Path) -> ReadPaths:
-    """Read the files that match patterns; relative ones are in `folder`. Blocks.
+    """Read the files that match patterns; relative ones are in `folder`. It blocks.
 
     A pattern with wildcards may match no file.
     """

@@ -46,7 +46,7 @@ class MissingAnswerError(AwsResponseError):
 
 
 class AnswerTable:
-    """The answers of AWS in one region. unused: the keys of those that were not asked for yet."""
+    """The answers of AWS in one region. unused: the keys of those that no call had yet."""
 
     def __init__(self, answers: Mapping[AnswerKey, Any]) -> None:
         self._answers = {key: expanded(answer) for key, answer in answers.items()}

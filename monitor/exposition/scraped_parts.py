@@ -18,7 +18,7 @@ from monitor.fleet.snapshot import Snapshot
 from monitor.lib.errors import HeadroomError
 
 MAX_PARTS = 1000  # that are kept rendered
-KEPT_SHARE = 2  # as many series as the fleet has, so many times, are kept rendered in all parts together
+KEPT_SERIES_RATIO = 2  # series that are kept rendered in all parts together, per series of the fleet
 NO_OBJECTS: Objects = np.empty(0, np.object_)
 
 
@@ -26,12 +26,13 @@ class TooManySeriesError(HeadroomError):
     """A scrape selects more series than one may have."""
 
 
-def check_number(series: int, most: int) -> None:
+def check_number(series: int, max_series: int) -> None:
     """Raise TooManySeriesError for more series than one scrape may have."""
-    if series > most:
+    if series > max_series:
         raise TooManySeriesError(
-            f"expected at most {most:,} series in one scrape, found {series:,}: split it by account, region "
-            "or service, such as /metrics?service=kinesis; Headroom itself is /metrics?service=headroom"
+            f"expected at most {max_series:,} series in one scrape, found {series:,}: split it by account, "
+            "region or service, such as /metrics?service=kinesis; Headroom itself is "
+            "/metrics?service=headroom"
         )
 
 
@@ -49,12 +50,12 @@ class _Part:
         """The number of its series."""
         return self._slots.size
 
-    def render(self, snapshot: Snapshot, most: int) -> ExpositionBody:
+    def render(self, snapshot: Snapshot, max_series: int) -> ExpositionBody:
         """Return the text of the part of a snapshot. Raises TooManySeriesError."""
         with self._lock:
             if snapshot is not self._rendered:
                 self._select(snapshot)
-                check_number(self._slots.size, most)
+                check_number(self._slots.size, max_series)
                 names = snapshot.account_names if self._selection.has_own else {}
                 part = snapshot.select(self._slots)
                 self._rendering.render(replace(part, series=self._series, account_names=names))
@@ -77,17 +78,17 @@ class ScrapedParts:
 
     async def body(self, selection: Selection) -> ExpositionBody:
         """Return the text of a part, or of the whole, as judged last. Raises TooManySeriesError."""
-        snapshot, most = self._exposition.snapshot, self._exposition.max_series
+        snapshot, max_series = self._exposition.snapshot, self._exposition.max_series
         if selection.is_whole:
-            check_number(snapshot.series_count, most)
+            check_number(snapshot.series_count, max_series)
             return self._exposition.body
         selection = selection.normalized()
         part = self._parts.setdefault(selection, _Part(selection))
         self._parts.move_to_end(selection)
         try:
-            return await asyncio.to_thread(part.render, snapshot, most)
+            return await asyncio.to_thread(part.render, snapshot, max_series)
         finally:
-            self._forget_oldest(KEPT_SHARE * snapshot.series_count)
+            self._forget_oldest(KEPT_SERIES_RATIO * snapshot.series_count)
 
     def _forget_oldest(self, max_series: int) -> None:
         """Forget the parts that were scraped longest ago, as long as too many series are kept rendered."""

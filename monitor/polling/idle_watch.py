@@ -120,18 +120,20 @@ class IdleWatch:
 
     async def _update(self, listing: Listing, idle: IdleMetrics, now: int) -> int:
         """Make a list, and note what it tells of idle metrics; return how many pages it had."""
-        most = self._most_pages(requests_saved(self.fleet.rings.cadence_if_active[idle.rows], self.longest))
-        if most <= 0:
+        max_pages = self._max_pages(
+            requests_saved(self.fleet.rings.cadence_if_active[idle.rows], self.longest)
+        )
+        if max_pages <= 0:
             return 0
-        async with self.cell.granted(most) as granted:
+        async with self.cell.granted(max_pages) as granted:
             pages, active = await self._list(listing, idle, granted) if granted else (0, None)
         if active is not None:
             self._note(idle, active, now)
-        elif granted == most:
+        elif granted == max_pages:
             self._large_until[listing] = now + LARGE_INTERVAL
         return pages
 
-    def _most_pages(self, requests: float) -> int:
+    def _max_pages(self, requests: float) -> int:
         """Return how many pages of a list cost less than these requests, MAX_LIST_PAGES at most."""
         if not self.prices.listing:
             return MAX_LIST_PAGES if requests else 0

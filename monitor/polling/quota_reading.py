@@ -21,7 +21,7 @@ from monitor.aws.scan import Scan
 from rules.limits import LimitSource
 from rules.signals import Quota
 
-# Of quotas that no list tells, as many are asked for singly before the others: AWS lists all that it has, and
+# Of quotas that no list tells, as many are requested singly before the others: AWS lists all that it has, and
 # where one is denied, so are all.
 # https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListAWSDefaultServiceQuotas.html
 MAX_PROBES = 2
@@ -67,7 +67,7 @@ async def read_quotas(cell: Cell, service_code: str, quotas: Set[Quota], applied
     """Read quotas of a service code; a failure affects only the quotas that it concerns.
 
     applied: those that had an applied value before. If the list of applied values has one of them no more, it
-    is asked for singly before it is taken to be back at its default.
+    is requested singly before it is taken to be back at its default.
     """
     reading, scan = QuotaReading(service_code), Scan(cell)
     without_applied = await _read_list(scan, LimitSource.APPLIED, quotas, reading)

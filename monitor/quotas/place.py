@@ -25,8 +25,8 @@ def choose_account(
 ) -> Account:
     """Return the account with this name or id; without a name, the only one. Raises UnknownQuotaError.
 
-    An account of an organization is known by its id alone, as AWS is not asked for its name. One without a
-    role has no id before AWS was called, so any id chooses it.
+    An account of an organization is known by its id alone, as its name is not requested from AWS. One without
+    a role has no id before AWS was called, so any id chooses it.
     """
     if not name and len(accounts) == 1 and not organizations:
         return accounts[0]

@@ -104,7 +104,7 @@ def as_table(found: PathJson, out: TextIO) -> None:
 
 
 def path_lines(path: PathJson) -> Iterator[str]:
-    """Yield what is told of a path before its limits."""
+    """Yield the lines about a path as a whole, which precede its limits."""
     capacity = rate(path, path["capacity"])
     at_most = "at most " if path["at_most"] and path["capacity"] is not None else ""
     yield f"{path['name']}: {rate(path, path['flow'])} now; carries {at_most}{capacity} {room(path)}".rstrip()

@@ -120,7 +120,7 @@ async def test_the_map_filters(visit: Visit) -> None:
     await expect(page.locator("#worst tbody .zone").first).to_have_text("saturated")
 
 
-async def test_acknowledged_silenced_and_no_longer(visit: Visit) -> None:
+async def test_an_alert_is_acknowledged_and_silenced_and_the_silence_ended(visit: Visit) -> None:
     page = visit.page
     await visit.go("/alerts")
     first = page.locator("#firing .alert").first
@@ -173,7 +173,7 @@ async def test_the_keyboard_alone_opens_a_series_and_acknowledges(visit: Visit) 
     await page.wait_for_url("**/series/*")
 
 
-async def test_silenced_on_the_overview(visit: Visit) -> None:
+async def test_an_alert_is_silenced_on_the_overview(visit: Visit) -> None:
     page = visit.page
     await visit.go("/?service=kinesis")
     alert = page.locator("#firing .alert").first
@@ -186,7 +186,7 @@ async def test_silenced_on_the_overview(visit: Visit) -> None:
     assert page.url.endswith("/?service=kinesis")  # where they were
 
 
-async def test_times_are_the_viewers(visit: Visit) -> None:
+async def test_times_are_in_the_time_zone_of_the_viewer(visit: Visit) -> None:
     await visit.go(await worst(visit))
     ticks = visit.page.locator("svg.chart [data-time]")
     utc = (await ticks.first.get_attribute("data-time") or "")[11:13]
@@ -268,7 +268,7 @@ async def test_without_credentials_the_page_says_that_no_series_is_monitored(
         await page.screenshot(path=SCREENSHOTS / f"no-series-{width}.png")
 
 
-async def test_a_series_that_is_not_there(url: str, context: BrowserContext) -> None:
+async def test_an_unknown_series_is_not_found(url: str, context: BrowserContext) -> None:
     page = await context.new_page()
     answer = await page.goto(f"{url}/series/{'0' * 16}")
     assert answer and answer.status == 404

@@ -352,7 +352,7 @@ def test_a_missing_point_is_zero_only_where_the_metric_is_always_on() -> None:
 
 
 def only(**wanted: str) -> Callable[..., dict[str, Any] | Exception]:
-    """Stages with a throttle of the API asked for, REST or not; any other is denied."""
+    """Stages with a throttle of the requested API, REST or not; any other is denied."""
 
     def answer(restApiId: str = "", ApiId: str = "") -> dict[str, Any] | Exception:
         if restApiId == wanted["rest"]:

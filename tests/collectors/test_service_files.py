@@ -60,7 +60,7 @@ def test_problems_of_all_files_are_reported_at_once_with_their_lines(folder: Pat
     assert [one for one, start in zip(found, expected, strict=True) if not one.startswith(start)] == []
 
 
-def test_both_files_say_that_a_state_tells_of_throttled_demand(folder: Path) -> None:
+def test_a_saturated_state_is_declared_in_both_files(folder: Path) -> None:
     usage = "usage: rate(NumberOfMessagesPublished)"
     change(
         folder / "collectors" / "ours.yaml", usage, f"{usage}\n    saturated: NumberOfMessagesPublished > 9"
@@ -106,7 +106,7 @@ def test_the_name_of_a_built_in_service_is_taken(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", [OWN_PAGE, *OTHER_TITLES])
-def test_a_service_has_no_name_of_what_headroom_itself_reports(folder: Path, name: str) -> None:
+def test_names_of_headrooms_own_pages_are_taken(folder: Path, name: str) -> None:
     for kind in ("collectors", "rules"):
         change(folder / kind / "ours.yaml", "service: ours", f"service: {name}")
         (folder / kind / "ours.yaml").rename(folder / kind / f"{name}.yaml")
@@ -131,7 +131,7 @@ def test_both_files_have_the_same_signals(folder: Path) -> None:
     ]
 
 
-def test_files_that_nothing_reads_are_reported(folder: Path) -> None:
+def test_misplaced_files_are_reported(folder: Path) -> None:
     (folder / "rules" / "catalogue").mkdir()
     (folder / "rules" / "..data").mkdir()  # as Kubernetes mounts a ConfigMap
     (folder / "rules" / "others.yml").write_text(OWN_FILES["rules"])

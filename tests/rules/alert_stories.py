@@ -123,9 +123,7 @@ class SampleHistory:
 
     def write(self, slot: int, minute: int, letter: str) -> None:
         before = self.written.get((slot, minute), "_")
-        if (
-            letter not in UNKNOWN_THROTTLING or before in UNKNOWN_THROTTLING
-        ):  # what is told of throttling remains told
+        if letter not in UNKNOWN_THROTTLING or before in UNKNOWN_THROTTLING:  # known throttling stays known
             self.written[slot, minute] = letter
 
     def history(self, slot: int) -> History:

@@ -96,7 +96,7 @@ TOLERATED = [
     pytest.param(0.02, 0.04, 0.0, id="few, though half of all"),
     pytest.param(50.0, 30_000.0, 50.0, id="enough of both"),
     pytest.param(50.0, NAN, 50.0, id="no demand is known"),
-    pytest.param(0.0, 0.0, 0.0, id="nothing asked for"),
+    pytest.param(0.0, 0.0, 0.0, id="no demand"),
 ]
 
 

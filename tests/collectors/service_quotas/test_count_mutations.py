@@ -70,7 +70,7 @@ def answers_to(calls: tuple[Operation, ...]) -> Answers:
 
 
 async def counted(group: CountGroup, answers: Answers) -> Mapping[Any, Count | ExpressionError]:
-    """Return the counts of a group by such answers; none where all of them failed in a way that is told."""
+    """Return the counts of a group by such answers; none where all of them failed and reported it."""
     try:
         return await count(BudgetedCalls(FakeAws(malformed=True, **answers).scan, CallBudget(10**6)), group)
     except TOLD:

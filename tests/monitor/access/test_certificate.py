@@ -173,7 +173,7 @@ async def test_a_new_certificate_is_shown_and_open_connections_stay(tls: Tls, tm
         assert await ask(*connection) == "https"
         write(tmp_path, "two")
         await tls.shows("two")
-        assert await tls.shown("two") == "two"  # asked for by name, too
+        assert await tls.shown("two") == "two"  # requested by name, too
         assert await ask(*connection) == "https"
     assert tls.reloads("done") == 1
 

@@ -80,9 +80,8 @@ async def test_the_summary_of_a_blind_spot_follows_what_is_denied(tmp_path: Path
         (now,) = stage.engine.alerts.values()
         assert now.summary.endswith(f"in {HERE} of name-123: no. Not monitored there: CloudWatch metrics.")
         assert now.since == first.since
-        assert (
-            await play_cells(stage, cells, 60, fails(DENIED, at=ALL_HERE)) == []
-        )  # it was told to be that wide
+        # The notice before named all of these places.
+        assert await play_cells(stage, cells, 60, fails(DENIED, at=ALL_HERE)) == []
         assert kinds_of(await play_cells(stage, cells, 15, nothing_fails)) == "r"
 
 

@@ -24,7 +24,7 @@ DOUBTFUL = (0.0, 0.0, 0.1, 0.4)  # neither probable nor improbable
 
 
 def foresee(stage: Stage, probability: tuple[float, ...], hours: float | None = None) -> None:
-    """Set the forecast of the series `orders`; hours: until it reaches its limit, if a time is told."""
+    """Set the forecast of the series `orders`; hours: until it reaches its limit, if that is forecast."""
     fleet, slot = stage.fleet, stage.series("orders").slot
     fleet.reach_probability[slot], fleet.history_bins[slot] = probability, 1344
     minute = int(stage.seconds // 60)

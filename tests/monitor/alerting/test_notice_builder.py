@@ -11,18 +11,18 @@ from rules.limits import Limit, LimitSource
 from tests.monitor.alerting.stage import LIMIT, SHORT, Stage, configuration
 from tests.monitor.fleet.fleets import key
 
-# What a series did, the limit afterwards, what it does then, and why its alert is over.
+# Samples of a series until its alert fires, its new limit, later samples, and the reason of the resolution.
 ENDS = {
     "usage fell": ("..ccc", LIMIT, "...", ""),
     "the limit was raised": ("..ccc", 2000, "ccc", "the limit was raised from 1000 B/s to 1.95 KiB/s"),
-    "it was raised a little, and usage fell": ("..ccc", 1010, "...", ""),
-    "it was raised, and usage was refused before": (
+    "the limit was raised a little, and usage fell": ("..ccc", 1010, "...", ""),
+    "the limit was raised after demand was throttled": (
         "..sss",
         4000,
         "." + "a" * 9,
         "",
     ),
-    "it was raised while it was above the band": (
+    "the limit was raised while usage was above the band": (
         "..aaa",
         2000,
         "aaa",
@@ -32,7 +32,7 @@ ENDS = {
 
 
 @pytest.mark.parametrize(("before", "limit", "after", "reason"), ENDS.values(), ids=ENDS)
-async def test_the_reason_of_a_resolution(
+async def test_a_resolution_has_the_reason(
     before: str, limit: float, after: str, reason: str, tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
@@ -45,7 +45,7 @@ async def test_the_reason_of_a_resolution(
         assert over.summary.endswith(f"; {reason}." if reason else ").")
 
 
-async def test_a_smaller_limit_ends_what_was_idle(tmp_path: Path) -> None:
+async def test_a_lowered_limit_resolves_an_alert_on_idle_capacity(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         paid = replace(SHORT, paid=True)
         stage.series("orders", paid)
@@ -55,7 +55,7 @@ async def test_a_smaller_limit_ends_what_was_idle(tmp_path: Path) -> None:
         assert over.resolution_reason == "the limit was lowered from 1000 B/s to 200 B/s"
 
 
-async def test_the_preview_of_a_pending_alert(tmp_path: Path) -> None:
+async def test_a_pending_alert_has_a_preview_of_its_notice(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..cc")
         writer, series = stage.engine.notice_builder, stage.series("orders")

@@ -24,7 +24,7 @@ CASES: list[Any] = [
     pytest.param(30_000, dict.fromkeys(range(20), 600), Tolerance(), None, id="one in 3,000, all the time"),
     pytest.param(1, {5: 2}, Tolerance(), None, id="two records in a minute, of sixty"),
     pytest.param(1, {5: 3}, Tolerance(), 5, id="three of sixty"),
-    pytest.param(30_000, {5: 3000}, Tolerance(), 5, id="a true throttle is told at once"),
+    pytest.param(30_000, {5: 3000}, Tolerance(), 5, id="considerable throttling fires at once"),
     pytest.param(0, {5: 3000}, Tolerance(), 5, id="all are refused"),
     pytest.param(30_000, {5: 1}, Tolerance(rate=0, share=0), 5, id="any refusal, where nothing is tolerated"),
     pytest.param(30_000, {5: 3000}, Tolerance(rate=60), None, id="fewer than the rate"),

@@ -33,7 +33,7 @@ def rise(minutes: int, low: float = 20.0, high: float = 90.0) -> Callable[[int],
 
 SHAPES: list[tuple[str, Callable[[int], float], str, int]] = [
     ("flat", lambda ago: 50.0, "", 0),
-    ("nothing at all", lambda ago: 0.0, "", 0),
+    ("zero", lambda ago: 0.0, "", 0),
     ("a climb", rise(22), "rising", 22),
     ("a long climb", rise(400, 0.0), "rising", 179),
     ("a fall", lambda ago: 100.0 - rise(40)(ago), "falling", 40),
@@ -53,7 +53,7 @@ SHAPES: list[tuple[str, Callable[[int], float], str, int]] = [
 
 @pytest.mark.parametrize(("shape", "word", "minutes"), [s[1:] for s in SHAPES], ids=[s[0] for s in SHAPES])
 @pytest.mark.parametrize("noise", [0.0, 1.0])
-def test_a_trend_is_what_the_eye_sees(
+def test_a_trend_has_the_direction_and_duration_of_its_shape(
     shape: Callable[[int], float], word: str, minutes: int, noise: float
 ) -> None:
     found = curve(shape, noise)
@@ -82,7 +82,7 @@ def test_noise_alone_is_no_trend() -> None:
     assert sum(one is not None for one in found) <= 10
 
 
-def test_each_of_many_is_what_it_is_alone() -> None:
+def test_trends_of_many_series_equal_those_of_each_alone() -> None:
     """Missing samples of the others, and the distance of their minutes, change nothing."""
     random = np.random.default_rng(5)
     minutes = NOW + np.arange(WINDOW) + random.integers(0, 900, (300, 1))

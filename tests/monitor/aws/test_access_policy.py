@@ -64,7 +64,7 @@ def allowed_resources(accounts: Any, of: Principal) -> dict[str, list[str]]:
         ),
     ],
 )
-def test_each_principal_may_do_what_it_does(
+def test_each_principal_is_allowed_the_actions_it_performs(
     accounts: Any, of: Principal, expected: dict[str, list[str]]
 ) -> None:
     assert allowed_resources(accounts, of) == expected

@@ -146,15 +146,15 @@ async def test_a_page_may_be_named_by_several_tokens() -> None:
 
 async def test_pages_that_are_refused_half_way_raise_after_what_came_before() -> None:
     aws = FakeAws(list_streams=[streams_page("a", more=True), denied("ListStreams")])
-    came = []
+    received = []
     with pytest.raises(ClientError):
         async for name in aws.scan.list_items("kinesis", "ListStreams", "StreamNames"):
-            came.append(name)
-    assert came == ["a"]
+            received.append(name)
+    assert received == ["a"]
     assert (calls(aws, "ListStreams"), calls(aws, "ListStreams", "AccessDeniedException")) == (1, 1)
 
 
-async def test_many_are_queried_side_by_side_in_bounded_number() -> None:
+async def test_items_are_queried_concurrently_up_to_a_maximum() -> None:
     at_once = most = 0
     full = asyncio.Event()
 
@@ -174,7 +174,7 @@ async def test_many_are_queried_side_by_side_in_bounded_number() -> None:
     assert most == MAX_CONCURRENT_ITEMS
 
 
-async def test_one_that_fails_affects_only_itself_and_is_named() -> None:
+async def test_an_item_whose_query_fails_affects_only_itself_and_is_named() -> None:
     async def ask(item: str) -> str:
         if item == "b":
             raise denied("DescribeStreamSummary")
@@ -242,7 +242,7 @@ def test_two_cells_do_not_wait_for_each_other() -> None:
     run(main())
 
 
-def test_waiting_for_its_turn_is_no_silence_of_aws() -> None:
+def test_the_timeout_of_a_call_excludes_the_wait_for_its_turn() -> None:
     async def main() -> None:
         aws = FakeAws()
         moments = call_moments(aws, kinesis=1.0)
@@ -357,7 +357,7 @@ def test_a_call_that_keeps_failing_is_given_up_after_the_last_attempt() -> None:
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ExpiredTokenException", "ValidationException"])
-def test_what_another_attempt_would_not_change_is_not_attempted_again(code: str) -> None:
+def test_permanent_errors_are_not_retried(code: str) -> None:
     async def main() -> None:
         aws = failing(refusal(code))
         with pytest.raises(ClientError):
@@ -368,7 +368,7 @@ def test_what_another_attempt_would_not_change_is_not_attempted_again(code: str)
     run(main())
 
 
-def test_an_error_that_does_not_name_its_operation_is_given_it() -> None:
+def test_the_operation_is_added_to_an_error_that_does_not_name_it() -> None:
     async def main() -> None:
         aws = failing(*[EndpointConnectionError(endpoint_url="http://a")] * MAX_ATTEMPTS)
         assert await aws.scan.try_call("kinesis", "DescribeLimits") == {}

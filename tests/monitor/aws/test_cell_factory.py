@@ -87,7 +87,7 @@ async def test_without_a_role_aws_returns_the_id_of_the_account(sts: FakeSts) ->
         ("123456789012", "us-east-1"),
     ]
     assert sts.actions == ["GetCallerIdentity"]
-    assert sts.requested[0]["region"] == "eu-west-1"  # the first that is told
+    assert sts.requested[0]["region"] == "eu-west-1"  # the first configured one
 
 
 async def test_the_arn_of_a_role_has_the_id_without_a_call(sts: FakeSts) -> None:

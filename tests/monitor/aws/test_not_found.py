@@ -131,7 +131,7 @@ def resources(world: World) -> set[str]:
 
 
 @pytest.mark.parametrize(("service", "answers"), WORLDS, ids=[service for service, _ in WORLDS])
-async def test_what_is_deleted_when_it_is_queried_has_no_series_and_is_no_failure(
+async def test_a_resource_deleted_before_its_query_has_no_series_and_is_no_failure(
     service: str, answers: dict[str, Any]
 ) -> None:
     world = World(**QUOTAS, **answers)
@@ -154,7 +154,7 @@ async def test_the_series_of_a_resource_are_dropped_by_the_inventory_that_finds_
     assert len(world.fleet.metrics(world.aws.cell.key)) < metrics  # nor is it paid for any more
 
 
-async def test_what_is_deleted_is_dropped_although_the_scan_fails_later() -> None:
+async def test_a_deleted_resource_is_dropped_although_the_scan_fails_later() -> None:
     answers: dict[str, Any] = functions("steady", "gone") | {"get_account_settings": settings(1000)}
     world = World(**answers, **QUOTAS)
     await world.run_inventory(LAMBDA)
@@ -200,7 +200,7 @@ async def test_a_quota_that_does_not_exist_is_a_failure() -> None:
         ("stepfunctions", "DescribeStateMachine", "StateMachineDoesNotExist"),
     ],
 )
-def test_the_model_of_the_operation_tells_which_codes_mean_that_a_resource_is_gone(
+def test_error_codes_for_a_missing_resource_are_read_from_the_model_of_the_operation(
     service: str, operation: str, code: str
 ) -> None:
     assert isinstance(
@@ -225,7 +225,7 @@ def test_sqs_reports_a_missing_queue_by_the_code_of_its_former_protocol() -> Non
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "KMSNotFoundException", "ThrottlingException"])
-def test_another_error_says_nothing_about_the_resource(code: str) -> None:
+def test_other_error_codes_do_not_mean_that_the_resource_is_missing(code: str) -> None:
     codes = error_codes("kinesis", "GetRecords")
     assert not_found_error("kinesis", nonexistent(code), codes) is None
     assert not_found_error("kinesis", TimeoutError(), codes) is None

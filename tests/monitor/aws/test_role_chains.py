@@ -26,7 +26,7 @@ HUB, MIDDLE, SPOKE, OTHER = (
 
 
 class Sts:
-    """Gives each role a key of its own (`hub-1`, then `hub-2`), and remembers who asked for what.
+    """Gives each role a key of its own (`hub-1`, then `hub-2`), and records who assumed which.
 
     lifetime: of the credentials that it gives next. denied: the roles that it refuses.
     """

@@ -105,7 +105,7 @@ class Row:
 
     @property
     def known(self) -> int | None:
-        """The newest minute with a value that is told."""
+        """The newest minute whose value is known."""
         known = max(self.steady, self.proved) if self.zero else self.steady
         return None if known == NEVER else known
 

@@ -81,7 +81,7 @@ def test_without_any_point_of_a_namespace_no_metric_of_it_is_taken_for_zero(late
     assert rings.latest_minute[ROWS].tolist() == [NOW] * 3
     assert rings.latest_value[ROWS].tolist() == [5.0] * 3
     assert rings.read_through[ROWS].tolist() == [NOW + late] * 3
-    assert rings.polled_through[ROWS].tolist() == [NOW] * 3  # it is asked for again
+    assert rings.polled_through[ROWS].tolist() == [NOW] * 3  # it is requested again
 
 
 def test_a_point_of_a_neighbour_proves_that_nothing_happened_and_marks_the_news() -> None:
@@ -148,7 +148,7 @@ def test_minutes_that_an_idle_namespace_held_back_are_requested_once_it_publishe
 
 @pytest.mark.parametrize("late", [MIN_LATE, 20, 45])
 def test_minutes_that_a_late_namespace_held_back_may_come_in_any_order(late: int) -> None:
-    """The newest minute may come first: those before it are asked for again for a while."""
+    """The newest minute may come first: those before it are requested again for a while."""
     rings = rings_of()
     for row in ROWS.tolist():
         write(rings, row, NOW, 5.0)

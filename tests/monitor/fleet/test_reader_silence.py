@@ -28,7 +28,7 @@ USAGES = {
 
 
 class Stream:
-    """A stream of which minutes are told, one after the other; limits: a day of age, an hour unread."""
+    """A stream whose metrics are written minute by minute; limits: a day of age, an hour unread."""
 
     def __init__(self) -> None:
         self.fleet, self.minute = Fleet(), NOW

@@ -108,7 +108,7 @@ def test_a_tick_begins_within_one_interval_of_the_end_of_the_one_before(
         assert -1e-3 <= waited <= interval + 1e-3
     span = began[-1][0] - began[0][0]
     ticks = sum(1 + missed for _, missed in began[1:])
-    assert ticks == pytest.approx(span / interval, abs=1.01)  # every tick is told of, once
+    assert ticks == pytest.approx(span / interval, abs=1.01)  # every tick is counted once
 
 
 def counted(telemetry: ProcessTelemetry, family: str) -> float:

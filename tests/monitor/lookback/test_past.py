@@ -1,4 +1,4 @@
-"""The past as it is: with holes, with limits that change, shorter than what was asked for."""
+"""The past as it is: with holes, with limits that change, shorter than requested."""
 
 from dataclasses import replace
 

@@ -62,7 +62,7 @@ async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 @asynccontextmanager
 async def proxying(to: int, refuses: bool = False) -> AsyncIterator[Proxy]:
-    """Run a proxy. to: the port to which it connects whatever it is asked for."""
+    """Run a proxy. to: the port to which it connects every request."""
     proxy = Proxy(to, refuses=refuses)
     async with tcp_server(proxy.handle) as proxy.port:
         yield proxy

@@ -175,7 +175,7 @@ async def test_names_that_are_exchanged_stay_with_their_accounts(aws: FakeOrgani
 
 
 @pytest.mark.parametrize("name", [f"one ({TWO})", TWO, "organization", "default", "a'b\"<b>&;%s{}", "日本"])
-async def test_a_name_that_looks_like_something_else_is_no_other_account(
+async def test_a_name_that_looks_like_another_accounts_is_distinguished(
     aws: FakeOrganization, name: str
 ) -> None:
     aws.change(ONE, Name=name)

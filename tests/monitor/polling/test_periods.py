@@ -219,7 +219,7 @@ async def test_a_point_that_is_revised_replaces_all_of_its_minutes() -> None:
         assert world.usage(NOW - 1) == world.usage(NOW - 5) == 10.0
 
 
-async def test_what_is_absent_is_zero_in_the_periods_that_are_over_and_proven() -> None:
+async def test_a_missing_point_is_zero_once_its_period_is_over_and_proven() -> None:
     """The metrics of the namespace that have a point each minute prove it."""
     async with watched(total(consumed), {consumed: rising, throttled: lambda _: None}, total(throttled)) as (
         world

@@ -86,7 +86,7 @@ async def test_quotas_denied_in_lists_and_singly_cost_two_single_calls() -> None
     assert calls == {LIST: 1, GET: 2}
 
 
-async def test_another_failure_of_one_quota_says_nothing_of_other_quotas() -> None:
+async def test_other_failures_of_one_quota_do_not_stop_requests_for_other_quotas() -> None:
     _, calls = await read(ServiceQuotas(denials={LIST: DENIED, GET: "ServiceException"}), *MANY)
     assert calls == {LIST: 1, GET: 100}
 

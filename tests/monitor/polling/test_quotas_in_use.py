@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from collectors.base import ACCOUNT, Aws, Collector, Observed, ServiceScope
+from collectors.lazy_collector import LazyCollector
 from monitor.config.config import Config
 from monitor.config.signal_settings import SignalSettings
 from monitor.fleet.fleet import Fleet
@@ -23,6 +24,12 @@ from tests.registries import OWNERS, REGISTRY
 from tests.telemetries import Telemetries
 
 BY_SERVICE = {collector.service: collector for collector in REGISTRY.collectors}
+
+
+def loaded(service: str) -> Collector:
+    """Return the collector of a service with all of its fields, which `replace` needs."""
+    collector = BY_SERVICE[service]
+    return collector.loaded if isinstance(collector, LazyCollector) else collector
 
 
 class World:
@@ -46,7 +53,7 @@ class World:
             await asyncio.sleep(self.delays.get(service, 0.0))
             yield Observed(signal=signal, resource=ACCOUNT, usage=1.0, limit=10.0)
 
-        return replace(BY_SERVICE[service], scans=(scan,), metrics=(), reduced=None)
+        return replace(loaded(service), scans=(scan,), metrics=(), reduced=None)
 
     @property
     def last(self) -> Collector:
@@ -57,7 +64,7 @@ class World:
             for observed in list[Observed]():
                 yield observed
 
-        return replace(BY_SERVICE["quotas"], scans=(scan,))
+        return replace(loaded("quotas"), scans=(scan,))
 
     async def watch(self, *collectors: Collector, seconds: float, **timings: Any) -> None:
         reader = MetricReader(self.inventory.cell, self.inventory.fleet, OWNERS)
@@ -98,7 +105,7 @@ def test_a_service_stays_in_use_while_its_next_inventory_runs() -> None:
 
 
 async def services_in_use(world: World, *collectors: Collector) -> set[str]:
-    """Run the inventories; return the services in use that the last one was told of."""
+    """Run the inventories; return the services in use that the last one saw."""
     for one in (*collectors, world.last):
         await world.inventory.run(one)
     return world.services_in_use[-1]

@@ -41,7 +41,7 @@ from tests.telemetries import Telemetries
 
 NOW = 29_000_000
 DELAY = 3
-LAST = NOW - DELAY - 1  # the newest minute that counts as complete; those up to NOW are asked for, too
+LAST = NOW - DELAY - 1  # the newest minute that counts as complete; those up to NOW are requested, too
 CELL = "123456789012", "eu-west-1"
 LIMIT = Limit(1e9, LimitSource.API, 0.0)
 
@@ -199,7 +199,7 @@ async def test_only_incomplete_metrics_are_requested_again(status: str) -> None:
         assert some.requested() == 6
 
 
-async def test_what_stays_incomplete_is_reported_and_not_taken_as_read() -> None:
+async def test_metrics_that_stay_incomplete_are_reported_and_not_marked_as_read() -> None:
     def partly(query: Query) -> dict[str, Any]:
         return result(query, {LAST: 1.0}, "PartialData") if name_of(query) == "1" else own_number(query)
 
@@ -330,7 +330,7 @@ def refusing(*bad: int, code: str = "ValidationError") -> Callable[[Body], Respo
     return answer
 
 
-async def test_one_bad_metric_affects_only_itself_and_says_why() -> None:
+async def test_a_rejected_metric_affects_only_its_own_series_which_is_unobservable() -> None:
     async with reading(refusing(77), 500) as some:
         (failure,) = await some.reader.read(NOW)
         assert failure.code == "ValidationError"
@@ -367,7 +367,7 @@ async def test_the_next_inventory_does_not_show_a_refused_metric_as_readable() -
         assert [series.key.resource for series in some.fleet.series.values() if some.hides(series)] == ["3"]
 
 
-async def test_a_refusal_does_not_outlive_the_reader_that_met_it() -> None:
+async def test_rejected_metrics_are_forgotten_with_their_reader() -> None:
     async with reading(refusing(3), 4) as some:
         await some.reader.read(NOW)
         some.server.answer = answering()
@@ -402,7 +402,7 @@ async def test_halving_is_bounded_and_goes_on_with_the_next_poll() -> None:
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidNextToken", "ExpiredToken"])
-async def test_what_is_refused_for_another_reason_than_its_content_is_not_halved(code: str) -> None:
+async def test_only_requests_with_invalid_content_are_halved(code: str) -> None:
     async with reading(refusing(3, code=code), 10) as some:
         assert len(await some.reader.read(NOW)) == 1
         assert len(some.server.bodies) == 1
@@ -418,7 +418,7 @@ async def test_values_of_other_minutes_than_those_requested_are_refused_and_coun
         assert some.errors("point") == 5
 
 
-async def test_what_is_no_number_is_a_missing_point_and_counted() -> None:
+async def test_a_value_that_is_no_number_is_a_missing_point_and_counted() -> None:
     points = {LAST: "NaN", LAST - 1: "Infinity", LAST - 2: "-Infinity", LAST - 3: 1e300, LAST - 4: 5.0}
     async with reading(answering(by=lambda query: result(query, points)), 1) as some:
         assert await some.reader.read(NOW) == []
@@ -493,7 +493,7 @@ async def test_a_client_that_cannot_be_made_is_a_failure_of_the_cell() -> None:
 
 @pytest.mark.parametrize("ahead", [15, 60])
 async def test_nothing_is_known_of_minutes_that_have_not_begun_by_the_clock_of_aws(ahead: int) -> None:
-    """This machine's clock was set forward, so that they are asked for."""
+    """This machine's clock was set forward, so that they are requested."""
     beyond = {NOW + ahead - 5: 9.0, LAST: 5.0}
     async with reading(answering(by=lambda query: result(query, beyond)), 2) as some:
         some.server.minute = NOW
@@ -517,7 +517,7 @@ async def test_minutes_are_requested_by_the_clock_of_aws_and_the_skew_is_exporte
         assert skew == pytest.approx(time.time() - NOW * 60, abs=60)
 
 
-async def test_a_refusal_says_what_time_it_is_too() -> None:
+async def test_the_time_of_aws_is_read_from_errors_too() -> None:
     """Requests that are signed at a time too far from AWS's are refused, for one."""
     async with reading(lambda _: ErrorResponse("RequestExpired"), 1) as some:
         some.server.minute = NOW
@@ -558,7 +558,7 @@ async def test_a_namespace_that_is_late_is_requested_from_its_last_point_on() ->
 
 @pytest.mark.parametrize("interval", [1, 5, 15])
 @pytest.mark.parametrize("every", [1, 30])
-async def test_what_comes_late_alone_is_read_however_late_it_comes(interval: int, every: int) -> None:
+async def test_a_single_late_metric_is_read_however_late_its_points_come(interval: int, every: int) -> None:
     """Its namespace is in time, so that a minute without a point of it counts as 0 meanwhile.
 
     every: minutes between two points of it. Those that come when the next one is there may be missed by a
@@ -602,7 +602,7 @@ async def test_first_reads_of_metrics_do_not_change_the_learnt_delay() -> None:
         assert some.fleet.rings.delays(np.array([some.row(0)])).tolist() == [DELAY]
 
 
-async def test_a_pause_in_which_nothing_could_be_read_teaches_no_delay() -> None:
+async def test_a_pause_without_reads_does_not_change_the_learnt_delay() -> None:
     async with reading(answering(), 1) as some:
         row, learnt = np.array([some.row(0)]), set[int]()
         for now in range(NOW, NOW + 60):

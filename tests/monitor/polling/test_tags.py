@@ -166,7 +166,7 @@ async def test_a_tag_that_changes_or_goes_is_followed() -> None:
     await world.run_inventory(BY_SERVICE["sqs"])
     version = world.fleet.version
     await world.inventory.read_tags(REGISTRY.collectors)
-    assert world.fleet.version == version  # nothing is told anew
+    assert world.fleet.version == version  # nothing is registered anew
     for answer, label in ((tagged(team="web"), {"tag_team": "web"}), (tagged(), {})):
         world.aws.answers |= answer
         await world.inventory.read_tags(REGISTRY.collectors)

@@ -55,7 +55,7 @@ def add_series(fleet: Fleet, *metrics: Metric, account: str = ACCOUNT, region: s
 
 
 def mark_polled(fleet: Fleet, minute: int = MINUTE) -> None:
-    """Note that CloudWatch was asked for everything at a minute, and had nothing."""
+    """Mark all metrics as polled at a minute, without a point."""
     rows = np.arange(fleet.rings.size, dtype=np.int32)
     fleet.rings.mark_read(rows, minute - 1 - SETTINGS.delay)
 
