@@ -65,6 +65,7 @@ def test_a_row_holds_the_values_of_the_columns() -> None:
         sampled=MINUTE * 60,
         unobservable=None,
         band=Band(),
+        size=STREAM_WRITE_BYTES.size(),
     )
 
 
