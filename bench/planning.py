@@ -11,7 +11,7 @@ value; by default ../shared/traces. `--picture FILE` draws the results as SVG.
 import argparse
 import asyncio
 import gzip
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,8 @@ THROTTLED_FROM = 0.97 * NEAR_PEAK
 FOLDS = 5
 QUIET_BEFORE = 10  # minutes below the edge, or without throttled demand, before a crossing counts
 BUDGET_SHARE = 0.5  # of what adaptive planning costs
+MOST_MINUTES = 30  # of delay that are drawn
+COLOURS = ("#111827", "#6b7280", "#2563eb", "#059669", "#d97706", "#9333ea")
 
 
 @dataclass(frozen=True)
@@ -57,11 +59,6 @@ class Result:
         """The policy with its figures."""
         delays = f"{_percentiles(self.delays)} min, throttled {_percentiles(self.throttled_delays)} min"
         return f"{self.policy}: ${self.dollars:.0f}, {delays}"
-
-    @property
-    def latest(self) -> float:
-        """The 99th percentile of all delays."""
-        return float(np.percentile([*self.delays, *self.throttled_delays], 99))
 
 
 def _percentiles(delays: Sequence[int]) -> str:
@@ -152,9 +149,9 @@ def oracle(utilization: Floats) -> Result:
     return Result("oracle", _monthly(float(requests.sum(axis=0).mean()), utilization), [0], [0])
 
 
-async def compare(folder: Path) -> list[Result]:
-    """Run all policies with all folds, one after the other."""
-    folds = [utilization_of(folder, fold) for fold in range(FOLDS)]
+async def compare(folder: Path, number: int) -> list[Result]:
+    """Run all policies with the first folds, one after the other."""
+    folds = [utilization_of(folder, fold) for fold in range(number)]
 
     async def all_folds(
         policy: str,
@@ -186,33 +183,60 @@ async def compare(folder: Path) -> list[Result]:
 
 
 def draw(results: Sequence[Result]) -> str:
-    """Return the results as SVG: dollars to the right, the 99th percentile of the delay upwards."""
-    most, latest = max(one.dollars for one in results), max(one.latest for one in results) + 1
-    marks = []
-    for one in results:
-        x, y = 70 + 500 * one.dollars / most, 270 - 220 * one.latest / latest
-        marks.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="5" fill="#2563eb"/>')
-        marks.append(f'<text x="{x + 9:.0f}" y="{y + 4:.0f}">{one.label}</text>')
+    """Return a curve for each policy as SVG: how much of what happens is found within so many minutes."""
+    curves = []
+    for n, one in enumerate(results):
+        colour, points = COLOURS[n % len(COLOURS)], [f"{x:.0f},{y:.0f}" for x, y in _curve(one)]
+        curves.append(
+            f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" stroke-width="2"/>'
+        )
+        curves.append(f'<text x="430" y="{150 + 18 * n}" fill="{colour}">{one.label}</text>')
+    minutes = [f'<text x="{_x(m):.0f}" y="288">{m}</text>' for m in (0, 1, 2, 5, 10, 20)]
+    shares = [f'<text x="24" y="{_y(share) + 4:.0f}">{share:.0%}</text>' for share in (0.0, 0.5, 0.9, 1.0)]
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 860 320" font-family="sans-serif" '
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 320" font-family="sans-serif" '
         'font-size="13">'
-        '<rect width="860" height="320" fill="#fff"/>'
-        '<path d="M70 40V270H640" fill="none" stroke="#666"/>'
-        '<text x="70" y="28">delay of detection beyond CloudWatch\'s own: 99th percentile</text>'
-        '<text x="400" y="300">dollars a month for 1,000 metrics</text>' + "".join(marks) + "</svg>\n"
+        '<rect width="960" height="320" fill="#fff"/>'
+        f'<path d="M{_x(0)} {_y(1)}V{_y(0)}H{_x(MOST_MINUTES):.0f}" fill="none" stroke="#666"/>'
+        '<text x="24" y="28">what is found of crossings and throttled demand; dollars a month for 1,000 '
+        "metrics, median and 99th percentile of the delay</text>"
+        '<text x="430" y="310">minutes beyond CloudWatch\'s own delay</text>'
+        + "".join(minutes + shares + curves)
+        + "</svg>\n"
     )
+
+
+def _curve(one: Result) -> Iterator[tuple[float, float]]:
+    """Yield the corners of the curve of a policy."""
+    delays, share = np.sort([*one.delays, *one.throttled_delays]), 0.0
+    for minutes in range(MOST_MINUTES + 1):
+        found = np.count_nonzero(delays <= minutes) / delays.size
+        yield from ((_x(minutes), _y(share)), (_x(minutes), _y(found)))
+        share = found
+
+
+def _x(minutes: int) -> float:
+    """The place of a delay; the first minutes have the most room."""
+    return 70 + 860 * float(np.log1p(minutes) / np.log1p(MOST_MINUTES))
+
+
+def _y(share: float) -> float:
+    return 270 - 220 * share
 
 
 def main() -> None:
     """Compare the policies, and print a line for each."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("traces", nargs="?", type=Path, default=Path("../shared/traces"))
+    parser.add_argument(
+        "--folds", type=int, default=FOLDS, help="how many of the five fleets, from the first on"
+    )
     parser.add_argument("--picture", type=Path)
     arguments = parser.parse_args()
     if not any(arguments.traces.glob("*.csv.gz")):
         print(f"no traces in {arguments.traces}: nothing was measured")
         return
-    results = asyncio.run(compare(arguments.traces))
+    results = asyncio.run(compare(arguments.traces, arguments.folds))
     for one in results:
         print(one)
     if arguments.picture:

@@ -45,7 +45,10 @@ class Kind(StrEnum):
 
 
 class Streams:
-    """The points of some streams in a range of minutes. names: of the streams. first: the first minute."""
+    """The points of some streams in a range of minutes. names: of the streams. first: the first minute.
+
+    utilization: [stream, minute]. is_within, is_above: of the band, but for what crosses it.
+    """
 
     def __init__(self, count: int, first: int, minutes: int) -> None:
         chance = np.random.default_rng(count)
@@ -55,15 +58,16 @@ class Streams:
         self.first, self._minutes = first, minutes
         share = np.arange(count) / count
         self.is_above = share < ABOVE_SHARE
-        is_within = ~self.is_above & (share < ABOVE_SHARE + WITHIN_SHARE)
+        self.is_within = ~self.is_above & (share < ABOVE_SHARE + WITHIN_SHARE)
         low, high = (
-            np.select([self.is_above, is_within], [ABOVE[n], WITHIN[n]], SAFE[n])[:, None] for n in (0, 1)
+            np.select([self.is_above, self.is_within], [ABOVE[n], WITHIN[n]], SAFE[n])[:, None]
+            for n in (0, 1)
         )
-        self._utilization = chance.uniform(low, high, shape)
+        self.utilization = chance.uniform(low, high, shape)
         of_cycle = (np.arange(minutes) + chance.integers(CROSSING_EVERY, size=(count, 1))) % CROSSING_EVERY
-        crosses = is_within[:, None] & (of_cycle < CROSSING_FOR)
-        self._utilization[crosses] = chance.uniform(*ABOVE, np.count_nonzero(crosses))
-        throttled = np.select([self.is_above, is_within], [THROTTLED_SHARE, OTHERS_THROTTLED_SHARE], 0.0)
+        crosses = self.is_within[:, None] & (of_cycle < CROSSING_FOR)
+        self.utilization[crosses] = chance.uniform(*ABOVE, np.count_nonzero(crosses))
+        throttled = np.select([self.is_above, self.is_within], [THROTTLED_SHARE, OTHERS_THROTTLED_SHARE], 0.0)
         self._throttled = chance.random(shape) < throttled[:, None]
         starts = 60.0 * (first + np.arange(minutes))
         late = np.where(chance.random(shape) < LATE, LATE_SECONDS, 0)
@@ -78,8 +82,8 @@ class Streams:
         """
         tells_at = np.where(self._throttled, self.visible_at, np.inf)
         if kind is Kind.ABOVE:
-            tells_at = np.where(self._utilization >= EDGE, self._final_at, np.inf)
-            early = self._utilization * FIRST_FRACTION >= EDGE
+            tells_at = np.where(self.utilization >= EDGE, self._final_at, np.inf)
+            early = self.utilization * FIRST_FRACTION >= EDGE
             tells_at[early] = self.visible_at[early]
         tells = np.isfinite(tells_at)
         for stream, minute in np.argwhere(tells[:, QUIET_FOR:]):
@@ -101,6 +105,6 @@ class Streams:
         if metric in THROTTLED:
             is_visible = is_visible & self._throttled[row, part]
         fraction = np.where(self._final_at[row, part] <= now, 1.0, FIRST_FRACTION)
-        values = self._utilization[row, part] * fraction * METRICS[metric][1]
+        values = self.utilization[row, part] * fraction * METRICS[metric][1]
         minutes = np.flatnonzero(is_visible)[::-1]
         return (minutes + from_ + self.first).tolist(), values[minutes].tolist()

@@ -13,7 +13,7 @@ from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import PRUNED_INTERVAL
-from monitor.planning.allowance import MINUTES_PER_MONTH
+from monitor.planning.allowance import MINUTES_PER_MONTH, minimum_dollars
 from monitor.planning.budget import Billed, Budget
 from monitor.planning.intervals import MAX_INTERVAL, Intervals
 from monitor.planning.settings import BudgetTerms
@@ -144,6 +144,27 @@ def test_a_budget_holds(dollars: float, bounded: bool) -> None:
     share = minutes / MINUTES_PER_MONTH
     price = LIST_PRICES.metric
     assert simulation.requested * price <= dollars * (share + 0.01) + price
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 12),
+    st.sampled_from([0.1, 0.5, 0.9]),
+    st.floats(0.001, 5),
+    st.booleans(),
+)
+def test_a_budget_holds_for_any_fleet(
+    seed: int, series: int, level: float, dollars: float, bounded: bool
+) -> None:
+    minutes = 4 * HOURS
+    random = np.random.default_rng(seed)
+    usage = np.abs(random.normal(level, 0.2, (series, HISTORY + minutes))).astype(np.float32)
+    demand = with_throttling(usage, seed) if bounded else Demand(usage, bounded=False, has_whole=True)
+    simulation = run(Simulation(demand, budget=lambda one: budget_of(dollars, one)), minutes)
+    price, metrics = LIST_PRICES.metric, simulation.fleet.rings.size
+    least = minimum_dollars(metrics, LIST_PRICES)
+    assert simulation.requested * price <= max(dollars, least) * (minutes / MINUTES_PER_MONTH + 0.01) + price
 
 
 def test_with_a_budget_those_in_danger_are_read_as_often_as_without() -> None:

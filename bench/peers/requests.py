@@ -1,0 +1,175 @@
+"""Where the requested metrics of the comparison with other monitors go. `python -m bench.peers.requests`
+
+The streams of `bench.peers.streams` are planned and read minute by minute, without a process, a wire and real
+time. The requests a minute are told by metric and kind of stream, beside those of an oracle that keeps the
+same promises and knows the future: all metrics of a stream each minute while it is above its band, and else
+those of throttled demand and of usage as seldom as the intervals allow. Alerts are taken to live as long as
+they keep firing after a minute above the band, or after throttled demand.
+"""
+
+import argparse
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import numpy as np
+import orjson
+
+from bench.peers.streams import EDGE, HISTORY, METRICS, SHARDS, THROTTLED, Streams
+from collectors.kinesis import summary_series
+from monitor.fleet.columns import Flags, Ints
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
+from monitor.fleet.metric_query import without_abbreviations
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.planning.intervals import Intervals
+from monitor.planning.planner import Planner
+from monitor.polling.plan import MetricRequest, due_metrics, plan_requests
+from rules.alert_rules import KEEP_FIRING_FOR, Rule
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
+from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION
+from tests.registries import REGISTRY
+
+KINDS = ("far", "within", "above")  # the band
+SETTLED = 180  # minutes until planning knows the streams, which are not counted
+POLLED_AFTER = 10  # seconds after the end of a minute
+SUMMARY = {
+    "OpenShardCount": SHARDS,
+    "RetentionPeriodHours": 24,
+    "StreamCreationTimestamp": "2020-01-01T00:00:00Z",
+}
+
+
+class Requests(defaultdict[tuple[str, str], float]):
+    """Requests by metric and kind of stream."""
+
+    def __init__(self) -> None:
+        super().__init__(float)
+
+    def total(self, kind: str | None = None) -> float:
+        """Return the sum of all, or of those of a kind."""
+        return sum(number for (_, of_kind), number in self.items() if kind in (None, of_kind))
+
+
+def kinds_of(streams: Streams) -> list[str]:
+    """Return the kind of each stream."""
+    return [KINDS[int(kind)] for kind in np.where(streams.is_above, 2, streams.is_within)]
+
+
+@dataclass
+class PlannedStreams:
+    """A fleet of the streams, which is planned and read. requests: so far, by metric and kind of stream."""
+
+    streams: Streams
+    intervals: Intervals
+    fleet: Fleet = field(default_factory=Fleet)
+    now: int = 0
+    requests: Requests = field(default_factory=Requests)
+
+    def __post_init__(self) -> None:
+        self.now = self.streams.first + HISTORY
+        for name in self.streams.names:
+            self._add(name)
+        self._metrics = {}
+        for query, row in self.fleet.metrics((ACCOUNT, REGION)).items():
+            metric = orjson.loads(without_abbreviations(query))["Metric"]
+            self._metrics[row] = metric["MetricName"], metric["Dimensions"][0]["Value"]
+        self._kinds = dict(zip(self.streams.names, kinds_of(self.streams), strict=True))
+        self._planner = Planner(self.fleet, self.intervals, self._alerting)
+
+    def _add(self, name: str) -> None:
+        for observed in summary_series(name, {**SUMMARY, "StreamName": name}):
+            signal = REGISTRY.signal("kinesis", observed.signal)
+            value = signal.default_limit(REGION) if observed.limit is None else observed.limit
+            limit = None if value is None else Limit(value, LimitSource.API, self.now * 60)
+            settings = SeriesSettings(signal=signal, limit=limit, band=signal.band or Band())
+            key = Key(ACCOUNT, REGION, "kinesis", observed.signal, observed.resource)
+            self.fleet.put(key, observed, settings, self.now)
+
+    def _alerting(self) -> Ints:
+        """Return the slots of series whose alerts live."""
+        fleet, slots = self.fleet, np.arange(self.fleet.size, dtype=np.int32)
+        live = np.zeros(fleet.size, np.bool_)
+        newest = fleet.usages.newest_minutes(fleet.rings, slots)
+        for back in range(KEEP_FIRING_FOR[Rule.ABOVE] + 1):
+            edge = fleet.high[: fleet.size] * fleet.limits_at(slots, newest - back)
+            live |= fleet.usages.at(fleet.rings, slots, newest - back) >= edge
+        newest = fleet.throttled.newest_minutes(fleet.rings, slots)
+        for back in range(KEEP_FIRING_FOR[Rule.SATURATED] + 1):
+            live |= fleet.throttled.at(fleet.rings, slots, newest - back) > 0
+        return slots[live]
+
+    async def run(self, minutes: int) -> None:
+        """Let minutes pass; in each, what is due is read."""
+        for _ in range(minutes):
+            await self._planner.update(self.now)
+            metrics = dict(due_metrics(self.fleet.rings, self.fleet.metrics((ACCOUNT, REGION)), self.now))
+            for request in plan_requests(self.fleet.rings, metrics, self.now):
+                self._read(request)
+            self.now += 1
+
+    def _read(self, request: MetricRequest) -> None:
+        rings, asked = self.fleet.rings, request.minutes
+        rows, every_minute, every_value = list[int](), list[int](), list[float]()
+        for row in request.rows.tolist():
+            name, stream = self._metrics[row]
+            self.requests[name, self._kinds[stream]] += 1
+            asked_at = self.now * 60.0 + POLLED_AFTER
+            minutes, values = self.streams.points(name, stream, asked.start * 60, asked.stop * 60, asked_at)
+            rows += [row] * len(minutes)
+            every_minute += minutes
+            every_value += values
+        rings.mark_requested(request.rows, self.now - 1)
+        rings.write(np.array(rows, np.int32), np.array(every_minute, np.int32), np.array(every_value, "f"))
+        requested_from = NEVER if request.is_whole_window else asked.start
+        rings.mark_read(request.rows, self.now - rings.delays(request.rows) - 1, requested_from)
+
+
+def oracle(streams: Streams, minutes: slice, intervals: Intervals) -> Requests:
+    """Return the requests in some minutes of who knows the future, by metric and kind of stream."""
+    above: Flags = streams.utilization[:, minutes] >= EDGE
+    requests = Requests()
+    for kind, row in zip(kinds_of(streams), above, strict=True):
+        for name in METRICS:
+            longest = intervals.throttled if name in THROTTLED else intervals.longest
+            often = row if name != "GetRecords.IteratorAgeMilliseconds" else np.zeros_like(row)
+            requests[name, kind] += float(np.where(often, 1, 1 / longest).sum())
+    return requests
+
+
+def table(requests: Requests, minutes: int, metrics: int) -> str:
+    """Return requests a minute as lines of text, by metric and kind of stream."""
+    often = requests.total() / minutes
+    lines = [f"{often:.0f} a minute of {metrics}: {often / metrics:.3f}"]
+    for name in METRICS:
+        numbers = (f"{kind} {requests[name, kind] / minutes:.1f}" for kind in KINDS)
+        lines.append(f"  {name}: {', '.join(numbers)}")
+    sums = (f"{kind} {requests.total(kind) / minutes:.1f}" for kind in KINDS)
+    return "\n".join([*lines, f"  all: {', '.join(sums)}"])
+
+
+def main() -> None:
+    """Plan the streams with some longest intervals, and print where the requests go."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--streams", type=int, default=166)
+    parser.add_argument("--minutes", type=int, default=240)
+    parser.add_argument("--intervals", nargs="*", default=["15:5"], help="longest:throttled, in minutes")
+    arguments = parser.parse_args()
+    streams = Streams(arguments.streams, NOW - HISTORY, HISTORY + SETTLED + arguments.minutes + 1)
+    counted = slice(HISTORY + SETTLED, HISTORY + SETTLED + arguments.minutes)
+    for longest, throttled in (map(int, one.split(":")) for one in arguments.intervals):
+        intervals = Intervals(1, longest, throttled)
+        planned = PlannedStreams(streams, intervals)
+        asyncio.run(planned.run(SETTLED))
+        planned.requests.clear()
+        asyncio.run(planned.run(arguments.minutes))
+        metrics = arguments.streams * len(METRICS)
+        print(f"read every {longest} minutes at least, throttled demand every {throttled}:")
+        print(table(planned.requests, arguments.minutes, metrics))
+        print("oracle:", table(oracle(streams, counted, intervals), arguments.minutes, metrics))
+
+
+if __name__ == "__main__":
+    main()
