@@ -1,4 +1,4 @@
-"""Where the requested metrics of the comparison with other monitors go. `python -m bench.peers.requests`
+"""The metrics that the comparison with other monitors requests. `python -m bench.peers.requests`
 
 The streams of `bench.peers.streams` are planned and read minute by minute, without a process, a wire and real
 time. The requests a minute are told by metric and kind of stream, beside those of an oracle that keeps the
