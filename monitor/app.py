@@ -71,6 +71,7 @@ from monitor.stream.telemetry import StreamTelemetry
 from monitor.topology.path_monitor import UPDATE_INTERVAL, PathMonitor
 from monitor.tracing.tracer import opened_tracer
 from monitor.web.error_pages import error_page
+from monitor.what_if.what_if import WhatIf
 
 log = logging.getLogger(__name__)
 
@@ -245,6 +246,7 @@ class App:
             recommend=partial(recommend, self.forecaster.recorder, newest),
             fan=partial(fan_of, self.forecaster.recorder),
             look_back=partial(kept_lookback, self.forecaster.recorder, newest, self.alerting.journal),
+            what_if=WhatIf(self.fleet, self._exposition, self._registry.services, self.forecaster.peaks),
             poll_interval=lambda: self.config.interval,
             paths=lambda: self.paths.statuses,
             budget=self._budget,

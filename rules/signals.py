@@ -208,6 +208,8 @@ class Signal(_Model):
         name, where that depends on the resource (see `collectors.base.Bought`).
     drains: the usage is what is gone of a budget, such as burst credits, so that the time to its exhaustion
         at the present rate matters.
+    grows_with_traffic: whether its usage is proportional to traffic, where its unit does not tell: rates,
+        work at one time and shares of a machine grow, numbers of things and what is stored do not.
     pending_for (in YAML: `for`): minutes that a breach must last before its alert fires.
     remedy_hours: how long the remedy takes, where that is another time than that of most limits of its kind.
     command: of a remedy; for a quota, it is the request for an increase unless another one is named.
@@ -234,6 +236,7 @@ class Signal(_Model):
     quota_unit: Positive = 1.0
     sizes: Mapping[NonEmpty, Size] = {}
     drains: bool = False
+    grows_with_traffic: bool | None = None
     band: Band | None = None
     pending_for: PendingMinutes = 5
     throttled_unit: NamedUnit | None = None
@@ -251,6 +254,12 @@ class Signal(_Model):
     def remedy_minutes(self) -> float:
         """The minutes that the remedy takes; by the kind of the limit where the catalogue tells none."""
         return 60 * (REMEDY_HOURS[self.kind] if self.remedy_hours is None else self.remedy_hours)
+
+    @property
+    def is_load(self) -> bool:
+        """True if its usage is proportional to traffic; see `grows_with_traffic`."""
+        by_unit = self.unit.is_load and not self.drains
+        return by_unit if self.grows_with_traffic is None else self.grows_with_traffic
 
     @property
     def id(self) -> str:

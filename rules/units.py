@@ -12,6 +12,7 @@ from rules.problem_text import suggestion
 DECIMAL_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 BINARY_PREFIXES = ((2**40, "Ti"), (2**30, "Gi"), (2**20, "Mi"), (2**10, "Ki"))
 LONGER_TIMES = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))  # in seconds
+AMOUNT = re.compile(r"(?P<number>[0-9][0-9,_]*(\.[0-9]+)?)\s*(?P<prefix>[kKMGT]i?)?(B|B/s)?")
 SHOWN_AS_ONE = 0.999  # no ratio up to this one is shown as 1
 MIN_WHOLE_NUMBER = 100  # smaller numbers are shown with three significant digits
 
@@ -31,7 +32,8 @@ class Unit:
 
     name: as the catalogue, the exported label `unit` and the API have it. symbol: as it follows a number;
     of bytes without the prefix. scale: how much of its kind's base, bytes or seconds, one of it is.
-    is_rate: per second. grafana: Grafana's id; `short` where the title of the panel names the unit.
+    is_rate: per second. is_load: amounts of it grow with traffic, as they are work at one time, or a share of
+    what a machine can do. grafana: Grafana's id; `short` where the title of the panel names the unit.
     """
 
     name: str
@@ -39,6 +41,7 @@ class Unit:
     kind: UnitKind = UnitKind.COUNT
     scale: float = 1.0
     is_rate: bool = False
+    is_load: bool = False
     grafana: str = "short"
 
     def __str__(self) -> str:
@@ -58,6 +61,21 @@ class Unit:
     def format(self, amount: float) -> str:
         """Return an amount as text: `3.6 MiB/s`, `1.2k requests/s`, `36 h`, `92.5 %`."""
         return " ".join(self.split(amount))
+
+    def parse(self, text: str) -> float:
+        """Return an amount that is written as limits are shown, without the unit: `2k`, `40TiB`, `4 MiB/s`.
+
+        Raises ValueError for another text. Amounts of bytes have binary prefixes; without one they are bytes.
+        """
+        is_bytes = self.kind is UnitKind.BYTES
+        prefixes = {name: size for size, name in (BINARY_PREFIXES if is_bytes else DECIMAL_PREFIXES)}
+        found = AMOUNT.fullmatch(text.strip())
+        prefix = (found["prefix"] or "") if found else ""
+        if not found or (prefix and prefix not in prefixes):
+            raise ValueError(
+                f"expected an amount such as {'40TiB' if is_bytes else '2000 or 2k'}, found {text!r}"
+            )
+        return float(found["number"].replace(",", "").replace("_", "")) * prefixes.get(prefix, 1.0)
 
     def format_range(self, usage: float | None, upper_bound: float | None, bounded: bool) -> str:
         """Return a usage, a dash for None; a range if `bounded`, of which `usage` is the lower bound."""
@@ -97,22 +115,33 @@ def _reaches(amount: float, size: float) -> bool:
     return ratio >= 1 or (ratio > SHOWN_AS_ONE and float(f"{ratio:.3g}") >= 1)
 
 
-def counted(name: str) -> Unit:
+def counted(name: str, *, is_load: bool = False) -> Unit:
     """Return the unit that counts what it names."""
-    return Unit(name, name, is_rate=name.endswith("/s"))
+    is_rate = name.endswith("/s")
+    return Unit(name, name, is_rate=is_rate, is_load=is_rate or is_load)
 
 
 COUNT = counted("count")  # the unit of metrics that count something
 BYTES = Unit("bytes", "B", UnitKind.BYTES, grafana="bytes")
-BYTES_PER_SECOND = Unit("bytes/s", "B/s", UnitKind.BYTES, is_rate=True, grafana="binBps")
+BYTES_PER_SECOND = Unit("bytes/s", "B/s", UnitKind.BYTES, is_rate=True, is_load=True, grafana="binBps")
 MILLISECONDS = Unit("milliseconds", "ms", UnitKind.DURATION, scale=1e-3, grafana="ms")
 SECONDS = Unit("seconds", "s", UnitKind.DURATION, grafana="s")
-PERCENT = Unit("percent", "%", UnitKind.PERCENT, grafana="percent")
+PERCENT = Unit("percent", "%", UnitKind.PERCENT, is_load=True, grafana="percent")
 PER_SECOND = counted("/s")  # a rate of what the context names
 THROTTLED = counted("throttled/s")  # the unit of saturation
 
-COUNTED = (
-    "calls calls/s groups invocations messages messages/s records records/s requests requests/period shards"
+COUNTED = "calls/s groups invocations messages messages/s records records/s requests shards"
+# Work at one time, or in a period.
+LOADS = (
+    "calls",
+    "capacity units",
+    "concurrent executions",
+    "connections",
+    "execution environments",
+    "execution environments per 10 s",
+    "flows",
+    "requests/period",
+    "seats",
 )
 UNITS: Mapping[str, Unit] = {
     unit.name: unit
@@ -122,12 +151,9 @@ UNITS: Mapping[str, Unit] = {
         MILLISECONDS,
         SECONDS,
         PERCENT,
-        Unit("requests/s", "requests/s", is_rate=True, grafana="reqps"),
+        Unit("requests/s", "requests/s", is_rate=True, is_load=True, grafana="reqps"),
         *map(counted, COUNTED.split()),
-        counted("capacity units"),
-        counted("concurrent executions"),
-        counted("execution environments"),
-        counted("execution environments per 10 s"),
+        *(counted(name, is_load=True) for name in LOADS),
     )
 }
 

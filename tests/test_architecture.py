@@ -45,18 +45,19 @@ MAY_IMPORT = {
         "render report rules schema stream top topology",
         "demo": "app aws collectors config fleet http lib report rules server stream",
         "app": "access alerting api aws collectors config cost coverage exposition fleet forecast http lib "
-        "planning polling push schema server stream topology tracing web",
+        "planning polling push schema server stream topology tracing web what_if",
         "server": "api http lib stream web",
         "top": "alerting api collectors fleet lib notifiers render rules",
         "report": "alerting aws collectors config cost fleet forecast lib lookback planning polling render "
         "rules schema topology",
         "dashboards": "collectors fleet lib render rules",
         "web": "access alerting api aws collectors cost coverage fleet http lib notifiers render rules "
-        "schema sizing topology",
-        "forecast": "alerting aws fleet lib lookback notifiers polling rules sizing",
+        "schema sizing topology what_if",
+        "forecast": "alerting aws fleet lib lookback notifiers polling rules sizing what_if",
         "polling": "aws collectors config cost fleet lib planning rules schema",
         "api": "access alerting aws collectors cost coverage exposition fleet http lib lookback notifiers "
-        "planning rules schema sizing stream topology",
+        "planning rules schema sizing stream topology what_if",
+        "what_if": "alerting collectors fleet lib render rules",
         "coverage": "aws collectors cost fleet lib rules",
         "quotas": "aws collectors lib rules schema",
         "lookback": "alerting fleet notifiers rules",

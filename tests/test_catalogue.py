@@ -12,7 +12,7 @@ from rules.model_file import parse_model
 from rules.signals import AWS_DOCS, CATALOGUE_FOLDER, Service, ServiceFamily
 from rules.sizes import Size
 from rules.strict_yaml import parse
-from tests.registries import REGISTRY, each_service
+from tests.registries import REGISTRY, SIGNALS, each_service
 
 TESTS = Path(__file__).parent / "collectors"
 
@@ -256,3 +256,35 @@ def test_a_remedy_that_takes_another_time_than_most_says_why() -> None:
         own = [number for number, line in enumerate(lines) if line.startswith("    remedy_hours:")]
         if own:
             assert lines[own[0] - 1].startswith(f"    # {AWS_DOCS}"), path.name
+
+
+@pytest.mark.parametrize(
+    ("name", "grows"),
+    [
+        ("kinesis.stream_write_bytes", True),
+        ("lambda.account_concurrency", True),
+        ("rds.cpu", True),
+        ("sqs.standard_in_flight", True),
+        ("autoscaling.group_max_size", True),
+        ("dynamodb.tables", False),
+        ("ebs.storage_gp3", False),
+        ("ebs.iops_io2", False),  # what was bought
+        ("ebs.burst_balance", False),  # a budget
+        ("kafka.disk", False),
+        ("vpn.connections", False),
+        ("servicequotas.list_services", False),  # calls of tools
+    ],
+)
+def test_traffic_makes_usage_grow_that_is_work(name: str, grows: bool) -> None:
+    assert SIGNALS[name].is_load is grows
+
+
+@each_service
+def test_a_signal_says_whether_it_grows_only_where_its_unit_says_otherwise(service: Service) -> None:
+    redundant = [
+        signal.id
+        for signal in service.signals.values()
+        if signal.grows_with_traffic is not None
+        and signal.grows_with_traffic is (signal.unit.is_load and not signal.drains)
+    ]
+    assert redundant == []

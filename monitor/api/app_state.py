@@ -19,6 +19,7 @@ from monitor.lookback.kept import KeptLookback
 from monitor.planning.budget import Budget
 from monitor.sizing.recommendations import Recommendation
 from monitor.topology.path_status import PathStatuses
+from monitor.what_if.what_if import WhatIf
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,9 @@ class AppState:
     monitor_status: returns the current status. reload: reads the configuration again; raises ConfigError if
     it is invalid. coverage: returns the coverage of quotas. recommend: recommends the sizes of what these
     slots bought; it computes in a thread. fan: returns that of a slot, of some days; None without a history.
-    look_back: returns what was kept of some days. poll_interval: returns the shortest interval between two
-    requests for a metric, in seconds. paths: returns what request paths carry. budget: what CloudWatch may
-    cost. stopping: is set when the server must stop.
+    look_back: returns what was kept of some days. what_if: answers what breaks first. poll_interval: returns
+    the shortest interval between two requests for a metric, in seconds. paths: returns what request paths
+    carry. budget: what CloudWatch may cost. stopping: is set when the server must stop.
     """
 
     registry: Registry
@@ -59,6 +60,7 @@ class AppState:
     recommend: Callable[[Ints], Awaitable[Sequence[Recommendation]]]
     fan: Callable[[int, int], Awaitable[Fan | None]]
     look_back: Callable[[int], Awaitable[KeptLookback]]
+    what_if: WhatIf
     poll_interval: Callable[[], float]
     paths: Callable[[], PathStatuses] = PathStatuses
     budget: Budget | None = None

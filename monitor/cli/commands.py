@@ -33,6 +33,10 @@ MODULES = {
         "monitor.cli.paths",
         "Show what request paths carry, and their weakest limits: `headroom paths [NAME]`.",
     ),
+    "what-if": LazyCommand(
+        "monitor.cli.what_if",
+        "Tell what breaks first when traffic grows, a region fails, or a limit is another one.",
+    ),
     "quota": LazyCommand("monitor.cli.quota", "Request the increase of a quota."),
     "cost": LazyCommand(
         "monitor.cli.cost",

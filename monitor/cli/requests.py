@@ -11,13 +11,22 @@ from monitor.lib.text import escape_unprintable
 
 
 def request_or_exit(
-    address: str, method: str, path: str, body: Mapping[str, Any] | None = None
+    address: str,
+    method: str,
+    path: str,
+    body: Mapping[str, Any] | None = None,
+    names: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return the response of a running Headroom; print the error and exit if the request fails."""
+    """Return the response of a running Headroom; print the error and exit if the request fails.
+
+    names: of the options of the command, by the parameter of the API with which an error begins.
+    """
     try:
         return client.request(address, method, path, body)
     except client.ApiStatusError as error:
-        exit_with(str(error), REJECTED)
+        name, colon, sentence = str(error).partition(":")
+        option = (names or {}).get(name, name)
+        exit_with(f"{option}{colon}{sentence}", REJECTED)
     except client.ApiTransportError as error:
         exit_with(str(error), FAILED)
 

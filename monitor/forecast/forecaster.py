@@ -17,6 +17,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.forecast.history import UsageHistory
 from monitor.forecast.history_block import BLOCK_SIZE, Halves, HistoryBlock
+from monitor.forecast.past_peaks import PastPeaks
 from monitor.forecast.past_reader import CellReaders, PastReader
 from monitor.forecast.recorder import NO_ROW, Recorder
 from rules.analogs import BIN_MINUTES
@@ -53,7 +54,7 @@ class BlockForecast(NamedTuple):
 
 
 class Forecaster:
-    """Records the usage of a fleet, reads its past, and forecasts.
+    """Records the usage of a fleet, reads its past, and forecasts. peaks: those of what is recorded.
 
     clock: returns the epoch seconds of AWS. readers: see `PastReader`.
     """
@@ -67,6 +68,7 @@ class Forecaster:
     ) -> None:
         self._fleet, self._clock = fleet, clock
         self.recorder = Recorder(fleet, history)
+        self.peaks = PastPeaks(self.recorder)
         self.past = PastReader(fleet, self.recorder, readers, self._request_forecast)
         self._requested, self._slots = asyncio.Event(), set[int]()
         self._saved_at, self._has_unsaved_past = time.monotonic(), False

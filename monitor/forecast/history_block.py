@@ -24,6 +24,7 @@ NO_ID: Final = 0  # of a column without a series
 MAX_STORED: Final = np.float32(2.0**14)  # with a higher one, a series gets a larger scale
 MIN_STORED: Final = np.float32(2.0**-6)  # if none of a fortnight is as high, it gets a smaller scale
 MIN_SCALE: Final = np.float32(2.0**-100)
+INFINITE_BITS: Final = np.int16(0x7C00)  # of a half float: those of numbers up to it rise with the number
 
 
 def _halves(bins: int) -> Halves:
@@ -126,6 +127,28 @@ class HistoryBlock:
         newest = self.usage[(self.through - np.arange(bins)) % BINS]
         known = np.isfinite(newest)
         return np.where(known.any(axis=0), known.argmax(axis=0), bins).astype(np.int32)
+
+    @property
+    def highest(self) -> Floats:
+        """The highest usage of each series in the fortnight; NaN where none of 0 or more is known.
+
+        It compares bits, which takes a tenth of the time that comparing half floats does.
+        """
+        with self.lock:
+            bits, divisor = self.usage.view(np.int16), self._divisor
+            largest = np.where(bits < INFINITE_BITS, bits, np.int16(-1)).max(axis=0)
+        number = np.maximum(largest, 0).view(np.float16).astype(np.float32) * divisor
+        return np.where(largest >= 0, number, np.float32(np.nan))
+
+    def usage_of(self, columns: Indices) -> tuple[Floats, int]:
+        """Return the usage of some series, [bin, series], at `bin % BINS`, and the newest bin."""
+        with self.lock:
+            return self.usage[:, columns].astype(np.float32) * self._divisor[columns], self.through
+
+    def stored(self, columns: Indices) -> tuple[Halves, Floats]:
+        """Return the stored numbers of some series, [bin, series], at `bin % BINS`, and their scales."""
+        with self.lock:
+            return np.take(self.usage, columns, axis=1), self._divisor[columns]
 
     @property
     def ceiling(self) -> Floats:

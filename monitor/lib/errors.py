@@ -36,6 +36,7 @@ HeadroomError
 ├── PrivateAddressError              an address is not public (outbound; an OSError)
 ├── ProtobufError                    bytes are no valid protobuf message (stream; a ValueError)
 ├── PushQueueError                   the push queue cannot be used (push)
+├── QuestionError                    a question of what-if cannot be answered (what_if; a ValueError)
 ├── QueueFullError                   too many passwords wait to be checked (access)
 ├── QuotaCallError                   a call to Service Quotas failed (quotas)
 ├── RegionDisabledError              a region is not enabled in an account (aws; a BotoCoreError)

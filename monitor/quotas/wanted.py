@@ -10,9 +10,8 @@ from collectors.registry import Registry
 from monitor.lib.errors import HeadroomError
 from rules.problem_text import suggestion
 from rules.signals import QUOTA_CODE, LimitKind, Quota, Signal
-from rules.units import BINARY_PREFIXES, DECIMAL_PREFIXES, UnitKind
+from rules.units import COUNT, UnitKind
 
-AMOUNT = re.compile(r"(?P<number>[0-9][0-9,_]*(\.[0-9]+)?)\s*(?P<prefix>[kKMGT]i?)?(B|B/s)?")
 MAX_AMOUNT = 1e15  # of a quota; doubles hold all whole numbers up to it
 # Kinds of limits that no request increases, in words.
 OTHER_LIMITS: Mapping[LimitKind, str] = {
@@ -42,14 +41,11 @@ class WantedQuota:
 
         Raises UnknownQuotaError for a text that is no such amount.
         """
-        is_bytes = bool(self.signal and self.signal.unit.kind is UnitKind.BYTES)
-        prefixes = {name: size for size, name in (BINARY_PREFIXES if is_bytes else DECIMAL_PREFIXES)}
-        found = AMOUNT.fullmatch(text.strip())
-        prefix = (found["prefix"] or "") if found else ""
-        if not found or (prefix and prefix not in prefixes):
-            example = "40TiB" if is_bytes else "2000 or 2k"
-            raise UnknownQuotaError(f"expected an amount such as {example}, found {text!r}")
-        number = float(found["number"].replace(",", "").replace("_", "")) * prefixes.get(prefix, 1.0)
+        unit = self.signal.unit if self.signal else COUNT
+        try:
+            number = unit.parse(text)
+        except ValueError as error:
+            raise UnknownQuotaError(str(error)) from None
         if number > MAX_AMOUNT * self._unit:
             raise UnknownQuotaError(f"expected an amount up to {MAX_AMOUNT:,.0f}, found {text!r}")
         return number if self._unit == 1 else float(math.ceil(round(number / self._unit, 6)))

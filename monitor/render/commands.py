@@ -38,15 +38,30 @@ def increase_command(
     throttled.
     """
     limit, band = series.settings.limit, series.settings.band
-    command = command_of_signal(signal)
     is_above = bool(utilization and utilization > band.high)
-    if not command or not (is_above or saturated):
+    if not is_above and not saturated:
         return None
-    values = _values(signal, series)
     present = in_force or (limit.value if limit else PUBLISHED_ONLY)
     if utilization and is_above and present is not PUBLISHED_ONLY:
-        factor = min(utilization / target_utilization(band), command.max_factor or inf)
-        values["number"] = str(ceil(present * factor / command.unit_value))
+        return raising_command(signal, series, present * utilization / target_utilization(band), present)
+    return raising_command(signal, series)
+
+
+def raising_command(
+    signal: Signal, series: "Series", wanted: float | None = None, present: float | None = None
+) -> str | None:
+    """Return the command that raises the limit of a series to `wanted`, or as far as one call raises it.
+
+    present: the limit in force. Both are in the signal's unit. Returns None when no command is known, or when
+    it needs a limit and none is wanted.
+    """
+    command = command_of_signal(signal)
+    if not command:
+        return None
+    values = _values(signal, series)
+    if wanted is not None:
+        highest = present * command.max_factor if present and command.max_factor else inf
+        values["number"] = str(ceil(min(wanted, highest) / command.unit_value))
     filled = _filled(command, values)
     arn = series.settings.quota_arn if command.run.startswith(REQUEST) else ""
     return f"{filled} --context-id {shlex.quote(arn)}" if arn and filled else filled

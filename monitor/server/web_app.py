@@ -11,6 +11,7 @@ from monitor.api.look_back import look_back_router
 from monitor.api.paths import paths_router
 from monitor.api.recommendations import recommendations_router
 from monitor.api.routes import ERROR_RESPONSES, metrics_router, probes_router, series_router, status_router
+from monitor.api.what_if import what_if_router
 from monitor.http.errors import BodyLimitMiddleware, CsrfMiddleware, install_error_handlers
 from monitor.lib.version import VERSION
 from monitor.stream.firehose import FIREHOSE_PATH
@@ -28,6 +29,7 @@ ROUTERS = (
     recommendations_router,
     look_back_router,
     paths_router,
+    what_if_router,
     probes_router,
 )
 

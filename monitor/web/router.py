@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi.responses import HTMLResponse
 
 from monitor.alerting.firing_alerts import firing_alerts, with_current_usage
 from monitor.api.app_state import AppState
@@ -47,7 +48,10 @@ from monitor.web.paths_page import path_cards, path_page, path_url
 from monitor.web.series_page import fan_drawings, series_page
 from monitor.web.series_rows import series_rows
 from monitor.web.server_events import events_router
-from monitor.web.templating import assets, render
+from monitor.web.templating import PAGE_HEADERS, assets, render
+from monitor.web.what_if_page import PATH, answer_variables, question_variables
+from monitor.what_if.query import WhatIfQuery
+from monitor.what_if.question import QuestionError
 from rules.alerts import AlertState
 from rules.right_size import Advice
 
@@ -73,6 +77,7 @@ def web_router(state: AppState) -> APIRouter:
     renderer_for = cache(partial(PageRenderer, state))
     _pages(router, renderer_for)
     _named_pages(router, renderer_for)
+    _what_if_page(router, renderer_for)
 
     @router.get("/static/{name}")
     async def static(name: str) -> Response:
@@ -139,6 +144,17 @@ def _pages(router: APIRouter, renderer_for: RendererFor) -> None:
     async def page(request: Request) -> Response:
         renderer, path = renderer_for(FormOptions.from_request(request)), request.url.path
         return (await renderer.cache.get(path, partial(renderers[path], renderer))).response(request)
+
+
+def _what_if_page(router: APIRouter, renderer_for: "Callable[[FormOptions], PageRenderer]") -> None:
+    @router.get("/what-if")
+    async def what_if(request: Request, query: Annotated[WhatIfQuery, Query()]) -> Response:
+        renderer, asked = renderer_for(FormOptions.from_request(request)), query.asked
+        try:
+            page = await renderer.cache.get(asked.url(PATH), partial(renderer.what_if, asked))
+        except QuestionError as error:
+            return HTMLResponse(await renderer.unanswered(asked, str(error)), 422, PAGE_HEADERS)
+        return page.response(request)
 
 
 class PageRenderer:
@@ -243,6 +259,19 @@ class PageRenderer:
             services_per_page=SERVICES_PER_PAGE,
             max_unread=MAX_UNREAD,
         )
+
+    async def what_if(self, query: WhatIfQuery) -> bytes:
+        """Render the page of what-if. Raises QuestionError where the question cannot be answered."""
+        answer = await self._state.what_if.answer(query)
+        variables = await asyncio.to_thread(answer_variables, answer)
+        return await self._render("what_if.html", PATH, error="", **variables, **self._question(query))
+
+    async def unanswered(self, query: WhatIfQuery, sentence: str) -> bytes:
+        """Render the page of what-if with the reason why a question cannot be answered."""
+        return await self._render("what_if.html", PATH, error=sentence, answer=None, **self._question(query))
+
+    def _question(self, query: WhatIfQuery) -> dict[str, Any]:
+        return question_variables(query, self._state.exposition.snapshot)
 
     async def cost(self) -> bytes:
         """Render the page of CloudWatch's cost."""

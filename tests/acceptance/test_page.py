@@ -19,7 +19,18 @@ from tests.processes import ENVIRONMENT, ROOT, demo_server, eventually, get, hea
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-PAGES = ("/", "/alerts", "/look-back", "/coverage", "/paths", "/blind", "/cost", "/status", "/docs")
+PAGES = (
+    "/",
+    "/alerts",
+    "/look-back",
+    "/coverage",
+    "/what-if",
+    "/paths",
+    "/blind",
+    "/cost",
+    "/status",
+    "/docs",
+)
 SERIOUS = ("serious", "critical")
 SCREENSHOTS = ROOT / "dist" / "screenshots"  # outside git
 TIMEOUT = 30_000  # milliseconds

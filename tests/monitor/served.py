@@ -24,12 +24,15 @@ from monitor.fleet.columns import Ints
 from monitor.fleet.fan import Fan
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
+from monitor.forecast.forecaster import Forecaster
+from monitor.forecast.history import UsageHistory
 from monitor.lookback.kept import KeptLookback, NearRun, kept_episodes
 from monitor.notifiers.notice import Notice
 from monitor.server.web_app import create_app
 from monitor.sizing.peaks import Peaks
 from monitor.sizing.recommendations import Recommendation, recommendations
 from monitor.topology.path_status import PathStatuses
+from monitor.what_if.what_if import WhatIf
 from tests.monitor.fleet.fleets import ACCOUNT, NOW
 from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
@@ -56,6 +59,7 @@ class Server:
 
     def __post_init__(self) -> None:
         self.exposition = Exposition(self.fleet)
+        self.forecaster = Forecaster(self.fleet, UsageHistory(), lambda: NOW * 60.0, dict)
         self.telemetry = Telemetries()
         self.app: FastAPI
         self.state: AppState
@@ -89,6 +93,7 @@ class Server:
                 recommend=server.recommend,
                 fan=server.fan,
                 look_back=server.look_back,
+                what_if=WhatIf(server.fleet, server.exposition, REGISTRY.services, server.forecaster.peaks),
                 poll_interval=lambda: 300.0,
                 paths=lambda: server.paths,
                 event_timing=event_timing,

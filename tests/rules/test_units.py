@@ -155,3 +155,49 @@ def test_every_unit_is_known_by_its_own_name() -> None:
 def test_the_unit_of_another_version_counts_what_it_names() -> None:
     assert unit_named("furlongs/s").format(1200) == "1.2k furlongs/s"
     assert unit_named("percent") is PERCENT
+
+
+@pytest.mark.parametrize(
+    ("unit", "text", "amount"),
+    [
+        ("shards", "2000", 2000),
+        ("shards", "2,000", 2000),
+        ("shards", " 2k ", 2000),
+        ("requests/s", "1.5M", 1.5e6),
+        ("bytes", "40TiB", 40 * 2**40),
+        ("bytes/s", "4 MiB/s", 4 * 2**20),
+        ("bytes/s", "1000", 1000),
+        ("percent", "80", 80),
+    ],
+)
+def test_an_amount_is_read_as_limits_are_shown(unit: str, text: str, amount: float) -> None:
+    assert UNITS[unit].parse(text) == amount
+
+
+@pytest.mark.parametrize(
+    ("unit", "text"),
+    [("shards", "-1"), ("shards", "2Ki"), ("bytes", "4k"), ("shards", "nan"), ("shards", "")],
+)
+def test_another_amount_is_refused_with_an_example(unit: str, text: str) -> None:
+    with pytest.raises(ValueError, match=r"^expected an amount such as (40TiB|2000 or 2k), found '"):
+        UNITS[unit].parse(text)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_load"),
+    [
+        ("requests/s", True),
+        ("bytes/s", True),
+        ("furlongs/s", True),
+        ("percent", True),
+        ("connections", True),
+        ("concurrent executions", True),
+        ("requests/period", True),
+        ("bytes", False),
+        ("shards", False),
+        ("tables", False),
+        ("milliseconds", False),
+    ],
+)
+def test_work_is_told_from_numbers_of_things(name: str, is_load: bool) -> None:
+    assert parse_unit(name).is_load is is_load

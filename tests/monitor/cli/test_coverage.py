@@ -54,7 +54,7 @@ COVERAGE: dict[str, Any] = {
 
 
 @contextmanager
-def api(response: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+def api(response: Mapping[str, Any], status: int = 200) -> Iterator[tuple[str, list[str]]]:
     """Run an API that gives one response; yield its address and the paths of the requests."""
     paths: list[str] = []
 
@@ -62,7 +62,7 @@ def api(response: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
         def do_GET(self) -> None:
             paths.append(self.path)
             body = json.dumps(response).encode()
-            self.send_response(200)
+            self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

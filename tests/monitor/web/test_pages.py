@@ -25,7 +25,7 @@ from tests.monitor.fleet.fleets import ACCOUNT, REGION, SETTINGS, add, judge_cau
 from tests.monitor.served import Server
 from tests.monitor.web.pages import Page, feed, page
 
-PATHS = ("/", "/alerts", "/look-back", "/coverage", "/blind", "/cost", "/status", "/docs")
+PATHS = ("/", "/alerts", "/look-back", "/coverage", "/what-if", "/blind", "/cost", "/status", "/docs")
 MARKUP = "<script>alert(1)</script>\"'`&amp;\x00"
 HOSTILE = f"{MARKUP}\udc80"
 LONG = "x" * 1000

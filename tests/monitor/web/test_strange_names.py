@@ -32,6 +32,7 @@ PAGES = (
     "/",
     "/alerts",
     "/coverage",
+    "/what-if",
     "/paths",
     "/paths/{name}",
     "/blind",

@@ -1,0 +1,87 @@
+"""The time that a question to what-if takes, and blocks the event loop. `python bench/what_if.py 100000`
+
+Half of the series are in each of two regions, with the same names; of one in a hundred demand is refused.
+"""
+
+import argparse
+import asyncio
+import os
+import tempfile
+import time
+
+import httpx
+import numpy as np
+
+from bench.turns import remember, timed, write
+from collectors.base import Metric, Observed, Resource, per_second
+from monitor.app import App
+from monitor.config.config import Config
+from monitor.demo.session import isolate_environment
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
+from monitor.fleet.ring_columns import WINDOW
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.what_if.query import MAX_SERIES, WhatIfQuery
+from rules.limits import Limit, LimitSource
+from rules.signals import Band
+from tests.registries import REGISTRY
+
+REGIONS = "eu-west-1", "us-east-1"
+REFUSED = 100  # one series of so many
+SIGNAL = REGISTRY.signal("dax", "request_rate")  # refused requests are counted as requests are
+QUESTIONS = (
+    WhatIfQuery(traffic="3x"),
+    WhatIfQuery(traffic="3x", limit=MAX_SERIES),
+    WhatIfQuery(traffic="3x", match=['resource=~"cluster-0.*"']),
+    WhatIfQuery(region_fails=REGIONS[0], to=REGIONS[1]),
+    WhatIfQuery(set_limit="dax.request_rate=100"),
+)
+
+
+def register(fleet: Fleet, series: int, minute: int) -> None:
+    """Register so many clusters."""
+    settings = SeriesSettings(signal=SIGNAL, limit=Limit(1e6, LimitSource.API, 0.0), band=Band())
+    for n in range(series):
+        name, region = f"cluster-{n // 2:07d}", REGIONS[n % 2]
+        key = Key("123456789012", region, SIGNAL.service, SIGNAL.name, Resource("cluster", (name,)))
+        metrics = (Metric("AWS/DAX", metric, "Sum").of(ClusterId=name) for metric in ("Served", "Refused"))
+        usage, throttled = map(per_second, metrics)
+        observed = Observed(signal=key.signal, resource=key.subject, usage=usage, throttled=throttled)
+        fleet.put(key, observed, settings, minute)
+
+
+def refuse(fleet: Fleet, minute: int) -> None:
+    """Have demand refused in the last minute."""
+    formulas = map(fleet.throttled.get, range(0, fleet.size, REFUSED))
+    rows = np.array([one.rows[0] for one in formulas if one], np.int32)
+    minutes, calls = np.full(rows.size, minute, np.int32), np.full(rows.size, 6000, np.float32)
+    fleet.rings.write(rows, minutes, calls, marked_next=True)
+
+
+async def ask(client: httpx.AsyncClient, question: WhatIfQuery) -> None:
+    """Ask a question over HTTP."""
+    (await client.get(question.url("/api/v1/what-if"), timeout=60)).raise_for_status()
+
+
+async def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("series", type=int, nargs="?", default=100_000)
+    series, minute = parser.parse_args().series, int(time.time() // 60)
+    isolate_environment(os.environ)
+    with tempfile.TemporaryDirectory() as folder:
+        config = Config.model_validate({"regions": [*REGIONS], "journal": f"{folder}/headroom.db"})
+        async with App.opened(config, REGISTRY, lambda: config) as app:
+            register(app.fleet, series, minute)
+            await write(app.fleet, range(minute - WINDOW, minute - 1))
+            refuse(app.fleet, minute - 2)
+            await app.judge()
+            await app.forecaster.forecast_all()
+            remember(app.forecaster.recorder.history)
+            transport = httpx.ASGITransport(app.web, client=("127.0.0.1", 1))
+            async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+                for question in QUESTIONS:
+                    await timed(question.url("")[:24], ask(client, question))
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

@@ -1,0 +1,256 @@
+"""The route of what-if: what breaks first when traffic grows, a region fails or a limit is another one."""
+
+import asyncio
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Response
+from pydantic import BeforeValidator, Field
+
+from monitor.api.app_state import AppState
+from monitor.api.models import ApiModel, Number
+from monitor.api.timestamps import utc_datetime
+from monitor.fleet.fleet import Series
+from monitor.http.errors import error_response
+from monitor.lib.text import replace_surrogates
+from monitor.what_if.answer import Action, Answer, Basis, NotAnswered, QuotaToRequest, StressedSeries
+from monitor.what_if.query import WhatIfQuery
+from monitor.what_if.question import QuestionError
+from monitor.what_if.words import (
+    basis_text,
+    factor_text,
+    left_out,
+    request_text,
+    room_text,
+    summary,
+    usage_text,
+)
+from rules.signals import LimitKind
+
+Utf8 = Annotated[str, BeforeValidator(replace_surrogates)]  # a text with names of customers
+
+
+class NamedSeriesModel(ApiModel):
+    """The labels of a series."""
+
+    id: str
+    account: str
+    region: str
+    service: str
+    signal: str
+    resource: Utf8 = Field(description="The name of the resource; empty for a limit of the whole account.")
+    resource_id: Utf8 = Field(description="The AWS ids of the resource, unique within the signal.")
+
+
+class WordsModel(ApiModel):
+    """A series of an answer in words."""
+
+    breaks_at: str = Field(description="`x1.08`, or that there is no usage.")
+    would_use: str = Field(description="`at least 300 % of 4 MiB/s`.")
+    basis: str = Field(description="The peak, its time, and from which usage on demand was throttled.")
+    to_make_room: str = Field(description="What makes room; empty where it does not break.")
+
+
+class RemedyModel(ApiModel):
+    """A way to make room for the demand."""
+
+    action: Action = Field(
+        description="`request`: ask AWS for a higher quota. `change`: raise what was bought or set. "
+        "`redesign`: the limit is fixed."
+    )
+    text: str = Field(description="In a few words.")
+    command: Utf8 = Field(description="The AWS command; empty where there is none.")
+    is_step: bool = Field(description="True if one call does not raise the limit far enough.")
+    pending: str = Field(description="The pending request for an increase, in a sentence; empty without one.")
+    pending_is_enough: bool
+
+
+class StressedSeriesModel(NamedSeriesModel):
+    """A series under the demand of the question. Amounts are in `unit`."""
+
+    unit: str
+    kind: LimitKind
+    is_broken: bool = Field(description="True if the demand reaches the limit or the effective ceiling.")
+    breaks_at: Number = Field(
+        description="The factor of traffic at which it breaks; null where it has no usage."
+    )
+    breaks_at_now: Number = Field(description="The same without the failing region and the other limit.")
+    factor: float = Field(description="What its usage is multiplied by.")
+    peak: float = Field(description="Its highest demand, with what was throttled where that is known.")
+    peak_at: datetime | None
+    p99: Number = Field(description="The 99th percentile of its usage in 14 days.")
+    peak_is_lower_bound: bool = Field(
+        description="True if demand was throttled, as the peak may have been higher."
+    )
+    basis: Basis = Field(
+        description="What the peak is of: `fortnight`; `short`, less than two days of it; `hours`, "
+        "the last three hours, before its past was read; `now`, one sample."
+    )
+    history_days: float = Field(description="Of 14 days, those of which the usage is known.")
+    received: str = Field(description="The id of the series whose traffic it receives; empty without one.")
+    sums_peaks: bool = Field(description="True if the peaks of both are added up, though not at one time.")
+    demand: float
+    utilization: float = Field(description="Demand divided by limit: 1.5 is 150 %.")
+    limit_now: float = Field(description="The limit in force.")
+    limit: float = Field(description="The limit of the question, else the one in force.")
+    effective_ceiling: Number = Field(
+        description="Inferred: the lowest usage at which demand was throttled in 14 days, if that is below "
+        "the limit."
+    )
+    needed_limit: Number = Field(
+        description="The limit with which it is within its band again; null where it does not break, and for "
+        "percentages."
+    )
+    needed_factor: Number = Field(description="The needed limit divided by the limit.")
+    remedy: RemedyModel | None
+    words: WordsModel
+
+
+class QuotaToRequestModel(ApiModel):
+    """A quota to ask for."""
+
+    account: str
+    region: str
+    service_code: str = Field(description="As in Service Quotas.")
+    quota_code: str
+    signal: str = Field(description="The signal that needs it, service.name.")
+    value: float = Field(description="In AWS's unit.")
+    series: int = Field(description="How many series need it.")
+    command: Utf8
+    pending: str = Field(description="The pending request for an increase, in a sentence; empty without one.")
+    pending_is_enough: bool
+    summary: str = Field(description="In words.")
+
+
+class NotAnsweredModel(NamedSeriesModel):
+    """A series of which the answer is not known, or whose traffic nothing carries."""
+
+    reason: Utf8
+
+
+class WhatIfModel(ApiModel):
+    """The series in the order in which they break.
+
+    Totals are of all series that the question is about, listed or not.
+    """
+
+    question: Utf8 = Field(description="In words.")
+    summary: Utf8 = Field(description="How many series break, and what makes room, in a sentence.")
+    items: list[StressedSeriesModel] = Field(description="What breaks first is first.")
+    total: int
+    broken: int
+    broken_now: int = Field(description="How many are at their limit without any change.")
+    actions: dict[Action, int] = Field(description="The broken ones, by what makes room.")
+    requests: list[QuotaToRequestModel] = Field(description="The quotas to ask for, 200 at most.")
+    requests_total: int
+    unknown: list[NotAnsweredModel] = Field(description="What is not known, 100 at most: none of it is fine.")
+    unknown_total: int
+    left: list[NotAnsweredModel] = Field(
+        description="Series of the failing region whose traffic nothing carries, 100 at most."
+    )
+    left_total: int
+    not_growing: int = Field(
+        description="Series left out, as they count things or what is stored; see the parameter `counts`."
+    )
+    newest_sample_at: datetime | None
+    notes: list[str] = Field(description="What else is to be said, in sentences.")
+
+
+def what_if_router(state: AppState) -> APIRouter:
+    """Return the route of /api/v1/what-if."""
+    router = APIRouter(prefix="/api/v1")
+
+    @router.get("/what-if", response_model=WhatIfModel, summary="Ask what breaks first")
+    async def what_if(query: Annotated[WhatIfQuery, Query()]) -> Response:
+        """The limits that are reached first, in which order and at which factor, and what makes room.
+
+        By the highest usage of the last 14 days, and by the lowest one at which demand was throttled. Ask
+        about traffic that grows, a region that fails, another limit, or several of these. 422 where a
+        question cannot be answered. Nothing is sent to AWS.
+        """
+        try:
+            answer = await state.what_if.answer(query)
+        except QuestionError as error:
+            return error_response(422, str(error))
+        return Response(await asyncio.to_thread(_json, answer), media_type="application/json")
+
+    return router
+
+
+def _json(answer: Answer) -> str:
+    return WhatIfModel(
+        question=answer.question.words,
+        summary=summary(answer),
+        items=[_stressed(one) for one in answer.items],
+        total=answer.total,
+        broken=answer.broken,
+        broken_now=answer.broken_now,
+        actions={**answer.actions},
+        requests=[_request(one) for one in answer.requests],
+        requests_total=answer.requests_total,
+        unknown=[_not_answered(one) for one in answer.unknown],
+        unknown_total=answer.unknown_total,
+        left=[_not_answered(one) for one in answer.left],
+        left_total=answer.left_total,
+        not_growing=answer.not_growing,
+        newest_sample_at=None if answer.now is None else utc_datetime(answer.now * 60),
+        notes=[*answer.notes, *filter(None, [left_out(answer)])],
+    ).model_dump_json()
+
+
+def _named(series: Series) -> dict[str, Any]:
+    return {"id": series.key.id, "resource_id": series.key.subject.id, **series.key.labels}
+
+
+def _not_answered(one: NotAnswered) -> NotAnsweredModel:
+    return NotAnsweredModel(**_named(one.series), reason=one.reason)
+
+
+def _request(one: QuotaToRequest) -> QuotaToRequestModel:
+    return QuotaToRequestModel(
+        account=one.account,
+        region=one.region,
+        service_code=one.quota.service,
+        quota_code=one.quota.code,
+        signal=one.signal.id,
+        value=one.value,
+        series=one.series,
+        command=one.command,
+        pending=one.pending,
+        pending_is_enough=one.pending_is_enough,
+        summary=request_text(one),
+    )
+
+
+def _stressed(one: StressedSeries) -> StressedSeriesModel:
+    return StressedSeriesModel(
+        **_named(one.series),
+        unit=one.signal.unit.name,
+        kind=one.kind,
+        is_broken=one.is_broken,
+        breaks_at=one.breaks_at,
+        breaks_at_now=one.breaks_at_now,
+        factor=one.factor,
+        peak=one.peak,
+        peak_at=None if one.peak_at is None else utc_datetime(one.peak_at * 60),
+        p99=one.p99,
+        peak_is_lower_bound=one.peak_is_lower_bound,
+        basis=one.basis,
+        history_days=one.history_days,
+        received=one.received,
+        sums_peaks=one.sums_peaks,
+        demand=one.demand,
+        utilization=one.utilization,
+        limit_now=one.limit_now,
+        limit=one.limit,
+        effective_ceiling=one.ceiling,
+        needed_limit=one.needed_limit,
+        needed_factor=one.needed_factor,
+        remedy=RemedyModel.model_validate(one.remedy) if one.remedy else None,
+        words=WordsModel(
+            breaks_at=factor_text(one.breaks_at),
+            would_use=usage_text(one),
+            basis=basis_text(one),
+            to_make_room=room_text(one),
+        ),
+    )

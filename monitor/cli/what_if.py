@@ -1,0 +1,62 @@
+"""The command `headroom what-if`."""
+
+import sys
+from typing import Annotated, Literal
+from urllib.parse import urlencode
+
+import typer
+
+from monitor.api.server_address import DEFAULT_ADDRESS
+from monitor.cli.options import Address
+
+Format = Literal["table", "json"]
+# Parameters of the API that are options of other names, as errors name them.
+OPTIONS = {
+    name: f"--{name.replace('_', '-')}" for name in ("traffic", "match", "region_fails", "to", "resource")
+}
+OPTIONS["set_limit"] = "--limit"
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(epilog="Example: headroom what-if --traffic 3x --match 'service=\"lambda\"'")
+def what_if(
+    traffic: Annotated[str, typer.Option(help="The factor by which traffic grows: 3x.", metavar="N")] = "",
+    match: Annotated[
+        list[str] | None,
+        typer.Option(help='Only the traffic of these: matchers as of silences, service="lambda".'),
+    ] = None,
+    region_fails: Annotated[str, typer.Option(help="The region that fails.", metavar="REGION")] = "",
+    to: Annotated[str, typer.Option(help="The region that receives its traffic.", metavar="REGION")] = "",
+    limit: Annotated[
+        str,
+        typer.Option(help="Another limit: kinesis.stream_write_bytes=8MiB.", metavar="SIGNAL=N"),
+    ] = "",
+    resource: Annotated[str, typer.Option(help="The name or id of the resource of --limit.")] = "",
+    counts: Annotated[
+        bool, typer.Option("--counts", help="Have numbers of things and what is stored grow, too.")
+    ] = False,
+    top: Annotated[int, typer.Option(min=1, max=1000, help="How many series to list.")] = 25,
+    format: Annotated[Format, typer.Option(help="Output format.")] = "table",
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
+    """Tell what breaks first when traffic grows, a region fails, or a limit is another one.
+
+    A running Headroom answers, by the highest usage of the last 14 days, with what was throttled where that
+    is known, and by the lowest usage at which demand was throttled. It tells the quotas to ask for and the
+    commands that make room; nothing is sent to AWS.
+    """
+    from monitor.cli.requests import request_or_exit
+    from monitor.report.what_if_formats import FORMATS
+
+    wanted = {"traffic": traffic, "region_fails": region_fails, "to": to, "set_limit": limit}
+    wanted |= {"resource": resource, "counts": "true" if counts else "", "limit": str(top)}
+    pairs = [
+        *((name, value) for name, value in wanted.items() if value),
+        *(("match", one) for one in match or ()),
+    ]
+    query = urlencode(pairs, errors="replace")
+    answer = request_or_exit(address, "GET", f"/api/v1/what-if?{query}", names=OPTIONS)
+    FORMATS[format](answer, sys.stdout)
+    if format == "table" and (more := answer["total"] - len(answer["items"])) > 0:
+        typer.echo(f"{more:,} more series are not shown: --top lists up to 1,000", err=True)

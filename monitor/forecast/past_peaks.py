@@ -1,0 +1,73 @@
+"""The peaks of a fortnight, read from the history of usage in a thread (see `monitor.what_if.past_usage`)."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from monitor.fleet.columns import Floats, Ids, Indices, Ints
+from monitor.fleet.namespaces import NEVER
+from monitor.forecast.history_block import HistoryBlock
+from monitor.forecast.recorder import Recorder
+from monitor.what_if.past_usage import PastHighest, PeakMoments
+from rules.analogs import BIN_MINUTES
+from rules.forecast import BINS
+
+PAIRS_AT_ONCE = 256
+
+
+class PastPeaks:
+    """Reads the peaks of the series of a recorder's fleet."""
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+
+    def highest(self, ids: Ids) -> PastHighest:
+        """Return the highest usage of all series."""
+        usage, throttled = np.full(ids.size, np.nan, np.float32), np.zeros(ids.size, np.bool_)
+        for block, slots, columns in self._places(ids, np.arange(ids.size, dtype=np.int32)):
+            usage[slots] = block.highest[columns]
+            throttled[slots] = block.throttled_days[columns] > 0
+        return PastHighest(usage, throttled)
+
+    def moments(self, ids: Ids, slots: Indices) -> PeakMoments:
+        """Return when some series had their peaks."""
+        minutes, p99 = np.full(ids.size, NEVER, np.int32), np.full(ids.size, np.nan, np.float32)
+        bins = np.zeros(ids.size, np.int32)
+        for block, some, columns in self._places(ids, slots.astype(np.int32)):
+            usage, through = block.usage_of(columns)
+            has_past = np.isfinite(usage).any(axis=0)
+            if has_past.any():
+                known, places = usage[:, has_past], some[has_past]
+                at = np.where(np.isnan(known), -np.inf, known).argmax(axis=0)
+                minutes[places] = (through - (through - at) % BINS) * BIN_MINUTES
+                bins[places] = np.isfinite(known).sum(axis=0)
+                p99[places] = np.nanpercentile(known, 99, axis=0)
+        return PeakMoments(minutes[slots], p99[slots], bins[slots])
+
+    def highest_together(self, ids: Ids, first: Indices, second: Indices) -> Floats:
+        """Return the highest sum of the usage of two series at one time, for each pair; NaN is unknown."""
+        found = np.full(first.size, np.nan, np.float32)
+        for start in range(0, first.size, PAIRS_AT_ONCE):
+            part = slice(start, start + PAIRS_AT_ONCE)
+            together = self._usage(ids, first[part]) + self._usage(ids, second[part])
+            found[part] = np.fmax.reduce(together, axis=0)
+        return found
+
+    def _usage(self, ids: Ids, slots: Indices) -> Floats:
+        """Return the usage of some series, [bin, series], by `bin % BINS`; NaN is unknown."""
+        stored, scale = np.full((BINS, slots.size), np.nan, np.float16), np.ones(slots.size, np.float32)
+        place = np.full(ids.size, -1, np.intp)
+        place[slots] = np.arange(slots.size)
+        for block, some, columns in self._places(ids, slots.astype(np.int32)):
+            into = place[some]
+            is_run = into[-1] - into[0] == into.size - 1 and bool((np.diff(into) == 1).all())
+            target = slice(into[0], into[-1] + 1) if is_run else into  # a slice is written twice as fast
+            stored[:, target], scale[into] = block.stored(columns)
+        return stored.astype(np.float32) * scale
+
+    def _places(self, ids: Ids, slots: Ints) -> Iterator[tuple[HistoryBlock, Ints, Indices]]:
+        """Yield each block with some of the series, their slots and columns."""
+        for block, some, columns in self._recorder.by_block(slots):
+            is_same = block.id[columns] == ids[some]
+            if is_same.any():
+                yield block, some[is_same], columns[is_same]

@@ -1,0 +1,87 @@
+"""The series of one region that receive the traffic of another region, each that of its counterpart."""
+
+from collections.abc import Hashable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from monitor.fleet.columns import Flags, Indices
+from monitor.fleet.fleet import Series
+from monitor.fleet.key import Key
+from monitor.fleet.snapshot import Snapshot
+from monitor.what_if.selection import in_groups
+
+
+class Failover(NamedTuple):
+    """The slots of the series whose traffic moves, and of those that receive it, in the same order.
+
+    left: the slots of the failing region whose traffic nothing carries.
+    """
+
+    moved: Indices
+    receiving: Indices
+    left: Indices
+
+
+NO_FAILOVER = Failover(*(np.empty(0, np.intp) for _ in range(3)))
+
+
+def failover(snapshot: Snapshot, failing: str, to: str, moving: Flags) -> Failover:
+    """Return which series receive the traffic of which.
+
+    moving: the slots whose traffic moves if they are in the failing region. The counterpart has the same
+    account, service, signal and ids, where the name of the failing region in them is that of the other one;
+    else the same names, if no other series of the region has them.
+    """
+    receivers = _Receivers(snapshot, to)
+    moved, receiving, left = [], [], []
+    in_region = in_groups(snapshot, (group[1] == failing for group in snapshot.groups))
+    for slot in np.flatnonzero(in_region & moving).tolist():
+        found = receivers.take(snapshot.series[slot], failing)
+        if found is None:
+            left.append(slot)
+        else:
+            moved.append(slot)
+            receiving.append(found)
+    return Failover(*(np.array(slots, np.intp) for slots in (moved, receiving, left)))
+
+
+class _Receivers:
+    """The series of a region by their ids and by their names; each receives the traffic of one."""
+
+    def __init__(self, snapshot: Snapshot, region: str) -> None:
+        self._region = region
+        self._by_ids: dict[Hashable, int] = {}
+        self._by_names: dict[Hashable, int | None] = {}  # None: several have them
+        for slot in np.flatnonzero(
+            in_groups(snapshot, (group[1] == region for group in snapshot.groups))
+        ).tolist():
+            key = snapshot.series[slot].key
+            self._by_ids[_identity(key, key.subject.path)] = slot
+            named = _identity(key, key.subject.names)
+            if key.subject.names:
+                self._by_names[named] = None if named in self._by_names else slot
+        self._taken = set[int]()
+
+    def take(self, series: Series, failing: str) -> int | None:
+        """Return the slot that receives the traffic of a series; None if there is none."""
+        for slot in self._candidates(series.key, failing):
+            if slot is not None and slot not in self._taken:
+                self._taken.add(slot)
+                return slot
+        return None
+
+    def _candidates(self, key: Key, failing: str) -> Iterator[int | None]:
+        path, names = key.subject.path, key.subject.names
+        yield self._by_ids.get(_identity(key, path))
+        yield self._by_ids.get(_identity(key, self._renamed(path, failing)))
+        if names:
+            yield self._by_names.get(_identity(key, names))
+            yield self._by_names.get(_identity(key, self._renamed(names, failing)))
+
+    def _renamed(self, parts: tuple[str, ...], failing: str) -> tuple[str, ...]:
+        return tuple(part.replace(failing, self._region) for part in parts)
+
+
+def _identity(key: Key, parts: tuple[str, ...]) -> Hashable:
+    return key.account, key.service, key.signal, parts

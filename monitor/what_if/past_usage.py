@@ -1,0 +1,46 @@
+"""The past of a fleet, as far as questions need it."""
+
+from typing import NamedTuple, Protocol
+
+from monitor.fleet.columns import Flags, Floats, Ids, Indices, Ints
+
+
+class PastHighest(NamedTuple):
+    """The highest usage of each series in a fortnight, by slot; NaN where none is known.
+
+    throttled: demand was, in that time.
+    """
+
+    usage: Floats
+    throttled: Flags
+
+
+class PeakMoments(NamedTuple):
+    """The peaks of some series in a fortnight.
+
+    minutes: when they were, NEVER where none is known. p99: the 99th percentile. bins: the quarters of an
+    hour of which the usage is known.
+    """
+
+    minutes: Ints
+    p99: Floats
+    bins: Ints
+
+
+class PastUsage(Protocol):
+    """A fortnight of usage, in quarters of an hour. All methods may be called in a thread.
+
+    ids: `Key.id` of the series in each slot, as numbers; slots that have another series by now are unknown.
+    """
+
+    def highest(self, ids: Ids) -> PastHighest:
+        """Return the highest usage of all series."""
+        ...
+
+    def moments(self, ids: Ids, slots: Indices) -> PeakMoments:
+        """Return when some series had their peaks."""
+        ...
+
+    def highest_together(self, ids: Ids, first: Indices, second: Indices) -> Floats:
+        """Return the highest sum of the usage of two series at one time, for each pair; NaN is unknown."""
+        ...

@@ -1,0 +1,73 @@
+"""The parameters of a question, as the API and the page have them."""
+
+from typing import Annotated, Any, Self
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+MAX_TEXT_LENGTH = 300  # characters of a parameter but matchers
+MAX_MATCH_LENGTH = 4096
+MAX_MATCHES = 16
+MAX_SERIES = 1000  # in one answer
+DEFAULT_SERIES = 50
+DEFAULT_TRAFFIC = "2x"
+
+ShortText = Annotated[str, Field(max_length=MAX_TEXT_LENGTH)]
+
+
+class WhatIfQuery(BaseModel):
+    """A question: what breaks when traffic grows, a region fails, a limit is another one, or all of these."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    traffic: ShortText = Field(
+        default="", description="The factor by which traffic grows: `3x` or `3`; without any question, 2."
+    )
+    match: Annotated[
+        list[Annotated[str, Field(max_length=MAX_MATCH_LENGTH)]], Field(max_length=MAX_MATCHES)
+    ] = Field(
+        default=[],
+        description='The series whose traffic grows or moves: matchers as of silences, `service="lambda"`; '
+        "repeatable. Labels are account, region, service, signal, resource, resource_id and exported tags.",
+    )
+    region_fails: ShortText = Field(default="", description="The region that fails, such as eu-west-1.")
+    to: ShortText = Field(default="", description="The region that receives its traffic.")
+    set_limit: ShortText = Field(
+        default="", description="A signal and another limit of it: `kinesis.stream_write_bytes=4MiB`."
+    )
+    resource: ShortText = Field(
+        default="", description="The name or the id of the resource whose limit `set_limit` is."
+    )
+    counts: bool = Field(
+        default=False,
+        description="Have what does not grow with traffic grow, too: numbers of things and what is stored.",
+    )
+    limit: int = Field(default=DEFAULT_SERIES, ge=1, le=MAX_SERIES, description="Series in one answer.")
+
+    @field_validator("match", mode="before")
+    @classmethod
+    def _without_empty_matchers(cls, match: Any) -> Any:
+        return [one for one in match if one != ""] if isinstance(match, list) else match
+
+    @property
+    def asked(self) -> Self:
+        """The question; where nothing is asked, what breaks when traffic doubles."""
+        is_asked = self.traffic or self.region_fails or self.to or self.set_limit
+        return self if is_asked else self.model_copy(update={"traffic": DEFAULT_TRAFFIC})
+
+    @property
+    def parameters(self) -> list[tuple[str, str]]:
+        """The parameters that are set, for an address."""
+        pairs = [
+            (name, value)
+            for name in ("traffic", "match", "region_fails", "to", "set_limit", "resource")
+            for value in ([*self.match] if name == "match" else [str(getattr(self, name))])
+            if value
+        ]
+        pairs += [("counts", "true")] if self.counts else []
+        return pairs + ([("limit", str(self.limit))] if self.limit != DEFAULT_SERIES else [])
+
+    def url(self, path: str, **changes: Any) -> str:
+        """Return the address of the question with some changes."""
+        pairs = self.model_copy(update=changes).parameters
+        return f"{path}?{urlencode(pairs, errors='replace')}" if pairs else path

@@ -1,0 +1,142 @@
+"""A question that was checked: its factor, matchers, regions and limit."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from monitor.alerting.matchers import Matcher, MatcherError, parse_matcher_lists
+from monitor.lib.errors import HeadroomError
+from monitor.what_if.query import WhatIfQuery
+from rules.problem_text import suggestion
+from rules.signals import Signal
+
+TIMES = "[xX\u00d7]?"
+FACTOR = re.compile(rf"{TIMES}\s*(?P<number>[0-9]{{1,9}}(\.[0-9]{{1,9}})?)\s*{TIMES}")
+MIN_FACTOR, MAX_FACTOR = 0.01, 1000.0
+MAX_LIMIT = 1e30
+MAX_SHOWN = 60  # characters of what was found
+GLOBAL_REGION = "global"  # of services that are in no region
+
+
+class QuestionError(HeadroomError, ValueError):
+    """A question cannot be answered; the text says why, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class AskedLimit:
+    """Another limit of a signal, in its unit. resource: the name or id of the only one whose limit it is."""
+
+    signal: Signal
+    value: float
+    resource: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question. factor: of traffic; None if it stays as it is. matchers: of the series that it is about.
+
+    failing, to: the region that fails, and the one that receives its traffic; empty if none fails. counts:
+    what does not grow with traffic grows, too.
+    """
+
+    factor: float | None
+    matchers: tuple[Matcher, ...] = ()
+    failing: str = ""
+    to: str = ""
+    limit: AskedLimit | None = None
+    counts: bool = False
+
+    @property
+    def words(self) -> str:
+        """The question in words: `3x the traffic of service="lambda"`."""
+        parts = []
+        if self.factor is not None or not (self.failing or self.limit):
+            parts.append(f"{self.factor or 1:g}x the traffic")
+        if self.failing:
+            parts.append(f"{self.failing} fails, and {self.to} receives its traffic")
+        if self.limit:
+            of = f" of {self.limit.resource}" if self.limit.resource else ""
+            limit = self.limit.signal.unit.format(self.limit.value)
+            parts.append(f"the limit of {self.limit.signal.id}{of} is {limit}")
+        chosen = f" of {', '.join(map(str, self.matchers))}" if self.matchers else ""
+        return parts[0] + chosen + "".join(f"; {part}" for part in parts[1:])
+
+
+def parse_question(query: WhatIfQuery, signals: Collection[Signal], regions: Collection[str]) -> Question:
+    """Return the question that the parameters ask. Raises QuestionError.
+
+    signals: those that are known. regions: those that have series.
+    """
+    query = query.asked
+    if query.resource and not query.set_limit:
+        raise QuestionError("resource: expected a limit beside it; match selects the series of traffic")
+    failing, to = _regions(query, regions)
+    try:
+        matchers = parse_matcher_lists(query.match)
+    except MatcherError as error:
+        raise QuestionError(f"match: {error}") from None
+    return Question(
+        factor=parse_factor(query.traffic) if query.traffic else None,
+        matchers=matchers,
+        failing=failing,
+        to=to,
+        limit=_limit(query, signals) if query.set_limit else None,
+        counts=query.counts,
+    )
+
+
+def parse_factor(text: str) -> float:
+    """Return a factor, which is written as `3`, `3x` or `x3`. Raises QuestionError."""
+    found = FACTOR.fullmatch(text.strip())
+    factor = float(found["number"]) if found else 0.0
+    if not MIN_FACTOR <= factor <= MAX_FACTOR:
+        raise QuestionError(
+            f"traffic: expected a factor from {MIN_FACTOR:g} to {MAX_FACTOR:,.0f}, such as 3x, "
+            f"found {_shown(text)}"
+        )
+    return factor
+
+
+def _regions(query: WhatIfQuery, regions: Collection[str]) -> tuple[str, str]:
+    """Return the region that fails and the one that receives its traffic; both are empty if none fails."""
+    failing, to = query.region_fails, query.to
+    if not failing and not to:
+        return "", ""
+    if not failing or not to:
+        name = "to" if failing else "region_fails"
+        raise QuestionError(
+            f"{name}: expected the region that {'receives the traffic' if failing else 'fails'}"
+        )
+    named = sorted({*regions} - {GLOBAL_REGION})
+    for name, region in (("region_fails", failing), ("to", to)):
+        if region not in named:
+            known = ", ".join(named[:20]) or "none yet"
+            hint = suggestion(region, named)
+            raise QuestionError(
+                f"{name}: expected a region with series ({known}), found {_shown(region)}{hint}"
+            )
+    if failing == to:
+        raise QuestionError(f"to: expected another region than the one that fails, found {to}")
+    return failing, to
+
+
+def _limit(query: WhatIfQuery, signals: Collection[Signal]) -> AskedLimit:
+    name, equals, amount = query.set_limit.partition("=")
+    if not equals:
+        raise QuestionError(f"set_limit: expected SIGNAL=N, found {_shown(query.set_limit)}")
+    by_id = {signal.id: signal for signal in signals}
+    signal = by_id.get(name.strip())
+    if signal is None:
+        hint = suggestion(name.strip(), by_id)
+        raise QuestionError(f"set_limit: expected a signal, service.name, found {_shown(name)}{hint}")
+    try:
+        value = signal.unit.parse(amount)
+    except ValueError as error:
+        raise QuestionError(f"set_limit: {error}") from None
+    if not 0 < value <= MAX_LIMIT:
+        raise QuestionError(f"set_limit: expected a limit above 0, found {_shown(amount)}")
+    return AskedLimit(signal, value, query.resource)
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}...")

@@ -1,0 +1,122 @@
+"""Ways to make room for a demand: a request to AWS, a command, or another design."""
+
+from collections.abc import Sequence
+from math import ceil
+
+from collectors.quotas import QUOTAS_SERVICE
+from monitor.fleet.fleet import Series
+from monitor.render.commands import REQUEST, command_of_signal, raising_command
+from monitor.what_if.answer import Action, QuotaToRequest, Remedy, StressedSeries
+from rules.signals import LimitKind, Quota, Signal
+from rules.units import UnitKind
+
+NUMBER = "{number}"  # of a command
+
+
+def action_of(signal: Signal) -> Action:
+    """Return what makes room below the limit of a signal."""
+    command = command_of_signal(signal)
+    if command and command.run.startswith(REQUEST):
+        return Action.REQUEST
+    is_fixed = signal.kind is LimitKind.FIXED and not command
+    return Action.REDESIGN if is_fixed else Action.CHANGE
+
+
+def settable_limit(signal: Signal, needed: float) -> float:
+    """Return the lowest limit from `needed` on that can be set: whole numbers of what the command takes."""
+    command = command_of_signal(signal)
+    step = command.unit_value if command else signal.quota_unit
+    is_whole = (command and NUMBER in command.run) or (
+        signal.unit.kind is UnitKind.COUNT and not signal.unit.is_rate
+    )
+    return ceil(needed / step) * step if is_whole else needed
+
+
+def remedy_of(series: Series, needed: float, present: float) -> Remedy:
+    """Return what makes room for a needed limit, which can be set. present: the limit in force."""
+    signal, action = series.settings.signal, action_of(series.settings.signal)
+    wanted = None if signal.unit.kind is UnitKind.PERCENT else needed
+    command, declared = raising_command(signal, series, wanted, present), command_of_signal(signal)
+    is_step = bool(declared and declared.max_factor and needed > present * declared.max_factor)
+    request = series.settings.quota_request
+    is_pending = bool(request and request.pending)
+    return Remedy(
+        action=action,
+        text=_text(
+            signal, action, needed, present * (declared.max_factor or 1) if is_step and declared else None
+        ),
+        command=command or "",
+        is_step=is_step,
+        pending=series.settings.request_sentence if is_pending else "",
+        pending_is_enough=bool(request and is_pending and request.desired >= needed),
+    )
+
+
+def _text(signal: Signal, action: Action, needed: float, step: float | None) -> str:
+    """Return a remedy in words. step: what one call raises the limit to, if that is not enough."""
+    amount = _amount(signal, needed)
+    if action is Action.REQUEST:
+        return f"Ask AWS for {amount}"
+    command = command_of_signal(signal)
+    if signal.unit.kind is UnitKind.PERCENT or not command or NUMBER not in command.run:
+        return signal.remedy[0]
+    if step is not None:
+        return f"Raise it to {_amount(signal, step)}, and again up to {amount}"
+    return f"Raise it to {amount}"
+
+
+def _amount(signal: Signal, limit: float) -> str:
+    """Return a limit exactly: `5,144 concurrent executions`, as it is set."""
+    unit = signal.unit
+    is_exact = unit.kind is UnitKind.COUNT and limit.is_integer()
+    return f"{limit:,.0f} {unit.symbol}" if is_exact else unit.format(limit)
+
+
+def quotas_to_request(broken: Sequence[StressedSeries]) -> list[QuotaToRequest]:
+    """Return the quotas to ask for, one for each, with the highest value that a series needs."""
+    found: dict[tuple[str, ...], QuotaToRequest] = {}
+    for one in broken:
+        quota = quota_of(one.series)
+        if quota and one.remedy and one.remedy.action is Action.REQUEST and one.needed_limit is not None:
+            asked = _to_request(one, one.remedy, quota, one.needed_limit)
+            place = (asked.account, asked.region, quota.service, quota.code, one.series.settings.quota_arn)
+            before = found.get(place)
+            found[place] = asked if before is None else _merged(before, asked)
+    return [*found.values()]
+
+
+def _to_request(one: StressedSeries, remedy: Remedy, quota: Quota, needed: float) -> QuotaToRequest:
+    return QuotaToRequest(
+        account=one.series.key.account,
+        region=one.series.aws_region,
+        quota=quota,
+        signal=one.signal,
+        value=float(ceil(needed / one.signal.quota_unit)),
+        series=1,
+        command=remedy.command,
+        pending=remedy.pending,
+        pending_is_enough=remedy.pending_is_enough,
+    )
+
+
+def _merged(one: QuotaToRequest, other: QuotaToRequest) -> QuotaToRequest:
+    higher = one if one.value >= other.value else other
+    return QuotaToRequest(
+        account=one.account,
+        region=one.region,
+        quota=one.quota,
+        signal=higher.signal,
+        value=higher.value,
+        series=one.series + other.series,
+        command=higher.command,
+        pending=higher.pending,
+        pending_is_enough=higher.pending_is_enough,
+    )
+
+
+def quota_of(series: Series) -> Quota | None:
+    """Return the quota that a series is of; None where its limit is none of Service Quotas."""
+    signal, path = series.settings.signal, series.key.subject.path
+    if signal.quota or signal.service != QUOTAS_SERVICE or len(path) < len(Quota.model_fields):
+        return signal.quota
+    return Quota.model_construct(service=path[0], code=path[1])

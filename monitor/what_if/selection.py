@@ -1,0 +1,84 @@
+"""The series that a question is about, by matchers on their labels."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from monitor.alerting.matchers import Matcher, all_match
+from monitor.fleet.columns import Flags
+from monitor.fleet.fleet import Series
+from monitor.fleet.key import ALL_LABELS, LABELS
+from monitor.fleet.snapshot import Snapshot
+from monitor.what_if.question import AskedLimit, QuestionError
+from rules.problem_text import suggestion
+
+GROUP_LABELS = LABELS[:4]
+MAX_COMPARED = 2000  # values with which a value that nothing has is compared
+
+
+def selected(snapshot: Snapshot, matchers: Sequence[Matcher]) -> Flags:
+    """Return the slots of the series that all matchers match. Raises QuestionError if there is none."""
+    of_group = [matcher for matcher in matchers if matcher.name in GROUP_LABELS]
+    of_series = [matcher for matcher in matchers if matcher.name not in GROUP_LABELS]
+    flags = in_groups(
+        snapshot, (all_match(of_group, dict(zip(GROUP_LABELS, one, strict=True))) for one in snapshot.groups)
+    )
+    if of_series:
+        flags[flags] = [all_match(of_series, _own_labels(one)) for one in snapshot.series[flags].tolist()]
+    if matchers and not flags.any():
+        raise QuestionError(_nothing(snapshot, matchers))
+    return flags
+
+
+def in_groups(snapshot: Snapshot, wanted: Iterable[bool]) -> Flags:
+    """Return the slots of the series in some groups, of which `wanted` tells each."""
+    flags: Flags = np.array([*wanted, False], np.bool_)[snapshot.group]  # -1 is a slot without a series
+    return flags
+
+
+def with_limit(snapshot: Snapshot, limit: AskedLimit, chosen: Flags) -> Flags:
+    """Return the slots of the chosen series whose limit is asked about. Raises QuestionError for none."""
+    signal = limit.signal
+    flags = in_groups(snapshot, (group[2:] == (signal.service, signal.name) for group in snapshot.groups))
+    flags &= chosen
+    if not flags.any():
+        raise QuestionError(f"set_limit: no series of {signal.id} is known, or none that match selects")
+    if not limit.resource:
+        return flags
+    series = snapshot.series[flags].tolist()
+    flags[flags] = [limit.resource in (one.key.resource, one.key.subject.id) for one in series]
+    if not flags.any():
+        names = (one.key.resource for one in series[:MAX_COMPARED])
+        hint = suggestion(limit.resource, names)
+        raise QuestionError(f"resource: no series of {signal.id} is of {limit.resource[:60]!r}{hint}")
+    return flags
+
+
+def _labels(series: Series) -> dict[str, str]:
+    return series.key.labels | dict(series.settings.tags)
+
+
+def _own_labels(series: Series) -> dict[str, str]:
+    """Return the labels that the series of a group do not share."""
+    tags = series.settings.tags
+    return series.key.subject.labels | dict(tags) if tags else series.key.subject.labels
+
+
+def _nothing(snapshot: Snapshot, matchers: Sequence[Matcher]) -> str:
+    """Return a sentence on matchers that select nothing, with the nearest label or value."""
+    matcher_texts = ", ".join(map(str, matchers))[:200]
+    return f"match: no series matches {matcher_texts}{_hint(snapshot, matchers)}"
+
+
+def _hint(snapshot: Snapshot, matchers: Sequence[Matcher]) -> str:
+    some = [_labels(one) for one in snapshot.series.tolist() if one is not None][:MAX_COMPARED]
+    known = {*ALL_LABELS, *(name for labels in some for name in labels)}
+    for matcher in matchers:
+        if matcher.name not in known:
+            return f"; no series has a label {matcher.name[:60]!r}{suggestion(matcher.name, sorted(known))}"
+        values = {labels.get(matcher.name, "") for labels in some}
+        if matcher.name in GROUP_LABELS:
+            values = {group[GROUP_LABELS.index(matcher.name)] for group in snapshot.groups}
+        if matcher.operator == "=" and matcher.value not in values:
+            return suggestion(matcher.value, sorted(values))
+    return ""

@@ -1,0 +1,237 @@
+"""Answers questions about a fleet: one at a time, in a thread, on copies of what is known."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
+from typing import Final, Protocol
+
+import numpy as np
+
+from monitor.fleet.columns import Indices
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.snapshot import Snapshot
+from monitor.what_if.answer import Action, Answer, Basis, NotAnswered, StressedSeries
+from monitor.what_if.past_usage import PastUsage, PeakMoments
+from monitor.what_if.query import WhatIfQuery
+from monitor.what_if.question import Question, parse_question
+from monitor.what_if.recent_demand import recent_demand
+from monitor.what_if.remedies import action_of, quotas_to_request, remedy_of, settable_limit
+from monitor.what_if.stressed_fleet import Known, StressedFleet
+from rules.analogs import DAY
+from rules.forecast import MIN_BINS
+from rules.right_size import target_utilization
+from rules.signals import Service
+from rules.units import UnitKind
+from rules.what_if import needed_limit, share_of_limit
+
+MAX_REQUESTS: Final = 200  # quotas to ask for, in one answer
+MAX_REQUESTING: Final = 2000  # broken series that they are made of, the first ones
+MAX_LISTED: Final = 100  # series of which nothing is known, or whose traffic nothing carries
+
+
+class Published(Protocol):
+    """The owner of the last copy of a fleet."""
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The last copy."""
+        ...
+
+
+class WhatIf:
+    """Answers questions about the series of a fleet.
+
+    published: has the last copy of the fleet. services: those that are known, by name. past: of the fleet.
+    """
+
+    def __init__(
+        self,
+        fleet: Fleet,
+        published: Published,
+        services: Mapping[str, Service],
+        past: PastUsage,
+    ) -> None:
+        self._fleet, self._published, self._past = fleet, published, past
+        self._services = services
+        self._signals = {
+            (signal.service, signal.name): signal
+            for service in services.values()
+            for signal in service.signals.values()
+        }
+        self._turn = asyncio.Lock()  # an answer of a million series takes a second of a processor
+
+    async def answer(self, query: WhatIfQuery) -> Answer:
+        """Return the answer. Raises QuestionError where the question cannot be answered."""
+        async with self._turn:
+            snapshot = self._published.snapshot
+            regions = {group[1] for group in snapshot.groups}
+            question = parse_question(query, self._signals.values(), regions)
+            highest = await asyncio.to_thread(self._past.highest, snapshot.id)
+            recent = await recent_demand(self._fleet, snapshot, highest)
+            known = Known(snapshot, self._past, highest, recent)
+            return await asyncio.to_thread(self._answer, question, known, query.limit)
+
+    def _answer(self, question: Question, known: Known, limit: int) -> Answer:
+        stressed = StressedFleet.of(question, known, self._services)
+        actions = [
+            action_of(self._signals[one[2:]]) if one[2:] in self._signals else Action.CHANGE
+            for one in known.snapshot.groups
+        ]
+        return _Answering(stressed, question, known, actions).answer(limit)
+
+
+class _Answering:
+    """Makes an answer of the columns of a question.
+
+    by_group: what makes room, by the group of series.
+    """
+
+    def __init__(
+        self,
+        stressed: StressedFleet,
+        question: Question,
+        known: Known,
+        by_group: Sequence[Action],
+    ) -> None:
+        self._stressed, self._question, self._known = stressed, question, known
+        self._by_group = by_group
+        self._snapshot, self._order = known.snapshot, stressed.order
+
+    def answer(self, limit: int) -> Answer:
+        """Return the answer with at most `limit` series."""
+        stressed, snapshot = self._stressed, self._snapshot
+        broken = self._order[stressed.then.is_broken[self._order]]
+        requesting = self._requesting(broken)
+        requests = quotas_to_request([*self._items(requesting[:MAX_REQUESTING])])
+        newest = int(snapshot.minute.max(initial=NEVER))
+        unknown, left = np.flatnonzero(stressed.unknown), stressed.moved.left
+        return Answer(
+            question=self._question,
+            items=[*self._items(self._order[:limit])],
+            total=self._order.size,
+            broken=broken.size,
+            broken_now=int(np.count_nonzero(stressed.now.is_broken[self._order])),
+            actions=self._actions(broken),
+            requests=requests[:MAX_REQUESTS],
+            requests_total=len(requests),
+            unknown=[
+                NotAnswered(snapshot.series[slot], self._why_unknown(slot)) for slot in unknown[:MAX_LISTED]
+            ],
+            unknown_total=unknown.size,
+            left=[
+                NotAnswered(snapshot.series[slot], f"nothing in {self._question.to} carries it")
+                for slot in left[:MAX_LISTED]
+            ],
+            left_total=left.size,
+            not_growing=int(np.count_nonzero(stressed.not_growing)),
+            now=newest if newest > NEVER else None,
+            notes=[*self._notes(requesting)],
+        )
+
+    def _actions(self, broken: Indices) -> dict[Action, int]:
+        """Return by what makes room how many of the broken series there are."""
+        sizes = np.bincount(self._snapshot.group[broken], minlength=len(self._by_group)).tolist()
+        counts = dict.fromkeys(Action, 0)
+        for action, size in zip(self._by_group, sizes, strict=True):
+            counts[action] += size
+        return counts
+
+    def _requesting(self, broken: Indices) -> Indices:
+        """Return the broken series for which a quota is to be raised."""
+        is_request = np.array([one is Action.REQUEST for one in self._by_group], np.bool_)
+        return broken[is_request[self._snapshot.group[broken]]]
+
+    def _items(self, slots: Indices) -> Iterator[StressedSeries]:
+        moments = self._known.past.moments(self._snapshot.id, slots)
+        for number, slot in enumerate(slots.tolist()):
+            yield self._item(slot, number, moments)
+
+    def _item(self, slot: int, number: int, moments: PeakMoments) -> StressedSeries:
+        stressed, snapshot = self._stressed, self._snapshot
+        series, then = snapshot.series[slot], stressed.then
+        needed = self._needed(slot) if then.is_broken[slot] else None
+        source, limit_now = int(stressed.received_from[slot]), float(snapshot.limit[slot])
+        bins = int(moments.bins[number])
+        return StressedSeries(
+            series=series,
+            breaks_at=_known(then.breaks_at[slot]),
+            breaks_at_now=_known(stressed.now.breaks_at[slot]),
+            is_broken=bool(then.is_broken[slot]),
+            factor=float(stressed.factor[slot]),
+            peak=float(stressed.peak[slot]),
+            peak_at=self._peak_at(slot, int(moments.minutes[number])),
+            p99=_known(moments.p99[number]),
+            peak_is_lower_bound=bool(stressed.throttled[slot]),
+            basis=_basis(bins, int(self._known.recent.minutes[slot])),
+            history_days=round(bins / DAY, 1),
+            received=snapshot.series[source].key.id if source >= 0 else "",
+            sums_peaks=bool(stressed.sums_peaks[slot]),
+            demand=float(then.demand[slot]),
+            utilization=float(then.utilization[slot]),
+            limit_now=limit_now,
+            limit=float(stressed.limit[slot]),
+            ceiling=_known(stressed.ceiling[slot]),
+            needed_limit=None if series.settings.signal.unit.kind is UnitKind.PERCENT else needed,
+            needed_factor=needed / float(stressed.limit[slot]) if needed else None,
+            remedy=remedy_of(series, needed, limit_now) if needed else None,
+        )
+
+    def _needed(self, slot: int) -> float:
+        stressed, band = self._stressed, self._snapshot.series[slot].settings.band
+        share = share_of_limit(stressed.ceiling[slot], stressed.limit[slot])
+        signal = self._snapshot.series[slot].settings.signal
+        needed = float(needed_limit(stressed.then.demand[slot], target_utilization(band), share))
+        return settable_limit(signal, needed)
+
+    def _peak_at(self, slot: int, of_past: int) -> int | None:
+        """Return the minute of the peak. of_past: that of the fortnight."""
+        stressed, snapshot = self._stressed, self._snapshot
+        peak = np.float32(stressed.peak[slot])
+        if self._known.highest.usage[slot] >= peak:
+            return of_past if of_past != NEVER else None
+        minute = int(
+            snapshot.minute[slot] if snapshot.usage[slot] >= peak else self._known.recent.minutes[slot]
+        )
+        return minute if minute != NEVER else None
+
+    def _why_unknown(self, slot: int) -> str:
+        series, snapshot = self._snapshot.series[slot], self._snapshot
+        if series.unobservable:
+            return str(series.unobservable.reason)
+        if snapshot.bounded[slot]:
+            return "its usage is known only within bounds"
+        if not isfinite(self._stressed.limit[slot]):
+            return "its limit is not known"
+        return "no usage of it is known yet"
+
+    def _notes(self, requesting: Indices) -> Iterator[str]:
+        stressed, question = self._stressed, self._question
+        if question.limit:
+            yield from self._limit_notes()
+        if sums := int(np.count_nonzero(stressed.sums_peaks & stressed.listed)):
+            yield f"Of {sums:,} series the peaks of both regions are added up, as their past is not known."
+        if (more := requesting.size - MAX_REQUESTING) > 0:
+            first = f"{MAX_REQUESTING:,}"
+            yield f"The quotas to ask for are those of the first {first} series; {more:,} more break."
+
+    def _limit_notes(self) -> Iterator[str]:
+        stressed, limit = self._stressed, self._question.limit
+        if limit is None:
+            return
+        changed = stressed.listed & (stressed.limit == limit.value)
+        used = self._snapshot.usage > limit.value
+        if count := int(np.count_nonzero(changed & used)):
+            verb = "uses" if count == 1 else "use"
+            yield f"{count:,} series of {limit.signal.id} {verb} more than that limit now."
+
+
+def _known(value: np.floating) -> float | None:
+    return float(value) if isfinite(value) else None
+
+
+def _basis(bins: int, recent: int) -> Basis:
+    """Return the data of a peak. bins: of the past. recent: the minute of the last hours, or NEVER."""
+    if bins:
+        return Basis.FORTNIGHT if bins >= MIN_BINS else Basis.SHORT
+    return Basis.NOW if recent == NEVER else Basis.HOURS

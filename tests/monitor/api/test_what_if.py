@@ -1,0 +1,113 @@
+"""/api/v1/what-if: its shape, its bounds and its errors."""
+
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import pytest
+
+from collectors.base import ACCOUNT as WHOLE_ACCOUNT
+from tests.monitor.fleet.fleets import ACCOUNT, REGION
+from tests.monitor.served import Server, answer, refusal
+from tests.monitor.what_if.fleets import put, remember
+
+PATH = "/api/v1/what-if"
+LONG = "x" * 5000
+
+
+async def asked(server: Server, client: httpx.AsyncClient, **parameters: Any) -> Any:
+    """Return the answer to a question."""
+    await server.publish()
+    return await answer(client, f"{PATH}?{urlencode(parameters, doseq=True)}")
+
+
+async def test_a_series_is_told_in_numbers_and_in_words(server: Server, client: httpx.AsyncClient) -> None:
+    series = put(server, WHOLE_ACCOUNT, 90, signal="lambda.account_concurrency")
+    await remember(server, (series, 90))
+    found = await asked(server, client, traffic="2x")
+    (item,) = found["items"]
+    assert (item["id"], item["account"], item["region"]) == (series.key.id, ACCOUNT, REGION)
+    assert (item["service"], item["signal"], item["resource"]) == ("lambda", "account_concurrency", "")
+    assert item["is_broken"]
+    assert item["breaks_at"] == pytest.approx(100 / 90)
+    assert (item["peak"], item["limit"], item["demand"], item["unit"]) == (
+        90,
+        100,
+        180,
+        "concurrent executions",
+    )
+    assert (item["basis"], item["history_days"], item["needed_limit"]) == ("fortnight", 14.0, 328)
+    assert item["words"]["breaks_at"] == "x1.11"
+    assert item["words"]["would_use"] == "180 % of 100 concurrent executions"
+    assert item["words"]["to_make_room"] == "Ask AWS for 328 concurrent executions"
+    (request,) = found["requests"]
+    assert (request["service_code"], request["quota_code"], request["value"]) == ("lambda", "L-B99A9384", 328)
+    assert request["summary"].startswith("Ask AWS for 328 of lambda L-B99A9384 (lambda.account_concurrency)")
+    assert found["question"] == "2x the traffic"
+    assert found["summary"] == "2x the traffic: 1 of 1 series breaks. To make room, ask AWS for 1."
+    assert found["actions"] == {"request": 1, "change": 0, "redesign": 0}
+
+
+async def test_without_usage_nothing_breaks_and_the_factor_is_null(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    put(server, "idle", 0)
+    (item,) = (await asked(server, client, traffic="1000"))["items"]
+    assert (item["breaks_at"], item["is_broken"], item["words"]["breaks_at"]) == (None, False, "no usage")
+
+
+async def test_before_there_is_a_series_nothing_is_known(server: Server, client: httpx.AsyncClient) -> None:
+    found = await asked(server, client, traffic="2")
+    assert (found["items"], found["total"], found["newest_sample_at"]) == ([], 0, None)
+    assert found["summary"] == "2x the traffic: no series with known usage and limit is in this question."
+
+
+async def test_no_more_series_are_listed_than_the_limit(server: Server, client: httpx.AsyncClient) -> None:
+    for number in range(60):
+        put(server, f"s{number}", 90)
+    assert len((await asked(server, client, traffic="2"))["items"]) == 50
+    found = await asked(server, client, traffic="2", limit=3)
+    assert (len(found["items"]), found["total"], found["broken"]) == (3, 60, 60)
+
+
+async def test_what_a_name_holds_is_no_error(server: Server, client: httpx.AsyncClient) -> None:
+    put(server, "\udc80", 90)
+    (item,) = (await asked(server, client, traffic="2"))["items"]
+    assert item["resource"] == "?"
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("traffic=0", "traffic: expected a factor from 0.01 to 1,000, such as 3x, found '0'"),
+        ("traffic=NaN", "traffic: expected a factor from 0.01 to 1,000, such as 3x, found 'NaN'"),
+        ("traffic=2&limit=0", "limit: Input should be greater than or equal to 1"),
+        ("traffic=2&limit=1001", "limit: Input should be less than or equal to 1000"),
+        ("traffic=2&factor=3", "factor: Extra inputs are not permitted"),
+        (f"traffic={LONG}", "traffic: String should have at most 300 characters"),
+        (f"traffic=2&match={LONG}", "match: String should have at most 4096 characters"),
+        ("traffic=2" + 17 * "&match=a", "match: List should have at most 16 items"),
+    ],
+)
+async def test_what_cannot_be_answered_is_an_error_in_a_sentence(
+    client: httpx.AsyncClient, query: str, sentence: str
+) -> None:
+    got = await client.get(f"{PATH}?{query}")
+    assert got.status_code == 422
+    assert refusal(got).startswith(sentence)
+
+
+async def test_openapi_describes_each_parameter(client: httpx.AsyncClient) -> None:
+    operation = (await answer(client, "/openapi.json"))["paths"][PATH]["get"]
+    assert operation["summary"] == "Ask what breaks first"
+    assert {one["name"] for one in operation["parameters"]} == {
+        "traffic",
+        "match",
+        "region_fails",
+        "to",
+        "set_limit",
+        "resource",
+        "counts",
+        "limit",
+    }
+    assert all(one["description"] for one in operation["parameters"])

@@ -1,0 +1,123 @@
+"""`headroom what-if`, over the answers of an API on loopback, and of a real application."""
+
+import json
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.monitor.cli.invocation import headroom
+from tests.monitor.cli.test_coverage import api
+
+COMMAND = "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384"
+OWN = "aws kinesis update-shard-count --stream-name=orders"
+ITEM: dict[str, Any] = {
+    "id": "0123456789abcdef",
+    "account": "123456789012",
+    "region": "eu-west-1",
+    "service": "lambda",
+    "signal": "account_concurrency",
+    "resource": "",
+    "kind": "quota",
+    "is_broken": True,
+    "remedy": {"action": "request", "command": COMMAND},
+    "words": {
+        "breaks_at": "x1.06",
+        "would_use": "283 % of 1k concurrent executions",
+        "basis": "peak 943 concurrent executions on 21 Nov 04:30 UTC",
+        "to_make_room": "Ask AWS for 5,144 concurrent executions",
+    },
+}
+STREAM = ITEM | {
+    "service": "kinesis",
+    "signal": "stream_write_bytes",
+    "resource": "orders\x1b[31m",
+    "kind": "provisioned",
+    "remedy": {"action": "change", "command": OWN},
+}
+HOLDS = ITEM | {"is_broken": False, "remedy": None, "words": ITEM["words"] | {"to_make_room": ""}}
+UNKNOWN = {name: ITEM[name] for name in ("account", "region", "service", "signal", "resource")}
+REQUEST = {
+    "summary": "Ask AWS for 5,144 of lambda L-B99A9384.",
+    "command": COMMAND,
+    "pending_is_enough": False,
+}
+ANSWER: dict[str, Any] = {
+    "summary": "3x the traffic: 2 of 3 series break.",
+    "items": [ITEM, STREAM, HOLDS],
+    "total": 3,
+    "requests": [REQUEST],
+    "requests_total": 1,
+    "unknown": [UNKNOWN | {"reason": "not enabled"}] * 6,
+    "unknown_total": 6,
+    "left": [],
+    "left_total": 0,
+    "notes": ["107 series count things or what is stored, and are left out."],
+}
+
+
+def printed(*options: str, response: dict[str, Any] = ANSWER) -> list[str]:
+    """Return the lines that the command prints of a response of the API."""
+    with api(response) as (address, _):
+        done = headroom("what-if", "--address", address, "--traffic", "3x", *options)
+    assert done.exit_code == 0, done.output
+    return done.stdout.splitlines()
+
+
+def test_a_table_has_a_line_for_each_series_then_what_makes_room() -> None:
+    header, first, second, third, summary, note, request, command, change, own, unknown = printed()
+    assert header.split("  ")[0] == "breaks at"
+    assert "x1.06" in first and "lambda.account_concurrency whole account, 123456789012/eu-west-1" in first
+    assert "Ask AWS for 5,144" in first and "Ask AWS" not in third
+    assert "orders\\x1b[31m" in second
+    assert (summary, note) == (ANSWER["summary"], ANSWER["notes"][0])
+    assert (request, command) == (REQUEST["summary"], f"  {COMMAND}")
+    assert (change, own) == ("Change yourself:", f"  {OWN}")
+    assert unknown.startswith("Not known: lambda.account_concurrency of whole account in eu-west-1, ")
+    assert unknown.endswith(" and 2 more: not enabled")
+
+
+def test_a_request_that_is_pending_and_enough_is_not_asked_for_again() -> None:
+    pending = ANSWER | {"requests": [REQUEST | {"pending_is_enough": True}], "items": [HOLDS], "total": 1}
+    assert f"  {COMMAND}" not in printed(response=pending)
+
+
+def test_json_is_the_response() -> None:
+    assert json.loads("\n".join(printed("--format", "json"))) == ANSWER
+
+
+def test_options_are_sent_as_parameters_and_what_is_not_shown_is_counted() -> None:
+    options = ("--match", 'service="a b"', "--match", "region=c", "--region-fails", "a", "--to", "b")
+    more = ("--limit", "sqs.x=5", "--resource", "q", "--counts", "--top", "7")
+    with api(ANSWER | {"total": 20}) as (address, paths):
+        done = headroom("what-if", "--address", address, *options, *more)
+    assert parse_qs(urlsplit(paths[0]).query) == {
+        "match": ['service="a b"', "region=c"],
+        "region_fails": ["a"],
+        "to": ["b"],
+        "set_limit": ["sqs.x=5"],
+        "resource": ["q"],
+        "counts": ["true"],
+        "limit": ["7"],
+    }
+    assert done.stderr.startswith("17 more series are not shown")
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        ("set_limit: expected SIGNAL=N, found 'x'", "--limit: expected SIGNAL=N, found 'x'\n"),
+        ("region_fails: expected the region that fails", "--region-fails: expected the region that fails\n"),
+        ("something else: went wrong", "something else: went wrong\n"),
+        ("not ready", "not ready\n"),
+    ],
+)
+def test_an_error_names_the_option(error: str, sentence: str) -> None:
+    with api({"error": error}, 422) as (address, _):
+        done = headroom("what-if", "--address", address, "--traffic", "3x")
+    assert (done.exit_code, done.stdout, done.stderr) == (1, "", sentence)
+
+
+def test_a_headroom_that_does_not_run() -> None:
+    done = headroom("what-if", "--address", "127.0.0.1:1", "--traffic", "2")
+    assert (done.exit_code, done.stdout) == (2, "")

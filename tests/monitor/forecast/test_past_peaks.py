@@ -1,0 +1,86 @@
+"""Peaks of a fortnight are those of a plain computation, of the series that is there now."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.fleet.namespaces import NEVER
+from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
+from rules.analogs import BIN_MINUTES
+from rules.forecast import BINS
+from tests.monitor.forecast.fortnights import Fortnight, fortnight
+
+NOW = 1_933_333  # a bin
+numbers = st.one_of(st.just(float("nan")), st.floats(0, 1e9, width=32))
+
+
+@settings(max_examples=30)
+@given(st.lists(numbers, min_size=1, max_size=30), st.integers(0, BINS - 31))
+def test_the_highest_number_is_found_by_its_bits(values: list[float], first: int) -> None:
+    block, usage = HistoryBlock(NOW), np.array(values, np.float32)[:, None]
+    block.put(np.array([3]), NOW - BINS + 1 + first, usage)
+    highest, stored = block.highest, block.usage_of(np.array([3]))[0]
+    assert highest.size == BLOCK_SIZE
+    assert np.isnan(np.delete(highest, 3)).all()
+    expected = np.fmax.reduce(stored[:, 0])
+    assert highest[3] == pytest.approx(expected, nan_ok=True)
+    if np.isfinite(usage).any():
+        assert highest[3] == pytest.approx(np.nanmax(usage), rel=1e-3, abs=1e-6)
+
+
+async def write(some: Fortnight, **past: np.ndarray) -> dict[str, int]:
+    """Write down the fortnights of some series; return their slots."""
+    slots = {name: some.put(name).slot for name in past}
+    await some.poll()
+    await some.forecaster.recorder.record(some.now)
+    recorder = some.forecaster.recorder
+    for name, usage in past.items():
+        block, column = recorder.history.place(int(recorder.rows[slots[name]]))
+        block.usage[:, column] = np.nan
+        block.put(np.array([column]), block.through - BINS + 1, usage.astype(np.float32)[:, None])
+    return slots
+
+
+async def test_peaks_have_their_time_and_their_percentile() -> None:
+    async with fortnight() as some:
+        spike, late = np.full(BINS, 10.0), np.full(BINS, np.nan)
+        spike[700], late[-100:] = 90, 5
+        slots = await write(some, spike=spike, late=late)
+        peaks, ids = some.forecaster.peaks, some.fleet.id[: some.fleet.size].copy()
+        highest = peaks.highest(ids).usage
+        assert highest[[slots["spike"], slots["late"]]] == pytest.approx([90, 5])
+        found = peaks.moments(ids, np.array([slots["late"], slots["spike"]]))
+        through = some.forecaster.recorder.history.blocks[0].through
+        assert found.minutes.tolist() == [
+            (through - 99) * BIN_MINUTES,
+            (through - BINS + 701) * BIN_MINUTES,
+        ]
+        assert found.p99 == pytest.approx([5, 10])
+        assert found.bins.tolist() == [100, BINS]
+
+
+async def test_a_slot_with_another_series_has_no_past() -> None:
+    async with fortnight() as some:
+        slots = await write(some, gone=np.full(BINS, 10.0))
+        ids = some.fleet.id[: some.fleet.size].copy() + np.uint64(1)
+        assert np.isnan(some.forecaster.peaks.highest(ids).usage).all()
+        found = some.forecaster.peaks.moments(ids, np.array([slots["gone"]]))
+        assert (found.minutes.tolist(), found.bins.tolist()) == ([NEVER], [0])
+
+
+async def test_two_series_have_their_highest_sum_at_one_time() -> None:
+    async with fortnight() as some:
+        rng = np.random.default_rng(1)
+        past = {name: rng.uniform(1, 100, BINS).astype(np.float32) for name in ("a", "b", "c", "d")}
+        past["c"][:-10] = np.nan
+        past["d"][:] = np.nan
+        past["d"][0] = 1
+        slots = await write(some, **past)
+        ids = some.fleet.id[: some.fleet.size].copy()
+        first, second = (np.array([slots[one] for one in names]) for names in ("adb", "bac"))
+        found = some.forecaster.peaks.highest_together(ids, first[[0, 2]], second[[0, 2]])
+        expected = [np.nanmax(past["a"] + past["b"]), np.nanmax(past["b"] + past["c"])]
+        assert found == pytest.approx(expected, rel=1e-3)
+        never = some.forecaster.peaks.highest_together(ids, np.array([slots["d"]]), np.array([slots["c"]]))
+        assert np.isnan(never).all()

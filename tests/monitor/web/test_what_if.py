@@ -1,0 +1,119 @@
+"""The page of what-if: the question as a form, the order with its lanes, and what is not known."""
+
+from html import unescape
+from typing import Any
+
+import httpx
+import pytest
+
+from collectors.base import ACCOUNT as WHOLE_ACCOUNT
+from collectors.base import Resource, Unobservable
+from monitor.web.what_if_page import place
+from rules.band import Zone
+from tests.monitor.served import Server
+from tests.monitor.web.pages import Page, page
+from tests.monitor.web.test_pages import HOSTILE, LONG
+from tests.monitor.what_if.fleets import OTHER, put
+
+MAX_SIZE = 100_000  # bytes of a page, before compression
+
+
+async def shown(server: Server, client: httpx.AsyncClient, path: str, status: int = 200) -> Page:
+    """Return the page after the fleet was published."""
+    await server.publish()
+    return await page(client, path, status)
+
+
+def fields(found: Page) -> dict[str, Any]:
+    return {one["name"] or "": one.get("value") for one in found.all("input")}
+
+
+async def test_the_page_begins_with_twice_the_traffic(server: Server, client: httpx.AsyncClient) -> None:
+    put(server, WHOLE_ACCOUNT, 90, signal="lambda.account_concurrency")
+    put(server, Resource("stream", ("calm",)), 10)
+    found = await shown(server, client, "/what-if")
+    assert fields(found)["traffic"] == "2x"
+    assert "2x the traffic: 1 of 2 series breaks. To make room, ask AWS for 1." in found.words
+    assert "x1.11" in found.words
+    assert "Holds at x2" in found.words
+    assert "--desired-value 328" in found.words
+    assert "/what-if?traffic=3x" in found.links
+
+
+async def test_a_lane_is_red_from_the_factor_at_which_it_breaks_to_the_asked_one(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    put(server, "busy", 50)
+    put(server, "calm", 20)
+    found = await shown(server, client, "/what-if?traffic=3x")
+    drawn = [(one["class"], one.get("x"), one["width"]) for one in found.all("rect") if "class" in one]
+    assert ("over", f"{place(2, 10)}%", f"{place(3, 10) - place(2, 10):.2f}%") in drawn
+    assert [one[0] for one in drawn].count("over") == 1
+    assert ("at", f"{place(5, 10)}%", "2.5") in drawn
+
+
+@pytest.mark.parametrize(
+    ("factor", "highest", "expected"),
+    [(1, 10, 0), (0.5, 10, 0), (10, 10, 100), (1000, 10, 100), (None, 10, 100), (10, 1000, 33.33)],
+)
+def test_the_place_of_a_factor_is_logarithmic_and_within_the_lane(
+    factor: float | None, highest: float, expected: float
+) -> None:
+    assert place(factor, highest) == expected
+
+
+async def test_the_form_keeps_the_question(server: Server, client: httpx.AsyncClient) -> None:
+    put(server, "orders", 40)
+    put(server, "orders", 40, region=OTHER)
+    query = f"traffic=3&match=service%3Dkinesis&region_fails=eu-west-1&to={OTHER}"
+    found = await shown(server, client, f"/what-if?{query}&set_limit=&resource=&counts=true")
+    filled = fields(found)
+    assert (filled["traffic"], filled["match"]) == ("3", "service=kinesis")
+    assert [one for one in found.all("option") if "selected" in one] == 2 * [{"selected": None}]
+    assert any(one.get("name") == "counts" and "checked" in one for one in found.all("input"))
+    assert "with the traffic received" in found.words
+
+
+async def test_a_question_that_cannot_be_answered_says_why_beside_the_form(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    put(server, "orders", 40)
+    found = await shown(server, client, "/what-if?traffic=0&match=service%3Dkinesis", 422)
+    assert "This cannot be answered. traffic: expected a factor from 0.01 to 1,000" in found.words
+    assert fields(found)["traffic"] == "0"
+    found = await shown(server, client, "/what-if?traffic=2&match=service%3Dkinesi", 422)
+    assert "did you mean kinesis?" in found.words
+
+
+async def test_what_is_not_known_and_what_nothing_carries_is_listed(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    why = Unobservable("request metrics are not enabled")
+    put(server, "orders", 40)
+    put(server, "hidden", zone=Zone.UNOBSERVABLE, usage=why)
+    put(server, "clicks", 40, region=OTHER)
+    found = await shown(server, client, "/what-if?traffic=2x")
+    assert "request metrics are not enabled" in found.words
+    assert "1 series of this question is not known, and may break earlier." in found.words
+    found = await shown(server, client, f"/what-if?region_fails=eu-west-1&to={OTHER}")
+    assert f"nothing in {OTHER} carries it" in found.words
+
+
+async def test_without_a_series_nothing_is_said_to_hold(server: Server, client: httpx.AsyncClient) -> None:
+    found = await shown(server, client, "/what-if")
+    assert "no series with known usage and limit is in this question" in found.words
+    assert "nothing is known to judge" in found.words
+    assert "Holds" not in found.words
+
+
+async def test_names_are_escaped_and_many_series_stay_a_small_page(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    for number in range(300):
+        put(server, f"{number}{HOSTILE}{LONG}", 90)
+    await server.publish()
+    got = await client.get("/what-if?traffic=3x")
+    assert got.status_code == 200
+    assert "<script>alert" not in got.text
+    assert len(got.content) < 2 * MAX_SIZE
+    assert "The first 50 of 300" in unescape(got.text)

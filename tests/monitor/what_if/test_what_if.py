@@ -1,0 +1,371 @@
+"""Questions about fleets with a past: what breaks, in which order, by what, and what makes room."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from collectors.base import ACCOUNT as WHOLE_ACCOUNT
+from collectors.base import Resource, Unobservable
+from collectors.quota_requests import QuotaRequest
+from monitor.what_if.answer import Action, Answer, Basis
+from monitor.what_if.query import WhatIfQuery
+from monitor.what_if.question import QuestionError
+from monitor.what_if.words import basis_text, room_text, summary
+from rules.band import Zone
+from rules.forecast import BINS, MIN_BINS
+from rules.signals import Band
+from tests.monitor.fleet.fleets import NOW
+from tests.monitor.served import Server
+from tests.monitor.web.pages import feed
+from tests.monitor.what_if.fleets import OTHER, put, remember
+
+REQUESTS, IN_FLIGHT = "cloudwatch.put_metric_data", "sqs.standard_in_flight"
+RATE = "apigateway.rest_stage_method_throttle"  # which no command raises
+CONCURRENCY, TABLES = "lambda.account_concurrency", "dynamodb.tables"
+
+
+async def ask(server: Server, **parameters: Any) -> Answer:
+    """Publish the fleet, and return the answer to a question."""
+    await server.publish()
+    return await server.state.what_if.answer(WhatIfQuery(**parameters))
+
+
+def order(answer: Answer) -> list[str]:
+    return [one.series.key.resource for one in answer.items]
+
+
+async def test_what_breaks_first_is_first_by_the_highest_usage_of_the_fortnight(server: Server) -> None:
+    amounts = {"calm": 20, "spiky": 20, "full": 70}
+    calm, spiky, full = (put(server, name, amount, signal=RATE) for name, amount in amounts.items())
+    spike = np.full(BINS, 20.0)
+    spike[600] = 80
+    await remember(server, (calm, 20), (spiky, spike), (full, 70))
+    answer = await ask(server, traffic="1.3x")
+    assert order(answer) == ["spiky", "full", "calm"]
+    assert [one.breaks_at for one in answer.items] == pytest.approx([1.25, 1.43, 5], abs=0.01)
+    assert [one.is_broken for one in answer.items] == [True, False, False]
+    first, second, _ = answer.items
+    assert (answer.total, answer.broken, answer.broken_now) == (3, 1, 0)
+    assert first.peak == pytest.approx(80)
+    assert first.p99 == pytest.approx(20)
+    through = server.forecaster.recorder.history.blocks[0].through
+    assert first.peak_at == (through - BINS + 1 + 600) * 15
+    assert first.basis is Basis.FORTNIGHT
+    assert first.needed_limit == pytest.approx(80 * 1.3 / 0.55)
+    assert second.remedy is None
+    assert second.needed_limit is None
+
+
+async def test_a_usage_of_now_above_the_fortnight_is_the_peak(server: Server) -> None:
+    rising = put(server, "rising", 90)
+    await remember(server, (rising, 20))
+    (one,) = (await ask(server, traffic="2")).items
+    assert (one.peak, one.peak_at) == (90, NOW)
+
+
+async def test_little_history_is_told_and_judged_by_what_there_is(server: Server) -> None:
+    young, new = put(server, "young", 20), put(server, "new", 20)
+    await remember(server, (young, 40), bins=MIN_BINS // 4)
+    young_one, new_one = (await ask(server, traffic="2")).items
+    assert (young_one.series, young_one.basis, young_one.history_days) == (young, Basis.SHORT, 0.5)
+    assert "by 0.5 days of history" in basis_text(young_one)
+    assert (new_one.series, new_one.basis, new_one.peak) == (new, Basis.NOW, 20)
+    assert "by one sample" in basis_text(new_one)
+
+
+async def test_before_the_past_was_read_the_last_three_hours_tell(server: Server) -> None:
+    series = put(server, "fresh", 20)
+    feed(server.fleet, series, [20, 60, 20])
+    newest = server.fleet.minute[series.slot] = int(server.fleet.rings.newest_point.max())
+    (one,) = (await ask(server, traffic="2")).items
+    assert (one.peak, one.peak_at, one.basis) == (60, newest - 1, Basis.HOURS)
+    assert "by the last three hours" in basis_text(one)
+
+
+async def test_where_demand_was_throttled_below_the_limit_it_breaks_and_needs_more(
+    server: Server,
+) -> None:
+    series = put(server, "bursts", 20, signal=RATE)
+    await remember(server, (series, 20))
+    server.fleet.ceiling[series.slot] = 25
+    (one,) = (await ask(server, traffic="2x")).items
+    assert one.breaks_at == pytest.approx(1.25)
+    assert one.peak_is_lower_bound
+    assert one.needed_limit == pytest.approx(2 * 20 / 0.25)  # by the ceiling, below the band
+    assert basis_text(one).endswith("throttled from 25 requests/s on (inferred)")
+
+
+async def test_a_ceiling_is_that_of_the_fullest_limit_of_a_resource(server: Server) -> None:
+    by_bytes = put(server, "orders", 90)
+    by_records = put(server, "orders", 20, signal="kinesis.stream_write_records")
+    server.fleet.ceiling[[by_bytes.slot, by_records.slot]] = 80, 18
+    factors = {one.series.key.signal: one.breaks_at for one in (await ask(server, traffic="2x")).items}
+    assert factors == pytest.approx({"stream_write_bytes": 80 / 90, "stream_write_records": 5})
+
+
+async def test_what_was_throttled_is_part_of_the_demand_where_that_is_counted(
+    server: Server,
+) -> None:
+    served = put(server, WHOLE_ACCOUNT, 100, signal=REQUESTS, saturation=50, counts_served=True)
+    feed(server.fleet, served, [100, 100, 100], [0, 50, 20])
+    server.fleet.minute[served.slot] = int(server.fleet.rings.newest_point.max())
+    (one,) = (await ask(server, traffic="2")).items
+    assert one.peak == pytest.approx(150)
+    assert one.peak_at == server.fleet.minute[served.slot] - 1
+    assert one.breaks_at == pytest.approx(100 / 150)
+    assert one.peak_is_lower_bound  # what was throttled before these hours is not known
+
+
+async def test_throttled_records_are_not_added_to_bytes(server: Server) -> None:
+    series = put(server, "a", 90, zone=Zone.SATURATED, saturation=50)
+    feed(server.fleet, series, [90, 90], [50, 50])
+    server.fleet.minute[series.slot] = int(server.fleet.rings.newest_point.max())
+    (one,) = (await ask(server, traffic="2")).items
+    assert (one.peak, one.peak_is_lower_bound) == (90, True)
+
+
+async def test_numbers_of_things_do_not_grow_unless_they_are_asked_to(server: Server) -> None:
+    put(server, WHOLE_ACCOUNT, 90, signal=TABLES)
+    put(server, "a", 40)
+    answer = await ask(server, traffic="2")
+    assert order(answer) == ["a"]
+    assert answer.not_growing == 1
+    answer = await ask(server, traffic="2", counts=True)
+    assert order(answer) == ["", "a"]
+    assert answer.not_growing == 0
+
+
+async def test_what_is_not_known_is_told_and_not_fine(server: Server) -> None:
+    why = Unobservable("detailed metrics are not enabled")
+    hidden = put(server, "hidden", zone=Zone.UNOBSERVABLE, usage=why)
+    unlimited = put(server, "unlimited", 5, limit=None, zone=Zone.UNOBSERVABLE)
+    late = put(server, "late")
+    answer = await ask(server, traffic="2")
+    assert (answer.total, answer.unknown_total) == (0, 3)
+    reasons = {one.series.key.resource: one.reason for one in answer.unknown}
+    assert reasons[hidden.key.resource] == "detailed metrics are not enabled"
+    assert reasons[late.key.resource] == "no usage of it is known yet"
+    assert "no limit is known" in reasons[unlimited.key.resource]
+    assert "no series with known usage" in summary(answer)
+
+
+async def test_traffic_of_the_matched_series_alone_grows(server: Server) -> None:
+    put(server, "a", 40)
+    put(server, WHOLE_ACCOUNT, 90, signal=CONCURRENCY)
+    assert order(await ask(server, traffic="2", match=['service="kinesis"'])) == ["a"]
+    assert order(await ask(server, traffic="2", match=['resource=~"a|b"'])) == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "sentence"),
+    [
+        ({"match": ['service="kinesi"']}, 'match: no series matches service="kinesi"; did you mean kinesis?'),
+        ({"match": ['resource="order"']}, 'match: no series matches resource="order"; did you mean orders?'),
+        (
+            {"match": ['servise="kinesis"']},
+            "match: no series matches servise=\"kinesis\"; no series has a label 'servise'; "
+            "did you mean service?",
+        ),
+        (
+            {"set_limit": "kinesis.stream_write_bytes=5", "resource": "ordrs"},
+            "resource: no series of kinesis.stream_write_bytes is of 'ordrs'; did you mean orders?",
+        ),
+        (
+            {"set_limit": "sqs.standard_in_flight=5"},
+            "set_limit: no series of sqs.standard_in_flight is known",
+        ),
+    ],
+)
+async def test_what_selects_nothing_is_refused_with_the_nearest(
+    server: Server, parameters: dict[str, Any], sentence: str
+) -> None:
+    put(server, "orders", 40)
+    with pytest.raises(QuestionError) as raised:
+        await ask(server, traffic="2", **parameters)
+    assert str(raised.value).startswith(sentence)
+
+
+# What makes room
+
+
+async def test_each_kind_of_limit_has_its_remedy(server: Server) -> None:
+    put(server, WHOLE_ACCOUNT, 90, signal=CONCURRENCY)
+    put(server, Resource("stream", ("orders",)), 90, signal="kinesis.stream_write_bytes")
+    put(server, Resource("bucket", ("media",)), 90, signal="s3.prefix_write_rate")
+    answer = await ask(server, traffic="2x")
+    remedies = {one.series.key.service: one.remedy for one in answer.items if one.remedy}
+    assert answer.actions == {Action.REQUEST: 1, Action.CHANGE: 1, Action.REDESIGN: 1}
+    assert remedies["lambda"].text == "Ask AWS for 328 concurrent executions"
+    assert remedies["lambda"].command.startswith("aws service-quotas request-service-quota-increase")
+    assert "--desired-value 328 " in remedies["lambda"].command
+    assert remedies["kinesis"].command.startswith("aws kinesis update-shard-count --stream-name=orders")
+    assert remedies["s3"].action is Action.REDESIGN
+    assert remedies["s3"].text.startswith("Distribute the keys")
+    assert remedies["s3"].command == ""
+    assert "To make room, ask AWS for 1, change 1 yourself, redesign 1." in summary(answer)
+
+
+async def test_a_command_raises_as_far_as_aws_allows_in_one_call(server: Server) -> None:
+    put(server, Resource("stream", ("orders",)), 2**20, limit=2**20)
+    (one,) = (await ask(server, traffic="5x")).items
+    assert one.remedy is not None
+    assert one.remedy.is_step
+    assert "--target-shard-count 2 " in one.remedy.command
+    assert one.remedy.text == "Raise it to 2 MiB/s, and again up to 10 MiB/s"
+
+
+async def test_a_quota_of_several_series_is_asked_for_once_at_the_highest_value(server: Server) -> None:
+    put(server, "a", 90, signal=IN_FLIGHT)
+    put(server, "b", 60, signal=IN_FLIGHT)
+    answer = await ask(server, traffic="3x")
+    (one,) = answer.requests
+    assert (one.quota.code, one.series, one.value) == ("L-C491D5A4", 2, 491)
+    assert "--desired-value 491 " in one.command
+    assert answer.requests_total == 1
+
+
+@pytest.mark.parametrize(("desired", "is_enough"), [(200, False), (400, True)])
+async def test_what_is_pending_is_told_and_whether_it_is_enough(
+    server: Server, desired: float, is_enough: bool
+) -> None:
+    series = put(server, WHOLE_ACCOUNT, 90, signal=CONCURRENCY)
+    settings = replace(series.settings, quota_request=QuotaRequest(desired, "PENDING", 0.0))
+    server.fleet.retag(series.key, replace(settings, tags={"team": "a"}))
+    answer = await ask(server, traffic="2x")
+    (item,), (request,) = answer.items, answer.requests
+    assert item.remedy is not None
+    assert item.remedy.pending_is_enough is request.pending_is_enough is is_enough
+    assert room_text(item).endswith("is enough" if is_enough else "is not enough")
+
+
+async def test_a_percentage_needs_capacity_and_no_higher_limit(server: Server) -> None:
+    put(server, Resource("instance", ("db",)), 60, signal="rds.cpu")
+    (one,) = (await ask(server, traffic="2x")).items
+    assert one.needed_limit is None
+    assert one.needed_factor == pytest.approx(1.2 / 0.55)
+    assert one.needed_text == "2.2 times the capacity"
+
+
+async def test_the_band_of_a_series_decides_what_it_needs(server: Server) -> None:
+    put(server, "a", 60, signal=RATE, band=Band(low=0.2, high=0.4, near=0.5))
+    (one,) = (await ask(server, traffic="2x")).items
+    assert one.needed_limit == pytest.approx(120 / 0.3)
+
+
+# A region fails
+
+
+async def test_a_region_receives_what_another_carried_at_the_same_time(server: Server) -> None:
+    here, there = put(server, "orders", 40), put(server, "orders", 40, region=OTHER)
+    by_day, by_night = np.full(BINS, 10.0), np.full(BINS, 30.0)
+    by_day[500], by_night[500] = 60, 10
+    await remember(server, (here, by_day), (there, by_night))
+    server.fleet.usage[[here.slot, there.slot]] = 10, 30
+    answer = await ask(server, region_fails="eu-west-1", to=OTHER)
+    (one,) = answer.items
+    assert (one.series, one.received) == (there, here.key.id)
+    assert one.demand == pytest.approx(70)  # not 60 + 30
+    assert not one.sums_peaks
+    assert one.breaks_at == pytest.approx(100 / 70)
+    assert one.breaks_at_now == pytest.approx(100 / 30)
+
+
+async def test_without_a_past_the_peaks_are_added_up_and_that_is_told(server: Server) -> None:
+    put(server, "orders", 40)
+    put(server, "orders", 70, region=OTHER)
+    answer = await ask(server, region_fails="eu-west-1", to=OTHER)
+    (one,) = answer.items
+    assert (one.demand, one.sums_peaks, one.is_broken) == (110, True, True)
+    assert answer.broken_now == 0
+    assert any("peaks of both regions are added up" in note for note in answer.notes)
+
+
+async def test_what_nothing_carries_is_told(server: Server) -> None:
+    put(server, "orders", 40)
+    put(server, "idle", 0)
+    put(server, "clicks", 40, region=OTHER)
+    answer = await ask(server, region_fails="eu-west-1", to=OTHER)
+    assert answer.total == 0
+    assert [(one.series.key.resource, one.reason) for one in answer.left] == [
+        ("orders", f"nothing in {OTHER} carries it")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        (Resource("stream", ("orders-eu-west-1",)), Resource("stream", ("orders-us-east-1",))),
+        (Resource("stream", ("id-1",), ("orders",)), Resource("stream", ("id-2",), ("orders",))),
+        (
+            Resource("stream", ("id-1",), ("orders-eu-west-1",)),
+            Resource("stream", ("id-2",), ("orders-us-east-1",)),
+        ),
+        (WHOLE_ACCOUNT, WHOLE_ACCOUNT),
+    ],
+)
+async def test_a_counterpart_has_the_same_ids_or_names_but_for_the_region(
+    server: Server, here: Resource, there: Resource
+) -> None:
+    put(server, here, 40)
+    put(server, there, 40, region=OTHER)
+    answer = await ask(server, region_fails="eu-west-1", to=OTHER)
+    assert (answer.total, answer.left_total) == (1, 0)
+
+
+async def test_a_name_of_several_resources_is_no_counterpart(server: Server) -> None:
+    put(server, Resource("stream", ("id-1",), ("orders",)), 40)
+    for number in (2, 3):
+        put(server, Resource("stream", (f"id-{number}",), ("orders",)), 40, region=OTHER)
+    answer = await ask(server, region_fails="eu-west-1", to=OTHER)
+    assert (answer.total, answer.left_total) == (0, 1)
+
+
+async def test_traffic_may_grow_while_a_region_fails(server: Server) -> None:
+    put(server, "orders", 10)
+    put(server, "orders", 20, region=OTHER)
+    put(server, "clicks", 10, region=OTHER)
+    answer = await ask(server, region_fails="eu-west-1", to=OTHER, traffic="2x")
+    assert [(one.series.key.resource, one.demand) for one in answer.items] == [("orders", 60), ("clicks", 20)]
+
+
+# Another limit
+
+
+async def test_another_limit_changes_its_series_alone_and_the_ceiling_moves_with_it(server: Server) -> None:
+    series = put(server, "orders", 40)
+    put(server, "clicks", 40)
+    server.fleet.ceiling[series.slot] = 50
+    answer = await ask(server, set_limit="kinesis.stream_write_bytes=200", resource="orders")
+    (one,) = answer.items
+    assert (one.limit, one.limit_now, one.ceiling) == (200, 100, 100)
+    assert (one.breaks_at, one.breaks_at_now) == (2.5, 1.25)
+
+
+async def test_a_limit_below_the_usage_of_now_is_answered_and_told(server: Server) -> None:
+    put(server, "orders", 40)
+    answer = await ask(server, set_limit="kinesis.stream_write_bytes=20")
+    assert answer.broken == 1
+    assert "1 series of kinesis.stream_write_bytes uses more than that limit now." in answer.notes
+
+
+async def test_another_limit_of_what_counts_things_is_answered(server: Server) -> None:
+    put(server, WHOLE_ACCOUNT, 90, signal=TABLES)
+    (one,) = (await ask(server, set_limit="dynamodb.tables=80", traffic="3x")).items
+    assert (one.factor, one.is_broken) == (1, True)
+
+
+async def test_the_answer_to_the_same_question_is_the_same(server: Server) -> None:
+    for number in range(20):
+        put(server, f"s{number}", 50)
+    first = order(await ask(server, traffic="3x"))
+    assert first == order(await ask(server, traffic="3x"))
+    assert len({*first}) == 20
+
+
+async def test_no_more_series_are_listed_than_are_asked_for(server: Server) -> None:
+    for number in range(5):
+        put(server, f"s{number}", 50)
+    answer = await ask(server, traffic="3x", limit=2)
+    assert (len(answer.items), answer.total, answer.broken) == (2, 5, 5)

@@ -1,0 +1,100 @@
+"""Factors at which something breaks: tables, and what holds for all peaks, limits and factors."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rules.what_if import breaking_order, needed_limit, share_of_limit, stress
+
+NAN, INFINITE = float("nan"), float("inf")
+
+amounts = st.floats(1e-3, 1e12)
+factors = st.floats(0.01, 1000)
+shares = st.floats(0.01, 2)  # of a ceiling and the limit
+
+
+@pytest.mark.parametrize(
+    ("asked", "breaks_at", "utilization", "is_broken"),  # asked: peak, limit, ceiling, factor
+    [
+        ((50, 100, NAN, 1), 2, 0.5, False),
+        ((50, 100, NAN, 1.99), 2, 0.995, False),
+        ((50, 100, NAN, 2), 2, 1, True),  # at the limit there is no room
+        ((50, 100, NAN, 3), 2, 1.5, True),
+        ((100, 100, NAN, 1), 1, 1, True),
+        ((120, 100, NAN, 1), 100 / 120, 1.2, True),
+        ((50, 100, 60, 1.3), 1.2, 0.65, True),  # demand was refused at 60 already
+        ((50, 100, 100, 1.3), 2, 0.65, False),
+        ((50, 100, 120, 1.3), 2, 0.65, False),  # more than the limit is no ceiling
+        ((0, 100, NAN, 1000), INFINITE, 0, False),
+        ((NAN, 100, NAN, 1000), NAN, NAN, False),  # unknown is neither broken nor fine
+        ((50, NAN, NAN, 1000), NAN, NAN, False),
+    ],
+)
+def test_one_series(asked: tuple[float, ...], breaks_at: float, utilization: float, is_broken: bool) -> None:
+    found = stress(*([one] for one in asked))
+    assert found.breaks_at[0] == pytest.approx(breaks_at, nan_ok=True)
+    assert found.utilization[0] == pytest.approx(utilization, nan_ok=True)
+    assert bool(found.is_broken[0]) is is_broken
+
+
+@given(amounts, amounts, shares, factors)
+def test_the_peak_times_its_factor_is_the_ceiling(
+    peak: float, limit: float, share: float, factor: float
+) -> None:
+    found = stress([peak], [limit], [share * limit], [factor])
+    assert found.breaks_at[0] * peak == pytest.approx(min(share, 1) * limit)
+    assert found.demand[0] == pytest.approx(peak * factor)
+
+
+@given(amounts, amounts, st.one_of(st.just(NAN), amounts), st.lists(factors, min_size=2, max_size=5))
+def test_what_breaks_at_a_factor_breaks_at_every_higher_one(
+    peak: float, limit: float, ceiling: float, some: list[float]
+) -> None:
+    broken = [bool(stress([peak], [limit], [ceiling], [one]).is_broken[0]) for one in sorted(some)]
+    assert broken == sorted(broken)
+
+
+@given(amounts, amounts, st.floats(1.001, 10), factors)
+def test_a_higher_limit_breaks_later_and_more_traffic_earlier(
+    peak: float, limit: float, more: float, factor: float
+) -> None:
+    usual, raised, busier = stress(
+        [peak, peak, peak * more], [limit, limit * more, limit], [NAN] * 3, factor
+    ).breaks_at
+    assert raised > usual > busier
+
+
+@given(amounts, amounts, st.floats(0.1, 1), shares, factors)
+def test_with_the_needed_limit_it_holds_within_its_band(
+    peak: float, limit: float, target: float, share: float, factor: float
+) -> None:
+    held = share_of_limit([share * limit], [limit])
+    needed = needed_limit([peak * factor], [target], held) * 1.0001
+    found = stress([peak], needed, held * needed, factor)
+    assert not found.is_broken[0] or target >= 1
+    assert found.utilization[0] <= target
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.one_of(st.just(NAN), st.just(INFINITE), factors, st.just(1.0)),
+            st.one_of(st.just(NAN), st.just(1.0), factors),
+        ),
+        max_size=20,
+    ),
+    st.integers(0, 2**32 - 1),
+)
+def test_the_order_is_the_same_however_the_series_come(series: list[tuple[float, float]], seed: int) -> None:
+    ids = np.arange(len(series), dtype=np.uint64) * np.uint64(7919)
+    breaks_at, used = (np.array([one[n] for one in series], np.float64) for n in (0, 1))
+    shuffled = np.random.default_rng(seed).permutation(len(series))
+    usual = ids[breaking_order(breaks_at, used, ids)]
+    again = ids[shuffled][breaking_order(breaks_at[shuffled], used[shuffled], ids[shuffled])]
+    assert usual.tolist() == again.tolist()
+    ordered = breaks_at[breaking_order(breaks_at, used, ids)]
+    known = ordered[np.isfinite(ordered)]
+    assert known.tolist() == sorted(known.tolist())
+    assert np.isfinite(ordered[: known.size]).all()
+    assert np.isnan(ordered[ordered.size - int(np.isnan(ordered).sum()) :]).all()
