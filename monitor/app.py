@@ -207,8 +207,8 @@ class App:
 
     def _build_paths(self, config: Config) -> PathMonitor:
         reader = MetricPointReader(self.fleet, self._readers)
-        now, metrics = self._clock.now, self.telemetry.registry
-        paths = PathMonitor(self.fleet, reader, now, self._account_names, metrics)
+        paths = PathMonitor(self.fleet, reader, self._clock.now, self._account_names, self.telemetry.registry)
+        paths.is_ready = self.may_push
         paths.configure(config.request_paths)
         return paths
 

@@ -41,7 +41,8 @@ class PointReader(Protocol):
 class PathMonitor:
     """The request paths of the configuration. statuses: what they carry, as evaluated last.
 
-    now: returns the time in epoch seconds. account_names: returns them by id.
+    now: returns the time in epoch seconds. account_names: returns them by id. is_ready: returns whether the
+    series were read, so that paths can be evaluated.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class PathMonitor:
         self._failures: dict[CellKey, Sequence[str]] = {}
         self._told: set[str] = set()
         self.statuses = PathStatuses()
+        self.is_ready: Callable[[], bool] = lambda: True
 
     def configure(self, paths: Sequence[RequestPath]) -> None:
         """Use these paths from now on; those that remain are shown as they were until the next update."""
@@ -71,7 +73,7 @@ class PathMonitor:
 
     async def update(self) -> None:
         """Place the paths in the fleet, read what is due, and evaluate them."""
-        if not self._paths:
+        if not self._paths or not self.is_ready():
             return
         paths = self._paths
         await self._place()

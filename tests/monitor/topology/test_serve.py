@@ -1,0 +1,56 @@
+"""Request paths of a running process: evaluated once all was read, and read again with the configuration."""
+
+import signal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.monitor.serve_process import journal, serving
+from tests.processes import eventually, get
+
+CONFIG = "services: [kinesis, lambda]\nregions: [eu-west-1]\npath_files: [paths.yaml]\n"
+ORDERS = """
+paths:
+  - name: orders
+    hops:
+      - {service: kinesis, resource: orders}
+      - {service: lambda, resource: checkout}
+"""
+
+
+async def path_named(url: str, name: str) -> dict[str, Any] | None:
+    """The path of this name with its requests; None while it has none."""
+    got = await get(f"{url}/api/v1/paths/{name}")
+    return dict(got.json()) if got and got.json()["flow"] is not None else None
+
+
+async def test_paths_are_told_once_all_was_read_and_follow_their_file(
+    tmp_path: Path, aws_environ: dict[str, str]
+) -> None:
+    file = tmp_path / "paths.yaml"
+    file.write_text(ORDERS)
+    async with serving(tmp_path / "headroom.yaml", CONFIG, aws_environ) as (process, url):
+        orders = await eventually(partial(path_named, url, "orders"))
+        assert orders["unit"] == "records" and orders["capacity"] > orders["flow"]
+        assert orders["at_most"] is False and orders["reasons"] == []
+        assert [hop["basis"] for hop in orders["hops"]] == ["entrance", "measured"]
+        assert orders["hops"][1]["each"]["duration"] > 0
+        metrics = await get(f"{url}/metrics")
+        assert metrics and 'headroom_path_capacity{path="orders",unit="records"}' in metrics.text
+
+        file.write_text(ORDERS.replace("kinesis", "kinessis"))
+        async with httpx.AsyncClient(trust_env=False) as client:
+            refused = await client.post(f"{url}/-/reload")
+        assert refused.status_code == 422
+        assert (
+            "paths.yaml:5" in refused.json()["error"] and "did you mean kinesis?" in refused.json()["error"]
+        )
+        assert await path_named(url, "orders")  # the old file stays in force
+
+        file.write_text(ORDERS.replace("name: orders", "name: renamed"))
+        (tmp_path / "headroom.yaml").write_text(CONFIG + journal(tmp_path))
+        process.send_signal(signal.SIGHUP)
+        await eventually(partial(path_named, url, "renamed"))
+        assert await path_named(url, "orders") is None
