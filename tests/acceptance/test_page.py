@@ -214,7 +214,7 @@ async def test_it_works_without_a_script(url: str, browser: Browser) -> None:
     await page.get_by_role("button", name="Filter").click()
     await expect(page.locator("#worst tbody .zone").first).to_have_text("saturated")
     await page.locator("#worst tbody th a").first.click()
-    await expect(page.locator("svg.chart:visible")).to_be_visible()
+    await expect(page.locator("#last-hours svg.chart:visible")).to_be_visible()
     assert "UTC" in await page.locator("main").inner_text()
     await context.close()
 
