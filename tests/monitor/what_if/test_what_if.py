@@ -58,6 +58,12 @@ async def test_what_breaks_first_is_first_by_the_highest_usage_of_the_fortnight(
     assert second.needed_limit is None
 
 
+def newest_point(server: Server) -> int:
+    """Return the newest minute of which any metric has a point."""
+    rings = server.fleet.rings
+    return int(rings.newest_point[: rings.size].max())
+
+
 async def test_a_usage_of_now_above_the_fortnight_is_the_peak(server: Server) -> None:
     rising = put(server, "rising", 90)
     await remember(server, (rising, 20))
@@ -78,7 +84,7 @@ async def test_little_history_is_told_and_judged_by_what_there_is(server: Server
 async def test_before_the_past_was_read_the_last_three_hours_tell(server: Server) -> None:
     series = put(server, "fresh", 20)
     feed(server.fleet, series, [20, 60, 20])
-    newest = server.fleet.minute[series.slot] = int(server.fleet.rings.newest_point.max())
+    newest = server.fleet.minute[series.slot] = newest_point(server)
     (one,) = (await ask(server, traffic="2")).items
     assert (one.peak, one.peak_at, one.basis) == (60, newest - 1, Basis.HOURS)
     assert "by the last three hours" in basis_text(one)
@@ -110,7 +116,7 @@ async def test_what_was_throttled_is_part_of_the_demand_where_that_is_counted(
 ) -> None:
     served = put(server, WHOLE_ACCOUNT, 100, signal=REQUESTS, saturation=50, counts_served=True)
     feed(server.fleet, served, [100, 100, 100], [0, 50, 20])
-    server.fleet.minute[served.slot] = int(server.fleet.rings.newest_point.max())
+    server.fleet.minute[served.slot] = newest_point(server)
     (one,) = (await ask(server, traffic="2")).items
     assert one.peak == pytest.approx(150)
     assert one.peak_at == server.fleet.minute[served.slot] - 1
@@ -121,7 +127,7 @@ async def test_what_was_throttled_is_part_of_the_demand_where_that_is_counted(
 async def test_throttled_records_are_not_added_to_bytes(server: Server) -> None:
     series = put(server, "a", 90, zone=Zone.SATURATED, saturation=50)
     feed(server.fleet, series, [90, 90], [50, 50])
-    server.fleet.minute[series.slot] = int(server.fleet.rings.newest_point.max())
+    server.fleet.minute[series.slot] = newest_point(server)
     (one,) = (await ask(server, traffic="2")).items
     assert (one.peak, one.peak_is_lower_bound) == (90, True)
 
