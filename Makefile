@@ -90,9 +90,10 @@ $(BIN)/prometheus-alertmanager: | .venv/.installed
 	mv .venv/alertmanager/usr/bin/prometheus-alertmanager $(BIN)/
 	rm -rf .venv/alertmanager
 
-# Helm is built from its sources; without Go, the tests of the charts are left out.
+# Helm is built from its sources; without Go, or where it cannot get them, the tests of the charts are left out.
 $(BIN)/helm: | .venv/.installed
-	GOBIN=$(CURDIR)/$(BIN) go install helm.sh/helm/v3/cmd/helm@v3.22.0
+	GOBIN=$(CURDIR)/$(BIN) timeout 300 go install helm.sh/helm/v3/cmd/helm@v3.22.0 || \
+		echo "Helm could not be built: the tests of the charts are left out." >&2
 
 ## make bench        run the benchmarks in bench/ one after the other
 bench: install
