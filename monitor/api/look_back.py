@@ -45,9 +45,9 @@ class EpisodeModel(ApiModel):
     usage: Number = Field(description="The highest, with what was refused where AWS counts both.")
     limit: Number = Field(description="Of now; the limits of the past are not kept.")
     unit: str
-    throttled: Number = Field(description="The highest demand per second that an alert told.")
-    throttled_in_all: None = Field(
-        default=None, description="Always null: not kept. `headroom lookback` reads it from CloudWatch."
+    throttled: Number = Field(
+        description="The highest demand per second that an alert told. What was throttled in all is not "
+        "kept: `headroom lookback` reads it from CloudWatch."
     )
     told: list[ToldModel] = Field(description="From the begin until an hour after the end.")
 

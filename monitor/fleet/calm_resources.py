@@ -35,16 +35,11 @@ def calm_resources(fleet: Fleet, cell: CellKey, service: str) -> CalmResources:
     """Return the resources of a service that are in no danger, by the last judgement.
 
     Series that are not judged say nothing of a resource. One whose usage is a number that an API returned is
-    not calm: the call about the resource reads the usage, too.
+    not calm: the call about the resource reads the usage, too. A doubted limit is read at once in any case.
     """
     groups = [number for group, number in fleet.groups.items() if group[:3] == (*cell, service)]
     slots = np.flatnonzero(np.isin(fleet.group[: fleet.size], groups) & fleet.observable[: fleet.size])
-    is_calm = (
-        (fleet.zone[slots] == Zone.BELOW)
-        & ~(fleet.saturation[slots] > 0)
-        & ~fleet.doubted[slots]
-        & ~fleet.returns_usage(slots)
-    )
+    is_calm = (fleet.zone[slots] == Zone.BELOW) & ~(fleet.saturation[slots] > 0) & ~fleet.returns_usage(slots)
     restless = _paths(fleet, slots, ~is_calm)
     return CalmResources(
         frozenset(_with_parents(_paths(fleet, slots, is_calm))),

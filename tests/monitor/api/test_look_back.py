@@ -34,7 +34,7 @@ async def test_episodes_are_listed_with_what_was_told(server: Server, client: ht
         [],
     )
     assert (orders["peak_utilization"], orders["usage"], orders["limit"]) == (0.95, 950, 1000)
-    assert (clicks["kind"], clicks["throttled"], clicks["throttled_in_all"]) == ("throttled", 4, None)
+    assert (clicks["kind"], clicks["throttled"]) == ("throttled", 4)
     assert [one["zone"] for one in clicks["told"]] == ["saturated"]
     assert found["more"] == 0
     limited = await answer(client, "/api/v1/look-back?limit=1&days=7")
