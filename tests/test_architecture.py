@@ -50,9 +50,9 @@ MAY_IMPORT = {
         "top": "alerting api collectors fleet lib notifiers render rules",
         "report": "alerting aws collectors config cost fleet forecast lib lookback planning polling render "
         "rules schema topology",
-        "dashboards": "collectors fleet lib render rules",
+        "dashboards": "collectors fleet lib render rules runbooks",
         "web": "access alerting api aws collectors cost coverage fleet http lib notifiers render rules "
-        "schema sizing topology what_if",
+        "runbooks schema sizing topology what_if",
         "forecast": "alerting aws fleet lib lookback notifiers polling rules sizing what_if",
         "polling": "aws collectors config cost fleet lib planning rules schema",
         "api": "access alerting aws collectors cost coverage exposition fleet http lib lookback notifiers "
@@ -75,6 +75,7 @@ MAY_IMPORT = {
         "exposition": "fleet http lib rules",
         "sizing": "collectors fleet render rules",
         "cost": "aws collectors fleet lib rules schema",
+        "runbooks": "collectors lib render rules",
         "render": "fleet lib rules",
         "aws": "collectors lib rules schema",
         "fleet": "collectors lib rules",

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.dashboards.markdown import anchor
+from monitor.lib.anchors import anchor
 from tests.processes import ROOT
 
 FOLDERS = {"project": ROOT, "docs": ROOT / "docs", "runbooks": ROOT / "docs" / "runbooks"}

@@ -1,6 +1,7 @@
 """The alerts of blind spots, from one evaluation to the next."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
 from msgspec.structs import replace
 
@@ -16,6 +17,9 @@ from monitor.notifiers.notice import Notice, NoticeKind, Severity
 # it.
 MIN_NOTICE_INTERVAL = 60.0
 
+Links = Mapping[str, str]  # URLs by name
+NO_LINKS: Links = MappingProxyType({})
+
 
 class BlindAlerts:
     """Writes the notices of blind spots. next_number: returns the number of the next notice."""
@@ -30,15 +34,15 @@ class BlindAlerts:
         targets: Sequence[ObservationTarget],
         firing: Mapping[str, Notice],
         now: float,
-        page: str = "",
+        links: Links = NO_LINKS,
     ) -> Iterator[Notice]:
         """Yield the notices of blind spots that begin, change or end.
 
-        firing: the last notices of the alerts that fire, by id. page: the address of the page on blind spots.
+        firing: the last notices of the alerts that fire, by id. links: of the alerts, by name.
         """
         spots = blind_spots(targets, now)
         for spot in spots:
-            if notice := self._changed(spot, firing.get(spot.alert), now, page):
+            if notice := self._changed(spot, firing.get(spot.alert), now, links):
                 self._scopes[spot.alert] = spot.scope
                 yield notice
         blind = {spot.alert for spot in spots}
@@ -47,23 +51,23 @@ class BlindAlerts:
                 self._scopes.pop(before.alert, None)
                 yield self._ended(before, status, targets, now)
 
-    def _changed(self, spot: BlindSpot, before: Notice | None, now: float, page: str) -> Notice | None:
+    def _changed(self, spot: BlindSpot, before: Notice | None, now: float, links: Links) -> Notice | None:
         """Return a new notice of a blind spot, or None when nothing changed since the last one."""
         if before is None:
-            return self._notice(spot, NoticeKind.FIRING, spot.since, now, page)
+            return self._notice(spot, NoticeKind.FIRING, spot.since, now, links)
         recent = now - before.at < MIN_NOTICE_INTERVAL
         if self._scopes.get(spot.alert) == spot.scope or (recent and before.kind is not NoticeKind.FIRING):
             return None
         kind = NoticeKind.WORSENED if spot.places > before.places else NoticeKind.EASED
         kind, at = (NoticeKind.FIRING, before.at) if recent else (kind, now)  # replaces the first notice
-        notice = self._notice(spot, kind, min(before.since, spot.since), at, page)
+        notice = self._notice(spot, kind, min(before.since, spot.since), at, links)
         notice = replace(notice, labels=before.labels)  # receivers tell alerts apart by their labels
         if notice.summary == before.summary:  # as after a restart
             self._scopes[spot.alert] = spot.scope
             return None
         return notice
 
-    def _notice(self, spot: BlindSpot, kind: NoticeKind, since: float, at: float, page: str) -> Notice:
+    def _notice(self, spot: BlindSpot, kind: NoticeKind, since: float, at: float, links: Links) -> Notice:
         return Notice(
             alert=spot.alert,
             number=self._next_number(),
@@ -76,7 +80,7 @@ class BlindAlerts:
             since=since,
             places=spot.places,
             remedy=blind_text.remedies(spot),
-            links={"page": page} if page else {},
+            links=links,
         )
 
     def _ended(

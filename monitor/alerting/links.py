@@ -11,7 +11,9 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from collectors.registry import Registry
 from monitor.fleet.key import LABELS, Key
+from monitor.lib.anchors import BLIND_HEADING, OWN_RUNBOOK, runbook_path
 from monitor.lib.partitions import partition_of
+from monitor.notifiers.notice import Notice
 from monitor.schema.problems import unexpected
 from monitor.schema.types import ConfigModel, Url
 
@@ -58,7 +60,7 @@ class Links(ConfigModel):
     )
     runbook: UrlTemplate | None = Field(
         default=None,
-        description="Template of the runbook's URL.",
+        description="Template of the runbook's URL; without it, Headroom's own runbook.",
         examples=["https://wiki.example.org/runbooks/{service}.{signal}"],
     )
     grafana: UrlTemplate | None = Field(
@@ -68,9 +70,13 @@ class Links(ConfigModel):
     )
 
     @property
-    def blind_spots_page(self) -> str:
-        """The URL of the page of blind spots; empty when `headroom` is not configured."""
-        return f"{self.headroom.rstrip('/')}/blind" if self.headroom else ""
+    def _server(self) -> str:
+        return self.headroom.rstrip("/") if self.headroom else ""
+
+    def for_blind_spots(self) -> dict[str, str]:
+        """Return the links of the alerts of blind spots by name; none when `headroom` is not configured."""
+        own = {"page": "/blind", "runbook": runbook_path(OWN_RUNBOOK, BLIND_HEADING)}
+        return {name: self._server + path for name, path in own.items()} if self._server else {}
 
     def for_series(self, key: Key, registry: Registry, aws_region: str = "") -> dict[str, str]:
         """Return the links of a series by name. Links that are not configured are left out.
@@ -78,11 +84,12 @@ class Links(ConfigModel):
         aws_region: see `Series`; by default, the key's.
         """
         in_aws = key._replace(region=aws_region or key.region)
-        page = f"{self.headroom.rstrip('/')}/series/{key.id}" if self.headroom else None
+        page = f"{self._server}/series/{key.id}" if self._server else None
+        own_runbook = f"{self._server}{runbook_of(key.service, key.signal)}" if self._server else None
         console = console_template(in_aws, registry)
         suffix = partition_of(in_aws.region).dns_suffix
         templates = {
-            "runbook": (self.runbook, key),
+            "runbook": (self.runbook or own_runbook, key),
             "console": (console, in_aws),
             "grafana": (self.grafana, key),
         }
@@ -90,6 +97,21 @@ class Links(ConfigModel):
             name: _fill(template, one, suffix) for name, (template, one) in templates.items() if template
         }
         return ({"page": page} if page else {}) | filled
+
+
+def runbook_of(service: str, signal: str) -> str:
+    """Return the path at which Headroom serves the runbook of a signal."""
+    return runbook_path(service, f"{service}.{signal}")
+
+
+def runbook_of_alert(notice: Notice) -> str:
+    """Return the address of an alert's runbook: the URL that is configured, else the path on this server."""
+    labels = notice.labels
+    if url := notice.links.get("runbook"):
+        return url
+    if "service" in labels:
+        return runbook_of(labels["service"], labels["signal"])
+    return runbook_path(OWN_RUNBOOK, BLIND_HEADING)
 
 
 def console_template(key: Key, registry: Registry) -> str | None:

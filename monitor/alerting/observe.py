@@ -34,7 +34,7 @@ class Observer:
         )
         firing = {notice.alert: notice for notice in self._state.blind_alerts()}
         for notice in self._blind_alerts.update(
-            status, targets, firing, now, settings.links.blind_spots_page
+            status, targets, firing, now, settings.links.for_blind_spots()
         ):
             if notice.alert not in firing or notice.kind is NoticeKind.RESOLVED:
                 log.warning("%s", escape_unprintable(notice.summary))

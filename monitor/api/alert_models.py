@@ -38,7 +38,8 @@ class AlertModel(BaseModel):
 
     utilization: 0.8 for 80 %. saturation: throttled demand per second. silenced_by: the id
     of the silence that suppresses notifications. inhibited_by: the id of the alert that does.
-    series: the id of the series that it is about; empty for a blind spot.
+    series: the id of the series that it is about; empty for a blind spot. runbook: what to do, as a URL or
+    as a path on this server.
     """
 
     id: str
@@ -55,6 +56,7 @@ class AlertModel(BaseModel):
     saturation: float | None
     remedy: list[str]
     docs: str
+    runbook: str
     links: dict[str, str]
     acknowledged_by: str | None = None
     acknowledged_comment: str | None = None

@@ -13,6 +13,7 @@ from monitor.alerting.delivery import ReceiverStatus
 from monitor.alerting.engine import AlertEngine, NotFiringError
 from monitor.alerting.firing_alerts import FiringAlert, firing_alerts, with_handling
 from monitor.alerting.groups import alert_urgency
+from monitor.alerting.links import runbook_of_alert
 from monitor.alerting.matchers import MatcherError
 from monitor.alerting.records import Silence
 from monitor.alerting.service import Alerting
@@ -172,6 +173,7 @@ def _alert_model(alert: FiringAlert, state: AlertState) -> models.AlertModel:
         saturation=notice.throttled,
         remedy=list(notice.remedy),
         docs=notice.docs,
+        runbook=runbook_of_alert(notice),
         links=dict(notice.links),
         acknowledged_by=ack.author if ack else None,
         acknowledged_comment=ack.comment if ack else None,

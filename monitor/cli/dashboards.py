@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from importlib.util import find_spec
+from os import environ
+from os.path import lexists
 from pathlib import Path
 from typing import Annotated
 
@@ -9,6 +11,7 @@ import typer
 
 from monitor.cli.exit_codes import FAILED
 from monitor.cli.options import ConfigFile
+from monitor.config.places import DEFAULT_FILE, given_file
 from monitor.dashboards.addresses import RUNBOOKS
 
 app = typer.Typer(
@@ -22,15 +25,20 @@ app = typer.Typer(
 def prometheus(
     out: Annotated[Path, typer.Option(help="Output directory.")] = Path("dashboards/prometheus"),
     runbooks: Annotated[
-        str, typer.Option(help="Address of the folder of runbooks that the alerts link to.")
-    ] = RUNBOOKS,
+        str | None,
+        typer.Option(
+            help="Address of the folder of runbooks that the alerts link to; by default the runbooks of "
+            f"the Headroom at `links.headroom` of the configuration, else {RUNBOOKS}."
+        ),
+    ] = None,
     config: ConfigFile = None,
 ) -> None:
     """Write recording and alerting rules for Prometheus: a file per service, and one for Headroom itself."""
     from monitor.cli.known_services import load_services_or_exit
     from monitor.dashboards import prometheus as prometheus_rules
 
-    write_files(out, prometheus_rules.files(load_services_or_exit(config), runbooks))
+    address = runbooks or runbooks_of(config)
+    write_files(out, prometheus_rules.files(load_services_or_exit(config), address))
 
 
 @app.command(epilog="Example: headroom dashboards grafana --out /var/lib/grafana/dashboards")
@@ -63,6 +71,16 @@ def docs(
     page = catalogue_page(registry, read_not_declared())
     write_files(out, {"catalogue.md": page})
     write_files(out / "runbooks", runbook_pages.files(registry))
+
+
+def runbooks_of(config: Path | None) -> str:
+    """Return the address of the folder of runbooks. Prints the problems of the configuration, if any."""
+    if not lexists(given_file(config, environ) or DEFAULT_FILE):
+        return RUNBOOKS
+    from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
+
+    links = load_config_or_exit(load_registry_or_exit(config), config).links
+    return f"{links.headroom.rstrip('/')}/runbooks" if links.headroom else RUNBOOKS
 
 
 def write_files(directory: Path, files: Mapping[str, str]) -> None:

@@ -6,8 +6,9 @@ from collectors.base import Collector
 from collectors.metrics_only import ReadableSignal, readable_signals
 from collectors.registry import Registry
 from monitor.dashboards.families import by_family
-from monitor.dashboards.markdown import GENERATED, bullets, link, service_heading, table
+from monitor.dashboards.markdown import GENERATED, bullets, link, table
 from monitor.render.default_limit import default_limit_text
+from monitor.runbooks.service_runbook import service_heading
 from rules.not_declared import NotDeclared
 from rules.signals import Service, Signal
 

@@ -19,10 +19,11 @@ import yaml
 
 from monitor.dashboards.addresses import RUNBOOKS
 from monitor.dashboards.forecasts import forecast_rules
-from monitor.dashboards.health import HealthAlert, health_alerts
-from monitor.dashboards.runbooks import OWN_PAGE, address_of
+from monitor.dashboards.runbooks import address_of
 from monitor.fleet.key import ALL_LABELS, WHOLE_ACCOUNT
+from monitor.lib.anchors import OWN_RUNBOOK
 from monitor.lib.label_names import exported_names
+from monitor.runbooks.health import HealthAlert, health_alerts
 from rules.alert_rules import IDLE_PENDING_FOR, KEEP_FIRING_FOR, Rule
 from rules.band import Zone
 from rules.signals import LimitKind, Service, Signal
@@ -194,7 +195,7 @@ def _health_rule(alert: HealthAlert, runbooks: str) -> dict[str, Any]:
             "summary": alert.summary,
             "description": alert.description,
             "remedy": " ".join(alert.remedies),
-            "runbook_url": address_of(runbooks, OWN_PAGE, alert.name),
+            "runbook_url": address_of(runbooks, OWN_RUNBOOK, alert.name),
         },
     }
     return _with_timing(rule, {"for": f"{alert.pending_for}m"}) if alert.pending_for else rule

@@ -5,12 +5,14 @@ import time
 from collections.abc import Callable, Hashable
 from functools import cache, partial
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import numpy as np
 from fastapi import APIRouter, HTTPException, Query, Request, Response
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 
 from monitor.alerting.firing_alerts import firing_alerts, with_current_usage
+from monitor.alerting.links import runbook_of
 from monitor.api.app_state import AppState
 from monitor.api.cost import read_costs
 from monitor.api.paths import find_path
@@ -25,6 +27,7 @@ from monitor.fleet.pruned import pruned_counts
 from monitor.fleet.query import series_by_id
 from monitor.fleet.reach import DAY_MINUTES, Reach
 from monitor.fleet.ring_columns import PRUNED_INTERVAL
+from monitor.lib.anchors import runbook_path
 from monitor.lib.partitions import partition_of
 from monitor.sizing.totals import SizingTotals
 from monitor.web.actions import FormOptions, actions_router
@@ -45,6 +48,7 @@ from monitor.web.no_data import no_data_reasons
 from monitor.web.overview import build_overview
 from monitor.web.page_cache import PageCache
 from monitor.web.paths_page import path_cards, path_page, path_url
+from monitor.web.runbooks_page import FILE_SUFFIX, runbook_list, runbook_variables
 from monitor.web.series_page import fan_drawings, series_page
 from monitor.web.series_rows import series_rows
 from monitor.web.server_events import events_router
@@ -78,6 +82,7 @@ def web_router(state: AppState) -> APIRouter:
     _pages(router, renderer_for)
     _named_pages(router, renderer_for)
     _what_if_page(router, renderer_for)
+    _runbook_pages(router, renderer_for)
 
     @router.get("/static/{name}")
     async def static(name: str) -> Response:
@@ -157,6 +162,21 @@ def _what_if_page(router: APIRouter, renderer_for: "Callable[[FormOptions], Page
         return page.response(request)
 
 
+def _runbook_pages(router: APIRouter, renderer_for: RendererFor) -> None:
+    @router.get("/runbooks")
+    async def runbooks(request: Request) -> Response:
+        renderer = renderer_for(FormOptions.from_request(request))
+        return (await renderer.cache.get("/runbooks", renderer.runbooks)).response(request)
+
+    @router.get("/runbooks/{name}")
+    async def runbook(name: str, request: Request) -> Response:
+        if name.endswith(FILE_SUFFIX):
+            return RedirectResponse(runbook_path(quote(name.removesuffix(FILE_SUFFIX), safe="")), 308)
+        renderer = renderer_for(FormOptions.from_request(request))
+        page = await renderer.cache.get(runbook_path(name[:MAX_ID_LENGTH]), partial(renderer.runbook, name))
+        return page.response(request)
+
+
 class PageRenderer:
     """Renders the pages for clients that get the same forms, and caches them."""
 
@@ -222,7 +242,8 @@ class PageRenderer:
         fan = await self._fan(series, variables["reach"])
         sized = await self._state.recommend(shared) if series.settings.paid else ()
         settings = self._engine.notice_builder.settings
-        links = settings.links.for_series(series.key, self._registry, series.aws_region)
+        own_runbook = {"runbook": runbook_of(series.key.service, series.key.signal)}
+        links = own_runbook | settings.links.for_series(series.key, self._registry, series.aws_region)
         firing = [one for one in await firing_alerts(self._engine) if one.notice.series_id == identity]
         return await self._render(
             "series.html",
@@ -337,6 +358,16 @@ class PageRenderer:
             max_groups=MAX_BLIND_SPOTS,
             max_examples=MAX_EXAMPLES,
         )
+
+    async def runbooks(self) -> bytes:
+        """Render the list of runbooks."""
+        variables = await asyncio.to_thread(runbook_list, self._registry)
+        return await self._render("runbooks.html", "", **variables)
+
+    async def runbook(self, name: str) -> bytes:
+        """Render a runbook. Raises HTTPException (404)."""
+        variables = await asyncio.to_thread(runbook_variables, self._registry, name)
+        return await self._render("runbook.html", "", **variables)
 
     async def status(self) -> bytes:
         """Render the page of Headroom's own status."""

@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
+from monitor.lib.anchors import anchor, runbook_path
 from monitor.lib.durations import format_duration
 from monitor.lib.percent import format_percent
 from monitor.lib.text import replace_surrogates
@@ -89,6 +90,9 @@ def environment() -> Environment:
         "dollars": dollars,
         "count_of": count_of,
         "doc_title": doc_title,
+        "anchor": anchor,
+        "runbook_path": runbook_path,
+        "class_name": lambda one: type(one).__name__,
         "bytes_text": parse_unit("bytes").format,
     }
     env.globals |= {

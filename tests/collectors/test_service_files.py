@@ -8,7 +8,7 @@ from collectors.builtin import builtin_registry, registry_with
 from collectors.declaration_error import DeclarationError
 from collectors.registry import OTHER_TITLES
 from monitor.alerting.inhibit import BLIND_SIGNAL
-from monitor.dashboards.runbooks import OWN_PAGE
+from monitor.lib.anchors import OWN_RUNBOOK
 from tests.own_services import OWN_FILES, write_own_files
 
 
@@ -105,7 +105,7 @@ def test_the_name_of_a_built_in_service_is_taken(folder: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", [OWN_PAGE, *OTHER_TITLES])
+@pytest.mark.parametrize("name", [OWN_RUNBOOK, *OTHER_TITLES])
 def test_names_of_headrooms_own_pages_are_taken(folder: Path, name: str) -> None:
     for kind in ("collectors", "rules"):
         change(folder / kind / "ours.yaml", "service: ours", f"service: {name}")

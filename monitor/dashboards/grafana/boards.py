@@ -25,7 +25,7 @@ from monitor.dashboards.grafana.panels import (
 )
 from monitor.dashboards.grafana.queries import Matchers
 from monitor.dashboards.grafana.series import series_board
-from monitor.dashboards.markdown import service_heading
+from monitor.runbooks.service_runbook import service_heading
 from rules.band import Zone
 from rules.signals import Band, Service, ServiceFamily
 

@@ -5,6 +5,7 @@ import pytest
 from collectors.registry import Registry, build_registry
 from monitor.dashboards import runbooks
 from monitor.dashboards.catalogue_page import catalogue_page, service_table
+from monitor.runbooks.service_runbook import service_runbook
 from rules.not_declared import NotDeclared
 from rules.signals import Service
 from tests.own_services import own_collector
@@ -91,7 +92,9 @@ def test_a_runbook_says_of_each_signal_what_to_do_with_the_commands(registry: Re
 @each_service
 def test_a_runbook_names_the_actions_that_its_service_needs(service: Service) -> None:
     (collector,) = REGISTRY.collectors_of({service.service})
-    permissions = runbooks.service_runbook(service, collector.iam_actions).partition("## Permissions")[2]
+    permissions = runbooks.markdown_of(service_runbook(service, collector.iam_actions)).partition(
+        "## Permissions"
+    )[2]
     assert {line[3:-1] for line in permissions.splitlines() if line.startswith("- `")} == {
         *collector.iam_actions
     }
@@ -99,7 +102,7 @@ def test_a_runbook_names_the_actions_that_its_service_needs(service: Service) ->
 
 
 def test_a_service_of_metrics_alone_needs_no_actions_of_its_own(registry: Registry) -> None:
-    text = runbooks.service_runbook(registry.services["one"], ())
+    text = runbooks.markdown_of(service_runbook(registry.services["one"], ()))
     assert text.partition("## Permissions\n\n")[2].splitlines() == [
         "Reading this service needs the actions of every service.",
         "",

@@ -16,11 +16,11 @@ from monitor.config.config import Config
 from monitor.dashboards import prometheus, runbooks
 from monitor.dashboards.addresses import RUNBOOKS
 from monitor.dashboards.catalogue_page import catalogue_page
-from monitor.dashboards.health import health_alerts
-from monitor.dashboards.markdown import anchor
 from monitor.exposition.exposition import HEADERS
 from monitor.fleet.fleet import Fleet
 from monitor.http.connection_limiter import ConnectionLimiter
+from monitor.lib.anchors import anchor
+from monitor.runbooks.health import health_alerts
 from rules.not_declared import read_not_declared
 from rules.signals import LimitKind, Service
 from tests.processes import ROOT
@@ -133,6 +133,24 @@ def test_the_commands_write_where_they_are_reported(tmp_path: Any) -> None:
         "catalogue.md",
         *(f"runbooks/{name}.md" for name in ("headroom", *REGISTRY.services)),
     }
+
+
+@pytest.mark.parametrize(
+    ("links", "runbooks"),
+    [
+        ("", RUNBOOKS),
+        ("links: {grafana: 'https://grafana.example.org'}\n", RUNBOOKS),
+        ("links: {headroom: 'https://headroom.example.org/'}\n", "https://headroom.example.org/runbooks"),
+    ],
+)
+def test_the_rules_link_to_the_runbooks_of_the_configured_server(
+    links: str, runbooks: str, tmp_path: Any
+) -> None:
+    (tmp_path / "h.yaml").write_text(f"regions: [eu-west-1]\n{links}")
+    files = ("--out", str(tmp_path / "rules"), "--config", str(tmp_path / "h.yaml"))
+    assert CliRunner().invoke(app, ["dashboards", "prometheus", *files]).exit_code == 0
+    text = (tmp_path / "rules" / "kinesis.yaml").read_text("utf-8")
+    assert f"runbook_url: {runbooks}/kinesis.md#kinesisstream_write_bytes" in text
 
 
 def test_what_cannot_be_written_is_reported_in_one_line(tmp_path: Any) -> None:

@@ -1,0 +1,117 @@
+"""The runbook of a service: a heading for each signal, with what its alerts mean and what to do."""
+
+from collections.abc import Collection, Iterator
+
+from monitor.lib.anchors import OWN_RUNBOOK
+from monitor.lib.durations import format_duration
+from monitor.lib.partitions import COMMERCIAL, partitions
+from monitor.render.commands import command_of_signal
+from monitor.render.default_limit import default_limit_text
+from monitor.render.tolerance import tolerance_text
+from monitor.runbooks.runbook import (
+    CATALOGUE,
+    Addresses,
+    Block,
+    Bullets,
+    Reference,
+    Runbook,
+    Section,
+    ShellCommands,
+    paragraph,
+)
+from rules.command_template import fill_command
+from rules.signals import LimitKind, Service, Signal, Tier
+
+KIND_DESCRIPTIONS = {
+    LimitKind.QUOTA: "a quota, set by AWS per account and region or by you; "
+    "usage below the band raises no alert",
+    LimitKind.PROVISIONED: "provisioned and paid for; a day below the band raises an alert",
+    LimitKind.FIXED: "fixed by the design of the service; it cannot be raised",
+}
+REMEDY_TIMES = {
+    LimitKind.QUOTA: "An increase takes about {} once it is requested; AWS may approve it sooner by itself.",
+    LimitKind.PROVISIONED: "Raising it takes about {}.",
+    LimitKind.FIXED: "Changing the design takes about {}.",
+}
+
+
+def service_heading(service: Service) -> str:
+    """Return the heading of a service; its title alone may be that of another one, too."""
+    return f"{service.title} ({service.service})"
+
+
+def service_runbook(service: Service, actions: Collection[str]) -> Runbook:
+    """Return the runbook of a service. actions: of IAM, that reading it needs."""
+    sections = (Section(signal.id, tuple(_blocks(signal))) for signal in service.signals.values())
+    return Runbook(service.title, (_head(service),), (*sections, _permissions(service, actions)))
+
+
+def _head(service: Service) -> Block:
+    return paragraph(
+        f"What to do about the limits of {service.title}, which ",
+        Reference("the catalogue", CATALOGUE, service_heading(service)),
+        " lists. ",
+        Reference("Which alerts there are", OWN_RUNBOOK),
+        " is the same for all services.",
+    )
+
+
+def _permissions(service: Service, actions: Collection[str]) -> Section:
+    policy = paragraph(
+        f"`headroom iam-policy --service {service.service}` prints the policy with all of them."
+    )
+    if not actions:
+        common = paragraph("Reading this service needs the actions of every service.")
+        return Section("Permissions", (common, policy))
+    about = paragraph("Reading this service needs these actions, beside those that every service needs:")
+    return Section("Permissions", (about, Bullets(tuple(f"`{one}`" for one in sorted(actions))), policy))
+
+
+def _blocks(signal: Signal) -> Iterator[Block]:
+    yield paragraph(f"{signal.title}. {' '.join(_meaning(signal))}", label="Meaning")
+    yield paragraph(signal.why, label="Impact")
+    yield paragraph(" ".join(_diagnosis(signal)), label="Diagnosis")
+    if signal.caveats:
+        yield Bullets(tuple(signal.caveats))
+    yield ShellCommands(tuple(_diagnosis_commands(signal)))
+    takes = format_duration(60 * signal.remedy_minutes)
+    yield paragraph(REMEDY_TIMES[signal.kind].format(takes), label="Mitigation")
+    yield Bullets(tuple(signal.remedy))
+    if command := command_of_signal(signal):
+        yield ShellCommands((_filled(signal, command.run),))
+    yield Addresses("Documentation", tuple(map(str, signal.docs)))
+
+
+def _meaning(signal: Signal) -> Iterator[str]:
+    yield f"Limit: {_limit(signal)}."
+    yield f"Alerts on its utilization fire after {signal.pending_for} minutes (`for`)."
+    if signal.tier is Tier.DETAIL:
+        yield f"Read only on request: `signals: {{enabled: [{signal.id}]}}` in the configuration."
+    if signal.unverified:
+        yield f"Unverified: {signal.unverified} Until AWS has answered, its alerts are of severity info."
+
+
+def _limit(signal: Signal) -> str:
+    default = f"{default_limit_text(signal)}{' by default' if signal.default else ''}"
+    quota = f", quota {signal.quota.code} of {signal.quota.service}" if signal.quota else ""
+    return f"{default}{quota} ({KIND_DESCRIPTIONS[signal.kind]})"
+
+
+def _diagnosis(signal: Signal) -> Iterator[str]:
+    yield signal.saturation
+    if signal.throttled_unit:
+        yield tolerance_text(signal, signal.tolerance)
+
+
+def _diagnosis_commands(signal: Signal) -> Iterator[str]:
+    yield f"headroom check --signal {signal.id}"
+    if signal.quota:
+        code = "--service-code {service} --quota-code {code} --region {region}"
+        yield _filled(signal, f"aws service-quotas get-service-quota {code}")
+
+
+def _filled(signal: Signal, command: str) -> str:
+    """Return a command with the signal's quota; what is not known is in capitals."""
+    quota = {"service": signal.quota.service, "code": signal.quota.code} if signal.quota else {}
+    known = {"partition": COMMERCIAL, "suffix": partitions()[COMMERCIAL].dns_suffix, **quota}
+    return fill_command(command, lambda name: known.get(name, name.upper()))

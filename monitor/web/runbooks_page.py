@@ -1,0 +1,28 @@
+"""The runbooks as pages: made of the same headings as the files in Markdown."""
+
+from typing import Any
+
+from fastapi import HTTPException
+
+from collectors.registry import Registry
+from monitor.runbooks.runbook import Runbook
+from monitor.runbooks.runbooks import find_runbook, runbook_names
+
+FILE_SUFFIX = ".md"  # of the files; alerts of Prometheus may link to their names
+MAX_NAME_LENGTH = 64
+
+
+def runbook_variables(registry: Registry, name: str) -> dict[str, Runbook]:
+    """Return the variables of the page of one runbook. Raises HTTPException (404) when there is none."""
+    runbook = find_runbook(registry, name)
+    if runbook is None:
+        raise HTTPException(404, f"there is no runbook of {name[:MAX_NAME_LENGTH]}; /runbooks lists all")
+    return {"runbook": runbook}
+
+
+def runbook_list(registry: Registry) -> dict[str, Any]:
+    """Return the variables of the list of runbooks: the name, title and number of headings of each."""
+    named = ((name, find_runbook(registry, name)) for name in runbook_names(registry))
+    listed = [(name, one.title, len(one.sections)) for name, one in named if one]
+    own, *services = listed
+    return {"runbooks": [own, *sorted(services, key=lambda one: one[1].casefold())]}
