@@ -26,11 +26,13 @@ class ReceiverStatus:
     """The state of deliveries to one receiver.
 
     queued: the number of waiting notices. oldest_queued: when the oldest one was made, in epoch seconds.
+    queued_alerts: the ids of the alerts that they are of.
     """
 
     receiver: str
     queued: int
     oldest_queued: float | None
+    queued_alerts: frozenset[str]
     dead_letters: Sequence[DeadLetter]
     stats: DeliveryStats
 
@@ -113,6 +115,7 @@ class Delivery:
                 receiver=name,
                 queued=len(sender.outbox),
                 oldest_queued=sender.outbox.oldest_at,
+                queued_alerts=frozenset(sender.outbox.alerts),
                 dead_letters=sender.dead_letters,
                 stats=sender.stats,
             )

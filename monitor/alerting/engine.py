@@ -28,7 +28,7 @@ from monitor.alerting.notification_plan import NotificationPlanner, PlannedGroup
 from monitor.alerting.observe import Observer
 from monitor.alerting.records import Acknowledgement, PendingNotice, Silence
 from monitor.alerting.restore import Restorer
-from monitor.alerting.routes import Router
+from monitor.alerting.routes import RoutedReceiver, Router
 from monitor.alerting.settings import AlertingSettings
 from monitor.alerting.silences import Silences
 from monitor.alerting.state_store import AlertStateStore
@@ -107,6 +107,18 @@ class AlertEngine:
             raise NotFiringError(f"no alert with the id {alert} fires")
         return notice
 
+    def notified_receivers(self) -> dict[str, set[str]]:
+        """Return the receivers that know an alert as firing, by the alert's id."""
+        receivers: dict[str, set[str]] = {}
+        for group in self._state.groups.values():
+            for alert in group.notified:
+                receivers.setdefault(alert, set()).add(group.receiver)
+        return receivers
+
+    def routes_of(self, notice: Notice) -> Sequence[RoutedReceiver]:
+        """Return the receivers that routes lead an alert to now."""
+        return self._planner.router.route(notice.labels, self._now())
+
     def active_alerts(self) -> list[ActiveAlert]:
         """Return the pending and firing alerts of series: one for each series, of its worst rule."""
         return self._evaluator.active_alerts()
@@ -128,6 +140,20 @@ class AlertEngine:
         stored = await self.silences.acknowledge(acknowledgement)
         self.wake.set()
         return stored
+
+    async def acknowledge_new(
+        self, acknowledgements: Iterable[Acknowledgement]
+    ) -> tuple[list[Acknowledgement], list[Acknowledgement]]:
+        """See `Silences.acknowledge_new`; plan notifications at once."""
+        found = await self.silences.acknowledge_new(acknowledgements)
+        self.wake.set()
+        return found
+
+    async def unacknowledge(self, is_undone: Callable[[Acknowledgement], bool]) -> list[Acknowledgement]:
+        """Remove acknowledgements, return them, and plan notifications at once."""
+        removed = await self.silences.unacknowledge(is_undone)
+        self.wake.set()
+        return removed
 
     async def silence(self, silence: Silence, now: float) -> Silence:
         """Store a silence under a new id, and plan notifications at once.

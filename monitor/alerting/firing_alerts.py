@@ -39,9 +39,16 @@ class FiringAlert:
         return not inhibit.is_blind(self.notice)
 
     @property
+    def acknowledged(self) -> bool:
+        """True if it is acknowledged at its severity; an alert that got worse is not."""
+        return self.acknowledgement is not None and (
+            self.notice.severity.rank <= self.acknowledgement.severity.rank
+        )
+
+    @property
     def unhandled(self) -> bool:
         """True if it is neither acknowledged nor silenced nor inhibited."""
-        return not (self.acknowledgement or self.silence or self.inhibited_by)
+        return not (self.acknowledged or self.silence or self.inhibited_by)
 
 
 async def firing_alerts(engine: AlertEngine) -> list[FiringAlert]:
@@ -65,6 +72,8 @@ def with_handling(
 ) -> FiringAlert:
     """Return an alert with its acknowledgement and the silence that matches it."""
     acknowledgement = silences.acknowledgements.get(notice.alert)
+    if acknowledgement and not acknowledgement.active_at(now):
+        acknowledgement = None
     return FiringAlert(notice, acknowledgement, silences.matching(notice.labels, now), inhibited_by)
 
 

@@ -21,7 +21,15 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from monitor.alerting.journal_file import CorruptFileError, JournalFile, NewerSchemaError, Rows, with_suffix
+from monitor.alerting.journal_file import (
+    CorruptFileError,
+    HistoryEntry,
+    JournalFile,
+    NewerSchemaError,
+    Rows,
+    with_suffix,
+)
+from monitor.alerting.records import SentNotice
 from monitor.alerting.row_store import RowStore
 from monitor.alerting.tables import (
     PENDING_NOTICES,
@@ -44,7 +52,7 @@ Result = TypeVar("Result")
 
 DISK_TIMEOUT: Final = 30.0  # seconds that one job may take
 MAINTENANCE_INTERVAL = 300  # seconds
-MAX_UNWRITTEN_NOTICES = 10_000  # notices of the history that memory keeps while the disk fails
+MAX_UNWRITTEN_HISTORY = 10_000  # entries of the history that memory keeps while the disk fails
 
 CAUSES = {
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -96,7 +104,7 @@ class Journal(RowStore):
         self._last_job: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._unwritten_changes: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {}
         self._rejected: dict[tuple[Table[Any], RowKey], msgspec.Struct | None] = {}
-        self._unwritten_notices: deque[Notice] = deque(maxlen=MAX_UNWRITTEN_NOTICES)
+        self._unwritten_history: deque[HistoryEntry] = deque(maxlen=MAX_UNWRITTEN_HISTORY)
         self._maintained_at = now()
 
     @classmethod
@@ -138,32 +146,47 @@ class Journal(RowStore):
         log.error(UNUSABLE_ROW_MESSAGE, table.name, rejected.key, rejected.reason)
 
     async def write(self, changes: RowChanges, notices: Sequence[Notice] = ()) -> None:
+        history: list[HistoryEntry] = [*notices, *self.sent_in(changes)]
         changes, self._rejected = {**self._rejected, **changes}, {}
         self.apply(changes)
         if self.failure:
             self._unwritten_changes.update(changes)
-            self._unwritten_notices.extend(notices)
+            self._unwritten_history.extend(history)
         else:
-            await self._save(changes, notices)
+            await self._save(changes, history)
 
-    async def _save(self, changes: RowChanges, notices: Sequence[Notice]) -> None:
+    async def _save(self, changes: RowChanges, history: Sequence[HistoryEntry]) -> None:
         try:
-            await self._run(partial(self._file.write, changes, notices))
+            await self._run(partial(self._file.write, changes, history))
         except DISK_ERRORS as error:
-            self._unwritten_notices.extend(notices)
+            self._unwritten_history.extend(history)
             if self.failure is None:  # an error after a failure is only a consequence of it
                 self._record_failure(error)
 
     async def history(self, alert: str | None = None, limit: int = 100) -> list[Notice]:
         """Return the newest notices of one alert, or of all, of the last 30 days. The newest is first."""
-        unwritten = [notice for notice in reversed(self._unwritten_notices) if alert in (None, notice.alert)]
+        unwritten = [one for one in self._unwritten(alert) if isinstance(one, Notice)]
+        return (unwritten + await self._stored(self._file.history, alert, limit))[:limit]
+
+    async def sent_notices(self, alert: str | None = None, limit: int = 100) -> list[SentNotice]:
+        """Return which receivers were notified of one alert, or of all, in the last 30 days, newest first."""
+        unwritten = [one for one in self._unwritten(alert) if isinstance(one, SentNotice)]
+        return (unwritten + await self._stored(self._file.sent_notices, alert, limit))[:limit]
+
+    def _unwritten(self, alert: str | None) -> list[HistoryEntry]:
+        return [one for one in reversed(self._unwritten_history) if alert in (None, one.alert)]
+
+    async def _stored(
+        self, read: Callable[[str | None, int], list[Result]], alert: str | None, limit: int
+    ) -> list[Result]:
+        """Return entries of the file; none when it fails."""
         if self.failure:
-            return unwritten[:limit]
+            return []
         try:
-            return (unwritten + await self._run(partial(self._file.history, alert, limit)))[:limit]
+            return await self._run(partial(read, alert, limit))
         except DISK_ERRORS as error:
             self._record_failure(error)
-            return unwritten[:limit]
+            return []
 
     async def maintain(self) -> None:
         """Try to recover from a failure, else delete old rows. Call it every few seconds."""
@@ -181,23 +204,21 @@ class Journal(RowStore):
         if not self._last_job.done():  # the disk still hangs
             return
         rows = {table: dict(rows) for table, rows in self.rows.items()}
-        unwritten_notices, self._unwritten_notices = (
-            self._unwritten_notices,
-            deque(maxlen=MAX_UNWRITTEN_NOTICES),
-        )
+        unwritten_history = self._unwritten_history
+        self._unwritten_history = deque(maxlen=MAX_UNWRITTEN_HISTORY)
         self._unwritten_changes = {}
         try:
-            await self._run(partial(self._rewrite_file, rows, unwritten_notices))
+            await self._run(partial(self._rewrite_file, rows, unwritten_history))
         except BaseException:
-            self._unwritten_notices = deque(
-                [*unwritten_notices, *self._unwritten_notices], MAX_UNWRITTEN_NOTICES
+            self._unwritten_history = deque(
+                [*unwritten_history, *self._unwritten_history], MAX_UNWRITTEN_HISTORY
             )
             raise
         log.warning("the journal %s is in use again", self._file.path)
         self.failure = None
-        changes, notices = self._unwritten_changes, list(self._unwritten_notices)
-        self._unwritten_notices.clear()
-        await self._save(changes, notices)
+        changes, history = self._unwritten_changes, list(self._unwritten_history)
+        self._unwritten_history.clear()
+        await self._save(changes, history)
 
     async def close(self) -> None:
         """Close the file, and release its lock."""
@@ -246,7 +267,7 @@ class Journal(RowStore):
                 "%d further rows of the journal cannot be used, and are moved to unusable_rows", further
             )
 
-    def _rewrite_file(self, rows: Rows, notices: Iterable[Notice]) -> None:
+    def _rewrite_file(self, rows: Rows, history: Iterable[HistoryEntry]) -> None:
         """Rename the file if it is corrupt, and write all rows to it. Runs in the thread."""
         self._acquire()
         if self._is_corrupt:
@@ -258,7 +279,7 @@ class Journal(RowStore):
             )
         self._file.close()
         self._file.open({table: {} for table in TABLES})
-        self._file.rewrite(rows, notices)
+        self._file.rewrite(rows, history)
 
     def _acquire(self) -> None:
         self._file.path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from monitor.alerting.records import SentNotice
 from monitor.alerting.schema import MIGRATIONS, statements
 from monitor.alerting.tables import TABLES, UNUSABLE_ROWS, RowChanges, RowKey, Table
 from monitor.alerting.unusable_rows import ROW_ERRORS, LocatedRow, describe_unusable
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 
 Rows = Mapping[Table[Any], dict[RowKey, Any]]
 Connect = Callable[[Path], sqlite3.Connection]
+HistoryEntry = Notice | SentNotice  # a change of an alert, or that a receiver was notified of it
 
 MAX_WAL_BYTES = 16 << 20  # after a checkpoint
 MAX_HISTORY_ROWS = 100_000
@@ -182,8 +184,8 @@ class JournalFile:
             with suppress(sqlite3.Error):  # of the last checkpoint: the next start repeats it
                 connection.close()
 
-    def write(self, changes: RowChanges, notices: Iterable[Notice]) -> None:
-        """Write changes, and add notices to the history."""
+    def write(self, changes: RowChanges, history: Iterable[HistoryEntry]) -> None:
+        """Write changes, and add entries to the history."""
         by_table: dict[Table[Any], tuple[list[Any], list[Any]]] = {table: ([], []) for table in TABLES}
         for (table, key), row in changes.items():
             added, deleted = by_table[table]
@@ -195,15 +197,15 @@ class JournalFile:
             for table, (added, deleted) in by_table.items():
                 connection.executemany(table.delete_sql, deleted)
                 connection.executemany(table.insert_sql, added)
-            _add_history(connection, notices)
+            _add_history(connection, history)
 
-    def rewrite(self, rows: Rows, notices: Iterable[Notice]) -> None:
-        """Replace all rows of all tables. The history stays, and gets the notices in addition."""
+    def rewrite(self, rows: Rows, history: Iterable[HistoryEntry]) -> None:
+        """Replace all rows of all tables. The history stays, and gets the entries in addition."""
         with self._transaction() as connection:
             for table in TABLES:
                 connection.execute(f"DELETE FROM {table.name}")
                 connection.executemany(table.insert_sql, _encoded(table, rows[table].values()))
-            _add_history(connection, notices)
+            _add_history(connection, history)
 
     def history(self, alert: str | None, count: int) -> list[Notice]:
         """Return the newest notices, of one alert or of all, newest first."""
@@ -213,13 +215,24 @@ class JournalFile:
             selected = self._opened().execute(select, [*values, count]).fetchall()
         return list(_notices(text for (text,) in selected))
 
+    def sent_notices(self, alert: str | None, count: int) -> list[SentNotice]:
+        """Return the newest sent notices, of one alert or of all, newest first."""
+        where, values = ("WHERE alert = ?", [alert]) if alert else ("", [])
+        columns = ", ".join(SentNotice.__struct_fields__)
+        select = f"SELECT {columns} FROM sent_notices {where} ORDER BY id DESC LIMIT ?"
+        with self._closing_on_error():
+            selected = self._opened().execute(select, [*values, count]).fetchall()
+        return list(_sent_notices(selected))
+
     def maintain(self, now: float) -> None:
         """Delete history that is too old or too long, and truncate the write-ahead log."""
         with self._transaction() as connection:
-            connection.execute("DELETE FROM history WHERE at < ?", [now - MAX_HISTORY_AGE])
-            connection.execute(
-                "DELETE FROM history WHERE id <= (SELECT max(id) FROM history) - ?", [self._max_history_rows]
-            )
+            for table in ("history", "sent_notices"):
+                connection.execute(f"DELETE FROM {table} WHERE at < ?", [now - MAX_HISTORY_AGE])
+                connection.execute(
+                    f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?",
+                    [self._max_history_rows],
+                )
             connection.execute(
                 "DELETE FROM unusable_rows WHERE rowid <= (SELECT max(rowid) FROM unusable_rows) - ?",
                 [MAX_UNUSABLE_ROWS],
@@ -292,9 +305,21 @@ def _notices(texts: Iterable[object]) -> Iterator[Notice]:
             yield msgspec.json.decode(str(text), type=Notice)
 
 
-def _add_history(connection: sqlite3.Connection, notices: Iterable[Notice]) -> None:
-    rows = []
-    for notice in notices:
+def _sent_notices(rows: Iterable[tuple[object, ...]]) -> Iterator[SentNotice]:
+    """Yield the sent notices that can be read."""
+    for row in rows:
         with suppress(*ROW_ERRORS):
-            rows.append((notice.alert, notice.number, notice.at, msgspec.json.encode(notice).decode()))
-    connection.executemany("INSERT INTO history (alert, number, at, notice) VALUES (?, ?, ?, ?)", rows)
+            yield msgspec.convert(dict(zip(SentNotice.__struct_fields__, row, strict=True)), SentNotice)
+
+
+def _add_history(connection: sqlite3.Connection, entries: Iterable[HistoryEntry]) -> None:
+    notices, sent = [], []
+    for entry in entries:
+        with suppress(*ROW_ERRORS):
+            if isinstance(entry, SentNotice):
+                sent.append(msgspec.structs.astuple(entry))
+            else:
+                notices.append((entry.alert, entry.number, entry.at, msgspec.json.encode(entry).decode()))
+    connection.executemany("INSERT INTO history (alert, number, at, notice) VALUES (?, ?, ?, ?)", notices)
+    columns = ", ".join(SentNotice.__struct_fields__)
+    connection.executemany(f"INSERT INTO sent_notices ({columns}) VALUES (?, ?, ?, ?, ?)", sent)

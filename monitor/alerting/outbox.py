@@ -6,7 +6,7 @@ is sent only after all earlier notices of its alert, even if these belong to ano
 
 import heapq
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -70,6 +70,11 @@ class Outbox:
             for notice in queued.notification.notices
         )
         return min(times, default=None)
+
+    @property
+    def alerts(self) -> Collection[str]:
+        """The ids of the alerts that notices are waiting of."""
+        return self._alert_queues.keys()
 
     def enqueue(self, rows: Iterable[PendingNotice]) -> None:
         """Add pending notices, in the order of their ids."""

@@ -74,6 +74,23 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
         """Return true if it is in force at `now`, in epoch seconds."""
         return self.until is None or now < self.until
 
+    def covers(self, severity: Severity, now: float) -> bool:
+        """Return true if it is in force at `now` for an alert of this severity."""
+        return self.active_at(now) and severity.rank <= self.severity.rank
+
+
+class SentNotice(msgspec.Struct, frozen=True, kw_only=True):
+    """A notice that was handed to the delivery to a receiver, for the history of notifications.
+
+    number: of the notice. reason: why the receiver is notified. at: epoch seconds.
+    """
+
+    alert: str
+    number: JsonInteger
+    receiver: str
+    reason: NotificationReason
+    at: EpochSeconds
+
 
 class UnusableRow(msgspec.Struct, frozen=True, kw_only=True):
     """A row that could not be read, stored so that people can examine it.

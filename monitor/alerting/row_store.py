@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from monitor.alerting.records import PendingNotice, SavedState
+from monitor.alerting.records import PendingNotice, SavedState, SentNotice
 from monitor.alerting.tables import PENDING_NOTICES, STATES, TABLES, RowChanges, RowKey, StoredRow, Table
 from monitor.notifiers.notice import Notice
 
@@ -51,6 +51,21 @@ class RowStore(ABC):
         changes |= {(PENDING_NOTICES, row.id): row for row in pending}
         self.number = max([self.number, *(notice.number for notice in notices)])
         await self.write(changes, notices)
+
+    def sent_in(self, changes: RowChanges) -> list[SentNotice]:
+        """Return the notices that these changes hand to the delivery, for the history."""
+        added = (row for (table, _), row in changes.items() if table is PENDING_NOTICES and row is not None)
+        return [
+            SentNotice(
+                alert=row.notice.alert,
+                number=row.notice.number,
+                receiver=row.receiver,
+                reason=row.reason,
+                at=row.due,
+            )
+            for row in added
+            if isinstance(row, PendingNotice)
+        ]
 
     async def put(self, table: Table[StoredRow], row: StoredRow) -> None:
         """Add or replace a row. Raises ValueError if the row could not be read back unchanged."""

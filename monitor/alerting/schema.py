@@ -95,7 +95,17 @@ CREATE TABLE spending (
 );
 """
 
-MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7, V8, V9)  # the n-th leads from version n to n + 1
+V10 = """
+CREATE TABLE sent_notices (
+    id INTEGER PRIMARY KEY, alert TEXT NOT NULL, number INTEGER NOT NULL, receiver TEXT NOT NULL,
+    reason TEXT NOT NULL, at REAL NOT NULL
+);
+CREATE INDEX sent_notices_of_an_alert ON sent_notices (alert, id);
+CREATE INDEX sent_notices_in_time ON sent_notices (at);
+"""
+
+# The n-th leads from version n to n + 1.
+MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7, V8, V9, V10)
 
 
 def statements(migration: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +23,27 @@ from monitor.fleet.fleet import Fleet
 from monitor.lib.telemetry import ProcessTelemetry, SnapshotGauge
 from monitor.notifiers.reachability import ReachabilityProbe
 from monitor.outbound.client import OutboundClient
+
+MICROSECONDS = 1_000_000  # of a second
+
+
+@dataclass(frozen=True, slots=True)
+class AcknowledgedTogether:
+    """The result of acknowledging several alerts at once.
+
+    at: the time of the stored acknowledgements, in epoch seconds. before: those of alerts that somebody
+    had acknowledged before. ended: the number of alerts that fire no longer.
+    """
+
+    at: float
+    stored: Sequence[Acknowledgement]
+    before: Sequence[Acknowledgement]
+    ended: int
+
+
+def is_same_time(first: float, second: float) -> bool:
+    """Return true if two times are the same to the microsecond, as texts of times are no more exact."""
+    return round(first * MICROSECONDS) == round(second * MICROSECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +119,46 @@ class Alerting:
         )
         return await self.engine.acknowledge(acknowledgement)
 
+    async def acknowledge_new(
+        self, alerts: Iterable[str], *, author: str, comment: str
+    ) -> AcknowledgedTogether:
+        """Acknowledge those of these alerts that fire and that nobody has acknowledged yet, at one time.
+
+        Raises InvalidInputError for an author or a comment that is out of bounds.
+        """
+        now, wanted = self.now(), dict.fromkeys(alerts)
+        firing = [one for alert in wanted if (one := self.engine.alerts.get(alert)) and one.firing]
+        stored, before = await self.engine.acknowledge_new(
+            Acknowledgement(alert=one.alert, severity=one.severity, author=author, comment=comment, at=now)
+            for one in firing
+        )
+        return AcknowledgedTogether(now, stored, before, len(wanted) - len(firing))
+
+    async def unacknowledge(self, alert: str) -> Acknowledgement:
+        """Remove the acknowledgement of an alert. Raises KeyError when there is none."""
+        removed = await self.engine.unacknowledge(lambda one: one.alert == alert)
+        if not removed:
+            raise KeyError(alert)
+        return removed[0]
+
+    async def undo_acknowledgements(self, at: float) -> list[Acknowledgement]:
+        """Remove the acknowledgements that were made together at this time, and return them."""
+        return await self.engine.unacknowledge(lambda one: is_same_time(one.at, at))
+
     async def silence(
-        self, matchers: Iterable[str], *, author: str, comment: str, duration: float
+        self,
+        matchers: Iterable[str],
+        *,
+        author: str,
+        comment: str,
+        duration: float,
+        starts: float | None = None,
     ) -> Silence:
-        """Silence all alerts that match every matcher, for `duration` seconds from now on.
+        """Silence all alerts that match every matcher, for `duration` seconds from now on, or from `starts`.
 
         Raises MatcherError for a wrong matcher, and InvalidInputError for anything out of bounds.
         """
-        now = self.now()
+        now = self.now() if starts is None else starts
         silence = Silence(
             id="", matchers=tuple(matchers), starts=now, ends=now + duration, author=author, comment=comment
         )

@@ -122,6 +122,38 @@ class Silences:
             await self._store.put(ACKNOWLEDGEMENTS, valid)
         return valid
 
+    async def acknowledge_new(
+        self, acknowledgements: Iterable[Acknowledgement]
+    ) -> tuple[list[Acknowledgement], list[Acknowledgement]]:
+        """Store acknowledgements of alerts that are not acknowledged at their severity yet.
+
+        Returns those that were stored, and for the other alerts those that were there before: two clients
+        that acknowledge an alert at once get one each. Raises InvalidInputError.
+        """
+        stored, before = [], []
+        for one in acknowledgements:
+            valid = replace(
+                one,
+                author=validate_text("author", one.author),
+                comment=validate_text("comment", one.comment),
+            )
+            async with self._write_lock:
+                known = self.acknowledgements.get(one.alert)
+                if known and known.covers(valid.severity, valid.at):
+                    before.append(known)
+                else:
+                    await self._store.put(ACKNOWLEDGEMENTS, valid)
+                    stored.append(valid)
+        return stored, before
+
+    async def unacknowledge(self, is_undone: Callable[[Acknowledgement], bool]) -> list[Acknowledgement]:
+        """Remove the acknowledgements for which `is_undone` is true, and return them."""
+        async with self._write_lock:
+            removed = [row for row in self.acknowledgements.values() if is_undone(row)]
+            for row in removed:
+                await self._store.remove(ACKNOWLEDGEMENTS, row.alert)
+        return removed
+
     async def expire(self, now: float, firing: Iterable[str]) -> None:
         """Remove ended silences and acknowledgements, and acknowledgements of alerts that do not fire."""
         async with self._write_lock:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
 
 from monitor.alerting.delivery_store import DeliveryStore
+from monitor.alerting.records import SentNotice
 from monitor.alerting.silences import SilenceStore
 from monitor.alerting.tables import RowChanges, RowKey, StoredRow, Table
 from monitor.notifiers.notice import Notice
@@ -28,3 +29,6 @@ class AlertStateStore(DeliveryStore, SilenceStore, Protocol):
 
     def history(self, alert: str | None = None, limit: int = 100) -> Awaitable[list[Notice]]:
         """Return the newest notices, of one alert or of all, newest first."""
+
+    def sent_notices(self, alert: str | None = None, limit: int = 100) -> Awaitable[list[SentNotice]]:
+        """Return which receivers were notified of one alert, or of all, newest first."""

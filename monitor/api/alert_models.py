@@ -67,7 +67,11 @@ class AlertModel(BaseModel):
 
 
 class SilenceModel(BaseModel):
-    """A silence that has not ended."""
+    """A silence that has not ended.
+
+    alerts: the number of firing alerts that it matches. unmatched: why it matches no alert and no series,
+    with the nearest label; null where it matches any, and where it has ended.
+    """
 
     id: str
     matchers: list[str]
@@ -75,6 +79,8 @@ class SilenceModel(BaseModel):
     ends: datetime
     author: str
     comment: str
+    alerts: int = 0
+    unmatched: str | None = None
 
 
 class DeadLetterModel(BaseModel):
@@ -141,6 +147,10 @@ class ReplayResult(BaseModel):
 
 
 class NoticeList(BaseModel):
-    """A list of notices, the newest first, including those of which no receiver was notified."""
+    """A list of notices, the newest first, including those of which no receiver was notified.
+
+    notified: of a notice, each receiver that was notified of it, why (first, escalated, grew, eased,
+    resolved, repeated, keepalive) and when; also repeats of it.
+    """
 
     items: list[dict[str, Any]]

@@ -15,8 +15,10 @@ from monitor.alerting.firing_alerts import FiringAlert, firing_alerts, with_hand
 from monitor.alerting.groups import alert_urgency
 from monitor.alerting.links import runbook_of_alert
 from monitor.alerting.matchers import MatcherError
-from monitor.alerting.records import Silence
+from monitor.alerting.records import SentNotice, Silence
+from monitor.alerting.sent_notices import sent_by_notice
 from monitor.alerting.service import Alerting
+from monitor.alerting.silence_matches import SilenceMatches, matches_of
 from monitor.alerting.silences import Silences
 from monitor.api import alert_models as models
 from monitor.api.models import ErrorModel
@@ -36,7 +38,8 @@ def alerts_router(alerting: Alerting, fleet: Fleet) -> APIRouter:
     """Return the router of /api/v1/alerts, /api/v1/silences and /api/v1/deliveries."""
     router = APIRouter(prefix="/api/v1")
     _add_alert_routes(router, alerting, fleet)
-    _add_silence_routes(router, alerting)
+    _add_history_route(router, alerting)
+    _add_silence_routes(router, alerting, fleet)
     _add_delivery_routes(router, alerting)
     return router
 
@@ -69,13 +72,36 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
             raise HTTPException(422, str(error)) from None
         return _alert_model(with_handling(engine.alerts[id], engine.silences, time.time()), AlertState.FIRING)
 
+    @router.delete("/alerts/{id}/ack", responses=NOT_FOUND_RESPONSE)
+    async def unacknowledge(id: str) -> models.AlertModel:
+        """End the acknowledgement of an alert, as if nobody had acknowledged it."""
+        try:
+            notice = engine.firing_alert(id)
+            await alerting.unacknowledge(id)
+        except NotFiringError as error:
+            raise HTTPException(404, str(error)) from None
+        except KeyError:
+            raise HTTPException(404, f"the alert {id} is not acknowledged") from None
+        return _alert_model(with_handling(notice, engine.silences, time.time()), AlertState.FIRING)
+
+
+def _add_history_route(router: APIRouter, alerting: Alerting) -> None:
     @router.get("/alerts/history")
     async def history(
         alert: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
     ) -> models.NoticeList:
-        """List the notices of alerts, the newest first. The latest 100,000 are stored, for 30 days."""
+        """List the notices of alerts, the newest first, with the receivers that were notified and why.
+
+        The latest 100,000 are stored, for 30 days.
+        """
         notices = await alerting.journal.history(alert, limit)
-        return models.NoticeList(items=[msgspec.to_builtins(one) for one in notices])
+        told = await sent_by_notice(alerting.journal, notices, alert)
+        return models.NoticeList(
+            items=[
+                {**msgspec.to_builtins(one), "notified": [_sent_model(each) for each in sent]}
+                for one, sent in zip(notices, told, strict=True)
+            ]
+        )
 
 
 def _pending_alerts(engine: AlertEngine, fleet: Fleet) -> list[ActiveAlert]:
@@ -108,11 +134,14 @@ def _alert_list_json(
     return models.AlertList(items=items, total=total).model_dump_json()
 
 
-def _add_silence_routes(router: APIRouter, alerting: Alerting) -> None:
+def _add_silence_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> None:
+    engine = alerting.engine
+
     @router.get("/silences")
     async def silences() -> models.SilenceList:
         """List the silences that have not ended, ordered by their end."""
-        return models.SilenceList(items=[_silence_model(one) for one in alerting.engine.silences.stored])
+        matched = await matches_of(engine, fleet, engine.silences.stored)
+        return models.SilenceList(items=[_silence_model(*one) for one in matched])
 
     @router.post("/silences")
     async def silence(body: models.SilenceRequest, request: Request) -> models.SilenceModel:
@@ -124,7 +153,8 @@ def _add_silence_routes(router: APIRouter, alerting: Alerting) -> None:
             )
         except (InvalidInputError, MatcherError) as error:
             raise HTTPException(422, str(error)) from None
-        return _silence_model(stored)
+        ((_, matches),) = await matches_of(engine, fleet, [stored])
+        return _silence_model(stored, matches)
 
     @router.delete("/silences/{id}", responses=NOT_FOUND_RESPONSE)
     async def end_silence(id: str) -> models.SilenceModel:
@@ -133,7 +163,8 @@ def _add_silence_routes(router: APIRouter, alerting: Alerting) -> None:
             ended = await alerting.end_silence(id)
         except KeyError:
             raise HTTPException(404, f"no silence has the id {id}") from None
-        return _silence_model(ended)
+        ((_, matches),) = await matches_of(engine, fleet, [ended])
+        return _silence_model(ended, matches)
 
 
 def _add_delivery_routes(router: APIRouter, alerting: Alerting) -> None:
@@ -184,7 +215,11 @@ def _alert_model(alert: FiringAlert, state: AlertState) -> models.AlertModel:
     )
 
 
-def _silence_model(silence: Silence) -> models.SilenceModel:
+def _sent_model(sent: SentNotice) -> dict[str, Any]:
+    return {"receiver": sent.receiver, "reason": sent.reason, "at": utc_datetime(sent.at)}
+
+
+def _silence_model(silence: Silence, matches: SilenceMatches) -> models.SilenceModel:
     return models.SilenceModel(
         id=silence.id,
         matchers=list(silence.matchers),
@@ -192,6 +227,8 @@ def _silence_model(silence: Silence) -> models.SilenceModel:
         ends=utc_datetime(silence.ends),
         author=silence.author,
         comment=silence.comment,
+        alerts=matches.alerts,
+        unmatched=matches.unmatched or None,
     )
 
 

@@ -24,7 +24,7 @@ from prometheus_client import CollectorRegistry
 
 from monitor.alerting.delivery import Delivery
 from monitor.alerting.journal import Journal
-from monitor.alerting.journal_file import JournalFile, connect
+from monitor.alerting.journal_file import HistoryEntry, JournalFile, connect
 from monitor.alerting.schema import MIGRATIONS
 from monitor.alerting.sender import DeliveryTarget
 from monitor.alerting.tables import NOTIFICATIONS, STATES, RowChanges
@@ -108,11 +108,11 @@ class TracedJournalFile(JournalFile):
         elif "CREATE INDEX of_extra" in statement:
             self.killer.at("while the schema is changed")
 
-    def write(self, changes: RowChanges, notices: Iterable[Notice]) -> None:
+    def write(self, changes: RowChanges, history: Iterable[HistoryEntry]) -> None:
         rows = [row for (table, _), row in changes.items() if table is NOTIFICATIONS]
         self.write_name = "pending notices" if not rows else "result" if rows[0] is None else "notification"
         self.killer.at(f"{self.write_name}: before the transaction")
-        super().write(changes, notices)
+        super().write(changes, history)
         self.killer.at(f"{self.write_name}: after its commit")
         self.write_name = ""
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from monitor.alerting.records import SentNotice
 from monitor.alerting.row_store import RowStore
 from monitor.alerting.state_store import AlertStateStore
 from monitor.alerting.tables import RowChanges, RowKey, StoredRow, Table
@@ -16,8 +17,10 @@ class MemoryStore(RowStore):
         super().__init__()
         self.rejected: list[tuple[Any, Exception]] = []
         self._history: list[Notice] = []
+        self._sent: list[SentNotice] = []
 
     async def write(self, changes: RowChanges, notices: Sequence[Notice] = ()) -> None:
+        self._sent.extend(self.sent_in(changes))
         self.apply(changes)
         self._history.extend(notices)
 
@@ -26,6 +29,9 @@ class MemoryStore(RowStore):
 
     async def history(self, alert: str | None = None, limit: int = 100) -> list[Notice]:
         return [one for one in reversed(self._history) if alert in (None, one.alert)][:limit]
+
+    async def sent_notices(self, alert: str | None = None, limit: int = 100) -> list[SentNotice]:
+        return [one for one in reversed(self._sent) if alert in (None, one.alert)][:limit]
 
     async def maintain(self) -> None:
         """Do nothing: this store deletes no old rows."""

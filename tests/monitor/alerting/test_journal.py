@@ -279,6 +279,7 @@ async def test_the_field_resolution_reason_is_read_under_its_former_name_reason(
             assert connection.execute(f"SELECT {old} <> {column} FROM {table}").fetchone() == (1,)
             connection.execute(f"UPDATE {table} SET {column} = {old}")
         connection.execute("DROP TABLE spending")
+        connection.execute("DROP TABLE sent_notices")
         connection.execute("PRAGMA user_version = 7")
         connection.commit()
     journal = await Journal.open(path)
@@ -303,7 +304,7 @@ async def test_a_file_of_a_newer_headroom_is_refused(path: Path) -> None:
     newer = JournalFile(path, migrations=[*MIGRATIONS, "CREATE TABLE extra (x TEXT)"])
     await (await Journal.open(path, file=newer)).close()
     with pytest.raises(
-        JournalError, match=r"newer Headroom: its schema is version 10, this Headroom knows 9"
+        JournalError, match=r"newer Headroom: its schema is version 11, this Headroom knows 10"
     ):
         await Journal.open(path)
 

@@ -160,7 +160,7 @@ async def test_alert_states_of_an_older_schema_go_on(tmp_path: Path) -> None:
             """UPDATE states SET key = 'life/' || substr(key, 8),
             value = CAST(replace(value, '"last_sample":', '"seen":') AS BLOB) WHERE key LIKE 'states/%'"""
         )
-        connection.executescript("DROP TABLE spending; PRAGMA user_version = 5")
+        connection.executescript("DROP TABLE spending; DROP TABLE sent_notices; PRAGMA user_version = 5")
     async with Stage.opened(tmp_path, minute=minute) as stage:
         assert [row for row in stage.store.all(STATES) if row != "judged"] == [f"states/{key('orders').id}"]
         for back, letter in enumerate("cc..", 1):

@@ -132,6 +132,32 @@ async def test_an_acknowledgement_ends_with_its_alert(silences: Silences, shelf:
     )
 
 
+async def test_of_two_that_acknowledge_an_alert_the_second_gets_the_first(silences: Silences) -> None:
+    by_ana, by_bob = ack("a"), replace(ack("a"), author="bob", at=NOW + 1)
+    first, second = await asyncio.gather(
+        silences.acknowledge_new([by_ana, ack("b")]), silences.acknowledge_new([by_bob])
+    )
+    assert first == ([by_ana, ack("b")], [])
+    assert second == ([], [by_ana])
+    assert silences.acknowledgements["a"] == by_ana
+
+
+async def test_an_alert_that_got_worse_or_whose_acknowledgement_ended_is_acknowledged_anew(
+    silences: Silences,
+) -> None:
+    await silences.acknowledge(replace(ack("ended"), until=NOW + 1))
+    await silences.acknowledge(ack("worse"))
+    anew = [replace(ack("ended"), at=NOW + 2), ack("worse", Severity.CRITICAL)]
+    assert await silences.acknowledge_new(anew) == (anew, [])
+
+
+async def test_acknowledgements_can_be_undone(silences: Silences) -> None:
+    first, second = await silences.acknowledge(ack("a")), await silences.acknowledge(ack("b"))
+    assert await silences.unacknowledge(lambda one: one.alert == "a") == [first]
+    assert await silences.unacknowledge(lambda one: one.alert == "a") == []
+    assert dict(silences.acknowledgements) == {"b": second}
+
+
 async def test_an_acknowledgement_ends_when_it_was_reported_to(silences: Silences, shelf: Shelf) -> None:
     await silences.acknowledge(replace(ack("a"), until=NOW + HOUR))
     assert silences.acknowledged_severity("a", NOW + HOUR - 1) is Severity.WARNING

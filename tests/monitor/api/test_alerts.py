@@ -85,6 +85,33 @@ async def test_an_acknowledgement(server: Server, client: httpx.AsyncClient) -> 
     assert server.alerting.engine.wake.is_set()
 
 
+async def test_an_acknowledgement_can_be_undone(server: Server, client: httpx.AsyncClient) -> None:
+    (alert,) = await fire(server, "orders")
+    path = f"{ALERTS}/{alert}/ack"
+    assert refusal(await client.delete(path)) == f"the alert {alert} is not acknowledged"
+    await client.post(path, json=ACK)
+    got = await client.delete(path)
+    assert (got.status_code, got.json()["id"], got.json()["acknowledged_by"]) == (200, alert, None)
+    assert (await answer(client, ALERTS))["items"][0]["acknowledged_by"] is None
+    assert (await client.delete(f"{ALERTS}/0000/ack")).status_code == 404
+
+
+async def test_a_runbook_of_this_server_is_linked(server: Server, client: httpx.AsyncClient) -> None:
+    await fire(server, "orders")
+    (listed,) = (await answer(client, ALERTS))["items"]
+    assert listed["runbook"] == "/runbooks/kinesis#kinesisstream_write_bytes"
+
+
+async def test_a_silence_tells_what_it_matches(server: Server, client: httpx.AsyncClient) -> None:
+    await fire(server, "orders")
+    got = (await client.post(SILENCES, json=SILENCE)).json()
+    assert (got["alerts"], got["unmatched"]) == (1, None)
+    got = (await client.post(SILENCES, json=SILENCE | {"matchers": ['resource="order"']})).json()
+    assert (got["alerts"], got["unmatched"]) == (0, 'No series has resource="order"; did you mean orders?')
+    listed = (await answer(client, SILENCES))["items"]
+    assert sorted((one["alerts"], one["unmatched"] is None) for one in listed) == [(0, False), (1, True)]
+
+
 async def test_an_acknowledgement_for_a_time(server: Server, client: httpx.AsyncClient) -> None:
     (alert,) = await fire(server, "orders")
     before = time.time()
