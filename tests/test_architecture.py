@@ -47,7 +47,7 @@ MAY_IMPORT = {
         "app": "access alerting api aws collectors config cost coverage exposition fleet forecast http lib "
         "planning polling push schema server stream topology tracing web what_if",
         "server": "api http lib stream web",
-        "top": "alerting api collectors fleet lib notifiers render rules",
+        "top": "alerting api collectors fleet lib render rules",
         "report": "alerting aws collectors config cost fleet forecast lib lookback planning polling render "
         "rules schema topology",
         "dashboards": "collectors fleet lib render rules runbooks",

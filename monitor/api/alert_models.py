@@ -1,7 +1,7 @@
 """The models of requests and responses about alerts, silences and deliveries."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -38,7 +38,7 @@ class AlertModel(BaseModel):
 
     utilization: 0.8 for 80 %. saturation: throttled demand per second. silenced_by: the id
     of the silence that suppresses notifications. inhibited_by: the id of the alert that does.
-    series: the id of the series that it is about; empty for a blind spot. runbook: what to do, as a URL or
+    series_id: of the series that it is about; empty for a blind spot. runbook: what to do, as a URL or
     as a path on this server.
     """
 
@@ -63,7 +63,7 @@ class AlertModel(BaseModel):
     acknowledged_until: datetime | None = None
     silenced_by: str | None = None
     inhibited_by: str | None = None
-    series: str = ""
+    series_id: str = ""
 
 
 class SilenceModel(BaseModel):
@@ -146,11 +146,56 @@ class ReplayResult(BaseModel):
     replayed: int
 
 
-class NoticeList(BaseModel):
-    """A list of notices, the newest first, including those of which no receiver was notified.
+class SentModel(BaseModel):
+    """A receiver that was notified.
 
-    notified: of a notice, each receiver that was notified of it, why (first, escalated, grew, eased,
-    resolved, repeated, keepalive) and when; also repeats of it.
+    reason: why: first, escalated, grew, eased, resolved, repeated or keepalive.
     """
 
-    items: list[dict[str, Any]]
+    receiver: str
+    reason: str
+    at: datetime
+
+
+class NoticeModel(BaseModel):
+    """An alert at one moment, when it changed.
+
+    alert: the id of the alert. number: higher than that of every earlier notice. kind: firing, worsened,
+    eased, resolved or repeated. at: when it changed. since: when the breach began. usage: in `unit`. source:
+    where the limit was read; empty for a blind spot. utilization: 0.8 for 80 %. saturation: throttled demand
+    per second. sampled_at: the minute of the newest sample. places: in how many places a blind spot shows; of
+    a forecast, how near it is, from 1 (within three days) to 4 (within an hour). resolution_reason: why the
+    alert ended; empty when the usage simply fell, or the alert fires. remedy: what to do. docs: AWS's page.
+    links: addresses by name: page, runbook, console, grafana. series_id: of the series that it is about;
+    empty for a blind spot. notified: each receiver that was notified of it, also of repeats.
+    """
+
+    alert: str
+    number: int
+    kind: str
+    severity: str
+    zone: str
+    summary: str
+    labels: dict[str, str]
+    at: datetime
+    since: datetime
+    usage: float | None
+    limit: float | None
+    unit: str
+    source: str
+    utilization: float | None
+    saturation: float | None
+    sampled_at: datetime | None
+    places: int
+    resolution_reason: str
+    remedy: list[str]
+    docs: str
+    links: dict[str, str]
+    series_id: str
+    notified: list[SentModel]
+
+
+class NoticeList(BaseModel):
+    """A list of notices, the newest first, including those of which no receiver was notified."""
+
+    items: list[NoticeModel]

@@ -5,7 +5,6 @@ import time
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-import msgspec
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
 from monitor.access.principal import principal_of
@@ -97,10 +96,7 @@ def _add_history_route(router: APIRouter, alerting: Alerting) -> None:
         notices = await alerting.journal.history(alert, limit)
         told = await sent_by_notice(alerting.journal, notices, alert)
         return models.NoticeList(
-            items=[
-                {**msgspec.to_builtins(one), "notified": [_sent_model(each) for each in sent]}
-                for one, sent in zip(notices, told, strict=True)
-            ]
+            items=[_notice_model(one, sent) for one, sent in zip(notices, told, strict=True)]
         )
 
 
@@ -211,12 +207,40 @@ def _alert_model(alert: FiringAlert, state: AlertState) -> models.AlertModel:
         acknowledged_until=utc_datetime(ack.until) if ack and ack.until else None,
         silenced_by=alert.silence.id if alert.silence else None,
         inhibited_by=alert.inhibited_by.alert if alert.inhibited_by else None,
-        series=notice.series_id,
+        series_id=notice.series_id,
     )
 
 
-def _sent_model(sent: SentNotice) -> dict[str, Any]:
-    return {"receiver": sent.receiver, "reason": sent.reason, "at": utc_datetime(sent.at)}
+def _notice_model(notice: Notice, sent: Sequence[SentNotice]) -> models.NoticeModel:
+    return models.NoticeModel(
+        alert=notice.alert,
+        number=notice.number,
+        kind=notice.kind,
+        severity=notice.severity,
+        zone=notice.zone,
+        summary=notice.summary,
+        labels=dict(notice.labels),
+        at=utc_datetime(notice.at),
+        since=utc_datetime(notice.since),
+        usage=notice.usage,
+        limit=notice.limit,
+        unit=notice.unit,
+        source=notice.source,
+        utilization=notice.utilization,
+        saturation=notice.throttled,
+        sampled_at=None if notice.sampled is None else utc_datetime(notice.sampled),
+        places=notice.places,
+        resolution_reason=notice.resolution_reason,
+        remedy=list(notice.remedy),
+        docs=notice.docs,
+        links=dict(notice.links),
+        series_id=notice.series_id,
+        notified=[_sent_model(one) for one in sent],
+    )
+
+
+def _sent_model(sent: SentNotice) -> models.SentModel:
+    return models.SentModel(receiver=sent.receiver, reason=sent.reason, at=utc_datetime(sent.at))
 
 
 def _silence_model(silence: Silence, matches: SilenceMatches) -> models.SilenceModel:

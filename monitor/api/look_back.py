@@ -59,8 +59,8 @@ class LookbackModel(ApiModel):
     end: datetime
     series: int = Field(description="With a history of usage.")
     known_days: float = Field(description="Days of which usage is known, of all series together.")
-    episodes: list[EpisodeModel]
-    more: int = Field(description="Episodes that are not listed.")
+    items: list[EpisodeModel] = Field(description="The newest first.")
+    total: int = Field(description="Of all episodes, listed or not.")
     has_journal: bool = Field(description="False while the journal cannot be read, so that nothing is told.")
 
 
@@ -108,8 +108,8 @@ def _json(found: KeptLookback, snapshot: Snapshot, query: LookbackQuery) -> str:
         end=_time(found.minutes.stop),
         series=found.series,
         known_days=round(found.known_days, 1),
-        episodes=[*_models(episodes[: query.limit], snapshot)],
-        more=found.more + max(len(episodes) - query.limit, 0),
+        items=[*_models(episodes[: query.limit], snapshot)],
+        total=len(episodes) + found.more,
         has_journal=found.has_journal,
     ).model_dump_json()
 

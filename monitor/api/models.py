@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from monitor.fleet.query import ZoneWord
 from rules.limits import LimitSource
-from rules.signals import Band, Service, Signal
+from rules.signals import Band, ServiceFamily, Signal
 
 Number = Annotated[float | None, Field(allow_inf_nan=False)]
 
@@ -186,10 +186,20 @@ class SeriesDetailModel(SeriesModel):
     history: Sequence[SampleModel] = Field(description="The last three hours, oldest minute first.")
 
 
+class CatalogueServiceModel(ApiModel):
+    """A service of the catalogue."""
+
+    service: str = Field(description="Its name in signals, such as kinesis.")
+    title: str = Field(description="What people call it.")
+    family: ServiceFamily = Field(description="Of the services that have a dashboard in common.")
+
+
 class CatalogueModel(ApiModel):
     """All signals of all services."""
 
-    services: Sequence[Service]
+    items: Sequence[Signal] = Field(description="By service, in the order of the catalogue.")
+    total: int = Field(description="Of the signals.")
+    services: Sequence[CatalogueServiceModel]
     off: Sequence[str] = Field(
         description="The signals of the monitored services that are not read, as they are of the tier detail:"
         " name them in `signals.enabled` of the configuration."

@@ -22,7 +22,7 @@ class PathLimitModel(ApiModel):
     """A limit on a request path."""
 
     hop: int = Field(description="The number of its hop in `hops`, from 0.")
-    series: str = Field(description="The id of the series.")
+    series_id: str = Field(description="Of the series; empty for none.")
     account: str
     region: str
     service: str
@@ -185,7 +185,7 @@ def _limit(status: LimitStatus) -> PathLimitModel:
     fields: dict[str, Any] = {
         **{name: getattr(key, name) for name in LABELS},
         "hop": status.hop,
-        "series": key.id,
+        "series_id": key.id,
         "title": signal.title,
         "zone": status.zone.word,
         "usage": status.usage,

@@ -98,8 +98,14 @@ def status_router(state: AppState) -> APIRouter:
     @router.get("/catalogue", summary="List signals")
     async def signals() -> models.CatalogueModel:
         """All signals of all services: limit, why it matters, how it is measured, caveats and remedy."""
-        off = state.monitor_status().signals_off
-        return models.CatalogueModel(services=list(state.registry.services.values()), off=off)
+        services = state.registry.services.values()
+        items = [signal for service in services for signal in service.signals.values()]
+        return models.CatalogueModel(
+            items=items,
+            total=len(items),
+            services=[models.CatalogueServiceModel.model_validate(one) for one in services],
+            off=state.monitor_status().signals_off,
+        )
 
     @router.get("/status", response_model=models.StatusModel, summary="Get the status")
     async def status() -> Response:

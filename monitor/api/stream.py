@@ -1,15 +1,18 @@
 """The route of the stream's dead letters: pieces of deliveries that could not be decoded."""
 
+from datetime import datetime
+
 from fastapi import APIRouter
 from pydantic import BaseModel, Field
 
+from monitor.api.timestamps import utc_datetime
 from monitor.stream.dead_letters import DeadLetterStore
 
 
 class StreamDeadLetterModel(BaseModel):
     """A piece of a delivery that could not be decoded: a line, a message or a record."""
 
-    at: float = Field(description="When it was received, in epoch seconds.")
+    at: datetime = Field(description="When it was received.")
     request: str = Field(description="The request id of Firehose.")
     source: str = Field(description="The ARN of the delivery stream, from the request.")
     format: str = Field(description="json, otlp, or record if it was not base64.")
@@ -32,7 +35,15 @@ def stream_router(dead_letters: DeadLetterStore) -> APIRouter:
     async def list_dead_letters() -> StreamDeadLetterList:
         """List the latest pieces of deliveries that could not be decoded, and why."""
         items = [
-            StreamDeadLetterModel.model_validate(one, from_attributes=True) for one in dead_letters.latest()
+            StreamDeadLetterModel(
+                at=utc_datetime(one.at),
+                request=one.request,
+                source=one.source,
+                format=one.format,
+                reason=one.reason,
+                piece=one.piece,
+            )
+            for one in dead_letters.latest()
         ]
         return StreamDeadLetterList(total=dead_letters.count, items=items)
 

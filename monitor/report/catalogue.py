@@ -39,9 +39,10 @@ def _kind(signal: Signal) -> str:
 
 
 def as_json(signals: Iterable[Signal]) -> str:
-    """Return every field of every signal."""
+    """Return every field of every signal, as /api/v1/catalogue has them."""
     entries = [signal.model_dump(mode="json", by_alias=True) for signal in signals]
-    return orjson.dumps(entries, option=orjson.OPT_INDENT_2).decode()
+    document = {"items": entries, "total": len(entries)}
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()
 
 
 FORMATS = {"text": as_text, "markdown": as_markdown, "json": as_json}

@@ -12,6 +12,7 @@ from monitor.render.markdown import code_span, escape_markdown
 from monitor.render.spreadsheet import spreadsheet_cell
 from monitor.report.check_tables import NUMERIC_COLUMNS, column_texts, columns_of, forecast_text, write_table
 from monitor.report.report import Report, observable_rows, unobservable_entries
+from rules.forecast import QUANTILES
 from rules.forecast_features import HORIZON_WORDS
 
 PROBABILITIES = tuple(f"probability_{word}" for word in HORIZON_WORDS.values())
@@ -38,8 +39,45 @@ FIELDS = (
 )
 
 
+def json_record(row: Row) -> dict[str, object]:
+    """Return a row as the API has the series, with unrounded numbers."""
+    reason, reach = row.unobservable, row.reach
+    return {
+        "id": row.key.id,
+        "resource_id": row.key.subject.id,
+        **row.key.labels,
+        "zone": row.zone.word,
+        "bounded": row.bounded,
+        "usage": row.usage,
+        "upper_bound": row.upper_bound,
+        "limit": row.limit,
+        "unit": row.unit.name,
+        "source": row.source and row.source.value,
+        "utilization": row.utilization,
+        "saturation": row.throttled,
+        "forecast": {
+            "summary": forecast_text(row),
+            "probability": dict(zip(HORIZON_WORDS.values(), reach.probability, strict=False)),
+            "reached_at": {
+                str(quantile): utc_text(minute * 60)
+                for quantile, minute in zip(QUANTILES, reach.minutes, strict=False)
+            },
+            "history_days": reach.history_days,
+            "effective_ceiling": reach.ceiling,
+        },
+        "sampled_at": row.sampled_at or None,
+        "largest": row.largest,
+        "unobservable": reason
+        and {
+            "reason": reason.reason,
+            "enable_command": reason.enable_command,
+            "enable_cost": reason.cost.text if reason.cost else None,
+        },
+    }
+
+
 def record(row: Row) -> dict[str, object]:
-    """Return a row as JSON and CSV contain it: unrounded numbers, the utilization as a ratio."""
+    """Return a row as CSV contains it: unrounded numbers, the utilization as a ratio."""
     reason = row.unobservable
     return {
         "zone": row.zone.word,
@@ -65,9 +103,10 @@ def record(row: Row) -> dict[str, object]:
 
 
 def write_json(report: Report, out: TextIO) -> None:
-    """Write one document with `series`, every field of each, `failures` and `unread_quotas`."""
+    """Write one document with the series as `items`, `total`, `failures` and `unread_quotas`."""
     document = {
-        "series": [record(row) for row in report.rows],
+        "items": [json_record(row) for row in report.rows],
+        "total": len(report.rows),
         "failures": report.failures.each,
         "unread_quotas": report.unread_quotas._asdict(),
     }

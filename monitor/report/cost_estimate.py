@@ -416,7 +416,7 @@ def _tiers_and_streams(estimate: CostEstimate) -> dict[str, list[dict[str, Any]]
     tiers = [
         {
             "tier": tier.value,
-            "metrics": one.polled_metrics,
+            "polled_metrics": one.polled_metrics,
             "monthly_dollars": round(one.monthly_dollars, 2),
         }
         for tier, one in estimate.tiers.items()
@@ -435,7 +435,7 @@ def as_json(estimate: CostEstimate) -> str:
     services = [
         {
             "service": one.service,
-            "metrics": one.now.polled_metrics,
+            "polled_metrics": one.now.polled_metrics,
             "monthly_dollars": round(one.now.monthly_dollars, 2),
             "pruned_metrics": one.now.pruned_metrics,
             "pruned_monthly_dollars": round(one.now.pruned_dollars, 2),
@@ -450,7 +450,7 @@ def as_json(estimate: CostEstimate) -> str:
         {
             "account": one.account,
             "other_accounts": one.others,
-            "metrics": one.now.polled_metrics,
+            "polled_metrics": one.now.polled_metrics,
             "currency": one.prices.currency if one.prices else None,
             "monthly_amount": one.amount and round(one.amount, 2),
             "monthly_dollars": one.dollars and round(one.dollars, 2),
@@ -462,7 +462,7 @@ def as_json(estimate: CostEstimate) -> str:
         **_tiers_and_streams(estimate),
         "paid_by": payers,
         "paths": {
-            "metrics": estimate.paths.polled_metrics,
+            "polled_metrics": estimate.paths.polled_metrics,
             "monthly_dollars": round(estimate.paths.monthly_dollars, 2),
         },
         "failures": estimate.failures.each,

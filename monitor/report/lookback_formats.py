@@ -227,16 +227,25 @@ def _number(value: float | None) -> float | None:
 
 
 def episode_record(outcome: EpisodeOutcome) -> dict[str, Any]:
-    """Return an episode as JSON has it; times in UTC, leads and lengths in minutes."""
-    episode, foresight = outcome.episode, outcome.foresight
+    """Return an episode as JSON has it, with the names of /api/v1/look-back.
+
+    Times are in UTC, leads and lengths in minutes.
+    """
+    episode, foresight, series = outcome.episode, outcome.foresight, outcome.series
     return {
+        "series_id": series.key.id,
+        "resource_id": series.key.subject.id,
+        **series.key.labels,
+        "kind": "throttled" if episode.is_throttling else "near",
         "begin": timestamp(episode.begin),
-        "end": None if episode.ongoing else timestamp(episode.end),
+        "end": timestamp(episode.end),
         "minutes": episode.minutes,
+        "ongoing": episode.ongoing,
         "throttled_minutes": episode.throttled_minutes,
-        "peak": _number(episode.peak),
+        "peak_utilization": _number(episode.peak),
         "usage": _number(episode.usage),
         "limit": _number(episode.limit),
+        "unit": series.settings.signal.unit.name,
         "throttled_demand": None
         if outcome.series.settings.signal.saturation_is_state
         else _number(episode.throttled_demand),
@@ -251,17 +260,6 @@ def _span_record(span: AlertSpan) -> dict[str, Any]:
         "fired": timestamp(span.begin),
         "ended": None if span.end is None else timestamp(span.end),
         "severity": span.severity,
-    }
-
-
-def series_record(one: SeriesEpisodes) -> dict[str, Any]:
-    """Return a series with its episodes as JSON has it."""
-    key, settings = one.series.key, one.series.settings
-    return {
-        "resource_id": key.subject.id,
-        **key.labels,
-        "unit": settings.signal.unit.name,
-        "episodes": [episode_record(outcome) for outcome in one.episodes],
     }
 
 
@@ -282,7 +280,10 @@ def document(summary: LookbackSummary) -> dict[str, Any]:
     report = summary.report
     found = report.lookback
     forecasts = found.forecasts
+    episodes = [episode_record(outcome) for one in summary.series for outcome in one.episodes]
     return {
+        "items": episodes,
+        "total": len(episodes) + found.more_episodes,
         "begin": timestamp(found.minutes.start),
         "end": timestamp(found.minutes.stop),
         "series": len(found.series),
@@ -291,8 +292,6 @@ def document(summary: LookbackSummary) -> dict[str, Any]:
         "known_series_days": round(found.known_days, 3),
         "metrics_requested": report.plan.metric_count,
         "cost_dollars": report.cost_dollars,
-        "with_episodes": [series_record(one) for one in summary.series],
-        "more_episodes": found.more_episodes,
         "ways": [
             {
                 "name": way.name,

@@ -6,19 +6,17 @@ from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlencode
 
-import msgspec
 from pydantic import BaseModel, ValidationError
 
 from monitor.alerting.matchers import Matcher
 from monitor.api import client as api
-from monitor.api.alert_models import AlertList, AlertModel, NoticeList, SilenceModel
+from monitor.api.alert_models import AlertList, AlertModel, NoticeList, NoticeModel, SilenceModel
 from monitor.api.client import ApiStatusError, ApiTransportError, quote_segment
 from monitor.api.models import ReadyModel, SeriesDetailModel, SeriesPageModel
 from monitor.api.server_address import TOKEN_VARIABLE
 from monitor.fleet.key import ALL_LABELS
 from monitor.fleet.query import Query
 from monitor.lib.errors import HeadroomError
-from monitor.notifiers.notice import Notice
 from monitor.top.thread_pool import DaemonThreadPool
 
 REQUEST_TIMEOUT = 20.0  # seconds
@@ -69,14 +67,10 @@ class HeadroomClient:
         """Return the firing and pending alerts, the most urgent first."""
         return await self._request(AlertList, "GET", "/api/v1/alerts")
 
-    async def list_notices(self, alert: str) -> Sequence[Notice]:
+    async def list_notices(self, alert: str) -> Sequence[NoticeModel]:
         """Return the notices of an alert, the newest first."""
         path = f"/api/v1/alerts/history?alert={quote_segment(alert)}&limit={MAX_NOTICES}"
-        response = await self._request(NoticeList, "GET", path)
-        try:
-            return msgspec.convert(response.items, list[Notice])
-        except msgspec.ValidationError:
-            raise RequestError(unexpected_response(self.address)) from None
+        return (await self._request(NoticeList, "GET", path)).items
 
     async def get_readiness(self) -> ReadyModel:
         """Return which accounts and services were not read yet."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from collectors.base import Resource
+from monitor.api.alert_models import NoticeModel
 from monitor.api.models import SampleModel, SeriesDetailModel
 from monitor.fleet.columns import Floats
 from monitor.fleet.fleet import Series
@@ -16,7 +17,6 @@ from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import Key
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings
-from monitor.notifiers.notice import Notice
 from monitor.render.chart import Chart
 from monitor.render.commands import increase_command
 from rules.band import ZONES, Zone
@@ -35,7 +35,7 @@ class SeriesDetail:
 
     model: SeriesDetailModel
     fetched_at: float
-    notices: Sequence[Notice] = ()
+    notices: Sequence[NoticeModel] = ()
 
     @property
     def zone(self) -> Zone:

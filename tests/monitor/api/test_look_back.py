@@ -26,7 +26,7 @@ async def test_episodes_are_listed_with_what_was_told(server: Server, client: ht
     remember(server)
     await server.publish()
     found = await answer(client, "/api/v1/look-back")
-    clicks, orders = found["episodes"]
+    clicks, orders = found["items"]
     assert (orders["resource"], orders["kind"], orders["minutes"], orders["told"]) == (
         "orders",
         "near",
@@ -36,10 +36,10 @@ async def test_episodes_are_listed_with_what_was_told(server: Server, client: ht
     assert (orders["peak_utilization"], orders["usage"], orders["limit"]) == (0.95, 950, 1000)
     assert (clicks["kind"], clicks["throttled"]) == ("throttled", 4)
     assert [one["zone"] for one in clicks["told"]] == ["saturated"]
-    assert found["more"] == 0
+    assert found["total"] == 2
     limited = await answer(client, "/api/v1/look-back?limit=1&days=7")
-    assert (len(limited["episodes"]), limited["more"]) == (1, 1)
-    assert (await answer(client, "/api/v1/look-back?service=sqs"))["episodes"] == []
+    assert (len(limited["items"]), limited["total"]) == (1, 2)
+    assert (await answer(client, "/api/v1/look-back?service=sqs"))["items"] == []
     assert "days" in refusal(await client.get("/api/v1/look-back?days=15"))
 
 

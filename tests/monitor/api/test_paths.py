@@ -40,7 +40,7 @@ async def test_one_path_has_its_hops_with_what_a_request_causes(
     assert (table["basis"], table["per_request"], table["known"]) == ("", None, True)
     (limit,) = table["limits"]
     assert limit == found["weakest"]
-    assert (await client.get(f"/api/v1/series/{limit['series']}")).status_code == 404  # of another fleet
+    assert (await client.get(f"/api/v1/series/{limit['series_id']}")).status_code == 404  # of another fleet
 
 
 async def test_what_is_unknown_is_null_and_said(server: Server, client: httpx.AsyncClient) -> None:

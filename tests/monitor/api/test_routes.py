@@ -300,9 +300,7 @@ async def test_a_departed_series_is_not_found(server: Server, client: httpx.Asyn
 
 async def test_the_catalogue_holds_every_signal(client: httpx.AsyncClient) -> None:
     catalogue = await answer(client, "/api/v1/catalogue")
-    names = {
-        f"{service['service']}.{name}" for service in catalogue["services"] for name in service["signals"]
-    }
+    names = {f"{one['service']}.{one['name']}" for one in catalogue["items"]}
     assert names == {signal.id for signal in REGISTRY.signals}
 
 

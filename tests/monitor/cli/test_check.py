@@ -69,7 +69,7 @@ def real_check(
 
 def series(result: Result) -> list[dict[str, Any]]:
     """Return the series of a report in JSON."""
-    found: list[dict[str, Any]] = json.loads(result.stdout)["series"]
+    found: list[dict[str, Any]] = json.loads(result.stdout)["items"]
     return found
 
 

@@ -47,8 +47,7 @@ def document(result: Result) -> dict[str, Any]:
 
 
 def episodes_of(found: dict[str, Any], signal: str, resource: str) -> list[dict[str, Any]]:
-    of = [one for one in found["with_episodes"] if (one["signal"], one["resource"]) == (signal, resource)]
-    return [episode for one in of for episode in one["episodes"]]
+    return [one for one in found["items"] if (one["signal"], one["resource"]) == (signal, resource)]
 
 
 def test_it_finds_past_episodes_and_the_notices_that_would_have_been_sent(look: Look) -> None:

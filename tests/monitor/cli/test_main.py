@@ -244,7 +244,7 @@ def test_the_policy_is_for_the_services_that_are_watched(elsewhere: Path) -> Non
 def test_the_catalogue_tells_limit_remedy_and_documentation_of_every_signal() -> None:
     text = headroom("catalogue").output
     listed = json.loads(headroom("catalogue", "--format", "json").output)
-    assert len(listed) == len(REGISTRY.signals)
+    assert len(listed["items"]) == listed["total"] == len(REGISTRY.signals)
     for signal_ in REGISTRY.signals:
         (entry,) = re.findall(rf"^{re.escape(signal_.id)}\n((?:  .*\n?)+)", text, re.M)
         assert signal_.title in entry
@@ -257,7 +257,7 @@ def test_the_catalogue_of_some_services() -> None:
     chosen = json.loads(
         headroom("catalogue", "--format", "json", "--service", "s3", "--service", "sqs").output
     )
-    assert {entry["service"] for entry in chosen} == {"s3", "sqs"}
+    assert {entry["service"] for entry in chosen["items"]} == {"s3", "sqs"}
 
 
 def test_the_catalogue_of_an_unknown_service_is_a_mistake() -> None:

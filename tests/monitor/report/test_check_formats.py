@@ -8,8 +8,9 @@ from dataclasses import replace
 
 import pytest
 
+from monitor.api.models import ForecastModel, SeriesDetailModel
 from monitor.fleet.reach import Reach
-from monitor.report.check_formats import FIELDS, PROBABILITIES
+from monitor.report.check_formats import FIELDS
 from monitor.report.failed_reads import FailedReads
 from monitor.report.report import Report, UnreadQuotas
 from tests.monitor.report.test_table import EMPTY, NASTY, STALE, escaped, hidden, printed, row
@@ -25,8 +26,11 @@ def test_json_holds_every_field_unrounded() -> None:
         )
     )
     assert document["failures"] == ["sentence"]
-    assert document["series"][0] == {
+    assert document["total"] == 2
+    assert document["items"][0] == {
+        "id": row().key.id,
         "zone": "above",
+        "bounded": False,
         "account": "123456789012",
         "region": "eu-west-1",
         "service": "kinesis",
@@ -42,16 +46,19 @@ def test_json_holds_every_field_unrounded() -> None:
         "source": "api",
         "sampled_at": "2025-02-19T21:20:00Z",
         "unobservable": None,
-        "enable": None,
         "largest": "",
-        "forecast": "",
-        **dict.fromkeys(PROBABILITIES),
-        "reached_from": None,
-        "reached_until": None,
-        "effective_ceiling": None,
+        "forecast": {
+            "summary": "",
+            "probability": {},
+            "reached_at": {},
+            "history_days": None,
+            "effective_ceiling": None,
+        },
     }
-    seen = document["series"][1]
-    assert (seen["unobservable"], seen["enable"], seen["sampled_at"]) == ("why", "aws s3api", None)
+    assert document["items"][0].keys() <= SeriesDetailModel.model_fields.keys()
+    seen = document["items"][1]
+    assert seen["unobservable"] == {"reason": "why", "enable_command": "aws s3api", "enable_cost": None}
+    assert seen["sampled_at"] is None
 
 
 REACHED = 1_740_000_000 // 60  # a minute, the one of the samples
@@ -60,14 +67,16 @@ REACHED = 1_740_000_000 // 60  # a minute, the one of the samples
 def test_a_forecast_is_a_column_where_there_is_any_and_its_numbers_are_in_json_and_csv() -> None:
     reach = Reach((0.1, 0.4, 0.8, 0.9), tuple(REACHED + 60 * hours for hours in (3, 4, 5)), 14.0, 12.5)
     report = Report([replace(row(), reach=reach), row("none")])
-    document = json.loads(printed("json", report))["series"][0]
-    assert document["forecast"] == "reaches the ceiling in 3-5 h, 80 %"
-    assert [document[name] for name in PROBABILITIES] == [0.1, 0.4, 0.8, 0.9]
-    assert (document["reached_from"], document["reached_until"]) == (
-        "2025-02-20T00:20:00Z",
-        "2025-02-20T02:20:00Z",
-    )
+    document = json.loads(printed("json", report))["items"][0]["forecast"]
+    assert document["summary"] == "reaches the ceiling in 3-5 h, 80 %"
+    assert document["probability"] == {"1h": 0.1, "6h": 0.4, "24h": 0.8, "3d": 0.9}
+    assert document["reached_at"] == {
+        "0.1": "2025-02-20T00:20:00Z",
+        "0.5": "2025-02-20T01:20:00Z",
+        "0.9": "2025-02-20T02:20:00Z",
+    }
     assert document["effective_ceiling"] == 12.5
+    ForecastModel.model_validate(document)
     record = next(csv.DictReader(io.StringIO(printed("csv", report), newline="")))
     assert (record["probability_24h"], record["reached_from"]) == ("0.8", "2025-02-20T00:20:00Z")
     for name in ("table", "markdown"):
@@ -79,7 +88,7 @@ def test_a_forecast_is_a_column_where_there_is_any_and_its_numbers_are_in_json_a
 
 def test_json_gives_every_name_back() -> None:
     document = json.loads(printed("json", Report([row(name) for name in NASTY], FailedReads(NASTY, NASTY))))
-    assert [one["resource"] for one in document["series"]] == NASTY
+    assert [one["resource"] for one in document["items"]] == NASTY
     assert document["failures"] == NASTY
 
 

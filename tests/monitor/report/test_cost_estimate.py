@@ -89,7 +89,7 @@ async def test_an_account_pays_for_those_whose_metrics_it_reads(monkeypatch: pyt
         (MONITORING, 2, 4)
     ]
     assert as_table(estimate).splitlines()[-1].split() == [MONITORING, "2", "4", "0.35"]
-    paid = {"account": MONITORING, "other_accounts": 2, "metrics": 4, "currency": "USD"}
+    paid = {"account": MONITORING, "other_accounts": 2, "polled_metrics": 4, "currency": "USD"}
     assert orjson.loads(as_json(estimate))["paid_by"] == [
         {**paid, "monthly_amount": 0.35, "monthly_dollars": 0.35}
     ]

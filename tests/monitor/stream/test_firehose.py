@@ -5,6 +5,7 @@ import gzip
 import json
 import zlib
 from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import httpx
@@ -250,7 +251,8 @@ async def test_dead_letters_are_in_the_api(endpoint: Endpoint) -> None:
         answer = await client.get(f"http://127.0.0.1:{endpoint.port}/api/v1/stream/dead-letters")
     (letter,) = answer.json()["items"]
     assert letter["piece"] == "no metric"
-    assert (letter["request"], letter["source"], letter["at"]) == ("r-1", SOURCE, NOW)
+    assert (letter["request"], letter["source"]) == ("r-1", SOURCE)
+    assert datetime.fromisoformat(letter["at"]).timestamp() == NOW
     assert answer.json()["total"] == 1
 
 
