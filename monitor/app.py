@@ -28,6 +28,7 @@ from monitor.aws.median_clock import MedianClock
 from monitor.aws.status import MonitorStatus, ReloadStatus
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
+from monitor.config.watched import watched_sentence
 from monitor.cost.bills import MetricUse
 from monitor.cost.telemetry import CostTelemetry
 from monitor.coverage.quota_coverage import Coverage
@@ -492,9 +493,11 @@ async def serve(config: Config, registry: Registry, read_config: Callable[[], Co
     raise_file_limit()
     gc.freeze()  # so that collections do not block the event loop
     listener = bind_socket(*config.listen_address)
+    host, port = config.listen.rpartition(":")[0], listener.getsockname()[1]
     stop, reload_requested = stopped_by_signals(), set_on_signals(asyncio.Event(), SIGHUP)
     async with App.opened(config, registry, read_config) as app:
-        log.info(status := f"listening on {'https' if config.tls else 'http'}://{config.listen}")
+        log.info("%s", watched_sentence(config, registry))
+        log.info(status := f"listening on {'https' if config.tls else 'http'}://{host}:{port}")
         async with told_ready(ServiceManager.of(environ), status, stop):
             await app.run(listener, stop, reload_requested)
     log.info("stopped")

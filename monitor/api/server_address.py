@@ -4,6 +4,7 @@ from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
 DEFAULT_ADDRESS: Final = "127.0.0.1:4070"
+ADDRESS_VARIABLE: Final = "HEADROOM_ADDRESS"  # environment variable
 TOKEN_VARIABLE: Final = "HEADROOM_TOKEN"  # environment variable
 
 

@@ -1,19 +1,50 @@
 """The command `headroom check`."""
 
 import sys
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from collectors.service_quotas.allowed_calls import CALLS_PER_HOUR, FIRST_CALLS
 from monitor.cli.exit_codes import INCOMPLETE
-from monitor.cli.options import FORECASTS, AllowBlind, ConfigFile, Patterns, WithForecasts
+from monitor.cli.options import (
+    FORECASTS,
+    AllowBlind,
+    ConfigFile,
+    Patterns,
+    Resources,
+    WithForecasts,
+    split_commas,
+)
 
 if TYPE_CHECKING:
     from monitor.report.scan import ScanReport
 
 Format = Literal["table", "json", "csv", "markdown"]
 FailOn = Literal["above", "near", "saturated", "none"]
+
+
+def known_zones(values: Sequence[str] | None) -> list[str] | None:
+    """Return the words of zones in the values of an option. Raises typer.BadParameter."""
+    if (words := split_commas(values)) is None:
+        return None
+    from rules.band import ZONES
+    from rules.problem_text import suggestion
+
+    if unknown := next((one for one in words if one not in ZONES), None):
+        known = ", ".join(reversed(ZONES))
+        raise typer.BadParameter(f"expected one of {known}; found {unknown}{suggestion(unknown, ZONES)}")
+    return words
+
+
+ZoneWords = Annotated[
+    list[str] | None,
+    typer.Option(
+        callback=known_zones,
+        help="Print only the series in these zones, with commas between: near,saturated. Can be repeated.",
+    ),
+]
 
 app = typer.Typer(add_completion=False)
 
@@ -29,6 +60,11 @@ def check(
     signal: Patterns = None,
     region: Patterns = None,
     account: Patterns = None,
+    resource: Resources = None,
+    zone: ZoneWords = None,
+    top: Annotated[
+        int, typer.Option(min=0, help="Print only so many series, the most urgent ones; 0 prints all.")
+    ] = 0,
     counts: Annotated[
         bool,
         typer.Option(
@@ -45,30 +81,43 @@ def check(
     Exits with 0 when everything requested was read and no series is in the zone of --fail-on or a worse one;
     1 when a series is; 2 when the configuration is invalid or nothing could be read; 3 when no series is, but
     some requested reads failed (access denied, throttled, no answer): they are listed below the table.
-    Regions that are not enabled, and what `exclude` matches, are not requested.
+    Regions that are not enabled, and what `exclude` matches, are not requested. --zone and --top leave series
+    out of the output, and not out of the exit code.
     """
     from monitor.cli.config_file import exit_on_config_error, load_config_or_exit, load_registry_or_exit
     from monitor.cli.scan import run_scan
     from monitor.report.scan import ScanDepth
 
+    patterns = {"service": service, "signal": signal, "region": region, "account": account}
+    patterns["resource"] = resource
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
     with exit_on_config_error():
         scan = run_scan(
             settings,
             registry,
-            {"service": service, "signal": signal, "region": region, "account": account},
+            patterns,
             ScanDepth(CALLS_PER_HOUR if counts else FIRST_CALLS, FORECASTS if forecast else 0),
         )
-    raise typer.Exit(_print(scan, format, fail_on, allow_blind))
+    _print(scan, format, zone or (), top)
+    raise typer.Exit(_exit_code(scan, fail_on, allow_blind))
 
 
-def _print(scan: "ScanReport", format: Format, fail_on: FailOn, allow_blind: bool) -> int:
-    """Print a scan and return its exit code."""
-    from monitor.cli.scan import exit_code
+def _print(scan: "ScanReport", format: Format, zones: Collection[str], top: int) -> None:
+    """Print the series of a scan in these zones, or in any, and at most `top` of them if that is not 0."""
     from monitor.report.check_formats import FORMATS
+    from monitor.report.report import most_urgent
 
-    FORMATS[format](scan, sys.stdout)
+    shown = most_urgent(scan, zones, top)
+    FORMATS[format](shown, sys.stdout)
+    if left_out := len(scan.rows) - len(shown.rows):
+        typer.echo(f"{left_out:,} more series are not shown, as --zone or --top say.", err=True)
+
+
+def _exit_code(scan: "ScanReport", fail_on: FailOn, allow_blind: bool) -> int:
+    """Return the exit code of a scan, after saying why it is that of an incomplete one."""
+    from monitor.cli.scan import exit_code
+
     code = exit_code(scan, fail_on, allow_blind)
     if code == INCOMPLETE:
         typer.echo(incomplete_message(len(scan.requested_failures)), err=True)

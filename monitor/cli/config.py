@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from os import environ
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import typer
 
 from monitor.cli.exit_codes import FAILED
 from monitor.cli.options import ConfigFile
+from monitor.config.places import DEFAULT_FILE, PATH_VARIABLE, chosen_file
 
 if TYPE_CHECKING:
     from collectors.registry import Registry
@@ -30,10 +32,11 @@ def check(config: ConfigFile = None) -> None:
     from monitor.alerting.routes import unused_names
     from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
     from monitor.config.exclude import ineffective_entries
+    from monitor.config.watched import watched_sentence
 
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
-    typer.echo("The configuration is valid.")
+    typer.echo(f"{_file_sentence(config)}\nIt {watched_sentence(settings, registry)}.")
     receivers = [receiver.name for receiver in settings.receivers]
     for sentence in (
         *ineffective_entries(settings.exclude, settings.configured_entries(registry), registry),
@@ -41,6 +44,16 @@ def check(config: ConfigFile = None) -> None:
         *unused_names(settings.route, receivers, settings.windows),
     ):
         typer.echo(sentence)
+
+
+def _file_sentence(config: Path | None) -> str:
+    """Return which file is the configuration, or that there is none."""
+    if file := chosen_file(config, environ):
+        return f"{file} is valid."
+    return (
+        f"There is no configuration file: neither --config nor ${PATH_VARIABLE} names one, and "
+        f"{Path.cwd()} has no {DEFAULT_FILE}. All keys have their defaults."
+    )
 
 
 def _ineffective_patterns(settings: "Config", registry: "Registry") -> Iterator[str]:

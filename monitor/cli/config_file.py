@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from os import environ
 from pathlib import Path
+from typing import NamedTuple
 
 import typer
 
@@ -14,22 +15,44 @@ from monitor.config.file import read_config, read_registry
 from monitor.schema.problems import ConfigError
 
 
+class Listening(NamedTuple):
+    """The address to listen on that a command line gives: as host:port, or one of the two."""
+
+    listen: str | None = None
+    host: str | None = None
+    port: int | None = None
+
+    def applied(self, config: Config) -> Config:
+        """Return the configuration with what is given. Raises ConfigError."""
+        if self.listen and (self.host is not None or self.port is not None):
+            raise ConfigError(["listen: expected either --listen or --host and --port, found both"])
+        if self.host is None and self.port is None:
+            return config.with_listen(self.listen) if self.listen else config
+        host, port = config.listen_address
+        host, port = host if self.host is None else self.host, port if self.port is None else self.port
+        return config.with_listen(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+
+AS_CONFIGURED = Listening()
+
+
 def load_registry_or_exit(file: Path | None) -> Registry:
     """Return the known services; print the problems of the user's own and exit when there are any."""
     with exit_on_config_error():
         return read_registry(file, environ)
 
 
-def load_config_or_exit(registry: Registry, file: Path | None, listen: str | None = None) -> Config:
+def load_config_or_exit(
+    registry: Registry, file: Path | None, listening: Listening = AS_CONFIGURED
+) -> Config:
     """Return the configuration; print its problems and exit when it is invalid."""
     with exit_on_config_error():
-        return load_config(registry, file, listen)
+        return load_config(registry, file, listening)
 
 
-def load_config(registry: Registry, file: Path | None, listen: str | None) -> Config:
+def load_config(registry: Registry, file: Path | None, listening: Listening) -> Config:
     """Return the configuration, with the listen address of the command line if given. Raises ConfigError."""
-    config = read_config(file, environ, registry)
-    return config.with_listen(listen) if listen else config
+    return listening.applied(read_config(file, environ, registry))
 
 
 @contextmanager

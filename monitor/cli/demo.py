@@ -30,7 +30,7 @@ def demo(
     from monitor.demo.session import isolate_environment, run_demo
 
     isolate_environment(environ)
-    logs.configure_logging(logging.ERROR, "%(levelname)s %(name)s: %(message)s")
+    logs.configure_logging(logging.ERROR, logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     resume_collecting()
     with exit_on_start_error():
         asyncio.run(run_demo(port, sys.stdout))

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from monitor.api.server_address import DEFAULT_ADDRESS
+from monitor.api.server_address import ADDRESS_VARIABLE, DEFAULT_ADDRESS
 
 app = typer.Typer(add_completion=False)
 
@@ -12,7 +12,10 @@ app = typer.Typer(add_completion=False)
 @app.command(epilog="Example: headroom healthcheck --address 127.0.0.1:4070")
 def healthcheck(
     address: Annotated[
-        str, typer.Option(help="Address of Headroom: host:port, or an http or https URL.")
+        str,
+        typer.Option(
+            envvar=ADDRESS_VARIABLE, help="Address of Headroom: host:port, or an http or https URL."
+        ),
     ] = DEFAULT_ADDRESS,
 ) -> None:
     """Probe a running Headroom; exits with 0 when it is healthy, else with 1.

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from monitor.cli.options import AllowBlind, ConfigFile, Patterns
+from monitor.cli.options import AllowBlind, ConfigFile, Patterns, Resources
 from monitor.report.retention import MAX_DAYS
 
 DEFAULT_DAYS = 14
@@ -48,6 +48,7 @@ def lookback(
     signal: Patterns = None,
     region: Patterns = None,
     account: Patterns = None,
+    resource: Resources = None,
     allow_blind: AllowBlind = False,
 ) -> None:
     """Read past days, and list what was throttled or near its limit, and which alerts would have fired.
@@ -61,5 +62,6 @@ def lookback(
 
     ways = parse_ways(band or (), pending_for or ())
     patterns = {"service": service, "signal": signal, "region": region, "account": account}
+    patterns["resource"] = resource
     report = look_back_or_exit(config, patterns, (days, ways, yes))
     raise typer.Exit(print_lookback(report, format, allow_blind))

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from monitor.api.server_address import DEFAULT_ADDRESS
+from monitor.api.server_address import ADDRESS_VARIABLE, DEFAULT_ADDRESS
 
 
 def main() -> None:
@@ -42,7 +42,7 @@ def probed_address(arguments: Sequence[str]) -> str | None:
     """
     match arguments:
         case ["healthcheck"]:
-            return DEFAULT_ADDRESS
+            return os.environ.get(ADDRESS_VARIABLE) or DEFAULT_ADDRESS
         case ["healthcheck", "--address", address]:
             return address
     return None

@@ -1,21 +1,51 @@
 """Command-line options that several commands share."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from monitor.api.server_address import TOKEN_VARIABLE
+from monitor.api.server_address import ADDRESS_VARIABLE, TOKEN_VARIABLE
 
 Address = Annotated[
     str,
     typer.Option(
-        help=f"Address of Headroom: host:port or https://host:port; ${TOKEN_VARIABLE} is sent as the token."
+        envvar=ADDRESS_VARIABLE,
+        help=f"Address of Headroom: host:port or https://host:port; ${TOKEN_VARIABLE} is sent as the token.",
     ),
 ]
 
+
+def split_commas(values: Sequence[str] | None) -> list[str] | None:
+    """Return the values of an option that can be repeated, or has several values with commas between."""
+    return [one for value in values for one in map(str.strip, value.split(",")) if one] if values else None
+
+
 Patterns = Annotated[
-    list[str] | None, typer.Option(help="Include only these: a name or a pattern. Can be repeated.")
+    list[str] | None,
+    typer.Option(
+        callback=split_commas,
+        help="Include only these: names or patterns, with commas between. Can be repeated.",
+    ),
+]
+
+Resources = Annotated[
+    list[str] | None,
+    typer.Option(
+        callback=split_commas,
+        help="Include only these: names, ids or patterns, with commas between; for a comma in a name write "
+        "?. Can be repeated.",
+    ),
+]
+
+LogFormat = Annotated[
+    Literal["text", "json"],
+    typer.Option(help="Lines to read, or a JSON object a line, with time, level, logger and message."),
+]
+
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"], typer.Option(help="The least level that is logged.")
 ]
 
 AllowBlind = Annotated[

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from monitor.cli.exit_codes import FAILED
-from monitor.cli.options import FORECASTS, ConfigFile, Patterns, WithForecasts
+from monitor.cli.options import FORECASTS, ConfigFile, Patterns, Resources, WithForecasts
 
 app = typer.Typer(add_completion=False)
 
@@ -22,6 +22,7 @@ def report(
     signal: Patterns = None,
     region: Patterns = None,
     account: Patterns = None,
+    resource: Resources = None,
     forecast: WithForecasts = False,
 ) -> None:
     """Read all configured accounts once and write a report to share.
@@ -38,6 +39,7 @@ def report(
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
     patterns = {"service": service, "signal": signal, "region": region, "account": account}
+    patterns["resource"] = resource
     with exit_on_config_error(), exit_on_write_error(out), output.open_output(out) as file:
         depth = ScanDepth(forecasts=FORECASTS if forecast else 0)
         scan = run_scan(settings, registry, patterns, depth)

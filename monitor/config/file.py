@@ -9,7 +9,7 @@ from collectors.builtin import registry_with
 from collectors.declaration_error import DeclarationError
 from collectors.registry import Registry
 from monitor.config.config import Config
-from monitor.config.places import DEFAULT_FILE, given_file, user_folder
+from monitor.config.places import chosen_file, user_folder
 from monitor.lib.files import read_file
 from monitor.schema.problems import ConfigError, Problem, problem_lines, problems_from_pydantic
 from monitor.schema.types import ConfigContext
@@ -24,10 +24,8 @@ def read_config(path: Path | None, environ: Mapping[str, str], registry: Registr
     A file given by path or variable must exist. Without any file all keys have their defaults. Secrets are
     read immediately, from `environ` and files. It blocks. Raises ConfigError with all problems.
     """
-    file = given_file(path, environ)
-    if file is None and not DEFAULT_FILE.exists():
+    if (file := chosen_file(path, environ)) is None:
         return Config()
-    file = file or DEFAULT_FILE
     return parse_config(_content(file), str(file), ConfigContext(environ, file.parent, registry))
 
 

@@ -13,6 +13,11 @@ def given_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
     return path or (Path(environ[PATH_VARIABLE]) if environ.get(PATH_VARIABLE) else None)
 
 
+def chosen_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Return the file that is read: a given one, else ./headroom.yaml if there is one; None for none."""
+    return given_file(path, environ) or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
+
+
 def user_folder(path: Path | None, environ: Mapping[str, str]) -> Path:
     """Return the folder of the user's own services: `catalogue.d/` beside the configuration file."""
     return (given_file(path, environ) or DEFAULT_FILE).parent / USER_FOLDER

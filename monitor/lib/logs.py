@@ -19,13 +19,13 @@ OWN_LOGGERS: Final = ("monitor", "collectors", "rules")  # not limited to warnin
 REPEATING_LOGGERS: Final = ("aiobotocore.credentials", "botocore.credentials")
 
 
-def configure_logging(level: int, line_format: str) -> None:
+def configure_logging(level: int, formatter: logging.Formatter) -> None:
     """Log to standard error: Headroom's loggers from `level` on, libraries from WARNING on.
 
     At INFO botocore would log for each client where it found credentials.
     """
     handler = DeduplicatingHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(line_format))
+    handler.setFormatter(formatter)
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler])
     for name in OWN_LOGGERS:
         logging.getLogger(name).setLevel(level)

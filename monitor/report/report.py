@@ -1,8 +1,8 @@
 """The result of one scan: the rows of all series, and what could not be read."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple, TypeVar
 
 from collectors.service_quotas.allowed_calls import CALLS_PER_HOUR
 from monitor.fleet.history import SeriesHistory
@@ -52,6 +52,18 @@ class Report:
     history_of: Callable[[Key], SeriesHistory] | None = None
     requested_failures: Sequence[str] = ()
     unread_quotas: UnreadQuotas = NOTHING_UNREAD
+
+
+AnyReport = TypeVar("AnyReport", bound=Report)
+
+
+def most_urgent(report: AnyReport, zones: Collection[str], number: int) -> AnyReport:
+    """Return the report with the most urgent `number` of its series in some zones.
+
+    zones: their words; empty for any zone. number: 0 for all.
+    """
+    rows = [row for row in report.rows if not zones or row.zone.word in zones]
+    return replace(report, rows=rows[: number or None])
 
 
 def observable_rows(report: Report) -> list[Row]:

@@ -87,10 +87,13 @@ async def test_it_serves_what_it_watches_reloads_and_ends_when_signalled(
 async def test_it_ends_cleanly_in_the_middle_of_the_first_look(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
-    url = f"http://127.0.0.1:{free_port()}"
+    """It logs what it watches, and where it listens."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
     config = tmp_path / "headroom.yaml"
     config.write_text(journal(tmp_path))
-    serve = "serve", "--config", str(config), "--listen", url.removeprefix("http://")
+    where = "--config", str(config), "--host", "127.0.0.1", "--port", str(port)
+    serve = "serve", *where, "--log-format", "json"
     async with running(*COMMAND, *serve, environ=aws_environ, folder=tmp_path) as process:
         await eventually(partial(get, f"{url}/-/healthy"))
         process.send_signal(signal.SIGTERM)
@@ -99,6 +102,9 @@ async def test_it_ends_cleanly_in_the_middle_of_the_first_look(
     assert process.returncode == 0
     assert b"Traceback" not in errors
     assert b"Unclosed" not in errors
+    messages = [json.loads(line)["message"] for line in errors.splitlines()]
+    assert messages[0].startswith("watches the account of the AWS credentials in ")
+    assert messages[1] == f"listening on {url}"
 
 
 async def test_without_credentials_nothing_looks_well(tmp_path: Path) -> None:

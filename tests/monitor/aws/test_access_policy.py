@@ -101,7 +101,4 @@ def test_patterns_are_compared_with_the_accounts_that_a_server_has_listed(file: 
     listing = {"own_account": "1" * 12, "partition": "aws", "units": [], "accounts": accounts}
     known_accounts_path(file.parent / "headroom.db").write_text(json.dumps({"organization": listing}))
     output = headroom("config", "check", "--config", str(file)).stdout
-    assert output.splitlines() == [
-        "The configuration is valid.",
-        "exclude[0] of organization matches no account: 'sandbox-*'.",
-    ]
+    assert output.splitlines()[2:] == ["exclude[0] of organization matches no account: 'sandbox-*'."]

@@ -141,6 +141,7 @@ def test_a_failed_read_that_was_not_requested_changes_no_exit_code() -> None:
         ([], BOTH, 1),
         (["--fail-on", "none"], BOTH, 3),
         (["--fail-on", "none", "--allow-blind"], BOTH, 0),
+        (["--zone", "below", "--top", "1"], "services: [sqs]", 1),  # what is not shown counts, too
         (["--fail-on", "none", "--region", "eu-*"], BOTH, 0),
     ],
 )
@@ -215,6 +216,9 @@ def test_markdown_is_a_table(check: Check) -> None:
         (["--region", "us-east-1"], "region", {"us-east-1"}),
         (["--account", "123456789012", "--region", "eu-*"], "region", {"eu-west-1"}),
         (["--account", "mine"], "account", {"123456789012"}),
+        (["--service", "sqs, s3"], "service", {"sqs", "s3"}),
+        (["--resource", "orders.*,nothing"], "resource", {"orders.fifo"}),
+        (["--zone", "near,saturated", "--service", "sqs"], "zone", {"near"}),
     ],
 )
 def test_only_what_is_requested_is_shown(
@@ -223,6 +227,19 @@ def test_only_what_is_requested_is_shown(
     config = "{services: [sqs, s3], regions: [eu-west-1, us-east-1], accounts: [{name: mine}]}"
     seen = series(check("--format", "json", *arguments, config=config))
     assert {one[label] for one in seen} == values
+
+
+def test_the_most_urgent_ones_alone_with_the_number_of_the_others(check: Check) -> None:
+    every, few = check("--format", "json"), check("--format", "json", "--top", "2")
+    assert series(few) == series(every)[:2]
+    left_out = len(series(every)) - 2
+    assert few.stderr == f"{left_out} more series are not shown, as --zone or --top say.\n"
+
+
+def test_an_unknown_zone_is_a_mistake() -> None:
+    result = headroom("check", "--zone", "near,saturatd")
+    assert result.exit_code == 2
+    assert "did you mean saturated?" in " ".join(result.stderr.replace("│", " ").split())
 
 
 def test_a_request_that_matches_nothing_is_no_success(check: Check) -> None:

@@ -18,7 +18,11 @@ from typer.testing import Result
 
 from collectors.builtin_services import builtin_services
 from monitor.cli.commands import MODULES, app
+from monitor.cli.config_file import Listening
+from monitor.cli.main import probed_address
+from monitor.config.config import Config
 from monitor.lib.version import VERSION
+from monitor.schema.problems import ConfigError
 from tests.monitor.cli.invocation import headroom, written
 from tests.own_services import write_own_files
 from tests.registries import REGISTRY
@@ -154,11 +158,20 @@ def test_a_configuration_that_is_not_there_is_one_line() -> None:
 def test_the_configuration_is_found_where_it_is_expected(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert headroom("config", "check").exit_code == 0
+    none = headroom("config", "check")
+    assert (none.exit_code, none.output.startswith("There is no configuration file: ")) == (0, True)
     (elsewhere / "headroom.yaml").write_text("wrong: 1")
     assert headroom("config", "check").exit_code == 2
-    monkeypatch.setenv("HEADROOM_CONFIG", written(elsewhere, "services: [sqs]"))
-    assert headroom("config", "check").exit_code == 0
+    monkeypatch.setenv("HEADROOM_CONFIG", file := written(elsewhere, "services: [sqs]\nregions: [eu-west-1]"))
+    found = headroom("config", "check")
+    assert (found.exit_code, found.output.splitlines()) == (
+        0,
+        [
+            f"{file} is valid.",
+            "It watches the account of the AWS credentials in eu-west-1: sqs; "
+            "notifies nobody (no `receivers`).",
+        ],
+    )
 
 
 def test_the_example_is_a_right_configuration(elsewhere: Path) -> None:
@@ -169,7 +182,7 @@ def test_the_example_is_a_right_configuration(elsewhere: Path) -> None:
     os.environ["STAGING_EXTERNAL_ID"] = "another-external-id"
     result = headroom("config", "check")
     del os.environ["STAGING_EXTERNAL_ID"]
-    assert (result.exit_code, result.output) == (0, "The configuration is valid.\n")
+    assert (result.exit_code, len(result.output.splitlines())) == (0, 2), result.output
 
 
 def test_the_schema_is_json() -> None:
@@ -265,6 +278,43 @@ def test_the_catalogue_of_an_unknown_service_is_a_mistake() -> None:
     assert result.exit_code == 2
     assert "found 's4'" in result.stderr
     assert result.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("given", "listen"),
+    [
+        (Listening(), "127.0.0.1:4070"),
+        (Listening(port=0), "127.0.0.1:0"),
+        (Listening(host="localhost"), "localhost:4070"),
+        (Listening(host="::1", port=4071), "[::1]:4071"),
+        (Listening("[::1]:4072"), "[::1]:4072"),
+    ],
+)
+def test_the_command_line_says_where_to_listen(given: Listening, listen: str) -> None:
+    assert given.applied(Config()).listen == listen
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        Listening("127.0.0.1:1", port=2),
+        Listening("127.0.0.1:1", host="::1"),
+        Listening(host=""),
+        Listening(host="a b"),
+        Listening(host="0.0.0.0"),
+    ],
+)
+def test_an_address_that_cannot_be_listened_on_is_one_problem(given: Listening) -> None:
+    with pytest.raises(ConfigError) as refused:
+        given.applied(Config())
+    assert len(refused.value.problems) == 1
+
+
+def test_commands_ask_the_address_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADROOM_ADDRESS", "127.0.0.1:1")
+    for command in (["alerts", "list"], ["coverage"], ["stream", "dead-letters"], ["healthcheck"]):
+        assert headroom(*command).stderr.startswith("127.0.0.1:1: "), command
+    assert probed_address(["healthcheck"]) == "127.0.0.1:1"
 
 
 def test_a_health_check_of_nobody_fails_in_one_line() -> None:

@@ -119,8 +119,7 @@ def test_the_check_of_a_configuration_says_what_has_no_effect(tmp_path: Any) -> 
     (tmp_path / "h.yaml").write_text("\n".join(lines))
     result = CliRunner().invoke(app, ["config", "check", "--config", str(tmp_path / "h.yaml")])
     assert result.exit_code == 0
-    assert result.stdout.splitlines() == [
-        "The configuration is valid.",
+    assert result.stdout.splitlines()[2:] == [
         "exclude[0] excludes nothing: no configured region matches 'ap-*'.",
         "receivers[1] is never notified: no route names 'web'.",
     ]

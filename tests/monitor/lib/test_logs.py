@@ -127,7 +127,7 @@ def test_libraries_say_no_more_than_warnings() -> None:
     script = """
 import logging
 from monitor.lib import logs
-logs.configure_logging(logging.INFO, "%(name)s %(message)s")
+logs.configure_logging(logging.INFO, logging.Formatter("%(name)s %(message)s"))
 for name in ("botocore.credentials", "botocore.loaders", "aiobotocore", "aiohttp", "monitor.app"):
     logging.getLogger(name).info("info")
     logging.getLogger(name).warning("warning")

@@ -1,0 +1,43 @@
+"""What a configuration has watched, in a sentence."""
+
+from collections.abc import Sequence
+
+from collectors.registry import Registry
+from monitor.aws.organization import Organization
+from monitor.config.config import Config
+from monitor.config.entries import AnyEntry
+from monitor.schema.types import ALL_REGIONS
+
+MAX_NAMES = 5  # in a list; of more, the number is told
+
+
+def watched_sentence(config: Config, registry: Registry) -> str:
+    """Return which accounts, regions and services are watched, and who is notified."""
+    entries = config.monitored_entries(registry)
+    if not entries:
+        return "watches nothing: `exclude` matches all accounts"
+    accounts = _listed([_account(one) for one in entries], "accounts")
+    regions = _listed(sorted({region for one in entries for region in _regions(one)}), "regions")
+    services = _listed(sorted({service for one in entries for service in one.services}), "services")
+    receivers = _listed([one.name for one in config.receivers], "receivers") or "nobody (no `receivers`)"
+    return f"watches {accounts} in {regions}: {services}; notifies {receivers}"
+
+
+def _account(entry: AnyEntry) -> str:
+    if isinstance(entry, Organization):
+        return f"the {entry.title}"
+    return entry.name or entry.id or _of_credentials(entry.profile)
+
+
+def _of_credentials(profile: str | None) -> str:
+    return f"the account of the profile {profile}" if profile else "the account of the AWS credentials"
+
+
+def _regions(entry: AnyEntry) -> Sequence[str]:
+    if ALL_REGIONS in entry.regions:
+        return ("all enabled regions",)
+    return entry.regions or ("the region of the environment",)
+
+
+def _listed(names: Sequence[str], noun: str) -> str:
+    return ", ".join(names) if len(names) <= MAX_NAMES else f"{len(names)} {noun}"
