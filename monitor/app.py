@@ -28,7 +28,6 @@ from monitor.aws.median_clock import MedianClock
 from monitor.aws.status import MonitorStatus, ReloadStatus
 from monitor.aws.telemetry import AwsTelemetry
 from monitor.config.config import Config
-from monitor.config.watched import watched_sentence
 from monitor.cost.bills import MetricUse
 from monitor.cost.telemetry import CostTelemetry
 from monitor.coverage.quota_coverage import Coverage
@@ -60,7 +59,7 @@ from monitor.polling.metric_points import MetricPointReader
 from monitor.polling.watcher import Watcher, budget_of
 from monitor.push.service import PushService
 from monitor.schema.problems import ConfigError
-from monitor.server.listener import HttpServer, bind_socket
+from monitor.server.listener import HttpServer, bind_socket, bound_address
 from monitor.server.options import DEFAULT_SERVER, ServerOptions, server_config
 from monitor.server.web_app import create_app
 from monitor.stream import firehose
@@ -493,11 +492,9 @@ async def serve(config: Config, registry: Registry, read_config: Callable[[], Co
     raise_file_limit()
     gc.freeze()  # so that collections do not block the event loop
     listener = bind_socket(*config.listen_address)
-    host, port = config.listen.rpartition(":")[0], listener.getsockname()[1]
     stop, reload_requested = stopped_by_signals(), set_on_signals(asyncio.Event(), SIGHUP)
     async with App.opened(config, registry, read_config) as app:
-        log.info("%s", watched_sentence(config, registry))
-        log.info(status := f"listening on {'https' if config.tls else 'http'}://{host}:{port}")
+        log.info(status := f"listening on {'https' if config.tls else 'http'}://{bound_address(listener)}")
         async with told_ready(ServiceManager.of(environ), status, stop):
             await app.run(listener, stop, reload_requested)
     log.info("stopped")

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, NamedTuple
 
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 
@@ -13,7 +13,7 @@ from monitor.alerting.engine import AlertEngine, NotFiringError
 from monitor.alerting.firing_alerts import FiringAlert, firing_alerts, with_handling
 from monitor.alerting.groups import alert_urgency
 from monitor.alerting.links import runbook_of_alert
-from monitor.alerting.matchers import MatcherError
+from monitor.alerting.matchers import MAX_MATCHERS, Matcher, MatcherError, all_match, parse_matcher_lists
 from monitor.alerting.records import SentNotice, Silence
 from monitor.alerting.sent_notices import sent_by_notice
 from monitor.alerting.service import Alerting
@@ -47,16 +47,22 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
     engine = alerting.engine
 
     @router.get("/alerts", response_model=models.AlertList)
-    async def alerts(limit: Annotated[int, Query(ge=1, le=MAX_ALERTS)] = MAX_ALERTS) -> Response:
+    async def alerts(
+        limit: Annotated[int, Query(ge=1, le=MAX_ALERTS)] = MAX_ALERTS,
+        match: Annotated[list[str], Query(max_length=MAX_MATCHERS)] = [],  # noqa: B006 - FastAPI copies it
+        state: Literal["firing", "pending"] | None = None,
+    ) -> Response:
         """List firing alerts, those first that nobody handles, then pending ones, each the most urgent first.
 
-        total: the number of both.
+        match: matchers as of silences; all match. state: firing or pending. total: the number of alerts that
+        match, listed or not.
         """
-        firing = await firing_alerts(engine)
-        pending = _pending_alerts(engine, fleet)
-        previews = await _preview_notices(engine, fleet, pending[: max(limit - len(firing), 0)])
-        total = len(firing) + len(pending)
-        body = await asyncio.to_thread(_alert_list_json, firing[:limit], previews, engine.silences, total)
+        try:
+            selection = AlertSelection(parse_matcher_lists(match), state)
+        except MatcherError as error:
+            raise HTTPException(422, f"match: {error}") from None
+        firing, previews, total = await _selected_alerts(engine, fleet, selection, limit)
+        body = await asyncio.to_thread(_alert_list_json, firing, previews, engine.silences, total)
         return Response(body, media_type="application/json")
 
     @router.post("/alerts/{id}/ack", responses=NOT_FOUND_RESPONSE)
@@ -98,6 +104,30 @@ def _add_history_route(router: APIRouter, alerting: Alerting) -> None:
         return models.NoticeList(
             items=[_notice_model(one, sent) for one, sent in zip(notices, told, strict=True)]
         )
+
+
+class AlertSelection(NamedTuple):
+    """The alerts that a list has: those whose labels match all matchers, in one state or in both."""
+
+    matchers: Sequence[Matcher] = ()
+    state: Literal["firing", "pending"] | None = None
+
+
+async def _selected_alerts(
+    engine: AlertEngine, fleet: Fleet, selection: AlertSelection, limit: int
+) -> tuple[list[FiringAlert], list[Notice], int]:
+    """Return the first `limit` of the selected alerts, firing and pending ones, and the number of all.
+
+    Pending ones have labels when their notices are made: with matchers all are, else those that are listed.
+    """
+    matchers, state = selection
+    firing = await firing_alerts(engine) if state != "pending" else []
+    firing = [one for one in firing if all_match(matchers, one.notice.labels)]
+    pending = _pending_alerts(engine, fleet) if state != "firing" else []
+    left = max(limit - len(firing), 0)
+    previews = await _preview_notices(engine, fleet, pending if matchers else pending[:left])
+    previews = [one for one in previews if all_match(matchers, one.labels)]
+    return firing[:limit], previews[:left], len(firing) + len(previews if matchers else pending)
 
 
 def _pending_alerts(engine: AlertEngine, fleet: Fleet) -> list[ActiveAlert]:

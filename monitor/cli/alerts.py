@@ -1,8 +1,9 @@
 """`headroom alerts`: alerts and silences of a running Headroom."""
 
+import json
 import sys
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 import typer
 
@@ -37,12 +38,33 @@ AlertId = Annotated[str, typer.Argument(help="The alert's id, as `headroom alert
 SilenceId = Annotated[str, typer.Argument(help="The silence's id, as `headroom alerts silence` prints it.")]
 
 
-@app.command("list", epilog="Example: headroom alerts list")
-def list_(address: Address = DEFAULT_ADDRESS) -> None:
+@app.command("list", epilog="Example: headroom alerts list 'service=\"s3\"' --state firing --format json")
+def list_(
+    matchers: Annotated[
+        list[str] | None, typer.Argument(help='Matchers as of silences: severity="critical". All must match.')
+    ] = None,
+    state: Annotated[
+        Literal["firing", "pending"] | None, typer.Option(help="Only alerts in this state.")
+    ] = None,
+    format: Annotated[Literal["table", "json"], typer.Option(help="Output format.")] = "table",
+    address: Address = DEFAULT_ADDRESS,
+) -> None:
     """List firing and pending alerts, the most urgent first."""
+    from urllib.parse import urlencode
+
     from monitor.cli.requests import request_or_exit
 
-    listed = request_or_exit(address, "GET", "/api/v1/alerts")
+    pairs = [("match", one) for one in matchers or ()] + ([("state", state)] if state else [])
+    query = urlencode(pairs, errors="replace")
+    listed = request_or_exit(address, "GET", f"/api/v1/alerts{'?' if query else ''}{query}")
+    if format == "json":
+        typer.echo(json.dumps(listed, indent=2))
+    else:
+        _print_alerts(listed)
+
+
+def _print_alerts(listed: Mapping[str, Any]) -> None:
+    """Print a list of alerts of the API: to a terminal as a table, else a line each, with tabs between."""
     rows = [[escape_unprintable(cell) for cell in list_row(one)] for one in listed["items"]]
     if more := listed["total"] - len(rows):
         typer.echo(f"{more} more alerts are not shown", err=True)
@@ -55,7 +77,7 @@ def list_(address: Address = DEFAULT_ADDRESS) -> None:
 
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("id", "state", "severity", "alert", "handling"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column == "id")
     for cells in rows:
         table.add_row(*map(Text, cells))
     Console(highlight=False).print(table)
@@ -112,6 +134,8 @@ def silence(
     }
     stored = request_or_exit(address, "POST", "/api/v1/silences", body)
     typer.echo(f"{stored['id']} until {stored['ends']}")
+    if stored["unmatched"]:
+        typer.echo(escape_unprintable(f"It matches nothing. {stored['unmatched']}"), err=True)
 
 
 @app.command(epilog="Example: headroom alerts end-silence 5f0c7f0a3a8e4a7cb9f6d1a2c3e4b5d6")

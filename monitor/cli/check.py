@@ -46,6 +46,19 @@ ZoneWords = Annotated[
     ),
 ]
 
+Top = Annotated[
+    int, typer.Option(min=0, help="Print only so many series, the most urgent ones; 0 prints all.")
+]
+
+Counts = Annotated[
+    bool,
+    typer.Option(
+        "--counts",
+        help=f"Count the resources of all services in use, with at most {CALLS_PER_HOUR:,} calls in each "
+        f"account and region instead of {FIRST_CALLS}; this can take minutes.",
+    ),
+]
+
 app = typer.Typer(add_completion=False)
 
 
@@ -62,17 +75,8 @@ def check(
     account: Patterns = None,
     resource: Resources = None,
     zone: ZoneWords = None,
-    top: Annotated[
-        int, typer.Option(min=0, help="Print only so many series, the most urgent ones; 0 prints all.")
-    ] = 0,
-    counts: Annotated[
-        bool,
-        typer.Option(
-            "--counts",
-            help=f"Count the resources of all services in use, with at most {CALLS_PER_HOUR:,} calls in each "
-            f"account and region instead of {FIRST_CALLS}; this can take minutes.",
-        ),
-    ] = False,
+    top: Top = 0,
+    counts: Counts = False,
     forecast: WithForecasts = False,
     allow_blind: AllowBlind = False,
 ) -> None:

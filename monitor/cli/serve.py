@@ -14,6 +14,8 @@ from monitor.lib.garbage import resume_collecting
 from monitor.lib.json_formatter import JsonFormatter
 from monitor.lib.malloc import share_one_arena
 
+log = logging.getLogger(__name__)
+
 FORMATTERS: Mapping[str, Callable[[], logging.Formatter]] = {
     "text": partial(logging.Formatter, "%(asctime)s %(levelname)s %(name)s: %(message)s"),
     "json": JsonFormatter,
@@ -41,12 +43,14 @@ def serve(
     from monitor.app import serve as run_server
     from monitor.cli.config_file import Listening, load_config, load_config_or_exit, load_registry_or_exit
     from monitor.cli.start_error import exit_on_start_error
+    from monitor.config.watched import watched_sentence
 
     share_one_arena()
     logs.configure_logging(logging.getLevelNamesMapping()[log_level.upper()], FORMATTERS[log_format]())
     listening = Listening(listen, host, port)
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config, listening)
+    log.info("%s", watched_sentence(settings, registry))
     resume_collecting()
     with exit_on_start_error():
         asyncio.run(run_server(settings, registry, partial(load_config, registry, config, listening)))

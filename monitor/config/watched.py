@@ -1,4 +1,4 @@
-"""What a configuration has watched, in a sentence."""
+"""A sentence on what a configuration has watched."""
 
 from collections.abc import Sequence
 

@@ -200,3 +200,9 @@ def bind_socket(host: str, port: int) -> socket.socket:
     listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # inherited: do not delay small responses
     return listening
+
+
+def bound_address(listening: socket.socket) -> str:
+    """Return host:port of a listening socket, with the port that port 0 has become."""
+    host, port = listening.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

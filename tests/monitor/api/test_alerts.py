@@ -129,6 +129,33 @@ async def test_what_does_not_fire_cannot_be_acknowledged(server: Server, client:
     assert refusal(got) == "no alert with the id .. fires"
 
 
+FILTERS = {
+    "match=service%3D%22kinesis%22": 3,
+    "match=resource%3D%22orders%22&match=service%3D%22kinesis%22": 1,
+    "match=service%3D%22s3%22": 0,
+    "match=severity%3D%22warning%22&state=pending": 1,
+    "state=firing": 2,
+    "state=pending": 1,
+    "match=service%3D%22kinesis%22&limit=1": 3,
+}
+
+
+@pytest.mark.parametrize(("query", "total"), FILTERS.items())
+async def test_alerts_are_filtered_by_labels_and_state(
+    server: Server, client: httpx.AsyncClient, query: str, total: int
+) -> None:
+    await fire(server, "orders", "audit")
+    await fire(server, "clicks", minutes=3)
+    listed = await answer(client, f"{ALERTS}?{query}")
+    assert (listed["total"], len(listed["items"])) == (total, min(total, 1) if "limit" in query else total)
+
+
+async def test_a_wrong_filter_of_alerts_is_one_sentence(client: httpx.AsyncClient) -> None:
+    for query, sentence in {"match=a%3D%3Db": "match: column 3: ", "state=resolved": "state: "}.items():
+        got = await client.get(f"{ALERTS}?{query}")
+        assert got.status_code == 422 and refusal(got).startswith(sentence)
+
+
 BODIES: dict[str, tuple[str, dict[str, Any], str]] = {
     "no comment": (f"{ALERTS}/{{}}/ack", {"author": "me"}, "comment: Field required"),
     "an empty comment": (f"{ALERTS}/{{}}/ack", {"author": "me", "comment": ""}, "comment: "),

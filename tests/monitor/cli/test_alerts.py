@@ -1,6 +1,7 @@
 """`headroom alerts` with a running Headroom, and with receivers on loopback."""
 
 import asyncio
+import json
 import re
 import signal
 import socket
@@ -76,6 +77,24 @@ async def test_an_acknowledgement_a_silence_and_its_end(demo: str) -> None:
     ended = await alerts("end-silence", silence, "--address", demo)
     assert (ended.exit_code, ended.stdout) == (0, 'region=~".+" is no longer silenced\n')
     assert "silenced" not in await handling_of(demo, identity)
+
+
+async def test_the_list_is_filtered_and_printed_as_json(demo: str) -> None:
+    everything = json.loads((await alerts("list", "--format", "json", "--address", demo)).stdout)
+    wanted = "list", 'severity="critical"', "--state", "firing", "--format", "json", "--address", demo
+    found = json.loads((await alerts(*wanted)).stdout)["items"]
+    critical = [one for one in everything["items"] if one["severity"] == "critical"]
+    assert (
+        {one["id"] for one in found} == {one["id"] for one in critical if one["state"] == "firing"} != set()
+    )
+
+
+async def test_a_silence_that_matches_nothing_says_so_with_the_nearest_label(demo: str) -> None:
+    made = await alerts(
+        "silence", 'service="kineis"', "--duration", "1h", "--comment", "test", "--address", demo
+    )
+    assert made.stderr == 'It matches nothing. No series has service="kineis"; did you mean kinesis?\n'
+    await alerts("end-silence", made.stdout.split()[0], "--address", demo)
 
 
 async def test_there_are_no_dead_letters(demo: str) -> None:

@@ -1,4 +1,4 @@
-"""What a configuration has watched, in a sentence."""
+"""The sentence on what a configuration has watched."""
 
 import pytest
 
