@@ -80,7 +80,7 @@ def test_promtool_accepts_the_configuration(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_what_the_containers_mount_exists() -> None:
+def test_every_path_that_a_container_mounts_exists() -> None:
     names = {name: mounts(name) for name in SERVICES}
     assert [path for found in names.values() for path in found.values() if not path.exists()] == []
     assert [*names["headroom"].values()] == [COMPOSE / "headroom.yaml"]

@@ -52,7 +52,7 @@ def report(moto: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) ->
     return written
 
 
-def test_what_was_created_is_counted(report: dict[str, Any]) -> None:
+def test_created_resources_are_counted(report: dict[str, Any]) -> None:
     usage: Counter[str] = Counter()
     for one in report["items"]:
         name = f"{one['service']}.{one['signal']}"
@@ -66,7 +66,7 @@ def test_every_service_that_moto_has_resources_of_has_series(report: dict[str, A
     assert {*REGISTRY.service_names} - found == {*RESOURCES["absent"]}
 
 
-def test_what_moto_cannot_answer_is_reported_once_and_nothing_else_is_blind(report: dict[str, Any]) -> None:
+def test_only_calls_that_moto_lacks_fail_and_each_is_reported_once(report: dict[str, Any]) -> None:
     failures = [match["failure"] for match in map(FAILURE.fullmatch, report["failures"]) if match]
     assert len({*failures}) == len(failures) == len(report["failures"])
     assert {one for one in failures if UNKNOWN not in one} == {*RESOURCES["mistakes"]}

@@ -365,7 +365,7 @@ def only(**wanted: str) -> Callable[..., dict[str, Any] | Exception]:
     return answer
 
 
-async def test_one_api_or_plan_that_cannot_be_queried_affects_only_itself() -> None:
+async def test_an_api_or_plan_that_cannot_be_queried_affects_only_itself() -> None:
     quota = {"quota": {"limit": 10, "period": "DAY"}}
     aws = FakeAws(
         get_account=THROTTLE,
@@ -392,7 +392,7 @@ async def test_one_api_or_plan_that_cannot_be_queried_affects_only_itself() -> N
     ]
 
 
-async def test_it_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
+async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
     detailed = {"throttlingRateLimit": 1.0, "metricsEnabled": True}
     plan = {
         "id": "p1",

@@ -235,7 +235,7 @@ async def test_all_pages_of_groups_are_read_in_large_pages_without_their_instanc
     assert requested == [{"MaxRecords": 100, "IncludeInstances": False}] * 2
 
 
-async def test_it_declares_exactly_the_permissions_it_uses() -> None:
+async def test_the_collector_declares_exactly_the_permissions_it_uses() -> None:
     aws = FakeAws(describe_account_limits=LIMITS, describe_auto_scaling_groups={"AutoScalingGroups": []})
     await aws.run_all_scans(COLLECTOR)
     assert aws.iam_actions == set(COLLECTOR.iam_actions)

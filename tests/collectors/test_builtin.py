@@ -25,7 +25,7 @@ def test_the_files_of_all_services_have_no_problem() -> None:
 
 
 @pytest.mark.parametrize("collector", REGISTRY.collectors, ids=lambda one: one.service)
-def test_what_is_known_before_a_collector_is_loaded_is_what_it_says_itself(collector: Collector) -> None:
+def test_a_lazy_collector_has_the_fields_of_the_loaded_one(collector: Collector) -> None:
     assert isinstance(collector, LazyCollector)
     assert {"service", "signals", "scope", "reads_last"} == collector.known.keys()
     assert collector.known == {name: getattr(collector.loaded, name) for name in collector.known}

@@ -140,7 +140,7 @@ def test_a_problem_is_reported_with_its_line_and_the_nearest_name(change: Change
 
 
 @pytest.mark.parametrize("change", OF_MODELS, ids=str)
-def test_what_botocore_does_not_know_is_reported_with_its_line_and_the_nearest_name(change: Change) -> None:
+def test_a_name_unknown_to_botocore_is_reported_with_its_line_and_the_nearest_name(change: Change) -> None:
     text = changed(change.old, change.new)
     (found,) = problems(text, botocore_problems)
     assert found.startswith(at(text, change.line))

@@ -59,7 +59,7 @@ class Ecs:
         }
 
 
-async def test_one_call_describes_several_resources_of_one_parent() -> None:
+async def test_a_batch_describes_several_resources_of_one_parent() -> None:
     ecs = Ecs(a={"a1": 1, "a2": 2, "a11": 3})
     found = await run(SERVICES, **ecs.answers())
     assert found.usage == {"running a/a1": 1, "running a/a2": 2, "running a/a11": 3}
@@ -77,7 +77,7 @@ async def test_resources_of_two_parents_are_in_no_call_together() -> None:
     }
 
 
-async def test_what_does_not_count_or_need_the_call_is_in_no_batch() -> None:
+async def test_a_batch_leaves_out_resources_that_are_excluded_or_need_no_call() -> None:
     text = SERVICES.replace("        batch: 2", "        when: arn != 'a3'\n        batch: 5")
     counted = """items: serviceArns}
     where: "@ != 'a2'"
@@ -88,7 +88,7 @@ async def test_what_does_not_count_or_need_the_call_is_in_no_batch() -> None:
     assert ecs.requested == [("a", ["a1"])]
 
 
-async def test_what_several_resources_share_is_requested_once() -> None:
+async def test_a_parameter_that_resources_share_is_requested_once() -> None:
     text = SERVICES.replace('services: ["{service}"]', 'services: ["{shared}"]')
     text = text.replace(
         "items: serviceArns}",
@@ -199,7 +199,7 @@ async def test_a_metric_of_one_point_a_day_is_read_by_a_call() -> None:
     }
 
 
-async def test_one_that_was_deleted_affects_no_other_of_its_batch() -> None:
+async def test_a_deleted_resource_affects_no_other_of_its_batch() -> None:
     ecs = Ecs(a={"a1": 1, "a2": 2})
     ecs.unknown = {"a2"}
     found = await run(SERVICES, **ecs.answers())
@@ -208,7 +208,7 @@ async def test_one_that_was_deleted_affects_no_other_of_its_batch() -> None:
     assert ecs.requested == [("a", ["a1", "a2"]), ("a", ["a1"]), ("a", ["a2"])]
 
 
-async def test_one_whose_id_no_call_takes_affects_no_other_of_its_batch() -> None:
+async def test_a_resource_with_an_invalid_id_affects_no_other_of_its_batch() -> None:
     text = """
 service: demo
 namespace: AWS/ES
@@ -334,7 +334,7 @@ signals:
 """
 
 
-async def test_what_changes_seldom_is_read_again_after_a_while() -> None:
+async def test_a_count_that_changes_seldom_is_read_again_after_a_day() -> None:
     aws = FakeAws(now=1e9, describe_snapshots={"Snapshots": [{}, {}]})
     (scan,) = collector_of(parse_declaration(SNAPSHOTS.encode(), "demo.yaml")).scans
     usages = []

@@ -74,7 +74,7 @@ async def test_without_a_resource_what_only_its_signals_use_is_not_listed() -> N
     assert sorted(found.calls) == sorted([OWN, VPCS])
 
 
-async def test_what_cannot_be_listed_on_demand_is_an_error_once_and_unknown() -> None:
+async def test_a_failed_list_on_demand_is_one_error_and_its_usages_are_unknown() -> None:
     found = await run(ENDPOINTS, **answers("e-1", "e-2", describe_availability_zones=denied()))
     assert found.errors == ["AccessDeniedException"]
     assert found.usage == {

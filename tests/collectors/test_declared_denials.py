@@ -36,7 +36,7 @@ def is_kept(before: Any, after: Any) -> bool:
 
 
 @pytest.mark.parametrize("service", DECLARATIONS)
-async def test_what_does_not_need_a_denied_operation_stays(service: str) -> None:
+async def test_signals_that_do_not_need_a_denied_operation_remain(service: str) -> None:
     declaration, case = DECLARATIONS[service], FIRST_CASES[service]
     collector = collector_of(declaration)
     needed = {name: operations(reduced(declaration, {name})) for name in declaration.signals}

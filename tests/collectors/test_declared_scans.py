@@ -235,7 +235,7 @@ async def test_a_parent_that_is_gone_when_its_parts_are_listed_is_not_counted() 
     assert found.observed["group_targets g1"].limit is None
 
 
-async def test_what_is_gone_is_not_taken_for_a_resource_of_another_kind_with_its_id() -> None:
+async def test_a_deleted_resource_is_not_confused_with_one_of_another_kind_with_its_id() -> None:
     text = """
 service: demo
 namespace: AWS/ApplicationELB

@@ -75,7 +75,7 @@ class World:
         return {name: usage_text(one.usage) for (own, _, name), one in named if own == signal}
 
 
-async def test_what_was_not_read_yet_waits_and_is_no_failure() -> None:
+async def test_a_resource_without_a_turn_yet_waits_and_is_no_failure() -> None:
     world = World({"a": {"l1": 3}, "b": {"l2": 5}}, calls=3)
     await world.inventory()
     assert world.usage_of("reserved") == {"a": 1.0, "b": 1.0}
@@ -93,7 +93,7 @@ async def test_what_was_not_read_yet_waits_and_is_no_failure() -> None:
     assert {path[:1] for path in world.waiting} == {("a",), ("b",)}
 
 
-async def test_what_an_earlier_inventory_read_is_known_though_it_is_not_read_again() -> None:
+async def test_values_of_an_earlier_inventory_remain_without_another_call() -> None:
     world = World({"a": {"l1": 3}, "b": {"l2": 5}}, calls=3)
     for _ in range(4):
         found = await world.inventory()

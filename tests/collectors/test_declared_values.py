@@ -68,7 +68,7 @@ async def test_a_usage_that_is_no_number_is_reported_for_the_resource(usage: str
 
 
 @pytest.mark.parametrize("usage", ["sum(one.size for one in volume)", "max(one.size for one in volume)"])
-async def test_one_value_of_many_that_is_no_number_makes_the_whole_unobservable(usage: str) -> None:
+async def test_a_value_that_is_no_number_makes_the_sum_unobservable(usage: str) -> None:
     text = f"{VOLUMES}  whole: {{usage: {usage}}}\n"
     text = text.replace("size: Size", "size: SnapshotId || Size")
     bad = VOLUME | {"VolumeId": "vol-2", "SnapshotId": "snap-2"}

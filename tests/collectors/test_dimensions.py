@@ -30,7 +30,7 @@ def observed(usage: Usage | float | Unobservable, **more: Any) -> Observed:
 
 
 @pytest.mark.parametrize("value", ["a", " a", "~", 'it\'s "x"', "/pets/{id}", "x" * MAX_VALUE_LENGTH])
-def test_what_cloudwatch_takes_is_requested(value: str) -> None:
+def test_a_valid_dimension_value_is_requested(value: str) -> None:
     one = observed(per_second(requests.of(Name=value)), throttled=per_second(errors.of(Name=value)))
     assert value_problem(value) is None
     assert without_invalid_metrics(one) is one
@@ -52,7 +52,7 @@ def test_a_value_that_cloudwatch_refuses_makes_its_series_unobservable(value: st
         assert (series.throttled, series.upper_bound, series.resource) == (None, None, resource("orders"))
 
 
-def test_what_is_not_read_from_cloudwatch_needs_no_dimension() -> None:
+def test_a_usage_without_metrics_needs_no_dimension() -> None:
     for usage in (9.0, Unobservable("off")):
         assert without_invalid_metrics(observed(usage)).usage == usage
 

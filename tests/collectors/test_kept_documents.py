@@ -48,7 +48,7 @@ def test_files_are_not_known_when_those_changed_with_which_they_were_checked(
 
 
 @pytest.mark.parametrize("content", ["x: 1\nx: 2", "a: &b 1\nc: *b", "["])
-def test_what_is_no_strict_yaml_is_not_parsed(folder: Path, content: str) -> None:
+def test_a_file_that_is_no_strict_yaml_is_not_parsed(folder: Path, content: str) -> None:
     (folder / "c.yaml").write_text(content)
     with pytest.raises(ValueError):
         KeptDocuments("files", folder).parsed()

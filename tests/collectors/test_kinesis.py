@@ -269,7 +269,7 @@ async def test_readers_that_cannot_be_listed_leave_the_rest_of_the_stream() -> N
     assert [failure.operation for failure in aws.scan.failures] == ["ListStreamConsumers"]
 
 
-async def test_one_stream_that_cannot_be_described_affects_only_itself() -> None:
+async def test_a_stream_that_cannot_be_described_affects_only_itself() -> None:
     aws = FakeAws(
         list_streams=names("orders", "secret"),
         describe_stream_summary=lambda StreamName: (
@@ -283,7 +283,7 @@ async def test_one_stream_that_cannot_be_described_affects_only_itself() -> None
     ]
 
 
-async def test_it_declares_exactly_the_permissions_it_uses() -> None:
+async def test_the_collector_declares_exactly_the_permissions_it_uses() -> None:
     levels = [{"ShardLevelMetrics": ["ALL"]}]
     aws = FakeAws(
         describe_limits=SHARD_LIMITS,

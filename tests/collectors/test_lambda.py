@@ -64,7 +64,7 @@ async def test_the_account_is_held_against_what_it_claims_or_else_what_runs() ->
     assert series.throttled == OWN_REFUSALS
 
 
-async def test_what_is_not_reserved_has_its_own_limit() -> None:
+async def test_unreserved_concurrency_has_its_own_limit() -> None:
     series = (await with_functions(get_account_settings=SETTINGS).run_scan(account_and_functions))[
         "unreserved_concurrency", ""
     ]
@@ -382,7 +382,7 @@ async def test_every_page_of_functions_and_of_configurations_is_read() -> None:
     }
 
 
-async def test_one_function_that_cannot_be_queried_affects_only_its_own_series() -> None:
+async def test_a_function_that_cannot_be_queried_affects_only_its_own_series() -> None:
     aws = with_functions(
         "orders",
         "secret",
@@ -410,7 +410,7 @@ async def test_one_function_that_cannot_be_queried_affects_only_its_own_series()
     ]
 
 
-async def test_it_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
+async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
     configs = provisioned("billing:live", AllocatedProvisionedConcurrentExecutions=20)
     aws = with_functions(
         "billing",

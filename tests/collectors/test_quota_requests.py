@@ -58,7 +58,7 @@ async def test_requests_are_found_among_those_of_all_services_pending_or_decided
     }
 
 
-async def test_what_was_decided_long_ago_or_at_an_unknown_time_is_left_out() -> None:
+async def test_requests_decided_long_ago_or_at_an_unknown_time_are_left_out() -> None:
     long_ago = NOW - timedelta(seconds=DECIDED_PERIOD)
     old = described_request("L-1", 2.0, "APPROVED", Created=ASKED, LastUpdated=long_ago)
     undated = described_request("L-2", 2.0, "APPROVED")

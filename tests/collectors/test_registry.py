@@ -64,7 +64,7 @@ def test_all_problems_are_reported_at_once(
 
 
 @given(collected=names, described=names)
-def test_it_is_built_exactly_of_services_that_have_one_of_each(
+def test_a_registry_needs_one_collector_and_one_catalogue_entry_of_each_service(
     collected: list[str], described: list[str]
 ) -> None:
     is_complete = sorted(collected) == sorted(described) and len(set(collected)) == len(collected)
@@ -100,7 +100,7 @@ def test_a_service_is_looked_up_by_its_name() -> None:
         registry.quotas(["three"])
 
 
-def test_it_is_not_reported_where_an_unknown_service_is_read() -> None:
+def test_the_scope_of_an_unknown_service_raises_key_error() -> None:
     registry = own_registry("one")
     assert registry.scope_of("one") is registry.collectors[0].scope
     with pytest.raises(KeyError):

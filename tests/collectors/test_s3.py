@@ -288,7 +288,7 @@ async def test_a_bucket_that_cannot_be_queried_affects_only_itself() -> None:
     assert failures == [("ListBucketMetricsConfigurations", "secret", "AccessDenied")]
 
 
-async def test_it_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
+async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
     aws = FakeAws(
         list_buckets={"Buckets": [{"Name": "media"}]},
         get_bucket_location={"LocationConstraint": "eu-west-1"},

@@ -78,7 +78,7 @@ def kept_secrets(*roots: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("service", [one for one in BY_SERVICE if one in DECLARATIONS or one in LISTS])
-async def test_nothing_that_no_declaration_names_is_kept(
+async def test_fields_that_no_declaration_names_are_not_kept(
     service: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "collectors")

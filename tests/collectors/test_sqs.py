@@ -141,7 +141,7 @@ async def test_a_queue_that_cannot_be_queried_affects_only_its_rates() -> None:
     ]
 
 
-async def test_it_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
+async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
     aws = FakeAws(list_queues=urls("orders.fifo"), get_queue_attributes={})
     series = await aws.run_all_scans(COLLECTOR)
     assert aws.iam_actions == set(COLLECTOR.iam_actions)

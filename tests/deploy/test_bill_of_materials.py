@@ -19,7 +19,7 @@ def locked(lock: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("lock", re.findall(r"^\t\$\(call bill,([\w.-]+),", MAKEFILE, re.MULTILINE))
-def test_it_names_all_that_a_lock_installs(lock: str, tmp_path: Path) -> None:
+def test_the_bill_of_materials_names_all_packages_of_the_lock(lock: str, tmp_path: Path) -> None:
     (command,) = re.findall(r"^bill = \$\(BIN\)/(.*?)\n\n", MAKEFILE, re.DOTALL | re.MULTILINE)
     words = command.replace("\\\n", " ").replace("$(2)", str(tmp_path / "sbom")).replace("$(1)", lock).split()
     subprocess.run(words, cwd=ROOT, capture_output=True, check=True, timeout=120)

@@ -72,7 +72,7 @@ def test_the_container_may_write_to_its_data_alone_and_has_no_privilege() -> Non
     assert claim["metadata"]["name"] == "data"
 
 
-def test_what_refers_to_each_other_matches() -> None:
+def test_references_between_the_manifests_match() -> None:
     labels = of_kind("StatefulSet")["spec"]["template"]["metadata"]["labels"]
     service, policy = of_kind("Service"), of_kind("NetworkPolicy")
     (monitor,) = manifests("servicemonitor.yaml")

@@ -23,21 +23,21 @@ def commands() -> Iterator[list[str]]:
         yield arguments
 
 
-def test_it_is_told_what_headroom_tells() -> None:
+def test_the_unit_receives_the_notifications_that_headroom_sends() -> None:
     assert values("Type") == ["notify"]
     assert values("WatchdogSec") and values("NotifyAccess") == ["main"]
     assert values("ExecReload") == ["/bin/kill -HUP $MAINPID"]
 
 
 @pytest.mark.parametrize("arguments", [*commands()], ids=" ".join)
-def test_it_runs_commands_that_there_are(arguments: list[str]) -> None:
+def test_the_commands_of_the_unit_exist(arguments: list[str]) -> None:
     *command, option, file = arguments
     assert (option, file) == ("--config", "/etc/headroom/headroom.yaml")
     result = CliRunner().invoke(app, [*command, "--help"])
     assert result.exit_code == 0 and "--config" in re.sub(r"\x1b\[[0-9;]*m", "", result.output)
 
 
-def test_it_may_write_to_its_state_alone() -> None:
+def test_the_unit_may_write_to_its_state_directory_alone() -> None:
     assert values("ProtectSystem") == ["strict"]
     assert values("WorkingDirectory") == [f"/var/lib/{name}" for name in values("StateDirectory")]
     assert values("NoNewPrivileges") == values("DynamicUser") == ["yes"]

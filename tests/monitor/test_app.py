@@ -48,7 +48,7 @@ async def samples(url: str) -> dict[tuple[str, str], float]:
     }
 
 
-async def test_it_serves_what_it_watches_reloads_and_ends_when_signalled(
+async def test_serve_exports_reloads_and_ends_on_a_signal(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     config = tmp_path / "headroom.yaml"
@@ -84,7 +84,7 @@ async def test_it_serves_what_it_watches_reloads_and_ends_when_signalled(
             assert await process.wait() == 0
 
 
-async def test_it_ends_cleanly_in_the_middle_of_the_first_look(
+async def test_serve_ends_cleanly_in_the_middle_of_the_first_inventory(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     """It logs what it watches, and where it listens."""
@@ -171,7 +171,7 @@ async def test_the_health_check_asks_the_server(tmp_path: Path, aws_environ: dic
         assert "refused" in errors.decode()
 
 
-async def test_what_firehose_delivers_is_judged_at_once_and_told_as_streamed(
+async def test_a_delivery_of_firehose_is_judged_at_once_with_the_source_stream(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     config = tmp_path / "headroom.yaml"
@@ -316,7 +316,7 @@ async def test_a_judgement_that_raises_does_not_end_the_process(
     assert failing.counted("headroom_tick_failures_total") == failures
 
 
-async def test_what_has_not_changed_is_not_judged_again_on_schedule(app: App) -> None:
+async def test_an_unchanged_fleet_is_not_judged_again_on_schedule(app: App) -> None:
     stop = asyncio.Event()
     app_task = asyncio.create_task(app.run(bind_socket("127.0.0.1", 0), stop))
     seen = [(app.coverage().snapshot, 0.0)]  # the snapshots of judgements, with the tick of the first sight

@@ -30,7 +30,7 @@ def test_days_that_differ_make_it_wide() -> None:
     assert fan[-1] - fan[0] > 5
 
 
-def test_what_only_grows_goes_on() -> None:
+def test_a_steady_growth_continues_in_the_fan() -> None:
     usage = np.linspace(1000, 2000, BINS)
     fan = usage_fan(usage[:, None])[:, :, 0]
     assert fan[2, -1] == pytest.approx(2000 + 1000 / 14, rel=0.01)

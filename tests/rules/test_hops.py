@@ -58,7 +58,7 @@ def test_a_limit_of_the_account_says_what_a_unit_uses() -> None:
         ([], 6 * 1024**2),
     ],
 )
-def test_what_lambda_accepts_depends_on_who_invokes_it(after: list[str], size: int) -> None:
+def test_the_payload_limit_of_lambda_depends_on_the_invoking_service(after: list[str], size: int) -> None:
     payload = KINDS["lambda"].payload_after(after)
     assert payload and payload.bytes == size
 

@@ -10,7 +10,7 @@ from tests.registries import REGISTRY
 NOT_DECLARED = read_not_declared()
 
 
-def test_what_is_not_watched_is_no_signal_and_no_service() -> None:
+def test_undeclared_signals_and_services_are_not_declared_elsewhere() -> None:
     assert NOT_DECLARED.signals.keys() & {signal.id for signal in REGISTRY.signals} == set()
     assert NOT_DECLARED.services.keys() & {service.title for service in REGISTRY.services.values()} == set()
 

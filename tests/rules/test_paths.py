@@ -61,7 +61,7 @@ def test_a_higher_limit_never_makes_a_path_carry_less(
     assert carried(flow, raised).min() >= before
 
 
-def test_what_is_unknown_is_no_limit_and_what_uses_nothing_is_never_reached() -> None:
+def test_an_unknown_limit_has_an_unknown_capacity_and_an_unused_one_an_infinite() -> None:
     found = carried(10, [(5, 10, NAN), (NAN, 10, 1), (5, NAN, 1), (5, 10, 0), (5, 10, 1)])
     assert [str(one) for one in found] == ["nan", "nan", "nan", "inf", "15.0"]
     assert weakest_first(found) == [4]
@@ -80,7 +80,7 @@ def test_a_cycle_is_told_in_the_direction_of_requests() -> None:
     assert cycle[0] == cycle[-1] and "->".join(cycle) in ("a->b->c->a", "b->c->a->b", "c->a->b->c")
 
 
-def test_what_is_declared_precedes_what_is_measured_and_that_what_is_assumed() -> None:
+def test_declared_visits_precede_measured_ones_and_those_assumed_ones() -> None:
     found = visits_of(
         {
             "api": HopFlow(measured=100),
@@ -131,5 +131,5 @@ def test_without_requests_at_the_entrance_nothing_is_measured() -> None:
         (LimitUse(visits=NAN, each=1), NAN),
     ],
 )
-def test_what_a_request_uses_of_a_limit(use: LimitUse, per_request: float) -> None:
+def test_usage_of_a_limit_by_one_request(use: LimitUse, per_request: float) -> None:
     assert use.per_request == pytest.approx(per_request, nan_ok=True)

@@ -47,7 +47,7 @@ def test_a_price_is_known_only_for_the_regions_that_are_named() -> None:
     assert signal().size() is None
 
 
-def test_one_of_several_sizes_is_named() -> None:
+def test_a_signal_with_several_sizes_returns_the_named_one() -> None:
     several = signal(sizes={name: {"item": name} for name in ("gp3", "io1")})
     assert several.size() is None and several.size("gp2") is None
     assert (found := several.size("io1")) and found.item == "io1"

@@ -55,7 +55,7 @@ def test_scalars_follow_the_core_schema_and_keys_are_text(text: str, value: obje
         ("? [a]\n: {b: 1}", [((), "expected text as a key (line 1, column 3)")]),
     ],
 )
-def test_what_is_not_supported_is_reported_where_it_stands(text: str, problems: list[object]) -> None:
+def test_an_unsupported_feature_of_yaml_is_reported_with_its_place(text: str, problems: list[object]) -> None:
     assert parse(text.encode())[1] == problems
 
 
@@ -72,7 +72,7 @@ def test_what_is_not_supported_is_reported_where_it_stands(text: str, problems: 
         (b"[" * 100, "nested too deeply (line 1, column 18)"),
     ],
 )
-def test_what_cannot_be_read_is_reported_with_its_place(content: bytes, expected: str) -> None:
+def test_content_that_is_no_yaml_is_reported_with_its_place(content: bytes, expected: str) -> None:
     with pytest.raises(ValueError) as failure:
         parse(content)
     assert str(failure.value) == expected
@@ -85,12 +85,12 @@ def test_no_depth_breaks_the_reader(opening: bytes) -> None:
 
 
 @given(PLAIN)
-def test_what_json_writes_comes_back(value: object) -> None:
+def test_json_is_parsed_unchanged(value: object) -> None:
     assert parse(json.dumps(value).encode())[0] == value
 
 
 @given(st.binary() | st.text().map(str.encode))
-def test_nothing_else_than_value_error_comes_out(content: bytes) -> None:
+def test_parsing_raises_no_error_but_value_error(content: bytes) -> None:
     try:
         parse(content)
     except ValueError as error:

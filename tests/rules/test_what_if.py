@@ -31,7 +31,9 @@ shares = st.floats(0.01, 2)  # of a ceiling and the limit
         ((50, NAN, NAN, 1000), NAN, NAN, False),
     ],
 )
-def test_one_series(asked: tuple[float, ...], breaks_at: float, utilization: float, is_broken: bool) -> None:
+def test_breaking_point_of_one_series(
+    asked: tuple[float, ...], breaks_at: float, utilization: float, is_broken: bool
+) -> None:
     found = stress(*([one] for one in asked))
     assert found.breaks_at[0] == pytest.approx(breaks_at, nan_ok=True)
     assert found.utilization[0] == pytest.approx(utilization, nan_ok=True)
@@ -48,7 +50,7 @@ def test_the_peak_times_its_factor_is_the_ceiling(
 
 
 @given(amounts, amounts, st.one_of(st.just(NAN), amounts), st.lists(factors, min_size=2, max_size=5))
-def test_what_breaks_at_a_factor_breaks_at_every_higher_one(
+def test_a_series_that_breaks_at_a_factor_breaks_at_every_higher_one(
     peak: float, limit: float, ceiling: float, some: list[float]
 ) -> None:
     broken = [bool(stress([peak], [limit], [ceiling], [one]).is_broken[0]) for one in sorted(some)]

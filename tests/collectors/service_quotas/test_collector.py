@@ -432,7 +432,7 @@ async def test_a_list_that_is_denied_affects_only_itself() -> None:
     assert [str(error) for error in raised.value.exceptions] == [str(denied("ListServices"))]
 
 
-async def test_what_was_never_counted_is_reported() -> None:
+async def test_quotas_that_were_never_counted_are_reported() -> None:
     of_glue = [quota(one.code, 10) for one in read_counts() if one.service == "glue"]
     account = Account(
         ["acm-pca", "glue"],

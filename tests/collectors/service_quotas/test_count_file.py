@@ -67,7 +67,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("call", "items", "params", "expected"), WRONG.values(), ids=WRONG)
-def test_what_contradicts_the_models_is_found(
+def test_a_count_that_contradicts_the_models_is_reported(
     call: str, items: str, params: dict[str, str], expected: str
 ) -> None:
     listed = {"call": call, "items": items, "params": params}
@@ -77,7 +77,7 @@ def test_what_contradicts_the_models_is_found(
     ]
 
 
-def test_what_is_counted_within_items_is_a_list() -> None:
+def test_a_count_within_items_needs_a_list() -> None:
     listed = {
         "call": "amplify.ListApps",
         "items": "apps",

@@ -90,7 +90,7 @@ async def test_each_call_is_taken_from_the_budget() -> None:
     ],
     ids=str,
 )
-async def test_what_is_no_quota_affects_only_itself(odd: dict[str, Any]) -> None:
+async def test_a_malformed_quota_affects_only_itself(odd: dict[str, Any]) -> None:
     aws = reporting(pages=[{"Quotas": [odd, entry("L-00000002")]}], malformed=True)
     assert {quota.code for quota in (await read(aws)).quotas} == {"L-00000002"}
 

@@ -162,7 +162,7 @@ async def tls(tmp_path: Path) -> AsyncIterator[Tls]:
         yield tls
 
 
-async def test_it_speaks_https(tls: Tls) -> None:
+async def test_the_server_speaks_https(tls: Tls) -> None:
     async with tls.connected("one") as connection:
         assert await ask(*connection) == "https"
         assert connection[1].get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"

@@ -131,7 +131,7 @@ async def test_a_configuration_with_logins_ends_access_without_one(
         assert [await browser.next_part(), await browser.next_part()] == [ENDED, b"the end"]
 
 
-async def test_it_needs_the_role_read(server: AuthenticatedServer, clock: Clock) -> None:
+async def test_the_event_stream_needs_the_role_read(server: AuthenticatedServer, clock: Clock) -> None:
     async with opened(server, {}) as browser:
         assert browser.status == 401
     async with opened(server, bearer("the-token-of-prom")) as browser:

@@ -21,7 +21,7 @@ def config(folder: Path, **keys: Any) -> Config:
     return Config.model_validate({"journal": str(folder / "headroom.db"), **keys})
 
 
-async def test_it_counts_at_once(tmp_path: Path) -> None:
+async def test_reloaded_authentication_applies_at_once(tmp_path: Path) -> None:
     now = config(tmp_path, auth=TOKENS)
     async with App.opened(now, REGISTRY, lambda: now) as app:
         transport = httpx.ASGITransport(app.web)
@@ -37,7 +37,9 @@ async def test_it_counts_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("keys", [{}, {"listen": "127.0.0.1:4070"}])
-async def test_it_does_not_open_what_is_listened_on_until_the_end(tmp_path: Path, keys: Any) -> None:
+async def test_a_reload_without_authentication_is_refused_on_a_public_address(
+    tmp_path: Path, keys: Any
+) -> None:
     now = config(tmp_path, auth=TOKENS, listen="0.0.0.0:4070")
     async with App.opened(now, REGISTRY, lambda: config(tmp_path, **keys)) as app:
         with pytest.raises(ConfigError, match=r"found 0\.0\.0\.0:4070"):

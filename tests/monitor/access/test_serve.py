@@ -117,7 +117,7 @@ async def secured(
         yield address
 
 
-async def test_it_speaks_https_and_takes_a_new_certificate(
+async def test_serve_speaks_https_and_reloads_a_new_certificate(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     ca, config = trustme.CA(), tmp_path / "headroom.yaml"

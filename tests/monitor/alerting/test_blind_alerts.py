@@ -102,7 +102,7 @@ async def test_a_poll_that_fails_is_reported_soon(failure: Failure, longest: flo
         assert 45 <= stage.sent[0].at - began <= longest
 
 
-async def test_one_attempt_that_fails_pages_nobody(tmp_path: Path) -> None:
+async def test_a_single_failed_read_causes_no_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells, once = cells_in(), set[float]()
         await play_cells(stage, cells, 20)
@@ -117,7 +117,7 @@ async def test_one_attempt_that_fails_pages_nobody(tmp_path: Path) -> None:
         assert len(once) >= 12
 
 
-async def test_one_bad_answer_beside_what_is_denied_all_the_time_is_no_alert(tmp_path: Path) -> None:
+async def test_a_single_failure_beside_a_lasting_denial_causes_no_further_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
         assert kinds_of(await play_cells(stage, cells, 60, fails(DENIED, at=POLL))) == "f"
@@ -168,7 +168,7 @@ async def test_a_reload_neither_ends_nor_begins_what_is_blind(tmp_path: Path) ->
         assert await play_cells(stage, cells_in(by=fails(DENIED, at=ALL_HERE)), 30) == []
 
 
-async def test_what_is_not_watched_any_more_says_so(tmp_path: Path) -> None:
+async def test_the_resolution_says_that_an_account_is_not_monitored_any_more(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await play_cells(stage, cells_in(by=fails(DENIED, at=ALL_HERE)), 30)
         stage.status = MonitorStatus()
@@ -305,7 +305,7 @@ async def test_before_any_answer_nobody_knows_whether_the_clock_is_wrong(tmp_pat
         assert await play_cells(stage, cells_in(), 60) == []
 
 
-async def test_what_is_denied_from_the_start_is_one_notice_of_all_places(tmp_path: Path) -> None:
+async def test_denials_from_the_start_are_one_notice_of_all_places(tmp_path: Path) -> None:
     """The start of a process: polls follow at once, collectors take their time, groups wait."""
     async with Stage.opened(tmp_path, configuration(route={"receiver": "pager"})) as stage:
         outcomes = {service: RunStatus() for service in ("", "kinesis", "lambda", "sqs")}

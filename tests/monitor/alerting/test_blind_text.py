@@ -104,7 +104,7 @@ TEXTS = [
 
 
 @pytest.mark.parametrize(("spot", "expected"), TEXTS)
-def test_it_says_what_failed_where_and_what_is_hidden(spot: BlindSpot, expected: str) -> None:
+def test_the_summary_says_what_failed_where_and_what_is_unobservable(spot: BlindSpot, expected: str) -> None:
     assert summary(spot, REGISTRY) == expected
 
 
@@ -156,7 +156,7 @@ WHO_DENIES = [
 
 
 @pytest.mark.parametrize(("wording", "step"), WHO_DENIES)
-def test_what_to_do_depends_on_the_policy_that_denies(wording: str, step: str) -> None:
+def test_the_remedy_depends_on_the_policy_that_denies(wording: str, step: str) -> None:
     message = f"User: a is not authorized to perform: s3:ListAllMyBuckets {wording}"
     assert step in remedies(blind_spot(target("eu-west-1", "s3", failure("ListBuckets", message=message))))[0]
 
@@ -174,7 +174,9 @@ FIRST_CONTACT = [
 
 
 @pytest.mark.parametrize(("failed", "step"), FIRST_CONTACT)
-def test_what_is_wrong_from_the_start_is_one_sentence_and_the_next_step(failed: Failure, step: str) -> None:
+def test_an_inaccessible_account_is_described_in_one_sentence_with_the_next_step(
+    failed: Failure, step: str
+) -> None:
     shut = blind_spot(target("", "", failed), cause=failed.failure_class)
     assert summary(shut, REGISTRY).count(". ") == 0
     (remedy,) = remedies(shut)

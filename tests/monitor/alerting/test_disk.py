@@ -128,7 +128,7 @@ async def test_a_directory_that_cannot_be_written_is_reported(tmp_path: Path) ->
     await journal.close()
 
 
-async def test_what_a_killed_process_left_is_read_where_nothing_can_be_written(
+async def test_the_journal_of_a_killed_process_is_read_from_a_read_only_folder(
     path: Path,
 ) -> None:
     killed = path.parent.with_name("killed") / "journal.db"
@@ -314,7 +314,9 @@ KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
 
 
 @pytest.mark.parametrize("kind", KINDS)
-async def test_what_is_no_regular_file_is_rejected_with_a_sentence(tmp_path: Path, kind: str) -> None:
+async def test_a_journal_that_is_no_regular_file_is_rejected_with_a_sentence(
+    tmp_path: Path, kind: str
+) -> None:
     make, sentence = KINDS[kind]
     path = tmp_path / "j.db"
     make(path)
@@ -358,7 +360,7 @@ async def test_a_disk_that_hangs_blocks_nobody(path: Path) -> None:
     assert await stored_rows(path) == {"states": [SavedState("lives/a", b"firing")]}
 
 
-async def test_what_changes_while_the_disk_recovers_is_saved_too(path: Path) -> None:
+async def test_states_that_change_while_the_disk_recovers_are_saved_too(path: Path) -> None:
     disk = Disk()
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     disk.full = True

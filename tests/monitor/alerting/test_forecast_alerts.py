@@ -77,7 +77,7 @@ async def test_a_forecast_that_does_not_last_is_not_reported(tmp_path: Path) -> 
             assert await after(stage, 120, NONE) == []
 
 
-async def test_it_ends_when_the_limit_has_become_improbable_and_says_so(tmp_path: Path) -> None:
+async def test_a_forecast_alert_is_resolved_when_the_limit_has_become_improbable(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
         await after(stage, HALF_AN_HOUR, DAY)
@@ -91,7 +91,7 @@ async def test_it_ends_when_the_limit_has_become_improbable_and_says_so(tmp_path
         assert again.kind is NoticeKind.FIRING
 
 
-async def test_it_ends_at_once_when_the_limit_is_raised(tmp_path: Path) -> None:
+async def test_a_forecast_alert_is_resolved_at_once_when_the_limit_is_raised(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
         await after(stage, HALF_AN_HOUR, DAY)
@@ -101,7 +101,7 @@ async def test_it_ends_at_once_when_the_limit_is_raised(tmp_path: Path) -> None:
         assert ended.resolution_reason == "the limit was raised from 1000 B/s to 1.95 KiB/s"
 
 
-async def test_it_gives_way_to_the_alert_of_the_series_itself(tmp_path: Path) -> None:
+async def test_an_alert_of_the_series_replaces_its_forecast_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
         await after(stage, HALF_AN_HOUR, DAY)
@@ -113,7 +113,7 @@ async def test_it_gives_way_to_the_alert_of_the_series_itself(tmp_path: Path) ->
         assert stage.notices[-1].zone in {"near", FORECAST}
 
 
-async def test_it_ends_with_its_resource(tmp_path: Path) -> None:
+async def test_a_forecast_alert_is_resolved_when_its_resource_is_deleted(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
         await after(stage, HALF_AN_HOUR, DAY)
@@ -136,7 +136,7 @@ async def test_a_restart_reports_nothing_twice(tmp_path: Path) -> None:
         assert (nearer.alert, nearer.kind, nearer.since) == (first.alert, NoticeKind.WORSENED, first.since)
 
 
-async def test_it_is_never_repeated(tmp_path: Path) -> None:
+async def test_a_forecast_alert_is_never_repeated(tmp_path: Path) -> None:
     config = configuration(route={**AT_ONCE, "repeat_interval": 300})
     async with Stage.opened(tmp_path, config) as stage:
         await stage.play(orders="..")
@@ -173,7 +173,7 @@ async def test_switching_it_off_ends_it(tmp_path: Path) -> None:
         assert ended.resolution_reason == "the configuration switches the alert off"
 
 
-async def test_it_says_to_act_when_the_remedy_takes_as_long_as_there_is_time(tmp_path: Path) -> None:
+async def test_a_forecast_alert_says_act_now_when_little_time_is_left(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
         (first,) = await after(stage, HALF_AN_HOUR, SIX_HOURS, hours=2.0)

@@ -199,7 +199,7 @@ def run(
 
 
 @given(changes)
-def test_in_the_end_the_receiver_knows_the_true_state_and_was_sent_no_state_twice(
+def test_a_receiver_ends_with_the_true_state_and_is_sent_no_state_twice(
     history: list[tuple[float, str, Severity | None]],
 ) -> None:
     plain = run(history, lambda group: group)

@@ -170,7 +170,7 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
 @pytest.mark.parametrize(
     ("firing", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
-def test_one_problem_is_one_notification(firing: list[Notice], expected: list[str]) -> None:
+def test_alerts_of_one_problem_cause_one_notification(firing: list[Notice], expected: list[str]) -> None:
     for order in (firing, firing[::-1]):
         assert sorted(one.alert for one in order if one.alert not in inhibited(order, REGISTRY)) == sorted(
             expected

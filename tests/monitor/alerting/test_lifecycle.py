@@ -108,7 +108,7 @@ async def test_an_incomplete_minute_begins_no_idleness(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("late", [6, 20, 40])
-async def test_nothing_is_resolved_while_a_namespace_is_silent(late: int, tmp_path: Path) -> None:
+async def test_no_alert_is_resolved_while_a_namespace_is_silent(late: int, tmp_path: Path) -> None:
     """Polls return no points; those that arrive at last lead to the same notices as in time."""
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders="..sss") == "..F.."

@@ -106,7 +106,7 @@ matchers = st.lists(st.builds(Matcher, words.filter(bool), operators, words), ma
 
 
 @given(matchers)
-def test_what_is_written_is_read_again(found: list[Matcher]) -> None:
+def test_matchers_survive_formatting_and_parsing(found: list[Matcher]) -> None:
     written = ",".join(map(str, found))
     assert parse_matchers(written) == parse_matchers(f"{{{written}}}") == tuple(found)
 

@@ -37,7 +37,9 @@ async def refusals(config: Config) -> dict[str, Sequence[Failure]]:
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-async def test_one_alert_with_one_sentence_for_each_account(settings: str, tmp_path: Path) -> None:
+async def test_an_account_without_permissions_has_one_alert_of_one_sentence(
+    settings: str, tmp_path: Path
+) -> None:
     refused = await refusals(Config.model_validate(SETTINGS[settings]))
     assert {one.code for those in refused.values() for one in those} <= {
         "AccessDenied",

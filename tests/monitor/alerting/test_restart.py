@@ -54,7 +54,7 @@ async def test_an_alert_that_ended_between_two_processes_is_resolved(storage: Pa
         assert over.kind is NoticeKind.RESOLVED
 
 
-async def test_what_fires_is_exported_before_there_are_samples_again(storage: Path | MemoryStore) -> None:
+async def test_firing_alerts_are_exported_before_there_are_samples_again(storage: Path | MemoryStore) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute

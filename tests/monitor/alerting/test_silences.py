@@ -79,7 +79,7 @@ async def test_a_silence_holds_what_all_its_matchers_match(silences: Silences) -
     assert not silences.matching(LABELS | {"resource": "orders"}, NOW)
 
 
-async def test_what_was_reported_survives_a_restart(silences: Silences, shelf: Shelf) -> None:
+async def test_silences_and_acknowledgements_survive_a_restart(silences: Silences, shelf: Shelf) -> None:
     one = await silence(silences, '{service=kinesis, "tag team"="a b"}')
     seen = await silences.acknowledge(ack("a"))
     again = Silences(shelf)
@@ -170,7 +170,9 @@ async def test_an_acknowledgement_ends_when_it_was_reported_to(silences: Silence
         await silences.acknowledge(replace(ack("a"), until=NOW))
 
 
-async def test_what_could_not_be_stored_does_not_count(silences: Silences, shelf: Shelf) -> None:
+async def test_a_silence_or_acknowledgement_that_cannot_be_stored_does_not_apply(
+    silences: Silences, shelf: Shelf
+) -> None:
     one = await silence(silences)
     shelf.full = True
     with pytest.raises(OSError, match="disk full"):

@@ -52,7 +52,7 @@ async def acknowledge(stage: Stage, until: float | None = None) -> None:
     await stage.engine.silences.acknowledge(ack)
 
 
-async def test_what_is_acknowledged_is_not_repeated_but_its_escalation_is_sent(
+async def test_an_acknowledged_alert_is_not_repeated_but_its_escalation_is_sent(
     storage: Path | MemoryStore,
 ) -> None:
     async with Stage.opened(storage, configuration(route={**AT_ONCE, "repeat_interval": 120})) as stage:
@@ -63,7 +63,7 @@ async def test_what_is_acknowledged_is_not_repeated_but_its_escalation_is_sent(
         assert stage.engine.silences.acknowledgements == {}
 
 
-async def test_what_is_acknowledged_for_a_time_is_repeated_after_it(storage: Path | MemoryStore) -> None:
+async def test_an_alert_acknowledged_for_a_time_is_repeated_after_it(storage: Path | MemoryStore) -> None:
     async with Stage.opened(storage, configuration(route={**AT_ONCE, "repeat_interval": 120})) as stage:
         assert await stage.play(orders="..ccccc") == "....F.r"
         await acknowledge(stage, until=stage.seconds + 4 * 60)

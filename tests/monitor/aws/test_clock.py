@@ -59,7 +59,7 @@ def test_a_header_that_is_no_date_is_ignored(date: str | None) -> None:
     assert clock.now() == machine.wall()
 
 
-def test_one_wrong_clock_is_outvoted() -> None:
+def test_a_single_wrong_clock_does_not_change_the_median() -> None:
     machine = Machine()
     clocks = [machine.clock(), machine.clock(), machine.clock(date=0.0)]
     assert MedianClock(lambda: clocks).skew == 0.0

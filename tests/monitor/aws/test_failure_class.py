@@ -74,7 +74,7 @@ def test_only_a_denial_is_of_the_organization() -> None:
 
 
 @pytest.mark.parametrize(("error", "kind"), EXCEPTIONS)
-def test_what_fails_before_a_response_has_a_class_too(error: Exception, kind: FailureClass) -> None:
+def test_an_error_without_a_response_has_a_class_too(error: Exception, kind: FailureClass) -> None:
     assert classify(error_code(error)) == kind
 
 

@@ -55,7 +55,7 @@ def added(options: PolicyOptions) -> set[str]:
 
 
 @pytest.mark.parametrize("services", [(), *((one,) for one in SERVICES), *pairwise(SERVICES), SERVICES])
-def test_it_allows_exactly_what_the_collectors_that_are_on_need(services: tuple[str, ...]) -> None:
+def test_the_policy_allows_exactly_the_actions_of_the_enabled_collectors(services: tuple[str, ...]) -> None:
     requested = {
         action for one in REGISTRY.collectors if one.service in services for action in one.iam_actions
     }
@@ -110,7 +110,7 @@ def test_every_count_and_the_lists_of_its_parents_are_allowed() -> None:
     assert needed <= set(actions(*SERVICES, options=ALL_COUNTS))
 
 
-def test_what_lists_the_tables_of_keyspaces_may_not_read_them() -> None:
+def test_the_policy_that_lists_tables_of_keyspaces_does_not_allow_to_read_them() -> None:
     statements = policy([], PolicyOptions(counted={"cassandra"}))["Statement"]
     (select,) = [one for one in statements if "cassandra:Select" in one["Action"]]
     assert (select["Action"], select["Resource"]) == (

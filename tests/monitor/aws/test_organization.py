@@ -25,7 +25,7 @@ def organization(text: str) -> Organization:
     return entry
 
 
-def test_one_entry_is_all_that_an_organization_needs() -> None:
+def test_an_organization_needs_only_one_entry() -> None:
     config = read("accounts: {organization: true}\nregions: [eu-west-1]\nservices: [sqs]")
     (entry,) = config.monitored_organizations(REGISTRY)
     assert (entry.title, entry.role_name) == ("organization", "headroom")

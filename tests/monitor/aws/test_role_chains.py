@@ -163,7 +163,7 @@ async def test_a_role_without_a_chain_has_awss_message_alone(sts: Sts) -> None:
 @pytest.mark.parametrize(
     "via", [HUB, [HUB], {"role_arn": HUB}, [{"role_arn": HUB, "session_name": "headroom"}]]
 )
-def test_one_role_or_a_list_of_roles_may_be_given_by_arn_or_with_options(via: Any) -> None:
+def test_via_is_a_role_or_a_list_each_an_arn_or_with_options(via: Any) -> None:
     account = Account.model_validate({"role_arn": SPOKE, "via": via})
     assert [role.role_arn for role in account.roles] == [HUB, SPOKE]
 

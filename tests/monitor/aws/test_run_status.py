@@ -28,7 +28,7 @@ def test_attempts_that_follow_at_once_are_one() -> None:
     assert status.streaks == {"denied": FailureStreak(2, None, 160.0)} and not status.needs_confirmation
 
 
-def test_one_bad_response_beside_what_fails_all_the_time_is_the_first_of_its_own_kind() -> None:
+def test_a_new_failure_beside_a_lasting_one_starts_its_own_streak() -> None:
     status = RunStatus()
     for at in (100.0, 200.0, 300.0):
         status.end((DENIED,), at)
@@ -43,7 +43,7 @@ def test_one_bad_response_beside_what_fails_all_the_time_is_the_first_of_its_own
     assert status.streaks == {} and status.succeeded_at == 600.0
 
 
-def test_what_was_not_tried_again_is_still_a_failure_and_is_counted_once() -> None:
+def test_a_failure_that_was_not_retried_remains_and_is_counted_once() -> None:
     status = RunStatus()
     status.end((DENIED,), 100.0)
     status.end((), 200.0, not_retried=(DENIED,))

@@ -86,7 +86,7 @@ async def test_of_many_resources_a_bounded_number_is_read_and_the_others_are_not
     assert list(known.values()) == [1] * MIN_CALLS + [None] * MIN_CALLS
 
 
-async def test_what_was_never_read_comes_first_and_what_is_known_remains() -> None:
+async def test_unread_resources_come_first_and_known_ones_keep_their_values() -> None:
     reading = Reading()
     await reading.inventory(logs=names(2 * MIN_CALLS))
     known = await reading.inventory(logs=names(2 * MIN_CALLS))
@@ -130,7 +130,7 @@ async def test_a_resource_that_changes_seldom_takes_no_turn_until_its_reading_is
         assert (set(known.values()), len(reading.made)) == ({1 if number < 4 else 4}, calls)
 
 
-async def test_what_is_due_sooner_has_its_turn_more_often() -> None:
+async def test_a_resource_that_is_due_sooner_has_its_turn_more_often() -> None:
     reading, asked = Reading(CallTurns(min_calls=4)), 40
     times = dict.fromkeys([f"r{number}" for number in range(asked)], 0)
     for _ in range(60):
@@ -145,7 +145,7 @@ async def test_what_is_due_sooner_has_its_turn_more_often() -> None:
     assert min(urgent) > max(others) >= min(others) > 0
 
 
-async def test_what_becomes_urgent_is_read_by_the_next_inventory_if_there_is_room() -> None:
+async def test_a_resource_that_becomes_urgent_is_read_by_the_next_inventory_with_room() -> None:
     reading = Reading()
     for every, made in ((0.0, ["a"]), (6 * INTERVAL, []), (6 * INTERVAL, []), (0.0, ["a"]), (0.0, ["a"])):
         await reading.inventory_of({"demo": ["a"]}, every)

@@ -69,7 +69,7 @@ WATCHED: list[tuple[dict[str, Any], dict[str, tuple[set[str], set[str]]]]] = [
 
 
 @pytest.mark.parametrize(("entry", "left"), WATCHED)
-def test_what_is_excluded_is_not_watched(
+def test_excluded_places_are_not_monitored(
     entry: dict[str, Any], left: dict[str, tuple[set[str], set[str]]]
 ) -> None:
     found = configured(entry).monitored_accounts(REGISTRY)

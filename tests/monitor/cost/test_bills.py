@@ -96,7 +96,7 @@ def test_an_empty_fleet_costs_nothing() -> None:
     assert billed(Fleet()) == ({}, {})
 
 
-def test_what_was_measured_is_summed_by_service_and_by_cell() -> None:
+def test_measured_requests_are_summed_by_service_and_by_cell() -> None:
     telemetry = Telemetries()
     telemetry.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 500)
     telemetry.aws.count_requested_metrics(ACCOUNT, "us-east-1", "kinesis", 2000)
@@ -206,7 +206,7 @@ def test_each_account_pays_the_prices_of_its_partition_and_dollars_alone_are_add
     assert exported == {"3"}
 
 
-def test_what_is_streamed_at_an_unknown_price_costs_an_unknown_amount() -> None:
+def test_updates_at_an_unknown_price_cost_an_unknown_amount() -> None:
     fleet, telemetry = abroad()
     telemetry.stream.count_updates("1", "cn-north-1", "kinesis", 1000)
     _, cells = billed(fleet, telemetry=telemetry)
@@ -229,7 +229,7 @@ def test_a_service_that_is_billed_in_another_currency_alone_has_no_bill_in_dolla
     assert cells[CELL].monthly_amount == pytest.approx(2 * METRIC_MONTH * 0.0651 / 1000)
 
 
-def test_what_is_pruned_costs_a_check_now_and_then_and_its_aggregate() -> None:
+def test_a_pruned_part_costs_rare_checks_and_a_share_of_its_aggregate() -> None:
     fleet = Fleet()
     fleet.set_bounds(SUM_OF_STREAMS)
     for number in range(4):

@@ -126,7 +126,7 @@ def unknown_purchase(**more: Any) -> tuple[Key, dict[str, Any]]:
     return key("etl/live", "rds.iops"), {"limit": 150.0, **more}
 
 
-def test_what_has_no_price_is_shown_with_its_limit() -> None:
+def test_an_idle_purchase_without_a_price_is_shown_with_its_limit() -> None:
     fleet = Fleet()
     named, more = unknown_purchase()
     use(fleet, named, (180, 0.2), **more)

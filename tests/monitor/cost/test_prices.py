@@ -27,7 +27,7 @@ def test_every_metric_that_a_collector_reads_has_one_that_pays() -> None:
             assert owner in REGISTRY.services
 
 
-def test_what_is_requested_counts_for_the_service_that_reads_it() -> None:
+def test_a_requested_metric_counts_for_the_service_that_reads_it() -> None:
     names = [
         ("AWS/Kinesis", "IncomingBytes"),
         ("AWS/Kinesis", "IncomingRecords"),
@@ -38,7 +38,7 @@ def test_what_is_requested_counts_for_the_service_that_reads_it() -> None:
     assert OWNERS.count(requested) == {"kinesis": 2, "autoscaling": 1, "": 1}
 
 
-async def test_what_is_streamed_counts_once_for_the_service_that_reads_it_or_for_none() -> None:
+async def test_an_update_counts_once_for_the_service_that_reads_it_or_for_none() -> None:
     telemetry, update = Telemetries(), Update()
     ingest = Ingest(fleet_of(), DECLARED, telemetry.stream, options=IngestOptions(clock=lambda: NOW))
     updates_sent = [

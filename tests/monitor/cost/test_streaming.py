@@ -61,7 +61,7 @@ sometimes = replace(traffic, name="PutRecords.Throttled", zero_when_absent=True)
 gauge = replace(traffic, name="Gauge", zero_when_absent=False)
 
 
-async def test_what_is_polled_each_minute_costs_less_as_a_stream() -> None:
+async def test_metrics_polled_each_minute_cost_less_as_a_stream() -> None:
     (one,) = await advice(fleet_of({stream("a"): EVERY, stream("b"): HALF}))
     assert (one.account, one.region, one.namespace) == (ACCOUNT, REGION, "AWS/Kinesis")
     assert (one.names, one.metrics) == ([traffic.name], 2)
@@ -70,19 +70,19 @@ async def test_what_is_polled_each_minute_costs_less_as_a_stream() -> None:
     assert one.saved_dollars == pytest.approx(one.polled_dollars - one.streamed_dollars)
 
 
-async def test_what_is_polled_seldom_is_not_streamed() -> None:
+async def test_no_stream_is_advised_for_metrics_that_are_polled_seldom() -> None:
     assert await advice(fleet_of({stream("a"): EVERY}, cadence=5)) == []
     assert await advice(fleet_of({stream("a"): EVERY}), interval=300) == []
 
 
-async def test_what_seldom_has_points_is_streamed_though_it_is_polled_seldom() -> None:
+async def test_a_stream_is_advised_for_metrics_that_seldom_have_points() -> None:
     metrics = {stream(str(n), sometimes): [7] if n == 0 else IDLE for n in range(10)}
     (one,) = await advice(fleet_of(metrics, cadence=5))
     assert one.polled_dollars == pytest.approx(10 * POLLED_EACH_MINUTE / 5)
     assert one.streamed_dollars == pytest.approx(ALWAYS_STREAMED / WINDOW)
 
 
-async def test_what_has_no_points_at_all_stays_polled_unless_that_is_a_zero() -> None:
+async def test_a_metric_without_points_stays_polled_unless_absence_is_zero() -> None:
     assert await advice(fleet_of({stream("a", sometimes): IDLE})) == []  # nothing shows that it is streamed
     (one,) = await advice(fleet_of({stream("a", gauge): HALF, stream("b", gauge): IDLE}))
     assert one.streamed_dollars == pytest.approx(ALWAYS_STREAMED / 2 + POLLED_EACH_MINUTE)

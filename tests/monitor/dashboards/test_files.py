@@ -153,7 +153,7 @@ def test_the_rules_link_to_the_runbooks_of_the_configured_server(
     assert f"runbook_url: {runbooks}/kinesis.md#kinesisstream_write_bytes" in text
 
 
-def test_what_cannot_be_written_is_reported_in_one_line(tmp_path: Any) -> None:
+def test_an_output_folder_that_cannot_be_written_is_reported_in_one_line(tmp_path: Any) -> None:
     (tmp_path / "file").touch()
     done = CliRunner().invoke(app, ["dashboards", "prometheus", "--out", str(tmp_path / "file")])
     assert done.exit_code == 2

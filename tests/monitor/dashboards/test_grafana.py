@@ -135,7 +135,7 @@ def test_a_dashboard_has_the_variables_that_it_uses(board: dict[str, Any]) -> No
 
 
 @each_board
-def test_nothing_is_counted_as_zero_where_nothing_is_watched(board: dict[str, Any]) -> None:
+def test_no_panel_shows_zero_where_no_series_is_monitored(board: dict[str, Any]) -> None:
     requested = [target["expr"] for panel in panels(board) for target in panel["targets"]]
     assert not [expr for expr in requested if "vector(0)" in expr]
 

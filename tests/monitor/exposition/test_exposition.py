@@ -184,7 +184,7 @@ def test_without_a_limit_there_is_the_usage_and_throttled_demand() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_what_is_no_number_is_no_sample(value: float) -> None:
+def test_a_usage_that_is_no_number_is_not_exported(value: float) -> None:
     fleet = Fleet()
     judged(fleet, add(fleet, key("orders")), Zone.WITHIN, usage=value)
     assert "headroom_usage" not in published(fleet)

@@ -124,13 +124,13 @@ def test_the_time_to_exhaustion_is_known_only_where_the_usage_is_judged() -> Non
     st.lists(st.one_of(st.just(NAN), st.floats(0, 100, width=32)), max_size=60),
     st.floats(1, 200, width=32),
 )
-def test_it_is_absent_or_a_time_within_a_week(left_over: list[float], limit: float) -> None:
+def test_exhaustion_is_unknown_or_a_time_within_a_week(left_over: list[float], limit: float) -> None:
     found = seconds(judged(left_over, replace(BUDGET, limit=Limit(limit, LimitSource.API, 0))))
     assert math.isnan(found) or 0 <= found <= MAX_EXHAUSTION
 
 
 @pytest.mark.parametrize(("left_over", "exported"), [(falling(90, 0.5), True), ([80.0] * 60, False)])
-def test_it_is_exported_where_there_is_one(left_over: list[float], exported: bool) -> None:
+def test_exhaustion_is_exported_where_it_is_known(left_over: list[float], exported: bool) -> None:
     exposition = Exposition(judged(left_over))
     asyncio.run(exposition.publish({}))
     (line,) = [

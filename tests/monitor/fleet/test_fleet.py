@@ -126,7 +126,7 @@ def test_series_that_come_change_and_go_in_any_order_leave_exactly_what_is_there
 
 
 @given(st.lists(st.tuples(keys, observations), max_size=12))
-def test_what_is_dropped_leaves_its_rows_and_slots_empty_for_others(
+def test_a_dropped_series_leaves_empty_rows_and_slots_for_others(
     steps: list[tuple[Key, Observed]],
 ) -> None:
     fleet = Fleet()

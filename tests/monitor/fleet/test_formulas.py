@@ -282,7 +282,7 @@ def test_the_known_part_of_throttled_demand_is_a_lower_bound_only_of_sums(usage:
         pytest.param(Op.READER_LAG, (total(a), b), id="readers are metrics"),
     ],
 )
-def test_what_an_operation_cannot_compute_is_refused(op: Op, terms: tuple[Term, ...]) -> None:
+def test_terms_that_an_operation_cannot_compute_are_refused(op: Op, terms: tuple[Term, ...]) -> None:
     with pytest.raises(ValueError, match=r"a ratio has two terms|the terms of .* are metrics"):
         Usage(op, tuple((term, 1.0) for term in terms))
 

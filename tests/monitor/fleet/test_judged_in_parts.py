@@ -50,7 +50,7 @@ def rewrite(fleet: Fleet) -> None:
     write(fleet, NOW - 1, 50_000.0)
 
 
-def test_nothing_is_written_before_the_last_part() -> None:
+def test_a_judgement_is_written_in_its_last_part() -> None:
     fleet = fleet_of()
     before = judged(fleet)
     parts = judge_in_parts(fleet, NOW, at_once=0)
@@ -77,7 +77,7 @@ def test_series_that_come_and_go_between_parts_are_judged_as_at_once(
     assert judged(fleet) == judged(other)
 
 
-def test_it_ends_though_series_change_between_all_parts() -> None:
+def test_a_judgement_ends_though_series_change_between_all_parts() -> None:
     fleet, parts = fleet_of(), 0
     for parts, _ in enumerate(judge_in_parts(fleet, NOW, at_once=0), 1):
         add(fleet, key(f"new-{parts}"))

@@ -38,7 +38,7 @@ def test_the_labels_of_two_resources_of_a_kind_differ_whatever_they_are_called(
         assert key(*first, names=same).labels != key(*second).labels
 
 
-def test_what_a_resource_is_called_is_no_part_of_its_identity() -> None:
+def test_the_name_of_a_resource_is_no_part_of_its_identity() -> None:
     before, after = key("a1b2", names=("orders",)), key("a1b2", names=("orders-v2",))
     assert before == after and hash(before) == hash(after) and before.id == after.id
     assert (before.resource, after.resource) == ("orders", "orders-v2")

@@ -62,7 +62,7 @@ def test_each_minute_of_the_window_has_the_limit_that_was_seen_then(
 
 
 @given(observed_limits)
-def test_it_remembers_no_more_than_changed_within_the_window(steps: list[tuple[int, float | None]]) -> None:
+def test_only_limits_that_changed_within_the_window_are_kept(steps: list[tuple[int, float | None]]) -> None:
     fleet, minute = Fleet(), NOW
     for later, limit in steps:
         minute += later
@@ -87,7 +87,7 @@ def test_series_that_changed_stand_beside_those_that_did_not() -> None:
     assert len(fleet.past_limits) == 2
 
 
-def test_nothing_is_remembered_of_a_fleet_whose_limits_stay() -> None:
+def test_a_fleet_whose_limits_stay_has_no_past_limits() -> None:
     fleet = Fleet()
     for minute in range(NOW, NOW + 100, 10):
         put(fleet, "orders", 0.1, minute)  # which float32 cannot hold exactly

@@ -293,7 +293,7 @@ def test_a_default_that_is_exceeded_is_no_limit_of_this_account(source: LimitSou
     assert why_unobservable_now(world.fleet, series) is NOT_THE_DEFAULT
 
 
-def test_what_exceeds_a_configured_limit_is_judged() -> None:
+def test_a_usage_above_a_configured_limit_is_judged() -> None:
     world = World(hard_limit=True)
     world.put(6, LimitSource.OVERRIDE)
     world.write(used, [30])

@@ -51,7 +51,7 @@ def test_the_delay_is_not_lowered_by_ages_that_were_never_requested() -> None:
     assert states.delay[namespace] == 3
 
 
-def test_nothing_is_learnt_from_a_few_polls() -> None:
+def test_no_delay_is_learnt_from_a_few_polls() -> None:
     assert learnt(1, polls=MIN_POLLS - 1) == -1
 
 

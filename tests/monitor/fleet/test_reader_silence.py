@@ -104,7 +104,7 @@ def test_of_a_reader_that_was_not_behind_the_age_grows_beyond_the_window() -> No
     assert stream.usage("age") == stream.usage("unread") == 2 * WINDOW * MINUTE
 
 
-def test_what_is_written_once_to_a_stream_that_was_idle_is_not_old() -> None:
+def test_a_single_record_on_an_idle_stream_is_no_backlog_of_hours() -> None:
     stream = Stream()
     stream.pass_by(5, age=0.0, calls=60, written=1000)
     stream.pass_by(2 * WINDOW)

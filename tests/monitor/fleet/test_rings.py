@@ -125,7 +125,7 @@ def test_a_minute_that_was_read_without_a_point_is_zero_only_where_it_is_declare
 
 
 @pytest.mark.parametrize("every", [1, 5, 15, 60])
-def test_what_was_refused_since_the_poll_before_shows_until_the_next_poll(every: int) -> None:
+def test_throttled_demand_since_the_previous_poll_counts_until_the_next_one(every: int) -> None:
     """However rarely CloudWatch is asked; and no longer than that, or than RECENT_MINUTES minutes."""
     rings = rings_of(True)
     rings.mark_read(ints(0), START)
@@ -183,7 +183,7 @@ def test_history_is_the_window_up_to_the_last_minute_read() -> None:
     assert np.isnan(values[:-5]).all()
 
 
-def test_nothing_written_is_no_error() -> None:
+def test_an_empty_write_is_no_error() -> None:
     rings = rings_of(False)
     assert write(rings, []) == 0
     rings.mark_read(ints(), START)

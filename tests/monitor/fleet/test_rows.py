@@ -75,7 +75,7 @@ def test_a_number_is_the_shortest_text_of_its_float32() -> None:
     assert (judged.usage, judged.utilization) == (0.1, 0.9)
 
 
-def test_what_was_never_judged_is_not_known() -> None:
+def test_a_series_that_was_never_judged_has_no_numbers() -> None:
     fleet = Fleet()
     fresh = row(fleet, put(fleet, "orders", limit=None))
     assert fresh.zone is Zone.STALE

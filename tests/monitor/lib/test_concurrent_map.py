@@ -25,7 +25,7 @@ async def test_every_item_is_called_once(limit: int) -> None:
     assert [one async for one in concurrent_map(doubled, (), limit)] == []
 
 
-async def test_one_that_does_not_answer_delays_no_other() -> None:
+async def test_a_call_that_does_not_return_delays_no_other() -> None:
     answered = asyncio.Event()
 
     async def call(item: int) -> int:
@@ -79,7 +79,7 @@ async def test_no_more_run_or_are_taken_than_the_limit() -> None:
 
 
 @pytest.mark.parametrize("fails", ["a call", "the items", "the reader"])
-async def test_what_still_runs_is_cancelled_at_the_first_error(fails: str) -> None:
+async def test_running_calls_are_cancelled_at_the_first_error(fails: str) -> None:
     cancelled = []
 
     async def call(item: int) -> int:

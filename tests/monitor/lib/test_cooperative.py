@@ -72,7 +72,7 @@ async def test_a_waiting_task_is_resumed_only_when_its_turn_comes() -> None:
     assert resumed == [*range(1, 50)], "each was resumed once"
 
 
-async def test_one_that_is_cancelled_while_it_waits_holds_up_nobody() -> None:
+async def test_a_waiter_that_is_cancelled_delays_no_other() -> None:
     turns = LoopTurns(at_once=1)
     first, second, third = (asyncio.create_task(turns.wait()) for _ in range(3))
     await asyncio.sleep(0)

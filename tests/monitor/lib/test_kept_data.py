@@ -93,7 +93,7 @@ def test_a_folder_in_the_place_of_the_file_is_ignored(environ: dict[str, str]) -
 
 
 @pytest.mark.parametrize("data", [math.inf, (1, 2), {1: 2}], ids=str)
-def test_what_json_does_not_give_back_is_not_kept(data: Any, environ: dict[str, str]) -> None:
+def test_data_that_json_does_not_return_unchanged_are_not_kept(data: Any, environ: dict[str, str]) -> None:
     keep("name", KEY, data, environ)
     assert kept("name", KEY, environ) is None
 

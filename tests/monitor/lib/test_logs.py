@@ -106,7 +106,7 @@ def test_a_logger_whose_lines_are_all_different_is_bounded_too(log: Log) -> None
     assert len(log.lines()) == MAX_LINES_PER_LOGGER
 
 
-def test_it_remembers_a_bounded_number_of_kinds(log: Log) -> None:
+def test_a_bounded_number_of_message_groups_is_remembered(log: Log) -> None:
     log.logger.error("the disk is full")
     log.logger.error("the disk is full")
     for n in range(MAX_GROUPS):

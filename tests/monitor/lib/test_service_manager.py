@@ -35,7 +35,7 @@ async def news(listening: socket.socket, seconds: float = 10) -> list[str]:
     return received.decode().split("\n")
 
 
-async def test_it_is_told_that_the_process_is_ready_lives_and_stops(
+async def test_the_service_manager_is_told_that_the_process_is_ready_alive_and_stopping(
     manager: tuple[socket.socket, str],
 ) -> None:
     listening, address = manager
@@ -69,7 +69,7 @@ async def test_an_address_without_a_file_is_understood() -> None:
         assert await news(listening) == ["READY=1"]
 
 
-async def test_one_that_does_not_listen_is_logged_and_stops_nothing(
+async def test_a_service_manager_that_does_not_listen_is_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.WARNING):

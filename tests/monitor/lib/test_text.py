@@ -9,5 +9,5 @@ from monitor.lib.text import replace_surrogates
     ("text", "expected"),
     [("orders", "orders"), ("a\udc80\ud800b", "a??b"), ("\U0001f600é\x00", "\U0001f600é\x00")],
 )
-def test_what_utf_8_cannot_carry_becomes_a_question_mark(text: str, expected: str) -> None:
+def test_a_surrogate_becomes_a_question_mark(text: str, expected: str) -> None:
     assert replace_surrogates(text) == expected

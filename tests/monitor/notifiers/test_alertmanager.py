@@ -44,7 +44,7 @@ def test_a_firing_alert_is_valid_until_well_after_it_is_sent_again() -> None:
 
 
 @pytest.mark.parametrize("at", [NOW, SINCE - 5])
-def test_what_is_resolved_ends_when_it_did_and_never_before_it_began(at: float) -> None:
+def test_a_resolved_alert_ends_at_its_resolution_and_not_before_its_start(at: float) -> None:
     [alert] = alerts_sent(resolved(at=at))
     assert epoch(alert["endsAt"]) == max(at, SINCE)
 
@@ -84,7 +84,7 @@ async def test_every_replica_gets_the_alerts(client: OutboundClient) -> None:
         (400, 404, DeliveryOutcome.REFUSED),
     ],
 )
-async def test_one_replica_suffices(
+async def test_delivery_to_one_replica_suffices(
     client: OutboundClient, first: int, second: int, outcome: DeliveryOutcome
 ) -> None:
     async with (

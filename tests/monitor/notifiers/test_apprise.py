@@ -35,7 +35,7 @@ async def test_answers(
     assert "hunter2" not in repr(answer) + repr(receiver)
 
 
-async def test_what_is_resolved_is_a_success(client: OutboundClient) -> None:
+async def test_a_resolution_has_the_type_success(client: OutboundClient) -> None:
     async with http_server() as server:
         await build_receiver(Apprise, url=f"json://127.0.0.1:{server.port}").send(
             notification(resolved()), client

@@ -264,7 +264,7 @@ async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
 
 
 @pytest.mark.parametrize("handler", [greet_and_go, garbage, busy, never_responds])
-async def test_what_is_no_smtp_server_is_tried_again(client: OutboundClient, handler: Any) -> None:
+async def test_a_delivery_to_a_server_without_smtp_is_retried(client: OutboundClient, handler: Any) -> None:
     async with tcp_server(handler) as port:
         receiver = build_receiver(Email, **PLAIN, port=port).model_copy(update={"timeout": 0.5})
         answer = await receiver.send(notification(), client)

@@ -54,7 +54,7 @@ async def test_a_name_that_nobody_knows(client: OutboundClient) -> None:
 
 
 @pytest.mark.parametrize("url", ["https://", "https:///x", "https://[::1", "https://x:99999/"])
-async def test_what_is_no_address_is_refused(client: OutboundClient, url: str) -> None:
+async def test_an_invalid_address_is_refused(client: OutboundClient, url: str) -> None:
     answer = await client.post(url, b"{}", OPEN)
     assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "address")
 

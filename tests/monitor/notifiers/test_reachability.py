@@ -250,7 +250,7 @@ async def test_of_several_addresses_only_the_unreachable_ones_are_reported(clien
             assert server.url not in reach.unreachable["team"]
 
 
-async def test_one_that_does_not_answer_keeps_no_other_one_waiting(client: OutboundClient) -> None:
+async def test_a_receiver_that_does_not_respond_delays_no_other(client: OutboundClient) -> None:
     away = await gone()
     async with tcp_server(never_responds) as port:
         silent_one = build_receiver(

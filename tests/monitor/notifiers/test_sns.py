@@ -116,7 +116,7 @@ async def test_errors(raised: Exception, outcome: DeliveryOutcome, status: int |
     assert answer.reason
 
 
-async def test_what_aws_says_is_shown_on_one_line() -> None:
+async def test_the_error_message_of_aws_is_shown_on_one_line() -> None:
     answer = await publish(error("NotFound", 404, "Topic\ndoes not exist" + "x" * 500))
     assert answer.sentence.startswith("SNS: Topic does not exist")
     assert len(answer.sentence) <= 200

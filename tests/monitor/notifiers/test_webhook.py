@@ -53,7 +53,7 @@ def test_a_notification_of_resolved_alerts_only_has_that_type() -> None:
     assert (body["type"], body["data"]["status"]) == ("alerts.resolved", "resolved")
 
 
-def test_what_is_not_known_is_null() -> None:
+def test_unknown_numbers_are_null() -> None:
     unknown = notice(usage=None, limit=None, utilization=None, throttled=None, sampled=None)
     [alert] = payload(notification(unknown), PLAIN)["data"]["alerts"]
     assert {name for name, value in alert.items() if value is None} == {
@@ -66,7 +66,7 @@ def test_what_is_not_known_is_null() -> None:
 
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
-def test_what_json_cannot_hold_is_null(value: float) -> None:
+def test_numbers_that_json_cannot_hold_are_null(value: float) -> None:
     body = json.loads(encode_json(payload(notification(notice(utilization=value)), PLAIN)))
     assert body["data"]["alerts"][0]["utilization"] is None
 

@@ -260,7 +260,7 @@ GARBAGE = [
 
 
 @pytest.mark.parametrize(("answer", "reason"), GARBAGE)
-async def test_what_is_not_http_is_tried_again(
+async def test_a_response_that_is_not_http_is_retried(
     client: OutboundClient, answer: bytes, reason: str | None
 ) -> None:
     async with tcp_server(responds_with(answer)) as port:

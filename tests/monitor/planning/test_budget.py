@@ -129,7 +129,7 @@ async def test_a_step_of_the_clock_by_an_hour_earns_an_hour_at_most(step: float)
     assert await some.request(100_000) <= 1
 
 
-async def test_what_was_requested_before_a_reload_is_neither_charged_again_nor_forgotten() -> None:
+async def test_requests_before_a_reload_are_charged_exactly_once() -> None:
     some = Processes()
     assert await some.request(9_000) == 9_000
     some.budget.configure(some.terms)
@@ -182,7 +182,7 @@ async def test_no_change_from_one_budget_to_one_for_each_account_gives_an_advanc
     assert await some.request(100_000) <= 1
 
 
-async def test_what_is_not_billed_in_dollars_is_neither_charged_nor_limited() -> None:
+async def test_partitions_that_are_not_billed_in_dollars_are_neither_charged_nor_limited() -> None:
     some = Processes()
     some.partitions |= {"china": "aws-cn", "gov": "aws-us-gov"}
     some.bill(Billed(metrics=10**9), "china")

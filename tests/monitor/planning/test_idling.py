@@ -107,7 +107,7 @@ def test_without_lists_an_idle_metric_is_read_at_the_longest_interval_again() ->
     assert (fleet.reads[fleet.usage_rows] - before >= 2 * HOURS // LONGEST).all()
 
 
-def test_what_is_listed_without_a_new_point_is_read_at_the_longest_interval() -> None:
+def test_a_metric_listed_without_a_new_point_is_read_at_the_longest_interval() -> None:
     fleet = Simulation(Demand(silent(1, 12 * HOURS), lists=Lists(anyway=(0,))))
     run(fleet, 12 * HOURS)
     assert fleet.longest_gap[fleet.usage_rows].max() <= LONGEST

@@ -150,7 +150,7 @@ def test_batches_keep_the_parts_of_an_aggregate_together() -> None:
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([0.0005, 0.01, 0.2]), st.sampled_from([0.0, 0.1]))
-def test_what_is_known_is_true_and_nothing_is_found_later_than_without_pruning(
+def test_pruned_values_are_true_and_throttling_is_found_as_early_as_without_pruning(
     seed: int, often: float, faults: float
 ) -> None:
     random, minutes = np.random.default_rng(seed), 3 * HOURS

@@ -85,7 +85,7 @@ def counted(telemetry: Telemetries) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("has_faults", [False, True])
-async def test_what_all_services_request_is_counted_as_aws_bills_it(
+async def test_requests_of_all_services_are_counted_as_aws_bills_them(
     aws_url: str, has_faults: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_aws_environment(monkeypatch, CREDENTIALS)
@@ -120,7 +120,7 @@ async def test_the_listings_of_linked_accounts_are_counted_for_the_account_that_
     assert len(aws.listings) >= 2
 
 
-async def test_what_a_collector_requests_waits_for_the_budget() -> None:
+async def test_a_metric_request_of_a_collector_waits_for_the_budget() -> None:
     aws = FakeAws(get_metric_data={"MetricDataResults": []})
     telemetry = Telemetries()
     config = Config.model_validate({"budget": {"dollars_per_month": 0.002}})  # 2 metrics ahead

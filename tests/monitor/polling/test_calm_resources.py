@@ -143,7 +143,7 @@ def test_throttled_demand_is_danger_though_it_is_tolerated(saturation: float, is
 
 
 @pytest.mark.parametrize(("usage", "is_calm"), [(OFF, True), (NOT_READ_YET, True), (0.0, False)])
-def test_what_is_not_judged_says_nothing_and_a_usage_of_an_api_is_read_with_the_resource(
+def test_only_judged_series_decide_but_a_usage_of_an_api_keeps_the_interval(
     usage: Any, is_calm: bool
 ) -> None:
     fleet = fleet_of(one=(("a",), BELOW))
@@ -178,7 +178,7 @@ signals:
 """
 
 
-async def test_what_several_resources_share_is_read_each_time() -> None:
+async def test_a_call_that_resources_share_is_made_at_each_inventory() -> None:
     aws = FakeAws(
         malformed=True,
         now=1.7e9,

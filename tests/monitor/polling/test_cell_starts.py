@@ -32,7 +32,7 @@ def begins(number: int, lateness: float) -> list[float]:
         return runner.run(start_times(number))
 
 
-def test_in_a_free_loop_cells_start_one_after_the_other_without_waiting_for_the_end_of_one() -> None:
+def test_cells_start_in_turn_without_waiting_for_the_end_of_another() -> None:
     assert begins(3, 0.0) == pytest.approx([LAG_INTERVAL, 2 * LAG_INTERVAL, 3 * LAG_INTERVAL])
     assert begins(3, MAX_LAG / 2)[-1] == pytest.approx(3 * (LAG_INTERVAL + MAX_LAG / 2))
 

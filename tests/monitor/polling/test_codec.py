@@ -147,7 +147,7 @@ async def test_an_error_of_aws_is_the_same_both_ways(error: ErrorResponse) -> No
     assert errors[0]["Message"] == f"rejected: {error.code}"
 
 
-async def test_one_client_requests_many_things_at_once_without_mixing_them() -> None:
+async def test_concurrent_requests_of_one_client_get_their_own_responses() -> None:
     def echo(body: dict[str, Any]) -> Response:
         return {"MetricDataResults": [{"Id": query["Id"]} for query in body["MetricDataQueries"]]}
 

@@ -100,7 +100,7 @@ def orders(**more: Any) -> Observed:
     return Observed(signal="stream_write_bytes", resource=of("orders"), **(usual | more))
 
 
-async def test_what_is_observed_as_before_is_not_registered_anew_but_confirmed() -> None:
+async def test_a_series_observed_as_before_is_confirmed_and_not_registered_again() -> None:
     world = World(**streams(orders=2, clicks=2), **NO_QUOTAS)
     fleet = recording(world)
     await world.run_inventory(KINESIS)
@@ -177,7 +177,7 @@ async def test_a_number_that_an_api_returns_is_read_at_each_inventory() -> None:
     assert fleet.rings.latest_value[formula.rows[0]] == 45.0
 
 
-async def test_what_cloudwatch_rejected_is_observable_by_the_first_inventory_after_it_is_not() -> None:
+async def test_a_series_is_observable_again_one_inventory_after_cloudwatch_rejected_it() -> None:
     world = World(**NO_QUOTAS)
     fleet, cell = recording(world), world.aws.cell.key
     await world.run_inventory(yielding([orders()]))
@@ -249,7 +249,7 @@ async def test_when_a_limit_was_read_is_reported_though_the_limit_is_confirmed()
         assert limit and (limit.value, limit.read_at) == (1000.0, 1000.0)
 
 
-async def test_what_waits_for_its_turn_stays_as_it_was_and_is_confirmed_when_it_is_read() -> None:
+async def test_a_series_that_waits_for_its_turn_keeps_its_limit() -> None:
     world = World(**NO_QUOTAS)
     fleet = recording(world)
     await world.run_inventory(yielding([orders()]))

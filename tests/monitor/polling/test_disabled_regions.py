@@ -156,7 +156,7 @@ async def test_the_only_call_to_it_checks_whether_it_is_enabled(caplog: pytest.L
     ]
 
 
-async def test_it_is_read_once_it_is_enabled() -> None:
+async def test_a_disabled_region_is_read_once_it_is_enabled() -> None:
     async with RegionalAws.serving(EUROPE, HOME) as aws:
         watch = watching(aws, EUROPE, BAHRAIN)
         async with background(watch.run()):

@@ -108,7 +108,7 @@ async def test_a_service_whose_region_is_of_another_partition_is_not_called() ->
     assert not [region for _, region in aws.metrics if region == "cn-northwest-1"]
 
 
-async def test_what_aws_names_by_region_has_the_home_region() -> None:
+async def test_commands_and_arns_of_global_services_name_the_home_region() -> None:
     async with GlobalAws.serving() as aws:
         watcher = await watched(aws)
     by_signal = {key.signal: series for key, series in watcher.fleet.series.items()}

@@ -198,7 +198,7 @@ async def test_values_beyond_float32_and_odd_ones_are_left_to_the_file() -> None
         assert not np.isfinite([*some.points.values()]).any()
 
 
-async def test_it_can_be_cancelled_while_it_reads() -> None:
+async def test_a_read_of_the_past_can_be_cancelled() -> None:
     was_requested = asyncio.Event()
 
     def slow(body: Body) -> Response:

@@ -47,7 +47,7 @@ def key(resource: Resource, signal: str = "kinesis.stream_write_bytes") -> Key:
 
 
 @given(st.lists(RESOURCES, min_size=1, max_size=4, unique_by=lambda one: (len(one.path), one.path)))
-def test_what_is_exported_is_read_back_and_no_sample_is_there_twice(resources: list[Resource]) -> None:
+def test_exported_names_are_parsed_unchanged_and_no_sample_is_there_twice(resources: list[Resource]) -> None:
     same_depth = [one for one in resources if len(one.path) == len(resources[0].path)]
     fleet = Fleet()
     for one in same_depth:

@@ -93,7 +93,7 @@ class World:
         return self.aws.calls.count("cloudwatch:ListMetrics")
 
 
-def test_what_is_listed_while_it_is_idle_is_due_at_once_and_the_rest_within_an_hour() -> None:
+def test_a_listed_idle_metric_is_due_at_once_and_the_others_within_an_hour() -> None:
     world = World(lambda **_: listed("stream-3", "another"))
     assert world.update() == []
     assert world.woken == 1

@@ -427,7 +427,7 @@ async def test_an_inventory_without_a_failure_has_succeeded() -> None:
     assert sampled == status.succeeded_at
 
 
-async def test_what_an_earlier_inventory_found_is_dropped_too_when_it_is_handed_over() -> None:
+async def test_a_reload_drops_excluded_series_of_an_earlier_inventory() -> None:
     """After a reload of the configuration a new inventory continues."""
     world = World(**streams(orders=2, clicks=2), **NO_QUOTAS)
     await world.run_inventory(KINESIS)

@@ -79,9 +79,7 @@ def test_a_sample_counts_until_two_turns_were_missed(interval: float, delay: int
     assert stale_after(interval, delay) == minutes
 
 
-async def test_what_the_api_returns_counts_until_the_next_inventories_and_metrics_until_the_next_polls() -> (
-    None
-):
+async def test_usage_of_an_api_and_of_metrics_lasts_until_the_next_reads() -> None:
     metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 
     async def both(aws: Aws) -> AsyncIterator[Observed]:

@@ -86,7 +86,7 @@ class Topics:
 WAITS = NOT_READ_YET.reason
 
 
-async def test_what_was_not_read_yet_is_shown_as_unobservable_and_then_as_it_is() -> None:
+async def test_a_resource_without_a_turn_yet_is_unobservable_until_it_is_read() -> None:
     topics = Topics(2, a=1, b=5, c=7)
     assert await topics.look() == {
         "subscriptions a": 1.0,
@@ -114,7 +114,7 @@ async def test_a_waiting_resource_is_after_a_reload_as_it_was_before() -> None:
     assert topics.inventory.statuses["ours"].waiting == 2
 
 
-async def test_what_was_deleted_is_dropped_though_others_wait() -> None:
+async def test_a_deleted_resource_is_dropped_though_others_wait() -> None:
     topics = Topics(9, a=1, b=5, c=7)
     await topics.look()
     topics.aws.cell.call_turns = CallTurns(min_calls=1)

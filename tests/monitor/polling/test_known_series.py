@@ -147,7 +147,7 @@ async def test_other_answers_are_taken_at_once_and_cost_their_own_series_only() 
     assert world.names == {("stream_write_bytes", "clicks")}
 
 
-async def test_what_was_dropped_and_comes_back_is_made_again() -> None:
+async def test_a_dropped_series_is_created_again_when_its_resource_returns() -> None:
     streams, world = Streams({"orders": 1}), World(**NO_QUOTAS)
     await read(world, found := collector(streams.known))
     streams.shards = {}
@@ -203,7 +203,7 @@ async def test_a_number_that_an_api_returned_is_written_each_time() -> None:
     assert streams.taken() == ["orders", "orders"]
 
 
-async def test_what_the_configuration_excludes_stays_excluded() -> None:
+async def test_a_known_series_that_is_excluded_stays_excluded() -> None:
     streams, world = Streams({"orders": 1, "clicks": 2}), World(**NO_QUOTAS)
     config = Config.model_validate({"exclude": [{"resource": "orders"}]})
     world.inventory = inventory_of(world.aws.cell, world.fleet, config, world.quotas)
@@ -214,7 +214,7 @@ async def test_what_the_configuration_excludes_stays_excluded() -> None:
     assert streams.taken() == ["orders", "clicks"]
 
 
-async def test_what_failed_of_a_resource_is_told_each_time() -> None:
+async def test_the_failure_of_a_resource_is_reported_at_each_inventory() -> None:
     streams, world = Streams({"orders": 1, "clicks": 1}, failing="orders"), World(**NO_QUOTAS)
     found = collector(streams.known)
     for _ in range(2):
@@ -239,7 +239,9 @@ STEPS = st.lists(st.tuples(WORLDS, st.sampled_from(["", "a", "b"]), st.booleans(
 
 
 @given(STEPS)
-def test_what_is_known_is_what_would_be_made(steps: list[tuple[dict[str, int], str, bool]]) -> None:
+def test_known_series_equal_those_that_an_inventory_would_create(
+    steps: list[tuple[dict[str, int], str, bool]],
+) -> None:
     async def follow() -> None:
         known, made = Streams({}), Streams({})
         worlds = [(World(**NO_QUOTAS), known, known.known), (World(**NO_QUOTAS), made, made.all)]

@@ -95,7 +95,7 @@ async def test_linked_accounts_are_read_without_a_role_and_not_mixed_up() -> Non
     }
 
 
-async def test_what_needs_a_role_is_unobservable_and_says_so() -> None:
+async def test_a_series_that_needs_a_role_is_unobservable_with_that_reason() -> None:
     watch = two_accounts().watcher()
     await once(watch)
     reasons = {

@@ -29,7 +29,7 @@ async def test_a_metric_without_points_is_unknown() -> None:
         assert np.isnan(points[METRICS[0]]).all()
 
 
-async def test_what_fails_is_missing_with_a_sentence() -> None:
+async def test_a_failed_read_returns_no_points_and_a_sentence() -> None:
     async with fortnight(lambda _: ErrorResponse("AccessDenied")) as some:
         reader = MetricPointReader(some.fleet, lambda: {CELL: some.reader})
         points, failures = await reader.read(CELL, METRICS, window(int(time.time() // 60)))

@@ -381,7 +381,7 @@ async def test_patterns_that_match_nothing_are_logged_once(
 # Once
 
 
-async def test_one_scan_lists_the_accounts_and_reads_them(aws: FakeOrganization) -> None:
+async def test_a_single_scan_lists_the_accounts_and_reads_them(aws: FakeOrganization) -> None:
     watch = watcher_of(aws)
     await watch.run_once(lambda done, steps: None)
     await watch.close()
@@ -389,7 +389,7 @@ async def test_one_scan_lists_the_accounts_and_reads_them(aws: FakeOrganization)
     assert aws.lists == 1
 
 
-async def test_one_scan_says_why_the_accounts_are_not_known(aws: FakeOrganization) -> None:
+async def test_a_single_scan_says_why_the_accounts_are_not_known(aws: FakeOrganization) -> None:
     aws.failure = "AccessDeniedException"
     watch = watcher_of(aws)
     await watch.run_once(lambda done, steps: None)

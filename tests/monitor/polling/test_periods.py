@@ -172,7 +172,7 @@ async def test_a_missing_point_is_five_unknown_minutes() -> None:
 
 
 @pytest.mark.parametrize("late", [0, 2])
-async def test_it_is_requested_once_in_a_period_after_the_publication_delay_and_billed_as_often(
+async def test_a_metric_is_requested_once_in_a_period_after_the_publication_delay(
     late: int,
 ) -> None:
     values = {consumed: rising, provisioned: rising}

@@ -84,7 +84,7 @@ def test_the_minutes_requested(read: int | None, oldest: int) -> None:
         assert minutes_ago(request) == (oldest, 1)
 
 
-def test_what_is_late_is_requested_until_aws_has_proved_that_it_publishes() -> None:
+def test_a_late_metric_is_requested_until_its_namespace_has_newer_points() -> None:
     rings, queries = rings_of((3, None))
     rings.declare(0, rings.namespaces.number_of("AWS/Lambda"), zero=True)
     row = np.array([0], np.int32)

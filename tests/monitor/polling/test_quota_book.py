@@ -87,7 +87,7 @@ def test_the_quotas_of_a_service_are_those_that_its_signals_name() -> None:
 # How often
 
 
-def test_what_was_read_is_read_again_after_the_interval_and_not_before() -> None:
+def test_quotas_are_read_again_after_the_interval_and_not_before() -> None:
     async def main() -> None:
         desk = Desk(ServiceQuotas({A: 3.0}), A)
         await desk.book.read()

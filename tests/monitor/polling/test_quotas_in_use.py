@@ -90,7 +90,7 @@ def test_a_service_that_does_not_answer_does_not_hold_it_up_for_ever() -> None:
     assert world.services_in_use == [set()]
 
 
-def test_it_is_run_at_each_interval_also_where_it_finds_nothing() -> None:
+def test_the_scan_runs_at_each_interval_also_where_it_finds_no_service() -> None:
     world = World()
     run(world.watch(world.last, seconds=3590))
     assert len(world.services_in_use) in (6, 7)

@@ -492,7 +492,7 @@ async def test_a_client_that_cannot_be_made_is_a_failure_of_the_cell() -> None:
 
 
 @pytest.mark.parametrize("ahead", [15, 60])
-async def test_nothing_is_known_of_minutes_that_have_not_begun_by_the_clock_of_aws(ahead: int) -> None:
+async def test_points_of_minutes_that_have_not_begun_by_the_clock_of_aws_are_rejected(ahead: int) -> None:
     """This machine's clock was set forward, so that they are requested."""
     beyond = {NOW + ahead - 5: 9.0, LAST: 5.0}
     async with reading(answering(by=lambda query: result(query, beyond)), 2) as some:

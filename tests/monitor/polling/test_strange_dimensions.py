@@ -61,7 +61,7 @@ def taken(value: str) -> bool:
 
 
 @pytest.mark.parametrize("service", sorted(WORLDS))
-async def test_nothing_is_requested_that_cloudwatch_refuses_and_everything_else_is(service: str) -> None:
+async def test_exactly_the_dimensions_that_cloudwatch_accepts_are_requested(service: str) -> None:
     world = World(get_service_quota=quota(1000.0), **WORLDS[service])
     await world.run_inventory(BY_SERVICE[service])
     requested = [json.loads(without_abbreviations(metric))["Metric"] for metric in world.fleet.metrics(CELL)]

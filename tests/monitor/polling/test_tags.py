@@ -140,7 +140,7 @@ async def test_all_services_are_queried_at_once_and_only_about_what_is_wanted() 
 
 
 @pytest.mark.parametrize(("tags", "services"), [((), BY_SERVICE), (("team",), ["apigateway", "autoscaling"])])
-async def test_nothing_is_requested_that_is_not_used(tags: tuple[str, ...], services: Any) -> None:
+async def test_unused_tags_are_not_requested(tags: tuple[str, ...], services: Any) -> None:
     world = World(config(*tags))
     await world.inventory.read_tags([BY_SERVICE[service] for service in services])
     assert world.aws.calls == []

@@ -98,7 +98,7 @@ async def test_a_service_without_resources_costs_its_lists_and_has_no_series() -
     assert world.inventory.statuses["ours"].failures == ()
 
 
-async def test_one_resource_of_any_kind_brings_all_its_series() -> None:
+async def test_a_resource_of_any_kind_makes_a_service_used() -> None:
     for world in (World(instances=["a"]), World(clusters=["a"])):
         calls = await world.look()
         assert calls["DescribeAccountAttributes"] == 1

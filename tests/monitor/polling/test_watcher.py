@@ -284,7 +284,7 @@ async def test_a_collector_with_an_unexpected_error_is_counted_and_stops_no_othe
 # On and on
 
 
-async def test_it_watches_until_cancelled_and_is_complete_after_the_first_full_read(aws_url: str) -> None:
+async def test_a_watcher_runs_until_cancelled_and_is_complete_after_its_first_reads(aws_url: str) -> None:
     watch = watching(aws_url, regions=["eu-west-1", DENIED])
     async with background(watch.run()):
         async with asyncio.timeout(30):
@@ -355,7 +355,7 @@ async def test_a_watcher_that_replaces_another_drops_what_is_not_watched_any_mor
         assert {(key.region, key.service) for key in second.fleet.series} == {("eu-west-1", "sqs")}
 
 
-async def test_what_is_denied_is_retried_soon(aws_url: str) -> None:
+async def test_a_denied_inventory_is_retried_long_before_the_next_one(aws_url: str) -> None:
     watch = watching(aws_url, FAST, regions=[DENIED])
     async with background(watch.run()):
         await until(lambda: watch.cells and watch.cells[ID, DENIED].inventory.statuses)
@@ -426,7 +426,9 @@ async def read_again(first: Watcher, config: Config) -> Watcher:
     return second
 
 
-async def test_what_a_reload_excludes_is_dropped_though_another_account_is_inaccessible(aws_url: str) -> None:
+async def test_a_region_that_a_reload_excludes_is_dropped_though_an_account_is_inaccessible(
+    aws_url: str,
+) -> None:
     watched = ["eu-west-1", "us-east-1"]
     first = watching(aws_url, regions=watched)
     await once(first)

@@ -153,7 +153,7 @@ def test_a_sum_waits_for_all_its_metrics(fleet: Fleet) -> None:
     assert pushed.push_family("usage") == [(RESOURCE, 4, 250)]
 
 
-def test_what_cannot_be_judged_has_no_zone(fleet: Fleet) -> None:
+def test_a_sample_that_cannot_be_judged_has_no_zone(fleet: Fleet) -> None:
     unseen = add_stream(fleet, "unseen", usage=Unobservable("not enabled"))
     write_usage(fleet, unseen, {NOW - 5: 3, NOW - 4: 0}, of_throttling=True)
     bounded = add_stream(fleet, "bounded", throttled=None, upper_bound=total(traffic.of(StreamName="upper")))

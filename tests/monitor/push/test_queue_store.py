@@ -58,7 +58,7 @@ def drain(store: PushQueueStore, receiver: str = "mimir") -> list[int]:
     return found
 
 
-def test_it_is_first_in_first_out_also_after_it_was_closed(store: PushQueueStore) -> None:
+def test_the_queue_is_first_in_first_out_also_after_it_was_closed(store: PushQueueStore) -> None:
     append(store, push_request(1), push_request(2))
     append(store, push_request(3))
     store.close()

@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "new" / "queue.db"
 
 
-def test_it_outlives_the_process(path: Path) -> None:
+def test_the_queue_survives_the_process(path: Path) -> None:
     store = SqliteQueueStore(path)
     append(store, push_request(1), rows=watermarks(a=NOW))
     append(store, push_request(2))

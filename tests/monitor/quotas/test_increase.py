@@ -102,7 +102,7 @@ async def test_a_default_is_in_force_where_no_value_is_applied() -> None:
     assert (await increase_of(aws, 201.0)).present.value == 200.0
 
 
-async def test_what_is_the_same_in_all_regions_is_requested_in_the_home_region() -> None:
+async def test_a_global_quota_is_requested_in_the_home_region() -> None:
     aws = aws_with(get_service_quota=quota(GlobalQuota=True))
     assert (await increase_of(aws)).region == "us-east-1"
     assert ("service-quotas", "us-east-1") in aws.regions

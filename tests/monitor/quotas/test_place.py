@@ -80,7 +80,7 @@ def test_the_region(
 
 
 @pytest.mark.parametrize("regions", [("eu-west-1", "us-east-1"), ("all",)], ids=str)
-def test_one_of_several_regions_has_to_be_named(regions: tuple[str, ...]) -> None:
+def test_a_quota_in_several_regions_needs_a_region(regions: tuple[str, ...]) -> None:
     with pytest.raises(UnknownQuotaError, match="expected --region"):
         in_one_region(OWN.model_copy(update={"regions": regions}), "", SHARDS, REGISTRY)
 

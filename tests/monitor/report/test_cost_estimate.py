@@ -95,7 +95,7 @@ async def test_an_account_pays_for_those_whose_metrics_it_reads(monkeypatch: pyt
     ]
 
 
-async def test_what_is_polled_every_minute_is_better_streamed(
+async def test_the_estimate_advises_a_stream_for_metrics_polled_every_minute(
     aws_url: str, aws_environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in aws_environ.items():

@@ -141,7 +141,7 @@ async def test_whatever_aws_refuses_is_in_the_report(aws_url: str) -> None:
     assert report.requested_failures == report.failures.each
 
 
-async def test_what_is_refused_in_several_reads_is_reported_once(aws_url: str) -> None:
+async def test_a_denied_operation_of_several_reads_is_reported_once(aws_url: str) -> None:
     config = Config.model_validate(
         {"regions": ["ap-southeast-2"], "services": ["cognito", "networkfirewall"], "endpoint_url": aws_url}
     )
@@ -181,7 +181,7 @@ def test_a_failed_read_counts_if_it_was_requested(
     assert bool(requested_failures(failures, parse_selectors(only, REGISTRY))) is counts
 
 
-def test_what_another_entry_watches_is_looked_at() -> None:
+def test_an_account_that_another_entry_monitors_is_no_failed_request() -> None:
     assert requested_failures([(Location("", "twin"), DUPLICATE_ENTRY)], []) == []
 
 

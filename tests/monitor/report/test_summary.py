@@ -119,7 +119,7 @@ def test_long_lists_of_the_summary_are_cut_and_the_rest_counted() -> None:
     assert (len(summary.failures.items), summary.failures.omitted) == (MAX_FAILURES, 4)
 
 
-def test_it_says_what_it_is_about() -> None:
+def test_the_summary_names_filters_accounts_and_regions() -> None:
     summary = summarize(scan_report(Fleet()), {"service": ["kinesis"], "signal": None, "region": []})
     assert summary.requested == {"service": ["kinesis"]}
     assert summary.regions_by_account == {f"production ({ACCOUNT})": ["eu-west-1", "us-east-1"]}

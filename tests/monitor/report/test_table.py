@@ -158,7 +158,7 @@ def test_the_numbers_have_units_and_the_limit_its_source() -> None:
     ]
 
 
-def test_what_is_not_known_is_a_dash() -> None:
+def test_an_unknown_number_is_a_dash() -> None:
     line = printed("table", Report([STALE])).splitlines()[1]
     assert re.split(r"  +", line.strip())[:5] == ["stale", "-", "-", "4 MiB/s", "api"]
     assert line.rstrip().endswith("never")
@@ -285,7 +285,7 @@ def test_a_terminal_that_lacks_the_characters_gets_none(monkeypatch: pytest.Monk
     assert out.read().isascii()
 
 
-def test_what_cannot_be_observed_is_reported_once_a_reason_with_the_command_that_enables_it() -> None:
+def test_each_reason_of_unobservable_series_is_listed_once_with_its_command() -> None:
     rows = [hidden("media", enable="aws s3api"), hidden("logs", enable="aws s3api"), hidden("keys", "none")]
     output = printed("table", Report([row(), *rows]))
     assert output.partition("\n\n")[2] == (
@@ -297,7 +297,7 @@ def test_what_cannot_be_observed_is_reported_once_a_reason_with_the_command_that
     )
 
 
-def test_what_aws_refused_comes_last_one_line_each() -> None:
+def test_failed_reads_come_last_in_one_line_each() -> None:
     output = printed(
         "table",
         Report(

@@ -138,7 +138,7 @@ def test_a_volume_whose_size_decides_has_no_recommendation() -> None:
     assert account.found() == []
 
 
-def test_what_is_set_on_purpose_or_by_the_configuration_is_left_alone() -> None:
+def test_a_deliberate_or_configured_limit_has_no_recommended_change() -> None:
     account = Account()
     account.buy("autoscaling.group_max_size", 4, 4, Resource("group", ("etcd",)), deliberate=True)
     own = Limit(4.0, LimitSource.OVERRIDE, NOW * 60)
@@ -167,7 +167,7 @@ def test_a_history_with_holes_is_not_enough() -> None:
     assert account.one.reason.startswith("71% of the last 14 days")
 
 
-def test_what_is_to_be_raised_comes_first_and_what_saves_most_next() -> None:
+def test_raises_come_first_and_then_the_largest_savings() -> None:
     account = Account()
     stream(account, 8, 0.08, 0.08, resource=Resource("stream", ("small",)))
     stream(account, 80, 0.08, 0.08, resource=Resource("stream", ("large",)))

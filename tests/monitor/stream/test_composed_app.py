@@ -79,7 +79,9 @@ async def test_valid_bodies_however_large_or_strange_are_in_the_fleet_when_they_
     assert whole.app.ingest.dead_letters.count == 3
 
 
-async def test_what_breaks_the_protocol_is_answered_within_it_and_leaves_nothing(whole: ComposedApp) -> None:
+async def test_an_invalid_delivery_has_a_response_of_the_protocol_and_stores_nothing(
+    whole: ComposedApp,
+) -> None:
     update = update_now()
     good = envelope([line(update)])
     cases: list[tuple[bytes, dict[str, str | None], int]] = [

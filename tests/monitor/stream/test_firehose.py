@@ -102,7 +102,7 @@ async def test_sources_may_be_listed(endpoint: Endpoint, sources: tuple[str, ...
         pytest.param(b'{"requestId":"r-1","records":[' + b"{}," * 30_000 + b"{}]}", {}, id="far too many"),
     ],
 )
-async def test_what_breaks_the_protocol_is_400(
+async def test_an_invalid_delivery_has_status_400(
     endpoint: Endpoint, body: bytes, headers: dict[str, Any]
 ) -> None:
     checked_reply(await endpoint.post(body, **headers), 400)

@@ -83,7 +83,7 @@ async def test_a_metric_without_series_implies_zeros_too() -> None:
     ingest.close()
 
 
-async def test_what_the_stream_no_longer_carries_is_polled_again() -> None:
+async def test_a_metric_that_the_stream_no_longer_carries_is_polled_again() -> None:
     fleet, now = fleet_of(written.of(StreamName="orders"), REFUSED), NOW
     ingest = ingest_of(fleet, clock=lambda: now)
     await ingest.ingest(delivery(lines([THROTTLED, WRITTEN])))

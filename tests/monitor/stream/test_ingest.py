@@ -71,7 +71,7 @@ async def test_each_statistic_comes_from_its_number(metric: Metric, expected: fl
     ingest.close()
 
 
-async def test_what_it_writes_says_that_it_came_by_stream() -> None:
+async def test_ingested_samples_have_the_source_stream() -> None:
     fleet = fleet_of()
     await ingested(fleet, UPDATE)
     by_metric = {

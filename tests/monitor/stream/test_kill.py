@@ -37,7 +37,7 @@ def updates(ago: int) -> list[Update]:
     ]
 
 
-async def test_nothing_is_missing_when_it_is_killed_while_it_ingests() -> None:
+async def test_accepted_deliveries_are_complete_after_a_process_was_killed() -> None:
     bodies = {f"r-{ago}": envelope([lines(updates(ago))], f"r-{ago}") for ago in range(MINUTES)}
     async with CLIENT() as client, running(*COMMAND, "0") as first, asyncio.TaskGroup() as group:
         port = await read_line(first, "")

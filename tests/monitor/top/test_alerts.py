@@ -45,7 +45,9 @@ async def test_somebody_else_may_acknowledge(headroom: Headroom, clicks: Series)
     assert headroom.silences.acknowledgements[clicks.key.id].author == "Ada"
 
 
-async def test_what_is_refused_is_reported_and_can_be_put_right(headroom: Headroom, clicks: Series) -> None:
+async def test_a_refused_acknowledgement_is_reported_and_can_be_corrected(
+    headroom: Headroom, clicks: Series
+) -> None:
     async with run_top(headroom.address) as user:
         await user.press("a", "enter")
         await user.wait_for("comment: String should have at least 1 character")
@@ -57,7 +59,9 @@ async def test_what_is_refused_is_reported_and_can_be_put_right(headroom: Headro
     assert headroom.silences.acknowledgements[clicks.key.id].comment == "x"
 
 
-async def test_what_does_not_fire_is_not_acknowledged(headroom: Headroom, clicks: Series) -> None:
+async def test_a_series_without_a_firing_alert_is_not_acknowledged(
+    headroom: Headroom, clicks: Series
+) -> None:
     async with run_top(headroom.address) as user:
         await user.press("j", "a")
         await user.wait_for("No alert fires for kinesis.stream_write_bytes of orders.")

@@ -40,7 +40,7 @@ async def test_the_old_rows_stay_and_it_recovers_by_itself(headroom: Headroom) -
         assert not user.app.screen.has_class("outdated")
 
 
-async def test_nobody_listens_at_first(headroom: Headroom) -> None:
+async def test_top_retries_until_a_server_listens(headroom: Headroom) -> None:
     await headroom.stop()
     async with run_top(headroom.address, FAST_REFRESH) as user:
         await user.wait_for(f"{headroom.address}: ", "Connection refused. Retrying ...")
@@ -69,7 +69,7 @@ async def test_another_answer_is_one_sentence(status: int, body: object, shown: 
         assert shown in " ".join((await user.wait_for("Retrying")).split())
 
 
-async def test_nothing_is_watched_yet(headroom: Headroom) -> None:
+async def test_an_empty_list_of_series_says_why(headroom: Headroom) -> None:
     headroom.server.status = MonitorStatus(pending=["demo, eu-west-1"])
     async with run_top(headroom.address, FAST_REFRESH) as user:
         await user.wait_for("No series yet; not read yet: demo, eu-west-1", "no sample yet")

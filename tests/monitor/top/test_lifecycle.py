@@ -63,7 +63,7 @@ async def test_a_real_terminal(headroom: Headroom, environ: Mapping[str, str], g
     assert all(red == green == blue for red, green, blue in COLOUR.findall(screen.written)) == grey
 
 
-async def test_it_ends_at_once_though_nothing_is_answered() -> None:
+async def test_top_ends_at_once_though_the_server_does_not_respond() -> None:
     """A server that accepts connections but never responds delays requests, but not the user."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = "127.0.0.1:{1}".format(*silent.getsockname())
@@ -74,7 +74,7 @@ async def test_it_ends_at_once_though_nothing_is_answered() -> None:
                 assert await process.wait() == 0
 
 
-def test_what_is_no_terminal_is_one_sentence() -> None:
+def test_top_without_a_terminal_is_one_sentence() -> None:
     done = CliRunner().invoke(app, ("top", "--address", "127.0.0.1:1"))
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == "headroom top needs a terminal; without one, use headroom check or the API\n"

@@ -57,7 +57,7 @@ async def test_all_of_one_series_is_reported_below_the_list(headroom: Headroom) 
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=str)
-async def test_it_fits(headroom: Headroom, size: tuple[int, int]) -> None:
+async def test_the_screen_fits_its_terminal(headroom: Headroom, size: tuple[int, int]) -> None:
     async with run_top(headroom.address, size=size) as user:
         await user.wait_for("production", "q Quit")
         lines = user.lines
@@ -118,7 +118,7 @@ async def test_a_filter_is_typed(headroom: Headroom) -> None:
         assert "saturated 0 near 0" in user.screen
 
 
-async def test_what_is_wrong_with_a_filter_is_reported_and_changes_nothing(headroom: Headroom) -> None:
+async def test_an_invalid_filter_is_reported_and_changes_nothing(headroom: Headroom) -> None:
     async with run_top(headroom.address) as user:
         await user.press("slash", *"zone:hot", "enter")
         await user.wait_for("zone: expected saturated, near, above, within, below, stale,")

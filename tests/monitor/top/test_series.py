@@ -91,7 +91,7 @@ async def test_an_unobservable_series_shows_its_reason_and_the_command_that_enab
     assert "request metrics are not enabled\naws s3api put-bucket-metrics-configuration\n" in screen
 
 
-async def test_it_follows_what_happens(headroom: Headroom) -> None:
+async def test_the_page_of_a_series_shows_new_zones_alerts_and_deliveries(headroom: Headroom) -> None:
     clicks, _ = await headroom.publish_streams(("clicks", Zone.NEAR, 0.95), ("orders", Zone.ABOVE, 0.8))
     async with run_top(headroom.address, FAST_REFRESH) as user:
         await user.press("enter")

@@ -180,7 +180,7 @@ async def test_an_unknown_limit_makes_the_capacity_an_upper_bound(
     assert reason in told
 
 
-async def test_one_unknown_shard_of_several_is_said_beside_the_weakest_known_one() -> None:
+async def test_an_unknown_shard_is_named_beside_the_weakest_known_one() -> None:
     some = PathFleet()
     some.put("kinesis.stream_write_records", ("clicks",), 500, 4000)
     some.put("kinesis.shard_write_bytes", ("clicks", "shardId-0"), 500_000, 1_000_000)

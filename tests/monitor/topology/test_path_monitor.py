@@ -67,7 +67,7 @@ async def test_without_paths_nothing_is_read() -> None:
     assert some.reader.read_metrics == [] and some.monitor.statuses == ([], 0)
 
 
-async def test_what_a_path_carries_is_exported_with_its_weakest_limit() -> None:
+async def test_usage_and_capacity_of_a_path_are_exported_with_its_weakest_limit() -> None:
     some = Monitored(checkout())
     await some.monitor.update()
     assert some.exported("usage", unit="requests") == 100
@@ -83,7 +83,7 @@ async def test_what_a_path_carries_is_exported_with_its_weakest_limit() -> None:
     assert some.exported("weakest_limit_info", **weakest) == 1
 
 
-async def test_what_cannot_be_read_is_said_tried_again_and_not_0(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_flow_that_cannot_be_read_is_unknown_and_read_again(caplog: pytest.LogCaptureFixture) -> None:
     some = Monitored(checkout())
     some.reader.failures = ["GetMetricData: denied"]
     for _ in range(2):

@@ -169,7 +169,7 @@ def test_without_the_library_a_sentence_says_what_to_install(tmp_path: Path) -> 
     assert "Traceback" not in done.stderr
 
 
-def test_nothing_is_imported_where_nothing_is_traced() -> None:
+def test_opentelemetry_is_not_imported_where_no_tracing_is_configured() -> None:
     script = "import monitor.app, monitor.cli.serve, sys; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120

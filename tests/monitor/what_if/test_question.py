@@ -83,7 +83,9 @@ def test_any_text_is_a_factor_or_refused_in_a_sentence(text: str) -> None:
         ({"traffic": "2", "match": ["{"]}, "match: column 2: expected a comma or }, found the end"),
     ],
 )
-def test_what_cannot_be_asked_is_told_in_a_sentence(parameters: dict[str, Any], sentence: str) -> None:
+def test_an_invalid_question_raises_an_error_of_one_sentence(
+    parameters: dict[str, Any], sentence: str
+) -> None:
     with pytest.raises(QuestionError) as raised:
         asked(**parameters)
     assert str(raised.value).startswith(sentence)

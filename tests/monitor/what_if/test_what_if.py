@@ -36,7 +36,7 @@ def order(answer: Answer) -> list[str]:
     return [one.series.key.resource for one in answer.items]
 
 
-async def test_what_breaks_first_is_first_by_the_highest_usage_of_the_fortnight(server: Server) -> None:
+async def test_series_are_in_the_order_in_which_peaks_of_the_fortnight_break_them(server: Server) -> None:
     amounts = {"calm": 20, "spiky": 20, "full": 70}
     calm, spiky, full = (put(server, name, amount, signal=RATE) for name, amount in amounts.items())
     spike = np.full(BINS, 20.0)
@@ -111,7 +111,7 @@ async def test_a_ceiling_is_that_of_the_fullest_limit_of_a_resource(server: Serv
     assert factors == pytest.approx({"stream_write_bytes": 80 / 90, "stream_write_records": 5})
 
 
-async def test_what_was_throttled_is_part_of_the_demand_where_that_is_counted(
+async def test_throttled_demand_is_part_of_the_peak_where_it_is_counted(
     server: Server,
 ) -> None:
     served = put(server, WHOLE_ACCOUNT, 100, signal=REQUESTS, saturation=50, counts_served=True)
@@ -143,7 +143,7 @@ async def test_numbers_of_things_do_not_grow_unless_they_are_asked_to(server: Se
     assert answer.not_growing == 0
 
 
-async def test_what_is_not_known_is_told_and_not_fine(server: Server) -> None:
+async def test_unknown_series_are_listed_and_not_counted_as_fine(server: Server) -> None:
     why = Unobservable("detailed metrics are not enabled")
     hidden = put(server, "hidden", zone=Zone.UNOBSERVABLE, usage=why)
     unlimited = put(server, "unlimited", 5, limit=None, zone=Zone.UNOBSERVABLE)
@@ -184,7 +184,7 @@ async def test_traffic_of_the_matched_series_alone_grows(server: Server) -> None
         ),
     ],
 )
-async def test_what_selects_nothing_is_refused_with_the_nearest(
+async def test_a_selection_without_series_is_refused_with_the_nearest_names(
     server: Server, parameters: dict[str, Any], sentence: str
 ) -> None:
     put(server, "orders", 40)
@@ -233,7 +233,7 @@ async def test_a_quota_of_several_series_is_asked_for_once_at_the_highest_value(
 
 
 @pytest.mark.parametrize(("desired", "is_enough"), [(200, False), (400, True)])
-async def test_what_is_pending_is_told_and_whether_it_is_enough(
+async def test_a_pending_quota_request_is_named_with_whether_it_is_enough(
     server: Server, desired: float, is_enough: bool
 ) -> None:
     series = put(server, WHOLE_ACCOUNT, 90, signal=CONCURRENCY)
@@ -288,7 +288,7 @@ async def test_without_a_past_the_peaks_are_added_up_and_that_is_told(server: Se
     assert any("peaks of both regions are added up" in note for note in answer.notes)
 
 
-async def test_what_nothing_carries_is_told(server: Server) -> None:
+async def test_series_without_a_counterpart_in_the_other_region_are_listed(server: Server) -> None:
     put(server, "orders", 40)
     put(server, "idle", 0)
     put(server, "clicks", 40, region=OTHER)
