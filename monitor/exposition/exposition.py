@@ -4,6 +4,7 @@ Every family is a gauge, whose lines are the same in Prometheus' text format 0.0
 """
 
 import asyncio
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from threading import Lock
@@ -160,6 +161,7 @@ class Rendering:
 class Exposition:
     """The exposition of one fleet. snapshot, body: of the last judgement that was published.
 
+    published_at: when that was, in epoch seconds; None before the first one.
     max_series: of one scrape. If the fleet has more, it cannot be scraped as a whole, and `body` is empty.
     """
 
@@ -168,10 +170,12 @@ class Exposition:
         self.max_series = max_series
         self.snapshot = Snapshot.of(fleet, {})
         self.body = ExpositionBody()
+        self.published_at: float | None = None
 
     async def publish(self, account_names: Mapping[str, str], alerts: Sequence[ActiveAlert] = ()) -> None:
         """Publish the last judgement. account_names: by 12-digit id."""
         self.snapshot = await self._copied(account_names, alerts)
+        self.published_at = time.time()
         self.body = await asyncio.to_thread(self._render_newest)
 
     async def _copied(self, account_names: Mapping[str, str], alerts: Sequence[ActiveAlert]) -> Snapshot:

@@ -15,6 +15,7 @@ from monitor.alerting.matchers import Matcher, MatcherError
 from monitor.alerting.service import Alerting
 from monitor.schema.annotations import InvalidInputError
 from monitor.web.error_pages import PageRoute
+from monitor.web.header import AUTOMATIC, theme_of
 
 DURATIONS: Mapping[str, float] = {"1 h": 3600, "4 h": 4 * 3600, "1 day": 86400, "1 week": 7 * 86400}
 MATCHER_LABELS = ("account", "region", "service", "signal", "resource", "resource_id")
@@ -29,18 +30,19 @@ class FormOptions:
     """The forms that a client gets.
 
     enabled: false for a client that may not operate, which gets no forms. has_name: true if authentication
-    gives the client's name; otherwise the forms have a field for it.
+    gives the client's name; otherwise the forms have a field for it. theme: the colours of its pages.
     """
 
     enabled: bool
     has_name: bool
+    theme: str = AUTOMATIC
     durations: ClassVar[tuple[str, ...]] = tuple(DURATIONS)
 
     @classmethod
     def from_request(cls, request: Request) -> Self:
         """Return the options for who sent a request."""
         principal = principal_of(request.scope)
-        return cls(principal.can_operate, principal.name is not None)
+        return cls(principal.can_operate, principal.name is not None, theme_of(request))
 
 
 def actions_router(alerting: Alerting, tokens: FormTokenStore) -> APIRouter:

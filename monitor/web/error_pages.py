@@ -8,6 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
+from monitor.web.header import AUTOMATIC, theme_of
 from monitor.web.templating import PAGE_HEADERS, render
 
 TITLES = {
@@ -34,16 +35,16 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except HTTPException as error:
-                return error_page(error.status_code, str(error.detail))
+                return error_page(error.status_code, str(error.detail), theme_of(request))
             except RequestValidationError as error:
                 text = "; ".join(f"{one['loc'][1]}: {one['msg']}" for one in error.errors())
-                return error_page(INVALID, text)
+                return error_page(INVALID, text, theme_of(request))
 
         return handle_errors
 
 
-def error_page(status: int, sentence: str) -> HTMLResponse:
+def error_page(status: int, sentence: str, theme: str = AUTOMATIC) -> HTMLResponse:
     """Return the page of an error. sentence: what went wrong, without a full stop."""
     title = TITLES.get(status, "Error")
-    body = render("error.html", title=title, sentence=sentence, current_path="")
+    body = render("error.html", title=title, sentence=sentence, current_path="", theme=theme)
     return HTMLResponse(body, status, {**PAGE_HEADERS, "Cache-Control": "no-store"})

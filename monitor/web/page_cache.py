@@ -17,6 +17,7 @@ MAX_PAGES = 64
 MAX_AGE = 15.0  # seconds
 GZIP_LEVEL = 1
 NOT_MODIFIED = 304
+CACHE_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Cookie"}
 
 Renderer = Callable[[], Awaitable[bytes]]
 
@@ -36,7 +37,12 @@ class CachedPage:
 
     def response(self, request: Request) -> Response:
         """Return the page in the encoding that the request prefers, or 304 when the client has it."""
-        headers = {**PAGE_HEADERS, "ETag": self.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        headers = {
+            **PAGE_HEADERS,
+            "ETag": self.etag,
+            "Cache-Control": "no-cache",
+            "Vary": "Accept-Encoding, Cookie",
+        }
         if request.headers.get("if-none-match") == self.etag:
             return Response(status_code=NOT_MODIFIED, headers=headers)
         if accepts_gzip(request.headers.get("accept-encoding", "")):

@@ -44,6 +44,7 @@ from monitor.web.coverage_page import (
     series_url,
 )
 from monitor.web.error_pages import PageRoute
+from monitor.web.header import PageHeader, header_of
 from monitor.web.no_data import no_data_reasons
 from monitor.web.overview import build_overview
 from monitor.web.page_cache import PageCache
@@ -53,6 +54,7 @@ from monitor.web.series_page import fan_drawings, series_page
 from monitor.web.series_rows import series_rows
 from monitor.web.server_events import events_router
 from monitor.web.templating import PAGE_HEADERS, assets, render
+from monitor.web.themes import themes_router
 from monitor.web.what_if_page import PATH, answer_variables, question_variables
 from monitor.what_if.query import WhatIfQuery
 from monitor.what_if.question import QuestionError
@@ -91,6 +93,7 @@ def web_router(state: AppState) -> APIRouter:
         body, media_type = assets()[name]
         return Response(body, media_type=media_type, headers=ASSET_HEADERS)
 
+    router.include_router(themes_router())
     router.include_router(actions_router(state.alerting, state.form_tokens))
     router.include_router(
         events_router(lambda: state.exposition.snapshot, state.stopping, state.event_timing)
@@ -184,6 +187,7 @@ class PageRenderer:
         self._state, self._engine, self._forms = state, state.alerting.engine, forms
         self._registry = state.registry
         self._last_snapshot, self._judgements = state.exposition.snapshot, 0
+        self._headed: tuple[Hashable, PageHeader] | None = None
         self.cache = PageCache(self._version)
 
     def _version(self) -> Hashable:
@@ -198,6 +202,8 @@ class PageRenderer:
         newest = int(snapshot.minute.max(initial=-1))
         common = {
             "current_path": current_path,
+            "theme": self._forms.theme,
+            "header": self._header(),
             "newest": newest * 60 if newest >= 0 else None,
             "pending_reads": self._state.monitor_status().pending,
             "names": snapshot.account_names,
@@ -206,6 +212,15 @@ class PageRenderer:
             "form_token": self._state.form_tokens.token(),
         }
         return await asyncio.to_thread(render, template, **common, **variables)
+
+    def _header(self) -> PageHeader:
+        """Return the header's content, counted once for each version of the pages."""
+        version = self._version()
+        if self._headed is None or self._headed[0] != version:
+            exposition = self._state.exposition
+            firing = sum(one.firing for one in self._engine.alerts.values())
+            self._headed = version, header_of(exposition.snapshot, exposition.published_at, firing)
+        return self._headed[1]
 
     async def overview(self, filters: Filters) -> bytes:
         """Render the overview."""

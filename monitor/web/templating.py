@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -17,6 +18,7 @@ from monitor.lib.text import replace_surrogates
 from monitor.lib.version import VERSION
 from monitor.render.jinja import html_environment
 from monitor.render.text import count_of, dollars, format_rate, time_element
+from monitor.web.header import AUTOMATIC, PAGES, THEMES, next_theme
 from rules.band import Zone
 from rules.signals import AWS_DOCS
 from rules.units import parse_unit
@@ -85,6 +87,7 @@ def environment() -> Environment:
         "rate": format_rate,
         "percent": format_percent,
         "time": time_element,
+        "clock": lambda seconds: f"{datetime.fromtimestamp(seconds, UTC):%H:%M} UTC",
         "code_spans": code_spans,
         "duration": format_duration,
         "dollars": dollars,
@@ -102,10 +105,15 @@ def environment() -> Environment:
         "Zone": Zone,
         "version": VERSION,
         "NO_DATA": NO_DATA,
+        "header_pages": PAGES,
+        "themes": THEMES,
+        "next_theme": next_theme,
     }
     return env
 
 
 def render(template: str, **variables: Any) -> bytes:
     """Render a page."""
-    return replace_surrogates(environment().get_template(template).render(variables)).encode()
+    return replace_surrogates(
+        environment().get_template(template).render({"theme": AUTOMATIC} | variables)
+    ).encode()

@@ -86,7 +86,7 @@ class Headroom:
             return found[0]["id"] if found else None
 
         await page.goto(f"{self.url}/series/{await eventually(identity)}")  # ready is not judged yet
-        await expect(page.locator("#live")).to_have_text("Live", timeout=TIMEOUT)
+        await expect(page.locator("#live")).to_have_attribute("data-state", "on", timeout=TIMEOUT)
 
 
 @pytest.fixture
@@ -96,9 +96,11 @@ def server(tmp_path: Path, aws: Mapping[str, str]) -> Headroom:
 
 async def expect_live_text(page: Page, state: str, words: str) -> None:
     """Wait until the page says these words of its connection, which has this state."""
-    live = page.locator("#live")
+    live, banner = page.locator("#live"), page.locator("#lost")
     await expect(live).to_have_attribute("data-state", state, timeout=TIMEOUT)
-    await expect(live).to_contain_text(words, timeout=TIMEOUT)
+    await expect(live if state == "on" else banner).to_contain_text(words, timeout=TIMEOUT)
+    await expect(banner).to_be_visible(visible=state != "on")
+    assert ("(not live)" in await page.title()) == (state != "on")
 
 
 async def test_a_series_that_vanishes_while_its_page_is_open(server: Headroom, page: Page) -> None:
@@ -125,7 +127,7 @@ async def test_a_token_that_ended_while_the_server_was_away(server: Headroom, pa
     await page.clock.install()
     async with server.running(KINESIS + AUTH % TOKEN):
         await server.open(page, "audit")
-    await expect_live_text(page, "lost", "Connection lost, trying again")
+    await expect_live_text(page, "lost", "does not change. It is tried again")
     async with server.running(KINESIS + AUTH % "another-token-of-the-test"):
         await expect_live_text(page, "ended", "Access has ended: reload the page to log in")
         requested: list[str] = []
@@ -138,7 +140,7 @@ async def test_a_token_that_ended_while_the_server_was_away(server: Headroom, pa
 async def test_a_server_that_comes_back(server: Headroom, page: Page) -> None:
     async with server.running(KINESIS):
         await server.open(page, "audit")
-    await expect_live_text(page, "lost", "Connection lost, trying again")
+    await expect_live_text(page, "lost", "does not change. It is tried again")
     async with server.running(KINESIS):
         await expect_live_text(page, "on", "Live")
 

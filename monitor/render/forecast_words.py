@@ -1,0 +1,58 @@
+"""The time until a series reaches its limit, in the words of the pages: a range and its likelihood."""
+
+from dataclasses import dataclass
+from typing import Final
+
+from monitor.fleet.reach import DAY_MINUTES, HOUR, MAX_IN_HOURS, MAX_IN_MINUTES, NEEDED_DAYS, Reach
+from rules.forecast_features import HORIZONS
+
+SOON: Final = 6 * HOUR  # minutes, within which a limit is reached soon
+MAX_DAYS: Final = HORIZONS[-1] // DAY_MINUTES
+SPACE: Final = "\u00a0"  # between an amount and its unit
+WHOLE_FROM: Final = 10  # hours or days, which are told without a fraction
+AT_LIMIT: Final = "at its limit"
+
+
+@dataclass(frozen=True, slots=True)
+class ForecastWords:
+    """The words about a forecast.
+
+    when: a range of times, or why there is none. sure: the probability, `92 %`; empty without a range.
+    tone: a zone's word, for its colour; empty where nothing is near. is_known: false for an unknown forecast.
+    """
+
+    when: str
+    sure: str = ""
+    tone: str = ""
+    is_known: bool = True
+
+
+def forecast_words(reach: Reach, now: int) -> ForecastWords:
+    """Return what is said of a forecast: one of five, which mean different things. now: the minute."""
+    if reach.is_reached:
+        return ForecastWords("at its ceiling" if reach.ceiling else AT_LIMIT, tone="saturated")
+    if reach.minutes:
+        first, last = (max(reach.minutes[number] - now, 0) for number in (0, -1))
+        sure = f"{reach.probability[reach.horizon]:.0%}".replace("%", f"{SPACE}%")
+        return ForecastWords(time_range(first, last), sure, "near" if first <= SOON else "above")
+    if reach.probability:
+        return ForecastWords(f"not within {MAX_DAYS}{SPACE}d")
+    if reach.history_days is not None and reach.history_days < NEEDED_DAYS:
+        return ForecastWords("history too short", is_known=False)
+    return ForecastWords("not known", is_known=False)
+
+
+def time_range(first: int, last: int) -> str:
+    """Return a range of minutes from now: `40 min - 2 h` with an en dash, `1.7 - 7 h`."""
+    low, high = _amount(first), _amount(last)
+    if low == high:
+        return SPACE.join(low)
+    return f"{low[0]}{'' if low[1] == high[1] else SPACE + low[1]} \u2013 {SPACE.join(high)}"
+
+
+def _amount(minutes: int) -> tuple[str, str]:
+    if minutes < MAX_IN_MINUTES:
+        return f"{max(minutes, 1)}", "min"
+    length, unit = (HOUR, "h") if minutes < MAX_IN_HOURS else (DAY_MINUTES, "d")
+    amount = minutes / length
+    return f"{round(amount, 1):g}" if amount < WHOLE_FROM else f"{amount:.0f}", unit

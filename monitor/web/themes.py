@@ -1,0 +1,35 @@
+"""The switch of colours: a cookie, so that the server writes the theme and nothing flashes."""
+
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, HTTPException, Request
+from fastapi.responses import RedirectResponse
+
+from monitor.web.actions import SEE_OTHER, local_path
+from monitor.web.error_pages import PageRoute
+from monitor.web.header import THEME_COOKIE, THEMES
+
+COOKIE_AGE = 365 * 86400  # seconds
+
+
+def themes_router() -> APIRouter:
+    """Return the route that sets the colours and leads back to the page of the switch."""
+    router = APIRouter(include_in_schema=False, route_class=PageRoute)
+
+    @router.get("/colours/{theme}")
+    async def colours(theme: str, request: Request) -> RedirectResponse:
+        if theme not in THEMES:
+            raise HTTPException(404, f"expected one of {', '.join(THEMES)}")
+        answer = RedirectResponse(_page_of(request), SEE_OTHER, {"Cache-Control": "no-store"})
+        answer.set_cookie(THEME_COOKIE, theme, COOKIE_AGE, samesite="lax")
+        return answer
+
+    return router
+
+
+def _page_of(request: Request) -> str:
+    """Return the page of ours that a request comes from; "/" if it does not say one."""
+    came_from = urlsplit(request.headers.get("referer", "")[:8192])
+    if came_from.netloc != request.headers.get("host") or came_from.path.startswith("/colours/"):
+        return "/"
+    return local_path(came_from._replace(scheme="", netloc="").geturl())

@@ -1,0 +1,105 @@
+"""The drawings of lists, and what is said of a forecast: nothing unknown looks like something known."""
+
+import re
+
+import numpy as np
+import pytest
+
+from monitor.fleet.reach import Reach
+from monitor.render.forecast_words import forecast_words, time_range
+from monitor.render.list_drawings import NO_SAMPLE, gauge, place, runway, spark
+from rules.signals import Band
+
+NOW = 1_000_000
+LIKELY = Reach((0.1, 0.92, 0.95, 0.95), (NOW + 40, NOW + 60, NOW + 120), 14.0)
+UNLIKELY = Reach((0.0, 0.1, 0.2, 0.31), (NOW + 2900, NOW + 3600, NOW + 4300), 14.0)
+AT_LIMIT = Reach((1.0, 1.0, 1.0, 1.0), (NOW, NOW, NOW), 14.0)
+CLEAR = Reach((0.0, 0.0, 0.0, 0.0), (), 14.0)
+
+
+def plain(text: str) -> str:
+    """The text with plain spaces and dashes."""
+    return text.replace("\u00a0", " ").replace("\u2013", "-")
+
+
+@pytest.mark.parametrize(
+    ("reach", "when", "sure", "tone"),
+    [
+        (LIKELY, "40 min - 2 h", "92 %", "near"),
+        (UNLIKELY, "2 - 3 d", "31 %", "above"),
+        (AT_LIMIT, "at its limit", "", "saturated"),
+        (Reach((1.0, 1.0, 1.0, 1.0), (), 14.0, 800.0), "at its ceiling", "", "saturated"),
+        (CLEAR, "not within 3 d", "", ""),
+        (Reach((), (), 0.4), "history too short", "", ""),
+        (Reach((), (), 13.0), "not known", "", ""),
+        (Reach(), "not known", "", ""),
+    ],
+)
+def test_five_words_of_a_forecast_are_different(reach: Reach, when: str, sure: str, tone: str) -> None:
+    words = forecast_words(reach, NOW)
+    assert (plain(words.when), plain(words.sure), words.tone) == (
+        when,
+        sure,
+        tone,
+    )
+    assert words.is_known == (when not in ("history too short", "not known"))
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "text"),
+    [
+        (0, 0, "1 min"),
+        (5, 45, "5 - 45 min"),
+        (100, 425, "100 min - 7.1 h"),
+        (130, 500, "2.2 - 8.3 h"),
+        (1000, 5000, "17 h - 3.5 d"),
+        (2880, 2881, "2 d"),
+    ],
+)
+def test_a_range_names_a_unit_once_where_it_can(first: int, last: int, text: str) -> None:
+    assert plain(time_range(first, last)) == text
+
+
+def test_times_are_on_one_scale_from_ten_minutes_to_14_days() -> None:
+    places = [place(minutes) for minutes in (0, 10, 60, 1440, 7 * 1440, 14 * 1440, 99 * 1440)]
+    assert places == [0, 0, 23.5, 65.3, 90.9, 100, 100]
+
+
+@pytest.mark.parametrize(
+    ("reach", "mark"), [(LIKELY, "span"), (UNLIKELY, "maybe"), (AT_LIMIT, "span"), (CLEAR, None)]
+)
+def test_an_improbable_time_is_pale_and_an_unknown_one_is_no_mark(reach: Reach, mark: str | None) -> None:
+    drawn = re.findall('<rect class="([a-z]+)"', runway(reach, NOW))
+    assert drawn == ([mark] if mark else [])
+
+
+@pytest.mark.parametrize(("utilization", "width"), [(0.5, "50"), (7.0, "100"), (-1.0, "0")])
+def test_a_gauge_ends_at_the_limit(utilization: float, width: str) -> None:
+    assert f'class="fill" width="{width}%"' in gauge(utilization, Band())
+    assert 'class="goal" x="40%" y="8" width="30%"' in gauge(utilization, Band())
+
+
+def test_missing_minutes_are_a_gap_and_no_line() -> None:
+    usage = np.full(180, 0.5, np.float32)
+    usage[60:120] = np.nan
+    drawn = spark(usage, np.zeros(180, np.float32))
+    assert '<rect class="gap" x="33.33" y="0" width="33.33"' in drawn
+    assert drawn.count("M") == 3  # the limit, and two parts of the line
+    assert "ref" not in drawn
+
+
+def test_throttled_minutes_are_marked_even_where_the_usage_is_unknown() -> None:
+    usage, throttled = np.full(180, 0.5, np.float32), np.zeros(180, np.float32)
+    usage[:90] = np.nan
+    throttled[4:8] = 3.0
+    assert '<rect class="ref" x="2.222" y="20" width="2.222"' in spark(usage, throttled)
+
+
+def test_no_sample_is_said_in_words() -> None:
+    nothing = np.full(180, np.nan, np.float32)
+    assert spark(nothing, nothing) == NO_SAMPLE
+
+
+def test_usage_beyond_the_limit_lowers_the_line_of_the_limit() -> None:
+    drawn = spark(np.full(180, 2.0, np.float32), np.zeros(180, np.float32))
+    assert 'class="lim" d="M0 11.5H100"' in drawn
