@@ -5,10 +5,10 @@ import asyncio
 import numpy as np
 
 from monitor.fleet.fan import Fan
-from monitor.forecast.forecaster import MAX_LATE, without_short_holes
 from monitor.forecast.history_block import HistoryBlock
 from monitor.forecast.recorder import Recorder
 from rules.analogs import BIN_MINUTES, DAY
+from rules.demand_forecast import MAX_LATE, late_bins, up_to_newest, without_short_holes
 from rules.fan import usage_fan
 
 
@@ -24,11 +24,12 @@ async def fan_of(recorder: Recorder, slot: int, days: int) -> Fan | None:
 
 def _fan(block: HistoryBlock, column: int, bins: int) -> Fan:
     with block.lock:
-        late = block.late(MAX_LATE + 1)
-        usage = block.recent(np.where(late > MAX_LATE, 0, late).astype(np.int32))[:, [column]]
+        usage = block.recent()[:, [column]]
         scale, through = float(block.scale[column]) or 1.0, block.through
-    is_stale = late[column] > MAX_LATE
-    through -= 0 if is_stale else int(late[column])
+    late = late_bins(usage, MAX_LATE + 1)
+    is_stale = bool(late[0] > MAX_LATE)
+    if not is_stale:
+        usage, through = up_to_newest(usage, late), through - int(late[0])
     fan = usage_fan(without_short_holes(usage), bins)[:, :, 0] * np.float32(scale)
     if is_stale:
         fan[:] = np.nan

@@ -16,18 +16,15 @@ from monitor.fleet.columns import Flags, Floats, Indices, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.namespaces import NEVER
 from monitor.forecast.history import UsageHistory
-from monitor.forecast.history_block import BLOCK_SIZE, Halves, HistoryBlock
+from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
 from monitor.forecast.past_peaks import PastPeaks
 from monitor.forecast.past_reader import CellReaders, PastReader
 from monitor.forecast.recorder import NO_ROW, Recorder
 from rules.analogs import BIN_MINUTES
-from rules.forecast import forecast
-from rules.growth import growth
+from rules.demand_forecast import demand_forecast
 
 log = logging.getLogger(__name__)
 
-MAX_LATE: Final = 4  # bins by which the newest usage may be older than the newest bin
-MAX_HOLE: Final = 4  # missing bins in a row that are filled with the usage before them
 FORECAST_DELAY: Final = 4 * 60.0  # seconds after the end of a quarter of an hour: most is published by then
 BIND_INTERVAL: Final = 30.0  # seconds within which a new series gets a row of the history
 MIN_PAUSE: Final = 2.0  # seconds between two forecasts of series whose past was just read
@@ -139,7 +136,7 @@ class Forecaster:
     async def follow_limits(self) -> None:
         """Forecast the series whose limit has changed since their last forecast."""
         size = self._fleet.size
-        before, limit = self._fleet.forecast_limit[:size], self._fleet.limit[:size]
+        before, limit = self._fleet.forecast_limit[:size], self._limits(slice(size))
         is_same = (np.abs(limit - before) <= SAME_LIMIT * before) | (np.isnan(before) & np.isnan(limit))
         changed = (self._fleet.history_bins[:size] >= 0) & ~is_same
         if changed.any():
@@ -148,11 +145,15 @@ class Forecaster:
     async def forecast_slots(self, slots: Ints) -> None:
         """Forecast some series by what is recorded."""
         for block, some, columns in self.recorder.by_block(slots):
-            limit, ids = self._fleet.limit[some].copy(), self._fleet.id[some].copy()
+            limit, ids = self._limits(some), self._fleet.id[some].copy()
             found = await asyncio.to_thread(forecast_block, block, columns, limit)
             is_same = self._fleet.id[some] == ids
             self._write(some[is_same], limit[is_same], _selected(found, is_same), block.through)
             block.shrink_scales(found.highest)
+
+    def _limits(self, slots: Ints | slice) -> Floats:
+        """Return the limits of series; NaN where usage proves that the limit is outdated."""
+        return np.where(self._fleet.doubted[slots], np.float32(np.nan), self._fleet.limit[slots])
 
     def _clear_unbound(self) -> None:
         """Clear the forecasts of series that no longer have a row of the history."""
@@ -174,34 +175,17 @@ class Forecaster:
 def forecast_block(block: HistoryBlock, columns: Indices, limit: Floats) -> BlockForecast:
     """Forecast some series of a block. It may run in a thread. limit: of each series."""
     with block.lock:
-        late = block.late(MAX_LATE + 1)
-        usage = block.recent(np.where(late > MAX_LATE, 0, late).astype(np.int32))
+        demand = block.recent()[:, columns]
         scale, ceiling = block.scale[columns], block.ceiling[columns]
     highest = np.zeros(BLOCK_SIZE, np.float32)
-    usage, late = without_short_holes(usage[:, columns]), late[columns]
-    highest[columns] = np.fmax.reduce(np.abs(usage), axis=0, initial=0)
+    highest[columns] = np.fmax.reduce(np.abs(demand), axis=0, initial=0)
     with np.errstate(over="ignore"):
         reached = (np.where(ceiling < 1, ceiling * limit, limit) / np.where(scale > 0, scale, 1)).astype(
             np.float32
         )
-    found = forecast(usage.T, reached)
-    growing, grown = growth(usage, reached)
-    probability = np.where(growing[:, None], grown.probability, found.probability)
-    minutes = np.where(growing[:, None], grown.minutes, found.minutes) - (late * BIN_MINUTES)[:, None]
-    is_stale = late > MAX_LATE
-    probability[is_stale] = minutes[is_stale] = np.nan
-    whole_minutes = np.where(np.isfinite(minutes), np.maximum(np.nan_to_num(minutes), 0), NEVER).astype(
-        np.int32
-    )
-    return BlockForecast(probability, whole_minutes, np.isfinite(usage).sum(axis=0), ceiling, highest)
-
-
-def without_short_holes(usage: Halves) -> Halves:
-    """Fill holes of up to MAX_HOLE bins with the usage before them, so that no day is lost for them."""
-    number = np.arange(len(usage), dtype=np.int16)[:, None]
-    last = np.maximum.accumulate(np.where(np.isfinite(usage), number, np.int16(-MAX_HOLE - 1)), axis=0)
-    filled = np.take_along_axis(usage, np.maximum(last, 0).astype(np.intp), axis=0)
-    return np.where(number - last <= MAX_HOLE, filled, np.float16(np.nan))
+    probability, minutes, known_bins = demand_forecast(demand, reached)
+    whole_minutes = np.where(np.isfinite(minutes), np.nan_to_num(minutes), NEVER).astype(np.int32)
+    return BlockForecast(probability, whole_minutes, known_bins, ceiling, highest)
 
 
 def _selected(found: BlockForecast, flags: Flags) -> BlockForecast:

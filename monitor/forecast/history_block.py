@@ -14,12 +14,12 @@ import numpy.typing as npt
 from monitor.fleet.columns import Flags, Floats, Ids, Indices, Ints
 from monitor.fleet.namespaces import NEVER
 from rules.analogs import BIN_MINUTES, DAY
+from rules.demand_forecast import CEILING_DAYS
 from rules.forecast import BINS, SERIES_AT_ONCE
 
 Halves = npt.NDArray[np.float16]
 
 BLOCK_SIZE: Final = SERIES_AT_ONCE  # series
-DAYS: Final = BINS // DAY + 1  # of which throttling is remembered: a fortnight and the present day
 NO_ID: Final = 0  # of a column without a series
 MAX_STORED: Final = np.float32(2.0**14)  # with a higher one, a series gets a larger scale
 MIN_STORED: Final = np.float32(2.0**-6)  # if none of a fortnight is as high, it gets a smaller scale
@@ -37,17 +37,17 @@ class HistoryBlock:
 
     usage: the highest usage of each bin, together with the demand that was throttled then, where it is known;
     divided by `scale`, at `bin % BINS`; a bin is a quarter of an hour, counted since 1970; NaN is missing.
-    scale: 0 while no usage but 0 is known. throttled_at: by the day, at `day % DAYS`, the lowest utilization
-    at which demand was throttled, 0 while nothing was served; NaN if none was. through: the newest bin that
-    the block reaches. id: `Key.id` as a number, or NO_ID. created: the minute when the resource was created,
-    or NEVER. seen: the newest bin in which the series existed. is_read: the usage from before the series was
-    found was read from CloudWatch, or cannot be read. lock: held while the columns change, and while a thread
-    copies them.
+    scale: 0 while no usage but 0 is known. throttled_at: by the day, at `day % CEILING_DAYS`, the lowest
+    utilization at which demand was throttled, 0 while nothing was served; NaN if none was. through: the
+    newest bin that the block reaches. id: `Key.id` as a number, or NO_ID. created: the minute when the
+    resource was created, or NEVER. seen: the newest bin in which the series existed. is_read: the usage from
+    before the series was found was read from CloudWatch, or cannot be read. lock: held while the columns
+    change, and while a thread copies them.
     """
 
     through: int
     usage: Halves = field(default_factory=lambda: _halves(BINS))
-    throttled_at: Halves = field(default_factory=lambda: _halves(DAYS))
+    throttled_at: Halves = field(default_factory=lambda: _halves(CEILING_DAYS))
     scale: Floats = field(default_factory=lambda: np.zeros(BLOCK_SIZE, np.float32))
     id: Ids = field(default_factory=lambda: np.zeros(BLOCK_SIZE, np.uint64))
     created: Ints = field(default_factory=lambda: np.full(BLOCK_SIZE, NEVER, np.int32))
@@ -62,8 +62,10 @@ class HistoryBlock:
         with self.lock:
             bins = np.arange(max(self.through + 1, through - BINS + 1), through + 1)
             self.usage[bins % BINS] = np.nan
-            days = np.arange(max(self.through // DAY + 1, through // DAY - DAYS + 1), through // DAY + 1)
-            self.throttled_at[days % DAYS] = np.nan
+            days = np.arange(
+                max(self.through // DAY + 1, through // DAY - CEILING_DAYS + 1), through // DAY + 1
+            )
+            self.throttled_at[days % CEILING_DAYS] = np.nan
             self.through = through
 
     def begin(self, column: int, series_id: int, created: int) -> None:
@@ -104,29 +106,15 @@ class HistoryBlock:
 
     def note_throttling(self, columns: Indices, day: int, utilization: Floats) -> None:
         """Note the lowest utilization at which demand was throttled on a day; NaN if none was."""
-        if self.through // DAY - DAYS < day <= self.through // DAY:
+        if self.through // DAY - CEILING_DAYS < day <= self.through // DAY:
             with self.lock:
-                of_day = self.throttled_at[day % DAYS]
+                of_day = self.throttled_at[day % CEILING_DAYS]
                 of_day[columns] = np.fmin(of_day[columns], utilization.astype(np.float16))
 
-    def recent(self, late: Ints) -> Halves:
-        """Return the fortnight, [bin, series], divided by `scale`, each series up to its own newest bin.
-
-        late: how many bins that is before the newest one of the block, as of `late`.
-        """
+    def recent(self) -> Halves:
+        """Return the fortnight, [bin, series], the oldest bin first, divided by `scale`."""
         split = (self.through + 1) % BINS
-        usage = np.concatenate([self.usage[split:], self.usage[:split]])
-        for bins in np.unique(late[late > 0]).tolist():
-            columns = np.flatnonzero(late == bins)
-            usage[bins:, columns] = usage[:-bins, columns]
-            usage[:bins, columns] = np.nan
-        return usage
-
-    def late(self, bins: int) -> Ints:
-        """Return how many bins the newest known usage of each series is behind; at most `bins`."""
-        newest = self.usage[(self.through - np.arange(bins)) % BINS]
-        known = np.isfinite(newest)
-        return np.where(known.any(axis=0), known.argmax(axis=0), bins).astype(np.int32)
+        return np.concatenate([self.usage[split:], self.usage[:split]])
 
     @property
     def highest(self) -> Floats:

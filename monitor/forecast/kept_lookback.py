@@ -10,7 +10,7 @@ from monitor.alerting.journal import Journal
 from monitor.fleet.columns import Floats, Indices, Ints
 from monitor.fleet.fleet import Series
 from monitor.fleet.snapshot import Snapshot
-from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
+from monitor.forecast.history_block import HistoryBlock
 from monitor.forecast.recorder import Recorder
 from monitor.lookback.kept import (
     MAX_KEPT_EPISODES,
@@ -71,7 +71,7 @@ def _levels(snapshot: Snapshot, slots: Ints) -> Floats:
 
 def _runs_of(block: HistoryBlock, columns: Indices, slots: Ints, level: Floats, bins: int) -> BlockRuns:
     with block.lock:
-        usage = block.recent(np.zeros(BLOCK_SIZE, np.int32))[-bins:, columns].astype(np.float32)
+        usage = block.recent()[-bins:, columns].astype(np.float32)
         scale, through = block.scale[columns], block.through
     usage *= np.where(scale > 0, scale, np.float32(1))
     runs = [*near_runs(slots.tolist(), usage, level, through + 1 - bins)]

@@ -7,7 +7,7 @@ import numpy as np
 
 from monitor.fleet.columns import Indices, Ints
 from monitor.fleet.snapshot import Snapshot
-from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
+from monitor.forecast.history_block import HistoryBlock
 from monitor.forecast.recorder import Recorder
 from monitor.sizing.peaks import Peaks
 from monitor.sizing.recommendations import Recommendation, recommendations
@@ -36,7 +36,7 @@ async def fortnight_peaks(recorder: Recorder, slots: Ints) -> Peaks:
 def _peaks_of(block: HistoryBlock, columns: Indices) -> Peaks:
     """Return the peaks of some columns of a block."""
     with block.lock:
-        usage = block.recent(np.zeros(BLOCK_SIZE, np.int32))[:, columns].astype(np.float32)
+        usage = block.recent()[:, columns].astype(np.float32)
         scale, ceiling = block.scale[columns], block.ceiling[columns]
         throttled = block.throttled_days[columns]
     is_known = np.isfinite(usage)

@@ -2,17 +2,15 @@
 
 import asyncio
 import logging
-import math
 from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Floats, Indices, Ints
+from monitor.fleet.columns import Indices, Ints
+from monitor.fleet.demand import are_peaks, demand_of, highest_by_bin, throttled_utilization
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.judged import Judged
 from monitor.fleet.ring_columns import WINDOW
-from monitor.fleet.throttling import throttled_per_served
 from monitor.forecast.history import UsageHistory
 from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
 from monitor.lib.cooperative import cooperative_iter
@@ -22,11 +20,8 @@ log = logging.getLogger(__name__)
 
 NO_ROW: Final = -1
 RECORDED_BINS: Final = WINDOW // BIN_MINUTES - 1  # newest bins, of which the rings have all minutes
-MEAN_MINUTES: Final = 5  # a bin is the highest of three means of so many minutes
 DAY_MINUTES: Final = DAY * BIN_MINUTES
 SERIES_AT_ONCE: Final = 64  # whose minutes are judged within some milliseconds
-# The ends of queries whose value for five minutes is the mean of the values of the minutes.
-MEAN_STATISTICS: Final = (b'Sum"}', b'Average"}', b'SampleCount"}')
 
 
 class Recorder:
@@ -100,42 +95,9 @@ class Recorder:
         minutes = np.arange(end - RECORDED_BINS * BIN_MINUTES, end, dtype=np.int32)
         every_slot, every_minute = np.tile(slots, minutes.size), np.repeat(minutes, slots.size)
         judged = self._fleet.judged_at(every_slot, every_minute)
-        usage = np.where(judged.bounded | ~judged.observable, np.float32(np.nan), judged.usage)
-        demand = usage * (1 + throttled_per_served(self._fleet, self._fleet.rings, every_slot, every_minute))
-        highest, whole = highest_by_bin(demand.reshape(-1, slots.size), self._are_peaks(slots))
+        demand = demand_of(self._fleet, every_slot, every_minute, judged)
+        highest, whole = highest_by_bin(demand.reshape(-1, slots.size), are_peaks(self._fleet, slots))
         block.put(columns, int(minutes[0]) // BIN_MINUTES, highest, whole)
         throttled_at = throttled_utilization(judged).reshape(-1, slots.size)
         for day in range(int(minutes[0]) // DAY_MINUTES, int(minutes[-1]) // DAY_MINUTES + 1):
             block.note_throttling(columns, day, np.fmin.reduce(throttled_at[minutes // DAY_MINUTES == day]))
-
-    def _are_peaks(self, slots: Ints) -> Flags:
-        """Return which series have a usage that is a highest value or a percentile, not a mean or a sum."""
-        rings, formulas = self._fleet.rings, map(self._fleet.usages.get, slots.tolist())
-        queries = ([rings.metric[row] for row in one.rows] if one else [] for one in formulas)
-        peaks = [any(one and not one.endswith(MEAN_STATISTICS) for one in some) for some in queries]
-        return np.array(peaks, np.bool_)
-
-
-def highest_by_bin(usage: Floats, peaks: Flags) -> tuple[Floats, Flags]:
-    """Return the highest usage of each bin, [bin, series], and the bins of which all is known.
-
-    usage: of each minute, [minute, series]. Forecasts are made for means of five minutes. peaks: series whose
-    usage is a maximum or a percentile, of which the highest of five minutes is taken instead.
-    """
-    minutes = usage.reshape(-1, MEAN_MINUTES, usage.shape[1])
-    known = np.isfinite(minutes)
-    count = known.sum(axis=1)
-    mean = np.where(known, minutes, 0).sum(axis=1) / np.maximum(count, 1)
-    fives = np.where(peaks, np.fmax.reduce(minutes, axis=1), np.where(count > 0, mean, np.nan))
-    parts = fives.reshape(-1, BIN_MINUTES // MEAN_MINUTES, usage.shape[1]).astype(np.float32)
-    highest: Floats = np.fmax.reduce(parts, axis=1)
-    return highest, np.logical_and.reduce(np.isfinite(parts), axis=1)
-
-
-def throttled_utilization(judged: Judged) -> Floats:
-    """Return the utilization of the minutes in which demand was throttled; NaN for others."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        utilization = judged.utilization
-    is_throttled = (judged.excess > 0) & (utilization >= 0) & np.isfinite(utilization)
-    found: Floats = np.where(is_throttled, utilization, np.float32(math.nan))
-    return found

@@ -1,9 +1,11 @@
 """Tests forecasts: makes them as of past moments, of the data before, and compares them with what came.
 
-At each moment, a forecast tells of each series that is not near its limit how probable it is that usage comes
-near it, as an episode begins then. An alarm begins at a moment when that is likely within an hour, six hours,
-a day or three, and lasts for the shortest of these times. It was right if an episode began before it ended,
-and false if none did; after its end another one may begin.
+At each moment, a forecast tells of each series that is not near its limit how probable it is that demand
+comes near it, or as high as when some was throttled before: an episode begins then. It is the forecast of a
+running Headroom, of the same demand (`rules.demand_forecast`), which asks for the limit itself. An alarm
+begins at a moment when that is likely within an hour, six hours, a day or three, and lasts for the shortest
+of these times. It was right if an episode began before it ended, and false if none did; after its end another
+one may begin.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -13,17 +15,18 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from monitor.fleet.columns import Flags, Indices, Int8s
+from monitor.fleet.columns import Flags, Floats, Indices, Int8s
 from monitor.lookback.episodes import Episode
 from monitor.lookback.quarters import Quarters
 from rules.analogs import BIN_MINUTES, DAY
-from rules.forecast import BINS, LIKELY, MIN_BINS, forecast
+from rules.demand_forecast import demand_forecast
+from rules.forecast import BINS, LIKELY, MIN_BINS
 from rules.forecast_features import HORIZONS
 
 MAX_FORECASTS: Final = 100_000  # of series that came close to their limits: they take about ten seconds
 # Quarters of an hour between two moments: the first of these with which MAX_FORECASTS suffice, or the last.
 STEPS: Final = (1, 2, 4, 8, 12)
-# The share of `Quarters.near_from` that a series has to use once to be compared at all moments, not once a
+# The share of `Quarters.target` that a series has to use once to be compared at all moments, not once a
 # day.
 CLOSE: Final = np.float32(0.5)
 SERIES_AT_ONCE: Final = 2048
@@ -90,7 +93,7 @@ def backtest(
     if quarters.count <= MIN_BINS:
         return None
     with np.errstate(invalid="ignore"):
-        close = (quarters.usage >= CLOSE * quarters.near_from).any(axis=1)
+        close = (quarters.demand >= CLOSE * quarters.target).any(axis=1)
     step, found = _affordable_step(int(np.count_nonzero(close)), quarters.count), _Comparison()
     by_slot: dict[int, list[Episode]] = {}
     for one in episodes:
@@ -141,17 +144,26 @@ def _alarms(quarters: Quarters, series: Indices, moments: Indices) -> Iterator[I
     moments: as the numbers of the quarters that begin then. Each array yielded is of the next moments.
     """
     at_once = max(1, FORECASTS_AT_ONCE // series.size)
-    usage = np.pad(quarters.usage[series], ((0, 0), (BINS, 0)), constant_values=np.nan)
-    histories = np.lib.stride_tricks.sliding_window_view(usage, BINS, axis=1)
     for first in range(0, moments.size, at_once):
-        some = moments[first : first + at_once]
-        history = histories[:, some].reshape(-1, BINS)
-        probability = forecast(history, quarters.near_from[series][:, some - 1].ravel()).probability
+        probability = forecast_at(quarters, series, moments[first : first + at_once])
         with np.errstate(invalid="ignore"):
             likely = probability >= LIKELY
-        horizon = np.where(likely.any(axis=1), likely.argmax(axis=1), NO_ALARM)
-        horizon[np.isnan(probability).all(axis=1)] = NO_FORECAST
-        yield horizon.reshape(series.size, some.size).astype(np.int8)
+        horizon = np.where(likely.any(axis=2), likely.argmax(axis=2), NO_ALARM)
+        horizon[np.isnan(probability).all(axis=2)] = NO_FORECAST
+        yield horizon.astype(np.int8)
+
+
+def forecast_at(quarters: Quarters, series: Indices, moments: Indices) -> Floats:
+    """Return the probability within each of HORIZONS, [series, moment, horizon], by the data before.
+
+    series: as their numbers in the quarters. moments: as the numbers of the quarters that begin then.
+    """
+    demand = np.pad(quarters.demand[series], ((0, 0), (BINS, 0)), constant_values=np.nan)
+    histories = np.lib.stride_tricks.sliding_window_view(demand, BINS, axis=1)
+    history = np.ascontiguousarray(histories[:, moments].reshape(-1, BINS).T)
+    target = quarters.target[series][:, moments - 1].ravel()
+    found: Floats = demand_forecast(history, target).probability
+    return found.reshape(series.size, moments.size, len(HORIZONS))
 
 
 def _in_episodes(quarters: Quarters, series: Indices, by_slot: dict[int, list[Episode]]) -> Flags:

@@ -7,6 +7,7 @@ import numpy as np
 
 from monitor.alerting.lifecycle import Lifecycle
 from monitor.fleet.columns import Ints
+from monitor.fleet.demand import are_peaks, demand_of
 from monitor.fleet.fleet import Fleet
 from monitor.lookback.backtest import backtest
 from monitor.lookback.episodes import EpisodeFinder
@@ -15,7 +16,7 @@ from monitor.lookback.notices import NoticeFinder, SeverityOf
 from monitor.lookback.quarters import Quarters
 from monitor.lookback.sample_file import LookbackPoints, chunk_count, chunk_minutes
 from monitor.lookback.ways import Way
-from rules.analogs import DAY
+from rules.analogs import BIN_MINUTES, DAY
 
 SERIES_AT_ONCE = 2048
 # Minutes at the end of a chunk that are judged with the next chunk, whose points prove which of theirs are 0.
@@ -59,7 +60,10 @@ def look_back(
 
 
 class Replay:
-    """Plays the points of past minutes to a fleet, and records what its series do. See `look_back`."""
+    """Plays the points of past minutes to a fleet, and records what its series do. See `look_back`.
+
+    quarters: the demand that was judged so far.
+    """
 
     def __init__(self, fleet: Fleet, points: LookbackPoints, slots: Ints, judging: Judging) -> None:
         self._fleet, self._points, self._slots, self._ways = fleet, points, np.sort(slots), judging.ways
@@ -67,7 +71,8 @@ class Replay:
         self._lifecycles = [_lifecycle(fleet, before, judging.batch_minutes) for _ in judging.ways]
         self._notice_finders = [NoticeFinder(fleet, judging.severity_of) for _ in judging.ways]
         self._episodes = EpisodeFinder()
-        self._quarters = Quarters(self._slots.astype(np.intp), points.minutes)
+        self.quarters = Quarters(self._slots.astype(np.intp), points.minutes)
+        self._peaks = are_peaks(fleet, self._slots)
         self._judged_until = points.minutes.start
 
     def advance(self, number: int) -> None:
@@ -81,7 +86,8 @@ class Replay:
                     finder.add(transitions)
         self._ways[0].apply(self._fleet)
         is_last = minutes.stop == self._points.minutes.stop
-        self._judge(minutes.stop if is_last else minutes.stop - PROVEN_LATER)
+        whole_quarters = (minutes.stop - PROVEN_LATER) // BIN_MINUTES * BIN_MINUTES
+        self._judge(minutes.stop if is_last else whole_quarters)
 
     def _write(self, number: int, minutes: range) -> None:
         """Write a chunk to the fleet, and mark each metric as read up to its last period that has ended."""
@@ -99,16 +105,18 @@ class Replay:
         every = np.arange(minutes.start, minutes.stop, dtype=np.int32)
         for first in range(0, self._slots.size, SERIES_AT_ONCE):
             slots = self._slots[first : first + SERIES_AT_ONCE].astype(np.intp)
-            judged = self._fleet.judged_at(slots.repeat(every.size), np.tile(every, slots.size))
+            every_slot, every_minute = slots.repeat(every.size).astype(np.int32), np.tile(every, slots.size)
+            judged = self._fleet.judged_at(every_slot, every_minute)
             self._episodes.add(slots, minutes, judged)
-            self._quarters.add(first, minutes, judged)
+            demand = demand_of(self._fleet, every_slot, every_minute, judged)
+            self.quarters.add(first, minutes, judged, demand, self._peaks[first : first + slots.size])
         self._judged_until = until
 
     def finish(self) -> Lookback:
         """Return what was recorded, once all chunks were played."""
-        fleet, usage = self._fleet, self._quarters.usage
+        fleet, demand = self._fleet, self.quarters.demand
         episodes = self._episodes.finish()
-        known = np.count_nonzero(np.isfinite(usage), axis=1)
+        known = np.count_nonzero(np.isfinite(demand), axis=1)
         sampled = fleet.rings.newest_point  # a series of which only throttling is known has samples, too
         return Lookback(
             minutes=self._points.minutes,
@@ -126,7 +134,7 @@ class Replay:
                 )
                 for way, finder in zip(self._ways, self._notice_finders, strict=True)
             ],
-            forecasts=backtest(self._quarters, episodes),
+            forecasts=backtest(self.quarters, episodes),
         )
 
 

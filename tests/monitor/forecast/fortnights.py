@@ -16,7 +16,6 @@ from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.forecast.forecaster import Forecaster
 from monitor.forecast.history import UsageHistory
-from monitor.forecast.history_block import BLOCK_SIZE
 from monitor.planning.planner import Planner
 from monitor.polling.reader import MetricReader
 from rules.analogs import DAY
@@ -123,7 +122,7 @@ class Fortnight:
         block, column = self.forecaster.recorder.history.place(
             int(self.forecaster.recorder.rows[series.slot])
         )
-        usage = block.recent(np.zeros(BLOCK_SIZE, np.int32))[:, column].astype(np.float64)
+        usage = block.recent()[:, column].astype(np.float64)
         return usage * float(block.scale[column] or 1)
 
     @property

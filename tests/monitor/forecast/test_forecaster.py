@@ -13,8 +13,9 @@ from collectors.base import total
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.judge import judge
 from monitor.fleet.namespaces import NEVER
-from monitor.forecast.forecaster import MAX_HOLE, MAX_LATE, forecast_block, without_short_holes
+from monitor.forecast.forecaster import forecast_block
 from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
+from rules.demand_forecast import MAX_HOLE, MAX_LATE, without_short_holes
 from rules.forecast import BINS, MIN_BINS
 from tests.monitor.forecast.fortnights import daily, fortnight, metric
 
@@ -200,3 +201,16 @@ def test_series_that_share_a_block_do_not_affect_each_other() -> None:
     for column in (0, 100, BLOCK_SIZE - 1):
         alone = forecast_block(block, np.array([column]), limit[[column]])
         np.testing.assert_allclose(alone.probability[0], together.probability[column], rtol=1e-5)
+
+
+async def test_while_a_limit_is_doubted_there_is_no_forecast() -> None:
+    async with fortnight() as some:
+        series = some.put("a", limit=79)
+        await some.read_past()
+        assert np.isfinite(some.probability(series)).all()
+        some.fleet.doubted[series.slot] = True
+        await some.forecaster.follow_limits()
+        assert np.isnan(some.probability(series)).all()
+        some.fleet.doubted[series.slot] = False
+        await some.forecaster.follow_limits()
+        assert np.isfinite(some.probability(series)).all()

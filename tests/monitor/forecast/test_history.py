@@ -15,8 +15,9 @@ from monitor.forecast.history import (
     UsageHistory,
     history_path,
 )
-from monitor.forecast.history_block import BLOCK_SIZE, DAYS, HistoryBlock
+from monitor.forecast.history_block import BLOCK_SIZE, HistoryBlock
 from rules.analogs import BIN_MINUTES, DAY
+from rules.demand_forecast import CEILING_DAYS, late_bins, up_to_newest
 from rules.forecast import BINS
 
 NOW = 1_933_333  # a bin
@@ -26,7 +27,7 @@ ID = 0xFEEDFACE12345678
 def stored(history: UsageHistory, row: int) -> np.ndarray[Any, Any]:
     """The usage of a row in its unit, the oldest bin first."""
     block, column = history.place(row)
-    usage = block.recent(np.zeros(BLOCK_SIZE, np.int32))[:, column].astype(np.float64)
+    usage = block.recent()[:, column].astype(np.float64)
     return usage * float(block.scale[column] or 1)
 
 
@@ -113,10 +114,10 @@ def test_bins_outside_the_fortnight_are_left_out() -> None:
 def test_a_series_that_is_late_ends_with_its_newest_bin() -> None:
     history, row = history_of([1.0, 2.0, 3.0], NOW - 4)
     block, column = history.place(row)
-    late = block.late(5)
+    late = late_bins(block.recent(), 5)
     assert late[column] == 2
     assert (np.delete(late, column) == 5).all()
-    usage = block.recent(np.where(np.arange(BLOCK_SIZE) == column, late, 0))
+    usage = up_to_newest(block.recent(), np.where(np.arange(BLOCK_SIZE) == column, late, 0))
     assert (usage[-3:, column] * block.scale[column]).tolist() == [1, 2, 3]
 
 
@@ -145,9 +146,9 @@ def test_refusals_are_forgotten_after_a_fortnight_and_the_lowest_counts() -> Non
     for day, utilization in ((0, 0.6), (1, 0.9), (0, 0.7)):
         block.note_throttling(np.array([column]), NOW // DAY + day - 1, np.array([utilization], np.float32))
     assert block.ceiling[column] == pytest.approx(0.6, rel=1e-3)
-    block.advance(NOW + (DAYS - 1) * DAY)
+    block.advance(NOW + (CEILING_DAYS - 1) * DAY)
     assert block.ceiling[column] == pytest.approx(0.9, rel=1e-3)
-    block.advance(NOW + (DAYS + 1) * DAY)
+    block.advance(NOW + (CEILING_DAYS + 1) * DAY)
     assert np.isnan(block.ceiling[column])
 
 

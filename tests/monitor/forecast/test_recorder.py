@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from collectors.base import Metric, Observed, Unobservable, total
+from monitor.fleet.demand import highest_by_bin
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
@@ -13,7 +14,7 @@ from monitor.fleet.metric_query import metric_query
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.forecast.history import UsageHistory
 from monitor.forecast.history_block import BLOCK_SIZE
-from monitor.forecast.recorder import NO_ROW, RECORDED_BINS, Recorder, highest_by_bin
+from monitor.forecast.recorder import NO_ROW, RECORDED_BINS, Recorder
 from rules.analogs import BIN_MINUTES
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
@@ -57,7 +58,7 @@ async def recorded(fleet: Fleet, series: Series, history: UsageHistory | None = 
     if row == NO_ROW:
         return np.empty(0)
     block, column = recorder.history.place(row)
-    usage = block.recent(np.zeros(BLOCK_SIZE, np.int32))[-RECORDED_BINS:, column].astype(np.float64)
+    usage = block.recent()[-RECORDED_BINS:, column].astype(np.float64)
     return usage * float(block.scale[column] or 1)
 
 

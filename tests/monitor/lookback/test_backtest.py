@@ -21,13 +21,13 @@ def history(*peaks: float, base: float = 0.3) -> Quarters:
     shape = np.clip(1 - np.abs(hours - 19.5) / 1.5, 0, 1)
     height = np.repeat(np.array(peaks) - base, BINS_PER_DAY)
     noise = np.random.default_rng(3).random(quarters.count) * 0.02
-    quarters.usage[0], quarters.near_from[0] = base + height * shape + noise, 0.9
+    quarters.demand[0], quarters.target[0] = base + height * shape + noise, 0.9
     return quarters
 
 
 def episodes_in(quarters: Quarters) -> list[Episode]:
     """The times in which the usage is near the limit."""
-    near = np.concatenate([[False], quarters.usage[0] >= quarters.near_from[0], [False]])
+    near = np.concatenate([[False], quarters.demand[0] >= quarters.target[0], [False]])
     edges = np.flatnonzero(np.diff(near.astype(np.int8))) * BIN_MINUTES
     return [
         Episode(7, int(begin), int(end), 0, 1.0, 1.0, 1.0, NAN)
@@ -71,7 +71,7 @@ def test_a_series_far_from_its_limit_is_forecast_without_an_alarm() -> None:
 def test_an_alarm_that_lasts_when_the_data_end_is_not_false() -> None:
     quarters = history(*[0.97] * 5)
     cut = Quarters(quarters.slots, range(0, int(4.7 * DAY)))
-    cut.usage[:], cut.near_from[:] = quarters.usage[:, : cut.count], 0.9
+    cut.demand[:], cut.target[:] = quarters.demand[:, : cut.count], 0.9
     assert compared(cut).false_alarms == 0
 
 
@@ -89,7 +89,7 @@ def test_a_forecast_knows_nothing_of_what_comes_later() -> None:
 
 def test_a_series_without_any_sample_is_not_forecast() -> None:
     quarters = history(*[0.5] * DAYS)
-    quarters.usage[:] = NAN
+    quarters.demand[:] = NAN
     found = backtest(quarters, [])
     assert found is not None
     assert found.series_days == 0

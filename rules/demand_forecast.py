@@ -1,0 +1,81 @@
+"""Forecasts a fortnight of recorded demand as it is: late, with holes, with days to compare or only growing.
+
+A running Headroom and the backtest of a look-back call this, so that both say the same of the same demand.
+Arrays are [bin, series], as in `rules.analogs`.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rules.analogs import BIN_MINUTES, DAY, Floats
+from rules.forecast import BINS, forecast
+from rules.growth import growth
+
+MAX_LATE: Final = 4  # bins by which the newest demand may be older than the newest bin
+MAX_HOLE: Final = 4  # missing bins in a row that are filled with the demand before them
+
+CEILING_DAYS: Final = BINS // DAY + 1  # of which throttling is remembered: a fortnight and the present day
+
+Bins = NDArray[np.int32]
+Demand = NDArray[np.floating]
+
+
+class DemandForecast(NamedTuple):
+    """A forecast, as `rules.forecast.Forecast`. known_bins: how many bins of each series are known."""
+
+    probability: Floats
+    minutes: Floats
+    known_bins: Bins
+
+
+def demand_forecast(demand: Demand, limit: NDArray[np.floating]) -> DemandForecast:
+    """Forecast when demand reaches the limit.
+
+    demand: of each quarter of an hour, [BINS, series], the oldest first, of which the last one ends now; NaN
+    is missing. limit: of each series in the same unit, above 0; NaN is unknown. Where the newest demand is
+    older than MAX_LATE bins, nothing is said.
+    """
+    late = late_bins(demand, MAX_LATE + 1)
+    known = recent_demand(demand, late)
+    found, (growing, grown) = forecast(known.T, limit), growth(known, limit)
+    probability = np.where(growing[:, None], grown.probability, found.probability)
+    until = np.where(growing[:, None], grown.minutes, found.minutes) - (late * BIN_MINUTES)[:, None]
+    minutes: Floats = np.maximum(until, 0).astype(np.float32)  # keeps NaN
+    probability[late > MAX_LATE] = minutes[late > MAX_LATE] = np.nan
+    return DemandForecast(probability, minutes, np.isfinite(known).sum(axis=0, dtype=np.int32))
+
+
+def recent_demand(demand: Demand, late: Bins) -> Demand:
+    """Return the demand of each series up to its newest bin, with short holes filled.
+
+    late: see `late_bins`. That of series whose newest demand is older than MAX_LATE bins is not moved.
+    """
+    return without_short_holes(up_to_newest(demand, np.where(late > MAX_LATE, 0, late)))
+
+
+def late_bins(demand: Demand, most: int) -> Bins:
+    """Return how many bins the newest known demand of each series is behind; at most `most`."""
+    known = np.isfinite(demand[: -most - 1 : -1])
+    return np.where(known.any(axis=0), known.argmax(axis=0), most).astype(np.int32)
+
+
+def up_to_newest(demand: Demand, late: Bins) -> Demand:
+    """Return the demand of each series up to its own newest bin. late: see `late_bins`."""
+    if not late.any():
+        return demand
+    moved = demand.copy()
+    for bins in np.unique(late[late > 0]).tolist():
+        columns = np.flatnonzero(late == bins)
+        moved[bins:, columns] = demand[:-bins, columns]
+        moved[:bins, columns] = np.nan
+    return moved
+
+
+def without_short_holes(demand: Demand) -> Demand:
+    """Fill holes of up to MAX_HOLE bins with the demand before them, so that no day is lost for them."""
+    number = np.arange(len(demand), dtype=np.int16)[:, None]
+    last = np.maximum.accumulate(np.where(np.isfinite(demand), number, np.int16(-MAX_HOLE - 1)), axis=0)
+    filled = np.take_along_axis(demand, np.maximum(last, 0).astype(np.intp), axis=0)
+    return np.where(number - last <= MAX_HOLE, filled, demand.dtype.type(np.nan))

@@ -1,0 +1,100 @@
+"""Look-back and a running Headroom forecast the same demand, and so say the same."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from collectors.base import Metric, total
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.judge import judge
+from monitor.forecast.forecaster import Forecaster
+from monitor.forecast.history import UsageHistory
+from monitor.lookback.backtest import forecast_at
+from monitor.lookback.replay import Judging, Replay
+from monitor.lookback.sample_file import chunk_count
+from monitor.lookback.ways import Way
+from rules.alert_rules import Rule
+from rules.analogs import BIN_MINUTES
+from rules.forecast import BINS
+from rules.signals import Band
+from tests.monitor.fleet.fleets import SETTINGS, add, key
+from tests.monitor.lookback.past import START, Remembered
+
+DAY, LIMIT, POLLED = 24 * 60, 1000.0, 120  # polled: minutes between two readings of the running one
+served, highest = Metric("AWS/Kinesis", "Served", "Sum"), Metric("AWS/Kinesis", "Highest", "Maximum")
+# To be near the limit is to be at it, so that both ask for the same.
+AT_LIMIT = replace(SETTINGS, band=Band(near=1.0))
+
+
+def fleet_of(count: int) -> tuple[Fleet, list[Series]]:
+    """Series of a rate, of which the refused share is known, and of a highest value."""
+    fleet = Fleet()
+    series = [
+        add(
+            fleet,
+            key(f"stream-{number}"),
+            AT_LIMIT,
+            **({} if number % 2 else {"served": total(served.of(StreamName=f"stream-{number}"))}),
+            **({"usage": total(highest.of(StreamName=f"stream-{number}"))} if number % 3 == 2 else {}),
+        )
+        for number in range(count)
+    ]
+    return fleet, series
+
+
+def samples(fleet: Fleet, minutes: range, seed: int) -> Remembered:
+    """Daily patterns with noise, growth, holes of minutes and of days, and demand that is refused."""
+    rng, points = np.random.default_rng(seed), dict[int, dict[int, float]]()
+    at = np.arange(len(minutes))
+    for query, row in fleet.metrics(next(iter(fleet.series)).cell).items():
+        noise = rng.random(at.size) * rng.choice([0.0, 0.05, 0.3])
+        used = (
+            rng.uniform(0.1, 0.9)
+            + 0.2 * np.sin(at / DAY * 2 * np.pi)
+            + noise
+            + rng.choice([0, 0.1]) * at / DAY
+        )
+        values = np.where(used > 0, used, 0) * LIMIT * (60 if b"Incoming" in query else 1)
+        if b"Exceeded" in query:
+            values = np.where(rng.random(at.size) < rng.choice([0, 1e-3, 0.05]), 30_000.0, 0.0)
+        known = rng.random(at.size) >= rng.choice([0.0, 0.02])
+        hole = rng.integers(at.size)
+        known[hole : hole + int(rng.choice([0, 40, 90, 2 * DAY]))] = False
+        points[row] = {minutes.start + int(n): float(values[n]) for n in np.flatnonzero(known)}
+    return Remembered(minutes, points)
+
+
+def write(fleet: Fleet, past: Remembered, number: int) -> None:
+    """Have a chunk of the past read."""
+    fleet.rings.write(*past.chunk(number))
+    fleet.rings.mark_read(past.rows, min(past.minutes.start + (number + 1) * POLLED, past.minutes.stop) - 1)
+
+
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([2, 3, 5]))
+async def test_they_say_the_same_of_the_same_samples(seed: int, count: int, days: int) -> None:
+    minutes = range(START // POLLED * POLLED, START // POLLED * POLLED + days * DAY + 6 * BIN_MINUTES)
+    (fleet, series), (replayed, same) = fleet_of(count), fleet_of(count)
+    past = samples(fleet, minutes, seed)
+    now = minutes.start
+    live = Forecaster(fleet, UsageHistory(), lambda: now * 60.0, dict)
+    slots = np.array([one.slot for one in same], np.int32)
+    judging = Judging([Way.in_force(replayed, "")], lambda _, rule: Rule(rule).severity, 60)
+    replay = Replay(replayed, past, slots, judging)
+    for number in range(chunk_count(minutes)):
+        write(fleet, past, number)
+        now = min(minutes.start + (number + 1) * POLLED, minutes.stop)
+        judge(fleet, now)
+        await live.recorder.record(now)
+        replay.advance(number)
+    await live.forecast_slots(np.arange(fleet.size, dtype=np.int32))
+    told = forecast_at(replay.quarters, np.arange(count), np.array([replay.quarters.count]))
+    for index, one in enumerate(series):
+        block, column = live.recorder.history.place(int(live.recorder.rows[one.slot]))
+        demand, through = block.usage_of(np.array([column], np.intp))
+        bins = through + 1 - replay.quarters.count + np.arange(replay.quarters.count)
+        np.testing.assert_array_equal(demand[bins % BINS, 0], replay.quarters.demand[index])
+        assert fleet.reach_probability[one.slot] == pytest.approx(told[index, 0], abs=1e-3, nan_ok=True)
