@@ -109,7 +109,11 @@ class _Model(BaseModel):
 
 
 class Band(_Model):
-    """The target band: utilization should be within [low, high]; from `near` on it is near the limit."""
+    """The target band: utilization should be within [low, high]; from `near` on it is near the limit.
+
+    low: below it, there is more room than is wanted. high: above it, there is less. near: from here on it is
+    near the limit. All are ratios: 0.7 is 70 %.
+    """
 
     low: float = Field(default=0.40, ge=0, allow_inf_nan=False)
     high: float = Field(default=0.70, gt=0, allow_inf_nan=False)
@@ -130,13 +134,15 @@ DELIBERATE_CAP_BAND = Band(low=0.0, high=1.0527, near=1.053)
 class Tolerance(_Model):
     """The amount of throttled demand that is shown but raises no alert.
 
-    Demand is tolerated below `rate` (per second), below `share` (of the whole demand of the minute), or until
-    it has lasted for `pending_for` minutes (in YAML: `for`).
+    Demand that is below one of these is tolerated.
 
     Clients retry, and an occasional throttled call costs them milliseconds. Teams usually relax
     alerts on any throttling to "more than a few per minute"; AWS itself advises callers to expect and
     retry occasional throttling. Sustained throttling is far above both defaults: at least three calls in a
     minute, and at least one in a thousand.
+
+    rate: per second. share: of the whole demand of the minute. pending_for (in YAML: `for`): the minutes that
+    it lasts.
     """
 
     rate: float = Field(default=0.05, ge=0, allow_inf_nan=False)
@@ -148,7 +154,11 @@ DEFAULT_TOLERANCE = Tolerance()
 
 
 class DefaultLimit(_Model):
-    """The documented default in the signal's unit; `value` applies to all regions not in `by_region`."""
+    """The documented default in the signal's unit.
+
+    value: in all regions that are not in `by_region`. by_region: in regions where it is another. note: what
+    else is to be said of it.
+    """
 
     value: Positive
     by_region: Mapping[str, Positive] = {}
@@ -156,7 +166,10 @@ class DefaultLimit(_Model):
 
 
 class Quota(_Model):
-    """The quota in Service Quotas. By code, because the names of quotas change and are translated."""
+    """The quota in Service Quotas. By code, because the names of quotas change and are translated.
+
+    service: its service code. code: its quota code, such as L-B99A9384.
+    """
 
     service: NonEmpty
     code: Annotated[str, Field(pattern=QUOTA_CODE)]
@@ -192,6 +205,9 @@ def _command(value: object) -> object:
 class Signal(_Model):
     """A quantity that has a limit.
 
+    name: unique within its service. title: what is limited, in words. kind: quota, provisioned or fixed.
+    quota: the one that sets the limit; None without one. band: its target band where it has its own. why: why
+    it matters. caveats: what its numbers do not tell.
     tier: `detail` for a signal of each instance, node, broker or zone, which most users do not need.
     unverified: which of its facts are recalled and not confirmed, as a sentence; None where all are.
     noun, verb: the words of its sentence, "Kinesis stream `clicks` writes 3.6 MiB/s of 4 MiB/s"; without a
@@ -205,7 +221,7 @@ class Signal(_Model):
     quota_unit: what 1 in Service Quotas is in the signal's unit: 1099511627776 where a signal in bytes has a
         quota in TiB.
     default: None where only the customer sets the limit. sizes: how a provisioned limit is bought; several by
-        name, where that depends on the resource (see `collectors.base.Bought`).
+        name, where that depends on the resource.
     drains: the usage is what is gone of a budget, such as burst credits, so that the time to its exhaustion
         at the present rate matters.
     grows_with_traffic: whether its usage is proportional to traffic, where its unit does not tell: rates,

@@ -42,7 +42,7 @@ class AlertModel(BaseModel):
     as a path on this server.
     """
 
-    id: str
+    id: str = Field(description="The id, which stays the same while it is the same problem.")
     state: str
     severity: str
     zone: str
@@ -58,9 +58,9 @@ class AlertModel(BaseModel):
     docs: str
     runbook: str
     links: dict[str, str]
-    acknowledged_by: str | None = None
-    acknowledged_comment: str | None = None
-    acknowledged_until: datetime | None = None
+    acknowledged_by: str | None = Field(default=None, description="Who works on it; null where nobody does.")
+    acknowledged_comment: str | None = Field(default=None, description="What they said.")
+    acknowledged_until: datetime | None = Field(default=None, description="Until when; null without an end.")
     silenced_by: str | None = None
     inhibited_by: str | None = None
     series_id: str = ""
@@ -73,10 +73,10 @@ class SilenceModel(BaseModel):
     with the nearest label; null where it matches any, and where it has ended.
     """
 
-    id: str
+    id: str = Field(description="By which it is ended.")
     matchers: list[str]
-    starts: datetime
-    ends: datetime
+    starts: datetime = Field(description="When it began.")
+    ends: datetime = Field(description="When it ends by itself.")
     author: str
     comment: str
     alerts: int = 0
@@ -90,7 +90,7 @@ class DeadLetterModel(BaseModel):
     when Headroom gave up. reason: why the receiver was to be notified.
     """
 
-    id: str
+    id: str = Field(description="Of the notification.")
     status: int | None
     error: str
     at: datetime
@@ -108,11 +108,11 @@ class ReceiverStatusModel(BaseModel):
 
     receiver: str
     queued: int
-    oldest_queued: datetime | None
-    dead_letters: list[DeadLetterModel]
-    sent: int
-    failed: int
-    last_accepted: datetime | None
+    oldest_queued: datetime | None = Field(description="Since when the oldest of them waits.")
+    dead_letters: list[DeadLetterModel] = Field(description="What could not be delivered, the newest first.")
+    sent: int = Field(description="Notifications that were accepted.")
+    failed: int = Field(description="Attempts that failed.")
+    last_accepted: datetime | None = Field(description="When the last one was accepted.")
     last_reason: str | None
     last_error: str | None
     unreachable: str | None
@@ -143,7 +143,7 @@ class ReceiverStatusList(BaseModel):
 class ReplayResult(BaseModel):
     """The number of dead letters that are sent again."""
 
-    replayed: int
+    replayed: int = Field(description="How many are sent again.")
 
 
 class SentModel(BaseModel):
@@ -154,7 +154,7 @@ class SentModel(BaseModel):
 
     receiver: str
     reason: str
-    at: datetime
+    at: datetime = Field(description="When the receiver accepted it.")
 
 
 class NoticeModel(BaseModel):

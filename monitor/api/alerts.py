@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal, NamedTuple
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 
 from monitor.access.principal import principal_of
 from monitor.alerting.delivery import ReceiverStatus
@@ -30,13 +30,16 @@ from monitor.schema.annotations import InvalidInputError
 from rules.alerts import AlertState
 
 MAX_ALERTS = 1000  # alerts in one response
+AlertId = Annotated[str, Path(description="The id of the alert, as /api/v1/alerts lists it.")]
+SilenceId = Annotated[str, Path(description="The id of the silence, as /api/v1/silences lists it.")]
 NOT_FOUND_RESPONSE: dict[int | str, dict[str, Any]] = {404: {"model": ErrorModel}}
 
 
 def alerts_router(alerting: Alerting, fleet: Fleet) -> APIRouter:
     """Return the router of /api/v1/alerts, /api/v1/silences and /api/v1/deliveries."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["Alerts"])
     _add_alert_routes(router, alerting, fleet)
+    _add_acknowledgement_routes(router, alerting)
     _add_history_route(router, alerting)
     _add_silence_routes(router, alerting, fleet)
     _add_delivery_routes(router, alerting)
@@ -46,16 +49,20 @@ def alerts_router(alerting: Alerting, fleet: Fleet) -> APIRouter:
 def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> None:
     engine = alerting.engine
 
-    @router.get("/alerts", response_model=models.AlertList)
-    async def alerts(
-        limit: Annotated[int, Query(ge=1, le=MAX_ALERTS)] = MAX_ALERTS,
-        match: Annotated[list[str], Query(max_length=MAX_MATCHERS)] = [],  # noqa: B006 - FastAPI copies it
-        state: Literal["firing", "pending"] | None = None,
+    @router.get("/alerts", response_model=models.AlertList, summary="List alerts")
+    async def list_alerts(
+        limit: Annotated[int, Query(ge=1, le=MAX_ALERTS, description="Alerts in one answer.")] = MAX_ALERTS,
+        match: Annotated[
+            list[str],
+            Query(max_length=MAX_MATCHERS, description="Matchers as of silences: all have to match."),
+        ] = [],  # noqa: B006 - FastAPI copies it
+        state: Annotated[
+            Literal["firing", "pending"] | None, Query(description="Alerts in this state alone.")
+        ] = None,
     ) -> Response:
         """List firing alerts, those first that nobody handles, then pending ones, each the most urgent first.
 
-        match: matchers as of silences; all match. state: firing or pending. total: the number of alerts that
-        match, listed or not.
+        total: the number of alerts that match, listed or not.
         """
         try:
             selection = AlertSelection(parse_matcher_lists(match), state)
@@ -65,8 +72,14 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
         body = await asyncio.to_thread(_alert_list_json, firing, previews, engine.silences, total)
         return Response(body, media_type="application/json")
 
-    @router.post("/alerts/{id}/ack", responses=NOT_FOUND_RESPONSE)
-    async def acknowledge(id: str, body: models.AcknowledgeRequest, request: Request) -> models.AlertModel:
+
+def _add_acknowledgement_routes(router: APIRouter, alerting: Alerting) -> None:
+    engine = alerting.engine
+
+    @router.post("/alerts/{id}/ack", responses=NOT_FOUND_RESPONSE, summary="Acknowledge an alert")
+    async def acknowledge_alert(
+        id: AlertId, body: models.AcknowledgeRequest, request: Request
+    ) -> models.AlertModel:
         """Acknowledge an alert. It is not repeated; its escalation and its resolution are still sent."""
         author = principal_of(request.scope).author_name(body.author)
         try:
@@ -77,8 +90,8 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
             raise HTTPException(422, str(error)) from None
         return _alert_model(with_handling(engine.alerts[id], engine.silences, time.time()), AlertState.FIRING)
 
-    @router.delete("/alerts/{id}/ack", responses=NOT_FOUND_RESPONSE)
-    async def unacknowledge(id: str) -> models.AlertModel:
+    @router.delete("/alerts/{id}/ack", responses=NOT_FOUND_RESPONSE, summary="Undo an acknowledgement")
+    async def unacknowledge_alert(id: AlertId) -> models.AlertModel:
         """End the acknowledgement of an alert, as if nobody had acknowledged it."""
         try:
             notice = engine.firing_alert(id)
@@ -91,9 +104,10 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
 
 
 def _add_history_route(router: APIRouter, alerting: Alerting) -> None:
-    @router.get("/alerts/history")
-    async def history(
-        alert: str | None = None, limit: Annotated[int, Query(ge=1, le=1000)] = 100
+    @router.get("/alerts/history", summary="List changes of alerts")
+    async def list_alert_history(
+        alert: Annotated[str | None, Query(description="The id of an alert; without it, all.")] = None,
+        limit: Annotated[int, Query(ge=1, le=1000, description="Changes in one answer.")] = 100,
     ) -> models.NoticeList:
         """List the notices of alerts, the newest first, with the receivers that were notified and why.
 
@@ -163,14 +177,14 @@ def _alert_list_json(
 def _add_silence_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> None:
     engine = alerting.engine
 
-    @router.get("/silences")
-    async def silences() -> models.SilenceList:
+    @router.get("/silences", summary="List silences")
+    async def list_silences() -> models.SilenceList:
         """List the silences that have not ended, ordered by their end."""
         matched = await matches_of(engine, fleet, engine.silences.stored)
         return models.SilenceList(items=[_silence_model(*one) for one in matched])
 
-    @router.post("/silences")
-    async def silence(body: models.SilenceRequest, request: Request) -> models.SilenceModel:
+    @router.post("/silences", summary="Silence alerts")
+    async def create_silence(body: models.SilenceRequest, request: Request) -> models.SilenceModel:
         """Silence the alerts that match all matchers, for a duration."""
         author = principal_of(request.scope).author_name(body.author)
         try:
@@ -182,8 +196,8 @@ def _add_silence_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> 
         ((_, matches),) = await matches_of(engine, fleet, [stored])
         return _silence_model(stored, matches)
 
-    @router.delete("/silences/{id}", responses=NOT_FOUND_RESPONSE)
-    async def end_silence(id: str) -> models.SilenceModel:
+    @router.delete("/silences/{id}", responses=NOT_FOUND_RESPONSE, summary="End a silence")
+    async def end_silence(id: SilenceId) -> models.SilenceModel:
         """End a silence now."""
         try:
             ended = await alerting.end_silence(id)
@@ -194,8 +208,8 @@ def _add_silence_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> 
 
 
 def _add_delivery_routes(router: APIRouter, alerting: Alerting) -> None:
-    @router.get("/deliveries")
-    async def deliveries() -> models.ReceiverStatusList:
+    @router.get("/deliveries", summary="List receivers and deliveries")
+    async def list_deliveries() -> models.ReceiverStatusList:
         """List the receivers, with their queued, sent and failed notifications, and their dead letters."""
         unreachable = alerting.reachability.unreachable
         return models.ReceiverStatusList(
@@ -205,8 +219,10 @@ def _add_delivery_routes(router: APIRouter, alerting: Alerting) -> None:
             ]
         )
 
-    @router.post("/deliveries/replay", responses=NOT_FOUND_RESPONSE)
-    async def replay(receiver: str | None = None) -> models.ReplayResult:
+    @router.post("/deliveries/replay", responses=NOT_FOUND_RESPONSE, summary="Send dead letters again")
+    async def replay_deliveries(
+        receiver: Annotated[str | None, Query(description="Its name; without it, all receivers.")] = None,
+    ) -> models.ReplayResult:
         """Send the dead letters again, to one receiver or to all."""
         if receiver is not None and receiver not in alerting.delivery.senders:
             raise HTTPException(404, f"no receiver is called {receiver}")

@@ -51,15 +51,15 @@ class BillModel(ApiModel):
     account: str | None = None
     region: str | None = None
     currency: str | None = Field(description="As in ISO 4217; null where the prices are not known.")
-    polled_metrics: int
-    streamed_metrics: int
+    polled_metrics: int = Field(description="How many metrics are requested from CloudWatch now.")
+    streamed_metrics: int = Field(description="How many come by a metric stream now.")
     monthly_amount: float | None = Field(
         description="Projected, by how often each metric is requested now; null where a price is not known."
     )
     monthly_dollars: float | None = Field(description="The same, if it is in dollars.")
     metrics_requested: float = Field(description="Measured since the start, as are those that follow.")
     listings: float = Field(description="Calls of ListMetrics.")
-    updates_streamed: float
+    updates_streamed: float = Field(description="Points that metric streams delivered.")
     amount: float | None = Field(description="In the currency; null where a price is not known.")
     dollars: float | None = Field(description="The same, if it is in dollars.")
 
@@ -69,19 +69,19 @@ class StreamAdviceModel(ApiModel):
 
     account: str
     region: str
-    namespace: str
-    metric_names: Sequence[str]
+    namespace: str = Field(description="Of CloudWatch, such as AWS/SQS.")
+    metric_names: Sequence[str] = Field(description="Which to stream.")
     metrics: int = Field(description="How many are polled now.")
-    polled_monthly_dollars: float
+    polled_monthly_dollars: float = Field(description="What polling them costs.")
     streamed_monthly_dollars: float = Field(description="With Firehose, and with those that stay polled.")
-    saved_monthly_dollars: float
+    saved_monthly_dollars: float = Field(description="The difference.")
 
 
 class BudgetModel(ApiModel):
     """A budget in force."""
 
     account: str | None = Field(description="Null where all accounts share it.")
-    dollars_per_month: float
+    dollars_per_month: float = Field(description="What may be spent.")
     minimum_dollars_per_month: float = Field(description="What requesting each metric once an hour costs.")
     ahead_dollars: float = Field(description="Spent beyond what the budget has earned by now.")
 
@@ -90,27 +90,27 @@ class DelayModel(ApiModel):
     """The planned delays of an account, in seconds: until a sample that CloudWatch has is read."""
 
     account: str
-    median: float
-    p99: float
-    longest: float
+    median: float = Field(description="Of half of the series it is less.")
+    p99: float = Field(description="Of 99 in 100 series it is less.")
+    longest: float = Field(description="Of the series that is read most seldom.")
 
 
 class CostModel(ApiModel):
     """The cost of monitoring."""
 
     services: Sequence[BillModel] = Field(description="Without accounts that are not billed in dollars.")
-    cells: Sequence[BillModel]
+    cells: Sequence[BillModel] = Field(description="The same, by account and region.")
     streams: Sequence[StreamAdviceModel] = Field(description="Those that save most first.")
-    budgets: Sequence[BudgetModel]
-    planned_delays: Sequence[DelayModel]
+    budgets: Sequence[BudgetModel] = Field(description="Empty where none is configured.")
+    planned_delays: Sequence[DelayModel] = Field(description="By account.")
 
 
 def cost_router(state: AppState) -> APIRouter:
     """Return the route of the costs."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["Coverage"])
 
     @router.get("/cost", summary="Get the cost")
-    async def cost() -> CostModel:
+    async def get_cost() -> CostModel:
         """The cost of monitoring a month, its cost so far, and what to stream instead of polling it."""
         return _cost_model(await read_costs(state))
 

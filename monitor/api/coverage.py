@@ -24,12 +24,12 @@ class QuotaCoverageModel(ApiModel):
     account: str
     region: str
     service_code: str = Field(description="As in Service Quotas.")
-    code: str
-    name: Utf8
+    code: str = Field(description="The quota's code, such as L-B99A9384.")
+    name: Utf8 = Field(description="AWS's name of the quota.")
     value: Number = Field(description="In AWS's unit; null when AWS does not return it.")
     source: str = Field(description="`quota_applied`, or `quota_default` where the account has no value.")
-    adjustable: bool
-    state: CoverageState
+    adjustable: bool = Field(description="Whether AWS takes requests for an increase.")
+    state: CoverageState = Field(description="Whether it is watched, and if not, in which way it is not.")
     reason: Utf8 = Field(description="Why it is not watched, in a sentence; empty when it is.")
     enable: Utf8 = Field(
         description="The command, the setting or the permission that makes it watched; empty without one."
@@ -55,7 +55,7 @@ class CoverageModel(ApiModel):
 
     items: list[QuotaCoverageModel]
     total: int
-    states: dict[CoverageState, int]
+    states: dict[CoverageState, int] = Field(description="How many quotas are in each state.")
     monthly_dollars: float = Field(description="The sum of those that are known; shared metrics count twice.")
     unknown_costs: int = Field(description="Quotas of which the cost cannot be told; see `cost_note`.")
     notes: list[Utf8]
@@ -65,15 +65,15 @@ class CoverageModel(ApiModel):
 class CoverageQuery(CoverageFilters):
     """The parameters of the list; without any, all quotas are listed."""
 
-    limit: Annotated[int, Field(ge=1, le=MAX_QUOTAS)] = MAX_QUOTAS
+    limit: int = Field(default=MAX_QUOTAS, ge=1, le=MAX_QUOTAS, description="Quotas in one answer.")
 
 
 def coverage_router(state: AppState) -> APIRouter:
     """Return the route of /api/v1/coverage."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["Coverage"])
 
     @router.get("/coverage", response_model=CoverageModel, summary="List quotas and their coverage")
-    async def coverage(query: Annotated[CoverageQuery, Query()]) -> Response:
+    async def list_quotas(query: Annotated[CoverageQuery, Query()]) -> Response:
         """Every quota of the services in use: whether it is watched, and if not, why, and what enables it.
 
         Read from Service Quotas once a day; complete some minutes after the start.

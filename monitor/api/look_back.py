@@ -20,7 +20,7 @@ MAX_EPISODES_LISTED = 10_000
 class ToldModel(ApiModel):
     """A notice of an episode."""
 
-    at: datetime
+    at: datetime = Field(description="When it changed.")
     change: str = Field(description="`firing`, `worsened`, `eased`, `resolved` or `repeated`.")
     severity: str
     zone: str
@@ -36,11 +36,13 @@ class EpisodeModel(ApiModel):
     service: str
     signal: str
     resource: Utf8
-    kind: Literal["throttled", "near"]
-    begin: datetime
-    end: datetime
-    minutes: int
-    ongoing: bool
+    kind: Literal["throttled", "near"] = Field(
+        description="`throttled` if demand was refused or delayed, else `near`."
+    )
+    begin: datetime = Field(description="The first minute.")
+    end: datetime = Field(description="The minute after the last one; of an ongoing one, the newest minute.")
+    minutes: int = Field(description="How long it lasted.")
+    ongoing: bool = Field(description="True if it has not ended.")
     peak_utilization: Number = Field(description="Of the limit of now; null where no usage is known.")
     usage: Number = Field(description="The highest, with what was refused where AWS counts both.")
     limit: Number = Field(description="Of now; the limits of the past are not kept.")
@@ -55,8 +57,8 @@ class EpisodeModel(ApiModel):
 class LookbackModel(ApiModel):
     """Episodes of the last days, the newest first, by the kept usage and the journal. It costs nothing."""
 
-    begin: datetime
-    end: datetime
+    begin: datetime = Field(description="The first minute that is looked at.")
+    end: datetime = Field(description="The minute after the last one.")
     series: int = Field(description="With a history of usage.")
     known_days: float = Field(description="Days of which usage is known, of all series together.")
     items: list[EpisodeModel] = Field(description="The newest first.")
@@ -69,11 +71,11 @@ class LookbackQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    days: Annotated[int, Field(ge=1, le=14)] = 14
+    days: int = Field(default=14, ge=1, le=14, description="How many days to look back.")
     account: str | None = Field(default=None, description="The 12-digit id.")
-    region: str | None = None
+    region: str | None = Field(default=None, description="For example eu-west-1.")
     service: str | None = Field(default=None, description="For example kinesis.")
-    limit: Annotated[int, Field(ge=1, le=MAX_EPISODES_LISTED)] = 1000
+    limit: int = Field(default=1000, ge=1, le=MAX_EPISODES_LISTED, description="Episodes in one answer.")
 
     def matches(self, one: KeptEpisode) -> bool:
         """Return whether an episode is wanted."""
@@ -84,10 +86,10 @@ class LookbackQuery(BaseModel):
 
 def look_back_router(state: AppState) -> APIRouter:
     """Return the route of /api/v1/look-back."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["Foresight"])
 
     @router.get("/look-back", response_model=LookbackModel, summary="List past episodes")
-    async def look_back(query: Annotated[LookbackQuery, Query()]) -> Response:
+    async def list_episodes(query: Annotated[LookbackQuery, Query()]) -> Response:
         """List when series were near their limits or throttled in the last days, and what was told.
 
         By what this Headroom has kept: the highest usage of each quarter of an hour of 14 days, compared with

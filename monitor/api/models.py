@@ -28,7 +28,7 @@ class ErrorModel(ApiModel):
 class UnobservableModel(ApiModel):
     """The reason why a series is unobservable."""
 
-    reason: str
+    reason: str = Field(description="In a sentence.")
     enable_command: str | None = Field(
         description="The command that makes it observable; null when there is none."
     )
@@ -61,7 +61,7 @@ class ForecastModel(ApiModel):
 class SeriesModel(ApiModel):
     """A series as judged last."""
 
-    id: str
+    id: str = Field(description="Which stays the same.")
     account: str
     region: str
     service: str
@@ -83,7 +83,7 @@ class SeriesModel(ApiModel):
         description="Of a budget that drains: the time until the limit is reached at the"
         " present rate; null when the usage does not rise, and for other signals."
     )
-    forecast: ForecastModel
+    forecast: ForecastModel = Field(description="When it will probably reach its limit.")
     sampled_at: datetime | None = Field(description="The start of the minute of the newest sample.")
     tags: dict[str, str] = Field(description="The tags of the resource that are exported as labels.")
 
@@ -105,9 +105,9 @@ class SeriesPageModel(ApiModel):
 class SampleModel(ApiModel):
     """The sample of a series in one minute."""
 
-    minute: datetime
+    minute: datetime = Field(description="The start of the minute.")
     usage: Number
-    upper_bound: Number
+    upper_bound: Number = Field(description="In `unit`, where the usage is known only within bounds.")
     saturation: Number
     excess: Number = Field(description="The part of `saturation` that exceeds the tolerance.")
     doubted: bool = Field(
@@ -146,11 +146,13 @@ class SeriesDetailModel(SeriesModel):
     )
     availability_zone: str = Field(description="Of the resource; empty when it is in none, or in several.")
 
-    account_name: str
+    account_name: str = Field(description="What the account is called; empty without a name.")
     resource_kind: str = Field(description="For example stream or shard; account for the whole account.")
     resource_kinds: list[str] = Field(description="The kinds of the ids in resource_path.")
     resource_path: Sequence[str] = Field(description="The AWS ids, those of the parents first.")
-    limit_read_at: datetime | None
+    limit_read_at: datetime | None = Field(
+        description="When the limit was read from AWS; null if it never was."
+    )
     quota_request: QuotaRequestModel | None = Field(
         description="The newest request for an increase of the limit; null if none is known."
     )
@@ -158,7 +160,7 @@ class SeriesDetailModel(SeriesModel):
         description="The resource whose usage it is, where of several the one that has most is compared with "
         "a quota that holds for each; empty elsewhere."
     )
-    band: Band
+    band: Band = Field(description="The target band of the utilization.")
     throttled_by_cause: Mapping[str, Number] = Field(
         description="The parts of `saturation` by cause, per second, the largest first; null is unknown."
         " Empty where AWS does not count throttled demand by cause."
@@ -177,7 +179,7 @@ class SeriesDetailModel(SeriesModel):
     unjudged: bool = Field(
         description="True if the bounds are shown and never judged: only throttled demand decides the zone."
     )
-    unobservable: UnobservableModel | None
+    unobservable: UnobservableModel | None = Field(description="Why it is not observable; null if it is.")
     sample_source: Literal["stream", "poll"] | None = Field(description="How the newest sample was read.")
     catalogue_entry: Signal = Field(description="The signal: why it matters, caveats, remedy, documentation.")
     limits: Sequence[LimitChangeModel] = Field(
@@ -199,7 +201,7 @@ class CatalogueModel(ApiModel):
 
     items: Sequence[Signal] = Field(description="By service, in the order of the catalogue.")
     total: int = Field(description="Of the signals.")
-    services: Sequence[CatalogueServiceModel]
+    services: Sequence[CatalogueServiceModel] = Field(description="The services of the signals.")
     off: Sequence[str] = Field(
         description="The signals of the monitored services that are not read, as they are of the tier detail:"
         " name them in `signals.enabled` of the configuration."
@@ -213,22 +215,22 @@ class FailureModel(ApiModel):
     resource: str = Field(
         description="The resource that could not be read; empty if the failure concerns none in particular."
     )
-    code: str
-    message: str
+    code: str = Field(description="AWS's error code, such as AccessDenied, or the kind of the failure.")
+    message: str = Field(description="What AWS said, or what went wrong.")
 
 
 class RunStatusModel(ApiModel):
     """The status of a read that is repeated. Times are null before the first attempt or success."""
 
-    last_attempt: datetime | None
-    last_success: datetime | None
+    last_attempt: datetime | None = Field(description="When the last attempt began.")
+    last_success: datetime | None = Field(description="When the last successful one began.")
     failures: Sequence[FailureModel] = Field(description="The failures of the last attempt.")
 
 
 class UnobservableSeriesModel(UnobservableModel):
     """A series that is unobservable."""
 
-    id: str
+    id: str = Field(description="Of the series.")
     signal: str
     resource: str
 
@@ -237,9 +239,9 @@ class CollectorModel(ApiModel):
     """The status of one service in one account and region."""
 
     service: str
-    inventory: RunStatusModel
+    inventory: RunStatusModel = Field(description="Of its resources and their limits.")
     waiting: int = Field(description="Resources that wait for their turn to be read.")
-    unobservable_total: int
+    unobservable_total: int = Field(description="How many of its series are unobservable.")
     unobservable: Sequence[UnobservableSeriesModel] = Field(description="The first hundred.")
 
 
@@ -261,18 +263,18 @@ class CellModel(ApiModel):
     monitoring_account: str | None = Field(
         description="The id of the account that reads its metrics, where it has no role; else null."
     )
-    poll: RunStatusModel
+    poll: RunStatusModel = Field(description="Of the samples of all its series.")
     throttled_calls: Sequence[CallRateModel] = Field(
         description="The calls that are made more seldom now, as AWS throttles them."
     )
-    collectors: Sequence[CollectorModel]
+    collectors: Sequence[CollectorModel] = Field(description="By service.")
 
 
 class InaccessibleAccountModel(ApiModel):
     """An account that Headroom cannot access."""
 
     account: str
-    failure: FailureModel
+    failure: FailureModel = Field(description="Why.")
 
 
 class OrganizationModel(ApiModel):
@@ -286,39 +288,43 @@ class OrganizationModel(ApiModel):
 class ReloadModel(ApiModel):
     """The last reload of the configuration."""
 
-    at: datetime
+    at: datetime = Field(description="When it was read.")
     error: str | None = Field(description="Why the new configuration was rejected; null when it is in force.")
 
 
 class StatusModel(ApiModel):
     """The status of Headroom, and of all accounts, regions and services."""
 
-    version: str
-    ready: bool
+    version: str = Field(description="Of Headroom.")
+    ready: bool = Field(description="True once something was read and judged.")
     pending: Sequence[str] = Field(description="What has not been read yet.")
-    last_reload: ReloadModel | None
-    inaccessible_accounts: Sequence[InaccessibleAccountModel]
-    organizations: Sequence[OrganizationModel]
+    last_reload: ReloadModel | None = Field(description="Null if there was none.")
+    inaccessible_accounts: Sequence[InaccessibleAccountModel] = Field(
+        description="Accounts of which nothing can be read."
+    )
+    organizations: Sequence[OrganizationModel] = Field(description="Those whose accounts are watched.")
     disabled_regions: Sequence[str] = Field(
         description="Of each account, the regions that are not read, as they are not enabled in it."
     )
-    cells: Sequence[CellModel]
+    cells: Sequence[CellModel] = Field(description="By account and region.")
 
 
 class ReloadedModel(ApiModel):
     """The response to a reload whose configuration is now in force."""
 
-    reloaded: Literal[True] = True
+    reloaded: Literal[True] = Field(default=True, description="Always true: else the status is 422.")
 
 
 class HealthyModel(ApiModel):
     """The response of a live process."""
 
-    healthy: Literal[True] = True
+    healthy: Literal[True] = Field(
+        default=True, description="Always true: what is not healthy does not answer."
+    )
 
 
 class ReadyModel(ApiModel):
     """The response once Headroom has read and judged something."""
 
-    ready: Literal[True] = True
+    ready: Literal[True] = Field(default=True, description="Always true: else the status is 503.")
     pending: list[str] = Field(default=[], description="What has not been read yet.")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import isfinite
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException
+from fastapi import APIRouter, HTTPException, Path
 from pydantic import BeforeValidator, Field
 
 from monitor.api.app_state import AppState
@@ -15,6 +15,7 @@ from monitor.lib.text import replace_surrogates, short_line
 from monitor.topology.path_status import HopStatus, LimitStatus, PathStatus, PathStatuses
 from rules.problem_text import suggestion
 
+PathName = Annotated[str, Path(description="The name of the path in its file.")]
 Utf8 = Annotated[str, BeforeValidator(replace_surrogates)]  # a text with names of customers
 
 
@@ -28,7 +29,7 @@ class PathLimitModel(ApiModel):
     service: str
     signal: str
     resource: Utf8 = Field(description="Empty for a limit of the whole account.")
-    title: str
+    title: str = Field(description="What is limited, in words.")
     zone: ZoneWord
     usage: Number = Field(description="In `unit`, of all who use the limit.")
     limit: Number = Field(description="In `unit`.")
@@ -49,15 +50,15 @@ class PathLimitModel(ApiModel):
 class PayloadModel(ApiModel):
     """The largest payload that a hop accepts."""
 
-    bytes: int
-    what: str
+    bytes: int = Field(description="The most that it may have.")
+    what: str = Field(description="Of which AWS limits the size.")
     source: str = Field(description="AWS's page.")
 
 
 class PathHopModel(ApiModel):
     """A resource on a request path."""
 
-    name: Utf8
+    name: Utf8 = Field(description="What it is called in the file.")
     service: str
     resource: Utf8
     account: str = Field(description="Empty where the resource was not found.")
@@ -71,23 +72,27 @@ class PathHopModel(ApiModel):
         "assumed; empty where it is unknown."
     )
     each: Mapping[str, Number] = Field(description="What is measured of a unit: its duration, in seconds.")
-    payload: PayloadModel | None
+    payload: PayloadModel | None = Field(
+        description="The largest payload that it accepts; null where AWS tells none."
+    )
     known: bool = Field(description="False if something of it is unknown, see `reasons`.")
     reasons: Sequence[Utf8] = Field(description="What is unknown, in sentences.")
-    limits: Sequence[PathLimitModel]
+    limits: Sequence[PathLimitModel] = Field(description="The limits that a request runs into here.")
 
 
 class PathModel(ApiModel):
     """A request path. Rates are per second, in `unit`, at its entrance."""
 
-    name: Utf8
+    name: Utf8 = Field(description="As in the file.")
     unit: str
     zone: ZoneWord = Field(description="The worst zone of its limits.")
     flow: Number = Field(description="What flows now.")
     capacity: Number = Field(description="What it can carry: where its weakest limit is reached.")
     at_most: bool = Field(description="True if something is unknown, so that it may carry less.")
     headroom: Number = Field(description="`capacity` minus `flow`.")
-    weakest: PathLimitModel | None
+    weakest: PathLimitModel | None = Field(
+        description="The limit that is reached first; null where that is not known."
+    )
     next: PathLimitModel | None = Field(description="The weakest limit once the weakest one is raised.")
     payload: PayloadModel | None = Field(description="The smallest of the largest payloads on the way.")
     reasons: Sequence[Utf8] = Field(description="What is unknown, in sentences.")
@@ -108,16 +113,16 @@ class PathListModel(ApiModel):
 
 def paths_router(state: AppState) -> APIRouter:
     """Return the routes of the request paths."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["Foresight"])
 
     @router.get("/paths", summary="List request paths")
-    async def paths() -> PathListModel:
+    async def list_paths() -> PathListModel:
         """The request paths of the configuration: what flows, what they carry, and their weakest limits."""
         items = [PathModel(**_fields(path)) for path in state.paths().items]
         return PathListModel(items=items, total=len(items))
 
     @router.get("/paths/{name}", responses={404: {"model": ErrorModel}}, summary="Get a request path")
-    async def path(name: str) -> PathDetailModel:
+    async def get_path(name: PathName) -> PathDetailModel:
         """One request path with its hops, and all limits that its requests run into."""
         found = find_path(state.paths(), name)
         return PathDetailModel(**_fields(found), hops=[_hop(hop) for hop in found.hops])

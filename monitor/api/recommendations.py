@@ -80,7 +80,7 @@ class RecommendationsModel(ApiModel):
 
     items: list[RecommendationModel]
     total: int
-    counts: dict[Advice, int]
+    counts: dict[Advice, int] = Field(description="How many there are of each advice.")
     saved_monthly_dollars: float = Field(description="By what is to be lowered, where the price is known.")
     needed_monthly_dollars: float = Field(description="By what is to be raised, where the price is known.")
     unknown_prices: int = Field(description="Of what is to be raised or lowered.")
@@ -92,10 +92,12 @@ class RecommendationsQuery(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     account: str | None = Field(default=None, description="The 12-digit id.")
-    region: str | None = None
+    region: str | None = Field(default=None, description="For example eu-west-1.")
     service: str | None = Field(default=None, description="For example kinesis.")
     advice: list[Advice] = Field(default=[], description="Any of these; repeatable.")
-    limit: Annotated[int, Field(ge=1, le=MAX_RECOMMENDATIONS)] = 1000
+    limit: int = Field(
+        default=1000, ge=1, le=MAX_RECOMMENDATIONS, description="Recommendations in one answer."
+    )
 
     def matches(self, one: Recommendation) -> bool:
         """Return whether a recommendation is wanted."""
@@ -107,10 +109,10 @@ class RecommendationsQuery(BaseModel):
 
 def recommendations_router(state: AppState) -> APIRouter:
     """Return the route of /api/v1/recommendations."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["Foresight"])
 
     @router.get("/recommendations", response_model=RecommendationsModel, summary="List right sizes")
-    async def recommendations(query: Annotated[RecommendationsQuery, Query()]) -> Response:
+    async def list_recommendations(query: Annotated[RecommendationsQuery, Query()]) -> Response:
         """The right size of each provisioned limit, by the demand of 14 days, with what was refused.
 
         It keeps the peak in the target band. What is busy by one of its limits is never lowered, and without

@@ -4,7 +4,7 @@ import asyncio
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request, Response
+from fastapi import APIRouter, HTTPException, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
 
 from collectors.registry import Registry
@@ -21,13 +21,14 @@ from monitor.schema.problems import ConfigError
 from rules.problem_text import suggestion
 from rules.signals import OWN_SERVICE
 
+SeriesId = Annotated[str, Path(description="The id of the series, as /api/v1/series lists it.")]
 OpenApiResponses = dict[int | str, dict[str, Any]]
 
 # The errors of every operation, by a reference to their model: FastAPI would build a validator for each.
 ERROR_SCHEMA = {"$ref": f"#/components/schemas/{models.ErrorModel.__name__}"}
 ERROR_RESPONSES: OpenApiResponses = {
     status.value: {"description": status.phrase, "content": {"application/json": {"schema": ERROR_SCHEMA}}}
-    for status in map(HTTPStatus, (401, 403, 422, 500))
+    for status in map(HTTPStatus, (401, 403, 422, 429, 500))
 }
 METRICS_RESPONSES: OpenApiResponses = {
     200: {"content": {"text/plain": {}, "application/openmetrics-text": {}}}
@@ -36,11 +37,11 @@ METRICS_RESPONSES: OpenApiResponses = {
 
 def metrics_router(state: AppState) -> APIRouter:
     """Return the route of /metrics."""
-    router = APIRouter()
+    router = APIRouter(tags=["Metrics"])
     parts = ScrapedParts(state.exposition)
 
-    @router.get("/metrics", response_class=Response, responses=METRICS_RESPONSES, summary="Metrics")
-    async def metrics(request: Request, selection: Annotated[Selection, Query()]) -> Response:
+    @router.get("/metrics", response_class=Response, responses=METRICS_RESPONSES, summary="Scrape metrics")
+    async def scrape_metrics(request: Request, selection: Annotated[Selection, Query()]) -> Response:
         """Metrics in the Prometheus text format 0.0.4 or in OpenMetrics 1.0, by the Accept header.
 
         All of them, or those of some accounts, regions and services. 422 where they are too many series.
@@ -68,10 +69,10 @@ def _unknown_services(selection: Selection, registry: Registry) -> str:
 
 def series_router(state: AppState) -> APIRouter:
     """Return the routes of the series."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["Series"])
 
     @router.get("/series", response_model=models.SeriesPageModel, summary="List series")
-    async def series(query: Annotated[SeriesQuery, Query()]) -> Response:
+    async def list_series(query: Annotated[SeriesQuery, Query()]) -> Response:
         """The series as judged last, in pages; by default the most urgent first."""
         try:
             page = await asyncio.to_thread(presenters.series_page_json, state.exposition.snapshot, query)
@@ -80,7 +81,7 @@ def series_router(state: AppState) -> APIRouter:
         return Response(page, media_type="application/json")
 
     @router.get("/series/{id}", responses={404: {"model": models.ErrorModel}}, summary="Get a series")
-    async def one_series(id: str) -> models.SeriesDetailModel:
+    async def get_series(id: SeriesId) -> models.SeriesDetailModel:
         """One series with its last three hours, its limits and their source, caveats and remedy."""
         snapshot, fleet = state.exposition.snapshot, state.fleet
         found = series_by_id(snapshot, id)
@@ -95,8 +96,8 @@ def status_router(state: AppState) -> APIRouter:
     """Return the routes of the catalogue and of the status."""
     router = APIRouter(prefix="/api/v1")
 
-    @router.get("/catalogue", summary="List signals")
-    async def signals() -> models.CatalogueModel:
+    @router.get("/catalogue", summary="List signals", tags=["Series"])
+    async def list_signals() -> models.CatalogueModel:
         """All signals of all services: limit, why it matters, how it is measured, caveats and remedy."""
         services = state.registry.services.values()
         items = [signal for service in services for signal in service.signals.values()]
@@ -107,8 +108,8 @@ def status_router(state: AppState) -> APIRouter:
             off=state.monitor_status().signals_off,
         )
 
-    @router.get("/status", response_model=models.StatusModel, summary="Get the status")
-    async def status() -> Response:
+    @router.get("/status", response_model=models.StatusModel, summary="Get the status", tags=["Coverage"])
+    async def get_status() -> Response:
         """The last reads of each account, region and service, their failures, and unobservable series."""
         content = await asyncio.to_thread(
             presenters.status_json, state.monitor_status(), state.exposition.snapshot
@@ -120,10 +121,10 @@ def status_router(state: AppState) -> APIRouter:
 
 def probes_router(state: AppState) -> APIRouter:
     """Return the routes of the probes and of the reload."""
-    router = APIRouter(prefix="/-")
+    router = APIRouter(prefix="/-", tags=["Operation"])
 
     @router.get("/healthy", summary="Liveness probe")
-    async def healthy() -> models.HealthyModel:
+    async def check_health() -> models.HealthyModel:
         """200 while the process responds."""
         return models.HealthyModel()
 
@@ -133,7 +134,7 @@ def probes_router(state: AppState) -> APIRouter:
         responses={503: {"model": models.ErrorModel}},
         summary="Readiness probe",
     )
-    async def ready() -> models.ReadyModel | JSONResponse:
+    async def check_readiness() -> models.ReadyModel | JSONResponse:
         """200 once something was read and judged, with what is still pending; else 503 with the reason."""
         status = state.monitor_status()
         if reason := state.alerting.journal.failure or status.not_ready_reason:
@@ -141,7 +142,7 @@ def probes_router(state: AppState) -> APIRouter:
         return models.ReadyModel(pending=[*map(replace_surrogates, status.pending)])
 
     @router.post("/reload", responses={413: {"model": models.ErrorModel}}, summary="Reload the configuration")
-    async def reload(request: Request) -> models.ReloadedModel:
+    async def reload_configuration(request: Request) -> models.ReloadedModel:
         """Read the configuration again. An invalid one is rejected (422), and the old one stays in force."""
         if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
             raise HTTPException(413, "expected no body")

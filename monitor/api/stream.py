@@ -24,14 +24,14 @@ class StreamDeadLetterList(BaseModel):
     """The latest pieces that could not be decoded, the newest first."""
 
     total: int = Field(description="The number of such pieces since the start.")
-    items: list[StreamDeadLetterModel]
+    items: list[StreamDeadLetterModel] = Field(description="The newest first.")
 
 
 def stream_router(dead_letters: DeadLetterStore) -> APIRouter:
     """Return the router of /api/v1/stream/dead-letters."""
-    router = APIRouter(prefix="/api/v1/stream")
+    router = APIRouter(prefix="/api/v1/stream", tags=["Metrics"])
 
-    @router.get("/dead-letters")
+    @router.get("/dead-letters", summary="List what could not be decoded")
     async def list_dead_letters() -> StreamDeadLetterList:
         """List the latest pieces of deliveries that could not be decoded, and why."""
         items = [

@@ -33,7 +33,7 @@ Utf8 = Annotated[str, BeforeValidator(replace_surrogates)]  # a text with names 
 class NamedSeriesModel(ApiModel):
     """The labels of a series."""
 
-    id: str
+    id: str = Field(description="Of the series.")
     account: str
     region: str
     service: str
@@ -62,14 +62,14 @@ class RemedyModel(ApiModel):
     command: Utf8 = Field(description="The AWS command; empty where there is none.")
     is_step: bool = Field(description="True if one call does not raise the limit far enough.")
     pending: str = Field(description="The pending request for an increase, in a sentence; empty without one.")
-    pending_is_enough: bool
+    pending_is_enough: bool = Field(description="True if what is pending is as much.")
 
 
 class StressedSeriesModel(NamedSeriesModel):
     """A series under the demand of the question. Amounts are in `unit`."""
 
     unit: str
-    kind: LimitKind
+    kind: LimitKind = Field(description="quota, provisioned or fixed.")
     is_broken: bool = Field(description="True if the demand reaches the limit or the effective ceiling.")
     breaks_at: Number = Field(
         description="The factor of traffic at which it breaks; null where it has no usage."
@@ -77,7 +77,7 @@ class StressedSeriesModel(NamedSeriesModel):
     breaks_at_now: Number = Field(description="The same without the failing region and the other limit.")
     factor: float = Field(description="What its usage is multiplied by.")
     peak: float = Field(description="Its highest demand, with what was throttled where that is known.")
-    peak_at: datetime | None
+    peak_at: datetime | None = Field(description="When that was.")
     p99: Number = Field(description="The 99th percentile of its usage in 14 days.")
     peak_is_lower_bound: bool = Field(
         description="True if demand was throttled, as the peak may have been higher."
@@ -89,7 +89,7 @@ class StressedSeriesModel(NamedSeriesModel):
     history_days: float = Field(description="Of 14 days, those of which the usage is known.")
     received: str = Field(description="The id of the series whose traffic it receives; empty without one.")
     sums_peaks: bool = Field(description="True if the peaks of both are added up, though not at one time.")
-    demand: float
+    demand: float = Field(description="The peak multiplied by the factor, with what it receives.")
     utilization: float = Field(description="Demand divided by limit: 1.5 is 150 %.")
     limit_now: float = Field(description="The limit in force.")
     limit: float = Field(description="The limit of the question, else the one in force.")
@@ -103,7 +103,7 @@ class StressedSeriesModel(NamedSeriesModel):
     )
     needed_factor: Number = Field(description="The needed limit divided by the limit.")
     remedy: RemedyModel | None
-    words: WordsModel
+    words: WordsModel = Field(description="The same in words.")
 
 
 class QuotaToRequestModel(ApiModel):
@@ -112,20 +112,20 @@ class QuotaToRequestModel(ApiModel):
     account: str
     region: str
     service_code: str = Field(description="As in Service Quotas.")
-    quota_code: str
+    quota_code: str = Field(description="Such as L-B99A9384.")
     signal: str = Field(description="The signal that needs it, service.name.")
     value: float = Field(description="In AWS's unit.")
     series: int = Field(description="How many series need it.")
-    command: Utf8
+    command: Utf8 = Field(description="The AWS command that requests it; empty where there is none.")
     pending: str = Field(description="The pending request for an increase, in a sentence; empty without one.")
-    pending_is_enough: bool
+    pending_is_enough: bool = Field(description="True if what is pending is as much.")
     summary: str = Field(description="In words.")
 
 
 class NotAnsweredModel(NamedSeriesModel):
     """A series of which the answer is not known, or whose traffic nothing carries."""
 
-    reason: Utf8
+    reason: Utf8 = Field(description="Why, in a sentence.")
 
 
 class WhatIfModel(ApiModel):
@@ -138,30 +138,32 @@ class WhatIfModel(ApiModel):
     summary: Utf8 = Field(description="How many series break, and what makes room, in a sentence.")
     items: list[StressedSeriesModel] = Field(description="What breaks first is first.")
     total: int
-    broken: int
+    broken: int = Field(description="How many series break.")
     broken_now: int = Field(description="How many are at their limit without any change.")
     actions: dict[Action, int] = Field(description="The broken ones, by what makes room.")
     requests: list[QuotaToRequestModel] = Field(description="The quotas to ask for, 200 at most.")
-    requests_total: int
+    requests_total: int = Field(description="How many quotas there are to ask for.")
     unknown: list[NotAnsweredModel] = Field(description="What is not known, 100 at most: none of it is fine.")
-    unknown_total: int
+    unknown_total: int = Field(description="How many series are not known.")
     left: list[NotAnsweredModel] = Field(
         description="Series of the failing region whose traffic nothing carries, 100 at most."
     )
-    left_total: int
+    left_total: int = Field(description="How many series lose their place.")
     not_growing: int = Field(
         description="Series left out, as they count things or what is stored; see the parameter `counts`."
     )
-    newest_sample_at: datetime | None
+    newest_sample_at: datetime | None = Field(
+        description="The newest sample of all series; null before the first."
+    )
     notes: list[str] = Field(description="What else is to be said, in sentences.")
 
 
 def what_if_router(state: AppState) -> APIRouter:
     """Return the route of /api/v1/what-if."""
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter(prefix="/api/v1", tags=["Foresight"])
 
     @router.get("/what-if", response_model=WhatIfModel, summary="Ask what breaks first")
-    async def what_if(query: Annotated[WhatIfQuery, Query()]) -> Response:
+    async def ask_what_if(query: Annotated[WhatIfQuery, Query()]) -> Response:
         """The limits that are reached first, in which order and at which factor, and what makes room.
 
         By the highest usage of the last 14 days, and by the lowest one at which demand was throttled. Ask

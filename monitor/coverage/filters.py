@@ -1,6 +1,6 @@
 """The filters of the coverage, with the names that the API and the page use."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -11,18 +11,19 @@ MAX_TEXT_LENGTH = 200
 
 
 class CoverageFilters(BaseModel):
-    """The filters of the coverage. An empty one matches everything.
-
-    text: a part of the quota's name or code, in any case.
-    """
+    """The filters of the coverage. An empty one matches everything."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    account: str = ""
-    region: str = ""
-    service_code: str = ""
-    state: CoverageState | None = None
-    text: Annotated[str, Field(max_length=MAX_TEXT_LENGTH)] = ""
+    account: str = Field(default="", description="The 12-digit id.")
+    region: str = Field(default="", description="For example eu-west-1.")
+    service_code: str = Field(default="", description="As in Service Quotas, such as lambda.")
+    state: CoverageState | None = Field(default=None, description="Quotas in this state alone.")
+    text: str = Field(
+        default="",
+        max_length=MAX_TEXT_LENGTH,
+        description="A part of the quota's name or code, in any case.",
+    )
 
     @field_validator("state", mode="before")
     @classmethod

@@ -1,5 +1,7 @@
 """The ASGI application: /metrics, the JSON API, the probes and the pages."""
 
+from functools import cache, partial
+
 from fastapi import APIRouter, FastAPI
 from fastapi.responses import HTMLResponse
 
@@ -8,6 +10,7 @@ from monitor.api.app_state import AppState
 from monitor.api.cost import cost_router
 from monitor.api.coverage import coverage_router
 from monitor.api.look_back import look_back_router
+from monitor.api.openapi_document import openapi_document, operation_id
 from monitor.api.paths import paths_router
 from monitor.api.recommendations import recommendations_router
 from monitor.api.routes import ERROR_RESPONSES, metrics_router, probes_router, series_router, status_router
@@ -39,12 +42,13 @@ def create_app(state: AppState) -> FastAPI:
     app = FastAPI(
         title="Headroom",
         version=VERSION,
-        description="The utilization of AWS limits, and the alerts about them.",
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
         responses=ERROR_RESPONSES,
+        generate_unique_id_function=operation_id,
     )
+    app.openapi = cache(partial(openapi_document, app))  # type: ignore[method-assign]
     install_error_handlers(app)
     for create_router in ROUTERS:
         app.include_router(create_router(state))

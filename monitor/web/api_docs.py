@@ -1,42 +1,148 @@
 """The page that documents the operations of the API, from its OpenAPI document."""
 
-from collections.abc import Iterator, Mapping
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from monitor.api.openapi_document import TAGS, operations
 from monitor.web.templating import render
 
+Json = Mapping[str, Any]
 
-def render_operations(openapi: Mapping[str, Any]) -> bytes:
-    """Render the page of all operations of an OpenAPI document."""
-    operations = [
-        _operation(method, path, operation)
-        for path, methods in openapi["paths"].items()
-        for method, operation in methods.items()
+
+@dataclass(frozen=True, slots=True)
+class ApiField:
+    """A parameter, or a field of a body. model: the name of the model that it has; empty for other types."""
+
+    name: str
+    type: str
+    model: str
+    text: str
+    required: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ApiOperation:
+    """An operation. response: an example as JSON; empty without one. role: empty if none is needed."""
+
+    id: str
+    method: str
+    path: str
+    summary: str
+    description: str
+    role: str
+    curl: str
+    parameters: Sequence[ApiField]
+    body: Sequence[ApiField]
+    response_model: str
+    response: str
+    errors: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ApiModelText:
+    """A model of bodies."""
+
+    name: str
+    text: str
+    fields: Sequence[ApiField]
+
+
+def docs_variables(openapi: Json) -> Mapping[str, Any]:
+    """Return the variables of the template for an OpenAPI document."""
+    schemas = openapi["components"]["schemas"]
+    found = [
+        (one["tags"][0], _operation(method, path, one, schemas)) for method, path, one in operations(openapi)
     ]
-    return render("docs.html", current_path="/docs", operations=operations)
-
-
-def _operation(method: str, path: str, operation: Mapping[str, Any]) -> Mapping[str, Any]:
+    groups = [(tag, text, [one for name, one in found if name == tag]) for tag, text in TAGS.items()]
+    models = [
+        ApiModelText(name, one.get("description", ""), [*_fields(one)]) for name, one in schemas.items()
+    ]
     return {
-        "method": method.upper(),
-        "path": path,
-        "description": operation.get("description", ""),
-        "parameters": [_parameter(one) for one in operation.get("parameters", ())],
-        "statuses": ", ".join(operation["responses"]),
+        "groups": groups,
+        "models": [one for one in models if one.fields],
+        "model_names": {one.name for one in models if one.fields},
+        "introduction": openapi["info"]["description"].split("\n\n"),
+        "address": openapi["servers"][0]["url"],
     }
 
 
-def _parameter(parameter: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the name and the description of a parameter, with what its schema allows."""
-    texts = (parameter.get("description", ""), *_constraints(parameter["schema"]))
-    return parameter["name"], " ".join(filter(None, texts))
+def render_operations(openapi: Json) -> bytes:
+    """Render the page of all operations of an OpenAPI document."""
+    return render("docs.html", current_path="/docs", **docs_variables(openapi))
 
 
-def _constraints(schema: Mapping[str, Any]) -> Iterator[str]:
+def _operation(method: str, path: str, operation: Json, schemas: Json) -> ApiOperation:
+    content = operation["responses"]["200"].get("content", {})
+    answered: Json = next(iter(content.values()), {})
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    body_model = _type(body.get("schema", {}))[1]
+    errors = [
+        (status, one["description"]) for status, one in operation["responses"].items() if status != "200"
+    ]
+    return ApiOperation(
+        id=operation["operationId"],
+        method=method.upper(),
+        path=path,
+        summary=operation["summary"],
+        description=operation["description"],
+        role=operation.get("x-role", ""),
+        curl=operation["x-codeSamples"][0]["source"],
+        parameters=[_parameter(one) for one in operation.get("parameters", ())],
+        body=[*_fields(schemas[body_model])] if body_model else [],
+        response_model=_type(answered.get("schema", {}))[1],
+        response=_example_text(answered.get("example")),
+        errors=errors,
+    )
+
+
+def _example_text(example: Any) -> str:
+    if isinstance(example, str):
+        return example
+    return "" if example is None else json.dumps(example, indent=2, ensure_ascii=False)
+
+
+def _parameter(parameter: Json) -> ApiField:
+    schema = parameter["schema"]
+    text = " ".join(filter(None, (parameter.get("description", ""), *_constraints(schema))))
+    kind, model = _type(schema)
+    return ApiField(parameter["name"], kind, model, text, parameter.get("required", False))
+
+
+def _fields(schema: Json) -> Iterator[ApiField]:
+    required = schema.get("required", ())
+    for name, one in schema.get("properties", {}).items():
+        text = " ".join(filter(None, (one.get("description", ""), *_constraints(one))))
+        kind, model = _type(one)
+        yield ApiField(name, kind, model, text, name in required)
+
+
+def _type(schema: Json) -> tuple[str, str]:
+    """Return the type of a schema in words, and the model that it has; empty for other types."""
+    if "$ref" in schema:
+        name = schema["$ref"].rpartition("/")[2]
+        return name, name
+    options = schema.get("anyOf", schema.get("allOf", ()))
+    if options:
+        kinds = [_type(one) for one in options]
+        return " or ".join(kind for kind, _ in kinds), next((model for _, model in kinds if model), "")
+    if schema.get("type") == "array":
+        kind, model = _type(schema.get("items", {}))
+        return f"list of {kind}", model
+    values = schema.get("additionalProperties")
+    if isinstance(values, dict):
+        kind, model = _type(values)
+        return f"object of {kind}", model
+    kinds = schema.get("format") or schema.get("type", "value")
+    return kinds if isinstance(kinds, str) else " or ".join(kinds), ""
+
+
+def _constraints(schema: Json) -> Iterator[str]:
     for one in (schema, schema.get("items", {}), *schema.get("anyOf", ())):
         if "enum" in one:
-            yield f"One of {', '.join(one['enum'])}."
-    if "minimum" in schema:
+            yield f"One of {', '.join(map(str, one['enum']))}."
+    if "minimum" in schema and "maximum" in schema:
         yield f"{schema['minimum']} to {schema['maximum']}."
     if schema.get("default"):
         yield f"Default: {schema['default']}."

@@ -17,7 +17,7 @@ from tests.registries import REGISTRY
 
 OPEN = {"/-/healthy", "/-/ready", "/firehose/v1", "/static/{name}"}  # routes without authentication
 UNTRUSTED: dict[str, Any] = {"X-Forwarded-User": "ada", "X-Role": "operate"}
-NAMES = {"id": "an-id", "name": "a-name"}
+NAMES = {"id": "an-id", "name": "a-name", "theme": "dark"}
 INSIDE = 299
 
 

@@ -1,0 +1,76 @@
+"""An example of each operation of the API: a call as a curl line, and the response."""
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlencode
+
+from monitor.api.server_address import DEFAULT_ADDRESS
+
+RESPONSES_FILE = Path(__file__).parent / "example_responses.json"
+SERIES: Final = (
+    "bbe59bfe27e1526e"  # stream_write_bytes of the stream orders of account 123456789012 in eu-west-1
+)
+ALERT = {"id": SERIES}
+
+
+@dataclass(frozen=True, slots=True)
+class CallExample:
+    """The parameters and the body of an example. path: what stands for the names in the path."""
+
+    path: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
+    body: Mapping[str, Any] | None = None
+
+    def curl(self, method: str, path: str) -> str:
+        """Return the command that makes the call."""
+        words = ["curl"] + ([] if method == "get" else ["-X", method.upper()])
+        if self.body is not None:
+            words += ["-H", "Content-Type: application/json", "-d", json.dumps(self.body)]
+        query = f"?{urlencode(self.query)}" if self.query else ""
+        return shlex.join([*words, f"http://{DEFAULT_ADDRESS}{path.format_map(self.path)}{query}"])
+
+
+# By operation id; an operation that is not named here has neither parameters nor a body in its example.
+CALLS: Final[Mapping[str, CallExample]] = {
+    "scrape_metrics": CallExample(query={"service": "kinesis"}),
+    "list_series": CallExample(query={"service": "kinesis", "zone": "near", "limit": "10"}),
+    "get_series": CallExample(path=ALERT),
+    "list_quotas": CallExample(query={"service_code": "lambda", "limit": "10"}),
+    "list_recommendations": CallExample(query={"advice": "lower"}),
+    "list_episodes": CallExample(query={"days": "7"}),
+    "get_path": CallExample(path={"name": "checkout"}),
+    "ask_what_if": CallExample(query={"traffic": "3x", "match": 'service="kinesis"'}),
+    "list_alerts": CallExample(query={"limit": "20"}),
+    "acknowledge_alert": CallExample(
+        path=ALERT, body={"author": "ada", "comment": "adding shards", "duration": "2h"}
+    ),
+    "unacknowledge_alert": CallExample(path=ALERT),
+    "list_alert_history": CallExample(query={"limit": "20"}),
+    "create_silence": CallExample(
+        body={
+            "matchers": ['service="kinesis"', 'resource="orders"'],
+            "duration": "2h",
+            "author": "ada",
+            "comment": "load test",
+        }
+    ),
+    "end_silence": CallExample(path={"id": "5f0c7f0a3a8e4a7cb9f6d1a2c3e4b5d6"}),
+    "replay_deliveries": CallExample(query={"receiver": "on-call"}),
+}
+
+
+def call_of(operation: str) -> CallExample:
+    """Return the example of a call of an operation."""
+    return CALLS.get(operation, CallExample())
+
+
+@cache
+def example_responses() -> Mapping[str, Any]:
+    """Return the example of a successful response of each operation, by its id."""
+    responses: Mapping[str, Any] = json.loads(RESPONSES_FILE.read_bytes())
+    return responses

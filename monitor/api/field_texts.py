@@ -1,0 +1,70 @@
+"""Descriptions of the fields of models in OpenAPI: of the field itself, of the docstring, or common ones."""
+
+import re
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, Final
+
+JsonSchema = MutableMapping[str, Any]
+
+# What fields with these names mean in every model that does not say otherwise.
+COMMON_TEXTS: Final[Mapping[str, str]] = {
+    "items": "The list, in the order that the operation tells.",
+    "total": "How many there are in all, listed or not.",
+    "account": "The 12-digit id of the account.",
+    "region": "The region, such as eu-west-1; `global` for global services.",
+    "service": "The service, such as kinesis.",
+    "signal": "The signal of the service, such as stream_write_bytes.",
+    "resource": "The name of the resource; empty for a limit of the whole account.",
+    "resource_id": "The AWS ids of the resource, unique within the signal.",
+    "series_id": "The id of the series.",
+    "unit": "The unit of usage and limit, such as bytes/s.",
+    "zone": "saturated, near, above, within, below, stale or unobservable.",
+    "severity": "critical, warning or info.",
+    "receiver": "The name of the receiver in the configuration.",
+    "author": "Who does it; the name of an authenticated user takes precedence.",
+    "comment": "The reason, for others to read.",
+    "matchers": 'In Alertmanager\'s syntax: `service="s3"`.',
+    "labels": "By name: account, region, service, signal, resource and others.",
+    "usage": "In `unit`; null when it is not known.",
+    "limit": "In `unit`; null when it is not known.",
+    "utilization": "Usage divided by limit: 0.8 is 80 %.",
+    "saturation": "Throttled or delayed demand, per second.",
+    "summary": "In a sentence.",
+    "remedy": "What to do, in sentences.",
+    "links": "Addresses by name: page, runbook, console, grafana.",
+    "docs": "AWS's page.",
+    "since": "When it began.",
+}
+# A list of names before a colon, at the start of a sentence: `smallest, step (of all): ...`.
+NAMES = re.compile(r"(?:^|(?<=[.:;] ))([a-z_0-9]+(?:, [a-z_0-9]+)*)(?: \([^)]*\))?: ")
+NONE = re.compile(r"\bNone\b")
+ALIASES: Final[Mapping[str, str]] = {"pending_for": "for"}  # names in docstrings that JSON has otherwise
+
+
+def describe_fields(schemas: Mapping[str, JsonSchema]) -> None:
+    """Give each field of the schemas that has no description one, and each schema a short one."""
+    for schema in schemas.values():
+        properties = schema.get("properties", {})
+        text = schema.get("description", "")
+        told = dict(_told(text, properties.keys()))
+        if told:
+            schema["description"] = told.pop("", "")
+        for name, one in properties.items():
+            described = one.get("description") or told.get(name) or COMMON_TEXTS.get(name)
+            if described:
+                one["description"] = described
+
+
+def _told(docstring: str, fields: Any) -> Iterator[tuple[str, str]]:
+    """Yield what a docstring tells of each field, and under an empty name what it tells of all."""
+    text = " ".join(docstring.split())
+    found = [one for one in NAMES.finditer(text) if _names(one).issubset(fields)]
+    ends = [one.start() for one in found[1:]] + [len(text)]
+    yield "", text[: found[0].start()].strip() if found else text
+    for one, end in zip(found, ends, strict=True) if found else ():
+        sentence = NONE.sub("null", text[one.end() : end].strip())
+        yield from ((name, sentence[:1].upper() + sentence[1:]) for name in _names(one))
+
+
+def _names(found: re.Match[str]) -> set[str]:
+    return {ALIASES.get(name, name) for name in found[1].split(", ")}

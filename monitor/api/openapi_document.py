@@ -1,0 +1,142 @@
+"""The OpenAPI document: what FastAPI makes of the routes, with security, examples and texts."""
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+from fastapi.routing import APIRoute
+
+from monitor.access.authenticator import METRICS_PATH, PROBES
+from monitor.access.roles import Role
+from monitor.api.call_examples import call_of, example_responses
+from monitor.api.field_texts import describe_fields
+from monitor.api.server_address import DEFAULT_ADDRESS
+
+TAGS: Final[Mapping[str, str]] = {
+    "Series": "Limits and how full they are: what is watched, as judged last, and every signal.",
+    "Foresight": "What was near its limit, what will be, and what makes room.",
+    "Alerts": "Alerts, acknowledgements, silences, and what receivers were told.",
+    "Coverage": "Which quotas are watched, what could not be read, and what watching costs.",
+    "Metrics": "What Prometheus scrapes.",
+    "Operation": "Probes, and the reload of the configuration.",
+}
+ERROR_TEXTS: Final[Mapping[int, tuple[str, str]]] = {  # what it means, and an example
+    401: ("No credentials, or unknown ones.", "expected a bearer token, or a user name and a password"),
+    403: ("The role of the credentials does not allow it.", "the role read does not allow this"),
+    404: ("Nothing has this id or name.", "no series has the id 0123456789abcdef"),
+    413: ("The body is too large, or none is expected.", "expected no body"),
+    422: (
+        "A parameter, the body or what it asks for is invalid; the sentence tells which and why.",
+        "limit: expected at least 1, found 0",
+    ),
+    429: (
+        "Too many wrong credentials from this address; try again after `Retry-After` seconds.",
+        "too many attempts",
+    ),
+    500: ("A mistake of Headroom's, which its log tells.", "internal error"),
+    503: ("Not ready yet, for this reason.", "nothing was read yet"),
+}
+SECURITY_SCHEMES: Final = {
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "One of `auth.tokens` of the configuration. Commands send $HEADROOM_TOKEN.",
+    },
+    "basic": {
+        "type": "http",
+        "scheme": "basic",
+        "description": "A user of `auth.users` of the configuration.",
+    },
+}
+DESCRIPTION: Final = """The utilization of AWS limits, and the alerts about them.
+
+Lists are objects with `items`, times are ISO 8601 in UTC, unknown values are null, and the body of each error
+is `{"error": "a sentence"}`. Without `auth` in the configuration, only loopback is answered and no
+credentials are needed; with it, each operation needs the role that it names.
+"""
+Json = MutableMapping[str, Any]
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return the id of the operation of a route, which stays the same: the name of its function."""
+    return route.name
+
+
+def openapi_document(app: FastAPI) -> dict[str, Any]:
+    """Return the document of an application."""
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=DESCRIPTION,
+        routes=app.routes,
+        tags=[{"name": name, "description": text} for name, text in TAGS.items()],
+        servers=[{"url": f"http://{DEFAULT_ADDRESS}", "description": "The default of `headroom serve`."}],
+    )
+    describe_fields(document["components"]["schemas"])
+    document["components"]["securitySchemes"] = SECURITY_SCHEMES
+    for method, path, operation in operations(document):
+        _secure(method, path, operation)
+        _describe_errors(operation)
+        _add_example(method, path, operation)
+    return document
+
+
+def operations(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Json]]:
+    """Yield the method, the path and the description of each operation of a document."""
+    for path, methods in document["paths"].items():
+        yield from ((method, path, operation) for method, operation in methods.items())
+
+
+def _secure(method: str, path: str, operation: Json) -> None:
+    role = needed_role(method, path)
+    operation["security"] = [] if role is None else [{scheme: []} for scheme in SECURITY_SCHEMES]
+    if role is not None:
+        operation["x-role"] = role.value
+
+
+def needed_role(method: str, path: str) -> Role | None:
+    """Return the role that an operation needs where `auth` is configured; None if it needs none."""
+    if path in PROBES:
+        return None
+    if method != "get":
+        return Role.OPERATE
+    return Role.METRICS if path == METRICS_PATH else Role.READ
+
+
+def _describe_errors(operation: Json) -> None:
+    for status, response in operation["responses"].items():
+        if status == "200":
+            response["description"] = "Success."
+        elif int(status) in ERROR_TEXTS:
+            text, example = ERROR_TEXTS[int(status)]
+            response["description"] = text
+            response["content"]["application/json"]["example"] = {"error": example}
+    if not operation["security"]:
+        for status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            operation["responses"].pop(str(status.value), None)
+
+
+def _add_example(method: str, path: str, operation: Json) -> None:
+    """Add the example of a call to the parameters, the body and as a curl line, and that of the response."""
+    call, identity = call_of(operation["operationId"]), operation["operationId"]
+    for parameter in operation.get("parameters", ()):
+        given = call.path if parameter["in"] == "path" else call.query
+        if (value := given.get(parameter["name"])) is not None:
+            parameter["example"] = [value] if parameter["schema"].get("type") == "array" else value
+    if call.body is not None:
+        operation["requestBody"]["content"]["application/json"]["example"] = call.body
+    source = call.curl(method, path)
+    operation["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": source}]
+    if (response := example_responses().get(identity)) is not None:
+        content: Mapping[str, Json] = operation["responses"]["200"]["content"]
+        for one in content.values():
+            one["example"] = response
+
+
+def schema_of(document: Mapping[str, Any], reference: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the schema that a reference names, or the schema itself."""
+    name = reference.get("$ref", "").rpartition("/")[2]
+    schemas: Mapping[str, Mapping[str, Any]] = document["components"]["schemas"]
+    return schemas.get(name, reference)
