@@ -36,7 +36,7 @@ from monitor.coverage.unwatched_cost import PollIntervals
 from monitor.exposition.exposition import Exposition
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.judge import judge_in_parts
-from monitor.fleet.key import CellKey, Key
+from monitor.fleet.key import CellKey
 from monitor.fleet.limits import LimitVerifier
 from monitor.fleet.snapshot import Snapshot
 from monitor.forecast.fan import fan_of
@@ -55,6 +55,7 @@ from monitor.lib.service_manager import ServiceManager, told_ready
 from monitor.lib.signals import set_on_signals, stopped_by_signals
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.planning.telemetry import PlanTelemetry
+from monitor.polling.discovered_series import DiscoveredSeries
 from monitor.polling.metric_points import MetricPointReader
 from monitor.polling.watcher import Watcher, budget_of
 from monitor.push.service import PushService
@@ -212,9 +213,7 @@ class App:
         paths.configure(config.request_paths)
         return paths
 
-    def _build_watcher(
-        self, config: Config, inherited: Mapping[CellKey, Mapping[Key, tuple[str, str]]]
-    ) -> Watcher:
+    def _build_watcher(self, config: Config, inherited: Mapping[CellKey, DiscoveredSeries]) -> Watcher:
         return Watcher(
             config,
             self._registry,

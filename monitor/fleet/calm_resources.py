@@ -3,12 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
 from collectors.resource import ResourcePath
 from monitor.fleet.columns import Flags, Indices
 from monitor.fleet.fleet import Fleet
-from monitor.fleet.key import CellKey
 from rules.band import Zone
 
 
@@ -31,15 +28,16 @@ class CalmResources:
         return not any(path[:end] in self.restless for end in range(1, len(path)))
 
 
-def calm_resources(fleet: Fleet, cell: CellKey, service: str) -> CalmResources:
+def calm_resources(fleet: Fleet, slots: Indices) -> CalmResources:
     """Return the resources of a service that are in no danger, by the last judgement.
+
+    slots: those of all series of the service in a cell.
 
     Series that are not judged say nothing of a resource. One whose usage is a number that an API returned is
     not calm: the call about the resource reads the usage, too. A doubted limit is read at once in any case.
     """
-    groups = [number for group, number in fleet.groups.items() if group[:3] == (*cell, service)]
-    slots = np.flatnonzero(np.isin(fleet.group[: fleet.size], groups) & fleet.observable[: fleet.size])
-    is_calm = (fleet.zone[slots] == Zone.BELOW) & ~(fleet.saturation[slots] > 0) & ~fleet.returns_usage(slots)
+    slots = slots[fleet.observable[slots]]
+    is_calm = (fleet.zone[slots] == Zone.BELOW) & ~(fleet.saturation[slots] > 0) & ~fleet.returned[slots]
     restless = _paths(fleet, slots, ~is_calm)
     return CalmResources(
         frozenset(_with_parents(_paths(fleet, slots, is_calm))),

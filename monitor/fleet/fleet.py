@@ -1,6 +1,6 @@
 """The fleet: every series as columns, fed by metrics, ready to be judged (design, section 5)."""
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, replace
 from math import isnan
 
@@ -9,7 +9,7 @@ import numpy as np
 from collectors.base import Metric, Observed, Op, Unobservable, Usage
 from collectors.dimensions import metrics_of, without_invalid_metrics
 from collectors.metric_bounds import NO_BOUNDS, MetricBounds
-from monitor.fleet.columns import Flags, Indices, Ints
+from monitor.fleet.columns import Indices, Ints
 from monitor.fleet.formula import Formula, Shape
 from monitor.fleet.formulas import Formulas, Slots
 from monitor.fleet.judged import Judged, judged_at, sample_minutes
@@ -236,12 +236,10 @@ class Fleet(SeriesColumns):
         formula = self.usages.get(slot)
         return formula is not None and bool((self.rings.newest_point[[*formula.rows]] > NEVER).any())
 
-    def returns_usage(self, slots: Indices) -> Flags:
-        """Return of which slots the usage is a number that an API returned, not one of metrics."""
-        rows, returned = [*self._returned_usages.values()], np.zeros(self.size, np.bool_)
-        for block in self.usages if rows else ():
-            returned[block.series] |= np.isin(block.rows, rows).any(axis=0)
-        return returned[slots]
+    def slots_of(self, keys: Iterable[Key]) -> Indices:
+        """Return the slots of those of these series that are in the fleet."""
+        found = (self.series.get(key) for key in keys)
+        return np.array([one.slot for one in found if one], np.int32)
 
     @property
     def purchases(self) -> PurchaseMembers:
@@ -314,6 +312,7 @@ class Fleet(SeriesColumns):
         self.observable[slot] = series.unobservable is None
         self.drains[slot] = settings.signal.drains
         self.bounded[slot], self.unjudged[slot] = observed.is_bounded, not observed.judged
+        self.returned[slot] = isinstance(observed.usage, float | int)
         group: Group = series.key[:4]
         self.group[slot] = self.groups.setdefault(group, len(self.groups))
 

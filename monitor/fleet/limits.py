@@ -13,6 +13,7 @@ import numpy as np
 
 from collectors.base import Unobservable
 from collectors.resource import ResourcePath
+from monitor.fleet.columns import Indices
 from monitor.fleet.fleet import READ_SOURCES, Fleet, Series
 from monitor.fleet.key import CellKey, Key
 from monitor.fleet.namespaces import NEVER
@@ -61,21 +62,20 @@ class LimitVerifier:
 
     def request_scans(self, fleet: Fleet, now: int) -> None:
         """Request the scans that are due, after a judgement at the minute `now`."""
-        for service in {(key.cell, key.service) for key in _doubted_keys(fleet)}:
+        for service in {(key.cell, key.service) for key in _doubted_keys(fleet, np.arange(fleet.size))}:
             if now - self._requested_at.get(service, NEVER) >= RESCAN_INTERVAL:
                 self._requested_at[service] = now
                 self._request_scan(*service)
 
 
-def doubted_paths(fleet: Fleet, cell: CellKey, service: str) -> set[ResourcePath]:
-    """Return the paths of the resources of a service that have a doubted limit, which is to be read again."""
-    keys = (key for key in _doubted_keys(fleet) if (key.cell, key.service) == (cell, service))
-    return {key.subject.path for key in keys}
+def doubted_paths(fleet: Fleet, slots: Indices) -> set[ResourcePath]:
+    """Return the paths of the resources of these series that have a doubted limit, to be read again."""
+    return {key.subject.path for key in _doubted_keys(fleet, slots)}
 
 
-def _doubted_keys(fleet: Fleet) -> Iterator[Key]:
+def _doubted_keys(fleet: Fleet, slots: Indices) -> Iterator[Key]:
     """Yield the series that have a doubted limit which another scan can correct."""
-    for slot in np.flatnonzero(fleet.doubted[: fleet.size]).tolist():
+    for slot in slots[fleet.doubted[slots]].tolist():
         series: Series | None = fleet.by_slot[slot]
         if series and series.settings.source in READ_SOURCES:
             yield series.key

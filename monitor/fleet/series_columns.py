@@ -35,6 +35,7 @@ class SeriesColumns(Columns):
     throttled_incomplete: see `collectors.base.Observed`.
     drains: the limit is a budget, of which the time to its exhaustion matters.
     bounded: usage is only a lower bound, `upper_bound` the upper one. unjudged: the bounds are only shown.
+    returned: the usage is a number that an API returned, not one of metrics.
     group: index in `groups`.
     created: the minute when the resource was created, NEVER where that is not known; samples before it belong
     to an earlier resource of the same name and are ignored.
@@ -80,6 +81,7 @@ class SeriesColumns(Columns):
         "drains": (np.bool_, False),
         "bounded": (np.bool_, False),
         "unjudged": (np.bool_, False),
+        "returned": (np.bool_, False),
         "group": (np.int32, -1),
         "limit": (np.float32, np.nan),
         "usage": (np.float32, np.nan),
@@ -129,6 +131,7 @@ class SeriesColumns(Columns):
     drains: Flags
     bounded: Flags
     unjudged: Flags
+    returned: Flags
     group: Ints
     limit: Floats
     usage: Floats

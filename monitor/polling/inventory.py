@@ -47,6 +47,7 @@ from monitor.fleet.key import Key
 from monitor.fleet.limits import doubted_paths
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.polling.digest import digest_of
+from monitor.polling.discovered_series import DiscoveredSeries
 from monitor.polling.known_series import KnownSeries, ScannedSeries
 from monitor.polling.quota_book import KnownQuota, QuotaBook
 from monitor.polling.tags import TagLabels
@@ -149,7 +150,7 @@ class Inventory:
     quotas: QuotaBook
     account_name: str = ""
     statuses: dict[str, RunStatus] = field(default_factory=dict, init=False)
-    discovered: dict[Key, tuple[str, str]] = field(default_factory=dict, init=False)
+    discovered: DiscoveredSeries = field(default_factory=DiscoveredSeries, init=False)
     found: Counter[str] = field(default_factory=Counter, init=False)
     _in_use: set[str] = field(default_factory=set, init=False)  # services of which the last one found series
     # By `ScanResult.source`.
@@ -174,8 +175,8 @@ class Inventory:
         self.cell.call_turns.of(collector.service).begin(self.cell.clock.now(), is_bounded=by_turns)
         quotas, failures = self.registry.quotas([collector.service]), list[Failure]()
         use, waiting = ServiceUse(len(collector.scans)), set[ResourcePath]()
-        doubted = doubted_paths(self.fleet, self.cell.key, collector.service)
-        calm = calm_resources(self.fleet, self.cell.key, collector.service)
+        slots = self.fleet.slots_of(self.discovered.of_service(collector.service))
+        doubted, calm = doubted_paths(self.fleet, slots), calm_resources(self.fleet, slots)
         new_scan = partial(self._new_scan, collector, use, doubted, calm)
         scans = (self._scan(collector, function, new_scan(), quotas) for function in collector.scans)
         for result in await asyncio.gather(*scans):
@@ -343,7 +344,7 @@ class Inventory:
             return None
         elif not waits or key not in self.fleet.series:
             self._put(collector, key, observed, result, digest)
-        self.discovered[key] = result.source
+        self.discovered.add(key, result.source)
         return key
 
     def _digest(self, key: Key, observed: Observed, result: ScanResult) -> int:
@@ -453,9 +454,10 @@ class Inventory:
     async def _drop_missing(self, result: ScanResult) -> None:
         """Drop the series that the same scan found earlier and that are missing now."""
         is_missing, found = result.missing_predicate(), set[Key]() if result.not_found else result.keys
-        for number, (key, source) in enumerate(tuple(self.discovered.items())):
+        before = tuple(self.discovered.of_service(result.source[0]).items())
+        for number, (key, source) in enumerate(before):
             if source == result.source and key not in found and is_missing(key):
-                del self.discovered[key]
+                self.discovered.remove(key)
                 if key in self.fleet.series:  # a reload may have dropped it
                     self.fleet.drop(key)
             if number % YIELD_EVERY == YIELD_EVERY - 1:

@@ -42,6 +42,7 @@ from monitor.planning.planner import Planner, no_slots
 from monitor.planning.spending import InMemorySpendingStore, SpendingStore
 from monitor.polling.cell_starts import CellStarts
 from monitor.polling.cell_watcher import MAX_SERVICE_STARTS_PER_SECOND, CellWatcher
+from monitor.polling.discovered_series import DiscoveredSeries
 from monitor.polling.inventory import YIELD_EVERY, Inventory
 from monitor.polling.linked_accounts import LinkedAccounts
 from monitor.polling.member_accounts import MemberAccounts
@@ -110,7 +111,7 @@ class Watcher:
     fleet: Fleet
     telemetry: ProcessTelemetry
     aws_telemetry: AwsTelemetry
-    inherited: Mapping[CellKey, Mapping[Key, tuple[str, str]]] = field(default_factory=dict)
+    inherited: Mapping[CellKey, DiscoveredSeries] = field(default_factory=dict)
     polled: asyncio.Event = field(default_factory=asyncio.Event)
     clients: ClientCache | None = None
     timings: PollingTimings = DEFAULT_TIMINGS
@@ -240,7 +241,8 @@ class Watcher:
     ) -> CellWatcher:
         """Add a cell to those that are watched, and return its watcher."""
         inventory = Inventory(cell, self.fleet, self.config, self.registry, quotas, account.name or "")
-        inventory.discovered |= self.inherited.get(cell.key, {})
+        if before := self.inherited.get(cell.key):
+            inventory.discovered |= before
         shared_calls = partial(self.linked.shared_calls, cell.account)
         reader = MetricReader(
             cell, self.fleet, self._owners, self.polled, shared_calls=shared_calls, planner=self.planner
@@ -274,8 +276,8 @@ class Watcher:
         if watched := self.cells.get(cell):
             watched.request_inventory(service)
 
-    def discovered(self) -> Mapping[CellKey, Mapping[Key, tuple[str, str]]]:
-        """Return the keys that the inventories discovered, for `inherited` of the next watcher."""
+    def discovered(self) -> Mapping[CellKey, DiscoveredSeries]:
+        """Return the series that the inventories discovered, for `inherited` of the next watcher."""
         departed = self.members.departed
         inherited = {key: keys for key, keys in self.inherited.items() if key[0] not in departed}
         return inherited | {key: cell.inventory.discovered for key, cell in self.cells.items()}

@@ -12,7 +12,7 @@ from collectors.declared import collector_of
 from collectors.resource import ResourcePath
 from monitor.aws.scan import CALM_INTERVAL, Scan
 from monitor.aws.turns import CallTurns
-from monitor.fleet.calm_resources import calm_resources
+from monitor.fleet.calm_resources import CalmResources, calm_resources
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
@@ -112,6 +112,10 @@ def fleet_of(**series: tuple[ResourcePath, Zone]) -> Fleet:
     return fleet
 
 
+def calm_in(fleet: Fleet) -> CalmResources:
+    return calm_resources(fleet, fleet.slots_of(fleet.series))
+
+
 BELOW, ABOVE = Zone.BELOW, Zone.ABOVE
 
 
@@ -130,7 +134,7 @@ BELOW, ABOVE = Zone.BELOW, Zone.ABOVE
 def test_a_resource_is_calm_if_all_of_it_is(
     series: dict[str, tuple[ResourcePath, Zone]], calm: list[ResourcePath], others: list[ResourcePath]
 ) -> None:
-    found = calm_resources(fleet_of(**series), CELL, "kinesis")
+    found = calm_in(fleet_of(**series))
     assert [path for path in calm if path not in found] == []
     assert [path for path in others if path in found] == []
 
@@ -139,7 +143,7 @@ def test_a_resource_is_calm_if_all_of_it_is(
 def test_throttled_demand_is_danger_though_it_is_tolerated(saturation: float, is_calm: bool) -> None:
     fleet = fleet_of(one=(("a",), BELOW))
     fleet.saturation[:1] = saturation
-    assert (("a",) in calm_resources(fleet, CELL, "kinesis")) is is_calm
+    assert (("a",) in calm_in(fleet)) is is_calm
 
 
 @pytest.mark.parametrize(("usage", "is_calm"), [(OFF, True), (NOT_READ_YET, True), (0.0, False)])
@@ -152,7 +156,7 @@ def test_only_judged_series_decide_but_a_usage_of_an_api_keeps_the_interval(
     observed = Observed(signal="two", resource=resource, usage=usage, limit=1.0)
     slot = fleet.put(Key(*CELL, "kinesis", "two", resource), observed, settings, 0).slot
     fleet.zone[slot] = BELOW
-    assert (("a",) in calm_resources(fleet, CELL, "kinesis")) is is_calm
+    assert (("a",) in calm_in(fleet)) is is_calm
 
 
 SHARED = """
