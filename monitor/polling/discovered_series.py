@@ -21,7 +21,7 @@ class DiscoveredSeries:
         self._by_service: dict[str, dict[Key, Source]] = {}
 
     def __iter__(self) -> Iterator[Key]:
-        """Iterate over the keys of all services."""
+        """Yield the keys of the series of all services."""
         return (key for found in self._by_service.values() for key in found)
 
     def __ior__(self, other: Self) -> Self:
