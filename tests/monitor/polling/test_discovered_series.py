@@ -1,4 +1,4 @@
-"""What the inventories of a cell found is kept by service, so that one is not slowed down by the others."""
+"""Series that inventories found are kept by service, so that one service is not slowed down by others."""
 
 from monitor.fleet.key import Key
 from monitor.polling.discovered_series import DiscoveredSeries
