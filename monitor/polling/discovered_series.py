@@ -34,6 +34,10 @@ class DiscoveredSeries:
         """Return the series of a service; it changes as series are added and removed."""
         return self._by_service.get(service, NONE)
 
+    def of_source(self, source: Source) -> list[Key]:
+        """Return the series that a source found last."""
+        return [key for key, found_by in self.of_service(source[0]).items() if found_by == source]
+
     def add(self, key: Key, source: Source) -> None:
         """Add a series, or change which source found it last."""
         self._by_service.setdefault(key.service, {})[key] = source

@@ -139,8 +139,7 @@ class Inventory:
 
     account_name: as configured; may be empty.
     statuses: by service; TAGS for the reading of tags.
-    discovered: for each series, the `ScanResult.source` that found it last. found: by service, how many
-    series its last inventory has found so far.
+    discovered: what its scans found last. found: by service, how many series the last inventory has found.
     """
 
     cell: Cell
@@ -176,9 +175,9 @@ class Inventory:
         quotas, failures = self.registry.quotas([collector.service]), list[Failure]()
         use, waiting = ServiceUse(len(collector.scans)), set[ResourcePath]()
         slots = self.fleet.slots_of(self.discovered.of_service(collector.service))
-        doubted, calm = doubted_paths(self.fleet, slots), calm_resources(self.fleet, slots)
-        new_scan = partial(self._new_scan, collector, use, doubted, calm)
-        scans = (self._scan(collector, function, new_scan(), quotas) for function in collector.scans)
+        dangers = doubted_paths(self.fleet, slots), calm_resources(self.fleet, slots)
+        new_scans = ((one, self._new_scan(collector, use, *dangers)) for one in collector.scans)
+        scans = (self._scan(collector, function, scan, quotas) for function, scan in new_scans)
         for result in await asyncio.gather(*scans):
             await self._drop_missing(result)
             failures += result.failures
@@ -454,9 +453,8 @@ class Inventory:
     async def _drop_missing(self, result: ScanResult) -> None:
         """Drop the series that the same scan found earlier and that are missing now."""
         is_missing, found = result.missing_predicate(), set[Key]() if result.not_found else result.keys
-        before = tuple(self.discovered.of_service(result.source[0]).items())
-        for number, (key, source) in enumerate(before):
-            if source == result.source and key not in found and is_missing(key):
+        for number, key in enumerate(self.discovered.of_source(result.source)):
+            if key not in found and is_missing(key):
                 self.discovered.remove(key)
                 if key in self.fleet.series:  # a reload may have dropped it
                     self.fleet.drop(key)

@@ -24,6 +24,7 @@ def test_a_series_belongs_to_its_service_and_to_the_scan_that_found_it_last() ->
     series = found((QUEUE, QUEUES), (TOPIC, TOPICS), (QUEUE, ("sqs", "fifo_queues")))
     assert series.of_service("sqs") == {QUEUE: ("sqs", "fifo_queues")}
     assert series.of_service("kinesis") == {}
+    assert (series.of_source(QUEUES), series.of_source(TOPICS)) == ([], [TOPIC])
     assert [*series] == [QUEUE, TOPIC]
 
 
