@@ -454,12 +454,12 @@ class Inventory:
         """Drop the series that the same scan found earlier and that are missing now."""
         is_missing, found = result.missing_predicate(), set[Key]() if result.not_found else result.keys
         for number, key in enumerate(self.discovered.of_source(result.source)):
+            if number % YIELD_EVERY == 0:
+                await asyncio.sleep(0)
             if key not in found and is_missing(key):
                 self.discovered.remove(key)
                 if key in self.fleet.series:  # a reload may have dropped it
                     self.fleet.drop(key)
-            if number % YIELD_EVERY == YIELD_EVERY - 1:
-                await asyncio.sleep(0)
 
 
 def _errors_in(error: Exception) -> Iterator[Exception]:
