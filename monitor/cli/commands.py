@@ -7,6 +7,10 @@ import typer
 from monitor.cli.lazy_group import LazyCommand, LazyGroup
 
 MODULES = {
+    "init": LazyCommand(
+        "monitor.cli.init",
+        "Ask three questions, check what the credentials may read, and write a configuration file.",
+    ),
     "check": LazyCommand(
         "monitor.cli.check",
         "Read all configured accounts once and print every series, the most urgent first.",

@@ -20,6 +20,7 @@ HeadroomError
 │   └── MissingValueError            a template names a fact that AWS did not return (collectors)
 ├── FileKindError                    a path is no regular file, or has hard links (lib; an OSError)
 ├── FilterError                      a filter of `headroom top` is wrong (top; a ValueError)
+├── FirstContactError                AWS does not tell whose credentials these are (report)
 ├── ForeignResponseError             a response is none of AWS (aws; a botocore HTTPClientError)
 ├── InvalidInputError                an author, comment or time is not accepted (schema; a ValueError)
 ├── InversionError                   a usage follows from no values of metrics (demo)

@@ -1,0 +1,126 @@
+"""Does what `headroom init` is for: checks answers, writes the files, and tells what may be read."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from itertools import groupby
+from os import environ
+from pathlib import Path
+
+import typer
+from pydantic import ValidationError
+
+from collectors.registry import Registry
+from monitor.cli.config_file import exit_on_config_error, load_registry_or_exit
+from monitor.cli.exit_codes import FAILED, INCOMPLETE
+from monitor.cli.interruptible import run_interruptible
+from monitor.cli.scan import progress_bar
+from monitor.config.config import Config
+from monitor.config.places import DEFAULT_FILE
+from monitor.config.proposal import Proposal
+from monitor.config.watched import watched_sentence
+from monitor.lib.atomic_file import replace_atomically
+from monitor.lib.text import escape_unprintable
+from monitor.render.text import count_of, dollars
+from monitor.report.first_contact import Caller, FirstContact, FirstContactError, contact, find_caller
+from monitor.schema.problems import ConfigError, problem_lines, problems_from_pydantic
+from monitor.schema.types import ConfigContext
+
+Answered = Callable[[Proposal, str, Sequence[str]], Proposal]  # of the answer, and of its words
+_ANSWER_OF: Mapping[str, Answered] = {
+    "--accounts": lambda proposal, _, words: replace(proposal, accounts=words),
+    "--regions": lambda proposal, _, words: replace(proposal, regions=words),
+    "--notify": lambda proposal, answer, _: replace(proposal, notified=answer),
+}
+SECRET_MODE = 0o600
+
+
+def find_caller_or_exit(profile: str) -> Caller:
+    """Return whose credentials these are, and print it; print why AWS does not tell, and exit."""
+    try:
+        caller = run_interruptible(find_caller(profile))
+    except FirstContactError as error:
+        typer.echo(escape_unprintable(str(error)), err=True)
+        raise typer.Exit(FAILED) from None
+    region = f"region {caller.region}" if caller.region else "no region is set"
+    typer.echo(f"The credentials are of the account {caller.account}; {region}.", err=True)
+    return caller
+
+
+def with_answer(proposal: Proposal, name: str, answer: str) -> Proposal:
+    """Return the proposal with the answer to a question. Raises ConfigError for a wrong one."""
+    words = tuple(word for word in map(str.strip, answer.split(",")) if word)
+    if name == "--regions" and not words:
+        raise ConfigError(["expected at least one region, or all; found none"])
+    answered = _ANSWER_OF[name](proposal, answer.strip(), words)
+    _validated(answered, Path(), load_registry_or_exit(None), "")
+    return answered
+
+
+def checked_config(proposal: Proposal, out: Path) -> tuple[Config, Registry]:
+    """Return the configuration that is proposed, and the services; print its problems and exit if any."""
+    with exit_on_config_error():
+        registry = load_registry_or_exit(out)
+        return _validated(proposal, out.parent, registry, str(out)), registry
+
+
+def _validated(proposal: Proposal, folder: Path, registry: Registry, file: str) -> Config:
+    try:
+        return Config.model_validate(proposal.checked_data, context=ConfigContext(environ, folder, registry))
+    except ValidationError as error:
+        raise ConfigError(problem_lines(file, problems_from_pydantic(error, Config))) from None
+
+
+def write_files(proposal: Proposal, out: Path) -> None:
+    """Write the file, and those of secrets, which nobody else may read. Prints an error and exits."""
+    try:
+        for name, secret in proposal.secrets.items():
+            path = out.parent / name
+            path.touch(SECRET_MODE)
+            path.write_text(f"{secret}\n", "utf-8")
+        with replace_atomically(out) as file:
+            file.write(proposal.text.encode())
+    except OSError as error:
+        typer.echo(f"cannot write {error.filename or out}: {error.strerror}", err=True)
+        raise typer.Exit(FAILED) from None
+    typer.echo(f"{out} is written:\n\n{proposal.text}")
+
+
+def report_contact(config: Config, registry: Registry, out: Path, allow_blind: bool) -> int:
+    """Print what a first contact could read, what it lacks and what to run next; return the exit code."""
+    with progress_bar("Listing resources") as report_progress:
+        found = run_interruptible(contact(config, registry, report_progress))
+    typer.echo(f"It {watched_sentence(config, registry)}.")
+    if found.accounts:
+        typer.echo(_found_sentence(found))
+    for failure in found.failures.listed:
+        typer.echo(f"- {escape_unprintable(failure)}")
+    option = "" if out == DEFAULT_FILE else f" --config {out}"
+    if found.denied:
+        typer.echo("Missing permissions:")
+    for service, actions in groupby(found.denied, lambda action: action.partition(":")[0]):
+        names = (action.partition(":")[2] for action in actions)
+        typer.echo(f"- {service}: {', '.join(names)}")
+    typer.echo("\nNext:")
+    for command, purpose in _next_commands(found, option).items():
+        typer.echo(f"  {command}  # {purpose}")
+    if not found.accounts:
+        return FAILED
+    return INCOMPLETE if found.failures and not allow_blind else 0
+
+
+def _found_sentence(found: FirstContact) -> str:
+    accounts = count_of(len(found.accounts), "account")
+    services = f"{count_of(found.services, 'service')} in use"
+    cost = f"CloudWatch costs about {dollars(found.dollars)} a month while all is far from its limits"
+    return f"{accounts} can be read: {services}, {found.series:,} series. {cost}."
+
+
+def _next_commands(found: FirstContact, option: str) -> dict[str, str]:
+    policy = {f"headroom iam-policy{option} > policy.json": "the permissions that are needed"}
+    again = {f"headroom check{option}": "what is near its limit now"}
+    return {
+        **(policy if found.failures else {}),
+        **(again if found.accounts else {}),
+        f"headroom lookback{option}": "the last 14 days: what was throttled, which alerts would have fired",
+        f"headroom serve{option}": "monitor, and listen on 127.0.0.1:4070",
+    }

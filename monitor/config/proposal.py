@@ -1,0 +1,102 @@
+"""A configuration file that is proposed, made of a few answers."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from monitor.schema.types import ALL_REGIONS
+
+HEADER = """\
+# Made by `headroom init`. `headroom config example` explains every key,
+# `headroom config check` tells what is watched and what is wrong.
+"""
+SLACK_HOST = "hooks.slack.com"
+ORGANIZATION = "organization"  # instead of roles: all accounts of it
+ROLE_NAME = "headroom"  # of the role in each account of an organization
+RECEIVER = "on-call"
+PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./:@-]*")  # texts that YAML needs no quotes for
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """The answers that a configuration file is made of.
+
+    accounts: ARNs of roles, or ORGANIZATION; empty for the account of the credentials. regions: their names,
+    or ALL_REGIONS. notified: the URL of Alertmanager, or of a webhook of Slack or of anything else; empty for
+    nobody. profile: of the AWS configuration files.
+    """
+
+    accounts: Sequence[str] = ()
+    regions: Sequence[str] = ()
+    notified: str = ""
+    profile: str = ""
+    secret_file: str = field(default="receiver-url", kw_only=True)
+
+    @property
+    def secrets(self) -> Mapping[str, str]:
+        """The files of the secrets that the file names: the URLs of webhooks."""
+        return {self.secret_file: self.notified} if self._receiver.get("url_file") else {}
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The keys of the file."""
+        regions = ALL_REGIONS if ALL_REGIONS in self.regions else [*self.regions]
+        keys = {
+            "regions": regions,
+            "accounts": self._accounts,
+            "receivers": [self._receiver] if self.notified else [],
+        }
+        return {name: value for name, value in keys.items() if value}
+
+    @property
+    def text(self) -> str:
+        """The file, as YAML."""
+        return HEADER + "".join(f"{name}:{_yaml(value)}\n" for name, value in self.data.items())
+
+    @property
+    def checked_data(self) -> dict[str, Any]:
+        """The keys, with secrets instead of the files that are not written yet."""
+        checked = self.data
+        if self.secrets:
+            checked["receivers"] = [{**self._receiver, "url": self.notified}]
+            del checked["receivers"][0]["url_file"]
+        return checked
+
+    @property
+    def _accounts(self) -> list[dict[str, Any]]:
+        profile = {"profile": self.profile} if self.profile else {}
+        if ORGANIZATION in self.accounts:
+            return [{"organization": True, "role_name": ROLE_NAME}]
+        roles = [{**profile, "role_arn": role} for role in self.accounts]
+        return roles or ([profile] if profile else [])
+
+    @property
+    def _receiver(self) -> dict[str, Any]:
+        if not self.notified:
+            return {}
+        url = urlsplit(self.notified)
+        if url.hostname == SLACK_HOST:
+            return {"name": RECEIVER, "type": "slack", "url_file": self.secret_file}
+        if not url.path.strip("/"):
+            plain = {"allow_insecure": True} if url.scheme == "http" else {}  # as within a cluster
+            return {"name": RECEIVER, "type": "alertmanager", "urls": [self.notified], **plain}
+        return {"name": RECEIVER, "type": "webhook", "url_file": self.secret_file}
+
+
+def _yaml(value: Any) -> str:
+    """Return a value as YAML after its key: a list of mappings a line each, all else in one."""
+    if isinstance(value, list) and isinstance(value[0], dict):
+        return "".join(f"\n  - {_flow(one)}" for one in value)
+    return f" {_flow(value)}"
+
+
+def _flow(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_flow(one)}' for key, one in value.items())}}}"
+    if isinstance(value, list):
+        return f"[{', '.join(map(_flow, value))}]"
+    return value if isinstance(value, str) and PLAIN.fullmatch(value) else orjson.dumps(value).decode()

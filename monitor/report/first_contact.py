@@ -1,0 +1,108 @@
+"""The first contact with AWS: whose credentials these are, and what they may read."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from collectors.base import GLOBAL_REGION, Metric
+from collectors.registry import Registry
+from monitor.aws.account import Account
+from monitor.aws.cell_factory import open_cells
+from monitor.aws.credentials import EnvironmentCredentials
+from monitor.aws.failure import AWS_ERRORS, DENIED_ACTION, failure_from
+from monitor.aws.next_steps import next_step
+from monitor.aws.telemetry import AwsTelemetry
+from monitor.config.config import Config
+from monitor.cost.prices import AccountPrices
+from monitor.fleet.fleet import Fleet
+from monitor.lib.errors import HeadroomError
+from monitor.lib.telemetry import ProcessTelemetry
+from monitor.polling.metric_points import MetricPointReader
+from monitor.polling.watcher import Watcher
+from monitor.report.cost_estimate import payers_of
+from monitor.report.failed_reads import FailedReads, failed_reads
+
+ANY_REGION = "us-east-1"  # where no region is set: STS tells there, too, whose credentials these are
+TRIED_METRIC = Metric("AWS/Usage", "CallCount", "Sum", period=300)
+TRIED_MINUTES = 5
+
+
+class FirstContactError(HeadroomError):
+    """AWS does not tell whose credentials these are. The text is a sentence, and the next step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The account of the credentials. region: that of the environment or profile; empty without one."""
+
+    account: str
+    region: str
+
+
+@dataclass(frozen=True, slots=True)
+class FirstContact:
+    """The outcome of a first contact: what could be read, without metrics but one of each account.
+
+    accounts: their ids. services, series: the numbers of those in use. dollars: what CloudWatch costs a month
+    while all is far from its limits. denied: the actions that AWS denied, by its messages.
+    """
+
+    accounts: Sequence[str]
+    services: int
+    series: int
+    dollars: float
+    failures: FailedReads
+    denied: Sequence[str]
+
+
+async def find_caller(profile: str) -> Caller:
+    """Return whose credentials these are, by one call to STS. Raises FirstContactError."""
+    try:
+        source = EnvironmentCredentials(profile=profile or None)
+        region = await source.region() or ""
+        entry = Account.model_construct(profile=profile or None, regions=(region or ANY_REGION,))
+        cells = await open_cells(entry, None, AwsTelemetry(ProcessTelemetry().registry))
+    except AWS_ERRORS as error:
+        failure = failure_from(error)
+        raise FirstContactError(f"{failure.sentence}. {' '.join(next_step(failure).sentences)}") from None
+    account = cells[0].account
+    for cell in cells:
+        await cell.close()
+    return Caller(account, region)
+
+
+async def contact(
+    config: Config, registry: Registry, report_progress: Callable[[int, int], None]
+) -> FirstContact:
+    """List the resources of all accounts, and request one metric of each account."""
+    fleet, telemetry = Fleet(), ProcessTelemetry()
+    fleet.set_bounds(registry.bounds)
+    aws = AwsTelemetry(telemetry.registry)
+    watcher = Watcher(config, registry, fleet, telemetry, aws)
+    try:
+        await watcher.run_once(report_progress, with_polls=False)
+        refused = await _request_a_metric_each(watcher, fleet)
+    finally:
+        await watcher.close()
+    failed = failed_reads(watcher)
+    payers = payers_of(fleet, config, AccountPrices(config.price_table, aws.partitions))
+    denied = {action for one in (*failed.each, *refused) for action in DENIED_ACTION.findall(one)}
+    return FirstContact(
+        accounts=sorted({account for account, _ in watcher.cells}),
+        services=len({key.service for key in fleet.series}),
+        series=len(fleet.series),
+        dollars=sum(one.dollars or 0.0 for one in payers),
+        failures=FailedReads([*failed.each, *refused], [*failed.by_cause, *refused]),
+        denied=sorted(denied),
+    )
+
+
+async def _request_a_metric_each(watcher: Watcher, fleet: Fleet) -> list[str]:
+    """Request a metric in one region of each account; return the failures as sentences."""
+    reader = MetricPointReader(fleet, lambda: {key: cell.reader for key, cell in watcher.cells.items()})
+    failures = []
+    regions = {account: region for account, region in watcher.cells if region != GLOBAL_REGION}
+    for account, region in regions.items():
+        last = watcher.cells[account, region].cell.clock.minute() // TRIED_MINUTES * TRIED_MINUTES
+        tried = await reader.read((account, region), [TRIED_METRIC], range(last - TRIED_MINUTES, last))
+        failures += [f"{account}/{region} metrics: {one}" for one in tried.failures]
+    return failures

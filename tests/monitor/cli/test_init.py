@@ -1,0 +1,135 @@
+"""`headroom init` against the simulated AWS: its questions, the file it writes, and what it finds missing."""
+
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from monitor.cli.commands import app
+from monitor.config.config import Config
+from monitor.config.file import read_config
+from monitor.report.first_contact import contact
+from monitor.schema.types import ConfigContext
+from tests.aws_environment import CREDENTIALS, NO_CREDENTIALS, set_aws_environment
+from tests.monitor.cli.invocation import headroom
+from tests.registries import REGISTRY
+
+ROOT = Path(__file__).parents[3]
+ROLE = "arn:aws:iam::210987654321:role/headroom"
+DENIED = "ap-southeast-2"
+EVERYTHING = ("--accounts", "", "--regions", "eu-west-1", "--notify", "")
+
+
+def init(aws_url: str, *arguments: str, **variables: str) -> Result:
+    """Run the command in this process."""
+    environ = CREDENTIALS | {"AWS_ENDPOINT_URL": aws_url} | variables
+    return CliRunner().invoke(app, ["init", *arguments], env=environ, catch_exceptions=False)
+
+
+def test_a_role_that_may_not_be_assumed_is_told_once_and_the_file_is_written(
+    aws_url: str, elsewhere: Path
+) -> None:
+    result = init(aws_url, *EVERYTHING, "--accounts", ROLE, "--regions", DENIED)
+    assert result.exit_code == 2, result.output
+    assert result.stderr == "The credentials are of the account 123456789012; no region is set.\n"
+    written = (elsewhere / "headroom.yaml").read_text()
+    assert written in result.stdout and f"{{role_arn: {ROLE}}}" in written
+    assert result.stdout.count("AssumeRole: User is not authorized") == 1
+    assert "Let the role's trust policy name the caller" in result.stdout
+    assert "  headroom iam-policy > policy.json  # " in result.stdout
+
+
+def test_in_a_terminal_it_asks_and_asks_again_after_a_wrong_answer(aws_url: str, elsewhere: Path) -> None:
+    ours, theirs = pty.openpty()
+    answers = [ROLE, "nowhere", DENIED, "https://hooks.slack.com/services/T0/B0/x"]
+    env = {"PYTHONPATH": str(ROOT), **CREDENTIALS, "AWS_ENDPOINT_URL": aws_url, "COLUMNS": "40"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "monitor", "init", "--out", "own.yaml"],
+        env=env,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        os.write(ours, "".join(f"{one}\n" for one in answers).encode())
+        shown = b""
+        with suppress(OSError):  # once nobody has the terminal open any more
+            while piece := os.read(ours, 4096):
+                shown += piece
+        assert process.wait(60) == 2, shown
+    os.close(ours)
+    text = shown.decode()
+    assert "--regions: regions[0]: expected an AWS region, found 'nowhere'" in text
+    assert "headroom serve --config own.yaml" in text and "Traceback" not in text
+    secret = elsewhere / "own-receiver-url"
+    assert secret.stat().st_mode & 0o777 == 0o600
+    config = read_config(elsewhere / "own.yaml", {}, REGISTRY)
+    assert (config.regions, [one.name for one in config.receivers]) == ((DENIED,), ["on-call"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "sentences"),
+    [
+        ((), {}, ("give --accounts, --regions, --notify, or --yes",)),
+        (
+            ("--yes",),
+            {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""},
+            ("Unable to locate credentials", "Give Headroom credentials: "),
+        ),
+        (
+            EVERYTHING,
+            {"AWS_PROFILE": "absent"},
+            ("(absent) could not be found", "Name a profile that exists"),
+        ),
+        (("--yes",), {}, ("no region is set", "--regions: expected at least one region, or all; found none")),
+        ((*EVERYTHING, "--regions", "eu-wst-1"), {}, ("--regions: regions[0]: expected an AWS region",)),
+        ((*EVERYTHING, "--accounts", "123456789012"), {}, ("--accounts: accounts[0].role_arn: expected",)),
+        ((*EVERYTHING, "--notify", "me"), {}, ("--notify: receivers[0]",)),
+    ],
+)
+def test_what_keeps_it_out_is_a_sentence_and_nothing_is_written(
+    arguments: tuple[str, ...],
+    variables: dict[str, str],
+    sentences: tuple[str, ...],
+    aws_url: str,
+    elsewhere: Path,
+) -> None:
+    result = init(aws_url, *arguments, **variables)
+    assert (result.exit_code, result.stdout) == (2, "")
+    for sentence in sentences:
+        assert result.stderr.count(sentence) == 1, result.stderr
+    assert [*elsewhere.iterdir()] == []
+
+
+async def test_missing_permissions_are_named_with_that_of_metrics(
+    aws_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_aws_environment(monkeypatch, CREDENTIALS | {"AWS_ENDPOINT_URL": aws_url})
+    context = ConfigContext(registry=REGISTRY)
+    config = {"services": ["sqs", "kafka"], "regions": ["eu-west-1", DENIED]}
+    found = await contact(Config.model_validate(config, context=context), REGISTRY, lambda *_: None)
+    assert {"sqs:ListQueues", "kafka:ListClustersV2", "cloudwatch:GetMetricData"} <= {*found.denied}
+    assert (found.accounts, found.services) == (["123456789012"], 2)
+    assert found.series > 2 and found.dollars > 0
+
+
+def test_a_file_that_exists_is_not_replaced_unless_told(elsewhere: Path) -> None:
+    (elsewhere / "headroom.yaml").write_text("regions: [eu-west-1]\n")
+    result = headroom("init", "--yes")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "--force replaces it" in result.stderr
+    assert (elsewhere / "headroom.yaml").read_text() == "regions: [eu-west-1]\n"
+
+
+def test_a_proxy_that_is_not_there_is_a_sentence(elsewhere: Path) -> None:
+    variables = NO_CREDENTIALS | {"HTTPS_PROXY": "http://127.0.0.1:1", "AWS_REGION": "eu-west-1"}
+    variables |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_MAX_ATTEMPTS": "1"}
+    result = CliRunner().invoke(app, ["init", "--yes"], env=variables, catch_exceptions=False)
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert "Check that Headroom reaches the endpoints of AWS: DNS, proxy" in result.stderr
