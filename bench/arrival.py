@@ -22,7 +22,7 @@ from bench.stream import KEY, Body, Client
 from collectors.base import Metric, Observed, per_second
 from monitor.app import App
 from monitor.config.config import Config
-from monitor.demo.session import isolate_environment
+from monitor.demo.environment import isolate_environment
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings

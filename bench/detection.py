@@ -25,7 +25,7 @@ from xml.sax.saxutils import escape
 import aiohttp
 from aiohttp import web
 
-from monitor.demo.session import ENVIRONMENT
+from monitor.demo.environment import ENVIRONMENT
 from tests.http_endpoint import serve_http
 from tests.monitor.serve_process import free_port
 from tests.processes import COMMAND, running

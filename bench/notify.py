@@ -22,7 +22,8 @@ import numpy as np
 from collectors.base import Metric, Observed, Resource, per_second
 from monitor.app import App
 from monitor.config.config import Config
-from monitor.demo.session import isolate_environment, start_aws
+from monitor.demo.aws_process import start_aws
+from monitor.demo.environment import isolate_environment
 from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
 from monitor.schema.types import ConfigContext
@@ -159,7 +160,7 @@ async def main(arrivals: Connection) -> None:
     logging.disable(logging.WARNING)
     hook = arrivals.recv()
     with tempfile.TemporaryDirectory() as folder:
-        async with start_aws() as url, running(configuration(folder, url, hook)) as app:
+        async with start_aws() as aws, running(configuration(folder, aws.url, hook)) as app:
             await measure(app, arrivals, f"time to notification with {len(app.fleet)} series", 0)
             write_minute(app, [add(app, f"other-{n}") for n in range(OTHERS)], 0.0)
             await app.judge()

@@ -20,7 +20,7 @@ from bench.judge import stream_series
 from bench.memory import resident
 from monitor.app import App
 from monitor.config.config import Config
-from monitor.demo.session import isolate_environment
+from monitor.demo.environment import isolate_environment
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.series_settings import SeriesSettings

@@ -16,7 +16,7 @@ from bench.turns import remember, timed, write
 from collectors.base import Metric, Observed, Resource, per_second
 from monitor.app import App
 from monitor.config.config import Config
-from monitor.demo.session import isolate_environment
+from monitor.demo.environment import isolate_environment
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.fleet.ring_columns import WINDOW

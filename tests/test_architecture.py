@@ -43,7 +43,7 @@ MAY_IMPORT = {
         "__main__": "cli",
         "cli": "access alerting api app aws collectors config dashboards demo lib notifiers outbound quotas "
         "render report rules schema stream top topology",
-        "demo": "app aws collectors config fleet http lib report rules server stream",
+        "demo": "app aws collectors config fleet http lib notifiers report rules server stream",
         "app": "access alerting api aws collectors config cost coverage exposition fleet forecast http lib "
         "planning polling push schema server stream topology tracing web what_if",
         "server": "api http lib stream web",

@@ -27,7 +27,8 @@ def demo(
         typer.echo("The demo needs the extra `demo`: pip install 'aws-headroom[demo]'", err=True)
         raise typer.Exit(FAILED)
     from monitor.cli.start_error import exit_on_start_error
-    from monitor.demo.session import isolate_environment, run_demo
+    from monitor.demo.environment import isolate_environment
+    from monitor.demo.session import run_demo
 
     isolate_environment(environ)
     logs.configure_logging(logging.ERROR, logging.Formatter("%(levelname)s %(name)s: %(message)s"))

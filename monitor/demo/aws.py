@@ -1,7 +1,8 @@
 """Serves the simulated AWS in a separate process: `python -m monitor.demo.aws --port 0`.
 
-Prints one line `{"port": N}` when it is ready. Ends on SIGTERM or SIGINT, and when its standard input
-reaches end of file, so that it never outlives the process that started it.
+Prints one line `{"port": N}` when it is ready. A line of its standard input with the name of a scene (see
+`monitor.demo.scenes`) has that scene begin. Ends on SIGTERM or SIGINT, and when its standard input reaches
+end of file, so that it never outlives the process that started it.
 """
 
 import argparse
@@ -15,14 +16,15 @@ import sys
 import threading
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import uvicorn
 
 from collectors.builtin import builtin_registry
 from monitor.demo.cloudwatch import DemoCloudWatch
 from monitor.demo.firehose import DemoFirehose
-from monitor.demo.region import DemoRegion, DemoService
+from monitor.demo.region import ACCOUNT, DemoRegion, DemoService
+from monitor.demo.scenes import BegunScenes, Scene
 from monitor.demo.seed import seed_regions
 from monitor.demo.server import create_app
 from monitor.demo.services import SERVICES
@@ -44,14 +46,15 @@ def main() -> None:
     arguments = parser.parse_args()
     port, stream_to = arguments.port, arguments.stream_to
     warnings.filterwarnings("ignore", "Exception.* does not match an error shape", module="moto")
-    threading.Thread(target=terminate_when_stdin_closes, daemon=True).start()
+    scenes = BegunScenes()
+    threading.Thread(target=follow_stdin, args=(scenes,), daemon=True).start()
     try:
         listener = socket.create_server((HOST, port))
     except OSError as error:
         sys.exit(f"Cannot listen on {HOST}:{port}: {os.strerror(error.errno or 0)}")
     gc.disable()  # the resources, and the modules that serve them, stay until the end
-    regions, services = open_world(start=int(time.time() // 60))
-    seed_regions(regions.values())
+    regions, services = open_world(int(time.time() // 60), scenes)
+    seed_regions(regions)
     gc.freeze()
     gc.enable()
     with listener:
@@ -66,19 +69,25 @@ def main() -> None:
         )
         keys = os.environ.get("HEADROOM_STREAM_ACCESS_KEYS", "").split(",")
         key = next(filter(None, map(str.strip, keys)), "")
-        metrics = DemoCloudWatch(regions["us-east-1"], services)
+        metrics = DemoCloudWatch(streamed_region(regions), services)
         streams = [DemoFirehose(metrics, stream_to, key)] if stream_to else []
         asyncio.run(serve(uvicorn.Server(config), listener, streams))
 
 
-def open_world(start: int) -> tuple[Mapping[str, DemoRegion], Sequence[DemoService]]:
+def open_world(start: int, scenes: BegunScenes) -> tuple[Sequence[DemoRegion], Sequence[DemoService]]:
     """Return the regions of a world that starts in a minute since 1970, and the services in them."""
-    world = create_world(start)
+    regions = create_world(start, scenes)
+    with_stories = {region.name: region for region in regions if region.account == ACCOUNT}
     try:
-        stories = asyncio.run(read_stories(read_story_files(STORY_FOLDER), builtin_registry(), world))
+        stories = asyncio.run(read_stories(read_story_files(STORY_FOLDER), builtin_registry(), with_stories))
     except StoryError as error:
         sys.exit(f"The stories of the demo cannot be used:\n{error}")
-    return stories.regions_with_quotas(world), (*SERVICES, *stories.services())
+    return [*map(stories.with_quotas, regions)], (*SERVICES, *stories.services())
+
+
+def streamed_region(regions: Iterable[DemoRegion]) -> DemoRegion:
+    """Return the region whose metrics are streamed."""
+    return next(one for one in regions if (one.account, one.name) == (ACCOUNT, "us-east-1"))
 
 
 async def serve(server: uvicorn.Server, listener: socket.socket, streams: list[DemoFirehose]) -> None:
@@ -98,10 +107,12 @@ async def serve(server: uvicorn.Server, listener: socket.socket, streams: list[D
             task.cancel()
 
 
-def terminate_when_stdin_closes() -> None:
-    """Send this process SIGTERM once standard input is closed, so that it ends with its parent."""
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
+def follow_stdin(scenes: BegunScenes) -> None:
+    """Have the scenes begin that standard input names; once it is closed, send this process SIGTERM."""
+    known = {scene.value: scene for scene in Scene}
+    for line in sys.stdin:
+        if scene := known.get(line.strip()):
+            scenes.begin(scene, time.time())
     os.kill(os.getpid(), signal.SIGTERM)
 
 

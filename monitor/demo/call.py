@@ -13,10 +13,13 @@ from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request, determine_request_protocol
 from moto.core.routing import get_service_router
 from moto.core.serialize import get_serializer_class
+from moto.iam.models import get_account_id_from
 from starlette.responses import Response
 from werkzeug.exceptions import NotFound
 
-CREDENTIAL_SCOPE = re.compile(r"Credential=[^/]+/\d{8}/(?P<region>[^/]+)/(?P<signer>[^/]+)/aws4_request")
+CREDENTIAL_SCOPE = re.compile(
+    r"Credential=(?P<key>[^/]+)/\d{8}/(?P<region>[^/]+)/(?P<signer>[^/]+)/aws4_request"
+)
 # All other services sign with the name that botocore uses.
 SERVICE_BY_SIGNING_NAME = {"monitoring": "cloudwatch", "servicequotas": "service-quotas"}
 NO_CLIENTS: Mapping[str, Iterable[str]] = {}
@@ -27,9 +30,13 @@ ROUTING_LOCK = Lock()
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request for an operation of a service in a region. protocol: the protocol of the response."""
+    """A request for an operation of a service in a region of an account.
+
+    protocol: the protocol of the response.
+    """
 
     request: Request
+    account: str
     region: str
     operation: OperationModel
     path_params: Mapping[str, str]  # parsed from the URL's path
@@ -79,7 +86,8 @@ def parse_call(request: Request, clients: Mapping[str, Iterable[str]] = NO_CLIEN
             operation, encoded = found
             labels = {name: unquote(value) for name, value in encoded.items()}
             protocol = determine_request_protocol(operation.service_model, request.content_type)
-            return Call(request, scope["region"], operation, labels, protocol)
+            account = get_account_id_from(scope["key"])
+            return Call(request, account, scope["region"], operation, labels, protocol)
     return None
 
 

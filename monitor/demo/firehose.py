@@ -1,6 +1,7 @@
 """A simulated Firehose. It streams some metrics; the others are polled, so that the demo shows both.
 
-Each delivery contains the minutes that ended since the previous one, in the JSON format of metric streams.
+Each delivery contains the minutes since the previous one, in the JSON format of metric streams. The last is
+the minute of now, which a later delivery revises.
 """
 
 import asyncio
@@ -17,12 +18,11 @@ import orjson
 
 from monitor.demo.cloudwatch import DemoCloudWatch
 from monitor.demo.metric import AnyMetric
-from monitor.demo.region import ACCOUNT
 
-DELIVERY_INTERVAL = 15.0  # seconds
+DELIVERY_INTERVAL = 4.0  # seconds
 MAX_UPDATES_PER_RECORD = 500
 REQUEST_TIMEOUT = 10.0  # seconds
-REPEATED_MINUTES = 3  # minutes that are sent again: metric streams revise recent minutes, too
+REPEATED_MINUTES = 2  # minutes that are sent again: metric streams revise recent minutes, too
 STREAMED_NAMESPACES = ("AWS/Kinesis", "AWS/SQS")
 STATISTICS = {"max": "Maximum", "min": "Minimum", "sum": "Sum", "count": "SampleCount"}
 
@@ -47,7 +47,7 @@ class DemoFirehose:
         async with aiohttp.ClientSession(timeout=timeout) as session:
             while True:
                 now = int(time.time() // 60)
-                if now > delivered and await self.deliver(session, range(delivered - REPEATED_MINUTES, now)):
+                if await self.deliver(session, range(delivered - REPEATED_MINUTES, now + 1)):
                     delivered = now
                 await asyncio.sleep(DELIVERY_INTERVAL)
 
@@ -87,7 +87,7 @@ class DemoFirehose:
             if not np.isnan(values["count"][index]):
                 update = {
                     "metric_stream_name": "headroom",
-                    "account_id": ACCOUNT,
+                    "account_id": self.metrics.region.account,
                     "region": self.metrics.region.name,
                     "namespace": metric.namespace,
                     "metric_name": metric.name,

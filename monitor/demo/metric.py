@@ -17,6 +17,12 @@ EVENTS: StatisticFunctions = {  # one report of the value 1 per event; v: the nu
     "Maximum": lambda v: np.where(np.isnan(v), v, 1.0),
     "Minimum": lambda v: np.where(np.isnan(v), v, 1.0),
 }
+THROTTLES: StatisticFunctions = {  # one report per request, of 1 if it is throttled; v: how many are
+    "Sum": np.rint,
+    "Maximum": lambda v: np.where(np.isnan(v), v, v > 0),
+    "Minimum": lambda v: np.where(np.isnan(v), v, 0.0),
+    "SampleCount": np.rint,
+}
 REQUEST_BYTES = 16 * 1024
 BYTES: StatisticFunctions = {  # one report of the size per request; v: the bytes of all requests
     "Sum": np.rint,

@@ -29,7 +29,7 @@ class DemoQuota:
 
 @dataclass(frozen=True, slots=True)
 class DemoRegion:
-    """One region of the account: its resources, and the quotas that differ from their defaults.
+    """One region of an account: its resources, and the quotas that differ from their defaults.
 
     quotas: further ones than `monitor.demo.services.quotas` knows. denied: every call is denied. start: the
     minute since 1970 in which the world started. ids: the ids that moto gave to resources, by name.
@@ -41,6 +41,7 @@ class DemoRegion:
     applied_quotas: Mapping[str, float] = field(default_factory=dict)  # by quota code
     requested_quotas: Mapping[str, float] = field(default_factory=dict)  # pending, by quota code
     denied: bool = False
+    account: str = ACCOUNT
     enabled_regions: tuple[str, ...] = ()
     start: int = 0
     ids: dict[str, str] = field(default_factory=dict)
@@ -55,7 +56,7 @@ class DemoRegion:
 
     def arn(self, service: str, rest: str) -> str:
         """Return an ARN in this region."""
-        return f"arn:aws:{service}:{self.name}:{ACCOUNT}:{rest}"
+        return f"arn:aws:{service}:{self.name}:{self.account}:{rest}"
 
 
 class AwsResponseError(HeadroomError):

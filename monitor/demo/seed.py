@@ -24,7 +24,9 @@ def seed_regions(regions: Iterable[DemoRegion]) -> None:
     mock = mock_aws()  # boto3 then uses the state of moto in memory, and no network
     mock.start()
     for region in regions:
+        os.environ["MOTO_ACCOUNT_ID"] = region.account
         for service in SERVICES:
             if service.seed and region.resources:
                 service.seed(region, boto3.client(service.name, region_name=region.name))
     mock.stop(remove_data=False)
+    os.environ.pop("MOTO_ACCOUNT_ID", None)

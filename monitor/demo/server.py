@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 
 import orjson
@@ -16,6 +16,7 @@ from werkzeug.wrappers import Response as WsgiResponse
 
 from collectors.iam_actions import iam_action as action_of_operation
 from monitor.demo.call import Call, parse_call, with_encoded_slashes
+from monitor.demo.cbor import cbor_denial, is_cbor
 from monitor.demo.cloudwatch import DemoCloudWatch
 from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, OperationHandler
 from monitor.demo.services import SERVICES
@@ -30,11 +31,11 @@ METRIC_OPERATIONS = (GET_METRIC_DATA, LIST_METRICS)
 
 
 class DemoAws:
-    """Answers requests to the regions of a world, in threads, so that the event loop is not blocked."""
+    """Answers requests to the regions of accounts, in threads, so that the event loop is not blocked."""
 
-    def __init__(self, world: Mapping[str, DemoRegion], services: Sequence[DemoService]) -> None:
-        self.world = world
-        self.metrics = {name: DemoCloudWatch(region, services) for name, region in world.items()}
+    def __init__(self, regions: Iterable[DemoRegion], services: Sequence[DemoService]) -> None:
+        self.regions = {(region.account, region.name): region for region in regions}
+        self.metrics = {key: DemoCloudWatch(region, services) for key, region in self.regions.items()}
         self.operations: Mapping[tuple[str, str], OperationHandler] = {
             (service.name, operation): handler
             for service in services
@@ -54,10 +55,12 @@ class DemoAws:
 
     def respond(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
         """Return the response to a request. It blocks."""
+        if is_cbor(headers):
+            return cbor_denial(url, headers)
         request = MotoRequest.from_primitives(method, with_encoded_slashes(url), headers, body)
         call = parse_call(request, self.clients)
         if call:
-            region = self.world.get(call.region, NOT_ENABLED)
+            region = self.regions.get((call.account, call.region), NOT_ENABLED)
             if region.denied and call.name != ALWAYS_ALLOWED:
                 return call.respond(access_denied(call), 403)
             if call.name in METRIC_OPERATIONS or call.name in self.operations:
@@ -76,13 +79,13 @@ class DemoAws:
 
     def simulate(self, call: Call, region: DemoRegion, body: bytes) -> Response:
         """Return the response of an operation that the demo simulates."""
-        now = time.time()
+        now, metrics = time.time(), self.metrics[region.account, region.name]
         try:
             if call.name == GET_METRIC_DATA:
-                data = self.metrics[region.name].get_metric_data(orjson.loads(body), now)
+                data = metrics.get_metric_data(orjson.loads(body), now)
                 return Response(data, media_type="application/x-amz-json-1.0")
             if call.name == LIST_METRICS:
-                return call.respond(self.metrics[region.name].list_metrics(call.params(), now))
+                return call.respond(metrics.list_metrics(call.params(), now))
             return call.respond(self.operations[call.name](region, call.params(), now))
         except AwsResponseError as error:
             return call.respond(error, 403 if error.is_denial else None)
@@ -107,9 +110,9 @@ def iam_action(call: Call) -> str:
     return action_of_operation(service, operation)
 
 
-def create_app(world: Mapping[str, DemoRegion], services: Sequence[DemoService] = SERVICES) -> Starlette:
-    """Return the ASGI application of a seeded world with these services."""
-    aws = DemoAws(world, services)
+def create_app(regions: Iterable[DemoRegion], services: Sequence[DemoService] = SERVICES) -> Starlette:
+    """Return the ASGI application of seeded regions with these services."""
+    aws = DemoAws(regions, services)
 
     async def endpoint(request: Request) -> Response:
         return await aws(request)

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 
 from collectors.base import Observed
-from monitor.demo.answers import AnswerKey, AnswerTable, operation_model
+from monitor.demo.answers import AnswerKey, AnswerTable, aws_error, operation_model
 from monitor.demo.inversion import MetricValues, Values
 from monitor.demo.metric import StoriedMetric
-from monitor.demo.region import DemoQuota, DemoRegion, DemoService, Params
+from monitor.demo.region import ACCOUNT, DemoQuota, DemoRegion, DemoService, Params
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
 QUIET = Traffic(mean=0.06)  # of series without a story
@@ -71,17 +71,18 @@ class RegionBook:
 
 @dataclass(frozen=True, slots=True)
 class StoryBook:
-    """The stories of all services. regions: by name. quotas: of the services, as far as the demo has none."""
+    """The stories of all services, which happen in one account.
+
+    regions: by name. quotas: of the services, as far as the demo has none.
+    """
 
     regions: Mapping[str, RegionBook]
     quotas: tuple[DemoQuota, ...] = ()
 
-    def regions_with_quotas(self, world: Mapping[str, DemoRegion]) -> dict[str, DemoRegion]:
-        """Return the regions of a world with the quotas of the services."""
-        return {name: self._with_quotas(region) for name, region in world.items()}
-
-    def _with_quotas(self, region: DemoRegion) -> DemoRegion:
-        applied = self.regions[region.name].quotas if region.name in self.regions else {}
+    def with_quotas(self, region: DemoRegion) -> DemoRegion:
+        """Return a region with the quotas of the services."""
+        book = self._book(region)
+        applied = book.quotas if book else {}
         return replace(region, quotas=self.quotas, applied_quotas={**region.applied_quotas, **applied})
 
     def services(self) -> Iterator[DemoService]:
@@ -96,13 +97,19 @@ class StoryBook:
             yield DemoService(name=client, signing_name=signing_name, operations=handlers)
         yield DemoService(name="stories", metrics=self._metrics)
 
+    def _book(self, region: DemoRegion) -> RegionBook | None:
+        return self.regions.get(region.name) if region.account == ACCOUNT else None
+
     def _metrics(self, region: DemoRegion) -> Iterable[StoriedMetric]:
-        return self.regions[region.name].metrics() if region.name in self.regions else ()
+        book = self._book(region)
+        return book.metrics() if book else ()
 
     def _respond(
         self, client: str, operation: str, region: DemoRegion, params: Params, _: float
     ) -> Mapping[str, Any]:
-        return self.regions[region.name].answers.respond(client, operation, params)
+        if (book := self._book(region)) is None:
+            raise aws_error("AccessDenied", client, operation)
+        return book.answers.respond(client, operation, params)
 
 
 def _without_zeros(values: Values, minutes: Minutes) -> Floats:

@@ -20,6 +20,10 @@ SURGE = (
     (0, 12, 18, 22, SURGE_INTERVAL),  # minutes after the full hour
     (0.0, 1.0, 1.0, 0.0, 0.0),  # share of the height
 )
+WEEKEND = (
+    (0, 1.8, 2, 3.8, 4, 7),  # days of a week that begins with the start of the world
+    (0.0, 0.0, 1.0, 1.0, 0.0, 0.0),  # share of what is missing
+)
 GROWTH_INTERVAL = 12 * 60  # minutes
 GROWTH_BEFORE_START = 3 * 60  # minutes
 BURST_CHANCE = 1 / 15  # per minute
@@ -53,6 +57,7 @@ class Traffic(BaseModel, frozen=True, extra="forbid"):
 
     mean: Share
     daily: Share = 0.02  # amplitude of the daily wave
+    weekly: Share = 0.0  # what is missing on two days of each week, as on a weekend
     wave: Share = 0.0  # amplitude of the wave of each period
     period: Annotated[int, Field(ge=1, strict=True)] = 14  # minutes
     surge: Share = 0.0  # height of the surge that starts at each full hour and peaks after 12 minutes
@@ -67,6 +72,7 @@ class Traffic(BaseModel, frozen=True, extra="forbid"):
         seed = zlib.crc32(name.encode())
         phase = seed % 997 / 997
         share: Floats = self.mean + self.daily * np.sin(2 * np.pi * (minutes / MINUTES_PER_DAY + phase))
+        share -= self.weekly * np.interp(minutes / MINUTES_PER_DAY % 7, *WEEKEND)
         share += self.wave * np.sin(2 * np.pi * (minutes / self.period + phase))
         share += self.surge * np.interp(minutes % SURGE_INTERVAL, *SURGE)
         share += self.growth * ((minutes + GROWTH_BEFORE_START) % GROWTH_INTERVAL - GROWTH_BEFORE_START) / 60

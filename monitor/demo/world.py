@@ -1,11 +1,13 @@
-"""The account of the demo: its regions, and the resources in them with their traffic.
+"""The accounts of the demo: their regions, and the resources in them with their traffic.
 
 Traffic is a share of the limit of its resource; see `Traffic`.
 """
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import Any
 
-from monitor.demo.region import DemoRegion
+from monitor.demo.region import ACCOUNT, DemoRegion
+from monitor.demo.scenes import BegunScenes
 from monitor.demo.services.apigateway import DemoMethod, DemoRestApi, DemoStage, DemoUsagePlan
 from monitor.demo.services.apigatewayv2 import DemoHttpApi
 from monitor.demo.services.autoscaling import DemoGroup
@@ -13,8 +15,10 @@ from monitor.demo.services.kinesis import DemoStream
 from monitor.demo.services.lambda_ import DemoFunction
 from monitor.demo.services.s3 import DemoBucket, DemoBucketFilter
 from monitor.demo.services.sqs import DemoQueue
+from monitor.demo.story_stream import StoryStream
 from monitor.demo.traffic import Rush, Traffic
 
+STORY_STREAM = "checkout-events"  # to which the scenes of the story happen
 QUIET = Traffic(mean=0.06)
 STEADY = Traffic(mean=0.55, wave=0.04)
 
@@ -192,6 +196,7 @@ IRELAND = (
 
 VIRGINIA = (
     DemoStream(name="orders-us", shards=2, write=Traffic(mean=0.68, wave=0.06, rushes=SALE)),
+    StoryStream(name=STORY_STREAM),
     DemoStream(name="inventory", shards=1, write=Traffic(mean=0.79, wave=0.03), readers=2),
     DemoStream(name="ad-events", on_demand=True, write=Traffic(mean=0.3, burst=0.3)),
     DemoStream(name="archive-2019", shards=6, write=QUIET),  # idle capacity
@@ -244,6 +249,45 @@ VIRGINIA = (
     DemoHttpApi(name="partners", per_second=3000, traffic=Traffic(mean=0.92, wave=0.04), throttled=True),
 )
 
+# Of the account `staging`: small copies of what is in production, and what was forgotten there.
+STAGING_IRELAND = (
+    DemoStream(name="orders-staging", shards=1, write=Traffic(mean=0.5, wave=0.05)),
+    DemoStream(name="load-test-2025", shards=12, write=Traffic(mean=0.01, noise=0.002)),  # idle capacity
+    DemoFunction(name="checkout-staging", concurrency=60, traffic=Traffic(mean=0.5, wave=0.1)),
+    DemoFunction(name="e2e-tests", concurrency=250, traffic=Traffic(mean=0.7, surge=0.4), seconds=20),
+    DemoQueue(name="orders-staging.fifo", sent=Traffic(mean=0.1), in_flight=Traffic(mean=0.2)),
+    DemoQueue(name="emails-staging", sent=QUIET, in_flight=Traffic(mean=0.45, wave=0.04)),
+    DemoBucket(name="staging-artifacts"),  # no request metrics
+    DemoGroup(
+        name="web-staging", minimum=1, maximum=3, load=Traffic(mean=0.9), cpu=Traffic(mean=0.8, wave=0.1)
+    ),
+)
+
+# Of the account `analytics`: with a pattern of the week, and one of each night.
+ANALYTICS_VIRGINIA = (
+    DemoStream(name="page-views", shards=6, write=Traffic(mean=0.5, weekly=0.3, wave=0.02)),
+    DemoStream(name="enriched-views", shards=4, write=Traffic(mean=0.6, weekly=0.32), consumers=("lake",)),
+    DemoFunction(name="enrich", concurrency=400, reserved=True, traffic=Traffic(mean=0.5, weekly=0.3)),
+    DemoFunction(name="aggregate", concurrency=150, traffic=Traffic(mean=0.6, surge=0.3), seconds=40),
+    DemoQueue(name="reports", sent=QUIET, in_flight=Traffic(mean=0.6, wave=0.1)),
+    DemoBucket(
+        name="analytics-lake",
+        filters=(
+            DemoBucketFilter(
+                id="events", prefix="events/", write=Traffic(mean=0.6, weekly=0.25), read=Traffic(mean=0.3)
+            ),
+        ),
+    ),
+    DemoGroup(
+        name="query-workers",
+        minimum=2,
+        maximum=24,
+        load=Traffic(mean=0.6, weekly=0.25),
+        cpu=Traffic(mean=0.6),
+    ),
+)
+
+STAGING, ANALYTICS = "210987654321", "345678901234"
 REGIONS = (
     DemoRegion("eu-west-1", IRELAND),
     DemoRegion(
@@ -253,10 +297,51 @@ REGIONS = (
         requested_quotas={"L-8A5B8E43": 20_000},
     ),
     DemoRegion("ap-southeast-2", denied=True),  # every call is denied
+    DemoRegion("eu-west-1", STAGING_IRELAND, account=STAGING),
+    DemoRegion("us-east-1", ANALYTICS_VIRGINIA, account=ANALYTICS),
 )
 
 
-def create_world(start: int) -> dict[str, DemoRegion]:
-    """Return the regions by name, of a world that starts in the minute `start` since 1970."""
-    names = tuple(region.name for region in REGIONS)
-    return {region.name: replace(region, start=start, enabled_regions=names, ids={}) for region in REGIONS}
+@dataclass(frozen=True, slots=True)
+class DemoAccount:
+    """An account of the demo. services: those that it is read for; empty for all of the demo."""
+
+    name: str
+    id: str
+    services: tuple[str, ...] = ()
+
+    def entry(self) -> dict[str, Any]:
+        """Return its entry in `accounts` of the configuration: the credentials are those of the first one."""
+        role = {} if self.id == ACCOUNT else {"role_arn": f"arn:aws:iam::{self.id}:role/headroom"}
+        return {"name": self.name, **role, **({"services": [*self.services]} if self.services else {})}
+
+
+SIMULATED = ("autoscaling", "kinesis", "lambda", "s3", "sqs")
+ACCOUNTS = (
+    DemoAccount("prod", ACCOUNT),
+    DemoAccount("staging", STAGING, SIMULATED),
+    DemoAccount("analytics", ANALYTICS, SIMULATED),
+)
+
+
+def create_world(start: int, scenes: BegunScenes | None = None) -> list[DemoRegion]:
+    """Return the regions of all accounts, of a world that starts in the minute `start` since 1970.
+
+    scenes: those of the story that began; None: none ever begins.
+    """
+    begun = scenes or BegunScenes()
+    return [
+        replace(
+            region,
+            resources=tuple(_told(resource, start, begun) for resource in region.resources),
+            start=start,
+            enabled_regions=tuple(one.name for one in REGIONS if one.account == region.account),
+            ids={},
+        )
+        for region in REGIONS
+    ]
+
+
+def _told(resource: Any, start: int, scenes: BegunScenes) -> Any:
+    """The resource, to which the scenes happen if it is that of the story."""
+    return replace(resource, start=start, scenes=scenes) if isinstance(resource, StoryStream) else resource

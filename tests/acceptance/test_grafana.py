@@ -162,7 +162,7 @@ async def test_an_account_is_chosen_by_its_name(prometheus: str) -> None:
     result = await eventually(partial(run_query, prometheus, Query("headroom_account_info", True)))
     labels = ",".join(f'{name}="{value}"' for name, value in result[0]["metric"].items())
     matched = re.search(pattern.strip("/").replace("?<", "?P<"), f"headroom_account_info{{{labels}}} 1")
-    assert matched and matched.groupdict() == {"value": "123456789012", "text": "demo"}
+    assert matched and matched.groupdict() == {"value": "123456789012", "text": "prod"}
 
 
 @each_dashboard

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from monitor.demo.metric import BYTES, EVENTS, PER_MINUTE, DemoMetric
+from monitor.demo.metric import BYTES, EVENTS, PER_MINUTE, THROTTLES, DemoMetric
 from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Params
 from monitor.demo.services.quotas import quota_value
 from monitor.demo.traffic import Floats, Minutes, Traffic
@@ -47,9 +47,22 @@ class DemoStream:
         """The stream mode."""
         return "ON_DEMAND" if self.on_demand else "PROVISIONED"
 
+    @property
+    def open_shards(self) -> int:
+        """The shards of now."""
+        return self.shards
+
     def demand(self, minutes: Minutes) -> Floats:
         """Return the demand on each shard in each minute, as a share of the shard's limit."""
         return np.outer(self.skew or np.ones(self.shards), self.write.demand(self.name, minutes))
+
+    def accepted(self, minutes: Minutes) -> Floats:
+        """Return the accepted demand, like `demand`."""
+        return np.minimum(self.demand(minutes), 1.0)
+
+    def excess(self, minutes: Minutes, factor: float) -> Floats:
+        """Return the demand beyond `factor` times the limit, like `demand`."""
+        return np.maximum(self.demand(minutes) - factor, 0.0)
 
 
 def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
@@ -69,17 +82,12 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
 
 def accepted_writes(stream: DemoStream, shards: slice, unit_bytes: int) -> Any:
     """Return the writes accepted per minute, in units of `unit_bytes`, as a function of the minute."""
-    return lambda m: np.minimum(stream.demand(m)[shards], 1.0).sum(axis=0) * SHARD_BYTES / unit_bytes
+    return lambda m: stream.accepted(m)[shards].sum(axis=0) * SHARD_BYTES / unit_bytes
 
 
 def excess_writes(stream: DemoStream, shards: slice, unit_bytes: int, factor: float = 1.0) -> Any:
-    """Return the writes beyond `factor` times the limit, like `accepted_writes`; NaN where there are none."""
-
-    def excess_at(minutes: Minutes) -> Floats:
-        over = np.maximum(stream.demand(minutes)[shards] - factor, 0.0).sum(axis=0)
-        return np.where(over > 0, over, np.nan) * SHARD_BYTES / unit_bytes
-
-    return excess_at
+    """Return the writes beyond `factor` times the limit, like `accepted_writes`."""
+    return lambda m: stream.excess(m, factor)[shards].sum(axis=0) * SHARD_BYTES / unit_bytes
 
 
 def write_metrics(stream: DemoStream, dimensions: dict[str, str], shards: slice) -> Iterator[DemoMetric]:
@@ -89,10 +97,11 @@ def write_metrics(stream: DemoStream, dimensions: dict[str, str], shards: slice)
     yield DemoMetric(
         "AWS/Kinesis", "IncomingRecords", dimensions, EVENTS, accepted_writes(stream, shards, size)
     )
-    throttled = excess_writes(stream, shards, size)
-    yield DemoMetric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", dimensions, EVENTS, throttled)
-    if "ShardId" not in dimensions:
-        yield DemoMetric("AWS/Kinesis", "PutRecords.ThrottledRecords", dimensions, EVENTS, throttled)
+    throttled, written = excess_writes(stream, shards, size), accepted_writes(stream, shards, size)
+    names = ["WriteProvisionedThroughputExceeded"]
+    names += [] if "ShardId" in dimensions else ["PutRecords.ThrottledRecords"]
+    for name in names:
+        yield DemoMetric("AWS/Kinesis", name, dimensions, THROTTLES, throttled, written)
 
 
 def iterator_age(stream: DemoStream) -> Any:
@@ -107,7 +116,8 @@ def read_metrics(stream: DemoStream, dimensions: dict[str, str]) -> Iterator[Dem
     calls = stream.shards * stream.readers * 60  # each reader calls once per second and shard
     yield DemoMetric("AWS/Kinesis", "GetRecords.Success", dimensions, EVENTS, lambda m: read(m) * 0 + calls)
     throttled = excess_writes(stream, slice(None), SHARD_BYTES // 60, factor=2 / stream.readers)
-    yield DemoMetric("AWS/Kinesis", "ReadProvisionedThroughputExceeded", dimensions, EVENTS, throttled)
+    name = "ReadProvisionedThroughputExceeded"
+    yield DemoMetric("AWS/Kinesis", name, dimensions, THROTTLES, throttled, lambda m: read(m) * 0 + calls)
     yield DemoMetric(
         "AWS/Kinesis", "GetRecords.IteratorAgeMilliseconds", dimensions, PER_MINUTE, iterator_age(stream)
     )
@@ -159,7 +169,7 @@ def describe_limits(region: DemoRegion, _: Params, __: float) -> Mapping[str, An
     streams = region.resources_of(DemoStream)
     return {
         "ShardLimit": int(quota_value(region, "L-0918CF54")),
-        "OpenShardCount": sum(stream.shards for stream in streams if not stream.on_demand),
+        "OpenShardCount": sum(stream.open_shards for stream in streams if not stream.on_demand),
         "OnDemandStreamCount": sum(stream.on_demand for stream in streams),
         "OnDemandStreamCountLimit": 50,
     }
@@ -184,7 +194,7 @@ def stream_summary(region: DemoRegion, stream: DemoStream) -> Mapping[str, Any]:
         "StreamCreationTimestamp": datetime(2026, 1, 1, tzinfo=UTC),
         "EnhancedMonitoring": [{"ShardLevelMetrics": SHARD_METRICS}] if stream.shard_metrics else [],
         "EncryptionType": "NONE",
-        "OpenShardCount": stream.shards,
+        "OpenShardCount": stream.open_shards,
         "ConsumerCount": len(stream.consumers),
     }
 

@@ -17,14 +17,13 @@ def aws(aws_url: str) -> Clients:
     session = get_session()
     config = AioConfig(retries={"mode": "standard", "total_max_attempts": 1})
 
-    def client(service: str, region: str = "eu-west-1") -> AbstractAsyncContextManager[Any]:
+    def client(service: str, region: str = "eu-west-1", **keys: Any) -> AbstractAsyncContextManager[Any]:
         return session.create_client(
             service,
             region_name=region,
             endpoint_url=aws_url,
-            aws_access_key_id="demo",
-            aws_secret_access_key="demo",
             config=config,
+            **({"aws_access_key_id": "demo", "aws_secret_access_key": "demo"} | keys),
         )
 
     return client

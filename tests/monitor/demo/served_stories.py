@@ -67,7 +67,7 @@ async def serve_and_read(
 
 @asynccontextmanager
 async def _served(book: StoryBook, world: dict[str, DemoRegion]) -> AsyncIterator[str]:
-    app = create_app(book.regions_with_quotas(world), (*SERVICES, *book.services()))
+    app = create_app(map(book.with_quotas, world.values()), (*SERVICES, *book.services()))
     with bind_socket("127.0.0.1", 0) as socket:
         config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
         server = uvicorn.Server(config)

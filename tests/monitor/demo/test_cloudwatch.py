@@ -81,7 +81,7 @@ def test_a_stream_takes_no_more_than_its_shards_and_refuses_the_rest() -> None:
     assert min(taken) == full / 2
     refused = values("WriteProvisionedThroughputExceeded", StreamName="orders")
     assert max(refused) == full / 2 / 2048
-    assert 0 < len(refused) < 180, "A minute in which nothing is refused has no data point."
+    assert min(refused) == 0
 
 
 def test_only_what_is_reserved_throttles_and_the_account_counts_it() -> None:

@@ -267,3 +267,21 @@ async def test_the_quotas_of_all_signals_are_listed_in_the_unit_of_service_quota
     gp3_storage = REGISTRY.signal("ebs", "storage_gp3")
     assert gp3_storage.quota and gp3_storage.default
     assert listed[gp3_storage.quota] * 2**40 == gp3_storage.default.value
+
+
+async def test_a_role_leads_to_the_resources_of_its_account(aws: Clients) -> None:
+    async with aws("sts") as client:
+        role = "arn:aws:iam::210987654321:role/headroom"
+        assumed = await client.assume_role(RoleArn=role, RoleSessionName="test")
+    given = assumed["Credentials"]
+    keys = {
+        "aws_access_key_id": given["AccessKeyId"],
+        "aws_secret_access_key": given["SecretAccessKey"],
+        "aws_session_token": given["SessionToken"],
+    }
+    async with aws("kinesis", **keys) as client:
+        names = (await client.list_streams())["StreamNames"]
+    assert sorted(names) == ["load-test-2025", "orders-staging"]
+    async with aws("kinesis", "us-east-1", **keys) as client:
+        with pytest.raises(ClientError, match="explicit deny"):
+            await client.list_streams()

@@ -1,11 +1,19 @@
 """The environment and the configuration of the demo."""
 
+from typing import Any
+
 import pytest
 
-from monitor.demo.session import SIMULATED_SERVICES, demo_config, isolate_environment, start_aws
+from monitor.demo.aws_process import start_aws
+from monitor.demo.environment import isolate_environment
+from monitor.demo.session import SIMULATED_SERVICES, demo_config, demo_settings
 from monitor.demo.story_file import STORY_FOLDER, read_story_files
 from monitor.stream.settings import ACCESS_KEYS_VARIABLE, access_keys_from
 from tests.registries import REGISTRY
+
+
+def settings() -> dict[str, Any]:
+    return demo_settings("http://127.0.0.1:9", "127.0.0.1:4070", "journal.db", "http://127.0.0.1:10")
 
 
 def test_access_keys_that_are_set_stay() -> None:
@@ -24,14 +32,24 @@ def test_without_any_the_demo_has_one_of_its_own() -> None:
     assert len(made) == 2
 
 
-def test_it_monitors_the_services_that_it_can_show() -> None:
-    services = demo_config("http://127.0.0.1:9", 0, "journal.db").services
+def test_the_demo_monitors_the_services_that_it_can_show() -> None:
+    services = demo_config(settings()).services
     storied = {file.stories.service for file in read_story_files(STORY_FOLDER)}
     assert storied <= {*services} <= {*REGISTRY.service_names}
     assert {*services} - storied == {*SIMULATED_SERVICES} - storied
+
+
+def test_notifications_go_to_the_receiver_of_the_demo_alone() -> None:
+    assert [one.name for one in demo_config(settings()).receivers] == ["demo"]
 
 
 async def test_an_aws_that_does_not_start_in_time_is_told() -> None:
     with pytest.raises(TimeoutError, match=r"did not start within 0\.001 s"):
         async with start_aws(start_timeout=0.001):
             pass
+
+
+def test_the_accounts_have_names_and_all_but_the_first_a_role() -> None:
+    accounts = demo_config(settings()).monitored_accounts(REGISTRY)
+    assert [account.name for account in accounts] == ["prod", "staging", "analytics"]
+    assert [bool(account.role_arn) for account in accounts] == [False, True, True]

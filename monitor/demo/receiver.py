@@ -1,0 +1,87 @@
+"""A receiver of webhooks, built into the demo, and the page that shows what they brought."""
+
+import asyncio
+import hashlib
+from base64 import b64encode
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+from jinja2 import Environment
+
+from monitor.notifiers.webhook_body import WebhookBody, WebhookData
+
+MAX_NOTIFICATIONS = 200  # that are kept
+MAX_BODY = 4 * 1024**2  # bytes
+SHUTDOWN_TIMEOUT = 0.2  # seconds for requests that are still running
+PAGE = (Path(__file__).parent / "received.html").read_text()
+STYLE = (Path(__file__).parent / "received.css").read_text()
+STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
+HEADERS = {
+    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'",
+    "Cache-Control": "no-store",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedNotification:
+    """A notification as it came. at: epoch seconds. data: of the body of Headroom's webhooks."""
+
+    at: float
+    data: WebhookData
+
+    @property
+    def time(self) -> str:
+        """The time at which it came, as text in UTC."""
+        return datetime.fromtimestamp(self.at, UTC).strftime("%H:%M:%S")
+
+
+@dataclass
+class DemoReceiver:
+    """Receives webhooks and keeps the newest ones. clock: returns epoch seconds.
+
+    arrived: set at each one. received: the newest first.
+    """
+
+    clock: Callable[[], float]
+    address: str = ""
+    received: deque[ReceivedNotification] = field(default_factory=lambda: deque(maxlen=MAX_NOTIFICATIONS))
+    arrived: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @classmethod
+    @asynccontextmanager
+    async def started(cls, clock: Callable[[], float], port: int = 0) -> AsyncIterator["DemoReceiver"]:
+        """Listen on a port of loopback; 0 picks a free one. Raises OSError when it is in use."""
+        receiver = cls(clock)
+        app = web.Application(client_max_size=MAX_BODY)
+        app.add_routes([web.get("/", receiver.page), web.post("/webhook", receiver.receive)])
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_TIMEOUT)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, "127.0.0.1", port)
+            await site.start()
+            receiver.address = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            yield receiver
+        finally:
+            await runner.cleanup()
+
+    async def receive(self, request: web.Request) -> web.Response:
+        """Take a webhook in Headroom's own format."""
+        try:
+            body = msgspec.json.decode(await request.read(), type=WebhookBody)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            raise web.HTTPBadRequest(text="no notification of Headroom") from None
+        self.received.appendleft(ReceivedNotification(self.clock(), body.data))
+        self.arrived.set()
+        return web.Response(text="received")
+
+    async def page(self, _: web.Request) -> web.Response:
+        """Show what came, the newest first."""
+        template = Environment(autoescape=True).from_string(PAGE)
+        text = template.render(received=self.received, style=STYLE)
+        return web.Response(text=text, content_type="text/html", headers=HEADERS)

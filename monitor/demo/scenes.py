@@ -1,0 +1,60 @@
+"""The scenes of the demo's story, as data: a sale that begins as every day, and is larger today.
+
+`monitor.demo.story_stream` has the stream to which it happens, and `monitor.demo.narrator` tells it.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Scene(StrEnum):
+    """A scene: a change in the simulated AWS, or what Headroom makes of one."""
+
+    RISE = "rise"
+    FORESEEN = "foreseen"
+    THROTTLED = "throttled"
+    NOTIFIED = "notified"
+    RAISED = "raised"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True)
+class SceneSettings:
+    """The time of a scene, and its text. after: seconds from the start of the demo; it never comes before
+    the one above it.
+
+    is_change: something changes in the simulated AWS. text: what happens, for the terminal.
+    """
+
+    after: float
+    text: str
+    is_change: bool = False
+
+
+SCENES: Mapping[Scene, SceneSettings] = {
+    Scene.RISE: SceneSettings(20, "The evening's sale begins, and writes rise.", is_change=True),
+    Scene.FORESEEN: SceneSettings(45, "Headroom foresees it, by the sales of the last fortnight:"),
+    Scene.THROTTLED: SceneSettings(75, "More is written than the shards take:", is_change=True),
+    Scene.NOTIFIED: SceneSettings(90, "Headroom notifies the receiver:"),
+    Scene.RAISED: SceneSettings(110, "The shards are doubled, and Headroom reads that:", is_change=True),
+    Scene.RESOLVED: SceneSettings(
+        130, "Nothing was throttled for some minutes, and Headroom tells that, too:"
+    ),
+}
+
+
+@dataclass(slots=True)
+class BegunScenes:
+    """The times at which scenes began, in epoch seconds. Written by one thread, and read by others."""
+
+    times: dict[Scene, float] = field(default_factory=dict)
+
+    def begin(self, scene: Scene, now: float) -> None:
+        """Have a scene begin now, unless it did before."""
+        self.times.setdefault(scene, now)
+
+    def begun_at(self, scene: Scene) -> float:
+        """Return when a scene began; infinite if it did not."""
+        return self.times.get(scene, math.inf)

@@ -1,0 +1,85 @@
+"""The stream of the demo's story: what is written to it, and how many shards it has, follow from the scenes.
+
+A minute counts with its busiest second so far, so that a scene is seen at once and nothing is taken back.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from monitor.demo.scenes import BegunScenes, Scene
+from monitor.demo.services.kinesis import DemoStream
+from monitor.demo.traffic import MINUTES_PER_DAY, Floats, Minutes, Traffic
+
+SHARDS, RAISED_SHARDS = 2, 4
+USUAL = Traffic(mean=0.72, noise=0.006)
+# Each day of the past, a sale began in the minute in which the demo was started.
+SALE_MINUTES = (0, 2, 45, 60, MINUTES_PER_DAY)
+SALE_HEIGHT = (0.0, 0.35, 0.35, 0.0, 0.0)  # shares of the limit of SHARDS, added to the usual demand
+RISEN, RISE_SECONDS = 0.2, 25.0
+SURGED, SURGE_SECONDS = 0.62, 5.0
+SECONDS = np.arange(60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoryStream(DemoStream):
+    """The stream of the story. clock: returns epoch seconds. start: of the world, in minutes since 1970."""
+
+    write: Traffic = USUAL
+    shards: int = SHARDS
+    scenes: BegunScenes = field(default_factory=BegunScenes)
+    clock: Callable[[], float] = time.time
+    start: int = 0
+
+    @property
+    def open_shards(self) -> int:
+        """The shards of now."""
+        return RAISED_SHARDS if self.clock() >= self.scenes.begun_at(Scene.RAISED) else SHARDS
+
+    def demand(self, minutes: Minutes) -> Floats:
+        """Return the demand on each of SHARDS in each minute, as a share of its limit."""
+        usual = self.write.demand(self.name, minutes)
+        past = np.interp(minutes % MINUTES_PER_DAY, SALE_MINUTES, SALE_HEIGHT) * (minutes < 0)
+        return np.outer(np.ones(SHARDS), usual + past + self._busiest(minutes, self._risen))
+
+    def accepted(self, minutes: Minutes) -> Floats:
+        """Return the accepted demand, like `demand`."""
+        return np.minimum(self.demand(minutes), 1 + self._busiest(minutes, self._raised))
+
+    def excess(self, minutes: Minutes, factor: float) -> Floats:
+        """Return the demand beyond `factor` times the limit, like `demand`."""
+        limit = factor * (1 + self._at_begin(minutes, self._raised))
+        return np.maximum(self.demand(minutes) - limit, 0.0)
+
+    def _busiest(self, minutes: Minutes, share: Callable[[Floats], Floats]) -> Floats:
+        """The highest share in the seconds of each minute that have passed; 0 before the world started."""
+        shares, told = np.zeros(minutes.size), minutes >= 0
+        every_second = (self.start + minutes[told])[:, None] * 60.0 + SECONDS
+        seconds = np.asarray(np.minimum(every_second, self.clock()), np.float64)
+        shares[told] = share(seconds).max(axis=1, initial=0)
+        return shares
+
+    def _at_begin(self, minutes: Minutes, share: Callable[[Floats], Floats]) -> Floats:
+        return share(np.asarray((self.start + minutes) * 60.0, np.float64))
+
+    def _risen(self, seconds: Floats) -> Floats:
+        rise = _ramp(seconds, self.scenes.begun_at(Scene.RISE), RISEN, RISE_SECONDS)
+        surge = _ramp(seconds, self.scenes.begun_at(Scene.THROTTLED), SURGED - RISEN, SURGE_SECONDS)
+        risen: Floats = rise + surge
+        return risen
+
+    def _raised(self, seconds: Floats) -> Floats:
+        raised: Floats = np.where(
+            seconds >= self.scenes.begun_at(Scene.RAISED), RAISED_SHARDS / SHARDS - 1, 0.0
+        )
+        return raised
+
+
+def _ramp(seconds: Floats, begin: float, height: float, length: float) -> Floats:
+    """Return what is added from `begin` on: it rises to `height` within `length` seconds."""
+    if begin == np.inf:
+        return np.zeros_like(seconds)
+    ramp: Floats = height * np.clip((seconds - begin) / length, 0.0, 1.0)
+    return ramp

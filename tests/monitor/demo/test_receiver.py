@@ -1,0 +1,79 @@
+"""The built-in receiver of the demo, over the wire."""
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import msgspec
+import pytest
+
+from monitor.demo.receiver import DemoReceiver
+from monitor.notifiers.notice import NoticeKind, NotificationReason, Severity
+from monitor.notifiers.webhook_body import WebhookAlert, WebhookBody, WebhookData
+
+MARKUP = "<script>alert(1)</script>"
+
+
+@pytest.fixture
+async def receiver() -> AsyncIterator[DemoReceiver]:
+    async with DemoReceiver.started(lambda: 0.0) as receiver:
+        yield receiver
+
+
+def notification(summary: str) -> bytes:
+    alert = WebhookAlert(
+        id="1",
+        number=1,
+        status="firing",
+        kind=NoticeKind.FIRING,
+        severity=Severity.CRITICAL,
+        zone="saturated",
+        summary=summary,
+        labels={},
+        at="",
+        since="",
+        sampled=None,
+        usage=None,
+        limit=None,
+        unit="",
+        source="",
+        utilization=None,
+        throttled=None,
+        resolution_reason="",
+        remedy=(),
+        docs="",
+        links={},
+    )
+    data = WebhookData(
+        id="1",
+        receiver="demo",
+        status="firing",
+        reason=NotificationReason.FIRST,
+        severity=Severity.CRITICAL,
+        title="A title",
+        group={},
+        more=2,
+        alerts=(alert,),
+    )
+    return msgspec.json.encode(WebhookBody(type="alerts.firing", timestamp="", data=data))
+
+
+async def test_the_page_shows_what_came_and_nothing_of_it_is_markup(receiver: DemoReceiver) -> None:
+    async with httpx.AsyncClient(trust_env=False, base_url=receiver.address) as client:
+        assert "Nothing came yet" in (await client.get("/")).text
+        sent = await client.post("/webhook", content=notification(f"It is throttled {MARKUP}"))
+        page = await client.get("/")
+    assert sent.status_code == 200
+    assert receiver.arrived.is_set()
+    assert "It is throttled" in page.text
+    assert MARKUP not in page.text
+    assert re.search(r"default-src 'none'; style-src 'sha256-", page.headers["content-security-policy"])
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"data": {}}', b'{"data": 5}', b"\xff", b'{"data": {"alerts": [5]}}']
+)
+async def test_what_is_no_notification_is_refused(receiver: DemoReceiver, body: bytes) -> None:
+    async with httpx.AsyncClient(trust_env=False, base_url=receiver.address) as client:
+        assert (await client.post("/webhook", content=body)).status_code == 400
+    assert not receiver.received

@@ -1,0 +1,75 @@
+"""The stream of the demo's story, minute by minute, as scenes begin."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from monitor.demo.scenes import SCENES, BegunScenes, Scene
+from monitor.demo.story_stream import StoryStream
+
+START = 29_000_000  # minute
+
+
+@dataclass
+class Told:
+    """A stream with a clock that is set."""
+
+    now: float = START * 60.0
+    scenes: BegunScenes = field(default_factory=BegunScenes)
+
+    @property
+    def stream(self) -> StoryStream:
+        return StoryStream(name="sales", start=START, scenes=self.scenes, clock=lambda: self.now)
+
+    def begin(self, scene: Scene, after: float) -> None:
+        self.now = START * 60.0 + after
+        self.scenes.begin(scene, self.now)
+
+    def of_minute(self, minute: int) -> tuple[float, float]:
+        """The accepted and the throttled demand of a minute, as shares of the first limit."""
+        minutes = np.array([minute])
+        return self.stream.accepted(minutes)[0, 0], self.stream.excess(minutes, 1.0)[0, 0]
+
+
+def test_scenes_are_told_in_the_order_of_their_times() -> None:
+    assert [*SCENES] == [*Scene]
+    times = [settings.after for settings in SCENES.values()]
+    assert times == sorted(times)
+
+
+def test_nothing_happens_before_a_scene_begins() -> None:
+    told = Told(now=START * 60.0 + 600)
+    for minute in range(10):
+        accepted, throttled = told.of_minute(minute)
+        assert 0.65 < accepted < 0.8
+        assert throttled == 0
+
+
+def test_demand_rises_is_throttled_and_fits_once_the_shards_are_doubled() -> None:
+    told = Told()
+    told.begin(Scene.RISE, 20)
+    told.now += 30
+    accepted, throttled = told.of_minute(0)
+    assert 0.85 < accepted < 1
+    assert throttled == 0
+    told.begin(Scene.THROTTLED, 75)
+    told.now += 5
+    accepted, throttled = told.of_minute(1)
+    assert accepted == 1
+    assert throttled > 0.2
+    assert told.stream.open_shards == 2
+    told.begin(Scene.RAISED, 110)
+    assert told.stream.open_shards == 4
+    assert told.of_minute(1)[1] == throttled  # what was throttled stays so
+    told.now += 60
+    accepted, throttled = told.of_minute(2)
+    assert 1.2 < accepted < 1.5
+    assert throttled == 0
+
+
+def test_a_sale_of_the_same_hour_was_throttled_on_each_day_of_the_fortnight() -> None:
+    stream = Told().stream
+    for day in range(1, 15):
+        minutes = np.arange(-1440 * day, -1440 * day + 60)
+        assert (stream.excess(minutes, 1.0)[0] > 0).sum() > 30
+        assert stream.demand(minutes - 120).max() < 0.8
