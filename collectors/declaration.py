@@ -207,9 +207,10 @@ class BoughtDeclaration(DeclarationModel):
     items: Formula | None = None
     least: Formula | None = None
     most: Formula | None = None
+    included: Formula | None = None
 
 
-BOUGHT_FIELDS = ("size", "items", "least", "most")
+BOUGHT_FIELDS = ("size", "items", "least", "most", "included")
 FORMULA_FIELDS = (
     "when",
     "usage",

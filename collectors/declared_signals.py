@@ -62,6 +62,7 @@ def _bought(declared: BoughtDeclaration | None, scope: NodeScope) -> Bought | No
         items=_number(declared.items, scope),
         least=_number(declared.least, scope) or 0.0,
         most=_number(declared.most, scope),
+        included=_number(declared.included, scope) if declared.included else 0.0,
     )
 
 

@@ -97,7 +97,7 @@ def _recommendation(snapshot: Snapshot, peaks: Peaks, group: Sequence[Series]) -
     else:
         found = right_size(size, bought, demands, terms.least, terms.most)
     series = group[found.decided_by]
-    dollars, price_text = _price(size, bought, found, series.aws_region)
+    dollars, price_text = _price(size, _paid((bought, found.items), terms.included), series.aws_region)
     return Recommendation(
         key=series.key,
         name=series.key.subject.path[0] if size.for_parts else series.key.resource,
@@ -119,7 +119,12 @@ def _terms(group: Iterable[Series]) -> Bought:
     """Return what holds for all series of a purchase."""
     terms = [series.settings.bought or Bought() for series in group]
     most = [one.most for one in terms if one.most is not None]
-    return Bought(least=max(one.least for one in terms), most=min(most) if most else None)
+    included = [one.included for one in terms]
+    return Bought(
+        least=max(one.least for one in terms),
+        most=min(most) if most else None,
+        included=None if any(one is None for one in included) else max(filter(None, included), default=0.0),
+    )
 
 
 def _bought(series: Series, limit: float) -> float | None:
@@ -149,12 +154,17 @@ def _demand(snapshot: Snapshot, peaks: Peaks, series: Series, size: Size) -> Dem
     )
 
 
-def _price(size: Size, bought: float | None, found: RightSize, region: str) -> tuple[float | None, str]:
-    """Return the change of a month's list price, and the price in words."""
+def _paid(counts: Iterable[float | None], included: float | None) -> list[float | None]:
+    """Return how many of each number of items are paid for; None where that is not known."""
+    return [None if one is None or included is None else max(one - included, 0) for one in counts]
+
+
+def _price(size: Size, paid: Sequence[float | None], region: str) -> tuple[float | None, str]:
+    """Return the change of a month's list price, and the price in words. paid: items now and then."""
     text = size.price.text(size.item, region) if size.price else ""
-    if not text or size.price is None or bought is None or found.items is None:
+    if not text or size.price is None:
         return None, text
-    now, then = (size.price.monthly_dollars(items, region) for items in (bought, found.items))
+    now, then = (None if items is None else size.price.monthly_dollars(items, region) for items in paid)
     return None if now is None or then is None else then - now, text
 
 

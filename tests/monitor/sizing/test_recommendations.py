@@ -102,6 +102,16 @@ def test_where_no_price_is_known_the_money_is_not() -> None:
     assert (totals.saved, totals.unpriced, totals.counts[Advice.LOWER]) == (0, 1, 1)
 
 
+@pytest.mark.parametrize(("included", "dollars"), [(0.0, -436 * 6.0), (300.0, -200 * 6.0), (None, None)])
+def test_what_is_included_is_not_paid_for(included: float | None, dollars: float | None) -> None:
+    account = Account()
+    bought = Bought(size="provisioned", items=500.0, included=included)
+    home = Resource("file_system", ("home",))
+    account.buy("efs.throughput", 35 * MIB, 500 * MIB, home, region="us-east-2", bought=bought)
+    assert (account.one.advice, account.one.items) == (Advice.LOWER, 64)
+    assert account.one.monthly_dollars == pytest.approx(dollars)
+
+
 def test_a_limit_that_changed_is_compared_with_the_demand_of_all_days() -> None:
     account = Account()
     series = account.buy("kinesis.stream_write_bytes", 1.8 * MIB, 2 * MIB)
