@@ -42,17 +42,15 @@ def demo_services() -> list[str]:
 
 
 def demo_settings(url: str, listen: str, journal: str, received: str) -> dict[str, Any]:
-    """Return the configuration of the demo, as a file has it: its services in all regions at short intervals.
+    """Return the configuration of the demo, as a file has it: its services in all regions.
 
+    Metrics are read at the default intervals, so that the costs are those of a real account like this one.
     url: of the simulated AWS. received: of the receiver of notifications.
     """
     return {
         "accounts": [account.entry() for account in ACCOUNTS],
         "regions": "all",
         "services": demo_services(),
-        "interval": 15,
-        "max_interval": 15,
-        "throttled_interval": 15,
         "inventory_interval": 60,
         "judge_interval": 5,
         "listen": listen,

@@ -19,7 +19,7 @@ USUAL = Traffic(mean=0.72, noise=0.006)
 SALE_MINUTES = (0, 2, 45, 60, MINUTES_PER_DAY)
 SALE_HEIGHT = (0.0, 0.35, 0.35, 0.0, 0.0)  # shares of the limit of SHARDS, added to the usual demand
 RISEN, RISE_SECONDS = 0.2, 25.0
-SURGED, SURGE_SECONDS = 0.62, 5.0
+SURGED, SURGE_SECONDS = 0.46, 5.0
 SECONDS = np.arange(60)
 
 

@@ -298,6 +298,7 @@ REGIONS = (
     ),
     DemoRegion("ap-southeast-2", denied=True),  # every call is denied
     DemoRegion("eu-west-1", STAGING_IRELAND, account=STAGING),
+    DemoRegion("us-east-1", account=STAGING),  # always enabled, and empty
     DemoRegion("us-east-1", ANALYTICS_VIRGINIA, account=ANALYTICS),
 )
 

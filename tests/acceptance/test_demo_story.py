@@ -1,20 +1,33 @@
 """The story of the demo, as its user sees it: every scene comes about, in order, by Headroom's own means."""
 
 import re
+import signal
 
 import httpx
 
-from monitor.demo.scenes import SCENES
+from monitor.demo.scenes import SCENES, Scene
+from tests.forked_process import ForkedProcess
 from tests.processes import headroom, read_line
 
 WORDS = {
-    "rise": "kinesis checkout-events: 8",
-    "foreseen": "kinesis checkout-events: reaches the limit in ",
-    "throttled": "kinesis checkout-events: 100 % of 2 MiB/s, ",
-    "notified": "Kinesis stream `checkout-events` ",
-    "raised": "kinesis checkout-events: the limit is 4 MiB/s now, instead of 2 MiB/s",
-    "resolved": "Kinesis stream `checkout-events` ",
+    Scene.RISE: "kinesis checkout-events: ",
+    Scene.FORESEEN: "kinesis checkout-events: reaches the limit in ",
+    Scene.THROTTLED: "kinesis checkout-events: 100 % of 2 MiB/s, ",
+    Scene.NOTIFIED: "Kinesis stream `checkout-events` (prod, us-east-1) ",
+    Scene.RAISED: "kinesis checkout-events: the limit is 4 MiB/s now, instead of 2 MiB/s",
+    Scene.RESOLVED: "Kinesis stream `checkout-events` (prod, us-east-1) ",
 }
+
+
+async def read_scene(process: ForkedProcess, scene: Scene) -> int:
+    """Read what is told of a scene, and return after how many seconds it was."""
+    try:
+        told = await read_line(process, "+")
+    except TimeoutError:  # an alert on throttling fires for some minutes more, on a busy machine the longer
+        told = await read_line(process, "+")
+    assert told.endswith(SCENES[scene].text)
+    await read_line(process, WORDS[scene])
+    return int(re.findall(r"\+(\d+) s", told)[0])
 
 
 async def test_the_story_is_told_to_its_end_and_ctrl_c_ends_the_demo_without_a_word() -> None:
@@ -22,21 +35,15 @@ async def test_the_story_is_told_to_its_end_and_ctrl_c_ends_the_demo_without_a_w
         url = (await read_line(process, "http://")).split()[0]
         received = (await read_line(process, "http://")).split()[0]
         for scene, settings in SCENES.items():
-            told = await read_line(process, "+")
-            assert told.endswith(settings.text)
-            assert float(re.findall(r"\+(\d+) s", told)[0]) >= int(settings.after)
-            await read_line(process, WORDS[scene])
-        await read_line(process, "+")
+            assert await read_scene(process, scene) >= settings.after
         async with httpx.AsyncClient(trust_env=False) as client:
             page = (await client.get(received)).text
             alerts = (await client.get(f"{url}api/v1/alerts")).json()["items"]
-        assert page.count("checkout-events") >= 2
-        assert not [
-            one
-            for one in alerts
-            if one["labels"].get("resource") == "checkout-events" and one["severity"] == "critical"
-        ]
-        process.terminate()
+            status = (await client.get(f"{url}api/v1/status")).json()
+        assert {cell["name"] for cell in status["cells"]} == {"prod", "staging", "analytics"}
+        assert not status["inaccessible_accounts"]
+        assert page.count("checkout-events") > 1
+        assert "checkout-events" not in {one["labels"].get("resource") for one in alerts}
+        process.send_signal(signal.SIGINT)
         _, errors = await process.communicate()
-        assert process.returncode == 0
-        assert errors == b""
+        assert (process.returncode, errors) == (0, b"")

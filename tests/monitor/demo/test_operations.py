@@ -282,6 +282,9 @@ async def test_a_role_leads_to_the_resources_of_its_account(aws: Clients) -> Non
     async with aws("kinesis", **keys) as client:
         names = (await client.list_streams())["StreamNames"]
     assert sorted(names) == ["load-test-2025", "orders-staging"]
-    async with aws("kinesis", "us-east-1", **keys) as client:
+    async with aws("ec2", "us-east-1", **keys) as client:
+        regions = {one["RegionName"] for one in (await client.describe_regions())["Regions"]}
+    assert regions == {"eu-west-1", "us-east-1"}
+    async with aws("kinesis", DENIED_REGION, **keys) as client:
         with pytest.raises(ClientError, match="explicit deny"):
             await client.list_streams()

@@ -11,7 +11,7 @@ from monitor.demo.region import ACCOUNT, DemoRegion
 from monitor.demo.services import SERVICES
 from monitor.demo.services.s3 import DemoBucket
 from monitor.demo.traffic import Traffic
-from monitor.demo.world import create_world
+from monitor.demo.world import ACCOUNTS, create_world
 
 MINUTES = np.arange(-180, 60)
 
@@ -210,3 +210,8 @@ def test_a_week_has_two_quiet_days() -> None:
     quiet = (demand < 0.35).reshape(14, 1440).all(axis=1)
     assert quiet.sum() in (2, 4)
     assert demand.max() == pytest.approx(0.6)
+
+
+def test_every_account_has_the_home_region() -> None:
+    regions = {(region.account, region.name) for region in create_world(start=0)}
+    assert {(account.id, "us-east-1") for account in ACCOUNTS} <= regions
