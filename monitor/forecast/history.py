@@ -15,8 +15,7 @@ import numpy as np
 
 from monitor.fleet.columns import Flags, Ids, Ints
 from monitor.fleet.namespaces import NEVER
-from monitor.fleet.ring_columns import WINDOW
-from monitor.forecast.history_block import BLOCK_SIZE, NO_ID, HistoryBlock
+from monitor.forecast.history_block import BLOCK_SIZE, NO_ID, REFILLED_BINS, HistoryBlock
 from monitor.lib.atomic_file import replace_atomically
 from monitor.lib.files import check_regular, ensure_private_file
 from rules.analogs import BIN_MINUTES
@@ -26,7 +25,6 @@ log = logging.getLogger(__name__)
 
 MAX_BLOCKS: Final = 800  # of 256 series, which take 0.7 MiB each
 DEPARTED_FOR: Final = 24  # bins for which the history of a series that is gone is kept
-REFILLED_BINS: Final = WINDOW // BIN_MINUTES - 1  # newest bins, which the rings fill again after a start
 CREATED_TOLERANCE: Final = 1  # minutes by which two readings of the same creation may differ
 MAGIC: Final = b"headroom usage history 1\n"
 BLOCK_HEAD: Final = struct.Struct("<qI")  # the newest bin, and the checksum of the columns

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from monitor.fleet.columns import Flags, Floats, Ids, Indices, Ints
 from monitor.fleet.namespaces import NEVER
+from monitor.fleet.ring_columns import WINDOW
 from rules.analogs import BIN_MINUTES, DAY
 from rules.demand_forecast import CEILING_DAYS
 from rules.forecast import BINS, SERIES_AT_ONCE
@@ -20,6 +21,7 @@ from rules.forecast import BINS, SERIES_AT_ONCE
 Halves = npt.NDArray[np.float16]
 
 BLOCK_SIZE: Final = SERIES_AT_ONCE  # series
+REFILLED_BINS: Final = WINDOW // BIN_MINUTES - 1  # newest bins, which the rings fill again
 NO_ID: Final = 0  # of a column without a series
 MAX_STORED: Final = np.float32(2.0**14)  # with a higher one, a series gets a larger scale
 MIN_STORED: Final = np.float32(2.0**-6)  # if none of a fortnight is as high, it gets a smaller scale
@@ -56,16 +58,23 @@ class HistoryBlock:
     lock: Lock = field(default_factory=Lock)
 
     def advance(self, through: int) -> None:
-        """Move the end of the fortnight to a later bin; the bins in between are missing."""
-        if through <= self.through:
-            return
+        """Move the end of the fortnight to another bin; the bins in between are missing.
+
+        An earlier one means that the clock was ahead: nothing of later bins is true. What is missing is to be
+        read again if it is more than the rings hold, as after a machine slept.
+        """
         with self.lock:
-            bins = np.arange(max(self.through + 1, through - BINS + 1), through + 1)
-            self.usage[bins % BINS] = np.nan
+            last = max(self.through, through)
+            first = max(min(self.through, through) + 1, last - BINS + 1)
+            self.usage[np.arange(first, last + 1) % BINS] = np.nan
+            last_day = last // DAY
             days = np.arange(
-                max(self.through // DAY + 1, through // DAY - CEILING_DAYS + 1), through // DAY + 1
+                max(min(self.through, through) // DAY + 1, last_day - CEILING_DAYS + 1), last_day + 1
             )
             self.throttled_at[days % CEILING_DAYS] = np.nan
+            if abs(self.through - through) > REFILLED_BINS:
+                self.is_read[:] = False
+            np.minimum(self.seen, through, out=self.seen)
             self.through = through
 
     def begin(self, column: int, series_id: int, created: int) -> None:
