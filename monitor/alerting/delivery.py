@@ -6,6 +6,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from monitor.alerting.delivery_store import DeliveryStore
 from monitor.alerting.records import DeadLetter, PendingNotice
@@ -121,6 +122,12 @@ class Delivery:
             )
             for name, sender in self.senders.items()
         ]
+
+    @property
+    def progress(self) -> tuple[int, ...]:
+        """Numbers that change with each attempt, and when notices come or are given up."""
+        counts = ((one.stats.sent, one.stats.failed, len(one.outbox)) for one in self.senders.values())
+        return tuple(chain.from_iterable(counts))
 
     async def run(self) -> None:
         """Deliver until cancelled. Then wait up to SHUTDOWN_TIMEOUT for running attempts."""

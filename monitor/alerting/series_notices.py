@@ -76,8 +76,8 @@ def series_notice(row: Row, details: NoticeDetails, registry: Registry, trend: T
 
 def current_usage(row: Row) -> str:
     """Return the present usage of a series, such as `writes 48 B/s of 100 B/s (48 %); 0 throttled/s`."""
-    throttled = "" if row.throttled is None else f"; {_throttled(row, row.throttled)}"
-    return f"{_usage(row)}{throttled}"
+    throttled = "" if row.throttled is None else f"; {throttled_text(row, row.throttled)}"
+    return f"{usage_text(row)}{throttled}"
 
 
 def limit_changed(before: float | None, after: float | None, unit: Unit) -> str:
@@ -106,12 +106,12 @@ def _summary(row: Row, details: NoticeDetails, trend: Trend | None, remedy: str,
     if details.kind is NoticeKind.RESOLVED:
         reason = f"; {details.resolution_reason}" if details.resolution_reason else ""
         duration = format_duration(details.at - details.since)
-        usage = current_usage(row) if row.unobservable else _usage(row)
+        usage = current_usage(row) if row.unobservable else usage_text(row)
         return f"{subject} recovered after {duration}: it {usage}{reason}."
     changes = _trend_text(row, details, trend) + _throttling_text(row, details)
     changes += f"; the largest is {_quoted(row.largest)}" if row.largest else ""
     unverified = f" Unverified: {row.signal.unverified}" if row.signal.unverified else ""
-    return f"{subject} {_usage(row)}{changes}. Remedy: {remedy}{_requested(row, details)}{unverified}"
+    return f"{subject} {usage_text(row)}{changes}. Remedy: {remedy}{_requested(row, details)}{unverified}"
 
 
 def _requested(row: Row, details: NoticeDetails) -> str:
@@ -130,7 +130,7 @@ def _quoted(name: str) -> str:
     return f"`{words}`"
 
 
-def _usage(row: Row) -> str:
+def usage_text(row: Row) -> str:
     """Return usage and limit as a verb phrase: `writes 3.6 MiB/s of 4 MiB/s (91 %)`."""
     if row.usage is None:
         return "has no observable usage" if row.unobservable else "has no sample at the moment"
@@ -156,7 +156,7 @@ def _trend_text(row: Row, details: NoticeDetails, trend: Trend | None) -> str:
     return f", {trend.direction} for {format_duration(trend.minutes * 60)}" if trend else ""
 
 
-def _throttled(row: Row, throttled: float) -> str:
+def throttled_text(row: Row, throttled: float) -> str:
     """Return throttled demand with its largest cause: `2.4 throttled/s (2.1 /s of it: hot key range)`."""
     if row.signal.saturation_is_state:
         return "demand is throttled" if throttled > 0 else "no demand is throttled"
@@ -170,5 +170,5 @@ def _throttling_text(row: Row, details: NoticeDetails) -> str:
     if row.throttled is None or details.zone is Zone.BELOW:
         return ""
     if row.throttled > 0:
-        return f"; {_throttled(row, row.throttled)}"
+        return f"; {throttled_text(row, row.throttled)}"
     return "; 0 throttled at the moment" if details.zone is Zone.SATURATED else "; 0 throttled so far"

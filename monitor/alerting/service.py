@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, Gauge
 
 from monitor.alerting.delivery import Delivery
@@ -133,6 +134,15 @@ class Alerting:
             for one in firing
         )
         return AcknowledgedTogether(now, stored, before, len(wanted) - len(firing))
+
+    async def comment(self, alert: str, *, author: str, comment: str) -> Acknowledgement:
+        """Give the acknowledgement of an alert another comment; who comments is named if it is another one.
+
+        Raises KeyError when the alert is not acknowledged, and InvalidInputError for a comment out of bounds.
+        """
+        known = self.engine.silences.acknowledgements[alert]
+        text = comment if author == known.author else f"{comment} ({author})"
+        return await self.engine.acknowledge(replace(known, comment=text if comment.strip() else ""))
 
     async def unacknowledge(self, alert: str) -> Acknowledgement:
         """Remove the acknowledgement of an alert. Raises KeyError when there is none."""

@@ -1,6 +1,7 @@
-"""The forms of the pages: acknowledge an alert, silence it, end a silence."""
+"""The forms of the pages: acknowledge and silence alerts, undo that, send dead letters again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Self
 from urllib.parse import parse_qs, quote, urlsplit
@@ -10,89 +11,231 @@ from fastapi.responses import RedirectResponse
 
 from monitor.access.form_tokens import FormTokenStore
 from monitor.access.principal import principal_of
-from monitor.alerting.engine import NotFiringError
 from monitor.alerting.matchers import Matcher, MatcherError
-from monitor.alerting.service import Alerting
+from monitor.alerting.service import MICROSECONDS, Alerting, is_same_time
+from monitor.notifiers.notice import Notice
 from monitor.schema.annotations import InvalidInputError
 from monitor.web.error_pages import PageRoute
 from monitor.web.header import AUTOMATIC, theme_of
+from monitor.web.told import Done, Told, micros
 
 DURATIONS: Mapping[str, float] = {"1 h": 3600, "4 h": 4 * 3600, "1 day": 86400, "1 week": 7 * 86400}
-MATCHER_LABELS = ("account", "region", "service", "signal", "resource", "resource_id")
+MATCHER_LABELS = ("account", "region", "service", "signal", "resource", "resource_id", "cause")
 SEE_OTHER, FORBIDDEN, NOT_FOUND, INVALID = 303, 403, 404, 422
-NOT_FIRING = "this alert is no longer firing"
 FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
-MAX_FIELDS = 16
+MAX_ALERTS = 200  # in one form
+MAX_FIELDS = MAX_ALERTS + 16
+PAGE_AUTHOR = "page"  # who acts on a page where authentication gives no name
+ACKNOWLEDGED, SILENCED = "acknowledged on the page", "silenced on the page"
 
 
 @dataclass(frozen=True, slots=True)
 class FormOptions:
     """The forms that a client gets.
 
-    enabled: false for a client that may not operate, which gets no forms. has_name: true if authentication
-    gives the client's name; otherwise the forms have a field for it. theme: the colours of its pages.
+    enabled: false for a client that may not operate, which gets no forms. theme: the colours of its pages.
     """
 
     enabled: bool
-    has_name: bool
     theme: str = AUTOMATIC
     durations: ClassVar[tuple[str, ...]] = tuple(DURATIONS)
 
     @classmethod
     def from_request(cls, request: Request) -> Self:
         """Return the options for who sent a request."""
-        principal = principal_of(request.scope)
-        return cls(principal.can_operate, principal.name is not None, theme_of(request))
+        return cls(principal_of(request.scope).can_operate, theme_of(request))
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """The fields of a form of our own pages. fields: the values of each, in their order."""
+
+    fields: Mapping[str, list[str]]
+    author: str
+
+    def get(self, name: str) -> str:
+        """Return the first value of a field; empty where there is none."""
+        return self.fields.get(name, [""])[0]
+
+    @property
+    def alerts(self) -> list[str]:
+        """The ids of the selected alerts."""
+        return self.fields.get("alert", [])[:MAX_ALERTS]
+
+    @property
+    def at(self) -> float:
+        """The time whose actions are to be undone, in epoch seconds. Raises HTTPException for a wrong one."""
+        text = self.get("at")
+        if not (text.isascii() and text.isdigit() and len(text) <= len(str(10**16))):
+            raise HTTPException(INVALID, "expected `at`, a time in microseconds")
+        return int(text) / MICROSECONDS
+
+    @property
+    def duration(self) -> float:
+        """The duration in seconds. Raises HTTPException for one that the pages do not offer."""
+        duration = DURATIONS.get(self.get("duration"))
+        if duration is None:
+            raise HTTPException(INVALID, f"expected one of {', '.join(DURATIONS)}")
+        return duration
+
+    def comment(self, otherwise: str) -> str:
+        """Return the comment, or another text where there is none."""
+        return self.get("comment").strip() or otherwise
+
+    def redirect(self, told: Told) -> RedirectResponse:
+        """Return the way back to the page of the form, which tells the result."""
+        response = RedirectResponse(local_path(self.get("back") or "/"), SEE_OTHER)
+        told.put(response)
+        return response
 
 
 def actions_router(alerting: Alerting, tokens: FormTokenStore) -> APIRouter:
     """Return the routes of the forms; each redirects back to the page of the form."""
     router = APIRouter(include_in_schema=False, route_class=PageRoute)
+    acknowledging, silencing = AcknowledgeForms(alerting, tokens), SilenceForms(alerting, tokens)
+    for path, action in (
+        ("/alerts/acknowledge", acknowledging.acknowledge_selected),
+        ("/alerts/{id}/ack", acknowledging.acknowledge),
+        ("/alerts/{id}/comment", acknowledging.comment),
+        ("/alerts/{id}/unack", acknowledging.unacknowledge),
+        ("/acknowledgements/undo", acknowledging.undo),
+        ("/alerts/silence", silencing.silence_selected),
+        ("/alerts/{id}/silence", silencing.silence),
+        ("/silences", silencing.add),
+        ("/silences/undo", silencing.undo),
+        ("/silences/{id}/end", silencing.end),
+    ):
+        router.add_api_route(path, action, methods=["POST"])
 
-    @router.post("/alerts/{id}/ack")
-    async def acknowledge(id: str, request: Request) -> RedirectResponse:
+    @router.post("/receivers/{name}/replay")
+    async def replay(name: str, request: Request) -> RedirectResponse:
         form = await read_form(request, tokens)
-        author, comment = form_author(request, form), form.get("comment") or "acknowledged on the page"
-        try:
-            await alerting.acknowledge(id, author=author, comment=comment)
-        except NotFiringError:
-            raise HTTPException(NOT_FOUND, NOT_FIRING) from None
-        except InvalidInputError as error:
-            raise HTTPException(INVALID, str(error)) from None
-        return _redirect_back(form)
-
-    @router.post("/alerts/{id}/silence")
-    async def silence(id: str, request: Request) -> RedirectResponse:
-        form = await read_form(request, tokens)
-        try:
-            labels = alerting.engine.firing_alert(id).labels
-        except NotFiringError:
-            raise HTTPException(NOT_FOUND, NOT_FIRING) from None
-        duration = DURATIONS.get(form.get("duration", ""))
-        if duration is None:
-            raise HTTPException(INVALID, f"expected one of {', '.join(DURATIONS)}")
-        matchers = [str(Matcher(name, "=", labels[name])) for name in MATCHER_LABELS if name in labels]
-        author, comment = form_author(request, form), form.get("comment") or "silenced on the page"
-        try:
-            await alerting.silence(matchers, author=author, comment=comment, duration=duration)
-        except (InvalidInputError, MatcherError) as error:
-            raise HTTPException(INVALID, str(error)) from None
-        return _redirect_back(form)
-
-    @router.post("/silences/{id}/end")
-    async def end_silence(id: str, request: Request) -> RedirectResponse:
-        form = await read_form(request, tokens)
-        try:
-            await alerting.end_silence(id)
-        except KeyError:
-            raise HTTPException(NOT_FOUND, "this silence has expired") from None
-        return _redirect_back(form)
+        if name not in alerting.delivery.senders:
+            raise HTTPException(NOT_FOUND, f"no receiver is called {name}")
+        return form.redirect(Told(Done.SENT, await alerting.delivery.replay(name)))
 
     return router
 
 
-async def read_form(request: Request, tokens: FormTokenStore) -> Mapping[str, str]:
-    """Return the fields of a form. Raises HTTPException when it is not one of our own pages'.
+@dataclass(frozen=True, slots=True)
+class AcknowledgeForms:
+    """The forms that acknowledge alerts, and undo that."""
+
+    alerting: Alerting
+    tokens: FormTokenStore
+
+    async def acknowledge_selected(self, request: Request) -> RedirectResponse:
+        """Acknowledge the selected alerts."""
+        form = await read_form(request, self.tokens)
+        return await self._acknowledge(form, form.alerts)
+
+    async def acknowledge(self, id: str, request: Request) -> RedirectResponse:
+        """Acknowledge one alert, whatever is selected."""
+        return await self._acknowledge(await read_form(request, self.tokens), [id])
+
+    async def _acknowledge(self, form: Form, alerts: list[str]) -> RedirectResponse:
+        with _errors_as_pages():
+            result = await self.alerting.acknowledge_new(
+                alerts, author=form.author, comment=form.comment(ACKNOWLEDGED)
+            )
+        first = next((one.alert for one in result.before), "")
+        counts = len(result.stored), micros(result.at), result.ended, len(result.before)
+        return form.redirect(Told(Done.ACKNOWLEDGED, *counts, first))
+
+    async def comment(self, id: str, request: Request) -> RedirectResponse:
+        """Give the acknowledgement of an alert another comment."""
+        form = await read_form(request, self.tokens)
+        try:
+            with _errors_as_pages():
+                await self.alerting.comment(id, author=form.author, comment=form.get("comment"))
+        except KeyError:
+            raise HTTPException(NOT_FOUND, "this alert is not acknowledged") from None
+        return form.redirect(Told(Done.COMMENTED, 1))
+
+    async def unacknowledge(self, id: str, request: Request) -> RedirectResponse:
+        """End the acknowledgement of an alert, whoever made it."""
+        form = await read_form(request, self.tokens)
+        try:
+            await self.alerting.unacknowledge(id)
+        except KeyError:
+            return form.redirect(Told(Done.UNDONE))
+        return form.redirect(Told(Done.UNDONE, 1))
+
+    async def undo(self, request: Request) -> RedirectResponse:
+        """End the acknowledgements that one form made."""
+        form = await read_form(request, self.tokens)
+        return form.redirect(Told(Done.UNDONE, len(await self.alerting.undo_acknowledgements(form.at))))
+
+
+@dataclass(frozen=True, slots=True)
+class SilenceForms:
+    """The forms that add silences, undo that, and end them."""
+
+    alerting: Alerting
+    tokens: FormTokenStore
+
+    async def silence_selected(self, request: Request) -> RedirectResponse:
+        """Silence the selected alerts, each by a silence of its own."""
+        form = await read_form(request, self.tokens)
+        return await self._silence(form, form.alerts)
+
+    async def silence(self, id: str, request: Request) -> RedirectResponse:
+        """Silence one alert, whatever is selected."""
+        return await self._silence(await read_form(request, self.tokens), [id])
+
+    async def _silence(self, form: Form, alerts: list[str]) -> RedirectResponse:
+        known, wanted = self.alerting.engine.alerts, dict.fromkeys(alerts)
+        notices = [one for id in wanted if (one := known.get(id)) and one.firing]
+        return await self._add(form, [matchers_of(one) for one in notices], len(wanted) - len(notices))
+
+    async def add(self, request: Request) -> RedirectResponse:
+        """Add a silence with the matchers of the form, one a line."""
+        form = await read_form(request, self.tokens)
+        return await self._add(form, [[*filter(str.strip, form.get("matchers").splitlines())]], 0)
+
+    async def _add(self, form: Form, silences: list[list[str]], ended: int) -> RedirectResponse:
+        now, duration = self.alerting.now(), form.duration
+        texts = {"author": form.author, "comment": form.comment(SILENCED)}
+        with _errors_as_pages():
+            for matchers in silences:
+                await self.alerting.silence(matchers, duration=duration, starts=now, **texts)
+        return form.redirect(Told(Done.SILENCED, len(silences), micros(now), ended))
+
+    async def undo(self, request: Request) -> RedirectResponse:
+        """End the silences that one form added."""
+        form = await read_form(request, self.tokens)
+        at, stored = form.at, self.alerting.engine.silences.stored
+        added = [one.id for one in stored if is_same_time(one.starts, at)]
+        for one in added:
+            await self.alerting.end_silence(one)
+        return form.redirect(Told(Done.UNDONE, len(added)))
+
+    async def end(self, id: str, request: Request) -> RedirectResponse:
+        """End a silence now."""
+        form = await read_form(request, self.tokens)
+        try:
+            await self.alerting.end_silence(id)
+        except KeyError:
+            raise HTTPException(NOT_FOUND, "this silence has expired") from None
+        return form.redirect(Told(Done.ENDED, 1))
+
+
+@contextmanager
+def _errors_as_pages() -> Iterator[None]:
+    """Have texts and matchers that are out of bounds answered with an error page."""
+    try:
+        yield
+    except (InvalidInputError, MatcherError) as error:
+        raise HTTPException(INVALID, str(error)) from None
+
+
+def matchers_of(notice: Notice) -> list[str]:
+    """Return matchers that match this alert and no other, whatever its severity becomes."""
+    return [str(Matcher(name, "=", notice.labels[name])) for name in MATCHER_LABELS if name in notice.labels]
+
+
+async def read_form(request: Request, tokens: FormTokenStore) -> Form:
+    """Return a form. Raises HTTPException when it is not one of our own pages'.
 
     Requests that a browser marks as another site's were refused before (`CsrfMiddleware`); the token covers
     browsers that mark nothing.
@@ -101,23 +244,15 @@ async def read_form(request: Request, tokens: FormTokenStore) -> Mapping[str, st
         raise HTTPException(INVALID, f"expected a form of type {FORM_MEDIA_TYPE}")
     body = (await request.body()).decode(errors="replace")
     try:
-        form = {name: values[0] for name, values in parse_qs(body, max_num_fields=MAX_FIELDS).items()}
+        fields = parse_qs(body, max_num_fields=MAX_FIELDS)
     except ValueError:
         raise HTTPException(INVALID, f"expected a form with at most {MAX_FIELDS} fields") from None
-    if not tokens.is_valid(form.get("token", "")):
+    form = Form(fields, principal_of(request.scope).author_name("") or PAGE_AUTHOR)
+    if not tokens.is_valid(form.get("token")):
         raise HTTPException(
             FORBIDDEN, "this page was opened before Headroom restarted: reload it and try again"
         )
     return form
-
-
-def form_author(request: Request, form: Mapping[str, str]) -> str:
-    """Return the author to record: the authenticated name, and the one that was typed."""
-    return principal_of(request.scope).author_name(form.get("author", ""))
-
-
-def _redirect_back(form: Mapping[str, str]) -> RedirectResponse:
-    return RedirectResponse(local_path(form.get("back", "/")), SEE_OTHER)
 
 
 def local_path(address: str) -> str:

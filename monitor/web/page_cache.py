@@ -12,12 +12,13 @@ from fastapi import Request, Response
 
 from monitor.http.negotiation import accepts_gzip
 from monitor.web.templating import PAGE_HEADERS
+from monitor.web.told import TOLD_COOKIE, TOLD_STATE
 
 MAX_PAGES = 64
 MAX_AGE = 15.0  # seconds
 GZIP_LEVEL = 1
 NOT_MODIFIED = 304
-CACHE_HEADERS = {"Cache-Control": "no-cache", "Vary": "Accept-Encoding, Cookie"}
+BODY_END = b"</body>"
 
 Renderer = Callable[[], Awaitable[bytes]]
 
@@ -37,6 +38,8 @@ class CachedPage:
 
     def response(self, request: Request) -> Response:
         """Return the page in the encoding that the request prefers, or 304 when the client has it."""
+        if told := getattr(request.state, TOLD_STATE, b""):
+            return self._telling(told)
         headers = {
             **PAGE_HEADERS,
             "ETag": self.etag,
@@ -49,6 +52,14 @@ class CachedPage:
             headers["Content-Encoding"] = "gzip"
         body = self.gzipped if "Content-Encoding" in headers else self.body
         return Response(body, headers=headers, media_type="text/html")
+
+    def _telling(self, told: bytes) -> Response:
+        """Return the page with the result of a form, for one client and once."""
+        body = self.body.replace(BODY_END, told + BODY_END)
+        headers = {**PAGE_HEADERS, "Cache-Control": "no-store"}
+        response = Response(body, headers=headers, media_type="text/html")
+        response.delete_cookie(TOLD_COOKIE, httponly=True, samesite="strict")
+        return response
 
 
 class PageCache:

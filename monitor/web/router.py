@@ -31,6 +31,8 @@ from monitor.lib.anchors import runbook_path
 from monitor.lib.partitions import partition_of
 from monitor.sizing.totals import SizingTotals
 from monitor.web.actions import FormOptions, actions_router
+from monitor.web.alert_rows import AlertTab
+from monitor.web.alerts_page import AlertsPage
 from monitor.web.blind_spots import MAX_EXAMPLES, failure_groups, unobservable_groups
 from monitor.web.coverage_page import (
     CHANGEABLE,
@@ -43,7 +45,6 @@ from monitor.web.coverage_page import (
     coverage_page,
     series_url,
 )
-from monitor.web.error_pages import PageRoute
 from monitor.web.header import PageHeader, header_of
 from monitor.web.no_data import no_data_reasons
 from monitor.web.overview import build_overview
@@ -55,16 +56,13 @@ from monitor.web.series_rows import series_rows
 from monitor.web.server_events import events_router
 from monitor.web.templating import PAGE_HEADERS, assets, render
 from monitor.web.themes import themes_router
+from monitor.web.told import Teller
 from monitor.web.what_if_page import PATH, answer_variables, question_variables
 from monitor.what_if.query import WhatIfQuery
 from monitor.what_if.question import QuestionError
-from rules.alerts import AlertState
 from rules.right_size import Advice
 
 MAX_ALERTS_ON_OVERVIEW = 6
-MAX_ALERTS = 200
-MAX_SILENCES = 200
-MAX_PENDING = 100
 MAX_HISTORY = 100
 MAX_CELLS = MAX_BILLS = MAX_BLIND_SPOTS = 200
 MAX_REASONS = 50
@@ -79,12 +77,14 @@ ASSET_HEADERS = {
 
 def web_router(state: AppState) -> APIRouter:
     """Return the routes of the pages, their assets, their forms and their live updates."""
-    router = APIRouter(include_in_schema=False, route_class=PageRoute)
+    teller = Teller(state.alerting, state.fleet, state.form_tokens)
+    router = APIRouter(include_in_schema=False, route_class=teller.route_class())
     renderer_for = cache(partial(PageRenderer, state))
     _pages(router, renderer_for)
     _named_pages(router, renderer_for)
     _what_if_page(router, renderer_for)
     _runbook_pages(router, renderer_for)
+    _alert_pages(router, renderer_for)
 
     @router.get("/static/{name}")
     async def static(name: str) -> Response:
@@ -123,7 +123,6 @@ def _pages(router: APIRouter, renderer_for: RendererFor) -> None:
         "/paths": PageRenderer.paths,
         "/blind": PageRenderer.blind_spots,
         "/status": PageRenderer.status,
-        "/alerts": PageRenderer.alerts,
     }
 
     @router.get("/")
@@ -148,7 +147,6 @@ def _pages(router: APIRouter, renderer_for: RendererFor) -> None:
     @router.get("/paths")
     @router.get("/blind")
     @router.get("/status")
-    @router.get("/alerts")
     async def page(request: Request) -> Response:
         renderer, path = renderer_for(FormOptions.from_request(request)), request.url.path
         return (await renderer.cache.get(path, partial(renderers[path], renderer))).response(request)
@@ -163,6 +161,20 @@ def _what_if_page(router: APIRouter, renderer_for: "Callable[[FormOptions], Page
         except QuestionError as error:
             return HTMLResponse(await renderer.unanswered(asked, str(error)), 422, PAGE_HEADERS)
         return page.response(request)
+
+
+def _alert_pages(router: APIRouter, renderer_for: RendererFor) -> None:
+    @router.get("/alerts")
+    @router.get("/alerts/{name}")
+    async def alerts(
+        request: Request, name: str = "", alert: Annotated[str | None, Query(max_length=MAX_ID_LENGTH)] = None
+    ) -> Response:
+        if name not in [*AlertTab] or request.url.path.endswith("/"):
+            raise HTTPException(404, f"the page of alerts has no tab {name[:MAX_ID_LENGTH]}")
+        renderer, tab = renderer_for(FormOptions.from_request(request)), AlertTab(name)
+        shown = alert if tab is AlertTab.HISTORY else None
+        address = f"{tab.path}?alert={shown or ''}"
+        return (await renderer.cache.get(address, partial(renderer.alerts, tab, shown))).response(request)
 
 
 def _runbook_pages(router: APIRouter, renderer_for: RendererFor) -> None:
@@ -191,11 +203,12 @@ class PageRenderer:
         self.cache = PageCache(self._version)
 
     def _version(self) -> Hashable:
-        """Return what changes with each judgement, silence and acknowledgement."""
+        """Return what changes with each judgement, silence, acknowledgement and delivery."""
         if self._last_snapshot is not self._state.exposition.snapshot:
             self._last_snapshot, self._judgements = self._state.exposition.snapshot, self._judgements + 1
         silences = self._engine.silences
-        return self._judgements, *silences.acknowledgements.values(), *silences.stored
+        progress = self._state.alerting.delivery.progress
+        return self._judgements, progress, *silences.acknowledgements.values(), *silences.stored
 
     async def _render(self, template: str, current_path: str, **variables: Any) -> bytes:
         snapshot = self._state.exposition.snapshot
@@ -398,24 +411,13 @@ class PageRenderer:
             journal=journal,
         )
 
-    async def alerts(self) -> bytes:
-        """Render the page of alerts."""
-        snapshot, alerting, fleet = self._state.exposition.snapshot, self._state.alerting, self._state.fleet
-        pending = [one.slot for one in snapshot.alerts if one.state == AlertState.PENDING][:MAX_PENDING]
-        alerts = await firing_alerts(self._engine)
-        return await self._render(
-            "alerts.html",
-            "/alerts",
-            address="/alerts",
-            firing=with_current_usage(alerts[:MAX_ALERTS], fleet),
-            firing_total=len(alerts),
-            pending=series_rows(snapshot, fleet, pending, _minute()),
-            silences=self._engine.silences.stored,
-            max_silences=MAX_SILENCES,
-            deliveries=alerting.delivery.statuses(),
-            unreachable=alerting.reachability.unreachable,
-            history=await alerting.journal.history(None, MAX_HISTORY),
-        )
+    async def alerts(self, tab: AlertTab, alert: str | None = None) -> bytes:
+        """Render a tab of the page of alerts. alert: whose history is shown; None for that of all."""
+        snapshot = self._state.exposition.snapshot
+        page = AlertsPage(self._state.alerting, self._state.fleet, snapshot)
+        variables = await page.variables(tab, alert)
+        address = tab.path + (f"?alert={quote(alert, safe='')}" if alert else "")
+        return await self._render("alerts.html", "/alerts", address=address, **variables)
 
 
 def _minute() -> int:

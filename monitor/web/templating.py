@@ -11,6 +11,7 @@ from typing import Any
 from jinja2 import Environment
 from markupsafe import Markup
 
+from monitor.alerting.links import runbook_of_alert
 from monitor.lib.anchors import anchor, runbook_path
 from monitor.lib.durations import format_duration
 from monitor.lib.percent import format_percent
@@ -94,6 +95,7 @@ def environment() -> Environment:
         "count_of": count_of,
         "doc_title": doc_title,
         "anchor": anchor,
+        "runbook": runbook_of_alert,
         "runbook_path": runbook_path,
         "class_name": lambda one: type(one).__name__,
         "bytes_text": parse_unit("bytes").format,

@@ -82,19 +82,32 @@ document.getElementById("try-now").addEventListener("click", async () => {
   if (await update()) connect();
 });
 
-// A part in use is not replaced: one with an open form or menu, a field with the focus, or a selection.
+// A part in use is not replaced: one with an open form or menu, a field with the focus, or a selection. Boxes and
+// details that have a name (data-keep) are kept as they are instead.
 function inUse(part) {
   const choice = getSelection(), focused = document.activeElement;
-  const isTyping = part.contains(focused) && focused.matches("input, select, textarea, summary");
-  const isOpen = part.querySelector("details[open]") !== null || part.matches(":popover-open");
+  const isTyping = part.contains(focused) && focused.matches("input:not([type=checkbox]), select, textarea, summary:not([data-keep] > *), details[open].menu *");
+  const isOpen = part.querySelector("details[open]:not([data-keep])") !== null || part.matches(":popover-open");
   return isTyping || isOpen || (!choice.isCollapsed && part.contains(choice.anchorNode));
 }
 
-// How to find the link or button with the focus in another version of a part.
+// How to find the link, button, box or summary with the focus in another version of a part.
 function selectorOf(element, part) {
   if (!part.contains(element)) return "";
   if (element.id) return `#${CSS.escape(element.id)}`;
+  if (element.matches("[data-keep] > summary")) return `[data-keep="${CSS.escape(element.parentElement.dataset.keep)}"] > summary`;
+  if (element.dataset.keep) return `[data-keep="${CSS.escape(element.dataset.keep)}"]`;
   return element.hasAttribute("href") ? `[href="${CSS.escape(element.getAttribute("href"))}"]` : "";
+}
+
+// The names of the boxes that are checked and of the details that are open.
+const keptIn = (part) => [...part.querySelectorAll("[data-keep]:checked, details[data-keep][open]")].map((one) => one.dataset.keep);
+
+function restore(part, kept) {
+  for (const one of part.querySelectorAll("[data-keep]")) {
+    if (one.matches("details")) one.open = kept.includes(one.dataset.keep);
+    else if (one.matches("input")) one.checked = kept.includes(one.dataset.keep);
+  }
 }
 
 const idsOf = (part) => [...part.querySelectorAll("tr[id]")].map((row) => row.id).join();
@@ -111,30 +124,32 @@ function renewRows(part, other) {
   part.querySelector("[data-order-changed]").hidden = false;
 }
 
-function replacePart(part, other) {
+// isForced: also under the pointer, as its click had the part change.
+function replacePart(part, other, isForced) {
   const focused = selectorOf(document.activeElement, part), chosen = part.querySelector("[aria-selected=true][id]")?.id;
   const offsets = [...part.querySelectorAll(".scrollable")].map((element) => element.scrollLeft);
-  const isHeld = part.matches(":hover") && part.querySelector("[data-order-changed]") && idsOf(part) !== idsOf(other);
+  const kept = keptIn(part);
+  const isHeld = !isForced && part.matches(":hover") && part.querySelector("[data-order-changed]") && idsOf(part) !== idsOf(other);
   const added = isHeld ? part : document.importNode(other, true);
   if (isHeld) renewRows(part, other);
   else part.replaceWith(added);
+  restore(added, kept);
   added.querySelectorAll(".scrollable").forEach((element, n) => (element.scrollLeft = offsets[n] || 0));
   if (chosen) added.querySelector(`#${CSS.escape(chosen)}`)?.setAttribute("aria-selected", "true");
   if (focused) added.querySelector(focused)?.focus({ preventScroll: true });
-  fillAuthor(added);
   added.dispatchEvent(new CustomEvent("headroom:updated", { bubbles: true }));
 }
 
-function replaceParts(fetched) {
+function replaceParts(fetched, isForced = false) {
   document.title = fetched.title;
   const asOf = fetched.getElementById("as-of");
   if (asOf) document.getElementById("as-of")?.replaceWith(document.importNode(asOf, true));
   showTimes(document);
   for (const part of document.querySelectorAll("[data-live]")) {
     const other = fetched.getElementById(part.id);
-    if (other === null || inUse(part)) continue;
+    if (other === null || (!isForced && inUse(part))) continue;
     showTimes(other);
-    if (other.innerHTML !== part.innerHTML) replacePart(part, other);
+    if (other.innerHTML !== part.innerHTML) replacePart(part, other, isForced);
   }
 }
 
@@ -214,18 +229,6 @@ document.addEventListener("visibilitychange", () => {
 addEventListener("pagehide", disconnect);
 addEventListener("pageshow", connect);
 
-// Fills in the author that the last form was submitted with.
-function fillAuthor(root) {
-  for (const input of root.querySelectorAll("input[name=author]")) {
-    if (!input.value) input.value = localStorage.getItem("author") || "";
-  }
-}
-
-addEventListener("submit", (event) => {
-  const author = event.target.elements.author;
-  if (author) localStorage.setItem("author", author.value);
-});
-
 // Empty fields are left out of the address, which people share.
 document.querySelector("form.filters")?.addEventListener("formdata", (event) => {
   for (const [name, value] of [...event.formData]) if (!value) event.formData.delete(name);
@@ -233,7 +236,6 @@ document.querySelector("form.filters")?.addEventListener("formdata", (event) => 
 
 setClock(document);
 showTimes(document);
-fillAuthor(document);
 connect();
 setInterval(() => {
   showTimes(document);

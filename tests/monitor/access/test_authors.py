@@ -85,13 +85,14 @@ async def test_on_the_page_who_is_logged_in_acts(
     silences = server.server.alerting.engine.silences
     async with server.client(peer, **headers) as client:
         shown = await load_page(client, "/alerts")
-        assert "comment" in field_names(shown) and "author" not in field_names(shown)
+        assert "author" not in field_names(shown)
         sent = {"token": shown.token, "back": "/alerts", "duration": "1 h"}
         assert (await client.post(f"/alerts/{alert}/ack", data=sent)).status_code == 303
         assert silences.acknowledgements[alert].author == who
+        await client.post(f"/alerts/{alert}/unack", data=sent)
         forged = sent | {"author": "the boss"}
         assert (await client.post(f"/alerts/{alert}/ack", data=forged)).status_code == 303
-        assert silences.acknowledgements[alert].author == f"{who} (the boss)"
+        assert silences.acknowledgements[alert].author == who
         assert (await client.post(f"/alerts/{alert}/silence", data=sent)).status_code == 303
         assert [one.author for one in silences.stored] == [who]
 
@@ -120,7 +121,8 @@ async def test_forms_are_for_those_who_may_act(server: AuthenticatedServer, aler
             assert form_addresses(shown) and "author" not in field_names(shown)
     server.configure(None)
     async with server.client() as client:
-        assert "author" in field_names(await load_page(client, requested))
+        shown = await load_page(client, requested)
+        assert form_addresses(shown) and "author" not in field_names(shown)
 
 
 async def test_a_silence_is_ended_only_by_those_who_may(server: AuthenticatedServer, alert: str) -> None:
@@ -128,10 +130,11 @@ async def test_a_silence_is_ended_only_by_those_who_may(server: AuthenticatedSer
         token = (await load_page(client, "/alerts")).token
         await client.post(f"/alerts/{alert}/silence", data={"token": token, "duration": "1 h"})
         (silence,) = server.server.alerting.engine.silences.stored
-        assert f"/silences/{silence.id}/end" in form_addresses(await load_page(client, "/alerts"))
+        assert f"/silences/{silence.id}/end" in form_addresses(await load_page(client, "/alerts/silenced"))
     async with server.client(**basic("bob", HASHED)) as client:
-        assert "silenced by ada" in " ".join((await load_page(client, "/alerts")).words.split())
-        assert not form_addresses(await load_page(client, "/alerts"))
+        shown = await load_page(client, "/alerts/silenced")
+        assert "by ada" in " ".join(shown.words.split())
+        assert not form_addresses(shown)
         got = await client.post(f"/silences/{silence.id}/end", data={"token": token})
         assert got.status_code == 403
     assert server.server.alerting.engine.silences.stored == [silence]
@@ -143,8 +146,7 @@ async def test_without_a_login_the_form_is_shown_and_sending_it_needs_one(
     server.configure({"allow_anonymous": True, "users": AUTH["users"]})
     async with server.client() as client:
         shown = await load_page(client, "/alerts")
-        assert "author" in field_names(shown)
-        sent = {"token": shown.token, "author": "ada"}
+        sent = {"token": shown.token}
         got = await client.post(f"/alerts/{alert}/ack", data=sent)
         assert got.status_code == 401 and got.headers["www-authenticate"].startswith("Basic ")
         assert (await client.post(f"/alerts/{alert}/ack", data=sent, headers=ADA)).status_code == 303

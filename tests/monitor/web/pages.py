@@ -7,6 +7,7 @@ import httpx
 import numpy as np
 
 from monitor.fleet.fleet import Fleet, Series
+from monitor.web.templating import asset, assets
 
 VOID = {"meta", "link", "input", "br", "hr", "img", "rect", "path"}
 
@@ -46,6 +47,12 @@ class Page(HTMLParser):
     @property
     def links(self) -> list[str]:
         return [one["href"] or "" for one in self.all("a")]
+
+    @property
+    def foreign_scripts(self) -> list[str | None]:
+        """The scripts that are none of our assets; inline ones have no address."""
+        ours = {asset(name) for name in assets()}
+        return [one.get("src") for one in self.all("script") if one.get("src") not in ours]
 
     @property
     def token(self) -> str:

@@ -1,5 +1,7 @@
-"""The forms of the pages: acknowledge, silence, end a silence; and forms that are rejected."""
+"""The forms of the pages: acknowledge, silence, undo; what is told of them; forms that are rejected."""
 
+import html
+import re
 from dataclasses import replace
 
 import httpx
@@ -10,10 +12,23 @@ from monitor.server.web_app import create_app
 from monitor.web.actions import local_path
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import add, key
-from tests.monitor.served import Server
+from tests.monitor.served import Server, client_of
 from tests.monitor.web.pages import Page, page
 
 Form = dict[str, str]
+FORMS = (
+    "/alerts/acknowledge",
+    "/alerts/silence",
+    "/alerts/{}/ack",
+    "/alerts/{}/unack",
+    "/alerts/{}/comment",
+    "/alerts/{}/silence",
+    "/acknowledgements/undo",
+    "/silences",
+    "/silences/undo",
+    "/silences/{}/end",
+    "/receivers/{}/replay",
+)
 
 
 @pytest.fixture
@@ -27,23 +42,105 @@ async def alert(server: Server) -> str:
 
 async def form(client: httpx.AsyncClient, **fields: str) -> Form:
     """Return the fields of a form with its token."""
-    return {
-        "token": (await page(client, "/alerts")).token,
-        "author": "Ada",
-        "back": "/?zone=near",
-        **fields,
-    }
+    return {"token": (await page(client, "/alerts")).token, "back": "/?zone=near", **fields}
 
 
-async def test_an_acknowledgement_is_stored_and_redirects_back(
+async def told(client: httpx.AsyncClient, path: str = "/alerts") -> tuple[str, dict[str, str]]:
+    """Return what the next page tells of the last form, and the fields of its form that undoes it."""
+    text = (await client.get(path)).text
+    toast = text.partition('id="told"')[2]
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', toast))
+    return " ".join(re.sub(r"<[^>]*>", "", toast.partition(">")[2].partition("<form")[0]).split()), fields
+
+
+async def test_an_acknowledgement_is_stored_at_once_and_undone(
     server: Server, client: httpx.AsyncClient, alert: str
 ) -> None:
-    sent = await form(client, comment="on it")
-    got = await client.post(f"/alerts/{alert}/ack", data=sent)
+    got = await client.post(f"/alerts/{alert}/ack", data=await form(client))
     assert (got.status_code, got.headers["location"]) == (303, "/?zone=near")
-    ack = server.alerting.engine.silences.acknowledgements[alert]
-    assert (ack.author, ack.comment) == ("Ada", "on it")
-    assert "acknowledged by Ada: on it" in " ".join((await page(client, "/")).words.split())
+    acknowledgements = server.alerting.engine.silences.acknowledgements
+    ack = acknowledgements[alert]
+    assert (ack.author, ack.comment, ack.until) == ("page", "acknowledged on the page", None)
+    words, undo = await told(client, "/alerts/acknowledged")
+    assert words == "a &#34;b&#34; acknowledged."
+    assert undo["back"] == "/alerts/acknowledged"
+    assert (await told(client))[0] == ""  # it is told once
+    assert (await client.post("/acknowledgements/undo", data=undo)).headers["location"] == undo["back"]
+    assert not acknowledgements
+    assert (await told(client))[0] == "Undone."
+    await client.post("/acknowledgements/undo", data=undo)
+    assert (await told(client))[0] == "There was nothing to undo any more."
+
+
+async def test_what_undoes_an_acknowledgement_does_not_undo_that_of_another(
+    server: Server, client: httpx.AsyncClient, alert: str
+) -> None:
+    await client.post(f"/alerts/{alert}/ack", data=await form(client))
+    _, undo = await told(client)
+    await server.alerting.acknowledge(alert, author="Bob", comment="mine")
+    await client.post("/acknowledgements/undo", data=undo)
+    assert server.alerting.engine.silences.acknowledgements[alert].author == "Bob"
+
+
+async def test_of_two_tabs_the_second_is_told_who_acknowledged_and_when(
+    server: Server, client: httpx.AsyncClient, alert: str
+) -> None:
+    sent = await form(client)
+    first = await server.alerting.acknowledge(alert, author="Ada", comment="on it")
+    assert (await client.post(f"/alerts/{alert}/ack", data=sent)).status_code == 303
+    words, undo = await told(client)
+    assert re.fullmatch(r"a &#34;b&#34; was acknowledged before, by Ada at \d\d \w{3} \d\d:\d\d UTC\.", words)
+    assert not undo
+    assert server.alerting.engine.silences.acknowledgements[alert] == first
+
+
+async def test_several_alerts_are_acknowledged_and_silenced_at_once(
+    server: Server, client: httpx.AsyncClient, alert: str
+) -> None:
+    engine = server.alerting.engine
+    for name in ("orders", "clicks"):
+        one = add(server.fleet, key(name)).key
+        engine.alerts[one.id] = notice(one.id, resource=one.resource)
+    await server.alerting.acknowledge(alert, author="Ada", comment="on it")
+    sent = {**await form(client), "alert": [*engine.alerts, "0" * 16]}
+    assert (await client.post("/alerts/acknowledge", data=sent)).status_code == 303
+    words, undo = await told(client)
+    assert words.startswith("2 alerts acknowledged. a &#34;b&#34; was acknowledged before, by Ada at ")
+    assert words.endswith(" 1 alert no longer fires.")
+    assert len(engine.silences.acknowledgements) == 3
+    await client.post("/acknowledgements/undo", data=undo)
+    assert [*engine.silences.acknowledgements] == [alert]
+    await client.post("/alerts/silence", data=sent | {"duration": "1 h"})
+    words, undo = await told(client)
+    assert re.match(r"3 silences added, until \d\d \w{3} \d\d:\d\d UTC\. 1 alert no longer fires\.", words)
+    assert len(engine.silences.stored) == 3
+    await client.post("/silences/undo", data=undo)
+    assert not engine.silences.stored
+    for path in ("/alerts/acknowledge", "/alerts/silence"):
+        await client.post(path, data=await form(client, duration="1 h"))
+        assert (await told(client))[0] == "No alert was selected."
+
+
+async def test_an_alert_that_no_longer_fires_is_told_and_no_error(
+    server: Server, client: httpx.AsyncClient, alert: str
+) -> None:
+    for path in ("/alerts/0000/ack", "/alerts/0000/silence"):
+        got = await client.post(path, data=await form(client, duration="1 h"))
+        assert got.status_code == 303
+        assert "1 alert no longer fires." in (await told(client))[0]
+
+
+async def test_a_comment_can_be_added_later(server: Server, client: httpx.AsyncClient, alert: str) -> None:
+    acknowledgements = server.alerting.engine.silences.acknowledgements
+    path, sent = f"/alerts/{alert}/comment", await form(client, comment="adding shards")
+    assert (await client.post(path, data=sent)).status_code == 404
+    await client.post(f"/alerts/{alert}/ack", data=sent | {"comment": ""})
+    at = acknowledgements[alert].at
+    assert (await client.post(path, data=sent)).status_code == 303
+    assert (await told(client))[0] == "The comment is stored."
+    assert (acknowledgements[alert].comment, acknowledgements[alert].at) == ("adding shards", at)
+    assert (await client.post(path, data=sent | {"comment": " "})).status_code == 422
+    assert "adding shards" in (await page(client, "/alerts/acknowledged")).words
 
 
 async def test_a_silence_matches_only_its_series_and_can_be_ended(
@@ -57,10 +154,52 @@ async def test_a_silence_matches_only_its_series_and_can_be_ended(
     assert silences.matching(labels, silence.starts) and not silences.matching(
         {**labels, "resource": "b"}, silence.starts
     )
-    assert "silenced by Ada" in " ".join((await page(client, "/alerts")).words.split())
+    words = " ".join((await page(client, "/alerts/silenced")).words.split())
+    assert "page, until" in words and "1 firing alert" in words
     got = await client.post(f"/silences/{silence.id}/end", data=sent)
     assert got.status_code == 303 and not silences.stored
     assert (await client.post(f"/silences/{silence.id}/end", data=sent)).status_code == 404
+
+
+async def test_a_new_silence_that_matches_nothing_says_so(
+    server: Server, client: httpx.AsyncClient, alert: str
+) -> None:
+    sent = await form(client, duration="1 day", matchers='region="eu-west1"\nservice="kinesis"\n')
+    assert (await client.post("/silences", data=sent)).status_code == 303
+    hint = 'No series has region="eu-west1"; did you mean eu-west-1?'
+    assert hint in html.unescape((await told(client))[0])
+    assert f"Matches nothing. {hint}" in (await page(client, "/alerts/silenced")).words
+    for wrong in ("region=", "", 'resource=~".*"'):
+        assert (await client.post("/silences", data=sent | {"matchers": wrong})).status_code == 422
+    assert len(server.alerting.engine.silences.stored) == 1
+
+
+@pytest.mark.parametrize("at", ["", "x", "-1", "1e5", "9" * 40, "\u0661"])
+async def test_what_is_undone_needs_a_time(client: httpx.AsyncClient, alert: str, at: str) -> None:
+    for path in ("/acknowledgements/undo", "/silences/undo"):
+        assert (await client.post(path, data=await form(client, at=at))).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "cookie", ["", "x", "acknowledged", "acknowledged.1.1.1.1.<b>", "nosuch.1.1.0.0.", "sent.99999999.0.0.0."]
+)
+async def test_a_cookie_of_somebody_else_tells_nothing(
+    client: httpx.AsyncClient, alert: str, cookie: str
+) -> None:
+    got = await client.get("/alerts", headers={"cookie": f"headroom_told={cookie}"})
+    assert got.status_code == 200 and 'id="told"' not in got.text
+
+
+async def test_a_result_is_told_to_who_sent_the_form_and_to_nobody_else(
+    server: Server, client: httpx.AsyncClient, alert: str
+) -> None:
+    got = await client.post(f"/alerts/{alert}/ack", data=await form(client))
+    assert "HttpOnly" in got.headers["set-cookie"] and "samesite=strict" in got.headers["set-cookie"].lower()
+    async with client_of(server) as other:
+        for path in ("/alerts/acknowledged", "/"):
+            assert 'id="told"' not in (await other.get(path)).text
+    got = await client.get("/alerts/acknowledged", headers={"accept-encoding": "gzip"})
+    assert got.headers["cache-control"] == "no-store" and 'id="told"' in got.text
 
 
 @pytest.mark.parametrize(
@@ -88,7 +227,7 @@ async def test_a_form_of_our_own_site_is_accepted(
     assert got.status_code == 303
 
 
-@pytest.mark.parametrize("path", ["/alerts/{}/ack", "/alerts/{}/silence", "/silences/{}/end"])
+@pytest.mark.parametrize("path", [*FORMS])
 @pytest.mark.parametrize("token", ["", "wrong", "\u00e9"])
 async def test_a_form_without_the_token_is_rejected(
     server: Server, client: httpx.AsyncClient, alert: str, path: str, token: str
@@ -101,13 +240,11 @@ async def test_a_form_without_the_token_is_rejected(
 @pytest.mark.parametrize(
     ("path", "fields", "status"),
     [
-        ("/alerts/{}/ack", {"author": " "}, 422),
-        ("/alerts/{}/ack", {"author": "x" * 1001}, 422),
+        ("/alerts/{}/ack", {"comment": "x" * 1001}, 422),
         ("/alerts/{}/silence", {"duration": "for ever"}, 422),
-        ("/alerts/{}/silence", {"duration": "1 h", "author": ""}, 422),
-        ("/alerts/0000/ack", {}, 404),
-        ("/alerts/0000/silence", {"duration": "1 h"}, 404),
-        ("/alerts/{}/ack", {f"field{n}": "x" for n in range(20)}, 422),
+        ("/alerts/{}/silence", {}, 422),
+        ("/alerts/{}/ack", {f"field{n}": "x" for n in range(300)}, 422),
+        ("/receivers/nosuch/replay", {}, 404),
     ],
 )
 async def test_an_invalid_form_is_answered_with_an_error_page(
@@ -115,7 +252,7 @@ async def test_an_invalid_form_is_answered_with_an_error_page(
 ) -> None:
     got = await client.post(path.format(alert), data=await form(client, **fields))
     assert got.status_code == status
-    assert "expected" in Page(got.text).words or "no longer firing" in Page(got.text).words
+    assert "expected" in Page(got.text).words or "no receiver" in Page(got.text).words
 
 
 async def test_bodies_that_are_no_form_or_too_large_are_rejected(
@@ -176,5 +313,5 @@ async def test_another_store_of_form_tokens_can_be_used(alert: str, server: Serv
     transport = httpx.ASGITransport(create_app(state))
     async with httpx.AsyncClient(transport=transport, base_url="http://headroom") as client:
         assert (await page(client, "/alerts")).token == "shared"
-        got = await client.post(f"/alerts/{alert}/ack", data={"author": "Ada", "token": "shared"})
+        got = await client.post(f"/alerts/{alert}/ack", data={"token": "shared"})
     assert got.status_code == 303

@@ -17,6 +17,6 @@ async def test_an_unreachable_receiver_is_shown_before_anything_is_sent(
         Config.model_validate({"receivers": [RECEIVER]}, context=ConfigContext()).alerting_settings(REGISTRY)
     )
     server.alerting.reachability.unreachable["on-call"] = "hooks.example.org does not answer"
-    text = (await client.get("/alerts")).text
+    text = (await client.get("/alerts/receivers")).text
     assert "on-call" in text and "hooks.example.org does not answer" in text
     assert "secret" not in text

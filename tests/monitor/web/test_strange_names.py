@@ -19,7 +19,6 @@ from monitor.fleet.key import Key
 from monitor.fleet.snapshot import ActiveAlert
 from monitor.lib.text import replace_surrogates
 from monitor.topology.path_status import PathStatus, PathStatuses
-from monitor.web.templating import asset, assets
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, judged, key
@@ -114,8 +113,7 @@ async def test_every_address_responds(server: Server, client: httpx.AsyncClient)
         assert got.is_success, f"{path}: {got.text}"
         kind = got.headers["content-type"].partition(";")[0]
         if kind == "text/html":
-            sources = [one["src"] for one in Page(got.text).all("script")]
-            assert {*sources} <= {*map(asset, assets())}, path
+            assert not Page(got.text).foreign_scripts, path
         elif kind == "application/json":
             assert json.loads(got.content) is not None
 

@@ -1,0 +1,194 @@
+"""The page of alerts: a tab for each state, the history of notifications, and the receivers."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from monitor.alerting.delivery import ReceiverStatus
+from monitor.alerting.firing_alerts import FiringAlert, firing_alerts, with_handling
+from monitor.alerting.records import SentNotice, Silence
+from monitor.alerting.sent_notices import sent_by_notice
+from monitor.alerting.service import Alerting
+from monitor.alerting.silence_matches import SilenceMatches, matches_of
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.snapshot import Snapshot
+from monitor.notifiers.notice import Notice
+from monitor.web.alert_names import alert_name
+from monitor.web.alert_rows import AlertRows, AlertTab, by_tab, severity_groups
+from rules.alerts import AlertState
+from rules.band import Zone
+
+MAX_ROWS = 200
+MAX_SILENCES = 200
+MAX_NOTICES = 200  # of the history
+MAX_SENT = 12  # shown of each notice
+TABS_OF_ALERTS = (AlertTab.FIRING, AlertTab.ACKNOWLEDGED, AlertTab.SILENCED)
+
+
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """The ground of a calm page: what was judged.
+
+    judged, unknown: the number of series that were judged, and that could not be. newest: the time of the
+    newest sample, in epoch seconds; None if there is none.
+    """
+
+    judged: int
+    unknown: int
+    newest: int | None
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "Calm":
+        """Return it for a judged fleet."""
+        zones = snapshot.zone[[one is not None for one in snapshot.series]] if len(snapshot.series) else ()
+        judged = int(np.count_nonzero(np.asarray(zones) >= Zone.BELOW))
+        newest = int(snapshot.minute.max(initial=-1))
+        return cls(judged, len(zones) - judged, newest * 60 if newest >= 0 else None)
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryItem:
+    """A change of an alert with the receivers that were notified of it, the oldest first."""
+
+    notice: Notice
+    name: str
+    sent: Sequence[SentNotice]
+
+    @property
+    def why(self) -> str:
+        """The cause of the change, in a few words: what the series does, or why the alert ended."""
+        notice = self.notice
+        summary = notice.summary.partition(" Remedy: ")[0]
+        return f"{notice.severity}: {summary}" if notice.firing else notice.resolution_reason or summary
+
+    @property
+    def told_to(self) -> list[tuple[str, str]]:
+        """The receivers, each once, with the reason why it was notified first."""
+        return [*{one.receiver: one.reason.value for one in reversed(self.sent)}.items()][::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertHistory:
+    """The changes of one alert, the newest first."""
+
+    items: Sequence[HistoryItem]
+
+    @property
+    def newest(self) -> HistoryItem:
+        """The newest change."""
+        return self.items[0]
+
+    @property
+    def notifications(self) -> int:
+        """The number of notices that were handed to receivers."""
+        return sum(len(one.sent) for one in self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class AlertsPage:
+    """The variables of the tabs of the page of alerts."""
+
+    alerting: Alerting
+    fleet: Fleet
+    snapshot: Snapshot
+
+    async def variables(self, tab: AlertTab, alert: str | None = None) -> Mapping[str, Any]:
+        """Return the variables of a tab. alert: the one whose history is shown; None for all."""
+        alerts = await firing_alerts(self.alerting.engine)
+        tabs, pending = by_tab(alerts), self._pending_slots()
+        receivers = self.alerting.delivery.statuses()
+        failing = [one.receiver for one in receivers if is_failing(one, self._unreachable)]
+        shared = {
+            "tab": tab,
+            "tabs": [
+                (one, self._badge(one, tabs, len(pending), len(receivers), len(failing))) for one in AlertTab
+            ],
+            "firing_total": len(tabs[AlertTab.FIRING]),
+            "handled": {one: len(tabs[one]) for one in TABS_OF_ALERTS[1:]},
+            "calm": Calm.of(self.snapshot),
+        }
+        return shared | await self._content(tab, tabs, pending, receivers, alert)
+
+    @property
+    def _unreachable(self) -> Mapping[str, str]:
+        return self.alerting.reachability.unreachable
+
+    def _badge(
+        self,
+        tab: AlertTab,
+        tabs: Mapping[AlertTab, Sequence[FiringAlert]],
+        pending: int,
+        receivers: int,
+        failing: int,
+    ) -> str:
+        """Return what stands beside the name of a tab."""
+        if tab is AlertTab.HISTORY:
+            return ""
+        if tab is AlertTab.RECEIVERS:
+            return (
+                f"{failing} of {receivers} fail{'s' if failing == 1 else ''}" if failing else f"{receivers}"
+            )
+        return str(pending if tab is AlertTab.PENDING else len(tabs[tab]))
+
+    async def _content(
+        self,
+        tab: AlertTab,
+        tabs: Mapping[AlertTab, Sequence[FiringAlert]],
+        pending: Sequence[int],
+        receivers: Sequence[ReceiverStatus],
+        alert: str | None,
+    ) -> dict[str, Any]:
+        if tab is AlertTab.HISTORY:
+            return {"histories": await self._history(alert), "alert": alert, "max_sent": MAX_SENT}
+        if tab is AlertTab.RECEIVERS:
+            return {"receivers": receivers, "unreachable": self._unreachable, "is_failing": is_failing}
+        shown = self._previews(pending) if tab is AlertTab.PENDING else tabs[tab]
+        rows = AlertRows(
+            self.alerting.engine,
+            self.fleet,
+            receivers,
+            self.alerting.engine.notified_receivers(),
+            int(time.time() // 60),
+        )
+        total = len(pending) if tab is AlertTab.PENDING else len(shown)
+        groups = severity_groups(shown, MAX_ROWS, rows.row)
+        content = {
+            "groups": groups,
+            "total": total,
+            "max_rows": MAX_ROWS,
+            "children": sum(row.is_child for group in groups for row in group.rows),
+        }
+        return content | ({"silences": await self._silences()} if tab is AlertTab.SILENCED else {})
+
+    def _pending_slots(self) -> list[int]:
+        return [one.slot for one in self.snapshot.alerts if one.state == AlertState.PENDING]
+
+    def _previews(self, slots: Sequence[int]) -> list[FiringAlert]:
+        """Return the pending alerts as they would be if they fired now."""
+        engine, now = self.alerting.engine, time.time()
+        series = [self.fleet.by_slot[slot] for slot in slots[:MAX_ROWS]]
+        notices = (engine.notice_builder.preview(one, now) for one in series if one)
+        return [with_handling(one, engine.silences, now) for one in notices if one]
+
+    async def _silences(self) -> list[tuple[Silence, SilenceMatches]]:
+        engine = self.alerting.engine
+        return await matches_of(engine, self.fleet, engine.silences.stored[:MAX_SILENCES])
+
+    async def _history(self, alert: str | None) -> list[AlertHistory]:
+        """Return the newest changes by alert; the alert that changed last is first."""
+        journal, registry = self.alerting.journal, self.alerting.engine.registry
+        notices = await journal.history(alert, MAX_NOTICES)
+        sent = await sent_by_notice(journal, notices, alert)
+        found: dict[str, list[HistoryItem]] = {}
+        for notice, told in zip(notices, sent, strict=True):
+            found.setdefault(notice.alert, []).append(HistoryItem(notice, alert_name(notice, registry), told))
+        return [AlertHistory(items) for items in found.values()]
+
+
+def is_failing(receiver: ReceiverStatus, unreachable: Mapping[str, str]) -> bool:
+    """Return whether a receiver is not told what it should be."""
+    failed = receiver.stats.last_error is not None
+    return failed or bool(receiver.dead_letters) or receiver.receiver in unreachable

@@ -1,0 +1,149 @@
+"""The result of a form, told on the page that follows, with a form that undoes it.
+
+All clients share the page that follows, so the result travels in a cookie of the one that sent the form.
+A cookie holds numbers and an id alone; the words follow from what is stored.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Self
+
+from fastapi import Request, Response
+
+from monitor.access.form_tokens import FormTokenStore
+from monitor.alerting.records import Acknowledgement, Silence
+from monitor.alerting.service import MICROSECONDS, Alerting, is_same_time
+from monitor.alerting.silence_matches import matches_of
+from monitor.fleet.fleet import Fleet
+from monitor.web.alert_names import alert_name
+from monitor.web.error_pages import Handler, PageRoute
+from monitor.web.templating import render
+
+TOLD_COOKIE = "headroom_told"
+COOKIE_AGE = 30  # seconds in which the next page must be requested
+TOLD_STATE = "told"  # in the state of a request: the part of a page that tells a result
+TEXT = re.compile(r"([a-z]{1,16})\.(\d{1,6})\.(\d{1,17})\.(\d{1,6})\.(\d{1,6})\.([0-9a-f]{0,16})")
+
+
+class Done(StrEnum):
+    """The act of a form."""
+
+    ACKNOWLEDGED = "acknowledged"
+    SILENCED = "silenced"
+    UNDONE = "undone"
+    COMMENTED = "commented"
+    ENDED = "ended"
+    SENT = "sent"
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """The result of a form.
+
+    count: of alerts. at: when, in microseconds since the epoch: what is undone has this time. ended: the
+    number of alerts that fire no longer. before: of those that somebody had acknowledged before, and the id
+    of one.
+    """
+
+    done: Done
+    count: int = 0
+    at: int = 0
+    ended: int = 0
+    before: int = 0
+    first_before: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> Self | None:
+        """Return the result that a cookie holds; None for any other text."""
+        found = TEXT.fullmatch(text)
+        if found is None or found[1] not in [*Done]:
+            return None
+        count, at, ended, before = (int(number) for number in found.groups()[1:5])
+        return cls(Done(found[1]), count, at, ended, before, found[6])
+
+    def __str__(self) -> str:
+        return f"{self.done}.{self.count}.{self.at}.{self.ended}.{self.before}.{self.first_before}"
+
+    @property
+    def undo_path(self) -> str:
+        """The address that undoes it; empty where nothing can be undone."""
+        paths = {Done.ACKNOWLEDGED: "/acknowledgements/undo", Done.SILENCED: "/silences/undo"}
+        return paths.get(self.done, "") if self.count else ""
+
+    def put(self, response: Response) -> None:
+        """Have the next page tell it."""
+        response.set_cookie(TOLD_COOKIE, str(self), max_age=COOKIE_AGE, httponly=True, samesite="strict")
+
+
+def micros(seconds: float) -> int:
+    """Return a time in microseconds."""
+    return round(seconds * MICROSECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class ToldText:
+    """The words of a result. before: the acknowledgement that was there, if any; notes: further sentences."""
+
+    told: Told
+    names: Sequence[str] = ()
+    before: Acknowledgement | None = None
+    before_name: str = ""
+    silence: Silence | None = None
+    notes: Sequence[str] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """Puts the result of a form into the page that follows."""
+
+    alerting: Alerting
+    fleet: Fleet
+    tokens: FormTokenStore
+
+    def route_class(self) -> type[PageRoute]:
+        """Return the class of routes whose pages tell results."""
+        fragment = self.fragment
+
+        class TellingRoute(PageRoute):
+            """A route whose page tells the result of the form before it."""
+
+            def get_route_handler(self) -> Handler:
+                """Return the handler; `CachedPage.response` adds what it leaves in the request's state."""
+                handle = super().get_route_handler()
+
+                async def handle_telling(request: Request) -> Response:
+                    told = (
+                        Told.parse(request.cookies.get(TOLD_COOKIE, "")) if request.method == "GET" else None
+                    )
+                    if told:
+                        setattr(request.state, TOLD_STATE, await fragment(told, request))
+                    return await handle(request)
+
+                return handle_telling
+
+        return TellingRoute
+
+    async def fragment(self, told: Told, request: Request) -> bytes:
+        """Render a result."""
+        query = f"?{request.url.query}" if request.url.query else ""
+        text, token = await self._text(told), self.tokens.token()
+        return render("told.html", text=text, told=told, form_token=token, back=request.url.path + query)
+
+    async def _text(self, told: Told) -> ToldText:
+        engine, at = self.alerting.engine, told.at / MICROSECONDS
+        known = engine.silences.acknowledgements
+        if told.done is Done.ACKNOWLEDGED:
+            names = [self._name(one.alert) for one in known.values() if is_same_time(one.at, at)]
+            return ToldText(told, names, known.get(told.first_before), self._name(told.first_before))
+        if told.done is Done.SILENCED:
+            stored = [one for one in engine.silences.stored if is_same_time(one.starts, at)]
+            matched = await matches_of(engine, self.fleet, stored)
+            notes = [found.unmatched for _, found in matched if found.unmatched]
+            return ToldText(told, silence=stored[0] if stored else None, notes=notes)
+        return ToldText(told)
+
+    def _name(self, alert: str) -> str:
+        notice = self.alerting.engine.alerts.get(alert)
+        return alert_name(notice, self.alerting.engine.registry) if notice else ""

@@ -1,0 +1,288 @@
+"""The page of alerts in a real Chromium: acknowledge and undo, several at once, two tabs, silences, keys."""
+
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, expect
+
+from monitor.notifiers.notice import Severity
+from rules.band import Zone
+from tests.acceptance.test_page_trouble import answering
+from tests.browser import chromium
+from tests.monitor.alerting.notices import notice
+from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.served import Server
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+NAMES = ("orders", "clicks", "audit", "<b>" + "x" * 1000, "mail")
+SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO, Severity.INFO, Severity.INFO)
+ZONES = (Zone.SATURATED, Zone.NEAR, Zone.ABOVE, Zone.ABOVE, Zone.ABOVE)
+TABS = ("", "/acknowledged", "/pending", "/silenced", "/history", "/receivers")
+TIMEOUT = 20_000  # milliseconds
+REFUSED = "the server responded with a status of 4"
+OPEN_HISTORY = "document.querySelectorAll('main li details').forEach((one) => (one.open = true))"
+HEIGHTS = "(selector) => [...document.querySelectorAll(selector)].map((one) => one.offsetHeight)"
+
+
+class Site:
+    """A server with an alert a name, and its address."""
+
+    def __init__(self, server: Server, url: str) -> None:
+        self.server, self.url = server, url
+        self.alerts = [key(name).id for name in NAMES]
+
+    @property
+    def acknowledged(self) -> set[str]:
+        return {str(one) for one in self.server.alerting.engine.silences.acknowledgements}
+
+    async def judge(self) -> None:
+        """Publish a judgement, at which open pages update themselves."""
+        await self.server.publish()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    async with Server.opened(tmp_path) as server:
+        for name, severity, zone in zip(NAMES, SEVERITIES, ZONES, strict=True):
+            series = add(server.fleet, key(name))
+            judged(server.fleet, series, zone, usage=950.0, saturation=8.0 * (zone is Zone.SATURATED))
+            one = notice(series.key.id, severity, resource=name, since=1.76e9)
+            server.alerting.engine.alerts[series.key.id] = one
+        await server.alerting.journal.commit({}, [*server.alerting.engine.alerts.values()])
+        await server.publish()
+        async with answering(server.app) as url:
+            yield Site(server, url)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A page whose scripts log nothing; the browser itself logs forms that are refused."""
+    wrong: list[str] = []
+    context = await browser.new_context(viewport={"width": 1440, "height": 900}, locale="en-GB")
+    context.set_default_timeout(TIMEOUT)
+    page = await context.new_page()
+    page.on("console", lambda entry: wrong.append(entry.text) if REFUSED not in entry.text else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    yield page
+    await context.close()
+    assert wrong == []
+
+
+def row(page: Page, alert: str) -> Any:
+    return page.locator(f"#alert-{alert}")
+
+
+async def test_one_click_acknowledges_and_a_key_undoes_it(site: Site, page: Page) -> None:
+    await page.goto(f"{site.url}/alerts")
+    first = site.alerts[0]
+    await row(page, first).get_by_role("button", name="Acknowledge").click()
+    await expect(page.locator("#told")).to_contain_text("orders acknowledged.")
+    await expect(row(page, first)).to_have_count(0)
+    await expect(page.locator(".tabs")).to_contain_text("Acknowledged 1")
+    assert site.acknowledged == {first} and page.url == f"{site.url}/alerts"
+    await page.keyboard.press("u")
+    await expect(page.locator("#told")).to_contain_text("Undone.")
+    await expect(row(page, first)).to_be_visible()
+    assert not site.acknowledged
+
+
+async def test_the_offer_to_undo_goes_by_itself(site: Site, page: Page) -> None:
+    await page.clock.install()
+    await page.goto(f"{site.url}/alerts")
+    await row(page, site.alerts[0]).get_by_role("button", name="Acknowledge").click()
+    await expect(page.locator("#told")).to_be_visible()
+    await page.clock.fast_forward(9_000)
+    await expect(page.locator("#told")).to_be_visible()
+    await page.clock.fast_forward(2_000)
+    await expect(page.locator("#told")).to_have_count(0)
+    await page.keyboard.press("u")
+    assert site.acknowledged == {site.alerts[0]}
+
+
+async def test_several_are_acknowledged_and_silenced_at_once(site: Site, page: Page) -> None:
+    await page.goto(f"{site.url}/alerts")
+    acknowledge = page.locator("[data-bulk-ack]")
+    await expect(acknowledge).to_be_disabled()
+    for alert in site.alerts[:2]:
+        await row(page, alert).get_by_role("checkbox").check()
+    await expect(page.locator("[data-picked]")).to_have_text("2 selected")
+    await acknowledge.click()
+    await expect(page.locator("#told")).to_contain_text("2 alerts acknowledged.")
+    assert site.acknowledged == {*site.alerts[:2]}
+    await page.get_by_role("button", name="Undo").click()
+    await expect(page.locator("[data-picked]")).to_have_text("Select all 5")
+    await page.locator("[data-all]").check()
+    await page.get_by_label("Silence the selected alerts").click()
+    await page.locator(".bulk").get_by_role("button", name="for 1 h").click()
+    await expect(page.locator("#told")).to_contain_text("5 silences added")
+    await expect(page.locator("#alerts")).to_contain_text("No other alert fires")
+    await page.keyboard.press("u")
+    await expect(page.locator("#rows tr[id]")).to_have_count(5)
+    assert not site.server.alerting.engine.silences.stored
+
+
+async def test_the_second_of_two_tabs_is_told_who_acknowledged(site: Site, page: Page) -> None:
+    other = await page.context.new_page()
+    for one in (page, other):
+        await one.goto(f"{site.url}/alerts")
+    await site.server.alerting.acknowledge(site.alerts[1], author="Ada", comment="adding shards")
+    await row(other, site.alerts[1]).get_by_role("button", name="Acknowledge").click()
+    told = other.locator("#told")
+    await expect(told).to_contain_text(re.compile(r"clicks was acknowledged before, by Ada at \d\d:\d\d"))
+    await expect(told.get_by_role("button")).to_have_count(0)
+    await expect(row(other, site.alerts[1])).to_have_count(0)
+    (kept,) = site.server.alerting.engine.silences.acknowledgements.values()
+    assert (kept.author, kept.comment) == ("Ada", "adding shards")
+
+
+async def test_the_keyboard_selects_acknowledges_undoes_and_opens(site: Site, page: Page) -> None:
+    await page.goto(f"{site.url}/alerts")
+    for pressed in "jxjx":
+        await page.keyboard.press(pressed)
+    await expect(page.locator("[data-picked]")).to_have_text("2 selected")
+    await page.keyboard.press("a")
+    await expect(page.locator("#told")).to_contain_text("2 alerts acknowledged.")
+    await page.keyboard.press("u")
+    await expect(page.locator("#rows tr[id]")).to_have_count(5)
+    await page.keyboard.press("j")
+    await page.keyboard.press("a")
+    await expect(page.locator("#told")).to_contain_text("acknowledged.")
+    assert len(site.acknowledged) == 1
+    await expect(page.locator("#rows tr[aria-selected=true] th a")).to_be_focused()  # the next row
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/series/*")
+
+
+async def test_an_update_keeps_what_is_selected_focused_and_open(site: Site, page: Page) -> None:
+    await page.goto(f"{site.url}/alerts")
+    await expect(page.locator("#live")).to_have_attribute("data-state", "on")
+    await page.keyboard.press("j")
+    await row(page, site.alerts[1]).get_by_role("checkbox").check()
+    await page.keyboard.press("j")
+    focused = await page.evaluate("document.activeElement.dataset.keep")
+    del site.server.alerting.engine.alerts[site.alerts[4]]
+    await page.mouse.move(5, 5)
+    await site.judge()
+    await expect(page.locator("#rows tr[id]")).to_have_count(4)
+    await expect(row(page, site.alerts[1]).get_by_role("checkbox")).to_be_checked()
+    await expect(page.locator("[data-picked]")).to_have_text("1 selected")
+    assert focused and await page.evaluate("document.activeElement.dataset.keep") == focused
+    await page.goto(f"{site.url}/alerts/history")
+    await page.locator(".history-list summary").first.click()
+    await site.server.alerting.acknowledge(site.alerts[1], author="Ada", comment="x")
+    updates = await page.locator("body").get_attribute("data-updates") or "0"
+    await site.judge()
+    await expect(page.locator("body")).not_to_have_attribute("data-updates", updates)
+    await expect(page.locator(".tabs")).to_contain_text("Acknowledged 1")
+    await expect(page.locator(".history-list details").first).to_have_attribute("open", "")
+
+
+async def test_rows_do_not_move_under_the_pointer(site: Site, page: Page) -> None:
+    await page.goto(f"{site.url}/alerts")
+    await expect(page.locator("#live")).to_have_attribute("data-state", "on")
+    button = row(page, site.alerts[1]).get_by_role("button", name="Acknowledge")
+    await button.hover()
+    del site.server.alerting.engine.alerts[site.alerts[0]]
+    await site.judge()
+    await expect(page.locator("[data-order-changed]")).to_be_visible()
+    await expect(page.locator("#rows tr[id]")).to_have_count(5)
+    await page.mouse.down()
+    await page.mouse.up()
+    await expect(page.locator("#told")).to_contain_text("clicks acknowledged.")
+    await expect(page.locator("#rows tr[id]")).to_have_count(3)
+
+
+async def test_a_silence_that_matches_nothing_says_so_and_is_ended(site: Site, page: Page) -> None:
+    await page.goto(f"{site.url}/alerts")
+    await page.get_by_role("link", name="New silence").click()
+    await page.get_by_label("Matchers").fill('region="eu-west1"')
+    await page.get_by_label("Comment").fill("load test")
+    await page.get_by_role("button", name="Silence", exact=True).click()
+    hint = 'No series has region="eu-west1"; did you mean eu-west-1?'
+    await expect(page.locator("#told")).to_contain_text(hint)
+    await expect(page.locator("#silences")).to_contain_text(f"Matches nothing. {hint}")
+    await expect(page.get_by_label("Matchers")).to_have_value("")
+    await page.get_by_role("button", name="End").click()
+    await expect(page.locator("#silences")).to_contain_text("No silence is in force")
+    await page.get_by_label("Matchers").fill("region=")
+    await page.get_by_role("button", name="Silence", exact=True).click()
+    await expect(page.locator("#told")).to_contain_text("column 8")
+    await expect(page.get_by_label("Matchers")).to_have_value("region=")  # it can be mended
+
+
+async def test_a_comment_is_added_later(site: Site, page: Page) -> None:
+    await site.server.alerting.acknowledge(site.alerts[0], author="page", comment="acknowledged on the page")
+    await page.goto(f"{site.url}/alerts/acknowledged")
+    await page.get_by_label("Comment on orders").click()
+    await page.get_by_label("Comment", exact=True).fill("adding shards")
+    await page.keyboard.press("Enter")
+    await expect(page.locator("#told")).to_contain_text("The comment is stored.")
+    await expect(row(page, site.alerts[0])).to_contain_text("adding shards")
+
+
+async def test_without_a_script_a_redirect_leads_to_the_page_with_undo(site: Site, browser: Browser) -> None:
+    context = await browser.new_context(java_script_enabled=False, viewport={"width": 1440, "height": 900})
+    page = await context.new_page()
+    await page.goto(f"{site.url}/alerts")
+    await row(page, site.alerts[0]).get_by_role("checkbox").check()
+    await row(page, site.alerts[1]).get_by_role("checkbox").check()
+    await page.locator("[data-bulk-ack]").click()
+    await expect(page.locator("#told")).to_contain_text("2 alerts acknowledged.")
+    assert site.acknowledged == {*site.alerts[:2]}
+    await page.get_by_role("button", name="Undo").click()
+    await expect(page.locator("#told")).to_contain_text("Undone.")
+    assert not site.acknowledged and page.url == f"{site.url}/alerts"
+    await row(page, site.alerts[0]).get_by_label("Silence").click()
+    await row(page, site.alerts[0]).get_by_role("button", name="for 1 day").click()
+    await expect(page.locator("#told")).to_contain_text("1 silence added, until")
+    await context.close()
+
+
+async def test_a_page_of_a_former_process_says_so_and_stays(site: Site, page: Page) -> None:
+    await page.goto(f"{site.url}/alerts")
+    await page.evaluate("document.querySelectorAll('[name=token]').forEach((one) => (one.value = 'old'))")
+    await row(page, site.alerts[0]).get_by_role("button", name="Acknowledge").click()
+    await expect(page.locator("#told")).to_contain_text("reload it and try again")
+    await expect(row(page, site.alerts[0])).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440, 2560])
+async def test_every_tab_is_accessible_and_nothing_is_cut_off(
+    site: Site, page: Page, scheme: Any, width: int
+) -> None:
+    engine = site.server.alerting
+    await engine.acknowledge(site.alerts[1], author="Ada", comment="adding shards")
+    await engine.silence(['resource="audit"'], author="Bob", comment="being retired", duration=3600)
+    await page.emulate_media(color_scheme=scheme)
+    await page.set_viewport_size({"width": width, "height": 900})
+    for path in (*(f"/alerts{tab}" for tab in TABS), "/runbooks", "/runbooks/headroom"):
+        await page.goto(site.url + path)
+        await page.evaluate(
+            "document.querySelectorAll('main li details').forEach((one) => (one.open = true))"
+        )
+        found = (await Axe().run(page)).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], path
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
+
+
+@pytest.mark.parametrize("width", [1440, 390])
+async def test_a_row_is_a_line_on_a_desk_and_few_on_a_phone(site: Site, page: Page, width: int) -> None:
+    await page.set_viewport_size({"width": width, "height": 900})
+    await page.goto(f"{site.url}/alerts")
+    heights = await page.evaluate(HEIGHTS, "#rows tr[id]")
+    assert max(heights) <= (34 if width > 960 else 112)
+    if width <= 960:
+        assert min(filter(None, await page.evaluate(HEIGHTS, "#rows tr[id] .acts .button"))) >= 40
