@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from functools import partial
 
 from collectors.base import Aws, Metric, Observed, Resource, ScanFunction, per_second
-from tests.monitor.polling.inventories import NO_QUOTAS, World, collector
+from tests.monitor.polling.inventories import NO_QUOTAS, FakeAccount, collector
 
 REPEATED = 10
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
@@ -56,10 +56,10 @@ async def main(series: int) -> None:
 
 async def measure(label: str, scan: ScanFunction, series: int) -> None:
     """Print what the inventories of a scan cost."""
-    world, seconds = World(**NO_QUOTAS), list[float]()
+    account, seconds = FakeAccount(**NO_QUOTAS), list[float]()
     for _ in range(1 + REPEATED):
         start = time.process_time()
-        await world.run_inventory(collector(scan))
+        await account.run_inventory(collector(scan))
         seconds.append(time.process_time() - start)
     equal = sum(seconds[1:]) / REPEATED
     print(

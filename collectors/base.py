@@ -128,14 +128,14 @@ class Bought:
     """The terms on which the limit of one resource is bought (see `rules.sizes.Size`).
 
     size: the name of one of the signal's sizes; empty where it has one. items: the number bought now; None:
-    the limit tells. least, most: items that the resource needs in any case, and that it may have. included:
-    items that this resource has without paying for them; None: not known.
+    the limit tells. minimum, maximum: items that the resource needs in any case, and may have at most.
+    included: items that this resource has without paying for them; None: not known.
     """
 
     size: str = ""
     items: float | None = None
-    least: float = 0.0
-    most: float | None = None
+    minimum: float = 0.0
+    maximum: float | None = None
     included: float | None = 0.0
 
 

@@ -205,12 +205,12 @@ class BoughtDeclaration(DeclarationModel):
 
     size: Formula | None = None
     items: Formula | None = None
-    least: Formula | None = None
-    most: Formula | None = None
+    minimum: Formula | None = None
+    maximum: Formula | None = None
     included: Formula | None = None
 
 
-BOUGHT_FIELDS = ("size", "items", "least", "most", "included")
+BOUGHT_FIELDS = ("size", "items", "minimum", "maximum", "included")
 FORMULA_FIELDS = (
     "when",
     "usage",

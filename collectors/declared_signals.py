@@ -60,8 +60,8 @@ def _bought(declared: BoughtDeclaration | None, scope: NodeScope) -> Bought | No
     return Bought(
         size=size,
         items=_number(declared.items, scope),
-        least=_number(declared.least, scope) or 0.0,
-        most=_number(declared.most, scope),
+        minimum=_number(declared.minimum, scope) or 0.0,
+        maximum=_number(declared.maximum, scope),
         included=_number(declared.included, scope) if declared.included else 0.0,
     )
 

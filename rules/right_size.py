@@ -103,18 +103,18 @@ class RightSize:
 
 
 def right_size(
-    size: Size, bought: float, demands: Sequence[Demand], least: float = 0.0, most: float | None = None
+    size: Size, bought: float, demands: Sequence[Demand], minimum: float = 0.0, maximum: float | None = None
 ) -> RightSize:
     """Return how many items fit all demands of one purchase, of which there is at least one.
 
-    bought: the items of now. least, most: that the resource needs in any case, and that it may have.
+    bought: the items of now. minimum, maximum: that the resource needs in any case, and may have at most.
     It is less only if all demands are known and none needs more: what is busy by one limit is not idle.
     """
     missing = [(one.missing, index) for index, one in enumerate(demands) if one.missing]
     needs = [(one.needed(bought), index) for index, one in enumerate(demands) if not one.missing]
     needed, decided_by = max(needs, key=lambda one: one[0], default=(0.0, 0))
     if needs and needed > bought * (1 + NO_CHANGE):
-        items = size.rounded(needed, least, most)
+        items = size.rounded(needed, minimum, maximum)
         if items > bought * (1 + NO_CHANGE):
             limited = f"{size.count(needed)} are needed" if items < needed * (1 - NO_CHANGE) else ""
             return RightSize(advice=Advice.RAISE, items=items, decided_by=decided_by, reason=limited)
@@ -123,7 +123,7 @@ def right_size(
     if missing:
         reason, index = missing[0]
         return RightSize(advice=Advice.UNKNOWN, items=None, decided_by=index, reason=reason)
-    items = size.rounded(needed, least, most)
+    items = size.rounded(needed, minimum, maximum)
     if items < bought * (1 - NO_CHANGE):
         return RightSize(advice=Advice.LOWER, items=items, decided_by=decided_by)
     doubts = [(one.doubt, index) for index, one in enumerate(demands) if one.doubt]

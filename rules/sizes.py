@@ -75,13 +75,13 @@ class Size(_Terms):
     for_parts: bool = False
     price: Price | None = None
 
-    def rounded(self, items: float, least: float = 0.0, most: float | None = None) -> float:
-        """Return the fewest items that can be bought and are as many; at most `most`, where there are more.
+    def rounded(self, items: float, minimum: float = 0.0, maximum: float | None = None) -> float:
+        """Return the fewest items that can be bought and are as many; at most `maximum`.
 
-        least: fewer are not to be bought.
+        minimum: fewer are not to be bought.
         """
-        wanted = max(items, least, self.smallest)
-        largest = inf if most is None else most
+        wanted = max(items, minimum, self.smallest)
+        largest = inf if maximum is None else maximum
         if self.choices:
             possible = [one for one in self.choices if one <= largest]
             return next_choice(possible, wanted) if possible else wanted

@@ -37,5 +37,5 @@ def test_every_command_prints_a_policy(command: str, tmp_path: Path) -> None:
     assert headroom(*command.split(), "--config", str(file)).exit_code == 0
 
 
-def test_the_page_has_what_these_tests_look_for() -> None:
+def test_the_page_has_configurations_and_commands_to_test() -> None:
     assert (len(CONFIGURATIONS), len(COMMANDS)) == (3, 4)

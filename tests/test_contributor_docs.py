@@ -50,7 +50,7 @@ def project(tmp_path: Path) -> Path:
 
 
 @each_page
-def test_the_files_that_it_names_exist(page: str) -> None:
+def test_files_that_the_page_names_exist(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     named = set(re.findall(r"`((?:\w[\w.-]*/)+[\w-]+\.\w+)`", text))
     new = {path for path, kind, _ in blocks(page) if kind != "diff"}
@@ -63,7 +63,7 @@ def test_the_files_that_it_names_exist(page: str) -> None:
 
 
 @each_page
-def test_its_example_passes_the_tests_that_it_names(page: str, project: Path) -> None:
+def test_the_example_of_the_page_passes_the_tests_it_names(page: str, project: Path) -> None:
     for path, kind, text in blocks(page):
         file = project / path
         file.write_text(changed(file.read_text("utf-8"), text) if kind == "diff" else text, "utf-8")

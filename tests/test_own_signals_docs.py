@@ -102,7 +102,7 @@ def found(rows: list[Row]) -> dict[str, tuple[object, ...]]:
     }
 
 
-async def test_its_signals_are_judged_against_a_number_a_metric_a_quota_and_a_field(folder: Path) -> None:
+async def test_the_example_signals_have_limits_of_all_four_sources(folder: Path) -> None:
     rows = await judged(registry_with(folder))
     assert found(rows) == {
         "checkout.sessions": (480.0, 500.0, LimitSource.DOCUMENTED, Zone.NEAR),
@@ -119,7 +119,9 @@ async def test_a_signal_without_resources_leaves_the_other_signals(folder: Path)
     assert elsewhere.keys() == {"mail.sending_rate", "mail.emails_per_day"}
 
 
-def test_the_commands_that_it_names_know_its_signals(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_commands_of_the_page_know_the_example_signals(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(folder.parent)
     text = Path(__file__).parents[1].joinpath(PAGE).read_text("utf-8")
     assert f"headroom catalogue check                    # {headroom('catalogue', 'check').output}" in text

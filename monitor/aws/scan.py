@@ -40,7 +40,7 @@ Value = TypeVar("Value")
 LimitReadAt = Callable[[str], float | None] | float | None
 
 MAX_CONCURRENT_ITEMS = 8  # per scan
-CALM_INTERVAL = 3600.0  # seconds for which what AWS tells of a resource in no danger is used again
+BELOW_BAND_INTERVAL = 3600.0  # seconds for which responses about a resource below its band are used again
 
 
 class ScanMemory(Protocol):
@@ -63,9 +63,9 @@ class Scan:
     paths of resources that were deleted after they were listed. includes, has_own_limit, declared_quotas,
     quota_services_in_use, quota_services_approved, reads_quotas_of: see `collectors.base.Aws`. use: of the
     service, which its scans find out together; without it, the service counts as in use. doubted: the paths
-    of resources that are to be read in any case. calm: those of resources in no danger. waiting: those of
-    resources that wait for their turn to be read. known_series: the series that earlier scans made; None:
-    all are made.
+    of resources that are to be read in any case. below_band: those of resources that are described more
+    rarely. waiting: those of resources that wait for their turn to be read. known_series: the series that
+    earlier scans made; None: all are made.
     """
 
     cell: Cell
@@ -80,7 +80,7 @@ class Scan:
     reads_quotas_of: Callable[[str], bool] = lambda service_code: True
     use: ServiceUse | None = None
     doubted: Set[ResourcePath] = frozenset()
-    calm: Container[ResourcePath] = frozenset()
+    below_band: Container[ResourcePath] = frozenset()
     waiting: set[ResourcePath] = field(default_factory=set)
     known_series: ScanMemory | None = None
     _has_listed: bool = field(default=False, init=False)
@@ -143,8 +143,8 @@ class Scan:
         is_shared: bool = False,
     ) -> Value:
         """Return what `read` returns, or what it returned last; see `collectors.base.Aws`."""
-        if every < CALM_INTERVAL and not is_shared and resource.utf8_safe.path in self.calm:
-            every = CALM_INTERVAL
+        if every < BELOW_BAND_INTERVAL and not is_shared and resource.utf8_safe.path in self.below_band:
+            every = BELOW_BAND_INTERVAL
         return await self._turns.read(key, read, self.now, every, self._urgency_of(resource))
 
     def _urgency_of(self, resource: Resource) -> Urgency:

@@ -91,7 +91,7 @@ def _finding(rows: Sequence[Row], peaks: Sequence[float]) -> IdlePurchase | None
         )
     bought, needed = map(max, zip(*map(_items, rows, peaks), strict=True))
     terms = row.bought or Bought()
-    spare = bought - size.rounded(needed, terms.least, terms.most)
+    spare = bought - size.rounded(needed, terms.minimum, terms.maximum)
     purchase = IdlePurchase(
         key=row.key,
         name=row.key.subject.path[0] if size.for_parts else row.key.resource,

@@ -54,15 +54,15 @@ def prune(rings: Rings, rows: Ints, now: int) -> Ints:
     bounds, of_row = np.unique(rings.bound[rows], return_inverse=True)
     usable = _are_read(rings, bounds, now)
     minutes = np.arange(now - SEEN_MINUTES, now, dtype=np.int32)
-    loud: Flags = np.logical_or.reduce(rings.at(bounds[:, None], minutes) > 0, axis=1)
-    loud[of_row[rings.recent_max[rows] > 0]] = True
+    active: Flags = np.logical_or.reduce(rings.at(bounds[:, None], minutes) > 0, axis=1)
+    active[of_row[rings.recent_max[rows] > 0]] = True
     proven = np.minimum.reduce([one[bounds] for one in _known_columns(rings)])
     rings.pruned[rows[~usable[of_row]]] = False
-    quiet = (usable & ~loud)[of_row]
-    _prune_quiet(rings, rows[quiet], np.minimum(proven[of_row[quiet]], now - 1), now)
+    idle = (usable & ~active)[of_row]
+    _prune_parts_of_idle(rings, rows[idle], np.minimum(proven[of_row[idle]], now - 1), now)
     at_once = [
-        _prune_loud(rings, Parts(rows[of_row == n], int(bounds[n]), int(proven[n])), minutes)
-        for n in np.flatnonzero(usable & loud).tolist()
+        _prune_parts_of_active(rings, Parts(rows[of_row == n], int(bounds[n]), int(proven[n])), minutes)
+        for n in np.flatnonzero(usable & active).tolist()
     ]
     return np.concatenate([NO_ROWS, *at_once])
 
@@ -79,15 +79,15 @@ def _are_read(rings: Rings, bounds: Ints, now: int) -> Flags:
     return are_read
 
 
-def _prune_quiet(rings: Rings, rows: Ints, proven: Ints, now: int) -> None:
-    """Prune parts of aggregates that were 0 in all minutes that are looked at."""
+def _prune_parts_of_idle(rings: Rings, rows: Ints, proven: Ints, now: int) -> None:
+    """Prune parts of aggregates that were 0 in all minutes of the last hour."""
     is_gapless = rings.polled_through[rows] >= now - SEEN_MINUTES - 1
     rings.pruned[rows] = is_gapless
     _mark_proven(rings, rows[is_gapless], proven[is_gapless])
 
 
-def _prune_loud(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
-    """Prune the parts of an aggregate that rose, and return those that are to be requested at once."""
+def _prune_parts_of_active(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
+    """Prune the parts of an aggregate that was above 0, and return those that are to be requested at once."""
     rows, now = parts.rows, int(minutes[-1]) + 1
     if not _holds(rings, parts, now):
         rings.pruned[rows] = False
@@ -160,7 +160,7 @@ def _holds(rings: Rings, parts: Parts, now: int) -> bool:
     return False
 
 
-def plan_quiet(rings: Rings, cadences: Ints, longest: int) -> tuple[Ints, Flags]:
+def plan_idle(rings: Rings, cadences: Ints, longest: int) -> tuple[Ints, Flags]:
     """Return the cadences of all metrics, and which are pruned, while all aggregates are 0.
 
     cadences, longest: see `plan_aggregates`.

@@ -41,7 +41,7 @@ from monitor.aws.run_status import RunStatus
 from monitor.aws.scan import LimitReadAt, Scan
 from monitor.aws.service_use import ServiceUse
 from monitor.config.config import Config
-from monitor.fleet.calm_resources import CalmResources, calm_resources
+from monitor.fleet.below_band import ResourcesBelowBand, resources_below_band
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.key import Key
 from monitor.fleet.limits import doubted_paths
@@ -175,8 +175,8 @@ class Inventory:
         quotas, failures = self.registry.quotas([collector.service]), list[Failure]()
         use, waiting = ServiceUse(len(collector.scans)), set[ResourcePath]()
         slots = self.fleet.slots_of(self.discovered.of_service(collector.service))
-        dangers = doubted_paths(self.fleet, slots), calm_resources(self.fleet, slots)
-        new_scans = ((one, self._new_scan(collector, use, *dangers)) for one in collector.scans)
+        rereads = doubted_paths(self.fleet, slots), resources_below_band(self.fleet, slots)
+        new_scans = ((one, self._new_scan(collector, use, *rereads)) for one in collector.scans)
         scans = (self._scan(collector, function, scan, quotas) for function, scan in new_scans)
         for result in await asyncio.gather(*scans):
             await self._drop_missing(result)
@@ -230,7 +230,11 @@ class Inventory:
         return new, [failed.failure for failed in failures if failed.reading <= reported]
 
     def _new_scan(
-        self, collector: Collector, use: ServiceUse, doubted: Set[ResourcePath], calm: CalmResources
+        self,
+        collector: Collector,
+        use: ServiceUse,
+        doubted: Set[ResourcePath],
+        below_band: ResourcesBelowBand,
     ) -> Scan:
         return Scan(
             self.cell.in_region(collector.region) if collector.region else self.cell,
@@ -243,7 +247,7 @@ class Inventory:
             reads_quotas_of=self._reads_quotas_of,
             use=use,
             doubted=doubted,
-            calm=calm,
+            below_band=below_band,
         )
 
     async def _scan(

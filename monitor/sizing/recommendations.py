@@ -95,7 +95,7 @@ def _recommendation(snapshot: Snapshot, peaks: Peaks, group: Sequence[Series]) -
     elif not bought:
         found = RightSize(advice=Advice.UNKNOWN, items=None, decided_by=0, reason=NOT_TOLD)
     else:
-        found = right_size(size, bought, demands, terms.least, terms.most)
+        found = right_size(size, bought, demands, terms.minimum, terms.maximum)
     series = group[found.decided_by]
     dollars, price_text = _price(size, _paid((bought, found.items), terms.included), series.aws_region)
     return Recommendation(
@@ -118,11 +118,11 @@ def _recommendation(snapshot: Snapshot, peaks: Peaks, group: Sequence[Series]) -
 def _terms(group: Iterable[Series]) -> Bought:
     """Return what holds for all series of a purchase."""
     terms = [series.settings.bought or Bought() for series in group]
-    most = [one.most for one in terms if one.most is not None]
+    maxima = [one.maximum for one in terms if one.maximum is not None]
     included = [one.included for one in terms]
     return Bought(
-        least=max(one.least for one in terms),
-        most=min(most) if most else None,
+        minimum=max(one.minimum for one in terms),
+        maximum=min(maxima) if maxima else None,
         included=None if any(one is None for one in included) else max(filter(None, included), default=0.0),
     )
 

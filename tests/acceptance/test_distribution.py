@@ -113,7 +113,9 @@ def test_without_an_extra_a_sentence_says_what_to_install(
     assert f"pip install 'aws-headroom[{extra}]'" in refused(environment, *command)
 
 
-async def test_its_demo_starts(environment: Path, wheel: Path, tmp_path: Path) -> None:
+async def test_the_demo_starts_from_an_installed_wheel(
+    environment: Path, wheel: Path, tmp_path: Path
+) -> None:
     await asyncio.to_thread(install, environment, f"{wheel}[demo]")
     environ = ENVIRONMENT | {"PYTHONPATH": ""}
     demo = (str(environment / "headroom"), "demo", "--port", "0")

@@ -74,7 +74,7 @@ def test_helm_lint_finds_nothing(chart: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_kubernetes_accepts_all_that_can_be_switched_on(everything: list[Manifest]) -> None:
+def test_kubernetes_accepts_the_manifests_of_all_options(everything: list[Manifest]) -> None:
     own = [one for one in everything if not one["apiVersion"].startswith("monitoring.coreos.com/")]
     for one in own:
         kubernetes_validate.validate(one, "1.33", strict=True)
@@ -89,7 +89,7 @@ def test_kubernetes_accepts_all_that_can_be_switched_on(everything: list[Manifes
     }
 
 
-def test_the_dashboards_are_those_that_are_generated(everything: list[Manifest]) -> None:
+def test_the_chart_has_the_generated_dashboards(everything: list[Manifest]) -> None:
     found = {
         name.removeprefix("headroom-"): text
         for one in everything
@@ -111,7 +111,7 @@ def test_https_is_probed_and_scraped(everything: list[Manifest]) -> None:
     assert endpoint["authorization"] == {"credentials": {"name": "tokens", "key": "prometheus"}}
 
 
-def test_the_rules_are_those_that_are_generated() -> None:
+def test_the_chart_has_the_generated_rules() -> None:
     found = {one["metadata"]["name"]: one["spec"] for one in objects(template("headroom-rules"))}
     generated = {
         f"headroom-{path.stem.replace('_', '-')}": yaml.load(path.read_text("utf-8"), yaml.CSafeLoader)

@@ -169,10 +169,10 @@ def described(observed: Observed) -> dict[str, Any]:
 def bought_text(bought: Bought) -> str:
     """Return how a limit is bought, as text: `gp3, 6000 of 500 to 50000, 3 included`."""
     items = "" if bought.items is None else f"{bought.items:g}"
-    most = "" if bought.most is None else f" to {bought.most:g}"
+    maximum = "" if bought.maximum is None else f" to {bought.maximum:g}"
     number = "unknown" if bought.included is None else f"{bought.included:g}"
     included = "" if bought.included == 0 else f", {number} included"
-    return f"{bought.size}, {items} of {bought.least:g}{most}{included}"
+    return f"{bought.size}, {items} of {bought.minimum:g}{maximum}{included}"
 
 
 def usage_text(usage: Usage | float | Unobservable | Metric) -> Any:

@@ -102,13 +102,13 @@ async def test_cloudwatch_names_a_rest_api_in_ascii_or_by_its_id(name: str, metr
     assert one.usage == (per_second(requested) if metric.isprintable() else 0)
 
 
-async def test_an_account_without_apis_uses_nothing() -> None:
+async def test_the_usage_of_an_account_without_apis_is_0() -> None:
     aws = FakeAws(get_account=THROTTLE, **NO_APIS)
     assert (await aws.run_scan(account))["account_throttle_rate", ""].usage == 0
 
 
 @pytest.mark.parametrize("answer", [None, {}])
-async def test_the_accounts_signal_is_there_when_its_throttle_is_not(answer: Any) -> None:
+async def test_the_account_has_a_series_though_its_throttle_cannot_be_read(answer: Any) -> None:
     aws = FakeAws(get_account=answer, get_rest_apis=rest_api_list(("r1", "shop")), get_apis={})
     series = (await aws.run_scan(account))["account_throttle_rate", ""]
     assert series.limit is None
@@ -146,7 +146,7 @@ def bounded_by(one: Observed, *metrics: Metric) -> Unobservable:
     return one.bound_reason
 
 
-async def test_the_throttle_of_a_rest_stage_is_each_methods_so_that_the_stage_only_bounds_its_usage() -> None:
+async def test_the_throttle_of_a_rest_stage_holds_per_method_so_its_usage_is_an_upper_bound() -> None:
     series = await rest_series(stage("prod", **{"*/*": {"throttlingRateLimit": 100.0}}))
     assert set(series) == {"shop/prod"}
     assert series["shop/prod"].signal == "rest_stage_method_throttle"
@@ -215,7 +215,7 @@ async def test_where_detailed_metrics_count_the_methods_of_a_stage_each_is_judge
     ]
 
 
-async def test_a_stage_whose_methods_had_no_requests_is_bounded_by_none() -> None:
+async def test_a_stage_whose_methods_had_no_requests_is_unobservable() -> None:
     aws = FakeAws(
         get_rest_apis=rest_api_list(("r1", "shop")),
         get_stages={"item": [stage("prod", **{"*/*": DETAILED})]},
@@ -316,7 +316,7 @@ async def test_a_throttle_that_is_not_set_is_no_limit(rate: dict[str, Any]) -> N
         ("~1bücher~1it's/GET", "/bücher/it's", "GET"),
     ],
 )
-def test_keys_of_method_settings_are_pointers(key: str, path: str, verb: str) -> None:
+def test_keys_of_method_settings_are_parsed_into_path_and_verb(key: str, path: str, verb: str) -> None:
     assert parse_setting_key(key) == (path, verb)
 
 

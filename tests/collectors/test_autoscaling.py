@@ -77,7 +77,7 @@ async def test_without_the_api_the_accounts_groups_come_from_cloudwatch_and_serv
     assert len(aws.scan.failures) == failed
 
 
-async def test_no_groups_at_all_are_a_number_too() -> None:
+async def test_an_account_without_groups_has_the_usage_0() -> None:
     aws = FakeAws(describe_account_limits=LIMITS | {"NumberOfAutoScalingGroups": 0})
     assert (await aws.run_scan(account))["groups_per_region", ""].usage == 0.0
 
@@ -123,7 +123,7 @@ async def test_a_group_of_a_fixed_size_is_limited_deliberately(minimum: int, del
     assert not series["capacity_shortfall", "etcd"].deliberate
 
 
-async def test_a_group_is_known_by_when_it_was_created() -> None:
+async def test_every_series_of_a_group_has_its_creation_time() -> None:
     series = await group_series(group("web", CreatedTime="1970-01-02T00:00:00Z"))
     assert {observed.created_at for observed in series.values()} == {86_400.0}
 

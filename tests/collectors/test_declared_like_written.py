@@ -42,7 +42,9 @@ limits = st.fixed_dictionaries(
 
 
 @given(listed=listings, account=limits)
-async def test_both_give_the_same_series(listed: list[dict[str, Any]], account: dict[str, Any]) -> None:
+async def test_the_declared_and_the_written_collector_yield_the_same_series(
+    listed: list[dict[str, Any]], account: dict[str, Any]
+) -> None:
     pages = [{"AutoScalingGroups": listed[:2]}, {"AutoScalingGroups": listed[2:]}]
     answers: dict[str, Any] = {"describe_auto_scaling_groups": pages, "describe_account_limits": account}
     written = await FakeAws(**answers).run_all_scans(COLLECTOR)

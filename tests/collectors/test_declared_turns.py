@@ -20,7 +20,7 @@ WAITS = usage_text(NOT_READ_YET)
 
 
 @dataclass
-class World:
+class LoadBalancerInventories:
     """Load balancers with their listeners' numbers of rules, read by so many calls an inventory."""
 
     load_balancers: dict[str, dict[str, int]]
@@ -76,63 +76,65 @@ class World:
 
 
 async def test_a_resource_without_a_turn_yet_waits_and_is_no_failure() -> None:
-    world = World({"a": {"l1": 3}, "b": {"l2": 5}}, calls=3)
-    await world.inventory()
-    assert world.usage_of("reserved") == {"a": 1.0, "b": 1.0}
-    listeners = world.usage_of("listeners")
+    inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, calls=3)
+    await inventories.inventory()
+    assert inventories.usage_of("reserved") == {"a": 1.0, "b": 1.0}
+    listeners = inventories.usage_of("listeners")
     (listed,) = (name for name, usage in listeners.items() if usage == 1)  # of two that run at once
     assert listeners == {"a": WAITS, "b": WAITS} | {listed: 1}
-    assert world.usage_of("rules") == {"a": WAITS, "b": WAITS}
-    assert [*world.usage_of("listener_rules").values()] == [WAITS]
-    assert world.usage_of("all_listeners") == {"": WAITS}
-    assert world.usage_of("requests") == {
+    assert inventories.usage_of("rules") == {"a": WAITS, "b": WAITS}
+    assert [*inventories.usage_of("listener_rules").values()] == [WAITS]
+    assert inventories.usage_of("all_listeners") == {"": WAITS}
+    assert inventories.usage_of("requests") == {
         "a": "rate(RequestCount{LoadBalancer=a})",
         "b": "rate(RequestCount{LoadBalancer=b})",
     }
-    assert world.failures == []
-    assert {path[:1] for path in world.waiting} == {("a",), ("b",)}
+    assert inventories.failures == []
+    assert {path[:1] for path in inventories.waiting} == {("a",), ("b",)}
 
 
 async def test_values_of_an_earlier_inventory_remain_without_another_call() -> None:
-    world = World({"a": {"l1": 3}, "b": {"l2": 5}}, calls=3)
+    inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, calls=3)
     for _ in range(4):
-        found = await world.inventory()
+        found = await inventories.inventory()
     assert WAITS not in found.values()
-    assert world.usage_of("rules") == {"a": 3, "b": 5}
-    assert world.usage_of("all_listeners") == {"": 2}
-    assert world.waiting == set()
-    assert len(world.aws.calls) == 3 + 3  # three lists of the whole account
+    assert inventories.usage_of("rules") == {"a": 3, "b": 5}
+    assert inventories.usage_of("all_listeners") == {"": 2}
+    assert inventories.waiting == set()
+    assert len(inventories.aws.calls) == 3 + 3  # three lists of the whole account
 
 
-async def test_a_limit_tells_when_it_was_read() -> None:
-    world = World({name: {f"l{name}": 3} for name in "abcd"}, calls=6)
+async def test_a_limit_has_the_time_at_which_it_was_read() -> None:
+    inventories = LoadBalancerInventories({name: {f"l{name}": 3} for name in "abcd"}, calls=6)
     for _ in range(4):
-        await world.inventory()
-    read_at = {one.limit_read_at for name, one in world.observed.items() if name.startswith("listener_rules")}
+        await inventories.inventory()
+    read_at = {
+        one.limit_read_at for name, one in inventories.observed.items() if name.startswith("listener_rules")
+    }
     assert read_at <= {None, 1e9 + 600, 1e9 + 1200, 1e9 + 1800}
     assert None in read_at
     assert len(read_at) > 1
 
 
 async def test_a_failed_call_beside_one_that_waits_is_reported_as_a_failure() -> None:
-    world = World({"a": {"l1": 3, "l2": 4}}, calls=4, denied={"l1"})
-    await world.inventory()
-    await world.inventory()
-    assert world.usage_of("rules") == {"a": "unobservable: not all could be read: listener"}
-    assert world.usage_of("listener_rules") == {"a/l2": 4}
-    assert world.failures == ["a/l1: AccessDeniedException"]
+    inventories = LoadBalancerInventories({"a": {"l1": 3, "l2": 4}}, calls=4, denied={"l1"})
+    await inventories.inventory()
+    await inventories.inventory()
+    assert inventories.usage_of("rules") == {"a": "unobservable: not all could be read: listener"}
+    assert inventories.usage_of("listener_rules") == {"a/l2": 4}
+    assert inventories.failures == ["a/l1: AccessDeniedException"]
 
 
 async def test_the_failure_of_a_call_is_reported_until_it_succeeds() -> None:
-    world = World({"a": {"l1": 3}, "b": {"l2": 3}}, calls=3, denied={"l1"})
+    inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 3}}, calls=3, denied={"l1"})
     for _ in range(4):
-        await world.inventory()
-    assert world.failures == ["a/l1: AccessDeniedException"]
-    world.denied.clear()
+        await inventories.inventory()
+    assert inventories.failures == ["a/l1: AccessDeniedException"]
+    inventories.denied.clear()
     for _ in range(4):
-        await world.inventory()
-    assert world.failures == []
-    assert world.usage_of("rules") == {"a": 3, "b": 3}
+        await inventories.inventory()
+    assert inventories.failures == []
+    assert inventories.usage_of("rules") == {"a": 3, "b": 3}
 
 
 Rules = st.dictionaries(st.sampled_from(["l1", "l2", "l3"]), st.integers(0, 9), max_size=3)
@@ -148,7 +150,7 @@ async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
     balancers = {
         name: {f"{name}/{one}": number for one, number in rules.items()} for name, rules in shape.items()
     }
-    world = World(balancers, calls)
+    inventories = LoadBalancerInventories(balancers, calls)
     expected = {
         "rules": {name: sum(rules.values()) for name, rules in balancers.items()},
         "listeners": {name: len(rules) for name, rules in balancers.items()},
@@ -157,17 +159,17 @@ async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
     }
     total = len(balancers) * 2 + sum(map(len, balancers.values()))
     for _ in range(6 * total + 6):
-        await world.inventory()
+        await inventories.inventory()
         for signal, values in expected.items():
-            for name, usage in world.usage_of(signal).items():
+            for name, usage in inventories.usage_of(signal).items():
                 assert usage in (WAITS, values[name])
-        assert len(world.aws.calls) <= 3 + max(calls, total / 10) + 3
-    assert {signal: world.usage_of(signal) for signal in expected} == expected
+        assert len(inventories.aws.calls) <= 3 + max(calls, total / 10) + 3
+    assert {signal: inventories.usage_of(signal) for signal in expected} == expected
 
 
 async def test_a_series_whose_existence_is_not_known_yet_is_reported_as_such() -> None:
     reserved = "  reserved: {resource: load_balancer, usage: reserved}"
     text = LOAD_BALANCERS.replace(reserved, f"{reserved[:-1]}, when: reserved}}")
-    world = World({"a": {"l1": 3}, "b": {"l2": 5}}, calls=1, text=text)
-    await world.inventory()
-    assert world.usage_of("reserved") == {"a": 1.0, "b": usage_text(MAY_EXIST)}
+    inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, calls=1, text=text)
+    await inventories.inventory()
+    assert inventories.usage_of("reserved") == {"a": 1.0, "b": usage_text(MAY_EXIST)}

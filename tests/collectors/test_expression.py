@@ -197,7 +197,7 @@ def value_of(text: str) -> Any:
         ("sum(size)", 10),
     ],
 )
-def test_an_expression_over_facts_has_this_value(text: str, expected: Any) -> None:
+def test_value_of_an_expression_over_facts(text: str, expected: Any) -> None:
     assert value_of(text) == expected
     assert type(value_of(text)) is type(expected) or isinstance(expected, int | float)
 
@@ -255,7 +255,7 @@ def test_an_expression_over_facts_has_this_value(text: str, expected: Any) -> No
         ("size if Left > 0 else 4", Usage(Op.SUM, ((above(total(LEFT)), 6.0),), offset=4)),
     ],
 )
-def test_an_expression_over_metrics_is_this_usage(text: str, expected: Usage | Metric) -> None:
+def test_usage_of_an_expression_over_metrics(text: str, expected: Usage | Metric) -> None:
     found = value_of(text)
     assert flat(found) == pytest.approx(flat(expected))
     assert shape(found) == shape(expected)

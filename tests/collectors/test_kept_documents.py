@@ -22,7 +22,7 @@ def kept_once(folder: Path, also: Path | None = None) -> None:
     files.keep(files.parsed())
 
 
-def test_files_are_known_in_the_order_of_their_names_once_they_were_kept(folder: Path) -> None:
+def test_kept_files_are_returned_in_the_order_of_their_names(folder: Path) -> None:
     kept_once(folder)
     known = KeptDocuments("files", folder).known
     assert known == {"a": {"y": {"z": None}}, "b": {"x": [1, 2.5, "no"]}}
@@ -30,15 +30,13 @@ def test_files_are_known_in_the_order_of_their_names_once_they_were_kept(folder:
 
 
 @pytest.mark.parametrize("name", ["a.yaml", "c.yaml"])
-def test_files_that_changed_are_not_known(folder: Path, name: str) -> None:
+def test_kept_files_that_changed_are_not_returned(folder: Path, name: str) -> None:
     kept_once(folder)
     (folder / name).write_text("y: {z: 1}")
     assert KeptDocuments("files", folder).known is None
 
 
-def test_files_are_not_known_when_those_changed_with_which_they_were_checked(
-    folder: Path, tmp_path: Path
-) -> None:
+def test_kept_files_are_not_returned_after_files_they_depend_on_changed(folder: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     other.mkdir()
     kept_once(folder, other)

@@ -258,7 +258,7 @@ async def test_the_time_without_readers_is_computed_from_the_metrics_of_all_read
     assert (await aws.run_scan(streams))["stream_unread", "orders"].usage == expected
 
 
-async def test_readers_that_cannot_be_listed_leave_the_rest_of_the_stream() -> None:
+async def test_consumers_that_cannot_be_listed_leave_the_other_series_of_the_stream() -> None:
     aws = FakeAws(
         list_streams=names("orders"),
         describe_stream_summary=summary("orders", 1, ConsumerCount=1),

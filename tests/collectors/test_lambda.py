@@ -55,7 +55,7 @@ def of_functions(series: dict[tuple[str, str], Observed]) -> dict[tuple[str, str
     return {key: one for key, one in series.items() if key[1] != ""}
 
 
-async def test_the_account_is_held_against_what_it_claims_or_else_what_runs() -> None:
+async def test_the_usage_of_the_account_is_claimed_or_else_running_concurrency() -> None:
     series = (await with_functions(get_account_settings=SETTINGS).run_scan(account_and_functions))[
         "account_concurrency", ""
     ]
@@ -138,7 +138,7 @@ async def test_throttling_of_the_account_is_unknown_while_its_reservations_are_u
 
 
 @pytest.mark.parametrize("operation", ["list_functions", "get_function_concurrency"])
-async def test_a_call_that_fails_once_leaves_what_was_known_of_reservations(operation: str) -> None:
+async def test_a_call_that_fails_once_leaves_known_reservations(operation: str) -> None:
     aws = with_functions(
         "capped", get_account_settings=SETTINGS, get_function_concurrency={"ReservedConcurrentExecutions": 5}
     )
@@ -169,7 +169,7 @@ async def test_a_function_that_cannot_be_queried_may_have_a_reservation() -> Non
     assert series.throttled_incomplete
 
 
-async def test_of_many_functions_that_cannot_be_queried_nothing_is_presumed() -> None:
+async def test_many_functions_that_cannot_be_queried_make_the_accounts_throttling_unknown() -> None:
     aws = with_functions(
         *map(str, range(MAX_ASSUMED_RESERVATIONS + 1)),
         get_account_settings=SETTINGS,
@@ -195,7 +195,7 @@ def of_function(call: str) -> bool:
         (400, 700, 800, 0),
     ],
 )
-async def test_no_call_is_made_whose_result_is_known(
+async def test_reservations_that_are_known_are_not_requested_again(
     functions: int, unreserved: int, first: int, second: int
 ) -> None:
     limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": unreserved}
@@ -231,7 +231,7 @@ async def test_functions_that_changed_are_queried_and_new_ones_first() -> None:
     assert await asked_of(aws) == []
 
 
-async def test_all_are_queried_once_another_amount_is_reserved() -> None:
+async def test_all_functions_are_queried_again_when_the_reserved_total_changes() -> None:
     aws = with_functions("a", "b", get_account_settings=SETTINGS)
     await asked_of(aws)
     less = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 600}
@@ -239,7 +239,7 @@ async def test_all_are_queried_once_another_amount_is_reserved() -> None:
     assert await asked_of(aws) == ["a", "b"]
 
 
-async def test_every_result_is_renewed_after_a_while_whatever_the_revision_says() -> None:
+async def test_every_function_is_queried_again_after_a_while_without_a_new_revision() -> None:
     names = [f"{number:03}" for number in range(120)]
     aws = with_functions(*names, get_account_settings=SETTINGS)
     aws.now = 1_000_000.0
@@ -253,7 +253,7 @@ async def test_every_result_is_renewed_after_a_while_whatever_the_revision_says(
     assert renewed == set(names)
 
 
-async def test_known_values_are_observed_at_every_inventory_without_a_call() -> None:
+async def test_known_reservations_are_observed_at_every_inventory_without_a_call() -> None:
     aws = with_functions(
         "billing",
         get_account_settings=SETTINGS,

@@ -76,7 +76,7 @@ async def test_signals_that_need_a_role_are_unobservable_for_services_in_use_and
     assert usages(series) == set()
 
 
-async def test_of_a_service_without_metrics_nothing_is_reported() -> None:
+async def test_a_service_without_metrics_has_no_series() -> None:
     assert await series_of("firehose", FakeAws(list_metrics=answering())) == {}
 
 
@@ -150,7 +150,7 @@ async def test_a_namespace_with_too_many_metrics_affects_the_services_that_read_
         await series_of("efs", FakeAws(list_metrics=pages))
 
 
-async def test_where_only_the_api_tells_the_limit_no_default_stands_in_for_it() -> None:
+async def test_a_signal_whose_limit_only_the_api_returns_needs_an_override() -> None:
     metric = listed("AWS/ElastiCache", "CurrConnections", CacheClusterId="a", CacheNodeId="0001")
     metric_of_service = listed("AWS/DAX", "TotalRequestCount", ClusterId="c", NodeId="c-a")
     aws = FakeAws(list_metrics=answering(metric, metric_of_service))
@@ -231,7 +231,7 @@ signals:
         ('"@"', '{Group: "g-{group}", Node: "{region}:{node}"}', True),
     ],
 )
-def test_dimensions_identify_a_resource_if_they_tell_every_id_of_its_path(
+def test_dimensions_identify_a_resource_if_they_hold_every_id_of_its_path(
     id_: str, dimensions: str, is_identified: bool
 ) -> None:
     text = TEMPLATES.format(id=id_, dimensions=dimensions)

@@ -85,7 +85,7 @@ async def test_each_set_of_dimensions_is_a_resource_in_whatever_order_they_are_l
 
 
 @pytest.mark.parametrize("answer", [denied("ListMetrics"), {"Metrics": [{}]}], ids=["denied", "bare"])
-async def test_metrics_of_the_account_are_there_whatever_becomes_of_the_list(answer: Any) -> None:
+async def test_series_of_the_account_remain_though_metrics_cannot_be_listed(answer: Any) -> None:
     ran = await found(answer)
     assert ran.usage == OF_ACCOUNT
     assert ran.errors or ran.failures

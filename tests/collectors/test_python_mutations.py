@@ -14,7 +14,7 @@ from monitor.config.config import Config
 from tests.collectors.answer_mutations import CHANGES, changed, mutations_of_item, values
 from tests.fake_aws import ACCOUNT_ID
 from tests.kinesis_answers import SHARD_LIMITS, stream_names, stream_summary
-from tests.monitor.polling.inventories import BY_SERVICE, NO_QUOTAS, World
+from tests.monitor.polling.inventories import BY_SERVICE, NO_QUOTAS, FakeAccount
 
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "40"))  # changes of each answer
 NAMES = ("a", "b", "c")
@@ -120,9 +120,9 @@ def answers_of(service: str) -> dict[str, Any]:
 async def series_of(service: str, **answers: Any) -> dict[tuple[str, str], Any]:
     """The usage and limit of each series, by signal and name."""
     config = Config.model_validate({"signals": {"detail": True}})
-    world = World(config, malformed=True, **{**answers_of(service), **answers})
-    await world.run_inventory(BY_SERVICE[service])
-    fleet = world.fleet
+    account = FakeAccount(config, malformed=True, **{**answers_of(service), **answers})
+    await account.run_inventory(BY_SERVICE[service])
+    fleet = account.fleet
     return {
         (key.signal, key.resource): (one.settings.limit and one.settings.limit.value, one.unobservable)
         for key, one in fleet.series.items()

@@ -90,7 +90,7 @@ async def test_a_request_for_one_resource_is_not_one_for_the_account() -> None:
 
 
 @pytest.mark.parametrize("desired", [None, "12", True, float("nan"), float("inf")], ids=str)
-async def test_a_request_without_a_number_is_none(desired: Any) -> None:
+async def test_a_quota_request_without_a_number_is_left_out(desired: Any) -> None:
     assert await newest_of([described_request("L-1", desired, "PENDING")], malformed=True) == {}
 
 

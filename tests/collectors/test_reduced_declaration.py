@@ -67,20 +67,22 @@ def collector(*signals: str) -> Collector:
         ("", "", ""),
     ],
 )
-def test_only_what_its_signals_need_is_called(signals: str, actions: str, metrics: str) -> None:
+def test_a_reduced_collector_has_only_the_actions_and_metrics_of_its_signals(
+    signals: str, actions: str, metrics: str
+) -> None:
     found = collector(*signals.split())
     assert found.signals == {*signals.split()}
     assert " ".join(one.partition(":")[2] for one in found.iam_actions) == actions
     assert " ".join(metric.name for metric in found.metrics) == metrics
 
 
-def test_a_collector_of_all_its_signals_is_the_same() -> None:
+def test_a_collector_reduced_to_all_its_signals_is_unchanged() -> None:
     for one in REGISTRY.collectors:
         assert one.of_signals(REGISTRY.services[one.service].signals) is one
 
 
 @pytest.mark.parametrize("case", [case for case in read_cases(TABLES) if case.service == "dynamodb"], ids=str)
-async def test_a_signal_has_the_same_series_without_the_others(case: Case) -> None:
+async def test_a_collector_of_one_signal_yields_the_same_series_of_it(case: Case) -> None:
     (whole,) = [one for one in REGISTRY.collectors if one.service == case.service]
     for signal in whole.signals:
         series, _ = await run_case(case, whole.of_signals({signal}))

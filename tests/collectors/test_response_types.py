@@ -106,7 +106,7 @@ def yields(of: Type) -> Any:
         ("bedrock-runtime.Converse", "additionalModelResponseFields[].x", ["any"]),
     ],
 )
-def test_a_path_yields_this_type(operation: str, path: str, expected: Any) -> None:
+def test_type_of_the_result_of_a_path(operation: str, path: str, expected: Any) -> None:
     assert yields(type_of(ResponsePath(path).parsed, output(operation))) == expected
 
 
@@ -228,7 +228,7 @@ def test_a_text_that_is_no_path_is_refused(path: str, reason: str) -> None:
         ("a.b", {"a": 5}, None),
     ],
 )
-def test_a_path_is_searched(path: str, value: Any, expected: Any) -> None:
+def test_result_of_a_path(path: str, value: Any, expected: Any) -> None:
     assert ResponsePath(path).search(value) == expected
 
 

@@ -60,7 +60,7 @@ async def test_any_counted_request_proves_that_the_minute_was_delivered() -> Non
         assert set(weights(observed.usage)) == WRITES | READS
 
 
-async def test_server_errors_are_counted_once_for_the_prefix_and_for_neither_side() -> None:
+async def test_server_errors_are_counted_once_for_the_prefix_and_not_for_reads_or_writes() -> None:
     series = await filter_series({"Prefix": "uploads/"})
     assert {observed.throttled for observed in sides(series).values()} == {None}
     error_series = series["prefix_errors", "media/uploads/"]
@@ -99,7 +99,7 @@ POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint/a"
         ({"Tags": TAGS, "AccessPointArn": POINT}, "by tags and an access point,"),
     ],
 )
-async def test_a_narrowed_filter_counts_a_part_and_is_never_the_prefixs_own_series(
+async def test_a_filter_of_prefix_and_tag_has_a_series_of_its_own_and_a_lower_bound(
     more: dict[str, Any], narrowed: str
 ) -> None:
     series = await filter_series({"And": {"Prefix": "uploads/", **more}})
@@ -111,7 +111,7 @@ async def test_a_narrowed_filter_counts_a_part_and_is_never_the_prefixs_own_seri
         assert plain_filter(observed.bound_reason) == {"Id": "uploads", "Filter": {"Prefix": "uploads/"}}
 
 
-async def test_of_several_narrowed_filters_of_a_prefix_none_is_lost() -> None:
+async def test_each_filter_of_one_prefix_and_another_tag_has_a_series() -> None:
     older = [{"Key": "version", "Value": "older"}]
     series = await filter_series(*({"And": {"Prefix": "x/", "Tags": tags}} for tags in (TAGS, older)))
     assert {resource for _, resource in series} == {
@@ -122,7 +122,7 @@ async def test_of_several_narrowed_filters_of_a_prefix_none_is_lost() -> None:
         assert filter_ids(observed.usage) == {resource.rpartition(" ")[2].rstrip(")")}
 
 
-async def test_where_the_prefix_has_a_filter_of_its_own_that_one_counts_everything() -> None:
+async def test_a_filter_of_the_prefix_alone_replaces_those_of_prefix_and_tag() -> None:
     narrowed = {"And": {"Prefix": "uploads/", "Tags": TAGS}}
     series = await filter_series(
         narrowed, {"Prefix": "uploads/"}, {"Prefix": "logs/"}, {"Prefix": "uploads/"}

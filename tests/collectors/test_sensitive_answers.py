@@ -20,7 +20,7 @@ from tests.answer_shapes import filled, texts_within
 from tests.collectors.declared_cases import DECLARATIONS, TABLES, answers_by_method, read_cases
 from tests.collectors.test_python_mutations import LISTS, answers_of
 from tests.fake_aws import FakeAws, FakeClient, FakeClientCache, pagination_of
-from tests.monitor.polling.inventories import BY_SERVICE, World
+from tests.monitor.polling.inventories import BY_SERVICE, FakeAccount
 
 SECRET = "a-secret-that-nobody-named"
 CASES = list(read_cases(TABLES))
@@ -85,13 +85,13 @@ async def test_fields_that_no_declaration_names_are_not_kept(
     cases = [case for case in CASES if case.service == service]
     tables = [answers_by_method(case.answers) for case in cases] or [answers_of(service)]
     for answers in tables:
-        world = World(malformed=True, **answers)
-        with_secrets(world.aws, names_of(service))
-        await world.run_inventory(BY_SERVICE[service])
-        cell = world.aws.cell
+        account = FakeAccount(malformed=True, **answers)
+        with_secrets(account.aws, names_of(service))
+        await account.run_inventory(BY_SERVICE[service])
+        cell = account.aws.cell
         kept = kept_secrets(
-            world.fleet,
-            world.inventory.statuses,
+            account.fleet,
+            account.inventory.statuses,
             cell.call_turns,
             cell.collector_states,
             cell.account_states,

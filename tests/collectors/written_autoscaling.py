@@ -86,7 +86,7 @@ def group_series(group: Group, region: str) -> Iterator[Observed]:
             published_limit=published_size(group, max_size) if are_collected(group, desired) else None,
             hard_limit=True,
             deliberate=group["MinSize"] == group["MaxSize"],
-            bought=Bought(least=group["MinSize"]),
+            bought=Bought(minimum=group["MinSize"]),
             usage=published_size(group, desired) or float(group["DesiredCapacity"]),
             **common,
         )

@@ -47,12 +47,12 @@ def container() -> Manifest:
     return only
 
 
-def test_each_file_of_the_folder_is_rendered() -> None:
+def test_each_manifest_in_the_folder_is_tested() -> None:
     assert {path.name for path in MANIFESTS.iterdir()} == {*FILES}
 
 
 @pytest.mark.parametrize("version", VERSIONS)
-def test_kubernetes_accepts_them(version: str) -> None:
+def test_kubernetes_accepts_the_manifests(version: str) -> None:
     checked = [one for one in manifests() if one["apiVersion"] != OF_OPERATOR]
     for one in checked:
         kubernetes_validate.validate(one, version, strict=True)

@@ -107,7 +107,7 @@ async def test_serve_ends_cleanly_in_the_middle_of_the_first_inventory(
     assert messages[1] == f"listening on {url}"
 
 
-async def test_without_credentials_nothing_looks_well(tmp_path: Path) -> None:
+async def test_headroom_without_credentials_is_not_ready_and_shows_no_good_state(tmp_path: Path) -> None:
     """It runs, is not ready and says why, and Prometheus can tell."""
     url = f"http://127.0.0.1:{free_port()}"
     config = tmp_path / "headroom.yaml"

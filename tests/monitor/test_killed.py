@@ -148,7 +148,7 @@ async def check_second_process(installation: Installation, holder: int) -> None:
     assert "Traceback" not in errors.decode()
 
 
-async def test_killed_at_any_moment_it_loses_no_alert_and_notifies_none_twice(
+async def test_kills_at_any_moment_lose_no_alert_and_notify_none_twice(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     await killed(tmp_path, aws_environ, KILLS)

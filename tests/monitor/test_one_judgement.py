@@ -79,7 +79,7 @@ STORY = st.builds(
 )
 
 
-class World:
+class MonitoredFleet:
     """A fleet that is polled, judged and alerted on once a minute."""
 
     def __init__(self, stories: list[Story]) -> None:
@@ -212,8 +212,8 @@ def metric_of(number: int, role: str) -> Metric:
     return Metric(f"AWS/Test{number}", role, "Sum", zero_when_absent=role == "refused")
 
 
-def series_history_of(world: World, slot: int, end: int) -> SeriesHistory:
-    return SeriesHistory.of(world.fleet, world.fleet.by_slot[slot], end)
+def series_history_of(monitored: MonitoredFleet, slot: int, end: int) -> SeriesHistory:
+    return SeriesHistory.of(monitored.fleet, monitored.fleet.by_slot[slot], end)
 
 
 def as_history(series_history: SeriesHistory, exported: Exported) -> Exported:
@@ -246,13 +246,13 @@ def check_export(series_history: SeriesHistory, exported: Exported) -> None:
         assert (shown.zone, shown.throttled) == (exported.zone, exported.throttled)
 
 
-def check_push(world: World, slot: int, minute: int, series_history: SeriesHistory) -> None:
+def check_push(monitored: MonitoredFleet, slot: int, minute: int, series_history: SeriesHistory) -> None:
     """Check that history says what was pushed."""
     slots, minutes = np.array([slot], np.int32), np.array([minute], np.int32)
-    newest = newest_minutes(world.fleet)[:, slots]
+    newest = newest_minutes(monitored.fleet)[:, slots]
     if not (newest >= minute).all():
         return  # not all is known yet
-    sent = samples_at(world.fleet, slots, minutes, newest)
+    sent = samples_at(monitored.fleet, slots, minutes, newest)
     pushed = sent.usage, sent.upper_bound, sent.utilization, sent.saturation, sent.zone
     shown = (
         series_history.usage,
@@ -266,16 +266,16 @@ def check_push(world: World, slot: int, minute: int, series_history: SeriesHisto
     assert sent.limit[0] == pytest.approx(limit, nan_ok=True)
 
 
-def check_alert(world: World, slot: int) -> None:
+def check_alert(monitored: MonitoredFleet, slot: int) -> None:
     """An alert without delays fires while the zone is bad enough in the last minute that was judged.
 
     A minute whose numbers may still grow can begin it, and cannot end it. A minute of which it is unknown
     whether anything was throttled does not end an alert on that.
     """
-    fleet, slots = world.fleet, np.array([slot], np.int32)
+    fleet, slots = monitored.fleet, np.array([slot], np.int32)
     both = fleet.usages, fleet.throttled
     newest = max(int(one.newest_minutes(fleet.rings, slots)[0]) for one in both)
-    series_history, expected = series_history_of(world, slot, newest), set[Rule]()
+    series_history, expected = series_history_of(monitored, slot, newest), set[Rule]()
     complete = min(
         int(one.complete_through(fleet.rings, slots)[0]) for one in (fleet.usages, fleet.throttled)
     )
@@ -288,25 +288,25 @@ def check_alert(world: World, slot: int) -> None:
         unknown = {Rule.SATURATED} if np.isnan(series_history.excess[at]) else set()
         kept = expected & ({*Rule} if grows[at] else unknown)
         expected = kept | {rule for rule in (Rule.ABOVE, Rule.NEAR, Rule.SATURATED) if rule <= zone}
-    firing = {rule for rule, _ in world.lifecycle.rules(slot, AlertState.FIRING)}
+    firing = {rule for rule, _ in monitored.lifecycle.rules(slot, AlertState.FIRING)}
     assert firing == expected
 
 
 @settings(max_examples=30)
 @given(st.lists(STORY, min_size=1, max_size=4))
 def test_export_history_push_and_alert_of_a_minute_are_the_same(stories: list[Story]) -> None:
-    world = World(stories)
+    monitored = MonitoredFleet(stories)
     end = START + MINUTES - 1 + DELAY
     for now in range(START + DELAY, end + 1):
-        for step in (world.take_inventory, world.poll):
+        for step in (monitored.take_inventory, monitored.poll):
             step(now)
-            world.judge(now)
-            for (slot, minute), exported in world.now.items():
-                check_export(series_history_of(world, slot, minute), exported)
-        for series in world.fleet.series.values():
-            check_alert(world, series.slot)
-    for (slot, minute), exported in world.exported.items():
-        series_history = series_history_of(world, slot, minute)
+            monitored.judge(now)
+            for (slot, minute), exported in monitored.now.items():
+                check_export(series_history_of(monitored, slot, minute), exported)
+        for series in monitored.fleet.series.values():
+            check_alert(monitored, series.slot)
+    for (slot, minute), exported in monitored.exported.items():
+        series_history = series_history_of(monitored, slot, minute)
         if exported.complete:
             check_export(series_history, exported)
-        check_push(world, slot, minute, series_history)
+        check_push(monitored, slot, minute, series_history)

@@ -109,7 +109,7 @@ def test_many_alerts_are_stepped_as_each_one_alone(rows: list[list[str]], data: 
 
 
 @given(st.lists(batches, max_size=10))
-def test_any_order_of_writing_ends_as_the_samples_in_order(feeds: list[list[tuple[int, int, str]]]) -> None:
+def test_samples_written_in_any_order_yield_the_same_alerts(feeds: list[list[tuple[int, int, str]]]) -> None:
     watch = Watch()
     for batch in feeds:
         watch.feed(batch)
@@ -117,7 +117,7 @@ def test_any_order_of_writing_ends_as_the_samples_in_order(feeds: list[list[tupl
 
 
 @given(st.lists(st.one_of(batches, st.none()), max_size=10))
-def test_restarts_forget_nothing_and_report_nothing_twice(
+def test_restarts_lose_no_change_and_report_none_twice(
     feeds: list[list[tuple[int, int, str]] | None],
 ) -> None:
     watch = Watch()
@@ -169,7 +169,7 @@ def test_a_firing_alert_outlives_the_window_without_samples() -> None:
     assert watch.changes_of[0, Rule.SATURATED] == [(START, AlertState.INACTIVE, AlertState.FIRING), ended]
 
 
-def test_a_series_without_its_samples_stays_as_it_was_reported() -> None:
+def test_an_alert_stays_while_its_series_has_no_samples() -> None:
     watch = saturated_at(START)
     watch.past.written.clear()
     watch.judge({0})
@@ -201,7 +201,7 @@ def test_without_saved_states_past_changes_are_applied_but_not_reported() -> Non
     assert alert_of(watch.alert_states.current, Rule.ABOVE, slot).since == START + 5
 
 
-def test_an_end_can_be_undone_after_a_restart_even_if_the_beginning_is_out_of_sight() -> None:
+def test_a_revision_undoes_an_end_after_a_restart_though_the_start_is_out_of_the_window() -> None:
     watch = Watch()
     for minute, letter in enumerate("aaa" + "h" * WINDOW + "...", START):
         watch.past.write(0, minute, letter)

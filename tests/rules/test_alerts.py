@@ -125,7 +125,7 @@ def state_letter(alert_states: AlertStates, rule: Rule, before: int) -> str:
 @pytest.mark.parametrize(
     ("rule", "story", "states"), [each[1:] for each in SITUATIONS], ids=[s[0] for s in SITUATIONS]
 )
-def test_the_states_of(rule: Rule, story: str, states: str) -> None:
+def test_alert_states_of_these_zones(rule: Rule, story: str, states: str) -> None:
     assert lived(rule, story) == states
 
 
@@ -205,7 +205,7 @@ def test_a_worse_rule_is_more_severe() -> None:
     assert severities == [Severity.INFO, Severity.INFO, Severity.WARNING, Severity.CRITICAL]
 
 
-def test_the_defaults() -> None:
+def test_default_durations_and_band() -> None:
     assert IDLE_PENDING_FOR == 24 * 60
     assert [KEEP_FIRING_FOR[rule] for rule in Rule] == [5, 5, 5, 10]
     assert Band().high * (1 - MARGIN) == pytest.approx(0.665)

@@ -86,7 +86,7 @@ def test_a_zone_proven_by_bounds_is_the_zone_of_any_usage_between_them(
         (0.95, NAN, Zone.NEAR),
     ],
 )
-def test_a_bound_that_is_missing_bounds_nothing(lowest: float, highest: float, zone: Zone) -> None:
+def test_a_missing_bound_leaves_the_zone_unknown(lowest: float, highest: float, zone: Zone) -> None:
     edges = [floats(edge) for edge in (0.4, 0.7, 0.9)]
     assert bounded_zones(floats(lowest), floats(highest), np.array([False]), edges).tolist() == [zone]
 
@@ -108,7 +108,7 @@ def test_only_throttled_demand_beyond_the_tolerance_counts(
     assert found.tolist() == [counts]
 
 
-def test_a_missing_refusal_is_not_zero() -> None:
+def test_unknown_throttled_demand_has_an_unknown_excess() -> None:
     assert np.isnan(excess(floats(NAN), floats(5.0), floats(0.05), floats(0.001))).all()
 
 

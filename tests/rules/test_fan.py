@@ -17,13 +17,13 @@ BINS_OF_DAY = np.arange(BINS) % DAY
 DAILY = 50 - 30 * np.cos(2 * np.pi * BINS_OF_DAY / DAY)
 
 
-def test_each_day_being_the_same_the_next_one_is_too() -> None:
+def test_equal_days_are_followed_by_an_equal_day() -> None:
     fan = usage_fan(DAILY[:, None])
     assert fan.shape == (len(FAN_QUANTILES), DAY, 1)
     np.testing.assert_allclose(fan[:, :, 0], np.tile(DAILY[:DAY], (len(FAN_QUANTILES), 1)), rtol=0.02)
 
 
-def test_days_that_differ_make_it_wide() -> None:
+def test_days_that_differ_make_the_fan_wide() -> None:
     random = np.random.default_rng(4)
     usage = DAILY * np.repeat(random.uniform(0.7, 1.3, BINS // DAY), DAY)
     fan = usage_fan(usage[:, None])[:, DAY // 2, 0]
@@ -37,7 +37,7 @@ def test_a_steady_growth_continues_in_the_fan() -> None:
 
 
 @pytest.mark.parametrize("known", [0, DAY, 2 * DAY - 1])
-def test_below_two_days_there_is_none(known: int) -> None:
+def test_less_than_two_days_of_history_have_no_fan(known: int) -> None:
     usage = np.full((BINS, 1), np.nan)
     usage[BINS - known :] = 5
     assert np.isnan(usage_fan(usage)).all()

@@ -18,7 +18,7 @@ def test_the_file_has_no_problem_and_names_services_of_the_catalogue() -> None:
 
 
 @pytest.mark.parametrize("service", KINDS)
-def test_its_signals_are_in_the_catalogue_and_its_scope_is_that_of_the_service(service: str) -> None:
+def test_signals_and_scope_of_a_hop_are_those_of_its_service(service: str) -> None:
     kind = KINDS[service]
     for name in kind.signals:
         assert REGISTRY.signal(service, name).kind in LimitKind

@@ -36,7 +36,9 @@ def sized(*utilizations: float, bought: float = 8, size: Size = SHARD, **terms: 
         ((0.08, 0.9), Advice.RAISE, 14),
     ],
 )
-def test_the_peak_is_to_be_in_the_band(utilizations: tuple[float, ...], advice: Advice, items: float) -> None:
+def test_the_recommended_size_puts_the_highest_peak_into_the_band(
+    utilizations: tuple[float, ...], advice: Advice, items: float
+) -> None:
     found = sized(*utilizations)
     assert (found.advice, found.items) == (advice, items)
     assert utilizations[found.decided_by] == max(utilizations)
@@ -71,13 +73,13 @@ def test_a_maximum_that_costs_nothing_is_never_lowered() -> None:
 @pytest.mark.parametrize(
     ("size", "terms", "utilization", "items"),
     [
-        (SHARD, {"least": 5}, 0.01, 5),
+        (SHARD, {"minimum": 5}, 0.01, 5),
         (Size(item="operation", smallest=3000), {}, 0.01, 8),  # of 8, fewer than can be bought
         (Size(item="unit", step=5), {}, 0.2, 5),
         (Size(item="MB/s", choices=(2, 4, 8, 16)), {}, 0.2, 4),
         (Size(item="MB/s", choices=(2, 4, 8, 16)), {}, 0.9, 16),
         (Size(item="MB/s", choices=(2, 4, 8, 16)), {}, 9.0, 16),
-        (SHARD, {"most": 10}, 0.9, 10),
+        (SHARD, {"maximum": 10}, 0.9, 10),
     ],
 )
 def test_only_what_can_be_bought_is_advised(
@@ -87,8 +89,8 @@ def test_only_what_can_be_bought_is_advised(
 
 
 def test_more_than_the_maximum_is_reported() -> None:
-    assert sized(0.9, most=10).reason == "13.0909 shards are needed"
-    full = sized(0.9, most=8)
+    assert sized(0.9, maximum=10).reason == "13.0909 shards are needed"
+    full = sized(0.9, maximum=8)
     assert full.advice is Advice.KEEP
     assert full.reason == "more than 8 shards cannot be bought for this resource"
 
@@ -99,7 +101,7 @@ def test_demand_that_was_refused_below_the_limit_lowers_the_edge_of_the_band() -
     assert (found.advice, found.items) == (Advice.RAISE, 12)  # 8 * 0.6 / (0.7 * 0.6) = 11.4
 
 
-def test_a_hot_part_is_not_helped_by_more_and_forbids_less() -> None:
+def test_a_hot_part_keeps_the_size_as_it_is() -> None:
     hot = replace(FULL, utilization=0.1, throttled_days=3, ceiling=0.05)
     found = right_size(SHARD, 8, [hot])
     assert (found.advice, found.items) == (Advice.KEEP, 8)
@@ -137,22 +139,22 @@ demands = some.builds(
     some.integers(0, 20),
     some.none() | some.integers(20, 1000),
 )
-def test_advice_is_never_below_the_floor_or_beyond_what_can_be_had(
-    found: list[Demand], bought: int, least: int, most: int | None
+def test_advice_stays_between_minimum_and_maximum(
+    found: list[Demand], bought: int, minimum: int, maximum: int | None
 ) -> None:
-    one = right_size(SHARD, bought, found, least, most)
+    one = right_size(SHARD, bought, found, minimum, maximum)
     if one.advice is Advice.LOWER:
-        assert one.items is not None and max(least, 1) <= one.items < bought
+        assert one.items is not None and max(minimum, 1) <= one.items < bought
         assert all(not demand.missing for demand in found)
         kept = [demand for demand in found if (demand.utilization or 0) >= demand.band.low]
         assert not [demand for demand in kept if demand.band.low], "busy by one limit is not idle"
     if one.advice is Advice.RAISE:
         assert one.items is not None and bought < one.items
-        assert most is None or one.items <= most
+        assert maximum is None or one.items <= maximum
     assert (one.items is None) == (one.advice is Advice.UNKNOWN)
 
 
 @given(some.floats(0, 5), some.floats(0, 5), some.integers(1, 1000))
-def test_more_demand_never_needs_less(first: float, second: float, bought: int) -> None:
+def test_a_higher_demand_never_needs_a_smaller_size(first: float, second: float, bought: int) -> None:
     low, high = sorted((first, second))
     assert (sized(low, bought=bought).items or 0) <= (sized(high, bought=bought).items or 0)

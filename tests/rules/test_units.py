@@ -142,7 +142,7 @@ def test_a_unit_is_read_by_its_name(
         ("", None),
     ],
 )
-def test_another_text_is_refused_with_the_nearest_name(name: str, meant: str | None) -> None:
+def test_an_unknown_unit_is_refused_with_the_nearest_name(name: str, meant: str | None) -> None:
     with pytest.raises(ValueError, match=r"^expected a unit such as bytes, .*, found '") as caught:
         parse_unit(name)
     assert str(caught.value).partition("; ")[2] == (f"did you mean {meant}?" if meant else "")

@@ -41,7 +41,7 @@ def test_breaking_point_of_one_series(
 
 
 @given(amounts, amounts, shares, factors)
-def test_the_peak_times_its_factor_is_the_ceiling(
+def test_the_peak_times_the_breaking_factor_is_the_ceiling(
     peak: float, limit: float, share: float, factor: float
 ) -> None:
     found = stress([peak], [limit], [share * limit], [factor])
@@ -68,7 +68,7 @@ def test_a_higher_limit_breaks_later_and_more_traffic_earlier(
 
 
 @given(amounts, amounts, st.floats(0.1, 1), shares, factors)
-def test_with_the_needed_limit_it_holds_within_its_band(
+def test_a_series_with_the_needed_limit_stays_within_its_band(
     peak: float, limit: float, target: float, share: float, factor: float
 ) -> None:
     held = share_of_limit([share * limit], [limit])

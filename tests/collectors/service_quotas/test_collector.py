@@ -120,7 +120,7 @@ async def test_after_an_approval_a_list_is_read_every_hour() -> None:
         assert account.aws.calls.count("service-quotas:ListServiceQuotas") == calls
 
 
-async def test_metrics_of_resources_make_all_services_be_read() -> None:
+async def test_usage_metrics_of_resources_make_the_quotas_of_all_services_be_read() -> None:
     level = usage("A", "ResourceCount")
     account = Account(
         list_metrics=published(level),
@@ -183,7 +183,7 @@ INTERVALS = {"near its limit": (60, 6 * HOUR), "far from it": (40, DAY), "empty"
 
 
 @pytest.mark.parametrize(("number", "interval"), INTERVALS.values(), ids=INTERVALS)
-async def test_a_count_is_repeated_as_its_distance_from_the_limit_demands(
+async def test_a_count_is_repeated_more_often_the_closer_it_is_to_its_limit(
     number: int, interval: float
 ) -> None:
     account = Account(
@@ -212,7 +212,7 @@ async def test_a_count_that_is_denied_affects_nothing_else_and_is_unknown_in_the
     assert name in await account.scan(HOUR)
 
 
-async def test_a_list_that_fails_keeps_what_is_known_and_is_tried_again_in_an_hour() -> None:
+async def test_a_list_that_fails_keeps_known_quotas_and_is_retried_in_an_hour() -> None:
     account = Account(
         ["kinesis"],
         list_metrics=published(usage("A")),
@@ -228,7 +228,7 @@ async def test_a_list_that_fails_keeps_what_is_known_and_is_tried_again_in_an_ho
     assert "service-quotas:ListServiceQuotas" in account.aws.calls
 
 
-async def test_a_value_that_a_service_could_not_tell_stays_and_is_requested_in_an_hour() -> None:
+async def test_a_quota_whose_value_a_service_failed_to_return_keeps_its_value_for_an_hour() -> None:
     described = quota("L-00000001", 10, UsageMetric=usage("A"))
     account = Account(
         ["kinesis"], list_metrics=published(usage("A")), list_service_quotas=lists_of(kinesis=[described])
@@ -242,7 +242,7 @@ async def test_a_value_that_a_service_could_not_tell_stays_and_is_requested_in_a
     assert (await account.scan(HOUR))["calls L-00000001"].limit == 20
 
 
-async def test_of_a_list_without_an_end_the_quotas_that_were_read_hold() -> None:
+async def test_an_endless_list_leaves_the_quotas_that_were_read() -> None:
     endless = {"Quotas": [quota("L-00000001", 10, UsageMetric=usage("A"))], "NextToken": "again"}
     account = Account(["kinesis"], list_metrics=published(usage("A")), list_service_quotas=endless)
     assert [*await account.scan()] == ["calls L-00000001"]
@@ -372,7 +372,7 @@ async def counted_tables(account: Account) -> dict[str, tuple[Any, ...]]:
     return {one.resource.path[-1].rpartition("/")[2]: (one.usage, one.limit, one.largest) for one in found}
 
 
-async def test_the_parent_that_has_most_is_named() -> None:
+async def test_the_parent_with_the_highest_count_is_named() -> None:
     account = databases(shop=7, blog=40, docs=1)
     assert await counted_tables(account) == {TABLES: (40, 50, "blog")}
 
@@ -394,7 +394,7 @@ async def test_only_a_whole_id_makes_an_arn_that_of_a_parent() -> None:
     assert await counted_tables(account) == {TABLES: (60, 50, "blog")}
 
 
-async def test_a_count_whose_list_goes_with_the_quota_by_name_alone_is_unverified() -> None:
+async def test_a_count_matched_to_its_quota_by_name_alone_is_unverified() -> None:
     account = Account(
         ["appsync"],
         list_service_quotas=lists_of(appsync=[quota("L-51A37BC6", 25)]),
@@ -467,7 +467,7 @@ def reported(code: str, percent: float, service: str = "kinesis") -> dict[str, A
 REPORT = "service-quotas:StartQuotaUtilizationReport"
 
 
-def test_the_report_is_read_once_a_day_after_the_lists_and_tells_of_quotas_that_nothing_else_does() -> None:
+def test_the_utilization_report_is_read_once_a_day_for_quotas_without_another_usage() -> None:
     async def main() -> None:
         account = Account(
             ["kinesis"],
@@ -507,7 +507,7 @@ async def test_a_report_that_is_not_permitted_affects_nothing_and_is_requested_o
     assert isinstance(account.known.report_failure, ClientError)
 
 
-def test_a_report_that_is_too_old_tells_nothing() -> None:
+def test_a_utilization_report_that_is_too_old_yields_no_series() -> None:
     async def main() -> None:
         account = Account(
             ["kinesis"],

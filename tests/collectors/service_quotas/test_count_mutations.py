@@ -77,7 +77,7 @@ async def counted(group: CountGroup, answers: Answers) -> Mapping[Any, Count | E
         return {}
 
 
-async def test_most_counts_are_known_of_answers_made_of_the_models() -> None:
+async def test_most_counts_are_known_from_responses_generated_from_the_models() -> None:
     groups = count_groups()
     numbers = [
         len(await counted(group, answers_to((*group.sample.calls,))))

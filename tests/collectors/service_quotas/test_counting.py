@@ -120,7 +120,7 @@ async def test_the_numbers_of_parents_are_reported_where_a_quota_holds_for_each(
     assert (await found(aws, **{**RULES, "count": "all"})).owners == {}
 
 
-async def test_no_parents_are_no_resources() -> None:
+async def test_without_parents_the_count_is_0() -> None:
     assert await number_counted(FakeAws(list_buckets=buckets()), **RULES) == 0
 
 
@@ -141,7 +141,7 @@ async def test_a_parent_that_cannot_be_read_makes_the_count_unknown() -> None:
         await number_counted(aws, **RULES)
 
 
-async def test_too_many_parents_are_not_called_for() -> None:
+async def test_children_of_too_many_parents_are_not_requested() -> None:
     names = [f"b{n}" for n in range(MAX_PARENTS + 1)]
     aws = FakeAws(list_buckets=buckets(*names), get_bucket_lifecycle_configuration={})
     with pytest.raises(TooManyParentsError, match="at most 1,000 items of ListBuckets"):
@@ -155,7 +155,7 @@ async def test_an_item_without_an_id_makes_the_count_unknown() -> None:
         await number_counted(aws, **RULES)
 
 
-async def test_a_count_of_what_is_no_list_affects_no_other_count_of_the_same_responses() -> None:
+async def test_a_count_of_a_value_that_is_no_list_affects_no_other_count() -> None:
     other = Quota(service="any", code="L-00000002")
     listed = {"name": "Things", "call": "wafv2.ListWebACLs", "params": {"Scope": "REGIONAL"}}
     declared = {

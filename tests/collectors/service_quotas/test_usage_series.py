@@ -231,7 +231,7 @@ def test_an_override_of_another_form_is_named(line: str) -> None:
 # The list
 
 
-async def test_a_value_that_a_service_did_not_return_this_time_may_return() -> None:
+async def test_a_value_that_is_missing_because_of_a_dependency_may_return() -> None:
     for code, expected in (
         ("DEPENDENCY_THROTTLING_ERROR", True),
         ("SERVICE_QUOTA_NOT_AVAILABLE_ERROR", False),

@@ -53,7 +53,7 @@ def reporting(*statuses: dict[str, Any], **answers: Any) -> FakeAws:
     )
 
 
-async def test_a_report_is_waited_for_and_read_to_its_end() -> None:
+async def test_all_pages_of_a_report_are_read_once_it_is_ready() -> None:
     pages = [
         {"Quotas": [entry(AppliedValue=100.0)], "NextToken": "1"},
         {"Quotas": [entry("L-00000002", 120.0)]},
@@ -71,7 +71,7 @@ async def test_a_report_is_waited_for_and_read_to_its_end() -> None:
     ]
 
 
-async def test_each_call_is_taken_from_the_budget() -> None:
+async def test_each_call_for_a_report_is_taken_from_the_call_budget() -> None:
     aws, budget = reporting(pages=[{"Quotas": []}]), CallBudget(left=10)
     await read_report(BudgetedCalls(aws.scan, budget), QUICK)
     assert budget.left == 10 - len(aws.calls) == 7

@@ -45,7 +45,9 @@ def problems_of(text: str, folder: Path = Path()) -> str:
 
 
 @pytest.mark.parametrize("key", [f"token: {SECRET}", "token_env: TOKEN", "token_file: secret"])
-def test_a_token_comes_from_everywhere_and_is_never_shown(tmp_path: Path, key: str) -> None:
+def test_a_token_is_read_from_the_key_the_environment_or_a_file_and_never_shown(
+    tmp_path: Path, key: str
+) -> None:
     (tmp_path / "secret").write_text(SECRET + "\n")
     config = auth(f"{{tokens: [{{name: ci, {key}}}]}}", tmp_path)
     assert config.tokens[0].secret.get_secret_value() == SECRET
@@ -61,7 +63,7 @@ def test_a_password_too(tmp_path: Path, key: str) -> None:
     assert SECRET not in repr(config)
 
 
-def test_a_hash() -> None:
+def test_a_configured_password_hash_is_parsed_and_never_shown() -> None:
     config = auth(f'{{users: [{{name: ada, role: operate, password_hash: "{HASH}"}}]}}')
     assert config.users[0].secret == PasswordHash.parse(HASH)
     assert HASH not in repr(config)
@@ -75,7 +77,7 @@ def test_a_hash() -> None:
         ("2030-12-31T12:00:00+02:00", datetime(2030, 12, 31, 12, tzinfo=timezone(timedelta(hours=2)))),
     ],
 )
-def test_expiry(expires: str, moment: datetime) -> None:
+def test_expiry_of_a_token_is_a_date_or_a_time(expires: str, moment: datetime) -> None:
     assert (
         auth(f"{{tokens: [{{name: ci, token_env: TOKEN, expires: {expires}}}]}}").tokens[0].expires == moment
     )

@@ -64,7 +64,7 @@ WAYS_IN: dict[str, tuple[Call, str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("way", WAYS_IN)
-async def test_a_way_in(server: AuthenticatedServer, way: str) -> None:
+async def test_a_request_with_valid_credentials_is_answered(server: AuthenticatedServer, way: str) -> None:
     got = await response_to(server, *WAYS_IN[way])
     assert got.status_code == 200, got.text
     assert server.failures() == {}
@@ -155,7 +155,9 @@ REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
 
 
 @pytest.mark.parametrize("case", REFUSALS)
-async def test_a_refusal(server: AuthenticatedServer, caplog: pytest.LogCaptureFixture, case: str) -> None:
+async def test_a_request_without_permission_is_refused_with_the_reason(
+    server: AuthenticatedServer, caplog: pytest.LogCaptureFixture, case: str
+) -> None:
     call, peer, headers, status, reason, sentence = REFUSALS[case]
     got = await response_to(server, call, peer, headers)
     assert got.status_code == status
@@ -279,7 +281,7 @@ async def test_without_a_configuration_no_other_name_is_answered(
     assert (await response_to(server, SERIES, STRANGER, named)).status_code == 200
 
 
-async def test_another_configuration_counts_at_once(server: AuthenticatedServer) -> None:
+async def test_another_configuration_applies_at_once(server: AuthenticatedServer) -> None:
     assert (await response_to(server, SERIES, STRANGER, basic("bob", HASHED))).status_code == 200
     server.configure({"users": [{"name": "bob", "password": "another-password"}]})
     assert (await response_to(server, SERIES, STRANGER, basic("bob", HASHED))).status_code == 401

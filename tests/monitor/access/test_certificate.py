@@ -214,7 +214,7 @@ async def test_a_broken_pair_keeps_the_old_one_and_is_reported_once(
     await tls.shows("two")
 
 
-async def test_plain_http_is_not_answered_and_hurts_nobody(tls: Tls) -> None:
+async def test_a_plain_http_request_is_not_answered_and_affects_no_other(tls: Tls) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", tls.port)
     writer.write(REQUEST)
     async with asyncio.timeout(10):
@@ -240,7 +240,7 @@ async def test_the_oldest_version_that_is_spoken(tmp_path: Path) -> None:
             assert await ask(*connection) == "https"
 
 
-async def test_another_configuration_counts_at_once(tls: Tls, tmp_path: Path) -> None:
+async def test_another_configuration_applies_at_once(tls: Tls, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     write(tmp_path / "other", "two")
     await tls.service.configure(configured(tmp_path / "other"))
@@ -249,7 +249,7 @@ async def test_another_configuration_counts_at_once(tls: Tls, tmp_path: Path) ->
     await tls.shows("three")
 
 
-async def test_whether_it_is_https_is_settled_at_the_start(
+async def test_switching_https_on_or_off_takes_effect_at_the_next_start(
     tls: Tls, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     await tls.service.configure(Config().access_settings())
@@ -264,7 +264,9 @@ async def test_the_health_check_needs_no_authority(tls: Tls, scheme: str) -> Non
     assert await asyncio.to_thread(probe_health, f"{scheme}127.0.0.1:{tls.port}") == "200 OK"
 
 
-async def test_other_commands_do(tls: Tls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_commands_other_than_the_health_check_verify_the_certificate(
+    tls: Tls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     address = f"https://127.0.0.1:{tls.port}"
     with pytest.raises(client.ApiTransportError, match="certificate verify failed"):

@@ -5,7 +5,7 @@ import pytest
 from monitor.access.form_tokens import ProcessFormTokenStore
 
 
-def test_the_token_of_a_process_stays_and_is_of_this_process_alone() -> None:
+def test_a_form_token_is_valid_in_its_own_process_alone() -> None:
     store, other = ProcessFormTokenStore(), ProcessFormTokenStore()
     assert store.token() == store.token() != other.token()
     assert store.is_valid(store.token())

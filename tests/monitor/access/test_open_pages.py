@@ -85,7 +85,9 @@ async def opened(
         await asyncio.wait_for(serving, 10)
 
 
-async def test_a_token_that_expires_ends_it(server: AuthenticatedServer, clock: Clock) -> None:
+async def test_a_token_that_expires_ends_an_open_event_stream(
+    server: AuthenticatedServer, clock: Clock
+) -> None:
     async with opened(server, bearer(OPERATOR)) as browser:
         assert browser.status == 200
         await server.server.publish()
@@ -109,7 +111,7 @@ WAYS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_configuration_without_them_ends_it(
+async def test_a_configuration_without_its_credentials_ends_an_open_event_stream(
     server: AuthenticatedServer, clock: Clock, way: str
 ) -> None:
     headers, peer, change = WAYS[way]

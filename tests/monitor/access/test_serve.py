@@ -154,7 +154,7 @@ async def test_serve_speaks_https_and_reloads_a_new_certificate(
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:4070", "[::]:4070", "host.example.org:4070"])
-def test_others_are_never_let_in_without_a_word(
+def test_serve_refuses_a_public_address_without_authentication(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, listen: str
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -134,14 +134,16 @@ async def test_a_blind_spot_that_stays_as_it_is_is_reported_again_once_a_day(tmp
         assert {one.kind for one in stage.notices[1:]} == {NoticeKind.REPEATED}
 
 
-async def test_an_alertmanager_is_notified_again_and_again_as_it_forgets_alerts(tmp_path: Path) -> None:
+async def test_an_alertmanager_is_sent_a_firing_blind_alert_again_and_again(tmp_path: Path) -> None:
     receiver = {"name": "am", "type": "alertmanager", "urls": ["https://am.example.org"]}
     async with Stage.opened(tmp_path, configuration([receiver])) as stage:
         notices = await play_cells(stage, cells_in(by=fails(DENIED, at=POLL)), 20, step=60)
         assert len(notices) > 10 and len({one.alert for one in notices}) == 1
 
 
-async def test_a_restart_does_not_end_the_alert_of_what_is_still_blind(storage: Path | MemoryStore) -> None:
+async def test_a_restart_does_not_resolve_the_alert_of_a_blind_spot_that_remains(
+    storage: Path | MemoryStore,
+) -> None:
     denied = fails(DENIED, at=ALL_HERE)
     async with Stage.opened(storage) as stage:
         assert kinds_of(await play_cells(stage, cells_in(by=denied), 30)) == "f"
@@ -158,7 +160,7 @@ async def test_a_restart_does_not_end_the_alert_of_what_is_still_blind(storage: 
         assert kinds_of(await play_cells(stage, cells, 15, nothing_fails)) == "r"
 
 
-async def test_a_reload_neither_ends_nor_begins_what_is_blind(tmp_path: Path) -> None:
+async def test_a_reload_neither_resolves_nor_fires_an_alert_of_a_blind_spot(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in(by=fails(DENIED, at=ALL_HERE))
         assert kinds_of(await play_cells(stage, cells, 30)) == "f"
@@ -259,7 +261,7 @@ async def test_the_number_of_places_is_exported_while_the_alert_fires(tmp_path: 
         assert stage.engine.blind_places() == {}
 
 
-async def test_a_scope_that_goes_back_and_forth_is_written_once_a_minute(tmp_path: Path) -> None:
+async def test_a_scope_that_alternates_is_stored_at_most_once_a_minute(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in(by=fails(DENIED, at=[(HERE, ""), (THERE, "")]))
         await play_cells(stage, cells, 20)
@@ -273,7 +275,7 @@ async def test_a_scope_that_goes_back_and_forth_is_written_once_a_minute(tmp_pat
         assert before.number < after.number <= before.number + 10
 
 
-async def test_a_clock_that_is_wrong_is_one_alert_that_says_which_way_and_how_far(tmp_path: Path) -> None:
+async def test_a_wrong_clock_is_one_alert_with_its_skew(tmp_path: Path) -> None:
     """However many accounts and regions there are; at once, and over as soon as it is right."""
     async with Stage.opened(tmp_path) as stage:
         cells, checks = (
@@ -300,7 +302,7 @@ async def test_a_clock_that_is_wrong_is_one_alert_that_says_which_way_and_how_fa
         assert over.summary.startswith("this machine recovered: its clock agrees with AWS's again")
 
 
-async def test_before_any_answer_nobody_knows_whether_the_clock_is_wrong(tmp_path: Path) -> None:
+async def test_a_clock_that_was_never_compared_causes_no_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         assert await play_cells(stage, cells_in(), 60) == []
 

@@ -31,7 +31,7 @@ DAY = 24 * 3600.0
 SOON = 10  # seconds, for what takes milliseconds
 
 
-async def test_a_restart_sends_what_was_under_way_again_under_its_id_and_then_the_rest(
+async def test_a_restart_repeats_the_interrupted_delivery_under_its_id_first(
     storage: Path | MemoryStore,
 ) -> None:
     async with open_delivery(storage) as before:
@@ -48,56 +48,56 @@ async def test_an_id_is_stored_before_it_is_sent(storage: Path | MemoryStore) ->
     found: list[object] = []
 
     def look(made: Notification) -> DeliveryResult:
-        found.extend(world.store.all(NOTIFICATIONS).values())
+        found.extend(deliveries.store.all(NOTIFICATIONS).values())
         return ACCEPTED
 
-    async with open_delivery(storage) as world:
-        world.receiver.answer = look
-        await world.commit(pending_notice(notice(1)))
-        await world.send_due()
-    assert found == world.receiver.sent
+    async with open_delivery(storage) as deliveries:
+        deliveries.receiver.answer = look
+        await deliveries.commit(pending_notice(notice(1)))
+        await deliveries.send_due()
+    assert found == deliveries.receiver.sent
 
 
 async def test_notices_for_a_receiver_that_was_removed_are_kept_for_a_day(
     storage: Path | MemoryStore,
 ) -> None:
-    async with open_delivery(storage) as world:
-        world.receiver.answer = lambda made: DOWN
-        await world.commit(pending_notice(notice(1)), pending_notice(notice(2, "b")))
-        await world.send_due()
-        await world.commit(pending_notice(notice(3, "c")))
-        world.delivery.configure([])
-        await world.commit(pending_notice(notice(4, "d")))
-        assert world.metric("headroom_notices_queued") is None
-        await world.delivery.maintain()
-        world.receiver.answer = lambda made: ACCEPTED
-        world.configure_receiver()
-        assert await world.send_due() == [[1], [2], [3], [4]]
+    async with open_delivery(storage) as deliveries:
+        deliveries.receiver.answer = lambda made: DOWN
+        await deliveries.commit(pending_notice(notice(1)), pending_notice(notice(2, "b")))
+        await deliveries.send_due()
+        await deliveries.commit(pending_notice(notice(3, "c")))
+        deliveries.delivery.configure([])
+        await deliveries.commit(pending_notice(notice(4, "d")))
+        assert deliveries.metric("headroom_notices_queued") is None
+        await deliveries.delivery.maintain()
+        deliveries.receiver.answer = lambda made: ACCEPTED
+        deliveries.configure_receiver()
+        assert await deliveries.send_due() == [[1], [2], [3], [4]]
 
-        world.receiver.answer = lambda made: DOWN
-        await world.commit(pending_notice(notice(5)))
-        await world.send_due()
-        await world.commit(pending_notice(notice(6)))
-        world.delivery.configure([])
-        world.now += DAY + 1
-        await world.delivery.maintain()
-        assert not world.store.all(PENDING_NOTICES)
-        assert not world.store.all(NOTIFICATIONS)
-        assert world.metric("headroom_notices_dropped_total", reason="no_such_receiver") == 2
+        deliveries.receiver.answer = lambda made: DOWN
+        await deliveries.commit(pending_notice(notice(5)))
+        await deliveries.send_due()
+        await deliveries.commit(pending_notice(notice(6)))
+        deliveries.delivery.configure([])
+        deliveries.now += DAY + 1
+        await deliveries.delivery.maintain()
+        assert not deliveries.store.all(PENDING_NOTICES)
+        assert not deliveries.store.all(NOTIFICATIONS)
+        assert deliveries.metric("headroom_notices_dropped_total", reason="no_such_receiver") == 2
 
 
-async def test_without_a_disk_it_is_reported_from_memory(tmp_path: Path) -> None:
+async def test_notices_are_sent_from_memory_without_a_disk(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    async with open_delivery(tmp_path / "file") as world:
-        await world.delivery.commit(
+    async with open_delivery(tmp_path / "file") as deliveries:
+        await deliveries.delivery.commit(
             {"lives/a": b"firing"},
             [notice(1)],
             [pending_notice(notice(1)), pending_notice(notice(1), "chat")],
         )
-        assert await world.send_due() == [[1]]
+        assert await deliveries.send_due() == [[1]]
         (tmp_path / "file").unlink()
-        await world.delivery.maintain()
-        assert isinstance(world.store, Journal) and world.store.healthy
+        await deliveries.delivery.maintain()
+        assert isinstance(deliveries.store, Journal) and deliveries.store.healthy
     journal = await Journal.open(tmp_path / "file" / FILE)
     assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
     assert [row.receiver for row in journal.all(PENDING_NOTICES).values()] == ["chat"]
@@ -178,7 +178,7 @@ async def idle(delivery: Delivery, journal: Journal) -> None:
         await asyncio.sleep(0)
 
 
-async def test_an_idle_sender_wakes_for_what_is_new_and_for_what_is_replayed(
+async def test_an_idle_sender_wakes_for_new_and_for_replayed_notices(
     delivery: Delivery, journal: Journal
 ) -> None:
     quick = Quick(refused("http_400", "no"))
@@ -237,7 +237,7 @@ async def test_attempts_under_way_are_ended_and_recorded_when_delivery_stops(
     assert not journal.all(NOTIFICATIONS)
 
 
-async def test_a_receiver_that_is_removed_is_given_up_and_told_again_when_it_is_back(
+async def test_a_delivery_to_a_removed_receiver_is_repeated_when_it_is_configured_again(
     delivery: Delivery,
 ) -> None:
     hanging, quick = Hanging(), Quick()
@@ -253,10 +253,10 @@ async def test_a_receiver_that_is_removed_is_given_up_and_told_again_when_it_is_
 
 
 async def test_a_new_configuration_is_used_for_pending_notices(storage: Path | MemoryStore) -> None:
-    async with open_delivery(storage) as world:
-        old, new = world.receiver, DeliveryFixture(world.store).receiver
-        await world.commit(pending_notice(notice(1)))
-        world.receiver = new
-        world.configure_receiver()
-        assert await world.send_due() == [[1]]
+    async with open_delivery(storage) as deliveries:
+        old, new = deliveries.receiver, DeliveryFixture(deliveries.store).receiver
+        await deliveries.commit(pending_notice(notice(1)))
+        deliveries.receiver = new
+        deliveries.configure_receiver()
+        assert await deliveries.send_due() == [[1]]
         assert old.sent == []

@@ -68,7 +68,7 @@ def worded(failures: Sequence[Failure]) -> Sequence[Failure]:
     return [replace(one, message=message.format(f"any:{one.operation}")) for one in failures]
 
 
-async def test_a_policy_of_the_organization_is_one_cause_though_not_every_service_names_it(
+async def test_a_denial_by_the_organization_is_one_cause_though_some_messages_do_not_name_it(
     tmp_path: Path,
 ) -> None:
     refused = await refusals()
@@ -85,7 +85,7 @@ async def test_a_policy_of_the_organization_is_one_cause_though_not_every_servic
             assert one.remedy[-1] == f"It is denied in {', '.join(sorted(DENIED))}."
 
 
-async def test_all_of_it_ends_once(tmp_path: Path) -> None:
+async def test_alerts_of_denied_regions_fire_and_are_resolved_once_for_each_account(tmp_path: Path) -> None:
     cells = denied_cells(await refusals())
     async with Stage.opened(tmp_path, configuration(route=ROUTES)) as stage:
         for minute in range(120):

@@ -49,7 +49,7 @@ async def test_an_account_that_was_closed_meanwhile_ends_its_alerts_after_a_rest
 
 
 @pytest.mark.parametrize("is_known", [True, False])
-async def test_an_account_may_be_one_that_was_not_listed_yet(
+async def test_alerts_of_a_missing_account_end_only_once_the_list_of_accounts_is_known(
     storage: Path | MemoryStore, is_known: bool
 ) -> None:
     async with Stage.opened(storage) as stage:

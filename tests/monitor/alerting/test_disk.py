@@ -174,7 +174,7 @@ def test_a_file_is_renamed_with_its_log(path: Path) -> None:
     assert set(path.parent.iterdir()) == {aside, with_suffix(aside, "-wal")}
 
 
-async def test_of_a_corrupt_file_what_can_be_read_is_kept(path: Path) -> None:
+async def test_readable_rows_of_a_corrupt_file_are_kept(path: Path) -> None:
     journal = await Journal.open(path)
     await journal.commit({"lives/a": b"firing"}, [notice(n) for n in range(500)])
     await journal.close()
@@ -340,7 +340,7 @@ async def test_a_write_that_is_cancelled_while_the_disk_is_busy_is_written(path:
     assert len((await stored_rows(path))["states"]) == 2
 
 
-async def test_a_disk_that_hangs_blocks_nobody(path: Path) -> None:
+async def test_a_disk_that_hangs_blocks_no_other_task(path: Path) -> None:
     disk, stuck = Disk(), threading.Event()
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     assert disk.connection

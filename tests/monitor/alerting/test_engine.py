@@ -72,7 +72,7 @@ async def test_each_receiver_is_notified_by_its_route(tmp_path: Path) -> None:
         ]
 
 
-async def test_a_limit_that_is_raised_resolves_at_once_and_says_so(tmp_path: Path) -> None:
+async def test_a_raised_limit_resolves_an_alert_at_once_with_that_reason(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc")
         stage.relimit("orders", 2 * LIMIT)
@@ -94,7 +94,9 @@ async def test_a_limit_that_was_raised_between_two_processes(storage: Path | Mem
         assert stage.notices[-1].resolution_reason.startswith("the limit was raised")
 
 
-async def test_a_usage_that_fell_is_not_explained_by_the_limit(tmp_path: Path) -> None:
+async def test_a_resolution_by_falling_usage_has_no_reason_though_the_limit_changed_slightly(
+    tmp_path: Path,
+) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc")
         stage.relimit("orders", 1001)
@@ -169,7 +171,7 @@ async def test_an_inhibited_alert_is_notified_when_it_outlives_the_inhibiting_on
         ]
 
 
-async def test_a_new_receiver_is_notified_of_what_fires_and_an_old_one_of_its_end(tmp_path: Path) -> None:
+async def test_a_new_receiver_gets_firing_alerts_and_a_former_one_their_resolution(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc")
         stage.configure(configuration(["pager", "chat"]))
@@ -200,7 +202,7 @@ RELOADS: dict[str, tuple[list[dict[str, Any]], list[tuple[NoticeKind, Severity]]
 
 
 @pytest.mark.parametrize(("alerts", "expected"), RELOADS.values(), ids=RELOADS)
-async def test_a_reload_applies_to_what_fires_already(
+async def test_a_reload_applies_to_alerts_that_fire_already(
     alerts: list[dict[str, Any]], expected: list[tuple[NoticeKind, Severity]], tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:

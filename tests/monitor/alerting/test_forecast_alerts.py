@@ -46,7 +46,7 @@ async def after(stage: Stage, seconds: float, probability: tuple[float, ...], **
     return sent
 
 
-async def test_a_class_is_reported_once_and_again_only_when_it_is_nearer(tmp_path: Path) -> None:
+async def test_a_forecast_is_notified_again_only_when_its_horizon_is_shorter(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
         assert await after(stage, HALF_AN_HOUR, NONE) == []
@@ -164,7 +164,7 @@ async def test_severity_and_time_are_configured(
         assert [one.severity for one in sent] == ([severity] if severity else [])
 
 
-async def test_switching_it_off_ends_it(tmp_path: Path) -> None:
+async def test_switching_a_forecast_alert_off_resolves_it(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
         await after(stage, HALF_AN_HOUR, DAY)

@@ -81,19 +81,19 @@ def lowered(minute: int) -> Sizes:
     return (1, 30, 60) if minute < EIGHT else (1, 4, 10)
 
 
-async def test_a_scheduled_action_is_no_alert(tmp_path: Path) -> None:
+async def test_a_scheduled_action_causes_no_alert(tmp_path: Path) -> None:
     assert await alerting_groups(tmp_path, {"web": scheduled}, *METRICS[:2]) == set()
 
 
-async def test_nor_is_it_where_the_maximum_is_published(tmp_path: Path) -> None:
+async def test_a_scheduled_action_causes_no_alert_where_the_maximum_is_published(tmp_path: Path) -> None:
     assert await alerting_groups(tmp_path, {"web": scheduled}, *METRICS) == set()
 
 
-async def test_nor_is_a_maximum_that_is_lowered(tmp_path: Path) -> None:
+async def test_a_maximum_that_is_lowered_causes_no_alert(tmp_path: Path) -> None:
     assert await alerting_groups(tmp_path, {"web": lowered}, *METRICS[:2]) == set()
 
 
-async def test_a_group_that_can_scale_and_is_at_its_end_is_reported_but_not_one_of_a_fixed_size(
+async def test_only_a_group_at_a_maximum_that_can_scale_has_an_alert(
     tmp_path: Path,
 ) -> None:
     groups: dict[str, SizesAt] = {

@@ -51,7 +51,7 @@ FIRST = [
 
 
 @pytest.mark.parametrize(("at", "expected", "known"), FIRST)
-def test_a_new_group_gathers(at: float, expected: list[str], known: tuple[str, ...]) -> None:
+def test_a_new_group_waits_for_group_wait(at: float, expected: list[str], known: tuple[str, ...]) -> None:
     decision = decide(NEW, [status()], at)
     assert [f"{one.alert} {one.kind}" for one, _ in decision.notices] == expected
     assert tuple(decision.group.notified) == known
@@ -119,7 +119,7 @@ CASES: list[tuple[str, NotificationGroup, list[AlertStatus], float, list[str]]] 
 @pytest.mark.parametrize(
     ("group", "those", "at", "expected"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
 )
-def test_a_group_sends(
+def test_notices_that_a_group_sends(
     group: NotificationGroup, those: list[AlertStatus], at: float, expected: list[str]
 ) -> None:
     assert sent(group, at, *those) == expected
@@ -240,7 +240,7 @@ def test_an_alert_has_a_status_where_it_is_routed_and_where_it_was_sent() -> Non
     ]
 
 
-def test_a_notification_spells_out_the_worst_and_counts_the_rest() -> None:
+def test_a_notification_lists_the_worst_notices_and_counts_the_others() -> None:
     many = [AlertStatus(notice(f"{n:02}", utilization=n / 10), ROUTED) for n in range(MAX_LISTED_NOTICES + 5)]
     decision = decide(NEW, many, 30)
     rows = [

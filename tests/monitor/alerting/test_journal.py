@@ -96,7 +96,7 @@ def ack() -> Acknowledgement:
     return Acknowledgement(alert="a", severity=Severity.CRITICAL, author="me", comment="on it", at=NOW)
 
 
-def test_every_table_has_a_row_here() -> None:
+def test_every_table_of_the_journal_is_tested() -> None:
     assert {table for table, _ in ROWS} == set(TABLES)
 
 
@@ -246,7 +246,7 @@ async def test_a_notification_of_a_schema_without_reasons_has_the_reason_first(p
     await journal.close()
 
 
-async def test_the_field_notified_is_read_under_its_former_name_told(path: Path) -> None:
+async def test_the_field_notified_is_also_read_under_its_former_name(path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
     known = NotifiedAlert(Severity.WARNING, "near", 5.0)
     group = NotificationGroup("r", (("x", '"told":'),), {"a": known}, 5.0)
@@ -261,7 +261,7 @@ async def test_the_field_notified_is_read_under_its_former_name_told(path: Path)
     await journal.close()
 
 
-async def test_the_field_resolution_reason_is_read_under_its_former_name_reason(path: Path) -> None:
+async def test_the_field_resolution_reason_is_also_read_under_its_former_name(path: Path) -> None:
     resolved = notice(7, kind=NoticeKind.RESOLVED, resolution_reason='it has "reason":')
     made = Notification(
         id="n", receiver="r", group={}, notices=(resolved,), at=NOW, reason=NotificationReason.RESOLVED

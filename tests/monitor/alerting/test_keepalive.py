@@ -83,7 +83,7 @@ class Hour(Stage):
 # Away for so long, from so many seconds after an hour that fires began; by how the pauses fall out.
 @pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(("begins", "lasts"), [(0, 0), (599, 60), (601, 120), (1200, 145), (1799, 145)])
-async def test_an_alert_that_fires_for_an_hour_fires_there_for_an_hour(
+async def test_an_alert_fires_in_alertmanager_for_as_long_as_in_headroom(
     chance: float, begins: int, lasts: int
 ) -> None:
     async with Hour.opened(MemoryStore(), CONFIG, random=lambda: chance) as hour:

@@ -91,7 +91,7 @@ def check(accepted: list[Notification], notice_count: int) -> None:
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_killed_at_a_point(
+async def test_a_kill_at_any_point_loses_and_doubles_no_notice(
     point: str, tmp_path: Path, feed: Feed, listener: tuple[Listener, int]
 ) -> None:
     listening, port = listener
@@ -104,7 +104,7 @@ async def test_killed_at_a_point(
         assert len(ids) > len(set(ids))
 
 
-async def test_killed_two_hundred_times_at_random(
+async def test_two_hundred_random_kills_lose_no_notice(
     tmp_path: Path, feed: Feed, listener: tuple[Listener, int]
 ) -> None:
     listening, port = listener

@@ -35,7 +35,7 @@ STORIES = {
 
 
 @pytest.mark.parametrize(("samples", "notices"), STORIES.values(), ids=STORIES)
-async def test_notices_of_a_story(samples: str, notices: str, tmp_path: Path) -> None:
+async def test_notices_of_these_samples(samples: str, notices: str, tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders=samples) == notices
 
@@ -173,7 +173,7 @@ async def test_idle_capacity_is_a_finding_after_a_day(tmp_path: Path) -> None:
         assert await stage.play(orders="llll......") == "......R..."
 
 
-async def test_info_needs_a_route_that_names_it(tmp_path: Path) -> None:
+async def test_severity_info_is_sent_only_by_a_route_that_names_it(tmp_path: Path) -> None:
     routes = {"group_wait": 0, "group_interval": 0, "routes": [{"receiver": "all", "severities": "info"}]}
     config = configuration(["pager", "all"], route={"receiver": "pager", **routes})
     async with Stage.opened(tmp_path, config) as stage:
@@ -188,7 +188,7 @@ BANDS = {
 
 
 @pytest.mark.parametrize(("band", "samples", "notices"), BANDS.values(), ids=BANDS)
-async def test_the_band_decides(band: Band, samples: str, notices: str, tmp_path: Path) -> None:
+async def test_notices_depend_on_the_band(band: Band, samples: str, notices: str, tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         stage.series("orders", replace(SHORT, band=band))
         assert await stage.play(orders=samples) == notices
@@ -222,7 +222,7 @@ OVERRIDES: dict[str, tuple[list[dict[str, Any]], str, str, list[Severity]]] = {
 
 
 @pytest.mark.parametrize(("alerts", "samples", "notices", "severities"), OVERRIDES.values(), ids=OVERRIDES)
-async def test_overrides(
+async def test_overrides_set_severities_and_durations_of_alerts(
     alerts: list[dict[str, Any]], samples: str, notices: str, severities: list[Severity], tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path, configuration(alerts=alerts)) as stage:

@@ -130,7 +130,7 @@ def test_links_of_a_resource_called_account_are_its_own() -> None:
     assert "#/streams/details/account/" in Links().for_series(named, REGISTRY)["console"]
 
 
-def test_templates_know_what_is_shown_and_what_aws_knows() -> None:
+def test_templates_get_names_and_ids_of_a_resource_and_its_parent() -> None:
     links = Links(grafana="https://g/?n={resource}&i={resource_id}&p={parent}")
     stage = Resource("stage", ("a1", "prod"), ("web/shop", "prod"))
     series_key = Key(ACCOUNT, REGION, "apigateway", "rest_stage_method_throttle", stage)

@@ -45,7 +45,7 @@ def send_due(box: Outbox, now: float = NOW) -> list[list[int]]:
     return numbers
 
 
-def test_a_group_leaves_when_the_earliest_of_it_is_due_and_with_all_of_it() -> None:
+def test_a_group_is_sent_whole_when_its_earliest_notice_is_due() -> None:
     box = outbox(
         pending_notice(notice(1, "a"), group=A, due=NOW + 30, id=1),
         pending_notice(notice(2, "b"), group=A, due=NOW + 60, id=2),
@@ -77,7 +77,7 @@ def test_a_group_that_is_under_way_or_waits_for_another_attempt_sends_nothing_ne
     assert (failed.notification, failed.attempts) == (made, 1)
 
 
-def test_of_what_fails_it_is_counted_how_often_others_did_not() -> None:
+def test_failures_are_counted_that_came_while_other_deliveries_succeeded() -> None:
     box = outbox(pending_notice(notice(1), id=1))
     (key,) = box.acquire_due(NOW, 100)
     batched(box, key, NOW)
@@ -112,7 +112,7 @@ def test_notifications_from_before_are_sent_before_pending_notices() -> None:
     assert send_due(box) == [[2]]
 
 
-def test_dropping_what_leads_lets_the_next_go() -> None:
+def test_dropping_the_first_notice_lets_the_next_be_sent() -> None:
     rows = [pending_notice(notice(1), group=A, due=NOW + 60, id=1), pending_notice(notice(2), group=B, id=2)]
     box = outbox(*rows)
     assert send_due(box) == []
@@ -120,7 +120,7 @@ def test_dropping_what_leads_lets_the_next_go() -> None:
     assert send_due(box) == [[2]]
 
 
-def test_the_oldest_is_reported_whether_it_is_formed_or_not() -> None:
+def test_the_time_of_the_oldest_counts_notices_and_notifications() -> None:
     box = outbox(pending_notice(notice(2, at=NOW - 5), id=2))
     assert box.oldest_at == NOW - 5
     box.requeue(
@@ -142,7 +142,7 @@ ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy"), st.inte
 
 
 @given(ROWS)
-def test_everything_leaves_once_and_in_the_order_of_each_alert(rows: list[tuple[str, str, int]]) -> None:
+def test_each_notice_is_sent_once_and_in_the_order_of_its_alert(rows: list[tuple[str, str, int]]) -> None:
     box = outbox(
         *(
             pending_notice(notice(n, alert), group={"region": group}, due=NOW + due, id=n)
@@ -195,7 +195,7 @@ def kept_letters(kinds: str, most: int, hours: int) -> str:
         ("rrr", 9, 9, "..."),
     ],
 )
-def test_repeats_go_first_then_what_is_superseded_and_never_the_last_state(
+def test_a_full_queue_drops_repeats_first_then_superseded_notices_and_never_the_last(
     kinds: str, most: int, hours: int, left: str
 ) -> None:
     assert kept_letters(kinds, most, hours) == left

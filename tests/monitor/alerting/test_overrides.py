@@ -13,7 +13,7 @@ from monitor.config.config import Config
 from tests.kinesis_answers import SHARD_LIMITS
 from tests.monitor.alerting.stage import ALL, LETTER_OF_KIND, LETTERS, Stage, configuration
 from tests.monitor.fleet.fleets import key
-from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, World, inventory_of, streams
+from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, FakeAccount, inventory_of, streams
 
 
 def configured(*overrides: Mapping[str, Any]) -> Config:
@@ -24,18 +24,18 @@ def configured(*overrides: Mapping[str, Any]) -> Config:
 class InventoriedStage:
     """A Kinesis that is looked at by an inventory, and the alerts of what that finds."""
 
-    def __init__(self, stage: Stage, world: World) -> None:
-        self.stage, self.world = stage, world
+    def __init__(self, stage: Stage, account: FakeAccount) -> None:
+        self.stage, self.account = stage, account
 
     async def reload(self, *overrides: Mapping[str, Any]) -> None:
         """Take another configuration into use, as the app does: an inventory follows the one before."""
-        config, before = configured(*overrides), self.world.inventory
-        self.world.inventory = inventory_of(
-            before.cell, self.world.fleet, config, account_name=before.account_name
+        config, before = configured(*overrides), self.account.inventory
+        self.account.inventory = inventory_of(
+            before.cell, self.account.fleet, config, account_name=before.account_name
         )
-        self.world.inventory.discovered |= before.discovered
+        self.account.inventory.discovered |= before.discovered
         self.stage.configure(config)
-        await self.world.run_inventory(KINESIS)
+        await self.account.run_inventory(KINESIS)
 
     def write(self, resource: str, letter: str) -> None:
         """A sample of the minute, by the stream's own metrics."""
@@ -73,10 +73,10 @@ async def inventoried_stage(folder: Path, *overrides: Mapping[str, Any]) -> Asyn
         "describe_limits": SHARD_LIMITS | {"OpenShardCount": 5},
         **NO_QUOTAS,
     }
-    world, minute = World(configured(*overrides), "prod", **answers), int(time.time() // 60)
-    await world.run_inventory(KINESIS)
-    async with Stage.opened(folder, configured(*overrides), minute, world.fleet) as stage:
-        yield InventoriedStage(stage, world)
+    account, minute = FakeAccount(configured(*overrides), "prod", **answers), int(time.time() // 60)
+    await account.run_inventory(KINESIS)
+    async with Stage.opened(folder, configured(*overrides), minute, account.fleet) as stage:
+        yield InventoriedStage(stage, account)
 
 
 ORDERS = {"signal": "kinesis.stream_write_bytes", "resource": "orders"}
@@ -103,7 +103,7 @@ DURATIONS: dict[str, tuple[list[Mapping[str, Any]], str, str]] = {
 
 
 @pytest.mark.parametrize(("overrides", "story", "expected"), DURATIONS.values(), ids=DURATIONS)
-async def test_durations(
+async def test_overrides_decide_durations(
     overrides: list[Mapping[str, Any]], story: str, expected: str, tmp_path: Path
 ) -> None:
     async with inventoried_stage(tmp_path, *overrides) as here:
@@ -123,7 +123,7 @@ SEVERITIES: dict[str, tuple[Mapping[str, Any], str, list[str]]] = {
 
 
 @pytest.mark.parametrize(("override", "story", "expected"), SEVERITIES.values(), ids=SEVERITIES)
-async def test_severities(
+async def test_overrides_decide_severities(
     override: Mapping[str, Any], story: str, expected: list[str], tmp_path: Path
 ) -> None:
     async with inventoried_stage(tmp_path, {**QUICK, **override}) as here:
@@ -157,7 +157,7 @@ RELOADS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str, str]] = {
 
 
 @pytest.mark.parametrize(("before", "after", "story", "expected"), RELOADS.values(), ids=RELOADS)
-async def test_a_reload(
+async def test_a_reload_changes_overrides_of_alerts(
     before: Mapping[str, Any], after: Mapping[str, Any], story: str, expected: str, tmp_path: Path
 ) -> None:
     first, then = story.split("|")

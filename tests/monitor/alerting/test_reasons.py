@@ -148,5 +148,5 @@ def test_a_webhook_has_the_reason(reason: NotificationReason) -> None:
     assert webhook_body(notification(reason=reason)).data.reason is reason
 
 
-def test_a_test_of_a_receiver_says_so() -> None:
+def test_a_trial_notification_has_the_reason_test() -> None:
     assert trial_notification("hook", "test-1", NoticeKind.FIRING, 0, 0.0).reason is R.TEST

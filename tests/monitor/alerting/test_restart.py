@@ -29,7 +29,7 @@ RESTARTS = {
 
 
 @pytest.mark.parametrize(("samples", "expected"), RESTARTS.values(), ids=RESTARTS)
-async def test_a_restart(samples: str, expected: str, storage: Path | MemoryStore) -> None:
+async def test_notices_across_a_restart(samples: str, expected: str, storage: Path | MemoryStore) -> None:
     before, after = samples.split("|")
     async with Stage.opened(storage) as stage:
         first = await stage.play(orders=before)

@@ -267,7 +267,7 @@ def test_every_signal_makes_a_sentence(service: Service) -> None:
         assert re.search(rf" (90 %|\(90 %\)), rising for 22 min; {throttled}\. Remedy: ", summary)
 
 
-def test_a_resource_called_as_we_call_the_whole_account_is_named() -> None:
+def test_a_resource_called_account_is_named_like_any_other() -> None:
     for name in ("account", "whole account", "a/b"):
         found = series_notice(
             replace(CLICKS, key=CLICKS.key._replace(subject=Resource("stream", (name,)))), MOMENT, REGISTRY

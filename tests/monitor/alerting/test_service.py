@@ -117,7 +117,7 @@ async def test_a_reload_takes_other_receivers(tmp_path: Path) -> None:
         assert len(first.requests) == 1
 
 
-async def test_a_receiver_out_of_reach_is_found_before_there_is_anything_to_tell(tmp_path: Path) -> None:
+async def test_an_unreachable_receiver_is_found_before_there_is_an_alert(tmp_path: Path) -> None:
     async with http_server() as server:
         async with running(config(tmp_path, ("hook", "http://127.0.0.1:9")), Fleet()) as alerting:
             async with asyncio.timeout(PATIENCE):
@@ -135,7 +135,7 @@ async def test_a_receiver_out_of_reach_is_found_before_there_is_anything_to_tell
         assert server.requests == []
 
 
-async def test_two_at_one_journal(tmp_path: Path) -> None:
+async def test_a_second_service_cannot_open_a_journal_in_use(tmp_path: Path) -> None:
     requested = config(tmp_path)
     async with running(requested, Fleet()):
         with pytest.raises(JournalError, match="is held by "):

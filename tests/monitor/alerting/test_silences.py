@@ -158,7 +158,7 @@ async def test_acknowledgements_can_be_undone(silences: Silences) -> None:
     assert dict(silences.acknowledgements) == {"b": second}
 
 
-async def test_an_acknowledgement_ends_when_it_was_reported_to(silences: Silences, shelf: Shelf) -> None:
+async def test_an_acknowledgement_ends_at_its_until(silences: Silences, shelf: Shelf) -> None:
     await silences.acknowledge(replace(ack("a"), until=NOW + HOUR))
     assert silences.acknowledged_severity("a", NOW + HOUR - 1) is Severity.WARNING
     assert silences.acknowledged_severity("a", NOW + HOUR) is None
@@ -184,7 +184,7 @@ async def test_a_silence_or_acknowledgement_that_cannot_be_stored_does_not_apply
     assert (silences.stored, dict(silences.acknowledgements)) == ([one], {})
 
 
-async def test_there_are_never_too_many(silences: Silences) -> None:
+async def test_more_silences_than_the_maximum_are_refused(silences: Silences) -> None:
     outcomes = await asyncio.gather(
         *(silence(silences) for _ in range(MAX_SILENCES + 2)), return_exceptions=True
     )

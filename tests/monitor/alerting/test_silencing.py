@@ -20,7 +20,7 @@ def silence(stage: Stage, *matchers: str, duration: float) -> Silence:
     )
 
 
-async def test_a_silence_keeps_quiet_until_it_ends(storage: Path | MemoryStore) -> None:
+async def test_a_silenced_alert_is_notified_when_its_silence_ends(storage: Path | MemoryStore) -> None:
     async with Stage.opened(storage) as stage:
         await stage.process()
         await stage.engine.silences.add(silence(stage, 'resource="orders"', duration=600), stage.seconds)
@@ -70,7 +70,7 @@ async def test_an_alert_acknowledged_for_a_time_is_repeated_after_it(storage: Pa
         assert await stage.play(orders="cccccc") == "...r.r"
 
 
-async def test_alertmanager_is_reported_again_and_again_also_what_is_acknowledged(
+async def test_acknowledged_alerts_are_sent_to_alertmanager_again_and_again(
     storage: Path | MemoryStore,
 ) -> None:
     forgetful = {"name": "am", "type": "alertmanager", "urls": ["https://example.org"]}

@@ -10,7 +10,7 @@ from monitor.planning.budget import Billed, Budget
 from monitor.planning.settings import BudgetTerms
 
 
-async def test_a_process_is_granted_what_the_one_before_it_left(tmp_path: Path) -> None:
+async def test_a_process_is_granted_only_what_is_left_of_the_budget(tmp_path: Path) -> None:
     granted = []
     for wanted in (6_000, 6_000, 6_000):
         journal = await Journal.open(tmp_path / "headroom.db")

@@ -23,7 +23,7 @@ KINDS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize(("settings", "seen"), KINDS.values(), ids=KINDS)
-async def test_its_alert_begins_and_ends_with_throttled_demand(
+async def test_an_alert_without_usage_begins_and_ends_with_throttled_demand(
     settings: Any, seen: dict[str, Any], tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
@@ -39,7 +39,7 @@ async def test_its_alert_begins_and_ends_with_throttled_demand(
 
 
 @pytest.mark.parametrize(("settings", "seen"), KINDS.values(), ids=KINDS)
-async def test_its_alert_does_not_end_while_throttled_demand_is_unknown(
+async def test_an_alert_without_usage_stays_while_throttled_demand_is_unknown(
     settings: Any, seen: dict[str, Any], tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:

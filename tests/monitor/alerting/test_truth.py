@@ -37,7 +37,7 @@ def series_of(stage: Stage, name: str) -> Series:
     return known or stage.series(name, usage=per_second(calls.of(StreamName=key(name).id)))
 
 
-class World:
+class TrueSamples:
     """The true samples, and the time when CloudWatch shows each. Minutes count from the beginning."""
 
     def __init__(self, chance: random.Random) -> None:
@@ -73,7 +73,7 @@ class World:
         return used * LIMIT * 60 * part, count * part
 
 
-def poll(stage: Stage, world: World, began: int, now: int) -> None:
+def poll(stage: Stage, samples: TrueSamples, began: int, now: int) -> None:
     """All that CloudWatch shows of the last minutes, as a poll writes it."""
     rings, written = stage.fleet.rings, list[tuple[int, int, float]]()
     for name in STREAMS:
@@ -81,7 +81,7 @@ def poll(stage: Stage, world: World, began: int, now: int) -> None:
         metrics = stage.fleet.metrics(series.key.cell)
         rows = [metrics[metric_query(one.of(StreamName=series.key.id))] for one in (calls, refused)]
         for at in range(max(0, now - ASKED), now):
-            if values := world.seen(name, at, now):
+            if values := samples.seen(name, at, now):
                 written += [(rows[0], began + at, values[0])]
                 written += [(rows[1], began + at, values[1])] if values[1] else []
     row, minute, value = zip(*written, strict=True) if written else ((), (), ())
@@ -91,21 +91,21 @@ def poll(stage: Stage, world: World, began: int, now: int) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-async def test_each_episode_is_reported_once_and_nothing_else(seed: int) -> None:
-    world = World(random.Random(seed))
+async def test_each_episode_causes_one_firing_and_one_resolved_notice(seed: int) -> None:
+    samples = TrueSamples(random.Random(seed))
     async with Stage.opened(MemoryStore()) as stage:
         began, heard = stage.minute, {name: list[tuple[NoticeKind, int]]() for name in STREAMS}
         for now in range(1, MINUTES):
             stage.minute = began + now
             stage.seconds = stage.minute * 60.0
-            if now not in world.denied:
-                poll(stage, world, began, now)
+            if now not in samples.denied:
+                poll(stage, samples, began, now)
             stage.fleet.confirmed[: stage.fleet.size] = stage.minute
             stage.set_read_result()
             for notice in await stage.process():
                 if notice.subject and notice.kind in (NoticeKind.FIRING, NoticeKind.RESOLVED):
                     heard[notice.subject.path[0]].append((notice.kind, now))
-        for name, episodes in world.episodes.items():
+        for name, episodes in samples.episodes.items():
             kinds = [kind for kind, _ in heard[name]]
             assert kinds == [NoticeKind.FIRING, NoticeKind.RESOLVED] * len(episodes), (
                 name,

@@ -58,7 +58,7 @@ BLIND = [
 @pytest.mark.parametrize(
     ("target", "is_blind"), [case[1:] for case in BLIND], ids=[case[0] for case in BLIND]
 )
-def test_when_a_target_is_blind(target: ObservationTarget, is_blind: bool) -> None:
+def test_whether_a_target_is_a_blind_spot(target: ObservationTarget, is_blind: bool) -> None:
     assert bool(blind_spots([target], NOW)) is is_blind
 
 
@@ -165,7 +165,7 @@ def test_an_inaccessible_account_goes_by_its_id_where_that_is_known() -> None:
     assert entry.access.streaks == {DENIED: FailureStreak(2, None, 70.0)}
 
 
-def test_a_metric_that_is_read_more_rarely_counts_as_late_later() -> None:
+def test_a_read_with_a_longer_interval_is_late_later() -> None:
     """Services without resources and the list of linked accounts are read more rarely."""
     run = RunStatus(interval=3600)
     run.end((), NOW - 7000)

@@ -39,9 +39,7 @@ def test_a_throttled_call_halves_the_rate_once_for_all_calls_under_way(highest: 
 
 
 @given(Rates, st.floats(0.2, MAX_GROWTH_PAUSE))
-def test_while_calls_succeed_the_rate_grows_evenly_until_it_is_as_before(
-    highest: float, pause: float
-) -> None:
+def test_successful_calls_raise_the_rate_linearly_to_its_maximum(highest: float, pause: float) -> None:
     rate = CallRate(highest)
     rate.throttle(0, 0)
     now, growths = 0.0, []

@@ -231,7 +231,7 @@ def test_the_operations_of_a_service_share_its_rate(rates: dict[str, float], rat
     run(main())
 
 
-def test_two_cells_do_not_wait_for_each_other() -> None:
+def test_calls_of_two_cells_do_not_wait_for_each_other() -> None:
     async def main() -> None:
         moments = []
         for aws in (FakeAws(), FakeAws()):

@@ -128,7 +128,7 @@ async def test_the_external_id_is_passed_on_and_never_logged(
     assert SECRET not in caplog.text + str(error.value) + repr(error.value) + repr(account)
 
 
-async def test_the_role_is_assumed_where_we_are_at_home(
+async def test_a_role_is_assumed_in_the_region_of_the_environment(
     sts: FakeSts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A region that is enabled in the account need not be enabled in the one that assumes the role."""
@@ -177,7 +177,7 @@ async def test_without_credentials_the_error_says_so(
     assert sts.requested == []
 
 
-async def test_no_server_is_an_error_of_aws() -> None:
+async def test_an_address_without_a_server_raises_an_aws_error() -> None:
     with pytest.raises(AWS_ERRORS):
         await open_cells(Account(regions=("eu-west-1",)), "http://127.0.0.1:1", Telemetries().aws)
 
@@ -228,7 +228,7 @@ async def test_all_regions_are_those_enabled_in_the_account(sts: FakeSts) -> Non
     assert "AllRegions" not in sts.requested[1]
 
 
-async def test_a_region_beside_all_only_says_where_to_call(sts: FakeSts) -> None:
+async def test_a_region_listed_beside_all_is_where_sts_is_called(sts: FakeSts) -> None:
     assert len(await opened_cells(sts, regions=("all", "eu-west-1"))) == 2
     assert {one["region"] for one in sts.requested} == {"eu-west-1"}
 

@@ -32,7 +32,7 @@ class Machine:
 
 
 @pytest.mark.parametrize("step", [900.0, 3600.0, -900.0, -3600.0])
-def test_a_clock_that_steps_is_not_believed_from_the_first_moment_on(step: float) -> None:
+def test_a_step_of_the_machines_clock_does_not_change_the_time(step: float) -> None:
     machine = Machine()
     clock = machine.clock()
     machine.passed, machine.ahead = 30.0, step

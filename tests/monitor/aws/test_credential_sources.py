@@ -277,9 +277,7 @@ async def test_an_expired_login_goes_on_once_somebody_logs_in_again(aws: Rotatin
         assert "aws sso login" in next_step(failure).sentences[0]
 
 
-async def test_keys_that_stay_expired_are_read_at_most_every_half_minute(
-    aws: RotatingAws, process: Path
-) -> None:
+async def test_expired_keys_are_read_again_at_most_every_half_minute(aws: RotatingAws, process: Path) -> None:
     caller = Caller(aws)
     (process / "key").write_text("AKIAOLD")
     for second in range(120):

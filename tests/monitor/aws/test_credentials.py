@@ -270,7 +270,7 @@ async def test_a_role_that_cannot_be_renewed_is_used_until_it_expires(
     assert len(caplog.records) == 1
 
 
-async def test_a_denied_role_is_one_call_however_many_calls_want_it(
+async def test_a_denied_role_is_requested_once_for_many_waiting_calls(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     role, attempts = assuming(denied("AssumeRole"))

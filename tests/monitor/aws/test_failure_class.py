@@ -42,7 +42,7 @@ EXCEPTIONS = [
 
 
 @pytest.mark.parametrize(("kind", "code"), [(kind, code) for kind, codes in CODES.items() for code in codes])
-def test_each_service_has_its_own_code_for_the_same(kind: FailureClass, code: str) -> None:
+def test_error_codes_of_services_are_classified(kind: FailureClass, code: str) -> None:
     assert classify(code) == kind
 
 
@@ -64,7 +64,7 @@ WORDINGS = [
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"])
 @pytest.mark.parametrize(("wording", "kind"), WORDINGS)
-def test_the_wording_tells_who_denies(code: str, wording: str, kind: FailureClass) -> None:
+def test_the_message_of_a_denial_decides_its_class(code: str, wording: str, kind: FailureClass) -> None:
     assert classify(code, DENIAL + wording) == kind
 
 

@@ -54,7 +54,7 @@ async def cell_before(status: int, body: str, max_attempts: int = 1) -> AsyncIte
 @pytest.mark.parametrize("body", [HTML, "upstream <connect> error", "<HTML >"])
 @pytest.mark.parametrize("status", [200, 403, 404, 500, 502, 503])
 @pytest.mark.parametrize("protocol", CALLS)
-async def test_a_page_is_no_response_and_is_reported_in_a_sentence(
+async def test_an_html_page_instead_of_a_response_is_reported_in_a_sentence(
     protocol: str, status: int, body: str
 ) -> None:
     service, operation = CALLS[protocol]

@@ -16,7 +16,7 @@ from tests.monitor.polling.inventories import (
     LAMBDA,
     NO_QUOTAS,
     SQS,
-    World,
+    FakeAccount,
     functions,
     queues,
     quota,
@@ -125,19 +125,19 @@ WORLDS: list[tuple[str, dict[str, Any]]] = [
 ]
 
 
-def resources(world: World) -> set[str]:
-    """The resources of the world's series, without their parts and without the account."""
-    return {resource.split("/")[0] for _, resource in world.names} - {""}
+def resources(account: FakeAccount) -> set[str]:
+    """The resources of the account's series, without their parts and without the account."""
+    return {resource.split("/")[0] for _, resource in account.names} - {""}
 
 
 @pytest.mark.parametrize(("service", "answers"), WORLDS, ids=[service for service, _ in WORLDS])
 async def test_a_resource_deleted_before_its_query_has_no_series_and_is_no_failure(
     service: str, answers: dict[str, Any]
 ) -> None:
-    world = World(**QUOTAS, **answers)
-    await world.run_inventory(BY_SERVICE[service])
-    outcome = world.inventory.statuses[service]
-    assert {name.removesuffix(".fifo") for name in resources(world)} == {"steady"}
+    account = FakeAccount(**QUOTAS, **answers)
+    await account.run_inventory(BY_SERVICE[service])
+    outcome = account.inventory.statuses[service]
+    assert {name.removesuffix(".fifo") for name in resources(account)} == {"steady"}
     assert (outcome.failures, outcome.succeeded_at is not None) == ((), True)
 
 
@@ -145,46 +145,46 @@ async def test_the_series_of_a_resource_are_dropped_by_the_inventory_that_finds_
     described: dict[str, Any] = {
         "describe_stream_summary": unless_gone("ResourceNotFoundException", stream_summary("steady", 1))
     }
-    world = World(**streams(steady=1, gone=1), **NO_QUOTAS)
-    await world.run_inventory(KINESIS)
-    assert resources(world) == {"steady", "gone"}
-    metrics = len(world.fleet.metrics(world.aws.cell.key))
-    await world.run_inventory(KINESIS, **described)
-    assert resources(world) == {"steady"}
-    assert len(world.fleet.metrics(world.aws.cell.key)) < metrics  # nor is it paid for any more
+    account = FakeAccount(**streams(steady=1, gone=1), **NO_QUOTAS)
+    await account.run_inventory(KINESIS)
+    assert resources(account) == {"steady", "gone"}
+    metrics = len(account.fleet.metrics(account.aws.cell.key))
+    await account.run_inventory(KINESIS, **described)
+    assert resources(account) == {"steady"}
+    assert len(account.fleet.metrics(account.aws.cell.key)) < metrics  # nor is it paid for any more
 
 
 async def test_a_deleted_resource_is_dropped_although_the_scan_fails_later() -> None:
     answers: dict[str, Any] = functions("steady", "gone") | {"get_account_settings": settings(1000)}
-    world = World(**answers, **QUOTAS)
-    await world.run_inventory(LAMBDA)
+    account = FakeAccount(**answers, **QUOTAS)
+    await account.run_inventory(LAMBDA)
     # Changed functions, so that Lambda is called again for them.
     changed = [one | {"RevisionId": "2"} for one in answers["list_functions"]["Functions"]]
-    await world.run_inventory(
+    await account.run_inventory(
         LAMBDA,
         list_functions={"Functions": changed},
         get_function_concurrency=unless_gone("ResourceNotFoundException", {}),
         list_provisioned_concurrency_configs=denied(),
     )
-    assert resources(world) == {"steady"}
-    assert {code for _, _, code in world.failures} == {"AccessDeniedException"}
+    assert resources(account) == {"steady"}
+    assert {code for _, _, code in account.failures} == {"AccessDeniedException"}
 
 
 async def test_a_list_that_does_not_exist_is_a_failure_and_nothing_is_dropped() -> None:
-    world = World(**streams(orders=1), **NO_QUOTAS)
-    await world.run_inventory(KINESIS)
-    await world.run_inventory(KINESIS, list_streams=nonexistent("ResourceNotFoundException"))
-    assert resources(world) == {"orders"}
-    assert ("Describe", "", "ResourceNotFoundException") in world.failures
+    account = FakeAccount(**streams(orders=1), **NO_QUOTAS)
+    await account.run_inventory(KINESIS)
+    await account.run_inventory(KINESIS, list_streams=nonexistent("ResourceNotFoundException"))
+    assert resources(account) == {"orders"}
+    assert ("Describe", "", "ResourceNotFoundException") in account.failures
 
 
 async def test_a_quota_that_does_not_exist_is_a_failure() -> None:
     missing = denied("GetServiceQuota", NO_SUCH_CODE)
-    world = World(
+    account = FakeAccount(
         **queues("jobs"), get_service_quota=missing, get_aws_default_service_quota=nonexistent(NO_SUCH_CODE)
     )
-    await world.run_inventory(SQS)
-    assert [code for _, _, code in world.failures] == [NO_SUCH_CODE]
+    await account.run_inventory(SQS)
+    assert [code for _, _, code in account.failures] == [NO_SUCH_CODE]
 
 
 @pytest.mark.parametrize(

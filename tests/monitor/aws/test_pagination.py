@@ -24,5 +24,7 @@ PAGINATIONS: dict[tuple[str, str], Pagination | None] = {
 @pytest.mark.parametrize(
     ("operation", "expected"), PAGINATIONS.items(), ids=[".".join(names) for names in PAGINATIONS]
 )
-def test_the_members_that_hold_tokens(operation: tuple[str, str], expected: Pagination | None) -> None:
+def test_members_that_hold_tokens_of_pages_are_found_in_the_model(
+    operation: tuple[str, str], expected: Pagination | None
+) -> None:
     assert pagination_from_model(model_loader(), *operation) == expected

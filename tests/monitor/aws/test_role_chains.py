@@ -90,7 +90,7 @@ async def test_each_role_has_its_own_external_id_and_session_name(sts: Sts) -> N
     assert given == [("of-the-hub", "headroom@hub"), (None, "headroom"), ("of-the-spoke", "headroom")]
 
 
-async def test_no_session_is_asked_to_last_longer_than_aws_allows_in_a_chain(sts: Sts) -> None:
+async def test_a_role_in_a_chain_is_assumed_without_a_duration(sts: Sts) -> None:
     """AWS refuses DurationSeconds above an hour for a role that is assumed with a role."""
     await open_account(sts, role_arn=SPOKE, via=HUB)
     assert not any("DurationSeconds" in one for one in sts.requested)
@@ -121,7 +121,7 @@ async def test_every_role_of_a_chain_is_renewed_before_it_expires(sts: Sts) -> N
         (SPOKE, f"role 3 of 3, {SPOKE}: not allowed"),
     ],
 )
-async def test_a_failure_says_at_which_role_of_the_chain(sts: Sts, denied: str, message: str) -> None:
+async def test_a_failure_names_the_role_of_the_chain(sts: Sts, denied: str, message: str) -> None:
     sts.denied = {denied}
     with pytest.raises(ClientError) as error:
         await open_account(sts, role_arn=SPOKE, via=[HUB, MIDDLE])
@@ -129,7 +129,7 @@ async def test_a_failure_says_at_which_role_of_the_chain(sts: Sts, denied: str, 
     assert (failure.operation, failure.code, failure.message) == ("AssumeRole", "AccessDenied", message)
 
 
-async def test_a_renewal_that_fails_later_says_so_too(sts: Sts) -> None:
+async def test_a_renewal_that_fails_names_the_role_of_the_chain(sts: Sts) -> None:
     sts.lifetime = timedelta(seconds=-1)
     sts.denied = {SPOKE}
     with pytest.raises(ClientError):
@@ -150,7 +150,7 @@ async def test_our_own_credentials_are_no_role_of_the_chain(
     assert failure_from(error.value).message == "Unable to locate credentials"
 
 
-async def test_a_role_without_a_chain_has_awss_message_alone(sts: Sts) -> None:
+async def test_the_failure_of_a_role_without_a_chain_has_the_message_of_aws_alone(sts: Sts) -> None:
     sts.denied = {SPOKE}
     with pytest.raises(ClientError) as error:
         await open_account(sts, role_arn=SPOKE)

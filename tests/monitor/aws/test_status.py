@@ -52,7 +52,7 @@ OBSTACLES = [
 
 
 @pytest.mark.parametrize(("status", "why"), OBSTACLES)
-def test_the_monitor_is_not_ready_while_it_knows_nothing(status: MonitorStatus, why: str) -> None:
+def test_headroom_is_not_ready_before_its_first_reads(status: MonitorStatus, why: str) -> None:
     assert (status.not_ready_reason, status.ready) == (why, not why)
 
 

@@ -72,14 +72,14 @@ def names(count: int, prefix: str = "") -> list[str]:
     return [f"{prefix}{number}" for number in range(count)]
 
 
-async def test_of_few_resources_all_are_read_in_each_inventory() -> None:
+async def test_all_of_few_resources_are_read_in_each_inventory() -> None:
     reading = Reading()
     for number in (1, 2, 3):
         known = await reading.inventory(logs=names(MIN_CALLS))
         assert set(known.values()) == {number}
 
 
-async def test_of_many_resources_a_bounded_number_is_read_and_the_others_are_not_known() -> None:
+async def test_a_bounded_number_of_many_resources_is_read_in_one_inventory() -> None:
     reading = Reading()
     known = await reading.inventory(logs=names(2 * MIN_CALLS))
     assert len(reading.made) == MIN_CALLS
@@ -96,7 +96,7 @@ async def test_unread_resources_come_first_and_known_ones_keep_their_values() ->
     assert None not in known.values()
 
 
-async def test_of_very_many_resources_a_part_is_read_each_time() -> None:
+async def test_a_share_of_very_many_resources_is_read_in_each_inventory() -> None:
     reading, every_one = Reading(), names(20 * MIN_CALLS)
     numbers = []
     for _ in range(20):
@@ -263,7 +263,7 @@ async def test_a_collector_that_keeps_its_own_values_takes_turns_too() -> None:
         (10, [5, 5, 5, 5], 2.5),
     ],
 )
-def test_services_that_want_few_calls_get_all_and_others_equal_shares(
+def test_services_that_need_few_calls_get_all_and_others_equal_shares(
     limit: int, wanted: list[int], level: float
 ) -> None:
     assert fair_level(limit, wanted) == level

@@ -51,7 +51,7 @@ endpoint_url: http://127.0.0.1:4566
 """
 
 
-def test_everything_at_once() -> None:
+def test_a_configuration_with_every_key_is_read() -> None:
     config = read(WHOLE)
     production, other = config.accounts
     assert isinstance(production, Account)

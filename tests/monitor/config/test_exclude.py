@@ -10,7 +10,7 @@ from monitor.config.config import Config
 from monitor.config.exclude import excludes_all_of, ineffective_entries
 from monitor.schema.selector import Location
 from tests.kinesis_answers import stream_summary
-from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, World
+from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, FakeAccount
 from tests.registries import REGISTRY
 
 PROD, STAGING = "123456789012", "210987654321"
@@ -104,12 +104,12 @@ def test_an_entry_without_effect_is_reported_in_one_sentence(
 
 
 @pytest.mark.parametrize("regions", ["all", []])
-def test_an_entry_is_not_ineffective_while_only_aws_knows_the_regions_or_accounts(regions: Any) -> None:
+def test_an_exclusion_of_regions_or_accounts_listed_later_is_not_ineffective(regions: Any) -> None:
     config = configured({"region": "us-*"}, {"account": "0" * 12}, regions=regions, accounts=[{}])
     assert list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY)) == []
 
 
-def test_the_check_of_a_configuration_says_what_has_no_effect(tmp_path: Any) -> None:
+def test_config_check_lists_entries_without_effect(tmp_path: Any) -> None:
     lines = (
         "regions: [eu-west-1]",
         "exclude: [{region: 'ap-*'}]",
@@ -138,14 +138,14 @@ async def test_no_metric_of_an_excluded_series_is_requested() -> None:
         return {"MetricDataResults": []}
 
     names = {"StreamNames": ["orders", "test-1"], "HasMoreStreams": False}
-    world = World(
+    account = FakeAccount(
         Config.model_validate({"exclude": [{"resource": "test-*"}]}),
         list_streams=names,
         describe_stream_summary=describe,
         get_metric_data=metrics,
         **NO_QUOTAS,
     )
-    await world.run_inventory(KINESIS)
+    await account.run_inventory(KINESIS)
     assert requested == ["orders"]
-    metrics_read = b"".join(name for name in world.fleet.metrics(world.aws.cell.key))
+    metrics_read = b"".join(name for name in account.fleet.metrics(account.aws.cell.key))
     assert b"orders" in metrics_read and b"test-1" not in metrics_read

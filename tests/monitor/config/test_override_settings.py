@@ -40,7 +40,7 @@ async def watched(fleet: Fleet, before: Watcher | None, *overrides: dict[str, An
     return watch, series
 
 
-async def test_paces_are_in_the_columns_from_the_look_that_follows_a_reload(
+async def test_durations_of_overrides_apply_from_the_inventory_after_a_reload(
     monkeypatch: pytest.MonkeyPatch, aws_environ: dict[str, str]
 ) -> None:
     set_aws_environment(monkeypatch, aws_environ)
@@ -95,7 +95,7 @@ async def stand(url: str, expected: dict[str, str]) -> bool | None:
     return True if listed == states == expected else None
 
 
-async def test_alerts_are_as_the_configuration_says_and_as_it_says_after_a_reload(
+async def test_alerts_follow_the_overrides_before_and_after_a_reload(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     config = tmp_path / "headroom.yaml"

@@ -143,7 +143,7 @@ def test_an_idle_purchase_without_a_price_is_shown_with_its_limit() -> None:
     )
 
 
-def test_a_limit_set_by_hand_says_nothing_of_what_was_bought() -> None:
+def test_an_idle_purchase_with_an_override_as_its_limit_has_no_price() -> None:
     fleet = Fleet()
     use(fleet, stream("audit", PRICED), (180, 0.08), limit=8 * MIB, source=LimitSource.OVERRIDE)
     (idle,) = purchases_of(fleet)
@@ -154,7 +154,7 @@ def test_a_limit_set_by_hand_says_nothing_of_what_was_bought() -> None:
     )
 
 
-def test_quotas_and_what_cannot_be_judged_are_not_money() -> None:
+def test_quotas_and_stale_series_are_no_idle_purchases() -> None:
     fleet = Fleet()
     use(fleet, key("", "lambda.account_concurrency"), (180, 0.01), limit=1000.0)
     use(fleet, stream("silent", PRICED), limit=8 * MIB)

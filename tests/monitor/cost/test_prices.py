@@ -18,7 +18,7 @@ CPU = {"namespace": "AWS/EC2", "metric": "CPUUtilization", "dimensions": (("Auto
 UNWANTED = {"namespace": "AWS/Kinesis", "metric": "PutRecord.Success"}
 
 
-def test_every_metric_that_a_collector_reads_has_one_that_pays() -> None:
+def test_every_metric_of_a_collector_counts_for_one_service() -> None:
     for collector in REGISTRY.collectors:
         for metric in collector.metrics:
             requested = metric_query(metric.of(Name='"Dimensions"'))

@@ -103,7 +103,7 @@ async def test_statistics_of_one_metric_are_one_update_and_additional_ones_anoth
     assert one.streamed_dollars == pytest.approx(2 * ALWAYS_STREAMED)
 
 
-async def test_longer_periods_other_partitions_and_what_is_streamed_are_left_out() -> None:
+async def test_metrics_of_longer_periods_or_other_partitions_or_streamed_are_left_out() -> None:
     assert await advice(fleet_of({replace(stream("a"), period=300): EVERY})) == []
     fleet = Fleet()
     add(fleet, key("a")._replace(region="cn-north-1"))

@@ -119,7 +119,7 @@ async def test_only_families_that_are_exported_are_requested(directory: str, tmp
     assert requested <= await exported(tmp_path / "headroom.db")
 
 
-def test_the_commands_write_where_they_are_reported(tmp_path: Any) -> None:
+def test_the_commands_write_into_the_given_folder(tmp_path: Any) -> None:
     run = CliRunner().invoke
     address = "https://wiki.example/runbooks"
     done = run(app, ["dashboards", "prometheus", "--out", str(tmp_path / "new"), "--runbooks", address])

@@ -65,7 +65,7 @@ def test_the_dashboards_are_current() -> None:
     assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == generated()
 
 
-def test_there_is_one_for_each_purpose() -> None:
+def test_there_is_a_dashboard_for_each_purpose() -> None:
     assert sorted(boards()) == sorted(NAMES)
     assert len({board["uid"] for board in boards().values()}) == len(boards())
 
@@ -81,7 +81,7 @@ def test_a_dashboard_is_of_the_library_s_types(board: dict[str, Any]) -> None:
 
 
 @each_board
-def test_panels_are_distinguished_explained_and_ask_the_chosen_source(board: dict[str, Any]) -> None:
+def test_panels_have_an_id_a_description_and_the_chosen_data_source(board: dict[str, Any]) -> None:
     numbers = [panel["id"] for panel in board["panels"]]
     assert sorted(set(numbers)) == numbers
     for panel in panels(board):
@@ -152,7 +152,7 @@ def test_a_family_has_a_row_a_service_and_counts_only_its_own(family: ServiceFam
     assert selected == {"|".join(names), *names}
 
 
-def test_every_service_is_of_one_board() -> None:
+def test_every_service_has_a_row_in_exactly_one_dashboard() -> None:
     rows = [
         panel["title"]
         for family in FAMILIES
@@ -162,13 +162,13 @@ def test_every_service_is_of_one_board() -> None:
     assert len(rows) == len(FAMILIES) + len(REGISTRY.services)
 
 
-def test_the_command_writes_them(tmp_path: Path) -> None:
+def test_the_command_writes_the_dashboards(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["dashboards", "grafana", "--out", str(tmp_path)])
     assert done.exit_code == 0
     assert {file.name: file.read_text("utf-8") for file in tmp_path.iterdir()} == generated()
 
 
-def test_the_command_says_what_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_names_the_extra_that_it_needs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "grafana_foundation_sdk", None)
     done = CliRunner().invoke(app, ["dashboards", "grafana"])
     assert (done.exit_code, done.stderr) == (

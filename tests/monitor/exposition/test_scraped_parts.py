@@ -32,7 +32,7 @@ def key(account: str, region: str, service: str, name: str = "orders") -> Key:
     return Key(account, region, service, SIGNALS[service], resource(name))
 
 
-class World:
+class ScrapedFleet:
     """A fleet with a series in each account, region and service."""
 
     def __init__(self, max_series: int = 1000) -> None:
@@ -80,27 +80,31 @@ PARAMETERS = st.fixed_dictionaries(
 def test_a_part_has_the_samples_of_the_whole_that_its_parameters_select(
     requested: list[dict[str, Sequence[str]]],
 ) -> None:
-    world = World()
+    scraped = ScrapedFleet()
     for number, parameters in enumerate(requested):
-        world.fleet.usage[number] = 999.0 - number
-        world.publish()
-        whole = [one for one in world.samples() if not one.startswith(OWN)]
-        assert world.samples(**parameters) == [one for one in whole if has(one, parameters)]
+        scraped.fleet.usage[number] = 999.0 - number
+        scraped.publish()
+        whole = [one for one in scraped.samples() if not one.startswith(OWN)]
+        assert scraped.samples(**parameters) == [one for one in whole if has(one, parameters)]
 
 
 def test_parts_by_service_and_headroom_itself_are_the_whole_once() -> None:
-    world = World()
-    parts = [world.samples(service=[one]) for one in (*SERVICES, "headroom")]
-    assert sorted(sample for part in parts for sample in part) == world.samples()
+    scraped = ScrapedFleet()
+    parts = [scraped.samples(service=[one]) for one in (*SERVICES, "headroom")]
+    assert sorted(sample for part in parts for sample in part) == scraped.samples()
     assert parts[-1] and all(sample.startswith(OWN) for sample in parts[-1])
 
 
 def test_alerts_and_causes_are_those_of_the_selected_series() -> None:
-    world = World()
-    of_cause = [one for one in world.samples(account=ACCOUNTS[:1], service=["sqs"]) if 'cause="reads"' in one]
+    scraped = ScrapedFleet()
+    of_cause = [
+        one for one in scraped.samples(account=ACCOUNTS[:1], service=["sqs"]) if 'cause="reads"' in one
+    ]
     assert [one.rpartition(" ")[2] for one in of_cause] == ["2.0", "4.0"]
-    (alert,) = {one for one in world.samples(account=ACCOUNTS[:1]) if "headroom_alert_since" in one} & {
-        one for one in world.samples(region=REGIONS[:1], service=["kinesis"]) if "headroom_alert_since" in one
+    (alert,) = {one for one in scraped.samples(account=ACCOUNTS[:1]) if "headroom_alert_since" in one} & {
+        one
+        for one in scraped.samples(region=REGIONS[:1], service=["kinesis"])
+        if "headroom_alert_since" in one
     }
     assert alert.endswith(" 1000")
 
@@ -110,71 +114,71 @@ def pieces_of(body: ExpositionBody) -> set[int]:
 
 
 def test_only_what_changed_is_rendered_again() -> None:
-    world = World()
-    before = world.body(account=ACCOUNTS[:1])
-    assert world.body(account=ACCOUNTS[:1]) is before
-    world.publish()
-    assert world.body(account=ACCOUNTS[:1]) is before
+    scraped = ScrapedFleet()
+    before = scraped.body(account=ACCOUNTS[:1])
+    assert scraped.body(account=ACCOUNTS[:1]) is before
+    scraped.publish()
+    assert scraped.body(account=ACCOUNTS[:1]) is before
     last = len(CELLS) - 1  # of the other account
-    world.fleet.usage[last] = 5.0
-    world.publish()
-    assert world.body(account=ACCOUNTS[:1]) is before
-    world.fleet.usage[0] = 7.0
-    world.publish()
-    after = world.body(account=ACCOUNTS[:1])
+    scraped.fleet.usage[last] = 5.0
+    scraped.publish()
+    assert scraped.body(account=ACCOUNTS[:1]) is before
+    scraped.fleet.usage[0] = 7.0
+    scraped.publish()
+    after = scraped.body(account=ACCOUNTS[:1])
     changed = [piece for piece in after.pieces if id(piece) not in pieces_of(before)]
     assert any(b"headroom_usage{" in piece.text for piece in changed)
     assert not any(b"headroom_limit{" in piece.text for piece in changed)
 
 
 def test_series_that_come_are_in_the_next_scrape() -> None:
-    world = World()
-    before = world.samples(service=["sqs"])
-    judged(world.fleet, add(world.fleet, key(*CELLS[1], name="another")), Zone.ABOVE, usage=3.0)
-    world.publish()
-    new = [one for one in world.samples(service=["sqs"]) if one not in before]
+    scraped = ScrapedFleet()
+    before = scraped.samples(service=["sqs"])
+    judged(scraped.fleet, add(scraped.fleet, key(*CELLS[1], name="another")), Zone.ABOVE, usage=3.0)
+    scraped.publish()
+    new = [one for one in scraped.samples(service=["sqs"]) if one not in before]
     assert any('resource="another"' in one for one in new)
-    assert not any('resource="another"' in one for one in world.samples(service=["kinesis"]))
+    assert not any('resource="another"' in one for one in scraped.samples(service=["kinesis"]))
 
 
 def test_a_part_may_lose_most_of_its_series() -> None:
-    world = World(max_series=2 * CHUNK)
+    scraped = ScrapedFleet(max_series=2 * CHUNK)
     names = [f"orders-{n}" for n in range(CHUNK + 1)]
     for name in names:
-        add(world.fleet, key(*CELLS[0], name=name), throttled=None)
-    world.publish()
-    most = world.samples(service=["kinesis"])
+        add(scraped.fleet, key(*CELLS[0], name=name), throttled=None)
+    scraped.publish()
+    most = scraped.samples(service=["kinesis"])
     for name in names:
-        world.fleet.drop(key(*CELLS[0], name=name))
-    world.fleet.reclaim()
-    world.publish()
-    left = world.samples(service=["kinesis"])
+        scraped.fleet.drop(key(*CELLS[0], name=name))
+    scraped.fleet.reclaim()
+    scraped.publish()
+    left = scraped.samples(service=["kinesis"])
     assert 0 < len(left) < len(most)
-    assert left == [one for one in world.samples() if 'aws_service="kinesis"' in one]
+    assert left == [one for one in scraped.samples() if 'aws_service="kinesis"' in one]
 
 
 def test_more_series_than_one_scrape_may_have_are_refused_with_what_to_do() -> None:
-    world = World(max_series=4)
+    scraped = ScrapedFleet(max_series=4)
     with pytest.raises(TooManySeriesError, match=r"at most 4 series in one scrape, found 8: split it by"):
-        world.body()
+        scraped.body()
     with pytest.raises(TooManySeriesError, match="found 8"):
-        world.body(service=SERVICES)
-    assert world.exposition.body.pieces == ()  # what cannot be scraped is not rendered
-    assert len([one for one in world.samples(service=["sqs"]) if one.startswith("headroom_usage{")]) == 4
-    for one in [*world.fleet.series][:4]:
-        world.fleet.drop(one)
-    world.publish()
-    assert len([one for one in world.samples() if one.startswith("headroom_usage{")]) == 4
+        scraped.body(service=SERVICES)
+    assert scraped.exposition.body.pieces == ()  # what cannot be scraped is not rendered
+    assert len([one for one in scraped.samples(service=["sqs"]) if one.startswith("headroom_usage{")]) == 4
+    for one in [*scraped.fleet.series][:4]:
+        scraped.fleet.drop(one)
+    scraped.publish()
+    assert len([one for one in scraped.samples() if one.startswith("headroom_usage{")]) == 4
 
 
 def test_parts_that_were_scraped_long_ago_are_forgotten_and_rendered_anew() -> None:
-    world = World()
-    first = world.body(account=ACCOUNTS[:1])
+    scraped = ScrapedFleet()
+    first = scraped.body(account=ACCOUNTS[:1])
     for service, region in product(SERVICES, REGIONS):
         for account in ACCOUNTS:
-            world.body(service=[service], region=[region, "x"], account=[account, "y"])
-        world.body(service=[service], region=["x", region])
-    again = world.body(account=ACCOUNTS[:1])
+            scraped.body(service=[service], region=[region, "x"], account=[account, "y"])
+        scraped.body(service=[service], region=["x", region])
+    again = scraped.body(account=ACCOUNTS[:1])
     assert again is not first
     assert again.pieces == first.pieces
 
@@ -186,9 +190,9 @@ def test_an_unknown_parameter_or_an_impossible_value_is_an_error(wrong: dict[str
 
 
 def test_a_selection_is_the_same_in_any_order() -> None:
-    world = World()
-    assert world.body(account=ACCOUNTS) is world.body(account=[*ACCOUNTS[::-1], ACCOUNTS[0]])
+    scraped = ScrapedFleet()
+    assert scraped.body(account=ACCOUNTS) is scraped.body(account=[*ACCOUNTS[::-1], ACCOUNTS[0]])
 
 
 def test_an_account_without_series_has_no_samples() -> None:
-    assert World().samples(account=["333333333333"]) == []
+    assert ScrapedFleet().samples(account=["333333333333"]) == []

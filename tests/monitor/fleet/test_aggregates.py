@@ -36,7 +36,7 @@ throttles = Metric("AWS/Test", "Throttles", "Sum", zero_when_absent=True)
 own = [throttles.of(FunctionName=name) for name in "ab"]
 
 
-class World:
+class AccountWithReservations:
     """An account whose refusals are its throttles less those of some functions."""
 
     def __init__(self, refused: Usage | None = None, usage: Usage | None = None) -> None:
@@ -88,95 +88,95 @@ def grown(parts: list[float], age: int) -> float:
 
 
 @given(st.lists(growths, min_size=3, max_size=3), st.lists(st.integers(300, 600), min_size=25, max_size=25))
-def test_counts_that_grow_each_for_itself_leave_nothing_that_decides(
+def test_a_difference_of_counts_that_still_grow_is_unknown(
     parts: list[list[float]], counts: list[int]
 ) -> None:
     """All that is refused is refused by the functions' own reservations, at every moment."""
-    world = World()
+    account = AccountWithReservations()
     for now in range(NOW, NOW + len(counts)):
         shown = [
             (metric, minute, share * counts[minute - NOW] * grown(growth, now - minute))
             for metric, growth, share in zip((throttles, *own), parts, (2, 1, 1), strict=True)
             for minute in range(NOW, now + 1)
         ]
-        world.write_all([*shown, (running, now, 10)])
-        world.read(now)
-        assert not world.saturation(now) > 0
-        assert not world.fires()
+        account.write_all([*shown, (running, now, 10)])
+        account.read(now)
+        assert not account.saturation(now) > 0
+        assert not account.fires()
 
 
 @given(st.integers(1, 599))
 def test_throttling_of_the_account_without_that_of_reservations_is_known_once_it_has_settled(
     refused: int,
 ) -> None:
-    world = World()
+    account = AccountWithReservations()
     counts = {throttles: 600 + refused, own[0]: 600, running: 10}
-    world.write_all(
+    account.write_all(
         (metric, minute, count)
         for minute in range(NOW - SETTLED_AFTER - 5, NOW + 1)
         for metric, count in counts.items()
     )
-    world.read(NOW)
-    assert world.saturation(NOW) == refused
-    assert world.zone(NOW) is Zone.SATURATED
-    assert world.fires()
+    account.read(NOW)
+    assert account.saturation(NOW) == refused
+    assert account.zone(NOW) is Zone.SATURATED
+    assert account.fires()
 
 
 def test_a_difference_that_no_revision_explains_is_known_at_once() -> None:
-    world = World()
+    account = AccountWithReservations()
     for minute in range(NOW - UNFINISHED_MINUTES, NOW + 1):
-        world.write(throttles, minute, 900)
-        world.write(own[0], minute, 200)
-        world.write(running, minute, 10)
-    world.read(NOW)
-    assert world.saturation(NOW) == 700
-    assert world.fires()
+        account.write(throttles, minute, 900)
+        account.write(own[0], minute, 200)
+        account.write(running, minute, 10)
+    account.read(NOW)
+    assert account.saturation(NOW) == 700
+    assert account.fires()
 
 
-def test_without_any_function_of_its_own_every_refusal_counts_at_once() -> None:
+def test_an_account_without_reservations_counts_all_throttles_at_once() -> None:
     assert count_difference(throttles) == total(throttles)
 
 
 def test_a_new_member_of_a_sum_does_not_make_it_stale() -> None:
     first, second = (running.of(FunctionName=name) for name in "ab")
-    world = World(total(throttles), total(first, throttles.of(FunctionName="x")))
+    account = AccountWithReservations(total(throttles), total(first, throttles.of(FunctionName="x")))
     for minute in range(NOW - 5, NOW + 1):
-        world.write(first, minute, 700)
-    world.read(NOW)
-    assert world.zone(NOW) is Zone.WITHIN
-    world.put(total(throttles), total(first, throttles.of(FunctionName="x"), second))
-    assert world.zone(NOW) is Zone.WITHIN  # of the minute before it was there
-    world.write(first, NOW + 1, 700)
-    world.write(second, NOW + 1, 250)
-    world.read(NOW + 1)
-    assert world.zone(NOW + 1) is Zone.NEAR
+        account.write(first, minute, 700)
+    account.read(NOW)
+    assert account.zone(NOW) is Zone.WITHIN
+    account.put(total(throttles), total(first, throttles.of(FunctionName="x"), second))
+    assert account.zone(NOW) is Zone.WITHIN  # of the minute before it was there
+    account.write(first, NOW + 1, 700)
+    account.write(second, NOW + 1, 250)
+    account.read(NOW + 1)
+    assert account.zone(NOW + 1) is Zone.NEAR
 
 
 def test_a_new_member_that_cannot_be_read_makes_the_sum_unknown_in_time() -> None:
     first, second = (running.of(FunctionName=name) for name in "ab")
-    world = World(total(throttles), total(first))
-    world.write(first, NOW, 700)
-    world.read(NOW)
-    world.put(total(throttles), total(first, second))
+    account = AccountWithReservations(total(throttles), total(first))
+    account.write(first, NOW, 700)
+    account.read(NOW)
+    account.put(total(throttles), total(first, second))
     later = NOW + SETTINGS.stale_after + 1
-    world.write(first, later, 700)
-    world.read(later, first, throttles)
-    assert world.zone(later) is Zone.STALE
+    account.write(first, later, 700)
+    account.read(later, first, throttles)
+    assert account.zone(later) is Zone.STALE
 
 
-def test_a_sum_of_which_a_part_was_not_read_is_not_lower() -> None:
+def test_a_sum_with_a_part_that_was_not_read_is_unknown_and_not_lower() -> None:
     first, second = (running.of(FunctionName=name) for name in "ab")
-    world = World(total(throttles), total(first, second))
+    account = AccountWithReservations(total(throttles), total(first, second))
     for metric, value in ((first, 500), (second, 450)):
-        world.write(metric, NOW, value)
-    world.read(NOW)
-    world.write(first, NOW + 1, 500)
-    world.read(NOW + 1, first)
-    assert world.zone(NOW + 1) is Zone.NEAR
-    assert world.fleet.usage[world.fleet.series[KEY].slot] == pytest.approx(950)
+        account.write(metric, NOW, value)
+    account.read(NOW)
+    account.write(first, NOW + 1, 500)
+    account.read(NOW + 1, first)
+    assert account.zone(NOW + 1) is Zone.NEAR
+    assert account.fleet.usage[account.fleet.series[KEY].slot] == pytest.approx(950)
 
 
-def test_a_rate_of_refusals_keeps_its_weights() -> None:
+def test_a_rate_of_throttled_demand_keeps_its_weights() -> None:
     terms = count_difference(throttles, *own).scaled(1 / 60).terms
     assert [weight for _, weight in terms] == [1 / 60, -1 / 60, -1 / 60]
     assert per_second(throttles) == count_difference(throttles).scaled(1 / 60)

@@ -47,7 +47,7 @@ points = st.dictionaries(
 
 
 @given(points, st.data())
-def test_once_all_has_come_the_history_is_the_truth_whatever_the_order_and_however_late(
+def test_a_history_is_complete_whatever_the_order_and_delay_of_its_points(
     happened: Truth, data: st.DataObject
 ) -> None:
     """Polls come meanwhile; none of them says 0 of a minute that AWS did not prove to be published."""
@@ -84,7 +84,7 @@ def test_without_any_point_of_a_namespace_no_metric_of_it_is_taken_for_zero(late
     assert rings.polled_through[ROWS].tolist() == [NOW] * 3  # it is requested again
 
 
-def test_a_point_of_a_neighbour_proves_that_nothing_happened_and_marks_the_news() -> None:
+def test_a_point_of_another_metric_proves_zeros_up_to_its_minute() -> None:
     rings = rings_of()
     write(rings, STEADY, NOW, 5.0)
     rings.mark_read(ROWS, NOW + 5)
@@ -104,7 +104,7 @@ def test_a_zero_that_was_reported_is_replaced_by_the_number_that_comes_later() -
 
 
 @pytest.mark.parametrize("polled_every", [1, 5, 15])
-def test_silence_for_an_hour_is_idleness_of_what_was_idle_and_of_nothing_else(polled_every: int) -> None:
+def test_an_hour_of_silence_makes_only_metrics_idle_that_were_idle_before(polled_every: int) -> None:
     """Also after the window has left the minute in which the namespace fell silent behind."""
     rings = rings_of()
     write(rings, STEADY, NOW, 5.0)
@@ -120,7 +120,7 @@ def test_silence_for_an_hour_is_idleness_of_what_was_idle_and_of_nothing_else(po
     assert rings.latest_minute[:2].tolist() == [minute - 1] * 2  # proved again
 
 
-def test_a_namespace_of_which_nothing_ever_came_is_late_for_an_hour_and_idle_after_that() -> None:
+def test_a_namespace_without_any_point_is_late_for_an_hour_and_then_idle() -> None:
     rings = rings_of()
     rings.mark_read(ROWS, NOW)
     assert math.isnan(rings.latest_value[CALM])
@@ -161,7 +161,7 @@ def test_minutes_that_a_late_namespace_held_back_may_come_in_any_order(late: int
 
 
 @pytest.mark.parametrize("interval", [1, 5, 60])
-def test_a_namespace_in_time_is_done_with_at_each_poll(interval: int) -> None:
+def test_a_namespace_in_time_is_read_completely_at_each_poll(interval: int) -> None:
     rings = rings_of()
     for minute in range(NOW, NOW + 5 * interval, interval):
         for ago in range(interval):
@@ -218,7 +218,7 @@ def test_a_point_of_a_longer_period_proves_nothing_of_its_minutes() -> None:
         pytest.param(None, {1: 5}, 1, id="nothing to hold it against"),
     ],
 )
-def test_a_provisional_minute_is_reported_where_it_says_no_less_than_the_last_complete_one(
+def test_a_provisional_minute_is_shown_if_it_is_no_lower_than_the_last_complete_one(
     complete: float | None, provisional: dict[int, float], expected: int
 ) -> None:
     rings = rings_of([False])

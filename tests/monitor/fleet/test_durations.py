@@ -80,7 +80,7 @@ def test_the_longest_durations_are_stored_as_they_are() -> None:
     assert max(DAY, stale, WINDOW, MAX_INTERVAL, BINS, *PERIODS) < LONGEST
 
 
-def test_every_16_bit_column_is_known_here() -> None:
+def test_every_16_bit_column_is_tested() -> None:
     series, metrics = (
         {name for name, (dtype, *_) in columns.declared.items() if dtype is np.int16}
         for columns in (Fleet, RingColumns)

@@ -181,7 +181,7 @@ def test_the_same_metric_of_two_cells_is_two_metrics() -> None:
     assert set(fleet.metrics(CELL).values()).isdisjoint(fleet.metrics(OTHER).values())
 
 
-def test_a_shared_metric_waits_for_the_most_patient_of_its_series() -> None:
+def test_a_shared_metric_has_the_longest_publication_delay_of_its_series() -> None:
     fleet = Fleet()
     fleet.put(
         key("a"),
@@ -276,7 +276,7 @@ def test_the_columns_grow_with_the_series() -> None:
     assert fleet.usage[: fleet.size].tolist() == [float(n) for n in range(INITIAL_CAPACITY + 1)]
 
 
-def test_an_id_is_stable_fit_for_a_url_and_tells_apart_what_only_looks_alike() -> None:
+def test_an_id_is_stable_fit_for_a_url_and_unique() -> None:
     assert key().id == key().id
     assert key().id.isalnum()
     assert key("a\ud800").id.isalnum()  # AWS's JSON may hold what UTF-8 cannot

@@ -102,7 +102,7 @@ def test_recent_throttled_demand_of_a_block_equals_that_of_each_series_alone(
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.one_of(st.none(), formulas)), max_size=40))
-def test_setting_replacing_and_removing_in_any_order_leaves_what_was_reported_last(
+def test_formulas_set_replaced_and_removed_in_any_order_leave_the_last_ones(
     steps: list[tuple[int, Usage | None]],
 ) -> None:
     some, expected = Formulas(), dict[int, Formula | None]()
@@ -135,7 +135,7 @@ def test_setting_replacing_and_removing_in_any_order_leaves_what_was_reported_la
         pytest.param(Op.RISE, (1, 1), [(0, 5, 3), (2, 5, 2)], (5, NAN), id="rise from nothing known"),
     ],
 )
-def test_operations(
+def test_value_of_each_operation(
     op: Op, weights: tuple[float, ...], written: list[Point], expected: tuple[int, float]
 ) -> None:
     rings, _ = both(written)
@@ -226,7 +226,7 @@ READ = [(row, 5) for row in range(ROWS)]
         ),
     ],
 )
-def test_expressions_over_expressions(
+def test_value_of_nested_formulas(
     usage: Usage, written: list[Point], read: list[tuple[int, int]], expected: tuple[int, float]
 ) -> None:
     rings, _ = both(written, read)
@@ -288,9 +288,7 @@ def test_terms_that_an_operation_cannot_compute_are_refused(op: Op, terms: tuple
 
 
 @pytest.mark.parametrize(("newer", "worst"), [(0.0, NAN), (2.0, 2.0)])
-def test_a_metric_that_is_behind_does_not_add_its_old_refusals_to_newer_ones(
-    newer: float, worst: float
-) -> None:
+def test_a_late_metric_does_not_add_old_throttled_demand_to_newer(newer: float, worst: float) -> None:
     """The metrics that are there are a lower bound of throttled demand; 0 of one does not bound the other."""
     rings, _ = both([(1, START, 7.0), (3, START + RECENT_MINUTES, newer)])
     some = Formulas(lower_bounds=True)

@@ -44,13 +44,13 @@ def series_history(*runs: tuple[int, float], refused: float = NAN) -> tuple[Seri
         ([(1, NAN)], Zone.STALE, None),
     ],
 )
-def test_since_when(runs: list[tuple[int, float]], zone: Zone, minutes: int | None) -> None:
+def test_start_of_the_present_zone(runs: list[tuple[int, float]], zone: Zone, minutes: int | None) -> None:
     history, _ = series_history(*runs)
     since = history.since(zone)
     assert since == (None if minutes is None else NOW - minutes + 1)
 
 
-def test_refusals_make_it_saturated_since_they_began() -> None:
+def test_a_series_is_saturated_since_its_throttled_demand_began() -> None:
     history, _ = series_history((60, 0.5), refused=3.0)
     assert history.since(Zone.SATURATED) == NOW
 
@@ -78,7 +78,7 @@ def test_a_usage_that_is_only_bounded_has_no_utilization() -> None:
     assert history.since(Zone.UNOBSERVABLE) is None
 
 
-def test_each_minute_is_measured_by_the_limit_of_then() -> None:
+def test_each_minute_is_judged_by_the_limit_of_that_minute() -> None:
     """The usage stays the same; when the limit was doubled an hour ago, the utilization left the band."""
     _, fleet = series_history((180, 0.8))
     named = key("orders")

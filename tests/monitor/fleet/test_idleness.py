@@ -163,7 +163,7 @@ def test_alerts_and_judgement_agree_on_what_is_idle(streams: list[tuple[str, flo
     assert by_alerts.tolist() == fleet.idle[places].tolist()
 
 
-def test_another_that_was_heard_of_a_moment_ago_still_counts() -> None:
+def test_a_series_of_one_purchase_counts_until_its_sample_is_stale() -> None:
     """Two metrics do not come in the same minute; only what is stale is unknown."""
     fleet = Fleet()
     first, second = bought(fleet, BYTES, "orders"), bought(fleet, RECORDS, "orders")
@@ -174,7 +174,7 @@ def test_another_that_was_heard_of_a_moment_ago_still_counts() -> None:
     assert busiest(fleet, slots, minutes).tolist() == [pytest.approx(0.5), pytest.approx(0.5), np.inf]
 
 
-def test_another_that_is_refused_is_busy_however_little_it_uses() -> None:
+def test_a_throttled_series_of_one_purchase_is_busy_however_little_it_uses() -> None:
     fleet = Fleet()
     usage = per_second(Metric("AWS/Kinesis", BYTES, "Sum").of(StreamName="orders"))
     first = add(fleet, key(BYTES, "orders"), BOUGHT, usage=usage, throttled=None)

@@ -290,7 +290,7 @@ def test_a_series_that_no_inventory_confirms_becomes_stale(ago: int, zone: Zone)
     assert judged(fleet, (0, 3, 50.0)).zone is zone
 
 
-def test_refused_demand_outranks_a_calm_mean() -> None:
+def test_throttled_demand_outranks_a_low_utilization() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic), throttled=total(refusals)))
     found = judged(fleet, (0, 3, 17.0), (1, 3, 6.0))
@@ -299,7 +299,7 @@ def test_refused_demand_outranks_a_calm_mean() -> None:
     assert found.utilization == pytest.approx(0.17)
 
 
-def test_refusals_show_for_a_few_minutes_so_that_no_poll_misses_them() -> None:
+def test_throttled_demand_counts_for_a_few_minutes_so_that_no_poll_misses_it() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic), throttled=total(refusals)))
     zones = [judged(fleet, (1, 12, 6.0), (0, 12, 17.0)).zone]
@@ -308,7 +308,7 @@ def test_refusals_show_for_a_few_minutes_so_that_no_poll_misses_them() -> None:
     assert zones == [Zone.SATURATED] * RECENT_MINUTES + [Zone.BELOW] * 2
 
 
-def test_an_old_refusal_says_nothing_of_a_newer_sample() -> None:
+def test_old_throttled_demand_does_not_saturate_a_newer_sample() -> None:
     fleet = Fleet()
     put(
         fleet, observed_with(total(traffic), throttled=total(more_traffic))
@@ -328,7 +328,7 @@ def test_throttled_demand_known_in_part_is_a_lower_bound_so_that_zero_is_unknown
     assert found.zone is zone
 
 
-def test_a_refusal_without_usage_is_saturated_all_the_same() -> None:
+def test_throttled_demand_without_usage_is_saturated() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic), throttled=total(refusals)))
     assert judged(fleet, (1, 3, 6.0)).zone is Zone.SATURATED
@@ -336,7 +336,7 @@ def test_a_refusal_without_usage_is_saturated_all_the_same() -> None:
     assert read(fleet).minute == NOW - 3
 
 
-def test_a_refusal_does_not_bring_an_outdated_usage_back() -> None:
+def test_throttled_demand_does_not_make_an_outdated_usage_count_again() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic), throttled=total(refusals)))
     found = judged(fleet, (0, 100, 80.0), (1, 3, 6.0))
@@ -397,7 +397,7 @@ def test_a_usage_that_is_only_bounded_is_judged_by_what_its_bounds_prove(message
         pytest.param(zero_of(traffic), total(traffic), "at most", id="at most"),
     ],
 )
-def test_a_bound_that_is_only_shown_is_judged_by_throttled_demand_alone(
+def test_an_upper_bound_that_is_only_shown_is_judged_by_throttled_demand_alone(
     amount: float, usage: Usage, upper_bound: Usage | None, text: str
 ) -> None:
     fleet = Fleet()
@@ -430,7 +430,7 @@ TOLERANT = replace(SETTINGS, tolerance=Tolerance(rate=2.0, share=0.01))
         pytest.param(None, 2.0, Zone.SATURATED, id="the share is not known"),
     ],
 )
-def test_refused_demand_within_the_tolerance_shows_and_is_not_saturated(
+def test_throttled_demand_within_the_tolerance_is_shown_and_not_saturated(
     served: float | None, refused: float, zone: Zone
 ) -> None:
     fleet = Fleet()
@@ -441,7 +441,7 @@ def test_refused_demand_within_the_tolerance_shows_and_is_not_saturated(
     assert (found.zone, found.saturation) == (zone, refused)
 
 
-def test_a_refusal_is_measured_by_the_demand_of_its_own_minute() -> None:
+def test_throttled_demand_is_compared_with_the_demand_of_its_own_minute() -> None:
     """The worst minute may be tolerable, and a calmer one not."""
     fleet = Fleet()
     seen_now = replace(observed_with(total(traffic), throttled=total(refusals)), served=total(more_traffic))
@@ -450,20 +450,20 @@ def test_a_refusal_is_measured_by_the_demand_of_its_own_minute() -> None:
     assert judged(fleet, (0, 3, 50.0), *calm, *busy).zone is Zone.SATURATED
 
 
-def test_demand_that_comes_later_than_the_refusals_makes_no_alert_of_one() -> None:
+def test_demand_that_comes_later_than_throttled_demand_causes_no_alert() -> None:
     fleet = Fleet()
     seen_now = replace(observed_with(total(traffic), throttled=total(refusals)), served=total(more_traffic))
     put(fleet, seen_now, TOLERANT)
     assert judged(fleet, (0, 3, 50.0), (2, 4, 10_000.0), (1, 3, 5.0)).zone is Zone.WITHIN
 
 
-def test_the_highest_of_two_metrics_is_the_only_one_with_a_point() -> None:
+def test_the_maximum_of_two_metrics_is_the_one_that_has_a_point() -> None:
     fleet = Fleet()
     put(fleet, observed_with(highest(traffic, more_traffic)))
     assert judged(fleet, (0, 3, 80.0), (2, 3)).usage == 80
 
 
-def test_freed_slots_disturb_no_judgement() -> None:
+def test_freed_slots_change_no_judgement() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic)), resource="b")
     put(fleet, observed_with(total(traffic), throttled=total(refusals)))

@@ -63,7 +63,7 @@ def test_the_identity_of_a_resource_without_a_parent_stays_over_versions() -> No
     assert named.id == "832b69d87f70c497"
 
 
-def test_a_part_is_called_after_what_it_is_a_part_of() -> None:
+def test_the_name_of_a_part_begins_with_that_of_its_parent() -> None:
     api = Resource("api", ("a1b2",), ("orders",))
     method = api.child("stage", "prod").child("method", "GET /pets")
     assert method == Resource("method", ("a1b2", "prod", "GET /pets"))

@@ -49,7 +49,7 @@ def as_known(readings: list[tuple[int, float | None]], minutes: range) -> list[f
 
 
 @given(observed_limits)
-def test_each_minute_of_the_window_has_the_limit_that_was_seen_then(
+def test_each_minute_of_the_window_has_the_limit_of_that_minute(
     steps: list[tuple[int, float | None]],
 ) -> None:
     fleet, readings, minute = Fleet(), [], NOW

@@ -41,7 +41,7 @@ used, most, refused, spare = (
 COLUMNS = ("usage", "limit", "utilization", "zone", "minute")
 
 
-class World:
+class LimitedSeries:
     """One series of a fleet."""
 
     def __init__(self, **seen: Any) -> None:
@@ -90,21 +90,21 @@ class World:
 
 
 def test_usage_is_held_against_the_limit_of_its_own_minute() -> None:
-    world = World(published_limit=highest(most))
-    world.put(6, LimitSource.METRIC)
-    world.write(used, [4, 4, 30, 30])
-    world.write(most, [6, 6, 60, 60])
-    assert world.judge() is Zone.WITHIN
-    assert (world.column("usage"), world.column("limit"), world.column("utilization")) == (30, 60, 0.5)
-    assert not world.near()
-    series = world.fleet.series[KEY]
-    series_history = SeriesHistory.of(world.fleet, series, NOW)
+    limited = LimitedSeries(published_limit=highest(most))
+    limited.put(6, LimitSource.METRIC)
+    limited.write(used, [4, 4, 30, 30])
+    limited.write(most, [6, 6, 60, 60])
+    assert limited.judge() is Zone.WITHIN
+    assert (limited.column("usage"), limited.column("limit"), limited.column("utilization")) == (30, 60, 0.5)
+    assert not limited.near()
+    series = limited.fleet.series[KEY]
+    series_history = SeriesHistory.of(limited.fleet, series, NOW)
     assert series_history.limit[-4:].tolist() == [6, 6, 60, 60]
     assert series_history.utilization[-4:].tolist() == pytest.approx([4 / 6, 4 / 6, 0.5, 0.5])
     slots, minutes = np.full(2, series.slot, np.int32), np.array([NOW - 3, NOW], np.int32)
-    pushed = samples_at(world.fleet, slots, minutes, newest_minutes(world.fleet)[:, slots])
+    pushed = samples_at(limited.fleet, slots, minutes, newest_minutes(limited.fleet)[:, slots])
     assert pushed.limit.tolist() == [6, 60]
-    assert [*limits_since(world.fleet, series.slot)] == [(None, 6), (NOW - 1, 60)]
+    assert [*limits_since(limited.fleet, series.slot)] == [(None, 6), (NOW - 1, 60)]
 
 
 @pytest.mark.parametrize(
@@ -119,26 +119,26 @@ def test_a_published_limit_is_any_expression_over_metrics_of_its_minute(
     published: Usage, limits: list[float]
 ) -> None:
     """The limit that an inventory read stands in for minutes in which the expression is unknown."""
-    world = World(published_limit=published)
-    world.put(100, LimitSource.METRIC)
-    world.write(used, [1, 1, 1, 1])
-    world.write(most, [2, 6, np.nan, 5])
-    world.write(spare, [5, 5, 5, np.nan])
-    world.read(most, spare)
-    world.judge()
-    history = SeriesHistory.of(world.fleet, world.fleet.series[KEY], NOW)
+    limited = LimitedSeries(published_limit=published)
+    limited.put(100, LimitSource.METRIC)
+    limited.write(used, [1, 1, 1, 1])
+    limited.write(most, [2, 6, np.nan, 5])
+    limited.write(spare, [5, 5, 5, np.nan])
+    limited.read(most, spare)
+    limited.judge()
+    history = SeriesHistory.of(limited.fleet, limited.fleet.series[KEY], NOW)
     assert history.limit[-4:].tolist() == limits
     assert history.utilization[-4:].tolist() == pytest.approx([1 / limit for limit in limits])
-    assert world.column("limit") == limits[-1]
+    assert limited.column("limit") == limits[-1]
 
 
 def test_a_minute_without_a_published_limit_has_the_one_that_was_read_last() -> None:
-    world = World(published_limit=highest(most))
-    world.put(8, LimitSource.METRIC)
-    world.write(used, [4, 4])
-    world.write(most, [16, np.nan])
-    world.judge()
-    assert world.column("limit") == 8
+    limited = LimitedSeries(published_limit=highest(most))
+    limited.put(8, LimitSource.METRIC)
+    limited.write(used, [4, 4])
+    limited.write(most, [16, np.nan])
+    limited.judge()
+    assert limited.column("limit") == 8
 
 
 @pytest.mark.parametrize(
@@ -154,208 +154,208 @@ def test_a_minute_without_a_published_limit_has_the_one_that_was_read_last() -> 
 def test_a_limit_that_is_published_alone_is_known_from_its_points(
     limits: list[float], expected: list[float]
 ) -> None:
-    world = World(published_limit=highest(most))
-    world.put(PUBLISHED_ONLY, LimitSource.METRIC)
-    world.write(used, [4, 4, 4, 4])
-    world.write(most, limits)
-    zone, series = world.judge(), world.fleet.series[KEY]
-    history = SeriesHistory.of(world.fleet, series, NOW)
+    limited = LimitedSeries(published_limit=highest(most))
+    limited.put(PUBLISHED_ONLY, LimitSource.METRIC)
+    limited.write(used, [4, 4, 4, 4])
+    limited.write(most, limits)
+    zone, series = limited.judge(), limited.fleet.series[KEY]
+    history = SeriesHistory.of(limited.fleet, series, NOW)
     np.testing.assert_array_equal(history.limit[-4:], expected)
     assert zone is (Zone.STALE if np.isnan(expected[-1]) else Zone.WITHIN)
     assert series.unobservable is None
 
 
 def test_a_limit_that_is_published_alone_is_stale_at_last() -> None:
-    world = World(published_limit=highest(most))
-    world.put(PUBLISHED_ONLY, LimitSource.METRIC)
-    world.write(most, [8], end=NOW - 31)
-    world.write(used, [4] * 40)
-    assert world.judge() is Zone.STALE
-    assert np.isnan(world.column("limit"))
-    world.write(most, [8], end=NOW - 30)
-    assert world.judge() is Zone.WITHIN
+    limited = LimitedSeries(published_limit=highest(most))
+    limited.put(PUBLISHED_ONLY, LimitSource.METRIC)
+    limited.write(most, [8], end=NOW - 31)
+    limited.write(used, [4] * 40)
+    assert limited.judge() is Zone.STALE
+    assert np.isnan(limited.column("limit"))
+    limited.write(most, [8], end=NOW - 30)
+    assert limited.judge() is Zone.WITHIN
 
 
 def test_reading_a_limit_that_is_published_alone_again_changes_nothing() -> None:
-    world = World(published_limit=highest(most), hard_limit=True)
-    first = world.put(PUBLISHED_ONLY, LimitSource.METRIC)
-    version = world.fleet.version
-    assert world.put(PUBLISHED_ONLY, LimitSource.METRIC, at=NOW + 10) == first
-    assert world.fleet.version == version
-    ((since, limit),) = limits_since(world.fleet, first.slot)
+    limited = LimitedSeries(published_limit=highest(most), hard_limit=True)
+    first = limited.put(PUBLISHED_ONLY, LimitSource.METRIC)
+    version = limited.fleet.version
+    assert limited.put(PUBLISHED_ONLY, LimitSource.METRIC, at=NOW + 10) == first
+    assert limited.fleet.version == version
+    ((since, limit),) = limits_since(limited.fleet, first.slot)
     assert since is None and np.isnan(limit)
 
 
-def test_a_limit_that_is_published_as_nothing_divides_nothing() -> None:
-    world = World(published_limit=highest(most))
-    world.put(8, LimitSource.METRIC)
-    world.write(used, [0])
-    world.write(most, [0])
-    assert world.judge() is Zone.BELOW
+def test_a_usage_of_0_against_a_published_limit_of_0_is_below() -> None:
+    limited = LimitedSeries(published_limit=highest(most))
+    limited.put(8, LimitSource.METRIC)
+    limited.write(used, [0])
+    limited.write(most, [0])
+    assert limited.judge() is Zone.BELOW
 
 
 def test_an_override_outranks_what_is_published() -> None:
-    world = World(published_limit=highest(most))
-    world.put(5, LimitSource.OVERRIDE)
-    world.write(used, [4])
-    assert metric_query(most) not in world.fleet.metrics(KEY.cell)  # nor is it paid for
-    world.judge()
-    assert world.column("utilization") == pytest.approx(0.8)
+    limited = LimitedSeries(published_limit=highest(most))
+    limited.put(5, LimitSource.OVERRIDE)
+    limited.write(used, [4])
+    assert metric_query(most) not in limited.fleet.metrics(KEY.cell)  # nor is it paid for
+    limited.judge()
+    assert limited.column("utilization") == pytest.approx(0.8)
 
 
 @given(st.lists(st.integers(0, 40).map(float), min_size=1, max_size=20), st.booleans())
 def test_a_constant_published_limit_is_as_good_as_the_number(values: list[float], firm: bool) -> None:
-    worlds = World(published_limit=highest(most)), World()
-    for world, source in zip(worlds, (LimitSource.METRIC, LimitSource.API), strict=True):
-        world.put(40, source, hard_limit=firm)
-        world.write(used, values)
+    worlds = LimitedSeries(published_limit=highest(most)), LimitedSeries()
+    for limited, source in zip(worlds, (LimitSource.METRIC, LimitSource.API), strict=True):
+        limited.put(40, source, hard_limit=firm)
+        limited.write(used, values)
     worlds[0].write(most, [40.0] * len(values))
     assert worlds[0].judge() is worlds[1].judge()
     assert [worlds[0].column(name) for name in COLUMNS] == [worlds[1].column(name) for name in COLUMNS]
     assert worlds[0].near() == worlds[1].near()
 
 
-def test_a_usage_above_a_firm_limit_proves_it_old_and_is_not_judged() -> None:
-    world = World(hard_limit=True)
-    series = world.put(6, at=NOW - 5)
-    world.write(used, [4, 30])
-    assert world.judge() is Zone.UNOBSERVABLE
-    assert np.isnan(world.column("utilization")) and world.column("usage") == 30
-    assert why_unobservable_now(world.fleet, series) is LIMIT_CHANGED
-    assert not world.near()
-    assert np.isnan(SeriesHistory.of(world.fleet, series, NOW).utilization[-1])
-    world.put(60)
-    assert world.judge() is Zone.WITHIN
-    assert not world.near()
+def test_a_usage_above_a_hard_limit_proves_that_the_limit_is_old() -> None:
+    limited = LimitedSeries(hard_limit=True)
+    series = limited.put(6, at=NOW - 5)
+    limited.write(used, [4, 30])
+    assert limited.judge() is Zone.UNOBSERVABLE
+    assert np.isnan(limited.column("utilization")) and limited.column("usage") == 30
+    assert why_unobservable_now(limited.fleet, series) is LIMIT_CHANGED
+    assert not limited.near()
+    assert np.isnan(SeriesHistory.of(limited.fleet, series, NOW).utilization[-1])
+    limited.put(60)
+    assert limited.judge() is Zone.WITHIN
+    assert not limited.near()
 
 
 def test_throttled_demand_proves_that_the_limit_holds() -> None:
-    world = World(hard_limit=True)
-    world.put(6)
-    world.write(used, [7])
-    world.write(refused, [3])
-    assert world.judge() is Zone.SATURATED
-    assert world.column("utilization") == pytest.approx(7 / 6)
+    limited = LimitedSeries(hard_limit=True)
+    limited.put(6)
+    limited.write(used, [7])
+    limited.write(refused, [3])
+    assert limited.judge() is Zone.SATURATED
+    assert limited.column("utilization") == pytest.approx(7 / 6)
 
 
-def test_a_look_that_reads_the_same_limit_confirms_that_it_is_exceeded() -> None:
-    world = World(hard_limit=True)
-    series = world.put(6, at=NOW - 5)
-    world.write(used, [7])
-    assert world.judge() is Zone.UNOBSERVABLE
-    world.put(6)
-    assert world.judge() is Zone.NEAR
-    world.write(used, [7], NOW + 1)
-    assert world.judge(NOW + 1) is Zone.NEAR
-    assert world.near()
-    assert why_unobservable_now(world.fleet, series) is None
+def test_an_inventory_that_reads_the_same_limit_confirms_that_it_is_exceeded() -> None:
+    limited = LimitedSeries(hard_limit=True)
+    series = limited.put(6, at=NOW - 5)
+    limited.write(used, [7])
+    assert limited.judge() is Zone.UNOBSERVABLE
+    limited.put(6)
+    assert limited.judge() is Zone.NEAR
+    limited.write(used, [7], NOW + 1)
+    assert limited.judge(NOW + 1) is Zone.NEAR
+    assert limited.near()
+    assert why_unobservable_now(limited.fleet, series) is None
 
 
-def test_a_limit_that_was_just_lowered_says_nothing_of_the_usage_before() -> None:
-    world = World(hard_limit=True)
-    world.put(60, at=NOW - 9)
-    world.write(used, [30], NOW - 3)  # of before the group shrank
-    world.put(20, at=NOW)
-    assert world.judge() is Zone.UNOBSERVABLE
-    world.put(20, at=NOW + 1)
-    assert world.judge(NOW + 1) is Zone.UNOBSERVABLE
-    world.write(used, [20], NOW + 1)
-    assert world.judge(NOW + 1) is Zone.NEAR
+def test_a_lowered_limit_does_not_judge_earlier_usage() -> None:
+    limited = LimitedSeries(hard_limit=True)
+    limited.put(60, at=NOW - 9)
+    limited.write(used, [30], NOW - 3)  # of before the group shrank
+    limited.put(20, at=NOW)
+    assert limited.judge() is Zone.UNOBSERVABLE
+    limited.put(20, at=NOW + 1)
+    assert limited.judge(NOW + 1) is Zone.UNOBSERVABLE
+    limited.write(used, [20], NOW + 1)
+    assert limited.judge(NOW + 1) is Zone.NEAR
 
 
 def test_an_alert_neither_begins_nor_ends_while_its_limit_is_doubted() -> None:
-    world = World(hard_limit=True)
-    world.put(6, at=NOW - 30)
-    world.write(used, [6, 6], NOW - 20)
-    assert world.near()
-    world.write(used, [30] * 15)
-    assert world.near()
+    limited = LimitedSeries(hard_limit=True)
+    limited.put(6, at=NOW - 30)
+    limited.write(used, [6, 6], NOW - 20)
+    assert limited.near()
+    limited.write(used, [30] * 15)
+    assert limited.near()
 
 
 def test_a_limit_counts_from_the_newest_sample_that_was_there_when_it_was_first_read() -> None:
-    world = World()
-    series = world.put(60, at=NOW - 20)
-    world.write(used, [30, 30], NOW - 3)
-    world.put(40, at=NOW)
-    assert world.judge() is Zone.ABOVE
-    assert SeriesHistory.of(world.fleet, series, NOW).limit[-6:].tolist() == [60, 60, 40, 40, 40, 40]
-    world.put(50, at=NOW + 30)  # without a sample that still counts: from then on
-    assert SeriesHistory.of(world.fleet, series, NOW + 30).limit[-2:].tolist() == [40, 50]
+    limited = LimitedSeries()
+    series = limited.put(60, at=NOW - 20)
+    limited.write(used, [30, 30], NOW - 3)
+    limited.put(40, at=NOW)
+    assert limited.judge() is Zone.ABOVE
+    assert SeriesHistory.of(limited.fleet, series, NOW).limit[-6:].tolist() == [60, 60, 40, 40, 40, 40]
+    limited.put(50, at=NOW + 30)  # without a sample that still counts: from then on
+    assert SeriesHistory.of(limited.fleet, series, NOW + 30).limit[-2:].tolist() == [40, 50]
 
 
 @pytest.mark.parametrize("source", [LimitSource.DOCUMENTED, LimitSource.DEFAULT])
 def test_a_default_that_is_exceeded_is_no_limit_of_this_account(source: LimitSource) -> None:
-    world = World(hard_limit=True)
+    limited = LimitedSeries(hard_limit=True)
     for minute in (NOW - 5, NOW, NOW + 1):
-        series = world.put(6, source, at=minute)
-        world.write(used, [30])
-        assert world.judge() is Zone.UNOBSERVABLE
-    assert why_unobservable_now(world.fleet, series) is NOT_THE_DEFAULT
+        series = limited.put(6, source, at=minute)
+        limited.write(used, [30])
+        assert limited.judge() is Zone.UNOBSERVABLE
+    assert why_unobservable_now(limited.fleet, series) is NOT_THE_DEFAULT
 
 
 def test_a_usage_above_a_configured_limit_is_judged() -> None:
-    world = World(hard_limit=True)
-    world.put(6, LimitSource.OVERRIDE)
-    world.write(used, [30])
-    assert world.judge() is Zone.NEAR
+    limited = LimitedSeries(hard_limit=True)
+    limited.put(6, LimitSource.OVERRIDE)
+    limited.write(used, [30])
+    assert limited.judge() is Zone.NEAR
 
 
-def test_a_service_with_a_doubted_limit_is_looked_at_again_at_once_but_not_all_the_time() -> None:
-    world, looks = World(hard_limit=True), list[tuple[CellKey, str]]()
+def test_a_doubted_limit_causes_one_inventory_at_once() -> None:
+    limited, looks = LimitedSeries(hard_limit=True), list[tuple[CellKey, str]]()
     doubts = LimitVerifier(lambda cell, service: looks.append((cell, service)))
-    world.put(6, at=NOW - 5)
-    world.write(used, [30])
+    limited.put(6, at=NOW - 5)
+    limited.write(used, [30])
     for minute in range(NOW, NOW + RESCAN_INTERVAL + 1):
-        world.judge(minute)
-        doubts.request_scans(world.fleet, minute)
+        limited.judge(minute)
+        doubts.request_scans(limited.fleet, minute)
     assert looks == [(KEY.cell, "test")] * 2
-    world.put(60, at=NOW + 10)
-    world.judge(NOW + 10)
-    doubts.request_scans(world.fleet, NOW + 20)
+    limited.put(60, at=NOW + 10)
+    limited.judge(NOW + 10)
+    doubts.request_scans(limited.fleet, NOW + 20)
     assert len(looks) == 2
 
 
-def test_no_look_can_settle_a_limit_that_no_look_reads() -> None:
-    world, looks = World(hard_limit=True), list[str]()
-    world.put(6, LimitSource.DOCUMENTED, at=NOW - 5)
-    world.write(used, [30])
-    world.judge()
-    LimitVerifier(lambda cell, service: looks.append(service)).request_scans(world.fleet, NOW)
+def test_a_limit_that_no_inventory_reads_causes_no_inventory() -> None:
+    limited, looks = LimitedSeries(hard_limit=True), list[str]()
+    limited.put(6, LimitSource.DOCUMENTED, at=NOW - 5)
+    limited.write(used, [30])
+    limited.judge()
+    LimitVerifier(lambda cell, service: looks.append(service)).request_scans(limited.fleet, NOW)
     assert looks == []
 
 
-def test_a_resource_that_was_created_anew_has_none_of_the_formers_samples_limits_or_alerts() -> None:
-    world = World()
-    world.put(10, at=NOW - 30, created_at=(NOW - 1000) * 60.0)
-    world.write(used, [10] * 5, NOW - 10)
-    assert world.near()
-    slot = world.fleet.series[KEY].slot
-    series = world.put(20, created_at=(NOW - 8) * 60.0)
-    world.lifecycle.forget(world.fleet.reclaim())
-    assert series.slot == slot or world.fleet.by_slot[slot] is None
-    world.write(used, [10] * 5, NOW - 9)  # CloudWatch still has them under the name
-    assert world.judge() is Zone.STALE
-    assert not world.near()
-    assert np.isnan(SeriesHistory.of(world.fleet, series, NOW).usage).all()
-    assert [*limits_since(world.fleet, series.slot)] == [(None, 20)]
-    world.write(used, [10], NOW - 7)
-    assert world.judge() is Zone.WITHIN
+def test_a_recreated_resource_has_no_samples_limits_or_alerts_of_the_former_one() -> None:
+    limited = LimitedSeries()
+    limited.put(10, at=NOW - 30, created_at=(NOW - 1000) * 60.0)
+    limited.write(used, [10] * 5, NOW - 10)
+    assert limited.near()
+    slot = limited.fleet.series[KEY].slot
+    series = limited.put(20, created_at=(NOW - 8) * 60.0)
+    limited.lifecycle.forget(limited.fleet.reclaim())
+    assert series.slot == slot or limited.fleet.by_slot[slot] is None
+    limited.write(used, [10] * 5, NOW - 9)  # CloudWatch still has them under the name
+    assert limited.judge() is Zone.STALE
+    assert not limited.near()
+    assert np.isnan(SeriesHistory.of(limited.fleet, series, NOW).usage).all()
+    assert [*limits_since(limited.fleet, series.slot)] == [(None, 20)]
+    limited.write(used, [10], NOW - 7)
+    assert limited.judge() is Zone.WITHIN
 
 
 @pytest.mark.parametrize("later", [0.0, 60.0])
-def test_a_resource_that_is_as_old_as_before_is_the_same(later: float) -> None:
+def test_a_resource_with_an_unchanged_creation_time_keeps_its_samples(later: float) -> None:
     """AWS tells when a stream was created approximately."""
-    world = World()
-    first = world.put(10, created_at=(NOW - 1000) * 60.0)
-    second = world.put(20, created_at=(NOW - 1000) * 60.0 + later)
+    limited = LimitedSeries()
+    first = limited.put(10, created_at=(NOW - 1000) * 60.0)
+    second = limited.put(20, created_at=(NOW - 1000) * 60.0 + later)
     assert first.slot == second.slot
     assert replace(second, settings=first.settings) == first
 
 
 def test_a_published_limit_that_cannot_be_requested_is_left_out() -> None:
     blank: Usage = highest(most.of(Group=" "))
-    world = World(published_limit=blank)
-    world.put(10, LimitSource.METRIC)
-    world.write(used, [5])
-    assert world.judge() is Zone.WITHIN
-    assert world.put(PUBLISHED_ONLY, LimitSource.METRIC).unobservable is not None
+    limited = LimitedSeries(published_limit=blank)
+    limited.put(10, LimitSource.METRIC)
+    limited.write(used, [5])
+    assert limited.judge() is Zone.WITHIN
+    assert limited.put(PUBLISHED_ONLY, LimitSource.METRIC).unobservable is not None

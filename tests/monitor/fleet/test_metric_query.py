@@ -36,7 +36,7 @@ def stat(metric: Metric) -> dict[str, object]:
 
 
 @given(metrics)
-def test_a_query_becomes_what_get_metric_data_wants(metric: Metric) -> None:
+def test_a_query_is_an_entry_of_get_metric_data(metric: Metric) -> None:
     assert json.loads(without_abbreviations(metric_query(metric))) == stat(metric)
 
 

@@ -117,7 +117,7 @@ def test_names_in_order(series: dict[Key, tuple[Zone, float]], sort: Sort, desce
     assert names == sorted(names, reverse=descending)
 
 
-def test_the_most_urgent_first_and_what_cannot_be_seen_last() -> None:
+def test_series_are_in_the_order_of_urgency_with_unobservable_ones_last() -> None:
     fleet = Fleet()
     add(fleet, key("hidden"), usage=Unobservable("off"))
     judged(fleet, add(fleet, key("hidden")), Zone.UNOBSERVABLE)
@@ -166,7 +166,7 @@ def test_a_cursor_that_no_answer_had_is_refused(cursor: str) -> None:
 
 
 @given(st.text(max_size=40))
-def test_no_cursor_breaks_it(cursor: str) -> None:
+def test_any_cursor_is_accepted_or_refused(cursor: str) -> None:
     with suppress(CursorError):
         run_query(snapshot_of({key("orders"): (Zone.WITHIN, 1.0)}), Query(cursor=cursor))
 
@@ -180,7 +180,7 @@ def test_every_series_is_found_by_its_id(series: dict[Key, tuple[Zone, float]]) 
 
 
 @pytest.mark.parametrize("wanted", ["", "0" * 16, "orders", key("gone").id, key("orders").id.upper() + "0"])
-def test_no_other_id_finds_one(wanted: str) -> None:
+def test_an_unknown_id_finds_no_series(wanted: str) -> None:
     assert series_by_id(snapshot_of({key("orders"): (Zone.WITHIN, 1.0)}), wanted) is None
 
 

@@ -39,7 +39,7 @@ def times(*hours: float) -> tuple[int, ...]:
         (Reach(UNLIKELY, times(240, 480, 600), 14.0), "reaches the limit in 10-25 d, 4 %"),
     ],
 )
-def test_words(reach: Reach, text: str) -> None:
+def test_text_of_a_forecast(reach: Reach, text: str) -> None:
     assert reach.text(NOW) == text
 
 
@@ -63,7 +63,7 @@ def test_the_row_of_a_series_has_what_its_columns_hold() -> None:
     assert row_of(fleet, series).reach.minutes == ()
 
 
-def test_next_is_what_reaches_its_limit_soonest_and_is_not_there_yet() -> None:
+def test_next_is_the_series_that_reaches_its_limit_soonest() -> None:
     nan = (float("nan"),) * 4
     fleet = fleet_of(
         (0.0, 0.1, 0.2, 0.9),  # within three days

@@ -97,7 +97,7 @@ def test_the_lag_of_a_dead_reader_grows_whatever_is_written() -> None:
     assert stream.usage("age") == pytest.approx(15 * HOUR)  # beyond what the rings hold
 
 
-def test_of_a_reader_that_was_not_behind_the_age_grows_beyond_the_window() -> None:
+def test_the_age_of_an_unread_record_grows_beyond_the_window() -> None:
     stream = Stream()
     stream.pass_by(5, age=0.0, calls=60, written=1000)
     stream.pass_by(2 * WINDOW, written=1000)
@@ -113,14 +113,14 @@ def test_a_single_record_on_an_idle_stream_is_no_backlog_of_hours() -> None:
     assert stream.usage("age") == stream.usage("unread") == 10 * MINUTE
 
 
-def test_a_stream_that_nobody_reads_is_known_for_as_long_as_is_kept() -> None:
+def test_the_age_of_an_unread_stream_is_known_up_to_its_retention() -> None:
     stream = Stream()
     stream.pass_by(2 * WINDOW, written=1000)
     assert stream.usage("unread") == (WINDOW - 1) * MINUTE
     assert stream.zone("unread") is Zone.NEAR
 
 
-def test_an_idle_stream_is_not_unread_and_of_its_age_nothing_is_known() -> None:
+def test_the_age_of_an_idle_stream_is_unknown() -> None:
     stream = Stream()
     stream.pass_by(60)
     assert stream.usage("unread") == 0
@@ -129,7 +129,7 @@ def test_an_idle_stream_is_not_unread_and_of_its_age_nothing_is_known() -> None:
 
 
 @pytest.mark.parametrize("found_late", [False, True])
-def test_the_readers_of_a_former_stream_say_nothing_of_the_new_one(found_late: bool) -> None:
+def test_readers_of_a_former_stream_do_not_count_for_the_new_one(found_late: bool) -> None:
     """Nor what was written to it: CloudWatch keeps both under the name.
 
     found_late: its points are read only when the new one is known.

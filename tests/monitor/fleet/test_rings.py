@@ -139,7 +139,7 @@ def test_throttled_demand_since_the_previous_poll_counts_until_the_next_one(ever
     )
 
 
-def test_a_poll_after_failed_ones_brings_all_that_they_did_not() -> None:
+def test_a_poll_after_failed_ones_counts_the_throttled_demand_since_the_last_success() -> None:
     rings = rings_of(True)
     rings.mark_read(ints(0), START)
     write(rings, [(0, START + 2, 50.0)])
@@ -149,7 +149,7 @@ def test_a_poll_after_failed_ones_brings_all_that_they_did_not() -> None:
     assert rings.recent_max[0] == 0.0
 
 
-def test_a_refusal_that_comes_late_shows_until_the_next_poll() -> None:
+def test_throttled_demand_that_comes_late_counts_until_the_next_poll() -> None:
     rings = rings_of(True)
     rings.mark_read(ints(0), START)
     rings.mark_read(ints(0), START + 10)
@@ -160,7 +160,7 @@ def test_a_refusal_that_comes_late_shows_until_the_next_poll() -> None:
     assert rings.recent_max[0] == 0.0
 
 
-def test_a_first_poll_brings_history_that_is_not_recent() -> None:
+def test_throttled_demand_of_the_first_poll_is_not_recent() -> None:
     rings = rings_of(True)
     write(rings, [(0, START - 100, 50.0)])
     rings.mark_read(ints(0), START)

@@ -39,7 +39,7 @@ def all_of(points: StoredPoints) -> list[list[float]]:
 
 
 @given(CHANGES)
-def test_they_are_what_was_put_and_not_removed(changes: list[tuple[str, list[Point]]]) -> None:
+def test_the_stored_points_are_those_put_and_not_removed(changes: list[tuple[str, list[Point]]]) -> None:
     points, plain = stored(), np.full((ROWS, WIDTH), np.nan, np.float32)
     for change, some in changes:
         rows = np.array([one[0] for one in some], np.int32)
@@ -57,7 +57,7 @@ def test_they_are_what_was_put_and_not_removed(changes: list[tuple[str, list[Poi
         assert np.array_equal(all_of(points), plain, equal_nan=True)
 
 
-def test_each_row_is_read_alone_as_with_all_others() -> None:
+def test_each_row_is_read_alone_as_with_all_other_rows() -> None:
     points = stored()
     put(points, [(0, 1, 3.0), (1, 1, 0.25), (1, 2, 7.0), (3, 4, 1e9)])
     alone = [points.get(np.array([row]), np.arange(WIDTH)).tolist() for row in range(ROWS)]

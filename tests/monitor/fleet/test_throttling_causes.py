@@ -89,7 +89,7 @@ def test_causes_are_unknown_once_they_are_stale() -> None:
     assert all(map(math.isnan, judged_causes(fleet, series).values()))
 
 
-def test_a_cause_that_counts_only_a_part_is_never_known_to_be_zero() -> None:
+def test_zero_of_an_incomplete_cause_is_unknown() -> None:
     fleet = Fleet()
     series = add_with(fleet, TWO, throttled_incomplete=True)
     write(fleet, [(hot_keys, 1, 120.0), (admin, 1, 0.0)])
@@ -97,7 +97,7 @@ def test_a_cause_that_counts_only_a_part_is_never_known_to_be_zero() -> None:
     assert causes["hot key"] == 2.0 and math.isnan(causes["admin"])
 
 
-def test_causes_request_no_metric_more() -> None:
+def test_causes_request_no_additional_metric() -> None:
     apart, together = Fleet(), Fleet()
     add_with(apart, REST)
     add(together, key("orders"), throttled=total(*REST.values()))

@@ -140,7 +140,7 @@ def test_a_new_connection_is_closed_after_a_slow_one() -> None:
     assert pool.closed == ["a1", "b1"]
 
 
-def test_a_second_release_does_nothing() -> None:
+def test_releasing_a_connection_twice_is_harmless() -> None:
     pool = Pool(1)
     slot = pool.connect("a1")
     assert slot

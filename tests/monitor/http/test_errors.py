@@ -11,7 +11,7 @@ from monitor.schema.problems import ConfigError
 from tests.monitor.served import Server, answer, refusal
 
 
-async def test_probes(server: Server, client: httpx.AsyncClient) -> None:
+async def test_health_and_readiness_probes(server: Server, client: httpx.AsyncClient) -> None:
     server.status = MonitorStatus(has_data=False, pending=["account staging", "123456789012/eu-west-1"])
     assert await answer(client, "/-/healthy") == {"healthy": True}
     got = await client.get("/-/ready")
@@ -29,7 +29,7 @@ async def test_probes(server: Server, client: httpx.AsyncClient) -> None:
     assert await answer(client, "/-/ready") == {"ready": True, "pending": ["account staging"]}
 
 
-async def test_reload(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_reload_is_confirmed(server: Server, client: httpx.AsyncClient) -> None:
     got = await client.post("/-/reload")
     assert (got.status_code, got.json(), server.reloads) == (200, {"reloaded": True}, 1)
 
@@ -74,7 +74,9 @@ async def test_a_body_where_none_is_expected(server: Server, client: httpx.Async
         ("GET", "/api/v1/series?cursor=abc", 422, "cursor"),
     ],
 )
-async def test_errors(client: httpx.AsyncClient, method: str, path: str, status: int, sentence: str) -> None:
+async def test_errors_have_a_status_and_a_sentence(
+    client: httpx.AsyncClient, method: str, path: str, status: int, sentence: str
+) -> None:
     got = await client.request(method, path)
     assert got.status_code == status
     assert sentence in refusal(got)

@@ -41,7 +41,7 @@ def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> Non
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_link_stays_one_and_what_it_leads_to_is_replaced(tmp_path: Path) -> None:
+def test_writing_to_a_link_replaces_its_target(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("real")
     with replace_atomically(tmp_path / "link") as out:
         out.write(b"all")
@@ -49,7 +49,7 @@ def test_a_link_stays_one_and_what_it_leads_to_is_replaced(tmp_path: Path) -> No
     assert (tmp_path / "real").read_bytes() == b"all"
 
 
-def test_a_pipe_stays_one_and_gets_it_all(tmp_path: Path) -> None:
+def test_writing_to_a_pipe_keeps_the_pipe(tmp_path: Path) -> None:
     path, got = tmp_path / "pipe", []
     os.mkfifo(path)
     reader = threading.Thread(target=lambda: got.append(path.read_bytes()), daemon=True)
@@ -62,7 +62,7 @@ def test_a_pipe_stays_one_and_gets_it_all(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["absent/report.html", ".", "file/report.html"])
-def test_where_nothing_can_be_written_it_fails_at_once(name: str, tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_fails_at_once(name: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError), replace_atomically(tmp_path / name):
         raise AssertionError("it is not reached")

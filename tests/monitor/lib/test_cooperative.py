@@ -9,14 +9,14 @@ from typing import Any
 from monitor.lib.cooperative import BATCH_SIZE, LoopTurns, cooperative_iter, snapshot_batches
 
 
-def test_batches_are_all_there_is_in_order() -> None:
+def test_batches_hold_all_items_in_order() -> None:
     made = list(snapshot_batches(iter(range(2 * BATCH_SIZE + 1))))
     assert [len(one) for one in made] == [BATCH_SIZE, BATCH_SIZE, 1]
     assert [item for one in made for item in one] == list(range(2 * BATCH_SIZE + 1))
     assert list(snapshot_batches([])) == []
 
 
-async def test_others_get_their_turn_however_short_each_piece_of_the_work_is() -> None:
+async def test_other_tasks_run_between_many_short_items() -> None:
     turns = 0
 
     async def other() -> None:

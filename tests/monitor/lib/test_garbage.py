@@ -25,7 +25,7 @@ def _unfrozen() -> Iterator[None]:
         (GROWTH, 2 * GROWTH, GROWTH, False),  # many left: those that come are counted from here
     ],
 )
-def test_objects_are_frozen_once_enough_new_ones_exist(
+def test_objects_are_frozen_when_their_number_has_grown_enough(
     objects: int, frozen: int, expected: int, is_frozen: bool
 ) -> None:
     gc.unfreeze()

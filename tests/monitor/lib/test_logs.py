@@ -89,7 +89,7 @@ def test_of_tracebacks_the_first_is_written(log: Log) -> None:
     assert sum(one.startswith("Traceback") for one in written) == 1
 
 
-def test_another_level_or_another_fault_is_another_line(log: Log) -> None:
+def test_lines_of_another_level_or_error_are_not_repeats(log: Log) -> None:
     log.logger.error("it failed")
     log.logger.warning("it failed")
     for fault in (ValueError("a"), KeyError("a")):
@@ -123,7 +123,7 @@ def test_a_line_with_wrong_arguments_affects_only_itself(
     assert "Logging error" in capsys.readouterr().err
 
 
-def test_libraries_say_no_more_than_warnings() -> None:
+def test_libraries_log_only_warnings() -> None:
     script = """
 import logging
 from monitor.lib import logs

@@ -64,7 +64,7 @@ def test_the_partitions_of_our_tables_exist() -> None:
 
 
 @pytest.mark.parametrize("name", CONSOLES)
-def test_a_console_has_the_domain_of_the_sign_in_that_botocore_knows(name: str) -> None:
+def test_the_domain_of_a_console_is_that_of_botocores_sign_in_endpoint(name: str) -> None:
     region = partitions()[name].home_region
     rules = Loader().load_service_model("signin", "endpoint-rule-set-1")
     provider = EndpointProvider(rules, Loader().load_data("partitions"))

@@ -58,7 +58,7 @@ async def test_without_a_watchdog_the_process_stays_silent(manager: tuple[socket
         listening.recv(1)
 
 
-async def test_an_address_without_a_file_is_understood() -> None:
+async def test_an_abstract_socket_address_is_accepted() -> None:
     name = f"headroom-{OWN}"
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as listening:
         listening.bind(f"\0{name}")
@@ -78,7 +78,9 @@ async def test_a_service_manager_that_does_not_listen_is_logged(
     assert "the service manager cannot be told READY=1" in caplog.text
 
 
-async def test_a_process_tells_it(manager: tuple[socket.socket, str], tmp_path: Path) -> None:
+async def test_serve_tells_the_service_manager_that_it_is_ready_and_stops(
+    manager: tuple[socket.socket, str], tmp_path: Path
+) -> None:
     """It is ready though AWS is not: an outage of AWS is no reason to start it again."""
     listening, address = manager
     listen = f"127.0.0.1:{free_port()}"
@@ -112,5 +114,7 @@ async def test_a_process_tells_it(manager: tuple[socket.socket, str], tmp_path: 
         ({"NOTIFY_SOCKET": "/n", "WATCHDOG_USEC": "soon"}, ServiceManager("/n")),
     ],
 )
-def test_the_environment_names_it(environ: dict[str, str], expected: ServiceManager | None) -> None:
+def test_the_environment_holds_the_address_of_the_service_manager(
+    environ: dict[str, str], expected: ServiceManager | None
+) -> None:
     assert ServiceManager.of(environ) == expected

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
     ("status", "outcome"),
     [(200, DeliveryOutcome.DELIVERED), (400, DeliveryOutcome.RETRY), (500, DeliveryOutcome.RETRY)],
 )
-async def test_answers(
+async def test_the_response_decides_the_outcome(
     client: OutboundClient, status: int, outcome: DeliveryOutcome, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)

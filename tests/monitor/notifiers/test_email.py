@@ -229,7 +229,7 @@ CODES = [
 
 
 @pytest.mark.parametrize(("step", "response", "outcome", "code"), CODES)
-async def test_codes(
+async def test_the_smtp_code_decides_the_outcome(
     client: OutboundClient, step: str, response: str, outcome: DeliveryOutcome, code: int
 ) -> None:
     async with mailbox(answers={step: response}) as box:
@@ -280,7 +280,7 @@ async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundCl
     assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "connection")
 
 
-async def test_a_name_that_nobody_knows(client: OutboundClient) -> None:
+async def test_an_unknown_host_name_is_retried(client: OutboundClient) -> None:
     answer = await build_receiver(Email, **FIELDS | {"host": "nobody.invalid"}).send(notification(), client)
     assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "dns")
 

@@ -48,7 +48,7 @@ async def test_a_connection_that_was_kept_and_is_gone(client: OutboundClient) ->
     assert "hunter2" not in answer.sentence
 
 
-async def test_a_name_that_nobody_knows(client: OutboundClient) -> None:
+async def test_an_unknown_host_name_is_retried(client: OutboundClient) -> None:
     answer = await client.post("https://nobody.invalid/x", b"{}", OPEN)
     assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "dns")
 

@@ -65,7 +65,7 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(("kind", "fields", "urls"), KINDS.values(), ids=KINDS)
-async def test_where_each_kind_connects(
+async def test_addresses_of_each_type_of_receiver(
     client: OutboundClient, kind: type[BaseReceiver], fields: dict[str, Any], urls: list[str]
 ) -> None:
     assert list(await build_receiver(kind, **fields).addresses(client)) == urls
@@ -80,7 +80,7 @@ async def test_where_each_kind_connects(
         ({"NO_PROXY": "localhost"}, True),
     ],
 )
-async def test_behind_a_proxy_nobody_can_tell_whether_aws_is_there(
+async def test_reachability_of_aws_is_not_checked_behind_a_proxy(
     client: OutboundClient, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], known: bool
 ) -> None:
     for name, value in environ.items():
@@ -273,7 +273,9 @@ async def test_a_reload_tries_them_anew(client: OutboundClient, caplog: pytest.L
     assert len(messages) == 3 and all("cannot be reached" in one for one in messages)
 
 
-async def test_aws_out_of_reach_is_where_the_configuration_says(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unreachable_aws_is_reported_with_the_configured_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     away = await gone()
     async with (
         OutboundClient(endpoint_url=away) as client,

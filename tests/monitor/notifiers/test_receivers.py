@@ -74,7 +74,7 @@ def test_the_required_keys_suffice(type: str) -> None:
     assert (receiver.name, receiver.type) == ("team", type)
 
 
-def test_defaults() -> None:
+def test_a_receiver_has_these_defaults() -> None:
     [receiver] = read("receivers:\n- name: team\n  type: slack\n  url_env: HOOK", {"HOOK": URL})
     assert (receiver.send_resolved, receiver.allow_insecure, receiver.allow_private) == (True, False, False)
     assert SECRET not in repr(receiver) + str(receiver) + receiver.model_dump_json()
@@ -226,7 +226,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "expected"), WRONG)
-def test_mistakes(text: str, expected: list[str]) -> None:
+def test_mistakes_in_receivers_are_reported(text: str, expected: list[str]) -> None:
     assert problems(f"receivers: {text}") == expected
 
 

@@ -66,7 +66,7 @@ def test_a_topic_is_in_a_region_of_its_partition(arn: str, expected: str) -> Non
     assert build_receiver(Sns, topic_arn="arn:aws-cn:sns:cn-north-1:123456789012:alerts").region
 
 
-def test_of_a_fifo_topic_an_attempt_is_known_by_its_id_and_a_group_by_its_labels() -> None:
+def test_a_fifo_topic_deduplicates_by_notification_and_orders_by_group() -> None:
     first, again, later = (payload(notification(id=id), FIFO) for id in ("n 1/ü", "n 1/ü", "n-2"))
     other = payload(notification(group={"region": "us-east-1"}), FIFO)
     assert (
@@ -109,7 +109,9 @@ ERRORS: list[tuple[Exception, DeliveryOutcome, int | None]] = [
 
 
 @pytest.mark.parametrize(("raised", "outcome", "status"), ERRORS)
-async def test_errors(raised: Exception, outcome: DeliveryOutcome, status: int | None) -> None:
+async def test_errors_have_a_status_and_a_sentence(
+    raised: Exception, outcome: DeliveryOutcome, status: int | None
+) -> None:
     answer = await publish(raised)
     assert (answer.outcome, answer.status) == (outcome, status)
     assert answer.sentence.startswith("SNS: ")

@@ -38,7 +38,7 @@ async def test_each_trial_is_an_alert_of_its_own(client: OutboundClient) -> None
 @pytest.mark.parametrize(
     ("status", "outcome"), [(404, DeliveryOutcome.REFUSED), (500, DeliveryOutcome.RETRY)]
 )
-async def test_after_a_failure_there_is_nothing_to_resolve(
+async def test_a_failed_trial_sends_no_resolution(
     client: OutboundClient, status: int, outcome: DeliveryOutcome
 ) -> None:
     async with http_server(web.Response(status=status)) as server:

@@ -99,7 +99,7 @@ def test_the_signature_of_the_specification() -> None:
     }
 
 
-async def test_others_can_verify_it(client: OutboundClient) -> None:
+async def test_standardwebhooks_verifies_the_signature(client: OutboundClient) -> None:
     client.now = lambda: datetime.now(UTC).timestamp()
     async with http_server() as server:
         receiver = build_receiver(Webhook, url=server.url, secret=WHSEC)
@@ -113,7 +113,7 @@ async def test_others_can_verify_it(client: OutboundClient) -> None:
         verifier.verify(body, {**headers, "webhook-id": "n-2"})
 
 
-async def test_without_a_secret_nothing_is_signed_but_the_id_is_sent(client: OutboundClient) -> None:
+async def test_a_webhook_without_a_secret_has_an_id_and_no_signature(client: OutboundClient) -> None:
     async with http_server() as server:
         await build_receiver(Webhook, url=server.url, authorization="Bearer abc").send(notification(), client)
     _, headers, _ = server.requests[0]

@@ -118,7 +118,7 @@ async def test_a_proxy_that_refuses_is_tried_again_and_named(authority: trustme.
     assert answer.sentence == "https://hooks.example.invalid: the proxy refused the request (HTTP 407)"
 
 
-async def test_a_proxy_that_is_not_there(authority: trustme.CA) -> None:
+async def test_an_unreachable_proxy_is_retried_and_named(authority: trustme.CA) -> None:
     async with proxying(1) as proxy:
         pass
     async with outbound(proxy, authority, "me:hunter2@") as client:

@@ -32,8 +32,8 @@ def inventory_of(
     return Inventory(cell, fleet, config or Config(), REGISTRY, quotas, account_name)
 
 
-class World:
-    """A cell over a table of answers, its inventory, and the fleet that it fills."""
+class FakeAccount:
+    """An account in a region over a table of AWS's responses, its inventory, and the fleet that it fills."""
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ from tests.monitor.polling.inventories import (
     KINESIS,
     LAMBDA,
     NO_QUOTAS,
-    World,
+    FakeAccount,
     collector,
     functions,
     inventory_of,
@@ -73,10 +73,10 @@ class RecordingFleet(Fleet):
         return series
 
 
-def recording(world: World, config: Config | None = None) -> RecordingFleet:
-    """Have a world fill a fleet that records."""
-    fleet = world.fleet if isinstance(world.fleet, RecordingFleet) else RecordingFleet()
-    world.fleet, world.inventory = fleet, inventory_of(world.aws.cell, fleet, config, world.quotas)
+def recording(account: FakeAccount, config: Config | None = None) -> RecordingFleet:
+    """Have a account fill a fleet that records."""
+    fleet = account.fleet if isinstance(account.fleet, RecordingFleet) else RecordingFleet()
+    account.fleet, account.inventory = fleet, inventory_of(account.aws.cell, fleet, config, account.quotas)
     return fleet
 
 
@@ -101,14 +101,14 @@ def orders(**more: Any) -> Observed:
 
 
 async def test_a_series_observed_as_before_is_confirmed_and_not_registered_again() -> None:
-    world = World(**streams(orders=2, clicks=2), **NO_QUOTAS)
-    fleet = recording(world)
-    await world.run_inventory(KINESIS)
-    assert fleet.take_put() == world.names
+    account = FakeAccount(**streams(orders=2, clicks=2), **NO_QUOTAS)
+    fleet = recording(account)
+    await account.run_inventory(KINESIS)
+    assert fleet.take_put() == account.names
     before = {key: fleet.series[key].settings.limit for key in fleet.series}
     version, size = fleet.version, fleet.size
     fleet.confirmed[:size] = NEVER
-    await world.run_inventory(KINESIS)
+    await account.run_inventory(KINESIS)
     assert (fleet.take_put(), fleet.version) == (set(), version)
     assert (fleet.confirmed[:size] > NEVER).all()
     for key, limit in before.items():
@@ -118,13 +118,13 @@ async def test_a_series_observed_as_before_is_confirmed_and_not_registered_again
 
 
 async def test_a_changed_limit_is_taken_at_once_and_touches_its_own_series_only() -> None:
-    world = World(**streams(orders=2, clicks=2), **NO_QUOTAS)
-    fleet = recording(world)
-    await world.run_inventory(KINESIS)
+    account = FakeAccount(**streams(orders=2, clicks=2), **NO_QUOTAS)
+    fleet = recording(account)
+    await account.run_inventory(KINESIS)
     fleet.take_put()
-    before = world.limit("kinesis", "stream_write_bytes", "orders")
-    await world.run_inventory(KINESIS, **streams(orders=4, clicks=2))
-    after = world.limit("kinesis", "stream_write_bytes", "orders")
+    before = account.limit("kinesis", "stream_write_bytes", "orders")
+    await account.run_inventory(KINESIS, **streams(orders=4, clicks=2))
+    after = account.limit("kinesis", "stream_write_bytes", "orders")
     assert before and after and after[0] == 2 * before[0]
     assert {resource for _, resource in fleet.take_put()} == {"orders"}
     slot = fleet.series_of("stream_write_bytes", "orders").slot
@@ -133,16 +133,16 @@ async def test_a_changed_limit_is_taken_at_once_and_touches_its_own_series_only(
 
 
 async def test_a_resource_that_disappears_and_comes_back_is_registered_again() -> None:
-    world = World(**streams(orders=2, clicks=2), **NO_QUOTAS)
-    fleet = recording(world)
-    await world.run_inventory(KINESIS)
-    names = world.names
-    await world.run_inventory(KINESIS, **streams(clicks=2))
-    assert {resource for _, resource in world.names} == {"", "clicks"}
+    account = FakeAccount(**streams(orders=2, clicks=2), **NO_QUOTAS)
+    fleet = recording(account)
+    await account.run_inventory(KINESIS)
+    names = account.names
+    await account.run_inventory(KINESIS, **streams(clicks=2))
+    assert {resource for _, resource in account.names} == {"", "clicks"}
     fleet.reclaim()
     fleet.take_put()
-    await world.run_inventory(KINESIS, **streams(orders=2, clicks=2))
-    assert world.names == names
+    await account.run_inventory(KINESIS, **streams(orders=2, clicks=2))
+    assert account.names == names
     assert {resource for _, resource in fleet.take_put()} == {"orders"}
     series = fleet.series_of("stream_write_bytes", "orders")
     assert fleet.usages.get(series.slot) is not None
@@ -150,27 +150,27 @@ async def test_a_resource_that_disappears_and_comes_back_is_registered_again() -
 
 
 async def test_another_configuration_reaches_all_series_by_the_first_inventory_after_it() -> None:
-    world = World(**streams(orders=2, clicks=2), **NO_QUOTAS)
-    fleet = recording(world)
-    await world.run_inventory(KINESIS)
+    account = FakeAccount(**streams(orders=2, clicks=2), **NO_QUOTAS)
+    fleet = recording(account)
+    await account.run_inventory(KINESIS)
     fleet.take_put()
     limits = [{"resource": "orders", "signal": "stream_write_bytes", "limit": 77.0}]
-    recording(world, Config.model_validate({"band": {"high": 0.6}, "limits": limits}))
-    await world.run_inventory(KINESIS)
-    assert fleet.take_put() == world.names
-    assert world.limit("kinesis", "stream_write_bytes", "orders") == (77.0, "override")
+    recording(account, Config.model_validate({"band": {"high": 0.6}, "limits": limits}))
+    await account.run_inventory(KINESIS)
+    assert fleet.take_put() == account.names
+    assert account.limit("kinesis", "stream_write_bytes", "orders") == (77.0, "override")
     slot = fleet.series_of("stream_write_bytes", "clicks").slot
     assert fleet.high[slot] == np.float32(0.6)
 
 
 async def test_a_number_that_an_api_returns_is_read_at_each_inventory() -> None:
     observed = [Observed(signal="shards_per_region", resource=ACCOUNT, usage=40.0, limit=50.0)]
-    world = World(**NO_QUOTAS)
-    fleet = recording(world)
-    await world.run_inventory(yielding(observed))
+    account = FakeAccount(**NO_QUOTAS)
+    fleet = recording(account)
+    await account.run_inventory(yielding(observed))
     fleet.take_put()
     observed[:] = [replace(observed[0], usage=45.0)]
-    await world.run_inventory(yielding(observed))
+    await account.run_inventory(yielding(observed))
     formula = fleet.usages.get(fleet.series_of("shards_per_region", "").slot)
     assert fleet.take_put() == set()
     assert formula
@@ -178,71 +178,71 @@ async def test_a_number_that_an_api_returns_is_read_at_each_inventory() -> None:
 
 
 async def test_a_series_is_observable_again_one_inventory_after_cloudwatch_rejected_it() -> None:
-    world = World(**NO_QUOTAS)
-    fleet, cell = recording(world), world.aws.cell.key
-    await world.run_inventory(yielding([orders()]))
+    account = FakeAccount(**NO_QUOTAS)
+    fleet, cell = recording(account), account.aws.cell.key
+    await account.run_inventory(yielding([orders()]))
     fleet.mark_rejected(cell, metric_query(traffic), "rejected")
     for reason in (Unobservable("rejected"), Unobservable("rejected"), None):
         fleet.keep_rejected(cell, {metric_query(traffic)} if reason else set())
-        await world.run_inventory(yielding([orders()]))
+        await account.run_inventory(yielding([orders()]))
         series = fleet.series_of("stream_write_bytes", "orders")
         assert series.unobservable == reason
         assert fleet.observable[series.slot] == (reason is None)
 
 
 async def test_a_doubted_limit_that_is_read_unchanged_is_exceeded() -> None:
-    world = World(**NO_QUOTAS)
-    fleet = recording(world)
-    await world.run_inventory(yielding([orders(hard_limit=True)]))
+    account = FakeAccount(**NO_QUOTAS)
+    fleet = recording(account)
+    await account.run_inventory(yielding([orders(hard_limit=True)]))
     slot = fleet.series_of("stream_write_bytes", "orders").slot
     fleet.doubted[slot], fleet.minute[slot] = True, fleet.limited_since[slot]
     fleet.take_put()
-    await world.run_inventory(yielding([orders(hard_limit=True)]))
+    await account.run_inventory(yielding([orders(hard_limit=True)]))
     assert fleet.take_put() == set()
     assert fleet.exceeded[slot]
 
 
 async def test_a_limit_that_was_kept_while_calls_failed_is_replaced_once_they_succeed() -> None:
-    world = World(**functions("resize"), get_account_settings=settings(400), **NO_QUOTAS)
-    fleet = recording(world)
-    await world.run_inventory(LAMBDA)
+    account = FakeAccount(**functions("resize"), get_account_settings=settings(400), **NO_QUOTAS)
+    fleet = recording(account)
+    await account.run_inventory(LAMBDA)
     read = fleet.series_of("account_concurrency", "").settings.limit
     assert read
     for _ in range(3):
-        await world.run_inventory(LAMBDA, get_account_settings=denied("GetAccountSettings"))
+        await account.run_inventory(LAMBDA, get_account_settings=denied("GetAccountSettings"))
         kept = fleet.series_of("account_concurrency", "").settings.limit
         assert kept and (kept, kept.read_at) == (read, read.read_at)
     assert ("account_concurrency", "") in fleet.take_put()
-    await world.run_inventory(LAMBDA, get_account_settings=settings(0))
-    assert world.limit("lambda", "account_concurrency") == (1000, "documented")
+    await account.run_inventory(LAMBDA, get_account_settings=settings(0))
+    assert account.limit("lambda", "account_concurrency") == (1000, "documented")
 
 
 async def test_a_quota_that_is_read_anew_is_taken_though_what_is_observed_is_the_same() -> None:
-    world = World(
+    account = FakeAccount(
         quota_interval=0.0,
         **functions("resize"),
         get_account_settings=settings(0),
         get_service_quota=quota(300),
     )
-    fleet = recording(world)
-    await world.run_inventory(LAMBDA)
-    assert world.limit("lambda", "account_concurrency") == (300, "quota_applied")
+    fleet = recording(account)
+    await account.run_inventory(LAMBDA)
+    assert account.limit("lambda", "account_concurrency") == (300, "quota_applied")
     fleet.take_put()
-    await world.run_inventory(LAMBDA)
+    await account.run_inventory(LAMBDA)
     assert fleet.take_put() == set()
-    world.aws.answers["get_service_quota"] = quota(500)
-    await world.quotas.read()
-    await world.run_inventory(LAMBDA)
-    assert world.limit("lambda", "account_concurrency") == (500, "quota_applied")
+    account.aws.answers["get_service_quota"] = quota(500)
+    await account.quotas.read()
+    await account.run_inventory(LAMBDA)
+    assert account.limit("lambda", "account_concurrency") == (500, "quota_applied")
 
 
 async def test_when_a_limit_was_read_is_reported_though_the_limit_is_confirmed() -> None:
-    world = World(**NO_QUOTAS)
-    fleet = recording(world)
+    account = FakeAccount(**NO_QUOTAS)
+    fleet = recording(account)
     observed = [orders(), replace(orders(), resource=of("clicks"))]
-    await world.run_inventory(yielding(observed))
+    await account.run_inventory(yielding(observed))
     fleet.take_put()
-    await world.run_inventory(yielding([replace(one, limit_read_at=1000.0) for one in observed]))
+    await account.run_inventory(yielding([replace(one, limit_read_at=1000.0) for one in observed]))
     assert fleet.take_put() == set()
     for name in ("orders", "clicks"):
         limit = fleet.series_of("stream_write_bytes", name).settings.limit
@@ -250,13 +250,13 @@ async def test_when_a_limit_was_read_is_reported_though_the_limit_is_confirmed()
 
 
 async def test_a_series_that_waits_for_its_turn_keeps_its_limit() -> None:
-    world = World(**NO_QUOTAS)
-    fleet = recording(world)
-    await world.run_inventory(yielding([orders()]))
-    await world.run_inventory(yielding([orders(usage=NOT_READ_YET, throttled=None, limit=None)]))
-    await world.run_inventory(yielding([orders()]))
+    account = FakeAccount(**NO_QUOTAS)
+    fleet = recording(account)
+    await account.run_inventory(yielding([orders()]))
+    await account.run_inventory(yielding([orders(usage=NOT_READ_YET, throttled=None, limit=None)]))
+    await account.run_inventory(yielding([orders()]))
     assert len(fleet.put_keys) == 1
-    assert world.limit("kinesis", "stream_write_bytes", "orders") == (1000.0, "api")
+    assert account.limit("kinesis", "stream_write_bytes", "orders") == (1000.0, "api")
 
 
 # What is in a digest
@@ -272,7 +272,7 @@ CHANGES: dict[str, Any] = {
     "published_limit": total(traffic),
     "hard_limit": True,
     "deliberate": True,
-    "bought": Bought(least=2),
+    "bought": Bought(minimum=2),
     "created_at": 1000.0,
     "throttled": per_second(traffic),
     "throttled_by_cause": {"writes": per_second(refused)},

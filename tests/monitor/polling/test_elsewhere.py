@@ -35,7 +35,7 @@ COLLECTOR = collector_of(parse_declaration(DECLARATION.encode(), "ours.yaml"))
 FLOWS = Metric("AWS/GlobalAccelerator", "NewFlowCount", "Sum").of(Accelerator="a1")
 
 
-async def test_the_api_is_called_there_and_quotas_are_read_at_home() -> None:
+async def test_the_api_is_called_in_its_own_region_and_quotas_are_read_at_home() -> None:
     arn = "arn:aws:globalaccelerator::123456789012:accelerator/a1"
     aws = FakeAws(
         region="us-east-1",
@@ -49,7 +49,7 @@ async def test_the_api_is_called_there_and_quotas_are_read_at_home() -> None:
     assert [key.region for key in fleet.series] == ["us-east-1"]
 
 
-def test_its_metrics_are_requested_there() -> None:
+def test_metrics_are_requested_in_the_region_where_the_api_is_called() -> None:
     other = Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName="orders")
     metrics = {metric_query(FLOWS): 1, metric_query(other): 2}
     owners = MetricOwners([*REGISTRY.collectors, COLLECTOR])

@@ -60,7 +60,7 @@ async def test_a_global_service_is_read_once_whatever_regions_are_configured() -
     assert {region for service, region in aws.calls if service == "sns"} == {"eu-west-1", "ap-south-1"}
 
 
-async def test_each_cell_may_make_as_many_calls_for_quotas_as_it_is_reported() -> None:
+async def test_each_cell_has_the_call_budget_that_is_reported() -> None:
     telemetry = Telemetries()
     async with GlobalAws.serving() as aws:
         config = Config.model_validate({"regions": ["eu-west-1"], "endpoint_url": aws.url})
@@ -73,7 +73,7 @@ async def test_each_cell_may_make_as_many_calls_for_quotas_as_it_is_reported() -
     }
 
 
-async def test_its_metrics_and_quotas_are_read_in_the_home_region() -> None:
+async def test_metrics_and_quotas_of_a_global_service_are_read_in_the_home_region() -> None:
     async with GlobalAws.serving() as aws:
         watcher = await watched(aws)
     assert aws.metrics["AWS/Route53", "us-east-1"] > 0
@@ -123,7 +123,7 @@ async def test_commands_and_arns_of_global_services_name_the_home_region() -> No
     assert bound and bound.enable_command == "aws route53 get-hosted-zone --region us-east-1"
 
 
-async def test_a_scan_reports_it_as_the_region_global() -> None:
+async def test_a_scan_reports_a_global_service_in_the_region_global() -> None:
     async with GlobalAws.serving() as aws:
         config = Config.model_validate({"regions": ["eu-west-1"], "endpoint_url": aws.url})
         selectors = parse_selectors({"region": ["global"]}, REGISTRY)

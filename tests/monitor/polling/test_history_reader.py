@@ -154,7 +154,7 @@ async def test_metrics_are_requested_with_the_period_that_the_rings_have() -> No
         assert (body["StartTime"] % 3600, body["EndTime"] % 3600) == (0, 0)
 
 
-async def test_a_metric_that_may_not_be_read_is_reported_and_the_others_stand() -> None:
+async def test_a_forbidden_metric_is_reported_and_the_others_are_read() -> None:
     def forbidding(query: Query) -> dict[str, Any]:
         return result(query, {}, "Forbidden") if name_of(query) == "2" else two_points(query)
 
@@ -164,7 +164,7 @@ async def test_a_metric_that_may_not_be_read_is_reported_and_the_others_stand() 
         assert len(some.read) == 8
 
 
-async def test_a_metric_that_is_rejected_is_found_and_the_others_are_read() -> None:
+async def test_a_rejected_metric_is_found_and_the_others_are_read() -> None:
     def rejecting(body: Body) -> Response:
         if any(name_of(query) == "3" for query in body["MetricDataQueries"]):
             return ErrorResponse("ValidationError")

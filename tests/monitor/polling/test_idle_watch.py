@@ -49,7 +49,7 @@ def listed(*streams: str, name: str = traffic.name) -> dict[str, Any]:
     }
 
 
-class World:
+class IdleStreams:
     """A fleet of streams that were read over three hours and had no point."""
 
     def __init__(self, answer: Any, streams: int = 10) -> None:
@@ -94,20 +94,20 @@ class World:
 
 
 def test_a_listed_idle_metric_is_due_at_once_and_the_others_within_an_hour() -> None:
-    world = World(lambda **_: listed("stream-3", "another"))
-    assert world.update() == []
-    assert world.woken == 1
-    assert world.due(NOW) == {3}
-    world.fleet.rings.mark_requested(world.rows[3:4], NOW - 1)
-    assert world.due(NOW) == set()
+    streams = IdleStreams(lambda **_: listed("stream-3", "another"))
+    assert streams.update() == []
+    assert streams.woken == 1
+    assert streams.due(NOW) == {3}
+    streams.fleet.rings.mark_requested(streams.rows[3:4], NOW - 1)
+    assert streams.due(NOW) == set()
 
 
 def test_idle_metrics_that_no_list_contains_wait_for_an_hour() -> None:
-    world = World(lambda **_: listed())
+    streams = IdleStreams(lambda **_: listed())
     for minute in range(NOW, NOW + 120, LONGEST):
-        assert world.update(minute) == []
-    assert world.woken == 0
-    assert world.fleet.rings.cadence[world.rows].tolist() == [MAX_INTERVAL] * 10
+        assert streams.update(minute) == []
+    assert streams.woken == 0
+    assert streams.fleet.rings.cadence[streams.rows].tolist() == [MAX_INTERVAL] * 10
 
 
 def test_the_list_is_of_one_namespace_and_of_the_only_name() -> None:
@@ -117,85 +117,85 @@ def test_the_list_is_of_one_namespace_and_of_the_only_name() -> None:
         requested.append(params)
         return listed()
 
-    world = World(answer)
-    world.update()
+    streams = IdleStreams(answer)
+    streams.update()
     assert requested == [{"Namespace": "AWS/Kinesis", "MetricName": traffic.name, "RecentlyActive": "PT3H"}]
     records = Metric("AWS/Kinesis", "IncomingRecords", "Sum")
     add(
-        world.fleet,
+        streams.fleet,
         key("more", "kinesis.stream_write_records"),
         usage=per_second(records.of(StreamName="more")),
         throttled=None,
     )
-    world.rows = np.fromiter(world.fleet.metrics(CELL).values(), np.int32)
-    world.read(NOW)
-    world.update()
+    streams.rows = np.fromiter(streams.fleet.metrics(CELL).values(), np.int32)
+    streams.read(NOW)
+    streams.update()
     assert requested[-1] == {"Namespace": "AWS/Kinesis", "RecentlyActive": "PT3H"}
 
 
 def test_a_list_is_made_only_where_it_costs_less_than_it_saves() -> None:
-    single, two = World(lambda **_: listed(), streams=1), World(lambda **_: listed(), streams=2)
-    for world in (single, two):
-        world.update()
+    single, two = IdleStreams(lambda **_: listed(), streams=1), IdleStreams(lambda **_: listed(), streams=2)
+    for streams in (single, two):
+        streams.update()
     assert (single.lists, two.lists) == (0, 1)
 
 
 def test_a_namespace_with_more_pages_than_pay_is_left_alone_for_hours() -> None:
     pages = [listed(*(f"other-{n}" for n in range(500)))] * 20
-    world = World(pages)
-    world.update()
-    assert world.lists == 7  # ten metrics at 15 minutes instead of an hour save 7.5 requests each time
-    assert world.fleet.rings.cadence[world.rows].tolist() == [LONGEST] * 10
-    world.update(NOW + LONGEST)
-    assert world.lists == 7
-    world.update(NOW + LARGE_INTERVAL)
-    assert world.lists == 14
+    streams = IdleStreams(pages)
+    streams.update()
+    assert streams.lists == 7  # ten metrics at 15 minutes instead of an hour save 7.5 requests each time
+    assert streams.fleet.rings.cadence[streams.rows].tolist() == [LONGEST] * 10
+    streams.update(NOW + LONGEST)
+    assert streams.lists == 7
+    streams.update(NOW + LARGE_INTERVAL)
+    assert streams.lists == 14
 
 
 def test_when_lists_are_denied_idle_metrics_keep_their_interval_and_one_failure_is_reported() -> None:
-    world = World(denied("ListMetrics", "AccessDenied"))
+    streams = IdleStreams(denied("ListMetrics", "AccessDenied"))
     for minute in range(NOW, NOW + 60, LONGEST):
-        assert world.update(minute) == ["AccessDenied"]
-    assert world.fleet.rings.cadence[world.rows].tolist() == [LONGEST] * 10
+        assert streams.update(minute) == ["AccessDenied"]
+    assert streams.fleet.rings.cadence[streams.rows].tolist() == [LONGEST] * 10
 
 
 def test_an_odd_answer_is_a_failure_and_wakes_nothing() -> None:
-    world = World(lambda **_: {"Metrics": [{"Dimensions": [{"Name": "StreamName"}]}]})
-    world.aws.malformed = True
-    assert len(world.update()) == 1
-    assert world.woken == 0
+    streams = IdleStreams(lambda **_: {"Metrics": [{"Dimensions": [{"Name": "StreamName"}]}]})
+    streams.aws.malformed = True
+    assert len(streams.update()) == 1
+    assert streams.woken == 0
 
 
 def test_a_budget_that_is_spent_allows_no_list() -> None:
-    world = World(lambda **_: listed())
+    streams = IdleStreams(lambda **_: listed())
 
     @asynccontextmanager
     async def granted(_: int) -> AsyncIterator[int]:
         yield 0
 
-    world.aws.cell.granted = granted
-    assert world.update() == []
-    assert world.lists == 0
+    streams.aws.cell.granted = granted
+    assert streams.update() == []
+    assert streams.lists == 0
 
 
 DEARER = replace(LIST_PRICES, listing=0.1 / 1000)
 
 
 @pytest.mark.parametrize(
-    ("prices", "streams", "lists"),
+    ("prices", "number", "lists"),
     [(LIST_PRICES, 10, 1), (DEARER, 10, 0), (DEARER, 20, 1), (replace(LIST_PRICES, listing=0.0), 1, 1)],
 )
-def test_a_list_is_weighed_at_its_price(prices: Prices, streams: int, lists: int) -> None:
-    world = World(lambda **_: listed(), streams)
-    world.watch = replace(world.watch, prices=prices)
-    world.update()
-    assert world.lists == lists
+def test_a_list_is_weighed_at_its_price(prices: Prices, number: int, lists: int) -> None:
+    streams = IdleStreams(lambda **_: listed(), number)
+    streams.watch = replace(streams.watch, prices=prices)
+    streams.update()
+    assert streams.lists == lists
 
 
-def watcher_of(world: World) -> CellWatcher:
-    """Return a watcher of the world's cell, which has no services, and whose metrics have no points."""
-    world.aws.now, world.aws.cell.clients = NOW * 60, LinkedClients(world.aws)
-    world.aws.answers |= {
+def watcher_of(streams: IdleStreams) -> CellWatcher:
+    """Return a watcher of the streams's cell, which has no services, and whose metrics have no points."""
+    streams.aws.now, streams.aws.cell.clients = NOW * 60, LinkedClients(streams.aws)
+    streams.aws.answers |= {
         "get_metric_data": lambda **params: {
             "MetricDataResults": [
                 {"Id": query["Id"], "Timestamps": [], "Values": [], "StatusCode": "Complete"}
@@ -203,14 +203,14 @@ def watcher_of(world: World) -> CellWatcher:
             ]
         }
     }
-    reader = MetricReader(world.aws.cell, world.fleet, OWNERS, planner=world.planner)
-    inventory = inventory_of(world.aws.cell, world.fleet, quotas=QuotaBook(world.aws.cell, ()))
+    reader = MetricReader(streams.aws.cell, streams.fleet, OWNERS, planner=streams.planner)
+    inventory = inventory_of(streams.aws.cell, streams.fleet, quotas=QuotaBook(streams.aws.cell, ()))
     return CellWatcher(inventory, reader, (), Telemetries().process)
 
 
-def watched(world: World, hours: float) -> CellWatcher:
-    """Let a watcher of the world's cell run for hours of a clock that jumps."""
-    watcher = watcher_of(world)
+def watched(streams: IdleStreams, hours: float) -> CellWatcher:
+    """Let a watcher of the streams's cell run for hours of a clock that jumps."""
+    watcher = watcher_of(streams)
 
     async def main() -> None:
         with suppress(TimeoutError):
@@ -222,24 +222,27 @@ def watched(world: World, hours: float) -> CellWatcher:
 
 
 async def test_the_watcher_of_a_cell_makes_a_list_and_reads_what_it_wakes() -> None:
-    world = World(lambda **_: listed("stream-3"))
-    watcher = watcher_of(world)
+    streams = IdleStreams(lambda **_: listed("stream-3"))
+    watcher = watcher_of(streams)
     async with background(watcher.run(Config())), asyncio.timeout(60):
-        while "cloudwatch:GetMetricData" not in world.aws.calls or world.fleet.rings.woken[world.rows].any():
+        while (
+            "cloudwatch:GetMetricData" not in streams.aws.calls
+            or streams.fleet.rings.woken[streams.rows].any()
+        ):
             await asyncio.sleep(0.01)
-        assert world.lists == 1
+        assert streams.lists == 1
         assert watcher.status().collectors[ACTIVITY].succeeded_at
 
 
 def test_the_watcher_of_a_cell_makes_lists_at_the_longest_interval() -> None:
-    world = World(lambda **_: listed())
-    watched(world, 1.1)
-    assert 4 <= world.lists <= 6  # every 15 minutes
+    streams = IdleStreams(lambda **_: listed())
+    watched(streams, 1.1)
+    assert 4 <= streams.lists <= 6  # every 15 minutes
 
 
 def test_a_denied_list_is_one_blind_spot_that_hides_nothing() -> None:
-    world = World(denied("ListMetrics", "AccessDenied"))
-    cell = watched(world, 1.1).status()
+    streams = IdleStreams(denied("ListMetrics", "AccessDenied"))
+    cell = watched(streams, 1.1).status()
     assert [one.code for one in cell.collectors[ACTIVITY].failures] == ["AccessDenied"]
     targets = [*observation_targets(MonitorStatus(cells=[cell]), 0.0, (600, 60))]
     (spot,) = blind_spots(targets, time.time() + 600)
@@ -252,11 +255,11 @@ def test_a_denied_list_is_one_blind_spot_that_hides_nothing() -> None:
 
 
 def test_each_page_is_billed() -> None:
-    world = World([listed("a"), listed("b")])
-    world.update()
-    telemetry = world.aws.cell.telemetry
+    streams = IdleStreams([listed("a"), listed("b")])
+    streams.update()
+    telemetry = streams.aws.cell.telemetry
     assert telemetry.listings_by_account[ACCOUNT] == 2
-    cost = CostTelemetry(world.aws.registry, telemetry)
+    cost = CostTelemetry(streams.aws.registry, telemetry)
     assert cost.measured()[*CELL, "cloudwatch"].dollars == 2 * 0.01 / 1000
 
 
@@ -267,10 +270,10 @@ def test_a_linked_account_is_named() -> None:
         requested.append(params)
         return listed("stream-1")
 
-    world = World(answer)
-    monitoring = world.aws.cell
+    streams = IdleStreams(answer)
+    monitoring = streams.aws.cell
     monitoring.account = "999999999999"
-    world.watch = world.watch_of(linked_cell(monitoring, ACCOUNT))
-    world.update()
+    streams.watch = streams.watch_of(linked_cell(monitoring, ACCOUNT))
+    streams.update()
     assert (requested[0]["OwningAccount"], requested[0]["IncludeLinkedAccounts"]) == (ACCOUNT, True)
-    assert world.due(NOW) == {1}
+    assert streams.due(NOW) == {1}

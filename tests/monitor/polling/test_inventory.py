@@ -28,7 +28,7 @@ from tests.monitor.polling.inventories import (
     LAMBDA,
     NO_QUOTAS,
     SQS,
-    World,
+    FakeAccount,
     collector,
     functions,
     inventory_of,
@@ -64,24 +64,24 @@ async def test_the_limit_in_force_is_that_of_the_first_source_that_has_one(
     in_force: tuple[float, str],
 ) -> None:
     limits = [{"signal": "lambda.account_concurrency", "limit": override}] if override else []
-    world = World(
+    account = FakeAccount(
         Config.model_validate({"limits": limits}),
         **functions("resize"),
         get_account_settings=denied("GetAccountSettings") if api is None else settings(api),
         get_service_quota=quota(applied) if applied else denied("GetServiceQuota", "NoSuchResourceException"),
         get_aws_default_service_quota=quota(default) if default else denied("GetAWSDefaultServiceQuota"),
     )
-    await world.run_inventory(LAMBDA)
-    assert world.limit("lambda", "account_concurrency") == in_force
+    await account.run_inventory(LAMBDA)
+    assert account.limit("lambda", "account_concurrency") == in_force
 
 
 async def test_a_series_whose_limit_is_not_known_is_shown_as_unobservable() -> None:
     async def unlimited(aws: Aws) -> AsyncIterator[Observed]:
         yield Observed(signal="efo_read_bytes", resource=of("orders/app"), usage=1.0)
 
-    world = World(**NO_QUOTAS)
-    await world.run_inventory(collector(unlimited))
-    (series,) = world.fleet.series.values()
+    account = FakeAccount(**NO_QUOTAS)
+    await account.run_inventory(collector(unlimited))
+    (series,) = account.fleet.series.values()
     assert series.settings.limit is None
     assert series.unobservable is not None
 
@@ -98,9 +98,9 @@ async def test_a_limit_that_is_published_alone_outranks_quotas_and_documentation
     async def scanned(aws: Aws) -> AsyncIterator[Observed]:
         yield Observed(signal="shards_per_region", resource=ACCOUNT, usage=5.0, published_limit=published)
 
-    world = World(Config.model_validate({"limits": limits}), **NO_QUOTAS)
-    await world.run_inventory(collector(scanned))
-    (series,) = world.fleet.series.values()
+    account = FakeAccount(Config.model_validate({"limits": limits}), **NO_QUOTAS)
+    await account.run_inventory(collector(scanned))
+    (series,) = account.fleet.series.values()
     assert series.settings.limit and series.settings.limit.source == source
     assert (series.settings.limit.value is PUBLISHED_ONLY) == (source == "metric")
     assert series.unobservable is None
@@ -110,92 +110,92 @@ async def test_a_name_that_utf_8_cannot_carry_is_made_one_that_it_can() -> None:
     async def broken(aws: Aws) -> AsyncIterator[Observed]:
         yield Observed(signal="efo_read_bytes", resource=of("orders\ud800/app"), usage=1.0)
 
-    world = World(**NO_QUOTAS)
-    await world.run_inventory(collector(broken))
-    assert [key.resource for key in world.fleet.series] == [r"orders\ud800/app"]
+    account = FakeAccount(**NO_QUOTAS)
+    await account.run_inventory(collector(broken))
+    assert [key.resource for key in account.fleet.series] == [r"orders\ud800/app"]
 
 
 async def test_a_documented_default_is_that_of_the_region() -> None:
-    world = World(**streams(orders=1), **NO_QUOTAS)
-    await world.run_inventory(KINESIS, describe_limits={**SHARD_LIMITS, "ShardLimit": 0})
-    assert world.limit("kinesis", "shards_per_region") == (20_000, "documented")
+    account = FakeAccount(**streams(orders=1), **NO_QUOTAS)
+    await account.run_inventory(KINESIS, describe_limits={**SHARD_LIMITS, "ShardLimit": 0})
+    assert account.limit("kinesis", "shards_per_region") == (20_000, "documented")
 
 
 async def test_an_override_may_name_the_account_as_the_configuration_does() -> None:
     config = Config.model_validate({"limits": [{"account": "prod*", "limit": 9, "service": "kinesis"}]})
-    world = World(config, "production", **streams(orders=1), **NO_QUOTAS)
-    await world.run_inventory(KINESIS)
-    assert world.limit("kinesis", "shards_per_region") == (9, "override")
+    account = FakeAccount(config, "production", **streams(orders=1), **NO_QUOTAS)
+    await account.run_inventory(KINESIS)
+    assert account.limit("kinesis", "shards_per_region") == (9, "override")
 
 
 async def test_a_changed_limit_shows_at_the_next_inventory() -> None:
-    world = World(**streams(orders=2), **NO_QUOTAS)
-    await world.run_inventory(KINESIS)
-    slot = world.fleet.series[Key(ACCOUNT_ID, "eu-west-1", "kinesis", "stream_write_bytes", "orders")].slot
-    assert world.fleet.limit[slot] == 2 * MIB
-    await world.run_inventory(KINESIS, **streams(orders=4))
-    assert world.limit("kinesis", "stream_write_bytes", "orders") == (4 * MIB, "api")
-    assert world.fleet.limit[slot] == 4 * MIB
+    account = FakeAccount(**streams(orders=2), **NO_QUOTAS)
+    await account.run_inventory(KINESIS)
+    slot = account.fleet.series[Key(ACCOUNT_ID, "eu-west-1", "kinesis", "stream_write_bytes", "orders")].slot
+    assert account.fleet.limit[slot] == 2 * MIB
+    await account.run_inventory(KINESIS, **streams(orders=4))
+    assert account.limit("kinesis", "stream_write_bytes", "orders") == (4 * MIB, "api")
+    assert account.fleet.limit[slot] == 4 * MIB
 
 
 async def test_a_quota_that_cannot_be_read_any_more_keeps_the_value_last_read() -> None:
-    world = World(quota_interval=0.0, **queues("jobs"), get_service_quota=quota(240_000.0))
-    world.aws.now = 1.8e9
-    await world.run_inventory(SQS)
-    world.aws.answers["get_service_quota"] = denied("GetServiceQuota")
-    world.aws.now += 60
-    await world.quotas.read()
-    await world.run_inventory(SQS)
-    assert world.limit("sqs", "standard_in_flight", "jobs") == (240_000, "quota_applied")
-    (series,) = world.fleet.series.values()
+    account = FakeAccount(quota_interval=0.0, **queues("jobs"), get_service_quota=quota(240_000.0))
+    account.aws.now = 1.8e9
+    await account.run_inventory(SQS)
+    account.aws.answers["get_service_quota"] = denied("GetServiceQuota")
+    account.aws.now += 60
+    await account.quotas.read()
+    await account.run_inventory(SQS)
+    assert account.limit("sqs", "standard_in_flight", "jobs") == (240_000, "quota_applied")
+    (series,) = account.fleet.series.values()
     assert series.settings.limit and series.settings.limit.read_at == 1.8e9
-    assert world.failures == [("GetServiceQuota", "L-C491D5A4", "AccessDeniedException")]
+    assert account.failures == [("GetServiceQuota", "L-C491D5A4", "AccessDeniedException")]
 
 
 async def test_a_quota_that_cannot_be_read_after_a_reload_keeps_the_limit_that_came_of_it() -> None:
-    world = World(**queues("jobs"), get_service_quota=quota(240_000.0))
-    await world.run_inventory(SQS)
-    world.aws.answers["get_service_quota"] = denied("GetServiceQuota")
-    after_reload = inventory_of(world.aws.cell, world.fleet, Config())
+    account = FakeAccount(**queues("jobs"), get_service_quota=quota(240_000.0))
+    await account.run_inventory(SQS)
+    account.aws.answers["get_service_quota"] = denied("GetServiceQuota")
+    after_reload = inventory_of(account.aws.cell, account.fleet, Config())
     status = await after_reload.run(SQS)
-    assert world.limit("sqs", "standard_in_flight", "jobs") == (240_000, "quota_applied")
+    assert account.limit("sqs", "standard_in_flight", "jobs") == (240_000, "quota_applied")
     assert [failure.resource for failure in status.failures] == ["L-C491D5A4"]
 
 
 async def test_a_raised_quota_is_the_limit_from_the_inventory_after_it_was_read() -> None:
-    world = World(quota_interval=0.0, **queues("jobs"), get_service_quota=quota(120_000.0))
-    await world.run_inventory(SQS)
-    await world.run_inventory(SQS, get_service_quota=quota(240_000.0))
-    assert world.limit("sqs", "standard_in_flight", "jobs") == (120_000, "quota_applied")
-    await world.quotas.read()
-    await world.run_inventory(SQS)
-    assert world.limit("sqs", "standard_in_flight", "jobs") == (240_000, "quota_applied")
+    account = FakeAccount(quota_interval=0.0, **queues("jobs"), get_service_quota=quota(120_000.0))
+    await account.run_inventory(SQS)
+    await account.run_inventory(SQS, get_service_quota=quota(240_000.0))
+    assert account.limit("sqs", "standard_in_flight", "jobs") == (120_000, "quota_applied")
+    await account.quotas.read()
+    await account.run_inventory(SQS)
+    assert account.limit("sqs", "standard_in_flight", "jobs") == (240_000, "quota_applied")
 
 
 async def test_a_failed_reading_of_a_quota_is_one_failure_however_many_inventories_report_it() -> None:
-    world = World(**queues("jobs"), **NO_QUOTAS)
-    await world.run_inventory(SQS)
-    status = world.inventory.statuses["sqs"]
+    account = FakeAccount(**queues("jobs"), **NO_QUOTAS)
+    await account.run_inventory(SQS)
+    status = account.inventory.statuses["sqs"]
     status.streaks = {"denied": FailureStreak(1, None, 0.0)}  # long ago
     for failures in (1, 2):
-        await world.run_inventory(SQS)
-        assert world.failures == [("GetServiceQuota", "L-C491D5A4", "AccessDeniedException")]
+        await account.run_inventory(SQS)
+        assert account.failures == [("GetServiceQuota", "L-C491D5A4", "AccessDeniedException")]
         assert status.streaks["denied"].failures == failures
-        await world.quotas.read()
-    await world.run_inventory(SQS, get_service_quota=quota(240_000.0))
-    assert len(world.failures) == 1
-    await world.quotas.read()
-    await world.run_inventory(SQS)
-    assert world.failures == []
+        await account.quotas.read()
+    await account.run_inventory(SQS, get_service_quota=quota(240_000.0))
+    assert len(account.failures) == 1
+    await account.quotas.read()
+    await account.run_inventory(SQS)
+    assert account.failures == []
 
 
 async def test_a_pending_request_for_a_quota_is_part_of_the_series_that_it_limits() -> None:
     (in_flight,) = REGISTRY.quotas(["sqs"])
     service = ServiceQuotas({in_flight: 120_000.0}, requests={in_flight: 240_000.0})
-    world = World(**queues("jobs"), **service.answers)
-    await world.quotas.read()
-    await world.run_inventory(SQS)
-    (series,) = world.fleet.series.values()
+    account = FakeAccount(**queues("jobs"), **service.answers)
+    await account.quotas.read()
+    await account.run_inventory(SQS)
+    (series,) = account.fleet.series.values()
     assert series.settings.quota_request == QuotaRequest(240_000.0, "PENDING", None)
 
 
@@ -203,15 +203,15 @@ async def test_a_quota_in_another_unit_than_its_signal_is_converted() -> None:
     """Storage quotas are in TiB, and usage is in bytes."""
     (in_flight,) = REGISTRY.quotas(["sqs"])
     service = ServiceQuotas({in_flight: 120_000.0}, requests={in_flight: 240_000.0})
-    world = World(**queues("jobs"), **service.answers)
+    account = FakeAccount(**queues("jobs"), **service.answers)
     entry = REGISTRY.services["sqs"]
     signal = entry.signals["standard_in_flight"].model_copy(update={"quota_unit": 1000.0})
     changed = entry.model_copy(update={"signals": {**entry.signals, signal.name: signal}})
-    world.inventory.registry = build_registry([SQS], [changed])
-    await world.quotas.read()
-    await world.run_inventory(SQS)
-    assert world.limit("sqs", "standard_in_flight", "jobs") == (120_000_000, "quota_applied")
-    (series,) = world.fleet.series.values()
+    account.inventory.registry = build_registry([SQS], [changed])
+    await account.quotas.read()
+    await account.run_inventory(SQS)
+    assert account.limit("sqs", "standard_in_flight", "jobs") == (120_000_000, "quota_applied")
+    (series,) = account.fleet.series.values()
     assert series.settings.quota_request == QuotaRequest(240_000_000.0, "PENDING", None)
     command = increase_command(signal, series, 0.9)
     assert "--desired-value 196364 " in (command or "")
@@ -227,12 +227,12 @@ async def test_a_resource_with_a_quota_of_its_own_has_that_limit_and_its_request
         resource_values={in_flight: {arn: 240_000.0}},
         decided=[{**request, "QuotaContext": context}],
     )
-    world = World(**queues("jobs", "orders"), **service.answers)
-    await world.quotas.read()
-    await world.run_inventory(SQS)
-    assert world.limit("sqs", "standard_in_flight", "jobs") == (120_000, "quota_applied")
-    assert world.limit("sqs", "standard_in_flight", "orders") == (240_000, "quota_applied")
-    by_name = {series.key.resource: series for series in world.fleet.series.values()}
+    account = FakeAccount(**queues("jobs", "orders"), **service.answers)
+    await account.quotas.read()
+    await account.run_inventory(SQS)
+    assert account.limit("sqs", "standard_in_flight", "jobs") == (120_000, "quota_applied")
+    assert account.limit("sqs", "standard_in_flight", "orders") == (240_000, "quota_applied")
+    by_name = {series.key.resource: series for series in account.fleet.series.values()}
     requests = [by_name[name].settings.quota_request for name in ("jobs", "orders")]
     assert [one and one.desired for one in requests] == [None, 500_000.0]
     signal = REGISTRY.signal("sqs", "standard_in_flight")
@@ -242,83 +242,83 @@ async def test_a_resource_with_a_quota_of_its_own_has_that_limit_and_its_request
 
 async def test_a_limit_that_the_api_fails_to_return_stays_the_last_one() -> None:
     """A throttled GetAccountSettings must not turn a limit of 10 into the documented 1,000 for a while."""
-    world = World(**functions("resize"), **NO_QUOTAS, get_account_settings=settings(10))
-    await world.run_inventory(LAMBDA)
-    read = world.fleet.series[Key(ACCOUNT_ID, "eu-west-1", "lambda", "account_concurrency", ACCOUNT)]
-    await world.run_inventory(
+    account = FakeAccount(**functions("resize"), **NO_QUOTAS, get_account_settings=settings(10))
+    await account.run_inventory(LAMBDA)
+    read = account.fleet.series[Key(ACCOUNT_ID, "eu-west-1", "lambda", "account_concurrency", ACCOUNT)]
+    await account.run_inventory(
         LAMBDA, get_account_settings=denied("GetAccountSettings", "TooManyRequestsException")
     )
-    assert world.limit("lambda", "account_concurrency") == (10, "api")
-    assert world.fleet.series[read.key].settings.limit == read.settings.limit  # read_at is when it was read
+    assert account.limit("lambda", "account_concurrency") == (10, "api")
+    assert account.fleet.series[read.key].settings.limit == read.settings.limit  # read_at is when it was read
 
 
 async def test_a_limit_that_the_api_does_not_return_any_more_falls_to_the_next_source() -> None:
-    world = World(**functions("resize"), **NO_QUOTAS, get_account_settings=settings(10))
-    await world.run_inventory(LAMBDA)
-    await world.run_inventory(LAMBDA, get_account_settings={"AccountLimit": {}})
-    assert world.limit("lambda", "account_concurrency") == (1000, "documented")
+    account = FakeAccount(**functions("resize"), **NO_QUOTAS, get_account_settings=settings(10))
+    await account.run_inventory(LAMBDA)
+    await account.run_inventory(LAMBDA, get_account_settings={"AccountLimit": {}})
+    assert account.limit("lambda", "account_concurrency") == (1000, "documented")
 
 
 async def test_an_override_counts_even_while_the_api_fails() -> None:
     answers = {**functions("resize"), **NO_QUOTAS, "get_account_settings": settings(10)}
-    world = World(**answers)
-    await world.run_inventory(LAMBDA)
+    account = FakeAccount(**answers)
+    await account.run_inventory(LAMBDA)
     config = Config.model_validate({"limits": [{"signal": "lambda.account_concurrency", "limit": 7}]})
-    after_reload = inventory_of(world.aws.cell, world.fleet, config)
-    world.aws.answers["get_account_settings"] = denied("GetAccountSettings")
+    after_reload = inventory_of(account.aws.cell, account.fleet, config)
+    account.aws.answers["get_account_settings"] = denied("GetAccountSettings")
     await after_reload.run(LAMBDA)
-    assert world.limit("lambda", "account_concurrency") == (7, "override")
+    assert account.limit("lambda", "account_concurrency") == (7, "override")
 
 
 # What comes and goes
 
 
 async def test_a_resource_that_is_missing_is_dropped_after_one_inventory() -> None:
-    world = World(**streams(orders=2, clicks=1), **NO_QUOTAS)
-    await world.run_inventory(KINESIS)
-    assert {resource for _, resource in world.names} == {"", "orders", "clicks"}
-    metrics = len(world.fleet.metrics(world.aws.cell.key))
+    account = FakeAccount(**streams(orders=2, clicks=1), **NO_QUOTAS)
+    await account.run_inventory(KINESIS)
+    assert {resource for _, resource in account.names} == {"", "orders", "clicks"}
+    metrics = len(account.fleet.metrics(account.aws.cell.key))
     for _ in range(2):
-        await world.run_inventory(KINESIS, **streams(orders=2))
-        assert {resource for _, resource in world.names} == {"", "orders"}
-    assert len(world.fleet.metrics(world.aws.cell.key)) < metrics  # nor is it paid for any more
+        await account.run_inventory(KINESIS, **streams(orders=2))
+        assert {resource for _, resource in account.names} == {"", "orders"}
+    assert len(account.fleet.metrics(account.aws.cell.key)) < metrics  # nor is it paid for any more
 
 
 async def test_a_resource_that_comes_back_is_there_again() -> None:
-    world = World(**streams(orders=2), **NO_QUOTAS)
+    account = FakeAccount(**streams(orders=2), **NO_QUOTAS)
     for answers in (streams(orders=2), streams(), streams(orders=3)):
-        await world.run_inventory(KINESIS, **answers)
-    assert world.limit("kinesis", "stream_write_records", "orders") == (3000, "api")
+        await account.run_inventory(KINESIS, **answers)
+    assert account.limit("kinesis", "stream_write_records", "orders") == (3000, "api")
 
 
 async def test_a_scan_that_fails_keeps_its_series_and_affects_no_other_scan() -> None:
-    world = World(**streams(orders=2), **NO_QUOTAS)
-    await world.run_inventory(KINESIS)
-    before = world.names
-    await world.run_inventory(
+    account = FakeAccount(**streams(orders=2), **NO_QUOTAS)
+    await account.run_inventory(KINESIS)
+    before = account.names
+    await account.run_inventory(
         KINESIS, list_streams=denied("ListStreams"), describe_limits={**SHARD_LIMITS, "ShardLimit": 70}
     )
-    assert world.names == before
-    assert world.limit("kinesis", "shards_per_region") == (70, "api")
-    assert ("ListStreams", "", "AccessDeniedException") in world.failures
+    assert account.names == before
+    assert account.limit("kinesis", "shards_per_region") == (70, "api")
+    assert ("ListStreams", "", "AccessDeniedException") in account.failures
 
 
 async def test_a_collector_that_fails_affects_no_other_collector() -> None:
-    world = World(**streams(orders=2), **NO_QUOTAS)
-    await world.run_inventory(SQS)
-    await world.run_inventory(KINESIS)
-    assert world.inventory.statuses["sqs"].failures
-    assert ("stream_write_bytes", "orders") in world.names
+    account = FakeAccount(**streams(orders=2), **NO_QUOTAS)
+    await account.run_inventory(SQS)
+    await account.run_inventory(KINESIS)
+    assert account.inventory.statuses["sqs"].failures
+    assert ("stream_write_bytes", "orders") in account.names
 
 
 async def test_a_missing_series_that_was_dropped_before_is_no_fault() -> None:
     """A reload that excludes it while its scan fails drops it, for one."""
-    world = World(**streams(orders=2, clicks=1), **NO_QUOTAS)
-    await world.run_inventory(KINESIS)
-    for key in [key for key in world.fleet.series if key.resource == "orders"][:1]:
-        world.fleet.drop(key)
-    await world.run_inventory(KINESIS, **streams(clicks=1))
-    assert {resource for _, resource in world.names} == {"", "clicks"}
+    account = FakeAccount(**streams(orders=2, clicks=1), **NO_QUOTAS)
+    await account.run_inventory(KINESIS)
+    for key in [key for key in account.fleet.series if key.resource == "orders"][:1]:
+        account.fleet.drop(key)
+    await account.run_inventory(KINESIS, **streams(clicks=1))
+    assert {resource for _, resource in account.names} == {"", "clicks"}
 
 
 async def test_other_tasks_run_while_an_inventory_drops_thousands_of_series() -> None:
@@ -329,11 +329,11 @@ async def test_other_tasks_run_while_an_inventory_drops_thousands_of_series() ->
             counts.append(len(fleet.series))
             await asyncio.sleep(0)
 
-    world = World(**streams(**{f"s{n}": 1 for n in range(500)}), **NO_QUOTAS)
-    await world.run_inventory(KINESIS)
-    async with background(watch(world.fleet)):
-        await world.run_inventory(KINESIS, **streams())
-    counts.append(len(world.fleet.series))
+    account = FakeAccount(**streams(**{f"s{n}": 1 for n in range(500)}), **NO_QUOTAS)
+    await account.run_inventory(KINESIS)
+    async with background(watch(account.fleet)):
+        await account.run_inventory(KINESIS, **streams())
+    counts.append(len(account.fleet.series))
     assert (counts[0], counts[-1]) == (2501, 0)
     assert max(before - after for before, after in pairwise(counts)) <= YIELD_EVERY
 
@@ -351,21 +351,21 @@ def describing(**broken: Exception) -> Any:
 
 
 async def test_a_resource_that_cannot_be_queried_is_kept_with_its_children_while_others_are_dropped() -> None:
-    world = World(
+    account = FakeAccount(
         **streams(orders=2, clicks=2, orders2=2),
         **NO_QUOTAS,
         list_shards={"Shards": [shard("shardId-0")]},
     )
-    await world.run_inventory(KINESIS, describe_stream_summary=describing())
-    of_orders = {name for name in world.names if name[1].split("/")[0] == "orders"}
+    await account.run_inventory(KINESIS, describe_stream_summary=describing())
+    of_orders = {name for name in account.names if name[1].split("/")[0] == "orders"}
     assert ("shard_write_bytes", "orders/shardId-0") in of_orders
-    await world.run_inventory(
+    await account.run_inventory(
         KINESIS,
         list_streams=streams(orders=2)["list_streams"],
         describe_stream_summary=describing(orders=denied("DescribeStreamSummary")),
     )
-    assert world.names == of_orders | {("shards_per_region", "")}
-    assert ("DescribeStreamSummary", "orders", "AccessDeniedException") in world.failures
+    assert account.names == of_orders | {("shards_per_region", "")}
+    assert ("DescribeStreamSummary", "orders", "AccessDeniedException") in account.failures
 
 
 def shard(name: str) -> dict[str, Any]:
@@ -376,12 +376,12 @@ def shard(name: str) -> dict[str, Any]:
 
 async def test_a_scan_that_cannot_list_what_it_queries_drops_nothing() -> None:
     """A resource that was not listed is not known to be gone."""
-    world = World(**streams(orders=2, clicks=2), **NO_QUOTAS)
-    await world.run_inventory(KINESIS)
-    await world.run_inventory(
+    account = FakeAccount(**streams(orders=2, clicks=2), **NO_QUOTAS)
+    await account.run_inventory(KINESIS)
+    await account.run_inventory(
         KINESIS, list_streams=[streams(orders=2)["list_streams"], denied("ListStreams")]
     )
-    assert {resource for _, resource in world.names} == {"", "orders", "clicks"}
+    assert {resource for _, resource in account.names} == {"", "orders", "clicks"}
 
 
 def odd_after(*resources: str) -> ScanFunction:
@@ -399,43 +399,43 @@ def odd_after(*resources: str) -> ScanFunction:
 async def test_an_unexpected_response_affects_only_its_scan_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    world = World(**NO_QUOTAS)
-    await world.run_inventory(collector(odd_after("orders", "clicks"), steady))
-    assert world.names == {
+    account = FakeAccount(**NO_QUOTAS)
+    await account.run_inventory(collector(odd_after("orders", "clicks"), steady))
+    assert account.names == {
         ("stream_write_bytes", "orders"),
         ("stream_write_bytes", "clicks"),
         ("shards_per_region", ""),
     }
-    await world.run_inventory(collector(odd_after("orders"), steady))
-    assert ("stream_write_bytes", "clicks") in world.names
-    assert "KeyError" in [code for _, _, code in world.failures]
-    assert world.inventory.statuses["kinesis"].succeeded_at is None
+    await account.run_inventory(collector(odd_after("orders"), steady))
+    assert ("stream_write_bytes", "clicks") in account.names
+    assert "KeyError" in [code for _, _, code in account.failures]
+    assert account.inventory.statuses["kinesis"].succeeded_at is None
     assert "unexpected response" in caplog.text
     assert "Traceback" in caplog.text
 
 
 async def test_an_inventory_without_a_failure_has_succeeded() -> None:
-    world = World(get_service_quota=quota(100.0))
-    await world.run_inventory(collector(steady))
-    status = world.inventory.statuses["kinesis"]
+    account = FakeAccount(get_service_quota=quota(100.0))
+    await account.run_inventory(collector(steady))
+    status = account.inventory.statuses["kinesis"]
     assert status.failures == ()
     assert status.succeeded_at is not None
     assert status.started_at is not None
     assert status.started_at <= status.succeeded_at
     labels = {"aws_account": ACCOUNT_ID, "aws_region": "eu-west-1", "aws_service": "kinesis"}
-    sampled = world.aws.registry.get_sample_value("headroom_inventory_timestamp_seconds", labels)
+    sampled = account.aws.registry.get_sample_value("headroom_inventory_timestamp_seconds", labels)
     assert sampled == status.succeeded_at
 
 
 async def test_a_reload_drops_excluded_series_of_an_earlier_inventory() -> None:
     """After a reload of the configuration a new inventory continues."""
-    world = World(**streams(orders=2, clicks=2), **NO_QUOTAS)
-    await world.run_inventory(KINESIS)
+    account = FakeAccount(**streams(orders=2, clicks=2), **NO_QUOTAS)
+    await account.run_inventory(KINESIS)
     exclude = Config.model_validate({"exclude": [{"resource": "clicks"}]})
-    after = inventory_of(world.aws.cell, world.fleet, exclude)
-    after.discovered |= world.inventory.discovered
+    after = inventory_of(account.aws.cell, account.fleet, exclude)
+    after.discovered |= account.inventory.discovered
     await after.run(KINESIS)
-    assert {resource for _, resource in world.names} == {"", "orders"}
+    assert {resource for _, resource in account.names} == {"", "orders"}
 
 
 async def test_a_resource_that_cannot_be_queried_keeps_its_parts_and_no_other_one() -> None:
@@ -454,11 +454,11 @@ async def test_a_resource_that_cannot_be_queried_keeps_its_parts_and_no_other_on
                 yield Observed(signal="efo_read_bytes", resource=one, usage=1.0)
 
     looks: list[int] = []
-    world = World(**NO_QUOTAS)
-    await world.run_inventory(collector(streams))
-    assert {key.subject for key in world.fleet.series} == {kept, gone}
-    await world.run_inventory(collector(streams))
-    assert {key.subject for key in world.fleet.series} == {kept}
+    account = FakeAccount(**NO_QUOTAS)
+    await account.run_inventory(collector(streams))
+    assert {key.subject for key in account.fleet.series} == {kept, gone}
+    await account.run_inventory(collector(streams))
+    assert {key.subject for key in account.fleet.series} == {kept}
 
 
 async def test_a_resource_that_is_gone_is_not_taken_for_one_of_another_kind_with_its_id() -> None:
@@ -477,17 +477,17 @@ async def test_a_resource_that_is_gone_is_not_taken_for_one_of_another_kind_with
             yield Observed(signal="shard_write_bytes", resource=stream, usage=1.0)
 
     looks: list[int] = []
-    world = World(**NO_QUOTAS)
-    await world.run_inventory(collector(both))
-    assert len(world.fleet.series) == 3
-    await world.run_inventory(collector(both))
-    assert [key.subject.kind for key in world.fleet.series] == ["consumer"]
+    account = FakeAccount(**NO_QUOTAS)
+    await account.run_inventory(collector(both))
+    assert len(account.fleet.series) == 3
+    await account.run_inventory(collector(both))
+    assert [key.subject.kind for key in account.fleet.series] == ["consumer"]
 
 
 async def test_a_service_that_the_region_does_not_have_is_no_failure_and_has_no_series() -> None:
     missing = ServiceNotOfferedError(endpoint_url="https://dax.eu-west-1.amazonaws.com/")
-    world = World(**NO_QUOTAS, describe_clusters=missing, describe_parameter_groups=missing)
-    await world.run_inventory(BY_SERVICE["dax"], describe_subnet_groups=missing)
-    assert (world.names, world.failures) == (set(), [])
-    await world.run_inventory(BY_SERVICE["dax"], describe_clusters=denied("DescribeClusters"))
-    assert [code for *_, code in world.failures] == ["AccessDeniedException"]
+    account = FakeAccount(**NO_QUOTAS, describe_clusters=missing, describe_parameter_groups=missing)
+    await account.run_inventory(BY_SERVICE["dax"], describe_subnet_groups=missing)
+    assert (account.names, account.failures) == (set(), [])
+    await account.run_inventory(BY_SERVICE["dax"], describe_clusters=denied("DescribeClusters"))
+    assert [code for *_, code in account.failures] == ["AccessDeniedException"]

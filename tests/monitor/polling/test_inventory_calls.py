@@ -8,7 +8,7 @@ import pytest
 from tests.monitor.polling.inventories import (
     BY_SERVICE,
     KINESIS,
-    World,
+    FakeAccount,
     functions,
     queues,
     quota,
@@ -108,17 +108,17 @@ WORLDS: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
 async def test_an_inventory_makes_exactly_these_calls(name: str) -> None:
     service, answers, calls = WORLDS[name]
     quotas = REGISTRY.quotas([service])
-    world = World(**answers, **ServiceQuotas(dict.fromkeys(quotas, 100.0)).answers)
-    await world.run_inventory(BY_SERVICE[service])
-    assert world.failures == []
-    requested = {LIST: len({one.service for one in quotas})} if quotas and world.names else {}
-    assert Counter(world.aws.calls) == calls | requested
+    account = FakeAccount(**answers, **ServiceQuotas(dict.fromkeys(quotas, 100.0)).answers)
+    await account.run_inventory(BY_SERVICE[service])
+    assert account.failures == []
+    requested = {LIST: len({one.service for one in quotas})} if quotas and account.names else {}
+    assert Counter(account.aws.calls) == calls | requested
 
 
 async def test_every_inventory_takes_the_same_calls_and_no_other_for_quotas_that_are_known() -> None:
-    world = World(**streams(a=1, b=2), get_service_quota=quota(100.0))
-    await world.run_inventory(KINESIS)
-    first = Counter(call for call in world.aws.calls if not call.startswith("service-quotas"))
-    world.aws.calls.clear()
-    await world.run_inventory(KINESIS)
-    assert Counter(world.aws.calls) == first
+    account = FakeAccount(**streams(a=1, b=2), get_service_quota=quota(100.0))
+    await account.run_inventory(KINESIS)
+    first = Counter(call for call in account.aws.calls if not call.startswith("service-quotas"))
+    account.aws.calls.clear()
+    await account.run_inventory(KINESIS)
+    assert Counter(account.aws.calls) == first

@@ -10,7 +10,7 @@ from monitor.config.config import Config
 from monitor.polling.inventory import Inventory, stale_after
 from monitor.polling.quota_book import QuotaBook
 from rules.signals import Band
-from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, World, collector, streams
+from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, FakeAccount, collector, streams
 from tests.own_services import own_registry
 from tests.registries import REGISTRY
 from tests.resources import resource
@@ -19,10 +19,10 @@ from tests.resources import resource
 async def test_excluded_series_are_left_alone() -> None:
     exclude = [{"resource": "test-*"}, {"signal": "stream_write_*", "resource": "orders"}]
     config = Config.model_validate({"exclude": exclude})
-    world = World(config, **streams(orders=2, **{"test-1": 2}), **NO_QUOTAS)
-    await world.run_inventory(KINESIS)
-    assert {name for _, name in world.names} == {"", "orders"}
-    assert {signal for signal, name in world.names if name == "orders"} == {
+    account = FakeAccount(config, **streams(orders=2, **{"test-1": 2}), **NO_QUOTAS)
+    await account.run_inventory(KINESIS)
+    assert {name for _, name in account.names} == {"", "orders"}
+    assert {signal for signal, name in account.names if name == "orders"} == {
         "shard_get_records_rate",
         "retention_iterator_age",
         "stream_unread",
@@ -39,19 +39,19 @@ async def test_only_the_tags_that_are_named_are_exported() -> None:
         (Config(), {}),
         (Config(tags=("cost-center", "owner")), {"tag_cost_center": "42"}),
     ]:
-        world = World(config, **NO_QUOTAS)
-        await world.run_inventory(collector(tagged))
-        labels = {key.resource: dict(series.settings.tags) for key, series in world.fleet.series.items()}
+        account = FakeAccount(config, **NO_QUOTAS)
+        await account.run_inventory(collector(tagged))
+        labels = {key.resource: dict(series.settings.tags) for key, series in account.fleet.series.items()}
         assert labels == {"orders": tags, "clicks": {}}
 
 
 async def test_the_band_is_the_configured_one_unless_the_signal_has_its_own() -> None:
     bands = [{"resource": "orders", "low": 0.1, "high": 0.2, "near": 0.3}]
     config = Config.model_validate({"band": {"high": 0.6}, "bands": bands})
-    world = World(config, **streams(orders=2, clicks=2), **NO_QUOTAS)
-    await world.run_inventory(KINESIS)
+    account = FakeAccount(config, **streams(orders=2, clicks=2), **NO_QUOTAS)
+    await account.run_inventory(KINESIS)
     series_settings = {
-        (key.signal, key.resource): series.settings.band for key, series in world.fleet.series.items()
+        (key.signal, key.resource): series.settings.band for key, series in account.fleet.series.items()
     }
     assert series_settings["stream_write_bytes", "orders"] == Band(low=0.1, high=0.2, near=0.3)
     assert series_settings["stream_write_bytes", "clicks"] == Band(low=0.4, high=0.6, near=0.9)
@@ -90,25 +90,25 @@ async def test_usage_of_an_api_and_of_metrics_lasts_until_the_next_reads() -> No
         slow = total(replace(metric, period=3600))
         yield Observed(signal="efo_read_bytes", resource=resource("orders"), usage=slow)
 
-    world = World(Config(interval=900, inventory_interval=3600), **NO_QUOTAS)
-    await world.run_inventory(collector(both, delay=5))
-    stale = {key.signal: series.settings.stale_after for key, series in world.fleet.series.items()}
+    account = FakeAccount(Config(interval=900, inventory_interval=3600), **NO_QUOTAS)
+    await account.run_inventory(collector(both, delay=5))
+    stale = {key.signal: series.settings.stale_after for key, series in account.fleet.series.items()}
     assert stale == {
         "shards_per_region": stale_after(3600, 5),
         "stream_write_bytes": stale_after(900, 5),
         "stream_write_records": stale_after(900, 5),
         "efo_read_bytes": stale_after(3600, 5),
     }
-    assert {series.settings.delay for series in world.fleet.series.values()} == {5}
+    assert {series.settings.delay for series in account.fleet.series.values()} == {5}
 
 
 async def test_a_series_has_the_signal_of_the_registry_that_its_inventory_was_given() -> None:
     async def one(aws: Aws) -> AsyncIterator[Observed]:
         yield Observed(signal="size", resource=ACCOUNT, limit=50, usage=40.0)
 
-    world, registry = World(**NO_QUOTAS), own_registry("own")
-    cell = world.aws.cell
-    own = Inventory(cell, world.fleet, Config(), registry, QuotaBook(cell, registry.quotas(["own"])))
+    account, registry = FakeAccount(**NO_QUOTAS), own_registry("own")
+    cell = account.aws.cell
+    own = Inventory(cell, account.fleet, Config(), registry, QuotaBook(cell, registry.quotas(["own"])))
     await own.run(collector(one, service="own"))
-    (series,) = world.fleet.series.values()
+    (series,) = account.fleet.series.values()
     assert series.settings.signal is registry.signal("own", "size")

@@ -20,7 +20,7 @@ from monitor.polling.reader import MetricReader
 from rules.signals import Quota
 from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
 from tests.kinesis_answers import stream_names
-from tests.monitor.polling.inventories import KINESIS, LAMBDA, NO_QUOTAS, World, functions, streams
+from tests.monitor.polling.inventories import KINESIS, LAMBDA, NO_QUOTAS, FakeAccount, functions, streams
 from tests.monitor.polling.own_entry import own_entry
 from tests.quick_loop import run
 from tests.registries import OWNERS
@@ -147,43 +147,45 @@ def test_resources_that_wait_are_read_within_minutes_without_more_frequent_lists
 
 async def test_a_doubted_limit_is_read_again_though_it_is_not_its_turn() -> None:
     shards = dict.fromkeys(NAMES, 2)
-    world = World(**streams(**shards), **NO_QUOTAS)
-    world.aws.cell.call_turns = CallTurns(min_calls=1)
-    await world.inventory.run(KINESIS)  # reads all
-    doubted = world.fleet.series[Key(ACCOUNT_ID, "eu-west-1", "kinesis", "stream_write_bytes", of("d"))]
-    world.fleet.doubted[doubted.slot] = True
-    world.aws.calls.clear()
+    fake_account = FakeAccount(**streams(**shards), **NO_QUOTAS)
+    fake_account.aws.cell.call_turns = CallTurns(min_calls=1)
+    await fake_account.inventory.run(KINESIS)  # reads all
+    doubted = fake_account.fleet.series[
+        Key(ACCOUNT_ID, "eu-west-1", "kinesis", "stream_write_bytes", of("d"))
+    ]
+    fake_account.fleet.doubted[doubted.slot] = True
+    fake_account.aws.calls.clear()
     shards["d"] = 4
-    world.aws.answers |= streams(**shards)
-    await world.inventory.run(KINESIS, by_turns=True)
-    assert world.limit("kinesis", "stream_write_bytes", "d") == (4 * 1024**2, "api")
+    fake_account.aws.answers |= streams(**shards)
+    await fake_account.inventory.run(KINESIS, by_turns=True)
+    assert fake_account.limit("kinesis", "stream_write_bytes", "d") == (4 * 1024**2, "api")
 
 
 async def test_streams_take_turns() -> None:
-    world = World(**streams(**dict.fromkeys(NAMES, 2)), **NO_QUOTAS)
-    world.aws.cell.call_turns = CallTurns(min_calls=3)
-    await world.inventory.run(KINESIS, by_turns=True)
-    assert {name for signal, name in world.names if signal == "stream_write_bytes"} == {"a", "b", "c"}
-    assert world.inventory.statuses["kinesis"].waiting == 1
-    await world.inventory.run(KINESIS, by_turns=True)
-    assert {name for signal, name in world.names if signal == "stream_write_bytes"} == {*NAMES}
-    world.aws.answers["list_streams"] = stream_names("a", "b")
-    await world.inventory.run(KINESIS, by_turns=True)
-    assert {name for signal, name in world.names if signal == "stream_write_bytes"} == {"a", "b"}
+    fake_account = FakeAccount(**streams(**dict.fromkeys(NAMES, 2)), **NO_QUOTAS)
+    fake_account.aws.cell.call_turns = CallTurns(min_calls=3)
+    await fake_account.inventory.run(KINESIS, by_turns=True)
+    assert {name for signal, name in fake_account.names if signal == "stream_write_bytes"} == {"a", "b", "c"}
+    assert fake_account.inventory.statuses["kinesis"].waiting == 1
+    await fake_account.inventory.run(KINESIS, by_turns=True)
+    assert {name for signal, name in fake_account.names if signal == "stream_write_bytes"} == {*NAMES}
+    fake_account.aws.answers["list_streams"] = stream_names("a", "b")
+    await fake_account.inventory.run(KINESIS, by_turns=True)
+    assert {name for signal, name in fake_account.names if signal == "stream_write_bytes"} == {"a", "b"}
 
 
 class Reservations:
     """An account with four functions, of which three are queried in each inventory."""
 
     def __init__(self, **reserved: int) -> None:
-        self.world = World(**functions(*NAMES), **NO_QUOTAS)
-        self.world.aws.cell.call_turns = CallTurns(min_calls=3)
+        self.fake_account = FakeAccount(**functions(*NAMES), **NO_QUOTAS)
+        self.fake_account.aws.cell.call_turns = CallTurns(min_calls=3)
         self.reserve(**reserved)
 
     def reserve(self, **reserved: int) -> None:
         """Set the reserved concurrency of functions."""
         total = sum(reserved.values())
-        self.world.aws.answers |= {
+        self.fake_account.aws.answers |= {
             "get_account_settings": {
                 "AccountLimit": {
                     "ConcurrentExecutions": 1000,
@@ -197,16 +199,20 @@ class Reservations:
 
     async def run(self) -> tuple[bool, int]:
         """Run an inventory; return whether the account's throttles are incomplete, and what waits."""
-        await self.world.inventory.run(LAMBDA, by_turns=True)
-        series = self.world.fleet.series.items()
+        await self.fake_account.inventory.run(LAMBDA, by_turns=True)
+        series = self.fake_account.fleet.series.items()
         account = next(one for key, one in series if key.signal == "account_concurrency")
-        waiting = self.world.inventory.statuses["lambda"].waiting
-        return bool(self.world.fleet.throttled_incomplete[account.slot]), waiting
+        waiting = self.fake_account.inventory.statuses["lambda"].waiting
+        return bool(self.fake_account.fleet.throttled_incomplete[account.slot]), waiting
 
     @property
     def calls(self) -> list[str]:
         """The calls about functions so far."""
-        return [call for call in self.world.aws.calls if call.startswith("lambda:") and "Concurrency" in call]
+        return [
+            call
+            for call in self.fake_account.aws.calls
+            if call.startswith("lambda:") and "Concurrency" in call
+        ]
 
 
 async def test_the_accounts_throttles_are_unknown_until_the_reservations_of_all_functions_were_read() -> None:
@@ -215,7 +221,7 @@ async def test_the_accounts_throttles_are_unknown_until_the_reservations_of_all_
     assert are_incomplete == (True, False, False, False, False)
     assert waiting[0] > 0 == waiting[-1]
     assert len(account.calls) == 8
-    assert ("function_reserved_concurrency", "d") in account.world.names
+    assert ("function_reserved_concurrency", "d") in account.fake_account.names
 
 
 async def test_the_accounts_throttles_are_known_once_all_that_is_reserved_was_found() -> None:

@@ -17,7 +17,7 @@ from tests.fake_aws import denied
 from tests.monitor.polling.inventories import (
     LAMBDA,
     NO_QUOTAS,
-    World,
+    FakeAccount,
     collector,
     functions,
     inventory_of,
@@ -78,9 +78,9 @@ class Streams:
         return taken
 
 
-def state(world: World) -> dict[Any, Any]:
+def state(account: FakeAccount) -> dict[Any, Any]:
     """The state of all series, but for when inventories saw them."""
-    fleet = world.fleet
+    fleet = account.fleet
     return {
         (key.signal, key.resource): (
             series.settings.limit,
@@ -93,145 +93,145 @@ def state(world: World) -> dict[Any, Any]:
     }
 
 
-def read_times(world: World) -> dict[Key, float]:
+def read_times(account: FakeAccount) -> dict[Key, float]:
     """The time at which each limit was read."""
-    return {key: limit.read_at for key, one in world.fleet.series.items() if (limit := one.settings.limit)}
+    return {key: limit.read_at for key, one in account.fleet.series.items() if (limit := one.settings.limit)}
 
 
-async def read(world: World, found: Collector) -> None:
-    world.fleet.confirmed[: world.fleet.size] = NEVER
-    await world.run_inventory(found)
+async def read(account: FakeAccount, found: Collector) -> None:
+    account.fleet.confirmed[: account.fleet.size] = NEVER
+    await account.run_inventory(found)
 
 
-async def test_equal_answers_make_nothing_and_confirm_all() -> None:
-    streams, world = Streams({"orders": 1, "clicks": 2}), World(**NO_QUOTAS)
+async def test_equal_responses_create_no_series_and_confirm_all() -> None:
+    streams, account = Streams({"orders": 1, "clicks": 2}), FakeAccount(**NO_QUOTAS)
     found = collector(streams.known)
-    await read(world, found)
+    await read(account, found)
     assert streams.taken() == ["orders", "clicks"]
-    before = state(world)
-    times = read_times(world)
-    await read(world, found)
+    before = state(account)
+    times = read_times(account)
+    await read(account, found)
     assert streams.taken() == []
-    assert state(world) == before
-    slots = [series.slot for series in world.fleet.series.values()]
-    assert (world.fleet.confirmed[slots] > NEVER).all()
-    assert world.inventory.found["kinesis"] == len(before) == 3
-    after = read_times(world)
+    assert state(account) == before
+    slots = [series.slot for series in account.fleet.series.values()]
+    assert (account.fleet.confirmed[slots] > NEVER).all()
+    assert account.inventory.found["kinesis"] == len(before) == 3
+    after = read_times(account)
     assert after.keys() == times.keys() != set()
     assert all(after[key] > times[key] for key in times)
 
 
 async def test_a_limit_that_an_earlier_inventory_read_keeps_its_time() -> None:
-    streams, world = Streams({"orders": 1}), World(**NO_QUOTAS)
-    await read(world, found := collector(streams.known))
+    streams, account = Streams({"orders": 1}), FakeAccount(**NO_QUOTAS)
+    await read(account, found := collector(streams.known))
     streams.read_at = EARLIER
-    await read(world, found)
-    (series,) = world.fleet.series.values()
+    await read(account, found)
+    (series,) = account.fleet.series.values()
     assert streams.taken() == ["orders"]
     assert series.settings.limit and series.settings.limit.read_at == EARLIER
 
 
-async def test_other_answers_are_taken_at_once_and_cost_their_own_series_only() -> None:
-    streams, world = Streams({"orders": 1, "clicks": 2}), World(**NO_QUOTAS)
-    await read(world, found := collector(streams.known))
+async def test_changed_responses_create_only_their_own_series() -> None:
+    streams, account = Streams({"orders": 1, "clicks": 2}), FakeAccount(**NO_QUOTAS)
+    await read(account, found := collector(streams.known))
     streams.taken()
     streams.shards |= {"orders": 3}
-    await read(world, found)
+    await read(account, found)
     assert streams.taken() == ["orders"]
-    assert world.limit("kinesis", "stream_write_bytes", "orders") == (3000.0, "api")
+    assert account.limit("kinesis", "stream_write_bytes", "orders") == (3000.0, "api")
     streams.shards |= {"clicks": 1}
-    await read(world, found)
-    assert ("shard_get_records_rate", "clicks") not in world.names
+    await read(account, found)
+    assert ("shard_get_records_rate", "clicks") not in account.names
     del streams.shards["orders"]
-    await read(world, found)
-    assert world.names == {("stream_write_bytes", "clicks")}
+    await read(account, found)
+    assert account.names == {("stream_write_bytes", "clicks")}
 
 
 async def test_a_dropped_series_is_created_again_when_its_resource_returns() -> None:
-    streams, world = Streams({"orders": 1}), World(**NO_QUOTAS)
-    await read(world, found := collector(streams.known))
+    streams, account = Streams({"orders": 1}), FakeAccount(**NO_QUOTAS)
+    await read(account, found := collector(streams.known))
     streams.shards = {}
-    await read(world, found)
-    world.fleet.reclaim()
+    await read(account, found)
+    account.fleet.reclaim()
     streams.shards = {"clicks": 1}
-    await read(world, found)
+    await read(account, found)
     streams.shards = {"orders": 1}
-    await read(world, found)
-    assert world.names == {("stream_write_bytes", "orders")}
+    await read(account, found)
+    assert account.names == {("stream_write_bytes", "orders")}
 
 
 async def test_the_series_of_a_rejected_metric_is_made_again_until_it_is_accepted() -> None:
-    streams, world = Streams({"orders": 1, "clicks": 1}), World(**NO_QUOTAS)
-    await read(world, found := collector(streams.known))
+    streams, account = Streams({"orders": 1, "clicks": 1}), FakeAccount(**NO_QUOTAS)
+    await read(account, found := collector(streams.known))
     streams.taken()
-    cell = world.aws.cell.key
-    world.fleet.mark_rejected(cell, metric_query(traffic.of(StreamName="orders")), "rejected")
+    cell = account.aws.cell.key
+    account.fleet.mark_rejected(cell, metric_query(traffic.of(StreamName="orders")), "rejected")
     for _ in range(2):
-        await read(world, found)
+        await read(account, found)
         assert streams.taken() == ["orders"]
-    world.fleet.keep_rejected(cell, set())
-    await read(world, found)
+    account.fleet.keep_rejected(cell, set())
+    await read(account, found)
     assert streams.taken() == ["orders"]
-    assert all(series.unobservable is None for series in world.fleet.series.values())
-    await read(world, found)
+    assert all(series.unobservable is None for series in account.fleet.series.values())
+    await read(account, found)
     assert streams.taken() == []
 
 
 async def test_a_new_reading_of_a_quota_reaches_its_series() -> None:
-    world = World(
+    account = FakeAccount(
         quota_interval=0,
         **functions("f"),
         get_account_settings={"AccountLimit": {}},
         get_service_quota=quota(1000),
     )
-    await world.run_inventory(LAMBDA)
-    before = world.limit("lambda", "account_concurrency")
-    await world.quotas.read()
-    await world.run_inventory(LAMBDA, get_service_quota=quota(3000))
-    await world.quotas.read()
-    await world.run_inventory(LAMBDA)
-    assert (before, world.limit("lambda", "account_concurrency")) == (
+    await account.run_inventory(LAMBDA)
+    before = account.limit("lambda", "account_concurrency")
+    await account.quotas.read()
+    await account.run_inventory(LAMBDA, get_service_quota=quota(3000))
+    await account.quotas.read()
+    await account.run_inventory(LAMBDA)
+    assert (before, account.limit("lambda", "account_concurrency")) == (
         (1000, "quota_applied"),
         (3000, "quota_applied"),
     )
 
 
 async def test_a_number_that_an_api_returned_is_written_each_time() -> None:
-    streams, world = Streams({"orders": 1}, usage=7.0), World(**NO_QUOTAS)
+    streams, account = Streams({"orders": 1}, usage=7.0), FakeAccount(**NO_QUOTAS)
     for _ in range(2):
-        await read(world, collector(streams.known))
+        await read(account, collector(streams.known))
     assert streams.taken() == ["orders", "orders"]
 
 
 async def test_a_known_series_that_is_excluded_stays_excluded() -> None:
-    streams, world = Streams({"orders": 1, "clicks": 2}), World(**NO_QUOTAS)
+    streams, account = Streams({"orders": 1, "clicks": 2}), FakeAccount(**NO_QUOTAS)
     config = Config.model_validate({"exclude": [{"resource": "orders"}]})
-    world.inventory = inventory_of(world.aws.cell, world.fleet, config, world.quotas)
+    account.inventory = inventory_of(account.aws.cell, account.fleet, config, account.quotas)
     found = collector(streams.known)
     for _ in range(3):
-        await read(world, found)
-        assert {resource for _, resource in world.names} == {"clicks"}
+        await read(account, found)
+        assert {resource for _, resource in account.names} == {"clicks"}
     assert streams.taken() == ["orders", "clicks"]
 
 
 async def test_the_failure_of_a_resource_is_reported_at_each_inventory() -> None:
-    streams, world = Streams({"orders": 1, "clicks": 1}, failing="orders"), World(**NO_QUOTAS)
+    streams, account = Streams({"orders": 1, "clicks": 1}, failing="orders"), FakeAccount(**NO_QUOTAS)
     found = collector(streams.known)
     for _ in range(2):
-        await read(world, found)
-        assert "orders" in [resource for _, resource, _ in world.failures]
+        await read(account, found)
+        assert "orders" in [resource for _, resource, _ in account.failures]
     assert streams.taken() == ["orders", "clicks", "orders"]
 
 
 async def test_another_configuration_makes_all_series_again() -> None:
-    streams, world = Streams({"orders": 1}), World(**NO_QUOTAS)
-    await read(world, found := collector(streams.known))
+    streams, account = Streams({"orders": 1}), FakeAccount(**NO_QUOTAS)
+    await read(account, found := collector(streams.known))
     config = Config.model_validate({"limits": [{"signal": "kinesis.stream_write_bytes", "limit": 5}]})
-    before = world.inventory
-    world.inventory = inventory_of(world.aws.cell, world.fleet, config, world.quotas)
-    world.inventory.discovered |= before.discovered
-    await read(world, found)
-    assert world.limit("kinesis", "stream_write_bytes", "orders") == (5, "override")
+    before = account.inventory
+    account.inventory = inventory_of(account.aws.cell, account.fleet, config, account.quotas)
+    account.inventory.discovered |= before.discovered
+    await read(account, found)
+    assert account.limit("kinesis", "stream_write_bytes", "orders") == (5, "override")
 
 
 WORLDS = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 3))
@@ -244,18 +244,21 @@ def test_known_series_equal_those_that_an_inventory_would_create(
 ) -> None:
     async def follow() -> None:
         known, made = Streams({}), Streams({})
-        worlds = [(World(**NO_QUOTAS), known, known.known), (World(**NO_QUOTAS), made, made.all)]
+        accounts = [
+            (FakeAccount(**NO_QUOTAS), known, known.known),
+            (FakeAccount(**NO_QUOTAS), made, made.all),
+        ]
         for shards, rejected, is_denied in steps:
-            for world, streams, scan in worlds:
+            for account, streams, scan in accounts:
                 streams.shards = dict(shards)
-                world.fleet.keep_rejected(world.aws.cell.key, set())
+                account.fleet.keep_rejected(account.aws.cell.key, set())
                 if rejected:
                     query = metric_query(traffic.of(StreamName=rejected))
-                    world.fleet.mark_rejected(world.aws.cell.key, query, "rejected")
+                    account.fleet.mark_rejected(account.aws.cell.key, query, "rejected")
                 parts = [scan, _denied] if is_denied else [scan]
-                await world.inventory.run(collector(*parts))
-                world.fleet.reclaim()
-            assert state(worlds[0][0]) == state(worlds[1][0])
+                await account.inventory.run(collector(*parts))
+                account.fleet.reclaim()
+            assert state(accounts[0][0]) == state(accounts[1][0])
 
     run(follow())
 

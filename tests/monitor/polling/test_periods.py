@@ -70,7 +70,7 @@ class CloudWatch:
 
 
 @dataclass
-class World:
+class PolledSeries:
     """A series that is polled."""
 
     cloudwatch: CloudWatch
@@ -104,8 +104,8 @@ class World:
 @asynccontextmanager
 async def watched(
     usage: Usage, values: Mapping[Metric, Values], throttles: Usage | None = None, late: int = 0
-) -> AsyncIterator[World]:
-    """Yield a world with one series, whose metrics have these values."""
+) -> AsyncIterator[PolledSeries]:
+    """Yield a polled with one series, whose metrics have these values."""
     fleet, telemetry, cloudwatch = Fleet(), Telemetries(), CloudWatch(values, late)
     observed = Observed(signal="reads", resource=resource("orders"), usage=usage, throttled=throttles)
     settings = SeriesSettings(
@@ -115,7 +115,7 @@ async def watched(
     async with FakeCloudWatch(cloudwatch.answer, minute=NOW) as server:
         cell = Cell(fake_credentials(), *CELL, telemetry.aws, {"cloudwatch": 1000.0}, server.url)
         reader = MetricReader(cell, fleet, OWNERS, points_per_second=1e9)
-        yield World(cloudwatch, server, reader, fleet, telemetry)
+        yield PolledSeries(cloudwatch, server, reader, fleet, telemetry)
         await cell.close()
 
 
@@ -128,20 +128,20 @@ def rising(minute: int) -> float:
 async def test_a_formula_of_two_periods_is_right_in_every_minute(late: int) -> None:
     """However late the points come, once they are there."""
     values = {consumed: rising, provisioned: rising}
-    async with watched(ratio(per_second(consumed), provisioned), values, late=late) as world:
-        await world.poll(60)
+    async with watched(ratio(per_second(consumed), provisioned), values, late=late) as polled:
+        await polled.poll(60)
         for minute in range(NOW - 100, NOW + 40):
-            assert world.usage(minute) == pytest.approx(rising(minute) / 60 / rising(minute // 5 * 5))
+            assert polled.usage(minute) == pytest.approx(rising(minute) / 60 / rising(minute // 5 * 5))
 
 
 @pytest.mark.parametrize("period", PERIODS)
 async def test_a_sum_is_per_minute_whatever_the_period(period: int) -> None:
     metric = Metric("AWS/DynamoDB", "Scanned", "Sum", period=period)
-    async with watched(per_second(metric), {metric: lambda minute: 20.0 * period}) as world:
-        await world.poll(70)
-        used = world.history().usage
+    async with watched(per_second(metric), {metric: lambda minute: 20.0 * period}) as polled:
+        await polled.poll(70)
+        used = polled.history().usage
         assert set(used[~np.isnan(used)].round(3)) == {20.0}
-        newest = world.fleet.rings.newest_point[world.row(metric)]
+        newest = polled.fleet.rings.newest_point[polled.row(metric)]
         assert newest == (NOW + 69) // (period // 60) * (period // 60) - 1
 
 
@@ -149,24 +149,24 @@ async def test_a_sum_is_per_minute_whatever_the_period(period: int) -> None:
 async def test_the_rise_of_a_counter_is_per_minute_whatever_the_period(period: int) -> None:
     counter = Metric("AWS/ES", "Rejected", "Maximum", period=period)
     rise = Usage(Op.RISE, ((counter, 1.0),))
-    async with watched(rise, {counter: lambda minute: 7.0 * (minute - NOW) + 5000}) as world:
-        await world.poll(40)
-        history = world.history()
+    async with watched(rise, {counter: lambda minute: 7.0 * (minute - NOW) + 5000}) as polled:
+        await polled.poll(40)
+        history = polled.history()
         known = history.usage[~np.isnan(history.usage)]
         assert known.size >= 120
         assert set(known.tolist()) == {7.0}
 
 
 async def test_other_statistics_of_a_longer_period_are_not_divided() -> None:
-    async with watched(total(provisioned), {provisioned: lambda minute: 70.0}) as world:
-        await world.poll()
-        assert world.usage(NOW - 1) == world.usage(NOW - 5) == 70.0
+    async with watched(total(provisioned), {provisioned: lambda minute: 70.0}) as polled:
+        await polled.poll()
+        assert polled.usage(NOW - 1) == polled.usage(NOW - 5) == 70.0
 
 
 async def test_a_missing_point_is_five_unknown_minutes() -> None:
-    async with watched(total(scanned), {scanned: lambda minute: None if minute == NOW else 10.0}) as world:
-        await world.poll(20)
-        history = world.history()
+    async with watched(total(scanned), {scanned: lambda minute: None if minute == NOW else 10.0}) as polled:
+        await polled.poll(20)
+        history = polled.history()
         unknown = np.flatnonzero(np.isnan(history.usage[-30:])) + history.end - 29
         assert unknown[unknown < NOW + 15].tolist() == [*range(NOW, NOW + 5)]
 
@@ -176,83 +176,85 @@ async def test_a_metric_is_requested_once_in_a_period_after_the_publication_dela
     late: int,
 ) -> None:
     values = {consumed: rising, provisioned: rising}
-    async with watched(ratio(consumed, provisioned), values, late=late) as world:
-        await world.poll(60)
-        assert world.cloudwatch.requests(consumed) == [*range(NOW, NOW + 60)]
-        request_minutes = world.cloudwatch.requests(provisioned)
+    async with watched(ratio(consumed, provisioned), values, late=late) as polled:
+        await polled.poll(60)
+        assert polled.cloudwatch.requests(consumed) == [*range(NOW, NOW + 60)]
+        request_minutes = polled.cloudwatch.requests(provisioned)
         assert request_minutes[:4] == [NOW, NOW + DELAY, NOW + DELAY + 5, NOW + DELAY + 10]
         learned = max(late, MIN_DELAY)
         assert request_minutes[-6:] == [*range(NOW + 30 + learned, NOW + 60, 5)]
         billed = {"aws_account": CELL[0], "aws_region": CELL[1], "aws_service": "dynamodb"}
-        requested = world.telemetry.registry.get_sample_value("headroom_metrics_requested_total", billed)
+        requested = polled.telemetry.registry.get_sample_value("headroom_metrics_requested_total", billed)
         assert requested == 60 + len(request_minutes)
 
 
 async def test_a_delay_that_was_declared_too_short_is_learned() -> None:
     values = {provisioned: rising}
-    async with watched(total(provisioned), values, late=DELAY + 2) as world:
-        await world.poll(180)
-        assert world.cloudwatch.requests(provisioned)[-1] % 5 == (DELAY + 2) % 5
-        assert len(world.cloudwatch.requests(provisioned)) <= 180 / 5 + MAX_DELAY
-        assert world.fleet.rings.newest_point[world.row(provisioned)] == NOW + 169
+    async with watched(total(provisioned), values, late=DELAY + 2) as polled:
+        await polled.poll(180)
+        assert polled.cloudwatch.requests(provisioned)[-1] % 5 == (DELAY + 2) % 5
+        assert len(polled.cloudwatch.requests(provisioned)) <= 180 / 5 + MAX_DELAY
+        assert polled.fleet.rings.newest_point[polled.row(provisioned)] == NOW + 169
 
 
 async def test_a_period_is_complete_after_its_end_and_the_publication_delay() -> None:
-    async with watched(total(scanned), {scanned: rising}) as world:
-        rings, row = world.fleet.rings, world.row(scanned)
-        await world.poll(2)
+    async with watched(total(scanned), {scanned: rising}) as polled:
+        rings, row = polled.fleet.rings, polled.row(scanned)
+        await polled.poll(2)
         assert rings.newest_point[row] == NOW - 1  # the period that is over
         assert rings.read_through[row] == NOW - 6  # but it may still grow
-        await world.poll(2)
+        await polled.poll(2)
         assert rings.read_through[row] == rings.polled_through[row] == NOW - 1
-        await world.poll(4)
+        await polled.poll(4)
         assert rings.newest_point[row] == NOW - 1  # the next one is not over
 
 
 async def test_a_point_that_is_revised_replaces_all_of_its_minutes() -> None:
     grown = {NOW - 5: 10.0}
-    async with watched(total(scanned), {scanned: lambda minute: grown.get(minute, 50.0)}) as world:
-        await world.poll(4)
-        assert world.usage(NOW - 1) == world.usage(NOW - 5) == 2.0
+    async with watched(total(scanned), {scanned: lambda minute: grown.get(minute, 50.0)}) as polled:
+        await polled.poll(4)
+        assert polled.usage(NOW - 1) == polled.usage(NOW - 5) == 2.0
         grown.clear()
-        await world.poll(10)
-        assert world.usage(NOW - 1) == world.usage(NOW - 5) == 10.0
+        await polled.poll(10)
+        assert polled.usage(NOW - 1) == polled.usage(NOW - 5) == 10.0
 
 
 async def test_a_missing_point_is_zero_once_its_period_is_over_and_proven() -> None:
     """The metrics of the namespace that have a point each minute prove it."""
     async with watched(total(consumed), {consumed: rising, throttled: lambda _: None}, total(throttled)) as (
-        world
+        polled
     ):
-        await world.poll(DELAY + 1)
-        throttles = dict(zip(range(world.history().start, NOW + 60), world.history().throttled, strict=False))
+        await polled.poll(DELAY + 1)
+        throttles = dict(
+            zip(range(polled.history().start, NOW + 60), polled.history().throttled, strict=False)
+        )
         assert [throttles[NOW - ago] for ago in (1, 5, 100)] == [0.0] * 3
         assert math.isnan(throttles[NOW])
-        assert world.fleet.rings.proven_through[world.row(throttled)] == NOW - 1
+        assert polled.fleet.rings.proven_through[polled.row(throttled)] == NOW - 1
 
 
 async def test_throttled_demand_of_a_longer_period_is_known_between_two_of_its_points() -> None:
     values = {consumed: rising, throttled: lambda minute: 3000.0 if minute >= NOW else None}
-    async with watched(total(consumed), values, per_second(throttled)) as world:
-        await world.poll(5)
+    async with watched(total(consumed), values, per_second(throttled)) as polled:
+        await polled.poll(5)
         for _ in range(DELAY):
-            await world.poll()
-            assert world.judge() is not Zone.SATURATED
-            assert world.fleet.saturation[0] == 0
+            await polled.poll()
+            assert polled.judge() is not Zone.SATURATED
+            assert polled.fleet.saturation[0] == 0
         for _ in range(20):
-            await world.poll()
-            assert world.judge() is Zone.SATURATED
-            assert world.fleet.saturation[0] == pytest.approx(10.0)
+            await polled.poll()
+            assert polled.judge() is Zone.SATURATED
+            assert polled.fleet.saturation[0] == pytest.approx(10.0)
 
 
 async def test_a_point_of_an_hour_that_is_missing_is_requested_again_before_the_next_hour() -> None:
     hourly = Metric("AWS/DynamoDB", "Stored", "Average", period=3600)
-    async with watched(total(hourly), {hourly: rising}, late=12) as world:
-        world.cloudwatch.minute = NOW + 20
-        await world.poll(60)
-        request_minutes = world.cloudwatch.requests(hourly)
+    async with watched(total(hourly), {hourly: rising}, late=12) as polled:
+        polled.cloudwatch.minute = NOW + 20
+        await polled.poll(60)
+        request_minutes = polled.cloudwatch.requests(hourly)
         assert request_minutes == [NOW + 20, NOW + 60 + DELAY, NOW + 65 + DELAY, NOW + 70 + DELAY]
-        assert world.usage(NOW + 59) == rising(NOW)
+        assert polled.usage(NOW + 59) == rising(NOW)
 
 
 @pytest.mark.parametrize("period", [59, 120, 0, 86_400])

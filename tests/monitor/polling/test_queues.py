@@ -16,7 +16,7 @@ from monitor.polling.reader import MetricReader
 from tests.fake_aws import ACCOUNT_ID
 from tests.fake_cloudwatch import Body, FakeCloudWatch, Response, fake_credentials, result
 from tests.monitor.fleet.fleets import text
-from tests.monitor.polling.inventories import NO_QUOTAS, SQS, World, queues, quota
+from tests.monitor.polling.inventories import NO_QUOTAS, SQS, FakeAccount, queues, quota
 from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
@@ -26,8 +26,8 @@ PAGE_SIZE = 1000  # the most queues that ListQueues returns
 STANDARD, FIFO = 8_000, 2_000
 
 
-async def polled(world: World) -> FakeCloudWatch:
-    """Read and judge the metrics of a world in a CloudWatch that tells names apart by case, and return it."""
+async def polled(account: FakeAccount) -> FakeCloudWatch:
+    """Read and judge the metrics of an account in a CloudWatch whose names are case-sensitive."""
 
     def answer(body: Body) -> Response:
         minutes, results = range(body["StartTime"] // 60, body["EndTime"] // 60), []
@@ -39,25 +39,25 @@ async def polled(world: World) -> FakeCloudWatch:
     async with FakeCloudWatch(answer, minute=NOW) as server:
         rates = {"cloudwatch": 1000.0}
         cell = Cell(fake_credentials(), ACCOUNT_ID, "eu-west-1", Telemetries().aws, rates, server.url)
-        assert await MetricReader(cell, world.fleet, MetricOwners(REGISTRY.collectors)).read(NOW) == []
+        assert await MetricReader(cell, account.fleet, MetricOwners(REGISTRY.collectors)).read(NOW) == []
         await cell.close()
-    judge(world.fleet, NOW)
+    judge(account.fleet, NOW)
     return server
 
 
 async def test_queues_whose_names_differ_only_in_case_are_distinguished() -> None:
     limits = [{"signal": "sqs.standard_in_flight", "resource": "JOBS", "limit": 200_000}]
-    world = World(Config.model_validate({"limits": limits}), **queues(*ALIKE), **NO_QUOTAS)
-    await world.run_inventory(SQS)
-    await polled(world)
-    rows = rows_of(world.fleet, lambda key: True)
+    account = FakeAccount(Config.model_validate({"limits": limits}), **queues(*ALIKE), **NO_QUOTAS)
+    await account.run_inventory(SQS)
+    await polled(account)
+    rows = rows_of(account.fleet, lambda key: True)
     assert {row.key.resource: row.usage for row in rows} == ALIKE
     assert {row.key.resource: row.limit for row in rows} == {
         "Jobs": 120_000,
         "jobs": 120_000,
         "JOBS": 200_000,
     }
-    exposition = Exposition(world.fleet)
+    exposition = Exposition(account.fleet)
     await exposition.publish({})
     exported = {
         sample.labels["resource"]: sample.value
@@ -69,10 +69,10 @@ async def test_queues_whose_names_differ_only_in_case_are_distinguished() -> Non
 
 
 async def test_of_queues_that_differ_only_in_case_the_deleted_one_alone_is_dropped() -> None:
-    world = World(**queues(*ALIKE), **NO_QUOTAS)
-    await world.run_inventory(SQS)
-    await world.run_inventory(SQS, **queues("jobs", "JOBS"))
-    assert {resource for _, resource in world.names} == {"jobs", "JOBS"}
+    account = FakeAccount(**queues(*ALIKE), **NO_QUOTAS)
+    await account.run_inventory(SQS)
+    await account.run_inventory(SQS, **queues("jobs", "JOBS"))
+    assert {resource for _, resource in account.names} == {"jobs", "JOBS"}
 
 
 def page_of(names: list[str], **_: Any) -> dict[str, Any]:
@@ -85,18 +85,20 @@ async def test_ten_thousand_queues_are_found_by_their_list_and_described_by_turn
     names = [f"q{number}" for number in range(STANDARD)] + [f"q{number}.fifo" for number in range(FIFO)]
     pages = [partial(page_of, names[first : first + PAGE_SIZE]) for first in range(0, len(names), PAGE_SIZE)]
     attributes = {"Attributes": {"DeduplicationScope": "queue", "FifoThroughputLimit": "perQueue"}}
-    world = World(list_queues=pages, get_queue_attributes=attributes, get_service_quota=quota(120_000.0))
-    status = await world.inventory.run(SQS, by_turns=True)
-    calls = Counter(world.aws.calls)
+    account = FakeAccount(
+        list_queues=pages, get_queue_attributes=attributes, get_service_quota=quota(120_000.0)
+    )
+    status = await account.inventory.run(SQS, by_turns=True)
+    calls = Counter(account.aws.calls)
     assert status.failures == ()
     assert calls["sqs:ListQueues"] == len(pages)
     assert calls["sqs:GetQueueAttributes"] == FIFO // 10
-    assert {resource for _, resource in world.names} == {*names}
-    series = Counter(signal for signal, _ in world.names)
+    assert {resource for _, resource in account.names} == {*names}
+    series = Counter(signal for signal, _ in account.names)
     assert (series["standard_in_flight"], series["fifo_in_flight"]) == (STANDARD, FIFO)
     assert series["fifo_message_rate_batched"] == FIFO // 10  # whether others have it, is not known yet
     assert status.waiting == FIFO - FIFO // 10
-    server = await polled(world)
+    server = await polled(account)
     requested = [query for body in server.bodies for query in body["MetricDataQueries"]]
     assert max(len(body["MetricDataQueries"]) for body in server.bodies) <= 500
     assert len(requested) >= STANDARD

@@ -33,7 +33,7 @@ NOW = 1.8e9
 ARN, OTHER = (f"arn:aws:lambda:eu-west-1:{ACCOUNT_ID}:function:{name}" for name in ("a", "b"))
 
 
-class Desk:
+class QuotaReads:
     """A book over a Service Quotas."""
 
     def __init__(self, service: ServiceQuotas, *quotas: Quota, **answers: Any) -> None:
@@ -48,12 +48,12 @@ class Desk:
         return Counter(calls)
 
 
-def slow_desk() -> Desk:
+def slow_desk() -> QuotaReads:
     """A book that is always due, and whose calls wait for each other: 1000 s for A, another 1000 s for C."""
-    desk = Desk(ServiceQuotas({A: 3.0, C: 7.0}), A, C)
-    desk.aws.cell.rates = {"service-quotas": 1 / 1000, HISTORY: 1}
-    desk.book = QuotaBook(desk.aws.cell, [A, C], interval=0.0)
-    return desk
+    reads = QuotaReads(ServiceQuotas({A: 3.0, C: 7.0}), A, C)
+    reads.aws.cell.rates = {"service-quotas": 1 / 1000, HISTORY: 1}
+    reads.book = QuotaBook(reads.aws.cell, [A, C], interval=0.0)
+    return reads
 
 
 # Which calls
@@ -61,23 +61,23 @@ def slow_desk() -> Desk:
 
 async def test_fifty_services_take_a_call_each_and_one_for_all_requests() -> None:
     quotas = {code(number, f"service{service}"): 1.0 for service in range(50) for number in range(10)}
-    desk = Desk(ServiceQuotas(quotas), *quotas)
-    await desk.book.read()
-    assert desk.calls == {LIST: 50, HISTORY: 1}
-    assert all(desk.book.known(quota) for quota in quotas)
+    reads = QuotaReads(ServiceQuotas(quotas), *quotas)
+    await reads.book.read()
+    assert reads.calls == {LIST: 50, HISTORY: 1}
+    assert all(reads.book.known(quota) for quota in quotas)
 
 
 async def test_two_services_that_name_one_service_code_read_it_once() -> None:
-    desk = Desk(ServiceQuotas({A: 3.0, B: 2.0}), A, B)
-    await asyncio.gather(desk.book.wait_until_read([A]), desk.book.wait_until_read([B]), desk.book.read())
-    assert desk.calls == {LIST: 1, HISTORY: 1}
+    reads = QuotaReads(ServiceQuotas({A: 3.0, B: 2.0}), A, B)
+    await asyncio.gather(reads.book.wait_until_read([A]), reads.book.wait_until_read([B]), reads.book.read())
+    assert reads.calls == {LIST: 1, HISTORY: 1}
 
 
 async def test_a_cell_that_names_no_quota_makes_no_call() -> None:
-    desk = Desk(ServiceQuotas())
-    await desk.book.read()
-    await desk.book.wait_until_read([A])
-    assert desk.calls == {}
+    reads = QuotaReads(ServiceQuotas())
+    await reads.book.read()
+    await reads.book.wait_until_read([A])
+    assert reads.calls == {}
 
 
 def test_the_quotas_of_a_service_are_those_that_its_signals_name() -> None:
@@ -89,68 +89,68 @@ def test_the_quotas_of_a_service_are_those_that_its_signals_name() -> None:
 
 def test_quotas_are_read_again_after_the_interval_and_not_before() -> None:
     async def main() -> None:
-        desk = Desk(ServiceQuotas({A: 3.0}), A)
-        await desk.book.read()
-        assert desk.calls
+        reads = QuotaReads(ServiceQuotas({A: 3.0}), A)
+        await reads.book.read()
+        assert reads.calls
         await asyncio.sleep(QUOTA_INTERVAL - 60)
-        await desk.book.read()
-        assert not desk.calls
+        await reads.book.read()
+        assert not reads.calls
         await asyncio.sleep(60)
-        desk.service.applied, desk.aws.now = {A: 4.0}, NOW + QUOTA_INTERVAL
-        await desk.book.read()
-        assert desk.calls == {LIST: 1, HISTORY: 1}
-        assert desk.book.known(A) == KnownQuota({APPLIED: 4.0}, NOW + QUOTA_INTERVAL)
+        reads.service.applied, reads.aws.now = {A: 4.0}, NOW + QUOTA_INTERVAL
+        await reads.book.read()
+        assert reads.calls == {LIST: 1, HISTORY: 1}
+        assert reads.book.known(A) == KnownQuota({APPLIED: 4.0}, NOW + QUOTA_INTERVAL)
 
     run(main())
 
 
 async def test_only_quotas_that_failed_are_requested_again_and_at_once() -> None:
-    desk = Desk(ServiceQuotas({A: 3.0, C: 7.0}, denials={LIST: THROTTLED}), A, C)
-    await desk.book.read()
-    assert [failed.failure.resource for failed in desk.book.failures_of([A, C])] == [A.code, C.code]
-    assert desk.calls[LIST] == 2
-    desk.service.applied, desk.service.denials = {C: 7.0}, {DEFAULTS: THROTTLED}
-    await desk.book.read()
-    (failed,) = desk.book.failures_of([A, C])
+    reads = QuotaReads(ServiceQuotas({A: 3.0, C: 7.0}, denials={LIST: THROTTLED}), A, C)
+    await reads.book.read()
+    assert [failed.failure.resource for failed in reads.book.failures_of([A, C])] == [A.code, C.code]
+    assert reads.calls[LIST] == 2
+    reads.service.applied, reads.service.denials = {C: 7.0}, {DEFAULTS: THROTTLED}
+    await reads.book.read()
+    (failed,) = reads.book.failures_of([A, C])
     assert (failed.failure.resource, failed.failure.operation) == (A.code, "ListAWSDefaultServiceQuotas")
-    assert desk.calls == {LIST: 2, DEFAULTS: 1}
-    desk.service.applied, desk.service.denials = {A: 3.0}, {}
-    await desk.book.read()
-    assert (desk.calls, desk.book.failures_of([A, C])) == ({LIST: 1}, [])
-    await desk.book.read()
-    assert desk.calls == {}
+    assert reads.calls == {LIST: 2, DEFAULTS: 1}
+    reads.service.applied, reads.service.denials = {A: 3.0}, {}
+    await reads.book.read()
+    assert (reads.calls, reads.book.failures_of([A, C])) == ({LIST: 1}, [])
+    await reads.book.read()
+    assert reads.calls == {}
 
 
 def test_quotas_that_aws_does_not_have_are_one_failure_and_no_reason_to_read_more_often() -> None:
     async def main() -> None:
         many = [code(number) for number in range(1, 10)]
-        desk = Desk(ServiceQuotas({A: 3.0}), *many, C)
-        await desk.book.read()
-        found = [failed.failure.sentence for failed in desk.book.failures_of([*many, C])]
+        reads = QuotaReads(ServiceQuotas({A: 3.0}), *many, C)
+        await reads.book.read()
+        found = [failed.failure.sentence for failed in reads.book.failures_of([*many, C])]
         assert found == [
             "ListAWSDefaultServiceQuotas: lambda has no quota L-00000002, L-00000003, L-00000004, "
             "L-00000005 and 4 more in this region (NoSuchResourceException)",
             "ListAWSDefaultServiceQuotas: sqs has no quota L-00000001 in this region "
             "(NoSuchResourceException)",
         ]
-        assert desk.calls
+        assert reads.calls
         await asyncio.sleep(QUOTA_INTERVAL - 60)
-        await desk.book.read()
-        assert not desk.calls
-        desk.service.applied = dict.fromkeys([*many, C], 1.0)
+        await reads.book.read()
+        assert not reads.calls
+        reads.service.applied = dict.fromkeys([*many, C], 1.0)
         await asyncio.sleep(60)
-        await desk.book.read()
-        assert desk.book.failures_of([*many, C]) == []
+        await reads.book.read()
+        assert reads.book.failures_of([*many, C]) == []
 
     run(main())
 
 
 async def test_each_reading_has_a_number_of_its_own() -> None:
-    desk = Desk(ServiceQuotas(denials={LIST: THROTTLED}), A)
+    reads = QuotaReads(ServiceQuotas(denials={LIST: THROTTLED}), A)
     numbers = []
     for _ in range(3):
-        await desk.book.read()
-        numbers += [failed.reading for failed in desk.book.failures_of([A])]
+        await reads.book.read()
+        numbers += [failed.reading for failed in reads.book.failures_of([A])]
     assert numbers == sorted({*numbers})
 
 
@@ -158,40 +158,40 @@ async def test_each_reading_has_a_number_of_its_own() -> None:
 
 
 async def test_a_value_stays_as_it_was_read_while_it_cannot_be_read_again() -> None:
-    desk = Desk(ServiceQuotas({A: 3.0}, defaults={A: 1.0}), A)
-    desk.book = QuotaBook(desk.aws.cell, [A], interval=0.0)
-    await desk.book.read()
-    desk.service.denials, desk.aws.now = {LIST: THROTTLED}, NOW + 60
-    await desk.book.read()
-    assert desk.book.known(A) == KnownQuota({APPLIED: 3.0}, NOW)
-    assert [one.failure.code for one in desk.book.failures_of([A])] == [THROTTLED]
+    reads = QuotaReads(ServiceQuotas({A: 3.0}, defaults={A: 1.0}), A)
+    reads.book = QuotaBook(reads.aws.cell, [A], interval=0.0)
+    await reads.book.read()
+    reads.service.denials, reads.aws.now = {LIST: THROTTLED}, NOW + 60
+    await reads.book.read()
+    assert reads.book.known(A) == KnownQuota({APPLIED: 3.0}, NOW)
+    assert [one.failure.code for one in reads.book.failures_of([A])] == [THROTTLED]
 
 
 async def test_an_applied_value_that_a_list_leaves_out_is_no_default() -> None:
-    desk = Desk(ServiceQuotas({A: 3.0}, defaults={A: 1.0}), A)
-    desk.book = QuotaBook(desk.aws.cell, [A], interval=0.0)
-    await desk.book.read()
-    desk.service.applied, desk.service.unlisted = {}, {A: 3.0}
-    await desk.book.read()
-    assert desk.book.known(A) == KnownQuota({APPLIED: 3.0}, NOW)
+    reads = QuotaReads(ServiceQuotas({A: 3.0}, defaults={A: 1.0}), A)
+    reads.book = QuotaBook(reads.aws.cell, [A], interval=0.0)
+    await reads.book.read()
+    reads.service.applied, reads.service.unlisted = {}, {A: 3.0}
+    await reads.book.read()
+    assert reads.book.known(A) == KnownQuota({APPLIED: 3.0}, NOW)
 
 
 async def test_the_values_of_resources_stay_as_they_were_while_they_cannot_be_read() -> None:
     service = ServiceQuotas({A: 3.0}, resource_values={A: {ARN: 9.0}})
-    desk = Desk(service, A)
-    desk.book = QuotaBook(desk.aws.cell, [A], interval=0.0)
-    await desk.book.read()
+    reads = QuotaReads(service, A)
+    reads.book = QuotaBook(reads.aws.cell, [A], interval=0.0)
+    await reads.book.read()
     answer = service.answers["list_service_quotas"]
     failing = denied("ListServiceQuotas", THROTTLED)
-    desk.aws.answers["list_service_quotas"] = lambda **params: (
+    reads.aws.answers["list_service_quotas"] = lambda **params: (
         failing if "QuotaAppliedAtLevel" in params else answer(**params)
     )
-    await desk.book.read()
-    known = desk.book.known(A)
+    await reads.book.read()
+    known = reads.book.known(A)
     assert known and known.resource_values == {ARN: 9.0}
     assert known.values_of(ARN) == {APPLIED: 9.0}
     assert known.values_of("") == known.values_of(OTHER) == {APPLIED: 3.0}
-    assert [one.failure.code for one in desk.book.failures_of([A])] == [THROTTLED]
+    assert [one.failure.code for one in reads.book.failures_of([A])] == [THROTTLED]
 
 
 def test_a_resource_is_known_by_its_own_arn_or_that_of_what_it_is_a_part_of() -> None:
@@ -204,17 +204,17 @@ def test_a_resource_is_known_by_its_own_arn_or_that_of_what_it_is_a_part_of() ->
 
 
 async def test_a_request_for_a_resource_is_not_one_for_another() -> None:
-    desk = Desk(ServiceQuotas({A: 3.0}), A)
+    reads = QuotaReads(ServiceQuotas({A: 3.0}), A)
     request = {"ServiceCode": A.service, "QuotaCode": A.code, "Status": "PENDING"}
     context = {"ContextScope": "RESOURCE", "ContextId": ARN}
-    desk.service.decided = [{**request, "DesiredValue": 9.0, "QuotaContext": context}]
-    await desk.book.read()
-    assert desk.book.request_for(A, ARN) == QuotaRequest(9.0, "PENDING", None)
-    assert (desk.book.request_for(A), desk.book.request_for(A, OTHER)) == (None, None)
-    desk.service.requests = {A: 5.0}
-    desk.book = QuotaBook(desk.aws.cell, [A])
-    await desk.book.read()
-    found = [desk.book.request_for(A, arn) for arn in (ARN, OTHER, "")]
+    reads.service.decided = [{**request, "DesiredValue": 9.0, "QuotaContext": context}]
+    await reads.book.read()
+    assert reads.book.request_for(A, ARN) == QuotaRequest(9.0, "PENDING", None)
+    assert (reads.book.request_for(A), reads.book.request_for(A, OTHER)) == (None, None)
+    reads.service.requests = {A: 5.0}
+    reads.book = QuotaBook(reads.aws.cell, [A])
+    await reads.book.read()
+    found = [reads.book.request_for(A, arn) for arn in (ARN, OTHER, "")]
     assert [one.desired for one in found if one] == [9.0, 5.0, 5.0]
 
 
@@ -223,17 +223,17 @@ async def test_a_request_for_a_resource_is_not_one_for_another() -> None:
 
 def test_an_inventory_waits_for_its_first_answer_and_for_no_other() -> None:
     async def main() -> None:
-        clock, desk = asyncio.get_running_loop().time, slow_desk()
-        reading = asyncio.ensure_future(desk.book.read())
+        clock, reads = asyncio.get_running_loop().time, slow_desk()
+        reading = asyncio.ensure_future(reads.book.read())
         await asyncio.sleep(1)
-        await desk.book.wait_until_read([A])
-        assert clock() == 1 and desk.book.known(A)
-        await desk.book.wait_until_read([C])
-        assert clock() == 1000 and desk.book.known(C)
+        await reads.book.wait_until_read([A])
+        assert clock() == 1 and reads.book.known(A)
+        await reads.book.wait_until_read([C])
+        assert clock() == 1000 and reads.book.known(C)
         await reading
-        reading = asyncio.ensure_future(desk.book.read())
+        reading = asyncio.ensure_future(reads.book.read())
         await asyncio.sleep(1)
-        await desk.book.wait_until_read([A, C])
+        await reads.book.wait_until_read([A, C])
         assert clock() == 1001 and not reading.done()
         await reading
 
@@ -241,21 +241,21 @@ def test_an_inventory_waits_for_its_first_answer_and_for_no_other() -> None:
 
 
 async def test_waiting_for_a_first_reading_that_fails_causes_no_second_one() -> None:
-    desk = Desk(ServiceQuotas(denials={LIST: THROTTLED}), A)
-    await asyncio.gather(desk.book.read(), desk.book.wait_until_read([A]), desk.book.wait_until_read([A]))
-    await desk.book.wait_until_read([A])
-    assert desk.calls[LIST] == 1
+    reads = QuotaReads(ServiceQuotas(denials={LIST: THROTTLED}), A)
+    await asyncio.gather(reads.book.read(), reads.book.wait_until_read([A]), reads.book.wait_until_read([A]))
+    await reads.book.wait_until_read([A])
+    assert reads.calls[LIST] == 1
 
 
-def test_a_first_reading_that_is_cancelled_is_made_by_who_waits() -> None:
+def test_a_cancelled_first_reading_is_made_by_its_waiter() -> None:
     async def main() -> None:
-        desk = slow_desk()
-        reading = asyncio.ensure_future(desk.book.read())
-        waiting = asyncio.ensure_future(desk.book.wait_until_read([C]))
+        reads = slow_desk()
+        reading = asyncio.ensure_future(reads.book.read())
+        waiting = asyncio.ensure_future(reads.book.wait_until_read([C]))
         await asyncio.sleep(500)
         reading.cancel()
         await waiting
-        assert reading.cancelled() and desk.book.known(C)
+        assert reading.cancelled() and reads.book.known(C)
 
     run(main())
 
@@ -273,44 +273,46 @@ def exported_requests(aws: FakeAws) -> dict[tuple[str, str], float]:
 
 
 async def test_the_requests_for_the_quotas_are_known() -> None:
-    desk = Desk(ServiceQuotas({A: 3.0}, requests={A: 9.0, code(9): 5.0}), A, B)
-    assert desk.book.requests is None
-    await desk.book.read()
+    reads = QuotaReads(ServiceQuotas({A: 3.0}, requests={A: 9.0, code(9): 5.0}), A, B)
+    assert reads.book.requests is None
+    await reads.book.read()
     of_others = code(9)  # quotas that no signal declares have series, too
-    assert desk.book.requests == {
+    assert reads.book.requests == {
         RequestedQuota(A): QuotaRequest(9.0, "PENDING", None),
         RequestedQuota(of_others): QuotaRequest(5.0, "PENDING", None),
     }
-    assert desk.book.request_for(A) == QuotaRequest(9.0, "PENDING", None)
-    assert (desk.book.request_for(B), desk.book.request_for(None)) == (None, None)
+    assert reads.book.request_for(A) == QuotaRequest(9.0, "PENDING", None)
+    assert (reads.book.request_for(B), reads.book.request_for(None)) == (None, None)
     labels = {"aws_account": ACCOUNT_ID, "aws_region": "eu-west-1", "service_code": A.service}
     exported = {**labels, "quota_code": A.code, "context_id": "", "status": "PENDING"}
-    assert desk.aws.registry.get_sample_value("headroom_quota_request", exported) == 9.0
+    assert reads.aws.registry.get_sample_value("headroom_quota_request", exported) == 9.0
 
 
 async def test_a_history_that_fails_affects_the_requests_alone_and_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
-    desk = Desk(ServiceQuotas({A: 3.0}, requests={A: 9.0}, denials={HISTORY: "AccessDeniedException"}), A)
+    reads = QuotaReads(
+        ServiceQuotas({A: 3.0}, requests={A: 9.0}, denials={HISTORY: "AccessDeniedException"}), A
+    )
     for _ in range(2):
-        await desk.book.read()
-    assert (desk.book.requests, desk.book.request_for(A)) == (None, None)
-    assert (desk.book.failures_of([A]), desk.book.known(A)) == ([], KnownQuota({APPLIED: 3.0}, NOW))
+        await reads.book.read()
+    assert (reads.book.requests, reads.book.request_for(A)) == (None, None)
+    assert (reads.book.failures_of([A]), reads.book.known(A)) == ([], KnownQuota({APPLIED: 3.0}, NOW))
     assert caplog.text.count("quota requests are unknown") == 1
-    desk.service.denials.clear()
-    await desk.book.read()
-    assert desk.book.requests == {RequestedQuota(A): QuotaRequest(9.0, "PENDING", None)}
+    reads.service.denials.clear()
+    await reads.book.read()
+    assert reads.book.requests == {RequestedQuota(A): QuotaRequest(9.0, "PENDING", None)}
 
 
 async def test_requests_that_cannot_be_read_again_are_unknown() -> None:
-    desk = Desk(ServiceQuotas({A: 3.0}, requests={A: 9.0}), A)
-    desk.book = QuotaBook(desk.aws.cell, [A], interval=0.0)
-    await desk.book.read()
-    desk.service.denials = {HISTORY: THROTTLED}
-    await desk.book.read()
-    assert desk.book.requests is None
-    assert exported_requests(desk.aws) == {}
+    reads = QuotaReads(ServiceQuotas({A: 3.0}, requests={A: 9.0}), A)
+    reads.book = QuotaBook(reads.aws.cell, [A], interval=0.0)
+    await reads.book.read()
+    reads.service.denials = {HISTORY: THROTTLED}
+    await reads.book.read()
+    assert reads.book.requests is None
+    assert exported_requests(reads.aws) == {}
 
 
 async def test_the_cells_of_the_home_region_and_of_global_services_export_a_request_once() -> None:
@@ -320,40 +322,40 @@ async def test_the_cells_of_the_home_region_and_of_global_services_export_a_requ
         {**request, "ServiceCode": "lambda", "QuotaCode": A.code, "GlobalQuota": False},
         {**request, "ServiceCode": "iam", "QuotaCode": B.code, "GlobalQuota": True},
     ]
-    desk = Desk(service, A)
-    regional = replace(desk.aws.cell, region="us-east-1")
+    reads = QuotaReads(service, A)
+    regional = replace(reads.aws.cell, region="us-east-1")
     for cell in (regional, replace(regional, scope=ServiceScope.GLOBAL)):
         await QuotaBook(cell, [A]).read()
     both = {("us-east-1", "lambda"): 9.0, ("global", "iam"): 9.0}
-    assert exported_requests(desk.aws) == both
+    assert exported_requests(reads.aws) == both
     regional.telemetry.forget(*regional.key, [])
-    assert exported_requests(desk.aws) == both
+    assert exported_requests(reads.aws) == both
 
 
 def test_a_pending_request_is_looked_at_every_hour() -> None:
     async def main() -> None:
-        desk = Desk(ServiceQuotas({A: 3.0}, requests={A: 9.0}), A)
+        reads = QuotaReads(ServiceQuotas({A: 3.0}, requests={A: 9.0}), A)
         for after, expected in ((0, {LIST: 1, HISTORY: 1}), (3599, {}), (1, {HISTORY: 1})):
             await asyncio.sleep(after)
-            await desk.book.read()
-            assert desk.calls == expected
+            await reads.book.read()
+            assert reads.calls == expected
 
     run(main())
 
 
 def test_the_quotas_of_a_service_are_read_every_hour_for_six_hours_after_an_approval() -> None:
     async def main() -> None:
-        desk = Desk(ServiceQuotas({A: 3.0}), A)
+        reads = QuotaReads(ServiceQuotas({A: 3.0}), A)
         approved = {"ServiceCode": A.service, "QuotaCode": A.code, "DesiredValue": 9.0, "Status": "APPROVED"}
-        desk.service.decided = [{**approved, "LastUpdated": datetime.fromtimestamp(NOW, UTC)}]
-        await desk.book.read()
-        assert (desk.book.approved_services, desk.calls[LIST]) == ({A.service}, 1)
+        reads.service.decided = [{**approved, "LastUpdated": datetime.fromtimestamp(NOW, UTC)}]
+        await reads.book.read()
+        assert (reads.book.approved_services, reads.calls[LIST]) == ({A.service}, 1)
         numbers = []
         for hour in range(1, 12):
-            desk.aws.now = NOW + hour * 3600
+            reads.aws.now = NOW + hour * 3600
             await asyncio.sleep(3600)
-            await desk.book.read()
-            numbers.append(desk.calls[LIST])
+            await reads.book.read()
+            numbers.append(reads.calls[LIST])
         assert numbers == [1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1]
 
     run(main())

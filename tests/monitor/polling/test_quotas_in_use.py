@@ -32,7 +32,7 @@ def loaded(service: str) -> Collector:
     return collector.loaded if isinstance(collector, LazyCollector) else collector
 
 
-class World:
+class CellInventories:
     """A cell in which services have one series each, and a service that reads last notes which are in use.
 
     delays: seconds that the inventories of services take. services_in_use: the service codes in use, of each
@@ -76,49 +76,49 @@ class World:
 
 
 def test_the_first_inventory_of_quotas_follows_those_of_all_other_services() -> None:
-    world = World()
-    world.delays = {"sqs": 45.0, "kinesis": 5.0}
-    sqs, kinesis = world.collector("sqs"), world.collector("kinesis")
-    run(world.watch(world.last, sqs, kinesis, seconds=60))
-    assert world.services_in_use == [{"sqs", "kinesis"}]
+    inventories = CellInventories()
+    inventories.delays = {"sqs": 45.0, "kinesis": 5.0}
+    sqs, kinesis = inventories.collector("sqs"), inventories.collector("kinesis")
+    run(inventories.watch(inventories.last, sqs, kinesis, seconds=60))
+    assert inventories.services_in_use == [{"sqs", "kinesis"}]
 
 
-def test_a_service_that_does_not_answer_does_not_hold_it_up_for_ever() -> None:
-    world = World()
-    world.delays = {"sqs": 1e6}
-    run(world.watch(world.last, world.collector("sqs"), seconds=100, others_timeout=60.0))
-    assert world.services_in_use == [set()]
+def test_a_service_that_does_not_respond_delays_the_scan_up_to_the_time_out() -> None:
+    inventories = CellInventories()
+    inventories.delays = {"sqs": 1e6}
+    run(inventories.watch(inventories.last, inventories.collector("sqs"), seconds=100, others_timeout=60.0))
+    assert inventories.services_in_use == [set()]
 
 
 def test_the_scan_runs_at_each_interval_also_where_it_finds_no_service() -> None:
-    world = World()
-    run(world.watch(world.last, seconds=3590))
-    assert len(world.services_in_use) in (6, 7)
+    inventories = CellInventories()
+    run(inventories.watch(inventories.last, seconds=3590))
+    assert len(inventories.services_in_use) in (6, 7)
 
 
 def test_a_service_stays_in_use_while_its_next_inventory_runs() -> None:
-    world = World()
-    world.delays = {"sqs": 30.0}
-    run(world.watch(world.last, world.collector("sqs"), seconds=3590))
-    assert len(world.services_in_use) in (6, 7)
-    assert [*filter(lambda codes: codes != {"sqs"}, world.services_in_use)] == []
+    inventories = CellInventories()
+    inventories.delays = {"sqs": 30.0}
+    run(inventories.watch(inventories.last, inventories.collector("sqs"), seconds=3590))
+    assert len(inventories.services_in_use) in (6, 7)
+    assert [*filter(lambda codes: codes != {"sqs"}, inventories.services_in_use)] == []
 
 
-async def services_in_use(world: World, *collectors: Collector) -> set[str]:
+async def services_in_use(inventories: CellInventories, *collectors: Collector) -> set[str]:
     """Run the inventories; return the services in use that the last one saw."""
-    for one in (*collectors, world.last):
-        await world.inventory.run(one)
-    return world.services_in_use[-1]
+    for one in (*collectors, inventories.last):
+        await inventories.inventory.run(one)
+    return inventories.services_in_use[-1]
 
 
 async def test_a_service_names_the_codes_of_its_quotas() -> None:
-    world = World()
-    assert await services_in_use(world, world.collector("s3")) == {"s3"}
+    inventories = CellInventories()
+    assert await services_in_use(inventories, inventories.collector("s3")) == {"s3"}
 
 
 async def test_configured_service_codes_are_read_like_services_in_use() -> None:
     asked_for = Config(signals=SignalSettings(quotas=("glue", "app*")))
-    found = await services_in_use(World(asked_for))
+    found = await services_in_use(CellInventories(asked_for))
     assert {"glue", "appflow", "appconfig"} <= found
     assert "sqs" not in found
 
@@ -127,8 +127,8 @@ async def test_configured_service_codes_are_read_like_services_in_use() -> None:
     ("scope", "codes"), [(ServiceScope.GLOBAL, {"iam"}), (ServiceScope.REGION, {"glue"})]
 )
 async def test_quotas_of_global_services_are_read_once(scope: ServiceScope, codes: set[str]) -> None:
-    world = World(Config(signals=SignalSettings(quotas=("glue", "iam"))), scope)
-    assert await services_in_use(world) == codes
+    inventories = CellInventories(Config(signals=SignalSettings(quotas=("glue", "iam"))), scope)
+    assert await services_in_use(inventories) == codes
 
 
 def test_a_service_code_is_global_only_if_all_its_services_are() -> None:

@@ -418,7 +418,7 @@ async def test_values_of_other_minutes_than_those_requested_are_refused_and_coun
         assert some.errors("point") == 5
 
 
-async def test_a_value_that_is_no_number_is_a_missing_point_and_counted() -> None:
+async def test_a_value_that_is_no_number_is_a_missing_point_and_counts_as_an_error() -> None:
     points = {LAST: "NaN", LAST - 1: "Infinity", LAST - 2: "-Infinity", LAST - 3: 1e300, LAST - 4: 5.0}
     async with reading(answering(by=lambda query: result(query, points)), 1) as some:
         assert await some.reader.read(NOW) == []

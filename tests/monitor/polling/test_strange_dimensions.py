@@ -8,7 +8,15 @@ import pytest
 from collectors.base import Unobservable
 from monitor.fleet.metric_query import without_abbreviations
 from tests.fake_aws import ACCOUNT_ID
-from tests.monitor.polling.inventories import BY_SERVICE, World, functions, queues, quota, settings, streams
+from tests.monitor.polling.inventories import (
+    BY_SERVICE,
+    FakeAccount,
+    functions,
+    queues,
+    quota,
+    settings,
+    streams,
+)
 
 CELL = ACCOUNT_ID, "eu-west-1"
 NAMES = ["plain", "two words", " ", "注文", "注文 管理", "two\nlines", "half\ud800", "x" * 2000]
@@ -62,19 +70,21 @@ def taken(value: str) -> bool:
 
 @pytest.mark.parametrize("service", sorted(WORLDS))
 async def test_exactly_the_dimensions_that_cloudwatch_accepts_are_requested(service: str) -> None:
-    world = World(get_service_quota=quota(1000.0), **WORLDS[service])
-    await world.run_inventory(BY_SERVICE[service])
-    requested = [json.loads(without_abbreviations(metric))["Metric"] for metric in world.fleet.metrics(CELL)]
+    account = FakeAccount(get_service_quota=quota(1000.0), **WORLDS[service])
+    await account.run_inventory(BY_SERVICE[service])
+    requested = [
+        json.loads(without_abbreviations(metric))["Metric"] for metric in account.fleet.metrics(CELL)
+    ]
     values = {one["Value"] for metric in requested for one in metric["Dimensions"]}
     assert all(map(taken, values))
     assert values >= TAKEN
-    shown = [key for key, series in world.fleet.series.items() if world.fleet.usages.get(series.slot)]
+    shown = [key for key, series in account.fleet.series.items() if account.fleet.usages.get(series.slot)]
     assert {key.resource.split("/")[0] for key in shown} >= TAKEN
 
 
 async def test_why_a_name_cannot_be_requested_is_reported() -> None:
-    world = World(get_service_quota=quota(1000.0), **queues("two\nlines"))
-    await world.run_inventory(BY_SERVICE["sqs"])
-    (series,) = world.fleet.series.values()
+    account = FakeAccount(get_service_quota=quota(1000.0), **queues("two\nlines"))
+    await account.run_inventory(BY_SERVICE["sqs"])
+    (series,) = account.fleet.series.values()
     reason = "CloudWatch takes no QueueName that has control characters: 'two\\nlines'"
     assert series.unobservable == Unobservable(reason)

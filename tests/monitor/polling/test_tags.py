@@ -16,7 +16,7 @@ from tests.fake_aws import ACCOUNT_ID, denied
 from tests.kinesis_answers import stream_summary
 from tests.monitor.polling.inventories import (
     BY_SERVICE,
-    World,
+    FakeAccount,
     functions,
     inventory_of,
     queues,
@@ -94,30 +94,34 @@ def tagged(**tags: str) -> dict[str, Any]:
     return {"get_resources": {"ResourceTagMappingList": [mapping(arn, **tags) for arn in ARNS.values()]}}
 
 
-def labels(world: World) -> dict[str, dict[str, str]]:
+def labels(account: FakeAccount) -> dict[str, dict[str, str]]:
     """The labels of tags, by resource."""
-    return {key.resource: dict(one.settings.tags) for key, one in world.fleet.series.items()}
+    return {key.resource: dict(one.settings.tags) for key, one in account.fleet.series.items()}
 
 
 @pytest.mark.parametrize("service", sorted(ANSWERS))
 @pytest.mark.parametrize("tags_first", [True, False])
 async def test_the_tag_of_a_resource_is_a_label_of_all_its_series(service: str, tags_first: bool) -> None:
-    world = World(config("team"), get_service_quota=quota(9.0), **ANSWERS[service], **tagged(team="data"))
-    looks = [world.inventory.read_tags(REGISTRY.collectors), world.inventory.run(BY_SERVICE[service])]
+    account = FakeAccount(
+        config("team"), get_service_quota=quota(9.0), **ANSWERS[service], **tagged(team="data")
+    )
+    looks = [account.inventory.read_tags(REGISTRY.collectors), account.inventory.run(BY_SERVICE[service])]
     for look in looks if tags_first else reversed(looks):
         await look
-    mine = {name: found for name, found in labels(world).items() if name.split("/")[0] == "orders"}
+    mine = {name: found for name, found in labels(account).items() if name.split("/")[0] == "orders"}
     assert mine
     assert set(map(str, mine.values())) == {str({"tag_team": "data"})}
-    others = {name: found for name, found in labels(world).items() if name not in mine}
+    others = {name: found for name, found in labels(account).items() if name not in mine}
     assert not any(others.values())
 
 
 async def test_a_part_has_the_tags_of_what_it_is_a_part_of() -> None:
-    world = World(config("team"), get_service_quota=quota(9.0), **ANSWERS["kinesis"], **tagged(team="data"))
-    await world.run_inventory(BY_SERVICE["kinesis"])
-    await world.inventory.read_tags(REGISTRY.collectors)
-    assert labels(world)["orders/shardId-0"] == {"tag_team": "data"}
+    account = FakeAccount(
+        config("team"), get_service_quota=quota(9.0), **ANSWERS["kinesis"], **tagged(team="data")
+    )
+    await account.run_inventory(BY_SERVICE["kinesis"])
+    await account.inventory.read_tags(REGISTRY.collectors)
+    assert labels(account)["orders/shardId-0"] == {"tag_team": "data"}
 
 
 async def test_all_services_are_queried_at_once_and_only_about_what_is_wanted() -> None:
@@ -128,9 +132,9 @@ async def test_all_services_are_queried_at_once_and_only_about_what_is_wanted() 
         return {"ResourceTagMappingList": []}
 
     for wanted in (("team",), ("team", "cost-center")):
-        world = World(config(*wanted), get_resources=[get_resources, get_resources])
-        await world.inventory.read_tags(REGISTRY.collectors)
-        assert world.aws.calls == ["resourcegroupstaggingapi:GetResources"] * 2  # pages
+        account = FakeAccount(config(*wanted), get_resources=[get_resources, get_resources])
+        await account.inventory.read_tags(REGISTRY.collectors)
+        assert account.aws.calls == ["resourcegroupstaggingapi:GetResources"] * 2  # pages
     arns = (arn for collector in REGISTRY.collectors for arn in collector.arns.values())
     types = sorted(map(resource_type, arns))
     assert {"dynamodb:table", "elasticloadbalancing:loadbalancer", "kinesis:stream", "s3", "sqs"} <= {*types}
@@ -141,82 +145,88 @@ async def test_all_services_are_queried_at_once_and_only_about_what_is_wanted() 
 
 @pytest.mark.parametrize(("tags", "services"), [((), BY_SERVICE), (("team",), ["apigateway", "autoscaling"])])
 async def test_unused_tags_are_not_requested(tags: tuple[str, ...], services: Any) -> None:
-    world = World(config(*tags))
-    await world.inventory.read_tags([BY_SERVICE[service] for service in services])
-    assert world.aws.calls == []
-    assert world.inventory.statuses == {}
+    account = FakeAccount(config(*tags))
+    await account.inventory.read_tags([BY_SERVICE[service] for service in services])
+    assert account.aws.calls == []
+    assert account.inventory.statuses == {}
 
 
 async def test_tags_that_cannot_be_read_leave_series_and_labels_as_they_are_and_are_reported_once() -> None:
     answers = {**ANSWERS["sqs"], **ANSWERS["lambda"], **tagged(team="data")}
-    world = World(config("team"), get_service_quota=quota(9.0), **answers)
-    await world.inventory.read_tags(REGISTRY.collectors)
-    world.aws.answers["get_resources"] = denied("GetResources")
-    await world.inventory.read_tags(REGISTRY.collectors)
+    account = FakeAccount(config("team"), get_service_quota=quota(9.0), **answers)
+    await account.inventory.read_tags(REGISTRY.collectors)
+    account.aws.answers["get_resources"] = denied("GetResources")
+    await account.inventory.read_tags(REGISTRY.collectors)
     for service in ("sqs", "lambda"):
-        await world.run_inventory(BY_SERVICE[service])
-        assert world.inventory.statuses[service].failures == ()
-    assert labels(world)["orders"] == {"tag_team": "data"}
-    assert world.failures == [("GetResources", "", "AccessDeniedException")]
+        await account.run_inventory(BY_SERVICE[service])
+        assert account.inventory.statuses[service].failures == ()
+    assert labels(account)["orders"] == {"tag_team": "data"}
+    assert account.failures == [("GetResources", "", "AccessDeniedException")]
 
 
 async def test_a_tag_that_changes_or_goes_is_followed() -> None:
-    world = World(config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], **tagged(team="data"))
-    await world.inventory.read_tags(REGISTRY.collectors)
-    await world.run_inventory(BY_SERVICE["sqs"])
-    version = world.fleet.version
-    await world.inventory.read_tags(REGISTRY.collectors)
-    assert world.fleet.version == version  # nothing is registered anew
+    account = FakeAccount(
+        config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], **tagged(team="data")
+    )
+    await account.inventory.read_tags(REGISTRY.collectors)
+    await account.run_inventory(BY_SERVICE["sqs"])
+    version = account.fleet.version
+    await account.inventory.read_tags(REGISTRY.collectors)
+    assert account.fleet.version == version  # nothing is registered anew
     for answer, label in ((tagged(team="web"), {"tag_team": "web"}), (tagged(), {})):
-        world.aws.answers |= answer
-        await world.inventory.read_tags(REGISTRY.collectors)
-        assert labels(world)["orders"] == label
+        account.aws.answers |= answer
+        await account.inventory.read_tags(REGISTRY.collectors)
+        assert labels(account)["orders"] == label
 
 
 async def test_an_inventory_that_replaces_another_keeps_the_labels_until_it_has_read_the_tags() -> None:
-    world = World(config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], **tagged(team="data"))
-    await world.inventory.read_tags(REGISTRY.collectors)
-    await world.run_inventory(BY_SERVICE["sqs"])
+    account = FakeAccount(
+        config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], **tagged(team="data")
+    )
+    await account.inventory.read_tags(REGISTRY.collectors)
+    await account.run_inventory(BY_SERVICE["sqs"])
     for wanted, label in ((("team", "env"), {"tag_team": "data"}), ((), {})):
-        after = inventory_of(world.aws.cell, world.fleet, config(*wanted))
-        after.discovered |= world.inventory.discovered
+        after = inventory_of(account.aws.cell, account.fleet, config(*wanted))
+        after.discovered |= account.inventory.discovered
         await after.run(BY_SERVICE["sqs"])
-        assert labels(world)["orders"] == label
+        assert labels(account)["orders"] == label
 
 
 async def test_a_resource_of_another_region_or_service_has_nothing_to_do_with_it() -> None:
     others = [f"arn:aws:sqs:us-east-1:{ACCOUNT_ID}:orders", f"arn:aws:sns:{HERE}:orders"]
     answer = {"ResourceTagMappingList": [mapping(arn, team="other") for arn in others]}
-    world = World(config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], get_resources=answer)
-    await world.run_inventory(BY_SERVICE["sqs"])
-    await world.inventory.read_tags(REGISTRY.collectors)
-    assert labels(world) == {"orders": {}}
+    account = FakeAccount(
+        config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], get_resources=answer
+    )
+    await account.run_inventory(BY_SERVICE["sqs"])
+    await account.inventory.read_tags(REGISTRY.collectors)
+    assert labels(account) == {"orders": {}}
 
 
 async def test_another_partition_has_other_arns() -> None:
-    world = World(config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"])
-    world.aws.cell.region = "cn-north-1"
+    account = FakeAccount(config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"])
+    account.aws.cell.region = "cn-north-1"
     arn = f"arn:aws-cn:sqs:cn-north-1:{ACCOUNT_ID}:orders"
-    world.aws.answers["get_resources"] = {"ResourceTagMappingList": [mapping(arn, team="data")]}
-    await world.run_inventory(BY_SERVICE["sqs"])
-    await world.inventory.read_tags(REGISTRY.collectors)
+    account.aws.answers["get_resources"] = {"ResourceTagMappingList": [mapping(arn, team="data")]}
+    await account.run_inventory(BY_SERVICE["sqs"])
+    await account.inventory.read_tags(REGISTRY.collectors)
     key = Key(ACCOUNT_ID, "cn-north-1", "sqs", "standard_in_flight", "orders")
-    assert dict(world.fleet.series[key].settings.tags) == {"tag_team": "data"}
+    assert dict(account.fleet.series[key].settings.tags) == {"tag_team": "data"}
 
 
 async def test_a_cell_is_inventoried_once_its_tags_were_read_too() -> None:
     """So the first poll, and with it the first alerts, have the labels that routes ask for."""
     answers = {**ANSWERS["sqs"], **tagged(team="data")}
-    world = World(config("team"), get_service_quota=quota(9.0), **answers)
-    reader = MetricReader(world.aws.cell, world.fleet, OWNERS)
-    watch = CellWatcher(world.inventory, reader, [BY_SERVICE["sqs"]], ProcessTelemetry())
+    account = FakeAccount(config("team"), get_service_quota=quota(9.0), **answers)
+    reader = MetricReader(account.aws.cell, account.fleet, OWNERS)
+    watch = CellWatcher(account.inventory, reader, [BY_SERVICE["sqs"]], ProcessTelemetry())
     await watch.run_inventory()
     assert watch.inventoried_once.is_set()
-    assert labels(world)["orders"] == {"tag_team": "data"}
+    assert labels(account)["orders"] == {"tag_team": "data"}
 
 
 async def test_tags_that_are_denied_are_reported_by_the_name_of_their_permission() -> None:
-    world = World(config("team"), get_resources=denied("GetResources"))
-    await world.inventory.read_tags(REGISTRY.collectors)
-    (failed,) = world.inventory.statuses[TAGS].failures
+    account = FakeAccount(config("team"), get_resources=denied("GetResources"))
+    await account.inventory.read_tags(REGISTRY.collectors)
+    (failed,) = account.inventory.statuses[TAGS].failures
     assert iam_action(TAGS, failed.operation, REGISTRY) == "tag:GetResources"

@@ -22,7 +22,7 @@ from monitor.polling.unused_service import UnusedService
 from rules.signals import Quota
 from tests.fake_aws import FakeAws, denied
 from tests.kinesis_answers import SHARD_LIMITS
-from tests.monitor.polling import inventories
+from tests.monitor.polling.inventories import BY_SERVICE, LAMBDA, FakeAccount
 from tests.monitor.polling.own_entry import own_entry
 from tests.monitor.polling.service_quotas import LIST, ServiceQuotas
 from tests.quick_loop import run
@@ -54,7 +54,7 @@ signals:
 COLLECTOR = collector_of(parse_declaration(DECLARATION.encode(), "ours.yaml"))
 
 
-class World:
+class DatabaseInventories:
     """A cell, its inventory, and the watcher of the declared service."""
 
     def __init__(self, instances: Any = (), clusters: Any = ()) -> None:
@@ -92,43 +92,43 @@ LISTS = {"DescribeDBInstances": 1, "DescribeDBClusters": 1}
 
 
 async def test_a_service_without_resources_costs_its_lists_and_has_no_series() -> None:
-    world = World()
-    assert await world.look() == LISTS
-    assert world.usages == {}
-    assert world.inventory.statuses["ours"].failures == ()
+    inventories = DatabaseInventories()
+    assert await inventories.look() == LISTS
+    assert inventories.usages == {}
+    assert inventories.inventory.statuses["ours"].failures == ()
 
 
 async def test_a_resource_of_any_kind_makes_a_service_used() -> None:
-    for world in (World(instances=["a"]), World(clusters=["a"])):
-        calls = await world.look()
+    for inventories in (DatabaseInventories(instances=["a"]), DatabaseInventories(clusters=["a"])):
+        calls = await inventories.look()
         assert calls["DescribeAccountAttributes"] == 1
         assert calls[LIST.partition(":")[2]] == 1
-        assert world.usages == dict.fromkeys(("instances", "clusters", "calls", "known"), 40.0)
+        assert inventories.usages == dict.fromkeys(("instances", "clusters", "calls", "known"), 40.0)
 
 
 async def test_a_list_that_fails_may_hide_a_resource() -> None:
-    world = World(instances=denied())
-    assert (await world.look())["DescribeAccountAttributes"] == 1
-    assert {"clusters", "calls"} <= world.usages.keys()
+    inventories = DatabaseInventories(instances=denied())
+    assert (await inventories.look())["DescribeAccountAttributes"] == 1
+    assert {"clusters", "calls"} <= inventories.usages.keys()
 
 
 async def test_the_series_of_a_service_go_with_its_last_resource() -> None:
-    world = World(instances=["a"])
-    await world.look()
-    world.aws.answers["describe_db_instances"] = {"DBInstances": []}
-    await world.look()
-    assert world.usages == {}
+    inventories = DatabaseInventories(instances=["a"])
+    await inventories.look()
+    inventories.aws.answers["describe_db_instances"] = {"DBInstances": []}
+    await inventories.look()
+    assert inventories.usages == {}
 
 
 def test_unused_services_are_listed_ever_more_rarely_and_on_request() -> None:
     async def listed(hours: float, **found: Any) -> int:
-        world, telemetry = World(**found), Telemetries().process
-        reader = MetricReader(world.aws.cell, world.fleet, OWNERS)
-        watcher = CellWatcher(world.inventory, reader, [COLLECTOR], telemetry)
+        inventories, telemetry = DatabaseInventories(**found), Telemetries().process
+        reader = MetricReader(inventories.aws.cell, inventories.fleet, OWNERS)
+        watcher = CellWatcher(inventories.inventory, reader, [COLLECTOR], telemetry)
         with suppress(TimeoutError):
             async with asyncio.timeout(hours * 3600):
                 await watcher.run(Config())
-        return world.aws.calls.count("rds:DescribeDBInstances")
+        return inventories.aws.calls.count("rds:DescribeDBInstances")
 
     assert run(listed(24, instances=["a"])) > 140
     assert 6 <= run(listed(24)) <= 10
@@ -149,9 +149,12 @@ def test_the_interval_doubles_up_to_six_hours(empty_runs: int, minutes: int) -> 
 
 def test_a_service_that_is_listed_more_rarely_is_not_late() -> None:
     async def intervals(**found: Any) -> float:
-        world, telemetry = World(**found), Telemetries().process
+        inventories, telemetry = DatabaseInventories(**found), Telemetries().process
         watcher = CellWatcher(
-            world.inventory, MetricReader(world.aws.cell, world.fleet, OWNERS), [COLLECTOR], telemetry
+            inventories.inventory,
+            MetricReader(inventories.aws.cell, inventories.fleet, OWNERS),
+            [COLLECTOR],
+            telemetry,
         )
         with suppress(TimeoutError):
             async with asyncio.timeout(24 * 3600):
@@ -181,10 +184,10 @@ def test_a_service_that_is_listed_more_rarely_is_not_late() -> None:
 async def test_services_in_python_cost_their_lists_alone_where_there_is_nothing(
     service: str, answers: dict[str, Any], calls: dict[str, int]
 ) -> None:
-    world = inventories.World(**answers)
-    await world.run_inventory(inventories.BY_SERVICE[service])
-    assert Counter(world.aws.calls) == calls
-    assert (world.names, world.failures) == (set(), [])
+    inventories = FakeAccount(**answers)
+    await inventories.run_inventory(BY_SERVICE[service])
+    assert Counter(inventories.aws.calls) == calls
+    assert (inventories.names, inventories.failures) == (set(), [])
 
 
 @pytest.mark.parametrize(
@@ -199,26 +202,26 @@ async def test_where_the_list_of_a_service_is_denied_its_account_may_be_in_use(
         "get_account_settings": {"AccountLimit": {"ConcurrentExecutions": 1000}},
         xform_name(operation): denied(operation),
     }
-    world = inventories.World(**answers)
-    await world.run_inventory(inventories.BY_SERVICE[service])
-    assert (signal, "") in world.names
-    assert operation in {one for one, _, _ in world.failures}
+    inventories = FakeAccount(**answers)
+    await inventories.run_inventory(BY_SERVICE[service])
+    assert (signal, "") in inventories.names
+    assert operation in {one for one, _, _ in inventories.failures}
 
 
 async def test_a_function_that_cannot_be_read_tells_that_lambda_is_in_use() -> None:
     settings = {"AccountLimit": {"ConcurrentExecutions": 1000}}
-    world = inventories.World(list_functions={"Functions": [{}]}, get_account_settings=settings)
-    await world.run_inventory(inventories.LAMBDA)
-    assert ("account_concurrency", "") in world.names
+    inventories = FakeAccount(list_functions={"Functions": [{}]}, get_account_settings=settings)
+    await inventories.run_inventory(LAMBDA)
+    assert ("account_concurrency", "") in inventories.names
 
 
 async def test_a_usage_plan_tells_that_api_gateway_is_in_use() -> None:
     plans = {"items": [{"id": "p", "name": "gold"}]}
-    world = inventories.World(
+    inventories = FakeAccount(
         get_rest_apis={"items": []},
         get_apis={"Items": []},
         get_usage_plans=plans,
         get_account={"throttleSettings": {"rateLimit": 10_000.0}},
     )
-    await world.run_inventory(inventories.BY_SERVICE["apigateway"])
-    assert ("account_throttle_rate", "") in world.names
+    await inventories.run_inventory(BY_SERVICE["apigateway"])
+    assert ("account_throttle_rate", "") in inventories.names

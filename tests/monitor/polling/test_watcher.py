@@ -214,7 +214,9 @@ async def cell(aws_url: str, telemetry: Telemetries) -> AsyncIterator[Any]:
     await opened.close()
 
 
-async def test_to_read_before_the_first_inventory_is_no_full_read(cell: Callable[..., CellWatcher]) -> None:
+async def test_a_poll_before_the_first_inventory_does_not_complete_a_cell(
+    cell: Callable[..., CellWatcher],
+) -> None:
     watch = cell(SQS)
     await watch.run_poll()
     assert watch.poll_status.succeeded_at
@@ -225,7 +227,7 @@ async def test_to_read_before_the_first_inventory_is_no_full_read(cell: Callable
     assert watch.polled_once.is_set()
 
 
-async def test_the_first_poll_waits_a_moment_for_tags_that_alerts_are_routed_by(aws_url: str) -> None:
+async def test_the_first_poll_waits_briefly_for_tags(aws_url: str) -> None:
     released, fleet, config = asyncio.Event(), Fleet(), Config(tags=("team",))
 
     class Slow(Inventory):
@@ -320,7 +322,7 @@ async def test_the_reason_for_missing_access_is_logged_once_as_long_as_it_is_the
 
 
 @pytest.mark.parametrize("moment", ["opening", "looking", "reading", "resting"])
-async def test_cancelled_at_any_moment_it_leaves_nothing_open(
+async def test_a_watcher_cancelled_at_any_moment_leaves_nothing_open(
     aws_url: str, moment: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     watch = watching(aws_url, services=["kinesis", "sqs"])

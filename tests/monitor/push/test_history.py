@@ -45,7 +45,7 @@ def pushed_points(
 
 
 @given(writes, st.booleans())
-def test_in_order_every_minute_is_pushed_at_most_once_and_never_after_a_newer_one(
+def test_pushes_in_order_send_each_minute_at_most_once_and_in_order(
     some: list[tuple[str, bool, int, int, bool]], restarts: bool
 ) -> None:
     by_family = defaultdict(list)
@@ -57,7 +57,7 @@ def test_in_order_every_minute_is_pushed_at_most_once_and_never_after_a_newer_on
 
 
 @given(writes, st.booleans())
-def test_out_of_order_a_receiver_ends_up_with_what_a_new_one_would_get(
+def test_pushes_out_of_order_end_with_the_same_samples_as_a_new_receiver(
     some: list[tuple[str, bool, int, int, bool]], restarts: bool
 ) -> None:
     fleet = Fleet()

@@ -117,7 +117,7 @@ def test_each_minute_is_pushed_once(fleet: Fleet) -> None:
     assert pushed.push_family("usage") == [(RESOURCE, 4, 2)]
 
 
-def test_a_minute_between_two_that_were_pushed_comes_too_late(fleet: Fleet) -> None:
+def test_a_minute_older_than_a_pushed_one_is_not_pushed(fleet: Fleet) -> None:
     series, pushed = add_stream(fleet), ImmediateReceiver(fleet)
     write_usage(fleet, series, {NOW - 7: 1, NOW - 5: 1})
     pushed.push()

@@ -18,15 +18,15 @@ SAMPLES = 4  # of the one series in each minute: usage, limit, utilization and z
 
 
 @pytest.fixture(params=["sqlite", "memory"])
-def world(request: pytest.FixtureRequest, tmp_path: Path) -> PushProcess:
+def process(request: pytest.FixtureRequest, tmp_path: Path) -> PushProcess:
     return PushProcess(tmp_path, MemoryQueueStore(QUEUED_AT) if request.param == "memory" else None)
 
 
-async def test_new_samples_reach_the_receiver(world: PushProcess) -> None:
-    async with http_server() as server, world.pushing(push_config(f"{server.url}/write?a=b")) as push:
-        world.write_usage(5, 4)
+async def test_new_samples_reach_the_receiver(process: PushProcess) -> None:
+    async with http_server() as server, process.pushing(push_config(f"{server.url}/write?a=b")) as push:
+        process.write_usage(5, 4)
         push.enqueue_new_samples()
-        await world.wait_until(lambda: world.metric("samples_sent_total") == 2 * SAMPLES)
+        await process.wait_until(lambda: process.metric("samples_sent_total") == 2 * SAMPLES)
         ((path, headers, _),) = server.requests
         assert path == "/write?a=b"
         assert headers["content-type"] == "application/x-protobuf"
@@ -34,11 +34,11 @@ async def test_new_samples_reach_the_receiver(world: PushProcess) -> None:
         assert headers["x-prometheus-remote-write-version"] == "0.1.0"
         assert headers["user-agent"].startswith("headroom/")
         assert sent_minutes(server) == [5, 4]
-        assert world.metric("samples_queued") == 0
-        assert world.metric("sample_timestamp_seconds") == (NOW - 4) * 60
-        world.write_usage(3)
+        assert process.metric("samples_queued") == 0
+        assert process.metric("sample_timestamp_seconds") == (NOW - 4) * 60
+        process.write_usage(3)
         push.enqueue_new_samples()
-        await world.wait_until(lambda: world.metric("samples_sent_total") == 3 * SAMPLES)
+        await process.wait_until(lambda: process.metric("samples_sent_total") == 3 * SAMPLES)
         assert sent_minutes(server) == [5, 4, 3]
 
 
@@ -58,115 +58,119 @@ async def test_new_samples_reach_the_receiver(world: PushProcess) -> None:
         ({"type": "otlp"}, {"content-type": "application/x-protobuf", "content-encoding": "gzip"}),
     ],
 )
-async def test_headers(world: PushProcess, fields: dict[str, Any], wanted: dict[str, str]) -> None:
-    async with http_server() as server, world.pushing(push_config(server.url, **fields)) as push:
-        world.write_usage(5)
+async def test_headers(process: PushProcess, fields: dict[str, Any], wanted: dict[str, str]) -> None:
+    async with http_server() as server, process.pushing(push_config(server.url, **fields)) as push:
+        process.write_usage(5)
         push.enqueue_new_samples()
-        await world.wait_until(lambda: bool(server.requests))
+        await process.wait_until(lambda: bool(server.requests))
         assert server.requests[0][1].items() >= wanted.items()
 
 
-async def test_an_unavailable_receiver_blocks_nothing_and_loses_nothing(world: PushProcess) -> None:
+async def test_an_unavailable_receiver_blocks_nothing_and_loses_nothing(process: PushProcess) -> None:
     async with (
         tcp_server(never_responds) as port,
-        world.pushing(push_config(f"http://127.0.0.1:{port}", timeout=1)) as push,
+        process.pushing(push_config(f"http://127.0.0.1:{port}", timeout=1)) as push,
     ):
         for count, ago in enumerate((9, 8, 7), 1):
-            world.write_usage(ago)
+            process.write_usage(ago)
             push.enqueue_new_samples()
-            await world.wait_until(partial(world.has_queued, count * SAMPLES))
-        await world.wait_until(lambda: world.metric("requests_failed_total", reason="timeout") > 0)
-        assert world.metric("lag_seconds") == 60
-        assert world.metric("queue_bytes") > 0
-    async with http_server() as server, world.pushing(push_config(server.url)) as push:
-        world.write_usage(6)
+            await process.wait_until(partial(process.has_queued, count * SAMPLES))
+        await process.wait_until(lambda: process.metric("requests_failed_total", reason="timeout") > 0)
+        assert process.metric("lag_seconds") == 60
+        assert process.metric("queue_bytes") > 0
+    async with http_server() as server, process.pushing(push_config(server.url)) as push:
+        process.write_usage(6)
         push.enqueue_new_samples()
-        await world.wait_until(
-            lambda: world.metric("samples_sent_total") == 4 * SAMPLES and not world.metric("lag_seconds")
+        await process.wait_until(
+            lambda: process.metric("samples_sent_total") == 4 * SAMPLES and not process.metric("lag_seconds")
         )
         assert sent_minutes(server) == [9, 8, 7, 6]
 
 
 async def test_a_notification_that_the_configuration_forbids_waits_for_another_configuration(
-    world: PushProcess,
+    process: PushProcess,
 ) -> None:
-    async with http_server() as server, world.pushing(push_config(server.url, allow_private=False)) as push:
-        world.write_usage(5)
+    async with http_server() as server, process.pushing(push_config(server.url, allow_private=False)) as push:
+        process.write_usage(5)
         push.enqueue_new_samples()
-        await world.wait_until(lambda: world.metric("requests_failed_total", reason="private_address") > 0)
-        assert world.metric("samples_queued") == SAMPLES
+        await process.wait_until(
+            lambda: process.metric("requests_failed_total", reason="private_address") > 0
+        )
+        assert process.metric("samples_queued") == SAMPLES
         push.configure([push_config(server.url)])
-        await world.wait_until(lambda: world.metric("samples_sent_total") == SAMPLES)
+        await process.wait_until(lambda: process.metric("samples_sent_total") == SAMPLES)
 
 
-async def test_queued_requests_keep_their_protocol(world: PushProcess) -> None:
+async def test_queued_requests_keep_their_protocol(process: PushProcess) -> None:
     gone = push_config("http://127.0.0.1:9")
-    async with world.pushing(gone) as push:
-        world.write_usage(5)
+    async with process.pushing(gone) as push:
+        process.write_usage(5)
         push.enqueue_new_samples()
-        await world.wait_until(lambda: world.metric("samples_queued") == SAMPLES)
-    async with http_server() as server, world.pushing(push_config(server.url, type="otlp")) as push:
-        world.write_usage(4)
+        await process.wait_until(lambda: process.metric("samples_queued") == SAMPLES)
+    async with http_server() as server, process.pushing(push_config(server.url, type="otlp")) as push:
+        process.write_usage(4)
         push.enqueue_new_samples()
-        await world.wait_until(lambda: world.metric("samples_sent_total") == 2 * SAMPLES)
+        await process.wait_until(lambda: process.metric("samples_sent_total") == 2 * SAMPLES)
         assert [headers["content-encoding"] for _, headers, _ in server.requests] == ["snappy", "gzip"]
 
 
-async def test_the_queue_of_a_receiver_that_is_no_longer_configured_is_dropped(world: PushProcess) -> None:
-    async with world.pushing(push_config("http://127.0.0.1:9")) as push:
-        world.write_usage(5)
+async def test_the_queue_of_a_receiver_that_is_no_longer_configured_is_dropped(process: PushProcess) -> None:
+    async with process.pushing(push_config("http://127.0.0.1:9")) as push:
+        process.write_usage(5)
         push.enqueue_new_samples()
-        await world.wait_until(lambda: world.metric("samples_queued") == SAMPLES)
+        await process.wait_until(lambda: process.metric("samples_queued") == SAMPLES)
         push.configure([])
-        await world.wait_until(
-            lambda: world.metric("samples_dropped_total", reason="no_such_receiver") == SAMPLES
+        await process.wait_until(
+            lambda: process.metric("samples_dropped_total", reason="no_such_receiver") == SAMPLES
         )
-    assert world.metric("samples_queued") == 0
+    assert process.metric("samples_queued") == 0
 
 
-async def test_receivers_do_not_wait_for_each_other(world: PushProcess) -> None:
+async def test_receivers_do_not_wait_for_each_other(process: PushProcess) -> None:
     async with (
         tcp_server(never_responds) as port,
         http_server() as server,
-        world.pushing(push_config(f"http://127.0.0.1:{port}"), push_config(server.url, name="other")) as push,
+        process.pushing(
+            push_config(f"http://127.0.0.1:{port}"), push_config(server.url, name="other")
+        ) as push,
     ):
-        world.write_usage(5)
+        process.write_usage(5)
         push.enqueue_new_samples()
-        await world.wait_until(lambda: world.metric("samples_sent_total", "other") == SAMPLES)
-        assert world.metric("samples_queued") == SAMPLES
+        await process.wait_until(lambda: process.metric("samples_sent_total", "other") == SAMPLES)
+        assert process.metric("samples_queued") == SAMPLES
 
 
 async def test_a_disk_that_fails_is_tried_again_and_nothing_is_missing(tmp_path: Path) -> None:
-    world = PushProcess(tmp_path)
-    queue_path(world.path).mkdir()
-    async with http_server() as server, world.pushing(push_config(server.url)) as push:
-        world.write_usage(5, 4)
+    process = PushProcess(tmp_path)
+    queue_path(process.path).mkdir()
+    async with http_server() as server, process.pushing(push_config(server.url)) as push:
+        process.write_usage(5, 4)
         push.enqueue_new_samples()
-        await world.wait_until(lambda: world.metric("queue_failures_total") >= 2)
-        assert set(world.sleeps) == {QUEUE_RETRY_INTERVAL}
-        queue_path(world.path).rmdir()
-        await world.wait_until(lambda: world.metric("samples_sent_total") == 2 * SAMPLES)
+        await process.wait_until(lambda: process.metric("queue_failures_total") >= 2)
+        assert set(process.sleeps) == {QUEUE_RETRY_INTERVAL}
+        queue_path(process.path).rmdir()
+        await process.wait_until(lambda: process.metric("samples_sent_total") == 2 * SAMPLES)
         assert sent_minutes(server) == [5, 4]
 
 
 async def test_without_receivers_there_is_no_file(tmp_path: Path) -> None:
-    world = PushProcess(tmp_path)
-    async with world.pushing() as push:
-        world.write_usage(5)
+    process = PushProcess(tmp_path)
+    async with process.pushing() as push:
+        process.write_usage(5)
         push.enqueue_new_samples()
         await asyncio.sleep(0)
-    assert list(world.path.parent.iterdir()) == []
+    assert list(process.path.parent.iterdir()) == []
 
 
-async def test_a_request_without_a_response_is_sent_again_after_a_restart(world: PushProcess) -> None:
+async def test_a_request_without_a_response_is_sent_again_after_a_restart(process: PushProcess) -> None:
     """Though the receiver may have it: it takes the same samples twice as one, and nothing is lost."""
     async with (
         tcp_server(never_responds) as port,
-        world.pushing(push_config(f"http://127.0.0.1:{port}")) as push,
+        process.pushing(push_config(f"http://127.0.0.1:{port}")) as push,
     ):
-        world.write_usage(5)
+        process.write_usage(5)
         push.enqueue_new_samples()
-        await world.wait_until(lambda: world.metric("samples_queued") == SAMPLES)
-    async with http_server() as server, world.pushing(push_config(server.url)):
-        await world.wait_until(lambda: world.metric("samples_sent_total") == SAMPLES)
+        await process.wait_until(lambda: process.metric("samples_queued") == SAMPLES)
+    async with http_server() as server, process.pushing(push_config(server.url)):
+        await process.wait_until(lambda: process.metric("samples_sent_total") == SAMPLES)
         assert sent_minutes(server) == [5]

@@ -11,7 +11,7 @@ from tests.monitor.push.push_process import PushProcess, push_config
 
 
 @pytest.fixture
-def world(tmp_path: Path) -> PushProcess:
+def process(tmp_path: Path) -> PushProcess:
     return PushProcess(tmp_path)
 
 
@@ -33,66 +33,66 @@ def world(tmp_path: Path) -> PushProcess:
     ],
 )
 async def test_which_answers_are_retried_and_which_are_dropped(
-    world: PushProcess, protocol: str, status: int, is_retried: bool
+    process: PushProcess, protocol: str, status: int, is_retried: bool
 ) -> None:
     async with (
         http_server(web.Response(status=status), web.Response()) as server,
-        world.pushing(push_config(server.url, type=protocol)) as push,
+        process.pushing(push_config(server.url, type=protocol)) as push,
     ):
-        world.write_usage(5)
+        process.write_usage(5)
         push.enqueue_new_samples()
         sent, dropped = "samples_sent_total", "samples_dropped_total"
         reason = {"reason": f"http_{status}"}
-        await world.wait_until(lambda: world.metric(sent) + world.metric(dropped, **reason) == 4)
-        assert (world.metric(sent), len(server.requests)) == ((4, 2) if is_retried else (0, 1))
-        assert world.metric("requests_failed_total", **reason) == 1
+        await process.wait_until(lambda: process.metric(sent) + process.metric(dropped, **reason) == 4)
+        assert (process.metric(sent), len(server.requests)) == ((4, 2) if is_retried else (0, 1))
+        assert process.metric("requests_failed_total", **reason) == 1
         if is_retried:
             assert server.requests[0][2] == server.requests[1][2]
-        world.write_usage(4)
+        process.write_usage(4)
         push.enqueue_new_samples()
-        await world.wait_until(lambda: world.metric(sent) >= 4)
-        assert world.metric("samples_queued") == 0
+        await process.wait_until(lambda: process.metric(sent) >= 4)
+        assert process.metric("samples_queued") == 0
 
 
-async def test_success_of_remote_write_2_is_what_the_receiver_says_it_wrote(
-    world: PushProcess, caplog: pytest.LogCaptureFixture
+async def test_samples_of_remote_write_2_count_as_sent_by_the_response_headers(
+    process: PushProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     proof = {"x-prometheus-remote-write-samples-written": "4"}
     async with (
         http_server(web.Response(status=204), web.Response(status=204, headers=proof)) as server,
-        world.pushing(push_config(server.url, version=2)) as push,
+        process.pushing(push_config(server.url, version=2)) as push,
     ):
-        world.write_usage(5)
+        process.write_usage(5)
         push.enqueue_new_samples()
-        await world.wait_until(partial(world.has_dropped, 4, "nothing_written"))
-        world.write_usage(4)
+        await process.wait_until(partial(process.has_dropped, 4, "nothing_written"))
+        process.write_usage(4)
         push.enqueue_new_samples()
-        await world.wait_until(lambda: world.metric("samples_sent_total") == 4)
+        await process.wait_until(lambda: process.metric("samples_sent_total") == 4)
         assert "set `version: 1`" in caplog.text
 
 
-async def test_a_receiver_that_does_not_know_remote_write_2_says_what_to_do(
-    world: PushProcess, caplog: pytest.LogCaptureFixture
+async def test_a_receiver_without_remote_write_2_causes_a_log_line_with_the_remedy(
+    process: PushProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with (
         http_server(*[web.Response(status=415)] * 2, web.Response()) as server,
-        world.pushing(push_config(server.url, version=2)) as push,
+        process.pushing(push_config(server.url, version=2)) as push,
     ):
         for count, ago in enumerate((5, 4), 1):
-            world.write_usage(ago)
+            process.write_usage(ago)
             push.enqueue_new_samples()
-            await world.wait_until(partial(world.has_dropped, 4 * count, "http_415"))
+            await process.wait_until(partial(process.has_dropped, 4 * count, "http_415"))
         assert caplog.text.count("set `version: 1`") == 1, "a line for all of a kind"
 
 
-async def test_backoff_grows_and_honours_retry_after(world: PushProcess) -> None:
+async def test_backoff_grows_and_honours_retry_after(process: PushProcess) -> None:
     busy, busy_for_90_s = web.Response(status=503), web.Response(status=429, headers={"Retry-After": "90"})
     async with (
         http_server(*[busy] * 9, busy_for_90_s, web.Response()) as server,
-        world.pushing(push_config(server.url)) as push,
+        process.pushing(push_config(server.url)) as push,
     ):
-        world.write_usage(5)
+        process.write_usage(5)
         push.enqueue_new_samples()
-        await world.wait_until(lambda: world.metric("samples_sent_total") == 4)
-        assert world.sleeps == [0.5, 1, 2, 4, 8, 16, 32, 60, 60, 90]
+        await process.wait_until(lambda: process.metric("samples_sent_total") == 4)
+        assert process.sleeps == [0.5, 1, 2, 4, 8, 16, 32, 60, 60, 90]
         assert len(server.requests) == 11

@@ -123,7 +123,7 @@ def test_invalid_settings_are_errors(fields: dict[str, Any], what: str) -> None:
     assert errors_of(**fields) == [what]
 
 
-def test_names_are_not_repeated() -> None:
+def test_two_receivers_of_one_name_are_a_problem() -> None:
     (problem,) = duplicate_names([push_config(), push_config(name="other"), push_config()])
     assert problem == (
         ("push", 2, "name"),

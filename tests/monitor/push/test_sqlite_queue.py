@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_opened_is_an_error_not_a_loss(path: Path) -> None
     store.close()
 
 
-def test_without_a_file_there_is_nothing_to_forget(path: Path) -> None:
+def test_without_a_file_no_receiver_is_dropped_and_no_file_made(path: Path) -> None:
     store = SqliteQueueStore(path)
     assert store.retain_receivers([]) == {}
     assert not path.parent.exists()

@@ -133,7 +133,7 @@ def test_the_limit_in_force_is_the_basis() -> None:
 
 
 @pytest.mark.parametrize("used", [None, 0.0, 0.5, 0.7])
-def test_no_command_without_need(used: float | None) -> None:
+def test_a_series_within_its_band_has_no_command(used: float | None) -> None:
     assert command_for("kinesis.stream_write_bytes", used=used) == ""
 
 

@@ -82,7 +82,7 @@ def test_an_account_that_cannot_be_opened_has_its_name() -> None:
     )
 
 
-def test_of_many_causes_the_first_are_listed_and_the_others_counted() -> None:
+def test_the_first_of_many_causes_are_listed_and_the_others_counted() -> None:
     causes = [f"cause {number}" for number in range(MAX_FAILED_READS + 2)]
     listed = FailedReads(causes, causes).listed
     assert listed[:-1] == causes[:MAX_FAILED_READS]

@@ -92,7 +92,7 @@ def test_without_a_judged_series_no_section_says_none(format: str) -> None:
     assert "None." not in output and "is below its target band." not in output
 
 
-def test_the_page_asks_for_nothing_and_runs_nothing(page: Page) -> None:
+def test_the_page_has_no_scripts_and_no_external_resources(page: Page) -> None:
     tags = {tag for tag, _ in page.elements}
     assert tags.isdisjoint({"script", "link", "img", "iframe", "object", "form", "base", "use", "image"})
     loading = {"src", "srcset", "data", "action", "xlink:href", "background", "style"}

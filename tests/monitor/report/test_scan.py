@@ -100,7 +100,7 @@ async def test_a_scan_reads_and_judges_the_selected_signals_once(aws_url: str) -
     assert [row.urgency for row in report.rows] == sorted(row.urgency for row in report.rows)
 
 
-async def test_a_read_tells_its_hours_and_what_it_looked_at(aws_url: str) -> None:
+async def test_a_scan_has_the_last_hours_and_the_places_it_read(aws_url: str) -> None:
     settings = {
         "accounts": [{"name": "own", "regions": ["eu-west-1"], "services": ["sqs"]}],
         "endpoint_url": aws_url,

@@ -21,7 +21,7 @@ def summarized(fleet: Fleet, *failures: str) -> Summary:
     return summarize(scan_report(fleet, failures), {})
 
 
-def test_the_worst_are_the_most_urgent_whatever_their_zone() -> None:
+def test_the_worst_series_are_the_most_urgent_of_any_zone() -> None:
     fleet = Fleet()
     use(fleet, stream("calm"), (180, 0.5), limit=1000)
     use(fleet, stream("near"), (180, 0.95), limit=1000)
@@ -42,7 +42,7 @@ def test_the_worst_are_the_most_urgent_whatever_their_zone() -> None:
     }
 
 
-def test_of_many_that_are_above_it_says_how_many_are_not_listed() -> None:
+def test_the_number_of_unlisted_series_above_their_band_is_given() -> None:
     fleet = Fleet()
     for number in range(MAX_WORST + 2):
         use(fleet, stream(f"s{number}"), (180, 0.8), limit=1000)
@@ -84,7 +84,7 @@ def test_series_above_their_band_for_the_first_time_come_first_and_then_the_late
     ]
 
 
-def test_refusals_alone_lift_a_series_above_its_band() -> None:
+def test_throttled_demand_alone_lifts_a_series_above_its_band() -> None:
     fleet = Fleet()
     use(fleet, stream("bursts"), (180, 0.2), limit=1000, refusing=[5, 5])
     (risen,) = summarized(fleet).newly_above.items

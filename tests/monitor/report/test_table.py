@@ -231,7 +231,7 @@ def test_on_a_terminal_each_series_has_its_three_hours_however_narrow_it_is(
     assert all(line.startswith(("above", "stale")) for line in lines) == one_line_each
 
 
-def test_the_hours_are_the_first_to_go_when_width_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrow_terminal_leaves_out_the_sparkline_first(monkeypatch: pytest.MonkeyPatch) -> None:
     """A terminal as wide as the table without the hours shows that table, with one line per series."""
     width = max(map(len, printed("table", Report(WITH_HISTORY.rows)).splitlines()[:3]))
     monkeypatch.setenv("COLUMNS", str(width))

@@ -120,7 +120,7 @@ def test_a_limit_that_changed_is_compared_with_the_demand_of_all_days() -> None:
     assert (account.one.advice, account.one.bought) == (Advice.KEEP, 4)
 
 
-def test_tables_and_their_indexes_are_bought_apart() -> None:
+def test_a_table_and_its_index_are_separate_purchases() -> None:
     account = Account()
     account.buy("dynamodb.table_read_capacity", 5, 100, ORDERS)
     account.buy("dynamodb.index_read_capacity", 60, 100, ORDERS.child("index", "by-day"))
@@ -135,7 +135,7 @@ def test_tables_and_their_indexes_are_bought_apart() -> None:
 
 def test_the_operations_included_in_a_volume_cost_nothing() -> None:
     account = Account()
-    bought = Bought(size="gp3", items=6000, most=50_000)
+    bought = Bought(size="gp3", items=6000, maximum=50_000)
     account.buy("ebs.volume_iops", 300, 6000, VOLUME, bought=bought)
     one = account.one
     assert (one.change, one.monthly_dollars) == ("lower from 6,000 gp3 operations/s to 3,000", -15)
@@ -166,7 +166,7 @@ def test_a_deliberate_or_configured_limit_has_no_recommended_change() -> None:
 
 def test_a_group_keeps_its_minimum() -> None:
     account = Account()
-    account.buy("kinesis.stream_write_bytes", 0, 8 * MIB, bought=Bought(least=3))
+    account.buy("kinesis.stream_write_bytes", 0, 8 * MIB, bought=Bought(minimum=3))
     assert account.one.items == 3
 
 

@@ -66,7 +66,7 @@ def test_a_metric_of_a_longer_period_is_not_streamed() -> None:
     assert filters_for([mixed]).names == {"AWS/New": ["Latency"]}
 
 
-def test_a_stream_without_metrics_is_refused_as_it_would_include_all() -> None:
+def test_a_stream_without_metrics_is_refused() -> None:
     slow = replace(P99, metrics=(Metric("AWS/New", "Stored", "Sum", period=300),))
     with pytest.raises(NoStreamedMetricsError):
         filters_for([slow])
@@ -113,7 +113,7 @@ def test_a_template_is_of_no_partition(made: Callable[[StreamFilters], str]) -> 
 
 
 @pytest.mark.parametrize("form", ["terraform", "cloudformation"])
-def test_the_command_prints_it_for_the_services_requested(form: str) -> None:
+def test_the_command_prints_a_template_for_the_requested_services(form: str) -> None:
     result = CliRunner().invoke(app, ["setup", "--format", form, "--service", "sqs"])
     assert result.exit_code == 0
     assert "AWS/SQS" in result.stdout

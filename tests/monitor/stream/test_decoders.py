@@ -159,7 +159,7 @@ def test_a_body_with_more_pieces_than_the_budget_allows_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("form", [lines, message], ids=["json", "otlp"])
-def test_a_body_of_too_many_new_names_gets_further_when_it_comes_again(
+def test_a_repeated_body_of_too_many_new_names_is_accepted_at_last(
     form: Callable[[list[Update]], bytes],
 ) -> None:
     names = NameInterner(max_new_bytes=10_000)
@@ -204,7 +204,7 @@ def test_a_broken_message_affects_only_itself(bad: bytes) -> None:
 
 
 @pytest.mark.parametrize("tail", [b"\x80" * 64, b"\xff\xff\x7f", b"\x05\x0a"])
-def test_after_a_broken_length_the_rest_is_one_bad_piece(tail: bytes) -> None:
+def test_the_rest_after_a_broken_length_is_one_bad_piece(tail: bytes) -> None:
     points, _ = decoded(message([UPDATE]) + tail)
     assert points.count == 1
     assert points.error_counts.total() == 1
@@ -288,7 +288,7 @@ def test_the_largest_count_is_a_number() -> None:
         pytest.param(part(1, part(1, b"\xff")) + LABELS, id="no UTF-8"),
     ],
 )
-def test_a_point_that_does_not_say_what_it_is_makes_its_message_bad(odd: bytes) -> None:
+def test_a_point_without_its_identity_makes_its_message_bad(odd: bytes) -> None:
     points, _ = decoded(message([UPDATE]) + with_point(TIMES + COUNTS + QUANTILES + odd) + message([UPDATE]))
     assert points.count == 2
     assert points.error_counts.total() == 1

@@ -57,7 +57,7 @@ def value(fleet: Fleet, cell: CellKey, metric: Metric) -> float:
     return float(fleet.rings.at(rows, np.array([MINUTE - 1], np.int32))[0])
 
 
-async def test_they_belong_to_the_global_cell() -> None:
+async def test_updates_of_a_global_service_belong_to_the_global_cell() -> None:
     fleet = fleet_of((GLOBAL, QUERIES))
     ingest = await ingested(fleet, QUERY_UPDATE)
     assert value(fleet, GLOBAL, QUERIES) == 600.0
@@ -99,7 +99,7 @@ async def test_a_series_that_is_found_later_gets_the_points_that_follow() -> Non
 
 
 @pytest.mark.parametrize("update", [QUERY_UPDATE, usage_update(ZONES)])
-async def test_they_wait_for_the_first_inventory_of_the_global_cell(update: Update) -> None:
+async def test_updates_of_a_global_service_wait_for_the_first_inventory(update: Update) -> None:
     running = {(GLOBAL, "dns")}
     fleet = fleet_of((HOME, TOPICS))
     discovery = Discovery(may_discover=lambda cell, service: (cell, service) in running)
@@ -114,7 +114,7 @@ async def test_they_wait_for_the_first_inventory_of_the_global_cell(update: Upda
     assert value(fleet, GLOBAL, metric) == (600.0 if update is QUERY_UPDATE else 400.0)
 
 
-async def test_those_of_an_unknown_resource_request_an_inventory_of_the_global_cell() -> None:
+async def test_an_unknown_global_resource_requests_an_inventory_of_the_global_cell() -> None:
     requested = list[tuple[CellKey, str]]()
     discovery = Discovery(request_inventory=lambda cell, service: requested.append((cell, service)))
     fleet = fleet_of((GLOBAL, QUERIES), (HOME, TOPICS))

@@ -109,7 +109,7 @@ def minutes_of(streams: Iterable[str]) -> dict[str, Update]:
     }
 
 
-async def test_the_whole_service_misses_nothing_and_doubles_nothing(
+async def test_a_killed_service_misses_and_doubles_no_point(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     others = lines(

@@ -69,7 +69,9 @@ def split(some: list[Update], chance: random.Random) -> list[tuple[list[bytes], 
 
 @settings(max_examples=150)
 @given(points, st.randoms(use_true_random=False))
-async def test_any_split_ends_in_the_same_fleet(some: list[Update], chance: random.Random) -> None:
+async def test_any_split_of_updates_into_requests_yields_the_same_fleet(
+    some: list[Update], chance: random.Random
+) -> None:
     whole, parts = await streamed([([lines(some)], False)]), await streamed(split(some, chance))
     size = whole.rings.size
     for column in COLUMNS:

@@ -36,7 +36,7 @@ async def test_an_acknowledgement_is_recorded_with_who_and_why(headroom: Headroo
         await user.wait_for(f"alert firing, critical, acknowledged by {who()}")
 
 
-async def test_somebody_else_may_acknowledge(headroom: Headroom, clicks: Series) -> None:
+async def test_an_acknowledgement_may_have_another_author(headroom: Headroom, clicks: Series) -> None:
     async with run_top(headroom.address) as user:
         await user.press("enter", "a", *"ok", "tab")
         await user.write("Ada")
@@ -85,7 +85,7 @@ async def test_a_silence_is_of_this_series_and_ends(headroom: Headroom, clicks: 
     assert not headroom.silences.matching({**labels, "resource": "orders"}, silence.starts)
 
 
-async def test_the_alerts_the_most_urgent_first(headroom: Headroom, clicks: Series) -> None:
+async def test_alerts_are_listed_by_urgency(headroom: Headroom, clicks: Series) -> None:
     (orders,) = await headroom.publish_streams(("orders", Zone.ABOVE, 0.8))
     headroom.fire_alert(orders, Severity.INFO, summary="Kinesis stream `orders` fills.")
     async with run_top(headroom.address, FAST_REFRESH) as user:
@@ -127,7 +127,7 @@ async def test_an_alert_of_a_blind_spot_is_counted_and_has_no_chart(headroom: He
     )
 
 
-async def test_no_alert_fires(headroom: Headroom) -> None:
+async def test_the_alert_screen_is_empty_without_alerts(headroom: Headroom) -> None:
     async with run_top(headroom.address) as user:
         await user.press("e")
         await user.wait_for("No alerts.")

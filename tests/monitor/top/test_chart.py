@@ -37,7 +37,7 @@ def test_a_bar_shows_what_is_used_and_the_band(utilization: float | None, drawn:
     assert bar(utilization, BAND, Zone.WITHIN, 10).plain == drawn
 
 
-def test_a_bar_without_a_band_that_is_known() -> None:
+def test_a_bar_without_a_known_band_shows_the_usage_alone() -> None:
     assert bar(0.5, None, Zone.WITHIN, 10).plain == "█████·····"
     assert bar(0.5, Band(low=0.5, high=3, near=4), Zone.BELOW, 10).plain == "█████░░░░░"
 
@@ -54,7 +54,7 @@ def test_values_are_spread_by_their_highest() -> None:
     ("before", "y", "dots"),
     [(None, 3, [3]), (3, 3, [3]), (1, 4, [2, 3, 4]), (4, 1, [1, 2, 3]), (3, None, []), (None, None, [])],
 )
-def test_a_curve_has_no_gaps_but_for_what_is_not_known(
+def test_a_curve_has_gaps_only_where_usage_is_unknown(
     before: int | None, y: int | None, dots: list[int]
 ) -> None:
     assert list(dots_between(before, y)) == dots
@@ -94,7 +94,7 @@ def test_without_a_limit_there_are_round_numbers() -> None:
     assert "limit" not in lines(minutes((180, 900)), UNKNOWN)[-1]
 
 
-def test_usage_is_drawn_where_it_was_known() -> None:
+def test_usage_is_drawn_only_in_minutes_in_which_it_is_known() -> None:
     drawn = lines(minutes((60, 990), (60, NAN), (60, 5)))
     curve = [[0x2800 < ord(cell) < 0x2900 for cell in line[LABEL_WIDTH:]] for line in drawn[:20]]
     rows = [[number for number, line in enumerate(curve) if line[column]] for column in range(60)]

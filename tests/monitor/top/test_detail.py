@@ -28,7 +28,7 @@ async def detail_of(fleet: Fleet, name: str) -> SeriesDetail:
     return SeriesDetail(SeriesDetailModel.model_validate_json(detail.model_dump_json()), time.time())
 
 
-async def test_the_same_hours_the_same_age_and_the_same_command() -> None:
+async def test_the_detail_has_the_history_age_and_command_of_the_series() -> None:
     fleet = Fleet()
     series = add(fleet, key("clicks"))
     feed(fleet, series, [500.0] * 100 + [float("nan")] * 5 + [800.0] * 30, [0.0] * 133 + [4.0] * 2)
@@ -42,7 +42,7 @@ async def test_the_same_hours_the_same_age_and_the_same_command() -> None:
     assert detail.command == increase_command(signal_of(series.key), series, 0.8)
 
 
-async def test_hours_without_a_sample() -> None:
+async def test_a_detail_without_samples_has_no_age() -> None:
     fleet = Fleet()
     add(fleet, key("clicks"))
     detail = await detail_of(fleet, "clicks")

@@ -21,7 +21,7 @@ def responding(status: int, body: object) -> Any:
     return app
 
 
-async def test_the_old_rows_stay_and_it_recovers_by_itself(headroom: Headroom) -> None:
+async def test_rows_stay_while_the_server_is_away(headroom: Headroom) -> None:
     await headroom.publish_streams(("clicks", Zone.SATURATED, 0.5))
     async with run_top(headroom.address, FAST_REFRESH) as user:
         await user.wait_for("clicks")
@@ -64,7 +64,7 @@ ANSWERS = {
 
 
 @pytest.mark.parametrize(("status", "body", "shown"), ANSWERS.values(), ids=ANSWERS)
-async def test_another_answer_is_one_sentence(status: int, body: object, shown: str) -> None:
+async def test_an_unexpected_response_is_one_sentence(status: int, body: object, shown: str) -> None:
     async with listening(responding(status, body)) as port, run_top(f"127.0.0.1:{port}") as user:
         assert shown in " ".join((await user.wait_for("Retrying")).split())
 

@@ -25,7 +25,7 @@ ASKED_NOT = "import monitor.cli, sys; print('textual' in sys.modules)"
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])
-async def test_a_key_quits(headroom: Headroom, key: str) -> None:
+async def test_each_quit_key_ends_top(headroom: Headroom, key: str) -> None:
     async with run_top(headroom.address) as user:
         await user.press(key)
         await user.wait_until(lambda: not user.app.is_running)
@@ -89,6 +89,6 @@ async def test_a_pipe_as_output_is_no_terminal_either() -> None:
     os.close(ours)
 
 
-async def test_other_commands_do_not_wait_for_its_library() -> None:
+async def test_other_commands_do_not_import_textual() -> None:
     async with running(sys.executable, "-c", ASKED_NOT) as process:
         assert await process.communicate() == (b"False\n", b"")

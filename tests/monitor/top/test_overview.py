@@ -49,7 +49,7 @@ async def test_the_head_counts_zones_and_says_how_new_it_is(headroom: Headroom) 
     assert view == "5 series · by urgency"
 
 
-async def test_all_of_one_series_is_reported_below_the_list(headroom: Headroom) -> None:
+async def test_details_of_the_selected_series_are_below_the_list(headroom: Headroom) -> None:
     async with run_top(headroom.address) as user:
         await user.press("j")
         screen = await user.wait_for("kinesis.stream_write_bytes of orders", "production")
@@ -92,7 +92,7 @@ async def test_each_key_sorts_as_the_api_does_and_both_ways(headroom: Headroom) 
         assert "zone▲" in await user.wait_for("by urgency, reversed")
 
 
-async def test_zones_one_by_one_and_all_again(headroom: Headroom) -> None:
+async def test_the_zone_key_filters_by_each_zone_and_then_by_none(headroom: Headroom) -> None:
     async with run_top(headroom.address) as user:
         for name, zone, _ in STREAMS:
             await user.press("z")
@@ -174,7 +174,7 @@ async def test_a_click_moves_the_cursor_and_another_one_opens(headroom: Headroom
         await user.wait_for("payments Bytes written to a provisioned stream")
 
 
-async def test_only_a_page_is_requested(headroom: Headroom) -> None:
+async def test_only_the_visible_page_of_series_is_requested(headroom: Headroom) -> None:
     await headroom.publish_streams(*((f"s{number:03}", Zone.BELOW, 0.2) for number in range(300)))
     async with run_top(headroom.address, size=NARROW) as user:
         await user.wait_for("200 of 305 series", "below 301")

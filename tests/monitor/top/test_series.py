@@ -19,7 +19,7 @@ from tests.registries import STREAM_WRITE_BYTES
 
 
 @pytest.mark.parametrize("size", [NARROW, SIZE], ids=str)
-async def test_enter_opens_it_with_its_chart_and_escape_leads_back(
+async def test_enter_opens_a_series_with_its_chart_and_escape_closes_it(
     headroom: Headroom, size: tuple[int, int]
 ) -> None:
     clicks, _ = await headroom.publish_streams(("clicks", Zone.SATURATED, 0.8), ("orders", Zone.ABOVE, 0.8))

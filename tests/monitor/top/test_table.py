@@ -31,7 +31,7 @@ FITTING: dict[int, dict[str, int]] = {
 
 
 @pytest.mark.parametrize(("width", "columns"), FITTING.items())
-def test_the_first_in_rank_have_room_first(width: int, columns: dict[str, int]) -> None:
+def test_columns_get_room_in_the_order_of_their_rank(width: int, columns: dict[str, int]) -> None:
     assert {one.name: one.width for one in fit_columns(THREE, width)} == columns
 
 

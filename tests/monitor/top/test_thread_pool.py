@@ -31,7 +31,7 @@ async def test_the_result_and_the_exception_of_a_job_are_passed_on() -> None:
     pool.close()
 
 
-async def test_no_more_at_once_than_there_are_threads_and_who_was_cancelled_has_no_turn() -> None:
+async def test_at_most_one_job_a_thread_runs_and_cancelled_jobs_never_run() -> None:
     pool, done, ran = DaemonThreadPool(), threading.Event(), list[int]()
     at_work = threading.Barrier(MAX_THREADS + 1)
 

@@ -184,7 +184,7 @@ async def test_calls_about_single_resources_are_bounded() -> None:
     assert failures == [f"{ACCOUNT_ID}/{REGION}: ListTargetsByRule was called {MAX_CALLS} times, and no more"]
 
 
-async def test_odd_items_cost_only_themselves() -> None:
+async def test_odd_items_affect_only_themselves() -> None:
     odd = {
         "Subscriptions": [{"TopicArn": 5}, "text", {}, {"TopicArn": f"{TOPIC}:t", "Endpoint": f"{QUEUE}:q"}]
     }
@@ -212,7 +212,7 @@ def test_any_links_make_paths_that_can_be_read_and_have_no_cycle(pairs: list[tup
         assert {(one, name) for name, before in path.before.items() for one in before} <= told
 
 
-def test_a_cycle_behind_the_entrance_is_cut_and_said() -> None:
+def test_a_cycle_is_left_out_of_a_path_with_a_remark() -> None:
     links = [PathLink(node(a), node(b)) for a, b in (("in", "a"), ("a", "b"), ("b", "a"))]
     (path,) = propose_paths(links)
     assert [one.resource for one in path.hops] == ["in", "a", "b"]

@@ -126,7 +126,7 @@ async def test_records_become_bytes_by_their_measured_size_and_the_fullest_shard
     assert status.capacity == pytest.approx(500 + 400_000 / 1200)
 
 
-async def test_a_hop_that_is_not_watched_is_said_and_the_others_stand() -> None:
+async def test_a_hop_without_series_is_named_and_the_others_count() -> None:
     some = checkout()
     some.fleet.drop(limit_of(await some.status(CHECKOUT), "table_write_capacity").series.key)
     status = await some.status(CHECKOUT)
@@ -138,7 +138,7 @@ async def test_a_hop_that_is_not_watched_is_said_and_the_others_stand() -> None:
     ]
 
 
-async def test_a_hop_whose_metric_is_missing_is_said_and_the_others_stand() -> None:
+async def test_a_hop_without_its_metric_is_named_and_the_others_count() -> None:
     some = checkout()
     del some.flows["Invocations", ("checkout",)]
     status = await some.status(CHECKOUT)

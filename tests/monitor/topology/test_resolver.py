@@ -47,7 +47,7 @@ async def test_account_by_id_or_name_and_region_choose_one(place: str, cell: tup
     assert alone.place and alone.place.cell == cell
 
 
-async def test_where_nothing_else_is_said_it_is_beside_the_hop_before() -> None:
+async def test_a_hop_without_a_place_is_in_the_cell_of_the_hop_before() -> None:
     some = in_two_places()
     some.put("sqs.standard_in_flight", ("jobs",), 10, cell=OTHER)
     text = "paths: [{name: x, hops: [{service: sqs, resource: jobs}, {service: kinesis, resource: orders}]}]"
@@ -78,7 +78,7 @@ async def test_a_part_of_a_resource_has_the_limits_of_the_part_alone() -> None:
     assert bucket.flow is None  # two prefixes are no requests to the bucket
 
 
-async def test_a_resource_that_nothing_tells_is_said() -> None:
+async def test_a_resource_without_series_is_a_problem_of_its_hop() -> None:
     hop = await found(PathFleet(), ORDERS)
     assert hop.problem == "no series of the Kinesis stream orders is watched"
     hop = await found(
@@ -87,7 +87,7 @@ async def test_a_resource_that_nothing_tells_is_said() -> None:
     assert hop.problem == "no series of the Kinesis stream nope is watched in eu-west-1"
 
 
-async def test_series_that_cannot_be_observed_tell_no_flow() -> None:
+async def test_unobservable_series_provide_no_flow() -> None:
     some = PathFleet()
     some.put("kinesis.stream_write_records", ("orders",), unobservable="off")
     hop = await found(some, ORDERS)

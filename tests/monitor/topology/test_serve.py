@@ -26,7 +26,7 @@ async def path_named(url: str, name: str) -> dict[str, Any] | None:
     return dict(got.json()) if got and got.json()["flow"] is not None else None
 
 
-async def test_paths_are_told_once_all_was_read_and_follow_their_file(
+async def test_paths_are_served_after_the_first_reads_and_follow_their_file(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     file = tmp_path / "paths.yaml"

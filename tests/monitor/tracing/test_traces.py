@@ -127,7 +127,7 @@ async def test_the_last_spans_are_sent_and_a_failure_names_no_secret(receiver: T
     assert "secret" not in str(span)
 
 
-async def test_a_share_is_sampled(receiver: TraceReceiver) -> None:
+async def test_a_configured_share_of_traces_is_sampled(receiver: TraceReceiver) -> None:
     async with (
         serve_http(receiver.answer) as port,
         exported_spans(config_of(port, sample_ratio=0.5)) as tracer,
@@ -192,6 +192,6 @@ def test_opentelemetry_is_not_imported_where_no_tracing_is_configured() -> None:
         ("{endpoint: 'http://c/v1/traces', bearer_token: a, bearer_token_env: B}", "bearer_token"),
     ],
 )
-def test_wrong_settings_are_told(text: str, problem: str) -> None:
+def test_invalid_settings_are_reported(text: str, problem: str) -> None:
     with pytest.raises(ConfigError, match=problem):
         parse_config(f"tracing: {text}\n".encode(), "headroom.yaml", ConfigContext())

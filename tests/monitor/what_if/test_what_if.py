@@ -71,7 +71,7 @@ async def test_a_usage_of_now_above_the_fortnight_is_the_peak(server: Server) ->
     assert (one.peak, one.peak_at) == (90, NOW)
 
 
-async def test_little_history_is_told_and_judged_by_what_there_is(server: Server) -> None:
+async def test_a_short_history_is_named_and_used(server: Server) -> None:
     young, new = put(server, "young", 20), put(server, "new", 20)
     await remember(server, (young, 40), bins=MIN_BINS // 4)
     young_one, new_one = (await ask(server, traffic="2")).items
@@ -81,7 +81,7 @@ async def test_little_history_is_told_and_judged_by_what_there_is(server: Server
     assert "by one sample" in basis_text(new_one)
 
 
-async def test_before_the_past_was_read_the_last_three_hours_tell(server: Server) -> None:
+async def test_the_last_three_hours_are_used_until_the_past_was_read(server: Server) -> None:
     series = put(server, "fresh", 20)
     feed(server.fleet, series, [20, 60, 20])
     newest = server.fleet.minute[series.slot] = newest_point(server)
@@ -90,7 +90,7 @@ async def test_before_the_past_was_read_the_last_three_hours_tell(server: Server
     assert "by the last three hours" in basis_text(one)
 
 
-async def test_where_demand_was_throttled_below_the_limit_it_breaks_and_needs_more(
+async def test_a_series_breaks_at_its_ceiling_where_it_was_throttled_below_the_limit(
     server: Server,
 ) -> None:
     series = put(server, "bursts", 20, signal=RATE)
@@ -278,7 +278,7 @@ async def test_a_region_receives_what_another_carried_at_the_same_time(server: S
     assert one.breaks_at_now == pytest.approx(100 / 30)
 
 
-async def test_without_a_past_the_peaks_are_added_up_and_that_is_told(server: Server) -> None:
+async def test_without_a_past_the_peaks_of_both_regions_are_added_up_with_a_note(server: Server) -> None:
     put(server, "orders", 40)
     put(server, "orders", 70, region=OTHER)
     answer = await ask(server, region_fails="eu-west-1", to=OTHER)
@@ -349,7 +349,7 @@ async def test_another_limit_changes_its_series_alone_and_the_ceiling_moves_with
     assert (one.breaks_at, one.breaks_at_now) == (2.5, 1.25)
 
 
-async def test_a_limit_below_the_usage_of_now_is_answered_and_told(server: Server) -> None:
+async def test_a_limit_below_the_present_usage_is_answered_with_a_note(server: Server) -> None:
     put(server, "orders", 40)
     answer = await ask(server, set_limit="kinesis.stream_write_bytes=20")
     assert answer.broken == 1

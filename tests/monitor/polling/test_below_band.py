@@ -1,4 +1,4 @@
-"""Resources in no danger are described once an hour; all others, and what is shared, at each inventory."""
+"""Resources below their bands are described once an hour, all others and shared facts at each inventory."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,9 +10,9 @@ from collectors.base import NOT_READ_YET, Metric, Observed, Resource, Unobservab
 from collectors.declaration_file import parse_declaration
 from collectors.declared import collector_of
 from collectors.resource import ResourcePath
-from monitor.aws.scan import CALM_INTERVAL, Scan
+from monitor.aws.scan import BELOW_BAND_INTERVAL, Scan
 from monitor.aws.turns import CallTurns
-from monitor.fleet.calm_resources import CalmResources, calm_resources
+from monitor.fleet.below_band import ResourcesBelowBand, resources_below_band
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import Key
 from monitor.fleet.series_settings import SeriesSettings
@@ -20,7 +20,7 @@ from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.fake_aws import ACCOUNT_ID, FakeAws
-from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, World, streams
+from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, FakeAccount, streams
 from tests.registries import STREAM_WRITE_BYTES
 
 CELL = ACCOUNT_ID, "eu-west-1"
@@ -30,73 +30,75 @@ OFF = Unobservable("detailed metrics are off")
 
 
 @dataclass
-class Hours:
+class StreamInventories:
     """Inventories of streams, each ten minutes after the one before, after a judgement."""
 
-    world: World
+    account: FakeAccount
     minutes: int = 0
     zones: dict[str, Zone] = field(default_factory=dict)
 
     async def described(self, **more: Any) -> set[str]:
         """The streams that the next inventory describes."""
-        fleet, named = self.world.fleet, list[str]()
+        fleet, named = self.account.fleet, list[str]()
         for key, series in fleet.series.items():
             fleet.zone[series.slot] = self.zones.get(key.resource, Zone.BELOW)
-        describe = self.world.aws.answers["describe_stream_summary"]
+        describe = self.account.aws.answers["describe_stream_summary"]
 
         def note(StreamName: str) -> Any:
             named.append(StreamName)
             return describe(StreamName=StreamName)
 
-        self.world.aws.answers["describe_stream_summary"] = note
-        self.world.aws.now = 1.7e9 + self.minutes * 60
+        self.account.aws.answers["describe_stream_summary"] = note
+        self.account.aws.now = 1.7e9 + self.minutes * 60
         self.minutes += 10
-        await self.world.inventory.run(KINESIS, by_turns=True)
-        self.world.aws.answers["describe_stream_summary"] = describe
+        await self.account.inventory.run(KINESIS, by_turns=True)
+        self.account.aws.answers["describe_stream_summary"] = describe
         return {*named}
 
 
-async def test_streams_in_no_danger_are_described_once_an_hour() -> None:
-    hours = Hours(World(**streams(a=1, b=2), **NO_QUOTAS), zones={"b": Zone.WITHIN})
-    assert await hours.described() == {"a", "b"}
-    for _ in range(int(CALM_INTERVAL / INTERVAL) - 1):
-        assert await hours.described() == {"b"}
-    assert await hours.described() == {"a", "b"}
+async def test_streams_below_their_band_are_described_once_an_hour() -> None:
+    inventories = StreamInventories(FakeAccount(**streams(a=1, b=2), **NO_QUOTAS), zones={"b": Zone.WITHIN})
+    assert await inventories.described() == {"a", "b"}
+    for _ in range(int(BELOW_BAND_INTERVAL / INTERVAL) - 1):
+        assert await inventories.described() == {"b"}
+    assert await inventories.described() == {"a", "b"}
 
 
 @pytest.mark.parametrize("zone", [Zone.WITHIN, Zone.NEAR, Zone.SATURATED, Zone.STALE])
-async def test_a_stream_in_danger_or_without_points_is_described_by_the_next_inventory(zone: Zone) -> None:
-    hours = Hours(World(**streams(a=1, b=2), **NO_QUOTAS))
-    await hours.described()
-    assert await hours.described() == set()
-    hours.zones["a"] = zone
-    assert await hours.described() == {"a"}
+async def test_a_stream_within_its_band_or_stale_is_described_by_the_next_inventory(
+    zone: Zone,
+) -> None:
+    inventories = StreamInventories(FakeAccount(**streams(a=1, b=2), **NO_QUOTAS))
+    await inventories.described()
+    assert await inventories.described() == set()
+    inventories.zones["a"] = zone
+    assert await inventories.described() == {"a"}
 
 
-async def test_a_changed_limit_of_a_stream_in_no_danger_is_found_within_the_hour() -> None:
-    world = World(**streams(a=1), **NO_QUOTAS)
-    hours = Hours(world)
-    await hours.described()
-    first = world.limit("kinesis", "stream_write_bytes", "a")
-    world.aws.answers |= streams(a=4)
+async def test_a_changed_limit_of_a_stream_below_its_band_is_found_within_the_hour() -> None:
+    account = FakeAccount(**streams(a=1), **NO_QUOTAS)
+    inventories = StreamInventories(account)
+    await inventories.described()
+    first = account.limit("kinesis", "stream_write_bytes", "a")
+    account.aws.answers |= streams(a=4)
     limits = [first]
-    for _ in range(int(CALM_INTERVAL / INTERVAL)):
-        await hours.described()
-        limits.append(world.limit("kinesis", "stream_write_bytes", "a"))
+    for _ in range(int(BELOW_BAND_INTERVAL / INTERVAL)):
+        await inventories.described()
+        limits.append(account.limit("kinesis", "stream_write_bytes", "a"))
     assert first and limits == [first] * 6 + [(4 * first[0], "api")]
 
 
 async def test_a_doubted_limit_is_read_at_once_though_the_stream_is_below_its_band() -> None:
-    hours = Hours(World(**streams(a=1, b=1), **NO_QUOTAS))
-    await hours.described()
-    fleet = hours.world.fleet
+    inventories = StreamInventories(FakeAccount(**streams(a=1, b=1), **NO_QUOTAS))
+    await inventories.described()
+    fleet = inventories.account.fleet
     (slot,) = (
         one.slot
         for key, one in fleet.series.items()
         if (key.signal, key.resource) == ("stream_write_bytes", "a")
     )
     fleet.doubted[slot] = True
-    assert await hours.described() == {"a"}
+    assert await inventories.described() == {"a"}
 
 
 def fleet_of(**series: tuple[ResourcePath, Zone]) -> Fleet:
@@ -112,15 +114,15 @@ def fleet_of(**series: tuple[ResourcePath, Zone]) -> Fleet:
     return fleet
 
 
-def calm_in(fleet: Fleet) -> CalmResources:
-    return calm_resources(fleet, fleet.slots_of(fleet.series))
+def below_band_in(fleet: Fleet) -> ResourcesBelowBand:
+    return resources_below_band(fleet, fleet.slots_of(fleet.series))
 
 
 BELOW, ABOVE = Zone.BELOW, Zone.ABOVE
 
 
 @pytest.mark.parametrize(
-    ("series", "calm", "others"),
+    ("series", "below", "others"),
     [
         ({"one": (("a",), BELOW)}, [("a",)], [("b",), ()]),
         ({"one": (("a",), BELOW), "two": (("a",), ABOVE)}, [], [("a",)]),
@@ -131,32 +133,32 @@ BELOW, ABOVE = Zone.BELOW, Zone.ABOVE
         ({"one": (("a",), BELOW), "two": ((), ABOVE)}, [("a",)], [()]),
     ],
 )
-def test_a_resource_is_calm_if_all_of_it_is(
-    series: dict[str, tuple[ResourcePath, Zone]], calm: list[ResourcePath], others: list[ResourcePath]
+def test_a_resource_is_below_its_band_if_all_its_series_are(
+    series: dict[str, tuple[ResourcePath, Zone]], below: list[ResourcePath], others: list[ResourcePath]
 ) -> None:
-    found = calm_in(fleet_of(**series))
-    assert [path for path in calm if path not in found] == []
+    found = below_band_in(fleet_of(**series))
+    assert [path for path in below if path not in found] == []
     assert [path for path in others if path in found] == []
 
 
-@pytest.mark.parametrize(("saturation", "is_calm"), [(np.nan, True), (0.0, True), (0.1, False)])
-def test_throttled_demand_is_danger_though_it_is_tolerated(saturation: float, is_calm: bool) -> None:
+@pytest.mark.parametrize(("saturation", "is_below"), [(np.nan, True), (0.0, True), (0.1, False)])
+def test_a_resource_with_tolerated_throttling_is_not_below_its_band(
+    saturation: float, is_below: bool
+) -> None:
     fleet = fleet_of(one=(("a",), BELOW))
     fleet.saturation[:1] = saturation
-    assert (("a",) in calm_in(fleet)) is is_calm
+    assert (("a",) in below_band_in(fleet)) is is_below
 
 
-@pytest.mark.parametrize(("usage", "is_calm"), [(OFF, True), (NOT_READ_YET, True), (0.0, False)])
-def test_only_judged_series_decide_but_a_usage_of_an_api_keeps_the_interval(
-    usage: Any, is_calm: bool
-) -> None:
+@pytest.mark.parametrize(("usage", "is_below"), [(OFF, True), (NOT_READ_YET, True), (0.0, False)])
+def test_only_judged_series_count_and_a_usage_of_an_api_is_never_below(usage: Any, is_below: bool) -> None:
     fleet = fleet_of(one=(("a",), BELOW))
     (settings,) = (one.settings for one in fleet.series.values())
     resource = Resource("stream", ("a",))
     observed = Observed(signal="two", resource=resource, usage=usage, limit=1.0)
     slot = fleet.put(Key(*CELL, "kinesis", "two", resource), observed, settings, 0).slot
     fleet.zone[slot] = BELOW
-    assert (("a",) in calm_in(fleet)) is is_calm
+    assert (("a",) in below_band_in(fleet)) is is_below
 
 
 SHARED = """
@@ -196,7 +198,7 @@ async def test_a_call_that_resources_share_is_made_at_each_inventory() -> None:
     for number in range(2):
         aws.now, before = 1.7e9 + number * INTERVAL, len(aws.calls)
         aws.cell.call_turns.of("demo").begin(aws.now, is_bounded=True)
-        assert len([one async for one in scan(Scan(aws.cell, "demo", calm={("a",), ("b",)}))]) == 2
+        assert len([one async for one in scan(Scan(aws.cell, "demo", below_band={("a",), ("b",)}))]) == 2
         calls.append(sorted(aws.calls[before:]))
     assert calls[1] == ["sns:GetSubscriptionAttributes", "sns:ListTopics"]
     assert len(calls[0]) == 4

@@ -1,0 +1,56 @@
+"""Resources below their bands, which are described more rarely."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from collectors.resource import ResourcePath
+from monitor.fleet.columns import Flags, Indices
+from monitor.fleet.fleet import Fleet
+from rules.band import Zone
+
+
+@dataclass(frozen=True, slots=True)
+class ResourcesBelowBand:
+    """The resources of a service in a cell whose series are all below their bands, with nothing throttled.
+
+    below: the paths of resources that have such a series, themselves or in a part. others: the paths of
+    resources that have another series. others_and_parents: those, and all that they are parts of.
+    """
+
+    below: frozenset[ResourcePath] = frozenset()
+    others: frozenset[ResourcePath] = frozenset()
+    others_and_parents: frozenset[ResourcePath] = frozenset()
+
+    def __contains__(self, path: object) -> bool:
+        """Return whether all series of a resource, of what it is a part of and of its parts are below."""
+        if not isinstance(path, tuple) or path not in self.below or path in self.others_and_parents:
+            return False
+        return not any(path[:end] in self.others for end in range(1, len(path)))
+
+
+def resources_below_band(fleet: Fleet, slots: Indices) -> ResourcesBelowBand:
+    """Return the resources of a service that are below their bands by the last judgement.
+
+    slots: those of all series of the service in a cell.
+
+    Series that are not judged do not count. One whose usage is a number that an API returned is never below:
+    the call about the resource reads the usage, too. A doubted limit is read at once in any case.
+    """
+    slots = slots[fleet.observable[slots]]
+    is_below = (
+        (fleet.zone[slots] == Zone.BELOW) & ~(fleet.saturation[slots] > 0) & ~fleet.returned[slots]
+    )
+    others = _paths(fleet, slots, ~is_below)
+    return ResourcesBelowBand(
+        frozenset(_with_parents(_paths(fleet, slots, is_below))),
+        frozenset(others),
+        frozenset(_with_parents(others)),
+    )
+
+
+def _paths(fleet: Fleet, slots: Indices, are_chosen: Flags) -> set[ResourcePath]:
+    return {fleet.by_slot[slot].key.subject.path for slot in slots[are_chosen].tolist()}
+
+
+def _with_parents(paths: Iterable[ResourcePath]) -> Iterable[ResourcePath]:
+    return (path[:end] for path in paths for end in range(1, len(path) + 1))
