@@ -37,9 +37,7 @@ def resources_below_band(fleet: Fleet, slots: Indices) -> ResourcesBelowBand:
     the call about the resource reads the usage, too. A doubted limit is read at once in any case.
     """
     slots = slots[fleet.observable[slots]]
-    is_below = (
-        (fleet.zone[slots] == Zone.BELOW) & ~(fleet.saturation[slots] > 0) & ~fleet.returned[slots]
-    )
+    is_below = (fleet.zone[slots] == Zone.BELOW) & ~(fleet.saturation[slots] > 0) & ~fleet.returned[slots]
     others = _paths(fleet, slots, ~is_below)
     return ResourcesBelowBand(
         frozenset(_with_parents(_paths(fleet, slots, is_below))),

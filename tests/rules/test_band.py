@@ -86,7 +86,7 @@ def test_a_zone_proven_by_bounds_is_the_zone_of_any_usage_between_them(
         (0.95, NAN, Zone.NEAR),
     ],
 )
-def test_a_missing_bound_leaves_the_zone_unknown(lowest: float, highest: float, zone: Zone) -> None:
+def test_zone_of_a_usage_with_a_missing_bound(lowest: float, highest: float, zone: Zone) -> None:
     edges = [floats(edge) for edge in (0.4, 0.7, 0.9)]
     assert bounded_zones(floats(lowest), floats(highest), np.array([False]), edges).tolist() == [zone]
 
