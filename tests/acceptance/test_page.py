@@ -204,7 +204,7 @@ async def test_times_are_in_the_time_zone_of_the_viewer(visit: Visit) -> None:
     assert int(shown[:2]) == (int(utc) + 9) % 24  # Tokyo
 
 
-async def test_it_works_without_a_script(url: str, browser: Browser) -> None:
+async def test_the_page_works_without_scripts(url: str, browser: Browser) -> None:
     context = await browser.new_context(java_script_enabled=False)
     page = await context.new_page()
     await page.goto(url)
@@ -218,7 +218,7 @@ async def test_it_works_without_a_script(url: str, browser: Browser) -> None:
     await context.close()
 
 
-async def test_dark_and_light(visit: Visit) -> None:
+async def test_the_page_follows_the_preferred_colour_scheme(visit: Visit) -> None:
     await visit.go("/")
 
     async def background() -> Any:

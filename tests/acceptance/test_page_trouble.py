@@ -103,7 +103,7 @@ async def expect_live_text(page: Page, state: str, words: str) -> None:
     assert ("(not live)" in await page.title()) == (state != "on")
 
 
-async def test_a_series_that_vanishes_while_its_page_is_open(server: Headroom, page: Page) -> None:
+async def test_a_series_that_is_dropped_while_its_page_is_open(server: Headroom, page: Page) -> None:
     async with server.running(KINESIS) as process:
         await server.open(page, "audit")
         server.write(KINESIS + "exclude: [{resource: audit}]\n")
@@ -137,7 +137,7 @@ async def test_a_token_that_ended_while_the_server_was_away(server: Headroom, pa
         assert requested == [f"{server.url}/-/healthy"]  # it does not go on trying
 
 
-async def test_a_server_that_comes_back(server: Headroom, page: Page) -> None:
+async def test_the_page_is_live_again_when_the_server_is_back(server: Headroom, page: Page) -> None:
     async with server.running(KINESIS):
         await server.open(page, "audit")
     await expect_live_text(page, "lost", "does not change. It is tried again")
@@ -146,7 +146,9 @@ async def test_a_server_that_comes_back(server: Headroom, page: Page) -> None:
 
 
 @pytest.mark.parametrize("minutes", [-10, 10])
-async def test_a_clock_that_is_wrong(server: Headroom, page: Page, minutes: int) -> None:
+async def test_ages_do_not_depend_on_the_clock_of_the_browser(
+    server: Headroom, page: Page, minutes: int
+) -> None:
     async with server.running(KINESIS):
         await page.clock.set_fixed_time(time.time() + minutes * 60)
         await server.open(page, "audit")

@@ -45,7 +45,7 @@ async def fire(server: Server, *resources: str, minutes: int = 6) -> list[str]:
     return [key(resource).id for resource in resources]
 
 
-async def test_what_fires_and_what_is_pending_is_listed(server: Server, client: httpx.AsyncClient) -> None:
+async def test_firing_and_pending_alerts_are_listed(server: Server, client: httpx.AsyncClient) -> None:
     (orders,) = await fire(server, "orders")
     (clicks,) = await fire(server, "clicks", minutes=3)
     listed = await answer(client, ALERTS)
@@ -121,7 +121,9 @@ async def test_an_acknowledgement_for_a_time(server: Server, client: httpx.Async
     assert server.alerting.engine.silences.acknowledgements[alert].until == pytest.approx(until)
 
 
-async def test_what_does_not_fire_cannot_be_acknowledged(server: Server, client: httpx.AsyncClient) -> None:
+async def test_an_alert_that_does_not_fire_cannot_be_acknowledged(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     (pending,) = await fire(server, "orders", minutes=3)
     for alert in ("0123456789abcdef", pending, "no id", "%2e%2e"):
         got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
@@ -186,7 +188,7 @@ BODIES: dict[str, tuple[str, dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize(("path", "body", "sentence"), BODIES.values(), ids=BODIES)
-async def test_what_is_wrong_with_a_body_is_reported(
+async def test_an_invalid_body_is_rejected_with_the_reason(
     server: Server, client: httpx.AsyncClient, path: str, body: dict[str, Any], sentence: str
 ) -> None:
     (alert,) = await fire(server, "orders")
@@ -230,7 +232,7 @@ SITES = {
 
 
 @pytest.mark.parametrize(("headers", "status"), SITES.values(), ids=SITES)
-async def test_no_other_site_can_have_a_browser_change_anything(
+async def test_requests_from_another_site_change_nothing(
     server: Server, client: httpx.AsyncClient, headers: dict[str, str], status: int
 ) -> None:
     for path in (f"{DELIVERIES}/replay", "/-/reload"):
@@ -285,7 +287,9 @@ async def test_the_history(server: Server, client: httpx.AsyncClient) -> None:
         assert refusal(await client.get(f"{ALERTS}/history?{wrong}")).startswith("limit: ")
 
 
-async def test_deliveries_and_what_is_sent_again(server: Server, client: httpx.AsyncClient) -> None:
+async def test_deliveries_are_listed_and_dead_letters_sent_again(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     answers: list[DeliveryResult] = [refused("http_400", "it answered 400"), delivered("it took it")]
     sent: list[Notification] = []
 
@@ -316,7 +320,7 @@ async def test_deliveries_and_what_is_sent_again(server: Server, client: httpx.A
     assert (await client.post(f"{DELIVERIES}/replay")).json() == {"replayed": 0}
 
 
-async def test_it_is_not_ready_while_the_journal_fails(tmp_path: Path) -> None:
+async def test_headroom_is_not_ready_while_the_journal_fails(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     folder.mkdir()
     (folder / "headroom.db.lock").mkdir()  # nobody can take the lock

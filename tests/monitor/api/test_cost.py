@@ -34,7 +34,7 @@ async def test_the_cost_is_reported_by_service_and_by_cell(server: Server, clien
     assert found["planned_delays"] == [{"account": ACCOUNT, "median": 300, "p99": 300, "longest": 300}]
 
 
-async def test_what_has_few_points_is_advised_to_be_streamed(
+async def test_a_metric_with_few_points_is_advised_to_be_streamed(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     add(server.fleet, key("orders"))

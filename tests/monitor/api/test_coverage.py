@@ -131,7 +131,7 @@ async def test_names_that_utf8_cannot_carry_are_replaced(server: Server, client:
 
 
 @pytest.mark.parametrize(("command", "state"), [("aws x", "not_enabled"), (None, "no_usage_source")])
-async def test_what_cannot_be_observed_says_why(
+async def test_an_unobservable_quota_has_a_reason(
     server: Server, client: httpx.AsyncClient, command: str | None, state: str
 ) -> None:
     series = add(
@@ -153,7 +153,9 @@ async def test_a_signal_that_is_off_says_how_to_enable_it(server: Server, client
     assert found["enable"].startswith("signals: {enabled: [lambda.account_concurrency, ")
 
 
-async def test_quotas_that_nothing_watches(server: Server, client: httpx.AsyncClient) -> None:
+async def test_quotas_without_a_series_have_the_state_value_only(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     watch_count(server, WEB_ACLS)
     nothing, unused = (Quota(service="wafv2", code=f"L-0000000{n}") for n in (1, 2))
     know(server, listed(WEB_ACLS), listed(nothing), listed(unused, usage=METRIC), listed(PATTERN_SETS))
@@ -179,14 +181,12 @@ async def test_a_count_that_fails_says_why(
     assert (found["state"], bool(found["reason"])) == (state, True)
 
 
-async def test_services_of_which_there_are_no_series_are_left_out(
-    server: Server, client: httpx.AsyncClient
-) -> None:
+async def test_services_without_series_are_left_out(server: Server, client: httpx.AsyncClient) -> None:
     know(server, listed(CONCURRENCY))
     assert await states(server, client) == {}
 
 
-async def test_what_is_requested_is_listed_and_counted(server: Server, client: httpx.AsyncClient) -> None:
+async def test_quotas_are_filtered_by_state_and_counted(server: Server, client: httpx.AsyncClient) -> None:
     watch_count(server, WEB_ACLS)
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.STALE)
     know(server, listed(WEB_ACLS), listed(PATTERN_SETS), listed(CONCURRENCY))
@@ -235,7 +235,7 @@ DENIAL = Failure(
 )
 
 
-async def test_a_quota_of_what_could_not_be_read_is_not_called_unused(
+async def test_a_quota_of_a_denied_service_is_not_permitted_and_not_unused(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     watch_count(server, Quota(service="lambda", code="L-00000001"))
@@ -258,7 +258,9 @@ async def test_a_quota_that_is_not_enabled_names_the_services_to_configure(
     assert (found["state"], found["enable"]) == ("not_enabled", "services: [..., lambda, lambda_edge]")
 
 
-async def test_what_is_in_use_without_a_series_is_listed(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_quota_of_a_service_in_use_without_a_series_is_listed(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     know(server, listed(PATTERN_SETS)).in_use = frozenset({"wafv2"})
     assert await states(server, client) == {PATTERN_SETS.code: "value_only"}
 
@@ -273,7 +275,7 @@ async def test_what_is_in_use_without_a_series_is_listed(server: Server, client:
         (listed(CONCURRENCY), ("lambda.account_concurrency", "lambda_edge.concurrency"), None),
     ],
 )
-async def test_what_watching_costs_without_a_series(
+async def test_a_quota_without_a_series_has_the_cost_of_watching_it(
     server: Server, client: httpx.AsyncClient, quota: ListedQuota, off: tuple[str, ...], dollars: float | None
 ) -> None:
     know(server, quota).in_use = frozenset({quota.quota.service})
@@ -305,7 +307,9 @@ async def test_text_finds_names_and_codes_in_any_case(server: Server, client: ht
     assert [*await states(server, client, text="l-bf0029b0")] == [PATTERN_SETS.code]
 
 
-async def test_what_could_not_be_read_is_reported(server: Server, client: httpx.AsyncClient) -> None:
+async def test_services_and_quotas_that_are_not_read_are_reported(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     know(server).in_use = frozenset({"wafv2", "ec2"})
     failed(server)
     assert (await answer(client, COVERAGE))["unread"] == [f"prod/{REGION}: not listed yet: ec2, wafv2"]
@@ -337,7 +341,7 @@ VARIABLE = SettingCost("It depends on the brokers.", "https://docs.aws.amazon.co
         ([CHARGED, None], None, "Each costs $2.40. (https://docs.aws.amazon.com/dear, 2026-11-29)"),
     ],
 )
-async def test_what_a_setting_of_aws_costs_is_reported_with_its_source(
+async def test_the_cost_of_a_setting_of_aws_has_its_source(
     server: Server,
     client: httpx.AsyncClient,
     costs: list[SettingCost | None],
@@ -367,7 +371,7 @@ async def notes_of_items(server: Server, client: httpx.AsyncClient) -> list[str]
     return [each["note"] for each in (await answer(client, COVERAGE))["items"]]
 
 
-async def test_a_report_that_differs_is_a_note_and_one_that_hardly_does_is_not(
+async def test_only_a_report_that_differs_clearly_is_a_note(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     known = know(server, listed(WEB_ACLS))
@@ -458,7 +462,7 @@ async def test_without_a_role_a_quota_is_watched_where_metrics_tell_its_usage(
         (listed(Quota(service="sqs", code="L-00000001"), usage=METRIC), "There is no role in this account"),
     ],
 )
-async def test_what_needs_a_role_is_not_permitted_and_has_the_next_step(
+async def test_a_quota_that_needs_a_role_is_not_permitted_and_has_the_next_step(
     server: Server, client: httpx.AsyncClient, quota: ListedQuota, reason: str
 ) -> None:
     linked(server, quota)
@@ -511,7 +515,7 @@ async def test_the_defaults_that_could_not_be_listed_are_reported(
         ("aws-us-gov", "What CloudWatch charges in this partition is not known"),
     ],
 )
-async def test_what_is_not_billed_in_dollars_is_reported_in_words(
+async def test_a_cost_that_is_not_billed_in_dollars_is_described_in_words(
     server: Server, client: httpx.AsyncClient, partition: str, note: str
 ) -> None:
     server.telemetry.aws.partitions[ACCOUNT] = partition

@@ -48,7 +48,7 @@ class AcceptingReceiver:
 
 
 @pytest.mark.parametrize(("why", "fail"), FAILURES.items(), ids=FAILURES)
-async def test_a_disk_that_fails_while_it_runs(
+async def test_alerts_continue_while_the_disk_fails(
     why: str, fail: Callable[[sqlite3.Connection], None], tmp_path: Path
 ) -> None:
     connections: list[sqlite3.Connection] = []
@@ -97,7 +97,7 @@ async def test_a_file_that_is_corrupt_at_the_start(tmp_path: Path) -> None:
         assert [one["id"] for one in (await answer(client, ALERTS))["items"]] == [orders]
 
 
-async def test_what_is_set_aside_is_counted_and_on_the_status_page(
+async def test_rows_of_the_journal_that_are_set_aside_are_counted(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     await server.publish()

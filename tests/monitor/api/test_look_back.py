@@ -22,7 +22,7 @@ def remember(server: Server) -> None:
     server.notices.append(told)
 
 
-async def test_episodes_are_listed_with_what_was_told(server: Server, client: httpx.AsyncClient) -> None:
+async def test_episodes_are_listed_with_their_notices(server: Server, client: httpx.AsyncClient) -> None:
     remember(server)
     await server.publish()
     found = await answer(client, "/api/v1/look-back")
@@ -43,9 +43,7 @@ async def test_episodes_are_listed_with_what_was_told(server: Server, client: ht
     assert "days" in refusal(await client.get("/api/v1/look-back?days=15"))
 
 
-async def test_the_page_tells_episodes_and_what_it_rests_on(
-    server: Server, client: httpx.AsyncClient
-) -> None:
+async def test_the_page_shows_episodes_and_their_sources(server: Server, client: httpx.AsyncClient) -> None:
     remember(server)
     await server.publish()
     shown = await page(client, "/look-back")

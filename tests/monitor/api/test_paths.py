@@ -27,7 +27,7 @@ async def test_a_path_tells_what_flows_what_it_carries_and_by_which_limit(
     assert "hops" not in item
 
 
-async def test_one_path_has_its_hops_with_what_a_request_causes(
+async def test_a_path_has_its_hops_with_the_usage_of_a_request(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
@@ -43,7 +43,9 @@ async def test_one_path_has_its_hops_with_what_a_request_causes(
     assert (await client.get(f"/api/v1/series/{limit['series_id']}")).status_code == 404  # of another fleet
 
 
-async def test_what_is_unknown_is_null_and_said(server: Server, client: httpx.AsyncClient) -> None:
+async def test_unknown_numbers_of_a_path_are_null_with_a_reason(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     some = checkout()
     some.flow("Count", float("nan"), "shop", "prod")
     server.paths = PathStatuses([await some.status(CHECKOUT)], 1)
@@ -60,7 +62,7 @@ async def test_what_is_unknown_is_null_and_said(server: Server, client: httpx.As
         (PathStatuses([], 2), "the paths are not evaluated yet"),
     ],
 )
-async def test_without_a_path_it_is_said_why(
+async def test_an_empty_list_of_paths_and_an_unknown_path_have_a_reason(
     server: Server, client: httpx.AsyncClient, paths: PathStatuses, sentence: str
 ) -> None:
     server.paths = paths

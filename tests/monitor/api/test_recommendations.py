@@ -52,7 +52,7 @@ async def test_right_sizes_are_listed_with_sums(server: Server, client: httpx.As
     assert found["items"][2]["reason"] == "1.0 of 7 days of history"
 
 
-async def test_they_are_filtered_and_limited(server: Server, client: httpx.AsyncClient) -> None:
+async def test_recommendations_are_filtered_and_limited(server: Server, client: httpx.AsyncClient) -> None:
     buy(server, "idle", 0.08)
     buy(server, "short", 0.9)
     await server.publish()

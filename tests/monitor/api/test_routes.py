@@ -211,7 +211,9 @@ async def test_a_series_has_its_throttled_demand_by_cause(server: Server, client
     assert by_cause == [[("hot", 2.0), ("other", 0.5), ("late", None)], []]
 
 
-async def test_one_series_with_its_last_three_hours(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_series_has_the_samples_of_its_last_three_hours(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     named = key("orders")
     add(server.fleet, named)
     server.fleet.rings.write(np.array([0]), np.array([NOW - 3]), np.array([60 * 950.0], np.float32))

@@ -21,7 +21,9 @@ async def asked(server: Server, client: httpx.AsyncClient, **parameters: Any) ->
     return await answer(client, f"{PATH}?{urlencode(parameters, doseq=True)}")
 
 
-async def test_a_series_is_told_in_numbers_and_in_words(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_series_is_described_in_numbers_and_in_words(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     series = put(server, WHOLE_ACCOUNT, 90, signal="lambda.account_concurrency")
     await remember(server, (series, 90))
     found = await asked(server, client, traffic="2x")
@@ -56,7 +58,9 @@ async def test_without_usage_nothing_breaks_and_the_factor_is_null(
     assert (item["breaks_at"], item["is_broken"], item["words"]["breaks_at"]) == (None, False, "no usage")
 
 
-async def test_before_there_is_a_series_nothing_is_known(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_answer_without_series_is_empty_with_that_reason(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     found = await asked(server, client, traffic="2")
     assert (found["items"], found["total"], found["newest_sample_at"]) == ([], 0, None)
     assert found["summary"] == "2x the traffic: no series with known usage and limit is in this question."
@@ -70,7 +74,7 @@ async def test_no_more_series_are_listed_than_the_limit(server: Server, client: 
     assert (len(found["items"]), found["total"], found["broken"]) == (3, 60, 60)
 
 
-async def test_what_a_name_holds_is_no_error(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_name_with_a_surrogate_is_no_error(server: Server, client: httpx.AsyncClient) -> None:
     put(server, "\udc80", 90)
     (item,) = (await asked(server, client, traffic="2"))["items"]
     assert item["resource"] == "?"
@@ -89,7 +93,7 @@ async def test_what_a_name_holds_is_no_error(server: Server, client: httpx.Async
         ("traffic=2" + 17 * "&match=a", "match: List should have at most 16 items"),
     ],
 )
-async def test_what_cannot_be_answered_is_an_error_in_a_sentence(
+async def test_an_invalid_question_is_rejected_with_a_sentence(
     client: httpx.AsyncClient, query: str, sentence: str
 ) -> None:
     got = await client.get(f"{PATH}?{query}")

@@ -97,7 +97,7 @@ async def test_a_silence_that_matches_nothing_says_so_with_the_nearest_label(dem
     await alerts("end-silence", made.stdout.split()[0], "--address", demo)
 
 
-async def test_there_are_no_dead_letters(demo: str) -> None:
+async def test_a_replay_without_dead_letters_sends_none(demo: str) -> None:
     done = await alerts("replay", "--address", demo)
     assert (done.exit_code, done.stdout) == (0, "notifications sent again: 0\n")
 
@@ -114,7 +114,7 @@ REFUSALS: dict[str, tuple[list[str], str]] = {
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), REFUSALS.values(), ids=REFUSALS)
-async def test_what_is_refused_is_one_sentence(demo: str, arguments: list[str], sentence: str) -> None:
+async def test_a_refused_request_is_one_sentence(demo: str, arguments: list[str], sentence: str) -> None:
     done = await alerts(*arguments, "--address", demo)
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith(sentence) and done.stderr.count("\n") == 1
@@ -146,7 +146,7 @@ STRANGE = {
 
 
 @pytest.mark.parametrize("answer", STRANGE.values(), ids=STRANGE)
-async def test_something_else_listens_there(answer: bytes) -> None:
+async def test_an_address_of_another_server_is_one_sentence(answer: bytes) -> None:
     with speaking(answer) as address:
         done = await alerts("list", "--address", address)
     assert done.exit_code == 2
@@ -154,13 +154,15 @@ async def test_something_else_listens_there(answer: bytes) -> None:
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:http", "a b", "[::1", ""])
-async def test_nobody_listens_there(address: str) -> None:
+async def test_an_address_without_a_listener_is_one_sentence(address: str) -> None:
     done = await alerts("list", "--address", address)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"{address}: ") and done.stderr.count("\n") == 1
 
 
-async def test_a_user_without_a_name(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_user_name_is_read_from_the_environment_or_the_system(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for variable in USER_VARIABLES:
         monkeypatch.delenv(variable, raising=False)
     assert current_user(123_456_789) == "user 123456789"
@@ -199,7 +201,7 @@ async def test_a_receiver_that_rejects_the_trial_is_a_failure(tmp_path: Path) ->
     assert "t0ken" not in done.output
 
 
-async def test_a_topic_is_reported_where_the_configuration_says_that_aws_is(
+async def test_the_trial_of_a_topic_goes_to_the_configured_address_of_aws(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}

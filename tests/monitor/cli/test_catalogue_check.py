@@ -181,7 +181,9 @@ def test_a_mistake_is_reported_with_its_file_line_and_place(
         ("catalogue.d/rules/ours.yml", "catalogue.d/rules/ours.yml:1: file: expected the ending .yaml"),
     ],
 )
-def test_what_is_no_folder_or_file_of_services_is_reported(path: str, expected: str, elsewhere: Path) -> None:
+def test_a_path_that_is_no_file_or_folder_of_services_is_reported(
+    path: str, expected: str, elsewhere: Path
+) -> None:
     written(elsewhere, "")
     (elsewhere / "catalogue.d" / "rules" / "ours.yml").touch()
     assert problems(path) == [expected]

@@ -111,7 +111,7 @@ REFUSED = ["ListStreams: no (AccessDenied)"]
         ([Zone.SATURATED, Zone.BELOW, Zone.UNOBSERVABLE], [], (1, 1, 1, 0)),
     ],
 )
-def test_the_exit_code_is_that_of_the_worst_series_and_then_of_what_is_not_seen(
+def test_the_exit_code_depends_on_the_worst_series_and_then_on_failed_reads(
     zones: list[Zone], failures: list[str], codes: tuple[int, ...]
 ) -> None:
     report = Report(
@@ -145,7 +145,9 @@ def test_a_failed_read_that_was_not_requested_changes_no_exit_code() -> None:
         (["--fail-on", "none", "--region", "eu-*"], BOTH, 0),
     ],
 )
-def test_it_ends_with_the_exit_code(arguments: list[str], config: str, code: int, check: Check) -> None:
+def test_check_exits_with_the_code_of_what_it_found(
+    arguments: list[str], config: str, code: int, check: Check
+) -> None:
     assert check(*arguments, config=config).exit_code == code
 
 
@@ -167,7 +169,7 @@ def test_a_real_command_that_is_piped_prints_no_colours_and_no_progress_bar(
     assert f"123456789012/{DENIED} sqs: ListQueues: " in refused
 
 
-def test_a_real_command_that_is_kept_out_says_why_in_one_line(aws_url: str, elsewhere: Path) -> None:
+def test_a_command_without_access_prints_the_reason_in_one_line(aws_url: str, elsewhere: Path) -> None:
     account = {"name": "prod", "role_arn": "arn:aws:iam::210987654321:role/headroom", "regions": [DENIED]}
     result = real_check(aws_url, elsewhere, json.dumps({"accounts": [account]}), AWS_REGION="")
     assert result.returncode == 2
@@ -270,7 +272,7 @@ def test_a_request_that_cannot_match_anything_is_rejected_before_aws_is_called(e
         ),
     ],
 )
-def test_what_keeps_it_out_is_reported_with_the_next_step_and_exits_with_2(
+def test_an_inaccessible_account_is_reported_with_the_next_step_and_exits_with_2(
     variables: dict[str, str], expected: str, step: str, check: Check
 ) -> None:
     result = check(**variables)

@@ -15,7 +15,7 @@ from tests.monitor.cli.invocation import headroom
         ("hourly", "unknown key hourly"),
     ],
 )
-def test_a_wrong_what_if_is_refused_before_anything_is_read(text: str, expected: str) -> None:
+def test_an_invalid_what_if_is_refused(text: str, expected: str) -> None:
     result = headroom("cost", "--what-if", text)
     assert result.exit_code == 2
     assert expected in " ".join(result.stderr.replace("│", " ").split())

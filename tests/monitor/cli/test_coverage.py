@@ -133,7 +133,7 @@ def test_markdown_keeps_names_in_their_cells() -> None:
     assert lines[-1].startswith("Not read: prod")
 
 
-def test_a_note_stands_where_there_is_no_reason_and_those_on_all_beside_the_output() -> None:
+def test_a_note_of_a_quota_replaces_its_reason_and_general_notes_go_to_stderr() -> None:
     watched = QUOTA | {"state": "watched", "reason": "", "note": "AWS's report tells more."}
     response = {**COVERAGE, "items": [watched, UNKNOWN], "notes": ["1: AWS's report is not permitted"]}
     response["total"] = 2

@@ -33,7 +33,9 @@ async def interrupt_and_return() -> None:
 
 
 @pytest.mark.parametrize("command", [interrupt_and_wait, interrupt_and_fail, interrupt_and_return])
-def test_it_ends_as_interrupted(command: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def test_an_interrupted_command_raises_keyboard_interrupt(
+    command: Callable[[], Coroutine[Any, Any, None]],
+) -> None:
     with pytest.raises(KeyboardInterrupt):
         run_interruptible(command())
 

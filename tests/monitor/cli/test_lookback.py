@@ -50,7 +50,7 @@ def episodes_of(found: dict[str, Any], signal: str, resource: str) -> list[dict[
     return [one for one in found["items"] if (one["signal"], one["resource"]) == (signal, resource)]
 
 
-def test_it_finds_past_episodes_and_the_notices_that_would_have_been_sent(look: Look) -> None:
+def test_lookback_finds_past_episodes_and_the_notices_that_would_have_been_sent(look: Look) -> None:
     result = look("--days", "4", "--format", "json")
     assert result.exit_code == 0, result.stderr
     found = document(result)
@@ -67,7 +67,7 @@ def test_it_finds_past_episodes_and_the_notices_that_would_have_been_sent(look: 
     assert found["cost_dollars"] == pytest.approx(found["metrics_requested"] * 0.00001)
 
 
-def test_it_says_what_reading_costs_before_it_reads(look: Look) -> None:
+def test_lookback_says_what_reading_costs_before_it_reads(look: Look) -> None:
     result = look("--days", "1", "--signal", "function_*")
     assert "Reading 1 days of" in result.stderr
     assert "list price of GetMetricData" in result.stderr
@@ -85,7 +85,7 @@ def test_a_cost_above_a_dollar_needs_yes_without_a_terminal(look: Look) -> None:
 
 
 @pytest.mark.parametrize(("answer", "code", "reads"), [("y", 0, True), ("n", 2, False)])
-def test_above_a_dollar_it_asks_on_a_terminal(
+def test_a_cost_above_a_dollar_is_confirmed_on_a_terminal(
     aws_url: str, elsewhere: Path, answer: str, code: int, reads: bool
 ) -> None:
     prices = "prices: {aws: {per_1000_metrics: 5000}}"
@@ -110,7 +110,7 @@ def test_above_a_dollar_it_asks_on_a_terminal(
     assert bool(done.stdout) == reads
 
 
-def test_other_bands_and_durations_stand_beside_the_one_in_force(look: Look) -> None:
+def test_other_bands_and_durations_are_judged_beside_the_configured_ones(look: Look) -> None:
     result = look("--days", "2", "--format", "json", "--band", "0.1-0.2", "--for", "30m", region="us-east-1")
     ways = document(result)["ways"]
     assert [way["name"] for way in ways] == ["as configured", "band 10-20 %", "for 30 min"]
@@ -119,7 +119,7 @@ def test_other_bands_and_durations_stand_beside_the_one_in_force(look: Look) -> 
     assert lower != as_configured
 
 
-def test_the_table_has_series_episodes_alerts_and_what_is_not_known(look: Look) -> None:
+def test_the_table_has_series_episodes_alerts_and_limitations(look: Look) -> None:
     out = look("--days", "2").stdout
     for text in (
         "of throttling",
@@ -147,7 +147,7 @@ def test_beyond_15_days_it_reads_points_of_five_minutes(look: Look) -> None:
     assert episodes_of(found, "standard_in_flight", "thumbnails")
 
 
-def test_a_region_that_is_denied_is_reported_and_the_other_one_stands(look: Look) -> None:
+def test_a_denied_region_is_reported_and_the_other_one_is_read(look: Look) -> None:
     result = look("--days", "1", "--format", "json", services="sqs", region=f"eu-west-1, {DENIED}")
     assert result.exit_code == 3
     found = document(result)
@@ -155,7 +155,7 @@ def test_a_region_that_is_denied_is_reported_and_the_other_one_stands(look: Look
     assert any(DENIED in one for one in found["failures"])
 
 
-def test_where_everything_is_denied_nothing_could_be_read(look: Look) -> None:
+def test_a_look_back_with_all_reads_denied_exits_with_2(look: Look) -> None:
     result = look("--days", "1", services="sqs", region=DENIED)
     assert result.exit_code == 2
     assert "found no series whose past can be read" in result.stderr
@@ -172,7 +172,7 @@ def test_where_everything_is_denied_nothing_could_be_read(look: Look) -> None:
         (["--for", "2d"], "at most a day"),
     ],
 )
-def test_what_it_does_not_understand_it_refuses_before_it_reads(arguments: list[str], text: str) -> None:
+def test_invalid_arguments_are_refused_before_aws_is_read(arguments: list[str], text: str) -> None:
     result = headroom("lookback", *arguments)
     assert result.exit_code == 2
     assert text in " ".join(result.stderr.replace("│", " ").split())

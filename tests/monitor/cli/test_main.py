@@ -75,7 +75,7 @@ def lazy_commands(group: Any) -> Iterator[tuple[str, str]]:
         yield from lazy_commands(command)
 
 
-def test_the_list_of_commands_says_what_their_own_help_begins_with() -> None:
+def test_the_list_of_commands_has_the_first_sentence_of_their_help() -> None:
     found = [*lazy_commands(get_command(app))]
     assert len(found) > 12
     firsts = [" ".join(own.partition("\n\n")[0].split()) for _, own in found]
@@ -136,7 +136,7 @@ def test_a_wrong_file_in_the_users_catalogue_is_a_line_for_each_problem(
     ],
     ids=" ".join,
 )
-def test_a_command_knows_the_users_services_beside_the_configuration_that_it_is_given(
+def test_a_command_finds_the_users_services_beside_its_configuration(
     command: list[str], elsewhere: Path
 ) -> None:
     write_own_files(elsewhere / "etc" / "catalogue.d")
@@ -317,7 +317,7 @@ def test_commands_ask_the_address_in_the_environment(monkeypatch: pytest.MonkeyP
     assert probed_address(["healthcheck"]) == "127.0.0.1:1"
 
 
-def test_a_health_check_of_nobody_fails_in_one_line() -> None:
+def test_a_health_check_without_a_server_fails_in_one_line() -> None:
     result = headroom("healthcheck", "--address", "127.0.0.1:1")
     assert result.exit_code == 1
     assert len(result.stderr.splitlines()) == 1
@@ -446,7 +446,7 @@ def test_a_command_imports_what_it_needs(
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, ""), done.stderr
 
 
-def test_a_command_that_needs_no_declarations_knows_the_same_services() -> None:
+def test_the_services_without_declarations_are_those_of_the_registry() -> None:
     assert {one.service: one for one in builtin_services()} == {**REGISTRY.services}
 
 
@@ -462,7 +462,7 @@ def test_the_health_check_imports_nothing_of_the_server(command: str) -> None:
 
 
 @pytest.mark.parametrize("command", ["alerts list", "coverage"])
-def test_a_command_that_asks_headroom_imports_no_server(command: str) -> None:
+def test_a_command_that_calls_the_api_imports_no_server(command: str) -> None:
     modules = "aiobotocore fastapi numpy rules"
     done = imported_by(modules, *command.split(), "--address", "127.0.0.1:1")
     assert "refused" in done.stderr
@@ -470,7 +470,7 @@ def test_a_command_that_asks_headroom_imports_no_server(command: str) -> None:
 
 
 @pytest.mark.parametrize(("command", "collects"), [("check", True), ("alerts list", False)])
-def test_garbage_is_collected_where_the_work_is_long(command: str, collects: bool) -> None:
+def test_garbage_is_collected_in_long_commands_only(command: str, collects: bool) -> None:
     """Collecting what imports made would take a fifth of the start of a short one."""
     words = [*command.split(), *(("--service", "ecr") if collects else ("--address", "127.0.0.1:1"))]
     done = run_before_exit("import gc; print(gc.isenabled())", *words)
@@ -478,7 +478,7 @@ def test_garbage_is_collected_where_the_work_is_long(command: str, collects: boo
 
 
 @pytest.mark.parametrize("command", ["config check", "alerts list --address 127.0.0.1:1"])
-def test_no_garbage_is_looked_for_when_a_command_exits(command: str) -> None:
+def test_no_garbage_is_collected_when_a_command_exits(command: str) -> None:
     """The interpreter does that at its end, among all objects that are not frozen."""
     done = run_before_exit(
         "import gc; print(len(gc.get_objects()) < gc.get_freeze_count())", *command.split()

@@ -85,7 +85,7 @@ def test_the_word_show_may_be_left_out(arguments: tuple[str, ...], path: str) ->
     assert done.stdout.startswith("No request path is evaluated")
 
 
-def test_the_list_has_a_line_for_each_path_and_what_is_not_known() -> None:
+def test_the_list_has_a_line_for_each_path_and_unknown_parts() -> None:
     with api({"items": [PATH], "total": 1}) as (address, _):
         lines = headroom("paths", "--address", address).stdout.splitlines()
     assert lines[0].split() == ["path", "now", "carries", "room", "weakest", "limit", "then"]
@@ -95,7 +95,7 @@ def test_the_list_has_a_line_for_each_path_and_what_is_not_known() -> None:
     assert "\x1b" not in lines[4]
 
 
-def test_one_path_has_a_line_for_each_limit() -> None:
+def test_a_path_has_a_line_for_each_limit() -> None:
     with api(DETAIL) as (address, paths):
         done = headroom("paths", "checkout", "--address", address)
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
@@ -113,7 +113,7 @@ def test_json_is_the_response() -> None:
     assert json.loads(done.stdout) == DETAIL
 
 
-def test_no_answer_is_one_sentence() -> None:
+def test_an_unreachable_server_is_one_sentence() -> None:
     done = headroom("paths", "--address", "127.0.0.1:9")
     assert done.exit_code == 2
     assert done.stderr.count("\n") == 1
@@ -151,7 +151,7 @@ def test_the_paths_of_the_demo_are_discovered_and_their_file_is_valid(tmp_path: 
 
 
 @pytest.mark.usefixtures("demo")
-def test_what_is_denied_is_said_and_the_exit_code_tells_it(tmp_path: Path) -> None:
+def test_denied_reads_of_discovery_are_reported_and_exit_with_3(tmp_path: Path) -> None:
     config = written(tmp_path, CONFIG.replace("us-east-1]", "ap-southeast-2]").replace("apigateway, ", ""))
     done = headroom("paths", "discover", "--config", config)
     assert done.exit_code == 3

@@ -58,7 +58,7 @@ def test_with_yes_the_request_is_sent(request_: Request) -> None:
     assert done.stdout.endswith("and is pending.\n")
 
 
-def test_one_of_several_regions(request_: Request) -> None:
+def test_a_quota_in_several_regions_needs_the_option_region(request_: Request) -> None:
     done = request_(SHARDS, "--to", "30k", config=BOTH)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("expected --region")
@@ -97,7 +97,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("arguments", "code", "expected"), REFUSED.values(), ids=REFUSED)
-def test_why_nothing_is_requested(
+def test_refused_quota_requests_have_a_reason(
     request_: Request, arguments: tuple[str, ...], code: int, expected: str
 ) -> None:
     done = request_(*arguments)

@@ -35,7 +35,7 @@ def test_without_a_file_the_page_is_printed(reported: Reported) -> None:
     assert result.stderr == ""
 
 
-def test_a_file_gets_it_and_nothing_is_printed(reported: Reported, tmp_path: Path) -> None:
+def test_a_report_written_to_a_file_is_not_printed(reported: Reported, tmp_path: Path) -> None:
     (tmp_path / "report.md").write_text("before")
     result = reported("--format", "markdown", "--out", "report.md")
     assert (result.exit_code, result.output) == (0, "")
@@ -49,7 +49,7 @@ def test_a_dash_is_standard_output_and_no_file(reported: Reported, tmp_path: Pat
     assert not (tmp_path / "-").exists()
 
 
-def test_it_holds_only_what_was_requested_and_says_so(reported: Reported) -> None:
+def test_a_report_holds_only_the_requested_services_and_accounts_and_says_so(reported: Reported) -> None:
     config = "{services: [sqs, s3], accounts: [{name: mine}]}"
     output = reported("--service", "s3", "--account", "mine", "--format", "markdown", config=config).stdout
     assert "only service s3, account mine" in output
@@ -64,7 +64,7 @@ def test_it_holds_only_what_was_requested_and_says_so(reported: Reported) -> Non
         ("headroom.yaml/report.html", "Not a directory"),
     ],
 )
-def test_where_it_cannot_write_it_says_so_in_one_sentence_before_it_looks(
+def test_a_file_that_cannot_be_written_is_reported_before_aws_is_read(
     out: str, why: str, reported: Reported
 ) -> None:
     result = reported("--out", out, AWS_ENDPOINT_URL="http://127.0.0.1:9")
@@ -89,7 +89,7 @@ def test_a_report_of_failed_reads_alone_is_written_and_exits_with_2(
         (["--format", "pdf"], "pdf"),
     ],
 )
-def test_a_wrong_question_is_a_mistake_that_leaves_what_was_there(
+def test_invalid_arguments_leave_the_existing_file_as_it_was(
     arguments: list[str], expected: str, reported: Reported, tmp_path: Path
 ) -> None:
     (tmp_path / "report.html").write_text("before")

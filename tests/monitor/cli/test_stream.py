@@ -27,7 +27,7 @@ async def dead_letters(port: int) -> tuple[int, str, str]:
     return result.exit_code, result.stdout, result.stderr
 
 
-async def test_it_shows_what_a_running_headroom_could_not_decode(endpoint: Endpoint) -> None:
+async def test_dead_letters_of_a_running_headroom_are_shown(endpoint: Endpoint) -> None:
     await endpoint.post(envelope([b"older \x1b[31m"]))
     await endpoint.post(envelope([b"newer"]))
     code, output, remark = await dead_letters(endpoint.port)
@@ -37,7 +37,7 @@ async def test_it_shows_what_a_running_headroom_could_not_decode(endpoint: Endpo
     assert "2 since the start" in remark
 
 
-async def test_where_nobody_listens_it_is_one_sentence() -> None:
+async def test_a_connection_that_is_refused_is_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as nobody:
         port = nobody.getsockname()[1]
     code, _, remark = await dead_letters(port)

@@ -64,7 +64,7 @@ def printed(*options: str, response: dict[str, Any] = ANSWER) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_a_table_has_a_line_for_each_series_then_what_makes_room() -> None:
+def test_the_table_has_a_line_for_each_series_followed_by_remedies() -> None:
     header, first, second, third, summary, note, request, command, change, own, unknown = printed()
     assert header.split("  ")[0] == "breaks at"
     assert "x1.06" in first and "lambda.account_concurrency whole account, 123456789012/eu-west-1" in first
@@ -77,7 +77,7 @@ def test_a_table_has_a_line_for_each_series_then_what_makes_room() -> None:
     assert unknown.endswith(" and 2 more: not enabled")
 
 
-def test_a_request_that_is_pending_and_enough_is_not_asked_for_again() -> None:
+def test_a_sufficient_pending_request_is_not_repeated() -> None:
     pending = ANSWER | {"requests": [REQUEST | {"pending_is_enough": True}], "items": [HOLDS], "total": 1}
     assert f"  {COMMAND}" not in printed(response=pending)
 

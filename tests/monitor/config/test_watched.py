@@ -53,6 +53,6 @@ def test_of_many_the_number_is_told() -> None:
     assert f": {len(REGISTRY.service_names)} services; " in sentence
 
 
-def test_what_is_excluded_is_not_watched() -> None:
+def test_excluded_places_are_not_monitored() -> None:
     config = Config.model_validate({"exclude": [{"account": "*"}]}, context=ConfigContext(registry=REGISTRY))
     assert watched_sentence(config, REGISTRY) == "watches nothing: `exclude` matches all accounts"

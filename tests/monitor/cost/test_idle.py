@@ -109,7 +109,7 @@ def test_a_purchase_of_a_global_service_has_the_price_of_its_home_region() -> No
     assert (idle.key.region, idle.price_text) == ("global", "$0.015 an hour and shard in us-east-1")
 
 
-def test_where_no_price_is_known_none_is_shown() -> None:
+def test_an_unknown_price_is_shown_as_unknown() -> None:
     fleet = Fleet()
     shards(fleet, "audit", 8, (180, 0.08), region=HERE)
     (idle,) = purchases_of(fleet)

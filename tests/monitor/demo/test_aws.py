@@ -10,7 +10,7 @@ import pytest
 from tests.processes import ROOT, demo_aws_process
 
 
-def test_it_ends_cleanly_when_its_standard_input_ends() -> None:
+def test_the_process_ends_cleanly_when_its_standard_input_ends() -> None:
     with demo_aws_process() as (process, _):
         assert process.stdin is not None
         process.stdin.close()
@@ -18,7 +18,7 @@ def test_it_ends_cleanly_when_its_standard_input_ends() -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
+def test_the_process_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
     with demo_aws_process() as (process, _):
         process.send_signal(number)
         assert process.wait(10) == 0

@@ -84,7 +84,7 @@ def test_a_stream_takes_no_more_than_its_shards_and_refuses_the_rest() -> None:
     assert min(refused) == 0
 
 
-def test_only_what_is_reserved_throttles_and_the_account_counts_it() -> None:
+def test_only_functions_with_a_reservation_throttle_and_the_account_counts_it() -> None:
     throttled = values("Throttles", "Sum", "AWS/Lambda", FunctionName="checkout")
     assert set(throttled) == {50 * 60 / 0.2}
     assert values("Throttles", "Sum", "AWS/Lambda") == throttled
@@ -103,7 +103,7 @@ def test_the_concurrency_of_the_account_is_that_of_its_functions(metric: str, va
     assert set(values(metric, "Maximum", "AWS/Lambda")) == {value}
 
 
-def test_the_statistic_decides() -> None:
+def test_values_depend_on_the_statistic() -> None:
     peaks = {
         stat: values("ConcurrentExecutions", stat, "AWS/Lambda", FunctionName="checkout")[0]
         for stat in ("Maximum", "Average", "Minimum", "SampleCount", "Sum")
@@ -140,7 +140,7 @@ def test_a_stream_that_fell_silent_has_no_later_points() -> None:
     assert result["Timestamps"][0] == (START - 100) * 60.0
 
 
-def test_recently_active_is_what_had_a_point_in_three_hours() -> None:
+def test_recently_active_metrics_had_a_point_within_three_hours() -> None:
     cloudwatch = DemoCloudWatch(REGION)
 
     def streams(now: float, **requested: str) -> set[str]:

@@ -31,7 +31,7 @@ INCOMING = Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName="orders")
 RUNNING = Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum")
 
 
-async def test_what_it_delivers_is_in_the_fleet_and_is_refused_with_a_wrong_key() -> None:
+async def test_delivered_points_are_in_the_fleet_and_a_wrong_key_is_refused() -> None:
     fleet, metrics = Fleet(), DemoCloudWatch(REGION)
     add_series(fleet, INCOMING, RUNNING, account=ACCOUNT, region=REGION.name)
     mark_polled(fleet, START)

@@ -139,7 +139,7 @@ A, B, C = map(metric, "ABC")
         (total(difference(B, A), A), {}, {"A": 15, "B": 30}),
     ],
 )
-def test_the_rest_is_shared_by_the_metrics_without_values_and_set_ones_stay(
+def test_metrics_without_given_values_share_the_rest_of_the_usage(
     usage: Usage, known: dict[str, float], expected: dict[str, float]
 ) -> None:
     assert followed(usage, 30.0, **known) == pytest.approx(expected)

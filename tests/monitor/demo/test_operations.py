@@ -150,7 +150,7 @@ async def ids(aws: Clients) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("case", OPERATIONS, ids=str)
-async def test_it_answers_as_the_model_of_aws_says(aws: Clients, case: OperationCase) -> None:
+async def test_each_response_has_the_shape_of_botocores_model(aws: Clients, case: OperationCase) -> None:
     known = await ids(aws) if "<" in str(case.params) else {}
     params = {k: known.get(v, v) if isinstance(v, str) else v for k, v in case.params.items()}
     async with aws(case.service) as client:
@@ -206,7 +206,7 @@ MISSING = (
 
 
 @pytest.mark.parametrize(("case", "code"), MISSING, ids=str)
-async def test_what_is_not_there_is_reported_with_the_code_of_aws(
+async def test_a_missing_resource_has_the_error_code_of_aws(
     aws: Clients, case: OperationCase, code: str
 ) -> None:
     async with aws(case.service) as client:
@@ -222,7 +222,7 @@ async def test_a_quota_is_requested_in_virginia(aws: Clients, status: str, codes
     assert [request["QuotaCode"] for request in answer["RequestedQuotas"]] == codes
 
 
-async def test_a_group_shows_the_size_its_load_wants(aws: Clients) -> None:
+async def test_a_group_has_the_size_that_its_load_needs(aws: Clients) -> None:
     async with aws("autoscaling") as client:
         groups = (await client.describe_auto_scaling_groups())["AutoScalingGroups"]
     sizes = {g["AutoScalingGroupName"]: (g["DesiredCapacity"], len(g["Instances"])) for g in groups}
@@ -239,7 +239,7 @@ async def test_pages_are_read_with_the_tokens_of_botocore(aws: Clients) -> None:
     assert pages == [["customers", "inventory", "orders"], ["products", "reviews-archive"]]
 
 
-async def test_a_call_is_denied_where_a_story_says_so(aws: Clients) -> None:
+async def test_a_call_that_a_story_denies_is_denied(aws: Clients) -> None:
     async with aws("elbv2") as client:
         balancers = (await client.describe_load_balancers())["LoadBalancers"]
         arns = {one["LoadBalancerName"]: one["LoadBalancerArn"] for one in balancers}

@@ -16,14 +16,14 @@ def settings() -> dict[str, Any]:
     return demo_settings("http://127.0.0.1:9", "127.0.0.1:4070", "journal.db", "http://127.0.0.1:10")
 
 
-def test_access_keys_that_are_set_stay() -> None:
+def test_configured_access_keys_are_kept() -> None:
     environ = {ACCESS_KEYS_VARIABLE: "mine, other", "AWS_PROFILE": "prod"}
     isolate_environment(environ)
     assert access_keys_from(environ) == ("mine", "other")
     assert "AWS_PROFILE" not in environ
 
 
-def test_without_any_the_demo_has_one_of_its_own() -> None:
+def test_the_demo_makes_an_access_key_where_none_is_configured() -> None:
     made = set()
     for given in ({}, {ACCESS_KEYS_VARIABLE: " , "}):
         isolate_environment(given)
@@ -43,7 +43,7 @@ def test_notifications_go_to_the_receiver_of_the_demo_alone() -> None:
     assert [one.name for one in demo_config(settings()).receivers] == ["demo"]
 
 
-async def test_an_aws_that_does_not_start_in_time_is_told() -> None:
+async def test_a_simulated_aws_that_does_not_start_in_time_is_an_error() -> None:
     with pytest.raises(TimeoutError, match=r"did not start within 0\.001 s"):
         async with start_aws(start_timeout=0.001):
             pass

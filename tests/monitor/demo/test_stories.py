@@ -28,7 +28,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch) -> None:
 pytestmark = pytest.mark.filterwarnings("ignore:Exception.* does not match an error shape")
 
 
-async def test_headroom_judges_each_series_as_its_story_tells() -> None:
+async def test_headroom_judges_each_series_as_its_story_expects() -> None:
     regions = [one.name for one in REGIONS if one.account == ACCOUNT and not one.denied]
     read = await served_stories.serve_and_read(FILES, REGISTRY, regions, int(time.time() // 60) - 1)
     series = list(read.series())

@@ -106,7 +106,7 @@ async def test_two_files_may_share_an_answer_but_not_contradict() -> None:
 
 
 @pytest.mark.parametrize("content", ["a: [", "service: x\nservice: y", "- 1"])
-async def test_what_is_no_yaml_mapping_is_a_problem(content: str) -> None:
+async def test_a_file_that_is_no_yaml_mapping_is_a_problem(content: str) -> None:
     assert await problems(content)
 
 

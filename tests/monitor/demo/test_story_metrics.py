@@ -25,13 +25,13 @@ async def values(name: str, statistic: str, cluster: str) -> Floats:
     return metric.values(statistic, MINUTES, 1)
 
 
-async def test_aws_publishes_nothing_where_nothing_happened() -> None:
+async def test_minutes_without_events_have_no_point() -> None:
     surge, quiet = await values("FailedConnections", "Sum", "media")
     assert surge > 0
     assert np.isnan(quiet)
 
 
-async def test_without_a_limit_a_story_tells_the_usage() -> None:
+async def test_the_story_of_a_signal_without_a_limit_holds_its_usage() -> None:
     surge, quiet = await values("FailedConnections", "Sum", "builds")
     assert surge == pytest.approx(4 * 60)
     assert np.isnan(quiet)

@@ -23,7 +23,7 @@ minutes = st.integers(-(10**6), 10**6)
 
 
 @given(traffic, st.text(), minutes, st.integers(1, 50))
-def test_a_minute_has_the_same_demand_whatever_window_it_is_seen_in(
+def test_the_demand_of_a_minute_does_not_depend_on_the_window(
     demand: Traffic, name: str, first: int, length: int
 ) -> None:
     window = np.arange(first, first + length)

@@ -138,7 +138,7 @@ STORIES = {
 
 
 @pytest.mark.parametrize("story", STORIES)
-def test_a_story_is_in_the_data(story: str) -> None:
+def test_the_data_have_the_utilizations_of_the_story(story: str) -> None:
     utilization, lowest, highest = STORIES[story]
     values = utilization()
     assert not np.isnan(values).any()
@@ -170,19 +170,19 @@ def test_an_account_is_near_its_api_throttle() -> None:
         (IRELAND, "AWS/Kinesis", "WriteProvisionedThroughputExceeded", {"StreamName": "orders"}),
     ],
 )
-def test_demand_is_refused_somewhere(identity: tuple[str, str, str, dict[str, str]]) -> None:
+def test_some_metrics_of_throttled_demand_are_above_0(identity: tuple[str, str, str, dict[str, str]]) -> None:
     region, namespace, name, dimensions = identity
     refused = emitted(region, namespace, name, **dimensions).values("Sum", MINUTES, 1)
     assert np.nanmax(refused) > 0
 
 
-def test_a_queue_has_been_silent_for_hours() -> None:
+def test_a_queue_has_had_no_points_for_hours() -> None:
     silent = emitted(IRELAND, "AWS/SQS", "NumberOfMessagesSent", QueueName="partner-callbacks")
     heard = MINUTES[~np.isnan(silent.values("Sum", MINUTES, 1))]
     assert heard.max() < -120
 
 
-def test_what_is_not_enabled_emits_nothing() -> None:
+def test_metrics_that_are_not_enabled_have_no_points() -> None:
     bare = {b.name for region in WORLD.values() for b in region.resources_of(DemoBucket) if not b.filters}
     assert bare == {"backups", "legal-archive"}
     emitting = [metric for service in SERVICES for metric in service.metrics(WORLD[IRELAND])]

@@ -40,7 +40,7 @@ async def test_a_series_near_its_limit_each_day_will_probably_reach_it() -> None
         assert some.fleet.history_bins[near.slot] >= BINS - 10
 
 
-async def test_below_two_days_there_is_no_forecast_and_it_says_how_much_there_is() -> None:
+async def test_a_series_with_less_than_two_days_of_history_has_no_forecast() -> None:
     async with fortnight() as some:
         created = (some.now - 1.2 * 1440) * 60
         series = some.put("a", created_at=created)
@@ -50,7 +50,7 @@ async def test_below_two_days_there_is_no_forecast_and_it_says_how_much_there_is
         assert some.fleet.history_bins[series.slot] == pytest.approx(1.2 * 96, abs=2)
 
 
-async def test_a_changed_limit_is_answered_with_the_new_one_at_once() -> None:
+async def test_a_changed_limit_changes_the_forecast_at_once() -> None:
     async with fortnight() as some:
         series = some.put("a", limit=85)
         await some.read_past()
@@ -99,7 +99,7 @@ async def test_forecasts_are_exported_with_their_horizons_and_quantiles() -> Non
     assert times == sorted(times)
 
 
-async def test_demand_that_is_refused_below_the_limit_makes_a_ceiling_that_forecasts_use() -> None:
+async def test_demand_throttled_below_the_limit_makes_a_ceiling_for_forecasts() -> None:
     async with fortnight() as some:
         plain = some.put("plain", limit=300)
         refused = some.put("refused", limit=300, throttled=total(metric("refused", "SampleCount")))
@@ -143,7 +143,7 @@ SHAPES: list[Callable[[np.random.Generator], Array]] = [
 
 @given(st.sampled_from(SHAPES), st.integers(0, 1000), st.integers(0, MAX_LATE + 2))
 @settings(deadline=None, max_examples=150)
-def test_any_history_has_an_answer_or_none_and_no_warning(
+def test_any_history_is_forecast_or_not_without_a_warning(
     shape: Callable[[np.random.Generator], Array],
     seed: int,
     late: int,

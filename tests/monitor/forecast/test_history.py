@@ -56,7 +56,7 @@ def test_half_floats_keep_three_digits_of_any_number(usage: list[float], ago: in
     np.testing.assert_allclose(stored(history, row), expected, rtol=1e-3, atol=highest * 1e-7)
 
 
-def test_a_usage_that_grows_a_million_times_is_kept_beside_what_was_before() -> None:
+def test_a_usage_that_grows_a_million_times_keeps_earlier_usage() -> None:
     history, row = history_of([3.0, 7.0], NOW - 5)
     block, column = history.place(row)
     block.put(np.array([column]), NOW, np.array([[7e6]], np.float32), np.ones((1, 1), np.bool_))
@@ -65,7 +65,7 @@ def test_a_usage_that_grows_a_million_times_is_kept_beside_what_was_before() -> 
     assert found[-6] == pytest.approx(3.0, abs=0.5)
 
 
-def test_numbers_that_became_small_get_a_scale_of_their_own() -> None:
+def test_numbers_that_became_small_get_a_smaller_scale() -> None:
     history, row = history_of([1e9], NOW)
     block, column = history.place(row)
     later = NOW + BINS
@@ -77,7 +77,7 @@ def test_numbers_that_became_small_get_a_scale_of_their_own() -> None:
     assert stored(history, row)[-1] == pytest.approx(1234, rel=1e-3)
 
 
-def test_holes_stay_holes_and_what_is_older_than_a_fortnight_is_gone() -> None:
+def test_missing_bins_stay_missing_and_bins_older_than_a_fortnight_are_dropped() -> None:
     history, row = history_of([5.0, 6.0], NOW - 1)
     block, _ = history.place(row)
     block.advance(NOW + 3 * DAY)
@@ -92,7 +92,7 @@ def test_holes_stay_holes_and_what_is_older_than_a_fortnight_is_gone() -> None:
     assert np.isnan(stored(history, row)).all()
 
 
-def test_a_bin_of_which_a_part_is_known_only_rises_and_what_is_read_later_fills_holes() -> None:
+def test_an_incomplete_bin_only_rises_and_later_reads_fill_missing_bins() -> None:
     history, row = history_of([5.0, np.nan, 7.0], NOW - 2)
     block, column = history.place(row)
     part, columns = np.array([[4.0], [1.0], [9.0]], np.float32), np.array([column])
@@ -140,7 +140,7 @@ def test_a_creation_that_is_read_a_minute_later_is_the_same() -> None:
     assert block.ceiling[column] == pytest.approx(0.4, rel=1e-3)
 
 
-def test_refusals_are_forgotten_after_a_fortnight_and_the_lowest_counts() -> None:
+def test_throttling_is_forgotten_after_a_fortnight_and_the_lowest_counts() -> None:
     history, row = history_of([5.0], NOW)
     block, column = history.place(row)
     for day, utilization in ((0, 0.6), (1, 0.9), (0, 0.7)):
@@ -229,7 +229,7 @@ async def test_a_file_that_cannot_be_written_is_reported(
     assert "usage.history cannot be written" in caplog.text
 
 
-def test_no_file_and_an_empty_one_are_no_history_without_a_word(
+def test_a_missing_or_empty_file_is_an_empty_history_without_a_log_line(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     path = tmp_path / "usage.history"

@@ -101,7 +101,7 @@ def refusing(body: Body) -> Response:
     }
 
 
-async def test_the_demand_that_was_refused_is_read_of_what_is_bought() -> None:
+async def test_throttled_demand_is_read_for_provisioned_limits() -> None:
     async with fortnight(refusing) as some:
         refused, served = total(metric("refused")), total(metric("served"))
         bought = some.put("a", paid=True, throttled=refused, served=served)
@@ -110,14 +110,14 @@ async def test_the_demand_that_was_refused_is_read_of_what_is_bought() -> None:
         assert sorted(some.requested_past_metrics) == ["a", "refused", "served"]
 
 
-async def test_of_what_is_not_bought_only_the_usage_is_read() -> None:
+async def test_only_the_usage_is_read_for_limits_that_are_not_paid_for() -> None:
     async with fortnight(refusing) as some:
         some.put("a", throttled=total(metric("refused")), served=total(metric("served")))
         await some.read_past()
         assert some.requested_past_metrics == ["a"]
 
 
-async def test_a_metric_that_is_zero_when_absent_is_so_from_its_first_point_on() -> None:
+async def test_a_metric_that_is_zero_when_absent_is_zero_from_its_first_point_on() -> None:
     far = int(time.time() // 60) - 720  # half a day from both ends of the fortnight
 
     def once_a_day(minute: int) -> float | None:
@@ -133,7 +133,7 @@ async def test_a_metric_that_is_zero_when_absent_is_so_from_its_first_point_on()
         assert (usage[known[0] : -13] > 0).sum() == 14
 
 
-async def test_nothing_is_stored_of_what_was_before_the_resource_was_created() -> None:
+async def test_no_usage_from_before_the_creation_of_a_resource_is_stored() -> None:
     async with fortnight() as some:
         created = (some.now - 3 * 1440) * 60.0
         series = some.put("a", created_at=created)
@@ -149,7 +149,7 @@ def asks_past_of_b(body: Body) -> bool:
 
 
 @pytest.mark.parametrize("code", ["AccessDeniedException", "ThrottlingException"])
-async def test_what_is_denied_or_throttled_costs_only_itself(
+async def test_a_denied_or_throttled_metric_affects_only_its_series(
     code: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     def answer(body: Body) -> Response:
@@ -184,7 +184,7 @@ async def test_a_rejected_metric_is_found_among_others() -> None:
         assert np.isfinite(some.usage(bad)).sum() < 20
 
 
-async def test_values_that_are_no_numbers_and_times_of_elsewhere_are_left_out() -> None:
+async def test_values_that_are_no_numbers_and_points_outside_the_request_are_left_out() -> None:
     def answer(body: Body) -> Response:
         points: Mapping[int, object] = {
             body["StartTime"] // 60 - 600: 1.0,
@@ -232,7 +232,7 @@ async def test_a_series_without_metrics_has_no_past_and_is_forecast_by_what_is_r
         assert some.requested_past_metrics == ["measured"]
 
 
-async def test_the_budget_decides_when_it_is_read() -> None:
+async def test_the_past_is_read_as_the_budget_allows() -> None:
     def planner(dollars: float, fleet: Fleet) -> Planner:
         charged = count(0, 1000)
         budget = Budget(

@@ -49,6 +49,6 @@ async def test_constant_zero_is_known_to_be_zero() -> None:
     assert (peaks.peak[0], peaks.known[0]) == (0, BINS)
 
 
-async def test_nothing_is_known_of_a_series_without_a_history() -> None:
+async def test_a_series_without_a_history_has_no_peak() -> None:
     peaks = await fortnight_peaks(Recorder(Fleet(), UsageHistory()), SLOT)
     assert np.isnan(peaks.peak[0]) and peaks.known[0] == 0

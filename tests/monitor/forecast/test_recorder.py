@@ -77,7 +77,7 @@ async def test_the_last_hours_are_recorded_as_they_were_judged() -> None:
     assert found == pytest.approx(highest_means(values, RECORDED_BINS), rel=1e-3)
 
 
-async def test_a_highest_value_is_not_averaged() -> None:
+async def test_a_maximum_is_not_averaged() -> None:
     fleet, values = Fleet(), np.full(180, 10.0)
     values[-30] = 70
     series = put(fleet, "a", total(metric("a", "Maximum")))
@@ -85,7 +85,7 @@ async def test_a_highest_value_is_not_averaged() -> None:
     assert (await recorded(fleet, series)).max() == pytest.approx(70, rel=1e-3)
 
 
-async def test_what_was_not_published_is_missing_and_is_no_zero() -> None:
+async def test_minutes_without_points_are_missing_and_not_zero() -> None:
     fleet, values = Fleet(), np.full(180, 10.0)
     values[:60] = np.nan
     series = put(fleet, "a", total(metric("a")))
@@ -115,7 +115,7 @@ async def test_only_series_whose_utilization_is_judged_have_a_history() -> None:
     assert (await recorded(fleet, bounded)).size == 0
 
 
-async def test_the_lowest_utilization_at_which_demand_was_refused_is_remembered() -> None:
+async def test_the_lowest_utilization_at_which_demand_was_throttled_is_stored() -> None:
     fleet, values, refused = Fleet(), np.full(180, 50.0), np.zeros(180)
     values[-40], refused[-40] = 35, 600
     values[-50], refused[-50] = 45, 600
@@ -129,7 +129,7 @@ async def test_the_lowest_utilization_at_which_demand_was_refused_is_remembered(
     assert block.ceiling[column] == pytest.approx(0.35, rel=1e-3)
 
 
-async def test_what_was_refused_is_demand_like_what_was_served() -> None:
+async def test_throttled_demand_counts_like_served_demand() -> None:
     fleet, values, refused, served = Fleet(), np.full(180, 50.0), np.zeros(180), np.full(180, 600.0)
     refused[-42:-37], served[-57:-52], refused[-57:-52] = 300, 0, 300  # the latter cannot be told in bytes
     put(fleet, "a", total(metric("a")), throttled=total(metric("r")), served=total(metric("s")))
@@ -140,7 +140,7 @@ async def test_what_was_refused_is_demand_like_what_was_served() -> None:
     assert np.count_nonzero(found > 51) <= 2
 
 
-async def test_a_day_on_which_demand_was_refused_is_counted_even_if_nothing_was_served() -> None:
+async def test_a_day_with_throttled_demand_is_counted_even_if_none_was_served() -> None:
     fleet, refused = Fleet(), np.zeros(180)
     refused[-40] = 600
     series = put(fleet, "a", total(metric("a")), throttled=total(metric("r")))

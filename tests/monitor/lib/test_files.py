@@ -54,7 +54,7 @@ def test_a_configuration_that_is_no_file_is_refused(kind: Path) -> None:
 
 
 @pytest.mark.parametrize("what", FILES)
-def test_whatever_a_configuration_names_that_is_no_file_is_one_problem(kind: Path, what: str) -> None:
+def test_each_configured_path_that_is_no_regular_file_is_one_problem(kind: Path, what: str) -> None:
     config = kind.with_name("headroom.yaml")
     config.write_text(FILES[what])
     with pytest.raises(ConfigError) as refused:

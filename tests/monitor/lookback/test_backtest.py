@@ -80,7 +80,7 @@ def test_with_less_than_two_days_there_is_no_forecast() -> None:
     assert backtest(quarters, episodes_in(quarters)) is None
 
 
-def test_a_forecast_knows_nothing_of_what_comes_later() -> None:
+def test_a_forecast_does_not_depend_on_later_samples() -> None:
     """The leads of the first days are the same, whatever came after them."""
     peaks = [0.5, 0.97, 0.97, 0.97, 0.97, 0.97]
     short, long = (compared(history(*peaks, *more)) for more in ([], [1.4] * 3))

@@ -66,14 +66,14 @@ def test_runs_are_quarters_near_the_limit_in_a_row() -> None:
     ]
 
 
-def test_a_run_without_an_alert_is_an_episode_of_which_nothing_was_told() -> None:
+def test_a_run_without_an_alert_is_an_episode_without_notices() -> None:
     (one,) = found([run(60, 90)])
     assert (one.begin - BEGIN, one.end - BEGIN, one.usage) == (60, 90, 950)
     assert (one.is_throttled, one.throttled, one.ongoing, one.told) == (False, None, False, [])
     assert one.peak(1000) == pytest.approx(0.95)
 
 
-def test_an_alert_on_throttling_joins_the_run_and_tells_how_much() -> None:
+def test_an_alert_on_throttling_joins_the_run_with_its_amount() -> None:
     told = (
         notice("orders", 70, "near", severity=Severity.WARNING, usage=960.0),
         notice("orders", 75, "saturated", kind=NoticeKind.WORSENED, throttled=3.0, usage=990.0),
@@ -92,7 +92,7 @@ def test_throttling_far_below_the_limit_is_an_episode_by_its_alert_alone() -> No
     assert one.known_usage is None and one.peak(1000) is None
 
 
-def test_what_lasts_has_not_ended() -> None:
+def test_an_ongoing_episode_has_no_end() -> None:
     last = len(MINUTES)
     (one,) = found([run(last - 30, last)._replace(ongoing=True)])
     assert one.ongoing
@@ -106,7 +106,7 @@ def test_episodes_are_a_quarter_of_an_hour_apart_and_the_newest_is_first() -> No
     assert spans == [("a", 130, 145), ("a", 60, 115), ("b", 60, 75)]
 
 
-def test_a_forecast_is_told_and_makes_no_episode() -> None:
+def test_a_notice_of_a_forecast_makes_no_episode() -> None:
     forecast = notice("orders", 62, "forecast", severity=Severity.WARNING)
     assert found([], forecast) == []
     (one,) = found([run(60, 90)], forecast)

@@ -15,7 +15,7 @@ from tests.monitor.lookback.past import DAY, HOUR, START, Past, notices_of, spel
 QUIET_HOUR = spelled((".", HOUR))
 
 
-def test_an_episode_has_begin_length_peak_and_all_that_was_refused() -> None:
+def test_an_episode_has_start_length_peak_and_throttled_demand() -> None:
     past = Past()
     past.add_stream("orders", QUIET_HOUR + spelled(("c", 5), ("s", 20), (".", 3), ("s", 2)) + QUIET_HOUR)
     past.add_stream("calm", QUIET_HOUR * 2)
@@ -42,7 +42,7 @@ def test_episodes_reach_over_the_chunks_in_which_samples_are_read() -> None:
     assert (episode.begin, episode.minutes) == (START + HOUR, 6 * HOUR)
 
 
-def test_a_hole_of_days_is_no_usage_of_0_and_ends_no_alert() -> None:
+def test_days_without_samples_are_no_usage_of_0_and_end_no_alert() -> None:
     past = Past()
     letters = QUIET_HOUR + spelled(("c", HOUR), ("_", 2 * DAY), ("c", HOUR)) + QUIET_HOUR
     slot = past.add_stream("orders", letters).slot
@@ -56,7 +56,7 @@ def test_a_hole_of_days_is_no_usage_of_0_and_ends_no_alert() -> None:
     ]
 
 
-def test_nothing_is_known_from_before_a_stream_was_created() -> None:
+def test_no_sample_from_before_the_creation_of_a_stream_is_judged() -> None:
     past = Past()
     created = START + 14 * DAY
     # Points of a former stream of the same name, which was throttled all the time.
@@ -94,7 +94,7 @@ def test_a_limit_that_flaps_is_that_of_each_minute() -> None:
     ]
 
 
-def test_a_series_of_which_a_metric_was_not_read_has_no_samples_and_others_stand() -> None:
+def test_a_series_with_an_unread_metric_has_no_samples_and_affects_no_other() -> None:
     past = Past()
     past.add_stream("orders", spelled(("s", HOUR)))
     denied = past.add_stream("denied", spelled(("s", HOUR)))
@@ -105,7 +105,7 @@ def test_a_series_of_which_a_metric_was_not_read_has_no_samples_and_others_stand
     assert lookback.without_samples == 1
 
 
-def test_other_ways_are_judged_beside_the_one_in_force_which_holds_afterwards() -> None:
+def test_other_bands_are_judged_and_the_configured_one_is_restored() -> None:
     past = Past()
     slot = past.add_stream("orders", QUIET_HOUR + spelled(("a", 30)) + QUIET_HOUR).slot
     wide = Way.in_force(past.fleet, "band to 85 %")

@@ -24,7 +24,9 @@ runs = st.lists(st.tuples(st.sampled_from("bl.hacs_"), st.integers(1, 14)), min_
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(runs.map(lambda some: spelled(*some)), min_size=1, max_size=3))
-async def test_its_notices_are_those_of_a_running_monitor_for_the_same_samples(stories: list[str]) -> None:
+async def test_a_look_back_has_the_notices_of_a_running_monitor_for_the_same_samples(
+    stories: list[str],
+) -> None:
     length = max(map(len, stories))
     named = {f"stream-{n}": story.ljust(length, "_") for n, story in enumerate(stories)}
     past = Past()
@@ -51,7 +53,7 @@ revisions = st.tuples(
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(stories, st.lists(revisions, max_size=40)), min_size=1, max_size=4))
-def test_for_revised_minutes_it_has_the_zones_that_a_running_monitor_settled_on(
+def test_revised_minutes_have_the_zones_that_a_running_monitor_settled_on(
     revised_stories: list[tuple[str, list[Revision]]],
 ) -> None:
     past = Past()

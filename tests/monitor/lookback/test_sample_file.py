@@ -48,7 +48,7 @@ def test_each_point_is_read_in_its_chunk(
         assert read_all(file) == {one: value for one, value in of.items() if one[1] in minutes}
 
 
-def test_what_was_not_written_was_not_read_and_a_metric_without_points_was() -> None:
+def test_a_metric_without_points_is_read_and_one_that_was_not_written_is_not() -> None:
     with SampleFile(WANTED, range(600, 1200)) as file:
         file.write(np.array([3]), points({}))
         assert file.rows.tolist() == [3]

@@ -31,7 +31,7 @@ async def test_an_unknown_name_cannot_be_resolved(resolver: Resolver, name: str)
         await resolver.resolve(name)
 
 
-async def test_names_that_nobody_answers_for_keep_nothing_else_waiting() -> None:
+async def test_lookups_that_hang_do_not_block_other_threads() -> None:
     answered = threading.Event()
 
     def wait(*_: Any, **__: Any) -> list[Any]:

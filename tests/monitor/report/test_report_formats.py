@@ -66,7 +66,7 @@ def test_both_formats_have_the_same_content() -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_where_no_price_is_known_none_is_invented(format: str) -> None:
+def test_unknown_prices_are_named_and_not_estimated(format: str) -> None:
     output = FORMATS[format](summary_of("orders", region="eu-west-1")).replace("\\", "")
     assert "price not known for eu-west-1" in output
     assert "No total is given, because none of these prices is known." in output

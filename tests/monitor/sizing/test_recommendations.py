@@ -93,7 +93,7 @@ def test_a_raise_is_priced_and_its_command_goes_as_far_as_aws_allows_at_once() -
     assert one.command and "--target-shard-count 4" in one.command
 
 
-def test_where_no_price_is_known_the_money_is_not() -> None:
+def test_a_recommendation_without_a_price_has_no_saving() -> None:
     account = Account()
     stream(account, 8, 0.08, 0.08, region="eu-west-3")
     assert account.one.items == 2

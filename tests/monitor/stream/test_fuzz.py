@@ -130,7 +130,7 @@ def transport(ingest: Ingest) -> httpx.ASGITransport:
 @quick
 @example(b"{" * 30_000, {})
 @given(bodies, headers)
-async def test_every_answer_is_one_of_the_protocol(
+async def test_every_response_conforms_to_the_protocol(
     fleet: Fleet, ingest: Ingest, transport: httpx.ASGITransport, body: bytes, changes: dict[str, str]
 ) -> None:
     sent = {name.lower(): text for name, text in headers_of("r-1").items()} | changes

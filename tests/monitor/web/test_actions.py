@@ -308,7 +308,7 @@ class SharedTokens:
         return token == "shared"
 
 
-async def test_another_store_of_form_tokens_can_be_used(alert: str, server: Server) -> None:
+async def test_form_tokens_may_be_stored_elsewhere(alert: str, server: Server) -> None:
     state = replace(server.state, form_tokens=SharedTokens())
     transport = httpx.ASGITransport(create_app(state))
     async with httpx.AsyncClient(transport=transport, base_url="http://headroom") as client:

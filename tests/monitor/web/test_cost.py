@@ -24,7 +24,9 @@ async def test_the_page_shows_projected_and_measured_cost(server: Server, client
     assert "production eu-west-1 2 0 $0.175 1,234" in words
 
 
-async def test_the_page_tells_what_is_not_read_and_why(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_page_shows_pruned_metrics_with_the_reason(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     server.fleet.set_bounds(SUM_OF_STREAMS)
     for name in ("orders", "clicks"):
         add(server.fleet, key(name))
@@ -38,7 +40,7 @@ async def test_the_page_tells_what_is_not_read_and_why(server: Server, client: h
     assert "That saves $0.169 a month" in words
 
 
-async def test_the_page_tells_what_is_idle_and_what_that_saves(
+async def test_the_page_shows_idle_metrics_and_their_saving(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     for name in ("orders", "clicks"):

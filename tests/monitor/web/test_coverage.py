@@ -68,7 +68,7 @@ def text_of(html: str) -> str:
     return " ".join(unescape(re.sub("<[^>]*>", " ", html)).split())
 
 
-async def test_what_is_watched_is_counted_and_linked_to_its_series(
+async def test_watched_quotas_are_counted_and_linked_to_their_series(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     watch_concurrency(server)
@@ -83,7 +83,7 @@ async def test_what_is_watched_is_counted_and_linked_to_its_series(
     assert (await page(client, series)).all("form")
 
 
-async def test_what_can_be_changed_comes_first_with_its_command(
+async def test_quotas_that_a_setting_makes_observable_come_first_with_its_command(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     watch_concurrency(
@@ -183,7 +183,7 @@ async def test_names_are_escaped(server: Server, client: httpx.AsyncClient) -> N
         assert not shown.foreign_scripts, path
 
 
-async def test_what_awss_own_report_tells_is_shown(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_utilization_report_of_aws_is_shown(server: Server, client: httpx.AsyncClient) -> None:
     watch_concurrency(server)
     known = server.known_quotas[ACCOUNT, REGION]
     known.report = UtilizationReport(1_800_000_000.0, {CONCURRENCY: ReportedQuota("x", 0.5, 20.0)})
@@ -194,7 +194,9 @@ async def test_what_awss_own_report_tells_is_shown(server: Server, client: httpx
 
 
 @pytest.mark.parametrize("query", ["", "?state=stale"])
-async def test_without_any_quota_it_says_why(server: Server, client: httpx.AsyncClient, query: str) -> None:
+async def test_the_page_without_quotas_says_why(
+    server: Server, client: httpx.AsyncClient, query: str
+) -> None:
     server.known_quotas[ACCOUNT, REGION] = KnownQuotas()
     server.services_read = {(ACCOUNT, REGION): {"sqs"}}
     shown = await words(server, client, f"/coverage{query}")

@@ -101,7 +101,7 @@ def test_a_chart_shows_each_limit_while_it_was_in_force() -> None:
     assert drawn.count('class="band"') == 2
 
 
-def test_a_limit_is_drawn_only_where_one_was_known() -> None:
+def test_a_limit_is_drawn_only_in_minutes_in_which_it_is_known() -> None:
     limit = minutes((60, 1000.0), (60, NAN), (60, 1000.0))
     drawn = chart_svg(Chart(series_history(minutes((180, 500.0)), limit), BAND, RECORDS))
     assert drawn.count('class="band"') == 2

@@ -25,7 +25,9 @@ def foresee(server: Server, name: str, probability: tuple[float, ...], days: flo
     return series
 
 
-async def test_next_is_what_reaches_its_limit_soonest(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_series_that_reaches_its_limit_soonest_is_next(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     foresee(server, "later", (0.0, 0.1, 0.6, 0.9))
     foresee(server, "soon", (0.1, 0.6, 0.8, 0.9))
     foresee(server, "never", (0.0, 0.0, 0.01, 0.02))
@@ -50,7 +52,9 @@ async def test_the_page_of_a_series_shows_its_forecast_and_its_ceiling(
     assert "% within 1h, 60 % within 6h, 80 % within 24h, 90 % within 3d" in words
 
 
-async def test_a_short_history_is_reported_and_is_no_zero(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_short_history_is_shown_instead_of_a_probability(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     series = foresee(server, "orders", (float("nan"),) * 4, days=1.2)
     await server.publish()
     words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
@@ -94,7 +98,7 @@ async def test_holes_of_the_past_and_of_the_fan_are_not_drawn(
     assert "nan" not in "".join(one.get("d") or "" for one in found.all("path"))
 
 
-async def test_without_anything_to_say_there_is_no_fan(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_series_without_a_forecast_has_no_fan(server: Server, client: httpx.AsyncClient) -> None:
     series = foresee(server, "orders", (float("nan"),) * 4, days=1.2)
     unknown = fan()
     unknown.ahead[:] = np.nan

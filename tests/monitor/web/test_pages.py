@@ -256,7 +256,7 @@ NOTHING = [
 
 
 @pytest.mark.parametrize(("fields", "reason", "command"), NOTHING)
-async def test_nothing_is_green_while_no_series_is_monitored(
+async def test_nothing_on_the_pages_is_green_while_no_series_is_monitored(
     fields: dict[str, Any], reason: str, command: str, server: Server, client: httpx.AsyncClient
 ) -> None:
     server.status = MonitorStatus(has_data=False, **fields)
@@ -463,7 +463,7 @@ async def test_an_unchanged_page_is_not_sent_again(server: Server, client: httpx
     assert gzip.decompress(raw).decode() == changed.text
 
 
-async def test_a_series_without_a_usage_says_what_is_judged(
+async def test_a_series_without_usage_says_that_throttled_demand_alone_is_judged(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     series = add(server.fleet, key("orders"), usage=Unobservable("no metric tells it"))
@@ -625,5 +625,5 @@ async def test_a_deliberate_cap_is_marked_as_one(server: Server, client: httpx.A
         ("https://docs.aws.amazon.com.example.com/quotas", "quotas"),
     ],
 )
-def test_only_a_page_of_aws_is_called_one(url: str, title: str) -> None:
+def test_titles_of_linked_documentation(url: str, title: str) -> None:
     assert doc_title(url) == title

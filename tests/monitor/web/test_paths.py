@@ -26,7 +26,7 @@ def words(got: Page) -> str:
     return " ".join(got.words.split())
 
 
-async def test_a_path_is_told_in_a_sentence_with_what_to_raise_first(
+async def test_a_path_is_described_in_a_sentence_with_the_limit_to_raise_first(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     got = await shown(server, client, "/paths/checkout", await checkout().status(CHECKOUT))
@@ -55,7 +55,7 @@ async def test_the_first_path_is_shown_beside_the_cards_of_all(
     assert "b c" in words(await page(client, "/paths/b%20c"))
 
 
-async def test_what_is_not_known_is_hatched_and_said(server: Server, client: httpx.AsyncClient) -> None:
+async def test_an_unknown_flow_is_hatched_and_named(server: Server, client: httpx.AsyncClient) -> None:
     some = checkout()
     del some.flows["Invocations", ("checkout",)]
     text = words(await shown(server, client, "/paths/checkout", await some.status(CHECKOUT)))
@@ -101,11 +101,11 @@ async def test_names_of_customers_are_text(server: Server, client: httpx.AsyncCl
 @pytest.mark.parametrize(
     ("capacity", "text"), [(100, "no room"), (99, "no room"), (108, "+8 %"), (350, "+250 %"), (None, "")]
 )
-async def test_the_room_is_in_percent_of_what_flows(capacity: float | None, text: str) -> None:
+async def test_the_free_capacity_is_in_percent_of_the_flow(capacity: float | None, text: str) -> None:
     assert room_text(await checkout().status(CHECKOUT), capacity) == text
 
 
-async def test_the_number_of_a_column_below_the_water_stands_above_it() -> None:
+async def test_the_number_of_a_low_column_stands_above_the_waterline() -> None:
     some = checkout()
     some.put("dynamodb.table_write_capacity", ("orders",), 400, 200)
     status = await some.status(CHECKOUT)

@@ -40,7 +40,7 @@ async def test_the_page_begins_with_twice_the_traffic(server: Server, client: ht
     assert "/what-if?traffic=3x" in found.links
 
 
-async def test_a_lane_is_red_from_the_factor_at_which_it_breaks_to_the_asked_one(
+async def test_a_lane_is_red_from_the_breaking_factor_to_the_requested_one(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     put(server, "busy", 50)
@@ -85,7 +85,7 @@ async def test_a_question_that_cannot_be_answered_says_why_beside_the_form(
     assert "did you mean kinesis?" in found.words
 
 
-async def test_what_is_not_known_and_what_nothing_carries_is_listed(
+async def test_unknown_series_and_those_without_a_counterpart_are_listed(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     why = Unobservable("request metrics are not enabled")
@@ -99,7 +99,9 @@ async def test_what_is_not_known_and_what_nothing_carries_is_listed(
     assert f"nothing in {OTHER} carries it" in found.words
 
 
-async def test_without_a_series_nothing_is_said_to_hold(server: Server, client: httpx.AsyncClient) -> None:
+async def test_no_series_is_said_to_hold_where_there_is_none(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     found = await shown(server, client, "/what-if")
     assert "no series with known usage and limit is in this question" in found.words
     assert "nothing is known to judge" in found.words
