@@ -25,15 +25,17 @@ UNDECLARED = ResourceDeclaration()
 class ScanGroup:
     """The kinds that one scan lists, in this order: each after those that it needs.
 
-    name: of the scan. signals: by the kind of their resources, then by name. needs: by signal, the kinds that
-    its expressions look up, without its resource's own kind and the ancestors of that. names: by signal, all
-    names in its expressions and in the dimensions of its metrics. indexed: the kinds in `needs`, whose
-    resources are looked up. parents: the kinds that have parts. account_facts: all names that the group uses,
-    by which the calls for the whole account are chosen. alone: the signals that follow from the facts of
-    their resource, of its parents and of the account, with all names that each uses: they look up no other
-    kind, and no time is in them. refers: by kind, the kinds that it refers to.
-    foreign: the kinds declared `foreign`. auxiliary: each kind that only signals of other kinds use, with
-    those kinds.
+    name: of the scan.
+    signals: by the kind of their resources, then by name.
+    needs: by signal, the kinds that its expressions look up, but for its resource's own kind and ancestors.
+    names: by signal, all names in its expressions and in the dimensions of its metrics.
+    indexed: the kinds in `needs`, whose resources are looked up.
+    parents: the kinds that have parts.
+    account_facts: all names that the group uses, by which the calls for the whole account are chosen.
+    alone: the signals that look up no other kind and depend on no time, with all names that each uses.
+    refers: by kind, the kinds that it refers to.
+    foreign: the kinds declared `foreign`.
+    auxiliary: each kind that only signals of other kinds use, with those kinds.
     """
 
     name: str

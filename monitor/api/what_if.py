@@ -148,7 +148,7 @@ class WhatIfModel(ApiModel):
     left: list[NotAnsweredModel] = Field(
         description="Series of the failing region whose traffic nothing carries, 100 at most."
     )
-    left_total: int = Field(description="How many series lose their place.")
+    left_total: int = Field(description="How many series of the failing region nothing carries.")
     not_growing: int = Field(
         description="Series left out, as they count things or what is stored; see the parameter `counts`."
     )

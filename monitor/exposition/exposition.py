@@ -96,7 +96,7 @@ class CauseChunk:
 
 
 class Rendering:
-    """The text of one snapshot after another, of which only what changed is rendered. body: of the last."""
+    """Renders one snapshot after another, only the parts that changed. body: of the last snapshot."""
 
     def __init__(self) -> None:
         self._chunks: list[Chunk] = []
@@ -105,7 +105,7 @@ class Rendering:
         self.body = ExpositionBody()
 
     def render(self, snapshot: Snapshot) -> ExpositionBody:
-        """Return the text of a snapshot, in a thread; no other one may render here meanwhile."""
+        """Return the text of a snapshot. Runs in a thread; two calls must not overlap."""
         self.body = self._render(snapshot)
         return self.body
 

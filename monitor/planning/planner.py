@@ -55,7 +55,7 @@ class Planner:
 
     @property
     def longest(self) -> int:
-        """The longest minutes between two requests for a metric that is not idle."""
+        """The most minutes between two requests for a metric that is not idle."""
         return self._intervals.longest
 
     async def update(self, now: int) -> None:

@@ -230,11 +230,7 @@ class Inventory:
         return new, [failed.failure for failed in failures if failed.reading <= reported]
 
     def _new_scan(
-        self,
-        collector: Collector,
-        use: ServiceUse,
-        doubted: Set[ResourcePath],
-        below_band: ResourcesBelowBand,
+        self, collector: Collector, use: ServiceUse, doubted: Set[ResourcePath], below: ResourcesBelowBand
     ) -> Scan:
         return Scan(
             self.cell.in_region(collector.region) if collector.region else self.cell,
@@ -247,7 +243,7 @@ class Inventory:
             reads_quotas_of=self._reads_quotas_of,
             use=use,
             doubted=doubted,
-            below_band=below_band,
+            below_band=below,
         )
 
     async def _scan(

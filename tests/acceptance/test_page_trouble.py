@@ -174,7 +174,9 @@ async def answering(app: FastAPI) -> AsyncIterator[str]:
 
 
 @pytest.mark.parametrize("kind", NAMES)
-async def test_strange_names_cut_nothing_off_and_run_nothing(tmp_path: Path, page: Page, kind: str) -> None:
+async def test_strange_names_neither_widen_the_page_nor_run_as_scripts(
+    tmp_path: Path, page: Page, kind: str
+) -> None:
     wrong: list[str] = []
     page.on("console", lambda entry: wrong.append(entry.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))

@@ -56,7 +56,7 @@ def answers(*endpoints: str, **changed: Any) -> dict[str, Any]:
     }
 
 
-async def test_with_a_resource_all_that_it_needs_is_listed_once() -> None:
+async def test_with_a_resource_all_lists_it_needs_are_requested_once() -> None:
     found = await run(ENDPOINTS, **answers("e-1", "e-2"))
     assert found.usage == {
         "endpoints": 2,
@@ -68,7 +68,7 @@ async def test_with_a_resource_all_that_it_needs_is_listed_once() -> None:
     assert found.errors == found.failures == []
 
 
-async def test_without_a_resource_what_only_its_signals_use_is_not_listed() -> None:
+async def test_without_a_resource_lists_that_only_its_signals_use_are_not_requested() -> None:
     found = await run(ENDPOINTS, **answers())
     assert found.usage == {"endpoints": 0, "per_vpc vpc-1": 0, "per_vpc vpc-2": 0}
     assert sorted(found.calls) == sorted([OWN, VPCS])

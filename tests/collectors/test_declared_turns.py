@@ -167,7 +167,7 @@ async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
     assert {signal: inventories.usage_of(signal) for signal in expected} == expected
 
 
-async def test_a_series_whose_existence_is_not_known_yet_is_reported_as_such() -> None:
+async def test_a_series_that_may_exist_is_reported_as_such() -> None:
     reserved = "  reserved: {resource: load_balancer, usage: reserved}"
     text = LOAD_BALANCERS.replace(reserved, f"{reserved[:-1]}, when: reserved}}")
     inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, calls=1, text=text)

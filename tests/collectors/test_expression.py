@@ -380,7 +380,7 @@ def flat(value: Usage | Metric) -> list[float]:
         "huge * huge / huge",
     ],
 )
-def test_values_that_do_not_go_together_are_an_error(text: str) -> None:
+def test_operands_of_types_that_do_not_match_are_an_error(text: str) -> None:
     expression = parse_expression(text)
     with pytest.raises(ExpressionError):
         expression.evaluate(NAMES)

@@ -295,7 +295,7 @@ async def test_a_reservation_is_the_functions_ceiling() -> None:
 
 
 @pytest.mark.parametrize(("reserved", "deliberate"), [(1, True), (2, False)])
-async def test_a_reservation_of_one_is_there_to_be_used_up(reserved: int, deliberate: bool) -> None:
+async def test_a_reservation_of_one_is_a_deliberate_cap(reserved: int, deliberate: bool) -> None:
     aws = with_functions("ledger-writer", get_function_concurrency={"ReservedConcurrentExecutions": reserved})
     series = (await aws.run_scan(account_and_functions))["function_reserved_concurrency", "ledger-writer"]
     assert series.deliberate is deliberate

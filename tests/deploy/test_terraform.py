@@ -26,7 +26,7 @@ def test_variables_and_resources_are_declared_and_used(module: Path) -> None:
 
 
 @each_module
-def test_the_example_gives_what_has_no_default(module: Path) -> None:
+def test_the_example_sets_all_variables_without_a_default(module: Path) -> None:
     (example,) = re.findall(rf'source +=  *"\./deploy/terraform/{module.name}"\n(.*?)\n}}', README, re.DOTALL)
     given = {*re.findall(r"^  (\w+) +=", example, re.MULTILINE)} - {"providers"}
     blocks = re.findall(r'^variable "(\w+)" \{\n(.*?)^\}', text(module), re.DOTALL | re.MULTILINE)

@@ -129,7 +129,7 @@ def test_alert_states_of_these_zones(rule: Rule, story: str, states: str) -> Non
     assert lived(rule, story) == states
 
 
-def test_refused_demand_has_a_pending_for_of_its_own() -> None:
+def test_throttled_demand_has_a_pending_for_of_its_own() -> None:
     assert lived(Rule.SATURATED, "ss.sss....", throttled_pending_for=2) == "PP.PPFfffR"
     assert lived(Rule.NEAR, "ss.sss...", throttled_pending_for=5) == "PP.PPFffR"
 

@@ -140,7 +140,7 @@ def test_usage_at_exactly_a_bound_is_at_the_bound_in_float32(tenth: int, case: t
 
 @pytest.mark.parametrize("utilization", [NAN, 0.0, 0.5, 3.0])
 @pytest.mark.parametrize(("saturation", "refused"), [(NAN, False), (0.0, False), (0.001, True)])
-def test_refused_demand_outranks_any_utilization(
+def test_throttled_demand_outranks_any_utilization(
     utilization: float, saturation: float, refused: bool
 ) -> None:
     assert (judged(utilization, saturation) is Zone.SATURATED) is refused

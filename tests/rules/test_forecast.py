@@ -82,7 +82,7 @@ def test_times_are_in_order_within_the_longest_horizon(history: Floats, share: f
     ids=["missing", "zero", "constant", "negative", "one spike", "a spike now", "infinite", "huge"],
 )
 @pytest.mark.parametrize("limit", [0.0, -1.0, 1e-30, 100.0, 1e30, np.inf, np.nan])
-def test_odd_series_get_an_answer_or_none_and_no_warning(history: Floats, limit: float) -> None:
+def test_odd_series_are_forecast_or_not_without_a_warning(history: Floats, limit: float) -> None:
     probability, _ = one(history.astype(np.float32), limit)
     known = probability[np.isfinite(probability)]
     assert ((known >= 0) & (known <= 1)).all()
@@ -108,13 +108,13 @@ def test_a_limit_far_above_all_history_is_not_expected() -> None:
     assert np.isnan(minutes).all()
 
 
-def test_growth_carries_usage_over_a_limit_it_never_reached() -> None:
+def test_growing_usage_reaches_a_limit_above_its_history() -> None:
     growing = daily(20, 80, phase=0.9) + np.linspace(-28, 0, BINS, dtype=np.float32)  # 2 a day
     steady = daily(20, 80, phase=0.9)
     assert one(growing, 83)[0][-1] > one(steady, 83)[0][-1] + 0.2
 
 
-def test_another_limit_is_answered_at_once() -> None:
+def test_forecasts_depend_on_the_limit() -> None:
     history = daily(20, 90, phase=0.2)
     both = forecast(np.stack([history, history]), np.array([80, 160], np.float32))
     assert both.probability[0, 2] > 0.9
@@ -161,12 +161,12 @@ def test_a_series_does_not_depend_on_its_neighbours() -> None:
     np.testing.assert_array_equal(straight.minutes[order], shuffled.minutes)
 
 
-def test_the_unit_does_not_matter() -> None:
+def test_forecasts_do_not_depend_on_the_unit() -> None:
     history = daily(20, 90, phase=0.3) + np.random.default_rng(1).random(BINS, np.float32)
     np.testing.assert_allclose(one(history, 85)[0], one(history * 1024, 85 * 1024)[0], rtol=1e-4)
 
 
-def test_half_floats_of_the_highest_usage_are_as_good() -> None:
+def test_half_floats_of_the_highest_usage_yield_the_same_forecast() -> None:
     rng = np.random.default_rng(7)
     usage = np.stack([daily(20, 90, phase) for phase in rng.random(50)]) + 9 * rng.random(
         (50, BINS), np.float32

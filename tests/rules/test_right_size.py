@@ -95,7 +95,7 @@ def test_more_than_the_maximum_is_reported() -> None:
     assert full.reason == "more than 8 shards cannot be bought for this resource"
 
 
-def test_demand_that_was_refused_below_the_limit_lowers_the_edge_of_the_band() -> None:
+def test_throttling_below_the_limit_lowers_the_upper_edge_of_the_band() -> None:
     bursty = replace(FULL, utilization=0.6, throttled_days=2, ceiling=0.6)
     found = right_size(SHARD, 8, [bursty])
     assert (found.advice, found.items) == (Advice.RAISE, 12)  # 8 * 0.6 / (0.7 * 0.6) = 11.4

@@ -148,7 +148,7 @@ def test_an_unknown_unit_is_refused_with_the_nearest_name(name: str, meant: str 
     assert str(caught.value).partition("; ")[2] == (f"did you mean {meant}?" if meant else "")
 
 
-def test_every_unit_is_known_by_its_own_name() -> None:
+def test_every_unit_is_parsed_from_its_own_name() -> None:
     assert all(parse_unit(name) is unit and unit.name == name for name, unit in UNITS.items())
 
 
@@ -199,5 +199,5 @@ def test_another_amount_is_refused_with_an_example(unit: str, text: str) -> None
         ("milliseconds", False),
     ],
 )
-def test_work_is_told_from_numbers_of_things(name: str, is_load: bool) -> None:
+def test_units_of_work_are_distinguished_from_units_of_things(name: str, is_load: bool) -> None:
     assert parse_unit(name).is_load is is_load

@@ -377,19 +377,17 @@ async def test_the_parent_with_the_highest_count_is_named() -> None:
     assert await counted_tables(account) == {TABLES: (40, 50, "blog")}
 
 
-async def test_a_parent_with_a_value_of_its_own_is_held_against_that_one() -> None:
+async def test_a_parent_with_a_value_of_its_own_is_compared_with_it() -> None:
     account = databases(of_database("blog", 100), of_database("gone", 200), shop=7, blog=60, docs=1)
     assert await counted_tables(account) == {"blog": (60, 100, ""), TABLES: (7, 50, "shop")}
 
 
-async def test_where_all_parents_have_values_of_their_own_nothing_is_held_against_that_of_the_account() -> (
-    None
-):
+async def test_the_value_of_the_account_is_unused_where_all_parents_have_their_own() -> None:
     account = databases(of_database("blog", 100), blog=60)
     assert await counted_tables(account) == {"blog": (60, 100, ""), TABLES: (0, 50, "")}
 
 
-async def test_only_a_whole_id_makes_an_arn_that_of_a_parent() -> None:
+async def test_an_arn_belongs_to_a_parent_only_by_its_whole_id() -> None:
     account = databases(of_database("my-blog", 100), blog=60)
     assert await counted_tables(account) == {TABLES: (60, 50, "blog")}
 

@@ -56,7 +56,7 @@ def test_a_token_is_read_from_the_key_the_environment_or_a_file_and_never_shown(
 
 
 @pytest.mark.parametrize("key", [f"password: {SECRET}", "password_env: TOKEN", "password_file: secret"])
-def test_a_password_too(tmp_path: Path, key: str) -> None:
+def test_a_password_is_read_from_the_key_the_environment_or_a_file(tmp_path: Path, key: str) -> None:
     (tmp_path / "secret").write_text(SECRET + "\n")
     config = auth(f"{{users: [{{name: ada, {key}}}]}}", tmp_path)
     assert config.users[0].secret == config.users[0].secret

@@ -36,7 +36,7 @@ def test_a_hash_is_of_its_password_alone() -> None:
     assert PasswordHash.of("hunter2") != made
 
 
-def test_a_hash_that_others_made() -> None:
+def test_a_hash_made_by_another_program_is_accepted() -> None:
     """The third test vector of RFC 7914, 12, with the digest cut to 64 bytes as given there."""
     digest = bytes.fromhex(
         "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2"
@@ -125,7 +125,7 @@ async def test_right_passwords_are_cached_and_wrong_ones_are_not(checks: Checks)
 
 
 @pytest.mark.parametrize("name", ["ada", "bob", "carl", "eve"])
-async def test_every_name_costs_as_much_as_any_other(name: str) -> None:
+async def test_a_login_with_an_unknown_name_takes_as_long_as_any_other(name: str) -> None:
     other = str(PasswordHash(5, 8, 1, b"saltsalt", b"d" * 32))
     entries: list[dict[str, str]] = [
         {"name": "ada", "password_hash": quick("right")},

@@ -63,7 +63,7 @@ def flipped(data: bytes, places: Sequence[int], chance: random.Random) -> bytes:
     return bytes(rotten)
 
 
-async def test_alerting_continues_whatever_bits_flip_in_a_journal(tmp_path: Path) -> None:
+async def test_alerting_continues_with_flipped_bits_in_its_journal(tmp_path: Path) -> None:
     (tmp_path / "made").mkdir()
     data = (await made(tmp_path / "made")).read_bytes()
     used_places = [place for place, byte in enumerate(data) if byte]

@@ -121,7 +121,7 @@ async def test_a_token_that_comes_back_twice_ends_the_pages() -> None:
     assert calls(aws, "ListShards") == 2
 
 
-async def test_a_paginator_may_not_repeat_what_aws_refuses_beside_a_token() -> None:
+async def test_parameters_that_aws_refuses_beside_a_token_are_not_repeated() -> None:
     with pytest.raises(AssertionError, match="StreamName"):
         async for _ in FakeAws(list_shards={}).scan.list_items(
             "kinesis", "ListShards", "Shards", StreamName="a"
@@ -129,7 +129,7 @@ async def test_a_paginator_may_not_repeat_what_aws_refuses_beside_a_token() -> N
             pass
 
 
-async def test_a_page_may_be_named_by_several_tokens() -> None:
+async def test_the_next_page_may_need_several_tokens() -> None:
     def respond(**params: str) -> dict[str, Any]:
         requested.append(params)
         page: dict[str, Any] = {"ResourceRecordSets": [], "IsTruncated": False, "MaxItems": "300"}

@@ -143,7 +143,7 @@ async def test_without_an_external_id_none_is_sent(sts: FakeSts) -> None:
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "ExpiredToken"])
-async def test_a_role_that_cannot_be_assumed_is_known_at_once(sts: FakeSts, code: str) -> None:
+async def test_opening_an_account_fails_if_its_role_cannot_be_assumed(sts: FakeSts, code: str) -> None:
     sts.answers["AssumeRole"] = refused(code)
     with pytest.raises(ClientError) as error:
         await open_account(sts, role_arn=ROLE, regions=("eu-west-1", "us-east-1"))
@@ -159,7 +159,7 @@ async def test_where_sts_is_off_the_role_is_assumed_in_the_home_region(sts: Fake
     assert assumed == ["eu-west-1", "us-east-1"]
 
 
-async def test_expired_credentials_are_known_at_once(sts: FakeSts) -> None:
+async def test_opening_an_account_fails_with_expired_credentials(sts: FakeSts) -> None:
     sts.answers["GetCallerIdentity"] = refused("ExpiredToken")
     with pytest.raises(ClientError) as error:
         await open_account(sts, regions=("eu-west-1",))
@@ -167,7 +167,7 @@ async def test_expired_credentials_are_known_at_once(sts: FakeSts) -> None:
 
 
 @pytest.mark.parametrize("role", [None, ROLE])
-async def test_without_credentials_the_error_says_so(
+async def test_the_error_names_missing_credentials(
     sts: FakeSts, role: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -234,7 +234,7 @@ async def test_a_region_listed_beside_all_is_where_sts_is_called(sts: FakeSts) -
 
 
 @pytest.mark.parametrize("role", [None, ROLE])
-async def test_without_any_region_the_error_says_so(sts: FakeSts, role: str | None) -> None:
+async def test_the_error_names_a_missing_region(sts: FakeSts, role: str | None) -> None:
     with pytest.raises(MissingRegionError, match="no region is set"):
         await open_account(sts, role_arn=role)
     assert sts.requested == []

@@ -56,7 +56,7 @@ async def handling_of(demo: str, identity: str) -> str:
     return next(cells[4] for cells in await listed_alerts(demo) if cells[0] == identity)
 
 
-async def test_the_list_begins_with_what_is_refused_and_nobody_handles(demo: str) -> None:
+async def test_the_list_begins_with_unhandled_alerts_on_throttling(demo: str) -> None:
     identity, state, severity, summary, handling = (await listed_alerts(demo))[0]
     assert re.fullmatch("[0-9a-f]{16}", identity)
     assert (state, severity, handling) == ("firing", "critical", "")

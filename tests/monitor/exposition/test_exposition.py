@@ -231,7 +231,7 @@ def test_any_name_is_read_back(resource: str, tag: str) -> None:
         assert [tuple(pair for pair in one if pair[0] not in own) for one in found] == [expected]
 
 
-def test_half_of_a_surrogate_pair_does_not_spoil_the_rest() -> None:
+def test_a_lone_surrogate_does_not_affect_other_series() -> None:
     fleet = Fleet()
     add(fleet, key("a\ud800b"))
     (found,) = published(fleet)["headroom_limit"]

@@ -87,7 +87,7 @@ def values(usage: Usage) -> list[float]:
 
 
 @pytest.mark.parametrize("service", RISING)
-async def test_a_counter_that_restarts_shows_nothing_in_that_minute_and_its_rise_again_in_the_next(
+async def test_a_restarted_counter_has_no_value_in_that_minute_and_a_rise_in_the_next(
     service: str,
 ) -> None:
     usages = {one for observed in await observed_by(service) for one in usages_of(observed) if has_rise(one)}

@@ -1,4 +1,4 @@
-"""A fake CloudWatch that knows a fortnight, a fleet that is read from it, and a forecaster of the fleet."""
+"""A fake CloudWatch with points of a fortnight, a fleet that is read from it, and a forecaster of the fleet."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -106,7 +106,7 @@ class Fortnight:
         judge(self.fleet, self.now)
 
     async def read_past(self) -> None:
-        """Read the past of all series that it was not read of, and forecast."""
+        """Read the past of all series whose past is not read yet, and forecast."""
         await self.poll()
         await self.forecaster.forecast_all()
         await self.forecaster.past.read_all(np.arange(self.fleet.size, dtype=np.int32))
@@ -132,7 +132,7 @@ class Fortnight:
 
     @property
     def requested_past_metrics(self) -> list[str]:
-        """The names of the metrics of which the past was requested."""
+        """The names of the metrics whose past was requested."""
         return [name_of(query) for body in self.past_requests for query in body["MetricDataQueries"]]
 
 

@@ -44,7 +44,7 @@ async def test_holes_are_counted_from_the_oldest_quarter_on() -> None:
     assert (peaks.known[0], peaks.span[0]) == (600, 800)
 
 
-async def test_constant_zero_is_known_to_be_zero() -> None:
+async def test_a_usage_of_constant_zero_has_a_peak_of_zero() -> None:
     peaks = await fortnight_peaks(await recorder_of(np.zeros(BINS)), SLOT)
     assert (peaks.peak[0], peaks.known[0]) == (0, BINS)
 

@@ -91,7 +91,7 @@ def test_the_address_with_the_most_connections_yields_one() -> None:
     assert len(pool.limiter) == 10
 
 
-def test_an_address_with_more_than_half_of_all_yields_even_one_that_waits_for_us() -> None:
+def test_an_address_with_more_than_half_loses_even_a_connection_waiting_for_headroom() -> None:
     pool = Pool(4)
     for name in ("a1", "b1", "b2", "b3"):
         pool.connect(name, ConnectionState.RESPONDING)

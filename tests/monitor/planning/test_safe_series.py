@@ -62,12 +62,12 @@ def test_a_part_that_crosses_its_edge_is_read_in_the_minute_in_which_the_whole_t
     assert fleet.last_read[fleet.whole] == fleet.last_read[fleet.usage_rows[3]]
 
 
-def test_a_part_that_a_large_whole_cannot_vouch_for_is_read_by_its_own_danger() -> None:
+def test_a_part_of_a_large_whole_is_read_by_its_own_danger() -> None:
     fleet = run(fleet_of(constant(*[0.1] * 20)), 3 * HOURS)
     assert (fleet.reads[fleet.usage_rows] >= 3 * HOURS / ADAPTIVE.longest).all()
 
 
-def test_a_large_whole_that_nothing_else_needs_is_looked_at_once_an_hour() -> None:
+def test_a_large_whole_that_no_series_needs_is_read_once_an_hour() -> None:
     fleet = run(fleet_of(constant(*[0.1] * 20), whole_limit=None), 5 * HOURS)
     assert fleet.reads[fleet.whole] <= 12
     assert fleet.fleet.rings.cadence[fleet.whole] in (NOT_READ, ADAPTIVE.longest)

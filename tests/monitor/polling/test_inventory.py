@@ -75,7 +75,7 @@ async def test_the_limit_in_force_is_that_of_the_first_source_that_has_one(
     assert account.limit("lambda", "account_concurrency") == in_force
 
 
-async def test_a_series_whose_limit_is_not_known_is_shown_as_unobservable() -> None:
+async def test_a_series_without_a_known_limit_is_unobservable() -> None:
     async def unlimited(aws: Aws) -> AsyncIterator[Observed]:
         yield Observed(signal="efo_read_bytes", resource=of("orders/app"), usage=1.0)
 

@@ -115,7 +115,7 @@ async def test_an_inventory_makes_exactly_these_calls(name: str) -> None:
     assert Counter(account.aws.calls) == calls | requested
 
 
-async def test_every_inventory_takes_the_same_calls_and_no_other_for_quotas_that_are_known() -> None:
+async def test_every_inventory_repeats_its_calls_and_requests_no_known_quota() -> None:
     account = FakeAccount(**streams(a=1, b=2), get_service_quota=quota(100.0))
     await account.run_inventory(KINESIS)
     first = Counter(call for call in account.aws.calls if not call.startswith("service-quotas"))

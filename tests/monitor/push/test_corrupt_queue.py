@@ -43,7 +43,7 @@ def works(store: SqliteQueueStore) -> bool:
     return True
 
 
-def test_whatever_flips_in_a_queue_it_works_again(tmp_path: Path) -> None:
+def test_a_queue_with_flipped_bits_works_again(tmp_path: Path) -> None:
     data = filled_queue(tmp_path / "made.db")
     places = [place for place, byte in enumerate(data) if byte]
     for seed in range(FLIPS):

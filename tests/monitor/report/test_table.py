@@ -164,7 +164,7 @@ def test_an_unknown_number_is_a_dash() -> None:
     assert line.rstrip().endswith("never")
 
 
-def test_refused_demand_stands_beside_the_zone() -> None:
+def test_throttled_demand_is_shown_beside_the_zone() -> None:
     assert "saturated (3.2/s throttled)" in printed(
         "table", Report([row(zone=Zone.SATURATED, throttled=3.2)])
     )
@@ -277,7 +277,7 @@ def test_piped_output_has_no_sparklines(format: str) -> None:
     assert printed(format, WITH_HISTORY) == printed(format, Report(WITH_HISTORY.rows, WITH_HISTORY.failures))
 
 
-def test_a_terminal_that_lacks_the_characters_gets_none(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_without_the_characters_has_no_sparklines(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
     out = Plain()
     write_table(WITH_HISTORY, out)

@@ -35,7 +35,7 @@ def test_a_record_that_is_larger_than_any_of_firehose_affects_only_itself() -> N
 
 
 @pytest.mark.parametrize("piece", [b"1", b"{}", b"[]", b'""'])
-def test_a_million_of_anything_is_refused_before_it_is_read(piece: bytes) -> None:
+def test_a_million_values_of_any_kind_are_refused_before_they_are_parsed(piece: bytes) -> None:
     body = b'{"requestId":"r-1","records":[' + (piece + b",") * 10**6 + b"1]}"
     with pytest.raises(EnvelopeError, match="found more"):
         parse_envelope(body, "r-1")

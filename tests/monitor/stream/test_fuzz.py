@@ -113,7 +113,7 @@ def fleet() -> Fleet:
 
 @pytest.fixture(scope="module")
 def ingest(fleet: Fleet) -> Iterator[Ingest]:
-    """One for all that comes: what one input does to it, the next ones see."""
+    """One ingest for all inputs, so that each input meets the state that the earlier ones left."""
     one = ingest_of(fleet)
     yield one
     one.close()

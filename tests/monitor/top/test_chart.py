@@ -103,7 +103,7 @@ def test_usage_is_drawn_only_in_minutes_in_which_it_is_known() -> None:
     assert rows[40:] == [[19]] * 20
 
 
-def test_refusals_are_marked_where_they_were() -> None:
+def test_minutes_with_throttled_demand_are_marked() -> None:
     chart = labelled(lines(minutes((180, 500)), saturation=minutes((60, 0), (60, 2), (30, 0), (30, NAN))))
     assert chart["throttled"] == "·" * 20 + "!" * 20 + "·" * 10 + " " * 10
     assert labelled(lines(minutes((180, 500))))["throttled"] == "not reported"

@@ -27,7 +27,9 @@ async def streams(headroom: Headroom) -> None:
     await headroom.publish_streams(*STREAMS)
 
 
-async def test_the_most_urgent_come_first_with_zone_bar_usage_and_refusals(headroom: Headroom) -> None:
+async def test_the_most_urgent_series_come_first_with_zone_bar_usage_and_throttling(
+    headroom: Headroom,
+) -> None:
     async with run_top(headroom.address) as user:
         screen = await user.wait_for("█···░░░···")  # marked with the band, of its detail
         assert user.rows == NAMES
@@ -37,7 +39,7 @@ async def test_the_most_urgent_come_first_with_zone_bar_usage_and_refusals(headr
     assert rows[4].startswith("below █···░░░··· 10 % 100 B/s of 1000 B/s 0 ")
 
 
-async def test_the_head_counts_zones_and_says_how_new_it_is(headroom: Headroom) -> None:
+async def test_the_header_counts_zones_and_shows_the_age_of_the_data(headroom: Headroom) -> None:
     (series,) = await headroom.publish_streams(STREAMS[0])
     headroom.fire_alert(series)
     async with run_top(headroom.address) as user:

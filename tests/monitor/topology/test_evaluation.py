@@ -205,7 +205,7 @@ async def test_without_requests_nothing_can_be_compared() -> None:
     assert any("no requests are counted" in one for one in uncounted.reasons)
 
 
-async def test_the_effective_ceiling_is_the_limit_where_demand_was_refused_below_it() -> None:
+async def test_the_effective_ceiling_replaces_a_limit_below_which_demand_was_throttled() -> None:
     some = checkout()
     writes = limit_of(await some.status(CHECKOUT), "table_write_capacity")
     some.fleet.ceiling[writes.series.slot] = 500

@@ -207,7 +207,7 @@ ORGANIZATION = OrganizationStatus(
 )
 
 
-async def test_an_organization_that_cannot_be_listed_is_reported_with_the_accounts_that_are_known(
+async def test_an_organization_that_cannot_be_listed_is_reported_with_its_known_accounts(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     server.status = MonitorStatus(organizations=[ORGANIZATION])
