@@ -1,4 +1,4 @@
-"""A fake CloudWatch with points of a fortnight, a fleet that is read from it, and a forecaster of the fleet."""
+"""A fake CloudWatch with a fortnight of points, a fleet that is read from it, and its forecaster."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
