@@ -90,9 +90,20 @@ class PastReader:
             if task := self._take():
                 await self._read_guarded(task)
                 interval = IDLE_INTERVAL
+            elif await self._series_came(interval):
+                interval = IDLE_INTERVAL
             else:
-                await asyncio.sleep(interval)
                 interval = min(2 * interval, MAX_IDLE_INTERVAL)
+
+    async def _series_came(self, within: float) -> bool:
+        """Wait for series that may have to be read, and return whether some came within some seconds."""
+        try:
+            async with asyncio.timeout(within):
+                await self._recorder.has_bound.wait()
+        except TimeoutError:
+            return False
+        self._recorder.has_bound.clear()
+        return True
 
     async def read_all(self, slots: Ints) -> None:
         """Read the past of these series, and return."""

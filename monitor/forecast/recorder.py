@@ -25,12 +25,15 @@ SERIES_AT_ONCE: Final = 64  # whose minutes are judged within some milliseconds
 
 
 class Recorder:
-    """Writes usage of a fleet to a history. rows: of the history, by slot; NO_ROW: there is none."""
+    """Writes usage of a fleet to a history.
+
+    rows: of the history, by slot; NO_ROW: there is none. has_bound: set when series got a row.
+    """
 
     def __init__(self, fleet: Fleet, history: UsageHistory) -> None:
         self._fleet, self.history = fleet, history
         self.rows: Ints = np.empty(0, np.int32)
-        self._is_full = False
+        self.has_bound, self._is_full = asyncio.Event(), False
 
     async def bind(self, now: int) -> None:
         """Give each series that can be judged a row. now: the minute. Other tasks run meanwhile."""
@@ -47,6 +50,8 @@ class Recorder:
                 row = self.history.row(int(fleet.id[slot]), int(fleet.created[slot]), through)
                 rows[slot] = NO_ROW if row is None else row
                 self._warn_once(row is None)
+        if (rows[slots[~kept]] != NO_ROW).any():
+            self.has_bound.set()
 
     def _warn_once(self, is_full: bool) -> None:
         """Log once that there is no room for another series."""

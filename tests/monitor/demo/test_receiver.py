@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from monitor.demo.receiver import DemoReceiver
-from monitor.notifiers.notice import NoticeKind, NotificationReason, Severity
-from monitor.notifiers.webhook_body import WebhookAlert, WebhookBody, WebhookData
+from monitor.notifiers.webhook_body import WebhookBody
+from tests.monitor.demo.notifications import notification
 
 MARKUP = "<script>alert(1)</script>"
 
@@ -20,48 +20,15 @@ async def receiver() -> AsyncIterator[DemoReceiver]:
         yield receiver
 
 
-def notification(summary: str) -> bytes:
-    alert = WebhookAlert(
-        id="1",
-        number=1,
-        status="firing",
-        kind=NoticeKind.FIRING,
-        severity=Severity.CRITICAL,
-        zone="saturated",
-        summary=summary,
-        labels={},
-        at="",
-        since="",
-        sampled=None,
-        usage=None,
-        limit=None,
-        unit="",
-        source="",
-        utilization=None,
-        throttled=None,
-        resolution_reason="",
-        remedy=(),
-        docs="",
-        links={},
-    )
-    data = WebhookData(
-        id="1",
-        receiver="demo",
-        status="firing",
-        reason=NotificationReason.FIRST,
-        severity=Severity.CRITICAL,
-        title="A title",
-        group={},
-        more=2,
-        alerts=(alert,),
-    )
-    return msgspec.json.encode(WebhookBody(type="alerts.firing", timestamp="", data=data))
+def body(summary: str) -> bytes:
+    sent = WebhookBody(type="alerts.firing", timestamp="", data=notification(summary))
+    return msgspec.json.encode(sent)
 
 
 async def test_the_page_shows_what_came_and_nothing_of_it_is_markup(receiver: DemoReceiver) -> None:
     async with httpx.AsyncClient(trust_env=False, base_url=receiver.address) as client:
         assert "Nothing came yet" in (await client.get("/")).text
-        sent = await client.post("/webhook", content=notification(f"It is throttled {MARKUP}"))
+        sent = await client.post("/webhook", content=body(f"It is throttled {MARKUP}"))
         page = await client.get("/")
     assert sent.status_code == 200
     assert receiver.arrived.is_set()
@@ -71,9 +38,9 @@ async def test_the_page_shows_what_came_and_nothing_of_it_is_markup(receiver: De
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"[]", b"{}", b'{"data": {}}', b'{"data": 5}', b"\xff", b'{"data": {"alerts": [5]}}']
+    "content", [b"", b"[]", b"{}", b'{"data": {}}', b'{"data": 5}', b"\xff", b'{"data": {"alerts": [5]}}']
 )
-async def test_what_is_no_notification_is_refused(receiver: DemoReceiver, body: bytes) -> None:
+async def test_what_is_no_notification_is_refused(receiver: DemoReceiver, content: bytes) -> None:
     async with httpx.AsyncClient(trust_env=False, base_url=receiver.address) as client:
-        assert (await client.post("/webhook", content=body)).status_code == 400
+        assert (await client.post("/webhook", content=content)).status_code == 400
     assert not receiver.received

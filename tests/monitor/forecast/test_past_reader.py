@@ -1,5 +1,6 @@
 """The past of a series is read once, in few calls, and what cannot be read costs only itself."""
 
+import asyncio
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -12,7 +13,7 @@ import pytest
 from collectors.base import total
 from monitor.fleet.fleet import Fleet
 from monitor.forecast.history import UsageHistory
-from monitor.forecast.past_reader import METRICS_AT_ONCE, PastReader
+from monitor.forecast.past_reader import IDLE_INTERVAL, METRICS_AT_ONCE, PastReader
 from monitor.planning.budget import Billed, Budget
 from monitor.planning.intervals import Intervals
 from monitor.planning.planner import Planner
@@ -247,3 +248,18 @@ async def test_the_past_is_read_as_the_budget_allows() -> None:
                 some.put(number)
             await some.read_past()
             assert len(some.past_requests) == requests
+
+
+async def test_a_series_that_comes_while_the_reader_waits_is_read_at_once() -> None:
+    async with fortnight() as some:
+        read, recorder = asyncio.Event(), some.forecaster.recorder
+        reader = PastReader(some.fleet, recorder, lambda: {CELL: some.reader}, lambda _: read.set())
+        running = asyncio.create_task(reader.run())
+        await asyncio.sleep(0)  # until it has found nothing, and waits
+        series = some.put("a")
+        await some.poll()
+        await recorder.bind(some.now)
+        async with asyncio.timeout(IDLE_INTERVAL / 2):
+            await read.wait()
+        running.cancel()
+        assert np.isfinite(some.usage(series)[8:-12]).all()

@@ -1,0 +1,102 @@
+"""The story of the demo in the terminal, on machines of any speed: the clock and the fleet are arguments."""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+
+from collectors.base import Metric, Observed, total
+from monitor.demo.narrator import SERVICE, SIGNAL, Narrator
+from monitor.demo.receiver import DemoReceiver, ReceivedNotification
+from monitor.demo.scenes import SCENES, Scene
+from monitor.fleet.fleet import Fleet
+from monitor.fleet.key import Key
+from monitor.lib.schedule import LoopClock
+from monitor.notifiers.webhook_body import Status
+from rules.band import Zone
+from tests.monitor.demo.notifications import notification
+from tests.monitor.stream.fleets import MINUTE, SETTINGS
+
+KEY = Key("123456789012", "us-east-1", SERVICE, SIGNAL, "sales")
+
+
+@dataclass
+class Machine:
+    """A fleet that sees each change some seconds after it began. delay: these seconds."""
+
+    delay: float
+    now: float = 0.0
+    fleet: Fleet = field(default_factory=Fleet)
+    begun: list[Scene] = field(default_factory=list)
+    effects: list[tuple[float, Callable[[], None]]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.receiver = DemoReceiver(lambda: self.now)
+        usage = total(Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName="sales"))
+        observed = Observed(signal=SIGNAL, resource=KEY.subject, usage=usage)
+        self.fleet.put(KEY, observed, SETTINGS, MINUTE)
+        self.slot = self.fleet.series[KEY].slot
+        self.fleet.limit[self.slot] = 2.0
+
+    async def sleep(self, seconds: float) -> None:
+        """Let time pass, and have what is due happen."""
+        self.now += seconds
+        due = [effect for at, effect in self.effects if at <= self.now]
+        self.effects = [(at, effect) for at, effect in self.effects if at > self.now]
+        for effect in due:
+            effect()
+
+    async def begin(self, scene: Scene) -> None:
+        """Have a scene begin."""
+        self.begun.append(scene)
+        effects = {Scene.RISE: self._rise, Scene.THROTTLED: self._throttle, Scene.RAISED: self._raise}
+        self.effects.append((self.now + self.delay, effects[scene]))
+
+    def _rise(self) -> None:
+        self.fleet.utilization[self.slot] = 0.9
+        self.effects.append((self.now + self.delay, self._foresee))
+
+    def _foresee(self) -> None:
+        self.fleet.reach_probability[self.slot] = 0.9
+        self.fleet.reach_minutes[self.slot] = int(self.now // 60) + 4
+        self.fleet.history_bins[self.slot] = 1344
+
+    def _throttle(self) -> None:
+        self.fleet.zone[self.slot] = Zone.SATURATED
+        self.effects.append((self.now + self.delay, lambda: self._receive("It is throttled", "firing")))
+
+    def _raise(self) -> None:
+        self.fleet.limit[self.slot] = 4.0
+        self.effects.append((self.now + self.delay, lambda: self._receive("It has ended", "resolved")))
+
+    def _receive(self, summary: str, status: Status) -> None:
+        data = notification(summary, status=status, labels=KEY.labels)
+        self.receiver.received.appendleft(ReceivedNotification(self.now, data))
+
+
+@pytest.mark.parametrize("delay", [0.0, 5.0, 400.0])
+async def test_the_story_is_told_in_order_however_long_headroom_takes_to_see_it(delay: float) -> None:
+    machine, out = Machine(delay), io.StringIO()
+    narrator = Narrator(
+        machine.fleet,
+        "sales",
+        machine.receiver,
+        machine.begin,
+        out,
+        LoopClock(lambda: machine.now, machine.sleep),
+        started=0.0,
+    )
+    await narrator.tell()
+    assert machine.begun == [scene for scene in SCENES if SCENES[scene].is_change]
+    assert [*narrator.seen] == [*SCENES]
+    times = np.array([*narrator.seen.values()])
+    assert (times >= [settings.after for settings in SCENES.values()]).all()
+    assert (np.diff(times) >= 0).all()
+    told = out.getvalue()
+    words = ("90 %", "reaches the limit in 4 min, 90 %", "It is throttled", "instead of", "It has ended")
+    places = [told.index(word) for word in words]
+    assert places == sorted(places)
+    if not delay:
+        assert (times <= [settings.after + 1 for settings in SCENES.values()]).all()
