@@ -138,6 +138,10 @@ class Bought:
     maximum: float | None = None
     included: float | None = 0.0
 
+    def paid(self, items: float) -> float | None:
+        """Return how many of these items are paid for; None where that is not known."""
+        return None if self.included is None else max(items - self.included, 0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:

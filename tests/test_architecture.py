@@ -49,7 +49,7 @@ MAY_IMPORT = {
         "server": "api http lib stream web",
         "top": "alerting api collectors fleet lib render rules",
         "report": "alerting aws collectors config cost fleet forecast lib lookback planning polling render "
-        "rules schema topology",
+        "rules schema sizing topology",
         "dashboards": "collectors fleet lib render rules runbooks",
         "web": "access alerting api aws collectors cost coverage fleet http lib notifiers render rules "
         "runbooks schema sizing topology what_if",

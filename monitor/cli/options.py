@@ -53,6 +53,7 @@ AllowBlind = Annotated[
 ]
 
 FORECASTS = 100  # series
+SIZES = 400  # series whose limits were bought
 
 WithForecasts = Annotated[
     bool,

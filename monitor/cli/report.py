@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from monitor.cli.exit_codes import FAILED
-from monitor.cli.options import FORECASTS, ConfigFile, Patterns, Resources, WithForecasts
+from monitor.cli.options import FORECASTS, SIZES, ConfigFile, Patterns, Resources, WithForecasts
 
 app = typer.Typer(add_completion=False)
 
@@ -27,7 +27,8 @@ def report(
 ) -> None:
     """Read all configured accounts once and write a report to share.
 
-    It lists the most urgent series, those newly above their target band, idle capacity, and blind spots.
+    It lists the most urgent series, those newly above their target band, idle capacity, and blind spots; with
+    --forecast also the right size of what is bought, with the money.
     Exits with 0 when the report is written; 2 when it cannot be written, or nothing could be read.
     """
     from monitor.cli import output
@@ -41,7 +42,7 @@ def report(
     patterns = {"service": service, "signal": signal, "region": region, "account": account}
     patterns["resource"] = resource
     with exit_on_config_error(), exit_on_write_error(out), output.open_output(out) as file:
-        depth = ScanDepth(forecasts=FORECASTS if forecast else 0)
+        depth = ScanDepth(forecasts=FORECASTS, sizes=SIZES) if forecast else ScanDepth()
         scan = run_scan(settings, registry, patterns, depth)
         file.write(output.FORMATS[format](summarize(scan, patterns)).encode(errors="replace"))
     raise typer.Exit(exit_code(scan, "none", allow_blind=True))

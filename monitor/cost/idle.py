@@ -101,14 +101,17 @@ def _finding(rows: Sequence[Row], peaks: Sequence[float]) -> IdlePurchase | None
         monthly_dollars=None,
         price_text=f"{UNKNOWN_PRICE} for {row.aws_region}",
     )
-    return _with_price(purchase, bought, bought - spare, size, row.aws_region) if spare > 0 else None
+    paid = terms.paid(bought), terms.paid(bought - spare)
+    return _with_price(purchase, paid, size, row.aws_region) if spare > 0 else None
 
 
-def _with_price(purchase: IdlePurchase, bought: float, left: float, size: Size, region: str) -> IdlePurchase:
+def _with_price(
+    purchase: IdlePurchase, paid_items: tuple[float | None, float | None], size: Size, region: str
+) -> IdlePurchase:
     price = size.price
     if price is None or not (text := price.text(size.item, region)):
         return purchase
-    paid, then = (price.monthly_dollars(items, region) for items in (bought, left))
+    paid, then = (None if items is None else price.monthly_dollars(items, region) for items in paid_items)
     dollars = None if paid is None or then is None else paid - then
     return replace(purchase, monthly_dollars=dollars, price_text=text, price_source=price.source)
 

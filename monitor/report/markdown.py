@@ -22,7 +22,7 @@ MAX_SERIES_PER_COMMAND = 5  # series listed for one command
 
 def as_markdown(summary: Summary) -> str:
     """Return the Markdown document."""
-    parts = (_head, _worst, _newly_above, _idle, _blind_spots, _foot)
+    parts = (_head, _worst, _newly_above, _idle, _sizes, _blind_spots, _foot)
     return "\n\n".join("\n".join(part(summary)) for part in parts) + "\n"
 
 
@@ -161,6 +161,21 @@ def _idle_total(summary: Summary) -> str:
         f"**{dollars(summary.idle_dollars_per_month)} per month in total**{without}. "
         f"List prices, without discounts and taxes: {', '.join(summary.price_sources)}"
     )
+
+
+def _sizes(summary: Summary) -> Iterator[str]:
+    yield "## Right sizes"
+    yield ""
+    if summary.sizes and summary.sizes.items:
+        columns = ("resource", "location", "advice", "peak", "per month", "why")
+        texts = [(one, summary.size_texts(one)) for one in summary.sizes.items]
+        rows = [(name, summary.location(one.key), *rest) for one, (name, *rest) in texts]
+        yield from table_lines(columns, [list(map(escape_markdown, row)) for row in rows], NUMERIC_COLUMNS)
+        yield from _omitted(summary.sizes.omitted)
+        yield ""
+        yield from (f"- {code_span(one.command)}" for one in summary.sizes.items if one.command)
+        yield ""
+    yield escape_markdown(summary.sizes_text)
 
 
 def _blind_spots(summary: Summary) -> Iterator[str]:

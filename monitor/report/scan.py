@@ -21,12 +21,15 @@ from monitor.fleet.history import SeriesHistory
 from monitor.fleet.judge import judge
 from monitor.fleet.key import Key
 from monitor.fleet.rows import rows_of
+from monitor.fleet.snapshot import Snapshot
 from monitor.forecast.forecaster import Forecaster
 from monitor.forecast.history import UsageHistory
+from monitor.forecast.peaks import recommend
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.polling.watcher import DUPLICATE_ENTRY, Watcher
 from monitor.report.failed_reads import failed_reads
 from monitor.report.report import Report, UnreadQuotas
+from monitor.report.right_sizes import RightSizes, purchases_of
 from monitor.schema.problems import ConfigError
 from monitor.schema.selector import Location, Selector, SelectorLabels
 
@@ -36,11 +39,13 @@ class ScanDepth(NamedTuple):
 
     quota_calls: the number of calls that may be made in each cell for quotas which no declared signal
     watches. forecasts: the number of series, the most urgent ones, of which a fortnight is read, to forecast
-    when they reach their limits.
+    when they reach their limits. sizes: the number of series whose limits were bought, of which a fortnight
+    is read, to recommend sizes.
     """
 
     quota_calls: int = FIRST_CALLS
     forecasts: int = 0
+    sizes: int = 0
 
 
 DEFAULT_DEPTH = ScanDepth()
@@ -53,7 +58,8 @@ class ScanReport(Report):
 
     finished_at: epoch seconds. cells: account id, region and account name of each cell that was read.
     metrics_requested: metrics requested of GetMetricData. cost_dollars: what these requests cost.
-    unpriced_metrics: those requested beside them, of accounts that are not billed in dollars.
+    unpriced_metrics: those requested beside them, of accounts that are not billed in dollars. sizes: None
+    where none were looked for.
     """
 
     registry: Registry
@@ -63,6 +69,7 @@ class ScanReport(Report):
     metrics_requested: int
     cost_dollars: float
     unpriced_metrics: int = 0
+    sizes: RightSizes | None = None
 
 
 def unread_quotas(known: Iterable[KnownQuotas]) -> UnreadQuotas:
@@ -148,8 +155,7 @@ async def scan_once(
         names = {account: cell.inventory.account_name for (account, _), cell in watcher.cells.items()}
         matches = series_filter(names, selectors)
         judge(fleet, int(time.time() // 60))
-        if depth.forecasts:
-            await _forecast(fleet, watcher, matches, depth.forecasts)
+        sizes = await _read_fortnight(fleet, watcher, matches, depth)
     finally:
         await watcher.close()
     finished_at = time.time()
@@ -170,12 +176,22 @@ async def scan_once(
         metrics_requested=int(spent.requested),
         unpriced_metrics=int(sum(one.requested for one in measured.values()) - spent.requested),
         cost_dollars=spent.dollars,
+        sizes=sizes,
     )
 
 
-async def _forecast(fleet: Fleet, watcher: Watcher, matches: SeriesFilter, number: int) -> None:
-    """Read a fortnight of the most urgent series that match, and forecast when they reach their limits."""
-    readers = {key: cell.reader for key, cell in watcher.cells.items()}
+async def _read_fortnight(
+    fleet: Fleet, watcher: Watcher, matches: SeriesFilter, depth: ScanDepth
+) -> RightSizes | None:
+    """Read a fortnight of the most urgent series, forecast these, and recommend sizes of what was bought."""
+    if not (depth.forecasts or depth.sizes):
+        return None
+    rows, readers = rows_of(fleet, matches), {key: cell.reader for key, cell in watcher.cells.items()}
     forecaster = Forecaster(fleet, UsageHistory(), time.time, lambda: readers)
-    slots = [fleet.series[row.key].slot for row in rows_of(fleet, matches)[:number]]
-    await forecaster.read_and_forecast(np.array(slots, np.int32))
+    urgent = np.array([fleet.series[row.key].slot for row in rows[: depth.forecasts]], np.int32)
+    bought, omitted = purchases_of(fleet, rows, depth.sizes)
+    await forecaster.read_and_forecast(np.union1d(urgent, bought))
+    if not depth.sizes:
+        return None
+    found = await recommend(forecaster.recorder, lambda: Snapshot.of(fleet, {}), bought)
+    return RightSizes(found, omitted)

@@ -9,11 +9,15 @@ from monitor.cost.idle import IdlePurchase, idle_purchases
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import Key
 from monitor.fleet.rows import Row
+from monitor.lib.percent import format_percent
+from monitor.render.text import count_of, dollars
 from monitor.report.blind_spots import unobservable_by_reason
 from monitor.report.scan import ScanReport
+from monitor.sizing.recommendations import Recommendation
 from rules.band import Zone
+from rules.right_size import Advice
 
-MAX_WORST = MAX_NEWLY_ABOVE = MAX_IDLE = MAX_BLIND_SPOTS = 12  # entries of each section
+MAX_WORST = MAX_NEWLY_ABOVE = MAX_IDLE = MAX_SIZES = MAX_BLIND_SPOTS = 12  # entries of each section
 MAX_COMMANDS = 4  # of one blind spot
 MAX_FAILURES = 6
 
@@ -66,7 +70,8 @@ class Summary:
     requested: the requested patterns by label. counts: the number of series in each zone. worst: the most
     urgent series; `omitted` counts those above their target bands. newly_above: the series that left their
     target bands upwards within the last three hours. idle_dollars_per_month: the list price of all idle
-    capacity whose price is known; unpriced: the number of idle purchases without a known price.
+    capacity whose price is known; unpriced: the number of idle purchases without a known price. sizes: what
+    is to be raised or lowered; None where the past was not read.
     """
 
     scan: ScanReport
@@ -77,6 +82,7 @@ class Summary:
     idle: Truncated[IdlePurchase]
     idle_dollars_per_month: float
     unpriced: int
+    sizes: Truncated[Recommendation] | None
     blind_spots: Truncated[ReportBlindSpot]
     failures: Truncated[str]
 
@@ -92,6 +98,32 @@ class Summary:
     def price_sources(self) -> Sequence[str]:
         """The addresses at which AWS publishes the prices in use."""
         return sorted({one.price_source for one in self.idle.items if one.price_source})
+
+    @property
+    def sizes_text(self) -> str:
+        """What the right sizes save and need, and of how many it is not known, in sentences."""
+        if self.scan.sizes is None:
+            return "Not looked for: --forecast reads the demand of the last 14 days."
+        totals = self.scan.sizes.totals
+        unknown, keep = totals.counts[Advice.UNKNOWN], totals.counts[Advice.KEEP]
+        text = f"{count_of(keep, 'purchase')} of the right size, {unknown:,} without enough data. "
+        text += f"Saved: {dollars(totals.saved)} a month; needed: {dollars(totals.needed)}, by list price"
+        text += f"; the price of {totals.unpriced:,} is not known." if totals.unpriced else "."
+        changes = self.scan.sizes.changes
+        if sources := sorted(
+            {f"{one.price_source} ({one.price_read_on})" for one in changes if one.price_source}
+        ):
+            text += f" Prices: {', '.join(sources)}."
+        if omitted := self.scan.sizes.omitted:
+            text += f" {count_of(omitted, 'purchase')} more were not looked at."
+        return text
+
+    def size_texts(self, one: Recommendation) -> tuple[str, str, str, str, str]:
+        """Return resource, advice, peak, change of the price of a month, and reason of a recommendation."""
+        known = one.monthly_dollars
+        money = "unknown" if known is None else f"{'-' if known < 0 else '+'}{dollars(abs(known))}"
+        reason = " ".join(filter(None, (self.signal_title(one.key), one.reason and f"({one.reason})")))
+        return one.name, one.change, format_percent(one.utilization), money, reason
 
     def signal_title(self, key: Key) -> str:
         """Return the title of a series' signal."""
@@ -121,6 +153,7 @@ def summarize(scan: ScanReport, patterns: Mapping[str, Sequence[str] | None]) ->
             one.monthly_dollars for one in findings if one.monthly_dollars is not None
         ),
         unpriced=sum(one.monthly_dollars is None for one in findings),
+        sizes=Truncated.of(scan.sizes.changes, MAX_SIZES) if scan.sizes else None,
         blind_spots=Truncated.of(_blind_spots(scan.rows), MAX_BLIND_SPOTS),
         failures=Truncated.of(scan.failures.by_cause, MAX_FAILURES),
     )

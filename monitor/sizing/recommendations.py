@@ -97,7 +97,8 @@ def _recommendation(snapshot: Snapshot, peaks: Peaks, group: Sequence[Series]) -
     else:
         found = right_size(size, bought, demands, terms.minimum, terms.maximum)
     series = group[found.decided_by]
-    dollars, price_text = _price(size, _paid((bought, found.items), terms.included), series.aws_region)
+    paid = [None if items is None else terms.paid(items) for items in (bought, found.items)]
+    dollars, price_text = _price(size, paid, series.aws_region)
     return Recommendation(
         key=series.key,
         name=series.key.subject.path[0] if size.for_parts else series.key.resource,
@@ -152,11 +153,6 @@ def _demand(snapshot: Snapshot, peaks: Peaks, series: Series, size: Size) -> Dem
         throttled_days=int(peaks.throttled_days[slot]),
         is_part=size.for_parts and len(series.key.subject.path) > 1,
     )
-
-
-def _paid(counts: Iterable[float | None], included: float | None) -> list[float | None]:
-    """Return how many of each number of items are paid for; None where that is not known."""
-    return [None if one is None or included is None else max(one - included, 0) for one in counts]
 
 
 def _price(size: Size, paid: Sequence[float | None], region: str) -> tuple[float | None, str]:

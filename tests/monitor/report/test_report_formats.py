@@ -4,13 +4,17 @@ import re
 
 import pytest
 
+from collectors.base import Resource
 from monitor.cli.output import FORMATS
 from monitor.fleet.fleet import Fleet
 from monitor.report.markdown import as_markdown
+from monitor.report.right_sizes import RightSizes
 from monitor.report.summary import Summary, summarize
 from tests.monitor.fleet.fleets import ACCOUNT, key
 from tests.monitor.report.scans import hide, scan_report, stream, use
 from tests.monitor.report.test_table import NASTY
+from tests.monitor.sizing.test_recommendations import Account
+from tests.monitor.sizing.test_recommendations import stream as stream_of
 from tests.monitor.web.pages import Page
 
 
@@ -71,6 +75,39 @@ def test_unknown_prices_are_named_and_not_estimated(format: str) -> None:
     assert "price not known for eu-west-1" in output
     assert "No total is given, because none of these prices is known." in output
     assert not re.search(r"\$[1-9]", output)
+
+
+def sized_summary(name: str, omitted: int = 0) -> Summary:
+    """A summary of a scan that found a stream of this name too large, and one without enough data."""
+    account = Account()
+    stream_of(account, 8, 0.08, 0.3, resource=Resource("stream", (name,)))
+    stream_of(account, 2, 0.08, 0.3, resource=Resource("stream", ("new",)), quarters=(90, 90))
+    fleet = Fleet()
+    use(fleet, stream("orders"), (180, 0.5), limit=1000)
+    return summarize(scan_report(fleet, sizes=RightSizes(account.found(), omitted)), {})
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_right_sizes_have_their_money_its_source_and_the_command(format: str) -> None:
+    output = FORMATS[format](sized_summary("clicks", omitted=3)).replace("\\", "")
+    for fact in (
+        "clicks",
+        "lower from 8 shards to 5",
+        "-$32.87",
+        "--target-shard-count 5",
+        "0 purchases of the right size, 1 without enough data.",
+        "Saved: $32.87 a month; needed: $0.00, by list price",
+        "https://aws.amazon.com/kinesis/data-streams/pricing/ (2026-09-25)",
+        "3 purchases more were not looked at.",
+    ):
+        assert fact in output, fact
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_without_the_past_no_size_is_recommended_and_the_option_is_named(format: str) -> None:
+    output = FORMATS[format](summary_of("orders")).replace("\\", "")
+    assert "Right sizes" in output
+    assert "Not looked for: --forecast reads the demand of the last 14 days." in output
 
 
 @pytest.mark.parametrize("format", FORMATS)

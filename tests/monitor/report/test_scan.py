@@ -24,6 +24,7 @@ from monitor.schema.problems import ConfigError
 from monitor.schema.selector import Location
 from monitor.schema.selectors import parse_selectors
 from rules.band import Zone
+from rules.right_size import Advice
 from tests.aws_environment import CREDENTIALS, set_aws_environment
 from tests.registries import REGISTRY
 
@@ -129,6 +130,27 @@ async def test_forecasts_are_made_of_the_most_urgent_series_on_request(aws_url: 
     assert 0 < len(forecast_rows) <= 10
     assert 0 < some.metrics_requested - plain.metrics_requested <= 3 * 10
     assert all(row.reach.history_days and row.reach.history_days > 13 for row in forecast_rows)
+
+
+async def test_sizes_are_recommended_of_whole_purchases_on_request(aws_url: str) -> None:
+    settings = {
+        "accounts": [{"name": "own", "regions": ["eu-west-1"], "services": ["kinesis"]}],
+        "endpoint_url": aws_url,
+    }
+    config = Config.model_validate(settings)
+    most, few = [
+        await scan_once(config, REGISTRY, [], lambda done, of: None, ScanDepth(sizes=number))
+        for number in (1000, 6)
+    ]
+    assert most.sizes is not None
+    assert few.sizes is not None
+    assert most.sizes.omitted == 0
+    assert len(most.sizes.found) == len(few.sizes.found) + few.sizes.omitted
+    assert sum(len(one.series) for one in few.sizes.found) <= 6
+    by_name = {one.name: one for one in most.sizes.found}
+    assert all(one == by_name[one.name] for one in few.sizes.found)
+    assert {one.advice for one in most.sizes.found} - {Advice.UNKNOWN}
+    assert most.metrics_requested > few.metrics_requested
 
 
 async def test_whatever_aws_refuses_is_in_the_report(aws_url: str) -> None:
