@@ -29,7 +29,7 @@ class RightSizes:
 
     @property
     def totals(self) -> SizingTotals:
-        """What is saved and needed."""
+        """The sums over all of them."""
         return SizingTotals.of(self.found)
 
 

@@ -101,7 +101,7 @@ class Summary:
 
     @property
     def sizes_text(self) -> str:
-        """What the right sizes save and need, and of how many it is not known, in sentences."""
+        """The savings and needs of the right sizes, and of how many none is known, in sentences."""
         if self.scan.sizes is None:
             return "Not looked for: --forecast reads the demand of the last 14 days."
         totals = self.scan.sizes.totals
