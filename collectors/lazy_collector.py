@@ -9,7 +9,7 @@ from collectors.base import Collector
 
 
 class LazyCollector(Collector):
-    """A collector of which most commands need no more than is known at once.
+    """A collector whose other fields are loaded when they are first used, as most commands need none of them.
 
     load: returns the same collector with its other fields; it may be a lazy one, too. known: fields by name.
     """

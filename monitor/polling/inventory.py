@@ -463,7 +463,7 @@ class Inventory:
 
 
 def _errors_in(error: Exception) -> Iterator[Exception]:
-    """Yield the errors of a group, at any depth; an error that is none as it is."""
+    """Yield the errors in an exception group, at any depth; any other error as it is."""
     if isinstance(error, ExceptionGroup):
         for part in error.exceptions:
             yield from _errors_in(part)

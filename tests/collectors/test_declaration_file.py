@@ -78,7 +78,7 @@ signals:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A change to the good declaration, and the problem that it must be."""
+    """A change to the good declaration, and the problem that must be reported for it."""
 
     old: str
     new: str
@@ -147,14 +147,14 @@ def test_a_name_unknown_to_botocore_is_reported_with_its_line_and_the_nearest_na
     assert change.problem in found
 
 
-def test_a_metric_of_resources_without_dimensions_would_be_that_of_the_account() -> None:
+def test_a_metric_of_resources_needs_dimensions() -> None:
     text = changed('    dimensions: {TableName: "{table}"}\n    created', "    created")
     assert problems(text) == [
         "demo.yaml:46: signals.reads: expected dimensions of table, or of the metric Reads"
     ]
 
 
-def test_a_metric_of_parts_without_dimensions_would_be_that_of_the_account() -> None:
+def test_a_metric_of_parts_needs_dimensions() -> None:
     text = changed(
         "sum(one.index_reads for one in index if one.index_reads)", "sum(one.Reads for one in index)"
     )
@@ -163,7 +163,7 @@ def test_a_metric_of_parts_without_dimensions_would_be_that_of_the_account() -> 
     ]
 
 
-def test_a_parameter_of_a_list_with_certain_values_is_checked() -> None:
+def test_an_unknown_value_in_a_list_of_an_enumeration_is_reported() -> None:
     text = """
 service: demo
 namespace: AWS/SQS
@@ -199,7 +199,7 @@ def test_a_missing_member_of_a_parameter_is_found_at_any_depth() -> None:
     ]
 
 
-def test_facts_of_what_aws_returns_in_pages_need_items() -> None:
+def test_facts_of_paginated_responses_need_items() -> None:
     old = "DescribeLimits\n        facts: {account_reads: AccountMaxReadCapacityUnits}"
     new = "ListTables\n        facts: {account_reads: length(TableNames)}"
     text = changed(old, new)

@@ -311,7 +311,7 @@ signals:
 """
 
 
-async def test_facts_of_the_whole_account_are_there_for_whatever_names_them() -> None:
+async def test_facts_of_the_whole_account_are_available_to_all_expressions() -> None:
     answers = {
         "describe_limits": {"AccountMaxReadCapacityUnits": 80, "TableMaxReadCapacityUnits": 40},
         "describe_endpoints": {"Endpoints": [{"Address": "host", "CachePeriodInMinutes": 1}]},
@@ -371,7 +371,7 @@ async def test_parts_of_a_service_fail_apart() -> None:
     assert (found.errors, found.failures) == (["AccessDeniedException"], ["AccessDeniedException"])
 
 
-async def test_where_only_an_upper_bound_is_known_it_is_shown_and_not_judged() -> None:
+async def test_a_usage_known_only_as_an_upper_bound_is_shown_and_not_judged() -> None:
     found = await run(
         """
 service: demo

@@ -158,7 +158,7 @@ async def test_each_call_is_made_once() -> None:
     assert made == each | lists
 
 
-async def test_a_list_that_is_denied_affects_its_kind_and_what_counts_it() -> None:
+async def test_a_denied_list_affects_its_kind_and_the_counts_of_it() -> None:
     found = await run(LOAD_BALANCERS, **answers(describe_target_groups=denied()))
     unknown = unread("target_group", "target_groups a", "target_groups ab", "targets a", "targets ab")
     assert found.usage == without(*(f"group_targets {name}" for name in TARGETS)) | unknown

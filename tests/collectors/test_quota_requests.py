@@ -66,7 +66,7 @@ async def test_requests_decided_long_ago_or_at_an_unknown_time_are_left_out() ->
     assert {*await newest_of([old, undated, waiting])} == {("L-3", "")}
 
 
-async def test_of_several_requests_for_a_quota_the_newest_counts_and_a_pending_one_before_all() -> None:
+async def test_a_pending_or_else_the_newest_request_for_a_quota_counts() -> None:
     first, second = ({"Created": ASKED + timedelta(hours=n), "LastUpdated": DECIDED} for n in (0, 1))
     requests = [
         described_request("L-1", 2.0, "DENIED", **second),

@@ -159,9 +159,7 @@ def plain_filter(hidden: Unobservable) -> dict[str, Any]:
         ("x" * 500, [], "x" * 40),
     ],
 )
-async def test_the_command_replaces_no_filter_that_is_there(
-    prefix: str, ids: list[str], proposed: str
-) -> None:
+async def test_the_command_replaces_no_existing_filter(prefix: str, ids: list[str], proposed: str) -> None:
     found = [{"Id": one, "Filter": {"Tag": TAGS[0]}} for one in ids]
     found.append({"Id": "narrowed", "Filter": {"And": {"Prefix": prefix, "Tags": TAGS}}})
     answer = {"MetricsConfigurationList": found}

@@ -121,7 +121,7 @@ def test_forecasts_depend_on_the_limit() -> None:
     assert both.probability[1, 2] < 0.05
 
 
-def test_usage_at_the_limit_has_reached_it() -> None:
+def test_a_usage_at_the_limit_is_certain_to_reach_it() -> None:
     probability, minutes = one(daily(20, 90, phase=0.5), 85)
     assert (probability == 1).all()
     assert (minutes == 0).all()

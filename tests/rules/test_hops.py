@@ -27,7 +27,7 @@ def test_signals_and_scope_of_a_hop_are_those_of_its_service(service: str) -> No
 
 
 @pytest.mark.parametrize("service", KINDS)
-def test_each_service_names_services_that_may_stand_before_it(service: str) -> None:
+def test_each_service_names_services_that_may_precede_it(service: str) -> None:
     kind = KINDS[service]
     named = {one for limit in kind.limits.values() for one in limit.not_after}
     named |= {one for payload in kind.payloads for one in payload.after}

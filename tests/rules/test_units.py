@@ -178,7 +178,7 @@ def test_an_amount_is_read_as_limits_are_shown(unit: str, text: str, amount: flo
     ("unit", "text"),
     [("shards", "-1"), ("shards", "2Ki"), ("bytes", "4k"), ("shards", "nan"), ("shards", "")],
 )
-def test_another_amount_is_refused_with_an_example(unit: str, text: str) -> None:
+def test_an_invalid_amount_is_refused_with_an_example(unit: str, text: str) -> None:
     with pytest.raises(ValueError, match=r"^expected an amount such as (40TiB|2000 or 2k), found '"):
         UNITS[unit].parse(text)
 

@@ -99,7 +99,7 @@ def vpc_link(subnets: int) -> dict[str, Any]:
     return {"VpcLinkId": str(subnets), "Name": "x", "SecurityGroupIds": [], "SubnetIds": ["s"] * subnets}
 
 
-async def test_of_lists_within_items_the_longest_counts() -> None:
+async def test_the_longest_of_the_lists_within_items_counts() -> None:
     links = [vpc_link(2), vpc_link(7), vpc_link(1)]
     aws = FakeAws(get_vpc_links=[{"Items": links[:1]}, {"Items": links[1:]}])
     assert await found(aws, **SUBNETS) == Count(7, {("2",): 2, ("7",): 7, ("1",): 1})

@@ -48,7 +48,7 @@ def test_a_hash_made_by_another_program_is_accepted() -> None:
 
 @given(st.text(st.characters(exclude_categories=["C"]), min_size=1, max_size=40))
 @settings(max_examples=30)
-def test_whatever_is_printable_can_be_a_password(password: str) -> None:
+def test_any_printable_text_can_be_a_password(password: str) -> None:
     assert PasswordHash.parse(quick(password)).matches(password.encode())
 
 

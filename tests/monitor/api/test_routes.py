@@ -312,7 +312,7 @@ async def test_the_catalogue_says_which_signals_are_off(server: Server, client: 
     assert (await answer(client, "/api/v1/catalogue"))["off"] == ["ebs.volume_iops"]
 
 
-async def test_a_series_that_is_gone_is_no_unobservable_one(
+async def test_a_dropped_series_is_not_counted_as_unobservable(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     named = key("photos", "s3.prefix_write_rate")

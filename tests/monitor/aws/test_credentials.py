@@ -143,7 +143,7 @@ def rotate(file: Path, key: str) -> None:
     file.write_text(f"[default]\naws_access_key_id={key}\naws_secret_access_key=s\naws_session_token=t\n")
 
 
-async def test_a_rotated_file_is_read_again_when_aws_refuses_what_was_in_it(
+async def test_a_rotated_file_is_read_again_when_aws_refuses_its_former_keys(
     aws: Recorder, file: Path
 ) -> None:
     rotate(file, "AKIAOLD")

@@ -231,7 +231,7 @@ def test_only_what_is_requested_is_shown(
     assert {one[label] for one in seen} == values
 
 
-def test_the_most_urgent_ones_alone_with_the_number_of_the_others(check: Check) -> None:
+def test_the_option_top_shows_the_most_urgent_series_and_counts_the_others(check: Check) -> None:
     every, few = check("--format", "json"), check("--format", "json", "--top", "2")
     assert series(few) == series(every)[:2]
     left_out = len(series(every)) - 2

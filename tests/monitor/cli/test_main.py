@@ -59,7 +59,7 @@ def test_every_command_explains_itself_with_an_example(command: tuple[str, ...])
 @pytest.mark.parametrize(
     "group", [(), *((name,) for name in ("alerts", "catalogue", "config", "dashboards", "stream"))], ids=str
 )
-def test_a_group_of_commands_lists_them(group: tuple[str, ...]) -> None:
+def test_a_group_of_commands_lists_its_commands(group: tuple[str, ...]) -> None:
     printed = headroom(*group, "--help").output
     assert ("--install-completion" in printed) == (not group)
     listed = re.findall(r"^│ ([a-z][a-z-]*)", printed, re.M)

@@ -34,7 +34,7 @@ def test_files_are_relative_to_the_configuration_and_patterns_match_several(tmp_
     assert names(tmp_path, "path_files: []") == []
 
 
-def test_all_problems_of_all_files_are_told_at_once_beside_those_of_the_configuration(tmp_path: Path) -> None:
+def test_problems_of_all_files_and_the_configuration_are_reported_at_once(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_text("paths:\n  - name: a\n    hops: [{service: sqs}]\n")
     (tmp_path / "b.yaml").write_text("paths:\n  - {name: b}\n")
     found = problems(

@@ -102,7 +102,7 @@ def test_a_judged_series_has_a_sample_in_each_family() -> None:
         (Zone.UNOBSERVABLE, None),
     ],
 )
-def test_zones_are_numbers_where_there_is_one(zone: Zone, number: float | None) -> None:
+def test_zones_are_exported_as_numbers(zone: Zone, number: float | None) -> None:
     fleet = Fleet()
     judged(fleet, add(fleet, key("orders")), zone, usage=1.0)
     assert published(fleet).get("headroom_zone", {}).get(labels(**ORDERS)) == number

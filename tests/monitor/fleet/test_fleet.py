@@ -103,7 +103,7 @@ def test_a_rejected_metric_anywhere_in_a_formula_makes_it_unobservable(rejected:
 
 
 @given(st.lists(st.tuples(keys, st.one_of(st.none(), observations)), max_size=25))
-def test_series_that_come_change_and_go_in_any_order_leave_exactly_what_is_there(
+def test_series_added_changed_and_dropped_in_any_order_leave_a_consistent_fleet(
     steps: list[tuple[Key, Observed | None]],
 ) -> None:
     fleet, there = Fleet(), dict[Key, Observed]()

@@ -116,7 +116,7 @@ def test_a_purchase_whose_demand_may_be_throttled_is_not_idle(incomplete: bool) 
     assert busiest(fleet, np.array([second.slot], np.int32), at).tolist() == [np.inf]
 
 
-def test_other_streams_regions_and_limits_that_cost_nothing_are_no_part_of_it() -> None:
+def test_other_streams_regions_and_free_limits_are_no_part_of_a_purchase() -> None:
     fleet = Fleet()
     alone = bought(fleet, BYTES, "orders")
     others = [

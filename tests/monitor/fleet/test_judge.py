@@ -48,12 +48,12 @@ usages = usages_over(METRICS, [1.0, 0.5, -1.0], depth=2)
 
 
 def refusals_of(usage: Usage) -> Usage:
-    """Refused demand, that is a sum of counts."""
+    """Throttled demand as a sum of counts."""
     return total(*usage.metrics).scaled(0.5)
 
 
 def own_refusals_of(usage: Usage) -> Usage:
-    """Refused demand, that is what some counts leave of another one."""
+    """Throttled demand as the difference of counts."""
     return count_difference(*usage.metrics).scaled(0.5)
 
 
@@ -146,7 +146,7 @@ def judged(fleet: Fleet, *steps: Write | Read, now: int = NOW) -> Judged:
 
 
 def judged_alone(fleet: Fleet, model: Model, slot: int, now: int) -> Judged:
-    """Return the judgement of one series, computed for it alone as the design words it."""
+    """Return the judgement of one series, computed for it alone, by the rules of docs/design.md."""
     usage_formula, throttled, bounds, served = (
         usage_of(formula) if (formula := some.get(slot)) else None
         for some in (fleet.usages, fleet.throttled, fleet.upper_bounds, fleet.served)
@@ -182,7 +182,7 @@ def judged_alone(fleet: Fleet, model: Model, slot: int, now: int) -> Judged:
 
 
 def by_band(fleet: Fleet, slot: int, utilization: float) -> Zone:
-    """The zone of a utilization, as the glossary words it."""
+    """The zone of a utilization, by the definition in the glossary."""
     if math.isnan(utilization):
         return Zone.STALE
     band = [np.float32(utilization) >= fleet.low[slot], np.float32(utilization) > fleet.high[slot]]
@@ -279,7 +279,7 @@ def test_a_sample_counts_for_so_long_and_no_longer(ago: int, zone: Zone) -> None
 def test_a_series_without_a_sample_is_stale_and_not_0_percent_used() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic), throttled=total(refusals)))
-    assert judged(fleet, (1, 3)).zone is Zone.STALE  # it was read that nothing was refused
+    assert judged(fleet, (1, 3)).zone is Zone.STALE  # it was read, and nothing was throttled
     assert math.isnan(read(fleet).utilization)
 
 
@@ -312,7 +312,7 @@ def test_old_throttled_demand_does_not_saturate_a_newer_sample() -> None:
     fleet = Fleet()
     put(
         fleet, observed_with(total(traffic), throttled=total(more_traffic))
-    )  # a metric that is missing when calm
+    )  # a metric that is missing while nothing is throttled
     assert judged(fleet, (2, 10, 6.0), (0, 11 - RECENT_MINUTES, 17.0)).zone is Zone.SATURATED
     assert judged(fleet, (0, 10 - RECENT_MINUTES, 17.0)).zone is Zone.BELOW
 

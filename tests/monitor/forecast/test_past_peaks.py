@@ -1,4 +1,4 @@
-"""Peaks of a fortnight are those of a plain computation, of the series that is there now."""
+"""Peaks of a fortnight: equal to a plain computation, and of the series that is in the slot now."""
 
 import numpy as np
 import pytest
@@ -17,7 +17,7 @@ numbers = st.one_of(st.just(float("nan")), st.floats(0, 1e9, width=32))
 
 @settings(max_examples=30)
 @given(st.lists(numbers, min_size=1, max_size=30), st.integers(0, BINS - 31))
-def test_the_highest_number_is_found_by_its_bits(values: list[float], first: int) -> None:
+def test_the_highest_half_float_is_found_by_comparing_bits(values: list[float], first: int) -> None:
     block, usage = HistoryBlock(NOW), np.array(values, np.float32)[:, None]
     block.put(np.array([3]), NOW - BINS + 1 + first, usage)
     highest, stored = block.highest, block.usage_of(np.array([3]))[0]

@@ -23,7 +23,7 @@ def test_a_file_is_replaced_only_when_all_is_written(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_new_file_is_as_others_may_read_it(tmp_path: Path) -> None:
+def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
     with replace_atomically(tmp_path / "report.html") as out:
         out.write(b"all")
     other = tmp_path / "other"
@@ -31,7 +31,7 @@ def test_a_new_file_is_as_others_may_read_it(tmp_path: Path) -> None:
     assert (tmp_path / "report.html").stat().st_mode == other.stat().st_mode
 
 
-def test_a_failure_leaves_what_was_there_and_nothing_else(tmp_path: Path) -> None:
+def test_a_failure_leaves_only_the_earlier_content(tmp_path: Path) -> None:
     path = tmp_path / "report.html"
     path.write_bytes(b"before")
     with pytest.raises(KeyboardInterrupt), replace_atomically(path) as out:

@@ -78,7 +78,7 @@ def test_lines_of_one_template_are_all_written_while_they_are_few(log: Log) -> N
     assert log.lines()[0] == f"repeated 5 times, the last: row {MAX_LINES_PER_TEMPLATE + 4} is of no use"
 
 
-def test_of_tracebacks_the_first_is_written(log: Log) -> None:
+def test_the_first_of_repeated_tracebacks_is_written(log: Log) -> None:
     for n in range(3):
         try:
             raise ValueError(n)

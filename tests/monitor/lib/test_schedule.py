@@ -59,7 +59,7 @@ async def tick_times(
     raise AssertionError
 
 
-async def test_the_first_tick_is_at_once_and_the_others_on_the_ticks_of_the_name(clock: Clock) -> None:
+async def test_the_first_tick_is_at_once_and_the_others_are_aligned_by_name(clock: Clock) -> None:
     began = await tick_times("eu-west-1", 60, clock, [1.0, 59.0, 0.0])
     assert began[0] == (START, 0)
     phases = [(at - offset("eu-west-1", 60)) % 60 for at, _ in began[1:]]

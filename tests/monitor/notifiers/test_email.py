@@ -80,7 +80,7 @@ def test_any_id_makes_a_valid_message_id(id: str) -> None:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_no_text_breaks_it(text: str) -> None:
+def test_hostile_texts_make_a_valid_message(text: str) -> None:
     mail = payload(notification(hostile_notice(text), group={"account_name": text}), RECEIVER)
     assert max(map(len, mail.as_bytes().split(b"\r\n"))) <= 998  # RFC 5322, 2.1.1
     arrived = parsed(mail)

@@ -60,7 +60,7 @@ def test_a_key_is_never_too_long_and_never_shared() -> None:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_no_text_breaks_it(text: str) -> None:
+def test_hostile_texts_make_a_valid_message(text: str) -> None:
     [event] = payload(notification(hostile_notice(text)), RECEIVER)
     assert len(event["payload"]["summary"]) <= 1024
     assert event["payload"]["source"]

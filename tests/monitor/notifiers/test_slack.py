@@ -71,12 +71,12 @@ def test_without_links_there_is_no_block_for_them() -> None:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_no_text_breaks_it(text: str) -> None:
+def test_hostile_texts_make_a_valid_message(text: str) -> None:
     check(payload(notification(hostile_notice(text), group={"account_name": text}), RECEIVER))
 
 
 @given(st.text())
-def test_no_text_at_all_breaks_it(text: str) -> None:
+def test_any_text_makes_a_valid_message(text: str) -> None:
     check(payload(notification(hostile_notice(text), group={"account_name": text}), RECEIVER))
 
 
@@ -88,7 +88,7 @@ def test_a_mention_in_a_name_is_only_text() -> None:
 
 
 @pytest.mark.parametrize("text", TEXTS)
-def test_of_too_many_notices_some_are_counted(text: str) -> None:
+def test_notices_that_do_not_fit_are_counted(text: str) -> None:
     message = payload(notification(*[hostile_notice(text)] * 20, more=5), RECEIVER)
     check(message)
     listed = sum(block["type"] == "section" for block in message["blocks"])

@@ -77,7 +77,7 @@ def test_a_fifo_topic_deduplicates_by_notification_and_orders_by_group() -> None
 
 
 @pytest.mark.parametrize("text", TEXTS)
-async def test_no_text_breaks_it(text: str) -> None:
+async def test_hostile_texts_make_a_valid_message(text: str) -> None:
     params = payload(notification(*[hostile_notice(text)] * 20, group={"account_name": text}), RECEIVER)
     assert 0 < len(params["Subject"]) < 100
     assert params["Subject"].isascii()

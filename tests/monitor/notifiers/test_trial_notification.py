@@ -12,7 +12,7 @@ from monitor.outbound.result import DeliveryOutcome
 from tests.monitor.notifiers.loopback import build_receiver, http_server
 
 
-async def test_its_alert_fires_and_is_resolved(client: OutboundClient) -> None:
+async def test_a_trial_sends_a_firing_alert_and_its_resolution(client: OutboundClient) -> None:
     async with http_server() as server:
         receiver = build_receiver(PagerDuty, url=server.url, routing_key="k")
         results = [(kind, result.outcome) async for kind, result in send_trial(receiver, client)]

@@ -141,7 +141,7 @@ def test_a_name_that_is_rebound_is_refused() -> None:
     assert loop.dialled == ["8.8.8.8"]
 
 
-async def test_a_connection_to_a_private_address_is_not_shared_with_who_may_not_open_one(
+async def test_a_connection_to_a_private_address_is_not_shared_with_other_receivers(
     client: OutboundClient,
 ) -> None:
     async with http_server() as server:

@@ -104,7 +104,7 @@ async def test_a_plain_address_is_requested_from_the_proxy(authority: trustme.CA
 @pytest.mark.parametrize(
     "host", ["127.0.0.1", "169.254.169.254", "127.1", "2130706433", "[::1]", "localhost", "a.localhost."]
 )
-async def test_private_addresses_are_not_requested_from_it(host: str, authority: trustme.CA) -> None:
+async def test_private_addresses_are_not_requested_from_a_proxy(host: str, authority: trustme.CA) -> None:
     async with proxying(1) as proxy, outbound(proxy, authority) as client:
         answer = await client.post(f"https://{host}/", b"{}", PUBLIC)
     assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "private_address")

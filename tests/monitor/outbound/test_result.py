@@ -77,7 +77,7 @@ def test_any_retry_after_is_parsed_within_bounds_or_ignored(header: str) -> None
     assert wait is None or 0 <= wait <= MAX_RETRY_AFTER
 
 
-def test_of_several_that_must_all_succeed_what_can_still_be_done_comes_first() -> None:
+def test_of_several_results_the_one_to_retry_comes_first() -> None:
     good, again, never = delivered("a"), retry("timeout", "b"), refused("http_400", "c")
     assert worst_result([good, never, again]) is again
     assert worst_result([good, never]) is never

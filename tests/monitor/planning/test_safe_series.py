@@ -52,7 +52,7 @@ def test_a_sample_of_a_safe_series_is_not_stale_between_two_reads() -> None:
     assert (fleet.fleet.stale_after[:5] >= MAX_INTERVAL + 30).all()  # a request may fail
 
 
-def test_a_part_that_crosses_its_edge_is_read_in_the_minute_in_which_the_whole_tells_it() -> None:
+def test_a_part_that_crosses_its_edge_is_read_once_the_whole_shows_it() -> None:
     usage = constant(*[0.01] * 10)
     usage[3, HISTORY + 200 :] = 0.9
     fleet = run(fleet_of(usage), 200)

@@ -236,7 +236,7 @@ async def test_a_quota_that_is_read_anew_is_taken_though_what_is_observed_is_the
     assert account.limit("lambda", "account_concurrency") == (500, "quota_applied")
 
 
-async def test_when_a_limit_was_read_is_reported_though_the_limit_is_confirmed() -> None:
+async def test_the_time_of_a_confirmed_limit_is_updated() -> None:
     account = FakeAccount(**NO_QUOTAS)
     fleet = recording(account)
     observed = [orders(), replace(orders(), resource=of("clicks"))]

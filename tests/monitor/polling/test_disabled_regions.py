@@ -167,7 +167,7 @@ async def test_a_disabled_region_is_read_once_it_is_enabled() -> None:
             assert disabled_regions(watch) == ()
 
 
-async def test_of_all_regions_one_that_is_enabled_later_appears() -> None:
+async def test_a_region_that_is_enabled_later_is_added_to_all_regions() -> None:
     async with RegionalAws.serving(EUROPE, HOME) as aws:
         watch = watching(aws)
         async with background(watch.run()):
@@ -179,7 +179,7 @@ async def test_of_all_regions_one_that_is_enabled_later_appears() -> None:
             assert read_regions(watch) == {EUROPE, HOME, BAHRAIN}
 
 
-async def test_of_all_regions_an_excluded_one_is_not_called() -> None:
+async def test_an_excluded_one_of_all_regions_is_not_called() -> None:
     async with RegionalAws.serving(EUROPE, HOME, BAHRAIN) as aws:
         watch = await once(watching(aws, exclude=[{"region": "me-*"}, {"region": EUROPE}]))
     assert read_regions(watch) == {HOME}

@@ -152,7 +152,7 @@ async def test_a_quota_that_cannot_be_read_any_more_keeps_the_value_last_read() 
     assert account.failures == [("GetServiceQuota", "L-C491D5A4", "AccessDeniedException")]
 
 
-async def test_a_quota_that_cannot_be_read_after_a_reload_keeps_the_limit_that_came_of_it() -> None:
+async def test_a_quota_that_cannot_be_read_after_a_reload_keeps_its_limit() -> None:
     account = FakeAccount(**queues("jobs"), get_service_quota=quota(240_000.0))
     await account.run_inventory(SQS)
     account.aws.answers["get_service_quota"] = denied("GetServiceQuota")
@@ -240,7 +240,7 @@ async def test_a_resource_with_a_quota_of_its_own_has_that_limit_and_its_request
     assert command.endswith(f" --context-id {arn}")
 
 
-async def test_a_limit_that_the_api_fails_to_return_stays_the_last_one() -> None:
+async def test_a_limit_that_the_api_fails_to_return_keeps_its_last_value() -> None:
     """A throttled GetAccountSettings must not turn a limit of 10 into the documented 1,000 for a while."""
     account = FakeAccount(**functions("resize"), **NO_QUOTAS, get_account_settings=settings(10))
     await account.run_inventory(LAMBDA)

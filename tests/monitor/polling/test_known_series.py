@@ -223,7 +223,7 @@ async def test_the_failure_of_a_resource_is_reported_at_each_inventory() -> None
     assert streams.taken() == ["orders", "clicks", "orders"]
 
 
-async def test_another_configuration_makes_all_series_again() -> None:
+async def test_another_configuration_creates_all_series_again() -> None:
     streams, account = Streams({"orders": 1}), FakeAccount(**NO_QUOTAS)
     await read(account, found := collector(streams.known))
     config = Config.model_validate({"limits": [{"signal": "kinesis.stream_write_bytes", "limit": 5}]})

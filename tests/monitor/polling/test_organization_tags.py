@@ -48,7 +48,7 @@ async def test_no_tags_are_read_without_a_selection_by_tags(aws: FakeOrganizatio
     assert aws.tag_calls == []
 
 
-async def test_of_accounts_that_names_leave_out_no_tags_are_read(aws: FakeOrganization) -> None:
+async def test_tags_of_accounts_excluded_by_name_are_not_read(aws: FakeOrganization) -> None:
     assert await watched(watcher_of(aws, include=["one"], tags={"environment": "*"})) == {ONE}
     assert aws.tag_calls == [ONE]
 

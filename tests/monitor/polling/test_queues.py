@@ -68,7 +68,7 @@ async def test_queues_whose_names_differ_only_in_case_are_distinguished() -> Non
     assert exported == ALIKE
 
 
-async def test_of_queues_that_differ_only_in_case_the_deleted_one_alone_is_dropped() -> None:
+async def test_a_deleted_queue_is_dropped_without_one_that_differs_only_in_case() -> None:
     account = FakeAccount(**queues(*ALIKE), **NO_QUOTAS)
     await account.run_inventory(SQS)
     await account.run_inventory(SQS, **queues("jobs", "JOBS"))

@@ -145,7 +145,7 @@ def test_quotas_that_aws_does_not_have_are_one_failure_and_no_reason_to_read_mor
     run(main())
 
 
-async def test_each_reading_has_a_number_of_its_own() -> None:
+async def test_each_reading_has_its_own_number() -> None:
     reads = QuotaReads(ServiceQuotas(denials={LIST: THROTTLED}), A)
     numbers = []
     for _ in range(3):

@@ -67,7 +67,7 @@ async def test_a_quota_in_neither_list_is_read_singly() -> None:
 MANY = {code(number): float(number) for number in range(1, 101)}
 
 
-async def test_of_a_hundred_quotas_in_neither_list_two_are_requested() -> None:
+async def test_two_of_a_hundred_quotas_in_neither_list_are_requested() -> None:
     reading, calls = await read(ServiceQuotas(), *MANY)
     assert reading.absent == {*MANY}
     assert calls == {LIST: 1, DEFAULTS: 1, GET: 2, GET_DEFAULT: 2}
@@ -120,7 +120,7 @@ async def test_defaults_that_are_denied_are_replaced_by_single_calls_of_the_rest
     assert calls == {LIST: 1, DEFAULTS: 1, GET: 1, GET_DEFAULT: 1}
 
 
-async def test_where_all_is_denied_each_quota_fails_once() -> None:
+async def test_each_quota_fails_once_if_all_calls_are_denied() -> None:
     service = ServiceQuotas({A: 3.0}, denials={LIST: DENIED, GET: DENIED})
     reading, _ = await read(service, A, B)
     assert failures(reading) == {A: ("GetServiceQuota", DENIED), B: ("GetServiceQuota", DENIED)}

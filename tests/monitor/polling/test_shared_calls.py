@@ -149,7 +149,7 @@ async def test_streams_of_the_same_name_in_several_accounts_are_read_in_one_call
         assert [some.last(account, "payments") for account in (MONITORING, FIRST, SECOND)] == [9, 1, 2]
 
 
-async def test_the_account_that_calls_pays_for_all_of_them() -> None:
+async def test_the_calling_account_pays_for_all_metrics_of_a_call() -> None:
     async with accounts(of_owner, a111111111111=("orders",), a222222222222=("orders", "payments")) as some:
         await some.read()
         assert [some.requested(account) for account in (MONITORING, FIRST, SECOND)] == [3, 0, 0]

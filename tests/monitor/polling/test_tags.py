@@ -124,7 +124,7 @@ async def test_a_part_has_the_tags_of_what_it_is_a_part_of() -> None:
     assert labels(account)["orders/shardId-0"] == {"tag_team": "data"}
 
 
-async def test_all_services_are_queried_at_once_and_only_about_what_is_wanted() -> None:
+async def test_one_call_reads_the_configured_tags_of_all_services() -> None:
     requested: list[dict[str, Any]] = []
 
     def get_resources(**params: Any) -> dict[str, Any]:
@@ -192,7 +192,7 @@ async def test_an_inventory_that_replaces_another_keeps_the_labels_until_it_has_
         assert labels(account)["orders"] == label
 
 
-async def test_a_resource_of_another_region_or_service_has_nothing_to_do_with_it() -> None:
+async def test_a_tag_does_not_apply_to_resources_of_other_regions_or_services() -> None:
     others = [f"arn:aws:sqs:us-east-1:{ACCOUNT_ID}:orders", f"arn:aws:sns:{HERE}:orders"]
     answer = {"ResourceTagMappingList": [mapping(arn, team="other") for arn in others]}
     account = FakeAccount(

@@ -109,7 +109,7 @@ class Throttling:
         )
 
 
-def test_all_is_read_after_ten_minutes_of_throttling_and_the_rate_comes_back() -> None:
+def test_all_minutes_are_read_after_throttling_and_the_rate_recovers() -> None:
     async def main() -> None:
         throttled = Throttling(lambda: FIRST <= seconds() / 60 < LAST)
         other = Throttling(lambda: False)
@@ -130,7 +130,7 @@ def test_all_is_read_after_ten_minutes_of_throttling_and_the_rate_comes_back() -
     run(main())
 
 
-def test_calls_settle_below_what_aws_allows_and_nothing_is_lost() -> None:
+def test_calls_settle_below_the_rate_that_aws_allows_and_no_minute_is_lost() -> None:
     allowed = 1  # calls in a second, of which a poll wants two at once
 
     async def main() -> None:

@@ -340,7 +340,9 @@ async def test_a_watcher_cancelled_at_any_moment_leaves_nothing_open(
     assert "nclosed" not in caplog.text
 
 
-async def test_a_watcher_that_replaces_another_drops_what_is_not_watched_any_more(aws_url: str) -> None:
+async def test_a_watcher_that_replaces_another_drops_series_that_are_no_longer_monitored(
+    aws_url: str,
+) -> None:
     first = watching(aws_url, regions=["eu-west-1", "us-east-1"], services=["kinesis", "sqs"])
     await once(first)
     second = Watcher(

@@ -54,7 +54,7 @@ def test_without_a_limit_it_is_blank() -> None:
 
 
 @given(st.lists(st.sampled_from([NAN, 0.0, 1e-9, 0.3, 0.7, 1.0, 1e30]), min_size=WINDOW, max_size=WINDOW))
-def test_its_length_is_fixed_and_each_block_is_no_lower_than_any_of_its_minutes(values: list[float]) -> None:
+def test_a_sparkline_has_a_fixed_length_and_shows_the_highest_minutes(values: list[float]) -> None:
     drawn = sparkline(series_history(np.array(values, np.float32)))
     assert len(drawn) == LENGTH and THROTTLED not in drawn
     for position, character in enumerate(drawn):

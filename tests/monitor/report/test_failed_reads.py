@@ -40,7 +40,7 @@ def test_few_failures_are_listed_singly() -> None:
     ]
 
 
-def test_where_nothing_is_permitted_each_account_is_one_sentence_with_what_to_do() -> None:
+def test_an_account_without_permissions_is_one_sentence_with_the_remedy() -> None:
     failures = [
         failed
         for account, region in ((SHOP, "eu-west-1"), (SHOP, "eu-west-2"), (BANK, "eu-west-1"))

@@ -294,7 +294,7 @@ def test_a_point_without_its_identity_makes_its_message_bad(odd: bytes) -> None:
     assert points.error_counts.total() == 1
 
 
-def test_a_message_that_begins_like_json_is_read_and_json_that_begins_badly_too() -> None:
+def test_a_message_that_begins_like_json_is_decoded() -> None:
     short = with_point(LABELS + TIMES[:9], title=b"")[1:]
     padded = request(short + part(97, b"x" * (ord("{") - len(short) - 3)))
     assert padded[:2] == b"{\n"

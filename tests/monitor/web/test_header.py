@@ -15,7 +15,7 @@ from tests.monitor.web.pages import page
 PATHS = ("/", "/alerts", "/cost", "/status", "/series/nosuch")
 
 
-async def test_it_says_as_of_when_everything_was_judged(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_header_shows_the_time_of_the_judgement(server: Server, client: httpx.AsyncClient) -> None:
     assert "nothing judged yet" in (await page(client, "/")).words
     await server.publish()
     judged_at = server.exposition.published_at
@@ -24,7 +24,7 @@ async def test_it_says_as_of_when_everything_was_judged(server: Server, client: 
     assert re.search(rf'<b id="as-of" data-at="{int(judged_at)}">\d\d:\d\d UTC</b>', shown)
 
 
-async def test_it_counts_firing_alerts_and_series_that_are_not_seen(
+async def test_the_header_counts_firing_alerts_and_unobserved_series(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     for name, zone in (("a", Zone.STALE), ("b", Zone.UNOBSERVABLE), ("c", Zone.WITHIN), ("d", Zone.NEAR)):
@@ -35,7 +35,7 @@ async def test_it_counts_firing_alerts_and_series_that_are_not_seen(
     assert "Overview Alerts 1 Coverage What-if Paths Look-back Blind spots 2 Cost" in words
 
 
-async def test_a_count_of_nothing_is_not_shown(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_count_of_zero_is_not_shown(server: Server, client: httpx.AsyncClient) -> None:
     await server.publish()
     assert "Alerts Coverage" in " ".join((await page(client, "/")).words.split())
 
@@ -59,17 +59,19 @@ async def test_the_colours_are_those_of_the_cookie(
 
 
 @pytest.mark.parametrize("referer", ["https://elsewhere.example/", "", "/colours/dark", "x" * 10_000])
-async def test_the_switch_leads_nowhere_else(client: httpx.AsyncClient, referer: str) -> None:
+async def test_switching_colours_redirects_only_to_this_server(
+    client: httpx.AsyncClient, referer: str
+) -> None:
     got = await client.get("/colours/dark", headers={"Referer": referer}, follow_redirects=False)
     assert got.headers["location"] == "/"
 
 
-async def test_unknown_colours_are_none(client: httpx.AsyncClient) -> None:
+async def test_an_unknown_colour_scheme_is_rejected_or_ignored(client: httpx.AsyncClient) -> None:
     assert (await client.get("/colours/red")).status_code == 404
     assert "data-theme" not in (await client.get("/", headers={"Cookie": 'theme="><script>'})).text
 
 
-def test_the_switch_goes_through_all_colours() -> None:
+def test_the_switch_cycles_through_all_colour_schemes() -> None:
     theme, seen = "auto", set()
     for _ in THEMES:
         theme = next_theme(theme)

@@ -32,7 +32,7 @@ async def test_concurrent_requests_share_one_rendering() -> None:
     make, pages = Renders(), cache()
     pending_requests = [asyncio.create_task(pages.get("/", make)) for _ in range(50)]
     await asyncio.sleep(0)
-    pending_requests[0].cancel()  # one that goes does not spoil it for the others
+    pending_requests[0].cancel()  # a client that leaves does not affect the others
     make.going.set()
     answers = await asyncio.gather(*pending_requests[1:])
     assert {one.body for one in answers} == {b"page 1"} and make.made == 1

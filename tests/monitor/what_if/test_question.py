@@ -38,7 +38,7 @@ def test_a_factor_is_written_with_or_without_an_x(text: str, factor: float) -> N
 @pytest.mark.parametrize(
     "text", ["0", "0x", "-1", "1e9", "1000000000", "NaN", "inf", "x", "", "3y", "3 4", "1,5", "\u0663"]
 )
-def test_another_factor_is_refused(text: str) -> None:
+def test_an_invalid_factor_is_refused(text: str) -> None:
     with pytest.raises(QuestionError, match=r"traffic: expected a factor from 0\.01 to 1,000, such as 3x"):
         parse_factor(text)
 

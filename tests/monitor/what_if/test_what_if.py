@@ -339,7 +339,7 @@ async def test_traffic_may_grow_while_a_region_fails(server: Server) -> None:
 # Another limit
 
 
-async def test_another_limit_changes_its_series_alone_and_the_ceiling_moves_with_it(server: Server) -> None:
+async def test_a_question_that_sets_a_limit_changes_its_series_and_ceiling_alone(server: Server) -> None:
     series = put(server, "orders", 40)
     put(server, "clicks", 40)
     server.fleet.ceiling[series.slot] = 50
@@ -356,7 +356,7 @@ async def test_a_limit_below_the_present_usage_is_answered_with_a_note(server: S
     assert "1 series of kinesis.stream_write_bytes uses more than that limit now." in answer.notes
 
 
-async def test_another_limit_of_what_counts_things_is_answered(server: Server) -> None:
+async def test_a_question_may_set_the_limit_of_a_number_of_things(server: Server) -> None:
     put(server, WHOLE_ACCOUNT, 90, signal=TABLES)
     (one,) = (await ask(server, set_limit="dynamodb.tables=80", traffic="3x")).items
     assert (one.factor, one.is_broken) == (1, True)
