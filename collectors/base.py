@@ -301,7 +301,7 @@ class Aws(Protocol):
 
         An inventory makes a bounded number of calls about single resources, see `monitor.aws.turns`; those
         about the whole account it makes in any case. key: unique within the service. every: seconds for
-        which a value is used again; of a resource in no danger it is an hour at least, unless others share
+        which a value is used again; of a resource below its band it is an hour at least, unless others share
         what is read (`is_shared`). Raises NotReadYetError where it was never called, and it is not its turn.
         """
         ...
@@ -321,7 +321,7 @@ class Aws(Protocol):
         make: Callable[[], Iterable[Observed]],
         read_at: Callable[[str], float | None] | float | None = None,
     ) -> Iterable[Observed]:
-        """Return the series that `make` makes of what AWS answered, and of nothing else.
+        """Return the series that `make` makes of the responses of AWS alone.
 
         Where equal answers made the same series before, these are confirmed as they are, and nothing is
         returned: most inventories find what the one before found.

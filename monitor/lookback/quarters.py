@@ -14,8 +14,8 @@ class Quarters:
     """The quarters of an hour of some series, [series, quarter]. start: the minute in which the first begins.
 
     demand: the highest five minutes of each, as a running Headroom keeps them (see `monitor.fleet.demand`);
-    NaN where nothing is known. target: at the end of each, the lowest demand that counts as near the limit, or
-    at which demand was throttled in the fortnight before; NaN while usage proves that the limit is outdated.
+    NaN where nothing is known. target: at the end of each, the lowest demand that is near the limit, or at
+    which demand was throttled in the fortnight before; NaN while usage proves that the limit is outdated.
     """
 
     def __init__(self, slots: Indices, minutes: range) -> None:

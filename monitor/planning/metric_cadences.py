@@ -90,7 +90,7 @@ class MetricCadences:
             yield
 
     def _keep_proving(self) -> None:
-        """Have metrics that prove what others are read as often as these need it."""
+        """Read the metrics that prove others to be 0 or safe as often as these others need."""
         rings, planned, throttled = self._fleet.rings, self.planned, self._intervals.throttled
         newest = newest_of_namespaces(rings, planned < NOT_READ)
         planned[newest] = np.minimum(planned[newest], throttled)

@@ -65,7 +65,7 @@ async def test_the_days_of_a_usage_plan_are_those_of_the_clock_of_aws() -> None:
     ]
 
 
-async def test_pages_that_lead_back_to_themselves_affect_their_plan_and_are_named() -> None:
+async def test_pages_that_repeat_a_token_affect_only_their_usage_plan() -> None:
     aws = FakeAws(
         get_usage_plans=listed({"id": "p1", "name": "gold", "quota": {"limit": 100, "period": "MONTH"}}),
         get_usage={"items": {"key1": [[1, 99]]}, "position": "again"},

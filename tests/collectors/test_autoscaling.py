@@ -109,7 +109,7 @@ async def test_the_maximum_is_that_of_each_minute_where_cloudwatch_publishes_bot
     assert (observed.limit, observed.published_limit) == (10, expected)
 
 
-async def test_a_shortfall_is_a_part_of_what_was_desired_in_the_same_minute() -> None:
+async def test_a_shortfall_is_divided_by_the_desired_capacity_of_the_same_minute() -> None:
     observed = (await group_series(group("web", desired.name, in_service_instances.name)))[
         "capacity_shortfall", "web"
     ]

@@ -331,7 +331,7 @@ async def test_facts_of_the_whole_account_are_available_to_all_expressions() -> 
     assert {call: found.calls.count(call) for call in found.calls} == dict.fromkeys(found.calls, 1)
 
 
-async def test_a_call_for_the_whole_account_that_is_denied_affects_what_uses_its_facts() -> None:
+async def test_a_denied_call_for_the_whole_account_affects_signals_that_use_its_facts() -> None:
     lists = {"list_tables": {"TableNames": ["aaa"]}, "list_backups": {"BackupSummaries": []}}
     found = await run(ACCOUNT, **lists, describe_limits=denied())
     assert found.usage["tables"] == 1.0
@@ -341,7 +341,7 @@ async def test_a_call_for_the_whole_account_that_is_denied_affects_what_uses_its
 
 
 @pytest.mark.parametrize(("signal", "usage"), [("usage: quarter", 20.0), ("usage: minutes", 1.0)])
-async def test_calls_for_the_whole_account_are_made_for_what_needs_their_facts_in_turn(
+async def test_calls_for_the_whole_account_are_made_for_calls_that_need_their_facts(
     signal: str, usage: float
 ) -> None:
     text = f"""

@@ -177,7 +177,7 @@ async def test_a_list_of_parents_that_is_denied_affects_their_parts_too() -> Non
     assert found.errors == ["AccessDeniedException"]
 
 
-async def test_a_page_that_is_denied_makes_the_counts_unknown_and_keeps_what_was_listed() -> None:
+async def test_a_denied_page_makes_the_counts_unknown_and_keeps_the_listed_items() -> None:
     first = {"LoadBalancers": [{"LoadBalancerName": "a"}]}
     found = await run(LOAD_BALANCERS, **answers(describe_load_balancers=[first, denied()]))
     assert found.usage["requests a"] == ALL["requests a"]
@@ -299,7 +299,7 @@ async def test_a_part_without_an_id_affects_itself_and_the_counts_of_its_parent(
     assert [one.partition(":")[0] for one in found.failures] == ["a"]
 
 
-async def test_an_answer_without_a_fact_makes_what_needs_it_unknown() -> None:
+async def test_a_response_without_a_fact_makes_series_that_need_it_unknown() -> None:
     reservations = by_parameter(RESERVATIONS | {"a": reservation(None)})
     found = await run(LOAD_BALANCERS, **answers(describe_capacity_reservation=reservations))
     unknown = {"reserved a": "no reserved", "twice a": "no twice", "all_reserved": "no value"}

@@ -94,7 +94,7 @@ async def test_a_signal_of_a_wrong_value_is_reported_and_affects_no_other_and_no
     assert found.failures == ["vol-1: ExpressionError"]
 
 
-async def test_a_value_that_cannot_be_computed_affects_what_needs_it_alone() -> None:
+async def test_a_value_that_cannot_be_computed_affects_only_series_that_need_it() -> None:
     text = VOLUMES.replace("    created: made\n", "    values: {double: snapshot * 2, more: double + 1}\n")
     text = text.replace("signals:\n", "signals:\n  more: {resource: volume, usage: more}\n")
     found = await volumes(text, SnapshotId="snap-1")

@@ -83,7 +83,7 @@ async def test_each_unit_of_concurrency_takes_ten_requests_a_second_and_throttle
 
 
 @pytest.mark.parametrize("answer", [None, {}, {"AccountLimit": {}}])
-async def test_the_accounts_signals_are_there_when_its_settings_are_not(answer: Any) -> None:
+async def test_the_account_has_series_though_its_settings_cannot_be_read(answer: Any) -> None:
     aws = with_functions(get_account_settings=answer)
     series = await aws.run_scan(account_and_functions)
     assert {signal: one.limit for (signal, _), one in series.items()} == {

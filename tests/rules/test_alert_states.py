@@ -213,7 +213,7 @@ def test_a_revision_undoes_an_end_after_a_restart_though_the_start_is_out_of_the
     assert watch.changes_of[0, Rule.ABOVE][-1] == (START + WINDOW + 5, AlertState.INACTIVE, AlertState.FIRING)
 
 
-def test_only_a_sample_of_known_throttled_demand_tells_of_throttling() -> None:
+def test_only_a_sample_with_known_throttled_demand_changes_an_alert_on_throttling() -> None:
     unknown = np.nan
     of_usage = np.array([0.5, 0.5, 0.5, unknown, unknown], np.float32)
     throttled = np.array([0, 2, unknown, 2, unknown], np.float32)

@@ -42,7 +42,7 @@ def test_metrics_are_in_the_namespaces_of_the_service(service: str) -> None:
         assert source is None or source.namespace in own
 
 
-def test_a_limit_of_the_account_says_what_a_unit_uses() -> None:
+def test_a_limit_of_the_account_declares_the_usage_of_a_unit() -> None:
     text = b"{x: {title: X, unit: requests, parts: [x], limits: {rate: {of: account}}}}"
     (problem,) = parse_model(text, "x.yaml", HopKinds).problems
     assert "missing: others use the limit, too" in problem

@@ -109,7 +109,7 @@ ENTRANCE = "{service: sqs, resource: jobs}"
         (hops(*["{service: sqs, resource: q}"] * (MAX_HOPS + 1)), ["paths.0.hops: "]),
     ],
 )
-def test_every_problem_is_told_with_its_place(text: str, problems: list[str]) -> None:
+def test_every_problem_is_reported_with_its_place(text: str, problems: list[str]) -> None:
     found = "\n".join(parse_paths(text.encode(), "paths.yaml").problems)
     assert [problem for problem in problems if problem not in found] == [], found
     assert parse_paths(text.encode(), "paths.yaml").model is None

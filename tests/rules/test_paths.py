@@ -27,7 +27,7 @@ def carried(flow: float, some: list[tuple[float, float, float]]) -> np.ndarray:
 
 
 @given(flow=amounts, some=limits)
-def test_a_path_carries_what_flows_and_the_least_of_what_is_left(
+def test_the_capacity_of_a_path_is_its_flow_plus_the_least_headroom(
     flow: float, some: list[tuple[float, float, float]]
 ) -> None:
     found = carried(flow, some)
@@ -74,7 +74,7 @@ def test_hops_follow_those_before_them_in_the_order_of_the_file() -> None:
     assert order_of({"b": ["a"], "a": []}) == (["a", "b"], [])
 
 
-def test_a_cycle_is_told_in_the_direction_of_requests() -> None:
+def test_a_cycle_is_reported_in_the_direction_of_requests() -> None:
     order, cycle = order_of({"entrance": [], "a": ["entrance", "c"], "b": ["a"], "c": ["b"]})
     assert order == []
     assert cycle[0] == cycle[-1] and "->".join(cycle) in ("a->b->c->a", "b->c->a->b", "c->a->b->c")

@@ -82,7 +82,7 @@ def test_a_maximum_that_costs_nothing_is_never_lowered() -> None:
         (SHARD, {"maximum": 10}, 0.9, 10),
     ],
 )
-def test_only_what_can_be_bought_is_advised(
+def test_only_sizes_that_can_be_bought_are_advised(
     size: Size, terms: dict[str, Any], utilization: float, items: float
 ) -> None:
     assert sized(utilization, size=size, **terms).items == items

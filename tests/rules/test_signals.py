@@ -53,7 +53,7 @@ def test_a_signal_with_several_sizes_returns_the_named_one() -> None:
     assert (found := several.size("io1")) and found.item == "io1"
 
 
-def test_only_what_is_provisioned_has_sizes() -> None:
+def test_only_provisioned_limits_have_sizes() -> None:
     with pytest.raises(ValidationError, match="not bought"):
         signal(kind="quota", sizes={"shard": {"item": "shard"}})
 

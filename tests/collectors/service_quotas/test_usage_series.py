@@ -202,7 +202,7 @@ async def test_the_largest_of_the_parts_is_the_usage_where_each_has_a_metric() -
     )
 
 
-async def test_every_override_fits_what_it_was_made_for() -> None:
+async def test_every_override_matches_the_quota_it_is_for() -> None:
     cases: dict[tuple[str, str, str, str], tuple[Any, ...]] = {
         ("emr-serverless", "L-D05C8A75", "", ""): (ReadAs.LEVEL, None, None),
         ("emr-serverless", "L-00000001", "", ""): (None, None, None),

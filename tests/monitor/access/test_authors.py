@@ -79,7 +79,7 @@ def test_an_author_is_the_principal_with_the_given_name_in_brackets(
 @pytest.mark.parametrize(
     ("headers", "peer", "who"), [(ADA, "192.0.2.1", "ada"), (CAROL, PROXY, "carol")], ids=["ada", "carol"]
 )
-async def test_on_the_page_who_is_logged_in_acts(
+async def test_actions_on_the_page_have_the_author_who_is_logged_in(
     server: AuthenticatedServer, alert: str, headers: Any, peer: str, who: str
 ) -> None:
     silences = server.server.alerting.engine.silences
@@ -110,8 +110,10 @@ async def test_actions_over_the_api_name_their_token(server: AuthenticatedServer
 
 
 @pytest.mark.parametrize("path", ["/", "/alerts", "/series/{}"])
-async def test_forms_are_for_those_who_may_act(server: AuthenticatedServer, alert: str, path: str) -> None:
-    """One after the other: what one was shown is not shown to the next."""
+async def test_forms_are_shown_only_with_the_role_operate(
+    server: AuthenticatedServer, alert: str, path: str
+) -> None:
+    """One user after the other: no form of one is shown to the next."""
     requested = path.format(alert)
     for _ in range(2):
         async with server.client(**bearer(READER)) as client:
@@ -125,7 +127,7 @@ async def test_forms_are_for_those_who_may_act(server: AuthenticatedServer, aler
         assert form_addresses(shown) and "author" not in field_names(shown)
 
 
-async def test_a_silence_is_ended_only_by_those_who_may(server: AuthenticatedServer, alert: str) -> None:
+async def test_a_silence_is_ended_only_with_the_role_operate(server: AuthenticatedServer, alert: str) -> None:
     async with server.client(**ADA) as client:
         token = (await load_page(client, "/alerts")).token
         await client.post(f"/alerts/{alert}/silence", data={"token": token, "duration": "1 h"})

@@ -184,7 +184,7 @@ async def test_a_notification_that_one_receiver_rejects_is_sent_to_the_others(
     }
 
 
-async def test_a_refusal_is_a_dead_letter_not_retried_and_what_follows_is_sent(
+async def test_a_refused_notification_is_a_dead_letter_and_later_ones_are_sent(
     deliveries: DeliveryFixture,
 ) -> None:
     deliveries.receiver.answer = lambda made: result_of_status("it", 400, "no such field")

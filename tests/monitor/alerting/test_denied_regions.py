@@ -44,7 +44,7 @@ def denied_cells(refused: Mapping[str, Sequence[Failure]]) -> SimulatedCells:
     )
 
 
-async def test_each_account_is_reported_once_and_names_what_is_denied(tmp_path: Path) -> None:
+async def test_each_account_has_one_alert_that_names_the_denied_regions(tmp_path: Path) -> None:
     refused = await refusals()
     assert {one.code for those in refused.values() for one in those} == {
         "AccessDenied",

@@ -316,7 +316,7 @@ def test_a_migration_is_done_statement_by_statement() -> None:
     ]
 
 
-async def test_a_rejected_row_is_set_aside_with_what_is_written_next(path: Path) -> None:
+async def test_a_rejected_row_is_set_aside_in_the_next_transaction(path: Path) -> None:
     journal = await Journal.open(path)
     await journal.commit({"judged": b"tomorrow", "lives/a": b"firing"}, [])
     journal.reject(STATES, "judged", ValueError("it is no minute"))

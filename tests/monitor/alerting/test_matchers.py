@@ -143,7 +143,7 @@ def test_a_regex_with_catastrophic_backtracking_elsewhere_ends_at_once() -> None
         ("resource_id=orders/prod", False),
     ],
 )
-def test_a_resource_matches_by_what_it_is_called_and_by_its_id(text: str, matches: bool) -> None:
+def test_a_resource_matches_by_its_name_and_by_its_id(text: str, matches: bool) -> None:
     assert all_match(parse_matchers(text), {"resource": "orders/prod", "resource_id": "a1b2/prod"}) is matches
 
 

@@ -72,7 +72,7 @@ async def test_a_silence_holds_from_its_start_until_its_end(silences: Silences) 
     assert held == {59: None, 60: one, 119: one, 120: None}
 
 
-async def test_a_silence_holds_what_all_its_matchers_match(silences: Silences) -> None:
+async def test_a_silence_suppresses_alerts_that_all_its_matchers_match(silences: Silences) -> None:
     await silence(silences, "service=kinesis", 'resource=~"c.*", account!="1"')
     assert silences.matching(LABELS, NOW)
     assert not silences.matching(LABELS | {"account": "1"}, NOW)

@@ -29,7 +29,9 @@ async def test_a_silenced_alert_is_notified_when_its_silence_ends(storage: Path 
         assert stage.engine.silences.stored == []
 
 
-async def test_a_silence_does_not_hide_the_resolution_of_what_was_sent(storage: Path | MemoryStore) -> None:
+async def test_a_silence_does_not_suppress_the_resolution_of_a_notified_alert(
+    storage: Path | MemoryStore,
+) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         made = await stage.engine.silences.add(

@@ -151,7 +151,7 @@ def test_targets_are_cells_services_and_accounts() -> None:
     ]
 
 
-def test_an_inaccessible_account_goes_by_its_id_where_that_is_known() -> None:
+def test_an_inaccessible_account_has_its_id_where_that_is_known() -> None:
     denied = Failure("AssumeRole", "", "AccessDenied", "not you")
     entry = AccountStatus(name="staging", account="2" * 12, access=RunStatus())
     entry.access.end((denied,), 10.0)

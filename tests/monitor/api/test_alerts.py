@@ -102,7 +102,9 @@ async def test_a_runbook_of_this_server_is_linked(server: Server, client: httpx.
     assert listed["runbook"] == "/runbooks/kinesis#kinesisstream_write_bytes"
 
 
-async def test_a_silence_tells_what_it_matches(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_silence_has_the_number_of_alerts_it_matches(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     await fire(server, "orders")
     got = (await client.post(SILENCES, json=SILENCE)).json()
     assert (got["alerts"], got["unmatched"]) == (1, None)

@@ -444,7 +444,7 @@ def cell_status(region: str, **fields: Any) -> CellStatus:
 ENTRY = f"accounts: [..., {{role_arn: arn:aws:iam::{ACCOUNT}:role/headroom}}], with the policy of "
 
 
-async def test_without_a_role_a_quota_is_watched_where_metrics_tell_its_usage(
+async def test_without_a_role_a_quota_is_watched_where_a_metric_has_its_usage(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)

@@ -10,7 +10,7 @@ from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
 PATHS = "/api/v1/paths"
 
 
-async def test_a_path_tells_what_flows_what_it_carries_and_by_which_limit(
+async def test_a_path_has_its_flow_capacity_and_weakest_limit(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)

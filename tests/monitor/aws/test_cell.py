@@ -144,7 +144,7 @@ async def test_the_next_page_may_need_several_tokens() -> None:
     assert requested[1] == {"HostedZoneId": "Z1", "StartRecordName": "b", "StartRecordType": "A"}
 
 
-async def test_pages_that_are_refused_half_way_raise_after_what_came_before() -> None:
+async def test_a_failing_page_raises_after_the_items_of_earlier_pages() -> None:
     aws = FakeAws(list_streams=[streams_page("a", more=True), denied("ListStreams")])
     received = []
     with pytest.raises(ClientError):

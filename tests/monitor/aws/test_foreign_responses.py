@@ -70,7 +70,7 @@ async def test_an_html_page_instead_of_a_response_is_reported_in_a_sentence(
 
 @pytest.mark.parametrize("body", ["upstream <connect> error", "<a><b>", "{", ""])
 @pytest.mark.parametrize("protocol", CALLS)
-async def test_a_broken_gateway_is_tried_again_and_what_it_sends_is_cut_to_a_line(
+async def test_the_response_of_a_broken_gateway_is_retried_and_logged_in_one_line(
     protocol: str, body: str
 ) -> None:
     service, operation = CALLS[protocol]

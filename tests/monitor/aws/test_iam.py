@@ -89,7 +89,7 @@ def test_every_action_is_one_of_the_service_authorization_reference() -> None:
     assert [action for action in every if action.lower() not in KNOWN_ACTIONS] == []
 
 
-def test_discovering_paths_adds_what_its_readers_need_of_the_services_that_are_on() -> None:
+def test_discovering_paths_adds_the_actions_of_readers_of_enabled_services() -> None:
     needed = needed_actions(["lambda", "s3"])
     assert needed == {"lambda:ListEventSourceMappings", "s3:GetBucketNotification", "s3:ListAllMyBuckets"}
     assert added(PolicyOptions(path_actions=needed)) == needed
@@ -119,7 +119,7 @@ def test_the_policy_that_lists_tables_of_keyspaces_does_not_allow_to_read_them()
     )
 
 
-def test_the_document_is_what_iam_takes() -> None:
+def test_the_document_has_the_form_of_an_iam_policy() -> None:
     document = policy(REGISTRY.collectors, ALL_COUNTS)
     assert set(document) == {"Version", "Statement"}
     assert document["Version"] == "2012-10-17"

@@ -130,7 +130,7 @@ def test_the_list_of_accounts_may_have_both_kinds() -> None:
     assert [one.name for one in config.monitored_accounts(REGISTRY)] == ["apart"]
 
 
-def test_accounts_that_are_not_known_yet_may_match_what_is_excluded() -> None:
+def test_exclusions_may_name_accounts_that_are_listed_later() -> None:
     config = read("accounts: {organization: true}\nexclude: [{account: sandbox-*}, {service: sqs}]")
     assert list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY)) == []
     (entry,) = config.monitored_organizations(REGISTRY)

@@ -58,7 +58,7 @@ def test_unused_calls_are_not_saved_up() -> None:
 @pytest.mark.parametrize(
     ("service", "operation", "together"), [("s3", "ListBuckets", 9.0), ("sqs", "ListQueues", 4.0)]
 )
-def test_regions_of_an_account_share_the_rate_of_what_is_the_accounts(
+def test_regions_of_an_account_share_the_rates_of_global_operations(
     service: str, operation: str, together: float
 ) -> None:
     """Ten calls at one a second: from one bucket, or from one of each region."""

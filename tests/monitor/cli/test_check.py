@@ -223,7 +223,7 @@ def test_markdown_is_a_table(check: Check) -> None:
         (["--zone", "near,saturated", "--service", "sqs"], "zone", {"near"}),
     ],
 )
-def test_only_what_is_requested_is_shown(
+def test_only_requested_series_are_shown(
     arguments: list[str], label: str, values: set[str], check: Check
 ) -> None:
     config = "{services: [sqs, s3], regions: [eu-west-1, us-east-1], accounts: [{name: mine}]}"

@@ -143,7 +143,7 @@ def test_a_note_of_a_quota_replaces_its_reason_and_general_notes_go_to_stderr() 
     assert done.stderr == "1: AWS's report is not permitted\n"
 
 
-def test_filters_are_sent_and_what_is_not_shown_is_counted() -> None:
+def test_filters_are_sent_and_rows_not_shown_are_counted() -> None:
     with api(COVERAGE | {"total": 20_000}) as (address, paths):
         options = ("--state", "stale", "--service-code", "a&b", "--text", "ACLs", "--region", "eu-west-1")
         done = headroom("coverage", "--address", address, *options)

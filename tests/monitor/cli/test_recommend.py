@@ -47,7 +47,7 @@ FOUND: dict[str, Any] = {
 }
 
 
-def test_the_table_tells_size_peak_money_and_commands() -> None:
+def test_the_table_has_size_peak_cost_and_command() -> None:
     with api(FOUND) as (address, paths):
         result = headroom("recommend", "--address", address)
     assert result.exit_code == 0

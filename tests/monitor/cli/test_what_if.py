@@ -86,7 +86,7 @@ def test_json_is_the_response() -> None:
     assert json.loads("\n".join(printed("--format", "json"))) == ANSWER
 
 
-def test_options_are_sent_as_parameters_and_what_is_not_shown_is_counted() -> None:
+def test_options_are_sent_as_parameters_and_rows_not_shown_are_counted() -> None:
     options = ("--match", 'service="a b"', "--match", "region=c", "--region-fails", "a", "--to", "b")
     more = ("--limit", "sqs.x=5", "--resource", "q", "--counts", "--top", "7")
     with api(ANSWER | {"total": 20}) as (address, paths):

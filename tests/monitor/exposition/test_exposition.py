@@ -295,7 +295,7 @@ changes = st.tuples(
 
 @settings(max_examples=40)
 @given(rounds=st.lists(st.lists(changes, max_size=4), min_size=1, max_size=3))
-def test_rendering_what_changed_equals_rendering_all_anew(
+def test_partial_rendering_equals_full_rendering(
     fleet: PublishedFleet, rounds: list[list[tuple[int, str, float]]]
 ) -> None:
     for changed in rounds:

@@ -113,7 +113,7 @@ def pieces_of(body: ExpositionBody) -> set[int]:
     return {id(piece) for piece in body.pieces}
 
 
-def test_only_what_changed_is_rendered_again() -> None:
+def test_only_changed_pieces_are_rendered_again() -> None:
     scraped = ScrapedFleet()
     before = scraped.body(account=ACCOUNTS[:1])
     assert scraped.body(account=ACCOUNTS[:1]) is before

@@ -97,7 +97,7 @@ class Row:
 
     @property
     def steady(self) -> int:
-        """The newest point; a provisional one only where it says no less than the last complete minute."""
+        """The newest point; a provisional one only if it is no lower than the last complete minute."""
         complete = self.at(self.read)
         if math.isnan(complete) or not 0 < self.newest - self.read <= PROVISIONAL_FOR:
             return self.newest
@@ -124,7 +124,7 @@ class Row:
 
 
 class Model:
-    """The rows of some rings; those that `share` are of one namespace, each other one is of none."""
+    """The rows of some rings. share: all are of one namespace; else each is of none."""
 
     def __init__(self, zero: list[bool], share: bool = False) -> None:
         self.namespace = Namespace() if share else ALONE
@@ -174,7 +174,7 @@ def has_count_difference(usage: Usage) -> bool:
 
 
 def newest_of(model: Model, usage: Usage) -> int:
-    """The newest minute of the terms; of the one that is behind where all are needed."""
+    """The newest minute of the terms; that of the term that is behind where all are needed."""
     minutes = [
         newest_of(model, term) if isinstance(term, Usage) else model.rows[int(term.name)].known or NEVER
         for term, _ in usage.terms
@@ -234,7 +234,7 @@ def computed(model: Model, usage: Usage, minute: int) -> tuple[float, bool]:
 
 
 def terms_at(model: Model, usage: Usage, minute: int) -> tuple[list[float], bool]:
-    """Each term times its weight, and whether one of them is unknown; one without a value is absent else."""
+    """Each term times its weight, and whether one of them is unknown; others without a value are absent."""
     values, unknown = [], False
     for term, weight in usage.terms:
         if isinstance(term, Usage):
@@ -297,7 +297,7 @@ def refused(model: Model, usage: Usage, used_at: int = NEVER) -> tuple[int, floa
 
 
 def first_recent(model: Model, usage: Usage, minute: int, used_at: int) -> int:
-    """The first minute in which refusals known up to `minute` count beside a usage at `used_at`."""
+    """The first minute whose throttled demand, known up to `minute`, counts beside a usage at `used_at`."""
     ahead = not has_count_difference(usage) or minute <= used_at - RECENT_MINUTES
     end = max(minute, used_at) if ahead else minute
     return end - max(row.span for row in rows_of(model, usage)) + 1

@@ -248,7 +248,7 @@ def test_a_new_limit_holds_from_the_next_judgement() -> None:
         ),
     ],
 )
-def test_the_version_tells_when_what_is_reported_of_a_series_changes(
+def test_the_version_changes_with_the_exported_facts_of_a_series(
     seen: Observed, series_settings: SeriesSettings, changes: bool
 ) -> None:
     fleet = Fleet()

@@ -55,7 +55,7 @@ def test_a_series_is_saturated_since_its_throttled_demand_began() -> None:
     assert history.since(Zone.SATURATED) == NOW
 
 
-def test_samples_stand_at_their_minutes() -> None:
+def test_samples_are_at_their_minutes() -> None:
     history, _ = series_history((3, 0.5))
     assert history.usage.size == WINDOW and history.start == NOW - WINDOW + 1
     assert np.isnan(history.usage[:-3]).all() and history.usage[-3:].tolist() == pytest.approx([500.0] * 3)

@@ -149,7 +149,7 @@ shares = st.one_of(st.none(), st.integers(0, 100).map(float))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["orders", "clicks"]), shares), min_size=1, max_size=8))
-def test_alerts_and_judgement_agree_on_what_is_idle(streams: list[tuple[str, float | None]]) -> None:
+def test_alerts_and_judgement_agree_on_idle_purchases(streams: list[tuple[str, float | None]]) -> None:
     """The alert on a minute is decided by the judgement of that minute."""
     fleet = Fleet()
     for number, (stream, share) in enumerate(streams):

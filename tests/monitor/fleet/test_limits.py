@@ -194,7 +194,7 @@ def test_a_usage_of_0_against_a_published_limit_of_0_is_below() -> None:
     assert limited.judge() is Zone.BELOW
 
 
-def test_an_override_outranks_what_is_published() -> None:
+def test_an_override_outranks_a_published_limit() -> None:
     limited = LimitedSeries(published_limit=highest(most))
     limited.put(5, LimitSource.OVERRIDE)
     limited.write(used, [4])

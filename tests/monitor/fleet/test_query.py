@@ -206,7 +206,7 @@ def test_brackets_without_end_cost_little_and_match_themselves(pattern: str) -> 
         assert fnmatchcase(name, query.resource) == fnmatchcase(name, pattern)
 
 
-def test_a_resource_is_found_by_what_it_is_called_and_by_its_id() -> None:
+def test_a_resource_is_found_by_its_name_and_by_its_id() -> None:
     fleet = Fleet()
     for identity in ("a1", "b2"):
         api = Resource("api", (identity, "prod"), ("orders", "prod"))

@@ -78,7 +78,7 @@ def test_a_point_takes_a_byte_until_a_value_of_its_row_needs_more(
     assert points.allocated_bytes - before - freed == bytes_each * WIDTH
 
 
-def test_rows_without_points_take_nothing_and_what_is_freed_is_used_again() -> None:
+def test_rows_without_points_take_no_memory_and_freed_memory_is_used_again() -> None:
     points = stored(1000)
     before = points.allocated_bytes
     for _ in range(3):

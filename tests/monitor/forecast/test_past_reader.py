@@ -219,7 +219,7 @@ async def test_a_restart_reads_nothing_again_but_after_hours(tmp_path: Path) -> 
             assert np.isfinite(again.probability(series)).all()
 
 
-async def test_a_series_without_metrics_has_no_past_and_is_forecast_by_what_is_recorded() -> None:
+async def test_a_series_without_metrics_is_forecast_from_recorded_usage_alone() -> None:
     async with fortnight() as some:
         counted, measured = some.put("counted", 40.0), some.put("measured")
         await some.poll()

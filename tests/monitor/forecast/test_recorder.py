@@ -95,7 +95,7 @@ async def test_minutes_without_points_are_missing_and_not_zero() -> None:
     assert (found[5:] == 10).all()
 
 
-async def test_points_that_come_late_raise_what_was_recorded() -> None:
+async def test_late_points_raise_the_recorded_usage() -> None:
     fleet, history, values = Fleet(), UsageHistory(), np.full(180, 10.0)
     series = put(fleet, "a", total(metric("a")))
     write(fleet, "a", np.where(np.arange(180) >= 170, np.nan, values))

@@ -40,7 +40,7 @@ async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundCl
     assert answer.sentence.startswith(f"{server.url}: the connection failed (")
 
 
-async def test_a_connection_that_was_kept_and_is_gone(client: OutboundClient) -> None:
+async def test_a_request_on_a_connection_that_the_server_closed_is_retried(client: OutboundClient) -> None:
     async with http_server() as server:
         await client.post(server.url + HOOK, b"{}", OPEN)
     answer = await client.post(server.url + HOOK, b"{}", OPEN)

@@ -269,7 +269,7 @@ def test_an_email_receiver() -> None:
 
 
 @each_type
-def test_the_json_schema_takes_what_is_taken(type: str) -> None:
+def test_the_json_schema_accepts_valid_receivers(type: str) -> None:
     schema = File.model_json_schema()
     for settings in (required_settings(type), all_settings(type)):
         jsonschema.validate({"receivers": [settings]}, schema)

@@ -49,7 +49,7 @@ class Names(AbstractResolver):
         ("https://[secret", "the address"),
     ],
 )
-def test_a_url_is_shown_without_what_may_be_secret(url: str, shown: str) -> None:
+def test_a_url_is_shown_without_parts_that_may_be_secret(url: str, shown: str) -> None:
     assert redacted(url) == shown
 
 
@@ -188,7 +188,7 @@ async def test_retry_after_is_in_the_result(client: OutboundClient) -> None:
     assert waits == [17, 60]
 
 
-async def test_an_answer_repeats_what_was_reported_but_no_secret(client: OutboundClient) -> None:
+async def test_the_error_has_the_message_of_the_response_without_secrets(client: OutboundClient) -> None:
     body = "invalid hook hunter2hunter2\n<b>gone</b>"
     async with http_server(web.Response(status=404, text=body)) as server:
         policy = replace(OPEN, secrets=frozenset(["hunter2hunter2"]))

@@ -48,7 +48,7 @@ def test_an_idle_metric_is_never_read_more_often_nor_more_rarely_than_once_an_ho
     assert (found <= np.maximum(before, MAX_INTERVAL)).all()
 
 
-def test_requests_are_saved_of_what_is_read_more_often_than_once_an_hour() -> None:
+def test_only_metrics_read_more_often_than_hourly_save_requests_when_idle() -> None:
     assert requests_saved(np.array([15] * 4, np.int32), 15) == pytest.approx(3)
     assert requests_saved(np.array([60, 1440], np.int32), 15) == 0
 

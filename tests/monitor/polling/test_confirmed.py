@@ -217,7 +217,7 @@ async def test_a_limit_that_was_kept_while_calls_failed_is_replaced_once_they_su
     assert account.limit("lambda", "account_concurrency") == (1000, "documented")
 
 
-async def test_a_quota_that_is_read_anew_is_taken_though_what_is_observed_is_the_same() -> None:
+async def test_a_changed_quota_is_used_though_its_resource_is_observed_as_before() -> None:
     account = FakeAccount(
         quota_interval=0.0,
         **functions("resize"),
@@ -298,7 +298,7 @@ def names_of(kind: Any) -> Iterable[str]:
     return {one.name for one in fields(kind)}
 
 
-def test_the_tables_have_each_field_of_what_is_observed() -> None:
+def test_the_tables_have_each_field_of_an_observation() -> None:
     assert names_of(Observed) == CHANGES.keys() | {"resource", "limit_read_at"}
     assert names_of(Resource) == OF_RESOURCE.keys()
 

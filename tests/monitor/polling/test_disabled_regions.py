@@ -126,7 +126,7 @@ def disabled_regions(watch: Watcher) -> tuple[str, ...]:
 
 @pytest.mark.parametrize("account", [{}, {"role_arn": ROLE}], ids=["own", "role"])
 @pytest.mark.parametrize("regions", [(EUROPE, BAHRAIN), (BAHRAIN, EUROPE)])
-async def test_a_region_that_is_not_enabled_is_skipped_and_told_in_one_sentence(
+async def test_a_disabled_region_is_skipped_and_reported_in_one_sentence(
     regions: tuple[str, ...], account: dict[str, Any]
 ) -> None:
     async with RegionalAws.serving(EUROPE, HOME) as aws:

@@ -34,7 +34,7 @@ def test_a_removed_series_is_in_no_service() -> None:
     assert ([*series], series.of_service("sqs")) == ([TOPIC], {})
 
 
-def test_inventories_after_a_reload_begin_with_a_copy_of_what_was_found_before() -> None:
+def test_inventories_after_a_reload_begin_with_a_copy_of_the_discovered_series() -> None:
     before, after = found((QUEUE, QUEUES)), DiscoveredSeries()
     after |= before
     after.remove(QUEUE)

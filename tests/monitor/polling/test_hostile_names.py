@@ -110,7 +110,7 @@ def alert(signal: str, path: tuple[str, ...], utilization: float) -> Notice:
 
 
 @given(st.lists(st.tuples(st.sampled_from(KINESIS), SMALL, st.sampled_from([0.3, 0.95])), max_size=8))
-def test_an_alert_explains_only_what_its_resource_is_a_part_of_or_has_as_a_part(
+def test_an_alert_inhibits_only_alerts_of_parents_and_parts_of_its_resource(
     firing: list[tuple[str, tuple[str, ...], float]],
 ) -> None:
     notices = {one.alert: one for one in (alert(*arguments) for arguments in firing)}
@@ -121,7 +121,7 @@ def test_an_alert_explains_only_what_its_resource_is_a_part_of_or_has_as_a_part(
 
 
 @given(RESOURCES)
-def test_a_journal_gives_back_what_an_alert_is_of(resource: Resource) -> None:
+def test_a_journal_returns_the_resource_of_an_alert_unchanged(resource: Resource) -> None:
     notified = alert("kinesis.stream_write_bytes", (), 0.9)
     notified = msgspec.structs.replace(notified, subject=resource, labels=key(resource).labels)
     kept = msgspec.json.decode(msgspec.json.encode(notified), type=Notice)

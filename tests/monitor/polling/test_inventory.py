@@ -374,7 +374,7 @@ def shard(name: str) -> dict[str, Any]:
     return {"ShardId": name, "HashKeyRange": hashes, "SequenceNumberRange": {"StartingSequenceNumber": "0"}}
 
 
-async def test_a_scan_that_cannot_list_what_it_queries_drops_nothing() -> None:
+async def test_a_scan_that_cannot_list_its_resources_drops_no_series() -> None:
     """A resource that was not listed is not known to be gone."""
     account = FakeAccount(**streams(orders=2, clicks=2), **NO_QUOTAS)
     await account.run_inventory(KINESIS)

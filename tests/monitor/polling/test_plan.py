@@ -145,7 +145,7 @@ def test_at_every_poll_all_minutes_are_covered_whatever_the_pause() -> None:
     assert covered == set(range(NOW - WINDOW, NOW + 46))
 
 
-def test_a_budget_requests_first_what_is_most_overdue() -> None:
+def test_a_budget_requests_the_most_overdue_metrics_first() -> None:
     rings, metrics = rings_of((3, 5), (3, 5), (3, 5), (3, None))
     rings.cadence[:4] = [0, 15, 60, 60]
     rings.requested_through[:3] = [NOW - 3, NOW - 16, NOW - 181]

@@ -194,7 +194,7 @@ async def test_the_values_of_resources_stay_as_they_were_while_they_cannot_be_re
     assert [one.failure.code for one in reads.book.failures_of([A])] == [THROTTLED]
 
 
-def test_a_resource_is_known_by_its_own_arn_or_that_of_what_it_is_a_part_of() -> None:
+def test_a_resource_has_the_quota_of_its_own_arn_or_that_of_its_parent() -> None:
     of_each = QuotaContext(per_resource=True, level="PER_RESOURCE")
     known = KnownQuota({APPLIED: 3.0}, NOW, of_each, {ARN: 9.0})
     assert known.arn_among([ARN, OTHER]) == known.arn_among([ARN]) == ARN

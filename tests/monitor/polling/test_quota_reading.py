@@ -142,7 +142,7 @@ async def test_pages_before_one_that_fails_count() -> None:
     assert failures(reading) == {B: ("ListServiceQuotas", THROTTLED)}
 
 
-async def test_pages_that_lead_back_to_themselves_fail_what_they_did_not_list() -> None:
+async def test_pages_that_repeat_a_token_fail_the_quotas_not_listed_yet() -> None:
     page = {"Quotas": [{"QuotaCode": A.code, "Value": 3.0}], "NextToken": "again"}
     reading, calls = await read(ServiceQuotas(), A, B, list_service_quotas=page)
     assert reading.values == {A: {APPLIED: 3.0}}

@@ -156,7 +156,7 @@ async def test_1200_metrics_are_read_in_three_calls_and_paid_for_once() -> None:
         assert some.counted("headroom_points_total", source="poll", outcome="written") == 2 * 1200
 
 
-async def test_the_window_is_read_first_and_then_what_is_new_or_may_be_revised() -> None:
+async def test_the_first_read_takes_the_window_and_later_ones_new_or_revisable_minutes() -> None:
     async with reading(answering(), 1) as some:
         await some.reader.read(NOW)
         await some.reader.read(NOW + 5)
@@ -290,8 +290,8 @@ async def test_pages_without_end_are_given_up() -> None:
         assert len(some.server.bodies) == 2
 
 
-async def test_pages_with_another_token_each_end_with_what_was_requested() -> None:
-    """And cost their own request: what is read beside it is there."""
+async def test_pages_with_ever_new_tokens_fail_their_own_request_alone() -> None:
+    """The points of other requests are stored."""
 
     def on_and_on(body: Body) -> Response:
         if len(body["MetricDataQueries"]) == 500:

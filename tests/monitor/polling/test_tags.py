@@ -115,7 +115,7 @@ async def test_the_tag_of_a_resource_is_a_label_of_all_its_series(service: str, 
     assert not any(others.values())
 
 
-async def test_a_part_has_the_tags_of_what_it_is_a_part_of() -> None:
+async def test_a_part_has_the_tags_of_its_parent() -> None:
     account = FakeAccount(
         config("team"), get_service_quota=quota(9.0), **ANSWERS["kinesis"], **tagged(team="data")
     )

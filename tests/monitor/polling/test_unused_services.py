@@ -208,14 +208,14 @@ async def test_where_the_list_of_a_service_is_denied_its_account_may_be_in_use(
     assert operation in {one for one, _, _ in inventories.failures}
 
 
-async def test_a_function_that_cannot_be_read_tells_that_lambda_is_in_use() -> None:
+async def test_a_function_that_cannot_be_read_proves_that_lambda_is_in_use() -> None:
     settings = {"AccountLimit": {"ConcurrentExecutions": 1000}}
     inventories = FakeAccount(list_functions={"Functions": [{}]}, get_account_settings=settings)
     await inventories.run_inventory(LAMBDA)
     assert ("account_concurrency", "") in inventories.names
 
 
-async def test_a_usage_plan_tells_that_api_gateway_is_in_use() -> None:
+async def test_a_usage_plan_proves_that_api_gateway_is_in_use() -> None:
     plans = {"items": [{"id": "p", "name": "gold"}]}
     inventories = FakeAccount(
         get_rest_apis={"items": []},

@@ -38,7 +38,7 @@ def test_protocols(fields: dict[str, Any], protocol: str) -> None:
     assert push_config(**fields).protocol == protocol
 
 
-def test_secrets_come_from_everywhere_and_are_never_shown(tmp_path: Path) -> None:
+def test_secrets_are_read_from_keys_variables_and_files_and_never_shown(tmp_path: Path) -> None:
     (tmp_path / "secret").write_text(SECRET + "\n")
     for fields in (
         {"bearer_token": SECRET},

@@ -199,5 +199,5 @@ def test_json_says_how_many_counts_were_left_out() -> None:
         (UnreadQuotas(), ""),
     ],
 )
-def test_only_what_was_left_out_is_named(unread: UnreadQuotas, sentence: str) -> None:
+def test_only_counts_that_were_left_out_are_named(unread: UnreadQuotas, sentence: str) -> None:
     assert unread.sentence.startswith(sentence) and bool(unread.sentence) is bool(sentence)

@@ -127,7 +127,7 @@ def test_the_summary_names_filters_accounts_and_regions() -> None:
     assert summary.location(stream("a")._replace(account="210987654321")) == "210987654321, eu-west-1"
 
 
-def test_the_sum_is_of_what_has_a_price() -> None:
+def test_the_sum_counts_purchases_with_a_price() -> None:
     fleet = Fleet()
     use(fleet, stream("a", "us-east-1"), (180, 0.08), limit=8 * 2**20)
     use(fleet, stream("b", "us-east-1"), (180, 0.08), limit=8 * 2**20)

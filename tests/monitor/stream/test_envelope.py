@@ -9,7 +9,7 @@ from monitor.stream.points import DecodeError
 from tests.monitor.stream.bodies import envelope
 
 
-def test_records_are_what_was_encoded() -> None:
+def test_records_are_decoded_unchanged() -> None:
     assert parse_envelope(envelope([b"one", b"", b"\xff"]), "r-1") == [b"one", b"", b"\xff"]
 
 

@@ -42,7 +42,7 @@ def test_a_bar_without_a_known_band_shows_the_usage_alone() -> None:
     assert bar(0.5, Band(low=0.5, high=3, near=4), Zone.BELOW, 10).plain == "█████░░░░░"
 
 
-def test_values_are_spread_by_their_highest() -> None:
+def test_each_column_of_a_chart_shows_its_highest_value() -> None:
     values = np.arange(6, dtype=np.float32)
     assert downsample(values, 3).tolist() == [1, 3, 5]
     assert downsample(values, 4).tolist() == [0, 2, 3, 5]
@@ -88,7 +88,7 @@ def test_a_limit_that_was_raised_is_two_lines() -> None:
     assert any(line[LABEL_WIDTH:] == "─" * 30 + " " * 30 for line in drawn)
 
 
-def test_without_a_limit_there_are_round_numbers() -> None:
+def test_without_a_limit_the_axis_has_round_numbers() -> None:
     chart = labelled(lines(minutes((180, 900)), UNKNOWN))
     assert list(chart) == ["500", "0", "throttled"] and chart["500"] == "┈" * 60
     assert "limit" not in lines(minutes((180, 900)), UNKNOWN)[-1]

@@ -119,7 +119,7 @@ async def proposed(aws: FakeAws, *services: str) -> tuple[PathFile, list[str]]:
     return read.model, [*failures]
 
 
-async def test_the_paths_that_aws_tells_are_proposed_and_can_be_read_back() -> None:
+async def test_discovered_paths_are_proposed_in_a_file_that_can_be_read() -> None:
     file, failures = await proposed(fake())
     assert failures == []
     chains = {
@@ -137,7 +137,7 @@ async def test_the_paths_that_aws_tells_are_proposed_and_can_be_read_back() -> N
     assert {path.account for path in file.paths} == {None}
 
 
-async def test_services_that_are_not_monitored_are_not_asked() -> None:
+async def test_services_that_are_not_monitored_are_not_called() -> None:
     aws = fake()
     file, _ = await proposed(aws, "lambda")
     assert [path.name for path in file.paths] == ["jobs"]

@@ -33,7 +33,7 @@ def checkout() -> PathFleet:
     return some
 
 
-async def test_the_weakest_limit_is_told_in_requests_at_the_entrance() -> None:
+async def test_the_weakest_limit_is_given_in_requests_at_the_entrance() -> None:
     status = await checkout().status(CHECKOUT)
     assert (status.flow, status.unit, status.is_upper_bound, status.reasons) == (100, "requests", False, [])
     # 200 executions are left; a request invokes twice for half a second each, so holds one execution.
@@ -224,6 +224,6 @@ async def test_the_zone_of_a_path_is_the_worst_of_its_limits() -> None:
     assert status.headroom == pytest.approx(0)
 
 
-async def test_the_smallest_payload_on_the_way_is_told() -> None:
+async def test_the_smallest_payload_limit_of_a_path_is_given() -> None:
     status = await checkout().status(CHECKOUT)
     assert status.payload and status.payload[0] == 2 and status.payload[1].bytes == 400 * 1024

@@ -183,14 +183,14 @@ async def test_what_is_undone_needs_a_time(client: httpx.AsyncClient, alert: str
 @pytest.mark.parametrize(
     "cookie", ["", "x", "acknowledged", "acknowledged.1.1.1.1.<b>", "nosuch.1.1.0.0.", "sent.99999999.0.0.0."]
 )
-async def test_a_cookie_of_somebody_else_tells_nothing(
+async def test_a_cookie_of_another_user_shows_no_result(
     client: httpx.AsyncClient, alert: str, cookie: str
 ) -> None:
     got = await client.get("/alerts", headers={"cookie": f"headroom_told={cookie}"})
     assert got.status_code == 200 and 'id="told"' not in got.text
 
 
-async def test_a_result_is_told_to_who_sent_the_form_and_to_nobody_else(
+async def test_the_result_of_a_form_is_shown_only_to_its_sender(
     server: Server, client: httpx.AsyncClient, alert: str
 ) -> None:
     got = await client.post(f"/alerts/{alert}/ack", data=await form(client))

@@ -300,7 +300,9 @@ async def test_failures_with_one_cause_are_one_group(server: Server, client: htt
     assert "prod, 4 of 5 regions: AccessDenied" in " ".join((await page(client, "/")).words.split())
 
 
-async def test_the_status_tells_which_calls_aws_throttles(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_status_page_lists_calls_that_aws_throttles(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     rates = [LoweredRate("cloudwatch", "GetMetricData", 2.5, 40.0), LoweredRate("ec2", "", 5.0, 10.0)]
     server.status = MonitorStatus(
         cells=[
@@ -355,7 +357,7 @@ async def test_blind_spots_name_the_signals_that_are_off_and_how_to_enable_them(
     assert "enabled: [ebs.volume_iops, ec2.cpu_credits]" in (await page(client, "/blind")).words
 
 
-async def test_a_series_shows_what_of_its_signal_is_unverified(
+async def test_a_series_shows_the_unverified_facts_of_its_signal(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     signal = SETTINGS.signal.model_copy(update={"unverified": "The quota is recalled."})
@@ -519,7 +521,7 @@ async def words_with(server: Server, client: httpx.AsyncClient, throttled: float
     return " ".join((await page(client, f"/series/{series.key.id}")).words.split())
 
 
-async def test_a_series_without_throttled_demand_says_since_when_and_what_an_alert_needs(
+async def test_a_series_without_throttled_demand_shows_since_when_and_the_tolerance(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     words = await words_with(server, client, throttled=0.0)

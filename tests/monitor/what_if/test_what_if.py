@@ -132,7 +132,7 @@ async def test_throttled_records_are_not_added_to_bytes(server: Server) -> None:
     assert (one.peak, one.peak_is_lower_bound) == (90, True)
 
 
-async def test_numbers_of_things_do_not_grow_unless_they_are_asked_to(server: Server) -> None:
+async def test_numbers_of_things_grow_only_on_request(server: Server) -> None:
     put(server, WHOLE_ACCOUNT, 90, signal=TABLES)
     put(server, "a", 40)
     answer = await ask(server, traffic="2")
@@ -222,7 +222,7 @@ async def test_a_command_raises_as_far_as_aws_allows_in_one_call(server: Server)
     assert one.remedy.text == "Raise it to 2 MiB/s, and again up to 10 MiB/s"
 
 
-async def test_a_quota_of_several_series_is_asked_for_once_at_the_highest_value(server: Server) -> None:
+async def test_a_quota_of_several_series_is_requested_once_at_the_highest_value(server: Server) -> None:
     put(server, "a", 90, signal=IN_FLIGHT)
     put(server, "b", 60, signal=IN_FLIGHT)
     answer = await ask(server, traffic="3x")
@@ -370,7 +370,7 @@ async def test_the_answer_to_the_same_question_is_the_same(server: Server) -> No
     assert len({*first}) == 20
 
 
-async def test_no_more_series_are_listed_than_are_asked_for(server: Server) -> None:
+async def test_no_more_series_are_listed_than_requested(server: Server) -> None:
     for number in range(5):
         put(server, f"s{number}", 50)
     answer = await ask(server, traffic="3x", limit=2)
