@@ -114,6 +114,16 @@ def ack(
     )
 
 
+@app.command(epilog="Example: headroom alerts unack 0f3c9d7a1b2e4f56")
+def unack(alert: AlertId, address: Address = DEFAULT_ADDRESS) -> None:
+    """Undo the acknowledgement of an alert: it is repeated again."""
+    from monitor.api.client import quote_segment
+    from monitor.cli.requests import request_or_exit
+
+    shown = request_or_exit(address, "DELETE", f"/api/v1/alerts/{quote_segment(alert)}/ack")
+    typer.echo(escape_unprintable(shown["summary"]))
+
+
 @app.command(epilog='Example: headroom alerts silence \'service="s3"\' --duration 2h --comment "load test"')
 def silence(
     matchers: Annotated[list[str], typer.Argument(help='Matchers as in Alertmanager: service="s3".')],

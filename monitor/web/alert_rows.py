@@ -112,6 +112,9 @@ class SeverityGroup:
     rows: Sequence[AlertRow]
 
 
+OrderedAlert = tuple[Severity, FiringAlert, bool]  # the severity of its group; whether it is a child
+
+
 def roots(alerts: Sequence[FiringAlert]) -> dict[str, FiringAlert]:
     """Return the alert that each follows from in the end: itself, where nothing that fires inhibits it."""
     by_id = {one.notice.alert: one for one in alerts}
@@ -143,7 +146,7 @@ def _tab(alert: FiringAlert) -> AlertTab:
     return AlertTab.SILENCED if alert.silence else AlertTab.FIRING
 
 
-def in_order(alerts: Sequence[FiringAlert]) -> Iterator[tuple[Severity, FiringAlert, bool]]:
+def in_order(alerts: Sequence[FiringAlert]) -> Iterator[OrderedAlert]:
     """Yield each alert with the severity of its group, and whether it follows from the one above.
 
     The most severe come first; below each alert stands what follows from it.
@@ -162,13 +165,11 @@ def in_order(alerts: Sequence[FiringAlert]) -> Iterator[tuple[Severity, FiringAl
 
 
 def severity_groups(
-    alerts: Sequence[FiringAlert], limit: int, row: Callable[[FiringAlert, bool], AlertRow]
+    ordered: Iterable[OrderedAlert], row: Callable[[FiringAlert, bool], AlertRow]
 ) -> list[SeverityGroup]:
-    """Return at most `limit` alerts as groups of rows. row: makes the row of an alert."""
+    """Return alerts in order as groups of rows. row: makes the row of an alert."""
     groups: dict[Severity, list[AlertRow]] = {}
-    for number, (severity, alert, is_child) in enumerate(in_order(alerts)):
-        if number >= limit:
-            break
+    for severity, alert, is_child in ordered:
         groups.setdefault(severity, []).append(row(alert, is_child))
     return [SeverityGroup(severity, MEANINGS[severity], rows) for severity, rows in groups.items()]
 
@@ -177,13 +178,15 @@ def severity_groups(
 class AlertRows:
     """Makes the rows of alerts. For the event loop: it reads what judgements write.
 
-    now: the current minute. known: the receivers that know an alert as firing, by its id.
+    now: the current minute. known: the receivers that know an alert as firing, by its id. undelivered: by
+    receiver, the alerts of which it could not be told.
     """
 
     engine: AlertEngine
     fleet: Fleet
     receivers: Sequence[ReceiverStatus]
     known: Mapping[str, Iterable[str]]
+    undelivered: Mapping[str, frozenset[str]]
     now: int
 
     def row(self, alert: FiringAlert, is_child: bool) -> AlertRow:
@@ -216,7 +219,7 @@ class AlertRows:
         status = next((one for one in self.receivers if one.receiver == receiver), None)
         if status and alert in status.queued_alerts:
             return DeliveryState.FAILING if status.stats.last_error else DeliveryState.QUEUED
-        if status and any(_is_of(dead.notification.notices, alert) for dead in status.dead_letters):
+        if alert in self.undelivered.get(receiver, ()):
             return DeliveryState.UNDELIVERED
         if receiver in known:
             return DeliveryState.TOLD
@@ -227,8 +230,14 @@ class AlertRows:
         return row_of(self.fleet, series) if series else None
 
 
-def _is_of(notices: Iterable[Notice], alert: str) -> bool:
-    return any(one.alert == alert for one in notices)
+def undelivered_alerts(receivers: Iterable[ReceiverStatus]) -> dict[str, frozenset[str]]:
+    """Return the alerts of which receivers could not be told, by receiver."""
+    return {
+        one.receiver: frozenset(
+            notice.alert for dead in one.dead_letters for notice in dead.notification.notices
+        )
+        for one in receivers
+    }
 
 
 def _sign(notice: Notice, current: Row | None) -> tuple[str, str]:

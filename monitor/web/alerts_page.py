@@ -1,8 +1,10 @@
 """The page of alerts: a tab for each state, the history of notifications, and the receivers."""
 
+import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.snapshot import Snapshot
 from monitor.notifiers.notice import Notice
 from monitor.web.alert_names import alert_name
-from monitor.web.alert_rows import AlertRows, AlertTab, by_tab, severity_groups
+from monitor.web.alert_rows import AlertRows, AlertTab, by_tab, in_order, severity_groups, undelivered_alerts
 from rules.alerts import AlertState
 from rules.band import Zone
 
@@ -98,7 +100,7 @@ class AlertsPage:
     async def variables(self, tab: AlertTab, alert: str | None = None) -> Mapping[str, Any]:
         """Return the variables of a tab. alert: the one whose history is shown; None for all."""
         alerts = await firing_alerts(self.alerting.engine)
-        tabs, pending = by_tab(alerts), self._pending_slots()
+        tabs, pending = await asyncio.to_thread(by_tab, alerts), self._pending_slots()
         receivers = self.alerting.delivery.statuses()
         failing = [one.receiver for one in receivers if is_failing(one, self._unreachable)]
         shared = {
@@ -151,10 +153,12 @@ class AlertsPage:
             self.fleet,
             receivers,
             self.alerting.engine.notified_receivers(),
+            undelivered_alerts(receivers),
             int(time.time() // 60),
         )
         total = len(pending) if tab is AlertTab.PENDING else len(shown)
-        groups = severity_groups(shown, MAX_ROWS, rows.row)
+        ordered = await asyncio.to_thread(lambda: [*islice(in_order(shown), MAX_ROWS)])
+        groups = severity_groups(ordered, rows.row)
         content = {
             "groups": groups,
             "total": total,

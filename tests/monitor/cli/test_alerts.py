@@ -77,6 +77,9 @@ async def test_an_acknowledgement_a_silence_and_its_end(demo: str) -> None:
     ended = await alerts("end-silence", silence, "--address", demo)
     assert (ended.exit_code, ended.stdout) == (0, 'region=~".+" is no longer silenced\n')
     assert "silenced" not in await handling_of(demo, identity)
+    undone = await alerts("unack", identity, "--address", demo)
+    assert (undone.exit_code, undone.stdout.split(" (")[0]) == (0, summary.split(" (")[0])
+    assert "acknowledged" not in await handling_of(demo, identity)
 
 
 async def test_the_list_is_filtered_and_printed_as_json(demo: str) -> None:
@@ -104,6 +107,7 @@ async def test_a_replay_without_dead_letters_sends_none(demo: str) -> None:
 
 REFUSALS: dict[str, tuple[list[str], str]] = {
     "an unknown alert": (["ack", "0123", "--comment", "x"], "no alert with the id 0123 fires"),
+    "one that nobody acknowledged": (["unack", "0123"], "no alert with the id 0123 fires"),
     "a strange one": (["ack", "x \udcff", "--comment", "x"], "no alert with the id x ? fires"),
     "an empty comment": (["ack", "0123", "--comment", ""], "comment: "),
     "a wrong matcher": (["silence", "a==b", "--duration", "1h", "--comment", "x"], "column 3: "),
