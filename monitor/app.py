@@ -39,12 +39,12 @@ from monitor.fleet.judge import judge_in_parts
 from monitor.fleet.key import CellKey
 from monitor.fleet.limits import LimitVerifier
 from monitor.fleet.snapshot import Snapshot
-from monitor.forecast.fan import fan_of
 from monitor.forecast.forecaster import Forecaster
 from monitor.forecast.history import UsageHistory, history_path
 from monitor.forecast.kept_lookback import kept_lookback
 from monitor.forecast.past_reader import CellReaders
 from monitor.forecast.peaks import recommend
+from monitor.forecast.series_forecasts import fan_of, outlook_of
 from monitor.http.connection_limiter import ConnectionLimiter, raise_file_limit
 from monitor.http.tracing import TraceMiddleware
 from monitor.lib.garbage import freeze_when_grown
@@ -244,6 +244,7 @@ class App:
             coverage=self.coverage,
             recommend=partial(recommend, self.forecaster.recorder, newest),
             fan=partial(fan_of, self.forecaster.recorder),
+            outlook=partial(outlook_of, self.forecaster.recorder),
             look_back=partial(kept_lookback, self.forecaster.recorder, newest, self.alerting.journal),
             what_if=WhatIf(self.fleet, self._exposition, self._registry.services, self.forecaster.peaks),
             poll_interval=lambda: self.config.interval,
@@ -332,8 +333,7 @@ class App:
             self.ingest.arrived.clear()
             start = time.monotonic()
             await self._judge_guarded("arrivals")
-            took = time.monotonic() - start
-            await asyncio.sleep(max(MIN_JUDGEMENT_PAUSE, JUDGEMENT_PAUSE_FACTOR * took))
+            await asyncio.sleep(max(MIN_JUDGEMENT_PAUSE, JUDGEMENT_PAUSE_FACTOR * (time.monotonic() - start)))
 
     async def _judge_changes(self) -> None:
         """Judge what the last judgement did not see: what was read or has failed since, and that time passed.

@@ -32,7 +32,7 @@ async def main(folder: Path) -> None:
         await shoot(page, folder / "overview.png")
         await page.emulate_media(color_scheme="dark")
         await page.get_by_role("link", name="media-uploads/uploads/", exact=True).first.click()
-        await page.wait_for_selector("svg.chart")
+        await page.wait_for_selector("#chart")
         await page.wait_for_selector("#live[data-state=on]")
         await shoot(page, folder / "series.png")
 

@@ -51,8 +51,8 @@ MAY_IMPORT = {
         "report": "alerting aws collectors config cost fleet forecast lib lookback planning polling render "
         "rules schema sizing topology",
         "dashboards": "collectors fleet lib render rules runbooks",
-        "web": "access alerting api aws collectors cost coverage fleet http lib notifiers render rules "
-        "runbooks schema sizing topology what_if",
+        "web": "access alerting api aws collectors cost coverage fleet http lib lookback notifiers render "
+        "rules runbooks schema sizing topology what_if",
         "forecast": "alerting aws fleet lib lookback notifiers polling rules sizing what_if",
         "polling": "aws collectors config cost fleet lib planning rules schema",
         "api": "access alerting aws collectors cost coverage exposition fleet http lib lookback notifiers "

@@ -14,6 +14,7 @@ from monitor.exposition.exposition import Exposition
 from monitor.fleet.columns import Ints
 from monitor.fleet.fan import Fan
 from monitor.fleet.fleet import Fleet
+from monitor.fleet.outlook import Outlook
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.lookback.kept import KeptLookback
 from monitor.planning.budget import Budget
@@ -42,7 +43,8 @@ class AppState:
 
     monitor_status: returns the current status. reload: reads the configuration again; raises ConfigError if
     it is invalid. coverage: returns the coverage of quotas. recommend: recommends the sizes of what these
-    slots bought; it computes in a thread. fan: returns that of a slot, of some days; None without a history.
+    slots bought; it computes in a thread. fan: returns that of a slot, of some days back and ahead; None
+    without a history. outlook: returns that of a slot, compared with a limit and for another one, if any.
     look_back: returns what was kept of some days. what_if: answers what breaks first. poll_interval: returns
     the shortest interval between two requests for a metric, in seconds. paths: returns what request paths
     carry. budget: what CloudWatch may cost. stopping: is set when the server must stop.
@@ -58,7 +60,8 @@ class AppState:
     alerting: Alerting
     coverage: Callable[[], Coverage]
     recommend: Callable[[Ints], Awaitable[Sequence[Recommendation]]]
-    fan: Callable[[int, int], Awaitable[Fan | None]]
+    fan: Callable[[int, int, int], Awaitable[Fan | None]]
+    outlook: Callable[[int, float, float | None], Awaitable[Outlook | None]]
     look_back: Callable[[int], Awaitable[KeptLookback]]
     what_if: WhatIf
     poll_interval: Callable[[], float]

@@ -23,7 +23,8 @@ class CellStatus:
     under TAGS the reading of tags, if the configuration uses any, under LINKS that of the accounts that are
     linked to a monitoring account, and under ACTIVITY the lists of metrics that had points lately. poll: the
     polls of metrics. signer: the monitoring account that reads it, where it has no role. lowered_rates: of
-    calls that AWS throttles.
+    calls that AWS throttles. requests_unknown: why the requests for increases of quotas are unknown; empty
+    where they are known.
     """
 
     account: str
@@ -33,6 +34,7 @@ class CellStatus:
     poll: RunStatus
     signer: str = ""
     lowered_rates: Sequence[LoweredRate] = ()
+    requests_unknown: str = ""
 
     @property
     def is_down(self) -> bool:

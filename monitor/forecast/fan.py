@@ -1,28 +1,30 @@
 """The fan of one series: its last days, and how high its usage may be in the next ones."""
 
-import asyncio
+from typing import NamedTuple
 
 import numpy as np
 
+from monitor.fleet.columns import Floats
 from monitor.fleet.fan import Fan
 from monitor.forecast.history_block import HistoryBlock
-from monitor.forecast.recorder import Recorder
-from rules.analogs import BIN_MINUTES, DAY
+from rules.analogs import BIN_MINUTES
 from rules.demand_forecast import MAX_LATE, late_bins, up_to_newest, without_short_holes
 from rules.fan import usage_fan
 
 
-async def fan_of(recorder: Recorder, slot: int, days: int) -> Fan | None:
-    """Return the fan of the series in a slot; None without a history. It computes in a thread.
+class RecentUsage(NamedTuple):
+    """The fortnight of one series. usage: in its unit, [bin], the oldest first; NaN is unknown.
 
-    days: how many to look back and ahead.
+    end: the minute in which the last bin ends. is_stale: it is too old for a forecast.
     """
-    for block, _, columns in recorder.by_block(np.array([slot], np.int32)):
-        return await asyncio.to_thread(_fan, block, int(columns[0]), days * DAY)
-    return None
+
+    usage: Floats
+    end: int
+    is_stale: bool
 
 
-def _fan(block: HistoryBlock, column: int, bins: int) -> Fan:
+def recent_usage(block: HistoryBlock, column: int) -> RecentUsage:
+    """Return the fortnight of a column up to its own newest bin, or to that of the block if it is stale."""
     with block.lock:
         usage = block.recent()[:, [column]]
         scale, through = float(block.scale[column]) or 1.0, block.through
@@ -30,7 +32,14 @@ def _fan(block: HistoryBlock, column: int, bins: int) -> Fan:
     is_stale = bool(late[0] > MAX_LATE)
     if not is_stale:
         usage, through = up_to_newest(usage, late), through - int(late[0])
-    fan = usage_fan(without_short_holes(usage), bins)[:, :, 0] * np.float32(scale)
+    in_unit = usage[:, 0].astype(np.float32) * np.float32(scale)
+    return RecentUsage(in_unit, (through + 1) * BIN_MINUTES, is_stale)
+
+
+def fan_from(block: HistoryBlock, column: int, bins: int, bins_ahead: int) -> Fan:
+    """Return the fan of a column. bins: how many to look back; bins_ahead: how many to look ahead."""
+    usage, end, is_stale = recent_usage(block, column)
+    fan = usage_fan(without_short_holes(usage[:, None]), bins_ahead)[:, :, 0]
     if is_stale:
         fan[:] = np.nan
-    return Fan((through + 1) * BIN_MINUTES, usage[-bins:, 0].astype(np.float32) * np.float32(scale), fan)
+    return Fan(end, usage[-bins:], fan)

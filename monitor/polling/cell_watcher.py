@@ -140,6 +140,7 @@ class CellWatcher:
             poll=replace(self.poll_status),
             signer=self.cell.signer,
             lowered_rates=sorted(self.cell.lowered_rates()),
+            requests_unknown=self.inventory.quotas.requests_unknown,
         )
 
     @property

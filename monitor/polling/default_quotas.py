@@ -55,5 +55,10 @@ class DefaultQuotaBook(QuotaBook):
             self.lists[service_code] = tuple(filter(None, described))
         return reading
 
+    @property
+    def requests_unknown(self) -> str:
+        """The reason why the requests are unknown: nobody may read them."""
+        return "only the account itself may read them, and it has no role"
+
     async def _read_requests(self) -> None:
         """Read nothing: the requests would be those of the account that reads the defaults."""

@@ -29,6 +29,7 @@ QUOTA_INTERVAL = 6 * 3600.0  # seconds; a quota changes when somebody asks for i
 # While a request is pending, and after an approval until the value has to be there, which takes hours.
 REQUESTED_INTERVAL, APPROVAL_PERIOD = 3600.0, 6 * 3600.0
 MAX_CODES = 4  # named in one sentence
+REQUESTS_NOT_READ = "they have not been read yet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +212,13 @@ class QuotaBook:
             before = last.resource_values if last else {}
             return reading.contexts[quota], reading.resource_values.get(quota, before)
         return NO_CONTEXT, {}
+
+    @property
+    def requests_unknown(self) -> str:
+        """The reason why the requests are unknown, as a part of a sentence; empty where they are known."""
+        if self.requests is not None:
+            return ""
+        return self._requests_failure.sentence if self._requests_failure else REQUESTS_NOT_READ
 
     async def _read_requests(self) -> None:
         """Read the requests if they are due. After a failure, nothing but the requests is unknown."""

@@ -1,138 +1,332 @@
-"""The chart of a series as SVG: three hours of usage against limit and target band, throttling at the bottom.
+"""The chart of a series as SVG: usage, limits, throttled demand and the forecast on one axis of time.
 
-Times carry their instant in an attribute, so that the script can show them in the viewer's time zone.
+Places are in percent, so that text never stretches; only paths are in a box that does. Times carry their
+instant in an attribute, so that the script can show them in the viewer's time zone.
 """
 
 from datetime import UTC, datetime
 from itertools import pairwise
-from math import ceil, floor, log
+from math import ceil, floor, isfinite, log, log10
+from typing import Final, NamedTuple
 
 import numpy as np
 from markupsafe import Markup
 
 from monitor.fleet.columns import Floats
-from monitor.fleet.ring_columns import WINDOW
-from monitor.render.chart import (
-    GRID_LINES,
-    HEIGHT,
-    LEFT,
-    NARROW_WIDTH,
-    PLOT_HEIGHT,
-    RIGHT,
-    TOP,
-    Chart,
-    LimitSpans,
-    axis_label,
-    round_step,
-)
-from monitor.render.svg import line_path, run_marks
+from monitor.fleet.reach import Reach
+from monitor.lib.percent import format_percent
+from monitor.render.chart import axis_label
+from monitor.render.text import format_rate
+from monitor.web.course import DAY, Course, LimitSpan
+from rules.signals import Band, Signal
 from rules.units import Unit, UnitKind
 
-TICK_MINUTES = 30  # between two ticks of the time axis
+MARGIN_ABOVE: Final = 1.1  # the end of the axis, as a multiple of the highest value
+MAX_AHEAD: Final = 2.0  # as a multiple of the highest usage and limit: a higher forecast is cut off
+MIN_TOP: Final = 1e-9  # end of the axis when all values are 0: places are divided by it
+MARKS: Final = 5  # of an axis of amounts, about
+ROUND_FACTORS: Final = (1, 2, 2.5, 5, 10)  # of a power of ten
+ALMOST: Final = 1 - 1e-9  # for rounding errors
+LABEL_DISTANCE: Final = 5.5  # percent of the height that two labels keep between them
+LABEL_ROOM: Final = 80.0  # percent of the width up to which a label may begin
+FIELD, POINT = "~", "|"  # separators of `data-points`
 
 
-def chart_svg(chart: Chart) -> Markup:
-    """Return the drawing of a chart."""
-    parts = [_grid(chart), _ticks(chart), _limits(chart), _usage(chart), _throttled(chart)]
-    title = f"Usage in the last three hours, in {chart.unit.name}"
-    head = Markup('<svg class="chart {}" viewBox="0 0 {} {}" role="img" aria-label="{}">')
-    size = "small" if chart.width == NARROW_WIDTH else "large"
-    return head.format(size, chart.width, HEIGHT, title) + Markup("").join(parts) + Markup("</svg>")
+class ChartLabel(NamedTuple):
+    """A label beside the plot. y: of what it names, in percent."""
+
+    name: str
+    y: float
+    text: str
 
 
-def _grid(chart: Chart) -> Markup:
-    return amount_lines(chart.top, chart.unit, chart.width)
+class CourseChart:
+    """The chart of a course. patience: minutes after which the newest sample is overdue."""
 
+    def __init__(self, course: Course, signal: Signal, band: Band, reach: Reach, patience: int) -> None:
+        self.course, self.signal, self.band, self.reach = course, signal, band, reach
+        self.unit, self._patience = signal.unit, patience
+        self.step, self.top = axis_of(self._highest, self.unit)
+        rates = [one.rate for one in course.throttled if one.rate is not None]
+        self.highest_rate = max(rates, default=0.0)
 
-def amount_lines(top: float, unit: Unit, width: int) -> Markup:
-    """Return the horizontal lines of a chart, with their amounts. top: the end of the axis."""
-    scale = _scale(top, unit)
-    step = round_step(top / scale) * scale
-    line = Markup(
-        '<path class="grid" d="M{left} {y:.1f}H{right}"/>'
-        '<text class="axis" x="{at}" y="{y:.1f}" dy=".35em" text-anchor="end">{label}</text>'
-    )
-    values = [number * step for number in range(ceil(top / step))]
-    return Markup("").join(
-        line.format(
-            left=LEFT,
-            right=width - RIGHT,
-            at=LEFT - 8,
-            y=TOP + PLOT_HEIGHT * (1 - value / top),
-            label=axis_label(value, unit),
+    @property
+    def _highest(self) -> float:
+        past = [self.course.usage, self.course.bound, np.array([one.limit for one in self.course.limits])]
+        known = np.concatenate([*past, [self.reach.ceiling or 0.0]])
+        highest = float(known[np.isfinite(known)].max(initial=0.0))
+        ahead = self.course.forecast.quantiles[np.isfinite(self.course.forecast.quantiles)]
+        return max(highest, min(float(ahead.max(initial=0.0)), MAX_AHEAD * (highest or np.inf)))
+
+    @property
+    def label(self) -> str:
+        """The chart in words."""
+        ahead = self.reach.text(self.course.now)
+        what = f"{self.signal.title} in the last {self.course.range.title}, {self.course.range.points}"
+        return f"{what}{f'; {ahead}' if ahead else ''}. Arrow keys read single points."
+
+    @property
+    def now(self) -> Markup:
+        """The place of now, in percent."""
+        return _percent(self.x(self.course.now))
+
+    def x(self, minute: float) -> float:
+        """Return the place of a minute, in percent of the width."""
+        return 100 * (minute - self.course.start) / (self.course.end - self.course.start)
+
+    def y(self, value: float) -> float:
+        """Return the place of an amount, in percent of the height from above."""
+        return 100 * (1 - min(max(value, 0.0), self.top) / self.top)
+
+    def amounts(self) -> list[ChartLabel]:
+        """Return the marks of the axis of amounts."""
+        values = [number * self.step for number in range(round(self.top / self.step) + 1)]
+        return [ChartLabel("", self.y(value), axis_label(value, self.unit)) for value in values]
+
+    def labels(self) -> list[ChartLabel]:
+        """Return the labels of the lines, so far apart that none covers another, from above."""
+        limit, found = self.course.limit_at(self.course.now), []
+        if self.reach.ceiling:
+            found.append(ChartLabel("ceiling", self.y(self.reach.ceiling), "effective ceiling"))
+        if limit:
+            middle, near = (self.band.low + self.band.high) / 2, limit * self.band.near
+            found += [
+                ChartLabel("key", self.y(limit), f"limit {axis_label(limit, self.unit)}"),
+                ChartLabel("t-near", self.y(near), f"near {axis_label(near, self.unit)}"),
+                ChartLabel("t-goal", self.y(limit * middle), "target band"),
+            ]
+        return _apart(sorted(found, key=lambda one: one.y))
+
+    def ticks(self) -> Markup:
+        """Return the marks of the axis of time."""
+        is_days = self.course.range.tick >= DAY
+        mark = Markup('<text{wide} x="{x}" y="16" text-anchor="middle" {name}="{iso}">{text}</text>')
+        marks = []
+        for number, minute in enumerate(self._tick_minutes()):
+            at = datetime.fromtimestamp(minute * 60, UTC)
+            marks.append(
+                mark.format(
+                    wide=Markup(' class="big-only"') if number % 3 else "",
+                    x=_percent(self.x(minute)),
+                    name="data-day" if is_days else "data-time",
+                    iso=f"{at:%Y-%m-%dT%H:%MZ}",
+                    text=f"{at:%-d %b}" if is_days else f"{at:%H:%M}",
+                )
+            )
+        return Markup("").join(marks)
+
+    def _tick_minutes(self) -> range:
+        tick, margin = self.course.range.tick, (self.course.end - self.course.start) // 50
+        first = ceil((self.course.start + margin) / tick) * tick
+        return range(first, self.course.end - margin, tick)
+
+    def ground(self) -> Markup:
+        """Return the grid, the target band and the times without data."""
+        rule = Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>')
+        across = [rule.format("0", "100%", _percent(one.y), _percent(one.y)) for one in self.amounts()]
+        down = [rule.format(x, x, "0", "100%") for x in (_percent(self.x(m)) for m in self._tick_minutes())]
+        return Markup("").join([*self._bands(), *across, *down, self.gaps("no data")])
+
+    def _bands(self) -> list[Markup]:
+        area = Markup(
+            '<rect class="goal" x="{x}" y="{y}" width="{w}" height="{h}"/>'
+            '<line class="goal-edge" x1="{x}" x2="{end}" y1="{y}" y2="{y}"/>'
+            '<line class="goal-edge" x1="{x}" x2="{end}" y1="{low}" y2="{low}"/>'
         )
-        for value in values
-    )
+        return [
+            area.format(
+                x=_percent(self.x(one.begin)),
+                end=_percent(self.x(one.end)),
+                w=_percent(self.x(one.end) - self.x(one.begin)),
+                y=_percent(self.y(one.limit * self.band.high)),
+                low=_percent(self.y(one.limit * self.band.low)),
+                h=_percent(self.y(one.limit * self.band.low) - self.y(one.limit * self.band.high)),
+            )
+            for one in self.course.limits
+        ]
+
+    def gaps(self, words: str) -> Markup:
+        """Return the times without data, hatched; with these words where there is room."""
+        area = Markup('<rect class="gap" x="{}" width="{}" y="0" height="100%" fill="url(#hatch)"/>')
+        text = Markup('<text class="big-only" x="{}" y="97%" text-anchor="middle">{}</text>')
+        drawn = []
+        for one in self.course.gaps(self._patience):
+            begin, end = self.x(one.begin), self.x(one.end)
+            drawn.append(area.format(_percent(begin), _percent(end - begin)))
+            if words and end - begin >= LABEL_DISTANCE:
+                drawn.append(text.format(_percent((begin + end) / 2), words))
+        return Markup("").join(drawn)
+
+    def paths(self) -> Markup:
+        """Return what is drawn as paths, in a box of 1000 x 1000 that stretches."""
+        path, spans = Markup('<path class="{}" d="{}"/>'), self.course.limits
+        near = [one._replace(limit=one.limit * self.band.near) for one in spans]
+        drawn = [
+            *self._fan(),
+            ("bound", self._line(self.course.bound)),
+            ("usage", self._line(self.course.usage)),
+            ("near-line", self._steps(near)),
+            ("ceiling-line", self._ceiling()),
+            ("limit assumed", self._steps([one for one in spans if one.is_assumed])),
+            ("limit", self._steps([one for one in spans if not one.is_assumed])),
+        ]
+        return Markup("").join(path.format(name, commands) for name, commands in drawn if commands)
+
+    def _ceiling(self) -> str:
+        """Return the line of the effective ceiling; empty without one."""
+        return f"M0 {10 * self.y(self.reach.ceiling):.2f}H1000" if self.reach.ceiling else ""
+
+    def _line(self, values: Floats) -> str:
+        if not np.isfinite(values).any():
+            return ""
+        parts = []
+        for numbers in self.course.connected():
+            points = [
+                f"{10 * self.x(float(self.course.minutes[n])):.2f} {10 * self.y(float(values[n])):.2f}"
+                for n in numbers
+                if isfinite(values[n])
+            ]
+            if points:
+                parts.append(f"M{'L'.join(points)}{'' if len(points) > 1 else 'h2'}")
+        return "".join(parts)
+
+    def _steps(self, spans: list[LimitSpan]) -> str:
+        commands, last = "", None
+        for one in spans:
+            begin, end, y = 10 * self.x(one.begin), 10 * self.x(one.end), 10 * self.y(one.limit)
+            commands += f"{'L' if last == one.begin else 'M'}{begin:.2f} {y:.2f}H{end:.2f}"
+            last = one.end
+        return commands
+
+    def _fan(self) -> list[tuple[str, str]]:
+        """Return the areas of eight and of five in ten, and the median."""
+        if not self.course.has_forecast:
+            return []
+        lowest, low, middle, high, highest = self.course.forecast.quantiles
+        runs = _runs(np.isfinite(middle))
+        outer = "".join(self._area(lowest, highest, *run) for run in runs)
+        inner = "".join(self._area(low, high, *run) for run in runs)
+        line = "".join(f"M{'L'.join(self._points(middle, *run))}" for run in runs)
+        return [("fan", outer), ("fan in", inner), ("mid", line)]
+
+    def _points(self, values: Floats, begin: int, end: int) -> list[str]:
+        pairs = zip(self.course.forecast.minutes[begin:end].tolist(), values[begin:end].tolist(), strict=True)
+        return [f"{10 * self.x(minute):.2f} {10 * self.y(value):.2f}" for minute, value in pairs]
+
+    def _area(self, low: Floats, high: Floats, begin: int, end: int) -> str:
+        there, back = self._points(high, begin, end), self._points(low, begin, end)[::-1]
+        return f"M{'L'.join([*there, *back])}Z"
+
+    def reach_bar(self) -> Markup:
+        """Return the bar on the limit, or on the effective ceiling, of the times at which it is reached."""
+        level = self.reach.ceiling or self.course.limit_at(self.course.now)
+        if not level or not self.reach.minutes or self.reach.is_reached:
+            return Markup("")
+        begin, end = (max(one, self.course.now) for one in (self.reach.minutes[0], self.reach.minutes[-1]))
+        if begin >= self.course.end:
+            return Markup("")
+        bar = Markup(
+            '<line class="reach" x1="{}" x2="{}" y1="{}" y2="{}"/>'
+            '<text class="t-near halo" x="{}" y="{}" dy="-8" text-anchor="{}">8 of 10 paths</text>'
+        )
+        left, right, y = self.x(begin), min(self.x(end), 100), _percent(self.y(level))
+        x, anchor = (right, "end") if left > 50 + LABEL_DISTANCE * 5 else (left, "start")
+        return bar.format(_percent(left), _percent(max(right, left + 0.4)), y, y, _percent(x), y, anchor)
+
+    def throttled_bars(self) -> Markup:
+        """Return throttled demand as bars by height; where it is not known how much, of full height."""
+        bar = Markup('<rect class="refused" x="{}" width="{}" y="{}" height="{}"/>')
+        narrowest = 0.15  # percent of the width, which can be seen
+        bars = []
+        for one in self.course.throttled:
+            begin, end = max(self.x(one.begin), 0.0), min(self.x(one.end), self.x(self.course.now))
+            if end < 0:
+                continue
+            is_known = one.rate is not None and self.highest_rate > 0
+            height = 100 * (one.rate or 0.0) / self.highest_rate if is_known else 100.0
+            width, height = max(end - begin - 0.05, narrowest), max(height, 2)
+            bars.append(bar.format(*map(_percent, (begin, width, 100 - height, height))))
+        return Markup("").join(bars)
+
+    def limit_changes(self) -> Markup:
+        """Return the labels of the changes of the limit that are in the chart."""
+        text = Markup('<text class="halo" x="{}" dx="6" y="{}" dy="{}">{} to {}</text>')
+        drawn = []
+        for before, after in pairwise(self.course.limits):
+            if before.limit != after.limit and self.x(after.begin) < LABEL_ROOM:
+                word, dy = ("raised", -8) if after.limit > before.limit else ("lowered", 16)
+                at = _percent(self.x(after.begin)), _percent(self.y(after.limit))
+                drawn.append(text.format(*at, dy, word, self.unit.format(after.limit)))
+        return Markup("").join(drawn)
+
+    def points(self) -> str:
+        """Return the points for the script: minute, place of the amount, and its texts.
+
+        Of the past: usage, limit, utilization, throttled demand. Of the forecast: `f`, the median, and the
+        range of eight in ten. The usage of a point without data is empty.
+        """
+        past = (
+            self._past_point(minute, value)
+            for minute, value in zip(self.course.minutes.tolist(), self.course.usage.tolist(), strict=True)
+        )
+        ahead = (
+            self._point_ahead(float(minute), self.course.forecast.quantiles[:, number])
+            for number, minute in enumerate(self.course.forecast.minutes)
+            if isfinite(self.course.forecast.quantiles[2, number])
+        )
+        return POINT.join(FIELD.join(_plain(one) for one in fields) for fields in (*past, *ahead))
+
+    def _past_point(self, minute: float, usage: float) -> list[str]:
+        half, limit = self.course.range.step / 2, self.course.limit_at(minute)
+        throttled = self.course.throttled_at(minute - half, minute + half)
+        limit_text = self.unit.format(limit) if limit else ""
+        refused = format_rate(throttled) if throttled else "none" if throttled == 0 else "yes"
+        if not self.signal.reports_throttling:
+            refused = ""
+        if not isfinite(usage):
+            return [f"{minute:.0f}", "", "", limit_text, "", refused]
+        share = format_percent(usage / limit) if limit else ""
+        return [f"{minute:.0f}", f"{self.y(usage):.2f}", self.unit.format(usage), limit_text, share, refused]
+
+    def _point_ahead(self, minute: float, quantiles: Floats) -> list[str]:
+        low, middle, high = (float(quantiles[number]) for number in (0, 2, 4))
+        texts = self.unit.format(middle), f"{self.unit.format(low)} to {self.unit.format(high)}"
+        return [f"{minute:.0f}", f"{self.y(middle):.2f}", "f", *texts]
 
 
-def _scale(top: float, unit: Unit) -> float:
-    """Return the unit in which grid lines have round numbers: for bytes a power of 1024, else 1."""
-    if unit.kind is not UnitKind.BYTES:
-        return 1.0
-    return 1024.0 ** max(floor(log(top / GRID_LINES, 1024)), 0)
+def axis_of(highest: float, unit: Unit) -> tuple[float, float]:
+    """Return the distance of the marks of an axis of amounts, and its end; both are round numbers."""
+    top = max(highest * MARGIN_ABOVE, MIN_TOP)
+    scale = 1.0
+    if unit.kind is UnitKind.BYTES:  # round numbers of a power of 1024
+        scale = 1024.0 ** max(floor(log(top, 1024)), 0)
+    rough = top / scale / MARKS
+    power = 10.0 ** floor(log10(rough))
+    step = next(factor * power for factor in ROUND_FACTORS if factor * power >= rough * ALMOST) * scale
+    return step, ceil(top / step * ALMOST) * step
 
 
-def _ticks(chart: Chart) -> Markup:
-    tick = Markup(
-        '<path class="grid" d="M{x:.1f} {top}V{bottom}"/>'
-        '<text class="axis" x="{x:.1f}" y="{y}" text-anchor="middle" data-time="{iso}">{clock}</text>'
-    )
-    first = ceil(chart.history.start / TICK_MINUTES) * TICK_MINUTES
-    ticks = []
-    for minute in range(first, chart.history.end + 1, TICK_MINUTES):
-        at = datetime.fromtimestamp(minute * 60, UTC)
-        texts = {"iso": f"{at:%Y-%m-%dT%H:%MZ}", "clock": f"{at:%H:%M}"}
-        ticks.append(tick.format(x=chart.x(minute), top=TOP, bottom=TOP + PLOT_HEIGHT, y=HEIGHT - 9, **texts))
-    return Markup("").join(ticks)
+def _apart(labels: list[ChartLabel]) -> list[ChartLabel]:
+    """Move labels down that would cover the one above, and all up that would leave the chart."""
+    placed: list[ChartLabel] = []
+    for one in labels:
+        least = placed[-1].y + LABEL_DISTANCE if placed else 0.0
+        placed.append(one._replace(y=max(one.y, least)))
+    highest = 100.0
+    for number in range(len(placed) - 1, -1, -1):
+        placed[number] = placed[number]._replace(y=min(placed[number].y, highest))
+        highest = placed[number].y - LABEL_DISTANCE
+    return placed
 
 
-def _limits(chart: Chart) -> Markup:
-    """Return the target band as areas, and the limit and the lower edge of zone `near` as stepped lines."""
-    spans = _limit_spans(chart)
-    area = Markup('<rect class="band" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"/>')
-    band = chart.band
-    edges = [(x, width, chart.y(limit * band.high), chart.y(limit * band.low)) for x, width, limit in spans]
-    areas = [area.format(x, top, width, bottom - top) for x, width, top, bottom in edges]
-    lines = [
-        Markup('<path class="{}" d="{}"/>').format(name, _stepped_line(chart, spans, ratio))
-        for name, ratio in (("limit", 1.0), ("near", band.near))
-        if spans
-    ]
-    return Markup("").join(areas + lines)
+def _runs(flags: np.ndarray[tuple[int, ...], np.dtype[np.bool_]]) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))).tolist()
+    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
-def _limit_spans(chart: Chart) -> LimitSpans:
-    """Return each known limit and where it was in force."""
-    limit, start = chart.history.limit, chart.history.start
-    changes = np.flatnonzero(np.diff(limit) != 0) + 1  # also where it becomes known or unknown
-    edges = [0, *changes.tolist(), WINDOW - 1]
-    return [
-        (chart.x(start + begin), chart.x(start + end) - chart.x(start + begin), float(limit[begin]))
-        for begin, end in pairwise(edges)
-        if end > begin and np.isfinite(limit[begin])
-    ]
+def _percent(value: float) -> Markup:
+    return Markup(f"{value:.2f}".rstrip("0").rstrip(".") + "%")
 
 
-def _stepped_line(chart: Chart, spans: LimitSpans, ratio: float) -> str:
-    steps = [f"{x:.1f} {chart.y(limit * ratio):.1f}h{width:.1f}" for x, width, limit in spans]
-    return "M" + "L".join(steps)
-
-
-def _usage(chart: Chart) -> Markup:
-    """Return the usage, and its upper bound where it has one, as lines."""
-    values = (("bound", chart.history.upper_bound), ("line", chart.history.usage))
-    lines = [(name, _line(chart, column)) for name, column in values]
-    element = Markup('<path class="{}" d="{}"/>')
-    return Markup("").join(element.format(name, commands) for name, commands in lines if commands)
-
-
-def _line(chart: Chart, values: Floats) -> str:
-    xs = chart.x(chart.history.start) + np.arange(WINDOW) * (chart.plot_width / (WINDOW - 1))
-    return " ".join(line_path(xs.astype(np.float32), TOP + PLOT_HEIGHT * (1 - values / chart.top)))
-
-
-def _throttled(chart: Chart) -> Markup:
-    is_throttled = chart.history.throttled > 0
-    group = Markup('<g transform="translate({} {})"><path class="throttled" d="{}"/></g>')
-    commands = " ".join(run_marks(is_throttled, step=chart.plot_width / (WINDOW - 1), bottom=4))
-    return group.format(LEFT, TOP + PLOT_HEIGHT - 2, commands) if commands else Markup("")
+def _plain(text: str) -> str:
+    return text.replace(FIELD, " ").replace(POINT, " ")

@@ -7,12 +7,10 @@ from functools import cache, partial
 from typing import Annotated, Any
 from urllib.parse import quote
 
-import numpy as np
 from fastapi import APIRouter, HTTPException, Query, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 
-from monitor.alerting.firing_alerts import firing_alerts, with_current_usage
-from monitor.alerting.links import runbook_of
+from monitor.alerting.firing_alerts import firing_alerts
 from monitor.api.app_state import AppState
 from monitor.api.cost import read_costs
 from monitor.api.paths import find_path
@@ -20,20 +18,16 @@ from monitor.api.recommendations import read_recommendations
 from monitor.cost.bills import mean_interval
 from monitor.cost.telemetry import MeasuredCost
 from monitor.coverage.verdicts import CoverageState
-from monitor.fleet.fan import Fan
 from monitor.fleet.filters import Filters
-from monitor.fleet.fleet import Series
 from monitor.fleet.pruned import pruned_counts
-from monitor.fleet.query import series_by_id
-from monitor.fleet.reach import DAY_MINUTES, Reach
 from monitor.fleet.ring_columns import PRUNED_INTERVAL
 from monitor.lib.anchors import runbook_path
-from monitor.lib.partitions import partition_of
 from monitor.sizing.totals import SizingTotals
 from monitor.web.actions import FormOptions, actions_router
 from monitor.web.alert_rows import AlertTab
 from monitor.web.alerts_page import AlertsPage
 from monitor.web.blind_spots import MAX_EXAMPLES, failure_groups, unobservable_groups
+from monitor.web.course import DEFAULT_RANGE, RANGES, ChartRange
 from monitor.web.coverage_page import (
     CHANGEABLE,
     MAX_UNREAD,
@@ -51,7 +45,7 @@ from monitor.web.overview import build_overview
 from monitor.web.page_cache import PageCache
 from monitor.web.paths_page import path_cards, path_page, path_url
 from monitor.web.runbooks_page import FILE_SUFFIX, runbook_list, runbook_variables
-from monitor.web.series_page import fan_drawings, series_page
+from monitor.web.series_page_source import SeriesPageSource
 from monitor.web.series_rows import series_rows
 from monitor.web.server_events import events_router
 from monitor.web.templating import PAGE_HEADERS, assets, render
@@ -105,9 +99,12 @@ def _named_pages(router: APIRouter, renderer_for: RendererFor) -> None:
     """Add the pages of one series and of one path."""
 
     @router.get("/series/{id}")
-    async def series(id: str, request: Request) -> Response:
+    async def series(id: str, request: Request, range: str = DEFAULT_RANGE.name) -> Response:
+        path, chosen = f"/series/{quote(id[:MAX_ID_LENGTH], safe='')}", RANGES.get(range)
+        if chosen is None:
+            return RedirectResponse(path, 307)
         renderer = renderer_for(FormOptions.from_request(request))
-        page = await renderer.cache.get(f"/series/{id[:MAX_ID_LENGTH]}", partial(renderer.series, id))
+        page = await renderer.cache.get(f"{path}?range={range}", partial(renderer.series, id, chosen))
         return page.response(request)
 
     @router.get("/paths/{name}")
@@ -255,41 +252,10 @@ class PageRenderer:
             no_data_reasons=no_data_reasons(status, self._registry),
         )
 
-    async def series(self, identity: str) -> bytes:
+    async def series(self, identity: str, chosen: ChartRange) -> bytes:
         """Render the page of one series. Raises HTTPException (404) when the fleet does not have it."""
-        snapshot, fleet = self._state.exposition.snapshot, self._state.fleet
-        series = series_by_id(snapshot, identity)
-        if series is None or series.key not in fleet.series:
-            raise HTTPException(
-                404, f"no series has the id {identity[:MAX_ID_LENGTH]}; its resource may be gone"
-            )
-        history = await self._state.alerting.journal.history(identity, MAX_HISTORY)
-        variables = series_page(snapshot, fleet, series, _minute(), history)
-        bought = fleet.purchase[: fleet.size] == fleet.purchase[series.slot]
-        shared = np.flatnonzero(bought & fleet.paid[: fleet.size]).astype(np.int32)
-        fan = await self._fan(series, variables["reach"])
-        sized = await self._state.recommend(shared) if series.settings.paid else ()
-        settings = self._engine.notice_builder.settings
-        own_runbook = {"runbook": runbook_of(series.key.service, series.key.signal)}
-        links = own_runbook | settings.links.for_series(series.key, self._registry, series.aws_region)
-        firing = [one for one in await firing_alerts(self._engine) if one.notice.series_id == identity]
-        return await self._render(
-            "series.html",
-            "",
-            address=f"/series/{identity}",
-            firing=with_current_usage(firing, fleet),
-            sized=next(iter(sized), None),
-            fan=fan and fan_drawings(fan, variables["reach"], series, snapshot),
-            links=links,
-            docs=[*map(partition_of(series.aws_region).localized, series.settings.signal.docs)],
-            **variables,
-        )
-
-    async def _fan(self, series: Series, reach: Reach) -> Fan | None:
-        """Return the fan of a day, or of three where the limit is reached later; None if nothing is known."""
-        later = bool(reach.minutes) and reach.minutes[0] - _minute() > DAY_MINUTES
-        fan = await self._state.fan(series.slot, 3 if later else 1)
-        return fan if fan and fan.is_known else None
+        variables = await SeriesPageSource(self._state).variables(identity, chosen, _minute())
+        return await self._render("series.html", "", address=f"/series/{identity}", **variables)
 
     async def coverage(self, filters: CoveragePageFilters) -> bytes:
         """Render the page of the coverage of quotas."""

@@ -1,96 +1,185 @@
-"""The page of one series: its chart, its limit and where that comes from, and the remedy."""
+"""The page of one series: what happens and what to do first, its chart, its limit, and what is beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import isnan
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from monitor.fleet.fan import Fan
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory
+from monitor.fleet.key import Key
 from monitor.fleet.limits import why_unobservable_now
+from monitor.fleet.outlook import Outlook
 from monitor.fleet.provisional import complete_through, is_provisional
 from monitor.fleet.pruned import pruned_reason, safe_reason
-from monitor.fleet.reach import Reach
 from monitor.fleet.snapshot import Snapshot
 from monitor.lib.durations import format_duration
 from monitor.notifiers.notice import Notice
-from monitor.render.chart import NARROW_WIDTH, WIDTH, Chart
-from monitor.render.commands import increase_command
-from monitor.render.text import SOURCE_TEXTS, format_rate
+from monitor.render.text import OptionalNumber, format_rate
 from monitor.render.tolerance import tolerance_text
-from monitor.web.chart import chart_svg
-from monitor.web.fan_chart import FanChart
+from monitor.topology.path_status import PathStatus
+from monitor.web.chart import CourseChart
+from monitor.web.course import ChartRange, long_course, minute_course, value_rows
+from monitor.web.first_step import HigherLimit, Means, first_step, higher_limit, is_pressing
+from monitor.web.limit_history import limit_changes, limit_readings, limit_spans
+from monitor.web.limit_sources import source_rows
 from monitor.web.series_rows import SeriesTableRow, finite_or_none, series_row
-from rules.analogs import BIN_MINUTES
-from rules.band import Zone
-from rules.forecast_features import HORIZON_WORDS, HORIZONS
+from monitor.web.throttled_told import throttled_spans
+from monitor.web.verdict import Situation, how_sure, what_happens
 from rules.signals import Signal
 
+MAX_SIBLINGS = 12  # other limits of the resource that are listed
+OVERDUE_MINUTES = 10  # beyond the usual delay after which missing samples are drawn as missing
+RISE_MINUTES = 60  # two of such periods are compared
 
-def series_page(
-    snapshot: Snapshot, fleet: Fleet, series: Series, now: int, notices: Sequence[Notice]
-) -> dict[str, Any]:
-    """Return the variables of the template. Call it on the event loop, as polls write what it reads.
 
-    now: the current minute, since the epoch. notices: of the alert of this series, the newest first.
+class Seen(NamedTuple):
+    """A series as it is now, read on the event loop, as polls write what is read.
+
+    now: the current minute, since the epoch. notices: of its alert, the newest first.
     """
-    alert_starts = {one.slot: one.since for one in snapshot.alerts}
-    row, signal = series_row(snapshot, fleet, series, now, alert_starts), series.settings.signal
-    limit, band, history = series.settings.limit, series.settings.band, SeriesHistory.of(fleet, series, now)
-    reach = snapshot.reach.of(series.slot)
-    minute, in_force = int(snapshot.minute[series.slot]), finite_or_none(snapshot.limit[series.slot])
+
+    snapshot: Snapshot
+    series: Series
+    row: SeriesTableRow
+    history: SeriesHistory
+    notices: Sequence[Notice]
+    now: int
+
+    @classmethod
+    def of(
+        cls, snapshot: Snapshot, fleet: Fleet, series: Series, now: int, notices: Sequence[Notice]
+    ) -> "Seen":
+        """Look at a series."""
+        alert_starts = {one.slot: one.since for one in snapshot.alerts}
+        row = series_row(snapshot, fleet, series, now, alert_starts)
+        return cls(snapshot, series, row, SeriesHistory.of(fleet, series, now), notices, now)
+
+    @property
+    def usage(self) -> OptionalNumber:
+        """The usage as last judged; None if it is unknown."""
+        return finite_or_none(self.snapshot.usage[self.series.slot])
+
+    @property
+    def limit(self) -> OptionalNumber:
+        """The limit in force; None if it is unknown."""
+        return finite_or_none(self.snapshot.limit[self.series.slot])
+
+    def plan(self, fan: Fan | None) -> HigherLimit | None:
+        """Return the higher limit that would be right."""
+        return higher_limit(self.series, self.usage, self.limit, fan)
+
+    def other_limit(self, plan: HigherLimit | None) -> float | None:
+        """Return the limit that the plan forecasts for: an effective ceiling rises with it."""
+        ceiling = self.snapshot.reach.of(self.series.slot).ceiling
+        if not plan or plan.limit is None:
+            return None
+        return plan.limit * (ceiling / plan.present if ceiling else 1)
+
+
+def series_page(fleet: Fleet, seen: Seen) -> dict[str, Any]:
+    """Return the variables of the template that need the event loop, as polls write what they read."""
+    series, row, snapshot = seen.series, seen.row, seen.snapshot
+    settings, slot, signal = series.settings, series.slot, series.settings.signal
+    minute = int(snapshot.minute[slot])
     return {
         "row": row,
         "unobservable": why_unobservable_now(fleet, series),
-        "bounded": bool(snapshot.bounded[series.slot]),
-        "throttled_alone": row.reports_throttling and bool(history.throttled_alone[-1]),
+        "bounded": bool(snapshot.bounded[slot]),
+        "throttled_alone": row.reports_throttling and bool(seen.history.throttled_alone[-1]),
         "signal": signal,
-        "limit": limit,
-        "source": SOURCE_TEXTS[limit.source] if limit else "",
-        "requested": series.settings.request_sentence,
-        "largest": series.settings.largest,
-        "band": band,
-        "deliberate": series.settings.deliberate,
+        "limit": settings.limit,
+        "sources": source_rows(series),
+        "largest": settings.largest,
+        "band": settings.band,
+        "deliberate": settings.deliberate,
         "band_amounts": [
-            signal.unit.format(in_force * edge) if in_force else ""
-            for edge in (band.low, band.high, band.near)
+            signal.unit.format(seen.limit * edge) if seen.limit else ""
+            for edge in (settings.band.low, settings.band.high, settings.band.near)
         ],
-        "causes": causes_text(row, snapshot.causes.of(series.slot)),
+        "causes": causes_text(row, snapshot.causes.of(slot)),
         "not_read": pruned_reason(fleet, series),
         "safe_by": safe_reason(fleet, series),
         "headroom": headroom_text(row, snapshot, series, signal),
-        **forecast_texts(reach, signal, now),
-        "exhaustion": exhaustion_text(finite_or_none(snapshot.seconds_to_exhaustion[series.slot])),
-        "charts": [chart_svg(Chart(history, band, signal.unit, width)) for width in (WIDTH, NARROW_WIDTH)],
+        "rising": rising_text(seen),
+        "exhaustion": exhaustion_text(finite_or_none(snapshot.seconds_to_exhaustion[slot])),
         "sampled": minute * 60 if minute >= 0 else None,
         "sample_source": sample_source(fleet, series),
         "may_grow": may_grow(fleet, series, minute),
-        "command": increase_command(signal, series, row.utilization, in_force, row.zone is Zone.SATURATED),
-        "history": notices,
-        "tolerance": tolerance_text(signal, series.settings.tolerance),
+        "history": seen.notices,
+        "tolerance": tolerance_text(signal, settings.tolerance),
     }
 
 
-def forecast_texts(reach: Reach, signal: Signal, now: int) -> dict[str, Any]:
-    """Return the forecast, how long the remedy takes, and whether the limit may be reached sooner."""
+def verdict(seen: Seen, found: Mapping[str, Any], outlook: Outlook | None, means: Means) -> dict[str, Any]:
+    """Return what happens, how sure that is, and what to do first. found: of `series_page`."""
+    reach = seen.snapshot.reach.of(seen.series.slot)
+    situation = Situation(
+        signal=seen.series.settings.signal,
+        zone=seen.row.zone,
+        limit=None if seen.limit is None else seen.row.limit,
+        utilization=seen.row.utilization,
+        throttled=seen.row.throttled,
+        since=seen.row.since,
+        sampled=found["sampled"],
+        unobservable=found["unobservable"],
+        reach=reach,
+        track=outlook.track if outlook else None,
+        deliberate=seen.series.settings.deliberate,
+        now=seen.now,
+    )
     return {
-        "forecast": reach.text(now),
+        "happens": what_happens(situation),
+        "sureness": how_sure(situation),
+        "first": first_step(situation, means),
+        "is_pressing": is_pressing(situation),
         "reach": reach,
-        "probabilities": probabilities_text(reach),
-        "ceiling": signal.unit.format(reach.ceiling) if reach.ceiling else "",
-        "remedy_takes": format_duration(60 * signal.remedy_minutes),
-        "is_urgent": bool(reach.minutes) and reach.minutes[0] - now <= signal.remedy_minutes,
+        "ceiling": seen.series.settings.signal.unit.format(reach.ceiling) if reach.ceiling else "",
     }
 
 
-def fan_drawings(fan: Fan, reach: Reach, series: Series, snapshot: Snapshot) -> dict[str, Any]:
-    """Return the charts of a fan, and the hours that they look ahead."""
-    limit, settings = finite_or_none(snapshot.limit[series.slot]), series.settings
-    chart = FanChart(fan, reach, limit, settings.band, settings.signal.unit)
-    charts = [chart.svg(width) for width in (WIDTH, NARROW_WIDTH)]
-    return {"charts": charts, "hours": fan.past.size * BIN_MINUTES // 60}
+def chart_of(seen: Seen, chosen: ChartRange, fan: Fan | None) -> dict[str, Any]:
+    """Return the chart of a range, the table of its values, and the changes of the limit that are kept."""
+    history, series = seen.history, seen.series
+    readings = limit_readings(history, seen.notices)
+    end = seen.now + chosen.ahead
+    spans = limit_spans(readings, seen.now - chosen.past, seen.now, end)
+    if chosen.step == 1:
+        course = minute_course(history, fan, spans)
+    else:
+        told = throttled_spans(series, seen.notices, seen.now)
+        course = long_course(chosen, history, fan, spans, told)
+    reach, settings = seen.snapshot.reach.of(series.slot), series.settings
+    patience = settings.delay + OVERDUE_MINUTES
+    return {
+        "chart": CourseChart(course, settings.signal, settings.band, reach, patience),
+        "course": course,
+        "values": value_rows(course),
+        "limit_changes": limit_changes(readings),
+        "is_told": chosen.step > 1,
+    }
+
+
+def siblings(fleet: Fleet, series: Series, names: Iterable[str]) -> list[Series]:
+    """Return the other series of the same resource, and those that share its purchase.
+
+    names: of the signals of its service.
+    """
+    key = series.key
+    own = (fleet.series.get(Key(*key[:3], name, key.subject)) for name in names if name != key.signal)
+    found = {one.slot: one for one in own if one}
+    if series.settings.paid:
+        bought = fleet.purchase[: fleet.size] == fleet.purchase[series.slot]
+        sharing = fleet.by_slot[np.flatnonzero(bought & fleet.paid[: fleet.size])].tolist()
+        found |= {one.slot: one for one in sharing if one and one.slot != series.slot}
+    return list(found.values())[:MAX_SIBLINGS]
+
+
+def paths_through(key: Key, paths: Iterable[PathStatus]) -> list[PathStatus]:
+    """Return the request paths that use a limit."""
+    return [one for one in paths if any(limit.series.key == key for hop in one.hops for limit in hop.limits)]
 
 
 def may_grow(fleet: Fleet, series: Series, minute: int) -> bool:
@@ -117,11 +206,14 @@ def headroom_text(row: SeriesTableRow, snapshot: Snapshot, series: Series, signa
     return signal.unit.format(left) if left > 0 else "none"
 
 
-def probabilities_text(reach: Reach) -> str:
-    """Return the probability by horizon: `2 % within 1h, 15 % within 6h, ...`; empty where there is none."""
-    words = [HORIZON_WORDS[horizon] for horizon in HORIZONS]
-    pairs = zip(reach.probability, words, strict=False)
-    return ", ".join(f"{100 * probability:.0f} % within {word}" for probability, word in pairs)
+def rising_text(seen: Seen) -> str:
+    """Return by how much usage rose in the last hour: `60 requests/s an hour`; empty where it did not."""
+    usage = seen.history.usage
+    before, after = usage[-2 * RISE_MINUTES : -RISE_MINUTES], usage[-RISE_MINUTES:]
+    if not np.isfinite(before).any() or not np.isfinite(after).any():
+        return ""
+    rise = float(np.nanmean(after) - np.nanmean(before))
+    return f"{seen.series.settings.signal.unit.format(rise)}" if rise > 0 else ""
 
 
 def exhaustion_text(seconds: float | None) -> str:

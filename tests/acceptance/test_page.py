@@ -198,7 +198,7 @@ async def test_an_alert_is_silenced_on_the_overview(visit: Visit) -> None:
 
 async def test_times_are_in_the_time_zone_of_the_viewer(visit: Visit) -> None:
     await visit.go(await worst(visit))
-    ticks = visit.page.locator("svg.chart [data-time]")
+    ticks = visit.page.locator("#chart [data-time]")
     utc = (await ticks.first.get_attribute("data-time") or "")[11:13]
     shown = await ticks.first.text_content() or ""
     assert int(shown[:2]) == (int(utc) + 9) % 24  # Tokyo
@@ -213,7 +213,7 @@ async def test_the_page_works_without_scripts(url: str, browser: Browser) -> Non
     await page.get_by_role("button", name="Filter").click()
     await expect(page.locator("#worst tbody .zone").first).to_have_text("saturated")
     await page.locator("#worst tbody th a").first.click()
-    await expect(page.locator("#last-hours svg.chart:visible")).to_be_visible()
+    await expect(page.locator("#chart svg.plotbox")).to_be_visible()
     assert "UTC" in await page.locator("main").inner_text()
     await context.close()
 

@@ -109,7 +109,7 @@ async def test_a_series_that_is_dropped_while_its_page_is_open(server: Headroom,
         server.write(KINESIS + "exclude: [{resource: audit}]\n")
         process.send_signal(signal.SIGHUP)
         await expect_live_text(page, "ended", "its resource may be gone")
-        await expect(page.locator("svg.chart").first).to_be_visible()  # what was last known stays
+        await expect(page.locator("#chart svg.plotbox")).to_be_visible()  # what was last known stays
         server.write(KINESIS)
         process.send_signal(signal.SIGHUP)
         await expect_live_text(page, "on", "Live")  # it is back
@@ -152,7 +152,7 @@ async def test_ages_do_not_depend_on_the_clock_of_the_browser(
     async with server.running(KINESIS):
         await page.clock.set_fixed_time(time.time() + minutes * 60)
         await server.open(page, "audit")
-        shown = page.locator("#facts time").last
+        shown = page.locator("#course .stats time").last
         sampled = await shown.get_attribute("datetime")
         ago = re.search(r"\((\d+) min ago\)", await shown.inner_text())
         assert sampled and ago, await shown.inner_text()

@@ -24,6 +24,7 @@ from monitor.fleet.columns import Ints
 from monitor.fleet.fan import Fan
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
+from monitor.fleet.outlook import Outlook
 from monitor.forecast.forecaster import Forecaster
 from monitor.forecast.history import UsageHistory
 from monitor.lookback.kept import KeptLookback, NearRun, kept_episodes
@@ -53,6 +54,7 @@ class Server:
     runs: list[NearRun] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
     fans: dict[int, Fan] = field(default_factory=dict)
+    outlooks: dict[int, Outlook] = field(default_factory=dict)
     peaks: Peaks = field(default_factory=lambda: Peaks.unknown(1000))
     services_read: dict[CellKey, set[str]] = field(default_factory=dict)  # empty: all in every cell
     paths: PathStatuses = field(default_factory=PathStatuses)
@@ -92,6 +94,7 @@ class Server:
                 coverage=server.coverage,
                 recommend=server.recommend,
                 fan=server.fan,
+                outlook=server.outlook,
                 look_back=server.look_back,
                 what_if=WhatIf(server.fleet, server.exposition, REGISTRY.services, server.forecaster.peaks),
                 poll_interval=lambda: 300.0,
@@ -128,9 +131,13 @@ class Server:
             minutes=minutes, series=count, known_days=count, episodes=episodes, more=0, has_journal=True
         )
 
-    async def fan(self, slot: int, days: int) -> Fan | None:
+    async def fan(self, slot: int, days: int, days_ahead: int) -> Fan | None:
         """Return a fan that the test sets."""
         return self.fans.get(slot)
+
+    async def outlook(self, slot: int, limit: float, other: float | None) -> Outlook | None:
+        """Return an outlook that the test sets."""
+        return self.outlooks.get(slot)
 
     async def recommend(self, slots: Ints) -> list[Recommendation]:
         """Recommend sizes by peaks that the test sets."""

@@ -345,9 +345,10 @@ async def test_a_series_has_its_chart_limit_and_remedy(server: Server, client: h
     shown = await page(client, f"/series/{series.key.id}")
     assert "aws service-quotas request-service-quota-increase" in shown.words
     assert "--desired-value 1728" in shown.words  # 950 is 55 % of it
-    assert "read from the service's API" in shown.words
+    assert "Read from the service's API: 1k concurrent executions" in shown.words
     drawn = [one["class"] for one in shown.all("path") if one.get("class")]
-    assert {"limit", "near", "line", "throttled"} <= set(drawn)
+    assert {"limit", "near-line", "usage"} <= set(drawn)
+    assert "refused" in {one.get("class") for one in shown.all("rect")}
 
 
 async def test_blind_spots_name_the_signals_that_are_off_and_how_to_enable_them(
@@ -383,7 +384,7 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
 async def test_a_series_names_the_resource_that_has_most(server: Server, client: httpx.AsyncClient) -> None:
     series = add(server.fleet, key("orders"), replace(SETTINGS, largest="sales/<orders>"))
     await server.publish()
-    assert "Largest of allsales/<orders>" in (await page(client, f"/series/{series.key.id}")).words
+    assert "Largest of all sales/<orders>" in (await page(client, f"/series/{series.key.id}")).words
 
 
 async def test_a_series_links_to_runbook_console_and_grafana(
@@ -473,7 +474,7 @@ async def test_a_series_without_usage_says_that_throttled_demand_alone_is_judged
     await server.publish()
     words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
     assert "no metric tells it" in words and "Throttled demand alone is judged." in words
-    assert "Nothing is throttled, as of" in words
+    assert "Throttled now0 /s" in words
 
 
 async def test_a_series_without_a_limit_says_so(server: Server, client: httpx.AsyncClient) -> None:
@@ -507,7 +508,7 @@ async def test_an_alert_has_its_time_and_the_present_usage_beside_it(
     server.alerting.engine.alerts[series.key.id] = firing
     await server.publish()
     words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
-    assert re.search(r"\d\d \w{3} \d\d:\d\d UTC ?: ?orders; 821 throttled/s\.", words)
+    assert "orders; 821 throttled/s." in words
     assert re.search(r"Now, as of \d\d \w{3} \d\d:\d\d UTC ?, it writes 480 B/s .*; 0 throttled/s\.", words)
 
 
@@ -521,17 +522,17 @@ async def words_with(server: Server, client: httpx.AsyncClient, throttled: float
     return " ".join((await page(client, f"/series/{series.key.id}")).words.split())
 
 
-async def test_a_series_without_throttled_demand_shows_since_when_and_the_tolerance(
+async def test_a_series_without_throttled_demand_shows_the_tolerance(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     words = await words_with(server, client, throttled=0.0)
-    assert re.search(r"Nothing is throttled, as of \d\d \w{3}", words)
+    assert "Throttled now0 /s" in words
     assert "An alert needs 0.05 throttled records per second in one minute" in words
 
 
 async def test_throttled_demand_is_shown_by_cause(server: Server, client: httpx.AsyncClient) -> None:
     words = await words_with(server, client, throttled=2.4, other=0.3, hot=2.1, late=np.nan)
-    assert "Of it: 2.1 /s hot, 0.3 /s other, late unknown." in words
+    assert "of it 2.1 /s hot, 0.3 /s other, late unknown; in the worst minute" in words
 
 
 async def test_throttled_demand_within_the_tolerance_is_shown_as_such(
@@ -544,8 +545,8 @@ async def test_throttled_demand_within_the_tolerance_is_shown_as_such(
 @pytest.mark.parametrize(
     ("signal", "card", "cell"),
     [
-        ("lambda.account_concurrency", "Unknown at present.", "unknown"),
-        ("sqs.standard_in_flight", "AWS publishes no metric of it.", "no metric"),
+        ("lambda.account_concurrency", "Throttled nownot known at present", "unknown"),
+        ("sqs.standard_in_flight", "Throttled nownot told AWS publishes no metric of it", "no metric"),
     ],
 )
 async def test_throttling_that_is_unknown_now_differs_from_throttling_without_a_metric(
@@ -554,7 +555,7 @@ async def test_throttling_that_is_unknown_now_differs_from_throttling_without_a_
     series = add(server.fleet, key("", signal), throttled=None)
     judged(server.fleet, series, Zone.STALE)
     await server.publish()
-    assert card in (await page(client, f"/series/{series.key.id}")).words
+    assert card in " ".join((await page(client, f"/series/{series.key.id}")).words.split())
     got = (await client.get("/?zone=stale")).text
     assert f'data-label="Throttled"><span class="muted">{cell}</span>' in got
 
@@ -581,17 +582,17 @@ async def test_a_stale_series_says_why_and_links_to_blind_spots(
         judged(server.fleet, series, Zone.STALE)
     server.fleet.minute[unread.slot] = -1
     await server.publish()
-    for series, why in ((read, "is too old to be judged"), (unread, "No sample has been read yet")):
+    for series, why in ((read, "is too old to be judged"), (unread, "no sample has been read yet")):
         words = " ".join((await page(client, f"/series/{series.key.id}")).words.split())
-        assert why in words and "Blind spots lists failed reads" in words and "since -" not in words
+        assert why in words and "See why no sample comes".lower() in words and "since -" not in words
 
 
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (9000.0, "; exhausted in 2 h 30 min at the present rate Throttled"),
-        (0.0, "; exhausted Throttled"),
-        (np.nan, "; headroom: none Throttled"),
+        (9000.0, "Leftnone exhausted in 2 h 30 min at the present rateThrottled"),
+        (0.0, "Leftnone exhaustedThrottled"),
+        (np.nan, "LeftnoneThrottled"),
     ],
 )
 async def test_a_budget_that_drains_is_shown_with_the_time_until_it_is_exhausted(

@@ -1,0 +1,32 @@
+"""The fan and the outlook of one series, by its slot. Both are computed in a thread."""
+
+import asyncio
+
+import numpy as np
+
+from monitor.fleet.fan import Fan
+from monitor.fleet.outlook import Outlook
+from monitor.forecast.fan import fan_from
+from monitor.forecast.outlook import outlook_from
+from monitor.forecast.recorder import Recorder
+from rules.analogs import DAY
+
+
+async def fan_of(recorder: Recorder, slot: int, days: int, days_ahead: int) -> Fan | None:
+    """Return the fan of the series in a slot; None without a history.
+
+    days: how many to look back; days_ahead: how many to look ahead.
+    """
+    for block, _, columns in recorder.by_block(np.array([slot], np.int32)):
+        return await asyncio.to_thread(fan_from, block, int(columns[0]), days * DAY, days_ahead * DAY)
+    return None
+
+
+async def outlook_of(recorder: Recorder, slot: int, limit: float, other: float | None) -> Outlook | None:
+    """Return the outlook of the series in a slot; None without a history.
+
+    limit: that its past forecasts are compared with. other: the limit that it is forecast for; None: none.
+    """
+    for block, _, columns in recorder.by_block(np.array([slot], np.int32)):
+        return await asyncio.to_thread(outlook_from, block, int(columns[0]), limit, other)
+    return None

@@ -1,0 +1,187 @@
+"""The first thing to do about a series: with its command, its effect and the time that it takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from monitor.fleet.fan import Fan
+from monitor.fleet.fleet import Series
+from monitor.lib.durations import format_duration
+from monitor.lib.percent import format_percent
+from monitor.render.commands import command_of_signal
+from monitor.render.text import dollars
+from monitor.sizing.recommendations import Recommendation
+from monitor.web.verdict import HORIZON_TEXT, Situation
+from monitor.what_if.answer import Action, Remedy
+from monitor.what_if.remedies import NUMBER, remedy_of, settable_limit
+from rules.band import Zone
+from rules.forecast import LIKELY, MIN_PROBABILITY
+from rules.right_size import Advice, target_utilization
+from rules.signals import LimitKind, Signal
+from rules.units import UnitKind
+
+MEDIAN: Final = 2  # the number of the median in FAN_QUANTILES
+STALE_TEXT = "The list of blind spots names what could not be read, and why."
+LIMIT_TEXT = "No source tells it; `limits` of the configuration sets it."
+
+
+class HigherLimit(NamedTuple):
+    """A higher limit. limit: the value; None where no number is asked for. present: the one in force."""
+
+    remedy: Remedy
+    limit: float | None
+    present: float
+
+
+class FirstStep(NamedTuple):
+    """The first thing to do. title: without a full stop. effects: sentences. command: may be empty.
+
+    is_urgent: the limit may be reached sooner than the remedy takes. link: of a page; empty without one.
+    """
+
+    title: str
+    effects: Sequence[str] = ()
+    command: str = ""
+    is_urgent: bool = False
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Means:
+    """The means to do something. sized: the recommendation of a size. then: the forecast with `plan`."""
+
+    plan: HigherLimit | None
+    sized: Recommendation | None
+    then: Sequence[float]
+
+
+def is_pressing(one: Situation) -> bool:
+    """Return true if something should be done about the limit."""
+    if one.zone is Zone.SATURATED:
+        return True
+    if one.deliberate or one.unobservable or one.zone is Zone.STALE:
+        return False
+    return one.zone >= Zone.ABOVE or bool(one.reach.probability and one.reach.probability[-1] >= LIKELY)
+
+
+def higher_limit(
+    series: Series, usage: float | None, present: float | None, fan: Fan | None
+) -> HigherLimit | None:
+    """Return the plan with which the usage of now, and that to come, is in the middle of the target band.
+
+    usage, present: now, in the signal's unit; None if it is unknown.
+    """
+    if not present or usage is None:
+        return None
+    signal, ahead = series.settings.signal, fan.ahead[MEDIAN] if fan and fan.is_known else np.empty(0)
+    highest = max([usage, *ahead[np.isfinite(ahead)].tolist()])
+    wanted = max(highest, present * series.settings.band.high) / target_utilization(series.settings.band)
+    limit = settable_limit(signal, wanted)
+    command = command_of_signal(signal)
+    is_number = signal.unit.kind is not UnitKind.PERCENT and bool(command and NUMBER in command.run)
+    return HigherLimit(remedy_of(series, limit, present), limit if is_number else None, present)
+
+
+def first_step(one: Situation, means: Means) -> FirstStep:
+    """Return what to do first."""
+    if one.unobservable and one.zone is not Zone.SATURATED:
+        return _observe(one)
+    if one.limit is None and one.zone is not Zone.SATURATED:
+        return FirstStep("Tell Headroom the limit", [LIMIT_TEXT])
+    if one.zone is Zone.STALE:
+        return FirstStep("See why no sample comes", [STALE_TEXT], link="/blind")
+    sized = means.sized
+    if is_pressing(one):
+        is_bought = sized and sized.advice is Advice.RAISE
+        return _resize(one, sized) if sized and is_bought else _raise(one, means)
+    if sized and sized.advice is Advice.LOWER:
+        return _resize(one, sized)
+    return FirstStep(*_leave(one))
+
+
+def _observe(one: Situation) -> FirstStep:
+    reason = one.unobservable
+    if not reason or not reason.enable_command:
+        return FirstStep("Nothing to do here", ["No setting of AWS makes it observable at present."])
+    cost = [reason.cost.text] if reason.cost else []
+    return FirstStep("Make it observable", cost, reason.enable_command)
+
+
+def _resize(one: Situation, sized: Recommendation) -> FirstStep:
+    effects = []
+    if sized.utilization is not None and sized.items and sized.bought:
+        then = sized.utilization * sized.bought / sized.items
+        effects.append(
+            f"Its peak of 14 d is at {format_percent(sized.utilization)}; it becomes {format_percent(then)}."
+        )
+    if sized.monthly_dollars:
+        word = "saves" if sized.monthly_dollars < 0 else "costs"
+        effects.append(f"It {word} {dollars(abs(sized.monthly_dollars))} a month, by the list price.")
+    if len(sized.series) > 1:
+        effects.append(f"{len(sized.series)} limits share what is bought.")
+    if is_pressing(one):
+        effects.append(_takes(one.signal))
+    change = f"{sized.change[0].upper()}{sized.change[1:]}"
+    return FirstStep(change, effects, sized.command or "", is_pressing(one) and _is_urgent(one))
+
+
+def _raise(one: Situation, means: Means) -> FirstStep:
+    signal, plan = one.signal, means.plan
+    if plan is None:
+        return FirstStep(_without_stop(signal.remedy[0]), [_takes(signal)], is_urgent=_is_urgent(one))
+    remedy = plan.remedy
+    if remedy.pending_is_enough:
+        waits = ["What was asked for is enough.", "If it is urgent, name the request to AWS Support."]
+        return FirstStep("Wait for the request that is pending", waits, is_urgent=_is_urgent(one))
+    if remedy.action is Action.REDESIGN:
+        return FirstStep(_without_stop(signal.remedy[0]), [_takes(signal)], is_urgent=_is_urgent(one))
+    effects = [_takes(signal), *_changes(one, plan, means.then)]
+    if remedy.pending:
+        effects.append("The request that is pending asks for less.")
+    return FirstStep(_without_stop(remedy.text), effects, remedy.command, _is_urgent(one))
+
+
+def _changes(one: Situation, plan: HigherLimit, then: Sequence[float]) -> list[str]:
+    """Return what a higher limit changes, as far as that can be computed."""
+    if plan.limit is None or one.utilization is None:
+        return []
+    ratio = one.utilization * plan.present / plan.limit
+    more = " and what throttled demand adds" if one.zone is Zone.SATURATED else ""
+    changes = [f"{format_percent(one.utilization)} of the limit becomes {format_percent(ratio)}{more}."]
+    if then and one.reach.probability:
+        before, after = format_percent(one.reach.probability[-1]), format_percent(then[-1])
+        changes.append(f"That it is reached within {HORIZON_TEXT} is {after} likely instead of {before}.")
+    return changes
+
+
+def _takes(signal: Signal) -> str:
+    duration = format_duration(60 * signal.remedy_minutes)
+    if signal.kind is LimitKind.QUOTA:
+        return f"AWS takes about {duration} to decide."
+    return f"It takes about {duration}."
+
+
+def _is_urgent(one: Situation) -> bool:
+    ahead = one.reach.minutes[0] - one.now if one.reach.minutes else None
+    return one.reach.is_reached or (ahead is not None and ahead <= one.signal.remedy_minutes)
+
+
+def _leave(one: Situation) -> tuple[str, list[str]]:
+    if one.deliberate:
+        return "Leave it", ["The limit is set on purpose, and nothing is throttled."]
+    highest = one.reach.probability[-1] if one.reach.probability else None
+    if highest is None:
+        return "Leave it for now", [
+            f"{one.zone.word.capitalize()} the target band; there is no forecast yet."
+        ]
+    if highest < MIN_PROBABILITY:
+        return f"Leave it: {HORIZON_TEXT} are clear", ["Nothing is throttled, and no path reaches the limit."]
+    return "Leave it for now", [
+        f"That it reaches the limit within {HORIZON_TEXT} is {format_percent(highest)} likely."
+    ]
+
+
+def _without_stop(sentence: str) -> str:
+    return sentence.removesuffix(".")

@@ -1,0 +1,106 @@
+"""The sources of a limit, and what was asked for: for the page of a series."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from collectors.quota_requests import QuotaRequest
+from monitor.aws.status import MonitorStatus
+from monitor.fleet.fleet import Series
+from monitor.render.commands import REQUEST, command_of_signal
+from monitor.render.text import SOURCE_TEXTS
+from monitor.what_if.remedies import quota_of
+from rules.limits import PUBLISHED_ONLY, QUOTA_SOURCES, LimitSource
+
+REQUEST_ACTION = "servicequotas:ListRequestedServiceQuotaChangeHistory"
+
+
+class SourceState(StrEnum):
+    """The way in which a source of a limit counts."""
+
+    IN_FORCE = "in force"
+    NONE = "none"  # it tells no limit
+    UNUSED = "not used"  # a closer source tells it
+
+
+class LimitSourceRow(NamedTuple):
+    """One source of a limit. value: in words; empty where it is not known."""
+
+    text: str
+    state: SourceState
+    value: str
+    read_at: float | None
+
+
+def source_rows(series: Series) -> list[LimitSourceRow]:
+    """Return the sources that the limit can come from, the closest first."""
+    settings = series.settings
+    possible = [one for one in LimitSource if _is_possible(series, one)]
+    rows = []
+    is_after = False
+    for source in possible:
+        is_in_force = settings.limit is not None and source is settings.limit.source
+        state = SourceState.IN_FORCE if is_in_force else SourceState.UNUSED if is_after else SourceState.NONE
+        read_at = settings.limit.read_at if is_in_force and settings.limit else None
+        rows.append(LimitSourceRow(_sentence(source), state, _value(series, source, is_in_force), read_at))
+        is_after |= is_in_force
+    return rows
+
+
+def _is_possible(series: Series, source: LimitSource) -> bool:
+    settings = series.settings
+    if source is settings.source or source is LimitSource.OVERRIDE:
+        return True
+    if source in QUOTA_SOURCES:
+        return quota_of(series) is not None
+    return source is LimitSource.DOCUMENTED and _documented(series) is not None
+
+
+def _documented(series: Series) -> float | None:
+    return series.settings.signal.default_limit(series.aws_region)
+
+
+def _value(series: Series, source: LimitSource, is_in_force: bool) -> str:
+    signal, limit = series.settings.signal, series.settings.limit
+    if is_in_force and limit:
+        return "" if limit.value is PUBLISHED_ONLY else signal.unit.format(limit.value)
+    documented = _documented(series) if source is LimitSource.DOCUMENTED else None
+    return "" if documented is None else signal.unit.format(documented)
+
+
+def _sentence(source: LimitSource) -> str:
+    text = SOURCE_TEXTS[source].partition(";")[0]
+    return f"{text[0].upper()}{text[1:]}"
+
+
+class RequestStory(NamedTuple):
+    """All that is known of requests for an increase.
+
+    request: the newest; None without one. sentence: it in words. unknown: why nothing is known; empty where
+    something is. action: the IAM action that is missing, if that is why. command: asks for an increase.
+    """
+
+    request: QuotaRequest | None
+    sentence: str
+    unknown: str
+    action: str
+    command: str
+
+
+def request_story(series: Series, status: MonitorStatus, command: str) -> RequestStory | None:
+    """Return the request for an increase; None for a limit that no request increases.
+
+    command: of the first thing to do.
+    """
+    declared = command_of_signal(series.settings.signal)
+    if not series.settings.quota_request and not (declared and declared.run.startswith(REQUEST)):
+        return None
+    unknown = next(
+        (one.requests_unknown for one in status.cells if (one.account, one.region) == series.key.cell), ""
+    )
+    request = series.settings.quota_request
+    unknown = "" if request else unknown
+    is_denied = "AccessDenied" in unknown or "not authorized" in unknown
+    asks = command if command.startswith(REQUEST) and not request else ""
+    return RequestStory(
+        request, series.settings.request_sentence, unknown, REQUEST_ACTION if is_denied else "", asks
+    )

@@ -1,0 +1,106 @@
+"""Gathers what the page of one series shows, from the fleet, the journal and the past of forecasts."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from fastapi import HTTPException
+
+from monitor.alerting.firing_alerts import firing_alerts, with_current_usage
+from monitor.alerting.links import runbook_of
+from monitor.alerting.sent_notices import sent_by_notice
+from monitor.api.app_state import AppState
+from monitor.fleet.fleet import Series
+from monitor.fleet.outlook import Outlook
+from monitor.fleet.query import series_by_id
+from monitor.lib.partitions import partition_of
+from monitor.notifiers.notice import Notice
+from monitor.sizing.recommendations import Recommendation
+from monitor.web.course import RANGES, ChartRange
+from monitor.web.first_step import HigherLimit, Means
+from monitor.web.limit_sources import request_story
+from monitor.web.series_page import Seen, chart_of, paths_through, series_page, siblings, verdict
+from monitor.web.series_rows import series_rows
+
+MAX_HISTORY = 100  # notices of the alert that are read
+MAX_TOLD = 12  # of them, that are shown
+MAX_ID_LENGTH = 64
+NOT_FOUND = 404
+
+
+class SeriesPageSource:
+    """Gathers the variables of the template of one series."""
+
+    def __init__(self, state: AppState) -> None:
+        self._state, self._engine = state, state.alerting.engine
+
+    async def variables(self, identity: str, chosen: ChartRange, now: int) -> dict[str, Any]:
+        """Return the variables. now: the minute. Raises HTTPException (404) where there is none."""
+        snapshot, fleet = self._state.exposition.snapshot, self._state.fleet
+        journal = self._state.alerting.journal
+        notices = await journal.history(identity, MAX_HISTORY)
+        series = series_by_id(snapshot, identity)
+        if series is None or series.key not in fleet.series:
+            raise HTTPException(NOT_FOUND, _gone(identity, notices))
+        told = notices[:MAX_TOLD]
+        sent = await sent_by_notice(journal, told, identity)
+        fan = await self._state.fan(series.slot, *chosen.fan_days)
+        sized = await self._sized(series)
+        seen = Seen.of(snapshot, fleet, series, now, notices)
+        plan = seen.plan(fan)
+        found = series_page(fleet, seen) | chart_of(seen, chosen, fan)
+        outlook = await self._outlook(seen, plan)
+        means = Means(plan=plan, sized=sized, then=outlook.probability if outlook else ())
+        found |= verdict(seen, found, outlook, means)
+        names = self._state.registry.services[series.key.service].signals
+        beside = [one.slot for one in siblings(fleet, series, names) if one.slot < snapshot.series.size]
+        firing = [one for one in await firing_alerts(self._engine) if one.notice.series_id == identity]
+        return {
+            "firing": with_current_usage(firing, fleet),
+            "told": list(zip(told, sent, strict=True)),
+            "sized": sized,
+            "beside": series_rows(snapshot, fleet, beside, now),
+            "paths": paths_through(series.key, self._state.paths().items),
+            "request": request_story(series, self._state.monitor_status(), found["first"].command),
+            "links": self._links(series),
+            "docs": [*map(partition_of(series.aws_region).localized, series.settings.signal.docs)],
+            "ranges": RANGES.values(),
+            "range": chosen,
+            **found,
+        }
+
+    async def _outlook(self, seen: Seen, plan: HigherLimit | None) -> Outlook | None:
+        slot, limit = seen.series.slot, seen.limit
+        if limit is None:
+            return None
+        ceiling = seen.snapshot.reach.of(slot).ceiling
+        return await self._state.outlook(slot, ceiling or limit, seen.other_limit(plan))
+
+    async def _sized(self, series: Series) -> Recommendation | None:
+        """Return the recommendation of the purchase of a series; None without one."""
+        if not series.settings.paid:
+            return None
+        fleet = self._state.fleet
+        bought = fleet.purchase[: fleet.size] == fleet.purchase[series.slot]
+        shared = np.flatnonzero(bought & fleet.paid[: fleet.size]).astype(np.int32)
+        return next(iter(await self._state.recommend(shared)), None)
+
+    def _links(self, series: Series) -> dict[str, str]:
+        configured = self._engine.notice_builder.settings.links
+        own = {"runbook": runbook_of(series.key.service, series.key.signal)}
+        return own | configured.for_series(series.key, self._state.registry, series.aws_region)
+
+
+def _gone(identity: str, notices: Sequence[Notice]) -> str:
+    """Return a sentence on a series that does not exist, with what its alert told last."""
+    if not notices:
+        return f"no series has the id {identity[:MAX_ID_LENGTH]}; its resource may be gone"
+    labels = notices[0].labels
+    what = (
+        f"{labels.get('service')}.{labels.get('signal')} of {labels.get('resource') or 'the whole account'}"
+    )
+    place = f"{labels.get('account_name') or labels.get('account')}, {labels.get('region')}"
+    return (
+        f"{what} in {place} is no longer watched: its resource may be gone."
+        f" Its alert told last: {notices[0].summary.removesuffix('.')}"
+    )

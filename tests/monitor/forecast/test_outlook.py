@@ -1,0 +1,60 @@
+"""The record of the forecasts of a fortnight."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from monitor.fleet.columns import Floats
+from monitor.fleet.outlook import TrackRecord
+from monitor.forecast.outlook import track_record
+from rules.analogs import DAY
+from rules.forecast import BINS, MIN_BINS
+
+DAYS_WITH_FORECAST = (BINS - MIN_BINS) // DAY
+
+
+def daily(low: float = 100.0, high: float = 900.0) -> Floats:
+    """A fortnight with the same course each day, which is highest at noon."""
+    time = np.arange(BINS) / DAY * 2 * np.pi
+    return ((low + high) / 2 - (high - low) / 2 * np.cos(time)).astype(np.float32)
+
+
+def test_what_happens_each_day_is_announced_each_day() -> None:
+    found = track_record(daily(), 800.0)
+    assert found.reached == found.came_true == DAYS_WITH_FORECAST
+
+
+def test_a_limit_that_is_never_near_is_never_announced() -> None:
+    assert track_record(daily(), 5000.0) == TrackRecord()
+
+
+def test_a_rise_without_a_precedent_is_not_foreseen() -> None:
+    usage = daily()
+    usage[-DAY // 2 : -DAY // 2 + 4] = 3000.0
+    found = track_record(usage, 2500.0)
+    assert (found.reached, found.came_true) == (1, 0)
+
+
+def test_an_announced_rise_that_does_not_come_is_counted_as_false() -> None:
+    usage = daily()
+    usage[-3 * DAY :] = 100.0
+    found = track_record(usage, 800.0)
+    assert found.announced > found.came_true == DAYS_WITH_FORECAST - 3
+
+
+@pytest.mark.parametrize("known", [0, MIN_BINS // 2])
+def test_without_enough_history_there_is_no_record(known: int) -> None:
+    usage = np.full(BINS, np.nan, np.float32)
+    usage[BINS - known :] = 900.0
+    assert track_record(usage, 800.0) == TrackRecord()
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), limit=st.floats(1.0, 2000.0), holes=st.floats(0, 1))
+def test_parts_are_never_more_than_the_whole(seed: int, limit: float, holes: float) -> None:
+    random = np.random.default_rng(seed)
+    usage = (daily() * random.uniform(0.5, 1.5, BINS)).astype(np.float32)
+    usage[random.uniform(size=BINS) < holes] = np.nan
+    found = track_record(usage, limit)
+    assert 0 <= found.came_true <= min(found.announced, found.reached)

@@ -1,0 +1,198 @@
+"""The verdict on a series, and what to do first, in each state."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from markupsafe import Markup
+
+from collectors.base import Unobservable
+from collectors.quota_requests import QuotaRequest
+from monitor.fleet.fan import Fan
+from monitor.fleet.fleet import Fleet, Series
+from monitor.fleet.outlook import TrackRecord
+from monitor.fleet.reach import NO_REACH_KNOWN, Reach
+from monitor.fleet.series_settings import SeriesSettings
+from monitor.web.first_step import Means, first_step, higher_limit
+from monitor.web.verdict import Situation, how_sure, track_text, what_happens
+from rules.band import Zone
+from rules.signals import LimitKind
+from tests.monitor.fleet.fleets import SETTINGS, add, key
+from tests.registries import REGISTRY
+
+NOW = 30_000_000
+SOON = Reach((0.1, 0.6, 0.8, 0.92), (NOW + 40, NOW + 80, NOW + 119), 14.0)
+CLEAR = Reach((0.0, 0.0, 0.01, 0.02), (), 14.0)
+SHORT = Reach((), (), 1.2)
+LAMBDA = REGISTRY.services["lambda"].signals["account_concurrency"]
+
+
+def situation(**known: Any) -> Situation:
+    given: dict[str, Any] = {
+        "signal": SETTINGS.signal,
+        "zone": Zone.WITHIN,
+        "limit": "1 MiB/s",
+        "utilization": 0.55,
+        "throttled": 0.0,
+        "since": None,
+        "sampled": NOW * 60,
+        "unobservable": None,
+        "reach": CLEAR,
+        "track": None,
+        "deliberate": False,
+        "now": NOW,
+    }
+    return Situation(**given | known)
+
+
+def text_of(markup: Markup) -> str:
+    return " ".join(Markup(markup).striptags().split())
+
+
+@pytest.mark.parametrize(
+    ("known", "words"),
+    [
+        (
+            {"reach": SOON},
+            "Reaches its limit of 1 MiB/s in 40 to 119 min (15 Jan 08:40 UTC to",
+        ),
+        ({"reach": SOON}, "60 % likely within 6 h"),
+        ({"reach": CLEAR}, "Does not reach its limit of 1 MiB/s within 3 d: 2 % likely."),
+        ({"reach": SHORT}, "At 55 % of its limit of 1 MiB/s. No forecast yet: 1.2 of 2 days of history."),
+        ({"reach": NO_REACH_KNOWN}, "No forecast yet: no history of it is kept so far."),
+        ({"reach": replace(SOON, probability=(1.0,) * 4)}, "It is at its limit of 1 MiB/s."),
+        (
+            {"reach": replace(SOON, ceiling=2.0**19)},
+            "its effective ceiling of 512 KiB/s, below its limit",
+        ),
+        (
+            {"zone": Zone.SATURATED, "throttled": 12.0, "since": NOW * 60},
+            "12 /s are throttled now, since 15 Jan",
+        ),
+        ({"zone": Zone.STALE}, "the newest sample, of 15 Jan 08:00 UTC, is too old to be judged"),
+        ({"zone": Zone.STALE, "sampled": None}, "no sample has been read yet"),
+        ({"limit": None}, "no source tells its limit"),
+        (
+            {"unobservable": Unobservable("<b>metrics</b> are off")},
+            "Not known how full it is: <b>metrics</b> are off.",
+        ),
+        (
+            {"unobservable": Unobservable("no metric"), "zone": Zone.SATURATED, "throttled": 3.0},
+            "3 /s are throttled now. Not known how full it is: no metric.",
+        ),
+    ],
+)
+def test_the_verdict_names_the_state(known: dict[str, Any], words: str) -> None:
+    assert words in text_of(what_happens(situation(**known)))
+
+
+def test_what_is_foreign_in_a_verdict_is_text() -> None:
+    assert "<b>" not in what_happens(situation(unobservable=Unobservable("<b>metrics</b> are off")))
+
+
+@pytest.mark.parametrize(
+    ("track", "words"),
+    [
+        (None, "No track record yet."),
+        (TrackRecord(), "No track record yet."),
+        (
+            TrackRecord(38, 31, 33),
+            "came true 31 of 38 times in 14 d; it reached the limit 33 times, 31",
+        ),
+        (TrackRecord(1, 1, 1), "came true 1 of 1 time in 14 d; it reached the limit once, foreseen."),
+        (TrackRecord(2, 0, 0), "came true 0 of 2 times in 14 d; it never reached the limit."),
+        (
+            TrackRecord(0, 0, 2),
+            "no forecast said that it reaches the limit of now; it reached the limit 2",
+        ),
+    ],
+)
+def test_the_track_record_is_told_or_that_there_is_none(track: TrackRecord | None, words: str) -> None:
+    assert words in track_text(track)
+
+
+def test_how_sure_it_is_has_all_horizons_and_nothing_without_a_forecast() -> None:
+    assert "10 % within 1 h, 60 % within 6 h, 80 % within 24 h, 92 % within 3 d" in how_sure(
+        situation(reach=SOON)
+    )
+    assert how_sure(situation(reach=SHORT)) == ""
+
+
+def series_of(settings: SeriesSettings = SETTINGS, **changes: Any) -> Series:
+    of_lambda = changes.get("signal") is LAMBDA
+    named = key("", LAMBDA.id) if of_lambda else key("orders")
+    return add(Fleet(), named, replace(settings, **changes))
+
+
+NOTHING = Means(plan=None, sized=None, then=())
+
+
+def test_with_nothing_to_do_it_says_to_leave_it() -> None:
+    assert first_step(situation(), NOTHING).title == "Leave it: 3 d are clear"
+    unknown = first_step(situation(reach=SHORT), NOTHING)
+    assert unknown.title == "Leave it for now" and "no forecast yet" in unknown.effects[0]
+    likely = replace(CLEAR, probability=(0.0, 0.0, 0.1, 0.3))
+    assert "30 % likely" in first_step(situation(reach=likely), NOTHING).effects[0]
+
+
+def test_a_quota_is_asked_for_with_its_effect_and_the_time_that_it_takes() -> None:
+    series = series_of(signal=LAMBDA)
+    plan = higher_limit(series, 920.0, 1000.0, None)
+    assert plan and plan.limit == 1673
+    pressed = situation(signal=LAMBDA, zone=Zone.NEAR, utilization=0.92, reach=SOON)
+    step = first_step(pressed, Means(plan=plan, sized=None, then=(0.0, 0.0, 0.01, 0.04)))
+    assert step.title == "Ask AWS for 1,673 concurrent executions"
+    assert "--desired-value 1673" in step.command and step.is_urgent
+    assert step.effects == [
+        "AWS takes about 2 d to decide.",
+        "92 % of the limit becomes 55 %.",
+        "That it is reached within 3 d is 4 % likely instead of 92 %.",
+    ]
+
+
+def test_what_is_to_come_counts_for_the_limit_that_is_asked_for() -> None:
+    ahead = np.full((5, 96), 1800.0, np.float32)
+    ahead[:, 10:20] = np.nan
+    fan = Fan(NOW, np.full(96, 500.0, np.float32), ahead)
+    low = higher_limit(series_of(signal=LAMBDA), 500.0, 1000.0, None)
+    high = higher_limit(series_of(signal=LAMBDA), 500.0, 1000.0, fan)
+    assert low and high and low.limit == 1273 and high.limit == 3273
+
+
+@pytest.mark.parametrize(
+    ("desired", "title"), [(5000.0, "Wait for the request that is pending"), (1100.0, "Ask AWS for")]
+)
+def test_a_pending_request_is_waited_for_if_it_is_enough(desired: float, title: str) -> None:
+    series = series_of(signal=LAMBDA, quota_request=QuotaRequest(desired, "CASE_OPENED", 0.0))
+    plan = higher_limit(series, 920.0, 1000.0, None)
+    step = first_step(situation(signal=LAMBDA, zone=Zone.NEAR), Means(plan=plan, sized=None, then=()))
+    assert step.title.startswith(title)
+    assert ("asks for less" in " ".join(step.effects)) is (desired == 1100.0)
+
+
+def test_for_a_fixed_limit_the_change_of_design_is_told_in_words() -> None:
+    signal = SETTINGS.signal.model_copy(update={"kind": LimitKind.FIXED, "command": None, "quota": None})
+    plan = higher_limit(series_of(signal=signal), 950.0, 1000.0, None)
+    step = first_step(situation(signal=signal, zone=Zone.NEAR), Means(plan=plan, sized=None, then=()))
+    assert step.title == signal.remedy[0].removesuffix(".") and step.command == ""
+    assert step.effects == ["It takes about 7 d."]
+
+
+@pytest.mark.parametrize(
+    ("known", "title"),
+    [
+        ({"unobservable": Unobservable("off", "aws turn --on")}, "Make it observable"),
+        ({"unobservable": Unobservable("off")}, "Nothing to do here"),
+        ({"limit": None}, "Tell Headroom the limit"),
+        ({"zone": Zone.STALE}, "See why no sample comes"),
+        ({"deliberate": True, "zone": Zone.ABOVE}, "Leave it"),
+    ],
+)
+def test_what_cannot_be_judged_has_another_first_step(known: dict[str, Any], title: str) -> None:
+    assert first_step(situation(**known), NOTHING).title == title
+
+
+def test_throttled_demand_comes_first_whatever_else_is_unknown() -> None:
+    step = first_step(situation(zone=Zone.SATURATED, unobservable=Unobservable("off")), NOTHING)
+    assert step.title == SETTINGS.signal.remedy[0].removesuffix(".")
