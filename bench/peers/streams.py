@@ -75,10 +75,10 @@ class Streams:
         self._final_at = self.visible_at + np.where(chance.random(shape) < REVISED, REVISED_AFTER, 0)
 
     def beginnings(self, kind: Kind) -> Iterator[tuple[int, float]]:
-        """Yield each time that something to be detected begins: the stream, and when AWS first tells it.
+        """Yield the beginning of each thing to detect: the stream, and when CloudWatch first shows it.
 
-        That is when a point that tells it is visible, the first one or a later one; a first value that is a
-        part may not tell it.
+        That is when a point that shows it is visible, the first one or a later one; a first value that is a
+        part may not show it.
         """
         tells_at = np.where(self._throttled, self.visible_at, np.inf)
         if kind is Kind.ABOVE:

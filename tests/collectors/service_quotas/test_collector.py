@@ -86,7 +86,7 @@ def lists_of(**values: list[dict[str, Any]]) -> Any:
     return lambda ServiceCode, **_: {"Quotas": values.get(ServiceCode.replace("-", "_"), [])}
 
 
-async def test_an_account_where_nothing_is_used_costs_one_call_a_day() -> None:
+async def test_an_account_without_services_in_use_costs_one_call_a_day() -> None:
     account = Account()
     assert await account.scan() == {}
     assert account.aws.calls == ["cloudwatch:ListMetrics"]
@@ -198,7 +198,7 @@ async def test_a_count_is_repeated_more_often_the_closer_it_is_to_its_limit(
     assert "acm-pca:ListCertificateAuthorities" in account.aws.calls
 
 
-async def test_a_count_that_is_denied_affects_nothing_else_and_is_unknown_in_the_end() -> None:
+async def test_a_denied_count_becomes_unknown_and_affects_no_other() -> None:
     answers: dict[str, Any] = {"list_certificate_authorities": {"CertificateAuthorities": [{}]}}
     account = Account(["acm-pca"], list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 100)]), **answers)
     name = f"count {AUTHORITIES}"
@@ -249,7 +249,7 @@ async def test_an_endless_list_leaves_the_quotas_that_were_read() -> None:
     assert [failure.code for failure in account.failures] == ["PaginationError"]
 
 
-async def test_the_calls_of_a_scan_are_bounded_and_those_of_an_hour_too() -> None:
+async def test_calls_are_bounded_for_each_scan_and_each_hour() -> None:
     codes = [f"service-{n}" for n in range(900)]
     account = Account(codes)
     await account.scan()

@@ -148,7 +148,7 @@ WITHOUT: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("service", "described"), WITHOUT.values(), ids=WITHOUT)
-async def test_a_quota_without_a_series(service: str, described: dict[str, Any]) -> None:
+async def test_quotas_that_have_no_series(service: str, described: dict[str, Any]) -> None:
     assert usage_series(await listed(service, **described), PUBLISHED) is None
 
 
@@ -243,7 +243,7 @@ async def test_a_value_that_is_missing_because_of_a_dependency_may_return() -> N
     assert [code for code in codes if code.startswith(DEPENDENCY_ERRORS)] and codes != []
 
 
-async def test_a_default_stands_in_where_no_value_is_applied() -> None:
+async def test_a_quota_without_an_applied_value_has_the_default() -> None:
     one, other = ({"QuotaCode": f"L-0000000{n}", "QuotaName": "x", "Value": float(n)} for n in (1, 2))
     aws = FakeAws(
         list_service_quotas=[{"Quotas": [{**one, "Value": 9.0}]}, {"Quotas": []}],

@@ -34,12 +34,12 @@ REQUEST = b"GET /-/healthy HTTP/1.1\r\nHost: headroom\r\n\r\n"
 
 
 async def scheme(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application that tells how it was asked."""
+    """An application that responds with the scheme of the request."""
     await PlainTextResponse(scope["scheme"])(scope, receive, send)
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Put a file in the place of another at once: a server that looks meanwhile sees no half of it."""
+    """Replace a file atomically: a server that reads it meanwhile never sees a part of it."""
     path.with_suffix(".new").write_bytes(content)
     path.with_suffix(".new").replace(path)
 
@@ -58,7 +58,7 @@ def configured(folder: Path, version: str = "1.2") -> AccessSettings:
 
 
 class Tls:
-    """A server with a certificate in a folder, and those who connect to it."""
+    """A server with a certificate in a folder, and connections to it."""
 
     def __init__(self, folder: Path, version: str) -> None:
         self.folder, self.telemetry = folder, ProcessTelemetry()
@@ -86,7 +86,7 @@ class Tls:
     async def connected(
         self, name: str = "127.0.0.1", most: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
     ) -> AsyncIterator[tuple[StreamReader, StreamWriter]]:
-        """A connection to what has the name; the names of an address are not sent."""
+        """A connection to the server by a name; TLS sends no name for an address."""
         context = ssl.create_default_context()
         CA.configure_trust(context)
         context.set_alpn_protocols(["h2", "http/1.1"])
@@ -119,7 +119,7 @@ class Tls:
         return self.telemetry.registry.get_sample_value("headroom_tls_reloads_total", labels) or 0.0
 
     async def refuses(self, times: int) -> None:
-        """Wait until new files were refused so often."""
+        """Wait until new files were refused this many times."""
 
         async def is_counted() -> bool | None:
             return True if self.reloads("refused") == times else None
@@ -178,7 +178,7 @@ async def test_a_new_certificate_is_shown_and_open_connections_stay(tls: Tls, tm
     assert tls.reloads("done") == 1
 
 
-async def test_a_key_of_another_kind(tls: Tls, tmp_path: Path) -> None:
+async def test_a_certificate_with_another_kind_of_key_replaces_the_old_one(tls: Tls, tmp_path: Path) -> None:
     """OpenSSL keeps a certificate for each kind of key: the old one must not be shown any more."""
     write(tmp_path, "two", trustme.KeyType.RSA)
     await tls.shows("two")
@@ -230,7 +230,7 @@ async def test_a_client_that_connects_and_sends_nothing_affects_no_other(tls: Tl
     writer.close()
 
 
-async def test_the_oldest_version_that_is_spoken(tmp_path: Path) -> None:
+async def test_tls_below_the_configured_version_is_refused(tmp_path: Path) -> None:
     async with Tls(tmp_path, "1.3").serving() as tls:
         with pytest.raises(OSError):  # an SSLError, where the alert comes before the end
             async with tls.connected("one", ssl.TLSVersion.TLSv1_2):

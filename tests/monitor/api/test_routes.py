@@ -48,7 +48,9 @@ async def test_both_formats_have_the_same_samples(server: Server, client: httpx.
 
 
 @pytest.mark.parametrize("accept", ["text/plain", OPENMETRICS])
-async def test_metrics_compressed(server: Server, client: httpx.AsyncClient, accept: str) -> None:
+async def test_metrics_are_compressed_on_request(
+    server: Server, client: httpx.AsyncClient, accept: str
+) -> None:
     add(server.fleet, key("orders"))
     await server.publish()
     async with client.stream("GET", "/metrics", headers={"Accept": accept, "Accept-Encoding": "gzip"}) as got:
@@ -64,7 +66,7 @@ async def test_metrics_before_the_first_judgement_are_those_of_the_process(clien
     assert "headroom_build_info" in got.text and "headroom_limit" not in got.text
 
 
-async def test_metrics_of_a_part_of_the_fleet(server: Server, client: httpx.AsyncClient) -> None:
+async def test_parameters_select_a_part_of_the_metrics(server: Server, client: httpx.AsyncClient) -> None:
     add(server.fleet, key("orders"))
     add(server.fleet, key("jobs", "sqs.standard_in_flight"))
     await server.publish()
@@ -96,7 +98,7 @@ async def test_a_wrong_parameter_of_metrics_is_refused(
     assert problem in got.json()["error"]
 
 
-async def test_series_filtered_sorted_and_paged(server: Server, client: httpx.AsyncClient) -> None:
+async def test_series_are_filtered_sorted_and_paged(server: Server, client: httpx.AsyncClient) -> None:
     for number in range(5):
         judged(server.fleet, add(server.fleet, key(f"s{number}")), Zone.WITHIN, usage=float(number))
     judged(server.fleet, add(server.fleet, key("other")), Zone.ABOVE, usage=800.0)
@@ -112,7 +114,7 @@ async def test_series_filtered_sorted_and_paged(server: Server, client: httpx.As
     assert names == ["s0", "s1", "s2", "s3", "s4"]
 
 
-async def test_the_forecast_of_a_series(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_series_has_its_forecast(server: Server, client: httpx.AsyncClient) -> None:
     fleet = server.fleet
     soon, later, new = (add(fleet, key(name)) for name in ("soon", "later", "new"))
     for series in (soon, later, new):
@@ -134,7 +136,7 @@ async def test_the_forecast_of_a_series(server: Server, client: httpx.AsyncClien
     assert (await answer(client, f"/api/v1/series/{soon.key.id}"))["forecast"] == found[0]
 
 
-async def test_an_item(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_series_by_its_id(server: Server, client: httpx.AsyncClient) -> None:
     named = key("orders")
     series = add(server.fleet, named, replace(SETTINGS, tags={"tag_team": "checkout"}))
     judged(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
@@ -362,7 +364,7 @@ LISTING = {
 }
 
 
-async def test_status_of_cells_and_collectors(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_status_has_cells_and_collectors(server: Server, client: httpx.AsyncClient) -> None:
     server.status = PARTLY_DENIED
     named = key("photos", "s3.prefix_write_rate")
     add(server.fleet, named, usage=Unobservable("no request metrics", "aws s3api ..."))

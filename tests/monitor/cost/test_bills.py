@@ -116,7 +116,7 @@ def test_measured_requests_are_summed_by_service_and_by_cell() -> None:
     assert list(services) == [("kinesis",), ("lambda",), ("",)]  # the dearest first
 
 
-def test_updates_that_no_series_uses_are_the_same_sum_by_service_and_by_cell() -> None:
+def test_updates_that_no_series_uses_add_up_equally_by_service_and_by_cell() -> None:
     telemetry = Telemetries()
     telemetry.stream.count_updates(ACCOUNT, REGION, "lambda", 3000)
     telemetry.stream.count_updates("", "", "lambda", 500)  # of an account that nobody watches

@@ -65,7 +65,7 @@ def test_a_judgement_is_written_in_its_last_part() -> None:
 
 @pytest.mark.parametrize("part", range(FIRST_PARTS))
 @pytest.mark.parametrize("change", [add_one, drop_one])
-def test_series_that_come_and_go_between_parts_are_judged_as_at_once(
+def test_series_added_or_dropped_between_parts_are_judged_as_in_one_part(
     change: Callable[[Fleet], None], part: int
 ) -> None:
     fleet, other = fleet_of(), fleet_of()
@@ -108,7 +108,7 @@ def test_a_small_fleet_is_judged_in_one_part() -> None:
     assert np.isfinite(fleet.usage[: fleet.size]).all()
 
 
-def test_a_copy_in_parts_is_the_same_as_at_once() -> None:
+def test_a_copy_in_parts_equals_one_made_at_once() -> None:
     fleet = fleet_of()
     judge(fleet, NOW)
     parts, copied = Snapshot.copied_in_parts(fleet, {"1": "one"}), None

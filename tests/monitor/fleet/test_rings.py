@@ -121,12 +121,12 @@ def test_a_minute_that_was_read_without_a_point_is_zero_only_where_it_is_declare
     assert rings.latest_value[:2].tolist() == [0.0, 5.0]
     assert rings.recent_max[:2].tolist() == [5.0, 5.0]
     rings.mark_read(ints(0, 1), START + RECENT_MINUTES)
-    assert rings.recent_max[0] == 0.0  # what was refused no longer shows
+    assert rings.recent_max[0] == 0.0  # throttled demand no longer counts
 
 
 @pytest.mark.parametrize("every", [1, 5, 15, 60])
 def test_throttled_demand_since_the_previous_poll_counts_until_the_next_one(every: int) -> None:
-    """However rarely CloudWatch is asked; and no longer than that, or than RECENT_MINUTES minutes."""
+    """However rarely a metric is polled; but for RECENT_MINUTES minutes at least."""
     rings = rings_of(True)
     rings.mark_read(ints(0), START)
     write(rings, [(0, START + 1, 50.0)])

@@ -74,7 +74,7 @@ class RecordingFleet(Fleet):
 
 
 def recording(account: FakeAccount, config: Config | None = None) -> RecordingFleet:
-    """Have a account fill a fleet that records."""
+    """Give an account a fleet that records which series are registered."""
     fleet = account.fleet if isinstance(account.fleet, RecordingFleet) else RecordingFleet()
     account.fleet, account.inventory = fleet, inventory_of(account.aws.cell, fleet, config, account.quotas)
     return fleet

@@ -25,7 +25,7 @@ async def test_a_quota_that_is_no_limit_is_not_the_documented_one(value: float, 
     assert account.failures == []
 
 
-async def test_where_the_quota_is_no_number_the_documented_limit_applies() -> None:
+async def test_the_documented_limit_applies_if_the_quota_is_no_number() -> None:
     account = FakeAccount(malformed=True, **queues("jobs"), get_service_quota=quota(math.nan))
     await account.run_inventory(SQS)
     assert account.limit("sqs", "standard_in_flight", "jobs") == DOCUMENTED
@@ -49,7 +49,7 @@ UNUSED: dict[str, Any] = {"list_certificate_authorities": {"CertificateAuthoriti
 
 
 async def counted(described: Mapping[str, Any], **answers: Any) -> FakeAccount:
-    """Return a account after an inventory of the quotas that no signal declares: one, as AWS describes it."""
+    """Return an account after an inventory of a quota that no signal declares, as AWS describes it."""
     account = FakeAccount(
         Config.model_validate({"signals": {"quotas": ["acm-pca"]}}),
         malformed=True,

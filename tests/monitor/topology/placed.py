@@ -58,7 +58,7 @@ class PathFleet:
         limit: float | None = 100.0,
         **more: Any,
     ) -> Series:
-        """Add a series that was used equally for the last hours. more: fields of `Seen`."""
+        """Add a series with the same usage in all of the last hours. more: fields of `Seen`."""
         cell, names, unobservable, zone = Seen(**more)
         service, name = signal.split(".")
         resource = Resource("thing", path, names) if path else ACCOUNT
@@ -89,7 +89,7 @@ class PathFleet:
         self.fleet.zone[slot] = zone if not np.isnan(usage) else Zone.STALE
 
     def flow(self, name: str, per_second: float, *values: str) -> None:
-        """Have a metric of these values of dimensions flow equally."""
+        """Give a metric, by the values of its dimensions, this rate in all minutes."""
         self.flows[name, values] = per_second
 
     def points(self, placed: PlacedPath) -> Mapping[tuple[CellKey, Metric], Floats]:
