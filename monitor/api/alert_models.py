@@ -33,6 +33,17 @@ class SilenceRequest(RequestBody):
     comment: Text
 
 
+class AlertReceiverModel(BaseModel):
+    """A receiver of an alert.
+
+    state: told; soon, or later by its time window, where it is still to be told; queued; failing, where it is
+    queued and the last attempt failed; not delivered, where that was given up.
+    """
+
+    receiver: str = Field(description="The name in the configuration.")
+    state: str = Field(description="Whether it was told.")
+
+
 class AlertModel(BaseModel):
     """An alert with its last notice. state: pending or firing.
 
@@ -64,6 +75,9 @@ class AlertModel(BaseModel):
     silenced_by: str | None = None
     inhibited_by: str | None = None
     series_id: str = ""
+    receivers: list[AlertReceiverModel] = Field(
+        default=[], description="Who is told of it; empty where nobody is, and of what is pending."
+    )
 
 
 class SilenceModel(BaseModel):

@@ -19,6 +19,7 @@ from monitor.alerting.sent_notices import sent_by_notice
 from monitor.alerting.service import Alerting
 from monitor.alerting.silence_matches import SilenceMatches, matches_of
 from monitor.alerting.silences import Silences
+from monitor.alerting.told_receivers import ToldReceiver, ToldReceivers
 from monitor.api import alert_models as models
 from monitor.api.models import ErrorModel
 from monitor.api.timestamps import utc_datetime
@@ -69,7 +70,8 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
         except MatcherError as error:
             raise HTTPException(422, f"match: {error}") from None
         firing, previews, total = await _selected_alerts(engine, fleet, selection, limit)
-        body = await asyncio.to_thread(_alert_list_json, firing, previews, engine.silences, total)
+        told = ToldReceivers.of(engine, alerting.delivery.statuses())
+        body = await asyncio.to_thread(_alert_list_json, firing, previews, engine.silences, total, told)
         return Response(body, media_type="application/json")
 
 
@@ -88,7 +90,7 @@ def _add_acknowledgement_routes(router: APIRouter, alerting: Alerting) -> None:
             raise HTTPException(404, str(error)) from None
         except InvalidInputError as error:
             raise HTTPException(422, str(error)) from None
-        return _alert_model(with_handling(engine.alerts[id], engine.silences, time.time()), AlertState.FIRING)
+        return _firing_model(alerting, engine.alerts[id])
 
     @router.delete("/alerts/{id}/ack", responses=NOT_FOUND_RESPONSE, summary="Undo an acknowledgement")
     async def unacknowledge_alert(id: AlertId) -> models.AlertModel:
@@ -100,7 +102,7 @@ def _add_acknowledgement_routes(router: APIRouter, alerting: Alerting) -> None:
             raise HTTPException(404, str(error)) from None
         except KeyError:
             raise HTTPException(404, f"the alert {id} is not acknowledged") from None
-        return _alert_model(with_handling(notice, engine.silences, time.time()), AlertState.FIRING)
+        return _firing_model(alerting, notice)
 
 
 def _add_history_route(router: APIRouter, alerting: Alerting) -> None:
@@ -165,11 +167,15 @@ async def _preview_notices(engine: AlertEngine, fleet: Fleet, pending: Sequence[
 
 
 def _alert_list_json(
-    firing: Sequence[FiringAlert], previews: Sequence[Notice], silences: Silences, total: int
+    firing: Sequence[FiringAlert],
+    previews: Sequence[Notice],
+    silences: Silences,
+    total: int,
+    receivers: ToldReceivers,
 ) -> str:
     """Return the JSON of a list of alerts. Call it in a thread: it can take long."""
     now = time.time()
-    items = [_alert_model(one, AlertState.FIRING) for one in firing]
+    items = [_alert_model(one, AlertState.FIRING, receivers.told(one.notice)) for one in firing]
     items += [_alert_model(with_handling(one, silences, now), AlertState.PENDING) for one in previews]
     return models.AlertList(items=items, total=total).model_dump_json()
 
@@ -229,7 +235,15 @@ def _add_delivery_routes(router: APIRouter, alerting: Alerting) -> None:
         return models.ReplayResult(replayed=await alerting.delivery.replay(receiver))
 
 
-def _alert_model(alert: FiringAlert, state: AlertState) -> models.AlertModel:
+def _firing_model(alerting: Alerting, notice: Notice) -> models.AlertModel:
+    alert = with_handling(notice, alerting.engine.silences, time.time())
+    told = ToldReceivers.of(alerting.engine, alerting.delivery.statuses()).told(notice)
+    return _alert_model(alert, AlertState.FIRING, told)
+
+
+def _alert_model(
+    alert: FiringAlert, state: AlertState, told: Sequence[ToldReceiver] = ()
+) -> models.AlertModel:
     notice, ack = alert.notice, alert.acknowledgement
     return models.AlertModel(
         id=notice.alert,
@@ -254,6 +268,7 @@ def _alert_model(alert: FiringAlert, state: AlertState) -> models.AlertModel:
         silenced_by=alert.silence.id if alert.silence else None,
         inhibited_by=alert.inhibited_by.alert if alert.inhibited_by else None,
         series_id=notice.series_id,
+        receivers=[models.AlertReceiverModel(receiver=one.receiver, state=one.state) for one in told],
     )
 
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from collectors.registry import Registry
-from monitor.alerting.delivery import ReceiverStatus
 from monitor.alerting.engine import AlertEngine
 from monitor.alerting.firing_alerts import FiringAlert
 from monitor.alerting.inhibit import FORECAST, is_blind, is_forecast
 from monitor.alerting.links import runbook_of_alert
 from monitor.alerting.notice_builder import key_of
 from monitor.alerting.series_notices import throttled_text, usage_text
+from monitor.alerting.told_receivers import ToldReceiver, ToldReceivers
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.rows import Row, row_of
 from monitor.notifiers.notice import Notice, Severity
@@ -48,30 +48,6 @@ class AlertTab(StrEnum):
         return (self or "firing").capitalize()
 
 
-class DeliveryState(StrEnum):
-    """The state of telling a receiver of an alert, the worst last."""
-
-    TOLD = ""
-    SOON = "soon"  # once `group_wait` or `group_interval` has passed
-    LATER = "later, by its time window"
-    QUEUED = "queued"
-    FAILING = "failing"  # queued, and the last attempt failed
-    UNDELIVERED = "not delivered"  # a dead letter
-
-    @property
-    def is_trouble(self) -> bool:
-        """True where somebody should have been told and was not."""
-        return self in (DeliveryState.QUEUED, DeliveryState.FAILING, DeliveryState.UNDELIVERED)
-
-
-@dataclass(frozen=True, slots=True)
-class ToldReceiver:
-    """A receiver of an alert."""
-
-    receiver: str
-    state: DeliveryState = DeliveryState.TOLD
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertRow:
     """An alert as a row.
@@ -100,7 +76,7 @@ class AlertRow:
     @property
     def is_told(self) -> bool:
         """True if a receiver was told of it, or should have been."""
-        return any(one.state is DeliveryState.TOLD or one.state.is_trouble for one in self.told)
+        return any(one.is_told or one.state.is_trouble for one in self.told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,15 +154,12 @@ def severity_groups(
 class AlertRows:
     """Makes the rows of alerts. For the event loop: it reads what judgements write.
 
-    now: the current minute. known: the receivers that know an alert as firing, by its id. undelivered: by
-    receiver, the alerts of which it could not be told.
+    now: the current minute.
     """
 
     engine: AlertEngine
     fleet: Fleet
-    receivers: Sequence[ReceiverStatus]
-    known: Mapping[str, Iterable[str]]
-    undelivered: Mapping[str, frozenset[str]]
+    receivers: ToldReceivers
     now: int
 
     def row(self, alert: FiringAlert, is_child: bool) -> AlertRow:
@@ -204,40 +177,13 @@ class AlertRows:
             throttled=throttled,
             what=what,
             reach=forecast_words(current.reach, self.now) if current else None,
-            told=self.told(notice),
+            told=self.receivers.told(notice),
             runbook=runbook_of_alert(notice),
         )
-
-    def told(self, notice: Notice) -> list[ToldReceiver]:
-        """Return the receivers of an alert: those that know it, and those that routes lead it to."""
-        known = {*self.known.get(notice.alert, ())}
-        routed = {one.receiver: one.suppressed for one in self.engine.routes_of(notice)}
-        names = dict.fromkeys([*routed, *sorted(known)])
-        return [ToldReceiver(one, self._state(notice.alert, one, known, routed)) for one in names]
-
-    def _state(self, alert: str, receiver: str, known: set[str], routed: Mapping[str, bool]) -> DeliveryState:
-        status = next((one for one in self.receivers if one.receiver == receiver), None)
-        if status and alert in status.queued_alerts:
-            return DeliveryState.FAILING if status.stats.last_error else DeliveryState.QUEUED
-        if alert in self.undelivered.get(receiver, ()):
-            return DeliveryState.UNDELIVERED
-        if receiver in known:
-            return DeliveryState.TOLD
-        return DeliveryState.LATER if routed.get(receiver) else DeliveryState.SOON
 
     def _current(self, notice: Notice) -> Row | None:
         series = None if is_blind(notice) else self.fleet.series.get(key_of(notice))
         return row_of(self.fleet, series) if series else None
-
-
-def undelivered_alerts(receivers: Iterable[ReceiverStatus]) -> dict[str, frozenset[str]]:
-    """Return the alerts of which receivers could not be told, by receiver."""
-    return {
-        one.receiver: frozenset(
-            notice.alert for dead in one.dead_letters for notice in dead.notification.notices
-        )
-        for one in receivers
-    }
 
 
 def _sign(notice: Notice, current: Row | None) -> tuple[str, str]:

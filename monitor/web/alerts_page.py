@@ -15,11 +15,12 @@ from monitor.alerting.records import SentNotice, Silence
 from monitor.alerting.sent_notices import sent_by_notice
 from monitor.alerting.service import Alerting
 from monitor.alerting.silence_matches import SilenceMatches, matches_of
+from monitor.alerting.told_receivers import ToldReceivers
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.snapshot import Snapshot
 from monitor.notifiers.notice import Notice
 from monitor.web.alert_names import alert_name
-from monitor.web.alert_rows import AlertRows, AlertTab, by_tab, in_order, severity_groups, undelivered_alerts
+from monitor.web.alert_rows import AlertRows, AlertTab, by_tab, in_order, severity_groups
 from rules.alerts import AlertState
 from rules.band import Zone
 
@@ -151,9 +152,7 @@ class AlertsPage:
         rows = AlertRows(
             self.alerting.engine,
             self.fleet,
-            receivers,
-            self.alerting.engine.notified_receivers(),
-            undelivered_alerts(receivers),
+            ToldReceivers.of(self.alerting.engine, receivers),
             int(time.time() // 60),
         )
         total = len(pending) if tab is AlertTab.PENDING else len(shown)

@@ -11,10 +11,12 @@ import numpy as np
 import pytest
 
 from monitor.alerting.sender import DeliveryTarget
+from monitor.config.config import Config
 from monitor.fleet.judge import judge
 from monitor.fleet.metric_query import metric_query
 from monitor.notifiers.notice import Notification
 from monitor.outbound.result import DeliveryResult, delivered, refused
+from monitor.schema.types import ConfigContext
 from tests.monitor.alerting.stage import configuration
 from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, traffic
 from tests.monitor.served import Server, answer, client_of, refusal
@@ -94,6 +96,17 @@ async def test_an_acknowledgement_can_be_undone(server: Server, client: httpx.As
     assert (got.status_code, got.json()["id"], got.json()["acknowledged_by"]) == (200, alert, None)
     assert (await answer(client, ALERTS))["items"][0]["acknowledged_by"] is None
     assert (await client.delete(f"{ALERTS}/0000/ack")).status_code == 404
+
+
+async def test_who_is_told_of_an_alert_is_listed(server: Server, client: httpx.AsyncClient) -> None:
+    given = {"receivers": [{"name": "hook", "type": "webhook", "url": "https://hook.example.org/x"}]}
+    config = Config.model_validate(given, context=ConfigContext())
+    server.alerting.configure(config.alerting_settings(REGISTRY))
+    (alert,) = await fire(server, "orders")
+    (listed,) = (await answer(client, ALERTS))["items"]
+    assert listed["receivers"] == [{"receiver": "hook", "state": "soon"}]  # `group_wait` has not passed
+    got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
+    assert got.json()["receivers"] == listed["receivers"]
 
 
 async def test_a_runbook_of_this_server_is_linked(server: Server, client: httpx.AsyncClient) -> None:
