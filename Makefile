@@ -103,7 +103,7 @@ bench: install
 bench-peers: install
 	@$(BIN)/python -m bench.peers
 
-## make dashboards   generate dashboards/, docs/runbooks/, docs/catalogue.md and the table in the README from the catalogue
+## make dashboards   generate dashboards/, docs/runbooks/, docs/catalogue.md and docs/services.md from the catalogue
 dashboards: install
 	rm -rf dashboards/prometheus dashboards/grafana docs/runbooks
 	$(BIN)/headroom dashboards prometheus

@@ -1,28 +1,44 @@
-"""The README lists the services and metrics that the code has."""
+"""The README: its commands run, its links lead somewhere; its pages list what the code has."""
 
 import re
+import shlex
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+import yaml
 from prometheus_client import CollectorRegistry
+from typer.main import get_command
 
+from deploy.package.index_readme import index_readme
 from monitor.aws.telemetry import AwsTelemetry
+from monitor.cli.commands import app
 from monitor.cost.telemetry import CostTelemetry
 from monitor.exposition.exposition import HEADERS
 from monitor.lib.telemetry import ProcessTelemetry
-from tests.service_table import with_service_table
+from monitor.topology.telemetry import PathTelemetry
+from tests.monitor.cli.invocation import headroom
+from tests.service_table import PAGE, with_service_table
 
-README = (Path(__file__).parents[1] / "README.md").read_text("utf-8")
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+METRICS = (ROOT / "docs" / "metrics.md").read_text("utf-8")
+COMMANDS = (ROOT / "docs" / "commands.md").read_text("utf-8")
+BLOCK = re.compile(r"```(\w*)\n(.*?)```", re.DOTALL)
+OFFLINE = ("iam-policy", "catalogue", "config", "dashboards")  # commands that need neither AWS nor a server
 
 
 def test_every_service_has_its_row() -> None:
-    assert with_service_table(README) == README, "run `make dashboards`"
+    page = PAGE.read_text("utf-8")
+    assert with_service_table(page) == page, "run `make dashboards`"
 
 
 def test_every_exported_family_is_named() -> None:
-    documented = set(re.findall(r"headroom_[a-z_]+", README))
+    documented = set(re.findall(r"headroom_[a-z_]+", METRICS))
     registry = ProcessTelemetry().registry
     aws = AwsTelemetry(registry)
     CostTelemetry(registry, aws)
+    PathTelemetry(registry)
     own = {name for name in names(registry) if name.startswith("headroom_")}
     own |= {"headroom_stream_updates_total", "headroom_blind_places"}
     assert (set(HEADERS) | own) - documented == set()
@@ -31,3 +47,73 @@ def test_every_exported_family_is_named() -> None:
 def names(registry: CollectorRegistry) -> set[str]:
     """The families of a registry, as they are exported."""
     return {family.name + ("_total" if family.type == "counter" else "") for family in registry.collect()}
+
+
+def command_lines(text: str) -> Iterator[tuple[str, ...]]:
+    """Yield the words of each command of ours in the blocks of a page, without redirections."""
+    for kind, block in BLOCK.findall(text):
+        for line in block.splitlines() if kind in ("", "sh") else ():
+            if line.startswith("headroom "):
+                words = shlex.split(line, comments=True)
+                yield tuple(words[1 : words.index(">") if ">" in words else None])
+
+
+LINES = sorted({*command_lines(README), *command_lines(COMMANDS)})
+
+
+@pytest.mark.parametrize("words", LINES, ids=" ".join)
+def test_each_command_is_understood(words: tuple[str, ...]) -> None:
+    command, context, rest = get_command(app), None, [*words]
+    while rest and hasattr(command, "get_command"):
+        context = command.make_context("headroom", [], parent=context, resilient_parsing=True)
+        found = command.get_command(context, rest[0])
+        if found is None:
+            break
+        command, rest = found, rest[1:]
+    command.make_context(words[-1], rest)  # raises UsageError for unknown options and arguments
+    assert len(rest) < len(words)
+
+
+@pytest.mark.parametrize("words", [one for one in LINES if one[0] in OFFLINE], ids=" ".join)
+def test_a_command_that_needs_nothing_else_runs(
+    words: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    moved = [str(tmp_path / word[1:]) if word.startswith("/") else word for word in words]
+    result = headroom(*moved)
+    assert result.exit_code == 0, result.output
+    assert result.stdout
+
+
+def test_the_blocks_of_yaml_are_yaml() -> None:
+    blocks = [block for kind, block in BLOCK.findall(README) if kind == "yaml"]
+    assert len(blocks) == 3
+    scraped, provided, _ = map(yaml.safe_load, blocks)
+    assert scraped["scrape_configs"][0]["honor_labels"] is True
+    compose = yaml.safe_load((ROOT / "deploy/compose/grafana/dashboards.yaml").read_text("utf-8"))
+    assert (
+        provided.keys() == compose.keys()
+        and provided["providers"][0].keys() <= compose["providers"][0].keys()
+    )
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{path.name}" for path in ROOT.glob("docs/*.md"))])
+def test_each_link_leads_to_a_file_and_a_heading(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    for target in set(re.findall(r"\]\((?!https?://|mailto:)([^)\s]+)\)", BLOCK.sub("", text))):
+        name, _, heading = target.partition("#")
+        file = (ROOT / page).parent / name if name else ROOT / page
+        assert file.exists(), target
+        assert not heading or heading in headings(file.read_text("utf-8")), target
+
+
+def headings(text: str) -> set[str]:
+    """Return the anchors of the headings of a page, as GitHub makes them."""
+    titles = re.findall(r"^#+ (.+)$", BLOCK.sub("", text), re.MULTILINE)
+    plain = (re.sub(r"\[([^\]]+)\]\([^)]*\)", r"\1", title).lower() for title in titles)
+    return {re.sub(r"[^\w\- ]", "", title).strip().replace(" ", "-") for title in plain}
+
+
+def test_an_index_page_has_its_commands_and_comparison() -> None:
+    page = index_readme(README)
+    assert "headroom init" in page and "](https://github.com/prometheus-community/" in page

@@ -31,11 +31,18 @@ PERMANENT_CLASSES = DENIAL_CLASSES | {FailureClass.EXPIRED, FailureClass.CREDENT
 DENYING_POLICY = re.compile(r"\b(because no|explicit deny in) .*(policy|boundary)\b")
 ORGANIZATION_POLICY = re.compile(r"\b(service|resource) control policy\b")
 
+# Words of AWS's sentence on a signature that is right, but whose time is not: for codes such as
+# SignatureDoesNotMatch, by which AWS tells of wrong keys, too.
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+SKEWED_SIGNATURE = re.compile(r"Signature (expired: \S+ is now earlier|not yet current: \S+ is still later)")
+
 # Parts of codes; the first one that a code contains decides. Sources: the common errors in the services' API
 # references, as in https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, and botocore's
 # exceptions.
 CODE_PARTS: tuple[tuple[str, FailureClass], ...] = (
     ("ClockSkew", FailureClass.CLOCK),
+    ("TooSkewed", FailureClass.CLOCK),
+    ("RequestInTheFuture", FailureClass.CLOCK),
     ("ExpiredToken", FailureClass.EXPIRED),
     ("TokenRefreshRequired", FailureClass.EXPIRED),
     ("RequestExpired", FailureClass.EXPIRED),
@@ -94,9 +101,12 @@ CONNECTION_ERRORS = (OSError, exceptions.ConnectionError, exceptions.HTTPClientE
 def classify(code: str, message: str = "") -> str:
     """The class of an `error_code`; the code itself where it belongs to no class.
 
-    message: AWS's, which says of a denied call whether a policy of the organization denies it.
+    message: AWS's, which says of a denied call whether a policy of the organization denies it, and of a
+    signature whether it is wrong or its time is.
     """
     found = _class_of(code)
+    if found is FailureClass.CREDENTIALS and SKEWED_SIGNATURE.search(message):
+        return FailureClass.CLOCK
     is_of_organization = found is FailureClass.DENIED and ORGANIZATION_POLICY.search(message)
     return FailureClass.ORGANIZATION if is_of_organization else found
 

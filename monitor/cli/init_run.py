@@ -71,7 +71,11 @@ def _validated(proposal: Proposal, folder: Path, registry: Registry, file: str) 
 
 
 def write_files(proposal: Proposal, out: Path) -> None:
-    """Write the file, and those of secrets, which nobody else may read. Prints an error and exits."""
+    """Print the file and write it, and those of secrets, which nobody else may read.
+
+    Prints an error and exits where they cannot be written.
+    """
+    typer.echo(f"{out}:\n\n{proposal.text}")
     try:
         for name, secret in proposal.secrets.items():
             path = out.parent / name
@@ -80,9 +84,8 @@ def write_files(proposal: Proposal, out: Path) -> None:
         with replace_atomically(out) as file:
             file.write(proposal.text.encode())
     except OSError as error:
-        typer.echo(f"cannot write {error.filename or out}: {error.strerror}", err=True)
+        typer.echo(f"{out} cannot be written: {error.strerror}; copy it from above.", err=True)
         raise typer.Exit(FAILED) from None
-    typer.echo(f"{out} is written:\n\n{proposal.text}")
 
 
 def report_contact(config: Config, registry: Registry, out: Path, allow_blind: bool) -> int:

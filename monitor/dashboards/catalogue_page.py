@@ -12,7 +12,7 @@ from monitor.runbooks.service_runbook import service_heading
 from rules.not_declared import NotDeclared
 from rules.signals import Service, Signal
 
-PAGE = "docs/catalogue.md"
+PAGE = "catalogue.md"
 COLUMNS = ("signal", "usage", "unit", "kind", "default limit", "quota", "tier", "facts")
 EXPLANATION = """A signal is a usage with a limit. Its name links to its runbook.
 
@@ -48,7 +48,7 @@ def catalogue_page(registry: Registry, not_declared: NotDeclared) -> str:
 
 
 def service_table(services: Collection[Service]) -> str:
-    """Return a table with one row per service, for the README."""
+    """Return a table with one row per service, for a page beside that of the catalogue."""
     rows = [
         (family.value, link(one.title, PAGE, service_heading(one)), f"`{one.service}`", str(len(one.signals)))
         for family, members in by_family(services)

@@ -24,6 +24,7 @@ CODES = {
         "InvalidAccessKeyId",
         "AuthFailure",
     ],
+    FailureClass.CLOCK: ["RequestTimeTooSkewed", "RequestInTheFuture"],
     FailureClass.THROTTLED: ["Throttling", "ThrottlingException", "TooManyRequestsException", "SlowDown"],
     FailureClass.UNREACHABLE: ["InternalFailure", "ServiceUnavailable", "503", "gaierror", "RequestTimeout"],
     FailureClass.DISABLED: ["OptInRequired", "RegionDisabledException"],
@@ -66,6 +67,17 @@ WORDINGS = [
 @pytest.mark.parametrize(("wording", "kind"), WORDINGS)
 def test_the_message_of_a_denial_decides_its_class(code: str, wording: str, kind: FailureClass) -> None:
     assert classify(code, DENIAL + wording) == kind
+
+
+AHEAD = "Signature not yet current: 20261130T071200Z is still later than 20261130T070700Z (...)"
+BEHIND = "Signature expired: 20261130T070000Z is now earlier than 20261130T070500Z (... - 5 min.)"
+WRONG = "The request signature we calculated does not match the signature you provided."
+
+
+@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "InvalidSignatureException"])
+def test_a_signature_of_another_time_is_told_from_a_wrong_one(code: str) -> None:
+    assert [classify(code, one) for one in (AHEAD, BEHIND)] == [FailureClass.CLOCK] * 2
+    assert classify(code, WRONG) == classify(code) == FailureClass.CREDENTIALS
 
 
 def test_only_a_denial_is_of_the_organization() -> None:

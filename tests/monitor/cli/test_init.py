@@ -4,7 +4,10 @@ import os
 import pty
 import subprocess
 import sys
-from contextlib import suppress
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -124,6 +127,48 @@ def test_a_file_that_exists_is_not_replaced_unless_told(elsewhere: Path) -> None
     assert (result.exit_code, result.stdout) == (2, "")
     assert "--force replaces it" in result.stderr
     assert (elsewhere / "headroom.yaml").read_text() == "regions: [eu-west-1]\n"
+
+
+def test_a_folder_that_cannot_be_written_is_a_sentence_below_the_file(aws_url: str, elsewhere: Path) -> None:
+    result = init(aws_url, *EVERYTHING, "--out", "absent/headroom.yaml")
+    assert result.exit_code == 2
+    assert "regions: [eu-west-1]\n" in result.stdout
+    sentence = "absent/headroom.yaml cannot be written: No such file or directory; copy it from above.\n"
+    assert result.stderr.endswith(sentence)
+
+
+def test_a_clock_that_is_ten_minutes_off_is_a_sentence_with_the_next_step(elsewhere: Path) -> None:
+    message = "Signature expired: 20261130T070000Z is now earlier than 20261130T070500Z"
+    body = f"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>{message}</Message></Error>"
+    with answering(body + "</ErrorResponse>") as url:
+        result = init(url, *EVERYTHING)
+    assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
+    assert f"{message} (SignatureDoesNotMatch). Synchronize the clock by NTP" in result.stderr
+
+
+@contextmanager
+def answering(body: str) -> Iterator[str]:
+    """Serve a server on loopback that answers each POST with status 403; yields its URL."""
+
+    class Refusing(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(403)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Log nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join(10)
 
 
 def test_a_proxy_that_is_not_there_is_a_sentence(elsewhere: Path) -> None:
