@@ -45,7 +45,7 @@ def _chosen(patterns: list[str], known: "Collection[Service]", config: Path | No
 
 def _exit_with_problem(patterns: list[str], config: Path | None) -> NoReturn:
     """Exit with the words in which the configuration tells that it knows no such service."""
-    from monitor.cli.config_file import exit_on_config_error, load_registry_or_exit
+    from monitor.cli.registry_file import exit_on_config_error, load_registry_or_exit
     from monitor.schema.selectors import parse_selectors
 
     with exit_on_config_error():
@@ -71,7 +71,7 @@ def check(
     from collectors.builtin import builtin_registry
     from collectors.declaration_error import DeclarationError
     from collectors.own_services import check_own_services
-    from monitor.cli.config_file import exit_on_config_error
+    from monitor.cli.registry_file import exit_on_config_error
     from monitor.render.text import count_of
     from monitor.schema.problems import ConfigError
 

@@ -88,7 +88,8 @@ def check(
     Regions that are not enabled, and what `exclude` matches, are not requested. --zone and --top leave series
     out of the output, and not out of the exit code.
     """
-    from monitor.cli.config_file import exit_on_config_error, load_config_or_exit, load_registry_or_exit
+    from monitor.cli.config_file import load_config_or_exit
+    from monitor.cli.registry_file import exit_on_config_error, load_registry_or_exit
     from monitor.cli.scan import run_scan
     from monitor.report.scan import ScanDepth
 

@@ -30,7 +30,8 @@ def check(config: ConfigFile = None) -> None:
     Entries that are valid but have no effect are listed, too.
     """
     from monitor.alerting.routes import unused_names
-    from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
+    from monitor.cli.config_file import load_config_or_exit
+    from monitor.cli.registry_file import load_registry_or_exit
     from monitor.config.exclude import ineffective_entries
     from monitor.config.watched import watched_sentence
 
@@ -75,7 +76,7 @@ def _ineffective_patterns(settings: "Config", registry: "Registry") -> Iterator[
 @app.command("example", epilog="Example: headroom config example > headroom.yaml")
 def example(config: ConfigFile = None) -> None:
     """Print an example configuration that explains every key."""
-    from monitor.cli.config_file import load_registry_or_exit
+    from monitor.cli.registry_file import load_registry_or_exit
     from monitor.config.example import example_file
 
     typer.echo(example_file(load_registry_or_exit(config)), nl=False)
@@ -108,7 +109,7 @@ def schema(config: ConfigFile = None) -> None:
     """Print the JSON schema of the configuration file, for editors."""
     import orjson
 
-    from monitor.cli.config_file import load_registry_or_exit
+    from monitor.cli.registry_file import load_registry_or_exit
     from monitor.config.example import json_schema
 
     typer.echo(orjson.dumps(json_schema(load_registry_or_exit(config)), option=orjson.OPT_INDENT_2))

@@ -1,17 +1,13 @@
 """The configuration that the option --config selects."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from os import environ
 from pathlib import Path
 from typing import NamedTuple
 
-import typer
-
 from collectors.registry import Registry
-from monitor.cli.exit_codes import FAILED
+from monitor.cli.registry_file import exit_on_config_error
 from monitor.config.config import Config
-from monitor.config.file import read_config, read_registry
+from monitor.config.file import read_config
 from monitor.schema.problems import ConfigError
 
 
@@ -36,12 +32,6 @@ class Listening(NamedTuple):
 AS_CONFIGURED = Listening()
 
 
-def load_registry_or_exit(file: Path | None) -> Registry:
-    """Return the known services; print the problems of the user's own and exit when there are any."""
-    with exit_on_config_error():
-        return read_registry(file, environ)
-
-
 def load_config_or_exit(
     registry: Registry, file: Path | None, listening: Listening = AS_CONFIGURED
 ) -> Config:
@@ -53,14 +43,3 @@ def load_config_or_exit(
 def load_config(registry: Registry, file: Path | None, listening: Listening) -> Config:
     """Return the configuration, with the listen address of the command line if given. Raises ConfigError."""
     return listening.applied(read_config(file, environ, registry))
-
-
-@contextmanager
-def exit_on_config_error() -> Iterator[None]:
-    """Print one line per problem of the configuration and exit."""
-    try:
-        yield
-    except ConfigError as error:
-        for problem in error.problems:
-            typer.echo(problem, err=True)
-        raise typer.Exit(FAILED) from None

@@ -39,8 +39,9 @@ def cost(
     and of China. Services and tiers are without accounts that are not billed in dollars: what these pay is
     listed by account. Exits with 3 when some reads failed, and with 2 when nothing could be read.
     """
-    from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
+    from monitor.cli.config_file import load_config_or_exit
     from monitor.cli.interruptible import run_interruptible
+    from monitor.cli.registry_file import load_registry_or_exit
     from monitor.cli.scan import progress_bar
     from monitor.report.cost_estimate import FORMATS, estimate_cost
 

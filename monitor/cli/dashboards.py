@@ -62,7 +62,7 @@ def docs(
     config: ConfigFile = None,
 ) -> None:
     """Write catalogue.md, the list of all signals, and runbooks/: what each alert means and what to do."""
-    from monitor.cli.config_file import load_registry_or_exit
+    from monitor.cli.registry_file import load_registry_or_exit
     from monitor.dashboards import runbooks as runbook_pages
     from monitor.dashboards.catalogue_page import catalogue_page
     from rules.not_declared import read_not_declared
@@ -77,7 +77,8 @@ def runbooks_of(config: Path | None) -> str:
     """Return the address of the folder of runbooks. Prints the problems of the configuration, if any."""
     if not lexists(given_file(config, environ) or DEFAULT_FILE):
         return RUNBOOKS
-    from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
+    from monitor.cli.config_file import load_config_or_exit
+    from monitor.cli.registry_file import load_registry_or_exit
 
     links = load_config_or_exit(load_registry_or_exit(config), config).links
     return f"{links.headroom.rstrip('/')}/runbooks" if links.headroom else RUNBOOKS

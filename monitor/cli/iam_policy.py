@@ -59,7 +59,8 @@ def iam_policy(
 
     from monitor.aws import iam
     from monitor.aws.access_policy import access_statements
-    from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
+    from monitor.cli.config_file import load_config_or_exit
+    from monitor.cli.registry_file import load_registry_or_exit
 
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
@@ -120,7 +121,7 @@ def _counted_service_codes(settings: "Config", registry: "Registry", services: S
 
 def _service_filter(patterns: list[str] | None, registry: "Registry") -> Callable[[str], bool]:
     """Return a predicate of service names, which is true for those that a pattern matches, or without any."""
-    from monitor.cli.config_file import exit_on_config_error
+    from monitor.cli.registry_file import exit_on_config_error
     from monitor.schema.selectors import parse_selectors
 
     with exit_on_config_error():

@@ -10,9 +10,9 @@ import typer
 from pydantic import ValidationError
 
 from collectors.registry import Registry
-from monitor.cli.config_file import exit_on_config_error, load_registry_or_exit
 from monitor.cli.exit_codes import FAILED, INCOMPLETE
 from monitor.cli.interruptible import run_interruptible
+from monitor.cli.registry_file import exit_on_config_error, load_registry_or_exit
 from monitor.cli.scan import progress_bar
 from monitor.config.config import Config
 from monitor.config.places import DEFAULT_FILE

@@ -14,6 +14,6 @@ def load_services_or_exit(file: Path | None) -> Collection[Service]:
     """Return the built-in services and the user's own; print the problems of these and exit if any."""
     if not lexists(user_folder(file, environ)):
         return builtin_services()
-    from monitor.cli.config_file import load_registry_or_exit
+    from monitor.cli.registry_file import load_registry_or_exit
 
     return load_registry_or_exit(file).services.values()

@@ -9,9 +9,10 @@ import typer
 from pydantic import TypeAdapter, ValidationError
 
 from collectors.registry import Registry
-from monitor.cli.config_file import exit_on_config_error, load_config_or_exit, load_registry_or_exit
+from monitor.cli.config_file import load_config_or_exit
 from monitor.cli.exit_codes import FAILED, INCOMPLETE
 from monitor.cli.interruptible import InterruptibleRunner
+from monitor.cli.registry_file import exit_on_config_error, load_registry_or_exit
 from monitor.cli.scan import progress_bar
 from monitor.config.config import Config
 from monitor.config.override_settings import DEFAULT_BAND, PartialBand

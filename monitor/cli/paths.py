@@ -65,9 +65,10 @@ def discover(config: ConfigFile = None) -> None:
     each region; `headroom iam-policy --paths` has the permissions. CloudWatch is not called. Exits with 2
     when nothing could be read, and with 3 when something could not.
     """
-    from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
+    from monitor.cli.config_file import load_config_or_exit
     from monitor.cli.exit_codes import FAILED, INCOMPLETE
     from monitor.cli.interruptible import run_interruptible
+    from monitor.cli.registry_file import load_registry_or_exit
     from monitor.lib.text import escape_unprintable
     from monitor.report.path_scan import discover_paths
 

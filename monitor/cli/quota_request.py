@@ -12,9 +12,10 @@ from monitor.aws.cell import Cell
 from monitor.aws.cell_factory import open_cells
 from monitor.aws.failure import AWS_ERRORS, failure_from
 from monitor.aws.telemetry import AwsTelemetry
-from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
+from monitor.cli.config_file import load_config_or_exit
 from monitor.cli.exit_codes import FAILED, REFUSED
 from monitor.cli.interruptible import run_interruptible
+from monitor.cli.registry_file import load_registry_or_exit
 from monitor.cli.requests import exit_with
 from monitor.config.config import Config
 from monitor.lib.telemetry import ProcessTelemetry

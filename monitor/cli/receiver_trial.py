@@ -21,8 +21,9 @@ def test_receiver(
     config: ConfigFile = None,
 ) -> None:
     """Send a test alert and its resolution to a receiver; exit with 1 when that fails."""
-    from monitor.cli.config_file import load_config_or_exit, load_registry_or_exit
+    from monitor.cli.config_file import load_config_or_exit
     from monitor.cli.interruptible import run_interruptible
+    from monitor.cli.registry_file import load_registry_or_exit
 
     settings = load_config_or_exit(load_registry_or_exit(config), config)
     if not run_interruptible(send_test_notifications(find_receiver(settings, name), settings.endpoint_url)):

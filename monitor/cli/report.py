@@ -32,7 +32,8 @@ def report(
     Exits with 0 when the report is written; 2 when it cannot be written, or nothing could be read.
     """
     from monitor.cli import output
-    from monitor.cli.config_file import exit_on_config_error, load_config_or_exit, load_registry_or_exit
+    from monitor.cli.config_file import load_config_or_exit
+    from monitor.cli.registry_file import exit_on_config_error, load_registry_or_exit
     from monitor.cli.scan import exit_code, run_scan
     from monitor.report.scan import ScanDepth
     from monitor.report.summary import summarize

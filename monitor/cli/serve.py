@@ -41,7 +41,8 @@ def serve(
 ) -> None:
     """Run the monitor until SIGINT or SIGTERM. SIGHUP reloads the configuration."""
     from monitor.app import serve as run_server
-    from monitor.cli.config_file import Listening, load_config, load_config_or_exit, load_registry_or_exit
+    from monitor.cli.config_file import Listening, load_config, load_config_or_exit
+    from monitor.cli.registry_file import load_registry_or_exit
     from monitor.cli.start_error import exit_on_start_error
     from monitor.config.watched import watched_sentence
 

@@ -34,7 +34,7 @@ def setup(
     config: ConfigFile = None,
 ) -> None:
     """Print a template of a metric stream, to apply in each monitored account and region."""
-    from monitor.cli.config_file import load_registry_or_exit
+    from monitor.cli.registry_file import load_registry_or_exit
     from monitor.stream import aws_setup
 
     registry = load_registry_or_exit(config)

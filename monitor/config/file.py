@@ -5,11 +5,9 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from collectors.builtin import registry_with
-from collectors.declaration_error import DeclarationError
 from collectors.registry import Registry
 from monitor.config.config import Config
-from monitor.config.places import chosen_file, user_folder
+from monitor.config.places import chosen_file
 from monitor.lib.files import read_file
 from monitor.schema.problems import ConfigError, Problem, problem_lines, problems_from_pydantic
 from monitor.schema.types import ConfigContext
@@ -27,17 +25,6 @@ def read_config(path: Path | None, environ: Mapping[str, str], registry: Registr
     if (file := chosen_file(path, environ)) is None:
         return Config()
     return parse_config(_content(file), str(file), ConfigContext(environ, file.parent, registry))
-
-
-def read_registry(path: Path | None, environ: Mapping[str, str]) -> Registry:
-    """Return the built-in services and those in `catalogue.d/` beside the configuration file.
-
-    Raises ConfigError with all problems of the files there.
-    """
-    try:
-        return registry_with(user_folder(path, environ))
-    except DeclarationError as error:
-        raise ConfigError(error.problems) from None
 
 
 def parse_config(content: bytes, file: str, context: ConfigContext) -> Config:

@@ -15,7 +15,7 @@ import orjson
 from collectors.base import Collector
 from monitor.lib.errors import HeadroomError
 from monitor.stream.cloudformation import PropertyValue, template
-from monitor.stream.declared_metrics import MetricId, additional_statistics, statistics_by_metric
+from monitor.stream.statistics import MetricId, additional_statistics, statistics_by_metric
 
 TERRAFORM_TEMPLATE = Path(__file__).with_name("terraform.tf")
 FILTERS_PLACEHOLDER = "  # FILTERS\n"

@@ -11,39 +11,14 @@ from monitor.lib.partitions import partition_of
 from monitor.stream.discovery import CellService
 from monitor.stream.interner import MetricName
 from monitor.stream.points import BASE_STATISTICS
+from monitor.stream.statistics import MetricId, Statistics, additional_statistics, statistics_by_metric
 from rules.units import Unit
-
-MetricId = tuple[str, str]  # namespace, name
-Statistics = tuple[str, ...]  # as CloudWatch names them
-
-# The names of statistics in CloudWatch, and in the points of streams.
-STATISTIC_FIELDS = {"Sum": "sum", "Maximum": "max", "Minimum": "min", "SampleCount": "count"}
-AVERAGE = "Average"  # sum / count
-
-
-def statistics_by_metric(collectors: Iterable[Collector]) -> Mapping[MetricId, Statistics]:
-    """Return the statistics that collectors read, by namespace and name of the metric, sorted.
-
-    Without metrics of a period longer than a minute: a point of a stream does not tell of how many minutes it
-    is, so that they are polled.
-    """
-    statistics = defaultdict[MetricId, set[str]](set)
-    for collector in collectors:
-        for metric in collector.metrics:
-            if metric.minutes == 1:
-                statistics[metric.namespace, metric.name].add(metric.stat)
-    return {metric: tuple(sorted(read)) for metric, read in sorted(statistics.items())}
 
 
 def units_by_metric(collectors: Iterable[Collector]) -> Mapping[MetricId, Unit]:
     """Return the unit that collectors expect, by namespace and name of the metric."""
     metrics = (metric for collector in collectors for metric in collector.metrics)
     return {(metric.namespace, metric.name): metric.unit for metric in metrics}
-
-
-def additional_statistics(statistics: Iterable[str]) -> Statistics:
-    """Return the statistics that a metric stream includes only if configured to, such as p99, sorted."""
-    return tuple(sorted({name for name in statistics if name not in STATISTIC_FIELDS and name != AVERAGE}))
 
 
 def services_by_namespace(collectors: Iterable[Collector]) -> Mapping[str, frozenset[str]]:

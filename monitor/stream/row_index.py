@@ -11,13 +11,10 @@ from monitor.fleet.columns import Columns, Flags, Ints
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.key import CellKey
 from monitor.fleet.metric_query import metric_query
-from monitor.stream.declared_metrics import (
-    AVERAGE,
-    STATISTIC_FIELDS,
-    DeclaredMetrics,
-)
+from monitor.stream.declared_metrics import DeclaredMetrics
 from monitor.stream.interner import MetricName, NameInterner
 from monitor.stream.points import Numbers
+from monitor.stream.statistics import AVERAGE, STATISTIC_FIELDS
 from monitor.stream.units import conversion_factor
 
 Item = TypeVar("Item")

@@ -433,8 +433,8 @@ SENDING = "aiobotocore aiohttp aiosmtplib botocore.session fastapi httpx prometh
         ("iam-policy", f"{SENDING} numpy"),
         ("dashboards prometheus --out .", f"{SENDING} collectors.declaration monitor.config.config"),
         ("dashboards grafana --out .", f"{SENDING} collectors.declaration monitor.config.config"),
-        ("dashboards docs --out .", f"{SENDING} numpy"),
-        ("stream setup --format terraform", SENDING),
+        ("dashboards docs --out .", f"{SENDING} numpy monitor.config.config"),
+        ("stream setup --format terraform", f"{SENDING} numpy monitor.config.config"),
     ],
 )
 def test_a_command_imports_what_it_needs(

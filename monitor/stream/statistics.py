@@ -1,0 +1,32 @@
+"""The statistics of the metrics that collectors declare, for who needs no points."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from collectors.base import Collector
+
+MetricId = tuple[str, str]  # namespace, name
+Statistics = tuple[str, ...]  # as CloudWatch names them
+
+# The names of statistics in CloudWatch, and in the points of streams.
+STATISTIC_FIELDS = {"Sum": "sum", "Maximum": "max", "Minimum": "min", "SampleCount": "count"}
+AVERAGE = "Average"  # sum / count
+
+
+def statistics_by_metric(collectors: Iterable[Collector]) -> Mapping[MetricId, Statistics]:
+    """Return the statistics that collectors read, by namespace and name of the metric, sorted.
+
+    Without metrics of a period longer than a minute: a point of a stream does not tell of how many minutes it
+    is, so that they are polled.
+    """
+    statistics = defaultdict[MetricId, set[str]](set)
+    for collector in collectors:
+        for metric in collector.metrics:
+            if metric.minutes == 1:
+                statistics[metric.namespace, metric.name].add(metric.stat)
+    return {metric: tuple(sorted(read)) for metric, read in sorted(statistics.items())}
+
+
+def additional_statistics(statistics: Iterable[str]) -> Statistics:
+    """Return the statistics that a metric stream includes only if configured to, such as p99, sorted."""
+    return tuple(sorted({name for name in statistics if name not in STATISTIC_FIELDS and name != AVERAGE}))
