@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from monitor.lib.garbage import resume_collecting
+from monitor.lib.logs import silence_repeating_loggers
 
 Result = TypeVar("Result")
 
@@ -27,6 +28,7 @@ class InterruptibleRunner:
     """
 
     def __init__(self) -> None:
+        silence_repeating_loggers()
         self._runner = asyncio.Runner()
 
     def __enter__(self) -> Self:

@@ -16,7 +16,9 @@ MAX_LINES_PER_LOGGER: Final = 100  # lines of one logger and level per window
 MAX_GROUPS: Final = 1000  # in memory; beyond this the oldest group is summarized early
 OWN_LOGGERS: Final = ("monitor", "collectors", "rules")  # not limited to warnings
 # They log a traceback at each attempt of what they also raise, and Headroom reports.
-REPEATING_LOGGERS: Final = ("aiobotocore.credentials", "botocore.credentials")
+REPEATING_LOGGERS: Final = tuple(
+    f"{library}.{module}" for library in ("aiobotocore", "botocore") for module in ("credentials", "tokens")
+)
 
 
 def configure_logging(level: int, formatter: logging.Formatter) -> None:
@@ -29,6 +31,11 @@ def configure_logging(level: int, formatter: logging.Formatter) -> None:
     logging.basicConfig(level=max(level, logging.WARNING), handlers=[handler])
     for name in OWN_LOGGERS:
         logging.getLogger(name).setLevel(level)
+    silence_repeating_loggers()
+
+
+def silence_repeating_loggers() -> None:
+    """Have no log of what is also raised, and reported; also for commands that do not log otherwise."""
     for name in REPEATING_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
 

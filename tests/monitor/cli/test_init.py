@@ -1,5 +1,6 @@
 """`headroom init` against the simulated AWS: its questions, the file it writes, and what it finds missing."""
 
+import json
 import os
 import pty
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from hashlib import sha1
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -169,6 +171,36 @@ def answering(body: str) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join(10)
+
+
+SSO = """[profile sso]
+sso_session = s
+sso_account_id = 123456789012
+sso_role_name = reader
+region = eu-west-1
+[sso-session s]
+sso_region = eu-west-1
+sso_start_url = https://example.awsapps.com/start
+"""
+
+
+@pytest.mark.parametrize("is_expired", [False, True])
+def test_an_sso_session_that_is_missing_or_expired_is_a_sentence_without_a_traceback(
+    is_expired: bool, elsewhere: Path
+) -> None:
+    cache = elsewhere / ".aws" / "sso" / "cache"
+    cache.mkdir(parents=True)
+    (elsewhere / "aws-config").write_text(SSO)
+    if is_expired:
+        token = {"accessToken": "x", "expiresAt": "2020-01-01T00:00:00Z", "region": "eu-west-1"}
+        token["startUrl"] = "https://example.awsapps.com/start"
+        (cache / f"{sha1(b's', usedforsecurity=False).hexdigest()}.json").write_text(json.dumps(token))
+    env = {**NO_CREDENTIALS, "AWS_CONFIG_FILE": "aws-config", "HOME": str(elsewhere), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "monitor", "init", "--yes", "--profile", "sso"]
+    done = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1), done.stderr
+    assert ("has expired" if is_expired else "does not exist") in done.stderr
+    assert "Log in again with `aws sso login`" in done.stderr
 
 
 def test_a_proxy_that_is_not_there_is_a_sentence(elsewhere: Path) -> None:
