@@ -237,6 +237,6 @@ def _notes(report: LookbackReport) -> Iterator[str]:
     )
     if found.forecasts:
         yield (
-            f"A forecast was made every {found.forecasts.step} min whether usage would come near the limit; "
-            "of series that never used half as much, once a day."
+            f"A forecast was made every {found.forecasts.step} min whether demand would come near the limit, "
+            "or as high as when some was throttled before; of series that never had half as much, once a day."
         )
