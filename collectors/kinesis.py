@@ -196,7 +196,7 @@ def shard_levels(described: Summary) -> list[dict[str, list[str]]]:
 
 
 def maker(name: str, summary: Summary) -> Callable[..., Observed]:
-    """Return what makes a series of a stream of what only that series has."""
+    """Return a function that makes a series of a stream from the fields that differ between its series."""
     return partial(Observed, resource=stream_resource(name), created_at=created_at(summary))
 
 

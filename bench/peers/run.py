@@ -42,7 +42,7 @@ class Usage:
 class Run:
     """A monitor over streams. shown_at: when /metrics first had a minute of a stream or a later one.
 
-    detected: for each kind, the time of each scrape, and of which streams it had it.
+    detected: for each kind, the time of each scrape, and the streams of which it had something of that kind.
     """
 
     monitor: Monitor

@@ -29,7 +29,7 @@ class KnownSeries:
         self._entries: dict[Hashable, bytes] = {}
 
     def find(self, of: Hashable, digest: int) -> Sequence[Series] | None:
-        """Return what was made of what has this digest; None where it is to be made anew."""
+        """Return the series made of responses with this digest; None where they are to be made again."""
         if (entry := self._entries.get(of)) is None:
             return None
         made_of, registered, *slots = array(NUMBERS, entry)
@@ -44,7 +44,7 @@ class KnownSeries:
             self._entries.pop(of, None)
 
     def retain(self, found: Set[Hashable]) -> None:
-        """Forget all that is of something else."""
+        """Forget the series of everything that was not found."""
         for of in self._entries.keys() - found:
             del self._entries[of]
 

@@ -47,7 +47,7 @@ class SeriesEpisodes:
     @property
     def worst(self) -> EpisodeOutcome:
         """The episode with most throttled demand, or else with the highest peak."""
-        return max(self.episodes, key=lambda one: badness(one.episode))
+        return max(self.episodes, key=lambda one: episode_severity(one.episode))
 
     @property
     def peak(self) -> float:
@@ -149,7 +149,7 @@ def summarize_lookback(report: LookbackReport) -> LookbackSummary:
     )
 
 
-def badness(episode: Episode) -> tuple[bool, float, float, int]:
+def episode_severity(episode: Episode) -> tuple[bool, float, float, int]:
     """Return a sort key: throttling above being near, then by throttled demand, peak and length."""
     demand, peak = (0.0 if isnan(one) else one for one in (episode.throttled_demand, episode.peak))
     return episode.is_throttling, demand if episode.is_throttling else 0.0, peak, episode.minutes

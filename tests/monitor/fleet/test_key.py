@@ -58,7 +58,7 @@ def test_the_whole_account_is_no_resource_called_account() -> None:
     assert (named.resource, named.shown, named.is_of_account) == ("account", "account", False)
 
 
-def test_the_identity_of_a_resource_without_a_parent_stays_over_versions() -> None:
+def test_the_identity_of_a_resource_without_a_parent_is_the_same_in_all_versions() -> None:
     named = Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", "clicks")
     assert named.id == "832b69d87f70c497"
 

@@ -88,7 +88,7 @@ def sized_summary(name: str, omitted: int = 0) -> Summary:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_the_right_sizes_have_their_money_its_source_and_the_command(format: str) -> None:
+def test_right_sizes_have_their_cost_the_source_of_the_price_and_the_command(format: str) -> None:
     output = FORMATS[format](sized_summary("clicks", omitted=3)).replace("\\", "")
     for fact in (
         "clicks",
@@ -104,7 +104,7 @@ def test_the_right_sizes_have_their_money_its_source_and_the_command(format: str
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_without_the_past_no_size_is_recommended_and_the_option_is_named(format: str) -> None:
+def test_without_the_past_no_size_is_recommended_and_the_needed_option_is_named(format: str) -> None:
     output = FORMATS[format](summary_of("orders")).replace("\\", "")
     assert "Right sizes" in output
     assert "Not looked for: --forecast reads the demand of the last 14 days." in output
@@ -122,7 +122,7 @@ def test_an_empty_section_says_so(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_without_a_judged_series_no_section_says_none(format: str) -> None:
+def test_a_report_without_judged_series_has_no_empty_sections(format: str) -> None:
     output = FORMATS[format](summarize(scan_report(Fleet(), ["ListStreams: no (AccessDenied)"]), {}))
     assert output.count("No series could be judged.") == 1
     assert output.count("Unknown: no series could be judged.") == 2
@@ -154,7 +154,7 @@ def test_the_page_shows_bars_and_sparklines(page: Page) -> None:
 @pytest.mark.parametrize(
     "name", [*NASTY, "</style><script>alert(1)</script>", "{{ 7 * 7 }}", "a\udc80\ud800b", "x" * 1000]
 )
-def test_no_name_breaks_out_of_the_page(name: str) -> None:
+def test_any_name_is_escaped_on_the_page(name: str) -> None:
     page, plain = Page(FORMATS["html"](summary_of(name))), Page(FORMATS["html"](summary_of("plain")))
     assert all(character.isprintable() for character in single_spaced(page))
     assert [tag for tag, _ in page.elements] == [tag for tag, _ in plain.elements]
@@ -163,7 +163,7 @@ def test_no_name_breaks_out_of_the_page(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", [*NASTY, "a\\|b", "| --- |", "# heading", "a\udc80\ud800b", "x" * 1000])
-def test_no_name_breaks_a_table_of_markdown(name: str) -> None:
+def test_any_name_is_escaped_in_a_table_of_markdown(name: str) -> None:
     text, plain = as_markdown(summary_of(name)), as_markdown(summary_of("plain"))
     cells = [
         len(re.findall(r"(?<!\\)(?:\\\\)*\|", line)) for line in text.splitlines() if line.startswith("| ")

@@ -172,7 +172,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("text", "expected"), WRONG, ids=[text for text, _ in WRONG])
-def test_a_wrong_file_is_reported_where_what_was_expected_and_what_was_found(
+def test_a_problem_names_its_place_what_was_expected_and_what_was_found(
     text: str, expected: list[str]
 ) -> None:
     assert problems(text) == expected

@@ -57,7 +57,9 @@ async def ingested(fleet: Fleet, *updates: Update) -> Ingest:
     ],
 )
 @pytest.mark.parametrize("form", ["json", "otlp 1.0", "otlp 0.7"])
-async def test_each_statistic_comes_from_its_number(metric: Metric, expected: float, form: str) -> None:
+async def test_each_statistic_is_read_from_its_field_of_an_update(
+    metric: Metric, expected: float, form: str
+) -> None:
     fleet = fleet_of()
     update = UPDATE.but(
         namespace=metric.namespace, metric=metric.name, dimensions=metric.dimensions, unit="None"
@@ -173,7 +175,7 @@ async def test_an_unknown_resource_requests_an_inventory_but_not_too_often() -> 
     for later, times in ((30, 1), (61, 2), (200, 2)):
         now = NOW + later
         await ingest.ingest(delivery(newest, request=str(later)))
-        assert len(requested) == times  # in the end it is known that a look did not find it
+        assert len(requested) == times  # in the end the inventory is known not to find it
     add_series(fleet, written.of(StreamName="new"))
     await ingest.ingest(delivery(lines([new.but(sum=5.0)]), request="3"))
     assert value(fleet, written.of(StreamName="new")) == 5.0
@@ -196,7 +198,7 @@ async def test_points_follow_their_metric_to_another_row() -> None:
     ingest.close()
 
 
-async def test_a_body_of_which_every_record_is_bad_is_refused_and_its_pieces_kept() -> None:
+async def test_a_body_with_only_bad_records_is_refused_and_its_pieces_are_kept() -> None:
     ingest = ingest_of(fleet_of())
     with pytest.raises(EnvelopeError, match="no record could be decoded"):
         await ingest.ingest(delivery(b"no metric\n", b"\xff\xfe"))
@@ -207,7 +209,7 @@ async def test_a_body_of_which_every_record_is_bad_is_refused_and_its_pieces_kep
     ingest.close()
 
 
-async def test_the_loop_goes_on_while_much_is_written() -> None:
+async def test_the_event_loop_is_not_blocked_while_many_points_are_written() -> None:
     writer = FleetWriter(fleet_of(), DECLARED, Telemetries().stream, Discovery())
     names, turns = NameInterner(DECLARED.statistics), 0
     records = [lines([UPDATE.but(ago=n % 100) for n in range(2000)])] * 10
@@ -248,7 +250,7 @@ async def test_points_that_a_first_inventory_may_explain_wait_for_its_end() -> N
 
     add_series(fleet, new)
     await ingest.ingest(delivery(lines([second])))
-    await ingest.ingest(delivery(lines([second.but(sum=30.0)])))  # revised, before the look ended
+    await ingest.ingest(delivery(lines([second.but(sum=30.0)])))  # revised, before the inventory ended
     going_on.clear()
     await ingest.write_early()
     assert [value(fleet, new, ago) for ago in (2, 1)] == [120.0, 30.0]
@@ -266,7 +268,7 @@ async def test_points_that_the_inventory_did_not_explain_are_counted_once_it_end
     assert outcome_count(ingest, "unknown") == 1
 
 
-async def test_a_request_with_too_many_early_points_is_to_be_sent_again() -> None:
+async def test_a_request_with_too_many_early_points_is_refused_until_later() -> None:
     ingest = ingest_of(
         fleet_of(), may_discover=lambda cell, service: True, options=IngestOptions(max_early_points=1)
     )
