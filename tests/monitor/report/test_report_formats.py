@@ -122,7 +122,7 @@ def test_an_empty_section_says_so(format: str) -> None:
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_report_without_judged_series_has_no_empty_sections(format: str) -> None:
+def test_a_report_without_judged_series_calls_no_section_empty(format: str) -> None:
     output = FORMATS[format](summarize(scan_report(Fleet(), ["ListStreams: no (AccessDenied)"]), {}))
     assert output.count("No series could be judged.") == 1
     assert output.count("Unknown: no series could be judged.") == 2
