@@ -44,13 +44,14 @@ def demo_services() -> list[str]:
 def demo_settings(url: str, listen: str, journal: str, received: str) -> dict[str, Any]:
     """Return the configuration of the demo, as a file has it: its services in all regions.
 
-    Metrics are read at the default intervals, so that the costs are those of a real account like this one.
+    Metrics are read at the default intervals, so that the costs are about those of a real account like this one.
     url: of the simulated AWS. received: of the receiver of notifications.
     """
     return {
         "accounts": [account.entry() for account in ACCOUNTS],
         "regions": "all",
         "services": demo_services(),
+        "throttled_interval": 60,  # so that the end of throttling is seen soon
         "inventory_interval": 60,
         "judge_interval": 5,
         "listen": listen,

@@ -40,9 +40,7 @@ class StoryStream(DemoStream):
 
     def demand(self, minutes: Minutes) -> Floats:
         """Return the demand on each of SHARDS in each minute, as a share of its limit."""
-        usual = self.write.demand(self.name, minutes)
-        past = np.interp(minutes % MINUTES_PER_DAY, SALE_MINUTES, SALE_HEIGHT) * (minutes < 0)
-        return np.outer(np.ones(SHARDS), usual + past + self._busiest(minutes, self._risen))
+        return self._shared(self._usual(minutes) + self._busiest(minutes, self._risen))
 
     def accepted(self, minutes: Minutes) -> Floats:
         """Return the accepted demand, like `demand`."""
@@ -50,19 +48,30 @@ class StoryStream(DemoStream):
 
     def excess(self, minutes: Minutes, factor: float) -> Floats:
         """Return the demand beyond `factor` times the limit, like `demand`."""
-        limit = factor * (1 + self._at_begin(minutes, self._raised))
-        return np.maximum(self.demand(minutes) - limit, 0.0)
 
-    def _busiest(self, minutes: Minutes, share: Callable[[Floats], Floats]) -> Floats:
+        def beyond(seconds: Floats) -> Floats:
+            return self._risen(seconds) - factor * self._raised(seconds)
+
+        lowest = -factor * (RAISED_SHARDS / SHARDS - 1)
+        busiest = self._busiest(minutes, beyond, lowest)
+        return self._shared(np.maximum(self._usual(minutes) + busiest - factor, 0.0))
+
+    def _usual(self, minutes: Minutes) -> Floats:
+        """The demand without the scenes."""
+        past = np.interp(minutes % MINUTES_PER_DAY, SALE_MINUTES, SALE_HEIGHT) * (minutes < 0)
+        usual: Floats = self.write.demand(self.name, minutes) + past
+        return usual
+
+    def _shared(self, demand: Floats) -> Floats:
+        return np.outer(np.ones(SHARDS), demand)
+
+    def _busiest(self, minutes: Minutes, share: Callable[[Floats], Floats], lowest: float = 0.0) -> Floats:
         """The highest share in the seconds of each minute that have passed; 0 before the world started."""
         shares, told = np.zeros(minutes.size), minutes >= 0
         every_second = (self.start + minutes[told])[:, None] * 60.0 + SECONDS
         seconds = np.asarray(np.minimum(every_second, self.clock()), np.float64)
-        shares[told] = share(seconds).max(axis=1, initial=0)
+        shares[told] = share(seconds).max(axis=1, initial=lowest)
         return shares
-
-    def _at_begin(self, minutes: Minutes, share: Callable[[Floats], Floats]) -> Floats:
-        return share(np.asarray((self.start + minutes) * 60.0, np.float64))
 
     def _risen(self, seconds: Floats) -> Floats:
         rise = _ramp(seconds, self.scenes.begun_at(Scene.RISE), RISEN, RISE_SECONDS)

@@ -67,6 +67,16 @@ def test_demand_rises_is_throttled_and_fits_once_the_shards_are_doubled() -> Non
     assert throttled == 0
 
 
+def test_nothing_is_throttled_in_a_minute_that_begins_with_the_raise() -> None:
+    told = Told()
+    told.begin(Scene.RISE, 20)
+    told.begin(Scene.THROTTLED, 75)
+    told.begin(Scene.RAISED, 120)
+    told.now += 30
+    assert told.of_minute(1)[1] > 0
+    assert told.of_minute(2)[1] == 0
+
+
 def test_a_sale_of_the_same_hour_was_throttled_on_each_day_of_the_fortnight() -> None:
     stream = Told().stream
     for day in range(1, 15):
