@@ -3,13 +3,13 @@
 import asyncio
 import json
 import time
-from collections.abc import Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
 from tempfile import TemporaryDirectory
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from collectors.builtin import builtin_registry
 from monitor.app import App
@@ -29,6 +29,8 @@ from monitor.report.check_tables import write_table
 from monitor.report.report import Report
 from monitor.server.listener import bind_socket
 
+Result = TypeVar("Result")
+
 MAX_ROWS = 12  # in the printed table
 # Services that the demo simulates in `monitor/demo/services/`; of all others it has stories, or nothing.
 SIMULATED_SERVICES = ("apigateway", "autoscaling", "kinesis", "lambda", "quotas", "s3", "sqs")
@@ -44,7 +46,7 @@ def demo_services() -> list[str]:
 def demo_settings(url: str, listen: str, journal: str, received: str) -> dict[str, Any]:
     """Return the configuration of the demo, as a file has it: its services in all regions.
 
-    Metrics are read at the default intervals, so that the costs are about those of a real account like this one.
+    Metrics are read at the default intervals, so that costs are about those of real accounts like these.
     url: of the simulated AWS. received: of the receiver of notifications.
     """
     return {
@@ -95,12 +97,29 @@ async def run_demo(port: int, out: TextIO, clock: LoopClock = SYSTEM_CLOCK) -> N
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="headroom-demo-")))
         receiver = await stack.enter_async_context(DemoReceiver.started(time.time))
-        aws = await stack.enter_async_context(start_aws("--stream-to", f"http://{listen}/firehose/v1"))
+        starting = stack.enter_async_context(start_aws("--stream-to", f"http://{listen}/firehose/v1"))
+        if (aws := await _unless_stopped(starting, stop)) is None:
+            return
         settings = demo_settings(aws.url, listen, str(folder / "headroom.db"), receiver.address)
         config_file = folder / "headroom.yaml"
         config_file.write_text(json.dumps(settings, indent=2))  # JSON is YAML
         demo = Demo(aws, receiver, config_file, out, clock, started)
         await demo.run(demo_config(settings), listening, stop)
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, Result], stop: asyncio.Event) -> Result | None:
+    """Return the result of work; None if `stop` is set before it is done, which ends it."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
+        return None
+    finally:
+        stopping.cancel()
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,3 +47,11 @@ async def test_the_story_is_told_to_its_end_and_ctrl_c_ends_the_demo_without_a_w
         process.send_signal(signal.SIGINT)
         _, errors = await process.communicate()
         assert (process.returncode, errors) == (0, b"")
+
+
+async def test_ctrl_c_ends_the_demo_while_it_starts() -> None:
+    async with headroom("demo", "--port", "0") as process:
+        await read_line(process, "Starting a simulated AWS")
+        process.send_signal(signal.SIGINT)
+        output, errors = await process.communicate()
+        assert (process.returncode, output, errors) == (0, b"", b"")

@@ -1,0 +1,38 @@
+"""The commands that the demo prints to be pasted are understood."""
+
+import shlex
+from pathlib import Path
+
+import pytest
+import typer.main
+
+from monitor.cli.commands import app
+from monitor.cli.lazy_group import LazyGroup
+from monitor.demo.environment import CREDENTIALS
+from monitor.demo.hints import hints
+
+CONFIG = Path("/tmp/the demo/headroom.yaml")
+LINES = [*hints("127.0.0.1:4070", "http://127.0.0.1:4071", CONFIG)]
+COMMANDS = [line.strip() for line in LINES[LINES.index("Try, in another terminal:") + 1 :]]
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_is_known_with_its_options(line: str) -> None:
+    words = shlex.split(line)
+    if words[0] == "env":
+        assert dict(word.split("=", 1) for word in words[1:3]) == CREDENTIALS
+        assert words[words.index("--config") + 1] == str(CONFIG)
+        words = words[3:]
+    else:
+        assert words[words.index("--address") + 1] == "127.0.0.1:4070"
+    group = typer.main.get_command(app)
+    assert isinstance(group, LazyGroup)
+    context = group.make_context("headroom", words[1:])
+    command = group.get_command(context, words[1])
+    assert command
+    assert command.make_context(words[1], words[2:]).params  # an option that is not known is an error
+
+
+def test_all_four_ways_to_look_are_there() -> None:
+    names = {word for line in COMMANDS for word in shlex.split(line)}
+    assert {"check", "top", "lookback", "what-if"} <= names
