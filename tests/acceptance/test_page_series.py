@@ -1,0 +1,159 @@
+"""The page of a series in a real Chromium: crosshair, ranges, copying, and no script at all."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, ViewportSize, expect
+
+from tests.browser import chromium
+from tests.processes import demo_server
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+DESK = ViewportSize(width=1440, height=900)
+PLOT = "#chart .plotbox"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def url() -> AsyncIterator[str]:
+    async with demo_server() as address:
+        yield f"http://{address}"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(url: str, browser: Browser) -> AsyncIterator[Page]:
+    """The page of a series above its band; nothing goes wrong on it."""
+    context = await browser.new_context(viewport=DESK, locale="en-GB", timezone_id="Europe/Berlin")
+    page = await context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda entry: wrong.append(entry.text) if entry.type == "error" else None)
+    await page.goto(url + await pressing(url, browser))
+    yield page
+    assert wrong == []
+    await context.close()
+
+
+async def pressing(url: str, browser: Browser) -> str:
+    """The path of a series of which the page has a command to do first, and one limit."""
+    context = await browser.new_context()
+    answer = await context.request.get(f"{url}/api/v1/series?limit=60")
+    for item in (await answer.json())["items"]:
+        path = f"/series/{item['id']}"
+        text = await (await context.request.get(url + path)).text()
+        if "data-copy" in text.partition('id="course"')[0] and item["usage"] is not None:
+            await context.close()
+            return path
+    raise AssertionError("no series of the demo has something to do")
+
+
+async def test_the_pointer_reads_single_points(page: Page) -> None:
+    plot, tip = page.locator(PLOT), page.locator("#chart .tip")
+    box = await plot.bounding_box()
+    assert box
+    await page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 50)
+    await expect(tip).to_contain_text("usage")
+    await expect(tip).to_contain_text("limit")
+    first = await tip.text_content()
+    await page.mouse.move(box["x"] + box["width"] * 0.4, box["y"] + 50)
+    await expect(tip).not_to_have_text(first or "")
+    await page.mouse.move(box["x"], box["y"] - 200)
+    await expect(tip).to_be_hidden()
+
+
+async def test_the_arrow_keys_read_single_points(page: Page) -> None:
+    plot, tip = page.locator(PLOT), page.locator("#chart .tip")
+    await page.keyboard.press("Tab")
+    await plot.focus()
+    await expect(tip).to_contain_text("usage")
+    newest = await tip.text_content() or ""
+    await page.keyboard.press("ArrowLeft")
+    before = await tip.text_content() or ""
+    assert before != newest
+    await page.keyboard.press("ArrowRight")
+    await expect(tip).to_have_text(newest)
+    await page.keyboard.press("PageUp")
+    await page.keyboard.press("PageDown")
+    await expect(tip).to_have_text(newest)
+    await page.keyboard.press("Escape")
+    await expect(tip).to_be_hidden()
+
+
+async def test_ranges_are_addresses_and_the_crosshair_stays_within_the_chart(page: Page) -> None:
+    await page.get_by_role("navigation", name="Range").get_by_text("14 d").click()
+    await page.wait_for_url("**?range=14d")
+    await expect(page.locator("#chart [data-day]").first).to_be_attached()
+    plot, tip = page.locator(PLOT), page.locator("#chart .tip")
+    box = await plot.bounding_box()
+    assert box
+    for share in (0.001, 0.999):
+        await page.mouse.move(box["x"] + box["width"] * share, box["y"] + 50)
+        await expect(tip).to_be_visible()
+        around, inner = await page.locator("#chart").bounding_box(), await tip.bounding_box()
+        assert around and inner and inner["x"] >= around["x"] - 1
+        assert inner["x"] + inner["width"] <= around["x"] + around["width"] + 1
+    await page.go_back()
+    await expect(page.get_by_text("3 h", exact=True)).to_have_attribute("aria-current", "true")
+
+
+async def test_a_command_is_copied_or_selected_where_the_clipboard_is_refused(page: Page) -> None:
+    button, code = page.locator(".first [data-copy]"), page.locator(".first .cmd code")
+    await page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    await button.click()
+    await expect(button).to_have_text("Copied")
+    assert await page.evaluate("navigator.clipboard.readText()") == await code.text_content()
+    await page.context.clear_permissions()
+    await page.evaluate(
+        "() => { navigator.clipboard.writeText = () => Promise.reject(new Error('refused')); }"
+    )
+    await expect(button).to_have_text("Copy")
+    await button.click()
+    assert (await page.evaluate("getSelection().toString()")).split() == (
+        await code.text_content() or ""
+    ).split()
+
+
+async def test_a_live_update_keeps_the_crosshair(page: Page) -> None:
+    tip, box = page.locator("#chart .tip"), await page.locator(PLOT).bounding_box()
+    assert box
+    await page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 50)
+    await expect(tip).to_contain_text("usage")
+    shown = await tip.text_content() or ""
+    await page.evaluate(
+        "document.getElementById('course').replaceWith(document.getElementById('course').cloneNode(true))"
+    )
+    await expect(tip).to_have_text(shown)
+
+
+async def test_it_works_without_a_script(url: str, browser: Browser) -> None:
+    context = await browser.new_context(java_script_enabled=False, viewport=DESK)
+    page = await context.new_page()
+    await page.goto(url + await pressing(url, browser))
+    await expect(page.locator(PLOT)).to_be_visible()
+    await page.get_by_text("The values as a table").click()
+    await expect(page.locator(".values tbody tr").first).to_be_visible()
+    await page.get_by_text("24 h", exact=True).click()
+    await page.wait_for_url("**?range=24h")
+    await expect(page.locator(".first .cmd code")).to_contain_text("aws ")
+    await context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440, 2560])
+async def test_axe_finds_nothing_and_nothing_is_cut_off(page: Page, scheme: str, width: int) -> None:
+    await page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    await page.set_viewport_size({"width": width, "height": 900})
+    for name in ("3h", "14d"):
+        await page.goto(f"{page.url.partition('?')[0]}?range={name}")
+        await page.get_by_text("The values as a table").click()
+        found = (await Axe().run(page)).response["violations"]
+        assert [(one["id"], one["nodes"][0]["html"]) for one in found] == []
+        assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
