@@ -2,15 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from collectors.registry import Registry
 from monitor.alerting import blind_text
 from monitor.alerting.visibility import BlindSpot, group_targets, observation_targets
+from monitor.aws.failure_class import DENIAL_CLASSES
 from monitor.aws.status import MonitorStatus
+from monitor.fleet.fleet import Series
+from monitor.fleet.key import Key
+from monitor.fleet.namespaces import NEVER
 from monitor.fleet.snapshot import Snapshot
-from monitor.fleet.unobservable import UnobservableGroup, group_unobservable, unobservable_series
+from monitor.fleet.unobservable import group_unobservable, unobservable_series
+from rules.band import Zone
 
 MAX_EXAMPLES = 10  # series listed for one reason
+MAX_SWITCHES, MAX_SILENT = 50, 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +43,65 @@ class FailureGroup:
     command: str
 
 
-def unobservable_groups(snapshot: Snapshot) -> list[UnobservableGroup[str]]:
-    """Return the unobservable series by service and reason, the largest group first.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Switch:
+    """A setting of AWS that makes series observable. cost: what AWS charges for it; empty if not known."""
+
+    reason: str
+    command: str
+    cost: str
+    keys: Sequence[Key]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenGroup:
+    """Series that are unobservable for one reason, which no command ends. scope: their service."""
+
+    scope: str
+    reason: str
+    keys: Sequence[Key]
+
+    @property
+    def series_count(self) -> int:
+        """The number of series."""
+        return len(self.keys)
+
+
+def hidden_variables(snapshot: Snapshot) -> dict[str, Any]:
+    """Return the variables of the template about unobservable and silent series, the largest group first.
 
     May take long: not for the event loop.
     """
-    found = ((series.key, cause) for series, cause in unobservable_series(snapshot))
-    return group_unobservable((key.service, key, cause) for key, cause in found)
+    found = [*unobservable_series(snapshot)]
+    costs = {cause.enable_command: cause.cost.text for _, cause in found if cause.cost}
+    groups = group_unobservable((series.key.service, series.key, cause) for series, cause in found)
+    pairs = [(group, command, keys) for group in groups for command, keys in group.keys_by_command.items()]
+    switches = [
+        Switch(reason=group.reason, command=command, cost=costs.get(command, ""), keys=keys)
+        for group, command, keys in pairs
+        if command
+    ]
+    untold = [
+        HiddenGroup(scope=one.scope, reason=one.reason, keys=keys) for one, name, keys in pairs if not name
+    ]
+    silent = np.flatnonzero((snapshot.zone == Zone.STALE) & (snapshot.group >= 0))
+    return {
+        "groups": groups,
+        "switches": switches[:MAX_SWITCHES],
+        "switch_groups": len(switches),
+        "switch_total": sum(len(one.keys) for one in switches),
+        "untold": untold,
+        "untold_total": sum(one.series_count for one in untold),
+        "silent": [_silent(snapshot, slot) for slot in silent[:MAX_SILENT].tolist()],
+        "silent_total": int(silent.size),
+        "denied": DENIAL_CLASSES,
+    }
+
+
+def _silent(snapshot: Snapshot, slot: int) -> tuple[Series, int | None]:
+    """Return a series without a new sample, and the time of its last one in epoch seconds."""
+    minute = int(snapshot.minute[slot])
+    return snapshot.series[slot], minute * 60 if minute > NEVER else None
 
 
 def failure_groups(status: MonitorStatus, registry: Registry) -> list[FailureGroup]:

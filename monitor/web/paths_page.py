@@ -36,7 +36,7 @@ class PathRow:
 
     number: of the hop, from 1. after: the hops before, where they are not the one above. uses: what a
     request uses of the limit, or how many units of the hop a request causes. breaks_at: the factor of the
-    present requests. forecast: when the limit is reached. note: what is unknown.
+    present requests. forecast: when the limit is reached. note: what is unknown. remedy: what makes room.
     """
 
     number: int
@@ -52,6 +52,7 @@ class PathRow:
     breaks_at: str = ""
     forecast: str = ""
     note: str = ""
+    remedy: str = ""
     is_weakest: bool = False
 
 
@@ -159,6 +160,7 @@ def _limit_row(
         breaks_at=f"{share:.3g}x" if share is not None and isfinite(share) else "",
         forecast=_forecast(limit, snapshot),
         note=limit.reason,
+        remedy=signal.remedy[0] if limit is path.weakest or limit.zone >= Zone.ABOVE else "",
         is_weakest=limit is path.weakest,
     )
 

@@ -26,7 +26,7 @@ from monitor.sizing.totals import SizingTotals
 from monitor.web.actions import FormOptions, actions_router
 from monitor.web.alert_rows import AlertTab
 from monitor.web.alerts_page import AlertsPage
-from monitor.web.blind_spots import MAX_EXAMPLES, failure_groups, unobservable_groups
+from monitor.web.blind_spots import MAX_EXAMPLES, failure_groups, hidden_variables
 from monitor.web.course import DEFAULT_RANGE, RANGES, ChartRange
 from monitor.web.coverage_page import (
     CHANGEABLE,
@@ -345,7 +345,7 @@ class PageRenderer:
         return await self._render(
             "blind.html",
             "/blind",
-            groups=await asyncio.to_thread(unobservable_groups, snapshot),
+            **await asyncio.to_thread(hidden_variables, snapshot),
             failure_groups=failure_groups(status, self._registry),
             signals_off=status.signals_off,
             has_series=len(snapshot.series) > 0,

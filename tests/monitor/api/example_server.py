@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
+from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
 from monitor.alerting.sender import DeliveryTarget
@@ -98,15 +99,24 @@ async def example_server(folder: Path) -> AsyncIterator[ExampleServer]:
             )
         )
         server.app.include_router(stream_router(letters))
-        listening = bind_socket("127.0.0.1", 0)
-        config = uvicorn.Config(server.app, lifespan="off", log_config=None, access_log=False)
-        http = HttpServer(config)
-        task = asyncio.create_task(http.serve([listening]))
-        try:
-            yield ExampleServer(server, f"127.0.0.1:{listening.getsockname()[1]}", silence.id)
-        finally:
-            http.should_exit = True
-            await task
+        async with served_on_loopback(server.app) as address:
+            yield ExampleServer(server, address, silence.id)
+
+
+@asynccontextmanager
+async def served_on_loopback(app: FastAPI) -> AsyncIterator[str]:
+    """Serve an application; the address is host:port."""
+    listening = bind_socket("127.0.0.1", 0)
+    config = uvicorn.Config(
+        app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
+    )
+    http = HttpServer(config)
+    task = asyncio.create_task(http.serve([listening]))
+    try:
+        yield f"127.0.0.1:{listening.getsockname()[1]}"
+    finally:
+        http.should_exit = True
+        await task
 
 
 async def _fill(server: Server) -> None:
@@ -126,10 +136,10 @@ async def _fill(server: Server) -> None:
     )
     server.status = MonitorStatus(cells=[cell])
     server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
-    judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
     know(server, listed(CONCURRENCY, 1000.0, name="Concurrent executions"))
     await fire(server, "orders")
     await alerting.delivery.senders["on-call"].send_due()
+    judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
     buy(server, "clicks", 0.08)
     slot = server.fleet.series[key("orders")].slot
     server.runs.append(NearRun(slot, NOW - 600, NOW - 555, 950.0))

@@ -18,10 +18,10 @@ async def test_the_page_shows_projected_and_measured_cost(server: Server, client
     await server.publish()
     await page(client, "/cost")
     words = " ".join(re.sub("<[^>]*>", " ", (await client.get("/cost")).text).split())
-    assert "By service Projected Measured so far" in words
-    assert "Kinesis Data Streams 2 0 $0.175 1,234 0 $0.0123 after an hour" in words
-    assert "Unused" in words and "77,000 $0.232" in words
-    assert "production eu-west-1 2 0 $0.175 1,234" in words
+    assert "Kinesis Data Streams 2 0 $0.175 $0.0123 after an hour" in words
+    assert "Unused" in words and "$0.232" in words
+    assert "production eu-west-1 2 0 $0.175 $0.0123" in words
+    assert "1,234 metrics requested, 77,000 updates streamed: $0.244 since" in words
 
 
 async def test_the_page_shows_pruned_metrics_with_the_reason(
@@ -52,5 +52,5 @@ async def test_the_page_shows_idle_metrics_and_their_saving(
     await server.publish()
     await page(client, "/cost")
     words = " ".join(re.sub("<[^>]*>", " ", (await client.get("/cost")).text).split())
-    assert "Idle 2 metrics have had no points for three hours" in words
+    assert "Idle: 2 metrics have had no points for three hours" in words
     assert "That saves $0.0438 a month; the lists cost $0.01." in words

@@ -91,7 +91,7 @@ async def test_quotas_that_a_setting_makes_observable_come_first_with_its_comman
     )
     know(server, "glue", 2)
     shown = await words(server, client, "/coverage")
-    first = shown.partition("What you can change first")[2]
+    first = shown.partition("what you can change first")[2]
     assert "not enabled Concurrent executions" in first and "it is off" in first
     assert "Name of a quota" not in first
     assert "without 1 quota whose cost depends on" in shown
@@ -144,7 +144,7 @@ async def test_thousands_of_quotas_stay_on_small_pages(server: Server, client: h
     assert len(pages) == 1700 / QUOTAS_PER_PAGE
     found = [code for one in pages for code in re.findall("ec2 (L-[0-9A-F]{8})", one)]
     assert sorted(found) == [f"L-{number:08X}" for number in range(1700)]
-    assert "Quotas 1,651 to 1,700 of 1,700" in pages[-1]
+    assert "Quotas 1,651 \u2013 1,700 of 1,700" in " ".join(pages[-1].split())
 
 
 async def test_commands_stay_on_small_pages(server: Server, client: httpx.AsyncClient) -> None:
@@ -200,5 +200,4 @@ async def test_the_page_without_quotas_says_why(
     server.known_quotas[ACCOUNT, REGION] = KnownQuotas()
     server.services_read = {(ACCOUNT, REGION): {"sqs"}}
     shown = await words(server, client, f"/coverage{query}")
-    assert "Coverage: 0 of 0 quotas watched" in shown
     assert "the quotas are not read, as the configuration leaves them out" in shown
