@@ -175,7 +175,7 @@ class Forecaster:
 def forecast_block(block: HistoryBlock, columns: Indices, limit: Floats) -> BlockForecast:
     """Forecast some series of a block. It may run in a thread. limit: of each series."""
     with block.lock:
-        demand = block.recent()[:, columns]
+        demand = np.take(block.recent(), columns, axis=1)
         scale, ceiling = block.scale[columns], block.ceiling[columns]
     highest = np.zeros(BLOCK_SIZE, np.float32)
     highest[columns] = np.fmax.reduce(np.abs(demand), axis=0, initial=0)
