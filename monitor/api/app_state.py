@@ -15,6 +15,7 @@ from monitor.fleet.columns import Ints
 from monitor.fleet.fan import Fan
 from monitor.fleet.fleet import Fleet
 from monitor.fleet.outlook import Outlook
+from monitor.fleet.search_match import SearchIndex
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.lookback.kept import KeptLookback
 from monitor.planning.budget import Budget
@@ -47,7 +48,8 @@ class AppState:
     without a history. outlook: returns that of a slot, compared with a limit and for another one, if any.
     look_back: returns what was kept of some days. what_if: answers what breaks first. poll_interval: returns
     the shortest interval between two requests for a metric, in seconds. paths: returns what request paths
-    carry. budget: what CloudWatch may cost. stopping: is set when the server must stop.
+    carry. budget: what CloudWatch may cost. search_index: of the names of series. stopping: is set when
+    the server must stop.
     """
 
     registry: Registry
@@ -67,6 +69,7 @@ class AppState:
     poll_interval: Callable[[], float]
     paths: Callable[[], PathStatuses] = PathStatuses
     budget: Budget | None = None
+    search_index: SearchIndex = field(default_factory=SearchIndex)
     form_tokens: FormTokenStore = field(default_factory=ProcessFormTokenStore)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     event_timing: EventTiming = field(default_factory=EventTiming)

@@ -1,5 +1,6 @@
 """The last three hours of a series, minute by minute."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -31,10 +32,23 @@ class SeriesHistory(Judged):
     @classmethod
     def of(cls, fleet: Fleet, series: Series, end: int) -> "SeriesHistory":
         """Judge the minutes of a series. Call it in the event loop, where polls write."""
-        minutes = np.arange(end - WINDOW + 1, end + 1, dtype=np.int32)
-        slots = np.full(WINDOW, series.slot, np.int32)
-        recent_minutes = int(fleet.throttled.recent_minutes(fleet.rings, slots[:1])[0]) or RECENT_MINUTES
-        return cls(**vars(fleet.judged_at(slots, minutes)), end=end, recent_minutes=recent_minutes)
+        return cls.of_each(fleet, [series], end)[0]
+
+    @classmethod
+    def of_each(cls, fleet: Fleet, series: Sequence[Series], end: int) -> "list[SeriesHistory]":
+        """Judge the minutes of several series together. Call it in the event loop, where polls write."""
+        slots = np.array([one.slot for one in series], np.int32)
+        minutes = np.tile(np.arange(end - WINDOW + 1, end + 1, dtype=np.int32), slots.size)
+        columns = vars(fleet.judged_at(np.repeat(slots, WINDOW), minutes))
+        recent = fleet.throttled.recent_minutes(fleet.rings, slots).tolist()
+        return [
+            cls(
+                **{name: column[at * WINDOW : (at + 1) * WINDOW] for name, column in columns.items()},
+                end=end,
+                recent_minutes=int(minutes) or RECENT_MINUTES,
+            )
+            for at, minutes in enumerate(recent)
+        ]
 
     def since(self, zone: Zone) -> int | None:
         """Return the minute since which the series has been in the zone; None if it was in all known minutes.

@@ -46,6 +46,7 @@ HeadroomError
 ├── RequestRejectedError             a delivery is answered with an error status (stream)
 ├── ResourceNotFoundError            AWS knows no such resource (collectors; a botocore ClientError)
 ├── RoleNeededError                  a call cannot be made without a role in the account (aws)
+├── SearchError                      a text is no query of series (fleet; a ValueError)
 ├── ServiceNotOfferedError           AWS does not offer a service in a region (collectors; a BotoCoreError)
 ├── StoryError                       stories of the demo cannot be used (demo)
 ├── TooManyAccountsError             an organization has too many accounts or units (aws)

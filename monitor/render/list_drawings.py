@@ -6,7 +6,7 @@ Colours come from the style sheet, by class. Places are in percent, so that noth
 from collections.abc import Iterator
 from itertools import pairwise
 from math import isfinite, log
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from markupsafe import Markup
@@ -16,21 +16,23 @@ from monitor.fleet.reach import DAY_MINUTES, Reach
 from rules.forecast import LIKELY
 from rules.signals import Band
 
-STEP: Final = 4  # minutes of one step of a line, which shows their highest value
-WIDTH, BOTTOM, TOP = 100, 22, 2  # of a line, in user units; the limit is at TOP
+STEP: Final = 6  # minutes of one step of a line, which shows their highest value
+BOTTOM, TOP = 100, 9  # of a line, in user units; the limit is at TOP
+MARK_HEIGHT: Final = 9  # of throttled steps, in user units
+WIDTH: Final = 100  # percent
 MIN_TIME, MAX_TIME = 10, 14 * DAY_MINUTES  # minutes: the ends of the scale of times, which is logarithmic
 MIN_WIDTH: Final = 2.5  # percent, of a range of times
 
 GAUGE = Markup(
-    '<svg class="gauge" aria-hidden="true"><rect class="track" width="100%" height="6" rx="1.5"/>'
-    '<rect class="fill" width="{fill:.4g}%" height="6" rx="1.5"/>'
-    '<rect class="goal" x="{low:.4g}%" y="8" width="{width:.4g}%" height="2"/></svg>'
+    '<svg class="gauge" aria-hidden="true"><rect class="fill" width="{fill:.3g}%"/>'
+    '<rect class="goal" x="{low:.3g}%" width="{width:.3g}%"/></svg>'
 )
 SPARK = Markup(
-    '<svg class="spark" viewBox="0 0 100 22" preserveAspectRatio="none" aria-hidden="true">'
-    '{gaps}<path class="lim" d="M0 {limit:.3g}H100"/><path class="u" d="{line}"/>{throttled}</svg>'
+    '<svg class="spark" viewBox="0 0 {steps} 100" preserveAspectRatio="none" aria-hidden="true">'
+    '{gaps}<path class="lim" d="M0 {limit:.0f}H{steps}"/><path class="u" d="{line}"/>{throttled}</svg>'
 )
 RUNWAY = Markup('<svg class="runway" aria-hidden="true"><use href="#runway"/>{mark}</svg>')
+AnyRatio = TypeVar("AnyRatio", float, Floats)
 NO_SAMPLE = Markup('<span class="mute">no sample</span>')
 
 
@@ -50,15 +52,20 @@ def spark(utilization: Floats, throttled: Floats) -> Markup:
     if not known.any():
         return NO_SAMPLE
     top = max(1.0, float(steps[known].max()))
-    width = WIDTH / steps.size
-    ys = BOTTOM - 1 - (BOTTOM - 1 - TOP) * np.clip(steps, 0, None) / np.float32(top)
+    ys = _y(np.clip(steps, 0, None), top)
     marked = np.fmax.reduce(throttled.reshape(-1, STEP), axis=1) > 0
     return SPARK.format(
-        limit=BOTTOM - 1 - (BOTTOM - 1 - TOP) / top,
-        gaps=Markup("").join(_runs("gap", _inner_gaps(known), width, 0, BOTTOM)),
-        line=" ".join(_line(ys, width)),
-        throttled=Markup("").join(_runs("ref", marked, width, BOTTOM - 2, 2)),
+        steps=steps.size,
+        limit=_y(1.0, top),
+        gaps=Markup("").join(_runs("gap", _inner_gaps(known))),
+        line="".join(_line(ys)),
+        throttled=Markup("").join(_runs("ref", marked)),
     )
+
+
+def _y(ratio: AnyRatio, top: float) -> AnyRatio:
+    """Return where a utilization is. top: the highest one."""
+    return (BOTTOM - MARK_HEIGHT) - (BOTTOM - MARK_HEIGHT - TOP) * (ratio / top)
 
 
 def _inner_gaps(known: Flags) -> Flags:
@@ -68,23 +75,24 @@ def _inner_gaps(known: Flags) -> Flags:
     return gaps
 
 
-def _line(ys: Floats, width: float) -> Iterator[str]:
-    last, drawing = ys.size - 1, False
+def _line(ys: Floats) -> Iterator[str]:
+    """Yield path commands, each step from its start to its end; equal ones together."""
+    before = None
     for step, y in enumerate(ys.tolist()):
-        if not isfinite(y):
-            drawing = False
-            continue
-        x = f"{step * width:.4g}" if step < last else f"{WIDTH}"
-        yield f"{'L' if drawing else 'M'}{x} {y:.3g}" + ("" if drawing else "h.5")
-        drawing = True
+        height = round(y) if isfinite(y) else None
+        if height is not None:
+            if before is None:
+                yield f"M{step} {height}"
+            elif height != before:
+                yield f" {step} {height}"
+            yield f"H{step + 1}" if step + 1 == ys.size or not isfinite(ys[step + 1]) else ""
+        before = height
 
 
-def _runs(name: str, flags: Flags, width: float, y: float, height: float) -> Iterator[Markup]:
+def _runs(name: str, flags: Flags) -> Iterator[Markup]:
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))).tolist()
     for start, end in [*pairwise(edges)][::2]:
-        yield Markup('<rect class="{}" x="{:.4g}" y="{:g}" width="{:.4g}" height="{:g}"/>').format(
-            name, start * width, y, (end - start) * width, height
-        )
+        yield Markup('<rect class="{}" x="{}" width="{}"/>').format(name, start, end - start)
 
 
 def place(minutes: float) -> float:
@@ -96,11 +104,11 @@ def place(minutes: float) -> float:
 def runway(reach: Reach, now: int) -> Markup:
     """Return when a series reaches its limit, on the scale of times; pale if improbable. now: the minute."""
     if reach.is_reached:
-        return RUNWAY.format(mark=Markup('<rect class="span" width="4" y="1" height="12" rx="1"/>'))
+        return RUNWAY.format(mark=Markup('<rect class="now"/>'))
     if not reach.minutes:
         return RUNWAY.format(mark="")
     first, last = place(reach.minutes[0] - now), place(reach.minutes[-1] - now)
-    mark = Markup('<rect class="{}" x="{}%" y="3" width="{:.4g}%" height="8" rx="2"/>').format(
+    mark = Markup('<rect class="{}" x="{}%" width="{:.3g}%"/>').format(
         "span" if reach.probability[reach.horizon] >= LIKELY else "maybe",
         min(first, 100 - MIN_WIDTH),
         max(last - first, MIN_WIDTH),

@@ -1,7 +1,7 @@
 """The heatmap of the overview: the worst zone of each cell and service."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,23 +11,38 @@ from monitor.fleet.columns import Flags
 from monitor.fleet.key import ServiceKey
 from monitor.fleet.snapshot import Snapshot
 from monitor.web.templating import NO_DATA
-from rules.band import Zone
+from rules.band import ZONES, Zone
 
 NO_ZONE = min(Zone) - 1
-MAX_HEATMAP_ROWS = 24
+MAX_HEATMAP_ROWS = 200
+TROUBLE = (Zone.SATURATED.word, Zone.NEAR.word, NO_DATA)
+
+
+@dataclass(frozen=True, slots=True)
+class MapPlace:
+    """One service in one cell. worst: the word of the worst zone of its series; NO_DATA where never read.
+
+    count: series in that zone; 0 where it was never read.
+    """
+
+    service: str
+    worst: str
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
 class HeatmapRow:
-    """One cell. name: of the account. zones: for each service, the word of the worst zone of its series.
-
-    None where the service has no series in the cell, NO_DATA where it was never read.
-    """
+    """One cell. name: of the account. places: for each service, None where it has no series in the cell."""
 
     account: str
     name: str
     region: str
-    zones: tuple[str | None, ...]
+    places: tuple[MapPlace | None, ...]
+
+    @property
+    def has_trouble(self) -> bool:
+        """True if a series is saturated or near its limit, or something was never read."""
+        return any(one is not None and one.worst in TROUBLE for one in self.places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +53,24 @@ class Heatmap:
     rows: tuple[HeatmapRow, ...]
     omitted: int
 
+    @property
+    def troubled(self) -> int:
+        """The number of the shown cells with trouble."""
+        return sum(row.has_trouble for row in self.rows)
+
+    def narrowed(self, max_rows: int, max_services: int) -> "Heatmap":
+        """Return the map with fewer rows and columns; of the columns, those with the worst places."""
+        rows = self.rows[:max_rows]
+        order = sorted(
+            range(len(self.services)), key=lambda at: [*map(_badness, (row.places[at] for row in rows))]
+        )
+        kept = sorted(order[:max_services])
+        return Heatmap(
+            tuple(self.services[at] for at in kept),
+            tuple(replace(row, places=tuple(row.places[at] for at in kept)) for row in rows),
+            self.omitted + len(self.rows) - len(rows),
+        )
+
 
 def build_heatmap(snapshot: Snapshot, selected: Flags, never_read: Iterable[ServiceKey] = ()) -> Heatmap:
     """Return the heatmap of the selected series. never_read: shown as NO_DATA."""
@@ -46,40 +79,54 @@ def build_heatmap(snapshot: Snapshot, selected: Flags, never_read: Iterable[Serv
     services = tuple(sorted({service for _, _, service in known}))
     cells = sorted({one[:2] for one in known}, key=lambda cell: (_rank(cell, services, worst), cell))
 
-    def word(account: str, region: str, service: str) -> str | None:
-        zone = worst.get((account, region, service))
-        if zone is not None:
-            return zone.word
-        return NO_DATA if (account, region, service) in known else None
+    def place(account: str, region: str, service: str) -> MapPlace | None:
+        found = worst.get((account, region, service))
+        if found is not None:
+            return MapPlace(service, found[0].word, found[1])
+        return MapPlace(service, NO_DATA, 0) if (account, region, service) in known else None
 
     rows = [
         HeatmapRow(
             account,
             snapshot.account_names.get(account, account),
             region,
-            tuple(word(account, region, service) for service in services),
+            tuple(place(account, region, service) for service in services),
         )
         for account, region in cells[:MAX_HEATMAP_ROWS]
     ]
     return Heatmap(services, tuple(rows), max(len(cells) - MAX_HEATMAP_ROWS, 0))
 
 
-def _worst_zones(snapshot: Snapshot, selected: Flags) -> dict[ServiceKey, Zone]:
-    """Return the worst zone of the selected series of each cell and service that has any."""
+def _worst_zones(snapshot: Snapshot, selected: Flags) -> dict[ServiceKey, tuple[Zone, int]]:
+    """Return the worst zone of the selected series of each cell and service, and how many are in it."""
     by_group = np.full(len(snapshot.groups), NO_ZONE, np.int8)
     np.maximum.at(by_group, snapshot.group[selected], snapshot.zone[selected])
-    worst: dict[ServiceKey, Zone] = {}
+    is_worst = selected.copy()
+    is_worst[selected] = snapshot.zone[selected] == by_group[snapshot.group[selected]]
+    numbers = np.bincount(snapshot.group[is_worst], minlength=len(snapshot.groups))
+    worst: dict[ServiceKey, tuple[Zone, int]] = {}
     for number in np.flatnonzero(by_group > NO_ZONE).tolist():
         account, region, service, _ = snapshot.groups[number]
         zone = Zone(int(by_group[number]))
         key = account, region, service
-        worst[key] = max(zone, worst.get(key, zone))
+        known, number_of_known = worst.get(key, (zone, 0))
+        if zone >= known:
+            worst[key] = zone, int(numbers[number]) + (number_of_known if zone == known else 0)
     return worst
 
 
-def _rank(cell: tuple[str, str], services: Iterable[str], worst: Mapping[ServiceKey, Zone]) -> list[int]:
+def _rank(
+    cell: tuple[str, str], services: Iterable[str], worst: Mapping[ServiceKey, tuple[Zone, int]]
+) -> list[int]:
     """A sort key: the cell with the worst zone first, then by its second worst, and so on."""
-    return sorted(-worst.get((*cell, service), NO_ZONE) for service in services)
+    return sorted(-worst.get((*cell, service), (NO_ZONE, 0))[0] for service in services)
+
+
+def _badness(place: MapPlace | None) -> int:
+    """A sort key: the worst place first; one that was never read is worse than one within its band."""
+    if place is None:
+        return 1
+    return -(Zone.ABOVE if place.worst == NO_DATA else ZONES[place.worst])
 
 
 def never_read_services(cells: Iterable[CellStatus]) -> list[ServiceKey]:

@@ -1,92 +1,189 @@
-"""The overview: how many series are throttled, near their limit or without data, and the most urgent ones."""
+"""The overview: what is throttled, what reaches its limit next and what is not seen; and a list of series.
 
-from collections.abc import Iterator, Mapping, Sequence
+The answers are about everything that is watched; the query narrows the list only.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil
+from typing import Final
 
 import numpy as np
 
-from collectors.registry import Registry
 from monitor.aws.status import MonitorStatus
 from monitor.fleet.columns import Flags
-from monitor.fleet.filters import Filters
-from monitor.fleet.key import ServiceKey
-from monitor.fleet.query import matches
+from monitor.fleet.fleet import Series
+from monitor.fleet.search import KIND, TIME, ZONE, Search
+from monitor.fleet.search_match import SearchIndex, is_at_limit, reached_within, search_flags
+from monitor.fleet.series_order import ordered_window
 from monitor.fleet.snapshot import Snapshot
-from monitor.fleet.urgency import most_urgent, soonest
-from monitor.lib.percent import format_percent
-from monitor.render.text import shorten
+from monitor.fleet.urgency import soonest
+from monitor.render.forecast_words import ForecastWords, forecast_words
+from monitor.render.list_drawings import runway
 from monitor.web.heatmap import Heatmap, build_heatmap, never_read_services
+from monitor.web.list_view import WINDOW_ROWS, ListView
 from monitor.web.series_rows import finite_or_none
 from rules.band import Zone
+from rules.problem_text import suggestion
 from rules.units import THROTTLED
 
-ROWS_PER_PAGE = 25
-MAX_HEADLINE_LENGTH = 48  # characters of a resource's name
-MAX_UPCOMING = 8  # series that will reach their limits
-CARD_ZONES = (Zone.SATURATED, Zone.NEAR)  # each has a card of its own at the top
+MAX_LINES: Final = 4  # of each answer
+MAX_SERVICES: Final = 10  # columns of the map
+MAX_UPCOMING: Final = 12  # series that will reach their limits, beside a wide list
+MAX_FACETS: Final = 12  # values of one field
+FACET_FIELDS: Final = ("service", "account", "region")
+TIMES: Final = {"<1h": 60, "<24h": 24 * 60, "<3d": 3 * 24 * 60}
+HIDEABLE_ZONES: Final = (Zone.SATURATED, Zone.NEAR)  # of which the page says how many a query leaves out
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One series in an answer: its amount of throttled demand, or when it reaches its limit."""
+
+    series: Series
+    text: str = ""
+    forecast: ForecastWords | None = None
+    runway: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Overview:
-    """The content of the overview, without its rows.
+class Answers:
+    """The answers, about everything. fleet_counts: series in each zone.
 
-    fleet_counts: series in each zone, whatever the filters. headlines: the most urgent series of each of
-    CARD_ZONES that has any. zone_counts: series in each zone that pass all filters but the one by zone.
-    slots: of the series on this page. total: series that pass all filters. hidden_counts: series of
-    CARD_ZONES that the filters hide. filter_options: value and title of each option of each filter.
-    upcoming: the series that will probably reach their limits, the soonest first.
+    throttled: the series with most throttled demand; telling, silent: the
+    numbers of judged series of which AWS tells throttled demand, and does not. upcoming: the series that
+    reach their limits next; within_a_day: how many do within a day. forecast_total: those with a forecast.
     """
 
     fleet_counts: Mapping[Zone, int]
-    headlines: Mapping[Zone, Mapping[str, str]]
-    zone_counts: Mapping[Zone, int]
-    slots: list[int]
-    total: int
-    hidden_counts: Mapping[Zone, int]
-    heatmap: Heatmap
-    filter_options: Mapping[str, list[tuple[str, str]]]
-    upcoming: Sequence[Mapping[str, str]]
+    throttled: Sequence[Line]
+    throttled_total: int
+    telling: int
+    silent: int
+    upcoming: Sequence[Line]
+    within_a_day: int
+    forecast_total: int
 
     @property
-    def page_count(self) -> int:
-        """The number of pages that the selected series fill, at least one."""
-        return max(ceil(self.total / ROWS_PER_PAGE), 1)
+    def watched(self) -> int:
+        """The number of all series."""
+        return sum(self.fleet_counts.values())
 
     @property
-    def judged_total(self) -> int:
-        """The number of series that were judged by a recent sample, whatever the filters."""
+    def judged(self) -> int:
+        """The number of series that were judged by a recent sample."""
         return sum(number for zone, number in self.fleet_counts.items() if zone > Zone.STALE)
 
 
-def build_overview(
-    snapshot: Snapshot, filters: Filters, status: MonitorStatus, registry: Registry
-) -> Overview:
-    """Return the content of the overview. May take long: not for the event loop."""
-    present = snapshot.group >= 0
-    in_any_zone = matches(snapshot, filters.query)
-    selected = in_any_zone.copy()
-    if filters.zone:
-        selected[:] = matches(snapshot, filters.query.model_copy(update={"zone": list(filters.zone)}))
-    fleet_counts, counts = count_zones(snapshot, present), count_zones(snapshot, selected)
-    headlines = {
-        zone: headline(snapshot, most_urgent(snapshot, present & (snapshot.zone == zone), 1)[0])
-        for zone in CARD_ZONES
-        if fleet_counts[zone]
-    }
-    slots = most_urgent(snapshot, selected, filters.page * ROWS_PER_PAGE)
-    hidden_counts = {zone: fleet_counts[zone] - counts[zone] for zone in CARD_ZONES}
-    return Overview(
-        fleet_counts=fleet_counts,
-        headlines=headlines,
-        zone_counts=count_zones(snapshot, in_any_zone),
-        slots=slots[(filters.page - 1) * ROWS_PER_PAGE :],
-        total=sum(counts.values()),
-        hidden_counts={zone: number for zone, number in hidden_counts.items() if number},
-        heatmap=build_heatmap(snapshot, selected, _never_read(status, filters)),
-        filter_options=filter_options(snapshot, registry),
-        upcoming=[upcoming(snapshot, slot) for slot in soonest(snapshot, selected, MAX_UPCOMING)],
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeriesListing:
+    """A window of the series that the query selects.
+
+    slots: of the window. total: of the query. zone_counts: series in each zone that the query selects but for
+    its zones. hidden: series of HIDEABLE_ZONES that it leaves out. facets: for each field, its values with
+    their numbers of series, among all. first_rows: the row of the first series of each zone, where the list
+    is in this order. corrections: queries that may have been meant.
+    """
+
+    slots: Sequence[int]
+    total: int
+    zone_counts: Mapping[Zone, int]
+    hidden: Mapping[Zone, int]
+    facets: Mapping[str, Sequence[tuple[str, int]]]
+    first_rows: Mapping[Zone, int]
+    corrections: Sequence[Search]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverviewContent:
+    """The content of the overview, without its rows. places: the worst ones; all_places: with all others."""
+
+    answers: Answers
+    listing: SeriesListing
+    places: Heatmap
+    all_places: Heatmap
+
+
+def overview_content(
+    snapshot: Snapshot, view: ListView, status: MonitorStatus, index: SearchIndex, now: int
+) -> OverviewContent:
+    """Return the content of the overview. May take long: not for the event loop. now: the minute."""
+    places = all_places(snapshot, status)
+    return OverviewContent(
+        answers=build_answers(snapshot, now),
+        listing=build_listing(snapshot, view, index),
+        places=places.narrowed(MAX_LINES, MAX_SERVICES),
+        all_places=places,
     )
+
+
+def all_places(snapshot: Snapshot, status: MonitorStatus) -> Heatmap:
+    """Return the map of all series and of what was never read."""
+    return build_heatmap(snapshot, snapshot.group >= 0, never_read_services(status.cells))
+
+
+def build_answers(snapshot: Snapshot, now: int) -> Answers:
+    """Return the answers. May take long: not for the event loop. now: the minute."""
+    present = snapshot.group >= 0
+    throttled = np.nan_to_num(snapshot.saturation, nan=0.0) * (snapshot.zone == Zone.SATURATED)
+    found = np.flatnonzero(present & (snapshot.zone == Zone.SATURATED))
+    most = found[np.lexsort((found, -throttled[found]))][:MAX_LINES]
+    told = np.isfinite(snapshot.saturation)
+    is_judged = present & (snapshot.zone > Zone.STALE)
+    return Answers(
+        fleet_counts=count_zones(snapshot, present),
+        throttled=[throttled_line(snapshot, slot) for slot in most.tolist()],
+        throttled_total=found.size,
+        telling=int(np.count_nonzero(is_judged & told)),
+        silent=int(np.count_nonzero(is_judged & ~told)),
+        upcoming=[upcoming_line(snapshot, slot, now) for slot in soonest(snapshot, present, MAX_UPCOMING)],
+        within_a_day=int(np.count_nonzero(reached_within(snapshot, TIMES["<24h"]) & ~is_at_limit(snapshot))),
+        forecast_total=int(np.count_nonzero(np.isfinite(snapshot.reach.probability[:, 0]) & present)),
+    )
+
+
+def throttled_line(snapshot: Snapshot, slot: int) -> Line:
+    """Return a series with its throttled demand."""
+    series = snapshot.series[slot]
+    amount = finite_or_none(snapshot.saturation[slot]) or 0.0
+    is_state = series.settings.signal.saturation_is_state
+    return Line(series, "throttled" if is_state or not amount else THROTTLED.format(amount))
+
+
+def upcoming_line(snapshot: Snapshot, slot: int, now: int) -> Line:
+    """Return a series with the time to its limit."""
+    reach = snapshot.reach.of(slot)
+    return Line(snapshot.series[slot], "", forecast_words(reach, now), runway(reach, now))
+
+
+def build_listing(snapshot: Snapshot, view: ListView, index: SearchIndex) -> SeriesListing:
+    """Return the window of a view. May take long: not for the event loop."""
+    present, search = snapshot.group >= 0, view.search
+    in_any_zone = search_flags(snapshot, search.without_field(ZONE), index)
+    zones = [term for term in search.terms if term.field == ZONE]
+    selected = in_any_zone & search_flags(snapshot, Search(tuple(zones)), index) if zones else in_any_zone
+    if view.problem:
+        selected = in_any_zone = np.zeros_like(present)
+    all_counts, counts = count_zones(snapshot, present), count_zones(snapshot, selected)
+    total = int(np.count_nonzero(selected))
+    return SeriesListing(
+        slots=ordered_window(snapshot, selected, view.sort, view.row - 1, WINDOW_ROWS),
+        total=total,
+        zone_counts=count_zones(snapshot, in_any_zone),
+        hidden={zone: n for zone in HIDEABLE_ZONES if (n := all_counts[zone] - counts[zone])},
+        facets=facets(snapshot, present),
+        first_rows=first_rows(counts) if view.sort == "zone" else {},
+        corrections=[] if total else corrections(snapshot, search),
+    )
+
+
+def first_rows(counts: Mapping[Zone, int]) -> dict[Zone, int]:
+    """Return the row of the first series of each zone that has any, the worst zone first."""
+    rows, row = {}, 1
+    for zone in sorted(counts, reverse=True):
+        if counts[zone]:
+            rows[zone] = row
+        row += counts[zone]
+    return rows
 
 
 def count_zones(snapshot: Snapshot, selected: Flags) -> Mapping[Zone, int]:
@@ -96,51 +193,44 @@ def count_zones(snapshot: Snapshot, selected: Flags) -> Mapping[Zone, int]:
     return {zone: int(found[zone - lowest]) for zone in Zone}
 
 
-def _never_read(status: MonitorStatus, filters: Filters) -> Iterator[ServiceKey]:
-    """Yield the services that were never read; filters of zones, signals and resources exclude them all."""
-    if filters.zone or filters.resource or filters.signal:
-        return
-    wanted = filters.account, filters.region, filters.service
-    for one in never_read_services(status.cells):
-        if all(want in ("", have) for want, have in zip(wanted, one, strict=True)):
-            yield one
-
-
-def headline(snapshot: Snapshot, slot: int) -> dict[str, str]:
-    """Return the id, name and signal of a series, and its throttling or else its utilization as text."""
-    series = snapshot.series[slot]
-    throttled = finite_or_none(snapshot.saturation[slot])
-    used = f"{format_percent(finite_or_none(snapshot.utilization[slot]))} of the limit"
-    amount = "throttled" if series.settings.signal.saturation_is_state else THROTTLED.format(throttled or 0.0)
-    text = amount if throttled else used
-    return {
-        "id": series.key.id,
-        "name": shorten(series.key.shown, MAX_HEADLINE_LENGTH),
-        "signal": series.settings.signal.title,
-        "text": text,
+def facets(snapshot: Snapshot, present: Flags) -> dict[str, list[tuple[str, int]]]:
+    """Return the values of the fields of a query with their numbers of series, the most frequent first."""
+    by_group = np.bincount(snapshot.group[present], minlength=len(snapshot.groups))
+    first: dict[int, Series] = {}
+    groups, slots = np.unique(snapshot.group[present], return_index=True)
+    for group, series in zip(groups.tolist(), snapshot.series[present][slots].tolist(), strict=True):
+        first[group] = series
+    found: dict[str, dict[str, int]] = {name: {} for name in (*FACET_FIELDS, KIND)}
+    for group, series in first.items():
+        account, region, service, _ = snapshot.groups[group]
+        name, kind = snapshot.account_names.get(account, account), series.settings.signal.kind.value
+        values = (service, name, region, kind)
+        for counts, value in zip(found.values(), values, strict=True):
+            counts[value] = counts.get(value, 0) + int(by_group[group])
+    ordered = {
+        name: sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:MAX_FACETS]
+        for name, counts in found.items()
     }
+    times = [
+        (text, int(np.count_nonzero(reached_within(snapshot, minutes)))) for text, minutes in TIMES.items()
+    ]
+    return {**ordered, TIME: times}
 
 
-def upcoming(snapshot: Snapshot, slot: int) -> dict[str, str]:
-    """Return the id, name and signal of a series, and when it reaches its limit."""
-    series, now = snapshot.series[slot], int(snapshot.minute.max(initial=0))
-    return {
-        "id": series.key.id,
-        "name": shorten(series.key.shown, MAX_HEADLINE_LENGTH),
-        "signal": series.settings.signal.title,
-        "text": snapshot.reach.of(slot).text(now),
+def corrections(snapshot: Snapshot, search: Search) -> list[Search]:
+    """Return the queries that may have been meant where a value of a field is that of no series."""
+    names = snapshot.account_names
+    known = {
+        "service": {group[2] for group in snapshot.groups},
+        "region": {group[1] for group in snapshot.groups},
+        "signal": {group[3] for group in snapshot.groups},
+        "account": {name for group in snapshot.groups for name in (group[0], names.get(group[0], group[0]))},
     }
-
-
-def filter_options(snapshot: Snapshot, registry: Registry) -> dict[str, list[tuple[str, str]]]:
-    """Return the options of each filter: values and their titles."""
-    accounts = {group[0] for group in snapshot.groups}
-    services = sorted({group[2] for group in snapshot.groups})
-    return {
-        "service": [(one, registry.title(one)) for one in services],
-        "signal": sorted({(group[3], group[3]) for group in snapshot.groups}),
-        "account": sorted(
-            ((one, snapshot.account_names.get(one, one)) for one in accounts), key=lambda one: one[1]
-        ),
-        "region": sorted({(group[1], group[1]) for group in snapshot.groups}),
-    }
+    found = []
+    for term in search.terms:
+        values = known.get(term.field, set())
+        if values and term.value not in values:
+            nearest = suggestion(term.value, values).removeprefix("; did you mean ").removesuffix("?")
+            if nearest:
+                found.append(search.only(**{term.field: nearest}))
+    return found

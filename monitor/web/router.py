@@ -18,7 +18,6 @@ from monitor.api.recommendations import read_recommendations
 from monitor.cost.bills import mean_interval
 from monitor.cost.telemetry import MeasuredCost
 from monitor.coverage.verdicts import CoverageState
-from monitor.fleet.filters import Filters
 from monitor.fleet.pruned import pruned_counts
 from monitor.fleet.ring_columns import PRUNED_INTERVAL
 from monitor.lib.anchors import runbook_path
@@ -40,8 +39,9 @@ from monitor.web.coverage_page import (
     series_url,
 )
 from monitor.web.header import PageHeader, header_of
+from monitor.web.list_view import WINDOW_ROWS, ListParameters, ListView
 from monitor.web.no_data import no_data_reasons
-from monitor.web.overview import build_overview
+from monitor.web.overview import all_places, overview_content
 from monitor.web.page_cache import PageCache
 from monitor.web.paths_page import path_cards, path_page, path_url
 from monitor.web.runbooks_page import FILE_SUFFIX, runbook_list, runbook_variables
@@ -120,12 +120,16 @@ def _pages(router: APIRouter, renderer_for: RendererFor) -> None:
         "/paths": PageRenderer.paths,
         "/blind": PageRenderer.blind_spots,
         "/status": PageRenderer.status,
+        "/map": PageRenderer.map,
     }
 
     @router.get("/")
-    async def overview(request: Request, filters: Annotated[Filters, Query()]) -> Response:
+    async def overview(request: Request, asked: Annotated[ListParameters, Query()]) -> Response:
+        view = asked.view
+        if not asked.is_canonical:
+            return RedirectResponse(view.url(), 307)
         renderer = renderer_for(FormOptions.from_request(request))
-        page = await renderer.cache.get(filters.url(page=filters.page), partial(renderer.overview, filters))
+        page = await renderer.cache.get(view.url(), partial(renderer.overview, view))
         return page.response(request)
 
     @router.get("/coverage")
@@ -144,6 +148,7 @@ def _pages(router: APIRouter, renderer_for: RendererFor) -> None:
     @router.get("/paths")
     @router.get("/blind")
     @router.get("/status")
+    @router.get("/map")
     async def page(request: Request) -> Response:
         renderer, path = renderer_for(FormOptions.from_request(request)), request.url.path
         return (await renderer.cache.get(path, partial(renderers[path], renderer))).response(request)
@@ -232,24 +237,34 @@ class PageRenderer:
             self._headed = version, header_of(exposition.snapshot, exposition.published_at, firing)
         return self._headed[1]
 
-    async def overview(self, filters: Filters) -> bytes:
+    async def overview(self, view: ListView) -> bytes:
         """Render the overview."""
         snapshot, status = self._state.exposition.snapshot, self._state.monitor_status()
-        overview = await asyncio.to_thread(build_overview, snapshot, filters, status, self._registry)
-        rows = series_rows(snapshot, self._state.fleet, overview.slots, _minute())
+        content = await asyncio.to_thread(
+            overview_content, snapshot, view, status, self._state.search_index, _minute()
+        )
+        rows = series_rows(snapshot, self._state.fleet, content.listing.slots, _minute())
         alerts = await firing_alerts(self._engine)
         return await self._render(
             "overview.html",
             "/",
-            address=filters.url(page=filters.page),
-            filters=filters,
-            overview=overview,
+            view=view,
+            content=content,
             rows=rows,
-            firing=[one for one in alerts if filters.matches(one.notice.labels, one.notice.zone)],
+            window=WINDOW_ROWS,
+            firing=alerts[:MAX_ALERTS_ON_OVERVIEW],
             firing_total=len(alerts),
-            max_alerts=MAX_ALERTS_ON_OVERVIEW,
             failure_groups=failure_groups(status, self._registry),
             no_data_reasons=no_data_reasons(status, self._registry),
+            max_reasons=MAX_ALERTS_ON_OVERVIEW,
+            nothing="the first reading is under way" if status.pending else "nothing is watched",
+        )
+
+    async def map(self) -> bytes:
+        """Render the map of all places."""
+        snapshot, status = self._state.exposition.snapshot, self._state.monitor_status()
+        return await self._render(
+            "map.html", "", places=await asyncio.to_thread(all_places, snapshot, status)
         )
 
     async def series(self, identity: str, chosen: ChartRange) -> bytes:

@@ -9,11 +9,14 @@ from markupsafe import Markup
 from monitor.fleet.fleet import Fleet, Series
 from monitor.fleet.history import SeriesHistory
 from monitor.fleet.key import Key
+from monitor.fleet.reach import Reach
 from monitor.fleet.snapshot import Snapshot
-from monitor.render.svg import utilization_bar, utilization_sparkline
+from monitor.render.forecast_words import ForecastWords, forecast_words
+from monitor.render.list_drawings import gauge, runway, spark
 from monitor.render.text import OptionalNumber, format_rate, shorten
 from rules.band import Zone
 
+NOT_MEASURED = "-"  # a usage without a sample, as `format_range` writes it
 MAX_ACCOUNT_LENGTH = 40  # characters
 
 
@@ -22,7 +25,7 @@ class SeriesTableRow:
     """One series as a row of a table.
 
     throttled: demand per second; None when unknown. since: when it entered its zone, in epoch seconds; None
-    when that was over three hours ago. bar, sparkline: SVG drawings of the utilization.
+    when that was over three hours ago. now: the current minute.
     """
 
     series: Series
@@ -33,8 +36,9 @@ class SeriesTableRow:
     utilization: OptionalNumber
     throttled: OptionalNumber
     since: int | None
-    bar: Markup
-    sparkline: Markup
+    reach: Reach
+    now: int
+    history: SeriesHistory
 
     @property
     def key(self) -> Key:
@@ -62,6 +66,35 @@ class SeriesTableRow:
         is_state = self.series.settings.signal.saturation_is_state
         return "yes" if is_state and self.throttled else format_rate(self.throttled or 0.0)
 
+    @property
+    def used(self) -> str:
+        """The usage as text, without its unit where the limit has the same."""
+        if self.usage == NOT_MEASURED:
+            return "not known"
+        amount, _, unit = self.usage.partition(" ")
+        return amount if unit == self.limit.partition(" ")[2] else self.usage
+
+    @property
+    def gauge(self) -> Markup:
+        """The utilization and the target band; empty where it is unknown."""
+        known = self.utilization is not None
+        return gauge(self.utilization or 0.0, self.series.settings.band) if known else Markup("")
+
+    @property
+    def spark(self) -> Markup:
+        """Three hours of utilization."""
+        return spark(self.history.utilization, self.history.throttled)
+
+    @property
+    def runway(self) -> Markup:
+        """The time to the limit, drawn."""
+        return runway(self.reach, self.now)
+
+    @property
+    def forecast(self) -> ForecastWords:
+        """The time to the limit in words."""
+        return forecast_words(self.reach, self.now)
+
 
 def series_rows(snapshot: Snapshot, fleet: Fleet, slots: Iterable[int], now: int) -> list[SeriesTableRow]:
     """Return the rows of the series at these slots, without those that left the fleet since the snapshot.
@@ -69,22 +102,35 @@ def series_rows(snapshot: Snapshot, fleet: Fleet, slots: Iterable[int], now: int
     now: the current minute, since the epoch. Call it on the event loop, as polls write what it reads.
     """
     alert_starts = {one.slot: one.since for one in snapshot.alerts}
-    series = [snapshot.series[slot] for slot in slots]
-    return [series_row(snapshot, fleet, one, now, alert_starts) for one in series if one.key in fleet.series]
+    series = [one for slot in slots if (one := snapshot.series[slot]).key in fleet.series]
+    histories = SeriesHistory.of_each(fleet, series, now)
+    return [
+        _row(snapshot, one, history, alert_starts) for one, history in zip(series, histories, strict=True)
+    ]
 
 
 def series_row(
     snapshot: Snapshot, fleet: Fleet, series: Series, now: int, alert_starts: Mapping[int, int]
 ) -> SeriesTableRow:
     """Return the row of one series. alert_starts: when the alert of a slot began, in epoch seconds."""
-    slot, signal, band = series.slot, series.settings.signal, series.settings.band
-    zone, utilization = Zone(int(snapshot.zone[slot])), finite_or_none(snapshot.utilization[slot])
-    usage, upper_bound, limit, throttled = (
+    return _row(snapshot, series, SeriesHistory.of(fleet, series, now), alert_starts)
+
+
+def _row(
+    snapshot: Snapshot, series: Series, history: SeriesHistory, alert_starts: Mapping[int, int]
+) -> SeriesTableRow:
+    slot, signal = series.slot, series.settings.signal
+    zone, minute = Zone(int(snapshot.zone[slot])), history.since(Zone(int(snapshot.zone[slot])))
+    usage, upper_bound, limit, throttled, utilization = (
         finite_or_none(column[slot])
-        for column in (snapshot.usage, snapshot.upper_bound, snapshot.limit, snapshot.saturation)
+        for column in (
+            snapshot.usage,
+            snapshot.upper_bound,
+            snapshot.limit,
+            snapshot.saturation,
+            snapshot.utilization,
+        )
     )
-    history = SeriesHistory.of(fleet, series, now)
-    minute = history.since(zone)
     return SeriesTableRow(
         series=series,
         zone=zone,
@@ -96,8 +142,9 @@ def series_row(
         utilization=utilization,
         throttled=throttled,
         since=alert_starts.get(slot) or (minute * 60 if minute else None),
-        bar=utilization_bar(utilization, band, zone.word),
-        sparkline=utilization_sparkline(history.utilization, history.throttled, band),
+        reach=snapshot.reach.of(slot),
+        now=history.end,
+        history=history,
     )
 
 

@@ -20,6 +20,7 @@ from monitor.lib.version import VERSION
 from monitor.render.jinja import html_environment
 from monitor.render.text import count_of, dollars, format_rate, time_element
 from monitor.web.header import AUTOMATIC, PAGES, THEMES, next_theme
+from monitor.web.list_view import search_url
 from rules.band import Zone
 from rules.signals import AWS_DOCS
 from rules.units import parse_unit
@@ -88,6 +89,9 @@ def environment() -> Environment:
         "rate": format_rate,
         "percent": format_percent,
         "time": time_element,
+        "clock_time": lambda seconds: Markup(
+            '<span data-time="{0:%Y-%m-%dT%H:%M:%SZ}">{0:%H:%M} UTC</span>'
+        ).format(datetime.fromtimestamp(seconds, UTC)),
         "clock": lambda seconds: f"{datetime.fromtimestamp(seconds, UTC):%H:%M} UTC",
         "code_spans": code_spans,
         "duration": format_duration,
@@ -109,6 +113,7 @@ def environment() -> Environment:
         "NO_DATA": NO_DATA,
         "header_pages": PAGES,
         "themes": THEMES,
+        "search_url": search_url,
         "next_theme": next_theme,
     }
     return env

@@ -90,7 +90,7 @@ async def visit(url: str, context: BrowserContext) -> AsyncIterator[Visit]:
 async def worst(visit: Visit) -> str:
     """The path of the worst series."""
     await visit.go("/")
-    path = await visit.page.locator("#worst tbody a").first.get_attribute("href")
+    path = await visit.page.locator("#rows tbody a").first.get_attribute("href")
     assert path
     return path
 
@@ -98,8 +98,8 @@ async def worst(visit: Visit) -> str:
 async def test_an_update_arrives_by_itself(visit: Visit) -> None:
     await visit.go("/")
     await expect(visit.page.locator("#live")).to_have_attribute("data-state", "on", timeout=TIMEOUT)
-    await visit.page.evaluate("document.querySelector('#counts b').textContent = 'old'")
-    await expect(visit.page.locator("#counts b").first).not_to_have_text("old", timeout=TIMEOUT)
+    await visit.page.evaluate("document.querySelector('#zones b').textContent = 'old'")
+    await expect(visit.page.locator("#zones b").first).not_to_have_text("old", timeout=TIMEOUT)
 
 
 async def test_an_open_menu_is_not_replaced_by_an_update(visit: Visit) -> None:
@@ -111,26 +111,47 @@ async def test_an_open_menu_is_not_replaced_by_an_update(visit: Visit) -> None:
     await expect(alert.get_by_role("button", name="for 4 h")).to_be_visible()
 
 
-async def test_a_filter_is_in_the_address(visit: Visit) -> None:
+async def test_a_query_is_the_address(visit: Visit) -> None:
     page = visit.page
-    await visit.go("/")
-    await page.get_by_role("combobox", name="Service").select_option("kinesis")
+    await visit.go("/?q=service:kinesis")
     await page.get_by_role("searchbox").fill("orders")
     await page.keyboard.press("Enter")
-    await page.wait_for_url("**/?service=kinesis&resource=orders")
-    names = await page.locator("#worst tbody th a").all_inner_texts()
+    await page.wait_for_url("**/?q=service:kinesis+orders")
+    names = await page.locator("#rows tbody th a").all_inner_texts()
     assert names and all("orders" in name for name in names)
-    await page.get_by_role("link", name="within").first.click()
-    await page.wait_for_url("**zone=within**")
-    assert set(await page.locator("#worst tbody .zone").all_inner_texts()) == {"within"}
+    await page.locator("#zones a.within").click()
+    await page.wait_for_url("**zone:within**")
+    assert {*await page.locator("#rows tbody .zone").all_inner_texts()} <= {"within"}
+    await page.go_back()
+    await page.wait_for_url("**/?q=service:kinesis+orders")
 
 
-async def test_the_map_filters(visit: Visit) -> None:
+async def test_keys_go_through_the_rows(visit: Visit) -> None:
     page = visit.page
     await visit.go("/")
-    await page.locator("#heatmap td a").get_by_text("saturated").first.click()
-    await page.wait_for_url("**/?account=*&region=*&service=*")
-    await expect(page.locator("#worst tbody .zone").first).to_have_text("saturated")
+    await page.keyboard.press("j")
+    await page.keyboard.press("j")
+    await expect(page.locator("#rows tbody tr[aria-selected=true]")).to_have_count(1)
+    await expect(page.locator("#rows tbody tr").nth(1).locator("th a")).to_be_focused()
+    await page.keyboard.press("k")
+    await expect(page.locator("#rows tbody tr").first.locator("th a")).to_be_focused()
+    await page.keyboard.press("/")
+    await expect(page.get_by_role("searchbox")).to_be_focused()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("?")
+    await expect(page.locator("#help")).to_be_visible()
+    await page.keyboard.press("Escape")
+    await page.keyboard.press("g")
+    await page.keyboard.press("a")
+    await page.wait_for_url("**/alerts")
+
+
+async def test_the_map_leads_to_its_series(visit: Visit) -> None:
+    page = visit.page
+    await visit.go("/")
+    await page.locator("#map td a.saturated").first.click()
+    await page.wait_for_url("**/?q=service:*")
+    await expect(page.locator("#rows tbody .zone").first).to_have_text("saturated")
 
 
 async def test_an_alert_is_acknowledged_and_silenced_and_the_silence_ended(visit: Visit) -> None:
@@ -164,38 +185,6 @@ async def test_the_keyboard_reaches_everything(visit: Visit) -> None:
     assert await page.evaluate("document.querySelector('main').contains(document.activeElement)")
 
 
-async def test_the_keyboard_alone_opens_a_series_and_acknowledges(visit: Visit) -> None:
-    page = visit.page
-    await visit.go("/")
-    alert = page.locator("#firing .alert").last
-    identity = await alert.get_attribute("id")
-    for reached in (page.locator("#worst tbody a").first, alert.get_by_role("button", name="Acknowledge")):
-        while not await reached.evaluate("one => one === document.activeElement"):
-            assert await page.evaluate("document.activeElement.tagName") != "FOOTER"
-            await page.keyboard.press("Tab")
-        assert await reached.evaluate("one => getComputedStyle(one).outlineStyle") == "solid"
-    await page.keyboard.press("Enter")
-    await expect(page.locator("#told")).to_contain_text("acknowledged.")
-    assert urlsplit(page.url).path == "/"
-    await visit.go("/alerts/acknowledged")
-    await expect(page.locator(f"#{identity}")).to_contain_text("page at")
-    await visit.go("/")
-    await page.locator("#worst tbody a").first.focus()
-    await page.keyboard.press("Enter")
-    await page.wait_for_url("**/series/*")
-
-
-async def test_an_alert_is_silenced_on_the_overview(visit: Visit) -> None:
-    page = visit.page
-    await visit.go("/?service=kinesis")
-    alert = page.locator("#firing .alert").first
-    identity = await alert.get_attribute("id")
-    await alert.locator("summary").click()
-    await alert.get_by_role("button", name="for 4 h").click()
-    await expect(page.locator(f"#{identity}")).to_contain_text("silenced by page until")
-    assert page.url.endswith("/?service=kinesis")  # where they were
-
-
 async def test_times_are_in_the_time_zone_of_the_viewer(visit: Visit) -> None:
     await visit.go(await worst(visit))
     ticks = visit.page.locator("#chart [data-time]")
@@ -209,10 +198,9 @@ async def test_the_page_works_without_scripts(url: str, browser: Browser) -> Non
     page = await context.new_page()
     await page.goto(url)
     await expect(page.locator("#live")).to_contain_text("Not live")
-    await page.get_by_role("combobox", name="Zone").select_option("saturated")
-    await page.get_by_role("button", name="Filter").click()
-    await expect(page.locator("#worst tbody .zone").first).to_have_text("saturated")
-    await page.locator("#worst tbody th a").first.click()
+    await page.locator("#zones a.saturated").click()
+    await expect(page.locator("#rows tbody .zone").first).to_have_text("saturated")
+    await page.locator("#rows tbody th a").first.click()
     await expect(page.locator("#chart svg.plotbox")).to_be_visible()
     assert "UTC" in await page.locator("main").inner_text()
     await context.close()
@@ -240,7 +228,7 @@ async def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
     series = await worst(visit)
     await page.emulate_media(color_scheme=scheme)
     await page.set_viewport_size({"width": width, "height": 1000})
-    for path in (*PAGES, series, "/?resource=nosuch", "/?page=99"):
+    for path in (*PAGES, series, "/?q=nosuch", "/?row=9999"):
         await visit.go(path)
         await page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
         found = (await Axe().run(page)).response["violations"]
@@ -248,7 +236,7 @@ async def test_axe_finds_nothing_serious_and_nothing_is_cut_off(
         assert serious == [], path
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
         name = (
-            {"/": "overview", "/?page=99": "beyond"}.get(path)
+            {"/": "overview", "/?row=9999": "beyond"}.get(path)
             or path.strip("/").replace("/", "-").split("?")[0]
             or "nothing"
         )
@@ -270,10 +258,10 @@ async def test_without_credentials_the_page_says_that_no_series_is_monitored(
         page = await context.new_page()
         await page.set_viewport_size({"width": width, "height": 900})
         await page.goto(f"http://{serve[-1]}")
-        card = page.locator("#summary .card")
+        card = page.locator("#list")
         await expect(card).to_contain_text("Unable to locate credentials")
         await expect(card).to_contain_text("aws sts get-caller-identity")
-        assert await page.locator(".healthy").count() == 0
+        assert await page.locator(".calm").count() == 0
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         await page.screenshot(path=SCREENSHOTS / f"no-series-{width}.png")
 

@@ -36,10 +36,10 @@ def test_each_zone_is_counted(series: Facts) -> None:
 def test_the_heatmap_shows_the_worst_zone_of_each_place(series: Facts) -> None:
     snapshot = snapshot_of(series)
     found = build_heatmap(snapshot, np.ones(snapshot.zone.size, np.bool_))
-    shown = {row.account: row.zones for row in found.rows}
+    shown = {row.account: [(one.worst, one.count) for one in row.places if one] for row in found.rows}
     for account in "012":
         zones = [zone for number, (zone, _) in enumerate(series) if str(number % 3) == account]
-        assert shown.get(account) == ((max(zones).word,) if zones else None)
+        assert shown.get(account) == ([(max(zones).word, zones.count(max(zones)))] if zones else None)
 
 
 def test_only_the_worst_cells_are_shown_and_the_others_counted() -> None:
@@ -52,7 +52,7 @@ def test_only_the_worst_cells_are_shown_and_the_others_counted() -> None:
 def test_services_that_were_never_read_are_on_the_heatmap() -> None:
     found = build_heatmap(snapshot_of([(Zone.WITHIN, 1.0)]), np.ones(1, np.bool_), [("9", REGION, "sqs")])
     assert found.services == ("kinesis", "sqs")
-    assert [(row.name, row.zones) for row in found.rows] == [
+    assert [(row.name, tuple(one and one.worst for one in row.places)) for row in found.rows] == [
         ("zero", ("within", None)),
         ("9", (None, "no data")),
     ]

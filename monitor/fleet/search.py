@@ -1,0 +1,161 @@
+"""The query of people, on the overview and in the API: `service:kinesis zone:near -region:us-east-1 orders`.
+
+Terms are separated by spaces and must all hold; several values of one field are alternatives, and `-` before
+a term leaves out what it matches. A word without a field must occur in a name; `*` matches any text. Text in
+double quotes is one word, in which a backslash stands before `"` and itself.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Final
+
+from monitor.fleet.key import LABELS
+from monitor.lib.errors import HeadroomError
+from rules.band import Zone
+from rules.problem_text import suggestion
+from rules.signals import LimitKind
+
+MAX_SEARCH_LENGTH: Final = 2048  # characters
+MAX_TERMS: Final = 40
+TEXT_FIELDS: Final = LABELS  # account, region, service, signal, resource
+ZONE, KIND, TIME = "zone", "kind", "ttl"
+VALUES: Final = {
+    ZONE: tuple(zone.word for zone in sorted(Zone, reverse=True)),
+    KIND: tuple(kind.value for kind in LimitKind),
+}
+FIELDS: Final = (*TEXT_FIELDS, *VALUES, TIME)
+UNIT_MINUTES: Final = {"min": 1, "m": 1, "h": 60, "d": 1440}
+TIME_PATTERN: Final = re.compile(r"<(\d{1,4})(min|m|h|d)")
+TERM_PATTERN: Final = re.compile(r'\s*((?:[^\s"\\]|\\.|"(?:[^"\\]|\\.)*")+)', re.DOTALL)
+QUOTED: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|\\(.)|([^"\\]+)', re.DOTALL)
+PLAIN: Final = re.compile(r'[^\s"\\:-][^\s"\\:]*')  # a word that needs no quotes
+PLAIN_VALUE: Final = re.compile(r'[^\s"\\]+')
+
+
+class SearchError(HeadroomError, ValueError):
+    """The text is no query; the message says why, with the nearest word that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One term. field: one of FIELDS; empty for a word. excluded: it leaves out what it matches."""
+
+    value: str
+    field: str = ""
+    excluded: bool = False
+
+    def __str__(self) -> str:
+        """The term as text."""
+        pattern, name = (PLAIN_VALUE, f"{self.field}:") if self.field else (PLAIN, "")
+        value = self.value if pattern.fullmatch(self.value) else _quoted(self.value)
+        return f"{'-' if self.excluded else ''}{name}{value}"
+
+
+@dataclass(frozen=True)
+class Search:
+    """A parsed query. Its text parses to the same query."""
+
+    terms: tuple[Term, ...] = ()
+
+    def __str__(self) -> str:
+        """The query as text, in its own form: each term once."""
+        return " ".join(map(str, self.terms))
+
+    def __bool__(self) -> bool:
+        """True if it leaves out anything."""
+        return bool(self.terms)
+
+    @cached_property
+    def words(self) -> tuple[Term, ...]:
+        """The terms without a field."""
+        return tuple(term for term in self.terms if not term.field)
+
+    def without(self, *terms: Term) -> "Search":
+        """Return the query without these terms."""
+        return replace(self, terms=tuple(term for term in self.terms if term not in terms))
+
+    def without_field(self, field: str) -> "Search":
+        """Return the query without the terms of a field."""
+        return replace(self, terms=tuple(term for term in self.terms if term.field != field))
+
+    def toggled(self, term: Term) -> "Search":
+        """Return the query with a term that it does not have, else without it."""
+        return self.without(term) if term in self.terms else replace(self, terms=(*self.terms, term))
+
+    def only(self, **values: str) -> "Search":
+        """Return the query with these values as the only ones of their fields."""
+        kept = tuple(term for term in self.terms if term.field not in values)
+        return replace(self, terms=(*kept, *(Term(value, field) for field, value in values.items())))
+
+
+def parse_search(text: str) -> Search:
+    """Return the query that a text says. Raises SearchError."""
+    if len(text) > MAX_SEARCH_LENGTH:
+        raise SearchError(f"expected at most {MAX_SEARCH_LENGTH:,} characters")
+    terms = dict.fromkeys(term for part in _parts(text) for term in _terms(part))
+    if len(terms) > MAX_TERMS:
+        raise SearchError(f"expected at most {MAX_TERMS} terms")
+    return Search(tuple(terms))
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Yield the parts between spaces. Raises SearchError."""
+    at, end = 0, len(text.rstrip())
+    while at < end:
+        found = TERM_PATTERN.match(text, at)
+        if found is None:
+            raise SearchError("a closing quote is missing, or a backslash is at the end")
+        yield found[1]
+        at = found.end()
+
+
+def _terms(part: str) -> Iterator[Term]:
+    excluded = part.startswith("-") and len(part) > 1
+    body = part[1:] if excluded else part
+    name, colon, rest = body.partition(":")
+    if not colon or '"' in name or "\\" in name:
+        yield Term(_plain(body), "", excluded)
+        return
+    if name not in FIELDS:
+        quoted = _quoted(_plain(body))
+        raise SearchError(
+            f"{name[:40] or 'nothing'} is not a field{suggestion(name, FIELDS)} "
+            f"Fields: {', '.join(FIELDS)}. A name with a colon stands in quotes: {quoted[:80]}"
+        )
+    values = rest.split(",") if name in VALUES else (_plain(rest),)
+    for value in filter(None, values):  # a field without a value says nothing
+        yield Term(_checked(name, value), name, excluded)
+
+
+def _checked(field: str, value: str) -> str:
+    """Return a value that its field may have. Raises SearchError."""
+    known = VALUES.get(field, ())
+    if known and value not in known:
+        raise SearchError(
+            f"{field}: {value[:40]} is not known{suggestion(value, known)} Expected {', '.join(known)}"
+        )
+    if field == TIME and not TIME_PATTERN.fullmatch(value):
+        raise SearchError(f"{TIME}: expected a time such as <1h, <24h or <3d, found {value[:40]}")
+    return value
+
+
+def minutes_of(term: Term) -> int:
+    """Return the minutes within which a term of the field TIME wants the limit to be reached."""
+    found = TIME_PATTERN.fullmatch(term.value)
+    assert found, term
+    return int(found[1]) * UNIT_MINUTES[found[2]]
+
+
+def _plain(text: str) -> str:
+    """Return a text without its quotes and backslashes."""
+    return "".join(
+        re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL) or escaped or bare
+        for quoted, escaped, bare in QUOTED.findall(text)
+    )
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", r"\\").replace('"', r"\"")
+    return f'"{escaped}"'

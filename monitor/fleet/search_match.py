@@ -1,0 +1,155 @@
+"""Finding the series that a search matches, in a snapshot."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import translate
+from typing import Final
+
+import numpy as np
+
+from monitor.fleet.columns import Flags, Indices, Objects
+from monitor.fleet.namespaces import NEVER
+from monitor.fleet.search import KIND, TIME, ZONE, Search, Term, minutes_of
+from monitor.fleet.snapshot import Snapshot
+from rules.band import ZONES
+
+GROUP_FIELDS: Final = ("account", "region", "service", "signal")
+WILDCARDS: Final = frozenset("*?")
+TextPredicate = Callable[[str], bool]
+
+
+@dataclass(slots=True)
+class SearchIndex:
+    """The names of all series in lower case, the same for all searches while no series comes or goes."""
+
+    _series: Objects | None = None
+    _names: list[str] = field(default_factory=list)
+
+    def names(self, series: Objects) -> list[str]:
+        """Return name and id of each slot's resource, in lower case; empty where there is no series."""
+        if series is not self._series:
+            self._names = [_name(one) for one in series.tolist()]
+            self._series = series
+        return self._names
+
+
+def _name(series: object) -> str:
+    key = getattr(series, "key", None)
+    if key is None:
+        return ""
+    name, identity = key.resource, key.subject.id
+    return (name if name == identity else f"{name}\n{identity}").lower()
+
+
+def search_flags(snapshot: Snapshot, search: Search, index: SearchIndex) -> Flags:
+    """Return which slots have a series that the search matches. May take long: not for the event loop."""
+    selected: Flags = snapshot.group >= 0
+    for term in search.terms:
+        if term.excluded:
+            selected &= ~_matching(snapshot, term, selected, index)
+    wanted = [term for term in search.terms if not term.excluded]
+    for name in dict.fromkeys(term.field for term in wanted if term.field):
+        found = np.zeros_like(selected)
+        for term in wanted:
+            if term.field == name:
+                found |= _matching(snapshot, term, selected, index)
+        selected &= found
+    for term in wanted:
+        if not term.field:
+            selected &= _matching(snapshot, term, selected, index)
+    return selected
+
+
+def _matching(snapshot: Snapshot, term: Term, among: Flags, index: SearchIndex) -> Flags:
+    """Return which slots a term matches; others than those in `among` do not matter."""
+    if term.field == ZONE:
+        in_zone: Flags = snapshot.zone == ZONES[term.value]
+        return in_zone
+    if term.field == KIND:
+        return _of_groups(snapshot, _kinds(snapshot) == term.value)
+    if term.field == TIME:
+        return reached_within(snapshot, minutes_of(term))
+    if term.field == "resource":
+        return _named(snapshot, term.value.lower(), among, index, whole=True)
+    if term.field:
+        return _of_groups(snapshot, _groups_with(snapshot, term))
+    word = term.value.lower()
+    found = _of_groups(snapshot, _groups_that_say(snapshot, word))
+    return found | _named(snapshot, word, among & ~found, index, whole=False)
+
+
+def _of_groups(snapshot: Snapshot, matches: Iterable[bool]) -> Flags:
+    """Return the slots of groups. matches: for each group."""
+    flags: Flags = np.array([*matches, False], np.bool_)  # the last one is of slots without a series
+    return flags[snapshot.group]
+
+
+def _kinds(snapshot: Snapshot) -> Objects:
+    kinds = np.full(len(snapshot.groups), "", object)
+    used = snapshot.group >= 0
+    groups, first = np.unique(snapshot.group[used], return_index=True)
+    for group, series in zip(groups.tolist(), snapshot.series[used][first].tolist(), strict=True):
+        kinds[group] = series.settings.signal.kind.value
+    return kinds
+
+
+def _groups_with(snapshot: Snapshot, term: Term) -> list[bool]:
+    matches, number = text_predicate(term.value.lower()), GROUP_FIELDS.index(term.field)
+    names: Mapping[str, str] = snapshot.account_names
+
+    def is_wanted(group: tuple[str, str, str, str]) -> bool:
+        value = group[number].lower()
+        if term.field == "account":
+            return matches(value) or matches(names.get(group[0], "").lower())
+        return matches(value) or (term.field == "signal" and matches(f"{group[2]}.{group[3]}".lower()))
+
+    return [is_wanted(group) for group in snapshot.groups]
+
+
+def _groups_that_say(snapshot: Snapshot, word: str) -> list[bool]:
+    contains, names = _contains(word), snapshot.account_names
+    return [contains(" ".join((*group, names.get(group[0], ""))).lower()) for group in snapshot.groups]
+
+
+def _named(snapshot: Snapshot, text: str, among: Flags, index: SearchIndex, *, whole: bool) -> Flags:
+    """Return which slots have a resource with this name. whole: the name is no part of a longer one."""
+    found, slots = np.zeros(among.size, np.bool_), np.flatnonzero(among)
+    names = index.names(snapshot.series)
+    if whole and WILDCARDS.isdisjoint(text):
+        found[slots] = [text in names[slot].split("\n") for slot in slots.tolist()]
+    elif whole:
+        matches = text_predicate(text)
+        found[slots] = [any(map(matches, names[slot].split("\n"))) for slot in slots.tolist()]
+    else:
+        contains = _contains(text)
+        found[slots] = [contains(names[slot]) for slot in slots.tolist()]
+    return found
+
+
+def text_predicate(pattern: str) -> TextPredicate:
+    """Return a predicate: true for a text that is the pattern, in which `*` and `?` match any text."""
+    if WILDCARDS.isdisjoint(pattern):
+        return pattern.__eq__
+    matches = re.compile(translate(pattern.replace("[", "[[]"))).match
+    return lambda text: matches(text) is not None
+
+
+def _contains(word: str) -> TextPredicate:
+    if WILDCARDS.isdisjoint(word):
+        return lambda text: word in text
+    matches = text_predicate(f"*{word}*")
+    return matches
+
+
+def reached_within(snapshot: Snapshot, minutes: int) -> Flags:
+    """Return which series are at their limits, or may reach them within some minutes of the newest sample."""
+    first, now = snapshot.reach.minutes[:, 0], int(snapshot.minute.max(initial=0))
+    flags: Flags = is_at_limit(snapshot) | ((first != NEVER) & (first <= now + minutes))
+    return flags & (snapshot.group >= 0)
+
+
+def is_at_limit(snapshot: Snapshot, slots: Indices | slice = slice(None)) -> Flags:
+    """Return which series are at their limits, by their forecasts."""
+    flags: Flags = snapshot.reach.probability[slots, 0] >= 1
+    return flags

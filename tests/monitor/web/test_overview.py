@@ -1,0 +1,239 @@
+"""The list of the overview: its query, its order and its windows; and what a query does not change."""
+
+import time
+
+import httpx
+import numpy as np
+import pytest
+
+from monitor.web.list_view import WINDOW_ROWS
+from rules.band import Zone
+from tests.monitor.fleet.fleets import ACCOUNT, add, judged, key
+from tests.monitor.served import Server
+from tests.monitor.web.pages import page
+
+LONG = "x" * 1000
+
+
+async def shown(server: Server, client: httpx.AsyncClient, address: str) -> list[str]:
+    """The resources of the rows at an address, in their order."""
+    ids = [(one.get("id") or "")[1:] for one in (await page(client, address)).all("tr")]
+    names = {one.key.id: one.key.resource for one in server.fleet.series.values()}
+    return [names[one] for one in ids if one]
+
+
+async def words_of(client: httpx.AsyncClient, address: str) -> str:
+    return " ".join((await page(client, address)).words.split())
+
+
+async def watched(server: Server) -> None:
+    """Series of all zones that a query can tell apart."""
+    for name, zone, usage, saturation in (
+        ("orders", Zone.WITHIN, 500.0, 0.0),
+        ("orders.fifo", Zone.ABOVE, 800.0, 0.0),
+        ("Payments[1]", Zone.NEAR, 950.0, 0.0),
+        ("refused", Zone.SATURATED, 900.0, 3.0),
+        ("refused-more", Zone.SATURATED, 100.0, 70.0),
+        ("hidden", Zone.STALE, np.nan, 0.0),
+    ):
+        judged(server.fleet, add(server.fleet, key(name)), zone, usage=usage, saturation=saturation)
+    await server.publish()
+
+
+async def test_the_order_is_zone_then_throttled_demand(server: Server, client: httpx.AsyncClient) -> None:
+    await watched(server)
+    order = ["refused-more", "refused", "Payments[1]", "orders.fifo", "orders", "hidden"]
+    assert await shown(server, client, "/") == order
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("zone:near", {"Payments[1]"}),
+        ("zone:near+zone:above", {"Payments[1]", "orders.fifo"}),
+        ("zone:near,above", {"Payments[1]", "orders.fifo"}),
+        ("orders", {"orders", "orders.fifo"}),
+        ("ORDERS+-fifo", {"orders"}),
+        ("resource:orders", {"orders"}),
+        ("resource:*.fifo", {"orders.fifo"}),
+        ("s[1]", {"Payments[1]"}),
+        ("-zone:saturated+-zone:stale+-orders", {"Payments[1]"}),
+        (f"account:{ACCOUNT}+region:eu-*+service:kinesis+zone:stale", {"hidden"}),
+        ("signal:kinesis.stream_write_bytes+hidden", {"hidden"}),
+        ("kind:provisioned+refused", {"refused", "refused-more"}),
+        ("kind:quota", set()),
+        ("service:sqs", set()),
+        ("kinesis+hidden", {"hidden"}),
+    ],
+)
+async def test_a_query_selects(
+    query: str, names: set[str], server: Server, client: httpx.AsyncClient
+) -> None:
+    await watched(server)
+    assert {*await shown(server, client, f"/?q={query}")} == names
+
+
+async def test_the_answers_ignore_the_query_which_says_what_it_leaves_out(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    await watched(server)
+    for query, left_out in {
+        "": "",
+        "refused": "This query leaves out 1 near.",
+        "zone:within": "This query leaves out 2 saturated and 1 near.",
+        "zone:saturated+zone:near": "",
+        "nosuch": "the query leaves all of them out, 2 saturated and 1 near among them.",
+    }.items():
+        words = await words_of(client, f"/?q={query}")
+        assert "Throttled now 2 series" in words, query
+        assert left_out in words and ("query leaves" in words) == bool(left_out), query
+
+
+async def test_zone_counts_are_of_the_query_without_its_zones(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    await watched(server)
+    words = await words_of(client, "/?q=orders+zone:above")
+    assert "saturated 0 near 0 above 1 within 1 below 0 stale 0" in words
+    assert "1 of 6 series" in words
+    links = (await page(client, "/?q=orders+zone:above")).links
+    assert {"/?q=orders", "/?q=orders+zone:above+zone:within"} <= {*links}  # toggles
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("zon:near", "zon is not a field; did you mean zone?"),
+        ("zone:critcal", "zone: critcal is not known"),
+        ("zone:saturatd", "did you mean saturated?"),
+        ("ttl:soon", "expected a time such as &lt;1h"),
+        ("%22open", "a closing quote is missing"),
+        ("service:kinesi", "Did you mean <a"),
+        ("region:eu-west-11", "region:eu-west-1"),
+        ("x" * 3000, "expected at most 2,048 characters"),
+    ],
+)
+async def test_what_is_not_understood_is_explained_and_shows_no_rows(
+    query: str, sentence: str, server: Server, client: httpx.AsyncClient
+) -> None:
+    await watched(server)
+    got = await client.get(f"/?q={query}")
+    assert got.status_code == 200 and sentence in got.text
+    assert 'id="rows"' not in got.text and "Throttled now" in got.text
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("zone=near", "/?q=zone:near"),
+        ("service=kinesis&zone=near&zone=above", "/?q=service:kinesis+zone:near+zone:above"),
+        ("account=1&region=eu-west-1&signal=a", "/?q=account:1+region:eu-west-1+signal:a"),
+        ("resource=orders", "/?q=orders"),
+        ("resource=a*b", "/?q=resource:a*b"),
+        ("resource=a+b", "/?q=%22a+b%22"),
+        ("service=&zone=&resource=", "/"),
+        ("page=3&zone=within", "/?q=zone:within&row=51"),
+        ("q=service:kinesis&q=orders", "/?q=service:kinesis+orders"),
+    ],
+)
+async def test_an_address_of_an_older_form_leads_to_the_new_one(
+    old: str, new: str, client: httpx.AsyncClient
+) -> None:
+    got = await client.get(f"/?{old}", follow_redirects=False)
+    assert (got.status_code, got.headers["location"]) == (307, new)
+    assert (await client.get(new)).status_code == 200
+
+
+async def many(server: Server) -> None:
+    for number in range(250):
+        zone = Zone.NEAR if number >= 240 else Zone.WITHIN
+        judged(server.fleet, add(server.fleet, key(f"s{number:03}")), zone, usage=400.0 + number)
+    await server.publish()
+
+
+async def test_windows_follow_one_another_and_lead_to_each_zone(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    await many(server)
+    windows = [await shown(server, client, f"/?row={row}") for row in (1, 101, 201)]
+    assert [len(one) for one in windows] == [100, 100, 50]
+    everything = [name for window in windows for name in window]
+    assert everything == [f"s{number:03}" for number in (*range(249, 239, -1), *range(239, -1, -1))]
+    first = await page(client, "/")
+    assert {"/?row=101", "/?row=11", "/"} <= {*first.links}  # the next rows, and the first of a zone
+    assert "Rows 1 - 100 of 250" in " ".join(first.words.split()).replace("\u2013", "-")
+    assert len(windows[0]) == WINDOW_ROWS
+    assert "No row 900" in await words_of(client, "/?row=900")
+
+
+@pytest.mark.parametrize("row", [1, 5, 95, 205])
+@pytest.mark.parametrize("sort", ["zone", "-zone", "utilization", "-utilization", "throttled", "-ttl"])
+async def test_each_order_has_each_series_once(
+    sort: str, row: int, server: Server, client: httpx.AsyncClient
+) -> None:
+    await many(server)
+    names: list[str] = []
+    while row <= 250:
+        names += await shown(server, client, f"/?sort={sort}&row={row}")
+        row += 100
+    assert len(names) == len({*names})
+
+
+async def test_headings_order_the_list_and_reverse_it(server: Server, client: httpx.AsyncClient) -> None:
+    await watched(server)
+    rising = await shown(server, client, "/?sort=utilization&q=-hidden")
+    assert rising == ["refused-more", "orders", "orders.fifo", "refused", "Payments[1]"]
+    falling = await shown(server, client, "/?sort=-utilization&q=-hidden")
+    assert falling == rising[::-1]
+    assert (await shown(server, client, "/?sort=-utilization"))[-1] == "hidden"  # unknown comes last
+    assert (await shown(server, client, "/?sort=utilization"))[-1] == "hidden"
+    assert (await shown(server, client, "/?sort=-throttled"))[:2] == ["refused-more", "refused"]
+    first = await page(client, "/?sort=-utilization&q=orders")
+    assert "/?q=orders&sort=utilization" in first.links
+    heading = next(one for one in first.all("th") if one.get("class") == "c-use")
+    assert heading["aria-sort"] == "descending"
+
+
+async def test_a_forecast_stands_beside_its_series_and_in_the_answers(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    await watched(server)
+    slot, now = server.fleet.series[key("orders")].slot, int(time.time() // 60)
+    server.fleet.reach_probability[slot] = (0.2, 0.92, 0.95, 0.95)
+    server.fleet.reach_minutes[slot] = (now + 45, now + 90, now + 125)
+    await server.publish()
+    words = (await words_of(client, "/")).replace("\u00a0", " ").replace("\u2013", "-")
+    assert "Reaches its limit next 1 within 24 h" in words
+    assert words.count("min - 2.1 h") == 3  # in the answers, in the list and beside it
+    assert await shown(server, client, "/?q=ttl:<24h") == ["orders"]
+    assert (await shown(server, client, "/?sort=ttl"))[0] == "orders"
+
+
+async def test_nothing_throttled_says_what_that_rests_on(server: Server, client: httpx.AsyncClient) -> None:
+    judged(server.fleet, add(server.fleet, key("a")), Zone.WITHIN, usage=500.0, saturation=0.0)
+    judged(server.fleet, add(server.fleet, key("b"), throttled=None), Zone.WITHIN, usage=500.0)
+    await server.publish()
+    assert "Throttled now Nothing. 1 series tell it, 1 do not." in await words_of(client, "/")
+
+
+async def test_a_long_name_is_whole_in_its_title(server: Server, client: httpx.AsyncClient) -> None:
+    judged(server.fleet, add(server.fleet, key(LONG)), Zone.NEAR, usage=950.0)
+    await server.publish()
+    links = (await page(client, "/")).all("a")
+    assert any((one.get("title") or "").startswith("x" * 50) for one in links)
+
+
+async def test_the_map_has_its_own_page(server: Server, client: httpx.AsyncClient) -> None:
+    await watched(server)
+    shown_map = await page(client, "/map")
+    labels = [one.get("aria-label") or "" for one in shown_map.all("a")]
+    assert any(label.endswith("2 saturated") for label in labels)
+    assert any("q=service:kinesis+account:" in link for link in shown_map.links)
+
+
+async def test_series_that_left_after_the_judgement_are_left_out(
+    server: Server, client: httpx.AsyncClient
+) -> None:
+    await watched(server)
+    server.fleet.series.pop(key("orders"))
+    assert "orders" not in await shown(server, client, "/")
