@@ -107,7 +107,7 @@ def test_what_is_included_is_not_paid_for(included: float | None, dollars: float
     account = Account()
     bought = Bought(size="provisioned", items=500.0, included=included)
     home = Resource("file_system", ("home",))
-    account.buy("efs.throughput", 35 * MIB, 500 * MIB, home, region="us-east-2", bought=bought)
+    account.buy("efs.throughput", 35 * MIB, 500 * MIB, home, region="ap-northeast-1", bought=bought)
     assert (account.one.advice, account.one.items) == (Advice.LOWER, 64)
     assert account.one.monthly_dollars == pytest.approx(dollars)
 
