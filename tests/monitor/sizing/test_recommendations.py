@@ -102,7 +102,7 @@ def test_a_recommendation_without_a_price_has_no_saving() -> None:
     assert (totals.saved, totals.unpriced, totals.counts[Advice.LOWER]) == (0, 1, 1)
 
 
-@pytest.mark.parametrize(("included", "dollars"), [(0.0, -436 * 6.0), (300.0, -200 * 6.0), (None, None)])
+@pytest.mark.parametrize(("included", "dollars"), [(0.0, -436 * 7.2), (300.0, -200 * 7.2), (None, None)])
 def test_what_is_included_is_not_paid_for(included: float | None, dollars: float | None) -> None:
     account = Account()
     bought = Bought(size="provisioned", items=500.0, included=included)
