@@ -1,0 +1,118 @@
+"""The pages of lists in a real Chromium: coverage, blind spots, what-if, paths, look-back, cost and more."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from axe_playwright_python.async_playwright import Axe
+from playwright.async_api import Browser, Page, ViewportSize, expect
+
+from tests.browser import chromium
+from tests.monitor.api.example_server import ExampleServer, example_server, served_on_loopback
+from tests.monitor.served import Server
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+PAGES = {  # and a text that each has
+    "/coverage": "1 of 1 quota watched",
+    "/coverage?state=watched": "lambda.account_concurrency",
+    "/blind": "not authorized to perform sqs:ListQueues",
+    "/what-if?traffic=3x": "To make room",
+    "/what-if?traffic=nothing": "This cannot be answered.",
+    "/paths": "requests/s flow now",
+    "/look-back": "orders",
+    "/cost": "Paid for and idle",
+    "/status": "CloudWatch metrics",
+    "/docs": "acknowledge_alert",
+}
+EMPTY = {
+    "/coverage": "No quota of a service in use is known.",
+    "/blind": "Nothing is watched",
+    "/what-if?traffic=3x": "nothing is known to judge",
+    "/paths": "No request path is described.",
+    "/look-back": "No usage has been kept yet.",
+    "/cost": "Nothing is watched yet.",
+    "/status": "No account has been accessed yet.",
+}
+WIDTHS = (390, 1440, 2560)
+SCROLLS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ExampleServer]:
+    async with example_server(tmp_path_factory.mktemp("served")) as served:
+        yield served
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser
+
+
+@asynccontextmanager
+async def opened(
+    browser: Browser, width: int = 1440, scripts: bool = True, dark: bool = False
+) -> AsyncIterator[Page]:
+    """Open a page of a new visitor."""
+    context = await browser.new_context(
+        viewport=ViewportSize(width=width, height=900),
+        java_script_enabled=scripts,
+        color_scheme="dark" if dark else "light",
+    )
+    try:
+        yield await context.new_page()
+    finally:
+        await context.close()
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_pages_fit_and_have_no_finding_of_axe(
+    served: ExampleServer, browser: Browser, width: int, dark: bool
+) -> None:
+    async with opened(browser, width, dark=dark) as page:
+        for path, text in PAGES.items():
+            await page.goto(f"http://{served.address}{path}")
+            assert text in await page.locator("main").inner_text(), path
+            assert not await page.evaluate(SCROLLS), path
+            found = (await Axe().run(page)).response["violations"]
+            assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], path
+
+
+async def test_pages_need_no_script(served: ExampleServer, browser: Browser) -> None:
+    async with opened(browser, scripts=False) as page:
+        for path, text in PAGES.items():
+            await page.goto(f"http://{served.address}{path}")
+            assert text in await page.locator("main").inner_text(), path
+        await page.goto(f"http://{served.address}/what-if")
+        await page.fill("input[name=traffic]", "5")
+        await page.get_by_role("button", name="Ask").click()
+        await expect(page.locator(".pick [aria-current]")).to_have_text("\u00d75")
+        await page.goto(f"http://{served.address}/coverage")
+        await page.fill("input[name=text]", "nothing has this name")
+        await page.get_by_role("button", name="Filter").click()
+        await expect(page.locator("main")).to_contain_text("No quota matches.")
+
+
+async def test_a_lost_connection_covers_what_is_old(tmp_path: Path, browser: Browser) -> None:
+    async with opened(browser) as page:
+        async with example_server(tmp_path) as served:
+            await page.goto(f"http://{served.address}/cost")
+            await expect(page.locator("#live")).to_have_attribute("data-state", "on")
+        await expect(page.locator("#lost")).to_be_visible(timeout=30_000)
+        await expect(page).to_have_title("(not live) Cost · Headroom", timeout=30_000)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+async def test_nothing_watched_is_said_and_never_green(tmp_path: Path, browser: Browser, width: int) -> None:
+    async with Server.opened(tmp_path) as server:
+        await server.publish()
+        async with served_on_loopback(server.app) as address, opened(browser, width) as page:
+            for path, text in EMPTY.items():
+                await page.goto(f"http://{address}{path}")
+                assert text in await page.locator("main").inner_text(), path
+                assert not await page.evaluate(SCROLLS), path
+                assert await page.locator("main .zone.within, main .zone.below").count() == 0, path
