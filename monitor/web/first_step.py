@@ -23,6 +23,7 @@ from rules.signals import LimitKind, Signal
 from rules.units import UnitKind
 
 MEDIAN: Final = 2  # the number of the median in FAN_QUANTILES
+OWN_SETTING = "It is a setting of the resource, changed without a request to AWS."
 STALE_TEXT = "The list of blind spots names what could not be read, and why."
 LIMIT_TEXT = "No source tells it; `limits` of the configuration sets it."
 
@@ -137,6 +138,10 @@ def _raise(one: Situation, means: Means) -> FirstStep:
         return FirstStep("Wait for the request that is pending", waits, is_urgent=_is_urgent(one))
     if remedy.action is Action.REDESIGN:
         return FirstStep(_without_stop(signal.remedy[0]), [_takes(signal)], is_urgent=_is_urgent(one))
+    is_own_setting = remedy.action is Action.CHANGE and signal.kind is LimitKind.QUOTA
+    if is_own_setting and signal.remedy_hours is None:
+        effects = [OWN_SETTING, *_changes(one, plan, means.then)]
+        return FirstStep(_without_stop(remedy.text), effects, remedy.command, one.reach.is_reached)
     effects = [_takes(signal), *_changes(one, plan, means.then)]
     if remedy.pending:
         effects.append("The request that is pending asks for less.")

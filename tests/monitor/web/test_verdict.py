@@ -151,6 +151,16 @@ def test_a_quota_is_asked_for_with_its_effect_and_the_time_that_it_takes() -> No
     ]
 
 
+def test_a_quota_that_is_a_setting_of_the_resource_needs_no_decision_of_aws() -> None:
+    named = key("thumbnails", "lambda.function_reserved_concurrency")
+    series = add(Fleet(), named)
+    signal = series.settings.signal
+    plan = higher_limit(series, 45.0, 50.0, None)
+    pressed = situation(signal=signal, zone=Zone.NEAR, utilization=0.9)
+    step = first_step(pressed, Means(plan=plan, sized=None, then=()))
+    assert step.effects[0] == "It is a setting of the resource, changed without a request to AWS."
+
+
 def test_what_is_to_come_counts_for_the_limit_that_is_asked_for() -> None:
     ahead = np.full((5, 96), 1800.0, np.float32)
     ahead[:, 10:20] = np.nan
