@@ -16,6 +16,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from monitor.fleet.columns import Flags, Indices
 from monitor.fleet.fleet import Series
 from monitor.fleet.key import LABELS, Key
+from monitor.fleet.search import MAX_SEARCH_LENGTH, parse_search
+from monitor.fleet.search_match import SearchIndex, search_flags
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.urgency import reach_columns, urgency_columns
 from monitor.lib.errors import HeadroomError
@@ -57,6 +59,11 @@ def _escape_unclosed_brackets(pattern: str) -> str:
     return pattern[:end] + pattern[end:].replace("[", "[[]")
 
 
+def _checked_search(text: str) -> str:
+    """Return the text of a query. Raises SearchError, a ValueError, if it is none."""
+    return str(parse_search(text))
+
+
 class Query(BaseModel):
     """A query: which series to return, in which order, and how many."""
 
@@ -69,6 +76,9 @@ class Query(BaseModel):
     resource: (
         Annotated[str, Field(max_length=MAX_PATTERN_LENGTH), AfterValidator(_escape_unclosed_brackets)] | None
     ) = Field(default=None, description="The name or the id; a shell pattern when it has * or ? in it.")
+    q: Annotated[str, Field(max_length=MAX_SEARCH_LENGTH), AfterValidator(_checked_search)] | None = Field(
+        default=None, description="A query as on the overview: `service:kinesis zone:near -orders`."
+    )
     zone: list[ZoneWord] = Field(default=[], description="Any of these zones; repeatable.")
     sort: Sort = Field(
         default="urgency",
@@ -144,6 +154,8 @@ def _matches_ignoring_zones(snapshot: Snapshot, query: Query) -> Flags:
     is_wanted = [all(group[index] == value for index, value in wanted) for group in snapshot.groups]
     is_wanted.append(False)  # the last one, which the index -1 of slots without a series selects
     selected: Flags = np.array(is_wanted, np.bool_)[snapshot.group]
+    if query.q:
+        selected &= search_flags(snapshot, parse_search(query.q), SearchIndex())
     if query.resource is not None:
         matches_resource = _resource_predicate(query.resource)
         selected[selected] = [matches_resource(series.key) for series in snapshot.series[selected].tolist()]

@@ -1,0 +1,76 @@
+"""The query of people: what its text means, and that any text is a query or a sentence about why not."""
+
+from contextlib import suppress
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from monitor.fleet.search import FIELDS, Search, SearchError, Term, parse_search
+from rules.band import Zone
+from tests.monitor.fleet.fleets import add, judged, key
+from tests.monitor.served import Server
+
+WORDS = st.text(alphabet='ab:-"\\ *,<1h\n\u00e9', min_size=1, max_size=12)
+TERMS = st.builds(Term, WORDS, st.sampled_from(("", "service", "resource", "account")), st.booleans())
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"),
+    [
+        ("", []),
+        ("  orders ", [Term("orders")]),
+        ("service:kinesis zone:near", [Term("kinesis", "service"), Term("near", "zone")]),
+        ("zone:near,above", [Term("near", "zone"), Term("above", "zone")]),
+        ("-region:us-east-1 -dead", [Term("us-east-1", "region", True), Term("dead", "", True)]),
+        ('"my stream"', [Term("my stream")]),
+        ('resource:"a \\" b"', [Term('a " b', "resource")]),
+        ('"zone:near"', [Term("zone:near")]),
+        ("a a a", [Term("a")]),
+        ("ttl:<24h kind:quota", [Term("<24h", "ttl"), Term("quota", "kind")]),
+        ("service: orders", [Term("orders")]),
+        ("-", [Term("-")]),
+    ],
+)
+def test_a_text_says_terms(text: str, terms: list[Term]) -> None:
+    assert [*parse_search(text).terms] == terms
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("zon:near", "did you mean zone?"),
+        ("zone:purple", "zone: purple is not known"),
+        ("ttl:24h", "expected a time such as <1h"),
+        ('"open', "a closing quote is missing"),
+        ("end\\", "a backslash is at the end"),
+        ("x" * 2049, "at most 2,048 characters"),
+        (" ".join(map(str, range(41))), "at most 40 terms"),
+    ],
+)
+def test_a_text_that_is_no_query_has_a_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(SearchError, match=sentence.replace("?", r"\?")):
+        parse_search(text)
+
+
+@given(st.text(max_size=60) | st.lists(WORDS | st.sampled_from(FIELDS), max_size=6).map(":".join))
+def test_any_text_is_a_query_or_a_sentence(text: str) -> None:
+    with suppress(SearchError):
+        search = parse_search(text)
+        assert parse_search(str(search)) == search
+
+
+@given(st.lists(TERMS, max_size=6, unique=True))
+def test_the_text_of_a_query_says_the_same_query(terms: list[Term]) -> None:
+    assert parse_search(str(Search(tuple(terms)))) == Search(tuple(terms))
+
+
+async def test_the_api_takes_the_query(server: Server, client: httpx.AsyncClient) -> None:
+    for name, zone in (("orders", Zone.NEAR), ("clicks", Zone.WITHIN)):
+        judged(server.fleet, add(server.fleet, key(name)), zone, usage=500.0)
+    await server.publish()
+    got = await client.get("/api/v1/series", params={"q": "service:kinesis -clicks zone:near"})
+    assert [one["resource"] for one in got.json()["items"]] == ["orders"]
+    refused = await client.get("/api/v1/series", params={"q": "zon:near"})
+    assert refused.status_code == 422 and "did you mean zone" in refused.json()["error"]
