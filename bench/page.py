@@ -168,7 +168,7 @@ async def serve(app: FastAPI, exposition: Exposition) -> None:
 async def main() -> None:
     async with application(fleet_of(SERIES)) as (app, exposition):
         print(f"{SERIES:,} series in {ACCOUNTS} accounts and {len(REGIONS)} regions")
-        for query in ("", "region=eu-west-1", "zone=near", "resource=stream-00001"):
+        for query in ("", "q=region:eu-west-1", "q=zone:near", "q=stream-00001"):
             await render(app, exposition, query)
         await serve(app, exposition)
 
