@@ -19,13 +19,7 @@ from monitor.notifiers.webhook_body import WebhookBody, WebhookData
 MAX_NOTIFICATIONS = 200  # that are kept
 MAX_BODY = 4 * 1024**2  # bytes
 SHUTDOWN_TIMEOUT = 0.2  # seconds for requests that are still running
-PAGE = (Path(__file__).parent / "received.html").read_text()
-STYLE = (Path(__file__).parent / "received.css").read_text()
-STYLE_HASH = b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-HEADERS = {
-    "Content-Security-Policy": f"default-src 'none'; style-src 'sha256-{STYLE_HASH}'",
-    "Cache-Control": "no-store",
-}
+FOLDER = Path(__file__).parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +39,13 @@ class ReceivedNotification:
 class DemoReceiver:
     """Receives webhooks and keeps the newest ones. clock: returns epoch seconds.
 
-    arrived: set at each one. received: the newest first.
+    arrived: set at each one. style, template: of the page. received: the newest first.
     """
 
     clock: Callable[[], float]
     address: str = ""
+    style: str = field(default_factory=(FOLDER / "received.css").read_text)
+    template: str = field(default_factory=(FOLDER / "received.html").read_text)
     received: deque[ReceivedNotification] = field(default_factory=lambda: deque(maxlen=MAX_NOTIFICATIONS))
     arrived: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -82,6 +78,13 @@ class DemoReceiver:
 
     async def page(self, _: web.Request) -> web.Response:
         """Show what came, the newest first."""
-        template = Environment(autoescape=True).from_string(PAGE)
-        text = template.render(received=self.received, style=STYLE)
-        return web.Response(text=text, content_type="text/html", headers=HEADERS)
+        template = Environment(autoescape=True).from_string(self.template)
+        text = template.render(received=self.received, style=self.style)
+        return web.Response(text=text, content_type="text/html", headers=_headers(self.style))
+
+
+def _headers(style: str) -> dict[str, str]:
+    """Return the headers of the page, which allow this style and nothing else."""
+    digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'"
+    return {"Content-Security-Policy": policy, "Cache-Control": "no-store"}

@@ -164,11 +164,11 @@ class CourseChart:
         drawn = [
             *self._fan(),
             ("bound", self._line(self.course.bound)),
-            ("usage", self._line(self.course.usage)),
             ("near-line", self._steps(near)),
             ("ceiling-line", self._ceiling()),
             ("limit assumed", self._steps([one for one in spans if one.is_assumed])),
             ("limit", self._steps([one for one in spans if not one.is_assumed])),
+            ("usage", self._line(self.course.usage)),  # last, as a series pinned at its limit has one line
         ]
         return Markup("").join(path.format(name, commands) for name, commands in drawn if commands)
 
