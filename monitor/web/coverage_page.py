@@ -14,8 +14,8 @@ from monitor.coverage.filters import CoverageFilters
 from monitor.coverage.quota_coverage import Coverage, QuotaCoverage
 from monitor.coverage.totals import CoverageTotals
 from monitor.coverage.verdicts import CoverageState
-from monitor.fleet.filters import Filters
 from monitor.fleet.query import MAX_NAME_LENGTH
+from monitor.web.list_view import search_url
 
 MAX_PAGE = 100_000
 QUOTAS_PER_PAGE = 50
@@ -131,14 +131,8 @@ def coverage_page(coverage: Coverage, filters: CoveragePageFilters) -> CoverageP
 def series_url(signal: str, quota: QuotaCoverage) -> str:
     """Return the URL of the overview with the series of a signal that a quota limits."""
     service, name = signal.split(".", 1)
-    resource = quota.name if service == QUOTAS_SERVICE else ""
-    return Filters(
-        account=quota.account,
-        region=quota.region,
-        service=service,
-        signal=name,
-        resource=resource[:MAX_NAME_LENGTH],
-    ).url()
+    resource = {"resource": quota.name[:MAX_NAME_LENGTH]} if service == QUOTAS_SERVICE else {}
+    return search_url(account=quota.account, region=quota.region, service=service, signal=name, **resource)
 
 
 def _page(items: Sequence[Any], page: int, size: int) -> Sequence[Any]:

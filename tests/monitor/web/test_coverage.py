@@ -78,7 +78,7 @@ async def test_watched_quotas_are_counted_and_linked_to_their_series(
     assert "costs $0.175 a month: metrics and settings by list price" in shown
     assert "glue 0 0 0 0 0 3 $0.00" in shown and "lambda 1 0 0 0 0 0 $0.175" in shown
     watched = await page(client, "/coverage?state=watched")
-    (series,) = [link for link in watched.links if link.startswith("/?account")]
+    (series,) = [link for link in watched.links if link.startswith("/?q=account")]
     assert "Concurrent executions" in watched.words and "lambda L-B99A9384 · production" in watched.words
     assert (await page(client, series)).all("form")
 
