@@ -38,10 +38,10 @@ SCENES: Mapping[Scene, SceneSettings] = {
     Scene.FORESEEN: SceneSettings(45, "Headroom foresees it, by the sales of the last fortnight:"),
     Scene.THROTTLED: SceneSettings(75, "More is written than the shards take:", is_change=True),
     Scene.NOTIFIED: SceneSettings(90, "Headroom notifies the receiver:"),
-    Scene.RAISED: SceneSettings(110, "The shards are doubled, and Headroom reads that:", is_change=True),
-    Scene.RESOLVED: SceneSettings(
-        130, "Nothing was throttled for some minutes, and Headroom tells that, too:"
+    Scene.RAISED: SceneSettings(
+        110, "The shards are doubled; Headroom reads that when AWS is done:", is_change=True
     ),
+    Scene.RESOLVED: SceneSettings(130, "By the new limit all is well, and Headroom tells that, too:"),
 }
 
 

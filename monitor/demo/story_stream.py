@@ -1,6 +1,10 @@
 """The stream of the demo's story: what is written to it, and how many shards it has, follow from the scenes.
 
 A minute counts with its busiest second so far, so that a scene is seen at once and nothing is taken back.
+
+The shards are doubled as AWS does it: new ones take writes at once, closing ones refuse a few for some
+minutes, and AWS tells the new number when it is done. By then a whole minute was within the limit, so that
+the alert ends as soon as the new limit is read.
 """
 
 import time
@@ -14,12 +18,16 @@ from monitor.demo.services.kinesis import DemoStream
 from monitor.demo.traffic import MINUTES_PER_DAY, Floats, Minutes, Traffic
 
 SHARDS, RAISED_SHARDS = 2, 4
-USUAL = Traffic(mean=0.72, noise=0.006)
+USUAL = Traffic(mean=0.66, noise=0.003)
 # Each day of the past, a sale began in the minute in which the demo was started.
 SALE_MINUTES = (0, 2, 45, 60, MINUTES_PER_DAY)
-SALE_HEIGHT = (0.0, 0.35, 0.35, 0.0, 0.0)  # shares of the limit of SHARDS, added to the usual demand
-RISEN, RISE_SECONDS = 0.2, 25.0
-SURGED, SURGE_SECONDS = 0.46, 5.0
+SALE_HEIGHT = (0.0, 0.41, 0.41, 0.0, 0.0)  # shares of the limit of SHARDS, added to the usual demand
+RISEN, RISE_SECONDS = 0.26, 25.0
+SURGED, SURGE_SECONDS = 0.52, 5.0
+# Once the shards are doubled, the surge ebbs, faster than noise can rise.
+EBB, EBB_SECONDS = 0.2, 600.0
+REFUSED, REFUSED_SECONDS = 0.0008, 600.0  # by closing shards; less than Headroom tolerates
+STREAMED_WITHIN = 10.0  # seconds after a minute, by when Headroom has all of it
 SECONDS = np.arange(60)
 
 
@@ -35,8 +43,9 @@ class StoryStream(DemoStream):
 
     @property
     def open_shards(self) -> int:
-        """The shards of now."""
-        return RAISED_SHARDS if self.clock() >= self.scenes.begun_at(Scene.RAISED) else SHARDS
+        """The shards of now, as AWS tells them: of a doubling only once a whole minute passed since."""
+        last_whole_minute = (self.clock() - STREAMED_WITHIN) // 60 - 1
+        return RAISED_SHARDS if last_whole_minute * 60 >= self.scenes.begun_at(Scene.RAISED) else SHARDS
 
     def demand(self, minutes: Minutes) -> Floats:
         """Return the demand on each of SHARDS in each minute, as a share of its limit."""
@@ -54,7 +63,8 @@ class StoryStream(DemoStream):
 
         lowest = -factor * (RAISED_SHARDS / SHARDS - 1)
         busiest = self._busiest(minutes, beyond, lowest)
-        return self._shared(np.maximum(self._usual(minutes) + busiest - factor, 0.0))
+        refused = self._busiest(minutes, self._refused) if factor == 1 else 0.0
+        return self._shared(np.maximum(self._usual(minutes) + busiest - factor, refused))
 
     def _usual(self, minutes: Minutes) -> Floats:
         """The demand without the scenes."""
@@ -76,8 +86,15 @@ class StoryStream(DemoStream):
     def _risen(self, seconds: Floats) -> Floats:
         rise = _ramp(seconds, self.scenes.begun_at(Scene.RISE), RISEN, RISE_SECONDS)
         surge = _ramp(seconds, self.scenes.begun_at(Scene.THROTTLED), SURGED - RISEN, SURGE_SECONDS)
-        risen: Floats = rise + surge
+        ebb = _ramp(seconds, self.scenes.begun_at(Scene.RAISED), EBB, EBB_SECONDS)
+        risen: Floats = rise + surge - ebb
         return risen
+
+    def _refused(self, seconds: Floats) -> Floats:
+        """The share that closing shards refuse: less and less of it."""
+        begun = self.scenes.begun_at(Scene.RAISED)
+        left: Floats = REFUSED - _ramp(seconds, begun, REFUSED, REFUSED_SECONDS)
+        return np.where(seconds >= begun, left, 0.0)
 
     def _raised(self, seconds: Floats) -> Floats:
         raised: Floats = np.where(

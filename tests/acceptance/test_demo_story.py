@@ -21,10 +21,7 @@ WORDS = {
 
 async def read_scene(process: ForkedProcess, scene: Scene) -> int:
     """Read what is told of a scene, and return after how many seconds it was."""
-    try:
-        told = await read_line(process, "+")
-    except TimeoutError:  # an alert on throttling fires for some minutes more, on a busy machine the longer
-        told = await read_line(process, "+")
+    told = await read_line(process, "+")
     assert told.endswith(SCENES[scene].text)
     await read_line(process, WORDS[scene])
     return int(re.findall(r"\+(\d+) s", told)[0])

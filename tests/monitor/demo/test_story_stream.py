@@ -6,6 +6,7 @@ import numpy as np
 
 from monitor.demo.scenes import SCENES, BegunScenes, Scene
 from monitor.demo.story_stream import StoryStream
+from rules.signals import DEFAULT_TOLERANCE
 
 START = 29_000_000  # minute
 
@@ -41,7 +42,7 @@ def test_nothing_happens_before_a_scene_begins() -> None:
     told = Told(now=START * 60.0 + 600)
     for minute in range(10):
         accepted, throttled = told.of_minute(minute)
-        assert 0.65 < accepted < 0.8
+        assert 0.6 < accepted < 0.7
         assert throttled == 0
 
 
@@ -59,22 +60,44 @@ def test_demand_rises_is_throttled_and_fits_once_the_shards_are_doubled() -> Non
     assert throttled > 0.1
     assert told.stream.open_shards == 2
     told.begin(Scene.RAISED, 110)
-    assert told.stream.open_shards == 4
     assert told.of_minute(1)[1] == throttled  # what was throttled stays so
     told.now += 60
     accepted, throttled = told.of_minute(2)
     assert 1.1 < accepted < 1.3
-    assert throttled == 0
+    assert throttled < DEFAULT_TOLERANCE.share
 
 
-def test_nothing_is_throttled_in_a_minute_that_begins_with_the_raise() -> None:
+def test_aws_tells_the_doubled_shards_once_a_whole_minute_was_streamed() -> None:
+    told = Told()
+    told.begin(Scene.RAISED, 110)
+    shards = {}
+    for after in (110, 170, 180, 189, 190, 600):
+        told.now = START * 60.0 + after
+        shards[after] = told.stream.open_shards
+    assert shards == {110: 2, 170: 2, 180: 2, 189: 2, 190: 4, 600: 4}
+
+
+def test_the_surge_ebbs_after_the_raise_so_that_each_minute_begins_below_the_one_before() -> None:
+    told = Told()
+    told.begin(Scene.RISE, 20)
+    told.begin(Scene.THROTTLED, 75)
+    told.begin(Scene.RAISED, 110)
+    told.now += 600
+    minutes = np.arange(2, 8)
+    for values in (told.stream.accepted(minutes)[0], told.stream.excess(minutes, 1.0)[0]):
+        assert (np.diff(values) < 0).all()
+        assert (values > 0).all()
+    assert (told.stream.excess(minutes, 2.0) == 0).all()  # reads are not refused
+
+
+def test_no_more_than_is_tolerated_is_throttled_in_a_minute_that_begins_with_the_raise() -> None:
     told = Told()
     told.begin(Scene.RISE, 20)
     told.begin(Scene.THROTTLED, 75)
     told.begin(Scene.RAISED, 120)
     told.now += 30
-    assert told.of_minute(1)[1] > 0
-    assert told.of_minute(2)[1] == 0
+    assert told.of_minute(1)[1] > 0.1
+    assert 0 < told.of_minute(2)[1] < DEFAULT_TOLERANCE.share
 
 
 def test_a_sale_of_the_same_hour_was_throttled_on_each_day_of_the_fortnight() -> None:
@@ -82,4 +105,4 @@ def test_a_sale_of_the_same_hour_was_throttled_on_each_day_of_the_fortnight() ->
     for day in range(1, 15):
         minutes = np.arange(-1440 * day, -1440 * day + 60)
         assert (stream.excess(minutes, 1.0)[0] > 0).sum() > 30
-        assert stream.demand(minutes - 120).max() < 0.8
+        assert stream.demand(minutes - 120).max() < 0.7
