@@ -61,7 +61,9 @@ class SeriesHistory(Judged):
     @cached_property
     def zones(self) -> Zones:
         """The zone in each minute, with the throttled demand of recent minutes, as the judge exports it."""
-        recent = np.fmax.reduce([_shifted(self.excess, minutes) for minutes in range(self.recent_minutes)])
+        throttled: Ints = np.cumsum(self.excess > 0, dtype=np.int32)  # such minutes, up to each
+        recent: Ints = throttled.copy()
+        recent[self.recent_minutes :] -= throttled[: -self.recent_minutes]
         return self.zone_of(recent > 0)
 
 
@@ -87,10 +89,3 @@ def _outside(zones: Zones, zone: Zone) -> Flags:
     if zone is Zone.STALE:
         return known
     return known & (zones < zone) if zone > Zone.WITHIN else known & (zones != zone)
-
-
-def _shifted(values: Floats, minutes: int) -> Floats:
-    """Return the values that were there some minutes earlier; NaN before the first one."""
-    shifted = np.full_like(values, np.nan)
-    shifted[minutes:] = values[: values.size - minutes]
-    return shifted

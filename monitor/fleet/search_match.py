@@ -67,7 +67,7 @@ def _matching(snapshot: Snapshot, term: Term, among: Flags, index: SearchIndex) 
         in_zone: Flags = snapshot.zone == ZONES[term.value]
         return in_zone
     if term.field == KIND:
-        return _of_groups(snapshot, _kinds(snapshot) == term.value)
+        return _of_groups(snapshot, group_kinds(snapshot) == term.value)
     if term.field == TIME:
         return reached_within(snapshot, minutes_of(term))
     if term.field == "resource":
@@ -85,12 +85,14 @@ def _of_groups(snapshot: Snapshot, matches: Iterable[bool]) -> Flags:
     return flags[snapshot.group]
 
 
-def _kinds(snapshot: Snapshot) -> Objects:
+def group_kinds(snapshot: Snapshot) -> Objects:
+    """Return for each group what its limit is, as a query says it; empty where it has no series."""
     kinds = np.full(len(snapshot.groups), "", object)
-    used = snapshot.group >= 0
-    groups, first = np.unique(snapshot.group[used], return_index=True)
-    for group, series in zip(groups.tolist(), snapshot.series[used][first].tolist(), strict=True):
-        kinds[group] = series.settings.signal.kind.value
+    slots = np.flatnonzero(snapshot.group >= 0)
+    any_slot = np.full(len(snapshot.groups), -1, np.int64)
+    any_slot[snapshot.group[slots]] = slots
+    for group in np.flatnonzero(any_slot >= 0).tolist():
+        kinds[group] = snapshot.series[any_slot[group]].settings.signal.kind.value
     return kinds
 
 

@@ -23,15 +23,16 @@ WIDTH: Final = 100  # percent
 MIN_TIME, MAX_TIME = 10, 14 * DAY_MINUTES  # minutes: the ends of the scale of times, which is logarithmic
 MIN_WIDTH: Final = 2.5  # percent, of a range of times
 
-GAUGE = Markup(
+# Formats of numbers and of what is made here: nothing of them needs escaping.
+GAUGE: Final = (
     '<svg class="gauge" aria-hidden="true"><rect class="fill" width="{fill:.3g}%"/>'
     '<rect class="goal" x="{low:.3g}%" width="{width:.3g}%"/></svg>'
 )
-SPARK = Markup(
+SPARK: Final = (
     '<svg class="spark" viewBox="0 0 {steps} 100" preserveAspectRatio="none" aria-hidden="true">'
     '{gaps}<path class="lim" d="M0 {limit:.0f}H{steps}"/><path class="u" d="{line}"/>{throttled}</svg>'
 )
-RUNWAY = Markup('<svg class="runway" aria-hidden="true"><use href="#runway"/>{mark}</svg>')
+RUNWAY: Final = '<svg class="runway" aria-hidden="true"><use href="#runway"/>{mark}</svg>'
 AnyRatio = TypeVar("AnyRatio", float, Floats)
 NO_SAMPLE = Markup('<span class="mute">no sample</span>')
 
@@ -39,7 +40,7 @@ NO_SAMPLE = Markup('<span class="mute">no sample</span>')
 def gauge(utilization: float, band: Band) -> Markup:
     """Return a bar whose full width is the limit, with the target band below it."""
     low, high = min(band.low, 1.0) * WIDTH, min(band.high, 1.0) * WIDTH
-    return GAUGE.format(fill=min(max(utilization, 0.0), 1.0) * WIDTH, low=low, width=high - low)
+    return Markup(GAUGE.format(fill=min(max(utilization, 0.0), 1.0) * WIDTH, low=low, width=high - low))
 
 
 def spark(utilization: Floats, throttled: Floats) -> Markup:
@@ -54,12 +55,14 @@ def spark(utilization: Floats, throttled: Floats) -> Markup:
     top = max(1.0, float(steps[known].max()))
     ys = _y(np.clip(steps, 0, None), top)
     marked = np.fmax.reduce(throttled.reshape(-1, STEP), axis=1) > 0
-    return SPARK.format(
-        steps=steps.size,
-        limit=_y(1.0, top),
-        gaps=Markup("").join(_runs("gap", _inner_gaps(known))),
-        line="".join(_line(ys)),
-        throttled=Markup("").join(_runs("ref", marked)),
+    return Markup(
+        SPARK.format(
+            steps=steps.size,
+            limit=_y(1.0, top),
+            gaps="".join(_runs("gap", _inner_gaps(known))),
+            line="".join(_line(ys)),
+            throttled="".join(_runs("ref", marked)),
+        )
     )
 
 
@@ -89,10 +92,12 @@ def _line(ys: Floats) -> Iterator[str]:
         before = height
 
 
-def _runs(name: str, flags: Flags) -> Iterator[Markup]:
+def _runs(name: str, flags: Flags) -> Iterator[str]:
+    if not flags.any():
+        return
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))).tolist()
     for start, end in [*pairwise(edges)][::2]:
-        yield Markup('<rect class="{}" x="{}" width="{}"/>').format(name, start, end - start)
+        yield f'<rect class="{name}" x="{start}" width="{end - start}"/>'
 
 
 def place(minutes: float) -> float:
@@ -104,13 +109,13 @@ def place(minutes: float) -> float:
 def runway(reach: Reach, now: int) -> Markup:
     """Return when a series reaches its limit, on the scale of times; pale if improbable. now: the minute."""
     if reach.is_reached:
-        return RUNWAY.format(mark=Markup('<rect class="now"/>'))
+        return Markup(RUNWAY.format(mark='<rect class="now"/>'))
     if not reach.minutes:
-        return RUNWAY.format(mark="")
+        return Markup(RUNWAY.format(mark=""))
     first, last = place(reach.minutes[0] - now), place(reach.minutes[-1] - now)
-    mark = Markup('<rect class="{}" x="{}%" width="{:.3g}%"/>').format(
+    name, start = (
         "span" if reach.probability[reach.horizon] >= LIKELY else "maybe",
         min(first, 100 - MIN_WIDTH),
-        max(last - first, MIN_WIDTH),
     )
-    return RUNWAY.format(mark=mark)
+    mark = f'<rect class="{name}" x="{start}%" width="{max(last - first, MIN_WIDTH):.3g}%"/>'
+    return Markup(RUNWAY.format(mark=mark))

@@ -5,6 +5,7 @@ The answers are about everything that is watched; the query narrows the list onl
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from threading import Lock
 from typing import Final
 
 import numpy as np
@@ -12,8 +13,15 @@ import numpy as np
 from monitor.aws.status import MonitorStatus
 from monitor.fleet.columns import Flags
 from monitor.fleet.fleet import Series
+from monitor.fleet.key import ServiceKey
 from monitor.fleet.search import KIND, TIME, ZONE, Search
-from monitor.fleet.search_match import SearchIndex, is_at_limit, reached_within, search_flags
+from monitor.fleet.search_match import (
+    SearchIndex,
+    group_kinds,
+    is_at_limit,
+    reached_within,
+    search_flags,
+)
 from monitor.fleet.series_order import ordered_window
 from monitor.fleet.snapshot import Snapshot
 from monitor.fleet.urgency import soonest
@@ -103,16 +111,58 @@ class OverviewContent:
     all_places: Heatmap
 
 
-def overview_content(
-    snapshot: Snapshot, view: ListView, status: MonitorStatus, index: SearchIndex, now: int
-) -> OverviewContent:
-    """Return the content of the overview. May take long: not for the event loop. now: the minute."""
-    places = all_places(snapshot, status)
-    return OverviewContent(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FleetSummary:
+    """The part of the overview that is about everything that is watched, whatever the query.
+
+    facets: see `SeriesListing`. unread: the services that were never read.
+    """
+
+    snapshot: Snapshot
+    minute: int
+    unread: Sequence[ServiceKey]
+    answers: Answers
+    facets: Mapping[str, Sequence[tuple[str, int]]]
+    all_places: Heatmap
+
+
+class OverviewSource:
+    """Makes the content of the overview: what does not depend on a query once for each judgement."""
+
+    def __init__(self, index: SearchIndex) -> None:
+        self._index, self._turn = index, Lock()
+        self._summary: FleetSummary | None = None
+
+    def content(self, snapshot: Snapshot, view: ListView, status: MonitorStatus, now: int) -> OverviewContent:
+        """Return the content of the overview. May take long: not for the event loop. now: the minute."""
+        unread = never_read_services(status.cells)
+        with self._turn:
+            summary = self._summary
+            if summary is None or not is_of(summary, snapshot, unread, now):
+                summary = self._summary = summarize(snapshot, unread, now)
+        return OverviewContent(
+            answers=summary.answers,
+            listing=build_listing(summary, view, self._index),
+            places=summary.all_places.narrowed(MAX_LINES, MAX_SERVICES),
+            all_places=summary.all_places,
+        )
+
+
+def is_of(summary: FleetSummary, snapshot: Snapshot, unread: Sequence[ServiceKey], now: int) -> bool:
+    """Return whether a summary would be the same if it were made now."""
+    return summary.snapshot is snapshot and (summary.unread, summary.minute) == (unread, now)
+
+
+def summarize(snapshot: Snapshot, unread: Sequence[ServiceKey], now: int) -> FleetSummary:
+    """Return what is said of everything. May take long: not for the event loop. now: the minute."""
+    present = snapshot.group >= 0
+    return FleetSummary(
+        snapshot=snapshot,
+        minute=now,
+        unread=unread,
         answers=build_answers(snapshot, now),
-        listing=build_listing(snapshot, view, index),
-        places=places.narrowed(MAX_LINES, MAX_SERVICES),
-        all_places=places,
+        facets=facets(snapshot, present),
+        all_places=build_heatmap(snapshot, present, unread),
     )
 
 
@@ -155,22 +205,22 @@ def upcoming_line(snapshot: Snapshot, slot: int, now: int) -> Line:
     return Line(snapshot.series[slot], "", forecast_words(reach, now), runway(reach, now))
 
 
-def build_listing(snapshot: Snapshot, view: ListView, index: SearchIndex) -> SeriesListing:
+def build_listing(summary: FleetSummary, view: ListView, index: SearchIndex) -> SeriesListing:
     """Return the window of a view. May take long: not for the event loop."""
-    present, search = snapshot.group >= 0, view.search
+    snapshot, search = summary.snapshot, view.search
     in_any_zone = search_flags(snapshot, search.without_field(ZONE), index)
     zones = [term for term in search.terms if term.field == ZONE]
     selected = in_any_zone & search_flags(snapshot, Search(tuple(zones)), index) if zones else in_any_zone
     if view.problem:
-        selected = in_any_zone = np.zeros_like(present)
-    all_counts, counts = count_zones(snapshot, present), count_zones(snapshot, selected)
+        selected = in_any_zone = np.zeros_like(selected)
+    all_counts, counts = summary.answers.fleet_counts, count_zones(snapshot, selected)
     total = int(np.count_nonzero(selected))
     return SeriesListing(
         slots=ordered_window(snapshot, selected, view.sort, view.row - 1, WINDOW_ROWS),
         total=total,
-        zone_counts=count_zones(snapshot, in_any_zone),
+        zone_counts=count_zones(snapshot, in_any_zone) if zones else counts,
         hidden={zone: n for zone in HIDEABLE_ZONES if (n := all_counts[zone] - counts[zone])},
-        facets=facets(snapshot, present),
+        facets=summary.facets,
         first_rows=first_rows(counts) if view.sort == "zone" else {},
         corrections=[] if total else corrections(snapshot, search),
     )
@@ -195,18 +245,13 @@ def count_zones(snapshot: Snapshot, selected: Flags) -> Mapping[Zone, int]:
 
 def facets(snapshot: Snapshot, present: Flags) -> dict[str, list[tuple[str, int]]]:
     """Return the values of the fields of a query with their numbers of series, the most frequent first."""
-    by_group = np.bincount(snapshot.group[present], minlength=len(snapshot.groups))
-    first: dict[int, Series] = {}
-    groups, slots = np.unique(snapshot.group[present], return_index=True)
-    for group, series in zip(groups.tolist(), snapshot.series[present][slots].tolist(), strict=True):
-        first[group] = series
+    by_group = np.bincount(snapshot.group[present], minlength=len(snapshot.groups)).tolist()
     found: dict[str, dict[str, int]] = {name: {} for name in (*FACET_FIELDS, KIND)}
-    for group, series in first.items():
-        account, region, service, _ = snapshot.groups[group]
-        name, kind = snapshot.account_names.get(account, account), series.settings.signal.kind.value
-        values = (service, name, region, kind)
-        for counts, value in zip(found.values(), values, strict=True):
-            counts[value] = counts.get(value, 0) + int(by_group[group])
+    for group, kind, number in zip(snapshot.groups, group_kinds(snapshot).tolist(), by_group, strict=True):
+        account, region, service, _ = group
+        values = (service, snapshot.account_names.get(account, account), region, kind) if number else ()
+        for name, value in zip(found, values, strict=False):
+            found[name][value] = found[name].get(value, 0) + number
     ordered = {
         name: sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:MAX_FACETS]
         for name, counts in found.items()

@@ -41,7 +41,7 @@ from monitor.web.coverage_page import (
 from monitor.web.header import PageHeader, header_of
 from monitor.web.list_view import WINDOW_ROWS, ListParameters, ListView
 from monitor.web.no_data import no_data_reasons
-from monitor.web.overview import all_places, overview_content
+from monitor.web.overview import OverviewSource, all_places
 from monitor.web.page_cache import PageCache
 from monitor.web.paths_page import path_cards, path_page, path_url
 from monitor.web.runbooks_page import FILE_SUFFIX, runbook_list, runbook_variables
@@ -199,7 +199,7 @@ class PageRenderer:
 
     def __init__(self, state: AppState, forms: FormOptions) -> None:
         self._state, self._engine, self._forms = state, state.alerting.engine, forms
-        self._registry = state.registry
+        self._registry, self._overview = state.registry, OverviewSource(state.search_index)
         self._last_snapshot, self._judgements = state.exposition.snapshot, 0
         self._headed: tuple[Hashable, PageHeader] | None = None
         self.cache = PageCache(self._version)
@@ -240,9 +240,7 @@ class PageRenderer:
     async def overview(self, view: ListView) -> bytes:
         """Render the overview."""
         snapshot, status = self._state.exposition.snapshot, self._state.monitor_status()
-        content = await asyncio.to_thread(
-            overview_content, snapshot, view, status, self._state.search_index, _minute()
-        )
+        content = await asyncio.to_thread(self._overview.content, snapshot, view, status, _minute())
         rows = series_rows(snapshot, self._state.fleet, content.listing.slots, _minute())
         alerts = await firing_alerts(self._engine)
         return await self._render(
