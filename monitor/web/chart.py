@@ -87,7 +87,7 @@ class CourseChart:
         """Return the labels of the lines, so far apart that none covers another, from above."""
         limit, found = self.course.limit_at(self.course.now), []
         if self.reach.ceiling:
-            found.append(ChartLabel("ceiling", self.y(self.reach.ceiling), "effective ceiling"))
+            found.append(ChartLabel("ceiling", self.y(self.reach.ceiling), "ceiling"))
         if limit:
             middle, near = (self.band.low + self.band.high) / 2, limit * self.band.near
             found += [
