@@ -17,20 +17,20 @@ from rules.forecast import LIKELY
 from rules.signals import Band
 
 STEP: Final = 6  # minutes of one step of a line, which shows their highest value
-BOTTOM, TOP = 100, 9  # of a line, in user units; the limit is at TOP
-MARK_HEIGHT: Final = 9  # of throttled steps, in user units
+BOTTOM, TOP = 44, 4  # of a line, in user units of half a pixel; the limit is at TOP
+MARK_HEIGHT: Final = 4  # of throttled steps, in user units
 WIDTH: Final = 100  # percent
 MIN_TIME, MAX_TIME = 10, 14 * DAY_MINUTES  # minutes: the ends of the scale of times, which is logarithmic
 MIN_WIDTH: Final = 2.5  # percent, of a range of times
 
 # Formats of numbers and of what is made here: nothing of them needs escaping.
 GAUGE: Final = (
-    '<svg class="gauge" aria-hidden="true"><rect class="fill" width="{fill:.3g}%"/>'
-    '<rect class="goal" x="{low:.3g}%" width="{width:.3g}%"/></svg>'
+    '<svg class="gauge" aria-hidden="true"><rect width="{fill:.3g}%"/>'
+    '<rect x="{low:.3g}%" width="{width:.3g}%"/></svg>'
 )
 SPARK: Final = (
-    '<svg class="spark" viewBox="0 0 {steps} 100" preserveAspectRatio="none" aria-hidden="true">'
-    '{gaps}<path class="lim" d="M0 {limit:.0f}H{steps}"/><path class="u" d="{line}"/>{throttled}</svg>'
+    '<svg class="spark" viewBox="0 0 {steps} 44" preserveAspectRatio="none" aria-hidden="true">'
+    '{gaps}<path d="M0 {limit:.0f}H{steps}"/><path class="u" d="{line}"/>{throttled}</svg>'
 )
 RUNWAY: Final = '<svg class="runway" aria-hidden="true"><use href="#runway"/>{mark}</svg>'
 AnyRatio = TypeVar("AnyRatio", float, Floats)
@@ -59,9 +59,9 @@ def spark(utilization: Floats, throttled: Floats) -> Markup:
         SPARK.format(
             steps=steps.size,
             limit=_y(1.0, top),
-            gaps="".join(_runs("gap", _inner_gaps(known))),
+            gaps=_runs("gap", _inner_gaps(known), BOTTOM // 2),
             line="".join(_line(ys)),
-            throttled="".join(_runs("ref", marked)),
+            throttled=_runs("ref", marked, BOTTOM - MARK_HEIGHT // 2),
         )
     )
 
@@ -79,25 +79,30 @@ def _inner_gaps(known: Flags) -> Flags:
 
 
 def _line(ys: Floats) -> Iterator[str]:
-    """Yield path commands, each step from its start to its end; equal ones together."""
-    before = None
+    """Yield path commands, each step to its end, relative to the one before; equal ones together."""
+    before, drawn = 0, -1  # the height and the step of the last point; -1: none
     for step, y in enumerate(ys.tolist()):
-        height = round(y) if isfinite(y) else None
-        if height is not None:
-            if before is None:
-                yield f"M{step} {height}"
-            elif height != before:
-                yield f" {step} {height}"
-            yield f"H{step + 1}" if step + 1 == ys.size or not isfinite(ys[step + 1]) else ""
-        before = height
+        if not isfinite(y):
+            drawn = -1
+            continue
+        height, is_last = round(y), step + 1 == ys.size or not isfinite(ys[step + 1])
+        if drawn < 0:
+            yield f"M{step} {height}l"
+            before, drawn = height, step
+        elif height != before:
+            yield f"{step - drawn}{height - before:+d} ".replace("+", " ")
+            before, drawn = height, step
+        if is_last:
+            yield f"{step + 1 - drawn} 0"
 
 
-def _runs(name: str, flags: Flags) -> Iterator[str]:
+def _runs(name: str, flags: Flags, y: int) -> str:
+    """Return a path of lines at a height, one for each run of steps; nothing where there is none."""
     if not flags.any():
-        return
+        return ""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))).tolist()
-    for start, end in [*pairwise(edges)][::2]:
-        yield f'<rect class="{name}" x="{start}" width="{end - start}"/>'
+    lines = (f"M{start} {y}h{end - start}" for start, end in [*pairwise(edges)][::2])
+    return f'<path class="{name}" d="{"".join(lines)}"/>'
 
 
 def place(minutes: float) -> float:

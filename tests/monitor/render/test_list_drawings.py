@@ -75,16 +75,16 @@ def test_an_improbable_time_is_pale_and_an_unknown_one_is_no_mark(reach: Reach, 
 
 @pytest.mark.parametrize(("utilization", "width"), [(0.5, "50"), (7.0, "100"), (-1.0, "0")])
 def test_a_gauge_ends_at_the_limit(utilization: float, width: str) -> None:
-    assert f'class="fill" width="{width}%"' in gauge(utilization, Band())
-    assert 'class="goal" x="40%" width="30%"' in gauge(utilization, Band())
+    assert f'<rect width="{width}%"/>' in gauge(utilization, Band())
+    assert '<rect x="40%" width="30%"/>' in gauge(utilization, Band())
 
 
 def test_missing_minutes_are_a_gap_and_no_line() -> None:
     usage = np.full(180, 0.5, np.float32)
     usage[60:120] = np.nan
     drawn = spark(usage, np.zeros(180, np.float32))
-    assert '<rect class="gap" x="10" width="10"' in drawn
-    assert drawn.count("M") == 3  # the limit, and two parts of the line
+    assert '<path class="gap" d="M10 22h10"/>' in drawn
+    assert 'class="u" d="M0 22l10 0M20 22l10 0"' in drawn  # two parts, and nothing between them
     assert "ref" not in drawn
 
 
@@ -92,7 +92,7 @@ def test_throttled_minutes_are_marked_even_where_the_usage_is_unknown() -> None:
     usage, throttled = np.full(180, 0.5, np.float32), np.zeros(180, np.float32)
     usage[:90] = np.nan
     throttled[6:12] = 3.0
-    assert '<rect class="ref" x="1" width="1"' in spark(usage, throttled)
+    assert '<path class="ref" d="M1 42h1"/>' in spark(usage, throttled)
 
 
 def test_no_sample_is_said_in_words() -> None:
@@ -102,4 +102,4 @@ def test_no_sample_is_said_in_words() -> None:
 
 def test_usage_beyond_the_limit_lowers_the_line_of_the_limit() -> None:
     drawn = spark(np.full(180, 2.0, np.float32), np.zeros(180, np.float32))
-    assert 'class="lim" d="M0 50H30"' in drawn
+    assert '<path d="M0 22H30"/>' in drawn

@@ -10,6 +10,8 @@ from monitor.fleet.fleet import Fleet, Series
 from monitor.web.templating import asset, assets
 
 VOID = {"meta", "link", "input", "br", "hr", "img", "rect", "path"}
+CELLS = {"td", "th"}
+END_MAY_BE_LEFT_OUT = {"li", "option", "p", *CELLS}
 
 
 class Page(HTMLParser):
@@ -26,6 +28,8 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.elements.append((tag, dict(attrs)))
+        if tag in CELLS and self._open[-1] in CELLS:
+            self._open.pop()
         if tag not in VOID:
             self._open.append(tag)
 
@@ -33,7 +37,7 @@ class Page(HTMLParser):
         self.elements.append((tag, dict(attrs)))
 
     def handle_endtag(self, tag: str) -> None:
-        if self._open[-1] in ("li", "option", "p") and tag != self._open[-1]:  # whose end may be left out
+        if self._open[-1] in END_MAY_BE_LEFT_OUT and tag != self._open[-1]:
             self._open.pop()
         assert self._open.pop() == tag
 
