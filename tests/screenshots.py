@@ -10,8 +10,9 @@ from tests.browser import chromium
 from tests.processes import ROOT, demo_server
 
 MAX_SIZE = 200_000  # bytes, of each
+FORECAST_TIMEOUT = 120_000  # milliseconds
 SCALE = 0.64  # more in view, and smaller files
-VIEWPORT = ViewportSize(width=1920, height=1000)
+VIEWPORT = ViewportSize(width=1920, height=940)
 
 
 async def shoot(page: Page, path: Path) -> None:
@@ -29,6 +30,7 @@ async def main(folder: Path) -> None:
         await page.emulate_media(color_scheme="light")
         await page.goto(url)
         await page.wait_for_selector("#live[data-state=on]")
+        await page.wait_for_selector("#next li", timeout=FORECAST_TIMEOUT)
         await shoot(page, folder / "overview.png")
         await page.emulate_media(color_scheme="dark")
         await page.get_by_role("link", name="media-uploads/uploads/", exact=True).first.click()
