@@ -11,7 +11,7 @@ from tests.processes import ROOT, demo_server
 
 MAX_SIZE = 200_000  # bytes, of each
 FORECAST_TIMEOUT = 120_000  # milliseconds
-SCALE = 0.64  # more in view, and smaller files
+SCALE = 0.6  # more in view, and smaller files
 VIEWPORT = ViewportSize(width=1920, height=940)
 
 
