@@ -103,7 +103,7 @@ def _reach(one: Situation) -> Markup:
 def _limit(one: Situation) -> str:
     if one.reach.ceiling:
         ceiling = one.signal.unit.format(one.reach.ceiling)
-        return f"its effective ceiling of {ceiling}, below its limit of {one.limit},"
+        return f"its effective ceiling of {ceiling} (its limit is {one.limit})"
     return f"its limit of {one.limit}"
 
 

@@ -107,7 +107,7 @@ async def test_the_overview_answers_what_is_throttled_what_comes_next_and_what_i
     await filled(server)
     words = " ".join((await page(client, "/")).words.split())
     assert "Throttled now 1 series" in words and "3/s" in words
-    assert "Not known yet: a forecast needs two days of history" in words
+    assert "Not known yet: no forecast is made so far, and one needs two days of history" in words
     assert "Not seen 2 causes, 1 series" in words and "AccessDenied" in words
     labels = [one.get("aria-label") for one in (await page(client, "/")).all("a")]
     assert "Simple Queue Service: not seen" in labels  # on the map: it was never read
