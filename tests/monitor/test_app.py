@@ -128,7 +128,7 @@ async def test_headroom_without_credentials_is_not_ready_and_shows_no_good_state
         metrics = await eventually(partial(get, f"{url}/metrics"))
         assert 'headroom_account_up{aws_account="default"} 0.0' in metrics.text
         shown = await client.get(url)
-        assert "No series is monitored" in shown.text and "No demand is throttled" not in shown.text
+        assert "Not known: nothing is watched" in shown.text and "fact calm" not in shown.text
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
 

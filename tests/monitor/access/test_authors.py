@@ -109,7 +109,7 @@ async def test_actions_over_the_api_name_their_token(server: AuthenticatedServer
         assert ended.status_code == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/alerts", "/series/{}"])
+@pytest.mark.parametrize("path", ["/alerts", "/series/{}"])
 async def test_forms_are_shown_only_with_the_role_operate(
     server: AuthenticatedServer, alert: str, path: str
 ) -> None:

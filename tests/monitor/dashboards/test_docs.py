@@ -65,9 +65,9 @@ def test_the_catalogue_has_a_row_a_signal_under_its_service(registry: Registry) 
     ]
 
 
-def test_the_readme_has_a_row_a_service(registry: Registry) -> None:
+def test_the_page_of_services_has_a_row_a_service(registry: Registry) -> None:
     *_, row = service_table(registry.services.values()).splitlines()
-    assert row == "| storage | [Own one](docs/catalogue.md#own-one-one) | `one` | 2 |"
+    assert row == "| storage | [Own one](catalogue.md#own-one-one) | `one` | 2 |"
 
 
 def test_a_runbook_says_of_each_signal_what_to_do_with_the_commands(registry: Registry) -> None:
