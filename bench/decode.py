@@ -30,7 +30,7 @@ GetMetricData = Callable[[Any, Mapping[int, bytes], range, str | None], Awaitabl
 
 
 class FixedResponse(AioAWSResponse):
-    """A response with BODY that needs no network."""
+    """A response whose content is BODY, without any network."""
 
     async def _content_prop(self) -> bytes:
         return BODY
@@ -57,7 +57,7 @@ BODY = response_body()
 async def measure(
     get_metric_data: GetMetricData, config: Any, metrics: Mapping[int, bytes]
 ) -> tuple[float, MetricPage]:
-    """The median CPU time of a call, in milliseconds, and the page that it returns."""
+    """Return the median CPU time of a call, in milliseconds, and the page that the call returns."""
     session = AioSession()
     session.set_credentials("bench", "bench")
     async with session.create_client("cloudwatch", region_name="eu-west-1", config=config) as client:
@@ -65,7 +65,7 @@ async def measure(
         if get_metric_data is codec.get_metric_data and not codec.install(client):
             raise SystemExit("botocore no longer speaks JSON with CloudWatch: the fast codec cannot be used")
         rounds = []
-        # The first call loads models and endpoint rules.
+        # The first call loads models and endpoint rules, and is not measured.
         page = await get_metric_data(client, metrics, MINUTES, None)
         for _ in range(ROUNDS):
             start = time.process_time()
@@ -75,7 +75,7 @@ async def measure(
 
 
 def send(**_: Any) -> AioAWSResponse:
-    """Respond with that body, instead of sending the request."""
+    """Return a response with BODY instead of sending the request."""
     headers = HTTPHeaders.from_dict({"Content-Type": "application/json"})
     return FixedResponse("https://monitoring.eu-west-1.amazonaws.com/", 200, headers, None)
 

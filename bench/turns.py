@@ -1,8 +1,8 @@
-"""The time for which a service blocks its event loop, from its first turn on. `python bench/turns.py 100000`
+"""The time for which Headroom blocks its event loop, from its start on. `python bench/turns.py 100000`
 
-The fleet is filled as inventory and polls do it, without AWS. Each stage tells how long it took, and for how
-long it blocked the event loop, in CPU time of its thread: at most, and at the 99.9th percentile of what a
-task sees that wakes each millisecond.
+The fleet is filled as inventories and polls fill it, without AWS. For each stage, the bench prints how long
+the stage took, and how long it blocked the event loop, in CPU time of the loop's thread. A task that wakes
+each millisecond measures the blocked time; its maximum and its 99.9th percentile are printed.
 """
 
 import argparse
@@ -72,7 +72,7 @@ async def timed(label: str, work: Awaitable[object]) -> None:
 
 
 def register(fleet: Fleet, series: int, minute: int) -> None:
-    """Register so many streams."""
+    """Register as many streams as `series` says."""
     limits = [Limit(1e6 + n, LimitSource.API, 0.0) for n in range(10)]
     settings = [SeriesSettings(signal=STREAM_WRITE_BYTES, limit=limit, band=Band()) for limit in limits]
     for n in range(series):
@@ -80,7 +80,7 @@ def register(fleet: Fleet, series: int, minute: int) -> None:
 
 
 async def write(fleet: Fleet, minutes: range) -> None:
-    """Write points of all metrics, as polls do."""
+    """Write the points of all metrics in some minutes, as polls write them."""
     numbers = np.random.default_rng(minutes.start)
     at = np.arange(minutes.start, minutes.stop, dtype=np.int32)
     for start in range(0, fleet.rings.size, MAX_METRICS_PER_CALL):
@@ -106,7 +106,7 @@ async def main() -> None:
 
 
 async def measure(app: App, series: int, minute: int) -> None:
-    """Print what each kind of turn of the service costs."""
+    """Print how long each stage takes, and how long it blocks the event loop."""
     fleet = app.fleet
     register(fleet, series, minute)
     print(f"{series:,} series, {fleet.rings.size:,} metrics; {resident():.0f} MiB")
@@ -125,7 +125,7 @@ async def measure(app: App, series: int, minute: int) -> None:
 
 
 def remember(history: UsageHistory) -> None:
-    """Fill the history of a fortnight."""
+    """Fill the history with a fortnight of random usage."""
     numbers = np.random.default_rng(1)
     for block in history.blocks:
         usage = numbers.uniform(0, 4e5, (BINS, BLOCK_SIZE)).astype(np.float32)

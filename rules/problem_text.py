@@ -1,10 +1,10 @@
-"""Words of messages about what is wrong in a file."""
+"""Parts of the messages about problems in a file."""
 
 from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
-MAX_COMPARED_LENGTH = 60  # characters of a name
-# The expected value, by the type of pydantic's error.
+MAX_COMPARED_LENGTH = 60  # characters of a name that are compared with the known names
+# Words for the value that is expected, by the type of pydantic's error.
 SCALAR_NAMES: Mapping[str, str] = {
     **dict.fromkeys(("float_type", "float_parsing"), "a number"),
     **dict.fromkeys(("int_type", "int_parsing", "int_from_float"), "a whole number"),
@@ -18,6 +18,6 @@ SCALAR_NAMES: Mapping[str, str] = {
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
-    """Return `; did you mean NAME?` with the most similar known name; nothing where none is similar."""
+    """Return `; did you mean NAME?` with the most similar known name; an empty text if none is similar."""
     similar = get_close_matches(name[:MAX_COMPARED_LENGTH], list(known), n=1)
     return f"; did you mean {similar[0]}?" if similar else ""

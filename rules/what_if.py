@@ -1,7 +1,8 @@
-"""The factor by which a peak may grow until it reaches its limit, and the limit that it needs then.
+"""The factor by which a peak may grow until it reaches its limit, and the limit that grown demand needs.
 
-Demand that was throttled at a utilization u proves that there were peaks of 1/u within the minute, so the
-lowest usage at which demand was throttled, the effective ceiling, stands for the limit where it is lower.
+The effective ceiling is the lowest usage at which demand was throttled. If the ceiling is below the limit, it
+stands for the limit: demand that was throttled at a utilization u proves that usage within the minute had
+peaks of 1/u times its average.
 """
 
 from typing import NamedTuple
@@ -17,9 +18,9 @@ Indices = NDArray[np.intp]
 class Stress(NamedTuple):
     """The numbers of some series under a demand that is `factor` times their peak; NaN is unknown.
 
-    breaks_at: the factor at which the peak reaches the limit or the effective ceiling; infinite where there
-    is no usage. demand: in the unit of the limit. utilization: demand divided by the limit. is_broken: the
-    asked factor is at least `breaks_at`; false where that is unknown.
+    breaks_at: the factor at which the peak reaches the limit or the effective ceiling; infinite if there is
+    no usage. demand: in the unit of the limit. utilization: demand divided by the limit. is_broken: whether
+    `factor` is at least `breaks_at`; false if `breaks_at` is unknown.
     """
 
     breaks_at: Numbers
@@ -29,9 +30,10 @@ class Stress(NamedTuple):
 
 
 def stress(peak: ArrayLike, limit: ArrayLike, ceiling: ArrayLike, factor: ArrayLike) -> Stress:
-    """Return what a demand of `factor` times the peak does.
+    """Return the numbers of series under a demand of `factor` times the peak.
 
-    peak: the highest demand, at least 0. limit: above 0. ceiling: the effective one; NaN where there is none.
+    peak: the highest demand, at least 0. limit: above 0. ceiling: the effective ceiling; NaN if there is
+    none.
     """
     peaks, limits = np.asarray(peak, np.float64), np.asarray(limit, np.float64)
     factors = np.asarray(factor, np.float64)
@@ -43,16 +45,16 @@ def stress(peak: ArrayLike, limit: ArrayLike, ceiling: ArrayLike, factor: ArrayL
 
 
 def share_of_limit(ceiling: ArrayLike, limit: ArrayLike) -> Numbers:
-    """Return the effective ceiling as a share of the limit; 1 where there is none, or none below it."""
+    """Return the effective ceiling as a share of the limit; 1 if no ceiling is below the limit."""
     with np.errstate(invalid="ignore"):
         share = np.asarray(ceiling, np.float64) / np.asarray(limit, np.float64)
         return np.where((share > 0) & (share < 1), share, 1.0)
 
 
 def needed_limit(demand: ArrayLike, target: ArrayLike, share: ArrayLike) -> Numbers:
-    """Return the limit with which a demand is within its band again, and throttled at no peak of a minute.
+    """Return the limit at which a demand is within its band and no peak within a minute is throttled.
 
-    target: the utilization to aim for. share: see `share_of_limit`; it is taken to stay as it is.
+    target: the utilization to aim for. share: see `share_of_limit`; it is assumed not to change.
     """
     usable = np.minimum(np.asarray(target, np.float64), np.asarray(share, np.float64))
     needed: Numbers = np.asarray(demand, np.float64) / usable
@@ -60,9 +62,9 @@ def needed_limit(demand: ArrayLike, target: ArrayLike, share: ArrayLike) -> Numb
 
 
 def breaking_order(breaks_at: Numbers, utilization: Numbers, ids: NDArray[np.uint64]) -> Indices:
-    """Return the order in which series break: the first first, of equal ones the fullest, then by their ids.
+    """Return the order in which series break: by factor, then by falling utilization, then by id.
 
-    Unknown factors come last.
+    Series with an unknown factor come last.
     """
     fullest_first = -np.nan_to_num(utilization, nan=0.0, posinf=np.inf, neginf=0.0)
     return np.lexsort(

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 
 from collectors.base import Metric, Op, Term, Usage
 
-Points = Mapping[Metric, Mapping[int, float]]  # by minute
+Points = Mapping[Metric, Mapping[int, float]]  # the values of a metric, by minute
 
 
 def reference_value(term: Term, points: Points, minute: int) -> float:
-    """The value of a term whose metrics all have points; a counter's minute needs the one before it."""
+    """Return the value of a term whose metrics all have points; Op.RISE also needs the minute before."""
     if isinstance(term, Metric):
         return points[term][minute]
     terms = _weighted(term, points, minute)
@@ -31,5 +31,5 @@ def reference_value(term: Term, points: Points, minute: int) -> float:
 
 
 def _weighted(usage: Usage, points: Points, minute: int) -> list[float]:
-    """Return the values of the terms of a usage, times their weights."""
+    """Return the value of each term of a usage, multiplied by the term's weight."""
     return [weight * reference_value(term, points, minute) for term, weight in usage.terms]

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 
 UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)  # the major types
-EPOCH_TAG = 1  # of a time in seconds
-DIRECT = 24  # numbers below it are in the first byte
+EPOCH_TAG = 1  # the tag before a time in epoch seconds
+DIRECT = 24  # a number below 24 is in the first byte
 INDEFINITE, BREAK = 31, 0xFF
-LENGTHS = {24: ">B", 25: ">H", 26: ">I", 27: ">Q"}  # of the number that follows the first byte
+LENGTHS = {24: ">B", 25: ">H", 26: ">I", 27: ">Q"}  # struct formats of the number after the first byte
 FLOATS = {25: ">e", 26: ">f", 27: ">d"}
 CONSTANTS = {20: False, 21: True, 22: None, 23: None}
 
@@ -56,12 +56,12 @@ def _write_head(out: bytearray, major: int, number: int) -> None:
 
 
 def decode(data: bytes) -> Any:
-    """Return the value of a CBOR document; an epoch time is its number of seconds."""
+    """Return the value of a CBOR document; a time is returned as epoch seconds."""
     return _read(data, 0)[0]
 
 
 def _read(data: bytes, at: int) -> tuple[Any, int]:
-    """Return the value that begins at a position, and where it ends."""
+    """Return the value that begins at a position, and the position after the value."""
     major, info = data[at] >> 5, data[at] & 31
     if major == SIMPLE:
         return _read_simple(data, at, info)

@@ -1,10 +1,11 @@
-"""Kinesis streams whose points CloudWatch has late, and revises: the same for whoever reads them.
+"""Simulated Kinesis streams with late and revised points, which are the same for every monitor.
 
-The point of a minute is visible 60 to 180 seconds after the minute began. One in five first has a part of its
-value; one in fifty comes five minutes later. All metrics of a stream have the same delay.
+The point of a minute is visible 60 to 180 seconds after the minute began. One point in five has only
+a part of its value at first; one point in fifty comes five minutes later. All metrics of a stream have the
+same delay.
 
-What is to be detected: streams within the band that go above it for some minutes, again and again, and writes
-that are throttled, also of streams that are not above it.
+A monitor has two kinds of events to detect. Streams within the band go above the band for some minutes, again
+and again. Writes are throttled, to streams above the band and to streams within the band.
 """
 
 from collections.abc import Iterator
@@ -27,27 +28,27 @@ METRICS = {  # by name: the statistic, and the value at a utilization of 1
 }
 THROTTLED = ("WriteProvisionedThroughputExceeded", "ReadProvisionedThroughputExceeded")
 SAFE, WITHIN, ABOVE = (0.1, 0.3), (0.45, 0.6), (0.75, 0.85)  # utilization of the streams of each kind
-WITHIN_SHARE, ABOVE_SHARE = 0.15, 0.05  # of the streams; all others are safe
+WITHIN_SHARE, ABOVE_SHARE = 0.15, 0.05  # of the streams; all other streams are safe
 EDGE = 0.7  # the upper edge of the band
-CROSSING_EVERY, CROSSING_FOR = 40, 8  # minutes: of the streams within the band
-THROTTLED_SHARE, OTHERS_THROTTLED_SHARE = 0.1, 0.004  # of the minutes of streams above it, and within it
-QUIET_FOR = 10  # minutes before what is to be detected in which there was nothing of it
+CROSSING_EVERY, CROSSING_FOR = 40, 8  # minutes: a stream within the band goes above it every 40, for 8
+THROTTLED_SHARE, OTHERS_THROTTLED_SHARE = 0.1, 0.004  # of the minutes: of streams above, within the band
+QUIET_FOR = 10  # minutes without an event that precede each event to detect
 MIN_DELAY, MAX_DELAY = 60, 180  # seconds
-REVISED, FIRST_FRACTION, REVISED_AFTER = 0.2, 0.83, 60  # share, first value as a share of the last, seconds
-LATE, LATE_SECONDS = 0.02, 300
+REVISED, FIRST_FRACTION, REVISED_AFTER = 0.2, 0.83, 60  # share of points, first value / last value, seconds
+LATE, LATE_SECONDS = 0.02, 300  # share of points, additional delay
 
 
 class Kind(StrEnum):
-    """Names what is to be detected of a stream."""
+    """Names the kinds of events to detect on a stream."""
 
     ABOVE = "above the band"
     THROTTLED = "throttled"
 
 
 class Streams:
-    """The points of some streams in a range of minutes. names: of the streams. first: the first minute.
+    """The points of some streams in a range of minutes. names: the streams' names. first: the first minute.
 
-    utilization: [stream, minute]. is_within, is_above: of the band, but for what crosses it.
+    utilization: [stream, minute]. is_within, is_above: whether a stream is usually within or above the band.
     """
 
     def __init__(self, count: int, first: int, minutes: int) -> None:
@@ -75,10 +76,10 @@ class Streams:
         self._final_at = self.visible_at + np.where(chance.random(shape) < REVISED, REVISED_AFTER, 0)
 
     def beginnings(self, kind: Kind) -> Iterator[tuple[int, float]]:
-        """Yield the beginning of each thing to detect: the stream, and when CloudWatch first shows it.
+        """Yield each event to detect: the number of the stream, and when CloudWatch first shows the event.
 
-        That is when a point that shows it is visible, the first one or a later one; a first value that is a
-        part may not show it.
+        CloudWatch shows the event as soon as a point that proves it is visible, which need not be the first
+        point of the event: a point that has only a part of its value may not prove it.
         """
         tells_at = np.where(self._throttled, self.visible_at, np.inf)
         if kind is Kind.ABOVE:
@@ -94,7 +95,7 @@ class Streams:
     def points(
         self, metric: str, stream: str, start: float, end: float, now: float
     ) -> tuple[list[int], list[float]]:
-        """Return minutes and values, the newest first, that CloudWatch has of a range of epoch seconds."""
+        """Return the minutes and values, newest first, that CloudWatch shows `now` for a range of seconds."""
         if metric not in METRICS or stream not in self.numbers:
             return [], []
         row = self.numbers[stream]

@@ -1,4 +1,4 @@
-"""The store that survives a restart: alert states, silences and notifications that wait for delivery."""
+"""The store of alert states, silences and undelivered notifications, which survives a restart."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol
@@ -11,24 +11,24 @@ from monitor.notifiers.notice import Notice
 
 
 class AlertStateStore(DeliveryStore, SilenceStore, Protocol):
-    """Everything that alerting stores, each call in one transaction. `Journal` implements it with SQLite.
+    """Stores all data of alerting; each call is one transaction. `Journal` implements the store with SQLite.
 
-    number: the highest number of all notices that were ever committed.
+    number: the highest number of any notice that was ever committed.
     """
 
     number: int
 
     def all(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
-        """Return the rows of a table by key, oldest first. Any thread may read them."""
+        """Return the rows of a table by key, oldest first. Any thread may read the rows."""
 
     def write(self, changes: RowChanges, notices: Sequence[Notice] = ()) -> Awaitable[None]:
-        """Make several changes, and add notices to the history."""
+        """Apply changes to rows, and add notices to the history."""
 
     def reject(self, table: Table[StoredRow], key: RowKey, error: Exception) -> None:
-        """Move a row that cannot be used to a table of its own, with the reason, for inspection."""
+        """Move an unusable row, with the reason, to a separate table for inspection."""
 
     def history(self, alert: str | None = None, limit: int = 100) -> Awaitable[list[Notice]]:
-        """Return the newest notices, of one alert or of all, newest first."""
+        """Return the newest notices of one alert, or of all alerts, newest first."""
 
     def sent_notices(self, alert: str | None = None, limit: int = 100) -> Awaitable[list[SentNotice]]:
-        """Return which receivers were notified of one alert, or of all, newest first."""
+        """Return the notices handed to receivers about one alert, or about all alerts, newest first."""

@@ -14,9 +14,9 @@ class FailureClass(StrEnum):
     DENIED = "denied"  # a policy of the account denies the call, or none allows it
     ORGANIZATION = "organization"  # a policy of the organization denies the call
     EXPIRED = "expired"  # the credentials have expired
-    CREDENTIALS = "credentials"  # there are none, or AWS does not know them
-    THROTTLED = "throttled"  # too many calls, of Headroom or of the account's other tools
-    UNREACHABLE = "unreachable"  # no response of AWS: time-outs, connections, host names, HTTP status 5xx
+    CREDENTIALS = "credentials"  # there are no credentials, or AWS does not know them
+    THROTTLED = "throttled"  # too many calls by Headroom or by other tools in the account
+    UNREACHABLE = "unreachable"  # no response from AWS: time-outs, connections, host names, HTTP status 5xx
     DISABLED = "disabled"  # the region or the service is not enabled in the account
     CLOCK = "clock"  # this machine's clock differs from AWS's
     LATE = "late"  # the first run has neither failed nor ended in time
@@ -25,20 +25,20 @@ class FailureClass(StrEnum):
 DENIAL_CLASSES = frozenset({FailureClass.DENIED, FailureClass.ORGANIZATION})
 PERMANENT_CLASSES = DENIAL_CLASSES | {FailureClass.EXPIRED, FailureClass.CREDENTIALS}
 
-# Words of AWS's sentence on a denied call: that it names a policy, and that no one within the account can
-# allow the call.
+# Words in AWS's message about a denied call. DENYING_POLICY: the message names a policy. ORGANIZATION_POLICY:
+# the policy belongs to the organization, so that nobody within the account can allow the call.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 DENYING_POLICY = re.compile(r"\b(because no|explicit deny in) .*(policy|boundary)\b")
 ORGANIZATION_POLICY = re.compile(r"\b(service|resource) control policy\b")
 
-# Words of AWS's sentence on a signature that is right, but whose time is not: for codes such as
-# SignatureDoesNotMatch, by which AWS tells of wrong keys, too.
+# Words in AWS's message about a signature whose keys are right, but whose time is wrong. The error code does
+# not tell: AWS returns SignatureDoesNotMatch for wrong keys, too.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
 SKEWED_SIGNATURE = re.compile(r"Signature (expired: \S+ is now earlier|not yet current: \S+ is still later)")
 
-# Parts of codes; the first one that a code contains decides. Sources: the common errors in the services' API
-# references, as in https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, and botocore's
-# exceptions.
+# Parts of error codes; the first part that a code contains decides the class. Sources: the common errors in
+# the services' API references, as in
+# https://docs.aws.amazon.com/IAM/latest/APIReference/CommonErrors.html, and botocore's exceptions.
 CODE_PARTS: tuple[tuple[str, FailureClass], ...] = (
     ("ClockSkew", FailureClass.CLOCK),
     ("TooSkewed", FailureClass.CLOCK),
@@ -86,7 +86,7 @@ CODE_PARTS: tuple[tuple[str, FailureClass], ...] = (
     ("ForeignResponse", FailureClass.UNREACHABLE),
     ("ResponseParser", FailureClass.UNREACHABLE),
 )
-STATUS_CLASSES = {  # of an error response without a body, whose code is the HTTP status
+STATUS_CLASSES = {  # for an error response without a body: its code is the HTTP status
     "401": FailureClass.CREDENTIALS,
     "403": FailureClass.DENIED,
     "429": FailureClass.THROTTLED,
@@ -99,10 +99,10 @@ CONNECTION_ERRORS = (OSError, exceptions.ConnectionError, exceptions.HTTPClientE
 
 
 def classify(code: str, message: str = "") -> str:
-    """The class of an `error_code`; the code itself where it belongs to no class.
+    """Return the class of an error code; the code itself if it belongs to no class.
 
-    message: AWS's, which says of a denied call whether a policy of the organization denies it, and of a
-    signature whether it is wrong or its time is.
+    message: AWS's message. It says whether a policy of the organization denies a call, and whether the keys
+    or the time of a rejected signature are wrong.
     """
     found = _class_of(code)
     if found is FailureClass.CREDENTIALS and SKEWED_SIGNATURE.search(message):
@@ -120,6 +120,6 @@ def _class_of(code: str) -> str:
 
 
 def _is_connection_error(name: str) -> bool:
-    """Return true if this is the name of an exception for a request without a response."""
+    """Return whether a name is the name of an exception for a request without a response."""
     kinds = (getattr(module, name, None) for module in (exceptions, builtins))
     return any(isinstance(kind, type) and issubclass(kind, CONNECTION_ERRORS) for kind in kinds)

@@ -1,4 +1,4 @@
-"""The settings of roles that are assumed: each with its session name and external id."""
+"""The settings of the roles to assume, each with its session name and external id."""
 
 import re
 from typing import Annotated, Any, Self
@@ -39,7 +39,7 @@ class RoleOptions(ConfigModel):
 
     @property
     def external_id_secret(self) -> SecretStr | None:
-        """The external id, from whichever of the three keys it is given by."""
+        """The external id, from the one of the three keys that is set; None if no key is set."""
         return given_secret(self, "external_id")
 
     @model_validator(mode="after")
@@ -60,7 +60,7 @@ class AssumedRole(RoleOptions):
 
 
 def _as_list(value: Any) -> Any:
-    """Return roles as a list of mappings: also a single role, and ARNs without a mapping."""
+    """Return roles as a list of mappings. value: a role or several; a role may be given as its ARN alone."""
     items = list(value) if isinstance(value, list | tuple) else [value]
     return [{"role_arn": one} if isinstance(one, str) else one for one in items]
 
@@ -83,7 +83,10 @@ AssumedRoles = Annotated[
 
 
 def check_chain(via: tuple[AssumedRole, ...], role_arn: str) -> None:
-    """Raise PydanticCustomError when a role cannot be assumed through these: STS knows one partition."""
+    """Raise PydanticCustomError if a role cannot be assumed through the roles of `via`.
+
+    The STS of a partition knows the roles of its own partition only.
+    """
     for role in via:
         if role.role_arn == role_arn:
             raise problem("expected other roles in via than role_arn itself")

@@ -1,4 +1,4 @@
-"""A sentence on what a configuration has watched."""
+"""A sentence that says what a configuration watches and whom it notifies."""
 
 from collections.abc import Sequence
 
@@ -8,11 +8,11 @@ from monitor.config.config import Config
 from monitor.config.entries import AnyEntry
 from monitor.schema.types import ALL_REGIONS
 
-MAX_NAMES = 5  # in a list; of more, the number is told
+MAX_NAMES = 5  # names in the sentence; of a longer list, only the number of names is shown
 
 
 def watched_sentence(config: Config, registry: Registry) -> str:
-    """Return which accounts, regions and services are watched, and who is notified."""
+    """Return a sentence with the watched accounts, regions and services, and the receivers."""
     entries = config.monitored_entries(registry)
     if not entries:
         return "watches nothing: `exclude` matches all accounts"

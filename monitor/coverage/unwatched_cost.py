@@ -1,4 +1,4 @@
-"""The cost of watching a quota of which there is no series yet."""
+"""The cost of watching a quota that has no series yet."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,8 +19,8 @@ from monitor.lib.partitions import COMMERCIAL
 class PollIntervals:
     """Seconds between two requests for a metric.
 
-    shortest: for a series near its limit. quiet, throttled: far below it, for the metrics of its usage and of
-    its throttled demand.
+    shortest: for a series near its limit. quiet: for the metrics of usage of a series far below its limit.
+    throttled: for the metrics of throttled demand of such a series.
     """
 
     shortest: float
@@ -32,7 +32,7 @@ class PollIntervals:
 class WatchingCost:
     """The cost of watching a quota for a month.
 
-    monthly_dollars: by list price; None where it is unknown. note: what is charged, or why it is unknown.
+    monthly_dollars: by list price; None: unknown. note: what AWS charges, or why the cost is unknown.
     """
 
     monthly_dollars: float | None
@@ -45,9 +45,9 @@ NO_COST_DECLARED = "What AWS charges for this setting is not declared with the s
 
 
 def cost_of_settings(reasons: Iterable[Unobservable], partition: str = COMMERCIAL) -> WatchingCost:
-    """Return what the settings of AWS cost that make some series observable, each setting once.
+    """Return the cost of the AWS settings that make some series observable, each setting once.
 
-    partition: of the account. What is declared are dollars of the commercial one.
+    partition: the account's partition. Declared costs are dollars in the commercial partition.
     """
     costs = {reason.enable_command: reason.cost for reason in reasons if reason.enable_command}
     known = [cost for cost in costs.values() if cost]
@@ -67,10 +67,10 @@ def cost_without_series(
     intervals: PollIntervals,
     prices: Prices | None = LIST_PRICES,
 ) -> WatchingCost:
-    """Return what it would cost to watch a quota of which there is no series.
+    """Return what it would cost to watch a quota that has no series.
 
-    declared: the ids of its signals. prices: those of the account; None where they are not known. Calls cost
-    nothing, and a metric is taken to be quiet.
+    declared: the ids of the quota's signals. prices: the account's prices; None: unknown. Calls cost nothing,
+    and a metric is assumed to be far below its limit.
     """
     polled = Counter[float]()
     if declared:
@@ -80,7 +80,7 @@ def cost_without_series(
         pass
     elif not listed.usage:
         return NOTHING_TO_WATCH
-    elif listed.usage.name == CALLS:  # beside which the refused calls are read
+    elif listed.usage.name == CALLS:  # the metric of refused calls is read, too
         polled[intervals.quiet] += 1
         polled[intervals.throttled] += 1
     else:
@@ -89,7 +89,7 @@ def cost_without_series(
 
 
 def cost_of_metrics(projected: ProjectedCost, prices: Prices | None) -> WatchingCost:
-    """Return the cost of metrics at the prices of an account: in dollars, or in words."""
+    """Return the cost of metrics at the prices of an account, in dollars or as a note."""
     if (prices and prices.is_in_dollars) or not projected.monthly_requests + projected.monthly_updates:
         return WatchingCost(projected.monthly_dollars)
     amount = prices and prices.amount(projected.monthly_requests, 0.0, projected.monthly_updates)
@@ -99,7 +99,7 @@ def cost_of_metrics(projected: ProjectedCost, prices: Prices | None) -> Watching
 
 
 def _cost_by_resource(intervals: PollIntervals, prices: Prices | None) -> WatchingCost:
-    """Return the words for a signal that takes as many metrics as there are resources."""
+    """Return the cost, as a note, of a signal that reads a metric of each resource."""
     amount = prices and prices.amount(metrics=SECONDS_PER_MONTH / intervals.quiet)
     if prices is None or amount is None:
         return WatchingCost(None, NO_PRICES)
@@ -111,7 +111,7 @@ def _cost_by_resource(intervals: PollIntervals, prices: Prices | None) -> Watchi
 
 @cache
 def _needs_no_metric(registry: Registry, signal: str) -> bool:
-    """Return whether a signal is known to be read by calls alone."""
+    """Return whether a signal is read by calls only, without any metric."""
     service, name = signal.split(".", 1)
     (collector,) = registry.collectors_of({service})
     alone = collector.of_signals({name})

@@ -1,4 +1,7 @@
-"""The causes of throttled demand, of the series whose service counts it by cause. Most series have none."""
+"""The causes of throttled demand, for series whose service counts throttled demand by cause.
+
+Most series have no causes.
+"""
 
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, NamedTuple
@@ -12,7 +15,7 @@ NO_SLOT = -1
 
 
 class CauseColumns(NamedTuple):
-    """The throttled demand per second (NaN: unknown) of each cause, and the slot of its series."""
+    """The throttled demand per second (NaN: unknown) of each cause, and the slot of the cause's series."""
 
     slot: Ints
     cause: Objects
@@ -28,10 +31,10 @@ NO_CAUSES = CauseColumns(np.empty(0, np.int32), np.empty(0, np.object_), np.empt
 
 
 class ThrottlingCauses(Columns):
-    """One entry for each cause of a series, with its formula, a term of the series' throttled demand.
+    """One entry for each cause of a series. Its formula is a term of the series' throttled demand.
 
-    slot: of the series; NO_SLOT in an unused entry. cause: its name. throttled: the throttled demand per
-    second as judged last. formulas: by entry.
+    slot: the slot of the series; NO_SLOT in an unused entry. cause: the name of the cause. throttled: the
+    throttled demand per second as judged last. formulas: the formula of each entry.
     """
 
     declared: ClassVar = {
@@ -46,7 +49,7 @@ class ThrottlingCauses(Columns):
     def __init__(self) -> None:
         super().__init__()
         self.formulas = Formulas(lower_bounds=True)
-        self._entries: dict[int, dict[str, int]] = {}  # by the slot of the series, and by cause
+        self._entries: dict[int, dict[str, int]] = {}  # by the series' slot, then by cause
 
     @property
     def used(self) -> Ints:
@@ -58,12 +61,12 @@ class ThrottlingCauses(Columns):
         return self._entries.get(slot, {})
 
     def throttled_of(self, slot: int) -> dict[str, float]:
-        """Return the same as `CauseColumns.of`, as judged last."""
-        entries = self.of(slot).items()  # most series have none
+        """Return the throttled demand of a series by cause as judged last, the largest first."""
+        entries = self.of(slot).items()  # most series have no causes
         return _largest_first((cause, float(self.throttled[n])) for cause, n in entries) if entries else {}
 
     def add(self, slot: int, cause: str) -> int:
-        """Return the entry of a cause of a series, a new one if it has none."""
+        """Return the entry of a cause of a series; add the entry if there is none."""
         entries = self._entries.setdefault(slot, {})
         if cause not in entries:
             entry = entries[cause] = self.allocate()
@@ -71,7 +74,7 @@ class ThrottlingCauses(Columns):
         return entries[cause]
 
     def remove(self, slot: int, cause: str) -> None:
-        """Remove a cause of a series, whose formula must have been removed before."""
+        """Remove a cause of a series; the cause's formula must have been removed before."""
         self.free(self._entries[slot].pop(cause))
         if not self._entries[slot]:
             del self._entries[slot]

@@ -16,15 +16,17 @@ from monitor.lib.text import replace_surrogates
 
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-MAX_BODY_BYTES = 1024**2  # of a request
-MAX_BYTES_IN_PROGRESS = 32 * 1024**2  # of the bodies of all requests
+MAX_BODY_BYTES = 1024**2  # in the body of one request
+MAX_BYTES_IN_PROGRESS = 32 * 1024**2  # in the bodies of all requests in progress together
 
 
 class BodyLimitMiddleware:
-    """Answers 413 to bodies over 1 MiB, with a Content-Length or without; 503 while bodies take much memory.
+    """Answers 413 to a body over 1 MiB, and 503 while the bodies in progress take too much memory.
 
-    exempt_paths: paths whose handlers limit bodies themselves. max_bytes: of the bodies of all requests that
-    are in progress.
+    The bytes of a body are counted as they arrive, whether or not the request has a Content-Length.
+
+    exempt_paths: paths whose handlers limit bodies themselves. max_bytes: the most bytes that the bodies of
+    all requests in progress may have together.
     """
 
     def __init__(
@@ -41,7 +43,7 @@ class BodyLimitMiddleware:
 
 
 def _bounded(receive: Receive, reservation: Reservation) -> Receive:
-    """Return `receive` for a body within the limits; beyond them it raises HTTPException."""
+    """Return a `receive` that raises HTTPException once the body exceeds a limit."""
     received_bytes = 0
 
     async def receive_bounded() -> Message:
@@ -61,9 +63,10 @@ def _bounded(receive: Receive, reservation: Reservation) -> Receive:
 
 
 class CsrfMiddleware:
-    """Answers 403 to unsafe requests that a page of another site causes a browser to send.
+    """Answers 403 to unsafe requests that a page of another site makes a browser send.
 
-    Browsers name the site of the page in Sec-Fetch-Site, older ones in Origin; other clients send neither.
+    Browsers name the page's site in Sec-Fetch-Site, older browsers in Origin. Clients that are not browsers
+    send neither header.
     https://developer.mozilla.org/docs/Web/HTTP/Headers/Sec-Fetch-Site
     """
 
@@ -89,7 +92,7 @@ def _is_cross_site(scope: Scope) -> bool:
 
 
 def error_response(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
-    """Return the response of an error. sentence: what went wrong."""
+    """Return an error response. sentence: says what went wrong."""
     return JSONResponse({"error": replace_surrogates(sentence)}, status, headers)
 
 
@@ -123,9 +126,9 @@ async def _on_invalid_request(request: Request, error: Exception) -> JSONRespons
 
 
 def _location(path: tuple[Any, ...]) -> str:
-    """Return the name of an invalid parameter or field; `body` for a body that is invalid as a whole.
+    """Return the name of the invalid parameter or field; `body` if the body is invalid as a whole.
 
-    path: as pydantic gives it, such as `(query, name)` or `(body, name, index)`.
+    path: the location in pydantic's error, such as `(query, name)` or `(body, name, index)`.
     """
     names = [str(part) for part in path[1:]]
     return names[0] if names and not isinstance(path[1], int) else str(path[0])

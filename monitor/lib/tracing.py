@@ -1,7 +1,7 @@
 """The tracer of a process: it records a span of each run of a loop, each delivery and each request.
 
-Without `tracing` in the configuration nothing is recorded and no library for it is imported; what records
-spans is in `monitor.tracing`.
+Without `tracing` in the configuration, no span is recorded and no tracing library is imported. The tracer
+that records spans is in `monitor.tracing`.
 """
 
 from collections.abc import Mapping
@@ -12,25 +12,25 @@ AttributeValue = str | int | float | bool
 
 
 class Span(Protocol):
-    """One recorded piece of work. Its end is that of the context."""
+    """One recorded piece of work, which ends when its context exits."""
 
     def rename(self, name: str) -> None:
-        """Replace the name, where it is known late only."""
+        """Replace the name of the span, if the name is known only after the start."""
 
     def set_attribute(self, name: str, value: AttributeValue) -> None:
-        """Add a fact that is known late only."""
+        """Add a fact that is known only after the start."""
 
     def fail(self, reason: str) -> None:
-        """Mark the work as failed. reason: without secrets."""
+        """Mark the work as failed. reason: a text without secrets."""
 
 
 class Tracer(Protocol):
-    """Records spans. Each is a trace of its own."""
+    """Records spans. Each span is a separate trace."""
 
     def span(
         self, name: str, attributes: Mapping[str, AttributeValue], *, is_request: bool = False
     ) -> AbstractContextManager[Span]:
-        """Return a context whose duration is recorded. is_request: of a client to this process."""
+        """Return a context whose duration is recorded. is_request: a client sent this request."""
 
 
 class NoSpan:
@@ -50,7 +50,7 @@ NOT_RECORDED: Final = nullcontext[Span](NoSpan())
 
 
 class NoTracer:
-    """The tracer where nothing is traced."""
+    """The tracer that records nothing."""
 
     def span(
         self, name: str, attributes: Mapping[str, AttributeValue], *, is_request: bool = False

@@ -1,4 +1,4 @@
-"""The exported delays with which samples are read, as planned, and how many metrics need not be read."""
+"""Exports the planned delay until samples are read, and the number of metrics that need not be read."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ NOT_POLLED = -1
 
 
 class PlanTelemetry:
-    """The planned delays of each account."""
+    """Exports the planned delays, and the number of pruned metrics, of each account."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._delay = SnapshotGauge(
@@ -34,7 +34,7 @@ class PlanTelemetry:
         registry.register(self._pruned)
 
     def show(self, fleet: Fleet, shortest: float) -> None:
-        """Export the planned delays of a fleet, and what is pruned. shortest: see `planned_delays`."""
+        """Export a fleet's planned delays and its pruned metrics. shortest: see `planned_delays`."""
         self._pruned.replace({(account,): float(number) for account, number in pruned_metrics(fleet).items()})
         delays = planned_delays(fleet, shortest)
         self._delay.replace(
@@ -47,7 +47,7 @@ class PlanTelemetry:
 
 
 def pruned_metrics(fleet: Fleet) -> Mapping[str, int]:
-    """Return the number of metrics that are pruned, or safe by the whole they are part of, by account."""
+    """Return, by account, the number of metrics that are pruned or proven safe by a metric of the whole."""
     numbers = Counter[str]()
     for cell in {group[:2] for group in fleet.groups}:
         rows = np.fromiter(fleet.metrics(cell).values(), np.int32)
@@ -59,7 +59,8 @@ def pruned_metrics(fleet: Fleet) -> Mapping[str, int]:
 def planned_delays(fleet: Fleet, shortest: float) -> Mapping[str, Mapping[float, float]]:
     """Return the quantiles of the planned seconds between two reads of a series, by account.
 
-    shortest: seconds between two polls. A series with several metrics is known once all of them are read.
+    shortest: seconds between two polls. A series with several metrics counts as read once all
+    its metrics are read.
     """
     minutes = np.full(fleet.size, NOT_POLLED, np.int32)
     for block in fleet.usages:
@@ -73,14 +74,17 @@ def planned_delays(fleet: Fleet, shortest: float) -> Mapping[str, Mapping[float,
 
 
 def minutes_until_known(rings: Rings, rows: Ints) -> Ints:
-    """Return the planned minutes in which metrics are read, or the wholes that prove them to be safe."""
+    """Return the planned minutes until metrics are read.
+
+    For a metric that a metric of the whole proves to be safe, it is the metric of the whole that is read.
+    """
     safe = ~np.isnan(rings.safe_below[rows])
     read: Ints = np.where(safe, rings.cadence[rings.whole[rows]], rings.cadence[rows])
     return read
 
 
 def _quantiles(counts: npt.NDArray[np.int64], shortest: float) -> Mapping[float, float]:
-    """Return the quantiles in seconds. counts: of the series, by minutes."""
+    """Return the quantiles in seconds. counts: the number of series, by planned minutes."""
     until = np.cumsum(counts)
     if not until[-1]:
         return {}

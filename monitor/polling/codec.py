@@ -1,7 +1,7 @@
 """A fast codec for GetMetricData: JSON without botocore's recursive serializer and parser.
 
-It hooks into two public botocore events of one operation; signing, endpoints and errors stay botocore's. The
-hooks fit the `json` protocol only: a client of another protocol is used without them.
+The codec hooks into two public botocore events of one operation; signing, endpoints and errors stay
+botocore's. The hooks fit the `json` protocol only: a client of another protocol is used without the hooks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,10 +15,10 @@ from monitor.aws.clock import date_header
 from monitor.fleet.metric_query import without_abbreviations
 
 OPERATION = "cloudwatch.GetMetricData"
-ERROR_STATUS = 300  # HTTP statuses below are of successful responses
+ERROR_STATUS = 300  # the HTTP status of a successful response is lower
 
 NonFinite = Literal["NaN", "Infinity", "-Infinity"]
-Accounts = Mapping[int, str]  # ids of accounts, by the number of a metric
+Accounts = Mapping[int, str]  # the id of a metric's account, by the metric's number
 NO_ACCOUNTS: Accounts = {}
 
 _body: ContextVar[bytes] = ContextVar("GetMetricData's request body")
@@ -27,7 +27,7 @@ _body: ContextVar[bytes] = ContextVar("GetMetricData's request body")
 class MetricResult(msgspec.Struct, rename="pascal"):
     """One metric of a response: `timestamps` in epoch seconds, `values` in the same order.
 
-    Values that JSON has no number for are text.
+    A value that JSON cannot write as a number, such as NaN, is text.
     """
 
     id: str
@@ -48,7 +48,7 @@ _decoder = msgspec.json.Decoder(MetricPage)
 
 
 def install(client: Any) -> bool:
-    """Install the hooks on a CloudWatch client, at most once; False when its protocol is another one."""
+    """Install the hooks on a CloudWatch client, at most once; return False if its protocol is not `json`."""
     if client.meta.service_model.resolved_protocol != "json":
         return False
     client.meta.events.register(f"before-call.{OPERATION}", _swap_body, unique_id="headroom-body")
@@ -67,17 +67,17 @@ def _parse(response_dict: dict[str, Any], customized_response_dict: dict[str, An
 
 
 def query_id(n: int) -> str:
-    """The id of the n-th query of a call; GetMetricData wants it to begin with a lower-case letter."""
+    """Return the id of the n-th query of a call; GetMetricData requires a lower-case letter first."""
     return f"m{n}"
 
 
 def request_body(
     metrics: Mapping[int, bytes], minutes: range, token: str | None, accounts: Accounts = NO_ACCOUNTS
 ) -> bytes:
-    """The JSON body of a request for metrics over a range of minutes.
+    """Return the JSON body of a request for metrics over a range of minutes.
 
-    metrics: the query of each, by number. accounts: the ids of the accounts that have them, by number;
-    the metrics without one are those of the account that calls.
+    metrics: the query of each metric, by the metric's number. accounts: the id of a metric's account, by the
+    metric's number; a metric without an id belongs to the calling account.
     """
     members = {account: b'"AccountId":%s,' % msgspec.json.encode(account) for account in {*accounts.values()}}
     queries = b",".join(

@@ -1,4 +1,4 @@
-"""The quota to increase, as it is named on the command line: by a signal, or by its codes."""
+"""The quota to increase, named on the command line by a signal, or by a service code and a quota code."""
 
 import math
 import re
@@ -12,8 +12,8 @@ from rules.problem_text import suggestion
 from rules.signals import QUOTA_CODE, LimitKind, Quota, Signal
 from rules.units import COUNT, UnitKind
 
-MAX_AMOUNT = 1e15  # of a quota; doubles hold all whole numbers up to it
-# Kinds of limits that no request increases, in words.
+MAX_AMOUNT = 1e15  # the largest value of a quota; doubles hold all whole numbers up to 1e15
+# Words for each kind of limit that no request to Service Quotas increases.
 OTHER_LIMITS: Mapping[LimitKind, str] = {
     LimitKind.QUOTA: "one that Service Quotas does not increase",
     LimitKind.PROVISIONED: "what was bought or set on the resource, and not a quota",
@@ -22,24 +22,25 @@ OTHER_LIMITS: Mapping[LimitKind, str] = {
 
 
 class UnknownQuotaError(HeadroomError, LookupError):
-    """Nothing has the name, or the number, that somebody gave."""
+    """No quota has the given name, or the given text is no possible amount of a quota."""
 
 
 class RequestRefusedError(HeadroomError):
-    """A request for an increase makes no sense now, or AWS does not accept it."""
+    """The increase cannot be requested: the request makes no sense now, or AWS does not accept it."""
 
 
 @dataclass(frozen=True, slots=True)
 class WantedQuota:
-    """The quota to be increased. signal: whose limit it is; None where the quota was named by its codes."""
+    """The quota to be increased. signal: the signal it limits; None if the quota was named by its codes."""
 
     quota: Quota
     signal: Signal | None = None
 
     def amount(self, text: str) -> float:
-        """Return an amount in the quota's unit; it is given in that of the signal, as limits are shown.
+        """Return the amount that a text gives, in the quota's unit.
 
-        Raises UnknownQuotaError for a text that is no such amount.
+        The text is in the signal's unit, in which limits are shown; without a signal, it is a number.
+        Raises UnknownQuotaError for a text that is no amount, and for an amount that is too large.
         """
         unit = self.signal.unit if self.signal else COUNT
         try:
@@ -51,7 +52,7 @@ class WantedQuota:
         return number if self._unit == 1 else float(math.ceil(round(number / self._unit, 6)))
 
     def text(self, value: float) -> str:
-        """Return a value in the quota's unit exactly, with that of the signal where it is another one."""
+        """Return a value in the quota's unit exactly, and also in the signal's unit if the units differ."""
         number = f"{value:,.0f}" if value.is_integer() else f"{value:,}"
         if not self.signal or (self._unit == 1 and self.signal.unit.kind is UnitKind.COUNT):
             return number
@@ -63,10 +64,10 @@ class WantedQuota:
 
 
 def find_quota(name: str, registry: Registry) -> WantedQuota:
-    """Return the quota of a signal, `service.name`, or the one with these codes, `vpc/L-F678F1CE`.
+    """Return the quota of a signal, `service.name`, or the quota with two codes, such as `vpc/L-F678F1CE`.
 
-    Raises UnknownQuotaError where there is none of this name, and RequestRefusedError where the limit of the
-    signal is no quota, with what it is and its remedy.
+    Raises UnknownQuotaError if no signal and no quota has this name. Raises RequestRefusedError if the limit
+    of the signal is no quota; the error says what the limit is, and the remedy.
     """
     service_code, slash, code = name.partition("/")
     if slash:

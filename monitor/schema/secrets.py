@@ -1,4 +1,4 @@
-"""Secrets in the configuration, from plain text, an environment variable or a file; never shown."""
+"""Secrets of the configuration, given as text, environment variables or files; no secret is ever shown."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,7 +12,7 @@ from monitor.lib.files import read_file
 from monitor.schema.problems import problem
 from monitor.schema.types import MAX_SECRET_BYTES, ConfigContext, ConfigModel, is_http_url
 
-MIN_SECRET_SEGMENT = 8  # characters; shorter segments of a URL's path are taken for words of an API
+MIN_SECRET_SEGMENT = 8  # characters; a shorter segment of a URL's path is taken for a word, not for a secret
 
 
 def _url(value: SecretStr) -> SecretStr:
@@ -23,7 +23,10 @@ def _url(value: SecretStr) -> SecretStr:
 
 
 def _one_line(value: Any) -> Any:
-    """Convert an integer to text, as passwords may consist of digits. Errors do not show the value."""
+    """Return a line of text; an integer becomes text, as a password may consist of digits.
+
+    Raises PydanticCustomError, which does not show the value.
+    """
     text = value.get_secret_value() if isinstance(value, SecretStr) else value
     text = str(text) if isinstance(text, int) and not isinstance(text, bool) else text
     if not (isinstance(text, str) and text and text.isprintable()):
@@ -44,7 +47,7 @@ SecretUrl = Annotated[Secret, AfterValidator(_url)]
 
 
 def from_environment(name: Any, sources: ConfigContext) -> str:
-    """Return the value of a variable. Raises PydanticCustomError, which does not show the value."""
+    """Return the value of an environment variable. Raises PydanticCustomError if it is not set."""
     value = sources.environ.get(name) if isinstance(name, str) else None
     if not value:
         raise problem("expected the name of an environment variable that is set (value not shown)")
@@ -52,7 +55,7 @@ def from_environment(name: Any, sources: ConfigContext) -> str:
 
 
 def from_file(name: Any, sources: ConfigContext) -> str:
-    """Return the content of a file, stripped. Raises PydanticCustomError, which does not show the content."""
+    """Return the content of a file, stripped. Raises PydanticCustomError if there is no readable text."""
     try:
         value = str(read_file(sources.folder / name, MAX_SECRET_BYTES), "utf-8").strip()
     except (OSError, ValueError, TypeError):
@@ -83,9 +86,9 @@ ExternalIdFile = Annotated[ExternalId, READ_FILE, NAME_SCHEMA]
 
 
 def given_secret(model: ConfigModel, name: str) -> SecretStr | None:
-    """Return the secret of a model from its keys `name`, `name`_env or `name`_file; None if none is set.
+    """Return the secret in a model's key `name`, `name`_env or `name`_file; None if no such key is set.
 
-    Raises PydanticCustomError when several are set.
+    Raises PydanticCustomError if several of these keys are set.
     """
     keys = [key for key in (name, *(name + suffix for suffix in READERS)) if getattr(model, key)]
     if len(keys) > 1:
@@ -95,7 +98,7 @@ def given_secret(model: ConfigModel, name: str) -> SecretStr | None:
 
 
 def check_authorization(urls: Iterable[SecretStr], *others: SecretStr | None) -> None:
-    """Raise PydanticCustomError when a URL contains a user, and there are other credentials, too."""
+    """Raise PydanticCustomError if a URL contains a user and other credentials are set as well."""
     has_user = any("@" in urlsplit(url.get_secret_value()).netloc for url in urls)
     if has_user and any(others):
         raise problem("expected user and password in the URL, or an authorization, not both (not shown)")
@@ -111,7 +114,7 @@ def secret_values(value: object) -> Iterator[str]:
 
 
 def hidden_texts(value: object) -> Iterator[str]:
-    """Yield the texts in a field's value that must not be shown: secrets, their words, and parts of URLs."""
+    """Yield the texts that must not be shown: a field's secrets, their words, and parts of secret URLs."""
     for secret in secret_values(value):
         yield from (secret, *secret.split())
         yield from _parts(secret)

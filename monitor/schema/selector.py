@@ -1,4 +1,4 @@
-"""Selects series by patterns of their labels."""
+"""Selectors, which select series by patterns of their labels."""
 
 from fnmatch import fnmatchcase
 from typing import NamedTuple, Self
@@ -22,9 +22,10 @@ class SelectorLabels(NamedTuple):
 
 
 class Location(NamedTuple):
-    """An account, a region of it, or a service in a region; unknown fields are empty.
+    """An account, a region of the account, or a service in the region.
 
-    service: empty for all services of the region. region: empty for all regions of the account.
+    account: empty if it is unknown. region: empty for all regions of the account. service: empty for all
+    services of the region.
     """
 
     account: str
@@ -74,7 +75,7 @@ class Selector(ConfigModel):
         )
 
     def may_match(self, location: Location) -> bool:
-        """Return whether series of a location can match; an unknown field matches any pattern."""
+        """Return whether a series in a location can match; an empty field of it fits any pattern."""
         return (
             _may_fit(self.service, location.service)
             and _may_fit(self.region, location.region)

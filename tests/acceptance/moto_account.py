@@ -11,13 +11,13 @@ import jmespath
 import yaml
 from botocore import xform_name
 
-Make = Callable[[str], Any]  # makes a client of boto3, by its name
+Make = Callable[[str], Any]  # makes the boto3 client of a service, by the service's name
 
 RESOURCES = yaml.safe_load(Path(__file__).with_name("moto_resources.yaml").read_text())
 
 
 def filled(value: Any, kept: Mapping[str, str]) -> Any:
-    """Return a parameter with its placeholders replaced by values that were kept from earlier responses."""
+    """Return a parameter whose placeholders are replaced. kept: values by placeholder."""
     if isinstance(value, str):
         return Template(value).substitute(kept)
     if isinstance(value, list):
@@ -26,7 +26,7 @@ def filled(value: Any, kept: Mapping[str, str]) -> Any:
 
 
 def create_resources(make: Make) -> None:
-    """Make the calls of RESOURCES, each with values that were kept from the responses before it."""
+    """Make the calls of RESOURCES; parameters of a call may contain values of earlier responses."""
     kept: dict[str, str] = {}
     for step in RESOURCES["calls"]:
         ((call, params),) = (item for item in step.items() if item[0] != "keep")
@@ -36,7 +36,7 @@ def create_resources(make: Make) -> None:
 
 
 def clients(environ: Mapping[str, str]) -> Make:
-    """Return what makes clients with the endpoint and credentials of the environment, each once."""
+    """Return a function that makes clients, once per service, with the environment's endpoint and keys."""
     session = boto3.Session(
         aws_access_key_id=environ["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=environ["AWS_SECRET_ACCESS_KEY"],

@@ -1,4 +1,4 @@
-"""HTTP and WebSocket APIs of API Gateway, which moto stores."""
+"""The demo's HTTP and WebSocket APIs of API Gateway, which moto stores."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -38,7 +38,7 @@ class DemoHttpApi:
 
 
 def count_functions(api: DemoHttpApi) -> dict[str, Callable[[Minutes], Floats]]:
-    """Return a function of the minute for each metric, by its name."""
+    """Return, by metric name, the functions that return a metric's count in each minute."""
     if not api.web_socket:
         return {"Count": api.requests, "4xx": api.errors}
     return {
@@ -79,7 +79,7 @@ def stage_settings(api: DemoHttpApi) -> dict[str, Any]:
 
 
 def throttle_settings(per_second: float) -> dict[str, float]:
-    """Return the settings of a throttle."""
+    """Return the settings of a throttle at `per_second` requests."""
     return {"ThrottlingRateLimit": per_second, "ThrottlingBurstLimit": int(2 * per_second)}
 
 

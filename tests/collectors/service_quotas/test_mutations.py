@@ -1,6 +1,6 @@
-"""Answers of Service Quotas that differ from its model: each affects no more than the quota that it is in.
+"""Responses of Service Quotas that violate its model: an invalid item affects only the item's own quota.
 
-`FUZZ_ROUNDS=5000 pytest tests/collectors/service_quotas/test_mutations.py` tries more.
+`FUZZ_ROUNDS=5000 pytest tests/collectors/service_quotas/test_mutations.py` tries more mutations.
 """
 
 import os
@@ -21,11 +21,11 @@ from rules.signals import Quota
 from tests.collectors.answer_mutations import mutations_of_item
 from tests.fake_aws import FakeAws
 
-ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "150"))  # changes of each answer
+ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "150"))  # mutations of each response
 NOW = 1_700_000_000.0
 CODES = ("L-00000001", "L-00000002", "L-00000003")
 SERVICES = [{}, None, {"ServiceCode": 7}, {"ServiceCode": "glue"}]
-CHANGED = 1  # the item that is changed, of three
+CHANGED = 1  # the index of the item that is mutated, of three items
 DIMENSIONS = {"Service": "Glue", "Type": "Resource", "Class": "None"}
 USAGE: dict[str, Any] = {
     "MetricNamespace": "AWS/Usage",
@@ -33,7 +33,7 @@ USAGE: dict[str, Any] = {
     "MetricStatisticRecommendation": "Maximum",
 }
 
-Found = Mapping[str, Any]  # what is known, by quota code
+Found = Mapping[str, Any]  # what a reader finds, by quota code
 
 
 def of_glue(code: str) -> Quota:
@@ -83,7 +83,7 @@ def reported(code: str) -> dict[str, Any]:
 
 
 def lists(items: Any) -> dict[str, Any]:
-    """Answers of both lists; of single resources there are no values."""
+    """Return the responses of both lists of quotas; no quota has values for single resources."""
 
     def answer(QuotaAppliedAtLevel: str = "", **_: Any) -> Any:
         return {"Quotas": [] if QuotaAppliedAtLevel else items}
@@ -92,14 +92,14 @@ def lists(items: Any) -> dict[str, Any]:
 
 
 async def known_of_lists(items: Any) -> Found:
-    """Return what is known of each quota where a list has these items."""
+    """Return what `list_quotas` finds for each quota if the lists have these items."""
     aws, found = FakeAws(malformed=True, **lists(items)), dict[Any, Any]()
     await list_quotas(BudgetedCalls(aws.scan, CallBudget()), "glue", found)
     return {quota.code: one for (quota, _), one in found.items()}
 
 
 async def known_of_readings(items: Any) -> Found:
-    """Return what is read of each quota where a list has these items."""
+    """Return the value or failure that `read_quotas` finds for each quota if the lists have these items."""
     keys = {*map(of_glue, CODES)}
     get: dict[str, Any] = {"get_service_quota": {"Quota": {"Value": 7.0}}}
     reading = await read_quotas(FakeAws(malformed=True, **lists(items), **get).cell, "glue", keys, set())
@@ -107,7 +107,7 @@ async def known_of_readings(items: Any) -> Found:
 
 
 async def known_of_requests(items: Any) -> Found:
-    """Return what is known of each request where their list has these items."""
+    """Return the newest request for each quota if the list of requests has these items."""
     answer = {"RequestedQuotas": items}
     aws = FakeAws(malformed=True, now=NOW, list_requested_service_quota_change_history=answer)
     found = await newest_requests(aws.scan)
@@ -115,7 +115,7 @@ async def known_of_requests(items: Any) -> Found:
 
 
 async def known_of_reports(items: Any) -> Found:
-    """Return what is known of each quota where a report has these entries."""
+    """Return the reported utilization of each quota if a report has these entries."""
     aws = FakeAws(
         malformed=True,
         start_quota_utilization_report={"ReportId": "r-1"},
@@ -126,14 +126,17 @@ async def known_of_reports(items: Any) -> Found:
 
 
 def metric_of(code: str) -> dict[str, Any]:
-    """The metric of the usage of a quota, as ListMetrics describes it."""
+    """Return the metric of a quota's usage, as ListMetrics describes the metric."""
     dimensions = listed(code)["UsageMetric"]["MetricDimensions"]
     named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
     return {"Namespace": "AWS/Usage", "MetricName": "ResourceCount", "Dimensions": named}
 
 
 async def known_of_scans(items: Any, metrics: Any = None) -> Found:
-    """The series of a scan of a service whose metrics AWS publishes."""
+    """Return the series of each quota that a scan finds if the lists have these items.
+
+    metrics: the metrics that ListMetrics returns; None: the usage metric of each quota.
+    """
     published = {"Metrics": [*map(metric_of, CODES)] if metrics is None else metrics}
     answers = {"list_metrics": published, "list_services": {"Services": SERVICES}, **lists(items)}
     scan = Scan(FakeAws(malformed=True, now=NOW, **answers).cell)
@@ -143,7 +146,7 @@ async def known_of_scans(items: Any, metrics: Any = None) -> Found:
 
 
 async def known_of_metrics(items: Any) -> Found:
-    """Return what is known of each quota where ListMetrics returns these items."""
+    """Return the series of each quota that a scan finds if ListMetrics returns these items."""
     return await known_of_scans([*map(listed, CODES)], metrics=items)
 
 
@@ -158,7 +161,7 @@ READERS: Mapping[str, tuple[Callable[[Any], Awaitable[Found]], Callable[[str], d
 
 
 @pytest.mark.parametrize("reader", READERS)
-async def test_an_odd_quota_affects_no_other(reader: str) -> None:
+async def test_an_invalid_item_affects_no_other_quota(reader: str) -> None:
     read, describe = READERS[reader]
     items = [describe(code) for code in CODES]
     before = await read(items)

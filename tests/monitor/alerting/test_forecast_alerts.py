@@ -1,4 +1,4 @@
-"""Alerts of forecasts: notified once a class, never for a date that changes, ended with the reason."""
+"""Forecast alerts: notified once for each horizon, not for a changed date, and resolved with a reason."""
 
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ DOUBTFUL = (0.0, 0.0, 0.1, 0.4)  # neither probable nor improbable
 
 
 def foresee(stage: Stage, probability: tuple[float, ...], hours: float | None = None) -> None:
-    """Set the forecast of the series `orders`; hours: until it reaches its limit, if that is forecast."""
+    """Set the forecast of the series `orders`. hours: until it reaches its limit; None: no forecast."""
     fleet, slot = stage.fleet, stage.series("orders").slot
     fleet.reach_probability[slot], fleet.history_bins[slot] = probability, 1344
     minute = int(stage.seconds // 60)
@@ -33,7 +33,7 @@ def foresee(stage: Stage, probability: tuple[float, ...], hours: float | None = 
 
 
 async def after(stage: Stage, seconds: float, probability: tuple[float, ...], **more: Any) -> list[Notice]:
-    """Process with a forecast now and, with the same one, after some seconds; return what was sent."""
+    """Process a forecast after 61 s and again after some more seconds; return the notices that were sent."""
     sent = []
     for passed in (61, seconds):
         stage.seconds += passed
@@ -58,11 +58,11 @@ async def test_a_forecast_is_notified_again_only_when_its_horizon_is_shorter(tmp
         )
         assert first.labels["cause"] == FORECAST
         assert first.series_id == stage.series("orders").key.id != first.alert
-        for hours in (60, 50, 71):  # the date wobbles
+        for hours in (60, 50, 71):  # the forecast date changes
             assert await after(stage, HALF_AN_HOUR, THREE_DAYS, hours=hours) == []
         (nearer,) = await after(stage, HALF_AN_HOUR, SIX_HOURS)
         assert (nearer.kind, nearer.places, nearer.alert) == (NoticeKind.WORSENED, 3, first.alert)
-        assert await after(stage, HALF_AN_HOUR, DAY) == []  # farther again
+        assert await after(stage, HALF_AN_HOUR, DAY) == []  # the horizon is longer again
         assert await after(stage, HALF_AN_HOUR, SIX_HOURS) == []
         (nearest,) = await after(stage, HALF_AN_HOUR, HOUR)
         assert nearest.places == 4
@@ -83,7 +83,7 @@ async def test_a_forecast_alert_is_resolved_when_the_limit_has_become_improbable
         await after(stage, HALF_AN_HOUR, DAY)
         assert await after(stage, HALF_AN_HOUR, DOUBTFUL) == []
         assert await after(stage, HALF_AN_HOUR / 2, NONE) == []
-        assert await after(stage, HALF_AN_HOUR, (NAN,) * 4) == []  # unknown is no end
+        assert await after(stage, HALF_AN_HOUR, (NAN,) * 4) == []  # an unknown forecast resolves no alert
         (ended,) = await after(stage, HALF_AN_HOUR, NONE)
         assert ended.kind is NoticeKind.RESOLVED
         assert ended.resolution_reason == "the forecast has changed: 10 % within 3d"
@@ -124,7 +124,7 @@ async def test_a_forecast_alert_is_resolved_when_its_resource_is_deleted(tmp_pat
         assert ended.resolution_reason == "the resource no longer exists"
 
 
-async def test_a_restart_reports_nothing_twice(tmp_path: Path) -> None:
+async def test_a_forecast_alert_is_not_notified_again_after_a_restart(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
         (first,) = await after(stage, HALF_AN_HOUR, DAY)
@@ -154,7 +154,7 @@ async def test_a_forecast_alert_is_never_repeated(tmp_path: Path) -> None:
         ({"will_reach_for": 0}, Severity.WARNING),
     ],
 )
-async def test_severity_and_time_are_configured(
+async def test_severity_and_pending_time_of_forecast_alerts_are_configured(
     tmp_path: Path, override: dict[str, Any], severity: Severity | None
 ) -> None:
     config = configuration(alerts=[{"signal": "kinesis.*", **override}])
@@ -164,7 +164,7 @@ async def test_severity_and_time_are_configured(
         assert [one.severity for one in sent] == ([severity] if severity else [])
 
 
-async def test_switching_a_forecast_alert_off_resolves_it(tmp_path: Path) -> None:
+async def test_a_forecast_alert_that_is_switched_off_is_resolved(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
         await after(stage, HALF_AN_HOUR, DAY)

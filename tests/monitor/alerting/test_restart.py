@@ -16,15 +16,16 @@ from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.stage import DENIED, UNREAD_THROTTLES, Stage, configuration
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, key
 
-# Restarts: `|` is one. The samples before it are read again.
+# The samples of a series, and the expected notices, in the letters of `stage`; `|` is a restart, after which
+# the samples before the restart are read again.
 RESTARTS = {
-    "firing stays, and is notified once": ("..ccc|ccccc", "....F|....."),
-    "over between the processes": ("..ccc|_", "....F|."),
-    "resolved after it": ("..ccc|....", "....F|..R."),
-    "pending keeps its start": ("..cc|cc", "....|F."),
-    "worse after it": ("..ccc|sss", "....F|W.."),
-    "what may be throttled ends nothing": ("..ss|???ss", "..F.|....."),
-    "nothing is nothing": (".....|....", ".....|...."),
+    "a firing alert is notified once": ("..ccc|ccccc", "....F|....."),
+    "no sample after the restart": ("..ccc|_", "....F|."),
+    "resolved after the restart": ("..ccc|....", "....F|..R."),
+    "a pending alert keeps its start": ("..cc|cc", "....|F."),
+    "worse after the restart": ("..ccc|sss", "....F|W.."),
+    "unread throttles resolve no alert": ("..ss|???ss", "..F.|....."),
+    "no alert before and after": (".....|....", ".....|...."),
 }
 
 
@@ -35,7 +36,7 @@ async def test_notices_across_a_restart(samples: str, expected: str, storage: Pa
         first = await stage.play(orders=before)
         minute = stage.minute
     async with Stage.opened(storage, minute=minute) as stage:
-        for back, letter in enumerate(reversed(before), 1):  # where throttles are not read, those neither
+        for back, letter in enumerate(reversed(before), 1):  # the earlier throttles are unread, too
             unread = UNREAD_THROTTLES if after.startswith(UNREAD_THROTTLES) else letter
             stage.write(stage.series("orders"), minute - back, unread)
         second = await stage.play(orders=after)
@@ -43,7 +44,9 @@ async def test_notices_across_a_restart(samples: str, expected: str, storage: Pa
         assert len({one.number for one in stage.notices}) == len(stage.notices)
 
 
-async def test_an_alert_that_ended_between_two_processes_is_resolved(storage: Path | MemoryStore) -> None:
+async def test_an_alert_whose_cause_ended_between_two_processes_is_resolved(
+    storage: Path | MemoryStore,
+) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
@@ -54,7 +57,7 @@ async def test_an_alert_that_ended_between_two_processes_is_resolved(storage: Pa
         assert over.kind is NoticeKind.RESOLVED
 
 
-async def test_firing_alerts_are_exported_before_there_are_samples_again(storage: Path | MemoryStore) -> None:
+async def test_firing_alerts_are_exported_before_new_samples_arrive(storage: Path | MemoryStore) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
@@ -62,7 +65,7 @@ async def test_firing_alerts_are_exported_before_there_are_samples_again(storage
         stage.set_read_result(succeeded=None, failures=(DENIED,))
         assert await stage.process() == []
         assert stage.states == {}
-        stage.series("orders")  # found by a later look
+        stage.series("orders")  # a later inventory finds the series
         assert await stage.process() == []
         assert stage.states == {key("orders"): "firing warning"}
 
@@ -78,22 +81,25 @@ async def test_a_receiver_that_was_down_is_notified_after_a_restart(storage: Pat
         assert [one.id for one in stage.sent] == [first.id]
 
 
-LOOKS: dict[str, tuple[Any, bool]] = {
-    "its service was looked at": ({"service": "kinesis"}, True),
-    "it failed": ({"service": "kinesis", "succeeded": None, "failures": (DENIED,)}, False),
-    "another one was": ({"service": "sqs"}, False),
+INVENTORIES: dict[str, tuple[Any, bool]] = {
+    "the inventory of its service succeeded": ({"service": "kinesis"}, True),
+    "the inventory of its service failed": (
+        {"service": "kinesis", "succeeded": None, "failures": (DENIED,)},
+        False,
+    ),
+    "the inventory of another service succeeded": ({"service": "sqs"}, False),
 }
 
 
-@pytest.mark.parametrize(("look", "lost"), LOOKS.values(), ids=LOOKS)
+@pytest.mark.parametrize(("inventory", "lost"), INVENTORIES.values(), ids=INVENTORIES)
 async def test_an_alert_without_a_series_ends_only_after_an_inventory(
-    look: dict[str, Any], lost: bool, storage: Path | MemoryStore
+    inventory: dict[str, Any], lost: bool, storage: Path | MemoryStore
 ) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(storage, minute=minute + 60) as stage:
-        stage.set_read_result(**look)
+        stage.set_read_result(**inventory)
         assert [one.resolution_reason for one in await stage.process()] == [
             "the resource no longer exists"
         ] * lost
@@ -151,7 +157,7 @@ async def test_alert_states_without_a_series_are_deleted_once_everything_was_rea
         assert set(stage.store.all(STATES)) == {"judged"}
 
 
-async def test_alert_states_of_an_older_schema_go_on(tmp_path: Path) -> None:
+async def test_alert_states_of_an_older_schema_are_restored(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..cc")
         minute = stage.minute
@@ -168,7 +174,7 @@ async def test_alert_states_of_an_older_schema_go_on(tmp_path: Path) -> None:
         assert await stage.play(orders="c") == "F"
 
 
-async def test_numbers_go_on_where_an_alert_fires_for_longer_than_the_history_reaches(
+async def test_notice_numbers_continue_when_an_alert_fires_for_longer_than_the_history_reaches(
     tmp_path: Path,
 ) -> None:
     async with Stage.opened(tmp_path) as stage:

@@ -1,4 +1,4 @@
-"""The texts of alerts on series."""
+"""The texts of notices about series."""
 
 import re
 from dataclasses import replace
@@ -36,7 +36,7 @@ MOMENT = NoticeDetails(
 
 
 def row(what: str, resource: str, usage: float | None, limit: float | None, **changes: Any) -> Row:
-    """Return the row of a series near its limit. what: the id of its signal."""
+    """Return the row of a series near its limit. what: the id of the series' signal."""
     service, signal = what.split(".")
     key = Key(ACCOUNT, REGION, service, signal, of(resource))
     given = {
@@ -198,14 +198,14 @@ SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
 
 
 @pytest.mark.parametrize(("series", "changes", "trend", "expected"), SENTENCES)
-def test_the_summary_of_a_notice(
+def test_the_summary_of_a_notice_describes_the_series(
     series: Row, changes: dict[str, Any], trend: Trend | None, expected: str
 ) -> None:
     found = series_notice(series, replace(MOMENT, **changes), REGISTRY, trend).summary
     assert found == expected or (expected.endswith("Remedy:") and found.startswith(expected))
 
 
-def test_the_fields_hold_the_numbers() -> None:
+def test_the_fields_of_a_notice_hold_the_numbers_of_the_series() -> None:
     found = series_notice(
         CLICKS, replace(MOMENT, tags={"tag_team": "web"}, links={"page": "https://x/"}), REGISTRY, RISING
     )
@@ -237,7 +237,7 @@ def test_the_fields_hold_the_numbers() -> None:
     }
 
 
-def test_a_resource_can_not_rename_its_labels_by_tags() -> None:
+def test_tags_of_a_resource_do_not_replace_other_labels() -> None:
     found = series_notice(CLICKS, replace(MOMENT, tags={"severity": "info", "account": "x"}), REGISTRY)
     assert (found.labels["severity"], found.labels["account"]) == ("warning", ACCOUNT)
 
@@ -252,12 +252,14 @@ def test_a_resource_can_not_rename_its_labels_by_tags() -> None:
         (1000, None, ""),
     ],
 )
-def test_a_changed_limit_is_a_reason(before: float | None, after: float | None, expected: str) -> None:
+def test_a_changed_limit_is_a_resolution_reason(
+    before: float | None, after: float | None, expected: str
+) -> None:
     assert limit_changed(before, after, unit_named("requests/s")) == expected
 
 
 @each_service
-def test_every_signal_makes_a_sentence(service: Service) -> None:
+def test_the_summary_of_every_signal_is_a_sentence(service: Service) -> None:
     for signal in service.signals.values():
         summary = series_notice(
             row(signal.id, "it", 90, 100, throttled=1.0), MOMENT, REGISTRY, RISING

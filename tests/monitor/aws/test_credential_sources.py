@@ -1,4 +1,4 @@
-"""Credentials that are rotated under a running process, from each source that AWS's tools know."""
+"""Credentials that are rotated while the process runs, from each source that AWS's tools know."""
 
 import asyncio
 import hashlib
@@ -38,15 +38,16 @@ START_URL = "https://example.awsapps.com/start"
 class RotatingAws:
     """Kinesis, STS and the portal of IAM Identity Center on loopback.
 
-    valid: the access keys that are accepted. code: what others are refused with. web_tokens: what STS got as
-    web identities, each of which gets the key `WEB-` and itself. sso_token: the one that the portal takes.
+    valid: the access keys that are accepted. code: the error code for all other keys. web_tokens: the web
+    identity tokens that STS got; for the token `a`, STS returns the access key `WEB-a`. sso_token: the token
+    that the portal accepts.
     """
 
     def __init__(self) -> None:
         self.url, self.valid, self.code = "", set[str](), "ExpiredTokenException"
         self.web_tokens: list[str] = []
         self.sso_token = ""
-        self.requested: Counter[str] = Counter()  # of Kinesis, by key
+        self.requested: Counter[str] = Counter()  # calls of Kinesis, by access key
 
     async def handle(self, request: web.Request) -> web.Response:
         if request.path == "/federation/credentials":
@@ -88,7 +89,7 @@ class RotatingAws:
 
 @pytest.fixture
 async def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[RotatingAws]:
-    """An AWS, and an environment that has files in a folder and no credentials yet."""
+    """An AWS, and an environment whose AWS files are in a folder, without credentials yet."""
     fake = RotatingAws()
     async with serve_http(fake.handle) as port:
         fake.url = f"http://127.0.0.1:{port}"
@@ -98,7 +99,7 @@ async def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[
 
 
 class Caller:
-    """Calls Kinesis with the credentials of the environment; a clock that the test sets."""
+    """Calls Kinesis with the credentials of the environment. now: the clock, which the test sets."""
 
     def __init__(self, aws: RotatingAws, profile: str | None = None) -> None:
         self.now = 0.0
@@ -108,14 +109,14 @@ class Caller:
         self._cell = Cell(self.credentials, "1", "eu-west-1", Telemetries().aws, rates, aws.url, self.clients)
 
     async def call(self, times: int = 1) -> list[Any]:
-        """The responses, or the errors, of calls at the same time."""
+        """Make several calls at the same time; return their responses or errors."""
         calls = (self._cell.call("kinesis", "DescribeLimits") for _ in range(times))
         results: list[Any] = await asyncio.gather(*calls, return_exceptions=True)
         return results
 
 
 async def check_rotation(aws: RotatingAws, caller: Caller, before: str, after: str) -> None:
-    """Check that calls go on with the key after a rotation, and that one reading is for all of them."""
+    """Check that calls succeed with the new key after a rotation, each sent once with the new key."""
     aws.valid = {before}
     assert not any(isinstance(one, Exception) for one in await caller.call(5))
     aws.valid, caller.now = {after}, caller.now + 60
@@ -125,7 +126,7 @@ async def check_rotation(aws: RotatingAws, caller: Caller, before: str, after: s
 
 
 @pytest.mark.parametrize("code", EXPIRED)
-async def test_a_credentials_file_that_a_sidecar_rotates(
+async def test_a_credentials_file_that_is_rotated_is_read_again(
     aws: RotatingAws, code: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     file = tmp_path / "credentials"
@@ -143,7 +144,7 @@ async def test_a_credentials_file_that_a_sidecar_rotates(
 
 @pytest.fixture
 def process(tmp_path: Path) -> Path:
-    """A `credential_process` that prints what is in the file `key`, and counts its starts in `starts`."""
+    """The folder of a `credential_process`, which prints the key in `key` and counts starts in `starts`."""
     script = tmp_path / "process.sh"
     script.write_text(
         f"#!/bin/sh\necho started >> {tmp_path}/starts\nkey=$(cat {tmp_path}/key) || exit 1\n"
@@ -185,7 +186,7 @@ async def test_a_credential_process_that_fails_is_not_started_by_every_call(
     await caller.clients.aclose()
 
 
-async def test_a_web_identity_is_exchanged_anew_with_the_token_that_the_file_has_now(
+async def test_a_web_identity_token_is_read_again_when_aws_refuses_the_key(
     aws: RotatingAws, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     token = tmp_path / "token"
@@ -201,7 +202,7 @@ async def test_a_web_identity_is_exchanged_anew_with_the_token_that_the_file_has
 
 
 def log_in(folder: Path, token: str, hours: float) -> None:
-    """Write what `aws sso login` does."""
+    """Write the token file that `aws sso login` writes."""
     cache = folder / ".aws/sso/cache"
     cache.mkdir(parents=True, exist_ok=True)
     expires = (datetime.now(UTC) + timedelta(hours=hours)).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -209,7 +210,7 @@ def log_in(folder: Path, token: str, hours: float) -> None:
     file.write_text(json.dumps({"accessToken": token, "expiresAt": expires, "startUrl": START_URL}))
 
 
-# Botocore finds the folder of logins when it is imported, so that another HOME needs another process.
+# Botocore finds the folder of SSO tokens when it is imported, so another HOME needs another process.
 READER = """
 import asyncio, sys
 from monitor.aws.credentials import EnvironmentCredentials
@@ -231,13 +232,13 @@ asyncio.run(main())
 
 
 class OtherHome:
-    """A process with its own home, that reads the credentials of the environment when it is asked."""
+    """A process with its own HOME, which reads the credentials of the environment on request."""
 
     def __init__(self, process: Process) -> None:
         self._process = process
 
     async def read(self) -> str:
-        """Return the access key, or the code of the failure."""
+        """Return the access key that the process reads, or the code of the failure."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.write(b"\n")
         async with asyncio.timeout(60):
@@ -249,7 +250,9 @@ class OtherHome:
         await self._process.wait()
 
 
-async def test_an_expired_login_goes_on_once_somebody_logs_in_again(aws: RotatingAws, tmp_path: Path) -> None:
+async def test_credentials_are_found_after_a_new_login_when_the_old_login_has_expired(
+    aws: RotatingAws, tmp_path: Path
+) -> None:
     (tmp_path / "config").write_text(
         f"[default]\nsso_start_url = {START_URL}\nsso_region = eu-west-1\nsso_account_id = 123456789012\n"
         "sso_role_name = headroom\n"
@@ -288,7 +291,7 @@ async def test_expired_keys_are_read_again_at_most_every_half_minute(aws: Rotati
     await caller.clients.aclose()
 
 
-# Profiles: one entry of `accounts` each
+# Accounts that are configured with profiles
 
 
 PROFILES = """
@@ -313,7 +316,10 @@ aws_secret_access_key = s
 
 
 class PartitionedSts:
-    """STS of all partitions, each of which knows its own key alone. calls: action, key, region."""
+    """The STS of every partition, which accepts only the partition's own key.
+
+    calls: action, access key and region of each call.
+    """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, str, str]] = []
@@ -345,7 +351,7 @@ class PartitionedSts:
 
 @pytest.fixture
 def profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Three profiles, and a region of the environment, as a container's default."""
+    """Profiles, three of them with keys, and AWS_REGION, which many containers set."""
     for name, text in (("config", PROFILES), ("credentials", KEYS)):
         (tmp_path / name).write_text(text)
     set_aws_environment(
@@ -371,7 +377,7 @@ ACCOUNTS = [
 ]
 
 
-async def test_accounts_of_three_partitions_are_read_at_once_each_through_its_own_sts(
+async def test_accounts_in_three_partitions_are_opened_together_through_the_sts_of_each_partition(
     profiles: None,
 ) -> None:
     sts, environment = PartitionedSts(), AwsEnvironment()
@@ -396,7 +402,7 @@ async def test_accounts_of_three_partitions_are_read_at_once_each_through_its_ow
     ]
 
 
-async def test_a_profile_that_is_not_there_affects_its_account_alone(profiles: None) -> None:
+async def test_a_missing_profile_affects_only_its_account(profiles: None) -> None:
     environment = AwsEnvironment()
     with pytest.raises(ProfileNotFound, match="absent"):
         await open_cells(Account(profile="absent"), None, Telemetries().aws, environment)

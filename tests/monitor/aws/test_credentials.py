@@ -35,17 +35,17 @@ from tests.telemetries import Telemetries
 
 @dataclass
 class Recorder:
-    """An AWS that remembers the key of each call and the account it says to be of, and knows some keys."""
+    """An AWS that records each call. known: the access keys that it accepts; None: every key."""
 
     url: str = ""
     known: set[str] | None = None
-    calls: list[tuple[str, str, str]] = field(default_factory=list)  # key, token, what was asked
+    calls: list[tuple[str, str, str]] = field(default_factory=list)  # access key, session token, stream name
 
     async def handle(self, request: web.Request) -> web.Response:
         body = await request.json()
         key = request.headers["Authorization"].split("Credential=")[1].split("/")[0]
         self.calls.append((key, request.headers.get("X-Amz-Security-Token", ""), body.get("StreamName", "")))
-        await asyncio.sleep(0)  # others get their turn
+        await asyncio.sleep(0)  # other tasks get their turn
         if self.known is not None and key not in self.known:
             expired = {"__type": "ExpiredTokenException", "message": "the token is expired"}
             return web.json_response(expired, status=400)
@@ -62,7 +62,7 @@ async def aws() -> AsyncIterator[Recorder]:
 
 
 class Fixed(Credentials):
-    """Credentials of one account, and others once AWS refused them."""
+    """Credentials with given access keys; each refresh replaces the present key with the next."""
 
     def __init__(self, *keys: str) -> None:
         super().__init__()
@@ -81,7 +81,7 @@ def cell_of(credentials: Credentials, aws: Recorder, clients: ClientCache, accou
     return Cell(credentials, account, "eu-west-1", Telemetries().aws, rates, aws.url, clients)
 
 
-async def test_calls_of_many_accounts_through_one_client_are_each_signed_with_their_own(
+async def test_calls_of_many_accounts_through_one_client_are_signed_with_the_key_of_each_account(
     aws: Recorder,
 ) -> None:
     clients = ClientCache()
@@ -127,19 +127,19 @@ async def test_credentials_that_stay_expired_are_not_refreshed_again_and_again(a
     assert len(aws.calls) == 3
 
 
-# Our own
+# Credentials of the environment
 
 
 @pytest.fixture
 def file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """The shared credentials file, and nothing else that has any."""
+    """The path of the shared credentials file, the only source of credentials."""
     path = tmp_path / "credentials"
     set_aws_environment(monkeypatch, NO_CREDENTIALS | {"AWS_SHARED_CREDENTIALS_FILE": str(path)})
     return path
 
 
 def rotate(file: Path, key: str) -> None:
-    """Write other credentials to a file."""
+    """Replace the credentials in a file."""
     file.write_text(f"[default]\naws_access_key_id={key}\naws_secret_access_key=s\naws_session_token=t\n")
 
 
@@ -157,13 +157,13 @@ async def test_a_rotated_file_is_read_again_when_aws_refuses_its_former_keys(
     assert [key for key, *_ in aws.calls] == ["AKIAOLD", "AKIAOLD", "AKIANEW"]
 
 
-async def test_credentials_that_come_later_are_found(file: Path) -> None:
+async def test_credentials_that_are_written_later_are_found(file: Path) -> None:
     now = 0.0
     own = EnvironmentCredentials(clock=lambda: now)
     with pytest.raises(NoCredentialsError):
         await own.frozen()
     rotate(file, "AKIANEW")
-    with pytest.raises(NoCredentialsError):  # for a moment, as hundreds of cells ask
+    with pytest.raises(NoCredentialsError):  # the failure is kept for a moment, as hundreds of cells ask
         await own.frozen()
     now += MIN_READ_INTERVAL
     assert (await own.frozen()).access_key == "AKIANEW"
@@ -171,7 +171,7 @@ async def test_credentials_that_come_later_are_found(file: Path) -> None:
 
 @dataclass
 class HungProcess:
-    """A `credential_process` that answers only when the test has it do so."""
+    """A `credential_process` that answers only when the test calls `answer`."""
 
     folder: Path
 
@@ -194,13 +194,13 @@ class HungProcess:
         return len(self._starts.read_text().splitlines())
 
     async def answer(self, key: str) -> None:
-        """Answer with this access key; returns once the process has read it."""
+        """Answer with this access key; return once the process has read the answer."""
         answer = json.dumps({"Version": 1, "AccessKeyId": key, "SecretAccessKey": "s"})
         await asyncio.to_thread(self._answers.write_text, answer)
 
 
 async def frozen_at_last(credentials: Credentials) -> ReadOnlyCredentials:
-    """The credentials, once there are any."""
+    """Return the credentials as soon as they can be read."""
     async with asyncio.timeout(30):
         while True:
             with suppress(CredentialRetrievalError):
@@ -208,7 +208,7 @@ async def frozen_at_last(credentials: Credentials) -> ReadOnlyCredentials:
             await asyncio.sleep(0.01)
 
 
-async def test_a_credential_process_that_hangs_is_started_once_and_holds_up_no_call_for_good(
+async def test_a_credential_process_that_hangs_is_started_once_and_every_call_ends_after_the_timeout(
     aws: Recorder, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     process = HungProcess(file.parent)
@@ -220,7 +220,7 @@ async def test_a_credential_process_that_hangs_is_started_once_and_holds_up_no_c
     assert {str(one) for one in failed} == {
         "Error when retrieving credentials from the environment: no answer within 1 s"
     }
-    with pytest.raises(CredentialRetrievalError):  # at once
+    with pytest.raises(CredentialRetrievalError):  # raised at once
         await own.frozen()
     assert process.starts == 1
     await process.answer("AKIALATE")
@@ -229,13 +229,17 @@ async def test_a_credential_process_that_hangs_is_started_once_and_holds_up_no_c
     await clients.aclose()
 
 
-# A role's
+# Credentials of a role
 
 
 def assuming(
     *outcomes: float | Exception, clock: Callable[[], float] = time.monotonic
 ) -> tuple[RoleCredentials, list[int]]:
-    """A role whose credentials last so many seconds at each attempt, or are refused; and the attempts."""
+    """Return the credentials of a role, and the attempts to assume the role so far.
+
+    outcomes: for each attempt, the seconds that its credentials last, or the error that refuses it; the last
+    outcome repeats.
+    """
     attempts: list[int] = []
 
     async def assume() -> dict[str, Any]:
@@ -261,7 +265,7 @@ async def test_a_role_is_assumed_again_before_its_credentials_expire() -> None:
     assert [(await role.frozen()).access_key for _ in range(3)] == ["ASIA1", "ASIA2", "ASIA2"]
 
 
-async def test_a_role_that_cannot_be_renewed_is_used_until_it_expires(
+async def test_credentials_of_a_role_that_cannot_be_renewed_are_used_until_they_expire(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     role, attempts = assuming(EXPIRY_MARGIN - 1, denied("AssumeRole"))
@@ -280,17 +284,17 @@ async def test_a_denied_role_is_requested_once_for_many_waiting_calls(
     assert not any(record.exc_info for record in caplog.records)
 
 
-async def test_credentials_of_a_role_that_aws_calls_expired_are_renewed() -> None:
+async def test_credentials_of_a_role_that_aws_rejects_are_renewed() -> None:
     role, _ = assuming(3600)
     refused = await role.frozen()
     assert await role.refresh(refused, "eu-west-1")
     assert (await role.frozen()).access_key == "ASIA2"
-    assert await role.refresh(refused, "eu-west-1")  # the others who were refused with it
-    assert not await role.refresh(await role.frozen(), "eu-west-1")  # not again so soon
+    assert await role.refresh(refused, "eu-west-1")  # another call that was refused with the old credentials
+    assert not await role.refresh(await role.frozen(), "eu-west-1")  # no second renewal so soon
 
 
-async def test_a_region_that_refuses_good_credentials_has_them_renewed_less_and_less_often() -> None:
-    """A region that is not enabled does so, with InvalidClientTokenId."""
+async def test_a_region_that_refuses_valid_credentials_causes_renewals_less_and_less_often() -> None:
+    """A region that is not enabled refuses valid credentials with InvalidClientTokenId."""
     now, renewals = 0.0, []
     role, attempts = assuming(3600, clock=lambda: now)
     refused = await role.frozen()
@@ -304,7 +308,7 @@ async def test_a_region_that_refuses_good_credentials_has_them_renewed_less_and_
     assert {later - earlier for earlier, later in pairwise(renewals[8:])} == {60}
 
 
-async def test_a_region_that_took_renewed_credentials_has_them_renewed_soon_again() -> None:
+async def test_the_backoff_of_a_region_starts_anew_after_two_hours_without_a_renewal() -> None:
     now = 0.0
     role, _ = assuming(3600, clock=lambda: now)
     for minute in (0, 5, 10, 15, 136, 137):
@@ -312,7 +316,7 @@ async def test_a_region_that_took_renewed_credentials_has_them_renewed_soon_agai
         assert await role.refresh(await role.frozen(), "eu-west-1")
 
 
-async def test_the_renewals_for_one_region_delay_no_other_one() -> None:
+async def test_renewals_for_one_region_do_not_delay_renewals_for_another_region() -> None:
     now = 0.0
     role, _ = assuming(3600, clock=lambda: now)
     for minute in range(0, 20, 5):
@@ -324,9 +328,9 @@ async def test_the_renewals_for_one_region_delay_no_other_one() -> None:
     assert await role.refresh(refused, "eu-west-1")
 
 
-async def test_credentials_that_one_region_does_not_know_are_kept_for_all_others() -> None:
+async def test_credentials_that_one_region_refuses_are_kept_for_the_other_regions() -> None:
     role, attempts = assuming(3600, denied("AssumeRole"))
-    refused = await role.frozen()  # as by a region that is not enabled: InvalidClientTokenId
+    refused = await role.frozen()  # a region that is not enabled refuses them: InvalidClientTokenId
     assert not await role.refresh(refused, "eu-west-1")
     assert len(attempts) == 2
     assert await role.frozen() == refused

@@ -38,7 +38,7 @@ def test_the_version_is_printed() -> None:
 
 
 def commands(group: Any, *names: str) -> Iterator[tuple[str, ...]]:
-    """Yield the words of every command."""
+    """Yield every command as a tuple of its words."""
     for name in group.list_commands(None):
         command = group.get_command(None, name)
         if hasattr(command, "list_commands"):
@@ -68,7 +68,7 @@ def test_a_group_of_commands_lists_its_commands(group: tuple[str, ...]) -> None:
 
 
 def lazy_commands(group: Any) -> Iterator[tuple[str, str]]:
-    """Yield the summary of each command that is imported when it is used, and its own help."""
+    """Yield, for each command that is imported only when it is used, its listed summary and its help."""
     for name, lazy in getattr(group, "modules", {}).items():
         command = group.get_command(None, name)
         yield lazy.summary, command.help
@@ -82,11 +82,11 @@ def test_the_list_of_commands_has_the_first_sentence_of_their_help() -> None:
     assert [summary for summary, _ in found] == firsts
 
 
-def test_without_a_command_it_shows_the_help() -> None:
+def test_headroom_without_a_command_shows_the_help() -> None:
     assert "Usage: " in headroom().output
 
 
-def test_an_unknown_command_or_option_is_a_mistake() -> None:
+def test_an_unknown_command_or_option_is_an_error_without_a_traceback() -> None:
     for arguments in (["chek"], ["check", "--formt", "json"], ["check", "--format", "xml"]):
         result = headroom(*arguments)
         assert result.exit_code == 2
@@ -94,7 +94,9 @@ def test_an_unknown_command_or_option_is_a_mistake() -> None:
 
 
 @pytest.mark.parametrize("command", [["check"], ["iam-policy"], ["config", "check"], ["serve"]], ids=" ".join)
-def test_a_wrong_configuration_is_a_line_for_each_problem(command: list[str], elsewhere: Path) -> None:
+def test_an_invalid_configuration_is_reported_with_one_line_for_each_problem(
+    command: list[str], elsewhere: Path
+) -> None:
     file = written(elsewhere, "regoins: [eu-west-1]\nband: {low: 2}\n")
     result = headroom(*command, "--config", file)
     assert result.exit_code == 2
@@ -108,7 +110,7 @@ def test_a_wrong_configuration_is_a_line_for_each_problem(command: list[str], el
 @pytest.mark.parametrize(
     "command", [["catalogue"], ["check"], ["iam-policy"], ["config", "check"], ["serve"]], ids=" ".join
 )
-def test_a_wrong_file_in_the_users_catalogue_is_a_line_for_each_problem(
+def test_an_invalid_file_in_the_users_catalogue_is_reported_with_one_line_for_each_problem(
     command: list[str], elsewhere: Path
 ) -> None:
     (elsewhere / "catalogue.d" / "rules").mkdir(parents=True)
@@ -147,7 +149,7 @@ def test_a_command_finds_the_users_services_beside_its_configuration(
     assert re.search("ours|sns:ListTopics|AWS/SNS", found)
 
 
-def test_a_configuration_that_is_not_there_is_one_line() -> None:
+def test_a_missing_configuration_is_reported_in_one_line() -> None:
     result = headroom("config", "check", "--config", "absent.yaml")
     assert (result.exit_code, result.stderr) == (
         2,
@@ -174,7 +176,7 @@ def test_the_configuration_is_found_where_it_is_expected(
     )
 
 
-def test_the_example_is_a_right_configuration(elsewhere: Path) -> None:
+def test_the_example_is_a_valid_configuration(elsewhere: Path) -> None:
     example = headroom("config", "example")
     assert example.exit_code == 0
     (elsewhere / "external-id").write_text("the-external-id")
@@ -203,7 +205,7 @@ def test_a_policy_that_is_too_long_is_printed_in_parts(elsewhere: Path) -> None:
     assert f"expected at most {found[1]}, found 99" in " ".join(beyond.stderr.split())
 
 
-def test_the_policy_of_some_services_alone(elsewhere: Path) -> None:
+def test_the_policy_can_be_limited_to_some_services(elsewhere: Path) -> None:
     def statements(*arguments: str) -> list[str]:
         policy = json.loads(headroom("iam-policy", *arguments).stdout)
         return [statement["Sid"] for statement in policy["Statement"]]
@@ -221,7 +223,7 @@ def test_the_policy_of_some_services_alone(elsewhere: Path) -> None:
     assert headroom("iam-policy", "--service", "sqss").exit_code == 2
 
 
-def test_the_policy_allows_the_counts_of_chosen_services_alone(elsewhere: Path) -> None:
+def test_the_policy_allows_counting_the_resources_of_chosen_services_only(elsewhere: Path) -> None:
     def counts(*arguments: str) -> set[str]:
         policy = json.loads(headroom("iam-policy", *arguments).stdout)
         counted = [one["Action"] for one in policy["Statement"] if one["Sid"].startswith("HeadroomCounts")]
@@ -266,14 +268,14 @@ def test_the_catalogue_has_limit_remedy_and_documentation_of_every_signal() -> N
         assert "https://docs.aws.amazon.com/" in entry
 
 
-def test_the_catalogue_of_some_services() -> None:
+def test_the_catalogue_can_be_limited_to_some_services() -> None:
     chosen = json.loads(
         headroom("catalogue", "--format", "json", "--service", "s3", "--service", "sqs").output
     )
     assert {entry["service"] for entry in chosen["items"]} == {"s3", "sqs"}
 
 
-def test_the_catalogue_of_an_unknown_service_is_a_mistake() -> None:
+def test_the_catalogue_of_an_unknown_service_is_an_error() -> None:
     result = headroom("catalogue", "--service", "s4")
     assert result.exit_code == 2
     assert "found 's4'" in result.stderr
@@ -290,7 +292,7 @@ def test_the_catalogue_of_an_unknown_service_is_a_mistake() -> None:
         (Listening("[::1]:4072"), "[::1]:4072"),
     ],
 )
-def test_the_command_line_says_where_to_listen(given: Listening, listen: str) -> None:
+def test_options_of_the_command_line_set_the_listen_address(given: Listening, listen: str) -> None:
     assert given.applied(Config()).listen == listen
 
 
@@ -304,13 +306,13 @@ def test_the_command_line_says_where_to_listen(given: Listening, listen: str) ->
         Listening(host="0.0.0.0"),
     ],
 )
-def test_an_address_that_cannot_be_listened_on_is_one_problem(given: Listening) -> None:
+def test_an_invalid_listen_address_is_one_problem(given: Listening) -> None:
     with pytest.raises(ConfigError) as refused:
         given.applied(Config())
     assert len(refused.value.problems) == 1
 
 
-def test_commands_ask_the_address_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_connect_to_the_address_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HEADROOM_ADDRESS", "127.0.0.1:1")
     for command in (["alerts", "list"], ["coverage"], ["stream", "dead-letters"], ["healthcheck"]):
         assert headroom(*command).stderr.startswith("127.0.0.1:1: "), command
@@ -325,7 +327,7 @@ def test_a_health_check_without_a_server_fails_in_one_line() -> None:
 
 @contextmanager
 def answering(answer: bytes) -> Iterator[str]:
-    """Serve one connection on loopback with this response; yields the address."""
+    """Serve one connection on loopback with this response; yield the address."""
 
     def serve() -> None:
         connection, _ = listening.accept()
@@ -349,7 +351,7 @@ def answering(answer: bytes) -> Iterator[str]:
         (b"", 1),
     ],
 )
-def test_a_health_check_asks_the_address_itself_and_never_a_proxy(
+def test_a_health_check_connects_to_the_address_itself_and_never_to_a_proxy(
     answer: bytes, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
@@ -360,7 +362,7 @@ def test_a_health_check_asks_the_address_itself_and_never_a_proxy(
 
 
 def run_before_exit(script: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run `headroom` in a new process, which runs a script last."""
+    """Run `headroom` in a new process, which runs a script just before it exits."""
     code = (
         f"import atexit; atexit.register(exec, {script!r}, {{}}); from monitor.cli.main import main; main()"
     )
@@ -369,7 +371,7 @@ def run_before_exit(script: str, *arguments: str) -> "subprocess.CompletedProces
 
 
 def imported_by(modules: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run `headroom` in a new process, which prints last the modules of these that were imported."""
+    """Run `headroom` in a new process; its last line has those of the given modules that it imported."""
     return run_before_exit(f"import sys; print(*{{*{modules.split()}}} & sys.modules.keys())", *arguments)
 
 
@@ -388,8 +390,8 @@ WORK = "botocore numpy rules collectors.registry http.client aiohttp textual jin
 
 
 @pytest.mark.parametrize("command", [*MODULES, "quota request", "dashboards docs", "config check"])
-def test_the_help_of_a_command_imports_nothing_of_what_it_does(command: str) -> None:
-    """So that it is there at once."""
+def test_the_help_of_a_command_imports_none_of_the_libraries_of_the_command(command: str) -> None:
+    """The help must appear at once."""
     done = imported_by(WORK, *command.split(), "--help")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "")
 
@@ -411,7 +413,7 @@ def test_completion_imports_no_command() -> None:
 
 @pytest.fixture(scope="module")
 def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a cache folder in which the checked declarations are kept."""
+    """A cache folder that contains the checked declarations."""
     folder = tmp_path_factory.mktemp("cache")
     command = [sys.executable, "-m", "monitor", "config", "schema"]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | {"XDG_CACHE_HOME": str(folder)})
@@ -437,16 +439,16 @@ SENDING = "aiobotocore aiohttp aiosmtplib botocore.session fastapi httpx prometh
         ("stream setup --format terraform", f"{SENDING} numpy monitor.config.config"),
     ],
 )
-def test_a_command_imports_what_it_needs(
+def test_a_command_imports_only_what_it_needs(
     command: str, modules: str, checked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """No client, where nothing is asked; and no declarations, where the entries of the catalogue do."""
+    """A command without calls imports no client; one that needs only catalogue entries, no declarations."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(checked))
     done = imported_by(modules, *command.split())
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, ""), done.stderr
 
 
-def test_the_services_without_declarations_are_those_of_the_registry() -> None:
+def test_the_services_read_without_declarations_equal_the_services_of_the_registry() -> None:
     assert {one.service: one for one in builtin_services()} == {**REGISTRY.services}
 
 
@@ -471,7 +473,7 @@ def test_a_command_that_calls_the_api_imports_no_server(command: str) -> None:
 
 @pytest.mark.parametrize(("command", "collects"), [("check", True), ("alerts list", False)])
 def test_garbage_is_collected_in_long_commands_only(command: str, collects: bool) -> None:
-    """Collecting what imports made would take a fifth of the start of a short one."""
+    """Collecting the objects that imports create would take a fifth of the start of a short command."""
     words = [*command.split(), *(("--service", "ecr") if collects else ("--address", "127.0.0.1:1"))]
     done = run_before_exit("import gc; print(gc.isenabled())", *words)
     assert done.stdout.splitlines()[-1] == str(collects)
@@ -479,14 +481,14 @@ def test_garbage_is_collected_in_long_commands_only(command: str, collects: bool
 
 @pytest.mark.parametrize("command", ["config check", "alerts list --address 127.0.0.1:1"])
 def test_no_garbage_is_collected_when_a_command_exits(command: str) -> None:
-    """The interpreter does that at its end, among all objects that are not frozen."""
+    """The interpreter collects all objects that are not frozen at its end, so the command freezes them."""
     done = run_before_exit(
         "import gc; print(len(gc.get_objects()) < gc.get_freeze_count())", *command.split()
     )
     assert done.stdout.splitlines()[-1] == "True"
 
 
-def test_python_runs_it_as_a_module() -> None:
+def test_python_runs_headroom_as_a_module() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "monitor", "--version"], check=False, capture_output=True, text=True
     )

@@ -15,7 +15,7 @@ Reported = Callable[..., Result]
 
 @pytest.fixture
 def reported(aws_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reported:
-    """Runs the command in a temporary folder."""
+    """Return a function that runs `headroom report` in a temporary folder."""
     monkeypatch.chdir(tmp_path)
     clear_environment(monkeypatch, "AWS_", "HEADROOM_")
     env = CREDENTIALS | {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": aws_url}
@@ -44,7 +44,7 @@ def test_a_report_written_to_a_file_is_not_printed(reported: Reported, tmp_path:
     assert {one.name for one in tmp_path.iterdir()} == {"report.md", "headroom.yaml"}
 
 
-def test_a_dash_is_standard_output_and_no_file(reported: Reported, tmp_path: Path) -> None:
+def test_out_with_a_dash_prints_the_report_and_creates_no_file(reported: Reported, tmp_path: Path) -> None:
     assert reported("--format", "markdown", "--out", "-").stdout.startswith("# AWS limits")
     assert not (tmp_path / "-").exists()
 
@@ -72,7 +72,7 @@ def test_a_file_that_cannot_be_written_is_reported_before_aws_is_read(
     assert result.output == f"headroom cannot write {out}: {why}\n"
 
 
-def test_a_report_of_failed_reads_alone_is_written_and_exits_with_2(
+def test_a_report_is_written_even_if_all_reads_fail_and_the_exit_code_is_2(
     reported: Reported, tmp_path: Path
 ) -> None:
     result = reported("--out", "report.html", config=f"{{services: [sqs], regions: [{DENIED}]}}")

@@ -1,4 +1,4 @@
-"""Durations are stored in 16 bits: each accepted one fits, and where it is given, longer ones are refused."""
+"""Durations are stored in 16 bits: each accepted duration fits, and longer durations are refused."""
 
 from dataclasses import replace
 from typing import Any
@@ -41,7 +41,7 @@ ENTRIES: tuple[tuple[type[BaseModel], dict[str, Any], str, float], ...] = (
 
 
 def refused_places(model: type[BaseModel], given: dict[str, Any]) -> set[str]:
-    """The keys of which a model says that their values are too great."""
+    """Return the keys whose values the model rejects as too large."""
     try:
         model.model_validate(given)
     except ValidationError as error:
@@ -50,7 +50,7 @@ def refused_places(model: type[BaseModel], given: dict[str, Any]) -> set[str]:
 
 
 @pytest.mark.parametrize(("model", "given", "name", "longest"), ENTRIES)
-def test_a_longer_duration_than_is_stored_is_refused(
+def test_a_duration_that_is_too_long_to_be_stored_is_refused(
     model: type[BaseModel], given: dict[str, Any], name: str, longest: float
 ) -> None:
     assert refused_places(model, {**given, name: longest}) == set()
@@ -62,7 +62,7 @@ def test_the_delay_of_a_declared_service_is_bounded() -> None:
     assert refused_places(Declaration, {"delay": MAX_DELAY + 1}) == {"delay"}
 
 
-def test_the_longest_durations_are_stored_as_they_are() -> None:
+def test_the_longest_durations_are_stored_unchanged() -> None:
     stale = stale_after(max(LONGEST_INTERVAL, *PERIODS), MAX_DELAY)
     settings = replace(
         SETTINGS,

@@ -1,4 +1,4 @@
-"""Configured files that are pipes, sockets or directories: the error is one sentence, without a wait."""
+"""Configured paths of pipes, sockets, directories or loops: reading one fails at once, with one sentence."""
 
 import os
 import socket
@@ -40,13 +40,13 @@ FILES = {
 
 @pytest.fixture(params=KINDS)
 def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """A path to each kind of file that is not a regular one."""
+    """The path of a file that is no regular file, once for each of KINDS."""
     path = tmp_path / "x"
     KINDS[request.param](path)
     yield path
 
 
-def test_a_configuration_that_is_no_file_is_refused(kind: Path) -> None:
+def test_a_configuration_that_is_no_regular_file_is_refused(kind: Path) -> None:
     with pytest.raises(ConfigError) as refused:
         read_config(kind, {}, REGISTRY)
     (problem,) = refused.value.problems
@@ -62,12 +62,12 @@ def test_each_configured_path_that_is_no_regular_file_is_one_problem(kind: Path,
     assert len(refused.value.problems) == 1
 
 
-def test_a_certificate_that_is_no_file_is_named(kind: Path) -> None:
+def test_the_error_names_a_certificate_that_is_no_regular_file(kind: Path) -> None:
     with pytest.raises(ValueError, match=str(kind)):
         KeyPair(kind, kind).context("1.2")
 
 
-def test_a_pipe_that_a_shell_made_is_read(tmp_path: Path) -> None:
+def test_a_configuration_that_is_piped_to_standard_input_is_read(tmp_path: Path) -> None:
     (tmp_path / "plain").write_bytes(b"interval: 60")
     command = [*COMMAND, "config", "check", "--config", "/dev/stdin"]
     process = subprocess.run(

@@ -1,4 +1,4 @@
-"""The look-back has the notices of the monitor: the real alert engine runs over the same samples."""
+"""A look-back finds the same notices as a running monitor, whose alert engine gets the same samples."""
 
 import numpy as np
 from hypothesis import HealthCheck, given, settings
@@ -31,7 +31,7 @@ async def test_a_look_back_has_the_notices_of_a_running_monitor_for_the_same_sam
     named = {f"stream-{n}": story.ljust(length, "_") for n, story in enumerate(stories)}
     past = Past()
     names = {past.add_stream(name, story).slot: name for name, story in named.items()}
-    # The engine takes what it starts with as evaluated: one more minute before.
+    # The engine does not evaluate its first minute: the samples begin one minute later.
     async with Stage.opened(MemoryStore(), minute=START - 1) as stage:
         await stage.play(**{name: f"_{story}" for name, story in named.items()})
         live = sorted(
@@ -45,7 +45,7 @@ async def test_a_look_back_has_the_notices_of_a_running_monitor_for_the_same_sam
 MINUTES, AFTERWARDS = 150, 20
 TAIL = "." * AFTERWARDS
 stories = runs.map(lambda some: spelled(*some)[:MINUTES].ljust(MINUTES, ".") + TAIL)
-# The minute, after how many minutes it is revised, and what it is shown as until then.
+# A minute, the minutes until its sample is revised, and the letter of the wrong sample before.
 revisions = st.tuples(
     st.integers(0, MINUTES - 1), st.integers(1, REVISION_MINUTES - 1), st.sampled_from("b.acs")
 )
@@ -53,7 +53,7 @@ revisions = st.tuples(
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.tuples(stories, st.lists(revisions, max_size=40)), min_size=1, max_size=4))
-def test_revised_minutes_have_the_zones_that_a_running_monitor_settled_on(
+def test_a_look_back_has_the_zones_of_a_running_monitor_once_samples_are_revised(
     revised_stories: list[tuple[str, list[Revision]]],
 ) -> None:
     past = Past()
@@ -68,21 +68,21 @@ def test_revised_minutes_have_the_zones_that_a_running_monitor_settled_on(
 
 
 def zone_at(lookback: Lookback, slot: int, minute: int) -> str | None:
-    """The zone of the alert that fires in a minute, by what look-back says."""
+    """Return the zone of the alert that fires in a minute according to the look-back."""
     changes = [one for one in lookback.ways[0].notices if one.slot == slot and one.minute <= minute]
     last = changes[-1] if changes else None
     return last.zone.word if last and last.kind is not NoticeKind.RESOLVED else None
 
 
 class RevisedStory:
-    """A story, and what its minutes are shown as at first."""
+    """The letters of a series' samples, and the wrong letters that some minutes have at first."""
 
     def __init__(self, letters: str, wrong: list[Revision]) -> None:
         self.letters = letters
         self.wrong = {minute: (after, letter) for minute, after, letter in wrong if letters[minute] != "_"}
 
     def arriving(self, now: int) -> list[tuple[int, str]]:
-        """The minutes whose samples arrive at a minute, and the samples."""
+        """Return the samples that arrive in minute `now`: the minute and the letter of each."""
         revised = [
             (minute, self.letters[minute])
             for minute, (after, _) in self.wrong.items()
@@ -93,7 +93,7 @@ class RevisedStory:
 
 
 class Running:
-    """A running monitor, which polls once a minute."""
+    """A running monitor that polls once a minute."""
 
     def __init__(self, revised_stories: list[RevisedStory]) -> None:
         self.fleet, self.revised_stories = Fleet(), revised_stories
@@ -119,7 +119,10 @@ class Running:
         list(self.lifecycle.advance_in_parts(self.slots))
 
     def settled(self) -> list[tuple[int, str | None]]:
-        """The minute that is settled of each series, from START on, and the zone of its alert then."""
+        """Return the newest minute of each series that is not revised any more, and its alert's zone then.
+
+        Minutes are counted from START.
+        """
         newest = np.maximum(
             self.fleet.usages.newest_minutes(self.fleet.rings, self.slots),
             self.fleet.throttled.newest_minutes(self.fleet.rings, self.slots),

@@ -1,4 +1,4 @@
-"""Every receiver that uses HTTP, with every response that it may get."""
+"""The outcome of a delivery for each receiver that uses HTTP and each response of its server."""
 
 import logging
 from collections.abc import Callable
@@ -58,7 +58,7 @@ each_receiver = pytest.mark.parametrize("make", RECEIVERS.values(), ids=RECEIVER
 
 
 @each_receiver
-async def test_every_status(client: OutboundClient, make: Make) -> None:
+async def test_each_http_status_has_its_outcome(client: OutboundClient, make: Make) -> None:
     for response, outcome, wait in ANSWERS:
         async with http_server(response) as server:
             answer = await make(server.url).send(notification(), client)
@@ -68,7 +68,7 @@ async def test_every_status(client: OutboundClient, make: Make) -> None:
 
 
 @each_receiver
-async def test_no_answer_in_time(client: OutboundClient, make: Make) -> None:
+async def test_a_delivery_without_a_response_in_time_is_retried(client: OutboundClient, make: Make) -> None:
     async with tcp_server(never_responds) as port:
         receiver = make(f"http://127.0.0.1:{port}").model_copy(update={"timeout": 0.1})
         answer = await receiver.send(notification(), client)
@@ -84,7 +84,9 @@ async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundCl
 
 
 @each_receiver
-async def test_a_certificate_that_signs_itself(client: OutboundClient, make: Make) -> None:
+async def test_a_delivery_to_a_server_with_an_untrusted_certificate_is_retried(
+    client: OutboundClient, make: Make
+) -> None:
     async with http_server(tls=server_tls(trustme.CA())) as server:
         answer = await make(server.url).send(notification(), client)
     assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "tls")
@@ -92,14 +94,14 @@ async def test_a_certificate_that_signs_itself(client: OutboundClient, make: Mak
 
 
 @each_receiver
-async def test_garbage(client: OutboundClient, make: Make) -> None:
+async def test_a_delivery_is_retried_if_the_response_is_not_http(client: OutboundClient, make: Make) -> None:
     async with tcp_server(responds_with(b"\x00\x01\x02 garbage\r\n\r\n")) as port:
         answer = await make(f"http://127.0.0.1:{port}").send(notification(), client)
     assert answer.outcome is DeliveryOutcome.RETRY
 
 
 @each_receiver
-async def test_a_private_address_needs_permission(client: OutboundClient, make: Make) -> None:
+async def test_a_private_address_is_refused_unless_it_is_allowed(client: OutboundClient, make: Make) -> None:
     async with http_server() as server:
         receiver = make(server.url).model_copy(update={"allow_private": False})
         answer = await receiver.send(notification(), client)
@@ -108,7 +110,7 @@ async def test_a_private_address_needs_permission(client: OutboundClient, make: 
 
 
 @each_receiver
-async def test_the_same_notification_is_sent_the_same_way_again(client: OutboundClient, make: Make) -> None:
+async def test_a_repeated_delivery_sends_the_same_request(client: OutboundClient, make: Make) -> None:
     async with http_server(web.Response(status=500), web.Response()) as server:
         receiver = make(server.url)
         for _ in range(2):
@@ -131,7 +133,7 @@ async def test_neither_logs_nor_errors_contain_a_secret(
     async with http_server(echo) as server:
         texts.append(repr(await make(server.url).send(notification(), client)))
     assert "***" in texts[-1]
-    texts.append(repr(await make(server.url).send(notification(), client)))  # nobody listens any more
+    texts.append(repr(await make(server.url).send(notification(), client)))  # the server is closed
     texts.append(caplog.text)
     assert not [word for word in (*words, "hunter2") for text in texts if word in text]
 
@@ -152,4 +154,4 @@ async def test_no_text_breaks_a_request(client: OutboundClient, make: Make, text
             notification(hostile_notice(text), group={"account_name": text}), client
         )
     assert answer.outcome is DeliveryOutcome.DELIVERED
-    assert server.bodies  # each of them is JSON
+    assert server.bodies  # each body is valid JSON

@@ -1,4 +1,4 @@
-"""The cadence of idle metrics, and how they are found when they come to life."""
+"""The intervals at which idle metrics are read, and how soon a new point of an idle metric is found."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ HOURS = 60
 
 
 def silent(series: int, minutes: int) -> Floats:
-    """Series without any point."""
+    """Return the usage of series without any point."""
     return np.full((series, HISTORY + minutes), np.nan, np.float32)
 
 
@@ -33,13 +33,15 @@ def run(simulation: Simulation, minutes: int) -> Simulation:
     ("quiet_for", "minutes"),
     [(0, 15), (14, 15), (15, 30), (44, 30), (45, 60), (105, 60), (100_000, 60), (-9, 15)],
 )
-def test_an_idle_metric_waits_twice_as_long_after_each_request_in_vain(quiet_for: int, minutes: int) -> None:
+def test_the_interval_of_an_idle_metric_doubles_after_each_request_without_a_point(
+    quiet_for: int, minutes: int
+) -> None:
     (found,) = idle_cadences(np.array([15], np.int32), np.array([quiet_for], np.int32), 15)
     assert found == minutes
 
 
 @given(st.lists(st.integers(1, 2000), min_size=1), st.integers(0, 10**6), st.integers(0, 60))
-def test_an_idle_metric_is_never_read_more_often_nor_more_rarely_than_once_an_hour(
+def test_the_interval_of_an_idle_metric_is_lengthened_to_an_hour_at_most(
     cadences: list[int], quiet_for: int, longest: int
 ) -> None:
     before = np.array(cadences, np.int32)
@@ -53,7 +55,7 @@ def test_only_metrics_read_more_often_than_hourly_save_requests_when_idle() -> N
     assert requests_saved(np.array([60, 1440], np.int32), 15) == 0
 
 
-def test_a_watched_metric_without_points_is_read_once_an_hour_and_costs_a_quarter() -> None:
+def test_with_lists_a_metric_without_points_is_read_once_an_hour_for_a_quarter_of_the_cost() -> None:
     unwatched, watched = (
         run(Simulation(Demand(silent(3, 24 * HOURS), lists=lists)), 24 * HOURS) for lists in (None, Lists())
     )
@@ -68,7 +70,9 @@ def test_a_watched_metric_without_points_is_read_once_an_hour_and_costs_a_quarte
 
 @settings(max_examples=6, deadline=None)
 @given(st.lists(st.integers(0, 4 * HOURS), min_size=1, max_size=6), st.integers(0, LIST_DELAY))
-def test_an_idle_series_that_comes_to_life_is_found_within_its_bound(alive_at: list[int], delay: int) -> None:
+def test_the_first_new_point_of_an_idle_series_is_read_within_the_bound(
+    alive_at: list[int], delay: int
+) -> None:
     usage = silent(len(alive_at), 6 * HOURS)
     for row, minute in enumerate(alive_at):
         usage[row, HISTORY + minute :] = 1.0
@@ -84,9 +88,7 @@ def test_an_idle_series_that_comes_to_life_is_found_within_its_bound(alive_at: l
 
 @settings(max_examples=6, deadline=None)
 @given(st.integers(0, 2**32), st.integers(60, 300))
-def test_every_metric_is_read_within_the_longest_interval_whatever_lists_return(
-    seed: int, minutes: int
-) -> None:
+def test_every_metric_is_read_at_least_once_an_hour_whatever_lists_return(seed: int, minutes: int) -> None:
     random = np.random.default_rng(seed)
     usage = silent(8, minutes)
     usage[random.random(usage.shape) < 0.002] = 0.3
@@ -114,7 +116,7 @@ def test_a_metric_listed_without_a_new_point_is_read_at_the_longest_interval() -
     assert fleet.reads[fleet.usage_rows].max() <= 12 * HOURS / LONGEST + 2
 
 
-def test_a_metric_that_falls_silent_becomes_idle_after_hours() -> None:
+def test_a_metric_without_new_points_becomes_idle_after_hours() -> None:
     usage = silent(2, 12 * HOURS)
     usage[0, : HISTORY + 60] = usage[1] = 0.1
     fleet = run(Simulation(Demand(usage, lists=Lists())), 60 + IDLE_AFTER)
@@ -124,7 +126,7 @@ def test_a_metric_that_falls_silent_becomes_idle_after_hours() -> None:
     assert fleet.longest_gap[fleet.usage_rows[1]] <= LONGEST
 
 
-def test_a_point_that_is_streamed_wakes_a_metric_at_once() -> None:
+def test_a_streamed_point_wakes_an_idle_metric_at_once() -> None:
     fleet = run(Simulation(Demand(silent(1, 12 * HOURS), lists=Lists())), 9 * HOURS)
     rings, row = fleet.fleet.rings, fleet.usage_rows
     assert rings.cadence[row].tolist() == [MAX_INTERVAL]
@@ -133,14 +135,14 @@ def test_a_point_that_is_streamed_wakes_a_metric_at_once() -> None:
     assert rings.cadence[row].max() <= LONGEST
 
 
-def test_the_same_facts_are_planned_in_the_same_way() -> None:
+def test_the_same_points_lead_to_the_same_plan() -> None:
     usage = silent(5, 6 * HOURS)
     usage[2, HISTORY + 300 :] = 0.5
     one, other = (run(Simulation(Demand(usage, lists=Lists())), 6 * HOURS) for _ in range(2))
     assert one.reads.tolist() == other.reads.tolist()
 
 
-def test_a_budget_holds_with_idle_metrics_and_their_lists() -> None:
+def test_requests_stay_within_the_budget_with_idle_metrics_and_lists() -> None:
     dollars = 0.3
 
     usage = silent(12, 24 * HOURS)

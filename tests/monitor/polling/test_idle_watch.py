@@ -1,4 +1,4 @@
-"""Lists of recently active metrics, and the idle metrics that they wake."""
+"""Lists of recently active metrics, and the idle metrics that become due because a list contains them."""
 
 import asyncio
 import time
@@ -42,7 +42,7 @@ LONGEST = 15
 
 
 def listed(*streams: str, name: str = traffic.name) -> dict[str, Any]:
-    """A page of ListMetrics."""
+    """Return a page of ListMetrics with the metrics of these streams."""
     dimensions = [[{"Name": "StreamName", "Value": stream}] for stream in streams]
     return {
         "Metrics": [{"Namespace": "AWS/Kinesis", "MetricName": name, "Dimensions": one} for one in dimensions]
@@ -50,7 +50,7 @@ def listed(*streams: str, name: str = traffic.name) -> dict[str, Any]:
 
 
 class IdleStreams:
-    """A fleet of streams that were read over three hours and had no point."""
+    """A fleet of streams whose metrics were read for three hours and had no point."""
 
     def __init__(self, answer: Any, streams: int = 10) -> None:
         self.aws, self.fleet = FakeAws(list_metrics=answer), Fleet()
@@ -77,7 +77,7 @@ class IdleStreams:
         self.planner.plan(now)
 
     def update(self, now: int = NOW) -> Sequence[str]:
-        """Make the lists, plan, and return the codes of failures."""
+        """Request the lists, plan, and return the codes of the failures."""
         failures = asyncio.run(self.watch.update(now))
         self.planner.plan(now)
         return [one.code for one in failures]
@@ -89,11 +89,11 @@ class IdleStreams:
 
     @property
     def lists(self) -> int:
-        """The number of calls so far."""
+        """The number of calls of ListMetrics so far."""
         return self.aws.calls.count("cloudwatch:ListMetrics")
 
 
-def test_a_listed_idle_metric_is_due_at_once_and_the_others_within_an_hour() -> None:
+def test_an_idle_metric_is_due_at_once_only_if_a_list_contains_it() -> None:
     streams = IdleStreams(lambda **_: listed("stream-3", "another"))
     assert streams.update() == []
     assert streams.woken == 1
@@ -110,7 +110,7 @@ def test_idle_metrics_that_no_list_contains_wait_for_an_hour() -> None:
     assert streams.fleet.rings.cadence[streams.rows].tolist() == [MAX_INTERVAL] * 10
 
 
-def test_the_list_is_of_one_namespace_and_of_the_only_name() -> None:
+def test_a_list_is_limited_to_the_namespace_and_to_the_metric_name_if_there_is_only_one() -> None:
     requested: list[dict[str, Any]] = []
 
     def answer(**params: Any) -> dict[str, Any]:
@@ -140,11 +140,11 @@ def test_a_list_is_made_only_where_it_costs_less_than_it_saves() -> None:
     assert (single.lists, two.lists) == (0, 1)
 
 
-def test_a_namespace_with_more_pages_than_pay_is_left_alone_for_hours() -> None:
+def test_a_namespace_whose_list_costs_more_than_it_saves_is_not_listed_again_for_hours() -> None:
     pages = [listed(*(f"other-{n}" for n in range(500)))] * 20
     streams = IdleStreams(pages)
     streams.update()
-    assert streams.lists == 7  # ten metrics at 15 minutes instead of an hour save 7.5 requests each time
+    assert streams.lists == 7  # ten metrics read hourly, not every 15 minutes, save 7.5 requests per list
     assert streams.fleet.rings.cadence[streams.rows].tolist() == [LONGEST] * 10
     streams.update(NOW + LONGEST)
     assert streams.lists == 7
@@ -159,14 +159,14 @@ def test_when_lists_are_denied_idle_metrics_keep_their_interval_and_one_failure_
     assert streams.fleet.rings.cadence[streams.rows].tolist() == [LONGEST] * 10
 
 
-def test_an_odd_answer_is_a_failure_and_wakes_nothing() -> None:
+def test_an_invalid_response_is_a_failure_and_wakes_no_metric() -> None:
     streams = IdleStreams(lambda **_: {"Metrics": [{"Dimensions": [{"Name": "StreamName"}]}]})
     streams.aws.malformed = True
     assert len(streams.update()) == 1
     assert streams.woken == 0
 
 
-def test_a_budget_that_is_spent_allows_no_list() -> None:
+def test_no_list_is_requested_once_the_budget_is_spent() -> None:
     streams = IdleStreams(lambda **_: listed())
 
     @asynccontextmanager
@@ -185,7 +185,9 @@ DEARER = replace(LIST_PRICES, listing=0.1 / 1000)
     ("prices", "number", "lists"),
     [(LIST_PRICES, 10, 1), (DEARER, 10, 0), (DEARER, 20, 1), (replace(LIST_PRICES, listing=0.0), 1, 1)],
 )
-def test_a_list_is_weighed_at_its_price(prices: Prices, number: int, lists: int) -> None:
+def test_the_price_of_a_list_decides_whether_the_list_is_requested(
+    prices: Prices, number: int, lists: int
+) -> None:
     streams = IdleStreams(lambda **_: listed(), number)
     streams.watch = replace(streams.watch, prices=prices)
     streams.update()
@@ -193,7 +195,7 @@ def test_a_list_is_weighed_at_its_price(prices: Prices, number: int, lists: int)
 
 
 def watcher_of(streams: IdleStreams) -> CellWatcher:
-    """Return a watcher of the streams's cell, which has no services, and whose metrics have no points."""
+    """Return a watcher of the streams' cell; the cell has no services, and its metrics have no points."""
     streams.aws.now, streams.aws.cell.clients = NOW * 60, LinkedClients(streams.aws)
     streams.aws.answers |= {
         "get_metric_data": lambda **params: {
@@ -209,7 +211,7 @@ def watcher_of(streams: IdleStreams) -> CellWatcher:
 
 
 def watched(streams: IdleStreams, hours: float) -> CellWatcher:
-    """Let a watcher of the streams's cell run for hours of a clock that jumps."""
+    """Run a watcher of the streams' cell for some hours of simulated time; return the watcher."""
     watcher = watcher_of(streams)
 
     async def main() -> None:
@@ -221,7 +223,7 @@ def watched(streams: IdleStreams, hours: float) -> CellWatcher:
     return watcher
 
 
-async def test_the_watcher_of_a_cell_makes_a_list_and_reads_what_it_wakes() -> None:
+async def test_the_watcher_of_a_cell_requests_a_list_and_reads_the_metrics_that_the_list_wakes() -> None:
     streams = IdleStreams(lambda **_: listed("stream-3"))
     watcher = watcher_of(streams)
     async with background(watcher.run(Config())), asyncio.timeout(60):
@@ -240,7 +242,7 @@ def test_the_watcher_of_a_cell_makes_lists_at_the_longest_interval() -> None:
     assert 4 <= streams.lists <= 6  # every 15 minutes
 
 
-def test_a_denied_list_is_one_blind_spot_that_hides_nothing() -> None:
+def test_a_denied_list_is_one_blind_spot_that_hides_no_series() -> None:
     streams = IdleStreams(denied("ListMetrics", "AccessDenied"))
     cell = watched(streams, 1.1).status()
     assert [one.code for one in cell.collectors[ACTIVITY].failures] == ["AccessDenied"]
@@ -254,7 +256,7 @@ def test_a_denied_list_is_one_blind_spot_that_hides_nothing() -> None:
     assert "`headroom iam-policy`" in remedies(spot)[0]
 
 
-def test_each_page_is_billed() -> None:
+def test_the_cost_of_a_list_counts_each_page() -> None:
     streams = IdleStreams([listed("a"), listed("b")])
     streams.update()
     telemetry = streams.aws.cell.telemetry
@@ -263,7 +265,7 @@ def test_each_page_is_billed() -> None:
     assert cost.measured()[*CELL, "cloudwatch"].dollars == 2 * 0.01 / 1000
 
 
-def test_a_linked_account_is_named() -> None:
+def test_the_list_of_a_linked_account_names_the_account() -> None:
     requested: list[dict[str, Any]] = []
 
     def answer(**params: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The quotas of which services are read in a cell, and when."""
+"""The services whose quotas are read in a cell, and the time at which the quotas are read."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -33,10 +33,10 @@ def loaded(service: str) -> Collector:
 
 
 class CellInventories:
-    """A cell in which services have one series each, and a service that reads last notes which are in use.
+    """A cell in which each service has one series, and the last collector records the services in use.
 
-    delays: seconds that the inventories of services take. services_in_use: the service codes in use, of each
-    inventory.
+    delays: seconds that the inventory of a service takes. services_in_use: the service codes in use that each
+    scan of the last collector found.
     """
 
     def __init__(self, config: Config | None = None, scope: ServiceScope = ServiceScope.REGION) -> None:
@@ -57,7 +57,7 @@ class CellInventories:
 
     @property
     def last(self) -> Collector:
-        """A collector that is read last and notes which services are in use."""
+        """A collector that is read after all others and records the services in use."""
 
         async def scan(aws: Aws) -> AsyncIterator[Observed]:
             self.services_in_use.append({*aws.quota_services_in_use})
@@ -83,14 +83,14 @@ def test_the_first_inventory_of_quotas_follows_those_of_all_other_services() -> 
     assert inventories.services_in_use == [{"sqs", "kinesis"}]
 
 
-def test_a_service_that_does_not_respond_delays_the_scan_up_to_the_time_out() -> None:
+def test_a_service_that_does_not_respond_delays_the_scan_of_quotas_up_to_the_time_out() -> None:
     inventories = CellInventories()
     inventories.delays = {"sqs": 1e6}
     run(inventories.watch(inventories.last, inventories.collector("sqs"), seconds=100, others_timeout=60.0))
     assert inventories.services_in_use == [set()]
 
 
-def test_the_scan_runs_at_each_interval_also_where_it_finds_no_service() -> None:
+def test_the_scan_of_quotas_runs_at_each_interval_even_if_no_service_is_in_use() -> None:
     inventories = CellInventories()
     run(inventories.watch(inventories.last, seconds=3590))
     assert len(inventories.services_in_use) in (6, 7)
@@ -105,13 +105,13 @@ def test_a_service_stays_in_use_while_its_next_inventory_runs() -> None:
 
 
 async def services_in_use(inventories: CellInventories, *collectors: Collector) -> set[str]:
-    """Run the inventories; return the services in use that the last one saw."""
+    """Run the inventories; return the services in use that the last collector found."""
     for one in (*collectors, inventories.last):
         await inventories.inventory.run(one)
     return inventories.services_in_use[-1]
 
 
-async def test_a_service_names_the_codes_of_its_quotas() -> None:
+async def test_a_service_in_use_adds_the_service_codes_of_its_quotas() -> None:
     inventories = CellInventories()
     assert await services_in_use(inventories, inventories.collector("s3")) == {"s3"}
 
@@ -131,7 +131,7 @@ async def test_quotas_of_global_services_are_read_once(scope: ServiceScope, code
     assert await services_in_use(inventories) == codes
 
 
-def test_a_service_code_is_global_only_if_all_its_services_are() -> None:
+def test_a_service_code_is_global_only_if_all_services_with_the_code_are_global() -> None:
     assert REGISTRY.quota_scope("lambda") is ServiceScope.REGION
     assert REGISTRY.quota_scope("cloudfront") is ServiceScope.GLOBAL
     assert REGISTRY.quota_scope("glue") is ServiceScope.REGION

@@ -1,4 +1,4 @@
-"""The push queue on disk: it outlives the process, and begins anew when its file is unusable."""
+"""The push queue on disk: it survives a restart, and a new file replaces an unusable file."""
 
 import sqlite3
 from pathlib import Path
@@ -24,7 +24,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "new" / "queue.db"
 
 
-def test_the_queue_survives_the_process(path: Path) -> None:
+def test_the_queue_survives_a_restart(path: Path) -> None:
     store = SqliteQueueStore(path)
     append(store, push_request(1), rows=watermarks(a=NOW))
     append(store, push_request(2))
@@ -37,7 +37,7 @@ def test_the_queue_survives_the_process(path: Path) -> None:
     again.close()
 
 
-def test_watermarks_outlive_the_process(path: Path) -> None:
+def test_watermarks_survive_a_restart(path: Path) -> None:
     store = SqliteQueueStore(path)
     append(store, chunk=0, rows=watermarks(a=NOW - 9, b=NOW - 1))
     append(store, chunk=1, rows=watermarks(a=NOW))
@@ -50,7 +50,7 @@ def test_watermarks_outlive_the_process(path: Path) -> None:
 @pytest.mark.parametrize(
     "content", [b"garbage" * 1000, b"SQLite format 3\0" + b"\1" * 4000], ids=["no database", "corrupt"]
 )
-def test_an_unusable_file_is_kept_aside_and_a_new_one_begun(path: Path, content: bytes) -> None:
+def test_an_unusable_file_is_renamed_and_a_new_file_is_used(path: Path, content: bytes) -> None:
     path.parent.mkdir()
     path.write_bytes(content)
     store = SqliteQueueStore(path)
@@ -63,7 +63,7 @@ def test_an_unusable_file_is_kept_aside_and_a_new_one_begun(path: Path, content:
     assert aside.read_bytes() == content
 
 
-def test_a_file_of_another_version_is_kept_aside(path: Path) -> None:
+def test_a_file_of_another_version_is_replaced_by_a_new_file(path: Path) -> None:
     path.parent.mkdir()
     other = sqlite3.connect(path)
     other.execute("PRAGMA user_version = 99")
@@ -75,7 +75,7 @@ def test_a_file_of_another_version_is_kept_aside(path: Path) -> None:
     store.close()
 
 
-def test_a_failure_leaves_everything_as_it_was(path: Path) -> None:
+def test_a_failed_append_changes_neither_the_queue_nor_the_watermarks(path: Path) -> None:
     store = SqliteQueueStore(path)
     append(store, push_request(1), rows=watermarks(a=NOW - 1))
     no_text: Any = object()
@@ -87,7 +87,7 @@ def test_a_failure_leaves_everything_as_it_was(path: Path) -> None:
     store.close()
 
 
-def test_a_file_that_cannot_be_opened_is_an_error_not_a_loss(path: Path) -> None:
+def test_a_file_that_cannot_be_opened_is_an_error_and_is_opened_by_a_later_append(path: Path) -> None:
     path.mkdir(parents=True)
     store = SqliteQueueStore(path)
     with pytest.raises(PushQueueError, match="Is a directory"):
@@ -97,7 +97,7 @@ def test_a_file_that_cannot_be_opened_is_an_error_not_a_loss(path: Path) -> None
     store.close()
 
 
-def test_without_a_file_no_receiver_is_dropped_and_no_file_made(path: Path) -> None:
+def test_without_a_file_no_receiver_is_dropped_and_no_file_is_created(path: Path) -> None:
     store = SqliteQueueStore(path)
     assert store.retain_receivers([]) == {}
     assert not path.parent.exists()

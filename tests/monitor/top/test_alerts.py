@@ -1,4 +1,4 @@
-"""Acknowledging and silencing from the terminal, and the list of alerts."""
+"""Acknowledging and silencing in `headroom top`, and its list of alerts."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from tests.monitor.top.harness import FAST_REFRESH, NO_REFRESH, Headroom, listen
 
 @pytest.fixture
 async def clicks(headroom: Headroom) -> Series:
-    """A series whose alert fires, before one that has none."""
+    """A series with a firing alert, which is shown before a series without an alert."""
     series, _ = await headroom.publish_streams(
         ('c "l" [i]', Zone.SATURATED, 0.5), ("orders", Zone.ABOVE, 0.8)
     )
@@ -24,7 +24,9 @@ async def clicks(headroom: Headroom) -> Series:
     return series
 
 
-async def test_an_acknowledgement_is_recorded_with_who_and_why(headroom: Headroom, clicks: Series) -> None:
+async def test_an_acknowledgement_is_recorded_with_its_author_and_comment(
+    headroom: Headroom, clicks: Series
+) -> None:
     async with run_top(headroom.address) as user:
         await user.press("a", *"on", "space", *"it", "enter")
         await user.wait_for(f'stream_write_bytes of c "l" [i] is acknowledged by {who()}')
@@ -68,7 +70,9 @@ async def test_a_series_without_a_firing_alert_is_not_acknowledged(
         assert len(user.app.screen_stack) == 1
 
 
-async def test_a_silence_is_of_this_series_and_ends(headroom: Headroom, clicks: Series) -> None:
+async def test_a_silence_applies_to_the_selected_series_only_and_ends(
+    headroom: Headroom, clicks: Series
+) -> None:
     async with run_top(headroom.address) as user:
         await user.press("m")
         await user.write("2 ho")
