@@ -1,4 +1,4 @@
-"""Collectors that know some of their fields, and are loaded at the first use of another one."""
+"""Collectors that know some of their fields, and load the other fields at their first use."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -9,9 +9,10 @@ from collectors.base import Collector
 
 
 class LazyCollector(Collector):
-    """A collector whose other fields are loaded when they are first used, as most commands need none of them.
+    """A collector that loads its unknown fields at their first use, as most commands use only known fields.
 
-    load: returns the same collector with its other fields; it may be a lazy one, too. known: fields by name.
+    load: returns the same collector with its other fields; the result may itself be a LazyCollector.
+    known: the values of the known fields, by name.
     """
 
     __slots__ = ("_load", "_next", "known")
@@ -25,7 +26,7 @@ class LazyCollector(Collector):
 
     @property
     def loaded(self) -> Collector:
-        """The collector that knows all of its fields."""
+        """The loaded collector, which has all fields."""
         return self._loaded_once().loaded
 
     def _loaded_once(self) -> Collector:
@@ -36,7 +37,7 @@ class LazyCollector(Collector):
 
 
 def _property(name: str) -> property:
-    """Return the property that reads a field."""
+    """Return a property that reads a known field, or else the field of the loaded collector."""
 
     def read(self: LazyCollector) -> Any:
         known = self.known

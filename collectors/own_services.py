@@ -1,4 +1,4 @@
-"""Reads a user's own services: a folder with declarations in `collectors/`, and entries in `rules/`."""
+"""Reads a user's own services from a folder: declarations in `collectors/`, and entries in `rules/`."""
 
 import os
 from collections.abc import Collection, Iterable, Iterator
@@ -35,11 +35,12 @@ def read_own_services(
 
 
 def check_own_services(paths: Iterable[Path], taken: Collection[str]) -> list[Service]:
-    """Return the entries of the services in folders, and of those of which a file is given, each once.
+    """Return the entries of the services in these paths, each entry once.
 
-    taken: as for `read_own_services`. Raises DeclarationError with every problem of all files.
+    paths: a folder, for all its services; or a file of a service, for that service. taken: see
+    `read_own_services`. Raises DeclarationError with every problem of all files.
     """
-    found: dict[Path, Service] = {}  # by the file of the entry
+    found: dict[Path, Service] = {}  # by the path of the entry's file, without its ending
     problems: list[str] = []
     for path in paths:
         try:
@@ -55,15 +56,15 @@ def check_own_services(paths: Iterable[Path], taken: Collection[str]) -> list[Se
 
 
 def _folder_and_name(path: Path) -> tuple[Path, str | None]:
-    """Return a folder and None, or the folder and the service that a file belongs to.
+    """Return a folder and None; for a file, the folder and the name of the service that it belongs to.
 
-    Raises DeclarationError for what is neither.
+    Raises DeclarationError if the path is neither a folder nor a file of a service.
     """
     if path.is_dir():
         return path, None
     if not path.exists():
         raise DeclarationError([f"{path}:1: file: expected a folder or a file, found none"])
-    parent = Path(os.path.abspath(path.parent))  # also of a file in the current folder
+    parent = Path(os.path.abspath(path.parent))  # absolute, so that a file in the current folder has one, too
     if parent.name not in (DECLARATIONS, ENTRIES):
         raise DeclarationError([f"{path}:1: file: expected in a folder {DECLARATIONS} or {ENTRIES}"])
     if path.suffix != ".yaml":
@@ -72,18 +73,21 @@ def _folder_and_name(path: Path) -> tuple[Path, str | None]:
 
 
 def _unreadable_folders(folder: Path) -> Iterator[str]:
-    """Yield the folders that cannot be listed, which would look empty."""
+    """Yield a problem for the first folder that cannot be listed, which would otherwise look empty."""
     for path in (folder, folder / DECLARATIONS, folder / ENTRIES):
         try:
             os.listdir(path)
         except OSError as error:
-            if path == folder or not isinstance(error, FileNotFoundError):  # a missing one has no files
+            if path == folder or not isinstance(error, FileNotFoundError):  # a missing subfolder has no files
                 yield f"{path}:1: file: cannot be read: {error.strerror}"
                 return
 
 
 def _misplaced_files(folder: Path) -> Iterator[str]:
-    """Yield a problem for each YAML file that nothing reads. Kubernetes and editors put hidden ones there."""
+    """Yield a problem for each YAML file that nothing reads.
+
+    Hidden files are skipped, as Kubernetes and editors make them.
+    """
     for path in sorted((*folder.glob("*"), *folder.glob("*/*"))):
         if path.name.startswith(".") or path.suffix not in (".yaml", ".yml"):
             continue

@@ -1,4 +1,4 @@
-"""Service Quotas: the applied values of quotas, and AWS's defaults.
+"""Reads Service Quotas: the applied values of quotas, and AWS's default values.
 
 API: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/Welcome.html
 """
@@ -14,7 +14,7 @@ from collectors.response_members import Members, are_texts, is_number, is_text, 
 from rules.limits import LimitSource
 from rules.signals import Quota
 
-QUOTAS_SERVICE = "quotas"  # the service of quotas without a signal of their own
+QUOTAS_SERVICE = "quotas"  # the service to which quotas without a signal of their own belong
 ACTIONS = (
     "servicequotas:GetServiceQuota",
     "servicequotas:GetAWSDefaultServiceQuota",
@@ -22,11 +22,11 @@ ACTIONS = (
     "servicequotas:ListAWSDefaultServiceQuotas",
     "servicequotas:ListRequestedServiceQuotaChangeHistory",
 )
-# Documented for an account and region are 5 per second of each Get and of the history, and 10 of each List;
-# half of that is left to others.
+# AWS documents, for each account and region, 5 calls per second of each Get operation and of the history, and
+# 10 of each List operation. Half of this rate is left to other callers.
 # https://docs.aws.amazon.com/servicequotas/latest/userguide/reference_limits.html
 RATES = {
-    "service-quotas": 5,  # of all operations together that are not named
+    "service-quotas": 5,  # of all operations together that have no rate below
     "service-quotas:GetServiceQuota": 2,
     "service-quotas:GetAWSDefaultServiceQuota": 2,
     "service-quotas:ListServiceQuotas": 5,
@@ -34,18 +34,18 @@ RATES = {
 }
 
 NO_SUCH_QUOTA = "NoSuchResourceException"
-NO_VALUE = "NoQuotaValue"  # our code for an answer without a number
+NO_VALUE = "NoQuotaValue"  # Headroom's error code for an answer without a number
 LIST_OPERATIONS = {
-    LimitSource.APPLIED: "ListServiceQuotas",  # leaves out quotas that have only a default
+    LimitSource.APPLIED: "ListServiceQuotas",  # does not list quotas that have only a default
     LimitSource.DEFAULT: "ListAWSDefaultServiceQuotas",
 }
 GET_OPERATIONS = {
     LimitSource.APPLIED: "GetServiceQuota",
     LimitSource.DEFAULT: "GetAWSDefaultServiceQuota",
 }
-PAGE_SIZE = 100  # the most that AWS allows
+PAGE_SIZE = 100  # the largest page that AWS allows
 QUOTA_CONTEXT: Members = {"ContextId": is_text, "ContextScope": is_text, "AdjustableAtLevel": is_text}
-QUOTA: Members = {  # what is read of a ServiceQuota
+QUOTA: Members = {  # the members of a ServiceQuota that are read
     "QuotaCode": is_text,
     "QuotaName": is_text,
     "Description": is_text,
@@ -62,16 +62,16 @@ QUOTA: Members = {  # what is read of a ServiceQuota
     },
     "QuotaContext": QUOTA_CONTEXT,
 }
-ALL_RESOURCES = "*"  # as the resource of a quota: each that has no value of its own
+ALL_RESOURCES = "*"  # as the resource of a quota: all resources without a value of their own
 
-ACCOUNT_LEVEL, RESOURCE_LEVEL = "ACCOUNT", "PER_RESOURCE"  # where AWS increases a quota
+ACCOUNT_LEVEL, RESOURCE_LEVEL = "ACCOUNT", "PER_RESOURCE"  # the level at which AWS increases a quota
 
 QuotaValues = Mapping[LimitSource, float]
 Description = Mapping[str, Any]  # the members of a ServiceQuota
 
 
 class Lists(Protocol):
-    """A caller that lists quotas: a scan, or the calls of a budget."""
+    """A caller of AWS that can list quotas."""
 
     def list_items(self, service: str, operation: str, key: str, **params: Any) -> AsyncIterator[Any]:
         """Yield the items under `key` of every page."""
@@ -79,17 +79,17 @@ class Lists(Protocol):
 
 
 def quota_resource(quota: Quota) -> Resource:
-    """The resource for which a failure to read a quota is reported."""
+    """Return the resource under which a failure to read a quota is reported."""
     return Resource("quota", (quota.code,))
 
 
 @dataclass(frozen=True, slots=True)
 class QuotaContext:
-    """The account or the resource that a quota, or one of its values, holds for.
+    """The account or the resource that a quota, or a value of a quota, applies to.
 
-    arn: the resource that has this value; empty for the account, or for all resources without one of their
-    own. per_resource: the quota holds for each resource. level: where AWS increases it: ACCOUNT_LEVEL,
-    RESOURCE_LEVEL or ALL; empty where AWS does not tell, as for most quotas of the account.
+    arn: the resource that has this value; empty if the value applies to the account, or to all resources
+    without a value of their own. per_resource: the quota applies to each resource. level: where AWS increases
+    the quota: ACCOUNT_LEVEL, RESOURCE_LEVEL or ALL; empty if AWS does not say, as for most account quotas.
     """
 
     arn: str = ""
@@ -101,7 +101,7 @@ NO_CONTEXT = QuotaContext()
 
 
 class ListedValue(NamedTuple):
-    """The value of a quota in a list; None where AWS does not return it."""
+    """A quota in a list, with its value; the value is None if AWS does not return it."""
 
     code: str
     value: float | None
@@ -110,7 +110,7 @@ class ListedValue(NamedTuple):
 
 
 def context_of(description: Description) -> QuotaContext:
-    """Return what a quota, or a value of it, holds for."""
+    """Return the account or the resource that a quota, or a value of a quota, applies to."""
     context = description.get("QuotaContext") or {}
     arn = context.get("ContextId") or ""
     return QuotaContext(
@@ -125,7 +125,7 @@ async def list_values(
 ) -> AsyncIterator[ListedValue]:
     """Yield the values of the quotas of a service.
 
-    resource_level: the applied values of single resources, instead of those of the account.
+    resource_level: yield the applied values of single resources, instead of the values of the account.
     """
     async for description in list_descriptions(aws, source, service_code, resource_level=resource_level):
         code = description.get("QuotaCode") or ""
@@ -135,7 +135,7 @@ async def list_values(
 async def list_descriptions(
     aws: Lists, source: LimitSource, service_code: str, *, resource_level: bool = False
 ) -> AsyncIterator[Description]:
-    """Yield the quotas of a service as AWS describes them; resource_level as in `list_values`."""
+    """Yield AWS's descriptions of the quotas of a service. resource_level: see `list_values`."""
     level: dict[str, Any] = {"QuotaAppliedAtLevel": "RESOURCE"} if resource_level else {}
     descriptions = aws.list_items(
         "service-quotas",
@@ -150,16 +150,16 @@ async def list_descriptions(
 
 
 async def read_value(aws: Aws, quota: Quota) -> QuotaValues:
-    """Read the applied value of a quota, or its default if the account has no applied value."""
+    """Return the applied value of a quota; its default value if the account has no applied value."""
     source, description = await read_description(aws, quota)
     return {source: value_of(description, GET_OPERATIONS[source])}
 
 
 async def read_description(aws: Aws, quota: Quota, arn: str = "") -> tuple[LimitSource, Description]:
-    """Return what Service Quotas tells of a quota: its applied value, or else its default.
+    """Return AWS's description of a quota with its applied value, or else with its default value.
 
-    arn: of the resource, for the value of this resource alone; where it has none, that of all resources is
-    returned.
+    arn: a resource, to return the value for this resource alone. If the resource has no value of its own, the
+    value for all resources is returned.
     """
     names = {"ServiceCode": quota.service, "QuotaCode": quota.code}
     applied, default = GET_OPERATIONS.items()
@@ -175,13 +175,13 @@ async def read_description(aws: Aws, quota: Quota, arn: str = "") -> tuple[Limit
 
 
 def _listed_value(description: Description) -> float | None:
-    """The value of a quota in a list; None where AWS returns an error or nothing in its place."""
+    """Return the value in a quota's description; None if AWS returned an error, or no value."""
     value = description.get("Value")
     return None if value is None or description.get("ErrorReason") else float(value)
 
 
 def value_of(description: Description, operation: str) -> float:
-    """The value of a quota. Raises ClientError where AWS returns none, with its reason where it has one."""
+    """Return the value in a quota's description. Raises ClientError with AWS's reason if it has no value."""
     reason = description.get("ErrorReason") or {}
     value = description.get("Value")
     if reason or value is None:

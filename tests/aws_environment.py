@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-# Without the files and the metadata service of the machine that the tests run on.
+# The SDK then uses neither the AWS files nor the metadata service of the machine that runs the tests.
 NO_CREDENTIALS = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
@@ -20,7 +20,7 @@ def clear_environment(monkeypatch: pytest.MonkeyPatch, *prefixes: str) -> None:
 
 
 def set_aws_environment(monkeypatch: pytest.MonkeyPatch, variables: dict[str, str]) -> None:
-    """Replace all variables of AWS's SDK by those of `variables`, which may have others besides."""
+    """Remove all variables that begin with AWS_, and set those in `variables` that begin with AWS_."""
     clear_environment(monkeypatch, "AWS_")
     for name, value in variables.items():
         if name.startswith("AWS_"):

@@ -1,4 +1,4 @@
-"""The CSRF token of forms, which proves that a page of this server sent them.
+"""The CSRF token of forms, which proves that a form was sent from a page of this server.
 
 https://cheatsheetseries.owasp.org/cheatsheets/Cross-Site_Request_Forgery_Prevention_Cheat_Sheet.html
 """
@@ -20,7 +20,7 @@ class FormTokenStore(Protocol):
 
 
 class ProcessFormTokenStore:
-    """Has a random token per process: forms of pages that were opened before a restart are refused."""
+    """A store with one random token per process, so that a restart invalidates the forms of open pages."""
 
     def __init__(self) -> None:
         self._token = secrets.token_urlsafe(TOKEN_BYTES)

@@ -1,7 +1,7 @@
-"""The queue of one receiver, in memory. It uses neither disk nor network nor clock.
+"""The queue of one receiver, in memory. The queue uses neither disk nor network nor clock.
 
-Two rules keep the order. A group sends its next notification only when the previous one is complete. A notice
-is sent only after all earlier notices of its alert, even if these belong to another group.
+Two rules keep the order. A group sends its next notification only after its previous notification is
+complete. A notice is sent only after all earlier notices of its alert, even those of another group.
 """
 
 import heapq
@@ -15,7 +15,7 @@ import msgspec
 from monitor.alerting.records import PendingNotice
 from monitor.notifiers.notice import Notice, NoticeKind, Notification
 
-IMMEDIATELY = 0.0  # a time in the past, so that the group is checked at once
+IMMEDIATELY = 0.0  # as a due time; it is in the past, so that the group is checked at once
 
 
 @dataclass(slots=True)
@@ -23,8 +23,8 @@ class QueuedNotification:
     """A notification, whose id and content no longer change, with its failed attempts.
 
     due: when to try next, in epoch seconds. attempts: the number of failed attempts. last_attempt: when the
-    last one failed, in epoch seconds. isolated_failures: the number of failures that were no outage, as the
-    receiver accepted another notification after the preceding failure.
+    last attempt failed, in epoch seconds. isolated_failures: the number of failures that no outage explains,
+    as the receiver accepted another notification since the preceding failure.
     """
 
     notification: Notification
@@ -35,23 +35,27 @@ class QueuedNotification:
 
 
 def group_key(group: Mapping[str, str]) -> str:
-    """Return a text that identifies a group: it is the same for equal labels."""
+    """Return a text that identifies a group. Groups with equal labels have the same text."""
     return msgspec.json.encode(sorted(group.items())).decode()
 
 
 class Outbox:
     """The pending notices and queued notifications of one receiver.
 
-    Times are epoch seconds; groups are named by `group_key` of their labels. pending: by id, the oldest
-    first. notifications: by group, in the order in which they are sent.
+    Times are epoch seconds. `group_key` of a group's labels is the group's key. pending: the pending notices
+    by id, the oldest first. notifications: the queued notifications by group, in the order of sending.
     """
 
     def __init__(self) -> None:
         self.pending: dict[int, PendingNotice] = {}
         self.notifications: dict[str, deque[QueuedNotification]] = {}
         self._groups: dict[str, dict[int, PendingNotice]] = {}  # the pending notices by group
-        self._alert_queues: dict[str, deque[tuple[Notice, str]]] = {}  # each notice with its group, in order
-        self._due_heap: list[tuple[float, str]] = []  # outdated entries are discarded once due
+        self._alert_queues: dict[
+            str, deque[tuple[Notice, str]]
+        ] = {}  # by alert: its notices with their groups, in order
+        self._due_heap: list[
+            tuple[float, str]
+        ] = []  # times and groups; outdated entries are discarded once due
         self._reserved: set[str] = set()
 
     def __len__(self) -> int:
@@ -73,7 +77,7 @@ class Outbox:
 
     @property
     def alerts(self) -> Collection[str]:
-        """The ids of the alerts that notices are waiting of."""
+        """The ids of the alerts with waiting notices."""
         return self._alert_queues.keys()
 
     def enqueue(self, rows: Iterable[PendingNotice]) -> None:
@@ -86,7 +90,7 @@ class Outbox:
             self._schedule(row.due, key)
 
     def requeue(self, notification: Notification, now: float) -> None:
-        """Add a stored notification. It is due at once, and goes before other notices of its alerts."""
+        """Add a stored notification, due at once and before all other notices of its alerts."""
         key = group_key(notification.group)
         self.notifications.setdefault(key, deque()).append(QueuedNotification(notification, now))
         for notice in notification.notices:
@@ -94,11 +98,11 @@ class Outbox:
         self._schedule(now, key)
 
     def next_due(self) -> float | None:
-        """Return when to check for due groups. No group is due earlier. None when the outbox is empty."""
+        """Return when to check for due groups; no group is due earlier. None when no check is needed."""
         return self._due_heap[0][0] if self._due_heap else None
 
     def acquire_due(self, now: float, limit: int) -> list[str]:
-        """Reserve up to `limit` groups that are due at `now`, and return them. `release` ends this."""
+        """Reserve and return up to `limit` groups that are due at `now`. `release` ends the reservation."""
         acquired: list[str] = []
         while self._due_heap and self._due_heap[0][0] <= now and len(acquired) < limit:
             key = heapq.heappop(self._due_heap)[1]
@@ -119,14 +123,14 @@ class Outbox:
             self._reschedule(key)
 
     def sendable(self, key: str, limit: int | None) -> list[PendingNotice]:
-        """Return up to `limit` notices that a group may send: the next of each alert, the oldest first."""
+        """Return up to `limit` notices that a group may send: each alert's next notice, the oldest first."""
         return list(islice(filter(self._is_next, self._groups.get(key, {}).values()), limit))
 
     def _is_next(self, row: PendingNotice) -> bool:
         return self._alert_queues[row.notice.alert][0][0] is row.notice
 
     def batch(self, key: str, rows: Sequence[PendingNotice], notification: Notification, now: float) -> None:
-        """Replace pending notices with their notification, which lists some and only counts the others."""
+        """Replace pending notices with their notification, which lists some notices and counts the rest."""
         self.notifications.setdefault(key, deque()).append(QueuedNotification(notification, now))
         listed = {notice.alert for notice in notification.notices}
         for row in rows:
@@ -135,9 +139,9 @@ class Outbox:
                 self._advance(row.notice, key)
 
     def record_failure(self, key: str, now: float, accepted: float) -> QueuedNotification:
-        """Count a failed attempt of a group's first notification, and return the notification.
+        """Count a failed attempt to send a group's first notification, and return that notification.
 
-        accepted: when the receiver accepted a notification last.
+        accepted: when the receiver last accepted a notification.
         """
         first = self.notifications[key][0]
         first.attempts += 1
@@ -146,7 +150,7 @@ class Outbox:
         return first
 
     def complete(self, key: str) -> None:
-        """Remove a group's first notification, which was delivered or given up."""
+        """Remove a group's first notification, once it was delivered or given up."""
         first = self.notifications[key].popleft()
         if not self.notifications[key]:
             del self.notifications[key]
@@ -173,7 +177,7 @@ class Outbox:
             del self._groups[key]
 
     def _advance(self, notice: Notice, key: str) -> None:
-        """Remove a notice from its alert's queue, and schedule the group of the next one."""
+        """Remove a notice from its alert's queue, and schedule the group of the alert's next notice."""
         queue = self._alert_queues[notice.alert]
         queue.remove((notice, key))
         if queue:
@@ -201,8 +205,9 @@ def notices_to_drop(
 ) -> dict[str, list[PendingNotice]]:
     """Return the notices to drop, by reason: `repeat` or `superseded`.
 
-    Drops the notices that were made before `oldest_kept`, then the oldest ones until `limit` are left. Never
-    drops an alert's last notice that is no repeat, so old notices, and more than `limit`, can remain.
+    Drops the notices that were made before `oldest_kept`, then the oldest notices until `limit` are left.
+    Never drops the last notice of an alert that is not a repeat, so that old notices, or more than `limit`,
+    can remain.
     """
     last = {row.notice.alert: row.id for row in rows if row.notice.kind is not NoticeKind.REPEATED}
     repeats = [row for row in rows if row.notice.kind is NoticeKind.REPEATED]

@@ -31,7 +31,7 @@ class SilenceStore(Protocol):
         """Add or replace a row. Raises ValueError if the row could not be read back unchanged."""
 
     def remove(self, table: Table[StoredRow], key: RowKey) -> Awaitable[None]:
-        """Delete a row, if there is one with this key."""
+        """Delete the row with this key, if there is such a row."""
 
 
 class Silences:
@@ -59,9 +59,9 @@ class Silences:
         return self._store.all(ACKNOWLEDGEMENTS)
 
     def matching(self, labels: Mapping[str, str], at: float) -> Silence | None:
-        """Return a silence that is active at `at` and matches the labels; None if there is none.
+        """Return a silence that is active at `at` and matches the labels; None if no silence does.
 
-        Any thread may call it.
+        Any thread may call this method.
         """
         parsed = self._matchers
         return next(
@@ -79,9 +79,9 @@ class Silences:
         return matchers
 
     def acknowledged_severity(self, alert: str, at: float) -> Severity | None:
-        """Return the severity up to which an alert is acknowledged at `at`; None if it is not.
+        """Return the severity up to which an alert is acknowledged at `at`; None if it is not acknowledged.
 
-        Any thread may call it.
+        Any thread may call this method.
         """
         acknowledgement = self.acknowledgements.get(alert)
         return acknowledgement.severity if acknowledgement and acknowledgement.active_at(at) else None
@@ -105,14 +105,14 @@ class Silences:
         return silence
 
     async def end(self, silence: str) -> Silence:
-        """Remove the silence with this id, and return it. Raises KeyError when there is none."""
+        """Remove the silence with this id, and return it. Raises KeyError if no silence has this id."""
         async with self._write_lock:
             ended = self._store.all(SILENCES)[silence]
             await self._remove(silence)
         return ended
 
     async def acknowledge(self, acknowledgement: Acknowledgement) -> Acknowledgement:
-        """Store an acknowledgement, and replace an earlier one of the alert. Raises InvalidInputError."""
+        """Store an acknowledgement in place of an earlier one of the alert. Raises InvalidInputError."""
         author = validate_text("author", acknowledgement.author)
         comment = validate_text("comment", acknowledgement.comment)
         valid = replace(acknowledgement, author=author, comment=comment)
@@ -127,8 +127,9 @@ class Silences:
     ) -> tuple[list[Acknowledgement], list[Acknowledgement]]:
         """Store acknowledgements of alerts that are not acknowledged at their severity yet.
 
-        Returns those that were stored, and for the other alerts those that were there before: two clients
-        that acknowledge an alert at once get one each. Raises InvalidInputError.
+        Returns the acknowledgements that were stored, and the earlier acknowledgements of the other alerts.
+        Of two clients that acknowledge an alert at the same time, one client stores its acknowledgement, and
+        the other client gets that acknowledgement as the earlier one. Raises InvalidInputError.
         """
         stored, before = [], []
         for one in acknowledgements:
@@ -147,7 +148,7 @@ class Silences:
         return stored, before
 
     async def unacknowledge(self, is_undone: Callable[[Acknowledgement], bool]) -> list[Acknowledgement]:
-        """Remove the acknowledgements for which `is_undone` is true, and return them."""
+        """Remove the acknowledgements for which `is_undone` returns true, and return them."""
         async with self._write_lock:
             removed = [row for row in self.acknowledgements.values() if is_undone(row)]
             for row in removed:
@@ -155,7 +156,7 @@ class Silences:
         return removed
 
     async def expire(self, now: float, firing: Iterable[str]) -> None:
-        """Remove ended silences and acknowledgements, and acknowledgements of alerts that do not fire."""
+        """Remove ended silences, ended acknowledgements, and acknowledgements of alerts that do not fire."""
         async with self._write_lock:
             for silence in [row.id for row in self._store.all(SILENCES).values() if row.ends <= now]:
                 await self._remove(silence)

@@ -1,7 +1,7 @@
-"""Blind spots: what should be read and cannot be. One alert for each account and class of cause.
+"""Blind spots: places that Headroom cannot read. Each account and class of cause has one alert.
 
-The identity of an alert is its account and its class of cause, so that it stays one alert while more or fewer
-places are affected. The places are in its text, and never a label.
+The account and the class of cause identify the alert, so that it stays the same alert while more or fewer
+places are affected. The text of the alert names the places; no label does.
 """
 
 from collections import defaultdict
@@ -19,28 +19,29 @@ from monitor.aws.status import AccountStatus, MonitorStatus
 from monitor.lib.text import replace_surrogates
 from monitor.notifiers.notice import Severity
 
-MIN_FAILED_ATTEMPTS = 2  # in a row, so that a single failure notifies nobody
-MIN_BLIND = 300.0  # seconds since the last successful read, if there was one
+MIN_FAILED_ATTEMPTS = 2  # failed attempts in a row; a single failure notifies nobody
+MIN_BLIND = 300.0  # seconds since the last successful read, if any, before an alert fires
 MAX_UNREAD = 900.0  # seconds without a successful read after which one failed attempt is enough
 REPORTED_AT_ONCE = (FailureClass.EXPIRED, FailureClass.CLOCK)
-ORGANIZATIONS = "organizations"  # instead of a service: the accounts of an organization, which is no cell
-THIS_MACHINE = "this machine"  # instead of an account: the machine that Headroom runs on
+ORGANIZATIONS = "organizations"  # in place of a service: the list of an organization's accounts
+THIS_MACHINE = "this machine"  # in place of an account: the machine that Headroom runs on
 MAX_ATTEMPT_DURATION = 60.0  # seconds that an attempt may take
 
-# Region and service. Both are empty for the account; the service is empty for the metrics of a cell, and
-# ORGANIZATIONS without a region for the list of an organization's accounts.
+# Region and service. Both are empty for an account as a whole. The service alone is empty for the metrics of
+# a cell. For the list of an organization's accounts, the service is ORGANIZATIONS and the region is empty.
 Place = tuple[str, str]
 BlindScope = frozenset[tuple[Place, str]]  # affected places, each with a failed operation or an empty text
 
 
 class ObservationTarget(NamedTuple):
-    """Something that is read again and again, and one class of cause why reading it failed.
+    """A place of an account that is read again and again, and one class of cause for its failed reads.
 
-    region, service: see `Place`. name: the account's. interval: seconds between two attempts. last_seen: when
-    it was last read without this cause, or else when observation began, in epoch seconds. ended: an attempt
-    has ended. cause: empty when the last attempt succeeded. failures: those of this cause. failed_attempts:
-    how many in a row had this cause. never_seen: it was never read without this cause. signer: the account
-    whose credentials read it, where that is another one, and its name.
+    region, service: see `Place`. name: the account's name. interval: seconds between two attempts to read.
+    last_seen: when an attempt last ended without this cause, or else when observation began, in epoch
+    seconds. ended: an attempt has ended. cause: the class of cause; empty if the last attempt succeeded.
+    failures: the failures of this cause. failed_attempts: the number of attempts in a row with this cause.
+    never_seen: every attempt had this cause. signer: the id and the name of the monitoring account whose
+    credentials read the place; empty if the account's own credentials do.
     """
 
     account: str
@@ -58,15 +59,15 @@ class ObservationTarget(NamedTuple):
 
     @property
     def place(self) -> Place:
-        """The region and the service."""
+        """The region and the service of the target."""
         return self.region, self.service
 
 
 class BlindSpot(NamedTuple):
     """The places and operations of an account that cannot be read, for one class of cause.
 
-    name: the account's. targets: at least one, sorted by place. regions: how many regions of the account are
-    observed.
+    name: the account's name. cause: the class of cause. targets: the targets that cannot be read, at least
+    one, sorted by place. regions: the number of the account's regions that are observed.
     """
 
     account: str
@@ -77,13 +78,13 @@ class BlindSpot(NamedTuple):
 
     @property
     def alert(self) -> str:
-        """The id of its alert, which restarts and changes of the places do not change."""
+        """The id of the alert of this blind spot; a restart, or other places, do not change the id."""
         identity = "\0".join((BLIND_SIGNAL, self.account, self.cause)).encode("utf-8", "surrogatepass")
         return blake2b(identity, digest_size=8).hexdigest()
 
     @property
     def labels(self) -> Mapping[str, str]:
-        """The labels of its alert, which do not change as long as it lasts."""
+        """The labels of the alert of this blind spot, which do not change while the blind spot lasts."""
         named = {
             "account": self.account,
             "account_name": self.name,
@@ -95,12 +96,12 @@ class BlindSpot(NamedTuple):
 
     @property
     def since(self) -> float:
-        """The last time at which all of it was read, in epoch seconds."""
+        """The last time at which all targets were read, in epoch seconds."""
         return min(target.last_seen for target in self.targets)
 
     @property
     def scope(self) -> BlindScope:
-        """The places and operations that are affected; the notice is written again when they change."""
+        """The affected places and operations; when they change, the notice is written again."""
         return frozenset(
             (target.place, failure.operation) for target in self.targets for failure in target.failures
         ) | {(target.place, "") for target in self.targets}
@@ -117,20 +118,21 @@ def observation_targets(
     intervals: tuple[float, float],
     account_ids: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[ObservationTarget]:
-    """Yield everything that Headroom reads, with the result of the last attempts.
+    """Yield every place that Headroom reads, with the result of the last attempts.
 
-    started: when reading started, in epoch seconds. intervals: seconds between two attempts of an inventory,
-    and of a poll. account_ids: of configured accounts, by name, for those whose ids AWS cannot return now.
+    started: when reading started, in epoch seconds. intervals: the seconds between two inventories, and the
+    seconds between two polls. account_ids: the ids of configured accounts by name, for accounts that cannot
+    be opened now.
     """
     targets = _targets(status, started, intervals, account_ids)
     yield from _with_one_signer(with_one_cause_of_denial(targets))
 
 
 def _with_one_signer(targets: Sequence[ObservationTarget]) -> Iterator[ObservationTarget]:
-    """Yield the targets, with the failures that all accounts linked to a monitoring account share as its own.
+    """Yield the targets; assign a cause that all accounts of a monitoring account share to that account.
 
-    Its credentials read the metrics of the accounts linked to it, so that a cause which all of them have is
-    one of the monitoring account.
+    The credentials of a monitoring account read the metrics of the accounts that are linked to it. If reading
+    fails for all linked accounts with the same cause, the monitoring account has the cause.
     """
     linked = defaultdict[tuple[str, str], set[str]](set)
     failing = defaultdict[tuple[tuple[str, str], str], set[str]](set)
@@ -146,10 +148,10 @@ def _with_one_signer(targets: Sequence[ObservationTarget]) -> Iterator[Observati
 
 
 def with_one_cause_of_denial(targets: Iterable[ObservationTarget]) -> list[ObservationTarget]:
-    """Return the targets; a denial without a reason has that of the others in its region.
+    """Return the targets; replace the cause of unexplained denials if the organization denies other calls.
 
-    Some services do not say which policy denies a call. Where the organization denies calls of others in the
-    same region, it is taken for the one cause.
+    Some services do not say which policy denies a call. If a policy of the organization denies calls of other
+    services in the same account and region, this policy is assumed to deny the unexplained calls, too.
     """
     known = list(targets)
     denying = {(one.account, one.region) for one in known if one.cause == FailureClass.ORGANIZATION}
@@ -197,7 +199,7 @@ def _targets(
 
 
 def _of(run: RunStatus, target: ObservationTarget) -> Iterator[ObservationTarget]:
-    """Yield the target once for each class of cause; without a cause if the last attempt succeeded."""
+    """Yield the target once for each class of cause in a run; once without a cause if the run succeeded."""
     last = run.ended_at or run.succeeded_at
     if not run.streaks:
         ended = last is not None
@@ -221,8 +223,8 @@ def _failed(
 def blind_spots(targets: Sequence[ObservationTarget], now: float) -> list[BlindSpot]:
     """Return the blind spots, one for each account and class of cause.
 
-    Once one place is affected for a permanent cause, places that failed only once for the same cause are
-    included, so that the first notice names all of them.
+    A blind spot with a permanent cause includes places that failed only once for the same cause, so that the
+    first notice names all affected places.
     """
     blind = [
         target._replace(cause=target.cause or FailureClass.LATE)
@@ -264,7 +266,7 @@ def _is_blind(target: ObservationTarget, now: float) -> bool:
 
 
 def _min_blind(target: ObservationTarget) -> float:
-    """Return for how many seconds the target must have failed: 0 for causes that need action anyway."""
+    """Return the seconds that a target must have failed before an alert; 0 for causes that need action."""
     is_permanent = target.cause in PERMANENT_CLASSES or not target.region
     return 0.0 if target.cause in REPORTED_AT_ONCE or (target.never_seen and is_permanent) else MIN_BLIND
 

@@ -17,7 +17,7 @@ class RequestBody(BaseModel):
 
 
 class AcknowledgeRequest(RequestBody):
-    """An acknowledgement. duration: seconds, or text such as 2h; by default as long as the alert fires."""
+    """An acknowledgement. duration: seconds, or text such as 2h; without it, until the alert ends."""
 
     author: Text
     comment: Text
@@ -36,8 +36,9 @@ class SilenceRequest(RequestBody):
 class AlertReceiverModel(BaseModel):
     """A receiver of an alert.
 
-    state: told; soon, or later by its time window, where it is still to be told; queued; failing, where it is
-    queued and the last attempt failed; not delivered, where that was given up.
+    state: told: the receiver was notified; soon, or later by its time window: the receiver is still to be
+    notified; queued: a notification waits; failing: a notification waits and its last attempt failed; not
+    delivered: Headroom gave up.
     """
 
     receiver: str = Field(description="The name in the configuration.")
@@ -47,10 +48,10 @@ class AlertReceiverModel(BaseModel):
 class AlertModel(BaseModel):
     """An alert with its last notice. state: pending or firing.
 
-    utilization: 0.8 for 80 %. saturation: throttled demand per second. silenced_by: the id
-    of the silence that suppresses notifications. inhibited_by: the id of the alert that does.
-    series_id: of the series that it is about; empty for a blind spot. runbook: what to do, as a URL or
-    as a path on this server.
+    utilization: 0.8 for 80 %. saturation: throttled demand per second. silenced_by: the id of the silence
+    that suppresses notifications. inhibited_by: the id of the alert that suppresses notifications. series_id:
+    the id of the series that the alert is about; empty for a blind spot. runbook: the runbook, as a URL or as
+    a path on this server.
     """
 
     id: str = Field(description="The id, which stays the same while it is the same problem.")
@@ -83,8 +84,8 @@ class AlertModel(BaseModel):
 class SilenceModel(BaseModel):
     """A silence that has not ended.
 
-    alerts: the number of firing alerts that it matches. unmatched: why it matches no alert and no series,
-    with the nearest label; null where it matches any, and where it has ended.
+    alerts: the number of firing alerts that the silence matches. unmatched: why the silence matches no alert
+    and no series, with the nearest label; null if it matches any, or has ended.
     """
 
     id: str = Field(description="By which it is ended.")
@@ -100,8 +101,8 @@ class SilenceModel(BaseModel):
 class DeadLetterModel(BaseModel):
     """A notification that could not be delivered.
 
-    status: the HTTP or SMTP status of the last attempt. error: the error of that attempt, in a sentence. at:
-    when Headroom gave up. reason: why the receiver was to be notified.
+    status: the HTTP or SMTP status of the last attempt. error: the error of the last attempt, in a sentence.
+    at: when Headroom gave up. reason: why the receiver was to be notified.
     """
 
     id: str = Field(description="Of the notification.")
@@ -115,8 +116,9 @@ class ReceiverStatusModel(BaseModel):
     """The deliveries to a receiver since the start, and its queue.
 
     queued: the number of notices that wait for delivery. last_reason: why the last accepted notification was
-    sent. last_error: the error of the last attempt; null if it succeeded. unreachable: why the last check of
-    the receiver could not connect; null if it could, or if the address is known only during a delivery.
+    sent. last_error: the error of the last attempt; null if the attempt succeeded. unreachable: why the last
+    check of the receiver could not connect; null if the check connected, or if the receiver's address is
+    known only during a delivery.
     Receivers are checked at the start and at a reload, and unreachable receivers every minute.
     """
 
@@ -133,7 +135,7 @@ class ReceiverStatusModel(BaseModel):
 
 
 class AlertList(BaseModel):
-    """A list of alerts: the firing ones first, of them those that nobody handles, then the most urgent.
+    """A list of alerts: firing before pending, then alerts that nobody handles, then the most urgent.
 
     total: the number of all alerts, listed or not.
     """
@@ -163,7 +165,7 @@ class ReplayResult(BaseModel):
 class SentModel(BaseModel):
     """A receiver that was notified.
 
-    reason: why: first, escalated, grew, eased, resolved, repeated or keepalive.
+    reason: why the receiver was notified: first, escalated, grew, eased, resolved, repeated or keepalive.
     """
 
     receiver: str
@@ -174,14 +176,15 @@ class SentModel(BaseModel):
 class NoticeModel(BaseModel):
     """An alert at one moment, when it changed.
 
-    alert: the id of the alert. number: higher than that of every earlier notice. kind: firing, worsened,
-    eased, resolved or repeated. at: when it changed. since: when the breach began. usage: in `unit`. source:
-    where the limit was read; empty for a blind spot. utilization: 0.8 for 80 %. saturation: throttled demand
-    per second. sampled_at: the minute of the newest sample. places: in how many places a blind spot shows; of
-    a forecast, how near it is, from 1 (within three days) to 4 (within an hour). resolution_reason: why the
-    alert ended; empty when the usage simply fell, or the alert fires. remedy: what to do. docs: AWS's page.
-    links: addresses by name: page, runbook, console, grafana. series_id: of the series that it is about;
-    empty for a blind spot. notified: each receiver that was notified of it, also of repeats.
+    alert: the id of the alert. number: the number of the notice; later notices have higher numbers. kind:
+    firing, worsened, eased, resolved or repeated. at: when the alert changed. since: when the breach began.
+    usage: the usage in `unit`. source: where the limit was read; empty for a blind spot. utilization: 0.8 for
+    80 %. saturation: throttled demand per second. sampled_at: the minute of the newest sample. places: for a
+    blind spot, the number of affected places; for a forecast, how near the breach is, from 1 (within three
+    days) to 4 (within an hour). resolution_reason: why the alert ended; empty if the usage simply fell, or if
+    the alert fires. remedy: what to do. docs: AWS's page. links: addresses by name: page, runbook, console,
+    grafana. series_id: the id of the series that the alert is about; empty for a blind spot. notified: the
+    receivers that were notified of the notice, and when, including repeats.
     """
 
     alert: str
@@ -210,6 +213,6 @@ class NoticeModel(BaseModel):
 
 
 class NoticeList(BaseModel):
-    """A list of notices, the newest first, including those of which no receiver was notified."""
+    """A list of notices, the newest first, including notices that were sent to no receiver."""
 
     items: list[NoticeModel]

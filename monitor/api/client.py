@@ -1,6 +1,6 @@
-"""The HTTP client with which commands call the API of a running Headroom.
+"""The HTTP client through which commands call the API of a running Headroom.
 
-It uses http.client: httpx is not a dependency at run time.
+The client uses `http.client`, as httpx is not a dependency at run time.
 """
 
 import json
@@ -18,19 +18,19 @@ from monitor.api.server_address import TOKEN_VARIABLE, parse_server_address
 from monitor.lib.errors import HeadroomError
 
 REQUEST_TIMEOUT: Final = 10.0  # seconds
-MIN_FAILURE_STATUS: Final = 300  # redirects are not followed, so they are failures
+MIN_FAILURE_STATUS: Final = 300  # a redirect is a failure, as redirects are not followed
 
 
 class ApiError(HeadroomError):
-    """The base of errors of requests. The text is a sentence that says why the request failed."""
+    """The base class of the errors of requests. The text is a sentence that says why the request failed."""
 
 
 class ApiTransportError(ApiError):
-    """There was no response, or it was not from Headroom."""
+    """There was no response, or the response was not from Headroom."""
 
 
 class ApiStatusError(ApiError):
-    """The status of the response is an error. The text is the `error` in its body."""
+    """The status of the response is an error. The text is the `error` in the response's body."""
 
     def __init__(self, status: int, sentence: str) -> None:
         super().__init__(sentence)
@@ -38,7 +38,10 @@ class ApiStatusError(ApiError):
 
 
 def request(address: str, method: str, path: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the JSON object of a successful response. Blocks for 10 s at most. Raises ApiError."""
+    """Send a request, and return the JSON object of its successful response. Raises ApiError.
+
+    Blocks the thread; each wait for the network takes at most REQUEST_TIMEOUT.
+    """
     try:
         with closing(_connect(address)) as connection:
             encoded = encode_body(body) if body is not None else None
@@ -75,7 +78,7 @@ def encode_body(body: Mapping[str, Any]) -> bytes:
 
 
 def decode_body(content: bytes) -> Any:
-    """Decode JSON. Returns None if it is invalid."""
+    """Decode JSON. Return None if the content is invalid."""
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError:

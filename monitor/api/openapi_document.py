@@ -1,4 +1,4 @@
-"""The OpenAPI document: what FastAPI makes of the routes, with security, examples and texts."""
+"""Builds the OpenAPI document: FastAPI's document of the routes, with security, examples and texts added."""
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from http import HTTPStatus
@@ -22,7 +22,7 @@ TAGS: Final[Mapping[str, str]] = {
     "Metrics": "What Prometheus scrapes.",
     "Operation": "Probes, and the reload of the configuration.",
 }
-ERROR_TEXTS: Final[Mapping[int, tuple[str, str]]] = {  # what it means, and an example
+ERROR_TEXTS: Final[Mapping[int, tuple[str, str]]] = {  # by status: its meaning, and an example
     401: ("No credentials, or unknown ones.", "expected a bearer token, or a user name and a password"),
     403: ("The role of the credentials does not allow it.", "the role read does not allow this"),
     404: ("Nothing has this id or name.", "no series has the id 0123456789abcdef"),
@@ -60,12 +60,12 @@ Json = MutableMapping[str, Any]
 
 
 def operation_id(route: APIRoute) -> str:
-    """Return the id of the operation of a route, which stays the same: the name of its function."""
+    """Return the stable id of the operation of a route: the name of the route's function."""
     return route.name
 
 
 def openapi_document(app: FastAPI) -> dict[str, Any]:
-    """Return the document of an application."""
+    """Return the OpenAPI document of an application."""
     document = get_openapi(
         title=app.title,
         version=app.version,
@@ -97,7 +97,7 @@ def _secure(method: str, path: str, operation: Json) -> None:
 
 
 def needed_role(method: str, path: str) -> Role | None:
-    """Return the role that an operation needs where `auth` is configured; None if it needs none."""
+    """Return the role that an operation needs if `auth` is configured; None if no role is needed."""
     if path in PROBES:
         return None
     if method != "get":
@@ -119,7 +119,7 @@ def _describe_errors(operation: Json) -> None:
 
 
 def _add_example(method: str, path: str, operation: Json) -> None:
-    """Add the example of a call to the parameters, the body and as a curl line, and that of the response."""
+    """Add example values to the parameters, the body and the response, and the call as a curl command."""
     call, identity = call_of(operation["operationId"]), operation["operationId"]
     for parameter in operation.get("parameters", ()):
         given = call.path if parameter["in"] == "path" else call.query
@@ -136,7 +136,7 @@ def _add_example(method: str, path: str, operation: Json) -> None:
 
 
 def schema_of(document: Mapping[str, Any], reference: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the schema that a reference names, or the schema itself."""
+    """Return the schema that `$ref` names; without a `$ref`, the given schema."""
     name = reference.get("$ref", "").rpartition("/")[2]
     schemas: Mapping[str, Mapping[str, Any]] = document["components"]["schemas"]
     return schemas.get(name, reference)

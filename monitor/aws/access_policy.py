@@ -1,4 +1,4 @@
-"""The permissions of Headroom's own credentials and of roles on the way, beside those to read an account."""
+"""Permissions to list an organization and to assume roles, beside the permissions to read an account."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
@@ -17,14 +17,14 @@ UNIT_LISTING_ACTIONS = (
 TAGS_ACTION = "organizations:ListTagsForResource"
 ASSUME = "sts:AssumeRole"
 
-# Whose policy: of Headroom's own credentials; of the role in each account; of roles that others are assumed
-# with; of `management_role`.
+# The owner of a policy. caller: Headroom's own credentials. account: the role in each account. via: the roles
+# of `via`, which assume the next role. management: `management_role`.
 Principal = Literal["caller", "account", "via", "management"]
 Entry = Account | Organization
 
 
 def access_statements(entries: Sequence[Entry], principal: Principal) -> list[dict[str, Any]]:
-    """Return the statements of a principal's policy that are not about reading its account."""
+    """Return the statements that let a principal list organizations and assume roles."""
     assumed = {*_assumed_by(entries, principal)}
     listing = {action for entry in entries for action in _listing_actions(entry, principal)}
     statements = []
@@ -40,7 +40,7 @@ def _statement(name: str, actions: Iterable[str], resources: Iterable[str]) -> d
 
 
 def _assumed_by(entries: Iterable[Entry], principal: Principal) -> Iterator[str]:
-    """Yield the roles that a principal assumes; those of an organization's accounts as one pattern."""
+    """Yield the ARNs of the roles that a principal assumes; one pattern for an organization's accounts."""
     for chain in (chain for entry in entries for chain in _chains(entry)):
         if principal == "caller":
             yield from chain[:1]
@@ -58,7 +58,7 @@ def _chains(entry: Entry) -> Iterator[Sequence[str]]:
 
 
 def _partition(organization: Organization) -> str:
-    """The partition of an organization, by its roles or regions."""
+    """Return the partition of an organization, which its roles or regions tell."""
     for role in (*organization.via, *organization.management_role):
         return partition_of_arn(role.role_arn).name
     named = (region for region in organization.regions if region != ALL_REGIONS)
@@ -66,7 +66,7 @@ def _partition(organization: Organization) -> str:
 
 
 def _listing_actions(entry: Entry, principal: Principal) -> Sequence[str]:
-    """The actions that list the accounts of an organization, for the principal that lists them."""
+    """Return the actions that list an organization's accounts; none if another principal lists them."""
     if isinstance(entry, Account):
         return ()
     lister = "management" if entry.management_role else "caller"

@@ -9,7 +9,7 @@ from monitor.schema.problems import problem, unexpected
 from monitor.schema.selector import Location
 from monitor.schema.types import Regions, Role, Services, Text, unique
 
-ALL_LINKED = "all"  # instead of ids: every account that is linked
+ALL_LINKED = "all"  # in place of a list of ids: every account that is linked to the monitoring account
 ID_LENGTH = 12  # digits
 
 
@@ -20,7 +20,7 @@ def _ids_or_all(value: Any) -> Any:
 
 
 def _account_id(value: Any) -> Any:
-    """Return an id as text; YAML reads one without quotes as a number, which drops zeros at its beginning."""
+    """Return an id as text. YAML reads an id without quotes as a number, which drops leading zeros."""
     text = str(value) if isinstance(value, int) and not isinstance(value, bool) else value
     is_id = isinstance(text, str) and len(text) == ID_LENGTH and text.isascii() and text.isdigit()
     if not is_id and text != ALL_LINKED:
@@ -37,7 +37,7 @@ LinkedAccounts = Annotated[
 
 
 class Account(RoleOptions):
-    """One entry of `accounts`; without any key, the account of the default AWS credential chain."""
+    """One entry of `accounts`. An entry without keys is the account of the default AWS credential chain."""
 
     name: Text | None = Field(default=None, description="A short name for people; default: the account's id.")
     profile: Text | None = Field(
@@ -64,22 +64,22 @@ class Account(RoleOptions):
     )
 
     def reads_linked(self, account_id: str) -> bool:
-        """Return whether the metrics of an account are read through this one, if it is linked to it."""
+        """Return whether this monitoring account reads the metrics of an account that is linked to it."""
         return ALL_LINKED in self.linked_accounts or account_id in self.linked_accounts
 
     @property
     def id(self) -> str | None:
-        """The 12-digit id in the role's ARN; None without a role, when only STS knows it."""
+        """The 12-digit id in the role's ARN; None without a role, as only STS then knows the id."""
         return self.role_arn.split(":")[4] if self.role_arn else None
 
     @property
     def location(self) -> Location:
-        """The account as a place; what is not known yet is empty."""
+        """The account as a location; the id or the name is empty while it is not known."""
         return Location(self.id or "", self.name or "")
 
     @property
     def roles(self) -> tuple[AssumedRole, ...]:
-        """The roles to assume one after the other; the last one is the account's own. Empty without one."""
+        """The roles to assume one after the other; the last role is `role_arn`. Empty without `role_arn`."""
         if not self.role_arn:
             return ()
         options = {name: getattr(self, name) for name in RoleOptions.model_fields}
@@ -87,7 +87,7 @@ class Account(RoleOptions):
 
     @model_validator(mode="after")
     def _has_a_role(self) -> Self:
-        """Check that what belongs to a role is beside one."""
+        """Check that options of a role come with `role_arn`, and that the account is not linked to itself."""
         given = sorted(self.model_fields_set & {*RoleOptions.model_fields, "via"})
         if given and not self.role_arn:
             raise problem(f"expected role_arn beside {given[0]}, found none")
@@ -98,16 +98,16 @@ class Account(RoleOptions):
 
 
 class MemberAccount(Account):
-    """An account of an organization, which is no entry of `accounts`. Without a role, it is our own.
+    """An account of an organization, which has no entry of its own in `accounts`.
 
-    account_id: its 12-digit id.
+    Without a role, it is the account of Headroom's own credentials. account_id: its 12-digit id.
     """
 
     account_id: str
 
     @property
     def id(self) -> str:
-        """The 12-digit id."""
+        """The 12-digit id of the account."""
         return self.account_id
 
 
@@ -141,5 +141,5 @@ EXAMPLES = [
 
 
 def account_name(account: Account) -> str:
-    """The name of an account in messages: the configured one, else its id, its profile, or `default`."""
+    """Return the account's name for messages: the configured name, or else its id, profile or `default`."""
     return account.name or account.id or account.profile or "default"

@@ -53,7 +53,7 @@ ACCOUNT_WIDE_SERVICES = frozenset({"apigateway", "apigatewayv2", "s3", "sts"})
 
 
 def _own_limiters(_: str) -> dict[str, RateLimiter]:
-    """Return limiters that are shared with no other cell."""
+    """Return an empty table of limiters, which no other cell shares."""
     return {}
 
 
@@ -61,20 +61,21 @@ def _own_limiters(_: str) -> dict[str, RateLimiter]:
 class Cell:
     """One account in one region, or its global services: signs, limits, retries and counts calls to AWS.
 
-    credentials: what its calls are signed with. region: where they go; those for global services go to the
-    home region of the partition. rates: calls per second by `service` or `service:Operation`, from the
-    collectors' declarations. clients: may be shared with other cells. account_limiters: by service, shared by
-    all cells of the account. limiters: shared by those of them that call the same region. limiters_of:
-    returns those of another region. scope: of the collectors that run in it. max_attempts: attempts at one
-    call, the first one included. granted: reserves metrics that are to be requested of GetMetricData, and
-    yields how many may be.
-    other_regions: of the account, where its credentials are accepted: see `RegionCheck`.
-    signer: the account whose credentials these are, where it is another one: a monitoring account, which
-    reads the metrics of the account and pays for that.
-    collector_states: what collectors keep from one inventory to the next, by class. account_states:
-    what they keep for all cells of the account. call_turns: the turns of calls about single resources, in
-    whatever region.
-    clock: the time by the responses of GetMetricData, and by error responses of all calls.
+    credentials: the credentials that sign the cell's calls. region: the region that the cell calls; for
+    global services, the home region of the partition. rates: calls per second by `service` or
+    `service:Operation`, from the collectors' declarations. clients: botocore's clients, which other cells may
+    share. account_limiters: rate limiters by service, shared by all cells of the account. limiters: rate
+    limiters shared by the account's cells that call the same region. limiters_of: returns the rate limiters
+    of another region. scope: the scope of the collectors that run in the cell. max_attempts: attempts at one
+    call, the first one included. granted: reserves a number of metrics for a request of GetMetricData, and
+    yields how many metrics the request may have.
+    other_regions: other regions of the account, in which its credentials are accepted: see `RegionCheck`.
+    signer: the monitoring account whose credentials sign the calls, and which pays for them; empty when the
+    account's own credentials do.
+    collector_states: the state that a collector carries from one inventory to the next, by class.
+    account_states: the state that collectors share among all cells of the account, by class. call_turns: the
+    turns of calls about single resources, in all regions that the cell calls.
+    clock: AWS's time, from the responses of GetMetricData and the error responses of all calls.
     """
 
     credentials: Credentials
@@ -106,7 +107,7 @@ class Cell:
         self.telemetry.partitions |= dict.fromkeys((self.account, self.signing_account), partition)
 
     def in_region(self, region: str) -> "Cell":
-        """Return a cell of the same account and key whose calls go to another region; always the same one."""
+        """Return the cell with the same account and key that calls another region; create it only once."""
         if region == self.region:
             return self
         if region not in self._elsewhere:
@@ -126,16 +127,16 @@ class Cell:
         return self.signer or self.account
 
     async def client(self, service: str, config: AioConfig = CLIENT_CONFIG) -> Any:
-        """The client of a service in the region, for calls through `call_with_retries` only."""
+        """Return the client of a service in the region. Use it only through `call_with_retries`."""
         return await self.clients.get(service, self.region, self.endpoint_url, config)
 
     async def call(
         self, service: str, operation: str, *, charged_to: str | None = None, **params: Any
     ) -> dict[str, Any]:
-        """Make one call: rate limited, retried where that may help, and counted.
+        """Make one call, limit its rate, retry it if a retry may succeed, and count its attempts.
 
-        charged_to: the service for which AWS's bill is counted; None: the one that is called.
-        Raises one of AWS_ERRORS; ResourceNotFoundError when the resource that it names does not exist.
+        charged_to: the service to which the cost of the call is counted; None: the service that is called.
+        Raises one of AWS_ERRORS; ResourceNotFoundError if the resource that the call names does not exist.
         """
         with with_operation_name(operation):
             method = getattr(await self.client(service), xform_name(operation))
@@ -143,7 +144,7 @@ class Cell:
         return await self.call_with_retries(service, operation, partial(method, **params), bill)
 
     def _bill(self, service: str, operation: str, params: Mapping[str, Any], charged_to: str) -> None:
-        """Count what AWS bills for an attempt."""
+        """Count the metrics or the listing that AWS bills for an attempt."""
         owner = self.signing_account, self.key[1], charged_to
         if metrics := requested_metrics(service, operation, params):
             self.telemetry.count_requested_metrics(*owner, metrics)
@@ -159,7 +160,7 @@ class Cell:
         charged_to: str | None = None,
         **params: Any,
     ) -> AsyncIterator[dict[str, Any]]:
-        """Yield the responses of all pages; `first` as in `collectors.base.Aws`. Raises as `call` does."""
+        """Yield the response of each page. first: see `collectors.base.Aws`. Raises the errors of `call`."""
         call = partial(self.call, service, operation, charged_to=charged_to)
         with with_operation_name(operation):
             tokens = await self.clients.pagination(service, operation)
@@ -175,7 +176,7 @@ class Cell:
         first: Mapping[str, Any] | None = None,
         **params: Any,
     ) -> AsyncIterator[Any]:
-        """Yield the items under `key` of every page; otherwise as `paginate`."""
+        """Yield the items under `key` of every page. Parameters and errors are those of `paginate`."""
         async for response in self.paginate(service, operation, first, **params):
             for item in response.get(key) or ():
                 yield item
@@ -185,10 +186,10 @@ class Cell:
     ) -> Response:
         """Send a request, up to `max_attempts` times; each attempt is rate limited, signed and counted.
 
-        bill: called for each attempt that AWS may have billed, also one that is cancelled.
-        CALL_TIMEOUT holds for all attempts together, without the waits between them and for the limiter.
-        Raises one of AWS_ERRORS, or what `send` raises for a response of an unexpected form. Makes no call in
-        a region that is known not to be enabled.
+        bill: called for each attempt that AWS may have billed, including a cancelled attempt.
+        CALL_TIMEOUT limits the time of all attempts together, without the waits for the limiter and between
+        attempts. Raises one of AWS_ERRORS, or the error that `send` raises for a response of an unexpected
+        form. Raises RegionDisabledError without a call if the region is known not to be enabled.
         """
         if self.region_check.disabled.is_set():
             raise RegionDisabledError(region=self.region)
@@ -220,7 +221,7 @@ class Cell:
         raise AssertionError("the last attempt returns or raises")
 
     def _record_failure(self, service: str, operation: str, error: Exception, sent_at: float) -> None:
-        """Count a failed attempt; if AWS throttled it, fewer are made from now on."""
+        """Count a failed attempt; if AWS throttled it, lower the rate of the next calls."""
         self.telemetry.calls.labels(service, operation, error_code(error)).inc()
         if isinstance(error, ClientError):
             self.clock.observe(date_header(error.response))
@@ -238,11 +239,11 @@ class Cell:
             self._show_rate(service, operation)
 
     def _is_not_offered(self, service: str, error: Exception) -> bool:
-        """Return whether an endpoint has no address while other services of the region have one.
+        """Return whether a service's endpoint has no address while other services of the region have one.
 
-        Botocore's list of regions cannot tell: it names endpoints that do not exist. An endpoint that was
-        reached before is one that cannot be reached now, and without any that was reached, names cannot be
-        resolved at all.
+        Botocore's list of regions does not say so: it names endpoints that do not exist. If this service
+        responded before, its endpoint exists, and only cannot be reached now. If no service of the region
+        has responded yet, the resolver itself may be broken.
         """
         is_unknown = isinstance(error, EndpointConnectionError) and is_unknown_host(error)
         return is_unknown and bool(self._reached) and service not in self._reached
@@ -252,11 +253,11 @@ class Cell:
         return may_be and await self.region_check.is_disabled(credentials, self._accepts)
 
     async def is_region_enabled(self) -> bool:
-        """Look again whether the region is enabled. Raises one of AWS_ERRORS without credentials."""
+        """Check again whether the region is enabled. Raises one of AWS_ERRORS if there are no credentials."""
         return await self.region_check.look_again(await self.credentials.frozen(), self._accepts)
 
     async def _accepts(self, region: str, credentials: ReadOnlyCredentials) -> bool | None:
-        """Return whether STS of a region accepts these credentials; None without an answer."""
+        """Return whether STS in a region accepts these credentials; None if STS does not say."""
         service, operation = "sts", "GetCallerIdentity"
         await self._limiter(service, operation).acquire()
         try:
@@ -278,7 +279,7 @@ class Cell:
         return not_found_error(service, error, await self.clients.error_codes(service, operation))
 
     async def _prepare_retry(self, error: Exception, credentials: ReadOnlyCredentials, attempt: int) -> bool:
-        """Refresh the credentials or wait, as the error requires. Return false if a retry cannot succeed."""
+        """Refresh the credentials or wait, depending on the error. Return false if no retry can succeed."""
         if is_credentials_error(error):
             return await self.credentials.refresh(credentials, self.region)
         if not is_retryable(error):
@@ -293,16 +294,16 @@ class Cell:
         return limiters[key]
 
     def shared_limiter(self, name: str, rate: float) -> RateLimiter:
-        """Return the limiter of this name, which all cells of the account share that call the region."""
+        """Return the limiter of this name. The account's cells that call the same region share it."""
         return self.limiters.setdefault(name, RateLimiter(rate))
 
     def share_of_rate(self, service: str, operation: str) -> float:
-        """Return which share of the rate of a call is left while AWS throttles it; 1 while it does not."""
+        """Return a call's present rate as a share of its highest rate; 1 while AWS does not throttle it."""
         rate = self._limiter(service, operation).rate
         return rate.present / rate.highest
 
     def _rate_key(self, service: str, operation: str) -> str:
-        """The key of `rates` that holds for a call."""
+        """Return the key under which `rates` has the rate of a call: the operation's, else the service's."""
         of_operation = f"{service}:{operation}"
         return of_operation if of_operation in self.rates else service
 
@@ -310,19 +311,19 @@ class Cell:
         return self.account_limiters if service in ACCOUNT_WIDE_SERVICES else self.limiters
 
     def _show_rate(self, service: str, operation: str) -> None:
-        """Export at which rate a service is called that AWS has throttled."""
+        """Export the present rate of the calls to a service that AWS has throttled."""
         key = self._rate_key(service, operation)
         region = "" if service in ACCOUNT_WIDE_SERVICES else self.region
         rate = self._limiter(service, operation).rate.present
         self.telemetry.call_rates.set(self.signing_account, region, key, rate)
 
     def lowered_rates(self) -> Iterator[LoweredRate]:
-        """Yield the services and operations that are called more seldom now, as AWS throttles the calls."""
+        """Yield the services and operations whose rate is lowered because AWS throttles their calls."""
         for key, limiter in {**self.account_limiters, **self.limiters}.items():
             if limiter.rate.is_lowered:
                 service, _, operation = key.partition(":")
                 yield LoweredRate(service, operation, limiter.rate.present, limiter.rate.highest)
 
     async def close(self) -> None:
-        """Close the clients; other cells that share them create new ones."""
+        """Close the clients. Other cells that share these clients then create new clients."""
         await self.clients.aclose()

@@ -1,9 +1,10 @@
 """botocore's clients: one for each service and region, shared by all accounts.
 
-A client takes a megabyte and tens of milliseconds, and 30 accounts in 17 regions would need 4,600 of them,
-which differ in nothing but their credentials. So a client has no credentials of its own: it signs with those
-of a context variable, which `sign_with` sets for one call, and raises where that is not set. Models are
-loaded once in a process, clients are created in a thread, and those of a cache share one pool of connections.
+A client takes a megabyte of memory and tens of milliseconds to create. 30 accounts in 17 regions would need
+4,600 clients that differ only in their credentials. So a client has no credentials of its own: it signs with
+the credentials in a context variable, which `sign_with` sets for one call, and raises LookupError if the
+variable is not set. A process loads the models once, creates clients in a thread, and lets the clients of a
+cache share one pool of connections.
 """
 
 import asyncio
@@ -33,29 +34,35 @@ from monitor.lib.version import VERSION
 MAX_CONNECTIONS = 256  # to all of AWS at once
 
 CLIENT_CONFIG = AioConfig(
-    retries={"mode": "standard", "total_max_attempts": 1},  # `Cell` retries, and counts each attempt
+    retries={
+        "mode": "standard",
+        "total_max_attempts": 1,
+    },  # `Cell` makes the retries, and counts each attempt
     connect_timeout=5,
     read_timeout=30,
     max_pool_connections=MAX_CONNECTIONS,
-    # Made once: botocore's own is composed twice for each call, an eighth of the time of a call.
+    # A fixed text: botocore would compose its own twice for each call, which takes an eighth of the call.
     user_agent=f"headroom/{VERSION} aiobotocore/{aiobotocore.__version__} botocore/{botocore.__version__}",
 )
 
-URGENT_SERVICES = ("sts", "cloudwatch")  # without them no account is opened, and no metric is read
+URGENT_SERVICES = (
+    "sts",
+    "cloudwatch",
+)  # no account is opened without STS, and no metric is read without CloudWatch
 
-# Operations with pages for which botocore has no paginator, from the API reference.
+# Operations with pages that have no paginator in botocore, from the API reference.
 EXTRA_PAGINATIONS: Mapping[tuple[str, str], Pagination] = {
     ("s3", "ListBucketMetricsConfigurations"): Pagination(
         "ContinuationToken", "NextContinuationToken", "IsTruncated"
     ),
-    # The next page begins after the last name of this one.
+    # The next page begins after the last name of the present page.
     ("firehose", "ListDeliveryStreams"): Pagination(
         "ExclusiveStartDeliveryStreamName", "DeliveryStreamNames[-1]", "HasMoreDeliveryStreams"
     ),
 }
 
-# How the bodies of AWS's services begin: nothing, JSON, XML, and in CBOR a map. Of anything else botocore's
-# parsers make an empty list, a message of its whole text, or an AttributeError.
+# The beginnings of the bodies that AWS's services send: an empty body, JSON, XML (no HTML), or a map in CBOR.
+# From any other body, botocore's parsers make an empty list, a message of the whole text, or AttributeError.
 AWS_BODY = re.compile(rb"\s*($|[{\[]|<(?!(!doctype )?html\b)|[\xa0-\xbf])", re.IGNORECASE)
 
 _signing: ContextVar[ReadOnlyCredentials] = ContextVar("the credentials that sign the present call")
@@ -63,7 +70,7 @@ _signing: ContextVar[ReadOnlyCredentials] = ContextVar("the credentials that sig
 
 @contextlib.contextmanager
 def sign_with(credentials: ReadOnlyCredentials) -> Iterator[None]:
-    """Sign the calls made within the context with these credentials."""
+    """Sign the calls that are made within the context with these credentials."""
     token = _signing.set(credentials)
     try:
         yield
@@ -72,22 +79,22 @@ def sign_with(credentials: ReadOnlyCredentials) -> Iterator[None]:
 
 
 class CallCredentials(AioCredentials):
-    """The credentials of every client: those that `sign_with` sets where a call is made."""
+    """The credentials of every client: the credentials that `sign_with` set for the present call."""
 
     def __init__(self) -> None:
         super().__init__(access_key="none", secret_key="none")
 
     async def get_frozen_credentials(self) -> ReadOnlyCredentials:  # type: ignore[override]
-        """The credentials of the present call. Raises LookupError outside of `sign_with`."""
+        """Return the credentials of the present call. Raises LookupError outside of `sign_with`."""
         return _signing.get()
 
     async def load_credentials(self) -> "CallCredentials":
-        """The object itself, which is registered as its own provider."""
+        """Return this object, which botocore uses as the provider of its own credentials."""
         return self
 
 
 class HttpSessions:
-    """HTTP sessions that clients share: one for each set of options."""
+    """The HTTP sessions that clients share, one session for each set of options."""
 
     def __init__(self) -> None:
         self._stack = contextlib.AsyncExitStack()
@@ -95,7 +102,7 @@ class HttpSessions:
         self._lock = asyncio.Lock()
 
     async def get(self, options: Mapping[str, Any]) -> AIOHTTPSession:
-        """The session with these options, named as botocore does; opened when it is first needed."""
+        """Return the session with these options of botocore; open it when it is first needed."""
         key = repr(sorted(options.items()))
         async with self._lock:
             if key not in self._sessions:
@@ -110,13 +117,13 @@ class HttpSessions:
 
 
 def shared_session_class(sessions: HttpSessions, turns: LoopTurns) -> type[AIOHTTPSession]:
-    """A class for botocore's `http_session_cls` whose instances send through the shared sessions.
+    """Return a class for botocore's `http_session_cls` whose instances send through the shared sessions.
 
-    turns: spread what is done with responses, about half a millisecond each.
+    turns: spread the parsing of responses, about half a millisecond each, over turns of the event loop.
     """
 
     class SharedSession(AIOHTTPSession):
-        """A session that opens and closes nothing of its own."""
+        """A session that has no connections of its own."""
 
         def __init__(self, **options: Any) -> None:
             self._options = options
@@ -143,8 +150,8 @@ def shared_session_class(sessions: HttpSessions, turns: LoopTurns) -> type[AIOHT
 class ClientCache:
     """The clients of a process by service, region, endpoint (None: the region's own) and configuration.
 
-    They are never evicted, as an unused client holds no connection. turns: of the event loop, for which each
-    call waits before it is signed, and its response before it is read.
+    Clients are never evicted, as an unused client holds no connection. turns: the turns of the event loop,
+    for which each call waits twice: before it is signed, and before its response is parsed.
     """
 
     def __init__(self) -> None:
@@ -153,8 +160,8 @@ class ClientCache:
         self._session_class = shared_session_class(self._http_sessions, self.turns)
         self._clients: dict[tuple[str, str, str | None, AioConfig], Any] = {}
         self._paginations: dict[tuple[str, str], Pagination | None] = dict(EXTRA_PAGINATIONS)
-        self._lock = asyncio.Lock()  # clients are created one after the other
-        self._queue = asyncio.Lock()  # of the others, one at a time waits for `_lock`: an urgent one is next
+        self._lock = asyncio.Lock()  # held while a client is created, so that one is created at a time
+        self._queue = asyncio.Lock()  # lets one client that is not urgent wait for `_lock`
         self._loader = model_loader()
         self._session: AioSession | None = None
         self._tuning = ClientTuning()
@@ -162,7 +169,7 @@ class ClientCache:
     async def get(
         self, service: str, region: str, endpoint_url: str | None, config: AioConfig = CLIENT_CONFIG
     ) -> Any:
-        """The client of a service in a region. Raises one of AWS_ERRORS when it cannot be created."""
+        """Return the client of a service in a region. Raises one of AWS_ERRORS if it cannot be created."""
         key = service, region, endpoint_url, config
         if key not in self._clients:
             async with contextlib.nullcontext() if service in URGENT_SERVICES else self._queue, self._lock:
@@ -171,7 +178,7 @@ class ClientCache:
         return self._clients[key]
 
     def _create(self, service: str, region: str, endpoint_url: str | None, config: AioConfig) -> Any:
-        """Create a client. Loading its model may take a second: not for the event loop."""
+        """Create a client. Do not call this on the event loop: loading the model may take a second."""
         if self._session is None:
             self._session = AioSession()
             self._session.register_component("credential_provider", CallCredentials())
@@ -180,15 +187,15 @@ class ClientCache:
         context = self._session.create_client(
             service, region_name=region, endpoint_url=endpoint_url, config=shared
         )
-        # `asyncio.run` would look at all tasks of all event loops of the process, for each client.
+        # Not `asyncio.run`: for each client, it would look at all tasks of all event loops of the process.
         with contextlib.closing(asyncio.new_event_loop()) as loop:
-            client = loop.run_until_complete(context.__aenter__())  # nothing is open yet: `SharedSession`
+            client = loop.run_until_complete(context.__aenter__())  # opens no connection: see `SharedSession`
         self._tuning.tune(client)
-        gc.freeze()  # it is never freed, and collecting garbage among models blocked the loop for 250 ms
+        gc.freeze()  # clients are never freed, and garbage collection of models blocked the loop for 250 ms
         return client
 
     async def pagination(self, service: str, operation: str) -> Pagination | None:
-        """Return how the pages of an operation are requested; None when it has none."""
+        """Return how to request the pages of an operation; None if the operation has no pages."""
         if (service, operation) not in self._paginations:
             self._paginations[service, operation] = await asyncio.to_thread(
                 pagination_from_model, self._loader, service, operation
@@ -205,6 +212,6 @@ class ClientCache:
         return frozenset(shape.error_code for shape in errors)
 
     async def aclose(self) -> None:
-        """Close all connections; clients are created again when they are needed."""
+        """Close all connections, and forget the clients; new clients are created when they are needed."""
         self._clients.clear()
         await self._http_sessions.close()

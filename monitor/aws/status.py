@@ -19,12 +19,12 @@ INACCESSIBLE_CLASSES = PERMANENT_CLASSES | {FailureClass.UNREACHABLE, FailureCla
 class CellStatus:
     """The status of one account in one region.
 
-    account: its id. name: the account's name in the configuration. collectors: the inventories by service,
-    under TAGS the reading of tags, if the configuration uses any, under LINKS that of the accounts that are
-    linked to a monitoring account, and under ACTIVITY the lists of metrics that had points lately. poll: the
-    polls of metrics. signer: the monitoring account that reads it, where it has no role. lowered_rates: of
-    calls that AWS throttles. requests_unknown: why the requests for increases of quotas are unknown; empty
-    where they are known.
+    account: the account's id. name: the account's name in the configuration. collectors: the runs of the
+    inventories by service; under TAGS the runs that read tags, if the configuration uses tags; under LINKS
+    the runs that list the accounts linked to a monitoring account; under ACTIVITY the runs that list the
+    metrics with recent points. poll: the polls of metrics. signer: the monitoring account that reads this
+    account, if this account has no role. lowered_rates: the rates of the calls that AWS throttles.
+    requests_unknown: why the requests for quota increases are unknown; empty if they are known.
     """
 
     account: str
@@ -38,7 +38,7 @@ class CellStatus:
 
     @property
     def is_down(self) -> bool:
-        """True if its metrics, or all of its services, failed several times in a row."""
+        """True if the polls of metrics, or the inventories of all services, failed several times in a row."""
         services = self.collectors.values()
         return _is_down(self.poll) or (bool(services) and all(map(_is_down, services)))
 
@@ -54,7 +54,7 @@ class AccountStatus:
     """The status of one entry of `accounts`.
 
     account: the 12-digit id; empty while it is not known. access: the attempts to open the account.
-    disabled_regions: those that are configured, and not read as they are not enabled in the account.
+    disabled_regions: the configured regions that are not read, as the account has not enabled them.
     """
 
     name: str
@@ -67,8 +67,8 @@ class AccountStatus:
 class OrganizationStatus:
     """The status of an organization whose accounts are watched.
 
-    title: its name in messages. listing: of its accounts. accounts: how many are watched.
-    is_known: its accounts were listed, now or by an earlier process.
+    title: the organization's name in messages. listing: the runs that list its accounts. accounts: the number
+    of its accounts that are watched. is_known: this or an earlier process has listed its accounts.
     """
 
     title: str
@@ -79,7 +79,7 @@ class OrganizationStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadStatus:
-    """The last reload of the configuration: when, in epoch seconds, and why it was rejected."""
+    """The last reload of the configuration. at: its time in epoch seconds. error: why it was rejected."""
 
     at: float
     error: str | None = None
@@ -89,12 +89,13 @@ class ReloadStatus:
 class MonitorStatus:
     """The status of the monitor at one moment; immutable.
 
-    cells: every cell that could be opened. accounts: the configured ones. inaccessible_accounts: why an
-    account could not be opened, by its name. organizations: whose accounts are watched. departed_accounts:
-    why accounts of them are watched no longer, by id. pending: what has not been read yet, in words.
-    clock: the checks of this machine's clock against AWS's. has_data: something was read. is_judged: it was
-    judged since. signals_off: ids of signals that are read only on request. last_reload: None when the
-    configuration was never reloaded.
+    cells: every cell that could be opened. accounts: the configured accounts. inaccessible_accounts: why an
+    account could not be opened, by the account's name. organizations: the organizations whose accounts are
+    watched. departed_accounts: why an account of an organization is no longer watched, by the account's id.
+    pending: the data that has not been read yet, in words. clock: the checks of this machine's clock against
+    AWS's clock. has_data: some data was read. is_judged: the data was judged after it was read. signals_off:
+    the ids of the signals that are read only on request. last_reload: the last reload of the configuration;
+    None if there was none.
     """
 
     cells: Sequence[CellStatus] = ()
@@ -111,7 +112,7 @@ class MonitorStatus:
 
     @property
     def without_clock(self) -> "MonitorStatus":
-        """A copy without the checks of the clock, which each judgement makes."""
+        """A copy without the checks of the clock, which change at each judgement."""
         return replace(self, clock=RunStatus())
 
     @property
@@ -121,7 +122,7 @@ class MonitorStatus:
 
     @property
     def not_ready_reason(self) -> str:
-        """The sentence that says why the monitor is not ready; empty when it is."""
+        """The sentence that says why the monitor is not ready; empty when it is ready."""
         if self.has_data:
             return "" if self.is_judged else "the first judgement is pending"
         if self.pending:
@@ -129,7 +130,7 @@ class MonitorStatus:
         return f"nothing is watched: {self._no_data_reason()}"
 
     def _no_data_reason(self) -> str:
-        """The first failure, and how many more there are."""
+        """Return the first failure, and the number of further failures, in words."""
         failures = [
             f"{one.title}: {failed.sentence}" for one in self.organizations for failed in one.listing.failures
         ]
@@ -146,7 +147,7 @@ class MonitorStatus:
 
     @property
     def disabled_regions(self) -> Sequence[str]:
-        """A sentence on each account with regions that are not read, as they are not enabled in it."""
+        """One sentence for each account that has configured regions which are not enabled."""
         return [
             f"account {one.name}: {', '.join(one.disabled_regions)} "
             f"{'is' if len(one.disabled_regions) == 1 else 'are'} not enabled"
@@ -156,7 +157,7 @@ class MonitorStatus:
 
     @property
     def accounts_up(self) -> Mapping[str, bool]:
-        """True for each account that can be read, by its id, or by its name while the id is not known.
+        """True for each account that can be read, by its id, or by its name while the id is unknown.
 
         Accounts that were not opened yet, or that have no cells, are left out.
         """
@@ -175,7 +176,7 @@ class MonitorStatus:
     def is_complete(self) -> bool:
         """True if every service of every cell had a successful inventory.
 
-        Tags and lists of active metrics change no series.
+        The runs under TAGS and ACTIVITY do not count, as they add no series.
         """
         runs = (
             run
@@ -186,14 +187,14 @@ class MonitorStatus:
         return not self.inaccessible_accounts and not self.pending and all(run.succeeded_at for run in runs)
 
     def has_inventory_of(self, labels: Mapping[str, str]) -> bool:
-        """Return true if the cell and service of a series, given as labels, had a successful inventory."""
+        """Return true if an inventory of the cell and service in a series' labels succeeded."""
         runs = (cell.collectors.get(labels["service"]) for cell in self._cells_of(labels))
         return any(run is not None and run.succeeded_at is not None for run in runs)
 
     def is_unmonitored(self, labels: Mapping[str, str], services: Container[str]) -> bool:
         """Return true if the account, the cell or the service of a series is no longer monitored.
 
-        services: those in the configuration. False while any account or service is not known yet.
+        services: the configured services. False while not all accounts and services are known.
         """
         if labels["account"] in self.departed_accounts:
             return True
@@ -201,7 +202,7 @@ class MonitorStatus:
         return not self.pending and not is_monitored and not self.may_be_unknown(labels["account"])
 
     def may_be_unknown(self, account: str) -> bool:
-        """Return true if an account, by its id, may be one that is inaccessible or was not listed yet."""
+        """Return true if the account with this id may be inaccessible, or may not be listed yet."""
         ids = {one.name: one.account for one in self.accounts}
         inaccessible = {ids.get(name, "") for name in self.inaccessible_accounts}
         is_listed = all(one.is_known for one in self.organizations)
@@ -213,12 +214,12 @@ class MonitorStatus:
 
 
 def describe_unlisted(title: str, failed: Failure) -> str:
-    """One line for people: why the accounts of an organization cannot be listed, and what to do."""
+    """Return a line for people: why an organization's accounts cannot be listed, and what to do."""
     return f"{title}: {failed.sentence}. {' '.join(next_step(failed).sentences)}".strip()
 
 
 def describe_failure(location: Location, failed: Failure) -> str:
-    """One line for people: where a call failed, and how; of an account as a whole, also what to do."""
+    """Return a line for people: where and why a call failed; for a whole account, also what to do."""
     if location.region:
         return f"{location.account}/{location.region} {location.service or 'metrics'}: {failed.sentence}"
     return (

@@ -1,4 +1,4 @@
-"""Demand in quarters of an hour, of which forecasts are made: what was used, and what was throttled then."""
+"""Demand by quarter of an hour, usage plus throttled demand, from which forecasts are made."""
 
 from typing import Final
 
@@ -10,16 +10,17 @@ from monitor.fleet.series_columns import SeriesColumns
 from monitor.fleet.throttling import throttled_per_served
 from rules.analogs import BIN_MINUTES
 
-MEAN_MINUTES: Final = 5  # a bin is the highest of three means of so many minutes
-# The ends of queries whose value for five minutes is the mean of the values of the minutes.
+MEAN_MINUTES: Final = 5  # a quarter of an hour has three means of so many minutes; the highest is kept
+# The ends of queries whose value for five minutes is the mean of the values of the single minutes.
 MEAN_STATISTICS: Final = (b'Sum"}', b'Average"}', b'SampleCount"}')
 
 
 def demand_of(columns: SeriesColumns, slots: Ints, minutes: Ints, judged: Judged) -> Floats:
-    """Return the usage of slots, each in its minute, together with the demand that was throttled then.
+    """Return the demand of slots, each in its minute: the usage plus the throttled demand.
 
-    judged: of these slots in these minutes. NaN where the usage is unknown, only bounded or not observable.
-    What was throttled is known as a share of what was served; where it is not, the usage alone is returned.
+    judged: the judgement of these slots in these minutes. NaN where the usage is unknown, only bounded or not
+    observable. Throttled demand is added as its share of served demand; where that share is unknown, the
+    demand is the usage alone.
     """
     usage = np.where(judged.bounded | ~judged.observable, np.float32(np.nan), judged.usage)
     demand: Floats = usage * (1 + throttled_per_served(columns, columns.rings, slots, minutes))
@@ -27,7 +28,7 @@ def demand_of(columns: SeriesColumns, slots: Ints, minutes: Ints, judged: Judged
 
 
 def are_peaks(columns: SeriesColumns, slots: Ints) -> Flags:
-    """Return which series have a usage that is a highest value or a percentile, not a mean or a sum."""
+    """Return which series have a usage that is a maximum or a percentile, not a mean or a sum."""
     rings, formulas = columns.rings, map(columns.usages.get, slots.tolist())
     queries = ([rings.metric[row] for row in one.rows] if one else [] for one in formulas)
     peaks = [any(one and not one.endswith(MEAN_STATISTICS) for one in some) for some in queries]
@@ -35,10 +36,11 @@ def are_peaks(columns: SeriesColumns, slots: Ints) -> Flags:
 
 
 def highest_by_bin(demand: Floats, peaks: Flags) -> tuple[Floats, Flags]:
-    """Return the highest demand of each bin, [bin, series], and the bins of which all is known.
+    """Return the highest demand of each bin, and whether the whole bin is known, both [bin, series].
 
-    demand: of each minute, [minute, series]. Forecasts are made for means of five minutes. peaks: series
-    whose usage is a maximum or a percentile, of which the highest of five minutes is taken instead.
+    A bin is a quarter of an hour; its highest demand is the highest of its three means of five minutes.
+    demand: the demand of each minute, [minute, series]. peaks: the series whose usage is a maximum or a
+    percentile; for these the highest of five minutes replaces the mean.
     """
     minutes = demand.reshape(-1, MEAN_MINUTES, demand.shape[1])
     known = np.isfinite(minutes)
@@ -51,7 +53,7 @@ def highest_by_bin(demand: Floats, peaks: Flags) -> tuple[Floats, Flags]:
 
 
 def throttled_utilization(judged: Judged) -> Floats:
-    """Return the utilization of the minutes in which demand was throttled; NaN for others."""
+    """Return the utilization of the minutes in which demand was throttled; NaN for other minutes."""
     with np.errstate(divide="ignore", invalid="ignore"):
         utilization = judged.utilization
     is_throttled = (judged.excess > 0) & (utilization >= 0) & np.isfinite(utilization)
@@ -60,7 +62,7 @@ def throttled_utilization(judged: Judged) -> Floats:
 
 
 def as_kept(demand: Floats) -> Floats:
-    """Return the demand with the digits that a half float has, as the history of a fortnight keeps it."""
+    """Return the demand rounded to a half float, the precision of the history of a fortnight."""
     mantissa, exponent = np.frexp(demand)
     kept: Floats = np.ldexp(mantissa.astype(np.float16).astype(np.float32), exponent)
     return kept

@@ -1,4 +1,4 @@
-"""The columns of all series, and the formulas that compute their usage."""
+"""The columns of all series, and the formulas that compute usage, limits and throttled demand."""
 
 from typing import ClassVar
 
@@ -15,43 +15,44 @@ from rules.band import Zone
 from rules.forecast import QUANTILES
 from rules.forecast_features import HORIZONS
 
-RISE_HORIZONS = 7  # durations within each of which the highest rise is stored
+RISE_HORIZONS = 7  # the number of horizons; the highest rise within each horizon is stored
 
 
 class SeriesColumns(Columns):
-    """Columns by series, the metrics that they read, and their formulas.
+    """Columns by series, the metrics of the series, and the formulas over these metrics.
 
     id: `Key.id` as a number. low, high, near: the band; NaN in an unused slot.
-    read_limit: the limit that an inventory read last, NaN if there is none; limited_since: the minute when
-    it was first seen. hard_limit, exceeded: see `monitor.fleet.limits`.
-    stale_after: minutes that a sample counts; stale_later: by how many of them it counts longer, as the
-    metrics of the series are idle and read more rarely. confirmed: the minute of the last inventory that
-    contained it. digest: the digest that it was registered with (see `Fleet.registered`); 0: the next
-    inventory registers it anew.
-    period: the longest one of its metrics, in minutes.
-    pending_for, keep_firing_for, paid: see `SeriesSettings`; -1 is the default of each rule. purchase: id of
-    the purchase that the limit belongs to (see `monitor.fleet.purchases`), 0 without one.
+    read_limit: the limit that the last inventory read; NaN if there is none. limited_since: the minute when
+    an inventory first read this limit. hard_limit, exceeded: see `monitor.fleet.limits`.
+    stale_after: minutes after which a sample is stale; stale_later: the part of these minutes that is added
+    while the metrics of the series are idle and are read more rarely. confirmed: the minute of the last
+    inventory that contained the series. digest: the digest with which the series was registered (see
+    `Fleet.registered`); 0: the next inventory registers the series again.
+    period: the longest period of the series' metrics, in minutes.
+    pending_for, keep_firing_for, paid: see `SeriesSettings`; -1 means the default of each rule. purchase: the
+    id of the purchase that the limit belongs to (see `monitor.fleet.purchases`); 0 without a purchase.
     tolerated_rate, tolerated_share, throttled_pending_for: see `rules.signals.Tolerance`.
     throttled_incomplete: see `collectors.base.Observed`.
-    drains: the limit is a budget, of which the time to its exhaustion matters.
-    bounded: usage is only a lower bound, `upper_bound` the upper one. unjudged: the bounds are only shown.
-    returned: the usage is a number that an API returned, not one of metrics.
+    drains: the limit is a budget, and the time until the budget is exhausted matters.
+    bounded: the usage is only a lower bound, and `upper_bound` is the upper bound. unjudged: the bounds are
+    shown, but not judged. returned: an API returned the usage; no metrics contain it.
     group: index in `groups`.
-    created: the minute when the resource was created, NEVER where that is not known; samples before it belong
-    to an earlier resource of the same name and are ignored.
+    created: the minute when the resource was created, NEVER if unknown; samples before this minute belong to
+    an earlier resource of the same name and are ignored.
     limit, usage, upper_bound, utilization, saturation, minute, zone, idle, doubted, seconds_to_exhaustion:
-    the last judgement, of the sample of `minute`.
-    rises, rises_from, rises_through: the highest rise of the usage within each horizon, and the minutes
-    of the samples that they were found in (see `monitor.planning.rises`). near_at: the last minute in which
-    the usage was near the upper edge of the band. cadence: the planned minutes between two reads.
+    the last judgement, made of the sample of `minute`.
+    rises, rises_from, rises_through: the highest rise of the usage within each horizon, and the first and
+    last minute of the samples searched for rises (see `monitor.planning.rises`). near_at: the last minute in
+    which the usage was near the upper edge of the band. cadence: the planned minutes between two reads.
     reach_probability, reach_minutes: the last forecast (see `monitor.forecast.forecaster`): the probability
-    of reaching the limit within each of `HORIZONS`, NaN where nothing can be said, and by quantile the
-    minute in which it is reached, NEVER where none is known. forecast_limit: the limit that it is of.
-    history_bins: the quarters of an hour of which the usage is known, -1 before that was looked at.
-    ceiling: the lowest usage at which demand was refused in a fortnight, of the limit in force; NaN if none.
-    by_slot: the `Series`; None where there is none.
+    of reaching the limit within each of `HORIZONS`, NaN if unknown; and, by quantile, the minute in which the
+    limit is reached, NEVER if unknown. forecast_limit: the limit that the forecast used.
+    history_bins: the number of quarters of an hour with a known usage; -1 before they were counted.
+    ceiling: the lowest usage at which demand was refused in the last fortnight, scaled to the limit in force;
+    NaN if no demand was refused below the limit.
+    by_slot: the `Series` in each slot; None in an unused slot.
 
-    causes: throttled demand by cause; in no columns, as few series have causes.
+    causes: throttled demand by cause; not a column, as few series have causes.
     """
 
     declared: ClassVar = {
@@ -164,25 +165,25 @@ class SeriesColumns(Columns):
         self.past_limits = PastLimits()
 
     def set_stale_later(self, minutes: Ints) -> None:
-        """Have the newest samples of the first series count so many minutes longer than is set."""
+        """Make the newest samples of the series in the first slots stale by so many minutes later."""
         some = slice(minutes.size)
         self.stale_after[some] += (minutes - self.stale_later[some]).astype(np.int16)
         self.stale_later[some] = minutes
 
     def recent_span(self, slots: Slots) -> Ints:
-        """Return by how many minutes two metrics of a slot may differ in age and count as equally recent.
+        """Return by how many minutes two metrics of a slot may differ in age and still be equally recent.
 
-        A metric of a longer period gets a point once in a period, after the period's end.
+        A metric with a long period gets one point in each period, after the end of the period.
         """
         return RECENT_MINUTES + 2 * (self.period[slots].astype(np.int32) - 1)
 
     def limits_at(self, slots: Slots, minutes: Ints) -> Floats:
-        """Return the limit of each slot in its minute, as far as it is known; NaN if there was none."""
+        """Return the limit of each slot in its minute; NaN if there was no limit, or if it is unknown."""
         read = self.past_limits.at(slots, minutes, self.read_limit[slots])
         return self._published_at(slots, minutes, read)
 
     def _published_at(self, slots: Slots, minutes: Ints, read: Floats) -> Floats:
-        """Return the limit that CloudWatch published for each slot in its minute, else the one in `read`."""
+        """Return the limit that CloudWatch published for each slot in its minute, or else that in `read`."""
         if not self.published_limits:
             return read
         published = self.published_limits.at(self.rings, slots, minutes)
@@ -195,7 +196,7 @@ class SeriesColumns(Columns):
     def _published_before(self, slots: Slots, minutes: Ints) -> Floats:
         """Return the last limit that CloudWatch published for each slot before its minute; NaN if stale.
 
-        The usage of a minute may be published before its limit, and a limit seldom changes.
+        CloudWatch may publish the usage of a minute before the limit of that minute. A limit seldom changes.
         """
         limits = np.full(minutes.size, np.float32(np.nan))
         before = np.minimum(minutes - 1, self.published_limits.newest_minutes(self.rings, slots))

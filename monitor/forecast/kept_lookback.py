@@ -1,4 +1,4 @@
-"""Looks back at the history of a fortnight and at the journal, in a thread, a block of series at a time."""
+"""Looks back at the stored fortnight of usage and at the journal, in a thread, block by block of series."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -24,12 +24,12 @@ from monitor.notifiers.notice import Notice
 from rules.analogs import BIN_MINUTES, DAY
 from rules.forecast import BINS
 
-MAX_NOTICES = 20_000  # that are read of the journal
-MAX_RUNS = 5 * MAX_KEPT_EPISODES
+MAX_NOTICES = 20_000  # the most notices that are read from the journal
+MAX_RUNS = 5 * MAX_KEPT_EPISODES  # the most runs that episodes are made of
 
 
 class BlockRuns(NamedTuple):
-    """The runs of a block's series near their limits, and how many quarters are known of all of them."""
+    """The runs in which a block's series were near their limits. known: known quarters of all series."""
 
     runs: list[NearRun]
     known: int
@@ -38,7 +38,7 @@ class BlockRuns(NamedTuple):
 async def kept_lookback(
     recorder: Recorder, snapshot: Callable[[], Snapshot], journal: Journal, days: int
 ) -> KeptLookback:
-    """Return what was kept of the last days, at most 14."""
+    """Return the episodes near limits in the last `days`, at most 14, from the stored history and notices."""
     seen, runs, known, count = snapshot(), list[NearRun](), 0, 0
     bins, through = min(days * DAY, BINS), 0
     for block, slots, columns in recorder.by_block(np.arange(seen.series.size, dtype=np.int32)):
@@ -62,7 +62,7 @@ async def kept_lookback(
 
 
 def _levels(snapshot: Snapshot, slots: Ints) -> Floats:
-    """Return the usage from which on each series is near the limit of now."""
+    """Return the lowest usage at which each series is near its present limit."""
     some: list[Series | None] = snapshot.series[slots].tolist()
     near = [one.settings.band.near if one else np.nan for one in some]
     levels: Floats = snapshot.limit[slots] * np.array(near, np.float32)

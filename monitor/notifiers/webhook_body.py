@@ -1,4 +1,4 @@
-"""The body of webhooks in our own format: `{"type", "timestamp", "data"}`, as Standard Webhooks suggests."""
+"""Builds the body of webhooks: `{"type", "timestamp", "data"}`, as Standard Webhooks suggests."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -10,7 +10,11 @@ from monitor.notifiers.text import rfc3339
 
 Status = Literal["firing", "resolved"]
 
-COPIED_FIELDS = set(Notice.__struct_fields__) - {"at", "since", "sampled"}  # times are formatted
+COPIED_FIELDS = set(Notice.__struct_fields__) - {
+    "at",
+    "since",
+    "sampled",
+}  # these times become RFC 3339 texts
 
 
 class WebhookAlert(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +70,7 @@ class WebhookBody(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def webhook_body(notification: Notification) -> WebhookBody:
-    """Return the body for a notification."""
+    """Return the webhook body that reports a notification."""
     status: Status = "firing" if notification.firing else "resolved"
     data = WebhookData(
         id=notification.id,
@@ -98,5 +102,5 @@ def _alert(notice: Notice) -> WebhookAlert:
 
 
 def webhook_schema() -> dict[str, Any]:
-    """Return the JSON schema of the body."""
+    """Return the JSON schema of the webhook body."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **msgspec.json.schema(WebhookBody)}

@@ -1,4 +1,4 @@
-"""The newest minutes of each series that are queued for one receiver."""
+"""Watermarks: the newest minute of each series whose samples are queued for one receiver."""
 
 from typing import Final
 
@@ -13,13 +13,13 @@ from monitor.push.samples import SampleKind
 
 WATERMARK_DTYPE: Final = np.dtype([("id", "<u8"), ("minutes", "<i4", len(SampleKind))])
 WatermarkRows = npt.NDArray[np.void]
-SOURCE_COUNT: Final = 2  # kinds of samples that are read, not derived: usage and throttling
+SOURCE_COUNT: Final = 2  # usage and throttling, the kinds of samples that Headroom reads and does not derive
 CHUNK_SIZE: Final = 2048  # slots examined and saved at once; bounds how long the event loop is blocked
-DEPARTED_CHUNK: Final = -1  # the chunk number of the rows of series that are in no slot
+DEPARTED_CHUNK: Final = -1  # the chunk number for the rows of series that have no slot
 
 
 def merge_rows(rows: WatermarkRows) -> WatermarkRows:
-    """Return one row per series, with its newest minutes; drop rows older than the rings' window."""
+    """Return one row per series, with its newest minutes; drop series older than the rings' window."""
     ids, row_of_id = np.unique(rows["id"], return_inverse=True)
     merged = np.empty(ids.size, WATERMARK_DTYPE)
     merged["id"], merged["minutes"] = ids, NEVER
@@ -30,17 +30,18 @@ def merge_rows(rows: WatermarkRows) -> WatermarkRows:
 
 
 class Watermarks:
-    """Columns by slot of the fleet.
+    """The watermarks of all series, in columns by slot of the fleet.
 
-    ids: the ids of the series in the slots. queued_through: the newest queued minute, [kind, slot].
-    examined_through: the newest minute of usage and of throttling when a series was last examined,
-    [source, slot]. last_values: the queued values of the last `late_minutes`, compared to find revised
-    samples, [kind, slot, minute % late_minutes]. late_minutes: 0 if revised samples are not sent.
-    has_departed: true if series left their slots since the watermarks were last saved.
+    ids: the id of the series in each slot. queued_through: the newest queued minute, [kind, slot].
+    examined_through: the newest minute of usage and of throttling when the series was last examined,
+    [source, slot]. last_values: the queued values of the last `late_minutes`, which are compared with new
+    values to find revised samples, [kind, slot, minute % late_minutes]. late_minutes: for how many minutes
+    revised samples are sent; 0 if they are not sent. has_departed: true if a series left its slot since the
+    watermarks were last saved.
     """
 
     def __init__(self, departed: WatermarkRows, late_minutes: int) -> None:
-        """departed: the watermarks of series that are in no slot yet."""
+        """departed: the watermarks of series that have no slot yet."""
         self.late_minutes, self._departed, self.has_departed = late_minutes, merge_rows(departed), False
         self.ids: Ids = np.empty(0, np.uint64)
         self.queued_through: Ints = np.empty((len(SampleKind), 0), np.int32)
@@ -84,6 +85,6 @@ class Watermarks:
         return rows
 
     def rows_by_chunk(self, chunk: slice, queued_through: Ints) -> dict[int, WatermarkRows]:
-        """Return the rows to store, by chunk number, once `chunk` is queued up to `queued_through`."""
+        """Return the rows to store, by chunk number, after `chunk` has been queued up to `queued_through`."""
         rows = {chunk.start // CHUNK_SIZE: self._rows(chunk, queued_through)}
         return rows | ({DEPARTED_CHUNK: self._departed} if self.has_departed else {})

@@ -1,4 +1,4 @@
-"""Keeps what request paths carry up to date: reads their metrics, and evaluates them."""
+"""Reads the metrics of request paths again and again, and evaluates the paths."""
 
 import asyncio
 import logging
@@ -25,24 +25,24 @@ from rules.paths import Floats
 log = logging.getLogger(__name__)
 
 UPDATE_INTERVAL: Final = 15.0  # seconds between two evaluations
-MAX_TOLD: Final = 1000  # sentences that are logged once
+MAX_TOLD: Final = 1000  # different failures that are logged; no more are logged after these
 
 
 class PointReader(Protocol):
-    """Reads points of metrics: those of five minutes in each cell, and the failures in sentences."""
+    """Reads the points of metrics in a cell."""
 
     async def read(
         self, cell: CellKey, metrics: Sequence[Metric], minutes: range
     ) -> tuple[Mapping[Metric, Columns], Sequence[str]]:
-        """Return the points of the metrics that were read, and why others were not."""
+        """Return the points of the metrics that were read, and sentences on why other metrics were not."""
         ...
 
 
 class PathMonitor:
-    """The request paths of the configuration. statuses: what they carry, as evaluated last.
+    """The request paths of the configuration. statuses: the last evaluation of the paths.
 
-    now: returns the time in epoch seconds. account_names: returns them by id. is_ready: returns whether the
-    series were read, so that paths can be evaluated.
+    now: returns the time in epoch seconds. account_names: returns the names of the accounts by id. is_ready:
+    returns whether the series were read, so that paths can be evaluated.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class PathMonitor:
         self._telemetry = PathTelemetry(registry)
         self._paths: Sequence[RequestPath] = ()
         self._placed: Sequence[PlacedPath] = ()
-        self._placed_at = -1  # the version of the fleet
+        self._placed_at = -1  # the version of the fleet in which the paths were placed
         self._minutes = range(0)
         self._points: dict[tuple[CellKey, Metric], Floats] = {}
         self._failures: dict[CellKey, Sequence[str]] = {}
@@ -66,13 +66,13 @@ class PathMonitor:
         self.is_ready: Callable[[], bool] = lambda: True
 
     def configure(self, paths: Sequence[RequestPath]) -> None:
-        """Use these paths from now on; those that remain are shown as they were until the next update."""
+        """Use these paths from now on. Until the next update, remaining paths keep their last statuses."""
         names = {path.name for path in paths}
         self._paths, self._placed_at = paths, -1
         self._show([one for one in self.statuses.items if one.name in names])
 
     async def update(self) -> None:
-        """Place the paths in the fleet, read what is due, and evaluate them."""
+        """Place the paths in the fleet, read the metrics that are due, and evaluate the paths."""
         if not self._paths or not self.is_ready():
             return
         paths = self._paths
@@ -83,7 +83,7 @@ class PathMonitor:
             status = evaluate(self._fleet, placed, self._minutes, self._points)
             statuses.append(replace(status, reasons=[*status.reasons, *self._failed(placed)]))
             await asyncio.sleep(0)
-        if paths is self._paths:  # they were not configured anew meanwhile
+        if paths is self._paths:  # no other paths were configured meanwhile
             self._show(statuses)
 
     def _show(self, statuses: Sequence[PathStatus]) -> None:
@@ -98,7 +98,7 @@ class PathMonitor:
         self._placed_at = version
 
     async def _read(self) -> None:
-        """Read the points of metrics that were not read yet for the present window."""
+        """Read the points of the metrics that were not yet read for the present window of minutes."""
         minutes = window(int(self._now() // 60))
         if minutes != self._minutes:
             self._minutes, self._points = minutes, {}
@@ -115,7 +115,7 @@ class PathMonitor:
                 self._tell(cell, failures)
 
     def _failed(self, placed: PlacedPath) -> list[str]:
-        """Return sentences about metrics of a path that could not be read."""
+        """Return sentences about the metrics of a path that could not be read."""
         cells = dict.fromkeys(cell for hop in placed.hops for cell, _ in hop.metrics)
         return [
             f"{'/'.join(cell)}: its metrics cannot be read: {failure}"
@@ -124,7 +124,7 @@ class PathMonitor:
         ]
 
     def _tell(self, cell: CellKey, failures: Sequence[str]) -> None:
-        """Log failures once."""
+        """Log each different failure once."""
         for failure in failures:
             sentence = f"{'/'.join(cell)}: metrics of request paths cannot be read: {failure}"
             if sentence not in self._told and len(self._told) < MAX_TOLD:

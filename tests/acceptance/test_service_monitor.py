@@ -9,7 +9,7 @@ import pytest
 from tests.acceptance.prometheus_server import fast_rules, scrape
 from tests.processes import demo_server, eventually, get
 
-TARGET_LABELS = {  # those of a ServiceMonitor, and some that users add
+TARGET_LABELS = {  # labels that a ServiceMonitor adds to the target, and labels that users add
     "service": "headroom",
     "namespace": "monitoring",
     "pod": "headroom-0",
@@ -47,7 +47,7 @@ async def metrics_of(server: str, query: str) -> list[Mapping[str, str]] | None:
 
 
 async def firing(server: str) -> set[Alert] | None:
-    """The firing alerts about limits; None when there are none."""
+    """Return the firing alerts about limits; None when no such alert fires."""
     found = await metrics_of(server, f'{SATURATED} or ALERTS{{alertname="HeadroomNear",alertstate="firing"}}')
     return {tuple(one.get(name, "") for name in IDENTITY) for one in found or ()} or None
 

@@ -1,4 +1,4 @@
-"""Expressions of declared services: what they compute, and what is refused."""
+"""Tests of the expressions in declarations: their values, and the expressions that are refused."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -22,7 +22,7 @@ MAX_TERMS = highest(SENT, RECEIVED).terms
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """A resource that has facts, and metrics in their place."""
+    """A resource with facts by name; a test may put a metric in place of a fact."""
 
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -32,7 +32,7 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """A scope with these names; all others are unknown."""
+    """A scope with the values of some names; all other names are unknown."""
 
     values: Mapping[str, Any]
 
@@ -46,7 +46,7 @@ class Names:
 
 
 def above(usage: Usage) -> Usage:
-    """1 in each minute in which the usage is above 0."""
+    """Return the usage that is 1 in each minute in which `usage` is above 0, and else 0."""
     return Usage(Op.POSITIVE, ((usage, 1.0),))
 
 
@@ -102,7 +102,7 @@ def value_of(text: str) -> Any:
         ("starts_with(text, 'orders')", True),
         ("ends_with(text, '.fifo')", True),
         ("ends_with(text, 'x')", False),
-        # What is unknown stays so.
+        # An expression over an unknown value is unknown.
         ("unknown", None),
         ("unknown + 1", None),
         ("size - unknown", None),
@@ -136,7 +136,7 @@ def value_of(text: str) -> Any:
         ("not unknown", True),
         ("size if yes else 0", 10),
         ("size if unknown else 0", 0),
-        # An unknown value is in no order.
+        # A comparison with an unknown value is false, except with None.
         ("size > 5", True),
         ("5 < size <= 10", True),
         ("5 < size < 10", False),
@@ -183,9 +183,10 @@ def value_of(text: str) -> Any:
         ("occurrences(zones, 'a')", 2),
         ("largest_group(unknown)", None),
         ("largest_group(one.targets for one in partly)", None),
-        # Times.
+        # A metric beside an unknown value.
         ("unknown > Sent", False),
         ("size if Left > 0 else unknown", None),
+        # Times.
         ("epoch(made)", 1_699_920_000.0),
         ("epoch('2023-11-14T00:00:00Z')", 1_699_920_000.0),
         ("epoch(unknown)", None),
@@ -197,7 +198,7 @@ def value_of(text: str) -> Any:
         ("sum(size)", 10),
     ],
 )
-def test_value_of_an_expression_over_facts(text: str, expected: Any) -> None:
+def test_an_expression_over_facts_has_this_value(text: str, expected: Any) -> None:
     assert value_of(text) == expected
     assert type(value_of(text)) is type(expected) or isinstance(expected, int | float)
 
@@ -232,7 +233,7 @@ def test_value_of_an_expression_over_facts(text: str, expected: Any) -> None:
         ("Sent / Received * 100", Usage(Op.RATIO, ((SENT, 100.0), (RECEIVED, 1.0)))),
         ("(Sent + Received) / Left", ratio(total(SENT, RECEIVED), LEFT)),
         ("-Sent", Usage(Op.SUM, ((SENT, -1.0),))),
-        # A factor below 0 turns no maximum into a minimum, and no difference into one that is above 0.
+        # A negative factor applies to the value of a maximum or a difference, and not to its terms.
         ("-max(Sent, Received)", Usage(Op.SUM, ((highest(SENT, RECEIVED), -1.0),))),
         ("max(Sent, Received) / -2", Usage(Op.SUM, ((highest(SENT, RECEIVED), -0.5),))),
         ("(Sent - Received) * -1", Usage(Op.SUM, ((difference(SENT, RECEIVED), -1.0),))),
@@ -240,13 +241,13 @@ def test_value_of_an_expression_over_facts(text: str, expected: Any) -> None:
         ("rise(Sent)", Usage(Op.RISE, ((SENT, 1.0),))),
         ("rise(rate(Sent) + rate(Received))", Usage(Op.RISE, ((SENT, PER_MINUTE), (RECEIVED, PER_MINUTE)))),
         ("Sent if yes else size", SENT),
-        # An offset of a maximum is added once, and is no part of any of its terms.
+        # An offset is added once to a maximum, and not to each of its terms.
         ("max(Sent, Received) + 5 + Left", total(Usage(Op.MAX, MAX_TERMS, offset=5), LEFT)),
         ("max(Sent + 5, Received)", highest(Usage(Op.SUM, ((SENT, 1.0),), offset=5), RECEIVED)),
         ("max(Sent, Received) + Left", total(highest(SENT, RECEIVED), LEFT)),
         ("sum(one.Bytes for one in metered)", total(SENT, RECEIVED)),
         ("sum(rate(one.Bytes) for one in metered)", total(SENT, RECEIVED).scaled(PER_MINUTE)),
-        # A comparison is 1 in each minute in which it holds.
+        # A comparison is 1 in each minute in which it is true.
         ("Sent > 3", above(Usage(Op.SUM, ((SENT, 1.0),), offset=-3))),
         ("3 < Sent", above(Usage(Op.SUM, ((SENT, 1.0),), offset=-3))),
         ("Sent < 3", above(Usage(Op.SUM, ((SENT, -1.0),), offset=3))),
@@ -255,19 +256,19 @@ def test_value_of_an_expression_over_facts(text: str, expected: Any) -> None:
         ("size if Left > 0 else 4", Usage(Op.SUM, ((above(total(LEFT)), 6.0),), offset=4)),
     ],
 )
-def test_usage_of_an_expression_over_metrics(text: str, expected: Usage | Metric) -> None:
+def test_an_expression_over_metrics_is_this_usage(text: str, expected: Usage | Metric) -> None:
     found = value_of(text)
     assert flat(found) == pytest.approx(flat(expected))
     assert shape(found) == shape(expected)
 
 
 POINTS = {"Sent": 7.0, "Received": 4.0, "Left": 2.5}
-Calculation = tuple[str, float]  # an expression over metrics, and its value at these points
+Calculation = tuple[str, float]  # an expression over metrics, and its value at POINTS
 numbers = st.sampled_from([0.5, 2.0, -3.0, 100.0])
 
 
 def combined(of: st.SearchStrategy[Calculation]) -> st.SearchStrategy[Calculation]:
-    """Calculations with calculations and numbers."""
+    """Return a strategy that combines calculations with each other and with numbers."""
     several = st.lists(of, min_size=1, max_size=3)
     functions: list[tuple[str, Any]] = [("max", max), ("min", min), ("sum", sum)]
     return st.one_of(
@@ -300,12 +301,12 @@ def test_a_usage_has_the_value_that_its_expression_has(calculation: Calculation)
 
 
 def shape(value: Usage | Metric) -> Any:
-    """The operations and metrics of a usage, without its numbers."""
+    """Return the operations and metrics of a usage, without its weights and offsets."""
     return (value.op, [shape(term) for term, _ in value.terms]) if isinstance(value, Usage) else value.name
 
 
 def flat(value: Usage | Metric) -> list[float]:
-    """The numbers of a usage, in its order."""
+    """Return the offsets and weights of a usage, in the order of its terms."""
     if isinstance(value, Metric):
         return []
     flattened = [number for term, weight in value.terms for number in (weight, *flat(term))]
@@ -380,7 +381,7 @@ def flat(value: Usage | Metric) -> list[float]:
         "huge * huge / huge",
     ],
 )
-def test_operands_of_types_that_do_not_match_are_an_error(text: str) -> None:
+def test_an_operand_of_the_wrong_type_is_an_error(text: str) -> None:
     expression = parse_expression(text)
     with pytest.raises(ExpressionError):
         expression.evaluate(NAMES)
@@ -394,7 +395,7 @@ def test_operands_of_types_that_do_not_match_are_an_error(text: str) -> None:
         ("ceil(text)", "ceil: must be real number, not str"),
     ],
 )
-def test_the_message_names_the_function_and_what_it_found(text: str, message: str) -> None:
+def test_the_error_names_the_function_and_the_type_that_it_found(text: str, message: str) -> None:
     with pytest.raises(ExpressionError) as error:
         parse_expression(text).evaluate(NAMES)
     assert str(error.value) == message
@@ -495,7 +496,7 @@ def test_the_longest_and_deepest_expressions_are_evaluated() -> None:
     assert value_of("-" * 50 + "1") == 1
 
 
-def test_an_expression_tells_the_names_and_facts_that_it_needs() -> None:
+def test_a_parsed_expression_has_the_names_and_facts_that_it_needs() -> None:
     expression = parse_expression(
         "sum(one.targets + size for one in group if one.kind == kind) / limits['a']"
     )
@@ -506,7 +507,7 @@ def test_an_expression_tells_the_names_and_facts_that_it_needs() -> None:
     assert direct.attributes == {("load_balancer", "units")}
 
 
-def test_an_expression_tells_which_names_stand_for_one_resource_and_which_for_several() -> None:
+def test_a_parsed_expression_has_the_names_of_single_resources_and_of_lists_of_resources() -> None:
     expression = parse_expression("sum(x.a for x in volume) + group.b + count(disk) + count(x for x in y)")
     assert expression.single == {"group"}
     assert expression.lists == {"volume", "disk", "y"}
@@ -519,7 +520,7 @@ def test_a_variable_hides_a_name_only_within_its_generator() -> None:
 
 
 def evaluate_or_refuse(text: str) -> None:
-    """Evaluate a text; any error but an ExpressionError is raised."""
+    """Evaluate a text; raise every error except ExpressionError."""
     with suppress(ExpressionError):
         value_of(text)
 

@@ -1,8 +1,8 @@
-"""Collectors keep of answers only the members that they name: none of what else is in them.
+"""Tests that collectors keep only the members of answers that they name, and drop all other members.
 
-Answers hold keys of VPN connections and of BGP sessions, environment variables of functions, and what AWS
-will add. So each member that no declaration names gets a secret text, and nothing that an inventory keeps
-may hold it.
+Answers contain keys of VPN connections and of BGP sessions, environment variables of functions, and members
+that AWS will add. So the tests put a secret text into each member that no collector names, and then search
+everything that an inventory keeps for this text.
 """
 
 import gc
@@ -29,12 +29,12 @@ TAG_MEMBERS = {"key", "value", "tagkey", "tagvalue"}
 
 
 def text_of(named: frozenset[str], name: str) -> str:
-    """The text of a member: a secret; none where it is named, or may be."""
+    """Return a secret as the text of a member; no text if the collector names it, or may read it as a tag."""
     return "" if name in named or name.lower() in TAG_MEMBERS else f"{SECRET}: {name}"
 
 
 class SecretClient(FakeClient):
-    """Answers with a secret in each member that is not named."""
+    """A client that answers with a secret in each member that the collector does not name."""
 
     named: frozenset[str] = frozenset()
 
@@ -48,14 +48,14 @@ class SecretClient(FakeClient):
 
 
 def with_secrets(aws: FakeAws, named: frozenset[str]) -> None:
-    """Have an AWS answer with secrets in all that is not named."""
+    """Make a fake AWS answer with a secret in each member that is not in `named`."""
     client_type = type("NamingClient", (SecretClient,), {"named": named})
     cache_type = type("NamingCache", (FakeClientCache,), {"client_type": client_type})
     aws.cell.clients = cache_type(aws)
 
 
 def names_of(service: str) -> frozenset[str]:
-    """The members of answers that a service names: in the paths of its declaration, or in its modules."""
+    """Return the members of answers that a service names in its declaration, or in its Python modules."""
     if service in DECLARATIONS:
         text = (TABLES.parents[1] / "collectors" / f"{service}.yaml").read_text()
         return frozenset(re.findall(r"\w+", text))
@@ -65,20 +65,20 @@ def names_of(service: str) -> frozenset[str]:
 
 
 def _helpers(module: ModuleType) -> list[ModuleType]:
-    """Return the modules of collectors that a module has something from."""
+    """Return the modules of `collectors` from which a module imports a name."""
     names = {getattr(one, "__module__", "") for one in vars(module).values()}
     return [sys.modules[name] for name in names if str(name).startswith("collectors.")]
 
 
 def kept_secrets(*roots: Any) -> list[str]:
-    """The texts with a secret that objects hold."""
+    """Return the texts that contain a secret, in these objects and the objects that they refer to."""
     gc.collect()
     texts = texts_within(roots, lambda one: not isinstance(one, NOT_KEPT))
     return [text[:200] for text in texts if SECRET in text]
 
 
 @pytest.mark.parametrize("service", [one for one in BY_SERVICE if one in DECLARATIONS or one in LISTS])
-async def test_fields_that_no_declaration_names_are_not_kept(
+async def test_an_inventory_keeps_no_member_that_its_collector_does_not_name(
     service: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "collectors")

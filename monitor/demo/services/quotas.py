@@ -1,6 +1,6 @@
-"""Service Quotas: quotas of services, with their defaults, and the values applied and requested in a region.
+"""Simulates Service Quotas: quotas with their defaults, and the values applied and requested in a region.
 
-Source of codes and defaults: the pages of the services in the AWS General Reference.
+The codes and defaults are from the pages of the services in the AWS General Reference.
 """
 
 from collections.abc import Iterator, Mapping
@@ -69,7 +69,7 @@ REQUEST_STATUS, MINUTES_PER_DAY = "CASE_OPENED", 24 * 60
 
 
 def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
-    """Yield the metric of a quota that no signal declares."""
+    """Yield the usage metric of Classic Load Balancers, a quota that no signal declares."""
     usage = CLB_USAGE
     yield DemoMetric(
         usage["MetricNamespace"],
@@ -86,13 +86,13 @@ def quotas_of(region: DemoRegion) -> Mapping[str, DemoQuota]:
 
 
 def quota_value(region: DemoRegion, code: str) -> float:
-    """Return the applied value of a quota in a region, or else its default there."""
+    """Return the applied value of a quota in a region; without an applied value, the region's default."""
     declared = quotas_of(region)[code]
     return region.applied_quotas.get(code, declared.by_region.get(region.name, declared.default))
 
 
 def quota_description(region: DemoRegion, declared: DemoQuota, value: float) -> dict[str, Any]:
-    """Return the description of a quota with a value."""
+    """Return the description of a quota as AWS returns it, with this value."""
     return {
         "ServiceCode": declared.service,
         "ServiceName": declared.service,
@@ -119,7 +119,7 @@ def default_quota(region: DemoRegion, declared: DemoQuota) -> dict[str, Any]:
 
 
 def find_quota(region: DemoRegion, params: Params) -> DemoQuota:
-    """Return the quota that the parameters name. Raises AwsResponseError."""
+    """Return the quota that the parameters name. Raises AwsResponseError if no quota has this name."""
     declared = quotas_of(region).get(params["QuotaCode"])
     if declared is None or declared.service != params["ServiceCode"]:
         raise AwsResponseError("NoSuchResourceException", "The request failed: no such quota.")
@@ -127,7 +127,7 @@ def find_quota(region: DemoRegion, params: Params) -> DemoQuota:
 
 
 def get_service_quota(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
-    """Answer GetServiceQuota; only adjustable quotas have an applied value here."""
+    """Answer GetServiceQuota; in the demo, only adjustable quotas have an applied value."""
     if not find_quota(region, params).adjustable:
         raise AwsResponseError("NoSuchResourceException", "The request failed: no applied value.")
     return {"Quota": applied_quota(region, find_quota(region, params))}
@@ -158,20 +158,20 @@ def list_defaults(region: DemoRegion, params: Params, _: float) -> Mapping[str, 
 
 
 def list_services(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
-    """Answer ListServices: the services of which there are quotas."""
+    """Answer ListServices with the services that have quotas."""
     codes = sorted({quota.service for quota in quotas_of(region).values()})
     return {"Services": [{"ServiceCode": code, "ServiceName": code} for code in codes]}
 
 
 def list_requests(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
-    """Answer ListRequestedServiceQuotaChangeHistory; support cases are open for all requests here."""
+    """Answer ListRequestedServiceQuotaChangeHistory; in the demo, every request has an open support case."""
     is_asked_for = params.get("Status", REQUEST_STATUS) == REQUEST_STATUS
     requests = region.requested_quotas.items() if is_asked_for else ()
     return {"RequestedQuotas": [request_description(region, code, desired) for code, desired in requests]}
 
 
 def request_description(region: DemoRegion, code: str, desired: float) -> dict[str, Any]:
-    """Return the description of a request for a value of a quota, which was made a day before the start."""
+    """Return the description of a request to increase a quota, made a day before the demo starts."""
     made_at = datetime.fromtimestamp((region.start - MINUTES_PER_DAY) * 60, UTC)
     return {
         "Id": f"demo-{code}",
@@ -186,7 +186,7 @@ def request_description(region: DemoRegion, code: str, desired: float) -> dict[s
 
 
 def request_increase(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
-    """Answer RequestServiceQuotaIncrease; a request is accepted and not remembered."""
+    """Answer RequestServiceQuotaIncrease; the demo accepts a request, but does not store it."""
     declared = find_quota(region, params)
     if params["QuotaCode"] in region.requested_quotas:
         raise AwsResponseError(
@@ -197,12 +197,12 @@ def request_increase(region: DemoRegion, params: Params, _: float) -> Mapping[st
 
 
 def start_report(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
-    """Answer StartQuotaUtilizationReport; a report is ready at once."""
+    """Answer StartQuotaUtilizationReport; in the demo, the report is ready at once."""
     return {"ReportId": f"demo-{region.name}", "Status": "PENDING"}
 
 
 def report(region: DemoRegion, params: Params, now: float) -> Mapping[str, Any]:
-    """Answer GetQuotaUtilizationReport; AWS's names few quotas, and this one none."""
+    """Answer GetQuotaUtilizationReport with no quotas; AWS's own report names only a few."""
     generated_at = datetime.fromtimestamp(now, UTC)
     found = {"TotalCount": 0, "Quotas": [], "GeneratedAt": generated_at}
     return {"ReportId": params["ReportId"], "Status": "COMPLETED", **found}

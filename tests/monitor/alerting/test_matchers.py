@@ -1,4 +1,4 @@
-"""Matchers, and the errors of invalid ones."""
+"""Tests of matchers, and of the errors that invalid matchers raise."""
 
 import pytest
 from hypothesis import given
@@ -32,9 +32,9 @@ MATCHING = [
     ("severity!=critical", False),
     ('service=~"kinesis|sqs"', True),
     ("service=~kinesis|sqs", True),
-    ("service=~kine", False),  # a regex is anchored, on both sides
+    ("service=~kine", False),  # a regex must match the whole value
     ("service=~nesis", False),
-    ("service=~kine|nesis", False),  # the whole alternative is
+    ("service=~kine|nesis", False),  # each alternative must match the whole value
     ("service!~kine", True),
     ("service!~kin.*", False),
     ("service=~kinesis,severity=critical", True),
@@ -42,7 +42,7 @@ MATCHING = [
     ("{service=kinesis, severity=critical}", True),
     ("{ service = kinesis , severity =~ crit.* , }", True),
     ("service=kinesis,", True),
-    ('team=""', True),  # absent is empty
+    ('team=""', True),  # a label that is absent has an empty value
     ('team!=""', False),
     ('team=~".*"', True),
     ('team=~".+"', False),
@@ -62,7 +62,7 @@ def test_matchers_match_as_alertmanagers_do(text: str, matching: bool) -> None:
     assert all_match(parse_matchers(text), LABELS) is matching
 
 
-WRONG = [
+INVALID = [
     (",", "column 1: expected a label's name, found ','"),
     ("{,}", "column 2: expected a label's name, found ','"),
     ("{", "column 2: expected a comma or }, found the end"),
@@ -82,7 +82,7 @@ WRONG = [
     ("a=b\\n", "column 4: expected a name, a value or an operator, found '\\\\'; quote it"),
     ('a="x\\d"', "column 5: expected an escape such as \\n or \\\\, found \\d; double the backslash"),
     ("a=b, c=~(", "column 9: expected a regex that RE2 accepts: missing ): ("),
-    ("a=~(?=b)", "column 4: expected a regex"),  # RE2 looks at nothing twice
+    ("a=~(?=b)", "column 4: expected a regex"),  # RE2 has no lookahead
     ('a=~"(b)\\\\1"', "column 4: expected a regex that RE2 accepts: invalid escape sequence: \\1"),
     (
         "a=~" + "x" * (MAX_REGEX_LENGTH + 1),
@@ -93,8 +93,8 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), WRONG)
-def test_a_wrong_matcher_is_reported_where(text: str, expected: str) -> None:
+@pytest.mark.parametrize(("text", "expected"), INVALID)
+def test_an_invalid_matcher_is_reported_with_its_column(text: str, expected: str) -> None:
     with pytest.raises(MatcherError) as caught:
         parse_matchers(text)
     assert str(caught.value).startswith(expected)
@@ -112,7 +112,7 @@ def test_matchers_survive_formatting_and_parsing(found: list[Matcher]) -> None:
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_read_or_refused_with_its_place(text: str) -> None:
+def test_any_text_is_parsed_or_refused_with_a_column_of_the_text(text: str) -> None:
     try:
         parse_matchers(text)
     except MatcherError as error:
@@ -124,7 +124,7 @@ def test_any_label_can_be_matched(labels: dict[str, str]) -> None:
     assert all_match(parse_matchers("a=~.*,b!~x.y"), {**labels, "a": "", "b": labels.get("b", "") + "\ud800"})
 
 
-def test_a_regex_with_catastrophic_backtracking_elsewhere_ends_at_once() -> None:
+def test_a_regex_that_makes_backtracking_engines_hang_is_fast() -> None:
     evil = parse_matchers('resource=~"(a|aa|a?)*(a+)+b"')
     assert not all_match(evil, {"resource": "a" * 5000 + "c"})
 
@@ -143,11 +143,11 @@ def test_a_regex_with_catastrophic_backtracking_elsewhere_ends_at_once() -> None
         ("resource_id=orders/prod", False),
     ],
 )
-def test_a_resource_matches_by_its_name_and_by_its_id(text: str, matches: bool) -> None:
+def test_a_matcher_of_resource_compares_the_name_and_the_id(text: str, matches: bool) -> None:
     assert all_match(parse_matchers(text), {"resource": "orders/prod", "resource_id": "a1b2/prod"}) is matches
 
 
-def test_a_limit_of_the_whole_account_is_no_resource_called_account() -> None:
+def test_a_limit_of_the_whole_account_differs_from_a_resource_named_account() -> None:
     whole, named = {"signal": "x", "resource": ""}, {"signal": "x", "resource": "account"}
     assert all_match(parse_matchers("resource=account"), named) and not all_match(
         parse_matchers("resource=account"), whole

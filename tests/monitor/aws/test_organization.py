@@ -1,4 +1,4 @@
-"""An organization as an entry of `accounts`: what it means, and what is wrong with others."""
+"""Tests of an organization as an entry of `accounts`: its meaning, and the problems of invalid entries."""
 
 from pathlib import Path
 
@@ -20,12 +20,12 @@ def read(text: str) -> Config:
 
 
 def organization(text: str) -> Organization:
-    """Return the entry of an organization with further fields."""
+    """Return an entry that is an organization, with further fields."""
     (entry,) = read(f"accounts: {{organization: true, {text}}}").monitored_organizations(REGISTRY)
     return entry
 
 
-def test_an_organization_needs_only_one_entry() -> None:
+def test_one_entry_is_enough_for_an_organization() -> None:
     config = read("accounts: {organization: true}\nregions: [eu-west-1]\nservices: [sqs]")
     (entry,) = config.monitored_organizations(REGISTRY)
     assert (entry.title, entry.role_name) == ("organization", "headroom")
@@ -52,12 +52,12 @@ def test_a_member_is_an_account_with_the_role_and_the_settings_of_the_organizati
     assert secret.get_secret_value() == "external"
 
 
-def test_the_account_of_our_own_credentials_needs_no_role() -> None:
+def test_the_account_of_headrooms_own_credentials_needs_no_role() -> None:
     member = organization(f"via: {HUB}").member("123456789012", "home", "aws", is_own=True)
     assert (member.id, member.role_arn, member.roles) == ("123456789012", None, ())
 
 
-def test_the_accounts_are_listed_with_our_own_credentials_or_with_roles() -> None:
+def test_headrooms_own_credentials_or_the_management_role_list_the_accounts() -> None:
     assert organization("name: acme").lister.roles == ()
     abroad = organization("profile: china")
     members = [abroad.member("123456789012", "payments", "aws-cn", is_own=own) for own in (True, False)]
@@ -77,7 +77,9 @@ def test_the_accounts_are_listed_with_our_own_credentials_or_with_roles() -> Non
         ("exclude: ['*']", []),
     ],
 )
-def test_accounts_are_selected_by_id_or_by_patterns_of_names(patterns: str, included: list[str]) -> None:
+def test_include_and_exclude_select_accounts_by_id_or_by_a_pattern_of_names(
+    patterns: str, included: list[str]
+) -> None:
     names = {"111111111111": "prod-a", "222222222222": "prod-b", "333333333333": "sandbox-1"}
     entry = organization(patterns)
     assert [name for one, name in names.items() if entry.includes(one, name)] == included
@@ -94,15 +96,15 @@ def test_accounts_are_selected_by_id_or_by_patterns_of_names(patterns: str, incl
         ("Environment: production", False),
     ],
 )
-def test_accounts_are_selected_by_all_tags_with_any_of_their_values(wanted: str, included: bool) -> None:
+def test_an_account_is_selected_if_each_tag_has_one_of_the_listed_values(wanted: str, included: bool) -> None:
     tags = {"environment": "production", "team": "web"}
     entry = organization(f"tags: {{{wanted}}}")
     assert entry.includes("111111111111", "a", tags) is included
     assert not entry.includes("111111111111", "a", {})
-    assert entry.includes("111111111111", "a")  # without its tags, it may be meant
+    assert entry.includes("111111111111", "a")  # the account is included while its tags are unknown
 
 
-def test_a_tag_that_no_account_has_is_named() -> None:
+def test_a_configured_tag_that_matches_no_account_is_reported() -> None:
     entry = organization("tags: {environment: production, team: [web, api]}")
     known = [("111111111111", "a")]
     sentence = "tags.team of organization matches no account."
@@ -110,7 +112,7 @@ def test_a_tag_that_no_account_has_is_named() -> None:
     assert list(entry.ineffective(known, [])) == []
 
 
-def test_a_pattern_that_matches_no_account_is_named() -> None:
+def test_a_pattern_that_matches_no_account_is_reported() -> None:
     entry = organization('exclude: ["123456789012", "sand*"], include: ["prod-*"]')
     assert list(entry.ineffective([("111111111111", "sandbox")], [])) == [
         "include[0] of organization matches no account: 'prod-*'.",
@@ -118,7 +120,7 @@ def test_a_pattern_that_matches_no_account_is_named() -> None:
     ]
 
 
-def test_the_list_of_accounts_may_have_both_kinds() -> None:
+def test_the_list_of_accounts_may_contain_organizations_and_accounts() -> None:
     config = read(
         "accounts: [{organization: true, name: acme}, {organization: true, name: china},"
         " {name: apart, role_arn: 'arn:aws:iam::123456789012:role/other'}]"
@@ -130,7 +132,7 @@ def test_the_list_of_accounts_may_have_both_kinds() -> None:
     assert [one.name for one in config.monitored_accounts(REGISTRY)] == ["apart"]
 
 
-def test_exclusions_may_name_accounts_that_are_listed_later() -> None:
+def test_exclude_may_name_accounts_that_the_organization_lists_later() -> None:
     config = read("accounts: {organization: true}\nexclude: [{account: sandbox-*}, {service: sqs}]")
     assert list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY)) == []
     (entry,) = config.monitored_organizations(REGISTRY)

@@ -1,4 +1,4 @@
-"""`headroom what-if`, over the answers of an API on loopback, and of a real application."""
+"""Tests of `headroom what-if` with the responses of an API on loopback."""
 
 import json
 from typing import Any
@@ -57,7 +57,7 @@ ANSWER: dict[str, Any] = {
 
 
 def printed(*options: str, response: dict[str, Any] = ANSWER) -> list[str]:
-    """Return the lines that the command prints of a response of the API."""
+    """Return the lines that the command prints when the API gives this response."""
     with api(response) as (address, _):
         done = headroom("what-if", "--address", address, "--traffic", "3x", *options)
     assert done.exit_code == 0, done.output
@@ -86,7 +86,7 @@ def test_json_is_the_response() -> None:
     assert json.loads("\n".join(printed("--format", "json"))) == ANSWER
 
 
-def test_options_are_sent_as_parameters_and_rows_not_shown_are_counted() -> None:
+def test_options_are_sent_as_parameters_and_the_number_of_hidden_rows_is_printed() -> None:
     options = ("--match", 'service="a b"', "--match", "region=c", "--region-fails", "a", "--to", "b")
     more = ("--limit", "sqs.x=5", "--resource", "q", "--counts", "--top", "7")
     with api(ANSWER | {"total": 20}) as (address, paths):
@@ -112,12 +112,12 @@ def test_options_are_sent_as_parameters_and_rows_not_shown_are_counted() -> None
         ("not ready", "not ready\n"),
     ],
 )
-def test_an_error_names_the_option(error: str, sentence: str) -> None:
+def test_an_error_about_a_parameter_names_the_option_of_the_command(error: str, sentence: str) -> None:
     with api({"error": error}, 422) as (address, _):
         done = headroom("what-if", "--address", address, "--traffic", "3x")
     assert (done.exit_code, done.stdout, done.stderr) == (1, "", sentence)
 
 
-def test_a_headroom_that_does_not_run() -> None:
+def test_the_command_exits_with_2_when_no_headroom_listens_at_the_address() -> None:
     done = headroom("what-if", "--address", "127.0.0.1:1", "--traffic", "2")
     assert (done.exit_code, done.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""The files of request paths that the configuration names."""
+"""Tests of `path_files`: the configuration names files that declare request paths."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ ONE = "paths: [{name: one, hops: [{service: sqs, resource: jobs}]}]"
 
 
 def names(folder: Path, text: str) -> list[str]:
-    """The names of the paths of a configuration in a folder."""
+    """Return the names of the request paths that a configuration in a folder loads."""
     config = parse_config(text.encode(), "headroom.yaml", ConfigContext({}, folder, REGISTRY))
     return [path.name for path in config.request_paths]
 
@@ -24,7 +24,9 @@ def problems(folder: Path, text: str) -> list[str]:
     return error.value.problems
 
 
-def test_files_are_relative_to_the_configuration_and_patterns_match_several(tmp_path: Path) -> None:
+def test_file_names_are_relative_to_the_configuration_and_a_pattern_matches_several_files(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "paths.d").mkdir()
     (tmp_path / "one.yaml").write_text(ONE)
     for name in ("two", "three"):
@@ -50,7 +52,7 @@ def test_problems_of_all_files_and_the_configuration_are_reported_at_once(tmp_pa
     assert any("bands[0]" in one for one in found[3:])
 
 
-def test_a_path_has_a_name_of_its_own_over_all_files(tmp_path: Path) -> None:
+def test_the_same_path_name_in_two_files_is_a_problem(tmp_path: Path) -> None:
     for name in ("a", "b"):
         (tmp_path / f"{name}.yaml").write_text(ONE)
     (found,) = problems(tmp_path, "path_files: ['*.yaml']")

@@ -1,4 +1,4 @@
-"""The list of signals and the runbooks say what the catalogue says."""
+"""Tests of the generated list of signals and of the generated runbooks."""
 
 import pytest
 
@@ -39,12 +39,12 @@ SIGNALS = {
 
 @pytest.fixture
 def registry() -> Registry:
-    """A registry of one service of the family `storage`."""
+    """Return a registry with one service, of the family `storage`."""
     entry = {"service": "one", "title": "Own one", "family": "storage", "signals": SIGNALS}
     return build_registry([own_collector("one")], [Service.model_validate(entry)])
 
 
-def test_the_catalogue_has_a_row_a_signal_under_its_service(registry: Registry) -> None:
+def test_the_catalogue_page_has_one_row_for_each_signal_under_its_service(registry: Registry) -> None:
     not_declared = NotDeclared(signals={"one.age": "Nobody tells it."}, services={"Two": "It is gone."})
     page = catalogue_page(registry, not_declared)
     rows = [
@@ -65,12 +65,12 @@ def test_the_catalogue_has_a_row_a_signal_under_its_service(registry: Registry) 
     ]
 
 
-def test_the_page_of_services_has_a_row_a_service(registry: Registry) -> None:
+def test_the_page_of_services_has_one_row_for_each_service(registry: Registry) -> None:
     *_, row = service_table(registry.services.values()).splitlines()
     assert row == "| storage | [Own one](catalogue.md#own-one-one) | `one` | 2 |"
 
 
-def test_a_runbook_says_of_each_signal_what_to_do_with_the_commands(registry: Registry) -> None:
+def test_a_runbook_has_the_sections_and_the_commands_of_each_signal(registry: Registry) -> None:
     page = runbooks.files(registry)["one.md"]
     calls, size = page.split("\n## ")[1:3]
     assert [line.partition(" ")[0] for line in calls.splitlines() if line.startswith("**")] == [
@@ -90,7 +90,7 @@ def test_a_runbook_says_of_each_signal_what_to_do_with_the_commands(registry: Re
 
 
 @each_service
-def test_a_runbook_names_the_actions_that_its_service_needs(service: Service) -> None:
+def test_a_runbook_names_the_iam_actions_that_its_service_needs(service: Service) -> None:
     (collector,) = REGISTRY.collectors_of({service.service})
     permissions = runbooks.markdown_of(service_runbook(service, collector.iam_actions)).partition(
         "## Permissions"
@@ -101,7 +101,9 @@ def test_a_runbook_names_the_actions_that_its_service_needs(service: Service) ->
     assert f"headroom iam-policy --service {service.service}`" in permissions
 
 
-def test_a_service_of_metrics_alone_needs_no_actions_of_its_own(registry: Registry) -> None:
+def test_a_service_that_needs_no_actions_of_its_own_names_the_actions_of_every_service(
+    registry: Registry,
+) -> None:
     text = runbooks.markdown_of(service_runbook(registry.services["one"], ()))
     assert text.partition("## Permissions\n\n")[2].splitlines() == [
         "Reading this service needs the actions of every service.",

@@ -1,4 +1,4 @@
-"""The environment and the configuration of the demo."""
+"""Tests of the environment and the configuration of the demo."""
 
 from typing import Any
 
@@ -39,7 +39,7 @@ def test_the_demo_monitors_the_services_that_it_can_show() -> None:
     assert {*services} - storied == {*SIMULATED_SERVICES} - storied
 
 
-def test_notifications_go_to_the_receiver_of_the_demo_alone() -> None:
+def test_the_only_configured_receiver_is_the_receiver_of_the_demo() -> None:
     assert [one.name for one in demo_config(settings()).receivers] == ["demo"]
 
 
@@ -49,7 +49,7 @@ async def test_a_simulated_aws_that_does_not_start_in_time_is_an_error() -> None
             pass
 
 
-def test_the_accounts_have_names_and_all_but_the_first_a_role() -> None:
+def test_all_accounts_have_names_and_all_accounts_but_the_first_have_roles() -> None:
     accounts = demo_config(settings()).monitored_accounts(REGISTRY)
     assert [account.name for account in accounts] == ["prod", "staging", "analytics"]
     assert [bool(account.role_arn) for account in accounts] == [False, True, True]

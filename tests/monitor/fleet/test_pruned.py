@@ -1,4 +1,4 @@
-"""The reasons why metrics are not read, and how many are not."""
+"""Tests of the reasons why metrics are not read, and of the number of metrics that are not read."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ throttles = Metric("AWS/Lambda", "Throttles", "Sum", zero_when_absent=True)
 shard_writes = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 
 
-def test_the_aggregate_is_named() -> None:
+def test_the_reason_names_the_aggregate_that_is_0() -> None:
     fleet = Fleet()
     fleet.set_bounds(REGISTRY.bounds)
     series = [
@@ -44,7 +44,7 @@ def test_the_aggregate_is_named() -> None:
     assert pruned_reason(fleet, unbounded) == ""
 
 
-def test_the_whole_that_proves_a_part_to_be_safe_is_named() -> None:
+def test_the_reason_names_the_aggregate_that_proves_a_shard_to_be_safe() -> None:
     fleet = Fleet()
     fleet.set_bounds(REGISTRY.bounds)
     written = Metric("AWS/Kinesis", "IncomingBytes", "Sum", unit=BYTES)

@@ -1,4 +1,4 @@
-"""The forecast of a series in words."""
+"""Tests of the forecast of a series: its text, and the order of series by their forecasts."""
 
 import numpy as np
 import pytest
@@ -39,7 +39,7 @@ def times(*hours: float) -> tuple[int, ...]:
         (Reach(UNLIKELY, times(240, 480, 600), 14.0), "reaches the limit in 10-25 d, 4 %"),
     ],
 )
-def test_text_of_a_forecast(reach: Reach, text: str) -> None:
+def test_a_forecast_has_this_text(reach: Reach, text: str) -> None:
     assert reach.text(NOW) == text
 
 
@@ -52,7 +52,7 @@ def fleet_of(*probabilities: tuple[float, ...]) -> Fleet:
     return fleet
 
 
-def test_the_row_of_a_series_has_what_its_columns_hold() -> None:
+def test_the_row_of_a_series_has_the_forecast_in_its_columns() -> None:
     fleet = fleet_of(LIKELY)
     (series,) = fleet.series.values()
     fleet.ceiling[series.slot] = 0.1
@@ -63,15 +63,20 @@ def test_the_row_of_a_series_has_what_its_columns_hold() -> None:
     assert row_of(fleet, series).reach.minutes == ()
 
 
-def test_next_is_the_series_that_reaches_its_limit_soonest() -> None:
+def test_soonest_sorts_the_series_that_will_reach_their_limits() -> None:
     nan = (float("nan"),) * 4
     fleet = fleet_of(
         (0.0, 0.1, 0.2, 0.9),  # within three days
         nan,
         (0.0, 0.6, 0.7, 0.8),  # within six hours
-        (0.0, 0.01, 0.02, 0.03),  # improbable
-        (1.0, 1.0, 1.0, 1.0),  # there
-        (0.1, 0.7, 0.7, 0.7),  # within six hours, more probably within one
+        (0.0, 0.01, 0.02, 0.03),  # too improbable to be listed
+        (1.0, 1.0, 1.0, 1.0),  # already at the limit
+        (
+            0.1,
+            0.7,
+            0.7,
+            0.7,
+        ),  # also within six hours, but more probable within one hour than the series above
     )
     snapshot = Snapshot.of(fleet, {})
     every: Flags = np.ones(snapshot.zone.size, np.bool_)

@@ -1,4 +1,4 @@
-"""The peaks of a fortnight, by which purchases are sized."""
+"""Tests of the peaks of a fortnight, from which the sizes of purchases are computed."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ SLOT = np.array([0], np.int32)
 
 
 async def recorder_of(usage: Array) -> Recorder:
-    """A recorder of one series with this usage in the newest quarters of an hour."""
+    """Return a recorder of one series that has this usage in the newest quarters of an hour."""
     fleet = Fleet()
     series = put(fleet, "a", total(metric("a")))
     recorder = Recorder(fleet, UsageHistory())
@@ -26,7 +26,7 @@ async def recorder_of(usage: Array) -> Recorder:
     return recorder
 
 
-async def test_a_short_peak_is_left_out_and_a_longer_one_is_not() -> None:
+async def test_a_peak_shorter_than_a_hundredth_of_the_fortnight_is_ignored() -> None:
     usage = np.full(BINS, 10.0)
     usage[100:112] = 90  # 12 of 1,344 quarters: less than one in a hundred
     peaks = await fortnight_peaks(await recorder_of(usage), SLOT)
@@ -37,7 +37,7 @@ async def test_a_short_peak_is_left_out_and_a_longer_one_is_not() -> None:
     assert (peaks.known[0], peaks.span[0], peaks.throttled_days[0]) == (BINS, BINS, 0)
 
 
-async def test_holes_are_counted_from_the_oldest_quarter_on() -> None:
+async def test_the_span_begins_at_the_oldest_known_quarter_and_includes_holes() -> None:
     usage = np.full(800, 10.0)
     usage[100:300] = np.nan
     peaks = await fortnight_peaks(await recorder_of(usage), SLOT)

@@ -1,4 +1,4 @@
-"""`headroom serve` raises its soft limit of open files, so that it holds more connections."""
+"""Tests that `headroom serve` raises its soft limit of open files, so that it can serve more connections."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""Ratios as text in percent."""
+"""Tests of `format_percent`, which writes a ratio in percent."""
 
 import pytest
 
@@ -21,5 +21,5 @@ from monitor.lib.percent import format_percent
         (12.5, "1250 %"),
     ],
 )
-def test_a_utilization_is_reported_in_percent(ratio: float | None, expected: str) -> None:
+def test_a_ratio_is_formatted_in_percent(ratio: float | None, expected: str) -> None:
     assert format_percent(ratio) == expected

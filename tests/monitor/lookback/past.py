@@ -1,4 +1,4 @@
-"""The past of some streams, written in letters as for the stage of the alert engine, one a minute."""
+"""Builds past samples of streams from letters, one letter a minute, as in `tests.monitor.alerting.stage`."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -21,13 +21,13 @@ from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, configuration
 from tests.monitor.fleet.fleets import NOW, add, key, refused, traffic
 from tests.registries import REGISTRY
 
-START = NOW - NOW % 60  # of all stories
+START = NOW - NOW % 60  # the first minute of every stream's samples
 HOUR, DAY = 60, 24 * 60
 
 
 @dataclass
 class Remembered:
-    """Points in memory: value by row and minute."""
+    """Past points in memory: values by row and minute. unread: rows whose points were not read."""
 
     minutes: range
     points: dict[int, dict[int, float]]
@@ -50,7 +50,7 @@ class Remembered:
 
 
 class Past:
-    """A fleet of streams, and what is remembered of them."""
+    """A fleet of streams with their past points. stop: the minute after the last point."""
 
     def __init__(self) -> None:
         self.fleet = Fleet()
@@ -64,7 +64,7 @@ class Past:
     def add_stream(
         self, resource: str, letters: str, settings: SeriesSettings = SHORT, **seen: Any
     ) -> Series:
-        """Add a stream whose samples, from START on, are these letters."""
+        """Add a stream whose samples are these letters, one a minute from START on."""
         series = add(self.fleet, key(resource), settings, **seen)
         for minute, letter in enumerate(letters, START):
             used, throttled = LETTERS[letter]
@@ -78,7 +78,7 @@ class Past:
         self.points.setdefault(self.row_of(series, metric), {})[minute] = value
 
     def look(self, config: Config | None = None, others: Iterable[Way] = ()) -> Lookback:
-        """Look back at all of it."""
+        """Look back at all points of all streams, judged as configured and in other ways."""
         settings = (config or configuration()).alerting_settings(REGISTRY)
         builder = NoticeBuilder(self.fleet, Lifecycle(self.fleet, START), settings, 0)
         ways = [Way.in_force(self.fleet, "as configured"), *others]
@@ -89,12 +89,12 @@ class Past:
 
 
 def spelled(*runs: tuple[str, int]) -> str:
-    """A story of runs: a letter, and for how many minutes."""
+    """Return the letters of runs; each run is a letter and the number of its minutes."""
     return "".join(letter * minutes for letter, minutes in runs)
 
 
 def notices_of(lookback: Lookback, names: Mapping[int, str], way: int = 0) -> list[tuple[int, str, str, str]]:
-    """The notices: the minute from START on, the resource, the kind and the severity."""
+    """Return the minute after START, the resource, the kind and the severity of each notice, sorted."""
     return sorted(
         (one.minute - START, names[one.slot], str(one.kind), str(one.severity))
         for one in lookback.ways[way].notices

@@ -1,4 +1,4 @@
-"""Regions that are not enabled in the account, against an AWS on loopback with the real ways of refusing."""
+"""Tests of regions that the account has not enabled, with an AWS on loopback that refuses as AWS does."""
 
 import asyncio
 import re
@@ -27,7 +27,7 @@ EUROPE, BAHRAIN, HOME = "eu-west-1", "me-south-1", "us-east-1"
 REGISTRY = global_registry()
 FAST = PollingTimings(open_retry_interval=0.05, confirmation_delay=0.05, region_interval=0.1)
 TOPICS = "<ListTopicsResponse><ListTopicsResult><Topics/></ListTopicsResult></ListTopicsResponse>"
-REFUSALS = {  # what services say in a region that is not enabled, and of keys that they do not know
+REFUSALS = {  # by service: the error code in a region that is not enabled, and for unknown keys
     "sts": "InvalidClientTokenId",
     "sns": "InvalidClientTokenId",
     "ec2": "AuthFailure",
@@ -38,14 +38,15 @@ REFUSALS = {  # what services say in a region that is not enabled, and of keys t
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials, and nothing else of the user's."""
+    """Set test credentials, and remove the user's own AWS settings."""
     set_aws_environment(monkeypatch, CREDENTIALS)
 
 
 class RegionalAws:
     """An AWS that counts calls by service and region.
 
-    enabled: the regions. knows: whether it knows the keys. rejecting: services that know them nowhere.
+    enabled: the regions that are enabled. knows: whether the services accept the keys. rejecting: services
+    that reject the keys in every region.
     """
 
     def __init__(self, *enabled: str) -> None:
@@ -56,7 +57,7 @@ class RegionalAws:
     @classmethod
     @asynccontextmanager
     async def serving(cls, *enabled: str) -> AsyncIterator["RegionalAws"]:
-        """Serve until the context exits."""
+        """Start this AWS, yield it, and stop it when the context exits."""
         aws = cls(*enabled)
         async with serve_http(aws.handle) as port:
             aws.url = f"http://127.0.0.1:{port}"
@@ -92,7 +93,7 @@ class RegionalAws:
 
 
 def watching(aws: RegionalAws, *regions: str, exclude: Any = (), **account: Any) -> Watcher:
-    """Return a watcher of an account. regions: none for all."""
+    """Return a watcher of an account in these regions; in all regions if none is given."""
     telemetry = Telemetries()
     accounts = [{"name": "prod", "regions": [*regions] if regions else "all", **account}]
     given = {"accounts": accounts, "services": ["topics"], "endpoint_url": aws.url, "exclude": exclude}
@@ -137,11 +138,13 @@ async def test_a_disabled_region_is_skipped_and_reported_in_one_sentence(
         f"{ACCOUNT}/{BAHRAIN} metrics: {BAHRAIN} is not enabled in the account: it is not read "
         "(RegionDisabledError)"
     ]
-    assert requested_failures(watch.failures(), []) == []  # it holds no resources
+    assert requested_failures(watch.failures(), []) == []  # the region holds no resources
     assert aws.calls["sts", EUROPE] + aws.calls["sts", HOME] < 6
 
 
-async def test_the_only_call_to_it_checks_whether_it_is_enabled(caplog: pytest.LogCaptureFixture) -> None:
+async def test_the_only_call_to_a_disabled_region_checks_whether_it_is_enabled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with RegionalAws.serving(EUROPE, HOME) as aws:
         watch = watching(aws, EUROPE, BAHRAIN)
         async with background(watch.run()):
@@ -167,7 +170,7 @@ async def test_a_disabled_region_is_read_once_it_is_enabled() -> None:
             assert disabled_regions(watch) == ()
 
 
-async def test_a_region_that_is_enabled_later_is_added_to_all_regions() -> None:
+async def test_regions_all_adds_a_region_that_is_enabled_later() -> None:
     async with RegionalAws.serving(EUROPE, HOME) as aws:
         watch = watching(aws)
         async with background(watch.run()):
@@ -179,14 +182,14 @@ async def test_a_region_that_is_enabled_later_is_added_to_all_regions() -> None:
             assert read_regions(watch) == {EUROPE, HOME, BAHRAIN}
 
 
-async def test_an_excluded_one_of_all_regions_is_not_called() -> None:
+async def test_regions_all_does_not_call_an_excluded_region() -> None:
     async with RegionalAws.serving(EUROPE, HOME, BAHRAIN) as aws:
         watch = await once(watching(aws, exclude=[{"region": "me-*"}, {"region": EUROPE}]))
     assert read_regions(watch) == {HOME}
     assert aws.in_region(BAHRAIN) + aws.in_region(EUROPE) == 0
 
 
-async def test_keys_that_are_known_nowhere_are_no_disabled_region() -> None:
+async def test_keys_that_every_region_rejects_do_not_make_a_region_disabled() -> None:
     async with RegionalAws.serving(EUROPE, HOME) as aws:
         aws.knows = False
         watch = await once(watching(aws, EUROPE, BAHRAIN))
@@ -194,7 +197,7 @@ async def test_keys_that_are_known_nowhere_are_no_disabled_region() -> None:
     assert watch.inaccessible_accounts["prod"].code == "InvalidClientTokenId"
 
 
-async def test_a_service_that_alone_rejects_the_keys_leaves_the_region_enabled() -> None:
+async def test_a_region_in_which_only_one_service_rejects_the_keys_counts_as_enabled() -> None:
     async with RegionalAws.serving(EUROPE, HOME, BAHRAIN) as aws:
         aws.rejecting = {"sns"}
         watch = await once(watching(aws, BAHRAIN))

@@ -1,4 +1,4 @@
-"""Scan reports of fleets that are built by hand."""
+"""Builds fleets by hand, and the scan reports of these fleets."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,12 +22,17 @@ from tests.registries import REGISTRY, STREAM_WRITE_BYTES, signal_of
 
 
 def stream(name: str, region: str = REGION, signal: str = "stream_write_bytes") -> Key:
-    """Return the key of a stream."""
+    """Return the key of a series of a Kinesis stream."""
     return key(name, f"kinesis.{signal}")._replace(region=region)
 
 
 def use(fleet: Fleet, named: Key, *runs: tuple[int, float], limit: float, **more: Any) -> None:
-    """Add a series with a limit. runs: minutes and utilization of each run; the last run ends at NOW."""
+    """Add a series with a limit, and write its samples.
+
+    runs: periods of constant utilization, each as minutes and utilization; the last one ends at NOW. more:
+    `source` of the limit, `band`, `home_region`, `refusing` (the throttled demand of the last minutes), and
+    arguments of `add`.
+    """
     source = more.pop("source", LimitSource.API)
     refused, home = more.pop("refusing", ()), more.pop("home_region", "")
     series_settings = SeriesSettings(
@@ -48,14 +53,14 @@ def _band(named: Key) -> Band:
 
 
 def _write(fleet: Fleet, formula: Any, points: Sequence[float]) -> None:
-    """Write the values of the last minutes to the first metric of a formula, and mark all as read."""
+    """Write values of the minutes up to NOW to a formula's first metric; mark all its metrics as read."""
     minutes = np.arange(NOW - len(points) + 1, NOW + 1, dtype=np.int32)
     fleet.rings.write(np.full(len(points), formula.rows[0], np.int32), minutes, np.array(points, np.float32))
     fleet.rings.mark_read(np.array(formula.rows, np.int32), NOW)
 
 
 def hide(fleet: Fleet, named: Key, reason: str, enable: str | None = None) -> None:
-    """Add an unobservable series."""
+    """Add a series that cannot be observed for a reason. enable: the command that makes it observable."""
     add(
         fleet,
         named,
@@ -66,7 +71,7 @@ def hide(fleet: Fleet, named: Key, reason: str, enable: str | None = None) -> No
 
 
 def scan_report(fleet: Fleet, failures: Sequence[str] = (), **more: Any) -> ScanReport:
-    """Judge a fleet, and return its report."""
+    """Judge a fleet, and return its scan report. more: fields of the report to replace."""
     judge(fleet, NOW)
     known: dict[str, Any] = {
         "rows": rows_of(fleet),
