@@ -64,7 +64,7 @@ def text_of(markup: Markup) -> str:
         ({"reach": replace(SOON, probability=(1.0,) * 4)}, "It is at its limit of 1 MiB/s."),
         (
             {"reach": replace(SOON, ceiling=2.0**19)},
-            "its effective ceiling of 512 KiB/s, below its limit",
+            "its effective ceiling of 512 KiB/s (its limit is 1 MiB/s)",
         ),
         (
             {"zone": Zone.SATURATED, "throttled": 12.0, "since": NOW * 60},
