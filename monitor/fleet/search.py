@@ -1,8 +1,8 @@
-"""The query of people, on the overview and in the API: `service:kinesis zone:near -region:us-east-1 orders`.
+"""The search query of the overview and the API: `service:kinesis zone:near -region:us-east-1 orders`.
 
-Terms are separated by spaces and must all hold; several values of one field are alternatives, and `-` before
-a term leaves out what it matches. A word without a field must occur in a name; `*` matches any text. Text in
-double quotes is one word, in which a backslash stands before `"` and itself.
+Terms are separated by spaces, and a series must match all of them; several values of one field are
+alternatives, and `-` before a term excludes the series that match it. A word without a field must occur in a
+name; `*` matches any text. Text in double quotes is one word; in it, a backslash escapes `"` and `\\`.
 """
 
 import re
@@ -35,12 +35,12 @@ PLAIN_VALUE: Final = re.compile(r'[^\s"\\]+')
 
 
 class SearchError(HeadroomError, ValueError):
-    """The text is no query; the message says why, with the nearest word that is known."""
+    """The text is not a valid query; the message gives the reason and the nearest known word."""
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One term. field: one of FIELDS; empty for a word. excluded: it leaves out what it matches."""
+    """One term. field: one of FIELDS; empty for a word. excluded: series that match are left out."""
 
     value: str
     field: str = ""
@@ -64,7 +64,7 @@ class Search:
         return " ".join(map(str, self.terms))
 
     def __bool__(self) -> bool:
-        """True if it leaves out anything."""
+        """True if the query has terms."""
         return bool(self.terms)
 
     @cached_property
@@ -81,17 +81,17 @@ class Search:
         return replace(self, terms=tuple(term for term in self.terms if term.field != field))
 
     def toggled(self, term: Term) -> "Search":
-        """Return the query with a term that it does not have, else without it."""
+        """Return the query with the term added, or removed if the query already has it."""
         return self.without(term) if term in self.terms else replace(self, terms=(*self.terms, term))
 
     def only(self, **values: str) -> "Search":
-        """Return the query with these values as the only ones of their fields."""
-        kept = tuple(term for term in self.terms if term.field not in values)
-        return replace(self, terms=(*kept, *(Term(value, field) for field, value in values.items())))
+        """Return the query with these values in place of all other values of their fields."""
+        unchanged = tuple(term for term in self.terms if term.field not in values)
+        return replace(self, terms=(*unchanged, *(Term(value, field) for field, value in values.items())))
 
 
 def parse_search(text: str) -> Search:
-    """Return the query that a text says. Raises SearchError."""
+    """Parse a text into a query. Raises SearchError."""
     if len(text) > MAX_SEARCH_LENGTH:
         raise SearchError(f"expected at most {MAX_SEARCH_LENGTH:,} characters")
     terms = dict.fromkeys(term for part in _parts(text) for term in _terms(part))
@@ -101,7 +101,7 @@ def parse_search(text: str) -> Search:
 
 
 def _parts(text: str) -> Iterator[str]:
-    """Yield the parts between spaces. Raises SearchError."""
+    """Yield the parts of a text that spaces separate. Raises SearchError."""
     at, end = 0, len(text.rstrip())
     while at < end:
         found = TERM_PATTERN.match(text, at)
@@ -125,12 +125,12 @@ def _terms(part: str) -> Iterator[Term]:
             f"Fields: {', '.join(FIELDS)}. A name with a colon stands in quotes: {quoted[:80]}"
         )
     values = rest.split(",") if name in VALUES else (_plain(rest),)
-    for value in filter(None, values):  # a field without a value says nothing
+    for value in filter(None, values):  # a field without a value makes no term
         yield Term(_checked(name, value), name, excluded)
 
 
 def _checked(field: str, value: str) -> str:
-    """Return a value that its field may have. Raises SearchError."""
+    """Return the value if the field allows it. Raises SearchError."""
     known = VALUES.get(field, ())
     if known and value not in known:
         raise SearchError(
@@ -142,7 +142,7 @@ def _checked(field: str, value: str) -> str:
 
 
 def minutes_of(term: Term) -> int:
-    """Return the minutes within which a term of the field TIME wants the limit to be reached."""
+    """Return the minutes of a term of the field TIME, such as 60 for `ttl:<1h`."""
     found = TIME_PATTERN.fullmatch(term.value)
     assert found, term
     return int(found[1]) * UNIT_MINUTES[found[2]]

@@ -1,4 +1,4 @@
-"""Finding the series that a search matches, in a snapshot."""
+"""Finds the series of a snapshot that a search matches."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -21,7 +21,7 @@ TextPredicate = Callable[[str], bool]
 
 @dataclass(slots=True)
 class SearchIndex:
-    """The names of all series in lower case, the same for all searches while no series comes or goes."""
+    """Caches the names of all series in lower case until a series is added or removed."""
 
     _series: Objects | None = None
     _names: list[str] = field(default_factory=list)
@@ -29,7 +29,7 @@ class SearchIndex:
     def names(self, series: Objects) -> list[str]:
         """Return name and id of each slot's resource, in lower case; empty where there is no series."""
         if series is not self._series:
-            self._names = [_name(one) for one in series.tolist()]
+            self._names = [_name(entry) for entry in series.tolist()]
             self._series = series
         return self._names
 
@@ -43,7 +43,7 @@ def _name(series: object) -> str:
 
 
 def search_flags(snapshot: Snapshot, search: Search, index: SearchIndex) -> Flags:
-    """Return which slots have a series that the search matches. May take long: not for the event loop."""
+    """Return which slots have a series that the search matches. Slow: never call it on the event loop."""
     selected: Flags = snapshot.group >= 0
     for term in search.terms:
         if term.excluded:
@@ -62,7 +62,7 @@ def search_flags(snapshot: Snapshot, search: Search, index: SearchIndex) -> Flag
 
 
 def _matching(snapshot: Snapshot, term: Term, among: Flags, index: SearchIndex) -> Flags:
-    """Return which slots a term matches; others than those in `among` do not matter."""
+    """Return which slots a term matches; the result is meaningful only for the slots in `among`."""
     if term.field == ZONE:
         in_zone: Flags = snapshot.zone == ZONES[term.value]
         return in_zone
@@ -75,18 +75,18 @@ def _matching(snapshot: Snapshot, term: Term, among: Flags, index: SearchIndex) 
     if term.field:
         return _of_groups(snapshot, _groups_with(snapshot, term))
     word = term.value.lower()
-    found = _of_groups(snapshot, _groups_that_say(snapshot, word))
+    found = _of_groups(snapshot, _groups_containing(snapshot, word))
     return found | _named(snapshot, word, among & ~found, index, whole=False)
 
 
 def _of_groups(snapshot: Snapshot, matches: Iterable[bool]) -> Flags:
-    """Return the slots of groups. matches: for each group."""
-    flags: Flags = np.array([*matches, False], np.bool_)  # the last one is of slots without a series
+    """Return which slots are in the groups that match. matches: one flag for each group."""
+    flags: Flags = np.array([*matches, False], np.bool_)  # the last flag is for slots without a series
     return flags[snapshot.group]
 
 
 def group_kinds(snapshot: Snapshot) -> Objects:
-    """Return for each group what its limit is, as a query says it; empty where it has no series."""
+    """Return the kind of limit of each group, as written in a query; empty for a group without series."""
     kinds = np.full(len(snapshot.groups), "", object)
     slots = np.flatnonzero(snapshot.group >= 0)
     any_slot = np.full(len(snapshot.groups), -1, np.int64)
@@ -109,13 +109,13 @@ def _groups_with(snapshot: Snapshot, term: Term) -> list[bool]:
     return [is_wanted(group) for group in snapshot.groups]
 
 
-def _groups_that_say(snapshot: Snapshot, word: str) -> list[bool]:
+def _groups_containing(snapshot: Snapshot, word: str) -> list[bool]:
     contains, names = _contains(word), snapshot.account_names
     return [contains(" ".join((*group, names.get(group[0], ""))).lower()) for group in snapshot.groups]
 
 
 def _named(snapshot: Snapshot, text: str, among: Flags, index: SearchIndex, *, whole: bool) -> Flags:
-    """Return which slots have a resource with this name. whole: the name is no part of a longer one."""
+    """Return which slots have a resource with this name. whole: the text must match the whole name."""
     found, slots = np.zeros(among.size, np.bool_), np.flatnonzero(among)
     names = index.names(snapshot.series)
     if whole and WILDCARDS.isdisjoint(text):
@@ -130,7 +130,7 @@ def _named(snapshot: Snapshot, text: str, among: Flags, index: SearchIndex, *, w
 
 
 def text_predicate(pattern: str) -> TextPredicate:
-    """Return a predicate: true for a text that is the pattern, in which `*` and `?` match any text."""
+    """Return a predicate: true for a text that matches the pattern. `*` is any text, `?` any character."""
     if WILDCARDS.isdisjoint(pattern):
         return pattern.__eq__
     matches = re.compile(translate(pattern.replace("[", "[[]"))).match
@@ -145,7 +145,7 @@ def _contains(word: str) -> TextPredicate:
 
 
 def reached_within(snapshot: Snapshot, minutes: int) -> Flags:
-    """Return which series are at their limits, or may reach them within some minutes of the newest sample."""
+    """Return which series are at their limits, or may reach them within `minutes` of the newest sample."""
     first, now = snapshot.reach.minutes[:, 0], int(snapshot.minute.max(initial=0))
     flags: Flags = is_at_limit(snapshot) | ((first != NEVER) & (first <= now + minutes))
     return flags & (snapshot.group >= 0)

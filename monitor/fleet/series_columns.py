@@ -15,7 +15,7 @@ from rules.band import Zone
 from rules.forecast import QUANTILES
 from rules.forecast_features import HORIZONS
 
-RISE_HORIZONS = 7  # the number of horizons; the highest rise within each horizon is stored
+RISE_HORIZON_COUNT = 7  # the highest rise within each horizon is stored
 
 
 class SeriesColumns(Columns):
@@ -36,7 +36,7 @@ class SeriesColumns(Columns):
     drains: the limit is a budget, and the time until the budget is exhausted matters.
     bounded: the usage is only a lower bound, and `upper_bound` is the upper bound. unjudged: the bounds are
     shown, but not judged. returned: an API returned the usage; no metrics contain it.
-    group: index in `groups`.
+    group: the index of the group in `Fleet.groups`.
     created: the minute when the resource was created, NEVER if unknown; samples before this minute belong to
     an earlier resource of the same name and are ignored.
     limit, usage, upper_bound, utilization, saturation, minute, zone, idle, doubted, seconds_to_exhaustion:
@@ -94,7 +94,7 @@ class SeriesColumns(Columns):
         "idle": (np.bool_, False),
         "doubted": (np.bool_, False),
         "seconds_to_exhaustion": (np.float32, np.nan),
-        "rises": (np.float32, 0.0, RISE_HORIZONS),
+        "rises": (np.float32, 0.0, RISE_HORIZON_COUNT),
         "rises_from": (np.int32, NEVER),
         "rises_through": (np.int32, NEVER),
         "near_at": (np.int32, NEVER),
@@ -165,10 +165,10 @@ class SeriesColumns(Columns):
         self.past_limits = PastLimits()
 
     def set_stale_later(self, minutes: Ints) -> None:
-        """Make the newest samples of the series in the first slots stale by so many minutes later."""
-        some = slice(minutes.size)
-        self.stale_after[some] += (minutes - self.stale_later[some]).astype(np.int16)
-        self.stale_later[some] = minutes
+        """Set the minutes that are added to `stale_after`. minutes: one value for each of the first slots."""
+        first_slots = slice(minutes.size)
+        self.stale_after[first_slots] += (minutes - self.stale_later[first_slots]).astype(np.int16)
+        self.stale_later[first_slots] = minutes
 
     def recent_span(self, slots: Slots) -> Ints:
         """Return by how many minutes two metrics of a slot may differ in age and still be equally recent.
@@ -183,7 +183,7 @@ class SeriesColumns(Columns):
         return self._published_at(slots, minutes, read)
 
     def _published_at(self, slots: Slots, minutes: Ints, read: Floats) -> Floats:
-        """Return the limit that CloudWatch published for each slot in its minute, or else that in `read`."""
+        """Return the limit that CloudWatch published for each slot in its minute, else that in `read`."""
         if not self.published_limits:
             return read
         published = self.published_limits.at(self.rings, slots, minutes)

@@ -28,16 +28,17 @@ REVERSED: Final[Mapping[ListSort, ListSort]] = {
 def ordered_window(snapshot: Snapshot, selected: Flags, sort: ListSort, start: int, length: int) -> list[int]:
     """Return the slots of a window of the selected series in this order, ties by slot.
 
-    The order `zone` is the worst zone first, within it throttled demand, then the earliest time to the limit,
-    then the highest utilization. `-` reverses the first column only; unknown values come last in any order.
+    The order `zone` sorts by the worst zone, then by the highest throttled demand, then by the earliest time
+    to the limit, then by the highest utilization. `-` reverses the first column only; unknown values come
+    last in any order.
     """
     slots, start = _candidates(snapshot, np.flatnonzero(selected), sort, start, length)
     name, is_reversed = sort.removeprefix("-"), sort.startswith("-")
     columns = {
         "zone": -snapshot.zone[slots].astype(np.float32),
-        "throttled": -_known(snapshot.saturation[slots]),
+        "throttled": -_unknown_as_lowest(snapshot.saturation[slots]),
         "ttl": _times(snapshot, slots),
-        "utilization": -_known(snapshot.utilization[slots]),
+        "utilization": -_unknown_as_lowest(snapshot.utilization[slots]),
     }
     first = columns.pop(name)
     if name in ("utilization", "throttled"):
@@ -52,28 +53,31 @@ def ordered_window(snapshot: Snapshot, selected: Flags, sort: ListSort, start: i
 def _candidates(
     snapshot: Snapshot, slots: Indices, sort: ListSort, start: int, length: int
 ) -> tuple[Indices, int]:
-    """Return the slots that can be in the window, and where it starts in them: zones sort first."""
+    """Return the slots that can be in the window, and the window's start among them.
+
+    Where series are sorted by zone, the zones outside the window are left out.
+    """
     if sort.removeprefix("-") != DEFAULT_SORT:
         return slots, start
     zones, before = snapshot.zone[slots], 0
-    kept: list[Indices] = []
+    candidates: list[Indices] = []
     for zone in sorted(Zone, reverse=sort == DEFAULT_SORT):
         members = slots[zones == zone]
-        if not kept and before + members.size <= start:
+        if not candidates and before + members.size <= start:
             before += members.size
             continue
-        kept.append(members)
-        if before + sum(one.size for one in kept) >= start + length:
+        candidates.append(members)
+        if before + sum(part.size for part in candidates) >= start + length:
             break
-    return np.concatenate([slots[:0], *kept]), start - before
+    return np.concatenate([slots[:0], *candidates]), start - before
 
 
-def _known(values: np.ndarray) -> np.ndarray:
+def _unknown_as_lowest(values: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(values), values, -np.inf)
 
 
 def _times(snapshot: Snapshot, slots: Indices) -> np.ndarray:
-    """Return when each series may reach its limit, unknown times as infinity."""
+    """Return the minute in which each series may reach its limit: 0 if it has, infinity if unknown."""
     first = snapshot.reach.minutes[slots, 0]
     times = np.where(first == NEVER, np.inf, first.astype(np.float64))
     times[is_at_limit(snapshot, slots)] = 0

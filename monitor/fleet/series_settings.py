@@ -15,18 +15,18 @@ class SeriesSettings:
     """The settings of a series.
 
     signal: its entry in the catalogue. limit: the limit in force; None if it is unknown.
-    delay: minutes after which a minute of its metrics is complete. stale_after: minutes after which a sample
+    delay: minutes after which the metrics of a minute are complete. stale_after: minutes after which a sample
         is stale.
-    pending_for, keep_firing_for: of its alerts, in minutes; None: the default of each rule (see
-        `rules.alerts`). tolerance: how much throttled demand raises no alert.
+    pending_for, keep_firing_for: the times of its alerts, in minutes; None means the default of each rule
+        (see `rules.alerts`). tolerance: the throttled demand that raises no alert.
     paid: the limit was bought, so usage below the band is a finding. deliberate: the limit is a cap that was
-        set on purpose. bought: how it is bought (see `collectors.base.Observed`).
-    home_region: of a global service: the region where it is called; empty for others.
-    tags: the exported labels that are made of tags.
+        set on purpose. bought: how the limit is bought (see `collectors.base.Observed`).
+    home_region: the region where a global service is called; empty for other services.
+    tags: the exported labels that are made of the resource's tags.
     quota_request: the newest request for an increase of the limit's quota, pending or decided lately; None if
-        there is none, or if it is unknown. quota_arn: the resource for which AWS has the quota, and increases
-        it, where that is not the account. largest: of a usage that is the largest of several
-        resources', the resource that has it.
+        there is no request, or if it is unknown. quota_arn: the resource to which AWS applies the quota;
+        empty if it applies to the account. largest: the resource with the largest usage, where the series'
+        usage is the largest of several resources; otherwise empty.
     """
 
     signal: Signal
@@ -53,18 +53,18 @@ class SeriesSettings:
 
     @property
     def size(self) -> Size | None:
-        """The way in which the limit is bought; None where that is not known."""
+        """The way in which the limit is bought; None if it is unknown."""
         return self.signal.size(self.bought.size if self.bought else "")
 
     @property
     def request_sentence(self) -> str:
-        """The request for an increase in words; empty without one."""
+        """The request for an increase in words; empty without a request."""
         known = self.limit.value if self.limit and self.limit.value is not PUBLISHED_ONLY else None
         return self.quota_request.sentence(self.signal.unit.format, known) if self.quota_request else ""
 
     @property
     def content(self) -> Hashable:
-        """A hashable value that is equal for equal settings, including when the limit was read."""
+        """A hashable value that is equal for equal settings; it includes the time when the limit was read."""
         limit = self.limit, self.limit and self.limit.read_at, self.band
         alerts = (
             self.pending_for,
@@ -75,7 +75,7 @@ class SeriesSettings:
             self.bought,
         )
         tags = sorted(self.tags.items())
-        others = (
+        remaining = (
             self.home_region,
             self.quota_request,
             self.quota_arn,
@@ -83,4 +83,4 @@ class SeriesSettings:
             self.stale_after,
             self.largest,
         )
-        return (self.signal.id, *limit, *tags, *others, *alerts)
+        return (self.signal.id, *limit, *tags, *remaining, *alerts)

@@ -26,7 +26,7 @@ class ActiveAlert(NamedTuple):
 
 
 class ReachColumns(NamedTuple):
-    """The forecasts of all series, by slot; see the columns of the fleet with these names."""
+    """The forecasts of all series, by slot; see the columns in `SeriesColumns`."""
 
     probability: Floats
     minutes: Ints
@@ -41,7 +41,7 @@ class ReachColumns(NamedTuple):
 
 AnyColumn = npt.NDArray[Any]
 
-COPIED_AT_ONCE = 250_000  # rows of a column, in a few milliseconds
+COPIED_AT_ONCE = 250_000  # rows of a column; copying them takes a few milliseconds
 COPIED = (
     *("id", "group", "bounded", "limit", "usage", "upper_bound", "utilization", "saturation", "minute"),
     *("zone", "paid", "idle", "seconds_to_exhaustion"),
@@ -57,11 +57,11 @@ NO_REACH = ReachColumns(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """Copies of the fleet's columns, named as there; `series` is `by_slot`.
+    """Copies of the fleet's columns under the same names, except that `series` is `by_slot`.
 
-    causes: of throttled demand, of the few series that have any.
-    groups: those of `Fleet.groups`; `group` is an index of them. account_names: by the 12-digit id. alerts:
-    pending and firing ones.
+    causes: the throttled demand by cause, of the few series that have causes.
+    groups: a copy of `Fleet.groups`; `group` is an index in it. account_names: the names by 12-digit id.
+    alerts: the pending and firing alerts.
     """
 
     version: int
@@ -109,9 +109,9 @@ class Snapshot:
         before: Self | None = None,
         alerts: Sequence[ActiveAlert] = (),
     ) -> Generator[None, None, Self]:
-        """Do what `of` does, some columns at a time, so that other tasks can run in between.
+        """Copy the fleet as `of` does, but in parts, so that other tasks can run in between.
 
-        It is of one moment only if the fleet is the same after the last part: see `Fleet.state`.
+        The snapshot is consistent only if the fleet is unchanged after the last part: see `Fleet.state`.
         """
         unchanged = before is not None and before.version == fleet.version
         columns: dict[str, Any] = {}
@@ -141,10 +141,10 @@ class Snapshot:
         return int(np.count_nonzero(self.group >= 0))
 
     def select(self, slots: Indices) -> Self:
-        """Return a snapshot of the series in some slots, which become its slots, in their order."""
+        """Return a snapshot of the series in these slots, renumbered from 0 in the given order."""
         positions = np.full(self.group.size, -1, np.int32)
         positions[slots] = np.arange(slots.size, dtype=np.int32)
-        columns: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
+        columns: dict[str, Any] = {column.name: getattr(self, column.name) for column in fields(self)}
         chosen: dict[str, Any] = {
             name: column[slots] for name, column in columns.items() if isinstance(column, np.ndarray)
         }
@@ -168,7 +168,7 @@ def _copied(column: AnyColumn) -> Generator[None, None, AnyColumn]:
 
 
 def _causes(fleet: Fleet, before: CauseColumns | None) -> CauseColumns:
-    """Copy the causes. before: those of an earlier snapshot, if no series changed since."""
+    """Copy the causes. before: the causes of an earlier snapshot, if no series changed since."""
     causes, used = fleet.causes, fleet.causes.used
     if not used.size:
         return NO_CAUSES

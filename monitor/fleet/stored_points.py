@@ -1,4 +1,4 @@
-"""The points of many rows, one for each minute of a window, in as few bytes as hold them exactly."""
+"""Stores one point for each row and minute of a window, exactly, in as few bytes as possible."""
 
 from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import Generic, TypeVar
@@ -10,44 +10,44 @@ from monitor.fleet.columns import Flags, Floats, Indices, Ints
 
 MISSING = 255  # stands for a missing point in 8 bits
 MAX_SMALL = 254  # the greatest whole number that is stored in 8 bits
-IS_WIDE = 1  # the last bit of a place: 32 bits a point instead of 8
-NO_PLACE = 0  # of a row without any point; all such rows share the one that it names, which is never written
+IS_WIDE = 1  # the last bit of a place: each point has 32 bits instead of 8
+NO_PLACE = 0  # the place of all rows without points: one stored row, which is never written
 INITIAL_ROWS = 256
 
 Number = TypeVar("Number", np.uint8, np.float32)
-_DECODED = np.append(np.arange(MISSING, dtype=np.float32), np.float32(np.nan))  # by the 8 bits
+_DECODED = np.append(np.arange(MISSING, dtype=np.float32), np.float32(np.nan))  # the points by their 8 bits
 
 
 class _Store(Generic[Number]):
-    """Rows of points of one type; freed ones are used again, with all points missing.
+    """Rows of points of one type; freed rows are used again, with all points missing.
 
-    They are in memory of their own, which grows without being copied: the points of a million metrics would
-    block the event loop for a second.
+    The rows are in memory of their own, which grows without being copied: copying the points of a million
+    metrics would block the event loop for a second.
     """
 
     def __init__(self, dtype: type[Number], width: int, missing: float) -> None:
         self._missing, self.used, self._free = missing, 0, list[int]()
         self._dtype: type[Number] = dtype
         self._width = width
-        self._memory = _memory(INITIAL_ROWS * width * np.dtype(dtype).itemsize)
+        self._memory = _new_memory(INITIAL_ROWS * width * np.dtype(dtype).itemsize)
         self.points: npt.NDArray[Number] = self._view()
 
     def _view(self) -> npt.NDArray[Number]:
         return np.frombuffer(self._memory, self._dtype).reshape(-1, self._width)
 
     def _grow(self) -> None:
-        """Have twice as much room; what is new of it takes no memory before it is used."""
+        """Double the room for points; the new half takes no physical memory until it is used."""
         size = 2 * len(self._memory)
         del self.points  # no array may refer to memory that moves
         try:
             self._memory.resize(size)
-        except SystemError:  # of systems that cannot move it
-            before, self._memory = self._memory, _memory(size)
+        except SystemError:  # this operating system cannot move the memory
+            before, self._memory = self._memory, _new_memory(size)
             self._memory[: len(before)] = before[:]
         self.points = self._view()
 
     def allocate(self, number: int) -> Indices:
-        """Return rows of which all points are missing."""
+        """Return this number of rows, with all points missing."""
         reused = [self._free.pop() for _ in range(min(number, len(self._free)))]
         end = self.used + number - len(reused)
         while end > len(self.points):
@@ -58,28 +58,28 @@ class _Store(Generic[Number]):
         return rows
 
     def free(self, rows: Indices) -> None:
-        """Let rows be used again."""
+        """Free rows for later calls of `allocate`."""
         self._free.extend(rows.tolist())
 
 
-def _memory(size: int) -> mmap:
-    """Return so many bytes of zeros that belong to this process alone."""
+def _new_memory(size: int) -> mmap:
+    """Return memory of this size in bytes, all zeros, that belongs to this process alone."""
     return mmap(-1, size, flags=MAP_PRIVATE | MAP_ANONYMOUS)
 
 
 class StoredPoints:
     """A point of each row and minute of a window, as float32; NaN is missing.
 
-    A row without points takes none. One of whole numbers up to MAX_SMALL, such as throttled demand, which is
-    0 nearly always, takes a byte for each minute, until it gets another value; then each takes four. The
-    minutes are given as their remainders, from 0 to `width`.
+    A row without points takes no memory. A row of whole numbers from 0 to MAX_SMALL takes one byte for each
+    minute; throttled demand is nearly always 0. Once the row gets any other value, each minute takes four
+    bytes. Minutes are passed modulo `width`.
     """
 
     def __init__(self, width: int) -> None:
         self._width = width
         self._small, self._wide = _Store(np.uint8, width, MISSING), _Store(np.float32, width, np.nan)
-        self._small.allocate(1)  # that of NO_PLACE
-        self._places = np.zeros(INITIAL_ROWS, np.int32)  # by row: the index in its store, and IS_WIDE
+        self._small.allocate(1)  # the stored row of NO_PLACE
+        self._places = np.zeros(INITIAL_ROWS, np.int32)  # by row: twice the index in its store, plus IS_WIDE
 
     @property
     def allocated_bytes(self) -> int:
@@ -87,7 +87,7 @@ class StoredPoints:
         return self._small.used * self._width + 4 * self._wide.used * self._width
 
     def grow_to(self, rows: int) -> None:
-        """Have at least so many rows."""
+        """Make room for at least this many rows."""
         while rows > self._places.size:
             self._places = np.append(self._places, np.zeros_like(self._places))
 
@@ -107,7 +107,7 @@ class StoredPoints:
         return points
 
     def put(self, rows: Ints, minutes: Ints, values: Floats) -> None:
-        """Store finite values, each of a row and a minute; of several for one minute, the last one."""
+        """Store finite values, each for a row and a minute; of several for one minute, the last counts."""
         places = self._places.take(rows)
         wide = (places & IS_WIDE).astype(np.bool_)
         if wide.all():
@@ -139,16 +139,16 @@ class StoredPoints:
             self._small.points[places[~wide] >> 1, minutes[~wide]] = MISSING
 
     def remove_all(self, rows: Ints | Indices) -> None:
-        """Remove all points of rows, and free what they took."""
-        each = np.unique(rows).astype(np.intp)
-        places = self._places[each]
+        """Remove all points of rows, and free their memory."""
+        distinct = np.unique(rows).astype(np.intp)
+        places = self._places[distinct]
         is_wide, is_small = (places & IS_WIDE) > 0, (places != NO_PLACE) & (places & IS_WIDE == 0)
         self._wide.free((places[is_wide] >> 1).astype(np.intp))
         self._small.free((places[is_small] >> 1).astype(np.intp))
-        self._places[each] = NO_PLACE
+        self._places[distinct] = NO_PLACE
 
     def _make_room(self, rows: Ints, is_small: Flags) -> None:
-        """Give rows the places that these values need."""
+        """Give each row a place that can hold its values. is_small: which values fit in 8 bits."""
         places = self._places[rows]
         widened = np.unique(rows[~is_small & (places & IS_WIDE == 0)])
         if widened.size:

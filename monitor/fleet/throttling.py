@@ -18,7 +18,7 @@ from rules.band import excess
 class Throttling(NamedTuple):
     """Throttled demand of some slots, per second; NaN is missing.
 
-    excess: the demand where it is more than is tolerated, else 0 (see `rules.band.excess`).
+    excess: the throttled demand where it exceeds the tolerance, else 0 (see `rules.band.excess`).
     """
 
     throttled: Floats
@@ -39,7 +39,7 @@ def throttling_at(columns: SeriesColumns, slots: Slots, minutes: Ints) -> Thrott
 
 
 def is_unknown(columns: SeriesColumns, slots: SlotArray, throttled: Floats) -> Flags:
-    """Return for which slots the throttled demand is unknown; false where AWS publishes none."""
+    """Return which slots have unknown throttled demand; false where AWS publishes no throttled demand."""
     published = columns.throttled.has(slots) | columns.throttled_incomplete[slots]
     unknown: Flags = np.isnan(throttled) & published
     return unknown
@@ -48,8 +48,8 @@ def is_unknown(columns: SeriesColumns, slots: SlotArray, throttled: Floats) -> F
 def throttled_per_served(columns: SeriesColumns, rings: Rings, slots: Ints, minutes: Ints) -> Floats:
     """Return the ratio of throttled demand to served demand of slots, each in its minute.
 
-    0 where none is throttled, and where it is not known: nothing was served, or AWS does not count that.
-    rings: where the points are.
+    The ratio is 0 if no demand was throttled, if none was served, or if AWS does not count served demand.
+    rings: the rings that contain the points.
     """
     throttled, found = columns.throttled.at(rings, slots, minutes), np.zeros(slots.size, np.float32)
     indices = np.flatnonzero(throttled > 0).astype(np.int32)
@@ -78,11 +78,11 @@ def recent_throttling(columns: SeriesColumns, used_at: Ints) -> tuple[Throttling
 
 
 def throttled_by_cause(columns: SeriesColumns, newest: Ints, throttled: Floats) -> Floats:
-    """Return the throttled demand of each entry of `columns.causes`; NaN in unused ones.
+    """Return the throttled demand of each entry of `columns.causes`; NaN in unused entries.
 
-    It is that of the minute in which the whole demand was as high as judged, so that the causes add up to it.
-    newest, throttled: the newest recent minute and the judged demand, by slot. Where the demand of a series
-    is unknown, so are its causes.
+    The demand is taken from the last minute in which the demand of all causes was as high as judged, so that
+    the causes add up to the judged demand. newest, throttled: the newest recent minute and the judged demand,
+    by slot. Where the demand of a series is unknown, the demand of its causes is unknown, too.
     """
     causes, demand = columns.causes, np.full(columns.causes.size, NAN)
     used = causes.used[~np.isnan(throttled[causes.slot[causes.used]])]
@@ -111,16 +111,16 @@ def _last_minutes_with(columns: SeriesColumns, slots: Ints, newest: Ints, thrott
 def _recent_end(columns: SeriesColumns, throttled_at: Ints, newest: Ints) -> Ints:
     """Return the last of the recent minutes of each series: `newest`, with two exceptions.
 
-    It is the newest minute of the throttled demand itself for a difference of counts, which already looks
-    back to settled counts, and for a metric of a longer period, which is mostly behind the usage.
+    The exceptions end with the newest minute of the throttled demand itself: differences of counts, which
+    already look back to settled counts, and metrics of a longer period, which mostly lag behind the usage.
     """
     has_longer_period = np.flatnonzero(columns.period[: newest.size] > 1)
     settling = [block.series for block in columns.throttled if block.has_counts]
-    own = np.concatenate([has_longer_period, *settling]).astype(np.int32)
-    if not own.size:
+    exceptions = np.concatenate([has_longer_period, *settling]).astype(np.int32)
+    if not exceptions.size:
         return newest
-    end, known, last = newest.copy(), throttled_at[own], newest[own]
-    end[own] = np.where(known > last - columns.recent_span(own), known, last)
+    end, known, last = newest.copy(), throttled_at[exceptions], newest[exceptions]
+    end[exceptions] = np.where(known > last - columns.recent_span(exceptions), known, last)
     return end
 
 
@@ -132,7 +132,8 @@ def _excess(columns: SeriesColumns, slots: SlotArray, minutes: Ints, throttled: 
 def _served(columns: SeriesColumns, slots: SlotArray, minutes: Ints) -> Floats:
     """Return the served demand of slots, each in its minute; NaN if CloudWatch does not publish it.
 
-    Its metrics may be published later than the throttled demand: for a few minutes its newest value is used.
+    The metrics of served demand may be published later than those of throttled demand: until then, for a few
+    minutes, the newest served demand is used.
     """
     newest = columns.served.newest_minutes(columns.rings, slots)
     late = (minutes > newest) & (minutes - newest < columns.recent_span(slots))
@@ -190,9 +191,9 @@ def _first_recent(columns: SeriesColumns, slots: Ints, end: Ints) -> Ints:
 
 
 def _first_settled(columns: SeriesColumns, slots: Ints, newest: Ints) -> Ints:
-    """Return the first minute to look at where recent differences of counts are not settled, else ALWAYS.
+    """Return the first minute to look at if recent differences of counts are not settled, else ALWAYS.
 
-    A longer look back then finds settled ones (see `Block.worst_recent`). newest: the last minute of each
+    The longer look back finds settled differences (see `Block.worst_recent`). newest: the last minute of each
     slot.
     """
     recent = [
@@ -207,7 +208,7 @@ def _first_settled(columns: SeriesColumns, slots: Ints, newest: Ints) -> Ints:
 
 
 def _recent_minutes(newest: Ints, first: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """Yield indices and minutes, from `newest` back to `first`, of the slots that reach that far."""
+    """Yield indices of slots and one minute of each, going back from `newest` to `first`."""
     for ago in range(int((newest - first).max(initial=-1)) + 1):
         indices = np.flatnonzero(newest - ago >= first).astype(np.int32)
         yield indices, newest[indices] - np.int32(ago)

@@ -19,7 +19,7 @@ Scope = TypeVar("Scope", bound=Hashable)
 class UnobservableGroup(Generic[Scope]):
     """The series that are unobservable for one reason, by the command that makes them observable.
 
-    scope: what else the series have in common, as the caller chose. The command is empty where none helps.
+    scope: another property that the series share, chosen by the caller. The command is empty if none helps.
     """
 
     scope: Scope
@@ -49,7 +49,7 @@ def unobservable_series(snapshot: Snapshot) -> Iterator[tuple[Series, Unobservab
 def group_unobservable(
     found: Iterable[tuple[Scope, Key, Unobservable]],
 ) -> list[UnobservableGroup[Scope]]:
-    """Group series by scope and reason; the largest group comes first, equal ones in the order of both."""
+    """Group series by scope and reason; the largest group comes first, ties by scope and reason."""
     groups: dict[tuple[Scope, str], UnobservableGroup[Scope]] = {}
     for scope, key, cause in found:
         group = groups.setdefault((scope, cause.reason), UnobservableGroup(scope, cause.reason))

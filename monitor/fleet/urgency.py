@@ -11,7 +11,7 @@ from rules.forecast_features import HORIZONS
 
 SortColumn = npt.NDArray[np.float64]
 
-ZONE_SPACING = np.float32(10)  # between the scores of two zones; a utilization adds at most half of it
+ZONE_SPACING = np.float32(10)  # between the scores of adjacent zones; utilization adds at most half of it
 
 
 def urgency_key(zone: Zone, utilization: float | None) -> tuple[int, float]:
@@ -34,10 +34,10 @@ def urgency_columns(snapshot: Snapshot, slots: Indices, *, descending: bool = Tr
 
 
 def reach_columns(snapshot: Snapshot, slots: Indices, *, descending: bool = True) -> list[SortColumn]:
-    """Return the columns to sort series by, the most significant first: which reaches its limit soonest.
+    """Return the columns that sort series by how soon they reach their limits, the most significant first.
 
-    That is the one with the highest probability within the shortest horizon in which any is probable, then
-    within the next ones. Series without a forecast come last.
+    The first column ranks the shortest horizon within which a series is likely to reach its limit; the next
+    columns are the probabilities by horizon. Series without a forecast come last.
     """
     probability = snapshot.reach.probability[slots].astype(np.float64)
     likely = np.where(probability >= LIKELY, np.arange(len(HORIZONS), 0, -1), 0).max(axis=1, initial=0)
@@ -51,11 +51,11 @@ def reach_columns(snapshot: Snapshot, slots: Indices, *, descending: bool = True
 def soonest(snapshot: Snapshot, selected: Flags, limit: int) -> list[int]:
     """Return at most `limit` of the selected series that may reach their limits, the soonest first.
 
-    Those that are at their limits are left out, and so are those of which it is improbable.
+    Series at their limits are left out, and so are series that are unlikely to reach their limits.
     """
     probability = snapshot.reach.probability
-    may = selected & (probability[:, -1] >= MIN_PROBABILITY) & ~(probability[:, 0] >= 1)
-    slots = np.flatnonzero(may)
+    is_coming = selected & (probability[:, -1] >= MIN_PROBABILITY) & ~(probability[:, 0] >= 1)
+    slots = np.flatnonzero(is_coming)
     order = np.lexsort((slots, *(-column for column in reach_columns(snapshot, slots)[::-1])))
     return [int(slot) for slot in slots[order[:limit]]]
 

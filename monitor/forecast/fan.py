@@ -1,4 +1,4 @@
-"""The fan of one series: its last days, and how high its usage may be in the next ones."""
+"""The fan of one series: its usage of the last days, and how high its usage may be in the next days."""
 
 from typing import NamedTuple
 
@@ -13,9 +13,9 @@ from rules.fan import usage_fan
 
 
 class RecentUsage(NamedTuple):
-    """The fortnight of one series. usage: in its unit, [bin], the oldest first; NaN is unknown.
+    """The last fortnight of one series. usage: in the series' unit, [bin], the oldest first; NaN is unknown.
 
-    end: the minute in which the last bin ends. is_stale: it is too old for a forecast.
+    end: the minute in which the last bin ends. is_stale: the newest usage is too old for a forecast.
     """
 
     usage: Floats
@@ -24,7 +24,7 @@ class RecentUsage(NamedTuple):
 
 
 def recent_usage(block: HistoryBlock, column: int) -> RecentUsage:
-    """Return the fortnight of a column up to its own newest bin, or to that of the block if it is stale."""
+    """Return the fortnight up to the newest bin of the column, or of the block if the column is stale."""
     with block.lock:
         usage = block.recent()[:, [column]]
         scale, through = float(block.scale[column]) or 1.0, block.through
@@ -37,7 +37,7 @@ def recent_usage(block: HistoryBlock, column: int) -> RecentUsage:
 
 
 def fan_from(block: HistoryBlock, column: int, bins: int, bins_ahead: int) -> Fan:
-    """Return the fan of a column. bins: how many to look back; bins_ahead: how many to look ahead."""
+    """Return the fan of a column. bins: the number of past bins; bins_ahead: the number of future bins."""
     usage, end, is_stale = recent_usage(block, column)
     fan = usage_fan(without_short_holes(usage[:, None]), bins_ahead)[:, :, 0]
     if is_stale:

@@ -1,7 +1,7 @@
-"""Forecasts when each series of a fleet reaches its limit, and writes it to the fleet's columns.
+"""Forecasts when each series of a fleet reaches its limit, and writes the forecast to the fleet's columns.
 
-Every quarter of an hour all series are forecast anew, in a thread, some hundred at a time. A series is
-forecast at once when its past was read, and when its limit changed.
+Every quarter of an hour all series are forecast anew, in a thread, one block at a time. A series is forecast
+at once after its past was read or its limit changed.
 """
 
 import asyncio
@@ -25,22 +25,22 @@ from rules.demand_forecast import demand_forecast
 
 log = logging.getLogger(__name__)
 
-FORECAST_DELAY: Final = 4 * 60.0  # seconds after the end of a quarter of an hour: most is published by then
+FORECAST_DELAY: Final = 4 * 60.0  # seconds after a quarter of an hour: most metrics are published by then
 BIND_INTERVAL: Final = 30.0  # seconds within which a new series gets a row of the history
 MIN_PAUSE: Final = 2.0  # seconds between two forecasts of series whose past was just read
 SAVE_INTERVAL: Final = 3600.0  # seconds; usage of the last hour is read again at a start in any case
-READ_SAVE_INTERVAL: Final = 300.0  # seconds, while past usage comes, each metric of which costs a request
+READ_SAVE_INTERVAL: Final = 300.0  # seconds, while past usage is read: each metric costs a request
 SAME_LIMIT: Final = np.float32(1e-3)  # the largest relative change of a limit that needs no new forecast
 
 
 class BlockForecast(NamedTuple):
     """The forecast of some series of a block.
 
-    probability: of reaching the limit within each of HORIZONS, [series, horizon]. minutes: from the end of
-    the block until the limit is reached, by QUANTILES, [series, quantile]; NEVER where the forecast has no
-    time. known_bins: how many bins of the fortnight are known, of each series. ceiling: see
-    `HistoryBlock.ceiling`. highest: the highest number that is stored of each of the block's series, of those
-    that are forecast.
+    probability: the probability of reaching the limit within each of HORIZONS, [series, horizon].
+    minutes: the minutes from the end of the block until the limit is reached, by QUANTILES, [series,
+    quantile]; NEVER if the forecast has no time. known_bins: the number of known bins of each series.
+    ceiling: see `HistoryBlock.ceiling`. highest: the highest stored number of each series of the block; 0 for
+    series that are not forecast.
     """
 
     probability: Floats
@@ -51,7 +51,7 @@ class BlockForecast(NamedTuple):
 
 
 class Forecaster:
-    """Records the usage of a fleet, reads its past, and forecasts. peaks: those of what is recorded.
+    """Records the usage of a fleet, reads its past, and forecasts. peaks: the peaks of the recorded usage.
 
     clock: returns the epoch seconds of AWS. readers: see `PastReader`.
     """
@@ -67,11 +67,11 @@ class Forecaster:
         self.recorder = Recorder(fleet, history)
         self.peaks = PastPeaks(self.recorder)
         self.past = PastReader(fleet, self.recorder, readers, self._request_forecast)
-        self._requested, self._slots = asyncio.Event(), set[int]()
+        self._requested, self._requested_slots = asyncio.Event(), set[int]()
         self._saved_at, self._has_unsaved_past = time.monotonic(), False
 
     async def run(self) -> None:
-        """Record, read and forecast until cancelled; then the history is saved."""
+        """Record, read and forecast until cancelled; then save the history."""
         try:
             async with asyncio.TaskGroup() as loops:
                 loops.create_task(self.past.run())
@@ -81,17 +81,17 @@ class Forecaster:
             await self.save()
 
     async def _run(self) -> None:
-        """Bind new series soon, and forecast all every quarter of an hour."""
-        forecast_at = NEVER
+        """Bind new series every BIND_INTERVAL, and forecast all series every quarter of an hour."""
+        last_quarter = NEVER
         while True:
             quarter = int((self._clock() - FORECAST_DELAY) // (60 * BIN_MINUTES))
             try:
-                if quarter == forecast_at:
+                if quarter == last_quarter:
                     await self.recorder.bind(int(self._clock() // 60))
                     self._clear_unbound()
                 else:
                     await self.forecast_all()
-                    forecast_at = quarter
+                    last_quarter = quarter
                 interval = READ_SAVE_INTERVAL if self._has_unsaved_past else SAVE_INTERVAL
                 if time.monotonic() - self._saved_at >= interval:
                     await self.save()
@@ -104,7 +104,7 @@ class Forecaster:
         while True:
             await self._requested.wait()
             self._requested.clear()
-            slots, self._slots = np.array(sorted(self._slots), np.int32), set()
+            slots, self._requested_slots = np.array(sorted(self._requested_slots), np.int32), set()
             try:
                 await self.recorder.record_slots(slots, int(self._clock() // 60))
                 await self.forecast_slots(slots)
@@ -113,7 +113,7 @@ class Forecaster:
             await asyncio.sleep(MIN_PAUSE)
 
     def _request_forecast(self, slots: Ints) -> None:
-        self._slots.update(slots.tolist())
+        self._requested_slots.update(slots.tolist())
         self._has_unsaved_past = True
         self._requested.set()
 
@@ -128,7 +128,7 @@ class Forecaster:
         await self.forecast_slots(np.arange(self._fleet.size, dtype=np.int32))
 
     async def read_and_forecast(self, slots: Ints) -> None:
-        """Read the past of some series now, and forecast them."""
+        """Read the past of some series now, and forecast the series."""
         await self.recorder.record(int(self._clock() // 60))
         await self.past.read_all(slots[self.recorder.rows[slots] != NO_ROW])
         await self.forecast_slots(slots)
@@ -143,12 +143,12 @@ class Forecaster:
             await self.forecast_slots(np.flatnonzero(changed).astype(np.int32))
 
     async def forecast_slots(self, slots: Ints) -> None:
-        """Forecast some series by what is recorded."""
-        for block, some, columns in self.recorder.by_block(slots):
-            limit, ids = self._limits(some), self._fleet.id[some].copy()
+        """Forecast some series from their recorded usage."""
+        for block, block_slots, columns in self.recorder.by_block(slots):
+            limit, ids = self._limits(block_slots), self._fleet.id[block_slots].copy()
             found = await asyncio.to_thread(forecast_block, block, columns, limit)
-            is_same = self._fleet.id[some] == ids
-            self._write(some[is_same], limit[is_same], _selected(found, is_same), block.through)
+            is_same = self._fleet.id[block_slots] == ids
+            self._write(block_slots[is_same], limit[is_same], _selected(found, is_same), block.through)
             block.shrink_scales(found.highest)
 
     def _limits(self, slots: Ints | slice) -> Floats:
@@ -173,7 +173,7 @@ class Forecaster:
 
 
 def forecast_block(block: HistoryBlock, columns: Indices, limit: Floats) -> BlockForecast:
-    """Forecast some series of a block. It may run in a thread. limit: of each series."""
+    """Forecast some series of a block. May run in a thread. limit: the limit of each series."""
     with block.lock:
         demand = np.take(block.recent(), columns, axis=1)
         scale, ceiling = block.scale[columns], block.ceiling[columns]

@@ -1,6 +1,6 @@
-"""A fortnight of usage of all series of a fleet, in blocks, and the file that keeps it across restarts.
+"""A fortnight of usage of all series of a fleet, in blocks, and the file that stores it across restarts.
 
-Reading the usage of a fortnight costs a request of each metric, so it is kept on disk, beside the journal.
+Reading a fortnight of usage from CloudWatch costs a request for each metric. The file is beside the journal.
 """
 
 import asyncio
@@ -23,8 +23,8 @@ from rules.forecast import BINS
 
 log = logging.getLogger(__name__)
 
-MAX_BLOCKS: Final = 800  # of 256 series, which take 0.7 MiB each
-DEPARTED_FOR: Final = 24  # bins for which the history of a series that is gone is kept
+MAX_BLOCKS: Final = 800  # a block has 256 series and takes 0.7 MiB
+DEPARTED_FOR: Final = 24  # bins for which the history of a removed series is retained
 CREATED_TOLERANCE: Final = 1  # minutes by which two readings of the same creation may differ
 MAGIC: Final = b"headroom usage history 1\n"
 BLOCK_HEAD: Final = struct.Struct("<qI")  # the newest bin, and the checksum of the columns
@@ -33,7 +33,7 @@ BLOCK_HEAD: Final = struct.Struct("<qI")  # the newest bin, and the checksum of 
 class UsageHistory:
     """The usage of a fortnight: each series has a row, which is a column of a block.
 
-    path: of its file; None: it is kept in memory only. blocks: those in use; the row of a column is
+    path: the file; None: the history is in memory only. blocks: the blocks in use; the row of a column is
     `number of the block * BLOCK_SIZE + column`.
     """
 
@@ -47,10 +47,10 @@ class UsageHistory:
         return len(self._rows)
 
     def row(self, series_id: int, created: int, through: int) -> int | None:
-        """Return the row of a series, a new one if it has none; None if there are too many series.
+        """Return the row of a series, a new row if it has none; None if there are too many series.
 
-        created: the minute when its resource was created, or NEVER: what is known of a former resource of the
-        same name is discarded. through: the newest bin that is complete.
+        created: the minute when the series' resource was created, or NEVER; the usage of an earlier resource
+        of the same name is discarded. through: the newest bin that is complete.
         """
         row = self._rows.get(series_id)
         if row is None:
@@ -62,22 +62,22 @@ class UsageHistory:
         return row
 
     def confirm(self, rows: Ints, series_ids: Ids, created: Ints, through: int) -> Flags:
-        """Return which rows still belong to these series, of the same resources, and keep them."""
+        """Return which rows still belong to these series and resources, and mark these rows as seen."""
         ids, since = (
             np.concatenate([getattr(block, name) for block in self.blocks] or [np.empty(0, kind)])
             for name, kind in (("id", np.uint64), ("created", np.int32))
         )
-        is_kept: Flags = (rows >= 0) & (rows < ids.size)
-        known = np.where(is_kept, rows, 0)
+        is_same: Flags = (rows >= 0) & (rows < ids.size)
+        known = np.where(is_same, rows, 0)
         if ids.size:
-            is_kept &= (ids[known] == series_ids) & (created <= since[known] + CREATED_TOLERANCE)
+            is_same &= (ids[known] == series_ids) & (created <= since[known] + CREATED_TOLERANCE)
         for number, block in enumerate(self.blocks):
-            here = rows[is_kept & (rows // BLOCK_SIZE == number)]
+            here = rows[is_same & (rows // BLOCK_SIZE == number)]
             block.seen[here % BLOCK_SIZE] = through
-        return is_kept
+        return is_same
 
     def is_read(self, rows: Ints) -> Flags:
-        """Return which rows have `HistoryBlock.is_read`."""
+        """Return `HistoryBlock.is_read` of each row."""
         blocks = [block.is_read for block in self.blocks]
         read: Flags = np.concatenate(blocks)[rows] if blocks else np.zeros(rows.size, np.bool_)
         return read
@@ -88,7 +88,7 @@ class UsageHistory:
         return self.blocks[number], column
 
     def advance(self, through: int) -> None:
-        """Let all blocks end with a bin, and free the rows of series that are gone."""
+        """Move the end of all blocks to a bin, and free the rows of removed series."""
         for number, block in enumerate(self.blocks):
             block.advance(through)
             gone = np.flatnonzero((block.id != NO_ID) & (block.seen < through - DEPARTED_FOR))
@@ -133,9 +133,9 @@ class UsageHistory:
 
     @classmethod
     def read(cls, path: Path, now: int | None = None) -> "UsageHistory":
-        """Read the file of an earlier process; the history is empty without a usable one. It blocks.
+        """Read the file of an earlier process; the history is empty without a usable file. Blocks the thread.
 
-        now: the bin of now, by default by the machine's clock. A file from the future is not used.
+        now: the current bin, by default of the machine's clock. A file that ends later is not used.
         """
         now = int(time.time() // 60) // BIN_MINUTES if now is None else now
         try:
@@ -168,11 +168,11 @@ class UsageHistory:
         return history
 
     def _adopt(self, block: HistoryBlock, now: int) -> None:
-        """Add a block that an earlier process wrote; the series in it are kept until they can be found."""
+        """Add a block that an earlier process wrote, and mark its series as seen now."""
         start = len(self.blocks) * BLOCK_SIZE
         self.blocks.append(block)
         block.seen[:] = now
-        if block.through < now - REFILLED_BINS:  # the rings do not reach back to it
+        if block.through < now - REFILLED_BINS:  # the rings do not reach back to the block's end
             block.is_read[:] = False
         for column, series_id in enumerate(block.id.tolist()):
             is_known = series_id != NO_ID and block.through > now - BINS and series_id not in self._rows
@@ -184,5 +184,5 @@ class UsageHistory:
 
 
 def history_path(journal: Path) -> Path:
-    """Return the path of the file, beside the journal."""
+    """Return the path of the history's file, which is beside the journal."""
     return journal.with_name(journal.stem + "-usage.history")

@@ -1,7 +1,7 @@
-"""A fortnight of usage of some series, in quarters of an hour, at two bytes each.
+"""A fortnight of usage of some series, with two bytes for each quarter of an hour.
 
-Usage is kept in its unit, so that a changed limit changes nothing. Half floats end at 65,504 and have three
-digits, so that each series has a scale, a power of two: its stored numbers are about 1.
+Usage is stored in the signal's unit, so that it stays valid when the limit changes. Half floats end at 65,504
+and have three digits. Each series therefore has a scale, a power of two: usage / scale is stored, about 1.
 """
 
 from dataclasses import dataclass, field
@@ -21,12 +21,12 @@ from rules.forecast import BINS, SERIES_AT_ONCE
 Halves = npt.NDArray[np.float16]
 
 BLOCK_SIZE: Final = SERIES_AT_ONCE  # series
-REFILLED_BINS: Final = WINDOW // BIN_MINUTES - 1  # newest bins, which the rings fill again
-NO_ID: Final = 0  # of a column without a series
-MAX_STORED: Final = np.float32(2.0**14)  # with a higher one, a series gets a larger scale
-MIN_STORED: Final = np.float32(2.0**-6)  # if none of a fortnight is as high, it gets a smaller scale
+REFILLED_BINS: Final = WINDOW // BIN_MINUTES - 1  # the newest bins, which are recorded again from the rings
+NO_ID: Final = 0  # the id of a column without a series
+MAX_STORED: Final = np.float32(2.0**14)  # a series with a higher stored number gets a larger scale
+MIN_STORED: Final = np.float32(2.0**-6)  # a series with only lower stored numbers gets a smaller scale
 MIN_SCALE: Final = np.float32(2.0**-100)
-INFINITE_BITS: Final = np.int16(0x7C00)  # of a half float: those of numbers up to it rise with the number
+INFINITE_BITS: Final = np.int16(0x7C00)  # infinity; the bits of finite half floats >= 0 sort as they do
 
 
 def _halves(bins: int) -> Halves:
@@ -37,13 +37,13 @@ def _halves(bins: int) -> Halves:
 class HistoryBlock:
     """Columns of BLOCK_SIZE series.
 
-    usage: the highest usage of each bin, together with the demand that was throttled then, where it is known;
-    divided by `scale`, at `bin % BINS`; a bin is a quarter of an hour, counted since 1970; NaN is missing.
-    scale: 0 while no usage but 0 is known. throttled_at: by the day, at `day % CEILING_DAYS`, the lowest
-    utilization at which demand was throttled, 0 while nothing was served; NaN if none was. through: the
-    newest bin that the block reaches. id: `Key.id` as a number, or NO_ID. created: the minute when the
-    resource was created, or NEVER. seen: the newest bin in which the series existed. is_read: the usage from
-    before the series was found was read from CloudWatch, or cannot be read. lock: held while the columns
+    usage: the highest usage of each bin, plus the demand throttled at that time if it is known; divided by
+    `scale`, at index `bin % BINS`. A bin is a quarter of an hour, counted since 1970; NaN is missing.
+    scale: 0 while all known usage is 0. throttled_at: the lowest utilization of each day at which demand was
+    throttled, at index `day % CEILING_DAYS`; 0 if no demand was served then, NaN if none was throttled.
+    through: the newest bin of the block. id: `Key.id` as a number, or NO_ID. created: the minute when the
+    resource was created, or NEVER. seen: the newest bin in which the series existed. is_read: the usage
+    before the series was discovered was read from CloudWatch, or cannot be read. lock: held while the columns
     change, and while a thread copies them.
     """
 
@@ -60,8 +60,8 @@ class HistoryBlock:
     def advance(self, through: int) -> None:
         """Move the end of the fortnight to another bin; the bins in between are missing.
 
-        An earlier one means that the clock was ahead: nothing of later bins is true. What is missing is to be
-        read again if it is more than the rings hold, as after a machine slept.
+        An earlier bin means that the clock was ahead: later bins are discarded. If more bins are missing than
+        the rings contain, for example after the machine slept, the past of all series has to be read again.
         """
         with self.lock:
             last = max(self.through, through)
@@ -78,14 +78,14 @@ class HistoryBlock:
             self.through = through
 
     def begin(self, column: int, series_id: int, created: int) -> None:
-        """Let a column belong to a series of which nothing is known."""
+        """Assign a column to a series without known usage."""
         with self.lock:
             self.usage[:, column] = self.throttled_at[:, column] = np.nan
             self.scale[column], self.is_read[column] = 0, False
             self.id[column], self.created[column], self.seen[column] = series_id, created, self.through
 
     def recreate(self, column: int, created: int) -> None:
-        """Discard what was before a resource was created: it belongs to a former one of the same name."""
+        """Discard the usage before a resource was created: a former resource of the same name caused it."""
         with self.lock:
             first = -(-created // BIN_MINUTES)
             bins = np.arange(self.through - BINS + 1, self.through + 1)
@@ -97,8 +97,8 @@ class HistoryBlock:
     def put(self, columns: Indices, first: int, usage: Floats, whole: Flags | None = None) -> None:
         """Store the usage of consecutive bins from `first` on, [bin, series]; NaN is unknown.
 
-        whole: the bins of which all is known. They replace what is stored, and the others only raise it.
-        None: all bins only fill what is missing. Bins that the block does not reach are left out.
+        whole: the completely known bins. They replace the stored usage; the other bins only raise it.
+        None: all bins only fill missing usage. Bins outside the fortnight of the block are left out.
         """
         bins = np.arange(first, first + len(usage))
         inside = (bins <= self.through) & (bins > self.through - BINS)
@@ -108,17 +108,17 @@ class HistoryBlock:
             new = (usage / self._divisor[columns]).astype(np.float16)
             index = places[:, None], columns
             before = self.usage[index]
-            kept = np.fmax(before, new) if whole is not None else np.where(np.isnan(before), new, before)
+            merged = np.fmax(before, new) if whole is not None else np.where(np.isnan(before), new, before)
             if whole is not None:
-                kept = np.where(whole[inside] & ~np.isnan(new), new, kept)
-            self.usage[index] = kept
+                merged = np.where(whole[inside] & ~np.isnan(new), new, merged)
+            self.usage[index] = merged
 
     def note_throttling(self, columns: Indices, day: int, utilization: Floats) -> None:
-        """Note the lowest utilization at which demand was throttled on a day; NaN if none was."""
+        """Note the lowest utilization at which demand was throttled on a day; NaN if there is none."""
         if self.through // DAY - CEILING_DAYS < day <= self.through // DAY:
             with self.lock:
-                of_day = self.throttled_at[day % CEILING_DAYS]
-                of_day[columns] = np.fmin(of_day[columns], utilization.astype(np.float16))
+                lowest = self.throttled_at[day % CEILING_DAYS]
+                lowest[columns] = np.fmin(lowest[columns], utilization.astype(np.float16))
 
     def recent(self) -> Halves:
         """Return the fortnight, [bin, series], the oldest bin first, divided by `scale`."""
@@ -127,9 +127,9 @@ class HistoryBlock:
 
     @property
     def highest(self) -> Floats:
-        """The highest usage of each series in the fortnight; NaN where none of 0 or more is known.
+        """The highest usage of each series in the fortnight; NaN without a known usage of 0 or more.
 
-        It compares bits, which takes a tenth of the time that comparing half floats does.
+        Comparing bits takes a tenth of the time of comparing half floats.
         """
         with self.lock:
             bits, divisor = self.usage.view(np.int16), self._divisor
@@ -149,7 +149,7 @@ class HistoryBlock:
 
     @property
     def ceiling(self) -> Floats:
-        """The lowest utilization above 0 at which demand was throttled in a fortnight; NaN if none was."""
+        """The lowest utilization above 0 at which demand was throttled in a fortnight; NaN without any."""
         lowest: Floats = np.fmin.reduce(
             np.where(self.throttled_at > 0, self.throttled_at, np.nan).astype(np.float32)
         )
@@ -157,12 +157,12 @@ class HistoryBlock:
 
     @property
     def throttled_days(self) -> Ints:
-        """The number of days of a fortnight on which demand was throttled, also while nothing was served."""
+        """The number of days of a fortnight on which demand was throttled, even if no demand was served."""
         days: Ints = np.isfinite(self.throttled_at).sum(axis=0).astype(np.int32)
         return days
 
     def shrink_scales(self, highest: Floats) -> None:
-        """Give a smaller scale to series whose stored numbers are all small. highest: that of each series."""
+        """Give a smaller scale to series whose highest stored numbers, which are passed, are small."""
         with self.lock:
             small = np.flatnonzero((highest > 0) & (highest < MIN_STORED) & (self.scale > MIN_SCALE))
             self._set_scale(small, _scale_of(highest[small] * self.scale[small]))
@@ -172,7 +172,7 @@ class HistoryBlock:
         return np.where(self.scale > 0, self.scale, np.float32(1))
 
     def _enlarge_scales(self, columns: Indices, highest: Floats) -> None:
-        """Give a larger scale to series that have a usage too high for theirs."""
+        """Give a larger scale to series whose usage is too high for their scale."""
         high = np.flatnonzero((highest > 0) & ~(highest <= self.scale[columns] * MAX_STORED))
         self._set_scale(columns[high], _scale_of(highest[high]))
 
@@ -192,7 +192,7 @@ class HistoryBlock:
         return self.usage, self.throttled_at, self.scale, self.id, self.created, self.seen, self.is_read
 
     def to_bytes(self) -> tuple[int, bytes]:
-        """Return `through` and the content of all columns, of one moment."""
+        """Return `through` and the content of all columns, copied at one moment."""
         with self.lock:
             return self.through, b"".join(column.tobytes() for column in self._columns)
 
@@ -210,6 +210,6 @@ class HistoryBlock:
 
 
 def _scale_of(highest: Floats) -> Floats:
-    """Return the highest power of two that is no more than each number."""
+    """Return the highest power of two up to each number, and MIN_SCALE at least."""
     scale: Floats = np.exp2(np.floor(np.log2(highest))).astype(np.float32)
     return np.maximum(scale, MIN_SCALE)

@@ -25,11 +25,11 @@ from rules.analogs import BIN_MINUTES, DAY
 from rules.forecast import BINS
 
 MAX_NOTICES = 20_000  # the most notices that are read from the journal
-MAX_RUNS = 5 * MAX_KEPT_EPISODES  # the most runs that episodes are made of
+MAX_RUNS = 5 * MAX_KEPT_EPISODES  # the most runs from which episodes are made
 
 
 class BlockRuns(NamedTuple):
-    """The runs in which a block's series were near their limits. known: known quarters of all series."""
+    """The runs in which a block's series were near their limits. known: the block's known quarters."""
 
     runs: list[NearRun]
     known: int
@@ -39,18 +39,20 @@ async def kept_lookback(
     recorder: Recorder, snapshot: Callable[[], Snapshot], journal: Journal, days: int
 ) -> KeptLookback:
     """Return the episodes near limits in the last `days`, at most 14, from the stored history and notices."""
-    seen, runs, known, count = snapshot(), list[NearRun](), 0, 0
+    fleet_snapshot, runs, known, count = snapshot(), list[NearRun](), 0, 0
     bins, through = min(days * DAY, BINS), 0
-    for block, slots, columns in recorder.by_block(np.arange(seen.series.size, dtype=np.int32)):
-        found = await asyncio.to_thread(_runs_of, block, columns, slots, _levels(seen, slots), bins)
+    for block, slots, columns in recorder.by_block(np.arange(fleet_snapshot.series.size, dtype=np.int32)):
+        found = await asyncio.to_thread(_runs_of, block, columns, slots, _levels(fleet_snapshot, slots), bins)
         runs += found.runs[: MAX_RUNS - len(runs)]
         known, count, through = known + found.known, count + slots.size, max(through, block.through)
-    newest = int(seen.minute.max(initial=0)) + 1
+    newest = int(fleet_snapshot.minute.max(initial=0)) + 1
     minutes = range((through + 1 - bins) * BIN_MINUTES, max((through + 1) * BIN_MINUTES, newest))
     notices = [
-        one for one in reversed(await journal.history(None, MAX_NOTICES)) if one.at >= 60 * minutes.start
+        notice
+        for notice in reversed(await journal.history(None, MAX_NOTICES))
+        if notice.at >= 60 * minutes.start
     ]
-    episodes = await asyncio.to_thread(_episodes, runs, notices, seen, minutes)
+    episodes = await asyncio.to_thread(_episodes, runs, notices, fleet_snapshot, minutes)
     return KeptLookback(
         minutes=minutes,
         series=count,
@@ -63,8 +65,8 @@ async def kept_lookback(
 
 def _levels(snapshot: Snapshot, slots: Ints) -> Floats:
     """Return the lowest usage at which each series is near its present limit."""
-    some: list[Series | None] = snapshot.series[slots].tolist()
-    near = [one.settings.band.near if one else np.nan for one in some]
+    series: list[Series | None] = snapshot.series[slots].tolist()
+    near = [entry.settings.band.near if entry else np.nan for entry in series]
     levels: Floats = snapshot.limit[slots] * np.array(near, np.float32)
     return levels
 
@@ -79,7 +81,7 @@ def _runs_of(block: HistoryBlock, columns: Indices, slots: Ints, level: Floats, 
 
 
 def _episodes(
-    runs: Sequence[NearRun], notices: Sequence[Notice], seen: Snapshot, minutes: range
+    runs: Sequence[NearRun], notices: Sequence[Notice], fleet_snapshot: Snapshot, minutes: range
 ) -> list[KeptEpisode]:
-    series = {one.key.id: one for one in seen.series.tolist() if one}
+    series = {entry.key.id: entry for entry in fleet_snapshot.series.tolist() if entry}
     return kept_episodes(runs, notices, series, minutes)

@@ -1,4 +1,4 @@
-"""The outlook of one series: its past forecasts, made again and compared, and one for another limit."""
+"""The outlook of one series: its past forecasts compared with its usage, and a forecast for another limit."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -14,14 +14,14 @@ from rules.demand_forecast import demand_forecast, without_short_holes
 from rules.forecast import BINS, LIKELY, MIN_BINS
 from rules.forecast_features import HORIZONS
 
-AS_STORED: Final = 1 - 2.0**-10  # of a number: half floats, in which usage is kept, round it by less
-STEP: Final = 60 // BIN_MINUTES  # bins between two forecasts that are made again; and what ends an episode
+ROUNDING: Final = 1 - 2.0**-10  # factor of a limit: half floats round stored usage down by less
+STEP: Final = 60 // BIN_MINUTES  # bins between two forecasts; bins below the limit that end an episode
 NO_TRACK: Final = TrackRecord()
 NO_FORECAST, NO_ALARM = -2, -1  # instead of the number of a horizon
 
 
 def outlook_from(block: HistoryBlock, column: int, limit: float, other: float | None) -> Outlook:
-    """Return the outlook of a column, compared with a limit and for another one, if any."""
+    """Return the outlook of a column: past forecasts for `limit`, and a new forecast for `other`, if any."""
     recent = recent_usage(block, column)
     usage = without_short_holes(recent.usage[:, None])[:, 0]
     return Outlook(track_record(usage, limit), _probability(recent, usage, other))
@@ -31,52 +31,53 @@ def _probability(recent: RecentUsage, usage: Floats, limit: float | None) -> tup
     if limit is None or recent.is_stale:
         return ()
     found = demand_forecast(usage[:, None], np.array([limit], np.float32)).probability[0]
-    return () if np.isnan(found).any() else tuple(round(one, 3) for one in found.tolist())
+    return () if np.isnan(found).any() else tuple(round(value, 3) for value in found.tolist())
 
 
 def track_record(usage: Floats, limit: float) -> TrackRecord:
-    """Return how the forecasts of each hour of a fortnight came out.
+    """Return the results of the forecasts of each hour of a fortnight.
 
-    usage: of each quarter of an hour, [BINS], the oldest first; NaN is unknown.
+    usage: the usage of each quarter of an hour, [BINS], the oldest first; NaN is unknown.
     """
-    moments, limit = np.arange(MIN_BINS, BINS, STEP), limit * AS_STORED
+    moments, limit = np.arange(MIN_BINS, BINS, STEP), limit * ROUNDING
     alarms, begins = _alarms(usage, limit, moments), _episode_begins(usage, limit)
-    comparison = _RecordBuilder()
+    builder = _RecordBuilder()
     for moment, horizon in zip(moments.tolist(), alarms.tolist(), strict=True):
-        comparison.end_before(moment)
-        if horizon >= 0 and comparison.until is None:
-            comparison.until = moment + HORIZONS[horizon] // BIN_MINUTES
+        builder.end_before(moment)
+        if horizon >= 0 and builder.until is None:
+            builder.until = moment + HORIZONS[horizon] // BIN_MINUTES
         for begin in begins[(begins >= moment) & (begins < moment + STEP)].tolist():
-            comparison.compare(begin, horizon != NO_FORECAST)
-    comparison.end_before(BINS)
-    return comparison.found
+            builder.count_reached(begin, horizon != NO_FORECAST)
+    builder.end_before(BINS)
+    return builder.found
 
 
 @dataclass
 class _RecordBuilder:
-    """The walk through a fortnight. until: the bin at which the present announcement ends; None without."""
+    """Counts results in order of time. until: the bin at which the present announcement ends, if any."""
 
     found: TrackRecord = NO_TRACK
     until: int | None = None
 
     def end_before(self, moment: int) -> None:
-        """Count the announcement if its time is over: it did not come true."""
+        """Count the announcement as false if it has expired before `moment`."""
         if self.until is not None and self.until <= moment:
             self.found, self.until = self.found._replace(announced=self.found.announced + 1), None
 
-    def compare(self, begin: int, has_forecast: bool) -> None:
-        """Count that the limit was reached."""
+    def count_reached(self, begin: int, has_forecast: bool) -> None:
+        """Count a bin in which the limit was reached, and the announcement as one that came true."""
         self.end_before(begin)
         came_true = self.until is not None
         counts = came_true, came_true, came_true or has_forecast
-        self.found = TrackRecord(*(one + more for one, more in zip(self.found, counts, strict=True)))
+        self.found = TrackRecord(*(total + count for total, count in zip(self.found, counts, strict=True)))
         self.until = None
 
 
 def _alarms(usage: Floats, limit: float, moments: Indices) -> Ints:
-    """Return the number of the shortest horizon that is likely at each moment, NO_ALARM or NO_FORECAST.
+    """Return, for each moment, the number of the shortest likely horizon, or NO_ALARM or NO_FORECAST.
 
-    While usage is at the limit, there is nothing to forecast.
+    A horizon is likely if the limit is likely reached within it. While usage is at the limit, there is no
+    forecast.
     """
     padded = np.concatenate([np.full(BINS, np.nan, np.float32), usage])
     histories = np.lib.stride_tricks.sliding_window_view(padded, BINS)[moments]

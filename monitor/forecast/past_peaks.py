@@ -30,14 +30,14 @@ class PastPeaks:
         return PastHighest(usage, throttled)
 
     def moments(self, ids: Ids, slots: Indices) -> PeakMoments:
-        """Return when some series had their peaks."""
+        """Return the time of the peak, the 99th percentile and the number of known bins of some series."""
         minutes, p99 = np.full(ids.size, NEVER, np.int32), np.full(ids.size, np.nan, np.float32)
         bins = np.zeros(ids.size, np.int32)
-        for block, some, columns in self._places(ids, slots.astype(np.int32)):
+        for block, block_slots, columns in self._places(ids, slots.astype(np.int32)):
             usage, through = block.usage_of(columns)
             has_past = np.isfinite(usage).any(axis=0)
             if has_past.any():
-                known, places = usage[:, has_past], some[has_past]
+                known, places = usage[:, has_past], block_slots[has_past]
                 at = np.where(np.isnan(known), -np.inf, known).argmax(axis=0)
                 minutes[places] = (through - (through - at) % BINS) * BIN_MINUTES
                 bins[places] = np.isfinite(known).sum(axis=0)
@@ -58,16 +58,17 @@ class PastPeaks:
         stored, scale = np.full((BINS, slots.size), np.nan, np.float16), np.ones(slots.size, np.float32)
         place = np.full(ids.size, -1, np.intp)
         place[slots] = np.arange(slots.size)
-        for block, some, columns in self._places(ids, slots.astype(np.int32)):
-            into = place[some]
-            is_run = into[-1] - into[0] == into.size - 1 and bool((np.diff(into) == 1).all())
-            target = slice(into[0], into[-1] + 1) if is_run else into  # a slice is written twice as fast
-            stored[:, target], scale[into] = block.stored(columns)
+        for block, block_slots, columns in self._places(ids, slots.astype(np.int32)):
+            places = place[block_slots]
+            is_run = places[-1] - places[0] == places.size - 1 and bool((np.diff(places) == 1).all())
+            # Writing to a slice is twice as fast as writing to an array of places.
+            target = slice(places[0], places[-1] + 1) if is_run else places
+            stored[:, target], scale[places] = block.stored(columns)
         return stored.astype(np.float32) * scale
 
     def _places(self, ids: Ids, slots: Ints) -> Iterator[tuple[HistoryBlock, Ints, Indices]]:
-        """Yield each block with some of the series, their slots and columns."""
-        for block, some, columns in self._recorder.by_block(slots):
-            is_same = block.id[columns] == ids[some]
+        """Yield each block with the slots and columns of its series, if the slots still have these `ids`."""
+        for block, block_slots, columns in self._recorder.by_block(slots):
+            is_same = block.id[columns] == ids[block_slots]
             if is_same.any():
-                yield block, some[is_same], columns[is_same]
+                yield block, block_slots[is_same], columns[is_same]

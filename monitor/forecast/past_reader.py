@@ -1,7 +1,7 @@
 """Reads the usage of a fortnight once for each series, the most urgent first.
 
-CloudWatch bills a metric, whatever it returns: a fortnight costs what a minute costs. The calls are spread,
-so that neither the rates of AWS nor the event loop are used up by them.
+CloudWatch bills each requested metric, however many points it returns: a fortnight costs as much as a minute.
+The calls are spread over time, so that they exhaust neither AWS's rate limits nor the event loop.
 """
 
 import asyncio
@@ -31,14 +31,14 @@ from rules.forecast import BINS
 
 log = logging.getLogger(__name__)
 
-METRICS_AT_ONCE: Final = 10  # of a call: to decode their 40,000 points blocks the event loop for milliseconds
-METRICS_PER_SECOND: Final = 20.0  # that are requested; more if all would take longer than MAX_READ_TIME
+METRICS_AT_ONCE: Final = 10  # per call: decoding their 40,000 points blocks the event loop for milliseconds
+METRICS_PER_SECOND: Final = 20.0  # requested; more if reading all would take longer than MAX_READ_TIME
 MAX_READ_TIME: Final = 3600.0  # seconds in which all waiting series are read
-WORKERS: Final = 2  # calls at once, of the four that an account and region may have; the rest is for polls
-IDLE_INTERVAL: Final = 10.0  # seconds until it looks again for series that were not read
-MAX_IDLE_INTERVAL: Final = 60.0  # seconds between two looks, while there are none: each look is at all series
-RETRY_INTERVAL: Final = 1800.0  # seconds until what failed, or what the budget did not allow, is read again
-MAX_KEPT_METRICS: Final = 256  # whose points are kept for other series that use them, too
+WORKERS: Final = 2  # concurrent calls, of the four of an account and region; the others are for polls
+IDLE_INTERVAL: Final = 10.0  # seconds between two searches for unread series
+MAX_IDLE_INTERVAL: Final = 60.0  # seconds, while there are none: each search covers all series
+RETRY_INTERVAL: Final = 1800.0  # seconds until a read that failed or exceeded the budget is tried again
+MAX_CACHED_METRICS: Final = 256  # whose points are cached for other series that use them
 MAX_PERIOD: Final = 60  # minutes
 
 CellReaders = Mapping[CellKey, MetricReader]
@@ -46,7 +46,7 @@ Metrics = dict[int, bytes]  # queries by row
 
 
 class ReadTask(NamedTuple):
-    """Series of one cell whose past is read at once, and their metrics."""
+    """Series of one cell whose past is read together, and their metrics."""
 
     cell: CellKey
     slots: list[int]
@@ -56,9 +56,9 @@ class ReadTask(NamedTuple):
 class PastReader:
     """Reads the past of the series that a recorder records.
 
-    readers: returns those of the cells that are watched. done: called with the slots of series that were
-    read, or that have no past to read. `HistoryBlock.is_read` marks them, so that no restart reads them
-    again.
+    readers: returns the readers of the watched cells. done: called with the slots of series whose past was
+    read, or that have no past to read. `HistoryBlock.is_read` marks these series, so that no restart reads
+    their past again.
     """
 
     def __init__(
@@ -74,8 +74,8 @@ class PastReader:
         self._queue = deque[int]()
         self._taken: set[int] = set()  # slots that are being read
         self._retry_at: dict[int, float] = {}  # by the id of the series
-        self._kept: dict[tuple[CellKey, bytes], Floats] = {}
-        self._kept_from = 0  # the first minute of the points that are kept
+        self._cached: dict[tuple[CellKey, bytes], Floats] = {}
+        self._cached_from = 0  # the first minute of the cached points
         self._logged: set[str] = set()
 
     async def run(self) -> None:
@@ -90,13 +90,13 @@ class PastReader:
             if task := self._take():
                 await self._read_guarded(task)
                 interval = IDLE_INTERVAL
-            elif await self._series_came(interval):
+            elif await self._wait_for_series(interval):
                 interval = IDLE_INTERVAL
             else:
                 interval = min(2 * interval, MAX_IDLE_INTERVAL)
 
-    async def _series_came(self, within: float) -> bool:
-        """Wait for series that may have to be read, and return whether some came within some seconds."""
+    async def _wait_for_series(self, within: float) -> bool:
+        """Wait at most `within` seconds for newly bound series; return whether there are any."""
         try:
             async with asyncio.timeout(within):
                 await self._recorder.has_bound.wait()
@@ -106,13 +106,13 @@ class PastReader:
         return True
 
     async def read_all(self, slots: Ints) -> None:
-        """Read the past of these series, and return."""
+        """Read the past of those of these series whose past is not read yet."""
         self._queue = deque(self._unread(slots).tolist())
         while task := self._next():
             await self._read_guarded(task)
 
     def _take(self) -> ReadTask | None:
-        """Return what is to be read next; None if there is nothing."""
+        """Return the next task, from a new search if the queue is empty; None if all are read."""
         if not self._queue:
             slots = np.flatnonzero(self._recorder.rows != NO_ROW).astype(np.int32)
             self._queue = deque(self._by_urgency(self._unread(slots)).tolist())
@@ -120,10 +120,10 @@ class PastReader:
         return self._next()
 
     def _next(self) -> ReadTask | None:
-        """Take series from the queue that fit into one call, all of one cell."""
+        """Take series of one cell from the queue, as many as fit into one call."""
         task: ReadTask | None = None
-        passed: list[int] = []
-        while self._queue and len(passed) < METRICS_AT_ONCE:
+        skipped: list[int] = []
+        while self._queue and len(skipped) < METRICS_AT_ONCE:
             slot = self._queue.popleft()
             series, metrics = self._fleet.by_slot[slot], self._metrics(slot)
             if series is None or metrics is None or slot in self._taken:
@@ -134,8 +134,8 @@ class PastReader:
                 task.slots.append(slot)
                 task.metrics.update(metrics)
             else:
-                passed.append(slot)
-        self._queue.extendleft(reversed(passed))
+                skipped.append(slot)
+        self._queue.extendleft(reversed(skipped))
         if task:
             self._taken.update(task.slots)
         return task
@@ -143,7 +143,7 @@ class PastReader:
     def _unread(self, slots: Ints) -> Ints:
         """Return which of these series were not read, and are not waiting for another attempt."""
         now = asyncio.get_running_loop().time()
-        self._retry_at = {one: at for one, at in self._retry_at.items() if at > now}
+        self._retry_at = {series_id: at for series_id, at in self._retry_at.items() if at > now}
         waiting = np.array([*self._retry_at], np.uint64)
         unread = slots[~self._recorder.history.is_read(self._recorder.rows[slots])]
         return unread[~np.isin(self._fleet.id[unread], waiting)]
@@ -153,7 +153,7 @@ class PastReader:
         return slots[np.lexsort((-utilization, -self._fleet.zone[slots].astype(np.int32)))]
 
     def _metrics(self, slot: int) -> Metrics | None:
-        """Return the metrics of a series' demand; None if it has no past to read, which marks it as read."""
+        """Return the metrics of a series' demand; None if it has no past to read, and mark it as read."""
         formula, row = self._fleet.usages.get(slot), int(self._recorder.rows[slot])
         if row == NO_ROW:
             return None
@@ -165,7 +165,7 @@ class PastReader:
         return None
 
     def _queries(self, formula: Formula) -> Metrics:
-        """Return the metrics of a formula by row; none if not all of it comes from CloudWatch."""
+        """Return the metrics of a formula by row; none if a part of the formula is not from CloudWatch."""
         if formula.shape.operations & {*SILENCE_OPS}:
             return {}
         rings = self._fleet.rings
@@ -173,7 +173,7 @@ class PastReader:
         return queries if all(query.startswith(b"{") or b"\2" in query for query in queries.values()) else {}
 
     def _throttled_queries(self, slot: int) -> Metrics:
-        """Return the metrics of throttled and served demand, for limits that are bought; else none."""
+        """Return the metrics of throttled and served demand; none unless the limit is bought."""
         fleet = self._fleet
         throttled, served = fleet.throttled.get(slot), fleet.served.get(slot)
         if not (fleet.paid[slot] and throttled and served):
@@ -181,7 +181,7 @@ class PastReader:
         return self._queries(throttled) | self._queries(served)
 
     async def _read_guarded(self, task: ReadTask) -> None:
-        """Read some series; what cannot be read is tried again later."""
+        """Read the past of some series; series whose read fails are tried again later."""
         try:
             failures = await self._read(task)
         except Exception:
@@ -198,12 +198,12 @@ class PastReader:
     def _log(self, cell: CellKey, failure: Failure) -> None:
         """Log a failure once."""
         sentence = f"{'/'.join(cell)}: the usage of a fortnight cannot be read: {failure.sentence}"
-        if sentence not in self._logged and len(self._logged) < MAX_KEPT_METRICS:
+        if sentence not in self._logged and len(self._logged) < MAX_CACHED_METRICS:
             self._logged.add(sentence)
             log.warning("%s", sentence)
 
     async def _read(self, task: ReadTask) -> list[Failure]:
-        """Read some series, record them, and return the failures."""
+        """Read and store the past of some series; return the failures."""
         reader = self._readers().get(task.cell)
         if reader is None:
             return []
@@ -217,7 +217,7 @@ class PastReader:
         return failures
 
     def _is_complete(self, slot: int, task: ReadTask, points: Mapping[int, Floats]) -> bool:
-        """Return whether a series still has the metrics that were read, and all points of its usage came."""
+        """Return whether a series still has the metrics that were read, and all of its usage was returned."""
         if not (metrics := self._metrics(slot)):
             return False
         is_same = all(task.metrics.get(row) == query for row, query in metrics.items())
@@ -227,26 +227,26 @@ class PastReader:
     async def _points(
         self, reader: MetricReader, task: ReadTask, minutes: range, now: int
     ) -> tuple[list[Failure], Mapping[int, Floats]]:
-        """Return the points of the metrics, and why some are missing."""
-        if self._kept_from != minutes.start or len(self._kept) > MAX_KEPT_METRICS:
-            self._kept, self._kept_from = {}, minutes.start
-        kept = {row: self._kept.get((task.cell, query)) for row, query in task.metrics.items()}
-        wanted = {row: query for row, query in task.metrics.items() if kept[row] is None}
+        """Return the failures, and the points of the metrics by row."""
+        if self._cached_from != minutes.start or len(self._cached) > MAX_CACHED_METRICS:
+            self._cached, self._cached_from = {}, minutes.start
+        cached = {row: self._cached.get((task.cell, query)) for row, query in task.metrics.items()}
+        wanted = {row: query for row, query in task.metrics.items() if cached[row] is None}
         past = PastPoints(reader.source)
-        past.points.update({row: points for row, points in kept.items() if points is not None})
+        past.points.update({row: points for row, points in cached.items() if points is not None})
         failures: list[Failure] = []
         async with self._granted(reader, len(wanted)) as is_granted:
             for region, request in self._requests(reader, wanted, minutes, now) if is_granted else ():
                 await self._limiter.acquire(len(request.metrics))
                 failures += await reader.send(past, region, [request])
-        self._kept |= {
+        self._cached |= {
             (task.cell, query): past.points[row] for row, query in wanted.items() if row in past.points
         }
         return failures, past.points
 
     @asynccontextmanager
     async def _granted(self, reader: MetricReader, metrics: int) -> AsyncIterator[bool]:
-        """Yield whether the budget allows to request so many metrics."""
+        """Yield whether the budget allows a request for this number of metrics."""
         budget = reader.planner.budget if reader.planner else None
         if budget is None or not metrics:
             yield True
@@ -257,15 +257,15 @@ class PastReader:
     def _requests(
         self, reader: MetricReader, metrics: Metrics, minutes: range, now: int
     ) -> Iterator[tuple[str, MetricRequest]]:
-        """Yield requests, each with its region; metrics of the same period share one."""
+        """Yield requests, each with its region; metrics of the same period share a request."""
         rings, by_query = self._fleet.rings, {query: row for row, query in metrics.items()}
-        for region, some in reader.owners.by_region(by_query).items():
-            rows = np.fromiter(some.values(), np.int32, len(some))
+        for region, rows_by_query in reader.owners.by_region(by_query).items():
+            rows = np.fromiter(rows_by_query.values(), np.int32, len(rows_by_query))
             periods = np.maximum(rings.period[rows], POINT_MINUTES)
             for period in np.unique(periods).tolist():
-                of_period = rows[periods == period]
-                for first in range(0, of_period.size, METRICS_AT_ONCE):
-                    part = of_period[first : first + METRICS_AT_ONCE]
+                same_period = rows[periods == period]
+                for first in range(0, same_period.size, METRICS_AT_ONCE):
+                    part = same_period[first : first + METRICS_AT_ONCE]
                     queries = [with_period(metrics[row], period) for row in part.tolist()]
                     yield (
                         region or reader.cell.region,
@@ -281,8 +281,8 @@ class PastReader:
         usage = fleet.usages.at(past, every_slot, every_minute)
         usage[every_minute < fleet.created[every_slot]] = np.nan
         usage *= 1 + throttled_per_served(fleet, past, every_slot, every_minute)
-        fives = usage.reshape(-1, BIN_MINUTES // POINT_MINUTES, slots.size)
-        highest: Floats = np.fmax.reduce(fives, axis=1)
+        five_minutes = usage.reshape(-1, BIN_MINUTES // POINT_MINUTES, slots.size)
+        highest: Floats = np.fmax.reduce(five_minutes, axis=1)
         for index, slot in enumerate(slots.tolist()):
             block, column = recorder.history.place(int(recorder.rows[slot]))
             columns: Indices = np.array([column], np.intp)
@@ -291,7 +291,7 @@ class PastReader:
 
 
 def _past_minutes(now: int) -> range:
-    """Return the minutes to read: from a fortnight ago to where the rings begin, in periods of any length."""
+    """Return the minutes to read, in whole hours: from a fortnight ago to the first minute of the rings."""
     first, recorded = now // BIN_MINUTES - BINS, now // BIN_MINUTES - RECORDED_BINS
     hours = BIN_MINUTES * first // MAX_PERIOD, -(-BIN_MINUTES * recorded // MAX_PERIOD)
     return range(hours[0] * MAX_PERIOD, hours[1] * MAX_PERIOD)

@@ -1,4 +1,4 @@
-"""Points of a fortnight, each of five minutes, from which formulas compute usage as from those of now."""
+"""Points of a fortnight, each of five minutes, from which formulas compute usage as from current points."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -10,18 +10,18 @@ from monitor.fleet.namespaces import ALWAYS
 from monitor.fleet.rings import Rings
 from monitor.polling.past_points import POINT_MINUTES
 
-AFTER_END: Final = 1000  # minutes to `latest_minute`: formulas then look up points, not the latest value
+AFTER_END: Final = 1000  # minutes from the end to `latest_minute`, so that formulas look up points
 
 
 class PastRings(Rings):
     """The points of some metrics, with the rows that they have in the rings of a fleet.
 
     All minutes were read long after they were published: a point that is missing does not exist. A metric
-    that is zero when absent is 0 from its first point on, as nobody knows whether it existed before.
+    that is zero when absent is 0 from its first point on, as it is unknown whether it existed before.
     """
 
     def __init__(self, rings: Rings, start: int, points: Mapping[int, Floats]) -> None:
-        """Take points by row, each of five minutes from `start` on."""
+        """Take points by row, each of five minutes; the first begins at `start`."""
         super().__init__()
         size, steps = rings.size, max(map(len, points.values()), default=0)
         self.size, self._start, self._steps = size, start, steps

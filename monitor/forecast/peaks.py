@@ -1,4 +1,4 @@
-"""The peaks of a fortnight of demand, by which purchases are sized."""
+"""The peaks of a fortnight of demand, from which the sizes of purchases are computed."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,18 +18,18 @@ from rules.right_size import PEAK_QUANTILE
 async def recommend(
     recorder: Recorder, snapshot: Callable[[], Snapshot], slots: Ints
 ) -> list[Recommendation]:
-    """Recommend the sizes of what the series in these slots bought. It computes in a thread."""
+    """Recommend the sizes of the purchases of the series in these slots. Computes in a thread."""
     peaks = await fortnight_peaks(recorder, slots)
     return await asyncio.to_thread(recommendations, snapshot(), peaks, slots)
 
 
 async def fortnight_peaks(recorder: Recorder, slots: Ints) -> Peaks:
-    """Return the peaks of some series; of others they are unknown. It computes in a thread."""
+    """Return the peaks by slot, unknown except in these slots. Computes in a thread."""
     peaks = Peaks.unknown(max(recorder.rows.size, int(slots.max(initial=-1)) + 1))
-    for block, some, columns in recorder.by_block(slots):
+    for block, block_slots, columns in recorder.by_block(slots):
         found = await asyncio.to_thread(_peaks_of, block, columns)
         for column, values in zip(peaks, found, strict=True):
-            column[some] = values
+            column[block_slots] = values
     return peaks
 
 

@@ -19,15 +19,15 @@ from rules.analogs import BIN_MINUTES, DAY
 log = logging.getLogger(__name__)
 
 NO_ROW: Final = -1
-RECORDED_BINS: Final = WINDOW // BIN_MINUTES - 1  # newest bins, of which the rings have all minutes
+RECORDED_BINS: Final = WINDOW // BIN_MINUTES - 1  # the newest bins; the rings have all of their minutes
 DAY_MINUTES: Final = DAY * BIN_MINUTES
-SERIES_AT_ONCE: Final = 64  # whose minutes are judged within some milliseconds
+SERIES_AT_ONCE: Final = 64  # judging the minutes of so many series takes some milliseconds
 
 
 class Recorder:
     """Writes usage of a fleet to a history.
 
-    rows: of the history, by slot; NO_ROW: there is none. has_bound: set when series got a row.
+    rows: the row of the history by slot, or NO_ROW. has_bound: set when a series got a row.
     """
 
     def __init__(self, fleet: Fleet, history: UsageHistory) -> None:
@@ -36,21 +36,21 @@ class Recorder:
         self.has_bound, self._is_full = asyncio.Event(), False
 
     async def bind(self, now: int) -> None:
-        """Give each series that can be judged a row. now: the minute. Other tasks run meanwhile."""
+        """Give a row to each series that can be forecast. now: the minute. Other tasks run meanwhile."""
         fleet, through = self._fleet, now // BIN_MINUTES - 1
         slots = self._forecastable()
         rows = np.full(fleet.size, NO_ROW, np.int32)
         before = slots[slots < self.rows.size]
         rows[before] = self.rows[before]
-        kept = self.history.confirm(rows[slots], fleet.id[slots], fleet.created[slots], through)
-        rows[slots[~kept]] = NO_ROW
+        confirmed = self.history.confirm(rows[slots], fleet.id[slots], fleet.created[slots], through)
+        rows[slots[~confirmed]] = NO_ROW
         self.rows = rows
-        async for slot in cooperative_iter(slots[~kept].tolist()):
+        async for slot in cooperative_iter(slots[~confirmed].tolist()):
             if fleet.group[slot] >= 0:
                 row = self.history.row(int(fleet.id[slot]), int(fleet.created[slot]), through)
                 rows[slot] = NO_ROW if row is None else row
                 self._warn_once(row is None)
-        if (rows[slots[~kept]] != NO_ROW).any():
+        if (rows[slots[~confirmed]] != NO_ROW).any():
             self.has_bound.set()
 
     def _warn_once(self, is_full: bool) -> None:
@@ -63,8 +63,8 @@ class Recorder:
         """Return the slots of series that can be judged by their usage, and whose limit is known."""
         fleet, size = self._fleet, self._fleet.size
         has_limit = fleet.limit[:size] > 0
-        can_be = (fleet.group[:size] >= 0) & fleet.observable[:size] & ~fleet.bounded[:size] & has_limit
-        slots = np.flatnonzero(can_be)
+        is_candidate = (fleet.group[:size] >= 0) & fleet.observable[:size] & ~fleet.bounded[:size] & has_limit
+        slots = np.flatnonzero(is_candidate)
         return slots[fleet.usages.has(slots)] if slots.size else slots
 
     def by_block(self, slots: Ints) -> Iterator[tuple[HistoryBlock, Ints, Indices]]:
@@ -86,15 +86,16 @@ class Recorder:
 
     async def record_slots(self, slots: Ints, now: int) -> None:
         """Record the last hours of some series. Other tasks run meanwhile."""
-        for block, some, columns in self.by_block(slots):
-            for first in range(0, some.size, SERIES_AT_ONCE):
+        for block, block_slots, columns in self.by_block(slots):
+            for first in range(0, block_slots.size, SERIES_AT_ONCE):
                 part = slice(first, first + SERIES_AT_ONCE)
-                self._record(block, some[part], columns[part], now)
+                self._record(block, block_slots[part], columns[part], now)
                 await asyncio.sleep(0)
 
     def _record(self, block: HistoryBlock, slots: Ints, columns: Indices, now: int) -> None:
         """Record some series of a block."""
-        is_same = block.id[columns] == self._fleet.id[slots]  # series may have come and gone meanwhile
+        # Series may have been added and removed meanwhile.
+        is_same = block.id[columns] == self._fleet.id[slots]
         slots, columns = slots[is_same], columns[is_same]
         end = now // BIN_MINUTES * BIN_MINUTES
         minutes = np.arange(end - RECORDED_BINS * BIN_MINUTES, end, dtype=np.int32)

@@ -15,7 +15,7 @@ from rules.analogs import DAY
 async def fan_of(recorder: Recorder, slot: int, days: int, days_ahead: int) -> Fan | None:
     """Return the fan of the series in a slot; None without a history.
 
-    days: how many to look back; days_ahead: how many to look ahead.
+    days: the number of past days; days_ahead: the number of future days.
     """
     for block, _, columns in recorder.by_block(np.array([slot], np.int32)):
         return await asyncio.to_thread(fan_from, block, int(columns[0]), days * DAY, days_ahead * DAY)
@@ -25,7 +25,8 @@ async def fan_of(recorder: Recorder, slot: int, days: int, days_ahead: int) -> F
 async def outlook_of(recorder: Recorder, slot: int, limit: float, other: float | None) -> Outlook | None:
     """Return the outlook of the series in a slot; None without a history.
 
-    limit: that its past forecasts are compared with. other: the limit that it is forecast for; None: none.
+    limit: the limit that past forecasts are compared with. other: the limit of a new forecast; None: there is
+    no new forecast.
     """
     for block, _, columns in recorder.by_block(np.array([slot], np.int32)):
         return await asyncio.to_thread(outlook_from, block, int(columns[0]), limit, other)

@@ -18,7 +18,7 @@ MAX_HEAD_SIZE: Final = 128 * 1024  # bytes; Firehose may send 70 KB, mostly comm
 def default_headers(now: int, config: Config) -> list[tuple[bytes, bytes]]:
     """Return the headers that every response has, at a second since the epoch.
 
-    uvicorn would write the date by a timer, whether or not anybody asks.
+    uvicorn would update the date by a timer, even without requests.
     """
     return [(b"date", formatdate(now, usegmt=True).encode()), *config.encoded_headers]
 
@@ -26,16 +26,17 @@ def default_headers(now: int, config: Config) -> list[tuple[bytes, bytes]]:
 class HttpConnection(H11Protocol):
     """An HTTP/1.1 connection with timeouts, in seconds; a subclass may have others.
 
-    head_timeout: until the client has sent the head of a request: of the first one since it connected, of
-    others since their first byte; and after a response until it has sent the rest of the body. idle_timeout:
-    from a response until the next request begins. Prometheus, which scrapes once a minute, and load balancers
-    keep connections longer than a minute, and would have to open, and encrypt, another one each time; idle
-    ones are closed when others need their place.
-    body_timeout: until the client has sent the body; the handler may have a shorter timeout. write_timeout:
-    until the client has read a part of the buffered response. slot: the connection's entry in the server's
-    limiter, if any.
+    head_timeout: the time until the client has sent the head of a request. It begins when the client
+    connects, for later requests with their first byte. It also applies after a response, until the client has
+    sent the rest of the body. idle_timeout: the time from a response until the next request begins.
+    Prometheus, which scrapes once a minute, and load balancers reuse connections for longer than a minute;
+    otherwise they would open and encrypt a new connection each time. Idle connections are closed when new
+    connections need their place.
+    body_timeout: the time until the client has sent the body; the handler may have a shorter timeout.
+    write_timeout: the time until the client has read a part of the buffered response. slot: the connection's
+    entry in the server's limiter, if any.
 
-    uvicorn's "auto" would choose the parser by what is installed; this class is always based on h11.
+    uvicorn's "auto" would choose the parser by the installed packages; this class is always based on h11.
     """
 
     head_timeout: float = 20.0
@@ -43,7 +44,7 @@ class HttpConnection(H11Protocol):
     body_timeout: float = 90.0
     write_timeout: float = 60.0
     slot: ConnectionSlot | None = None
-    _timeout: float | None = None  # of the running timer, in seconds
+    _timeout: float | None = None  # the seconds of the running timer
     _timer: asyncio.TimerHandle | None = None
     _has_input = False  # true once a part of the next request has arrived
     _unread = 0  # bytes in the write buffer when the timer last expired

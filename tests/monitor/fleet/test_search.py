@@ -1,4 +1,4 @@
-"""The query of people: what its text means, and that any text is a query or a sentence about why not."""
+"""The search query: the terms of a text, and that any text is a query or raises an error with the reason."""
 
 from contextlib import suppress
 
@@ -33,7 +33,7 @@ TERMS = st.builds(Term, WORDS, st.sampled_from(("", "service", "resource", "acco
         ("-", [Term("-")]),
     ],
 )
-def test_a_text_says_terms(text: str, terms: list[Term]) -> None:
+def test_a_text_is_parsed_into_terms(text: str, terms: list[Term]) -> None:
     assert [*parse_search(text).terms] == terms
 
 
@@ -49,28 +49,28 @@ def test_a_text_says_terms(text: str, terms: list[Term]) -> None:
         (" ".join(map(str, range(41))), "at most 40 terms"),
     ],
 )
-def test_a_text_that_is_no_query_has_a_sentence(text: str, sentence: str) -> None:
+def test_an_invalid_query_is_refused_with_the_reason(text: str, sentence: str) -> None:
     with pytest.raises(SearchError, match=sentence.replace("?", r"\?")):
         parse_search(text)
 
 
 @given(st.text(max_size=60) | st.lists(WORDS | st.sampled_from(FIELDS), max_size=6).map(":".join))
-def test_any_text_is_a_query_or_a_sentence(text: str) -> None:
+def test_any_text_is_a_query_or_raises_a_search_error(text: str) -> None:
     with suppress(SearchError):
         search = parse_search(text)
         assert parse_search(str(search)) == search
 
 
 @given(st.lists(TERMS, max_size=6, unique=True))
-def test_the_text_of_a_query_says_the_same_query(terms: list[Term]) -> None:
+def test_a_query_written_as_text_parses_to_the_same_query(terms: list[Term]) -> None:
     assert parse_search(str(Search(tuple(terms)))) == Search(tuple(terms))
 
 
-async def test_the_api_takes_the_query(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_api_filters_series_by_the_query(server: Server, client: httpx.AsyncClient) -> None:
     for name, zone in (("orders", Zone.NEAR), ("clicks", Zone.WITHIN)):
         judged(server.fleet, add(server.fleet, key(name)), zone, usage=500.0)
     await server.publish()
     got = await client.get("/api/v1/series", params={"q": "service:kinesis -clicks zone:near"})
-    assert [one["resource"] for one in got.json()["items"]] == ["orders"]
+    assert [series["resource"] for series in got.json()["items"]] == ["orders"]
     refused = await client.get("/api/v1/series", params={"q": "zon:near"})
     assert refused.status_code == 422 and "did you mean zone" in refused.json()["error"]

@@ -1,4 +1,4 @@
-"""Points that are stored in as few bytes as hold them exactly, against a plain table."""
+"""Stored points, compared with a plain table of floats."""
 
 from collections.abc import Sequence
 
@@ -28,25 +28,25 @@ def stored(rows: int = ROWS) -> StoredPoints:
     return points
 
 
-def put(points: StoredPoints, some: Sequence[Point]) -> None:
-    rows, minutes, values = (np.array([one[n] for one in some]) for n in range(3))
-    points.put(rows.astype(np.int32), minutes.astype(np.int32), values.astype(np.float32))
+def put(stored_points: StoredPoints, points: Sequence[Point]) -> None:
+    rows, minutes, values = (np.array([point[n] for point in points]) for n in range(3))
+    stored_points.put(rows.astype(np.int32), minutes.astype(np.int32), values.astype(np.float32))
 
 
-def all_of(points: StoredPoints) -> list[list[float]]:
+def all_points(points: StoredPoints) -> list[list[float]]:
     everything: list[list[float]] = points.get(np.arange(ROWS)[:, None], np.arange(WIDTH)).tolist()
     return everything
 
 
 @given(CHANGES)
-def test_the_stored_points_are_those_put_and_not_removed(changes: list[tuple[str, list[Point]]]) -> None:
+def test_points_are_returned_until_they_are_removed(changes: list[tuple[str, list[Point]]]) -> None:
     points, plain = stored(), np.full((ROWS, WIDTH), np.nan, np.float32)
-    for change, some in changes:
-        rows = np.array([one[0] for one in some], np.int32)
-        minutes = np.array([one[1] for one in some], np.int32)
+    for change, changed in changes:
+        rows = np.array([point[0] for point in changed], np.int32)
+        minutes = np.array([point[1] for point in changed], np.int32)
         if change == "put":
-            put(points, some)
-            for row, minute, value in some:
+            put(points, changed)
+            for row, minute, value in changed:
                 plain[row, minute] = value
         elif change == "remove":
             points.remove(rows, minutes)
@@ -54,27 +54,28 @@ def test_the_stored_points_are_those_put_and_not_removed(changes: list[tuple[str
         else:
             points.remove_all(rows)
             plain[rows] = np.nan
-        assert np.array_equal(all_of(points), plain, equal_nan=True)
+        assert np.array_equal(all_points(points), plain, equal_nan=True)
 
 
-def test_each_row_is_read_alone_as_with_all_other_rows() -> None:
+def test_a_row_read_alone_has_the_same_points_as_among_all_rows() -> None:
     points = stored()
     put(points, [(0, 1, 3.0), (1, 1, 0.25), (1, 2, 7.0), (3, 4, 1e9)])
     alone = [points.get(np.array([row]), np.arange(WIDTH)).tolist() for row in range(ROWS)]
-    assert np.array_equal(alone, all_of(points), equal_nan=True)
+    assert np.array_equal(alone, all_points(points), equal_nan=True)
 
 
 @pytest.mark.parametrize(
     ("values", "bytes_each"), [((0.0,), 1), ((0.0, float(MAX_SMALL)), 1), ((0.0, 0.5), 4), ((1e6, 0.0), 4)]
 )
-def test_a_point_takes_a_byte_until_a_value_of_its_row_needs_more(
+def test_a_point_takes_one_byte_until_its_row_gets_a_value_that_needs_four(
     values: Sequence[float], bytes_each: int
 ) -> None:
     points = stored()
     before = points.allocated_bytes
     for n, value in enumerate(values):
         put(points, [(2, n, value)])
-    freed = WIDTH if bytes_each == 4 and values[0] == 0 else 0  # which the next row takes
+    # The row of 8 bits that was freed still counts as allocated.
+    freed = WIDTH if bytes_each == 4 and values[0] == 0 else 0
     assert points.allocated_bytes - before - freed == bytes_each * WIDTH
 
 
@@ -90,7 +91,7 @@ def test_rows_without_points_take_no_memory_and_freed_memory_is_used_again() -> 
     assert after - before == 5 * WIDTH + 5 * 4 * WIDTH
 
 
-def test_a_row_that_is_removed_twice_at_once_is_used_once() -> None:
+def test_a_row_removed_twice_in_one_call_is_reused_once() -> None:
     points = stored()
     put(points, [(0, 0, 1.0)])
     points.remove_all(np.array([0, 0], np.int32))
@@ -98,7 +99,7 @@ def test_a_row_that_is_removed_twice_at_once_is_used_once() -> None:
     assert points.get(np.array([1, 2]), np.array([0, 0])).tolist() == [1.0, 2.0]
 
 
-def test_points_stay_while_the_room_for_them_grows() -> None:
+def test_points_are_unchanged_when_the_store_grows() -> None:
     points = stored(3000)
     for row in range(3000):
         put(points, [(row, 1, float(row)), (row, 2, row + 0.5 if row % 3 == 0 else 0.0)])

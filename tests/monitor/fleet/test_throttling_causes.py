@@ -1,4 +1,4 @@
-"""Throttled demand by cause: what is known of each cause, and that it adds up to what is shown."""
+"""Throttled demand by cause: the demand of each cause, and that the causes add up to the whole demand."""
 
 import math
 from collections.abc import Mapping
@@ -21,20 +21,23 @@ from tests.monitor.fleet.fleets import NOW, SETTINGS, add, key, traffic
 hot_keys = Metric("AWS/Test", "HotKeys", "Sum")
 all_reads = Metric("AWS/Test", "Throttled", "Sum")
 admin = Metric("AWS/Test", "Admin", "Sum")
-TWO = {"hot key": per_second(hot_keys), "admin": per_second(admin)}
-REST = {"hot key": per_second(hot_keys), "other": difference(all_reads, hot_keys).scaled(1 / 60)}
+COUNTED_CAUSES = {"hot key": per_second(hot_keys), "admin": per_second(admin)}
+CAUSES_WITH_REMAINDER = {
+    "hot key": per_second(hot_keys),
+    "other": difference(all_reads, hot_keys).scaled(1 / 60),
+}
 
 Points = list[tuple[Metric, int, float]]  # metric, minutes ago, value
 
 
-def add_with(fleet: Fleet, causes: Mapping[str, Usage], name: str = "orders", **seen: Any) -> Series:
+def add_with(fleet: Fleet, causes: Mapping[str, Usage], name: str = "orders", **observed: Any) -> Series:
     """Register a series whose throttled demand has causes."""
     throttled = total(*causes.values()) if causes else None
-    return add(fleet, key(name), throttled=throttled, throttled_by_cause=causes, **seen)
+    return add(fleet, key(name), throttled=throttled, throttled_by_cause=causes, **observed)
 
 
 def write(fleet: Fleet, points: Points, read: bool = True) -> None:
-    """Write points, and one of the usage, and mark all metrics as read until NOW."""
+    """Write points, and one point of the usage; if `read`, mark all metrics as read until NOW."""
     rows = fleet.metrics(key("orders").cell)
     for metric, ago, value in [(traffic.of(StreamName=key("orders").id), 1, 1.0), *points]:
         row = np.array([rows[metric_query(metric)]])
@@ -44,30 +47,30 @@ def write(fleet: Fleet, points: Points, read: bool = True) -> None:
 
 
 def judged_causes(fleet: Fleet, series: Series) -> dict[str, float]:
-    """Judge, and return the throttled demand of a series by cause."""
+    """Judge the fleet, and return the throttled demand of a series by cause."""
     judge(fleet, NOW)
     return fleet.causes.throttled_of(series.slot)
 
 
-def test_the_causes_are_those_of_the_worst_recent_minute() -> None:
+def test_causes_are_taken_from_the_worst_recent_minute() -> None:
     fleet = Fleet()
-    series = add_with(fleet, TWO)
+    series = add_with(fleet, COUNTED_CAUSES)
     write(fleet, [(hot_keys, 3, 120.0), (admin, 3, 60.0), (hot_keys, 1, 6.0), (admin, 1, 90.0)])
     assert list(judged_causes(fleet, series).items()) == [("hot key", 2.0), ("admin", 1.0)]
     assert fleet.saturation[series.slot] == 3.0
     assert Zone(int(fleet.zone[series.slot])) is Zone.SATURATED
 
 
-def test_the_largest_cause_comes_first_and_an_unknown_one_last() -> None:
+def test_the_largest_cause_comes_first_and_an_unknown_cause_last() -> None:
     fleet = Fleet()
-    series = add_with(fleet, {**TWO, "all": per_second(all_reads)})
+    series = add_with(fleet, {**COUNTED_CAUSES, "all": per_second(all_reads)})
     write(fleet, [(admin, 1, 90.0), (hot_keys, 1, 30.0)], read=False)
     assert list(judged_causes(fleet, series)) == ["admin", "hot key", "all"]
 
 
 def test_an_unknown_cause_is_not_zero() -> None:
     fleet = Fleet()
-    series = add_with(fleet, TWO)
+    series = add_with(fleet, COUNTED_CAUSES)
     write(fleet, [(hot_keys, 1, 120.0)], read=False)
     causes = judged_causes(fleet, series)
     assert causes["hot key"] == fleet.saturation[series.slot] == 2.0
@@ -76,7 +79,7 @@ def test_an_unknown_cause_is_not_zero() -> None:
 
 def test_without_throttled_demand_each_cause_is_zero_and_without_points_unknown() -> None:
     fleet = Fleet()
-    series = add_with(fleet, REST)
+    series = add_with(fleet, CAUSES_WITH_REMAINDER)
     assert all(map(math.isnan, judged_causes(fleet, series).values()))
     write(fleet, [(hot_keys, 1, 0.0), (all_reads, 1, 0.0)])
     assert judged_causes(fleet, series) == {"hot key": 0.0, "other": 0.0}
@@ -84,14 +87,14 @@ def test_without_throttled_demand_each_cause_is_zero_and_without_points_unknown(
 
 def test_causes_are_unknown_once_they_are_stale() -> None:
     fleet = Fleet()
-    series = add_with(fleet, TWO)
+    series = add_with(fleet, COUNTED_CAUSES)
     write(fleet, [(hot_keys, SETTINGS.stale_after + 1, 120.0), (admin, SETTINGS.stale_after + 1, 60.0)])
     assert all(map(math.isnan, judged_causes(fleet, series).values()))
 
 
 def test_zero_of_an_incomplete_cause_is_unknown() -> None:
     fleet = Fleet()
-    series = add_with(fleet, TWO, throttled_incomplete=True)
+    series = add_with(fleet, COUNTED_CAUSES, throttled_incomplete=True)
     write(fleet, [(hot_keys, 1, 120.0), (admin, 1, 0.0)])
     causes = judged_causes(fleet, series)
     assert causes["hot key"] == 2.0 and math.isnan(causes["admin"])
@@ -99,16 +102,16 @@ def test_zero_of_an_incomplete_cause_is_unknown() -> None:
 
 def test_causes_request_no_additional_metric() -> None:
     apart, together = Fleet(), Fleet()
-    add_with(apart, REST)
-    add(together, key("orders"), throttled=total(*REST.values()))
+    add_with(apart, CAUSES_WITH_REMAINDER)
+    add(together, key("orders"), throttled=total(*CAUSES_WITH_REMAINDER.values()))
     assert apart.metrics(key("orders").cell).keys() == together.metrics(key("orders").cell).keys()
 
 
 def test_causes_are_replaced_and_removed_with_their_series() -> None:
     fleet = Fleet()
-    series, other = add_with(fleet, TWO), add_with(fleet, REST, "other")
+    series, other = add_with(fleet, COUNTED_CAUSES), add_with(fleet, CAUSES_WITH_REMAINDER, "other")
     write(fleet, [(hot_keys, 1, 120.0), (all_reads, 1, 180.0), (admin, 1, 0.0)])
-    add_with(fleet, REST)
+    add_with(fleet, CAUSES_WITH_REMAINDER)
     assert judged_causes(fleet, series) == pytest.approx({"hot key": 2.0, "other": 1.0})
     add_with(fleet, {})
     assert judged_causes(fleet, series) == {}
@@ -120,18 +123,18 @@ def test_causes_are_replaced_and_removed_with_their_series() -> None:
 
 def test_a_snapshot_keeps_the_causes_of_its_judgement() -> None:
     fleet = Fleet()
-    series = add_with(fleet, TWO)
+    series = add_with(fleet, COUNTED_CAUSES)
     write(fleet, [(hot_keys, 1, 120.0), (admin, 1, 0.0)])
     judge(fleet, NOW)
     first = Snapshot.of(fleet, {})
     write(fleet, [(admin, 1, 60.0)])
     judge(fleet, NOW)
     second = Snapshot.of(fleet, {}, first)
-    add_with(fleet, REST)
+    add_with(fleet, CAUSES_WITH_REMAINDER)
     third = Snapshot.of(fleet, {}, second)
-    shown = [one.causes.of(series.slot) for one in (first, second)]
+    shown = [snapshot.causes.of(series.slot) for snapshot in (first, second)]
     assert shown == [{"hot key": 2.0, "admin": 0.0}, {"hot key": 2.0, "admin": 1.0}]
-    assert third.causes.of(series.slot).keys() == REST.keys()
+    assert third.causes.of(series.slot).keys() == CAUSES_WITH_REMAINDER.keys()
 
 
 @given(
@@ -144,12 +147,19 @@ def test_a_snapshot_keeps_the_causes_of_its_judgement() -> None:
         max_size=20,
     )
 )
-@pytest.mark.parametrize("causes", [TWO, REST], ids=["counted", "what is left"])
+@pytest.mark.parametrize(
+    "causes",
+    [COUNTED_CAUSES, CAUSES_WITH_REMAINDER],
+    ids=["all causes counted", "one cause is the remainder"],
+)
 def test_known_causes_add_up_to_the_throttled_demand(causes: Mapping[str, Usage], points: Points) -> None:
     fleet = Fleet()
-    fleets_series = add_with(fleet, {**causes, "admin": per_second(admin)}), add_with(fleet, REST, "more")
+    both_series = (
+        add_with(fleet, {**causes, "admin": per_second(admin)}),
+        add_with(fleet, CAUSES_WITH_REMAINDER, "more"),
+    )
     write(fleet, points)
-    for series in fleets_series:
+    for series in both_series:
         demand = judged_causes(fleet, series)
         known = [rate for rate in demand.values() if not math.isnan(rate)]
         if math.isnan(fleet.saturation[series.slot]):

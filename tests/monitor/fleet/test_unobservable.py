@@ -5,7 +5,7 @@ from monitor.fleet.unobservable import group_unobservable
 from tests.monitor.fleet.fleets import key
 
 
-def test_groups_are_by_scope_and_reason_the_largest_first_with_the_series_of_each_command() -> None:
+def test_series_are_grouped_by_scope_reason_and_command_the_largest_group_first() -> None:
     found = [
         ("sqs", key("a"), Unobservable("bounded only")),
         ("s3", key("b"), Unobservable("metrics are off", "aws enable b")),
@@ -14,7 +14,7 @@ def test_groups_are_by_scope_and_reason_the_largest_first_with_the_series_of_eac
         ("kinesis", key("e"), Unobservable("bounded only")),
     ]
     groups = group_unobservable(found)
-    assert [(one.scope, one.reason, one.series_count) for one in groups] == [
+    assert [(group.scope, group.reason, group.series_count) for group in groups] == [
         ("s3", "metrics are off", 3),
         ("kinesis", "bounded only", 1),
         ("sqs", "bounded only", 1),

@@ -1,4 +1,4 @@
-"""The order of urgency: one for columns and for single series."""
+"""The order of urgency, which is the same for columns and for single series."""
 
 import numpy as np
 from hypothesis import given

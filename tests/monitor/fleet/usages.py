@@ -1,4 +1,4 @@
-"""Strategies for formulas of any shape, and the usage that a formula of the fleet stands for."""
+"""Strategies for formulas of any shape, and the conversion of a formula of the fleet to a usage."""
 
 from collections.abc import Iterator, Sequence
 
@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from collectors.base import LAG_OPS, METRIC_OPS, RATIO_TERMS, Metric, Op, Term, Usage
 from monitor.fleet.formula import Formula, Shape
 
-OPERATIONS = [op for op in Op if op not in LAG_OPS]  # those have tests of their own
+OPERATIONS = [op for op in Op if op not in LAG_OPS]  # the lag operations have tests of their own
 OFFSETS = [0.0, 0.0, 100.0, -2.0]
 
 
 def usages(metrics: Sequence[Metric], weights: Sequence[float], depth: int = 3) -> st.SearchStrategy[Usage]:
-    """Formulas over metrics, those of one level and nested ones."""
+    """Formulas over metrics, flat and nested."""
     terms: st.SearchStrategy[Term] = st.sampled_from(metrics)
     flat = strategy = _usages(metrics, weights, terms)
     for _ in range(depth - 1):
@@ -43,7 +43,7 @@ def metric(row: int) -> Metric:
 
 
 def _usage(shape: Shape, rows: Iterator[int], weights: Iterator[float], offsets: Iterator[float]) -> Usage:
-    """Return the usage of a shape. rows, weights, offsets: those of its terms, in order."""
+    """Return the usage of a shape. rows, weights, offsets: the values of its terms, in order."""
     own_weights = [next(weights) for _ in shape.terms]
     offset = next(offsets) if shape.has_offset else 0.0
     terms: list[Term | None] = [None if inner else metric(next(rows)) for inner in shape.terms]

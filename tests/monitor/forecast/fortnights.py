@@ -45,17 +45,17 @@ def name_of(query: Query) -> str:
 
 
 def points_of(value: Callable[[int], float | None], query: Query, body: Body) -> dict[int, float]:
-    """The points of a metric with a value in each minute, in the period and for the time of a request."""
+    """The points that answer a query, one for each of its periods within the time of the request."""
     period, stat = query["MetricStat"]["Period"] // 60, query["MetricStat"]["Stat"]
     start, end = body["StartTime"] // 60, body["EndTime"] // 60
     starts = range(-(-start // period) * period, end - period + 1, period)
-    values = {one: value(one) for one in starts}
+    values = {minute: value(minute) for minute in starts}
     factor = period if stat == "Sum" else 1
-    return {one: known * factor for one, known in values.items() if known is not None}
+    return {minute: known * factor for minute, known in values.items() if known is not None}
 
 
 def answering(value: Callable[[int], float | None] = daily) -> Callable[[Body], Response]:
-    """An answer in which all metrics have the same values."""
+    """A function that answers requests with the same values for all metrics."""
     return lambda body: {
         "MetricDataResults": [
             result(query, points_of(value, query, body)) for query in body["MetricDataQueries"]
@@ -65,7 +65,7 @@ def answering(value: Callable[[int], float | None] = daily) -> Callable[[Body], 
 
 @dataclass
 class Fortnight:
-    """A fleet, what reads it, and what forecasts it."""
+    """A fleet with the reader of its metrics and its forecaster."""
 
     fleet: Fleet
     server: FakeCloudWatch
@@ -95,18 +95,18 @@ class Fortnight:
             paid=paid,
         )
         key = Key(*CELL, "kinesis", "stream_write_bytes", str(name))
-        seen = Observed(
+        observation = Observed(
             signal="rate", resource=resource(str(name)), usage=usage or total(metric(name)), **observed
         )
-        return self.fleet.put(key, seen, settings, self.now)
+        return self.fleet.put(key, observation, settings, self.now)
 
     async def poll(self) -> None:
-        """Read the last hours, and judge them."""
+        """Read the metrics of the last hours, and judge the fleet."""
         await self.reader.read(self.now)
         judge(self.fleet, self.now)
 
     async def read_past(self) -> None:
-        """Read the past of all series whose past is not read yet, and forecast."""
+        """Read the past of all series whose past is not read yet, and forecast all series."""
         await self.poll()
         await self.forecaster.forecast_all()
         await self.forecaster.past.read_all(np.arange(self.fleet.size, dtype=np.int32))
@@ -142,7 +142,7 @@ async def fortnight(
     history: UsageHistory | None = None,
     planner: Callable[[Fleet], Planner] | None = None,
 ) -> AsyncIterator[Fortnight]:
-    """Yield an empty fleet, which reads from a server that gives these answers."""
+    """Yield an empty fleet whose metrics are read from a server that gives these answers."""
     fleet, telemetry = Fleet(), Telemetries()
     async with FakeCloudWatch(answer or answering()) as server:
         cell = Cell(fake_credentials(), *CELL, telemetry.aws, {"cloudwatch": 1000.0}, server.url)

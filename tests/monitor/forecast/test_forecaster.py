@@ -1,4 +1,4 @@
-"""Forecasts of a fleet: absent below two days, new when a limit changes, the same for the same data."""
+"""Forecasts of a fleet: none without two days of usage, new when a limit changes, equal for equal data."""
 
 import warnings
 from collections.abc import Callable
@@ -19,73 +19,77 @@ from rules.demand_forecast import MAX_HOLE, MAX_LATE, without_short_holes
 from rules.forecast import BINS, MIN_BINS
 from tests.monitor.forecast.fortnights import daily, fortnight, metric
 
-NOW = 1_933_333  # a bin
+NOW = 1_933_333  # the number of a bin
 Array = npt.NDArray[np.floating]
 
 NAN = float("nan")
 
 
 async def test_a_series_near_its_limit_each_day_will_probably_reach_it() -> None:
-    async with fortnight() as some:
-        near, far, over = some.put("near", limit=79), some.put("far", limit=500), some.put("over", limit=10)
-        await some.read_past()
-        day = [some.probability(one)[2] for one in (near, far, over)]
+    async with fortnight() as setup:
+        near, far, over = (
+            setup.put("near", limit=79),
+            setup.put("far", limit=500),
+            setup.put("over", limit=10),
+        )
+        await setup.read_past()
+        day = [setup.probability(series)[2] for series in (near, far, over)]
         assert day[0] > 0.7
         assert day[1] < 0.05
         assert day[2] == 1
-        reach = some.fleet.reach_minutes
-        assert some.now - 60 < reach[near.slot][0] <= reach[near.slot][1] <= reach[near.slot][2]
-        assert reach[near.slot][2] <= some.now + 3 * 1440
+        reach = setup.fleet.reach_minutes
+        assert setup.now - 60 < reach[near.slot][0] <= reach[near.slot][1] <= reach[near.slot][2]
+        assert reach[near.slot][2] <= setup.now + 3 * 1440
         assert (reach[far.slot] == NEVER).all()
-        assert some.fleet.history_bins[near.slot] >= BINS - 10
+        assert setup.fleet.history_bins[near.slot] >= BINS - 10
 
 
 async def test_a_series_with_less_than_two_days_of_history_has_no_forecast() -> None:
-    async with fortnight() as some:
-        created = (some.now - 1.2 * 1440) * 60
-        series = some.put("a", created_at=created)
-        await some.read_past()
-        assert np.isnan(some.probability(series)).all()
-        assert (some.fleet.reach_minutes[series.slot] == NEVER).all()
-        assert some.fleet.history_bins[series.slot] == pytest.approx(1.2 * 96, abs=2)
+    async with fortnight() as setup:
+        created = (setup.now - 1.2 * 1440) * 60
+        series = setup.put("a", created_at=created)
+        await setup.read_past()
+        assert np.isnan(setup.probability(series)).all()
+        assert (setup.fleet.reach_minutes[series.slot] == NEVER).all()
+        assert setup.fleet.history_bins[series.slot] == pytest.approx(1.2 * 96, abs=2)
 
 
 async def test_a_changed_limit_changes_the_forecast_at_once() -> None:
-    async with fortnight() as some:
-        series = some.put("a", limit=85)
-        await some.read_past()
-        before = some.probability(series)
-        some.put("a", limit=2000)
-        judge(some.fleet, some.now)
-        await some.forecaster.follow_limits()
-        raised = some.probability(series)
+    async with fortnight() as setup:
+        series = setup.put("a", limit=85)
+        await setup.read_past()
+        before = setup.probability(series)
+        setup.put("a", limit=2000)
+        judge(setup.fleet, setup.now)
+        await setup.forecaster.follow_limits()
+        raised = setup.probability(series)
         assert raised[3] < before[3]
-        some.put("a", limit=85)
-        judge(some.fleet, some.now)
-        await some.forecaster.follow_limits()
-        assert some.probability(series) == before
-        assert len(some.past_requests) == 1
+        setup.put("a", limit=85)
+        judge(setup.fleet, setup.now)
+        await setup.forecaster.follow_limits()
+        assert setup.probability(series) == before
+        assert len(setup.past_requests) == 1
 
 
-async def test_a_series_that_cannot_be_judged_any_more_has_no_forecast() -> None:
-    async with fortnight() as some:
-        series = some.put("a")
-        await some.read_past()
-        assert np.isfinite(some.probability(series)).all()
-        some.fleet.drop(series.key)
-        some.fleet.reclaim()
-        again = some.put("b")
-        assert again.slot == series.slot
-        await some.forecaster.forecast_all()
-        assert np.isnan(some.probability(again)).all()
+async def test_a_new_series_in_a_reused_slot_has_no_forecast() -> None:
+    async with fortnight() as setup:
+        series = setup.put("a")
+        await setup.read_past()
+        assert np.isfinite(setup.probability(series)).all()
+        setup.fleet.drop(series.key)
+        setup.fleet.reclaim()
+        successor = setup.put("b")
+        assert successor.slot == series.slot
+        await setup.forecaster.forecast_all()
+        assert np.isnan(setup.probability(successor)).all()
 
 
 async def test_forecasts_are_exported_with_their_horizons_and_quantiles() -> None:
-    async with fortnight() as some:
-        some.put("near", limit=79)
-        some.put("new", limit=79, created_at=some.now * 60 - 3600)
-        await some.read_past()
-        exposition = Exposition(some.fleet)
+    async with fortnight() as setup:
+        setup.put("near", limit=79)
+        setup.put("new", limit=79, created_at=setup.now * 60 - 3600)
+        await setup.read_past()
+        exposition = Exposition(setup.fleet)
         await exposition.publish({})
         text = b"".join(exposition.body.plain(b"")[1]).decode()
     lines = [line for line in text.splitlines() if line.startswith("headroom_limit_reach")]
@@ -100,14 +104,14 @@ async def test_forecasts_are_exported_with_their_horizons_and_quantiles() -> Non
 
 
 async def test_demand_throttled_below_the_limit_makes_a_ceiling_for_forecasts() -> None:
-    async with fortnight() as some:
-        plain = some.put("plain", limit=300)
-        refused = some.put("refused", limit=300, throttled=total(metric("refused", "SampleCount")))
-        await some.read_past()
-        ceiling = some.fleet.ceiling[refused.slot]
+    async with fortnight() as setup:
+        plain = setup.put("plain", limit=300)
+        refused = setup.put("refused", limit=300, throttled=total(metric("refused", "SampleCount")))
+        await setup.read_past()
+        ceiling = setup.fleet.ceiling[refused.slot]
         assert 0 < ceiling < 90
-        assert np.isnan(some.fleet.ceiling[plain.slot])
-        assert some.probability(refused)[3] > some.probability(plain)[3]
+        assert np.isnan(setup.fleet.ceiling[plain.slot])
+        assert setup.probability(refused)[3] > setup.probability(plain)[3]
 
 
 def block_of(usage: Array) -> HistoryBlock:
@@ -143,7 +147,7 @@ SHAPES: list[Callable[[np.random.Generator], Array]] = [
 
 @given(st.sampled_from(SHAPES), st.integers(0, 1000), st.integers(0, MAX_LATE + 2))
 @settings(deadline=None, max_examples=150)
-def test_any_history_is_forecast_or_not_without_a_warning(
+def test_any_history_has_a_consistent_forecast_or_none_without_a_warning(
     shape: Callable[[np.random.Generator], Array],
     seed: int,
     late: int,
@@ -158,31 +162,31 @@ def test_any_history_is_forecast_or_not_without_a_warning(
             forecast_block(block, columns, np.array([factor * highest], np.float32))
             for factor in (0.5, 0.9, 1.0, 1.1, 2.0, 10.0)
         ]
-        again = forecast_block(block, columns, np.array([10.0 * highest], np.float32))
-    np.testing.assert_array_equal(found[-1].probability, again.probability)
-    np.testing.assert_array_equal(found[-1].minutes, again.minutes)
-    probabilities = np.concatenate([one.probability for one in found])
+        repeated = forecast_block(block, columns, np.array([10.0 * highest], np.float32))
+    np.testing.assert_array_equal(found[-1].probability, repeated.probability)
+    np.testing.assert_array_equal(found[-1].minutes, repeated.minutes)
+    probabilities = np.concatenate([forecast.probability for forecast in found])
     if late > MAX_LATE:
         assert np.isnan(probabilities).all()
     known = probabilities[np.isfinite(probabilities).all(axis=1)]
     assert ((known >= 0) & (known <= 1)).all()
     assert (np.diff(known, axis=1) >= 0).all()
     assert (np.diff(known, axis=0) <= 1e-6).all()
-    minutes = np.concatenate([one.minutes for one in found])
+    minutes = np.concatenate([forecast.minutes for forecast in found])
     times = minutes[(minutes != NEVER).all(axis=1)]
     assert (np.diff(times, axis=1) >= 0).all()
     assert (times >= 0).all()
 
 
-def test_steady_growth_is_reported_when_it_ends() -> None:
-    block = block_of(np.arange(BINS) / 96)  # 1 a day
+def test_steady_growth_reaches_the_limit_at_the_extrapolated_time() -> None:
+    block = block_of(np.arange(BINS) / 96)  # it grows by 1 a day
     found = forecast_block(block, np.array([0]), np.array([16.0], np.float32))
     assert found.minutes[0] / 1440 == pytest.approx([2, 2, 2], abs=0.2)
     assert found.probability[0][2] < 0.1
     assert found.probability[0][3] > 0.9
 
 
-def test_short_holes_are_bridged_and_long_ones_stay() -> None:
+def test_short_holes_are_bridged_and_long_holes_stay() -> None:
     usage = np.array([[1, NAN, NAN, 4, *[NAN] * (MAX_HOLE + 1), 5, NAN]], np.float16).T
     filled = without_short_holes(usage)[:, 0]
     assert filled[:4].tolist() == [1, 1, 1, 4]
@@ -194,23 +198,23 @@ def test_series_that_share_a_block_do_not_affect_each_other() -> None:
     rng = np.random.default_rng(3)
     usage = rng.random((BINS, BLOCK_SIZE)).astype(np.float32) * np.geomspace(1e-3, 1e9, BLOCK_SIZE)
     block = HistoryBlock(NOW)
-    every = np.arange(BLOCK_SIZE)
-    block.put(every, NOW - BINS + 1, usage.astype(np.float32), np.ones(usage.shape, np.bool_))
+    all_columns = np.arange(BLOCK_SIZE)
+    block.put(all_columns, NOW - BINS + 1, usage.astype(np.float32), np.ones(usage.shape, np.bool_))
     limit = usage.max(axis=0).astype(np.float32) * np.float32(1.05)
-    together = forecast_block(block, every, limit)
+    together = forecast_block(block, all_columns, limit)
     for column in (0, 100, BLOCK_SIZE - 1):
         alone = forecast_block(block, np.array([column]), limit[[column]])
         np.testing.assert_allclose(alone.probability[0], together.probability[column], rtol=1e-5)
 
 
 async def test_while_a_limit_is_doubted_there_is_no_forecast() -> None:
-    async with fortnight() as some:
-        series = some.put("a", limit=79)
-        await some.read_past()
-        assert np.isfinite(some.probability(series)).all()
-        some.fleet.doubted[series.slot] = True
-        await some.forecaster.follow_limits()
-        assert np.isnan(some.probability(series)).all()
-        some.fleet.doubted[series.slot] = False
-        await some.forecaster.follow_limits()
-        assert np.isfinite(some.probability(series)).all()
+    async with fortnight() as setup:
+        series = setup.put("a", limit=79)
+        await setup.read_past()
+        assert np.isfinite(setup.probability(series)).all()
+        setup.fleet.doubted[series.slot] = True
+        await setup.forecaster.follow_limits()
+        assert np.isnan(setup.probability(series)).all()
+        setup.fleet.doubted[series.slot] = False
+        await setup.forecaster.follow_limits()
+        assert np.isfinite(setup.probability(series)).all()

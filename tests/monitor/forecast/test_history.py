@@ -1,4 +1,4 @@
-"""The history of a fortnight: what is stored is what is returned, and a file that is broken is no history."""
+"""The history of a fortnight: stored usage is returned, and a broken file is ignored."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from rules.analogs import BIN_MINUTES, DAY
 from rules.demand_forecast import CEILING_DAYS, late_bins, up_to_newest
 from rules.forecast import BINS
 
-NOW = 1_933_333  # a bin
+NOW = 1_933_333  # the number of a bin
 ID = 0xFEEDFACE12345678
 
 
@@ -34,7 +34,7 @@ def stored(history: UsageHistory, row: int) -> np.ndarray[Any, Any]:
 def history_of(
     usage: object, first: int, created: int = NEVER, path: Path | None = None
 ) -> tuple[UsageHistory, int]:
-    """A history of one series whose usage is known from a bin on, and its row."""
+    """A history of one series whose usage is known from the bin `first` on, and the row of the series."""
     history = UsageHistory(path)
     row = history.row(ID, created, NOW)
     assert row is not None
@@ -48,7 +48,7 @@ def history_of(
     st.lists(st.sampled_from([np.nan, 0.0, 1.0, 65_504.0, 1e12, 3e38, -2.0, 0.001]), min_size=1, max_size=40),
     st.integers(0, 30),
 )
-def test_half_floats_keep_three_digits_of_any_number(usage: list[float], ago: int) -> None:
+def test_half_floats_store_three_digits_of_any_number(usage: list[float], ago: int) -> None:
     history, row = history_of(usage, NOW - ago - len(usage) + 1)
     expected = np.full(BINS, np.nan)
     expected[BINS - ago - len(usage) : BINS - ago] = usage
@@ -56,7 +56,7 @@ def test_half_floats_keep_three_digits_of_any_number(usage: list[float], ago: in
     np.testing.assert_allclose(stored(history, row), expected, rtol=1e-3, atol=highest * 1e-7)
 
 
-def test_a_usage_that_grows_a_million_times_keeps_earlier_usage() -> None:
+def test_earlier_usage_is_preserved_when_usage_grows_a_million_times() -> None:
     history, row = history_of([3.0, 7.0], NOW - 5)
     block, column = history.place(row)
     block.put(np.array([column]), NOW, np.array([[7e6]], np.float32), np.ones((1, 1), np.bool_))
@@ -121,7 +121,7 @@ def test_a_series_that_is_late_ends_with_its_newest_bin() -> None:
     assert (usage[-3:, column] * block.scale[column]).tolist() == [1, 2, 3]
 
 
-def test_a_recreated_resource_has_no_history_of_the_former_one() -> None:
+def test_a_recreated_resource_has_no_history_of_the_deleted_resource() -> None:
     history, row = history_of([5.0, 6.0, 7.0], NOW - 2, created=(NOW - 400) * BIN_MINUTES)
     block, column = history.place(row)
     block.note_throttling(np.array([column]), NOW // DAY, np.array([0.4], np.float32))
@@ -131,7 +131,7 @@ def test_a_recreated_resource_has_no_history_of_the_former_one() -> None:
     assert np.isnan(block.ceiling[column])
 
 
-def test_a_creation_that_is_read_a_minute_later_is_the_same() -> None:
+def test_a_creation_time_that_differs_by_a_minute_means_the_same_resource() -> None:
     created = (NOW - 1) * BIN_MINUTES
     history, row = history_of([5.0], NOW, created)
     block, column = history.place(row)
@@ -140,7 +140,7 @@ def test_a_creation_that_is_read_a_minute_later_is_the_same() -> None:
     assert block.ceiling[column] == pytest.approx(0.4, rel=1e-3)
 
 
-def test_throttling_is_forgotten_after_a_fortnight_and_the_lowest_counts() -> None:
+def test_the_ceiling_is_the_lowest_throttled_utilization_of_the_last_fortnight() -> None:
     history, row = history_of([5.0], NOW)
     block, column = history.place(row)
     for day, utilization in ((0, 0.6), (1, 0.9), (0, 0.7)):
@@ -152,7 +152,7 @@ def test_throttling_is_forgotten_after_a_fortnight_and_the_lowest_counts() -> No
     assert np.isnan(block.ceiling[column])
 
 
-def test_a_series_that_is_gone_for_hours_frees_its_row() -> None:
+def test_a_series_removed_hours_ago_frees_its_row() -> None:
     history, row = history_of([5.0], NOW)
     history.advance(NOW + DEPARTED_FOR)
     assert len(history) == 1
@@ -172,34 +172,34 @@ async def test_a_saved_history_is_read_back_after_a_restart(tmp_path: Path) -> N
     block.note_throttling(np.array([column]), NOW // DAY, np.array([0.5], np.float32))
     await history.save()
     assert path.stat().st_mode & 0o077 == 0
-    again = UsageHistory.read(path, NOW + 3)
-    assert len(again) == len(history) == BLOCK_SIZE + 4
-    assert again.row(ID, NOW * BIN_MINUTES - 40_000, NOW + 3) == row
-    np.testing.assert_array_equal(stored(again, row), stored(history, row))
-    block, column = again.place(row)
+    restored = UsageHistory.read(path, NOW + 3)
+    assert len(restored) == len(history) == BLOCK_SIZE + 4
+    assert restored.row(ID, NOW * BIN_MINUTES - 40_000, NOW + 3) == row
+    np.testing.assert_array_equal(stored(restored, row), stored(history, row))
+    block, column = restored.place(row)
     assert block.is_read[column]
     assert block.ceiling[column] == 0.5
-    assert again.row(BLOCK_SIZE + 50, NEVER, NOW) not in {None, row}
+    assert restored.row(BLOCK_SIZE + 50, NEVER, NOW) not in {None, row}
 
 
-def cut(content: bytes) -> bytes:
+def truncated(content: bytes) -> bytes:
     return content[:-100]
 
 
-def flipped(content: bytes) -> bytes:
+def bit_flipped(content: bytes) -> bytes:
     return content[:5000] + bytes([content[5000] ^ 1]) + content[5001:]
 
 
-def another(content: bytes) -> bytes:
+def wrong_magic(content: bytes) -> bytes:
     return b"x" + content[1:]
 
 
-def longer(content: bytes) -> bytes:
+def with_extra_bytes(content: bytes) -> bytes:
     return content + b"12345"
 
 
-@pytest.mark.parametrize("change", [cut, flipped, another, longer])
-async def test_a_broken_file_is_ignored_with_a_sentence(
+@pytest.mark.parametrize("change", [truncated, bit_flipped, wrong_magic, with_extra_bytes])
+async def test_a_broken_file_is_ignored_with_a_warning(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, change: Any
 ) -> None:
     path = tmp_path / "usage.history"
@@ -210,7 +210,7 @@ async def test_a_broken_file_is_ignored_with_a_sentence(
     assert "cannot be used, and the usage of a fortnight is read again" in caplog.text
 
 
-async def test_a_file_from_the_future_or_older_than_a_fortnight_is_no_history(tmp_path: Path) -> None:
+async def test_a_file_from_the_future_or_older_than_a_fortnight_is_ignored(tmp_path: Path) -> None:
     path = tmp_path / "usage.history"
     history, _ = history_of([5.0], NOW, path=path)
     await history.save()
@@ -241,6 +241,6 @@ def test_a_missing_or_empty_file_is_an_empty_history_without_a_log_line(
     assert len(UsageHistory.read(path, NOW)) == 0
 
 
-def test_bytes_of_a_wrong_length_are_no_block() -> None:
+def test_bytes_of_a_wrong_length_are_refused_as_a_block() -> None:
     with pytest.raises(ValueError, match="a block has"):
         HistoryBlock.from_bytes(0, b"123")

@@ -1,4 +1,4 @@
-"""The history of a fleet and its journal tell what happened, without a request to AWS."""
+"""Episodes near limits are found in the stored history and the journal, without a request to AWS."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from monitor.forecast.recorder import Recorder
 from tests.monitor.forecast.test_recorder import NOW, metric, put, write
 
 
-async def test_quarters_near_the_limit_of_now_are_episodes(tmp_path: Path) -> None:
+async def test_quarters_near_the_present_limit_are_an_episode(tmp_path: Path) -> None:
     fleet, values = Fleet(), np.full(180, 50.0)
     values[60:80] = 95
     series = put(fleet, "a", total(metric("a")))
@@ -28,8 +28,8 @@ async def test_quarters_near_the_limit_of_now_are_episodes(tmp_path: Path) -> No
         found = await kept_lookback(recorder, lambda: Snapshot.of(fleet, {}), journal, 14)
     finally:
         await journal.close()
-    (one,) = found.episodes
-    assert one.series.key == series.key
-    assert (one.end - one.begin, round(one.usage)) == (30, 95)
+    (episode,) = found.episodes
+    assert episode.series.key == series.key
+    assert (episode.end - episode.begin, round(episode.usage)) == (30, 95)
     assert (found.series, found.has_journal, len(found.minutes)) == (1, True, 14 * 24 * 60 + NOW % 15)
     assert 0 < found.known_days < 1

@@ -1,4 +1,4 @@
-"""The record of the forecasts of a fortnight."""
+"""The track record of the forecasts of a fortnight."""
 
 import numpy as np
 import pytest
@@ -15,17 +15,17 @@ DAYS_WITH_FORECAST = (BINS - MIN_BINS) // DAY
 
 
 def daily(low: float = 100.0, high: float = 900.0) -> Floats:
-    """A fortnight with the same course each day, which is highest at noon."""
+    """A fortnight in which each day has the same usage, with the peak at noon."""
     time = np.arange(BINS) / DAY * 2 * np.pi
     return ((low + high) / 2 - (high - low) / 2 * np.cos(time)).astype(np.float32)
 
 
-def test_what_happens_each_day_is_announced_each_day() -> None:
+def test_a_limit_reached_each_day_is_announced_each_day() -> None:
     found = track_record(daily(), 800.0)
     assert found.reached == found.came_true == DAYS_WITH_FORECAST
 
 
-def test_a_limit_that_is_never_near_is_never_announced() -> None:
+def test_a_limit_far_above_usage_is_never_announced() -> None:
     assert track_record(daily(), 5000.0) == TrackRecord()
 
 
@@ -52,7 +52,7 @@ def test_without_enough_history_there_is_no_record(known: int) -> None:
 
 @settings(max_examples=20, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), limit=st.floats(1.0, 2000.0), holes=st.floats(0, 1))
-def test_parts_are_never_more_than_the_whole(seed: int, limit: float, holes: float) -> None:
+def test_came_true_is_never_more_than_announced_or_reached(seed: int, limit: float, holes: float) -> None:
     random = np.random.default_rng(seed)
     usage = (daily() * random.uniform(0.5, 1.5, BINS)).astype(np.float32)
     usage[random.uniform(size=BINS) < holes] = np.nan

@@ -1,4 +1,4 @@
-"""Peaks of a fortnight: equal to a plain computation, and of the series that is in the slot now."""
+"""Peaks of a fortnight: equal to a plain computation, and unknown where a slot has another series."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from rules.analogs import BIN_MINUTES
 from rules.forecast import BINS
 from tests.monitor.forecast.fortnights import Fortnight, fortnight
 
-NOW = 1_933_333  # a bin
+NOW = 1_933_333  # the number of a bin
 numbers = st.one_of(st.just(float("nan")), st.floats(0, 1e9, width=32))
 
 
@@ -29,12 +29,12 @@ def test_the_highest_half_float_is_found_by_comparing_bits(values: list[float], 
         assert highest[3] == pytest.approx(np.nanmax(usage), rel=1e-3, abs=1e-6)
 
 
-async def write(some: Fortnight, **past: np.ndarray) -> dict[str, int]:
-    """Write down the fortnights of some series; return their slots."""
-    slots = {name: some.put(name).slot for name in past}
-    await some.poll()
-    await some.forecaster.recorder.record(some.now)
-    recorder = some.forecaster.recorder
+async def write(setup: Fortnight, **past: np.ndarray) -> dict[str, int]:
+    """Store the past usage of series, each a fortnight, and return the slots by name."""
+    slots = {name: setup.put(name).slot for name in past}
+    await setup.poll()
+    await setup.forecaster.recorder.record(setup.now)
+    recorder = setup.forecaster.recorder
     for name, usage in past.items():
         block, column = recorder.history.place(int(recorder.rows[slots[name]]))
         block.usage[:, column] = np.nan
@@ -42,16 +42,16 @@ async def write(some: Fortnight, **past: np.ndarray) -> dict[str, int]:
     return slots
 
 
-async def test_peaks_have_their_time_and_their_percentile() -> None:
-    async with fortnight() as some:
+async def test_peaks_have_a_time_and_a_percentile() -> None:
+    async with fortnight() as setup:
         spike, late = np.full(BINS, 10.0), np.full(BINS, np.nan)
         spike[700], late[-100:] = 90, 5
-        slots = await write(some, spike=spike, late=late)
-        peaks, ids = some.forecaster.peaks, some.fleet.id[: some.fleet.size].copy()
+        slots = await write(setup, spike=spike, late=late)
+        peaks, ids = setup.forecaster.peaks, setup.fleet.id[: setup.fleet.size].copy()
         highest = peaks.highest(ids).usage
         assert highest[[slots["spike"], slots["late"]]] == pytest.approx([90, 5])
         found = peaks.moments(ids, np.array([slots["late"], slots["spike"]]))
-        through = some.forecaster.recorder.history.blocks[0].through
+        through = setup.forecaster.recorder.history.blocks[0].through
         assert found.minutes.tolist() == [
             (through - 99) * BIN_MINUTES,
             (through - BINS + 701) * BIN_MINUTES,
@@ -61,26 +61,28 @@ async def test_peaks_have_their_time_and_their_percentile() -> None:
 
 
 async def test_a_slot_with_another_series_has_no_past() -> None:
-    async with fortnight() as some:
-        slots = await write(some, gone=np.full(BINS, 10.0))
-        ids = some.fleet.id[: some.fleet.size].copy() + np.uint64(1)
-        assert np.isnan(some.forecaster.peaks.highest(ids).usage).all()
-        found = some.forecaster.peaks.moments(ids, np.array([slots["gone"]]))
+    async with fortnight() as setup:
+        slots = await write(setup, gone=np.full(BINS, 10.0))
+        ids = setup.fleet.id[: setup.fleet.size].copy() + np.uint64(1)
+        assert np.isnan(setup.forecaster.peaks.highest(ids).usage).all()
+        found = setup.forecaster.peaks.moments(ids, np.array([slots["gone"]]))
         assert (found.minutes.tolist(), found.bins.tolist()) == ([NEVER], [0])
 
 
-async def test_two_series_have_their_highest_sum_at_one_time() -> None:
-    async with fortnight() as some:
+async def test_the_highest_sum_of_two_series_is_the_sum_in_one_bin() -> None:
+    async with fortnight() as setup:
         rng = np.random.default_rng(1)
         past = {name: rng.uniform(1, 100, BINS).astype(np.float32) for name in ("a", "b", "c", "d")}
         past["c"][:-10] = np.nan
         past["d"][:] = np.nan
         past["d"][0] = 1
-        slots = await write(some, **past)
-        ids = some.fleet.id[: some.fleet.size].copy()
-        first, second = (np.array([slots[one] for one in names]) for names in ("adb", "bac"))
-        found = some.forecaster.peaks.highest_together(ids, first[[0, 2]], second[[0, 2]])
+        slots = await write(setup, **past)
+        ids = setup.fleet.id[: setup.fleet.size].copy()
+        first, second = (np.array([slots[name] for name in names]) for names in ("adb", "bac"))
+        found = setup.forecaster.peaks.highest_together(ids, first[[0, 2]], second[[0, 2]])
         expected = [np.nanmax(past["a"] + past["b"]), np.nanmax(past["b"] + past["c"])]
         assert found == pytest.approx(expected, rel=1e-3)
-        never = some.forecaster.peaks.highest_together(ids, np.array([slots["d"]]), np.array([slots["c"]]))
-        assert np.isnan(never).all()
+        without_common_bin = setup.forecaster.peaks.highest_together(
+            ids, np.array([slots["d"]]), np.array([slots["c"]])
+        )
+        assert np.isnan(without_common_bin).all()

@@ -1,4 +1,4 @@
-"""The past of a series is read once, in few calls, and what cannot be read costs only itself."""
+"""The past of a series is read once, in few calls, and a failed read affects only its series."""
 
 import asyncio
 import time
@@ -32,39 +32,39 @@ from tests.monitor.forecast.fortnights import (
 )
 
 
-def highest(minutes: int) -> float:
-    """The highest of three points of five minutes."""
-    return max(daily(minutes + later) for later in (0, 5, 10))
+def highest(minute: int) -> float:
+    """The highest of the three points of five minutes that begin with a minute."""
+    return max(daily(minute + later) for later in (0, 5, 10))
 
 
 async def test_a_fortnight_is_read_once_and_is_followed_by_the_last_hours() -> None:
-    async with fortnight() as some:
-        series = some.put("a")
-        await some.read_past()
-        usage = some.usage(series)
-        first = (some.now // 15 - BINS) * 15
+    async with fortnight() as setup:
+        series = setup.put("a")
+        await setup.read_past()
+        usage = setup.usage(series)
+        first = (setup.now // 15 - BINS) * 15
         expected = [highest(first + 15 * number) for number in range(BINS)]
         assert np.isfinite(usage[8:]).all()
         np.testing.assert_allclose(usage[8:-12], expected[8:-12], rtol=2e-3)
-        await some.read_past()
-        assert some.requested_past_metrics == ["a"]
-        (query,) = some.past_requests[0]["MetricDataQueries"]
+        await setup.read_past()
+        assert setup.requested_past_metrics == ["a"]
+        (query,) = setup.past_requests[0]["MetricDataQueries"]
         assert query["MetricStat"]["Period"] == 300
 
 
 async def test_each_metric_is_requested_once_and_counted_like_all_others() -> None:
-    async with fortnight() as some:
+    async with fortnight() as setup:
         for number in range(23):
-            some.put(number)
-        some.put("sum", total(metric(0), metric(1)))
-        await some.poll()
-        before = some.telemetry.registry.get_sample_value(*FAMILY)
-        await some.read_past()
-        after = some.telemetry.registry.get_sample_value(*FAMILY)
+            setup.put(number)
+        setup.put("sum", total(metric(0), metric(1)))
+        await setup.poll()
+        before = setup.telemetry.registry.get_sample_value(*FAMILY)
+        await setup.read_past()
+        after = setup.telemetry.registry.get_sample_value(*FAMILY)
         assert before is not None and after is not None
-        assert sorted(map(int, some.requested_past_metrics)) == [*range(23)]
+        assert sorted(map(int, setup.requested_past_metrics)) == [*range(23)]
         assert after - before == 2 * 23  # one poll, and the past
-        assert len(some.past_requests) == -(-23 // METRICS_AT_ONCE)
+        assert len(setup.past_requests) == -(-23 // METRICS_AT_ONCE)
 
 
 FAMILY = (
@@ -73,22 +73,22 @@ FAMILY = (
 )
 
 
-async def test_periods_of_any_length_make_one_usage() -> None:
-    async with fortnight(answering(lambda minute: 6.0)) as some:
-        hourly = some.put("hourly", total(metric("h", period=3600), metric("m"), metric("g", "Maximum")))
-        await some.read_past()
-        usage = some.usage(hourly)
+async def test_metrics_of_different_periods_add_up_to_one_usage() -> None:
+    async with fortnight(answering(lambda minute: 6.0)) as setup:
+        hourly = setup.put("hourly", total(metric("h", period=3600), metric("m"), metric("g", "Maximum")))
+        await setup.read_past()
+        usage = setup.usage(hourly)
         assert usage[8:-12] == pytest.approx(18, rel=1e-3)
         periods = [
             query["MetricStat"]["Period"]
-            for body in some.past_requests
+            for body in setup.past_requests
             for query in body["MetricDataQueries"]
         ]
         assert sorted(periods) == [300, 300, 3600]
 
 
 def refusing(body: Body) -> Response:
-    """Half as much is refused as is served."""
+    """Answer that half as much demand is refused as is served."""
     values = {"a": 40.0, "served": 8.0, "refused": 4.0}
 
     def value_of(query: Query, minute: int) -> float:
@@ -103,19 +103,19 @@ def refusing(body: Body) -> Response:
 
 
 async def test_throttled_demand_is_read_for_provisioned_limits() -> None:
-    async with fortnight(refusing) as some:
+    async with fortnight(refusing) as setup:
         refused, served = total(metric("refused")), total(metric("served"))
-        bought = some.put("a", paid=True, throttled=refused, served=served)
-        await some.read_past()
-        assert some.usage(bought)[8:] == pytest.approx(60, rel=1e-3)
-        assert sorted(some.requested_past_metrics) == ["a", "refused", "served"]
+        bought = setup.put("a", paid=True, throttled=refused, served=served)
+        await setup.read_past()
+        assert setup.usage(bought)[8:] == pytest.approx(60, rel=1e-3)
+        assert sorted(setup.requested_past_metrics) == ["a", "refused", "served"]
 
 
 async def test_only_the_usage_is_read_for_limits_that_are_not_paid_for() -> None:
-    async with fortnight(refusing) as some:
-        some.put("a", throttled=total(metric("refused")), served=total(metric("served")))
-        await some.read_past()
-        assert some.requested_past_metrics == ["a"]
+    async with fortnight(refusing) as setup:
+        setup.put("a", throttled=total(metric("refused")), served=total(metric("served")))
+        await setup.read_past()
+        assert setup.requested_past_metrics == ["a"]
 
 
 async def test_a_metric_that_is_zero_when_absent_is_zero_from_its_first_point_on() -> None:
@@ -124,10 +124,10 @@ async def test_a_metric_that_is_zero_when_absent_is_zero_from_its_first_point_on
     def once_a_day(minute: int) -> float | None:
         return 60.0 if (minute - far) % 1440 < 5 else None
 
-    async with fortnight(answering(once_a_day)) as some:
-        series = some.put("a", total(metric("a", zero_when_absent=True)))
-        await some.read_past()
-        usage = some.usage(series)
+    async with fortnight(answering(once_a_day)) as setup:
+        series = setup.put("a", total(metric("a", zero_when_absent=True)))
+        await setup.read_past()
+        usage = setup.usage(series)
         known = np.flatnonzero(np.isfinite(usage))
         assert usage[known[0]] > 0
         assert np.isfinite(usage[known[0] : -13]).all()
@@ -135,11 +135,11 @@ async def test_a_metric_that_is_zero_when_absent_is_zero_from_its_first_point_on
 
 
 async def test_no_usage_from_before_the_creation_of_a_resource_is_stored() -> None:
-    async with fortnight() as some:
-        created = (some.now - 3 * 1440) * 60.0
-        series = some.put("a", created_at=created)
-        await some.read_past()
-        usage = some.usage(series)
+    async with fortnight() as setup:
+        created = (setup.now - 3 * 1440) * 60.0
+        series = setup.put("a", created_at=created)
+        await setup.read_past()
+        usage = setup.usage(series)
         assert np.isnan(usage[: -3 * 96 - 2]).all()
         assert np.isfinite(usage[-3 * 96 + 2 :]).all()
 
@@ -156,33 +156,35 @@ async def test_a_denied_or_throttled_metric_affects_only_its_series(
     def answer(body: Body) -> Response:
         is_past = body["EndTime"] - body["StartTime"] > 86_400
         return (
-            ErrorResponse(code) if is_past and "b" in map(name_of, body["MetricDataQueries"]) else rest(body)
+            ErrorResponse(code)
+            if is_past and "b" in map(name_of, body["MetricDataQueries"])
+            else answer_normally(body)
         )
 
-    rest = answering()
-    async with fortnight(answer) as some:
-        more = [some.put(number) for number in range(METRICS_AT_ONCE)]
-        denied = some.put("b")
-        await some.read_past()
-        assert np.isfinite(some.usage(denied)).sum() < 20
-        assert all(np.isfinite(some.usage(one)[8:]).all() for one in more[:-1])
-        assert np.isnan(some.probability(denied)).all()
-        requested = len(some.past_requests)
-        await some.read_past()  # not at once again
-        assert len(some.past_requests) == requested
+    answer_normally = answering()
+    async with fortnight(answer) as setup:
+        others = [setup.put(number) for number in range(METRICS_AT_ONCE)]
+        denied = setup.put("b")
+        await setup.read_past()
+        assert np.isfinite(setup.usage(denied)).sum() < 20
+        assert all(np.isfinite(setup.usage(other)[8:]).all() for other in others[:-1])
+        assert np.isnan(setup.probability(denied)).all()
+        requested = len(setup.past_requests)
+        await setup.read_past()  # the failed read is not tried again at once
+        assert len(setup.past_requests) == requested
     assert caplog.text.count("the usage of a fortnight cannot be read") == 1
 
 
-async def test_a_rejected_metric_is_found_among_others() -> None:
+async def test_a_rejected_metric_does_not_affect_other_metrics_of_the_request() -> None:
     def answer(body: Body) -> Response:
-        return ErrorResponse("ValidationError") if asks_past_of_b(body) else rest(body)
+        return ErrorResponse("ValidationError") if asks_past_of_b(body) else answer_normally(body)
 
-    rest = answering()
-    async with fortnight(answer) as some:
-        good, bad = some.put("a"), some.put("b")
-        await some.read_past()
-        assert np.isfinite(some.usage(good)[8:]).all()
-        assert np.isfinite(some.usage(bad)).sum() < 20
+    answer_normally = answering()
+    async with fortnight(answer) as setup:
+        good, bad = setup.put("a"), setup.put("b")
+        await setup.read_past()
+        assert np.isfinite(setup.usage(good)[8:]).all()
+        assert np.isfinite(setup.usage(bad)).sum() < 20
 
 
 async def test_values_that_are_no_numbers_and_points_outside_the_request_are_left_out() -> None:
@@ -196,44 +198,44 @@ async def test_values_that_are_no_numbers_and_points_outside_the_request_are_lef
         }
         return {"MetricDataResults": [result(query, {**points}) for query in body["MetricDataQueries"]]}
 
-    async with fortnight(answer) as some:
-        series = some.put("a")
-        await some.read_past()
-        usage = some.usage(series)[:-12]
+    async with fortnight(answer) as setup:
+        series = setup.put("a")
+        await setup.read_past()
+        usage = setup.usage(series)[:-12]
         assert usage[np.isfinite(usage)].tolist() == pytest.approx([600 / 5], rel=1e-3)
 
 
-async def test_a_restart_reads_nothing_again_but_after_hours(tmp_path: Path) -> None:
+async def test_the_past_is_read_again_only_after_a_stop_of_hours(tmp_path: Path) -> None:
     path = tmp_path / "usage.history"
-    async with fortnight(history=UsageHistory(path)) as some:
-        some.put("a")
-        await some.read_past()
-        await some.forecaster.save()
+    async with fortnight(history=UsageHistory(path)) as setup:
+        setup.put("a")
+        await setup.read_past()
+        await setup.forecaster.save()
     for hours, requests in ((0, 0), (4, 1)):
-        history = UsageHistory.read(path, some.now // 15 + hours * 4)
+        history = UsageHistory.read(path, setup.now // 15 + hours * 4)
         assert len(history) == 1
-        async with fortnight(history=history) as again:
-            series = again.put("a")
-            await again.read_past()
-            assert len(again.past_requests) == requests
-            assert np.isfinite(again.probability(series)).all()
+        async with fortnight(history=history) as restarted:
+            series = restarted.put("a")
+            await restarted.read_past()
+            assert len(restarted.past_requests) == requests
+            assert np.isfinite(restarted.probability(series)).all()
 
 
 async def test_a_series_without_metrics_is_forecast_from_recorded_usage_alone() -> None:
-    async with fortnight() as some:
-        counted, measured = some.put("counted", 40.0), some.put("measured")
-        await some.poll()
-        recorder, done = some.forecaster.recorder, list[int]()
-        await recorder.record(some.now)
+    async with fortnight() as setup:
+        counted, measured = setup.put("counted", 40.0), setup.put("measured")
+        await setup.poll()
+        recorder, done = setup.forecaster.recorder, list[int]()
+        await recorder.record(setup.now)
         reader = PastReader(
-            some.fleet, recorder, lambda: {CELL: some.reader}, lambda slots: done.extend(slots.tolist())
+            setup.fleet, recorder, lambda: {CELL: setup.reader}, lambda slots: done.extend(slots.tolist())
         )
         await reader.read_all(np.array([counted.slot, measured.slot], np.int32))
         assert sorted(done) == sorted([counted.slot, measured.slot])
-        assert some.requested_past_metrics == ["measured"]
+        assert setup.requested_past_metrics == ["measured"]
 
 
-async def test_the_past_is_read_as_the_budget_allows() -> None:
+async def test_the_past_is_read_only_if_the_budget_allows() -> None:
     def planner(dollars: float, fleet: Fleet) -> Planner:
         charged = count(0, 1000)
         budget = Budget(
@@ -243,23 +245,23 @@ async def test_the_past_is_read_as_the_budget_allows() -> None:
         return Planner(fleet, Intervals(1, 1, 1), budget=budget)
 
     for dollars, requests in ((1e-9, 0), (1e6, 3)):
-        async with fortnight(planner=partial(planner, dollars)) as some:
+        async with fortnight(planner=partial(planner, dollars)) as setup:
             for number in range(3 * METRICS_AT_ONCE):
-                some.put(number)
-            await some.read_past()
-            assert len(some.past_requests) == requests
+                setup.put(number)
+            await setup.read_past()
+            assert len(setup.past_requests) == requests
 
 
-async def test_a_series_that_comes_while_the_reader_waits_is_read_at_once() -> None:
-    async with fortnight() as some:
-        read, recorder = asyncio.Event(), some.forecaster.recorder
-        reader = PastReader(some.fleet, recorder, lambda: {CELL: some.reader}, lambda _: read.set())
+async def test_a_series_that_is_added_while_the_reader_waits_is_read_at_once() -> None:
+    async with fortnight() as setup:
+        read, recorder = asyncio.Event(), setup.forecaster.recorder
+        reader = PastReader(setup.fleet, recorder, lambda: {CELL: setup.reader}, lambda _: read.set())
         running = asyncio.create_task(reader.run())
-        await asyncio.sleep(0)  # until it has found nothing, and waits
-        series = some.put("a")
-        await some.poll()
-        await recorder.bind(some.now)
+        await asyncio.sleep(0)  # until the reader has found no series and waits
+        series = setup.put("a")
+        await setup.poll()
+        await recorder.bind(setup.now)
         async with asyncio.timeout(IDLE_INTERVAL / 2):
             await read.wait()
         running.cancel()
-        assert np.isfinite(some.usage(series)[8:-12]).all()
+        assert np.isfinite(setup.usage(series)[8:-12]).all()

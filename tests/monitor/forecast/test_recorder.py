@@ -1,4 +1,4 @@
-"""The recorded usage of a fleet is the judged one, folded to quarters of an hour."""
+"""The recorded usage of a fleet is the judged usage, reduced to quarters of an hour."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ from rules.signals import Band
 from tests.registries import STREAM_WRITE_BYTES
 from tests.resources import resource as of
 
-END = 29_000_010 // BIN_MINUTES * BIN_MINUTES  # of the newest complete bin
+END = 29_000_010 // BIN_MINUTES * BIN_MINUTES  # the end of the newest complete bin
 NOW = END + 7
 SETTINGS = SeriesSettings(
     signal=STREAM_WRITE_BYTES, limit=Limit(100.0, LimitSource.API, 0), band=Band(), stale_after=15
@@ -41,7 +41,7 @@ def put(fleet: Fleet, name: str, usage: Any, **observed: Any) -> Series:
 
 
 def write(fleet: Fleet, name: str, values: Array, stat: str = "Sum") -> None:
-    """Have the minutes up to NOW read, of which these are the newest points; NaN is none."""
+    """Write the newest points up to NOW, where NaN is no point, and mark the metric as read."""
     row = fleet.metrics(("123456789012", "eu-west-1"))[metric_query(metric(name, stat))]
     minutes = np.arange(NOW - len(values), NOW, dtype=np.int32)
     points = np.isfinite(values)
@@ -63,7 +63,7 @@ async def recorded(fleet: Fleet, series: Series, history: UsageHistory | None = 
 
 
 def highest_means(values: Array, size: int) -> list[float]:
-    """The highest of three means of five minutes, of the last bins, from the minutes up to NOW."""
+    """The highest of the three five-minute means of each of the last `size` bins, from minutes up to NOW."""
     whole = values[: len(values) - (NOW - END)]
     means = np.array([np.mean(whole[n : n + 5]) for n in range(len(whole) % 15, len(whole), 5)])
     return [float(max(means[n : n + 3])) for n in range(0, len(means), 3)][-size:]
@@ -119,7 +119,7 @@ async def test_the_lowest_utilization_at_which_demand_was_throttled_is_stored() 
     fleet, values, refused = Fleet(), np.full(180, 50.0), np.zeros(180)
     values[-40], refused[-40] = 35, 600
     values[-50], refused[-50] = 45, 600
-    values[-60] = 20  # nothing was refused
+    values[-60] = 20  # no demand was refused
     series = put(fleet, "a", total(metric("a")), throttled=total(metric("r")))
     write(fleet, "a", values)
     write(fleet, "r", refused)
@@ -131,7 +131,8 @@ async def test_the_lowest_utilization_at_which_demand_was_throttled_is_stored() 
 
 async def test_throttled_demand_counts_like_served_demand() -> None:
     fleet, values, refused, served = Fleet(), np.full(180, 50.0), np.zeros(180), np.full(180, 600.0)
-    refused[-42:-37], served[-57:-52], refused[-57:-52] = 300, 0, 300  # the latter cannot be told in bytes
+    refused[-42:-37] = 300
+    served[-57:-52], refused[-57:-52] = 0, 300  # no ratio to served demand, so no size in bytes
     put(fleet, "a", total(metric("a")), throttled=total(metric("r")), served=total(metric("s")))
     for name, points in (("a", values), ("r", refused), ("s", served)):
         write(fleet, name, points)
@@ -153,7 +154,7 @@ async def test_a_day_with_throttled_demand_is_counted_even_if_none_was_served() 
     assert np.isnan(block.ceiling[column])
 
 
-async def test_a_series_that_takes_the_slot_of_another_one_has_a_row_of_its_own() -> None:
+async def test_a_series_in_a_reused_slot_has_a_row_of_its_own() -> None:
     fleet, history = Fleet(), UsageHistory()
     first = put(fleet, "a", total(metric("a")))
     write(fleet, "a", np.full(180, 10.0))

@@ -1,4 +1,4 @@
-"""Look-back and a running Headroom forecast the same demand, and so say the same."""
+"""A look-back and a running Headroom forecast the same demand, with the same result."""
 
 from dataclasses import replace
 
@@ -23,14 +23,14 @@ from rules.signals import Band
 from tests.monitor.fleet.fleets import SETTINGS, add, key
 from tests.monitor.lookback.past import START, Remembered
 
-DAY, LIMIT, POLLED = 24 * 60, 1000.0, 120  # polled: minutes between two readings of the running one
+DAY, LIMIT, POLLED = 24 * 60, 1000.0, 120  # POLLED: minutes between two polls of the running Headroom
 served, highest = Metric("AWS/Kinesis", "Served", "Sum"), Metric("AWS/Kinesis", "Highest", "Maximum")
-# To be near the limit is to be at it, so that both ask for the same.
+# NEAR begins at the limit, so that look-back and forecaster compute the same probability.
 AT_LIMIT = replace(SETTINGS, band=Band(near=1.0))
 
 
 def fleet_of(count: int) -> tuple[Fleet, list[Series]]:
-    """Series of a rate, of which the refused share is known, and of a highest value."""
+    """A fleet with `count` series; those of even numbers know served demand, every third is a maximum."""
     fleet = Fleet()
     series = [
         add(
@@ -46,7 +46,7 @@ def fleet_of(count: int) -> tuple[Fleet, list[Series]]:
 
 
 def samples(fleet: Fleet, minutes: range, seed: int) -> Remembered:
-    """Daily patterns with noise, growth, holes of minutes and of days, and demand that is refused."""
+    """Daily patterns with noise, growth, holes of minutes and of days, and refused demand."""
     rng, points = np.random.default_rng(seed), dict[int, dict[int, float]]()
     at = np.arange(len(minutes))
     for query, row in fleet.metrics(next(iter(fleet.series)).cell).items():
@@ -68,20 +68,20 @@ def samples(fleet: Fleet, minutes: range, seed: int) -> Remembered:
 
 
 def write(fleet: Fleet, past: Remembered, number: int) -> None:
-    """Have a chunk of the past read."""
+    """Write a chunk of the past, and mark its minutes as read."""
     fleet.rings.write(*past.chunk(number))
     fleet.rings.mark_read(past.rows, min(past.minutes.start + (number + 1) * POLLED, past.minutes.stop) - 1)
 
 
 @settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.integers(0, 10_000), st.integers(1, 4), st.sampled_from([2, 3, 5]))
-async def test_they_say_the_same_of_the_same_samples(seed: int, count: int, days: int) -> None:
+async def test_lookback_and_forecaster_agree_on_the_same_samples(seed: int, count: int, days: int) -> None:
     minutes = range(START // POLLED * POLLED, START // POLLED * POLLED + days * DAY + 6 * BIN_MINUTES)
-    (fleet, series), (replayed, same) = fleet_of(count), fleet_of(count)
+    (fleet, series), (replayed, replayed_series) = fleet_of(count), fleet_of(count)
     past = samples(fleet, minutes, seed)
     now = minutes.start
     live = Forecaster(fleet, UsageHistory(), lambda: now * 60.0, dict)
-    slots = np.array([one.slot for one in same], np.int32)
+    slots = np.array([entry.slot for entry in replayed_series], np.int32)
     judging = Judging([Way.in_force(replayed, "")], lambda _, rule: Rule(rule).severity, 60)
     replay = Replay(replayed, past, slots, judging)
     for number in range(chunk_count(minutes)):
@@ -91,10 +91,10 @@ async def test_they_say_the_same_of_the_same_samples(seed: int, count: int, days
         await live.recorder.record(now)
         replay.advance(number)
     await live.forecast_slots(np.arange(fleet.size, dtype=np.int32))
-    told = forecast_at(replay.quarters, np.arange(count), np.array([replay.quarters.count]))
-    for index, one in enumerate(series):
-        block, column = live.recorder.history.place(int(live.recorder.rows[one.slot]))
+    expected = forecast_at(replay.quarters, np.arange(count), np.array([replay.quarters.count]))
+    for index, entry in enumerate(series):
+        block, column = live.recorder.history.place(int(live.recorder.rows[entry.slot]))
         demand, through = block.usage_of(np.array([column], np.intp))
         bins = through + 1 - replay.quarters.count + np.arange(replay.quarters.count)
         np.testing.assert_array_equal(demand[bins % BINS, 0], replay.quarters.demand[index])
-        assert fleet.reach_probability[one.slot] == pytest.approx(told[index, 0], abs=1e-3, nan_ok=True)
+        assert fleet.reach_probability[entry.slot] == pytest.approx(expected[index, 0], abs=1e-3, nan_ok=True)

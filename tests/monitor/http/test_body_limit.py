@@ -1,4 +1,4 @@
-"""The memory that bodies take: each, and all of those in progress."""
+"""The limits of the size of one body, and of all bodies in progress together."""
 
 import asyncio
 
@@ -15,12 +15,12 @@ from monitor.lib.byte_budget import MIN_RESERVATION
 MAX_BYTES = 3 * MAX_BODY_BYTES
 
 
-def client_of(may_answer: asyncio.Event, waiting: list[int]) -> httpx.AsyncClient:
-    """A client of an application that reads a body, and answers once it may."""
+def client_of(may_answer: asyncio.Event, waiting_sizes: list[int]) -> httpx.AsyncClient:
+    """A client of an application that reads a body, notes its size, and answers once `may_answer` is set."""
 
     async def take(request: Request) -> PlainTextResponse:
         size = len(await request.body())
-        waiting.append(size)
+        waiting_sizes.append(size)
         await may_answer.wait()
         return PlainTextResponse(str(size))
 
@@ -29,12 +29,12 @@ def client_of(may_answer: asyncio.Event, waiting: list[int]) -> httpx.AsyncClien
     return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost")
 
 
-async def test_bodies_in_progress_take_a_bounded_memory_and_make_room_when_they_end() -> None:
-    may_answer, waiting = asyncio.Event(), list[int]()
-    async with client_of(may_answer, waiting) as client, asyncio.timeout(20):
+async def test_bodies_in_progress_take_bounded_memory_and_release_it_when_they_end() -> None:
+    may_answer, waiting_sizes = asyncio.Event(), list[int]()
+    async with client_of(may_answer, waiting_sizes) as client, asyncio.timeout(20):
         body = b" " * MAX_BODY_BYTES
         posts = [asyncio.create_task(client.post("/x", content=body)) for _ in range(3)]
-        while len(waiting) < 3:
+        while len(waiting_sizes) < 3:
             await asyncio.sleep(0)
         refused = await client.post("/x", content=b"{}")
         assert (refused.status_code, refused.text) == (503, "busy with other requests; send it again")
@@ -43,7 +43,7 @@ async def test_bodies_in_progress_take_a_bounded_memory_and_make_room_when_they_
             asyncio.create_task(client.post("/own", content=body)),
         ]
         may_answer.set()
-        assert {(await one).status_code for one in (*posts, *pending_requests)} == {200}
+        assert {(await request).status_code for request in (*posts, *pending_requests)} == {200}
         assert (await client.post("/x", content=body)).text == str(MAX_BODY_BYTES)
 
 
@@ -56,12 +56,12 @@ async def test_a_body_is_bounded(size: int, status: int) -> None:
 
 
 async def test_many_small_bodies_are_bounded_too() -> None:
-    may_answer, waiting = asyncio.Event(), list[int]()
-    most = MAX_BYTES // MIN_RESERVATION
-    async with client_of(may_answer, waiting) as client, asyncio.timeout(20):
-        posts = [asyncio.create_task(client.post("/x", content=b"{}")) for _ in range(most)]
-        while len(waiting) < most:
+    may_answer, waiting_sizes = asyncio.Event(), list[int]()
+    max_posts = MAX_BYTES // MIN_RESERVATION
+    async with client_of(may_answer, waiting_sizes) as client, asyncio.timeout(20):
+        posts = [asyncio.create_task(client.post("/x", content=b"{}")) for _ in range(max_posts)]
+        while len(waiting_sizes) < max_posts:
             await asyncio.sleep(0)
         assert (await client.post("/x", content=b"{}")).status_code == 503
         may_answer.set()
-        assert {(await one).status_code for one in posts} == {200}
+        assert {(await post).status_code for post in posts} == {200}
