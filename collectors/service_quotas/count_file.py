@@ -1,4 +1,4 @@
-"""The quotas of which the usage is a count, as `counts.yaml` declares them."""
+"""The quotas whose usage is counted with calls to AWS, as `counts.yaml` declares them."""
 
 from collections.abc import Iterator, Mapping, Set
 from enum import StrEnum
@@ -16,22 +16,22 @@ from rules.model_file import misplaced, parse_model
 from rules.signals import QUOTA_CODE, Quota
 
 COUNTS_FILE = Path(__file__).with_name("counts.yaml")
-HOME_REGION = "home"  # of the partition
+HOME_REGION = "home"  # stands for the home region of the partition
 
 
 class CountOf(StrEnum):
-    """The lists whose items are counted together."""
+    """The items that are counted together."""
 
-    ALL = "all"  # of all parents, added
-    PER_PARENT = "per_parent"  # of one parent, the longest
-    PER_ITEM = "per_item"  # within each item, the longest
+    ALL = "all"  # the items of all parents
+    PER_PARENT = "per_parent"  # the items of the parent with the most
+    PER_ITEM = "per_item"  # the entries of a list within the item with the most
 
 
 class CountCall(DeclarationModel):
-    """A list: the items in the responses to a call, made for each item of its parent if it has one.
+    """A call that lists items; with a parent, the call is made for each item of the parent.
 
-    params: with `{parent}` and `{grandparent}` for the ids of the parents' items, and `{account_id}`.
-    id: the path of an item's id.
+    items: the path of the items in a response. params: may contain the placeholders `{account_id}`, and
+    `{parent}` and `{grandparent}` for the ids of the parents' items. id: the path of an item's id.
     """
 
     call: Operation
@@ -42,19 +42,19 @@ class CountCall(DeclarationModel):
 
     @property
     def calls(self) -> Iterator[Operation]:
-        """The operations that are called, that of the list first and those of its parents after it."""
+        """The operation of this call, then the operations of its parents."""
         yield self.call
         if self.parent:
             yield from self.parent.calls
 
 
 class CountDeclaration(CountCall):
-    """A quota that is used by each item of a list.
+    """A quota whose usage is the number of items in a list.
 
-    code, name: as in Service Quotas. lists: the path of the list within an item that is counted. region: the
-    only one where it is counted; HOME_REGION for that of the partition. empty: the code of the error by which
-    AWS says that there are no items. unverified: nothing but the names says that the operation lists what the
-    quota limits.
+    code, name: as in Service Quotas. lists: the path of the list within an item whose entries are counted.
+    region: the only region where the quota is counted; HOME_REGION for the partition's home region. empty:
+    the error code by which AWS says that there are no items. unverified: only the names suggest that the
+    operation lists the resources that the quota limits.
     """
 
     code: Annotated[str, Field(pattern=QUOTA_CODE)]
@@ -66,7 +66,7 @@ class CountDeclaration(CountCall):
     unverified: bool = False
 
     @model_validator(mode="after")
-    def _fits_what_is_counted(self) -> "CountDeclaration":
+    def _has_the_keys_of_its_count(self) -> "CountDeclaration":
         if (self.count is CountOf.PER_ITEM) != (self.lists is not None and self.id is not None):
             raise misplaced(("count",), "expected lists and id with per_item, and with nothing else")
         if self.count is CountOf.PER_PARENT and not self.parent:
@@ -75,23 +75,27 @@ class CountDeclaration(CountCall):
 
 
 class CountFile(RootModel[Mapping[str, tuple[CountDeclaration, ...]]]):
-    """The whole file: by the service code of Service Quotas."""
+    """The whole file: the declarations by service code of Service Quotas."""
 
 
 @cache
 def read_counts() -> Mapping[Quota, CountDeclaration]:
-    """Return the counts of `counts.yaml`, by quota. Raises ValueError with its problems."""
+    """Return the counts of `counts.yaml`, by quota. Raises ValueError with the file's problems."""
     files = KeptDocuments("quotas", COUNTS_FILE.parent)
     with no_garbage_collection():
         if files.known is None:
             counts = _checked_counts(files)
         else:
             counts = CountFile.model_validate(files.known[COUNTS_FILE.stem], context=CHECKED)
-        return {Quota(service=code, code=one.code): one for code, some in counts.root.items() for one in some}
+        return {
+            Quota(service=service, code=declaration.code): declaration
+            for service, declarations in counts.root.items()
+            for declaration in declarations
+        }
 
 
 def _checked_counts(files: KeptDocuments) -> CountFile:
-    """Return the counts, and keep them. Raises ValueError with their problems."""
+    """Return the counts, and store the parsed file. Raises ValueError with its problems."""
     file = parse_model(COUNTS_FILE.read_bytes(), COUNTS_FILE.name, CountFile)
     if file.model is None:
         raise ValueError("; ".join(file.problems))
@@ -100,6 +104,6 @@ def _checked_counts(files: KeptDocuments) -> CountFile:
 
 
 def actions_of_counts(service_codes: Set[str]) -> Set[str]:
-    """Return the IAM actions that the counts of some service codes need. The first call takes long."""
+    """Return the IAM actions that the counts of some service codes need. The first call reads the file."""
     counts = (one for quota, one in read_counts().items() if quota.service in service_codes)
     return {iam_action(*call) for one in counts for call in one.calls}

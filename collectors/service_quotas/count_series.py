@@ -1,4 +1,4 @@
-"""The series of counts: of all resources, or of the parent or item that has most, against their quota."""
+"""The series of counted quotas: the number of all resources, or that of the largest parent or item."""
 
 from collections.abc import Iterable, Iterator
 
@@ -14,18 +14,19 @@ def counted_series(
 ) -> Iterator[Observed]:
     """Yield the series of a count; none while either the count or its limit is unknown.
 
-    listed: the quota, after the values that AWS applies to single resources. A parent or item with a value of
-    its own is a series of its own; the largest of the others is held against the quota.
+    listed: the account's value of the quota, and the values that AWS applies to single resources. A parent or
+    item with its own value has its own series; the largest of the others is compared with the account's.
     """
     if count is None:
         return
     number, others = count.number, {**count.owners}
-    for one in sorted(listed, key=lambda one: one.context.arn, reverse=True):
-        if not one.context.arn:
-            yield from _series(declaration, one, number, max(others, key=others.__getitem__, default=()))
+    account_last = sorted(listed, key=lambda quota: quota.context.arn, reverse=True)
+    for quota in account_last:
+        if not quota.context.arn:
+            yield from _series(declaration, quota, number, max(others, key=others.__getitem__, default=()))
             continue
-        for owner in [owner for owner in others if _is_named_by(owner[-1], one.context.arn)]:
-            yield from _series(declaration, one, others.pop(owner), ())
+        for owner in [owner for owner in others if _is_named_by(owner[-1], quota.context.arn)]:
+            yield from _series(declaration, quota, others.pop(owner), ())
             number = max(others.values(), default=0.0)
 
 
@@ -36,7 +37,7 @@ def _is_named_by(identity: str, arn: str) -> bool:
 def _series(
     declaration: CountDeclaration, listed: ListedQuota, number: float, largest: tuple[str, ...]
 ) -> Iterator[Observed]:
-    """Yield a series; none without a limit, and none of a quota of 0 of which nothing is used."""
+    """Yield one series; none without a limit, and none for an unused quota of 0."""
     if listed.value is None or not (listed.value or number):
         return
     yield Observed(

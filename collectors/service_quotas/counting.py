@@ -1,4 +1,4 @@
-"""Counts resources: makes the calls of counts, and adds up the lengths of the lists in their responses."""
+"""Counts resources: makes the declared calls, and adds up the lengths of the lists in their responses."""
 
 import heapq
 import json
@@ -16,10 +16,10 @@ from collectors.service_quotas.count_file import CountCall, CountDeclaration, Co
 from monitor.lib.errors import HeadroomError
 from rules.signals import Quota
 
-MAX_PARENTS = 1000  # of one count, as each costs a call
-MAX_OWNERS = 100  # of one count whose numbers are kept
+MAX_PARENTS = 1000  # parents of one count, as each costs a call
+MAX_OWNERS = 100  # parents or items of one count whose numbers are stored
 
-Ids = Mapping[str, str]  # what stands for the placeholders in the params of a call
+Ids = Mapping[str, str]  # values of the placeholders in the params of a call
 
 
 class TooManyParentsError(HeadroomError):
@@ -35,21 +35,21 @@ class CountGroup:
 
     @property
     def sample(self) -> CountDeclaration:
-        """One of the counts; the calls of all are the same."""
+        """The first of the counts; all counts make the same calls."""
         return next(iter(self.counts.values()))
 
 
 def group_counts(counts: Mapping[Quota, CountDeclaration]) -> list[CountGroup]:
-    """Return the counts in groups, in the order of the first of each."""
+    """Return the counts in groups that make the same calls, ordered by the first count of each group."""
     groups: dict[str, dict[Quota, CountDeclaration]] = {}
-    for quota, one in counts.items():
-        chain = json.dumps([quota.service, one.region, one.empty, *_call_chain(one)])
-        groups.setdefault(chain, {})[quota] = one
+    for quota, declaration in counts.items():
+        chain = json.dumps([quota.service, declaration.region, declaration.empty, *_call_chain(declaration)])
+        groups.setdefault(chain, {})[quota] = declaration
     return [CountGroup(next(iter(group)).service, group) for group in groups.values()]
 
 
 def _call_chain(call: CountCall) -> Iterable[object]:
-    """Yield what decides the responses to a call."""
+    """Yield the parts of a declaration that determine the responses to its call."""
     yield call.call, call.params
     if call.parent:
         yield call.parent.items.text, call.parent.id and call.parent.id.text
@@ -58,10 +58,10 @@ def _call_chain(call: CountCall) -> Iterable[object]:
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A count. number: of all resources, or of those of the owner that has most; the quota limits it.
+    """The result of a count. number: of all resources, or of the largest owner; the quota limits it.
 
-    owners: where a quota holds for each parent, or for each item, the counts of the MAX_OWNERS that have
-    most, by the ids of parents and item; else empty.
+    owners: if a quota holds for each parent or each item (the owner), the numbers of the MAX_OWNERS
+    largest, by the ids of parents and item; else empty.
     """
 
     number: float
@@ -69,9 +69,9 @@ class Count:
 
 
 async def count(calls: BudgetedCalls, group: CountGroup) -> dict[Quota, Count | ExpressionError]:
-    """Return the counts of a group, or why one cannot be counted, which affects no other.
+    """Return each count of a group, or the error of this count alone.
 
-    Raises as calls do, TooManyParentsError, and ExpressionError where a parent has no id.
+    Raises the errors of the calls, TooManyParentsError, and ExpressionError where a parent has no id.
     """
     tallies = {quota: _Tally(one) for quota, one in group.counts.items()}
     for ids in await _parents(calls, group.sample.parent):
@@ -81,29 +81,29 @@ async def count(calls: BudgetedCalls, group: CountGroup) -> dict[Quota, Count | 
                     tally.add(ids, page)
         except ResourceNotFoundError:
             if not ids:
-                raise  # else the parent was deleted after it was listed
-            for tally in tallies.values():
+                raise
+            for tally in tallies.values():  # the parent was deleted after it was listed
                 tally.forget(ids)
     return {quota: tally.error or tally.count for quota, tally in tallies.items()}
 
 
 @dataclass(slots=True)
 class _Tally:
-    """The numbers that a count has found so far, by owner, or by parent. error: why it cannot be counted."""
+    """The numbers found so far, by the ids of parents and item. error: why the count is impossible."""
 
     declaration: CountDeclaration
     numbers: dict[tuple[str, ...], float] = field(default_factory=dict)
     error: ExpressionError | None = None
 
     def add(self, ids: Ids, page: Mapping[str, Any]) -> None:
-        """Add the items of a response, or note why there are none."""
+        """Add the items of a response, or store the error in it."""
         try:
             self._add(ids, page)
         except ExpressionError as error:
             self.error = error
 
     def _add(self, ids: Ids, page: Mapping[str, Any]) -> None:
-        """Add the items of a response. A parent's list goes on over pages, those within items do not."""
+        """Add the items of a response. A parent's list spans pages; a list within an item does not."""
         owner, items = _owner(ids), _as_list(self.declaration.items.search(page), self.declaration)
         if self.declaration.lists is None or self.declaration.id is None:
             self.numbers[owner] = self.numbers.get(owner, 0.0) + len(items)
@@ -116,14 +116,14 @@ class _Tally:
         self._keep_largest()
 
     def forget(self, ids: Ids) -> None:
-        """Leave out what was found of a parent."""
+        """Remove the numbers of a parent."""
         owner = _owner(ids)
         for key in [key for key in self.numbers if key[: len(owner)] == owner]:
             del self.numbers[key]
 
     @property
     def count(self) -> Count:
-        """The count of all that was added."""
+        """The count of all added items."""
         if self.declaration.count is CountOf.ALL:
             return Count(sum(self.numbers.values()))
         self._keep_largest()
@@ -135,7 +135,7 @@ class _Tally:
 
 
 def _owner(ids: Ids) -> tuple[str, ...]:
-    """Return the ids of a parent, the outer one first; none without a parent."""
+    """Return the parents' ids, the outer parent's first; empty without a parent."""
     return tuple(ids[name] for name in ("grandparent", "parent") if ids.get(name))
 
 
@@ -148,7 +148,7 @@ def _as_list(found: Any, call: CountCall) -> list[Any]:
 
 
 async def _pages(calls: BudgetedCalls, call: CountDeclaration, ids: Ids) -> AsyncIterator[Mapping[str, Any]]:
-    """Yield the responses to a call; none where its error says that there is nothing."""
+    """Yield the responses to a call; none after the error code that means that there are no items."""
     try:
         async for page in calls.paginate(
             *call.call, **_filled(call.params, {**ids, "account_id": calls.aws.account})
@@ -160,9 +160,9 @@ async def _pages(calls: BudgetedCalls, call: CountDeclaration, ids: Ids) -> Asyn
 
 
 async def _parents(calls: BudgetedCalls, parent: CountCall | None) -> Sequence[Ids]:
-    """Return the ids of each item of a parent; a single empty one without a parent.
+    """Return the ids of each item of a parent; one empty mapping without a parent.
 
-    Other counts of the scan that have the same parent do not list it again.
+    All counts of the scan with the same parent share its list.
     """
     if parent is None:
         return [{}]
@@ -192,7 +192,7 @@ def _identity(parent: CountCall, item: Any) -> str:
 
 
 def _filled(params: Any, ids: Ids) -> Any:
-    """Return params with their placeholders replaced."""
+    """Return the params with each placeholder replaced by its id."""
     if isinstance(params, Mapping):
         return {name: _filled(value, ids) for name, value in params.items()}
     if isinstance(params, list | tuple):

@@ -1,4 +1,4 @@
-"""The state of the quotas of a cell, kept from one scan to the next, with what is due to be read."""
+"""The quotas of a cell, stored from one scan to the next, and when each list is due to be read."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -12,24 +12,24 @@ from collectors.service_quotas.utilization import ReportedQuota, UtilizationRepo
 from rules.signals import Quota
 
 HOUR, DAY = 3600.0, 86_400.0  # seconds
-LIST_INTERVAL = DAY  # of the list of one service code, and of the metrics of usage
-RETRY_INTERVAL = HOUR  # after a failure
-HASTE_INTERVAL = HOUR  # of a list of which a value changes these hours
-NEAR_INTERVAL, COUNT_INTERVAL = 6 * HOUR, DAY  # of counts, from NEAR_SHARE of a limit on and below it
-NEAR_SHARE = 0.5
-EMPTY_INTERVAL = 7 * DAY  # of counts that are all 0
-REPORT_INTERVAL, MAX_REPORT_AGE = DAY, 2 * DAY  # of AWS's report of utilization
-MAX_OVERDUE = DAY  # of a count that cannot be repeated, until it is unknown
+LIST_INTERVAL = DAY  # from one read of a service code's quotas, or of the usage metrics, to the next
+RETRY_INTERVAL = HOUR  # from a failed read to the next
+HASTE_INTERVAL = HOUR  # from one read to the next of a service's quotas while AWS approves increases
+NEAR_SHARE = 0.5  # of a limit: counts from there on are repeated after NEAR_INTERVAL
+NEAR_INTERVAL, COUNT_INTERVAL = 6 * HOUR, DAY  # between two counts
+EMPTY_INTERVAL = 7 * DAY  # between two counts that are all 0
+REPORT_INTERVAL, MAX_REPORT_AGE = DAY, 2 * DAY  # of AWS's report of utilization, in seconds
+MAX_OVERDUE = DAY  # a count that fails is unknown when it is overdue by more than this
 
-NumberedGroup = tuple[int, CountGroup]
+NumberedGroup = tuple[int, CountGroup]  # the number is the index in all groups
 
 
 @dataclass(slots=True)
 class Counted:
     """The last counts of a group.
 
-    counts: by quota; empty before the first that succeeded. counted_at, due_at: in epoch seconds. interval:
-    seconds from the last count that succeeded to the next. failures: why the last try failed, by quota.
+    counts: by quota; empty until a count has succeeded. counted_at, due_at: in epoch seconds. interval:
+    seconds from the last count that succeeded to the next. failures: the last errors, by quota.
     """
 
     counts: dict[Quota, Count] = field(default_factory=dict)
@@ -41,14 +41,14 @@ class Counted:
     def succeed(
         self, counts: dict[Quota, Count], failures: Mapping[Quota, Exception], is_near: bool, now: float
     ) -> None:
-        """Take new counts, and why others have none. is_near: one has reached NEAR_SHARE of its limit."""
-        usual = COUNT_INTERVAL if any(one.number for one in counts.values()) else EMPTY_INTERVAL
-        self.interval = NEAR_INTERVAL if is_near else usual
+        """Store new counts, and the errors of others. is_near: a count has reached NEAR_SHARE."""
+        far_interval = COUNT_INTERVAL if any(one.number for one in counts.values()) else EMPTY_INTERVAL
+        self.interval = NEAR_INTERVAL if is_near else far_interval
         self.counts, self.failures = counts, failures
         self.counted_at, self.due_at = now, now + self.interval
 
     def fail(self, failures: Mapping[Quota, Exception], now: float) -> None:
-        """Note why all failed. The last counts hold until the next ones are overdue by MAX_OVERDUE."""
+        """Store the errors of all counts. The last counts hold until the next are overdue by MAX_OVERDUE."""
         self.failures, self.due_at = failures, now + RETRY_INTERVAL
         if now > self.counted_at + self.interval + MAX_OVERDUE:
             self.counts = {}
@@ -58,10 +58,11 @@ class Counted:
 class KnownQuotas:
     """The quotas of a cell.
 
-    lists: by service code. in_use: the service codes in use, or configured. published: the metrics of usage.
-    report: AWS's of the utilization of quotas; report_failure: why the last one could not be read.
-    counted: by the number of the group. uncounted: how many counts of services in use were never counted.
-    list_failures: which lists of an account that is read without a role could not be read, in sentences.
+    lists: the quotas by service code. in_use: the service codes in use, or configured. service_codes: all
+    codes that Service Quotas has. published: the usage metrics that have points. report: AWS's report of the
+    utilization of quotas; report_failure: why it could not be read the last time. counted: the last counts by
+    number of the group. uncounted: how many counts of services in use were never made. list_failures: a
+    sentence for each list that could not be read, of an account that is read without a role.
     """
 
     budget: CallBudget = field(default_factory=CallBudget)
@@ -78,23 +79,23 @@ class KnownQuotas:
     _read_at: dict[str, float] = field(default_factory=dict)
 
     def is_due(self, name: str, now: float) -> bool:
-        """Return whether something is to be read: a service code's list, or what else has a name."""
+        """Return whether a list is due to be read. name: a service code, or the name of another list."""
         return now >= self._due_at.get(name, 0.0)
 
     def note(self, name: str, now: float, interval: float = LIST_INTERVAL) -> None:
-        """Note that something was read, and is due again after an interval."""
+        """Record that a list was read now, and is due again after an interval."""
         self._due_at[name], self._read_at[name] = now + interval, now
 
     def hasten(self, name: str, now: float) -> None:
-        """Have something that may change at any time be read within HASTE_INTERVAL of the last time."""
+        """Make a list that may change at any time due HASTE_INTERVAL after it was last read."""
         self._due_at[name] = min(self._due_at.get(name, now), self._read_at.get(name, now) + HASTE_INTERVAL)
 
     def kept(self, service_code: str, listed: Iterable[ListedQuota]) -> Iterator[ListedQuota]:
-        """Yield the quotas of a new list; values that are missing for now are those of the last list."""
-        last = {one.key: one for one in self.lists.get(service_code, ())}
-        for one in listed:
-            before = last.get(one.key) if one.is_missing_for_now else None
-            yield replace(one, value=before.value, source=before.source) if before else one
+        """Yield the quotas of a new list; a value that is missing for now is taken from the last list."""
+        previous = {quota.key: quota for quota in self.lists.get(service_code, ())}
+        for quota in listed:
+            last = previous.get(quota.key) if quota.is_missing_for_now else None
+            yield replace(quota, value=last.value, source=last.source) if last else quota
 
     def copy(self) -> "KnownQuotas":
         """Return a copy for a thread that reads while scans change this one."""
@@ -106,7 +107,7 @@ class KnownQuotas:
         return (listed for quotas in self.lists.values() for listed in quotas)
 
     def values_of(self, service_code: str, quotas: Set[Quota]) -> Mapping[Quota, Sequence[ListedQuota]]:
-        """Return what AWS lists of some quotas of a service code: the account's value, those of resources."""
+        """Return the values of some quotas of a service code: of the account, and of single resources."""
         found = defaultdict[Quota, list[ListedQuota]](list)
         for listed in self.lists.get(service_code, ()):
             if listed.quota in quotas:
@@ -114,7 +115,7 @@ class KnownQuotas:
         return found
 
     def reported(self, now: float) -> Mapping[Quota, ReportedQuota]:
-        """Return the quotas in AWS's report of utilization; none where it is too old."""
+        """Return the quotas in AWS's report of utilization; none if the report is too old."""
         is_recent = self.report and now < self.report.read_at + MAX_REPORT_AGE
         return self.report.quotas if self.report and is_recent else {}
 

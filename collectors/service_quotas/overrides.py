@@ -1,4 +1,4 @@
-"""The quotas whose metric of usage is read in another way than its name says: `overrides.yaml`."""
+"""The quotas whose usage metric is read differently from what its name says: `overrides.yaml`."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -17,26 +17,27 @@ OVERRIDES_FILE = Path(__file__).with_name("overrides.yaml")
 
 
 class ReadAs(StrEnum):
-    """The meaning of a metric of usage."""
+    """The meaning of the points of a usage metric."""
 
-    LEVEL = "level"  # its highest value
-    FLOW = "flow"  # its sum, per second
-    NOTHING = "nothing"  # it is not read, as it measures something other than the quota
+    LEVEL = "level"  # the usage is the highest value
+    FLOW = "flow"  # the usage is the sum, per second
+    NOTHING = "nothing"  # the metric is not read, as it measures something other than the quota
 
 
 class MetricPatterns(DeclarationModel):
-    """The dimensions of a metric of usage, as patterns; an empty one fits any."""
+    """The dimensions of a usage metric, as patterns with the wildcards of `fnmatch`."""
 
     service: Annotated[Text, Field(alias="Service")]
     resource: Annotated[Text, Field(alias="Resource")]
 
 
 class Override(DeclarationModel):
-    """A change of the way in which the metric of some quotas is read; fields that are None change nothing.
+    """A different way to read the usage metric of some quotas; a field that is None changes nothing.
 
-    quota: service code and code, or the service code alone. metric: its dimensions. One of them is set, and
-    neither in NO_OVERRIDE. period: seconds for which a rate holds. throttled_in: the namespace of refused
-    calls. parts: the dimension of the metrics of parts, the largest of which is the usage. why: the reason.
+    quota: `<service code>/<quota code>`, or the service code alone. metric: the dimensions of the metric.
+    Either quota or metric is set; NO_OVERRIDE has neither. period: seconds for which a rate holds.
+    throttled_in: the namespace of the metric of refused calls. parts: the dimension that tells the metrics of
+    a quota's parts apart; the usage is the largest of them. why: the reason.
     """
 
     quota: Text | None = None
@@ -48,13 +49,13 @@ class Override(DeclarationModel):
     why: Text = "-"
 
     @model_validator(mode="after")
-    def _is_of_one_kind(self) -> "Override":
+    def _has_quota_or_metric(self) -> "Override":
         if self.model_fields_set and (self.quota is None) == (self.metric is None):
             raise misplaced(("quota",), "expected either a quota or a metric")
         return self
 
     def fits(self, quota: Quota, dimensions: Mapping[str, str]) -> bool:
-        """Return whether a quota, with a metric of these dimensions, is read in this way."""
+        """Return whether this override applies to a quota whose metric has these dimensions."""
         if self.metric:
             service, resource = (dimensions.get(name, "") for name in ("Service", "Resource"))
             patterns = self.metric.service, self.metric.resource
@@ -66,12 +67,12 @@ NO_OVERRIDE = Override()
 
 
 class OverrideFile(RootModel[tuple[Override, ...]]):
-    """The whole file: the first that fits applies."""
+    """The whole file; the first override that fits applies."""
 
 
 @cache
 def read_overrides() -> tuple[Override, ...]:
-    """Return the entries of `overrides.yaml`. Raises ValueError with its problems."""
+    """Return the entries of `overrides.yaml`. Raises ValueError with the file's problems."""
     file = parse_model(OVERRIDES_FILE.read_bytes(), OVERRIDES_FILE.name, OverrideFile)
     if file.model is None:
         raise ValueError("; ".join(file.problems))
@@ -79,5 +80,5 @@ def read_overrides() -> tuple[Override, ...]:
 
 
 def override_of(quota: Quota, dimensions: Mapping[str, str]) -> Override:
-    """Return how a quota with a metric of these dimensions is read."""
+    """Return the override of a quota whose metric has these dimensions, or NO_OVERRIDE."""
     return next((one for one in read_overrides() if one.fits(quota, dimensions)), NO_OVERRIDE)

@@ -24,8 +24,9 @@ SECONDS: Mapping[str, float] = {
     "DAY": 86_400,
     "WEEK": 604_800,
 }
-DEPENDENCY_ERRORS = "DEPENDENCY_"  # prefix of codes: Service Quotas could not read the value from the service
-# Words in the name or the description of a quota for calls, if it has no `Period`; seconds.
+# The prefix of error codes that say that Service Quotas could not read a value from the service.
+DEPENDENCY_ERRORS = "DEPENDENCY_"
+# Seconds, by words in the name or the description of a quota that has no `Period`.
 NAMED_PERIODS: Mapping[str, float] = {"per minute": 60, "per hour": 3600, "per day": 86_400}
 
 QuotaKey = tuple[Quota, str]  # a quota, and the ARN of the resource that has a value of its own
@@ -33,9 +34,9 @@ QuotaKey = tuple[Quota, str]  # a quota, and the ARN of the resource that has a 
 
 @dataclass(frozen=True, slots=True)
 class UsageMetric:
-    """The metric by which AWS tells the usage of a quota, with its exact dimensions.
+    """The metric of the usage of a quota, with its exact dimensions.
 
-    statistic: the one that AWS recommends; empty without a recommendation.
+    statistic: the statistic that AWS recommends; empty without a recommendation.
     """
 
     namespace: str
@@ -49,9 +50,10 @@ class ListedQuota:
     """A quota of an account in a region.
 
     value: in AWS's unit; None where AWS returns none. source: APPLIED or DEFAULT. usage: None where AWS
-    publishes no metric. period: seconds for which a rate holds, from its `Period` or its texts; None for a
-    quota with neither. is_global: it is the same in all regions. is_missing_for_now: Service Quotas could not
-    read the value from the service this time. context: the resource that has the value, if it is one.
+    publishes no metric. period: seconds for which a rate holds, from `Period`, the name or the description;
+    None if they give none. is_global: the quota is the same in all regions. is_missing_for_now: Service
+    Quotas could not read the value from the service this time. context: the resource that the value holds
+    for; NO_CONTEXT for the account.
     """
 
     quota: Quota
@@ -67,15 +69,15 @@ class ListedQuota:
 
     @property
     def key(self) -> QuotaKey:
-        """The key that is unique in the cell."""
+        """The key of the quota, unique in the cell."""
         return self.quota, self.context.arn
 
 
 async def list_quotas(calls: BudgetedCalls, service_code: str, found: dict[QuotaKey, ListedQuota]) -> None:
-    """Put all quotas of a service code into `found`: applied values, and the defaults of others.
+    """Put all quotas of a service code into `found`: applied values, and defaults where none is applied.
 
-    Where quotas hold for each resource, the values of single resources are put there, too. Raises as calls
-    do; what was read until then is in `found`.
+    Where quotas hold for each resource, the values of single resources are added. Raises the errors of the
+    calls; quotas that were read before an error are in `found`.
     """
     await _list(calls, LimitSource.APPLIED, service_code, found)
     await _list(calls, LimitSource.DEFAULT, service_code, found)
@@ -112,7 +114,7 @@ def _takes_precedence(listed: ListedQuota, known: ListedQuota | None) -> bool:
 def listed_quota(
     service_code: str, description: Mapping[str, Any], source: LimitSource
 ) -> ListedQuota | None:
-    """Return a quota; None for one without a code, such as an entry of a kind that AWS adds later."""
+    """Return a quota; None for an entry without a code, such as a kind that AWS adds later."""
     code = description.get("QuotaCode", "")
     if not re.match(QUOTA_CODE, code):
         return None

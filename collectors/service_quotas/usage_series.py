@@ -1,6 +1,6 @@
-"""The series of quotas with a metric of their usage.
+"""The series of quotas with a usage metric.
 
-Which statistic holds, and what a point means, is as AWS documents and as its metrics were seen to behave:
+The statistics and the meaning of a point follow AWS's pages and the observed behaviour of the metrics:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/aws-api-usage-metrics.html
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch-usage-metrics.html
 """
@@ -23,10 +23,10 @@ from collectors.service_quotas.quota_list import ListedQuota, UsageMetric
 
 USAGE_NAMESPACE = "AWS/Usage"
 CALLS, THROTTLED, RESOURCES = "CallCount", "ThrottleCount", "ResourceCount"
-LEVEL_PERIOD = 300  # seconds: many counts have a point in five minutes
+LEVEL_PERIOD = 300  # seconds: many levels have one point in five minutes
 STATISTICS = frozenset({"Sum", "SampleCount", "Maximum", "Minimum", "Average"})
 
-THROTTLING_METRICS = frozenset({THROTTLED, "ErrorCount"})  # they never measure usage
+THROTTLING_METRICS = frozenset({THROTTLED, "ErrorCount"})  # these metrics never measure usage
 MAX_PARTS = 100  # metrics of one quota, as each is billed
 
 MetricId = tuple[str, tuple[tuple[str, str], ...]]  # the name and the sorted dimensions
@@ -34,10 +34,10 @@ Dimensions = tuple[tuple[str, str], ...]
 
 
 def usage_series(listed: ListedQuota, published: Collection[MetricId]) -> Observed | None:
-    """Return the series of a quota; None where it has none.
+    """Return the series of a quota; None if it has no value or no usage metric that can be read.
 
     published: the metrics of the cell in USAGE_NAMESPACE that had points in the last two weeks. A quota whose
-    metric is not among them was not used. A quota of 0 is one that AWS grants on request.
+    metric is not among them was not used. A quota of 0 has no series: AWS grants it on request.
     """
     usage, override = listed.usage, override_of_listed(listed)
     if not usage or not listed.value or override.read is ReadAs.NOTHING or usage.name in THROTTLING_METRICS:
@@ -46,7 +46,7 @@ def usage_series(listed: ListedQuota, published: Collection[MetricId]) -> Observ
     if not metrics:
         return None
     period = override.period or listed.period
-    # A rate without a period is taken for one per second; AWS has no such limit below 1.
+    # A rate without a period is per second, unless it is below 1: AWS has no such limit.
     is_known = usage.name != CALLS or period is not None or listed.value >= 1
     signal, formula = _usage(usage, override, metrics[:MAX_PARTS], period or 1.0)
     return Observed(
@@ -70,7 +70,7 @@ def override_of_listed(listed: ListedQuota) -> Override:
 def _dimensions_of(
     usage: UsageMetric, override: Override, published: Collection[MetricId]
 ) -> list[Dimensions]:
-    """Return the dimensions of the metrics that are read: those of the quota's own, or of its parts."""
+    """Return the dimensions of each metric to read: the quota's own metric, or the metrics of its parts."""
     if usage.namespace != USAGE_NAMESPACE or (usage.name, usage.dimensions) in published:
         return [usage.dimensions]
     if not override.parts:
@@ -79,7 +79,7 @@ def _dimensions_of(
     return sorted(
         dimensions
         for name, dimensions in published
-        if name == usage.name and {one for one, _ in {*dimensions} ^ own} == {override.parts}
+        if name == usage.name and {key for key, _ in {*dimensions} ^ own} == {override.parts}
     )
 
 
@@ -90,7 +90,7 @@ def _bound_reason(metrics: Collection[Dimensions]) -> Unobservable | None:
 
 
 def quota_resource(listed: ListedQuota) -> Resource:
-    """The resource of a quota's series: the quota itself, or the resource that has a value of its own."""
+    """Return the resource of a quota's series: the quota itself, or the resource with its own value."""
     quota, arn = listed.quota, listed.context.arn
     account_quota = Resource(
         "quota", (quota.service, quota.code), (quota.service, listed.name), parent_kinds=("service",)
@@ -101,17 +101,17 @@ def quota_resource(listed: ListedQuota) -> Resource:
 def _usage(
     usage: UsageMetric, override: Override, metrics: Sequence[Dimensions], period: float
 ) -> tuple[str, Usage]:
-    """Return the signal and the formula of metrics. period: seconds for which a rate holds."""
+    """Return the signal and the usage formula of metrics. period: seconds for which a rate holds."""
     rates = [
         Metric(usage.namespace, usage.name, "Sum", dimensions=dimensions, zero_when_absent=True)
         for dimensions in metrics
     ]
     if override.read is ReadAs.FLOW:
         return "messages", per_second(*rates)
-    if usage.name == CALLS:  # whatever statistic AWS recommends: each point counts one call
+    if usage.name == CALLS:  # always a sum, whatever AWS recommends: each sample counts one call
         return "calls" if period == 1 else "calls_per_period", per_second(*rates).scaled(period)
     levels = [replace(rate, stat="Maximum", period=LEVEL_PERIOD, zero_when_absent=False) for rate in rates]
-    if usage.name == RESOURCES:  # counts are levels, even where AWS recommends their sum
+    if usage.name == RESOURCES:  # always levels, even where AWS recommends a sum
         return "resources", highest(*levels)
     is_level = override.read is ReadAs.LEVEL or usage.statistic not in STATISTICS
     stat = "Maximum" if is_level else usage.statistic
@@ -119,7 +119,7 @@ def _usage(
 
 
 def _throttled(usage: UsageMetric, override: Override, published: Collection[MetricId]) -> Usage | None:
-    """The refused calls; None where AWS publishes no metric of them."""
+    """Return the formula of refused calls; None where AWS publishes no metric for them."""
     namespace = override.throttled_in or usage.namespace
     if namespace == USAGE_NAMESPACE and (THROTTLED, usage.dimensions) not in published:
         return None

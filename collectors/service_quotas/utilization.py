@@ -1,7 +1,7 @@
-"""AWS's own report of the utilization of quotas, with which ours is compared.
+"""AWS's own report of the utilization of quotas.
 
-It names few quotas, those with a metric of their usage; it has no dimensions, no unit and no window, and
-tells nothing of single resources. AWS makes it within seconds, and deletes it after 15 minutes.
+The report has only the quotas with a usage metric; it has no dimensions, no unit, no window and no single
+resources. AWS makes a report within seconds, and deletes it after 15 minutes.
 API: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_GetQuotaUtilizationReport.html
 """
 
@@ -19,9 +19,9 @@ from rules.signals import QUOTA_CODE, Quota
 
 START, GET = "StartQuotaUtilizationReport", "GetQuotaUtilizationReport"
 REPORT_ACTIONS = (f"servicequotas:{START}", f"servicequotas:{GET}")
-PAGE_SIZE = 1000  # the most that AWS allows
-POLL_DELAYS = (2.0, 4.0, 8.0, 16.0, 30.0)  # seconds before each look at whether the report is ready
-REPORTED: Members = {  # what is read of a QuotaUtilizationInfo
+PAGE_SIZE = 1000  # the maximum that AWS allows
+POLL_DELAYS = (2.0, 4.0, 8.0, 16.0, 30.0)  # seconds before each check whether the report is ready
+REPORTED: Members = {  # the members of QuotaUtilizationInfo that are read
     "ServiceCode": is_text,
     "QuotaCode": is_text,
     "QuotaName": is_text,
@@ -37,7 +37,7 @@ class UtilizationReportError(HeadroomError):
 
 @dataclass(frozen=True, slots=True)
 class ReportedQuota:
-    """A quota in a report. utilization: a ratio. applied: its value in AWS's unit, or None."""
+    """A quota in a report. utilization: a ratio. applied: the quota's value in AWS's unit, or None."""
 
     name: str
     utilization: float
@@ -53,10 +53,10 @@ class UtilizationReport:
 
 
 async def read_report(calls: BudgetedCalls, delays: Sequence[float] = POLL_DELAYS) -> UtilizationReport:
-    """Have AWS make a report, wait for it, and read it.
+    """Request a report from AWS, wait until it is ready, and read it.
 
-    delays: seconds before each look at whether it is ready. Raises as calls do, and UtilizationReportError
-    where AWS fails to make it or needs longer.
+    delays: seconds before each check whether it is ready. Raises the errors of the calls, and
+    UtilizationReportError if AWS fails to make the report or takes longer.
     """
     started = await calls.call("service-quotas", START)
     report_id = started["ReportId"]
@@ -83,7 +83,7 @@ async def _wait(calls: BudgetedCalls, report_id: str, delays: Sequence[float]) -
 
 
 def _reported(entry: Mapping[str, Any]) -> ReportedQuota | None:
-    """Return a quota of a report; None for one without a code or a number."""
+    """Return a quota of a report; None for an entry without a code or a number."""
     code, percent = entry.get("QuotaCode", ""), entry.get("Utilization", math.nan)
     if not re.match(QUOTA_CODE, code) or not entry.get("ServiceCode") or not math.isfinite(percent):
         return None

@@ -78,7 +78,7 @@ class Authenticator:
         return Role.METRICS if path == METRICS_PATH else Role.READ
 
     async def authenticate(self, scope: Scope, required: Role) -> Principal:
-        """Return the sender of a request. Raises AccessDeniedError when it is unknown or lacks the role."""
+        """Return the sender of a request. Raises AccessDeniedError if they are unknown or lack the role."""
         if self._config is ALLOW_ALL:
             _check_host(scope)
         principal = self._by_proxy(scope) or await self._by_authorization(scope)
@@ -142,7 +142,7 @@ class Authenticator:
 
 
 def _check_host(scope: Scope) -> None:
-    """Raise AccessDeniedError when a server without `auth` is addressed by another name than loopback.
+    """Raise AccessDeniedError if a server without `auth` is addressed by a name other than a loopback name.
 
     The name of another site may resolve to this machine (DNS rebinding). A browser then takes this server for
     that site, and allows a page of that site to send any request.

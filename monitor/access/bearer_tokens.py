@@ -8,7 +8,7 @@ from monitor.access.settings import TokenConfig
 
 
 class BearerTokens:
-    """The tokens of the settings, stored as digests, which all have the same length."""
+    """The configured tokens, stored as digests of equal length."""
 
     def __init__(self, entries: Sequence[TokenConfig]) -> None:
         self._entries = [(_digest(one.secret.get_secret_value().encode()), one) for one in entries]

@@ -1,7 +1,7 @@
 """The server's certificate, which is reloaded when its files change.
 
 The server has one SSL context, which assigns the newest certificate to each new connection. Open
-connections keep theirs. https://docs.python.org/3.11/library/ssl.html#ssl.SSLContext.sni_callback
+connections keep their certificate. https://docs.python.org/3.11/library/ssl.html#ssl.SSLContext.sni_callback
 """
 
 import logging
@@ -29,7 +29,7 @@ class Certificate:
         self.context.sni_callback = self._use_newest
 
     def reload(self, config: TlsConfig | None = None) -> None:
-        """Read the files again if they or the settings have changed. It blocks.
+        """Read the files again if the files or the settings have changed. It blocks.
 
         An unusable certificate is logged once, and the old one stays in force.
         """

@@ -10,7 +10,7 @@ from monitor.lib.errors import HeadroomError
 
 MAX_HEADER_BYTES = 4096
 
-Scope = MutableMapping[str, Any]  # of an ASGI request
+Scope = MutableMapping[str, Any]  # the scope of an ASGI request
 
 
 class AccessDeniedError(HeadroomError):
@@ -28,7 +28,8 @@ class AccessDeniedError(HeadroomError):
 def single_header(scope: Scope, name: str) -> bytes | None:
     """Return the value of a header, None if it is missing.
 
-    Raises AccessDeniedError when the header is too long, or repeated, as one could hide the other.
+    Raises AccessDeniedError when the header is too long, or repeated: a repeated header could
+    hide the first.
     """
     key = name.lower().encode()
     values = [value for header, value in scope["headers"] if header == key]

@@ -1,4 +1,4 @@
-"""A queue for work that runs one at a time; fair to clients, and to the user names that each tries."""
+"""A queue whose entries run one at a time; fair to clients, and to the user names that each tries."""
 
 import asyncio
 from collections import Counter, OrderedDict, deque
@@ -50,15 +50,15 @@ class FairQueue:
             await waiter
         except asyncio.CancelledError:
             if waiter.done() and not waiter.cancelled() and not waiter.exception():
-                self._busy = False  # it was this request's turn, but it is cancelled
+                self._busy = False  # this request was cancelled when it had the turn
                 self._wake_next()
             else:
                 self._remove(client, name, waiter)
             raise
 
     def _enqueue(self, client: str, name: bytes) -> Waiter:
-        own = self._waiting.get(client, OrderedDict()).get(name, deque())
-        if len(own) >= MAX_WAITING_PER_NAME:
+        same_name = self._waiting.get(client, OrderedDict()).get(name, deque())
+        if len(same_name) >= MAX_WAITING_PER_NAME:
             raise QueueFullError
         if self._counts.total() >= MAX_WAITING and not self._evict_for(client):
             raise QueueFullError
@@ -68,7 +68,7 @@ class FairQueue:
         return waiter
 
     def _evict_for(self, client: str) -> bool:
-        """Evict a request of the client with the most, unless `client` would then have as many."""
+        """Evict a request of the client with the most, unless `client` would then have as many or more."""
         largest, count = self._counts.most_common(1)[0]
         if count <= self._counts[client] + 1:
             return False
@@ -90,7 +90,7 @@ class FairQueue:
             del self._waiting[client], self._counts[client]
 
     def _wake_next(self) -> None:
-        """Let the next name of the next client have its turn, and put both at the end of their queues."""
+        """Give the turn to the next name of the next client, and put both at the end of their queues."""
         if not self._waiting:
             return
         client, names = next(iter(self._waiting.items()))

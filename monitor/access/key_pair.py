@@ -12,7 +12,7 @@ TLS_VERSIONS: Final = {"1.2": "TLSv1_2", "1.3": "TLSv1_3"}  # the names of Pytho
 
 
 class KeyPair(NamedTuple):
-    """Two PEM files: the certificate with those of its issuers, and the key without a passphrase."""
+    """Two PEM files: the certificate with its chain of issuers, and the key without a passphrase."""
 
     certificate: Path
     key: Path
@@ -26,7 +26,7 @@ class KeyPair(NamedTuple):
 
         minimum: the oldest version of TLS, a key of TLS_VERSIONS.
         """
-        import ssl  # noqa: PLC0415 - the settings need none
+        import ssl  # noqa: PLC0415 - reading the settings needs no ssl
 
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion[TLS_VERSIONS[minimum]]

@@ -12,7 +12,7 @@ from base64 import b64decode, b64encode
 from dataclasses import dataclass
 from typing import Self
 
-# The cost parameters with 16 MiB of memory, of the equivalent ones that OWASP recommends; about 0.2 s.
+# The cost parameters that OWASP recommends for 16 MiB of memory; a check takes about 0.2 s.
 # https://cheatsheetseries.owasp.org/cheatsheets/Password_Storage_Cheat_Sheet.html#scrypt
 LOG_N, R, P = 14, 8, 5
 SALT_BYTES, DIGEST_BYTES = 16, 32
@@ -43,7 +43,7 @@ class PasswordHash:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parse the output of `str`. Raises ValueError for other text, and costs or sizes out of bounds."""
+        """Parse the output of `str`. Raises ValueError for other text, or a cost or size out of bounds."""
         match = PHC_PATTERN.fullmatch(text)
         if not match:
             raise ValueError("not of the form $scrypt$ln=14,r=8,p=5$salt$digest")

@@ -16,11 +16,11 @@ def _always(_: "Principal") -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """An authenticated user or program, or an anonymous client where these are allowed.
+    """An authenticated user or program, or an anonymous client.
 
-    name: None when anonymous. granted_by: the entry of the settings that authenticated it. expires_at: epoch
-    seconds. can_log_in: true if an anonymous client could get another role by logging in. check: returns
-    whether the current settings still authenticate a principal.
+    name: None when anonymous. granted_by: the entry of the settings that authenticated the client.
+    expires_at: epoch seconds. can_log_in: true if an anonymous client could get another role by logging in.
+    check: returns whether the current settings still authenticate a principal.
     """
 
     name: str | None = None

@@ -9,7 +9,7 @@ from monitor.access.settings import Network, ProxyConfig
 
 
 def proxied_user(proxy: ProxyConfig, scope: Scope) -> tuple[str, Role] | None:
-    """Return the user's name and role.
+    """Return the name and role of the user that the proxy authenticated.
 
     None if the request does not come from the proxy, or if the header with the name is missing. Raises
     AccessDeniedError when the headers are malformed.
@@ -29,7 +29,7 @@ def _is_within(client: tuple[str, int] | None, networks: Sequence[Network]) -> b
     """Return whether a connection comes from one of the networks. client: the peer of the socket."""
     try:
         peer = ip_address(client[0] if client else "")
-    except ValueError:  # no IP address, as for a UNIX socket
+    except ValueError:  # not an IP address, for example a UNIX socket
         return False
     mapped = peer.ipv4_mapped if isinstance(peer, IPv6Address) else None
     return any((mapped or peer) in network for network in networks)

@@ -1,4 +1,4 @@
-"""The scan of quotas: what it reads when, what it may cost, and which series it yields."""
+"""The scan of quotas: when it reads each list, how many calls it makes, and which series it yields."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,7 +18,7 @@ from tests.fake_aws import FakeAws, denied
 from tests.quick_loop import run
 
 START = 1_700_000_000.0
-AUTHORITIES = "L-799883CD"  # of acm-pca in counts.yaml
+AUTHORITIES = "L-799883CD"  # counts.yaml: the certificate authorities of acm-pca
 
 
 def usage(resource: str, name: str = "CallCount") -> dict[str, Any]:
@@ -33,12 +33,12 @@ def published(*metrics: dict[str, Any]) -> dict[str, Any]:
         "Metrics": [
             {
                 "Namespace": "AWS/Usage",
-                "MetricName": one["MetricName"],
+                "MetricName": metric["MetricName"],
                 "Dimensions": [
-                    {"Name": name, "Value": value} for name, value in one["MetricDimensions"].items()
+                    {"Name": name, "Value": value} for name, value in metric["MetricDimensions"].items()
                 ],
             }
-            for one in metrics
+            for metric in metrics
         ]
     }
 
@@ -49,19 +49,19 @@ def quota(code: str, value: float, **described: Any) -> dict[str, Any]:
 
 
 class Account:
-    """An account of which quotas are scanned again and again."""
+    """An account whose quotas are scanned several times while the clock advances."""
 
     def __init__(self, in_use: Iterable[str] = (), declared: Iterable[Quota] = (), **answers: Any) -> None:
-        nothing: dict[str, Any] = {"list_metrics": {"Metrics": []}, "list_service_quotas": {"Quotas": []}}
+        empty: dict[str, Any] = {"list_metrics": {"Metrics": []}, "list_service_quotas": {"Quotas": []}}
         self.aws = FakeAws(
-            now=START, **{**nothing, "list_aws_default_service_quotas": {"Quotas": []}, **answers}
+            now=START, **{**empty, "list_aws_default_service_quotas": {"Quotas": []}, **answers}
         )
         self._in_use, self._declared = frozenset(in_use), frozenset(declared)
         self.failures: list[Any] = []
-        self.reads: frozenset[str] | None = None  # codes that are read in this cell; None: all
+        self.reads: frozenset[str] | None = None  # service codes that this cell reads; None: all
 
     async def scan(self, after: float = 0.0, approved: Iterable[str] = ()) -> dict[str, Observed]:
-        """The series, by signal and code, after some more seconds."""
+        """Return the series by signal and quota code. after: seconds since the previous scan."""
         assert self.aws.now is not None
         self.aws.now += after
         self.aws.calls.clear()
@@ -112,7 +112,7 @@ async def test_a_service_in_use_has_the_quotas_with_a_published_metric() -> None
     assert account.failures == []
 
 
-async def test_after_an_approval_a_list_is_read_every_hour() -> None:
+async def test_the_quotas_of_a_service_are_read_every_hour_after_an_approval() -> None:
     account = Account(["kinesis"], list_service_quotas=lists_of(kinesis=[quota("L-00000001", 10)]))
     await account.scan()
     for after, calls in ((HOUR - 1, 0), (1, 1), (HOUR - 1, 0)):
@@ -120,7 +120,7 @@ async def test_after_an_approval_a_list_is_read_every_hour() -> None:
         assert account.aws.calls.count("service-quotas:ListServiceQuotas") == calls
 
 
-async def test_usage_metrics_of_resources_make_the_quotas_of_all_services_be_read() -> None:
+async def test_the_quotas_of_all_services_are_read_where_usage_metrics_of_resources_exist() -> None:
     level = usage("A", "ResourceCount")
     account = Account(
         list_metrics=published(level),
@@ -159,9 +159,13 @@ async def test_a_count_has_the_limit_of_service_quotas() -> None:
 
 
 @pytest.mark.parametrize(
-    ("listed", "number"), [([], 1), ([quota(AUTHORITIES, 0)], 0), ([{"QuotaCode": AUTHORITIES}], 1)]
+    ("listed", "number"),
+    [([], 1), ([quota(AUTHORITIES, 0)], 0), ([{"QuotaCode": AUTHORITIES}], 1)],
+    ids=["an unlisted quota", "an unused quota of 0", "a quota without a value"],
 )
-async def test_a_count_without_a_limit_has_no_series(listed: list[dict[str, Any]], number: int) -> None:
+async def test_a_count_without_a_limit_or_of_an_unused_quota_of_0_has_no_series(
+    listed: list[dict[str, Any]], number: int
+) -> None:
     account = Account(
         ["acm-pca"],
         list_service_quotas=lists_of(acm_pca=listed),
@@ -179,7 +183,7 @@ async def test_a_quota_of_0_that_is_used_is_shown() -> None:
     assert (await account.scan())[f"count {AUTHORITIES}"].usage == 1.0
 
 
-INTERVALS = {"near its limit": (60, 6 * HOUR), "far from it": (40, DAY), "empty": (0, 7 * DAY)}
+INTERVALS = {"near its limit": (60, 6 * HOUR), "far from its limit": (40, DAY), "empty": (0, 7 * DAY)}
 
 
 @pytest.mark.parametrize(("number", "interval"), INTERVALS.values(), ids=INTERVALS)
@@ -198,7 +202,7 @@ async def test_a_count_is_repeated_more_often_the_closer_it_is_to_its_limit(
     assert "acm-pca:ListCertificateAuthorities" in account.aws.calls
 
 
-async def test_a_denied_count_becomes_unknown_and_affects_no_other() -> None:
+async def test_a_denied_count_becomes_unknown_once_it_is_a_day_overdue() -> None:
     answers: dict[str, Any] = {"list_certificate_authorities": {"CertificateAuthorities": [{}]}}
     account = Account(["acm-pca"], list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 100)]), **answers)
     name = f"count {AUTHORITIES}"
@@ -262,24 +266,24 @@ async def test_calls_are_bounded_for_each_scan_and_each_hour() -> None:
 
 
 async def test_global_quotas_are_read_once_whatever_regions_are_configured() -> None:
-    both = [
+    s3_quotas = [
         quota("L-00000001", 10, UsageMetric=usage("A"), GlobalQuota=True),
         quota("L-00000002", 10, UsageMetric=usage("A")),
     ]
-    answers = {"list_metrics": published(usage("A")), "list_service_quotas": lists_of(s3=both)}
-    regional, everywhere = Account(["s3"], **answers), Account(**answers)
-    everywhere.aws.cell.scope, everywhere.aws.cell.region = ServiceScope.GLOBAL, "us-east-1"
-    everywhere.aws.cell.account_states = regional.aws.cell.account_states
-    everywhere.reads = frozenset({"iam"})
-    assert [*await everywhere.scan()] == []
+    answers = {"list_metrics": published(usage("A")), "list_service_quotas": lists_of(s3=s3_quotas)}
+    regional, global_account = Account(["s3"], **answers), Account(**answers)
+    global_account.aws.cell.scope, global_account.aws.cell.region = ServiceScope.GLOBAL, "us-east-1"
+    global_account.aws.cell.account_states = regional.aws.cell.account_states
+    global_account.reads = frozenset({"iam"})
+    assert [*await global_account.scan()] == []
     assert [*await regional.scan()] == ["calls L-00000002"]
-    assert [*await everywhere.scan()] == ["calls L-00000001"]
-    assert everywhere.known.in_use == {"s3"}
+    assert [*await global_account.scan()] == ["calls L-00000001"]
+    assert global_account.known.in_use == {"s3"}
     regional.aws.cell.account_states.clear()
-    assert [*await everywhere.scan()] == ["calls L-00000001"]
+    assert [*await global_account.scan()] == ["calls L-00000001"]
 
 
-async def test_the_quotas_of_services_that_are_global_are_all_read_once() -> None:
+async def test_all_quotas_of_a_global_service_are_read_in_the_global_cell() -> None:
     account = Account(
         ["iam"],
         list_metrics=published(usage("A")),
@@ -289,31 +293,31 @@ async def test_the_quotas_of_services_that_are_global_are_all_read_once() -> Non
     assert [*await account.scan()] == ["calls L-00000001"]
 
 
-async def test_a_count_of_one_region_is_made_once_where_the_service_is_in_use_anywhere() -> None:
-    clusters = "L-195CF965"  # of route53-recovery-control-config, counted in the home region
+async def test_a_count_of_the_home_region_is_made_in_the_global_cell_alone() -> None:
+    clusters = "L-195CF965"  # clusters of route53-recovery-control-config, counted in the home region
     answers = {
         "list_service_quotas": lists_of(route53_recovery_control_config=[quota(clusters, 2)]),
         "list_clusters": {"Clusters": [{}]},
     }
-    regional, everywhere = Account(["route53-recovery-control-config"], **answers), Account(**answers)
-    everywhere.aws.cell.scope, everywhere.aws.cell.region = ServiceScope.GLOBAL, "us-east-1"
-    everywhere.aws.cell.account_states = regional.aws.cell.account_states
-    everywhere.reads = frozenset()
+    regional, global_account = Account(["route53-recovery-control-config"], **answers), Account(**answers)
+    global_account.aws.cell.scope, global_account.aws.cell.region = ServiceScope.GLOBAL, "us-east-1"
+    global_account.aws.cell.account_states = regional.aws.cell.account_states
+    global_account.reads = frozenset()
     assert [*await regional.scan()] == []
-    assert [*await everywhere.scan()] == [f"unverified_count {clusters}"]
+    assert [*await global_account.scan()] == [f"unverified_count {clusters}"]
     assert "route53-recovery-control-config:ListClusters" not in regional.aws.calls
 
 
 async def test_a_resource_with_a_quota_of_its_own_has_a_series_of_its_own() -> None:
-    def of(arn: str, value: float, dimension: str) -> dict[str, Any]:
+    def domain_quota(arn: str, value: float, dimension: str) -> dict[str, Any]:
         context = {"ContextScope": "RESOURCE", "ContextId": arn}
         return quota("L-00000001", value, QuotaContext=context, UsageMetric=usage(dimension, "ResourceCount"))
 
     arns = [f"arn:aws:es:eu-west-1:123456789012:domain/{name}" for name in "abc"]
-    own = [of(arns[0], 9, "A"), of(arns[1], 8, "all"), of(arns[2], 7, "C")]
+    own = [domain_quota(arns[0], 9, "A"), domain_quota(arns[1], 8, "all"), domain_quota(arns[2], 7, "C")]
 
     def lists(**params: Any) -> dict[str, Any]:
-        return {"Quotas": own if "QuotaAppliedAtLevel" in params else [of("*", 5, "all")]}
+        return {"Quotas": own if "QuotaAppliedAtLevel" in params else [domain_quota("*", 5, "all")]}
 
     account = Account(
         ["es"],
@@ -328,7 +332,7 @@ async def test_a_resource_with_a_quota_of_its_own_has_a_series_of_its_own() -> N
     assert found[arns[0]].resource.display_name == "es/Name of L-00000001/domain/a"
 
 
-async def test_the_policy_allows_the_calls() -> None:
+async def test_the_iam_policy_allows_all_calls_of_a_scan() -> None:
     account = Account(
         list_metrics=published(usage("A", "ResourceCount")),
         list_services={"Services": [{"ServiceCode": "glue"}]},
@@ -337,36 +341,36 @@ async def test_the_policy_allows_the_calls() -> None:
     assert account.aws.iam_actions <= set(COLLECTOR.iam_actions)
 
 
-TABLES = "L-B8497671"  # of glue in counts.yaml: of each database
+TABLES = "L-B8497671"  # counts.yaml: the tables in each database of glue
 
 
 def tables_of(**numbers: int) -> dict[str, Any]:
-    """Return the answers of a Glue with so many tables in each database."""
+    """Return the answers of Glue. numbers: tables by database."""
 
-    def tables(DatabaseName: str, **_: Any) -> Any:  # as AWS names it
+    def tables(DatabaseName: str, **_: Any) -> Any:  # AWS's name of the parameter
         return {"TableList": [{"Name": str(number)} for number in range(numbers[DatabaseName])]}
 
     return {"get_databases": {"DatabaseList": [{"Name": name} for name in numbers]}, "get_tables": tables}
 
 
-def of_database(name: str, value: float) -> dict[str, Any]:
-    """Return the quota of tables that one database of Glue has."""
+def quota_of_database(name: str, value: float) -> dict[str, Any]:
+    """Return the quota on tables with a value for one database of Glue."""
     arn = f"arn:aws:glue:eu-west-1:123456789012:database/{name}"
     return quota(TABLES, value, QuotaContext={"ContextScope": "RESOURCE", "ContextId": arn})
 
 
 def databases(*own: dict[str, Any], **numbers: int) -> Account:
-    """An account with a quota of 50 tables for each database, and values of single ones."""
+    """Return an account with a quota of 50 tables in each database. own: quotas of single databases."""
 
     def lists(ServiceCode: str, QuotaAppliedAtLevel: str = "ACCOUNT", **_: Any) -> Any:
-        of_each = quota(TABLES, 50, QuotaContext={"ContextScope": "RESOURCE", "ContextId": "*"})
-        return {"Quotas": [*own] if QuotaAppliedAtLevel == "RESOURCE" else [of_each]}
+        default = quota(TABLES, 50, QuotaContext={"ContextScope": "RESOURCE", "ContextId": "*"})
+        return {"Quotas": [*own] if QuotaAppliedAtLevel == "RESOURCE" else [default]}
 
     return Account(["glue"], list_service_quotas=lists, **tables_of(**numbers))
 
 
 async def counted_tables(account: Account) -> dict[str, tuple[Any, ...]]:
-    """Usage, limit and the largest of each series of the quota, by the last id of its resource."""
+    """Return usage, limit and largest database of each series, by the last id of its resource."""
     scan = Scan(account.aws.cell, quota_services_in_use=frozenset(["glue"]))
     found = [one async for one in quotas(scan) if one.resource.path[1] == TABLES]
     return {one.resource.path[-1].rpartition("/")[2]: (one.usage, one.limit, one.largest) for one in found}
@@ -377,18 +381,20 @@ async def test_the_parent_with_the_highest_count_is_named() -> None:
     assert await counted_tables(account) == {TABLES: (40, 50, "blog")}
 
 
-async def test_a_parent_with_a_value_of_its_own_is_compared_with_it() -> None:
-    account = databases(of_database("blog", 100), of_database("gone", 200), shop=7, blog=60, docs=1)
+async def test_a_parent_is_compared_with_its_own_value_of_the_quota() -> None:
+    account = databases(
+        quota_of_database("blog", 100), quota_of_database("gone", 200), shop=7, blog=60, docs=1
+    )
     assert await counted_tables(account) == {"blog": (60, 100, ""), TABLES: (7, 50, "shop")}
 
 
-async def test_the_value_of_the_account_is_unused_where_all_parents_have_their_own() -> None:
-    account = databases(of_database("blog", 100), blog=60)
+async def test_the_account_quota_has_usage_0_where_each_parent_has_its_own_value() -> None:
+    account = databases(quota_of_database("blog", 100), blog=60)
     assert await counted_tables(account) == {"blog": (60, 100, ""), TABLES: (0, 50, "")}
 
 
 async def test_an_arn_belongs_to_a_parent_only_by_its_whole_id() -> None:
-    account = databases(of_database("my-blog", 100), blog=60)
+    account = databases(quota_of_database("my-blog", 100), blog=60)
     assert await counted_tables(account) == {TABLES: (60, 50, "blog")}
 
 
@@ -414,7 +420,7 @@ async def test_a_quota_with_a_metric_of_its_usage_is_not_counted_too() -> None:
     assert [*await account.scan()] == [f"resources {AUTHORITIES}"]
 
 
-async def test_a_list_that_is_denied_affects_only_itself() -> None:
+async def test_a_denied_list_of_services_is_raised_after_the_series_of_other_lists() -> None:
     level = usage("A", "ResourceCount")
     account = Account(
         ["kinesis"],
@@ -431,22 +437,22 @@ async def test_a_list_that_is_denied_affects_only_itself() -> None:
 
 
 async def test_quotas_that_were_never_counted_are_reported() -> None:
-    of_glue = [quota(one.code, 10) for one in read_counts() if one.service == "glue"]
+    glue_quotas = [quota(one.code, 10) for one in read_counts() if one.service == "glue"]
     account = Account(
         ["acm-pca", "glue"],
-        list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 10)], glue=of_glue),
+        list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 10)], glue=glue_quotas),
         list_certificate_authorities={"CertificateAuthorities": []},
     )
-    account.known.budget.left = 6  # one for the metrics, four for the lists of quotas, one for a count
+    account.known.budget.left = 6  # calls: one for the metrics, four for the lists, one for a count
     await account.scan()
     counted = sum(len(one.counts) or 1 for one in account.known.counted.values())
-    of_both = sum(one.service in ("acm-pca", "glue") for one in read_counts())
-    assert 0 < account.known.uncounted <= of_both - counted
+    declared = sum(one.service in ("acm-pca", "glue") for one in read_counts())
+    assert 0 < account.known.uncounted <= declared - counted
     await account.scan(HOUR)
     assert account.known.uncounted == 0
 
 
-# AWS's own report
+# AWS's own report of utilization
 
 
 def reports(*entries: dict[str, Any]) -> dict[str, Any]:
@@ -496,7 +502,7 @@ def test_the_utilization_report_is_read_once_a_day_for_quotas_without_another_us
     run(main())
 
 
-async def test_a_report_that_is_not_permitted_affects_nothing_and_is_requested_once_a_day() -> None:
+async def test_a_denied_utilization_report_fails_no_scan_and_is_requested_once_a_day() -> None:
     account = Account(["kinesis"], list_service_quotas=lists_of(kinesis=[quota("L-00000001", 10)]))
     for after, calls in ((0, 0), (0, 1), (DAY - 1, 0), (1, 1)):
         await account.scan(after)

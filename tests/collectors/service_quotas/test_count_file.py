@@ -1,4 +1,4 @@
-"""The counts that are declared: each operation, parameter and path exists in botocore's models."""
+"""The declared counts: each operation, parameter and path exists in botocore's models."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,7 @@ SESSION = model_session()
 
 
 def problems(call: CountCall, names: tuple[str, ...]) -> Iterator[str]:
-    """Yield what contradicts botocore's models. names: of the parents above."""
+    """Yield the contradictions to botocore's models. names: the placeholders of parents, closest first."""
     listed = ListDeclaration.model_validate(
         {"call": ".".join(call.call), "params": call.params, "items": call.items.text}
     )
@@ -30,14 +30,14 @@ def problems(call: CountCall, names: tuple[str, ...]) -> Iterator[str]:
                 item_of(type_of(call.lists.parsed, item))
         except PathError as error:
             yield str(error)
-    above = {"account_id", *names[: _depth(call)]}
-    yield from (f"unknown {name}" for name in placeholders(call.params) if name not in above)
+    known_names = {"account_id", *names[: _number_of_parents(call)]}
+    yield from (f"unknown {name}" for name in placeholders(call.params) if name not in known_names)
     if call.parent:
         yield from problems(call.parent, names)
 
 
-def _depth(call: CountCall) -> int:
-    return 1 + _depth(call.parent) if call.parent else 0
+def _number_of_parents(call: CountCall) -> int:
+    return 1 + _number_of_parents(call.parent) if call.parent else 0
 
 
 def test_every_count_fits_botocores_models() -> None:
@@ -45,19 +45,19 @@ def test_every_count_fits_botocores_models() -> None:
     assert len(counts) > 1100
     found = [
         f"{quota.service} {quota.code}: {text}"
-        for quota, one in counts.items()
-        for text in problems(one, ("parent", "grandparent"))
+        for quota, declaration in counts.items()
+        for text in problems(declaration, ("parent", "grandparent"))
     ]
     assert found == []
 
 
-WRONG = {
+CONTRADICTIONS = {
     "an operation that does not exist": ("amplify.ListAps", "apps", {}, "no operation of amplify ListAps"),
-    "a path that yields nothing": ("amplify.ListApps", "aps", {}, "aps"),
-    "a path that is no list": ("amplify.ListApps", "nextToken", {}, "list"),
+    "a path to an unknown member": ("amplify.ListApps", "aps", {}, "aps"),
+    "a path to a text": ("amplify.ListApps", "nextToken", {}, "list"),
     "a missing parameter": ("amplify.ListBranches", "branches", {}, "missing the parameter appId"),
     "an unknown parameter": ("amplify.ListApps", "apps", {"app": "x"}, "no parameter app"),
-    "a parent that is not there": (
+    "a placeholder without a parent": (
         "amplify.ListBranches",
         "branches",
         {"appId": "{parent}"},
@@ -66,14 +66,14 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("call", "items", "params", "expected"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(("call", "items", "params", "expected"), CONTRADICTIONS.values(), ids=CONTRADICTIONS)
 def test_a_count_that_contradicts_the_models_is_reported(
     call: str, items: str, params: dict[str, str], expected: str
 ) -> None:
     listed = {"call": call, "items": items, "params": params}
-    one = CountDeclaration.model_validate({"code": "L-00000001", "name": "x", **listed})
-    assert any(expected in text for text in problems(one, ("parent", "grandparent"))), [
-        *problems(one, ("parent", "grandparent"))
+    declaration = CountDeclaration.model_validate({"code": "L-00000001", "name": "x", **listed})
+    assert any(expected in text for text in problems(declaration, ("parent", "grandparent"))), [
+        *problems(declaration, ("parent", "grandparent"))
     ]
 
 
@@ -85,25 +85,25 @@ def test_a_count_within_items_needs_a_list() -> None:
         "id": "appId",
         "count": "per_item",
     }
-    one = CountDeclaration.model_validate({"code": "L-00000001", "name": "x", **listed})
-    assert any("list" in text for text in problems(one, ()))
+    declaration = CountDeclaration.model_validate({"code": "L-00000001", "name": "x", **listed})
+    assert any("list" in text for text in problems(declaration, ()))
 
 
 APPS = "amplify: [{{code: L-1BED97F3, name: A, call: amplify.ListApps, items: apps, {}}}]"
-BAD_LINES = {
+INVALID_FILES = {
     "an unknown key": "amplify: [{code: L-1BED97F3, name: A, call: amplify.ListApps, items: apps, per: x}]",
     "no code": "amplify: [{name: A, call: amplify.ListApps, items: apps}]",
-    "a code of another form": "amplify: [{code: L-1, name: A, call: amplify.ListApps, items: apps}]",
-    "no path": "amplify: [{code: L-1BED97F3, name: A, call: amplify.ListApps, items: '['}]",
-    "no list within the items": APPS.format("count: per_item"),
-    "a list within items that are counted": APPS.format("lists: tags, id: appId"),
-    "no parent": APPS.format("count: per_parent"),
-    "a service twice": "amplify: []\namplify: []",
+    "a malformed code": "amplify: [{code: L-1, name: A, call: amplify.ListApps, items: apps}]",
+    "an invalid path": "amplify: [{code: L-1BED97F3, name: A, call: amplify.ListApps, items: '['}]",
+    "per_item without lists and id": APPS.format("count: per_item"),
+    "lists and id without per_item": APPS.format("lists: tags, id: appId"),
+    "per_parent without a parent": APPS.format("count: per_parent"),
+    "a service declared twice": "amplify: []\namplify: []",
 }
 
 
-@pytest.mark.parametrize("text", BAD_LINES.values(), ids=BAD_LINES)
-def test_a_line_that_is_wrong_is_named(text: str) -> None:
+@pytest.mark.parametrize("text", INVALID_FILES.values(), ids=INVALID_FILES)
+def test_an_invalid_file_is_reported_by_its_name(text: str) -> None:
     file = parse_model(text.encode(), "counts.yaml", CountFile)
     assert file.model is None
     assert file.problems[0].startswith("counts.yaml:")

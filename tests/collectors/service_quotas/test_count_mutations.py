@@ -1,7 +1,7 @@
-"""Answers to the calls of `counts.yaml` that differ from AWS's models: each makes its count unknown at most.
+"""Malformed answers to the calls of `counts.yaml`: each makes at most the counts of its call unknown.
 
-`FUZZ_ROUNDS=20000 pytest tests/collectors/service_quotas/test_count_mutations.py` tries more; so does another
-FUZZ_SEED.
+`FUZZ_ROUNDS=20000 pytest tests/collectors/service_quotas/test_count_mutations.py` tries more changes;
+another FUZZ_SEED tries different ones.
 """
 
 import math
@@ -27,16 +27,16 @@ from tests.fake_aws import SERVICE_MODELS, FakeAws
 
 ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "400"))  # changes of answers
 SEED = os.environ.get("FUZZ_SEED", "")
-ITEMS = "abc"  # of each list
-TOLD = (ExpressionError, HeadroomError, ClientError, BotoCoreError)  # what may be told of a whole group
+ITEMS = "abc"  # each list has one item for each letter
+EXPECTED_ERRORS = (ExpressionError, HeadroomError, ClientError, BotoCoreError)  # of a whole group
 
-FEWER = {"left out", "null", "empty", "text for a list"}  # changes that add nothing to be counted
+REMOVALS = {"left out", "null", "empty", "text for a list"}  # changes that add no items
 
 Answers = Mapping[str, Any]
 
 
 def with_items(value: Any) -> Any:
-    """Return an answer in which each list has an item for each of ITEMS, with texts of its own."""
+    """Return an answer in which each list has an item for each of ITEMS, with distinct texts."""
     if isinstance(value, list):
         return [with_suffix(with_items(item), letter) for item in value for letter in ITEMS]
     return {key: with_items(one) for key, one in value.items()} if isinstance(value, dict) else value
@@ -52,14 +52,14 @@ def with_suffix(value: Any, suffix: str) -> Any:
 
 
 def text_of(name: str) -> str:
-    """Return the text of a member; none of one that asks for another page."""
-    asks = ("token", "marker", "next", "cursor", "position")
-    return "" if any(word in name.lower() for word in asks) else name or "x"
+    """Return a text for a member of an answer; an empty text for a page token."""
+    page_words = ("token", "marker", "next", "cursor", "position")
+    return "" if any(word in name.lower() for word in page_words) else name or "x"
 
 
 @cache
 def answers_to(calls: tuple[Operation, ...]) -> Answers:
-    """Return answers to some calls, by method."""
+    """Return generated answers to calls, by client method."""
     found = {}
     for service, operation in calls:
         shape: Shape | None = (
@@ -70,10 +70,10 @@ def answers_to(calls: tuple[Operation, ...]) -> Answers:
 
 
 async def counted(group: CountGroup, answers: Answers) -> Mapping[Any, Count | ExpressionError]:
-    """Return the counts of a group by such answers; none where all of them failed and reported it."""
+    """Return the counts of a group from answers; none where the group fails with an expected error."""
     try:
         return await count(BudgetedCalls(FakeAws(malformed=True, **answers).scan, CallBudget(10**6)), group)
-    except TOLD:
+    except EXPECTED_ERRORS:
         return {}
 
 
@@ -86,7 +86,7 @@ async def test_most_counts_are_known_from_responses_generated_from_the_models() 
     assert sum(map(bool, numbers)) > 0.9 * len(numbers)
 
 
-async def test_an_odd_answer_makes_its_counts_unknown_or_other_numbers_and_raises_nothing_else() -> None:
+async def test_a_malformed_answer_makes_counts_unknown_or_different_and_raises_no_other_error() -> None:
     chance, groups = Random(SEED), count_groups()
     for _ in range(ROUNDS):
         group = chance.choice(groups)
@@ -106,8 +106,10 @@ async def test_an_odd_answer_makes_its_counts_unknown_or_other_numbers_and_raise
             path,
             change,
         )
-        if change in FEWER:
+        if change in REMOVALS:
             before = await counted(group, answers)
-            usual = {quota: one.number for quota, one in before.items() if isinstance(one, Count)}
-            more = [quota for quota, number in numbers.items() if number > usual.get(quota, math.inf)]
+            numbers_before = {quota: one.number for quota, one in before.items() if isinstance(one, Count)}
+            more = [
+                quota for quota, number in numbers.items() if number > numbers_before.get(quota, math.inf)
+            ]
             assert more == [], (group, path, change)

@@ -1,4 +1,4 @@
-"""Counts of resources: over pages, parents and lists within items."""
+"""Counts of resources over pages, over parents, and in lists within items."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ from collectors.service_quotas.counting import (
 from rules.signals import Quota
 from tests.fake_aws import FakeAws, denied
 
-QUOTA = Quota(service="any", code="L-00000001")  # whatever service is called
+QUOTA = Quota(service="any", code="L-00000001")  # the declarations below call several services
 RULES = {
     "call": "s3.GetBucketLifecycleConfiguration",
     "items": "Rules",
@@ -39,22 +39,22 @@ SUBNETS = {
 
 
 def group(**declared: Any) -> CountGroup:
-    """A group of one count."""
-    one = CountDeclaration.model_validate({"code": QUOTA.code, "name": "Things", **declared})
-    return CountGroup(QUOTA.service, {QUOTA: one})
+    """Return a group of one count."""
+    declaration = CountDeclaration.model_validate({"code": QUOTA.code, "name": "Things", **declared})
+    return CountGroup(QUOTA.service, {QUOTA: declaration})
 
 
-async def found(aws: FakeAws, **declared: Any) -> Count:
-    """Return the count that a declared group makes of QUOTA; raise its ExpressionError."""
+async def counted(aws: FakeAws, **declared: Any) -> Count:
+    """Return the count of QUOTA by a declaration. Raises its ExpressionError."""
     counts = await count(BudgetedCalls(aws.scan, CallBudget()), group(**declared))
-    if isinstance(one := counts[QUOTA], ExpressionError):
-        raise one
-    return one
+    if isinstance(result := counts[QUOTA], ExpressionError):
+        raise result
+    return result
 
 
 async def number_counted(aws: FakeAws, **declared: Any) -> float:
-    """Return the number that a declared group counts."""
-    return (await found(aws, **declared)).number
+    """Return the number that a declaration counts."""
+    return (await counted(aws, **declared)).number
 
 
 def buckets(*names: str) -> dict[str, Any]:
@@ -62,9 +62,9 @@ def buckets(*names: str) -> dict[str, Any]:
 
 
 def rules_of(**numbers: int) -> Any:
-    """Answers with as many rules as each bucket has; others have no lifecycle configuration."""
+    """Return a method that answers with the lifecycle rules of a bucket. numbers: rules by bucket."""
 
-    def rules(Bucket: str, **_: Any) -> Any:  # as AWS names it
+    def rules(Bucket: str, **_: Any) -> Any:  # AWS's name of the parameter
         if Bucket not in numbers:
             return denied("GetBucketLifecycleConfiguration", "NoSuchLifecycleConfiguration")
         return {"Rules": [{"Status": "Enabled"}] * numbers[Bucket]}
@@ -72,7 +72,7 @@ def rules_of(**numbers: int) -> Any:
     return rules
 
 
-async def test_all_pages_count() -> None:
+async def test_the_items_of_all_pages_are_counted() -> None:
     pages = [{"WebACLs": [{"Name": "a"}, {"Name": "b"}]}, {"WebACLs": []}, {"WebACLs": [{"Name": "c"}]}]
     listed = {"call": "wafv2.ListWebACLs", "items": "WebACLs", "params": {"Scope": "REGIONAL"}}
     assert await number_counted(FakeAws(list_web_acls=pages), **listed) == 3
@@ -95,36 +95,36 @@ async def test_the_counts_of_parents_are_added_or_the_largest_is_taken(count_of:
 
 
 def vpc_link(subnets: int) -> dict[str, Any]:
-    """A link whose id is the number of its subnets."""
+    """Return a VPC link whose id is the number of its subnets."""
     return {"VpcLinkId": str(subnets), "Name": "x", "SecurityGroupIds": [], "SubnetIds": ["s"] * subnets}
 
 
-async def test_the_longest_of_the_lists_within_items_counts() -> None:
+async def test_a_count_per_item_is_the_length_of_the_longest_list() -> None:
     links = [vpc_link(2), vpc_link(7), vpc_link(1)]
     aws = FakeAws(get_vpc_links=[{"Items": links[:1]}, {"Items": links[1:]}])
-    assert await found(aws, **SUBNETS) == Count(7, {("2",): 2, ("7",): 7, ("1",): 1})
+    assert await counted(aws, **SUBNETS) == Count(7, {("2",): 2, ("7",): 7, ("1",): 1})
 
 
-async def test_the_numbers_of_the_largest_items_are_kept() -> None:
+async def test_only_the_numbers_of_the_max_owners_largest_items_are_returned() -> None:
     links = [vpc_link(subnets) for subnets in range(MAX_OWNERS + 20)]
-    largest = await found(FakeAws(get_vpc_links=[{"Items": links[:60]}, {"Items": links[60:]}]), **SUBNETS)
+    largest = await counted(FakeAws(get_vpc_links=[{"Items": links[:60]}, {"Items": links[60:]}]), **SUBNETS)
     assert (largest.number, len(largest.owners)) == (MAX_OWNERS + 19, MAX_OWNERS)
     assert min(largest.owners.values()) == 20
 
 
-async def test_the_numbers_of_parents_are_reported_where_a_quota_holds_for_each() -> None:
+async def test_the_numbers_of_parents_are_returned_where_a_quota_holds_for_each_parent() -> None:
     aws = FakeAws(
         list_buckets=buckets("logs", "web"), get_bucket_lifecycle_configuration=rules_of(logs=2, web=3)
     )
-    assert (await found(aws, **RULES)).owners == {("logs",): 2, ("web",): 3}
-    assert (await found(aws, **{**RULES, "count": "all"})).owners == {}
+    assert (await counted(aws, **RULES)).owners == {("logs",): 2, ("web",): 3}
+    assert (await counted(aws, **{**RULES, "count": "all"})).owners == {}
 
 
-async def test_without_parents_the_count_is_0() -> None:
+async def test_the_count_is_0_where_there_are_no_parents() -> None:
     assert await number_counted(FakeAws(list_buckets=buckets()), **RULES) == 0
 
 
-async def test_a_parent_that_was_deleted_meanwhile_has_none() -> None:
+async def test_a_parent_deleted_after_it_was_listed_is_not_counted() -> None:
     def rules(Bucket: str, **_: Any) -> Any:
         return denied("x", "NoSuchBucket") if Bucket == "gone" else {"Rules": [{"Status": "Enabled"}]}
 
@@ -163,13 +163,13 @@ async def test_a_count_of_a_value_that_is_no_list_affects_no_other_count() -> No
         for quota, items in ((other, "NextMarker"), (QUOTA, "WebACLs"))
     }
     aws = FakeAws(malformed=True, list_web_acls={"WebACLs": [{"Name": "a"}], "NextMarker": ""})
-    (one,) = group_counts(declared)
-    counts = await count(BudgetedCalls(aws.scan, CallBudget()), one)
+    (same_calls,) = group_counts(declared)
+    counts = await count(BudgetedCalls(aws.scan, CallBudget()), same_calls)
     assert counts[QUOTA] == Count(1)
     assert isinstance(counts[other], ExpressionError)
 
 
-async def test_a_response_that_is_no_list_is_an_error() -> None:
+async def test_a_path_to_a_value_that_is_no_list_is_an_error() -> None:
     acls = {"WebACLs": [{"Name": "a"}]}
     listed = {"call": "wafv2.ListWebACLs", "items": "WebACLs[0].Name", "params": {"Scope": "REGIONAL"}}
     with pytest.raises(ExpressionError, match="expected a list in ListWebACLs, found str"):
@@ -187,10 +187,12 @@ def test_counts_of_the_same_calls_are_one_group() -> None:
         "L-00000006": {**RULES, "empty": "NoSuchTagSet"},
     }
     counts = {
-        Quota(service="wafv2", code=code): CountDeclaration.model_validate({"code": code, "name": "x", **one})
-        for code, one in declared.items()
+        Quota(service="wafv2", code=code): CountDeclaration.model_validate(
+            {"code": code, "name": "x", **keys}
+        )
+        for code, keys in declared.items()
     }
-    groups = [[quota.code[-1] for quota in one.counts] for one in group_counts(counts)]
+    groups = [[quota.code[-1] for quota in same_calls.counts] for same_calls in group_counts(counts)]
     assert groups == [["1", "2"], ["3"], ["4", "5"], ["6"]]
 
 

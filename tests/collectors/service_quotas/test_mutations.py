@@ -25,7 +25,7 @@ ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "150"))  # mutations of each response
 NOW = 1_700_000_000.0
 CODES = ("L-00000001", "L-00000002", "L-00000003")
 SERVICES = [{}, None, {"ServiceCode": 7}, {"ServiceCode": "glue"}]
-CHANGED = 1  # the index of the item that is mutated, of three items
+CHANGED = 1  # the index of the mutated item among three items
 DIMENSIONS = {"Service": "Glue", "Type": "Resource", "Class": "None"}
 USAGE: dict[str, Any] = {
     "MetricNamespace": "AWS/Usage",
@@ -33,7 +33,7 @@ USAGE: dict[str, Any] = {
     "MetricStatisticRecommendation": "Maximum",
 }
 
-Found = Mapping[str, Any]  # what a reader finds, by quota code
+Found = Mapping[str, Any]  # by quota code
 
 
 def of_glue(code: str) -> Quota:
@@ -95,15 +95,17 @@ async def known_of_lists(items: Any) -> Found:
     """Return what `list_quotas` finds for each quota if the lists have these items."""
     aws, found = FakeAws(malformed=True, **lists(items)), dict[Any, Any]()
     await list_quotas(BudgetedCalls(aws.scan, CallBudget()), "glue", found)
-    return {quota.code: one for (quota, _), one in found.items()}
+    return {quota.code: listed_quota for (quota, _), listed_quota in found.items()}
 
 
 async def known_of_readings(items: Any) -> Found:
     """Return the value or failure that `read_quotas` finds for each quota if the lists have these items."""
-    keys = {*map(of_glue, CODES)}
+    quotas_of_glue = {*map(of_glue, CODES)}
     get: dict[str, Any] = {"get_service_quota": {"Quota": {"Value": 7.0}}}
-    reading = await read_quotas(FakeAws(malformed=True, **lists(items), **get).cell, "glue", keys, set())
-    return {one.code: (reading.values.get(one), reading.failures.get(one)) for one in keys}
+    reading = await read_quotas(
+        FakeAws(malformed=True, **lists(items), **get).cell, "glue", quotas_of_glue, set()
+    )
+    return {quota.code: (reading.values.get(quota), reading.failures.get(quota)) for quota in quotas_of_glue}
 
 
 async def known_of_requests(items: Any) -> Found:
@@ -111,7 +113,7 @@ async def known_of_requests(items: Any) -> Found:
     answer = {"RequestedQuotas": items}
     aws = FakeAws(malformed=True, now=NOW, list_requested_service_quota_change_history=answer)
     found = await newest_requests(aws.scan)
-    return {str(one.quota.code): (one, request) for one, request in found.items()}
+    return {str(key.quota.code): (key, request) for key, request in found.items()}
 
 
 async def known_of_reports(items: Any) -> Found:
@@ -122,7 +124,7 @@ async def known_of_reports(items: Any) -> Found:
         get_quota_utilization_report={"Status": "COMPLETED", "Quotas": items},
     )
     report = await read_report(BudgetedCalls(aws.scan, CallBudget()), delays=[0.0])
-    return {quota.code: one for quota, one in report.quotas.items()}
+    return {quota.code: entry for quota, entry in report.quotas.items()}
 
 
 def metric_of(code: str) -> dict[str, Any]:
@@ -140,7 +142,7 @@ async def known_of_scans(items: Any, metrics: Any = None) -> Found:
     published = {"Metrics": [*map(metric_of, CODES)] if metrics is None else metrics}
     answers = {"list_metrics": published, "list_services": {"Services": SERVICES}, **lists(items)}
     scan = Scan(FakeAws(malformed=True, now=NOW, **answers).cell)
-    found = {one.resource.path[1]: one async for one in quotas(scan)}
+    found = {series.resource.path[1]: series async for series in quotas(scan)}
     assert scan.failures == []
     return found
 

@@ -1,4 +1,4 @@
-"""The series of a quota with a metric of its usage."""
+"""The series of a quota with a usage metric."""
 
 import re
 from typing import Any
@@ -25,15 +25,15 @@ PUBLISHED = {(name, SORTED) for name in NAMES}
 
 
 async def listed(service: str = "kinesis", **described: Any) -> ListedQuota:
-    """A quota as Service Quotas describes it."""
+    """Return a quota that Service Quotas describes in this way."""
     quota = {"QuotaCode": "L-00000001", "QuotaName": "Shards", "Value": 100.0, **described}
     aws = FakeAws(list_service_quotas={"Quotas": [quota]}, list_aws_default_service_quotas={"Quotas": []})
-    (one,) = await listed_of(aws, service)
-    return one
+    (only,) = await listed_of(aws, service)
+    return only
 
 
 async def listed_of(aws: FakeAws, service: str = "kinesis") -> list[ListedQuota]:
-    """The quotas of a service as an AWS lists them."""
+    """Return the quotas of a service from the answers of a fake AWS."""
     found: dict[QuotaKey, ListedQuota] = {}
     await list_quotas(BudgetedCalls(aws.scan, CallBudget()), service, found)
     return [*found.values()]
@@ -42,13 +42,13 @@ async def listed_of(aws: FakeAws, service: str = "kinesis") -> list[ListedQuota]
 def metric(
     name: str, stat: str, period: int = 60, *, zero: bool = True, namespace: str = "AWS/Usage"
 ) -> Metric:
-    """Return the metric of usage with DIMENSIONS."""
+    """Return a usage metric with DIMENSIONS."""
     return Metric(namespace, name, stat, zero, SORTED, period=period)
 
 
-async def test_calls_are_a_sum_whatever_aws_recommends() -> None:
-    one = await listed(UsageMetric={**CALLS, "MetricStatisticRecommendation": "Maximum"})
-    observed = usage_series(one, PUBLISHED)
+async def test_calls_are_a_sum_whatever_statistic_aws_recommends() -> None:
+    quota = await listed(UsageMetric={**CALLS, "MetricStatisticRecommendation": "Maximum"})
+    observed = usage_series(quota, PUBLISHED)
     assert observed
     assert (observed.signal, observed.usage) == ("calls", per_second(metric("CallCount", "Sum")))
     assert (observed.limit, observed.limit_source) == (100.0, LimitSource.APPLIED)
@@ -72,7 +72,10 @@ PERIODS: dict[str, tuple[dict[str, Any], float]] = {
     "five minutes": ({"Period": {"PeriodValue": 5, "PeriodUnit": "MINUTE"}}, 300),
     "in the name": ({"QuotaName": "Requests per minute"}, 60),
     "in the description": ({"Description": "How many calls per hour are allowed."}, 3600),
-    "a unit that AWS adds later": ({"Period": {"PeriodValue": 1, "PeriodUnit": "SECOND"}, "Unit": "x"}, 1),
+    "a second, beside an unknown member": (
+        {"Period": {"PeriodValue": 1, "PeriodUnit": "SECOND"}, "Unit": "x"},
+        1,
+    ),
 }
 
 
@@ -88,23 +91,23 @@ async def test_calls_are_compared_over_the_period_of_the_quota(
 
 
 async def test_refused_calls_are_throttled_demand_where_aws_publishes_them() -> None:
-    one = await listed(UsageMetric=CALLS)
-    without, observed = (
-        usage_series(one, PUBLISHED - {("ThrottleCount", SORTED)}),
-        usage_series(one, PUBLISHED),
+    quota = await listed(UsageMetric=CALLS)
+    unpublished, observed = (
+        usage_series(quota, PUBLISHED - {("ThrottleCount", SORTED)}),
+        usage_series(quota, PUBLISHED),
     )
-    assert without and observed
-    assert without.throttled is None
+    assert unpublished and observed
+    assert unpublished.throttled is None
     assert observed.throttled == per_second(metric("ThrottleCount", "Sum"))
 
 
 async def test_refused_calls_of_cloudwatch_logs_are_in_its_own_namespace() -> None:
     dimensions = {**DIMENSIONS, "Service": "Logs"}
-    one = await listed("logs", UsageMetric={**CALLS, "MetricDimensions": dimensions})
+    quota = await listed("logs", UsageMetric={**CALLS, "MetricDimensions": dimensions})
     key = tuple(sorted(dimensions.items()))
-    observed = usage_series(one, {("CallCount", key)})
+    observed = usage_series(quota, {("CallCount", key)})
     assert observed and observed.throttled
-    assert [(each.namespace, each.name) for each in observed.throttled.metrics] == [
+    assert [(metric.namespace, metric.name) for metric in observed.throttled.metrics] == [
         ("AWS/Logs", "ThrottleCount")
     ]
 
@@ -128,10 +131,10 @@ async def test_any_other_metric_has_the_statistic_that_aws_recommends() -> None:
         }
         observed = usage_series(await listed(UsageMetric=described), PUBLISHED)
         assert observed and isinstance(observed.usage, Usage)
-        assert (observed.signal, [one.stat for one in observed.usage.metrics]) == ("other", [stat])
+        assert (observed.signal, [metric.stat for metric in observed.usage.metrics]) == ("other", [stat])
 
 
-WITHOUT: dict[str, tuple[str, dict[str, Any]]] = {
+WITHOUT_SERIES: dict[str, tuple[str, dict[str, Any]]] = {
     "no metric": ("kinesis", {}),
     "a metric without dimensions": ("kinesis", {"UsageMetric": {**CALLS, "MetricDimensions": {}}}),
     "a metric without a namespace": ("kinesis", {"UsageMetric": {**CALLS, "MetricNamespace": ""}}),
@@ -147,8 +150,10 @@ WITHOUT: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("service", "described"), WITHOUT.values(), ids=WITHOUT)
-async def test_quotas_that_have_no_series(service: str, described: dict[str, Any]) -> None:
+@pytest.mark.parametrize(("service", "described"), WITHOUT_SERIES.values(), ids=WITHOUT_SERIES)
+async def test_a_quota_without_a_value_or_a_usable_metric_has_no_series(
+    service: str, described: dict[str, Any]
+) -> None:
     assert usage_series(await listed(service, **described), PUBLISHED) is None
 
 
@@ -178,22 +183,22 @@ async def test_the_limit_of_a_pool_of_operations_is_per_second_whatever_its_desc
 
 
 def published_of(described: dict[str, Any], **more: str) -> set[MetricId]:
-    """Return the metric of usage of a quota as a published one. more: further dimensions of it."""
+    """Return the usage metric of a described quota as published. more: its further dimensions."""
     usage_metric = described["UsageMetric"]
     return {(usage_metric["MetricName"], tuple(sorted({**usage_metric["MetricDimensions"], **more}.items())))}
 
 
-async def test_the_largest_of_the_parts_is_the_usage_where_each_has_a_metric() -> None:
+async def test_the_usage_is_the_largest_of_the_parts_where_each_part_has_a_metric() -> None:
     described = {"UsageMetric": usage_metric_of("ECR", "Images") | {"MetricName": "ResourceCount"}}
     parts = [f"repository-{number:03}" for number in range(MAX_PARTS + 1)]
-    one = await listed("ecr", **described)
+    quota = await listed("ecr", **described)
     for number in (2, MAX_PARTS, MAX_PARTS + 1):
         published = set[MetricId]().union(
             *(published_of(described, ResourceId=id_) for id_ in parts[:number])
         )
-        observed = usage_series(one, published | published_of(described, Other="x"))
+        observed = usage_series(quota, published | published_of(described, Other="x"))
         assert observed and isinstance(observed.usage, Usage)
-        read = [dict(each.dimensions)["ResourceId"] for each in observed.usage.metrics]
+        read = [dict(metric.dimensions)["ResourceId"] for metric in observed.usage.metrics]
         assert (observed.usage.op, read) == (Op.MAX, parts[: min(number, MAX_PARTS)])
         assert bool(observed.bound_reason) is (number > MAX_PARTS)
     assert (
@@ -202,7 +207,7 @@ async def test_the_largest_of_the_parts_is_the_usage_where_each_has_a_metric() -
     )
 
 
-async def test_every_override_matches_the_quota_it_is_for() -> None:
+async def test_every_override_matches_its_quota_or_metric() -> None:
     cases: dict[tuple[str, str, str, str], tuple[Any, ...]] = {
         ("emr-serverless", "L-D05C8A75", "", ""): (ReadAs.LEVEL, None, None),
         ("emr-serverless", "L-00000001", "", ""): (None, None, None),
@@ -214,8 +219,10 @@ async def test_every_override_matches_the_quota_it_is_for() -> None:
         ("kinesis", "L-00000001", "Kinesis", "ListShards"): (None, None, None),
     }
     for (service_code, code, service, resource), expected in cases.items():
-        one = override_of(Quota(service=service_code, code=code), {"Service": service, "Resource": resource})
-        assert (one.read, one.period, one.throttled_in) == expected
+        override = override_of(
+            Quota(service=service_code, code=code), {"Service": service, "Resource": resource}
+        )
+        assert (override.read, override.period, override.throttled_in) == expected
     named = [one.quota for one in read_overrides() if one.quota]
     assert all(re.fullmatch(QUOTA_CODE, name.partition("/")[2]) for name in named if "/" in name)
 
@@ -223,34 +230,34 @@ async def test_every_override_matches_the_quota_it_is_for() -> None:
 @pytest.mark.parametrize(
     "line", ["{why: x}", "{quota: a, metric: {Service: b, Resource: c}, why: x}", "{quota: a, reed: flow}"]
 )
-def test_an_override_of_another_form_is_named(line: str) -> None:
+def test_an_invalid_override_is_reported_with_its_line(line: str) -> None:
     file = parse_model(f"- {line}".encode(), "overrides.yaml", OverrideFile)
     assert file.model is None and file.problems[0].startswith("overrides.yaml:1")
 
 
-# The list
+# The list of quotas
 
 
-async def test_a_value_that_is_missing_because_of_a_dependency_may_return() -> None:
+async def test_a_value_that_a_dependency_failed_to_return_is_missing_for_now() -> None:
     for code, expected in (
         ("DEPENDENCY_THROTTLING_ERROR", True),
         ("SERVICE_QUOTA_NOT_AVAILABLE_ERROR", False),
     ):
-        one = await listed(ErrorReason={"ErrorCode": code})
-        assert (one.value, one.is_missing_for_now) == (None, expected)
+        quota = await listed(ErrorReason={"ErrorCode": code})
+        assert (quota.value, quota.is_missing_for_now) == (None, expected)
     model: Any = SERVICE_MODELS.get_service_model("service-quotas")
     codes = model.shape_for("ErrorCode").enum
     assert [code for code in codes if code.startswith(DEPENDENCY_ERRORS)] and codes != []
 
 
 async def test_a_quota_without_an_applied_value_has_the_default() -> None:
-    one, other = ({"QuotaCode": f"L-0000000{n}", "QuotaName": "x", "Value": float(n)} for n in (1, 2))
+    first, second = ({"QuotaCode": f"L-0000000{n}", "QuotaName": "x", "Value": float(n)} for n in (1, 2))
     aws = FakeAws(
-        list_service_quotas=[{"Quotas": [{**one, "Value": 9.0}]}, {"Quotas": []}],
-        list_aws_default_service_quotas={"Quotas": [one, other, {"QuotaName": "without a code"}]},
+        list_service_quotas=[{"Quotas": [{**first, "Value": 9.0}]}, {"Quotas": []}],
+        list_aws_default_service_quotas={"Quotas": [first, second, {"QuotaName": "without a code"}]},
     )
     found = await listed_of(aws)
-    values = [(each.quota.code, each.value, each.source) for each in found]
+    values = [(quota.quota.code, quota.value, quota.source) for quota in found]
     assert values == [("L-00000001", 9.0, LimitSource.APPLIED), ("L-00000002", 2.0, LimitSource.DEFAULT)]
 
 
@@ -260,8 +267,8 @@ async def test_a_service_without_applied_values_has_defaults() -> None:
         list_service_quotas=denied("ListServiceQuotas", "NoSuchResourceException"),
         list_aws_default_service_quotas={"Quotas": [quota]},
     )
-    (one,) = await listed_of(aws)
-    assert (one.name, one.value, one.source) == ("L-00000001", 5.0, LimitSource.DEFAULT)
+    (only,) = await listed_of(aws)
+    assert (only.name, only.value, only.source) == ("L-00000001", 5.0, LimitSource.DEFAULT)
     assert set(LIST_OPERATIONS) == {LimitSource.APPLIED, LimitSource.DEFAULT}
 
 
@@ -269,12 +276,12 @@ ARN = "arn:aws:es:eu-west-1:123456789012:domain/search"
 
 
 def quota_of_resource(arn: str, value: float, **more: Any) -> dict[str, Any]:
-    """Return a quota as AWS lists it for one resource, or as the default of all (`*`)."""
+    """Return a quota as AWS lists it for one resource, or as the default for all resources (`*`)."""
     context = {"ContextScope": "RESOURCE", "ContextId": arn, "AdjustableAtLevel": "ALL"}
     return {"QuotaCode": "L-00000001", "QuotaName": "Nodes", "Value": value, "QuotaContext": context, **more}
 
 
-async def test_values_of_resources_are_listed_where_a_quota_holds_for_each() -> None:
+async def test_values_of_resources_are_listed_where_a_quota_holds_for_each_resource() -> None:
     requested: list[dict[str, Any]] = []
 
     def applied(**params: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""AWS's report of the utilization of quotas: how it is waited for, and what is taken from it."""
+"""AWS's report of the utilization of quotas: waiting for it, its errors, and the quotas read from it."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from rules.signals import Quota
 from tests.fake_aws import SERVICE_MODELS, FakeAws, denied
 
 NOW = 1.8e9
-QUICK = (0.0, 0.0, 0.0)
+NO_DELAYS = (0.0, 0.0, 0.0)
 
 
 def entry(code: str = "L-00000001", percent: Any = 63.0, **more: Any) -> dict[str, Any]:
@@ -29,21 +29,21 @@ def entry(code: str = "L-00000001", percent: Any = 63.0, **more: Any) -> dict[st
 
 async def read(aws: FakeAws) -> UtilizationReport:
     """Request and read a report."""
-    return await read_report(BudgetedCalls(aws.scan, CallBudget()), QUICK)
+    return await read_report(BudgetedCalls(aws.scan, CallBudget()), NO_DELAYS)
 
 
 def reporting(*statuses: dict[str, Any], **answers: Any) -> FakeAws:
-    """An AWS whose report has one status after the other, and at last the pages of its quotas."""
-    left = [*statuses]
+    """Return an AWS whose report has these statuses in turn. answers: `pages` of its quotas when ready."""
+    remaining = [*statuses]
 
     def answer(**params: Any) -> Any:
         assert params["ReportId"] == "r-1"
-        found = (
-            left.pop(0)
-            if left and params["MaxResults"] == 1
+        response = (
+            remaining.pop(0)
+            if remaining and params["MaxResults"] == 1
             else answers["pages"][int(params.get("NextToken", 0))]
         )
-        return {"ReportId": "r-1", "Status": COMPLETED, **found}
+        return {"ReportId": "r-1", "Status": COMPLETED, **response}
 
     return FakeAws(
         now=NOW,
@@ -73,29 +73,28 @@ async def test_all_pages_of_a_report_are_read_once_it_is_ready() -> None:
 
 async def test_each_call_for_a_report_is_taken_from_the_call_budget() -> None:
     aws, budget = reporting(pages=[{"Quotas": []}]), CallBudget(left=10)
-    await read_report(BudgetedCalls(aws.scan, budget), QUICK)
+    await read_report(BudgetedCalls(aws.scan, budget), NO_DELAYS)
     assert budget.left == 10 - len(aws.calls) == 7
 
 
-@pytest.mark.parametrize(
-    "odd",
-    [
-        {},
-        entry("L-1"),
-        entry(percent=None),
-        entry(percent="63"),
-        entry(percent=float("nan")),
-        entry(percent=True),
-        entry(ServiceCode=None),
-    ],
-    ids=str,
-)
-async def test_a_malformed_quota_affects_only_itself(odd: dict[str, Any]) -> None:
-    aws = reporting(pages=[{"Quotas": [odd, entry("L-00000002")]}], malformed=True)
+MALFORMED = {
+    "an empty entry": {},
+    "a malformed code": entry("L-1"),
+    "no utilization": entry(percent=None),
+    "a utilization that is a text": entry(percent="63"),
+    "a utilization that is NaN": entry(percent=float("nan")),
+    "a utilization that is a boolean": entry(percent=True),
+    "no service code": entry(ServiceCode=None),
+}
+
+
+@pytest.mark.parametrize("malformed", MALFORMED.values(), ids=MALFORMED)
+async def test_a_malformed_entry_is_left_out_and_affects_no_other_quota(malformed: dict[str, Any]) -> None:
+    aws = reporting(pages=[{"Quotas": [malformed, entry("L-00000002")]}], malformed=True)
     assert {quota.code for quota in (await read(aws)).quotas} == {"L-00000002"}
 
 
-async def test_a_report_that_fails_or_is_never_ready() -> None:
+async def test_a_report_that_fails_or_is_never_ready_is_an_error() -> None:
     failed = {"Status": FAILED, "ErrorMessage": "too many quotas"}
     with pytest.raises(
         UtilizationReportError, match="could not make its report of utilization: too many quotas"
@@ -105,14 +104,14 @@ async def test_a_report_that_fails_or_is_never_ready() -> None:
         await read(reporting(*[{"Status": "PENDING"}] * 3, pages=[{}]))
 
 
-async def test_a_denied_report_is_an_error_of_aws() -> None:
+async def test_a_denied_report_raises_the_client_error_of_aws() -> None:
     aws = FakeAws(start_quota_utilization_report=denied("StartQuotaUtilizationReport"))
     with pytest.raises(ClientError):
         await read(aws)
     assert aws.calls == ["service-quotas:StartQuotaUtilizationReport"]
 
 
-def test_the_waits_are_short_and_the_statuses_those_of_the_model() -> None:
+def test_the_delays_add_up_to_a_minute_at_most_and_the_statuses_exist_in_the_model() -> None:
     assert sum(POLL_DELAYS) <= 60
     model: Any = SERVICE_MODELS.get_service_model("service-quotas")
     assert {COMPLETED, FAILED} < {*model.shape_for("ReportStatus").enum}

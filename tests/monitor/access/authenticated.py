@@ -21,8 +21,11 @@ from tests.monitor.served import Server
 Clock = Callable[[], float]
 
 READER, OPERATOR, SCRAPER, EXPIRED = (f"the-token-of-{who}" for who in ("rita", "otto", "prom", "eve"))
-SECRET, HASHED = "correct horse: battery", "pässwörd staple"
-# Of HASHED, at the lowest cost: a real one takes 0.2 s at each check.
+SECRET, HASHED = (
+    "correct horse: battery",
+    "pässwörd staple",
+)  # the passwords of ada and bob; the settings have a hash of the second
+# The hash of HASHED at the lowest cost, as a hash of the usual cost takes 0.2 s at each check.
 HASH = "$scrypt$ln=4,r=8,p=1$MDEyMzQ1Njc4OWFiY2RlZg$RrQP9YBBoblF3qqTY3ngWE5H8hVXGYNLl/dEeIJFRgo"
 AUTH: dict[str, Any] = {
     "tokens": [
@@ -48,7 +51,7 @@ def basic(user: str, password: str) -> dict[str, Any]:
 
 
 class AuthenticatedServer:
-    """A server with authentication, which can be configured anew."""
+    """A server with authentication, whose settings can be replaced."""
 
     def __init__(self, server: Server, auth: dict[str, Any] | None, now: Clock | None = None) -> None:
         self.server, self.registry = server, CollectorRegistry()
@@ -63,7 +66,7 @@ class AuthenticatedServer:
         self.authenticator.configure(AuthConfig.model_validate(auth) if auth else None)
 
     def client(self, peer: str = "127.0.0.1", **headers: Any) -> httpx.AsyncClient:
-        """A client that connects from an address."""
+        """Return a client that connects from the address of a peer."""
         transport = httpx.ASGITransport(self.server.app, raise_app_exceptions=False, client=(peer, 50000))
         return httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers or None)
 
@@ -71,9 +74,9 @@ class AuthenticatedServer:
         """Return how many requests were denied, by reason."""
         samples = [sample for family in self.registry.collect() for sample in family.samples]
         return {
-            one.labels["reason"]: one.value
-            for one in samples
-            if one.name == "headroom_auth_failures_total" and one.value
+            sample.labels["reason"]: sample.value
+            for sample in samples
+            if sample.name == "headroom_auth_failures_total" and sample.value
         }
 
 

@@ -1,4 +1,4 @@
-"""The configuration of `auth` and `tls`: valid values, and the errors of others."""
+"""The configuration of `auth` and `tls`: valid values, and the errors of invalid ones."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -31,9 +31,9 @@ def read(text: str, folder: Path = Path()) -> Config:
 
 def auth(text: str, folder: Path = Path()) -> AuthConfig:
     """Return the settings of `auth`."""
-    found = read(f"auth: {text}", folder).auth
-    assert found
-    return found
+    settings = read(f"auth: {text}", folder).auth
+    assert settings
+    return settings
 
 
 def problems_of(text: str, folder: Path = Path()) -> str:
@@ -85,7 +85,7 @@ def test_expiry_of_a_token_is_a_date_or_a_time(expires: str, moment: datetime) -
 
 CI = "name: ci, token_env: TOKEN"
 PROXY = "header: X-User, from: [10.0.0.1]"
-WRONG: list[tuple[str, str]] = [
+INVALID_AUTH: list[tuple[str, str]] = [
     ("{}", "auth: expected tokens, users, proxy or allow_anonymous: true, found none"),
     ("{open_metrics: true}", "auth: expected tokens, users, proxy or allow_anonymous: true, found none"),
     ("yes", "auth: expected a mapping, found text"),
@@ -179,22 +179,22 @@ WRONG: list[tuple[str, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("text", "what"), WRONG)
-def test_a_wrong_configuration_is_reported(text: str, what: str) -> None:
-    assert problems_of(f"auth: {text}") == what
+@pytest.mark.parametrize(("text", "problem"), INVALID_AUTH)
+def test_an_invalid_auth_configuration_is_reported(text: str, problem: str) -> None:
+    assert problems_of(f"auth: {text}") == problem
 
 
 LOOPBACK = ["127.0.0.1", "127.8.9.10", "::1", "localhost", "LOCALHOST"]
-ELSEWHERE = ["0.0.0.0", "10.0.0.1", "::", "fe80::1", "headroom.example.org", "localhost.example.org"]
+OTHER_HOSTS = ["0.0.0.0", "10.0.0.1", "::", "fe80::1", "headroom.example.org", "localhost.example.org"]
 
 
-@pytest.mark.parametrize("host", LOOPBACK + ELSEWHERE)
-def test_loopback(host: str) -> None:
+@pytest.mark.parametrize("host", LOOPBACK + OTHER_HOSTS)
+def test_only_addresses_of_this_machine_are_loopback(host: str) -> None:
     assert is_loopback(host) == (host in LOOPBACK)
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:4070", "[::]:4070", "10.0.0.1:4070", "host.example.org:4070"])
-def test_beyond_loopback_auth_must_be_configured(listen: str) -> None:
+def test_a_listen_address_beyond_loopback_requires_auth(listen: str) -> None:
     sentence = (
         "listen: expected a loopback address such as 127.0.0.1:4070, as there is no `auth`, "
         f"found {listen}: configure `auth`, or set `auth: {{allow_anonymous: true}}` "
@@ -210,23 +210,23 @@ def test_beyond_loopback_auth_must_be_configured(listen: str) -> None:
 
 
 @pytest.mark.parametrize("listen", ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "localhost:1"])
-def test_without_auth_loopback_is_listened_on(listen: str) -> None:
+def test_a_loopback_listen_address_needs_no_auth(listen: str) -> None:
     assert read(f'listen: "{listen}"').listen == Config().with_listen(listen).listen == listen
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with two certificates and their keys, and a file that is neither."""
+    """A folder with two certificates and their keys, and a text file."""
     folder, ca = tmp_path_factory.mktemp("tls"), trustme.CA()
     for name in ("one", "two"):
-        made = ca.issue_cert(f"{name}.example.org")
-        made.private_key_pem.write_to_path(folder / f"{name}.key")
-        made.cert_chain_pems[0].write_to_path(folder / f"{name}.crt")
+        issued = ca.issue_cert(f"{name}.example.org")
+        issued.private_key_pem.write_to_path(folder / f"{name}.key")
+        issued.cert_chain_pems[0].write_to_path(folder / f"{name}.crt")
     (folder / "text").write_text("hello\n")
     return folder
 
 
-def test_a_certificate(files: Path) -> None:
+def test_tls_settings_name_a_certificate_and_its_key(files: Path) -> None:
     tls = read("tls: {certificate_file: one.crt, key_file: one.key, minimum_version: 1.3}", files).tls
     assert tls == TlsConfig.model_construct(
         certificate_file=files / "one.crt", key_file=files / "one.key", minimum_version="1.3"
@@ -234,7 +234,7 @@ def test_a_certificate(files: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "what"),
+    ("text", "problem"),
     [
         ("{certificate_file: one.crt}", "tls.key_file: missing"),
         ("{certificate_file: one.crt, key_file: 3}", "tls.key_file: expected the name of a file, found 3"),
@@ -261,12 +261,12 @@ def test_a_certificate(files: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_certificate_is_reported(files: Path, text: str, what: str) -> None:
-    assert problems_of(f"tls: {text}", files) == what.replace("{}", str(files))
+def test_an_invalid_tls_configuration_is_reported(files: Path, text: str, problem: str) -> None:
+    assert problems_of(f"tls: {text}", files) == problem.replace("{}", str(files))
 
 
 def test_a_key_with_a_passphrase_is_an_error_and_no_prompt(files: Path, tmp_path: Path) -> None:
-    """A terminal would be asked otherwise, for ever."""
+    """OpenSSL would otherwise ask for the passphrase on the terminal, and wait for ever."""
     locked = trustme.CA().issue_cert("one.example.org").private_key_pem.bytes()
     key = load_pem_private_key(locked, None)
     text = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(b"secret"))

@@ -44,46 +44,50 @@ async def response_to(server: AuthenticatedServer, call: Call, peer: str, header
 
 
 WAYS_IN: dict[str, tuple[Call, str, dict[str, Any]]] = {
-    "a token that reads": (SERIES, STRANGER, bearer(READER)),
+    "a token with the role read": (SERIES, STRANGER, bearer(READER)),
     "the scheme in capitals": (SERIES, STRANGER, {"Authorization": f"BEARER   {READER} "}),
-    "a token that operates": (RELOAD, STRANGER, bearer(OPERATOR)),
-    "a token that operates and reads": (SERIES, STRANGER, bearer(OPERATOR)),
-    "a token that scrapes": (METRICS, STRANGER, bearer(SCRAPER)),
-    "a token that reads and scrapes": (METRICS, STRANGER, bearer(READER)),
+    "a token with the role operate": (RELOAD, STRANGER, bearer(OPERATOR)),
+    "a token with the role operate, for a read": (SERIES, STRANGER, bearer(OPERATOR)),
+    "a token with the role metrics": (METRICS, STRANGER, bearer(SCRAPER)),
+    "a token with the role read, for metrics": (METRICS, STRANGER, bearer(READER)),
     "a password": (RELOAD, STRANGER, basic("ada", SECRET)),
-    "a password that is hashed": (SERIES, STRANGER, basic("bob", HASHED)),
-    "the proxy": (SERIES, PROXY, {"X-Forwarded-User": "carol"}),
-    "the proxy over IPv6": (SERIES, "fd00::1", {"X-Forwarded-User": "carol"}),
-    "the proxy, mapped to IPv6": (SERIES, MAPPED, {"X-Forwarded-User": "carol"}),
-    "the proxy, of another alphabet": (SERIES, PROXY, {"X-Forwarded-User": "Ženя".encode()}),
-    "the proxy with a role": (RELOAD, PROXY, {"X-Forwarded-User": "carol", "X-Role": "operate"}),
-    "the proxy rather than what it passes on": (SERIES, PROXY, {"X-Forwarded-User": "c", **bearer("?")}),
+    "a password configured as a hash": (SERIES, STRANGER, basic("bob", HASHED)),
+    "a name from the proxy": (SERIES, PROXY, {"X-Forwarded-User": "carol"}),
+    "a name from the proxy over IPv6": (SERIES, "fd00::1", {"X-Forwarded-User": "carol"}),
+    "a name from the proxy, its address mapped to IPv6": (SERIES, MAPPED, {"X-Forwarded-User": "carol"}),
+    "a name in another alphabet from the proxy": (SERIES, PROXY, {"X-Forwarded-User": "Ženя".encode()}),
+    "a name and a role from the proxy": (RELOAD, PROXY, {"X-Forwarded-User": "carol", "X-Role": "operate"}),
+    "a name from the proxy, beside an unknown token": (
+        SERIES,
+        PROXY,
+        {"X-Forwarded-User": "c", **bearer("?")},
+    ),
     "a token through the proxy": (RELOAD, PROXY, bearer(OPERATOR)),
-    "a token, whatever a stranger says": (SERIES, STRANGER, {"X-Forwarded-User": "c", **bearer(READER)}),
+    "a token, beside a name from a stranger": (SERIES, STRANGER, {"X-Forwarded-User": "c", **bearer(READER)}),
 }
 
 
 @pytest.mark.parametrize("way", WAYS_IN)
 async def test_a_request_with_valid_credentials_is_answered(server: AuthenticatedServer, way: str) -> None:
-    got = await response_to(server, *WAYS_IN[way])
-    assert got.status_code == 200, got.text
+    response = await response_to(server, *WAYS_IN[way])
+    assert response.status_code == 200, response.text
     assert server.failures() == {}
 
 
-TWICE = [("Authorization", f"Bearer {READER}"), ("Authorization", f"Bearer {READER}")]
-BOTH = [("X-Forwarded-User", "carol"), ("X-Forwarded-User", "ada")]
-ROLES = [("X-Forwarded-User", "carol"), ("X-Role", "read"), ("X-Role", "operate")]
+TWO_TOKENS = [("Authorization", f"Bearer {READER}"), ("Authorization", f"Bearer {READER}")]
+TWO_NAMES = [("X-Forwarded-User", "carol"), ("X-Forwarded-User", "ada")]
+TWO_ROLES = [("X-Forwarded-User", "carol"), ("X-Role", "read"), ("X-Role", "operate")]
 LOG_IN = "log in first: expected a user and password or a bearer token or a name in X-Forwarded-User from"
 
 REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
-    "nothing": (SERIES, STRANGER, {}, 401, "missing", LOG_IN),
+    "no credentials": (SERIES, STRANGER, {}, 401, "missing", LOG_IN),
     "an empty header": (SERIES, STRANGER, {"Authorization": ""}, 401, "missing", LOG_IN),
     "a wrong token": (SERIES, STRANGER, bearer("wrong-wrong-wrong"), 401, "token", "this token is unknown"),
-    "no token": (SERIES, STRANGER, {"Authorization": "Bearer"}, 401, "token", "is unknown"),
-    "half a token": (SERIES, STRANGER, bearer(READER[:-1]), 401, "token", "is unknown"),
-    "a token and more": (SERIES, STRANGER, bearer(READER + "x"), 401, "token", "is unknown"),
-    "another alphabet": (SERIES, STRANGER, bearer("tökén".encode()), 401, "token", "is unknown"),
-    "no alphabet": (SERIES, STRANGER, bearer(b"\xff\xfe"), 401, "token", "is unknown"),
+    "a scheme without a token": (SERIES, STRANGER, {"Authorization": "Bearer"}, 401, "token", "is unknown"),
+    "a token without its last character": (SERIES, STRANGER, bearer(READER[:-1]), 401, "token", "is unknown"),
+    "a token with a character appended": (SERIES, STRANGER, bearer(READER + "x"), 401, "token", "is unknown"),
+    "a token in another alphabet": (SERIES, STRANGER, bearer("tökén".encode()), 401, "token", "is unknown"),
+    "a token that is not UTF-8": (SERIES, STRANGER, bearer(b"\xff\xfe"), 401, "token", "is unknown"),
     "an expired token": (SERIES, STRANGER, bearer(EXPIRED), 401, "expired", "of eve has expired"),
     "a very long token": (
         SERIES,
@@ -93,11 +97,11 @@ REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
         "malformed",
         f"{MAX_HEADER_BYTES} bytes",
     ),
-    "two tokens": (SERIES, STRANGER, TWICE, 401, "malformed", "one header Authorization, found 2"),
+    "two tokens": (SERIES, STRANGER, TWO_TOKENS, 401, "malformed", "one header Authorization, found 2"),
     "another scheme": (SERIES, STRANGER, {"Authorization": "Digest a=b"}, 401, "scheme", "another kind"),
-    "a token of no scheme": (SERIES, STRANGER, {"Authorization": READER}, 401, "scheme", "another kind"),
+    "a token without a scheme": (SERIES, STRANGER, {"Authorization": READER}, 401, "scheme", "another kind"),
     "a wrong password": (SERIES, STRANGER, basic("ada", "wrong-wrong-wrong"), 401, "password", "wrong"),
-    "another's password": (SERIES, STRANGER, basic("bob", SECRET), 401, "password", "is wrong"),
+    "another user's password": (SERIES, STRANGER, basic("bob", SECRET), 401, "password", "is wrong"),
     "an unknown user": (SERIES, STRANGER, basic("ad", SECRET), 401, "password", "is wrong"),
     "a wrong hashed password": (SERIES, STRANGER, basic("bob", HASHED + " "), 401, "password", "is wrong"),
     "a hash as password": (
@@ -108,10 +112,31 @@ REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
         "password",
         "",
     ),
-    "no colon": (SERIES, STRANGER, {"Authorization": "Basic YWRh"}, 401, "malformed", "user:password"),
-    "no base64": (SERIES, STRANGER, {"Authorization": "Basic !!!"}, 401, "malformed", "user:password"),
-    "bytes": (SERIES, STRANGER, {"Authorization": b"Basic " + b64encode(b"\xff:\xff")}, 401, "password", ""),
-    "a forged proxy": (
+    "user and password without a colon": (
+        SERIES,
+        STRANGER,
+        {"Authorization": "Basic YWRh"},
+        401,
+        "malformed",
+        "user:password",
+    ),
+    "user and password that are not base64": (
+        SERIES,
+        STRANGER,
+        {"Authorization": "Basic !!!"},
+        401,
+        "malformed",
+        "user:password",
+    ),
+    "user and password that are not UTF-8": (
+        SERIES,
+        STRANGER,
+        {"Authorization": b"Basic " + b64encode(b"\xff:\xff")},
+        401,
+        "password",
+        "",
+    ),
+    "a name from a stranger": (
         SERIES,
         STRANGER,
         {"X-Forwarded-User": "ada"},
@@ -119,7 +144,7 @@ REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
         "proxy",
         f"not trusted from {STRANGER}",
     ),
-    "a forged address": (
+    "a name and a forged address from a stranger": (
         SERIES,
         STRANGER,
         {
@@ -132,12 +157,33 @@ REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
         "proxy",
         f"not trusted from {STRANGER}",
     ),
-    "no address": (SERIES, "somewhere", {"X-Forwarded-User": "ada"}, 401, "proxy", "is not trusted"),
-    "nobody at the proxy": (SERIES, PROXY, {"X-Forwarded-User": " "}, 401, "missing", "log in"),
-    "two at the proxy": (SERIES, PROXY, BOTH, 401, "malformed", "one header X-Forwarded-User, found 2"),
-    "a role alone": (SERIES, PROXY, {"X-Role": "operate"}, 401, "missing", "log in first"),
-    "two roles": (SERIES, PROXY, ROLES, 401, "malformed", "one header X-Role, found 2"),
-    "an unknown role": (
+    "a name from a peer without an IP address": (
+        SERIES,
+        "somewhere",
+        {"X-Forwarded-User": "ada"},
+        401,
+        "proxy",
+        "is not trusted",
+    ),
+    "an empty name from the proxy": (SERIES, PROXY, {"X-Forwarded-User": " "}, 401, "missing", "log in"),
+    "two names from the proxy": (
+        SERIES,
+        PROXY,
+        TWO_NAMES,
+        401,
+        "malformed",
+        "one header X-Forwarded-User, found 2",
+    ),
+    "a role without a name from the proxy": (
+        SERIES,
+        PROXY,
+        {"X-Role": "operate"},
+        401,
+        "missing",
+        "log in first",
+    ),
+    "two roles from the proxy": (SERIES, PROXY, TWO_ROLES, 401, "malformed", "one header X-Role, found 2"),
+    "an unknown role from the proxy": (
         SERIES,
         PROXY,
         {"X-Forwarded-User": "c", "X-Role": "admin"},
@@ -145,12 +191,54 @@ REFUSALS: dict[str, tuple[Call, str, Any, int, str, str]] = {
         "role",
         "expected read or operate as header X-Role",
     ),
-    "no text": (SERIES, PROXY, {"X-Forwarded-User": b"\xff"}, 401, "malformed", "printable text in UTF-8"),
-    "controls": (SERIES, PROXY, {"X-Forwarded-User": b"a\x1b[2J"}, 401, "malformed", "printable text"),
-    "a reader who operates": (RELOAD, STRANGER, bearer(READER), 403, "role", "rita has the role read"),
-    "a user who operates": (RELOAD, STRANGER, basic("bob", HASHED), 403, "role", "bob has the role read"),
-    "one of the proxy who operates": (RELOAD, PROXY, {"X-Forwarded-User": "c"}, 403, "role", "needs operate"),
-    "a scraper who reads": (SERIES, STRANGER, bearer(SCRAPER), 403, "role", "prom has the role metrics"),
+    "a name that is not UTF-8": (
+        SERIES,
+        PROXY,
+        {"X-Forwarded-User": b"\xff"},
+        401,
+        "malformed",
+        "printable text in UTF-8",
+    ),
+    "a name with control characters": (
+        SERIES,
+        PROXY,
+        {"X-Forwarded-User": b"a\x1b[2J"},
+        401,
+        "malformed",
+        "printable text",
+    ),
+    "a token with the role read, for an operation": (
+        RELOAD,
+        STRANGER,
+        bearer(READER),
+        403,
+        "role",
+        "rita has the role read",
+    ),
+    "a user with the role read, for an operation": (
+        RELOAD,
+        STRANGER,
+        basic("bob", HASHED),
+        403,
+        "role",
+        "bob has the role read",
+    ),
+    "a name from the proxy with the role read, for an operation": (
+        RELOAD,
+        PROXY,
+        {"X-Forwarded-User": "c"},
+        403,
+        "role",
+        "needs operate",
+    ),
+    "a token with the role metrics, for a read": (
+        SERIES,
+        STRANGER,
+        bearer(SCRAPER),
+        403,
+        "role",
+        "prom has the role metrics",
+    ),
 }
 
 
@@ -159,38 +247,38 @@ async def test_a_request_without_permission_is_refused_with_the_reason(
     server: AuthenticatedServer, caplog: pytest.LogCaptureFixture, case: str
 ) -> None:
     call, peer, headers, status, reason, sentence = REFUSALS[case]
-    got = await response_to(server, call, peer, headers)
-    assert got.status_code == status
-    assert sentence in refusal(got)
+    response = await response_to(server, call, peer, headers)
+    assert response.status_code == status
+    assert sentence in refusal(response)
     assert server.failures() == {reason: 1}
-    assert got.headers["cache-control"] == "no-store"
+    assert response.headers["cache-control"] == "no-store"
     challenges = ['Basic realm="Headroom", charset="UTF-8"', 'Bearer realm="Headroom"']
-    assert got.headers.get_list("www-authenticate") == (challenges if status == 401 else [])
+    assert response.headers.get_list("www-authenticate") == (challenges if status == 401 else [])
     assert server.server.reloads == 0
-    assert not any(secret in got.text + caplog.text for secret in SECRETS)
+    assert not any(secret in response.text + caplog.text for secret in SECRETS)
 
 
-async def test_a_browser_gets_a_page_that_can_be_read(server: AuthenticatedServer) -> None:
-    got = await response_to(server, ("GET", "/"), STRANGER, {"Accept": "text/html,*/*;q=0.8"})
-    assert (got.status_code, got.headers["content-type"]) == (401, "text/html; charset=utf-8")
-    assert "Basic" in got.headers["www-authenticate"]
-    assert "default-src 'none'" in got.headers["content-security-policy"]
-    assert "log in first" in got.text
+async def test_a_browser_gets_the_refusal_as_a_page(server: AuthenticatedServer) -> None:
+    response = await response_to(server, ("GET", "/"), STRANGER, {"Accept": "text/html,*/*;q=0.8"})
+    assert (response.status_code, response.headers["content-type"]) == (401, "text/html; charset=utf-8")
+    assert "Basic" in response.headers["www-authenticate"]
+    assert "default-src 'none'" in response.headers["content-security-policy"]
+    assert "log in first" in response.text
 
 
 @pytest.mark.parametrize(("users", "challenges"), [((), 1), (AUTH["users"], 2)])
-async def test_basic_is_offered_where_somebody_has_a_password(
+async def test_basic_authentication_is_offered_where_users_are_configured(
     server: AuthenticatedServer, users: Any, challenges: int
 ) -> None:
     server.configure({"tokens": AUTH["tokens"], "users": users})
-    got = await response_to(server, SERIES, STRANGER, {})
-    assert len(got.headers.get_list("www-authenticate")) == challenges
+    response = await response_to(server, SERIES, STRANGER, {})
+    assert len(response.headers.get_list("www-authenticate")) == challenges
 
 
-async def test_without_users_no_password_is_right(server: AuthenticatedServer) -> None:
+async def test_every_password_is_refused_where_no_users_are_configured(server: AuthenticatedServer) -> None:
     server.configure({"tokens": AUTH["tokens"]})
-    got = await response_to(server, SERIES, STRANGER, basic("", ""))
-    assert (got.status_code, server.failures()) == (401, {"password": 1})
+    response = await response_to(server, SERIES, STRANGER, basic("", ""))
+    assert (response.status_code, server.failures()) == (401, {"password": 1})
 
 
 OPEN_CALLS = [
@@ -206,18 +294,18 @@ OPEN_CALLS = [
 async def test_open_paths_need_no_login(
     server: AuthenticatedServer, method: str, path: str, status: int
 ) -> None:
-    got = await response_to(server, (method, path), STRANGER, bearer("wrong-wrong-wrong"))
-    assert (got.status_code, server.failures()) == (status, {})
+    response = await response_to(server, (method, path), STRANGER, bearer("wrong-wrong-wrong"))
+    assert (response.status_code, server.failures()) == (status, {})
 
 
-async def test_open_metrics(server: AuthenticatedServer) -> None:
+async def test_open_metrics_can_be_scraped_without_a_login(server: AuthenticatedServer) -> None:
     server.configure(AUTH | {"open_metrics": True})
     assert (await response_to(server, METRICS, STRANGER, {})).status_code == 200
     assert (await response_to(server, ("POST", "/metrics"), STRANGER, {})).status_code == 405
     assert (await response_to(server, SERIES, STRANGER, {})).status_code == 401
 
 
-ANONYMOUS: list[tuple[dict[str, Any], Call, Any, int]] = [
+ANONYMOUS_CASES: list[tuple[dict[str, Any], Call, Any, int]] = [
     ({}, SERIES, {}, 200),
     ({}, METRICS, {}, 200),
     ({}, SERIES, bearer("a token for others"), 200),
@@ -236,15 +324,15 @@ ANONYMOUS: list[tuple[dict[str, Any], Call, Any, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("auth", "call", "headers", "status"), ANONYMOUS)
-async def test_anonymous(
+@pytest.mark.parametrize(("auth", "call", "headers", "status"), ANONYMOUS_CASES)
+async def test_a_client_without_a_login_has_the_anonymous_role(
     server: AuthenticatedServer, auth: dict[str, Any], call: Call, headers: Any, status: int
 ) -> None:
     server.configure({"allow_anonymous": True, **auth})
     assert (await response_to(server, call, STRANGER, headers)).status_code == status
 
 
-async def test_without_a_configuration_no_login_is_needed(server: AuthenticatedServer) -> None:
+async def test_without_auth_settings_no_login_is_needed(server: AuthenticatedServer) -> None:
     server.configure(None)
     assert (await response_to(server, SERIES, STRANGER, {})).status_code == 200
     assert (await response_to(server, RELOAD, STRANGER, bearer("a token for others"))).status_code == 200
@@ -267,21 +355,21 @@ HOSTS = {
 
 
 @pytest.mark.parametrize(("host", "status"), HOSTS.items())
-async def test_without_a_configuration_no_other_name_is_answered(
+async def test_without_auth_settings_only_loopback_host_names_are_served(
     server: AuthenticatedServer, host: str, status: int
 ) -> None:
-    """A page of another site can have its name point to this machine."""
+    """Another site may let its name resolve to this machine (DNS rebinding)."""
     server.configure(None)
     assert (await response_to(server, SERIES, STRANGER, {"Host": host.encode()})).status_code == status
     assert (
         await response_to(server, ("GET", "/-/healthy"), STRANGER, {"Host": host.encode()})
     ).status_code == 200
     server.configure(AUTH)
-    named = {"Host": "rebound.example.org", **bearer(READER)}
-    assert (await response_to(server, SERIES, STRANGER, named)).status_code == 200
+    headers = {"Host": "rebound.example.org", **bearer(READER)}
+    assert (await response_to(server, SERIES, STRANGER, headers)).status_code == 200
 
 
-async def test_another_configuration_applies_at_once(server: AuthenticatedServer) -> None:
+async def test_new_auth_settings_apply_at_once(server: AuthenticatedServer) -> None:
     assert (await response_to(server, SERIES, STRANGER, basic("bob", HASHED))).status_code == 200
     server.configure({"users": [{"name": "bob", "password": "another-password"}]})
     assert (await response_to(server, SERIES, STRANGER, basic("bob", HASHED))).status_code == 401

@@ -1,4 +1,4 @@
-"""Authors of actions: their recorded names, the forms that they are shown, and forged requests."""
+"""Authors of actions: their recorded names, the forms shown to them, and forged requests."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -37,31 +37,31 @@ async def server(tmp_path: Path) -> AsyncIterator[AuthenticatedServer]:
 @pytest.fixture
 async def alert(server: AuthenticatedServer) -> str:
     """The id of an alert that fires."""
-    one = add(server.server.fleet, key("orders")).key
-    server.server.alerting.engine.alerts[one.id] = notice(one.id, resource=one.resource)
+    series = add(server.server.fleet, key("orders")).key
+    server.server.alerting.engine.alerts[series.id] = notice(series.id, resource=series.resource)
     await server.server.publish()
-    return one.id
+    return series.id
 
 
 async def load_page(client: httpx.AsyncClient, path: str) -> Page:
     """Request a page, and return it parsed."""
-    got = await client.get(path, headers={"Accept": "text/html"})
-    assert got.status_code == 200, got.text
-    return Page(got.text)
+    response = await client.get(path, headers={"Accept": "text/html"})
+    assert response.status_code == 200, response.text
+    return Page(response.text)
 
 
 def field_names(parsed: Page) -> set[str | None]:
     """Return the names of the fields that people can fill in."""
-    return {one.get("name") for one in parsed.all("input") if one.get("type") != "hidden"}
+    return {field.get("name") for field in parsed.all("input") if field.get("type") != "hidden"}
 
 
 def form_addresses(parsed: Page) -> list[str | None]:
     """Return the addresses of the forms that change something."""
-    return [one["action"] for one in parsed.all("form") if one.get("method") == "post"]
+    return [form["action"] for form in parsed.all("form") if form.get("method") == "post"]
 
 
 @pytest.mark.parametrize(
-    ("name", "who", "signed"),
+    ("name", "given", "author"),
     [
         (None, "ann", "ann"),
         (None, " ann\n b ", "ann b"),
@@ -71,38 +71,40 @@ def form_addresses(parsed: Page) -> list[str | None]:
     ],
 )
 def test_an_author_is_the_principal_with_the_given_name_in_brackets(
-    name: str | None, who: str, signed: str
+    name: str | None, given: str, author: str
 ) -> None:
-    assert Principal(name).author_name(who) == signed
+    assert Principal(name).author_name(given) == author
 
 
 @pytest.mark.parametrize(
-    ("headers", "peer", "who"), [(ADA, "192.0.2.1", "ada"), (CAROL, PROXY, "carol")], ids=["ada", "carol"]
+    ("headers", "peer", "author"), [(ADA, "192.0.2.1", "ada"), (CAROL, PROXY, "carol")], ids=["ada", "carol"]
 )
-async def test_actions_on_the_page_have_the_author_who_is_logged_in(
-    server: AuthenticatedServer, alert: str, headers: Any, peer: str, who: str
+async def test_the_author_of_an_action_on_the_page_is_the_logged_in_user(
+    server: AuthenticatedServer, alert: str, headers: Any, peer: str, author: str
 ) -> None:
     silences = server.server.alerting.engine.silences
     async with server.client(peer, **headers) as client:
-        shown = await load_page(client, "/alerts")
-        assert "author" not in field_names(shown)
-        sent = {"token": shown.token, "back": "/alerts", "duration": "1 h"}
-        assert (await client.post(f"/alerts/{alert}/ack", data=sent)).status_code == 303
-        assert silences.acknowledgements[alert].author == who
-        await client.post(f"/alerts/{alert}/unack", data=sent)
-        forged = sent | {"author": "the boss"}
+        page = await load_page(client, "/alerts")
+        assert "author" not in field_names(page)
+        form = {"token": page.token, "back": "/alerts", "duration": "1 h"}
+        assert (await client.post(f"/alerts/{alert}/ack", data=form)).status_code == 303
+        assert silences.acknowledgements[alert].author == author
+        await client.post(f"/alerts/{alert}/unack", data=form)
+        forged = form | {"author": "the boss"}
         assert (await client.post(f"/alerts/{alert}/ack", data=forged)).status_code == 303
-        assert silences.acknowledgements[alert].author == who
-        assert (await client.post(f"/alerts/{alert}/silence", data=sent)).status_code == 303
-        assert [one.author for one in silences.stored] == [who]
+        assert silences.acknowledgements[alert].author == author
+        assert (await client.post(f"/alerts/{alert}/silence", data=form)).status_code == 303
+        assert [silence.author for silence in silences.stored] == [author]
 
 
-async def test_actions_over_the_api_name_their_token(server: AuthenticatedServer, alert: str) -> None:
+async def test_the_author_of_an_action_over_the_api_names_the_token(
+    server: AuthenticatedServer, alert: str
+) -> None:
     body = {"author": "ann", "comment": "on it"}
     silence = {**body, "matchers": ['service="s3"'], "duration": "1h"}
     async with server.client(**bearer(OPERATOR)) as client:
-        got = await client.post(f"/api/v1/alerts/{alert}/ack", json=body)
-        assert got.json()["acknowledged_by"] == "otto (ann)"
+        response = await client.post(f"/api/v1/alerts/{alert}/ack", json=body)
+        assert response.json()["acknowledged_by"] == "otto (ann)"
         made = await client.post("/api/v1/silences", json=silence)
         assert made.json()["author"] == "otto (ann)"
         ended = await client.delete(f"/api/v1/silences/{made.json()['id']}")
@@ -113,18 +115,18 @@ async def test_actions_over_the_api_name_their_token(server: AuthenticatedServer
 async def test_forms_are_shown_only_with_the_role_operate(
     server: AuthenticatedServer, alert: str, path: str
 ) -> None:
-    """One user after the other: no form of one is shown to the next."""
+    """Two users take turns: a form for one is not shown to the other."""
     requested = path.format(alert)
     for _ in range(2):
         async with server.client(**bearer(READER)) as client:
             assert not form_addresses(await load_page(client, requested))
         async with server.client(**ADA) as client:
-            shown = await load_page(client, requested)
-            assert form_addresses(shown) and "author" not in field_names(shown)
+            page = await load_page(client, requested)
+            assert form_addresses(page) and "author" not in field_names(page)
     server.configure(None)
     async with server.client() as client:
-        shown = await load_page(client, requested)
-        assert form_addresses(shown) and "author" not in field_names(shown)
+        page = await load_page(client, requested)
+        assert form_addresses(page) and "author" not in field_names(page)
 
 
 async def test_a_silence_is_ended_only_with_the_role_operate(server: AuthenticatedServer, alert: str) -> None:
@@ -134,24 +136,24 @@ async def test_a_silence_is_ended_only_with_the_role_operate(server: Authenticat
         (silence,) = server.server.alerting.engine.silences.stored
         assert f"/silences/{silence.id}/end" in form_addresses(await load_page(client, "/alerts/silenced"))
     async with server.client(**basic("bob", HASHED)) as client:
-        shown = await load_page(client, "/alerts/silenced")
-        assert "by ada" in " ".join(shown.words.split())
-        assert not form_addresses(shown)
-        got = await client.post(f"/silences/{silence.id}/end", data={"token": token})
-        assert got.status_code == 403
+        page = await load_page(client, "/alerts/silenced")
+        assert "by ada" in " ".join(page.words.split())
+        assert not form_addresses(page)
+        response = await client.post(f"/silences/{silence.id}/end", data={"token": token})
+        assert response.status_code == 403
     assert server.server.alerting.engine.silences.stored == [silence]
 
 
-async def test_without_a_login_the_form_is_shown_and_sending_it_needs_one(
+async def test_without_a_login_the_form_is_shown_and_sending_it_needs_a_login(
     server: AuthenticatedServer, alert: str
 ) -> None:
     server.configure({"allow_anonymous": True, "users": AUTH["users"]})
     async with server.client() as client:
-        shown = await load_page(client, "/alerts")
-        sent = {"token": shown.token}
-        got = await client.post(f"/alerts/{alert}/ack", data=sent)
-        assert got.status_code == 401 and got.headers["www-authenticate"].startswith("Basic ")
-        assert (await client.post(f"/alerts/{alert}/ack", data=sent, headers=ADA)).status_code == 303
+        page = await load_page(client, "/alerts")
+        form = {"token": page.token}
+        response = await client.post(f"/alerts/{alert}/ack", data=form)
+        assert response.status_code == 401 and response.headers["www-authenticate"].startswith("Basic ")
+        assert (await client.post(f"/alerts/{alert}/ack", data=form, headers=ADA)).status_code == 303
     assert server.server.alerting.engine.silences.acknowledgements[alert].author == "ada"
 
 
@@ -167,28 +169,28 @@ FOREIGN = [
 
 @pytest.mark.parametrize("headers", FOREIGN)
 @pytest.mark.parametrize(
-    ("who", "peer"), [(ADA, "192.0.2.1"), (CAROL, PROXY)], ids=["a password", "the proxy"]
+    ("credentials", "peer"), [(ADA, "192.0.2.1"), (CAROL, PROXY)], ids=["a password", "the proxy"]
 )
 async def test_requests_from_another_site_are_rejected_despite_the_browsers_credentials(
-    server: AuthenticatedServer, alert: str, headers: dict[str, str], who: Any, peer: str
+    server: AuthenticatedServer, alert: str, headers: dict[str, str], credentials: Any, peer: str
 ) -> None:
     silences = server.server.alerting.engine.silences
     ack, silence = (
         {"author": "x", "comment": "y"},
         {"matchers": ['service="s3"'], "duration": 60, "author": "x", "comment": "y"},
     )
-    async with server.client(peer, **who) as client:
-        sent = {"token": (await load_page(client, "/alerts")).token, "author": "x", "duration": "1 h"}
+    async with server.client(peer, **credentials) as client:
+        form = {"token": (await load_page(client, "/alerts")).token, "author": "x", "duration": "1 h"}
         for path, body in (
             ("/-/reload", {}),
             ("/api/v1/deliveries/replay", {}),
             (f"/api/v1/alerts/{alert}/ack", {"json": ack}),
             ("/api/v1/silences", {"json": silence}),
-            (f"/alerts/{alert}/ack", {"data": sent}),
-            (f"/alerts/{alert}/silence", {"data": sent}),
+            (f"/alerts/{alert}/ack", {"data": form}),
+            (f"/alerts/{alert}/silence", {"data": form}),
         ):
-            got = await client.post(path, headers=headers, **body)
-            assert (path, got.status_code) == (path, 403)
-        got = await client.delete("/api/v1/silences/any", headers=headers)
-        assert got.status_code == 403
+            response = await client.post(path, headers=headers, **body)
+            assert (path, response.status_code) == (path, 403)
+        response = await client.delete("/api/v1/silences/any", headers=headers)
+        assert response.status_code == 403
     assert not silences.acknowledgements and not silences.stored and not server.server.reloads

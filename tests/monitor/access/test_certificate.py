@@ -1,4 +1,4 @@
-"""A real server that speaks TLS: what it shows, before and after its files change."""
+"""A real TLS server: the certificate that it presents, before and after its files change."""
 
 import asyncio
 import logging
@@ -34,7 +34,7 @@ REQUEST = b"GET /-/healthy HTTP/1.1\r\nHost: headroom\r\n\r\n"
 
 
 async def scheme(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application that responds with the scheme of the request."""
+    """An application that body_of_responses with the scheme of the request."""
     await PlainTextResponse(scope["scheme"])(scope, receive, send)
 
 
@@ -45,10 +45,10 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def write(folder: Path, name: str, kind: trustme.KeyType = trustme.KeyType.ECDSA) -> None:
-    """A new certificate of a name, and its key."""
-    made = CA.issue_cert(name, "127.0.0.1", key_type=kind)
-    replace(folder / "tls.key", made.private_key_pem.bytes())
-    replace(folder / "tls.crt", made.cert_chain_pems[0].bytes())
+    """Write a new certificate for a name, and its key."""
+    issued = CA.issue_cert(name, "127.0.0.1", key_type=kind)
+    replace(folder / "tls.key", issued.private_key_pem.bytes())
+    replace(folder / "tls.crt", issued.cert_chain_pems[0].bytes())
 
 
 def configured(folder: Path, version: str = "1.2") -> AccessSettings:
@@ -57,7 +57,7 @@ def configured(folder: Path, version: str = "1.2") -> AccessSettings:
     return Config.model_validate({"tls": files | {"minimum_version": version}}).access_settings()
 
 
-class Tls:
+class TlsServer:
     """A server with a certificate in a folder, and connections to it."""
 
     def __init__(self, folder: Path, version: str) -> None:
@@ -66,7 +66,7 @@ class Tls:
         self.service = AccessService(configured(folder, version), self.telemetry, check_interval=0.05)
 
     @asynccontextmanager
-    async def serving(self) -> AsyncIterator["Tls"]:
+    async def serving(self) -> AsyncIterator["TlsServer"]:
         config = uvicorn.Config(
             scheme, http=HttpConnection, lifespan="off", log_config=None, access_log=False
         )
@@ -84,13 +84,13 @@ class Tls:
 
     @asynccontextmanager
     async def connected(
-        self, name: str = "127.0.0.1", most: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
+        self, name: str = "127.0.0.1", maximum: ssl.TLSVersion = ssl.TLSVersion.MAXIMUM_SUPPORTED
     ) -> AsyncIterator[tuple[StreamReader, StreamWriter]]:
-        """A connection to the server by a name; TLS sends no name for an address."""
+        """Connect to the server by a name. For an address, TLS sends no server name."""
         context = ssl.create_default_context()
         CA.configure_trust(context)
         context.set_alpn_protocols(["h2", "http/1.1"])
-        context.maximum_version = most
+        context.maximum_version = maximum
         reader, writer = await asyncio.open_connection(
             "127.0.0.1", self.port, ssl=context, server_hostname=name
         )
@@ -99,50 +99,50 @@ class Tls:
         finally:
             writer.close()
 
-    async def shown(self, name: str = "127.0.0.1") -> str:
-        """The name that the certificate of a new connection is for."""
+    async def presented_name(self, name: str = "127.0.0.1") -> str:
+        """Return the name in the certificate of a new connection."""
         async with self.connected(name) as (_, writer):
             certificate = writer.get_extra_info("ssl_object").getpeercert()
             return str(next(value for kind, value in certificate["subjectAltName"] if kind == "DNS"))
 
-    async def shows(self, name: str) -> None:
-        """Wait until new connections are shown the certificate of a name."""
+    async def wait_for_certificate(self, name: str) -> None:
+        """Wait until new connections get the certificate of a name."""
 
-        async def is_shown() -> bool | None:
-            return True if await self.shown() == name else None
+        async def is_presented() -> bool | None:
+            return True if await self.presented_name() == name else None
 
-        await eventually(is_shown)
+        await eventually(is_presented)
 
     def reloads(self, outcome: str) -> float:
         """Return how many reloads of the certificate had an outcome."""
         labels = {"outcome": outcome}
         return self.telemetry.registry.get_sample_value("headroom_tls_reloads_total", labels) or 0.0
 
-    async def refuses(self, times: int) -> None:
-        """Wait until new files were refused this many times."""
+    async def wait_for_refusals(self, times: int) -> None:
+        """Wait until new files were refused `times` times."""
 
         async def is_counted() -> bool | None:
             return True if self.reloads("refused") == times else None
 
         await eventually(is_counted)
 
-    async def looks(self) -> None:
-        """Wait for two more looks at the files."""
+    async def wait_for_checks(self) -> None:
+        """Wait for two more checks of the files."""
 
-        def turns() -> float:
+        def checks() -> float:
             labels = {"loop": "certificate"}
             return self.telemetry.registry.get_sample_value("headroom_ticks_total", labels) or 0.0
 
-        before = turns()
+        before = checks()
 
-        async def looked() -> bool | None:
-            return True if turns() >= before + 2 else None
+        async def is_done() -> bool | None:
+            return True if checks() >= before + 2 else None
 
-        await eventually(looked)
+        await eventually(is_done)
 
 
-async def ask(reader: StreamReader, writer: StreamWriter) -> str:
-    """Return the response of the application."""
+async def body_of_response(reader: StreamReader, writer: StreamWriter) -> str:
+    """Send REQUEST, and return the body of the response."""
     writer.write(REQUEST)
     head = await reader.readuntil(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 ")
@@ -152,42 +152,46 @@ async def ask(reader: StreamReader, writer: StreamWriter) -> str:
 
 @pytest.fixture(autouse=True)
 def logged(caplog: pytest.LogCaptureFixture) -> None:
-    """Have the log record what is not a warning."""
+    """Record log messages from INFO upwards."""
     caplog.set_level(logging.INFO)
 
 
 @pytest.fixture
-async def tls(tmp_path: Path) -> AsyncIterator[Tls]:
-    async with Tls(tmp_path, "1.2").serving() as tls:
+async def tls(tmp_path: Path) -> AsyncIterator[TlsServer]:
+    async with TlsServer(tmp_path, "1.2").serving() as tls:
         yield tls
 
 
-async def test_the_server_speaks_https(tls: Tls) -> None:
+async def test_the_server_answers_over_https(tls: TlsServer) -> None:
     async with tls.connected("one") as connection:
-        assert await ask(*connection) == "https"
+        assert await body_of_response(*connection) == "https"
         assert connection[1].get_extra_info("ssl_object").selected_alpn_protocol() == "http/1.1"
 
 
-async def test_a_new_certificate_is_shown_and_open_connections_stay(tls: Tls, tmp_path: Path) -> None:
+async def test_a_new_certificate_is_presented_and_open_connections_stay_open(
+    tls: TlsServer, tmp_path: Path
+) -> None:
     async with tls.connected("one") as connection:
-        assert await ask(*connection) == "https"
+        assert await body_of_response(*connection) == "https"
         write(tmp_path, "two")
-        await tls.shows("two")
-        assert await tls.shown("two") == "two"  # requested by name, too
-        assert await ask(*connection) == "https"
+        await tls.wait_for_certificate("two")
+        assert await tls.presented_name("two") == "two"  # also if the client sends the server name
+        assert await body_of_response(*connection) == "https"
     assert tls.reloads("done") == 1
 
 
-async def test_a_certificate_with_another_kind_of_key_replaces_the_old_one(tls: Tls, tmp_path: Path) -> None:
-    """OpenSSL keeps a certificate for each kind of key: the old one must not be shown any more."""
+async def test_a_certificate_with_another_kind_of_key_replaces_the_old_one(
+    tls: TlsServer, tmp_path: Path
+) -> None:
+    """OpenSSL keeps a certificate for each kind of key: the old one must not be presented any more."""
     write(tmp_path, "two", trustme.KeyType.RSA)
-    await tls.shows("two")
+    await tls.wait_for_certificate("two")
     write(tmp_path, "three")
-    await tls.shows("three")
+    await tls.wait_for_certificate("three")
 
 
 BROKEN: dict[str, Callable[[Path], object]] = {
-    "a key of another": lambda folder: replace(
+    "the key of another certificate": lambda folder: replace(
         folder / "tls.key", CA.issue_cert("x").private_key_pem.bytes()
     ),
     "no key": lambda folder: (folder / "tls.key").unlink(),
@@ -196,76 +200,78 @@ BROKEN: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-async def test_a_broken_pair_keeps_the_old_one_and_is_reported_once(
-    tls: Tls, tmp_path: Path, case: str, caplog: pytest.LogCaptureFixture
+async def test_a_broken_pair_is_reported_once_and_the_old_pair_stays_in_force(
+    tls: TlsServer, tmp_path: Path, case: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = (tmp_path / "tls.key").read_text()
     BROKEN[case](tmp_path)
-    await tls.refuses(1)
-    await tls.looks()
-    assert await tls.shown() == "one"
+    await tls.wait_for_refusals(1)
+    await tls.wait_for_checks()
+    assert await tls.presented_name() == "one"
     assert tls.reloads("refused") == 1
-    messages = [
-        one.getMessage() for one in caplog.records if "the old one stays in force" in one.getMessage()
-    ]
+    messages = [message for message in caplog.messages if "the old one stays in force" in message]
     assert len(messages) == 1
     assert key.splitlines()[1] not in caplog.text
     write(tmp_path, "two")
-    await tls.shows("two")
+    await tls.wait_for_certificate("two")
 
 
-async def test_a_plain_http_request_is_not_answered_and_affects_no_other(tls: Tls) -> None:
+async def test_a_plain_http_request_is_not_answered_and_affects_no_other_connection(tls: TlsServer) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", tls.port)
     writer.write(REQUEST)
     async with asyncio.timeout(10):
         with suppress(ConnectionResetError):
             assert not (await reader.read()).startswith(b"HTTP")
     writer.close()
-    assert await tls.shown() == "one"
+    assert await tls.presented_name() == "one"
 
 
-async def test_a_client_that_connects_and_sends_nothing_affects_no_other(tls: Tls) -> None:
+async def test_a_client_that_connects_and_sends_nothing_affects_no_other_client(tls: TlsServer) -> None:
     _, writer = await asyncio.open_connection("127.0.0.1", tls.port)
-    assert await tls.shown() == "one"
+    assert await tls.presented_name() == "one"
     writer.close()
 
 
 async def test_tls_below_the_configured_version_is_refused(tmp_path: Path) -> None:
-    async with Tls(tmp_path, "1.3").serving() as tls:
-        with pytest.raises(OSError):  # an SSLError, where the alert comes before the end
+    async with TlsServer(tmp_path, "1.3").serving() as tls:
+        with pytest.raises(OSError):  # an SSLError if the TLS alert arrives before the end of the connection
             async with tls.connected("one", ssl.TLSVersion.TLSv1_2):
                 pass
         await tls.service.configure(configured(tmp_path, "1.2"))
         async with tls.connected("one", ssl.TLSVersion.TLSv1_2) as connection:
-            assert await ask(*connection) == "https"
+            assert await body_of_response(*connection) == "https"
 
 
-async def test_another_configuration_applies_at_once(tls: Tls, tmp_path: Path) -> None:
+async def test_new_tls_settings_apply_at_once(tls: TlsServer, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
     write(tmp_path / "other", "two")
     await tls.service.configure(configured(tmp_path / "other"))
-    assert await tls.shown() == "two"
+    assert await tls.presented_name() == "two"
     write(tmp_path / "other", "three")
-    await tls.shows("three")
+    await tls.wait_for_certificate("three")
 
 
 async def test_switching_https_on_or_off_takes_effect_at_the_next_start(
-    tls: Tls, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tls: TlsServer, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     await tls.service.configure(Config().access_settings())
-    assert await tls.shown() == "one"
+    assert await tls.presented_name() == "one"
     await AccessService(Config().access_settings(), ProcessTelemetry()).configure(configured(tmp_path))
-    messages = [one for one in caplog.messages if one == "`tls` changed: it takes effect at the next start"]
+    messages = [
+        message
+        for message in caplog.messages
+        if message == "`tls` changed: it takes effect at the next start"
+    ]
     assert len(messages) == 2
 
 
 @pytest.mark.parametrize("scheme", ["", "https://"])
-async def test_the_health_check_needs_no_authority(tls: Tls, scheme: str) -> None:
+async def test_the_health_check_does_not_verify_the_certificate(tls: TlsServer, scheme: str) -> None:
     assert await asyncio.to_thread(probe_health, f"{scheme}127.0.0.1:{tls.port}") == "200 OK"
 
 
 async def test_commands_other_than_the_health_check_verify_the_certificate(
-    tls: Tls, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    tls: TlsServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("SSL_CERT_FILE", raising=False)
     address = f"https://127.0.0.1:{tls.port}"
@@ -278,7 +284,7 @@ async def test_commands_other_than_the_health_check_verify_the_certificate(
 
 
 async def test_a_check_of_the_files_does_not_undo_new_settings(tmp_path: Path) -> None:
-    """The check has begun with the old settings, and goes on after the new ones were given."""
+    """The check begins with the old settings, and ends after the new settings were given."""
     write(tmp_path, "one")
     (tmp_path / "other").mkdir()
     write(tmp_path / "other", "two")
@@ -306,7 +312,7 @@ async def test_a_check_of_the_files_does_not_undo_new_settings(tmp_path: Path) -
     checking = asyncio.create_task(asyncio.to_thread(certificate.reload))
     await asyncio.to_thread(begun.wait)
     configuring = asyncio.create_task(asyncio.to_thread(certificate.reload, new))
-    await asyncio.wait([configuring], timeout=0.1)  # it may wait for the check, or end before it
+    await asyncio.wait([configuring], timeout=0.1)  # the reload may wait for the check, or end before it
     go_on.set()
     await asyncio.gather(checking, configuring)
     assert certificate.config == new

@@ -1,4 +1,4 @@
-"""A page that is open when access ends: its stream of events ends, with an event that says so."""
+"""The event stream of an open page: it ends with an event `ended` when access ends."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -68,7 +68,7 @@ class Browser:
 async def opened(
     server: AuthenticatedServer, headers: dict[str, Any], peer: str = "192.0.2.1"
 ) -> AsyncIterator[Browser]:
-    """An open page, over its first words."""
+    """Open a page, and skip the first part of its event stream."""
     browser = Browser()
     values = [
         (name.lower().encode(), text if isinstance(text, bytes) else text.encode())
@@ -98,9 +98,9 @@ async def test_a_token_that_expires_ends_an_open_event_stream(
         assert browser.status == 401
 
 
-WAYS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
+CREDENTIALS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
     "a token": (bearer(READER), "192.0.2.1", {"tokens": []}),
-    "another token of the name": (
+    "another token with the same name": (
         bearer(READER),
         "192.0.2.1",
         {"tokens": [{"name": "rita", "token": "another-token-of-rita"}]},
@@ -110,21 +110,21 @@ WAYS: dict[str, tuple[dict[str, Any], str, dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
-async def test_a_configuration_without_its_credentials_ends_an_open_event_stream(
-    server: AuthenticatedServer, clock: Clock, way: str
+@pytest.mark.parametrize("case", CREDENTIALS)
+async def test_new_settings_without_its_credentials_end_an_open_event_stream(
+    server: AuthenticatedServer, clock: Clock, case: str
 ) -> None:
-    headers, peer, change = WAYS[way]
+    headers, peer, change = CREDENTIALS[case]
     async with opened(server, headers, peer) as browser:
         server.configure(AUTH | {"open_metrics": True})
         await server.server.publish()
-        assert await browser.next_part() == b"event: judged\ndata: 1\n\n"  # it still knows them
+        assert await browser.next_part() == b"event: judged\ndata: 1\n\n"  # the credentials are still valid
         server.configure(AUTH | change)
         assert [await browser.next_part(), await browser.next_part()] == [ENDED, b"the end"]
 
 
 @pytest.mark.parametrize("auth", [AUTH, {"allow_anonymous": True, "anonymous_role": "metrics"}])
-async def test_a_configuration_with_logins_ends_access_without_one(
+async def test_new_settings_that_require_a_login_end_an_anonymous_event_stream(
     server: AuthenticatedServer, clock: Clock, auth: dict[str, Any]
 ) -> None:
     server.configure({"allow_anonymous": True})

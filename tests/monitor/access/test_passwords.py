@@ -1,4 +1,4 @@
-"""Passwords: how they are kept, and that checking them does not slow anybody down."""
+"""Passwords: their hashes, and checks of passwords that do not delay other clients."""
 
 import asyncio
 import hashlib
@@ -23,13 +23,13 @@ from monitor.access.users import MAX_CACHED, StoredSecret, Users
 
 
 def quick(password: str, log_n: int = 4) -> str:
-    """A hash of small cost."""
+    """Return a hash of low cost."""
     digest = hashlib.scrypt(password.encode(), salt=b"12345678", n=2**log_n, r=8, p=1, dklen=32)
     salt, made = (b64encode(part).decode().rstrip("=") for part in (b"12345678", digest))
     return f"$scrypt$ln={log_n},r=8,p=1${salt}${made}"
 
 
-def test_a_hash_is_of_its_password_alone() -> None:
+def test_a_hash_matches_only_its_own_password() -> None:
     made = PasswordHash.of("hunter2")
     assert made.matches(b"hunter2") and not made.matches(b"hunter3")
     assert PasswordHash.parse(str(made)) == made
@@ -37,7 +37,7 @@ def test_a_hash_is_of_its_password_alone() -> None:
 
 
 def test_a_hash_made_by_another_program_is_accepted() -> None:
-    """The third test vector of RFC 7914, 12, with the digest cut to 64 bytes as given there."""
+    """The third test vector of RFC 7914, 12, whose digest has 64 bytes."""
     digest = bytes.fromhex(
         "7023bdcb3afd7348461c06cd81fd38ebfda8fbba904f8e3ea9b543f6545da1f2"
         "d5432955613f0fcf62d49705242a9af9e61e85dc0d651e40dfcf017b45575887"
@@ -66,7 +66,7 @@ GOOD = quick("hunter2")
         GOOD.replace("ln=4", "ln=20"),
         GOOD.replace("r=8", "r=0"),
         GOOD.replace("p=1", "p=99"),
-        GOOD.replace("ln=4,r=8", "ln=16,r=1"),  # which scrypt does not allow
+        GOOD.replace("ln=4,r=8", "ln=16,r=1"),  # N >= 2 ** (16 * r), which scrypt does not allow
         GOOD + "=",
         GOOD[:-2],
         GOOD.rpartition("$")[0] + "$c2hvcnQ",
@@ -79,9 +79,9 @@ def test_a_text_that_is_no_password_hash_is_rejected(text: str) -> None:
 
 
 class Checks(ThreadPoolExecutor):
-    """The threads of the event loop: counts the passwords that are checked there, one after another.
+    """The executor of the event loop, which counts the checks of passwords.
 
-    may_run: while it is not set, the checks wait.
+    may_run: checks wait until it is set.
     """
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ class Checks(ThreadPoolExecutor):
 
 @pytest.fixture
 async def checks() -> AsyncIterator[Checks]:
-    """The executor of password checks, which lets them run when the test says so."""
+    """The executor of password checks; a test can make the checks wait."""
     checks = Checks()
     asyncio.get_running_loop().set_default_executor(checks)
     yield checks
@@ -150,7 +150,7 @@ async def test_a_login_with_an_unknown_name_takes_as_long_as_any_other(name: str
     assert sorted(costs) == [4, 5]
 
 
-async def test_each_user_gets_in_with_their_own_password_whatever_kind_it_is() -> None:
+async def test_each_user_logs_in_with_their_own_password_whether_plain_or_hashed() -> None:
     entries: list[dict[str, str]] = [
         {"name": "ada", "password_hash": quick("of ada")},
         {"name": "bob", "password_hash": quick("of bob")},
@@ -171,52 +171,56 @@ async def test_concurrent_logins_with_one_password_check_it_once(checks: Checks)
 
 
 async def guessing(known: Users, names: Sequence[bytes], client: str) -> list[asyncio.Task[Any]]:
-    """Wrong guesses, all at once."""
+    """Start checks of a wrong password for each name, all at once."""
     guesses = [asyncio.create_task(known.find(name, b"wrong", client)) for name in names]
     await asyncio.sleep(0)
     return guesses
 
 
 @pytest.mark.parametrize("client", ["192.0.2.1", "192.0.2.2"], ids=["same address", "another address"])
-@pytest.mark.parametrize("names", [[b"eve"] * 40, [b"eve-%d" % n for n in range(40)]], ids=["one", "many"])
-async def test_wrong_logins_do_not_block_a_right_one(checks: Checks, names: list[bytes], client: str) -> None:
+@pytest.mark.parametrize(
+    "names", [[b"eve"] * 40, [b"eve-%d" % n for n in range(40)]], ids=["one name", "many names"]
+)
+async def test_wrong_logins_do_not_block_a_right_login(
+    checks: Checks, names: list[bytes], client: str
+) -> None:
     known = users_named("ada")
     checks.may_run.clear()
     guesses = await guessing(known, names, "192.0.2.1")
-    asking = asyncio.create_task(known.find(b"ada", b"password of ada", client))
+    right_login = asyncio.create_task(known.find(b"ada", b"password of ada", client))
     await asyncio.sleep(0)
     checks.may_run.set()
     outcomes = await asyncio.gather(*guesses, return_exceptions=True)
     kinds = {one.status if isinstance(one, AccessDeniedError) else one for one in outcomes}
     assert kinds <= {None, 429}
-    assert await asking
+    assert await right_login
 
 
 async def test_the_address_with_most_waiting_checks_loses_one_to_another_address(checks: Checks) -> None:
     known = users_named("ada")
     checks.may_run.clear()
     guesses = await guessing(known, [b"eve-%d" % n for n in range(100)], "192.0.2.1")
-    asking = asyncio.create_task(known.find(b"ada", b"password of ada", "192.0.2.2"))
+    right_login = asyncio.create_task(known.find(b"ada", b"password of ada", "192.0.2.2"))
     await asyncio.sleep(0)
     checks.may_run.set()
-    assert await asking
+    assert await right_login
     outcomes = await asyncio.gather(*guesses, return_exceptions=True)
     refused = [one for one in outcomes if isinstance(one, AccessDeniedError)]
     assert len(refused) == 100 - MAX_WAITING
     assert {(one.status, one.reason) for one in refused} == {(429, "busy")}
 
 
-async def test_a_client_of_another_address_is_next(checks: Checks) -> None:
+async def test_a_check_from_another_address_runs_before_the_waiting_ones(checks: Checks) -> None:
     known, order = users_named("ada"), list[str]()
     checks.may_run.clear()
     guesses = await guessing(known, [b"eve-%d" % n for n in range(60)], "192.0.2.1")
     for guess in guesses:
         guess.add_done_callback(lambda _: order.append("guess"))
-    asking = asyncio.create_task(known.find(b"ada", b"password of ada", "192.0.2.2"))
-    asking.add_done_callback(lambda _: order.append("ada"))
+    right_login = asyncio.create_task(known.find(b"ada", b"password of ada", "192.0.2.2"))
+    right_login.add_done_callback(lambda _: order.append("ada"))
     await asyncio.sleep(0)
     checks.may_run.set()
-    await asyncio.gather(*guesses, asking)
+    await asyncio.gather(*guesses, right_login)
     assert order.index("ada") <= 2
 
 
@@ -241,9 +245,9 @@ async def test_at_most_max_cached_passwords_are_remembered(checks: Checks) -> No
 
 async def test_tokens_never_wait_behind_passwords(checks: Checks) -> None:
     token = "a-token-of-some-length"
-    users_of = [{"name": "ada", "password_hash": quick("of ada")}]
+    user_entries = [{"name": "ada", "password_hash": quick("of ada")}]
     tokens = [{"name": "prometheus", "role": "metrics", "token": token}]
-    access = Authenticator(AuthConfig.model_validate({"users": users_of, "tokens": tokens}))
+    access = Authenticator(AuthConfig.model_validate({"users": user_entries, "tokens": tokens}))
     checks.may_run.clear()
 
     def scope_with(authorization: bytes) -> dict[str, Any]:
@@ -252,8 +256,8 @@ async def test_tokens_never_wait_behind_passwords(checks: Checks) -> None:
     guess = b"Basic " + b64encode(b"ada:wrong")
     guesses = [asyncio.create_task(access.authenticate(scope_with(guess), Role.METRICS)) for _ in range(40)]
     await asyncio.sleep(0)
-    visitor = await access.authenticate(scope_with(b"Bearer " + token.encode()), Role.METRICS)
-    assert visitor.name == "prometheus"
+    principal = await access.authenticate(scope_with(b"Bearer " + token.encode()), Role.METRICS)
+    assert principal.name == "prometheus"
     checks.may_run.set()
     outcomes = await asyncio.gather(*guesses, return_exceptions=True)
     assert {one.status for one in outcomes if isinstance(one, AccessDeniedError)} == {401, 429}
