@@ -1,8 +1,9 @@
 """Inhibition: suppresses an alert that another alert explains, so that one problem is one notification.
 
 The catalogue declares which signals inhibit which (`throttle_group`, `inhibited_by` and `covered_by`). An
-inhibiting alert is saturated, and of the same account and region. Its resource is the same one, a part of it,
-one that contains it, or the account. If the inhibiting alert ends first, the other alert is sent then.
+inhibiting alert is saturated, and its series has the same account and region as the inhibited alert's. Its
+resource is the inhibited alert's resource, a part of that resource, a resource that contains it, or the
+account. When the inhibiting alert ends, the other alert is sent if it still fires.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,8 +15,8 @@ from collectors.resource import ResourcePath
 from monitor.notifiers.notice import Notice, resource_of
 from rules.band import ZONES, Zone
 
-BLIND_SIGNAL = "blind"  # the signal, and the zone, of blind spots
-FORECAST = "forecast"  # the zone, and the cause, of alerts of forecasts
+BLIND_SIGNAL = "blind"  # both the signal and the zone of alerts about blind spots
+FORECAST = "forecast"  # both the zone and the label `cause` of alerts about forecasts
 NEAR_LIMIT = 0.9  # utilization at which usage itself explains throttling, whatever band is configured
 
 MAX_CACHED_SIGNALS = 4096
@@ -30,7 +31,7 @@ def is_blind(notice: Notice) -> bool:
 
 
 def is_forecast(notice: Notice) -> bool:
-    """Return true if an alert is about what a series will do, rather than about what it does."""
+    """Return true if an alert is about the forecast of a series, rather than about its present zone."""
     return notice.zone == FORECAST
 
 
@@ -45,11 +46,11 @@ def inhibited(firing: Iterable[Notice], registry: Registry) -> dict[str, str]:
     """Return the id of the inhibiting alert by the id of each inhibited alert.
 
     `throttle_group`: some signals share one count of throttled demand, such as the bytes and records of a
-    stream. One of their alerts inhibits the others, chosen in this order: its usage is at its limit; it is of
-    the containing resource; it has the highest utilization.
+    stream. The alert with the highest rank inhibits the other alerts of the group. An alert ranks higher if
+    its usage is at its limit, then if its resource contains the others, then by its utilization.
 
-    `covered_by`: some signals are read from the same metrics. There, the alert of a part inhibits the alert
-    of the containing resource, in every zone.
+    `covered_by`: the catalogue names a signal that is read from the same metrics. An alert on that signal, of
+    the same resource or of a part of it, inhibits this one in every zone, if it is as bad or worse.
     """
     series = [notice for notice in firing if not (is_blind(notice) or is_forecast(notice))]
     saturated = _saturated(series, registry)
@@ -63,7 +64,7 @@ def inhibited(firing: Iterable[Notice], registry: Registry) -> dict[str, str]:
 
 
 def _covered(series: Sequence[Notice], registry: Registry) -> Iterator[tuple[str, str]]:
-    """Yield each alert that `covered_by` inhibits, with the inhibiting one, which is as bad or worse."""
+    """Yield each alert that `covered_by` inhibits, and the inhibiting alert, which is as bad or worse."""
     covering_signals = {
         notice.alert: other for notice in series if (other := _covered_by(registry, *_signal(notice)))
     }
@@ -87,14 +88,17 @@ def _signal(notice: Notice) -> tuple[str, str]:
 
 @lru_cache(MAX_CACHED_SIGNALS)
 def _covered_by(registry: Registry, service: str, signal: str) -> str | None:
-    """Return the signal that covers this one; None if there is none."""
+    """Return the signal that `covered_by` of a signal names, or None."""
     service_entry = registry.services.get(service)
     entry = service_entry.signals.get(signal) if service_entry else None
     return entry.covered_by if entry else None
 
 
 class _Saturated(NamedTuple):
-    """The saturated alerts. own: by signal and resource. parts: by signal and each containing resource."""
+    """The saturated alerts of the highest rank.
+
+    own: by signal and the alert's own resource. parts: by signal and each resource that contains it.
+    """
 
     own: dict[SignalPath, InhibitingAlert]
     parts: dict[SignalPath, InhibitingAlert]
@@ -115,12 +119,15 @@ def _saturated(series: Iterable[Notice], registry: Registry) -> _Saturated:
 def _keep_highest(
     alerts: dict[SignalPath, InhibitingAlert], path: SignalPath, alert: InhibitingAlert
 ) -> None:
-    """Store an alert unless there is one of a higher rank."""
+    """Store the alert at `path`, unless an alert of a higher rank is stored there."""
     alerts[path] = max(alert, alerts.get(path, alert))
 
 
 def _best_inhibitor(notice: Notice, saturated: _Saturated, registry: Registry) -> InhibitingAlert | None:
-    """Return the alert that inhibits this one. Of two that inhibit each other, the higher rank counts."""
+    """Return the alert that inhibits `notice`, or None.
+
+    If two alerts would inhibit each other, only the one with the higher rank inhibits.
+    """
     service, signal = notice.labels["service"], notice.labels["signal"]
     candidates = [
         alert

@@ -1,7 +1,7 @@
 """The journal: the `AlertStateStore` that keeps its rows in memory and in a SQLite file.
 
-Memory is authoritative. If the disk fails, alerting continues without durability; once it recovers, the whole
-state is written. Only the history is on disk alone.
+The rows in memory are authoritative. If the disk fails, alerting continues, but changes do not survive a
+restart; once the disk recovers, all rows are written. Only the history is not held in memory.
 
 One thread executes the writes, in the order of the calls, each in its own transaction.
 """
@@ -52,7 +52,7 @@ Result = TypeVar("Result")
 
 DISK_TIMEOUT: Final = 30.0  # seconds that one job may take
 MAINTENANCE_INTERVAL = 300  # seconds
-MAX_UNWRITTEN_HISTORY = 10_000  # entries of the history that memory keeps while the disk fails
+MAX_UNWRITTEN_HISTORY = 10_000  # history entries held in memory while the disk fails
 
 CAUSES = {
     sqlite3.SQLITE_FULL: "the disk is full",
@@ -63,7 +63,7 @@ CAUSES = {
     sqlite3.SQLITE_NOTADB: "it is no database",
     sqlite3.SQLITE_ERROR: "its tables are not those of a journal",
 }
-MAX_LOGGED_ROWS = 10  # unusable rows that are logged at the start; the others are only counted
+MAX_LOGGED_ROWS = 10  # unusable rows that are logged at the start; further rows are only counted
 # Arguments: table, key and reason.
 UNUSABLE_ROW_MESSAGE = "a row of the journal cannot be used, and is moved to unusable_rows: %s %s: %s"
 
@@ -82,7 +82,7 @@ class Journal(RowStore):
 
     failure: a sentence that says why the disk fails; None while it works. corrupt_files: the corrupt files
     that this process renamed. rejected_count: the number of rows that this process moved to `UNUSABLE_ROWS`.
-    disk_timeout: seconds that one job may take from now on.
+    disk_timeout: seconds that a job may take; a change applies to the next job.
     """
 
     def __init__(
@@ -117,10 +117,11 @@ class Journal(RowStore):
         disk_timeout: float = DISK_TIMEOUT,
         maintenance_interval: float = MAINTENANCE_INTERVAL,
     ) -> "Journal":
-        """Open the journal at `path`, or create it. now: returns epoch seconds. Time-outs are seconds.
+        """Open the journal at `path`, or create it. now: returns epoch seconds. The time-out and the interval
+        are in seconds.
 
-        Raises JournalError when another process holds it, or a newer Headroom created it. Raises nothing when
-        the disk fails: see `failure`.
+        Raises JournalError when another process holds the journal, or a newer Headroom created it. A disk
+        that fails raises nothing: see `failure`.
         """
         journal = cls(file or JournalFile(path), now, disk_timeout, maintenance_interval)
         try:
@@ -138,7 +139,7 @@ class Journal(RowStore):
         return self.failure is None
 
     def reject(self, table: Table[StoredRow], key: RowKey, error: Exception) -> None:
-        """Move a row that cannot be used to `UNUSABLE_ROWS`. The next write also writes that to disk."""
+        """Move a row that cannot be used to `UNUSABLE_ROWS`. The next `write` moves it on disk, too."""
         rejected = describe_unusable(table, key, self.rows[table].pop(key), error)
         self.rows[UNUSABLE_ROWS][rejected.id] = rejected
         self.rejected_count += 1
@@ -165,21 +166,21 @@ class Journal(RowStore):
 
     async def history(self, alert: str | None = None, limit: int = 100) -> list[Notice]:
         """Return the newest notices of one alert, or of all, of the last 30 days. The newest is first."""
-        unwritten = [one for one in self._unwritten(alert) if isinstance(one, Notice)]
+        unwritten = [entry for entry in self._unwritten(alert) if isinstance(entry, Notice)]
         return (unwritten + await self._stored(self._file.history, alert, limit))[:limit]
 
     async def sent_notices(self, alert: str | None = None, limit: int = 100) -> list[SentNotice]:
-        """Return which receivers were notified of one alert, or of all, in the last 30 days, newest first."""
-        unwritten = [one for one in self._unwritten(alert) if isinstance(one, SentNotice)]
+        """Return the sent notices of one alert, or of all, of the last 30 days, newest first."""
+        unwritten = [entry for entry in self._unwritten(alert) if isinstance(entry, SentNotice)]
         return (unwritten + await self._stored(self._file.sent_notices, alert, limit))[:limit]
 
     def _unwritten(self, alert: str | None) -> list[HistoryEntry]:
-        return [one for one in reversed(self._unwritten_history) if alert in (None, one.alert)]
+        return [entry for entry in reversed(self._unwritten_history) if alert in (None, entry.alert)]
 
     async def _stored(
         self, read: Callable[[str | None, int], list[Result]], alert: str | None, limit: int
     ) -> list[Result]:
-        """Return entries of the file; none when it fails."""
+        """Return history entries from the file; an empty list when the disk fails."""
         if self.failure:
             return []
         try:
@@ -189,7 +190,7 @@ class Journal(RowStore):
             return []
 
     async def maintain(self) -> None:
-        """Try to recover from a failure, else delete old rows. Call it every few seconds."""
+        """Try to recover if the disk failed; else delete old rows. Call it every few seconds."""
         try:
             if self.failure:
                 await self._recover()
@@ -200,7 +201,7 @@ class Journal(RowStore):
             self._record_failure(error)
 
     async def _recover(self) -> None:
-        """Write all rows to the file, or to a new one. Then write the changes that were made meanwhile."""
+        """Write all rows to the file, or to a new file. Then write the changes that were made meanwhile."""
         if not self._last_job.done():  # the disk still hangs
             return
         rows = {table: dict(rows) for table, rows in self.rows.items()}
@@ -230,7 +231,7 @@ class Journal(RowStore):
     async def _run(self, job: Callable[[], Result]) -> Result:
         """Run a job in the thread. A time-out or a cancellation does not stop the job."""
         self._last_job = asyncio.get_running_loop().run_in_executor(self._thread, job)
-        # Retrieve the exception, as asyncio logs one that nobody retrieved: the caller may have timed out.
+        # Retrieve the exception: after a time-out no caller does, and asyncio would log that.
         self._last_job.add_done_callback(lambda job: job.cancelled() or job.exception())
         async with asyncio.timeout(self.disk_timeout):  # Python 3.11's wait_for may swallow a cancellation
             return await asyncio.shield(self._last_job)

@@ -1,4 +1,4 @@
-"""The SQLite file of the journal, in WAL mode. For one thread; each method is one transaction."""
+"""The SQLite file of the journal, in WAL mode. Each method is one transaction, and one thread calls them."""
 
 import logging
 import os
@@ -26,20 +26,20 @@ log = logging.getLogger(__name__)
 
 Rows = Mapping[Table[Any], dict[RowKey, Any]]
 Connect = Callable[[Path], sqlite3.Connection]
-HistoryEntry = Notice | SentNotice  # a change of an alert, or that a receiver was notified of it
+HistoryEntry = Notice | SentNotice  # a change of an alert, or a notice handed to a receiver's delivery
 
-MAX_WAL_BYTES = 16 << 20  # after a checkpoint
+MAX_WAL_BYTES = 16 << 20  # to which the write-ahead log is truncated after a checkpoint
 MAX_HISTORY_ROWS = 100_000
 MAX_HISTORY_AGE = 30 * 24 * 3600  # seconds
 MAX_UNUSABLE_ROWS = 1000
-MAX_SCHEMA_VERSION = 1000  # a higher one is a sign of corruption
+MAX_SCHEMA_VERSION = 1000  # a file with a higher version is corrupt
 
 SELECT_HIGHEST_NUMBER = (
     "SELECT max(number) FROM history WHERE typeof(number) = 'integer' AND number BETWEEN 0 AND ?"
 )
 
 # One exclusive connection: no reader can prevent a checkpoint, and no shared memory is needed, so that the
-# file may be on a network file system. FULL: what was committed survives a power cut as well.
+# file may be on a network file system. FULL: a committed transaction survives a power cut, too.
 PRAGMAS = (
     "PRAGMA locking_mode = EXCLUSIVE",
     "PRAGMA journal_mode = WAL",
@@ -52,7 +52,7 @@ class NewerSchemaError(HeadroomError):
     """The file was created by a newer Headroom."""
 
 
-TABLE_ERRORS = (sqlite3.Error, UnicodeError)  # raised by reading a table
+TABLE_ERRORS = (sqlite3.Error, UnicodeError)  # reading a table raises them
 
 
 class CorruptFileError(HeadroomError, sqlite3.DatabaseError):
@@ -60,15 +60,15 @@ class CorruptFileError(HeadroomError, sqlite3.DatabaseError):
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """Open a connection that another thread may use, and that begins transactions only when told to."""
+    """Open a connection that any thread may use. Only an explicit BEGIN starts a transaction."""
     return sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=1)
 
 
 class JournalFile:
-    """The file, open or closed. An error closes it and rolls the transaction back.
+    """The file, open or closed. An error closes the file and rolls the transaction back.
 
-    highest_number: of all notices in the history, when the file was read. unusable_rows: those found then.
-    Every method may raise sqlite3.Error, whose `sqlite_errorcode` says why.
+    highest_number: the highest notice number in the history when the file was read. unusable_rows: the
+    unusable rows that were found then. Every method may raise sqlite3.Error; its `sqlite_errorcode` says why.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class JournalFile:
         migrations: Sequence[str] = MIGRATIONS,
         max_history_rows: int = MAX_HISTORY_ROWS,
     ) -> None:
-        self.path = Path(os.path.realpath(path))  # the same path for everybody who opens the file
+        self.path = Path(os.path.realpath(path))  # the same path, whatever link the file is opened by
         self._connect, self._migrations = connect, migrations
         self._max_history_rows = max_history_rows
         self._connection: sqlite3.Connection | None = None
@@ -88,10 +88,10 @@ class JournalFile:
     def open(self, rows: Rows) -> None:
         """Open or create the file, and read every table into `rows`.
 
-        Everything is read before anything is written: `rows` has what could be read, even when this raises.
+        All tables are read before anything is written: `rows` has the readable rows even if this raises.
         Rows that cannot be used are moved to the table `unusable_rows`. Raises OSError and NewerSchemaError.
         """
-        ensure_private_file(self.path)  # its OSErrors say more than SQLite's "disk I/O error"
+        ensure_private_file(self.path)  # raises OSErrors that say more than SQLite's "disk I/O error"
         make_private(with_suffix(self.path, "-wal"))
         self._connection = connection = self._connect(self.path)
         connection.text_factory = _text
@@ -118,7 +118,7 @@ class JournalFile:
         return version
 
     def _load(self, connection: sqlite3.Connection, rows: Rows) -> sqlite3.Error | None:
-        """Read every table as far as possible, and return the first error."""
+        """Read every table as far as possible. Return the first error, or None."""
         self.unusable_rows, failed = [], None
         for table in TABLES:
             try:
@@ -133,7 +133,7 @@ class JournalFile:
         return failed
 
     def _load_table(self, connection: sqlite3.Connection, table: Table[Any], rows: dict[RowKey, Any]) -> None:
-        """Read a table into `rows`, in place of what was read before a migration."""
+        """Read a table into `rows`. Rows that were read before a migration are replaced."""
         loaded: dict[RowKey, Any] = {}
         try:
             for rowid, *columns in connection.execute(table.select_sql):
@@ -157,7 +157,7 @@ class JournalFile:
                     connection.execute(UNUSABLE_ROWS.insert_sql, UNUSABLE_ROWS.encode(unusable))
 
     def _migrate(self, version: int) -> None:
-        """Run the migrations in one transaction. Even without any, it proves that the file can be written."""
+        """Run the migrations in one transaction. Even without any, it tests that the file is writable."""
         with self._transaction() as connection:
             for migration in self._migrations[version:]:
                 for statement in statements(migration):
@@ -165,7 +165,7 @@ class JournalFile:
             connection.execute(f"PRAGMA user_version = {len(self._migrations)}")
 
     def read_copy(self, rows: Rows) -> None:
-        """Read as `open` does, from a temporary copy, so that a file that cannot be written can be read.
+        """Read all tables from a temporary copy of the file, which works even if the file is not writable.
 
         Raises OSError if the copy cannot be made.
         """
@@ -181,26 +181,26 @@ class JournalFile:
         """Close the file, if it is open."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(sqlite3.Error):  # of the last checkpoint: the next start repeats it
+            with suppress(sqlite3.Error):  # the last checkpoint failed; the next start repeats it
                 connection.close()
 
     def write(self, changes: RowChanges, history: Iterable[HistoryEntry]) -> None:
         """Write changes, and add entries to the history."""
         by_table: dict[Table[Any], tuple[list[Any], list[Any]]] = {table: ([], []) for table in TABLES}
         for (table, key), row in changes.items():
-            added, deleted = by_table[table]
+            added_rows, deleted_keys = by_table[table]
             if row is None:
-                deleted.append((key,))
+                deleted_keys.append((key,))
             else:
-                added += _encoded(table, [row])
+                added_rows += _encoded(table, [row])
         with self._transaction() as connection:
-            for table, (added, deleted) in by_table.items():
-                connection.executemany(table.delete_sql, deleted)
-                connection.executemany(table.insert_sql, added)
+            for table, (added_rows, deleted_keys) in by_table.items():
+                connection.executemany(table.delete_sql, deleted_keys)
+                connection.executemany(table.insert_sql, added_rows)
             _add_history(connection, history)
 
     def rewrite(self, rows: Rows, history: Iterable[HistoryEntry]) -> None:
-        """Replace all rows of all tables. The history stays, and gets the entries in addition."""
+        """Replace all rows of all tables, and add entries to the history, whose earlier entries stay."""
         with self._transaction() as connection:
             for table in TABLES:
                 connection.execute(f"DELETE FROM {table.name}")
@@ -225,7 +225,7 @@ class JournalFile:
         return list(_sent_notices(selected))
 
     def maintain(self, now: float) -> None:
-        """Delete history that is too old or too long, and truncate the write-ahead log."""
+        """Delete history entries that are too old or too many, and truncate the write-ahead log."""
         with self._transaction() as connection:
             for table in ("history", "sent_notices"):
                 connection.execute(f"DELETE FROM {table} WHERE at < ?", [now - MAX_HISTORY_AGE])
@@ -275,22 +275,25 @@ class JournalFile:
 
 
 def with_suffix(path: Path, suffix: str) -> Path:
-    """Return the path of a file beside another one, whose name it extends."""
+    """Return the path with `suffix` appended to the file's name."""
     return path.with_name(path.name + suffix)
 
 
 def _database_error(error: sqlite3.Error | UnicodeError) -> sqlite3.Error:
-    """Return the error as one of sqlite3, which decodes SQLite's message about a broken schema as UTF-8."""
+    """Return the error as an sqlite3.Error.
+
+    sqlite3 raises UnicodeError if SQLite's message about a broken schema is not UTF-8.
+    """
     return error if isinstance(error, sqlite3.Error) else CorruptFileError("its schema is not UTF-8")
 
 
 def _text(raw: bytes) -> str:
-    """Decode text; invalid UTF-8 is an error of its row (see `Table.decode`), not of the whole table."""
+    """Decode text. Invalid UTF-8 becomes surrogates, which make one row unusable (see `Table.decode`)."""
     return str(raw, "utf-8", "surrogateescape")
 
 
 def _encoded(table: Table[Any], rows: Iterable[Any]) -> Iterator[list[Any]]:
-    """Yield rows as columns. One that cannot be written is logged and left out."""
+    """Yield the columns of each row. A row that cannot be written is logged and left out."""
     for row in rows:
         try:
             yield table.encode(row)

@@ -22,7 +22,7 @@ from rules.alerts import MARGIN, AlertCriteria, AlertState, Samples, breaches
 WORST_FIRST = tuple(reversed(Rule))
 DEFAULT_KEEP_FIRING_FOR = np.array([KEEP_FIRING_FOR[rule] for rule in Rule], np.int32)[:, None]
 
-MAX_POLL_DELAY = 2  # minutes that a poll may be late
+MAX_POLL_DELAY = 2  # minutes by which a poll may be late
 
 _decoder = msgspec.json.Decoder(list[SavedAlert])
 
@@ -33,37 +33,37 @@ def batch_minutes(poll_interval: float) -> int:
 
 
 class Lifecycle:
-    """Steps the alert states of a fleet's series, by slot.
+    """Advances the alert states of a fleet's series, by slot.
 
     evaluated_until: the last minute that an earlier process evaluated. max_batch_minutes: how many minutes
-    one poll may bring at once. Alerts on throttling keep firing for at least as long: otherwise the alert of
-    the first sample of a poll would have ended before anybody was notified.
+    of samples one poll may bring. Alerts on throttling keep firing for at least as long: otherwise an alert
+    that the first sample of a poll begins could end within that poll, and nobody would be notified.
     """
 
     def __init__(self, fleet: Fleet, evaluated_until: int) -> None:
         self._fleet, self.max_batch_minutes = fleet, 0
         self.states = AlertStates(WINDOW, evaluated_until)
-        # The limit, band and tolerance, and the durations, by which each slot was evaluated last.
+        # The limit, band and tolerance, and the durations, with which each slot was last evaluated.
         self._bounds = np.empty((6, 0), np.float32)
         self._durations: Int16s = np.empty((3, 0), np.int16)
 
     def advance_in_parts(self, slots: Ints) -> Iterator[Ints]:
         """Evaluate series that have new samples, and yield the slots of those whose alerts changed state.
 
-        It is done in parts of some milliseconds, and all states change after the last one (see
+        The series are evaluated in parts of some milliseconds. All states change after the last part (see
         `AlertStates.advance_in_parts`).
         """
         for transitions in self.transitions_in_parts(slots):
             yield transitions.slot
 
     def transitions_in_parts(self, slots: Ints) -> Iterator[Transitions]:
-        """Do the same, and yield the changes of state themselves."""
+        """Evaluate series as `advance_in_parts` does, and yield the transitions instead of the slots."""
         criteria, samples_at = self._criteria(slots), self._samples_of(slots)
         newest = self._newest_samples(slots)
         yield from self.states.advance_in_parts(slots, newest, criteria, samples_at)
 
     def reevaluate_changed(self) -> Ints:
-        """Evaluate series whose limit, band or durations changed; return those whose alerts changed state."""
+        """Evaluate series whose limit, band or durations changed. Return the slots where an alert changed."""
         slots_to_settle, slots = self._with_new_durations(), self._with_new_bounds()
         if slots_to_settle.size:
             self.states.settle(slots_to_settle)
@@ -73,13 +73,13 @@ class Lifecycle:
         return np.unique(self.states.reevaluate(slots, criteria, samples_at).slot)
 
     def forget(self, departed: Iterable[Series]) -> None:
-        """Forget series that left the fleet, before their slots are used again."""
+        """Delete the states of series that left the fleet. Call it before their slots are used again."""
         slots = np.array([series.slot for series in departed], np.int32)
         self.states.forget(slots)
         self._bounds[:, slots[slots < self._bounds.shape[1]]] = np.nan
 
     def rules(self, slot: int, state: AlertState) -> list[tuple[Rule, int]]:
-        """Return the rules of a series in a state, the worst first, with the minutes their breaches began."""
+        """Return the rules in `state` on a series, worst first, each with the minute its breach began."""
         current = self.states.current
         if slot >= current.last_sample.size:
             return []
@@ -91,7 +91,7 @@ class Lifecycle:
         return int(self.states.current.since[rule, slot])
 
     def firing(self, slots: Ints) -> Ints:
-        """Return the slots, of these, on whose series a rule fires."""
+        """Return those of the given slots on whose series a rule fires."""
         current = self.states.current
         evaluated = slots[slots < current.last_sample.size]
         firing: Ints = evaluated[(current.state[:, evaluated] == AlertState.FIRING).any(axis=0)]
@@ -102,19 +102,19 @@ class Lifecycle:
         return np.flatnonzero(self.states.current.state.any(axis=0)).astype(np.int32)
 
     def save(self, slots: Ints) -> dict[int, bytes | None]:
-        """Return the alert states of series that must survive a restart, by slot; None if there are none."""
+        """Return the encoded alert states to store across a restart, by slot; None for a slot without any."""
         saved: dict[int, list[SavedAlert]] = {slot: [] for slot in slots.tolist()}
         for alert in self.states.export(slots):
             saved[alert.slot].append(alert)
         return {slot: msgspec.json.encode(alerts) if alerts else None for slot, alerts in saved.items()}
 
     def restore(self, slot: int, saved: bytes) -> None:
-        """Continue with what `save` returned, for the series that is in `slot` now."""
+        """Restore the alert states that `save` returned, for the series that is in `slot` now."""
         self.states.restore(alert._replace(slot=slot) for alert in _decoder.decode(saved))
 
     @staticmethod
     def check(saved: bytes) -> None:
-        """Raise ValueError or OverflowError if `save` cannot have returned this."""
+        """Raise ValueError or OverflowError if `save` cannot have returned `saved`."""
         for saved_alert in _decoder.decode(saved):
             minutes = (
                 field for alert in (saved_alert.current, saved_alert.settled) for field in astuple(alert)
@@ -139,14 +139,15 @@ class Lifecycle:
         return np.flatnonzero(changed.any(axis=0)).astype(np.int32)
 
     def _with_new_bounds(self) -> Ints:
-        """Return the slots whose limit, band or tolerance changed since they were judged."""
+        """Return the slots whose limit, band or tolerance changed since they were last evaluated."""
         fleet, size = self._fleet, self._fleet.size
         band = fleet.low, fleet.high, fleet.near
         tolerance = fleet.tolerated_rate, fleet.tolerated_share
-        bounds, known = np.stack([one[:size] for one in (fleet.read_limit, *band, *tolerance)]), self._bounds
-        changed = np.zeros(known.shape[1], np.bool_)
-        for now, before in zip(bounds[:, : changed.size], known, strict=True):
-            changed |= (now < before) | (now > before)  # neither where one of them is NaN
+        bounds = np.stack([column[:size] for column in (fleet.read_limit, *band, *tolerance)])
+        bounds_before = self._bounds
+        changed = np.zeros(bounds_before.shape[1], np.bool_)
+        for now, before in zip(bounds[:, : changed.size], bounds_before, strict=True):
+            changed |= (now < before) | (now > before)  # a NaN, now or before, is no change
         self._bounds = bounds
         return np.flatnonzero(changed).astype(np.int32)
 
@@ -173,9 +174,9 @@ class Lifecycle:
         return np.maximum(usage, throttled)
 
     def _samples_of(self, slots: Ints) -> SamplesAt:
-        """Return a function that returns the samples of some of these slots, each in its minute.
+        """Return a function of slots and minutes that returns the sample of each slot in its minute.
 
-        The minute up to which each slot is complete is computed only once, here.
+        It accepts only slots of `slots`. The minute up to which each slot is complete is computed once, here.
         """
         fleet = self._fleet
         complete = np.empty(fleet.size, np.int32)
@@ -197,9 +198,9 @@ class Lifecycle:
         return Samples(utilization, upper_bound, throttled, busiest_other, alone)
 
     def _busiest(self, slots: Ints, minutes: Ints, upper_bound: Floats, busy: Flags) -> Floats:
-        """Return `Samples.busiest` for series that may be idle. For others its value makes no difference.
+        """Return `Samples.busiest`. It is computed only for series that may be idle, as no others need it.
 
-        busy: which of them are, or may be, throttled.
+        busy: true for series that are throttled, or may be.
         """
         fleet, highest = self._fleet, np.where(busy, UNKNOWN_UTILIZATION, NAN)
         low = fleet.low.take(slots) * (1 + MARGIN)

@@ -1,4 +1,4 @@
-"""Links of alerts: to the page of the series, the runbook, the AWS console and a dashboard."""
+"""Links in alerts: to the page of the series, the runbook, the AWS console and a dashboard."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ FIELDS: Mapping[str, Callable[[Key], str]] = {
     "parent": lambda key: key.subject.path[0] if key.subject.path else "",
 }
 FIELD_NAMES = (*FIELDS, "suffix")
-MAX_CACHED_CONSOLES = 16_384  # templates, which many series have in common
+MAX_CACHED_CONSOLES = 16_384  # templates; many series share one
 UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")  # text that needs no percent-encoding
 
 
@@ -48,9 +48,9 @@ class Links(ConfigModel):
     """URLs that alerts contain.
 
     Templates can contain the fields {account}, {region}, {service}, {signal}, {resource}, {resource_id},
-    {parent}, {id} and {suffix}. parent: the id of the stream, function or bucket that contains the resource;
-    for others, the resource's own. id: of the series. suffix: the domain of the region's endpoints, such as
-    amazonaws.com.
+    {parent}, {id} and {suffix}. parent: the id of the stream, function or bucket that contains the resource,
+    or the resource's own id if nothing contains it. id: the series' id. suffix: the domain of the region's
+    endpoints, such as amazonaws.com.
     """
 
     headroom: Url | None = Field(
@@ -74,14 +74,14 @@ class Links(ConfigModel):
         return self.headroom.rstrip("/") if self.headroom else ""
 
     def for_blind_spots(self) -> dict[str, str]:
-        """Return the links of the alerts of blind spots by name; none when `headroom` is not configured."""
-        own = {"page": "/blind", "runbook": runbook_path(OWN_RUNBOOK, BLIND_HEADING)}
-        return {name: self._server + path for name, path in own.items()} if self._server else {}
+        """Return the links of alerts about blind spots, by name; empty if `headroom` is not configured."""
+        paths = {"page": "/blind", "runbook": runbook_path(OWN_RUNBOOK, BLIND_HEADING)}
+        return {name: self._server + path for name, path in paths.items()} if self._server else {}
 
     def for_series(self, key: Key, registry: Registry, aws_region: str = "") -> dict[str, str]:
         """Return the links of a series by name. Links that are not configured are left out.
 
-        aws_region: see `Series`; by default, the key's.
+        aws_region: see `Series`; the key's region if empty.
         """
         in_aws = key._replace(region=aws_region or key.region)
         page = f"{self._server}/series/{key.id}" if self._server else None
@@ -94,7 +94,9 @@ class Links(ConfigModel):
             "grafana": (self.grafana, key),
         }
         filled = {
-            name: _fill(template, one, suffix) for name, (template, one) in templates.items() if template
+            name: _fill(template, filling_key, suffix)
+            for name, (template, filling_key) in templates.items()
+            if template
         }
         return ({"page": page} if page else {}) | filled
 
@@ -105,7 +107,7 @@ def runbook_of(service: str, signal: str) -> str:
 
 
 def runbook_of_alert(notice: Notice) -> str:
-    """Return the address of an alert's runbook: the URL that is configured, else the path on this server."""
+    """Return the configured URL of an alert's runbook, else the runbook's path on this server."""
     labels = notice.labels
     if url := notice.links.get("runbook"):
         return url
@@ -115,9 +117,9 @@ def runbook_of_alert(notice: Notice) -> str:
 
 
 def console_template(key: Key, registry: Registry) -> str | None:
-    """Return the template of a URL in the AWS console: of the resource, or of an account limit's quota.
+    """Return the template of the AWS console's URL for the resource, or for the quota of an account limit.
 
-    None if the console of the partition, or the quota, is unknown.
+    Returns None if the console of the partition, or the quota, is unknown.
     """
     return _console(registry, key.region, key.service, key.signal, key.is_of_account)
 
@@ -140,7 +142,7 @@ def _fill(template: str, key: Key, suffix: str) -> str:
 
 
 def quote_part(text: str) -> str:
-    """Percent-encode text for a URL. Skips the slow encoding if it would change nothing."""
+    """Percent-encode text for a URL. Returns text that needs no encoding at once, as encoding is slow."""
     return text if UNRESERVED.fullmatch(text) else quote(text, safe="", errors="replace")
 
 

@@ -1,8 +1,8 @@
 """Matchers on labels, in Alertmanager's syntax (its UTF-8 parser, 0.27 and later).
 
 `severity="critical"`, `service=~"kinesis|sqs"`, `!=`, `!~`. Commas separate several matchers, which may be in
-braces. A name or value with spaces, a backtick or one of `{}!=~,\\"'` must be quoted; within quotes a
-backslash is written twice. https://prometheus.io/docs/alerting/latest/configuration/#matcher
+braces. A name or value that contains spaces, a backtick or one of `{}!=~,\\"'` must be quoted; within quotes
+a backslash is written twice. https://prometheus.io/docs/alerting/latest/configuration/#matcher
 """
 
 import re
@@ -26,7 +26,7 @@ ESCAPE = re.compile(r'\\(?:(["\\nrt])|u([0-9a-fA-F]{4})|.)', re.DOTALL)
 ESCAPED = {'"': '"', "\\": "\\", "n": "\n", "r": "\r", "t": "\t"}
 UNQUOTED_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 OPERATORS = ("=", "!=", "=~", "!~")
-SURROGATE = re.compile("[\ud800-\udfff]")  # half of a pair, which UTF-8 cannot encode
+SURROGATE = re.compile("[\ud800-\udfff]")  # half of a surrogate pair, which UTF-8 cannot encode
 
 Labels = Mapping[str, str]
 
@@ -43,8 +43,9 @@ class MatcherError(HeadroomError, ValueError):
 class Matcher:
     """A condition on one label. An absent label has an empty value; a regex must match the whole value.
 
-    A condition on `resource` applies to the resource's name and to its id: `=` matches if one of them does,
-    `!=` if none does. Regexes are RE2's, whose run time is linear in the value, whatever the pattern.
+    A condition on `resource` is applied to the resource's name and to its id: `=` and `=~` match if either
+    satisfies the condition, `!=` and `!~` if both do. Regexes are RE2's, which match in time linear in the
+    value's length.
     """
 
     name: str
@@ -107,10 +108,10 @@ def parse_matcher_lists(texts: Iterable[str]) -> tuple[Matcher, ...]:
 
 @lru_cache(maxsize=8192)
 def compile_regex(pattern: str) -> Any:
-    """Compile a regex. Raises ValueError with a readable text if RE2 rejects it."""
+    """Compile a regex. Raises ValueError with a readable message if RE2 rejects it."""
     if len(pattern) > MAX_REGEX_LENGTH:
         raise ValueError(f"expected a regex of at most {MAX_REGEX_LENGTH} characters, found {len(pattern)}")
-    import re2  # noqa: PLC0415 - takes 1.5 MiB, and most matchers are texts
+    import re2  # noqa: PLC0415 - takes 1.5 MiB, and most matchers have no regex
 
     options = re2.Options()
     options.log_errors = False
@@ -154,7 +155,7 @@ def _describe_unreadable(character: str) -> str:
 
 
 def _unquote(text: str, column: int) -> str:
-    def plain(escape: re.Match[str]) -> str:
+    def unescape(escape: re.Match[str]) -> str:
         if escape[1] or escape[2]:
             return (
                 ESCAPED[escape[1]] if escape[1] else _character(int(escape[2], 16), column + escape.start())
@@ -164,7 +165,7 @@ def _unquote(text: str, column: int) -> str:
             position, f"expected an escape such as \\n or \\\\, found {escape[0]}; double the backslash"
         )
 
-    return ESCAPE.sub(plain, text[1:-1])
+    return ESCAPE.sub(unescape, text[1:-1])
 
 
 def _character(code: int, column: int) -> str:
@@ -191,17 +192,17 @@ class _MatcherParser:
         return self._tokens[0].column
 
     def at(self, *kinds: str) -> bool:
-        """Return true if the next token is of one of these kinds."""
+        """Return true if the next token has one of the kinds."""
         return self._tokens[0].kind in kinds
 
     def take(self, *kinds: str) -> _Token | None:
-        """Return the next token if it is of one of these kinds, and remove it unless it is the end."""
+        """Return the next token if it has one of the kinds. Removes it, unless it is the end of the text."""
         if not self.at(*kinds):
             return None
         return self._tokens.popleft() if self._tokens[0].kind else self._tokens[0]
 
     def expect(self, what: str, *kinds: str) -> _Token:
-        """Remove and return the next token. Raises MatcherError unless it is of one of these kinds."""
+        """Remove and return the next token. Raises MatcherError unless it has one of the kinds."""
         if token := self.take(*kinds):
             return token
         token = self._tokens[0]

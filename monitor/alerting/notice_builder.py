@@ -41,7 +41,10 @@ class BreachedRule(NamedTuple):
 
 
 class NoticeBuilder:
-    """Builds the notices of a fleet's alerts, with numbers above `number`. account_names: by 12-digit id."""
+    """Builds the notices of a fleet's alerts, and numbers them from `number` + 1.
+
+    account_names: the names of accounts, by 12-digit id.
+    """
 
     def __init__(self, fleet: Fleet, lifecycle: Lifecycle, settings: AlertingSettings, number: int) -> None:
         self.settings, self.account_names = settings, dict[str, str]()
@@ -53,7 +56,7 @@ class NoticeBuilder:
         return next(self._numbers)
 
     def worst_rule(self, series: Series, state: AlertState) -> BreachedRule | None:
-        """Return the worst rule of a series in a state, of those that are not switched off, or None."""
+        """Return the worst rule whose alert on a series is in `state` and not switched off, or None."""
         for rule, since in self._lifecycle.rules(series.slot, state):
             if severity := self.severity_of(series, rule):
                 return BreachedRule(severity, rule, since * 60)
@@ -69,11 +72,11 @@ class NoticeBuilder:
         return severity
 
     def trends(self, slots: Ints) -> Trends:
-        """Return the trends of the usage of series, by slot; much faster for many at once."""
+        """Return the trend of the usage of each series, by slot. One call for many series is much faster."""
         return dict(zip(slots.tolist(), find_trends(*usage_histories(self._fleet, slots)), strict=True))
 
     def series_of(self, notices: Iterable[Notice]) -> dict[str, Series]:
-        """Return the series that alerts are of, by the alert; those that left the fleet are left out."""
+        """Return the series of alerts, by alert id. Series that left the fleet are left out."""
         keys = ((notice.alert, key_of(notice)) for notice in notices if not is_blind(notice))
         return {alert: series for alert, key in keys if (series := self._fleet.series.get(key))}
 
@@ -85,17 +88,18 @@ class NoticeBuilder:
         at: float,
         trend: Trend | None,
     ) -> Notice | None:
-        """Return the notice of how a series' alert changed, or None when it did not.
+        """Return the notice of a change of a series' alert, or None if the alert did not change.
 
-        before: the last notice. worst: the worst rule that fires now. trend: of the usage, if a rule fires.
+        before: the last notice. worst: the worst rule that fires now. trend: the usage's trend, if a rule
+        fires.
         """
         firing = before if before and before.firing else None
         if worst is None:
             return self._resolved(series, firing, at) if firing else None
         severity, rule, since = worst
         zone = ZONES[rule.word]
-        known = (firing.severity, ZONES[firing.zone]) if firing else None
-        kind = kind_of_change(known, (severity, zone))
+        level_before = (firing.severity, ZONES[firing.zone]) if firing else None
+        kind = kind_of_change(level_before, (severity, zone))
         if kind is None:
             return None
         began = firing.since if firing else since
@@ -103,7 +107,7 @@ class NoticeBuilder:
         return self._series_notice(series, self._details(series, kind, at, **fields), trend)
 
     def repeat(self, before: Notice, series: Series | None, at: float, trends: Trends) -> Notice:
-        """Return the notice of an unchanged alert with the present usage of its series, if it has one."""
+        """Return the repeat of an unchanged alert's notice, with the present usage if it has a series."""
         if series is None or self._fleet.by_slot[series.slot] is None or is_forecast(before):
             return replace(before, number=self.next_number(), at=at)
         fields = {"severity": before.severity, "zone": ZONES[before.zone], "since": before.since}
@@ -111,7 +115,10 @@ class NoticeBuilder:
         return self._series_notice(series, details, trends.get(series.slot))
 
     def preview(self, series: Series, at: float) -> Notice | None:
-        """Return what the notice of a pending alert would be if it fired at `at`; it has no number."""
+        """Return the notice that a pending alert would have if it fired at `at`. Its number is 0.
+
+        Returns None if no alert of the series is pending.
+        """
         worst = self.worst_rule(series, AlertState.PENDING)
         if worst is None:
             return None
@@ -123,7 +130,7 @@ class NoticeBuilder:
     def departed(self, before: Notice, at: float, account_reason: str = "") -> Notice:
         """Return the notice of the end of an alert whose series left the fleet.
 
-        account_reason: why the whole account is watched no longer, as what follows its name.
+        account_reason: why the whole account is no longer watched, as a phrase after "its account".
         """
         reason = f"its account {account_reason}" if account_reason else RESOURCE_GONE
         return self._ended_notice(key_of(before), before, at, reason)
@@ -150,7 +157,7 @@ class NoticeBuilder:
         return series_notices.series_notice(row, details, self.settings.registry)
 
     def _limit_change(self, slot: int, row: Row, before: Notice) -> str:
-        """Return how the limit changed, if the alert would have lasted with the limit before; else empty."""
+        """Return how the limit changed, if the alert would keep firing with the former limit; else ""."""
         if row.usage is None or not before.limit:
             return ""
         stays = self._lifecycle.would_stay(slot, Rule[before.zone.upper()], row.usage / before.limit)
@@ -177,16 +184,16 @@ class NoticeBuilder:
 
 
 def key_of(notice: Notice) -> Key:
-    """Return the key of the series that an alert is of."""
+    """Return the key of the series of an alert."""
     labels = notice.labels
-    of_signal = labels["account"], labels["region"], labels["service"], labels["signal"]
-    return Key(*of_signal, resource_of(notice))
+    signal_labels = labels["account"], labels["region"], labels["service"], labels["signal"]
+    return Key(*signal_labels, resource_of(notice))
 
 
 def kind_of_change(before: AlertLevel | None, level: AlertLevel) -> NoticeKind | None:
-    """Return how a firing alert changed since its last notice, or None when it did not.
+    """Return the kind of change since the last notice of a firing alert, or None if it did not change.
 
-    before: what that notice told; None if the alert did not fire.
+    before: the level in the last notice; None if the alert did not fire.
     """
     if before is None:
         return NoticeKind.FIRING

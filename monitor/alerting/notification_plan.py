@@ -1,4 +1,4 @@
-"""The stage `plan` of the alert engine: which receiver is notified of which alert now."""
+"""The stage `plan` of the alert engine: decides which receiver is notified of which alert now."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ from monitor.alerting.routes import RoutedReceiver, Router
 from monitor.alerting.silences import Silences
 from monitor.notifiers.notice import Notice
 
-MIN_BLIND_REPEAT = 86400.0  # seconds until the alert of a blind spot is repeated, at least
+MIN_BLIND_REPEAT = 86400.0  # the shortest repeat_interval of alerts about blind spots, in seconds
 
 
 class PlannedGroup(NamedTuple):
-    """The decision of one step of a group, and the alert statuses that it is based on."""
+    """The decision about a group, and the alert statuses that it is based on."""
 
     decision: GroupDecision
     statuses: Sequence[AlertStatus]
@@ -32,9 +32,9 @@ class PlannedGroup(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class NotificationPlanner:
-    """Decides by routes, silences, acknowledgements and inhibition. Any thread may use it.
+    """Decides by routes, silences, acknowledgements and inhibition. Any thread may call `plan`.
 
-    keepalive: by receiver, seconds after which one that forgets alerts must be notified again.
+    keepalive: the seconds after which a receiver that forgets alerts must be notified again, by receiver.
     """
 
     router: Router
@@ -47,7 +47,7 @@ class NotificationPlanner:
     ) -> list[PlannedGroup]:
         """Decide which notices each group is sent at `now`, in epoch seconds.
 
-        alerts: the last notice of each, by id. groups: what receivers were notified of before.
+        alerts: the last notice of each alert, by alert id. groups: what receivers were notified of before.
         """
         by_group = group_statuses(self._statuses(alerts, groups, now))
         return [
@@ -65,16 +65,23 @@ class NotificationPlanner:
             for alert in group.notified:
                 notified.setdefault(alert, []).append(group)
         for alert, notice in alerts.items():
-            routes = [self._paced(routed, notice) for routed in self.router.route(notice.labels, now)]
+            routed_receivers = [
+                self._with_repeat_interval(routed, notice) for routed in self.router.route(notice.labels, now)
+            ]
             suppressed = alert in inhibited or self.silences.matching(notice.labels, now) is not None
             acknowledged = self.silences.acknowledged_severity(alert, now)
-            for status in alert_statuses(notice, routes, notified.get(alert, ()), suppressed, acknowledged):
+            for status in alert_statuses(
+                notice, routed_receivers, notified.get(alert, ()), suppressed, acknowledged
+            ):
                 forgets = status.routed.receiver in self.keepalive
                 yield status._replace(acknowledged=None, keepalive=True) if forgets else status
 
-    def _paced(self, routed: RoutedReceiver, notice: Notice) -> RoutedReceiver:
-        """Repeat sooner for receivers that forget alerts, later for blind spots, and forecasts never."""
-        interval = MIN_BLIND_REPEAT if inhibit.is_blind(notice) else 0.0
-        interval = inf if inhibit.is_forecast(notice) else interval
+    def _with_repeat_interval(self, routed: RoutedReceiver, notice: Notice) -> RoutedReceiver:
+        """Return `routed` with the repeat interval of this alert.
+
+        It is shorter for receivers that forget alerts, longer for blind spots, and infinite for forecasts.
+        """
+        min_interval = MIN_BLIND_REPEAT if inhibit.is_blind(notice) else 0.0
+        min_interval = inf if inhibit.is_forecast(notice) else min_interval
         keepalive = self.keepalive.get(routed.receiver)
-        return routed._replace(repeat_interval=keepalive or max(routed.repeat_interval, interval))
+        return routed._replace(repeat_interval=keepalive or max(routed.repeat_interval, min_interval))

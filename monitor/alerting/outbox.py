@@ -1,4 +1,4 @@
-"""The queue of one receiver, in memory. The queue uses neither disk nor network nor clock.
+"""The outbox: the queue of one receiver, in memory. It uses neither disk nor network nor clock.
 
 Two rules keep the order. A group sends its next notification only after its previous notification is
 complete. A notice is sent only after all earlier notices of its alert, even those of another group.
@@ -15,16 +15,16 @@ import msgspec
 from monitor.alerting.records import PendingNotice
 from monitor.notifiers.notice import Notice, NoticeKind, Notification
 
-IMMEDIATELY = 0.0  # as a due time; it is in the past, so that the group is checked at once
+IMMEDIATELY = 0.0  # a due time in the past, at which a group is checked at once
 
 
 @dataclass(slots=True)
 class QueuedNotification:
-    """A notification, whose id and content no longer change, with its failed attempts.
+    """A notification and its failed attempts. The id and content of the notification no longer change.
 
     due: when to try next, in epoch seconds. attempts: the number of failed attempts. last_attempt: when the
     last attempt failed, in epoch seconds. isolated_failures: the number of failures that no outage explains,
-    as the receiver accepted another notification since the preceding failure.
+    because the receiver accepted another notification since the preceding failure.
     """
 
     notification: Notification
@@ -42,20 +42,18 @@ def group_key(group: Mapping[str, str]) -> str:
 class Outbox:
     """The pending notices and queued notifications of one receiver.
 
-    Times are epoch seconds. `group_key` of a group's labels is the group's key. pending: the pending notices
-    by id, the oldest first. notifications: the queued notifications by group, in the order of sending.
+    Times are epoch seconds. The key of a group is `group_key` of its labels. pending: the pending notices by
+    id, oldest first. notifications: the queued notifications by group key, in the order of sending.
     """
 
     def __init__(self) -> None:
         self.pending: dict[int, PendingNotice] = {}
         self.notifications: dict[str, deque[QueuedNotification]] = {}
         self._groups: dict[str, dict[int, PendingNotice]] = {}  # the pending notices by group
-        self._alert_queues: dict[
-            str, deque[tuple[Notice, str]]
-        ] = {}  # by alert: its notices with their groups, in order
-        self._due_heap: list[
-            tuple[float, str]
-        ] = []  # times and groups; outdated entries are discarded once due
+        # By alert, its notices in order, each with the key of its group.
+        self._alert_queues: dict[str, deque[tuple[Notice, str]]] = {}
+        # Due times and group keys. Outdated entries are discarded when they become due.
+        self._due_heap: list[tuple[float, str]] = []
         self._reserved: set[str] = set()
 
     def __len__(self) -> int:
@@ -98,7 +96,7 @@ class Outbox:
         self._schedule(now, key)
 
     def next_due(self) -> float | None:
-        """Return when to check for due groups; no group is due earlier. None when no check is needed."""
+        """Return the time of the next check for due groups, or None. No group is due earlier."""
         return self._due_heap[0][0] if self._due_heap else None
 
     def acquire_due(self, now: float, limit: int) -> list[str]:
@@ -123,14 +121,14 @@ class Outbox:
             self._reschedule(key)
 
     def sendable(self, key: str, limit: int | None) -> list[PendingNotice]:
-        """Return up to `limit` notices that a group may send: each alert's next notice, the oldest first."""
+        """Return up to `limit` notices that a group may send: the next notice of each alert, oldest first."""
         return list(islice(filter(self._is_next, self._groups.get(key, {}).values()), limit))
 
     def _is_next(self, row: PendingNotice) -> bool:
         return self._alert_queues[row.notice.alert][0][0] is row.notice
 
     def batch(self, key: str, rows: Sequence[PendingNotice], notification: Notification, now: float) -> None:
-        """Replace pending notices with their notification, which lists some notices and counts the rest."""
+        """Replace pending notices with their notification. Notices that it does not list are complete."""
         self.notifications.setdefault(key, deque()).append(QueuedNotification(notification, now))
         listed = {notice.alert for notice in notification.notices}
         for row in rows:
@@ -150,7 +148,7 @@ class Outbox:
         return first
 
     def complete(self, key: str) -> None:
-        """Remove a group's first notification, once it was delivered or given up."""
+        """Remove a group's first notification. Call it when that notification was delivered or given up."""
         first = self.notifications[key].popleft()
         if not self.notifications[key]:
             del self.notifications[key]
@@ -206,8 +204,8 @@ def notices_to_drop(
     """Return the notices to drop, by reason: `repeat` or `superseded`.
 
     Drops the notices that were made before `oldest_kept`, then the oldest notices until `limit` are left.
-    Never drops the last notice of an alert that is not a repeat, so that old notices, or more than `limit`,
-    can remain.
+    Repeats are dropped first. The last notice of an alert that is no repeat is never dropped, so that more
+    than `limit` notices, or older ones, can remain.
     """
     last = {row.notice.alert: row.id for row in rows if row.notice.kind is not NoticeKind.REPEATED}
     repeats = [row for row in rows if row.notice.kind is NoticeKind.REPEATED]

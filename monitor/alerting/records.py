@@ -1,4 +1,4 @@
-"""The rows of the journal: one struct for each table. All rows are read at the start."""
+"""The rows of the journal: a struct for each table. The journal reads all rows when it is opened."""
 
 from collections.abc import Mapping
 
@@ -9,7 +9,7 @@ from monitor.schema.annotations import AnnotationText, EpochSeconds, JsonInteger
 
 
 class SavedState(msgspec.Struct, frozen=True):
-    """A piece of the alert engine's state, such as the states of an alert or a group (see `engine_state`)."""
+    """A part of the alert engine's state, such as the state of one alert or group (see `engine_state`)."""
 
     key: str
     value: bytes
@@ -71,18 +71,18 @@ class Acknowledgement(msgspec.Struct, frozen=True, kw_only=True):
     until: EpochSeconds | None = None
 
     def active_at(self, now: float) -> bool:
-        """Return true if it is in force at `now`, in epoch seconds."""
+        """Return true if the acknowledgement is in force at `now`, in epoch seconds."""
         return self.until is None or now < self.until
 
     def covers(self, severity: Severity, now: float) -> bool:
-        """Return true if it is in force at `now` for an alert of this severity."""
+        """Return true if the acknowledgement is in force at `now` for an alert of this severity."""
         return self.active_at(now) and severity.rank <= self.severity.rank
 
 
 class SentNotice(msgspec.Struct, frozen=True, kw_only=True):
-    """A notice that was handed to the delivery to a receiver, for the history of notifications.
+    """A notice that was handed to a receiver's delivery, for the history of notifications.
 
-    number: of the notice. reason: why the receiver is notified. at: epoch seconds.
+    number: the notice's number. reason: why the receiver is notified. at: epoch seconds.
     """
 
     alert: str

@@ -1,4 +1,4 @@
-"""The stage `restore` of the alert engine: alerts of earlier processes go on when their series are found."""
+"""The stage `restore` of the alert engine: continues earlier alerts once their series are found."""
 
 from collections.abc import AsyncIterator, Container
 
@@ -13,18 +13,18 @@ from monitor.lib.cooperative import cooperative_iter
 
 
 class Restorer:
-    """Matches stored alerts and alert states with the series of the fleet, until each one is matched."""
+    """Matches stored alerts and alert states with the series of the fleet, until all are matched."""
 
     def __init__(self, fleet: Fleet, lifecycle: Lifecycle, state: EngineState) -> None:
         self._fleet, self._lifecycle, self._state = fleet, lifecycle, state
         self._unmatched = {notice.alert for notice in state.series_alerts()}
-        self._fleet_version = -1  # when it was last searched for series of stored states
+        self._fleet_version = -1  # the version that was last searched for series of stored states
 
     def lost(self, status: MonitorStatus, services: Container[str]) -> list[str]:
         """Return the alerts of earlier processes whose series no longer exist, each once.
 
         A series no longer exists if an inventory of its service succeeded without it, or if its service,
-        region or account is no longer monitored. services: those that are monitored.
+        region or account is no longer monitored. services: the monitored services.
         """
         lost = []
         for alert in tuple(self._unmatched):
@@ -37,9 +37,9 @@ class Restorer:
         return lost
 
     async def resume(self, status: MonitorStatus) -> AsyncIterator[int]:
-        """Yield the slots of series whose stored alert states are in force again.
+        """Restore the stored alert states of series that the fleet has, and yield the slots of these series.
 
-        Once everything was read, the states of series that were not found are deleted.
+        Once the status is complete, the states of series that were not found are deleted.
         """
         saved = self._state.alert_states
         if not saved or (self._fleet_version == self._fleet.version and not status.is_complete):
@@ -47,7 +47,7 @@ class Restorer:
         self._fleet_version = self._fleet.version
         saved_ids = np.array(sorted(saved), np.uint64)
         fleet_ids = self._fleet.id[: self._fleet.size]
-        positions = np.searchsorted(saved_ids, fleet_ids)  # where each is, if it is one of them
+        positions = np.searchsorted(saved_ids, fleet_ids)  # the position of each id that is saved
         is_saved = saved_ids[np.minimum(positions, saved_ids.size - 1)] == fleet_ids
         async for slot in cooperative_iter(np.flatnonzero(is_saved).tolist()):
             if states := saved.pop(int(self._fleet.id[slot]), None):

@@ -1,7 +1,8 @@
 """Routes: select the receivers of an alert, and how notifications are grouped and delayed.
 
-The tree works like Alertmanager's: an alert descends from the root into the first route that matches it, and
-into the following ones too if that route has `continue`. If no branch matches, the route itself applies.
+The tree of routes works like Alertmanager's: an alert descends from the root into the first branch that
+matches it, and into the following branches too if that branch has `continue`. If no branch matches, the route
+itself applies.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ DEFAULT_GROUP_WAIT, DEFAULT_GROUP_INTERVAL, DEFAULT_REPEAT_INTERVAL = 30.0, 300.
 INTERVAL_FIELDS = ("group_wait", "group_interval", "repeat_interval")
 INHERITED_FIELDS = ("receiver", "group_by", *INTERVAL_FIELDS)
 SEVERITY_LABEL = "severity"
-ALERT_LABELS = (*LABELS, "resource_id", "account_name", "cause", SEVERITY_LABEL)  # besides exported tags
+ALERT_LABELS = (*LABELS, "resource_id", "account_name", "cause", SEVERITY_LABEL)  # without exported tags
 
 
 def _matchers(value: Any) -> tuple[Matcher, ...]:
@@ -119,8 +120,8 @@ class RouteConfig(ConfigModel):
 class RoutedReceiver(NamedTuple):
     """A receiver that an alert is routed to, with the settings of the route. Intervals are in seconds.
 
-    group: the labels that the alert is grouped by, sorted by name. suppressed: true if a time window
-    suppresses notifications now.
+    group: the labels by which the alert is grouped, sorted by name. suppressed: true if a time window of the
+    route suppresses notifications now.
     """
 
     receiver: str
@@ -150,8 +151,8 @@ class Router:
     def route(self, labels: Mapping[str, str], at: float) -> tuple[RoutedReceiver, ...]:
         """Return the receivers of an alert with these labels at `at`, in epoch seconds.
 
-        If several routes lead to the same receiver, the first one applies. An alert of severity info is sent
-        only if a route on its path names severities. The windows of all routes on the path apply.
+        If several routes lead to the same receiver, the first applies. An alert of severity info is sent only
+        if a route on its path names severities. The windows of all routes on the path apply.
         """
         routed_receivers: dict[str, RoutedReceiver] = {}
         for path in _matching_paths(self._root, labels) if self._root.matches(labels) else ():
@@ -181,7 +182,7 @@ def _inherit(route: RouteConfig, parent: RouteConfig) -> RouteConfig:
 
 
 def _matching_paths(route: RouteConfig, labels: Mapping[str, str]) -> Iterator[tuple[RouteConfig, ...]]:
-    """Yield the paths from a route that matches to the routes that apply."""
+    """Yield the path, as a tuple of routes, from a matching route to each route that applies."""
     is_leaf = True
     for branch in route.routes:
         if branch.matches(labels):
@@ -205,15 +206,15 @@ def route_problems(
     windows: Sequence[TimeWindow],
     tag_labels: Iterable[str] = (),
 ) -> Iterator[Problem]:
-    """Yield the problems: duplicate names of receivers and windows, and unknown names in routes.
+    """Yield the problems: duplicate names of receivers and windows, and unknown names and labels in routes.
 
-    tag_labels: the labels of exported tags. A matcher on any other label would match no alert, or all.
+    tag_labels: the labels of exported tags. A matcher on an unknown label would match no alert, or all.
     """
-    named = [window.name for window in windows]
+    window_names = [window.name for window in windows]
     yield from duplicate_values(("receivers",), "name", receivers)
-    yield from duplicate_values(("windows",), "name", named)
+    yield from duplicate_values(("windows",), "name", window_names)
     if route:
-        known = {"receiver": receivers, "active": named, "silenced": named}
+        known = {"receiver": receivers, "active": window_names, "silenced": window_names}
         labels = (*ALERT_LABELS, *tag_labels)
         for where, nested_route in _routes(route, ("route",)):
             yield from _unknown_names(nested_route, where, known)
@@ -225,12 +226,12 @@ def unused_names(
 ) -> Iterator[str]:
     """Yield a sentence for each receiver that is never notified, and for each window that no route names."""
     root = route or RouteConfig()
-    routes = [one for _, one in _routes(root, ())]
-    notified = {name for one in routes for name in one.receiver or ()}
+    routes = [nested_route for _, nested_route in _routes(root, ())]
+    notified = {name for nested_route in routes for name in nested_route.receiver or ()}
     for index, name in enumerate(receivers if root.receiver is not None else ()):
         if name not in notified:
             yield f"receivers[{index}] is never notified: no route names {shown_value(name)}."
-    named = {name for one in routes for name in (*one.active, *one.silenced)}
+    named = {name for nested_route in routes for name in (*nested_route.active, *nested_route.silenced)}
     for index, window in enumerate(windows):
         if window.name not in named:
             yield f"windows[{index}] has no effect: no route names {shown_value(window.name)}."

@@ -1,4 +1,4 @@
-"""Rows in memory, and the calls of an `AlertStateStore` that consist of one write."""
+"""The rows of a store in memory, and the methods of `AlertStateStore` that are one call of `write`."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,7 @@ from monitor.notifiers.notice import Notice
 class RowStore(ABC):
     """Keeps the rows of all tables in memory. A subclass also stores them elsewhere, in `write`.
 
-    rows: by table and key. number: the highest number of all notices that were ever committed.
+    rows: the rows by table and key. number: the highest number of all notices that were ever committed.
     """
 
     def __init__(self) -> None:
@@ -25,14 +25,14 @@ class RowStore(ABC):
 
     @abstractmethod
     async def write(self, changes: RowChanges, notices: Sequence[Notice] = ()) -> None:
-        """Make changes, and add notices to the history, in one transaction. Memory is changed at once."""
+        """Make changes, and add notices to the history, in one transaction. Memory changes at once."""
 
     def all(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
         """Return the rows of a table by key."""
         return self.rows[table]
 
     def with_ids(self, pending: Iterable[PendingNotice]) -> list[PendingNotice]:
-        """Return the rows with new ids, which are higher than all earlier ones."""
+        """Return the rows with new ids, which are higher than all earlier ids."""
         return [msgspec.structs.replace(row, id=next(self._ids)) for row in pending]
 
     async def commit(
@@ -53,7 +53,7 @@ class RowStore(ABC):
         await self.write(changes, notices)
 
     def sent_in(self, changes: RowChanges) -> list[SentNotice]:
-        """Return the notices that these changes hand to the delivery, for the history."""
+        """Return the notices that the changes hand to delivery, for the history."""
         added = (row for (table, _), row in changes.items() if table is PENDING_NOTICES and row is not None)
         return [
             SentNotice(

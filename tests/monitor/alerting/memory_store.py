@@ -1,4 +1,4 @@
-"""An `AlertStateStore` in memory: the least that the engine requires of a store."""
+"""An `AlertStateStore` in memory, with no more than the engine requires of a store."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from monitor.notifiers.notice import Notice
 
 
 class MemoryStore(RowStore):
-    """Keeps rows in memory alone. rejected: rows that could not be used, each with its error."""
+    """Keeps rows only in memory. rejected: rows that could not be used, each with its error."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -28,10 +28,10 @@ class MemoryStore(RowStore):
         self.rejected.append((self.rows[table].pop(key), error))
 
     async def history(self, alert: str | None = None, limit: int = 100) -> list[Notice]:
-        return [one for one in reversed(self._history) if alert in (None, one.alert)][:limit]
+        return [notice for notice in reversed(self._history) if alert in (None, notice.alert)][:limit]
 
     async def sent_notices(self, alert: str | None = None, limit: int = 100) -> list[SentNotice]:
-        return [one for one in reversed(self._sent) if alert in (None, one.alert)][:limit]
+        return [sent for sent in reversed(self._sent) if alert in (None, sent.alert)][:limit]
 
     async def maintain(self) -> None:
         """Do nothing: this store deletes no old rows."""

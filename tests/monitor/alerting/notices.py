@@ -1,4 +1,4 @@
-"""Notices for tests."""
+"""A notice of an alert on a series, for tests."""
 
 from typing import Any
 
@@ -9,7 +9,10 @@ ACCOUNT, REGION = "123456789012", "eu-west-1"
 
 
 def notice(alert: str = "a", severity: Severity = Severity.WARNING, **changes: Any) -> Notice:
-    """Return a notice of a firing alert of a Kinesis stream of the same name, with changes."""
+    """Return a notice that an alert on a Kinesis stream fires. `changes` replace its fields and labels.
+
+    The stream is named as the alert.
+    """
     service, signal = changes.pop("service", "kinesis"), changes.pop("signal", "stream_write_bytes")
     resource = changes.pop("resource", alert)
     labels = {
@@ -21,7 +24,7 @@ def notice(alert: str = "a", severity: Severity = Severity.WARNING, **changes: A
         "severity": severity,
     }
     zones = {Severity.INFO: "above", Severity.WARNING: "near", Severity.CRITICAL: "saturated"}
-    given = {
+    fields = {
         "alert": alert,
         "number": 1,
         "kind": NoticeKind.FIRING,
@@ -33,4 +36,4 @@ def notice(alert: str = "a", severity: Severity = Severity.WARNING, **changes: A
         "since": 0.0,
         "subject": resource_named(resource),
     }
-    return Notice(**{**given, **changes})
+    return Notice(**{**fields, **changes})

@@ -12,7 +12,7 @@ FIRST = NotificationReason.FIRST
 
 def notice(number: int, alert: str = "a", kind: NoticeKind = NoticeKind.FIRING, **fields: Any) -> Notice:
     """Return a notice with a number; `fields` replace its other values."""
-    given: dict[str, Any] = {
+    values: dict[str, Any] = {
         "severity": Severity.WARNING,
         "zone": "near",
         "summary": f"notice {number} of {alert}",
@@ -22,7 +22,7 @@ def notice(number: int, alert: str = "a", kind: NoticeKind = NoticeKind.FIRING, 
         "utilization": 0.9,
         "remedy": ("Add shards.",),
     }
-    return Notice(alert=alert, number=number, kind=kind, **given | fields)
+    return Notice(alert=alert, number=number, kind=kind, **values | fields)
 
 
 def pending_notice(
@@ -33,6 +33,6 @@ def pending_notice(
     due: float = NOW,
     id: int = 0,
 ) -> PendingNotice:
-    """Return a pending notice. Without `group`, its alert is a group of its own."""
+    """Return a pending notice. Without `group`, it is in a group of its alert alone."""
     labels = group or {"alert": content.alert}
     return PendingNotice(receiver=receiver, group=labels, due=due, notice=content, id=id, reason=FIRST)

@@ -1,4 +1,4 @@
-"""Lets cells be read for some time, while alerts follow."""
+"""Simulates the reading of cells, and processes the alerts that follow."""
 
 from monitor.notifiers.notice import Notice
 from tests.monitor.alerting.cells import FailuresOf, SimulatedCells
@@ -6,14 +6,22 @@ from tests.monitor.alerting.stage import Stage
 
 
 async def play_cells(
-    stage: Stage, cells: SimulatedCells, minutes: float, by: FailuresOf | None = None, step: float = 15.0
+    stage: Stage,
+    cells: SimulatedCells,
+    minutes: float,
+    failures_of: FailuresOf | None = None,
+    step: float = 15.0,
 ) -> list[Notice]:
-    """Read the cells as usual for some minutes, with failures as `by` says; return what was notified."""
-    if by:
-        cells.fails = by
+    """Read the cells for some minutes, and return the notices sent.
+
+    failures_of: the failures of the cells from now on; None keeps the present ones. step: seconds between
+    two steps.
+    """
+    if failures_of:
+        cells.fails = failures_of
     before = len(stage.sent)
     for _ in range(int(minutes * 60 / step)):
         stage.seconds += step
         stage.status = cells.step(stage.seconds)
         await stage.process()
-    return [notice for one in stage.sent[before:] for notice in one.notices]
+    return [notice for notification in stage.sent[before:] for notice in notification.notices]

@@ -1,4 +1,4 @@
-"""The notices that a group sends, and their times."""
+"""Notices that a notification group sends, and when it sends them."""
 
 from collections.abc import Callable
 
@@ -26,142 +26,149 @@ ROUTED = RoutedReceiver("ops", (("service", "kinesis"),))  # wait 30 s, interval
 NEW = NotificationGroup("ops", ROUTED.group)
 
 
-def status(alert: str = "a", severity: Severity = WARN, at: float = 0, **how: object) -> AlertStatus:
-    """Return an alert with its route; `over`: it is resolved."""
-    kind = NoticeKind.RESOLVED if how.pop("over", False) else NoticeKind.FIRING
-    return AlertStatus(notice(alert, severity, at=at, kind=kind), ROUTED)._replace(**how)  # type: ignore[arg-type]
+def status(alert: str = "a", severity: Severity = WARN, at: float = 0, **changes: object) -> AlertStatus:
+    """Return the status of an alert that is routed by `ROUTED`. `resolved=True`: the alert has ended."""
+    kind = NoticeKind.RESOLVED if changes.pop("resolved", False) else NoticeKind.FIRING
+    return AlertStatus(notice(alert, severity, at=at, kind=kind), ROUTED)._replace(**changes)  # type: ignore[arg-type]
 
 
-def sent(group: NotificationGroup, at: float, *those: AlertStatus) -> list[str]:
-    """Return what is sent at that time, in order: alert and kind."""
-    return [f"{one.alert} {one.kind}" for one, _ in decide(group, those, at).notices]
+def sent(group: NotificationGroup, at: float, *statuses: AlertStatus) -> list[str]:
+    """Return the notices that a group sends at `at`, in order, each as its alert and its kind."""
+    return [
+        f"{sent_notice.alert} {sent_notice.kind}" for sent_notice, _ in decide(group, statuses, at).notices
+    ]
 
 
-def knows(at: float = 0, **alerts: Severity) -> NotificationGroup:
-    """A group whose receiver was notified of these alerts."""
-    every = {alert: NotifiedAlert(one, notice(severity=one).zone, at) for alert, one in alerts.items()}
-    return NotificationGroup("ops", ROUTED.group, every, at)
+def notified(at: float = 0, **severities: Severity) -> NotificationGroup:
+    """Return a group whose receiver was notified at `at` of alerts with these severities."""
+    alerts = {
+        alert: NotifiedAlert(severity, notice(severity=severity).zone, at)
+        for alert, severity in severities.items()
+    }
+    return NotificationGroup("ops", ROUTED.group, alerts, at)
 
 
-FIRST = [
+FIRST_NOTICES = [
     (29, [], ()),
     (30, ["a firing"], ("a",)),
     (1000, ["a firing"], ("a",)),
 ]
 
 
-@pytest.mark.parametrize(("at", "expected", "known"), FIRST)
-def test_a_new_group_waits_for_group_wait(at: float, expected: list[str], known: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(("at", "expected", "notified_alerts"), FIRST_NOTICES)
+def test_a_new_group_waits_for_group_wait(
+    at: float, expected: list[str], notified_alerts: tuple[str, ...]
+) -> None:
+    assert sent(NEW, at, status()) == expected
     decision = decide(NEW, [status()], at)
-    assert [f"{one.alert} {one.kind}" for one, _ in decision.notices] == expected
-    assert tuple(decision.group.notified) == known
+    assert tuple(decision.group.notified) == notified_alerts
     assert decision.next_due == (30 if not expected else at + 14_400)
 
 
-BOTH = NotificationGroup(
-    "ops", ROUTED.group, {**knows(0, a=WARN).notified, **knows(9000, b=WARN).notified}, 9000
+NOTIFIED_TWICE = NotificationGroup(
+    "ops", ROUTED.group, {**notified(0, a=WARN).notified, **notified(9000, b=WARN).notified}, 9000
 )
 
 CASES: list[tuple[str, NotificationGroup, list[AlertStatus], float, list[str]]] = [
-    ("what came during the wait is sent too",
+    ("an alert that begins during group_wait is sent too",
      NEW, [status(), status("b", at=29)], 30, ["a firing", "b firing"]),
-    ("the worst is first", NEW, [status("a"), status("b", CRIT)], 30, ["b firing", "a firing"]),
+    ("the most severe alert is first", NEW, [status("a"), status("b", CRIT)], 30, ["b firing", "a firing"]),
     ("a new alert before the interval ends",
-     knows(1000, a=WARN), [status("a"), status("b", at=1001)], 1299, []),
+     notified(1000, a=WARN), [status("a"), status("b", at=1001)], 1299, []),
     ("a new alert after the interval",
-     knows(1000, a=WARN), [status("a"), status("b", at=1001)], 1300, ["b firing"]),
+     notified(1000, a=WARN), [status("a"), status("b", at=1001)], 1300, ["b firing"]),
     ("a late alert before group_wait ends",
-     knows(1000, a=WARN), [status("a"), status("b", at=2000)], 2029, []),
+     notified(1000, a=WARN), [status("a"), status("b", at=2000)], 2029, []),
     ("a late alert after group_wait",
-     knows(1000, a=WARN), [status("a"), status("b", at=2000)], 2030, ["b firing"]),
-    ("a worsening before group_wait ends", knows(1000, a=WARN), [status("a", CRIT, at=1001)], 1030, []),
+     notified(1000, a=WARN), [status("a"), status("b", at=2000)], 2030, ["b firing"]),
+    ("a worsening before group_wait ends", notified(1000, a=WARN), [status("a", CRIT, at=1001)], 1030, []),
     ("a worsening after group_wait, within the interval",
-     knows(1000, a=WARN), [status("a", CRIT, at=1001)], 1031, ["a worsened"]),
+     notified(1000, a=WARN), [status("a", CRIT, at=1001)], 1031, ["a worsened"]),
     ("other alerts are sent with a worsening",
-     knows(1000, a=INFO), [status("a", at=999), status("b", CRIT, at=1001)], 1031,
+     notified(1000, a=INFO), [status("a", at=999), status("b", CRIT, at=1001)], 1031,
      ["b firing", "a worsened"]),
-    ("easing before the interval ends", knows(1000, a=CRIT), [status("a", at=1001)], 1299, []),
-    ("easing after the interval", knows(1000, a=CRIT), [status("a", at=1001)], 1300, ["a eased"]),
-    ("an end before the interval ends",
-     knows(1000, a=CRIT), [status("a", CRIT, at=1001, over=True)], 1299, []),
-    ("an end after the interval",
-     knows(1000, a=WARN), [status("a", at=1001, over=True)], 1300, ["a resolved"]),
-    ("the end of an alert that was never sent", NEW, [status("a", over=True)], 10_000, []),
-    ("a change that was undone", knows(1000, a=WARN), [status("a", at=1200)], 1400, []),
-    ("before repeat_interval ends", knows(1000, a=WARN), [status("a")], 15_399, []),
-    ("after repeat_interval", knows(1000, a=WARN), [status("a")], 15_400, ["a repeated"]),
+    ("easing before the interval ends", notified(1000, a=CRIT), [status("a", at=1001)], 1299, []),
+    ("easing after the interval", notified(1000, a=CRIT), [status("a", at=1001)], 1300, ["a eased"]),
+    ("a resolution before the interval ends",
+     notified(1000, a=CRIT), [status("a", CRIT, at=1001, resolved=True)], 1299, []),
+    ("a resolution after the interval",
+     notified(1000, a=WARN), [status("a", at=1001, resolved=True)], 1300, ["a resolved"]),
+    ("the resolution of an alert that was never sent", NEW, [status("a", resolved=True)], 10_000, []),
+    ("a severity that is back at the notified one", notified(1000, a=WARN), [status("a", at=1200)], 1400, []),
+    ("an unchanged alert before repeat_interval ends", notified(1000, a=WARN), [status("a")], 15_399, []),
+    ("an unchanged alert after repeat_interval",
+     notified(1000, a=WARN), [status("a")], 15_400, ["a repeated"]),
     ("a repetition is of the whole group",
-     BOTH, [status("a"), status("b")], 14_400, ["a repeated", "b repeated"]),
+     NOTIFIED_TWICE, [status("a"), status("b")], 14_400, ["a repeated", "b repeated"]),
     ("suppressed: not sent", NEW, [status("a", suppressed=True)], 10_000, []),
-    ("suppressed: not repeated", knows(0, a=WARN), [status("a", suppressed=True)], 99_999, []),
+    ("suppressed: not repeated", notified(0, a=WARN), [status("a", suppressed=True)], 99_999, []),
     ("suppressed: a worsening is not sent",
-     knows(0, a=WARN), [status("a", CRIT, suppressed=True)], 99_999, []),
-    ("suppressed: its end is sent",
-     knows(0, a=WARN), [status("a", suppressed=True, over=True)], 300, ["a resolved"]),
-    ("suppressed: the end of an alert that was never sent",
-     NEW, [status("a", suppressed=True, over=True)], 300, []),
+     notified(0, a=WARN), [status("a", CRIT, suppressed=True)], 99_999, []),
+    ("suppressed: its resolution is sent",
+     notified(0, a=WARN), [status("a", suppressed=True, resolved=True)], 300, ["a resolved"]),
+    ("suppressed: the resolution of an alert that was never sent",
+     NEW, [status("a", suppressed=True, resolved=True)], 300, []),
     ("acknowledged before it was sent", NEW, [status("a", acknowledged=WARN)], 30, ["a firing"]),
-    ("acknowledged: not repeated", knows(0, a=WARN), [status("a", acknowledged=WARN)], 99_999, []),
+    ("acknowledged: not repeated", notified(0, a=WARN), [status("a", acknowledged=WARN)], 99_999, []),
     ("acknowledged: its worsening is sent",
-     knows(0, a=WARN), [status("a", CRIT, acknowledged=WARN)], 300, ["a worsened"]),
+     notified(0, a=WARN), [status("a", CRIT, acknowledged=WARN)], 300, ["a worsened"]),
     ("acknowledged as a lower severity: repeated",
-     knows(0, a=CRIT), [status("a", CRIT, acknowledged=WARN)], 14_400, ["a repeated"]),
-    ("acknowledged: its end is sent",
-     knows(0, a=WARN), [status("a", acknowledged=WARN, over=True)], 300, ["a resolved"]),
-    ("routed elsewhere: not repeated", knows(0, a=WARN), [status("a", unrouted=True)], 99_999, []),
+     notified(0, a=CRIT), [status("a", CRIT, acknowledged=WARN)], 14_400, ["a repeated"]),
+    ("acknowledged: its resolution is sent",
+     notified(0, a=WARN), [status("a", acknowledged=WARN, resolved=True)], 300, ["a resolved"]),
+    ("routed elsewhere: not repeated", notified(0, a=WARN), [status("a", unrouted=True)], 99_999, []),
     ("routed elsewhere: its easing is sent",
-     knows(0, a=CRIT), [status("a", unrouted=True)], 300, ["a eased"]),
-    ("routed elsewhere: its end is sent",
-     knows(0, a=WARN), [status("a", unrouted=True, over=True)], 300, ["a resolved"]),
+     notified(0, a=CRIT), [status("a", unrouted=True)], 300, ["a eased"]),
+    ("routed elsewhere: its resolution is sent",
+     notified(0, a=WARN), [status("a", unrouted=True, resolved=True)], 300, ["a resolved"]),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("group", "those", "at", "expected"), [case[1:] for case in CASES], ids=[c[0] for c in CASES]
+    ("group", "statuses", "at", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
 )
 def test_notices_that_a_group_sends(
-    group: NotificationGroup, those: list[AlertStatus], at: float, expected: list[str]
+    group: NotificationGroup, statuses: list[AlertStatus], at: float, expected: list[str]
 ) -> None:
-    assert sent(group, at, *those) == expected
+    assert sent(group, at, *statuses) == expected
 
 
-def test_a_worse_zone_of_the_same_severity_is_worse() -> None:
+def test_a_worse_zone_of_the_same_severity_is_sent_as_a_worsening() -> None:
     now = AlertStatus(notice("a", WARN, zone="saturated"), ROUTED)
-    assert sent(knows(0, a=WARN), 300, now) == ["a worsened"]
+    assert sent(notified(0, a=WARN), 300, now) == ["a worsened"]
 
 
 @pytest.mark.parametrize(("places", "expected"), [(1, []), (2, []), (3, ["a worsened"])])
-def test_more_places_than_the_last_notice_had_are_a_change_and_fewer_are_none(
+def test_a_blind_spot_in_more_places_than_notified_is_a_worsening_and_in_fewer_is_no_change(
     places: int, expected: list[str]
 ) -> None:
-    two = NotificationGroup("ops", ROUTED.group, {"a": NotifiedAlert(WARN, "blind", 0, places=2)}, 0)
+    group = NotificationGroup("ops", ROUTED.group, {"a": NotifiedAlert(WARN, "blind", 0, places=2)}, 0)
     now = AlertStatus(notice("a", WARN, zone="blind", places=places), ROUTED)
-    decision = decide(two, [now], 300)
-    assert [f"{one.alert} {one.kind}" for one, _ in decision.notices] == expected
-    assert decision.group.notified["a"].places == max(places, 2)
+    assert sent(group, 300, now) == expected
+    assert decide(group, [now], 300).group.notified["a"].places == max(places, 2)
 
 
 def test_a_group_that_sends_nothing_stays_as_it_is() -> None:
-    group = knows(1000, a=WARN)
+    group = notified(1000, a=WARN)
     assert decide(group, [status("a"), status("b", at=1001)], 1100).group == group
 
 
-def test_a_suppressed_alert_is_sent_once_it_is_suppressed_no_longer() -> None:
+def test_an_alert_is_sent_when_its_suppression_ends() -> None:
     suppressed = decide(NEW, [status(suppressed=True)], 5000)
     assert suppressed.next_due is None
     assert sent(suppressed.group, 5001, status()) == ["a firing"]
 
 
 def test_an_alert_is_finished_when_every_notified_receiver_got_its_resolution() -> None:
-    end = status("a", at=1001, over=True)
-    assert decide(knows(1000, a=WARN), [end], 1299).finished == ()
-    decision = decide(knows(1000, a=WARN), [end], 1300)
+    resolved = status("a", at=1001, resolved=True)
+    assert decide(notified(1000, a=WARN), [resolved], 1299).finished == ()
+    decision = decide(notified(1000, a=WARN), [resolved], 1300)
     assert (decision.finished, decision.group.notified, decision.next_due) == (("a",), {}, None)
-    assert decide(NEW, [end], 1002).finished == ("a",)
+    assert decide(NEW, [resolved], 1002).finished == ("a",)
 
 
-def test_a_group_that_ended_is_new_when_it_begins_again() -> None:
-    ended = decide(knows(1000, a=WARN), [status("a", at=1001, over=True)], 1300).group
+def test_an_alert_that_fires_again_after_its_resolution_is_sent_as_new() -> None:
+    ended = decide(notified(1000, a=WARN), [status("a", at=1001, resolved=True)], 1300).group
     assert sent(ended, 1340, status("a", at=1310)) == ["a firing"]
 
 
@@ -174,7 +181,10 @@ def run(
     history: list[tuple[float, str, Severity | None]],
     restart: Callable[[NotificationGroup], NotificationGroup],
 ) -> list[str]:
-    """Decide about a group whenever it is due and at every change, until everything is sent."""
+    """Call `decide` at every change and whenever the group is due. Return a line for each notice sent.
+
+    restart: returns the group as it is after a restart; called before each decision.
+    """
     group, alerts, sent_lines, due = NEW, dict[str, AlertStatus](), list[str](), 0.0
     queue = sorted(history, key=lambda change: change[0])
     while queue or (due is not None and due < 60_000):
@@ -183,57 +193,62 @@ def run(
             before = alerts.get(alert)
             if severity or before:
                 worst = severity or before.notice.severity  # type: ignore[union-attr]
-                alerts[alert] = status(alert, worst, now, over=severity is None)
+                alerts[alert] = status(alert, worst, now, resolved=severity is None)
         else:
             now = due or 0.0
         decision = decide(restart(group), list(alerts.values()), now)
-        sent_lines += [f"{now:g} {one.alert} {one.kind} {one.severity}" for one, _ in decision.notices]
+        sent_lines += [
+            f"{now:g} {sent_notice.alert} {sent_notice.kind} {sent_notice.severity}"
+            for sent_notice, _ in decision.notices
+        ]
         assert decision.next_due is None or decision.next_due > now
         group, due = decision.group, decision.next_due  # type: ignore[assignment]
         for alert in decision.finished:
             del alerts[alert]
-    assert {alert: one.severity for alert, one in group.notified.items()} == {
-        alert: one.notice.severity for alert, one in alerts.items()
+    assert {alert: notified_alert.severity for alert, notified_alert in group.notified.items()} == {
+        alert: alert_status.notice.severity for alert, alert_status in alerts.items()
     }
     return sent_lines
 
 
 @given(changes)
-def test_a_receiver_ends_with_the_true_state_and_is_sent_no_state_twice(
+def test_a_receiver_is_notified_of_the_last_state_and_of_no_state_twice(
     history: list[tuple[float, str, Severity | None]],
 ) -> None:
-    plain = run(history, lambda group: group)
+    lines = run(history, lambda group: group)
     last: dict[str, tuple[str, str]] = {}
-    for line in plain:
+    for line in lines:
         _, alert, kind, severity = line.split()
         if kind == "repeated":
             assert last[alert][1] == severity
             continue
         before = last.get(alert, ("resolved", ""))
-        assert (kind == "firing") == (before[0] == "resolved"), plain
+        assert (kind == "firing") == (before[0] == "resolved"), lines
         assert kind == "resolved" or before[1] != severity or kind == "firing"
         last[alert] = kind, severity
 
 
 @given(changes)
-def test_a_restart_changes_nothing(history: list[tuple[float, str, Severity | None]]) -> None:
-    def stored(group: NotificationGroup) -> NotificationGroup:
+def test_restarts_do_not_change_what_a_group_sends(history: list[tuple[float, str, Severity | None]]) -> None:
+    def store_and_load(group: NotificationGroup) -> NotificationGroup:
         return msgspec.json.decode(msgspec.json.encode(group), type=NotificationGroup)
 
-    assert run(history, stored) == run(history, lambda group: group)
+    assert run(history, store_and_load) == run(history, lambda group: group)
 
 
-def test_an_alert_has_a_status_where_it_is_routed_and_where_it_was_sent() -> None:
-    here, there = RoutedReceiver("web", (("a", "1"),)), RoutedReceiver("pager", (), suppressed=True)
-    before = [NotificationGroup("pager", (("b", "2"),)), NotificationGroup("mail", (("c", "3"),))]
-    found = alert_statuses(notice(), [here, there], before, acknowledged=WARN)
-    assert [(one.routed.receiver, one.routed.group, one.suppressed, one.unrouted) for one in found] == [
+def test_an_alert_has_a_status_for_each_routed_and_each_notified_group() -> None:
+    web, pager = RoutedReceiver("web", (("a", "1"),)), RoutedReceiver("pager", (), suppressed=True)
+    groups = [NotificationGroup("pager", (("b", "2"),)), NotificationGroup("mail", (("c", "3"),))]
+    statuses = alert_statuses(notice(), [web, pager], groups, acknowledged=WARN)
+    assert [
+        (alert.routed.receiver, alert.routed.group, alert.suppressed, alert.unrouted) for alert in statuses
+    ] == [
         ("web", (("a", "1"),), False, False),
         ("pager", (("b", "2"),), True, False),
         ("mail", (("c", "3"),), False, True),
     ]
-    assert all(one.acknowledged is WARN for one in found)
-    assert list(group_statuses(found)) == [
+    assert all(alert.acknowledged is WARN for alert in statuses)
+    assert list(group_statuses(statuses)) == [
         ("web", (("a", "1"),)),
         ("pager", (("b", "2"),)),
         ("mail", (("c", "3"),)),
@@ -241,14 +256,16 @@ def test_an_alert_has_a_status_where_it_is_routed_and_where_it_was_sent() -> Non
 
 
 def test_a_notification_lists_the_worst_notices_and_counts_the_others() -> None:
-    many = [AlertStatus(notice(f"{n:02}", utilization=n / 10), ROUTED) for n in range(MAX_LISTED_NOTICES + 5)]
-    decision = decide(NEW, many, 30)
+    statuses = [
+        AlertStatus(notice(f"{n:02}", utilization=n / 10), ROUTED) for n in range(MAX_LISTED_NOTICES + 5)
+    ]
+    decision = decide(NEW, statuses, 30)
     rows = [
-        PendingNotice(receiver="ops", group={"service": "kinesis"}, due=30, notice=one, reason=reason)
-        for one, reason in decision.notices
+        PendingNotice(receiver="ops", group={"service": "kinesis"}, due=30, notice=sent_notice, reason=reason)
+        for sent_notice, reason in decision.notices
     ]
     notification = build_notification("ops", rows, 30)
-    assert [one.alert for one in notification.notices] == [
+    assert [listed.alert for listed in notification.notices] == [
         f"{n:02}" for n in range(MAX_LISTED_NOTICES + 4, 4, -1)
     ]
     assert (notification.more, notification.receiver, notification.group) == (

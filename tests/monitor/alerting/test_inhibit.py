@@ -1,4 +1,4 @@
-"""Alerts that are inhibited by others."""
+"""Inhibition: which firing alerts are inhibited, and by which alert."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ CRITICAL, WARNING = Severity.CRITICAL, Severity.WARNING
 def alert(
     signal_id: str, resource: str, utilization: float = 1.0, severity: Severity = CRITICAL, **changes: Any
 ) -> Notice:
-    """An alert named by its signal and resource."""
+    """Return an alert whose id is its signal and resource."""
     service, signal = signal_id.split(".")
     name = f"{signal} {resource}"
     return notice(
@@ -29,12 +29,12 @@ def alert(
 
 
 def prefix_errors(prefix: str, share: float) -> Notice:
-    """An alert of the errors of a prefix of the bucket `b`."""
+    """Return an alert on the share of requests that fail for a prefix of the bucket `b`."""
     return alert("s3.prefix_errors", prefix, share, subject=prefix_resource("b", prefix))
 
 
 def consumer_lag(stream: str, name: str, share: float, severity: Severity) -> Notice:
-    """An alert of how far a consumer of a stream is behind."""
+    """Return an alert on how far a consumer of a stream lags. share: of the retention."""
     consumer = Resource("stream", (stream,)).child("consumer", name)
     return alert("kinesis.efo_consumer_lag", consumer.display_name, share, severity, subject=consumer)
 
@@ -42,7 +42,7 @@ def consumer_lag(stream: str, name: str, share: float, severity: Severity) -> No
 AGE = "kinesis.retention_iterator_age"
 MESSAGES = "sqs.fifo_message_rate_batched"
 STREAM, SHARD = "kinesis.stream_write_bytes", "kinesis.shard_write_bytes"
-ALL, FREE, CALLS, GROWTH = (
+CONCURRENCY, UNRESERVED, INVOKES, SCALING = (
     f"lambda.{name}"
     for name in (
         "account_concurrency",
@@ -53,19 +53,19 @@ ALL, FREE, CALLS, GROWTH = (
 )
 
 CASES: list[tuple[str, list[Notice], list[str]]] = [
-    ("one alone", [alert(STREAM, "a")], ["stream_write_bytes a"]),
+    ("a single alert", [alert(STREAM, "a")], ["stream_write_bytes a"]),
     (
-        "bytes and records share one count: the one nearer to its limit inhibits",
+        "of bytes and records of one stream, the alert nearer to its limit inhibits the other",
         [alert(STREAM, "a", 0.95), alert("kinesis.stream_write_records", "a", 0.99)],
         ["stream_write_records a"],
     ),
     (
-        "nothing is shared with another stream",
+        "alerts of different streams do not inhibit each other",
         [alert(STREAM, "a"), alert("kinesis.stream_write_records", "b")],
         ["stream_write_bytes a", "stream_write_records b"],
     ),
     (
-        "nothing is shared with another account or region",
+        "alerts of different regions do not inhibit each other",
         [alert(STREAM, "a"), alert("kinesis.stream_write_records", "a", region="us-east-1")],
         ["stream_write_bytes a", "stream_write_records a"],
     ),
@@ -80,32 +80,34 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
         ["stream_write_bytes a", "shard_write_bytes ab/2"],
     ),
     (
-        "a burst is notified for the stream",
+        "a stream and its shard below their limits: the stream's alert inhibits",
         [alert(STREAM, "a", 0.2), alert(SHARD, "a/1", 0.5)],
         ["stream_write_bytes a"],
     ),
     (
-        "what is not saturated inhibits nothing",
+        "an alert that is not saturated does not inhibit",
         [alert(STREAM, "a", 0.93, WARNING), alert(SHARD, "a/1")],
         ["stream_write_bytes a", "shard_write_bytes a/1"],
     ),
-    ("the account is notified once", [alert(ALL, ""), alert(FREE, ""), alert(CALLS, "", 0.3)],
+    ("of three alerts of an account, one is notified",
+     [alert(CONCURRENCY, ""), alert(UNRESERVED, ""), alert(INVOKES, "", 0.3)],
      ["account_concurrency "]),
-    ("by what is at its limit", [alert(ALL, "", 0.6), alert(FREE, ""), alert(CALLS, "", 0.3)],
+    ("of three alerts of an account, the one at its limit is notified",
+     [alert(CONCURRENCY, "", 0.6), alert(UNRESERVED, ""), alert(INVOKES, "", 0.3)],
      ["unreserved_concurrency "]),
     (
         "a function that grows in an account at its limit is inhibited",
-        [alert(ALL, ""), alert(GROWTH, "f", 3.0, WARNING)],
+        [alert(CONCURRENCY, ""), alert(SCALING, "f", 3.0, WARNING)],
         ["account_concurrency "],
     ),
     (
-        "in an account below its limit it is not",
-        [alert(ALL, "", 0.95, WARNING), alert(GROWTH, "f", 1.0, WARNING)],
+        "a function that grows in an account below its limit is not inhibited",
+        [alert(CONCURRENCY, "", 0.95, WARNING), alert(SCALING, "f", 1.0, WARNING)],
         ["account_concurrency ", "concurrency_scaling_rate f"],
     ),
     (
         "a reservation at its limit is not inhibited",
-        [alert(ALL, ""), alert("lambda.function_reserved_concurrency", "f")],
+        [alert(CONCURRENCY, ""), alert("lambda.function_reserved_concurrency", "f")],
         ["account_concurrency ", "function_reserved_concurrency f"],
     ),
     (
@@ -118,22 +120,22 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
         ["prefix_errors b/p/"],
     ),
     (
-        "those of another prefix do not",
+        "the errors of another prefix do not inhibit the read rate",
         [alert("s3.prefix_read_rate", "b/p/", 0.95, WARNING), alert("s3.prefix_errors", "b/q/", 0.03)],
         ["prefix_read_rate b/p/", "prefix_errors b/q/"],
     ),
     (
-        "an error that several filters of prefixes count is notified once, where most fail",
+        "of prefixes that contain each other, the one with the highest share of errors is notified",
         [prefix_errors("a/", 0.02), prefix_errors("a/b/", 0.05), prefix_errors("a/b/c", 0.04)],
         ["prefix_errors a/b/"],
     ),
     (
-        "what is read from the same metrics is notified once, in any zone",
+        "a signal with `covered_by` is inhibited by the covering signal, in any zone",
         [alert("sqs.fifo_api_rate", "q", 0.95, WARNING), alert(MESSAGES, "q", 0.95, WARNING)],
         ["fifo_message_rate_batched q"],
     ),
     (
-        "of another queue, or where the other one is not as bad, it is notified",
+        "`covered_by`: an alert of another queue, or one that is less bad, does not inhibit",
         [
             alert("sqs.fifo_api_rate", "q", 0.95, WARNING),
             alert(MESSAGES, "q", 0.8, Severity.INFO),
@@ -142,7 +144,7 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
         ["fifo_api_rate q", "fifo_message_rate_batched q", "fifo_message_rate_batched r"],
     ),
     (
-        "a stream behind by its consumers is notified for each consumer",
+        "an alert on a lagging stream is inhibited by the alerts of its consumers",
         [
             alert(AGE, "a", 0.6, WARNING),
             *(consumer_lag("a", name, 0.6, WARNING) for name in ("x", "y")),
@@ -150,17 +152,17 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
         ["efo_consumer_lag a/x", "efo_consumer_lag a/y"],
     ),
     (
-        "a stream that is further behind by a polling consumer is notified too",
+        "an alert on a stream is not inhibited by a consumer that lags less",
         [alert(AGE, "a", 0.6, WARNING), consumer_lag("a", "x", 0.3, Severity.INFO)],
         ["efo_consumer_lag a/x", "retention_iterator_age a"],
     ),
     (
-        "two parts of a prefix fail on their own",
+        "prefixes that do not contain each other are both notified",
         [prefix_errors("a/", 0.02), prefix_errors("a/b/", 0.05), prefix_errors("a/c/", 0.04)],
         ["prefix_errors a/b/", "prefix_errors a/c/"],
     ),
     (
-        "a name that begins alike is not a part",
+        "a prefix without a slash at its end does not contain a longer name",
         [prefix_errors("a", 0.02), prefix_errors("ab/", 0.05)],
         ["prefix_errors a", "prefix_errors ab/"],
     ),
@@ -172,13 +174,12 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
 )
 def test_alerts_of_one_problem_cause_one_notification(firing: list[Notice], expected: list[str]) -> None:
     for order in (firing, firing[::-1]):
-        assert sorted(one.alert for one in order if one.alert not in inhibited(order, REGISTRY)) == sorted(
-            expected
-        )
+        by = inhibited(order, REGISTRY)
+        assert sorted(firing.alert for firing in order if firing.alert not in by) == sorted(expected)
 
 
-def test_each_inhibited_alert_has_the_one_that_inhibits_it() -> None:
-    firing = [alert(ALL, ""), alert(GROWTH, "f", 3.0, WARNING), alert(FREE, "")]
+def test_each_inhibited_alert_is_mapped_to_its_inhibiting_alert() -> None:
+    firing = [alert(CONCURRENCY, ""), alert(SCALING, "f", 3.0, WARNING), alert(UNRESERVED, "")]
     assert inhibited(firing, REGISTRY) == {
         "concurrency_scaling_rate f": "account_concurrency ",
         "unreserved_concurrency ": "account_concurrency ",
@@ -187,7 +188,7 @@ def test_each_inhibited_alert_has_the_one_that_inhibits_it() -> None:
 
 def test_blind_spots_and_series_do_not_inhibit_each_other() -> None:
     cell = notice("cell", zone=BLIND_SIGNAL, signal=BLIND_SIGNAL, service="", resource="")
-    assert inhibited([cell, alert(STREAM, "a"), alert(ALL, "")], REGISTRY) == {}
+    assert inhibited([cell, alert(STREAM, "a"), alert(CONCURRENCY, "")], REGISTRY) == {}
 
 
 names = st.sampled_from([signal.id for signal in REGISTRY.signals if signal.service in ("kinesis", "lambda")])
@@ -196,20 +197,21 @@ utilizations = st.sampled_from([0.1, 0.5, 0.9, 1.0, 1.2])
 alerts = st.builds(alert, names, resources, utilizations, st.sampled_from([CRITICAL, WARNING]))
 
 
-@given(st.lists(alerts, max_size=12, unique_by=lambda one: one.alert))
+@given(st.lists(alerts, max_size=12, unique_by=lambda built: built.alert))
 def test_every_chain_of_inhibition_ends_with_an_alert_that_is_notified(firing: list[Notice]) -> None:
     by = inhibited(firing, REGISTRY)
-    for one in firing:
-        cause, steps = one.alert, 0
-        while cause in by:
-            cause, steps = by[cause], steps + 1
+    ids = {firing_alert.alert for firing_alert in firing}
+    for alert_id in ids:
+        inhibitor, steps = alert_id, 0
+        while inhibitor in by:
+            inhibitor, steps = by[inhibitor], steps + 1
             assert steps <= len(firing)
-        assert cause in {other.alert for other in firing}
+        assert inhibitor in ids
 
 
-def test_a_stream_named_account_is_a_stream() -> None:
+def test_the_alert_of_a_stream_named_account_inhibits_no_other_stream() -> None:
     records = "kinesis.stream_write_records"
-    refused = [
+    firing = [
         alert(STREAM, "account", 0.95),
         alert(records, "account", 0.93),
         alert(STREAM, "clicks", 0.5),
@@ -217,7 +219,8 @@ def test_a_stream_named_account_is_a_stream() -> None:
         alert(STREAM, "payments", 0.6),
         alert("kinesis.on_demand_write_capacity", "audit", 0.8),
     ]
-    notified = {one.labels["resource"] for one in refused if one.alert not in inhibited(refused, REGISTRY)}
+    by = inhibited(firing, REGISTRY)
+    notified = {throttled.labels["resource"] for throttled in firing if throttled.alert not in by}
     assert notified == {"account", "clicks", "payments", "audit"}
 
 
@@ -227,7 +230,7 @@ def test_a_slash_in_a_name_makes_no_parent() -> None:
     assert inhibited([whole, other], REGISTRY) == {}
 
 
-def test_an_alert_of_a_journal_without_paths_is_related_to_its_own_resource_alone() -> None:
+def test_an_alert_without_a_resource_path_is_related_to_its_own_resource_alone() -> None:
     firing = [
         replace(alert(STREAM, "account", 0.99), subject=None),
         replace(alert("kinesis.stream_write_records", "account", 0.5), subject=None),

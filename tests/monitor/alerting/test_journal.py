@@ -1,4 +1,4 @@
-"""The journal: its rows survive a restart, older schemas are migrated, and one process has it."""
+"""The journal: rows survive a restart, older schemas are migrated, and only one process can open a file."""
 
 import asyncio
 import os
@@ -44,7 +44,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "state" / "journal.db"
 
 
-# What survives
+# Rows that survive a restart
 
 
 ROWS: list[tuple[Table[Any], msgspec.Struct]] = [
@@ -86,17 +86,17 @@ ROWS: list[tuple[Table[Any], msgspec.Struct]] = [
     ),
     (
         UNUSABLE_ROWS,
-        UnusableRow(id="x", name="acknowledgements", key="a", reason="it is none", row="[1]", at=NOW),
+        UnusableRow(id="x", name="acknowledgements", key="a", reason="it is no severity", row="[1]", at=NOW),
     ),
 ]
 
 
 def ack() -> Acknowledgement:
-    """Return an acknowledgement without an end."""
+    """Return an acknowledgement without `until`."""
     return Acknowledgement(alert="a", severity=Severity.CRITICAL, author="me", comment="on it", at=NOW)
 
 
-def test_every_table_of_the_journal_is_tested() -> None:
+def test_rows_has_a_row_of_every_table() -> None:
     assert {table for table, _ in ROWS} == set(TABLES)
 
 
@@ -115,7 +115,7 @@ async def test_a_row_survives_a_restart_until_it_is_removed(
     assert await stored_rows(path) == {}
 
 
-async def test_states_notices_and_pending_notices_are_one_commit(path: Path) -> None:
+async def test_a_commit_stores_states_and_pending_notices(path: Path) -> None:
     journal = await Journal.open(path)
     rows = journal.with_ids([pending_notice(notice(1)), pending_notice(notice(1), "chat")])
     await journal.commit({"lives/a": b"firing"}, [notice(1)], rows)
@@ -126,7 +126,7 @@ async def test_states_notices_and_pending_notices_are_one_commit(path: Path) -> 
     }
 
 
-async def test_deleted_states_are_gone_and_numbers_go_on(path: Path) -> None:
+async def test_a_restart_restores_no_deleted_state_and_continues_notice_numbers(path: Path) -> None:
     journal = await Journal.open(path)
     await journal.commit({"lives/a": b"firing"}, [notice(7)])
     await journal.commit({"lives/a": None}, [notice(8, kind=NoticeKind.RESOLVED)])
@@ -137,7 +137,7 @@ async def test_deleted_states_are_gone_and_numbers_go_on(path: Path) -> None:
     await journal.close()
 
 
-async def test_the_ids_of_pending_notices_grow_over_restarts(path: Path) -> None:
+async def test_ids_of_pending_notices_increase_across_restarts(path: Path) -> None:
     journal = await Journal.open(path)
     first = journal.with_ids([pending_notice(notice(1)), pending_notice(notice(2))])
     await journal.commit({}, [], first)
@@ -148,32 +148,32 @@ async def test_the_ids_of_pending_notices_grow_over_restarts(path: Path) -> None
     assert first[0].id < first[1].id < later.id
 
 
-async def test_history_is_the_newest_first_of_one_alert_or_of_all(path: Path) -> None:
+async def test_history_lists_the_newest_notices_first_of_one_alert_or_of_all(path: Path) -> None:
     journal = await Journal.open(path)
     await journal.commit({}, [notice(1, "a"), notice(2, "b")])
     await journal.commit({}, [notice(3, "a")])
-    assert [one.number for one in await journal.history()] == [3, 2, 1]
-    assert [one.number for one in await journal.history("a")] == [3, 1]
-    assert [one.number for one in await journal.history(limit=2)] == [3, 2]
+    assert [stored.number for stored in await journal.history()] == [3, 2, 1]
+    assert [stored.number for stored in await journal.history("a")] == [3, 1]
+    assert [stored.number for stored in await journal.history(limit=2)] == [3, 2]
     await journal.close()
 
 
-async def test_history_is_forgotten_by_age_and_by_number(path: Path) -> None:
+async def test_history_deletes_notices_that_are_too_old_or_too_many(path: Path) -> None:
     clock = [NOW]
     file = JournalFile(path, max_history_rows=3)
     journal = await Journal.open(path, now=lambda: clock[0], file=file)
     await journal.commit({}, [notice(n, at=NOW) for n in (1, 2)] + [notice(3, at=NOW + 5 * DAY)])
     clock[0] = NOW + 31 * DAY
     await journal.maintain()
-    assert [one.number for one in await journal.history()] == [3]
+    assert [stored.number for stored in await journal.history()] == [3]
     await journal.commit({}, [notice(n, at=clock[0]) for n in (4, 5, 6, 7)])
     clock[0] += DAY
     await journal.maintain()
-    assert [one.number for one in await journal.history()] == [7, 6, 5]
+    assert [stored.number for stored in await journal.history()] == [7, 6, 5]
     await journal.close()
 
 
-async def test_the_write_ahead_log_is_cut_back(path: Path) -> None:
+async def test_maintenance_truncates_the_write_ahead_log(path: Path) -> None:
     clock = [NOW]
     journal = await Journal.open(path, now=lambda: clock[0])
     await journal.commit({f"lives/{n}": bytes(1000) for n in range(1000)}, [])
@@ -185,7 +185,7 @@ async def test_the_write_ahead_log_is_cut_back(path: Path) -> None:
     await journal.close()
 
 
-# The schema
+# Schemas and migrations
 
 
 def column_names(path: Path, table: str) -> list[str]:
@@ -200,7 +200,7 @@ async def test_the_schema_has_a_column_for_every_field(path: Path, table: Table[
     assert column_names(path, table.name) == list(table.types)
 
 
-async def test_an_older_schema_is_brought_up_to_date_with_all_it_holds(path: Path) -> None:
+async def test_a_migration_keeps_the_rows_of_an_older_schema(path: Path) -> None:
     journal = await Journal.open(path)
     await journal.put(STATES, SavedState("lives/a", b"firing"))
     await journal.close()
@@ -219,41 +219,39 @@ async def test_an_acknowledgement_of_a_schema_without_until_has_no_end(path: Pat
         connection.execute("INSERT INTO acks VALUES ('a', 'warning', 'me', 'on it', 5.0)")
         connection.commit()
     journal = await Journal.open(path)
-    kept = Acknowledgement(
+    migrated = Acknowledgement(
         alert="a", severity=Severity.WARNING, author="me", comment="on it", at=5.0, until=None
     )
-    assert (journal.failure, list(journal.all(ACKNOWLEDGEMENTS).values())) == (None, [kept])
+    assert (journal.failure, list(journal.all(ACKNOWLEDGEMENTS).values())) == (None, [migrated])
     await journal.close()
 
 
 async def test_a_notification_of_a_schema_without_reasons_has_the_reason_first(path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
-    letter = msgspec.json.encode(build_notification("r", [pending_notice(notice(1))], NOW)).decode()
-    reasonless = letter.replace(',"reason":"first"', "")
-    assert reasonless != letter
+    notification = msgspec.json.encode(build_notification("r", [pending_notice(notice(1))], NOW)).decode()
+    without_reason = notification.replace(',"reason":"first"', "")
+    assert without_reason != notification
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(";".join(MIGRATIONS[:4]) + "; PRAGMA user_version = 4;")
-        for identity, text in (("a", reasonless), ("b", "no JSON")):
-            connection.execute(
-                "INSERT INTO parked VALUES (?, 'r', ?, 500, 'it failed', 5.0)", [identity, text]
-            )
+        for id, text in (("a", without_reason), ("b", "no JSON")):
+            connection.execute("INSERT INTO parked VALUES (?, 'r', ?, 500, 'it failed', 5.0)", [id, text])
         connection.commit()
     journal = await Journal.open(path)
     assert journal.healthy
-    (kept,) = journal.all(DEAD_LETTERS).values()
-    assert kept.notification.reason is NotificationReason.FIRST
-    assert [one.name for one in journal.all(UNUSABLE_ROWS).values()] == ["dead_letters"]
+    (dead_letter,) = journal.all(DEAD_LETTERS).values()
+    assert dead_letter.notification.reason is NotificationReason.FIRST
+    assert [row.name for row in journal.all(UNUSABLE_ROWS).values()] == ["dead_letters"]
     await journal.close()
 
 
 async def test_the_field_notified_is_also_read_under_its_former_name(path: Path) -> None:
     path.parent.mkdir(exist_ok=True)
-    known = NotifiedAlert(Severity.WARNING, "near", 5.0)
-    group = NotificationGroup("r", (("x", '"told":'),), {"a": known}, 5.0)
-    value = msgspec.json.encode(group).replace(b'"notified":', b'"told":')
+    alert = NotifiedAlert(Severity.WARNING, "near", 5.0)
+    group = NotificationGroup("r", (("x", '"told":'),), {"a": alert}, 5.0)
+    old_value = msgspec.json.encode(group).replace(b'"notified":', b'"told":')
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript(";".join(MIGRATIONS[:6]) + "; PRAGMA user_version = 6;")
-        connection.execute("INSERT INTO states VALUES ('group/r', ?)", [value])
+        connection.execute("INSERT INTO states VALUES ('group/r', ?)", [old_value])
         connection.commit()
     journal = await Journal.open(path)
     state = journal.all(STATES)["group/r"]
@@ -263,37 +261,39 @@ async def test_the_field_notified_is_also_read_under_its_former_name(path: Path)
 
 async def test_the_field_resolution_reason_is_also_read_under_its_former_name(path: Path) -> None:
     resolved = notice(7, kind=NoticeKind.RESOLVED, resolution_reason='it has "reason":')
-    made = Notification(
+    notification = Notification(
         id="n", receiver="r", group={}, notices=(resolved,), at=NOW, reason=NotificationReason.RESOLVED
     )
-    given_up = DeadLetter(id="n", receiver="r", notification=made, status=500, sentence="no", at=NOW)
+    dead_letter = DeadLetter(
+        id="n", receiver="r", notification=notification, status=500, sentence="no", at=NOW
+    )
     journal = await Journal.open(path)
     rows = journal.with_ids([pending_notice(resolved)])
     await journal.commit({}, [resolved], rows)
-    await journal.write({(NOTIFICATIONS, "n"): made, (DEAD_LETTERS, "n"): given_up})
+    await journal.write({(NOTIFICATIONS, "n"): notification, (DEAD_LETTERS, "n"): dead_letter})
     await journal.close()
     renamed_columns = [("pending_notices", "notice"), ("notifications", "notices"), ("history", "notice")]
     with closing(sqlite3.connect(path)) as connection:
         for table, column in [*renamed_columns, ("dead_letters", "notification")]:
-            old = f"replace({column}, '\"resolution_reason\":', '\"reason\":')"
-            assert connection.execute(f"SELECT {old} <> {column} FROM {table}").fetchone() == (1,)
-            connection.execute(f"UPDATE {table} SET {column} = {old}")
+            with_old_name = f"replace({column}, '\"resolution_reason\":', '\"reason\":')"
+            assert connection.execute(f"SELECT {with_old_name} <> {column} FROM {table}").fetchone() == (1,)
+            connection.execute(f"UPDATE {table} SET {column} = {with_old_name}")
         connection.execute("DROP TABLE spending")
         connection.execute("DROP TABLE sent_notices")
         connection.execute("PRAGMA user_version = 7")
         connection.commit()
     journal = await Journal.open(path)
     assert list(journal.all(PENDING_NOTICES).values()) == rows
-    assert journal.all(NOTIFICATIONS) == {"n": made}
-    assert journal.all(DEAD_LETTERS) == {"n": given_up}
+    assert journal.all(NOTIFICATIONS) == {"n": notification}
+    assert journal.all(DEAD_LETTERS) == {"n": dead_letter}
     assert await journal.history() == [resolved]
     await journal.close()
 
 
-async def test_a_migration_that_fails_has_changed_nothing(path: Path) -> None:
+async def test_a_migration_that_fails_changes_nothing(path: Path) -> None:
     await (await Journal.open(path)).close()
-    wrong = "CREATE TABLE extra (x TEXT); CREATE TABLE extra (x TEXT)"
-    journal = await Journal.open(path, file=JournalFile(path, migrations=[*MIGRATIONS, wrong]))
+    invalid_migration = "CREATE TABLE extra (x TEXT); CREATE TABLE extra (x TEXT)"
+    journal = await Journal.open(path, file=JournalFile(path, migrations=[*MIGRATIONS, invalid_migration]))
     assert not journal.healthy
     await journal.close()
     assert column_names(path, "extra") == []
@@ -309,14 +309,14 @@ async def test_a_file_of_a_newer_headroom_is_refused(path: Path) -> None:
         await Journal.open(path)
 
 
-def test_a_migration_is_done_statement_by_statement() -> None:
+def test_a_migration_is_split_into_statements() -> None:
     assert list(statements("CREATE TABLE a (b); CREATE INDEX c ON a (b);\n")) == [
         "CREATE TABLE a (b)",
         " CREATE INDEX c ON a (b)",
     ]
 
 
-async def test_a_rejected_row_is_set_aside_in_the_next_transaction(path: Path) -> None:
+async def test_the_next_commit_moves_a_rejected_row_to_unusable_rows(path: Path) -> None:
     journal = await Journal.open(path)
     await journal.commit({"judged": b"tomorrow", "lives/a": b"firing"}, [])
     journal.reject(STATES, "judged", ValueError("it is no minute"))
@@ -325,16 +325,16 @@ async def test_a_rejected_row_is_set_aside_in_the_next_transaction(path: Path) -
     await journal.close()
     found = await stored_rows(path)
     assert found["states"] == [SavedState("lives/a", b"firing")]
-    assert [one.reason for one in found["unusable_rows"] if isinstance(one, UnusableRow)] == [
+    assert [row.reason for row in found["unusable_rows"] if isinstance(row, UnusableRow)] == [
         "'it is no minute'"
     ]
 
 
-async def test_a_row_that_could_not_be_read_back_is_refused(path: Path) -> None:
+async def test_a_row_that_could_not_be_read_back_is_rejected_by_put_and_skipped_by_write(path: Path) -> None:
     journal = await Journal.open(path)
-    for wrong in ({"comment": "\ud800"}, {"at": float("nan")}, {"at": float("inf")}):
+    for unreadable in ({"comment": "\ud800"}, {"at": float("nan")}, {"at": float("inf")}):
         with pytest.raises(ValueError):
-            await journal.put(ACKNOWLEDGEMENTS, replace(ack(), **wrong))
+            await journal.put(ACKNOWLEDGEMENTS, replace(ack(), **unreadable))
     assert journal.all(ACKNOWLEDGEMENTS) == {}
     await journal.write(
         {
@@ -347,7 +347,7 @@ async def test_a_row_that_could_not_be_read_back_is_refused(path: Path) -> None:
     assert await stored_rows(path) == {"acknowledgements": [replace(ack(), alert="b")]}
 
 
-# One process a database
+# Only one process can open a journal
 
 
 HOLD = """
@@ -366,7 +366,9 @@ asyncio.run(hold())
 """
 
 
-async def test_a_second_process_learns_who_holds_it_until_that_one_is_killed(path: Path) -> None:
+async def test_a_journal_held_by_another_process_can_be_opened_once_that_process_is_killed(
+    path: Path,
+) -> None:
     other = await asyncio.create_subprocess_exec(
         sys.executable, "-c", HOLD, str(path), stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )
@@ -379,7 +381,7 @@ async def test_a_second_process_learns_who_holds_it_until_that_one_is_killed(pat
     await (await Journal.open(path)).close()
 
 
-async def test_two_names_of_one_file_are_one_database(path: Path, tmp_path: Path) -> None:
+async def test_a_symbolic_link_to_a_held_journal_cannot_be_opened(path: Path, tmp_path: Path) -> None:
     journal = await Journal.open(path)
     other = tmp_path / "other.db"
     other.symlink_to(path)
@@ -388,7 +390,7 @@ async def test_two_names_of_one_file_are_one_database(path: Path, tmp_path: Path
     await journal.close()
 
 
-async def test_the_lock_file_of_a_dead_process_can_be_locked(path: Path) -> None:
+async def test_a_lock_file_left_by_a_dead_process_can_be_locked(path: Path) -> None:
     path.parent.mkdir()
     path.with_name("journal.db.lock").write_text('{"pid": 1, "host": "elsewhere", "since": 0}')
     await (await Journal.open(path)).close()

@@ -1,4 +1,4 @@
-"""An Alertmanager over an hour: firing alerts are never resolved there, even if it is down for minutes."""
+"""Keepalive: Alertmanager resolves no firing alert within an hour, even if it is down for minutes."""
 
 from datetime import datetime
 from typing import Any
@@ -12,26 +12,28 @@ from monitor.outbound.result import DeliveryResult, delivered, retry
 from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.stage import AT_ONCE, Stage, configuration
 
-HOUR, TURN, MINUTE = 3600, 15, 60  # seconds; a judgement every TURN
+HOUR, MINUTE = 3600, 60  # seconds
+JUDGE_INTERVAL = 15  # seconds between two judgements
 CONFIG = configuration(
     [{"name": "am", "type": "alertmanager", "urls": ["https://example.org"]}], route=AT_ONCE
 )
-AWAY = retry("connection", "nobody is there")
+DOWN = retry("connection", "connection refused")
 
 
-class Manager:
-    """Keeps alerts as Alertmanager does: each until its endsAt, unless it is repeated.
+class SimulatedAlertmanager:
+    """Holds each alert until its `endsAt`, as Alertmanager does. A repeat of the alert moves `endsAt`.
 
-    lapsed: how often one ended that nobody had said to be over. ended: what was said to be over.
+    resolved: the alerts that Headroom resolved. lapsed: how many alerts ended although Headroom had not
+    resolved them. sent: the number of notifications.
     """
 
     def __init__(self) -> None:
         self.alerts: dict[Any, dict[str, Any]] = {}
-        self.ended: list[dict[str, Any]] = []
+        self.resolved: list[dict[str, Any]] = []
         self.sent = self.lapsed = 0
 
-    def take(self, notification: Notification, now: float) -> None:
-        """Take over the alerts of a notification."""
+    def receive(self, notification: Notification, now: float) -> None:
+        """Store the alerts of a notification that last, and remove those that it resolves."""
         (receiver,) = CONFIG.receivers
         assert isinstance(receiver, Alertmanager)
         self.sent += 1
@@ -40,66 +42,73 @@ class Manager:
             if ends(alert) > now:
                 self.alerts[identity] = alert
             elif self.alerts.pop(identity, None):
-                self.ended.append(alert)
+                self.resolved.append(alert)
 
-    def look(self, now: float) -> None:
-        """Resolve the alerts that have ended."""
-        for identity in [one for one, alert in self.alerts.items() if ends(alert) <= now]:
+    def remove_lapsed(self, now: float) -> None:
+        """Remove the alerts whose `endsAt` has passed."""
+        for identity in [identity for identity, alert in self.alerts.items() if ends(alert) <= now]:
             del self.alerts[identity]
             self.lapsed += 1
 
 
 def ends(alert: dict[str, Any]) -> float:
-    """Return when an alert ends, in epoch seconds."""
+    """Return `endsAt` of an alert, in epoch seconds."""
     return datetime.fromisoformat(alert["endsAt"]).timestamp()
 
 
-class Hour(Stage):
-    """A stage whose seconds pass one by one. away: the seconds in which the Alertmanager is down."""
+class SecondsStage(Stage):
+    """A stage whose clock advances second by second.
 
-    manager: Manager
-    away: range
+    alertmanager: the only receiver. downtime: the seconds in which it is down.
+    """
+
+    alertmanager: SimulatedAlertmanager
+    downtime: range
 
     async def _take(self, name: str, notification: Notification) -> DeliveryResult:
-        if self.seconds in self.away:
-            return AWAY
-        self.manager.take(notification, self.seconds)
-        return delivered("it took it")
+        if self.seconds in self.downtime:
+            return DOWN
+        self.alertmanager.receive(notification, self.seconds)
+        return delivered("accepted")
 
-    async def second(self, letter: str) -> None:
-        """Let a second pass; with a new minute, write its sample first."""
+    async def play_second(self, letter: str) -> None:
+        """Advance the clock by a second. At the begin of a minute, write the minute's sample first."""
         if self.seconds % MINUTE == 0:
             self.write(self.series("orders"), self.minute, letter)
             self.minute += 1
             self.set_read_result()
-        if self.seconds % TURN == 0:
+        if self.seconds % JUDGE_INTERVAL == 0:
             judge(self.fleet, self.minute)
             await self.engine.process(self.status, self.account_names)
         await self.delivery.senders["am"].send_due()
-        self.manager.look(self.seconds)
+        self.alertmanager.remove_lapsed(self.seconds)
         self.seconds += 1
 
 
-# Away for so long, from so many seconds after an hour that fires began; by how the pauses fall out.
-@pytest.mark.parametrize("chance", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize(("begins", "lasts"), [(0, 0), (599, 60), (601, 120), (1200, 145), (1799, 145)])
+# jitter: the random number that spreads retries. down_after: seconds from the begin of the hour in which the
+# alert fires until Alertmanager is down. down_for: the duration in seconds.
+@pytest.mark.parametrize("jitter", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize(
+    ("down_after", "down_for"), [(0, 0), (599, 60), (601, 120), (1200, 145), (1799, 145)]
+)
 async def test_an_alert_fires_in_alertmanager_for_as_long_as_in_headroom(
-    chance: float, begins: int, lasts: int
+    jitter: float, down_after: int, down_for: int
 ) -> None:
-    async with Hour.opened(MemoryStore(), CONFIG, random=lambda: chance) as hour:
-        assert isinstance(hour, Hour)
-        hour.manager, hour.away = Manager(), range(0)
+    async with SecondsStage.opened(MemoryStore(), CONFIG, random=lambda: jitter) as stage:
+        assert isinstance(stage, SecondsStage)
+        stage.alertmanager, stage.downtime = SimulatedAlertmanager(), range(0)
         for _ in range(6 * MINUTE):
-            await hour.second("c")
-        began = int(hour.seconds)
-        hour.away = range(began + begins, began + begins + lasts)
+            await stage.play_second("c")
+        down_at = int(stage.seconds) + down_after
+        stage.downtime = range(down_at, down_at + down_for)
         for _ in range(HOUR):
-            await hour.second("c")
-        assert (len(hour.manager.alerts), hour.manager.lapsed, hour.manager.ended) == (1, 0, [])
-        assert hour.manager.sent >= (HOUR - lasts) // (MINUTE + TURN)
+            await stage.play_second("c")
+        alertmanager = stage.alertmanager
+        assert (len(alertmanager.alerts), alertmanager.lapsed, alertmanager.resolved) == (1, 0, [])
+        assert alertmanager.sent >= (HOUR - down_for) // (MINUTE + JUDGE_INTERVAL)
         for _ in range(5 * MINUTE):
-            await hour.second(".")
-        assert (hour.manager.alerts, hour.manager.lapsed) == ({}, 0)
-        (over,) = hour.manager.ended
-        assert 0 < hour.seconds - ends(over) <= 3 * MINUTE
-        assert ends(over) > datetime.fromisoformat(over["startsAt"]).timestamp()
+            await stage.play_second(".")
+        assert (alertmanager.alerts, alertmanager.lapsed) == ({}, 0)
+        (resolved,) = alertmanager.resolved
+        assert 0 < stage.seconds - ends(resolved) <= 3 * MINUTE
+        assert ends(resolved) > datetime.fromisoformat(resolved["startsAt"]).timestamp()

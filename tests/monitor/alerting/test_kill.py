@@ -1,4 +1,4 @@
-"""A process killed at any moment loses nothing, keeps the order, and repeats only with equal ids."""
+"""A process killed at any moment loses no notice, keeps their order, and repeats only whole notifications."""
 
 import asyncio
 import json
@@ -17,11 +17,11 @@ from tests.monitor.alerting.feed import ALERTS, POINTS, RECEIVERS, nth_notice
 from tests.processes import ROOT
 
 KILLS = 200
-PATIENCE = 120  # seconds
+FEED_TIMEOUT = 120  # seconds
 
 
 class Listener:
-    """An HTTP server that keeps what it accepted, and is overloaded now and then."""
+    """An HTTP server that records the notifications it accepts, and answers every tenth request with 503."""
 
     def __init__(self) -> None:
         self.accepted: dict[str, list[Notification]] = {name: [] for name in RECEIVERS}
@@ -31,19 +31,19 @@ class Listener:
         with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):  # killed while sending
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
             body = await reader.readexactly(int(head.split("Content-Length: ")[1]))
-            made = msgspec.json.decode(body, type=Notification)
+            notification = msgspec.json.decode(body, type=Notification)
             self.requested += 1
             if self.requested % 10 == 0:
                 writer.write(b"HTTP/1.1 503 Busy\r\n\r\n")
             else:
-                self.accepted[made.receiver].append(made)
+                self.accepted[notification.receiver].append(notification)
                 writer.write(b"HTTP/1.1 204 OK\r\n\r\n")
             await writer.drain()
 
 
 @pytest.fixture
 async def listener() -> AsyncIterator[tuple[Listener, int]]:
-    """A receiver of webhooks and its port."""
+    """Yield a receiver of webhooks and its port."""
     listening = Listener()
     server = await asyncio.start_server(listening.answer, "127.0.0.1", 0)
     yield listening, server.sockets[0].getsockname()[1]
@@ -56,22 +56,22 @@ Feed = subprocess.Popen[str]
 
 @pytest.fixture(scope="module")
 def feed() -> Iterator[Feed]:
-    """The process that forks the ones to kill."""
+    """Yield the process that forks the processes to kill."""
     command = [sys.executable, "-m", "tests.monitor.alerting.feed"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, cwd=ROOT, text=True) as process:
         yield process
 
 
-async def outcome_of(feed: Feed, path: Path, port: int, what: str | int) -> dict[str, int]:
-    """Have the feed kill at a point, or so many times at random."""
+async def outcome_of(feed: Feed, path: Path, port: int, point_or_kills: str | int) -> dict[str, int]:
+    """Have the feed kill a process at a named point, or a number of times at random. Return the outcome."""
     assert feed.stdin and feed.stdout
-    print(json.dumps([str(path), port, what]), file=feed.stdin, flush=True)
+    print(json.dumps([str(path), port, point_or_kills]), file=feed.stdin, flush=True)
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(FEED_TIMEOUT):
             outcome: dict[str, int] = json.loads(await asyncio.to_thread(feed.stdout.readline))
     except TimeoutError:
-        feed.kill()  # so that the thread ends
+        feed.kill()  # ends the thread that waits for its line
         raise
     return outcome
 
@@ -79,19 +79,19 @@ async def outcome_of(feed: Feed, path: Path, port: int, what: str | int) -> dict
 def check(accepted: list[Notification], notice_count: int) -> None:
     """Check that all notices arrived, in order for each alert, and that equal ids have equal content."""
     by_id: dict[str, Notification] = {}
-    for made in accepted:
-        assert by_id.setdefault(made.id, made) == made
-    once = [one for made in by_id.values() for one in made.notices]
-    assert sorted(one.number for one in once) == list(range(1, notice_count + 1))
-    assert all(one == nth_notice(one.number) for one in once)
-    everything = [one for made in accepted for one in made.notices]
+    for notification in accepted:
+        assert by_id.setdefault(notification.id, notification) == notification
+    notices = [notice for notification in by_id.values() for notice in notification.notices]
+    assert sorted(notice.number for notice in notices) == list(range(1, notice_count + 1))
+    assert all(notice == nth_notice(notice.number) for notice in notices)
+    with_repeats = [notice for notification in accepted for notice in notification.notices]
     for alert in range(ALERTS):
-        numbers = [one.number for one in everything if one.alert == f"alert-{alert}"]
+        numbers = [notice.number for notice in with_repeats if notice.alert == f"alert-{alert}"]
         assert numbers == sorted(numbers)
 
 
 @pytest.mark.parametrize("point", POINTS)
-async def test_a_kill_at_any_point_loses_and_doubles_no_notice(
+async def test_a_kill_at_any_point_loses_no_notice_and_repeats_only_equal_notifications(
     point: str, tmp_path: Path, feed: Feed, listener: tuple[Listener, int]
 ) -> None:
     listening, port = listener
@@ -100,7 +100,7 @@ async def test_a_kill_at_any_point_loses_and_doubles_no_notice(
     for accepted in listening.accepted.values():
         check(accepted, 60)
     if point == "after it was accepted":
-        ids = [made.id for some in listening.accepted.values() for made in some]
+        ids = [notification.id for accepted in listening.accepted.values() for notification in accepted]
         assert len(ids) > len(set(ids))
 
 

@@ -1,4 +1,4 @@
-"""The life of an alert: the notices that the samples of a series lead to, minute by minute."""
+"""The lifecycle of an alert: which notices follow from the samples of a series, minute by minute."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,46 +15,47 @@ from rules.signals import Band
 from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, Stage, configuration
 from tests.monitor.fleet.fleets import key, refused, traffic
 
-# `for` is 2 minutes, an alert is over after 2 clear ones (`saturated`: 7, as long as a poll may be late).
+# The letters of samples and notices: see `stage`. `for` is 2 minutes. An alert is resolved after 2 clear
+# minutes; an alert on throttling after 7, the minutes that one poll may bring.
 STORIES = {
     "a breach that lasts": ("..cccccc", "....F..."),
     "a breach that is too short": ("..cc....", "........"),
     "a breach that lasts and ends": ("..ccccc......", "....F....R..."),
-    "worse is sent at once, easing later": ("..ccccsccccccccccc", "....F.W.......E..."),
-    "straight into saturation": ("...s.........", "...F.......R."),
+    "a worsening is sent at once, easing is delayed": ("..ccccsccccccccccc", "....F.W.......E..."),
+    "saturation without a zone before it": ("...s.........", "...F.......R."),
     "from near to above": ("..ccccaaaaa", "....F...E.."),
     "above the band": ("..aaaa......", "....F...R..."),
-    "not clear of the band": ("..aaaahhhhhhhh", "....F........."),
-    "flapping stays one alert": ("..cccc.c.c.c.c.c...", "....F.............R"),
-    "flapping that never lasts": ("..c.c.c.c.c.c.c.", "................"),
+    "above the band, then within it but near its edge": ("..aaaahhhhhhhh", "....F........."),
+    "a firing alert that flaps is not resolved": ("..cccc.c.c.c.c.c...", "....F.............R"),
+    "a breach that never lasts": ("..c.c.c.c.c.c.c.", "................"),
     "missing samples resolve nothing": ("..cccc______________", "....F..............."),
-    "samples that come again after a gap continue it": ("..cccc__________cc", "....F............."),
-    "it ends on samples alone": ("..cccc_______.....", "....F..........R.."),
-    "below what is not paid for": ("..bbbbbbbbbbbb", ".............."),
+    "breaching samples after a gap continue the alert": ("..cccc__________cc", "....F............."),
+    "only clear samples after a gap resolve the alert": ("..cccc_______.....", "....F..........R.."),
+    "below the band, but not paid for": ("..bbbbbbbbbbbb", ".............."),
 }
 
 
 @pytest.mark.parametrize(("samples", "notices"), STORIES.values(), ids=STORIES)
-async def test_notices_of_these_samples(samples: str, notices: str, tmp_path: Path) -> None:
+async def test_samples_lead_to_notices(samples: str, notices: str, tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders=samples) == notices
 
 
-async def test_late_and_revised_samples_count_as_if_in_order(tmp_path: Path) -> None:
+async def test_a_breach_that_a_revision_undoes_does_not_count(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders="..cc") == "...."
-        stage.write(stage.series("orders"), stage.minute - 2, ".")  # revised: it was not that much
+        stage.write(stage.series("orders"), stage.minute - 2, ".")  # a revised, lower value
         assert await stage.play(orders="ccc") == ".F."
 
 
-async def test_a_late_sample_leads_to_the_notice_that_it_would_have_led_to_in_time(tmp_path: Path) -> None:
+async def test_a_late_sample_leads_to_a_notice(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders="..c_.") == "....."
         stage.write(stage.series("orders"), stage.minute - 2, "s")
         assert await stage.play(orders="...") == "F.."
 
 
-async def test_a_revision_that_undoes_a_breach_ends_it(tmp_path: Path) -> None:
+async def test_a_revision_that_undoes_a_breach_resolves_its_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders="..ccc") == "....F"
         for back in (3, 2, 1):
@@ -62,8 +63,8 @@ async def test_a_revision_that_undoes_a_breach_ends_it(tmp_path: Path) -> None:
         assert await stage.play(orders=".") == "R"
 
 
-def grows(stage: Stage, letter: str) -> None:
-    """Write a part of a minute that is incomplete."""
+def write_incomplete(stage: Stage, letter: str) -> None:
+    """Write a value of the present minute, which is incomplete."""
     series = stage.series("orders")
     rows = stage.fleet.metrics(series.key.cell)
     values = np.array(LETTERS[letter], np.float32) * (LIMIT * 60, 1)
@@ -73,83 +74,88 @@ def grows(stage: Stage, letter: str) -> None:
             stage.fleet.rings.write(row, np.array([stage.minute]), np.array([value], np.float32))
 
 
-async def test_an_incomplete_minute_ends_no_alert_and_begins_what_it_proves(tmp_path: Path) -> None:
+async def test_an_incomplete_minute_resolves_no_alert_but_a_breach_in_it_fires(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders="..ccc") == "....F"
-        for letter in "......b..":  # each minute is first seen with a part of its value
-            grows(stage, letter)
+        for letter in "......b..":  # the value of each minute is incomplete at first
+            write_incomplete(stage, letter)
             assert await stage.process(20) == []
             assert await stage.play(orders="c") == "."
         assert await stage.play(orders="...") == "..R"
-        grows(stage, "s")
-        assert [one.severity for one in await stage.process(20)] == [Severity.CRITICAL]
+        write_incomplete(stage, "s")
+        assert [notice.severity for notice in await stage.process(20)] == [Severity.CRITICAL]
         assert stage.fleet.zone[stage.series("orders").slot] == Zone.SATURATED
 
 
-async def test_an_incomplete_minute_is_not_the_clear_one_that_ends_an_alert(tmp_path: Path) -> None:
-    """Its sum is higher than that of the complete minute before, and may still get near the limit."""
+async def test_an_incomplete_minute_does_not_count_as_clear(tmp_path: Path) -> None:
+    """The incomplete minute already has a higher sum than the minute before, and its sum may still grow."""
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders="..cccb.") == "....F.."
-        grows(stage, ".")
+        write_incomplete(stage, ".")
         assert await stage.process(20) == []
         assert await stage.play(orders="c") == "."
         assert await stage.play(orders="...") == "..R"
 
 
-async def test_an_incomplete_minute_begins_no_idleness(tmp_path: Path) -> None:
+async def test_an_incomplete_minute_is_not_pending_as_idle(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         stage.series("orders", PAID)
         await stage.play(orders="..")
-        grows(stage, "b")
+        write_incomplete(stage, "b")
         assert await stage.process(20) == []
         assert (stage.states, stage.fleet.zone[stage.series("orders", PAID).slot]) == ({}, Zone.WITHIN)
         await stage.play(orders="b")
         assert stage.states == {key("orders"): "pending info"}
 
 
-@pytest.mark.parametrize("late", [6, 20, 40])
-async def test_no_alert_is_resolved_while_a_namespace_is_silent(late: int, tmp_path: Path) -> None:
-    """Polls return no points; those that arrive at last lead to the same notices as in time."""
+@pytest.mark.parametrize("minutes_late", [6, 20, 40])
+async def test_no_alert_is_resolved_while_a_namespace_is_silent(minutes_late: int, tmp_path: Path) -> None:
+    """Polls return no points. The points that arrive late lead to the same notices as points in time."""
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders="..sss") == "..F.."
-        row = np.arange(stage.fleet.rings.size, dtype=np.int32)
+        rows = np.arange(stage.fleet.rings.size, dtype=np.int32)
         first = stage.minute
-        for _ in range(late):
-            stage.fleet.rings.mark_read(row, stage.minute)
+        for _ in range(minutes_late):
+            stage.fleet.rings.mark_read(rows, stage.minute)
             stage.minute += 1
             stage.set_read_result()
             assert await stage.process(60) == []
         stage.minute = first
-        assert await stage.play(orders="s" * late) == "." * late
+        assert await stage.play(orders="s" * minutes_late) == "." * minutes_late
         assert (await stage.play(orders="." * 9)).strip(".") == "R"
 
 
-@pytest.mark.parametrize("known", ["its metric is not read", "it is not known which metrics count", "a part"])
-async def test_an_alert_stays_while_throttled_demand_is_unknown(known: str, tmp_path: Path) -> None:
-    """The usage is read all the time: that nothing of the refusals is known is not that there are none."""
+METRIC_NOT_READ = "the metric of throttled demand is not read"
+METRICS_UNKNOWN = "it is unknown which metrics count throttled demand"
+METRICS_INCOMPLETE = "only some metrics of throttled demand are known"
+
+
+@pytest.mark.parametrize("cause", [METRIC_NOT_READ, METRICS_UNKNOWN, METRICS_INCOMPLETE])
+async def test_an_alert_keeps_firing_while_throttled_demand_is_unknown(cause: str, tmp_path: Path) -> None:
+    """The usage is read in every minute, but unknown throttled demand does not count as zero."""
     async with Stage.opened(tmp_path) as stage:
         assert (await stage.play(orders="s" * 12)).strip(".") == "F"
         series = stage.series("orders")
-        usual = per_second(refused.of(StreamName=series.key.id))
-        if known == "it is not known which metrics count":
+        throttled = per_second(refused.of(StreamName=series.key.id))
+        if cause == METRICS_UNKNOWN:
             stage.series("orders", throttled=None, throttled_incomplete=True)
-        if known == "a part":
-            stage.series("orders", throttled=usual, throttled_incomplete=True)
-        assert await stage.play(orders=("." if known == "a part" else "?") * 40) == "." * 40
+        if cause == METRICS_INCOMPLETE:
+            stage.series("orders", throttled=throttled, throttled_incomplete=True)
+        assert await stage.play(orders=("." if cause == METRICS_INCOMPLETE else "?") * 40) == "." * 40
         assert stage.states == {series.key: "firing critical"}
-        stage.series("orders", throttled=usual)
+        stage.series("orders", throttled=throttled)
         assert (await stage.play(orders="." * 9)).strip(".") == "R"
 
 
-async def test_a_poll_brings_many_minutes_at_once(tmp_path: Path) -> None:
-    """Throttling at the beginning of a poll is notified although the minutes after it are clear."""
+async def test_throttling_in_the_first_of_many_polled_minutes_is_notified(tmp_path: Path) -> None:
+    """The minutes after the throttled minute are clear, and the same poll brings all of them."""
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="...")
         for letter in "s....":
             stage.write(stage.series("orders"), stage.minute, letter)
             stage.minute += 1
         stage.seconds = stage.minute * 60.0
-        assert [one.severity for one in await stage.process()] == [Severity.CRITICAL]
+        assert [notice.severity for notice in await stage.process()] == [Severity.CRITICAL]
 
 
 async def test_only_paid_capacity_is_pending_below_its_band(tmp_path: Path) -> None:
@@ -178,12 +184,12 @@ async def test_severity_info_is_sent_only_by_a_route_that_names_it(tmp_path: Pat
     config = configuration(["pager", "all"], route={"receiver": "pager", **routes})
     async with Stage.opened(tmp_path, config) as stage:
         assert await stage.play(orders="..aaa") == "....F"
-        assert [one.receiver for one in stage.sent] == ["all"]
+        assert [notification.receiver for notification in stage.sent] == ["all"]
 
 
 BANDS = {
-    "by the default band": (Band(), "..hhhh", "......"),
-    "by one that is narrower": (Band(low=0.1, high=0.6, near=0.67), "..hhhh", "....F."),
+    "the default band": (Band(), "..hhhh", "......"),
+    "a narrower band": (Band(low=0.1, high=0.6, near=0.67), "..hhhh", "....F."),
 }
 
 
@@ -194,7 +200,7 @@ async def test_notices_depend_on_the_band(band: Band, samples: str, notices: str
         assert await stage.play(orders=samples) == notices
 
 
-async def test_a_narrower_band_is_evaluated_at_once_and_is_pending_from_then_on(tmp_path: Path) -> None:
+async def test_an_alert_by_a_narrower_band_is_pending_from_the_change_on(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="hhhhhh")
         stage.series("orders", replace(SHORT, band=Band(low=0.1, high=0.6, near=0.67)))
@@ -203,16 +209,21 @@ async def test_a_narrower_band_is_evaluated_at_once_and_is_pending_from_then_on(
 
 KINESIS = {"service": "kinesis"}
 OVERRIDES: dict[str, tuple[list[dict[str, Any]], str, str, list[Severity]]] = {
-    "severities": ([{**KINESIS, "near": "critical"}], "..cccc", "....F.", [Severity.CRITICAL]),
-    "none at all": ([{**KINESIS, "near": "none", "above": "none"}], "..cccc", "......", []),
-    "none for the worst: the next one counts": (
+    "a higher severity": ([{**KINESIS, "near": "critical"}], "..cccc", "....F.", [Severity.CRITICAL]),
+    "all alerts switched off": ([{**KINESIS, "near": "none", "above": "none"}], "..cccc", "......", []),
+    "the worst rule switched off: the next rule applies": (
         [{**KINESIS, "saturated": "none"}],
         "..ssss",
         "....F.",
         [Severity.WARNING],
     ),
-    "of others": ([{"resource": "other-*", "near": "none"}], "..cccc", "....F.", [Severity.WARNING]),
-    "the last that says it counts": (
+    "an override of other resources": (
+        [{"resource": "other-*", "near": "none"}],
+        "..cccc",
+        "....F.",
+        [Severity.WARNING],
+    ),
+    "the last override that sets a key counts": (
         [{**KINESIS, "near": "none"}, {**KINESIS, "for": "1m"}, {**KINESIS, "near": "info"}],
         "..cccc",
         "....F.",
@@ -227,4 +238,4 @@ async def test_overrides_set_severities_and_durations_of_alerts(
 ) -> None:
     async with Stage.opened(tmp_path, configuration(alerts=alerts)) as stage:
         assert await stage.play(orders=samples) == notices
-        assert [one.severity for one in stage.notices] == severities
+        assert [notice.severity for notice in stage.notices] == severities

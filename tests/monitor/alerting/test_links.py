@@ -1,4 +1,4 @@
-"""The links of alerts."""
+"""Links in alerts."""
 
 from typing import Any
 
@@ -13,18 +13,18 @@ from rules.signals import Service
 from tests.global_services import global_registry
 from tests.monitor.alerting.notices import ACCOUNT, REGION
 from tests.registries import REGISTRY, each_service
-from tests.resources import resource as of
+from tests.resources import resource as resource_named
 
 
-def key(what: str, resource: str, region: str = REGION) -> Key:
-    """Return the key of a series. what: the id of its signal."""
-    service, signal = what.split(".")
-    return Key(ACCOUNT, region, service, signal, of(resource))
+def key(signal_id: str, resource: str, region: str = REGION) -> Key:
+    """Return the key of the series of a signal and a resource."""
+    service, signal = signal_id.split(".")
+    return Key(ACCOUNT, region, service, signal, resource_named(resource))
 
 
 CLICKS = key("kinesis.stream_write_bytes", "clicks")
 
-CONSOLE = [
+CONSOLE_ADDRESSES = [
     (
         CLICKS,
         "eu-west-1.console.aws.amazon.com/kinesis/home?region=eu-west-1#/streams/details/clicks/monitoring",
@@ -68,17 +68,19 @@ CONSOLE = [
 ]
 
 
-@pytest.mark.parametrize(("series", "address"), CONSOLE)
-def test_the_console_opens_at_the_resource_or_at_its_quota(series: Key, address: str) -> None:
+@pytest.mark.parametrize(("series", "address"), CONSOLE_ADDRESSES)
+def test_the_console_link_leads_to_the_resource_or_to_the_quota_of_an_account_limit(
+    series: Key, address: str
+) -> None:
     assert Links().for_series(series, REGISTRY) == {"console": f"https://{address}"}
 
 
-def test_where_the_console_is_not_known_there_is_no_link() -> None:
+def test_an_unknown_console_or_quota_has_no_link() -> None:
     assert Links().for_series(key("kinesis.stream_write_bytes", "clicks", "us-iso-east-1"), REGISTRY) == {}
     assert Links().for_series(key("lambda.unreserved_concurrency", ""), REGISTRY) == {}
 
 
-def test_templates_are_filled_in_and_escaped() -> None:
+def test_templates_are_filled_with_percent_encoded_fields() -> None:
     links = Links(
         headroom="https://headroom.example.org/",
         runbook="https://wiki.example.org/{service}.{signal}",
@@ -94,7 +96,7 @@ def test_templates_are_filled_in_and_escaped() -> None:
     }
 
 
-WRONG = [
+INVALID_LINKS = [
     (
         {"grafana": "https://g/{acount}"},
         "grafana: expected a URL with {account}, {region}, {service}, {signal}",
@@ -110,27 +112,27 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("given", "line"), WRONG)
-def test_a_wrong_template_is_a_problem(given: dict[str, Any], line: str) -> None:
+@pytest.mark.parametrize(("links", "line"), INVALID_LINKS)
+def test_an_invalid_link_is_reported(links: dict[str, Any], line: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        Links.model_validate(given)
+        Links.model_validate(links)
     assert problem_lines("", problems_from_pydantic(caught.value, Links))[0].startswith(line)
 
 
 @each_service
-def test_every_signal_of_a_resource_has_a_console(service: Service) -> None:
+def test_every_signal_of_a_resource_has_a_console_link(service: Service) -> None:
     assert service.console, f"rules/catalogue/{service.service}.yaml has no `console`"
     for signal in service.signals.values():
         (address,) = Links().for_series(key(signal.id, "a/b"), REGISTRY).values()
         assert "{" not in address
 
 
-def test_links_of_a_resource_called_account_are_its_own() -> None:
-    named = Key(ACCOUNT, REGION, "kinesis", "stream_write_bytes", Resource("stream", ("account",)))
-    assert "#/streams/details/account/" in Links().for_series(named, REGISTRY)["console"]
+def test_the_console_link_of_a_stream_named_account_leads_to_the_stream() -> None:
+    series_key = Key(ACCOUNT, REGION, "kinesis", "stream_write_bytes", Resource("stream", ("account",)))
+    assert "#/streams/details/account/" in Links().for_series(series_key, REGISTRY)["console"]
 
 
-def test_templates_get_names_and_ids_of_a_resource_and_its_parent() -> None:
+def test_templates_are_filled_with_the_resource_its_id_and_its_parent() -> None:
     links = Links(grafana="https://g/?n={resource}&i={resource_id}&p={parent}")
     stage = Resource("stage", ("a1", "prod"), ("web/shop", "prod"))
     series_key = Key(ACCOUNT, REGION, "apigateway", "rest_stage_method_throttle", stage)
@@ -142,7 +144,7 @@ def test_templates_get_names_and_ids_of_a_resource_and_its_parent() -> None:
     assert links.for_series(group, REGISTRY)["grafana"].endswith("&p=web%2Fblue")
 
 
-def test_the_console_of_a_global_service_is_that_of_its_home_region() -> None:
+def test_a_global_service_has_the_console_link_of_its_home_region() -> None:
     links = Links(grafana="https://g/?r={region}&s={suffix}")
     zone = Key(ACCOUNT, "global", "dns", "zone_records", Resource("hosted_zone", ("Z1",)))
     registry = global_registry()

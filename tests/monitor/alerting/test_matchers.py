@@ -1,4 +1,4 @@
-"""Tests of matchers, and of the errors that invalid matchers raise."""
+"""Matchers, and the errors that invalid matchers raise."""
 
 import pytest
 from hypothesis import given
@@ -58,7 +58,7 @@ MATCHING = [
 
 
 @pytest.mark.parametrize(("text", "matching"), MATCHING)
-def test_matchers_match_as_alertmanagers_do(text: str, matching: bool) -> None:
+def test_matchers_match_as_in_alertmanager(text: str, matching: bool) -> None:
     assert all_match(parse_matchers(text), LABELS) is matching
 
 
@@ -112,7 +112,7 @@ def test_matchers_survive_formatting_and_parsing(found: list[Matcher]) -> None:
 
 
 @given(st.text(max_size=30))
-def test_any_text_is_parsed_or_refused_with_a_column_of_the_text(text: str) -> None:
+def test_any_text_is_parsed_or_rejected_with_a_column_of_the_text(text: str) -> None:
     try:
         parse_matchers(text)
     except MatcherError as error:
@@ -120,13 +120,13 @@ def test_any_text_is_parsed_or_refused_with_a_column_of_the_text(text: str) -> N
 
 
 @given(st.dictionaries(words, st.text(st.characters(exclude_categories=()), max_size=8)))
-def test_any_label_can_be_matched(labels: dict[str, str]) -> None:
+def test_any_label_value_can_be_matched(labels: dict[str, str]) -> None:
     assert all_match(parse_matchers("a=~.*,b!~x.y"), {**labels, "a": "", "b": labels.get("b", "") + "\ud800"})
 
 
 def test_a_regex_that_makes_backtracking_engines_hang_is_fast() -> None:
-    evil = parse_matchers('resource=~"(a|aa|a?)*(a+)+b"')
-    assert not all_match(evil, {"resource": "a" * 5000 + "c"})
+    matchers_with_regex = parse_matchers('resource=~"(a|aa|a?)*(a+)+b"')
+    assert not all_match(matchers_with_regex, {"resource": "a" * 5000 + "c"})
 
 
 @pytest.mark.parametrize(
@@ -147,11 +147,11 @@ def test_a_matcher_of_resource_compares_the_name_and_the_id(text: str, matches: 
     assert all_match(parse_matchers(text), {"resource": "orders/prod", "resource_id": "a1b2/prod"}) is matches
 
 
-def test_a_limit_of_the_whole_account_differs_from_a_resource_named_account() -> None:
-    whole, named = {"signal": "x", "resource": ""}, {"signal": "x", "resource": "account"}
-    assert all_match(parse_matchers("resource=account"), named) and not all_match(
-        parse_matchers("resource=account"), whole
+def test_an_account_limit_is_matched_apart_from_a_resource_named_account() -> None:
+    account_limit, stream = {"signal": "x", "resource": ""}, {"signal": "x", "resource": "account"}
+    assert all_match(parse_matchers("resource=account"), stream) and not all_match(
+        parse_matchers("resource=account"), account_limit
     )
-    assert all_match(parse_matchers('resource=""'), whole) and not all_match(
-        parse_matchers('resource=""'), named
+    assert all_match(parse_matchers('resource=""'), account_limit) and not all_match(
+        parse_matchers('resource=""'), stream
     )

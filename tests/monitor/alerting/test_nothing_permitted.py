@@ -1,4 +1,4 @@
-"""Every call is denied, with all services on: one sentence per account says so."""
+"""All AWS calls are denied with all services on: each account has one alert with one sentence."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -27,8 +27,8 @@ SETTINGS: Mapping[str, dict[str, Any]] = {
 }
 
 
-async def refusals(config: Config) -> dict[str, Sequence[Failure]]:
-    """The failures of every service that makes calls, and of the reading of metrics."""
+async def denied_calls(config: Config) -> dict[str, Sequence[Failure]]:
+    """Return, by service, the failures of the inventory, and with `METRICS` the failure to read metrics."""
     inventory = inventory_of(FakeAws().cell, Fleet(), config)
     for collector in REGISTRY.collectors:
         await inventory.run(collector)
@@ -37,27 +37,27 @@ async def refusals(config: Config) -> dict[str, Sequence[Failure]]:
 
 
 @pytest.mark.parametrize("settings", SETTINGS)
-async def test_an_account_without_permissions_has_one_alert_of_one_sentence(
+async def test_an_account_without_permissions_has_one_alert_with_one_sentence(
     settings: str, tmp_path: Path
 ) -> None:
-    refused = await refusals(Config.model_validate(SETTINGS[settings]))
-    assert {one.code for those in refused.values() for one in those} <= {
+    failures = await denied_calls(Config.model_validate(SETTINGS[settings]))
+    assert {failure.code for service_failures in failures.values() for failure in service_failures} <= {
         "AccessDenied",
         "AccessDeniedException",
     }
-    calls = {collector.service for collector in REGISTRY.collectors if collector.iam_actions}
-    assert refused.keys() >= calls
+    calling_services = {collector.service for collector in REGISTRY.collectors if collector.iam_actions}
+    assert failures.keys() >= calling_services
     cells = SimulatedCells(
         ACCOUNTS,
         REGIONS,
-        sorted(refused.keys() - {METRICS}),
-        lambda account, region, service: refused.get(service, ()),
+        sorted(failures.keys() - {METRICS}),
+        lambda account, region, service: failures.get(service, ()),
     )
     async with Stage.opened(tmp_path, configuration(route={"receiver": "pager"})) as stage:
         await play_cells(stage, cells, 2 * 60, step=60)
         assert len(stage.sent) == len(stage.notices) == len(ACCOUNTS)
-        assert {one.labels["account"] for one in stage.notices} == {*ACCOUNTS}
-        for one in stage.notices:
-            assert "in 2 of 2 regions of name-" in one.summary
-            assert one.summary.endswith(f" and {len(refused) - MAX_SERVICES} more.")
-            assert len(one.summary) < 600
+        assert {notice.labels["account"] for notice in stage.notices} == {*ACCOUNTS}
+        for notice in stage.notices:
+            assert "in 2 of 2 regions of name-" in notice.summary
+            assert notice.summary.endswith(f" and {len(failures) - MAX_SERVICES} more.")
+            assert len(notice.summary) < 600

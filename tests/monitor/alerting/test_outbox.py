@@ -1,4 +1,4 @@
-"""The outbox: which group is sent next, in which order, and which notices are dropped first."""
+"""The outbox: the order in which groups and notices are sent, and which notices are dropped first."""
 
 import pytest
 from hypothesis import given
@@ -13,16 +13,16 @@ A, B = {"region": "a"}, {"region": "b"}
 
 
 def outbox(*rows: PendingNotice) -> Outbox:
-    """Return an outbox with these pending notices."""
+    """Return an outbox with pending notices."""
     box = Outbox()
     box.enqueue(rows)
     return box
 
 
 def batched(box: Outbox, key: str, now: float) -> Notification:
-    """Make a notification of what a group may send, and return it."""
+    """Make a notification of the notices that a group may send, queue it in the outbox, and return it."""
     rows = box.sendable(key, None)
-    made = Notification(
+    notification = Notification(
         id="n",
         receiver="r",
         group=rows[0].group,
@@ -30,22 +30,22 @@ def batched(box: Outbox, key: str, now: float) -> Notification:
         at=now,
         reason=rows[0].reason,
     )
-    box.batch(key, rows, made, now)
-    return made
+    box.batch(key, rows, notification, now)
+    return notification
 
 
 def send_due(box: Outbox, now: float = NOW) -> list[list[int]]:
-    """Return the numbers of the notices that each due group sends; all are accepted."""
+    """Send all due groups. Return the numbers of the notices that each group sends."""
     keys = box.acquire_due(now, 100)
     numbers = []
     for key in keys:
-        numbers.append([one.number for one in batched(box, key, now).notices])
+        numbers.append([sent.number for sent in batched(box, key, now).notices])
         box.complete(key)
     box.release(keys)
     return numbers
 
 
-def test_a_group_is_sent_whole_when_its_earliest_notice_is_due() -> None:
+def test_all_notices_of_a_group_are_sent_when_its_first_notice_is_due() -> None:
     box = outbox(
         pending_notice(notice(1, "a"), group=A, due=NOW + 30, id=1),
         pending_notice(notice(2, "b"), group=A, due=NOW + 60, id=2),
@@ -56,16 +56,16 @@ def test_a_group_is_sent_whole_when_its_earliest_notice_is_due() -> None:
     assert len(box) == 0
 
 
-def test_a_notification_has_one_notice_of_an_alert_the_next_follows() -> None:
+def test_two_notices_of_an_alert_are_sent_in_two_notifications() -> None:
     box = outbox(pending_notice(notice(1), id=1), pending_notice(notice(2, kind=NoticeKind.RESOLVED), id=2))
     assert send_due(box) == [[1]]
     assert send_due(box) == [[2]]
 
 
-def test_a_group_that_is_under_way_or_waits_for_another_attempt_sends_nothing_newer() -> None:
+def test_a_group_retries_its_failed_notification_before_it_sends_newer_notices() -> None:
     box = outbox(pending_notice(notice(1), id=1))
     (key,) = box.acquire_due(NOW, 100)
-    made = batched(box, key, NOW)
+    notification = batched(box, key, NOW)
     box.enqueue([pending_notice(notice(2), id=2), pending_notice(notice(3, "b"), id=3)])
     assert send_due(box) == [[3]]
     failed = box.record_failure(key, NOW, 0.0)
@@ -74,10 +74,10 @@ def test_a_group_that_is_under_way_or_waits_for_another_attempt_sends_nothing_ne
     assert send_due(box, NOW + 9) == []
     assert box.acquire_due(NOW + 10, 100) == [key]
     assert box.notifications[key][0] is failed
-    assert (failed.notification, failed.attempts) == (made, 1)
+    assert (failed.notification, failed.attempts) == (notification, 1)
 
 
-def test_failures_are_counted_that_came_while_other_deliveries_succeeded() -> None:
+def test_a_failure_is_isolated_if_the_receiver_accepted_another_notification_since_the_last_failure() -> None:
     box = outbox(pending_notice(notice(1), id=1))
     (key,) = box.acquire_due(NOW, 100)
     batched(box, key, NOW)
@@ -86,7 +86,7 @@ def test_failures_are_counted_that_came_while_other_deliveries_succeeded() -> No
     assert failures == [0, 1, 1, 2]
 
 
-def test_an_alert_that_changed_its_group_is_still_sent_in_order() -> None:
+def test_notices_of_an_alert_in_two_groups_are_sent_in_order() -> None:
     box = outbox(
         pending_notice(notice(1), group=A, due=NOW + 60, id=1),
         pending_notice(notice(2), group=B, due=NOW, id=2),
@@ -97,7 +97,7 @@ def test_an_alert_that_changed_its_group_is_still_sent_in_order() -> None:
     assert send_due(box, NOW + 60) == [[2]]
 
 
-def test_notifications_from_before_are_sent_before_pending_notices() -> None:
+def test_stored_notifications_are_sent_before_pending_notices() -> None:
     box = Outbox()
     box.requeue(
         Notification(
@@ -112,7 +112,7 @@ def test_notifications_from_before_are_sent_before_pending_notices() -> None:
     assert send_due(box) == [[2]]
 
 
-def test_dropping_the_first_notice_lets_the_next_be_sent() -> None:
+def test_dropping_the_first_notice_of_an_alert_releases_the_next_notice() -> None:
     rows = [pending_notice(notice(1), group=A, due=NOW + 60, id=1), pending_notice(notice(2), group=B, id=2)]
     box = outbox(*rows)
     assert send_due(box) == []
@@ -120,7 +120,7 @@ def test_dropping_the_first_notice_lets_the_next_be_sent() -> None:
     assert send_due(box) == [[2]]
 
 
-def test_the_time_of_the_oldest_counts_notices_and_notifications() -> None:
+def test_oldest_at_is_the_oldest_time_of_pending_notices_and_queued_notifications() -> None:
     box = outbox(pending_notice(notice(2, at=NOW - 5), id=2))
     assert box.oldest_at == NOW - 5
     box.requeue(
@@ -142,29 +142,34 @@ ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from("xy"), st.inte
 
 
 @given(ROWS)
-def test_each_notice_is_sent_once_and_in_the_order_of_its_alert(rows: list[tuple[str, str, int]]) -> None:
+def test_each_notice_is_sent_once_and_the_notices_of_an_alert_in_order(
+    rows: list[tuple[str, str, int]],
+) -> None:
     box = outbox(
         *(
             pending_notice(notice(n, alert), group={"region": group}, due=NOW + due, id=n)
             for n, (alert, group, due) in enumerate(rows)
         )
     )
-    left: list[int] = []
+    sent_numbers: list[int] = []
     while (due := box.next_due()) is not None:
         for numbers in send_due(box, max(due, NOW)):
-            left += numbers
-    assert sorted(left) == list(range(len(rows)))
+            sent_numbers += numbers
+    assert sorted(sent_numbers) == list(range(len(rows)))
     for alert in "abc":
-        numbers = [n for n in left if rows[n][0] == alert]
+        numbers = [n for n in sent_numbers if rows[n][0] == alert]
         assert numbers == sorted(numbers)
     assert len(box) == 0
 
 
-# What is given up: one letter a notice of one alert, the oldest first, an hour between them
+# Dropped notices. Each letter is a notice of one alert, oldest first, with an hour between two notices.
 
 
-def kept_letters(kinds: str, most: int, hours: int) -> str:
-    """Return which notices of an alert are kept of so many hours, at most so many, as their letters."""
+def letters_kept(kinds: str, limit: int, hours: int) -> str:
+    """Return the letters of the notices that are kept, `.` for those that are dropped.
+
+    limit: the number of notices to keep. hours: notices before this hour are too old.
+    """
     letters = {
         "F": NoticeKind.FIRING,
         "r": NoticeKind.REPEATED,
@@ -175,12 +180,16 @@ def kept_letters(kinds: str, most: int, hours: int) -> str:
         pending_notice(notice(n, "a", letters[letter], at=NOW + n * 3600), id=n)
         for n, letter in enumerate(kinds)
     ]
-    dropped = {row.id for some in notices_to_drop(rows, most, NOW + hours * 3600).values() for row in some}
+    dropped = {
+        row.id
+        for dropped_rows in notices_to_drop(rows, limit, NOW + hours * 3600).values()
+        for row in dropped_rows
+    }
     return "".join("." if n in dropped else letter for n, letter in enumerate(kinds))
 
 
 @pytest.mark.parametrize(
-    ("kinds", "most", "hours", "left"),
+    ("kinds", "limit", "hours", "kept"),
     [
         ("FrrrR", 9, 0, "FrrrR"),
         ("FrrrR", 4, 0, "F.rrR"),
@@ -196,6 +205,6 @@ def kept_letters(kinds: str, most: int, hours: int) -> str:
     ],
 )
 def test_a_full_queue_drops_repeats_first_then_superseded_notices_and_never_the_last(
-    kinds: str, most: int, hours: int, left: str
+    kinds: str, limit: int, hours: int, kept: str
 ) -> None:
-    assert kept_letters(kinds, most, hours) == left
+    assert letters_kept(kinds, limit, hours) == kept

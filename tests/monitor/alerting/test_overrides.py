@@ -1,4 +1,7 @@
-"""The key `alerts` of the configuration, all the way: inventory, columns, alert states and notices."""
+"""The overrides in the configuration's key `alerts`: how they change durations, severities and notices.
+
+The tests run the inventory, the fleet and the alert engine.
+"""
 
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -18,17 +21,17 @@ from tests.monitor.polling.inventories import KINESIS, NO_QUOTAS, FakeAccount, i
 
 def configured(*overrides: Mapping[str, Any]) -> Config:
     """Return a configuration with overrides of alerts."""
-    return configuration(route=ALL, alerts=[dict(one) for one in overrides])
+    return configuration(route=ALL, alerts=[dict(override) for override in overrides])
 
 
 class InventoriedStage:
-    """A Kinesis that is looked at by an inventory, and the alerts of what that finds."""
+    """A stage whose series an inventory of Kinesis registers."""
 
     def __init__(self, stage: Stage, account: FakeAccount) -> None:
         self.stage, self.account = stage, account
 
     async def reload(self, *overrides: Mapping[str, Any]) -> None:
-        """Take another configuration into use, as the app does: an inventory follows the one before."""
+        """Apply a configuration as the app does: a new inventory continues the former one."""
         config, before = configured(*overrides), self.account.inventory
         self.account.inventory = inventory_of(
             before.cell, self.account.fleet, config, account_name=before.account_name
@@ -38,20 +41,21 @@ class InventoriedStage:
         await self.account.run_inventory(KINESIS)
 
     def write(self, resource: str, letter: str) -> None:
-        """A sample of the minute, by the stream's own metrics."""
-        fleet, utilization_and_refused = self.stage.fleet, LETTERS[letter]
+        """Write the sample of the present minute to the metrics of a stream."""
+        fleet, utilization_and_throttled = self.stage.fleet, LETTERS[letter]
         slot = fleet.series[key(resource)].slot
         scales = float(fleet.limit[slot]), 1.0
-        for formulas, share, scale in zip(
-            (fleet.usages, fleet.throttled), utilization_and_refused, scales, strict=True
+        for formulas, value, scale in zip(
+            (fleet.usages, fleet.throttled), utilization_and_throttled, scales, strict=True
         ):
             formula = formulas.get(slot)
             assert formula
             rows, minute = np.array(formula.rows), np.array([self.stage.minute])
-            fleet.rings.write(rows, minute, np.array([share * scale / formula.weights[0]], np.float32))
+            fleet.rings.write(rows, minute, np.array([value * scale / formula.weights[0]], np.float32))
             fleet.rings.mark_read(rows, self.stage.minute)
 
     async def play(self, **stories: str) -> str:
+        """Play the samples of several streams in parallel. Return the letters of the notices sent."""
         letters_sent = ""
         for letters in zip(*stories.values(), strict=True):
             for resource, letter in zip(stories, letters, strict=True):
@@ -67,7 +71,7 @@ class InventoriedStage:
 
 @asynccontextmanager
 async def inventoried_stage(folder: Path, *overrides: Mapping[str, Any]) -> AsyncIterator[InventoriedStage]:
-    """Yield a stage whose two streams were found by an inventory; the inventory's clock is the system's."""
+    """Yield a stage with two streams that an inventory found at the system's time."""
     answers = {
         **streams(orders=1, clicks=1),
         "describe_limits": SHARD_LIMITS | {"OpenShardCount": 5},
@@ -81,33 +85,45 @@ async def inventoried_stage(folder: Path, *overrides: Mapping[str, Any]) -> Asyn
 
 ORDERS = {"signal": "kinesis.stream_write_bytes", "resource": "orders"}
 DURATIONS: dict[str, tuple[list[Mapping[str, Any]], str, str]] = {
-    "those of the catalogue": ([], "ccccccc......", ".....F......R"),
+    "the durations of the catalogue": ([], "ccccccc......", ".....F......R"),
     "another duration": ([{**ORDERS, "for": "2m"}], "ccccccc......", "..F.........R"),
-    "for 0": ([{**ORDERS, "for": 0}], "ccccccc......", "F...........R"),
+    "`for: 0`": ([{**ORDERS, "for": 0}], "ccccccc......", "F...........R"),
     "a longer duration": ([{**ORDERS, "for": "10m"}], "ccccccccccc..", "..........F.."),
-    "a duration that is no whole minutes": ([{**ORDERS, "for": "100s"}], "ccccccc......", "..F.........R"),
-    "an end at once": ([{**ORDERS, "keep_firing_for": 0}], "ccccccc......", ".....F.R....."),
-    "an end that takes longer": ([{**ORDERS, "keep_firing_for": "7m"}], "cccccc........", ".....F.......R"),
-    "for and keep_firing_for": ([{**ORDERS, "for": "1m", "keep_firing_for": "1m"}], ".cc.....", "..F.R..."),
+    "a duration that is no whole number of minutes": (
+        [{**ORDERS, "for": "100s"}],
+        "ccccccc......",
+        "..F.........R",
+    ),
+    "`keep_firing_for: 0`": ([{**ORDERS, "keep_firing_for": 0}], "ccccccc......", ".....F.R....."),
+    "a longer `keep_firing_for`": ([{**ORDERS, "keep_firing_for": "7m"}], "cccccc........", ".....F.......R"),
+    "`for` and `keep_firing_for`": (
+        [{**ORDERS, "for": "1m", "keep_firing_for": "1m"}],
+        ".cc.....",
+        "..F.R...",
+    ),
     "each key from the last entry that has it": (
         [{**ORDERS, "for": "3m"}, {"service": "kinesis", "for": "1m"}, {**ORDERS, "keep_firing_for": "1m"}],
         "ccc.....",
         ".F..R...",
     ),
-    "for the account, by its name": ([{"account": "prod", "for": "1m"}], "cc", ".F"),
-    "for another account": ([{"account": "test", "for": "1m"}], "cccccc", ".....F"),
-    "for another resource": ([{**ORDERS, "resource": "cl*", "for": "1m"}], "cccccc", ".....F"),
-    "for another signal": ([{"signal": "kinesis.stream_write_records", "for": 0}], "cccccc", ".....F"),
-    "refused demand never waits": ([{**ORDERS, "for": "10m"}], "s", "F"),
+    "an override of the account, by its name": ([{"account": "prod", "for": "1m"}], "cc", ".F"),
+    "an override of another account": ([{"account": "test", "for": "1m"}], "cccccc", ".....F"),
+    "an override of another resource": ([{**ORDERS, "resource": "cl*", "for": "1m"}], "cccccc", ".....F"),
+    "an override of another signal": (
+        [{"signal": "kinesis.stream_write_records", "for": 0}],
+        "cccccc",
+        ".....F",
+    ),
+    "`for` does not delay an alert on throttling": ([{**ORDERS, "for": "10m"}], "s", "F"),
 }
 
 
 @pytest.mark.parametrize(("overrides", "story", "expected"), DURATIONS.values(), ids=DURATIONS)
-async def test_overrides_decide_durations(
+async def test_overrides_set_durations(
     overrides: list[Mapping[str, Any]], story: str, expected: str, tmp_path: Path
 ) -> None:
-    async with inventoried_stage(tmp_path, *overrides) as here:
-        assert await here.play(orders=story) == expected
+    async with inventoried_stage(tmp_path, *overrides) as stage:
+        assert await stage.play(orders=story) == expected
 
 
 QUICK = {"service": "kinesis", "for": 0, "keep_firing_for": 0}
@@ -115,34 +131,36 @@ SEVERITIES: dict[str, tuple[Mapping[str, Any], str, list[str]]] = {
     "the defaults": ({}, "acs", ["info above", "warning near", "critical saturated"]),
     "near is critical": ({"near": "critical"}, "ac", ["info above", "critical near"]),
     "above is a warning": ({"above": "warning"}, "ac", ["warning above", "warning near"]),
-    "refusals do not matter much": ({"saturated": "info"}, "s", ["info saturated"]),
+    "saturated is info": ({"saturated": "info"}, "s", ["info saturated"]),
     "above is none": ({"above": "none"}, "ac", ["warning near"]),
     "near is none": ({"near": "none"}, "acs", ["info above", "critical saturated"]),
-    "none at all": (dict.fromkeys(("above", "near", "saturated"), "none"), "acs", []),
+    "all severities are none": (dict.fromkeys(("above", "near", "saturated"), "none"), "acs", []),
 }
 
 
 @pytest.mark.parametrize(("override", "story", "expected"), SEVERITIES.values(), ids=SEVERITIES)
-async def test_overrides_decide_severities(
+async def test_overrides_set_severities(
     override: Mapping[str, Any], story: str, expected: list[str], tmp_path: Path
 ) -> None:
-    async with inventoried_stage(tmp_path, {**QUICK, **override}) as here:
-        await here.play(orders=story)
-        assert [f"{one.severity} {one.zone}" for one in here.stage.notices] == expected
+    async with inventoried_stage(tmp_path, {**QUICK, **override}) as inventoried:
+        await inventoried.play(orders=story)
+        notices = inventoried.stage.notices
+        assert [f"{notice.severity} {notice.zone}" for notice in notices] == expected
 
 
-async def test_an_override_for_one_resource_leaves_the_others(tmp_path: Path) -> None:
-    async with inventoried_stage(tmp_path, {**ORDERS, "for": "1m", "near": "critical"}) as here:
-        assert await here.play(orders="cccccc", clicks="cccccc") == ".F...F"
-        severities = [(one.labels["resource"], one.severity) for one in here.stage.notices]
+async def test_an_override_of_one_resource_does_not_change_other_resources(tmp_path: Path) -> None:
+    async with inventoried_stage(tmp_path, {**ORDERS, "for": "1m", "near": "critical"}) as inventoried:
+        assert await inventoried.play(orders="cccccc", clicks="cccccc") == ".F...F"
+        notices = inventoried.stage.notices
+        severities = [(notice.labels["resource"], notice.severity) for notice in notices]
         assert severities == [("orders", "critical"), ("clicks", "warning")]
 
 
 RELOADS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str, str]] = {
-    "a shorter duration for what is pending": ({"for": "10m"}, {"for": "3m"}, "cc|cc", "..|.F"),
-    "a longer duration": ({"for": "2m"}, {"for": "5m"}, "cc|cccc", "..|...F"),
-    "a longer one for what fires already": ({"for": 0}, {"for": "10m"}, "cc|cc", "F.|.."),
-    "an end that comes sooner": (
+    "a shorter `for` of a pending alert": ({"for": "10m"}, {"for": "3m"}, "cc|cc", "..|.F"),
+    "a longer `for` of a pending alert": ({"for": "2m"}, {"for": "5m"}, "cc|cccc", "..|...F"),
+    "a longer `for` of a firing alert": ({"for": 0}, {"for": "10m"}, "cc|cc", "F.|.."),
+    "a shorter `keep_firing_for`": (
         {"for": 0, "keep_firing_for": "10m"},
         {"for": 0, "keep_firing_for": "3m"},
         "c..|...",
@@ -150,8 +168,8 @@ RELOADS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str, str]] = {
     ),
     "a higher severity": ({"for": 0}, {"for": 0, "near": "critical"}, "cc|cc", "F.|W."),
     "a lower severity": ({"for": 0}, {"for": 0, "near": "info"}, "cc|cc", "F.|E."),
-    "no alert any more": ({"for": 0}, {"near": "none", "above": "none"}, "cc|cc", "F.|R."),
-    "an alert that was switched off": ({"near": "none", "above": "none"}, {}, "cccccc|c", "......|F"),
+    "an alert that is switched off": ({"for": 0}, {"near": "none", "above": "none"}, "cc|cc", "F.|R."),
+    "an alert that is switched on": ({"near": "none", "above": "none"}, {}, "cccccc|c", "......|F"),
     "an override that is removed": ({"for": 0, "near": "critical"}, {}, "c|c", "F|E"),
 }
 
@@ -160,8 +178,9 @@ RELOADS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str, str]] = {
 async def test_a_reload_changes_overrides_of_alerts(
     before: Mapping[str, Any], after: Mapping[str, Any], story: str, expected: str, tmp_path: Path
 ) -> None:
-    first, then = story.split("|")
-    async with inventoried_stage(tmp_path, {**ORDERS, **before}) as here:
-        letters = await here.play(orders=first)
-        await here.reload({**ORDERS, **after})
-        assert f"{letters}|{await here.play(orders=then)}" == expected
+    samples_before, samples_after = story.split("|")
+    async with inventoried_stage(tmp_path, {**ORDERS, **before}) as stage:
+        notices_before = await stage.play(orders=samples_before)
+        await stage.reload({**ORDERS, **after})
+        notices_after = await stage.play(orders=samples_after)
+        assert f"{notices_before}|{notices_after}" == expected

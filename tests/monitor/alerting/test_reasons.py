@@ -1,4 +1,4 @@
-"""The reason of each notification: decided by the plan, and carried to the receiver, the log and the API."""
+"""The reason of each notification, as the receiver, the log, the journal and webhooks have it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -22,20 +22,20 @@ R = NotificationReason
 WEBHOOK = {"name": "pager", "type": "webhook", "url": "https://example.org/"}
 ALERTMANAGER = {"name": "pager", "type": "alertmanager", "urls": ["https://example.org"]}
 
-Then = Callable[[Stage], Awaitable[object]]
+Action = Callable[[Stage], Awaitable[object]]
 
 
-async def nothing(stage: Stage) -> None:
-    """Do nothing between the samples."""
+async def do_nothing(stage: Stage) -> None:
+    """Do nothing."""
 
 
 async def acknowledge(stage: Stage, until: float | None = None) -> None:
-    """Acknowledge the only alert. until: epoch seconds; None: as long as it lasts."""
+    """Acknowledge the only alert. until: epoch seconds; None for as long as the alert fires."""
     (alert,) = stage.engine.alerts
-    made = Acknowledgement(
+    acknowledgement = Acknowledgement(
         alert=alert, severity=Severity.WARNING, author="ada", comment="x", at=stage.seconds, until=until
     )
-    await stage.engine.acknowledge(made)
+    await stage.engine.acknowledge(acknowledgement)
 
 
 async def acknowledge_for_four_minutes(stage: Stage) -> None:
@@ -51,28 +51,28 @@ async def silence_for_five_minutes(stage: Stage) -> None:
 
 
 class Story(NamedTuple):
-    """Samples, what is done then, more samples, and the reasons of all notifications."""
+    """Samples, the action after them, later samples, and the reasons of all notifications."""
 
     before: str
-    then: Then
+    action: Action
     after: str
     reasons: Sequence[NotificationReason]
     receiver: Mapping[str, Any] = WEBHOOK
 
 
 STORIES = {
-    "it begins": Story("..ccc", nothing, "", [R.FIRST]),
-    "its severity rises": Story("..ccc", nothing, "sss", [R.FIRST, R.ESCALATED]),
-    "its severity falls": Story("..sss", nothing, "c" * 8, [R.FIRST, R.REPEATED, R.REPEATED, R.EASED]),
-    "it ends": Story("..ccc", nothing, "....", [R.FIRST, R.RESOLVED]),
-    "it lasts": Story("..ccc", nothing, "c" * 5, [R.FIRST, R.REPEATED]),
-    "the receiver forgets": Story("..ccc", nothing, "c", [R.FIRST, R.KEEPALIVE], ALERTMANAGER),
-    "it is acknowledged": Story("..ccc", acknowledge, "c" * 9, [R.FIRST]),
-    "it escalates though acknowledged": Story("..ccc", acknowledge, "sss", [R.FIRST, R.ESCALATED]),
+    "the alert begins": Story("..ccc", do_nothing, "", [R.FIRST]),
+    "the severity rises": Story("..ccc", do_nothing, "sss", [R.FIRST, R.ESCALATED]),
+    "the severity falls": Story("..sss", do_nothing, "c" * 8, [R.FIRST, R.REPEATED, R.REPEATED, R.EASED]),
+    "the alert ends": Story("..ccc", do_nothing, "....", [R.FIRST, R.RESOLVED]),
+    "the alert lasts": Story("..ccc", do_nothing, "c" * 5, [R.FIRST, R.REPEATED]),
+    "the receiver forgets alerts": Story("..ccc", do_nothing, "c", [R.FIRST, R.KEEPALIVE], ALERTMANAGER),
+    "the alert is acknowledged": Story("..ccc", acknowledge, "c" * 9, [R.FIRST]),
+    "an acknowledged alert escalates": Story("..ccc", acknowledge, "sss", [R.FIRST, R.ESCALATED]),
     "an acknowledgement ends": Story("..ccc", acknowledge_for_four_minutes, "c" * 6, [R.FIRST, R.REPEATED]),
-    "it is silenced": Story("..", silence_for_five_minutes, "cccc", []),
+    "the alert is silenced": Story("..", silence_for_five_minutes, "cccc", []),
     "a silence ends": Story("..", silence_for_five_minutes, "c" * 6, [R.FIRST]),
-    "a silence of a known alert ends": Story(
+    "a silence of a notified alert ends": Story(
         "..ccc", silence_for_five_minutes, "c" * 6, [R.FIRST, R.REPEATED]
     ),
 }
@@ -83,28 +83,31 @@ async def test_each_notification_has_its_reason(story: Story, storage: Path | Me
     config = configuration([story.receiver], route={**AT_ONCE, "repeat_interval": 240})
     async with Stage.opened(storage, config) as stage:
         await stage.play(orders=story.before)
-        await story.then(stage)
+        await story.action(stage)
         if story.after:
             await stage.play(orders=story.after)
-        assert [one.reason for one in stage.sent] == story.reasons
-        assert [one.kind for one in stage.notices] == [reason.kind for reason in story.reasons]
+        assert [notification.reason for notification in stage.sent] == story.reasons
+        assert [notice.kind for notice in stage.notices] == [reason.kind for reason in story.reasons]
 
 
-async def test_a_blind_spot_that_shows_in_more_places_grew(storage: Path | MemoryStore) -> None:
+async def test_a_blind_spot_in_more_places_has_the_reason_grew(storage: Path | MemoryStore) -> None:
     async with Stage.opened(storage) as stage:
         cells = cells_in()
         await play_cells(stage, cells, 20)
         await play_cells(stage, cells, 15, fails(DENIED, at=KINESIS))
         await play_cells(stage, cells, 30, fails(DENIED, at=[*ALL_HERE, (THERE, "")]))
-        assert [one.reason for one in stage.sent][:2] == [R.FIRST, R.GREW]
-        assert {one.reason for one in stage.sent} == {R.FIRST, R.GREW}
+        assert [notification.reason for notification in stage.sent][:2] == [R.FIRST, R.GREW]
+        assert {notification.reason for notification in stage.sent} == {R.FIRST, R.GREW}
 
 
-async def test_of_several_notices_the_most_important_reason_counts(tmp_path: Path) -> None:
+async def test_a_notification_has_the_most_important_reason_of_its_notices(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc...", clicks=".....ccc")
-        assert [(len(one.notices), one.reason) for one in stage.sent] == [(1, R.FIRST), (2, R.FIRST)]
-        assert {one.kind for one in stage.sent[-1].notices} == {NoticeKind.FIRING, NoticeKind.RESOLVED}
+        assert [(len(notification.notices), notification.reason) for notification in stage.sent] == [
+            (1, R.FIRST),
+            (2, R.FIRST),
+        ]
+        assert {notice.kind for notice in stage.sent[-1].notices} == {NoticeKind.FIRING, NoticeKind.RESOLVED}
 
 
 async def test_the_reason_survives_a_restart_and_a_replay(storage: Path | MemoryStore) -> None:
@@ -112,33 +115,33 @@ async def test_the_reason_survives_a_restart_and_a_replay(storage: Path | Memory
         await stage.play(orders="..ccc")
         stage.answer = retry("http_503", "it answered 503")
         await stage.play(orders="sss")
-        assert [one.reason for one in stage.store.all(NOTIFICATIONS).values()] == [R.ESCALATED]
+        assert [stored.reason for stored in stage.store.all(NOTIFICATIONS).values()] == [R.ESCALATED]
         minute = stage.minute
     async with Stage.opened(storage, minute=minute + 10) as stage:
         stage.answer = refused("http_400", "it answered 400")
         await stage.deliver()
         (sender,) = stage.delivery.senders.values()
-        assert [one.notification.reason for one in sender.dead_letters] == [R.ESCALATED]
+        assert [letter.notification.reason for letter in sender.dead_letters] == [R.ESCALATED]
         stage.sent.clear()
         await stage.delivery.replay()
         await stage.deliver()
-        assert [one.reason for one in stage.sent] == [R.ESCALATED]
+        assert [notification.reason for notification in stage.sent] == [R.ESCALATED]
 
 
-async def test_the_reason_is_stored_before_a_notification_is_made(storage: Path | MemoryStore) -> None:
+async def test_a_pending_notice_is_stored_with_its_reason(storage: Path | MemoryStore) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..cc")
         stage.delivery.configure([])
         await stage.play(orders="c")
         rows = stage.store.all(PENDING_NOTICES).values()
-        assert [one.reason for one in rows] == [R.FIRST]
+        assert [row.reason for row in rows] == [R.FIRST]
 
 
 async def test_the_reason_is_logged_at_delivery(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO", "monitor.alerting")
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc....")
-        first, resolved = (one.id for one in stage.sent)
+        first, resolved = (notification.id for notification in stage.sent)
     assert f"pager: notification {first} is delivered, reason: first" in caplog.messages
     assert f"pager: notification {resolved} is delivered, reason: resolved" in caplog.messages
 

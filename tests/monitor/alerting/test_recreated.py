@@ -1,4 +1,4 @@
-"""Resources created anew under their name: what the former one did is no alert of theirs."""
+"""Resources that were deleted and created again: samples of the former resource lead to no alert."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -8,19 +8,19 @@ import pytest
 from rules.band import Zone
 from tests.monitor.alerting.stage import SHORT, Stage
 
-AGO = 30  # minutes of the former one's samples
+FORMER_MINUTES = 30  # minutes with samples of the former resource
 
 
-@pytest.mark.parametrize("former", ["s", "c", "a"])
+@pytest.mark.parametrize("former_letter", ["s", "c", "a"])
 async def test_alerts_never_use_samples_of_a_former_resource_of_the_same_name(
-    former: str, tmp_path: Path
+    former_letter: str, tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         began = stage.minute
-        await stage.play(other="." * AGO)
+        await stage.play(other="." * FORMER_MINUTES)
         series = stage.series("orders", replace(SHORT, pending_for=5), created_at=stage.minute * 60.0)
-        for minute in range(began, stage.minute):  # the first poll brings the history of the name
-            stage.write(series, minute, former)
+        for minute in range(began, stage.minute):  # the first poll returns the former samples
+            stage.write(series, minute, former_letter)
         assert await stage.play(other="." * 10, orders="." * 10) == "." * 10
         assert stage.states == {}
 

@@ -1,4 +1,4 @@
-"""Restarts: what the alert engine restores from earlier processes, and what it forgets."""
+"""Restarts: which alerts and alert states of earlier processes are restored, and which are deleted."""
 
 import sqlite3
 from contextlib import closing
@@ -16,8 +16,8 @@ from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.stage import DENIED, UNREAD_THROTTLES, Stage, configuration
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, key
 
-# The samples of a series, and the expected notices, in the letters of `stage`; `|` is a restart, after which
-# the samples before the restart are read again.
+# The samples of a series, and the expected notices, in the letters of `stage`. `|` is a restart; after it,
+# the earlier samples are read again.
 RESTARTS = {
     "a firing alert is notified once": ("..ccc|ccccc", "....F|....."),
     "no sample after the restart": ("..ccc|_", "....F|."),
@@ -36,15 +36,17 @@ async def test_notices_across_a_restart(samples: str, expected: str, storage: Pa
         first = await stage.play(orders=before)
         minute = stage.minute
     async with Stage.opened(storage, minute=minute) as stage:
-        for back, letter in enumerate(reversed(before), 1):  # the earlier throttles are unread, too
-            unread = UNREAD_THROTTLES if after.startswith(UNREAD_THROTTLES) else letter
-            stage.write(stage.series("orders"), minute - back, unread)
+        for back, letter in enumerate(
+            reversed(before), 1
+        ):  # throttles that are unread now are unread for earlier minutes, too
+            reread = UNREAD_THROTTLES if after.startswith(UNREAD_THROTTLES) else letter
+            stage.write(stage.series("orders"), minute - back, reread)
         second = await stage.play(orders=after)
         assert f"{first}|{second}" == expected
-        assert len({one.number for one in stage.notices}) == len(stage.notices)
+        assert len({notice.number for notice in stage.notices}) == len(stage.notices)
 
 
-async def test_an_alert_whose_cause_ended_between_two_processes_is_resolved(
+async def test_an_alert_whose_breach_ended_between_two_processes_is_resolved(
     storage: Path | MemoryStore,
 ) -> None:
     async with Stage.opened(storage) as stage:
@@ -53,8 +55,8 @@ async def test_an_alert_whose_cause_ended_between_two_processes_is_resolved(
     async with Stage.opened(storage, minute=minute + 30) as stage:
         for ago in range(30):
             stage.write(stage.series("orders"), minute + ago, ".")
-        (over,) = await stage.process()
-        assert over.kind is NoticeKind.RESOLVED
+        (notice,) = await stage.process()
+        assert notice.kind is NoticeKind.RESOLVED
 
 
 async def test_firing_alerts_are_exported_before_new_samples_arrive(storage: Path | MemoryStore) -> None:
@@ -78,7 +80,7 @@ async def test_a_receiver_that_was_down_is_notified_after_a_restart(storage: Pat
         minute = stage.minute
     async with Stage.opened(storage, minute=minute + 10) as stage:
         await stage.deliver()
-        assert [one.id for one in stage.sent] == [first.id]
+        assert [notification.id for notification in stage.sent] == [first.id]
 
 
 INVENTORIES: dict[str, tuple[Any, bool]] = {
@@ -91,26 +93,26 @@ INVENTORIES: dict[str, tuple[Any, bool]] = {
 }
 
 
-@pytest.mark.parametrize(("inventory", "lost"), INVENTORIES.values(), ids=INVENTORIES)
+@pytest.mark.parametrize(("inventory", "is_lost"), INVENTORIES.values(), ids=INVENTORIES)
 async def test_an_alert_without_a_series_ends_only_after_an_inventory(
-    inventory: dict[str, Any], lost: bool, storage: Path | MemoryStore
+    inventory: dict[str, Any], is_lost: bool, storage: Path | MemoryStore
 ) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(storage, minute=minute + 60) as stage:
         stage.set_read_result(**inventory)
-        assert [one.resolution_reason for one in await stage.process()] == [
+        assert [notice.resolution_reason for notice in await stage.process()] == [
             "the resource no longer exists"
-        ] * lost
+        ] * is_lost
         stage.set_read_result()
-        assert len(stage.notices) + len(await stage.process(15)) == 1 or lost
+        assert len(stage.notices) + len(await stage.process(15)) == 1 or is_lost
 
 
 @pytest.mark.parametrize(
-    ("status", "services", "lost"),
+    ("status", "services", "is_lost"),
     [
-        (MonitorStatus(), ["kinesis"], True),  # its account is not watched any more
+        (MonitorStatus(), ["kinesis"], True),  # the account is no longer monitored
         (
             MonitorStatus(inaccessible_accounts={"staging": DENIED}),
             ["kinesis"],
@@ -133,18 +135,18 @@ async def test_an_alert_without_a_series_ends_only_after_an_inventory(
         ),
     ],
 )
-async def test_an_alert_without_a_series_ends_where_nothing_is_monitored(
-    status: MonitorStatus, services: list[str], lost: bool, storage: Path | MemoryStore
+async def test_an_alert_without_a_series_ends_if_its_account_or_service_is_not_monitored(
+    status: MonitorStatus, services: list[str], is_lost: bool, storage: Path | MemoryStore
 ) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(storage, configuration(services=services), minute) as stage:
         stage.status = status
-        assert bool(await stage.process()) is lost
+        assert bool(await stage.process()) is is_lost
 
 
-async def test_alert_states_without_a_series_are_deleted_once_everything_was_read(
+async def test_alert_states_without_a_series_are_deleted_after_a_complete_inventory(
     storage: Path | MemoryStore,
 ) -> None:
     async with Stage.opened(storage) as stage:
@@ -174,7 +176,7 @@ async def test_alert_states_of_an_older_schema_are_restored(tmp_path: Path) -> N
         assert await stage.play(orders="c") == "F"
 
 
-async def test_notice_numbers_continue_when_an_alert_fires_for_longer_than_the_history_reaches(
+async def test_notice_numbers_continue_although_the_notice_of_a_firing_alert_left_the_history(
     tmp_path: Path,
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
@@ -185,4 +187,4 @@ async def test_notice_numbers_continue_when_an_alert_fires_for_longer_than_the_h
         connection.execute("DELETE FROM history")
     async with Stage.opened(tmp_path, minute=minute) as stage:
         await stage.play(orders="sss")
-        assert [one.number > first.number for one in stage.notices] == [True]
+        assert [notice.number > first.number for notice in stage.notices] == [True]

@@ -1,6 +1,6 @@
 """A journal with flipped bits: Headroom starts, and alerting continues from what can be read.
 
-`HEADROOM_FLIPS=1200 pytest tests/monitor/alerting/test_rotten.py` flips more of them.
+`HEADROOM_FLIPS=1200 pytest tests/monitor/alerting/test_rotten.py` tests more corrupt copies of the journal.
 """
 
 import os
@@ -15,17 +15,17 @@ from monitor.outbound.result import refused, retry
 from rules.alert_rules import Severity
 from tests.monitor.alerting.stage import Stage
 
-FLIPS = int(os.environ.get("HEADROOM_FLIPS", "300"))
+COPIES = int(os.environ.get("HEADROOM_FLIPS", "300"))  # corrupt copies of the journal
 NOW = 29_000_000 * 60.0
 
 
-async def made(folder: Path) -> Path:
-    """A journal in which every table has rows."""
+async def journal_with_rows(folder: Path) -> Path:
+    """Create a journal in which every table has rows, and return its path."""
     async with Stage.opened(folder, minute=int(NOW // 60)) as stage:
         await stage.play(orders="....cccc", clicks="....ssss", names="....aaaa")
-        stage.answer = refused("http_400", "it does not want it")
+        stage.answer = refused("http_400", "the notification is invalid")
         await stage.play(views="....ssss")
-        stage.answer = retry("http_503", "it is away")
+        stage.answer = retry("http_503", "it is unavailable")
         await stage.play(jobs="....ssss", mails="....cccc")
         silences = stage.engine.silences
         requested = Silence(
@@ -41,10 +41,10 @@ async def made(folder: Path) -> Path:
 
 
 async def use_journal(folder: Path) -> None:
-    """Start, and use everything that was read."""
+    """Start a process on the journal, and use all rows that it reads."""
     async with Stage.opened(folder, minute=int(NOW // 60) + 40) as stage:
         await stage.play(orders="..cccc", others="..ssss", views="......")
-        assert any(one.firing for one in stage.engine.alerts.values())
+        assert any(notice.firing for notice in stage.engine.alerts.values())
         assert stage.sent
         await stage.store.maintain()
         assert isinstance(stage.store, Journal)
@@ -55,22 +55,22 @@ async def use_journal(folder: Path) -> None:
         await stage.process(60)
 
 
-def flipped(data: bytes, places: Sequence[int], chance: random.Random) -> bytes:
-    """Return the data with one to three of its bytes at the places `used` changed."""
-    rotten = bytearray(data)
-    for _ in range(chance.randint(1, 3)):
-        rotten[chance.choice(places)] = chance.choice((chance.randrange(256), *b'09-".\xff'))
-    return bytes(rotten)
+def flipped(data: bytes, offsets: Sequence[int], rng: random.Random) -> bytes:
+    """Return the data with one to three bytes at some of the offsets changed."""
+    changed = bytearray(data)
+    for _ in range(rng.randint(1, 3)):
+        changed[rng.choice(offsets)] = rng.choice((rng.randrange(256), *b'09-".\xff'))
+    return bytes(changed)
 
 
-async def test_alerting_continues_with_flipped_bits_in_its_journal(tmp_path: Path) -> None:
-    (tmp_path / "made").mkdir()
-    data = (await made(tmp_path / "made")).read_bytes()
-    used_places = [place for place, byte in enumerate(data) if byte]
-    for seed in range(FLIPS):
+async def test_alerting_continues_with_flipped_bits_in_the_journal(tmp_path: Path) -> None:
+    (tmp_path / "original").mkdir()
+    data = (await journal_with_rows(tmp_path / "original")).read_bytes()
+    nonzero_offsets = [offset for offset, byte in enumerate(data) if byte]
+    for seed in range(COPIES):
         folder = tmp_path / "flipped"
         folder.mkdir()
-        (folder / "journal.db").write_bytes(flipped(data, used_places, random.Random(seed)))
+        (folder / "journal.db").write_bytes(flipped(data, nonzero_offsets, random.Random(seed)))
         try:
             await use_journal(folder)
         except JournalError as error:

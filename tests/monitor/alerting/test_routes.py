@@ -1,4 +1,4 @@
-"""The receivers that a tree of routes leads to."""
+"""Routes: the receivers of an alert, and the problems of a tree of routes."""
 
 from typing import Any
 
@@ -25,9 +25,7 @@ LABELS = {
     "severity": "critical",
 }
 WARNING, INFO, SQS = {"severity": "warning"}, {"severity": "info"}, {"service": "sqs"}
-LABELS_OF_ALERTS = (
-    "account, region, service, signal, resource, resource_id, account_name, cause, severity"  # without tags
-)
+LABEL_LIST = "account, region, service, signal, resource, resource_id, account_name, cause, severity"
 RECEIVERS = ("ops", "pager", "web")
 NIGHT = TimeWindow.model_validate({"name": "night", "times": ["22:00-06:00"]})
 NOON, MIDNIGHT = 12 * 3600.0, 0.0
@@ -39,7 +37,7 @@ def router(route: dict[str, Any] | None) -> Router:
 
 def receivers_of(route: dict[str, Any] | None, labels: dict[str, str], at: float = NOON) -> list[str]:
     """Return the receivers to which a route leads alerts with these labels."""
-    return [one.receiver for one in router(route).route(LABELS | labels, at)]
+    return [routed.receiver for routed in router(route).route(LABELS | labels, at)]
 
 
 TREE = {
@@ -64,18 +62,14 @@ ROUTES: list[tuple[dict[str, Any] | None, dict[str, str], list[str]]] = [
     ({"receiver": "ops"}, {}, ["ops"]),
     ({"receiver": ["ops", "ops"]}, {}, ["ops"]),
     ({"receiver": []}, {}, []),
-    (
-        TREE,
-        {},
-        ["pager", "web", "ops"],
-    ),  # continue: the next ones are tried too, the first that takes it ends it
+    (TREE, {}, ["pager", "web", "ops"]),  # the first branch continues, the second does not
     (TREE, WARNING, ["web", "ops"]),
     (TREE, {"region": "us-east-1"}, ["pager"]),
-    (TREE, SQS | WARNING, ["ops"]),  # no branch takes it
-    (TREE, SQS, ["pager"]),  # the branch that continues was one
-    (TREE, SQS | INFO, ["web"]),  # the severity is named further up
-    (TREE, {"service": "s3"} | INFO, ["ops"]),  # inherited
-    (TREE, INFO, []),  # the branch that takes it does not name info
+    (TREE, SQS | WARNING, ["ops"]),  # no branch matches
+    (TREE, SQS, ["pager"]),  # only the branch with `continue` matches
+    (TREE, SQS | INFO, ["web"]),  # the parent of the branch names the severity
+    (TREE, {"service": "s3"} | INFO, ["ops"]),  # the receiver is inherited
+    (TREE, INFO, []),  # the branch that matches does not name info
     (TREE, SQS | WARNING | {"signal": "noise"}, []),
     ({"routes": [{"matchers": "severity=info", "receiver": "web"}]}, INFO, ["web"]),
     ({"routes": [{"matchers": "severity!=critical", "receiver": "web"}]}, INFO, ["web"]),
@@ -84,7 +78,7 @@ ROUTES: list[tuple[dict[str, Any] | None, dict[str, str], list[str]]] = [
 
 
 @pytest.mark.parametrize(("route", "labels", "receivers"), ROUTES)
-def test_an_alert_finds_its_receivers(
+def test_an_alert_is_routed_to_its_receivers(
     route: dict[str, Any] | None, labels: dict[str, str], receivers: list[str]
 ) -> None:
     assert receivers_of(route, labels) == receivers
@@ -98,59 +92,61 @@ def test_settings_come_from_the_route_or_its_parents() -> None:
         "repeat_interval": "1h",
         "routes": [{"matchers": "region=eu-west-1", "group_interval": "1m", "repeat_interval": "2h"}],
     }
-    found = router(route).route(LABELS, NOON)
-    assert found == (RoutedReceiver("ops", (("service", "kinesis"),), 10, 60, 7200),)
+    routed = router(route).route(LABELS, NOON)
+    assert routed == (RoutedReceiver("ops", (("service", "kinesis"),), 10, 60, 7200),)
 
 
-def test_the_defaults_are_those_of_alertmanager_and_groups_are_cells_services() -> None:
-    found = router({"receiver": "ops"}).route(LABELS, NOON)
-    assert found == (
+def test_the_default_intervals_are_alertmanagers_and_groups_are_services_of_cells() -> None:
+    routed = router({"receiver": "ops"}).route(LABELS, NOON)
+    assert routed == (
         RoutedReceiver("ops", tuple((name, LABELS[name]) for name in DEFAULT_GROUP_BY), 30, 300, 14400),
     )
 
 
 @pytest.mark.parametrize(
-    ("by", "group"),
+    ("group_by", "group"),
     [
         ([], ()),
-        (["service", "team"], (("service", "kinesis"),)),  # only labels that are there
+        (["service", "team"], (("service", "kinesis"),)),  # only labels that the alert has
         (["..."], tuple(sorted(LABELS.items()))),
     ],
 )
-def test_groups_are_by_the_labels_that_are_there(by: list[str], group: tuple[tuple[str, str], ...]) -> None:
-    (found,) = router({"receiver": "ops", "group_by": by}).route(LABELS, NOON)
-    assert found.group == group
+def test_alerts_are_grouped_by_the_labels_that_they_have(
+    group_by: list[str], group: tuple[tuple[str, str], ...]
+) -> None:
+    (routed,) = router({"receiver": "ops", "group_by": group_by}).route(LABELS, NOON)
+    assert routed.group == group
 
 
-def test_of_two_routes_to_a_receiver_the_first_counts() -> None:
+def test_of_two_routes_to_a_receiver_the_first_applies() -> None:
     route = {
         "receiver": "ops",
         "routes": [{"group_wait": 1, "continue": True}, {"group_wait": 2}],
     }
-    assert [one.group_wait for one in router(route).route(LABELS, NOON)] == [1]
+    assert [routed.group_wait for routed in router(route).route(LABELS, NOON)] == [1]
 
 
 @pytest.mark.parametrize(
-    ("route", "at", "silenced"),
+    ("route", "at", "suppressed"),
     [
         ({}, MIDNIGHT, False),
         ({"silenced": ["night"]}, MIDNIGHT, True),
         ({"silenced": "night"}, NOON, False),
         ({"active": ["night"]}, MIDNIGHT, False),
         ({"active": ["night"]}, NOON, True),
-        ({"silenced": ["night"], "routes": [{}]}, MIDNIGHT, True),  # of the whole branch
+        ({"silenced": ["night"], "routes": [{}]}, MIDNIGHT, True),  # the window of the parent route applies
         ({"routes": [{"silenced": ["night"]}]}, MIDNIGHT, True),
         ({"routes": [{"silenced": ["night"], "matchers": "service=sqs"}]}, MIDNIGHT, False),
     ],
 )
-def test_a_window_silences_and_does_not_send_elsewhere(
-    route: dict[str, Any], at: float, silenced: bool
+def test_a_window_suppresses_notifications_and_does_not_change_the_receiver(
+    route: dict[str, Any], at: float, suppressed: bool
 ) -> None:
-    found = router(route | {"receiver": "ops"}).route(LABELS, at)
-    assert [(one.receiver, one.suppressed) for one in found] == [("ops", silenced)]
+    routed_receivers = router(route | {"receiver": "ops"}).route(LABELS, at)
+    assert [(routed.receiver, routed.suppressed) for routed in routed_receivers] == [("ops", suppressed)]
 
 
-WRONG = [
+INVALID_ROUTES = [
     ({"matchers": "severity"}, "matchers: column 9: expected an operator (=, !=, =~ or !~), found the end"),
     ({"matchers": ["a=b", "c=~("]}, "matchers: column 4: expected a regex that RE2 accepts: missing ): ("),
     (
@@ -174,8 +170,8 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("route", "line"), WRONG)
-def test_a_wrong_route_is_reported_with_its_place(route: dict[str, Any], line: str) -> None:
+@pytest.mark.parametrize(("route", "line"), INVALID_ROUTES)
+def test_an_invalid_route_is_reported_with_its_path(route: dict[str, Any], line: str) -> None:
     with pytest.raises(ValidationError) as caught:
         RouteConfig.model_validate(route)
     assert problem_lines("", problems_from_pydantic(caught.value, RouteConfig))[0].startswith(line)
@@ -186,8 +182,8 @@ def test_unknown_and_duplicate_names_are_problems() -> None:
         "receiver": ["opps", "web"],
         "routes": [{"silenced": "night"}, {"active": ["nigth"], "routes": [{"receiver": "x"}]}],
     }
-    found = route_problems(RouteConfig.model_validate(route), ["ops", "web", "ops"], [NIGHT, NIGHT])
-    assert problem_lines("", found) == [
+    problems = route_problems(RouteConfig.model_validate(route), ["ops", "web", "ops"], [NIGHT, NIGHT])
+    assert problem_lines("", problems) == [
         "receivers[2].name: expected a name that differs from that of receivers[0], found the same",
         "windows[1].name: expected a name that differs from that of windows[0], found the same",
         "route.receiver[0]: expected the name of a receiver, found 'opps'; did you mean ops?",
@@ -207,9 +203,9 @@ def test_labels_that_no_alert_has_are_problems() -> None:
         "group_by": ["sevrity", "resource_id"],
         "routes": [{"group_by": "..."}, {"matchers": "tag_a=b"}, {"matchers": "cause=denied"}],
     }
-    found = route_problems(RouteConfig.model_validate(route), RECEIVERS, [NIGHT])
-    ends = [line.replace(LABELS_OF_ALERTS, "...") for line in problem_lines("", found)]
-    assert ends == [
+    problems = route_problems(RouteConfig.model_validate(route), RECEIVERS, [NIGHT])
+    lines = [line.replace(LABEL_LIST, "...") for line in problem_lines("", problems)]
+    assert lines == [
         "route.matchers: expected a label of alerts (...), found 'aws_service'; did you mean service?",
         "route.matchers: expected a label of alerts (...), found 'tag_team'; name the tag in `tags`",
         "route.group_by: expected a label of alerts (...), found 'sevrity'; did you mean severity?",
