@@ -1,4 +1,4 @@
-"""Limits how many connections a server holds, and how many bytes of unfinished heads.
+"""Limits the open connections of a server, and the bytes of their unfinished heads.
 
 Idle connections are closed to admit new ones. Each connection takes a file descriptor; calls to AWS and to
 receivers and the journal need some, too.
@@ -20,10 +20,10 @@ import prometheus_client
 log = logging.getLogger(__name__)
 
 MAX_FILES: Final = 65_536  # highest limit of open files that is requested
-MAX_CONNECTIONS: Final = 4096  # some 20 KiB each
+MAX_CONNECTIONS: Final = 4096  # each takes some 20 KiB of memory
 FILES_PER_CONNECTION: Final = 2  # half of the files are left for everything else
 MIN_CONNECTIONS: Final = 16
-MAX_HEAD_BYTES: Final = 32 * 1024**2  # of all requests whose heads are not complete; most arrive as a whole
+MAX_HEAD_BYTES: Final = 32 * 1024**2  # of all unfinished heads together; most heads arrive as a whole
 MIN_AGE: Final = 1.0  # seconds; connections younger than this are closed last
 MAX_CANDIDATES: Final = 64  # oldest connections of a state that are considered for closing
 LOG_INTERVAL: Final = 60.0  # seconds

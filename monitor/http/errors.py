@@ -122,7 +122,9 @@ def _sentence(request: Request, error: HTTPException) -> str:
 async def _on_invalid_request(request: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, RequestValidationError):
         raise error
-    return error_response(422, "; ".join(f"{_location(one['loc'])}: {one['msg']}" for one in error.errors()))
+    return error_response(
+        422, "; ".join(f"{_location(problem['loc'])}: {problem['msg']}" for problem in error.errors())
+    )
 
 
 def _location(path: tuple[Any, ...]) -> str:

@@ -51,15 +51,15 @@ def _preference(accept: str, offered: ExpositionFormat) -> tuple[float, int]:
 
 
 def _ranges(header: str) -> Iterator[tuple[str, Mapping[str, str]]]:
-    """Yield the names of an Accept header with their parameters."""
+    """Yield the media ranges or encodings of an Accept header with their parameters."""
     for part in header.lower().split(","):
-        name, *params = (one.strip() for one in part.split(";"))
-        pairs = (one.partition("=")[::2] for one in params)
+        name, *params = (field.strip() for field in part.split(";"))
+        pairs = (param.partition("=")[::2] for param in params)
         yield name, {key.strip(): value.strip(' "') for key, value in pairs}
 
 
 def _quality(params: Mapping[str, str]) -> float:
-    """Return the quality value, 0 (never) to 1; an invalid one is 0."""
+    """Return the quality value, 0 (never) to 1; 0 if it is invalid."""
     try:
         quality = float(params.get("q", "1"))
     except ValueError:

@@ -8,7 +8,7 @@ FIRST_SERVER_ERROR = 500
 
 
 class TraceMiddleware:
-    """Records a span of each request, named after its route: no name of a resource, no query, no header.
+    """Records a span of each request, named after its route. Resources, queries and headers are left out.
 
     Names of attributes: https://opentelemetry.io/docs/specs/semconv/http/http-spans/
     """

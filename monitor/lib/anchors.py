@@ -2,8 +2,8 @@
 
 import re
 
-OWN_RUNBOOK = "headroom"  # of the alerts on Headroom itself, and of what all alerts have in common
-BLIND_HEADING = "HeadroomBlind"  # of the runbook of Headroom: the alerts of blind spots
+OWN_RUNBOOK = "headroom"  # the runbook of alerts on Headroom itself, and about all alerts
+BLIND_HEADING = "HeadroomBlind"  # the heading in OWN_RUNBOOK about alerts on blind spots
 
 
 def anchor(heading: str) -> str:
@@ -12,7 +12,7 @@ def anchor(heading: str) -> str:
 
 
 def runbook_path(page: str, heading: str = "") -> str:
-    """Return the path at which Headroom serves a runbook, or a heading of it.
+    """Return the path at which Headroom serves a runbook, or one of its headings.
 
     page: the name of a service, or OWN_RUNBOOK. heading: the id of a signal, or the name of an alert.
     """

@@ -1,4 +1,4 @@
-"""The data files of the installed botocore, read without importing what calls AWS."""
+"""Reads the data files of the installed botocore without importing its clients."""
 
 import gzip
 from collections.abc import Callable
@@ -22,7 +22,7 @@ DATA_FOLDER = _data_folder()
 
 
 def read_model_file(path: str, decode: Callable[[bytes], Any] = msgspec.json.decode) -> Any:
-    """Return the decoded content of a file, whose path has no suffix; None where there is none."""
+    """Return the decoded content of a file; None if it is absent. path: without the suffix of the file."""
     for suffix, decompress in ((".json", bytes), (".json.gz", gzip.decompress)):
         file = Path(path + suffix)
         if file.is_file():

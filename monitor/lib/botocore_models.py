@@ -1,4 +1,4 @@
-"""Botocore's models of AWS's services: operations, shapes, paginators. A process reads each once."""
+"""Botocore's models of AWS's services: operations, shapes, paginators. A process reads each model once."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -13,7 +13,7 @@ from monitor.lib.botocore_files import read_model_file
 
 
 class DecodedOnDemand(Mapping[str, Any]):
-    """The members of a JSON object, each decoded when it is read first."""
+    """The members of a JSON object, each decoded when it is first accessed."""
 
     def __init__(self, encoded: bytes | msgspec.Raw) -> None:
         self._members: dict[str, Any] = msgspec.json.decode(encoded, type=dict[str, msgspec.Raw])
@@ -34,7 +34,7 @@ class DecodedOnDemand(Mapping[str, Any]):
 def _decode_endpoints(content: bytes) -> dict[str, Any]:
     """Return botocore's table of endpoints, in which the services of each partition are decoded on demand.
 
-    All of them take four megabytes, and a process needs those of the services that it calls.
+    The services take four megabytes, and a process needs only the services that it calls.
     """
     table: dict[str, Any] = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     encoded = msgspec.json.decode(table.pop("partitions"), type=list[dict[str, msgspec.Raw]])
@@ -52,7 +52,7 @@ class FastJSONFileLoader(JSONFileLoader):
     """Reads model files 2.5 times as fast as botocore, into dictionaries of two thirds of the size."""
 
     def load_file(self, file_path: str) -> Any:
-        """Return the content of a file, whose path has no suffix; None where there is none."""
+        """Return the content of a file; None if it is absent. file_path: without the suffix of the file."""
         is_endpoints = file_path.rpartition("/")[2] == "endpoints"
         return read_model_file(file_path, _decode_endpoints if is_endpoints else msgspec.json.decode)
 
@@ -65,13 +65,13 @@ class FastLoader(Loader):
 
 @cache
 def model_loader() -> Loader:
-    """Return the loader that this process shares; it keeps the models that it has loaded."""
+    """Return the loader that this process shares; it caches the loaded models."""
     return FastLoader()
 
 
 @cache
 def model_session() -> Session:
-    """Return a session that reads the models by `model_loader`, and that is used for nothing else."""
+    """Return a session that is used only to read models, by `model_loader`."""
     session = botocore.session.get_session()
     session.register_component("data_loader", model_loader())
     return session

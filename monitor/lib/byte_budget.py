@@ -1,12 +1,12 @@
-"""Bounds the bytes of request bodies in memory; a request beyond that must be sent again."""
+"""Bounds the bytes of request bodies in memory; a request beyond the bound must be sent again."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from monitor.lib.errors import HeadroomError
 
-MAX_BYTES = 128 * 1024**2  # of all bodies
-MIN_RESERVATION = 64 * 1024  # bytes that each request reserves at least; bounds their number, too
+MAX_BYTES = 128 * 1024**2  # of all bodies together
+MIN_RESERVATION = 64 * 1024  # bytes that each request reserves at least, which bounds the number of requests
 
 
 class ByteBudgetExceededError(HeadroomError):

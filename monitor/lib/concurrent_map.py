@@ -1,4 +1,4 @@
-"""Calls a function for many items at once, in bounded number."""
+"""Calls a function for many items, with a bounded number of calls at once."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable
@@ -12,15 +12,15 @@ Result = TypeVar("Result")
 async def concurrent_map(
     call: Callable[[Item], Awaitable[Result]], items: Iterable[Item] | AsyncIterator[Item], limit: int
 ) -> AsyncGenerator[Result, None]:
-    """Yield the results of `call` for all items, each as soon as it is there.
+    """Yield the results of `call` for all items, each as soon as its call returns.
 
     At most `limit` calls run at once. An item is taken only when its call can start, and waiting for the next
-    item delays no result. The first error of a call or of `items` ends it, as does closing the iterator: the
-    calls that still run are then cancelled.
+    item delays no result. The first error of a call or of `items` ends the iteration, and so does closing the
+    iterator; calls that still run are then cancelled.
     """
     source, listed = (items, iter(())) if isinstance(items, AsyncIterator) else (None, iter(items))
     calls: dict[asyncio.Future[Result], None] = {}  # in the order of their starts
-    taking: set[asyncio.Future[list[Item]]] = set()  # the one call of `_take` that waits, if any does
+    taking: set[asyncio.Future[list[Item]]] = set()  # the waiting call of `_take`, if there is one
     try:
         while True:
             taken = [*islice(listed, limit - len(calls))]
@@ -34,7 +34,7 @@ async def concurrent_map(
                 return
             pending: set[asyncio.Future[Any]] = {*calls, *taking}
             done, _ = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-            for result in [one for one in calls if one in done]:
+            for result in [call_future for call_future in calls if call_future in done]:
                 del calls[result]
                 yield result.result()
             for waited in taking & done:
@@ -50,7 +50,7 @@ async def concurrent_map(
 
 
 async def _take(source: AsyncIterator[Item]) -> list[Item]:
-    """Return a list of the next item; an empty one at the end."""
+    """Return a list with the next item; an empty list at the end."""
     async for item in source:
         return [item]
     return []

@@ -17,8 +17,8 @@ BATCH_SIZE = 128  # items; processing them takes about YIELD_EVERY
 class LoopTurns:
     """Spreads the work of many tasks over turns of the event loop, so that none of its turns takes long.
 
-    A task waits before a piece of work. In one turn `at_once` of them go on, and those that did not wait as
-    well: twice that number at most. The others follow in the next turns, in the order in which they came.
+    A task calls `wait` before a piece of work. A turn resumes up to `at_once` waiting tasks, and as many
+    tasks may go on without waiting. The other tasks follow in the next turns, in the order of their calls.
     """
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
@@ -53,7 +53,7 @@ class LoopTurns:
 
 
 async def cooperative_iter(items: Iterable[Item]) -> AsyncIterator[Item]:
-    """Yield the items; let other tasks run every YIELD_EVERY seconds, and after the last one."""
+    """Yield the items; let other tasks run every YIELD_EVERY seconds, and after the last item."""
     started_at = perf_counter()
     for item in items:
         yield item
@@ -65,6 +65,6 @@ async def cooperative_iter(items: Iterable[Item]) -> AsyncIterator[Item]:
 
 def snapshot_batches(items: Iterable[Item]) -> Iterator[tuple[Item, ...]]:
     """Yield the current items in tuples of at most BATCH_SIZE; later changes of `items` have no effect."""
-    rest = iter(tuple(items))
-    while batch := tuple(islice(rest, BATCH_SIZE)):
+    remaining = iter(tuple(items))
+    while batch := tuple(islice(remaining, BATCH_SIZE)):
         yield batch

@@ -3,13 +3,13 @@
 import os
 import pwd
 
-USER_VARIABLES = "LOGNAME", "USER", "LNAME", "USERNAME"  # those of `getpass.getuser`
+USER_VARIABLES = "LOGNAME", "USER", "LNAME", "USERNAME"  # the variables that `getpass.getuser` reads
 
 
 def current_user(uid: int | None = None) -> str:
-    """Return the name of the user, or `user 1000` for one without a name, as in containers.
+    """Return the name of the user, or `user 1000` if the user has no name, as in containers.
 
-    uid: looked up if the environment has no name; default: the process's.
+    uid: the id to look up if the environment has no name; by default the id of the process.
     """
     for variable in USER_VARIABLES:
         if name := os.environ.get(variable):

@@ -3,8 +3,8 @@
 HeadroomError
 ├── AccessDeniedError                a request is not allowed (access)
 ├── ApiError                         a request to a running Headroom failed (api)
-│   ├── ApiStatusError               it was answered with an error status
-│   └── ApiTransportError            it was not answered, or not by Headroom
+│   ├── ApiStatusError               the request was answered with an error status
+│   └── ApiTransportError            the request was not answered, or not by Headroom
 ├── AwsResponseError                 an error response of the demo's AWS (demo)
 │   └── MissingAnswerError           the stories have no answer to a call (demo)
 ├── ByteBudgetExceededError          too many bytes are being received at once (stream)
@@ -16,14 +16,14 @@ HeadroomError
 ├── DecodeBudgetExceededError        a delivery is too expensive to decode (stream)
 ├── EmptyOrganizationError           an organization lists no account at all (aws)
 ├── EnvelopeError                    a delivery of Firehose is malformed (stream)
-├── ExpressionError                  an expression is not understood, or its values do not fit (collectors)
+├── ExpressionError                  an expression is invalid, or its values do not fit (collectors)
 │   └── MissingValueError            a template names a fact that AWS did not return (collectors)
 ├── FileKindError                    a path is no regular file, or has hard links (lib; an OSError)
 ├── FilterError                      a filter of `headroom top` is wrong (top; a ValueError)
-├── FirstContactError                AWS does not tell whose credentials these are (report)
-├── ForeignResponseError             a response is none of AWS (aws; a botocore HTTPClientError)
+├── FirstContactError                AWS does not return the owner of the credentials (report)
+├── ForeignResponseError             a response is not from AWS (aws; a botocore HTTPClientError)
 ├── InvalidInputError                an author, comment or time is not accepted (schema; a ValueError)
-├── InversionError                   a usage follows from no values of metrics (demo)
+├── InversionError                   no values of metrics yield a usage (demo)
 ├── InvalidRequestError              CloudWatch rejects a request for its content (polling)
 ├── JournalError                     the journal cannot be used (alerting)
 ├── MatcherError                     a matcher cannot be parsed (alerting; a ValueError)
@@ -32,8 +32,8 @@ HeadroomError
 ├── NoStreamedMetricsError           no metric of the chosen services can be streamed (stream)
 ├── NotFiringError                   an alert does not fire (alerting; a LookupError)
 ├── NotReadYetError                  a resource waits for its turn to be read (collectors)
-├── PastUnreadableError              samples of the past cannot be kept (report)
-├── PathError                        a path yields nothing of any response (collectors; a ValueError)
+├── PastUnreadableError              samples of the past cannot be stored (report)
+├── PathError                        a path selects nothing in any response (collectors; a ValueError)
 ├── PrivateAddressError              an address is not public (outbound; an OSError)
 ├── ProtobufError                    bytes are no valid protobuf message (stream; a ValueError)
 ├── PushQueueError                   the push queue cannot be used (push)
@@ -46,18 +46,18 @@ HeadroomError
 ├── RequestRejectedError             a delivery is answered with an error status (stream)
 ├── ResourceNotFoundError            AWS knows no such resource (collectors; a botocore ClientError)
 ├── RoleNeededError                  a call cannot be made without a role in the account (aws)
-├── SearchError                      a text is no query of series (fleet; a ValueError)
+├── SearchError                      a text is not a valid search query (fleet; a ValueError)
 ├── ServiceNotOfferedError           AWS does not offer a service in a region (collectors; a BotoCoreError)
 ├── StoryError                       stories of the demo cannot be used (demo)
 ├── TooManyAccountsError             an organization has too many accounts or units (aws)
 ├── TooManyMetricsError              a namespace has more metrics than are listed (collectors)
 ├── TooManyNamesError                a delivery has too many new metric names (stream)
 ├── TooManyParentsError              a count needs too many calls (collectors)
-├── TooManySeriesError               a scrape selects more series than one may have (exposition)
+├── TooManySeriesError               a scrape selects more series than a scrape may return (exposition)
 ├── UnknownMetricError               no service reads a metric of this name each minute (stream)
 ├── UnknownQuotaError                no quota, account or resource has this name (quotas; a LookupError)
-├── UnreadableItemsError             AWS listed items without what identifies them (collectors)
-└── UtilizationReportError           AWS did not make its report of utilization (collectors)
+├── UnreadableItemsError             AWS listed items without their ids (collectors)
+└── UtilizationReportError           AWS did not create its report of utilization (collectors)
 """
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-MAX_HOLDER_BYTES = 1024  # of a lock file; the rest is not read
+MAX_HOLDER_BYTES = 1024  # bytes that are read of a lock file
 
 
 class LockHolder(msgspec.Struct, frozen=True):

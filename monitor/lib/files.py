@@ -21,16 +21,16 @@ FILE_KINDS: Final = {
 
 
 class FileKindError(HeadroomError, OSError):
-    """The path is no regular file, or has several hard links; `strerror` says which."""
+    """The path is no regular file, or has several hard links; `strerror` is the reason."""
 
-    def __init__(self, path: Path, what: str) -> None:
-        super().__init__(errno.EINVAL, what, str(path))
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(errno.EINVAL, reason, str(path))
 
 
 def ensure_private_file(path: Path) -> None:
-    """Create a file that only its owner may read and write, or restrict an existing one to its owner.
+    """Create a file that only its owner may read and write, or restrict an existing file to its owner.
 
-    A file with several hard links is refused: SQLite would keep a log for each name and lose the others.
+    A file with several hard links is refused: SQLite would write a log for each name, and lose changes.
     Raises FileKindError, or OSError when the file cannot be opened for reading and writing.
     """
     try:
@@ -60,8 +60,8 @@ def make_private(path: Path, status: os.stat_result | None = None) -> None:
 def check_regular(path: Path, status: os.stat_result) -> None:
     """Raise FileKindError when a path is no regular file."""
     if not stat.S_ISREG(status.st_mode):
-        what = FILE_KINDS.get(stat.S_IFMT(status.st_mode), "something else")
-        raise FileKindError(path, f"expected a file, found {what}")
+        kind = FILE_KINDS.get(stat.S_IFMT(status.st_mode), "something else")
+        raise FileKindError(path, f"expected a file, found {kind}")
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:

@@ -1,19 +1,19 @@
-"""Python's collection of garbage, which costs a third of the time of making many objects that stay."""
+"""Python's garbage collection, which takes a third of the time of creating many long-lived objects."""
 
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# A collection begins when so many more objects were made than freed. Python's default, 700, is reached within
-# one call to AWS.
+# A collection begins when this many more objects were created than freed. Python's default, 700, is reached
+# within one call to AWS.
 YOUNG_OBJECTS = 10_000
-GROWTH = 4096  # series from one freezing to the next: seldom, as garbage that is frozen is never freed
+GROWTH = 4096  # new series between two freezes, which are rare because frozen garbage is never freed
 
 
 def start_collecting() -> None:
-    """Collect garbage from now on, but not among the objects that exist, and more seldom than by default.
+    """Enable garbage collection, less often than by default, and exclude the existing objects.
 
-    A call to AWS makes hundreds of objects that live as long as it does, and hundreds of calls run at once.
+    A call to AWS creates hundreds of objects that live until it ends, and hundreds of calls run at once.
     """
     gc.freeze()
     gc.set_threshold(YOUNG_OBJECTS, *gc.get_threshold()[1:])
@@ -21,17 +21,17 @@ def start_collecting() -> None:
 
 
 def resume_collecting() -> None:
-    """Collect garbage from now on, if none is collected: see `start_collecting`."""
+    """Enable garbage collection as `start_collecting` does, unless it is enabled."""
     if not gc.isenabled():
         start_collecting()
 
 
 def freeze_when_grown(objects: int, frozen: int) -> int:
-    """Collect no more garbage among the objects that exist, if GROWTH have come. Return how many are frozen.
+    """Exclude existing objects from garbage collection once GROWTH were added. Return how many are excluded.
 
-    objects: the number of objects that stay. frozen: what the last call returned.
-    A collection among a hundred thousand series blocked the event loop for a tenth of a second, and so did
-    collecting garbage before they were frozen.
+    objects: the number of long-lived objects. frozen: the number that the last call returned.
+    A collection among a hundred thousand series blocked the event loop for a tenth of a second, and so did a
+    collection just before the freeze.
     """
     if objects < frozen + GROWTH:
         return min(objects, frozen)
@@ -41,7 +41,7 @@ def freeze_when_grown(objects: int, frozen: int) -> int:
 
 @contextmanager
 def no_garbage_collection() -> Iterator[None]:
-    """Collect no garbage meanwhile."""
+    """Disable garbage collection until the block ends."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:

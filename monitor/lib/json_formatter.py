@@ -9,7 +9,7 @@ class JsonFormatter(logging.Formatter):
     """Formats each record as an object: time (ISO 8601, UTC), level, logger, message, and any traceback."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return one line, in ASCII."""
+        """Return the record as one line, in ASCII."""
         line = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname.lower(),

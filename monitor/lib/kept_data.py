@@ -1,7 +1,7 @@
-"""Data that is derived from files, kept in the user's cache folder for later processes.
+"""Caches data that is derived from files in the user's cache folder, for later processes.
 
-It is JSON, and never run. What is absent, damaged, of other contents, or could be written by other users is
-ignored, and derived again. Without a folder that can be written nothing is kept.
+The data is JSON, and is never executed. A cached file that is damaged, or that other users could have
+written, is ignored. Without a writable folder, no data is cached.
 """
 
 import os
@@ -14,17 +14,17 @@ from typing import Any
 
 import msgspec
 
-MAX_KEPT = 8  # keys of a name, as several versions may be installed; the oldest are removed
+MAX_KEPT = 8  # files of a name, as several versions may be installed; the oldest are removed
 MAX_KEPT_SIZE = 16 * 1024**2  # bytes of a file
 FOLDER = "headroom"  # within the cache folder
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 WRITE_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-KEY_LENGTH = 16  # of digits of a key in the name of its file
-DIGEST_LENGTH = 64  # of hexadecimal digits, before the data
+KEY_LENGTH = 16  # digits of a key in the name of its file
+DIGEST_LENGTH = 64  # hexadecimal digits before the data
 
 
 def key_of(contents: Iterable[tuple[str, bytes]]) -> str:
-    """Return the key of data that is derived from these files. contents: names and contents, in order."""
+    """Return the key of data that is derived from files. contents: their names and contents, in order."""
     digest = blake2b(digest_size=32)
     for name, content in contents:
         digest.update(f"{name}\0{len(content)}\0".encode())
@@ -33,7 +33,7 @@ def key_of(contents: Iterable[tuple[str, bytes]]) -> str:
 
 
 def kept(name: str, key: str, environ: Mapping[str, str] = os.environ) -> Any:
-    """Return the data that is kept by a name for this key; None if there is none."""
+    """Return the cached data of a name and key; None if there is none."""
     with suppress(OSError, ValueError, msgspec.MsgspecError):
         digest, data = _content(_path(name, key, environ))
         if digest == _digest(key, data):
@@ -42,11 +42,11 @@ def kept(name: str, key: str, environ: Mapping[str, str] = os.environ) -> Any:
 
 
 def keep(name: str, key: str, data: Any, environ: Mapping[str, str] = os.environ) -> None:
-    """Keep data by a name for a key, if it can be kept: see `kept`."""
+    """Cache data under a name and key, if possible; `kept` returns it."""
     with suppress(OSError, ValueError):
         encoded = msgspec.json.encode(data)
         if msgspec.json.decode(encoded) != data:
-            return  # it is no JSON, such as a number without an end
+            return  # JSON cannot represent the data: infinity, for example
         path = _path(name, key, environ)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}")
@@ -56,22 +56,22 @@ def keep(name: str, key: str, data: Any, environ: Mapping[str, str] = os.environ
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-        files = sorted(path.parent.glob(f"{name}-*.json"), key=lambda one: one.stat().st_mtime)
+        files = sorted(path.parent.glob(f"{name}-*.json"), key=lambda file: file.stat().st_mtime)
         for old in files[:-MAX_KEPT]:
             old.unlink(missing_ok=True)
 
 
 def _path(name: str, key: str, environ: Mapping[str, str]) -> Path:
-    """Return the file of a name and key. Raises ValueError for a user without a folder."""
+    """Return the file of a name and key. Raises ValueError for a user without a cache folder."""
     # https://specifications.freedesktop.org/basedir-spec/latest/: relative paths are invalid.
-    for variable, below in (("XDG_CACHE_HOME", ()), ("HOME", (".cache",))):
+    for variable, subfolders in (("XDG_CACHE_HOME", ()), ("HOME", (".cache",))):
         if (folder := environ.get(variable, "")).startswith("/"):
-            return Path(folder, *below, FOLDER, f"{name}-{key[:KEY_LENGTH]}.json")
+            return Path(folder, *subfolders, FOLDER, f"{name}-{key[:KEY_LENGTH]}.json")
     raise ValueError("no cache folder")
 
 
 def _content(path: Path) -> tuple[bytes, bytes]:
-    """Return the digest and the data in a file. Raises OSError; ValueError where others can write it."""
+    """Return the digest and the data in a file. Raises OSError; ValueError if other users can write it."""
     with open(os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK), "rb") as file:
         status = os.fstat(file.fileno())
         trusted = stat.S_ISREG(status.st_mode) and status.st_uid in (0, os.geteuid())

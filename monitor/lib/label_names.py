@@ -13,20 +13,20 @@ EXPORTED_NAMES = {
     "account": "aws_account",
     "region": "aws_region",
     "service": "aws_service",
-    "namespace": "aws_namespace",  # of CloudWatch
+    "namespace": "aws_namespace",  # a namespace of CloudWatch
 }
 
 
 def exported_name(field: str) -> str:
-    """Return the label that a field is exported as."""
+    """Return the name of the label under which a field is exported."""
     return EXPORTED_NAMES.get(field, field)
 
 
 def exported_names(fields: Iterable[str]) -> tuple[str, ...]:
-    """Return the labels that fields are exported as."""
+    """Return the names of the labels under which fields are exported."""
     return tuple(map(exported_name, fields))
 
 
 def exported_labels(fields: Mapping[str, str]) -> dict[str, str]:
-    """Return the values of fields by exported label."""
+    """Return the values of fields by the name of the exported label."""
     return {exported_name(field): value for field, value in fields.items()}

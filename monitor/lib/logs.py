@@ -14,8 +14,8 @@ WINDOW: Final = 60.0  # seconds from the first line of a group until its summary
 MAX_LINES_PER_TEMPLATE: Final = 10  # different lines of one template per window
 MAX_LINES_PER_LOGGER: Final = 100  # lines of one logger and level per window
 MAX_GROUPS: Final = 1000  # in memory; beyond this the oldest group is summarized early
-OWN_LOGGERS: Final = ("monitor", "collectors", "rules")  # not limited to warnings
-# They log a traceback at each attempt of what they also raise, and Headroom reports.
+OWN_LOGGERS: Final = ("monitor", "collectors", "rules")  # they log from the configured level on
+# At each attempt, they log a traceback of an error that they also raise and that Headroom reports.
 REPEATING_LOGGERS: Final = tuple(
     f"{library}.{module}" for library in ("aiobotocore", "botocore") for module in ("credentials", "tokens")
 )
@@ -35,7 +35,7 @@ def configure_logging(level: int, formatter: logging.Formatter) -> None:
 
 
 def silence_repeating_loggers() -> None:
-    """Have no log of what is also raised, and reported; also for commands that do not log otherwise."""
+    """Silence the loggers of errors that are also raised; commands without other logging call this, too."""
     for name in REPEATING_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
 
@@ -44,7 +44,7 @@ def silence_repeating_loggers() -> None:
 class LineGroup:
     """Lines of one template, or of one logger and level, in a window that starts at `since`.
 
-    withheld: the number of lines that were not written. last: the last of them.
+    withheld: the number of lines that were not written. last: the last withheld line.
     """
 
     since: float

@@ -8,9 +8,9 @@ INTERVAL = 5.0  # seconds between two measurements: each wakes the process, whic
 
 
 async def measure_loop_lag(histogram: Histogram, clock: LoopClock) -> None:
-    """Observe how many seconds later than due the event loop resumes a task, until cancelled.
+    """Observe by how many seconds the event loop resumes a task late, until cancelled.
 
-    clock: monotonic, as a step of the system's clock is no lag.
+    clock: a monotonic clock, as a step of the system's clock is no lag.
     """
     while True:
         due = clock.now() + INTERVAL

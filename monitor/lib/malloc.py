@@ -1,15 +1,15 @@
-"""The C library's allocation of memory."""
+"""Settings of the C library's memory allocation."""
 
 import ctypes
 
-M_ARENA_MAX = -8  # of glibc's malloc.h
+M_ARENA_MAX = -8  # from glibc's malloc.h
 
 
 def share_one_arena() -> None:
-    """Let the threads that start from now on allocate where the first one does.
+    """Make threads that start from now on allocate memory from the arena of the first thread.
 
-    glibc otherwise gives each of them an arena of its own (up to eight for a core), and what one of them
-    frees is used again by itself alone. Python's threads seldom allocate at the same time. Other C libraries
+    glibc otherwise gives each thread an arena of its own (up to eight per core), and memory that a thread
+    frees is reused only from its arena. Python's threads seldom allocate at the same time. Other C libraries
     have no arenas to share.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -18,10 +18,10 @@ def share_one_arena() -> None:
 
 
 def return_free_memory() -> None:
-    """Return memory to the system that was freed, wherever it is; it may take some milliseconds.
+    """Return freed memory to the system, wherever it is in the heap; may take some milliseconds.
 
-    By itself, glibc returns only what is free at the end of the heap, and a small allocation there prevents
-    it.
+    By itself, glibc returns only free memory at the end of the heap, and a small allocation there prevents
+    even that.
     """
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
     if trim:

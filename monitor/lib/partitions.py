@@ -1,9 +1,9 @@
-"""The partitions of AWS, and what differs between them: the one table that all else asks.
+"""The partitions of AWS and their differences, in one table for all modules.
 
-Names, regions, home regions and domains are those of botocore's `partitions.json`, so that a partition that
-botocore learns of is known here. The hosts of consoles are from
-https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html and the user guides of the partitions; the
-addresses of documentation are those at which AWS publishes these guides.
+Names, regions, home regions and domains are from botocore's `partitions.json`, so that a new botocore brings
+new partitions. The hosts of consoles are from
+https://docs.aws.amazon.com/general/latest/gr/mgmt-console.html and the user guides of the partitions; AWS
+publishes these guides at the addresses of documentation.
 """
 
 import re
@@ -13,8 +13,8 @@ from functools import cache, lru_cache
 
 from monitor.lib.botocore_files import partition_data
 
-COMMERCIAL = "aws"  # the partition that is assumed where nothing names one
-DOCUMENTATION = "https://docs.aws.amazon.com/"  # of the commercial partition; the others have no public one
+COMMERCIAL = "aws"  # the partition that is assumed if none is named
+DOCUMENTATION = "https://docs.aws.amazon.com/"  # the default, of the commercial partition
 
 CONSOLES: Mapping[str, str] = {
     "aws": "console.aws.amazon.com",
@@ -32,11 +32,11 @@ DOCUMENTATIONS: Mapping[str, str] = {
 class Partition:
     """One separate set of regions with its own accounts, credentials and domains.
 
-    name: as in ARNs. regions: those that botocore knows. region_pattern: what the names of all its regions
-    match. home_region: where its global services are, also for calls whose result is the same in all regions,
-    and for those of STS where no region is named. dns_suffix: the domain of its endpoints. console: the host
-    of its console without the region in front; None when it is not public. documentation: the URL below which
-    its documentation has the paths of the commercial one.
+    name: the name in ARNs. regions: the regions that botocore knows. region_pattern: matches the names of all
+    its regions. home_region: the region of its global services, of calls with the same result in all regions,
+    and of calls to STS without a region. dns_suffix: the domain of its endpoints. console: the host of its
+    console without the region in front; None if it is not public. documentation: the base URL of its
+    documentation, which has the same paths as that of the commercial partition.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Partition:
     documentation: str
 
     def localized(self, url: str) -> str:
-        """The URL of a page of AWS's documentation in this partition; other URLs as they are."""
+        """Return the URL of a page of AWS's documentation in this partition; other URLs unchanged."""
         path = url.removeprefix(DOCUMENTATION)
         return url if path == url else f"{self.documentation}{path}"
 
@@ -58,34 +58,38 @@ def partitions() -> Mapping[str, Partition]:
     """Return the partitions by their names."""
     listed = partition_data()["partitions"]
     return {
-        one["id"]: Partition(
-            name=one["id"],
-            regions=tuple(name for name in one["regions"] if not name.endswith("-global")),
-            region_pattern=re.compile(one["regionRegex"]),
-            home_region=one["outputs"]["implicitGlobalRegion"],
-            dns_suffix=one["outputs"]["dnsSuffix"],
-            console=CONSOLES.get(one["id"]),
-            documentation=DOCUMENTATIONS.get(one["id"], DOCUMENTATION),
+        entry["id"]: Partition(
+            name=entry["id"],
+            regions=tuple(name for name in entry["regions"] if not name.endswith("-global")),
+            region_pattern=re.compile(entry["regionRegex"]),
+            home_region=entry["outputs"]["implicitGlobalRegion"],
+            dns_suffix=entry["outputs"]["dnsSuffix"],
+            console=CONSOLES.get(entry["id"]),
+            documentation=DOCUMENTATIONS.get(entry["id"], DOCUMENTATION),
         )
-        for one in listed
+        for entry in listed
     }
 
 
 @lru_cache(1024)
 def partition_of(region: str) -> Partition:
-    """The partition of a region, by its name; the commercial one where no partition has such names."""
+    """Return the partition of a region by its name; the commercial partition if no pattern matches."""
     known = partitions()
-    matching = (one for one in known.values() if region in one.regions or one.region_pattern.match(region))
+    matching = (
+        partition
+        for partition in known.values()
+        if region in partition.regions or partition.region_pattern.match(region)
+    )
     return next(matching, known[COMMERCIAL])
 
 
 def partition_of_arn(arn: str) -> Partition:
-    """The partition that an ARN names; the commercial one where it names no known one."""
+    """Return the partition that an ARN names; the commercial partition if the name is unknown."""
     known = partitions()
     return known.get(arn.split(":")[1] if ":" in arn else "", known[COMMERCIAL])
 
 
 @cache
 def arn_pattern(rest: str) -> re.Pattern[str]:
-    """Return the pattern of the ARNs of known partitions. rest: a pattern of what follows the partition."""
+    """Return the pattern of the ARNs of known partitions. rest: a pattern of the part after the partition."""
     return re.compile(rf"arn:({'|'.join(map(re.escape, partitions()))}):{rest}", re.A)

@@ -1,6 +1,6 @@
 """Formats ratios as percentages."""
 
-MIN_WHOLE_PERCENT = 0.1  # ratio; smaller ones are shown as percents with two significant digits
+MIN_WHOLE_PERCENT = 0.1  # ratio; smaller ratios are shown with two significant digits
 MIN_SHOWN_RATIO = 0.0001  # smaller positive ratios are shown as less than this
 
 

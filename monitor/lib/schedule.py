@@ -29,7 +29,7 @@ SYSTEM_CLOCK: Final = LoopClock(time.time, asyncio.sleep)
 
 
 class Tick(NamedTuple):
-    """A tick of a schedule. number: since the epoch. wait: seconds until then. missed: ticks before it."""
+    """A tick. number: counted since the epoch. wait: seconds until it. missed: ticks missed before it."""
 
     number: float
     wait: float = 0.0
@@ -40,8 +40,8 @@ class Schedule(NamedTuple):
     """Ticks at a fixed interval.
 
     name: its hash is the offset of the ticks within the interval. So cells do not all call AWS at the same
-    time, and ticks stay at the same times after a restart. interval: seconds. phase: what is hashed instead
-    of the name, where several schedules are to tick at the same time.
+    time, and ticks stay at the same times after a restart. interval: seconds. phase: a text that is hashed
+    instead of the name, so that several schedules tick at the same time.
     """
 
     name: str
@@ -55,7 +55,7 @@ class Schedule(NamedTuple):
         return max(10 * self.interval, MIN_RUN_TIMEOUT)
 
     def first_tick(self) -> Tick:
-        """Return the tick of the present interval, for the work that is done at once."""
+        """Return the tick of the present interval, for work that begins at once."""
         return Tick(self._present())
 
     def tick_after(self, last: Tick) -> Tick:
@@ -76,14 +76,14 @@ class Schedule(NamedTuple):
         return (self.clock.now() - self._offset) // self.interval
 
     def ticks(self) -> "Ticks":
-        """Return an iterator of the ticks, the first of which is at once."""
+        """Return an iterator of the ticks; the first tick is at once."""
         return Ticks(self)
 
 
 class Ticks(AsyncIterator[int]):
-    """The ticks of a schedule. Each is the number of ticks that were missed since the last one.
+    """The ticks of a schedule. Each item is the number of ticks that were missed since the last item.
 
-    No generator: one that a cancelled loop leaves behind is closed by a task, some time later.
+    It is no generator: a generator that a cancelled loop leaves behind is closed by a task, some time later.
     """
 
     def __init__(self, schedule: Schedule) -> None:
@@ -142,8 +142,8 @@ async def repeat_all(
 ) -> None:
     """Run each work as `repeat` does, all from one task. Ends only when cancelled.
 
-    Between two runs nothing but the time of the next one is kept of a work, where `repeat` keeps a task.
-    admit: awaited before the first run of each work, so that it decides how fast these follow each other.
+    Between two runs, a work takes only the memory for its next time; with `repeat` it would take a task.
+    admit: awaited before the first run of each work, so that it sets the pace of the first runs.
     """
     listed, clock = tuple(works), asyncio.get_running_loop().time
     due: list[tuple[float, int, Tick]] = []  # a heap

@@ -1,4 +1,4 @@
-"""Tells the service manager that started the process how it is: systemd, for units of Type=notify.
+"""Notifies the service manager that started the process of its state: systemd, for units of Type=notify.
 
 https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html
 """
@@ -18,10 +18,10 @@ ADDRESS, WATCHDOG_USEC, WATCHDOG_PID = "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHD
 
 
 class ServiceManager(NamedTuple):
-    """A service manager that waits for news of the process.
+    """A service manager that waits for notifications of the process.
 
-    address: of its datagram socket. alive_interval: seconds after which it is told again that the event loop
-    runs, half of what it waits; None when it does not ask.
+    address: the address of its datagram socket. alive_interval: seconds between two notifications that the
+    event loop runs, half of the manager's timeout; None if it has no timeout.
     """
 
     address: str
@@ -33,37 +33,37 @@ class ServiceManager(NamedTuple):
         name = environ.get(ADDRESS, "")
         if not name.startswith(("/", "@")):
             return None
-        limit, asked = environ.get(WATCHDOG_USEC, ""), environ.get(WATCHDOG_PID, str(os.getpid()))
-        is_watched = limit.isdecimal() and int(limit) > 0 and asked == str(os.getpid())
+        timeout, watched_pid = environ.get(WATCHDOG_USEC, ""), environ.get(WATCHDOG_PID, str(os.getpid()))
+        is_watched = timeout.isdecimal() and int(timeout) > 0 and watched_pid == str(os.getpid())
         address = "\0" + name[1:] if name.startswith("@") else name
-        return cls(address, int(limit) / 1e6 / 2 if is_watched else None)
+        return cls(address, int(timeout) / 1e6 / 2 if is_watched else None)
 
-    def tell(self, *news: str) -> None:
-        """Send news, such as READY. What cannot be sent is logged: the process does not depend on it."""
+    def tell(self, *messages: str) -> None:
+        """Send messages, such as READY. A failure is only logged: the process does not depend on it."""
         try:
-            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as own:
-                own.setblocking(False)
-                own.sendto("\n".join(news).encode(), self.address)
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as client:
+                client.setblocking(False)
+                client.sendto("\n".join(messages).encode(), self.address)
         except OSError as error:
-            log.warning("the service manager cannot be told %s: %s", news[0], error)
+            log.warning("the service manager cannot be told %s: %s", messages[0], error)
 
 
 @asynccontextmanager
 async def told_ready(
     manager: ServiceManager | None, status: str, stopping: asyncio.Event
 ) -> AsyncIterator[None]:
-    """Tell the service manager, if any, that the process is ready, that it lives, and that it stops.
+    """Notify the service manager, if any, when the process is ready, while it is alive, and when it stops.
 
-    status: a sentence that `systemctl status` shows. stopping: is set when the process begins to stop.
+    status: a sentence that `systemctl status` shows. stopping: set when the process begins to stop.
     """
     if manager is None:
         yield
         return
     manager.tell(READY, f"STATUS={status}")
-    async with asyncio.TaskGroup() as telling:
+    async with asyncio.TaskGroup() as notifications:
         tasks = [
-            telling.create_task(_tell_stopping(manager, stopping)),
-            telling.create_task(_tell_alive(manager)),
+            notifications.create_task(_notify_stopping(manager, stopping)),
+            notifications.create_task(_notify_alive(manager)),
         ]
         try:
             yield
@@ -72,12 +72,12 @@ async def told_ready(
                 task.cancel()
 
 
-async def _tell_stopping(manager: ServiceManager, stopping: asyncio.Event) -> None:
+async def _notify_stopping(manager: ServiceManager, stopping: asyncio.Event) -> None:
     await stopping.wait()
     manager.tell(STOPPING)
 
 
-async def _tell_alive(manager: ServiceManager) -> None:
+async def _notify_alive(manager: ServiceManager) -> None:
     while manager.alive_interval:
         manager.tell(ALIVE)
         await asyncio.sleep(manager.alive_interval)

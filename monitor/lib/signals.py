@@ -5,9 +5,9 @@ import signal
 
 
 def set_on_signals(event: asyncio.Event, *signals: signal.Signals) -> asyncio.Event:
-    """Make signals set an event of the running loop, and return it. Call this before a server starts."""
-    for one in signals:
-        asyncio.get_running_loop().add_signal_handler(one, event.set)
+    """Set an event of the running loop on signals, and return the event. Call this before a server starts."""
+    for number in signals:
+        asyncio.get_running_loop().add_signal_handler(number, event.set)
     return event
 
 

@@ -25,7 +25,7 @@ LAG_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)  # secon
 class SnapshotGauge(Collector):
     """A gauge whose series are all replaced at once.
 
-    labels: the names of its labels, which are exported as `monitor.lib.label_names` says.
+    labels: the names of its labels, which `monitor.lib.label_names` converts to exported names.
     """
 
     def __init__(self, name: str, documentation: str, labels: Sequence[str]) -> None:

@@ -18,7 +18,7 @@ def single_line(text: str) -> str:
 
 
 def truncate(text: str, max_length: int) -> str:
-    """Return at most `max_length` characters; if text is cut off, the last one is an ellipsis."""
+    """Return at most `max_length` characters; if text is cut off, the last character is an ellipsis."""
     return text if len(text) <= max_length else text[: max_length - 1] + "…"
 
 

@@ -1,11 +1,11 @@
-"""Tests forecasts: makes them as of past moments, of the data before, and compares them with what came.
+"""Tests forecasts: makes them at past moments, from earlier data, and compares them with later episodes.
 
-At each moment, a forecast tells of each series that is not near its limit how probable it is that demand
-comes near it, or as high as when some was throttled before: an episode begins then. It is the forecast of a
-running Headroom, of the same demand (`rules.demand_forecast`), which asks for the limit itself. An alarm
-begins at a moment when that is likely within an hour, six hours, a day or three, and lasts for the shortest
-of these times. It was right if an episode began before it ended, and false if none did; after its end another
-one may begin.
+An episode begins when the demand of a series comes near the limit, or is as high as when demand was throttled
+before. At each moment, the probability of an episode is forecast for each series that is not near its limit.
+A running Headroom makes the same forecast (`rules.demand_forecast`), but for the limit itself. An alarm
+begins at a moment when an episode is likely within an hour, six hours, a day or three days, and lasts for the
+shortest of these times. The alarm is right if an episode begins before the alarm ends, else it is false;
+another alarm may begin after its end.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,10 +24,10 @@ from rules.forecast import BINS, LIKELY, MIN_BINS
 from rules.forecast_features import HORIZONS
 
 MAX_FORECASTS: Final = 100_000  # of series that came close to their limits: they take about ten seconds
-# Quarters of an hour between two moments: the first of these with which MAX_FORECASTS suffice, or the last.
+# Quarters of an hour between two moments: the first number that needs at most MAX_FORECASTS, else the last.
 STEPS: Final = (1, 2, 4, 8, 12)
-# The share of `Quarters.target` that a series has to use once to be compared at all moments, not once a
-# day.
+# A series whose demand ever reached this share of `Quarters.target` is compared at all moments, other series
+# once a day.
 CLOSE: Final = np.float32(0.5)
 SERIES_AT_ONCE: Final = 2048
 FORECASTS_AT_ONCE: Final = 2048
@@ -37,7 +37,7 @@ NO_ALARM, NO_FORECAST = -1, -2  # instead of the number of a horizon: none is li
 class Foresight(NamedTuple):
     """The forecast of one episode, which began in a minute on the series in a slot.
 
-    lead: minutes from the alarm until it began; None: there was no alarm.
+    lead: minutes from the alarm until the episode began; None: there was no alarm.
     """
 
     slot: int
@@ -47,13 +47,13 @@ class Foresight(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """The comparison of forecasts with the episodes that came.
+    """The comparison of forecasts with the later episodes.
 
-    foresights: of each episode before which a forecast was made. without_forecast: the number of other
-    episodes: they began before there were two days of history, or so soon after the one before that no moment
-    lies between. false_alarms: of all series. series_days: days that forecasts were made for, of all series
-    together. step: minutes between two moments, of series that came close to their limits; there is one a day
-    of others.
+    foresights: one for each episode before which a forecast was made. without_forecast: the number of other
+    episodes: they began before there were two days of history, or so soon after the last episode that there
+    was no moment in between. false_alarms: the number of false alarms of all series. series_days: the days of
+    all series for which forecasts were made. step: minutes between two moments of series that came close to
+    their limits; other series have one moment a day.
     """
 
     foresights: Sequence[Foresight] = ()
@@ -65,17 +65,17 @@ class Backtest:
     @property
     def foreseen(self) -> Sequence[int]:
         """The leads of the episodes that were foreseen, in minutes, in order."""
-        return sorted(one.lead for one in self.foresights if one.lead is not None)
+        return sorted(foresight.lead for foresight in self.foresights if foresight.lead is not None)
 
     @property
     def median_lead(self) -> float | None:
-        """Minutes; None where no episode was foreseen."""
+        """The median lead in minutes; None if no episode was foreseen."""
         return median(self.foreseen) if self.foreseen else None
 
 
 @dataclass(slots=True)
 class _Comparison:
-    """The numbers found so far."""
+    """The results so far, which become a Backtest."""
 
     foresights: list[Foresight] = field(default_factory=list)
     without_forecast: int = 0
@@ -86,7 +86,7 @@ class _Comparison:
 def backtest(
     quarters: Quarters, episodes: Sequence[Episode], report: Callable[[int, int], None] = lambda *_: None
 ) -> Backtest | None:
-    """Make the forecasts, and compare them with what came; None if there is no moment with enough history.
+    """Make forecasts, and compare them with the episodes; None if there is no moment with enough history.
 
     report: called with the number of steps done and of all steps.
     """
@@ -96,15 +96,15 @@ def backtest(
         close = (quarters.demand >= CLOSE * quarters.target).any(axis=1)
     step, found = _affordable_step(int(np.count_nonzero(close)), quarters.count), _Comparison()
     by_slot: dict[int, list[Episode]] = {}
-    for one in episodes:
-        by_slot.setdefault(one.slot, []).append(one)
-    parts = [(some, step) for some in _batches(np.flatnonzero(close))]
-    parts += [(some, DAY) for some in _batches(np.flatnonzero(~close))]
-    for done, (series, every) in enumerate(parts):
+    for episode in episodes:
+        by_slot.setdefault(episode.slot, []).append(episode)
+    parts = [(batch, step) for batch in _batches(np.flatnonzero(close))]
+    parts += [(batch, DAY) for batch in _batches(np.flatnonzero(~close))]
+    for done, (series, part_step) in enumerate(parts):
         report(done, len(parts))
-        _compare(quarters, series, by_slot, every, found)
+        _compare(quarters, series, by_slot, part_step, found)
     return Backtest(
-        foresights=sorted(found.foresights, key=lambda one: (one.begin, one.slot)),
+        foresights=sorted(found.foresights, key=lambda foresight: (foresight.begin, foresight.slot)),
         without_forecast=found.without_forecast,
         false_alarms=found.false_alarms,
         series_days=found.forecast_quarters / DAY,
@@ -126,22 +126,23 @@ def _compare(
     quarters: Quarters, series: Indices, by_slot: dict[int, list[Episode]], step: int, found: _Comparison
 ) -> None:
     moments = np.arange(MIN_BINS, quarters.count, step)
-    busy = _in_episodes(quarters, series, by_slot)
+    in_episode = _in_episodes(quarters, series, by_slot)
     alarms = np.concatenate([*_alarms(quarters, series, moments)], axis=1)
-    has_forecast = (alarms != NO_FORECAST) & ~busy[:, moments - 1]
+    has_forecast = (alarms != NO_FORECAST) & ~in_episode[:, moments - 1]
     alarms[~has_forecast] = NO_ALARM
     found.forecast_quarters += int(np.count_nonzero(has_forecast)) * step
     for index, row in enumerate(series.tolist()):
         slot = int(quarters.slots[row])
-        own = by_slot.get(slot, ())
-        if own or (alarms[index] != NO_ALARM).any():
-            _compare_series(quarters, own, (moments, alarms[index], has_forecast[index]), found)
+        episodes = by_slot.get(slot, ())
+        if episodes or (alarms[index] != NO_ALARM).any():
+            _compare_series(quarters, episodes, (moments, alarms[index], has_forecast[index]), found)
 
 
 def _alarms(quarters: Quarters, series: Indices, moments: Indices) -> Iterator[Int8s]:
-    """Yield the number of the shortest horizon within which it is likely, or NO_ALARM, [series, moment].
+    """Yield the number of the shortest horizon within which an episode is likely, [series, moment].
 
-    moments: as the numbers of the quarters that begin then. Each array yielded is of the next moments.
+    NO_ALARM or NO_FORECAST stand for no horizon. Each yielded array has the next moments.
+    moments: the numbers of the quarters that begin then.
     """
     at_once = max(1, FORECASTS_AT_ONCE // series.size)
     for first in range(0, moments.size, at_once):
@@ -154,9 +155,10 @@ def _alarms(quarters: Quarters, series: Indices, moments: Indices) -> Iterator[I
 
 
 def forecast_at(quarters: Quarters, series: Indices, moments: Indices) -> Floats:
-    """Return the probability within each of HORIZONS, [series, moment, horizon], by the data before.
+    """Return the probability of an episode within each of HORIZONS, [series, moment, horizon].
 
-    series: as their numbers in the quarters. moments: as the numbers of the quarters that begin then.
+    Only data before the moment is used. series: their numbers in the quarters. moments: the numbers of the
+    quarters that begin then.
     """
     demand = np.pad(quarters.demand[series], ((0, 0), (BINS, 0)), constant_values=np.nan)
     histories = np.lib.stride_tricks.sliding_window_view(demand, BINS, axis=1)
@@ -168,12 +170,12 @@ def forecast_at(quarters: Quarters, series: Indices, moments: Indices) -> Floats
 
 def _in_episodes(quarters: Quarters, series: Indices, by_slot: dict[int, list[Episode]]) -> Flags:
     """Return in which quarters there was an episode, [series, quarter]."""
-    busy = np.zeros((series.size, quarters.count), np.bool_)
+    in_episode = np.zeros((series.size, quarters.count), np.bool_)
     for index, row in enumerate(series.tolist()):
-        for one in by_slot.get(int(quarters.slots[row]), ()):
-            first, last = quarters.quarter_of(one.begin), quarters.quarter_of(one.end - 1)
-            busy[index, max(first, 0) : max(last + 1, 0)] = True
-    return busy
+        for episode in by_slot.get(int(quarters.slots[row]), ()):
+            first, last = quarters.quarter_of(episode.begin), quarters.quarter_of(episode.end - 1)
+            in_episode[index, max(first, 0) : max(last + 1, 0)] = True
+    return in_episode
 
 
 def _compare_series(
@@ -184,14 +186,14 @@ def _compare_series(
 ) -> None:
     """Compare the alarms of one series with its episodes, in the order of time.
 
-    forecasts: moments, the alarm of each, and whether a forecast was made then.
+    forecasts: the moments, the alarm at each moment, and whether a forecast was made then.
     """
     moments, alarms, has_forecast = forecasts
     minutes = quarters.start + moments * BIN_MINUTES
-    since, until, at = 0, NO_ALARM, 0  # of the alarm that lasts: its begin and end; the next moment
+    since, until, at = 0, NO_ALARM, 0  # the begin and end of the lasting alarm; the number of the next moment
     end_of_data = quarters.start + quarters.count * BIN_MINUTES
-    for one in (*episodes, None):
-        begin = one.begin if one else end_of_data
+    for episode in (*episodes, None):
+        begin = episode.begin if episode else end_of_data
         before = int(np.searchsorted(minutes, begin, side="right"))
         for number in range(at, before):
             now, horizon = int(minutes[number]), int(alarms[number])
@@ -199,12 +201,12 @@ def _compare_series(
                 found.false_alarms, until = found.false_alarms + 1, NO_ALARM
             if horizon >= 0 and until == NO_ALARM:
                 since, until = now, now + HORIZONS[horizon]
-        if one is None:
-            break  # what an alarm that still lasts announces may yet come
+        if episode is None:
+            break  # an alarm that still lasts may yet be right
         if not has_forecast[at:before].any():
             found.without_forecast += 1
         else:
             lead = begin - since if begin < until else None
             found.false_alarms += until != NO_ALARM and begin >= until
-            found.foresights.append(Foresight(one.slot, begin, lead))
-        at, until = max(at, int(np.searchsorted(minutes, one.end, side="left"))), NO_ALARM
+            found.foresights.append(Foresight(episode.slot, begin, lead))
+        at, until = max(at, int(np.searchsorted(minutes, episode.end, side="left"))), NO_ALARM

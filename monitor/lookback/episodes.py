@@ -10,19 +10,19 @@ from monitor.fleet.judged import Judged
 from rules.alert_rules import KEEP_FIRING_FOR, Rule
 from rules.band import Zone
 
-# So many minutes without throttling and not near the limit end an episode, as they end an alert.
+# An episode ends after this many minutes without throttling and not near the limit, as an alert does.
 QUIET_MINUTES = KEEP_FIRING_FOR[Rule.SATURATED]
 SECONDS_PER_MINUTE = 60
-MAX_EPISODES = 500_000  # that are kept; further ones are counted
+MAX_EPISODES = 500_000  # in the result; further episodes are only counted
 
 
 class Episode(NamedTuple):
     """An episode of the series in a slot: minutes from `begin` up to, and without, `end`.
 
-    throttled_minutes: in which demand was throttled beyond what is tolerated. peak, usage, limit: the highest
-    utilization, with its usage and its limit; NaN where no usage is known. throttled_demand: in all, in the
-    unit in which the signal counts it; NaN where it is not known. ongoing: it had not ended when the
-    judged minutes did.
+    throttled_minutes: the number of minutes in which demand was throttled beyond the tolerance. peak, usage,
+    limit: the highest utilization, with its usage and limit; NaN if no usage is known. throttled_demand: the
+    sum, in the unit in which the signal counts it; NaN if unknown. ongoing: the episode had not ended when
+    the judged minutes ended.
     """
 
     slot: int
@@ -42,14 +42,14 @@ class Episode(NamedTuple):
 
     @property
     def minutes(self) -> int:
-        """The length."""
+        """The length in minutes."""
         return self.end - self.begin
 
 
 class EpisodeFinder:
-    """Finds episodes in judged minutes, which must come in their order. episodes: those that have ended.
+    """Finds episodes in judged minutes, which must be added in their order.
 
-    more: how many further ones there were.
+    episodes: the episodes that have ended. more: the number of ended episodes beyond MAX_EPISODES.
     """
 
     def __init__(self) -> None:
@@ -72,24 +72,24 @@ class EpisodeFinder:
             if before and found.begin - before.end < QUIET_MINUTES:
                 found = _joined(before, found)
             elif before:
-                self._keep(before)
+                self._store(before)
             self._open[slot] = found
         last = self._open.get(slot)
         if last and minutes.stop - last.end >= QUIET_MINUTES:
-            self._keep(self._open.pop(slot))
+            self._store(self._open.pop(slot))
 
-    def _keep(self, episode: Episode) -> None:
+    def _store(self, episode: Episode) -> None:
         if len(self.episodes) < MAX_EPISODES:
             self.episodes.append(episode)
         else:
             self.more += 1
 
     def finish(self) -> Sequence[Episode]:
-        """Return all episodes by begin; those that are not over yet end where the minutes do."""
+        """Return all episodes, sorted by begin; mark episodes that have not ended as ongoing."""
         for episode in self._open.values():
-            self._keep(episode._replace(ongoing=True))
+            self._store(episode._replace(ongoing=True))
         self._open.clear()
-        return sorted(self.episodes, key=lambda one: (one.begin, one.slot))
+        return sorted(self.episodes, key=lambda episode: (episode.begin, episode.slot))
 
 
 class _Numbers(NamedTuple):
@@ -138,9 +138,9 @@ def _runs(minutes: Indices) -> Iterator[slice]:
 
 
 def _joined(first: Episode, second: Episode) -> Episode:
-    """Return one episode of two parts."""
+    """Return the episode that two consecutive parts form."""
     higher = second if not first.peak >= second.peak else first
-    known = [one.throttled_demand for one in (first, second) if not np.isnan(one.throttled_demand)]
+    known = [part.throttled_demand for part in (first, second) if not np.isnan(part.throttled_demand)]
     return first._replace(
         end=second.end,
         throttled_minutes=first.throttled_minutes + second.throttled_minutes,

@@ -1,8 +1,8 @@
-"""Looking back at what a running Headroom has kept: a fortnight of usage, and its notices. It costs nothing.
+"""Finds episodes in the data that a running Headroom has stored: a fortnight of usage, and its notices.
 
-`monitor.lookback.replay` judges each minute anew, which needs points of CloudWatch; this is coarser. Usage
-is kept in quarters of an hour and compared with the limit of now; that demand was throttled is known by the
-notices that told it.
+This needs no requests, while `monitor.lookback.replay` judges each minute anew, from points of CloudWatch. It
+is coarser: usage is stored by quarters of an hour and compared with the present limit, and throttled demand
+is known only from notices.
 """
 
 from collections import defaultdict
@@ -20,14 +20,14 @@ from rules.analogs import BIN_MINUTES
 from rules.band import Zone
 
 MAX_KEPT_EPISODES: Final = 10_000
-TOLD_LATER: Final = 60  # minutes after an episode in which a notice belongs to it
+MAX_NOTICE_DELAY: Final = 60  # minutes after the end of an episode in which a notice still belongs to it
 BAD_ZONES: Final = frozenset((Zone.NEAR.word, Zone.SATURATED.word))
 
 
 class NearRun(NamedTuple):
     """Consecutive quarters of an hour in which usage was near the limit: minutes from `begin` up to `end`.
 
-    usage: the highest. ongoing: the newest quarter, or the one before it, is among them.
+    usage: the highest usage. ongoing: the run contains the newest quarter or the quarter before it.
     """
 
     slot: int
@@ -40,9 +40,9 @@ class NearRun(NamedTuple):
 class KeptEpisode(NamedTuple):
     """A time in which a series was near its limit or throttled: from the minute `begin` up to `end`.
 
-    usage: the highest, in the unit of the limit; NaN where none is known. is_throttled: an alert told it.
-    throttled: the highest demand per second that was told; None without any. ongoing: it has not ended. told:
-    the notices, by time.
+    usage: the highest usage, in the unit of the limit; NaN if unknown. is_throttled: a notice reported
+    throttled demand. throttled: the highest throttled demand per second in notices; None if there is none.
+    ongoing: the episode has not ended. told: its notices, by time.
     """
 
     series: Series
@@ -56,21 +56,21 @@ class KeptEpisode(NamedTuple):
 
     @property
     def known_usage(self) -> float | None:
-        """The highest usage; None where none is known."""
+        """The highest usage; None if it is unknown."""
         return None if isnan(self.usage) else self.usage
 
     def peak(self, limit: float) -> float | None:
-        """Return the highest usage divided by a limit; None where either is unknown."""
+        """Return the highest usage divided by a limit; None if usage or limit is unknown."""
         return None if isnan(self.usage) or not limit > 0 else self.usage / limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeptLookback:
-    """A look at what was kept of some days.
+    """The result of a look back at the stored data of some days.
 
-    minutes: those looked at. series: the number of those with a history. known_days: of usage, of all
-    together. episodes: the newest first. more: that are not listed. has_journal: false while it cannot be
-    read.
+    minutes: the minutes of these days. series: the number of series with a history. known_days: the days of
+    known usage, of all series together. episodes: the newest first. more: the number of episodes that are not
+    listed. has_journal: false while the journal cannot be read.
     """
 
     minutes: range
@@ -82,7 +82,7 @@ class KeptLookback:
 
 
 class _Piece(NamedTuple):
-    """A part of an episode: a run of quarters, or the time in which an alert told it."""
+    """A part of an episode: a run of quarters, or the time between notices of an alert."""
 
     begin: int
     end: int
@@ -95,8 +95,8 @@ class _Piece(NamedTuple):
 def near_runs(slots: Sequence[int], usage: Floats, level: Floats, first_bin: int) -> Iterator[NearRun]:
     """Yield the runs of quarters with a usage of at least the level of its series.
 
-    usage: [quarter, series], the oldest first; NaN is unknown and ends a run. level: of each series; NaN:
-    it has none. first_bin: the number of the first quarter since 1970.
+    usage: [quarter, series], the oldest first; NaN is unknown and ends a run. level: the level of each
+    series; NaN: no level. first_bin: the number of the first quarter since 1970.
     """
     with np.errstate(invalid="ignore"):
         is_near = usage >= level
@@ -114,28 +114,28 @@ def kept_episodes(
 ) -> list[KeptEpisode]:
     """Return the episodes of some minutes, the newest first.
 
-    notices: the oldest first. series: those that exist, by id.
+    notices: the oldest first. series: the existing series by id.
     """
-    pieces, told = defaultdict[str, list[_Piece]](list), defaultdict[str, list[Notice]](list)
-    by_slot = {one.slot: identity for identity, one in series.items()}
+    pieces, notices_by_id = defaultdict[str, list[_Piece]](list), defaultdict[str, list[Notice]](list)
+    by_slot = {entry.slot: series_id for series_id, entry in series.items()}
     for run in runs:
-        if identity := by_slot.get(run.slot):
-            pieces[identity].append(_Piece(run.begin, run.end, run.usage, ongoing=run.ongoing))
+        if series_id := by_slot.get(run.slot):
+            pieces[series_id].append(_Piece(run.begin, run.end, run.usage, ongoing=run.ongoing))
     for notice in notices:
-        if (identity := notice.series_id) in series:
-            told[identity].append(notice)
-    for identity, some in told.items():
-        pieces[identity] += _alert_pieces(some, minutes)
+        if (series_id := notice.series_id) in series:
+            notices_by_id[series_id].append(notice)
+    for series_id, own_notices in notices_by_id.items():
+        pieces[series_id] += _alert_pieces(own_notices, minutes)
     found = [
-        _with_notices(series[identity], one, told[identity])
-        for identity, some in pieces.items()
-        for one in _joined(some)
+        _with_notices(series[series_id], piece, notices_by_id[series_id])
+        for series_id, own_pieces in pieces.items()
+        for piece in _joined(own_pieces)
     ]
-    return sorted(found, key=lambda one: (-one.begin, one.series.key))
+    return sorted(found, key=lambda episode: (-episode.begin, episode.series.key))
 
 
 def _alert_pieces(notices: Sequence[Notice], minutes: range) -> Iterator[_Piece]:
-    """Yield the times in which the alert of a series told that it was near its limit, or throttled."""
+    """Yield the times in which the alert of a series reported a zone of BAD_ZONES."""
     begun: Notice | None = None
     highest: float | None = None
     usage = np.nan
@@ -160,16 +160,16 @@ def _piece(begun: Notice, end: int, usage: float, throttled: float | None) -> _P
 
 
 def _joined(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
-    """Yield the pieces, those joined that are not a quarter of an hour apart."""
+    """Yield the pieces; join pieces that are less than a quarter of an hour apart."""
     last: _Piece | None = None
-    for piece in sorted(pieces, key=lambda one: (one.begin, one.end)):
+    for piece in sorted(pieces, key=lambda piece: (piece.begin, piece.end)):
         if last is None:
             last = piece
         elif piece.begin - last.end >= BIN_MINUTES:
             yield last
             last = piece
         else:
-            rates = [one.throttled for one in (last, piece) if one.throttled is not None]
+            rates = [part.throttled for part in (last, piece) if part.throttled is not None]
             last = _Piece(
                 last.begin,
                 max(last.end, piece.end),
@@ -183,9 +183,9 @@ def _joined(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
 
 
 def _with_notices(series: Series, piece: _Piece, notices: Sequence[Notice]) -> KeptEpisode:
-    """Return the episode with what was told from its beginning until a while after its end."""
-    end = piece.end + TOLD_LATER
-    told = [one for one in notices if piece.begin <= one.at // 60 < end]
+    """Return the episode with the notices from its begin until MAX_NOTICE_DELAY after its end."""
+    end = piece.end + MAX_NOTICE_DELAY
+    told = [notice for notice in notices if piece.begin <= notice.at // 60 < end]
     return KeptEpisode(
         series,
         piece.begin,

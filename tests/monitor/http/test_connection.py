@@ -20,19 +20,19 @@ Writer = asyncio.StreamWriter
 Send = Callable[[dict[str, object]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, object]]]
 
-PATIENT = 20.0  # seconds for what must come
+PATIENT = 20.0  # seconds to wait for an expected event
 GET = b"GET /%s HTTP/1.1\r\nHost: localhost\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\n"
-LARGE = 64 * 2**20  # more than any socket takes in
+LARGE = 64 * 2**20  # more than any socket buffers
 PIECES = (2**20, LARGE // 2**20)
 SIZES = {"/": (2, 1), "/late": (2, 1), "/large": (LARGE, 1), "/pieces": PIECES, "/slow": PIECES}
 
 
 async def app(scope: dict[str, object], receive: Receive, send: Send) -> None:
-    """Reads a body, but for GET, then answers; of `/large` more than a client takes by the way.
+    """Reads the body, except for GET, and answers with as many bytes as SIZES has for the path.
 
-    `/pieces` is as large, but written piece by piece, as fast as it is taken; so is `/slow`, which takes a
-    while for its last one, as does `/late`, which is small.
+    `/large` is written at once. `/pieces` and `/slow` are written piece by piece, as fast as the client
+    reads. `/slow` and `/late` wait for a second before their last piece.
     """
     while scope["method"] != "GET" and (await receive()).get("more_body"):
         pass
@@ -70,8 +70,8 @@ async def connected(
         await serving
 
 
-async def cut_off(reader: Reader) -> bytes:
-    """Return the bytes until the server closed the connection."""
+async def read_until_closed(reader: Reader) -> bytes:
+    """Return the bytes that the server sends before it closes the connection."""
     async with asyncio.timeout(PATIENT):
         try:
             return await reader.read()
@@ -80,7 +80,7 @@ async def cut_off(reader: Reader) -> bytes:
 
 
 async def trickle(writer: Writer, piece: bytes) -> None:
-    """One byte now and then, so that there is always something new."""
+    """Send a piece every 10 ms until the connection is closed."""
     try:
         while True:
             writer.write(piece)
@@ -92,7 +92,7 @@ async def trickle(writer: Writer, piece: bytes) -> None:
 
 async def test_each_response_has_the_date_of_its_request() -> None:
     async with connected() as (reader, writer, _):
-        for _ in range(2):  # over one connection
+        for _ in range(2):  # two requests over one connection
             before = datetime.now(UTC).replace(microsecond=0)
             writer.write(GET % b"")
             head = (await reader.readuntil(b"\r\n\r\n")).decode()
@@ -122,7 +122,7 @@ async def test_a_client_that_does_not_complete_its_request_is_disconnected(sent:
     async with connected(ImpatientConnection) as (reader, writer, _):
         writer.write(sent)
         trickling = asyncio.create_task(trickle(writer, b"a" if sent else b""))
-        assert await cut_off(reader) == b""
+        assert await read_until_closed(reader) == b""
         trickling.cancel()
 
 
@@ -130,9 +130,9 @@ async def test_a_client_that_sends_an_unread_body_slowly_is_disconnected() -> No
     async with connected(ImpatientConnection) as (reader, writer, _):
         writer.write(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n")
         async with asyncio.timeout(PATIENT):
-            assert await reader.readline() == OK  # what is there when it is cut off may be lost
+            assert await reader.readline() == OK  # read before the server aborts, as unread data may be lost
         trickling = asyncio.create_task(trickle(writer, b"a"))
-        await cut_off(reader)
+        await read_until_closed(reader)
         trickling.cancel()
 
 
@@ -140,18 +140,18 @@ CHUNKED = b" /%s HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize("method", [b"GET", b"POST"], ids=["unread", "read"])
-async def test_a_body_that_is_no_http_is_refused_and_no_error_is_logged(
+async def test_a_body_that_is_not_http_is_refused_without_an_error_in_the_log(
     method: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with connected() as (reader, writer, server):
         writer.write(method + CHUNKED % b"" + b"zz\r\n")
-        assert (await cut_off(reader)).startswith(b"HTTP/1.1 400 ")
+        assert (await read_until_closed(reader)).startswith(b"HTTP/1.1 400 ")
         while server.server_state.tasks:
             await asyncio.sleep(0)
-    assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-async def test_a_body_that_is_no_http_ends_a_begun_response(
+async def test_a_body_that_is_not_http_ends_a_begun_response(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with connected() as (reader, writer, server):
@@ -159,13 +159,13 @@ async def test_a_body_that_is_no_http_ends_a_begun_response(
         async with asyncio.timeout(PATIENT):
             assert await reader.readline() == OK
         writer.write(b"zz\r\n")
-        assert len(await cut_off(reader)) < LARGE
+        assert len(await read_until_closed(reader)) < LARGE
         while server.server_state.tasks:
             await asyncio.sleep(0)
-    assert not [one for one in caplog.records if one.levelno >= logging.ERROR]
+    assert not [record for record in caplog.records if record.levelno >= logging.ERROR]
 
 
-async def test_a_client_may_be_idle_for_longer_than_a_head_takes() -> None:
+async def test_a_client_may_be_idle_for_longer_than_the_head_timeout() -> None:
     class PatientConnection(ImpatientConnection):
         idle_timeout = 2 * PATIENT
 
@@ -176,19 +176,19 @@ async def test_a_client_may_be_idle_for_longer_than_a_head_takes() -> None:
             assert await reader.readexactly(2) == b".."
             await asyncio.sleep(pause)
         writer.write(b"GET / HTTP/1.1\r\nX: ")
-        assert await cut_off(reader) == b""
+        assert await read_until_closed(reader) == b""
 
 
 async def test_a_client_that_stays_idle_is_disconnected() -> None:
     async with connected(ImpatientConnection) as (reader, writer, _):
         writer.write(GET % b"")
-        assert (await cut_off(reader)).endswith(b"..")
+        assert (await read_until_closed(reader)).endswith(b"..")
 
 
 async def test_an_incomplete_pipelined_request_is_disconnected() -> None:
     async with connected(ImpatientConnection) as (reader, writer, _):
         writer.write(GET % b"" + b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n{")
-        assert (await cut_off(reader)).startswith(OK)
+        assert (await read_until_closed(reader)).startswith(OK)
 
 
 @pytest.mark.parametrize("path", [b"large", b"pieces"])
@@ -199,7 +199,7 @@ async def test_a_client_that_does_not_read_the_response_is_disconnected(path: by
             assert await reader.readline() == OK
             while server.server_state.connections:
                 await asyncio.sleep(0.01)
-        assert len(await cut_off(reader)) < LARGE, "what was under way still comes"
+        assert len(await read_until_closed(reader)) < LARGE, "only buffered data arrives"
 
 
 @pytest.mark.parametrize("path", [b"large", b"pieces", b"slow", b"late"])
@@ -231,7 +231,7 @@ async def test_a_head_as_large_as_firehose_may_send_is_accepted() -> None:
         writer.write((GET % b"")[:-2] + b"X-Amz-Firehose-Common-Attributes: ")
         for _ in range(7):
             writer.write(b"a" * 10_000)
-            await asyncio.sleep(0.01)  # so that it is not there as a whole
+            await asyncio.sleep(0.01)  # so that the head arrives in parts
         writer.write(b"\r\n\r\n")
         async with asyncio.timeout(PATIENT):
             assert await reader.readline() == OK

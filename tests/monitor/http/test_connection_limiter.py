@@ -1,4 +1,4 @@
-"""The limit of connections, and which one is closed at the limit: in memory, and on loopback."""
+"""The limit of connections, and which connection is closed at the limit: in memory, and on loopback."""
 
 import asyncio
 import socket
@@ -37,10 +37,10 @@ class Pool:
     closed: the names of the connections that were closed, in that order.
     """
 
-    def __init__(self, most: int, max_head_bytes: int = MAX_HEAD_BYTES) -> None:
+    def __init__(self, max_connections: int, max_head_bytes: int = MAX_HEAD_BYTES) -> None:
         self.now, self.registry = 0.0, CollectorRegistry()
         self.closed: list[str] = []
-        self.limiter = ConnectionLimiter(self.registry, most, lambda: self.now, max_head_bytes)
+        self.limiter = ConnectionLimiter(self.registry, max_connections, lambda: self.now, max_head_bytes)
 
     def connect(self, name: str, state: ConnectionState = ConnectionState.IDLE) -> ConnectionSlot | None:
         """Open a connection, and return its slot; None if it is refused."""
@@ -55,7 +55,7 @@ class Pool:
         return self.registry.get_sample_value(name, {"reason": reason})
 
 
-def test_idle_connections_are_closed_first_then_slow_ones_and_never_one_being_answered() -> None:
+def test_idle_then_slow_connections_are_closed_and_never_a_connection_being_answered() -> None:
     pool = Pool(4)
     pool.connect("a1", ConnectionState.RESPONDING)
     pool.connect("b1", ConnectionState.READING_BODY)
@@ -70,7 +70,7 @@ def test_idle_connections_are_closed_first_then_slow_ones_and_never_one_being_an
     assert pool.registry.get_sample_value("headroom_http_connections") == 4
 
 
-def test_a_connection_that_was_busy_last_is_not_the_longest_idle() -> None:
+def test_the_connection_that_has_been_idle_longest_is_closed() -> None:
     pool = Pool(2)
     first = pool.connect("a1")
     pool.connect("b1")
@@ -81,7 +81,7 @@ def test_a_connection_that_was_busy_last_is_not_the_longest_idle() -> None:
     assert pool.closed == ["b1"]
 
 
-def test_the_address_with_the_most_connections_yields_one() -> None:
+def test_the_address_with_the_most_connections_loses_one_of_them() -> None:
     pool = Pool(10)
     pool.connect("a1")
     for n in range(30):
@@ -91,7 +91,7 @@ def test_the_address_with_the_most_connections_yields_one() -> None:
     assert len(pool.limiter) == 10
 
 
-def test_an_address_with_more_than_half_loses_even_a_connection_waiting_for_headroom() -> None:
+def test_an_address_with_more_than_half_loses_even_a_connection_being_answered() -> None:
     pool = Pool(4)
     for name in ("a1", "b1", "b2", "b3"):
         pool.connect(name, ConnectionState.RESPONDING)
@@ -106,25 +106,25 @@ def test_refusals_are_logged_once_a_minute_with_their_number(caplog: pytest.LogC
         pool.connect(f"a{n}")
     pool.now = LOG_INTERVAL
     pool.connect("b1")
-    assert [one.getMessage() for one in caplog.records] == [
+    assert [record.getMessage() for record in caplog.records] == [
         "HTTP connections closed or refused: 1 (open: 0, limit: 1)",
         "HTTP connections closed or refused: 99 (open: 0, limit: 1)",
     ]
 
 
-def test_unfinished_heads_are_bounded_and_those_of_the_address_with_the_most_are_closed() -> None:
+def test_at_the_limit_of_unfinished_heads_a_head_of_the_address_with_the_most_is_closed() -> None:
     pool = Pool(10, max_head_bytes=1000)
-    named = {name: pool.connect(name, ConnectionState.READING_HEAD) for name in ("a1", "b1", "b2", "b3")}
+    slots = {name: pool.connect(name, ConnectionState.READING_HEAD) for name in ("a1", "b1", "b2", "b3")}
     for name, size in {"a1": 700, "b1": 100, "b2": 150, "b3": 50}.items():
-        slot = named[name]
+        slot = slots[name]
         assert slot
         slot.set_head_bytes(size)
     assert pool.closed == []
-    assert named["b3"]
-    named["b3"].set_head_bytes(60)
+    assert slots["b3"]
+    slots["b3"].set_head_bytes(60)
     assert pool.closed == ["b2"]
     assert (pool.limiter.head_bytes, len(pool.limiter), pool.refused("heads")) == (860, 3, 1)
-    for slot in filter(None, named.values()):
+    for slot in filter(None, slots.values()):
         slot.set_head_bytes(0)
         slot.release()
     assert pool.limiter.head_bytes == 0
@@ -151,17 +151,17 @@ def test_releasing_a_connection_twice_is_harmless() -> None:
 
 
 @contextmanager
-def silent_connections(many: int, address: tuple[str, int]) -> Iterator[None]:
-    """Open connections that send nothing, or half of a head."""
+def silent_connections(count: int, address: tuple[str, int]) -> Iterator[None]:
+    """Open connections, of which every second sends half of a head, and the others nothing."""
     with ExitStack() as stack:
-        for n in range(many):
-            one = stack.enter_context(socket.create_connection(address, PATIENT))
-            one.sendall(b"GET / HTTP/1.1\r\nX: " if n % 2 else b"")
+        for n in range(count):
+            connection = stack.enter_context(socket.create_connection(address, PATIENT))
+            connection.sendall(b"GET / HTTP/1.1\r\nX: " if n % 2 else b"")
         yield
 
 
 @asynccontextmanager
-async def asking(
+async def request_sent(
     address: tuple[str, int], path: bytes = b"", tls: ssl.SSLContext | None = None
 ) -> AsyncIterator[asyncio.StreamReader]:
     """Send a request, and yield the reader of its response."""
@@ -173,7 +173,7 @@ async def asking(
         await writer.wait_closed()
 
 
-async def test_idle_connections_do_not_keep_others_out() -> None:
+async def test_idle_connections_do_not_prevent_new_connections() -> None:
     connections = ConnectionLimiter(max_connections=8)
     listening = bind_socket("127.0.0.1", 0)
     server = HttpServer(
@@ -181,20 +181,21 @@ async def test_idle_connections_do_not_keep_others_out() -> None:
     )
     serving = asyncio.create_task(server.serve([listening]))
     address = listening.getsockname()
-    async with asyncio.timeout(PATIENT), asking(address, b"late") as late:  # it is answered after a second
+    # `/late` is answered after a second.
+    async with asyncio.timeout(PATIENT), request_sent(address, b"late") as late:
         while not server.server_state.connections:
             await asyncio.sleep(0.01)
         with silent_connections(40, address):
             while len(connections) < 8 or len(server.server_state.connections) > 8:
                 await asyncio.sleep(0.01)
-            async with asking(address) as reader:
+            async with request_sent(address) as reader:
                 assert await reader.readline() == OK
             assert await late.readline() == OK
     server.should_exit = True
     await serving
 
 
-async def test_unfinished_heads_take_a_bounded_memory() -> None:
+async def test_unfinished_heads_take_bounded_memory() -> None:
     connections = ConnectionLimiter(max_connections=100, max_head_bytes=200_000)
     listening = bind_socket("127.0.0.1", 0)
     config = uvicorn.Config(
@@ -210,13 +211,13 @@ async def test_unfinished_heads_take_a_bounded_memory() -> None:
     async with asyncio.timeout(PATIENT):
         with ExitStack() as stack:
             for _ in range(20):
-                one = stack.enter_context(socket.create_connection(address, PATIENT))
+                connection = stack.enter_context(socket.create_connection(address, PATIENT))
                 with suppress(ConnectionError):
-                    await asyncio.to_thread(one.sendall, b"GET / HTTP/1.1\r\nX: " + b"a" * 50_000)
+                    await asyncio.to_thread(connection.sendall, b"GET / HTTP/1.1\r\nX: " + b"a" * 50_000)
             while not 0 < len(connections) <= 4:
                 await asyncio.sleep(0.01)
             assert 0 < connections.head_bytes <= 200_000
-            async with asking(address) as reader:
+            async with request_sent(address) as reader:
                 assert await reader.readline() == OK
         while len(connections):
             await asyncio.sleep(0.01)
@@ -246,7 +247,7 @@ async def test_silent_connections_are_limited_and_closed(tls: bool) -> None:
                 await asyncio.sleep(0)
             while len(connections) < 8:
                 await asyncio.sleep(0.01)
-            async with asking(address, tls=client_side if tls else None) as reader:
+            async with request_sent(address, tls=client_side if tls else None) as reader:
                 assert await reader.readline() == OK
             assert len(connections) <= 8
         while len(connections):
@@ -255,21 +256,21 @@ async def test_silent_connections_are_limited_and_closed(tls: bool) -> None:
     await serving
 
 
-async def test_a_connection_that_comes_while_the_listener_closes_raises_nothing() -> None:
-    """The listener is cancelled in the very turn of the event loop that finds the connection."""
+async def test_a_connection_that_arrives_while_the_listener_closes_raises_no_error() -> None:
+    """The listener is cancelled in the turn of the event loop in which it finds the connection."""
     errors = list[dict[str, Any]]()
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
     with bind_socket("127.0.0.1", 0) as listening:
         connections = ConnectionLimiter(max_connections=8)
         config = uvicorn.Config(app, lifespan="off", log_config=None)
         listener = Listener(listening, lambda: HttpConnection(config, ServerState(), {}), connections, None)
-        await asyncio.sleep(0)  # now it waits for connections
+        await asyncio.sleep(0)  # now the listener waits for connections
         with socket.create_connection(listening.getsockname()):
             await asyncio.create_task(listener.close())
         assert (errors, len(connections)) == ([], 0)
 
 
-class Broken(ConnectionLimiter):
+class BrokenLimiter(ConnectionLimiter):
     """A limiter that fails unexpectedly."""
 
     def admit(self, address: str, close: Callable[[], None]) -> ConnectionSlot | None:
@@ -278,7 +279,9 @@ class Broken(ConnectionLimiter):
 
 async def test_a_server_whose_listener_fails_ends() -> None:
     with bind_socket("127.0.0.1", 0) as listening, socket.create_connection(listening.getsockname()):
-        server = HttpServer(uvicorn.Config(app, lifespan="off", log_config=None), Broken(max_connections=8))
+        server = HttpServer(
+            uvicorn.Config(app, lifespan="off", log_config=None), BrokenLimiter(max_connections=8)
+        )
         async with asyncio.timeout(PATIENT):
             with pytest.raises(RuntimeError, match=r"127\.0\.0\.1"):
                 await server.serve([listening])
@@ -304,14 +307,14 @@ asyncio.run(main())
 """
 
 
-async def test_without_a_free_file_the_server_goes_on_and_logs_it_once() -> None:
+async def test_a_server_without_free_file_descriptors_answers_and_logs_one_warning() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", SERVER_WITH_FEW_FILES, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )
     assert process.stdout
     address = "127.0.0.1", int(await process.stdout.readline())
     with silent_connections(100, address):
-        async with asyncio.timeout(PATIENT), asking(address) as reader:
+        async with asyncio.timeout(PATIENT), request_sent(address) as reader:
             assert await reader.readline() == OK
     process.terminate()
     _, errors = await process.communicate()

@@ -34,7 +34,7 @@ async def test_a_reload_is_confirmed(server: Server, client: httpx.AsyncClient) 
     assert (got.status_code, got.json(), server.reloads) == (200, {"reloaded": True}, 1)
 
 
-async def test_a_rejected_reload_says_why(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_rejected_reload_returns_the_problems(server: Server, client: httpx.AsyncClient) -> None:
     async def refuse() -> None:
         raise ConfigError(["headroom.yaml: regoins: unknown key", "headroom.yaml: band.low: expected 1"])
 
@@ -46,12 +46,12 @@ async def test_a_rejected_reload_says_why(server: Server, client: httpx.AsyncCli
 
 
 async def chunks() -> AsyncIterator[bytes]:
-    """Yield a body in one piece."""
+    """Yield a body in one piece, which is sent without a Content-Length."""
     yield b"some"
 
 
 @pytest.mark.parametrize("body", [b"some", "chunks"])
-async def test_a_body_where_none_is_expected(server: Server, client: httpx.AsyncClient, body: Any) -> None:
+async def test_an_unexpected_body_is_refused(server: Server, client: httpx.AsyncClient, body: Any) -> None:
     got = await client.post("/-/reload", content=chunks() if body == "chunks" else body)
     assert got.status_code == 413
     assert refusal(got) == "expected no body"
@@ -82,7 +82,9 @@ async def test_errors_have_a_status_and_a_sentence(
     assert sentence in refusal(got)
 
 
-async def test_an_unexpected_exception(server: Server, client: httpx.AsyncClient) -> None:
+async def test_an_unexpected_exception_is_answered_without_its_text(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     async def fail() -> None:
         raise RuntimeError("a secret")
 
@@ -92,7 +94,7 @@ async def test_an_unexpected_exception(server: Server, client: httpx.AsyncClient
     assert "secret" not in refusal(got)
 
 
-async def test_openapi_has_the_model_of_errors(client: httpx.AsyncClient) -> None:
+async def test_openapi_has_one_model_of_all_errors(client: httpx.AsyncClient) -> None:
     described = await answer(client, "/openapi.json")
     assert "HTTPValidationError" not in described["components"]["schemas"]
     for methods in described["paths"].values():

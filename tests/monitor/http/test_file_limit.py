@@ -31,13 +31,13 @@ async def test_the_soft_limit_of_open_files_is_raised_at_the_start(tmp_path: Pat
     async with running(*command, environ=ENVIRONMENT | NO_CREDENTIALS):
         await eventually(partial(get, f"http://127.0.0.1:{port}/-/healthy"))
 
-        async def all_are_open() -> bool | None:
+        async def all_connections_are_open() -> bool | None:
             response = await get(f"http://127.0.0.1:{port}/metrics")
-            are_open = response and f"headroom_http_connections {CONNECTIONS + 1:.1f}" in response.text
-            return True if are_open else None
+            is_reported = response and f"headroom_http_connections {CONNECTIONS + 1:.1f}" in response.text
+            return True if is_reported else None
 
         with ExitStack() as connections:
             for _ in range(CONNECTIONS):
                 connections.enter_context(socket.create_connection(("127.0.0.1", port)))
                 await asyncio.sleep(0)
-            await eventually(all_are_open)
+            await eventually(all_connections_are_open)

@@ -1,4 +1,4 @@
-"""The format and encoding by the Accept headers."""
+"""The format and encoding that are chosen by the Accept headers."""
 
 import pytest
 
@@ -52,7 +52,7 @@ BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
         (";;,=,q;q=", PROMETHEUS_TEXT),
     ],
 )
-def test_the_preferred_format(accept: str, form: ExpositionFormat) -> None:
+def test_the_preferred_format_is_chosen(accept: str, form: ExpositionFormat) -> None:
     assert exposition_format(accept) is form
 
 
@@ -73,5 +73,5 @@ def test_the_preferred_format(accept: str, form: ExpositionFormat) -> None:
         ("gzip;q=x", False),
     ],
 )
-def test_gzip_only_if_accepted_and_preferred(accept_encoding: str, accepted: bool) -> None:
+def test_gzip_is_used_only_if_accepted_and_preferred(accept_encoding: str, accepted: bool) -> None:
     assert accepts_gzip(accept_encoding) is accepted

@@ -26,9 +26,9 @@ def test_a_file_is_replaced_only_when_all_is_written(tmp_path: Path) -> None:
 def test_a_new_file_has_the_usual_permissions(tmp_path: Path) -> None:
     with replace_atomically(tmp_path / "report.html") as out:
         out.write(b"all")
-    other = tmp_path / "other"
-    other.touch()
-    assert (tmp_path / "report.html").stat().st_mode == other.stat().st_mode
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert (tmp_path / "report.html").stat().st_mode == plain.stat().st_mode
 
 
 def test_a_failure_leaves_only_the_earlier_content(tmp_path: Path) -> None:
@@ -66,4 +66,4 @@ def test_a_path_that_cannot_be_written_fails_at_once(name: str, tmp_path: Path) 
     (tmp_path / "file").touch()
     with pytest.raises(OSError), replace_atomically(tmp_path / name):
         raise AssertionError("it is not reached")
-    assert [one.name for one in tmp_path.iterdir()] == ["file"]
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

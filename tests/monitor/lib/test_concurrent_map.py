@@ -1,4 +1,4 @@
-"""Calling a function for many items at once."""
+"""Calls of a function for many items at once."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -21,11 +21,13 @@ async def listed(count: int) -> AsyncIterator[int]:
 @pytest.mark.parametrize("limit", [1, 3, 7, 100])
 async def test_every_item_is_called_once(limit: int) -> None:
     for items in (range(7), listed(7)):
-        assert sorted([one async for one in concurrent_map(doubled, items, limit)]) == [*range(0, 14, 2)]
-    assert [one async for one in concurrent_map(doubled, (), limit)] == []
+        assert sorted([result async for result in concurrent_map(doubled, items, limit)]) == [
+            *range(0, 14, 2)
+        ]
+    assert [result async for result in concurrent_map(doubled, (), limit)] == []
 
 
-async def test_a_call_that_does_not_return_delays_no_other() -> None:
+async def test_a_call_that_does_not_return_delays_no_other_call() -> None:
     answered = asyncio.Event()
 
     async def call(item: int) -> int:
@@ -42,20 +44,20 @@ async def test_a_call_that_does_not_return_delays_no_other() -> None:
 
 
 async def test_a_wait_for_the_next_item_delays_no_result() -> None:
-    seen = asyncio.Event()
+    first_returned = asyncio.Event()
 
     async def items() -> AsyncIterator[int]:
         yield 1
-        await seen.wait()
+        await first_returned.wait()
         yield 2
 
     async for result in concurrent_map(doubled, items(), 8):
         if result == 2:
-            seen.set()
+            first_returned.set()
 
 
-async def test_no_more_run_or_are_taken_than_the_limit() -> None:
-    taken = running = most = 0
+async def test_the_limit_bounds_running_calls_and_taken_items() -> None:
+    taken = running = most_running = 0
     full = asyncio.Event()
 
     async def items() -> AsyncIterator[int]:
@@ -64,9 +66,9 @@ async def test_no_more_run_or_are_taken_than_the_limit() -> None:
             yield taken
 
     async def call(item: int) -> int:
-        nonlocal running, most
+        nonlocal running, most_running
         running += 1
-        most = max(most, running)
+        most_running = max(most_running, running)
         if running == 4:
             full.set()
         await full.wait()
@@ -74,8 +76,8 @@ async def test_no_more_run_or_are_taken_than_the_limit() -> None:
         running -= 1
         return item
 
-    assert len([one async for one in concurrent_map(call, items(), 4)]) == 20
-    assert (most, running) == (4, 0)
+    assert len([result async for result in concurrent_map(call, items(), 4)]) == 20
+    assert (most_running, running) == (4, 0)
 
 
 @pytest.mark.parametrize("fails", ["a call", "the items", "the reader"])

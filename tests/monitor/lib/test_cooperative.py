@@ -1,4 +1,4 @@
-"""Long work lets others have their turn."""
+"""Long work on the event loop lets other tasks run."""
 
 import asyncio
 from collections.abc import Generator
@@ -9,10 +9,10 @@ from typing import Any
 from monitor.lib.cooperative import BATCH_SIZE, LoopTurns, cooperative_iter, snapshot_batches
 
 
-def test_batches_hold_all_items_in_order() -> None:
-    made = list(snapshot_batches(iter(range(2 * BATCH_SIZE + 1))))
-    assert [len(one) for one in made] == [BATCH_SIZE, BATCH_SIZE, 1]
-    assert [item for one in made for item in one] == list(range(2 * BATCH_SIZE + 1))
+def test_batches_contain_all_items_in_order() -> None:
+    batches = list(snapshot_batches(iter(range(2 * BATCH_SIZE + 1))))
+    assert [len(batch) for batch in batches] == [BATCH_SIZE, BATCH_SIZE, 1]
+    assert [item for batch in batches for item in batch] == list(range(2 * BATCH_SIZE + 1))
     assert list(snapshot_batches([])) == []
 
 
@@ -48,7 +48,7 @@ async def test_work_of_many_tasks_is_spread_over_turns_of_the_event_loop() -> No
             await asyncio.sleep(0)
 
     await asyncio.gather(observe(), *map(work, range(100)))
-    assert done == [*range(100)], "who came first goes first"
+    assert done == [*range(100)], "tasks go on in the order of their calls"
     assert max(after - before for before, after in pairwise(by_turn)) <= 6
 
 
@@ -61,18 +61,18 @@ async def test_a_waiting_task_is_resumed_only_when_its_turn_comes() -> None:
             self.number = number
 
         def __await__(self) -> Generator[Any, None, None]:
-            for one in self.waiting:
-                yield one
+            for future in self.waiting:
+                yield future
                 resumed.append(self.number)
 
     async def wait(number: int) -> None:
         await Watched(number)
 
     await asyncio.gather(*map(wait, range(50)))
-    assert resumed == [*range(1, 50)], "each was resumed once"
+    assert resumed == [*range(1, 50)], "each task that waited was resumed once"
 
 
-async def test_a_waiter_that_is_cancelled_delays_no_other() -> None:
+async def test_a_cancelled_waiting_task_delays_no_other_task() -> None:
     turns = LoopTurns(at_once=1)
     first, second, third = (asyncio.create_task(turns.wait()) for _ in range(3))
     await asyncio.sleep(0)

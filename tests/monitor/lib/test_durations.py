@@ -21,5 +21,5 @@ from monitor.lib.durations import format_duration
         (3 * 86400 + 4 * 3600, "3 d 4 h"),
     ],
 )
-def test_a_span_is_reported_in_two_units_at_most(seconds: float, expected: str) -> None:
+def test_a_duration_is_written_in_two_units_at_most(seconds: float, expected: str) -> None:
     assert format_duration(seconds) == expected

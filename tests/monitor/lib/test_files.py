@@ -1,4 +1,4 @@
-"""Configured paths of pipes, sockets, directories or loops: reading one fails at once, with one sentence."""
+"""Configured paths that are pipes, sockets, directories or link loops: reading them fails with a reason."""
 
 import os
 import socket
@@ -39,32 +39,34 @@ FILES = {
 
 
 @pytest.fixture(params=KINDS)
-def kind(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
-    """The path of a file that is no regular file, once for each of KINDS."""
+def irregular_path(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Path]:
+    """A path that is no regular file, once for each of KINDS."""
     path = tmp_path / "x"
     KINDS[request.param](path)
     yield path
 
 
-def test_a_configuration_that_is_no_regular_file_is_refused(kind: Path) -> None:
+def test_a_configuration_that_is_no_regular_file_is_refused(irregular_path: Path) -> None:
     with pytest.raises(ConfigError) as refused:
-        read_config(kind, {}, REGISTRY)
+        read_config(irregular_path, {}, REGISTRY)
     (problem,) = refused.value.problems
-    assert problem.startswith(f"{kind}: cannot be read: ")
+    assert problem.startswith(f"{irregular_path}: cannot be read: ")
 
 
-@pytest.mark.parametrize("what", FILES)
-def test_each_configured_path_that_is_no_regular_file_is_one_problem(kind: Path, what: str) -> None:
-    config = kind.with_name("headroom.yaml")
-    config.write_text(FILES[what])
+@pytest.mark.parametrize("setting", FILES)
+def test_each_configured_path_that_is_no_regular_file_is_one_problem(
+    irregular_path: Path, setting: str
+) -> None:
+    config = irregular_path.with_name("headroom.yaml")
+    config.write_text(FILES[setting])
     with pytest.raises(ConfigError) as refused:
         read_config(config, {}, REGISTRY)
     assert len(refused.value.problems) == 1
 
 
-def test_the_error_names_a_certificate_that_is_no_regular_file(kind: Path) -> None:
-    with pytest.raises(ValueError, match=str(kind)):
-        KeyPair(kind, kind).context("1.2")
+def test_the_error_names_a_certificate_that_is_no_regular_file(irregular_path: Path) -> None:
+    with pytest.raises(ValueError, match=str(irregular_path)):
+        KeyPair(irregular_path, irregular_path).context("1.2")
 
 
 def test_a_configuration_that_is_piped_to_standard_input_is_read(tmp_path: Path) -> None:

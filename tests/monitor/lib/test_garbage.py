@@ -1,4 +1,4 @@
-"""Objects that stay are left out of the collection of garbage, when many have come."""
+"""Long-lived objects are excluded from garbage collection once many were added."""
 
 import gc
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from monitor.lib.garbage import GROWTH, freeze_when_grown
 
 @pytest.fixture(autouse=True)
 def _unfrozen() -> Iterator[None]:
-    """Have nothing frozen after each test."""
+    """Unfreeze all objects after each test."""
     yield
     gc.unfreeze()
 
@@ -22,7 +22,7 @@ def _unfrozen() -> Iterator[None]:
         (GROWTH - 1, 0, 0, False),
         (GROWTH, 0, GROWTH, True),
         (3 * GROWTH, 2 * GROWTH + 1, 2 * GROWTH + 1, False),
-        (GROWTH, 2 * GROWTH, GROWTH, False),  # many left: those that come are counted from here
+        (GROWTH, 2 * GROWTH, GROWTH, False),  # many were removed: growth is counted from here
     ],
 )
 def test_objects_are_frozen_when_their_number_has_grown_enough(

@@ -7,7 +7,7 @@ import logging
 from monitor.lib.json_formatter import JsonFormatter
 
 
-def test_a_record_is_one_line_whatever_is_in_it() -> None:
+def test_a_record_with_any_content_is_one_line() -> None:
     out = io.StringIO()
     handler = logging.StreamHandler(out)
     handler.setFormatter(JsonFormatter())

@@ -1,4 +1,4 @@
-"""Data that is derived from files once, and read by later processes."""
+"""Data that is derived from files once, and cached for later processes."""
 
 import math
 import os
@@ -20,30 +20,30 @@ def environ(tmp_path: Path) -> dict[str, str]:
     return {"XDG_CACHE_HOME": str(tmp_path)}
 
 
-def the_file(environ: dict[str, str]) -> Path:
+def cache_file(environ: dict[str, str]) -> Path:
     return Path(environ["XDG_CACHE_HOME"], "headroom", f"name-{KEY[:16]}.json")
 
 
-def test_kept_data_is_read_by_the_same_name_and_key(environ: dict[str, str]) -> None:
+def test_cached_data_is_found_only_by_its_name_and_key(environ: dict[str, str]) -> None:
     assert kept("name", KEY, environ) is None
     keep("name", KEY, DATA, environ)
     assert kept("name", KEY, environ) == DATA
     assert kept("other", KEY, environ) is None
-    assert [path.name for path in the_file(environ).parent.iterdir()] == [the_file(environ).name]
-    assert the_file(environ).stat().st_mode & 0o777 == 0o600
+    assert [path.name for path in cache_file(environ).parent.iterdir()] == [cache_file(environ).name]
+    assert cache_file(environ).stat().st_mode & 0o777 == 0o600
 
 
-def test_other_files_have_another_key() -> None:
+def test_different_files_have_different_keys() -> None:
     contents = [("a", b"bc"), ("ab", b"c"), ("b", b"bc"), ("a", b"bcb")]
     assert len({key_of([]), key_of(contents[:2]), key_of(reversed(contents[:2]))}) == 3
-    assert len({key_of([one]) for one in contents}) == len(contents)
+    assert len({key_of([content]) for content in contents}) == len(contents)
 
 
-def test_data_of_several_versions_is_kept_and_the_oldest_is_removed(environ: dict[str, str]) -> None:
+def test_data_of_several_versions_is_cached_and_the_oldest_is_removed(environ: dict[str, str]) -> None:
     keys = [key_of([("a.yaml", str(number).encode())]) for number in range(MAX_KEPT + 2)]
     for number, key in enumerate(keys):
         keep("name", key, [number], environ)
-        (file,) = the_file(environ).parent.glob(f"*{key[:16]}*")
+        (file,) = cache_file(environ).parent.glob(f"*{key[:16]}*")
         os.utime(file, (number, number))
     keep("other", KEY, [], environ)
     found = [kept("name", key, environ) for key in keys]
@@ -51,10 +51,10 @@ def test_data_of_several_versions_is_kept_and_the_oldest_is_removed(environ: dic
 
 
 @given(st.integers(0, 200), st.integers(1, 255))
-def test_a_file_that_was_damaged_is_ignored(tmp_path_factory: Any, position: int, change: int) -> None:
+def test_a_damaged_file_is_ignored(tmp_path_factory: Any, position: int, change: int) -> None:
     environ = {"XDG_CACHE_HOME": str(tmp_path_factory.getbasetemp() / "damaged")}
     keep("name", KEY, DATA, environ)
-    file = the_file(environ)
+    file = cache_file(environ)
     content = bytearray(file.read_bytes())
     content[position % len(content)] ^= change
     file.write_bytes(content)
@@ -66,7 +66,7 @@ def test_a_file_that_was_damaged_is_ignored(tmp_path_factory: Any, position: int
 def test_a_file_that_others_could_have_written_is_ignored(environ: dict[str, str]) -> None:
     keep("name", KEY, DATA, environ)
     for mode in (0o620, 0o602):
-        the_file(environ).chmod(mode)
+        cache_file(environ).chmod(mode)
         assert kept("name", KEY, environ) is None
 
 
@@ -80,24 +80,24 @@ UNUSABLE: list[dict[str, str]] = [
 
 
 @pytest.mark.parametrize("environ", UNUSABLE, ids=str)
-def test_without_a_folder_that_can_be_written_nothing_is_kept(environ: dict[str, str]) -> None:
+def test_without_a_writable_folder_no_data_is_cached(environ: dict[str, str]) -> None:
     keep("name", KEY, DATA, environ)
     assert kept("name", KEY, environ) is None
     assert not Path("relative").exists()
 
 
 def test_a_folder_in_the_place_of_the_file_is_ignored(environ: dict[str, str]) -> None:
-    the_file(environ).mkdir(parents=True)
+    cache_file(environ).mkdir(parents=True)
     keep("name", KEY, DATA, environ)
     assert kept("name", KEY, environ) is None
 
 
 @pytest.mark.parametrize("data", [math.inf, (1, 2), {1: 2}], ids=str)
-def test_data_that_json_does_not_return_unchanged_are_not_kept(data: Any, environ: dict[str, str]) -> None:
+def test_data_that_json_would_change_is_not_cached(data: Any, environ: dict[str, str]) -> None:
     keep("name", KEY, data, environ)
     assert kept("name", KEY, environ) is None
 
 
-def test_the_folder_is_that_of_the_user(tmp_path: Path) -> None:
+def test_the_cache_folder_is_in_the_home_of_the_user(tmp_path: Path) -> None:
     keep("name", KEY, DATA, {"HOME": str(tmp_path)})
     assert [*tmp_path.glob(".cache/headroom/name-*.json")]

@@ -1,4 +1,4 @@
-"""No label of ours has a name that a scrape gives its target, or that Prometheus keeps for itself."""
+"""No exported label has a name that targets often have, or that Prometheus reserves."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -20,10 +20,10 @@ from tests.monitor.alerting.notices import notice
 from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
-OF_PROMETHEUS = {"instance", "job", "le", "quantile"}
-OF_OPERATORS = {"service", "namespace", "pod", "endpoint", "container", "prometheus"}
-OF_PEOPLE = {"account", "region", "cluster", "env", "environment", "host", "node", "app", "team"}
-TAKEN = OF_PROMETHEUS | OF_OPERATORS | OF_PEOPLE
+PROMETHEUS_LABELS = {"instance", "job", "le", "quantile"}
+OPERATOR_LABELS = {"service", "namespace", "pod", "endpoint", "container", "prometheus"}
+USER_LABELS = {"account", "region", "cluster", "env", "environment", "host", "node", "app", "team"}
+RESERVED_LABELS = PROMETHEUS_LABELS | OPERATOR_LABELS | USER_LABELS
 
 MAX_LABELS = 6
 TELEMETRY = Telemetries()
@@ -38,20 +38,21 @@ TELEMETRIES: tuple[Any, ...] = (
 )
 
 
-def own() -> Iterator[MetricWrapperBase]:
+def own_families() -> Iterator[MetricWrapperBase]:
     """Yield the families that Headroom exports about itself."""
     for telemetry in TELEMETRIES:
-        yield from (one for one in vars(telemetry).values() if isinstance(one, MetricWrapperBase))
+        yield from (family for family in vars(telemetry).values() if isinstance(family, MetricWrapperBase))
 
 
 def label_names(family: MetricWrapperBase) -> set[str]:
-    """Return the labels of a family: those of a child that is made here, as a family without one has none."""
+    """Return the label names of a family, read from a child made here: without a child it has no samples."""
     for count in range(MAX_LABELS + 1):
-        with suppress(ValueError):  # another number of labels, or none: then the family is its own child
+        # The family has another number of labels; a family without labels is its own child.
+        with suppress(ValueError):
             family.labels(*["x"] * count)
     samples = [sample for collected in family.collect() for sample in collected.samples]
     assert samples
-    return {name for one in samples if not one.name.endswith("_bucket") for name in one.labels}
+    return {name for sample in samples if not sample.name.endswith("_bucket") for name in sample.labels}
 
 
 def test_the_labels_of_a_family_are_found() -> None:
@@ -60,12 +61,12 @@ def test_the_labels_of_a_family_are_found() -> None:
     assert label_names(Counter("things", "Help.", registry=None)) == set()
 
 
-@pytest.mark.parametrize("family", [*own()], ids=lambda one: one.describe()[0].name)
-def test_the_families_about_headroom_itself(family: MetricWrapperBase) -> None:
-    assert not TAKEN & label_names(family)
+@pytest.mark.parametrize("family", [*own_families()], ids=lambda family: family.describe()[0].name)
+def test_families_about_headroom_itself_have_no_reserved_label(family: MetricWrapperBase) -> None:
+    assert not RESERVED_LABELS & label_names(family)
 
 
-def test_the_families_about_series() -> None:
+def test_families_about_series_have_no_reserved_label() -> None:
     key = Key("123456789012", "eu-west-1", "apigateway", "rate", Resource("api", ("a1",), ("orders",)))
     assert exported_labels(key.labels) == {
         "aws_account": "123456789012",
@@ -75,14 +76,14 @@ def test_the_families_about_series() -> None:
         "resource": "orders",
         "resource_id": "a1",
     }
-    assert not TAKEN & exported_labels(key.labels).keys()
+    assert not RESERVED_LABELS & exported_labels(key.labels).keys()
 
 
-def test_no_label_of_a_notice_collides_with_labels_of_targets() -> None:
-    assert not TAKEN & labels(notice()).keys()
+def test_notices_have_no_reserved_label() -> None:
+    assert not RESERVED_LABELS & labels(notice()).keys()
 
 
-def test_rules_never_select_by_names_that_other_labels_may_have() -> None:
+def test_rules_never_select_by_a_reserved_label() -> None:
     for text in prometheus.files(REGISTRY.services.values()).values():
         for name in ("service", "region", "account"):
             assert f"{{{name}=" not in text and f",{name}=" not in text and f"$labels.{name} " not in text

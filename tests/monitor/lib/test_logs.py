@@ -1,4 +1,4 @@
-"""A line that comes again and again is counted instead of repeated."""
+"""A repeated line is counted instead of written again."""
 
 import io
 import logging
@@ -19,7 +19,7 @@ from tests.processes import ROOT
 
 
 class Log:
-    """A logger with a clock that stands still. lines: those written since the last call."""
+    """A logger with a clock that stands still. lines: returns the lines written since its last call."""
 
     def __init__(self) -> None:
         self.now, self.stream = 0.0, io.StringIO()
@@ -36,9 +36,9 @@ class Log:
 
 @pytest.fixture
 def log() -> Iterator[Log]:
-    one = Log()
-    yield one
-    one.handler.close()
+    log = Log()
+    yield log
+    log.handler.close()
 
 
 def test_the_same_line_is_written_once_a_minute_and_then_counted(log: Log) -> None:
@@ -85,8 +85,8 @@ def test_the_first_of_repeated_tracebacks_is_written(log: Log) -> None:
         except ValueError:
             log.logger.exception("turn %s failed", n)
     written = log.lines()
-    assert [one for one in written if one.startswith("turn")] == [f"turn {n} failed" for n in range(3)]
-    assert sum(one.startswith("Traceback") for one in written) == 1
+    assert [line for line in written if line.startswith("turn")] == [f"turn {n} failed" for n in range(3)]
+    assert sum(line.startswith("Traceback") for line in written) == 1
 
 
 def test_lines_of_another_level_or_error_are_not_repeats(log: Log) -> None:
@@ -97,7 +97,7 @@ def test_lines_of_another_level_or_error_are_not_repeats(log: Log) -> None:
             raise fault
         except Exception:
             log.logger.exception("it failed")
-    assert [one for one in log.lines() if one == "it failed"] == ["it failed"] * 4
+    assert [line for line in log.lines() if line == "it failed"] == ["it failed"] * 4
 
 
 def test_a_logger_whose_lines_are_all_different_is_bounded_too(log: Log) -> None:

@@ -1,4 +1,4 @@
-"""The lag of the event loop, by a clock of its own."""
+"""The lag of the event loop, measured with a fake clock."""
 
 import asyncio
 

@@ -33,7 +33,7 @@ libc.fclose(output)
 """
 
 
-def test_threads_share_the_arena_of_the_first_one() -> None:
+def test_threads_share_the_arena_of_the_first_thread() -> None:
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True, timeout=60
     )
@@ -61,7 +61,7 @@ print(before - resident())
 """
 
 
-def test_freed_memory_is_returned_though_what_follows_it_is_in_use() -> None:
+def test_freed_memory_is_returned_even_if_memory_behind_it_is_in_use() -> None:
     done = subprocess.run(
         [sys.executable, "-c", FREED], capture_output=True, text=True, check=True, timeout=60
     )

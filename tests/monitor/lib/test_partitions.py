@@ -1,4 +1,4 @@
-"""The table of partitions, and what is derived of it."""
+"""The table of partitions, and the values derived from it."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ TABLE = {
 
 
 @pytest.mark.parametrize("name", TABLE)
-def test_a_region_has_what_its_partition_has(name: str) -> None:
+def test_a_region_and_an_arn_lead_to_the_facts_of_their_partition(name: str) -> None:
     region, *expected = TABLE[name]
     found = partition_of(region)
     assert [found.home_region, found.dns_suffix, found.console, found.documentation] == expected
@@ -52,7 +52,7 @@ def test_a_region_has_what_its_partition_has(name: str) -> None:
 
 
 def test_every_partition_of_botocore_is_known_with_all_its_regions() -> None:
-    assert partitions().keys() == {one["id"] for one in KNOWN} == TABLE.keys()
+    assert partitions().keys() == {partition["id"] for partition in KNOWN} == TABLE.keys()
     for known in KNOWN:
         regions = [name for name in known["regions"] if not name.endswith("-global")]
         assert {partition_of(region).name for region in regions} == {known["id"]}
@@ -76,14 +76,12 @@ def test_the_domain_of_a_console_is_that_of_botocores_sign_in_endpoint(name: str
     ("region", "name"),
     [("eu-west-9", "aws"), ("cn-south-1", "aws-cn"), ("us-gov-north-1", "aws-us-gov"), ("", "aws")],
 )
-def test_a_region_that_botocore_does_not_know_is_of_the_partition_with_such_names(
-    region: str, name: str
-) -> None:
+def test_an_unknown_region_belongs_to_the_partition_whose_pattern_matches(region: str, name: str) -> None:
     assert partition_of(region).name == name
 
 
 @pytest.mark.parametrize("arn", ["arn:aws-new:iam::123456789012:role/headroom", "headroom", ""])
-def test_an_arn_of_no_known_partition_is_taken_for_a_commercial_one(arn: str) -> None:
+def test_an_arn_without_a_known_partition_is_treated_as_commercial(arn: str) -> None:
     assert partition_of_arn(arn).name == "aws"
 
 
@@ -96,8 +94,8 @@ def test_an_arn_of_no_known_partition_is_taken_for_a_commercial_one(arn: str) ->
         ("eusc-de-east-1", "https://docs.aws.eu/streams/latest/dev/service-sizes-and-limits.html"),
     ],
 )
-def test_a_page_of_the_documentation_is_that_of_the_partition(region: str, url: str) -> None:
+def test_a_url_of_documentation_is_localized_to_the_partition(region: str, url: str) -> None:
     page = "https://docs.aws.amazon.com/streams/latest/dev/service-sizes-and-limits.html"
     assert partition_of(region).localized(page) == url
-    own = "https://wiki.example.org/limits"
-    assert partition_of(region).localized(own) == own
+    foreign = "https://wiki.example.org/limits"
+    assert partition_of(region).localized(foreign) == foreign

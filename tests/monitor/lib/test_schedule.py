@@ -1,4 +1,4 @@
-"""Schedules: when a loop ticks, and what a tick that is slow, fails or is cancelled leads to."""
+"""Schedules: the times of ticks, and the results of slow, failed and cancelled ticks."""
 
 import asyncio
 import zlib
@@ -19,7 +19,7 @@ START = 1_800_000_000.0
 
 
 class Clock:
-    """A time that passes only when someone sleeps, or when work is said to take some."""
+    """A clock that advances only when a task sleeps, or when a test advances it."""
 
     def __init__(self) -> None:
         self.now, self.slept = START, 0.0
@@ -28,7 +28,7 @@ class Clock:
         return self.now
 
     @property
-    def of_loop(self) -> LoopClock:
+    def loop_clock(self) -> LoopClock:
         return LoopClock(self.time, self.sleep)
 
     async def sleep(self, seconds: float) -> None:
@@ -46,12 +46,10 @@ def offset(name: str, interval: float) -> float:
     return zlib.crc32(name.encode()) / 2**32 * interval
 
 
-async def tick_times(
-    name: str, interval: float, clock: Clock, work: list[float], jumps: list[float] | None = None
-) -> list[tuple[float, int]]:
-    """Return when each tick began, and how many were missed before it. work: seconds that each takes."""
+async def tick_times(name: str, interval: float, clock: Clock, work: list[float]) -> list[tuple[float, int]]:
+    """Return the time of each tick, and how many were missed before it. work: the seconds of each run."""
     began: list[tuple[float, int]] = []
-    async for missed in Schedule(name, interval, clock.of_loop).ticks():
+    async for missed in Schedule(name, interval, clock.loop_clock).ticks():
         began.append((clock.now, missed))
         if len(began) > len(work):
             return began
@@ -59,7 +57,7 @@ async def tick_times(
     raise AssertionError
 
 
-async def test_the_first_tick_is_at_once_and_the_others_are_aligned_by_name(clock: Clock) -> None:
+async def test_the_first_tick_is_at_once_and_later_ticks_are_aligned_by_name(clock: Clock) -> None:
     began = await tick_times("eu-west-1", 60, clock, [1.0, 59.0, 0.0])
     assert began[0] == (START, 0)
     phases = [(at - offset("eu-west-1", 60)) % 60 for at, _ in began[1:]]
@@ -68,7 +66,7 @@ async def test_the_first_tick_is_at_once_and_the_others_are_aligned_by_name(cloc
     assert [missed for _, missed in began] == [0, 0, 0, 0]
 
 
-async def test_names_are_spread_over_the_interval_and_keep_their_place(clock: Clock) -> None:
+async def test_ticks_are_spread_over_the_interval_by_name_and_stay_at_their_times(clock: Clock) -> None:
     async def second_tick(name: str) -> float:
         clock.now = START
         return (await tick_times(name, 300, clock, [0.0]))[1][0]
@@ -98,7 +96,7 @@ async def test_a_clock_set_back_does_not_stop_the_loop(clock: Clock) -> None:
     work=st.lists(st.floats(0, 1_000_000), min_size=1, max_size=8),
     name=st.text(max_size=20),
 )
-def test_a_tick_begins_within_one_interval_of_the_end_of_the_one_before(
+def test_a_tick_begins_within_one_interval_of_the_end_of_the_last_run(
     interval: float, work: list[float], name: str
 ) -> None:
     clock = Clock()
@@ -117,27 +115,27 @@ def counted(telemetry: ProcessTelemetry, family: str) -> float:
 
 
 def work_with(*outcomes: Exception | None) -> tuple[Callable[[], asyncio.Future[None]], list[int]]:
-    """Work with these outcomes, one after the other, which then cancels the loop; and its runs."""
-    seen: list[int] = []
+    """Return work that has these outcomes in turn and then cancels the loop, and the list of its runs."""
+    runs: list[int] = []
 
     async def work() -> None:
-        seen.append(len(seen))
-        if len(seen) > len(outcomes):
+        runs.append(len(runs))
+        if len(runs) > len(outcomes):
             raise asyncio.CancelledError
-        if error := outcomes[len(seen) - 1]:
+        if error := outcomes[len(runs) - 1]:
             raise error
 
-    return work, seen  # type: ignore[return-value]
+    return work, runs  # type: ignore[return-value]
 
 
 async def test_a_tick_that_fails_is_logged_and_counted_and_does_not_end_the_loop(
     clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     telemetry = ProcessTelemetry()
-    work, seen = work_with(KeyError("Account"), None, OSError("gone"))
+    work, runs = work_with(KeyError("Account"), None, OSError("gone"))
     with pytest.raises(asyncio.CancelledError):
-        await repeat("poll", Schedule("a/eu-west-1", 60, clock.of_loop), work, telemetry)
-    assert seen == [0, 1, 2, 3]
+        await repeat("poll", Schedule("a/eu-west-1", 60, clock.loop_clock), work, telemetry)
+    assert runs == [0, 1, 2, 3]
     assert counted(telemetry, "headroom_ticks_total") == 3
     assert counted(telemetry, "headroom_tick_failures_total") == 2
     assert counted(telemetry, "headroom_tick_duration_seconds_count") == 4
@@ -155,7 +153,7 @@ async def test_ticks_that_were_missed_are_counted(clock: Clock) -> None:
         clock.now += 150
 
     with pytest.raises(asyncio.CancelledError):
-        await repeat("poll", Schedule("a", 60, clock.of_loop), work, telemetry)
+        await repeat("poll", Schedule("a", 60, clock.loop_clock), work, telemetry)
     ticked = counted(telemetry, "headroom_ticks_total")
     assert counted(telemetry, "headroom_missed_ticks_total") == pytest.approx(2 * ticked, abs=2)
 
@@ -178,7 +176,7 @@ async def test_a_tick_that_hangs_is_cancelled_and_counted_as_failed() -> None:
 
 
 @pytest.mark.parametrize(("interval", "timeout"), [(1, 600), (60, 600), (300, 3000)])
-def test_a_tick_may_take_ten_intervals_and_ten_minutes(interval: float, timeout: float) -> None:
+def test_a_tick_may_take_ten_intervals_but_at_least_ten_minutes(interval: float, timeout: float) -> None:
     assert Schedule("a", interval).run_timeout == timeout
 
 
@@ -212,23 +210,23 @@ async def test_cancelling_the_loop_ends_it_between_two_ticks() -> None:
     assert counted(telemetry, "headroom_tick_failures_total") == 0
 
 
-# Many works from one task
+# Many works repeated by one task
 
 
 Works = Mapping[str, tuple[float, float, Exception | None]]
 
 
 class Agenda:
-    """Works that are repeated by one task for some hours of a clock that jumps, and when each began."""
+    """Repeats works by one task on a simulated clock. began: the times when the runs of each work began."""
 
     def __init__(self) -> None:
         self.began: dict[str, list[float]] = {}
         self.telemetry, self.tasks = ProcessTelemetry(), list[int]()
 
     def repeat(self, seconds: float, works: Works, pace: float = 0.0) -> None:
-        """Repeat works for so long. works: by name, the interval, how long each run takes and how it ends.
+        """Repeat works for some seconds. works: by name, the interval, the seconds and the error of each run.
 
-        pace: seconds before each first run.
+        pace: the seconds before each first run.
         """
         run(self._repeat(seconds, works, pace))
 
@@ -259,8 +257,8 @@ class Agenda:
 
     def distances_from_ticks(self, name: str, interval: float) -> set[float]:
         """Return the seconds from the ticks of a name to its runs after the first one."""
-        at = [(START + one - offset(name, interval)) % interval for one in self.began[name][1:]]
-        return {round(one, 3) % interval for one in at}
+        distances = [(START + at - offset(name, interval)) % interval for at in self.began[name][1:]]
+        return {round(distance, 3) % interval for distance in distances}
 
 
 def test_each_work_is_repeated_at_the_ticks_of_its_own_name_by_one_task() -> None:
@@ -275,7 +273,7 @@ def test_each_work_is_repeated_at_the_ticks_of_its_own_name_by_one_task() -> Non
     assert counted(agenda.telemetry, "headroom_missed_ticks_total") == 0
 
 
-def test_a_work_that_takes_long_skips_its_own_ticks_and_delays_no_other_one() -> None:
+def test_a_work_that_takes_long_skips_its_own_ticks_and_delays_no_other_work() -> None:
     agenda = Agenda()
     agenda.repeat(3600, {"slow": (60.0, 150.0, None), "quick": (60.0, 1.0, None)})
     assert 19 <= len(agenda.began["slow"]) <= 21
@@ -290,7 +288,7 @@ def test_a_work_that_fails_is_counted_and_repeated() -> None:
     assert counted(agenda.telemetry, "headroom_tick_failures_total") == len(agenda.began["broken"])
 
 
-def test_first_runs_follow_each_other_and_do_not_wait_for_the_end_of_one() -> None:
+def test_first_runs_begin_at_the_given_pace_without_waiting_for_each_other() -> None:
     agenda = Agenda()
     agenda.repeat(100, {name: (3600.0, 50.0, None) for name in "abc"}, pace=2.0)
     assert [agenda.began[name][0] for name in "abc"] == [2.0, 4.0, 6.0]

@@ -1,4 +1,4 @@
-"""News for a service manager, on a real datagram socket, as systemd has it."""
+"""Notifications of a service manager, received on a real datagram socket, as by systemd."""
 
 import asyncio
 import logging
@@ -21,7 +21,7 @@ OWN = str(os.getpid())
 
 @pytest.fixture
 def manager(tmp_path: Path) -> Iterator[tuple[socket.socket, str]]:
-    """A socket that waits for news, and its address."""
+    """A socket that receives notifications, and its address."""
     address = str(tmp_path / "notify")
     with closing(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)) as listening:
         listening.bind(address)
@@ -29,30 +29,32 @@ def manager(tmp_path: Path) -> Iterator[tuple[socket.socket, str]]:
         yield listening, address
 
 
-async def news(listening: socket.socket, seconds: float = 10) -> list[str]:
+async def next_notification(listening: socket.socket, seconds: float = 10) -> list[str]:
     async with asyncio.timeout(seconds):
         received = await asyncio.get_running_loop().sock_recv(listening, 4096)
     return received.decode().split("\n")
 
 
-async def test_the_service_manager_is_told_that_the_process_is_ready_alive_and_stopping(
+async def test_the_service_manager_is_notified_when_the_process_is_ready_alive_and_stopping(
     manager: tuple[socket.socket, str],
 ) -> None:
     listening, address = manager
     stopping = asyncio.Event()
     async with told_ready(ServiceManager(address, alive_interval=0.001), "listening", stopping):
-        assert await news(listening) == ["READY=1", "STATUS=listening"]
-        assert [await news(listening) for _ in range(3)] == [["WATCHDOG=1"]] * 3
+        assert await next_notification(listening) == ["READY=1", "STATUS=listening"]
+        assert [await next_notification(listening) for _ in range(3)] == [["WATCHDOG=1"]] * 3
         stopping.set()
-        while (told := await news(listening)) == ["WATCHDOG=1"]:
+        while (message := await next_notification(listening)) == ["WATCHDOG=1"]:
             pass
-        assert told == ["STOPPING=1"]
+        assert message == ["STOPPING=1"]
 
 
-async def test_without_a_watchdog_the_process_stays_silent(manager: tuple[socket.socket, str]) -> None:
+async def test_without_a_watchdog_the_process_does_not_notify_that_it_is_alive(
+    manager: tuple[socket.socket, str],
+) -> None:
     listening, address = manager
     async with told_ready(ServiceManager.of({"NOTIFY_SOCKET": address}), "listening", asyncio.Event()):
-        assert (await news(listening))[0] == "READY=1"
+        assert (await next_notification(listening))[0] == "READY=1"
         await asyncio.sleep(0)
     with pytest.raises(BlockingIOError):
         listening.recv(1)
@@ -66,7 +68,7 @@ async def test_an_abstract_socket_address_is_accepted() -> None:
         manager = ServiceManager.of({"NOTIFY_SOCKET": f"@{name}"})
         assert manager
         manager.tell("READY=1")
-        assert await news(listening) == ["READY=1"]
+        assert await next_notification(listening) == ["READY=1"]
 
 
 async def test_a_service_manager_that_does_not_listen_is_logged(
@@ -78,10 +80,10 @@ async def test_a_service_manager_that_does_not_listen_is_logged(
     assert "the service manager cannot be told READY=1" in caplog.text
 
 
-async def test_serve_tells_the_service_manager_that_it_is_ready_and_stops(
+async def test_serve_notifies_the_service_manager_when_it_is_ready_and_stopping(
     manager: tuple[socket.socket, str], tmp_path: Path
 ) -> None:
-    """It is ready though AWS is not: an outage of AWS is no reason to start it again."""
+    """Serve is ready even without AWS: an outage of AWS is no reason to restart it."""
     listening, address = manager
     listen = f"127.0.0.1:{free_port()}"
     config = tmp_path / "headroom.yaml"
@@ -89,12 +91,12 @@ async def test_serve_tells_the_service_manager_that_it_is_ready_and_stops(
     environ = ENVIRONMENT | NO_CREDENTIALS | {"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "20000"}
     serve = "serve", "--config", str(config), "--listen", listen
     async with headroom(*serve, environ=environ) as process:
-        assert await news(listening, 120) == ["READY=1", f"STATUS=listening on http://{listen}"]
-        assert await news(listening) == ["WATCHDOG=1"]
+        assert await next_notification(listening, 120) == ["READY=1", f"STATUS=listening on http://{listen}"]
+        assert await next_notification(listening) == ["WATCHDOG=1"]
         process.send_signal(signal.SIGTERM)
-        while (told := await news(listening)) == ["WATCHDOG=1"]:
+        while (message := await next_notification(listening)) == ["WATCHDOG=1"]:
             pass
-        assert told == ["STOPPING=1"]
+        assert message == ["STOPPING=1"]
         assert await process.wait() == 0
 
 
@@ -114,7 +116,7 @@ async def test_serve_tells_the_service_manager_that_it_is_ready_and_stops(
         ({"NOTIFY_SOCKET": "/n", "WATCHDOG_USEC": "soon"}, ServiceManager("/n")),
     ],
 )
-def test_the_environment_holds_the_address_of_the_service_manager(
+def test_the_environment_contains_the_address_of_the_service_manager(
     environ: dict[str, str], expected: ServiceManager | None
 ) -> None:
     assert ServiceManager.of(environ) == expected

@@ -1,4 +1,4 @@
-"""Text from elsewhere."""
+"""External text is made safe to show."""
 
 import pytest
 

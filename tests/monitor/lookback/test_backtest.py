@@ -1,4 +1,4 @@
-"""The lead with which forecasts made of the data before would have foreseen the episodes."""
+"""The leads with which forecasts from earlier data would have foreseen episodes."""
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ DAYS = 14
 
 
 def history(*peaks: float, base: float = 0.3) -> Quarters:
-    """One series a day of which rises for three hours to a peak, each evening; its limit begins at 0.9."""
+    """One series with a peak of three hours each evening, by day; usage of 0.9 is near the limit."""
     quarters = Quarters(np.array([7]), range(0, len(peaks) * DAY))
     hours = np.arange(quarters.count) * BIN_MINUTES / 60 % 24
     shape = np.clip(1 - np.abs(hours - 19.5) / 1.5, 0, 1)
@@ -26,7 +26,7 @@ def history(*peaks: float, base: float = 0.3) -> Quarters:
 
 
 def episodes_in(quarters: Quarters) -> list[Episode]:
-    """The times in which the usage is near the limit."""
+    """The episodes of a history, in which the usage is near the limit."""
     near = np.concatenate([[False], quarters.demand[0] >= quarters.target[0], [False]])
     edges = np.flatnonzero(np.diff(near.astype(np.int8))) * BIN_MINUTES
     return [
@@ -44,7 +44,7 @@ def compared(quarters: Quarters) -> Backtest:
 def test_peaks_of_each_evening_are_foreseen_hours_before() -> None:
     found = compared(history(*[0.97] * DAYS))
     assert len(found.foresights) == DAYS - 2
-    assert found.without_forecast == 2  # those of the first two days
+    assert found.without_forecast == 2  # the episodes of the first two days
     assert len(found.foreseen) >= DAYS - 4
     assert found.median_lead is not None
     assert found.median_lead >= 2 * 60
@@ -81,9 +81,9 @@ def test_with_less_than_two_days_there_is_no_forecast() -> None:
 
 
 def test_a_forecast_does_not_depend_on_later_samples() -> None:
-    """The leads of the first days are the same, whatever came after them."""
+    """The leads of the first days are the same for any later samples."""
     peaks = [0.5, 0.97, 0.97, 0.97, 0.97, 0.97]
-    short, long = (compared(history(*peaks, *more)) for more in ([], [1.4] * 3))
+    short, long = (compared(history(*peaks, *later_peaks)) for later_peaks in ([], [1.4] * 3))
     assert [*long.foresights][: len(short.foresights)] == [*short.foresights]
 
 

@@ -1,4 +1,4 @@
-"""Episodes of a fortnight, by the usage and the notices that a running Headroom has kept."""
+"""Episodes of a fortnight, found in the stored usage and notices of a running Headroom."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 from monitor.fleet.fleet import Fleet, Series
 from monitor.lookback.kept import KeptEpisode, NearRun, kept_episodes, near_runs
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
-from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, key
+from tests.monitor.fleet.fleets import add, key
 
 DAY = 24 * 60
 MINUTES = range(29_000_010, 29_000_010 + 14 * DAY)
@@ -19,22 +19,22 @@ NAN = float("nan")
 def series_of(*names: str) -> dict[str, Series]:
     """Series by id."""
     fleet = Fleet()
-    return {one.key.id: one for one in (add(fleet, key(name)) for name in names)}
+    return {series.key.id: series for series in (add(fleet, key(name)) for name in names)}
 
 
 def notice(name: str, minute: int, zone: str, **more: Any) -> Notice:
     """A notice of the alert of a series."""
-    named = key(name)
-    usual: dict[str, Any] = {"kind": NoticeKind.FIRING, "severity": Severity.CRITICAL, "number": minute}
+    series_key = key(name)
+    defaults: dict[str, Any] = {"kind": NoticeKind.FIRING, "severity": Severity.CRITICAL, "number": minute}
     return Notice(
-        alert=named.id,
+        alert=series_key.id,
         zone=zone,
         summary=f"{name} is {zone}",
-        labels={**named.labels, "severity": "critical"},
+        labels={**series_key.labels, "severity": "critical"},
         at=(BEGIN + minute) * 60.0,
         since=(BEGIN + minute) * 60.0,
-        subject=named.subject,
-        **(usual | more),
+        subject=series_key.subject,
+        **(defaults | more),
     )
 
 
@@ -50,7 +50,7 @@ def run(begin: int, end: int, usage: float = 950.0, slot: int = 0) -> NearRun:
     return NearRun(slot, BEGIN + begin, BEGIN + end, usage)
 
 
-def test_runs_are_quarters_near_the_limit_in_a_row() -> None:
+def test_consecutive_quarters_near_the_limit_are_a_run() -> None:
     usage = np.full((20, 3), 10, np.float32)
     usage[3:6, 0] = [91, 99, 90]
     usage[[8, 10], 0], usage[9, 0] = 95, NAN  # unknown ends a run
@@ -67,54 +67,58 @@ def test_runs_are_quarters_near_the_limit_in_a_row() -> None:
 
 
 def test_a_run_without_an_alert_is_an_episode_without_notices() -> None:
-    (one,) = found([run(60, 90)])
-    assert (one.begin - BEGIN, one.end - BEGIN, one.usage) == (60, 90, 950)
-    assert (one.is_throttled, one.throttled, one.ongoing, one.told) == (False, None, False, [])
-    assert one.peak(1000) == pytest.approx(0.95)
+    (episode,) = found([run(60, 90)])
+    assert (episode.begin - BEGIN, episode.end - BEGIN, episode.usage) == (60, 90, 950)
+    assert (episode.is_throttled, episode.throttled, episode.ongoing, episode.told) == (
+        False,
+        None,
+        False,
+        [],
+    )
+    assert episode.peak(1000) == pytest.approx(0.95)
 
 
-def test_an_alert_on_throttling_joins_the_run_with_its_amount() -> None:
-    told = (
+def test_an_alert_on_throttling_extends_the_run_and_adds_the_throttled_demand() -> None:
+    notices = (
         notice("orders", 70, "near", severity=Severity.WARNING, usage=960.0),
         notice("orders", 75, "saturated", kind=NoticeKind.WORSENED, throttled=3.0, usage=990.0),
         notice("orders", 80, "saturated", kind=NoticeKind.REPEATED, throttled=8.0),
         resolved("orders", 100),
     )
-    (one,) = found([run(60, 90)], *told)
-    assert (one.begin - BEGIN, one.end - BEGIN, one.usage) == (60, 100, 990)
-    assert (one.is_throttled, one.throttled) == (True, 8)
-    assert [notice.number for notice in one.told] == [70, 75, 80, 100]
+    (episode,) = found([run(60, 90)], *notices)
+    assert (episode.begin - BEGIN, episode.end - BEGIN, episode.usage) == (60, 100, 990)
+    assert (episode.is_throttled, episode.throttled) == (True, 8)
+    assert [notice.number for notice in episode.told] == [70, 75, 80, 100]
 
 
-def test_throttling_far_below_the_limit_is_an_episode_by_its_alert_alone() -> None:
-    (one,) = found([], notice("orders", 300, "saturated", throttled=2.0), resolved("orders", 320))
-    assert (one.begin - BEGIN, one.end - BEGIN, one.is_throttled) == (300, 320, True)
-    assert one.known_usage is None and one.peak(1000) is None
+def test_throttling_far_below_the_limit_is_an_episode_because_of_its_alert() -> None:
+    (episode,) = found([], notice("orders", 300, "saturated", throttled=2.0), resolved("orders", 320))
+    assert (episode.begin - BEGIN, episode.end - BEGIN, episode.is_throttled) == (300, 320, True)
+    assert episode.known_usage is None and episode.peak(1000) is None
 
 
 def test_an_ongoing_episode_has_no_end() -> None:
     last = len(MINUTES)
-    (one,) = found([run(last - 30, last)._replace(ongoing=True)])
-    assert one.ongoing
-    (one,) = found([], notice("orders", 300, "saturated"))
-    assert one.ongoing and one.end == MINUTES.stop
+    (episode,) = found([run(last - 30, last)._replace(ongoing=True)])
+    assert episode.ongoing
+    (episode,) = found([], notice("orders", 300, "saturated"))
+    assert episode.ongoing and episode.end == MINUTES.stop
 
 
-def test_episodes_are_a_quarter_of_an_hour_apart_and_the_newest_is_first() -> None:
-    some = found([run(60, 90), run(100, 115), run(130, 145), run(60, 75, slot=1)], names=("a", "b"))
-    spans = [(one.series.key.resource, one.begin - BEGIN, one.end - BEGIN) for one in some]
+def test_runs_less_than_a_quarter_of_an_hour_apart_are_one_episode_and_the_newest_is_first() -> None:
+    episodes = found([run(60, 90), run(100, 115), run(130, 145), run(60, 75, slot=1)], names=("a", "b"))
+    spans = [(entry.series.key.resource, entry.begin - BEGIN, entry.end - BEGIN) for entry in episodes]
     assert spans == [("a", 130, 145), ("a", 60, 115), ("b", 60, 75)]
 
 
 def test_a_notice_of_a_forecast_makes_no_episode() -> None:
     forecast = notice("orders", 62, "forecast", severity=Severity.WARNING)
     assert found([], forecast) == []
-    (one,) = found([run(60, 90)], forecast)
-    assert one.told == [forecast]
+    (episode,) = found([run(60, 90)], forecast)
+    assert episode.told == [forecast]
 
 
-def test_series_that_are_gone_and_blind_spots_are_left_out() -> None:
+def test_removed_series_and_blind_spots_are_left_out() -> None:
     blind = notice("orders", 62, "blind")
     gone = notice("gone", 62, "saturated")
-    assert found([run(60, 90, slot=5)], gone) == []
-    assert ACCOUNT in blind.labels.values() and REGION in blind.labels.values()
+    assert found([run(60, 90, slot=5)], gone, blind) == []
