@@ -1,4 +1,4 @@
-"""Response bodies of compressed pieces, so that each piece is compressed once however often it is sent."""
+"""Response bodies made of pieces, each of which is compressed once however often it is sent."""
 
 import struct
 import zlib
@@ -49,7 +49,7 @@ class ExpositionBody:
         return cls(joined, sum(piece.size for piece in joined), crc)
 
     def plain(self, tail: bytes) -> tuple[int, Iterator[bytes]]:
-        """Return the length of the text followed by `tail`, and the text in parts."""
+        """Return the length in bytes of the text followed by `tail`, and its parts."""
         return self.size + len(tail), self._plain(tail)
 
     def _plain(self, tail: bytes) -> Iterator[bytes]:
@@ -58,7 +58,7 @@ class ExpositionBody:
         yield tail
 
     def gzipped(self, tail: bytes) -> tuple[int, Iterator[bytes]]:
-        """Return the same as `plain`, as one gzip stream; only `tail` is compressed now."""
+        """Return length and parts of the same text as one gzip stream; only `tail` is compressed now."""
         last = CompressedPiece.of(tail)
         checks = struct.pack("<LL", zlib.crc32(tail, self.crc), (self.size + last.size) % 2**32)
         parts = [HEADER, *(piece.deflated for piece in self.pieces), last.deflated + FINAL_BLOCK + checks]

@@ -30,7 +30,7 @@ from monitor.lib.label_names import exported_labels
 from rules.band import Zone
 
 CHUNK = 4096  # slots that are compared and rendered together
-MAX_SCRAPED_SERIES = 250_000  # in one scrape, about as many megabytes of text
+MAX_SCRAPED_SERIES = 250_000  # in one scrape: about 250 MB of text
 
 ACCOUNT_INFO = "headroom_account_info"
 SERIES_COUNT = "headroom_series"
@@ -50,7 +50,7 @@ HEADERS[ALERT_SINCE] = render_header(
 
 
 class Chunk:
-    """The samples of CHUNK slots, whose labels are rendered when the series change."""
+    """The samples of CHUNK slots. Their labels are rendered only when the series change."""
 
     def __init__(self) -> None:
         self._series: list[Series | None] = []
@@ -71,7 +71,7 @@ class Chunk:
         }
 
     def piece(self, family: Family, values: FamilyValues) -> CompressedPiece:
-        """The samples of a family; rendered again only when they changed."""
+        """Return the samples of a family, rendered again only if they changed."""
         return self._samples[family].piece(values)
 
 
@@ -91,12 +91,12 @@ class CauseChunk:
             self._samples = CachedSamples(THROTTLED_BY_CAUSE, *common, last_labels)
 
     def piece(self, throttled: Floats) -> CompressedPiece:
-        """The samples; rendered again only when they changed."""
+        """Return the samples, rendered again only if they changed."""
         return self._samples.piece(finite(throttled))
 
 
 class Rendering:
-    """Renders one snapshot after another, only the parts that changed. body: of the last snapshot."""
+    """Renders one snapshot after another, but only the parts that changed. body: the last text."""
 
     def __init__(self) -> None:
         self._chunks: list[Chunk] = []
@@ -159,29 +159,30 @@ class Rendering:
 
 
 class Exposition:
-    """The exposition of one fleet. snapshot, body: of the last judgement that was published.
+    """The exposition of one fleet. snapshot, body: the copy and the text of the last published judgement.
 
-    published_at: when that was, in epoch seconds; None before the first one.
-    max_series: of one scrape. If the fleet has more, it cannot be scraped as a whole, and `body` is empty.
+    published_at: the time of its publication in epoch seconds; None before the first publication.
+    max_series: the most series of one scrape. If the fleet has more, it cannot be scraped as a whole, and
+    `body` is empty.
     """
 
     def __init__(self, fleet: Fleet, max_series: int = MAX_SCRAPED_SERIES) -> None:
-        self._fleet, self._whole, self._rendering = fleet, Rendering(), Lock()
+        self._fleet, self._rendering, self._render_lock = fleet, Rendering(), Lock()
         self.max_series = max_series
         self.snapshot = Snapshot.of(fleet, {})
         self.body = ExpositionBody()
         self.published_at: float | None = None
 
     async def publish(self, account_names: Mapping[str, str], alerts: Sequence[ActiveAlert] = ()) -> None:
-        """Publish the last judgement. account_names: by 12-digit id."""
+        """Publish the last judgement. account_names: names by 12-digit account id."""
         self.snapshot = await self._copied(account_names, alerts)
         self.published_at = time.time()
         self.body = await asyncio.to_thread(self._render_newest)
 
     async def _copied(self, account_names: Mapping[str, str], alerts: Sequence[ActiveAlert]) -> Snapshot:
-        """Return a copy of the fleet; that of many series is made in parts, between which others run.
+        """Return a copy of the fleet. A large fleet is copied in parts, and other tasks run in between.
 
-        If the fleet changes meanwhile, it begins anew; the last time, nothing else runs in between.
+        If the fleet changes meanwhile, copying begins anew; the last attempt copies the fleet at once.
         """
         fleet, before = self._fleet, self.snapshot
         for _ in range(MAX_RESTARTS if fleet.size > COPIED_AT_ONCE else 0):
@@ -196,11 +197,11 @@ class Exposition:
         return Snapshot.of(fleet, account_names, before, alerts)
 
     def _render_newest(self) -> ExpositionBody:
-        with self._rendering:  # the thread of a cancelled `publish` may still run
+        with self._render_lock:  # the thread of a cancelled `publish` may still run
             if self.snapshot.series_count > self.max_series:
-                self._whole = Rendering()
-                return self._whole.body
-            return self._whole.render(self.snapshot)
+                self._rendering = Rendering()
+                return self._rendering.body
+            return self._rendering.render(self.snapshot)
 
 
 def _account_info(snapshot: Snapshot) -> CompressedPiece:
@@ -225,7 +226,7 @@ def _alerts(snapshot: Snapshot) -> Iterator[CompressedPiece]:
 
 
 def _series_counts(snapshot: Snapshot) -> CompressedPiece:
-    """The number of series in each zone, for each group that has series."""
+    """Render the number of series in each zone, for each group that has series."""
     is_used = snapshot.group >= 0
     zone_count, lowest = len(Zone), min(Zone)
     bins = snapshot.group[is_used].astype(np.int64) * zone_count + (snapshot.zone[is_used] - lowest)
@@ -237,5 +238,5 @@ def _series_counts(snapshot: Snapshot) -> CompressedPiece:
     )
 
 
-def _zone_lines(first: Sequence[bytes], zone: Zone, counts: npt.NDArray[np.int64]) -> bytes:
-    return render_samples(SERIES_COUNT, (first, [render_last((("zone", zone.word),))] * len(first)), counts)
+def _zone_lines(labels: Sequence[bytes], zone: Zone, counts: npt.NDArray[np.int64]) -> bytes:
+    return render_samples(SERIES_COUNT, (labels, [render_last((("zone", zone.word),))] * len(labels)), counts)

@@ -18,7 +18,7 @@ from rules.forecast_features import HORIZON_WORDS, HORIZONS
 
 
 class FamilyValues(NamedTuple):
-    """The values of a family by slot, and which of them are exported.
+    """The values of a family by slot, and flags for the values that are exported.
 
     numpy's masked arrays would take a megabyte more memory.
     """
@@ -27,16 +27,16 @@ class FamilyValues(NamedTuple):
     present: Flags
 
     def part(self, slots: slice) -> "FamilyValues":
-        """Return those of some slots."""
+        """Return the values of some slots."""
         return FamilyValues(self.values[slots], self.present[slots])
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """An exported family with one sample per series, or a part of one that has more.
+    """An exported family with one sample per series, or a part of a family with several samples per series.
 
-    values: by slot. labels: the labels of this family, which follow those of the series. Families that follow
-    each other may have the same name, with other labels.
+    values: the values by slot. labels: the labels of this family, which follow the labels of the series. The
+    parts of a family follow each other, and have the same name and different labels.
     """
 
     name: str
@@ -46,12 +46,12 @@ class Family:
 
 
 def finite(values: npt.NDArray[Any], where: Flags | bool = True) -> FamilyValues:
-    """Export the values that are neither NaN nor infinite, where the flags are true."""
+    """Return the values; those that are finite, and whose flag is true, are exported."""
     return FamilyValues(values, np.isfinite(values) & where)
 
 
 def timestamps(snapshot: Snapshot) -> FamilyValues:
-    """Return the epoch seconds of the newest samples, of the series that have one."""
+    """Return the time of the newest sample of each series in epoch seconds, if it has a sample."""
     return FamilyValues(snapshot.minute.astype(np.int64) * 60, snapshot.minute >= 0)
 
 

@@ -12,9 +12,9 @@ from monitor.exposition.families import FamilyValues
 
 
 def render_samples(name: str, labels: Iterable[Iterable[bytes]], values: npt.NDArray[Any]) -> bytes:
-    """Render the samples of a family. values: finite.
+    """Render the samples of a family. values: one finite number for each sample.
 
-    labels: rendered parts of the labels, which follow each other, one of each part for each sample.
+    labels: the parts of the rendered labels, in order; each part has one text for each sample.
     """
     if not values.size:
         return b""
@@ -33,7 +33,7 @@ def render_header(name: str, help_: str) -> CompressedPiece:
 
 
 class CachedSamples:
-    """The samples of one family with the same labels; rendered again only when their values changed.
+    """The samples of one family, whose labels stay the same; rendered again only when the values changed.
 
     labels: see `render_samples`.
     """
@@ -43,7 +43,7 @@ class CachedSamples:
         self._state, self._piece = b"", CompressedPiece.of(b"")
 
     def piece(self, values: FamilyValues) -> CompressedPiece:
-        """The samples with these values, one for each of the labels; without those that are not exported."""
+        """Return the samples of the values that are exported. values: one for each text of `labels`."""
         present = values.values[values.present]
         state = values.present.tobytes() + present.tobytes()
         if state != self._state:

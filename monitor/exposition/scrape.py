@@ -19,7 +19,7 @@ from monitor.http.negotiation import (
     exposition_format,
 )
 
-MIN_SENT = 2**16  # bytes that are sent at once, where there are so many
+MIN_SENT = 2**16  # bytes sent at once, except at the end
 READ_TIMEOUT = 60  # seconds in which a client must read the whole response
 
 GENERATE: Mapping[ExpositionFormat, Callable[[CollectorRegistry], bytes]] = {
@@ -45,7 +45,7 @@ async def scrape(
 ) -> TimedStreamingResponse:
     """Return all families in the format that the request's headers prefer.
 
-    registry: of the families of the process; None to leave them out.
+    registry: the families of the process; None to leave them out.
     """
     wanted = exposition_format(request.headers.get("accept", ""))
     gzip = accepts_gzip(request.headers.get("accept-encoding", ""))

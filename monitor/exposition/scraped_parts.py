@@ -17,17 +17,17 @@ from monitor.fleet.columns import Indices, Objects
 from monitor.fleet.snapshot import Snapshot
 from monitor.lib.errors import HeadroomError
 
-MAX_PARTS = 1000  # that are kept rendered
-KEPT_SERIES_RATIO = 2  # series that are kept rendered in all parts together, per series of the fleet
+MAX_PARTS = 1000  # most parts that are kept rendered
+KEPT_SERIES_RATIO = 2  # series kept rendered in all parts together, per series of the fleet
 NO_OBJECTS: Objects = np.empty(0, np.object_)
 
 
 class TooManySeriesError(HeadroomError):
-    """A scrape selects more series than one may have."""
+    """A scrape selects more series than one scrape may have."""
 
 
 def check_number(series: int, max_series: int) -> None:
-    """Raise TooManySeriesError for more series than one scrape may have."""
+    """Raise TooManySeriesError if a scrape has more than `max_series` series."""
     if series > max_series:
         raise TooManySeriesError(
             f"expected at most {max_series:,} series in one scrape, found {series:,}: split it by account, "
@@ -42,12 +42,12 @@ class _Part:
     def __init__(self, selection: Selection) -> None:
         self._selection, self._rendering, self._lock = selection, Rendering(), Lock()
         self._rendered: Snapshot | None = None
-        self._source = self._series = NO_OBJECTS
+        self._all_series = self._series = NO_OBJECTS
         self._slots: Indices = np.empty(0, np.intp)
 
     @property
     def size(self) -> int:
-        """The number of its series."""
+        """The number of series in the part."""
         return self._slots.size
 
     def render(self, snapshot: Snapshot, max_series: int) -> ExpositionBody:
@@ -64,9 +64,9 @@ class _Part:
 
     def _select(self, snapshot: Snapshot) -> None:
         """Look up the slots again if any series came, went or was replaced."""
-        if snapshot.series is not self._source:
+        if snapshot.series is not self._all_series:
             self._slots = self._selection.slots(snapshot)
-            self._series, self._source = snapshot.series[self._slots], snapshot.series
+            self._series, self._all_series = snapshot.series[self._slots], snapshot.series
 
 
 class ScrapedParts:
@@ -92,7 +92,7 @@ class ScrapedParts:
 
     def _forget_oldest(self, max_series: int) -> None:
         """Forget the parts that were scraped longest ago, as long as too many series are kept rendered."""
-        kept = sum(part.size for part in self._parts.values())
-        while len(self._parts) > MAX_PARTS or (kept > max_series and len(self._parts) > 1):
+        size = sum(part.size for part in self._parts.values())
+        while len(self._parts) > MAX_PARTS or (size > max_series and len(self._parts) > 1):
             _, oldest = self._parts.popitem(last=False)
-            kept -= oldest.size
+            size -= oldest.size

@@ -9,15 +9,16 @@ from monitor.fleet.columns import Indices
 from monitor.fleet.snapshot import Snapshot
 from rules.signals import OWN_SERVICE
 
-MAX_VALUES = 1000  # of one parameter
+MAX_VALUES = 1000  # values of one parameter
 Values = tuple[Annotated[str, Field(min_length=1, max_length=256)], ...]
 
 
 class Selection(BaseModel):
     """The parameters of a scrape. Each may be repeated, and selects the series that have one of its values.
 
-    Without any, a scrape has all series, and what Headroom tells of itself. With some, it has the latter only
-    if the service `headroom` is selected, so that several scrapes together have each sample once.
+    A scrape without parameters has all series and Headroom's own families. A scrape with parameters has
+    Headroom's own families only if the service `headroom` is selected, so that several scrapes together have
+    each sample once.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,11 +35,11 @@ class Selection(BaseModel):
 
     @property
     def has_own(self) -> bool:
-        """True if what Headroom tells of itself is selected."""
+        """True if Headroom's own families are selected."""
         return OWN_SERVICE in self.service or self.is_whole
 
     def normalized(self) -> Self:
-        """Return the same selection, with the values in order, each once."""
+        """Return the same selection with sorted values and no duplicates."""
         return self.model_copy(
             update={name: tuple(sorted({*getattr(self, name)})) for name in type(self).model_fields}
         )
@@ -46,9 +47,9 @@ class Selection(BaseModel):
     def slots(self, snapshot: Snapshot) -> Indices:
         """Return the slots of the series of a snapshot that are selected."""
         wanted = [frozenset(values) for values in (self.account, self.region, self.service)]
-        of_group = [
-            all(one in values for one, values in zip(group, wanted, strict=False) if values)
+        groups_match = [
+            all(label in values for label, values in zip(group, wanted, strict=False) if values)
             for group in snapshot.groups
         ]
-        is_selected = np.array([*of_group, False], np.bool_)  # the last one for slots without a series
+        is_selected = np.array([*groups_match, False], np.bool_)  # the last flag: slots without a series
         return np.flatnonzero(is_selected[snapshot.group])

@@ -1,4 +1,4 @@
-"""Resources below their bands, which are described more rarely."""
+"""Resources below their bands, which the inventory describes more rarely."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ from rules.band import Zone
 class ResourcesBelowBand:
     """The resources of a service in a cell whose series are all below their bands, with nothing throttled.
 
-    below: the paths of resources that have such a series, themselves or in a part. others: the paths of
-    resources that have another series. others_and_parents: those, and all that they are parts of.
+    below: the paths of resources that have a series below its band, themselves or in a part. others: the
+    paths of resources with any other series. others_and_parents: `others`, and the paths of their parents.
     """
 
     below: frozenset[ResourcePath] = frozenset()
@@ -22,7 +22,7 @@ class ResourcesBelowBand:
     others_and_parents: frozenset[ResourcePath] = frozenset()
 
     def __contains__(self, path: object) -> bool:
-        """Return whether all series of a resource, of what it is a part of and of its parts are below."""
+        """Return whether all series of a resource, of its parents and of its parts are below their bands."""
         if not isinstance(path, tuple) or path not in self.below or path in self.others_and_parents:
             return False
         return not any(path[:end] in self.others for end in range(1, len(path)))
@@ -31,10 +31,11 @@ class ResourcesBelowBand:
 def resources_below_band(fleet: Fleet, slots: Indices) -> ResourcesBelowBand:
     """Return the resources of a service that are below their bands by the last judgement.
 
-    slots: those of all series of the service in a cell.
+    slots: the slots of all series of the service in a cell.
 
-    Series that are not judged do not count. One whose usage is a number that an API returned is never below:
-    the call about the resource reads the usage, too. A doubted limit is read at once in any case.
+    Series that are not judged do not count. A series whose usage is a number that an API returned is never
+    below, as the call that describes the resource also reads the usage. A doubted limit is read again at once
+    in any zone.
     """
     slots = slots[fleet.observable[slots]]
     is_below = (fleet.zone[slots] == Zone.BELOW) & ~(fleet.saturation[slots] > 0) & ~fleet.returned[slots]

@@ -11,23 +11,23 @@ Ints = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]
 Int8s = npt.NDArray[np.int8]
-Int16s = npt.NDArray[np.int16]  # durations in minutes, of which the longest that is accepted is a day
+Int16s = npt.NDArray[np.int16]  # durations in minutes; the longest accepted duration is a day
 Objects = npt.NDArray[np.object_]
 Ids = npt.NDArray[np.uint64]
 Digests = npt.NDArray[np.int64]
-Indices = npt.NDArray[np.intp]  # numpy reads and assigns at these two to three times as fast as at int32
+Indices = npt.NDArray[np.intp]  # numpy indexes two to three times as fast by these as by int32
 
 INITIAL_CAPACITY = 1024  # slots allocated at first; doubled when all are used
-CLEARED_AHEAD = 256  # slots
+CLEARED_AHEAD = 256  # slots that are set to their declared values at once
 
 
 def as_indices(index: Index) -> Indices | slice:
-    """Return an index, such as that of slots, in the type at which numpy reads fastest."""
+    """Return an index, such as an array of slots, in the type by which numpy indexes fastest."""
     return index if isinstance(index, slice) else index.astype(np.intp, copy=False)
 
 
 class Columns:
-    """Arrays declared by a subclass as `{name: (dtype, fill, *width)}`; a freed slot is reused.
+    """Arrays declared by a subclass as `{name: (dtype, declared value, *width)}`; a freed slot is reused.
 
     Attributes named as declared hold the arrays; slots from `size` on were never used. Arrays whose width is
     known only to the instance are declared by the arguments of `__init__`.
@@ -49,7 +49,7 @@ class Columns:
         if not self._free:
             return self._next()
         slot = self._free.pop()
-        self.clear(slot)  # vectorised writes may have reached it while it was free
+        self.clear(slot)  # vectorised writes may have changed the slot while it was free
         return slot
 
     def free(self, slot: int) -> None:
@@ -66,7 +66,7 @@ class Columns:
         return self.size - 1
 
     def _clear_ahead(self) -> None:
-        """Set the next slots to their declared values: many at once cost little more than one."""
+        """Set the next slots to their declared values: many slots at once cost little more than one."""
         self._cleared = min(self.size + CLEARED_AHEAD, self._capacity)
         for name, (_, fill, *_) in self._declared_columns.items():
             getattr(self, name)[self.size : self._cleared] = fill

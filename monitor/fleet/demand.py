@@ -10,8 +10,8 @@ from monitor.fleet.series_columns import SeriesColumns
 from monitor.fleet.throttling import throttled_per_served
 from rules.analogs import BIN_MINUTES
 
-MEAN_MINUTES: Final = 5  # a quarter of an hour has three means of so many minutes; the highest is kept
-# The ends of queries whose value for five minutes is the mean of the values of the single minutes.
+MEAN_MINUTES: Final = 5  # minutes of a mean; the highest of the three means of a quarter of an hour counts
+# How metric queries end whose value for five minutes is the mean of the values of the single minutes.
 MEAN_STATISTICS: Final = (b'Sum"}', b'Average"}', b'SampleCount"}')
 
 
@@ -30,8 +30,8 @@ def demand_of(columns: SeriesColumns, slots: Ints, minutes: Ints, judged: Judged
 def are_peaks(columns: SeriesColumns, slots: Ints) -> Flags:
     """Return which series have a usage that is a maximum or a percentile, not a mean or a sum."""
     rings, formulas = columns.rings, map(columns.usages.get, slots.tolist())
-    queries = ([rings.metric[row] for row in one.rows] if one else [] for one in formulas)
-    peaks = [any(one and not one.endswith(MEAN_STATISTICS) for one in some) for some in queries]
+    by_series = ([rings.metric[row] for row in formula.rows] if formula else [] for formula in formulas)
+    peaks = [any(query and not query.endswith(MEAN_STATISTICS) for query in queries) for queries in by_series]
     return np.array(peaks, np.bool_)
 
 
@@ -46,8 +46,8 @@ def highest_by_bin(demand: Floats, peaks: Flags) -> tuple[Floats, Flags]:
     known = np.isfinite(minutes)
     count = known.sum(axis=1)
     mean = np.where(known, minutes, 0).sum(axis=1) / np.maximum(count, 1)
-    fives = np.where(peaks, np.fmax.reduce(minutes, axis=1), np.where(count > 0, mean, np.nan))
-    parts = fives.reshape(-1, BIN_MINUTES // MEAN_MINUTES, demand.shape[1]).astype(np.float32)
+    means = np.where(peaks, np.fmax.reduce(minutes, axis=1), np.where(count > 0, mean, np.nan))
+    parts = means.reshape(-1, BIN_MINUTES // MEAN_MINUTES, demand.shape[1]).astype(np.float32)
     highest: Floats = np.fmax.reduce(parts, axis=1)
     return highest, np.logical_and.reduce(np.isfinite(parts), axis=1)
 
@@ -57,12 +57,12 @@ def throttled_utilization(judged: Judged) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         utilization = judged.utilization
     is_throttled = (judged.excess > 0) & (utilization >= 0) & np.isfinite(utilization)
-    found: Floats = np.where(is_throttled, utilization, np.float32(np.nan))
-    return found
+    where_throttled: Floats = np.where(is_throttled, utilization, np.float32(np.nan))
+    return where_throttled
 
 
 def as_kept(demand: Floats) -> Floats:
     """Return the demand rounded to a half float, the precision of the history of a fortnight."""
     mantissa, exponent = np.frexp(demand)
-    kept: Floats = np.ldexp(mantissa.astype(np.float16).astype(np.float32), exponent)
-    return kept
+    rounded: Floats = np.ldexp(mantissa.astype(np.float16).astype(np.float32), exponent)
+    return rounded

@@ -1,8 +1,8 @@
 """The time until a budget that drains, such as burst credits, is exhausted at its present rate.
 
 The rate is the median of the slopes from each sample of the first half of the last hour to its counterpart in
-the second half (Theil's incomplete method), so that single outliers do not move it. A budget that does not
-drain any more, by the same measure of the last 20 minutes, has no such time. All series are computed at once.
+the second half (Theil's incomplete method), so that single outliers do not move it. A budget that no longer
+drains, by the same rate of the last 20 minutes, has no time to exhaustion. All series are computed at once.
 """
 
 from typing import NamedTuple
@@ -13,8 +13,8 @@ from monitor.fleet.columns import Floats, Ints
 from monitor.fleet.operations import NAN
 from monitor.fleet.series_columns import SeriesColumns
 
-RATE_MINUTES = 60  # up to the newest sample, from which the rate is computed
-PRESENT_MINUTES = 20  # of these the newest, in which the usage must still rise, as far as is known
+RATE_MINUTES = 60  # minutes up to the newest sample, from which the rate is computed
+PRESENT_MINUTES = 20  # the newest of RATE_MINUTES, in which the usage must still rise, if that is known
 MIN_SPAN = 15  # minutes between the first and the last sample of a rate
 MAX_EXHAUSTION = 7 * 86400  # seconds; the rate of an hour says nothing about a later time
 
@@ -31,7 +31,7 @@ class NewestSamples(NamedTuple):
 def seconds_to_exhaustion(columns: SeriesColumns, newest: NewestSamples, now: int) -> Floats:
     """Return the seconds from the minute `now` until the usage of each series reaches its limit.
 
-    0 where it has reached it; a minute at least where it has not. NaN where it does not rise towards the
+    0 where the usage has reached the limit, else 60 at least. NaN where the usage does not rise towards the
     limit, would take longer than MAX_EXHAUSTION, or is not known, and for signals that do not drain.
     """
     size = newest.usage.size

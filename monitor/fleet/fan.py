@@ -1,4 +1,4 @@
-"""The fan of one series, as pages draw it."""
+"""The fan of one series, as pages draw it: past demand and quantiles of future usage."""
 
 from typing import NamedTuple
 
@@ -8,11 +8,11 @@ from monitor.fleet.columns import Floats
 
 
 class Fan(NamedTuple):
-    """The usage of one series in the last days, and what it may be in as many next ones.
+    """The past demand of one series, and quantiles of its usage in the future.
 
     now: the minute in which the next quarter of an hour begins. past: the highest demand of each quarter of
-    an hour until then, the oldest first; NaN is unknown. ahead: `FAN_QUANTILES` of the usage of each next
-    quarter, [quantile, quarter]; NaN where nothing can be said.
+    an hour before `now`, the oldest first; NaN where it is unknown. ahead: `FAN_QUANTILES` of the usage of
+    each quarter of an hour from `now` on, [quantile, quarter]; NaN where there is no forecast.
     """
 
     now: int
@@ -21,5 +21,5 @@ class Fan(NamedTuple):
 
     @property
     def is_known(self) -> bool:
-        """True if something can be said of the next days."""
+        """True if there is a forecast for any quarter of an hour."""
         return bool(np.isfinite(self.ahead).any())

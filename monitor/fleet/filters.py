@@ -40,8 +40,8 @@ class Filters(BaseModel):
         names = ("account", "region", "service", "signal")
         wanted = {name: getattr(self, name) for name in names if getattr(self, name)}
         if self.resource:
-            wild = WILDCARDS & set(self.resource)
-            wanted["resource"] = self.resource if wild else f"*{escape(self.resource)}*"
+            has_wildcards = WILDCARDS & set(self.resource)
+            wanted["resource"] = self.resource if has_wildcards else f"*{escape(self.resource)}*"
         return Query(**wanted)
 
     @property
@@ -50,7 +50,7 @@ class Filters(BaseModel):
         return self.model_copy(update={"page": 1}) != Filters()
 
     def matches(self, labels: Mapping[str, str], zone: str) -> bool:
-        """Return true if an alert with these labels and this zone matches; absent labels match any filter."""
+        """Return whether an alert with these labels and this zone matches; absent labels match any filter."""
         pattern = self.query.resource
         resource_names = (labels.get(label, "") for label in ("resource", "resource_id"))
         has_resource = pattern is None or any(fnmatchcase(name, pattern) for name in resource_names)
@@ -59,7 +59,7 @@ class Filters(BaseModel):
         return has_resource and has_labels and (not self.zone or zone in self.zone)
 
     def url(self, **changes: Any) -> str:
-        """Return the URL of the overview with these filters and changes; of its first page without `page`."""
+        """Return the URL of the overview with these filters and changes, of the first page unless changed."""
         fields = self.model_dump() | {"page": 1} | changes
         pairs = [(name, value) for name, value in fields.items() if value and (name, value) != ("page", 1)]
         return "/?" + urlencode(pairs, doseq=True, errors="replace") if pairs else "/"

@@ -32,7 +32,8 @@ MetricRows = dict[bytes, int]  # metrics and their rows in the rings
 class Series:
     """A series. Its numbers are in the columns of the fleet, at `slot`.
 
-    names: those of its resource (see `Resource.names`). If they change, so does the Series, but not its key.
+    names: the names of its resource (see `Resource.names`). If they change, the Series is replaced; its key
+    stays equal.
     """
 
     key: Key
@@ -43,7 +44,7 @@ class Series:
 
     @property
     def aws_region(self) -> str:
-        """The region where AWS is called for it: of a global service, the home region of the partition."""
+        """The region where AWS is called: for a global service, the home region of the partition."""
         return self.settings.home_region or self.key.region
 
 
@@ -80,14 +81,14 @@ class Fleet(SeriesColumns):
         super().__init__()
         self.series: dict[Key, Series] = {}
         self.groups: dict[Group, int] = {}
-        self.monthly_lists: dict[CellKey, float] = {}  # pages of recently active metrics listed in a month
-        self.payers: dict[CellKey, CellKey] = {}  # of cells whose metrics another account requests
-        self.version = 0  # grows when a series is added, dropped or replaced, or has other causes
-        self.judgements = 0  # of all series so far
+        self.monthly_lists: dict[CellKey, float] = {}  # pages of ListMetrics that are listed in a month
+        self.payers: dict[CellKey, CellKey] = {}  # for cells whose metrics another account requests
+        self.version = 0  # grows when a series is added, dropped or replaced, or its causes change
+        self.judgements = 0  # how often all series were judged
         self.departed: list[Series] = []  # dropped series whose slots `reclaim` has not freed yet
         self._polled: dict[CellKey, MetricRows] = {}
         self._rejected: dict[CellKey, dict[bytes, str]] = {}  # metrics that CloudWatch rejects, and why
-        self._purchases, self._purchases_version = NO_MEMBERS, 0  # the `version` that `purchases` was made of
+        self._purchases, self._purchases_version = NO_MEMBERS, 0  # the `version` of `_purchases`
         self._bounds = NO_BOUNDS
         self._returned_usages: MetricRows = {}  # rows of usages that an API returned, by the series' id
 
@@ -96,7 +97,7 @@ class Fleet(SeriesColumns):
 
     @property
     def state(self) -> tuple[int, int, int]:
-        """The same tuple as long as all series, and what was judged of them, are the same."""
+        """A tuple that changes with any series and with each judgement."""
         return self.version, self.size, self.judgements
 
     def set_stream_gap(self, minutes: int) -> None:
@@ -104,7 +105,7 @@ class Fleet(SeriesColumns):
         self.rings.stream_gap = minutes
 
     def set_bounds(self, bounds: MetricBounds) -> None:
-        """Have the aggregates that bound metrics read with them; of metrics that are added from now on."""
+        """Read the aggregates that bound metrics along with them, for metrics that are added from now on."""
         self._bounds = bounds
 
     def metrics(self, cell: CellKey) -> Mapping[bytes, int]:
@@ -112,7 +113,7 @@ class Fleet(SeriesColumns):
         return self._polled.get(cell, {})
 
     def payer_of(self, cell: CellKey) -> CellKey:
-        """Return the cell that pays for the metrics of a cell: its own, or that of a monitoring account."""
+        """Return the cell that pays for the metrics of `cell`: `cell`, or a cell of a monitoring account."""
         return self.payers.get(cell, cell)
 
     def put(
@@ -120,13 +121,13 @@ class Fleet(SeriesColumns):
     ) -> Series:
         """Add or update a series that an inventory observed at `minute`, and return it.
 
-        It is unobservable if CloudWatch rejects requests for its metrics. digest: of all that it is made of,
-        by which `registered` finds it; 0 for none.
+        The series is unobservable if CloudWatch rejects requests for its metrics. digest: a hash of all that
+        the series is made of, which `registered` compares; 0 for none.
         """
         observed = without_invalid_metrics(observed)
         before = self.series.get(key)
         if before and NEVER < self.created[before.slot] < created_minute(observed) - 1:
-            # Another resource of the same name. It has neither the alerts nor the limits of the former one.
+            # A new resource under the name of a former one, whose alerts and limits it must not have.
             self.drop(key)
             before = None
         rejection = self._rejection(key.cell, observed.usage)
@@ -137,7 +138,7 @@ class Fleet(SeriesColumns):
             unobservable=why_unobservable(observed, settings) or rejection,
             names=key.subject.names,
         )
-        self.digest[series.slot] = 0 if rejection else digest  # it may not be rejected the next time
+        self.digest[series.slot] = 0 if rejection else digest  # the metric may be accepted the next time
         self._update_limit(series, observed.hard_limit, minute, is_new=before is None)
         self._update_columns(series, observed, minute)
         published = observed.published_limit if settings.source is LimitSource.METRIC else None
@@ -162,9 +163,10 @@ class Fleet(SeriesColumns):
     def confirm(
         self, series: Series, settings: SeriesSettings, minute: int, usage: float | None = None
     ) -> None:
-        """Record that an inventory observed at `minute` what a series was registered with.
+        """Record that an inventory at `minute` observed a series unchanged.
 
-        settings: its own, but for when the limit was read. usage: the number that an API returned.
+        settings: those of the series, except for the time at which the limit was read. usage: the number that
+        an API returned.
         """
         slot = series.slot
         if settings is not series.settings:
@@ -232,18 +234,18 @@ class Fleet(SeriesColumns):
         return judged_at(self, slots, minutes)
 
     def has_answered(self, slot: int) -> bool:
-        """Return whether AWS has answered with a point of a metric, or with the value, of a usage."""
+        """Return whether AWS has returned the usage of a series, or a point of one of its metrics."""
         formula = self.usages.get(slot)
         return formula is not None and bool((self.rings.newest_point[[*formula.rows]] > NEVER).any())
 
     def slots_of(self, keys: Iterable[Key]) -> Indices:
-        """Return the slots of those of these series that are in the fleet."""
+        """Return the slots of the given series that are in the fleet."""
         found = (self.series.get(key) for key in keys)
-        return np.array([one.slot for one in found if one], np.int32)
+        return np.array([series.slot for series in found if series], np.int32)
 
     @property
     def purchases(self) -> PurchaseMembers:
-        """The series that share a purchase with others; recomputed when series change."""
+        """The series that share a purchase with other series; recomputed when series change."""
         if self._purchases_version != self.version:
             paid_slots = np.flatnonzero(self.paid[: self.size]).astype(np.int32)
             self._purchases = group_purchases(paid_slots, self.purchase[paid_slots], self.size)
@@ -266,7 +268,7 @@ class Fleet(SeriesColumns):
         return np.flatnonzero(updated).astype(np.int32)
 
     def _update_limit(self, series: Series, hard_limit: bool, minute: int, is_new: bool) -> None:
-        """Store the limit that an inventory read. A doubted limit that is read unchanged is exceeded."""
+        """Store the limit that an inventory read. A doubted limit that is unchanged counts as exceeded."""
         slot, settings = series.slot, series.settings
         before, limit = self.read_limit[slot], np.float32(settings.limit.value if settings.limit else np.nan)
         if not is_new and (before != limit or slot in self.past_limits):
@@ -281,7 +283,8 @@ class Fleet(SeriesColumns):
     def _limit_start(self, slot: int, read_at: int) -> int:
         """Return the first minute that is judged by a limit which an inventory read at the minute `read_at`.
 
-        That is the minute of the newest sample, which is older than the inventory, unless it is stale.
+        That is the minute of the newest sample, which is older than the inventory; without a current sample,
+        `read_at`.
         """
         sampled_at = int(sample_minutes(self, np.array([slot], np.int32))[0])
         oldest = max(read_at - int(self.stale_after[slot]), int(self.created[slot]))
@@ -357,13 +360,13 @@ class Fleet(SeriesColumns):
         return row
 
     def _add_aggregates(self, cell: CellKey, row: int, metric: Metric) -> None:
-        """Have the aggregates of a metric read with it."""
+        """Read the aggregates of a metric along with it."""
         if aggregate := self._bounds.aggregate_of(metric):
             self.rings.bound[row] = self._metric_row(cell, aggregate)
         if whole := self._bounds.whole_of(metric):
             self.rings.whole[row] = self._metric_row(cell, whole)
-        for used in self.rings.aggregates(row):
-            self.rings.use_count[used] += 1
+        for aggregate_row in self.rings.aggregates(row):
+            self.rings.use_count[aggregate_row] += 1
 
     def _allocate_row(self, metric_rows: MetricRows, metric: bytes) -> int:
         row = metric_rows[metric] = self.rings.allocate()

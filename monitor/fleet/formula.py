@@ -1,20 +1,20 @@
-"""Formulas over the rings' rows, and what follows from the shape of a formula alone.
+"""Formulas over the rows of the rings, and the properties that follow from a formula's shape alone.
 
-In each minute a term, which is a metric or an inner formula, is one of three:
+In each minute, a term (a metric or an inner formula) is in one of three states:
 
 - known: it has a value;
 - absent: each of its metrics is proven to have no point;
 - unknown: anything else. A point may still come, a difference lacks one of its terms, a ratio divides by 0.
 
 SUM, MAX and MIN leave out absent terms, and are absent if all terms are. The other operations need all terms.
-An unknown term makes the result unknown, for unknown is never zero. There is one exception: of throttled
-demand, the known part is a lower bound, if the formula is made of SUM and MAX and no weight is below 0.
+An unknown term makes the result unknown, for unknown is never zero. There is one exception: the known part of
+throttled demand is a lower bound, if the formula is made of SUM and MAX and no weight is below 0.
 
 Values of recent minutes may still grow. A result may then fall if an operation is in MAY_FALL, or if a weight
-is below 0: its newest minute is the newest complete one. MIN is not among them, as it falls only when a term
-is added, and no term is missing where the result is known. An offset never matters. Other results are taken
-of newer minutes too, if all metrics have a point and the result is no lower than that of the complete minute.
-A result is complete up to the minute up to which all of its metrics are.
+is below 0; such a result is taken from complete minutes only. MIN is not in MAY_FALL: it falls only when a
+term is added, and no term is missing where the result is known. An offset never matters. Any other result may
+be taken from a newer minute, if all metrics have a point there and the result is no lower than the result of
+the newest complete minute. A result is complete up to the minute up to which all of its metrics are complete.
 """
 
 from array import array
@@ -40,7 +40,7 @@ MAY_FALL = (
 
 @dataclass(frozen=True)
 class InnerFormula:
-    """A formula that is a term of an outer one: the term's index and its parts of the outer's columns."""
+    """A formula that is a term of an outer one: the index of the term, and slices of the outer columns."""
 
     term: int
     shape: "Shape"
@@ -53,8 +53,8 @@ class InnerFormula:
 class Shape:
     """The operations of a formula. Each of its `terms` is a metric (None) or the shape of an inner formula.
 
-    Rows, weights and offsets of a formula are listed in this order: those of its own terms, then those of
-    each inner formula. has_offset: an offset other than 0 is added to the result of `op`.
+    The rows, weights and offsets of a formula are in this order: first for its own terms, then for each inner
+    formula. has_offset: an offset other than 0 is added to the result of `op`.
     """
 
     op: Op
@@ -63,13 +63,13 @@ class Shape:
 
     @classmethod
     def of(cls, usage: Usage) -> "Shape":
-        """The shape of a usage."""
+        """Return the shape of a usage."""
         terms = tuple([cls.of(term) if isinstance(term, Usage) else None for term, _ in usage.terms])
         return _shared_shape(usage.op, terms, usage.offset != 0)
 
     @cached_property
     def nodes(self) -> tuple["Shape", ...]:
-        """This shape, and those of inner formulas at any depth, each before those within it."""
+        """This shape and the shapes of inner formulas at any depth, each before its own inner formulas."""
         return (self, *(node for shape in self.terms if shape for node in shape.nodes))
 
     @cached_property
@@ -89,17 +89,17 @@ class Shape:
 
     @cached_property
     def metric_count(self) -> int:
-        """The number of metrics, those of inner formulas included."""
+        """The number of metrics, with inner formulas."""
         return sum(len(node.metric_terms) for node in self.nodes)
 
     @cached_property
     def weight_count(self) -> int:
-        """The number of weights, those of inner formulas included."""
+        """The number of weights, with inner formulas."""
         return sum(len(node.terms) for node in self.nodes)
 
     @cached_property
     def offset_count(self) -> int:
-        """The number of offsets, those of inner formulas included."""
+        """The number of offsets, with inner formulas."""
         return sum(node.has_offset for node in self.nodes)
 
     @cached_property
@@ -114,23 +114,26 @@ class Shape:
         return tuple(inner)
 
     def newest_minute(self, known: Ints) -> Ints:
-        """Return the newest minute that may have a result, from that of each metric, [metric, position]."""
+        """Return the newest minute that may have a result, of each formula.
+
+        known: the newest known minute of each metric, [metric, position].
+        """
         if self.inner_formulas:
-            inner = [one.shape.newest_minute(known[one.rows]) for one in self.inner_formulas]
-            known = np.vstack([known[: len(self.metric_terms)], *inner])
+            of_inner = [inner.shape.newest_minute(known[inner.rows]) for inner in self.inner_formulas]
+            known = np.vstack([known[: len(self.metric_terms)], *of_inner])
         newest: Ints = known.min(axis=0) if self.op in NEED_ALL_TERMS else known.max(axis=0)
         return newest
 
 
 @lru_cache(maxsize=MAX_SHARED_SHAPES)
 def _shared_shape(op: Op, terms: tuple[Shape | None, ...], has_offset: bool) -> Shape:
-    """A shape that equal formulas share, with what follows from it."""
+    """Return the shape that equal formulas share, so that its properties are computed once."""
     return Shape(op, terms, has_offset)
 
 
 @dataclass(frozen=True, slots=True)
 class Formula:
-    """A usage over the rings' rows, with its numbers in float32. The order is that of its shape."""
+    """A usage over rows of the rings, with its numbers in float32, in the order that its shape defines."""
 
     shape: Shape
     rows: tuple[int, ...]
@@ -139,7 +142,7 @@ class Formula:
 
     @classmethod
     def of(cls, usage: Usage, rows: tuple[int, ...]) -> "Formula":
-        """The formula of a usage. rows: those of `usage.metrics`."""
+        """Return the formula of a usage. rows: the rows of `usage.metrics`."""
         nodes = usage.nodes
         weights = [weight for node in nodes for _, weight in node.terms]
         offsets = [node.offset for node in nodes if node.offset]

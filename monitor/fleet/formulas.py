@@ -19,7 +19,7 @@ SlotArray = npt.NDArray[np.integer[Any]]
 Slots = SlotArray | slice  # the slots of series; a slice selects all series of a fleet and has no start
 
 NO_BLOCK = -1
-LOWER_BOUND_OPS = {Op.SUM, Op.MAX}  # whose known terms are a lower bound of the result
+LOWER_BOUND_OPS = {Op.SUM, Op.MAX}  # operations whose known terms give a lower bound of the result
 
 
 def slot_count(slots: Slots) -> int:
@@ -35,9 +35,8 @@ def select_slots(slots: Slots, indices: SlotArray) -> SlotArray:
 class Block:
     """The formulas of one shape; `rows` and `weights` are [metric, position] and [term, position].
 
-    may_fall: their results may fall when a metric grows, as shape and weights decide (see
-    `monitor.fleet.formula`). lower_bounds: a result whose terms are only partly known counts as the lower
-    bound that it is.
+    may_fall: results may fall when a metric grows, because of the shape or the weights (see
+    `monitor.fleet.formula`). lower_bounds: a result with an unknown term is returned as a lower bound.
     """
 
     def __init__(self, shape: Shape, may_fall: bool, lower_bounds: bool = False) -> None:
@@ -85,7 +84,7 @@ class Block:
         return self.size - 1
 
     def remove(self, position: int) -> int:
-        """Remove a formula, move the last one to its position, and return the slot of that one."""
+        """Remove a formula, move the last formula to its position, and return the slot of the moved one."""
         self.size -= 1
         for column in (self._series, self._rows, self._weights, self._offsets):
             column[..., position] = column[..., self.size]
@@ -94,9 +93,9 @@ class Block:
     def newest_minutes(self, rings: Rings, positions: Index = slice(None)) -> Ints:
         """Return the newest minute that has a result, for some of the formulas or all.
 
-        With several metrics, each must have a point in it or be proven to have none. A provisional minute is
-        taken only if its result is no lower than that of the newest complete one. A result that may fall when
-        a metric grows waits until the minute is complete.
+        With several metrics, each must have a point in that minute or be proven to have none. A provisional
+        minute is taken only if its result is no lower than the result of the newest complete minute. A result
+        that may fall when a metric grows is taken from complete minutes only.
         """
         rows = entries_at(self.rows, positions)
         known = rings.latest_minute.take(rows)
@@ -132,11 +131,11 @@ class Block:
         return final
 
     def worst_recent(self, rings: Rings) -> tuple[Ints, Floats]:
-        """Return the newest minute known, and the highest result of the recent minutes up to it (NaN: none).
+        """Return the newest known minute, and the highest result of the recent minutes up to it (NaN: none).
 
-        The recent minutes are `RingColumns.recent_minutes`, of the metric with the most. A sum includes the
-        metrics that are known: it is throttled demand, which a late metric cannot reduce. A result that may
-        fall waits until the minute is complete, as in `newest_minutes`; a difference of counts settles.
+        The recent minutes are the largest `RingColumns.recent_minutes` of the metrics. A sum includes only
+        the known metrics: it is throttled demand, which a late metric cannot reduce. A result that may fall
+        is taken from complete minutes only, but a difference of counts once it has settled.
         """
         known = rings.latest_minute.take(self.rows)
         if self._is_weighted_metric:
@@ -161,7 +160,7 @@ class Block:
         worst[positions] = np.fmax(worst[positions], np.fmax.reduce(results))
 
     def _include_long_recent(self, rings: Rings, minutes: Ints, worst: Floats) -> None:
-        """Raise `worst` where more than RECENT_MINUTES are recent and a metric is above 0 in one of them."""
+        """Raise `worst` by recent minutes beyond RECENT_MINUTES, where a metric is above 0 in one of them."""
         positive = (rings.recent_max[self.rows] > 0).any(axis=0) | (self.shape.offset_count > 0)
         span = rings.recent_minutes[self.rows].max(axis=0) * positive
         for back in range(RECENT_MINUTES, int(span.max(initial=0))):
@@ -182,8 +181,8 @@ class Block:
     def factors(self) -> Floats | None:
         """Return factors, [metric, position]: no result is above the highest metric times its factor.
 
-        None where more than sums and maxima is computed, or a metric may lower the result. The metrics are
-        counts, of 0 or more.
+        None for operations other than SUM and MAX, and where a metric may lower the result. The metrics must
+        be counts, which are never below 0.
         """
         if self.may_fall or self.shape.offset_count or not self.shape.operations <= LOWER_BOUND_OPS:
             return None
@@ -200,18 +199,20 @@ def _factors(shape: Shape, weights: Floats) -> Floats:
     """Return the factors of formulas, [metric, position]. weights: [term, position]."""
     terms = len(shape.terms)
     of_terms = weights[:terms] * np.float32(terms if shape.op is Op.SUM else 1)
-    inner = [of_terms[one.term] * _factors(one.shape, weights[one.weights]) for one in shape.inner_formulas]
-    factors: Floats = np.vstack([of_terms[[*shape.metric_terms]], *inner])
+    of_inner = [
+        of_terms[inner.term] * _factors(inner.shape, weights[inner.weights]) for inner in shape.inner_formulas
+    ]
+    factors: Floats = np.vstack([of_terms[[*shape.metric_terms]], *of_inner])
     return factors
 
 
 class Formulas:
-    """One formula for each series that has one, in blocks by shape."""
+    """The formulas of series, at most one for each slot, in blocks by shape."""
 
     def __init__(self, lower_bounds: bool = False) -> None:
         self._lower_bounds = lower_bounds
         self._blocks: list[Block] = []
-        self._block_numbers: dict[tuple[Shape, bool], int] = {}  # by shape, and whether results may fall
+        self._block_numbers: dict[tuple[Shape, bool], int] = {}  # by shape and `may_fall`
         self._block_of = np.full(INITIAL_CAPACITY, NO_BLOCK, np.int16)  # the block's number, by slot
         self._positions = np.zeros(INITIAL_CAPACITY, np.int32)  # the position in the block, by slot
 
@@ -228,7 +229,7 @@ class Formulas:
         return None if number == NO_BLOCK else self._blocks[number].formula(int(self._positions[slot]))
 
     def put(self, slot: int, formula: Formula | None) -> Formula | None:
-        """Set, replace or (None) remove the formula of the series in a slot. Return the one before."""
+        """Set, replace or (None) remove the formula of the series in a slot. Return the previous formula."""
         before = self.get(slot)
         if formula == before:
             return before

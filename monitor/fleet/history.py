@@ -31,27 +31,27 @@ class SeriesHistory(Judged):
 
     @classmethod
     def of(cls, fleet: Fleet, series: Series, end: int) -> "SeriesHistory":
-        """Judge the minutes of a series. Call it in the event loop, where polls write."""
+        """Judge the window of a series. Call it in the event loop, where polls write."""
         return cls.of_each(fleet, [series], end)[0]
 
     @classmethod
     def of_each(cls, fleet: Fleet, series: Sequence[Series], end: int) -> "list[SeriesHistory]":
-        """Judge the minutes of several series together. Call it in the event loop, where polls write."""
-        slots = np.array([one.slot for one in series], np.int32)
+        """Judge the windows of several series together. Call it in the event loop, where polls write."""
+        slots = np.array([entry.slot for entry in series], np.int32)
         minutes = np.tile(np.arange(end - WINDOW + 1, end + 1, dtype=np.int32), slots.size)
         columns = vars(fleet.judged_at(np.repeat(slots, WINDOW), minutes))
         recent = fleet.throttled.recent_minutes(fleet.rings, slots).tolist()
         return [
             cls(
-                **{name: column[at * WINDOW : (at + 1) * WINDOW] for name, column in columns.items()},
+                **{name: column[n * WINDOW : (n + 1) * WINDOW] for name, column in columns.items()},
                 end=end,
                 recent_minutes=int(minutes) or RECENT_MINUTES,
             )
-            for at, minutes in enumerate(recent)
+            for n, minutes in enumerate(recent)
         ]
 
     def since(self, zone: Zone) -> int | None:
-        """Return the minute since which the series has been in the zone; None if it was in all known minutes.
+        """Return the minute since which the series has been in the zone; None if all known minutes are.
 
         For zones above the band, minutes in a worse zone count as well.
         """
@@ -61,7 +61,9 @@ class SeriesHistory(Judged):
     @cached_property
     def zones(self) -> Zones:
         """The zone in each minute, with the throttled demand of recent minutes, as the judge exports it."""
-        throttled: Ints = np.cumsum(self.excess > 0, dtype=np.int32)  # such minutes, up to each
+        throttled: Ints = np.cumsum(
+            self.excess > 0, dtype=np.int32
+        )  # minutes with throttled demand, up to each minute
         recent: Ints = throttled.copy()
         recent[self.recent_minutes :] -= throttled[: -self.recent_minutes]
         return self.zone_of(recent > 0)
@@ -76,7 +78,7 @@ def last_read_minute(fleet: Fleet, series: Series) -> int:
 
 
 def usage_histories(fleet: Fleet, slots: Ints) -> tuple[Ints, Floats]:
-    """Return minutes and usage, [series, minute], of the window up to the newest minute of each series."""
+    """Return minutes and usage, [series, minute], of each series' window up to its newest minute."""
     newest = np.maximum(fleet.usages.newest_minutes(fleet.rings, slots), NEVER + WINDOW)
     minutes = newest[:, None] + np.arange(1 - WINDOW, 1, dtype=np.int32)
     usage = fleet.usages.at(fleet.rings, np.repeat(slots, WINDOW), minutes.ravel())

@@ -33,8 +33,8 @@ def find_idle(fleet: Fleet, zone: Zones, saturation: Floats) -> Flags:
 def busiest(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
     """Return, for each slot and its minute, the highest utilization of the other series of its purchase.
 
-    Each utilization is divided by the lower bound of its band. UNKNOWN_UTILIZATION where one is not known or
-    demand was, or may have been, throttled; NaN where the slot shares its purchase with no other series.
+    Each utilization is divided by the lower bound of its band. UNKNOWN_UTILIZATION where another series has
+    no known utilization, or may have been throttled; NaN where the purchase has no other series.
     """
     highest, members = np.full(slots.size, NAN), fleet.purchases
     sharing = np.flatnonzero(members.count_by_slot[slots])
@@ -42,8 +42,8 @@ def busiest(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
         return highest
     sharing_slots, size = slots[sharing], members.count_by_slot[slots[sharing]]
     starts = np.cumsum(size) - size
-    within = np.arange(size.sum()) - np.repeat(starts, size)
-    member_slots = members.slots[np.repeat(members.start_by_slot[sharing_slots], size) + within]
+    offsets = np.arange(size.sum()) - np.repeat(starts, size)
+    member_slots = members.slots[np.repeat(members.start_by_slot[sharing_slots], size) + offsets]
     busy = _busy(fleet, member_slots, np.repeat(minutes[sharing], size))
     busy[member_slots == np.repeat(sharing_slots, size)] = NAN
     highest[sharing] = np.fmax.reduceat(busy, starts)
@@ -64,7 +64,7 @@ def _busy(fleet: Fleet, slots: Ints, minutes: Ints) -> Floats:
 
 
 def _last_known(fleet: Fleet, slots: Ints, minutes: Ints) -> Iterator[tuple[Ints, Ints]]:
-    """Yield the indices of slots with the minute of their last sample that counts at their minute."""
+    """Yield indices of slots, each with the minute of its last sample that still counts in its minute."""
     newest = fleet.usages.newest_minutes(fleet.rings, slots)
     minute = np.maximum(np.minimum(minutes, newest), NEVER + 1)
     oldest = minutes - fleet.stale_after[slots]

@@ -1,6 +1,7 @@
 """The judgement of a whole fleet at its newest minutes, written to its columns to be exported.
 
-It depends on the samples and the minute only, never on earlier runs, and computes all series at once.
+The judgement depends on the samples and the minute only, never on earlier runs. All series are computed
+together.
 """
 
 from collections.abc import Iterator
@@ -15,9 +16,9 @@ from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.throttling import recent_throttling, throttled_by_cause
 
-CONFIRMED_FOR = 60  # minutes that a series counts without an inventory having seen it
-JUDGED_AT_ONCE = 100_000  # series, in some milliseconds; a stage of a million takes 20
-MAX_RESTARTS = 3  # of a judgement between whose stages series came or went
+CONFIRMED_FOR = 60  # minutes that a series is judged after the last inventory that observed it
+JUDGED_AT_ONCE = 100_000  # series judged without a pause: some milliseconds; a stage of a million takes 20
+MAX_RESTARTS = 3  # of a judgement during which series came or went
 
 
 def judge(fleet: Fleet, now: int) -> None:
@@ -33,14 +34,14 @@ def judge(fleet: Fleet, now: int) -> None:
 def judge_in_parts(fleet: Fleet, now: int, at_once: int = JUDGED_AT_ONCE) -> Iterator[None]:
     """Do what `judge` does, stage by stage, so that other tasks can run in between if there are many series.
 
-    Nothing is written before the last stage. If series come or go meanwhile, it begins anew; the last time,
-    nothing else runs in between. at_once: so many series are judged in one part.
+    Nothing is written before the last stage. If series come or go meanwhile, the judgement begins anew; the
+    last attempt makes it in one part. at_once: a fleet of at most this many series is judged in one part.
     """
     for _ in range(MAX_RESTARTS if fleet.size > at_once else 0):
-        series = fleet.version, fleet.size, fleet.rings.layout
+        layout = fleet.version, fleet.size, fleet.rings.layout
         for _ in _stages(fleet, now):
             yield
-            if series != (fleet.version, fleet.size, fleet.rings.layout):
+            if layout != (fleet.version, fleet.size, fleet.rings.layout):
                 break
         else:
             return

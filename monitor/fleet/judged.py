@@ -18,10 +18,10 @@ from rules.band import Zone, Zones, bounded_zones, zones
 class Judged:
     """The numbers of some series, each in its minute, and the zones that follow; NaN is unknown.
 
-    usage: a lower bound where it is only `bounded`, and `upper_bound` is the upper one. unjudged: the bounds
-    are only shown: throttled demand alone is judged.
-    throttled: refused or delayed demand per second. excess: the same, but 0 where it is tolerated.
-    limit: the one in force in that minute. low, high, near: the band. doubted: the usage proves that the
+    bounded: the usage is only known to be between `usage` and `upper_bound`. unjudged: these bounds are only
+    shown, and throttled demand alone is judged.
+    throttled: refused or delayed demand per second. excess: `throttled`, but 0 where it is tolerated.
+    limit: the limit in force in that minute. low, high, near: the band. doubted: the usage proves that the
     limit is outdated (see `monitor.fleet.limits`). observable: the series can be judged at present.
     """
 
@@ -76,7 +76,7 @@ class Judged:
 
     @property
     def zone(self) -> Zones:
-        """The zone by the utilization or, where that is only bounded, by its bounds."""
+        """The zone by the utilization or, where the usage is only bounded, by its bounds."""
         return self.zone_of(self.excess > 0)
 
     def zone_of(self, saturated: Flags) -> Zones:
@@ -115,8 +115,8 @@ def judged_at(
     usage, upper = (
         formulas.at(columns.rings, slots, minutes) for formulas in (columns.usages, columns.upper_bounds)
     )
-    before = np.flatnonzero(minutes < columns.created[slots])
-    usage[before] = upper[before] = NAN
+    uncreated = np.flatnonzero(minutes < columns.created[slots])
+    usage[uncreated] = upper[uncreated] = NAN
     throttled, excess = throttling or throttling_at(columns, slots, minutes)
     limit = columns.limits_at(slots, minutes)
     return Judged(
@@ -152,8 +152,8 @@ def _doubted(columns: SeriesColumns, slots: Slots, minutes: Ints, usage: Floats,
 def sample_minutes(columns: SeriesColumns, slots: Slots) -> Ints:
     """Return the newest minute in which the usage of each slot can be judged; NEVER if there is none.
 
-    Where no metric tells the usage, that is the newest minute of the throttled demand, which alone is judged.
-    Both bounds of a usage are taken from one minute: where the upper one is published a little later, that is
+    Without a formula of the usage, it is the newest minute of the throttled demand, which alone is judged.
+    Both bounds of a usage are taken from one minute: where the upper bound is published a little later, from
     the newest minute that has both.
     """
     used_at = columns.usages.newest_minutes(columns.rings, slots)

@@ -9,7 +9,7 @@ CellKey = tuple[str, str]  # account, region
 ServiceKey = tuple[str, str, str]  # account, region, service
 Group = tuple[str, str, str, str]  # account, region, service, signal
 
-LABELS = ("account", "region", "service", "signal", "resource")  # of every series, in this order
+LABELS = ("account", "region", "service", "signal", "resource")  # the labels of every series, in this order
 ALL_LABELS = (*LABELS, "resource_id")  # a series has `resource_id` only if its resource's name is not its id
 WHOLE_ACCOUNT = "whole account"  # shown instead of a resource's name for limits of an account; never a label
 
@@ -26,7 +26,7 @@ class Key(_Identity):
     """The identity of a series: the signal and the resource.
 
     subject: the resource; its name is no part of the identity. A string stands for a resource without a
-    parent. `resource`, as on exported series, is only its name.
+    parent. The property `resource`, like the exported label, is only the name.
     """
 
     __slots__ = ()

@@ -16,15 +16,15 @@ MinuteFunction = Callable[[Minutes], Floats]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoFunction:
-    """A function. traffic: a share of `concurrency`, which may be reserved or provisioned."""
+    """A function. traffic: its demand as a share of `concurrency`, which may be reserved or provisioned."""
 
     name: str
     concurrency: int
     traffic: Traffic
     reserved: bool = False
     provisioned: bool = False  # on the alias `live`
-    seconds: float = 0.2  # of one invocation
-    queue: str = ""  # whose messages invoke it
+    seconds: float = 0.2  # duration of an invocation
+    queue: str = ""  # name of the queue whose messages invoke the function
 
     def demand(self, minutes: Minutes) -> Floats:
         """Return the demand in each minute, as a share of the concurrency."""
@@ -92,7 +92,7 @@ def metrics(region: DemoRegion) -> Iterator[DemoMetric]:
 
 
 def total(parts: list[MinuteFunction]) -> MinuteFunction:
-    """Return the sum of some functions of the minute; NaN where all are NaN."""
+    """Return a function that adds up the values of `parts` in each minute; NaN where all are NaN."""
 
     def total_at(minutes: Minutes) -> Floats:
         values = np.array([part(minutes) for part in parts])

@@ -18,7 +18,7 @@ LAMBDA_USAGE = {
     "MetricDimensions": {},
     "MetricStatisticRecommendation": "Maximum",
 }
-CLASSIC_LOAD_BALANCERS = 13  # in each region
+CLASSIC_LOAD_BALANCERS = 13  # number of load balancers in each region
 # https://docs.aws.amazon.com/elasticloadbalancing/latest/classic/elb-cloudwatch-metrics.html
 CLB_USAGE: Mapping[str, Any] = {
     "MetricNamespace": "AWS/Usage",
@@ -119,7 +119,7 @@ def default_quota(region: DemoRegion, declared: DemoQuota) -> dict[str, Any]:
 
 
 def find_quota(region: DemoRegion, params: Params) -> DemoQuota:
-    """Return the quota that the parameters name. Raises AwsResponseError if no quota has this name."""
+    """Return the quota that the parameters name. Raises AwsResponseError if there is none."""
     declared = quotas_of(region).get(params["QuotaCode"])
     if declared is None or declared.service != params["ServiceCode"]:
         raise AwsResponseError("NoSuchResourceException", "The request failed: no such quota.")
@@ -165,8 +165,8 @@ def list_services(region: DemoRegion, params: Params, _: float) -> Mapping[str, 
 
 def list_requests(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
     """Answer ListRequestedServiceQuotaChangeHistory; in the demo, every request has an open support case."""
-    is_asked_for = params.get("Status", REQUEST_STATUS) == REQUEST_STATUS
-    requests = region.requested_quotas.items() if is_asked_for else ()
+    status_matches = params.get("Status", REQUEST_STATUS) == REQUEST_STATUS
+    requests = region.requested_quotas.items() if status_matches else ()
     return {"RequestedQuotas": [request_description(region, code, desired) for code, desired in requests]}
 
 
@@ -204,8 +204,8 @@ def start_report(region: DemoRegion, params: Params, _: float) -> Mapping[str, A
 def report(region: DemoRegion, params: Params, now: float) -> Mapping[str, Any]:
     """Answer GetQuotaUtilizationReport with no quotas; AWS's own report names only a few."""
     generated_at = datetime.fromtimestamp(now, UTC)
-    found = {"TotalCount": 0, "Quotas": [], "GeneratedAt": generated_at}
-    return {"ReportId": params["ReportId"], "Status": "COMPLETED", **found}
+    content = {"TotalCount": 0, "Quotas": [], "GeneratedAt": generated_at}
+    return {"ReportId": params["ReportId"], "Status": "COMPLETED", **content}
 
 
 SERVICE = DemoService(

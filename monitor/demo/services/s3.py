@@ -10,8 +10,8 @@ from monitor.demo.metric import EVENTS, DemoMetric, excess_demand
 from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Params
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
-MAX_WRITES = 3500 * 60  # per minute and prefix
-MAX_READS = 5500 * 60  # per minute and prefix
+MAX_WRITES = 3500 * 60  # requests per minute and prefix
+MAX_READS = 5500 * 60  # requests per minute and prefix
 QUIET = Traffic(mean=0.0, daily=0.0, noise=0.002)
 WRITE_SHARES = {"PutRequests": 0.8, "PostRequests": 0.15, "DeleteRequests": 0.05}
 READ_SHARES = {"GetRequests": 0.85, "HeadRequests": 0.15}
@@ -19,11 +19,11 @@ READ_SHARES = {"GetRequests": 0.85, "HeadRequests": 0.15}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoBucketFilter:
-    """A metrics configuration; `write` and `read` are shares of the limits of one prefix."""
+    """A metrics configuration; `write` and `read` are demand as shares of the limits of one prefix."""
 
     id: str
     prefix: str | None = None  # None: the whole bucket
-    function: str = ""  # that is invoked for each new object
+    function: str = ""  # name of the function that each new object invokes
     write: Traffic = QUIET
     read: Traffic = QUIET
 
@@ -60,13 +60,13 @@ def filter_metrics(bucket: str, filter_: DemoBucketFilter) -> Iterator[DemoMetri
         excesses = (excess_demand(writes(minutes)), MAX_WRITES), (excess_demand(reads(minutes)), MAX_READS)
         return sum((np.nan_to_num(share) * limit for share, limit in excesses), np.zeros(len(minutes)))
 
-    def part(demand: Callable[[Minutes], Floats], share: float) -> Callable[[Minutes], Floats]:
-        return lambda minutes: demand(minutes) * share
+    def scaled(demand: Callable[[Minutes], Floats], factor: float) -> Callable[[Minutes], Floats]:
+        return lambda minutes: demand(minutes) * factor
 
     for name, share in WRITE_SHARES.items():
-        yield DemoMetric("AWS/S3", name, dimensions, EVENTS, part(writes, share * MAX_WRITES))
+        yield DemoMetric("AWS/S3", name, dimensions, EVENTS, scaled(writes, share * MAX_WRITES))
     for name, share in READ_SHARES.items():
-        yield DemoMetric("AWS/S3", name, dimensions, EVENTS, part(reads, share * MAX_READS))
+        yield DemoMetric("AWS/S3", name, dimensions, EVENTS, scaled(reads, share * MAX_READS))
     yield DemoMetric("AWS/S3", "5xxErrors", dimensions, EVENTS, throttled, requests)
 
 

@@ -10,17 +10,17 @@ from monitor.demo.metric import EVENTS, PER_MINUTE, DemoMetric, accepted_demand
 from monitor.demo.region import DemoRegion, DemoService
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
-MAX_IN_FLIGHT = 120_000  # messages of one queue
+MAX_IN_FLIGHT = 120_000  # messages in flight in one queue
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoQueue:
-    """A queue. sent: a share of `per_second`. in_flight: a share of 120,000 messages."""
+    """A queue. sent: messages as a share of `per_second`. in_flight: messages as a share of 120,000."""
 
     name: str
     sent: Traffic
     in_flight: Traffic
-    per_second: float = 3000  # of a FIFO queue with batching: its limit
+    per_second: float = 3000  # messages; 3000 is the limit of a FIFO queue with batching
     high_throughput: bool = False
 
     @property

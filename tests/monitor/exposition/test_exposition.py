@@ -1,4 +1,4 @@
-"""The exposition of a fleet; rendering only what changed leaves nothing behind."""
+"""The exposition of a fleet; rendering only the changed parts equals rendering all."""
 
 import asyncio
 from dataclasses import replace
@@ -35,18 +35,18 @@ from tests.monitor.fleet.fleets import (
 
 Samples = dict[str, dict[tuple[tuple[str, str], ...], float]]
 
-WHERE = {
+GROUP_LABELS = {
     "aws_account": ACCOUNT,
     "aws_region": REGION,
     "aws_service": "kinesis",
     "signal": "stream_write_bytes",
 }
-ORDERS = {**WHERE, "resource": "orders"}
+ORDERS = {**GROUP_LABELS, "resource": "orders"}
 PER_SERIES = {family.name for family in FAMILIES}
 
 
 def parsed(exposition: Exposition) -> Samples:
-    """Every sample by family and labels, as both of Prometheus' formats are read."""
+    """Return every sample by family and labels; the parsers of both of Prometheus' formats must agree."""
     both_formats: list[Samples] = []
     for read, end in ((prometheus, b""), (openmetrics, b"# EOF\n")):
         samples: Samples = {}
@@ -62,7 +62,7 @@ def parsed(exposition: Exposition) -> Samples:
 
 
 def published(fleet: Fleet) -> Samples:
-    """Return the samples that are exported of a fleet."""
+    """Publish a fleet and return its exported samples."""
     exposition = Exposition(fleet)
     asyncio.run(exposition.publish({}))
     return parsed(exposition)
@@ -72,15 +72,15 @@ def labels(**pairs: str) -> tuple[tuple[str, str], ...]:
     return tuple(sorted(pairs.items()))
 
 
-def of_series(samples: Samples) -> Samples:
-    """Return the samples of families that each series has."""
+def samples_by_series(samples: Samples) -> Samples:
+    """Return the samples of the families with one sample per series."""
     return {name: found for name, found in samples.items() if name in PER_SERIES}
 
 
 def test_a_judged_series_has_a_sample_in_each_family() -> None:
     fleet = Fleet()
     judged(fleet, add(fleet, key("orders")), Zone.SATURATED, usage=750.0, saturation=2.5)
-    assert of_series(published(fleet)) == {
+    assert samples_by_series(published(fleet)) == {
         "headroom_usage": {labels(**ORDERS, unit="bytes/s"): 750.0},
         "headroom_limit": {labels(**ORDERS, unit="bytes/s", source="api"): 1000.0},
         "headroom_utilization_ratio": {labels(**ORDERS): 0.75},
@@ -108,23 +108,23 @@ def test_zones_are_exported_as_numbers(zone: Zone, number: float | None) -> None
     assert published(fleet).get("headroom_zone", {}).get(labels(**ORDERS)) == number
 
 
-def test_a_stale_series_keeps_its_limit_and_when_it_was_last_seen() -> None:
+def test_a_stale_series_keeps_its_limit_and_the_time_of_its_last_sample() -> None:
     fleet = Fleet()
     judged(fleet, add(fleet, key("orders")), Zone.STALE)
-    assert set(of_series(published(fleet))) == {"headroom_limit", "headroom_sample_timestamp_seconds"}
+    assert set(samples_by_series(published(fleet))) == {"headroom_limit", "headroom_sample_timestamp_seconds"}
 
 
-def test_a_series_without_any_sample_ever_only_has_its_limit() -> None:
+def test_a_series_that_never_had_a_sample_exports_only_its_limit() -> None:
     fleet = Fleet()
     series = add(fleet, key("orders"))
     assert fleet.minute[series.slot] == NEVER
-    assert set(of_series(published(fleet))) == {"headroom_limit"}
+    assert set(samples_by_series(published(fleet))) == {"headroom_limit"}
 
 
-def test_a_series_without_a_limit_has_none() -> None:
+def test_a_series_without_a_limit_exports_neither_limit_nor_ratio() -> None:
     fleet = Fleet()
     judged(fleet, add(fleet, key("orders"), replace(SETTINGS, limit=None)), Zone.UNOBSERVABLE, usage=5.0)
-    assert set(of_series(published(fleet))) == {"headroom_usage", "headroom_sample_timestamp_seconds"}
+    assert set(samples_by_series(published(fleet))) == {"headroom_usage", "headroom_sample_timestamp_seconds"}
 
 
 def test_a_bounded_series_has_a_range_for_its_usage() -> None:
@@ -134,7 +134,7 @@ def test_a_bounded_series_has_a_range_for_its_usage() -> None:
     judged(fleet, series, Zone.UNOBSERVABLE, usage=10.0)
     fleet.upper_bound[series.slot], fleet.utilization[series.slot] = 100.0, np.nan
     expected = labels(**exported_labels(named.labels), unit="calls/s")
-    found = of_series(published(fleet))
+    found = samples_by_series(published(fleet))
     assert found["headroom_usage_lower_bound"] == {expected: 10.0}
     assert found["headroom_usage_upper_bound"] == {expected: 100.0}
     assert not {"headroom_usage", "headroom_utilization_ratio", "headroom_zone"} & set(found)
@@ -153,14 +153,14 @@ def test_each_known_cause_of_throttled_demand_has_a_sample() -> None:
     }
 
 
-def test_without_a_usage_there_is_throttled_demand_and_never_a_ratio() -> None:
+def test_a_series_without_usage_exports_throttled_demand_and_no_ratio() -> None:
     fleet = Fleet()
     series = add(fleet, key("orders"), usage=Unobservable("no metric tells the usage of one partition"))
     for ago, points, zone in ((2, 0.0, None), (1, 120.0, 3.0)):
         fleet.rings.write(np.array([0]), np.array([NOW - ago]), np.array([points], np.float32))
         fleet.rings.mark_read(np.array([0]), NOW - ago)
         judge(fleet, NOW)
-        assert of_series(published(fleet)) == {
+        assert samples_by_series(published(fleet)) == {
             "headroom_limit": {labels(**ORDERS, unit="bytes/s", source="api"): 1000.0},
             "headroom_saturation": {labels(**ORDERS): points / 60},
             "headroom_sample_timestamp_seconds": {labels(**ORDERS): (NOW - ago) * 60.0},
@@ -168,7 +168,7 @@ def test_without_a_usage_there_is_throttled_demand_and_never_a_ratio() -> None:
     assert why_unobservable_now(fleet, series) == series.unobservable
 
 
-def test_without_a_limit_there_is_the_usage_and_throttled_demand() -> None:
+def test_a_series_without_a_limit_exports_usage_and_throttled_demand() -> None:
     fleet = Fleet()
     rejected = per_second(refused)
     add(fleet, key("orders"), replace(SETTINGS, limit=None), usage=rejected, throttled=rejected)
@@ -176,7 +176,7 @@ def test_without_a_limit_there_is_the_usage_and_throttled_demand() -> None:
         fleet.rings.write(np.array([0]), np.array([NOW - ago]), np.array([points], np.float32))
         fleet.rings.mark_read(np.array([0]), NOW - ago)
         judge(fleet, NOW)
-        assert of_series(published(fleet)) == {
+        assert samples_by_series(published(fleet)) == {
             "headroom_usage": {labels(**ORDERS, unit="bytes/s"): points / 60},
             "headroom_saturation": {labels(**ORDERS): points / 60},
             "headroom_sample_timestamp_seconds": {labels(**ORDERS): (NOW - ago) * 60.0},
@@ -184,13 +184,13 @@ def test_without_a_limit_there_is_the_usage_and_throttled_demand() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_usage_that_is_no_number_is_not_exported(value: float) -> None:
+def test_a_usage_that_is_not_finite_is_not_exported(value: float) -> None:
     fleet = Fleet()
     judged(fleet, add(fleet, key("orders")), Zone.WITHIN, usage=value)
     assert "headroom_usage" not in published(fleet)
 
 
-def test_series_are_counted_in_every_zone_of_their_group() -> None:
+def test_each_group_exports_its_number_of_series_in_every_zone() -> None:
     fleet = Fleet()
     for number, zone in enumerate([Zone.ABOVE, Zone.ABOVE, Zone.STALE]):
         judged(fleet, add(fleet, key(f"stream-{number}")), zone)
@@ -198,11 +198,11 @@ def test_series_are_counted_in_every_zone_of_their_group() -> None:
     fleet.drop(add(fleet, key("api", "lambda.account_concurrency")).key)
     counts = published(fleet)["headroom_series"]
     expected = {zone.word: 0 for zone in Zone} | {"above": 2, "stale": 1}
-    assert {zone: counts[labels(**WHERE, zone=zone)] for zone in expected} == expected
+    assert {zone: counts[labels(**GROUP_LABELS, zone=zone)] for zone in expected} == expected
     assert len(counts) == 2 * len(Zone)
 
 
-def test_accounts_are_named() -> None:
+def test_account_names_are_exported() -> None:
     exposition = Exposition(Fleet())
     asyncio.run(exposition.publish({ACCOUNT: 'the "main" one'}))
     assert parsed(exposition)["headroom_account_info"] == {
@@ -212,7 +212,7 @@ def test_accounts_are_named() -> None:
 
 @given(resource=st.text(min_size=1), tag=st.text())
 @example(resource="%/", tag="")
-def test_any_name_is_read_back(resource: str, tag: str) -> None:
+def test_any_resource_name_and_tag_is_parsed_back_unchanged(resource: str, tag: str) -> None:
     fleet = Fleet()
     judged(
         fleet,
@@ -221,14 +221,17 @@ def test_any_name_is_read_back(resource: str, tag: str) -> None:
         usage=1.0,
         saturation=0.0,
     )
-    samples = of_series(published(fleet))
+    samples = samples_by_series(published(fleet))
     resource_id = key(resource).labels.get("resource_id")
     expected = labels(
-        **WHERE, resource=resource, tag_team=tag, **({"resource_id": resource_id} if resource_id else {})
+        **GROUP_LABELS,
+        resource=resource,
+        tag_team=tag,
+        **({"resource_id": resource_id} if resource_id else {}),
     )
     for name, found in samples.items():
-        own = {"unit", "source"} if name in ("headroom_usage", "headroom_limit") else set()
-        assert [tuple(pair for pair in one if pair[0] not in own) for one in found] == [expected]
+        added = {"unit", "source"} if name in ("headroom_usage", "headroom_limit") else set()
+        assert [tuple(pair for pair in pairs if pair[0] not in added) for pairs in found] == [expected]
 
 
 def test_a_lone_surrogate_does_not_affect_other_series() -> None:
@@ -239,7 +242,7 @@ def test_a_lone_surrogate_does_not_affect_other_series() -> None:
 
 
 @given(st.floats(0, width=32, allow_infinity=False))
-def test_numbers_are_exact(value: float) -> None:
+def test_exported_numbers_are_exact(value: float) -> None:
     fleet = Fleet()
     judged(fleet, add(fleet, key("orders")), Zone.WITHIN, usage=value)
     (exported,) = published(fleet)["headroom_usage"].values()
@@ -256,22 +259,22 @@ class PublishedFleet:
             add(self.fleet, name, throttled_by_cause={"hot key": per_second(refused)})
         self.exposition = Exposition(self.fleet)
 
-    def change(self, number: int, what: str, value: float) -> None:
+    def change(self, number: int, kind: str, value: float) -> None:
         """Change a series, or drop it."""
         name = self.names[number]
         series = self.fleet.series.get(name)
-        if what == "drop":
+        if kind == "drop":
             if series:
                 self.fleet.drop(name)
-        elif what == "tag":
+        elif kind == "tag":
             add(self.fleet, name, replace(SETTINGS, tags={"tag_team": str(value)}))
-        elif what == "source":
+        elif kind == "source":
             add(self.fleet, name, replace(SETTINGS, limit=Limit(1000.0, LimitSource.OVERRIDE, 0)))
-        elif what == "limit":
+        elif kind == "limit":
             add(
                 self.fleet, name, replace(SETTINGS, limit=Limit(value, LimitSource.API, 0) if value else None)
             )
-        elif what == "causes":
+        elif kind == "causes":
             causes = {f"cause {n}": per_second(refused) for n in range(int(value) % 3)}
             for entry in self.fleet.causes.of(add(self.fleet, name, throttled_by_cause=causes).slot).values():
                 self.fleet.causes.throttled[entry] = value if value < 7 else np.nan
@@ -282,7 +285,7 @@ class PublishedFleet:
 
 @pytest.fixture(scope="module")
 def fleet() -> PublishedFleet:
-    """One for all examples, as it takes half a second to build."""
+    """Share one fleet among all examples, as building it takes half a second."""
     return PublishedFleet()
 
 
@@ -302,48 +305,48 @@ def test_partial_rendering_equals_full_rendering(
         for change in changed:
             fleet.change(*change)
         asyncio.run(fleet.exposition.publish({}))
-    anew = Exposition(fleet.fleet)
-    asyncio.run(anew.publish({}))
-    assert fleet.exposition.body == anew.body
+    full = Exposition(fleet.fleet)
+    asyncio.run(full.publish({}))
+    assert fleet.exposition.body == full.body
 
 
 async def test_unchanged_pieces_of_the_exposition_are_reused() -> None:
-    own = PublishedFleet()
-    await own.exposition.publish({})
-    before = own.exposition.body
-    await own.exposition.publish({})
-    assert own.exposition.body is before
-    own.change(0, "limit", 7.0)
-    await own.exposition.publish({})
-    again = {id(piece) for piece in before.pieces} & {id(piece) for piece in own.exposition.body.pieces}
-    assert len(again) >= len(FAMILIES)  # those of the second chunk, at least
+    fleet = PublishedFleet()
+    await fleet.exposition.publish({})
+    before = fleet.exposition.body
+    await fleet.exposition.publish({})
+    assert fleet.exposition.body is before
+    fleet.change(0, "limit", 7.0)
+    await fleet.exposition.publish({})
+    reused = {id(piece) for piece in before.pieces} & {id(piece) for piece in fleet.exposition.body.pieces}
+    assert len(reused) >= len(FAMILIES)  # at least the pieces of the second chunk
 
 
-async def test_the_newest_judgement_is_published_even_while_another_is() -> None:
-    own = PublishedFleet()
-    first = asyncio.create_task(own.exposition.publish({}))
-    await asyncio.sleep(0)  # it is rendering
-    own.change(0, "tag", 1.0)
-    own.change(CHUNK, "drop", 0.0)
-    second = asyncio.create_task(own.exposition.publish({}))
+async def test_the_newest_judgement_is_published_even_while_an_older_one_is_rendered() -> None:
+    fleet = PublishedFleet()
+    first = asyncio.create_task(fleet.exposition.publish({}))
+    await asyncio.sleep(0)  # the first call is rendering
+    fleet.change(0, "tag", 1.0)
+    fleet.change(CHUNK, "drop", 0.0)
+    second = asyncio.create_task(fleet.exposition.publish({}))
     await asyncio.sleep(0)
     first.cancel()
     await second
-    anew = Exposition(own.fleet)
-    await anew.publish({})
-    assert own.exposition.body == anew.body
+    full = Exposition(fleet.fleet)
+    await full.publish({})
+    assert fleet.exposition.body == full.body
 
 
-async def test_the_same_number_of_another_series_is_not_the_same() -> None:
+async def test_a_usage_that_moves_to_another_series_is_exported_with_its_labels() -> None:
     fleet = Fleet()
     first, second = add(fleet, key("first")), add(fleet, key("second"))
     exposition = Exposition(fleet)
-    for one, other in ((first, second), (second, first)):
-        judged(fleet, one, Zone.ABOVE, usage=800.0)
-        judged(fleet, other, Zone.STALE)
+    for above, stale in ((first, second), (second, first)):
+        judged(fleet, above, Zone.ABOVE, usage=800.0)
+        judged(fleet, stale, Zone.STALE)
         await exposition.publish({})
         ((exported, _),) = parsed(exposition)["headroom_usage"].items()
-        assert dict(exported)["resource"] == one.key.resource
+        assert dict(exported)["resource"] == above.key.resource
 
 
 async def test_a_snapshot_does_not_change_with_the_fleet() -> None:

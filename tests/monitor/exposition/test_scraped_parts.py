@@ -1,4 +1,4 @@
-"""Scrapes of parts of the fleet, and how many series one may have."""
+"""Scrapes of parts of the fleet, and the maximum number of series in a scrape."""
 
 import asyncio
 from collections.abc import Sequence
@@ -25,7 +25,7 @@ ACCOUNTS, REGIONS, SERVICES = ("111111111111", "222222222222"), ("eu-west-1", "u
 SIGNALS = {"kinesis": "stream_write_bytes", "sqs": "standard_in_flight"}
 CELLS = [*product(ACCOUNTS, REGIONS, SERVICES)]
 CAUSES = ("reads", "writes")
-OWN = ("headroom_account_info",)
+OWN_FAMILIES = ("headroom_account_info",)
 
 
 def key(account: str, region: str, service: str, name: str = "orders") -> Key:
@@ -54,13 +54,13 @@ class ScrapedFleet:
         return asyncio.run(self.parts.body(Selection(**parameters)))  # type: ignore[arg-type]
 
     def samples(self, **parameters: Sequence[str]) -> list[str]:
-        """The samples of a scrape, sorted."""
+        """Return the samples of a scrape, sorted."""
         text = b"".join(self.body(**parameters).plain(b"")[1]).decode()
         return sorted(line for line in text.splitlines() if not line.startswith("#"))
 
 
-def has(sample: str, parameters: dict[str, Sequence[str]]) -> bool:
-    """Return whether a sample has a label of each parameter."""
+def has_labels(sample: str, parameters: dict[str, Sequence[str]]) -> bool:
+    """Return whether a sample has, for each parameter, a label with one of its values."""
     return all(
         any(f'aws_{name}="{value}"' in sample for value in values) for name, values in parameters.items()
     )
@@ -84,29 +84,30 @@ def test_a_part_has_the_samples_of_the_whole_that_its_parameters_select(
     for number, parameters in enumerate(requested):
         scraped.fleet.usage[number] = 999.0 - number
         scraped.publish()
-        whole = [one for one in scraped.samples() if not one.startswith(OWN)]
-        assert scraped.samples(**parameters) == [one for one in whole if has(one, parameters)]
+        whole = [sample for sample in scraped.samples() if not sample.startswith(OWN_FAMILIES)]
+        assert scraped.samples(**parameters) == [sample for sample in whole if has_labels(sample, parameters)]
 
 
-def test_parts_by_service_and_headroom_itself_are_the_whole_once() -> None:
+def test_the_parts_of_all_services_and_of_headroom_have_each_sample_once() -> None:
     scraped = ScrapedFleet()
-    parts = [scraped.samples(service=[one]) for one in (*SERVICES, "headroom")]
+    parts = [scraped.samples(service=[service]) for service in (*SERVICES, "headroom")]
     assert sorted(sample for part in parts for sample in part) == scraped.samples()
-    assert parts[-1] and all(sample.startswith(OWN) for sample in parts[-1])
+    assert parts[-1] and all(sample.startswith(OWN_FAMILIES) for sample in parts[-1])
 
 
-def test_alerts_and_causes_are_those_of_the_selected_series() -> None:
+def test_a_part_has_the_alerts_and_causes_of_its_series_only() -> None:
     scraped = ScrapedFleet()
-    of_cause = [
-        one for one in scraped.samples(account=ACCOUNTS[:1], service=["sqs"]) if 'cause="reads"' in one
-    ]
-    assert [one.rpartition(" ")[2] for one in of_cause] == ["2.0", "4.0"]
-    (alert,) = {one for one in scraped.samples(account=ACCOUNTS[:1]) if "headroom_alert_since" in one} & {
-        one
-        for one in scraped.samples(region=REGIONS[:1], service=["kinesis"])
-        if "headroom_alert_since" in one
-    }
+    part = scraped.samples(account=ACCOUNTS[:1], service=["sqs"])
+    reads = [sample for sample in part if 'cause="reads"' in sample]
+    assert [sample.rpartition(" ")[2] for sample in reads] == ["2.0", "4.0"]
+    of_account = set(scraped.samples(account=ACCOUNTS[:1]))
+    of_cell = set(scraped.samples(region=REGIONS[:1], service=["kinesis"]))
+    (alert,) = [sample for sample in of_account & of_cell if "headroom_alert_since" in sample]
     assert alert.endswith(" 1000")
+
+
+def usages(samples: list[str]) -> list[str]:
+    return [sample for sample in samples if sample.startswith("headroom_usage{")]
 
 
 def pieces_of(body: ExpositionBody) -> set[int]:
@@ -119,7 +120,7 @@ def test_only_changed_pieces_are_rendered_again() -> None:
     assert scraped.body(account=ACCOUNTS[:1]) is before
     scraped.publish()
     assert scraped.body(account=ACCOUNTS[:1]) is before
-    last = len(CELLS) - 1  # of the other account
+    last = len(CELLS) - 1  # a series of the other account
     scraped.fleet.usage[last] = 5.0
     scraped.publish()
     assert scraped.body(account=ACCOUNTS[:1]) is before
@@ -131,14 +132,14 @@ def test_only_changed_pieces_are_rendered_again() -> None:
     assert not any(b"headroom_limit{" in piece.text for piece in changed)
 
 
-def test_series_that_come_are_in_the_next_scrape() -> None:
+def test_new_series_are_in_the_next_scrape() -> None:
     scraped = ScrapedFleet()
     before = scraped.samples(service=["sqs"])
     judged(scraped.fleet, add(scraped.fleet, key(*CELLS[1], name="another")), Zone.ABOVE, usage=3.0)
     scraped.publish()
-    new = [one for one in scraped.samples(service=["sqs"]) if one not in before]
-    assert any('resource="another"' in one for one in new)
-    assert not any('resource="another"' in one for one in scraped.samples(service=["kinesis"]))
+    new = [sample for sample in scraped.samples(service=["sqs"]) if sample not in before]
+    assert any('resource="another"' in sample for sample in new)
+    assert not any('resource="another"' in sample for sample in scraped.samples(service=["kinesis"]))
 
 
 def test_a_part_may_lose_most_of_its_series() -> None:
@@ -147,28 +148,28 @@ def test_a_part_may_lose_most_of_its_series() -> None:
     for name in names:
         add(scraped.fleet, key(*CELLS[0], name=name), throttled=None)
     scraped.publish()
-    most = scraped.samples(service=["kinesis"])
+    before = scraped.samples(service=["kinesis"])
     for name in names:
         scraped.fleet.drop(key(*CELLS[0], name=name))
     scraped.fleet.reclaim()
     scraped.publish()
-    left = scraped.samples(service=["kinesis"])
-    assert 0 < len(left) < len(most)
-    assert left == [one for one in scraped.samples() if 'aws_service="kinesis"' in one]
+    after = scraped.samples(service=["kinesis"])
+    assert 0 < len(after) < len(before)
+    assert after == [sample for sample in scraped.samples() if 'aws_service="kinesis"' in sample]
 
 
-def test_more_series_than_one_scrape_may_have_are_refused_with_what_to_do() -> None:
+def test_a_scrape_of_too_many_series_is_refused_with_a_remedy() -> None:
     scraped = ScrapedFleet(max_series=4)
     with pytest.raises(TooManySeriesError, match=r"at most 4 series in one scrape, found 8: split it by"):
         scraped.body()
     with pytest.raises(TooManySeriesError, match="found 8"):
         scraped.body(service=SERVICES)
-    assert scraped.exposition.body.pieces == ()  # what cannot be scraped is not rendered
-    assert len([one for one in scraped.samples(service=["sqs"]) if one.startswith("headroom_usage{")]) == 4
-    for one in [*scraped.fleet.series][:4]:
-        scraped.fleet.drop(one)
+    assert scraped.exposition.body.pieces == ()  # a fleet that cannot be scraped as a whole is not rendered
+    assert len(usages(scraped.samples(service=["sqs"]))) == 4
+    for dropped in [*scraped.fleet.series][:4]:
+        scraped.fleet.drop(dropped)
     scraped.publish()
-    assert len([one for one in scraped.samples() if one.startswith("headroom_usage{")]) == 4
+    assert len(usages(scraped.samples())) == 4
 
 
 def test_parts_that_were_scraped_long_ago_are_forgotten_and_rendered_anew() -> None:
@@ -178,21 +179,21 @@ def test_parts_that_were_scraped_long_ago_are_forgotten_and_rendered_anew() -> N
         for account in ACCOUNTS:
             scraped.body(service=[service], region=[region, "x"], account=[account, "y"])
         scraped.body(service=[service], region=["x", region])
-    again = scraped.body(account=ACCOUNTS[:1])
-    assert again is not first
-    assert again.pieces == first.pieces
+    rendered_again = scraped.body(account=ACCOUNTS[:1])
+    assert rendered_again is not first
+    assert rendered_again.pieces == first.pieces
 
 
-@pytest.mark.parametrize("wrong", [{"accounts": ["1"]}, {"account": [""]}, {"region": ["x" * 300]}])
-def test_an_unknown_parameter_or_an_impossible_value_is_an_error(wrong: dict[str, list[str]]) -> None:
+@pytest.mark.parametrize("invalid", [{"accounts": ["1"]}, {"account": [""]}, {"region": ["x" * 300]}])
+def test_an_unknown_parameter_or_an_invalid_value_is_an_error(invalid: dict[str, list[str]]) -> None:
     with pytest.raises(ValidationError):
-        Selection.model_validate(wrong)
+        Selection.model_validate(invalid)
 
 
-def test_a_selection_is_the_same_in_any_order() -> None:
+def test_the_order_of_the_values_of_a_selection_does_not_matter() -> None:
     scraped = ScrapedFleet()
     assert scraped.body(account=ACCOUNTS) is scraped.body(account=[*ACCOUNTS[::-1], ACCOUNTS[0]])
 
 
-def test_an_account_without_series_has_no_samples() -> None:
+def test_a_scrape_of_an_account_without_series_has_no_samples() -> None:
     assert ScrapedFleet().samples(account=["333333333333"]) == []

@@ -1,4 +1,4 @@
-"""Fleets by hand: series whose judgement is written down instead of made."""
+"""Fleets for tests: series with metrics of their own, and judgements that a test sets by hand."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.registries import STREAM_WRITE_BYTES, signal_of
-from tests.resources import resource as of
+from tests.resources import resource as resource_of
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 NOW = 30_000_000  # minutes
@@ -30,27 +30,27 @@ refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zer
 
 
 def key(resource: str, signal: str = "kinesis.stream_write_bytes", account: str = ACCOUNT) -> Key:
-    """Return the key of a series of a resource, which is named by its path."""
+    """Return the key of a series. resource: its path, joined by a slash."""
     service, name = signal.split(".")
-    return Key(account, REGION, service, name, of(resource))
+    return Key(account, REGION, service, name, resource_of(resource))
 
 
-def add(fleet: Fleet, named: Key, series_settings: SeriesSettings = SETTINGS, **seen: Any) -> Series:
-    """Register a series that reads a metric of its own and its refusals, but for what was `seen`."""
-    usual = {
+def add(fleet: Fleet, named: Key, series_settings: SeriesSettings = SETTINGS, **fields: Any) -> Series:
+    """Register a series whose usage and throttled demand have their own metrics; `fields` replace them."""
+    defaults = {
         "usage": per_second(traffic.of(StreamName=named.id)),
         "throttled": per_second(refused.of(StreamName=named.id)),
     }
-    observed = Observed(signal=named.signal, resource=named.subject, **(usual | seen))
-    is_its_own = series_settings.signal.id == f"{named.service}.{named.signal}"
-    settings = series_settings if is_its_own else replace(series_settings, signal=signal_of(named))
+    observed = Observed(signal=named.signal, resource=named.subject, **(defaults | fields))
+    is_signal_of_key = series_settings.signal.id == f"{named.service}.{named.signal}"
+    settings = series_settings if is_signal_of_key else replace(series_settings, signal=signal_of(named))
     return fleet.put(named, observed, settings, NOW)
 
 
 def judged(
     fleet: Fleet, series: Series, zone: Zone, usage: float = np.nan, saturation: float = np.nan
 ) -> None:
-    """Write down how a series was judged, by a sample of the minute NOW."""
+    """Set the judgement of a series, as if by a sample of the minute NOW."""
     slot = series.slot
     fleet.zone[slot], fleet.usage[slot], fleet.saturation[slot] = zone, usage, saturation
     fleet.utilization[slot] = usage / fleet.limit[slot]
@@ -58,7 +58,7 @@ def judged(
 
 
 def judge_causes(fleet: Fleet, series: Series, **throttled: float) -> None:
-    """Write down the throttled demand by cause of a series that was added with these causes."""
+    """Set the throttled demand of each cause of a series that was added with these causes."""
     for cause, entry in fleet.causes.of(series.slot).items():
         fleet.causes.throttled[entry] = throttled[cause]
 
@@ -66,8 +66,8 @@ def judge_causes(fleet: Fleet, series: Series, **throttled: float) -> None:
 def series_history(
     usage: Floats, limit: Floats | float = 1.0, throttled: Floats | float = np.nan, end: int = NOW
 ) -> SeriesHistory:
-    """The last hours of a series that is observable, from the numbers of each minute."""
-    band, no = Band(), np.zeros(WINDOW, np.bool_)
+    """Return the last hours of an observable series with these numbers in its minutes."""
+    band, all_false = Band(), np.zeros(WINDOW, np.bool_)
     numbers: dict[str, Any] = {
         "usage": usage,
         "upper_bound": np.nan,
@@ -79,7 +79,9 @@ def series_history(
         "near": band.near,
     }
     columns: dict[str, Any] = {name: np.full(WINDOW, number, np.float32) for name, number in numbers.items()}
-    return SeriesHistory(**columns, bounded=no, unjudged=no, doubted=no, observable=~no, end=end)
+    return SeriesHistory(
+        **columns, bounded=all_false, unjudged=all_false, doubted=all_false, observable=~all_false, end=end
+    )
 
 
 def text(exposition: Exposition, tail: bytes = b"") -> str:

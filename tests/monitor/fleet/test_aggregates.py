@@ -1,4 +1,4 @@
-"""Usages of many metrics: counts that still grow, and members that are new."""
+"""Usages of several metrics: counts that still grow, and metrics that are added to a formula."""
 
 from collections.abc import Iterable
 
@@ -33,22 +33,22 @@ SETTINGS = SeriesSettings(
 running = Metric("AWS/Test", "Running", "Maximum")
 served = Metric("AWS/Test", "Served", "Sum", zero_when_absent=True)
 throttles = Metric("AWS/Test", "Throttles", "Sum", zero_when_absent=True)
-own = [throttles.of(FunctionName=name) for name in "ab"]
+reserved_throttles = [throttles.of(FunctionName=name) for name in "ab"]
 
 
 class AccountWithReservations:
-    """An account whose refusals are its throttles less those of some functions."""
+    """An account whose throttled demand is its throttles minus those of reserved functions."""
 
     def __init__(self, refused: Usage | None = None, usage: Usage | None = None) -> None:
         self.fleet = Fleet()
         self.lifecycle = Lifecycle(self.fleet, NEVER)
-        self.put(refused or count_difference(throttles, *own), usage or total(running))
+        self.put(refused or count_difference(throttles, *reserved_throttles), usage or total(running))
 
     def put(self, refused: Usage, usage: Usage) -> None:
-        seen = Observed(
+        observed = Observed(
             signal="concurrency", resource=KEY.subject, usage=usage, throttled=refused, served=total(served)
         )
-        self.fleet.put(KEY, seen, SETTINGS, NOW)
+        self.fleet.put(KEY, observed, SETTINGS, NOW)
 
     def write(self, metric: Metric, minute: int, value: float) -> None:
         self.write_all([(metric, minute, value)])
@@ -57,12 +57,12 @@ class AccountWithReservations:
         """Write points of several metrics and minutes at once, as one answer of CloudWatch brings them."""
         metrics, minutes, values = zip(*points, strict=True)
         listed = self.fleet.metrics(KEY.cell)
-        rows = np.array([listed[metric_query(one)] for one in metrics], np.int32)
+        rows = np.array([listed[metric_query(metric)] for metric in metrics], np.int32)
         self.fleet.rings.write(rows, np.array(minutes, np.int32), np.array(values, np.float32))
 
     def read(self, minute: int, *metrics: Metric) -> None:
         listed = self.fleet.metrics(KEY.cell)
-        rows = [listed[metric_query(one)] for one in metrics] if metrics else [*listed.values()]
+        rows = [listed[metric_query(metric)] for metric in metrics] if metrics else [*listed.values()]
         self.fleet.rings.mark_read(np.array(rows, np.int32), minute)
 
     def saturation(self, now: int) -> float:
@@ -79,24 +79,26 @@ class AccountWithReservations:
         return any(rule is Rule.SATURATED for rule, _ in rules)
 
 
-growths = st.lists(st.floats(0.3, 1), min_size=3, max_size=9).map(lambda parts: [*sorted(parts), 1.0])
+growths = st.lists(st.floats(0.3, 1), min_size=3, max_size=9).map(lambda shares: [*sorted(shares), 1.0])
 
 
-def grown(parts: list[float], age: int) -> float:
-    """Return the part of a count that is there when its minute is this old."""
-    return parts[min(age, len(parts) - 1)]
+def published_share(growth: list[float], age: int) -> float:
+    """Return the share of a count that CloudWatch has published when its minute is `age` minutes old."""
+    return growth[min(age, len(growth) - 1)]
 
 
 @given(st.lists(growths, min_size=3, max_size=3), st.lists(st.integers(300, 600), min_size=25, max_size=25))
 def test_a_difference_of_counts_that_still_grow_is_unknown(
-    parts: list[list[float]], counts: list[int]
+    growth_of_each: list[list[float]], counts: list[int]
 ) -> None:
-    """All that is refused is refused by the functions' own reservations, at every moment."""
+    """All throttles are of reserved functions, so that the true difference is 0."""
     account = AccountWithReservations()
     for now in range(NOW, NOW + len(counts)):
         shown = [
-            (metric, minute, share * counts[minute - NOW] * grown(growth, now - minute))
-            for metric, growth, share in zip((throttles, *own), parts, (2, 1, 1), strict=True)
+            (metric, minute, share * counts[minute - NOW] * published_share(growth, now - minute))
+            for metric, growth, share in zip(
+                (throttles, *reserved_throttles), growth_of_each, (2, 1, 1), strict=True
+            )
             for minute in range(NOW, now + 1)
         ]
         account.write_all([*shown, (running, now, 10)])
@@ -106,11 +108,11 @@ def test_a_difference_of_counts_that_still_grow_is_unknown(
 
 
 @given(st.integers(1, 599))
-def test_throttling_of_the_account_without_that_of_reservations_is_known_once_it_has_settled(
+def test_throttles_beyond_those_of_reservations_are_known_once_the_counts_have_settled(
     refused: int,
 ) -> None:
     account = AccountWithReservations()
-    counts = {throttles: 600 + refused, own[0]: 600, running: 10}
+    counts = {throttles: 600 + refused, reserved_throttles[0]: 600, running: 10}
     account.write_all(
         (metric, minute, count)
         for minute in range(NOW - SETTLED_AFTER - 5, NOW + 1)
@@ -122,22 +124,22 @@ def test_throttling_of_the_account_without_that_of_reservations_is_known_once_it
     assert account.fires()
 
 
-def test_a_difference_that_no_revision_explains_is_known_at_once() -> None:
+def test_a_difference_too_large_for_a_revision_is_known_at_once() -> None:
     account = AccountWithReservations()
     for minute in range(NOW - UNFINISHED_MINUTES, NOW + 1):
         account.write(throttles, minute, 900)
-        account.write(own[0], minute, 200)
+        account.write(reserved_throttles[0], minute, 200)
         account.write(running, minute, 10)
     account.read(NOW)
     assert account.saturation(NOW) == 700
     assert account.fires()
 
 
-def test_an_account_without_reservations_counts_all_throttles_at_once() -> None:
+def test_a_count_difference_without_a_subtrahend_is_the_total() -> None:
     assert count_difference(throttles) == total(throttles)
 
 
-def test_a_new_member_of_a_sum_does_not_make_it_stale() -> None:
+def test_a_metric_that_is_added_to_a_sum_does_not_make_the_sum_stale() -> None:
     first, second = (running.of(FunctionName=name) for name in "ab")
     account = AccountWithReservations(total(throttles), total(first, throttles.of(FunctionName="x")))
     for minute in range(NOW - 5, NOW + 1):
@@ -145,14 +147,14 @@ def test_a_new_member_of_a_sum_does_not_make_it_stale() -> None:
     account.read(NOW)
     assert account.zone(NOW) is Zone.WITHIN
     account.put(total(throttles), total(first, throttles.of(FunctionName="x"), second))
-    assert account.zone(NOW) is Zone.WITHIN  # of the minute before it was there
+    assert account.zone(NOW) is Zone.WITHIN  # judged in the minute before `second` was added
     account.write(first, NOW + 1, 700)
     account.write(second, NOW + 1, 250)
     account.read(NOW + 1)
     assert account.zone(NOW + 1) is Zone.NEAR
 
 
-def test_a_new_member_that_cannot_be_read_makes_the_sum_unknown_in_time() -> None:
+def test_a_sum_with_an_added_metric_that_is_never_read_becomes_stale() -> None:
     first, second = (running.of(FunctionName=name) for name in "ab")
     account = AccountWithReservations(total(throttles), total(first))
     account.write(first, NOW, 700)
@@ -164,7 +166,7 @@ def test_a_new_member_that_cannot_be_read_makes_the_sum_unknown_in_time() -> Non
     assert account.zone(later) is Zone.STALE
 
 
-def test_a_sum_with_a_part_that_was_not_read_is_unknown_and_not_lower() -> None:
+def test_a_sum_is_unknown_in_a_minute_in_which_one_of_its_metrics_was_not_read() -> None:
     first, second = (running.of(FunctionName=name) for name in "ab")
     account = AccountWithReservations(total(throttles), total(first, second))
     for metric, value in ((first, 500), (second, 450)):
@@ -176,7 +178,7 @@ def test_a_sum_with_a_part_that_was_not_read_is_unknown_and_not_lower() -> None:
     assert account.fleet.usage[account.fleet.series[KEY].slot] == pytest.approx(950)
 
 
-def test_a_rate_of_throttled_demand_keeps_its_weights() -> None:
-    terms = count_difference(throttles, *own).scaled(1 / 60).terms
+def test_scaling_a_count_difference_scales_each_weight() -> None:
+    terms = count_difference(throttles, *reserved_throttles).scaled(1 / 60).terms
     assert [weight for _, weight in terms] == [1 / 60, -1 / 60, -1 / 60]
     assert per_second(throttles) == count_difference(throttles).scaled(1 / 60)

@@ -14,16 +14,15 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rings import Rings
 
 NOW = 29_000_000
-SPAN = 30  # minutes in which something happens
-BUSY, CALM, STEADY = range(3)  # two metrics that are zero when absent, and one that always has points
-ROWS = np.array([BUSY, CALM, STEADY], np.int32)
+SPAN = 30  # minutes that have points
+BUSY, IDLE, STEADY = range(3)  # two metrics that are zero when absent, and one that always has points
+ROWS = np.array([BUSY, IDLE, STEADY], np.int32)
 
-Truth = dict[tuple[int, int], float]  # by row and minute ago
-Arrival = tuple[int, int, int]  # how late, row, minute ago
+Points = dict[tuple[int, int], float]  # by row and minutes ago
 
 
 def rings_of(zero: Iterable[bool] = (True, True, False)) -> Rings:
-    """Return rings with a metric for each flag. zero: whether it is zero when absent."""
+    """Return rings with one metric for each flag. zero: whether the metric is zero when absent."""
     rings = Rings()
     namespace = rings.namespaces.number_of("AWS/Lambda")
     for flag in zero:
@@ -36,44 +35,44 @@ def write(rings: Rings, row: int, minute: int, value: float) -> None:
 
 
 def history(rings: Rings, row: int, last: int, minutes: int = SPAN) -> Floats:
-    """The values of the minutes up to one."""
+    """Return the values of a metric in the minutes up to `last`."""
     at: Ints = np.arange(last - minutes + 1, last + 1, dtype=np.int32)
     return rings.at(np.full(minutes, row, np.int32), at)
 
 
 points = st.dictionaries(
-    st.tuples(st.sampled_from([BUSY, CALM]), st.integers(0, SPAN - 1)), st.integers(1, 100).map(float)
+    st.tuples(st.sampled_from([BUSY, IDLE]), st.integers(0, SPAN - 1)), st.integers(1, 100).map(float)
 )
 
 
 @given(points, st.data())
 def test_a_history_is_complete_whatever_the_order_and_delay_of_its_points(
-    happened: Truth, data: st.DataObject
+    drawn: Points, data: st.DataObject
 ) -> None:
-    """Polls come meanwhile; none of them says 0 of a minute that AWS did not prove to be published."""
-    truth = happened | {(STEADY, ago): 7.0 for ago in range(SPAN)}
+    """No poll in between reports 0 for a minute that AWS has not proved to be published."""
+    truth = drawn | {(STEADY, ago): 7.0 for ago in range(SPAN)}
     arrivals = data.draw(st.permutations(sorted(truth)))
     lateness = sorted(
         data.draw(st.lists(st.integers(0, WINDOW - SPAN - 1), min_size=len(truth), max_size=len(truth)))
     )
-    rings, proved = rings_of(), NOW - SPAN - WINDOW
+    rings, newest_point = rings_of(), NOW - SPAN - WINDOW
     for (row, ago), late in zip(arrivals, lateness, strict=True):
         rings.mark_read(ROWS, NOW + late)
         write(rings, row, NOW - ago, truth[row, ago])
-        proved = max(proved, NOW - ago)
-        for one in (BUSY, CALM):
-            found = history(rings, one, NOW + late, minutes=SPAN + late)
+        newest_point = max(newest_point, NOW - ago)
+        for sparse in (BUSY, IDLE):
+            found = history(rings, sparse, NOW + late, minutes=SPAN + late)
             minutes = np.arange(NOW - SPAN + 1, NOW + late + 1)
-            silent = NOW + late - proved >= SILENT_AFTER
-            assert silent or not (found[minutes > proved] == 0).any()
+            silent = NOW + late - newest_point >= SILENT_AFTER
+            assert silent or not (found[minutes > newest_point] == 0).any()
     rings.mark_read(ROWS, NOW + lateness[-1])
-    for row in (BUSY, CALM):
+    for row in (BUSY, IDLE):
         expected = [truth.get((row, ago), 0.0) for ago in reversed(range(SPAN))]
         assert history(rings, row, NOW).tolist() == expected
 
 
 @pytest.mark.parametrize("late", [1, 5, 20, SILENT_AFTER - 1])
-def test_without_any_point_of_a_namespace_no_metric_of_it_is_taken_for_zero(late: int) -> None:
+def test_a_metric_is_not_taken_for_zero_while_no_point_of_its_namespace_comes(late: int) -> None:
     rings = rings_of()
     for row in ROWS.tolist():
         write(rings, row, NOW, 5.0)
@@ -81,7 +80,7 @@ def test_without_any_point_of_a_namespace_no_metric_of_it_is_taken_for_zero(late
     assert rings.latest_minute[ROWS].tolist() == [NOW] * 3
     assert rings.latest_value[ROWS].tolist() == [5.0] * 3
     assert rings.read_through[ROWS].tolist() == [NOW + late] * 3
-    assert rings.polled_through[ROWS].tolist() == [NOW] * 3  # it is requested again
+    assert rings.polled_through[ROWS].tolist() == [NOW] * 3  # the minutes since are requested again
 
 
 def test_a_point_of_another_metric_proves_zeros_up_to_its_minute() -> None:
@@ -94,7 +93,7 @@ def test_a_point_of_another_metric_proves_zeros_up_to_its_minute() -> None:
     assert rings.dirty[:2].all()
 
 
-def test_a_zero_that_was_reported_is_replaced_by_the_number_that_comes_later() -> None:
+def test_a_late_point_replaces_the_zero_that_was_reported() -> None:
     rings = rings_of()
     write(rings, STEADY, NOW, 5.0)
     rings.mark_read(ROWS, NOW)
@@ -104,28 +103,28 @@ def test_a_zero_that_was_reported_is_replaced_by_the_number_that_comes_later() -
 
 
 @pytest.mark.parametrize("polled_every", [1, 5, 15])
-def test_an_hour_of_silence_makes_only_metrics_idle_that_were_idle_before(polled_every: int) -> None:
-    """Also after the window has left the minute in which the namespace fell silent behind."""
+def test_an_hour_of_silence_makes_only_those_metrics_zero_that_were_idle_before(polled_every: int) -> None:
+    """This holds as well once the minute in which the namespace fell silent is outside the window."""
     rings = rings_of()
     write(rings, STEADY, NOW, 5.0)
     write(rings, BUSY, NOW - 1, 5.0)
-    write(rings, CALM, NOW - 30, 5.0)
+    write(rings, IDLE, NOW - 30, 5.0)
     for minute in range(NOW, NOW + 3 * WINDOW, polled_every):
         rings.mark_read(ROWS, minute)
         idle = minute - NOW >= SILENT_AFTER
         assert rings.latest_minute[BUSY] == NOW
-        assert rings.latest_minute[CALM] == (minute if idle else NOW)
-    assert rings.latest_value[CALM] == 0.0
+        assert rings.latest_minute[IDLE] == (minute if idle else NOW)
+    assert rings.latest_value[IDLE] == 0.0
     write(rings, STEADY, minute - 1, 5.0)
-    assert rings.latest_minute[:2].tolist() == [minute - 1] * 2  # proved again
+    assert rings.latest_minute[:2].tolist() == [minute - 1] * 2  # a new point proves zeros again
 
 
 def test_a_namespace_without_any_point_is_late_for_an_hour_and_then_idle() -> None:
     rings = rings_of()
     rings.mark_read(ROWS, NOW)
-    assert math.isnan(rings.latest_value[CALM])
+    assert math.isnan(rings.latest_value[IDLE])
     rings.mark_read(ROWS, NOW + SILENT_AFTER - 1)
-    assert math.isnan(rings.latest_value[CALM])
+    assert math.isnan(rings.latest_value[IDLE])
     rings.mark_read(ROWS, NOW + SILENT_AFTER)
     assert rings.latest_value[:2].tolist() == [0.0, 0.0]
     assert math.isnan(rings.latest_value[STEADY])
@@ -148,7 +147,7 @@ def test_minutes_that_an_idle_namespace_held_back_are_requested_once_it_publishe
 
 @pytest.mark.parametrize("late", [MIN_LATE, 20, 45])
 def test_minutes_that_a_late_namespace_held_back_may_come_in_any_order(late: int) -> None:
-    """The newest minute may come first: those before it are requested again for a while."""
+    """The newest minute may come first: the minutes before it are requested again for RESUME_FOR minutes."""
     rings = rings_of()
     for row in ROWS.tolist():
         write(rings, row, NOW, 5.0)
@@ -161,7 +160,7 @@ def test_minutes_that_a_late_namespace_held_back_may_come_in_any_order(late: int
 
 
 @pytest.mark.parametrize("interval", [1, 5, 60])
-def test_a_namespace_in_time_is_read_completely_at_each_poll(interval: int) -> None:
+def test_a_namespace_that_is_not_late_is_read_completely_at_each_poll(interval: int) -> None:
     rings = rings_of()
     for minute in range(NOW, NOW + 5 * interval, interval):
         for ago in range(interval):
@@ -172,7 +171,7 @@ def test_a_namespace_in_time_is_read_completely_at_each_poll(interval: int) -> N
         assert rings.polled_through[ROWS].tolist() == [minute - 2] * 3
 
 
-def test_a_namespace_proves_nothing_of_another_one() -> None:
+def test_a_point_of_one_namespace_proves_nothing_about_another_namespace() -> None:
     rings = rings_of()
     other = rings.allocate()
     rings.declare(other, rings.namespaces.number_of("AWS/Kinesis"), zero=True)
@@ -184,12 +183,12 @@ def test_a_namespace_proves_nothing_of_another_one() -> None:
 @pytest.mark.parametrize(
     ("newest", "proven"),
     [
-        pytest.param(NOW + 3, NOW - 1, id="a period that is not over"),
-        pytest.param(NOW + 4, NOW + 4, id="its last minute"),
-        pytest.param(NOW + 8, NOW + 4, id="within the next one"),
+        pytest.param(NOW + 3, NOW - 1, id="before the last minute of the period"),
+        pytest.param(NOW + 4, NOW + 4, id="the last minute of the period"),
+        pytest.param(NOW + 8, NOW + 4, id="within the next period"),
     ],
 )
-def test_a_minute_proves_the_longer_periods_that_ended_by_then(newest: int, proven: int) -> None:
+def test_a_point_proves_the_longer_periods_that_ended_by_its_minute(newest: int, proven: int) -> None:
     """NOW is the first minute of a period of five."""
     rings = rings_of()
     slow = rings.allocate()
@@ -199,23 +198,23 @@ def test_a_minute_proves_the_longer_periods_that_ended_by_then(newest: int, prov
     assert rings.proven_through[slow] == proven
 
 
-def test_a_point_of_a_longer_period_proves_nothing_of_its_minutes() -> None:
+def test_a_point_of_a_longer_period_proves_nothing_about_metrics_of_one_minute() -> None:
     rings = rings_of()
     slow = rings.allocate()
     rings.declare(slow, rings.namespaces.number_of("AWS/Lambda", period=5), zero=False)
     write(rings, slow, NOW + 4, 5.0)
     rings.mark_read(ROWS, NOW + 4)
-    assert math.isnan(rings.latest_value[CALM])
+    assert math.isnan(rings.latest_value[IDLE])
 
 
 @pytest.mark.parametrize(
     ("complete", "provisional", "expected"),
     [
-        pytest.param(50, {1: 60}, 1, id="it grew already"),
-        pytest.param(50, {1: 10}, 0, id="it may still grow"),
-        pytest.param(50, {1: 70, 2: 5}, 1, id="the newest may still grow, the one before has"),
-        pytest.param(50, {1: 5, 2: 70}, 2, id="in any order"),
-        pytest.param(None, {1: 5}, 1, id="nothing to hold it against"),
+        pytest.param(50, {1: 60}, 1, id="provisional point is higher"),
+        pytest.param(50, {1: 10}, 0, id="provisional point is lower"),
+        pytest.param(50, {1: 70, 2: 5}, 1, id="newest point is lower, the point before is higher"),
+        pytest.param(50, {1: 5, 2: 70}, 2, id="newest point is higher, the point before is lower"),
+        pytest.param(None, {1: 5}, 1, id="no complete minute"),
     ],
 )
 def test_a_provisional_minute_is_shown_if_it_is_no_lower_than_the_last_complete_one(
@@ -237,9 +236,9 @@ def test_a_provisional_minute_is_shown_if_it_is_no_lower_than_the_last_complete_
 @pytest.mark.parametrize(
     ("is_final", "newest_confirmed", "latest"),
     [
-        pytest.param(True, 1, 1, id="it hardly ever changes"),
-        pytest.param(True, 0, 0, id="it was returned once"),
-        pytest.param(False, 1, 0, id="it may change"),
+        pytest.param(True, 1, 1, id="points hardly change, returned twice"),
+        pytest.param(True, 0, 0, id="points hardly change, returned once"),
+        pytest.param(False, 1, 0, id="points may change, returned twice"),
     ],
 )
 def test_a_lower_provisional_minute_is_shown_once_it_was_returned_twice(
@@ -251,7 +250,7 @@ def test_a_lower_provisional_minute_is_shown_once_it_was_returned_twice(
     write(rings, 0, NOW, 50)
     rings.mark_requested(row, NOW)
     write(rings, 0, NOW + 1, 10)
-    rings.mark_requested(row, NOW + newest_confirmed)  # in the same minute nothing is confirmed
+    rings.mark_requested(row, NOW + newest_confirmed)  # a request in the same minute confirms nothing
     write(rings, 0, NOW + 2, 5)
     rings.mark_read(row, NOW)
     assert rings.latest_minute[0] == NOW + latest

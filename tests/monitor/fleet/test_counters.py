@@ -1,4 +1,4 @@
-"""Counters that restart: what is shown of every declared signal that is judged by the rise of one."""
+"""Counters that restart: the values of every declared signal that is judged by the rise of a counter."""
 
 from collections.abc import Iterator
 
@@ -14,7 +14,7 @@ from tests.collectors.declared_cases import DECLARATIONS, TABLES, answers_by_met
 from tests.fake_aws import FakeAws
 from tests.monitor.fleet.fleets import NOW, add, key
 
-# Metrics that count since a start, of drivers and of nodes, as the caveats of their signals say.
+# Metrics that count since the start of a driver or a node, as the caveats of their signals say.
 COUNTERS = {
     "ethtool_bw_in_allowance_exceeded",
     "ethtool_bw_out_allowance_exceeded",
@@ -27,26 +27,27 @@ COUNTERS = {
     "ThreadpoolSearchRejected",
     "ThreadpoolWriteRejected",
 }
-POINTS = (1000.0, 1060.0, 30.0, 90.0)  # it rises by 60 a minute, and restarts once
-RESTART = 2  # the minute, as an index
+POINTS = (1000.0, 1060.0, 30.0, 90.0)  # a counter that rises by 60 a minute, and restarts once
 CASES = list(read_cases(TABLES))
 FIELDS = ("usage", "throttled", "published_limit", "served", "upper_bound")
 
 
-def uses(declaration: Declaration, *names: str) -> bool:
-    """Return whether a formula of a service has one of these names."""
-    formulas = (one for signal in declaration.signals.values() for _, one in signal.formulas)
-    return any(name in one.text for one in formulas for name in names)
+def uses(declaration: Declaration, *texts: str) -> bool:
+    """Return whether a formula of a service contains one of these texts."""
+    formulas = [formula for signal in declaration.signals.values() for _, formula in signal.formulas]
+    return any(text in formula.text for formula in formulas for text in texts)
 
 
-RISING = [one.service for one in DECLARATIONS.values() if uses(one, "rise(")]
-COUNTING = [one.service for one in DECLARATIONS.values() if uses(one, "Exceeded", "Rejected")]
+SERVICES_WITH_RISES = [entry.service for entry in DECLARATIONS.values() if uses(entry, "rise(")]
+SERVICES_WITH_COUNTERS = [
+    entry.service for entry in DECLARATIONS.values() if uses(entry, "Exceeded", "Rejected")
+]
 
 
 async def observed_by(service: str) -> list[Observed]:
-    """The series in the cases of a service without failures."""
+    """Return the series that are observed in a service's test cases without failures."""
     found = []
-    for case in (one for one in CASES if one.service == service and not one.failures):
+    for case in (case for case in CASES if case.service == service and not case.failures):
         aws = FakeAws(region=case.region, **answers_by_method(case.answers))
         for scan in collector_of(DECLARATIONS[service]).scans:
             found += [observed async for observed in scan(aws.scan)]
@@ -54,25 +55,25 @@ async def observed_by(service: str) -> list[Observed]:
 
 
 def usages_of(observed: Observed) -> Iterator[Usage]:
-    """The formulas of a series; those of throttled demand by cause are parts of `throttled`."""
+    """Yield the formulas of a series; the formulas of causes are parts of `throttled`."""
     formulas = (getattr(observed, field) for field in FIELDS)
-    yield from (one for one in formulas if isinstance(one, Usage))
+    yield from (formula for formula in formulas if isinstance(formula, Usage))
 
 
 def has_rise(usage: Usage) -> bool:
-    """Return whether a rise is in the usage."""
+    """Return whether a formula contains a rise."""
     return any(node.op is Op.RISE for node in usage.nodes)
 
 
-def counted(usage: Usage) -> list[Metric]:
-    """The counters that a formula reads other than by their rise."""
+def counters_without_rise(usage: Usage) -> list[Metric]:
+    """Return the counters that a formula uses other than by their rise."""
     nodes = (node for node in usage.nodes if node.op is not Op.RISE)
     terms = (term for node in nodes for term, _ in node.terms)
     return [term for term in terms if isinstance(term, Metric) and term.name in COUNTERS]
 
 
 def values(usage: Usage) -> list[float]:
-    """The values of a formula whose metrics all have POINTS, in each minute but the first."""
+    """Return the values of a formula whose metrics all have POINTS, in each minute but the first."""
     fleet = Fleet()
     series = add(fleet, key("counted"), usage=usage, throttled=None)
     minutes = np.arange(NOW - len(POINTS) + 1, NOW + 1, dtype=np.int32)
@@ -86,19 +87,20 @@ def values(usage: Usage) -> list[float]:
     return found
 
 
-@pytest.mark.parametrize("service", RISING)
-async def test_a_restarted_counter_has_no_value_in_that_minute_and_a_rise_in_the_next(
+@pytest.mark.parametrize("service", SERVICES_WITH_RISES)
+async def test_the_rise_of_a_counter_is_0_in_the_minute_of_its_restart_and_right_in_the_next(
     service: str,
 ) -> None:
-    usages = {one for observed in await observed_by(service) for one in usages_of(observed) if has_rise(one)}
-    assert usages
-    for usage in usages:
+    usages = {usage for observed in await observed_by(service) for usage in usages_of(observed)}
+    rising = [usage for usage in usages if has_rise(usage)]
+    assert rising
+    for usage in rising:
         before, restarted, after = values(usage)
         assert restarted == 0, usage
         assert after == pytest.approx(before) and before > 0, usage
 
 
-@pytest.mark.parametrize("service", COUNTING)
-async def test_a_counter_is_read_by_its_rise_alone(service: str) -> None:
+@pytest.mark.parametrize("service", SERVICES_WITH_COUNTERS)
+async def test_a_counter_is_used_by_its_rise_alone(service: str) -> None:
     for observed in await observed_by(service):
-        assert [one for usage in usages_of(observed) for one in counted(usage)] == []
+        assert [metric for usage in usages_of(observed) for metric in counters_without_rise(usage)] == []

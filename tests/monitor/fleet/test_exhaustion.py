@@ -36,14 +36,14 @@ NAN = float("nan")
 
 
 def judged(
-    left_over: Sequence[float], settings: SeriesSettings = BUDGET, now: int = NOW, **seen: object
+    left_over: Sequence[float], settings: SeriesSettings = BUDGET, now: int = NOW, **fields: object
 ) -> Fleet:
-    """A fleet with one series, of whose budget so many percent are left in the last minutes."""
+    """Return a judged fleet with one series. left_over: the percentages of its budget in the last minutes."""
     fleet, observed = (
         Fleet(),
         Observed(signal=KEY.signal, resource=resource("orders"), usage=percent_left(left)),
     )
-    fleet.put(KEY, replace(observed, **seen), settings, now)  # type: ignore[arg-type]
+    fleet.put(KEY, replace(observed, **fields), settings, now)  # type: ignore[arg-type]
     rows = np.full(len(left_over), fleet.metrics(KEY.cell)[metric_query(left)], np.int32)
     minutes = np.arange(NOW - len(left_over) + 1, NOW + 1, dtype=np.int32)
     values = np.array(left_over, np.float32)
@@ -64,7 +64,7 @@ def falling(start: float, by: float, minutes: int = RATE_MINUTES) -> list[float]
 
 
 def every(minutes: int, values: Sequence[float]) -> list[float]:
-    """Return the values of which only one in so many minutes is known; the newest is."""
+    """Return the values with NaN in all but one of every `minutes` minutes; the newest is known."""
     return [
         value if ago % minutes == 0 else NAN for ago, value in zip(reversed(range(60)), values, strict=True)
     ]
@@ -85,28 +85,30 @@ def steps(minutes: int, values: Sequence[float]) -> list[float]:
         pytest.param(falling(90, 0.5)[:50] + [90.0] * 3 + falling(63.5, 0.5, 7), 121, id="outliers"),
         pytest.param([NAN] * 45 + falling(90, 1, MIN_SPAN + 1), 75, id="15 minutes are known"),
         pytest.param([NAN] * 46 + falling(90, 1, MIN_SPAN), None, id="less than 15 minutes are known"),
-        pytest.param(falling(99, 0.011), 8941, id="within a week"),
-        pytest.param(falling(99, 0.009), None, id="not within a week"),
+        pytest.param(falling(99, 0.011), 8941, id="exhausted within a week"),
+        pytest.param(falling(99, 0.009), None, id="not exhausted within a week"),
         pytest.param([80.0] * 60, None, id="nothing is spent"),
-        pytest.param(falling(20, -1), None, id="it fills"),
-        pytest.param([*falling(100, 2, 40), *falling(20, -1, 20)], None, id="it has filled for 20 minutes"),
-        pytest.param([*falling(100, 1, 39), *[62.0] * 21], None, id="it fell until 20 minutes ago"),
-        pytest.param([*[90.0] * 20, *falling(90, 1, 40)], 62.4, id="it began to fall 40 minutes ago"),
-        pytest.param([80.0] * 50 + falling(80, 1, 10), None, id="it began to fall 10 minutes ago"),
+        pytest.param(falling(20, -1), None, id="filling"),
+        pytest.param([*falling(100, 2, 40), *falling(20, -1, 20)], None, id="filling for 20 minutes"),
+        pytest.param([*falling(100, 1, 39), *[62.0] * 21], None, id="drained until 20 minutes ago"),
+        pytest.param([*[90.0] * 20, *falling(90, 1, 40)], 62.4, id="draining for 40 minutes"),
+        pytest.param([80.0] * 50 + falling(80, 1, 10), None, id="draining for 10 minutes"),
         pytest.param([*falling(59, 1, 60)], 0, id="exhausted"),
         pytest.param([0.0] * 60, 0, id="exhausted for an hour"),
         pytest.param([NAN] * 60, None, id="unknown"),
         pytest.param([10.0], None, id="a single point"),
     ],
 )
-def test_the_time_is_that_at_the_rate_of_the_last_hour(left_over: list[float], minutes: float | None) -> None:
+def test_the_time_to_exhaustion_follows_from_the_rate_of_the_last_hour(
+    left_over: list[float], minutes: float | None
+) -> None:
     found = seconds(judged(left_over))
     assert math.isnan(found) if minutes is None else found == pytest.approx(minutes * 60, rel=0.02)
 
 
-def test_the_time_passes_while_no_sample_comes() -> None:
+def test_the_time_to_exhaustion_falls_while_no_sample_comes() -> None:
     assert seconds(judged(falling(90, 0.5), now=NOW + 6)) == pytest.approx((121 - 6) * 60, rel=1e-3)
-    assert seconds(judged(falling(61, 1), now=NOW + 6)) == 60  # it is not known to be exhausted
+    assert seconds(judged(falling(61, 1), now=NOW + 6)) == 60  # no sample shows an exhausted budget
     assert math.isnan(seconds(judged(falling(90, 0.5), now=NOW + BUDGET.stale_after + 1)))
 
 
@@ -115,8 +117,8 @@ def test_the_time_to_exhaustion_is_known_only_where_the_usage_is_judged() -> Non
     settings = replace(BUDGET, signal=STREAM_WRITE_BYTES)
     assert math.isnan(seconds(judged(drained, settings)))
     assert math.isnan(seconds(judged(drained, replace(BUDGET, limit=None))))
-    bound: Usage = total(left)
-    assert math.isnan(seconds(judged(drained, upper_bound=bound)))
+    upper_bound: Usage = total(left)
+    assert math.isnan(seconds(judged(drained, upper_bound=upper_bound)))
     assert math.isnan(seconds(judged(drained, created_at=(NOW - 5) * 60.0)))
 
 

@@ -28,7 +28,7 @@ from tests.resources import resource
 
 NOW = 29_000_000
 CELL = "123456789012", "eu-west-1"
-OTHER = "123456789012", "us-east-1"
+OTHER_CELL = "123456789012", "us-east-1"
 SETTINGS = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(100.0, LimitSource.API, 0), band=Band())
 
 METRICS = [Metric("AWS/Test", f"M{n}", "Sum", zero_when_absent=n % 2 == 1) for n in range(5)]
@@ -38,7 +38,7 @@ usages = usages_over(METRICS, [1.0, -1.0, 0.1])
 keys = st.builds(
     Key,
     st.just(CELL[0]),
-    st.sampled_from([CELL[1], OTHER[1]]),
+    st.sampled_from([CELL[1], OTHER_CELL[1]]),
     st.just("test"),
     st.just("rate"),
     st.sampled_from("abc"),
@@ -57,42 +57,44 @@ def key(name: str = "a", cell: tuple[str, str] = CELL) -> Key:
     return Key(*cell, "test", "rate", name)
 
 
-def observed(usage: Usage | float | Unobservable, **more: Any) -> Observed:
+def observed(usage: Usage | float | Unobservable, **fields: Any) -> Observed:
     """Return a resource as a collector observes it."""
-    return Observed(signal="rate", resource=resource("a"), usage=usage, **more)
+    return Observed(signal="rate", resource=resource("a"), usage=usage, **fields)
 
 
-def polled(one: Observed) -> set[bytes]:
-    """The metrics that a series needs from CloudWatch."""
-    some = [usage for usage in (one.usage, one.throttled, one.upper_bound) if isinstance(usage, Usage)]
-    return {metric_query(metric) for usage in some for metric in usage.metrics}
+def polled(seen: Observed) -> set[bytes]:
+    """Return the metrics that a series needs from CloudWatch."""
+    formulas = [
+        formula for formula in (seen.usage, seen.throttled, seen.upper_bound) if isinstance(formula, Usage)
+    ]
+    return {metric_query(metric) for formula in formulas for metric in formula.metrics}
 
 
 def formulas_in(fleet: Fleet, slot: int) -> list[tuple[list[bytes], Formula] | None]:
-    """Return the metrics and the formula of each amount that the fleet has of a slot."""
-    names = {row: metric for cell in (CELL, OTHER) for metric, row in fleet.metrics(cell).items()}
-    formulas = (some.get(slot) for some in (fleet.usages, fleet.throttled, fleet.upper_bounds))
+    """Return metrics and formula of usage, throttled demand and upper bound, as stored in a slot."""
+    names = {row: metric for cell in (CELL, OTHER_CELL) for metric, row in fleet.metrics(cell).items()}
+    formulas = (column.get(slot) for column in (fleet.usages, fleet.throttled, fleet.upper_bounds))
     return [
-        ([names.get(row, b"number") for row in one.rows], replace(one, rows=())) if one else None
-        for one in formulas
+        ([names.get(row, b"number") for row in formula.rows], replace(formula, rows=())) if formula else None
+        for formula in formulas
     ]
 
 
-def formulas_of(one: Observed) -> list[tuple[list[bytes], Formula] | None]:
-    """Return the metrics and the formula of each amount of an observed series."""
+def formulas_of(seen: Observed) -> list[tuple[list[bytes], Formula] | None]:
+    """Return metrics and formula of usage, throttled demand and upper bound, as observed."""
 
-    def of(usage: Usage | float | Unobservable | None) -> tuple[list[bytes], Formula] | None:
+    def formula_of(usage: Usage | float | Unobservable | None) -> tuple[list[bytes], Formula] | None:
         if isinstance(usage, Usage):
             return [*map(metric_query, usage.metrics)], Formula.of(usage, ())
         return (
             ([b"number"], Formula(Shape(Op.SUM, (None,)), (), (1.0,))) if isinstance(usage, float) else None
         )
 
-    return [of(one.usage), of(one.throttled), of(one.upper_bound)]
+    return [formula_of(usage) for usage in (seen.usage, seen.throttled, seen.upper_bound)]
 
 
 @pytest.mark.parametrize("rejected", [traffic, refusals])
-def test_a_rejected_metric_anywhere_in_a_formula_makes_it_unobservable(rejected: Metric) -> None:
+def test_a_rejected_metric_anywhere_in_a_formula_makes_the_series_unobservable(rejected: Metric) -> None:
     fleet = Fleet()
     share = highest(ratio(total(traffic), refusals), METRICS[2])
     fleet.put(key(), observed(share), SETTINGS, NOW)
@@ -106,39 +108,39 @@ def test_a_rejected_metric_anywhere_in_a_formula_makes_it_unobservable(rejected:
 def test_series_added_changed_and_dropped_in_any_order_leave_a_consistent_fleet(
     steps: list[tuple[Key, Observed | None]],
 ) -> None:
-    fleet, there = Fleet(), dict[Key, Observed]()
-    for one, seen in steps:
+    fleet, registered = Fleet(), dict[Key, Observed]()
+    for changed, seen in steps:
         if seen:
-            fleet.put(one, seen, SETTINGS, NOW)
-            there[one] = seen
-        elif one in there:
-            fleet.drop(one)
-            del there[one]
-        assert len(fleet) == len(there)
-        assert {fleet.by_slot[series.slot].key for series in fleet.series.values()} == set(there)
-        for cell in (CELL, OTHER):
+            fleet.put(changed, seen, SETTINGS, NOW)
+            registered[changed] = seen
+        elif changed in registered:
+            fleet.drop(changed)
+            del registered[changed]
+        assert len(fleet) == len(registered)
+        assert {fleet.by_slot[series.slot].key for series in fleet.series.values()} == set(registered)
+        for cell in (CELL, OTHER_CELL):
             needed = set[bytes]().union(
-                *(polled(seen) for found, seen in there.items() if found.cell == cell)
+                *(polled(seen) for name, seen in registered.items() if name.cell == cell)
             )
             assert set(fleet.metrics(cell)) == needed
-        for found in there:
-            assert formulas_in(fleet, fleet.series[found].slot) == formulas_of(there[found])
+        for name in registered:
+            assert formulas_in(fleet, fleet.series[name].slot) == formulas_of(registered[name])
 
 
 @given(st.lists(st.tuples(keys, observations), max_size=12))
-def test_a_dropped_series_leaves_empty_rows_and_slots_for_others(
+def test_the_rows_and_slots_of_dropped_series_are_empty_and_reused(
     steps: list[tuple[Key, Observed]],
 ) -> None:
     fleet = Fleet()
-    for one, seen in steps:
-        fleet.put(one, seen, SETTINGS, NOW)
+    for name, seen in steps:
+        fleet.put(name, seen, SETTINGS, NOW)
     rows = np.arange(fleet.rings.size, dtype=np.int32)
     fleet.rings.write(rows, np.full(rows.size, NOW, np.int32), np.full(rows.size, 50, np.float32))
     judge(fleet, NOW)
-    for one in list(fleet.series):
-        fleet.drop(one)
+    for name in list(fleet.series):
+        fleet.drop(name)
     size, slots = fleet.rings.size, fleet.size
-    assert fleet.allocate() == slots  # those of the dropped ones are not used until they are released
+    assert fleet.allocate() == slots  # slots of dropped series are not reused before `reclaim`
     assert len(fleet.reclaim()) == slots
     for _ in range(size):
         row = fleet.rings.allocate()
@@ -152,7 +154,7 @@ def test_a_dropped_series_leaves_empty_rows_and_slots_for_others(
         assert np.isnan([fleet.usage[slot], fleet.limit[slot], fleet.saturation[slot]]).all()
 
 
-def test_a_metric_that_two_series_use_is_requested_once_and_kept_until_both_are_gone() -> None:
+def test_a_metric_that_two_series_use_is_requested_once_until_both_are_dropped() -> None:
     fleet = Fleet()
     fleet.put(key("a"), observed(total(traffic), throttled=total(refusals)), SETTINGS, NOW)
     fleet.put(key("b"), observed(highest(traffic)), SETTINGS, NOW)
@@ -163,7 +165,7 @@ def test_a_metric_that_two_series_use_is_requested_once_and_kept_until_both_are_
     assert not fleet.metrics(CELL)
 
 
-def test_a_series_seen_again_keeps_its_points() -> None:
+def test_a_series_that_is_put_again_keeps_its_points() -> None:
     fleet = Fleet()
     fleet.put(key(), observed(total(traffic)), SETTINGS, NOW)
     row = fleet.metrics(CELL)[metric_query(traffic)]
@@ -173,12 +175,12 @@ def test_a_series_seen_again_keeps_its_points() -> None:
     assert fleet.usage[fleet.series[key()].slot] == 50
 
 
-def test_the_same_metric_of_two_cells_is_two_metrics() -> None:
+def test_the_same_metric_in_two_cells_is_requested_in_each() -> None:
     fleet = Fleet()
     fleet.put(key(cell=CELL), observed(total(traffic)), SETTINGS, NOW)
-    fleet.put(key(cell=OTHER), observed(total(traffic)), SETTINGS, NOW)
-    assert set(fleet.metrics(CELL)) == set(fleet.metrics(OTHER))
-    assert set(fleet.metrics(CELL).values()).isdisjoint(fleet.metrics(OTHER).values())
+    fleet.put(key(cell=OTHER_CELL), observed(total(traffic)), SETTINGS, NOW)
+    assert set(fleet.metrics(CELL)) == set(fleet.metrics(OTHER_CELL))
+    assert set(fleet.metrics(CELL).values()).isdisjoint(fleet.metrics(OTHER_CELL).values())
 
 
 def test_a_shared_metric_has_the_longest_publication_delay_of_its_series() -> None:
@@ -199,7 +201,7 @@ def test_a_shared_metric_has_the_longest_publication_delay_of_its_series() -> No
 
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
-def test_a_usage_that_is_no_number_is_no_sample(number: float) -> None:
+def test_a_usage_that_is_not_finite_is_no_sample(number: float) -> None:
     fleet = Fleet()
     fleet.put(key(), observed(number), SETTINGS, NOW)
     judge(fleet, NOW)
@@ -258,7 +260,7 @@ def test_the_version_changes_with_the_exported_facts_of_a_series(
     assert (fleet.version != before) is changes
 
 
-def test_the_version_grows_when_a_series_comes_and_when_it_goes() -> None:
+def test_the_version_grows_when_a_series_is_added_and_when_it_is_dropped() -> None:
     fleet = Fleet()
     versions = [fleet.version]
     fleet.put(key(), observed(total(traffic)), SETTINGS, NOW)
@@ -276,8 +278,8 @@ def test_the_columns_grow_with_the_series() -> None:
     assert fleet.usage[: fleet.size].tolist() == [float(n) for n in range(INITIAL_CAPACITY + 1)]
 
 
-def test_an_id_is_stable_fit_for_a_url_and_unique() -> None:
+def test_the_id_of_a_key_is_stable_alphanumeric_and_unique() -> None:
     assert key().id == key().id
     assert key().id.isalnum()
-    assert key("a\ud800").id.isalnum()  # AWS's JSON may hold what UTF-8 cannot
+    assert key("a\ud800").id.isalnum()  # AWS's JSON may contain lone surrogates, which UTF-8 cannot encode
     assert Key("1", "r", "s", "a", "b").id != Key("1", "r", "s", "ab", "").id

@@ -1,4 +1,4 @@
-"""Formulas of many series at once against each one alone."""
+"""Formulas of many series computed at once, against a plain model that computes each one alone."""
 
 import math
 from collections.abc import Iterable
@@ -32,7 +32,7 @@ START = 29_000_000
 ROWS = 4
 ZERO = [False, True, False, True]
 
-# Small whole numbers and halves: exact in float32, so that the two ways can be held equal.
+# Small whole numbers and halves are exact in float32, so that rings and model must agree exactly.
 rows = st.integers(0, ROWS - 1)
 minutes = st.integers(START, START + 12)
 points = st.lists(st.tuples(rows, minutes, st.integers(0, 1000).map(float)), max_size=25)
@@ -40,8 +40,8 @@ reads = st.lists(st.tuples(rows, minutes), max_size=4)
 formulas = usages([metric(row) for row in range(ROWS)], [1.0, -1.0, 0.5, 2.0, 0.0])
 
 
-def both(written: Iterable[Point], read: Iterable[tuple[int, int]] = ()) -> tuple[Rings, Model]:
-    """Rings and their model with the same points in them."""
+def rings_and_model(written: Iterable[Point], read: Iterable[tuple[int, int]] = ()) -> tuple[Rings, Model]:
+    """Return rings and a model with the same points."""
     rings, model = Rings(), Model(ZERO)
     for flag in ZERO:
         rings.zero_when_absent[rings.allocate()] = flag
@@ -54,10 +54,10 @@ def both(written: Iterable[Point], read: Iterable[tuple[int, int]] = ()) -> tupl
     return rings, model
 
 
-def results_of(all_of_them: Formulas, rings: Rings) -> dict[int, tuple[int, float]]:
-    """Minute and result of each series that has a formula."""
+def results_of(stored: Formulas, rings: Rings) -> dict[int, tuple[int, float]]:
+    """Return minute and result of each series that has a formula."""
     found = {}
-    for block in all_of_them:
+    for block in stored:
         newest = block.newest_minutes(rings)
         for series, minute, value in zip(
             block.series, newest, block.at(rings, slice(None), newest), strict=True
@@ -66,52 +66,52 @@ def results_of(all_of_them: Formulas, rings: Rings) -> dict[int, tuple[int, floa
     return found
 
 
-def alike(found: tuple[int, float], expected: tuple[int, float]) -> bool:
-    """The same minute and number; without a number the minute tells nothing."""
+def is_same_result(found: tuple[int, float], expected: tuple[int, float]) -> bool:
+    """Return whether minute and result are the same; without a result, the minute does not matter."""
     if math.isnan(expected[1]):
         return math.isnan(found[1])
     return found == expected
 
 
 @given(st.dictionaries(st.integers(0, 9), formulas), points, reads)
-def test_many_series_are_computed_as_each_one_alone(
+def test_many_series_are_computed_like_each_series_alone(
     wanted: dict[int, Usage], written: list[Point], read: list[tuple[int, int]]
 ) -> None:
-    rings, model = both(written, read)
-    some = Formulas()
+    rings, model = rings_and_model(written, read)
+    stored = Formulas()
     for series, formula in wanted.items():
-        some.put(series, formula_of(formula))
-    found = results_of(some, rings)
+        stored.put(series, formula_of(formula))
+    found = results_of(stored, rings)
     for series, formula in wanted.items():
         minute = newest_minute(model, formula)
-        assert alike(found[series], (minute, result(model, formula, minute)))
+        assert is_same_result(found[series], (minute, result(model, formula, minute)))
 
 
 @given(st.dictionaries(st.integers(0, 9), formulas), points, reads)
 def test_recent_throttled_demand_of_a_block_equals_that_of_each_series_alone(
     wanted: dict[int, Usage], written: list[Point], read: list[tuple[int, int]]
 ) -> None:
-    rings, model = both(written, read)
-    some = Formulas(lower_bounds=True)
+    rings, model = rings_and_model(written, read)
+    stored = Formulas(lower_bounds=True)
     for series, formula in wanted.items():
-        some.put(series, formula_of(formula))
-    for block in some:
+        stored.put(series, formula_of(formula))
+    for block in stored:
         for series, *found in zip(block.series, *block.worst_recent(rings), strict=True):
             minute, value = found
-            assert alike((int(minute), float(value)), refused(model, wanted[int(series)]))
+            assert is_same_result((int(minute), float(value)), refused(model, wanted[int(series)]))
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.one_of(st.none(), formulas)), max_size=40))
 def test_formulas_set_replaced_and_removed_in_any_order_leave_the_last_ones(
     steps: list[tuple[int, Usage | None]],
 ) -> None:
-    some, expected = Formulas(), dict[int, Formula | None]()
+    stored, expected = Formulas(), dict[int, Formula | None]()
     for series, usage in steps:
         expected[series] = formula_of(usage) if usage else None
-        some.put(series, expected[series])
-        listed = {int(one): block.formula(place) for block in some for place, one in enumerate(block.series)}
-        assert listed == {one: formula for one, formula in expected.items() if formula}
-        assert {one: some.get(one) for one in expected} == expected
+        stored.put(series, expected[series])
+        listed = {int(slot): block.formula(n) for block in stored for n, slot in enumerate(block.series)}
+        assert listed == {slot: formula for slot, formula in expected.items() if formula}
+        assert {slot: stored.get(slot) for slot in expected} == expected
 
 
 @pytest.mark.parametrize(
@@ -120,28 +120,32 @@ def test_formulas_set_replaced_and_removed_in_any_order_leave_the_last_ones(
         pytest.param(Op.SUM, (1, 2), [(0, 5, 3), (2, 5, 4)], (5, 11), id="weighted sum"),
         pytest.param(Op.SUM, (1, 1), [(0, 5, 3)], (NEVER, NAN), id="sum waits for a metric never read"),
         pytest.param(
-            Op.SUM, (1, 1), [(0, 5, 3), (2, 4, 9), (0, 4, 1)], (4, 10), id="sum where both were read"
+            Op.SUM,
+            (1, 1),
+            [(0, 5, 3), (2, 4, 9), (0, 4, 1)],
+            (4, 10),
+            id="sum where both were read",
         ),
         pytest.param(Op.MAX, (1, 2), [(0, 5, 3), (2, 5, 1)], (5, 3), id="highest of the weighted"),
         pytest.param(Op.MIN, (1, 2), [(0, 5, 3), (2, 5, 1)], (5, 2), id="lowest of the weighted"),
         pytest.param(Op.MIN, (1, 1), [(0, 5, 3)], (NEVER, NAN), id="lowest waits for a metric never read"),
         pytest.param(Op.DIFFERENCE, (1, -1), [(0, 5, 3), (2, 5, 1)], (5, 2), id="difference"),
-        pytest.param(Op.DIFFERENCE, (1, -1), [(0, 5, 1), (2, 5, 3)], (5, 0), id="difference below nothing"),
+        pytest.param(Op.DIFFERENCE, (1, -1), [(0, 5, 1), (2, 5, 3)], (5, 0), id="difference below 0"),
         pytest.param(Op.DIFFERENCE, (1, -1), [(0, 5, 3), (2, 4, 1)], (4, NAN), id="difference with a gap"),
         pytest.param(
             Op.RISE, (1, 1), [(0, 4, 3), (2, 4, 1), (0, 5, 9), (2, 5, 2)], (5, 7), id="rise of the sum"
         ),
         pytest.param(Op.RISE, (1, 1), [(0, 4, 9), (2, 4, 1), (0, 5, 3), (2, 5, 2)], (5, 0), id="fall"),
-        pytest.param(Op.RISE, (1, 1), [(0, 5, 3), (2, 5, 2)], (5, NAN), id="rise from nothing known"),
+        pytest.param(Op.RISE, (1, 1), [(0, 5, 3), (2, 5, 2)], (5, NAN), id="rise from an unknown value"),
     ],
 )
 def test_value_of_each_operation(
     op: Op, weights: tuple[float, ...], written: list[Point], expected: tuple[int, float]
 ) -> None:
-    rings, _ = both(written)
-    some = Formulas()
-    some.put(0, formula_of(Usage(op, ((metric(0), weights[0]), (metric(2), weights[1])))))
-    assert alike(results_of(some, rings)[0], expected)
+    rings, _ = rings_and_model(written)
+    stored = Formulas()
+    stored.put(0, formula_of(Usage(op, ((metric(0), weights[0]), (metric(2), weights[1])))))
+    assert is_same_result(results_of(stored, rings)[0], expected)
 
 
 a, zero, b, other_zero = map(metric, range(ROWS))
@@ -166,9 +170,9 @@ READ = [(row, 5) for row in range(ROWS)]
         pytest.param(ratio(a, b), [(0, 5, 3), (2, 5, 0)], READ, (5, NAN), id="ratio to 0"),
         pytest.param(ratio(a, b), [(0, 5, 0), (2, 5, 0)], READ, (5, NAN), id="ratio of 0 to 0"),
         pytest.param(ratio(a, zero), [(0, 5, 3)], READ, (5, NAN), id="ratio to a proven 0"),
-        pytest.param(ratio(a, b), [(0, 5, 3)], READ, (NEVER, NAN), id="ratio to nothing"),
+        pytest.param(ratio(a, b), [(0, 5, 3)], READ, (NEVER, NAN), id="ratio to an unknown value"),
         pytest.param(
-            ratio(a, b), [(0, 5, 1e38), (2, 5, 1e-38)], READ, (5, NAN), id="ratio beyond all numbers"
+            ratio(a, b), [(0, 5, 1e38), (2, 5, 1e-38)], READ, (5, NAN), id="ratio too large for float32"
         ),
         pytest.param(
             highest(ratio(a, zero), ratio(b, other_zero)),
@@ -185,10 +189,18 @@ READ = [(row, 5) for row in range(ROWS)]
             id="a ratio to 0 is unknown, not absent",
         ),
         pytest.param(
-            highest(ratio(a, zero), difference(b, b)), [(0, 5, 1), (1, 5, 2)], READ, (5, 0.5), id="absent"
+            highest(ratio(a, zero), difference(b, b)),
+            [(0, 5, 1), (1, 5, 2)],
+            READ,
+            (5, 0.5),
+            id="highest without an absent term",
         ),
         pytest.param(
-            total(difference(a, b), zero), [(0, 5, 7), (1, 5, 2)], READ, (5, NAN), id="half a difference"
+            total(difference(a, b), zero),
+            [(0, 5, 7), (1, 5, 2)],
+            READ,
+            (5, NAN),
+            id="a difference that lacks a term",
         ),
         pytest.param(
             total(difference(a, b), zero), [(1, 5, 2)], READ, (5, 2), id="a difference that is absent"
@@ -201,7 +213,11 @@ READ = [(row, 5) for row in range(ROWS)]
             id="a difference that may still come",
         ),
         pytest.param(
-            lowest(total(a, b), total(zero)), [(0, 5, 7), (2, 5, 1), (1, 5, 9)], READ, (5, 8), id="of sums"
+            lowest(total(a, b), total(zero)),
+            [(0, 5, 7), (2, 5, 1), (1, 5, 9)],
+            READ,
+            (5, 8),
+            id="lowest of sums",
         ),
         pytest.param(
             difference(total(a, b), lowest(zero, other_zero)),
@@ -222,17 +238,17 @@ READ = [(row, 5) for row in range(ROWS)]
             [(0, 5, 1), (2, 5, 3), (1, 5, 4)],
             READ,
             (5, 14.5),
-            id="three levels, weights and offsets",
+            id="three levels with weights and offsets",
         ),
     ],
 )
 def test_value_of_nested_formulas(
     usage: Usage, written: list[Point], read: list[tuple[int, int]], expected: tuple[int, float]
 ) -> None:
-    rings, _ = both(written, read)
-    some = Formulas()
-    some.put(0, formula_of(usage))
-    assert alike(results_of(some, rings)[0], expected)
+    rings, _ = rings_and_model(written, read)
+    stored = Formulas()
+    stored.put(0, formula_of(usage))
+    assert is_same_result(results_of(stored, rings)[0], expected)
 
 
 @pytest.mark.parametrize(
@@ -250,10 +266,10 @@ def test_value_of_nested_formulas(
 )
 def test_a_result_that_may_fall_waits_for_the_complete_minute(usage: Usage, newest: int) -> None:
     written = [(row, minute, 5.0 + minute - START) for row in (0, 2) for minute in (START, START + 1)]
-    rings, _ = both(written, [(0, START), (2, START)])
-    some = Formulas()
-    some.put(0, formula_of(usage))
-    assert results_of(some, rings)[0][0] == newest
+    rings, _ = rings_and_model(written, [(0, START), (2, START)])
+    stored = Formulas()
+    stored.put(0, formula_of(usage))
+    assert results_of(stored, rings)[0][0] == newest
 
 
 @pytest.mark.parametrize(
@@ -267,19 +283,19 @@ def test_a_result_that_may_fall_waits_for_the_complete_minute(usage: Usage, newe
     ],
 )
 def test_the_known_part_of_throttled_demand_is_a_lower_bound_only_of_sums(usage: Usage, worst: float) -> None:
-    rings, _ = both([(0, START, 5.0), (1, START, 5.0)], [(0, START), (1, START)])
-    some = Formulas(lower_bounds=True)
-    some.put(0, formula_of(usage))
+    rings, _ = rings_and_model([(0, START, 5.0), (1, START, 5.0)], [(0, START), (1, START)])
+    stored = Formulas(lower_bounds=True)
+    stored.put(0, formula_of(usage))
     slots, newest = np.array([0], np.int32), np.array([START], np.int32)
-    np.testing.assert_array_equal(some.at(rings, slots, newest), [worst])
+    np.testing.assert_array_equal(stored.at(rings, slots, newest), [worst])
 
 
 @pytest.mark.parametrize(
     ("op", "terms"),
     [
-        pytest.param(Op.RATIO, (a,), id="a ratio of one"),
-        pytest.param(Op.COUNT_DIFFERENCE, (a, total(b)), id="counts are metrics"),
-        pytest.param(Op.READER_LAG, (total(a), b), id="readers are metrics"),
+        pytest.param(Op.RATIO, (a,), id="a ratio of one term"),
+        pytest.param(Op.COUNT_DIFFERENCE, (a, total(b)), id="a count difference of a formula"),
+        pytest.param(Op.READER_LAG, (total(a), b), id="a reader lag of a formula"),
     ],
 )
 def test_terms_that_an_operation_cannot_compute_are_refused(op: Op, terms: tuple[Term, ...]) -> None:
@@ -289,11 +305,11 @@ def test_terms_that_an_operation_cannot_compute_are_refused(op: Op, terms: tuple
 
 @pytest.mark.parametrize(("newer", "worst"), [(0.0, NAN), (2.0, 2.0)])
 def test_a_late_metric_does_not_add_old_throttled_demand_to_newer(newer: float, worst: float) -> None:
-    """The metrics that are there are a lower bound of throttled demand; 0 of one does not bound the other."""
-    rings, _ = both([(1, START, 7.0), (3, START + RECENT_MINUTES, newer)])
-    some = Formulas(lower_bounds=True)
-    some.put(0, formula_of(total(metric(1), metric(3))))
-    (block,) = some
+    """The known metrics are a lower bound of throttled demand, unless they are 0."""
+    rings, _ = rings_and_model([(1, START, 7.0), (3, START + RECENT_MINUTES, newer)])
+    stored = Formulas(lower_bounds=True)
+    stored.put(0, formula_of(total(metric(1), metric(3))))
+    (block,) = stored
     ((minute,), (found,)) = block.worst_recent(rings)
     assert minute == START + RECENT_MINUTES
     np.testing.assert_array_equal(found, worst)

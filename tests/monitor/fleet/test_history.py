@@ -1,4 +1,4 @@
-"""The last hours of a series, and since when it has been in its zone."""
+"""The last hours of a series, and the minute since which it has been in its zone."""
 
 from dataclasses import replace
 
@@ -17,7 +17,10 @@ NAN = float("nan")
 
 
 def series_history(*runs: tuple[int, float], refused: float = NAN) -> tuple[SeriesHistory, Fleet]:
-    """A series of limit 1000 that ends with these minutes and utilizations, and is refused in the last."""
+    """Return the history of a series of limit 1000, and its fleet.
+
+    runs: numbers of minutes with their utilization, up to NOW. refused: throttled requests in minute NOW.
+    """
     fleet = Fleet()
     series = add(fleet, key("orders"))
     values = [value * 1000 * 60 for length, value in runs for _ in range(length)]
@@ -69,8 +72,8 @@ def test_samples_from_the_future_are_left_out() -> None:
 
 def test_a_usage_that_is_only_bounded_has_no_utilization() -> None:
     fleet, named = Fleet(), key("orders.fifo", "sqs.fifo_api_rate")
-    least, most = traffic.of(StreamName="least"), traffic.of(StreamName="most")
-    series = add(fleet, named, usage=per_second(least), upper_bound=per_second(most), throttled=None)
+    lower, upper = traffic.of(StreamName="lower"), traffic.of(StreamName="upper")
+    series = add(fleet, named, usage=per_second(lower), upper_bound=per_second(upper), throttled=None)
     fleet.rings.write(np.array([0, 1]), np.array([NOW, NOW]), np.array([6000.0, 60_000.0], np.float32))
     history = SeriesHistory.of(fleet, series, NOW)
     assert (history.usage[-1], history.upper_bound[-1]) == pytest.approx((100.0, 1000.0))

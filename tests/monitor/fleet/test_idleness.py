@@ -1,4 +1,4 @@
-"""Idle capacity that is paid for: a purchase as a whole, in judgement and alerts alike."""
+"""Idle purchases: judgement and alerts both look at all series of a purchase."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -32,10 +32,10 @@ def key(signal: str, *path: str) -> Key:
 
 
 def bought(fleet: Fleet, signal: str, *path: str, series_settings: SeriesSettings = BOUGHT) -> Series:
-    """Add a series with a bought limit of 100, a metric of its own and the throttled calls of its stream."""
-    own = Metric("AWS/Kinesis", signal, "Sum").of(StreamName="/".join(path))
-    counted = per_second(refused.of(StreamName=path[0]))
-    return add(fleet, key(signal, *path), series_settings, usage=per_second(own), throttled=counted)
+    """Add a series with a purchased limit of 100, a metric of its own and its stream's throttled calls."""
+    used = Metric("AWS/Kinesis", signal, "Sum").of(StreamName="/".join(path))
+    throttled = per_second(refused.of(StreamName=path[0]))
+    return add(fleet, key(signal, *path), series_settings, usage=per_second(used), throttled=throttled)
 
 
 def write(fleet: Fleet, series: Series, minute: int, used: float, throttled: float = 0.0) -> None:
@@ -54,7 +54,7 @@ def write_all(fleet: Fleet, series: Series, minutes: range, used: float, throttl
 
 
 def idle(*used: tuple[str, float | None], throttled: float = 0.0) -> list[bool]:
-    """Return which series of one stream's shards are idle, by the usage of each; None is no sample."""
+    """Return for each series of one stream whether it is idle. used: signal and usage; None: no sample."""
     fleet = Fleet()
     for number, (signal, share) in enumerate(used):
         path = ("orders",) if signal.startswith("stream") else ("orders", str(number))
@@ -62,27 +62,25 @@ def idle(*used: tuple[str, float | None], throttled: float = 0.0) -> list[bool]:
         if share is not None:
             write(fleet, series, NOW - 3, share, throttled)
     judge(fleet, NOW)
-    return [bool(one) for one in fleet.idle[: fleet.size]]
+    return [bool(flag) for flag in fleet.idle[: fleet.size]]
 
 
 @pytest.mark.parametrize(
     ("used", "expected"),
     [
-        pytest.param([(BYTES, 5), (RECORDS, 5)], True, id="all are idle"),
-        pytest.param([(BYTES, 5), (RECORDS, 60)], False, id="one of two is idle"),
+        pytest.param([(BYTES, 5), (RECORDS, 5)], True, id="both are idle"),
+        pytest.param([(BYTES, 5), (RECORDS, 60)], False, id="only one of two is idle"),
         pytest.param([(BYTES, 5), (RECORDS, 95)], False, id="one is idle, the other near its limit"),
-        pytest.param([(BYTES, 5), (RECORDS, None)], False, id="one is idle, of the other nothing is known"),
-        pytest.param([(BYTES, 60), (SHARD_READ, 5)], False, id="a stream that is written and hardly read"),
-        pytest.param([(BYTES, 60), (CONSUMER, 5)], False, id="a consumer that is hardly pushed anything"),
-        pytest.param(
-            [(BYTES, 5), (CONSUMER, 5), (SHARD_READ, 39)], True, id="written and read, and all is idle"
-        ),
+        pytest.param([(BYTES, 5), (RECORDS, None)], False, id="one is idle, the other has no sample"),
+        pytest.param([(BYTES, 60), (SHARD_READ, 5)], False, id="written, and hardly read"),
+        pytest.param([(BYTES, 60), (CONSUMER, 5)], False, id="written, and hardly read by a consumer"),
+        pytest.param([(BYTES, 5), (CONSUMER, 5), (SHARD_READ, 39)], True, id="hardly written, hardly read"),
     ],
 )
 def test_series_of_one_purchase_are_idle_together(
     used: list[tuple[str, float | None]], expected: bool
 ) -> None:
-    assert [one for one in idle(*used) if one] == [True] * len(used) * expected
+    assert idle(*used) == [expected] * len(used)
 
 
 def test_a_throttled_purchase_is_not_idle_even_within_the_tolerance() -> None:
@@ -91,7 +89,7 @@ def test_a_throttled_purchase_is_not_idle_even_within_the_tolerance() -> None:
 
 @pytest.mark.parametrize("incomplete", [False, True])
 def test_a_purchase_whose_demand_may_be_throttled_is_not_idle(incomplete: bool) -> None:
-    """The metric of the refusals was not read, or counts a part of them."""
+    """The metric of throttled calls was not read, or counts only some of them."""
     fleet = Fleet()
     usage = per_second(Metric("AWS/Kinesis", BYTES, "Sum").of(StreamName="orders"))
     throttled = None if incomplete else per_second(refused.of(StreamName="orders", ShardId="unread"))
@@ -116,7 +114,7 @@ def test_a_purchase_whose_demand_may_be_throttled_is_not_idle(incomplete: bool) 
     assert busiest(fleet, np.array([second.slot], np.int32), at).tolist() == [np.inf]
 
 
-def test_other_streams_regions_and_free_limits_are_no_part_of_a_purchase() -> None:
+def test_other_streams_and_free_limits_are_no_part_of_a_purchase() -> None:
     fleet = Fleet()
     alone = bought(fleet, BYTES, "orders")
     others = [
@@ -130,7 +128,7 @@ def test_other_streams_regions_and_free_limits_are_no_part_of_a_purchase() -> No
     assert fleet.idle[alone.slot]
 
 
-def test_a_series_that_comes_or_goes_counts_at_once() -> None:
+def test_a_series_that_is_added_or_dropped_changes_its_purchase_at_once() -> None:
     fleet = Fleet()
     first = bought(fleet, BYTES, "orders")
     write(fleet, first, NOW - 3, 5)
@@ -150,21 +148,21 @@ shares = st.one_of(st.none(), st.integers(0, 100).map(float))
 
 @given(st.lists(st.tuples(st.sampled_from(["orders", "clicks"]), shares), min_size=1, max_size=8))
 def test_alerts_and_judgement_agree_on_idle_purchases(streams: list[tuple[str, float | None]]) -> None:
-    """The alert on a minute is decided by the judgement of that minute."""
+    """Alerts compare `busiest` with 1; the judgement writes the column `idle`."""
     fleet = Fleet()
     for number, (stream, share) in enumerate(streams):
         series = bought(fleet, SHARD_READ, stream, str(number))
         if share is not None:
             write(fleet, series, NOW - 3, share)
     judge(fleet, NOW)
-    places = np.arange(fleet.size, dtype=np.int32)
-    others = busiest(fleet, places, np.full(places.size, NOW - 3, np.int32))
-    by_alerts = (fleet.utilization[places] < fleet.low[places]) & ~(others >= 1)
-    assert by_alerts.tolist() == fleet.idle[places].tolist()
+    slots = np.arange(fleet.size, dtype=np.int32)
+    others = busiest(fleet, slots, np.full(slots.size, NOW - 3, np.int32))
+    by_alerts = (fleet.utilization[slots] < fleet.low[slots]) & ~(others >= 1)
+    assert by_alerts.tolist() == fleet.idle[slots].tolist()
 
 
-def test_a_series_of_one_purchase_counts_until_its_sample_is_stale() -> None:
-    """Two metrics do not come in the same minute; only what is stale is unknown."""
+def test_the_sample_of_another_series_of_a_purchase_counts_until_it_is_stale() -> None:
+    """Two metrics may have their newest points in different minutes; only a stale usage is unknown."""
     fleet = Fleet()
     first, second = bought(fleet, BYTES, "orders"), bought(fleet, RECORDS, "orders")
     write(fleet, second, NOW - 5, 20)
@@ -174,7 +172,7 @@ def test_a_series_of_one_purchase_counts_until_its_sample_is_stale() -> None:
     assert busiest(fleet, slots, minutes).tolist() == [pytest.approx(0.5), pytest.approx(0.5), np.inf]
 
 
-def test_a_throttled_series_of_one_purchase_is_busy_however_little_it_uses() -> None:
+def test_a_throttled_series_makes_its_purchase_busy_however_little_it_uses() -> None:
     fleet = Fleet()
     usage = per_second(Metric("AWS/Kinesis", BYTES, "Sum").of(StreamName="orders"))
     first = add(fleet, key(BYTES, "orders"), BOUGHT, usage=usage, throttled=None)
@@ -185,7 +183,7 @@ def test_a_throttled_series_of_one_purchase_is_busy_however_little_it_uses() -> 
 
 
 @pytest.mark.parametrize(("records", "expected"), [(60, []), (5, ["below"] * 2)])
-async def test_capacity_that_is_idle_by_one_limit_of_two_is_no_alert(
+async def test_an_idle_purchase_raises_alerts_only_if_both_of_its_limits_are_idle(
     records: float, expected: list[str], tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
@@ -197,5 +195,5 @@ async def test_capacity_that_is_idle_by_one_limit_of_two_is_no_alert(
             stage.minute, stage.seconds = minute, minute * 60.0
             fleet.confirmed[: fleet.size] = minute
             stage.set_read_result()
-            found += [one.zone for one in await stage.process()]
+            found += [notice.zone for notice in await stage.process()]
         assert found == expected

@@ -1,4 +1,4 @@
-"""The judgement against a plain one of each series alone, and the cases that matter by name."""
+"""The judgement of a fleet, against a plain judgement of each series alone, and in named cases."""
 
 import math
 from dataclasses import replace
@@ -48,12 +48,12 @@ usages = usages_over(METRICS, [1.0, 0.5, -1.0], depth=2)
 
 
 def refusals_of(usage: Usage) -> Usage:
-    """Throttled demand as a sum of counts."""
+    """Return throttled demand as a sum of counts."""
     return total(*usage.metrics).scaled(0.5)
 
 
-def own_refusals_of(usage: Usage) -> Usage:
-    """Throttled demand as the difference of counts."""
+def refusal_difference_of(usage: Usage) -> Usage:
+    """Return throttled demand as a difference of counts."""
     return count_difference(*usage.metrics).scaled(0.5)
 
 
@@ -62,7 +62,7 @@ observations = st.builds(
     signal=st.just("rate"),
     resource=st.just("a"),
     usage=st.one_of(usages, st.just(Unobservable("off"))),
-    throttled=st.one_of(st.none(), usages, usages.map(refusals_of), usages.map(own_refusals_of)),
+    throttled=st.one_of(st.none(), usages, usages.map(refusals_of), usages.map(refusal_difference_of)),
     served=st.one_of(st.none(), usages.map(refusals_of)),
     upper_bound=st.one_of(st.none(), st.none(), usages),
 )
@@ -114,7 +114,7 @@ def observed_with(
 
 
 def write(fleet: Fleet, step: Write | Read, model: Model | None = None) -> None:
-    """Write a point, or mark a metric as read; metrics that no series uses do not exist."""
+    """Write a point, or mark a metric as read; do nothing for a metric that no series uses."""
     row = fleet.metrics(key().cell).get(metric_query(METRICS[step[0]]))
     if row is None:
         return
@@ -147,34 +147,34 @@ def judged(fleet: Fleet, *steps: Write | Read, now: int = NOW) -> Judged:
 
 def judged_alone(fleet: Fleet, model: Model, slot: int, now: int) -> Judged:
     """Return the judgement of one series, computed for it alone, by the rules of docs/design.md."""
-    usage_formula, throttled, bounds, served = (
-        usage_of(formula) if (formula := some.get(slot)) else None
-        for some in (fleet.usages, fleet.throttled, fleet.upper_bounds, fleet.served)
+    usage_formula, throttled, upper_formula, served = (
+        usage_of(formula) if (formula := formulas.get(slot)) else None
+        for formulas in (fleet.usages, fleet.throttled, fleet.upper_bounds, fleet.served)
     )
-    oldest, nothing = now - int(fleet.stale_after[slot]), NOW - 10 * WINDOW
-    dated = usage_formula or throttled  # throttled demand alone is judged where no metric tells the usage
-    used_at = newest_minute(model, dated) if dated else nothing
-    if bounds and used_at - RECENT_MINUTES < newest_minute(model, bounds) < used_at:
-        used_at = newest_minute(model, bounds)
+    oldest, no_minute = now - int(fleet.stale_after[slot]), NOW - 10 * WINDOW
+    dated_by = usage_formula or throttled  # without a usage, throttled demand alone is judged
+    used_at = newest_minute(model, dated_by) if dated_by else no_minute
+    if upper_formula and used_at - RECENT_MINUTES < newest_minute(model, upper_formula) < used_at:
+        used_at = newest_minute(model, upper_formula)
     usage = result(model, usage_formula, used_at) if usage_formula else NAN
-    upper_bound = result(model, bounds, used_at) if bounds else NAN
-    refused_at, saturation = refused(model, throttled, used_at) if throttled else (nothing, NAN)
+    upper_bound = result(model, upper_formula, used_at) if upper_formula else NAN
+    refused_at, saturation = refused(model, throttled, used_at) if throttled else (no_minute, NAN)
     tolerated = fleet.tolerated_rate[slot].item(), fleet.tolerated_share[slot].item()
-    more = bool(
+    is_saturated = bool(
         throttled and saturation > 0 and exceeds_tolerance(model, throttled, used_at, served, tolerated)
     )
-    minute = max(used_at, refused_at) if more else used_at
+    minute = max(used_at, refused_at) if is_saturated else used_at
     unconfirmed = fleet.confirmed[slot] < now - CONFIRMED_FOR
     if used_at < oldest or unconfirmed:
         usage = upper_bound = NAN
     if minute < oldest or unconfirmed:
         saturation = NAN
     limit = fleet.limit[slot].item()
-    utilization = NAN if bounds else usage / limit
+    utilization = NAN if upper_formula else usage / limit
     zone = by_band(fleet, slot, utilization)
-    if saturation > 0 and more:
+    if saturation > 0 and is_saturated:
         zone = Zone.SATURATED
-    elif bounds and not math.isnan(limit):
+    elif upper_formula and not math.isnan(limit):
         zone = by_bounds(fleet, slot, usage / limit, upper_bound / limit)
     elif not fleet.observable[slot]:
         zone = Zone.UNOBSERVABLE
@@ -182,7 +182,7 @@ def judged_alone(fleet: Fleet, model: Model, slot: int, now: int) -> Judged:
 
 
 def by_band(fleet: Fleet, slot: int, utilization: float) -> Zone:
-    """The zone of a utilization, by the definition in the glossary."""
+    """Return the zone of a utilization, by the definition in the glossary."""
     if math.isnan(utilization):
         return Zone.STALE
     band = [np.float32(utilization) >= fleet.low[slot], np.float32(utilization) > fleet.high[slot]]
@@ -190,20 +190,20 @@ def by_band(fleet: Fleet, slot: int, utilization: float) -> Zone:
 
 
 def by_bounds(fleet: Fleet, slot: int, lowest: float, highest: float) -> Zone:
-    """The zone that a lower and an upper bound prove."""
-    least = Zone.BELOW if math.isnan(lowest) else by_band(fleet, slot, lowest)
-    most = Zone.NEAR if math.isnan(highest) else by_band(fleet, slot, highest)
+    """Return the zone that a lower and an upper bound prove."""
+    lowest_zone = Zone.BELOW if math.isnan(lowest) else by_band(fleet, slot, lowest)
+    highest_zone = Zone.NEAR if math.isnan(highest) else by_band(fleet, slot, highest)
     if math.isnan(lowest) and math.isnan(highest):
         return Zone.UNOBSERVABLE
-    if least > Zone.WITHIN:
-        return least
-    return most if least <= most <= Zone.WITHIN else Zone.UNOBSERVABLE
+    if lowest_zone > Zone.WITHIN:
+        return lowest_zone
+    return highest_zone if lowest_zone <= highest_zone <= Zone.WITHIN else Zone.UNOBSERVABLE
 
 
 def assert_same(found: Judged, expected: Judged) -> None:
     """Check that two judgements are equal."""
     assert found.zone is expected.zone
-    if not all(map(math.isnan, expected[:4])):  # without any number the minute tells nothing
+    if not all(map(math.isnan, expected[:4])):  # without any number, the minute does not matter
         assert found.minute == expected.minute
     np.testing.assert_array_equal(np.array(found[:4], np.float32), np.array(expected[:4], np.float32))
 
@@ -213,7 +213,7 @@ def assert_same(found: Judged, expected: Judged) -> None:
     st.lists(st.one_of(writes, reads), max_size=20),
     st.integers(0, 20),
 )
-def test_many_series_are_judged_as_each_one_alone(
+def test_many_series_are_judged_like_each_series_alone(
     inventory: list[tuple[Observed, SeriesSettings, int]], steps: list[Write | Read], later: int
 ) -> None:
     fleet = Fleet()
@@ -235,30 +235,32 @@ def test_many_series_are_judged_as_each_one_alone(
     st.randoms(use_true_random=False),
     st.lists(st.integers(0, 19), max_size=6),
 )
-def test_a_zone_depends_on_the_samples_and_never_on_when_or_how_often_it_was_judged(
+def test_a_judgement_depends_on_the_samples_and_never_on_earlier_judgements(
     inventory: list[tuple[Observed, SeriesSettings, int]],
     steps: list[Write | Read],
     random: Random,
     pauses: list[int],
 ) -> None:
-    once, often = Fleet(), Fleet()
-    for fleet in (once, often):
+    judged_once, judged_often = Fleet(), Fleet()
+    for fleet in (judged_once, judged_often):
         for resource, (observed, series_settings, ago) in enumerate(inventory):
             put(fleet, observed, series_settings, resource, ago)
     points, polls = ([step for step in steps if len(step) == size] for size in (3, 2))
     for step in points + polls:
-        write(once, step)
+        write(judged_once, step)
     for place, step in enumerate(random.sample(points, len(points)) + polls):
-        write(often, step)
+        write(judged_often, step)
         if place in pauses:
-            judge(often, NOW - place)
-    for fleet in (once, often):
+            judge(judged_often, NOW - place)
+    for fleet in (judged_once, judged_often):
         judge(fleet, NOW)
     for name in COLUMNS:
-        np.testing.assert_array_equal(getattr(once, name)[: once.size], getattr(often, name)[: once.size])
+        np.testing.assert_array_equal(
+            getattr(judged_once, name)[: judged_once.size], getattr(judged_often, name)[: judged_once.size]
+        )
 
 
-def test_usage_against_the_limit_is_a_utilization_with_a_zone() -> None:
+def test_usage_divided_by_the_limit_is_a_utilization_with_a_zone() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic)))
     found = judged(fleet, (0, 3, 80.0))
@@ -268,18 +270,18 @@ def test_usage_against_the_limit_is_a_utilization_with_a_zone() -> None:
 
 
 @pytest.mark.parametrize(("ago", "zone"), [(STALE_AFTER, Zone.WITHIN), (STALE_AFTER + 1, Zone.STALE)])
-def test_a_sample_counts_for_so_long_and_no_longer(ago: int, zone: Zone) -> None:
+def test_a_sample_counts_until_it_is_stale(ago: int, zone: Zone) -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic)))
     assert judged(fleet, (0, ago, 50.0)).zone is zone
     assert math.isnan(read(fleet).usage) is (zone is Zone.STALE)
-    assert read(fleet).minute == NOW - ago  # when the sample was, however old
+    assert read(fleet).minute == NOW - ago  # the minute of the sample, however old
 
 
 def test_a_series_without_a_sample_is_stale_and_not_0_percent_used() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic), throttled=total(refusals)))
-    assert judged(fleet, (1, 3)).zone is Zone.STALE  # it was read, and nothing was throttled
+    assert judged(fleet, (1, 3)).zone is Zone.STALE  # a read that proves that nothing was throttled
     assert math.isnan(read(fleet).utilization)
 
 
@@ -310,9 +312,8 @@ def test_throttled_demand_counts_for_a_few_minutes_so_that_no_poll_misses_it() -
 
 def test_old_throttled_demand_does_not_saturate_a_newer_sample() -> None:
     fleet = Fleet()
-    put(
-        fleet, observed_with(total(traffic), throttled=total(more_traffic))
-    )  # a metric that is missing while nothing is throttled
+    throttled = total(more_traffic)  # a metric that has no points while nothing is throttled
+    put(fleet, observed_with(total(traffic), throttled=throttled))
     assert judged(fleet, (2, 10, 6.0), (0, 11 - RECENT_MINUTES, 17.0)).zone is Zone.SATURATED
     assert judged(fleet, (0, 10 - RECENT_MINUTES, 17.0)).zone is Zone.BELOW
 
@@ -358,7 +359,7 @@ def test_a_metric_that_is_zero_when_absent_is_0_once_it_was_read_and_aws_publish
     put(fleet, observed_with(total(refusals)))
     put(fleet, observed_with(total(traffic)), resource="of the same namespace")
     assert judged(fleet).zone is Zone.STALE
-    assert judged(fleet, (1, 3)).zone is Zone.STALE  # all of the namespace may be late
+    assert judged(fleet, (1, 3)).zone is Zone.STALE  # the whole namespace may be late
     found = judged(fleet, (0, 3, 50.0))
     assert (found.usage, found.minute, found.zone) == (0, NOW - 3, Zone.BELOW)
 
@@ -374,8 +375,8 @@ def test_an_unobservable_series_has_no_usage_rather_than_0() -> None:
     ("messages", "zone"),
     [
         pytest.param(30.0, Zone.BELOW, id="even the upper bound is below the band"),
-        pytest.param(80.0, Zone.UNOBSERVABLE, id="8 to 80 of 100 may be anything"),
-        pytest.param(699.0, Zone.UNOBSERVABLE, id="the lower bound is in the band"),
+        pytest.param(80.0, Zone.UNOBSERVABLE, id="the bounds 8 and 80 prove no zone"),
+        pytest.param(699.0, Zone.UNOBSERVABLE, id="only the lower bound is in the band"),
         pytest.param(800.0, Zone.ABOVE, id="even the lower bound is above the band"),
         pytest.param(1200.0, Zone.NEAR, id="even the lower bound is near the limit"),
     ],
@@ -397,7 +398,7 @@ def test_a_usage_that_is_only_bounded_is_judged_by_what_its_bounds_prove(message
         pytest.param(zero_of(traffic), total(traffic), "at most", id="at most"),
     ],
 )
-def test_an_upper_bound_that_is_only_shown_is_judged_by_throttled_demand_alone(
+def test_a_usage_whose_bounds_are_only_shown_is_judged_by_throttled_demand_alone(
     amount: float, usage: Usage, upper_bound: Usage | None, text: str
 ) -> None:
     fleet = Fleet()
@@ -424,40 +425,40 @@ TOLERANT = replace(SETTINGS, tolerance=Tolerance(rate=2.0, share=0.01))
 @pytest.mark.parametrize(
     ("served", "refused", "zone"),
     [
-        pytest.param(50.0, 1.0, Zone.WITHIN, id="few, though a large share"),
-        pytest.param(10_000.0, 50.0, Zone.NEAR, id="a small share, though many: the band applies"),
-        pytest.param(50.0, 2.0, Zone.SATURATED, id="enough of both"),
-        pytest.param(None, 2.0, Zone.SATURATED, id="the share is not known"),
+        pytest.param(50.0, 1.0, Zone.WITHIN, id="low rate, large share"),
+        pytest.param(10_000.0, 50.0, Zone.NEAR, id="high rate, small share: the band applies"),
+        pytest.param(50.0, 2.0, Zone.SATURATED, id="rate and share exceed the tolerance"),
+        pytest.param(None, 2.0, Zone.SATURATED, id="unknown share"),
     ],
 )
 def test_throttled_demand_within_the_tolerance_is_shown_and_not_saturated(
     served: float | None, refused: float, zone: Zone
 ) -> None:
     fleet = Fleet()
-    seen_now = replace(observed_with(total(traffic), throttled=total(refusals)), served=total(more_traffic))
-    put(fleet, seen_now, TOLERANT)
+    observed = replace(observed_with(total(traffic), throttled=total(refusals)), served=total(more_traffic))
+    put(fleet, observed, TOLERANT)
     used = 95.0 if zone is Zone.NEAR else 50.0
     found = judged(fleet, (0, 3, used), (1, 3, refused), *([(2, 3, served)] if served else []))
     assert (found.zone, found.saturation) == (zone, refused)
 
 
 def test_throttled_demand_is_compared_with_the_demand_of_its_own_minute() -> None:
-    """The worst minute may be tolerable, and a calmer one not."""
+    """The minute with the most throttled demand may be tolerated, and one with less not."""
     fleet = Fleet()
-    seen_now = replace(observed_with(total(traffic), throttled=total(refusals)), served=total(more_traffic))
-    put(fleet, seen_now, TOLERANT)
-    calm, busy = [(1, 4, 5.0), (2, 4, 100.0)], [(1, 3, 6.0), (2, 3, 10_000.0)]
-    assert judged(fleet, (0, 3, 50.0), *calm, *busy).zone is Zone.SATURATED
+    observed = replace(observed_with(total(traffic), throttled=total(refusals)), served=total(more_traffic))
+    put(fleet, observed, TOLERANT)
+    intolerable, tolerable = [(1, 4, 5.0), (2, 4, 100.0)], [(1, 3, 6.0), (2, 3, 10_000.0)]
+    assert judged(fleet, (0, 3, 50.0), *intolerable, *tolerable).zone is Zone.SATURATED
 
 
-def test_demand_that_comes_later_than_throttled_demand_causes_no_alert() -> None:
+def test_throttled_demand_without_served_demand_yet_is_compared_with_the_minute_before() -> None:
     fleet = Fleet()
-    seen_now = replace(observed_with(total(traffic), throttled=total(refusals)), served=total(more_traffic))
-    put(fleet, seen_now, TOLERANT)
+    observed = replace(observed_with(total(traffic), throttled=total(refusals)), served=total(more_traffic))
+    put(fleet, observed, TOLERANT)
     assert judged(fleet, (0, 3, 50.0), (2, 4, 10_000.0), (1, 3, 5.0)).zone is Zone.WITHIN
 
 
-def test_the_maximum_of_two_metrics_is_the_one_that_has_a_point() -> None:
+def test_the_maximum_leaves_out_a_metric_without_a_point() -> None:
     fleet = Fleet()
     put(fleet, observed_with(highest(traffic, more_traffic)))
     assert judged(fleet, (0, 3, 80.0), (2, 3)).usage == 80

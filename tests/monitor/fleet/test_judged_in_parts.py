@@ -31,18 +31,18 @@ def write(fleet: Fleet, minute: int, value: float) -> None:
 
 
 def judged(fleet: Fleet) -> dict[str, list[list[object]]]:
-    """Return what was judged of each series, by name."""
+    """Return the judged columns of each series, by name."""
     return {
         series.key.resource: [[str(getattr(fleet, name)[series.slot]) for name in COLUMNS]]
         for series in fleet.series.values()
     }
 
 
-def add_one(fleet: Fleet) -> None:
+def add_series(fleet: Fleet) -> None:
     add(fleet, key("another"))
 
 
-def drop_one(fleet: Fleet) -> None:
+def drop_series(fleet: Fleet) -> None:
     fleet.drop(key(NAMES[1]))
 
 
@@ -58,34 +58,34 @@ def test_a_judgement_is_written_in_its_last_part() -> None:
         next(parts)
         assert judged(fleet) == before
     assert next(parts, None) is None
-    other = fleet_of()
-    judge(other, NOW)
-    assert judged(fleet) == judged(other) != before
+    expected = fleet_of()
+    judge(expected, NOW)
+    assert judged(fleet) == judged(expected) != before
 
 
 @pytest.mark.parametrize("part", range(FIRST_PARTS))
-@pytest.mark.parametrize("change", [add_one, drop_one])
+@pytest.mark.parametrize("change", [add_series, drop_series])
 def test_series_added_or_dropped_between_parts_are_judged_as_in_one_part(
     change: Callable[[Fleet], None], part: int
 ) -> None:
-    fleet, other = fleet_of(), fleet_of()
+    fleet, expected = fleet_of(), fleet_of()
     for number, _ in enumerate(judge_in_parts(fleet, NOW, at_once=0)):
         if number == part:
             change(fleet)
-    change(other)
-    judge(other, NOW)
-    assert judged(fleet) == judged(other)
+    change(expected)
+    judge(expected, NOW)
+    assert judged(fleet) == judged(expected)
 
 
-def test_a_judgement_ends_though_series_change_between_all_parts() -> None:
+def test_a_judgement_ends_even_if_series_change_between_all_parts() -> None:
     fleet, parts = fleet_of(), 0
     for parts, _ in enumerate(judge_in_parts(fleet, NOW, at_once=0), 1):
         add(fleet, key(f"new-{parts}"))
-    other = fleet_of([*NAMES, *(f"new-{n + 1}" for n in range(parts))])
-    for one in (fleet, other):
-        write(one, NOW - 1, 30_000.0)
-        judge(one, NOW)
-    assert judged(fleet) == judged(other)
+    expected = fleet_of([*NAMES, *(f"new-{n + 1}" for n in range(parts))])
+    for judged_fleet in (fleet, expected):
+        write(judged_fleet, NOW - 1, 30_000.0)
+        judge(judged_fleet, NOW)
+    assert judged(fleet) == judged(expected)
     assert parts < 10
 
 
@@ -96,10 +96,10 @@ def test_a_point_that_is_revised_between_parts_is_judged_by_its_last_value_at_th
     rewrite(fleet)
     assert [*parts]
     judge(fleet, NOW)
-    other = fleet_of()
-    rewrite(other)
-    judge(other, NOW)
-    assert judged(fleet) == judged(other)
+    expected = fleet_of()
+    rewrite(expected)
+    judge(expected, NOW)
+    assert judged(fleet) == judged(expected)
 
 
 def test_a_small_fleet_is_judged_in_one_part() -> None:
@@ -108,7 +108,7 @@ def test_a_small_fleet_is_judged_in_one_part() -> None:
     assert np.isfinite(fleet.usage[: fleet.size]).all()
 
 
-def test_a_copy_in_parts_equals_one_made_at_once() -> None:
+def test_a_snapshot_copied_in_parts_equals_a_snapshot_copied_at_once() -> None:
     fleet = fleet_of()
     judge(fleet, NOW)
     parts, copied = Snapshot.copied_in_parts(fleet, {"1": "one"}), None
@@ -118,15 +118,19 @@ def test_a_copy_in_parts_equals_one_made_at_once() -> None:
         except StopIteration as ended:
             copied = ended.value
     whole = Snapshot.of(fleet, {"1": "one"})
-    for one in fields(Snapshot):
-        ours, theirs = getattr(copied, one.name), getattr(whole, one.name)
-        pairs = zip(ours, theirs, strict=True) if one.name in {"reach", "causes"} else [(ours, theirs)]
+    for column in fields(Snapshot):
+        in_parts, at_once = getattr(copied, column.name), getattr(whole, column.name)
+        pairs = (
+            zip(in_parts, at_once, strict=True)
+            if column.name in {"reach", "causes"}
+            else [(in_parts, at_once)]
+        )
         assert all(
             np.array_equal(a, b, equal_nan=np.issubdtype(np.asarray(a).dtype, np.floating)) for a, b in pairs
         )
 
 
-@pytest.mark.parametrize("change", [add_one, drop_one, lambda fleet: judge(fleet, NOW)])
+@pytest.mark.parametrize("change", [add_series, drop_series, lambda fleet: judge(fleet, NOW)])
 def test_the_state_of_a_fleet_changes_with_its_series_and_their_judgement(
     change: Callable[[Fleet], None],
 ) -> None:
