@@ -183,7 +183,7 @@ class SeriesColumns(Columns):
         return self._published_at(slots, minutes, read)
 
     def _published_at(self, slots: Slots, minutes: Ints, read: Floats) -> Floats:
-        """Return the limit that CloudWatch published for each slot in its minute, else that in `read`."""
+        """Return the limit published by CloudWatch for each slot in its minute, else the limit in `read`."""
         if not self.published_limits:
             return read
         published = self.published_limits.at(self.rings, slots, minutes)

@@ -71,8 +71,8 @@ class StoredPoints:
     """A point of each row and minute of a window, as float32; NaN is missing.
 
     A row without points takes no memory. A row of whole numbers from 0 to MAX_SMALL takes one byte for each
-    minute; throttled demand is nearly always 0. Once the row gets any other value, each minute takes four
-    bytes. Minutes are passed modulo `width`.
+    minute, such as a row of throttled demand, which is nearly always 0. Once the row gets any other value,
+    each minute takes four bytes. Minutes are passed modulo `width`.
     """
 
     def __init__(self, width: int) -> None:

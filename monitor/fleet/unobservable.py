@@ -19,7 +19,7 @@ Scope = TypeVar("Scope", bound=Hashable)
 class UnobservableGroup(Generic[Scope]):
     """The series that are unobservable for one reason, by the command that makes them observable.
 
-    scope: another property that the series share, chosen by the caller. The command is empty if none helps.
+    scope: another property that the series share, chosen by the caller. An empty command: no command helps.
     """
 
     scope: Scope

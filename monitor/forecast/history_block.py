@@ -26,7 +26,7 @@ NO_ID: Final = 0  # the id of a column without a series
 MAX_STORED: Final = np.float32(2.0**14)  # a series with a higher stored number gets a larger scale
 MIN_STORED: Final = np.float32(2.0**-6)  # a series with only lower stored numbers gets a smaller scale
 MIN_SCALE: Final = np.float32(2.0**-100)
-INFINITE_BITS: Final = np.int16(0x7C00)  # infinity; the bits of finite half floats >= 0 sort as they do
+INFINITE_BITS: Final = np.int16(0x7C00)  # of infinity; the bits of numbers >= 0 ascend with the numbers
 
 
 def _halves(bins: int) -> Halves:
@@ -149,7 +149,7 @@ class HistoryBlock:
 
     @property
     def ceiling(self) -> Floats:
-        """The lowest utilization above 0 at which demand was throttled in a fortnight; NaN without any."""
+        """The lowest utilization above 0 at which demand was throttled in a fortnight; NaN if never."""
         lowest: Floats = np.fmin.reduce(
             np.where(self.throttled_at > 0, self.throttled_at, np.nan).astype(np.float32)
         )
@@ -162,7 +162,7 @@ class HistoryBlock:
         return days
 
     def shrink_scales(self, highest: Floats) -> None:
-        """Give a smaller scale to series whose highest stored numbers, which are passed, are small."""
+        """Give a smaller scale to series with small stored numbers. highest: the highest of each series."""
         with self.lock:
             small = np.flatnonzero((highest > 0) & (highest < MIN_STORED) & (self.scale > MIN_SCALE))
             self._set_scale(small, _scale_of(highest[small] * self.scale[small]))

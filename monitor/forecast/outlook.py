@@ -65,7 +65,7 @@ class _RecordBuilder:
             self.found, self.until = self.found._replace(announced=self.found.announced + 1), None
 
     def count_reached(self, begin: int, has_forecast: bool) -> None:
-        """Count a bin in which the limit was reached, and the announcement as one that came true."""
+        """Count a bin in which the limit was reached; the present announcement, if any, came true."""
         self.end_before(begin)
         came_true = self.until is not None
         counts = came_true, came_true, came_true or has_forecast

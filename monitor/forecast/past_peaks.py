@@ -54,7 +54,7 @@ class PastPeaks:
         return found
 
     def _usage(self, ids: Ids, slots: Indices) -> Floats:
-        """Return the usage of some series, [bin, series], by `bin % BINS`; NaN is unknown."""
+        """Return the usage of some series, [bin, series], at `bin % BINS`; NaN is unknown."""
         stored, scale = np.full((BINS, slots.size), np.nan, np.float16), np.ones(slots.size, np.float32)
         place = np.full(ids.size, -1, np.intp)
         place[slots] = np.arange(slots.size)

@@ -34,9 +34,9 @@ log = logging.getLogger(__name__)
 METRICS_AT_ONCE: Final = 10  # per call: decoding their 40,000 points blocks the event loop for milliseconds
 METRICS_PER_SECOND: Final = 20.0  # requested; more if reading all would take longer than MAX_READ_TIME
 MAX_READ_TIME: Final = 3600.0  # seconds in which all waiting series are read
-WORKERS: Final = 2  # concurrent calls, of the four of an account and region; the others are for polls
+WORKERS: Final = 2  # concurrent calls; an account and region may have four, of which polls need two
 IDLE_INTERVAL: Final = 10.0  # seconds between two searches for unread series
-MAX_IDLE_INTERVAL: Final = 60.0  # seconds, while there are none: each search covers all series
+MAX_IDLE_INTERVAL: Final = 60.0  # the same while no series is unread; each search covers all series
 RETRY_INTERVAL: Final = 1800.0  # seconds until a read that failed or exceeded the budget is tried again
 MAX_CACHED_METRICS: Final = 256  # whose points are cached for other series that use them
 MAX_PERIOD: Final = 60  # minutes
@@ -106,7 +106,7 @@ class PastReader:
         return True
 
     async def read_all(self, slots: Ints) -> None:
-        """Read the past of those of these series whose past is not read yet."""
+        """Read the past of these series, unless it was read before."""
         self._queue = deque(self._unread(slots).tolist())
         while task := self._next():
             await self._read_guarded(task)
@@ -153,7 +153,7 @@ class PastReader:
         return slots[np.lexsort((-utilization, -self._fleet.zone[slots].astype(np.int32)))]
 
     def _metrics(self, slot: int) -> Metrics | None:
-        """Return the metrics of a series' demand; None if it has no past to read, and mark it as read."""
+        """Return the metrics of a series' demand; None without any, and mark the series as read."""
         formula, row = self._fleet.usages.get(slot), int(self._recorder.rows[slot])
         if row == NO_ROW:
             return None

@@ -36,7 +36,7 @@ class Recorder:
         self.has_bound, self._is_full = asyncio.Event(), False
 
     async def bind(self, now: int) -> None:
-        """Give a row to each series that can be forecast. now: the minute. Other tasks run meanwhile."""
+        """Give a row to each series that can be forecast. Other tasks run meanwhile. now: the minute."""
         fleet, through = self._fleet, now // BIN_MINUTES - 1
         slots = self._forecastable()
         rows = np.full(fleet.size, NO_ROW, np.int32)

@@ -84,8 +84,8 @@ class ConnectionSlot:
 class ConnectionLimiter:
     """The open connections of a server, at most max_connections.
 
-    When the limit is reached, a new connection takes the place of one that has been longest in the lowest
-    state, from the address with the most connections. A connection in the state RESPONDING is closed
+    When the limit is reached, a new connection takes the place of the connection that has been longest in the
+    lowest state, from the address with the most connections. A connection in the state RESPONDING is closed
     only for another address, and only if its own address has more than half of max_connections. If none may
     be closed, the new connection is refused.
 
@@ -134,7 +134,7 @@ class ConnectionLimiter:
         return slot
 
     def evict(self, address: str = "") -> bool:
-        """Close one connection for a new one from an address; return whether one could be closed."""
+        """Close one connection for a new one from an address; return whether this was possible."""
         slot = self._eviction_candidate(address)
         if slot is None:
             return False
@@ -166,7 +166,7 @@ class ConnectionLimiter:
         return max(oldest, key=lambda slot: (self._counts[slot.address], slot.head_bytes), default=None)
 
     def remove(self, slot: ConnectionSlot) -> None:
-        """Remove a connection; one that was removed before is ignored."""
+        """Remove a connection; do nothing if it was removed before."""
         if slot in self._slots[slot.state]:
             self.head_bytes -= slot.head_bytes
             del self._slots[slot.state][slot]
@@ -189,7 +189,7 @@ class ConnectionLimiter:
             self._logged_at, self._unlogged = now, 0
 
     def _eviction_candidate(self, address: str) -> ConnectionSlot | None:
-        """Return the connection to close for a new one from `address`; None if none may be closed."""
+        """Return the connection to close so that `address` can connect; None if none may be closed."""
         for latest in (self._clock() - MIN_AGE, inf):  # young connections are closed last
             for state, slots in self._slots.items():
                 oldest = (slot for slot in islice(slots, MAX_CANDIDATES) if slot.state_since <= latest)

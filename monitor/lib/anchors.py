@@ -2,7 +2,7 @@
 
 import re
 
-OWN_RUNBOOK = "headroom"  # the runbook of alerts on Headroom itself, and about all alerts
+OWN_RUNBOOK = "headroom"  # the runbook of alerts on Headroom itself, and of what holds for all alerts
 BLIND_HEADING = "HeadroomBlind"  # the heading in OWN_RUNBOOK about alerts on blind spots
 
 

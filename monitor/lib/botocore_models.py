@@ -71,7 +71,7 @@ def model_loader() -> Loader:
 
 @cache
 def model_session() -> Session:
-    """Return a session that is used only to read models, by `model_loader`."""
+    """Return a session that is used only to read models with `model_loader`."""
     session = botocore.session.get_session()
     session.register_component("data_loader", model_loader())
     return session

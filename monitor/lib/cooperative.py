@@ -15,7 +15,7 @@ BATCH_SIZE = 128  # items; processing them takes about YIELD_EVERY
 
 
 class LoopTurns:
-    """Spreads the work of many tasks over turns of the event loop, so that none of its turns takes long.
+    """Spreads the work of many tasks over turns of the event loop, so that no turn takes long.
 
     A task calls `wait` before a piece of work. A turn resumes up to `at_once` waiting tasks, and as many
     tasks may go on without waiting. The other tasks follow in the next turns, in the order of their calls.

@@ -29,7 +29,7 @@ SYSTEM_CLOCK: Final = LoopClock(time.time, asyncio.sleep)
 
 
 class Tick(NamedTuple):
-    """A tick. number: counted since the epoch. wait: seconds until it. missed: ticks missed before it."""
+    """A tick. number: counted since the epoch. wait: seconds until the tick. missed: ticks missed before."""
 
     number: float
     wait: float = 0.0

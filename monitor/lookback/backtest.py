@@ -141,7 +141,7 @@ def _compare(
 def _alarms(quarters: Quarters, series: Indices, moments: Indices) -> Iterator[Int8s]:
     """Yield the number of the shortest horizon within which an episode is likely, [series, moment].
 
-    NO_ALARM or NO_FORECAST stand for no horizon. Each yielded array has the next moments.
+    A series may have NO_ALARM or NO_FORECAST instead. Each yielded array has the next of the moments.
     moments: the numbers of the quarters that begin then.
     """
     at_once = max(1, FORECASTS_AT_ONCE // series.size)

@@ -58,7 +58,7 @@ class EpisodeFinder:
         self._open: dict[int, Episode] = {}  # by slot
 
     def add(self, slots: Indices, minutes: range, judged: Judged) -> None:
-        """Add minutes of some series; `judged` has all minutes of a series, then those of the next."""
+        """Add minutes of some series; `judged` has all minutes of a series, then all of the next."""
         shape = slots.size, len(minutes)
         bad = (judged.zone >= Zone.NEAR).reshape(shape)
         is_open = np.isin(slots, np.fromiter(self._open, np.int64, len(self._open)))

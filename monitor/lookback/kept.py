@@ -185,7 +185,7 @@ def _joined(pieces: Iterable[_Piece]) -> Iterator[_Piece]:
 def _with_notices(series: Series, piece: _Piece, notices: Sequence[Notice]) -> KeptEpisode:
     """Return the episode with the notices from its begin until MAX_NOTICE_DELAY after its end."""
     end = piece.end + MAX_NOTICE_DELAY
-    told = [notice for notice in notices if piece.begin <= notice.at // 60 < end]
+    own_notices = [notice for notice in notices if piece.begin <= notice.at // 60 < end]
     return KeptEpisode(
         series,
         piece.begin,
@@ -194,5 +194,5 @@ def _with_notices(series: Series, piece: _Piece, notices: Sequence[Notice]) -> K
         piece.is_throttled,
         piece.throttled,
         piece.ongoing,
-        told,
+        own_notices,
     )

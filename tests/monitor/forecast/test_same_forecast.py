@@ -30,7 +30,7 @@ AT_LIMIT = replace(SETTINGS, band=Band(near=1.0))
 
 
 def fleet_of(count: int) -> tuple[Fleet, list[Series]]:
-    """A fleet with `count` series; those of even numbers know served demand, every third is a maximum."""
+    """A fleet in which every second series has served demand, and every third series is a maximum."""
     fleet = Fleet()
     series = [
         add(

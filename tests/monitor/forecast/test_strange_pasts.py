@@ -97,7 +97,7 @@ async def test_forecasts_recover_when_a_clock_that_was_behind_is_corrected(back:
         assert len(setup.past_requests) <= 2
 
 
-async def test_usage_from_while_the_machine_slept_is_read_afterwards() -> None:
+async def test_usage_missed_while_the_machine_slept_is_read_afterwards() -> None:
     async with fortnight() as setup:
         series = setup.put("near", limit=79)
         earlier = setup.now - 2 * MINUTES

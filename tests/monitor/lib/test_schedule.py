@@ -256,7 +256,7 @@ class Agenda:
                 self.tasks.append(len(asyncio.all_tasks()) - before)
 
     def distances_from_ticks(self, name: str, interval: float) -> set[float]:
-        """Return the seconds from the ticks of a name to its runs after the first one."""
+        """Return the seconds from the ticks of a name to its runs after the first run."""
         distances = [(START + at - offset(name, interval)) % interval for at in self.began[name][1:]]
         return {round(distance, 3) % interval for distance in distances}
 
