@@ -1,7 +1,7 @@
 """A fast codec for GetMetricData: JSON without botocore's recursive serializer and parser.
 
 The codec hooks into two public botocore events of one operation; signing, endpoints and errors stay
-botocore's. The hooks fit the `json` protocol only: a client of another protocol is used without the hooks.
+botocore's. The hooks work with the `json` protocol only; clients of other protocols get no hooks.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,19 +15,19 @@ from monitor.aws.clock import date_header
 from monitor.fleet.metric_query import without_abbreviations
 
 OPERATION = "cloudwatch.GetMetricData"
-ERROR_STATUS = 300  # the HTTP status of a successful response is lower
+ERROR_STATUS = 300  # successful responses have a lower HTTP status
 
 NonFinite = Literal["NaN", "Infinity", "-Infinity"]
-Accounts = Mapping[int, str]  # the id of a metric's account, by the metric's number
+Accounts = Mapping[int, str]  # account ids, by the number of the metric in the call
 NO_ACCOUNTS: Accounts = {}
 
 _body: ContextVar[bytes] = ContextVar("GetMetricData's request body")
 
 
 class MetricResult(msgspec.Struct, rename="pascal"):
-    """One metric of a response: `timestamps` in epoch seconds, `values` in the same order.
+    """The points of one metric in a response: `timestamps` in epoch seconds, and `values` in the same order.
 
-    A value that JSON cannot write as a number, such as NaN, is text.
+    A value that is not a JSON number, such as NaN, is a string.
     """
 
     id: str
@@ -37,7 +37,7 @@ class MetricResult(msgspec.Struct, rename="pascal"):
 
 
 class MetricPage(msgspec.Struct, rename="pascal"):
-    """One page of GetMetricData's response; `date` is its `Date` header."""
+    """One page of GetMetricData results; `date` is the `Date` header of the response."""
 
     metric_data_results: list[MetricResult] = []
     next_token: str | None = None
@@ -76,12 +76,14 @@ def request_body(
 ) -> bytes:
     """Return the JSON body of a request for metrics over a range of minutes.
 
-    metrics: the query of each metric, by the metric's number. accounts: the id of a metric's account, by the
-    metric's number; a metric without an id belongs to the calling account.
+    metrics: queries, by the number of the metric in the call. accounts: account ids, by the same numbers; a
+    metric without an account id belongs to the calling account.
     """
-    members = {account: b'"AccountId":%s,' % msgspec.json.encode(account) for account in {*accounts.values()}}
+    account_members = {
+        account: b'"AccountId":%s,' % msgspec.json.encode(account) for account in {*accounts.values()}
+    }
     queries = b",".join(
-        b'{"Id":"m%d",%b"MetricStat":%b}' % (n, members.get(accounts.get(n, ""), b""), metric)
+        b'{"Id":"m%d",%b"MetricStat":%b}' % (n, account_members.get(accounts.get(n, ""), b""), metric)
         for n, metric in metrics.items()
     )
     paging = b',"NextToken":%s' % msgspec.json.encode(token) if token else b""
@@ -112,7 +114,7 @@ async def get_metric_data_by_botocore(
     token: str | None,
     accounts: Accounts = NO_ACCOUNTS,
 ) -> MetricPage:
-    """Request the same as `get_metric_data` through botocore's own serializer and parser."""
+    """Request the same page as `get_metric_data`, but through botocore's own serializer and parser."""
     queries = [
         {"Id": query_id(n), "MetricStat": msgspec.json.decode(without_abbreviations(metric))}
         | ({"AccountId": accounts[n]} if n in accounts else {})

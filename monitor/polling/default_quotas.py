@@ -1,4 +1,4 @@
-"""AWS's defaults of quotas, for accounts whose applied values nobody may read."""
+"""Reads AWS's default quotas, for accounts whose applied quotas Headroom may not read."""
 
 from collections.abc import Iterable, Set
 
@@ -14,10 +14,10 @@ from rules.signals import Quota
 
 
 class DefaultQuotaBook(QuotaBook):
-    """The defaults of quotas, which are the same for all accounts of a region.
+    """The default quotas of a region, which are the same for all of its accounts.
 
-    The cell is that of an account that may read them. lists: all quotas of the service codes that were read.
-    list_failures: why a service code could not be listed at the last reading.
+    cell: a cell in the region whose account may read default quotas. lists: by service code, all quotas that
+    were read. list_failures: by service code, why the last reading could not list the quotas.
     """
 
     def __init__(self, cell: Cell, registry: Registry, interval: float = QUOTA_INTERVAL) -> None:
@@ -28,11 +28,11 @@ class DefaultQuotaBook(QuotaBook):
         self.list_failures: dict[str, Failure] = {}
 
     def want(self, service_codes: Iterable[str]) -> None:
-        """Have service codes be read from the next reading on."""
+        """Read the quotas of these service codes, too, from the next reading on."""
         self._wanted |= dict.fromkeys(code for code in service_codes if code in self._quotas)
 
     def known_quotas(self, in_use: Set[str]) -> KnownQuotas:
-        """Return what is known of the quotas of service codes, and have them be read."""
+        """Return the known quotas of the service codes in use, and read these from the next reading on."""
         self.want(in_use)
         return KnownQuotas(
             lists={code: self.lists[code] for code in in_use & self.lists.keys()},
@@ -49,16 +49,17 @@ class DefaultQuotaBook(QuotaBook):
         if reading.list_failure:
             self.list_failures[service_code] = reading.list_failure
         else:
-            described = (
-                listed_quota(service_code, one, LimitSource.DEFAULT) for one in reading.descriptions or ()
+            quotas_or_none = (
+                listed_quota(service_code, description, LimitSource.DEFAULT)
+                for description in reading.descriptions or ()
             )
-            self.lists[service_code] = tuple(filter(None, described))
+            self.lists[service_code] = tuple(filter(None, quotas_or_none))
         return reading
 
     @property
     def requests_unknown(self) -> str:
-        """The reason why the requests are unknown: nobody may read them."""
+        """The reason why requests for quota increases are unknown."""
         return "only the account itself may read them, and it has no role"
 
     async def _read_requests(self) -> None:
-        """Read nothing: the requests would be those of the account that reads the defaults."""
+        """Read nothing: AWS would return the requests of the account whose cell reads the default quotas."""

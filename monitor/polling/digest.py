@@ -1,4 +1,4 @@
-"""Digests of what inventories observe: a series whose digest is unchanged is not registered again."""
+"""Digests of observed series: a series whose digest is unchanged is not registered again."""
 
 from array import array
 from collections.abc import Hashable, Iterator
@@ -7,20 +7,24 @@ from operator import attrgetter
 
 from collectors.base import Observed, Resource, Usage
 
-NUMBER = "number"  # stands for any number that an API returned as a usage
-CONFIRMED = {"usage", "limit_read_at"}  # fields that may differ, in part, in a series that is confirmed
+NUMBER = "number"  # replaces a usage that an API returned as a number
+# Fields that may change without a new registration: `Fleet.confirm` updates the usage if it is a number, and
+# when the limit was read.
+CONFIRMED = {"usage", "limit_read_at"}
 MAPPINGS = ("tags", "throttled_by_cause")
 
-_others = {one.name for one in fields(Observed)} - {*CONFIRMED, *MAPPINGS, "resource"}
-_plain_values = attrgetter(*sorted(_others))
-_resource_values = attrgetter(*(one.name for one in fields(Resource)))  # equal resources may differ in some
+_plain_names = {field.name for field in fields(Observed)} - {*CONFIRMED, *MAPPINGS, "resource"}
+_plain_values = attrgetter(*sorted(_plain_names))
+# All fields of a resource, as two resources with the same path are equal whatever their other fields.
+_resource_values = attrgetter(*(field.name for field in fields(Resource)))
 
 
 def digest_of(observed: Observed, *context: Hashable) -> int:
-    """Return the digest of an observed series and of what it is registered with, for this process.
+    """Return the digest of an observed series and of its context; digests are valid within one process.
 
-    Equal series have equal digests; others have different ones, but for a chance of 1 in 2**60. Neither the
-    number of a usage that an API returned nor when the limit was read is in it.
+    context: everything else that the registration depends on, such as the reading of its quota. Equal series
+    have equal digests; two different series have equal digests with a probability of 1 in 2**60. The digest
+    covers neither a usage that an API returned as a number, nor the time when the limit was read.
     """
     usage = observed.usage
     return hash(
@@ -36,7 +40,7 @@ def digest_of(observed: Observed, *context: Hashable) -> int:
 
 
 def _numbers(observed: Observed) -> Iterator[float]:
-    """Yield the weights and offsets of the formulas, as `hash` is the same for -1.0 and -2.0."""
+    """Yield the weights and offsets of the formulas; their bytes are hashed, as hash(-1.0) == hash(-2.0)."""
     formulas = observed.usage, observed.upper_bound, observed.throttled, observed.served
     for usage in (*formulas, observed.published_limit, *observed.throttled_by_cause.values()):
         for node in usage.nodes if isinstance(usage, Usage) else ():

@@ -1,4 +1,4 @@
-"""The series that the inventories of a cell found last."""
+"""The series that the last inventories of a cell found."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -12,9 +12,10 @@ NONE: Mapping[Key, Source] = MappingProxyType({})
 
 
 class DiscoveredSeries:
-    """The keys of series, by service, each with the source that found it last.
+    """The keys of series, each with the source that found the series last.
 
-    By service, as an inventory is of one service, and must not take longer the more others there are.
+    The keys are grouped by service: an inventory reads one service, and must not slow down with the number of
+    series of other services.
     """
 
     def __init__(self) -> None:
@@ -25,23 +26,23 @@ class DiscoveredSeries:
         return (key for found in self._by_service.values() for key in found)
 
     def __ior__(self, other: Self) -> Self:
-        """Add what other inventories found, those before a reload of the configuration."""
+        """Add the series that the inventories before a reload of the configuration found."""
         for service, found in other._by_service.items():
             self._by_service.setdefault(service, {}).update(found)
         return self
 
     def of_service(self, service: str) -> Mapping[Key, Source]:
-        """Return the series of a service; it changes as series are added and removed."""
+        """Return a live view of the series of a service."""
         return self._by_service.get(service, NONE)
 
     def of_source(self, source: Source) -> list[Key]:
-        """Return the series that a source found last."""
+        """Return the series whose last source is this one."""
         return [key for key, found_by in self.of_service(source[0]).items() if found_by == source]
 
     def add(self, key: Key, source: Source) -> None:
-        """Add a series, or change which source found it last."""
+        """Add a series, or replace the source of a known series."""
         self._by_service.setdefault(key.service, {})[key] = source
 
     def remove(self, key: Key) -> None:
-        """Remove a series that was found earlier."""
+        """Remove a series. Raises KeyError if the series is unknown."""
         del self._by_service[key.service][key]

@@ -1,7 +1,7 @@
-"""Watches the idle metrics of a cell: lists which metrics of their namespaces had points lately.
+"""Watches the idle metrics of a cell: lists which metrics of their namespaces had points recently.
 
-A list is billed for each page of 500 metrics, so it is made where that costs less than the requests for idle
-metrics that it saves.
+AWS bills each page of 500 metrics of a list. A list is requested only if it costs less than the requests for
+idle metrics that it saves.
 """
 
 import asyncio
@@ -27,14 +27,14 @@ from monitor.planning.planner import Planner
 from monitor.polling.metric_owners import MetricOwners
 
 OPERATION = "ListMetrics"
-RECENTLY_ACTIVE = "PT3H"  # with a point in the last three hours; the only value that AWS takes
-MAX_LIST_PAGES = 100  # of one namespace: 50,000 metrics
-LARGE_INTERVAL = 360  # minutes until a namespace with too many pages is listed again
-YIELD_EVERY = 500  # metrics that are looked at before other tasks may run
+RECENTLY_ACTIVE = "PT3H"  # metrics with a point in the last three hours; AWS accepts no other value
+MAX_LIST_PAGES = 100  # pages of one list: 50,000 metrics
+LARGE_INTERVAL = 360  # minutes until a list that had too many pages is requested again
+YIELD_EVERY = 500  # metrics to process before yielding to other tasks
 
 
 class ListedName(NamedTuple):
-    """A metric as ListMetrics describes it. dimensions: ascending."""
+    """The identity of a metric in ListMetrics. dimensions: pairs of name and value, sorted."""
 
     namespace: str
     name: str
@@ -42,7 +42,7 @@ class ListedName(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """A list of the metrics of a namespace in a region, which is empty for that of the cell."""
+    """A list of the metrics of a namespace in a region. region: empty for the region of the cell."""
 
     region: str
     namespace: str
@@ -50,28 +50,27 @@ class Listing(NamedTuple):
 
 @dataclass(slots=True)
 class IdleMetrics:
-    """The idle metrics of a list: their queries and rows by name."""
+    """The idle metrics that one list may contain. queries: pairs of query and row in the rings, by metric."""
 
     queries: dict[ListedName, list[tuple[bytes, int]]] = field(default_factory=lambda: defaultdict(list))
 
     @property
     def rows(self) -> Ints:
-        """Their rows in the rings."""
-        return np.array([row for some in self.queries.values() for _, row in some], np.int32)
+        """The rows of the metrics in the rings."""
+        return np.array([row for pairs in self.queries.values() for _, row in pairs], np.int32)
 
     @property
     def filters(self) -> Mapping[str, str]:
-        """The parameter that filters by the name of the metrics, if they have only one."""
+        """The parameter of ListMetrics that filters by name, if all the metrics have the same name."""
         names = {metric.name for metric in self.queries}
         return {"MetricName": names.pop()} if len(names) == 1 else {}
 
 
 @dataclass(eq=False)
 class IdleWatch:
-    """Lists the metrics of one cell that had points lately, and has those read at once that were idle.
+    """Lists the metrics of one cell that had points recently, and makes idle ones among them due at once.
 
-    prices: tell how many pages of a list cost less than they save. on_wake: called when a metric is to be
-    read at once.
+    prices: of requested metrics and of list pages. on_wake: called when a metric is to be read at once.
     """
 
     cell: Cell
@@ -84,11 +83,11 @@ class IdleWatch:
 
     @property
     def longest(self) -> int:
-        """The minutes between two lists, and between two requests for metrics that are not idle."""
+        """The minutes between two lists, and at most between two requests for a metric that is not idle."""
         return max(self.planner.longest, 1)
 
     async def update(self, now: int) -> Sequence[Failure]:
-        """Make the lists that cost less than they save, and return the failures, each once."""
+        """Request the lists that cost less than they save; return the failures, without duplicates."""
         failures: dict[Failure, None] = {}
         pages = 0
         for listing, idle in (await self._idle(now)).items():
@@ -96,18 +95,18 @@ class IdleWatch:
                 continue
             try:
                 pages += await self._update(listing, idle, now)
-            except Exception as error:  # of AWS, or for a response of an unexpected form
+            except Exception as error:  # an error of AWS, or an unexpected response
                 failures[failure_from(error, OPERATION)] = None
         self.fleet.monthly_lists[self.cell.key] = pages * MINUTES_PER_MONTH / self.longest
         return tuple(failures)
 
     async def _idle(self, now: int) -> Mapping[Listing, IdleMetrics]:
-        """Return the metrics that are idle and not streamed, by the list that tells of them."""
+        """Return the metrics that are idle and not streamed, by the list that would contain them."""
         rings, metrics = self.fleet.rings, self.fleet.metrics(self.cell.key)
         rows = np.fromiter(metrics.values(), np.int32, len(metrics))
         is_idle = (rings.quiet_since[rows] > NEVER) & ~rings.is_streamed(rows, now)
         idle = {
-            query: row for (query, row), one in zip(metrics.items(), is_idle.tolist(), strict=True) if one
+            query: row for (query, row), flag in zip(metrics.items(), is_idle.tolist(), strict=True) if flag
         }
         found = defaultdict[Listing, IdleMetrics](IdleMetrics)
         for region, of_region in self.owners.by_region(idle).items():
@@ -119,7 +118,7 @@ class IdleWatch:
         return found
 
     async def _update(self, listing: Listing, idle: IdleMetrics, now: int) -> int:
-        """Make a list, and note what it tells of idle metrics; return how many pages it had."""
+        """Request a list, record which idle metrics it contains, and return how many pages were requested."""
         max_pages = self._max_pages(
             requests_saved(self.fleet.rings.cadence_if_active[idle.rows], self.longest)
         )
@@ -134,7 +133,7 @@ class IdleWatch:
         return pages
 
     def _max_pages(self, requests: float) -> int:
-        """Return how many pages of a list cost less than these requests, MAX_LIST_PAGES at most."""
+        """Return how many pages cost less than a number of requests for a metric; at most MAX_LIST_PAGES."""
         if not self.prices.listing:
             return MAX_LIST_PAGES if requests else 0
         return min(ceil(requests * self.prices.metric / self.prices.listing) - 1, MAX_LIST_PAGES)
@@ -142,7 +141,10 @@ class IdleWatch:
     async def _list(
         self, listing: Listing, idle: IdleMetrics, max_pages: int
     ) -> tuple[int, Set[ListedName] | None]:
-        """Return how many pages were listed, and which idle metrics are in them; None if there are more."""
+        """Request up to `max_pages` of a list.
+
+        Return the number of pages, and the idle metrics in them; None instead of these if the list is longer.
+        """
         cell = self.cell.in_region(listing.region or self.cell.region)
         linked = {"IncludeLinkedAccounts": True, "OwningAccount": cell.account} if cell.signer else {}
         active, pages = set[ListedName](), 0
@@ -156,22 +158,22 @@ class IdleWatch:
         return pages, active
 
     def _note(self, idle: IdleMetrics, active: Set[ListedName], now: int) -> None:
-        """Record a list of the metrics that an inventory has not dropped meanwhile."""
+        """Record which idle metrics a list contained; metrics dropped since the request are skipped."""
         metrics = self.fleet.metrics(self.cell.key)
         known = [
             (row, name in active)
-            for name, some in idle.queries.items()
-            for query, row in some
+            for name, pairs in idle.queries.items()
+            for query, row in pairs
             if metrics.get(query) == row
         ]
-        rows, are_listed = (np.array([one[n] for one in known]) for n in (0, 1))
+        rows, are_listed = (np.array([pair[n] for pair in known]) for n in (0, 1))
         self.fleet.rings.note_list(rows.astype(np.int32), are_listed.astype(np.bool_), now)
         if are_listed.any():
             self.on_wake()
 
 
 def _name(metric: Mapping[str, Any]) -> ListedName:
-    dimensions = sorted((one["Name"], one["Value"]) for one in metric.get("Dimensions") or ())
+    dimensions = sorted((pair["Name"], pair["Value"]) for pair in metric.get("Dimensions") or ())
     return ListedName(metric.get("Namespace", ""), metric.get("MetricName", ""), tuple(dimensions))
 
 

@@ -1,4 +1,4 @@
-"""The inventory of a cell: runs collectors, registers the series they find, drops those that are missing."""
+"""The inventory of a cell: runs collectors, registers the series they find, and drops missing series."""
 
 import asyncio
 import logging
@@ -57,8 +57,8 @@ from rules.signals import DELIBERATE_CAP_BAND, LimitKind, Quota, Signal
 
 log = logging.getLogger(__name__)
 
-YIELD_EVERY = 100  # series handled before yielding to other tasks
-ACTUAL_SOURCES = (LimitSource.METRIC, LimitSource.API)  # of limits read from the resource or account itself
+YIELD_EVERY = 100  # series to process before yielding to other tasks
+ACTUAL_SOURCES = (LimitSource.METRIC, LimitSource.API)  # read from the resource or the account itself
 PRECEDENCE = tuple(LimitSource)
 
 _inventory_numbers = count(1)
@@ -68,10 +68,10 @@ _inventory_numbers = count(1)
 class ScanResult:
     """The result of one scan.
 
-    source: the collector's service and the scan. started_at: in epoch seconds. failures: of single
-    resources, or of the scan itself. not_found: the kinds and paths of resources that were deleted meanwhile.
-    waiting: the paths of resources that wait for their turn to be read.
-    keys: of the series found. is_complete: the scan ended without a failure of its own.
+    source: the collector's service, and the name of the scan function. started_at: in epoch seconds.
+    failures: failures about single resources, and of the scan itself. not_found: the kinds and paths of
+    resources that were deleted after they were listed. waiting: the paths of resources that wait for their
+    turn to be read. keys: the keys of the series found. is_complete: the scan itself did not fail.
     """
 
     source: tuple[str, str]
@@ -82,14 +82,14 @@ class ScanResult:
     keys: set[Key] = field(default_factory=set)
     is_complete: bool = False
     _settings: dict[Hashable, SeriesSettings] = field(default_factory=dict)  # by content
-    # By the id of settings with another time, which are kept here so that no others get this id.
+    # By the `id` of the old settings, which are held here so that no object reuses it, and the new read time.
     _reread: dict[tuple[int, float], tuple[SeriesSettings, SeriesSettings]] = field(default_factory=dict)
     _has_failed: bool = False
-    _checked: int = 0  # failures
+    _checked: int = 0  # how many failures `has_failed` has looked at
 
     @property
     def has_failed(self) -> bool:
-        """True if something failed that is not about a single resource."""
+        """True if there is a failure that is not about a single resource."""
         while not self._has_failed and self._checked < len(self.failures):
             self._has_failed = not self.failures[self._checked].resource_path
             self._checked += 1
@@ -97,15 +97,15 @@ class ScanResult:
 
     @property
     def failed_paths(self) -> Set[ResourcePath]:
-        """The paths of the resources of which something failed."""
+        """The paths of the resources with a failure."""
         return {failure.resource_path for failure in self.failures if failure.resource_path}
 
     def shared(self, settings: SeriesSettings) -> SeriesSettings:
-        """Return the object that equal settings share."""
+        """Return the object that all series with equal settings share."""
         return self._settings.setdefault(settings.content, settings)
 
     def reread(self, settings: SeriesSettings, read_at: float) -> SeriesSettings:
-        """Return settings whose limit was read at this time; the same object if it was."""
+        """Return settings with this read time of the limit; the same object if the time is unchanged."""
         if settings.limit is None or settings.limit.read_at == read_at:
             return settings
         key = id(settings), read_at
@@ -115,9 +115,10 @@ class ScanResult:
         return self._reread[key][1]
 
     def missing_predicate(self) -> Callable[[Key], bool]:
-        """Return a predicate that is true for series to drop, among those that the scan found earlier.
+        """Return a predicate for the series that the scan found earlier: true if a series is to be dropped.
 
-        Series of a resource whose call failed or waits are kept. If the scan is incomplete, all are kept.
+        A series is kept if the call about its resource failed or waits for its turn, or if the scan is
+        incomplete. The series of deleted resources are dropped in any case.
         """
         unread = self.failed_paths | self.waiting
 
@@ -129,17 +130,17 @@ class ScanResult:
 
 
 def _belongs_to(key: Key, paths: Set[ResourcePath]) -> bool:
-    """Return true if a series belongs to one of these resources or to a child of one."""
+    """Return true if a series belongs to one of these resources, or to a part of one of them."""
     return key.subject.path in paths or not paths.isdisjoint(key.subject.ancestor_paths)
 
 
 @dataclass(eq=False)
 class Inventory:
-    """Keeps the series of a cell in the fleet up to date with what its collectors find.
+    """Keeps the series of a cell in the fleet up to date with the resources that collectors find.
 
-    account_name: as configured; may be empty.
-    statuses: by service; TAGS for the reading of tags.
-    discovered: what its scans found last. found: by service, how many series the last inventory has found.
+    account_name: the configured name of the account; may be empty. statuses: by service; under TAGS, the
+    status of reading tags. discovered: the series that the last scans found. found: by service, the number of
+    series that the last inventory has found so far.
     """
 
     cell: Cell
@@ -151,7 +152,7 @@ class Inventory:
     statuses: dict[str, RunStatus] = field(default_factory=dict, init=False)
     discovered: DiscoveredSeries = field(default_factory=DiscoveredSeries, init=False)
     found: Counter[str] = field(default_factory=Counter, init=False)
-    _in_use: set[str] = field(default_factory=set, init=False)  # services of which the last one found series
+    _in_use: set[str] = field(default_factory=set, init=False)  # services with series in the last inventory
     # By `ScanResult.source`.
     _known: dict[tuple[str, str], KnownSeries] = field(default_factory=dict, init=False)
     _number: int = field(default_factory=_inventory_numbers.__next__, init=False)  # unique among inventories
@@ -161,13 +162,13 @@ class Inventory:
         self._declared_quotas = frozenset(
             self.registry.quotas(self.config.services or self.registry.service_names)
         )
-        self._reported_readings: dict[str, int] = {}  # by service, the last one whose failures it reported
+        self._reported_readings: dict[str, int] = {}  # by service, the last reading of quotas reported
 
     async def run(self, collector: Collector, *, by_turns: bool = False) -> RunStatus:
-        """Run the inventory of a service; return its status, which holds the errors of AWS.
+        """Run the inventory of a service; return its status, which contains the failures.
 
-        The series of a failed scan are kept, as are those of a resource whose call failed, with the limits
-        read last. by_turns: it makes a bounded number of calls about single resources (`monitor.aws.turns`).
+        The series of a failed scan, and of a resource whose call failed, are kept with their last limits.
+        by_turns: bound the number of calls about single resources (see `monitor.aws.turns`).
         """
         status = self.statuses.setdefault(collector.service, RunStatus())
         status.started_at, self.found[collector.service] = time.time(), 0
@@ -176,7 +177,7 @@ class Inventory:
         use, waiting = ServiceUse(len(collector.scans)), set[ResourcePath]()
         slots = self.fleet.slots_of(self.discovered.of_service(collector.service))
         rereads = doubted_paths(self.fleet, slots), resources_below_band(self.fleet, slots)
-        new_scans = ((one, self._new_scan(collector, use, *rereads)) for one in collector.scans)
+        new_scans = ((function, self._new_scan(collector, use, *rereads)) for function in collector.scans)
         scans = (self._scan(collector, function, scan, quotas) for function, scan in new_scans)
         for result in await asyncio.gather(*scans):
             await self._drop_missing(result)
@@ -195,13 +196,13 @@ class Inventory:
         return status
 
     def _count_waiting(self, service: str, status: RunStatus, waiting: int) -> None:
-        """Record how many resources wait for their turn, and log it where none waited before."""
+        """Record how many resources wait for their turn; log the number if none waited before."""
         if waiting and not status.waiting:
             log.info("%s: %s: %d resources wait for their turn", "/".join(self.cell.key), service, waiting)
         status.waiting = waiting
 
     async def read_tags(self, collectors: Iterable[Collector]) -> None:
-        """Read the tags of all resources, if the configuration uses any, and relabel the known series."""
+        """Read the tags of all resources, if the configuration uses tags, and relabel the known series."""
         chosen = self._tags.with_arn(collectors)
         if not chosen:
             return
@@ -223,7 +224,7 @@ class Inventory:
                 await asyncio.sleep(0)
 
     def _quota_failures(self, service: str, quotas: Set[Quota]) -> tuple[list[Failure], list[Failure]]:
-        """The quotas of a service that could not be read: at a reading not reported yet, and at others."""
+        """Return the failures to read a service's quotas: new ones, and ones that were reported before."""
         failures, reported = self.quotas.failures_of(quotas), self._reported_readings.get(service, 0)
         self._reported_readings[service] = max([reported, *(failed.reading for failed in failures)])
         new = [failed.failure for failed in failures if failed.reading > reported]
@@ -264,56 +265,56 @@ class Inventory:
                 if number % YIELD_EVERY == 0:
                     await asyncio.sleep(0)
             result.is_complete = True
-        except Exception as error:  # of AWS or of an unexpected response; other scans go on
-            errors = [one for one in _errors_in(error) if not isinstance(one, ServiceNotOfferedError)]
+        except Exception as error:  # an error of AWS, or an unexpected response; other scans continue
+            errors = [part for part in _errors_in(error) if not isinstance(part, ServiceNotOfferedError)]
             result.failures += map(failure_from, errors)
-            result.is_complete = not errors  # a service that the region does not have, has no resources
+            result.is_complete = not errors  # a service that the region does not offer has no resources
         else:
             known.end(partial(self._slot_of, result), result.failed_paths)
         finally:
             if isinstance(observations, AsyncGenerator):
-                await observations.aclose()  # at once, and not by a task some time after a cancellation
+                await observations.aclose()  # otherwise asyncio closes it later, in a task of its own
             scan.end_lists()
         return result
 
     def _scanned_series(self, collector: Collector, result: ScanResult, quotas: Set[Quota]) -> ScannedSeries:
-        """Return what keeps the series of a scan from being made again of equal answers."""
+        """Return the memory by which a scan confirms series if AWS's answers are unchanged."""
         known = self._known.setdefault(result.source, KnownSeries(self.fleet))
         context = partial(self._context, tuple(quotas), result)
         return ScannedSeries(known, context, partial(self._confirm_unmade, result))
 
     def _context(self, quotas: Sequence[Quota], result: ScanResult) -> Hashable:
-        """Return what the series of a scan are registered with, beside what was observed."""
+        """Return everything beside the observations that the series of a scan are registered with."""
         known = [self.quotas.known(quota) for quota in quotas]
-        readings = tuple([one and one.reading for one in known])
+        readings = tuple([quota and quota.reading for quota in known])
         return readings, self.quotas.requests_version, result.has_failed
 
     def _confirm_unmade(self, result: ScanResult, found: Iterable[Series], read_at: LimitReadAt) -> None:
-        """Confirm series that equal answers would make again. read_at: tells when their limits were read."""
+        """Confirm known series, as AWS's answers are unchanged. read_at: when their limits were read."""
         minute, before = self.cell.clock.minute(), len(result.keys)
         for series in found:
             result.keys.add(series.key)
             settings, source = series.settings, series.settings.source
-            if source not in QUOTA_SOURCES:  # the time at which a quota was read is that of its reading
-                earlier = read_at(series.key.signal) if callable(read_at) else read_at
-                if source is not LimitSource.API or earlier is None:
-                    earlier = result.started_at
-                settings = result.reread(settings, earlier)
+            if source not in QUOTA_SOURCES:  # an unchanged quota was read when its last reading was made
+                limit_read_at = read_at(series.key.signal) if callable(read_at) else read_at
+                if source is not LimitSource.API or limit_read_at is None:
+                    limit_read_at = result.started_at
+                settings = result.reread(settings, limit_read_at)
             self.fleet.confirm(series, settings, minute)
         self.found[result.source[0]] += len(result.keys) - before
 
     def _slot_of(self, result: ScanResult, observed: Observed) -> int | None:
-        """Return the slot of a series that a scan found; None where it is excluded."""
+        """Return the slot of a series that a scan found; None if the series is excluded."""
         key = Key(*self.cell.key, result.source[0], observed.signal, observed.resource.utf8_safe)
         return self.fleet.series[key].slot if key in result.keys else None
 
     def _quota_services_in_use(self) -> Set[str]:
-        """The service codes of which the last inventories found series, and those that are configured."""
+        """Return the service codes with series in the last inventories, and the configured service codes."""
         configured = self.config.signals.quota_services(self.registry)
         return self.quota_services_found() | {*filter(self._reads_quotas_of, configured)}
 
     def quota_services_found(self) -> Set[str]:
-        """Return the service codes of which the last inventories found series."""
+        """Return the service codes with series in the last inventories."""
         in_use = (service for service, number in self.found.items() if number or service in self._in_use)
         return {*filter(self._reads_quotas_of, self.registry.quota_services(in_use))}
 
@@ -321,15 +322,14 @@ class Inventory:
         return self.registry.quota_scope(service_code) is self.cell.scope
 
     def _includes(self, service: str, signal: str, resource: Resource) -> bool:
-        key = Key(*self.cell.key, service, signal, resource.utf8_safe)
-        return self._is_read(key)
+        return self._is_read(Key(*self.cell.key, service, signal, resource.utf8_safe))
 
     def _has_own_limit(self, service: str, signal: str, resource: Resource) -> bool:
         key = Key(*self.cell.key, service, signal, resource.utf8_safe)
         return self.config.limit_override(self._labels(key)) is not None
 
     def _is_read(self, key: Key) -> bool:
-        """Return whether the configuration has a series read."""
+        """Return whether the configuration includes a series."""
         signal = self.registry.signal(key.service, key.signal)
         return self.config.signals.includes(signal) and not self.config.is_excluded(self._labels(key))
 
@@ -347,7 +347,7 @@ class Inventory:
         return key
 
     def _digest(self, key: Key, observed: Observed, result: ScanResult) -> int:
-        """The digest of all that a series is made of, but for its tags, which `_relabel` updates."""
+        """Return the digest of all that a series is registered with except its tags (see `_relabel`)."""
         quota = self.registry.signal(key.service, key.signal).quota
         known = self.quotas.known(quota) if quota else None
         reading = known.reading if known else None
@@ -356,19 +356,19 @@ class Inventory:
     def _put(
         self, collector: Collector, key: Key, observed: Observed, result: ScanResult, digest: int
     ) -> None:
-        """Register a series. If its limit is of an earlier inventory, the next one registers it again."""
+        """Register a series; the next inventory does so again if the limit is from an earlier inventory."""
         settings, before = self._settings(collector, key, observed, result), self.fleet.series.get(key)
         if before and settings.limit is before.settings.limit is not None:
             digest = 0
         self.fleet.put(key, observed, result.shared(settings), self.cell.clock.minute(), digest)
 
     def _confirm(self, series: Series, observed: Observed, result: ScanResult) -> None:
-        """Confirm a series that is observed as it was registered."""
+        """Confirm a series whose observation is unchanged."""
         settings = series.settings
         if settings.limit:
             known = self.quotas.known(settings.signal.quota) if settings.signal.quota else None
-            quoted = known.values_of(settings.quota_arn) if known else {}
-            read_at = _read_at(settings.limit.source, observed, known, quoted, result.started_at)
+            quota_values = known.values_of(settings.quota_arn) if known else {}
+            read_at = _read_at(settings.limit.source, observed, known, quota_values, result.started_at)
             settings = result.reread(settings, read_at)
         usage = observed.usage if isinstance(observed.usage, float | int) else None
         self.fleet.confirm(series, settings, self.cell.clock.minute(), usage)
@@ -381,12 +381,11 @@ class Inventory:
     ) -> SeriesSettings:
         labels = self._labels(key)
         signal = self.registry.signal(key.service, key.signal)
-        is_number = isinstance(observed.usage, float | int)  # read by inventories, not by polls
+        is_number = isinstance(observed.usage, float | int)  # inventories read it, not polls
         interval = self.config.inventory_interval if is_number else self.config.longest_interval
         pending, keep = (
             self.config.alert_override(labels, name) for name in ("pending_for", "keep_firing_for")
         )
-        tolerance = self.config.tolerance_for(labels, signal.tolerance)
         before, quota = self.fleet.series.get(key), observed.quota or signal.quota
         arn = observed.quota_arn or self._quota_arn(collector, key, signal)
         return SeriesSettings(
@@ -396,7 +395,7 @@ class Inventory:
             delay=collector.publication_delay,
             stale_after=stale_after(max(interval, observed.longest_period), collector.publication_delay),
             pending_for=signal.pending_for if pending is None else pending // 60,
-            tolerance=tolerance,
+            tolerance=self.config.tolerance_for(labels, signal.tolerance),
             keep_firing_for=None if keep is None else keep // 60,
             paid=signal.kind is LimitKind.PROVISIONED,
             deliberate=observed.deliberate,
@@ -409,34 +408,34 @@ class Inventory:
         )
 
     def _quota_arn(self, collector: Collector, key: Key, signal: Signal) -> str:
-        """The ARN of the resource that has the quota of a series for itself; empty where none has."""
+        """Return the ARN that the quota of a series applies to; empty if the quota is not per resource."""
         known = self.quotas.known(signal.quota) if signal.quota else None
         if not known or not known.context.per_resource:
             return ""
         return known.arn_among([*arns_of(collector, Scan(self.cell), key.subject)])
 
     def _quota_request(self, quota: Quota | None, arn: str, signal: Signal) -> QuotaRequest | None:
-        """The newest request for a quota, in the signal's unit; None if there is none."""
+        """Return the newest request to increase a quota, in the signal's unit; None if there is none."""
         request = self.quotas.request_for(quota, arn)
         return request and request.in_unit_of(signal.quota_unit)
 
     def _limit(
         self, key: Key, signal: Signal, observed: Observed, result: ScanResult, arn: str
     ) -> Limit | None:
-        """Return the effective limit.
+        """Return the limit in force.
 
-        A limit that was read earlier stays in force while its source cannot be read and only sources of lower
-        precedence can: while calls to the service's API fail, and after a reload until quotas are known.
+        While its source cannot be read, the last limit outranks sources of lower precedence. That is so while
+        calls to the service's API fail, and after a reload until the quotas are known.
         """
         if observed.usage == NOT_READ_YET:
             return None
         known = self.quotas.known(signal.quota) if signal.quota else None
-        quoted = known.values_of(arn) if known else {}
+        quota_values = known.values_of(arn) if known else {}
         candidates = {
             LimitSource.OVERRIDE: self.config.limit_override(self._labels(key)),
             LimitSource.METRIC: observed.limit if observed.published_limit else None,
             observed.limit_source: observed.limit,
-            **{source: value * signal.quota_unit for source, value in quoted.items()},
+            **{source: value * signal.quota_unit for source, value in quota_values.items()},
             LimitSource.DOCUMENTED: signal.default_limit(self.cell.region),
         }
         limit, before = effective_limit(candidates, result.started_at), self.fleet.series.get(key)
@@ -444,14 +443,15 @@ class Inventory:
             return Limit(PUBLISHED_ONLY, LimitSource.METRIC, result.started_at)
         last = before.settings.limit if before else None
         unread = (ACTUAL_SOURCES if result.has_failed else ()) + (() if known else QUOTA_SOURCES)
-        if last and last.source in unread and _is_lesser(limit, last):
+        if last and last.source in unread and _has_lesser_source(limit, last):
             return last
         if limit is None:
             return None
-        return replace(limit, read_at=_read_at(limit.source, observed, known, quoted, result.started_at))
+        read_at = _read_at(limit.source, observed, known, quota_values, result.started_at)
+        return replace(limit, read_at=read_at)
 
     async def _drop_missing(self, result: ScanResult) -> None:
-        """Drop the series that the same scan found earlier and that are missing now."""
+        """Drop the series that the last run of the same scan found, and that are missing now."""
         is_missing, found = result.missing_predicate(), set[Key]() if result.not_found else result.keys
         for number, key in enumerate(self.discovered.of_source(result.source)):
             if number % YIELD_EVERY == 0:
@@ -463,7 +463,7 @@ class Inventory:
 
 
 def _errors_in(error: Exception) -> Iterator[Exception]:
-    """Yield the errors in an exception group, at any depth; any other error as it is."""
+    """Yield the errors in an exception group, at any depth; yield any other error unchanged."""
     if isinstance(error, ExceptionGroup):
         for part in error.exceptions:
             yield from _errors_in(part)
@@ -475,26 +475,26 @@ def _read_at(
     source: LimitSource,
     observed: Observed,
     known: KnownQuota | None,
-    quoted: Container[LimitSource],
+    quota_values: Container[LimitSource],
     started_at: float,
 ) -> float:
-    """Return when a limit of this source was read, by a scan that started at `started_at`."""
-    if known and source in quoted:
+    """Return when a limit of this source was read. started_at: when the scan began."""
+    if known and source in quota_values:
         return known.read_at
     if source is observed.limit_source and observed.limit_read_at is not None:
         return observed.limit_read_at
     return started_at
 
 
-def _is_lesser(limit: Limit | None, last: Limit) -> bool:
-    """Return true if a limit is of a lesser kind of source than the last one."""
-    kind = ACTUAL_SOURCES if last.source in ACTUAL_SOURCES else QUOTA_SOURCES
-    return not limit or PRECEDENCE.index(limit.source) > PRECEDENCE.index(kind[-1])
+def _has_lesser_source(limit: Limit | None, last: Limit) -> bool:
+    """Return true if a limit has a source of lower precedence than all sources of the last limit's kind."""
+    sources = ACTUAL_SOURCES if last.source in ACTUAL_SOURCES else QUOTA_SOURCES
+    return not limit or PRECEDENCE.index(limit.source) > PRECEDENCE.index(sources[-1])
 
 
 def stale_after(interval: float, delay: int) -> int:
-    """The age in minutes at which a sample is stale, for metrics that get a point every `interval` seconds.
+    """Return the age in minutes at which a sample is stale. interval: seconds between two reads of its usage.
 
-    One poll may fail. At least 15, as AWS may publish a minute that late.
+    One failed read makes no sample stale. The age is at least 15, as AWS may publish a minute that late.
     """
     return max(15, delay + 2 + 2 * math.ceil(interval / 60))

@@ -1,7 +1,7 @@
-"""The series that scans made of AWS's answers: what equal answers would make again is confirmed instead.
+"""The series that scans made of AWS's answers: while the answers are unchanged, series are only confirmed.
 
-Most inventories find what the one before found. Making the series of a resource, and comparing each with what
-is registered, takes ten times as long as comparing the answers that they are made of.
+Most inventories find nothing new. To make the series of a resource, and to compare each with the registered
+one, takes ten times as long as to compare the answers.
 """
 
 from array import array
@@ -13,51 +13,54 @@ from collectors.resource import ResourcePath
 from monitor.aws.scan import LimitReadAt
 from monitor.fleet.fleet import Fleet, Series
 
-NUMBERS = "q"  # the type of the numbers of an entry
+INT64 = "q"  # the array type of an entry
 
 
 class KnownSeries:
-    """The series that one scan function made of answers, by what they are of, as the fleet has them.
+    """The registered series that one scan function made of answers, by subject, such as a resource's id.
 
-    An entry is the digest of what they were made of, the digest of those with which they are registered, and
-    their slots, in as few bytes as possible, as a fleet may have hundreds of thousands. A series that was
-    registered anew since, or whose slot another series has, has another digest.
+    An entry holds the digest of the answers, a hash over the fleet's digests of the series, and the slots of
+    the series. The hash changes if a series is registered again, or if another series takes its slot. Entries
+    are packed into bytes, as a fleet may have hundreds of thousands of series.
     """
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
         self._entries: dict[Hashable, bytes] = {}
 
-    def find(self, of: Hashable, digest: int) -> Sequence[Series] | None:
-        """Return the series made of responses with this digest; None where they are to be made again."""
-        if (entry := self._entries.get(of)) is None:
-            return None
-        made_of, registered, *slots = array(NUMBERS, entry)
-        is_same = made_of == digest and registered == self._registered(slots)
-        return [self._fleet.by_slot[slot] for slot in slots] if is_same else None
+    def find(self, subject: Hashable, digest: int) -> Sequence[Series] | None:
+        """Return the series of a subject; None if the series must be made again.
 
-    def put(self, of: Hashable, digest: int, slots: Sequence[int]) -> None:
-        """Remember series, unless the next inventory has to register one of them anew in any case."""
+        digest: of the answers, and of everything else that the series are registered with.
+        """
+        if (entry := self._entries.get(subject)) is None:
+            return None
+        answers, registrations, *slots = array(INT64, entry)
+        is_unchanged = answers == digest and registrations == self._registrations(slots)
+        return [self._fleet.by_slot[slot] for slot in slots] if is_unchanged else None
+
+    def put(self, subject: Hashable, digest: int, slots: Sequence[int]) -> None:
+        """Remember the series of a subject, unless one of them must be registered again in any case."""
         if all(self._fleet.digest[slot] for slot in slots):
-            self._entries[of] = array(NUMBERS, (digest, self._registered(slots), *slots)).tobytes()
+            self._entries[subject] = array(INT64, (digest, self._registrations(slots), *slots)).tobytes()
         else:
-            self._entries.pop(of, None)
+            self._entries.pop(subject, None)
 
     def retain(self, found: Set[Hashable]) -> None:
-        """Forget the series of everything that was not found."""
-        for of in self._entries.keys() - found:
-            del self._entries[of]
+        """Forget the series of all subjects that were not found."""
+        for subject in self._entries.keys() - found:
+            del self._entries[subject]
 
-    def _registered(self, slots: Sequence[int]) -> int:
+    def _registrations(self, slots: Sequence[int]) -> int:
         return hash(tuple([int(self._fleet.digest[slot]) for slot in slots]))
 
 
 @dataclass(slots=True)
 class ScannedSeries:
-    """The series that one run of a scan function makes of answers, and those that it confirms without that.
+    """The series that one run of a scan function makes of answers, and the known series that it confirms.
 
-    context: returns all else that the series are registered with; it may change during the scan. confirm:
-    confirms series; it is passed what tells when their limits were read.
+    context: returns everything beside the answers that the series are registered with; it may change during
+    the scan. confirm: called with known series, and when their limits were read.
     """
 
     known: KnownSeries
@@ -66,36 +69,36 @@ class ScannedSeries:
     _found: set[Hashable] = field(default_factory=set)
     _made: dict[Hashable, tuple[int, Sequence[Observed]]] = field(default_factory=dict)
 
-    def confirms(self, of: Hashable, answers: int, read_at: LimitReadAt) -> bool:
-        """Confirm what was made of equal answers; return false where the series are to be made.
+    def confirms(self, subject: Hashable, answers: int, read_at: LimitReadAt) -> bool:
+        """Confirm the series of a subject if its answers are unchanged; return false if they must be made.
 
-        answers: their digest. read_at: tells when the limits were read.
+        answers: the digest of the answers. read_at: when the limits were read.
         """
-        series = self.known.find(of, hash((answers, self.context())))
+        series = self.known.find(subject, hash((answers, self.context())))
         if series is None:
             return False
-        self._found.add(of)
+        self._found.add(subject)
         self.confirm(series, read_at)
         return True
 
-    def note(self, of: Hashable, answers: int, made: Sequence[Observed]) -> None:
-        """Note which series are made of answers."""
-        self._found.add(of)
-        self._made[of] = hash((answers, self.context())), made
+    def note(self, subject: Hashable, answers: int, made: Sequence[Observed]) -> None:
+        """Record the series that were made for a subject. answers: the digest of the answers."""
+        self._found.add(subject)
+        self._made[subject] = hash((answers, self.context())), made
 
     def end(self, slot_of: Callable[[Observed], int | None], failed: Set[ResourcePath]) -> None:
-        """Remember what was made for the next scan, after one that was complete.
+        """Remember the series that were made, for the next scan; called after a complete scan.
 
-        slot_of: returns the slot of a series; None where it is excluded. failed: the paths of resources of
-        which something failed, which is to be reported each time.
+        slot_of: returns the slot of a series; None if it is excluded. failed: the paths of resources with a
+        failure; their series are made again, so that the failure is reported again.
         """
-        for of, (digest, made) in self._made.items():
-            if not any(_is_made_each_time(one) or one.resource.path in failed for one in made):
-                slots = [slot for one in made if (slot := slot_of(one)) is not None]
-                self.known.put(of, digest, slots)
+        for subject, (digest, made) in self._made.items():
+            if not any(_has_api_usage(item) or item.resource.path in failed for item in made):
+                slots = [slot for item in made if (slot := slot_of(item)) is not None]
+                self.known.put(subject, digest, slots)
         self.known.retain(self._found)
 
 
-def _is_made_each_time(observed: Observed) -> bool:
-    """Return whether a series is of a number that an API returned, which is written each time."""
+def _has_api_usage(observed: Observed) -> bool:
+    """Return whether an API returned the usage, so that each inventory must write the new number."""
     return isinstance(observed.usage, float | int)

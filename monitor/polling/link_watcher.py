@@ -1,4 +1,4 @@
-"""Watches which accounts are linked to a monitoring account in a region, and reads those without a role."""
+"""Watches which accounts are linked to a monitoring account in a region; reads those without a role."""
 
 import asyncio
 import logging
@@ -26,19 +26,19 @@ from monitor.polling.timings import PollingTimings
 
 log = logging.getLogger(__name__)
 
-MAX_LINKED_ACCOUNTS = 1_000  # of a monitoring account in a region; AWS allows 100,000
-TOO_MANY_ACCOUNTS = "TooManyAccounts"  # the code of a failure
+MAX_LINKED_ACCOUNTS = 1_000  # that are read for a monitoring account in a region; AWS allows 100,000
+TOO_MANY_ACCOUNTS = "TooManyAccounts"  # a failure code
 
 
 class LinkedCells(Protocol):
-    """Finds, runs and drops the cells of linked accounts, which have no role of their own."""
+    """Finds the cells of accounts with a role; adds, runs and drops the cells of accounts without a role."""
 
     def role_cells(self, account_id: str, region: str) -> Sequence[Cell] | None:
-        """Return the cells of an account with a role that call a region; None where it has none."""
+        """Return the cells in which an account's role calls a region; None if the account has no role."""
         ...
 
     def linked_cell_watcher(self, account: Account, cell: LinkedCell, name: str) -> CellWatcher | None:
-        """Return the watcher of a linked cell, to be run; None where all of it is excluded."""
+        """Return a new watcher of a linked cell; None if the whole cell is excluded."""
         ...
 
     async def run_linked(self, watched: CellWatcher) -> None:
@@ -50,7 +50,7 @@ class LinkedCells(Protocol):
         ...
 
     def links_changed(self) -> None:
-        """Note that other accounts are linked, or are read in another way."""
+        """React to a change in which accounts are linked, or in how they are read."""
         ...
 
 
@@ -58,8 +58,9 @@ class LinkedCells(Protocol):
 class LinkedAccount:
     """A linked account.
 
-    cells: those that are read without a role. has_role: it is read by a role, and has none of these.
-    is_shared: the monitoring account requests its metrics.
+    label: its name in the monitoring account; may be empty. has_role: the account is read with a role of its
+    own. is_shared: the monitoring account may request its metrics in shared calls. cells: the watchers of its
+    cells that are read without a role; empty if it has a role.
     """
 
     label: str
@@ -71,8 +72,9 @@ class LinkedAccount:
 class LinkWatcher:
     """Reads the links of a monitoring account in a region, and adds and removes accounts.
 
-    account: the monitoring account's entry. cell: its cell in the region. attempted: set once the links were
-    read, or could not be. is_known: they were read. status: of reading them. calls: shared by the accounts.
+    account: the configuration entry of the monitoring account. cell: its cell in the region. attempted: set
+    after the first attempt to read the links. is_known: true once the links were read. status: the status of
+    reading the links. calls: the calls that the accounts share. accounts: the linked accounts, by id.
     """
 
     def __init__(
@@ -83,7 +85,7 @@ class LinkWatcher:
         self.status = RunStatus(interval=timings.link_interval)
         self.calls = SharedCalls(MetricCaller(cell), timings.combine_wait)
         self.accounts: dict[str, LinkedAccount] = {}
-        self._missing: Set[str] = frozenset()  # accounts that the last list lacked
+        self._missing: Set[str] = frozenset()  # known accounts that the last list did not contain
         self._requested = asyncio.Event()
         self._tasks: asyncio.TaskGroup | None = None
         self._running: dict[CellKey, asyncio.Task[None]] = {}
@@ -104,22 +106,22 @@ class LinkWatcher:
             await self.calls.aclose()
 
     def _start(self, watched: CellWatcher) -> None:
-        """Run the watcher of a cell; does nothing until `run` does."""
+        """Run the watcher of a cell; do nothing before `run` has begun."""
         if self._tasks:
             task = self._tasks.create_task(self._linked_cells.run_linked(watched))
             self._running[watched.cell.key] = task
 
     def request(self) -> None:
-        """Read the links soon, as the accounts with a role are others now."""
+        """Read the links soon, as other accounts have a role now."""
         self._requested.set()
 
     def _interval(self) -> float:
-        """Return the seconds until the next list: soon after a failure, and where an account is missing."""
-        is_soon = self._missing or any(one.code != TOO_MANY_ACCOUNTS for one in self.status.failures)
+        """Return the seconds until the next list: few after a failure, and while an account is missing."""
+        is_soon = self._missing or any(failed.code != TOO_MANY_ACCOUNTS for failed in self.status.failures)
         return self._timings.open_retry_interval if is_soon else self._timings.link_interval
 
     async def read(self) -> None:
-        """Read the links once. A failure keeps the accounts that are known."""
+        """Read the links once. If that fails, the known accounts are kept."""
         self.status.started_at = time.time()
         failures: tuple[Failure, ...] = ()
         try:
@@ -134,39 +136,39 @@ class LinkWatcher:
         self.attempted.set()
 
     async def _apply(self, links: Links) -> tuple[Failure, ...]:
-        """Add and remove accounts, and return why not all are read."""
+        """Add and remove accounts; return a failure if not all selected accounts are read."""
         selected = {
-            id_: label
-            for id_, label in links.items()
-            if self.account.reads_linked(id_) and id_ != self.cell.account
+            account_id: label
+            for account_id, label in links.items()
+            if self.account.reads_linked(account_id) and account_id != self.cell.account
         }
-        known_first = sorted(selected, key=lambda id_: id_ not in self.accounts)
+        known_first = sorted(selected, key=lambda account_id: account_id not in self.accounts)
         wanted = known_first[:MAX_LINKED_ACCOUNTS]
         missing = self.accounts.keys() - {*wanted}
-        for id_ in missing & self._missing:  # AWS may leave out an account of one list
-            await self.remove(id_)
+        for account_id in missing & self._missing:  # missing twice, as AWS may omit an account from a list
+            await self.remove(account_id)
         self._missing = missing - self._missing
-        for id_ in wanted:
-            await self._update(id_, selected[id_])
+        for account_id in wanted:
+            await self._update(account_id, selected[account_id])
         self.is_known = True
         self._linked_cells.links_changed()
-        return _beyond_bound(len(selected))
+        return _failure_beyond_bound(len(selected))
 
-    async def _update(self, id_: str, label: str) -> None:
-        """Read an account as it is to be read now: by its role, or else by observability."""
-        role_cells = self._linked_cells.role_cells(id_, self.cell.region)
-        known = self.accounts.get(id_)
+    async def _update(self, account_id: str, label: str) -> None:
+        """Read a linked account with its role if it has one, or else through the monitoring account."""
+        role_cells = self._linked_cells.role_cells(account_id, self.cell.region)
+        known = self.accounts.get(account_id)
         if role_cells is not None:
             if known and not known.has_role:
-                await self.remove(id_)
-            self.accounts[id_] = LinkedAccount(label, True, await self._is_shared(role_cells))
+                await self.remove(account_id)
+            self.accounts[account_id] = LinkedAccount(label, True, await self._is_shared(role_cells))
         elif known is None or known.has_role or not known.cells:
-            self._add(id_, label)
+            self._add(account_id, label)
 
     async def _is_shared(self, role_cells: Sequence[Cell]) -> bool:
-        """Return whether an account shares all of its metrics, so that none is missing in shared calls.
+        """Return whether the monitoring account can request all metrics of an account that has a role.
 
-        Where its role may not tell, its metrics are requested with its role.
+        If the role may not read this, the answer is false: the metrics are requested with the role.
         """
         try:
             return bool(role_cells) and await shares_all_metrics(role_cells[0], self.cell.account)
@@ -175,37 +177,40 @@ class LinkWatcher:
             log.info("%s: is not read in shared calls: %s", name, failure_from(error).sentence)
             return False
 
-    def _add(self, id_: str, label: str) -> None:
-        """Read an account by observability."""
-        made = (
-            self._linked_cells.linked_cell_watcher(self.account, cell, label or id_)
-            for cell in self._cells(id_)
+    def _add(self, account_id: str, label: str) -> None:
+        """Read an account without a role through the monitoring account."""
+        watchers = (
+            self._linked_cells.linked_cell_watcher(self.account, cell, label or account_id)
+            for cell in self._cells(account_id)
         )
-        self.accounts[id_] = LinkedAccount(label, False, cells=[one for one in made if one])
-        if self.accounts[id_].cells:
-            log.info("%s: reads the linked account %s (%s)", "/".join(self.cell.key), label or id_, id_)
-        for watched in self.accounts[id_].cells:
+        self.accounts[account_id] = LinkedAccount(
+            label, False, cells=[watcher for watcher in watchers if watcher]
+        )
+        if self.accounts[account_id].cells:
+            name = "/".join(self.cell.key)
+            log.info("%s: reads the linked account %s (%s)", name, label or account_id, account_id)
+        for watched in self.accounts[account_id].cells:
             self._start(watched)
 
-    def _cells(self, id_: str) -> Iterator[LinkedCell]:
-        """The cells of a linked account: of the region, and of global services in their home region."""
-        yield linked_cell(self.cell, id_)
+    def _cells(self, account_id: str) -> Iterator[LinkedCell]:
+        """Yield the cells of a linked account; in the home region, they include one of global services."""
+        yield linked_cell(self.cell, account_id)
         if partition_of(self.cell.region).home_region == self.cell.region:
-            yield linked_cell(self.cell, id_, ServiceScope.GLOBAL)
+            yield linked_cell(self.cell, account_id, ServiceScope.GLOBAL)
 
-    async def remove(self, id_: str) -> None:
-        """Read an account no longer through the monitoring account, and drop what was read without a role."""
-        gone = self.accounts.pop(id_)
-        name = "/".join(self.cell.key)
-        log.info("%s: does not read the linked account %s (%s) any more", name, gone.label or id_, id_)
-        for watched in gone.cells:
+    async def remove(self, account_id: str) -> None:
+        """Stop reading an account through the monitoring account, and drop its cells and their series."""
+        removed = self.accounts.pop(account_id)
+        name, label = "/".join(self.cell.key), removed.label or account_id
+        log.info("%s: does not read the linked account %s (%s) any more", name, label, account_id)
+        for watched in removed.cells:
             if task := self._running.pop(watched.cell.key, None):
                 task.cancel()
                 await asyncio.wait({task}, timeout=self._timings.stop_timeout)
             await self._linked_cells.drop_linked(watched)
 
     def shared_calls(self, account_id: str, region: str) -> SharedCalls | None:
-        """Return the calls that request the metrics of an account in a region; None where it calls itself."""
+        """Return the shared calls for an account's metrics in a region; None if they do not include it."""
         if region != self.cell.region:
             return None
         linked = self.accounts.get(account_id)
@@ -213,12 +218,12 @@ class LinkWatcher:
         return self.calls if is_shared else None
 
     def cells(self) -> Iterator[CellWatcher]:
-        """Yield the watchers of the cells that are read without a role."""
+        """Yield the watchers of all cells that are read without a role."""
         for linked in self.accounts.values():
             yield from linked.cells
 
 
-def _beyond_bound(accounts: int) -> tuple[Failure, ...]:
+def _failure_beyond_bound(accounts: int) -> tuple[Failure, ...]:
     if accounts <= MAX_LINKED_ACCOUNTS:
         return ()
     sentence = (

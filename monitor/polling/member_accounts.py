@@ -1,4 +1,4 @@
-"""The accounts of organizations, beside those of the configuration."""
+"""The accounts of organizations, which are watched beside the accounts in the configuration."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -26,7 +26,7 @@ Value = TypeVar("Value")
 
 
 class OpenedAccounts(Protocol):
-    """The watcher that opens accounts. The mappings are by name, as in `Watcher`."""
+    """The watcher that opens accounts. Its mappings are by account name, except `cells`: see `Watcher`."""
 
     config: Config
     registry: Registry
@@ -40,7 +40,7 @@ class OpenedAccounts(Protocol):
     open_attempted: dict[str, asyncio.Event]
 
     def register(self, account: Account) -> None:
-        """Have an account among those that are to be opened."""
+        """Add an account to the accounts to open."""
 
     async def run_account(self, account: Account) -> None:
         """Watch an account until cancelled."""
@@ -50,20 +50,20 @@ class OpenedAccounts(Protocol):
 
 
 class MemberAccounts:
-    """The organizations of a configuration, and their accounts while they are watched.
+    """The organizations of a configuration, and their watched accounts.
 
-    departed: why accounts are watched no longer, as what follows the name, by id.
+    departed: by account id, why the account is no longer watched; the text follows the account's name.
     """
 
     def __init__(self, watched: OpenedAccounts) -> None:
         self._watched = watched
         self.departed: dict[str, str] = {}
-        self._accounts: dict[str, MemberAccount] = {}  # by id, without what is excluded
+        self._accounts: dict[str, MemberAccount] = {}  # by id, without their excluded regions and services
         self._tasks: asyncio.TaskGroup | None = None
         self._account_tasks: dict[str, asyncio.Task[None]] = {}
         self.organizations = [
-            OrganizationWatcher(one, self._list, self, watched.known_accounts, watched.timings)
-            for one in watched.config.monitored_organizations(watched.registry)
+            OrganizationWatcher(organization, self._list, self, watched.known_accounts, watched.timings)
+            for organization in watched.config.monitored_organizations(watched.registry)
         ]
 
     async def _list(self, organization: Organization) -> OrganizationListing:
@@ -73,20 +73,20 @@ class MemberAccounts:
 
     @property
     def accounts(self) -> Sequence[MemberAccount]:
-        """The accounts that are watched."""
+        """The watched accounts."""
         return [*self._accounts.values()]
 
     @property
     def are_known(self) -> bool:
         """True if the accounts of all organizations are known."""
-        return all(one.is_known for one in self.organizations)
+        return all(organization.is_known for organization in self.organizations)
 
     def named(self, account: Account) -> Account:
-        """Return an account with its present name; one that is no member unchanged."""
+        """Return the watched account with the same id, under its present name; or else the account itself."""
         return self._accounts.get(account.id or "", account)
 
     def start(self, tasks: asyncio.TaskGroup, telemetry: ProcessTelemetry) -> None:
-        """Run the loops of the organizations, and those of their accounts as they appear."""
+        """Run the loops of the organizations, and of their accounts as soon as they are found."""
         self._tasks = tasks
         for organization in self.organizations:
             tasks.create_task(organization.run(telemetry))
@@ -96,46 +96,47 @@ class MemberAccounts:
         await asyncio.gather(*(organization.read() for organization in self.organizations))
 
     async def attempted(self) -> None:
-        """Wait until the accounts of all organizations are known or could not be listed."""
+        """Wait until the accounts of all organizations were listed, or could not be listed."""
         for organization in self.organizations:
             await organization.attempted.wait()
 
     def request_listings(self) -> None:
-        """Have the accounts listed soon, as one of them denies what it allowed."""
+        """List the accounts of all organizations soon, as an account now denies calls that it allowed."""
         for organization in self.organizations:
             organization.request()
 
     def statuses(self) -> list[OrganizationStatus]:
-        """Copies of the present status of all organizations."""
+        """Return copies of the present statuses of all organizations."""
         return [organization.status() for organization in self.organizations]
 
     def pending(self) -> list[str]:
-        """The organizations whose accounts were not listed yet, in words."""
-        waiting = (one for one in self.organizations if not one.attempted.is_set())
-        return [f"accounts of the {one.title}" for one in waiting]
+        """Return a text for each organization whose accounts were not listed yet."""
+        unlisted = (item for item in self.organizations if not item.attempted.is_set())
+        return [f"accounts of the {organization.title}" for organization in unlisted]
 
     def unlisted(self) -> list[str]:
-        """Return why accounts are not known, as sentences for people."""
-        failures = ((one.title, failed) for one in self.statuses() for failed in one.listing.failures)
-        return [describe_unlisted(title, failed) for title, failed in failures]
+        """Return a sentence for each failure to list accounts."""
+        statuses = self.statuses()
+        failures = ((status.title, failure) for status in statuses for failure in status.listing.failures)
+        return [describe_unlisted(title, failure) for title, failure in failures]
 
-    # WatchedAccounts
+    # Methods that the organization watchers call: `WatchedAccounts`
 
     def is_taken(self, account: MemberAccount) -> bool:
-        """Return whether an entry of its own, or another organization, has the account already."""
-        entries = [one for one in self._watched.config.accounts if isinstance(one, Account)]
-        is_member = any(account.id in one.members for one in self.organizations)
-        without_role = {one.profile for one in entries if not one.role_arn}
-        is_own = account.role_arn is None and account.profile in without_role
-        return is_member or is_own or any(one.id == account.id for one in entries)
+        """Return whether a configuration entry or an organization watches the account already."""
+        entries = [entry for entry in self._watched.config.accounts if isinstance(entry, Account)]
+        is_member = any(account.id in organization.members for organization in self.organizations)
+        profiles = {entry.profile for entry in entries if not entry.role_arn}
+        is_same_profile = account.role_arn is None and account.profile in profiles
+        return is_member or is_same_profile or any(entry.id == account.id for entry in entries)
 
     def names_taken(self) -> Sequence[str]:
-        """Return the names of accounts that have an entry of their own."""
+        """Return the names of the accounts in the configuration."""
         accounts = self._watched.config.monitored_accounts(self._watched.registry)
-        return [account_name(one) for one in accounts]
+        return [account_name(account) for account in accounts]
 
     def add(self, account: MemberAccount) -> None:
-        """Watch an account of an organization, unless all of it is excluded."""
+        """Watch an account of an organization, unless the whole account is excluded."""
         watched = self._watched
         self.departed.pop(account.id, None)
         if remaining := remove_excluded(watched.config.exclude, account, watched.registry):
@@ -145,10 +146,10 @@ class MemberAccounts:
                 self._account_tasks[account.id] = self._tasks.create_task(watched.run_account(remaining))
 
     def rename(self, accounts: Sequence[MemberAccount]) -> None:
-        """Show other names of accounts of an organization."""
+        """Change the names of accounts of an organization. accounts: with their new names."""
         watched = self._watched
         names = {account.id: account_name(account) for account in accounts if account.id in self._accounts}
-        new_names = {account_name(self._accounts[one]): name for one, name in names.items()}
+        new_names = {account_name(self._accounts[account_id]): name for account_id, name in names.items()}
         _rename_keys(watched.open_attempted, new_names)
         _rename_keys(watched.accounts, new_names)
         _rename_keys(watched.inaccessible_accounts, new_names)
@@ -159,7 +160,7 @@ class MemberAccounts:
                 cell.inventory.account_name = name
 
     async def remove(self, account_id: str, reason: str) -> None:
-        """Watch an account of an organization no longer, and drop its series."""
+        """Stop watching an account of an organization, and drop its series."""
         self.departed[account_id] = reason
         if account := self._accounts.pop(account_id, None):
             await self._stop(account_id)
@@ -170,7 +171,7 @@ class MemberAccounts:
             await self._watched.drop(lambda key: key.account == account_id)
 
     async def _stop(self, account_id: str) -> None:
-        """End the loops of an account, and forget its cells; nothing waits for them any more."""
+        """Stop the loops of an account, forget its cells, and end all waits for their first polls."""
         watched = self._watched
         if task := self._account_tasks.pop(account_id, None):
             task.cancel()
@@ -188,7 +189,7 @@ class MemberAccounts:
 
 
 def _rename_keys(by_name: dict[str, Value], new_names: Mapping[str, str]) -> None:
-    """Rename keys all at once, as some may take the names of others."""
+    """Rename all keys at once, as a new name may be the former name of another key."""
     renamed = {new_names.get(name, name): value for name, value in by_name.items()}
     by_name.clear()
     by_name.update(renamed)

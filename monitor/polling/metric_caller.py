@@ -1,4 +1,4 @@
-"""Calls GetMetricData for one cell or several, with the credentials and within the rates of one account."""
+"""Calls GetMetricData for one or several cells, with the credentials and the rate limits of one account."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -30,42 +30,43 @@ from monitor.polling.plan import MetricRequest
 from monitor.polling.rejected_metrics import InvalidRequestError, is_validation_error
 
 MAX_CONCURRENT_CALLS = 4  # per account and region
-POINTS_PER_SECOND = 90_000  # AWS allows 180,000 of the last three hours, and one request may have 90,000
-MAX_REQUESTS_PER_METRIC = 3  # in one poll, while its result is incomplete
+# Half of the rate that AWS allows for the last three hours; one request may have as many points.
+POINTS_PER_SECOND = 90_000
+MAX_REQUESTS_PER_METRIC = 3  # in one call, while the result of the metric is incomplete
 # Failures that do not depend on the metrics that are requested.
 COMMON_CLASSES = frozenset(
     {FailureClass.THROTTLED, FailureClass.UNREACHABLE, FailureClass.EXPIRED, FailureClass.CREDENTIALS}
 )
-FORBIDDEN = "Forbidden"  # the status of a result
-# Validation is left out, as the queries were built from checked metrics.
+FORBIDDEN = "Forbidden"  # a status code of results
+# botocore need not validate the parameters, as the queries were built from validated metrics.
 CLIENT_CONFIG_WITHOUT_VALIDATION = CLIENT_CONFIG.merge(AioConfig(parameter_validation=False))
 
-MetricId = tuple[int, int]  # the number of a part of a call, and of a metric in it
+MetricId = tuple[int, int]  # the number of a part of a call, and the number of a metric in the part
 
 
 class Receiver(Protocol):
-    """Takes what a call returns of the metrics of one account."""
+    """Takes the results of a call for the metrics of one account."""
 
     @property
     def source(self) -> MetricSource:
-        """The cell that has the metrics."""
+        """The account and region that have the metrics."""
         ...
 
     def write(self, request: MetricRequest, results: Mapping[int, MetricResult]) -> None:
-        """Store complete results, by the number of the metric in the request."""
+        """Store complete results. results: by the number of the metric in the request."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class CallPart:
-    """The metrics of one receiver in a call."""
+    """A part of a call: the metrics of one receiver."""
 
     receiver: Receiver
     request: MetricRequest
 
 
 class MetricCaller:
-    """Calls GetMetricData for an account in a region. cell: makes the calls, and is billed for them."""
+    """Calls GetMetricData in a region, for one or several accounts. cell: makes and pays for the calls."""
 
     def __init__(self, cell: Cell, points_per_second: float = POINTS_PER_SECOND) -> None:
         self.cell = cell
@@ -73,23 +74,25 @@ class MetricCaller:
         self._semaphore = asyncio.Semaphore(MAX_CONCURRENT_CALLS)
 
     async def call(self, parts: Sequence[CallPart]) -> Mapping[int, Failure]:
-        """Send one call until all of its results are complete; return the failures by the number of the part.
+        """Repeat a call until all of its results are complete; return the failures by the number of the part.
 
-        parts: up to MAX_METRICS_PER_CALL metrics, of the same minutes and period.
-        Raises InvalidRequestError when CloudWatch rejects the content of the call, or denies one of several
-        parts, as only one of them may be the cause.
+        parts: up to MAX_METRICS_PER_CALL metrics in all, with the same minutes and period. Raises
+        InvalidRequestError if CloudWatch rejects the content of the call, or denies a call of several parts:
+        the caller finds out which part is the cause.
         """
         missing = {
-            (n, m): metric for n, one in enumerate(parts) for m, metric in enumerate(one.request.metrics)
+            (n, m): metric for n, part in enumerate(parts) for m, metric in enumerate(part.request.metrics)
         }
         results: Mapping[MetricId, MetricResult] = {}
         async with self._semaphore:
             try:
                 for _ in range(MAX_REQUESTS_PER_METRIC):
                     results = await self._fetch_pages(parts, missing)
-                    done = {id_: result for id_, result in results.items() if is_usable(result)}
+                    done = {metric_id: result for metric_id, result in results.items() if is_usable(result)}
                     _write(parts, done)
-                    missing = {id_: metric for id_, metric in missing.items() if id_ not in done}
+                    missing = {
+                        metric_id: metric for metric_id, metric in missing.items() if metric_id not in done
+                    }
                     if not missing:
                         return {}
             except Exception as error:
@@ -105,9 +108,9 @@ class MetricCaller:
     async def _fetch_pages(
         self, parts: Sequence[CallPart], metrics: Mapping[MetricId, bytes]
     ) -> Mapping[MetricId, MetricResult]:
-        """Request all pages of some metrics of the parts, and return their results.
+        """Request all pages of the results of some metrics of the parts, and return the results.
 
-        Raises one of AWS_ERRORS, among them PaginationError when there are more points than there can be.
+        Raises one of AWS_ERRORS; one of these is PaginationError, for more points or pages than possible.
         """
         client = await self.cell.client("cloudwatch", CLIENT_CONFIG_WITHOUT_VALIDATION)
         send = codec.get_metric_data if codec.install(client) else codec.get_metric_data_by_botocore
@@ -115,11 +118,12 @@ class MetricCaller:
         numbered, minutes = dict(enumerate(metrics.values())), parts[0].request.minutes
         pages = MetricPages(numbered, len(minutes) // parts[0].request.period)
         accounts = self._accounts([parts[n].receiver.source.account for n, _ in ids])
-        share = self.cell.share_of_rate(*GET_METRIC_DATA)  # AWS throttles for points, too
+        share = self.cell.share_of_rate(*GET_METRIC_DATA)  # AWS throttles by points, too
         await self._point_limiter.acquire(pages.max_points / share)
         while True:
             send_page = partial(send, client, numbered, minutes, pages.token, accounts)
-            bill = unbilled if pages.token else partial(self._bill, parts, metrics)  # all pages together
+            # Later pages are not billed.
+            bill = unbilled if pages.token else partial(self._bill, parts, metrics)
             page = await self.cell.call_with_retries(*GET_METRIC_DATA, send_page, bill)
             for part in parts:
                 part.receiver.source.observe_time(page.date)
@@ -127,12 +131,13 @@ class MetricCaller:
                 return {ids[number]: result for number, result in pages.results.items()}
 
     def _bill(self, parts: Sequence[CallPart], metrics: Mapping[MetricId, bytes]) -> None:
-        """Count the metrics of a request, each for its receiver."""
+        """Count the requested metrics, by receiver."""
         for n, part in enumerate(parts):
-            part.receiver.source.count(self.cell, [metric for id_, metric in metrics.items() if id_[0] == n])
+            requested = [metric for (part_number, _), metric in metrics.items() if part_number == n]
+            part.receiver.source.count(self.cell, requested)
 
     def _accounts(self, accounts: Sequence[str]) -> codec.Accounts:
-        """The `AccountId` of queries by number; none for metrics of the account that calls."""
+        """Return the `AccountId` of each query, by number; metrics of the calling account have none."""
         return {n: account for n, account in enumerate(accounts) if account != self.cell.signing_account}
 
 
@@ -147,10 +152,11 @@ def _write(parts: Sequence[CallPart], results: Mapping[MetricId, MetricResult]) 
 def _incomplete(
     part: int, account: str, missing: Mapping[MetricId, bytes], results: Mapping[MetricId, MetricResult]
 ) -> Failure:
-    """The failure of a part of which metrics are missing."""
-    missing_of_part = {id_: metric for id_, metric in missing.items() if id_[0] == part}
+    """Return the failure of a part some of whose metrics have no complete result."""
+    missing_of_part = {metric_id: metric for metric_id, metric in missing.items() if metric_id[0] == part}
     example = without_abbreviations(next(iter(missing_of_part.values()))).decode()
-    if all(id_ in results and results[id_].status_code == FORBIDDEN for id_ in missing_of_part):
+    found = [results.get(metric_id) for metric_id in missing_of_part]
+    if all(result and result.status_code == FORBIDDEN for result in found):
         sentence = f"{len(missing_of_part)} metrics of {account} may not be read, among them {example}"
         return Failure("GetMetricData", "", FORBIDDEN, sentence)
     requests = f"{MAX_REQUESTS_PER_METRIC} requests"
@@ -159,7 +165,7 @@ def _incomplete(
 
 
 def _may_concern_one_part(error: Exception) -> bool:
-    """Return whether AWS refused a call because of what it asks for, and not for its rate or its sender."""
+    """Return whether AWS may have rejected a call for one of its parts, not for its rate or credentials."""
     is_common = classify(error_code(error)) in COMMON_CLASSES or is_retryable(error)
     return isinstance(error, ClientError) and not is_common
 

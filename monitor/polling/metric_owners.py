@@ -1,4 +1,4 @@
-"""The service that each metric query is charged to."""
+"""The service and the region that each metric query belongs to."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -9,22 +9,22 @@ from monitor.fleet.metric_query import name_part, name_part_of
 
 
 class MetricOwners:
-    """Counts metric queries by the service that they are charged to (see `monitor.cost.prices`)."""
+    """Groups metric queries by region, and counts them by the service that they are charged to."""
 
     def __init__(self, collectors: Iterable[Collector]) -> None:
         collectors = tuple(collectors)
         self._region_by_name = {
-            name_part_of(metric.namespace, metric.name): one.region
-            for one in collectors
-            if one.region
-            for metric in one.metrics
+            name_part_of(metric.namespace, metric.name): collector.region
+            for collector in collectors
+            if collector.region
+            for metric in collector.metrics
         }
         self._service_by_name = {
             name_part_of(*metric): service for metric, service in metric_owners(collectors).items()
         }
 
     def by_region(self, metrics: Mapping[bytes, int]) -> Mapping[str, Mapping[bytes, int]]:
-        """Return metrics by the region where CloudWatch has them; empty for the region of the cell."""
+        """Group metrics by the region whose CloudWatch has them; the region of the cell is the empty text."""
         if not self._region_by_name:
             return {"": metrics}
         grouped: dict[str, dict[bytes, int]] = {}
@@ -34,5 +34,5 @@ class MetricOwners:
         return grouped
 
     def count(self, metrics: Iterable[bytes]) -> Mapping[str, int]:
-        """Count queries by service; those of metrics that no collector declares have an empty one."""
+        """Count queries by service; metrics that no collector declares count for the empty text."""
         return Counter(self._service_by_name.get(name_part(metric), "") for metric in metrics)

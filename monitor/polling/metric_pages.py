@@ -1,4 +1,4 @@
-"""Joins the pages of one GetMetricData response, and limits their number."""
+"""Joins the pages of results of one GetMetricData request, and limits their number."""
 
 from collections.abc import Mapping
 from math import ceil
@@ -9,15 +9,16 @@ from monitor.aws.pagination import PageTokens
 from monitor.polling import codec
 from monitor.polling.codec import MetricPage, MetricResult
 
-MAX_POINTS_PER_PAGE = 100_800  # of GetMetricData
-SPARE_PAGES = 10  # beyond those that the points fill, as a page may have few points or none
+MAX_POINTS_PER_PAGE = 100_800  # the maximum of GetMetricData
+SPARE_PAGES = 10  # allowed beyond the pages that the points fill, as a page may have few points or none
 
 
 class MetricPages:
     """The results received so far for a request.
 
-    metrics: requested, by number. periods: how many the range has. results: by the number of the metric.
-    token: of the next page. max_points: of the whole response.
+    metrics: the requested queries, by number. periods: the number of periods in the requested range. results:
+    by the number of the metric. token: the token of the next page. max_points: the highest possible number of
+    points on all pages.
     """
 
     def __init__(self, metrics: Mapping[int, bytes], periods: int) -> None:
@@ -29,9 +30,9 @@ class MetricPages:
         self._received = 0
 
     def add(self, page: MetricPage) -> bool:
-        """Add a page; True when it is the last one.
+        """Add a page; return true if it is the last page.
 
-        Raises PaginationError when there are more points or pages than the request can have.
+        Raises PaginationError for more points or pages than the request can have.
         """
         for result in page.metric_data_results:
             self._received += len(result.values)
@@ -47,7 +48,7 @@ class MetricPages:
         return not self.token
 
     def _join(self, n: int, part: MetricResult) -> None:
-        """Add the part of a metric's result in one page; the status is that of its last page."""
+        """Append a page's part of a metric's result; the status code of the last part is valid."""
         if before := self.results.get(n):
             before.timestamps += part.timestamps
             before.values += part.values

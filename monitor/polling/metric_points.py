@@ -1,4 +1,4 @@
-"""Reads the points of metrics that are no usage of a series, such as the invocations of one function."""
+"""Reads points of metrics that no series uses, such as the invocations of one function."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -15,27 +15,27 @@ from monitor.polling.past_points import POINT_MINUTES, PastPoints
 from monitor.polling.plan import MetricRequest
 from monitor.polling.reader import MetricReader
 
-MAX_METRICS_PER_CALL: Final = 500  # of GetMetricData
+MAX_METRICS_PER_CALL: Final = 500  # the maximum of GetMetricData
 
 
 class ReadPoints(NamedTuple):
-    """The points that were read, of five minutes each, and the failures in sentences."""
+    """The points that were read, one per five minutes, and a sentence for each failure."""
 
     points: Mapping[Metric, Floats]
     failures: Sequence[str]
 
 
 class MetricPointReader:
-    """Reads points of five minutes, within the budget. readers: returns those of the cells that are watched.
+    """Reads points of five minutes each, within the budget. readers: returns the readers of watched cells.
 
-    A metric without points has only NaN; one that could not be read is missing.
+    A metric without points gets NaN only; a metric that could not be read is missing in the result.
     """
 
     def __init__(self, fleet: Fleet, readers: Callable[[], Mapping[CellKey, MetricReader]]) -> None:
         self._fleet, self._readers = fleet, readers
 
     async def read(self, cell: CellKey, metrics: Sequence[Metric], minutes: range) -> ReadPoints:
-        """Read the minutes of some metrics of a cell, whose period is five minutes."""
+        """Read metrics of a cell over a range of minutes. metrics: with a period of five minutes."""
         reader = self._readers().get(cell)
         if reader is None:
             return ReadPoints({}, ["it was not opened yet, or cannot be"])
@@ -45,12 +45,12 @@ class MetricPointReader:
             if not is_granted:
                 return ReadPoints({}, ["the budget does not allow it now"])
             for region, request in _requests(reader, numbers, minutes):
-                failures += [one.sentence for one in await reader.send(past, region, [request])]
+                failures += [failure.sentence for failure in await reader.send(past, region, [request])]
         return ReadPoints({metrics[number]: points for number, points in past.points.items()}, failures)
 
     @asynccontextmanager
     async def _granted(self, reader: MetricReader, metrics: int) -> AsyncIterator[bool]:
-        """Yield whether the budget allows to request so many metrics."""
+        """Yield whether the budget allows a request for this number of metrics."""
         budget = reader.planner.budget if reader.planner else None
         if budget is None:
             yield True
@@ -63,10 +63,10 @@ def _requests(
     reader: MetricReader, numbers: Mapping[bytes, int], minutes: range
 ) -> Iterator[tuple[str, MetricRequest]]:
     """Yield requests, each with the region to send it to."""
-    for region, some in reader.owners.by_region(numbers).items():
-        queries = [*some]
+    for region, of_region in reader.owners.by_region(numbers).items():
+        queries = [*of_region]
         for first in range(0, len(queries), MAX_METRICS_PER_CALL):
             part = queries[first : first + MAX_METRICS_PER_CALL]
-            rows = np.array([some[query] for query in part], np.int32)
+            rows = np.array([of_region[query] for query in part], np.int32)
             now = reader.cell.clock.minute()
             yield region or reader.cell.region, MetricRequest(part, rows, minutes, now, POINT_MINUTES)

@@ -1,4 +1,4 @@
-"""The account and region whose metrics a reader requests."""
+"""The account and region whose metrics are requested."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from monitor.polling.metric_owners import MetricOwners
 
 @dataclass(frozen=True, slots=True)
 class MetricSource:
-    """A cell, and the services that its requested metrics are charged to."""
+    """A cell that has metrics, and the services that its requested metrics are charged to."""
 
     cell: Cell
     owners: MetricOwners
@@ -20,11 +20,11 @@ class MetricSource:
         return self.cell.account
 
     def count(self, payer: Cell, metrics: Sequence[bytes]) -> None:
-        """Count metrics that were requested, which AWS bills to the account that calls."""
+        """Count requested metrics. payer: the cell that called, whose account AWS bills."""
         for service, number in self.owners.count(metrics).items():
             region = self.cell.key[1]
             self.cell.telemetry.count_requested_metrics(payer.signing_account, region, service, number)
 
     def observe_time(self, date: str | None) -> None:
-        """Note the time of AWS's clock, a `Date` header."""
+        """Set the cell's clock by the `Date` header of a response."""
         self.cell.clock.observe(date)

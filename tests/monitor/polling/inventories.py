@@ -1,4 +1,4 @@
-"""Cells over tables of answers, each with its inventory and the fleet that it fills."""
+"""Fake accounts whose AWS answers from a table, each with an inventory and the fleet that it fills."""
 
 from collections.abc import AsyncIterator
 from typing import Any
@@ -13,7 +13,7 @@ from monitor.polling.quota_book import QUOTA_INTERVAL, QuotaBook
 from tests.fake_aws import ACCOUNT_ID, FakeAws, denied
 from tests.kinesis_answers import SHARD_LIMITS, stream_names, stream_summary
 from tests.registries import REGISTRY
-from tests.resources import resource as of
+from tests.resources import resource as resource_of
 
 BY_SERVICE = {collector.service: collector for collector in REGISTRY.collectors}
 KINESIS, LAMBDA, SQS = (BY_SERVICE[name] for name in ("kinesis", "lambda", "sqs"))
@@ -27,13 +27,13 @@ def inventory_of(
     quotas: QuotaBook | None = None,
     account_name: str = "",
 ) -> Inventory:
-    """The inventory of a cell. quotas: by default, a new book of all quotas."""
+    """Return an inventory of a cell. quotas: a new QuotaBook of all quotas by default."""
     quotas = quotas or QuotaBook(cell, REGISTRY.quotas(REGISTRY.services))
     return Inventory(cell, fleet, config or Config(), REGISTRY, quotas, account_name)
 
 
 class FakeAccount:
-    """An account in a region over a table of AWS's responses, its inventory, and the fleet that it fills."""
+    """An account in a region whose AWS answers from a table, its inventory, and the fleet that it fills."""
 
     def __init__(
         self,
@@ -48,6 +48,7 @@ class FakeAccount:
         self.inventory = inventory_of(self.aws.cell, self.fleet, config, self.quotas, account_name)
 
     async def run_inventory(self, collector: Collector, **changed: Any) -> None:
+        """Change some answers of AWS, and run the inventory of a service."""
         self.aws.answers |= changed
         await self.inventory.run(collector)
 
@@ -59,12 +60,12 @@ class FakeAccount:
     @property
     def failures(self) -> list[tuple[str, str, str]]:
         """The operation, resource and code of each failure of the last inventories."""
-        outcomes = self.inventory.statuses.values()
-        return [(one.operation, one.resource, one.code) for status in outcomes for one in status.failures]
+        failures = (failure for status in self.inventory.statuses.values() for failure in status.failures)
+        return [(failure.operation, failure.resource, failure.code) for failure in failures]
 
     def limit(self, service: str, signal: str, resource: str = "") -> tuple[float, str] | None:
         """Return the limit of a series and its source."""
-        key = Key(ACCOUNT_ID, "eu-west-1", service, signal, of(resource))
+        key = Key(ACCOUNT_ID, "eu-west-1", service, signal, resource_of(resource))
         limit = self.fleet.series[key].settings.limit
         return (limit.value, limit.source.value) if limit else None
 
@@ -75,7 +76,7 @@ def quota(value: float) -> dict[str, Any]:
 
 
 def streams(**shards: int) -> dict[str, Any]:
-    """Answers of a Kinesis that holds these streams, of so many shards each."""
+    """Return the answers of a Kinesis with these streams. shards: the number of shards, by stream."""
 
     def describe(**params: Any) -> dict[str, Any]:
         return stream_summary(params["StreamName"], shards[params["StreamName"]])
@@ -92,7 +93,7 @@ def functions(*names: str) -> dict[str, Any]:
     arn = f"arn:aws:lambda:eu-west-1:{ACCOUNT_ID}:function"
     return {
         "list_functions": {
-            "Functions": [{"FunctionName": one, "FunctionArn": f"{arn}:{one}"} for one in names]
+            "Functions": [{"FunctionName": name, "FunctionArn": f"{arn}:{name}"} for name in names]
         },
         "get_function_concurrency": {},
         "list_provisioned_concurrency_configs": {"ProvisionedConcurrencyConfigs": []},
@@ -113,11 +114,11 @@ def queues(*names: str) -> dict[str, Any]:
     }
 
 
-def collector(*parts: ScanFunction, service: str = "kinesis", delay: int = 3) -> Collector:
-    """Return a collector that is made of these scans."""
-    return Collector(service=service, scans=parts, metrics=(), iam_actions=(), publication_delay=delay)
+def collector(*scans: ScanFunction, service: str = "kinesis", delay: int = 3) -> Collector:
+    """Return a collector with these scan functions."""
+    return Collector(service=service, scans=scans, metrics=(), iam_actions=(), publication_delay=delay)
 
 
 async def steady(aws: Aws) -> AsyncIterator[Observed]:
-    """Observe the same shards of the account each time."""
+    """Observe the same number of shards in the account at each inventory."""
     yield Observed(signal="shards_per_region", resource=ACCOUNT, limit=50, usage=40.0)

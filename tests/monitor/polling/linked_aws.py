@@ -1,4 +1,4 @@
-"""An AWS with a monitoring account and accounts that are linked to it, checked against botocore's models."""
+"""A fake AWS with a monitoring account and linked accounts, checked against botocore's models."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -32,15 +32,18 @@ ListedMetric = tuple[str, str, Mapping[str, str]]  # namespace, name, dimensions
 
 
 def file_system(name: str) -> ListedMetric:
-    """Return a metric of a file system."""
+    """Return a listed metric of a file system."""
     return "AWS/EFS", "ClientConnections", {"FileSystemId": name}
 
 
 @dataclass
 class LinkedAws:
-    """The AWS of a monitoring account. links: labels by account. metrics: those that are listed, by account.
+    """The AWS of a monitoring account.
 
-    values: of every metric of an account. queries: those of each GetMetricData. filter: of the links.
+    links: the labels of linked accounts, by id. metrics: the metrics that ListMetrics returns, by account.
+    values: the value of every point, by account. shared_types: the resource types that links share. filter:
+    the metric filter of every link. queries: the queries of each GetMetricData call so far. listings: the
+    account and namespace of each ListMetrics call so far. links_error: the error of ListSinks, if any.
     """
 
     links: dict[str, str] = field(default_factory=dict)
@@ -49,7 +52,7 @@ class LinkedAws:
     shared_types: Sequence[str] = (METRICS,)
     filter: str = ""
     queries: list[list[dict[str, Any]]] = field(default_factory=list)
-    listings: list[tuple[str, str]] = field(default_factory=list)  # account and namespace
+    listings: list[tuple[str, str]] = field(default_factory=list)
     links_error: Exception | None = None
 
     def __post_init__(self) -> None:
@@ -97,19 +100,19 @@ class LinkedAws:
         return {"Items": items}
 
     def _list_metrics(self, **params: Any) -> dict[str, Any]:
-        """Answer ListMetrics of the monitoring account, for the account that is requested."""
+        """Return the metrics of the account and namespace that the request names."""
         account, namespace = params["OwningAccount"], params["Namespace"]
         assert params["IncludeLinkedAccounts"] is True
         self.listings.append((account, namespace))
-        listed = [one for one in self.metrics.get(account, ()) if one[0] == namespace]
+        listed = [metric for metric in self.metrics.get(account, ()) if metric[0] == namespace]
         return {
             "Metrics": [
                 {
-                    "Namespace": space,
+                    "Namespace": namespace,
                     "MetricName": name,
                     "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions.items()],
                 }
-                for space, name, dimensions in listed
+                for _, name, dimensions in listed
             ],
             "OwningAccounts": [account] * len(listed),
         }
@@ -134,17 +137,16 @@ class LinkedAws:
         }
 
     def watcher(self, timings: PollingTimings = FAST, **config: Any) -> Watcher:
-        """A watcher of the monitoring account, unless `config` names other accounts."""
+        """Return a watcher of the monitoring account, unless `config` has other accounts."""
         telemetry = Telemetries()
-        given = {
+        settings = {
             "accounts": [{"name": "monitoring", "linked_accounts": "all"}],
             "regions": [REGION],
             "services": ["efs"],
             **config,
         }
-        settings = Config.model_validate(given)
         return Watcher(
-            settings,
+            Config.model_validate(settings),
             REGISTRY,
             Fleet(),
             telemetry.process,
@@ -155,12 +157,12 @@ class LinkedAws:
 
 
 class LinkedClient(FakeClient):
-    """A client of a protocol that the fast codec does not know: botocore's models check its calls."""
+    """A client whose protocol gets no codec hooks, so that botocore's models check its calls."""
 
     meta = SimpleNamespace(service_model=SimpleNamespace(resolved_protocol="query"))
 
 
 class LinkedClients(FakeClientCache):
-    """Clients of a LinkedAws."""
+    """The clients of a LinkedAws."""
 
     client_type = LinkedClient

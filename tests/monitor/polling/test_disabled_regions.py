@@ -1,4 +1,4 @@
-"""Tests of regions that the account has not enabled, with an AWS on loopback that refuses as AWS does."""
+"""Regions that the account has not enabled, with a fake AWS on loopback that rejects calls as AWS does."""
 
 import asyncio
 import re
@@ -27,7 +27,7 @@ EUROPE, BAHRAIN, HOME = "eu-west-1", "me-south-1", "us-east-1"
 REGISTRY = global_registry()
 FAST = PollingTimings(open_retry_interval=0.05, confirmation_delay=0.05, region_interval=0.1)
 TOPICS = "<ListTopicsResponse><ListTopicsResult><Topics/></ListTopicsResult></ListTopicsResponse>"
-REFUSALS = {  # by service: the error code in a region that is not enabled, and for unknown keys
+ERROR_CODES = {  # by service, for calls in a region that is not enabled and for unknown access keys
     "sts": "InvalidClientTokenId",
     "sns": "InvalidClientTokenId",
     "ec2": "AuthFailure",
@@ -43,14 +43,14 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class RegionalAws:
-    """An AWS that counts calls by service and region.
+    """A fake AWS that counts calls by service and region.
 
-    enabled: the regions that are enabled. knows: whether the services accept the keys. rejecting: services
-    that reject the keys in every region.
+    enabled: the regions that are enabled. accepts_keys: whether any service accepts the access keys.
+    rejecting: services that reject the access keys in every region.
     """
 
     def __init__(self, *enabled: str) -> None:
-        self.enabled, self.knows, self.url = {*enabled}, True, ""
+        self.enabled, self.accepts_keys, self.url = {*enabled}, True, ""
         self.rejecting: set[str] = set()
         self.calls: Counter[tuple[str, str]] = Counter()
 
@@ -63,28 +63,28 @@ class RegionalAws:
             aws.url = f"http://127.0.0.1:{port}"
             yield aws
 
-    def in_region(self, region: str) -> int:
+    def calls_in(self, region: str) -> int:
         """Return the number of calls in a region."""
-        return sum(number for (_, where), number in self.calls.items() if where == region)
+        return sum(number for (_, called), number in self.calls.items() if called == region)
 
     async def handle(self, request: web.Request) -> web.Response:
-        found = SCOPE.search(request.headers["Authorization"])
-        assert found
-        region, service = found.groups()
+        scope = SCOPE.search(request.headers["Authorization"])
+        assert scope
+        region, service = scope.groups()
         self.calls[service, region] += 1
         text = (await request.read()).decode()
-        if region not in self.enabled or service in self.rejecting or not self.knows:
-            return self._refusal(service)
+        if region not in self.enabled or service in self.rejecting or not self.accepts_keys:
+            return self._error_response(service)
         if service in ("monitoring", "servicequotas"):
             return web.json_response({"MetricDataResults": [], "Quotas": [], "RequestedQuotas": []})
         action = (re.search(r"Action=(\w+)", text) or ["", ""])[1]
-        items = "".join(f"<item><regionName>{one}</regionName></item>" for one in sorted(self.enabled))
+        items = "".join(f"<item><regionName>{name}</regionName></item>" for name in sorted(self.enabled))
         regions = f"<DescribeRegionsResponse><regionInfo>{items}</regionInfo></DescribeRegionsResponse>"
         answers = {"GetCallerIdentity": CALLER, "AssumeRole": ASSUMED, "ListTopics": TOPICS}
         return web.Response(text=answers.get(action, regions), content_type="text/xml")
 
-    def _refusal(self, service: str) -> web.Response:
-        code = REFUSALS[service]
+    def _error_response(self, service: str) -> web.Response:
+        code = ERROR_CODES[service]
         if service in ("monitoring", "servicequotas"):
             return web.json_response({"__type": code, "message": "the token is invalid"}, status=403)
         error = f"<Error><Code>{code}</Code><Message>the token is invalid</Message></Error>"
@@ -92,8 +92,8 @@ class RegionalAws:
         return web.Response(status=403, text=body, content_type="text/xml")
 
 
-def watching(aws: RegionalAws, *regions: str, exclude: Any = (), **account: Any) -> Watcher:
-    """Return a watcher of an account in these regions; in all regions if none is given."""
+def watcher_of(aws: RegionalAws, *regions: str, exclude: Any = (), **account: Any) -> Watcher:
+    """Return a watcher of an account in these regions, or in all regions if none is given."""
     telemetry = Telemetries()
     accounts = [{"name": "prod", "regions": [*regions] if regions else "all", **account}]
     given = {"accounts": accounts, "services": ["topics"], "endpoint_url": aws.url, "exclude": exclude}
@@ -101,13 +101,13 @@ def watching(aws: RegionalAws, *regions: str, exclude: Any = (), **account: Any)
     return Watcher(config, REGISTRY, Fleet(), telemetry.process, telemetry.aws, timings=FAST)
 
 
-async def once(watch: Watcher) -> Watcher:
-    """Run every inventory and poll once, and close the clients."""
+async def run_and_close(watcher: Watcher) -> Watcher:
+    """Run every inventory and poll once, close the clients, and return the watcher."""
     try:
-        await watch.run_once(lambda done, steps: None)
+        await watcher.run_once(lambda done, steps: None)
     finally:
-        await watch.close()
-    return watch
+        await watcher.close()
+    return watcher
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -117,28 +117,30 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def read_regions(watch: Watcher) -> set[str]:
-    return {region for _, region in watch.cells}
+def read_regions(watcher: Watcher) -> set[str]:
+    return {region for _, region in watcher.cells}
 
 
-def disabled_regions(watch: Watcher) -> tuple[str, ...]:
-    return tuple(watch.accounts["prod"].disabled_regions)
+def disabled_regions(watcher: Watcher) -> tuple[str, ...]:
+    return tuple(watcher.accounts["prod"].disabled_regions)
 
 
-@pytest.mark.parametrize("account", [{}, {"role_arn": ROLE}], ids=["own", "role"])
-@pytest.mark.parametrize("regions", [(EUROPE, BAHRAIN), (BAHRAIN, EUROPE)])
+@pytest.mark.parametrize("account", [{}, {"role_arn": ROLE}], ids=["without a role", "with a role"])
+@pytest.mark.parametrize(
+    "regions", [(EUROPE, BAHRAIN), (BAHRAIN, EUROPE)], ids=["enabled first", "disabled first"]
+)
 async def test_a_disabled_region_is_skipped_and_reported_in_one_sentence(
     regions: tuple[str, ...], account: dict[str, Any]
 ) -> None:
     async with RegionalAws.serving(EUROPE, HOME) as aws:
-        watch = await once(watching(aws, *regions, **account))
-    assert read_regions(watch) == {EUROPE}
-    assert disabled_regions(watch) == (BAHRAIN,)
-    assert watch.sentences() == [
+        watcher = await run_and_close(watcher_of(aws, *regions, **account))
+    assert read_regions(watcher) == {EUROPE}
+    assert disabled_regions(watcher) == (BAHRAIN,)
+    assert watcher.sentences() == [
         f"{ACCOUNT}/{BAHRAIN} metrics: {BAHRAIN} is not enabled in the account: it is not read "
         "(RegionDisabledError)"
     ]
-    assert requested_failures(watch.failures(), []) == []  # the region holds no resources
+    assert requested_failures(watcher.failures(), []) == []  # the region holds no resources
     assert aws.calls["sts", EUROPE] + aws.calls["sts", HOME] < 6
 
 
@@ -146,10 +148,10 @@ async def test_the_only_call_to_a_disabled_region_checks_whether_it_is_enabled(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with RegionalAws.serving(EUROPE, HOME) as aws:
-        watch = watching(aws, EUROPE, BAHRAIN)
-        async with background(watch.run()):
-            await watch.complete.wait()
-            await until(lambda: disabled_regions(watch) == (BAHRAIN,))
+        watcher = watcher_of(aws, EUROPE, BAHRAIN)
+        async with background(watcher.run()):
+            await watcher.complete.wait()
+            await until(lambda: disabled_regions(watcher) == (BAHRAIN,))
             before = Counter(aws.calls)
             await until(lambda: aws.calls["sts", BAHRAIN] > before["sts", BAHRAIN] + 3)
             requested = aws.calls - before
@@ -161,48 +163,50 @@ async def test_the_only_call_to_a_disabled_region_checks_whether_it_is_enabled(
 
 async def test_a_disabled_region_is_read_once_it_is_enabled() -> None:
     async with RegionalAws.serving(EUROPE, HOME) as aws:
-        watch = watching(aws, EUROPE, BAHRAIN)
-        async with background(watch.run()):
-            await until(lambda: disabled_regions(watch) == (BAHRAIN,))
+        watcher = watcher_of(aws, EUROPE, BAHRAIN)
+        async with background(watcher.run()):
+            await until(lambda: disabled_regions(watcher) == (BAHRAIN,))
             aws.enabled.add(BAHRAIN)
             await until(lambda: aws.calls["sns", BAHRAIN] > 1)
-            await until(lambda: bool(watch.cells[ACCOUNT, BAHRAIN].inventory.statuses["topics"].succeeded_at))
-            assert disabled_regions(watch) == ()
+            await until(
+                lambda: bool(watcher.cells[ACCOUNT, BAHRAIN].inventory.statuses["topics"].succeeded_at)
+            )
+            assert disabled_regions(watcher) == ()
 
 
 async def test_regions_all_adds_a_region_that_is_enabled_later() -> None:
     async with RegionalAws.serving(EUROPE, HOME) as aws:
-        watch = watching(aws)
-        async with background(watch.run()):
-            await watch.complete.wait()
-            assert read_regions(watch) == {EUROPE, HOME}
-            assert aws.in_region(BAHRAIN) == 0
+        watcher = watcher_of(aws)
+        async with background(watcher.run()):
+            await watcher.complete.wait()
+            assert read_regions(watcher) == {EUROPE, HOME}
+            assert aws.calls_in(BAHRAIN) == 0
             aws.enabled.add(BAHRAIN)
             await until(lambda: aws.calls["sns", BAHRAIN] > 0)
-            assert read_regions(watch) == {EUROPE, HOME, BAHRAIN}
+            assert read_regions(watcher) == {EUROPE, HOME, BAHRAIN}
 
 
 async def test_regions_all_does_not_call_an_excluded_region() -> None:
     async with RegionalAws.serving(EUROPE, HOME, BAHRAIN) as aws:
-        watch = await once(watching(aws, exclude=[{"region": "me-*"}, {"region": EUROPE}]))
-    assert read_regions(watch) == {HOME}
-    assert aws.in_region(BAHRAIN) + aws.in_region(EUROPE) == 0
+        watcher = await run_and_close(watcher_of(aws, exclude=[{"region": "me-*"}, {"region": EUROPE}]))
+    assert read_regions(watcher) == {HOME}
+    assert aws.calls_in(BAHRAIN) + aws.calls_in(EUROPE) == 0
 
 
 async def test_keys_that_every_region_rejects_do_not_make_a_region_disabled() -> None:
     async with RegionalAws.serving(EUROPE, HOME) as aws:
-        aws.knows = False
-        watch = await once(watching(aws, EUROPE, BAHRAIN))
-    assert disabled_regions(watch) == ()
-    assert watch.inaccessible_accounts["prod"].code == "InvalidClientTokenId"
+        aws.accepts_keys = False
+        watcher = await run_and_close(watcher_of(aws, EUROPE, BAHRAIN))
+    assert disabled_regions(watcher) == ()
+    assert watcher.inaccessible_accounts["prod"].code == "InvalidClientTokenId"
 
 
 async def test_a_region_in_which_only_one_service_rejects_the_keys_counts_as_enabled() -> None:
     async with RegionalAws.serving(EUROPE, HOME, BAHRAIN) as aws:
         aws.rejecting = {"sns"}
-        watch = await once(watching(aws, BAHRAIN))
-    assert disabled_regions(watch) == ()
-    assert read_regions(watch) == {BAHRAIN}
-    assert [one.failures[0].code for one in watch.cell_statuses()[0].collectors.values() if one.failures] == [
-        "InvalidClientTokenId"
-    ]
+        watcher = await run_and_close(watcher_of(aws, BAHRAIN))
+    assert disabled_regions(watcher) == ()
+    assert read_regions(watcher) == {BAHRAIN}
+    statuses = watcher.cell_statuses()[0].collectors.values()
+    codes = [status.failures[0].code for status in statuses if status.failures]
+    assert codes == ["InvalidClientTokenId"]

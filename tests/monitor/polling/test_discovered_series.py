@@ -1,4 +1,4 @@
-"""Series that inventories found are kept by service, so that one service is not slowed down by others."""
+"""The series that inventories found, by service and by source."""
 
 from monitor.fleet.key import Key
 from monitor.polling.discovered_series import DiscoveredSeries
@@ -13,15 +13,15 @@ QUEUE, TOPIC = key("sqs", "orders"), key("sns", "orders")
 QUEUES, TOPICS = ("sqs", "queues"), ("sns", "topics")
 
 
-def found(*pairs: tuple[Key, tuple[str, str]]) -> DiscoveredSeries:
+def discovered(*pairs: tuple[Key, tuple[str, str]]) -> DiscoveredSeries:
     series = DiscoveredSeries()
-    for one, source in pairs:
-        series.add(one, source)
+    for series_key, source in pairs:
+        series.add(series_key, source)
     return series
 
 
 def test_a_series_belongs_to_its_service_and_to_the_scan_that_found_it_last() -> None:
-    series = found((QUEUE, QUEUES), (TOPIC, TOPICS), (QUEUE, ("sqs", "fifo_queues")))
+    series = discovered((QUEUE, QUEUES), (TOPIC, TOPICS), (QUEUE, ("sqs", "fifo_queues")))
     assert series.of_service("sqs") == {QUEUE: ("sqs", "fifo_queues")}
     assert series.of_service("kinesis") == {}
     assert (series.of_source(QUEUES), series.of_source(TOPICS)) == ([], [TOPIC])
@@ -29,13 +29,13 @@ def test_a_series_belongs_to_its_service_and_to_the_scan_that_found_it_last() ->
 
 
 def test_a_removed_series_is_in_no_service() -> None:
-    series = found((QUEUE, QUEUES), (TOPIC, TOPICS))
+    series = discovered((QUEUE, QUEUES), (TOPIC, TOPICS))
     series.remove(QUEUE)
     assert ([*series], series.of_service("sqs")) == ([TOPIC], {})
 
 
 def test_inventories_after_a_reload_begin_with_a_copy_of_the_discovered_series() -> None:
-    before, after = found((QUEUE, QUEUES)), DiscoveredSeries()
+    before, after = discovered((QUEUE, QUEUES)), DiscoveredSeries()
     after |= before
     after.remove(QUEUE)
     after.add(TOPIC, TOPICS)

@@ -1,4 +1,4 @@
-"""A global service whose API and metrics are in another region than its quotas."""
+"""A global service whose API and metrics are in us-west-2, and whose quotas are in the home region."""
 
 from collectors.base import Metric
 from collectors.declaration_file import parse_declaration
@@ -35,7 +35,7 @@ COLLECTOR = collector_of(parse_declaration(DECLARATION.encode(), "ours.yaml"))
 FLOWS = Metric("AWS/GlobalAccelerator", "NewFlowCount", "Sum").of(Accelerator="a1")
 
 
-async def test_the_api_is_called_in_its_own_region_and_quotas_are_read_at_home() -> None:
+async def test_the_api_is_called_in_the_declared_region_and_quotas_are_read_in_the_home_region() -> None:
     arn = "arn:aws:globalaccelerator::123456789012:accelerator/a1"
     aws = FakeAws(
         region="us-east-1",
@@ -50,7 +50,10 @@ async def test_the_api_is_called_in_its_own_region_and_quotas_are_read_at_home()
 
 
 def test_metrics_are_requested_in_the_region_where_the_api_is_called() -> None:
-    other = Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName="orders")
-    metrics = {metric_query(FLOWS): 1, metric_query(other): 2}
+    kinesis_metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName="orders")
+    metrics = {metric_query(FLOWS): 1, metric_query(kinesis_metric): 2}
     owners = MetricOwners([*REGISTRY.collectors, COLLECTOR])
-    assert owners.by_region(metrics) == {"us-west-2": {metric_query(FLOWS): 1}, "": {metric_query(other): 2}}
+    assert owners.by_region(metrics) == {
+        "us-west-2": {metric_query(FLOWS): 1},
+        "": {metric_query(kinesis_metric): 2},
+    }

@@ -29,15 +29,15 @@ EUROPE, ASIA = (ACCOUNT, "eu-west-1"), (ACCOUNT, "ap-south-1")
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials, and nothing else of the user's."""
+    """Set test credentials, and remove the user's own AWS settings."""
     set_aws_environment(monkeypatch, CREDENTIALS)
 
 
-async def watched(aws: GlobalAws, registry: Registry = REGISTRY, **config: Any) -> Watcher:
-    """A watcher that has run once."""
-    given = {"regions": ["eu-west-1", "ap-south-1"], "endpoint_url": aws.url, **config}
+async def watcher_after_one_run(aws: GlobalAws, registry: Registry = REGISTRY, **config: Any) -> Watcher:
+    """Run a watcher once, close it and return it."""
+    settings = {"regions": ["eu-west-1", "ap-south-1"], "endpoint_url": aws.url, **config}
     telemetry = Telemetries()
-    watcher = Watcher(Config.model_validate(given), registry, Fleet(), telemetry.process, telemetry.aws)
+    watcher = Watcher(Config.model_validate(settings), registry, Fleet(), telemetry.process, telemetry.aws)
     try:
         await watcher.run_once(lambda done, steps: None)
     finally:
@@ -45,9 +45,9 @@ async def watched(aws: GlobalAws, registry: Registry = REGISTRY, **config: Any) 
     return watcher
 
 
-async def test_a_global_service_is_read_once_whatever_regions_are_configured() -> None:
+async def test_a_global_service_is_read_once_though_two_regions_are_configured() -> None:
     async with GlobalAws.serving() as aws:
-        watcher = await watched(aws)
+        watcher = await watcher_after_one_run(aws)
     assert watcher.sentences() == []
     assert {key: cell.services for key, cell in watcher.cells.items()} == {
         EUROPE: {"topics"},
@@ -60,7 +60,7 @@ async def test_a_global_service_is_read_once_whatever_regions_are_configured() -
     assert {region for service, region in aws.calls if service == "sns"} == {"eu-west-1", "ap-south-1"}
 
 
-async def test_each_cell_has_the_call_budget_that_is_reported() -> None:
+async def test_each_cell_has_a_call_budget_of_its_own() -> None:
     telemetry = Telemetries()
     async with GlobalAws.serving() as aws:
         config = Config.model_validate({"regions": ["eu-west-1"], "endpoint_url": aws.url})
@@ -75,7 +75,7 @@ async def test_each_cell_has_the_call_budget_that_is_reported() -> None:
 
 async def test_metrics_and_quotas_of_a_global_service_are_read_in_the_home_region() -> None:
     async with GlobalAws.serving() as aws:
-        watcher = await watched(aws)
+        watcher = await watcher_after_one_run(aws)
     assert aws.metrics["AWS/Route53", "us-east-1"] > 0
     assert {region for namespace, region in aws.metrics if namespace == "AWS/Route53"} == {"us-east-1"}
     assert {region for service, region in aws.calls if service == "servicequotas"} == {"us-east-1"}
@@ -83,10 +83,10 @@ async def test_metrics_and_quotas_of_a_global_service_are_read_in_the_home_regio
     assert {status.region for status in watcher.cell_statuses()} == {"eu-west-1", "ap-south-1", "global"}
 
 
-async def test_the_home_region_is_that_of_the_partition() -> None:
+async def test_the_home_region_depends_on_the_partition() -> None:
     china = {"role_arn": ROLE.replace("arn:aws:", "arn:aws-cn:"), "regions": ["cn-north-1"]}
     async with GlobalAws.serving() as aws:
-        watcher = await watched(aws, accounts=[china])
+        watcher = await watcher_after_one_run(aws, accounts=[china])
     assert set(watcher.cells) == {(ACCOUNT, "cn-north-1"), GLOBAL}
     assert {region for namespace, region in aws.metrics if namespace == "AWS/Route53"} == {"cn-northwest-1"}
     assert {series.aws_region for key, series in watcher.fleet.series.items() if key.region == "global"} == {
@@ -94,33 +94,36 @@ async def test_the_home_region_is_that_of_the_partition() -> None:
     }
 
 
-async def test_a_service_whose_region_is_of_another_partition_is_not_called() -> None:
-    """Global Accelerator is in us-west-2 alone, which does not know the credentials of China."""
+async def test_a_service_with_a_region_in_another_partition_is_not_called() -> None:
+    """Global Accelerator exists only in us-west-2, where AWS rejects credentials of the China partition."""
     china = {"role_arn": ROLE.replace("arn:aws:", "arn:aws-cn:"), "regions": ["cn-north-1"]}
     registry = global_registry(f"region: us-west-2{DNS}")
     async with GlobalAws.serving() as aws:
-        abroad = await watched(aws, registry, accounts=[china])
-        at_home = await watched(aws, registry, accounts=[{"role_arn": ROLE, "regions": ["eu-west-1"]}])
-    assert set(abroad.cells) == {(ACCOUNT, "cn-north-1")}
-    assert set(at_home.cells) == {EUROPE, GLOBAL}
-    assert abroad.sentences() == []
+        in_china = await watcher_after_one_run(aws, registry, accounts=[china])
+        in_europe = await watcher_after_one_run(
+            aws, registry, accounts=[{"role_arn": ROLE, "regions": ["eu-west-1"]}]
+        )
+    assert set(in_china.cells) == {(ACCOUNT, "cn-north-1")}
+    assert set(in_europe.cells) == {EUROPE, GLOBAL}
+    assert in_china.sentences() == []
     assert {region for service, region in aws.calls if service == "route53"} == {"us-west-2"}
     assert not [region for _, region in aws.metrics if region == "cn-northwest-1"]
 
 
-async def test_commands_and_arns_of_global_services_name_the_home_region() -> None:
+async def test_commands_for_global_services_name_the_home_region() -> None:
     async with GlobalAws.serving() as aws:
-        watcher = await watched(aws)
+        watcher = await watcher_after_one_run(aws)
     by_signal = {key.signal: series for key, series in watcher.fleet.series.items()}
-    records = by_signal["zone_records"]
-    assert records.key.region == "global"
-    assert records.settings.limit and records.settings.limit.value == 140  # the default of us-east-1
-    command = increase_command(records.settings.signal, records, 0.9)
+    zone_records = by_signal["zone_records"]
+    assert zone_records.key.region == "global"
+    limit = zone_records.settings.limit
+    assert limit and limit.value == 140  # the default of us-east-1
+    command = increase_command(zone_records.settings.signal, zone_records, 0.9)
     assert command == f"aws route53 get-hosted-zone --id={ZONE} --region=us-east-1"
     zones = by_signal["zones"]
     assert (increase_command(zones.settings.signal, zones, 0.9) or "").endswith("--region us-east-1")
-    bound = by_signal["zone_queries"].unobservable
-    assert bound and bound.enable_command == "aws route53 get-hosted-zone --region us-east-1"
+    unobservable = by_signal["zone_queries"].unobservable
+    assert unobservable and unobservable.enable_command == "aws route53 get-hosted-zone --region us-east-1"
 
 
 async def test_a_scan_reports_a_global_service_in_the_region_global() -> None:
@@ -137,15 +140,15 @@ async def test_a_scan_reports_a_global_service_in_the_region_global() -> None:
 
 async def test_without_a_global_service_there_is_no_global_cell() -> None:
     async with GlobalAws.serving() as aws:
-        watcher = await watched(aws, services=["topics"])
+        watcher = await watcher_after_one_run(aws, services=["topics"])
     assert set(watcher.cells) == {EUROPE, ASIA}
     assert "route53" not in {service for service, _ in aws.calls}
 
 
 @pytest.mark.parametrize("regions", [["eu-west-1"], "all"])
-async def test_with_global_services_alone_no_region_is_read_or_listed(regions: Any) -> None:
+async def test_if_only_global_services_are_configured_no_region_is_read_or_listed(regions: Any) -> None:
     async with GlobalAws.serving() as aws:
-        watcher = await watched(aws, services=["dns"], regions=regions)
+        watcher = await watcher_after_one_run(aws, services=["dns"], regions=regions)
     assert set(watcher.cells) == {GLOBAL}
     assert watcher.sentences() == []
     assert {service for service, _ in aws.calls} == {"sts", "route53", "monitoring", "servicequotas"}
@@ -153,7 +156,7 @@ async def test_with_global_services_alone_no_region_is_read_or_listed(regions: A
 
 async def test_a_denied_global_service_affects_only_itself() -> None:
     async with GlobalAws.serving("route53") as aws:
-        watcher = await watched(aws)
+        watcher = await watcher_after_one_run(aws)
     assert [sentence.split(":")[0] for sentence in watcher.sentences()] == [f"{ACCOUNT}/global dns"]
     assert watcher.inaccessible_accounts == {}
     assert {key.region for key in watcher.fleet.series if key.service == "topics"} == {
@@ -173,35 +176,38 @@ async def test_a_denied_global_service_affects_only_itself() -> None:
         ({"region": "eu-*", "service": "dns"}, {EUROPE, ASIA, GLOBAL}),
     ],
 )
-async def test_excluded_cells_are_not_read(exclude: dict[str, str], cells: set[tuple[str, str]]) -> None:
+async def test_a_cell_without_services_left_after_exclusions_is_not_read(
+    exclude: dict[str, str], cells: set[tuple[str, str]]
+) -> None:
     async with GlobalAws.serving() as aws:
-        watcher = await watched(aws, exclude=[exclude])
+        watcher = await watcher_after_one_run(aws, exclude=[exclude])
     assert set(watcher.cells) == cells
     assert ("route53" in {service for service, _ in aws.calls}) is (GLOBAL in cells)
 
 
-def test_an_exclusion_of_global_has_no_effect_without_a_global_service() -> None:
+def test_an_exclusion_of_the_region_global_is_ineffective_without_a_global_service() -> None:
     config = Config.model_validate({"exclude": [{"region": "global"}], "regions": ["eu-west-1"]})
-    both = config.configured_entries(REGISTRY)
-    assert list(ineffective_entries(config.exclude, both, REGISTRY)) == []
-    regional = [account.model_copy(update={"services": ("topics",)}) for account in both]
-    assert list(ineffective_entries(config.exclude, regional, REGISTRY)) == [
+    accounts = config.configured_entries(REGISTRY)
+    assert list(ineffective_entries(config.exclude, accounts, REGISTRY)) == []
+    accounts_without_dns = [account.model_copy(update={"services": ("topics",)}) for account in accounts]
+    assert list(ineffective_entries(config.exclude, accounts_without_dns, REGISTRY)) == [
         "exclude[0] excludes nothing: no configured region matches 'global'."
     ]
 
 
-def test_global_is_a_region_of_patterns_and_none_to_configure() -> None:
+def test_global_matches_region_patterns_but_is_no_region_to_configure() -> None:
     Config.model_validate({"bands": [{"region": "global", "high": 0.8}]})
-    with pytest.raises(ConfigError) as refused:
+    with pytest.raises(ConfigError) as error:
         parse_config(b"regions: [global]", "headroom.yaml", ConfigContext(registry=REGISTRY))
-    assert "expected an AWS region, found 'global'" in str(refused.value)
+    assert "expected an AWS region, found 'global'" in str(error.value)
 
 
 async def test_cells_that_call_the_same_region_share_its_rate_limits() -> None:
-    shared, account = AwsEnvironment(), Account(role_arn=ROLE, regions=("us-east-1", "eu-west-1"))
+    aws_environment = AwsEnvironment()
+    account = Account(role_arn=ROLE, regions=("us-east-1", "eu-west-1"))
     async with GlobalAws.serving() as aws:
-        cells = await open_cells(account, aws.url, Telemetries().aws, shared, {*ServiceScope})
-        await shared.clients.aclose()
+        cells = await open_cells(account, aws.url, Telemetries().aws, aws_environment, {*ServiceScope})
+        await aws_environment.clients.aclose()
     by_key = {cell.key: cell for cell in cells}
     assert by_key[GLOBAL].limiters is by_key[HOME].limiters
     assert by_key[GLOBAL].limiters is not by_key[EUROPE].limiters

@@ -1,4 +1,4 @@
-"""Reading past days of a cell's metrics from an HTTP server."""
+"""Reads past days of a cell's metrics from a fake CloudWatch over HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -41,7 +41,11 @@ FORTNIGHT = range(NOW - 14 * DAY, NOW)
 
 @dataclass
 class PastReading:
-    """A reader, what it reads from, and what it has written: the rows, and points by row and minute."""
+    """A reader over a fake CloudWatch, and what it has written.
+
+    read: the rows of metrics that were read. points: by row and minute. tried: how many metrics the reader
+    has reported. error: raised instead of writing.
+    """
 
     reader: HistoryReader
     fleet: Fleet
@@ -56,21 +60,21 @@ class PastReading:
         if self.error:
             raise self.error
         self.read += rows.tolist()
-        of, minutes, values = (one.tolist() for one in points)
-        self.points |= dict(zip(zip(of, minutes, strict=True), values, strict=True))
+        of_points, minutes, values = (array.tolist() for array in points)
+        self.points |= dict(zip(zip(of_points, minutes, strict=True), values, strict=True))
 
     def count(self, metrics: int) -> None:
         self.tried += metrics
 
     async def failures(self, minutes: range = FORTNIGHT) -> list[str]:
-        return [one.sentence for one in await self.reader.read(self.fleet.metrics(CELL), minutes)]
+        return [failure.sentence for failure in await self.reader.read(self.fleet.metrics(CELL), minutes)]
 
     @property
     def queries(self) -> list[Query]:
         return [query for body in self.server.bodies for query in body["MetricDataQueries"]]
 
 
-def name_of(query: Query) -> str:
+def stream_of(query: Query) -> str:
     return str(query["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
 
 
@@ -87,126 +91,128 @@ async def past_reading(
         fleet.put(Key(*CELL, "kinesis", "rate", name), observed, series_settings, NOW)
     async with FakeCloudWatch(answer) as server:
         cell = Cell(fake_credentials(), *CELL, telemetry.aws, {"cloudwatch": 1000.0}, server.url)
-        some: PastReading
+        reading: PastReading
 
         def write(rows: Ints, points: tuple[Ints, Ints, Floats]) -> None:
-            some.write(rows, points)
+            reading.write(rows, points)
 
         def count(metrics: int) -> None:
-            some.count(metrics)
+            reading.count(metrics)
 
         reader = HistoryReader(MetricSource(cell, OWNERS), fleet.rings, write, count)
-        some = PastReading(reader, fleet, server, telemetry)
-        yield some
+        reading = PastReading(reader, fleet, server, telemetry)
+        yield reading
         await cell.close()
 
 
-def each(by: Callable[[Query], dict[str, Any]]) -> Callable[[Body], Response]:
-    return lambda body: {"MetricDataResults": [by(query) for query in body["MetricDataQueries"]]}
+def response_of(result_of: Callable[[Query], dict[str, Any]]) -> Callable[[Body], Response]:
+    return lambda body: {"MetricDataResults": [result_of(query) for query in body["MetricDataQueries"]]}
 
 
 def two_points(query: Query) -> dict[str, Any]:
-    return result(query, {NOW - 14 * DAY: float(name_of(query)), NOW - 5: 0.5})
+    return result(query, {NOW - 14 * DAY: float(stream_of(query)), NOW - 5: 0.5})
 
 
-async def test_a_fortnight_of_each_metric_is_requested_once_and_paid_for_once() -> None:
-    async with past_reading(each(two_points), 11) as some:
-        assert await some.failures() == []
-        assert sorted(map(name_of, some.queries), key=int) == [str(n) for n in range(11)]
-        spans = {(body["StartTime"] // 60, body["EndTime"] // 60) for body in some.server.bodies}
+async def test_a_fortnight_of_each_metric_is_requested_once_and_counted_once() -> None:
+    async with past_reading(response_of(two_points), 11) as reading:
+        assert await reading.failures() == []
+        assert sorted(map(stream_of, reading.queries), key=int) == [str(n) for n in range(11)]
+        spans = {(body["StartTime"] // 60, body["EndTime"] // 60) for body in reading.server.bodies}
         assert spans == {(FORTNIGHT.start, FORTNIGHT.stop)}
-        assert sorted(some.read) == sorted(some.fleet.metrics(CELL).values())
-        assert some.points[some.read[0], NOW - 5] == 0.5
+        assert sorted(reading.read) == sorted(reading.fleet.metrics(CELL).values())
+        assert reading.points[reading.read[0], NOW - 5] == 0.5
         labels = {"aws_account": CELL[0], "aws_region": CELL[1], "aws_service": "kinesis"}
-        requested = some.telemetry.registry.get_sample_value("headroom_metrics_requested_total", labels)
-        assert (requested, some.tried) == (11, 11)
+        requested = reading.telemetry.registry.get_sample_value("headroom_metrics_requested_total", labels)
+        assert (requested, reading.tried) == (11, 11)
 
 
-async def test_a_call_has_no_more_metrics_than_fill_a_page() -> None:
-    async with past_reading(each(two_points), 30) as some:
-        await some.failures()
-        calls = [len(ids) for ids in some.server.requested_ids]
+async def test_a_call_requests_no_more_metrics_than_fit_on_a_page_with_all_points() -> None:
+    async with past_reading(response_of(two_points), 30) as reading:
+        await reading.failures()
+        calls = [len(ids) for ids in reading.server.requested_ids]
         assert max(calls) == MAX_POINTS_PER_PAGE // len(FORTNIGHT)
         assert sum(calls) == 30
 
 
-async def test_pages_are_joined() -> None:
+async def test_the_points_of_all_pages_are_written() -> None:
     def paged(body: Body) -> Response:
         (query,) = body["MetricDataQueries"]
         if "NextToken" in body:
             return {"MetricDataResults": [result(query, {NOW - 7: 7.0})]}
         return {"MetricDataResults": [result(query, {NOW - 5: 5.0}, "PartialData")], "NextToken": "more"}
 
-    async with past_reading(paged, 1) as some:
-        assert await some.failures() == []
-        assert sorted(some.points.values()) == [5.0, 7.0]
+    async with past_reading(paged, 1) as reading:
+        assert await reading.failures() == []
+        assert sorted(reading.points.values()) == [5.0, 7.0]
 
 
-async def test_metrics_are_requested_with_the_period_that_the_rings_have() -> None:
-    async with past_reading(each(two_points), 2) as some:
-        some.fleet.rings.period[: some.fleet.rings.size] = 5
-        await some.failures(range(NOW - 63 * DAY, NOW))
-        assert {query["MetricStat"]["Period"] for query in some.queries} == {300}
-    async with past_reading(each(two_points), 2, period=3600) as some:
-        await some.failures(range(NOW - 14 * DAY + 15, NOW - 15))
-        assert {query["MetricStat"]["Period"] for query in some.queries} == {3600}
-        (body,) = some.server.bodies
+async def test_metrics_are_requested_with_their_period_in_the_rings() -> None:
+    async with past_reading(response_of(two_points), 2) as reading:
+        reading.fleet.rings.period[: reading.fleet.rings.size] = 5
+        await reading.failures(range(NOW - 63 * DAY, NOW))
+        assert {query["MetricStat"]["Period"] for query in reading.queries} == {300}
+    async with past_reading(response_of(two_points), 2, period=3600) as reading:
+        await reading.failures(range(NOW - 14 * DAY + 15, NOW - 15))
+        assert {query["MetricStat"]["Period"] for query in reading.queries} == {3600}
+        (body,) = reading.server.bodies
         assert (body["StartTime"] % 3600, body["EndTime"] % 3600) == (0, 0)
 
 
 async def test_a_forbidden_metric_is_reported_and_the_others_are_read() -> None:
     def forbidding(query: Query) -> dict[str, Any]:
-        return result(query, {}, "Forbidden") if name_of(query) == "2" else two_points(query)
+        return result(query, {}, "Forbidden") if stream_of(query) == "2" else two_points(query)
 
-    async with past_reading(each(forbidding), 9) as some:
-        (sentence,) = await some.failures()
+    async with past_reading(response_of(forbidding), 9) as reading:
+        (sentence,) = await reading.failures()
         assert "may not be read" in sentence
-        assert len(some.read) == 8
+        assert len(reading.read) == 8
 
 
-async def test_a_rejected_metric_is_found_and_the_others_are_read() -> None:
+async def test_a_rejected_metric_is_reported_and_the_others_are_read() -> None:
     def rejecting(body: Body) -> Response:
-        if any(name_of(query) == "3" for query in body["MetricDataQueries"]):
+        if any(stream_of(query) == "3" for query in body["MetricDataQueries"]):
             return ErrorResponse("ValidationError")
         return {"MetricDataResults": [two_points(query) for query in body["MetricDataQueries"]]}
 
-    async with past_reading(rejecting, 9) as some:
-        (sentence,) = await some.failures()
+    async with past_reading(rejecting, 9) as reading:
+        (sentence,) = await reading.failures()
         assert "ValidationError" in sentence
-        assert len(some.read) == 8
+        assert len(reading.read) == 8
 
 
-async def test_when_all_requests_are_denied_only_some_are_made() -> None:
-    async with past_reading(lambda _: ErrorResponse("AccessDenied", 403), 400) as some:
-        failures = await some.failures()
-        assert all("AccessDenied" in one for one in failures)
-        assert STALLED_AFTER <= len(some.server.bodies) <= 2 * STALLED_AFTER
-        assert some.tried == 400
+async def test_after_several_denied_calls_no_further_calls_are_made() -> None:
+    async with past_reading(lambda _: ErrorResponse("AccessDenied", 403), 400) as reading:
+        failures = await reading.failures()
+        assert all("AccessDenied" in failure for failure in failures)
+        assert STALLED_AFTER <= len(reading.server.bodies) <= 2 * STALLED_AFTER
+        assert reading.tried == 400
 
 
-async def test_a_disk_that_is_full_is_no_failure_of_aws() -> None:
-    async with past_reading(each(two_points), 400) as some:
-        some.error = OSError(28, "No space left on device")
+async def test_a_full_disk_raises_an_oserror_and_ends_the_read() -> None:
+    async with past_reading(response_of(two_points), 400) as reading:
+        reading.error = OSError(28, "No space left on device")
         with pytest.raises(OSError, match="No space"):
-            await some.failures()
-        assert len(some.server.bodies) < 20
+            await reading.failures()
+        assert len(reading.server.bodies) < 20
 
 
-async def test_values_beyond_float32_and_odd_ones_are_left_to_the_file() -> None:
-    async with past_reading(each(lambda query: result(query, {NOW - 5: 1e300, NOW - 6: "NaN"})), 1) as some:
-        assert await some.failures() == []
-        assert not np.isfinite([*some.points.values()]).any()
+async def test_values_beyond_float32_and_nan_are_written_as_values_that_are_not_finite() -> None:
+    async with past_reading(
+        response_of(lambda query: result(query, {NOW - 5: 1e300, NOW - 6: "NaN"})), 1
+    ) as reading:
+        assert await reading.failures() == []
+        assert not np.isfinite([*reading.points.values()]).any()
 
 
 async def test_a_read_of_the_past_can_be_cancelled() -> None:
     was_requested = asyncio.Event()
 
-    def slow(body: Body) -> Response:
+    def answer(body: Body) -> Response:
         was_requested.set()
         return {"MetricDataResults": [two_points(query) for query in body["MetricDataQueries"]]}
 
-    async with past_reading(slow, 200) as some:
-        task = asyncio.create_task(some.failures())
+    async with past_reading(answer, 200) as reading:
+        task = asyncio.create_task(reading.failures())
         await was_requested.wait()
         task.cancel()
         with pytest.raises(asyncio.CancelledError):

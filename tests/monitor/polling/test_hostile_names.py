@@ -1,4 +1,4 @@
-"""Hostile names of resources: each series keeps its own resource, whatever the name contains."""
+"""Hostile names of resources: no name changes which resource a series, alert or command is about."""
 
 import asyncio
 import re
@@ -29,13 +29,13 @@ from tests.monitor.fleet.fleets import SETTINGS, add, text
 from tests.registries import REGISTRY, SIGNALS
 from tests.resources import resource_for
 
-PIECES = ["%2F", "$(x)", "<b>", "{x}", "é日", "\ud800", "=,", "account", *"/\\\"'`\n\t\0 -"]
-PARTS = st.sampled_from(PIECES) | st.text(min_size=1, max_size=3)
+HOSTILE_PARTS = ["%2F", "$(x)", "<b>", "{x}", "é日", "\ud800", "=,", "account", *"/\\\"'`\n\t\0 -"]
+PARTS = st.sampled_from(HOSTILE_PARTS) | st.text(min_size=1, max_size=3)
 NAMES = st.lists(PARTS, min_size=1, max_size=6).map("".join)
-LONG = st.sampled_from(["x" * 1000, "".join(PIECES) * 20])
-PATHS = st.lists(NAMES | LONG, min_size=1, max_size=3).map(tuple)
+LONG_NAMES = st.sampled_from(["x" * 1000, "".join(HOSTILE_PARTS) * 20])
+PATHS = st.lists(NAMES | LONG_NAMES, min_size=1, max_size=3).map(tuple)
 RESOURCES = st.builds(
-    lambda path, named: Resource("thing", path, ("same",) * len(path) if named else ()).utf8_safe,
+    lambda path, has_names: Resource("thing", path, ("same",) * len(path) if has_names else ()).utf8_safe,
     PATHS,
     st.booleans(),
 )
@@ -46,55 +46,67 @@ def key(resource: Resource, signal: str = "kinesis.stream_write_bytes") -> Key:
     return Key("123456789012", "eu-west-1", service, name, resource)
 
 
-@given(st.lists(RESOURCES, min_size=1, max_size=4, unique_by=lambda one: (len(one.path), one.path)))
-def test_exported_names_are_parsed_unchanged_and_no_sample_is_there_twice(resources: list[Resource]) -> None:
-    same_depth = [one for one in resources if len(one.path) == len(resources[0].path)]
+@given(
+    st.lists(
+        RESOURCES, min_size=1, max_size=4, unique_by=lambda resource: (len(resource.path), resource.path)
+    )
+)
+def test_exported_names_are_parsed_unchanged_and_no_sample_is_repeated(resources: list[Resource]) -> None:
+    same_depth = [resource for resource in resources if len(resource.path) == len(resources[0].path)]
     fleet = Fleet()
-    for one in same_depth:
-        series = add(fleet, key(one))
+    for resource in same_depth:
+        series = add(fleet, key(resource))
         fleet.utilization[series.slot] = np.float32(0.5)
     exposition = Exposition(fleet)
     asyncio.run(exposition.publish({}))
-    found = [
+    labels = [
         sample.labels
         for family in samples_of(text(exposition))
         for sample in family.samples
         if sample.name == "headroom_utilization_ratio"
     ]
-    assert sorted(map(repr, found)) == sorted(repr(exported_labels(key(one).labels)) for one in same_depth)
-    assert len({repr(sorted(one.items())) for one in found}) == len(same_depth)
+    expected = [exported_labels(key(resource).labels) for resource in same_depth]
+    assert sorted(map(repr, labels)) == sorted(map(repr, expected))
+    assert len({repr(sorted(sample_labels.items())) for sample_labels in labels}) == len(same_depth)
 
 
-# Signals with the same command differ in nothing that a shell sees.
-WITH_COMMANDS = [*{one.command.run: one for one in SIGNALS.values() if one.command}.values()]
+# One signal for each command, as the tests depend on the command only.
+SIGNALS_WITH_COMMANDS = [
+    *{signal.command.run: signal for signal in SIGNALS.values() if signal.command}.values()
+]
 
 
 def command_words(signal: Signal, path: Sequence[str]) -> list[str]:
-    """Return what a shell makes of the command that raises a signal's limit."""
+    """Return the words that a shell splits the command into that raises a signal's limit."""
     series_settings = replace(SETTINGS, signal=signal, limit=Limit(1e6, LimitSource.API, 0))
     resource_key = key(resource_for(signal, path), signal.id)
     series = Series(key=resource_key, slot=0, settings=series_settings, unobservable=None)
     return shlex.split(increase_command(signal, series, 0.99, saturated=True) or "")
 
 
-@given(path=st.lists(NAMES | LONG, min_size=2, max_size=2))
-def test_a_shell_splits_every_command_as_intended(path: list[str]) -> None:
+@given(path=st.lists(NAMES | LONG_NAMES, min_size=2, max_size=2))
+def test_a_shell_splits_every_command_into_the_same_words_whatever_the_names(path: list[str]) -> None:
     parent, child = Resource("thing", tuple(path)).utf8_safe.path
     names = {"PARENT": parent, "CHILD": child}
-    for signal in WITH_COMMANDS:
-        meant = command_words(signal, tuple(names))
+    for signal in SIGNALS_WITH_COMMANDS:
+        expected = command_words(signal, tuple(names))
         assert command_words(signal, (parent, child)) == [
-            re.sub("PARENT|CHILD", lambda found: names[found[0]], word) for word in meant
+            re.sub("PARENT|CHILD", lambda found: names[found[0]], word) for word in expected
         ], signal.id
-        assert not names.keys() & {*meant}, signal.id  # `--name -x` would be two options
+        # No name is a word of its own: the `-x` in `--name -x` would be an option.
+        assert not names.keys() & {*expected}, signal.id
 
 
-SMALL = st.lists(st.sampled_from(["a", "b", "a/b", "account", "/"]), max_size=3).map(tuple)
-KINESIS = [one.id for one in SIGNALS.values() if one.service in ("kinesis", "lambda") and one.inhibited_by]
+SHORT_PATHS = st.lists(st.sampled_from(["a", "b", "a/b", "account", "/"]), max_size=3).map(tuple)
+INHIBITED_SIGNALS = [
+    signal.id
+    for signal in SIGNALS.values()
+    if signal.service in ("kinesis", "lambda") and signal.inhibited_by
+]
 
 
 def alert(signal: str, path: tuple[str, ...], utilization: float) -> Notice:
-    """Return the notice of a saturated resource with this path."""
+    """Return the notice of a critical alert on the resource with this path."""
     service, name = signal.split(".")
     resource = Resource("thing", path) if path else ACCOUNT
     labels = key(resource, signal).labels | {"severity": "critical"}
@@ -109,28 +121,32 @@ def alert(signal: str, path: tuple[str, ...], utilization: float) -> Notice:
     )
 
 
-@given(st.lists(st.tuples(st.sampled_from(KINESIS), SMALL, st.sampled_from([0.3, 0.95])), max_size=8))
-def test_an_alert_inhibits_only_alerts_of_parents_and_parts_of_its_resource(
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(INHIBITED_SIGNALS), SHORT_PATHS, st.sampled_from([0.3, 0.95])), max_size=8
+    )
+)
+def test_an_alert_inhibits_only_alerts_on_its_resource_its_parents_and_its_parts(
     firing: list[tuple[str, tuple[str, ...], float]],
 ) -> None:
-    notices = {one.alert: one for one in (alert(*arguments) for arguments in firing)}
-    for followed, cause in inhibited(notices.values(), REGISTRY).items():
-        first, second = (resource_of(notices[one]).path for one in (followed, cause))
-        shorter = min(len(first), len(second))
-        assert first[:shorter] == second[:shorter]
+    notices = {item.alert: item for item in (alert(*arguments) for arguments in firing)}
+    for inhibited_id, cause_id in inhibited(notices.values(), REGISTRY).items():
+        path, cause_path = (resource_of(notices[alert_id]).path for alert_id in (inhibited_id, cause_id))
+        shorter = min(len(path), len(cause_path))
+        assert path[:shorter] == cause_path[:shorter]
 
 
 @given(RESOURCES)
 def test_a_journal_returns_the_resource_of_an_alert_unchanged(resource: Resource) -> None:
-    notified = alert("kinesis.stream_write_bytes", (), 0.9)
-    notified = msgspec.structs.replace(notified, subject=resource, labels=key(resource).labels)
-    kept = msgspec.json.decode(msgspec.json.encode(notified), type=Notice)
-    assert kept == notified and key_of(kept).id == key(resource).id
-    assert resource_of(kept).names == resource.names
+    original = alert("kinesis.stream_write_bytes", (), 0.9)
+    original = msgspec.structs.replace(original, subject=resource, labels=key(resource).labels)
+    decoded = msgspec.json.decode(msgspec.json.encode(original), type=Notice)
+    assert decoded == original and key_of(decoded).id == key(resource).id
+    assert resource_of(decoded).names == resource.names
 
 
 @given(RESOURCES)
-def test_links_hold_names_as_one_part_of_a_url(resource: Resource) -> None:
+def test_a_name_is_one_path_segment_or_one_parameter_of_a_link(resource: Resource) -> None:
     links = Links(
         headroom="https://h.example", grafana="https://g.example/d/{parent}?a={resource}&b={resource_id}"
     )

@@ -1,4 +1,4 @@
-"""Lists of recently active metrics, and the idle metrics that become due because a list contains them."""
+"""Lists of recently active metrics: an idle metric is due at once if a list contains it."""
 
 import asyncio
 import time
@@ -38,14 +38,16 @@ from tests.registries import OWNERS, REGISTRY
 from tests.telemetries import Telemetries
 
 CELL = (ACCOUNT, REGION)
-LONGEST = 15
+LONGEST_INTERVAL = 15
 
 
-def listed(*streams: str, name: str = traffic.name) -> dict[str, Any]:
+def list_page(*streams: str, name: str = traffic.name) -> dict[str, Any]:
     """Return a page of ListMetrics with the metrics of these streams."""
     dimensions = [[{"Name": "StreamName", "Value": stream}] for stream in streams]
     return {
-        "Metrics": [{"Namespace": "AWS/Kinesis", "MetricName": name, "Dimensions": one} for one in dimensions]
+        "Metrics": [
+            {"Namespace": "AWS/Kinesis", "MetricName": name, "Dimensions": pairs} for pairs in dimensions
+        ]
     }
 
 
@@ -57,21 +59,21 @@ class IdleStreams:
         for n in range(streams):
             usage = per_second(traffic.of(StreamName=f"stream-{n}"))
             add(self.fleet, key(f"stream-{n}"), usage=usage, throttled=None)
-        self.planner = Planner(self.fleet, Intervals(1, LONGEST, 5))
+        self.planner = Planner(self.fleet, Intervals(1, LONGEST_INTERVAL, 5))
         self.rows = np.fromiter(self.fleet.metrics(CELL).values(), np.int32)
-        self.woken = 0
+        self.wake_calls = 0
         self.watch = self.watch_of(self.aws.cell)
         self.read(NOW)
 
     def watch_of(self, cell: Cell) -> IdleWatch:
-        """Return a watch of the fleet through a cell."""
+        """Return an IdleWatch of the fleet that calls AWS through a cell."""
         return IdleWatch(cell, self.fleet, OWNERS, self.planner, on_wake=self.wake)
 
     def wake(self) -> None:
-        self.woken += 1
+        self.wake_calls += 1
 
     def read(self, now: int) -> None:
-        """Read all metrics, which have no point."""
+        """Record that all metrics were read up to the minute before `now`, and had no point."""
         self.fleet.rings.mark_requested(self.rows, now - 1)
         self.fleet.rings.mark_read(self.rows, now - 1)
         self.planner.plan(now)
@@ -80,7 +82,7 @@ class IdleStreams:
         """Request the lists, plan, and return the codes of the failures."""
         failures = asyncio.run(self.watch.update(now))
         self.planner.plan(now)
-        return [one.code for one in failures]
+        return [failure.code for failure in failures]
 
     def due(self, now: int) -> set[int]:
         """Return the numbers of the streams that are due."""
@@ -94,28 +96,28 @@ class IdleStreams:
 
 
 def test_an_idle_metric_is_due_at_once_only_if_a_list_contains_it() -> None:
-    streams = IdleStreams(lambda **_: listed("stream-3", "another"))
+    streams = IdleStreams(lambda **_: list_page("stream-3", "unknown"))
     assert streams.update() == []
-    assert streams.woken == 1
+    assert streams.wake_calls == 1
     assert streams.due(NOW) == {3}
     streams.fleet.rings.mark_requested(streams.rows[3:4], NOW - 1)
     assert streams.due(NOW) == set()
 
 
 def test_idle_metrics_that_no_list_contains_wait_for_an_hour() -> None:
-    streams = IdleStreams(lambda **_: listed())
-    for minute in range(NOW, NOW + 120, LONGEST):
+    streams = IdleStreams(lambda **_: list_page())
+    for minute in range(NOW, NOW + 120, LONGEST_INTERVAL):
         assert streams.update(minute) == []
-    assert streams.woken == 0
+    assert streams.wake_calls == 0
     assert streams.fleet.rings.cadence[streams.rows].tolist() == [MAX_INTERVAL] * 10
 
 
-def test_a_list_is_limited_to_the_namespace_and_to_the_metric_name_if_there_is_only_one() -> None:
+def test_a_list_names_the_namespace_and_if_all_idle_metrics_have_one_name_that_name() -> None:
     requested: list[dict[str, Any]] = []
 
     def answer(**params: Any) -> dict[str, Any]:
         requested.append(params)
-        return listed()
+        return list_page()
 
     streams = IdleStreams(answer)
     streams.update()
@@ -134,19 +136,20 @@ def test_a_list_is_limited_to_the_namespace_and_to_the_metric_name_if_there_is_o
 
 
 def test_a_list_is_made_only_where_it_costs_less_than_it_saves() -> None:
-    single, two = IdleStreams(lambda **_: listed(), streams=1), IdleStreams(lambda **_: listed(), streams=2)
-    for streams in (single, two):
+    one_stream = IdleStreams(lambda **_: list_page(), streams=1)
+    two_streams = IdleStreams(lambda **_: list_page(), streams=2)
+    for streams in (one_stream, two_streams):
         streams.update()
-    assert (single.lists, two.lists) == (0, 1)
+    assert (one_stream.lists, two_streams.lists) == (0, 1)
 
 
 def test_a_namespace_whose_list_costs_more_than_it_saves_is_not_listed_again_for_hours() -> None:
-    pages = [listed(*(f"other-{n}" for n in range(500)))] * 20
+    pages = [list_page(*(f"other-{n}" for n in range(500)))] * 20
     streams = IdleStreams(pages)
     streams.update()
     assert streams.lists == 7  # ten metrics read hourly, not every 15 minutes, save 7.5 requests per list
-    assert streams.fleet.rings.cadence[streams.rows].tolist() == [LONGEST] * 10
-    streams.update(NOW + LONGEST)
+    assert streams.fleet.rings.cadence[streams.rows].tolist() == [LONGEST_INTERVAL] * 10
+    streams.update(NOW + LONGEST_INTERVAL)
     assert streams.lists == 7
     streams.update(NOW + LARGE_INTERVAL)
     assert streams.lists == 14
@@ -154,20 +157,20 @@ def test_a_namespace_whose_list_costs_more_than_it_saves_is_not_listed_again_for
 
 def test_when_lists_are_denied_idle_metrics_keep_their_interval_and_one_failure_is_reported() -> None:
     streams = IdleStreams(denied("ListMetrics", "AccessDenied"))
-    for minute in range(NOW, NOW + 60, LONGEST):
+    for minute in range(NOW, NOW + 60, LONGEST_INTERVAL):
         assert streams.update(minute) == ["AccessDenied"]
-    assert streams.fleet.rings.cadence[streams.rows].tolist() == [LONGEST] * 10
+    assert streams.fleet.rings.cadence[streams.rows].tolist() == [LONGEST_INTERVAL] * 10
 
 
-def test_an_invalid_response_is_a_failure_and_wakes_no_metric() -> None:
+def test_an_invalid_response_is_a_failure_and_makes_no_metric_due() -> None:
     streams = IdleStreams(lambda **_: {"Metrics": [{"Dimensions": [{"Name": "StreamName"}]}]})
     streams.aws.malformed = True
     assert len(streams.update()) == 1
-    assert streams.woken == 0
+    assert streams.wake_calls == 0
 
 
 def test_no_list_is_requested_once_the_budget_is_spent() -> None:
-    streams = IdleStreams(lambda **_: listed())
+    streams = IdleStreams(lambda **_: list_page())
 
     @asynccontextmanager
     async def granted(_: int) -> AsyncIterator[int]:
@@ -178,17 +181,23 @@ def test_no_list_is_requested_once_the_budget_is_spent() -> None:
     assert streams.lists == 0
 
 
-DEARER = replace(LIST_PRICES, listing=0.1 / 1000)
+HIGHER_LIST_PRICE = replace(LIST_PRICES, listing=0.1 / 1000)
 
 
 @pytest.mark.parametrize(
     ("prices", "number", "lists"),
-    [(LIST_PRICES, 10, 1), (DEARER, 10, 0), (DEARER, 20, 1), (replace(LIST_PRICES, listing=0.0), 1, 1)],
+    [
+        (LIST_PRICES, 10, 1),
+        (HIGHER_LIST_PRICE, 10, 0),
+        (HIGHER_LIST_PRICE, 20, 1),
+        (replace(LIST_PRICES, listing=0.0), 1, 1),
+    ],
+    ids=["usual price", "ten times the price", "ten times the price and twice the streams", "free"],
 )
 def test_the_price_of_a_list_decides_whether_the_list_is_requested(
     prices: Prices, number: int, lists: int
 ) -> None:
-    streams = IdleStreams(lambda **_: listed(), number)
+    streams = IdleStreams(lambda **_: list_page(), number)
     streams.watch = replace(streams.watch, prices=prices)
     streams.update()
     assert streams.lists == lists
@@ -210,7 +219,7 @@ def watcher_of(streams: IdleStreams) -> CellWatcher:
     return CellWatcher(inventory, reader, (), Telemetries().process)
 
 
-def watched(streams: IdleStreams, hours: float) -> CellWatcher:
+def watch_for(streams: IdleStreams, hours: float) -> CellWatcher:
     """Run a watcher of the streams' cell for some hours of simulated time; return the watcher."""
     watcher = watcher_of(streams)
 
@@ -223,8 +232,8 @@ def watched(streams: IdleStreams, hours: float) -> CellWatcher:
     return watcher
 
 
-async def test_the_watcher_of_a_cell_requests_a_list_and_reads_the_metrics_that_the_list_wakes() -> None:
-    streams = IdleStreams(lambda **_: listed("stream-3"))
+async def test_the_watcher_of_a_cell_requests_a_list_and_reads_the_idle_metrics_in_it() -> None:
+    streams = IdleStreams(lambda **_: list_page("stream-3"))
     watcher = watcher_of(streams)
     async with background(watcher.run(Config())), asyncio.timeout(60):
         while (
@@ -236,19 +245,19 @@ async def test_the_watcher_of_a_cell_requests_a_list_and_reads_the_metrics_that_
         assert watcher.status().collectors[ACTIVITY].succeeded_at
 
 
-def test_the_watcher_of_a_cell_makes_lists_at_the_longest_interval() -> None:
-    streams = IdleStreams(lambda **_: listed())
-    watched(streams, 1.1)
+def test_the_watcher_of_a_cell_requests_lists_at_the_longest_interval() -> None:
+    streams = IdleStreams(lambda **_: list_page())
+    watch_for(streams, 1.1)
     assert 4 <= streams.lists <= 6  # every 15 minutes
 
 
-def test_a_denied_list_is_one_blind_spot_that_hides_no_series() -> None:
+def test_a_denied_list_is_one_blind_spot_of_activity_and_of_no_series() -> None:
     streams = IdleStreams(denied("ListMetrics", "AccessDenied"))
-    cell = watched(streams, 1.1).status()
-    assert [one.code for one in cell.collectors[ACTIVITY].failures] == ["AccessDenied"]
+    cell = watch_for(streams, 1.1).status()
+    assert [failure.code for failure in cell.collectors[ACTIVITY].failures] == ["AccessDenied"]
     targets = [*observation_targets(MonitorStatus(cells=[cell]), 0.0, (600, 60))]
     (spot,) = blind_spots(targets, time.time() + 600)
-    assert [one.place for one in spot.targets] == [(REGION, ACTIVITY)]
+    assert [target.place for target in spot.targets] == [(REGION, ACTIVITY)]
     assert summary(spot, REGISTRY) == (
         f"AccessDenied of cloudwatch:ListMetrics in {REGION} of {ACCOUNT}: not authorized to perform "
         "ListMetrics. Metrics without points are read there as often as others, which costs more."
@@ -257,7 +266,7 @@ def test_a_denied_list_is_one_blind_spot_that_hides_no_series() -> None:
 
 
 def test_the_cost_of_a_list_counts_each_page() -> None:
-    streams = IdleStreams([listed("a"), listed("b")])
+    streams = IdleStreams([list_page("a"), list_page("b")])
     streams.update()
     telemetry = streams.aws.cell.telemetry
     assert telemetry.listings_by_account[ACCOUNT] == 2
@@ -265,12 +274,12 @@ def test_the_cost_of_a_list_counts_each_page() -> None:
     assert cost.measured()[*CELL, "cloudwatch"].dollars == 2 * 0.01 / 1000
 
 
-def test_the_list_of_a_linked_account_names_the_account() -> None:
+def test_the_request_for_the_list_of_a_linked_account_names_the_account() -> None:
     requested: list[dict[str, Any]] = []
 
     def answer(**params: Any) -> dict[str, Any]:
         requested.append(params)
-        return listed("stream-1")
+        return list_page("stream-1")
 
     streams = IdleStreams(answer)
     monitoring = streams.aws.cell

@@ -1,4 +1,4 @@
-"""An inventory: the limit in force of each series, and which series it keeps and drops."""
+"""An inventory: the limit in force of each series, and which series are kept or dropped."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -40,10 +40,10 @@ from tests.monitor.polling.inventories import (
 )
 from tests.monitor.polling.service_quotas import ServiceQuotas
 from tests.registries import REGISTRY
-from tests.resources import resource as of
+from tests.resources import resource as resource_of
 
 ACCOUNT_LIMITS = [
-    # override, API, applied, default; in force
+    # (override, API, applied quota, default quota, limit in force)
     (50, 400, 300, 200, (50, "override")),
     (None, 400, 300, 200, (400, "api")),
     (None, None, 300, 200, (300, "quota_applied")),
@@ -56,7 +56,7 @@ ACCOUNT_LIMITS = [
 
 
 @pytest.mark.parametrize(("override", "api", "applied", "default", "in_force"), ACCOUNT_LIMITS)
-async def test_the_limit_in_force_is_that_of_the_first_source_that_has_one(
+async def test_the_limit_in_force_comes_from_the_first_source_with_a_limit(
     override: float | None,
     api: int | None,
     applied: float | None,
@@ -77,7 +77,7 @@ async def test_the_limit_in_force_is_that_of_the_first_source_that_has_one(
 
 async def test_a_series_without_a_known_limit_is_unobservable() -> None:
     async def unlimited(aws: Aws) -> AsyncIterator[Observed]:
-        yield Observed(signal="efo_read_bytes", resource=of("orders/app"), usage=1.0)
+        yield Observed(signal="efo_read_bytes", resource=resource_of("orders/app"), usage=1.0)
 
     account = FakeAccount(**NO_QUOTAS)
     await account.run_inventory(collector(unlimited))
@@ -89,10 +89,10 @@ async def test_a_series_without_a_known_limit_is_unobservable() -> None:
 @pytest.mark.parametrize(
     ("limits", "source"), [([], "metric"), ([{"service": "kinesis", "limit": 9.0}], "override")]
 )
-async def test_a_limit_that_is_published_alone_outranks_quotas_and_documentation(
+async def test_a_limit_that_only_a_metric_publishes_outranks_quotas_and_documentation(
     limits: list[dict[str, object]], source: str
 ) -> None:
-    """Both are other numbers than the one in force."""
+    """The quota and the documented default may differ from the limit in force, which the metric publishes."""
     published = total(Metric("AWS/Kinesis", "Shards", "Maximum"))
 
     async def scanned(aws: Aws) -> AsyncIterator[Observed]:
@@ -106,29 +106,29 @@ async def test_a_limit_that_is_published_alone_outranks_quotas_and_documentation
     assert series.unobservable is None
 
 
-async def test_a_name_that_utf_8_cannot_carry_is_made_one_that_it_can() -> None:
+async def test_characters_that_utf_8_cannot_encode_are_escaped_in_names() -> None:
     async def broken(aws: Aws) -> AsyncIterator[Observed]:
-        yield Observed(signal="efo_read_bytes", resource=of("orders\ud800/app"), usage=1.0)
+        yield Observed(signal="efo_read_bytes", resource=resource_of("orders\ud800/app"), usage=1.0)
 
     account = FakeAccount(**NO_QUOTAS)
     await account.run_inventory(collector(broken))
     assert [key.resource for key in account.fleet.series] == [r"orders\ud800/app"]
 
 
-async def test_a_documented_default_is_that_of_the_region() -> None:
+async def test_the_documented_default_is_the_one_for_the_region() -> None:
     account = FakeAccount(**streams(orders=1), **NO_QUOTAS)
     await account.run_inventory(KINESIS, describe_limits={**SHARD_LIMITS, "ShardLimit": 0})
     assert account.limit("kinesis", "shards_per_region") == (20_000, "documented")
 
 
-async def test_an_override_may_name_the_account_as_the_configuration_does() -> None:
+async def test_an_override_may_match_the_configured_name_of_the_account() -> None:
     config = Config.model_validate({"limits": [{"account": "prod*", "limit": 9, "service": "kinesis"}]})
     account = FakeAccount(config, "production", **streams(orders=1), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
     assert account.limit("kinesis", "shards_per_region") == (9, "override")
 
 
-async def test_a_changed_limit_shows_at_the_next_inventory() -> None:
+async def test_a_changed_limit_is_in_force_after_the_next_inventory() -> None:
     account = FakeAccount(**streams(orders=2), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
     slot = account.fleet.series[Key(ACCOUNT_ID, "eu-west-1", "kinesis", "stream_write_bytes", "orders")].slot
@@ -138,7 +138,7 @@ async def test_a_changed_limit_shows_at_the_next_inventory() -> None:
     assert account.fleet.limit[slot] == 4 * MIB
 
 
-async def test_a_quota_that_cannot_be_read_any_more_keeps_the_value_last_read() -> None:
+async def test_a_quota_that_can_no_longer_be_read_keeps_its_last_value() -> None:
     account = FakeAccount(quota_interval=0.0, **queues("jobs"), get_service_quota=quota(240_000.0))
     account.aws.now = 1.8e9
     await account.run_inventory(SQS)
@@ -152,7 +152,7 @@ async def test_a_quota_that_cannot_be_read_any_more_keeps_the_value_last_read() 
     assert account.failures == [("GetServiceQuota", "L-C491D5A4", "AccessDeniedException")]
 
 
-async def test_a_quota_that_cannot_be_read_after_a_reload_keeps_its_limit() -> None:
+async def test_a_quota_that_cannot_be_read_after_a_reload_keeps_the_limit_of_its_series() -> None:
     account = FakeAccount(**queues("jobs"), get_service_quota=quota(240_000.0))
     await account.run_inventory(SQS)
     account.aws.answers["get_service_quota"] = denied("GetServiceQuota")
@@ -172,11 +172,11 @@ async def test_a_raised_quota_is_the_limit_from_the_inventory_after_it_was_read(
     assert account.limit("sqs", "standard_in_flight", "jobs") == (240_000, "quota_applied")
 
 
-async def test_a_failed_reading_of_a_quota_is_one_failure_however_many_inventories_report_it() -> None:
+async def test_a_failed_reading_of_a_quota_counts_once_however_many_inventories_report_it() -> None:
     account = FakeAccount(**queues("jobs"), **NO_QUOTAS)
     await account.run_inventory(SQS)
     status = account.inventory.statuses["sqs"]
-    status.streaks = {"denied": FailureStreak(1, None, 0.0)}  # long ago
+    status.streaks = {"denied": FailureStreak(1, None, 0.0)}  # ended long ago
     for failures in (1, 2):
         await account.run_inventory(SQS)
         assert account.failures == [("GetServiceQuota", "L-C491D5A4", "AccessDeniedException")]
@@ -217,7 +217,7 @@ async def test_a_quota_in_another_unit_than_its_signal_is_converted() -> None:
     assert "--desired-value 196364 " in (command or "")
 
 
-async def test_a_resource_with_a_quota_of_its_own_has_that_limit_and_its_request() -> None:
+async def test_a_resource_with_a_quota_of_its_own_has_the_limit_and_the_request_of_that_quota() -> None:
     (in_flight,) = REGISTRY.quotas(["sqs"])
     arn = "arn:aws:sqs:eu-west-1:123456789012:orders"
     context = {"ContextScope": "RESOURCE", "ContextId": arn}
@@ -234,7 +234,7 @@ async def test_a_resource_with_a_quota_of_its_own_has_that_limit_and_its_request
     assert account.limit("sqs", "standard_in_flight", "orders") == (240_000, "quota_applied")
     by_name = {series.key.resource: series for series in account.fleet.series.values()}
     requests = [by_name[name].settings.quota_request for name in ("jobs", "orders")]
-    assert [one and one.desired for one in requests] == [None, 500_000.0]
+    assert [pending and pending.desired for pending in requests] == [None, 500_000.0]
     signal = REGISTRY.signal("sqs", "standard_in_flight")
     command = increase_command(signal, by_name["orders"], 0.9) or ""
     assert command.endswith(f" --context-id {arn}")
@@ -244,22 +244,22 @@ async def test_a_limit_that_the_api_fails_to_return_keeps_its_last_value() -> No
     """A throttled GetAccountSettings must not turn a limit of 10 into the documented 1,000 for a while."""
     account = FakeAccount(**functions("resize"), **NO_QUOTAS, get_account_settings=settings(10))
     await account.run_inventory(LAMBDA)
-    read = account.fleet.series[Key(ACCOUNT_ID, "eu-west-1", "lambda", "account_concurrency", ACCOUNT)]
+    before = account.fleet.series[Key(ACCOUNT_ID, "eu-west-1", "lambda", "account_concurrency", ACCOUNT)]
     await account.run_inventory(
         LAMBDA, get_account_settings=denied("GetAccountSettings", "TooManyRequestsException")
     )
     assert account.limit("lambda", "account_concurrency") == (10, "api")
-    assert account.fleet.series[read.key].settings.limit == read.settings.limit  # read_at is when it was read
+    assert account.fleet.series[before.key].settings.limit == before.settings.limit  # also the same read_at
 
 
-async def test_a_limit_that_the_api_does_not_return_any_more_falls_to_the_next_source() -> None:
+async def test_if_the_api_no_longer_returns_a_limit_the_next_source_has_the_limit_in_force() -> None:
     account = FakeAccount(**functions("resize"), **NO_QUOTAS, get_account_settings=settings(10))
     await account.run_inventory(LAMBDA)
     await account.run_inventory(LAMBDA, get_account_settings={"AccountLimit": {}})
     assert account.limit("lambda", "account_concurrency") == (1000, "documented")
 
 
-async def test_an_override_counts_even_while_the_api_fails() -> None:
+async def test_an_override_is_in_force_even_while_the_api_fails() -> None:
     answers = {**functions("resize"), **NO_QUOTAS, "get_account_settings": settings(10)}
     account = FakeAccount(**answers)
     await account.run_inventory(LAMBDA)
@@ -270,10 +270,10 @@ async def test_an_override_counts_even_while_the_api_fails() -> None:
     assert account.limit("lambda", "account_concurrency") == (7, "override")
 
 
-# What comes and goes
+# Resources that disappear and come back
 
 
-async def test_a_resource_that_is_missing_is_dropped_after_one_inventory() -> None:
+async def test_a_missing_resource_is_dropped_after_one_inventory() -> None:
     account = FakeAccount(**streams(orders=2, clicks=1), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
     assert {resource for _, resource in account.names} == {"", "orders", "clicks"}
@@ -281,10 +281,10 @@ async def test_a_resource_that_is_missing_is_dropped_after_one_inventory() -> No
     for _ in range(2):
         await account.run_inventory(KINESIS, **streams(orders=2))
         assert {resource for _, resource in account.names} == {"", "orders"}
-    assert len(account.fleet.metrics(account.aws.cell.key)) < metrics  # nor is it paid for any more
+    assert len(account.fleet.metrics(account.aws.cell.key)) < metrics  # its metrics are no longer requested
 
 
-async def test_a_resource_that_comes_back_is_there_again() -> None:
+async def test_a_resource_that_comes_back_has_series_again() -> None:
     account = FakeAccount(**streams(orders=2), **NO_QUOTAS)
     for answers in (streams(orders=2), streams(), streams(orders=3)):
         await account.run_inventory(KINESIS, **answers)
@@ -311,8 +311,8 @@ async def test_a_collector_that_fails_affects_no_other_collector() -> None:
     assert ("stream_write_bytes", "orders") in account.names
 
 
-async def test_a_missing_series_that_was_dropped_before_is_no_fault() -> None:
-    """A reload that excludes it while its scan fails drops it, for one."""
+async def test_a_missing_series_that_was_dropped_before_raises_no_error() -> None:
+    """A reload that excludes the series has dropped it, for example."""
     account = FakeAccount(**streams(orders=2, clicks=1), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
     for key in [key for key in account.fleet.series if key.resource == "orders"][:1]:
@@ -338,8 +338,8 @@ async def test_other_tasks_run_while_an_inventory_drops_thousands_of_series() ->
     assert max(before - after for before, after in pairwise(counts)) <= YIELD_EVERY
 
 
-def describing(**broken: Exception) -> Any:
-    """Return a method that describes streams; it raises the errors of those that are broken."""
+def answer_of_describe(**broken: Exception) -> Any:
+    """Return an answer of DescribeStreamSummary. broken: the errors of the streams with errors."""
 
     def describe(**params: Any) -> dict[str, Any]:
         name = params["StreamName"]
@@ -356,26 +356,26 @@ async def test_a_resource_that_cannot_be_queried_is_kept_with_its_children_while
         **NO_QUOTAS,
         list_shards={"Shards": [shard("shardId-0")]},
     )
-    await account.run_inventory(KINESIS, describe_stream_summary=describing())
+    await account.run_inventory(KINESIS, describe_stream_summary=answer_of_describe())
     of_orders = {name for name in account.names if name[1].split("/")[0] == "orders"}
     assert ("shard_write_bytes", "orders/shardId-0") in of_orders
     await account.run_inventory(
         KINESIS,
         list_streams=streams(orders=2)["list_streams"],
-        describe_stream_summary=describing(orders=denied("DescribeStreamSummary")),
+        describe_stream_summary=answer_of_describe(orders=denied("DescribeStreamSummary")),
     )
     assert account.names == of_orders | {("shards_per_region", "")}
     assert ("DescribeStreamSummary", "orders", "AccessDeniedException") in account.failures
 
 
 def shard(name: str) -> dict[str, Any]:
-    """Return a shard, as AWS describes it."""
+    """Return AWS's description of a shard."""
     hashes = {"StartingHashKey": "0", "EndingHashKey": "1"}
     return {"ShardId": name, "HashKeyRange": hashes, "SequenceNumberRange": {"StartingSequenceNumber": "0"}}
 
 
 async def test_a_scan_that_cannot_list_its_resources_drops_no_series() -> None:
-    """A resource that was not listed is not known to be gone."""
+    """A resource that is missing from an incomplete list may still exist."""
     account = FakeAccount(**streams(orders=2, clicks=2), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
     await account.run_inventory(
@@ -384,29 +384,29 @@ async def test_a_scan_that_cannot_list_its_resources_drops_no_series() -> None:
     assert {resource for _, resource in account.names} == {"", "orders", "clicks"}
 
 
-def odd_after(*resources: str) -> ScanFunction:
-    """A part that sees these streams, then meets an answer nobody foresaw."""
+def scan_that_fails_after(*resources: str) -> ScanFunction:
+    """Return a scan function that observes these streams, and then fails at an unexpected response."""
 
-    async def odd(aws: Aws) -> AsyncIterator[Observed]:
+    async def scan(aws: Aws) -> AsyncIterator[Observed]:
         for resource in resources:
-            yield Observed(signal="stream_write_bytes", resource=of(resource), limit=MIB, usage=0.5)
+            yield Observed(signal="stream_write_bytes", resource=resource_of(resource), limit=MIB, usage=0.5)
         answer: dict[str, Any] = {}
         yield answer["StreamDescriptionSummary"]
 
-    return odd
+    return scan
 
 
 async def test_an_unexpected_response_affects_only_its_scan_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     account = FakeAccount(**NO_QUOTAS)
-    await account.run_inventory(collector(odd_after("orders", "clicks"), steady))
+    await account.run_inventory(collector(scan_that_fails_after("orders", "clicks"), steady))
     assert account.names == {
         ("stream_write_bytes", "orders"),
         ("stream_write_bytes", "clicks"),
         ("shards_per_region", ""),
     }
-    await account.run_inventory(collector(odd_after("orders"), steady))
+    await account.run_inventory(collector(scan_that_fails_after("orders"), steady))
     assert ("stream_write_bytes", "clicks") in account.names
     assert "KeyError" in [code for _, _, code in account.failures]
     assert account.inventory.statuses["kinesis"].succeeded_at is None
@@ -428,7 +428,7 @@ async def test_an_inventory_without_a_failure_has_succeeded() -> None:
 
 
 async def test_a_reload_drops_excluded_series_of_an_earlier_inventory() -> None:
-    """After a reload of the configuration a new inventory continues."""
+    """After a reload of the configuration, a new inventory takes over the discovered series."""
     account = FakeAccount(**streams(orders=2, clicks=2), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
     exclude = Config.model_validate({"exclude": [{"resource": "clicks"}]})
@@ -438,53 +438,53 @@ async def test_a_reload_drops_excluded_series_of_an_earlier_inventory() -> None:
     assert {resource for _, resource in account.names} == {"", "orders"}
 
 
-async def test_a_resource_that_cannot_be_queried_keeps_its_parts_and_no_other_one() -> None:
-    kept = Resource("stream", ("orders",)).child("consumer", "app")
-    gone = Resource("stream", ("orders/app",))  # no part of it, though it is called so
+async def test_a_resource_that_cannot_be_queried_keeps_only_its_own_parts() -> None:
+    part = Resource("stream", ("orders",)).child("consumer", "app")
+    unrelated = Resource("stream", ("orders/app",))  # not a part of `orders`, in spite of its name
 
-    async def streams(aws: Aws) -> AsyncIterator[Observed]:
-        async def ask(name: str) -> str:
-            if len(looks) > 1:
+    async def scan(aws: Aws) -> AsyncIterator[Observed]:
+        async def describe(name: str) -> str:
+            if len(runs) > 1:
                 raise denied("DescribeStreamSummary")
             return name
 
-        looks.append(1)
-        async for _ in aws.map(["orders"], ask, lambda name: Resource("stream", (name,))):
-            for one in (kept, gone):
-                yield Observed(signal="efo_read_bytes", resource=one, usage=1.0)
+        runs.append(1)
+        async for _ in aws.map(["orders"], describe, lambda name: Resource("stream", (name,))):
+            for resource in (part, unrelated):
+                yield Observed(signal="efo_read_bytes", resource=resource, usage=1.0)
 
-    looks: list[int] = []
+    runs: list[int] = []
     account = FakeAccount(**NO_QUOTAS)
-    await account.run_inventory(collector(streams))
-    assert {key.subject for key in account.fleet.series} == {kept, gone}
-    await account.run_inventory(collector(streams))
-    assert {key.subject for key in account.fleet.series} == {kept}
+    await account.run_inventory(collector(scan))
+    assert {key.subject for key in account.fleet.series} == {part, unrelated}
+    await account.run_inventory(collector(scan))
+    assert {key.subject for key in account.fleet.series} == {part}
 
 
-async def test_a_resource_that_is_gone_is_not_taken_for_one_of_another_kind_with_its_id() -> None:
+async def test_a_deleted_resource_does_not_drop_a_resource_of_another_kind_with_the_same_id() -> None:
     stream, consumer = Resource("stream", ("orders",)), Resource("consumer", ("orders",))
 
-    async def both(aws: Aws) -> AsyncIterator[Observed]:
-        async def ask(name: str) -> None:
-            if len(looks) > 1:
+    async def scan(aws: Aws) -> AsyncIterator[Observed]:
+        async def describe(name: str) -> None:
+            if len(runs) > 1:
                 response: Any = {"Error": {"Code": "ResourceNotFoundException", "Message": "gone"}}
                 raise ResourceNotFoundError(response, "DescribeStreamSummary")
 
-        looks.append(1)
-        for one in (consumer, stream.child("shard", "shard-1")):
-            yield Observed(signal="efo_read_bytes", resource=one, usage=1.0)
-        async for _ in aws.map(["orders"], ask, lambda _: stream):
+        runs.append(1)
+        for resource in (consumer, stream.child("shard", "shard-1")):
+            yield Observed(signal="efo_read_bytes", resource=resource, usage=1.0)
+        async for _ in aws.map(["orders"], describe, lambda _: stream):
             yield Observed(signal="shard_write_bytes", resource=stream, usage=1.0)
 
-    looks: list[int] = []
+    runs: list[int] = []
     account = FakeAccount(**NO_QUOTAS)
-    await account.run_inventory(collector(both))
+    await account.run_inventory(collector(scan))
     assert len(account.fleet.series) == 3
-    await account.run_inventory(collector(both))
+    await account.run_inventory(collector(scan))
     assert [key.subject.kind for key in account.fleet.series] == ["consumer"]
 
 
-async def test_a_service_that_the_region_does_not_have_is_no_failure_and_has_no_series() -> None:
+async def test_a_service_that_the_region_does_not_offer_has_no_series_and_is_no_failure() -> None:
     missing = ServiceNotOfferedError(endpoint_url="https://dax.eu-west-1.amazonaws.com/")
     account = FakeAccount(**NO_QUOTAS, describe_clusters=missing, describe_parameter_groups=missing)
     await account.run_inventory(BY_SERVICE["dax"], describe_subnet_groups=missing)

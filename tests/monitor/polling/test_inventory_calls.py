@@ -1,4 +1,4 @@
-"""The calls that an inventory of each service makes, exactly."""
+"""The exact calls that an inventory makes, for several services and accounts."""
 
 from collections import Counter
 from typing import Any
@@ -19,11 +19,11 @@ from tests.monitor.polling.service_quotas import LIST, ServiceQuotas
 from tests.registries import REGISTRY
 
 FIFO = {"Attributes": {"DeduplicationScope": "queue"}}
-WORLDS: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
-    "kinesis, empty": (
+CASES: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
+    "kinesis, no streams": (
         "kinesis",
         streams(),
-        {"kinesis:ListStreams": 1},  # nothing of the whole account, nor quotas
+        {"kinesis:ListStreams": 1},  # neither calls about the whole account nor for quotas
     ),
     "kinesis, three plain streams": (
         "kinesis",
@@ -41,7 +41,7 @@ WORLDS: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
         },
         {"kinesis:DescribeLimits": 1, "kinesis:ListStreams": 2, "kinesis:DescribeStreamSummary": 2},
     ),
-    "lambda, empty": (
+    "lambda, no functions": (
         "lambda",
         {**functions(), "get_account_settings": settings(1000)},
         {"lambda:ListFunctions": 1},
@@ -56,13 +56,13 @@ WORLDS: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
             "lambda:ListProvisionedConcurrencyConfigs": 3,
         },
     ),
-    "sqs, standard queues cost nothing each": ("sqs", queues("a", "b", "c"), {"sqs:ListQueues": 1}),
-    "sqs, a FIFO queue costs one": (
+    "sqs, no call for a standard queue": ("sqs", queues("a", "b", "c"), {"sqs:ListQueues": 1}),
+    "sqs, one call for a FIFO queue": (
         "sqs",
         {**queues("a", "b.fifo"), "get_queue_attributes": FIFO},
         {"sqs:ListQueues": 1, "sqs:GetQueueAttributes": 1},
     ),
-    "s3, two buckets here and one elsewhere": (
+    "s3, two buckets in the region and one in another": (
         "s3",
         {
             "list_buckets": {
@@ -76,13 +76,13 @@ WORLDS: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
         },
         {"s3:ListBuckets": 1, "s3:ListBucketMetricsConfigurations": 2},
     ),
-    "autoscaling": (
+    "autoscaling, no groups": (
         "autoscaling",
         {
             "describe_account_limits": {"MaxNumberOfAutoScalingGroups": 500, "NumberOfAutoScalingGroups": 0},
             "describe_auto_scaling_groups": {"AutoScalingGroups": []},
         },
-        {"autoscaling:DescribeAutoScalingGroups": 1},  # there is none, so nothing else is asked
+        {"autoscaling:DescribeAutoScalingGroups": 1},  # no group exists, so no other call is made
     ),
     "apigateway, two REST APIs": (
         "apigateway",
@@ -104,18 +104,18 @@ WORLDS: dict[str, tuple[str, dict[str, Any], dict[str, int]]] = {
 }
 
 
-@pytest.mark.parametrize("name", WORLDS)
+@pytest.mark.parametrize("name", CASES)
 async def test_an_inventory_makes_exactly_these_calls(name: str) -> None:
-    service, answers, calls = WORLDS[name]
+    service, answers, calls = CASES[name]
     quotas = REGISTRY.quotas([service])
     account = FakeAccount(**answers, **ServiceQuotas(dict.fromkeys(quotas, 100.0)).answers)
     await account.run_inventory(BY_SERVICE[service])
     assert account.failures == []
-    requested = {LIST: len({one.service for one in quotas})} if quotas and account.names else {}
+    requested = {LIST: len({quota.service for quota in quotas})} if quotas and account.names else {}
     assert Counter(account.aws.calls) == calls | requested
 
 
-async def test_every_inventory_repeats_its_calls_and_requests_no_known_quota() -> None:
+async def test_a_second_inventory_repeats_all_calls_except_those_for_quotas() -> None:
     account = FakeAccount(**streams(a=1, b=2), get_service_quota=quota(100.0))
     await account.run_inventory(KINESIS)
     first = Counter(call for call in account.aws.calls if not call.startswith("service-quotas"))

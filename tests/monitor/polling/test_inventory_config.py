@@ -1,4 +1,4 @@
-"""An inventory follows the configuration: exclusions, tags, bands, and when a sample is stale."""
+"""An inventory applies the configuration: exclusions, tags, bands, and the age of stale samples."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -16,7 +16,7 @@ from tests.registries import REGISTRY
 from tests.resources import resource
 
 
-async def test_excluded_series_are_left_alone() -> None:
+async def test_excluded_series_are_not_registered() -> None:
     exclude = [{"resource": "test-*"}, {"signal": "stream_write_*", "resource": "orders"}]
     config = Config.model_validate({"exclude": exclude})
     account = FakeAccount(config, **streams(orders=2, **{"test-1": 2}), **NO_QUOTAS)
@@ -29,7 +29,7 @@ async def test_excluded_series_are_left_alone() -> None:
     }
 
 
-async def test_only_the_tags_that_are_named_are_exported() -> None:
+async def test_only_configured_tags_become_labels() -> None:
     async def tagged(aws: Aws) -> AsyncIterator[Observed]:
         tags = {"team": "a", "cost-center": "42", "password": "secret"}
         yield Observed(signal="stream_write_bytes", resource=resource("orders"), usage=1.0, tags=tags)
@@ -50,17 +50,17 @@ async def test_the_band_is_the_configured_one_unless_the_signal_has_its_own() ->
     config = Config.model_validate({"band": {"high": 0.6}, "bands": bands})
     account = FakeAccount(config, **streams(orders=2, clicks=2), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
-    series_settings = {
+    bands_by_series = {
         (key.signal, key.resource): series.settings.band for key, series in account.fleet.series.items()
     }
-    assert series_settings["stream_write_bytes", "orders"] == Band(low=0.1, high=0.2, near=0.3)
-    assert series_settings["stream_write_bytes", "clicks"] == Band(low=0.4, high=0.6, near=0.9)
-    own = REGISTRY.services["kinesis"].signals["retention_iterator_age"].band
-    assert own is not None
-    assert series_settings["retention_iterator_age", "orders"] == own
+    assert bands_by_series["stream_write_bytes", "orders"] == Band(low=0.1, high=0.2, near=0.3)
+    assert bands_by_series["stream_write_bytes", "clicks"] == Band(low=0.4, high=0.6, near=0.9)
+    signal_band = REGISTRY.services["kinesis"].signals["retention_iterator_age"].band
+    assert signal_band is not None
+    assert bands_by_series["retention_iterator_age", "orders"] == signal_band
 
 
-# How long a sample counts
+# When a sample is stale
 
 
 @pytest.mark.parametrize(
@@ -75,23 +75,25 @@ async def test_the_band_is_the_configured_one_unless_the_signal_has_its_own() ->
         (86_400, 5, 2887),
     ],
 )
-def test_a_sample_counts_until_two_turns_were_missed(interval: float, delay: int, minutes: int) -> None:
+def test_a_sample_is_stale_after_two_intervals_without_a_read_and_not_before_15_minutes(
+    interval: float, delay: int, minutes: int
+) -> None:
     assert stale_after(interval, delay) == minutes
 
 
-async def test_usage_of_an_api_and_of_metrics_lasts_until_the_next_reads() -> None:
+async def test_a_sample_becomes_stale_by_the_interval_in_which_its_usage_is_read() -> None:
     metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 
-    async def both(aws: Aws) -> AsyncIterator[Observed]:
+    async def scan(aws: Aws) -> AsyncIterator[Observed]:
         yield Observed(signal="shards_per_region", resource=ACCOUNT, usage=40.0)
         yield Observed(signal="stream_write_bytes", resource=resource("orders"), usage=per_second(metric))
         yield Observed(signal="stream_write_records", resource=resource("orders"), usage=total(metric))
 
-        slow = total(replace(metric, period=3600))
-        yield Observed(signal="efo_read_bytes", resource=resource("orders"), usage=slow)
+        hourly_usage = total(replace(metric, period=3600))
+        yield Observed(signal="efo_read_bytes", resource=resource("orders"), usage=hourly_usage)
 
     account = FakeAccount(Config(interval=900, inventory_interval=3600), **NO_QUOTAS)
-    await account.run_inventory(collector(both, delay=5))
+    await account.run_inventory(collector(scan, delay=5))
     stale = {key.signal: series.settings.stale_after for key, series in account.fleet.series.items()}
     assert stale == {
         "shards_per_region": stale_after(3600, 5),
@@ -102,13 +104,13 @@ async def test_usage_of_an_api_and_of_metrics_lasts_until_the_next_reads() -> No
     assert {series.settings.delay for series in account.fleet.series.values()} == {5}
 
 
-async def test_a_series_has_the_signal_of_the_registry_that_its_inventory_was_given() -> None:
-    async def one(aws: Aws) -> AsyncIterator[Observed]:
+async def test_a_series_has_the_signal_of_its_inventorys_registry() -> None:
+    async def scan(aws: Aws) -> AsyncIterator[Observed]:
         yield Observed(signal="size", resource=ACCOUNT, limit=50, usage=40.0)
 
     account, registry = FakeAccount(**NO_QUOTAS), own_registry("own")
     cell = account.aws.cell
-    own = Inventory(cell, account.fleet, Config(), registry, QuotaBook(cell, registry.quotas(["own"])))
-    await own.run(collector(one, service="own"))
+    inventory = Inventory(cell, account.fleet, Config(), registry, QuotaBook(cell, registry.quotas(["own"])))
+    await inventory.run(collector(scan, service="own"))
     (series,) = account.fleet.series.values()
     assert series.settings.signal is registry.signal("own", "size")

@@ -1,4 +1,4 @@
-"""Inventories of cells with more resources than they read at once: what is shown meanwhile."""
+"""Inventories that read only some resources at a time: the series of resources that wait for their turn."""
 
 import asyncio
 from contextlib import suppress
@@ -24,7 +24,7 @@ from tests.monitor.polling.inventories import KINESIS, LAMBDA, NO_QUOTAS, FakeAc
 from tests.monitor.polling.own_entry import own_entry
 from tests.quick_loop import run
 from tests.registries import OWNERS
-from tests.resources import resource as of
+from tests.resources import resource as resource_of
 from tests.telemetries import Telemetries
 
 NAMES = "a", "b", "c", "d"
@@ -42,7 +42,7 @@ resources:
         facts: {confirmed: to_number(Attributes.SubscriptionsConfirmed)}
 signals:
   subscriptions: {resource: topic, usage: confirmed, limit: 10}
-  most: {resource: topic, when: confirmed > 3, usage: confirmed, limit: 10}
+  many_subscriptions: {resource: topic, when: confirmed > 3, usage: confirmed, limit: 10}
   topics: {usage: count(topic), limit: 10}
   all_subscriptions: {usage: sum(one.confirmed for one in topic), limit: 10}
 """
@@ -50,7 +50,7 @@ COLLECTOR = collector_of(parse_declaration(DECLARATION.encode(), "ours.yaml"))
 
 
 class Topics:
-    """A cell with topics, of which an inventory reads a few, and the watcher of the service."""
+    """A cell with topics, and its inventory. calls: how many topics an inventory reads at most."""
 
     def __init__(self, calls: int, **subscriptions: int) -> None:
         self.subscriptions = subscriptions
@@ -62,7 +62,7 @@ class Topics:
         )
         self.aws.cell.call_turns = CallTurns(min_calls=calls)
         self.fleet = Fleet()
-        entry = own_entry(QUOTA, "subscriptions", "most", "topics", "all_subscriptions")
+        entry = own_entry(QUOTA, "subscriptions", "many_subscriptions", "topics", "all_subscriptions")
         registry = build_registry([COLLECTOR], [entry])
         quotas = QuotaBook(self.aws.cell, [], on_demand=True)
         self.inventory = Inventory(self.aws.cell, self.fleet, Config(), registry, quotas)
@@ -70,8 +70,8 @@ class Topics:
     def attributes(self, TopicArn: str) -> Any:
         return {"Attributes": {"SubscriptionsConfirmed": str(self.subscriptions[TopicArn])}}
 
-    async def look(self, collector: Collector = COLLECTOR) -> dict[str, Any]:
-        """The usages after one more inventory, by signal and topic; of what is not judged, the reason."""
+    async def run_inventory(self, collector: Collector = COLLECTOR) -> dict[str, Any]:
+        """Run an inventory; return the usage, or the reason why it is unobservable, by signal and topic."""
         self.aws.calls.clear()
         await self.inventory.run(collector, by_turns=True)
         judge(self.fleet, self.aws.cell.clock.minute())
@@ -83,54 +83,55 @@ class Topics:
         }
 
 
-WAITS = NOT_READ_YET.reason
+WAITING_REASON = NOT_READ_YET.reason
 
 
-async def test_a_resource_without_a_turn_yet_is_unobservable_until_it_is_read() -> None:
+async def test_a_resource_is_unobservable_until_its_first_turn() -> None:
     topics = Topics(2, a=1, b=5, c=7)
-    assert await topics.look() == {
+    assert await topics.run_inventory() == {
         "subscriptions a": 1.0,
         "subscriptions b": 5.0,
-        "most b": 5.0,
-        "subscriptions c": WAITS,
+        "many_subscriptions b": 5.0,
+        "subscriptions c": WAITING_REASON,
         "topics": 3.0,
-        "all_subscriptions": WAITS,
+        "all_subscriptions": WAITING_REASON,
     }
     status = topics.inventory.statuses["ours"]
     assert (status.waiting, status.failures) == (1, ())
     assert status.succeeded_at is not None
-    found = await topics.look()
-    assert (found["subscriptions c"], found["most c"], found["all_subscriptions"]) == (7.0, 7.0, 13.0)
+    found = await topics.run_inventory()
+    assert found["subscriptions c"] == found["many_subscriptions c"] == 7.0
+    assert found["all_subscriptions"] == 13.0
     assert topics.inventory.statuses["ours"].waiting == 0
     assert len(topics.aws.calls) == 1 + 2
 
 
-async def test_a_waiting_resource_is_after_a_reload_as_it_was_before() -> None:
+async def test_a_waiting_resource_keeps_its_usage_after_a_reload() -> None:
     topics = Topics(9, a=1, b=5, c=7)
-    before = await topics.look()
+    before = await topics.run_inventory()
     topics.aws.cell.call_turns = CallTurns(min_calls=1)
     topics.subscriptions["a"] = 2
-    assert await topics.look() == before | {"subscriptions a": 2.0}
+    assert await topics.run_inventory() == before | {"subscriptions a": 2.0}
     assert topics.inventory.statuses["ours"].waiting == 2
 
 
 async def test_a_deleted_resource_is_dropped_though_others_wait() -> None:
     topics = Topics(9, a=1, b=5, c=7)
-    await topics.look()
+    await topics.run_inventory()
     topics.aws.cell.call_turns = CallTurns(min_calls=1)
     del topics.subscriptions["c"]
-    assert {"subscriptions c", "most c"}.isdisjoint(await topics.look())
+    assert {"subscriptions c", "many_subscriptions c"}.isdisjoint(await topics.run_inventory())
 
 
-async def test_without_turns_everything_is_read() -> None:
+async def test_an_inventory_without_turns_reads_all_resources() -> None:
     topics = Topics(1, a=1, b=5, c=7)
     await topics.inventory.run(COLLECTOR)
     assert topics.inventory.statuses["ours"].waiting == 0
     assert len(topics.aws.calls) == 1 + 3
 
 
-def test_resources_that_wait_are_read_within_minutes_without_more_frequent_lists() -> None:
-    async def watch(minutes: float) -> tuple[int, int]:
+def test_waiting_resources_are_read_within_minutes_with_only_a_few_more_lists() -> None:
+    async def waiting_and_lists(minutes: float) -> tuple[int, int]:
         topics, telemetry = Topics(2, a=1, b=5, c=7, d=8, e=9), Telemetries().process
         reader = MetricReader(topics.aws.cell, topics.fleet, OWNERS)
         watcher = CellWatcher(topics.inventory, reader, [COLLECTOR], telemetry)
@@ -139,19 +140,19 @@ def test_resources_that_wait_are_read_within_minutes_without_more_frequent_lists
                 await watcher.run(Config())
         return topics.inventory.statuses["ours"].waiting, topics.aws.calls.count("sns:ListTopics")
 
-    assert run(watch(0.01))[0] == 3
-    waiting, lists = run(watch(8))
+    assert run(waiting_and_lists(0.01))[0] == 3
+    waiting, lists = run(waiting_and_lists(8))
     assert (waiting, lists <= 6) == (0, True)
-    assert run(watch(240))[1] <= 24 + 6
+    assert run(waiting_and_lists(240))[1] <= 24 + 6
 
 
-async def test_a_doubted_limit_is_read_again_though_it_is_not_its_turn() -> None:
+async def test_a_doubted_limit_is_read_again_before_the_turn_of_its_resource() -> None:
     shards = dict.fromkeys(NAMES, 2)
     fake_account = FakeAccount(**streams(**shards), **NO_QUOTAS)
     fake_account.aws.cell.call_turns = CallTurns(min_calls=1)
-    await fake_account.inventory.run(KINESIS)  # reads all
+    await fake_account.inventory.run(KINESIS)  # reads all streams, as it takes no turns
     doubted = fake_account.fleet.series[
-        Key(ACCOUNT_ID, "eu-west-1", "kinesis", "stream_write_bytes", of("d"))
+        Key(ACCOUNT_ID, "eu-west-1", "kinesis", "stream_write_bytes", resource_of("d"))
     ]
     fake_account.fleet.doubted[doubted.slot] = True
     fake_account.aws.calls.clear()
@@ -161,7 +162,7 @@ async def test_a_doubted_limit_is_read_again_though_it_is_not_its_turn() -> None
     assert fake_account.limit("kinesis", "stream_write_bytes", "d") == (4 * 1024**2, "api")
 
 
-async def test_streams_take_turns() -> None:
+async def test_one_inventory_reads_three_of_four_streams_and_the_next_the_fourth() -> None:
     fake_account = FakeAccount(**streams(**dict.fromkeys(NAMES, 2)), **NO_QUOTAS)
     fake_account.aws.cell.call_turns = CallTurns(min_calls=3)
     await fake_account.inventory.run(KINESIS, by_turns=True)
@@ -175,7 +176,7 @@ async def test_streams_take_turns() -> None:
 
 
 class Reservations:
-    """An account with four functions, of which three are queried in each inventory."""
+    """An account with four functions; each inventory makes at most three calls about single functions."""
 
     def __init__(self, **reserved: int) -> None:
         self.fake_account = FakeAccount(**functions(*NAMES), **NO_QUOTAS)
@@ -198,16 +199,16 @@ class Reservations:
         }
 
     async def run(self) -> tuple[bool, int]:
-        """Run an inventory; return whether the account's throttles are incomplete, and what waits."""
+        """Run an inventory; return whether the account's throttles are incomplete, and how many wait."""
         await self.fake_account.inventory.run(LAMBDA, by_turns=True)
         series = self.fake_account.fleet.series.items()
-        account = next(one for key, one in series if key.signal == "account_concurrency")
+        account = next(item for key, item in series if key.signal == "account_concurrency")
         waiting = self.fake_account.inventory.statuses["lambda"].waiting
         return bool(self.fake_account.fleet.throttled_incomplete[account.slot]), waiting
 
     @property
     def calls(self) -> list[str]:
-        """The calls about functions so far."""
+        """All calls so far about the concurrency of functions."""
         return [
             call
             for call in self.fake_account.aws.calls
@@ -215,7 +216,7 @@ class Reservations:
         ]
 
 
-async def test_the_accounts_throttles_are_unknown_until_the_reservations_of_all_functions_were_read() -> None:
+async def test_throttles_of_the_account_are_incomplete_until_the_reserved_function_was_read() -> None:
     account = Reservations(d=300)
     are_incomplete, waiting = zip(*[await account.run() for _ in range(5)], strict=True)
     assert are_incomplete == (True, False, False, False, False)
@@ -224,13 +225,13 @@ async def test_the_accounts_throttles_are_unknown_until_the_reservations_of_all_
     assert ("function_reserved_concurrency", "d") in account.fake_account.names
 
 
-async def test_the_accounts_throttles_are_known_once_all_that_is_reserved_was_found() -> None:
+async def test_throttles_of_the_account_are_complete_once_reservations_add_up_to_the_total() -> None:
     is_incomplete, waiting = await Reservations(a=100, b=200).run()
     assert waiting > 0
     assert not is_incomplete
 
 
-async def test_another_total_of_reservations_makes_the_accounts_throttles_unknown_until_it_is_found() -> None:
+async def test_throttles_of_the_account_are_incomplete_again_after_its_reserved_total_has_changed() -> None:
     account = Reservations(a=100)
     for _ in range(5):
         is_incomplete, _ = await account.run()
@@ -241,12 +242,12 @@ async def test_another_total_of_reservations_makes_the_accounts_throttles_unknow
     assert not are_incomplete[-1]
 
 
-async def test_a_denied_topic_takes_no_turn_of_others() -> None:
+async def test_a_denied_topic_does_not_keep_other_topics_from_their_turns() -> None:
     topics = Topics(1, a=1, b=5)
     topics.aws.answers["get_topic_attributes"] = lambda TopicArn: (
         denied("GetTopicAttributes") if TopicArn == "a" else topics.attributes(TopicArn)
     )
     for _ in range(3):
-        found = await topics.look()
+        found = await topics.run_inventory()
     assert found["subscriptions b"] == 5.0
     assert [failure.resource for failure in topics.inventory.statuses["ours"].failures] == ["a"]

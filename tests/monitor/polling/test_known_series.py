@@ -1,4 +1,4 @@
-"""Inventories of equal answers: series are confirmed without being made."""
+"""Inventories with unchanged answers of AWS: known series are confirmed, and not made again."""
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field, replace
@@ -25,14 +25,18 @@ from tests.monitor.polling.inventories import (
 )
 from tests.quick_loop import run
 
-traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
-refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
+INCOMING_BYTES = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
+THROTTLED_WRITES = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 EARLIER = 1.5e9
 
 
 @dataclass
 class Streams:
-    """Streams whose series follow from their numbers of shards; `made` names those that were made."""
+    """Fake streams whose series depend on their number of shards.
+
+    shards: by stream. made: the streams whose series were made. read_at: when the limits were read. usage: a
+    usage that an API returned, if any. failing: a stream whose call fails.
+    """
 
     shards: dict[str, int]
     made: list[str] = field(default_factory=list)
@@ -41,45 +45,48 @@ class Streams:
     failing: str = ""
 
     def series(self, name: str) -> Iterable[Observed]:
-        """The series of a stream: that of its reads exists from two shards on."""
+        """Yield the series of a stream; `shard_get_records_rate` only if it has two shards or more."""
         self.made.append(name)
         observed = partial(Observed, resource=Resource("stream", (name,)))
         yield observed(
             signal="stream_write_bytes",
-            usage=per_second(traffic.of(StreamName=name)) if self.usage is None else self.usage,
+            usage=per_second(INCOMING_BYTES.of(StreamName=name)) if self.usage is None else self.usage,
             limit=1000.0 * self.shards[name],
         )
         if self.shards[name] > 1:
-            yield observed(signal="shard_get_records_rate", usage=per_second(refused.of(StreamName=name)))
+            yield observed(
+                signal="shard_get_records_rate", usage=per_second(THROTTLED_WRITES.of(StreamName=name))
+            )
 
-    async def known(self, aws: Aws) -> AsyncIterator[Observed]:
-        """Yield the series, but for those that are known."""
+    async def scan_with_memory(self, aws: Aws) -> AsyncIterator[Observed]:
+        """Yield the series that `aws.series` does not confirm."""
 
         async def fail(_: str) -> None:
             raise ValueError("not a stream")
 
         for name, shards in self.shards.items():
-            for one in aws.series(name, (shards, self.usage), partial(self.series, name), self.read_at):
-                yield one
+            answers = shards, self.usage
+            for observed in aws.series(name, answers, partial(self.series, name), self.read_at):
+                yield observed
         async for _ in aws.map(
             [self.failing] * bool(self.failing), fail, lambda name: Resource("stream", (name,))
         ):
             pass
 
-    async def all(self, aws: Aws) -> AsyncIterator[Observed]:
+    async def scan(self, aws: Aws) -> AsyncIterator[Observed]:
         """Yield all series."""
         for name in self.shards:
-            for one in self.series(name):
-                yield replace(one, limit_read_at=self.read_at)
+            for observed in self.series(name):
+                yield replace(observed, limit_read_at=self.read_at)
 
-    def taken(self) -> list[str]:
-        """The streams whose series were made since the last call."""
-        taken, self.made = self.made, []
-        return taken
+    def take_made(self) -> list[str]:
+        """Return the streams whose series were made since the last call."""
+        made, self.made = self.made, []
+        return made
 
 
 def state(account: FakeAccount) -> dict[Any, Any]:
-    """The state of all series, but for when inventories saw them."""
+    """Return the state of all series, without any times."""
     fleet = account.fleet
     return {
         (key.signal, key.resource): (
@@ -94,24 +101,26 @@ def state(account: FakeAccount) -> dict[Any, Any]:
 
 
 def read_times(account: FakeAccount) -> dict[Key, float]:
-    """The time at which each limit was read."""
-    return {key: limit.read_at for key, one in account.fleet.series.items() if (limit := one.settings.limit)}
+    """Return when each limit was read."""
+    limits = {key: series.settings.limit for key, series in account.fleet.series.items()}
+    return {key: limit.read_at for key, limit in limits.items() if limit}
 
 
-async def read(account: FakeAccount, found: Collector) -> None:
+async def run_inventory(account: FakeAccount, kinesis: Collector) -> None:
+    """Forget when series were confirmed, and run an inventory."""
     account.fleet.confirmed[: account.fleet.size] = NEVER
-    await account.run_inventory(found)
+    await account.run_inventory(kinesis)
 
 
-async def test_equal_responses_create_no_series_and_confirm_all() -> None:
+async def test_unchanged_answers_make_no_series_and_confirm_all() -> None:
     streams, account = Streams({"orders": 1, "clicks": 2}), FakeAccount(**NO_QUOTAS)
-    found = collector(streams.known)
-    await read(account, found)
-    assert streams.taken() == ["orders", "clicks"]
+    kinesis = collector(streams.scan_with_memory)
+    await run_inventory(account, kinesis)
+    assert streams.take_made() == ["orders", "clicks"]
     before = state(account)
     times = read_times(account)
-    await read(account, found)
-    assert streams.taken() == []
+    await run_inventory(account, kinesis)
+    assert streams.take_made() == []
     assert state(account) == before
     slots = [series.slot for series in account.fleet.series.values()]
     assert (account.fleet.confirmed[slots] > NEVER).all()
@@ -121,63 +130,63 @@ async def test_equal_responses_create_no_series_and_confirm_all() -> None:
     assert all(after[key] > times[key] for key in times)
 
 
-async def test_a_limit_that_an_earlier_inventory_read_keeps_its_time() -> None:
+async def test_a_limit_that_an_earlier_inventory_read_keeps_its_read_time() -> None:
     streams, account = Streams({"orders": 1}), FakeAccount(**NO_QUOTAS)
-    await read(account, found := collector(streams.known))
+    await run_inventory(account, kinesis := collector(streams.scan_with_memory))
     streams.read_at = EARLIER
-    await read(account, found)
+    await run_inventory(account, kinesis)
     (series,) = account.fleet.series.values()
-    assert streams.taken() == ["orders"]
+    assert streams.take_made() == ["orders"]
     assert series.settings.limit and series.settings.limit.read_at == EARLIER
 
 
-async def test_changed_responses_create_only_their_own_series() -> None:
+async def test_a_changed_answer_makes_only_the_series_of_its_stream() -> None:
     streams, account = Streams({"orders": 1, "clicks": 2}), FakeAccount(**NO_QUOTAS)
-    await read(account, found := collector(streams.known))
-    streams.taken()
+    await run_inventory(account, kinesis := collector(streams.scan_with_memory))
+    streams.take_made()
     streams.shards |= {"orders": 3}
-    await read(account, found)
-    assert streams.taken() == ["orders"]
+    await run_inventory(account, kinesis)
+    assert streams.take_made() == ["orders"]
     assert account.limit("kinesis", "stream_write_bytes", "orders") == (3000.0, "api")
     streams.shards |= {"clicks": 1}
-    await read(account, found)
+    await run_inventory(account, kinesis)
     assert ("shard_get_records_rate", "clicks") not in account.names
     del streams.shards["orders"]
-    await read(account, found)
+    await run_inventory(account, kinesis)
     assert account.names == {("stream_write_bytes", "clicks")}
 
 
-async def test_a_dropped_series_is_created_again_when_its_resource_returns() -> None:
+async def test_a_dropped_series_is_made_again_when_its_stream_comes_back() -> None:
     streams, account = Streams({"orders": 1}), FakeAccount(**NO_QUOTAS)
-    await read(account, found := collector(streams.known))
+    await run_inventory(account, kinesis := collector(streams.scan_with_memory))
     streams.shards = {}
-    await read(account, found)
+    await run_inventory(account, kinesis)
     account.fleet.reclaim()
     streams.shards = {"clicks": 1}
-    await read(account, found)
+    await run_inventory(account, kinesis)
     streams.shards = {"orders": 1}
-    await read(account, found)
+    await run_inventory(account, kinesis)
     assert account.names == {("stream_write_bytes", "orders")}
 
 
-async def test_the_series_of_a_rejected_metric_is_made_again_until_it_is_accepted() -> None:
+async def test_a_series_is_made_at_each_inventory_until_cloudwatch_accepts_its_metric() -> None:
     streams, account = Streams({"orders": 1, "clicks": 1}), FakeAccount(**NO_QUOTAS)
-    await read(account, found := collector(streams.known))
-    streams.taken()
+    await run_inventory(account, kinesis := collector(streams.scan_with_memory))
+    streams.take_made()
     cell = account.aws.cell.key
-    account.fleet.mark_rejected(cell, metric_query(traffic.of(StreamName="orders")), "rejected")
+    account.fleet.mark_rejected(cell, metric_query(INCOMING_BYTES.of(StreamName="orders")), "rejected")
     for _ in range(2):
-        await read(account, found)
-        assert streams.taken() == ["orders"]
+        await run_inventory(account, kinesis)
+        assert streams.take_made() == ["orders"]
     account.fleet.keep_rejected(cell, set())
-    await read(account, found)
-    assert streams.taken() == ["orders"]
+    await run_inventory(account, kinesis)
+    assert streams.take_made() == ["orders"]
     assert all(series.unobservable is None for series in account.fleet.series.values())
-    await read(account, found)
-    assert streams.taken() == []
+    await run_inventory(account, kinesis)
+    assert streams.take_made() == []
 
 
-async def test_a_new_reading_of_a_quota_reaches_its_series() -> None:
+async def test_a_new_value_of_a_quota_becomes_the_limit_of_its_series() -> None:
     account = FakeAccount(
         quota_interval=0,
         **functions("f"),
@@ -196,71 +205,71 @@ async def test_a_new_reading_of_a_quota_reaches_its_series() -> None:
     )
 
 
-async def test_a_number_that_an_api_returned_is_written_each_time() -> None:
+async def test_a_series_whose_usage_an_api_returns_is_made_at_each_inventory() -> None:
     streams, account = Streams({"orders": 1}, usage=7.0), FakeAccount(**NO_QUOTAS)
     for _ in range(2):
-        await read(account, collector(streams.known))
-    assert streams.taken() == ["orders", "orders"]
+        await run_inventory(account, collector(streams.scan_with_memory))
+    assert streams.take_made() == ["orders", "orders"]
 
 
 async def test_a_known_series_that_is_excluded_stays_excluded() -> None:
     streams, account = Streams({"orders": 1, "clicks": 2}), FakeAccount(**NO_QUOTAS)
     config = Config.model_validate({"exclude": [{"resource": "orders"}]})
     account.inventory = inventory_of(account.aws.cell, account.fleet, config, account.quotas)
-    found = collector(streams.known)
+    kinesis = collector(streams.scan_with_memory)
     for _ in range(3):
-        await read(account, found)
+        await run_inventory(account, kinesis)
         assert {resource for _, resource in account.names} == {"clicks"}
-    assert streams.taken() == ["orders", "clicks"]
+    assert streams.take_made() == ["orders", "clicks"]
 
 
 async def test_the_failure_of_a_resource_is_reported_at_each_inventory() -> None:
     streams, account = Streams({"orders": 1, "clicks": 1}, failing="orders"), FakeAccount(**NO_QUOTAS)
-    found = collector(streams.known)
+    kinesis = collector(streams.scan_with_memory)
     for _ in range(2):
-        await read(account, found)
+        await run_inventory(account, kinesis)
         assert "orders" in [resource for _, resource, _ in account.failures]
-    assert streams.taken() == ["orders", "clicks", "orders"]
+    assert streams.take_made() == ["orders", "clicks", "orders"]
 
 
-async def test_another_configuration_creates_all_series_again() -> None:
+async def test_a_changed_configuration_makes_all_series_again() -> None:
     streams, account = Streams({"orders": 1}), FakeAccount(**NO_QUOTAS)
-    await read(account, found := collector(streams.known))
+    await run_inventory(account, kinesis := collector(streams.scan_with_memory))
     config = Config.model_validate({"limits": [{"signal": "kinesis.stream_write_bytes", "limit": 5}]})
     before = account.inventory
     account.inventory = inventory_of(account.aws.cell, account.fleet, config, account.quotas)
     account.inventory.discovered |= before.discovered
-    await read(account, found)
+    await run_inventory(account, kinesis)
     assert account.limit("kinesis", "stream_write_bytes", "orders") == (5, "override")
 
 
-WORLDS = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 3))
-STEPS = st.lists(st.tuples(WORLDS, st.sampled_from(["", "a", "b"]), st.booleans()), max_size=8)
+SHARDS = st.dictionaries(st.sampled_from("abcd"), st.integers(1, 3))
+STEPS = st.lists(st.tuples(SHARDS, st.sampled_from(["", "a", "b"]), st.booleans()), max_size=8)
 
 
 @given(STEPS)
-def test_known_series_equal_those_that_an_inventory_would_create(
+def test_confirmed_series_equal_the_series_that_a_scan_without_memory_makes(
     steps: list[tuple[dict[str, int], str, bool]],
 ) -> None:
-    async def follow() -> None:
-        known, made = Streams({}), Streams({})
+    async def compare() -> None:
+        with_memory, without_memory = Streams({}), Streams({})
         accounts = [
-            (FakeAccount(**NO_QUOTAS), known, known.known),
-            (FakeAccount(**NO_QUOTAS), made, made.all),
+            (FakeAccount(**NO_QUOTAS), with_memory, with_memory.scan_with_memory),
+            (FakeAccount(**NO_QUOTAS), without_memory, without_memory.scan),
         ]
         for shards, rejected, is_denied in steps:
             for account, streams, scan in accounts:
                 streams.shards = dict(shards)
                 account.fleet.keep_rejected(account.aws.cell.key, set())
                 if rejected:
-                    query = metric_query(traffic.of(StreamName=rejected))
+                    query = metric_query(INCOMING_BYTES.of(StreamName=rejected))
                     account.fleet.mark_rejected(account.aws.cell.key, query, "rejected")
-                parts = [scan, _denied] if is_denied else [scan]
-                await account.inventory.run(collector(*parts))
+                scans = [scan, _denied] if is_denied else [scan]
+                await account.inventory.run(collector(*scans))
                 account.fleet.reclaim()
             assert state(accounts[0][0]) == state(accounts[1][0])
 
-    run(follow())
+    run(compare())
 
 
 async def _denied(_: Aws) -> AsyncIterator[Observed]:

@@ -1,4 +1,4 @@
-"""Accounts that a monitoring account reads, by CloudWatch's cross-account observability."""
+"""Linked accounts, which a monitoring account reads by CloudWatch's cross-account observability."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -32,16 +32,16 @@ FIRST_CELL, SECOND_CELL = (FIRST, REGION), (SECOND, REGION)
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials, and nothing else of the user's."""
+    """Set test credentials, and remove the user's own AWS settings."""
     set_aws_environment(monkeypatch, CREDENTIALS)
 
 
-async def once(watch: Watcher) -> None:
+async def run_and_close(watcher: Watcher) -> None:
     """Run every inventory and poll once, and close the clients."""
     try:
-        await watch.run_once(lambda done, steps: None)
+        await watcher.run_once(lambda done, steps: None)
     finally:
-        await watch.close()
+        await watcher.close()
 
 
 async def until(condition: Callable[[], Any]) -> None:
@@ -52,166 +52,167 @@ async def until(condition: Callable[[], Any]) -> None:
 
 
 @asynccontextmanager
-async def running(watch: Watcher) -> AsyncIterator[Watcher]:
+async def running(watcher: Watcher) -> AsyncIterator[Watcher]:
     """Run a watcher in the background."""
-    async with background(watch.run()):
-        yield watch
+    async with background(watcher.run()):
+        yield watcher
 
 
-def series(watch: Watcher, cell: CellKey = FIRST_CELL) -> set[tuple[str, str]]:
-    """The signals and resources of a cell whose usage is read."""
+def observable_series(watcher: Watcher, cell: CellKey = FIRST_CELL) -> set[tuple[str, str]]:
+    """Return the signal and resource of each observable series of a cell."""
     return {
         (key.signal, key.resource)
-        for key, one in watch.fleet.series.items()
-        if key.cell == cell and one.unobservable is None
+        for key, series in watcher.fleet.series.items()
+        if key.cell == cell and series.unobservable is None
     }
 
 
-def newest(watch: Watcher, cell: CellKey) -> list[float]:
+def newest_values(watcher: Watcher, cell: CellKey) -> list[float]:
     """Return the newest values of the metrics of a cell."""
-    rows = [*watch.fleet.metrics(cell).values()]
-    return [float(value) for value in watch.fleet.rings.latest_value[rows]]
+    rows = [*watcher.fleet.metrics(cell).values()]
+    return [float(value) for value in watcher.fleet.rings.latest_value[rows]]
 
 
 def two_accounts() -> LinkedAws:
-    """Two linked accounts whose file systems have the same name."""
+    """Return an AWS with two linked accounts whose file systems have the same name."""
     listed = {account: [file_system("fs-1")] for account in (FIRST, SECOND)}
     return LinkedAws({FIRST: "shop", SECOND: "bank"}, listed)
 
 
-async def test_linked_accounts_are_read_without_a_role_and_not_mixed_up() -> None:
+async def test_linked_accounts_are_read_without_a_role_each_with_its_own_values() -> None:
     aws = two_accounts()
-    watch = aws.watcher()
-    await once(watch)
-    assert watch.sentences() == []
-    assert series(watch, FIRST_CELL) == series(watch, SECOND_CELL) == {("client_connections", "fs-1")}
-    assert (newest(watch, FIRST_CELL), newest(watch, SECOND_CELL)) == ([1.0], [2.0])
-    queries = [query for some in aws.queries for query in some]
+    watcher = aws.watcher()
+    await run_and_close(watcher)
+    assert watcher.sentences() == []
+    for cell in (FIRST_CELL, SECOND_CELL):
+        assert observable_series(watcher, cell) == {("client_connections", "fs-1")}
+    assert (newest_values(watcher, FIRST_CELL), newest_values(watcher, SECOND_CELL)) == ([1.0], [2.0])
+    queries = [query for call in aws.queries for query in call]
     assert sorted(query["AccountId"] for query in queries) == [FIRST, SECOND]
-    assert {status.account: status.name for status in watch.account_statuses()} == {
+    assert {status.account: status.name for status in watcher.account_statuses()} == {
         MONITORING: "monitoring",
         FIRST: "shop",
         SECOND: "bank",
     }
 
 
-async def test_a_series_that_needs_a_role_is_unobservable_with_that_reason() -> None:
-    watch = two_accounts().watcher()
-    await once(watch)
+async def test_a_series_that_needs_a_role_is_unobservable_and_its_reason_says_so() -> None:
+    watcher = two_accounts().watcher()
+    await run_and_close(watcher)
     reasons = {
-        key.signal: one.unobservable.reason
-        for key, one in watch.fleet.series.items()
-        if key.cell == FIRST_CELL and one.unobservable
+        key.signal: series.unobservable.reason
+        for key, series in watcher.fleet.series.items()
+        if key.cell == FIRST_CELL and series.unobservable
     }
     assert "a role is needed" in reasons["file_systems"]
-    (key,) = [one for one in watch.fleet.series if one.cell == FIRST_CELL and one.resource == "fs-1"]
-    limit = watch.fleet.series[key].settings.limit
+    (key,) = [key for key in watcher.fleet.series if key.cell == FIRST_CELL and key.resource == "fs-1"]
+    limit = watcher.fleet.series[key].settings.limit
     assert limit
     assert limit.source is LimitSource.DOCUMENTED
 
 
-async def test_only_accounts_that_are_named_are_read() -> None:
-    watch = two_accounts().watcher(accounts=[{"linked_accounts": [SECOND]}])
-    await once(watch)
-    assert {account for account, _ in watch.cells} == {MONITORING, SECOND}
+async def test_only_linked_accounts_in_the_configuration_are_read() -> None:
+    watcher = two_accounts().watcher(accounts=[{"linked_accounts": [SECOND]}])
+    await run_and_close(watcher)
+    assert {account for account, _ in watcher.cells} == {MONITORING, SECOND}
 
 
 async def test_an_account_that_shares_no_metrics_is_not_read() -> None:
     aws = two_accounts()
     aws.shared_types = ("AWS::Logs::LogGroup",)
-    watch = aws.watcher()
-    await once(watch)
-    assert {account for account, _ in watch.cells} == {MONITORING}
+    watcher = aws.watcher()
+    await run_and_close(watcher)
+    assert {account for account, _ in watcher.cells} == {MONITORING}
 
 
 async def test_excluded_linked_accounts_are_not_read() -> None:
     aws = two_accounts()
-    watch = aws.watcher(exclude=[{"account": "shop"}])
-    await once(watch)
-    assert {account for account, _ in watch.cells} == {MONITORING, SECOND}
+    watcher = aws.watcher(exclude=[{"account": "shop"}])
+    await run_and_close(watcher)
+    assert {account for account, _ in watcher.cells} == {MONITORING, SECOND}
     assert FIRST not in {account for account, _ in aws.listings}
 
 
-async def test_the_monitoring_account_pays() -> None:
-    watch = two_accounts().watcher()
-    await once(watch)
+async def test_the_metrics_of_linked_accounts_are_charged_to_the_monitoring_account() -> None:
+    watcher = two_accounts().watcher()
+    await run_and_close(watcher)
     requested = {
         sample.labels["aws_account"]: sample.value
-        for family in watch.aws_telemetry.metrics_requested.collect()
+        for family in watcher.aws_telemetry.metrics_requested.collect()
         for sample in family.samples
         if sample.name.endswith("_total")
     }
     assert requested == {MONITORING: 2}
-    _, cells = bills(MetricUse.of(watch.fleet, 29_000_000), {}, 300)
+    _, cells = bills(MetricUse.of(watcher.fleet, 29_000_000), {}, 300)
     assert [(bill.labels, bill.projected.polled_metrics) for bill in cells] == [((MONITORING, REGION), 2)]
 
 
-async def test_the_budget_is_that_of_the_monitoring_account() -> None:
-    watch = two_accounts().watcher(budget={"dollars_per_month": 100, "each_account": True})
-    await once(watch)
-    watch.planner.plan(29_000_000)
-    budget = watch.planner.budget
+async def test_the_metrics_of_linked_accounts_use_the_budget_of_the_monitoring_account() -> None:
+    watcher = two_accounts().watcher(budget={"dollars_per_month": 100, "each_account": True})
+    await run_and_close(watcher)
+    watcher.planner.plan(29_000_000)
+    budget = watcher.planner.budget
     assert budget
     assert [budget.allowance(account).polled for account in (MONITORING, FIRST)] == [2, 0]
 
 
-async def test_an_account_that_is_linked_while_running_appears_and_one_that_is_not_any_more_leaves() -> None:
+async def test_a_running_watcher_adds_newly_linked_accounts_and_removes_unlinked_ones() -> None:
     aws = two_accounts()
     del aws.links[SECOND]
-    async with running(aws.watcher()) as watch:
-        await until(lambda: series(watch, FIRST_CELL))
-        assert SECOND_CELL not in watch.cells
+    async with running(aws.watcher()) as watcher:
+        await until(lambda: observable_series(watcher, FIRST_CELL))
+        assert SECOND_CELL not in watcher.cells
         aws.links[SECOND] = "bank"
-        await until(lambda: newest(watch, SECOND_CELL) == [2.0])
+        await until(lambda: newest_values(watcher, SECOND_CELL) == [2.0])
         del aws.links[FIRST]
-        await until(lambda: FIRST_CELL not in watch.cells)
-        await until(lambda: not watch.fleet.metrics(FIRST_CELL))
-        assert series(watch, FIRST_CELL) == set()
-        assert series(watch, SECOND_CELL) == {("client_connections", "fs-1")}
-        assert FIRST not in {status.account for status in watch.account_statuses()}
+        await until(lambda: FIRST_CELL not in watcher.cells)
+        await until(lambda: not watcher.fleet.metrics(FIRST_CELL))
+        assert observable_series(watcher, FIRST_CELL) == set()
+        assert observable_series(watcher, SECOND_CELL) == {("client_connections", "fs-1")}
+        assert FIRST not in {status.account for status in watcher.account_statuses()}
 
 
-async def test_an_account_that_one_list_lacks_is_not_dropped() -> None:
+async def test_an_account_is_dropped_only_after_two_lists_without_it() -> None:
     aws = two_accounts()
-    watch = aws.watcher()
-    await once(watch)
-    (link,) = watch.linked.links.values()
+    watcher = aws.watcher()
+    await run_and_close(watcher)
+    (link,) = watcher.linked.links.values()
     label = aws.links.pop(FIRST)
     await link.read()
-    assert FIRST_CELL in watch.cells
+    assert FIRST_CELL in watcher.cells
     aws.links[FIRST] = label
     await link.read()
     del aws.links[FIRST]
     await link.read()
-    assert FIRST_CELL in watch.cells
+    assert FIRST_CELL in watcher.cells
     await link.read()
-    assert FIRST_CELL not in watch.cells
+    assert FIRST_CELL not in watcher.cells
 
 
-async def test_links_that_may_not_be_listed_are_one_sentence_and_drop_nothing() -> None:
+async def test_a_denied_list_of_links_is_one_sentence_and_drops_no_account() -> None:
     aws = two_accounts()
-    watch = aws.watcher()
-    await once(watch)
+    watcher = aws.watcher()
+    await run_and_close(watcher)
     aws.links_error = denied("ListSinks")
-    (link,) = watch.linked.links.values()
+    (link,) = watcher.linked.links.values()
     await link.read()
-    assert watch.sentences() == [
+    assert watcher.sentences() == [
         f"{MONITORING}/{REGION} links: ListSinks: not authorized to perform ListSinks (AccessDeniedException)"
     ]
-    assert {FIRST_CELL, SECOND_CELL} <= watch.cells.keys()
+    assert {FIRST_CELL, SECOND_CELL} <= watcher.cells.keys()
 
 
-async def test_accounts_are_pending_until_the_links_were_read() -> None:
+async def test_linked_accounts_are_pending_until_the_links_were_read() -> None:
     aws = two_accounts()
     aws.links_error = denied("ListSinks")
-    watch = aws.watcher()
-    await once(watch)
-    assert watch.pending() == [f"accounts linked to {MONITORING}/{REGION}"]
-    assert watch.may_discover(FIRST_CELL, "efs")
+    watcher = aws.watcher()
+    await run_and_close(watcher)
+    assert watcher.pending() == [f"accounts linked to {MONITORING}/{REGION}"]
+    assert watcher.may_discover(FIRST_CELL, "efs")
 
 
-def with_role(aws: LinkedAws) -> Watcher:
-    """A watcher of the monitoring account, and of the first account by its role."""
+def watcher_with_role(aws: LinkedAws) -> Watcher:
+    """Return a watcher of the monitoring account, and of the first account with its role."""
     aws.aws.answers |= {
         "describe_file_systems": {
             "FileSystems": [
@@ -236,58 +237,59 @@ def with_role(aws: LinkedAws) -> Watcher:
     return aws.watcher(accounts=accounts, services=["efs", "sts"])
 
 
-async def test_an_account_with_a_role_is_inventoried_by_it_and_read_in_shared_calls() -> None:
+async def test_an_account_with_a_role_has_its_inventory_by_the_role_and_its_metrics_in_shared_calls() -> None:
     aws = two_accounts()
-    watch = with_role(aws)
-    await once(watch)
-    assert watch.sentences() == []
-    assert ("access_points", "fs-1") in series(watch, FIRST_CELL)  # which metrics do not tell
-    queries = [query for some in aws.queries for query in some]
+    watcher = watcher_with_role(aws)
+    await run_and_close(watcher)
+    assert watcher.sentences() == []
+    assert ("access_points", "fs-1") in observable_series(watcher, FIRST_CELL)  # observable only with a role
+    queries = [query for call in aws.queries for query in call]
     assert {query.get("AccountId") for query in queries} == {FIRST}
     assert FIRST not in {account for account, _ in aws.listings}
-    assert watch.fleet.payers[FIRST_CELL] == (MONITORING, REGION)
+    assert watcher.fleet.payers[FIRST_CELL] == (MONITORING, REGION)
 
 
-async def test_a_role_that_appears_takes_over_from_observability() -> None:
-    """An account that an organization lists later has such a role."""
+async def test_an_account_that_gets_a_role_is_read_with_the_role_from_then_on() -> None:
+    """An organization may list a linked account later, and give it a role."""
     aws = two_accounts()
-    watch = aws.watcher()
-    await once(watch)
-    (link,) = watch.linked.links.values()
+    watcher = aws.watcher()
+    await run_and_close(watcher)
+    (link,) = watcher.linked.links.values()
     account = MemberAccount(
         account_id=FIRST, name="shop", role_arn=ROLE.format(FIRST), regions=(REGION,), services=("efs",)
     )
-    watch.register(account)
-    (taken,) = await watch.open_account(account)
-    await taken.run_inventory()
+    watcher.register(account)
+    (role_watcher,) = await watcher.open_account(account)
+    await role_watcher.run_inventory()
     await link.read()
-    assert watch.cells[FIRST_CELL] is taken
+    assert watcher.cells[FIRST_CELL] is role_watcher
     assert link.accounts[FIRST].has_role
-    reasons = [one.unobservable for key, one in watch.fleet.series.items() if key.cell == FIRST_CELL]
+    fleet = watcher.fleet
+    reasons = [series.unobservable for key, series in fleet.series.items() if key.cell == FIRST_CELL]
     assert not any(reason and "observability" in reason.reason for reason in reasons)
-    assert SECOND_CELL in watch.cells
+    assert SECOND_CELL in watcher.cells
 
 
 @pytest.mark.parametrize("filter_", ["Namespace = 'AWS/EC2'", "Namespace NOT LIKE 'AWS/%'"])
 async def test_an_account_that_shares_some_namespaces_is_read_with_its_own_role(filter_: str) -> None:
     aws = two_accounts()
     aws.filter = filter_
-    watch = with_role(aws)
-    await once(watch)
-    assert [query.get("AccountId") for some in aws.queries for query in some] == [None] * 4
-    assert FIRST_CELL not in watch.fleet.payers
+    watcher = watcher_with_role(aws)
+    await run_and_close(watcher)
+    assert [query.get("AccountId") for call in aws.queries for query in call] == [None] * 4
+    assert FIRST_CELL not in watcher.fleet.payers
 
 
-async def test_a_role_that_may_not_list_links_reads_its_metrics_itself() -> None:
+async def test_an_account_whose_role_may_not_list_links_requests_its_own_metrics() -> None:
     aws = two_accounts()
     aws.aws.answers |= {"list_links": denied("ListLinks")}
-    watch = with_role(aws)
-    await once(watch)
-    assert watch.sentences() == []
-    assert {query.get("AccountId") for some in aws.queries for query in some} == {None}
+    watcher = watcher_with_role(aws)
+    await run_and_close(watcher)
+    assert watcher.sentences() == []
+    assert {query.get("AccountId") for call in aws.queries for query in call} == {None}
 
 
-async def test_no_call_is_made_for_a_linked_account_that_cannot_name_it() -> None:
+async def test_a_call_that_cannot_name_a_linked_account_raises_an_error_and_is_not_sent() -> None:
     aws = FakeAws(list_queues={"QueueUrls": ["https://sqs.eu-west-1.amazonaws.com/1/orders"]})
     cell = linked_cell(aws.cell, FIRST)
     with pytest.raises(RoleNeededError, match=f"sqs:ListQueues in {FIRST}"):
@@ -295,8 +297,8 @@ async def test_no_call_is_made_for_a_linked_account_that_cannot_name_it() -> Non
     assert aws.calls == []
 
 
-async def test_namespaces_are_listed_once_for_each_account() -> None:
+async def test_each_namespace_is_listed_once_for_each_linked_account() -> None:
     aws = two_accounts()
-    watch = aws.watcher()
-    await once(watch)
+    watcher = aws.watcher()
+    await run_and_close(watcher)
     assert sorted(aws.listings) == [(FIRST, "AWS/EFS"), (SECOND, "AWS/EFS")]

@@ -1,4 +1,4 @@
-"""The quotas of accounts that are read without a role, in the coverage."""
+"""The known quotas of linked accounts, which are read without a role."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -18,54 +18,54 @@ FILE_SYSTEMS = "L-848C634D"
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials, and nothing else of the user's."""
+    """Set test credentials, and remove the user's own AWS settings."""
     set_aws_environment(monkeypatch, CREDENTIALS)
 
 
 def quota(code: str, value: float, **described: Any) -> dict[str, Any]:
-    """Return a quota, as Service Quotas describes it."""
+    """Return Service Quotas' description of a quota."""
     return {"QuotaCode": code, "QuotaName": f"Name of {code}", "Value": value, **described}
 
 
 def defaults_of(**quotas: list[dict[str, Any]]) -> Any:
-    """Return a method that lists the default quotas of each service code."""
+    """Return an answer of ListAWSDefaultServiceQuotas. quotas: by service code."""
     return lambda ServiceCode, **_: {"Quotas": quotas.get(ServiceCode, [])}
 
 
-async def known_of(aws: LinkedAws, **config: Any) -> Mapping[CellKey, KnownQuotas]:
-    """Return what is known once the lists were read that the first look asks for."""
-    watch: Watcher = aws.watcher(**config)
+async def known_quotas_of(aws: LinkedAws, **config: Any) -> Mapping[CellKey, KnownQuotas]:
+    """Return the known quotas of each cell; the first call of `known_quotas` has the quotas read."""
+    watcher: Watcher = aws.watcher(**config)
     try:
-        await watch.run_once(lambda done, steps: None)
-        watch.known_quotas()
-        for cell in watch.cells.values():
+        await watcher.run_once(lambda done, steps: None)
+        watcher.known_quotas()
+        for cell in watcher.cells.values():
             await cell.inventory.quotas.read()
-        return watch.known_quotas()
+        return watcher.known_quotas()
     finally:
-        await watch.close()
+        await watcher.close()
 
 
 def linked_aws(**answers: Any) -> LinkedAws:
-    """Return a monitoring account with two linked ones. answers: instead of its own."""
+    """Return an AWS with two linked accounts. answers: replace the answers of its calls."""
     aws = LinkedAws({FIRST: "shop", SECOND: "bank"}, {FIRST: [file_system("fs-1")]})
     for name, answer in answers.items():
         aws.aws.answers[name] = answer
     return aws
 
 
-async def test_the_defaults_of_services_in_use_are_read_by_the_monitoring_account() -> None:
+async def test_the_monitoring_account_reads_the_default_quotas_of_services_in_use() -> None:
     listed = [quota(FILE_SYSTEMS, 1000.0), quota("L-00000001", 7.0)]
     aws = linked_aws(list_aws_default_service_quotas=defaults_of(elasticfilesystem=listed))
-    known = await known_of(aws)
-    found = {one.quota.code: (one.value, one.source) for one in known[FIRST, REGION].lists[EFS]}
-    assert found == {FILE_SYSTEMS: (1000.0, "quota_default"), "L-00000001": (7.0, "quota_default")}
-    assert known[SECOND, REGION].lists == {}  # nothing of it is in use
+    known = await known_quotas_of(aws)
+    values = {item.quota.code: (item.value, item.source) for item in known[FIRST, REGION].lists[EFS]}
+    assert values == {FILE_SYSTEMS: (1000.0, "quota_default"), "L-00000001": (7.0, "quota_default")}
+    assert known[SECOND, REGION].lists == {}  # the account has no resource
     assert FIRST not in str([call for call in aws.aws.calls if call.startswith("service-quotas")])
 
 
-async def test_a_list_that_is_denied_is_reported() -> None:
+async def test_a_denied_list_of_default_quotas_is_reported() -> None:
     aws = linked_aws(list_aws_default_service_quotas=lambda **_: denied("ListAWSDefaultServiceQuotas"))
-    known = (await known_of(aws))[FIRST, REGION]
+    known = (await known_quotas_of(aws))[FIRST, REGION]
     assert known.lists == {}
     assert known.in_use == {EFS}
     assert "ListAWSDefaultServiceQuotas" in known.list_failures[0]

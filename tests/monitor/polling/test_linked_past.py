@@ -1,4 +1,4 @@
-"""The past of linked accounts is read with their ids, for forecasts and the look-back, and kept apart."""
+"""Reads the past of linked accounts, each with its id, for forecasts and the look-back."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -24,12 +24,12 @@ VALUES = {FIRST: 10.0, SECOND: 700.0, MONITORING: 99_999.0}
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Credentials, and nothing else of the user's."""
+    """Set test credentials, and remove the user's own AWS settings."""
     set_aws_environment(monkeypatch, CREDENTIALS)
 
 
 class PastAws(LinkedAws):
-    """An AWS that has a point in each period of the time that is requested."""
+    """A fake AWS that returns a point in each period of the requested time."""
 
     def _get_metric_data(self, **params: Any) -> Any:
         queries = params["MetricDataQueries"]
@@ -44,7 +44,7 @@ class PastAws(LinkedAws):
                 {
                     "Id": query["Id"],
                     "StatusCode": "Complete",
-                    "Timestamps": [datetime.fromtimestamp(one, UTC) for one in times],
+                    "Timestamps": [datetime.fromtimestamp(time, UTC) for time in times],
                     "Values": [value * period / 60] * len(times),
                 }
             )
@@ -53,33 +53,34 @@ class PastAws(LinkedAws):
 
 @asynccontextmanager
 async def two_accounts() -> AsyncIterator[tuple[PastAws, Watcher]]:
-    """Two linked accounts whose file systems have the same name, read once."""
+    """Yield an AWS with two linked accounts whose file systems share a name, and a watcher that ran once."""
     listed = {account: [file_system("fs-1")] for account in (FIRST, SECOND)}
     aws = PastAws({FIRST: "shop", SECOND: "bank"}, listed, values=VALUES)
-    watch = aws.watcher()
+    watcher = aws.watcher()
     try:
-        await watch.run_once(lambda done, steps: None)
+        await watcher.run_once(lambda done, steps: None)
         aws.queries.clear()
-        yield aws, watch
+        yield aws, watcher
     finally:
-        await watch.close()
+        await watcher.close()
 
 
-async def test_the_first_read_of_a_fortnight_asks_each_account_for_its_own() -> None:
-    async with two_accounts() as (aws, watch):
-        clock = watch.cells[CELLS[0]].cell.clock
+async def test_the_first_forecast_requests_a_fortnight_of_each_account() -> None:
+    async with two_accounts() as (aws, watcher):
+        clock = watcher.cells[CELLS[0]].cell.clock
         forecaster = Forecaster(
-            watch.fleet,
+            watcher.fleet,
             UsageHistory(),
             lambda: clock.minute() * 60.0,
-            lambda: {key: watched.reader for key, watched in watch.cells.items()},
+            lambda: {key: watched.reader for key, watched in watcher.cells.items()},
         )
-        slots = np.arange(watch.fleet.size, dtype=np.int32)
-        watch.fleet.limit[slots] = 1000.0
+        slots = np.arange(watcher.fleet.size, dtype=np.int32)
+        watcher.fleet.limit[slots] = 1000.0
         await forecaster.read_and_forecast(slots)
-        asked = [(one["AccountId"], one["MetricStat"]["Period"]) for some in aws.queries for one in some]
-        assert sorted(asked) == [(FIRST, 300), (SECOND, 300)]
-        for key, series in watch.fleet.series.items():
+        queries = [query for call in aws.queries for query in call]
+        requested = [(query["AccountId"], query["MetricStat"]["Period"]) for query in queries]
+        assert sorted(requested) == [(FIRST, 300), (SECOND, 300)]
+        for key, series in watcher.fleet.series.items():
             if key.cell in CELLS and series.unobservable is None:
                 block, column = forecaster.recorder.history.place(int(forecaster.recorder.rows[series.slot]))
                 usage, _ = block.usage_of(np.array([column], np.intp))
@@ -88,18 +89,18 @@ async def test_the_first_read_of_a_fortnight_asks_each_account_for_its_own() -> 
                 assert known == pytest.approx(VALUES[key.account], rel=1e-2)
 
 
-async def test_the_look_back_reads_the_past_of_each_account_once_and_keeps_them_apart() -> None:
-    async with two_accounts() as (aws, watch):
+async def test_the_look_back_requests_the_past_of_each_account_once_and_returns_its_own_points() -> None:
+    async with two_accounts() as (aws, watcher):
         minutes = range(30_000_000, 30_000_000 + 14 * 24 * 60)
         points = dict[int, set[float]]()
         for key in CELLS:
-            metrics = watch.fleet.metrics(key)
+            metrics = watcher.fleet.metrics(key)
             reader = HistoryReader(
-                MetricSource(watch.cells[key].cell, MetricOwners(REGISTRY.collectors)),
-                watch.fleet.rings,
-                lambda rows, some: points.update({int(row): {*some[2].tolist()} for row in rows}),
+                MetricSource(watcher.cells[key].cell, MetricOwners(REGISTRY.collectors)),
+                watcher.fleet.rings,
+                lambda rows, read: points.update({int(row): {*read[2].tolist()} for row in rows}),
                 lambda count: None,
             )
             assert await reader.read(metrics, minutes) == []
             assert {value for row in metrics.values() for value in points[row]} == {VALUES[key[0]]}
-        assert sorted(one["AccountId"] for some in aws.queries for one in some) == [FIRST, SECOND]
+        assert sorted(query["AccountId"] for call in aws.queries for query in call) == [FIRST, SECOND]

@@ -1,4 +1,4 @@
-"""Quotas that no usage can be divided by: 0, -1 for no limit, without an end, and without a number."""
+"""Quotas that are no usable limit: 0, -1 (unlimited), infinity and NaN."""
 
 import math
 from collections.abc import Mapping
@@ -13,22 +13,24 @@ from monitor.fleet.rows import rows_of
 from rules.signals import Quota
 from tests.monitor.polling.inventories import BY_SERVICE, SQS, FakeAccount, queues, quota
 
-DOCUMENTED = 120_000, "documented"
+DOCUMENTED_LIMIT = 120_000, "documented"
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.inf])
-@pytest.mark.parametrize("names", [("jobs",), ()], ids=["in use", "not in use"])
-async def test_a_quota_that_is_no_limit_is_not_the_documented_one(value: float, names: Any) -> None:
+@pytest.mark.parametrize("names", [("jobs",), ()], ids=["one queue", "no queue"])
+async def test_a_quota_that_is_no_limit_is_not_replaced_by_the_documented_limit(
+    value: float, names: Any
+) -> None:
     account = FakeAccount(malformed=True, **queues(*names), get_service_quota=quota(value))
     await account.run_inventory(SQS)
     assert {name: account.limit("sqs", "standard_in_flight", name) for name in names} == dict.fromkeys(names)
     assert account.failures == []
 
 
-async def test_the_documented_limit_applies_if_the_quota_is_no_number() -> None:
+async def test_the_documented_limit_applies_if_the_quota_is_nan() -> None:
     account = FakeAccount(malformed=True, **queues("jobs"), get_service_quota=quota(math.nan))
     await account.run_inventory(SQS)
-    assert account.limit("sqs", "standard_in_flight", "jobs") == DOCUMENTED
+    assert account.limit("sqs", "standard_in_flight", "jobs") == DOCUMENTED_LIMIT
 
 
 async def test_a_quota_that_becomes_unlimited_removes_the_limit() -> None:
@@ -43,18 +45,18 @@ async def test_a_quota_that_becomes_unlimited_removes_the_limit() -> None:
     assert account.limit("sqs", "standard_in_flight", "jobs") is None
 
 
-AUTHORITIES = Quota(service="acm-pca", code="L-799883CD")  # of `counts.yaml`
+AUTHORITIES = Quota(service="acm-pca", code="L-799883CD")  # a quota in `counts.yaml`
 USED: dict[str, Any] = {"list_certificate_authorities": {"CertificateAuthorities": [{}, {}]}}
 UNUSED: dict[str, Any] = {"list_certificate_authorities": {"CertificateAuthorities": []}}
 
 
-async def counted(described: Mapping[str, Any], **answers: Any) -> FakeAccount:
-    """Return an account after an inventory of a quota that no signal declares, as AWS describes it."""
+async def account_with_count(description: Mapping[str, Any], **answers: Any) -> FakeAccount:
+    """Return an account after an inventory of AUTHORITIES. description: AWS's description of the quota."""
     account = FakeAccount(
         Config.model_validate({"signals": {"quotas": ["acm-pca"]}}),
         malformed=True,
         list_metrics={"Metrics": []},
-        list_service_quotas={"Quotas": [{"QuotaCode": AUTHORITIES.code, **described}]},
+        list_service_quotas={"Quotas": [{"QuotaCode": AUTHORITIES.code, **description}]},
         list_aws_default_service_quotas={"Quotas": []},
         **answers,
     )
@@ -63,8 +65,8 @@ async def counted(described: Mapping[str, Any], **answers: Any) -> FakeAccount:
 
 
 @pytest.mark.parametrize("value", [0.0, -1.0, math.inf, math.nan])
-async def test_a_count_is_shown_without_a_limit_if_the_value_of_its_quota_means_none(value: float) -> None:
-    account = await counted({"Value": value}, **USED)
+async def test_a_count_has_no_limit_if_the_value_of_its_quota_is_no_limit(value: float) -> None:
+    account = await account_with_count({"Value": value}, **USED)
     judge(account.fleet, account.aws.cell.clock.minute())
     (row,) = rows_of(account.fleet, lambda key: key.signal == "count")
     assert (row.usage, row.limit, row.utilization, account.failures) == (2.0, None, None, [])
@@ -72,14 +74,18 @@ async def test_a_count_is_shown_without_a_limit_if_the_value_of_its_quota_means_
 
 @pytest.mark.parametrize("value", [-1.0, math.inf])
 async def test_resources_without_a_limit_are_counted_once_a_day(value: float) -> None:
-    account = await counted({"Value": value}, **USED)
+    account = await account_with_count({"Value": value}, **USED)
     (group,) = account.aws.scan.state(KnownQuotas).counted.values()
     assert group.interval == DAY
 
 
-@pytest.mark.parametrize(("described", "answers"), [({"Value": 0.0}, UNUSED), ({}, USED)])
-async def test_a_quota_of_0_that_is_not_used_or_without_a_value_has_no_series(
-    described: Mapping[str, Any], answers: Mapping[str, Any]
+@pytest.mark.parametrize(
+    ("description", "answers"),
+    [({"Value": 0.0}, UNUSED), ({}, USED)],
+    ids=["quota 0 and unused", "no value"],
+)
+async def test_an_unused_quota_of_0_and_a_quota_without_a_value_have_no_series(
+    description: Mapping[str, Any], answers: Mapping[str, Any]
 ) -> None:
-    account = await counted(described, **answers)
+    account = await account_with_count(description, **answers)
     assert (account.names, account.failures) == (set(), [])

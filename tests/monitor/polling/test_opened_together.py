@@ -1,4 +1,4 @@
-"""Many accounts that answer at the same moment."""
+"""Opens many accounts whose roles are all assumed at the same moment."""
 
 import asyncio
 import re
@@ -26,40 +26,40 @@ SESSION = (
 
 
 class Sts:
-    """STS, which answers nobody until all accounts have asked."""
+    """A fake STS that answers no request until all accounts have sent one."""
 
     def __init__(self) -> None:
         self.roles: set[str] = set()
-        self.all_asked = asyncio.Event()
+        self.all_requested = asyncio.Event()
 
     async def respond(self, request: web.Request) -> web.Response:
-        """Return a session of any role."""
+        """Answer AssumeRole once all accounts have called it."""
         self.roles |= {*re.findall("[0-9]{12}", await request.text())}
         if self.roles >= {*ACCOUNTS}:
-            self.all_asked.set()
-        await self.all_asked.wait()
+            self.all_requested.set()
+        await self.all_requested.wait()
         return web.Response(text=SESSION, content_type="text/xml")
 
 
-async def test_the_cells_of_two_accounts_at_most_are_made_in_one_turn_of_the_event_loop(
+async def test_one_turn_of_the_event_loop_makes_the_cells_of_at_most_two_accounts(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     set_aws_environment(monkeypatch, CREDENTIALS)
-    roles = [{"role_arn": f"arn:aws:iam::{one}:role/headroom"} for one in ACCOUNTS]
+    roles = [{"role_arn": f"arn:aws:iam::{account}:role/headroom"} for account in ACCOUNTS]
     async with serve_http(Sts().respond) as port:
         url = f"http://127.0.0.1:{port}"
-        given = {"accounts": roles, "regions": REGIONS, "services": ["sqs"], "endpoint_url": url}
-        config, telemetry = Config.model_validate(given), Telemetries()
+        settings = {"accounts": roles, "regions": REGIONS, "services": ["sqs"], "endpoint_url": url}
+        config, telemetry = Config.model_validate(settings), Telemetries()
         watcher = Watcher(config, REGISTRY, Fleet(), telemetry.process, telemetry.aws)
-        made = [0]
+        cell_counts = [0]
 
-        async def watch() -> None:
+        async def count_cells() -> None:
             while True:
-                made.append(len(watcher.cells))
+                cell_counts.append(len(watcher.cells))
                 await asyncio.sleep(0)
 
-        async with background(watch()):
+        async with background(count_cells()):
             await asyncio.gather(*map(watcher.open_account, config.monitored_accounts(REGISTRY)))
         await watcher.close()
     assert len(watcher.cells) == len(ACCOUNTS) * len(REGIONS)
-    assert max(after - before for before, after in pairwise(made)) <= 2 * len(REGIONS)
+    assert max(after - before for before, after in pairwise(cell_counts)) <= 2 * len(REGIONS)
