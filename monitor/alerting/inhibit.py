@@ -97,7 +97,7 @@ def _covered_by(registry: Registry, service: str, signal: str) -> str | None:
 class _Saturated(NamedTuple):
     """The saturated alerts of the highest rank.
 
-    own: by signal and the alert's own resource. parts: by signal and each resource that contains it.
+    own: the alerts by signal and resource. parts: the alerts by signal and each containing resource.
     """
 
     own: dict[SignalPath, InhibitingAlert]

@@ -117,8 +117,9 @@ class Journal(RowStore):
         disk_timeout: float = DISK_TIMEOUT,
         maintenance_interval: float = MAINTENANCE_INTERVAL,
     ) -> "Journal":
-        """Open the journal at `path`, or create it. now: returns epoch seconds. The time-out and the interval
-        are in seconds.
+        """Open the journal at `path`, or create it.
+
+        now: returns epoch seconds. disk_timeout, maintenance_interval: seconds.
 
         Raises JournalError when another process holds the journal, or a newer Headroom created it. A disk
         that fails raises nothing: see `failure`.

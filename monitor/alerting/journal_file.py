@@ -52,7 +52,7 @@ class NewerSchemaError(HeadroomError):
     """The file was created by a newer Headroom."""
 
 
-TABLE_ERRORS = (sqlite3.Error, UnicodeError)  # reading a table raises them
+TABLE_ERRORS = (sqlite3.Error, UnicodeError)  # errors of reading a table
 
 
 class CorruptFileError(HeadroomError, sqlite3.DatabaseError):
@@ -157,7 +157,7 @@ class JournalFile:
                     connection.execute(UNUSABLE_ROWS.insert_sql, UNUSABLE_ROWS.encode(unusable))
 
     def _migrate(self, version: int) -> None:
-        """Run the migrations in one transaction. Even without any, it tests that the file is writable."""
+        """Run the migrations in one transaction, which also tests that the file is writable."""
         with self._transaction() as connection:
             for migration in self._migrations[version:]:
                 for statement in statements(migration):

@@ -48,7 +48,7 @@ class Lifecycle:
         self._durations: Int16s = np.empty((3, 0), np.int16)
 
     def advance_in_parts(self, slots: Ints) -> Iterator[Ints]:
-        """Evaluate series that have new samples, and yield the slots of those whose alerts changed state.
+        """Evaluate series that have new samples, and yield the slots where an alert changed state.
 
         The series are evaluated in parts of some milliseconds. All states change after the last part (see
         `AlertStates.advance_in_parts`).
@@ -91,7 +91,7 @@ class Lifecycle:
         return int(self.states.current.since[rule, slot])
 
     def firing(self, slots: Ints) -> Ints:
-        """Return those of the given slots on whose series a rule fires."""
+        """Return the slots, out of `slots`, on whose series a rule fires."""
         current = self.states.current
         evaluated = slots[slots < current.last_sample.size]
         firing: Ints = evaluated[(current.state[:, evaluated] == AlertState.FIRING).any(axis=0)]

@@ -24,7 +24,7 @@ FIELDS: Mapping[str, Callable[[Key], str]] = {
     "parent": lambda key: key.subject.path[0] if key.subject.path else "",
 }
 FIELD_NAMES = (*FIELDS, "suffix")
-MAX_CACHED_CONSOLES = 16_384  # templates; many series share one
+MAX_CACHED_CONSOLES = 16_384  # URL templates, each of which serves many series
 UNRESERVED = re.compile(r"[A-Za-z0-9_.~-]*")  # text that needs no percent-encoding
 
 

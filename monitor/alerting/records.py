@@ -18,9 +18,9 @@ class SavedState(msgspec.Struct, frozen=True):
 class PendingNotice(msgspec.Struct, frozen=True, kw_only=True):
     """A notice that a receiver must still be notified of.
 
-    group: the labels by which the notices are grouped. due: when to send it, in epoch seconds; the whole
-    group is sent when its first notice is due. id: assigned by the store, higher for each row. reason: why
-    the receiver is notified.
+    group: the labels by which the notices are grouped. due: when to send the notice, in epoch seconds; the
+    whole group is sent when its first notice is due. id: assigned by the store, higher for each row. reason:
+    why the receiver is notified.
     """
 
     receiver: str
@@ -95,7 +95,8 @@ class SentNotice(msgspec.Struct, frozen=True, kw_only=True):
 class UnusableRow(msgspec.Struct, frozen=True, kw_only=True):
     """A row that could not be read, stored so that people can examine it.
 
-    name: the name of its table. row: the repr of its columns. at: when it was read, in epoch seconds.
+    name: the name of the row's table. row: the repr of the columns. at: when the row was read, in epoch
+    seconds.
     """
 
     id: str

@@ -214,10 +214,10 @@ def route_problems(
     yield from duplicate_values(("receivers",), "name", receivers)
     yield from duplicate_values(("windows",), "name", window_names)
     if route:
-        known = {"receiver": receivers, "active": window_names, "silenced": window_names}
+        names_by_key = {"receiver": receivers, "active": window_names, "silenced": window_names}
         labels = (*ALERT_LABELS, *tag_labels)
         for where, nested_route in _routes(route, ("route",)):
-            yield from _unknown_names(nested_route, where, known)
+            yield from _unknown_names(nested_route, where, names_by_key)
             yield from _unknown_labels(nested_route, where, labels)
 
 
@@ -243,8 +243,10 @@ def _routes(route: RouteConfig, where: Where) -> Iterator[tuple[Where, RouteConf
         yield from _routes(branch, (*where, "routes", index))
 
 
-def _unknown_names(route: RouteConfig, where: Where, known: Mapping[str, Sequence[str]]) -> Iterator[Problem]:
-    for key, names in known.items():
+def _unknown_names(
+    route: RouteConfig, where: Where, names_by_key: Mapping[str, Sequence[str]]
+) -> Iterator[Problem]:
+    for key, names in names_by_key.items():
         for index, name in enumerate(getattr(route, key) or ()):
             if name not in names:
                 kind = "receiver" if key == "receiver" else "window"

@@ -13,7 +13,7 @@ from monitor.notifiers.notice import Notice
 
 
 class RowStore(ABC):
-    """Keeps the rows of all tables in memory. A subclass also stores them elsewhere, in `write`.
+    """Keeps the rows of all tables in memory. `write` of a subclass also stores the rows elsewhere.
 
     rows: the rows by table and key. number: the highest number of all notices that were ever committed.
     """

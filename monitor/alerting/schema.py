@@ -1,4 +1,4 @@
-"""The schema of the journal, version by version. A version that was released never changes: add another."""
+"""The versions of the journal's schema. A released version never changes: each change adds a version."""
 
 from collections.abc import Iterator
 
@@ -73,8 +73,8 @@ UPDATE states SET value = CAST(replace(CAST(value AS TEXT), '"told":', '"notifie
     WHERE key LIKE 'group/%';
 """
 
-# The reason why an alert ended gets a name of its own. The text replacement changes only keys, since quotes
-# within JSON strings are escaped.
+# The key `reason` of a notice becomes `resolution_reason`; the key `reason` of a notification stays. The text
+# replacement changes only keys, since quotes within JSON strings are escaped.
 V8 = """
 UPDATE pending_notices SET notice = replace(notice, '"reason":', '"resolution_reason":');
 UPDATE notifications SET notices = replace(notices, '"reason":', '"resolution_reason":');
@@ -104,10 +104,10 @@ CREATE INDEX sent_notices_of_an_alert ON sent_notices (alert, id);
 CREATE INDEX sent_notices_in_time ON sent_notices (at);
 """
 
-# The n-th leads from version n to n + 1.
+# The migration at index n leads from version n to version n + 1.
 MIGRATIONS: tuple[str, ...] = (V1, V2, V3, V4, V5, V6, V7, V8, V9, V10)
 
 
 def statements(migration: str) -> Iterator[str]:
-    """Split a migration into statements: sqlite3's `executescript` would commit before the last one."""
+    """Split a migration into statements. sqlite3's `executescript` is not used, as it commits at once."""
     return filter(str.strip, migration.split(";"))

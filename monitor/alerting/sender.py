@@ -20,23 +20,23 @@ from monitor.outbound.result import DeliveryOutcome, DeliveryResult, retry
 log = logging.getLogger(__name__)
 
 MAX_BACKOFF = 300  # seconds between two attempts
-MIN_ATTEMPTS_PER_KEEPALIVE = 4  # attempts within the time after which a receiver forgets an alert
-MAX_RETRY_AFTER = 3600  # seconds for which a Retry-After is honoured
-MIN_OUTAGE_FAILURES = 2  # notifications that must fail in a row for the receiver to be unavailable
-MAX_ISOLATED_FAILURES = 20  # failed attempts for a notification while the receiver accepts others
-MAX_SLEEP = 60  # seconds; short, because setting the clock forward makes notices due
+MIN_ATTEMPTS_PER_KEEPALIVE = 4  # attempts before a receiver forgets an alert
+MAX_RETRY_AFTER = 3600  # seconds; a longer Retry-After is cut to this
+MIN_OUTAGE_FAILURES = 2  # failed notifications in a row after which the receiver counts as unavailable
+MAX_ISOLATED_FAILURES = 20  # failed attempts of a notification while the receiver accepts other notifications
+MAX_SLEEP = 60  # seconds; short, because notices become due when the system clock is set forward
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryTarget:
     """A receiver and the settings of its deliveries. send: makes one attempt.
 
-    per_alert: every notice must be listed, so those beyond `MAX_LISTED_NOTICES` wait for the next
+    per_alert: every notice must be listed, so notices beyond `MAX_LISTED_NOTICES` wait for the next
     notification. keepalive: seconds after which the receiver forgets a firing alert that is not sent again.
-    concurrency: the number of groups that are sent at the same time. max_pending: the number of notices
-    beyond which repeats and superseded ones are dropped. max_age: their age in seconds beyond which they are
-    dropped. max_dead_letters: the number beyond which the oldest is dropped. min_backoff: the shortest time
-    between two attempts, in seconds. timeout: seconds for an attempt.
+    concurrency: the number of groups that are sent at the same time. max_pending, max_age: the number of
+    pending notices, and the age in seconds, beyond which repeats and superseded notices are dropped.
+    max_dead_letters: the number of dead letters beyond which the oldest is dropped. min_backoff: the shortest
+    time between two attempts, in seconds. timeout: seconds for an attempt.
     """
 
     name: str
@@ -89,11 +89,13 @@ class Sender:
         self.wake = asyncio.Event()
         self._store, self._telemetry, self._now, self._random = store, telemetry, now, random
         self._paused_until = 0.0  # epoch seconds
-        self._failing: set[str] = set()  # ids of notifications; cleared when one is completed
+        self._failing: set[str] = (
+            set()
+        )  # ids of failed notifications; cleared when any notification is completed
         self._outage_rounds = 0  # rounds of failed attempts in a row
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Send due groups until `stop` is set. Started attempts are completed."""
+        """Send due groups until `stop` is set. Attempts that have begun are completed."""
         while not stop.is_set():
             self.wake.clear()
             try:
@@ -222,7 +224,7 @@ class Sender:
         return max(self.target.min_backoff, self._random() * longest)
 
     def _is_undeliverable(self, failed: QueuedNotification) -> bool:
-        """Return true if it is too old, and failed too often while other notifications were accepted."""
+        """Return true if the notification is too old, and failed too often while others were accepted."""
         return (
             failed.isolated_failures >= MAX_ISOLATED_FAILURES
             and self._now() - failed.notification.at > self.target.max_age
@@ -254,7 +256,7 @@ class Sender:
 
     @property
     def dead_letters(self) -> list[DeadLetter]:
-        """The undeliverable notifications of the receiver, the oldest first."""
+        """The undeliverable notifications of the receiver, oldest first."""
         return [row for row in self._store.all(DEAD_LETTERS).values() if row.receiver == self.target.name]
 
     async def trim(self) -> None:
@@ -278,7 +280,7 @@ class Sender:
 
 
 def build_notification(receiver: str, rows: Sequence[PendingNotice], now: float) -> Notification:
-    """Return the notification of these notices, the most urgent first."""
+    """Return a notification of pending notices, most urgent first."""
     notices = sorted((row.notice for row in rows), key=urgency)
     return Notification(
         id=str(uuid4()),

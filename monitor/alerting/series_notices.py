@@ -1,4 +1,4 @@
-"""Builds the notices of series, with a summary in absolute numbers and all that is needed to act."""
+"""Builds the notices of series. The summary names usage and limit in absolute numbers, and the remedy."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,15 +19,15 @@ from rules.units import PER_SECOND, PERCENT, THROTTLED, Unit
 # For usage below the band. The remedies of the catalogue are for usage that is too high.
 IDLE_REMEDY = "Lower the provisioned capacity, or scale it with the load."
 
-PERCENTAGE = PERCENT, 100.0  # the unit and limit of a percentage: texts omit the limit
+PERCENTAGE = PERCENT, 100.0  # unit and limit of a percentage; texts omit the limit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeDetails:
     """The contents of a notice that do not come from the row of its series. Times are epoch seconds.
 
-    zone: of the alert, which can differ from the zone of the last sample. resolution_reason: why the alert
-    ended (see `limit_changed`); empty when the usage simply fell.
+    zone: the zone of the alert, which can differ from the zone of the last sample. resolution_reason: why the
+    alert ended (see `limit_changed`); empty when the usage simply fell.
     """
 
     alert: str
@@ -81,11 +81,11 @@ def current_usage(row: Row) -> str:
 
 
 def limit_changed(before: float | None, after: float | None, unit: Unit) -> str:
-    """Return how a limit changed, as a `resolution_reason`; empty when it did not."""
+    """Return how a limit changed, as a `resolution_reason`; empty if it did not change."""
     if before is None or after is None or before == after:
         return ""
-    how = "raised" if after > before else "lowered"
-    return f"the limit was {how} from {unit.format(before)} to {unit.format(after)}"
+    change = "raised" if after > before else "lowered"
+    return f"the limit was {change} from {unit.format(before)} to {unit.format(after)}"
 
 
 def ended_summary(key: Key, before: Notice, at: float, reason: str, registry: Registry) -> str:
@@ -95,7 +95,7 @@ def ended_summary(key: Key, before: Notice, at: float, reason: str, registry: Re
 
 
 def subject_of(key: Key, account_name: str, registry: Registry) -> str:
-    """Return the resource of a series and where it is, as the subject of a sentence."""
+    """Return the resource, account and region of a series, as the subject of a sentence."""
     return (
         f"{_resource_name(key, registry)} ({format_location({**key.labels, 'account_name': account_name})})"
     )
@@ -115,7 +115,10 @@ def _summary(row: Row, details: NoticeDetails, trend: Trend | None, remedy: str,
 
 
 def _requested(row: Row, details: NoticeDetails) -> str:
-    """Return what was requested of AWS already, as a sentence after others; empty where it does not help."""
+    """Return a sentence on the requested increase of the quota, after a space; empty without a request.
+
+    It is also empty below the band, where an increase does not help.
+    """
     request = None if details.zone is Zone.BELOW else row.quota_request
     return f" {request.sentence(row.unit.format, row.limit)}" if request else ""
 
@@ -131,7 +134,7 @@ def _quoted(name: str) -> str:
 
 
 def usage_text(row: Row) -> str:
-    """Return usage and limit as a verb phrase: `writes 3.6 MiB/s of 4 MiB/s (91 %)`."""
+    """Return usage and limit as a predicate: `writes 3.6 MiB/s of 4 MiB/s (91 %)`."""
     if row.usage is None:
         return "has no observable usage" if row.unobservable else "has no sample at the moment"
     verb, unit = row.signal.verb, row.unit
@@ -149,15 +152,15 @@ def _trend_text(row: Row, details: NoticeDetails, trend: Trend | None) -> str:
     if row.usage is None and row.unobservable:
         return ""
     if row.usage is None:
-        when = f"{datetime.fromtimestamp(row.sampled, UTC):%H:%M} UTC" if row.sampled else ""
-        return f", the last one was at {when}" if when else ""
+        last_at = f"{datetime.fromtimestamp(row.sampled, UTC):%H:%M} UTC" if row.sampled else ""
+        return f", the last one was at {last_at}" if last_at else ""
     if details.zone is Zone.BELOW:
         return f", below its target band for {format_duration(details.at - details.since)}: paid for and idle"
     return f", {trend.direction} for {format_duration(trend.minutes * 60)}" if trend else ""
 
 
 def throttled_text(row: Row, throttled: float) -> str:
-    """Return throttled demand with its largest cause: `2.4 throttled/s (2.1 /s of it: hot key range)`."""
+    """Return throttled demand and its largest cause: `2.4 throttled/s (2.1 /s of it: hot key range)`."""
     if row.signal.saturation_is_state:
         return "demand is throttled" if throttled > 0 else "no demand is throttled"
     cause, rate = next(iter(row.throttled_by_cause.items()), ("", 0.0))

@@ -1,4 +1,4 @@
-"""The facade of alerting: opens, configures and runs the journal, the alert engine and the deliveries."""
+"""Alerting as a whole: opens, configures and runs the journal, the alert engine and the deliveries."""
 
 import asyncio
 import time
@@ -25,15 +25,15 @@ from monitor.lib.telemetry import ProcessTelemetry, SnapshotGauge
 from monitor.notifiers.reachability import ReachabilityProbe
 from monitor.outbound.client import OutboundClient
 
-MICROSECONDS = 1_000_000  # of a second
+MICROSECONDS = 1_000_000  # in a second
 
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgedTogether:
     """The result of acknowledging several alerts at once.
 
-    at: the time of the stored acknowledgements, in epoch seconds. before: those of alerts that somebody
-    had acknowledged before. ended: the number of alerts that fire no longer.
+    at: the time of the stored acknowledgements, in epoch seconds. before: the earlier acknowledgements of
+    alerts that were acknowledged already. ended: the number of alerts that no longer fire.
     """
 
     at: float
@@ -43,7 +43,7 @@ class AcknowledgedTogether:
 
 
 def is_same_time(first: float, second: float) -> bool:
-    """Return true if two times are the same to the microsecond, as texts of times are no more exact."""
+    """Return true if two times are equal to the microsecond, the precision of times as text."""
     return round(first * MICROSECONDS) == round(second * MICROSECONDS)
 
 
@@ -68,7 +68,7 @@ class Alerting:
         telemetry: ProcessTelemetry,
         connect: Connect = connect,
     ) -> AsyncIterator["Alerting"]:
-        """Open the journal and everything that works with it. connect: opens the journal's database.
+        """Open the journal, and start from its state. connect: opens the journal's database.
 
         Raises JournalError when another process holds the journal, or a newer Headroom created it.
         """
@@ -88,7 +88,7 @@ class Alerting:
             await journal.close()
 
     def configure(self, settings: AlertingSettings) -> None:
-        """Apply new settings; only the journal and `endpoint_url` stay as they were when it was opened."""
+        """Apply new settings, except `journal` and `endpoint_url`, which only `opened` applies."""
         self.delivery.configure(
             DeliveryTarget(
                 name=receiver.name,
@@ -106,8 +106,8 @@ class Alerting:
     ) -> Acknowledgement:
         """Acknowledge a firing alert at its present severity, so that it is not repeated.
 
-        duration: seconds; None: until it is resolved. Raises NotFiringError when no alert with this id fires,
-        and InvalidInputError for an author, comment or duration that is out of bounds.
+        duration: seconds; None for as long as the alert fires. Raises NotFiringError when no alert with this
+        id fires, and InvalidInputError for an author, comment or duration that is out of bounds.
         """
         now, notice = self.now(), self.engine.firing_alert(alert)
         acknowledgement = Acknowledgement(
@@ -123,37 +123,43 @@ class Alerting:
     async def acknowledge_new(
         self, alerts: Iterable[str], *, author: str, comment: str
     ) -> AcknowledgedTogether:
-        """Acknowledge those of these alerts that fire and that nobody has acknowledged yet, at one time.
+        """Acknowledge the alerts that fire and that nobody has acknowledged yet, all with the same time.
 
         Raises InvalidInputError for an author or a comment that is out of bounds.
         """
-        now, wanted = self.now(), dict.fromkeys(alerts)
-        firing = [one for alert in wanted if (one := self.engine.alerts.get(alert)) and one.firing]
+        now, requested = self.now(), dict.fromkeys(alerts)
+        firing = [
+            notice for alert in requested if (notice := self.engine.alerts.get(alert)) and notice.firing
+        ]
         stored, before = await self.engine.acknowledge_new(
-            Acknowledgement(alert=one.alert, severity=one.severity, author=author, comment=comment, at=now)
-            for one in firing
+            Acknowledgement(
+                alert=notice.alert, severity=notice.severity, author=author, comment=comment, at=now
+            )
+            for notice in firing
         )
-        return AcknowledgedTogether(now, stored, before, len(wanted) - len(firing))
+        return AcknowledgedTogether(now, stored, before, len(requested) - len(firing))
 
     async def comment(self, alert: str, *, author: str, comment: str) -> Acknowledgement:
-        """Give the acknowledgement of an alert another comment; who comments is named if it is another one.
+        """Replace the comment of an acknowledgement. Another author's name is added to the comment.
 
         Raises KeyError when the alert is not acknowledged, and InvalidInputError for a comment out of bounds.
         """
-        known = self.engine.silences.acknowledgements[alert]
-        text = comment if author == known.author else f"{comment} ({author})"
-        return await self.engine.acknowledge(replace(known, comment=text if comment.strip() else ""))
+        acknowledgement = self.engine.silences.acknowledgements[alert]
+        text = comment if author == acknowledgement.author else f"{comment} ({author})"
+        return await self.engine.acknowledge(
+            replace(acknowledgement, comment=text if comment.strip() else "")
+        )
 
     async def unacknowledge(self, alert: str) -> Acknowledgement:
         """Remove the acknowledgement of an alert. Raises KeyError when there is none."""
-        removed = await self.engine.unacknowledge(lambda one: one.alert == alert)
+        removed = await self.engine.unacknowledge(lambda acknowledgement: acknowledgement.alert == alert)
         if not removed:
             raise KeyError(alert)
         return removed[0]
 
     async def undo_acknowledgements(self, at: float) -> list[Acknowledgement]:
-        """Remove the acknowledgements that were made together at this time, and return them."""
-        return await self.engine.unacknowledge(lambda one: is_same_time(one.at, at))
+        """Remove the acknowledgements that were made together at `at`, and return them."""
+        return await self.engine.unacknowledge(lambda acknowledgement: is_same_time(acknowledgement.at, at))
 
     async def silence(
         self,
@@ -166,13 +172,18 @@ class Alerting:
     ) -> Silence:
         """Silence all alerts that match every matcher, for `duration` seconds from now on, or from `starts`.
 
-        Raises MatcherError for a wrong matcher, and InvalidInputError for anything out of bounds.
+        Raises MatcherError for an invalid matcher, and InvalidInputError for any value that is out of bounds.
         """
-        now = self.now() if starts is None else starts
+        start = self.now() if starts is None else starts
         silence = Silence(
-            id="", matchers=tuple(matchers), starts=now, ends=now + duration, author=author, comment=comment
+            id="",
+            matchers=tuple(matchers),
+            starts=start,
+            ends=start + duration,
+            author=author,
+            comment=comment,
         )
-        return await self.engine.silence(silence, now)
+        return await self.engine.silence(silence, start)
 
     async def end_silence(self, silence: str) -> Silence:
         """End the silence with this id before its time. Raises KeyError when there is none."""
@@ -184,7 +195,7 @@ class Alerting:
         self.blind_places.replace(self.engine.blind_places())
 
     async def run(self) -> None:
-        """Deliver notifications, and plan those that become due, until cancelled."""
+        """Plan and deliver notifications until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.delivery.run(), name="delivery")
             tasks.create_task(self.engine.run(), name="alert engine")
@@ -202,7 +213,7 @@ def _blind_places(registry: CollectorRegistry) -> SnapshotGauge:
 
 
 def _export_health(journal: Journal, registry: CollectorRegistry) -> None:
-    """Export the health of the journal."""
+    """Export whether the journal works, and how many rows and files it moved aside."""
     health = Gauge(
         "headroom_journal_healthy",
         "1 while alerts and notifications survive a restart, 0 while the journal fails.",

@@ -17,14 +17,14 @@ from monitor.schema.types import ConfigModel, Duration, Number, Ratio
 from rules.alert_rules import Rule, Severity
 from rules.signals import Tolerance
 
-WILL_REACH_FOR = 1800.0  # seconds
-NO_ALERT = "none"  # instead of a severity
+WILL_REACH_FOR = 1800.0  # seconds that a forecast lasts before its alert fires, by default
+NO_ALERT = "none"  # in place of a severity: the alert is switched off
 
 
 def _severity_or_none(value: Any) -> Any:
-    known = [NO_ALERT, *Severity]
-    if value not in known:
-        raise unexpected(f"one of {', '.join(known)}", value, known)
+    choices = [NO_ALERT, *Severity]
+    if value not in choices:
+        raise unexpected(f"one of {', '.join(choices)}", value, choices)
     return value
 
 
@@ -99,12 +99,12 @@ class AlertOverride(Selector):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertingSettings:
-    """Everything that alerting is configured with.
+    """The complete configuration of alerting.
 
-    registry: the known services and signals. journal: the path of its file.
-    endpoint_url: replaces AWS's own endpoints for receivers in AWS.
-    overrides: if several match a series and set a value, the last one counts. services: those monitored in
-    any account. poll_interval, inventory_interval: seconds between two reads of metrics, and of resources.
+    registry: the known services and signals. journal: the path of the journal's file. endpoint_url: replaces
+    AWS's own endpoints for receivers in AWS. overrides: of several overrides that match a series and set a
+    field, the last one counts. services: the services that are monitored in any account. poll_interval,
+    inventory_interval: seconds between two reads of metrics, and between two reads of resources.
     """
 
     registry: Registry
@@ -120,14 +120,14 @@ class AlertingSettings:
     inventory_interval: float
 
     def severity_of(self, labels: SelectorLabels, rule: Rule) -> Severity | None:
-        """Return the severity of a rule's alert on a series, or None when the rule is switched off there."""
+        """Return the severity of a rule's alert on a series, or None if the alert is switched off."""
         override = override_of(self.overrides, labels, rule.word)
         if override == NO_ALERT:
             return None
         return rule.severity if override is None else Severity(override)
 
     def will_reach_severity(self, labels: SelectorLabels) -> Severity | None:
-        """Return the severity of the alert of a series' forecast, or None when it is switched off there."""
+        """Return the severity of the alert on a series' forecast, or None if it is switched off."""
         override = override_of(self.overrides, labels, "will_reach")
         return None if override == NO_ALERT else Severity(override or Severity.WARNING)
 
@@ -143,10 +143,10 @@ def override_of(overrides: Sequence[AlertOverride], labels: SelectorLabels, name
 
 
 def tolerance_of(overrides: Sequence[AlertOverride], labels: SelectorLabels, default: Tolerance) -> Tolerance:
-    """Return how much throttled demand of a series is tolerated.
+    """Return the tolerance for throttled demand of a series.
 
-    default: the catalogue's tolerance of the signal, for what no override sets. A `for` of an override that
-    is not inside `tolerance` applies to throttled demand as well.
+    default: the signal's tolerance in the catalogue, whose fields apply unless an override sets them. If no
+    override sets `for` inside `tolerance`, the override's own `for` applies to throttled demand, too.
     """
     matching = [override for override in reversed(overrides) if override.matches(labels)]
     rate, share, pending_for = (

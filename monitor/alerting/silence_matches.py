@@ -1,4 +1,4 @@
-"""Finds what silences match: how many firing alerts; or why nothing, with the nearest label."""
+"""Counts the firing alerts that silences match, and says why a silence matches nothing."""
 
 import asyncio
 import time
@@ -14,16 +14,16 @@ from rules.problem_text import suggestion
 
 LabelSet = Mapping[str, str]
 SEVERITY, RESOURCE, RESOURCE_ID = "severity", "resource", "resource_id"
-MAX_TESTS = 2_000_000  # of a label set by a silence; beyond, nothing is said of what matches nothing
-MAX_VALUES = 20_000  # of each label, among which the nearest is looked for
+MAX_TESTS = 2_000_000  # tests of a series by a silence; with more, `unmatched` stays empty
+MAX_VALUES = 20_000  # values of a label among which a similar value is searched
 
 
 @dataclass(frozen=True, slots=True)
 class SilenceMatches:
     """The matches of a silence.
 
-    alerts: the number of firing alerts. unmatched: a sentence on why it matches no alert and no series; empty
-    where it matches any, or where that was not looked for.
+    alerts: the number of firing alerts that the silence matches. unmatched: a sentence on why it matches no
+    alert and no series; empty if it matches any, or if the search was not completed.
     """
 
     alerts: int = 0
@@ -33,11 +33,11 @@ class SilenceMatches:
 async def matches_of(
     engine: AlertEngine, fleet: Fleet, silences: Sequence[Silence]
 ) -> list[tuple[Silence, SilenceMatches]]:
-    """Return what each silence matches."""
-    notices = [one for one in engine.alerts.values() if one.firing]
+    """Return each silence with its matches."""
+    notices = [notice for notice in engine.alerts.values() if notice.firing]
     series, names = tuple(fleet.series.values()), dict(engine.notice_builder.account_names)
-    found = await asyncio.to_thread(find_matches, silences, notices, series, names)
-    return list(zip(silences, found, strict=True))
+    matches = await asyncio.to_thread(find_matches, silences, notices, series, names)
+    return list(zip(silences, matches, strict=True))
 
 
 def find_matches(
@@ -46,82 +46,86 @@ def find_matches(
     series: Collection[Series],
     account_names: Mapping[str, str],
 ) -> list[SilenceMatches]:
-    """Return what each silence matches. notices: of the firing alerts. It may take long: for a thread.
+    """Return the matches of each silence. Call it in a thread: it can take long.
 
-    A condition on the severity alone is met by each series, as its alerts may have any.
+    notices: the notices of the firing alerts. A matcher on `severity` matches every series if any severity
+    meets it, as alerts of a series can have any severity.
     """
     now = time.time()
-    examined = [_Examined(one, parse_matcher_lists(one.matchers)) for one in silences]
-    for one in examined:
-        one.alerts = sum(all_match(one.matchers, notice.labels) for notice in notices)
-    remaining = [one for one in examined if not one.alerts and one.silence.ends > now]
-    tests = MAX_TESTS
-    for each in series if remaining else ():
-        labels = _labels(each, account_names)
-        tests -= len(remaining)
-        remaining = [one for one in remaining if not one.is_met_by(labels)]
-        if not remaining or tests < 0:
+    searches = [_MatchSearch(silence, parse_matcher_lists(silence.matchers)) for silence in silences]
+    for search in searches:
+        search.alerts = sum(all_match(search.matchers, notice.labels) for notice in notices)
+    unmatched = [search for search in searches if not search.alerts and search.silence.ends > now]
+    tests_left = MAX_TESTS
+    for one_series in series if unmatched else ():
+        labels = _labels(one_series, account_names)
+        tests_left -= len(unmatched)
+        unmatched = [search for search in unmatched if not search.matches(labels)]
+        if not unmatched or tests_left < 0:
             break
-    unmatched = {id(one) for one in remaining} if tests >= 0 else set()
+    unmatched_ids = {id(search) for search in unmatched} if tests_left >= 0 else set()
     return [
-        SilenceMatches(one.alerts, one.sentence(len(series)) if id(one) in unmatched else "")
-        for one in examined
+        SilenceMatches(search.alerts, search.sentence(len(series)) if id(search) in unmatched_ids else "")
+        for search in searches
     ]
 
 
 @dataclass(slots=True)
-class _Examined:
-    """A silence, and what was seen of the labels that its matchers name.
+class _MatchSearch:
+    """The search for alerts and series that a silence matches.
 
-    alerts: the number of firing alerts that it matches. met: the matchers that a label set met. names: of all
-    labels. values: of the labels that matchers name.
+    alerts: the number of firing alerts that the silence matches. matched: the matchers that match any of the
+    tested series. names: the names of all labels of the tested series. values: the values that did not match,
+    by label.
     """
 
     silence: Silence
     matchers: Sequence[Matcher]
     alerts: int = 0
-    met: set[Matcher] = field(default_factory=set)
+    matched: set[Matcher] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
     values: dict[str, set[str]] = field(default_factory=dict)
 
-    def is_met_by(self, labels: LabelSet) -> bool:
-        """Return whether a series meets all matchers, and note what it has."""
+    def matches(self, labels: LabelSet) -> bool:
+        """Return true if all matchers match the labels of a series. Records the result of each matcher."""
         self.names.update(labels)
-        is_met = True
-        for one in self.matchers:
-            if _meets(labels, one):
-                self.met.add(one)
+        all_matched = True
+        for matcher in self.matchers:
+            if _matches(labels, matcher):
+                self.matched.add(matcher)
                 continue
-            is_met = False
-            seen = self.values.setdefault(one.name, set())
-            if len(seen) < MAX_VALUES:
-                seen.add(labels.get(one.name, ""))
-        return is_met
+            all_matched = False
+            values = self.values.setdefault(matcher.name, set())
+            if len(values) < MAX_VALUES:
+                values.add(labels.get(matcher.name, ""))
+        return all_matched
 
-    def sentence(self, series: int) -> str:
-        """Return why it matches nothing. series: the number of series that were looked at."""
-        if not series:
+    def sentence(self, series_count: int) -> str:
+        """Return a sentence on why the silence matches no series. series_count: the number of all series."""
+        if not series_count:
             return "No series is watched yet, so it matches nothing."
-        unmet = [one for one in self.matchers if one not in self.met]
-        return self._unmet(unmet[0]) if unmet else "No series meets all of its conditions together."
+        unmatched = [matcher for matcher in self.matchers if matcher not in self.matched]
+        if unmatched:
+            return self._unmatched_sentence(unmatched[0])
+        return "No series meets all of its conditions together."
 
-    def _unmet(self, matcher: Matcher) -> str:
+    def _unmatched_sentence(self, matcher: Matcher) -> str:
         if matcher.name == SEVERITY:
             return f"No alert has {matcher}{suggestion(matcher.value, Severity) or '.'}"
         if matcher.name not in self.names:
             return f"No series has a label {matcher.name}{suggestion(matcher.name, self.names) or '.'}"
-        known = self.values.get(matcher.name, set()) - {""}
-        return f"No series has {matcher}{suggestion(matcher.value, sorted(known)) or '.'}"
+        values = self.values.get(matcher.name, set()) - {""}
+        return f"No series has {matcher}{suggestion(matcher.value, sorted(values)) or '.'}"
 
 
-def _meets(labels: LabelSet, matcher: Matcher) -> bool:
+def _matches(labels: LabelSet, matcher: Matcher) -> bool:
     if matcher.name == SEVERITY:
-        return any(matcher.matches({SEVERITY: one}) for one in Severity)
+        return any(matcher.matches({SEVERITY: severity}) for severity in Severity)
     return matcher.matches(labels)
 
 
 def _labels(series: Series, account_names: Mapping[str, str]) -> dict[str, str]:
-    """Return the labels that alerts of a series have, but for the severity."""
+    """Return the labels of a series' alerts, without the severity."""
     labels = {**series.settings.tags, **series.key.labels}
     if name := account_names.get(series.key.account, ""):
         labels["account_name"] = name

@@ -1,4 +1,4 @@
-"""Silences, which expire automatically, and acknowledgements."""
+"""Silences and acknowledgements: stores, applies and expires them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -15,7 +15,7 @@ from monitor.schema.annotations import InvalidInputError, validate_end, validate
 
 __all__ = ["MAX_SILENCES", "SilenceStore", "Silences"]
 
-MAX_SILENCES = 1000  # silences that have not ended
+MAX_SILENCES = 1000  # stored silences
 
 
 class SilenceStore(Protocol):
@@ -37,7 +37,7 @@ class SilenceStore(Protocol):
 class Silences:
     """The silences and acknowledgements of a store. Times are epoch seconds.
 
-    Each method reads the store, so that changes by another process apply at once. The constructor raises
+    Every method reads the store, so that changes by another process apply at once. The constructor raises
     MatcherError if a stored matcher is invalid.
     """
 
@@ -59,7 +59,7 @@ class Silences:
         return self._store.all(ACKNOWLEDGEMENTS)
 
     def matching(self, labels: Mapping[str, str], at: float) -> Silence | None:
-        """Return a silence that is active at `at` and matches the labels; None if no silence does.
+        """Return a silence that is active at `at` and matches the labels, or None.
 
         Any thread may call this method.
         """
@@ -112,7 +112,7 @@ class Silences:
         return ended
 
     async def acknowledge(self, acknowledgement: Acknowledgement) -> Acknowledgement:
-        """Store an acknowledgement in place of an earlier one of the alert. Raises InvalidInputError."""
+        """Store an acknowledgement, and replace an earlier one of the alert. Raises InvalidInputError."""
         author = validate_text("author", acknowledgement.author)
         comment = validate_text("comment", acknowledgement.comment)
         valid = replace(acknowledgement, author=author, comment=comment)
@@ -132,16 +132,16 @@ class Silences:
         the other client gets that acknowledgement as the earlier one. Raises InvalidInputError.
         """
         stored, before = [], []
-        for one in acknowledgements:
+        for acknowledgement in acknowledgements:
             valid = replace(
-                one,
-                author=validate_text("author", one.author),
-                comment=validate_text("comment", one.comment),
+                acknowledgement,
+                author=validate_text("author", acknowledgement.author),
+                comment=validate_text("comment", acknowledgement.comment),
             )
             async with self._write_lock:
-                known = self.acknowledgements.get(one.alert)
-                if known and known.covers(valid.severity, valid.at):
-                    before.append(known)
+                earlier = self.acknowledgements.get(valid.alert)
+                if earlier and earlier.covers(valid.severity, valid.at):
+                    before.append(earlier)
                 else:
                     await self._store.put(ACKNOWLEDGEMENTS, valid)
                     stored.append(valid)

@@ -1,4 +1,4 @@
-"""Stores in the journal what was spent of the budget."""
+"""Stores in the journal how much of each account's budget was spent."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -9,15 +9,15 @@ from monitor.planning.spending import SavedSpending
 
 
 class JournalSpending:
-    """A `SpendingStore` whose rows are in the store of alerts."""
+    """A `SpendingStore` that keeps its rows in an `AlertStateStore`."""
 
     def __init__(self, store: AlertStateStore) -> None:
         self._store = store
 
     def spending(self) -> Mapping[str, SavedSpending]:
-        """Return what is stored, by account."""
+        """Return the stored spending, by account."""
         return cast("Mapping[str, SavedSpending]", self._store.all(SPENDING))
 
     async def save_spending(self, saved: SavedSpending) -> None:
-        """Store what was spent; while the disk fails, in memory only."""
+        """Store the spending of an account. While the disk fails, it is stored in memory only."""
         await self._store.write({(SPENDING, saved.account): saved})

@@ -1,4 +1,4 @@
-"""The store of alert states, silences and undelivered notifications, which survives a restart."""
+"""The protocol of the store whose alert states, silences and notifications survive a restart."""
 
 from collections.abc import Awaitable, Mapping, Sequence
 from typing import Protocol

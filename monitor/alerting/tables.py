@@ -1,4 +1,4 @@
-"""The tables of the journal. Each one stores the structs of one class, with a column for each field."""
+"""The tables of the journal. Each table stores the structs of one class, with a column for each field."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -25,7 +25,7 @@ RowKey = str | int
 Column = str | bytes | int | float | None
 StoredRow = TypeVar("StoredRow", bound=msgspec.Struct)
 
-NATIVE_TYPES = (str, bytes, int, float, type(None))  # stored as they are; all other types are stored as JSON
+NATIVE_TYPES = (str, bytes, int, float, type(None))  # stored unchanged; other types are stored as JSON
 
 
 def _accept(_: Any) -> None:
@@ -73,7 +73,7 @@ class Table(Generic[StoredRow]):
 
     @cached_property
     def select_sql(self) -> str:
-        """The query of all rows, in the order in which they were added, each after its rowid."""
+        """The query of the rowid and the columns of all rows, oldest first."""
         return f"SELECT rowid, {self.columns} FROM {self.name} ORDER BY rowid"
 
     def encode(self, row: StoredRow) -> list[Column]:
@@ -81,7 +81,7 @@ class Table(Generic[StoredRow]):
         return [_column(getattr(row, name)) for name in self.types]
 
     def decode(self, columns: Iterable[Any]) -> StoredRow:
-        """Return the row of these columns. Raises ValueError, from which msgspec's errors derive."""
+        """Return the row of these columns. Raises ValueError, the base of msgspec's errors."""
         named = zip(self.types.items(), columns, strict=True)
         row = msgspec.convert({name: _value(kind, column) for (name, kind), column in named}, self.row)
         self.check(row)

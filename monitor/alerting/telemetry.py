@@ -61,7 +61,7 @@ class DeliveryTelemetry:
         dead_letters: Callable[[], float],
         oldest_age: Callable[[], float],
     ) -> None:
-        """Export the gauges of a receiver, computed by these functions; oldest_age in seconds."""
+        """Export the gauges of a receiver. The functions return their values; `oldest_age` in seconds."""
         self.queued.labels(receiver).set_function(queued)
         self.dead_letters.labels(receiver).set_function(dead_letters)
         self.oldest_age.labels(receiver).set_function(oldest_age)

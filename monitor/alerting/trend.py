@@ -1,6 +1,7 @@
-"""Trends: finds whether usages rise or fall, and since when, despite noise.
+"""Trends: whether usages rise or fall, and for how long, despite noise.
 
-Arrays are [series, sample]. Many series are computed at once, as a thousand alerts can begin together.
+The axes of arrays are [series, sample]. Many series are computed at once, as a thousand alerts can begin
+together.
 """
 
 from typing import NamedTuple
@@ -14,14 +15,18 @@ Float64s = npt.NDArray[np.float64]
 Int64s = npt.NDArray[np.int64]
 
 MIN_SAMPLES = 5  # the fewest samples of a trend, and its shortest duration in minutes
-SMOOTHING_REACH = 2  # samples before and after each sample over which it is smoothed
-MIN_CHANGE = 0.02  # tolerance, as a part of the largest value; the greater of the two tolerances applies
-NOISE_FACTOR = 3  # tolerance, as a multiple of the median distance from the smoothed value
-MIN_LATE_SHARE = 0.25  # part of the change in the second half of the trend; with less, it has ended
+SMOOTHING_REACH = 2  # samples before and after a sample that its smoothed value is made of
+MIN_CHANGE = 0.02  # tolerance, as a share of the largest value
+NOISE_FACTOR = (
+    3  # tolerance, as a multiple of the median distance from the smoothed value; the greater applies
+)
+MIN_LATE_SHARE = (
+    0.25  # share of the change that the second half of a trend has; with less, the trend has ended
+)
 
 
 class Trend(NamedTuple):
-    """A lasting change of a usage. direction: `rising` or `falling`. minutes: its duration so far."""
+    """A lasting change of a usage. direction: `rising` or `falling`. minutes: the duration so far."""
 
     direction: str
     minutes: int
@@ -46,7 +51,7 @@ def find_trends(minutes: npt.ArrayLike, values: npt.ArrayLike) -> list[Trend | N
 
 
 def _dense(minute: Int64s, value: Float64s) -> tuple[Int64s, Float64s, Flags]:
-    """Move the samples of each row to its right end, and fill the left with the first one.
+    """Move the samples of each row to its right end, and fill the left with the first sample.
 
     Returns minutes, values, and `missing`: true where a value was filled in.
     """
@@ -59,7 +64,7 @@ def _dense(minute: Int64s, value: Float64s) -> tuple[Int64s, Float64s, Flags]:
 
 
 def _smoothed(value: Float64s) -> Float64s:
-    """Return the median of the five samples around each sample. Comparing is faster than sorting."""
+    """Return the median of five samples around each sample. Comparisons are faster than sorting."""
     size = value.shape[1]
     around = np.pad(value, ((0, 0), (SMOOTHING_REACH, SMOOTHING_REACH)), mode="edge")
     a, b, c, d, e = (around[:, shift : shift + size] for shift in range(2 * SMOOTHING_REACH + 1))
@@ -79,7 +84,7 @@ def _median(values: Float64s) -> Float64s:
 
 
 def _duration(minute: Int64s, curve: Float64s, tolerance: Float64s) -> Int64s:
-    """Return the minutes for which each curve has been rising; 0 if it is not."""
+    """Return the minutes for which each curve has been rising; 0 if it does not rise."""
     start = _beginning(curve, tolerance)
     duration = minute[:, -1:] - np.take_along_axis(minute, start, axis=1)
     half = (minute < minute[:, -1:] - duration / 2).sum(axis=1, keepdims=True)
@@ -95,11 +100,11 @@ def _beginning(curve: Float64s, tolerance: Float64s) -> Int64s:
     """Return the index at which the last rise began: the last of the lowest values since the last fall."""
     lowest_after = np.minimum.accumulate(curve[:, ::-1], axis=1)[:, ::-1]
     fell = _last(curve > lowest_after + tolerance)  # the last index after which the curve falls
-    rest = np.where(np.arange(curve.shape[1]) > fell, curve, np.inf)
-    return _last(rest <= rest.min(axis=1, keepdims=True) + tolerance)
+    since_fall = np.where(np.arange(curve.shape[1]) > fell, curve, np.inf)
+    return _last(since_fall <= since_fall.min(axis=1, keepdims=True) + tolerance)
 
 
 def _last(flags: Flags) -> Int64s:
-    """Return the index of the last true value of each row; -1 if there is none."""
+    """Return the index of the last true value of each row; -1 if no value is true."""
     last: Int64s = flags.shape[1] - 1 - np.argmax(flags[:, ::-1], axis=1, keepdims=True)
     return np.where(flags.any(axis=1, keepdims=True), last, -1)

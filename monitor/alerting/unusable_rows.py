@@ -1,4 +1,4 @@
-"""Rows of the journal that cannot be used. They are stored in a table of their own for inspection."""
+"""Rows of the journal that cannot be used. They are stored in a separate table for inspection."""
 
 import time
 from typing import Any, NamedTuple
@@ -7,12 +7,15 @@ from uuid import uuid4
 from monitor.alerting.records import UnusableRow
 from monitor.alerting.tables import Table
 
-MAX_TEXT_LENGTH = 4096  # characters each of the key, the reason and the columns
-ROW_ERRORS = (ValueError, RecursionError)  # raised by decoding; msgspec's and Unicode's are ValueErrors
+MAX_TEXT_LENGTH = 4096  # characters of the key, of the reason, and of the columns
+ROW_ERRORS = (
+    ValueError,
+    RecursionError,
+)  # decoding a row raises them; errors of msgspec and Unicode are ValueErrors
 
 
 class LocatedRow(NamedTuple):
-    """A row that could not be used, and where it is: its table and SQLite's rowid."""
+    """A row that cannot be used, with its table and its rowid in SQLite."""
 
     table: Table[Any]
     rowid: int
@@ -20,7 +23,7 @@ class LocatedRow(NamedTuple):
 
 
 def describe_unusable(table: Table[Any], key: object, row: object, error: Exception) -> UnusableRow:
-    """Return the record of a row that cannot be used. row: its columns."""
+    """Return the record of a row that cannot be used. row: the columns. error: why it cannot be used."""
     texts = {"key": key, "reason": str(error) or type(error).__name__, "row": repr(row)}
     shortened = {name: ascii(text)[:MAX_TEXT_LENGTH] for name, text in texts.items()}
     return UnusableRow(id=uuid4().hex, name=table.name, at=time.time(), **shortened)

@@ -23,18 +23,18 @@ MIN_FAILED_ATTEMPTS = 2  # failed attempts in a row; a single failure notifies n
 MIN_BLIND = 300.0  # seconds since the last successful read, if any, before an alert fires
 MAX_UNREAD = 900.0  # seconds without a successful read after which one failed attempt is enough
 REPORTED_AT_ONCE = (FailureClass.EXPIRED, FailureClass.CLOCK)
-ORGANIZATIONS = "organizations"  # in place of a service: the list of an organization's accounts
-THIS_MACHINE = "this machine"  # in place of an account: the machine that Headroom runs on
+ORGANIZATIONS = "organizations"  # takes the place of a service for lists of an organization's accounts
+THIS_MACHINE = "this machine"  # takes the place of an account for the machine that Headroom runs on
 MAX_ATTEMPT_DURATION = 60.0  # seconds that an attempt may take
 
-# Region and service. Both are empty for an account as a whole. The service alone is empty for the metrics of
-# a cell. For the list of an organization's accounts, the service is ORGANIZATIONS and the region is empty.
+# A region and a service. Both are empty for an account as a whole. Only the service is empty for the metrics
+# of a cell. For the list of an organization's accounts, the service is ORGANIZATIONS and the region is empty.
 Place = tuple[str, str]
 BlindScope = frozenset[tuple[Place, str]]  # affected places, each with a failed operation or an empty text
 
 
 class ObservationTarget(NamedTuple):
-    """A place of an account that is read again and again, and one class of cause for its failed reads.
+    """A place of an account that is read regularly, and one class of cause for its failed reads.
 
     region, service: see `Place`. name: the account's name. interval: seconds between two attempts to read.
     last_seen: when an attempt last ended without this cause, or else when observation began, in epoch
@@ -85,14 +85,14 @@ class BlindSpot(NamedTuple):
     @property
     def labels(self) -> Mapping[str, str]:
         """The labels of the alert of this blind spot, which do not change while the blind spot lasts."""
-        named = {
+        labels = {
             "account": self.account,
             "account_name": self.name,
             "signal": BLIND_SIGNAL,
             "cause": self.cause,
             "severity": Severity.WARNING,
         }
-        return {name: replace_surrogates(label) for name, label in named.items() if label}
+        return {name: replace_surrogates(label) for name, label in labels.items() if label}
 
     @property
     def since(self) -> float:
@@ -101,7 +101,7 @@ class BlindSpot(NamedTuple):
 
     @property
     def scope(self) -> BlindScope:
-        """The affected places and operations; when they change, the notice is written again."""
+        """The affected places and operations. When they change, the notice is written again."""
         return frozenset(
             (target.place, failure.operation) for target in self.targets for failure in target.failures
         ) | {(target.place, "") for target in self.targets}
@@ -129,37 +129,39 @@ def observation_targets(
 
 
 def _with_one_signer(targets: Sequence[ObservationTarget]) -> Iterator[ObservationTarget]:
-    """Yield the targets; assign a cause that all accounts of a monitoring account share to that account.
+    """Yield the targets. A cause that all linked accounts share is assigned to their monitoring account.
 
     The credentials of a monitoring account read the metrics of the accounts that are linked to it. If reading
     fails for all linked accounts with the same cause, the monitoring account has the cause.
     """
     linked = defaultdict[tuple[str, str], set[str]](set)
     failing = defaultdict[tuple[tuple[str, str], str], set[str]](set)
-    for one in targets:
-        if one.signer[0]:
-            linked[one.signer].add(one.account)
-            failing[one.signer, one.cause].add(one.account)
-    for one in targets:
-        failed = failing.get((one.signer, one.cause), set())
-        is_of_signer = one.cause and len(failed) > 1 and failed == linked[one.signer]
-        account, name = one.signer if is_of_signer else (one.account, one.name)
-        yield one._replace(account=account, name=name)
+    for target in targets:
+        if target.signer[0]:
+            linked[target.signer].add(target.account)
+            failing[target.signer, target.cause].add(target.account)
+    for target in targets:
+        failed = failing.get((target.signer, target.cause), set())
+        is_of_signer = target.cause and len(failed) > 1 and failed == linked[target.signer]
+        account, name = target.signer if is_of_signer else (target.account, target.name)
+        yield target._replace(account=account, name=name)
 
 
 def with_one_cause_of_denial(targets: Iterable[ObservationTarget]) -> list[ObservationTarget]:
-    """Return the targets; replace the cause of unexplained denials if the organization denies other calls.
+    """Return the targets. Unexplained denials get the cause ORGANIZATION if a policy denies other calls.
 
     Some services do not say which policy denies a call. If a policy of the organization denies calls of other
     services in the same account and region, this policy is assumed to deny the unexplained calls, too.
     """
-    known = list(targets)
-    denying = {(one.account, one.region) for one in known if one.cause == FailureClass.ORGANIZATION}
+    listed = list(targets)
+    denied_cells = {
+        (target.account, target.region) for target in listed if target.cause == FailureClass.ORGANIZATION
+    }
     return [
-        one._replace(cause=FailureClass.ORGANIZATION)
-        if (one.account, one.region) in denying and _is_unexplained_denial(one)
-        else one
-        for one in known
+        target._replace(cause=FailureClass.ORGANIZATION)
+        if (target.account, target.region) in denied_cells and _is_unexplained_denial(target)
+        else target
+        for target in listed
     ]
 
 
@@ -175,31 +177,34 @@ def _targets(
     intervals: tuple[float, float],
     account_ids: Mapping[str, str],
 ) -> Iterator[ObservationTarget]:
-    inventory, poll = intervals
-    known = {entry.name: entry for entry in status.accounts}
+    inventory_interval, poll_interval = intervals
+    accounts = {entry.name: entry for entry in status.accounts}
     if status.clock.ended_at:
-        yield from _of(
+        yield from _with_causes(
             status.clock, ObservationTarget(THIS_MACHINE, "", "", THIS_MACHINE, started, MAX_ATTEMPT_DURATION)
         )
-    for one in status.organizations:
-        target = ObservationTarget(one.title, "", ORGANIZATIONS, one.title, started, MAX_ATTEMPT_DURATION)
-        yield from _of(one.listing, target)
+    for organization in status.organizations:
+        title = organization.title
+        target = ObservationTarget(title, "", ORGANIZATIONS, title, started, MAX_ATTEMPT_DURATION)
+        yield from _with_causes(organization.listing, target)
     for name, failure in status.inaccessible_accounts.items():
-        entry = known.get(name) or AccountStatus(name=name, access=RunStatus(failures=(failure,)))
+        entry = accounts.get(name) or AccountStatus(name=name, access=RunStatus(failures=(failure,)))
         account = entry.account or account_ids.get(replace_surrogates(name), name)
         target = ObservationTarget(account, "", "", name, started, MAX_ATTEMPT_DURATION)
-        yield from _of(entry.access, target)
+        yield from _with_causes(entry.access, target)
     names = {cell.account: cell.name for cell in status.cells}
     for cell in status.cells:
-        target = ObservationTarget(cell.account, cell.region, "", cell.name, started, poll)
+        target = ObservationTarget(cell.account, cell.region, "", cell.name, started, poll_interval)
         target = target._replace(signer=(cell.signer, names.get(cell.signer, "")))
-        yield from _of(cell.poll, target)
+        yield from _with_causes(cell.poll, target)
         for service, run in cell.collectors.items():
-            yield from _of(run, target._replace(service=service, interval=max(inventory, run.interval)))
+            yield from _with_causes(
+                run, target._replace(service=service, interval=max(inventory_interval, run.interval))
+            )
 
 
-def _of(run: RunStatus, target: ObservationTarget) -> Iterator[ObservationTarget]:
-    """Yield the target once for each class of cause in a run; once without a cause if the run succeeded."""
+def _with_causes(run: RunStatus, target: ObservationTarget) -> Iterator[ObservationTarget]:
+    """Yield the target once for each class of cause in `run`, or once without a cause if `run` succeeded."""
     last = run.ended_at or run.succeeded_at
     if not run.streaks:
         ended = last is not None
@@ -232,11 +237,11 @@ def blind_spots(targets: Sequence[ObservationTarget], now: float) -> list[BlindS
         if _is_blind(target, now)
     ]
     permanent = {_identity(target) for target in blind if target.cause in PERMANENT_CLASSES}
-    known = {(_identity(target), target.place) for target in blind}
+    blind_places = {(_identity(target), target.place) for target in blind}
     failed_once = (
         target
         for target in targets
-        if _identity(target) in permanent and (_identity(target), target.place) not in known
+        if _identity(target) in permanent and (_identity(target), target.place) not in blind_places
     )
     return group_targets([*blind, *failed_once], targets)
 
@@ -259,14 +264,17 @@ def group_targets(
 
 def _is_blind(target: ObservationTarget, now: float) -> bool:
     """Return true if the target failed often enough, and for long enough, for an alert."""
-    unseen = now - target.last_seen
+    blind_for = now - target.last_seen
     if target.cause and target.failed_attempts >= MIN_FAILED_ATTEMPTS:
-        return unseen >= _min_blind(target)
-    return unseen > max(MAX_UNREAD, 2 * target.interval + MAX_ATTEMPT_DURATION)
+        return blind_for >= _min_blind(target)
+    return blind_for > max(MAX_UNREAD, 2 * target.interval + MAX_ATTEMPT_DURATION)
 
 
 def _min_blind(target: ObservationTarget) -> float:
-    """Return the seconds that a target must have failed before an alert; 0 for causes that need action."""
+    """Return for how many seconds a target must have failed before its alert fires.
+
+    The result is 0 for causes that need action.
+    """
     is_permanent = target.cause in PERMANENT_CLASSES or not target.region
     return 0.0 if target.cause in REPORTED_AT_ONCE or (target.never_seen and is_permanent) else MIN_BLIND
 

@@ -14,7 +14,7 @@ from monitor.schema.types import ConfigModel, Text
 
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 MONTHS = tuple(name.lower() for name in calendar.month_name[1:])
-MIN_NAME_LENGTH = 3  # letters: mon, jan
+MIN_NAME_LENGTH = 3  # letters of an abbreviation, such as mon or jan
 LAST_DAY_OF_MONTH = 31
 MINUTES_PER_DAY = 24 * 60
 MINUTES_PER_HOUR = 60
@@ -23,19 +23,19 @@ TODAY, YESTERDAY = timedelta(0), timedelta(days=1)
 TIMES = re.compile(r"([0-9]{2}):([0-5][0-9])-([0-9]{2}):([0-5][0-9])")
 EVERY_DAY = ((1, LAST_DAY_OF_MONTH),)
 
-Span = tuple[int, int]  # first and last, inclusive; for times: minutes of the day, the end exclusive
+Span = tuple[int, int]  # the first and the last value; for times, the first minute of the day and the end
 
 
-def _parse_names(what: str, names: Sequence[str], value: Any) -> Span:
+def _parse_names(kind: str, names: Sequence[str], value: Any) -> Span:
     """Parse `mon`, `monday` or `monday:friday` to indices of `names`. A span may wrap: `friday:monday`.
 
-    what: the kind of name, for the error.
+    kind: the kind of name, for the message of the error.
     """
     words = value.lower().split(":") if isinstance(value, str) else []
-    given = [index for word in words for index, name in enumerate(names) if _abbreviates(word, name)]
-    if len(words) not in (1, 2) or len(given) != len(words):
-        raise unexpected(f"{what} or two with a colon between, such as {names[0]}:{names[4]}", value)
-    return given[0], given[-1]
+    indices = [index for word in words for index, name in enumerate(names) if _abbreviates(word, name)]
+    if len(words) not in (1, 2) or len(indices) != len(words):
+        raise unexpected(f"{kind} or two with a colon between, such as {names[0]}:{names[4]}", value)
+    return indices[0], indices[-1]
 
 
 def _abbreviates(word: str, name: str) -> bool:
@@ -53,8 +53,8 @@ def _months(value: Any) -> Span:
 
 
 def _days(value: Any) -> Span:
-    given = re.fullmatch(r"(-?[0-9]{1,2})(?::(-?[0-9]{1,2}))?", str(value))
-    first, last = (int(given[1]), int(given[2] or given[1])) if given else (0, 0)
+    match = re.fullmatch(r"(-?[0-9]{1,2})(?::(-?[0-9]{1,2}))?", str(value))
+    first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
     disordered = first > last and (first > 0) == (last > 0)
     if not (0 < abs(first) <= LAST_DAY_OF_MONTH and 0 < abs(last) <= LAST_DAY_OF_MONTH) or disordered:
         raise unexpected("a day of the month or a span such as 1:7 or -3:-1 (the last three)", value)
@@ -62,10 +62,10 @@ def _days(value: Any) -> Span:
 
 
 def _times(value: Any) -> Span:
-    given = TIMES.fullmatch(value) if isinstance(value, str) else None
+    match = TIMES.fullmatch(value) if isinstance(value, str) else None
     start, end = (
-        (int(given[1]) * MINUTES_PER_HOUR + int(given[2]), int(given[3]) * MINUTES_PER_HOUR + int(given[4]))
-        if given
+        (int(match[1]) * MINUTES_PER_HOUR + int(match[2]), int(match[3]) * MINUTES_PER_HOUR + int(match[4]))
+        if match
         else (0, 0)
     )
     if start >= MINUTES_PER_DAY or end > MINUTES_PER_DAY or start == end:
@@ -109,8 +109,8 @@ class TimeWindow(ConfigModel):
         local = datetime.fromtimestamp(at, ZoneInfo(self.zone))
         today, minute = local.date(), local.hour * 60 + local.minute
         return any(
-            self._may_begin_on(today - age)
-            for age in _start_days(self.times or ((0, MINUTES_PER_DAY),), minute)
+            self._may_begin_on(today - days_ago)
+            for days_ago in _start_days(self.times or ((0, MINUTES_PER_DAY),), minute)
         )
 
     def _may_begin_on(self, day: date) -> bool:
@@ -127,7 +127,7 @@ class TimeWindow(ConfigModel):
 
 
 def _start_days(times: Iterable[Span], minute: int) -> Iterator[timedelta]:
-    """Yield TODAY or YESTERDAY, when it began, for each span that contains the minute of the day."""
+    """Yield TODAY or YESTERDAY, the day on which the span began, for each span that contains the minute."""
     for start, end in times:
         if start < end and start <= minute < end:
             yield TODAY
@@ -138,12 +138,12 @@ def _start_days(times: Iterable[Span], minute: int) -> Iterator[timedelta]:
 
 
 def _in_any_span(spans: Sequence[Span], value: int) -> bool:
-    """Return true if a span contains the value, or if there are no spans. A span may wrap."""
+    """Return true if any span contains the value, or if there are no spans. A span may wrap."""
     return not spans or any(
         first <= value <= last if first <= last else value >= first or value <= last for first, last in spans
     )
 
 
 def _day_of_month(day: int, length: int) -> int:
-    """Return the day of a month of `length` days; a negative day counts from its end."""
+    """Return the day of a month of `length` days. A negative day counts from the end of the month."""
     return day if day > 0 else length + 1 + day

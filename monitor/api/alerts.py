@@ -61,7 +61,7 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
             Literal["firing", "pending"] | None, Query(description="Alerts in this state alone.")
         ] = None,
     ) -> Response:
-        """List firing alerts, those first that nobody handles, then pending ones, each the most urgent first.
+        """List firing alerts, then pending alerts: of each, unhandled alerts first, then by urgency.
 
         total: the number of alerts that match, listed or not.
         """
@@ -70,8 +70,8 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
         except MatcherError as error:
             raise HTTPException(422, f"match: {error}") from None
         firing, previews, total = await _selected_alerts(engine, fleet, selection, limit)
-        told = ToldReceivers.of(engine, alerting.delivery.statuses())
-        body = await asyncio.to_thread(_alert_list_json, firing, previews, engine.silences, total, told)
+        receivers = ToldReceivers.of(engine, alerting.delivery.statuses())
+        body = await asyncio.to_thread(_alert_list_json, firing, previews, engine.silences, total, receivers)
         return Response(body, media_type="application/json")
 
 
@@ -113,17 +113,17 @@ def _add_history_route(router: APIRouter, alerting: Alerting) -> None:
     ) -> models.NoticeList:
         """List the notices of alerts, the newest first, with the receivers that were notified and why.
 
-        The latest 100,000 are stored, for 30 days.
+        The latest 100,000 notices are stored, for 30 days.
         """
         notices = await alerting.journal.history(alert, limit)
-        told = await sent_by_notice(alerting.journal, notices, alert)
+        sent_notices = await sent_by_notice(alerting.journal, notices, alert)
         return models.NoticeList(
-            items=[_notice_model(one, sent) for one, sent in zip(notices, told, strict=True)]
+            items=[_notice_model(notice, sent) for notice, sent in zip(notices, sent_notices, strict=True)]
         )
 
 
 class AlertSelection(NamedTuple):
-    """The alerts that a list has: those whose labels match all matchers, in one state or in both."""
+    """Selects the alerts of a list: their labels match all matchers. state: None for both states."""
 
     matchers: Sequence[Matcher] = ()
     state: Literal["firing", "pending"] | None = None
@@ -132,18 +132,19 @@ class AlertSelection(NamedTuple):
 async def _selected_alerts(
     engine: AlertEngine, fleet: Fleet, selection: AlertSelection, limit: int
 ) -> tuple[list[FiringAlert], list[Notice], int]:
-    """Return the first `limit` of the selected alerts, firing and pending ones, and the number of all.
+    """Return the first `limit` selected alerts, firing and pending, and the number of all.
 
-    Pending ones have labels when their notices are made: with matchers all are, else those that are listed.
+    A pending alert has labels only in a preview of its notice. With matchers, all pending alerts get one;
+    without matchers, only the listed alerts.
     """
     matchers, state = selection
     firing = await firing_alerts(engine) if state != "pending" else []
-    firing = [one for one in firing if all_match(matchers, one.notice.labels)]
+    firing = [alert for alert in firing if all_match(matchers, alert.notice.labels)]
     pending = _pending_alerts(engine, fleet) if state != "firing" else []
-    left = max(limit - len(firing), 0)
-    previews = await _preview_notices(engine, fleet, pending if matchers else pending[:left])
-    previews = [one for one in previews if all_match(matchers, one.labels)]
-    return firing[:limit], previews[:left], len(firing) + len(previews if matchers else pending)
+    max_pending = max(limit - len(firing), 0)
+    previews = await _preview_notices(engine, fleet, pending if matchers else pending[:max_pending])
+    previews = [notice for notice in previews if all_match(matchers, notice.labels)]
+    return firing[:limit], previews[:max_pending], len(firing) + len(previews if matchers else pending)
 
 
 def _pending_alerts(engine: AlertEngine, fleet: Fleet) -> list[ActiveAlert]:
@@ -153,7 +154,9 @@ def _pending_alerts(engine: AlertEngine, fleet: Fleet) -> list[ActiveAlert]:
         utilization = float(fleet.utilization[alert.slot])
         return alert_urgency(Severity(alert.severity), utilization if utilization >= 0 else None)
 
-    return sorted((one for one in engine.active_alerts() if one.state == AlertState.PENDING), key=sort_key)
+    return sorted(
+        (alert for alert in engine.active_alerts() if alert.state == AlertState.PENDING), key=sort_key
+    )
 
 
 async def _preview_notices(engine: AlertEngine, fleet: Fleet, pending: Sequence[ActiveAlert]) -> list[Notice]:
@@ -175,8 +178,8 @@ def _alert_list_json(
 ) -> str:
     """Return the JSON of a list of alerts. Call it in a thread: it can take long."""
     now = time.time()
-    items = [_alert_model(one, AlertState.FIRING, receivers.told(one.notice)) for one in firing]
-    items += [_alert_model(with_handling(one, silences, now), AlertState.PENDING) for one in previews]
+    items = [_alert_model(alert, AlertState.FIRING, receivers.told(alert.notice)) for alert in firing]
+    items += [_alert_model(with_handling(notice, silences, now), AlertState.PENDING) for notice in previews]
     return models.AlertList(items=items, total=total).model_dump_json()
 
 
@@ -186,8 +189,8 @@ def _add_silence_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> 
     @router.get("/silences", summary="List silences")
     async def list_silences() -> models.SilenceList:
         """List the silences that have not ended, ordered by their end."""
-        matched = await matches_of(engine, fleet, engine.silences.stored)
-        return models.SilenceList(items=[_silence_model(*one) for one in matched])
+        silences = await matches_of(engine, fleet, engine.silences.stored)
+        return models.SilenceList(items=[_silence_model(silence, matches) for silence, matches in silences])
 
     @router.post("/silences", summary="Silence alerts")
     async def create_silence(body: models.SilenceRequest, request: Request) -> models.SilenceModel:
@@ -220,8 +223,8 @@ def _add_delivery_routes(router: APIRouter, alerting: Alerting) -> None:
         unreachable = alerting.reachability.unreachable
         return models.ReceiverStatusList(
             items=[
-                _receiver_status_model(one, unreachable.get(one.receiver))
-                for one in alerting.delivery.statuses()
+                _receiver_status_model(status, unreachable.get(status.receiver))
+                for status in alerting.delivery.statuses()
             ]
         )
 
@@ -237,12 +240,12 @@ def _add_delivery_routes(router: APIRouter, alerting: Alerting) -> None:
 
 def _firing_model(alerting: Alerting, notice: Notice) -> models.AlertModel:
     alert = with_handling(notice, alerting.engine.silences, time.time())
-    told = ToldReceivers.of(alerting.engine, alerting.delivery.statuses()).told(notice)
-    return _alert_model(alert, AlertState.FIRING, told)
+    receivers = ToldReceivers.of(alerting.engine, alerting.delivery.statuses()).told(notice)
+    return _alert_model(alert, AlertState.FIRING, receivers)
 
 
 def _alert_model(
-    alert: FiringAlert, state: AlertState, told: Sequence[ToldReceiver] = ()
+    alert: FiringAlert, state: AlertState, receivers: Sequence[ToldReceiver] = ()
 ) -> models.AlertModel:
     notice, ack = alert.notice, alert.acknowledgement
     return models.AlertModel(
@@ -268,7 +271,10 @@ def _alert_model(
         silenced_by=alert.silence.id if alert.silence else None,
         inhibited_by=alert.inhibited_by.alert if alert.inhibited_by else None,
         series_id=notice.series_id,
-        receivers=[models.AlertReceiverModel(receiver=one.receiver, state=one.state) for one in told],
+        receivers=[
+            models.AlertReceiverModel(receiver=receiver.receiver, state=receiver.state)
+            for receiver in receivers
+        ],
     )
 
 
@@ -296,7 +302,7 @@ def _notice_model(notice: Notice, sent: Sequence[SentNotice]) -> models.NoticeMo
         docs=notice.docs,
         links=dict(notice.links),
         series_id=notice.series_id,
-        notified=[_sent_model(one) for one in sent],
+        notified=[_sent_model(sent_notice) for sent_notice in sent],
     )
 
 
@@ -317,21 +323,21 @@ def _silence_model(silence: Silence, matches: SilenceMatches) -> models.SilenceM
     )
 
 
-def _receiver_status_model(receiver: ReceiverStatus, unreachable: str | None) -> models.ReceiverStatusModel:
-    stats = receiver.stats
+def _receiver_status_model(status: ReceiverStatus, unreachable: str | None) -> models.ReceiverStatusModel:
+    stats = status.stats
     return models.ReceiverStatusModel(
-        receiver=receiver.receiver,
-        queued=receiver.queued,
-        oldest_queued=utc_datetime(receiver.oldest_queued) if receiver.oldest_queued else None,
+        receiver=status.receiver,
+        queued=status.queued,
+        oldest_queued=utc_datetime(status.oldest_queued) if status.oldest_queued else None,
         dead_letters=[
             models.DeadLetterModel(
-                id=dead.id,
-                status=dead.status,
-                error=dead.sentence,
-                at=utc_datetime(dead.at),
-                reason=dead.notification.reason,
+                id=letter.id,
+                status=letter.status,
+                error=letter.sentence,
+                at=utc_datetime(letter.at),
+                reason=letter.notification.reason,
             )
-            for dead in receiver.dead_letters
+            for letter in status.dead_letters
         ],
         sent=stats.sent,
         failed=stats.failed,

@@ -1,9 +1,15 @@
 """A fleet that gets samples minute by minute, with an alert engine and receivers that record notifications.
 
-Only the clock, AWS and the receivers are replaced. A story has one letter for each minute of a series: `.` is
-within its band, `b` below, `l` within but not clear of below, `h` within but not clear of above, `a` above,
-`c` near the limit, `s` throttled, `?` within its band while the throttles are not read, `_` no sample. The
-notices that receivers get are letters of `LETTER_OF_KIND`.
+Only the clock, AWS and the receivers are replaced. Samples are text, with one letter for each minute of a
+series:
+
+    .  within the band               a  above the band
+    b  below the band                c  near the limit
+    l  within, near the lower edge   s  throttled
+    h  within, near the upper edge   ?  within the band, throttled demand not read
+                                     _  no sample
+
+Notices are text, too: the letters are those of `LETTER_OF_KIND`, and `.` is a minute without a notice.
 """
 
 import random
@@ -42,7 +48,7 @@ from tests.registries import REGISTRY
 
 LIMIT = 1000.0
 DENIED = Failure("ListStreams", "", "AccessDeniedException", "no")
-LETTERS = {
+LETTERS = {  # by letter: utilization, and the demand throttled in the minute
     "b": (0.10, 0.0),
     "l": (0.41, 0.0),
     ".": (0.50, 0.0),
@@ -61,23 +67,28 @@ LETTER_OF_KIND = {
     NoticeKind.RESOLVED: "R",
     NoticeKind.REPEATED: "r",
 }
-SHORT = replace(SETTINGS, pending_for=2, keep_firing_for=2)
+SHORT = replace(SETTINGS, pending_for=2, keep_firing_for=2)  # minutes
 AT_ONCE = {"group_wait": 0, "group_interval": 0}
 ALL = {**AT_ONCE, "severities": ["info", "warning", "critical"]}
 
 
 def configuration(receivers: Iterable[str | Mapping[str, Any]] = ("pager",), **changes: Any) -> Config:
-    """Return a configuration with receivers that get every notice at once, with changes."""
-    named = [
-        {"name": one, "type": "webhook", "url": "https://example.org/"} if isinstance(one, str) else one
-        for one in receivers
+    """Return a configuration whose receivers get every notice at once. `changes` replace keys of the file.
+
+    receivers: the name of a webhook, or the configuration of a receiver.
+    """
+    configured = [
+        {"name": receiver, "type": "webhook", "url": "https://example.org/"}
+        if isinstance(receiver, str)
+        else receiver
+        for receiver in receivers
     ]
-    return Config.model_validate({"receivers": named, "route": ALL} | changes, context=ConfigContext())
+    return Config.model_validate({"receivers": configured, "route": ALL} | changes, context=ConfigContext())
 
 
 @asynccontextmanager
 async def open_store(storage: Path | MemoryStore) -> AsyncIterator[AlertStateStore]:
-    """Open the journal in a folder; yield a store in memory unchanged."""
+    """Yield the store to use: the journal in a folder, or the given store in memory."""
     if isinstance(storage, MemoryStore):
         yield storage
         return
@@ -89,28 +100,27 @@ async def open_store(storage: Path | MemoryStore) -> AsyncIterator[AlertStateSto
 
 
 class Stage:
-    """A process with its own clock. sent: all notifications, in order. status: of the monitor.
+    """A process of the alert engine with its own clock.
 
-    answer: the result that receivers return. seconds: the time, in epoch seconds.
+    sent: all notifications, in order. status: the status of the monitor. answer: the result that receivers
+    return. seconds: the time, in epoch seconds.
     """
 
     def __init__(
         self,
         fleet: Fleet,
-        journal: AlertStateStore,
+        store: AlertStateStore,
         config: Config,
         minute: int,
         random: Callable[[], float] = random.random,
     ) -> None:
-        self.fleet, self.store, self.minute = fleet, journal, minute
+        self.fleet, self.store, self.minute = fleet, store, minute
         self.seconds = minute * 60.0
         self.sent: list[Notification] = []
-        self.answer: DeliveryResult = delivered("it took it")
-        self.delivery = Delivery(
-            journal, DeliveryTelemetry(CollectorRegistry()), now=self.clock, random=random
-        )
+        self.answer: DeliveryResult = delivered("accepted")
+        self.delivery = Delivery(store, DeliveryTelemetry(CollectorRegistry()), now=self.clock, random=random)
         self.engine = AlertEngine(
-            fleet, journal, self.delivery, config.alerting_settings(REGISTRY), now=self.clock
+            fleet, store, self.delivery, config.alerting_settings(REGISTRY), now=self.clock
         )
         self.status, self.account_names = MonitorStatus(), {ACCOUNT: "prod"}
         self.configure(config)
@@ -127,33 +137,36 @@ class Stage:
         config: Config | None = None,
         minute: int = NOW,
         fleet: Fleet | None = None,
-        **more: Any,
+        **options: Any,
     ) -> AsyncIterator["Stage"]:
-        """Start a process that continues from the state in a folder or a store."""
+        """Start a process that continues from the state in a folder or a store. options: see `__init__`."""
         async with open_store(storage) as store:
-            yield cls(fleet or Fleet(), store, config or configuration(), minute, **more)
+            yield cls(fleet or Fleet(), store, config or configuration(), minute, **options)
 
     def configure(self, config: Config) -> None:
         """Apply a configuration, as a reload does."""
         self.delivery.configure(
             DeliveryTarget(
-                name=one.name,
-                send=partial(self._take, one.name),
-                per_alert=one.per_alert,
-                keepalive=one.keepalive,
+                name=receiver.name,
+                send=partial(self._receive, receiver.name),
+                per_alert=receiver.per_alert,
+                keepalive=receiver.keepalive,
             )
-            for one in config.receivers
+            for receiver in config.receivers
         )
         self.engine.configure(config.alerting_settings(REGISTRY))
 
-    async def _take(self, name: str, notification: Notification) -> DeliveryResult:
+    async def _receive(self, name: str, notification: Notification) -> DeliveryResult:
         self.sent.append(notification)
         return self.answer
 
     def set_read_result(
         self, service: str = "kinesis", succeeded: float | None = -1.0, failures: Any = ()
     ) -> None:
-        """Set the result of reading the cell; by default a success now. succeeded: epoch seconds, or None."""
+        """Set the result of reading the cell; by default a success now.
+
+        succeeded: when a read last succeeded, in epoch seconds; None for never.
+        """
         succeeded_at = self.seconds if succeeded == -1.0 else succeeded
         run = RunStatus(started_at=self.seconds, succeeded_at=succeeded_at, failures=failures)
         self.status = MonitorStatus(
@@ -165,19 +178,20 @@ class Stage:
     def write(self, series: Series, minute: int, letter: str) -> None:
         """Write the sample of a minute, and mark the minute as read. `_` writes no sample.
 
-        Metrics that no series uses have none.
+        Metrics that no series uses get no point.
         """
-        rows, (used, throttled) = self.fleet.metrics(series.key.cell), LETTERS[letter]
-        points = {"_": [], UNREAD_THROTTLES: [(traffic, used * LIMIT * 60)]}
-        written = points.get(letter, [(traffic, used * LIMIT * 60), (refused, throttled)])
-        value_of = {
-            rows.get(metric_query(metric.of(StreamName=series.key.id))): value for metric, value in written
+        row_of, (utilization, throttled) = self.fleet.metrics(series.key.cell), LETTERS[letter]
+        usage_point = (traffic, utilization * LIMIT * 60)
+        points_of = {"_": [], UNREAD_THROTTLES: [usage_point]}
+        points = points_of.get(letter, [usage_point, (refused, throttled)])
+        value_by_row = {
+            row_of.get(metric_query(metric.of(StreamName=series.key.id))): value for metric, value in points
         }
-        value_of.pop(None, None)
-        if value_of:
-            found, values = np.array([*value_of], np.int32), np.array([*value_of.values()], np.float32)
-            self.fleet.rings.write(found, np.full_like(found, minute), values, marked_next=True)
-            self.fleet.rings.mark_read(found, minute)
+        value_by_row.pop(None, None)
+        if value_by_row:
+            rows, values = np.array([*value_by_row], np.int32), np.array([*value_by_row.values()], np.float32)
+            self.fleet.rings.write(rows, np.full_like(rows, minute), values, marked_next=True)
+            self.fleet.rings.mark_read(rows, minute)
 
     async def process(self, seconds: float = 0) -> list[Notice]:
         """Advance the clock, judge the fleet, run the engine, and return the notices that receivers got."""
@@ -186,19 +200,19 @@ class Stage:
         judge(self.fleet, int(self.seconds // 60))
         await self.engine.process(self.status, self.account_names)
         await self.deliver()
-        return [notice for one in self.sent[before:] for notice in one.notices]
+        return [notice for notification in self.sent[before:] for notice in notification.notices]
 
     async def deliver(self) -> None:
-        """Make the attempts that are due."""
+        """Make the delivery attempts that are due."""
         for sender in self.delivery.senders.values():
             while len(sender.outbox) and (sender.outbox.next_due() or 0) <= self.seconds:
                 await sender.send_due()
 
-    async def play(self, **stories: str) -> str:
-        """Play the stories of several resources in parallel. Return the letters of the notices sent."""
+    async def play(self, **samples: str) -> str:
+        """Play the samples of several resources in parallel. Return the letters of the notices sent."""
         sent = ""
-        for letters in zip(*stories.values(), strict=True):
-            for resource, letter in zip(stories, letters, strict=True):
+        for letters in zip(*samples.values(), strict=True):
+            for resource, letter in zip(samples, letters, strict=True):
                 self.write(self.series(resource), self.minute, letter)
             self.minute += 1
             self.seconds = self.minute * 60.0
@@ -208,7 +222,7 @@ class Stage:
         return sent
 
     async def play_hours(self, hours: int, **letters: str) -> str:
-        """Play hours in each minute of which a resource does the same, polled once an hour."""
+        """Play hours that are polled once an hour. letters: the same letter for each minute, by resource."""
         sent = ""
         for _ in range(hours):
             for minute in range(self.minute, self.minute + 59):
@@ -219,10 +233,10 @@ class Stage:
         return sent
 
     def series(self, resource: str, settings: SeriesSettings = SHORT, **options: Any) -> Series:
-        """Return the series of a resource. It is added on the first call, and again with new settings."""
-        known = self.fleet.series.get(key(resource))
-        if known and settings is SHORT and not options:
-            return known
+        """Return the series of a resource. It is added on the first call, and replaced by new settings."""
+        present = self.fleet.series.get(key(resource))
+        if present and settings is SHORT and not options:
+            return present
         series = add(self.fleet, key(resource), settings, **options)
         self.fleet.confirmed[series.slot] = self.minute
         return series
@@ -234,13 +248,14 @@ class Stage:
 
     @property
     def notices(self) -> list[Notice]:
-        return [notice for one in self.sent for notice in one.notices]
+        """The notices of all notifications, in order."""
+        return [notice for notification in self.sent for notice in notification.notices]
 
     @property
     def states(self) -> Mapping[Key, str]:
         """The state and severity of each active alert."""
         words = {1: "pending", 2: "firing"}
         return {
-            self.fleet.by_slot[one.slot].key: f"{words[one.state]} {one.severity}"
-            for one in self.engine.active_alerts()
+            self.fleet.by_slot[alert.slot].key: f"{words[alert.state]} {alert.severity}"
+            for alert in self.engine.active_alerts()
         }

@@ -323,9 +323,9 @@ async def test_the_next_commit_moves_a_rejected_row_to_unusable_rows(path: Path)
     assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
     await journal.commit({}, [])
     await journal.close()
-    found = await stored_rows(path)
-    assert found["states"] == [SavedState("lives/a", b"firing")]
-    assert [row.reason for row in found["unusable_rows"] if isinstance(row, UnusableRow)] == [
+    rows = await stored_rows(path)
+    assert rows["states"] == [SavedState("lives/a", b"firing")]
+    assert [row.reason for row in rows["unusable_rows"] if isinstance(row, UnusableRow)] == [
         "'it is no minute'"
     ]
 

@@ -33,7 +33,7 @@ class SimulatedAlertmanager:
         self.sent = self.lapsed = 0
 
     def receive(self, notification: Notification, now: float) -> None:
-        """Store the alerts of a notification that last, and remove those that it resolves."""
+        """Store the firing alerts of a notification, and remove the alerts that it resolves."""
         (receiver,) = CONFIG.receivers
         assert isinstance(receiver, Alertmanager)
         self.sent += 1
@@ -65,7 +65,7 @@ class SecondsStage(Stage):
     alertmanager: SimulatedAlertmanager
     downtime: range
 
-    async def _take(self, name: str, notification: Notification) -> DeliveryResult:
+    async def _receive(self, name: str, notification: Notification) -> DeliveryResult:
         if self.seconds in self.downtime:
             return DOWN
         self.alertmanager.receive(notification, self.seconds)

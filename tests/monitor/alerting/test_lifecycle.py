@@ -16,7 +16,7 @@ from tests.monitor.alerting.stage import LETTERS, LIMIT, SHORT, Stage, configura
 from tests.monitor.fleet.fleets import key, refused, traffic
 
 # The letters of samples and notices: see `stage`. `for` is 2 minutes. An alert is resolved after 2 clear
-# minutes; an alert on throttling after 7, the minutes that one poll may bring.
+# minutes; an alert on throttling after 7, as one poll may bring 7 minutes.
 STORIES = {
     "a breach that lasts": ("..cccccc", "....F..."),
     "a breach that is too short": ("..cc....", "........"),

@@ -106,9 +106,9 @@ matchers = st.lists(st.builds(Matcher, words.filter(bool), operators, words), ma
 
 
 @given(matchers)
-def test_matchers_survive_formatting_and_parsing(found: list[Matcher]) -> None:
-    written = ",".join(map(str, found))
-    assert parse_matchers(written) == parse_matchers(f"{{{written}}}") == tuple(found)
+def test_matchers_survive_formatting_and_parsing(built: list[Matcher]) -> None:
+    written = ",".join(map(str, built))
+    assert parse_matchers(written) == parse_matchers(f"{{{written}}}") == tuple(built)
 
 
 @given(st.text(max_size=30))

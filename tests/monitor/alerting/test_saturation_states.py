@@ -1,4 +1,4 @@
-"""Alerts where CloudWatch tells that demand is throttled, and not how much: they name no amount."""
+"""Alerts on signals for which CloudWatch reports whether demand is throttled, but not how much."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,12 +7,12 @@ from monitor.notifiers.notice import Severity
 from tests.monitor.alerting.stage import SHORT, Stage
 from tests.monitor.fleet.fleets import add, key
 
-STATE = SHORT.signal.model_copy(update={"throttled_unit": None, "saturation_is_state": True})
+STATE_SIGNAL = SHORT.signal.model_copy(update={"throttled_unit": None, "saturation_is_state": True})
 
 
-async def test_a_state_is_reported_without_an_amount(tmp_path: Path) -> None:
+async def test_throttling_without_an_amount_is_notified_without_a_number(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        add(stage.fleet, key("orders"), replace(SHORT, signal=STATE))
+        add(stage.fleet, key("orders"), replace(SHORT, signal=STATE_SIGNAL))
         assert await stage.play(orders="s") == "F"
         (notice,) = stage.sent[-1].notices
         assert notice.severity is Severity.CRITICAL

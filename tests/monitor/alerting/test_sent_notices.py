@@ -1,4 +1,4 @@
-"""The receivers that were notified of a change of an alert, as they are stored and as they are assigned."""
+"""Sent notices: how the journal stores them, and how they are assigned to the changes of alerts."""
 
 from pathlib import Path
 
@@ -25,14 +25,16 @@ def sent(number: int, alert: str = "a", receiver: str = "pager", reason: str = "
     )
 
 
-def test_a_repeat_belongs_to_the_change_before_it() -> None:
+def test_a_repeat_is_assigned_to_the_notice_before_it() -> None:
     notices = [notice(9, "a"), notice(5, "b"), notice(3, "a")]
-    told = [sent(3), sent(3, receiver="mail"), sent(7, reason="repeated"), sent(9, reason="escalated")]
-    told += [sent(6, "b"), sent(1), sent(4, "unknown")]
-    assert assign_sent(notices, told) == [[told[3]], [told[4]], told[:3]]
+    first, to_mail, repeat = sent(3), sent(3, receiver="mail"), sent(7, reason="repeated")
+    escalation, of_other_alert = sent(9, reason="escalated"), sent(6, "b")
+    without_notice = [sent(1), sent(4, "unknown")]
+    assigned = assign_sent(notices, [first, to_mail, repeat, escalation, of_other_alert, *without_notice])
+    assert assigned == [[escalation], [of_other_alert], [first, to_mail, repeat]]
 
 
-async def test_what_is_handed_to_a_receiver_is_stored_with_its_reason(path: Path) -> None:
+async def test_pending_notices_are_stored_as_sent_notices(path: Path) -> None:
     journal = await Journal.open(path)
     rows = journal.with_ids([pending_notice(notice(1)), pending_notice(notice(1), "mail")])
     await journal.commit({}, [notice(1)], rows)
@@ -41,13 +43,16 @@ async def test_what_is_handed_to_a_receiver_is_stored_with_its_reason(path: Path
         assert await journal.sent_notices("a") == [sent(1, receiver="mail"), sent(1)]
         assert await journal.sent_notices(limit=1) == [sent(1, receiver="mail")]
         by_notice = await sent_by_notice(journal, await journal.history())
-        assert [[one.receiver for one in told] for told in by_notice] == [[], ["pager", "mail"]]
+        assert [[sent_notice.receiver for sent_notice in assigned] for assigned in by_notice] == [
+            [],
+            ["pager", "mail"],
+        ]
         await journal.close()
         journal = await Journal.open(path)
     await journal.close()
 
 
-async def test_it_is_forgotten_by_age_and_by_number(path: Path) -> None:
+async def test_sent_notices_that_are_too_old_or_too_many_are_deleted(path: Path) -> None:
     clock = [NOW]
     journal = await Journal.open(
         path, now=lambda: clock[0], file=JournalFile(path, max_history_rows=2), maintenance_interval=1
@@ -57,14 +62,14 @@ async def test_it_is_forgotten_by_age_and_by_number(path: Path) -> None:
         await journal.commit({}, [], rows)
         clock[0] += 5
     await journal.maintain()
-    assert [one.number for one in await journal.sent_notices()] == [5, 4]
+    assert [sent_notice.number for sent_notice in await journal.sent_notices()] == [5, 4]
     clock[0] += 31 * DAY
     await journal.maintain()
     assert await journal.sent_notices() == []
     await journal.close()
 
 
-async def test_without_notices_nothing_is_asked(path: Path) -> None:
+async def test_an_empty_list_of_notices_has_no_sent_notices(path: Path) -> None:
     journal = await Journal.open(path)
     assert await sent_by_notice(journal, []) == []
     await journal.close()

@@ -1,4 +1,4 @@
-"""The texts of notices about series."""
+"""Notices of series: their summaries, fields and labels."""
 
 import re
 from dataclasses import replace
@@ -19,11 +19,11 @@ from rules.signals import Service
 from rules.units import unit_named
 from tests.monitor.alerting.notices import ACCOUNT, REGION
 from tests.registries import REGISTRY, each_service, signal_of
-from tests.resources import resource as of
+from tests.resources import resource as resource_named
 
 NOW = 1_764_000_000.0
 MIB = 2**20
-MOMENT = NoticeDetails(
+DETAILS = NoticeDetails(
     alert="a",
     number=3,
     kind=NoticeKind.FIRING,
@@ -35,11 +35,11 @@ MOMENT = NoticeDetails(
 )
 
 
-def row(what: str, resource: str, usage: float | None, limit: float | None, **changes: Any) -> Row:
-    """Return the row of a series near its limit. what: the id of the series' signal."""
-    service, signal = what.split(".")
-    key = Key(ACCOUNT, REGION, service, signal, of(resource))
-    given = {
+def row(signal_id: str, resource: str, usage: float | None, limit: float | None, **changes: Any) -> Row:
+    """Return the row of a series of a signal near its limit. `changes` replace the row's fields."""
+    service, signal = signal_id.split(".")
+    key = Key(ACCOUNT, REGION, service, signal, resource_named(resource))
+    fields = {
         "key": key,
         "signal": signal_of(key),
         "zone": Zone.NEAR,
@@ -52,16 +52,16 @@ def row(what: str, resource: str, usage: float | None, limit: float | None, **ch
         "sampled": int(NOW) - 120,
         "unobservable": None,
     }
-    return Row(**{**given, **changes})
+    return Row(**{**fields, **changes})
 
 
 CLICKS = row("kinesis.stream_write_bytes", "clicks", 3.64 * MIB, 4 * MIB, throttled=0.0)
-SHARDS = "Raise the shard count (UpdateShardCount, at most double, 10 times in 24 hours)."
+REMEDY = "Raise the shard count (UpdateShardCount, at most double, 10 times in 24 hours)."
 RISING = Trend("rising", 22)
-NO_METRIC = Unobservable("no metric tells the consumption of one partition")
+UNOBSERVABLE = Unobservable("no metric tells the consumption of one partition")
 STREAM, LAMBDA = "Kinesis stream `clicks` (prod, eu-west-1)", "Lambda (prod, eu-west-1)"
 
-SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
+SUMMARIES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
     (
         row(
             "s3.prefix_read_rate",
@@ -81,14 +81,14 @@ SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
         {},
         RISING,
         f"{STREAM} writes 3.64 MiB/s of 4 MiB/s (91 %), rising for 22 min; "
-        f"0 throttled so far. Remedy: {SHARDS}",
+        f"0 throttled so far. Remedy: {REMEDY}",
     ),
     (
         replace(CLICKS, throttled=12.5),
         {"zone": Zone.SATURATED, "account_name": ""},
         None,
         f"Kinesis stream `clicks` ({ACCOUNT}, eu-west-1) writes 3.64 MiB/s of 4 MiB/s (91 %); "
-        f"12.5 throttled/s. Remedy: {SHARDS}",
+        f"12.5 throttled/s. Remedy: {REMEDY}",
     ),
     (
         row(
@@ -109,7 +109,7 @@ SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
         CLICKS,
         {"zone": Zone.SATURATED},
         None,
-        f"{STREAM} writes 3.64 MiB/s of 4 MiB/s (91 %); 0 throttled at the moment. Remedy: {SHARDS}",
+        f"{STREAM} writes 3.64 MiB/s of 4 MiB/s (91 %); 0 throttled at the moment. Remedy: {REMEDY}",
     ),
     (
         row("lambda.account_concurrency", "", 940, 1000, throttled=0.0),
@@ -143,7 +143,7 @@ SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
         row("kinesis.stream_write_bytes", "clicks", None, 4 * MIB),
         {"kind": NoticeKind.REPEATED},
         None,
-        f"{STREAM} has no sample at the moment, the last one was at 15:58 UTC. Remedy: {SHARDS}",
+        f"{STREAM} has no sample at the moment, the last one was at 15:58 UTC. Remedy: {REMEDY}",
     ),
     (
         row(
@@ -160,13 +160,17 @@ SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
         "Remedy:",
     ),
     (
-        row("dynamodb.table_read_partition", "orders", None, 3000.0, throttled=5.0, unobservable=NO_METRIC),
+        row(
+            "dynamodb.table_read_partition", "orders", None, 3000.0, throttled=5.0, unobservable=UNOBSERVABLE
+        ),
         {"zone": Zone.SATURATED},
         None,
         "DynamoDB table `orders` (prod, eu-west-1) has no observable usage; 5 throttled/s. Remedy:",
     ),
     (
-        row("dynamodb.table_read_partition", "orders", None, 3000.0, throttled=0.0, unobservable=NO_METRIC),
+        row(
+            "dynamodb.table_read_partition", "orders", None, 3000.0, throttled=0.0, unobservable=UNOBSERVABLE
+        ),
         {"kind": NoticeKind.RESOLVED, "zone": Zone.SATURATED},
         None,
         "DynamoDB table `orders` (prod, eu-west-1) recovered after 42 min: it has no observable usage; "
@@ -197,35 +201,35 @@ SENTENCES: list[tuple[Row, dict[str, Any], Trend | None, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("series", "changes", "trend", "expected"), SENTENCES)
+@pytest.mark.parametrize(("series", "changes", "trend", "expected"), SUMMARIES)
 def test_the_summary_of_a_notice_describes_the_series(
     series: Row, changes: dict[str, Any], trend: Trend | None, expected: str
 ) -> None:
-    found = series_notice(series, replace(MOMENT, **changes), REGISTRY, trend).summary
-    assert found == expected or (expected.endswith("Remedy:") and found.startswith(expected))
+    summary = series_notice(series, replace(DETAILS, **changes), REGISTRY, trend).summary
+    assert summary == expected or (expected.endswith("Remedy:") and summary.startswith(expected))
 
 
-def test_the_fields_of_a_notice_hold_the_numbers_of_the_series() -> None:
-    found = series_notice(
-        CLICKS, replace(MOMENT, tags={"tag_team": "web"}, links={"page": "https://x/"}), REGISTRY, RISING
+def test_a_notice_has_the_numbers_of_its_series() -> None:
+    built = series_notice(
+        CLICKS, replace(DETAILS, tags={"tag_team": "web"}, links={"page": "https://x/"}), REGISTRY, RISING
     )
-    assert (found.usage, found.limit, found.unit, found.source) == (3.64 * MIB, 4 * MIB, "bytes/s", "api")
-    assert (found.utilization, found.throttled, found.sampled) == (0.91, 0.0, int(NOW) - 120)
-    assert (found.alert, found.number, found.kind, found.severity, found.zone) == (
+    assert (built.usage, built.limit, built.unit, built.source) == (3.64 * MIB, 4 * MIB, "bytes/s", "api")
+    assert (built.utilization, built.throttled, built.sampled) == (0.91, 0.0, int(NOW) - 120)
+    assert (built.alert, built.number, built.kind, built.severity, built.zone) == (
         "a",
         3,
         "firing",
         "warning",
         "near",
     )
-    assert (found.since, found.at, found.links) == (NOW - 42 * 60, NOW, {"page": "https://x/"})
-    assert found.remedy == signal_of(CLICKS.key).remedy
-    assert found.docs.startswith("https://docs.aws.amazon.com/")
+    assert (built.since, built.at, built.links) == (NOW - 42 * 60, NOW, {"page": "https://x/"})
+    assert built.remedy == signal_of(CLICKS.key).remedy
+    assert built.docs.startswith("https://docs.aws.amazon.com/")
     in_china = replace(CLICKS, key=CLICKS.key._replace(region="cn-north-1"))
-    assert series_notice(in_china, MOMENT, REGISTRY, RISING).docs == found.docs.replace(
+    assert series_notice(in_china, DETAILS, REGISTRY, RISING).docs == built.docs.replace(
         "https://docs.aws.amazon.com/", "https://docs.amazonaws.cn/en_us/"
     )
-    assert found.labels == {
+    assert built.labels == {
         "account": ACCOUNT,
         "account_name": "prod",
         "region": REGION,
@@ -237,9 +241,9 @@ def test_the_fields_of_a_notice_hold_the_numbers_of_the_series() -> None:
     }
 
 
-def test_tags_of_a_resource_do_not_replace_other_labels() -> None:
-    found = series_notice(CLICKS, replace(MOMENT, tags={"severity": "info", "account": "x"}), REGISTRY)
-    assert (found.labels["severity"], found.labels["account"]) == ("warning", ACCOUNT)
+def test_tags_do_not_replace_other_labels() -> None:
+    built = series_notice(CLICKS, replace(DETAILS, tags={"severity": "info", "account": "x"}), REGISTRY)
+    assert (built.labels["severity"], built.labels["account"]) == ("warning", ACCOUNT)
 
 
 @pytest.mark.parametrize(
@@ -252,27 +256,27 @@ def test_tags_of_a_resource_do_not_replace_other_labels() -> None:
         (1000, None, ""),
     ],
 )
-def test_a_changed_limit_is_a_resolution_reason(
+def test_a_raised_or_lowered_limit_is_a_resolution_reason(
     before: float | None, after: float | None, expected: str
 ) -> None:
     assert limit_changed(before, after, unit_named("requests/s")) == expected
 
 
 @each_service
-def test_the_summary_of_every_signal_is_a_sentence(service: Service) -> None:
+def test_the_summary_of_every_signal_has_usage_trend_throttling_and_remedy(service: Service) -> None:
     for signal in service.signals.values():
         summary = series_notice(
-            row(signal.id, "it", 90, 100, throttled=1.0), MOMENT, REGISTRY, RISING
+            row(signal.id, "orders", 90, 100, throttled=1.0), DETAILS, REGISTRY, RISING
         ).summary
-        assert "`it` (prod, eu-west-1) " in summary
+        assert "`orders` (prod, eu-west-1) " in summary
         throttled = "demand is throttled" if signal.saturation_is_state else "1 throttled/s"
         assert re.search(rf" (90 %|\(90 %\)), rising for 22 min; {throttled}\. Remedy: ", summary)
 
 
-def test_a_resource_called_account_is_named_like_any_other() -> None:
+def test_a_resource_named_account_is_named_like_any_resource() -> None:
     for name in ("account", "whole account", "a/b"):
-        found = series_notice(
-            replace(CLICKS, key=CLICKS.key._replace(subject=Resource("stream", (name,)))), MOMENT, REGISTRY
+        built = series_notice(
+            replace(CLICKS, key=CLICKS.key._replace(subject=Resource("stream", (name,)))), DETAILS, REGISTRY
         )
-        assert found.summary.startswith(f"Kinesis stream `{name}` (prod, eu-west-1) ")
-        assert found.labels["resource"] == name
+        assert built.summary.startswith(f"Kinesis stream `{name}` (prod, eu-west-1) ")
+        assert built.labels["resource"] == name

@@ -1,4 +1,4 @@
-"""Alerting as it is composed: a journal, receivers that are really called, and other ones at a reload."""
+"""Alerting as a whole: a journal, an alert engine, and webhooks that are called over HTTP."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,33 +26,33 @@ from tests.monitor.notifiers.loopback import Server, http_server
 from tests.registries import REGISTRY
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-LOCAL = {"type": "webhook", "allow_insecure": True, "allow_private": True, "secret": SECRET}
+WEBHOOK = {"type": "webhook", "allow_insecure": True, "allow_private": True, "secret": SECRET}
 ROUTE = {"group_wait": 0, "group_interval": 0}
-PATIENCE = 20.0
+MAX_WAIT = 20.0  # seconds
 
 
 def config(folder: Path, *receivers: tuple[str, str]) -> Config:
-    """Return a configuration with webhooks. receivers: names and URLs."""
-    given: dict[str, Any] = {
+    """Return a configuration with webhooks. receivers: the name and URL of each."""
+    fields: dict[str, Any] = {
         "journal": str(folder / "headroom.db"),
         "route": ROUTE,
-        "receivers": [{"name": name, "url": url, **LOCAL} for name, url in receivers],
+        "receivers": [{"name": name, "url": url, **WEBHOOK} for name, url in receivers],
     }
-    return Config.model_validate(given, context=ConfigContext())
+    return Config.model_validate(fields, context=ConfigContext())
 
 
 @asynccontextmanager
 async def running(requested: Config, fleet: Fleet) -> AsyncIterator[Alerting]:
-    """Alerting at work, as a process has it."""
+    """Open alerting, and run it in a task."""
     async with Alerting.opened(requested.alerting_settings(REGISTRY), fleet, ProcessTelemetry()) as alerting:
-        work = asyncio.create_task(alerting.run())
+        task = asyncio.create_task(alerting.run())
         yield alerting
-        work.cancel()
-        await asyncio.gather(work, return_exceptions=True)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
-async def saturate(alerting: Alerting, fleet: Fleet, minute: int = NOW) -> None:
-    """A stream is near its limit at once."""
+async def fire_alert(alerting: Alerting, fleet: Fleet, minute: int = NOW) -> None:
+    """Have an alert fire at once on a stream near its limit."""
     series = add(fleet, key("orders"), replace(SETTINGS, pending_for=0))
     row = fleet.metrics(series.key.cell)[metric_query(traffic.of(StreamName=series.key.id))]
     fleet.rings.write(np.array([row]), np.array([minute]), np.array([57_000], np.float32))
@@ -61,17 +61,17 @@ async def saturate(alerting: Alerting, fleet: Fleet, minute: int = NOW) -> None:
 
 
 async def wait_for_bodies(server: Server, count: int) -> list[Any]:
-    """Wait until a server has so many requests, and return their bodies."""
-    async with asyncio.timeout(PATIENCE):
+    """Wait until a server has received `count` requests, and return their bodies."""
+    async with asyncio.timeout(MAX_WAIT):
         while len(server.requests) < count:
             await asyncio.sleep(0.01)
     return server.bodies
 
 
-async def test_a_webhook_is_reported_signed_and_once(tmp_path: Path) -> None:
+async def test_a_webhook_is_called_once_for_each_change_with_a_signature(tmp_path: Path) -> None:
     fleet = Fleet()
     async with http_server() as server, running(config(tmp_path, ("hook", server.url)), fleet) as alerting:
-        await saturate(alerting, fleet)
+        await fire_alert(alerting, fleet)
         (body,) = await wait_for_bodies(server, 1)
         assert body["type"] == "alerts.firing"
         (alert,) = body["data"]["alerts"]
@@ -81,46 +81,46 @@ async def test_a_webhook_is_reported_signed_and_once(tmp_path: Path) -> None:
         assert standardwebhooks.Webhook(SECRET).verify(content, headers)
         fleet.drop(key("orders"))
         await alerting.engine.process(MonitorStatus(), {})
-        _, over = await wait_for_bodies(server, 2)
-        assert over["type"] == "alerts.resolved"
+        _, resolved = await wait_for_bodies(server, 2)
+        assert resolved["type"] == "alerts.resolved"
 
 
-async def test_pending_notices_are_sent_after_a_restart_and_nothing_twice(tmp_path: Path) -> None:
+async def test_a_pending_notice_is_sent_once_after_a_restart(tmp_path: Path) -> None:
     fleet = Fleet()
     async with http_server() as server:
-        away = config(tmp_path, ("hook", "http://127.0.0.1:9"))
-        async with running(away, fleet) as alerting:
-            await saturate(alerting, fleet)
-            async with asyncio.timeout(PATIENCE):
+        unreachable = config(tmp_path, ("hook", "http://127.0.0.1:9"))
+        async with running(unreachable, fleet) as alerting:
+            await fire_alert(alerting, fleet)
+            async with asyncio.timeout(MAX_WAIT):
                 while not alerting.delivery.senders["hook"].stats.failed:
                     await asyncio.sleep(0.01)
         async with running(config(tmp_path, ("hook", server.url)), fleet := Fleet()) as alerting:
             await wait_for_bodies(server, 1)
-            await saturate(alerting, fleet)
+            await fire_alert(alerting, fleet)
         async with running(config(tmp_path, ("hook", server.url)), fleet := Fleet()) as alerting:
-            await saturate(alerting, fleet)
+            await fire_alert(alerting, fleet)
         assert len(server.requests) == 1
 
 
-async def test_a_reload_takes_other_receivers(tmp_path: Path) -> None:
+async def test_a_reload_applies_changed_receivers(tmp_path: Path) -> None:
     fleet = Fleet()
     async with http_server() as first, http_server() as second:
         async with running(config(tmp_path, ("first", first.url)), fleet) as alerting:
-            await saturate(alerting, fleet)
+            await fire_alert(alerting, fleet)
             await wait_for_bodies(first, 1)
             alerting.configure(
                 config(tmp_path, ("first", second.url), ("second", second.url)).alerting_settings(REGISTRY)
             )
-            (body,) = await wait_for_bodies(second, 1)  # without another judgement
+            (body,) = await wait_for_bodies(second, 1)  # no later judgement is needed
             assert body["data"]["receiver"] == "second"
-            assert [one.receiver for one in alerting.delivery.statuses()] == ["first", "second"]
+            assert [status.receiver for status in alerting.delivery.statuses()] == ["first", "second"]
         assert len(first.requests) == 1
 
 
-async def test_an_unreachable_receiver_is_found_before_there_is_an_alert(tmp_path: Path) -> None:
+async def test_an_unreachable_receiver_is_reported_without_an_alert(tmp_path: Path) -> None:
     async with http_server() as server:
         async with running(config(tmp_path, ("hook", "http://127.0.0.1:9")), Fleet()) as alerting:
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(MAX_WAIT):
                 while not alerting.reachability.unreachable:
                     await asyncio.sleep(0.01)
             assert "127.0.0.1:9: the connection failed" in alerting.reachability.unreachable["hook"]
@@ -129,13 +129,13 @@ async def test_an_unreachable_receiver_is_found_before_there_is_an_alert(tmp_pat
                     REGISTRY
                 )
             )
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(MAX_WAIT):
                 while list(alerting.reachability.unreachable) != ["other"]:
                     await asyncio.sleep(0.01)
         assert server.requests == []
 
 
-async def test_a_second_service_cannot_open_a_journal_in_use(tmp_path: Path) -> None:
+async def test_a_journal_in_use_cannot_be_opened_again(tmp_path: Path) -> None:
     requested = config(tmp_path)
     async with running(requested, Fleet()):
         with pytest.raises(JournalError, match="is held by "):
@@ -145,26 +145,26 @@ async def test_a_second_service_cannot_open_a_journal_in_use(tmp_path: Path) -> 
         pass
 
 
-async def test_the_end_of_a_silence_notifies_by_itself(tmp_path: Path) -> None:
+async def test_the_end_of_a_silence_sends_the_alert_at_once(tmp_path: Path) -> None:
     fleet = Fleet()
     async with http_server() as server, running(config(tmp_path, ("hook", server.url)), fleet) as alerting:
         silence = await alerting.silence(['resource="orders"'], author="ada", comment="a test", duration=3600)
         assert alerting.engine.silences.stored == [silence]
-        await saturate(alerting, fleet)
-        assert [one.queued for one in alerting.delivery.statuses()] == [0]
+        await fire_alert(alerting, fleet)
+        assert [status.queued for status in alerting.delivery.statuses()] == [0]
         assert await alerting.end_silence(silence.id) == silence
         (body,) = await wait_for_bodies(server, 1)
         assert body["data"]["alerts"][0]["labels"]["resource"] == "orders"
 
 
-async def test_an_acknowledgement_is_of_the_severity_at_the_time(tmp_path: Path) -> None:
+async def test_an_acknowledgement_has_the_present_severity_of_its_alert(tmp_path: Path) -> None:
     fleet = Fleet()
     async with http_server() as server, running(config(tmp_path, ("hook", server.url)), fleet) as alerting:
-        await saturate(alerting, fleet)
+        await fire_alert(alerting, fleet)
         (alert,) = alerting.engine.alerts
         await wait_for_bodies(server, 1)
-        made = await alerting.acknowledge(alert, author="ada", comment="on it", duration=60)
-        assert (made.severity, made.until) == (alerting.engine.alerts[alert].severity, made.at + 60)
-        assert alerting.engine.silences.acknowledgements == {alert: made}
+        ack = await alerting.acknowledge(alert, author="ada", comment="on it", duration=60)
+        assert (ack.severity, ack.until) == (alerting.engine.alerts[alert].severity, ack.at + 60)
+        assert alerting.engine.silences.acknowledgements == {alert: ack}
         with pytest.raises(NotFiringError, match="no alert with the id 0123456789abcdef fires"):
             await alerting.acknowledge("0123456789abcdef", author="ada", comment="on it")

@@ -1,4 +1,4 @@
-"""Silences and what they match; one that matches nothing says why, with the nearest label."""
+"""The firing alerts that silences match, and the sentence for a silence that matches nothing."""
 
 import pytest
 
@@ -8,8 +8,8 @@ from monitor.fleet.fleet import Fleet
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import ACCOUNT, add, key
 
-NAMES = {ACCOUNT: "production"}
-FAR = 4e9  # an end that is never reached
+ACCOUNT_NAMES = {ACCOUNT: "production"}
+NEVER = 4e9  # epoch seconds, far in the future
 
 
 @pytest.fixture
@@ -21,7 +21,7 @@ def fleet() -> Fleet:
 
 
 def silence(*matchers: str) -> Silence:
-    return Silence(id="s", matchers=matchers, starts=0.0, ends=FAR, author="ana", comment="test")
+    return Silence(id="s", matchers=matchers, starts=0.0, ends=NEVER, author="ana", comment="test")
 
 
 SENTENCES = [
@@ -46,25 +46,25 @@ SENTENCES = [
 
 
 @pytest.mark.parametrize(("matchers", "sentence"), SENTENCES)
-def test_a_silence_that_matches_nothing_says_so_with_the_nearest_label(
+def test_a_silence_that_matches_nothing_has_a_sentence_with_a_similar_label(
     fleet: Fleet, matchers: tuple[str, ...], sentence: str
 ) -> None:
-    (found,) = find_matches([silence(*matchers)], [], fleet.series.values(), NAMES)
-    assert (found.alerts, found.unmatched) == (0, sentence)
+    (matches,) = find_matches([silence(*matchers)], [], fleet.series.values(), ACCOUNT_NAMES)
+    assert (matches.alerts, matches.unmatched) == (0, sentence)
 
 
-def test_an_alert_whose_series_is_gone_is_matched(fleet: Fleet) -> None:
+def test_alerts_whose_series_are_gone_are_matched(fleet: Fleet) -> None:
     firing = [notice("a", resource="gone"), notice("b", resource="gone"), notice("c", resource="orders")]
-    found = find_matches([silence('resource="gone"')], firing, fleet.series.values(), NAMES)
-    assert [(one.alerts, one.unmatched) for one in found] == [(2, "")]
+    (matches,) = find_matches([silence('resource="gone"')], firing, fleet.series.values(), ACCOUNT_NAMES)
+    assert (matches.alerts, matches.unmatched) == (2, "")
 
 
-def test_where_nothing_is_watched_it_says_so() -> None:
-    (found,) = find_matches([silence('resource="orders"')], [], [], {})
-    assert found.unmatched == "No series is watched yet, so it matches nothing."
+def test_without_any_series_a_silence_has_a_sentence_that_says_so() -> None:
+    (matches,) = find_matches([silence('resource="orders"')], [], [], {})
+    assert matches.unmatched == "No series is watched yet, so it matches nothing."
 
 
-def test_of_several_silences_each_is_told(fleet: Fleet) -> None:
+def test_of_several_silences_only_the_unmatched_one_has_a_sentence(fleet: Fleet) -> None:
     silences = [silence('resource="orders"'), silence('resource="orers"'), silence('resource="clicks"')]
-    found = find_matches(silences, [], fleet.series.values(), NAMES)
-    assert [bool(one.unmatched) for one in found] == [False, True, False]
+    matches_by_silence = find_matches(silences, [], fleet.series.values(), ACCOUNT_NAMES)
+    assert [bool(matches.unmatched) for matches in matches_by_silence] == [False, True, False]

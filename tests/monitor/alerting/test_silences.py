@@ -1,4 +1,4 @@
-"""Silences that expire by themselves, and acknowledgements that end with their alert."""
+"""Silences and acknowledgements: when they apply, when they end, and which are rejected."""
 
 import asyncio
 from collections.abc import Mapping
@@ -19,8 +19,11 @@ HOUR = 3600.0
 LABELS = {"service": "kinesis", "resource": "clicks"}
 
 
-class Shelf:
-    """A store in memory that lets other tasks run before it returns, and fails while it is `full`."""
+class YieldingStore:
+    """A store in memory that lets other tasks run before each change.
+
+    full: true if changes raise OSError.
+    """
 
     def __init__(self) -> None:
         self.rows: dict[str, dict[RowKey, Any]] = {SILENCES.name: {}, ACKNOWLEDGEMENTS.name: {}}
@@ -43,20 +46,19 @@ class Shelf:
 
 
 @pytest.fixture
-def shelf() -> Shelf:
-    """A store in memory."""
-    return Shelf()
+def store() -> YieldingStore:
+    return YieldingStore()
 
 
 @pytest.fixture
-def silences(shelf: Shelf) -> Silences:
-    return Silences(shelf)
+def silences(store: YieldingStore) -> Silences:
+    return Silences(store)
 
 
 async def silence(
     silences: Silences, *matchers: str, starts: float = NOW, ends: float = NOW + HOUR, **changes: str
 ) -> Silence:
-    """Add a silence, and return it as it is stored. changes: author or comment."""
+    """Add a silence, and return the stored silence. `changes` replace the author or the comment."""
     texts = {"author": "ana", "comment": "load test", **changes}
     requested = Silence(id="", matchers=matchers or ("service=kinesis",), starts=starts, ends=ends, **texts)
     return await silences.add(requested, NOW)
@@ -66,10 +68,10 @@ def ack(alert: str, severity: Severity = Severity.WARNING, comment: str = "on it
     return Acknowledgement(alert=alert, severity=severity, author="ana", comment=comment, at=NOW)
 
 
-async def test_a_silence_holds_from_its_start_until_its_end(silences: Silences) -> None:
-    one = await silence(silences, starts=NOW + 60, ends=NOW + 120)
-    held = {at: silences.matching(LABELS, NOW + at) for at in (59, 60, 119, 120)}
-    assert held == {59: None, 60: one, 119: one, 120: None}
+async def test_a_silence_is_active_from_its_start_until_its_end(silences: Silences) -> None:
+    stored = await silence(silences, starts=NOW + 60, ends=NOW + 120)
+    active = {seconds: silences.matching(LABELS, NOW + seconds) for seconds in (59, 60, 119, 120)}
+    assert active == {59: None, 60: stored, 119: stored, 120: None}
 
 
 async def test_a_silence_suppresses_alerts_that_all_its_matchers_match(silences: Silences) -> None:
@@ -79,52 +81,54 @@ async def test_a_silence_suppresses_alerts_that_all_its_matchers_match(silences:
     assert not silences.matching(LABELS | {"resource": "orders"}, NOW)
 
 
-async def test_silences_and_acknowledgements_survive_a_restart(silences: Silences, shelf: Shelf) -> None:
-    one = await silence(silences, '{service=kinesis, "tag team"="a b"}')
-    seen = await silences.acknowledge(ack("a"))
-    again = Silences(shelf)
-    assert (again.stored, dict(again.acknowledgements), again.acknowledged_severity("a", NOW)) == (
-        [one],
-        {"a": seen},
-        Severity.WARNING,
-    )
-    assert again.matching(LABELS | {"tag team": "a b"}, NOW) == one
+async def test_silences_and_acknowledgements_survive_a_restart(
+    silences: Silences, store: YieldingStore
+) -> None:
+    stored = await silence(silences, '{service=kinesis, "tag team"="a b"}')
+    acknowledged = await silences.acknowledge(ack("a"))
+    restarted = Silences(store)
+    assert restarted.stored == [stored]
+    assert dict(restarted.acknowledgements) == {"a": acknowledged}
+    assert restarted.acknowledged_severity("a", NOW) is Severity.WARNING
+    assert restarted.matching(LABELS | {"tag team": "a b"}, NOW) == stored
 
 
-async def test_silences_that_another_process_stored_apply(silences: Silences, shelf: Shelf) -> None:
-    other = Silences(shelf)
-    one, seen = await silence(other), await other.acknowledge(ack("a"))
-    assert silences.matching(LABELS, NOW) == one
-    assert (silences.stored, dict(silences.acknowledgements)) == ([one], {"a": seen})
-    await other.end(one.id)
+async def test_silences_and_acknowledgements_of_another_process_apply(
+    silences: Silences, store: YieldingStore
+) -> None:
+    other = Silences(store)
+    stored, acknowledged = await silence(other), await other.acknowledge(ack("a"))
+    assert silences.matching(LABELS, NOW) == stored
+    assert (silences.stored, dict(silences.acknowledgements)) == ([stored], {"a": acknowledged})
+    await other.end(stored.id)
     await other.expire(NOW, firing=())
     assert silences.matching(LABELS, NOW) is None
     assert (silences.stored, dict(silences.acknowledgements)) == ([], {})
 
 
-async def test_a_silence_that_is_over_is_forgotten(silences: Silences, shelf: Shelf) -> None:
+async def test_an_ended_silence_is_removed(silences: Silences, store: YieldingStore) -> None:
     long, short = await silence(silences, ends=NOW + 2 * HOUR), await silence(silences)
     assert silences.stored == [short, long]
     await silences.expire(NOW + HOUR, firing=())
-    assert silences.stored == [long] == list(shelf.all(SILENCES).values())
+    assert silences.stored == [long] == list(store.all(SILENCES).values())
 
 
-async def test_a_silence_can_be_ended(silences: Silences, shelf: Shelf) -> None:
-    one = await silence(silences)
-    assert await silences.end(one.id) == one
-    assert (silences.matching(LABELS, NOW), shelf.all(SILENCES)) == (None, {})
+async def test_a_silence_can_be_ended(silences: Silences, store: YieldingStore) -> None:
+    stored = await silence(silences)
+    assert await silences.end(stored.id) == stored
+    assert (silences.matching(LABELS, NOW), store.all(SILENCES)) == (None, {})
     with pytest.raises(KeyError):
-        await silences.end(one.id)
+        await silences.end(stored.id)
 
 
-async def test_an_acknowledgement_ends_with_its_alert(silences: Silences, shelf: Shelf) -> None:
+async def test_an_acknowledgement_ends_with_its_alert(silences: Silences, store: YieldingStore) -> None:
     for alert in "ab":
         await silences.acknowledge(ack(alert, Severity.CRITICAL))
     await silences.expire(NOW, firing=["b", "c"])
     assert (
         silences.acknowledged_severity("a", NOW),
         silences.acknowledged_severity("b", NOW),
-        list(shelf.all(ACKNOWLEDGEMENTS)),
+        list(store.all(ACKNOWLEDGEMENTS)),
     ) == (
         None,
         Severity.CRITICAL,
@@ -132,7 +136,9 @@ async def test_an_acknowledgement_ends_with_its_alert(silences: Silences, shelf:
     )
 
 
-async def test_of_two_that_acknowledge_an_alert_the_second_gets_the_first(silences: Silences) -> None:
+async def test_the_second_of_two_clients_that_acknowledge_an_alert_gets_the_first_acknowledgement(
+    silences: Silences,
+) -> None:
     by_ana, by_bob = ack("a"), replace(ack("a"), author="bob", at=NOW + 1)
     first, second = await asyncio.gather(
         silences.acknowledge_new([by_ana, ack("b")]), silences.acknowledge_new([by_bob])
@@ -142,59 +148,59 @@ async def test_of_two_that_acknowledge_an_alert_the_second_gets_the_first(silenc
     assert silences.acknowledgements["a"] == by_ana
 
 
-async def test_an_alert_that_got_worse_or_whose_acknowledgement_ended_is_acknowledged_anew(
+async def test_an_alert_is_acknowledged_anew_if_it_is_worse_or_its_acknowledgement_ended(
     silences: Silences,
 ) -> None:
     await silences.acknowledge(replace(ack("ended"), until=NOW + 1))
     await silences.acknowledge(ack("worse"))
-    anew = [replace(ack("ended"), at=NOW + 2), ack("worse", Severity.CRITICAL)]
-    assert await silences.acknowledge_new(anew) == (anew, [])
+    new = [replace(ack("ended"), at=NOW + 2), ack("worse", Severity.CRITICAL)]
+    assert await silences.acknowledge_new(new) == (new, [])
 
 
-async def test_acknowledgements_can_be_undone(silences: Silences) -> None:
+async def test_an_acknowledgement_can_be_removed(silences: Silences) -> None:
     first, second = await silences.acknowledge(ack("a")), await silences.acknowledge(ack("b"))
-    assert await silences.unacknowledge(lambda one: one.alert == "a") == [first]
-    assert await silences.unacknowledge(lambda one: one.alert == "a") == []
+    assert await silences.unacknowledge(lambda stored: stored.alert == "a") == [first]
+    assert await silences.unacknowledge(lambda stored: stored.alert == "a") == []
     assert dict(silences.acknowledgements) == {"b": second}
 
 
-async def test_an_acknowledgement_ends_at_its_until(silences: Silences, shelf: Shelf) -> None:
+async def test_an_acknowledgement_ends_at_the_time_in_until(silences: Silences, store: YieldingStore) -> None:
     await silences.acknowledge(replace(ack("a"), until=NOW + HOUR))
     assert silences.acknowledged_severity("a", NOW + HOUR - 1) is Severity.WARNING
     assert silences.acknowledged_severity("a", NOW + HOUR) is None
     await silences.expire(NOW + HOUR - 1, firing=["a"])
-    assert list(silences.acknowledgements) == list(shelf.all(ACKNOWLEDGEMENTS)) == ["a"]
+    assert list(silences.acknowledgements) == list(store.all(ACKNOWLEDGEMENTS)) == ["a"]
     await silences.expire(NOW + HOUR, firing=["a"])
-    assert (dict(silences.acknowledgements), shelf.all(ACKNOWLEDGEMENTS)) == ({}, {})
+    assert (dict(silences.acknowledgements), store.all(ACKNOWLEDGEMENTS)) == ({}, {})
     with pytest.raises(InvalidInputError, match="later than the start and than now"):
         await silences.acknowledge(replace(ack("a"), until=NOW))
 
 
-async def test_a_silence_or_acknowledgement_that_cannot_be_stored_does_not_apply(
-    silences: Silences, shelf: Shelf
+async def test_a_change_that_cannot_be_stored_does_not_apply(
+    silences: Silences, store: YieldingStore
 ) -> None:
-    one = await silence(silences)
-    shelf.full = True
+    stored = await silence(silences)
+    store.full = True
     with pytest.raises(OSError, match="disk full"):
         await silence(silences)
     with pytest.raises(OSError, match="disk full"):
-        await silences.end(one.id)
+        await silences.end(stored.id)
     with pytest.raises(OSError, match="disk full"):
         await silences.acknowledge(ack("a"))
-    assert (silences.stored, dict(silences.acknowledgements)) == ([one], {})
+    assert (silences.stored, dict(silences.acknowledgements)) == ([stored], {})
 
 
-async def test_more_silences_than_the_maximum_are_refused(silences: Silences) -> None:
+async def test_silences_beyond_the_maximum_are_rejected(silences: Silences) -> None:
     outcomes = await asyncio.gather(
         *(silence(silences) for _ in range(MAX_SILENCES + 2)), return_exceptions=True
     )
-    assert [str(one) for one in outcomes if isinstance(one, Exception)] == [
+    assert [str(outcome) for outcome in outcomes if isinstance(outcome, Exception)] == [
         f"there are {MAX_SILENCES} silences already; end some, or use wider matchers"
     ] * 2
     assert len(silences.stored) == MAX_SILENCES
 
 
-REFUSED = [
+INVALID_SILENCES = [
     ([], {}, "expected a matcher that does not match everything, found none"),
     (["{}"], {}, "expected a matcher that does not match everything, found none"),
     (["service=~.*"], {}, "expected a matcher that does not match everything, found none"),
@@ -222,29 +228,29 @@ REFUSED = [
 ]
 
 
-@pytest.mark.parametrize(("matchers", "given", "expected"), REFUSED)
-async def test_a_wrong_silence_is_refused(
-    silences: Silences, matchers: list[str], given: dict[str, float | str], expected: str
+@pytest.mark.parametrize(("matchers", "changes", "expected"), INVALID_SILENCES)
+async def test_an_invalid_silence_is_rejected(
+    silences: Silences, matchers: list[str], changes: dict[str, float | str], expected: str
 ) -> None:
-    plain: dict[str, Any] = {
+    valid: dict[str, Any] = {
         "id": "",
         "starts": NOW,
         "ends": NOW + HOUR,
         "author": "ana",
         "comment": "load test",
     }
-    requested = Silence(**{**plain, "matchers": matchers, **given})
+    requested = Silence(**{**valid, "matchers": matchers, **changes})
     with pytest.raises(InvalidInputError) as caught:
         await silences.add(requested, NOW)
     assert str(caught.value).startswith(expected)
     assert not silences.stored
 
 
-async def test_a_wrong_matcher_is_reported_where(silences: Silences) -> None:
+async def test_an_invalid_matcher_is_reported_with_its_column(silences: Silences) -> None:
     with pytest.raises(MatcherError, match=r"^column 8: expected an operator"):
         await silence(silences, "service")
 
 
-async def test_an_acknowledgement_needs_a_name_and_a_reason(silences: Silences) -> None:
+async def test_an_acknowledgement_without_a_comment_is_rejected(silences: Silences) -> None:
     with pytest.raises(InvalidInputError, match="expected comment"):
         await silences.acknowledge(ack("a", comment=" "))

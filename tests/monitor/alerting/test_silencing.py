@@ -9,7 +9,7 @@ from tests.monitor.alerting.stage import AT_ONCE, Stage, configuration
 
 
 def silence(stage: Stage, *matchers: str, duration: float) -> Silence:
-    """Return a silence that begins now. duration: in seconds."""
+    """Return a silence that begins now. duration: seconds."""
     return Silence(
         id="",
         matchers=matchers,
@@ -34,18 +34,18 @@ async def test_a_silence_does_not_suppress_the_resolution_of_a_notified_alert(
 ) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
-        made = await stage.engine.silences.add(
+        stored = await stage.engine.silences.add(
             silence(stage, 'resource="orders"', duration=6000), stage.seconds
         )
         assert await stage.play(orders="s.") == ".."
         assert await stage.play(orders="." * 8) == "......R."
         assert await stage.play(orders="..ccc") == "....."
-        await stage.engine.silences.end(made.id)
+        await stage.engine.silences.end(stored.id)
         assert await stage.play(orders="c") == "F"
 
 
 async def acknowledge(stage: Stage, until: float | None = None) -> None:
-    """Acknowledge the only alert as it is now."""
+    """Acknowledge the only alert as a warning. until: epoch seconds; None for as long as it fires."""
     (alert,) = stage.engine.alerts
     now = stage.seconds
     ack = Acknowledgement(
@@ -65,18 +65,18 @@ async def test_an_acknowledged_alert_is_not_repeated_but_its_escalation_is_sent(
         assert stage.engine.silences.acknowledgements == {}
 
 
-async def test_an_alert_acknowledged_for_a_time_is_repeated_after_it(storage: Path | MemoryStore) -> None:
+async def test_an_alert_is_repeated_after_its_acknowledgement_ends(storage: Path | MemoryStore) -> None:
     async with Stage.opened(storage, configuration(route={**AT_ONCE, "repeat_interval": 120})) as stage:
         assert await stage.play(orders="..ccccc") == "....F.r"
         await acknowledge(stage, until=stage.seconds + 4 * 60)
         assert await stage.play(orders="cccccc") == "...r.r"
 
 
-async def test_acknowledged_alerts_are_sent_to_alertmanager_again_and_again(
+async def test_an_acknowledged_alert_is_still_repeated_to_alertmanager(
     storage: Path | MemoryStore,
 ) -> None:
-    forgetful = {"name": "am", "type": "alertmanager", "urls": ["https://example.org"]}
-    async with Stage.opened(storage, configuration([forgetful], route=AT_ONCE)) as stage:
+    alertmanager = {"name": "am", "type": "alertmanager", "urls": ["https://example.org"]}
+    async with Stage.opened(storage, configuration([alertmanager], route=AT_ONCE)) as stage:
         assert await stage.play(orders="..cccc") == "....Fr"
         await acknowledge(stage)
         assert await stage.play(orders="ccc") == "rrr"

@@ -1,4 +1,4 @@
-"""A budget that survives a restart in the journal."""
+"""The spending of a budget survives a restart, as the journal stores it."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from monitor.planning.budget import Billed, Budget
 from monitor.planning.settings import BudgetTerms
 
 
-async def test_a_process_is_granted_only_what_is_left_of_the_budget(tmp_path: Path) -> None:
+async def test_each_process_is_granted_only_the_remaining_budget(tmp_path: Path) -> None:
     granted = []
-    for wanted in (6_000, 6_000, 6_000):
+    for metrics in (6_000, 6_000, 6_000):
         journal = await Journal.open(tmp_path / "headroom.db")
         budget = Budget(JournalSpending(journal), lambda: 0.0, lambda: 1e9, dict[str, Billed])
         budget.configure(BudgetTerms(10.0))
-        async with budget.granted("1", wanted) as number:
+        async with budget.granted("1", metrics) as number:
             granted.append(number)
-            await journal.close()  # killed while it requests them
+            await journal.close()  # the process ends while it requests the metrics
     assert granted == [6_000, pytest.approx(4_000, abs=1), 0]

@@ -1,4 +1,4 @@
-"""Names that are not valid UTF-8, wherever they come from: their alerts are sent and stored."""
+"""Names with lone surrogates: alerts with such labels are sent and stored, and such a file is rejected."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -14,13 +14,15 @@ from monitor.schema.types import ConfigContext
 from tests.monitor.alerting.stage import SHORT, Stage
 from tests.monitor.fleet.fleets import ACCOUNT
 
-HALF = "\ud800"
-strange = st.text(st.characters(codec=None), min_size=1, max_size=8).map(lambda text: f"{HALF}{text}")
+SURROGATE = "\ud800"  # half of a surrogate pair, which UTF-8 cannot encode
+invalid_texts = st.text(st.characters(codec=None), min_size=1, max_size=8).map(
+    lambda text: f"{SURROGATE}{text}"
+)
 
 
 @settings(max_examples=20, suppress_health_check=list(HealthCheck))
-@given(strange, strange, strange)
-async def test_alerts_of_strange_names_are_reported_and_survive(
+@given(invalid_texts, invalid_texts, invalid_texts)
+async def test_alerts_with_lone_surrogates_are_sent_and_survive_a_restart(
     tmp_path: Path, name: str, tag: str, label: str
 ) -> None:
     folder = tmp_path / "journal"
@@ -33,9 +35,9 @@ async def test_alerts_of_strange_names_are_reported_and_survive(
         assert "F" in await stage.play(orders="....cccc")
         alerts_before = dict(stage.engine.alerts)
         assert isinstance(stage.store, Journal) and stage.store.healthy
-    async with Stage.opened(folder, minute=stage.minute) as again:
-        assert again.engine.alerts == alerts_before
-        assert isinstance(again.store, Journal) and again.store.rejected_count == 0
+    async with Stage.opened(folder, minute=stage.minute) as restarted:
+        assert restarted.engine.alerts == alerts_before
+        assert isinstance(restarted.store, Journal) and restarted.store.rejected_count == 0
 
 
 @pytest.mark.parametrize(
@@ -52,8 +54,8 @@ async def test_alerts_of_strange_names_are_reported_and_survive(
         r'"\ud800": 1',
     ],
 )
-def test_a_configuration_with_half_of_a_surrogate_pair_is_refused_in_a_sentence(text: str) -> None:
-    with pytest.raises(ConfigError) as refused:
+def test_a_configuration_with_a_lone_surrogate_or_nul_is_rejected_with_printable_problems(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
         parse_config(text.encode(), "headroom.yaml", ConfigContext())
-    for problem in refused.value.problems:
-        problem.encode()
+    for problem in caught.value.problems:
+        problem.encode()  # raises UnicodeEncodeError for a lone surrogate

@@ -1,4 +1,4 @@
-"""The tolerance: the rate, the share and the duration from which on throttled demand raises an alert."""
+"""The tolerance: the rate, the share and the duration beyond which throttled demand raises an alert."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -18,63 +18,79 @@ from tests.monitor.fleet.fleets import refused, traffic
 records = Metric("AWS/Kinesis", "IncomingRecords", "Sum")
 MINUTES = 20
 
-# Records per second that are served, refused ones in each minute, the tolerance, and the minute of the alert.
+# The records served per second, the records throttled in each minute, the tolerance, and the minute in which
+# the alert fires, or None.
 CASES: list[Any] = [
-    pytest.param(30_000, {5: 1}, Tolerance(), None, id="one refused record of 30,000 a second"),
-    pytest.param(30_000, dict.fromkeys(range(20), 600), Tolerance(), None, id="one in 3,000, all the time"),
-    pytest.param(1, {5: 2}, Tolerance(), None, id="two records in a minute, of sixty"),
-    pytest.param(1, {5: 3}, Tolerance(), 5, id="three of sixty"),
-    pytest.param(30_000, {5: 3000}, Tolerance(), 5, id="considerable throttling fires at once"),
-    pytest.param(0, {5: 3000}, Tolerance(), 5, id="all are refused"),
-    pytest.param(30_000, {5: 1}, Tolerance(rate=0, share=0), 5, id="any refusal, where nothing is tolerated"),
-    pytest.param(30_000, {5: 3000}, Tolerance(rate=60), None, id="fewer than the rate"),
-    pytest.param(100, {5: 300}, Tolerance(share=0.1), None, id="a smaller part than the share"),
-    pytest.param(30_000, {5: 3000, 6: 3000}, Tolerance(pending_for=2), None, id="not for long enough"),
-    pytest.param(30_000, dict.fromkeys(range(5, 9), 3000), Tolerance(pending_for=2), 7, id="for long enough"),
+    pytest.param(
+        30_000, {5: 1}, Tolerance(), None, id="one throttled record in a minute, 30,000 served a second"
+    ),
+    pytest.param(
+        30_000,
+        dict.fromkeys(range(20), 600),
+        Tolerance(),
+        None,
+        id="10 throttled records a second of 30,000, in every minute",
+    ),
+    pytest.param(1, {5: 2}, Tolerance(), None, id="two throttled records in a minute, 60 served"),
+    pytest.param(1, {5: 3}, Tolerance(), 5, id="three throttled records in a minute, 60 served"),
+    pytest.param(30_000, {5: 3000}, Tolerance(), 5, id="50 throttled records a second fire at once"),
+    pytest.param(0, {5: 3000}, Tolerance(), 5, id="all records are throttled"),
+    pytest.param(30_000, {5: 1}, Tolerance(rate=0, share=0), 5, id="one throttled record without tolerance"),
+    pytest.param(30_000, {5: 3000}, Tolerance(rate=60), None, id="less than the rate"),
+    pytest.param(100, {5: 300}, Tolerance(share=0.1), None, id="less than the share"),
+    pytest.param(30_000, {5: 3000, 6: 3000}, Tolerance(pending_for=2), None, id="shorter than pending_for"),
+    pytest.param(
+        30_000, dict.fromkeys(range(5, 9), 3000), Tolerance(pending_for=2), 7, id="as long as pending_for"
+    ),
 ]
 
 
-@pytest.mark.parametrize(("served", "refusals", "tolerance", "expected"), CASES)
+@pytest.mark.parametrize(("served", "throttled", "tolerance", "expected"), CASES)
 async def test_an_alert_fires_when_throttling_exceeds_the_tolerance(
-    served: float, refusals: dict[int, float], tolerance: Tolerance, expected: int | None, tmp_path: Path
+    served: float, throttled: dict[int, float], tolerance: Tolerance, expected: int | None, tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         series_settings = replace(SHORT, tolerance=tolerance)
         series = stage.series("orders", series_settings, served=per_second(records.of(StreamName="orders")))
         rows = stage.fleet.metrics(series.key.cell)
-        own = [metric.of(StreamName=series.key.id) for metric in (traffic, refused)]
-        row = np.array([rows[metric_query(one)] for one in (*own, records.of(StreamName="orders"))])
+        usage_metrics = [metric.of(StreamName=series.key.id) for metric in (traffic, refused)]
+        row = np.array(
+            [rows[metric_query(metric)] for metric in (*usage_metrics, records.of(StreamName="orders"))]
+        )
         for minute in range(MINUTES):
-            values = np.array([LIMIT * 30, refusals.get(minute, 0), served * 60], np.float32)
-            known = slice(3 if served else 2)
-            stage.fleet.rings.write(row[known], np.full(3, stage.minute)[known], values[known])
+            values = np.array([LIMIT * 30, throttled.get(minute, 0), served * 60], np.float32)
+            written = slice(3 if served else 2)  # IncomingRecords has no point if no record is served
+            stage.fleet.rings.write(row[written], np.full(3, stage.minute)[written], values[written])
             stage.fleet.rings.mark_read(row, stage.minute)
             stage.minute += 1
             stage.seconds = stage.minute * 60.0
             stage.fleet.confirmed[: stage.fleet.size] = stage.minute
             stage.set_read_result()
-            severities = [one.severity for one in await stage.process()]
+            severities = [notice.severity for notice in await stage.process()]
             if minute == expected:
                 assert severities == [Severity.CRITICAL]
             elif expected is None or minute < expected:
                 assert severities == []
-            if refusals.get(minute):
-                assert stage.fleet.saturation[series.slot] == pytest.approx(refusals[minute] / 60)
+            if throttled.get(minute):
+                assert stage.fleet.saturation[series.slot] == pytest.approx(throttled[minute] / 60)
 
 
-ORDERS = {"signal": "kinesis.stream_write_*", "resource": "orders"}  # two series, one count of refusals
+ORDERS = {
+    "signal": "kinesis.stream_write_*",
+    "resource": "orders",
+}  # two series that share one count of throttled records
 CONFIGURED: dict[str, tuple[list[dict[str, Any]], str, str]] = {
-    "at once": ([], "..sss....", "..F......"),
-    "a duration counts for refusals too": ([{**ORDERS, "for": "2m"}], "..sss....", "....F...."),
-    "a duration of refusals outranks it": (
+    "no override: at once": ([], "..sss....", "..F......"),
+    "`for` applies to throttled demand, too": ([{**ORDERS, "for": "2m"}], "..sss....", "....F...."),
+    "`for` inside `tolerance` takes precedence": (
         [{**ORDERS, "for": "2m", "tolerance": {"for": 0}}],
         "..sss....",
         "..F......",
     ),
-    "a duration of refusals": ([{**ORDERS, "tolerance": {"for": "3m"}}], "..sssss..", ".....F..."),
+    "`for` inside `tolerance`": ([{**ORDERS, "tolerance": {"for": "3m"}}], "..sssss..", ".....F..."),
     "a rate": ([{**ORDERS, "tolerance": {"rate": 61}}], "..sss....", "........."),
     "a rate that is exceeded": ([{**ORDERS, "tolerance": {"rate": 59}}], "..sss....", "..F......"),
-    "each key from the last entry that says it": (
+    "the last override that sets a key counts": (
         [{**ORDERS, "tolerance": {"rate": 61, "for": "2m"}}, {**ORDERS, "tolerance": {"rate": 59}}],
         "..sss....",
         "....F....",
@@ -86,14 +102,14 @@ CONFIGURED: dict[str, tuple[list[dict[str, Any]], str, str]] = {
 async def test_the_configured_tolerance_applies(
     alerts: list[dict[str, Any]], samples: str, expected: str, tmp_path: Path
 ) -> None:
-    """All the way: inventory, columns, alert states, notices; `s` is 60 refused records a second."""
+    """The inventory and the alert engine apply the overrides. `s` is 60 throttled records a second."""
     async with inventoried_stage(tmp_path, *alerts) as stage:
         assert await stage.play(orders=samples) == expected
 
 
 async def test_a_reload_judges_the_newest_sample_by_the_new_tolerance(tmp_path: Path) -> None:
-    records_silent = {"signal": "kinesis.stream_write_records", "saturated": "none", "near": "none"}
-    async with inventoried_stage(tmp_path, records_silent) as stage:
+    no_record_alerts = {"signal": "kinesis.stream_write_records", "saturated": "none", "near": "none"}
+    async with inventoried_stage(tmp_path, no_record_alerts) as stage:
         assert await stage.play(orders="..ss") == "..F."
-        await stage.reload(records_silent, {**ORDERS, "tolerance": {"rate": 61}})
+        await stage.reload(no_record_alerts, {**ORDERS, "tolerance": {"rate": 61}})
         assert await stage.play(orders="s") == "R"

@@ -1,4 +1,4 @@
-"""Trends: what counts as rising and falling."""
+"""Trends: which shapes of usage are rising or falling, and for how long."""
 
 from collections.abc import Callable
 
@@ -14,12 +14,15 @@ WINDOW = 180
 
 def trend(minutes: npt.ArrayLike, values: npt.ArrayLike) -> Trend | None:
     """Return the trend of one series."""
-    (found,) = find_trends(np.array([minutes]), np.array([values]))
-    return found
+    (result,) = find_trends(np.array([minutes]), np.array([values]))
+    return result
 
 
-def curve(shape: Callable[[int], float], noise: float = 0.0, length: int = WINDOW) -> Trend | None:
-    """The trend of a shape by how many minutes ago it was, with noise of that standard deviation."""
+def trend_of_shape(shape: Callable[[int], float], noise: float = 0.0, length: int = WINDOW) -> Trend | None:
+    """Return the trend of a usage.
+
+    shape: returns the usage a number of minutes ago. noise: the standard deviation of added noise.
+    """
     ago = np.arange(length)[::-1]
     random = np.random.default_rng(7)
     values = np.array([shape(int(minutes)) for minutes in ago]) + random.normal(0, noise, length)
@@ -27,7 +30,7 @@ def curve(shape: Callable[[int], float], noise: float = 0.0, length: int = WINDO
 
 
 def rise(minutes: int, low: float = 20.0, high: float = 90.0) -> Callable[[int], float]:
-    """Return the usage by minutes ago: it rises from low to high within the last minutes."""
+    """Return a shape that rises from `low` to `high` within the last `minutes`, and is flat before."""
     return lambda ago: low if ago > minutes else high - (high - low) * ago / minutes
 
 
@@ -41,7 +44,7 @@ SHAPES: list[tuple[str, Callable[[int], float], str, int]] = [
     ("a climb after a fall", lambda ago: abs(ago - 30.0) + 10, "rising", 30),
     ("a jump just now", lambda ago: 50.0 if ago > 1 else 90.0, "", 0),
     (
-        "one spike on the way does not end it",
+        "a climb with one spike",
         lambda ago: rise(60)(ago) + 40 * (ago == 30),
         "rising",
         60,
@@ -51,20 +54,22 @@ SHAPES: list[tuple[str, Callable[[int], float], str, int]] = [
 ]
 
 
-@pytest.mark.parametrize(("shape", "word", "minutes"), [s[1:] for s in SHAPES], ids=[s[0] for s in SHAPES])
+@pytest.mark.parametrize(
+    ("shape", "direction", "minutes"), [case[1:] for case in SHAPES], ids=[case[0] for case in SHAPES]
+)
 @pytest.mark.parametrize("noise", [0.0, 1.0])
 def test_a_trend_has_the_direction_and_duration_of_its_shape(
-    shape: Callable[[int], float], word: str, minutes: int, noise: float
+    shape: Callable[[int], float], direction: str, minutes: int, noise: float
 ) -> None:
-    found = curve(shape, noise)
-    if not word or found is None:
-        assert found is None and not word
+    found = trend_of_shape(shape, noise)
+    if not direction or found is None:
+        assert found is None and not direction
     else:
-        assert found.direction == word
+        assert found.direction == direction
         assert abs(found.minutes - minutes) <= max(3, minutes / 5)
 
 
-def test_gaps_are_not_values() -> None:
+def test_missing_samples_do_not_end_a_trend() -> None:
     values = np.linspace(10, 90, 60)
     values[10:30] = np.nan
     found = trend(np.arange(NOW - 60, NOW), values)
@@ -72,24 +77,24 @@ def test_gaps_are_not_values() -> None:
 
 
 @pytest.mark.parametrize("values", [[], [np.nan] * 9, [1, 2, 3, 4]])
-def test_a_few_samples_are_no_trend(values: list[float]) -> None:
+def test_fewer_than_five_samples_have_no_trend(values: list[float]) -> None:
     assert trend(np.arange(len(values)), values) is None
 
 
-def test_noise_alone_is_no_trend() -> None:
+def test_noise_alone_rarely_has_a_trend() -> None:
     random = np.random.default_rng(11)
-    found = [trend(np.arange(WINDOW), 50 + random.normal(0, 8, WINDOW)) for _ in range(200)]
-    assert sum(one is not None for one in found) <= 10
+    trends = [trend(np.arange(WINDOW), 50 + random.normal(0, 8, WINDOW)) for _ in range(200)]
+    assert sum(found is not None for found in trends) <= 10
 
 
-def test_trends_of_many_series_equal_those_of_each_alone() -> None:
-    """Missing samples of the others, and the distance of their minutes, change nothing."""
+def test_a_series_has_the_same_trend_alone_and_among_many_series() -> None:
+    """Missing samples and other minutes of other series do not change the trend of a series."""
     random = np.random.default_rng(5)
     minutes = NOW + np.arange(WINDOW) + random.integers(0, 900, (300, 1))
     steps = random.normal(0, 1, (300, WINDOW)) * random.choice([0, 0.1, 1], (300, 1))
     values = 50 + steps.cumsum(axis=1) + random.normal(0, 1, (300, WINDOW))
     values[random.random(values.shape) < random.choice([0, 0.2, 0.97, 1], (300, 1))] = np.nan
-    alone = [trend(*one) for one in zip(minutes, values, strict=True)]
+    alone = [trend(*arrays) for arrays in zip(minutes, values, strict=True)]
     assert find_trends(minutes, values) == alone
-    assert {one.direction for one in alone if one} == {"rising", "falling"}
+    assert {found.direction for found in alone if found} == {"rising", "falling"}
     assert None in alone

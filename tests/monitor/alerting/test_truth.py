@@ -1,7 +1,7 @@
-"""Hours of late, growing, denied and missing points, played by chance: notices compared with the truth.
+"""Random hours with late, growing, denied and missing points: compares the notices with the true samples.
 
-Each stream is well but for some episodes, far apart, in which it is near its limit or refused. Each episode
-is to be told as firing once and as resolved once, in that order, neither before it is true.
+The usage of each stream is within its band, except in episodes, in which it is near its limit or throttled.
+Each episode must have one firing notice after its begin, and then one resolved notice after its end.
 """
 
 import random
@@ -20,11 +20,11 @@ from tests.monitor.alerting.stage import LETTERS, LIMIT, Stage
 from tests.monitor.fleet.fleets import key, refused, traffic
 
 MINUTES = 400
-APART = 90  # minutes from the beginning of an episode to that of the next one
-LASTS = 12, 30  # minutes, an episode
-ASKED = 60  # minutes that a poll asks for: longer than anything is late
-SETTLED = 3  # minutes until a point no longer grows
-SHOWN = LETTERS | {"r": (0.5, 60.0)}  # refused, though it does not look full
+EPISODE_INTERVAL = 90  # minutes; each interval has at most one episode
+EPISODE_MINUTES = 12, 30  # the shortest and the longest episode
+POLLED_MINUTES = 60  # minutes that a poll requests, more than any point is late
+SETTLED_AFTER = 3  # minutes until a point no longer grows
+SAMPLES = LETTERS | {"r": (0.5, 60.0)}  # r: throttled, though the usage is within the band
 STREAMS = [f"stream-{n}" for n in range(8)]
 
 
@@ -32,69 +32,75 @@ calls = replace(traffic, zero_when_absent=True)
 
 
 def series_of(stage: Stage, name: str) -> Series:
-    """The series of a stream of whose metrics none has a point when nothing happens."""
-    known = stage.fleet.series.get(key(name))
-    return known or stage.series(name, usage=per_second(calls.of(StreamName=key(name).id)))
+    """Return the series of a stream. Its metrics have no point in a minute without traffic."""
+    present = stage.fleet.series.get(key(name))
+    return present or stage.series(name, usage=per_second(calls.of(StreamName=key(name).id)))
 
 
 class TrueSamples:
-    """The true samples, and the time when CloudWatch shows each. Minutes count from the beginning."""
+    """The true samples of all streams, and when CloudWatch publishes each. Minutes count from the start.
 
-    def __init__(self, chance: random.Random) -> None:
-        self.chance = chance
+    episodes: by stream, the first minute of each episode, the minute after its last, and its letter. letters:
+    the true sample by stream and minute. unpublished: the minutes in which CloudWatch publishes nothing; they
+    begin within an episode. denied: the minutes in which every poll fails. delays: the minutes until a sample
+    is published, by stream and minute.
+    """
+
+    def __init__(self, rng: random.Random) -> None:
+        self.rng = rng
         self.episodes = {name: list(self._episodes()) for name in STREAMS}
         self.letters = {(name, at): self._letter(name, at) for name in STREAMS for at in range(MINUTES)}
-        first, _, _ = chance.choice([one for episodes in self.episodes.values() for one in episodes])
-        begin, lasts = first + chance.randrange(8, 12), chance.randrange(10, 30)
-        self.late = range(begin, begin + lasts)  # CloudWatch publishes nothing, in the midst of an episode
-        begin, lasts = chance.randrange(60, 250), chance.randrange(5, 30)
-        self.denied = range(begin, begin + lasts)  # nothing can be read
-        self.delays = {
-            (name, at): chance.choice((0, 0, 0, 1, 2)) for name in STREAMS for at in range(MINUTES)
-        }
+        first, _, _ = rng.choice([episode for episodes in self.episodes.values() for episode in episodes])
+        begin, minutes = first + rng.randrange(8, 12), rng.randrange(10, 30)
+        self.unpublished = range(begin, begin + minutes)
+        begin, minutes = rng.randrange(60, 250), rng.randrange(5, 30)
+        self.denied = range(begin, begin + minutes)
+        self.delays = {(name, at): rng.choice((0, 0, 0, 1, 2)) for name in STREAMS for at in range(MINUTES)}
 
     def _episodes(self) -> Iterator[tuple[int, int, str]]:
-        for begin in range(30, MINUTES - APART, APART):
-            if self.chance.random() < 0.6:
-                first = begin + self.chance.randrange(20)
-                yield first, first + self.chance.randrange(*LASTS), self.chance.choice("cr")
+        for begin in range(30, MINUTES - EPISODE_INTERVAL, EPISODE_INTERVAL):
+            if self.rng.random() < 0.6:
+                first = begin + self.rng.randrange(20)
+                yield first, first + self.rng.randrange(*EPISODE_MINUTES), self.rng.choice("cr")
 
     def _letter(self, name: str, at: int) -> str:
         return next((letter for first, end, letter in self.episodes[name] if first <= at < end), ".")
 
-    def seen(self, name: str, at: int, now: int) -> tuple[float, float] | None:
-        """Traffic and refusals of a minute, as shown when the minute `now` begins; None: not yet."""
-        age = now - at - 1 - self.delays[name, at]
-        if age < 0 or (now in self.late and at >= self.late.start - 2):
+    def published(self, name: str, at: int, now: int) -> tuple[float, float] | None:
+        """Return the traffic and the throttled demand of minute `at`, as published when minute `now` begins.
+
+        Returns None if they are not published yet.
+        """
+        age = now - at - 1
+        if age < self.delays[name, at] or (now in self.unpublished and at >= self.unpublished.start - 2):
             return None
-        used, count = SHOWN[self.letters[name, at]]
-        old = now - at - 1
-        part = 1.0 if old >= SETTLED else 0.5 + 0.1 * old
-        return used * LIMIT * 60 * part, count * part
+        utilization, throttled = SAMPLES[self.letters[name, at]]
+        share = 1.0 if age >= SETTLED_AFTER else 0.5 + 0.1 * age  # of the final value
+        return utilization * LIMIT * 60 * share, throttled * share
 
 
 def poll(stage: Stage, samples: TrueSamples, began: int, now: int) -> None:
-    """All that CloudWatch shows of the last minutes, as a poll writes it."""
+    """Write the points that a poll in minute `now` returns. began: the first minute, as a Unix minute."""
     rings, written = stage.fleet.rings, list[tuple[int, int, float]]()
     for name in STREAMS:
         series = series_of(stage, name)
         metrics = stage.fleet.metrics(series.key.cell)
-        rows = [metrics[metric_query(one.of(StreamName=series.key.id))] for one in (calls, refused)]
-        for at in range(max(0, now - ASKED), now):
-            if values := samples.seen(name, at, now):
+        rows = [metrics[metric_query(metric.of(StreamName=series.key.id))] for metric in (calls, refused)]
+        for at in range(max(0, now - POLLED_MINUTES), now):
+            if values := samples.published(name, at, now):
                 written += [(rows[0], began + at, values[0])]
                 written += [(rows[1], began + at, values[1])] if values[1] else []
     row, minute, value = zip(*written, strict=True) if written else ((), (), ())
     rings.write(np.array(row, np.int32), np.array(minute, np.int32), np.array(value, np.float32))
-    everything = np.fromiter(metrics.values(), np.int32)
-    rings.mark_read(everything, began + now - 1 - SETTLED)
+    all_rows = np.fromiter(metrics.values(), np.int32)
+    rings.mark_read(all_rows, began + now - 1 - SETTLED_AFTER)
 
 
 @pytest.mark.parametrize("seed", range(3))
 async def test_each_episode_causes_one_firing_and_one_resolved_notice(seed: int) -> None:
     samples = TrueSamples(random.Random(seed))
     async with Stage.opened(MemoryStore()) as stage:
-        began, heard = stage.minute, {name: list[tuple[NoticeKind, int]]() for name in STREAMS}
+        began, received = stage.minute, {name: list[tuple[NoticeKind, int]]() for name in STREAMS}
         for now in range(1, MINUTES):
             stage.minute = began + now
             stage.seconds = stage.minute * 60.0
@@ -104,15 +110,15 @@ async def test_each_episode_causes_one_firing_and_one_resolved_notice(seed: int)
             stage.set_read_result()
             for notice in await stage.process():
                 if notice.subject and notice.kind in (NoticeKind.FIRING, NoticeKind.RESOLVED):
-                    heard[notice.subject.path[0]].append((notice.kind, now))
+                    received[notice.subject.path[0]].append((notice.kind, now))
         for name, episodes in samples.episodes.items():
-            kinds = [kind for kind, _ in heard[name]]
+            kinds = [kind for kind, _ in received[name]]
             assert kinds == [NoticeKind.FIRING, NoticeKind.RESOLVED] * len(episodes), (
                 name,
                 episodes,
-                heard[name],
+                received[name],
             )
             for n, (first, end, _) in enumerate(episodes):
-                (_, fired), (_, resolved) = heard[name][2 * n : 2 * n + 2]
+                (_, fired), (_, resolved) = received[name][2 * n : 2 * n + 2]
                 assert first < fired
                 assert end < resolved

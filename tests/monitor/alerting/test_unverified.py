@@ -1,4 +1,4 @@
-"""Alerts of signals whose facts are not confirmed: of severity info until AWS has answered."""
+"""Alerts on unverified signals have the severity info until CloudWatch returns points of their usage."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,9 @@ SENTENCE = "The name of its metric is recalled."
 UNVERIFIED = replace(SHORT, signal=SHORT.signal.model_copy(update={"unverified": SENTENCE}))
 
 
-async def test_throttled_demand_alone_does_not_verify_a_signal(tmp_path: Path) -> None:
+async def test_an_unverified_signal_with_throttled_demand_alone_has_an_alert_of_severity_info(
+    tmp_path: Path,
+) -> None:
     async with Stage.opened(tmp_path) as stage:
         add(stage.fleet, key("orders"), UNVERIFIED, usage=Unobservable("AWS publishes none"))
         row = stage.fleet.metrics(key("orders").cell)[metric_query(refused.of(StreamName=key("orders").id))]
@@ -26,7 +28,9 @@ async def test_throttled_demand_alone_does_not_verify_a_signal(tmp_path: Path) -
         assert notice.summary.endswith(f"Unverified: {SENTENCE}")
 
 
-async def test_points_of_the_metric_of_its_usage_verify_a_signal(tmp_path: Path) -> None:
+async def test_an_unverified_signal_with_points_of_its_usage_has_an_alert_of_its_severity(
+    tmp_path: Path,
+) -> None:
     async with Stage.opened(tmp_path) as stage:
         add(stage.fleet, key("orders"), UNVERIFIED)
         assert await stage.play(orders="s") == "F"

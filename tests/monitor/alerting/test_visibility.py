@@ -1,4 +1,4 @@
-"""Blind spots: when something is one, and that it is one alert."""
+"""Blind spots: when a target becomes a blind spot, and how blind spots are grouped into alerts."""
 
 import pytest
 
@@ -22,43 +22,50 @@ KINESIS, LAMBDA = (
     METRICS._replace(service="kinesis", interval=600),
     METRICS._replace(service="lambda", interval=600),
 )
-SHUT = ObservationTarget("staging", "", "", "staging", NOW, 60, never_seen=True)
-NEVER = METRICS._replace(never_seen=True)
+ACCOUNT_TARGET = ObservationTarget("staging", "", "", "staging", NOW, 60, never_seen=True)
+NEVER_READ = METRICS._replace(never_seen=True)
 
 
 def failing(
-    target: ObservationTarget, seconds: float = 5000, cause: str = DENIED, times: int = 2
+    target: ObservationTarget, seconds: float = 5000, cause: str = DENIED, attempts: int = 2
 ) -> ObservationTarget:
-    """A target that could not be read for some seconds, in that many attempts in a row."""
-    failures = (Failure("ListStreams", "", cause, "no"),) if times else ()
+    """Return the target after `attempts` failed in a row. seconds: since the last successful read."""
+    failures = (Failure("ListStreams", "", cause, "no"),) if attempts else ()
     return target._replace(
-        last_seen=NOW - seconds, cause=cause if times else "", failures=failures, failed_attempts=times
+        last_seen=NOW - seconds,
+        cause=cause if attempts else "",
+        failures=failures,
+        failed_attempts=attempts,
     )
 
 
 BLIND = [
-    ("one attempt that failed", failing(METRICS, 360, times=1), False),
-    ("two that failed within a short time", failing(METRICS, MIN_BLIND - 1), False),
-    ("two that failed", failing(METRICS, MIN_BLIND), True),
-    ("two inventories that failed", failing(KINESIS, 660), True),
-    ("credentials that expired", failing(METRICS, 60, EXPIRED), True),
-    ("credentials that expired, after one attempt", failing(METRICS, 60, EXPIRED, times=1), False),
-    ("never read, and denied", failing(NEVER, 60), True),
-    ("never read, and out of reach", failing(NEVER, 60, SLOW), False),
-    ("never read, and out of reach for long", failing(NEVER, MIN_BLIND, SLOW), True),
-    ("an account that was never opened", failing(SHUT, 60, SLOW), True),
-    ("an account that was never opened, after one attempt", failing(SHUT, 60, SLOW, times=1), False),
-    ("a read that does not end for long", failing(METRICS, MAX_UNREAD + 1, times=0), True),
-    ("a read that does not end yet", failing(METRICS, MAX_UNREAD, times=0), False),
-    ("a rare read that does not end yet", failing(KINESIS, 1260, times=0), False),
-    ("a rare read that does not end for long", failing(KINESIS, 1261, times=0), True),
+    ("one failed attempt", failing(METRICS, 360, attempts=1), False),
+    ("two failed attempts within a short time", failing(METRICS, MIN_BLIND - 1), False),
+    ("two failed attempts", failing(METRICS, MIN_BLIND), True),
+    ("two failed inventories", failing(KINESIS, 660), True),
+    ("two attempts with expired credentials", failing(METRICS, 60, EXPIRED), True),
+    ("one attempt with expired credentials", failing(METRICS, 60, EXPIRED, attempts=1), False),
+    ("never read, and denied", failing(NEVER_READ, 60), True),
+    ("never read, and unreachable", failing(NEVER_READ, 60, SLOW), False),
+    ("never read, and unreachable for long", failing(NEVER_READ, MIN_BLIND, SLOW), True),
+    ("an account that could never be opened, two attempts", failing(ACCOUNT_TARGET, 60, SLOW), True),
+    (
+        "an account that could never be opened, one attempt",
+        failing(ACCOUNT_TARGET, 60, SLOW, attempts=1),
+        False,
+    ),
+    ("no read has ended for too long", failing(METRICS, MAX_UNREAD + 1, attempts=0), True),
+    ("no read has ended, not for too long", failing(METRICS, MAX_UNREAD, attempts=0), False),
+    ("no inventory has ended, not for too long", failing(KINESIS, 1260, attempts=0), False),
+    ("no inventory has ended for too long", failing(KINESIS, 1261, attempts=0), True),
 ]
 
 
 @pytest.mark.parametrize(
     ("target", "is_blind"), [case[1:] for case in BLIND], ids=[case[0] for case in BLIND]
 )
-def test_whether_a_target_is_a_blind_spot(target: ObservationTarget, is_blind: bool) -> None:
+def test_a_target_is_a_blind_spot_after_enough_failures(target: ObservationTarget, is_blind: bool) -> None:
     assert bool(blind_spots([target], NOW)) is is_blind
 
 
@@ -84,33 +91,33 @@ SPOTS: list[tuple[str, list[ObservationTarget], list[tuple[str, str, int, int]]]
         [(ACCOUNT, DENIED, 1, 1), ("2", DENIED, 1, 1)],
     ),
     (
-        "what failed once, of a cause that is certain elsewhere",
-        [failing(KINESIS), failing(LAMBDA, 60, times=1)],
+        "one failure counts where another place has the same permanent cause",
+        [failing(KINESIS), failing(LAMBDA, 60, attempts=1)],
         [(ACCOUNT, DENIED, 2, 1)],
     ),
     (
-        "a cause that comes and goes: what failed once is not counted",
-        [failing(KINESIS, cause=SLOW), failing(LAMBDA, 60, cause=SLOW, times=1)],
+        "one failure does not count where another place has the same temporary cause",
+        [failing(KINESIS, cause=SLOW), failing(LAMBDA, 60, cause=SLOW, attempts=1)],
         [(ACCOUNT, SLOW, 1, 1)],
     ),
-    ("what failed once and nowhere else", [failing(KINESIS, 60, times=1), LAMBDA], []),
-    ("what did not end", [failing(METRICS, times=0)], [(ACCOUNT, FailureClass.LATE, 1, 1)]),
+    ("one failure of one place", [failing(KINESIS, 60, attempts=1), LAMBDA], []),
+    ("a read that did not end", [failing(METRICS, attempts=0)], [(ACCOUNT, FailureClass.LATE, 1, 1)]),
 ]
 
 
 @pytest.mark.parametrize(
     ("targets", "expected"), [case[1:] for case in SPOTS], ids=[case[0] for case in SPOTS]
 )
-def test_a_blind_spot_is_of_one_account_and_cause(
+def test_targets_are_grouped_by_account_and_cause(
     targets: list[ObservationTarget], expected: list[tuple[str, str, int, int]]
 ) -> None:
     for order in (targets, targets[::-1]):
-        found = blind_spots(order, NOW)
-        assert [(one.account, one.cause, one.places, one.regions) for one in found] == expected
-        assert len({one.alert for one in found}) == len(found)
+        spots = blind_spots(order, NOW)
+        assert [(spot.account, spot.cause, spot.places, spot.regions) for spot in spots] == expected
+        assert len({spot.alert for spot in spots}) == len(spots)
 
 
-def test_an_alert_keeps_its_identity_and_labels_whatever_places_are_affected() -> None:
+def test_more_affected_places_change_neither_the_id_nor_the_labels_of_an_alert() -> None:
     (narrow,) = blind_spots([failing(KINESIS)], NOW)
     (wide,) = blind_spots([failing(LAMBDA, 6000), failing(KINESIS), failing(ELSEWHERE)], NOW + 60)
     assert (narrow.alert, narrow.labels) == (wide.alert, wide.labels)
@@ -124,14 +131,14 @@ def test_an_alert_keeps_its_identity_and_labels_whatever_places_are_affected() -
     assert wide.since == NOW - 6000
 
 
-def test_targets_are_cells_services_and_accounts() -> None:
-    denied, too, slow = (
+def test_a_cell_has_a_target_for_its_metrics_and_for_each_service_and_cause() -> None:
+    denied, denied_too, slow = (
         Failure("ListStreams", "", "AccessDeniedException", "no"),
         Failure("ListShards", "clicks", "AccessDenied", "no, too"),
         Failure("", "", "TimeoutError", "no answer"),
     )
     kinesis = RunStatus(20.0, 10.0)
-    kinesis.end((denied, too, slow), 25.0)
+    kinesis.end((denied, denied_too, slow), 25.0)
     poll = RunStatus()
     poll.end((), 30.0)
     cell = CellStatus(
@@ -142,31 +149,35 @@ def test_targets_are_cells_services_and_accounts() -> None:
         poll=poll,
     )
     status = MonitorStatus(cells=[cell])
-    once = KINESIS._replace(failed_attempts=1, last_seen=10.0)
+    failed_once = KINESIS._replace(failed_attempts=1, last_seen=10.0)
     assert list(observation_targets(status, started=5.0, intervals=(600, 300))) == [
         METRICS._replace(last_seen=30.0),
-        once._replace(cause=DENIED, failures=(denied, too)),
-        once._replace(cause=SLOW, failures=(slow,)),
+        failed_once._replace(cause=DENIED, failures=(denied, denied_too)),
+        failed_once._replace(cause=SLOW, failures=(slow,)),
         KINESIS._replace(service="sqs", last_seen=5.0, ended=False, never_seen=True),
     ]
 
 
-def test_an_inaccessible_account_has_its_id_where_that_is_known() -> None:
+def test_the_target_of_an_inaccessible_account_has_the_account_id_if_it_is_known() -> None:
     denied = Failure("AssumeRole", "", "AccessDenied", "not you")
     entry = AccountStatus(name="staging", account="2" * 12, access=RunStatus())
     entry.access.end((denied,), 10.0)
     entry.access.end((denied,), 70.0)
-    plain = ObservationTarget("staging", "", "", "staging", 5.0, 60.0, True, DENIED, (denied,), 1, True)
-    shut = {"staging": denied}
-    assert list(observation_targets(MonitorStatus(inaccessible_accounts=shut), 5.0, (600, 300))) == [plain]
+    target = ObservationTarget("staging", "", "", "staging", 5.0, 60.0, True, DENIED, (denied,), 1, True)
+    inaccessible = {"staging": denied}
+    assert list(observation_targets(MonitorStatus(inaccessible_accounts=inaccessible), 5.0, (600, 300))) == [
+        target
+    ]
     assert list(
-        observation_targets(MonitorStatus(inaccessible_accounts=shut, accounts=[entry]), 5.0, (600, 300))
-    ) == [plain._replace(account="2" * 12, failed_attempts=2)]
+        observation_targets(
+            MonitorStatus(inaccessible_accounts=inaccessible, accounts=[entry]), 5.0, (600, 300)
+        )
+    ) == [target._replace(account="2" * 12, failed_attempts=2)]
     assert entry.access.streaks == {DENIED: FailureStreak(2, None, 70.0)}
 
 
-def test_a_read_with_a_longer_interval_is_late_later() -> None:
-    """Services without resources and the list of linked accounts are read more rarely."""
+def test_a_read_with_a_longer_interval_may_be_late_for_longer() -> None:
+    """Services without resources, and the list of linked accounts, have a longer interval."""
     run = RunStatus(interval=3600)
     run.end((), NOW - 7000)
     cell = CellStatus(
@@ -181,7 +192,7 @@ MONITORING, FIRST, SECOND = "9" * 12, "1" * 12, "2" * 12
 
 
 def linked_cells(*denied: str) -> MonitorStatus:
-    """The cells of two linked accounts; those of some were denied twice."""
+    """Return the status of a monitoring account and two linked accounts. denied: accounts denied twice."""
 
     def inventory(account: str) -> RunStatus:
         run = RunStatus()
@@ -209,7 +220,7 @@ def linked_cells(*denied: str) -> MonitorStatus:
     ("denied", "alerts"),
     [((FIRST, SECOND), [(MONITORING, "hub")]), ((FIRST,), [(FIRST, FIRST)]), ((), [])],
 )
-def test_a_failure_of_all_linked_accounts_is_one_blind_spot_of_the_account_that_reads_them(
+def test_a_failure_of_all_linked_accounts_is_a_blind_spot_of_their_monitoring_account(
     denied: tuple[str, ...], alerts: list[tuple[str, str]]
 ) -> None:
     targets = list(observation_targets(linked_cells(*denied), NOW - 5000, (600, 300)))

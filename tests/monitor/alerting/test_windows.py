@@ -1,4 +1,4 @@
-"""The times that a time window contains, in its time zone."""
+"""Time windows: the times that they contain, and which configurations are invalid."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,7 @@ from monitor.schema.problems import problems_from_pydantic
 OFFICE = {"weekdays": ["monday:friday"], "times": ["08:00-18:00"], "zone": "Europe/Berlin"}
 NIGHT = {"weekdays": ["fri"], "times": ["22:00-06:00"], "zone": "Europe/Berlin"}
 
-HOLDS = [
+TIMES = [
     ({}, "2026-01-01T00:00", True),
     # 2026-07-06 is a Monday
     (OFFICE, "2026-07-06T07:59", False),
@@ -53,11 +53,11 @@ HOLDS = [
 ]
 
 
-@pytest.mark.parametrize(("given", "at", "holds"), HOLDS)
-def test_a_window_holds_by_the_clock_of_its_zone(given: dict[str, Any], at: str, holds: bool) -> None:
-    window = TimeWindow(name="w", **given)
+@pytest.mark.parametrize(("fields", "at", "is_within"), TIMES)
+def test_a_window_contains_local_times_of_its_zone(fields: dict[str, Any], at: str, is_within: bool) -> None:
+    window = TimeWindow(name="w", **fields)
     local = datetime.fromisoformat(at).replace(tzinfo=ZoneInfo(window.zone))
-    assert window.contains(local.timestamp()) is holds
+    assert window.contains(local.timestamp()) is is_within
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_a_window_holds_by_the_clock_of_its_zone(given: dict[str, Any], at: str,
         ("2026-07-05T22:00Z", 4),
     ],
 )
-def test_the_clock_may_be_put_forward_and_back_within_a_window(midnight: str, hours: int) -> None:
+def test_a_window_is_shorter_or_longer_when_the_clocks_change_within_it(midnight: str, hours: int) -> None:
     window = TimeWindow.model_validate({"name": "w", "times": ["00:00-04:00"], "zone": "Europe/Berlin"})
     start = datetime.fromisoformat(midnight).astimezone(UTC)
     within = [
@@ -79,7 +79,7 @@ def test_the_clock_may_be_put_forward_and_back_within_a_window(midnight: str, ho
     assert within == [start + timedelta(hours=n) for n in range(hours)]
 
 
-WRONG = [
+INVALID_WINDOWS = [
     ({}, "missing"),
     ({"name": "w", "weekdays": ["mo"]}, "expected a weekday or two with a colon between"),
     ({"name": "w", "weekdays": ["mon:tue:wed"]}, "expected a weekday"),
@@ -105,8 +105,8 @@ WRONG = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("given", "expected"), WRONG)
-def test_a_wrong_window_is_a_problem(given: dict[str, Any], expected: str) -> None:
+@pytest.mark.parametrize(("fields", "expected"), INVALID_WINDOWS)
+def test_an_invalid_window_is_reported(fields: dict[str, Any], expected: str) -> None:
     with pytest.raises(ValidationError) as caught:
-        TimeWindow.model_validate(given)
+        TimeWindow.model_validate(fields)
     assert problems_from_pydantic(caught.value, TimeWindow)[0].sentence.startswith(expected)
