@@ -1,7 +1,7 @@
 """Alerting when 10,000 of 100,000 series come near their limits at once. `python bench/alarm.py`
 
 The journal is on a real disk, the receiver accepts everything at once and the clock is simulated. Each figure
-is therefore Headroom's own work: how long it takes, and for how long it blocks the event loop at most.
+is therefore the cost of Headroom's own work: its duration, and the longest time it blocks the event loop.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
-SERIES, NEAR = 100_000, 10_000
+SERIES, NEAR = 100_000, 10_000  # all series, and those that come near their limits
 NOW = 30_000_000  # minutes
 PENDING_FOR = 5
 SETTINGS = SeriesSettings(
@@ -51,7 +51,7 @@ LAG_INTERVAL = 0.001  # seconds between two measurements of the event loop's lag
 
 
 def fleet_of(size: int) -> Fleet:
-    """Return a fleet of so many streams, without samples."""
+    """Return a fleet of `size` streams, without samples."""
     fleet = Fleet()
     for n in range(size):
         usage = per_second(Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName=f"stream-{n}"))
@@ -68,7 +68,7 @@ def fleet_of(size: int) -> Fleet:
 
 
 def first_rows(formulas: Formulas) -> Ints:
-    """Return the row of the first metric of each series' formula."""
+    """Return, by slot, the row of the first metric of the series' formula."""
     rows = np.zeros(SERIES, np.int32)
     for block in formulas:
         rows[block.series] = block.rows[0]
@@ -76,7 +76,7 @@ def first_rows(formulas: Formulas) -> Ints:
 
 
 def write_minute(fleet: Fleet, minute: int, near: int) -> None:
-    """Write a minute with the first `near` series near their limits and the others within the band."""
+    """Write a minute in which the first `near` series are near their limits, and all others in the band."""
     values = np.full(SERIES, 500.0 * 60, np.float32)
     values[:near] = 950 * 60
     usage_rows, throttled_rows = first_rows(fleet.usages), first_rows(fleet.throttled)
@@ -87,7 +87,7 @@ def write_minute(fleet: Fleet, minute: int, near: int) -> None:
 
 
 class Lag:
-    """Measures the longest time that the event loop was blocked. longest: in seconds."""
+    """Measures how long the event loop is blocked. longest: the longest time, in seconds."""
 
     def __init__(self) -> None:
         self.longest = 0.0
@@ -117,7 +117,7 @@ async def timed(label: str, work: Awaitable[object]) -> None:
 
 
 class Harness:
-    """An alert engine over a fleet, with its journal and one receiver; composed as `monitor.app` does."""
+    """An alert engine over a fleet, with its journal and one receiver, composed as in `monitor.app`."""
 
     def __init__(self, journal: Journal, fleet: Fleet, keepalive: bool) -> None:
         self.seconds, self.fleet, self.journal = NOW * 60.0, fleet, journal
@@ -153,7 +153,10 @@ WEBHOOK = {"type": "webhook", "url": "https://example.org"}
 
 
 async def measure(folder: Path, fleet: Fleet, keepalive: bool) -> None:
-    """Print the cost of the first pass, of notifications, and of passes in which nothing changes."""
+    """Print what passes of the alert engine and notifications cost.
+
+    keepalive: the receiver is an Alertmanager, which is notified of each alert again every minute.
+    """
     print("an Alertmanager, notified again every minute" if keepalive else "a webhook")
     journal = await Journal.open(folder / "journal.db")
     harness = Harness(journal, fleet, keepalive)
@@ -192,7 +195,7 @@ async def measure(folder: Path, fleet: Fleet, keepalive: bool) -> None:
 
 
 def next_unread_minute(fleet: Fleet) -> int:
-    """A minute after every minute that was read."""
+    """Return a minute that is later than every minute read so far."""
     return max(NOW, int(fleet.rings.read_through[: fleet.rings.size].max()) + 60)
 
 

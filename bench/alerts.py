@@ -15,10 +15,11 @@ WINDOW = 32  # minutes of samples
 NOW = 30_000_000
 BREACHING = 0.05  # fraction of the series that breach a rule
 DIRTY = 0.05  # fraction of the series with new samples
+ROUNDS = 9  # measured rounds
 
 
 def criteria(series: int) -> AlertCriteria:
-    """Return the criteria of all rules on so many series."""
+    """Return the criteria of all rules for `series` series."""
 
     def for_all(value: float) -> Floats:
         return np.full(series, value, np.float32)
@@ -33,7 +34,7 @@ def criteria(series: int) -> AlertCriteria:
 
 
 class RandomSamples:
-    """Random samples of every series. breaching: the fraction of the series that is above the band."""
+    """Random samples of every series. breaching: the fraction of the series that are above the band."""
 
     def __init__(self, breaching: float) -> None:
         random = np.random.default_rng(1)
@@ -47,8 +48,8 @@ class RandomSamples:
         return Samples.measured(self.utilization[index], self.throttled[index])
 
 
-def median(run: Callable[[int], object], rounds: int = 9) -> float:
-    """The median time of a round, in milliseconds."""
+def median(run: Callable[[int], object], rounds: int = ROUNDS) -> float:
+    """Return the median duration of `run` in milliseconds. run: takes the number of the round."""
     took = []
     for n in range(rounds):
         start = time.perf_counter()
@@ -58,20 +59,28 @@ def median(run: Callable[[int], object], rounds: int = 9) -> float:
 
 
 def step_all(breaching: float) -> float:
-    """Return the median time of one step of all alerts. breaching: the part of the series that breaches."""
+    """Return the median milliseconds of one step of all alerts. breaching: the fraction that breaches."""
     samples, states, all_criteria = RandomSamples(breaching), inactive_alerts(SERIES), criteria(SERIES)
     slots = np.arange(SERIES, dtype=np.int32)
     minutes = [np.full(SERIES, NOW + n, np.int32) for n in range(WINDOW)]
-    read = [samples(slots, minute) for minute in minutes]
-    for n in range(WINDOW - 9):
-        step_many(states, minutes[n], read[n], all_criteria)
-    return median(lambda n: step_many(states, minutes[n - 9], read[n - 9], all_criteria))
+    samples_of_minutes = [samples(slots, minute) for minute in minutes]
+
+    def step_minute(n: int) -> None:
+        step_many(states, minutes[n], samples_of_minutes[n], all_criteria)
+
+    for n in range(WINDOW - ROUNDS):
+        step_minute(n)
+    return median(lambda n: step_minute(n - ROUNDS))  # the last minutes
 
 
 def advance(dirty: float) -> float:
-    """The milliseconds to advance a fraction of the series by five minutes; each round takes another part."""
+    """Return the milliseconds to advance the fraction `dirty` of the series by five minutes.
+
+    Each round advances other series.
+    """
     samples, states, all_criteria = RandomSamples(BREACHING), AlertStates(WINDOW), criteria(SERIES)
-    parts = [np.arange(part, SERIES, round(1 / dirty), dtype=np.int32) for part in range(9)] if dirty else []
+    step = round(1 / dirty) if dirty else 0
+    parts = [np.arange(part, SERIES, step, dtype=np.int32) for part in range(ROUNDS)] if dirty else []
     for slots in parts:
         states.advance(slots, np.full(slots.size, NOW, np.int32), all_criteria.take(slots), samples)
 
@@ -82,8 +91,8 @@ def advance(dirty: float) -> float:
     return median(poll)
 
 
-def plain() -> float:
-    """The milliseconds of the simple way: one object per alert, stepped one after the other."""
+def step_objects() -> float:
+    """Return the milliseconds of one step with one object per alert, one alert after the other."""
     inactive, breach, durations = (
         [Alert()] * len(Rule) * SERIES,
         Breach(False, False),
@@ -102,8 +111,8 @@ def main() -> None:
         f"advance: {advance(0):.2f} ms without new samples, "
         f"{advance(DIRTY):.1f} ms with 5 minutes of {DIRTY:.0%}"
     )
-    plain_time = plain()
-    print(f"one object per alert: {plain_time:.0f} ms ({plain_time / idle_time:.0f}x)")
+    objects_time = step_objects()
+    print(f"one object per alert: {objects_time:.0f} ms ({objects_time / idle_time:.0f}x)")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Delay from a streamed point to the zone in the API that follows from it. `python bench/arrival.py`
 
-The whole service runs with 100,000 series in another process; 10,000 other points arrive each second.
+The whole service runs with 100,000 series in another process. Each second, it also receives 10,000 points of
+other series.
 All accounts are inaccessible, so that nothing is polled.
 """
 
@@ -35,7 +36,7 @@ from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
 SERIES, ACCOUNTS, POINTS = 100_000, 50, 10_000
 LIMIT = 1000.0  # bytes/s
-UTILIZATION = {"within": 0.5, "near": 0.95}  # by the zone that it is in
+UTILIZATION = {"within": 0.5, "near": 0.95}  # by zone
 POLL_INTERVAL = 0.02  # seconds between two requests to the API
 ARRIVAL_TIMEOUT = 30.0  # seconds
 READY_TIMEOUT = 60.0  # seconds
@@ -58,7 +59,7 @@ def fill(fleet: Fleet, minute: int) -> None:
 
 
 def serve(ready: Connection, minute: int) -> None:
-    """Run the service; send its port."""
+    """Run the service; send its port through `ready`."""
     isolate_environment(os.environ)
     os.environ[ACCESS_KEYS_VARIABLE] = KEY
     listener = bind_socket("127.0.0.1", 0)
@@ -74,7 +75,7 @@ def serve(ready: Connection, minute: int) -> None:
 
 
 async def run(config: Config, listener: socket.socket, ready: Connection, minute: int) -> None:
-    """Run the service with all series until killed; send its port."""
+    """Run the service with all series until killed; send its port through `ready`."""
     async with App.opened(config, REGISTRY, lambda: config) as app:
         fill(app.fleet, minute)
         ready.send(listener.getsockname()[1])
@@ -82,7 +83,7 @@ async def run(config: Config, listener: socket.socket, ready: Connection, minute
 
 
 def update(n: int, minute: int, utilization: float) -> Update:
-    """The update of a series for one minute."""
+    """Return the update of a series for one minute."""
     series_key = key(n)
     used, ago = LIMIT * 60 * utilization, NOW // 60 - minute
     dimensions = (("StreamName", series_key.resource),)
@@ -97,7 +98,7 @@ async def connect(port: int) -> Client:
 
 @asynccontextmanager
 async def background_points(port: int, minute: int) -> AsyncIterator[None]:
-    """Send points of all series but the last, POINTS each second."""
+    """Send POINTS points each second, of all series except the last one."""
     batches = [range(start, min(start + POINTS, SERIES - 1)) for start in range(0, SERIES, POINTS)]
     bodies = [Body([lines(update(n, minute, 0.3) for n in batch)]) for batch in batches]
 
@@ -115,11 +116,11 @@ async def background_points(port: int, minute: int) -> AsyncIterator[None]:
 
 
 async def arrivals(port: int, minute: int, runs: int) -> list[float]:
-    """Return the seconds from sending a point until the API shows the zone it implies, ascending."""
+    """Return, ascending, the seconds from sending a point until the API shows the zone it implies."""
     sender, reader = await connect(port), await connect(port)
     url = f"/api/v1/series?resource={key(SERIES - 1).resource}"
     took = []
-    async with background_points(port, minute):  # without a sample the service is never ready
+    async with background_points(port, minute):  # the service becomes ready only with samples
         async with asyncio.timeout(READY_TIMEOUT):
             while b'"ready":true' not in await reader.get("/api/v1/status"):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.5)
@@ -127,7 +128,7 @@ async def arrivals(port: int, minute: int, runs: int) -> list[float]:
         for number in range(runs):
             zone = ("within", "near")[number % 2]
             body = Body([lines([update(SERIES - 1, minute, UTILIZATION[zone])])])
-            await asyncio.sleep(random.uniform(0, 1))  # at any moment of the service's cycle
+            await asyncio.sleep(random.uniform(0, 1))  # at a random time between two judgements
             start = time.perf_counter()
             await sender.post(body)
             while orjson.loads(await reader.get(f"/api/v1/series/{series['id']}"))["zone"] != zone:

@@ -48,7 +48,7 @@ REGIONS = (
 )
 LAG_INTERVAL = 0.005  # seconds between two measurements of the event loop's lag
 
-XML = {
+XML = {  # by action; without a name: the response of the REST_XML services
     "AssumeRole": "<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>"
     "<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken>"
     "<Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>",
@@ -62,7 +62,7 @@ XML = {
 CBOR = {"smithy-protocol": "rpc-v2-cbor"}
 REST_XML = ("s3", "route53", "cloudfront")
 NO_POINTS = {"Timestamps": [], "Values": [], "StatusCode": "Complete"}
-JSON = {
+JSON = {  # by operation, or by the last part of the path
     "DescribeLimits": {
         "OpenShardCount": 0,
         "ShardLimit": 500,
@@ -75,11 +75,11 @@ JSON = {
 }
 
 
-QUOTAS = sorted((one.service, one.code) for one in REGISTRY.quotas(REGISTRY.services))
+QUOTAS = sorted((quota.service, quota.code) for quota in REGISTRY.quotas(REGISTRY.services))
 
 
 async def respond(request: web.Request) -> web.Response:
-    """Respond to any service as an empty account does."""
+    """Respond to a call of any service as AWS does for an empty account."""
     if "smithy-protocol" in request.headers:
         return web.Response(body=b"\xa0", content_type="application/cbor", headers=CBOR)
     text = await request.text()
@@ -92,10 +92,10 @@ async def respond(request: web.Request) -> web.Response:
         return web.Response(text=XML[""], content_type="text/xml")
     if target == "GetMetricData":
         ids = [query["Id"] for query in json.loads(text)["MetricDataQueries"]]
-        return web.json_response({"MetricDataResults": [NO_POINTS | {"Id": one} for one in ids]})
+        return web.json_response({"MetricDataResults": [NO_POINTS | {"Id": id_} for id_ in ids]})
     if target == "ListServiceQuotas":
-        code = json.loads(text)["ServiceCode"]
-        quotas = [{"QuotaCode": one, "Value": 500.0} for service, one in QUOTAS if service == code]
+        wanted = json.loads(text)["ServiceCode"]
+        quotas = [{"QuotaCode": code, "Value": 500.0} for service, code in QUOTAS if service == wanted]
         return web.json_response({"Quotas": quotas})
     return web.json_response(JSON.get(target or request.path.rstrip("/").rpartition("/")[2], {}))
 
@@ -124,7 +124,7 @@ async def empty_aws() -> AsyncIterator[str]:
 class Lag:
     """Measures the longest time that the event loop was blocked, in seconds.
 
-    wall: by the clock, which other processes add to. own: CPU time of the loop's thread.
+    wall: elapsed time, which other processes prolong. own: CPU time of the loop's thread.
     """
 
     def __init__(self) -> None:
@@ -140,15 +140,15 @@ class Lag:
 
 
 def resident() -> float:
-    """Resident memory of this process, in MiB."""
+    """Return the resident memory of this process, in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 def config(accounts: int, regions: int, url: str) -> Config:
-    """Return a configuration of so many accounts, each with a role, and regions."""
+    """Return a configuration of some number of accounts, each with a role, and of regions."""
     ids = [f"{n:012d}" for n in range(1, accounts + 1)]
-    roles = [{"name": f"a{one}", "role_arn": f"arn:aws:iam::{one}:role/headroom"} for one in ids]
+    roles = [{"name": f"a{id_}", "role_arn": f"arn:aws:iam::{id_}:role/headroom"} for id_ in ids]
     settings = {"accounts": roles, "regions": REGIONS[:regions], "endpoint_url": url}
     return Config.model_validate(settings)
 
@@ -163,7 +163,7 @@ async def main(accounts: int, regions: int) -> None:
         telemetry = Telemetries()
         watcher = Watcher(config(accounts, regions, url), REGISTRY, Fleet(), telemetry.process, telemetry.aws)
         base, start, cpu = resident(), time.perf_counter(), time.process_time()
-        tasks = [asyncio.create_task(one) for one in (lag.watch(), watcher.run())]
+        tasks = [asyncio.create_task(work) for work in (lag.watch(), watcher.run())]
         await watcher.complete.wait()
         took, cpu = time.perf_counter() - start, time.process_time() - cpu
         cells, failed = len(watcher.cells), watcher.sentences()
@@ -181,5 +181,5 @@ if __name__ == "__main__":
     if sys.argv[1:] == ["serve"]:
         asyncio.run(serve())
     else:
-        given = [int(one) for one in sys.argv[1:]]
-        asyncio.run(main(*given or (30, 17)))
+        numbers = [int(argument) for argument in sys.argv[1:]]
+        asyncio.run(main(*numbers or (30, 17)))

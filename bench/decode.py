@@ -57,7 +57,7 @@ BODY = response_body()
 async def measure(
     get_metric_data: GetMetricData, config: Any, metrics: Mapping[int, bytes]
 ) -> tuple[float, MetricPage]:
-    """Return the median CPU time of a call, in milliseconds, and the page that the call returns."""
+    """Return the median CPU time of a call of `get_metric_data`, in milliseconds, and the call's result."""
     session = AioSession()
     session.set_credentials("bench", "bench")
     async with session.create_client("cloudwatch", region_name="eu-west-1", config=config) as client:
@@ -75,7 +75,7 @@ async def measure(
 
 
 def send(**_: Any) -> AioAWSResponse:
-    """Return a response with BODY instead of sending the request."""
+    """Return a response with BODY in place of the request's; botocore then sends nothing."""
     headers = HTTPHeaders.from_dict({"Content-Type": "application/json"})
     return FixedResponse("https://monitoring.eu-west-1.amazonaws.com/", 200, headers, None)
 

@@ -1,10 +1,11 @@
 """Delay from the first throttled second to `/metrics` and to a webhook. `python bench/detection.py`
 
-`headroom serve` runs as users start it, over a CloudWatch on loopback with the delays of AWS's: the point of
-a minute is visible 60 to 180 seconds after the minute began. One point in five first has a part of its
-value; one in fifty comes five minutes later. Each stream is throttled for ten minutes from a random moment.
+`headroom serve` runs as users start it, and reads a fake CloudWatch on loopback. The fake has the delays of
+the real one: the point of a minute is visible 60 to 180 seconds after the minute began. One point in five
+has only a part of its value at first; one in fifty comes five minutes later. Each stream is throttled for ten
+minutes from a random moment on.
 
-It runs in real time: `--minutes 15 --interval 60` takes 25 minutes.
+The bench runs in real time: `--minutes 15 --interval 60` takes 25 minutes.
 """
 
 import argparse
@@ -34,13 +35,13 @@ Json = dict[str, Any]
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 WARM_UP, TAIL = 120, 480  # seconds before the first throttling, and after the last
-THROTTLED_SECONDS = 600  # of each stream
+THROTTLED_SECONDS = 600  # for which each stream is throttled
 SHARDS, SHARD_BYTES = 10, 1024**2
 TRAFFIC = 0.6  # fraction of the capacity of the shards
 THROTTLED_RATE = 200.0  # records per second, while a stream is throttled
 MIN_DELAY, MAX_DELAY = 60, 180  # seconds from the start of a minute until its point is visible
-REVISED, FIRST_FRACTION = 0.2, 0.83  # fraction of points that are revised; their first value, as a fraction
-REVISED_AFTER = 60  # seconds
+REVISED, FIRST_FRACTION = 0.2, 0.83  # fraction of points that are revised; their first value / final value
+REVISED_AFTER = 60  # seconds from a point's first value to its final value
 LATE, LATE_SECONDS = 0.02, 300  # fraction of points that are late, and by how much
 SCRAPE_INTERVAL = 1.0  # seconds
 SATURATED = re.compile(
@@ -65,12 +66,12 @@ route: {{group_wait: 0, group_by: [resource], severities: [critical]}}
 
 @dataclass
 class Streams:
-    """The metrics of streams. onsets: by name, when each begins to be throttled, in epoch seconds."""
+    """The metrics of streams. onsets: when each stream begins to be throttled, in epoch seconds, by name."""
 
     onsets: Mapping[str, float]
 
     def total(self, stream: str, metric: str, minute: int) -> float | None:
-        """The final sum of a metric in a minute; None when nothing is published."""
+        """Return the final sum of a metric in a minute; None where CloudWatch publishes no point."""
         if metric == "IncomingBytes":
             return SHARDS * SHARD_BYTES * 60 * TRAFFIC
         if metric == "IncomingRecords":
@@ -82,7 +83,10 @@ class Streams:
         return None
 
     def visible(self, stream: str, metric: str, minute: int, now: float) -> float | None:
-        """The sum that CloudWatch returns now. In a minute, all metrics of a stream have the same delay."""
+        """Return the sum that CloudWatch shows at the time `now`; None if no point is visible yet.
+
+        All metrics of a stream have the same delay in a minute.
+        """
         total = self.total(stream, metric, minute)
         chance = random.Random(f"{stream}/{minute}")
         visible_at = (
@@ -98,7 +102,7 @@ class Streams:
 
 @dataclass
 class FakeAws:
-    """The AWS that Headroom reads, and the webhook. notified: when each stream's alert arrived."""
+    """The AWS that Headroom reads, and the webhook. notified: when the alert of each stream arrived."""
 
     streams: Streams
     notified: dict[str, float] = field(default_factory=dict)
@@ -160,11 +164,13 @@ class FakeAws:
         self.metrics_requested += len(params["MetricDataQueries"])
         minutes = range(int(params["StartTime"] // 60), int(-(-params["EndTime"] // 60)))
         now = time.time()
-        return {"MetricDataResults": [self._result(one, minutes, now) for one in params["MetricDataQueries"]]}
+        queries = params["MetricDataQueries"]
+        return {"MetricDataResults": [self._result(query, minutes, now) for query in queries]}
 
     def _result(self, query: Json, minutes: Iterable[int], now: float) -> Json:
         metric = query["MetricStat"]["Metric"]
-        stream = {one["Name"]: one["Value"] for one in metric["Dimensions"]}.get("StreamName", "")
+        dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+        stream = dimensions.get("StreamName", "")
         values = (
             {minute: self.streams.visible(stream, metric["MetricName"], minute, now) for minute in minutes}
             if stream in self.streams.onsets
@@ -184,8 +190,8 @@ async def scrape(port: int, seen: dict[str, float]) -> None:
     async with aiohttp.ClientSession() as client:
         while True:
             try:
-                async with client.get(f"http://127.0.0.1:{port}/metrics") as answer:
-                    found = SATURATED.findall(await answer.text())
+                async with client.get(f"http://127.0.0.1:{port}/metrics") as response:
+                    found = SATURATED.findall(await response.text())
             except aiohttp.ClientError:
                 found = []  # the service does not listen yet
             for stream in found:
@@ -194,12 +200,15 @@ async def scrape(port: int, seen: dict[str, float]) -> None:
 
 
 def summary(label: str, arrived: Mapping[str, float], onsets: Mapping[str, float]) -> str:
-    """Return the percentiles of the times from onset to arrival as a sentence."""
-    took = sorted(arrived[one] - onset for one, onset in onsets.items() if one in arrived)
+    """Return a sentence with the percentiles of the times from onset to arrival.
+
+    arrived, onsets: epoch seconds by stream.
+    """
+    took = sorted(arrived[stream] - onset for stream, onset in onsets.items() if stream in arrived)
     if not took:
         return f"{label}: never"
     p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
-    missed, false = len(onsets) - len(took), sum(one < 0 for one in took)
+    missed, false = len(onsets) - len(took), sum(seconds < 0 for seconds in took)
     return (
         f"{label}: p50 {p50:.0f} s, p99 {p99:.0f} s, of {len(took)} streams, {missed} missed, {false} false"
     )

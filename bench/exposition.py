@@ -1,7 +1,7 @@
 """Rendering and serving /metrics with 100,000 series. `python bench/exposition.py`
 
-Rendering is compared with prometheus_client for the same text. Then a server on loopback is scraped from
-another process, while a third process measures the latency of another request.
+Rendering is compared with prometheus_client, which renders the same families. Then a second process scrapes a
+server on loopback, while a third process measures the latency of other requests to the server.
 """
 
 import asyncio
@@ -44,7 +44,7 @@ def write_minute(fleet: Fleet, minute: int, rows: slice = slice(None)) -> None:
     judge(fleet, NOW)
 
 
-async def cpu(work: Callable[[], Awaitable[None]]) -> float:
+async def cpu_seconds(work: Callable[[], Awaitable[None]]) -> float:
     """Return the seconds of CPU time that a coroutine takes."""
     start = time.process_time()
     await work()
@@ -64,14 +64,14 @@ class ParsedCollector(Collector):
 
 
 def parsed(exposition: Exposition) -> dict[str, list[tuple[list[str], float]]]:
-    """Return the labels and values of the samples of each family."""
-    found: dict[str, list[tuple[list[str], float]]] = {}
+    """Return the samples of each family: the values of the labels, and the value."""
+    families: dict[str, list[tuple[list[str], float]]] = {}
     for line in b"".join(exposition.body.plain(b"")[1]).decode().splitlines():
         name, _, rest = line.partition("{")
         if rest:
             labels, _, value = rest.rpartition("} ")
-            found.setdefault(name, []).append((labels.split('"')[1::2], float(value)))
-    return found
+            families.setdefault(name, []).append((labels.split('"')[1::2], float(value)))
+    return families
 
 
 def _family(name: str, samples: list[tuple[list[str], float]]) -> GaugeMetricFamily:
@@ -82,20 +82,20 @@ def _family(name: str, samples: list[tuple[list[str], float]]) -> GaugeMetricFam
 
 
 async def render(fleet: Fleet, exposition: Exposition) -> None:
-    """Print the cost of rendering, and that of prometheus_client."""
+    """Print the CPU time of rendering, and of prometheus_client for the same families."""
 
     async def publish() -> None:
         await exposition.publish({})
 
-    print(f"first        {await cpu(publish) * 1e3:8.0f} ms CPU: labels and values")
+    print(f"first        {await cpu_seconds(publish) * 1e3:8.0f} ms CPU: labels and values")
     write_minute(fleet, NOW - 2)
-    all_changed = await cpu(publish)
+    all_changed = await cpu_seconds(publish)
     size = exposition.body.size / 1e6
     compressed = sum(len(piece.deflated) for piece in exposition.body.pieces) / 1e6
     print(f"all changed  {all_changed * 1e3:8.0f} ms CPU: {size:.0f} MB, {compressed:.1f} MB compressed")
     write_minute(fleet, NOW - 1, slice(0, 1000))
-    print(f"few changed  {await cpu(publish) * 1e3:8.0f} ms CPU")
-    print(f"none changed {await cpu(publish) * 1e3:8.0f} ms CPU")
+    print(f"few changed  {await cpu_seconds(publish) * 1e3:8.0f} ms CPU")
+    print(f"none changed {await cpu_seconds(publish) * 1e3:8.0f} ms CPU")
     registry = CollectorRegistry()
     collector = ParsedCollector(exposition)
     registry.register(collector)
@@ -109,7 +109,7 @@ async def render(fleet: Fleet, exposition: Exposition) -> None:
 
 
 async def render_parts(fleet: Fleet, exposition: Exposition) -> None:
-    """Scrape the accounts one by one."""
+    """Print the CPU time of scraping each account as a part of its own."""
     accounts = sorted({group[0] for group in fleet.groups})
     parts = ScrapedParts(exposition)
 
@@ -117,17 +117,17 @@ async def render_parts(fleet: Fleet, exposition: Exposition) -> None:
         for account in accounts:
             await parts.body(Selection(account=(account,)))
 
-    print(f"{len(accounts)} parts: first {await cpu(scrape_all) * 1e3:.0f} ms CPU", end="")
+    print(f"{len(accounts)} parts: first {await cpu_seconds(scrape_all) * 1e3:.0f} ms CPU", end="")
     changes = (("all changed", NOW, slice(None)), ("few changed", NOW + 1, slice(0, 1000)))
     for label, minute, rows in changes:
         write_minute(fleet, minute, rows)
         await exposition.publish({})
-        print(f", {label} {await cpu(scrape_all) * 1e3:.0f} ms", end="")
-    print(f", none changed {await cpu(scrape_all) * 1e3:.1f} ms")
+        print(f", {label} {await cpu_seconds(scrape_all) * 1e3:.0f} ms", end="")
+    print(f", none changed {await cpu_seconds(scrape_all) * 1e3:.1f} ms")
 
 
 def scrape(port: int, done: Event) -> None:
-    """Scrape without a pause, plain and compressed in turn."""
+    """Scrape ROUNDS times each, plain and compressed in turn, without a pause; then set `done`."""
     for headers in (PLAIN, GZIP) * ROUNDS:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         connection.request("GET", "/metrics", headers=headers)
@@ -137,7 +137,7 @@ def scrape(port: int, done: Event) -> None:
 
 
 def ping(port: int, done: Event, label: str) -> None:
-    """Request /-/healthy until `done`, or for two seconds, and print the latencies."""
+    """Request /-/healthy until `done` is set, or for two seconds if idle, and print the latencies."""
     took = list[float]()
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     end = time.perf_counter() + 2
@@ -156,7 +156,7 @@ def ping(port: int, done: Event, label: str) -> None:
 
 
 async def serve(fleet: Fleet) -> None:
-    """Serve the exposition, and print latencies."""
+    """Serve the exposition of a fleet, and print latencies of requests."""
     with TemporaryDirectory() as folder:
         async with Server.opened(Path(folder), fleet=fleet, event_timing=EventTiming()) as served:
             await served.exposition.publish({})
@@ -181,7 +181,7 @@ async def measure_latencies(app: FastAPI, fleet: Fleet, exposition: Exposition) 
 
 
 async def publish_repeatedly(fleet: Fleet, exposition: Exposition) -> None:
-    """Change and render all series without a pause; a real service does so every 15 s."""
+    """Change and render all series without a pause, where a real service renders every 15 s."""
     for minute in range(NOW, NOW + 10_000):
         fleet.usage[: fleet.size] = np.random.default_rng(minute).uniform(0, 1e6, fleet.size)
         fleet.utilization[: fleet.size] = fleet.usage[: fleet.size] / 1e6

@@ -1,7 +1,8 @@
 """Quality and speed of forecasts. `python bench/forecast.py [traces]`
 
-traces: a folder of real traces, and of the harness that asks and scores (`backtest.py`); by default
-../shared/traces. `--fit` fits the coefficients anew, and scores them on traces that they were not fitted to.
+traces: a folder with real traces and the harness (`backtest.py`), which asks questions and scores answers; by
+default ../shared/traces. `--fit` fits the coefficients anew, and scores them on traces that were left out
+of the fit.
 """
 
 import argparse
@@ -24,18 +25,24 @@ from rules.forecast_features import FEATURES, HORIZONS, Crossings, features
 
 Floats = NDArray[np.floating]
 
-LIMITS: Final = (("future", 0.0), ("future", 0.03), ("history", 0.0), ("history", 0.03))  # rule, growth a day
+# The part of a trace from which the harness chooses limits, and the growth a day that it adds to the trace.
+LIMITS: Final = (("future", 0.0), ("future", 0.03), ("history", 0.0), ("history", 0.03))
 SERIES: Final = 100_000
-AT_ONCE: Final = 500
+AT_ONCE: Final = 500  # series in a measured call
 FOLDS: Final = 5
-PENALTY: Final = 2.0  # of coefficients of standardised features
-STEPS: Final = 40  # of Newton's method, at most
-TOLERANCE: Final = 1e-6
+PENALTY: Final = 2.0  # L2, on the coefficients of standardised features
+MAX_STEPS: Final = 40  # of Newton's method
+TOLERANCE: Final = 1e-6  # the change of a coefficient at which Newton's method ends
 
 
 @dataclass(frozen=True)
 class Cases:
-    """The questions of one horizon: history [case, BINS], and of each case its limit, outcome and origin."""
+    """The questions of one horizon, and their answers, by case.
+
+    horizon: in minutes. history: usage, [case, BINS]. crossed: whether usage reaches the limit within the
+    horizon. minutes: until then; NaN if it does not. far: whether the limit is above the whole trace. trace:
+    the number of the trace. rule: the index in LIMITS.
+    """
 
     horizon: int
     history: NDArray[np.float32]
@@ -48,15 +55,18 @@ class Cases:
 
 
 def quarters(means: Floats) -> NDArray[np.float32]:
-    """Return the highest of each three means of five minutes."""
+    """Return the highest of the three five-minute means of each quarter of an hour."""
     highest: NDArray[np.float32] = means.reshape(len(means), -1, 3).max(axis=2).astype(np.float32)
     return highest
 
 
 def collect(harness: ModuleType, folder: Path) -> list[Cases]:
-    """Return the questions of all rules of limits, by horizon."""
-    found = [harness.collect(str(folder), growth, rule) for rule, growth in LIMITS]
-    return [_joined(HORIZONS[i], [each[name] for each in found]) for i, name in enumerate(harness.HORIZONS)]
+    """Return the questions with all LIMITS, one `Cases` per horizon."""
+    by_rule = [harness.collect(str(folder), growth, rule) for rule, growth in LIMITS]
+    return [
+        _joined(HORIZONS[i], [by_horizon[name] for by_horizon in by_rule])
+        for i, name in enumerate(harness.HORIZONS)
+    ]
 
 
 def _joined(horizon: int, parts: list[tuple[Any, ...]]) -> Cases:
@@ -67,13 +77,14 @@ def _joined(horizon: int, parts: list[tuple[Any, ...]]) -> Cases:
 
 
 def show_scores(harness: ModuleType, label: str, cases: Cases, probability: Floats, minutes: Floats) -> None:
-    """Print what the harness says of probabilities, for each rule of limits."""
+    """Print the harness's scores of forecasts, for each of LIMITS."""
     for number, (rule, growth) in enumerate(LIMITS):
-        of = cases.rule == number
+        chosen = cases.rule == number
         score = harness.score(
-            probability[of], minutes[of], cases.crossed[of], cases.minutes[of], cases.far[of], cases.horizon
+            *(probability[chosen], minutes[chosen], cases.crossed[chosen], cases.minutes[chosen]),
+            *(cases.far[chosen], cases.horizon),
         )
-        never = float(np.mean(cases.crossed[of]))
+        never = float(np.mean(cases.crossed[chosen]))
         print(
             f"{label:12} {cases.horizon:5} min, limits {rule:8} growth {growth:4.2f}: F1 {score['f1']:.3f}"
             f"  Brier {score['brier']:.4f} (never: {never:.4f})  ECE {score['ece']:.3f}"
@@ -82,14 +93,14 @@ def show_scores(harness: ModuleType, label: str, cases: Cases, probability: Floa
 
 
 def score(harness: ModuleType, cases: Cases) -> None:
-    """Print the scores of the product's forecast."""
+    """Print the scores of Headroom's forecasts."""
     number = HORIZONS.index(cases.horizon)
     found = forecast(cases.history, cases.limit)
     show_scores(harness, "forecast", cases, found.probability[:, number].astype(float), found.minutes[:, 1])
 
 
 def design(cases: Cases) -> Floats:
-    """Return the features of all cases after a column of ones, [case, 1 + feature]."""
+    """Return a column of ones and the features of all cases, [case, 1 + feature]."""
     columns = [np.ones((1, len(cases.limit)))]
     columns.append(np.concatenate(list(_features(cases)), axis=1))
     return np.concatenate(columns).T
@@ -110,7 +121,7 @@ def fit(x: Floats, y: NDArray[np.bool_]) -> Floats:
     mean[0], deviation[0] = 0, 1
     z, penalty = (x - mean) / deviation, PENALTY * np.diag(np.arange(x.shape[1]) > 0)
     weight = np.zeros(x.shape[1])
-    for _ in range(STEPS):
+    for _ in range(MAX_STEPS):
         p = logistic(z @ weight)
         gradient = z.T @ (p - y) + penalty @ weight
         free = np.flatnonzero((signs == 0) | (weight != 0) | (-gradient * signs > 0))
@@ -127,7 +138,7 @@ def fit(x: Floats, y: NDArray[np.bool_]) -> Floats:
 
 
 def fit_all(harness: ModuleType, cases: Cases) -> None:
-    """Print the coefficients of a horizon, and their scores on traces that they were not fitted to."""
+    """Print the coefficients of a horizon, and their scores on traces that were left out of the fit."""
     x, y = design(cases), cases.crossed
     print(f"    {cases.horizon}: ({', '.join(f'{value:.2f}' for value in fit(x, y))}),")
     fold = (np.random.default_rng(1).permutation(cases.trace.max() + 1) % FOLDS)[cases.trace]
@@ -138,7 +149,7 @@ def fit_all(harness: ModuleType, cases: Cases) -> None:
 
 
 def measure() -> None:
-    """Print what forecasts of 100,000 series cost: CPU in all, the longest slice, and memory."""
+    """Print the cost of forecasts of 100,000 series: all CPU time, that of the longest call, and memory."""
     rng = np.random.default_rng(1)
     day = 1 + np.sin(np.linspace(0, 2 * np.pi * BINS / DAY, BINS, dtype=np.float32))
     history = np.empty((SERIES, BINS), np.float16)
@@ -147,9 +158,9 @@ def measure() -> None:
     limit = rng.uniform(0.3, 2, SERIES).astype(np.float32)
     begun, longest = time.process_time(), 0.0
     for at in range(0, SERIES, AT_ONCE):
-        slice_begun = time.process_time()
+        call_begun = time.process_time()
         forecast(history[at : at + AT_ONCE], limit[at : at + AT_ONCE])
-        longest = max(longest, time.process_time() - slice_begun)
+        longest = max(longest, time.process_time() - call_begun)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"{SERIES} series, {len(HORIZONS)} horizons: {time.process_time() - begun:.1f} s of CPU, at most "
@@ -159,7 +170,7 @@ def measure() -> None:
 
 
 def answer(history: Floats, limit: Floats, horizon: int) -> tuple[Floats, Floats]:
-    """Answer questions of the harness: `backtest.py FOLDER --vector bench.forecast:answer`."""
+    """Answer the harness's questions: `backtest.py FOLDER --vector bench.forecast:answer`."""
     found = forecast(quarters(history), limit)
     return found.probability[:, HORIZONS.index(horizon)], found.minutes[:, 1]
 

@@ -1,10 +1,10 @@
 """The cost of the inventories of one cell with 2,000 resources over all services: calls and CPU time.
 
-`python bench/inventory.py [copies] [--detail] [--inventories N]`: a fake AWS in this process lists so many
-copies (9 make about 2,000) of the items in the services' tables of tests, equal but for the numbers in their
-ids; parts of resources are as many as in the tables, and pages are full. The CPU time has that of the fake
-AWS in it. Signals are those of the default configuration; with `--detail`, all. Service Quotas has books and
-a budget of its own, and is not in it.
+`python bench/inventory.py [copies] [--detail] [--inventories N]`: a fake AWS in this process lists each item
+of the services' test tables `copies` times (9 copies make about 2,000 resources), with another number in the
+id of each copy. A copy has as many parts as its original, and all items of a list are on one page. The CPU
+time includes that of the fake AWS. The signals are those of the default configuration; with `--detail`, all.
+Service Quotas, which has its own books and budget, is not measured.
 Target for each inventory of 2,000: at most 400 calls, at most 5 s of CPU time.
 """
 
@@ -37,40 +37,40 @@ NUMBER = re.compile(r"~(\d+)")
 
 
 def changed(value: Any, change: Callable[[str], str]) -> Any:
-    """A value with a change of all texts in it."""
+    """Return a copy of a value in which all texts are changed."""
     if isinstance(value, Mapping):
-        return {name: changed(one, change) for name, one in value.items()}
+        return {name: changed(member, change) for name, member in value.items()}
     if isinstance(value, list):
-        return [changed(one, change) for one in value]
+        return [changed(item, change) for item in value]
     return change(value) if isinstance(value, str) else value
 
 
 def with_number(value: Any, identity: str, number: str) -> Any:
-    """A value with a number after each mention of an id."""
+    """Return a copy of a value with a number after each mention of an id."""
     return changed(value, lambda text: text.replace(identity, f"{identity}~{number}"))
 
 
 def identity_of(declared: ResourceDeclaration, item: Any) -> Any:
-    """The id of the resource that an item describes; None where it has none."""
+    """Return the id of the resource that an item describes; None if the item has none."""
     with suppress(ExpressionError):
         return declared.id.search(item)
     return None
 
 
 def full_pages(answer: Any) -> Any:
-    """Pages of few items, as the tables have them, as one page."""
+    """Return the pages of an answer in a test table, which hold few items, as one page."""
     if not isinstance(answer, list) or not all(isinstance(page, dict) for page in answer):
         return answer
     joined: dict[str, Any] = {}
     for page in answer:
         for name, value in page.items():
-            is_more = isinstance(value, list) and isinstance(joined.get(name), list)
-            joined[name] = joined[name] + value if is_more else value
+            is_continued = isinstance(value, list) and isinstance(joined.get(name), list)
+            joined[name] = joined[name] + value if is_continued else value
     return joined
 
 
 def multiplied(case: Case, copies: int) -> dict[str, Any]:
-    """The answers of a case in which resources that are no parts of others are there so many times."""
+    """Return the answers of a case, with `copies` copies of each resource that is no part of another."""
     answers = {key: full_pages(answer) for key, answer in case.answers.items()}
     for declared in DECLARATIONS[case.service].resources.values():
         if declared.parent or not declared.list or not declared.list.call or not declared.list.items:
@@ -89,8 +89,8 @@ def multiplied(case: Case, copies: int) -> dict[str, Any]:
     return answers
 
 
-def of_copies(answer: Any) -> Any:
-    """An answer to a call with numbered ids: that to the call without, with the numbers of the call."""
+def with_numbers_of_call(answer: Any) -> Any:
+    """Return an answer to calls with numbered ids: `answer`, with the numbers of the call in its ids."""
     if not callable(answer):
         original: Callable[..., Any] = lambda **_: answer  # noqa: E731
     else:
@@ -100,25 +100,25 @@ def of_copies(answer: Any) -> Any:
         requested = [
             text for value in params.values() for text in (value if isinstance(value, list) else [value])
         ]
-        numbered = [one for one in requested if isinstance(one, str) and NUMBER.search(one)]
-        found = original(**changed(params, lambda text: NUMBER.sub("", text)))
-        if not numbered or not isinstance(found, Mapping):
-            return found
-        pairs = [(NUMBER.sub("", one), NUMBER.search(one)[1]) for one in numbered]  # type: ignore[index]
+        numbered = [text for text in requested if isinstance(text, str) and NUMBER.search(text)]
+        response = original(**changed(params, lambda text: NUMBER.sub("", text)))
+        if not numbered or not isinstance(response, Mapping):
+            return response
+        pairs = [(NUMBER.sub("", text), NUMBER.search(text)[1]) for text in numbered]  # type: ignore[index]
         if len(pairs) == 1:
-            return with_number(found, *pairs[0])
+            return with_number(response, *pairs[0])
         return {
-            name: [with_number(one, *pair) for pair in pairs for one in items if pair[0] in str(one)]
+            name: [with_number(item, *pair) for pair in pairs for item in items if pair[0] in str(item)]
             if isinstance(items, list)
             else items
-            for name, items in found.items()
+            for name, items in response.items()
         }
 
     return respond
 
 
-def written_answers(copies: int) -> dict[str, dict[str, Any]]:
-    """Answers for the collectors in Python, by service: four resources a copy."""
+def python_collector_answers(copies: int) -> dict[str, dict[str, Any]]:
+    """Return answers for the collectors written in Python, by service: 4 * `copies` resources of each."""
     names = [
         f"{name}~{number}" for name in ("orders", "clicks", "mails", "images") for number in range(copies)
     ]
@@ -152,7 +152,7 @@ def written_answers(copies: int) -> dict[str, dict[str, Any]]:
 
 @dataclass
 class Cell:
-    """All services over a fake AWS, as one cell has them. has_detail: signals of the tier `detail`, too."""
+    """The collectors of all services in one cell, over a fake AWS. has_detail: including `detail` signals."""
 
     copies: int
     has_detail: bool
@@ -165,10 +165,13 @@ class Cell:
             cases.setdefault(case.service, case)
         for service, case in cases.items():
             table = answers_by_method(multiplied(case, self.copies))
-            answers = {name: one if isinstance(one, list) else of_copies(one) for name, one in table.items()}
+            answers = {
+                name: answer if isinstance(answer, list) else with_numbers_of_call(answer)
+                for name, answer in table.items()
+            }
             self._add(collector_of(DECLARATIONS[service]), case.region, answers)
-        collectors = {one.service: one for one in REGISTRY.collectors}
-        for service, answers in written_answers(self.copies).items():
+        collectors = {collector.service: collector for collector in REGISTRY.collectors}
+        for service, answers in python_collector_answers(self.copies).items():
             self._add(collectors[service], "eu-west-1", answers)
 
     def _add(self, collector: Collector, region: str, answers: Mapping[str, Any]) -> None:
@@ -178,17 +181,17 @@ class Cell:
         self.services.append((reduced, aws))
 
     async def read(self) -> str:
-        """Read all services once, and return what it costs."""
+        """Make one inventory of all services, and return its cost as text."""
         operations, seconds, found, waiting = Counter[str](), 0.0, 0, 0
         for collector, aws in self.services:
             aws.calls.clear()
             start = time.process_time()
             self.turns.of(collector.service).begin(aws.cell.clock.now(), is_bounded=True)
-            look = Scan(aws.cell, collector.service)
-            found += len(await resources(collector, look))
+            scan = Scan(aws.cell, collector.service)
+            found += len(await resources(collector, scan))
             seconds += time.process_time() - start
             operations.update(aws.calls)
-            waiting += len(look.waiting)
+            waiting += len(scan.waiting)
         most = ", ".join(f"{name} {number}" for name, number in operations.most_common(12))
         return (
             f"{found:,} resources of {len(self.services)} services: {operations.total():,} calls, "
@@ -197,24 +200,24 @@ class Cell:
 
     @property
     def has_waiting(self) -> bool:
-        """Return whether a call was never made."""
-        outcomes = (one for service in self.turns.services.values() for one in service.outcomes.values())
-        return any(one.made_at is None for one in outcomes)
+        """Return whether some call waits for its turn and was never made."""
+        services = self.turns.services.values()
+        return any(outcome.made_at is None for turns in services for outcome in turns.outcomes.values())
 
 
-async def resources(collector: Collector, look: Scan) -> set[TypedPath]:
-    """The resources of which a collector yields series."""
+async def resources(collector: Collector, scan: Scan) -> set[TypedPath]:
+    """Return the resources of the series that a collector yields."""
     found: set[TypedPath] = set()
-    for scan in collector.scans:
+    for scan_function in collector.scans:
         try:
-            found |= {observed.resource.typed_path async for observed in scan(look)}
+            found |= {observed.resource.typed_path async for observed in scan_function(scan)}
         except (ExceptionGroup, ClientError) as error:
             print(f"{collector.service}: {error}")
     return found
 
 
 async def main(copies: int, has_detail: bool, inventories: int) -> None:
-    """Read all services until all was read once, and at least so often."""
+    """Make `inventories` inventories, and more until no call waits for its turn."""
     cell, number = Cell(copies, has_detail), 0
     while number < inventories or cell.has_waiting:
         number += 1

@@ -1,7 +1,7 @@
 """Storing 10,000 alert transitions of one judgement and delivering them. `python bench/journal.py`
 
-The journal is on a real disk and the receiver is an HTTP server in another process. Every transition is a
-group of its own, which makes the most notifications.
+The journal is on a real disk and the receiver is an HTTP server in another process. Every transition has a
+group of its own, so that each makes a notification.
 """
 
 import asyncio
@@ -26,11 +26,11 @@ from monitor.outbound.result import DeliveryResult, result_of_status
 from tests.background import background
 
 TRANSITIONS = 10_000
-SINGLE = 200  # judgements with one transition each
+SINGLE = 200  # transitions that are committed and delivered one by one
 
 
 def pending_notice(number: int) -> PendingNotice:
-    """A notice of typical size, in a group of its own."""
+    """Return a notice of typical size, in a group of its own."""
     labels = {
         "account": "123456789012",
         "region": "eu-west-1",
@@ -76,7 +76,7 @@ class Sink(BaseHTTPRequestHandler):
 
 
 def sink(ready: Connection) -> None:
-    """Serve a receiver of webhooks; send its port."""
+    """Serve a webhook receiver; send its port through `ready`."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
     ready.send(server.server_port)
     server.serve_forever()

@@ -1,4 +1,4 @@
-"""Judging 100,000 and 1,000,000 series: numpy columns against a loop. `python bench/judge.py`"""
+"""Judging 100,000 and 1,000,000 series: numpy columns against a plain loop. `python bench/judge.py`"""
 
 import time
 
@@ -20,12 +20,12 @@ throttled = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", z
 
 
 def account_of(number: int) -> str:
-    """The account of a stream, of which each has SERIES_PER_ACCOUNT."""
+    """Return the account of a stream. Each account has SERIES_PER_ACCOUNT streams."""
     return f"{number // SERIES_PER_ACCOUNT:012}"
 
 
 def stream_series(number: int) -> tuple[Key, Observed]:
-    """The series of a stream that has a name of its own."""
+    """Return the key of a stream's series, and the series as a scan observes it."""
     name = f"stream-{number:07d}"
     observed = Observed(
         signal="stream_write_bytes",
@@ -37,7 +37,7 @@ def stream_series(number: int) -> tuple[Key, Observed]:
 
 
 def fleet_of(series: int) -> Fleet:
-    """A fleet of streams, each with seven minutes of traffic and throttled calls."""
+    """Return a fleet of streams, each with seven minutes of traffic and throttled calls."""
     fleet = Fleet()
     settings = SeriesSettings(
         signal=STREAM_WRITE_BYTES, limit=Limit(1e6, LimitSource.API, 0), band=Band(), stale_after=15
@@ -51,8 +51,11 @@ def fleet_of(series: int) -> Fleet:
     return fleet
 
 
-def plain(samples: list[tuple[float, float]], band: Band) -> list[int]:
-    """The zones of series, computed by a plain loop. samples: the sums of traffic and throttled calls."""
+def judge_by_loop(samples: list[tuple[float, float]], band: Band) -> list[int]:
+    """Return the numbers of the zones of series, by a plain loop.
+
+    samples: for each series, the sums of traffic and throttled calls.
+    """
     zones = []
     for traffic_sum, throttled_sum in samples:
         utilization = traffic_sum / 60 / 1e6
@@ -75,7 +78,7 @@ def main() -> None:
             rounds.append(time.perf_counter() - start)
         samples = [(traffic_sum, 0.0) for traffic_sum in np.linspace(0, 7e7, series).tolist()]
         start = time.perf_counter()
-        plain(samples, Band())
+        judge_by_loop(samples, Band())
         loop = time.perf_counter() - start
         took = sorted(rounds)[len(rounds) // 2]
         print(f"judge {series:>9,} series: {took * 1e3:6.1f} ms; a loop over them takes {loop / took:.0f}x")

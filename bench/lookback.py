@@ -1,6 +1,6 @@
 """CPU time and memory of judging the past. `python bench/lookback.py [series] [days]`
 
-The series have a metric of their usage and one of what is refused, each with a point a minute.
+Each series has a metric of usage and a metric of refused demand, and each metric has a point a minute.
 """
 
 import resource
@@ -22,27 +22,27 @@ from tests.monitor.fleet.fleets import add, key, refused, traffic
 
 DAY: Final = 24 * 60
 START: Final = 29_000_000 // 60 * 60
-LIMIT: Final = 1000 * 60  # a minute
-AT_ONCE: Final = 4  # series whose points come at once
-THROTTLED_FROM: Final = 0.93
+LIMIT: Final = 1000 * 60  # in the unit of the one-minute sums
+AT_ONCE: Final = 4  # series whose points are written at once
+THROTTLED_FROM: Final = 0.93  # the utilization from which demand is refused
 
 
 def main(series: int, days: int) -> None:
     """Print CPU time and memory."""
     fleet, minutes = Fleet(), range(START, START + days * DAY)
-    known = [add(fleet, key(f"stream-{number}")) for number in range(series)]
-    rows = fleet.metrics(known[0].key.cell)
+    added = [add(fleet, key(f"stream-{number}")) for number in range(series)]
+    rows = fleet.metrics(added[0].key.cell)
     begun, before = time.process_time(), memory()
     with SampleFile(np.array(sorted(rows.values()), np.int32), minutes) as file:
         for first in range(0, series, AT_ONCE):
-            names = [one.key.id for one in known[first : first + AT_ONCE]]
+            names = [entry.key.id for entry in added[first : first + AT_ONCE]]
             used, throttled = points(len(names), len(minutes), seed=first)
             for metric, values in ((traffic, used), (refused, throttled)):
-                of = np.array([rows[metric_query(metric.of(StreamName=name))] for name in names], np.int32)
-                at = np.tile(np.arange(minutes.start, minutes.stop, dtype=np.int32), of.size)
-                file.write(of, (of.repeat(len(minutes)), at, values.ravel()))
+                read = np.array([rows[metric_query(metric.of(StreamName=name))] for name in names], np.int32)
+                at = np.tile(np.arange(minutes.start, minutes.stop, dtype=np.int32), read.size)
+                file.write(read, (read.repeat(len(minutes)), at, values.ravel()))
         written = time.process_time()
-        slots = np.array([one.slot for one in known], np.int32)
+        slots = np.array([entry.slot for entry in added], np.int32)
         judging = Judging([Way.in_force(fleet, "")], lambda _, rule: Rule(rule).severity, batch_minutes(60))
         found = look_back(fleet, file, slots, judging)
     judged = time.process_time()
@@ -55,7 +55,7 @@ def main(series: int, days: int) -> None:
 
 
 def points(series: int, minutes: int, seed: int) -> tuple[Floats, Floats]:
-    """Return the usage and the refused demand of series, [series, minute]."""
+    """Return the usage and the refused demand of some series as one-minute sums, [series, minute]."""
     rng = np.random.default_rng(seed)
     day = 0.15 * np.sin(np.arange(minutes) / DAY * 2 * np.pi)
     used = rng.uniform(0.1, 0.75, (series, 1)) + day + 0.05 * rng.random((series, minutes))
@@ -63,7 +63,7 @@ def points(series: int, minutes: int, seed: int) -> tuple[Floats, Floats]:
 
 
 def memory() -> float:
-    """Return the highest memory so far, in MiB."""
+    """Return the peak of the resident memory of this process so far, in MiB."""
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 

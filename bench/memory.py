@@ -26,7 +26,7 @@ STATUS = Path("/proc/self/status")
 
 
 def register(fleet: Fleet, config: Config) -> None:
-    """Streams as an inventory registers them: each with its own name, and one of ten limits."""
+    """Register streams as an inventory does, each with its own name and one of ten limits."""
     cached: dict[object, SeriesSettings] = {}
     for n in range(SERIES):
         key, observed = stream_series(n)
@@ -39,7 +39,7 @@ def register(fleet: Fleet, config: Config) -> None:
 
 
 def fill(fleet: Fleet) -> None:
-    """A point of every metric in every minute of the window, written as polls do."""
+    """Write a point of every metric in every minute of the window, as polls do; judge."""
     minutes = np.arange(NOW - 2 - WINDOW, NOW - 2, dtype=np.int32)
     numbers = np.random.default_rng(1)
     for start in range(0, fleet.rings.size, MAX_METRICS_PER_CALL):
@@ -50,7 +50,7 @@ def fill(fleet: Fleet) -> None:
 
 
 async def publish_twice(fleet: Fleet, exposition: Exposition) -> None:
-    """Publish twice: the second time holds the old body and the new one at once."""
+    """Publish twice: the second time, the old and the new body are in memory at once."""
     await exposition.publish({})
     fleet.usage[: fleet.size] *= 0.5
     fleet.minute[: fleet.size] += 1
@@ -58,7 +58,7 @@ async def publish_twice(fleet: Fleet, exposition: Exposition) -> None:
 
 
 def resident() -> float:
-    """The resident memory in MiB; its peak where the system reports only that."""
+    """Return the resident memory in MiB, or its peak where the system reports only the peak."""
     if not STATUS.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (
             MIB if sys.platform == "darwin" else 1024

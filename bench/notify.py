@@ -34,7 +34,7 @@ from tests.registries import REGISTRY, STREAM_WRITE_BYTES
 
 RUNS, OTHERS = 300, 100_000
 ARRIVAL_TIMEOUT = 60  # seconds
-NAME_PREFIX = "bench-"  # of the streams that are throttled
+NAME_PREFIX = "bench-"  # of the names of the throttled streams
 ACCOUNT, REGION = "123456789012", "eu-west-1"
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 throttled = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
@@ -60,7 +60,7 @@ class Sink(BaseHTTPRequestHandler):
 
 
 def serve_sink(arrivals: Connection) -> None:
-    """Serve a receiver of webhooks; send its port, and then the time of each arrival."""
+    """Serve a webhook receiver; send its port through `arrivals`, then what Sink sends."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Sink)
     Sink.arrivals = arrivals
     arrivals.send(server.server_port)
@@ -84,7 +84,10 @@ def add(app: App, name: str) -> int:
 
 
 def write_minute(app: App, slots: list[int], throttled_rate: float) -> None:
-    """Write the last minute of series: half of the limit used, and throttled calls, per second."""
+    """Write the last minute of some series: usage of half the limit, and throttled calls.
+
+    throttled_rate: throttled calls per second.
+    """
     for formulas, value in ((app.fleet.usages, 500.0), (app.fleet.throttled, throttled_rate)):
         found = [formula.rows[0] for slot in slots if (formula := formulas.get(slot))]
         rows, minute = np.array(found, np.int32), int(time.time()) // 60 - 1
@@ -94,7 +97,7 @@ def write_minute(app: App, slots: list[int], throttled_rate: float) -> None:
 
 
 async def arrival(arrivals: Connection, name: str) -> float:
-    """The time at which the alert of a stream arrived."""
+    """Return the time at which the alert of a stream arrived at the receiver."""
     while True:
         if not await asyncio.to_thread(arrivals.poll, ARRIVAL_TIMEOUT):
             raise TimeoutError(f"no notification about {name}")
@@ -104,7 +107,10 @@ async def arrival(arrivals: Connection, name: str) -> float:
 
 
 async def measure(app: App, arrivals: Connection, label: str, first: int) -> None:
-    """Print how long it takes from a throttled sample to the arrival of its notification."""
+    """Print the delay from the start of a judgement that sees a throttled sample to the notification.
+
+    first: the number of the first of the RUNS streams that are added.
+    """
     took = []
     for n in range(first, first + RUNS):
         slot = add(app, f"{NAME_PREFIX}{n}")

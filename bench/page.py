@@ -1,7 +1,7 @@
 """Rendering the overview with 100,000 series, and serving 200 open pages. `python bench/page.py`
 
 Rendering is measured right after a judgement, when nothing is cached, and again from the cache. Then 200
-browsers are simulated in another process: each listens for events and requests the page after every one.
+browsers are simulated in another process: each listens for events and requests the page after every event.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ throttled = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", z
 
 
 def fleet_of(series: int) -> Fleet:
-    """A fleet of streams in many accounts, with three hours of traffic."""
+    """Return a fleet of streams in many accounts, with three hours of traffic."""
     fleet, now = Fleet(), int(time.time() // 60)
     settings = SeriesSettings(
         signal=STREAM_WRITE_BYTES, limit=Limit(1e6, LimitSource.API, 0), band=Band(), stale_after=15
@@ -74,7 +74,7 @@ async def application(fleet: Fleet) -> AsyncIterator[tuple[FastAPI, Exposition]]
 
 
 async def request_overview(app: FastAPI, query: str = "") -> tuple[float, float, bytes]:
-    """Request the overview; return the seconds that it takes, those of CPU time, and its body."""
+    """Request the overview; return the elapsed seconds, the seconds of CPU time, and the body."""
     body = bytearray()
 
     async def receive() -> dict[str, str]:
@@ -94,10 +94,10 @@ async def render(app: FastAPI, exposition: Exposition, query: str) -> None:
     times: dict[str, list[float]] = {"just judged": [], "just judged, CPU": [], "cached": []}
     body = b""
     for _ in range(ROUNDS):
-        await exposition.publish({})  # as after a judgement: nothing is cached
-        took, of_cpu, body = await request_overview(app, query)
+        await exposition.publish({})  # discards the cache, as a judgement does
+        took, cpu, body = await request_overview(app, query)
         cached, _, _ = await request_overview(app, query)
-        for measured, seconds in zip(times.values(), (took, of_cpu, cached), strict=True):
+        for measured, seconds in zip(times.values(), (took, cpu, cached), strict=True):
             measured.append(seconds * 1e3)
     size = f"{len(body) / 1e3:.0f} KB, {len(gzip.compress(body, 1)) / 1e3:.0f} KB compressed"
     for label, measured in times.items():
@@ -109,7 +109,10 @@ async def render(app: FastAPI, exposition: Exposition, query: str) -> None:
 
 
 def simulate_browsers(port: int, fetched: "Synchronized[int]") -> None:
-    """Simulate browsers: each listens, and requests the page within 1.5 s of every event."""
+    """Simulate PAGES browsers: each listens for events, and requests the page within 1.5 s of every event.
+
+    fetched: the number of pages that were fetched so far.
+    """
     asyncio.run(_simulate_browsers(port, fetched))
 
 
@@ -134,7 +137,7 @@ def _fetch(port: int) -> None:
 
 
 async def publish_for(exposition: Exposition, seconds: float) -> float:
-    """Publish every JUDGE_INTERVAL for so many seconds; return the CPU time of this process in seconds."""
+    """Publish every JUDGE_INTERVAL for some seconds; return the CPU time of this process in seconds."""
     start, end = time.process_time(), time.monotonic() + seconds
     while time.monotonic() < end:
         await exposition.publish({})

@@ -1,11 +1,12 @@
-"""Dollars against the delay of detection, for several ways of planning. `python bench/planning.py [traces]`
+"""Cost and delay of detection of several policies of reading metrics. `python bench/planning.py [traces]`
 
-Usage of real traces is read from a simulated CloudWatch, minute by minute, as the planner says. One series in
-five comes near its limit: its peak is 87 % of it, and demand is throttled in the minutes near the peak; the
-peaks of the others are a third. This is done five times, so that each trace comes near its limit once.
-An oracle, which knows the future, reads what is above its edge or throttled every minute, and all else as
-seldom as is allowed: no plan can cost less. traces: a folder of `*.csv.gz` files with the columns minute and
-value; by default ../shared/traces. `--picture FILE` draws the results as SVG.
+Each policy reads the usage of real traces from a simulated CloudWatch, minute by minute. One series in five
+comes near its limit: its peak is 87 % of the limit, and demand is throttled in the minutes near the peak. The
+peaks of the other series are a third of their limits. The policies run five times, so that each trace comes
+near its limit once. The oracle is a policy that knows the future: it reads every minute the usage above the
+edge and the throttled demand, and all other usage as seldom as is allowed, so that no plan can cost less.
+traces: a folder of `*.csv.gz` files with the columns minute and value; by default ../shared/traces.
+`--picture FILE` draws the results as SVG.
 """
 
 import argparse
@@ -28,19 +29,19 @@ from tests.monitor.fleet.fleets import ACCOUNT, SETTINGS
 from tests.monitor.planning.simulation import ADAPTIVE, DELAY, HISTORY, Demand, Simulation
 
 DAYS = 4
-SETTLED = 1440  # minutes until planning knows a day, which is not counted
-NEAR_PEAK, FAR_PEAK = 0.87, 0.33  # of the limit
-THROTTLED_FROM = 0.97 * NEAR_PEAK
-FOLDS = 5
+SETTLED = 1440  # minutes in which the planner sees a first day, and which are not counted
+NEAR_PEAK, FAR_PEAK = 0.87, 0.33  # the peak utilization of series that come near their limits, and of others
+THROTTLED_FROM = 0.97 * NEAR_PEAK  # the utilization from which demand is throttled
+FOLDS = 5  # runs; one trace in FOLDS comes near its limit in each
 QUIET_BEFORE = 10  # minutes below the edge, or without throttled demand, before a crossing counts
-BUDGET_SHARE = 0.5  # of what adaptive planning costs
-MOST_MINUTES = 30  # of delay that are drawn
+BUDGET_SHARE = 0.5  # a budget / what adaptive planning costs without a budget
+MAX_DRAWN_DELAY = 30  # minutes
 COLOURS = ("#111827", "#6b7280", "#2563eb", "#059669", "#d97706", "#9333ea")
 
 
 @dataclass(frozen=True)
 class Result:
-    """The cost of a policy, in dollars a month and 1,000 metrics, and its delays of detection in minutes."""
+    """The cost of a policy in dollars a month for 1,000 metrics, and its delays of detection in minutes."""
 
     policy: str
     dollars: float
@@ -49,8 +50,8 @@ class Result:
 
     def __str__(self) -> str:
         found = [
-            f"{len(delays)} {what} after {_percentiles(delays)} min, at most {max(delays)}"
-            for what, delays in (("crossings", self.delays), ("throttlings", self.throttled_delays))
+            f"{len(delays)} {events} after {_percentiles(delays)} min, at most {max(delays)}"
+            for events, delays in (("crossings", self.delays), ("throttlings", self.throttled_delays))
         ]
         return f"{self.policy:28} ${self.dollars:7.2f} a month for 1,000 metrics; " + "; ".join(found)
 
@@ -67,17 +68,17 @@ def _percentiles(delays: Sequence[int]) -> str:
 
 
 def joined(results: Sequence[Result]) -> Result:
-    """Return the results of a policy with several fleets as one."""
+    """Return the results of one policy with several fleets as one result."""
     return Result(
         results[0].policy,
-        float(np.mean([one.dollars for one in results])),
-        [delay for one in results for delay in one.delays],
-        [delay for one in results for delay in one.throttled_delays],
+        float(np.mean([result.dollars for result in results])),
+        [delay for result in results for delay in result.delays],
+        [delay for result in results for delay in result.throttled_delays],
     )
 
 
 def load(path: Path, minutes: int) -> Floats:
-    """Return the first minutes of a trace; a value holds until the next one."""
+    """Return the values of a trace in its first minutes; a value holds until the next one."""
     with gzip.open(path, "rt") as file:
         at, value = np.loadtxt(file, delimiter=",", skiprows=1, unpack=True)
     index = np.searchsorted(at, np.arange(minutes), side="right") - 1
@@ -95,7 +96,10 @@ def utilization_of(folder: Path, fold: int) -> Floats:
 
 
 def crossings(above: Flags) -> list[tuple[int, int]]:
-    """Return series and minute of each crossing of the edge after SETTLED."""
+    """Return the series and the minute of each crossing after SETTLED: where `above` becomes true.
+
+    above: [series, minute]. It is false in the QUIET_BEFORE minutes before a crossing.
+    """
     begins = above[:, 1:] & ~above[:, :-1]
     found = np.argwhere(begins) + np.array([0, 1])
     return [(s, m) for s, m in found.tolist() if m > SETTLED and not above[s, m - QUIET_BEFORE : m].any()]
@@ -108,11 +112,14 @@ async def simulate(
     budget: Callable[[Simulation], Budget] | None = None,
     bounded: bool = True,
 ) -> Result:
-    """Run one policy. Polls take place at the shortest interval."""
+    """Run one policy, and return its result. It polls at its shortest interval.
+
+    bounded: an aggregate metric, which bounds the throttled demand of all series, can be read.
+    """
     throttled = (utilization >= THROTTLED_FROM).astype(np.float32)
     demand = Demand(utilization, throttled, bounded)
     fleet = Simulation(demand, intervals, budget, fails=lambda minute: minute % intervals.shortest > 0)
-    above, refused = Waiting(fleet.above()), Waiting(throttled[:, HISTORY:] > 0)
+    above, refused = Detection(fleet.above()), Detection(throttled[:, HISTORY:] > 0)
     await fleet.run(SETTLED)
     requested = fleet.requested
     for now in range(SETTLED, DAYS * 1440):
@@ -124,25 +131,25 @@ async def simulate(
 
 
 def _monthly(requested: float, utilization: Floats) -> float:
-    """Return the dollars a month for 1,000 metrics. requested: those of all series, in a minute."""
-    metrics = 2 * len(utilization)  # that of the usage, and that of throttled demand
+    """Return the dollars a month for 1,000 metrics. requested: metrics requested a minute, of all series."""
+    metrics = 2 * len(utilization)  # one of usage and one of throttled demand, for each series
     return 1000 * requested / metrics * MINUTES_PER_MONTH * LIST_PRICES.metric
 
 
-class Waiting:
-    """The crossings that are not found yet, and the delays of those that are."""
+class Detection:
+    """The crossings that polls have not detected yet. delays: in minutes, of the detected crossings."""
 
     def __init__(self, above: Flags) -> None:
-        self._waiting, self.delays = crossings(above), list[int]()
+        self._undetected, self.delays = crossings(above), list[int]()
 
     def note(self, now: int, known: Ints) -> None:
-        """Note up to which minute each series is known in the minute `now`."""
-        self.delays += [now - m - DELAY - 1 for s, m in self._waiting if m <= known[s]]
-        self._waiting = [(s, m) for s, m in self._waiting if m > known[s]]
+        """Note the crossings detected in the minute `now`. known: the last minute known of each series."""
+        self.delays += [now - m - DELAY - 1 for s, m in self._undetected if m <= known[s]]
+        self._undetected = [(s, m) for s, m in self._undetected if m > known[s]]
 
 
 def oracle(utilization: Floats) -> Result:
-    """Return the result of who knows the future."""
+    """Return the result of a policy that knows the future."""
     counted = utilization[:, HISTORY + SETTLED :]
     above, throttled = counted >= SETTINGS.band.high, counted >= THROTTLED_FROM
     requests = np.where(above, 1, 1 / ADAPTIVE.longest) + throttled
@@ -150,7 +157,7 @@ def oracle(utilization: Floats) -> Result:
 
 
 async def compare(folder: Path, number: int) -> list[Result]:
-    """Run all policies with the first folds, one after the other."""
+    """Run all policies, one after the other; return their results. number: how many folds are used."""
     folds = [utilization_of(folder, fold) for fold in range(number)]
 
     async def all_folds(
@@ -159,12 +166,12 @@ async def compare(folder: Path, number: int) -> list[Result]:
         budget: Callable[[Simulation], Budget] | None = None,
         bounded: bool = True,
     ) -> Result:
-        return joined([await simulate(policy, one, intervals, budget, bounded) for one in folds])
+        return joined([await simulate(policy, fold, intervals, budget, bounded) for fold in folds])
 
     adaptive = await all_folds("adaptive", ADAPTIVE)
     dollars = adaptive.dollars * 2 * len(folds[0]) / 1000 * BUDGET_SHARE
 
-    def half(fleet: Simulation) -> Budget:
+    def half_budget(fleet: Simulation) -> Budget:
         def clock() -> float:
             return fleet.minute * 60.0
 
@@ -177,27 +184,27 @@ async def compare(folder: Path, number: int) -> list[Result]:
         await all_folds("every 5 minutes", Intervals(5, 5, 5), bounded=False),
         adaptive,
         await all_folds("adaptive, without aggregates", ADAPTIVE, bounded=False),
-        await all_folds("adaptive, half the budget", ADAPTIVE, half),
-        joined([oracle(one) for one in folds]),
+        await all_folds("adaptive, half the budget", ADAPTIVE, half_budget),
+        joined([oracle(fold) for fold in folds]),
     ]
 
 
 def draw(results: Sequence[Result]) -> str:
-    """Return a curve for each policy as SVG: how much of what happens is found within so many minutes."""
+    """Return SVG with a curve for each policy: the share of events found, by minutes of delay."""
     curves = []
-    for n, one in enumerate(results):
-        colour, points = COLOURS[n % len(COLOURS)], [f"{x:.0f},{y:.0f}" for x, y in _curve(one)]
+    for n, result in enumerate(results):
+        colour, points = COLOURS[n % len(COLOURS)], [f"{x:.0f},{y:.0f}" for x, y in _curve(result)]
         curves.append(
             f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" stroke-width="2"/>'
         )
-        curves.append(f'<text x="430" y="{150 + 18 * n}" fill="{colour}">{one.label}</text>')
+        curves.append(f'<text x="430" y="{150 + 18 * n}" fill="{colour}">{result.label}</text>')
     minutes = [f'<text x="{_x(m):.0f}" y="288">{m}</text>' for m in (0, 1, 2, 5, 10, 20)]
     shares = [f'<text x="24" y="{_y(share) + 4:.0f}">{share:.0%}</text>' for share in (0.0, 0.5, 0.9, 1.0)]
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 960 320" font-family="sans-serif" '
         'font-size="13">'
         '<rect width="960" height="320" fill="#fff"/>'
-        f'<path d="M{_x(0)} {_y(1)}V{_y(0)}H{_x(MOST_MINUTES):.0f}" fill="none" stroke="#666"/>'
+        f'<path d="M{_x(0)} {_y(1)}V{_y(0)}H{_x(MAX_DRAWN_DELAY):.0f}" fill="none" stroke="#666"/>'
         '<text x="24" y="28">what is found of crossings and throttled demand; dollars a month for 1,000 '
         "metrics, median and 99th percentile of the delay</text>"
         '<text x="430" y="310">minutes beyond CloudWatch\'s own delay</text>'
@@ -206,18 +213,18 @@ def draw(results: Sequence[Result]) -> str:
     )
 
 
-def _curve(one: Result) -> Iterator[tuple[float, float]]:
+def _curve(result: Result) -> Iterator[tuple[float, float]]:
     """Yield the corners of the curve of a policy."""
-    delays, share = np.sort([*one.delays, *one.throttled_delays]), 0.0
-    for minutes in range(MOST_MINUTES + 1):
+    delays, share = np.sort([*result.delays, *result.throttled_delays]), 0.0
+    for minutes in range(MAX_DRAWN_DELAY + 1):
         found = np.count_nonzero(delays <= minutes) / delays.size
         yield from ((_x(minutes), _y(share)), (_x(minutes), _y(found)))
         share = found
 
 
 def _x(minutes: int) -> float:
-    """The place of a delay; the first minutes have the most room."""
-    return 70 + 860 * float(np.log1p(minutes) / np.log1p(MOST_MINUTES))
+    """Return the x coordinate of a delay; the first minutes have the most room."""
+    return 70 + 860 * float(np.log1p(minutes) / np.log1p(MAX_DRAWN_DELAY))
 
 
 def _y(share: float) -> float:
@@ -237,8 +244,8 @@ def main() -> None:
         print(f"no traces in {arguments.traces}: nothing was measured")
         return
     results = asyncio.run(compare(arguments.traces, arguments.folds))
-    for one in results:
-        print(one)
+    for result in results:
+        print(result)
     if arguments.picture:
         arguments.picture.write_text(draw(results))
 

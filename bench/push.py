@@ -46,19 +46,20 @@ def write_minute(fleet: Fleet, minute: int) -> None:
 
 
 def encode(fleet: Fleet, protocol: str) -> None:
-    """Print how fast one thread encodes samples, and how long that holds up the event loop."""
+    """Print how fast one thread encodes samples, and how long encoding blocks the event loop."""
     watermarks, encoding = Watermarks(np.empty(0, WATERMARK_DTYPE), 0), ENCODINGS[protocol]
     labels, blocked, requests = LabelEncoder(encoding.encode_label), list[float](), list[PushRequest]()
     start = begin = time.perf_counter()
     pending = PendingSamples(fleet, watermarks)
     for batch in pending.batches():
         blocked.append(time.perf_counter() - start)
-        more, queued = build_requests(batch, encoding, labels)
-        requests += more
+        new_requests, queued = build_requests(batch, encoding, labels)
+        requests += new_requests
         start = time.perf_counter()
         pending.mark_queued(batch, queued)
     took = time.perf_counter() - begin
-    samples, size = sum(one.samples for one in requests), sum(len(one.body) for one in requests)
+    samples = sum(request.samples for request in requests)
+    size = sum(len(request.body) for request in requests)
     print(f"{protocol:14} {samples / took:9,.0f} samples/s: {samples:,} in {took:.1f} s,", end=" ")
     print(f"{size / samples:.1f} bytes each")
     print(
@@ -84,22 +85,23 @@ async def pushing(
     config = PushConfig.model_validate(given | {"allow_insecure": True, "allow_private": True})
     async with (
         OutboundClient() as client,
-        PushService.opened(folder / "headroom.db", fleet, client, registry) as one,
+        PushService.opened(folder / "headroom.db", fleet, client, registry) as service,
     ):
-        one.configure([config])
-        async with background(one.run()):
-            yield one, registry
+        service.configure([config])
+        async with background(service.run()):
+            yield service, registry
 
 
 async def push(fleet: Fleet, port: int, folder: Path) -> None:
-    """Print how long the first samples take, and those of each minute after them."""
-    async with pushing(fleet, port, folder) as (one, registry):
+    """Print how long it takes to push the first samples, and then the samples of each new minute."""
+    async with pushing(fleet, port, folder) as (service, registry):
         lags = list[float]()
         watching = asyncio.create_task(measure_lag(lags))
-        samples = SERIES * (WINDOW + 7 * (FAMILIES - 1))  # throttled demand is known for the whole window
+        # Throttled demand is known for the whole window, the other families for seven minutes.
+        samples = SERIES * (WINDOW + 7 * (FAMILIES - 1))
         for minute in range(NOW - 2, NOW - 2 + MINUTES + 1):
             lags.clear()
-            took = await delivered(one, registry, samples)
+            took = await deliver(service, registry, samples)
             lags.sort()
             longest, p99 = lags[-1] * 1e3, lags[len(lags) * 99 // 100] * 1e3
             print(f"{samples:,} samples arrived after {took:.1f} s;", end=" ")
@@ -111,10 +113,10 @@ async def push(fleet: Fleet, port: int, folder: Path) -> None:
         await asyncio.gather(watching, return_exceptions=True)
 
 
-async def delivered(one: PushService, registry: CollectorRegistry, samples: int) -> float:
-    """Push, and return the seconds until the receiver has so many samples."""
+async def deliver(service: PushService, registry: CollectorRegistry, samples: int) -> float:
+    """Push the new samples, and return the seconds until the receiver has `samples` samples in all."""
     start = time.perf_counter()
-    one.enqueue_new_samples()
+    service.enqueue_new_samples()
     while (registry.get_sample_value("headroom_push_samples_sent_total", RECEIVER) or 0) < samples:  # noqa: ASYNC110
         await asyncio.sleep(0.02)
     return time.perf_counter() - start

@@ -1,6 +1,6 @@
-"""The time that recommendations take, and block the event loop. `python bench/recommend.py 50000`
+"""How long recommendations take and block the event loop. `python bench/recommend.py 50000`
 
-Each series is a limit of a stream of its own, whose history is full and whose demand needs another size.
+Each series is that of a different stream. Its history is full, and its demand needs another number of shards.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import time
 import httpx
 
 from bench.judge import stream_series
-from bench.turns import remember, timed, write
+from bench.turns import fill_history, timed, write
 from monitor.app import App
 from monitor.config.config import Config
 from monitor.demo.environment import isolate_environment
@@ -27,7 +27,7 @@ QUESTIONS = ("", "?advice=raise", "?service=kinesis&region=eu-west-1&advice=lowe
 
 
 def register(fleet: Fleet, series: int, minute: int) -> None:
-    """Register so many streams of one to ten shards."""
+    """Register `series` streams of one to ten shards."""
     limits = [Limit(2**20 * (1 + n), LimitSource.API, 0.0) for n in range(10)]
     settings = [
         SeriesSettings(signal=STREAM_WRITE_BYTES, limit=limit, band=Band(), paid=True) for limit in limits
@@ -53,7 +53,7 @@ async def main() -> None:
             await write(app.fleet, range(minute - WINDOW, minute - 1))
             await app.judge()
             await app.forecaster.forecast_all()
-            remember(app.forecaster.recorder.history)
+            fill_history(app.forecaster.recorder.history)
             transport = httpx.ASGITransport(app.web, client=("127.0.0.1", 1))
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
                 for question in QUESTIONS:

@@ -1,7 +1,8 @@
-"""The CPU time of inventories that observe what the one before did. `python bench/registration.py [series]`
+"""The CPU time of inventories that observe the same as before. `python bench/registration.py [series]`
 
-Each series has three formulas and a limit of its API. What is observed is made anew each time, as scans do,
-which is in the time; then only where the answers that it is made of have changed.
+Each series has three formulas and a limit from its API. In the first measurement, each inventory makes all
+observations anew, which counts as its CPU time. In the second, it makes only the observations anew whose AWS
+responses have changed: none.
 """
 
 import asyncio
@@ -13,14 +14,14 @@ from functools import partial
 from collectors.base import Aws, Metric, Observed, Resource, ScanFunction, per_second
 from tests.monitor.polling.inventories import NO_QUOTAS, FakeAccount, collector
 
-REPEATED = 10
+REPEATED = 10  # inventories after the first
 traffic = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
 records = Metric("AWS/Kinesis", "IncomingRecords", "Sum")
 refused = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 
 
 def observed(number: int) -> Observed:
-    """A stream as a scan observes it."""
+    """Return a stream's series as a scan observes it."""
     name = f"stream-{number}"
     return Observed(
         signal="stream_write_bytes",
@@ -34,28 +35,28 @@ def observed(number: int) -> Observed:
 
 
 def stream(number: int) -> list[Observed]:
-    """The series of a stream."""
+    """Return all series of a stream."""
     return [observed(number)]
 
 
 async def main(series: int) -> None:
     """Run the inventories, and print what each of them costs."""
 
-    async def made(_: Aws) -> AsyncIterator[Observed]:
+    async def observe_all(_: Aws) -> AsyncIterator[Observed]:
         for number in range(series):
             yield observed(number)
 
-    async def known(aws: Aws) -> AsyncIterator[Observed]:
+    async def observe_changed(aws: Aws) -> AsyncIterator[Observed]:
         for number in range(series):
-            for one in aws.series(number, 1048576.0 * (1 + number % 5), partial(stream, number)):
-                yield one
+            for each in aws.series(number, 1048576.0 * (1 + number % 5), partial(stream, number)):
+                yield each
 
-    for label, scan in (("made each time", made), ("made of other answers only", known)):
+    for label, scan in (("made each time", observe_all), ("made of other answers only", observe_changed)):
         await measure(label, scan, series)
 
 
 async def measure(label: str, scan: ScanFunction, series: int) -> None:
-    """Print what the inventories of a scan cost."""
+    """Print the cost of the inventories of a scan."""
     account, seconds = FakeAccount(**NO_QUOTAS), list[float]()
     for _ in range(1 + REPEATED):
         start = time.process_time()

@@ -47,7 +47,7 @@ HEADERS = (
 
 
 def updates() -> list[Update]:
-    """One update of each of 10,000 metrics, ordered by cell, over three minutes."""
+    """Return one update of each of POINTS metrics, ordered by cell, in one of three minutes."""
     kinds = [metric for metric in DECLARED.statistics if metric[0] != "AWS/EC2"][:20]
     return [
         Update(
@@ -69,22 +69,22 @@ def updates() -> list[Update]:
 
 
 def fleet_of(streamed: list[Update]) -> Fleet:
-    """A fleet with a series for each update."""
+    """Return a fleet with a series for each update."""
     fleet, settings = (
         Fleet(),
         SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(1e6, LimitSource.API, NOW), band=Band()),
     )
-    for n, one in enumerate(streamed):
-        (statistic, *_) = DECLARED.statistics[one.namespace, one.metric]
-        usage: Usage = total(Metric(one.namespace, one.metric, statistic, dimensions=one.dimensions))
-        key = Key(one.account, one.region, "kinesis", "stream_write_bytes", f"resource-{n}")
+    for n, update in enumerate(streamed):
+        (statistic, *_) = DECLARED.statistics[update.namespace, update.metric]
+        usage: Usage = total(Metric(update.namespace, update.metric, statistic, dimensions=update.dimensions))
+        key = Key(update.account, update.region, "kinesis", "stream_write_bytes", f"resource-{n}")
         observed = Observed(signal=key.signal, resource=key.subject, usage=usage)
         fleet.put(key, observed, settings, NOW // 60)
     return fleet
 
 
 class Body:
-    """A gzip body that is compressed once; `next` appends a new request id."""
+    """A gzip body whose points are compressed once; `next` returns it with a new request id."""
 
     def __init__(self, records: list[bytes]) -> None:
         data = [{"data": base64.b64encode(record).decode()} for record in records]
@@ -99,13 +99,13 @@ class Body:
 
 
 def bodies() -> dict[str, Body]:
-    """Return the bodies by the name of their format."""
+    """Return the bodies by the names of their formats."""
     points = updates()
     packed = [points[start : start + MESSAGE] for start in range(0, POINTS, MESSAGE)]
     per_record = len(packed) // RECORDS
 
-    def records(old: bool) -> list[bytes]:
-        messages = [message(part, old) for part in packed]
+    def records(is_0_7: bool) -> list[bytes]:
+        messages = [message(part, is_0_7) for part in packed]
         return [
             b"".join(messages[start : start + per_record]) for start in range(0, len(messages), per_record)
         ]
@@ -113,8 +113,8 @@ def bodies() -> dict[str, Body]:
     size = POINTS // RECORDS
     return {
         "JSON": Body([lines(points[start : start + size]) for start in range(0, POINTS, size)]),
-        "OTLP 1.0": Body(records(old=False)),
-        "OTLP 0.7": Body(records(old=True)),
+        "OTLP 1.0": Body(records(is_0_7=False)),
+        "OTLP 0.7": Body(records(is_0_7=True)),
     }
 
 
@@ -123,7 +123,7 @@ def ingest_of(fleet: Fleet) -> Ingest:
 
 
 async def in_process(name: str, body: Body, rounds: int = 31) -> None:
-    """Print the CPU time from a body to the fleet."""
+    """Print the CPU time of decoding a body and writing its points to the fleet."""
     ingest, took = ingest_of(fleet_of(updates())), []
     for _ in range(rounds):
         request, content = body.next()
@@ -139,7 +139,7 @@ async def in_process(name: str, body: Body, rounds: int = 31) -> None:
 
 
 def serve(ready: Connection) -> None:
-    """Serve the endpoint over a fleet, and its memory at /resident; send the port."""
+    """Serve Firehose's endpoint, and this process's memory at /resident; send the port through `ready`."""
     app, ingest = FastAPI(), ingest_of(fleet_of(updates()))
     app.include_router(firehose_router(ingest, lambda: FirehoseAccess((KEY,))))
 
@@ -197,7 +197,10 @@ async def full_load(port: int, body: Body, seconds: float) -> float:
 
 
 async def half_load(port: int, body: Body, rate: float, seconds: float) -> list[float]:
-    """Return the latencies in seconds, ascending, when points arrive at half of `rate`, one body at least."""
+    """Return the ascending latencies in seconds of bodies that are sent at half of `rate`; at least one body.
+
+    rate: points per second.
+    """
     pause = 2 * POINTS / rate
     clients = [Client(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(4)]
     tasks = list[asyncio.Task[float]]()
@@ -211,7 +214,7 @@ async def half_load(port: int, body: Body, rate: float, seconds: float) -> list[
 
 
 async def memory_of(port: int) -> float:
-    """The resident memory of the server, in MiB."""
+    """Return the resident memory of the server, in MiB."""
     return float(await Client(*await asyncio.open_connection("127.0.0.1", port)).get("/resident"))
 
 

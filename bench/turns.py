@@ -38,7 +38,7 @@ LAG_INTERVAL = 0.001  # seconds between two measurements of the event loop's lag
 
 
 class Lag:
-    """Measures for how much CPU time the event loop is blocked."""
+    """Measures how long the event loop is blocked. lags: seconds of CPU time of the loop's thread."""
 
     def __init__(self) -> None:
         self.lags = list[float]()
@@ -72,7 +72,7 @@ async def timed(label: str, work: Awaitable[object]) -> None:
 
 
 def register(fleet: Fleet, series: int, minute: int) -> None:
-    """Register as many streams as `series` says."""
+    """Register `series` streams."""
     limits = [Limit(1e6 + n, LimitSource.API, 0.0) for n in range(10)]
     settings = [SeriesSettings(signal=STREAM_WRITE_BYTES, limit=limit, band=Band()) for limit in limits]
     for n in range(series):
@@ -120,11 +120,11 @@ async def measure(app: App, series: int, minute: int) -> None:
         await timed("a new minute of all", app.judge())
         await timed("planned again", planner.update(minute + 5 * n + 5))
     await timed("recorded, forecast", app.forecaster.forecast_all())
-    remember(app.forecaster.recorder.history)
+    fill_history(app.forecaster.recorder.history)
     await timed("recorded, forecast", app.forecaster.forecast_all())
 
 
-def remember(history: UsageHistory) -> None:
+def fill_history(history: UsageHistory) -> None:
     """Fill the history with a fortnight of random usage."""
     numbers = np.random.default_rng(1)
     for block in history.blocks:

@@ -1,6 +1,6 @@
-"""The time that a question to what-if takes, and blocks the event loop. `python bench/what_if.py 100000`
+"""How long what-if questions take and block the event loop. `python bench/what_if.py 100000`
 
-Half of the series are in each of two regions, with the same names; of one in a hundred demand is refused.
+Each of two regions has half of the series, with the same names. One series in a hundred has refused demand.
 """
 
 import argparse
@@ -12,7 +12,7 @@ import time
 import httpx
 import numpy as np
 
-from bench.turns import remember, timed, write
+from bench.turns import fill_history, timed, write
 from collectors.base import Metric, Observed, Resource, per_second
 from monitor.app import App
 from monitor.config.config import Config
@@ -27,7 +27,7 @@ from rules.signals import Band
 from tests.registries import REGISTRY
 
 REGIONS = "eu-west-1", "us-east-1"
-REFUSED = 100  # one series of so many
+REFUSED = 100  # one series in REFUSED has refused demand
 SIGNAL = REGISTRY.signal("dax", "request_rate")  # refused requests are counted as requests are
 QUESTIONS = (
     WhatIfQuery(traffic="3x"),
@@ -39,7 +39,7 @@ QUESTIONS = (
 
 
 def register(fleet: Fleet, series: int, minute: int) -> None:
-    """Register so many clusters."""
+    """Register one series for each of `series` clusters."""
     settings = SeriesSettings(signal=SIGNAL, limit=Limit(1e6, LimitSource.API, 0.0), band=Band())
     for n in range(series):
         name, region = f"cluster-{n // 2:07d}", REGIONS[n % 2]
@@ -51,9 +51,9 @@ def register(fleet: Fleet, series: int, minute: int) -> None:
 
 
 def refuse(fleet: Fleet, minute: int) -> None:
-    """Have demand refused in the last minute."""
+    """Write refused demand of one series in REFUSED for one minute."""
     formulas = map(fleet.throttled.get, range(0, fleet.size, REFUSED))
-    rows = np.array([one.rows[0] for one in formulas if one], np.int32)
+    rows = np.array([formula.rows[0] for formula in formulas if formula], np.int32)
     minutes, calls = np.full(rows.size, minute, np.int32), np.full(rows.size, 6000, np.float32)
     fleet.rings.write(rows, minutes, calls, marked_next=True)
 
@@ -76,7 +76,7 @@ async def main() -> None:
             refuse(app.fleet, minute - 2)
             await app.judge()
             await app.forecaster.forecast_all()
-            remember(app.forecaster.recorder.history)
+            fill_history(app.forecaster.recorder.history)
             transport = httpx.ASGITransport(app.web, client=("127.0.0.1", 1))
             async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
                 for question in QUESTIONS:

@@ -35,7 +35,7 @@ def add(left: Any, right: Any) -> Any:
 
 
 def subtract(left: Any, right: Any) -> Any:
-    """Return the first amount minus the second; of two metrics, never below 0."""
+    """Return the first amount minus the second. The difference of two metrics is never below 0."""
     if is_metric(left) and is_metric(right):
         (first, weight), (second, other_weight) = _term(left), _term(right)
         return Usage(Op.DIFFERENCE, ((first, weight), (second, -other_weight)))
@@ -48,7 +48,7 @@ def subtract(left: Any, right: Any) -> Any:
 
 
 def multiply(left: Any, right: Any) -> Any:
-    """Return the product of two amounts, of which one at most is a metric."""
+    """Return the product of two amounts, at most one of which is a metric."""
     if is_metric(right):
         left, right = right, left
     return _scaled(left, _number(right)) if is_metric(left) else _finite(_number(left) * _number(right))
@@ -89,25 +89,25 @@ def is_not_above(left: Any, right: Any) -> Usage:
 def choose(condition: Any, chosen: Any, other: Any) -> Usage:
     """Return one of two numbers in each minute: `chosen` where the condition is 1, and `other` where it is 0.
 
-    condition: of `is_above` or `is_not_above`. Raises TypeError for anything else.
+    condition: a result of `is_above` or `is_not_above`. Raises TypeError for anything else.
     """
-    if not any(one.op is Op.POSITIVE for one in (usage_of(condition), *_inner(condition))):
+    if not any(usage.op is Op.POSITIVE for usage in (usage_of(condition), *_inner(condition))):
         raise TypeError("expected a comparison, found a metric")
     return _shifted(_scaled(condition, _number(chosen) - _number(other)), _number(other))
 
 
 def sum_of(first: Any, *others: Any) -> Any:
-    """Return the sum of amounts; 0 of an empty list, None if one is unknown."""
+    """Return the sum of amounts; 0 for an empty list, None if an amount is unknown."""
     return _reduced((first, *others), _sum, sum, empty=0)
 
 
 def highest_of(first: Any, *others: Any) -> Any:
-    """Return the highest of amounts; None of an empty list, or if one is unknown."""
+    """Return the highest of amounts; None for an empty list, or if an amount is unknown."""
     return _reduced((first, *others), lambda items: Usage(Op.MAX, tuple(map(_term, items))), max)
 
 
 def lowest_of(first: Any, *others: Any) -> Any:
-    """Return the lowest of amounts; None of an empty list, or if one is unknown."""
+    """Return the lowest of amounts; None for an empty list, or if an amount is unknown."""
     return _reduced((first, *others), lambda items: Usage(Op.MIN, tuple(map(_term, items))), min)
 
 
@@ -117,7 +117,7 @@ def _reduced(
     reduce_numbers: Callable[[Iterable[Any]], Any],
     empty: float | None = None,
 ) -> Any:
-    """Return the reduction of values, or of the items of a single list; None if one is unknown.
+    """Return the reduction of values, or of the items of a single list; None if a value is unknown.
 
     empty: the result for an empty list.
     """
@@ -131,17 +131,17 @@ def _reduced(
 
 def _sum(items: list[Any]) -> Usage:
     usages = list(map(_metric, items))
-    terms = (term for one in usages for term in _flat_terms(one))
-    return Usage(Op.SUM, tuple(terms), offset=sum(one.offset for one in usages if one.op is Op.SUM))
+    terms = (term for usage in usages for term in _flat_terms(usage))
+    return Usage(Op.SUM, tuple(terms), offset=sum(usage.offset for usage in usages if usage.op is Op.SUM))
 
 
 def _inner(value: Metric | Usage) -> Iterable[Usage]:
-    """The usages among the terms of a usage."""
+    """Return the usages among the terms of a usage."""
     return [term for term, _ in usage_of(value).terms if isinstance(term, Usage)]
 
 
 def _signed_sum(left: Any, right: Any) -> Usage:
-    """Return the first amount minus the second, below 0 where that is higher; one of them is a metric."""
+    """Return the first amount minus the second, which may be below 0; at least one of them is a metric."""
     if not is_metric(right):
         return _shifted(left, -_number(right))
     subtracted = _scaled(right, -1)
@@ -149,12 +149,12 @@ def _signed_sum(left: Any, right: Any) -> Usage:
 
 
 def _flat_terms(value: Usage) -> Iterable[WeightedTerm]:
-    """The terms of a sum, or any other usage as a single term."""
+    """Return the terms of a sum, or any other usage as a single term."""
     return value.terms if value.op is Op.SUM else [(value, 1.0)]
 
 
 def _term(value: Any) -> WeightedTerm:
-    """Return a metric or usage as one term; the term of a sum that has only one and no offset."""
+    """Return a metric or usage as one weighted term; a sum of one term without offset is that term."""
     usage = _metric(value)
     if usage.op is Op.SUM and len(usage.terms) == 1 and not usage.offset:
         return usage.terms[0]
@@ -173,7 +173,10 @@ def _metric(value: Any) -> Usage:
 
 
 def _scaled(value: Metric | Usage, factor: float) -> Usage:
-    """Return a usage times a factor; one below 0 would turn a maximum into a minimum."""
+    """Return a usage times a factor. A negative factor is put around a usage that is no sum.
+
+    Inside it, a negative factor would turn a maximum into a minimum.
+    """
     usage = usage_of(value)
     if factor > 0 or usage.op is Op.SUM:
         return usage.scaled(factor)

@@ -45,11 +45,10 @@ connections = Metric("AWS/ApiGateway", "ConnectCount", "Sum", zero_when_absent=T
 # Requests of one method or route. Detailed metrics are opt-in: a missing point may mean that they are off.
 detailed_count = replace(count, zero_when_absent=False)
 
-Item = dict[
-    str, Any
-]  # what is read of an API, stage, usage plan or settings, by the names of AWS's responses
+# The members of an API, stage, usage plan or settings that are read, by their names in AWS's responses.
+Item = dict[str, Any]
 
-# The members of items that are read, as others may be secret, such as the variables of a stage.
+# The members of each kind of item that are read. Other members may be secret, such as a stage's variables.
 ACCOUNT_THROTTLE: Members = {"throttleSettings": {"rateLimit": is_number}}
 REST_API: Members = {"id": is_text, "name": is_text, "tags": are_texts}
 HTTP_API: Members = {"ApiId": is_text, "Name": is_text, "ProtocolType": is_text, "Tags": are_texts}
@@ -87,7 +86,7 @@ NO_ROUTE_METRIC = Unobservable("no CloudWatch metric is documented for a route w
 class Stages:
     """The stages of an API, each with the methods or routes that detailed metrics count.
 
-    unreadable: how many AWS lists without a name.
+    unreadable: the number of stages that AWS lists without a name.
     """
 
     found: Sequence[tuple[Item, Sequence[Method]]]
@@ -95,14 +94,17 @@ class Stages:
 
     @classmethod
     def of(cls, stages: Iterable[Item], name: str, methods: Mapping[str, Sequence[Method]]) -> "Stages":
-        """Return the stages with a name, which is the member `name`."""
-        every = [*stages]
-        found = [(one, methods.get(one[name], ())) for one in every if one.get(name)]
-        return cls(found, len(every) - len(found))
+        """Return the stages that have a name.
+
+        name: the member that holds a stage's name. methods: those that detailed metrics count, by stage name.
+        """
+        listed = [*stages]
+        found = [(stage, methods.get(stage[name], ())) for stage in listed if stage.get(name)]
+        return cls(found, len(listed) - len(found))
 
 
 def check_stages(unreadable: int, kind: str) -> None:
-    """Raise UnreadableItemsError where stages cannot be read: after all others were."""
+    """Raise UnreadableItemsError if stages could not be read; called after all others have been read."""
     if unreadable:
         raise UnreadableItemsError(f"{unreadable} of the stages of {kind} in AWS's lists cannot be read")
 
@@ -123,7 +125,7 @@ async def account(aws: Aws) -> AsyncIterator[Observed]:
     problems = {metric: metric_problem(metric) for metric in distinct}
     valid = [metric for metric, problem in problems.items() if not problem]
     reasons = [f"the requests to an API are missing: {problem}" for problem in problems.values() if problem]
-    reasons += [one.problem for one in (listed, listed_http) if one.problem]
+    reasons += [apis.problem for apis in (listed, listed_http) if apis.problem]
     yield Observed(
         signal="account_throttle_rate",
         resource=ACCOUNT,
@@ -144,11 +146,9 @@ async def rest_apis(aws: Aws) -> AsyncIterator[Observed]:
     async for api, stages in aws.map(listed.items(), stages_of, rest_api_resource):
         unreadable += stages.unreadable
         for stage, methods in stages.found:
-            of, make = (
-                (api["id"], stage["stageName"]),
-                partial(rest_stage_series, aws.region, api, stage, methods),
-            )
-            for observed in aws.series(of, (api, stage, methods), make, aws.read_at(("rest", api["id"]))):
+            key = api["id"], stage["stageName"]
+            make = partial(rest_stage_series, aws.region, api, stage, methods)
+            for observed in aws.series(key, (api, stage, methods), make, aws.read_at(("rest", api["id"]))):
                 yield observed
     listed.check()
     check_stages(unreadable, "REST APIs")
@@ -165,11 +165,9 @@ async def http_apis(aws: Aws) -> AsyncIterator[Observed]:
     async for api, stages in aws.map(listed.items(), stages_of, http_api_resource):
         unreadable += stages.unreadable
         for stage, routes in stages.found:
-            of, make = (
-                (api["ApiId"], stage["StageName"]),
-                partial(http_stage_series, aws.region, api, stage, routes),
-            )
-            for observed in aws.series(of, (api, stage, routes), make, aws.read_at(("http", api["ApiId"]))):
+            key = api["ApiId"], stage["StageName"]
+            make = partial(http_stage_series, aws.region, api, stage, routes)
+            for observed in aws.series(key, (api, stage, routes), make, aws.read_at(("http", api["ApiId"]))):
                 yield observed
     listed.check()
     check_stages(unreadable, "HTTP and WebSocket APIs")
@@ -222,23 +220,32 @@ def list_http_apis(aws: Aws) -> ReadableItems:
 
 
 def identified(identity: str, members: Members, item: Any) -> Item | None:
-    """Return what is read of an API or a usage plan in a list; None without an id."""
+    """Return the members of an API or a usage plan in a list; None without an id.
+
+    identity: the name of the member with the id. members: those that are read.
+    """
     found = members_of(item, members)
     return found if found.get(identity) else None
 
 
 def with_settings(stage: Any, members: Members, name: str, of_each: Members) -> Item:
-    """Return what is read of a stage, and as `name` the settings of its methods or routes, by their keys."""
+    """Return the members of a stage, and as its member `name` the settings of its methods or routes, by key.
+
+    members: those of the stage that are read. of_each: those of each of the settings that are read.
+    """
     described = stage.get(name) if isinstance(stage, Mapping) else None
-    settings = described.items() if isinstance(described, Mapping) else ()
-    by_key = {key: members_of(one, of_each) for key, one in settings if is_text(key)}
+    items = described.items() if isinstance(described, Mapping) else ()
+    by_key = {key: members_of(settings, of_each) for key, settings in items if is_text(key)}
     return {**members_of(stage, members), name: by_key}
 
 
 async def get_rest_stages(aws: Aws, api: Item) -> Stages:
-    """Get the stages of a REST API, each with the methods that detailed metrics count, if they are needed."""
-    found = (await aws.call("apigateway", "GetStages", restApiId=api["id"])).get("item") or []
-    stages = [with_settings(one, REST_STAGE, "methodSettings", REST_SETTINGS) for one in found]
+    """Get the stages of a REST API, each with the methods that detailed metrics count.
+
+    The methods are listed only if a stage has a throttle and detailed metrics for all of its methods.
+    """
+    listed = (await aws.call("apigateway", "GetStages", restApiId=api["id"])).get("item") or []
+    stages = [with_settings(stage, REST_STAGE, "methodSettings", REST_SETTINGS) for stage in listed]
     defaults = map(default_settings, stages)
     is_needed = any(
         settings.get("metricsEnabled") and effective_rate(settings.get("throttlingRateLimit"))
@@ -249,9 +256,12 @@ async def get_rest_stages(aws: Aws, api: Item) -> Stages:
 
 
 async def list_http_stages(aws: Aws, api: Item) -> Stages:
-    """List the stages of an HTTP or WebSocket API, each with the routes that detailed metrics count."""
+    """List the stages of an HTTP or WebSocket API, each with the routes that detailed metrics count.
+
+    The routes of an HTTP API are listed only if a stage has a throttle and detailed metrics for all of them.
+    """
     listed = aws.list_items("apigatewayv2", "GetStages", "Items", ApiId=api["ApiId"])
-    stages = [with_settings(one, HTTP_STAGE, "RouteSettings", HTTP_SETTINGS) async for one in listed]
+    stages = [with_settings(stage, HTTP_STAGE, "RouteSettings", HTTP_SETTINGS) async for stage in listed]
     defaults = [stage.get("DefaultRouteSettings", {}) for stage in stages]
     is_counted = any(
         settings.get("DetailedMetricsEnabled") and effective_rate(settings.get("ThrottlingRateLimit"))
@@ -275,10 +285,10 @@ async def get_usage_by_key(aws: Aws, plan: Item) -> dict[str, float]:
 
 
 def period_start(period: str, offset: int, today: date) -> date:
-    """The first day of the quota's current DAY, WEEK or MONTH.
+    """Return the first day of the quota's current DAY, WEEK or MONTH.
 
-    offset: the day on which the period starts: 0 is Sunday, or the first of the month (documented for
-    QuotaSettings of CloudFormation).
+    offset: the day on which a WEEK (0: Sunday) or a MONTH (0: the first) starts, as documented for
+    CloudFormation's QuotaSettings.
     """
     if period == "WEEK":
         return today - timedelta(days=(today.isoweekday() - offset) % 7)
@@ -289,7 +299,7 @@ def period_start(period: str, offset: int, today: date) -> date:
 
 
 def named_resource(kind: str, identity: str, name: str | None) -> Resource:
-    """A resource with an id, and with a name that may not be unique."""
+    """Return a resource with an id and a name. Names need not be unique; None: it has no name."""
     return Resource(kind, (identity,), (name,) if name else ())
 
 
@@ -309,27 +319,27 @@ def usage_plan_resource(plan: Item) -> Resource:
 
 
 def metric_name(api: Item) -> str:
-    """The `ApiName` of a REST API in CloudWatch: its name without non-ASCII characters, or else its id.
+    """Return the `ApiName` of a REST API in CloudWatch: its name without non-ASCII characters, or its id.
 
-    The id is inferred: CloudWatch accepts no blank dimension value.
+    That a blank name is replaced by the id is inferred, as CloudWatch accepts no blank dimension value.
     """
     name: str = api.get("name", "").encode("ascii", "ignore").decode()
     return name if name.strip() else str(api["id"])
 
 
 def traffic_metrics(api: Item, **stage: str) -> tuple[Metric, ...]:
-    """The metrics that count the requests to an HTTP or WebSocket API, or to a stage of it."""
+    """Return the metrics that count the requests to an HTTP or WebSocket API, or to its given `Stage`."""
     counted = (messages, connections) if api.get("ProtocolType") == "WEBSOCKET" else (count,)
     return tuple(metric.of(ApiId=api["ApiId"], **stage) for metric in counted)
 
 
 def effective_rate(rate: float | None) -> float | None:
-    """The throttle in requests per second; None if it is not set (absent or -1) or stops all traffic (0)."""
+    """Return a throttle in requests per second; None if absent, unset (-1) or stopping all traffic (0)."""
     return rate if rate is not None and rate > 0 else None
 
 
 def rest_stage_series(region: str, api: Item, stage: Item, methods: Sequence[Method]) -> Iterator[Observed]:
-    """The series of a stage of a REST API. methods: those that detailed metrics count."""
+    """Yield the series of a stage of a REST API. methods: those that detailed metrics count."""
     parent = rest_api_resource(api).child("stage", stage["stageName"])
     tags = {**api.get("tags", {}), **stage.get("tags", {})}
     dimensions = {"ApiName": metric_name(api), "Stage": stage["stageName"]}
@@ -357,18 +367,21 @@ def rest_stage_series(region: str, api: Item, stage: Item, methods: Sequence[Met
 
 
 def uncounted(stage_requests: Usage, reason: Unobservable) -> dict[str, Any]:
-    """The fields of methods or routes that nobody counts: their usage is at most that of their stage."""
+    """Return the usage, as fields of `Observed`, of methods or routes that no metric counts.
+
+    stage_requests: the upper bound of the requests to each of them.
+    """
     return {"usage": stage_requests.scaled(0), "upper_bound": stage_requests, "bound_reason": reason}
 
 
 def method_name(method: Method) -> str:
-    """The name of a method or route: `GET /pets`."""
+    """Return the name of a method or route, such as `GET /pets`."""
     path, verb = method
     return f"{verb} {path}"
 
 
 def counted_usage(dimensions: Mapping[str, str], method: Method) -> Usage:
-    """The requests to a method or route, by detailed metrics."""
+    """Return the requests to a method or route that detailed metrics count."""
     path, verb = method
     return per_second(detailed_count.of(**dimensions, Resource=path, Method=verb))
 
@@ -376,7 +389,7 @@ def counted_usage(dimensions: Mapping[str, str], method: Method) -> Usage:
 def method_usage(
     region: str, api: str, dimensions: Mapping[str, str], method: Method, settings: Item
 ) -> Usage | Unobservable:
-    """The usage of a method with settings of its own."""
+    """Return the usage of a method that has its own settings."""
     if not settings.get("metricsEnabled"):
         enable = enable_method_metrics(region, api, dimensions["Stage"], method)
         return Unobservable("detailed metrics of the method are not enabled", enable, DETAIL_COST)
@@ -384,7 +397,7 @@ def method_usage(
 
 
 def http_stage_series(region: str, api: Item, stage: Item, routes: Sequence[Method]) -> Iterator[Observed]:
-    """The series of a stage of an HTTP or WebSocket API. routes: those that detailed metrics count."""
+    """Yield the series of a stage of an HTTP or WebSocket API. routes: those that detailed metrics count."""
     parent = http_api_resource(api).child("stage", stage["StageName"])
     tags = {**api.get("Tags", {}), **stage.get("Tags", {})}
     dimensions = {"ApiId": api["ApiId"], "Stage": stage["StageName"]}
@@ -408,7 +421,10 @@ def http_stage_series(region: str, api: Item, stage: Item, routes: Sequence[Meth
 
 
 def uncounted_reason(region: str, api: Item, stage: str, default: Item) -> Unobservable:
-    """The reason why the requests to each route of a stage are not counted."""
+    """Return the reason why no metric counts the requests to each route of a stage.
+
+    default: the default settings of the stage's routes.
+    """
     if api.get("ProtocolType") == "WEBSOCKET":
         return NO_ROUTE_METRIC
     if default.get("DetailedMetricsEnabled"):
@@ -417,7 +433,7 @@ def uncounted_reason(region: str, api: Item, stage: str, default: Item) -> Unobs
 
 
 def route_usage(region: str, api: str, stage: str, route: str, settings: Item) -> Usage | Unobservable:
-    """The usage of a route with settings of its own."""
+    """Return the usage of a route that has its own settings."""
     verb, _, path = route.partition(" ")
     if not path:  # `$default`, and every route of a WebSocket API
         return NO_ROUTE_METRIC
@@ -432,6 +448,6 @@ COLLECTOR = Collector(
     scans=(account, rest_apis, http_apis, usage_plans),
     metrics=(count, messages, connections, detailed_count),
     iam_actions=("apigateway:GET", "cloudwatch:ListMetrics"),
-    # All control-plane calls of an account share 10 per second, those of both APIs together.
+    # All control-plane calls of an account, to both APIs together, share a limit of 10 per second.
     call_rates={"apigateway": 4, "apigatewayv2": 4},
 )

@@ -1,8 +1,8 @@
-"""Methods and routes of API Gateway's stages: their settings, and which of them detailed metrics count.
+"""Methods and routes of API Gateway's stages: their settings, and those that detailed metrics count.
 
 The throttle of a stage applies to each of its methods (of an HTTP API: routes). Only detailed metrics count
-the requests to each. The methods are listed from CloudWatch, because a deployed stage may differ from its
-API.
+the requests to each method. The methods are listed from CloudWatch, because a deployed stage may differ from
+its API.
 
 API: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html
 """
@@ -47,34 +47,35 @@ async def list_active_methods(aws: Aws, metric: Metric) -> Mapping[str, Sequence
         RecentlyActive=RECENTLY_ACTIVE,
     ):
         dimensions = members_of(described, {"Dimensions": is_list}).get("Dimensions", ())
-        named = [members_of(one, {"Name": is_text, "Value": is_text}) for one in dimensions]
-        values = {one.get("Name"): one.get("Value", "") for one in named}
+        readable = [members_of(dimension, {"Name": is_text, "Value": is_text}) for dimension in dimensions]
+        values = {dimension.get("Name"): dimension.get("Value", "") for dimension in readable}
         if values.keys() == {name, *DIMENSIONS}:
             methods_by_stage[values["Stage"]].append((values["Resource"], values["Method"]))
     return {stage: sorted(methods) for stage, methods in methods_by_stage.items()}
 
 
 def without_own_settings(methods: Iterable[Method], own: Collection[Method]) -> list[Method]:
-    """The methods without settings of their own; settings for ANY apply to all methods of a path."""
+    """Return the methods without their own settings. own: the methods with settings; ANY: all of a path."""
     return [(path, verb) for path, verb in methods if not {(path, verb), (path, "ANY")} & {*own}]
 
 
 def default_settings(stage: Mapping[str, Any]) -> Settings:
-    """The settings of a REST API's stage for the methods without settings of their own."""
-    settings = stage.get("methodSettings", {}).items()
-    return next(
-        (settings_of_key for key, settings_of_key in settings if parse_setting_key(key) == EVERY_METHOD), {}
-    )
+    """Return the settings of a REST API's stage for the methods without their own settings."""
+    by_key = stage.get("methodSettings", {}).items()
+    return next((settings for key, settings in by_key if parse_setting_key(key) == EVERY_METHOD), {})
 
 
 def parse_setting_key(key: str) -> Method:
-    """The method of a key of a stage's `methodSettings`, such as `~1pets~1{id}/GET`."""
+    """Return the method that a key of a stage's `methodSettings` names, such as `~1pets~1{id}/GET`."""
     path, _, verb = key.rpartition("/")
     return "/" + path.replace("~1", "/").replace("~0", "~").lstrip("/"), verb
 
 
 def enable_method_metrics(region: str, api: str, stage: str, method: Method) -> str:
-    """The command that enables detailed metrics, which CloudWatch charges for, of one or of every method."""
+    """Return the command that enables detailed metrics, which CloudWatch charges for.
+
+    method: the method that they count, or EVERY_METHOD.
+    """
     path, verb = method
     pointer = path.lstrip("/") if method == EVERY_METHOD else path.replace("~", "~0").replace("/", "~1")
     patch = f"op=replace,path=/{pointer}/{verb}/metrics/enabled,value=true"
@@ -83,12 +84,12 @@ def enable_method_metrics(region: str, api: str, stage: str, method: Method) -> 
 
 
 def enable_route_metrics(region: str, api: str, stage: str, route: str, settings: Settings) -> str:
-    """The command that enables detailed metrics of a route and keeps its other settings."""
+    """Return the command that enables detailed metrics of a route and keeps its other settings."""
     return _update_stage(region, api, stage, "--route-settings", {route: _detailed(settings)})
 
 
 def enable_default_metrics(region: str, api: str, stage: str, settings: Settings) -> str:
-    """The command that enables detailed metrics of all routes and keeps the other default settings."""
+    """Return the command that enables detailed metrics of all routes and keeps the other default settings."""
     return _update_stage(region, api, stage, "--default-route-settings", _detailed(settings))
 
 

@@ -86,16 +86,16 @@ Response = TypeVar("Response")
 State = TypeVar("State")
 Value = TypeVar("Value")
 
-GLOBAL_REGION = "global"  # in labels, instead of a region's name: of global services
+GLOBAL_REGION = "global"  # the region of global services, in labels
 
 
 @dataclass(frozen=True, slots=True)
 class SettingCost:
     """The price of a setting of AWS that makes a usage observable.
 
-    text: what is charged, as a sentence. source: AWS's page that says so. read_on: when it said so, as an ISO
-    date. monthly_dollars: the list price of us-east-1 for a month, at most; None where it depends on what is
-    known only afterwards.
+    text: the price, as a sentence. source: the page of AWS that has the price. read_on: when that page was
+    read, as an ISO date. monthly_dollars: the highest list price for a month in us-east-1; None where the
+    price depends on facts that are known only afterwards.
     """
 
     text: str
@@ -108,7 +108,8 @@ class SettingCost:
 class Unobservable:
     """The reason why a usage cannot be observed.
 
-    enable_command: makes it observable, where a setting of AWS does. cost: of that setting.
+    enable_command: the command that makes the usage observable by a setting of AWS; None if no setting does.
+    cost: the price of that setting.
     """
 
     reason: str
@@ -116,10 +117,11 @@ class Unobservable:
     cost: SettingCost | None = None
 
 
-# The usage is unknown, as a call about the resource was never made. A series that an earlier inventory found
-# remains as it was.
+# The usage is unknown, because a call about the resource was never made. A series that an earlier inventory
+# found remains as it was.
 NOT_READ_YET = Unobservable("it waits for its turn to be read")
-# It is not known yet whether the series exists: there is none, unless an earlier inventory found it.
+# It is not known yet whether the series exists. A series that an earlier inventory found remains as it was;
+# a new one is not made.
 MAY_EXIST = Unobservable("whether it exists waits for its turn to be read")
 
 
@@ -127,9 +129,9 @@ MAY_EXIST = Unobservable("whether it exists waits for its turn to be read")
 class Bought:
     """The terms on which the limit of one resource is bought (see `rules.sizes.Size`).
 
-    size: the name of one of the signal's sizes; empty where it has one. items: the number bought now; None:
-    the limit tells. minimum, maximum: items that the resource needs in any case, and may have at most.
-    included: items that this resource has without paying for them; None: not known.
+    size: the name of one of the signal's sizes; empty where the signal has a single size. items: the number
+    bought now; None: it follows from the limit. minimum, maximum: the fewest items that the resource needs in
+    any case, and the most that it may have. included: items that are not paid for; None: not known.
     """
 
     size: str = ""
@@ -139,7 +141,7 @@ class Bought:
     included: float | None = 0.0
 
     def paid(self, items: float) -> float | None:
-        """Return how many of these items are paid for; None where that is not known."""
+        """Return how many of these items are paid for; None where `included` is not known."""
         return None if self.included is None else max(items - self.included, 0)
 
 
@@ -147,26 +149,26 @@ class Bought:
 class Observed:
     """One series: a signal of a resource, with its limit and the source of its usage.
 
-    signal: its name within the collector's service, as in the catalogue.
+    signal: the signal's name within the collector's service, as in the catalogue.
     resource: the resource that has the limit; `ACCOUNT` for a limit of the account.
     usage: a formula over metrics, a number that an API returned, or the reason why it cannot be observed.
     limit: as returned by an API of the resource or the account, in the signal's unit. None: it is taken from
         `published_limit`, or else from Service Quotas or the documentation.
     limit_read_at: when an earlier inventory read `limit`, in epoch seconds; None: this one read it.
-    limit_source: the source of `limit`; for a quota that the catalogue does not name, that of its value in
-        Service Quotas.
+    limit_source: the source of `limit`; for a quota that the catalogue does not name, the source of its value
+        in Service Quotas.
     quota: the quota of the resource, where the catalogue names none for its signal. quota_arn: the ARN of the
         resource, where the quota has a value for it alone.
-    largest: where the usage is that of one of several resources, the one that has most, its id after that of
-        its parent.
+    largest: where the usage is that of the largest of several resources, the id of that resource, after the
+        ids of its parents.
     published_limit: the same limit, where CloudWatch publishes it. Each usage is then compared with the limit
-        of its own minute, and `limit` is used for a minute without a point. Where that is None, such a minute
-        has the limit of the point before it, until that is stale.
+        of its own minute, and `limit` is used for a minute without a point. Where `limit` is None, such a
+        minute has the limit of the point before it, until that point is stale.
     hard_limit: usage cannot exceed the limit, as AWS throttles the demand instead. A usage above the limit
         then proves that the limit is outdated: it is read again, and the series is not judged until then.
     deliberate: the limit is a cap that was set on purpose. Usage at the limit is judged as within the band
         while nothing is throttled.
-    bought: how the limit is bought; None where its signal alone tells.
+    bought: how the limit is bought; None where the signal alone determines it.
     created_at: when the resource was created, in epoch seconds: older samples belong to a former resource of
         the same name. None: AWS does not return it.
     throttled: demand throttled per second (saturation). None: CloudWatch does not publish it.
@@ -264,11 +266,11 @@ class Aws(Protocol):
 
     @property
     def quota_services_in_use(self) -> Set[str]:
-        """The service codes of those services that have series here, and those that are configured."""
+        """The service codes of the services that have series here, and of those that are configured."""
         ...
 
     def reads_quotas_of(self, service_code: str) -> bool:
-        """Return whether the quotas of a service are read here: those of global ones are read once."""
+        """Return whether this cell reads the quotas of a service; those of global services are read once."""
         ...
 
     def has_own_limit(self, signal: str, resource: Resource) -> bool:
@@ -277,11 +279,11 @@ class Aws(Protocol):
 
     @property
     def quota_services_approved(self) -> Set[str]:
-        """The service codes of which AWS agreed to increase a quota in the last hours."""
+        """The service codes of the services for which AWS approved a higher quota in the last hours."""
         ...
 
     def includes(self, signal: str, resource: Resource) -> bool:
-        """Return true unless the configuration excludes the series. Saves calls that AWS bills."""
+        """Return whether the configuration includes the series. Calls for excluded series can be saved."""
         ...
 
     def state(self, kind: type[State]) -> State:
@@ -297,21 +299,21 @@ class Aws(Protocol):
         *,
         is_shared: bool = False,
     ) -> Awaitable[Value]:
-        """Return what `read` returns, or raise what it raises: now, or when it was last called for the key.
+        """Return what `read` returns, or raise its error, from a call now or the last call for the key.
 
-        An inventory makes a bounded number of calls about single resources, see `monitor.aws.turns`; those
-        about the whole account it makes in any case. key: unique within the service. every: seconds for
-        which a value is used again; of a resource below its band it is an hour at least, unless others share
-        what is read (`is_shared`). Raises NotReadYetError where it was never called, and it is not its turn.
+        An inventory calls `read` for a bounded number of single resources, see `monitor.aws.turns`; for the
+        whole account it always does. key: unique within the service. every: seconds for which a result is
+        used again; for a resource below its band at least an hour, unless other resources share the result
+        (`is_shared`). Raises NotReadYetError if `read` was never called for the key, and it is not its turn.
         """
         ...
 
     def takes_turn(self, key: Hashable, resource: Resource) -> bool:
-        """Return whether this inventory is to make a call about a resource, whose result the caller keeps."""
+        """Return whether this inventory is to make a call about a resource. The caller keeps the result."""
         ...
 
     def read_at(self, key: Hashable) -> float | None:
-        """Return when an earlier inventory read what `in_turn` returns; None: this one read it."""
+        """Return when an earlier inventory read what `in_turn` returns for a key; None: this one read it."""
         ...
 
     def series(
@@ -321,23 +323,23 @@ class Aws(Protocol):
         make: Callable[[], Iterable[Observed]],
         read_at: Callable[[str], float | None] | float | None = None,
     ) -> Iterable[Observed]:
-        """Return the series that `make` makes of the responses of AWS alone.
+        """Return the series that `make` makes, which may depend on nothing but `answers`.
 
-        Where equal answers made the same series before, these are confirmed as they are, and nothing is
-        returned: most inventories find what the one before found.
-        of: what the series are of, unique within the scan function. answers: all that `make` uses; equal ones
-        have an equal `repr`. read_at: when an earlier inventory read their limits, in epoch seconds, or
-        what tells it of each signal; None: this one read them.
+        If an earlier inventory made these series from equal answers, they are confirmed as they are, and
+        nothing is returned: most inventories find the same as the previous one.
+        of: identifies the series within the scan function. answers: all responses of AWS that `make` uses;
+        equal answers have an equal `repr`. read_at: when an earlier inventory read the limits, in epoch
+        seconds, or a function that returns this for a signal; None: this inventory read them.
         """
         ...
 
     def waits(self, resource: Resource) -> None:
-        """Record that a resource waits for its turn: its series, and those of its parts, remain."""
+        """Record that a resource waits for its turn: its series, and those of its parts, remain unchanged."""
         ...
 
     @property
     def is_global(self) -> bool:
-        """True in the cell of global services, which reads once what is the same in all regions."""
+        """True in the cell of global services."""
         ...
 
     def account_state(self, kind: type[State]) -> State:
@@ -353,10 +355,11 @@ class Aws(Protocol):
         ...
 
     async def is_in_use(self) -> bool:
-        """Return whether the service has a resource here, or may have; for a scan that has listed all.
+        """Return whether the service has, or may have, a resource here.
 
-        Waits until another scan of the service has found one, or none has. What is not in use needs no calls
-        for the whole account and has no series.
+        A scan calls it after it has listed all of its resources. Waits until a scan of the service has found
+        a resource, or all have found none. A service that is not in use has no series, and needs no calls for
+        the whole account.
         """
         ...
 
@@ -381,8 +384,8 @@ class Aws(Protocol):
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield the response of every page.
 
-        first: parameters of the first page alone, where AWS rejects them beside the `NextToken` of the
-            others; `params` go with every page.
+        first: parameters of the first page alone, where AWS rejects them beside the `NextToken` of further
+            pages. params: parameters of every page.
         """
         ...
 
@@ -398,13 +401,13 @@ class Aws(Protocol):
         call: Callable[[Item], Awaitable[Response]],
         resource: Callable[[Item], Resource],
     ) -> AsyncIterator[tuple[Item, Response]]:
-        """Yield each item with the result of `call(item)` as soon as it is there; a few calls run at once.
+        """Yield each item with the result of `call(item)` as soon as the call ends; a few calls run at once.
 
         An item whose call fails is left out. The failure is reported for `resource(item)`, and the series of
-        that resource and of its parts remain as in the previous inventory. They also
-        remain after a NotReadYetError, which is no failure. A resource that no longer exists was deleted
-        after it was listed: that is no failure either, and all series of it that this scan yields, before or
-        after, are dropped.
+        that resource and of its parts remain as in the previous inventory. They also remain after a
+        NotReadYetError, which is no failure. A resource that no longer exists was deleted after it was
+        listed: that is no failure either, and all of its series are dropped that this scan yields, before or
+        after.
         """
         ...
 
@@ -437,11 +440,11 @@ class Collector:
     signals: the names of the signals that its scans yield; empty without a declaration.
     scope: where it is read. region: where the API and the metrics of a global service are, if they are not in
         the home region of the partition.
-    reduced: returns the collector of some of its signals, without what only others need; None: it is not
-        known what they need.
+    reduced: returns a collector of some of the signals, without the scans and calls that only other signals
+        need; None where it is not known what each signal needs.
     declaration: the declaration of a declared service, from which metrics-only collectors are made.
-    reads_last: what it reads follows from what the other inventories of the cell find: its first one comes
-        after theirs. It decides itself what is due, also where it finds nothing.
+    reads_last: what it reads depends on what the other collectors of the cell find, so that its first
+        inventory comes after theirs. It is called at every inventory, and decides itself what is due.
     """
 
     service: str
@@ -464,6 +467,6 @@ class Collector:
         return self
 
     def of_signals(self, signals: Collection[str]) -> "Collector":
-        """Return the collector of these signals alone, as far as it is known what they need."""
+        """Return a collector of these signals alone; the whole collector where `reduced` is None."""
         wanted = self.signals & {*signals}
         return self if wanted == self.signals or self.reduced is None else self.reduced(wanted)

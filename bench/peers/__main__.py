@@ -1,13 +1,14 @@
 """Headroom against other monitors over the same CloudWatch: `YACE=/path/to/yace make bench-peers`.
 
-All run at the same time over streams of Kinesis in an AWS on loopback, whose points are late and revised, as
-CloudWatch's are. They read the same metrics once a minute, and are scraped every 15 seconds. Headroom runs
-twice: as it is, and with every metric read each minute. YACE names the program of
-yet-another-cloudwatch-exporter, CLOUDWATCH_EXPORTER the jar of cloudwatch_exporter with its dependencies,
-TELEGRAF the program that receives the same metric stream as Headroom's endpoint, afterwards.
+All monitors run at the same time over Kinesis streams in a fake AWS on loopback, whose points are late and
+revised as CloudWatch's are. They read the same metrics once a minute, and are scraped every 15 seconds.
+Headroom runs twice: with its default intervals, and with every metric read each minute. The environment names
+the other monitors: YACE the program of yet-another-cloudwatch-exporter, CLOUDWATCH_EXPORTER the jar of
+cloudwatch_exporter with its dependencies, TELEGRAF the program of Telegraf. Telegraf runs after the others;
+Telegraf and Headroom's endpoint receive the same metric stream.
 
-It runs in real time: by default 25 minutes, of which the first 14 are not measured, as Headroom describes new
-streams by turns, 120 a minute.
+The comparison runs in real time, by default 25 minutes. The first 14 are not measured, because Headroom
+describes only 120 new streams a minute.
 """
 
 import argparse
@@ -30,7 +31,10 @@ from bench.peers.streams import HISTORY, METRICS, Kind, Streams
 
 
 async def measure(runs: Sequence[Run], warm_up: float, seconds: float) -> None:
-    """Run all at the same time, and take their usage at the begin and at the end of the window."""
+    """Run all monitors at the same time, and set `begin` and `end` of each run.
+
+    warm_up: seconds before the measured window. seconds: the length of the window.
+    """
     async with AsyncExitStack() as stack:
         pids = []
         for run in runs:
@@ -45,7 +49,7 @@ async def measure(runs: Sequence[Run], warm_up: float, seconds: float) -> None:
 
 
 def row(run: Run) -> str:
-    """Return the figures of a run."""
+    """Return the line of a run in the table under HEAD."""
     above = run.streams.is_above
     p50, p99 = run.delays(np.ones(above.shape, np.bool_))
     above50, above99 = run.delays(above)
@@ -59,7 +63,7 @@ def row(run: Run) -> str:
 
 
 def detections(run: Run) -> str:
-    """Return how late a run told what began."""
+    """Return the line of a run in the table of events: their number and the delay of detection, by kind."""
     kinds = (run.detection(kind) for kind in Kind)
     found = "".join(f"{number:10}{median:8.0f}{p99:6.0f}" for number, median, p99 in kinds)
     return f"{run.monitor.name:24}{len(METRICS) * len(run.streams.names):8,}{found}"
@@ -73,7 +77,10 @@ HEAD = (
 
 
 def ratios(name: str, ours: Sequence[Run], theirs: Sequence[Run]) -> list[str]:
-    """Return what Headroom uses as a share of what another monitor does, by the number of metrics."""
+    """Return lines with the ratios of what Headroom uses to what another monitor uses, by number of metrics.
+
+    name: of the other monitor. ours, theirs: the runs of Headroom and of that monitor, by number of metrics.
+    """
     lines = []
     for own, other in zip(ours, theirs, strict=True):
         count = len(METRICS) * len(own.streams.names)
@@ -84,7 +91,7 @@ def ratios(name: str, ours: Sequence[Run], theirs: Sequence[Run]) -> list[str]:
             f"metrics requested and dollars {own.metrics / other.metrics:.2f}"
         )
     if len(ours) > 1:
-        own_more, other_more = (some[-1].cpu - some[0].cpu for some in (ours, theirs))
+        own_more, other_more = (runs[-1].cpu - runs[0].cpu for runs in (ours, theirs))
         more = len(METRICS) * (len(ours[-1].streams.names) - len(ours[0].streams.names)) / 1000
         lines.append(
             f"{ours[0].monitor.name} / {name}, CPU of each further 1,000 metrics a minute: "
@@ -94,7 +101,7 @@ def ratios(name: str, ours: Sequence[Run], theirs: Sequence[Run]) -> list[str]:
 
 
 def report(runs: Sequence[Run]) -> None:
-    """Print the figures, and those of Headroom as shares of others'."""
+    """Print the figures of all runs, and the ratios of Headroom's figures to those of the other monitors."""
     cpu = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line), "")
     machine = f"{os.cpu_count()} cores, {cpu.partition(': ')[2]}, {platform.release()}"
     print(f"{datetime.now(UTC):%Y-%m-%d}, {machine}")

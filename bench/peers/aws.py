@@ -1,4 +1,4 @@
-"""The AWS that all monitors read: what each of them calls of it, in the protocols that it speaks."""
+"""The fake AWS that monitors read: the operations that they call, in the protocols that they use."""
 
 import json
 import time
@@ -35,7 +35,10 @@ XML = {
 
 @dataclass
 class FakeAws:
-    """AWS as one monitor sees it. calls: by operation. metrics_requested: of GetMetricData."""
+    """The fake AWS of one monitor.
+
+    calls: the number of calls, by operation. metrics_requested: with GetMetricData.
+    """
 
     streams: Streams
     calls: Counter[str] = field(default_factory=Counter)
@@ -51,9 +54,7 @@ class FakeAws:
         body = await request.read()
         if request.headers.get("smithy-protocol") == CBOR_PROTOCOL["smithy-protocol"]:
             operation = request.path.rpartition("/")[2]
-            answer = self._answer(
-                operation, cbor.decode(body), lambda time_: datetime.fromtimestamp(time_, UTC)
-            )
+            answer = self._answer(operation, cbor.decode(body), _datetime)
             return web.Response(
                 body=cbor.encode(answer), content_type="application/cbor", headers=CBOR_PROTOCOL
             )
@@ -83,7 +84,8 @@ class FakeAws:
         results = []
         for query in params["MetricDataQueries"]:
             metric = query["MetricStat"]["Metric"]
-            stream = {one["Name"]: one["Value"] for one in metric["Dimensions"]}.get("StreamName", "")
+            dimensions = {dimension["Name"]: dimension["Value"] for dimension in metric["Dimensions"]}
+            stream = dimensions.get("StreamName", "")
             minutes, values = self.streams.points(
                 metric["MetricName"], stream, params["StartTime"], params["EndTime"], now
             )
@@ -101,7 +103,7 @@ class FakeAws:
         page, token = _page(self.streams.names, params.get("NextToken"), METRICS_PER_PAGE)
         name = params["MetricName"]
         dimensions = ([{"Name": "StreamName", "Value": stream}] for stream in page)
-        metrics = [{"Namespace": NAMESPACE, "MetricName": name, "Dimensions": one} for one in dimensions]
+        metrics = [{"Namespace": NAMESPACE, "MetricName": name, "Dimensions": each} for each in dimensions]
         return {"Metrics": metrics if name in METRICS else []} | ({"NextToken": token} if token else {})
 
     def _GetResources(self, params: Json) -> Json:

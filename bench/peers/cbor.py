@@ -7,8 +7,8 @@ from typing import Any
 
 UNSIGNED, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE = range(8)  # the major types
 EPOCH_TAG = 1  # the tag before a time in epoch seconds
-DIRECT = 24  # a number below 24 is in the first byte
-INDEFINITE, BREAK = 31, 0xFF
+DIRECT = 24  # numbers below this are in the first byte
+INDEFINITE, BREAK = 31, 0xFF  # the length of an item that ends at a BREAK byte, and that byte
 LENGTHS = {24: ">B", 25: ">H", 26: ">I", 27: ">Q"}  # struct formats of the number after the first byte
 FLOATS = {25: ">e", 26: ">f", 27: ">d"}
 CONSTANTS = {20: False, 21: True, 22: None, 23: None}

@@ -1,4 +1,4 @@
-"""The monitors that are compared: how each is started, and how it exports the newest point of a stream."""
+"""The compared monitors: how each is started, and what its /metrics shows of a stream."""
 
 import os
 import re
@@ -13,8 +13,8 @@ from rules.band import Zone
 from tests.processes import COMMAND
 
 INTERVAL = 60  # seconds between two scrapes of AWS
-WINDOW = 300  # seconds of points that others request each time, as AWS's are late
-TINY = 1e-9  # what is more than 0 is at least this
+WINDOW = 300  # seconds of points that the other monitors request each time, because points are late
+TINY = 1e-9  # the least value that counts as more than 0
 
 HEADROOM = """
 services: [kinesis]
@@ -29,12 +29,13 @@ EVERY_MINUTE = f"max_interval: {INTERVAL}\nthrottled_interval: {INTERVAL}"
 
 @dataclass(frozen=True)
 class Monitor:
-    """A monitor that reads CloudWatch. command: starts it, of a configuration file and a port.
+    """A monitor that reads CloudWatch.
 
-    config: the text of that file, of a port and a folder. newest: in its /metrics, matches the stream and the
-    minute of the newest point of a stream, in epoch seconds times `time_scale`. detects: for each kind of
-    thing to be detected, a pattern that matches the stream and a value, and the least of those values.
-    scrapes_on_request: a request of /metrics makes it read AWS.
+    command: returns the command that starts the monitor with a configuration file and a port. config: returns
+    the text of that file for a port and a folder. newest: matches, in /metrics, a stream and the time of its
+    newest point, in epoch seconds times `time_scale`. detects: for each kind of event, a pattern that matches
+    a stream and a value in /metrics, and the least value that shows the event. scrapes_on_request: the
+    monitor reads AWS when its /metrics is requested.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Monitor:
 
 
 def headroom(name: str, more: str = "") -> Monitor:
-    """Headroom. more: lines of its configuration."""
+    """Return Headroom as a monitor. more: further lines of its configuration."""
     return Monitor(
         name,
         lambda file, _: (*COMMAND, "serve", "--config", str(file)),
@@ -68,7 +69,7 @@ def _own_family(name: str) -> re.Pattern[str]:
 
 
 def _detected_by(label: str) -> Mapping[Kind, tuple[re.Pattern[str], float]]:
-    """Return the patterns and values of the families of exporters. label: of the stream."""
+    """Return `detects` of an exporter of CloudWatch's metrics. label: the label with the stream's name."""
     family = rf'^aws_kinesis_%s_sum\{{.*{label}="(stream-\d+)".*\}} (\S+) \d+$'
     return {
         Kind.ABOVE: (re.compile(family % "incoming_bytes", re.M), EDGE * METRICS["IncomingBytes"][1]),
@@ -77,7 +78,7 @@ def _detected_by(label: str) -> Mapping[Kind, tuple[re.Pattern[str], float]]:
 
 
 def yace(binary: str) -> Monitor:
-    """yet-another-cloudwatch-exporter."""
+    """Return yet-another-cloudwatch-exporter as a monitor. binary: the path of its program."""
     return Monitor(
         "YACE",
         lambda file, port: (
@@ -109,7 +110,7 @@ discovery:
 
 
 def cloudwatch_exporter(jar: str) -> Monitor:
-    """cloudwatch_exporter, of a jar with its dependencies."""
+    """Return cloudwatch_exporter as a monitor. jar: the path of its jar with dependencies."""
     return Monitor(
         "cloudwatch_exporter",
         lambda file, port: ("java", "-jar", jar, str(port), str(file)),
@@ -135,7 +136,7 @@ def _cloudwatch_exporter_config() -> str:
 
 
 def monitors(environ: Mapping[str, str] = os.environ) -> list[Monitor]:
-    """Return those that can be started: Headroom twice, and others whose programs the environment names."""
+    """Return the monitors that can be started: Headroom twice, and those that the environment names."""
     found = [headroom("Headroom"), headroom("Headroom, every minute", EVERY_MINUTE)]
     if binary := environ.get("YACE"):
         found.append(yace(binary))

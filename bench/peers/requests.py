@@ -1,10 +1,11 @@
 """The metrics that the comparison with other monitors requests. `python -m bench.peers.requests`
 
-The streams of `bench.peers.streams` are planned and read minute by minute, without a process, a wire and real
-time. The requests a minute are told by metric and kind of stream, beside those of an oracle that keeps the
-same promises and knows the future: all metrics of a stream each minute while it is above its band, and else
-those of throttled demand and of usage as seldom as the intervals allow. Alerts are taken to live as long as
-they keep firing after a minute above the band, or after throttled demand.
+Headroom's planner plans the reads of the streams of `bench.peers.streams`, minute by minute, in this process,
+without a network and in simulated time. The bench prints the requests a minute, by metric and kind of stream,
+and beside them the requests of an oracle, which knows the future and honours the same intervals: it requests
+the metrics of a stream each minute while the stream is above its band, and otherwise as seldom as the
+intervals allow. An alert counts as active for as long as it keeps firing after a minute above the band, or
+after throttled demand.
 """
 
 import argparse
@@ -32,8 +33,8 @@ from rules.signals import Band
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION
 from tests.registries import REGISTRY
 
-KINDS = ("far", "within", "above")  # the band
-SETTLED = 180  # minutes until planning knows the streams, which are not counted
+KINDS = ("far", "within", "above")  # of streams: usually far below, within or above the band
+SETTLED = 180  # minutes in which the planner gets to know the streams, and which are not counted
 POLLED_AFTER = 10  # seconds after the end of a minute
 SUMMARY = {
     "OpenShardCount": SHARDS,
@@ -43,13 +44,13 @@ SUMMARY = {
 
 
 class Requests(defaultdict[tuple[str, str], float]):
-    """Requests by metric and kind of stream."""
+    """The number of requested metrics, by the metric's name and the kind of stream."""
 
     def __init__(self) -> None:
         super().__init__(float)
 
     def total(self, kind: str | None = None) -> float:
-        """Return the sum of all, or of those of a kind."""
+        """Return the number of all requests, or of those for a kind of stream."""
         return sum(number for (_, of_kind), number in self.items() if kind in (None, of_kind))
 
 
@@ -60,7 +61,7 @@ def kinds_of(streams: Streams) -> list[str]:
 
 @dataclass
 class PlannedStreams:
-    """A fleet of the streams, which is planned and read. requests: so far, by metric and kind of stream."""
+    """A fleet of the streams, whose reads are planned and made. requests: all requests so far."""
 
     streams: Streams
     intervals: Intervals
@@ -89,20 +90,20 @@ class PlannedStreams:
             self.fleet.put(key, observed, settings, self.now)
 
     def _alerting(self) -> Ints:
-        """Return the slots of series whose alerts live."""
+        """Return the slots of series with an active alert."""
         fleet, slots = self.fleet, np.arange(self.fleet.size, dtype=np.int32)
-        live = np.zeros(fleet.size, np.bool_)
+        active = np.zeros(fleet.size, np.bool_)
         newest = fleet.usages.newest_minutes(fleet.rings, slots)
         for back in range(KEEP_FIRING_FOR[Rule.ABOVE] + 1):
             edge = fleet.high[: fleet.size] * fleet.limits_at(slots, newest - back)
-            live |= fleet.usages.at(fleet.rings, slots, newest - back) >= edge
+            active |= fleet.usages.at(fleet.rings, slots, newest - back) >= edge
         newest = fleet.throttled.newest_minutes(fleet.rings, slots)
         for back in range(KEEP_FIRING_FOR[Rule.SATURATED] + 1):
-            live |= fleet.throttled.at(fleet.rings, slots, newest - back) > 0
-        return slots[live]
+            active |= fleet.throttled.at(fleet.rings, slots, newest - back) > 0
+        return slots[active]
 
     async def run(self, minutes: int) -> None:
-        """Let minutes pass; in each, what is due is read."""
+        """Let some minutes pass, and read the due metrics in each minute."""
         for _ in range(minutes):
             await self._planner.update(self.now)
             metrics = dict(due_metrics(self.fleet.rings, self.fleet.metrics((ACCOUNT, REGION)), self.now))
@@ -111,38 +112,41 @@ class PlannedStreams:
             self.now += 1
 
     def _read(self, request: MetricRequest) -> None:
-        rings, asked = self.fleet.rings, request.minutes
+        rings, requested = self.fleet.rings, request.minutes
         rows, every_minute, every_value = list[int](), list[int](), list[float]()
         for row in request.rows.tolist():
             name, stream = self._metrics[row]
             self.requests[name, self._kinds[stream]] += 1
-            asked_at = self.now * 60.0 + POLLED_AFTER
-            minutes, values = self.streams.points(name, stream, asked.start * 60, asked.stop * 60, asked_at)
+            start, end = requested.start * 60, requested.stop * 60
+            minutes, values = self.streams.points(name, stream, start, end, self.now * 60.0 + POLLED_AFTER)
             rows += [row] * len(minutes)
             every_minute += minutes
             every_value += values
         rings.mark_requested(request.rows, self.now - 1)
         rings.write(np.array(rows, np.int32), np.array(every_minute, np.int32), np.array(every_value, "f"))
-        requested_from = NEVER if request.is_whole_window else asked.start
+        requested_from = NEVER if request.is_whole_window else requested.start
         rings.mark_read(request.rows, self.now - rings.delays(request.rows) - 1, requested_from)
 
 
 def oracle(streams: Streams, minutes: slice, intervals: Intervals) -> Requests:
-    """Return the requests in some minutes of who knows the future, by metric and kind of stream."""
+    """Return the requests in some minutes of an oracle, which knows the future."""
     above: Flags = streams.utilization[:, minutes] >= EDGE
     requests = Requests()
     for kind, row in zip(kinds_of(streams), above, strict=True):
         for name in METRICS:
             longest = intervals.throttled if name in THROTTLED else intervals.longest
-            often = row if name != "GetRecords.IteratorAgeMilliseconds" else np.zeros_like(row)
-            requests[name, kind] += float(np.where(often, 1, 1 / longest).sum())
+            each_minute = row if name != "GetRecords.IteratorAgeMilliseconds" else np.zeros_like(row)
+            requests[name, kind] += float(np.where(each_minute, 1, 1 / longest).sum())
     return requests
 
 
 def table(requests: Requests, minutes: int, metrics: int) -> str:
-    """Return requests a minute as lines of text, by metric and kind of stream."""
-    often = requests.total() / minutes
-    lines = [f"{often:.0f} a minute of {metrics}: {often / metrics:.3f}"]
+    """Return requests a minute as lines of text, by metric and kind of stream.
+
+    minutes: those in which the requests were made. metrics: the number of all metrics.
+    """
+    per_minute = requests.total() / minutes
+    lines = [f"{per_minute:.0f} a minute of {metrics}: {per_minute / metrics:.3f}"]
     for name in METRICS:
         numbers = (f"{kind} {requests[name, kind] / minutes:.1f}" for kind in KINDS)
         lines.append(f"  {name}: {', '.join(numbers)}")
@@ -151,7 +155,7 @@ def table(requests: Requests, minutes: int, metrics: int) -> str:
 
 
 def main() -> None:
-    """Plan the streams with some longest intervals, and print where the requests go."""
+    """Plan the reads of the streams with each pair of longest intervals, and print the requests."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=166)
     parser.add_argument("--minutes", type=int, default=240)
@@ -159,7 +163,7 @@ def main() -> None:
     arguments = parser.parse_args()
     streams = Streams(arguments.streams, NOW - HISTORY, HISTORY + SETTLED + arguments.minutes + 1)
     counted = slice(HISTORY + SETTLED, HISTORY + SETTLED + arguments.minutes)
-    for longest, throttled in (map(int, one.split(":")) for one in arguments.intervals):
+    for longest, throttled in (map(int, pair.split(":")) for pair in arguments.intervals):
         intervals = Intervals(1, longest, throttled)
         planned = PlannedStreams(streams, intervals)
         asyncio.run(planned.run(SETTLED))

@@ -1,4 +1,4 @@
-"""One run of a monitor over one AWS, and what is measured of it."""
+"""A run of one monitor over a fake AWS, and its measurements."""
 
 import asyncio
 import os
@@ -21,15 +21,19 @@ from tests.monitor.serve_process import free_port
 
 SCRAPE_INTERVAL = 15.0  # seconds
 IDLE_TIMEOUT = 300.0  # seconds for which Prometheus keeps a connection
-DETECTED_WITHIN = 300.0  # seconds at the end of the window in which what begins is not counted
+DETECTED_WITHIN = 300.0  # seconds at the end of the window; events that begin in them are not counted
 MIB = 2**20
-TICKS = os.sysconf("SC_CLK_TCK")
-PAGE = os.sysconf("SC_PAGESIZE")
+TICKS = os.sysconf("SC_CLK_TCK")  # per second of CPU time
+PAGE = os.sysconf("SC_PAGESIZE")  # bytes
 
 
 @dataclass(frozen=True)
 class Usage:
-    """The use of a process until a moment. cpu: seconds. resident: bytes. metrics: those requested so far."""
+    """The resources that a monitor has used so far.
+
+    at: the time of the measurement, in epoch seconds. cpu: seconds. resident: bytes of memory. calls: of AWS,
+    by operation. metrics: the number of requested metrics.
+    """
 
     at: float
     cpu: float
@@ -40,9 +44,10 @@ class Usage:
 
 @dataclass
 class Run:
-    """A monitor over streams. shown_at: when /metrics first had a minute of a stream or a later one.
+    """A run of a monitor over streams. begin, end: its usage at the begin and end of the measured window.
 
-    detected: for each kind, the time of each scrape, and the streams of which it had something of that kind.
+    shown_at: when /metrics first showed a minute or a later one, [stream, minute]; NaN before. detected: for
+    each kind of event, the time of each scrape, and for which streams the scrape showed such an event.
     """
 
     monitor: Monitor
@@ -60,7 +65,7 @@ class Run:
 
     @property
     def metrics(self) -> int:
-        """The number of metrics requested in the window."""
+        """The number of metrics that were requested in the window."""
         return self.end.metrics - self.begin.metrics
 
     @property
@@ -85,7 +90,8 @@ class Run:
     def delays(self, chosen: Flags) -> tuple[float, float]:
         """Return the median and the 99th percentile of the seconds from a point's visibility to /metrics.
 
-        chosen: the streams whose points are counted: those that became visible in the window as the newest.
+        chosen: the streams whose points count. Only points that became visible in the window, and before all
+        later points of the stream, are counted.
         """
         visible = self.streams.visible_at
         is_newest = visible <= np.minimum.accumulate(visible[:, ::-1], axis=1)[:, ::-1]
@@ -97,22 +103,24 @@ class Run:
         return float(np.percentile(took, 50)), float(np.percentile(took, 99))
 
     def detection(self, kind: Kind) -> tuple[int, float, float]:
-        """Return how often something of a kind began in the window, and how long it took to be in /metrics.
+        """Return the number of events of a kind that began in the window, and the delay until /metrics.
 
-        The median and the 99th percentile, in seconds since AWS had it.
+        The delay is counted from when AWS first showed the event: its median and its 99th percentile, in
+        seconds.
         """
         last, took = self.end.at - DETECTED_WITHIN, []
         for stream, at in self.streams.beginnings(kind):
             if self.begin.at <= at < last:
-                found = (scraped for scraped, flags in self.detected[kind] if scraped >= at and flags[stream])
-                took.append(next(found, self.end.at) - at)
+                scrapes = self.detected[kind]
+                shown_at = (scraped for scraped, flags in scrapes if scraped >= at and flags[stream])
+                took.append(next(shown_at, self.end.at) - at)
         if not took:
             return 0, float("nan"), float("nan")
         return len(took), float(np.percentile(took, 50)), float(np.percentile(took, 99))
 
     @asynccontextmanager
     async def running(self, folder: Path) -> AsyncIterator[int]:
-        """Run the monitor and its AWS, and scrape it; yield the id of its process."""
+        """Run the monitor and its fake AWS, and scrape the monitor; yield the id of its process."""
         port = free_port()
         config, log = folder / "config.yaml", folder / "log"
         config.write_text(self.monitor.config(port, folder))
@@ -137,18 +145,18 @@ class Run:
                 await process.wait()
 
     async def _scrape(self, port: int) -> None:
-        """Scrape as Prometheus does; a monitor that reads AWS for each request only once in INTERVAL."""
+        """Scrape as Prometheus does, but every INTERVAL if the monitor reads AWS at each scrape."""
         interval = INTERVAL if self.monitor.scrapes_on_request else SCRAPE_INTERVAL
         connector = aiohttp.TCPConnector(keepalive_timeout=IDLE_TIMEOUT)
         async with aiohttp.ClientSession(connector=connector) as client:
             while True:
-                with suppress(aiohttp.ClientError, TimeoutError):  # as long as it does not listen yet
-                    async with client.get(f"http://127.0.0.1:{port}/metrics") as answer:
-                        self._note(await answer.text(), time.time())
+                with suppress(aiohttp.ClientError, TimeoutError):  # while the monitor does not listen yet
+                    async with client.get(f"http://127.0.0.1:{port}/metrics") as response:
+                        self._record(await response.text(), time.time())
                 await asyncio.sleep(interval - time.time() % interval)
 
-    def _note(self, text: str, now: float) -> None:
-        """Note the minutes that /metrics has."""
+    def _record(self, text: str, now: float) -> None:
+        """Record which minutes and events a scrape shows. text: the body of /metrics."""
         for stream, stamp in self.monitor.newest.findall(text):
             row = self.streams.numbers[stream]
             minute = int(float(stamp) / self.monitor.time_scale // 60) - self.streams.first
@@ -161,7 +169,7 @@ class Run:
             self.detected[kind].append((now, flags))
 
     def usage(self, pid: int) -> Usage:
-        """Return what the process has used so far."""
+        """Return the resources that the monitor's process has used so far."""
         cpu, resident = process_use(pid)
         return Usage(time.time(), cpu, resident, Counter(self.aws.calls), self.aws.metrics_requested)
 

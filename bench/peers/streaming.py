@@ -1,4 +1,4 @@
-"""CPU time of a metric stream's JSON: Headroom's endpoint against the receiver of Telegraf."""
+"""CPU time of receiving a metric stream's JSON: Headroom's endpoint against Telegraf's."""
 
 import asyncio
 import multiprocessing
@@ -59,7 +59,7 @@ def headroom() -> Iterator[tuple[int, int]]:
 
 
 async def connected(port: int) -> Client:
-    """Return a client, once the receiver listens."""
+    """Return a client, as soon as the receiver listens."""
     async with asyncio.timeout(START_TIMEOUT):
         while True:
             try:
@@ -69,9 +69,9 @@ async def connected(port: int) -> Client:
 
 
 async def measure(port: int, pid: int, body: Body) -> tuple[float, float]:
-    """Return the seconds of CPU time of a million points, and the resident memory in MiB."""
+    """Return the CPU seconds that a receiver uses for a million points, and its resident memory in MiB."""
     client = await connected(port)
-    await client.post(body)  # the names of all metrics are new once only
+    await client.post(body)  # not measured: all metrics are new in the first body only
     before, _ = process_use(pid)
     for _ in range(BODIES):
         await client.post(body)
@@ -81,7 +81,7 @@ async def measure(port: int, pid: int, body: Body) -> tuple[float, float]:
 
 
 def compare(binary: str) -> None:
-    """Measure both, one after the other, and print the ratio. binary: Telegraf."""
+    """Measure Headroom, then Telegraf, and print the ratio. binary: the path of Telegraf's program."""
     body, used = bodies()["JSON"], []
     for name, receiver in (("Headroom", headroom()), ("Telegraf", telegraf(binary))):
         start = time.monotonic()

@@ -31,7 +31,7 @@ SAFE, WITHIN, ABOVE = (0.1, 0.3), (0.45, 0.6), (0.75, 0.85)  # utilization of th
 WITHIN_SHARE, ABOVE_SHARE = 0.15, 0.05  # of the streams; all other streams are safe
 EDGE = 0.7  # the upper edge of the band
 CROSSING_EVERY, CROSSING_FOR = 40, 8  # minutes: a stream within the band goes above it every 40, for 8
-THROTTLED_SHARE, OTHERS_THROTTLED_SHARE = 0.1, 0.004  # of the minutes: of streams above, within the band
+ABOVE_THROTTLED_SHARE, WITHIN_THROTTLED_SHARE = 0.1, 0.004  # of the minutes of streams above, within the band
 QUIET_FOR = 10  # minutes without an event that precede each event to detect
 MIN_DELAY, MAX_DELAY = 60, 180  # seconds
 REVISED, FIRST_FRACTION, REVISED_AFTER = 0.2, 0.83, 60  # share of points, first value / last value, seconds
@@ -65,11 +65,14 @@ class Streams:
             for n in (0, 1)
         )
         self.utilization = chance.uniform(low, high, shape)
-        of_cycle = (np.arange(minutes) + chance.integers(CROSSING_EVERY, size=(count, 1))) % CROSSING_EVERY
-        crosses = self.is_within[:, None] & (of_cycle < CROSSING_FOR)
+        offset = chance.integers(CROSSING_EVERY, size=(count, 1))
+        is_crossing_time = (np.arange(minutes) + offset) % CROSSING_EVERY < CROSSING_FOR
+        crosses = self.is_within[:, None] & is_crossing_time
         self.utilization[crosses] = chance.uniform(*ABOVE, np.count_nonzero(crosses))
-        throttled = np.select([self.is_above, self.is_within], [THROTTLED_SHARE, OTHERS_THROTTLED_SHARE], 0.0)
-        self._throttled = chance.random(shape) < throttled[:, None]
+        throttled_share = np.select(
+            [self.is_above, self.is_within], [ABOVE_THROTTLED_SHARE, WITHIN_THROTTLED_SHARE], 0.0
+        )
+        self._throttled = chance.random(shape) < throttled_share[:, None]
         starts = 60.0 * (first + np.arange(minutes))
         late = np.where(chance.random(shape) < LATE, LATE_SECONDS, 0)
         self.visible_at: Times = starts + chance.uniform(MIN_DELAY, MAX_DELAY, shape) + late
@@ -81,15 +84,15 @@ class Streams:
         CloudWatch shows the event as soon as a point that proves it is visible, which need not be the first
         point of the event: a point that has only a part of its value may not prove it.
         """
-        tells_at = np.where(self._throttled, self.visible_at, np.inf)
+        proves_at = np.where(self._throttled, self.visible_at, np.inf)
         if kind is Kind.ABOVE:
-            tells_at = np.where(self.utilization >= EDGE, self._final_at, np.inf)
+            proves_at = np.where(self.utilization >= EDGE, self._final_at, np.inf)
             early = self.utilization * FIRST_FRACTION >= EDGE
-            tells_at[early] = self.visible_at[early]
-        tells = np.isfinite(tells_at)
-        for stream, minute in np.argwhere(tells[:, QUIET_FOR:]):
-            if not tells[stream, minute : minute + QUIET_FOR].any():
-                following = tells_at[stream, minute + QUIET_FOR :][:CROSSING_FOR]
+            proves_at[early] = self.visible_at[early]
+        proves = np.isfinite(proves_at)
+        for stream, minute in np.argwhere(proves[:, QUIET_FOR:]):
+            if not proves[stream, minute : minute + QUIET_FOR].any():
+                following = proves_at[stream, minute + QUIET_FOR :][:CROSSING_FOR]
                 yield int(stream), float(following.min())
 
     def points(
@@ -100,7 +103,7 @@ class Streams:
             return [], []
         row = self.numbers[stream]
         bounds = int(start // 60), int(-(-end // 60))
-        from_, until = (min(max(one - self.first, 0), self._minutes) for one in bounds)
+        from_, until = (min(max(minute - self.first, 0), self._minutes) for minute in bounds)
         part = slice(from_, until)
         is_visible = self.visible_at[row, part] <= now
         if metric in THROTTLED:

@@ -1,4 +1,4 @@
-"""Changes of answers in the tables of services: what is missing, null, repeated or of another type."""
+"""Changes of AWS's answers in the services' test tables: values missing, null, repeated, of another type."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,15 +9,15 @@ from collectors.declaration import ListDeclaration
 from tests.collectors.declared_cases import DECLARATIONS, Case
 
 Path = tuple[str | int, ...]  # the members and indexes that lead to a value of an answer
-Change = Callable[[Any], list[Any]]  # what stands in the place of a value; nothing: it is left out
+Change = Callable[[Any], list[Any]]  # returns the values that replace a value; an empty list removes it
 
 
 def in_other_case(value: Any) -> Any:
-    """A copy of a value whose texts are in capital letters where they were not, and the other way round."""
+    """Return a copy of a value in which upper and lower case are swapped in all texts."""
     if isinstance(value, Mapping):
-        return {name: in_other_case(one) for name, one in value.items()}
+        return {name: in_other_case(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [in_other_case(one) for one in value]
+        return [in_other_case(item) for item in value]
     return value.swapcase() if isinstance(value, str) else value
 
 
@@ -33,7 +33,7 @@ def is_item(path: Path, _: Any) -> bool:
     return isinstance(path[-1], int)
 
 
-# By what it makes of a value: where that is possible, and how.
+# By the name of each change: whether a value at a path can be changed so, and the change.
 CHANGES: Mapping[str, tuple[Callable[[Path, Any], bool], Change]] = {
     "left out": (lambda path, value: True, lambda value: []),
     "null": (lambda path, value: True, lambda value: [None]),
@@ -79,19 +79,19 @@ class Mutation:
 
     @property
     def without_item(self) -> Case:
-        """The case without the item that the change touches.
+        """The case without the list item that the change touches.
 
-        Where that is no item of a list: without all that the call lists; with the call denied where it
-        describes one resource.
+        If the changed value is in no list item, the call lists nothing. A call that describes a single
+        resource is denied.
         """
         answer = self.case.answers[self.key]
-        first = 1 if isinstance(answer, list) else 0  # after the number of the page
-        ends = [number for number in range(first, len(self.path)) if isinstance(self.path[number], int)]
+        first = 1 if isinstance(answer, list) else 0  # skips the number of the page
+        indexes = [step for step in range(first, len(self.path)) if isinstance(self.path[step], int)]
         if not lists_resources(self.case.service, self.key):
             return with_answer(self.case, self.key, "AccessDenied")
-        if not ends:
+        if not indexes:
             return with_answer(self.case, self.key, {})
-        (answer,) = changed(answer, self.path[: ends[0] + 1], lambda value: [])
+        (answer,) = changed(answer, self.path[: indexes[0] + 1], lambda value: [])
         return with_answer(self.case, self.key, answer)
 
 
@@ -107,45 +107,48 @@ def with_answer(case: Case, key: str, answer: Any) -> Case:
 
 
 def changed(value: Any, path: Path, change: Change) -> list[Any]:
-    """Return the values that replace a value, in which the one at a path is changed."""
+    """Return the values that replace `value` once the value at a path within it is changed."""
     if not path:
         return change(value)
     first, rest = path[0], path[1:]
     if isinstance(value, Mapping):
         members = {
-            name: changed(one, rest, change) if name == first else [one] for name, one in value.items()
+            name: changed(member, rest, change) if name == first else [member]
+            for name, member in value.items()
         }
-        return [{name: one for name, found in members.items() for one in found}]
-    parts = [changed(old, rest, change) if number == first else [old] for number, old in enumerate(value)]
-    return [[one for found in parts for one in found]]
+        return [{name: member for name, replacing in members.items() for member in replacing}]
+    items = [changed(item, rest, change) if index == first else [item] for index, item in enumerate(value)]
+    return [[item for replacing in items for item in replacing]]
 
 
 def values(value: Any, path: Path = ()) -> Iterator[tuple[Path, Any]]:
-    """Every value within an answer, with its path."""
+    """Yield every value within an answer, with its path."""
     inner: Any = value.items() if isinstance(value, Mapping) else enumerate(value)
-    for step, one in inner:
-        yield (*path, step), one
-        if isinstance(one, Mapping | list):
-            yield from values(one, (*path, step))
+    for step, part in inner:
+        yield (*path, step), part
+        if isinstance(part, Mapping | list):
+            yield from values(part, (*path, step))
 
 
 def mutations_of_item(items: Sequence[Any], number: int, rounds: int, seed: str) -> Iterator[tuple[str, Any]]:
-    """Yield what a list is after each of some changes of one item, by chance, each kind of them as often.
+    """Yield copies of a list, each with one random change of one item, and a text that describes the change.
 
-    Each with the words that tell where it is changed and how.
+    number: the index of the item. rounds: how many copies. Each kind of change is equally likely.
     """
     chance = Random(seed)
     places = [(path, value) for path, value in values(items) if path[0] == number]
-    possible = {name: [one for one in places if applies(*one)] for name, (applies, _) in CHANGES.items()}
+    possible = {
+        name: [place for place in places if applies(*place)] for name, (applies, _) in CHANGES.items()
+    }
     for _ in range(rounds):
-        name = chance.choice([name for name, found in possible.items() if found])
+        name = chance.choice([name for name, applicable in possible.items() if applicable])
         path, _ = chance.choice(possible[name])
         (mutated,) = changed(items, path, CHANGES[name][1])
         yield f"{'.'.join(map(str, path))}: {name}", mutated
 
 
 def mutations(cases: Sequence[Case], seed: str) -> Iterator[Mutation]:
-    """Yield changes of the answers of cases without an end, by chance, each kind of them as often."""
+    """Yield random changes of the answers of cases, without end. Each kind of change is equally likely."""
     chance = Random(seed)
     places = [
         (case, key, path, value)
@@ -153,12 +156,12 @@ def mutations(cases: Sequence[Case], seed: str) -> Iterator[Mutation]:
         for key, answer in case.answers.items()
         if not isinstance(answer, str)
         for path, value in values(answer)
-        if len(path) > isinstance(answer, list)  # a page is changed within
+        if len(path) > isinstance(answer, list)  # no page as a whole
     ]
     possible = {
         name: found
         for name, (applies, _) in CHANGES.items()
-        if (found := [one for one in places if applies(one[2], one[3])])
+        if (found := [place for place in places if applies(place[2], place[3])])
     }
     while possible:
         change = chance.choice(list(possible))

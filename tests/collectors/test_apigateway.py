@@ -36,14 +36,14 @@ def api(identity: str, name: str, protocol: str = "HTTP", **more: Any) -> dict[s
 
 
 def stage(name: str, **settings: dict[str, Any]) -> dict[str, Any]:
-    """A stage of a REST API; settings by key of the method settings."""
+    """Return a stage of a REST API. settings: of its methods, by their keys."""
     return {"stageName": name, "methodSettings": settings}
 
 
 async def rest_series(*stages: dict[str, Any], name: str = "shop") -> dict[str, Observed]:
     """Return the series of a REST API with these stages, by the name of their resource."""
     aws = FakeAws(get_rest_apis=rest_api_list(("r1", name)), get_stages={"item": list(stages)})
-    return {resource: one for (_, resource), one in (await aws.run_scan(rest_apis)).items()}
+    return {resource: observed for (_, resource), observed in (await aws.run_scan(rest_apis)).items()}
 
 
 def command(usage: Any) -> list[str]:
@@ -53,7 +53,7 @@ def command(usage: Any) -> list[str]:
     return shlex.split(usage.enable_command)
 
 
-async def test_the_account_is_the_sum_of_all_its_apis() -> None:
+async def test_the_usage_of_the_account_is_the_sum_of_the_requests_to_all_its_apis() -> None:
     aws = FakeAws(
         get_account=THROTTLE,
         get_rest_apis=rest_api_list(("r1", "shop")),
@@ -97,9 +97,9 @@ async def test_rest_apis_of_the_same_name_share_a_metric_that_is_counted_once() 
 )
 async def test_cloudwatch_names_a_rest_api_in_ascii_or_by_its_id(name: str, metric: str) -> None:
     aws = FakeAws(get_account=THROTTLE, get_rest_apis=rest_api_list(("r1", name)), get_apis={})
-    one = (await aws.run_scan(account))["account_throttle_rate", ""]
+    observed = (await aws.run_scan(account))["account_throttle_rate", ""]
     requested = count.of(ApiName=metric)
-    assert one.usage == (per_second(requested) if metric.isprintable() else 0)
+    assert observed.usage == (per_second(requested) if metric.isprintable() else 0)
 
 
 async def test_the_usage_of_an_account_without_apis_is_0() -> None:
@@ -108,7 +108,9 @@ async def test_the_usage_of_an_account_without_apis_is_0() -> None:
 
 
 @pytest.mark.parametrize("answer", [None, {}])
-async def test_the_account_has_a_series_though_its_throttle_cannot_be_read(answer: Any) -> None:
+async def test_the_account_has_a_series_without_a_limit_where_its_throttle_cannot_be_read(
+    answer: Any,
+) -> None:
     aws = FakeAws(get_account=answer, get_rest_apis=rest_api_list(("r1", "shop")), get_apis={})
     series = (await aws.run_scan(account))["account_throttle_rate", ""]
     assert series.limit is None
@@ -118,7 +120,7 @@ async def test_the_account_has_a_series_though_its_throttle_cannot_be_read(answe
 
 
 @pytest.mark.parametrize(("region", "rate"), [("eu-west-1", 10_000), ("eu-south-1", 2500)])
-def test_some_regions_have_a_quarter_of_the_throttle(region: str, rate: float) -> None:
+def test_some_regions_have_a_quarter_of_the_default_throttle(region: str, rate: float) -> None:
     assert SIGNALS["account_throttle_rate"].default_limit(region) == rate
 
 
@@ -138,12 +140,12 @@ async def test_every_page_of_apis_is_read() -> None:
     ]
 
 
-def bounded_by(one: Observed, *metrics: Metric) -> Unobservable:
-    """Return the reason why a usage is only known to lie between nothing and the sum of these metrics."""
+def bounded_by(observed: Observed, *metrics: Metric) -> Unobservable:
+    """Assert that a usage is bounded by 0 and the sum of these metrics; return the reason."""
     whole = per_second(*metrics)
-    assert (one.usage, one.upper_bound) == (whole.scaled(0), whole)
-    assert one.bound_reason
-    return one.bound_reason
+    assert (observed.usage, observed.upper_bound) == (whole.scaled(0), whole)
+    assert observed.bound_reason
+    return observed.bound_reason
 
 
 async def test_the_throttle_of_a_rest_stage_holds_per_method_so_its_usage_is_an_upper_bound() -> None:
@@ -152,16 +154,16 @@ async def test_the_throttle_of_a_rest_stage_holds_per_method_so_its_usage_is_an_
     assert series["shop/prod"].signal == "rest_stage_method_throttle"
     assert series["shop/prod"].limit == 100.0
     assert series["shop/prod"].throttled is None
-    why = bounded_by(series["shop/prod"], count.of(ApiName="shop", Stage="prod"))
-    assert command(why) == [
+    reason = bounded_by(series["shop/prod"], count.of(ApiName="shop", Stage="prod"))
+    assert command(reason) == [
         *("aws", "apigateway", "update-stage", "--region", "eu-west-1"),
         *("--rest-api-id", "r1", "--stage-name=prod", "--patch-operations"),
         "op=replace,path=/*/*/metrics/enabled,value=true",
     ]
 
 
-def counted(*metrics: dict[str, str]) -> dict[str, Any]:
-    """The answer that CloudWatch has metrics of these dimensions."""
+def listed_counts(*metrics: dict[str, str]) -> dict[str, Any]:
+    """Return a response of ListMetrics that has `Count` with each of these dimensions."""
     return {
         "Metrics": [
             {
@@ -175,29 +177,31 @@ def counted(*metrics: dict[str, str]) -> dict[str, Any]:
 
 
 def method(path: str, verb: str, stage: str = "prod") -> dict[str, str]:
-    """Return the dimensions of the metrics of a method."""
+    """Return the dimensions of the detailed metrics of a method of the API `shop`."""
     return {"ApiName": "shop", "Stage": stage, "Resource": path, "Method": verb}
 
 
 DETAILED = {"throttlingRateLimit": 100.0, "metricsEnabled": True}
 
 
-async def test_where_detailed_metrics_count_the_methods_of_a_stage_each_is_judged() -> None:
+async def test_each_method_that_detailed_metrics_count_has_a_series() -> None:
     own = {"throttlingRateLimit": 5.0, "metricsEnabled": True}
     requested = []
 
     def list_metrics(**params: Any) -> dict[str, Any]:
         requested.append(params)
         found = method("/pets", "GET"), method("/pets", "POST"), method("/own", "GET"), method("/any", "PUT")
-        return counted(*found, method("/pets", "GET", "other"), method("/", "GET") | {"More": "of them"})
+        return listed_counts(
+            *found, method("/pets", "GET", "other"), method("/", "GET") | {"More": "of them"}
+        )
 
     aws = FakeAws(
         get_rest_apis=rest_api_list(("r1", "shop")),
         get_stages={"item": [stage("prod", **{"*/*": DETAILED, "~1own/GET": own, "~1any/ANY": own})]},
         list_metrics=list_metrics,
     )
-    series = {resource: one for (_, resource), one in (await aws.run_scan(rest_apis)).items()}
-    assert {resource: one.limit for resource, one in series.items()} == {
+    series = {resource: observed for (_, resource), observed in (await aws.run_scan(rest_apis)).items()}
+    assert {resource: observed.limit for resource, observed in series.items()} == {
         "shop/prod/GET /pets": 100.0,
         "shop/prod/POST /pets": 100.0,
         "shop/prod/GET /own": 5.0,
@@ -210,28 +214,28 @@ async def test_where_detailed_metrics_count_the_methods_of_a_stage_each_is_judge
         {"Name": "ApiName", "Value": "shop"},
         *({"Name": name} for name in ("Stage", "Resource", "Method")),
     ]
-    assert [(one["Namespace"], one["MetricName"], one["Dimensions"]) for one in requested] == [
+    assert [(params["Namespace"], params["MetricName"], params["Dimensions"]) for params in requested] == [
         ("AWS/ApiGateway", "Count", wanted)
     ]
 
 
-async def test_a_stage_whose_methods_had_no_requests_is_unobservable() -> None:
+async def test_the_usage_of_a_stage_whose_methods_had_no_requests_is_only_bounded() -> None:
     aws = FakeAws(
         get_rest_apis=rest_api_list(("r1", "shop")),
         get_stages={"item": [stage("prod", **{"*/*": DETAILED})]},
-        list_metrics=counted(),
+        list_metrics=listed_counts(),
     )
     series = await aws.run_scan(rest_apis)
-    why = bounded_by(
+    reason = bounded_by(
         series["rest_stage_method_throttle", "shop/prod"], count.of(ApiName="shop", Stage="prod")
     )
-    assert (why.reason, why.enable_command) == (
+    assert (reason.reason, reason.enable_command) == (
         "the throttle holds for each method, and none had requests in the last three hours",
         None,
     )
 
 
-async def test_methods_that_cannot_be_listed_affect_their_api_alone() -> None:
+async def test_a_failure_to_list_methods_affects_their_api_alone() -> None:
     aws = FakeAws(
         get_rest_apis=rest_api_list(("r1", "shop"), ("r2", "web")),
         get_stages=lambda restApiId: {
@@ -242,11 +246,12 @@ async def test_methods_that_cannot_be_listed_affect_their_api_alone() -> None:
         list_metrics=denied("ListMetrics"),
     )
     assert {resource for _, resource in await aws.run_scan(rest_apis)} == {"web/prod"}
-    assert [(one.operation, one.resource) for one in aws.scan.failures] == [("ListMetrics", "shop")]
+    failures = [(failure.operation, failure.resource) for failure in aws.scan.failures]
+    assert failures == [("ListMetrics", "shop")]
 
 
 @pytest.mark.parametrize("settings", [{}, {"metricsEnabled": True}, {"throttlingRateLimit": 9.0}])
-async def test_methods_are_listed_only_where_a_throttle_and_their_metrics_need_them(
+async def test_methods_are_listed_only_where_a_stage_has_a_throttle_and_detailed_metrics(
     settings: dict[str, Any],
 ) -> None:
     aws = FakeAws(
@@ -257,7 +262,7 @@ async def test_methods_are_listed_only_where_a_throttle_and_their_metrics_need_t
     assert "cloudwatch:ListMetrics" not in aws.calls
 
 
-async def test_the_methods_of_an_api_without_a_metric_name_are_not_requested() -> None:
+async def test_the_methods_of_an_api_whose_name_is_no_valid_dimension_are_not_listed() -> None:
     aws = FakeAws(
         get_rest_apis=rest_api_list(("r1", "two\nlines")),
         get_stages={"item": [stage("prod", **{"*/*": DETAILED})]},
@@ -266,7 +271,7 @@ async def test_the_methods_of_an_api_without_a_metric_name_are_not_requested() -
     assert aws.scan.failures == []
 
 
-async def test_an_api_that_cannot_be_queried_leaves_the_account_a_lower_bound() -> None:
+async def test_an_api_without_a_valid_metric_makes_the_usage_of_the_account_a_lower_bound() -> None:
     apis = rest_api_list(("r1", "two\nlines"), ("r2", "shop"))
     aws = FakeAws(get_account=THROTTLE, get_rest_apis=apis, get_apis={})
     series = (await aws.run_scan(account))["account_throttle_rate", ""]
@@ -275,7 +280,7 @@ async def test_an_api_that_cannot_be_queried_leaves_the_account_a_lower_bound() 
     assert series.bound_reason and "the requests to an API are missing" in series.bound_reason.reason
 
 
-async def test_the_throttle_of_a_method_is_held_against_its_detailed_metric() -> None:
+async def test_the_throttle_of_a_method_limits_its_detailed_metric() -> None:
     settings = {"throttlingRateLimit": 20.0, "metricsEnabled": True}
     series = await rest_series(stage("prod", **{"~1pets~1{id}/GET": settings}))
     observed = series["shop/prod/GET /pets/{id}"]
@@ -297,7 +302,7 @@ async def test_a_method_without_detailed_metrics_is_not_observable_and_the_comma
 
 
 @pytest.mark.parametrize("rate", [{}, {"throttlingRateLimit": -1.0}, {"throttlingRateLimit": 0.0}])
-async def test_a_throttle_that_is_not_set_is_no_limit(rate: dict[str, Any]) -> None:
+async def test_a_throttle_that_is_not_set_gives_no_series(rate: dict[str, Any]) -> None:
     assert await rest_series(stage("prod", **{"*/*": rate, "~1pets/GET": rate})) == {}
     assert await rest_series({"stageName": "prod"}) == {}
 
@@ -320,20 +325,20 @@ def test_keys_of_method_settings_are_parsed_into_path_and_verb(key: str, path: s
     assert parse_setting_key(key) == (path, verb)
 
 
-async def test_apis_of_the_same_name_are_called_alike_and_distinguished_by_their_ids() -> None:
+async def test_apis_of_the_same_name_share_a_display_name_and_have_different_paths() -> None:
     aws = FakeAws(
         get_rest_apis=rest_api_list(("r1", "shop"), ("r2", "shop"), ("r3", "it's")),
         get_stages={"item": [stage("prod", **{"*/*": {"throttlingRateLimit": 1.0}})]},
     )
     resources = [observed.resource async for observed in rest_apis(aws.scan)]
-    assert {one.path: one.display_name for one in resources} == {
+    assert {resource.path: resource.display_name for resource in resources} == {
         ("r1", "prod"): "shop/prod",
         ("r2", "prod"): "shop/prod",
         ("r3", "prod"): "it's/prod",
     }
 
 
-async def test_an_api_and_its_stage_give_their_tags() -> None:
+async def test_a_series_has_the_tags_of_its_api_overridden_by_those_of_its_stage() -> None:
     tagged = stage("prod", **{"*/*": {"throttlingRateLimit": 1.0}}) | {"tags": {"env": "prod", "team": "b"}}
     aws = FakeAws(
         get_rest_apis=rest_api_list(("r1", "shop"), tags={"team": "a", "cost": "1"}),
@@ -351,13 +356,13 @@ def test_a_missing_point_is_zero_only_where_the_metric_is_always_on() -> None:
     assert not detailed_count.zero_when_absent
 
 
-def only(**wanted: str) -> Callable[..., dict[str, Any] | Exception]:
-    """Stages with a throttle of the requested API, REST or not; any other is denied."""
+def stages_of_two_apis(rest: str, http: str) -> Callable[..., dict[str, Any] | Exception]:
+    """Return an answer to GetStages: one stage of a REST and of an HTTP API; denied for all other APIs."""
 
     def answer(restApiId: str = "", ApiId: str = "") -> dict[str, Any] | Exception:
-        if restApiId == wanted["rest"]:
+        if restApiId == rest:
             return {"item": [stage("prod", **{"*/*": {"throttlingRateLimit": 1.0}})]}
-        if ApiId == wanted["http"]:
+        if ApiId == http:
             throttled = {"DefaultRouteSettings": {"ThrottlingRateLimit": 1.0}}
             return {"Items": [{"StageName": "prod", **throttled}]}
         return denied("GetStages")
@@ -365,13 +370,13 @@ def only(**wanted: str) -> Callable[..., dict[str, Any] | Exception]:
     return answer
 
 
-async def test_an_api_or_plan_that_cannot_be_queried_affects_only_itself() -> None:
+async def test_an_api_or_plan_that_cannot_be_read_affects_only_itself() -> None:
     quota = {"quota": {"limit": 10, "period": "DAY"}}
     aws = FakeAws(
         get_account=THROTTLE,
         get_rest_apis=rest_api_list(("r1", "shop"), ("r2", "secret")),
         get_apis={"Items": [api("h1", "web"), api("h2", "hidden")]},
-        get_stages=only(rest="r1", http="h1"),
+        get_stages=stages_of_two_apis(rest="r1", http="h1"),
         get_usage_plans={
             "items": [{"id": "p1", "name": "gold", **quota}, {"id": "p2", "name": "iron", **quota}]
         },
@@ -411,12 +416,12 @@ async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_use
         ),
         get_usage_plans={"items": [plan]},
         get_usage={"items": {"key": [[1, 9]]}},
-        list_metrics=counted(method("/pets", "GET")),
+        list_metrics=listed_counts(method("/pets", "GET")),
     )
     series = await aws.run_all_scans(COLLECTOR)
     assert aws.iam_actions == set(COLLECTOR.iam_actions)
     assert {signal for signal, _ in series} == set(SIGNALS)
-    usages = [usage for one in series.values() for usage in (one.usage, one.upper_bound)]
+    usages = [usage for observed in series.values() for usage in (observed.usage, observed.upper_bound)]
     used = {metric.of() for usage in usages if isinstance(usage, Usage) for metric in usage.metrics}
     assert used == set(COLLECTOR.metrics)
     assert sum(COLLECTOR.call_rates.values()) <= 10  # both APIs share the control plane's rate

@@ -1,4 +1,4 @@
-"""API Gateway: the rates and quotas of usage plans, and what each of their keys has used."""
+"""API Gateway: the rates and quotas of usage plans, and the usage of each API key."""
 
 from datetime import UTC, date, datetime
 from typing import Any
@@ -10,20 +10,20 @@ from collectors.base import Unobservable
 from tests.fake_aws import FakeAws
 
 
-def listed(*plans: dict[str, Any]) -> dict[str, Any]:
+def plan_list(*plans: dict[str, Any]) -> dict[str, Any]:
     """Return a response of GetUsagePlans."""
     return {"items": list(plans)}
 
 
-async def test_the_rate_of_a_usage_plan_is_a_limit_whose_use_is_not_published() -> None:
-    aws = FakeAws(get_usage_plans=listed({"id": "p1", "name": "gold", "throttle": {"rateLimit": 10.0}}))
+async def test_the_rate_of_a_usage_plan_is_a_limit_whose_usage_is_unobservable() -> None:
+    aws = FakeAws(get_usage_plans=plan_list({"id": "p1", "name": "gold", "throttle": {"rateLimit": 10.0}}))
     series = (await aws.run_scan(usage_plans))["usage_plan_throttle", "gold"]
     assert series.limit == 10.0
     assert isinstance(series.usage, Unobservable)
     assert series.usage.enable_command is None
 
 
-async def test_the_use_of_each_key_in_the_period_is_compared_with_the_quota() -> None:
+async def test_the_requests_with_each_key_in_the_period_are_compared_with_the_quota() -> None:
     requested: list[dict[str, Any]] = []
 
     def usage(**params: Any) -> dict[str, Any]:
@@ -34,19 +34,19 @@ async def test_the_use_of_each_key_in_the_period_is_compared_with_the_quota() ->
 
     quota = {"limit": 100, "period": "DAY", "offset": 0}
     gold = {"id": "p1", "name": "gold", "quota": quota, "tags": {"team": "a"}}
-    aws = FakeAws(get_usage_plans=listed(gold), get_usage=usage)
+    aws = FakeAws(get_usage_plans=plan_list(gold), get_usage=usage)
     series = await aws.run_scan(usage_plans)
-    assert {resource: one.usage for (_, resource), one in series.items()} == {
+    assert {resource: observed.usage for (_, resource), observed in series.items()} == {
         "gold/key1": 40.0,
         "gold/key2": 0.0,
         "gold/key3": 0.0,
     }
-    assert {(one.signal, one.limit) for one in series.values()} == {("usage_plan_quota", 100)}
+    assert {(each.signal, each.limit) for each in series.values()} == {("usage_plan_quota", 100)}
     assert series["usage_plan_quota", "gold/key1"].tags == {"team": "a"}
     assert [params.get("position") for params in requested] == [None, "more"]
 
 
-async def test_the_days_of_a_usage_plan_are_those_of_the_clock_of_aws() -> None:
+async def test_the_period_of_a_usage_plan_follows_the_clock_of_aws() -> None:
     requested: list[dict[str, Any]] = []
 
     def usage(**params: Any) -> dict[str, Any]:
@@ -55,7 +55,7 @@ async def test_the_days_of_a_usage_plan_are_those_of_the_clock_of_aws() -> None:
 
     plan = {"id": "p1", "name": "gold", "quota": {"limit": 100, "period": "MONTH", "offset": 0}}
     last_second = datetime(2026, 3, 31, 23, 59, 59, tzinfo=UTC).timestamp()
-    aws = FakeAws(now=last_second, get_usage_plans=listed(plan), get_usage=usage)
+    aws = FakeAws(now=last_second, get_usage_plans=plan_list(plan), get_usage=usage)
     await aws.run_scan(usage_plans)
     aws.now = last_second + 1
     await aws.run_scan(usage_plans)
@@ -67,16 +67,17 @@ async def test_the_days_of_a_usage_plan_are_those_of_the_clock_of_aws() -> None:
 
 async def test_pages_that_repeat_a_token_affect_only_their_usage_plan() -> None:
     aws = FakeAws(
-        get_usage_plans=listed({"id": "p1", "name": "gold", "quota": {"limit": 100, "period": "MONTH"}}),
+        get_usage_plans=plan_list({"id": "p1", "name": "gold", "quota": {"limit": 100, "period": "MONTH"}}),
         get_usage={"items": {"key1": [[1, 99]]}, "position": "again"},
     )
     assert await aws.run_scan(usage_plans) == {}
-    assert [(one.operation, one.code) for one in aws.scan.failures] == [("GetUsage", "PaginationError")]
+    failures = [(failure.operation, failure.code) for failure in aws.scan.failures]
+    assert failures == [("GetUsage", "PaginationError")]
 
 
 @pytest.mark.parametrize("plan", [{}, {"quota": {}}, {"throttle": {}}, {"throttle": {"burstLimit": 5}}])
-async def test_a_plan_that_limits_nothing_takes_no_call(plan: dict[str, Any]) -> None:
-    aws = FakeAws(get_usage_plans=listed({"id": "p1", **plan}))
+async def test_the_usage_of_a_plan_without_limits_is_not_requested(plan: dict[str, Any]) -> None:
+    aws = FakeAws(get_usage_plans=plan_list({"id": "p1", **plan}))
     assert await aws.run_scan(usage_plans) == {}
     assert aws.calls == ["apigateway:GetUsagePlans"]
 
@@ -98,7 +99,7 @@ async def test_a_plan_that_limits_nothing_takes_no_call(plan: dict[str, Any]) ->
         ("MONTH", 14, date(2026, 1, 5), date(2025, 12, 15)),
     ],
 )
-def test_a_quota_begins_again_on_the_day_of_its_offset(
+def test_the_period_of_a_quota_starts_on_the_day_of_its_offset(
     period: str, offset: int, today: date, start: date
 ) -> None:
     assert period_start(period, offset, today) == start

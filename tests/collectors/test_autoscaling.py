@@ -30,7 +30,10 @@ GROUP_COUNT = GROUP_COUNT.of(
 def group(
     name: str = "web", *metrics: str, wanted: int = 4, maximum: int = 10, **more: Any
 ) -> dict[str, Any]:
-    """Return an Auto Scaling group, as AWS describes it. metrics: of the group, that are enabled."""
+    """Return an Auto Scaling group, as AWS describes it.
+
+    metrics: the names of the enabled group metrics. wanted: the desired capacity.
+    """
     return {
         "AutoScalingGroupName": name,
         "MinSize": 0,
@@ -46,7 +49,7 @@ def group(
 
 
 def weights(*units: str) -> dict[str, Any]:
-    """Return a policy of mixed instances whose types have these weights."""
+    """Return a mixed instances policy whose instance types have these weights."""
     overrides = [{"InstanceType": "c5.large", "WeightedCapacity": unit} for unit in units]
     return {"MixedInstancesPolicy": {"LaunchTemplate": {"Overrides": overrides}}}
 
@@ -56,7 +59,7 @@ async def group_series(*found: dict[str, Any]) -> dict[tuple[str, str], Observed
     return await FakeAws(describe_auto_scaling_groups={"AutoScalingGroups": list(found)}).run_scan(groups)
 
 
-async def test_the_accounts_groups_come_from_the_api() -> None:
+async def test_the_number_and_limit_of_the_accounts_groups_come_from_the_api() -> None:
     series = await FakeAws(describe_account_limits=LIMITS).run_scan(account)
     assert series == {
         ("groups_per_region", ""): Observed(
@@ -66,7 +69,7 @@ async def test_the_accounts_groups_come_from_the_api() -> None:
 
 
 @pytest.mark.parametrize(("answers", "failed"), [({}, 1), ({"describe_account_limits": {}}, 0)])
-async def test_without_the_api_the_accounts_groups_come_from_cloudwatch_and_service_quotas(
+async def test_without_the_api_their_number_and_limit_come_from_cloudwatch_and_service_quotas(
     answers: dict[str, Any], failed: int
 ) -> None:
     aws = FakeAws(**answers)
@@ -82,13 +85,13 @@ async def test_an_account_without_groups_has_the_usage_0() -> None:
     assert (await aws.run_scan(account))["groups_per_region", ""].usage == 0.0
 
 
-async def test_desired_capacity_runs_into_the_maximum_size() -> None:
+async def test_the_maximum_size_limits_the_desired_capacity() -> None:
     observed = (await group_series(group("web", desired.name)))["group_max_size", "web"]
     assert observed.limit == 10
     assert observed.usage == total(desired.of(AutoScalingGroupName="web"))
 
 
-async def test_a_desired_capacity_above_the_maximum_proves_that_the_maximum_is_old() -> None:
+async def test_a_desired_capacity_above_the_maximum_proves_that_the_maximum_is_outdated() -> None:
     assert (await group_series(group("web", desired.name)))["group_max_size", "web"].hard_limit
 
 
@@ -97,11 +100,11 @@ async def test_a_desired_capacity_above_the_maximum_proves_that_the_maximum_is_o
     [
         ((desired.name, max_size.name), True),
         ((desired.name,), False),
-        ((max_size.name,), False),  # the desired capacity is then of the time when the API told the maximum
+        ((max_size.name,), False),  # the desired capacity then comes from the API, as the maximum does
         ((), False),
     ],
 )
-async def test_the_maximum_is_that_of_each_minute_where_cloudwatch_publishes_both(
+async def test_the_limit_is_the_maximum_of_each_minute_where_cloudwatch_publishes_both_metrics(
     metrics: tuple[str, ...], published: bool
 ) -> None:
     observed = (await group_series(group("web", *metrics)))["group_max_size", "web"]
@@ -145,15 +148,15 @@ async def test_without_group_metrics_the_api_returns_the_desired_capacity() -> N
         ({"DesiredCapacityType": "memory-mib"}, in_service_units),
     ],
 )
-async def test_the_shortfall_is_what_is_desired_and_not_in_service(
+async def test_the_shortfall_is_the_desired_capacity_minus_the_capacity_in_service(
     more: dict[str, Any], in_service: Any
 ) -> None:
     observed = (await group_series(group("web", desired.name, in_service.name, **more)))[
         "capacity_shortfall", "web"
     ]
-    at = {"AutoScalingGroupName": "web"}
+    dimensions = {"AutoScalingGroupName": "web"}
     assert observed.limit == 4
-    assert observed.usage == difference(desired.of(**at), in_service.of(**at))
+    assert observed.usage == difference(desired.of(**dimensions), in_service.of(**dimensions))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +181,7 @@ async def test_a_shortfall_without_its_group_metrics_is_unobservable(
     ]
 
 
-def test_a_small_shortfall_is_above_the_band_and_none_is_within() -> None:
+def test_a_small_shortfall_is_above_the_band_and_no_shortfall_within_it() -> None:
     band = SIGNALS["capacity_shortfall"].band
     assert band is not None
     assert band.low == 0
@@ -201,7 +204,7 @@ async def test_the_mean_cpu_needs_no_group_metrics_and_has_the_ordinary_band() -
         (10, 1, {"group_max_size", "capacity_shortfall", "group_cpu_target"}),
     ],
 )
-async def test_a_group_of_size_or_maximum_0_has_no_series_of_a_ratio_to_it(
+async def test_a_group_with_desired_capacity_or_maximum_0_has_no_series_limited_by_it(
     maximum: int, wanted: int, signals: set[str]
 ) -> None:
     series = await group_series(
@@ -223,7 +226,7 @@ async def test_a_group_without_the_optional_fields_is_observed() -> None:
     assert ("group_max_size", "web") in await group_series(bare)
 
 
-async def test_all_pages_of_groups_are_read_in_large_pages_without_their_instances() -> None:
+async def test_all_groups_are_read_in_large_pages_without_their_instances() -> None:
     requested = []
 
     def page(**params: Any) -> dict[str, Any]:
