@@ -27,7 +27,7 @@ from rules.strict_yaml import Where
 PAGE_TOKEN = re.compile(r"(next_?)?(page_?)?(token|marker)|next_?page|position", re.IGNORECASE)
 Problem = tuple[Where, str]
 
-# Types that a parameter in YAML may have, by the type name of botocore's shape. A template is a text.
+# Types that a parameter in YAML may have, by the type name of botocore's shape. A template is a str.
 SCALARS: Mapping[str, tuple[type, ...]] = {
     **dict.fromkeys(("string", "character", "timestamp", "blob"), (str,)),
     **dict.fromkeys(("integer", "long"), (int,)),
@@ -37,16 +37,16 @@ SCALARS: Mapping[str, tuple[type, ...]] = {
 
 
 def botocore_problems(declaration: Declaration) -> list[Problem]:
-    """Return what contradicts botocore's models, each problem with its place.
+    """Return the contradictions between a declaration and botocore's models, each with its place.
 
-    Loads the models of all clients in use, which takes time. Expects a declaration without the problems of
-    `collectors.declaration_problems`.
+    Loads the models of all clients in use, which takes time. Expects a declaration in which
+    `collectors.declaration_problems` finds no problem.
     """
     return list(_Checker(declaration).problems())
 
 
 class _Checker:
-    """Checks one declaration, and keeps the types of facts, as a fact may hold the items of another kind."""
+    """Checks one declaration. Stores the types of facts, as a fact may hold the items of another kind."""
 
     def __init__(self, declaration: Declaration) -> None:
         self._declaration = declaration
@@ -94,7 +94,7 @@ class _Checker:
     def _fact_problems(
         self, where: Where, kind: str, facts: Mapping[str, Any], find_source: Callable[[], Type]
     ) -> Iterator[Problem]:
-        """Yield the facts that the type from `find_source` does not have, and keep the types of others."""
+        """Yield a problem for each fact that the type from `find_source` lacks; store the other types."""
         try:
             source = find_source()
         except PathError as error:
@@ -109,13 +109,13 @@ class _Checker:
     def _match_problems(
         self, where: Where, operation: OperationModel, call: CallDeclaration
     ) -> Iterator[Problem]:
-        """Yield a path by which no item of a batch would be found; other problems are reported before."""
+        """Yield a problem if `match` would find no item of a batch; other problems were already reported."""
         with suppress(PathError):
             item = _response(operation, call)
             yield from self._path_problems(where, {"match": call.match} if call.match else {}, item)
 
     def _page_problems(self, where: Where, call: CallDeclaration) -> Iterator[Problem]:
-        """Yield facts of what AWS returns in pages, of which only the first would be read."""
+        """Yield a problem for each fact that would be read from the first page of a response alone."""
         client, name = call.call
         try:
             keys = self._session.get_paginator_model(client).get_paginator(name)["result_key"]
@@ -137,7 +137,7 @@ class _Checker:
 def operation_problems(
     session: Session, where: Where, call: CallDeclaration | ListDeclaration
 ) -> tuple[OperationModel | None, list[Problem]]:
-    """Return the model of a call's operation, None where there is none, and the problems of the call."""
+    """Return the model of a call's operation, None if botocore has none, and the problems of the call."""
     client, name = call.call or ("", "")
     try:
         service = session.get_service_model(client)
@@ -158,11 +158,11 @@ def _token_problems(
 ) -> Iterator[Problem]:
     """Yield a problem where it is not known how the further pages of a list are requested."""
     client, name = call.call or ("", "")
-    taken = operation.input_shape.members if operation.input_shape else {}
+    parameters = operation.input_shape.members if operation.input_shape else {}
     returned = [*_members(operation.output_shape)]
     tokens = [member for member in returned if PAGE_TOKEN.fullmatch(member.rpartition(".")[2])]
-    has_pages = tokens and any(map(PAGE_TOKEN.fullmatch, taken))
-    if not call.items or not has_pages or token_members(taken, returned):
+    has_pages = tokens and any(map(PAGE_TOKEN.fullmatch, parameters))
+    if not call.items or not has_pages or token_members(parameters, returned):
         return
     try:
         session.get_paginator_model(client).get_paginator(name)
@@ -173,7 +173,7 @@ def _token_problems(
 def _error_problems(
     where: Where, call: CallDeclaration | ListDeclaration, operation: OperationModel
 ) -> Iterator[Problem]:
-    """Yield error codes that the operation does not have; the models of some services name none."""
+    """Yield a problem for each error code that the operation does not have, if its model names errors."""
     known = {str(getattr(shape, "error_code", shape.name)) for shape in operation.error_shapes}
     for code in call.none_when if isinstance(call, CallDeclaration) and known else ():
         if code not in known:
@@ -181,14 +181,14 @@ def _error_problems(
 
 
 def _members(shape: StructureShape | None) -> Iterator[str]:
-    """Yield the members of a response, and those of its members, as `FunctionList.NextMarker`."""
+    """Yield the names of a response's members and of their members, such as `FunctionList.NextMarker`."""
     for name, member in (shape.members if shape else {}).items():
         yield name
-        yield from (f"{name}.{one}" for one in getattr(member, "members", ()))
+        yield from (f"{name}.{inner}" for inner in getattr(member, "members", ()))
 
 
 def _response(operation: OperationModel, call: CallDeclaration) -> Type:
-    """The type of what facts are taken from: a response, the list of all items, or one of them."""
+    """Return the type that facts are taken from: a response, a list of all items, or an item of a batch."""
     if not call.items:
         return operation.output_shape
     items = items_type(operation, call)
@@ -248,5 +248,5 @@ def _scalar_problems(where: Where, given: Any, shape: Shape) -> Iterator[Problem
         yield _unknown(where, "value", str(given), known)
 
 
-def _unknown(where: Where, what: str, name: str, known: Iterable[str]) -> Problem:
-    return where, f"no {what} {name or 'without a name'}{suggestion(name, known)}"
+def _unknown(where: Where, noun: str, name: str, known: Iterable[str]) -> Problem:
+    return where, f"no {noun} {name or 'without a name'}{suggestion(name, known)}"

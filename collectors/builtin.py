@@ -17,8 +17,7 @@ from rules.signals import CATALOGUE_FOLDER
 
 DECLARATIONS_FOLDER = Path(__file__).parent
 
-
-# Of the collectors in Python, of which it is not declared what signals they have.
+# The fields of most collectors in Python. Their signals are not known before they are loaded.
 REGIONAL = {"signals": frozenset[str](), "scope": ServiceScope.REGION, "reads_last": False}
 
 
@@ -27,7 +26,7 @@ def _in_module(name: str) -> Collector:
     return collector
 
 
-# In order of precedence: the first that reads a metric is charged for it. The declared services follow.
+# In order of precedence: the first collector that reads a metric pays for it. The declared services follow.
 IN_PYTHON: tuple[Collector, ...] = (
     LazyCollector(partial(_in_module, "apigateway"), service="apigateway", **REGIONAL),
     LazyCollector(partial(_in_module, "lambda_"), service="lambda", **REGIONAL),
@@ -41,9 +40,10 @@ IN_PYTHON: tuple[Collector, ...] = (
 
 @cache
 def builtin_registry() -> Registry:
-    """Return the registry of the built-in services; the same one each time.
+    """Return the registry of the built-in services; the same object each time.
 
-    For composition roots, which pass it on. Raises DeclarationError with every problem of the files.
+    Composition roots call it, and pass the registry on. Raises DeclarationError with every problem of the
+    files.
     """
     files = KeptDocuments("declarations", DECLARATIONS_FOLDER, also=CATALOGUE_FOLDER)
     with no_garbage_collection():
@@ -52,8 +52,11 @@ def builtin_registry() -> Registry:
 
 
 def _checked(files: KeptDocuments) -> Documents:
-    """Check all files, and keep what is declared. Raises DeclarationError with all problems."""
-    from collectors.service_files import ServiceFolders, read_service_files  # noqa: PLC0415 - once for all
+    """Check all files, and keep their documents for later processes; return the documents.
+
+    Raises DeclarationError with all problems.
+    """
+    from collectors.service_files import ServiceFolders, read_service_files  # noqa: PLC0415 - to check alone
 
     folders = ServiceFolders(DECLARATIONS_FOLDER, CATALOGUE_FOLDER)
     read_service_files(folders, in_python=[collector.service for collector in IN_PYTHON])
@@ -63,7 +66,7 @@ def _checked(files: KeptDocuments) -> Documents:
 
 
 def _declared(data: Mapping[str, Any]) -> Collector:
-    """Return the collector of a declaration that was found to have no problem."""
+    """Return the collector of a declaration in which no problem was found."""
     return LazyCollector(
         partial(_compiled, data),
         service=data["service"],
@@ -74,7 +77,7 @@ def _declared(data: Mapping[str, Any]) -> Collector:
 
 
 def _compiled(data: Mapping[str, Any]) -> Collector:
-    from collectors.declaration import checked_declaration  # noqa: PLC0415 - for who needs what it compiles
+    from collectors.declaration import checked_declaration  # noqa: PLC0415 - slow to import
     from collectors.declared import collector_of  # noqa: PLC0415
 
     with no_garbage_collection():
@@ -89,8 +92,8 @@ def registry_with(folder: Path) -> Registry:
     builtin = builtin_registry()
     if not os.path.lexists(folder):
         return builtin
-    from collectors.declared import collector_of  # noqa: PLC0415 - nothing else is compiled here
-    from collectors.own_services import read_own_services  # noqa: PLC0415 - checks them by botocore's models
+    from collectors.declared import collector_of  # noqa: PLC0415 - slow to import
+    from collectors.own_services import read_own_services  # noqa: PLC0415 - imports botocore
 
     declared, services = read_own_services(folder, builtin.services)
     collectors = (*builtin.collectors, *map(collector_of, declared))

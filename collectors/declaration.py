@@ -1,7 +1,7 @@
 """The model of `collectors/<service>.yaml`, a declaration of how the resources of a service are read.
 
-What its signals mean is in `rules/catalogue/<service>.yaml`. `collectors.declared` makes a collector of a
-declaration.
+The meaning of the signals is in `rules/catalogue/<service>.yaml`. `collectors.declared` makes a collector of
+a declaration.
 """
 
 import re
@@ -26,12 +26,13 @@ STATISTIC = (
 )
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 ID = "id"  # the fact that every resource has
-# Names that all expressions know: the time of the inventory, the beginning of its UTC day, and the beginning
-# of the day two days before, in epoch seconds.
+# Names of times that every expression may use, in epoch seconds: the time of the inventory, the beginning of
+# its UTC day, and the beginning of the day two days before.
 TIMES = frozenset({"now", "today", "two_days_ago"})
 CELL_NAMES = TIMES | {"region", "account_id", "partition"}
 
-CHECKED = {"checked": True}  # the context in which paths and expressions are parsed when they are used
+# The validation context of data without problems, whose paths and expressions are parsed at their first use.
+CHECKED = {"checked": True}
 
 ITSELF = ResponsePath("@")
 
@@ -43,7 +44,7 @@ def _path(value: Any, info: ValidationInfo) -> ResponsePath:
 
 
 def _expression(value: Any, info: ValidationInfo) -> Expression:
-    if not isinstance(value, str | int | float):  # a number, or true or false, is itself
+    if not isinstance(value, str | int | float):  # numbers, true and false are expressions
         raise ValueError(f"expected an expression, found {value!r}")
     text = value if isinstance(value, str) else repr(value)
     return unchecked_expression(text) if info.context is CHECKED else parse_expression(text)
@@ -56,7 +57,7 @@ def _call(value: Any) -> Any:
 
 
 def _by_cause(value: Any) -> Any:
-    return value if isinstance(value, dict) else {"": value}  # one expression for all causes has no name
+    return value if isinstance(value, dict) else {"": value}  # a single expression, without a cause
 
 
 Name = Annotated[str, Field(pattern=rf"^{NAME.pattern}$")]
@@ -75,9 +76,9 @@ class DeclarationModel(BaseModel):
 class MetricDeclaration(DeclarationModel):
     """A CloudWatch metric.
 
-    name: where it differs from the key. namespace: where it differs from the service's. stat: CloudWatch's
-    statistic. period: seconds. absent: what a missing point means. dimensions: templates, where they differ
-    from those of the signal's resource.
+    name: the metric's name, where it differs from the key. namespace: where it differs from the service's.
+    stat: CloudWatch's statistic. period: seconds. absent: the value of a missing point. dimensions: templates
+    of the dimensions, where they differ from those of the signal's resource.
     """
 
     name: Text | None = None
@@ -92,14 +93,14 @@ class MetricDeclaration(DeclarationModel):
 class CallDeclaration(DeclarationModel):
     """A call, and the facts that are taken from its response.
 
-    call: client and operation. params: with `{name}` for ids and facts. first: parameters of the first page
-    alone. items: the path of the items in each page; the facts are then taken from the list of all items.
-    when: a condition over facts; where it does not hold, the call is not made and its facts are None.
-    none_when: codes of errors that are an answer, such as that nothing is configured; its facts are None.
-    every: seconds for which its facts are kept, for what is slow to read and seldom changes. batch: how many
-    resources one call may name, in the only parameter that is a list. match: the path of that name in each
-    item of the response, by which a resource gets the facts of its item. region: `home` for a call to the
-    partition's home region. rate: calls per second that Headroom allows itself. Where a call fails, the
+    call: the client and the operation. params: parameters, with `{name}` for ids and facts. first: further
+    parameters of the first page alone. items: the path of the items in each page; the facts are then taken
+    from the list of all items. when: a condition over facts; where it does not hold, the call is not made and
+    its facts are None. none_when: codes of errors that say that nothing is configured; the facts are then
+    None. every: seconds for which the facts are used again, where a call is slow and its facts seldom change.
+    batch: how many resources one call may name; the list of their names is then the only parameter that is a
+    list. match: the path of a resource's name in each item of a batch's response. region: `home` for a call
+    to the partition's home region. rate: calls per second that Headroom allows itself. If a call fails, the
     signals that use its facts have no new series.
     """
 
@@ -118,7 +119,7 @@ class CallDeclaration(DeclarationModel):
 
     @cached_property
     def identity(self) -> tuple[Any, ...]:
-        """The identity of the call in its service. Calls that differ in the values of parameters share it."""
+        """The identity of the declared call within its service, without the values in its parameters."""
         paths = ((name, path.text) for name, path in self.facts.items())
         return self.call, repr((self.first, self.params)), *paths
 
@@ -126,7 +127,7 @@ class CallDeclaration(DeclarationModel):
 class ListDeclaration(DeclarationModel):
     """The list of the resources of a kind: a call with `items`, or a fact of the parent that holds them.
 
-    params, first, items, rate: as those of a CallDeclaration.
+    call, params, first, items, region, rate: as in a CallDeclaration. fact: the name of the parent's fact.
     """
 
     call: Operation | None = None
@@ -141,14 +142,15 @@ class ListDeclaration(DeclarationModel):
 class ResourceDeclaration(DeclarationModel):
     """A kind of resource.
 
-    parent: the kind that it is a part of. list: where its items are found. where: a path that is true for the
-    items that count. id, name, facts: paths into an item. calls: further calls for each resource, in order.
-    values: expressions over facts. refers: other kinds, each with the name of the fact that holds the id of
-    the resource referred to. dimensions: the templates of those of its metrics. created: the fact with the
-    time when it was created. zone: the fact with its Availability Zone. tags: the path of its tags in an
-    item, a list of keys and values or a mapping. arn: the template of its ARN. foreign: it exists without
-    the service, such as a VPC or a zone, and so does not show that the service is in use. It is listed once
-    another resource shows that, or refers to it.
+    parent: the kind that it is a part of. list: how its items are listed. where: a path that is true for the
+    items that are resources of the kind; None: all are. id, name, facts: paths into an item. calls: further
+    calls for each resource, in order. values: expressions over facts. refers: the kinds that it refers to,
+    each with the name of the fact that holds the other resource's id. dimensions: the templates of its
+    metrics' dimensions. created: the name of the fact with its time of creation. zone: the name of the fact
+    with its Availability Zone. tags: the path of its tags in an item, a list of keys and values or a mapping.
+    arn: the template of its ARN. foreign: the resource exists without the service, such as a VPC or a zone,
+    and does not show that the service is in use. Foreign resources are listed only after another resource
+    shows that, or refers to them.
     """
 
     parent: Name | None = None
@@ -185,10 +187,10 @@ class SettingCostDeclaration(DeclarationModel):
 
 
 class UnobservableDeclaration(DeclarationModel):
-    """A reason why a usage cannot be observed, or is only a part of what is limited.
+    """A reason why a usage cannot be observed, or counts only a part of the limited quantity.
 
-    when: the condition; without it, always. enable: the template of the shell command that changes it. cost:
-    of what the command enables.
+    when: the condition under which the reason holds; None: it always holds. enable: the template of the shell
+    command that makes the usage observable. cost: the price of the setting that the command enables.
     """
 
     when: Formula | None = None
@@ -226,10 +228,11 @@ FORMULA_FIELDS = (
 class SignalDeclaration(DeclarationModel):
     """The formulas of a signal; the fields are those of `collectors.base.Observed`, as expressions.
 
-    resource: the kind that has the limit. when: for which resources the signal exists. throttled: an
-    expression, or one for each cause. saturated: a comparison of metrics, where they tell whether demand is
-    throttled, and not how much. bound: why `usage` is only a lower bound of what is limited. judged:
-    false where `upper_bound` alone is known, which is then shown and not judged.
+    resource: the kind of resource that has the limit. when: the condition for a resource to have the signal.
+    throttled: expressions by cause; a single expression in YAML has the cause "". saturated: a comparison of
+    metrics that shows whether demand is throttled, where no metric shows how much. bound: why `usage` is only
+    a lower bound of the limited quantity. judged: false where only `upper_bound` is known, which is then
+    shown and not judged.
     """
 
     resource: Name = ACCOUNT_KIND
@@ -268,10 +271,10 @@ class Declaration(DeclarationModel):
     """A declared service.
 
     delay: minutes until its metrics are complete (see `Collector.publication_delay`). scope: `global` for a
-    service that is read once per account and partition. region: where its API and metrics are, if not in
-    the home region of the partition. always_in_use: its signals of the account have a meaning without any
-    resource. namespace: of its metrics. tables: numbers by key, for expressions such
-    as `limits[node_type]`.
+    service that is read once per account and partition. region: the region of its API and metrics, if not the
+    home region of the partition. always_in_use: the account has the service's signals even if the service has
+    no resource. namespace: the namespace of its metrics. tables: numbers by key, for expressions such as
+    `limits[node_type]`.
     """
 
     service: Name
@@ -286,7 +289,7 @@ class Declaration(DeclarationModel):
     signals: Mapping[Name, SignalDeclaration]
 
     def metric(self, key: str) -> Metric:
-        """The metric of a key, without dimensions."""
+        """Return the metric that a key declares, without dimensions."""
         declared = self.metrics[key]
         return Metric(
             declared.namespace or self.namespace,
@@ -298,7 +301,7 @@ class Declaration(DeclarationModel):
         )
 
     def lineage(self, kind: str) -> tuple[str, ...]:
-        """The kinds of a resource's path, its own last; empty for the whole account.
+        """Return the kinds of a resource's ancestors and its own, which is the last; none for the account.
 
         Expects known parents without a cycle, see `collectors.declaration_problems`.
         """
@@ -309,7 +312,7 @@ class Declaration(DeclarationModel):
 
     @property
     def may_be_unused(self) -> bool:
-        """True if one of its kinds of resources shows, by having none, that the service is not in use."""
+        """True if a service without resources is known to be not in use."""
         own = {kind for kind, declared in self.resources.items() if not declared.foreign}
         return bool(own - {ACCOUNT_KIND}) and not self.always_in_use
 
@@ -323,7 +326,7 @@ class Declaration(DeclarationModel):
 
 
 def checked_declaration(data: Mapping[str, Any]) -> Declaration:
-    """Return the declaration of a file that was found to have no problem; its parts are parsed when used."""
+    """Return a declaration in which no problem was found; paths and expressions are parsed at first use."""
     return Declaration.model_validate(data, context=CHECKED)
 
 

@@ -28,7 +28,7 @@ def parse_declaration(content: bytes, file: str, further_check: Check | None = N
 def declaration_file(content: bytes, name: str, further_check: Check | None = None) -> ModelFile[Declaration]:
     """Return the file of a declaration, with its problems.
 
-    further_check: made where there are no other problems; such as
+    further_check: a check that is made if no other problem is found, such as
     `collectors.botocore_problems.botocore_problems`.
     """
 

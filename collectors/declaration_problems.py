@@ -1,6 +1,6 @@
-"""Finds the problems of a declaration that its pydantic model cannot see.
+"""Finds the problems of a declaration that its pydantic model cannot find.
 
-These are unknown names, names with two meanings, cycles of kinds, incomplete lists and unused metrics.
+The problems are unknown names, names with two meanings, cycles of kinds, incomplete lists and unused metrics.
 """
 
 import re
@@ -26,11 +26,13 @@ from rules.command_template import shell_words
 from rules.problem_text import suggestion
 from rules.strict_yaml import Where
 
-MAX_KINDS = 100  # of resources, as a part of a part is looked up recursively
+MAX_KINDS = 100  # of resources; bounds the recursion over parents
 # Text that looks like a placeholder; `{Key=a,Value=b}` and JSON in a command do not.
 NAME_IN_BRACES = re.compile(r"\{\s*([A-Za-z_][\w.-]*)\s*\}")
-ARN = re.compile(r"arn:\{partition\}:[a-z0-9-]+:[^:]*:[^:]*:.")  # tags are requested by its service and type
-# The fields of a signal that are evaluated once for each inventory, when no metric has a value.
+ARN = re.compile(
+    r"arn:\{partition\}:[a-z0-9-]+:[^:]*:[^:]*:."
+)  # tags are requested by an ARN's service and type
+# The fields of a signal that are evaluated once for each inventory, without values of metrics.
 INVENTORY_FIELDS = (
     "when",
     "limit",
@@ -45,10 +47,10 @@ Problem = tuple[Where, str]
 
 
 def problems_of(declaration: Declaration) -> list[Problem]:
-    """Return the problems, each with its place; those of kinds alone, if there are any.
+    """Return the problems of a declaration, each with its place.
 
-    The names in scope follow from the kinds, so that one problem of a kind would be reported for each of
-    them.
+    If kinds of resources have problems, no other problems are returned: the names in scope depend on the
+    kinds, so that a wrong kind would be reported again for each name.
     """
     problems = list(_kind_problems(declaration))
     if not problems:
@@ -57,8 +59,8 @@ def problems_of(declaration: Declaration) -> list[Problem]:
         return problems
     return [
         *_name_problems(declaration),
-        *(one for kind in declaration.resources for one in _resource_problems(declaration, kind)),
-        *(one for name in declaration.signals for one in _signal_problems(declaration, name)),
+        *(problem for kind in declaration.resources for problem in _resource_problems(declaration, kind)),
+        *(problem for name in declaration.signals for problem in _signal_problems(declaration, name)),
         *_unused_metrics(declaration),
     ]
 
@@ -77,8 +79,8 @@ def _kind_problems(declaration: Declaration) -> Iterator[Problem]:
             yield from _unknown((*where, "parent"), "a kind of resource", [declared.parent], kinds)
         yield from _unknown((*where, "refers"), "a kind of resource", declared.refers, kinds)
         if kind == ACCOUNT_KIND:
-            only = {*declared.model_fields_set} - {"calls", "values", "dimensions"}
-            yield from (((*where, key), "the whole account has no such key") for key in sorted(only))
+            wrong = {*declared.model_fields_set} - {"calls", "values", "dimensions"}
+            yield from (((*where, key), "the whole account has no such key") for key in sorted(wrong))
         else:
             yield from _list_problems(where, declared)
         is_referred_to = any(kind in other.refers for other in declaration.resources.values())
@@ -141,7 +143,7 @@ def _fact_places(declared: ResourceDeclaration) -> Iterator[tuple[Where, str]]:
 
 
 def _outer_kinds(declaration: Declaration, kind: str) -> list[str]:
-    """The kinds whose facts are in scope at a kind, without its own."""
+    """Return the other kinds whose facts are in scope at a kind: the account and its ancestors."""
     account = [ACCOUNT_KIND] if ACCOUNT_KIND in declaration.resources and kind != ACCOUNT_KIND else []
     return [*account, *declaration.lineage(kind)[:-1]]
 
@@ -151,8 +153,8 @@ def _facts(declaration: Declaration, kind: str) -> list[str]:
 
 
 def _facts_in_scope(declaration: Declaration, kind: str) -> set[str]:
-    kinds = [*_outer_kinds(declaration, kind), kind]
-    return {name for one in kinds for name in _facts(declaration, one)}
+    in_scope = [*_outer_kinds(declaration, kind), kind]
+    return {name for each in in_scope for name in _facts(declaration, each)}
 
 
 def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]:
@@ -195,7 +197,10 @@ def _resource_problems(declaration: Declaration, kind: str) -> Iterator[Problem]
 
 
 def _batch_problems(kind: str, declared: ResourceDeclaration, known: set[str]) -> Iterator[Problem]:
-    """Yield calls for several resources that cannot be made before each of the resources is described."""
+    """Yield problems of calls for several resources.
+
+    known: the names that such a call may use; it is made before any other call about the resources.
+    """
     for index, call in enumerate(declared.calls):
         where: Where = ("resources", kind, "calls", index)
         if not call.batch:
@@ -216,8 +221,8 @@ def _batch_problems(kind: str, declared: ResourceDeclaration, known: set[str]) -
             batch_parameter(call)
         except ValueError as error:
             yield (*where, "params"), str(error)
-        what = "a fact of the item, as the call is for several resources"
-        yield from _unknown(where, what, needed_names(call), known)
+        expected = "a fact of the item, as the call is for several resources"
+        yield from _unknown(where, expected, needed_names(call), known)
 
 
 def _template_problems(where: Where, call: Any, known: set[str]) -> Iterator[Problem]:
@@ -234,7 +239,7 @@ def _template_names(where: Where, template: Any, known: Iterable[str]) -> Iterat
 
 
 def _names_in_braces(template: Any) -> Iterator[str]:
-    """Yield what looks like a placeholder in a template, or in the templates within a value."""
+    """Yield the names of what looks like placeholders in a template, or in the templates within a value."""
     if isinstance(template, str):
         yield from NAME_IN_BRACES.findall(template)
     elif isinstance(template, Mapping | list):
@@ -282,12 +287,11 @@ def _metrics_in(declaration: Declaration, expression: Expression) -> set[str]:
 
 
 def _metric_owners(declaration: Declaration, signal: SignalDeclaration) -> set[tuple[str, str]]:
-    """The metrics of a signal, each with the kind of the resource that it is of."""
+    """Return the metrics of a signal, each with the kind of resource whose metric it is."""
     formulas = [expression for _, expression in signal.formulas]
-    own = {(name, signal.resource) for one in formulas for name in one.names}
-    others = {
-        (name, kind) for one in formulas for kind, name in one.attributes if kind in declaration.resources
-    }
+    own = {(name, signal.resource) for formula in formulas for name in formula.names}
+    attributes = {attribute for formula in formulas for attribute in formula.attributes}
+    others = {(name, kind) for kind, name in attributes if kind in declaration.resources}
     return {(name, kind) for name, kind in own | others if name in declaration.metrics}
 
 
@@ -302,17 +306,20 @@ def _attribute_problems(declaration: Declaration, where: Where, expression: Expr
 def _one_or_several_problems(
     declaration: Declaration, where: Where, kind_of_signal: str, expression: Expression
 ) -> Iterator[Problem]:
-    """Yield kinds that stand for one resource at a signal's kind and are used as several, or vice versa."""
+    """Yield a problem for each kind that stands for one resource and is used as a list, or vice versa."""
     own = declaration.resources.get(kind_of_signal)
-    one = {*declaration.lineage(kind_of_signal), *(own.refers if own else ())}
-    for kind in sorted(expression.single & declaration.resources.keys() - one):
+    singular = {*declaration.lineage(kind_of_signal), *(own.refers if own else ())}
+    for kind in sorted(expression.single & declaration.resources.keys() - singular):
         yield where, f"expected one {kind}, found several: use sum(one.FACT for one in {kind})"
-    for kind in sorted(expression.lists & one):
+    for kind in sorted(expression.lists & singular):
         yield where, f"expected several, found one {kind}: use {kind}.FACT"
 
 
 def _dimension_problems(declaration: Declaration, name: str, metric: str, kind: str) -> Iterator[Problem]:
-    """Yield unknown placeholders, and metrics of one resource that would be those of the whole account."""
+    """Yield problems of a metric's dimensions: unknown placeholders, and no dimensions for a resource.
+
+    name: of the signal. kind: of the resource whose metric it is.
+    """
     templates: Mapping[str, str] | None = declaration.metrics[metric].dimensions
     if templates is None and kind != ACCOUNT_KIND and not declaration.resources[kind].dimensions:
         yield ("signals", name), f"expected dimensions of {kind}, or of the metric {metric}"
@@ -322,14 +329,14 @@ def _dimension_problems(declaration: Declaration, name: str, metric: str, kind: 
 
 
 def _unused_metrics(declaration: Declaration) -> Iterator[Problem]:
-    formulas = [one for signal in declaration.signals.values() for _, one in signal.formulas]
-    used = {name for one in formulas for name in _metrics_in(declaration, one)}
+    formulas = [formula for signal in declaration.signals.values() for _, formula in signal.formulas]
+    used = {name for formula in formulas for name in _metrics_in(declaration, formula)}
     for name in sorted(declaration.metrics.keys() - used):
         yield ("metrics", name), "expected a metric that a signal uses"
 
 
 def _unknown(where: Where, expected: str, names: Iterable[str], known: Iterable[str]) -> Iterator[Problem]:
-    """Yield a problem for each name that is not known, with the nearest one that is."""
+    """Yield a problem for each name that is not known, with the nearest known name."""
     known = set(known)
     for name in sorted(names):
         if name not in known:

@@ -14,10 +14,10 @@ from collectors.scan_groups import scan_groups
 
 
 def collector_of(declaration: Declaration) -> Collector:
-    """Return the collector of a declared service. Its scans are made when they run."""
+    """Return the collector of a declared service. Its scans are made at their first use."""
     calls = [call for _, call in declaration.calls() if call.call]
     operations = {call.call for call in calls if call.call}
-    known = {
+    fields = {
         "service": declaration.service,
         "metrics": tuple(declaration.metric(key) for key in declaration.metrics),
         "iam_actions": tuple(sorted({iam_action(*operation) for operation in operations})),
@@ -28,12 +28,12 @@ def collector_of(declaration: Declaration) -> Collector:
         "region": declaration.region,
         "reduced": lambda signals: collector_of(reduced(declaration, signals)),
         "declaration": declaration,
-        "arns": {kind: one.arn for kind, one in declaration.resources.items() if one.arn},
+        "arns": {kind: resource.arn for kind, resource in declaration.resources.items() if resource.arn},
         "reads_last": False,
     }
-    return LazyCollector(partial(_with_scans, declaration, known), **known)
+    return LazyCollector(partial(_with_scans, declaration, fields), **fields)
 
 
-def _with_scans(declaration: Declaration, known: Mapping[str, Any]) -> Collector:
+def _with_scans(declaration: Declaration, fields: Mapping[str, Any]) -> Collector:
     scans = tuple(DeclaredScan(declaration, group) for group in scan_groups(declaration))
-    return Collector(scans=scans, **known)
+    return Collector(scans=scans, **fields)

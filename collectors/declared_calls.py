@@ -1,4 +1,4 @@
-"""The calls of a scan of a declared service: equal ones are made once, some for many resources at once."""
+"""Makes the calls of a scan of a declared service: equal calls once, and some for many resources at once."""
 
 import asyncio
 from collections.abc import (
@@ -34,11 +34,11 @@ from collectors.found_item import FoundItem, found_item
 
 Facts = dict[str, Any]
 Params = Mapping[str, Any]
-CallKey = tuple[Hashable, Hashable]  # what identifies a declared call, and the values in its parameters
+CallKey = tuple[Hashable, Hashable]  # the identity of a declared call, and the values in its parameters
 
 
 class ReadFacts(NamedTuple):
-    """The facts of a call. read_at: when the inventory began that made it, in epoch seconds."""
+    """The facts of a call. read_at: the start of the inventory that made the call, in epoch seconds."""
 
     facts: Facts
     read_at: float
@@ -61,9 +61,10 @@ class DeclaredCalls:
             yield item
 
     async def parts(self, kind: str, declared: ResourceDeclaration, scope: NodeScope) -> list[FoundItem]:
-        """List the parts of a resource, of this kind.
+        """List the parts of a resource that are of a kind.
 
-        Raises NotReadYetError where they were never listed, and it is not their turn.
+        scope: that of the resource. Raises NotReadYetError if they were never listed, and it is not their
+        turn.
         """
         listed = declared.list
         assert listed  # as for every kind but the whole account
@@ -74,10 +75,10 @@ class DeclaredCalls:
         return await self._aws.in_turn((kind, _values(listed, scope)), scope.node.resource, read)
 
     async def facts(self, call: CallDeclaration, scope: NodeScope) -> ReadFacts:
-        """Return the facts of a call; all are None where its condition does not hold.
+        """Return the facts of a call; all are None if its condition does not hold.
 
-        Calls with equal parameters are made once: many resources share what another one describes.
-        Raises NotReadYetError where the call was never made, and it is not its turn.
+        Calls with equal parameters are made once, as many resources may need the same response. Raises
+        NotReadYetError if the call was never made, and it is not its turn.
         """
         if call.when and not call.when.evaluate(scope):
             return ReadFacts(dict.fromkeys(call.facts), self._started_at)
@@ -106,7 +107,7 @@ class DeclaredCalls:
             if call.items:
                 response: Any = [item async for item in self._items(call, first, params)]
             else:
-                response = await self._at(call).call(*call.call, **params)
+                response = await self._aws_for(call).call(*call.call, **params)
         except ClientError as error:
             if error.response["Error"]["Code"] not in call.none_when:
                 raise
@@ -118,41 +119,41 @@ class DeclaredCalls:
     ) -> AsyncIterator[Any]:
         assert declared.call and declared.items
         service, operation = declared.call
-        async for page in self._at(declared).paginate(service, operation, first, **params):
+        async for page in self._aws_for(declared).paginate(service, operation, first, **params):
             for item in as_list(declared.items.search(page), operation):
                 yield item
 
-    def _at(self, declared: CallDeclaration | ListDeclaration) -> Aws:
-        """Return the caller for the region in which a call is made."""
+    def _aws_for(self, declared: CallDeclaration | ListDeclaration) -> Aws:
+        """Return the API client for the region in which a call is made."""
         return self._aws.in_region(self._aws.home_region) if declared.region else self._aws
 
     async def _once(self, key: CallKey, read: Callable[[], Awaitable[ReadFacts]]) -> ReadFacts:
-        """Return what a call returns, or raise what it raises; it is made where it was not made before."""
+        """Return the facts of a call, or raise its error. The first use of a key makes the call."""
         if key in self._made:
             return await asyncio.shield(self._made[key])
-        made = self._made[key] = asyncio.get_running_loop().create_future()
+        future = self._made[key] = asyncio.get_running_loop().create_future()
         try:
             facts = await read()
-            made.set_result(facts)
+            future.set_result(facts)
         except Exception as error:
-            made.set_exception(error)
-            made.exception()  # is raised here, whether or not another resource waits for it
+            future.set_exception(error)
+            future.exception()  # the error counts as retrieved, even if no other resource awaits the future
             raise
         except BaseException:
-            made.cancel()
+            future.cancel()
             raise
         return facts
 
     async def read_batches(self, call: CallDeclaration, scopes: Iterable[NodeScope]) -> None:
-        """Make a call for several resources at once; `facts` then has those of each.
+        """Make a batch call for several resources; `facts` then returns the facts of each.
 
-        An error is that of each of them. Where one of them does not exist, or has an id that no call takes,
-        each is read by a call of its own. One that the call names by its id, and that is not in the response,
-        was deleted after it was listed.
+        `facts` raises an error of the call for each of the resources. If a resource does not exist or has an
+        invalid id, each resource is read by a call of its own. A resource that the call names by its id, and
+        that is not in the response, was deleted after it was listed.
         """
         batches: dict[CallKey, tuple[Params, dict[str, None]]] = {}
         for scope in scopes:
-            with suppress(ExpressionError):  # `facts` raises it again, for this resource alone
+            with suppress(ExpressionError):  # `facts` raises the error again, for this resource alone
                 if (found := _batch_of(call, scope)) and (found[0], found[2]) not in self._batched:
                     key, params, value = found
                     batches.setdefault(key, (params, {}))[1][value] = None
@@ -188,9 +189,10 @@ class DeclaredCalls:
 
 
 def _batch_of(call: CallDeclaration, scope: NodeScope) -> tuple[CallKey, Params, str] | None:
-    """Return the key and parameters of a batch, and the name of a resource in it; None without a batch.
+    """Return the key and parameters of a resource's batch, and the resource's name in it.
 
-    Raises ExpressionError for values that do not go together, or a parameter that AWS did not return.
+    Returns None if the call's condition does not hold for the resource. Raises ExpressionError for values of
+    wrong types in the condition, or a parameter that AWS did not return.
     """
     if call.when and not call.when.evaluate(scope):
         return None
@@ -201,7 +203,7 @@ def _batch_of(call: CallDeclaration, scope: NodeScope) -> tuple[CallKey, Params,
 
 
 def _values(declared: CallDeclaration | ListDeclaration, scope: NodeScope) -> tuple[str, ...]:
-    """Return the values in the parameters of a call that tell it apart from others; no time does."""
+    """Return the values in the parameters of a call that identify it; times do not."""
     names = dict.fromkeys((*placeholders(declared.first), *placeholders(declared.params)))
     return tuple(str(scope.lookup(name)) for name in names if name not in TIMES)
 
@@ -209,7 +211,7 @@ def _values(declared: CallDeclaration | ListDeclaration, scope: NodeScope) -> tu
 def _facts_of_item(call: CallDeclaration, item: Any) -> Facts | ExpressionError:
     try:
         return {name: path.search(item) for name, path in call.facts.items()}
-    except ExpressionError as error:  # of this item alone
+    except ExpressionError as error:  # affects this item alone
         return error
 
 

@@ -1,4 +1,4 @@
-"""The resources of a declared service that one scan has found, and the values of names at each of them."""
+"""The resources of a declared service that a scan has found, and the values of names in their expressions."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Set
@@ -15,16 +15,16 @@ SECONDS_PER_DAY = 86400
 
 
 class MissingValueError(ExpressionError):
-    """A template names a fact that AWS did not return; the message is `no` and its name."""
+    """A template names a fact that AWS did not return; the message is `no` and the fact's name."""
 
 
 @dataclass(slots=True, eq=False)
 class Node:
     """A resource with its facts. In a template it stands for its id.
 
-    failed: the facts that are unknown, as a call failed or was not made yet. unread: the part of `failed`
-    whose calls wait for their turn. read_at: when an earlier inventory read a fact, in epoch seconds; facts
-    without it were read by this one.
+    failed: the facts that are unknown, because a call failed or was not made yet. unread: the facts in
+    `failed` whose calls wait for their turn. read_at: when an earlier inventory read each fact, in epoch
+    seconds; facts that are not in it were read by this inventory.
     """
 
     kind: str
@@ -39,9 +39,9 @@ class Node:
 
     @property
     def content(self) -> int:
-        """A digest of all that is known of the resource and its parents, but for when it was read.
+        """A digest of all that is known of the resource and its parents, without the times of reading.
 
-        It is computed once: when everything was described. The account is not in it.
+        It is computed once, after all calls about the resource. The facts of the account are not included.
         """
         if self._content is None:
             parent = self.parent.content if self.parent and self.parent.parent else 0
@@ -77,12 +77,12 @@ class Node:
 
 
 class FoundResources:
-    """The resources that a scan has found so far, by kind and by what they are a part of or refer to.
+    """The resources that a scan has found so far, by kind, parent and reference.
 
     indexed: the kinds that expressions look up. unlisted: by kind, the paths of the parents whose resources
     of this kind may not all be known, because a call failed or was not made yet; the empty path is that of
-    the whole account. unread: the part of `unlisted` that waits for its turn. failed_account_facts: of the
-    whole account, those whose call failed.
+    the whole account. unread: the paths in `unlisted` that wait for their turn. failed_account_facts: the
+    facts of the whole account whose call failed.
     """
 
     def __init__(self, declaration: Declaration, aws: Aws, indexed: frozenset[str]) -> None:
@@ -103,13 +103,13 @@ class FoundResources:
         self._within: dict[tuple[str, ResourcePath], list[Node]] = defaultdict(list)
         self._by_id: dict[tuple[str, str], Node] = {}
         self._referring: dict[tuple[str, str, str], list[Node]] = defaultdict(list)
-        # Kinds that refer to a kind by an unknown id, and whether a call failed for it.
+        # By kind and the kind that it refers to, if an id is unknown: whether a call for the id failed.
         self._unplaced: dict[tuple[str, str], bool] = {}
-        # `unlisted`, and all ancestors; the same without what is unread.
+        # By kind: the paths in `unlisted` and their ancestors; the same without the paths in `unread`.
         self._incomplete: dict[str, tuple[set[ResourcePath], set[ResourcePath]]] = {}
 
     def add(self, node: Node) -> None:
-        """Make a resource found by `related`, if expressions look up its kind."""
+        """Add a resource to the indexes for `related`, if expressions look up its kind."""
         if node.kind not in self._indexed:
             return
         for end in range(len(node.resource.path)):
@@ -123,7 +123,7 @@ class FoundResources:
                 self._referring[node.kind, kind, str(identity)].append(node)
 
     def end_list(self, kind: str) -> None:
-        """End the list of a kind: all its resources that could be read were added."""
+        """End the list of a kind, after all its resources that could be read were added."""
         unlisted, failed = self.unlisted[kind], self.unlisted[kind] - self.unread[kind]
         self._incomplete[kind] = _with_ancestors(unlisted), _with_ancestors(failed)
 
@@ -137,14 +137,14 @@ class FoundResources:
             self._by_id.pop((kind, path[-1]), None)  # ids of kinds that others refer to do not repeat
 
     def related(self, node: Node, kind: str) -> Node | list[Node] | None:
-        """Return what a kind stands for at a resource.
+        """Return the resources that a kind stands for in the expressions of a resource.
 
-        Its ancestor of the kind, or the resource of the kind that it refers to; otherwise a list: its parts,
-        else the resources that refer to it, else all.
+        One resource: its ancestor of the kind, or the resource of the kind that it refers to (None if that is
+        unknown). Otherwise a list: its parts of the kind; or those of the kind that refer to it; or all.
         """
         resources = self.declaration.resources
         if kind in self.declaration.lineage(node.kind):
-            return next(one for one in node.lineage if one.kind == kind)
+            return next(ancestor for ancestor in node.lineage if ancestor.kind == kind)
         if node.kind in resources and kind in resources[node.kind].refers:
             identity = node.fact(resources[node.kind].refers[kind])
             return None if identity is None else self._by_id.get((kind, str(identity)))
@@ -157,10 +157,10 @@ class FoundResources:
     def unknown_kinds(
         self, node: Node, kinds: Iterable[str], expressions: Iterable[Expression], *, has_failed: bool = False
     ) -> list[str]:
-        """Return those of the kinds that expressions look up at a resource of which not all is known.
+        """Return the kinds, of those that expressions of a resource look up, that are not known completely.
 
-        A resource of the kind may be missing, or a fact of it that the expressions name: a call failed, or
-        was not made yet. has_failed: only kinds of which a call failed.
+        A resource of the kind may be missing, or a fact of such a resource that the expressions name, because
+        a call failed or was not made yet. has_failed: only kinds for which a call failed.
         """
         named = {attribute for expression in expressions for attribute in expression.attributes}
         return [
@@ -184,7 +184,7 @@ class FoundResources:
         facts = {fact for owner, fact in named if owner == kind}
         found = self.related(node, kind) if facts else None
         nodes = found if isinstance(found, list) else [found] if found else []
-        return any(one.lacks(facts, has_failed=has_failed) for one in nodes)
+        return any(related.lacks(facts, has_failed=has_failed) for related in nodes)
 
 
 def _with_ancestors(paths: Iterable[ResourcePath]) -> set[ResourcePath]:
@@ -199,10 +199,10 @@ class NodeScope:
     resources: FoundResources
 
     def lookup(self, name: str) -> Any:
-        """Return a constant, a fact, a resource or list of resources, a table or a metric.
+        """Return the value of a name: a constant, a fact, a resource or a list of them, a table or a metric.
 
-        Returns None for a fact that AWS did not return. Raises MissingValueError for a metric of which a
-        dimension has no value.
+        Returns None for a fact that AWS did not return. Raises MissingValueError for a metric if one of its
+        dimensions has no value.
         """
         declaration = self.resources.declaration
         if name in self.resources.constants:
@@ -216,9 +216,9 @@ class NodeScope:
         return self._fact(name)
 
     def attribute(self, owner: Any, name: str) -> Any:
-        """Return a fact of another resource, or a metric with its dimensions at that resource.
+        """Return a fact of another resource, or a metric with the dimensions of that resource.
 
-        Raises TypeError for what is no resource, MissingValueError as `lookup` does.
+        Raises TypeError if `owner` is no resource, and MissingValueError as `lookup` does.
         """
         if not isinstance(owner, Node):
             raise TypeError(f"expected one resource, found {type(owner).__name__}")
@@ -231,21 +231,24 @@ class NodeScope:
         return owner.fact(name)
 
     def lacks(self, names: Set[str], *, has_failed: bool = False) -> bool:
-        """Return whether one of these facts of the resource is unknown, as a call failed or was not made yet.
+        """Return whether one of these facts is unknown, because a call failed or was not made yet.
 
         has_failed: only if a call failed.
         """
         return any(node.lacks(names, has_failed=has_failed) for node in self.node.lineage)
 
     def read_at(self, names: Set[str]) -> float | None:
-        """Return when the oldest of these facts was read, if an earlier inventory read it."""
+        """Return when the oldest of these facts was read; None if this inventory read all of them."""
         nodes = (*self.node.lineage, self.resources.account)
         return min(
             (node.read_at[name] for node in nodes for name in names & node.read_at.keys()), default=None
         )
 
     def metric(self, key: str) -> Metric:
-        """Return a metric with its dimensions at this resource. Raises MissingValueError."""
+        """Return a metric with the dimensions of this resource.
+
+        Raises MissingValueError if a dimension has no value.
+        """
         declaration = self.resources.declaration
         kind = declaration.resources.get(self.node.kind)
         templates = declaration.metrics[key].dimensions
@@ -270,5 +273,5 @@ class NodeScope:
         if isinstance(value, str):
             return self.render(value)
         if isinstance(value, Mapping):
-            return {key: self.render_params(one) for key, one in value.items()}
-        return [self.render_params(one) for one in value] if isinstance(value, list) else value
+            return {key: self.render_params(member) for key, member in value.items()}
+        return [self.render_params(item) for item in value] if isinstance(value, list) else value

@@ -1,19 +1,19 @@
-"""The tables of `tests/collectors/<service>.yaml`: answers of AWS, and the series that must come of them.
+"""The test tables `tests/collectors/<service>.yaml`: answers of AWS, and the series expected from them.
 
 ```yaml
 cases:
-  - name: what it shows
+  - name: what the case shows
     region: eu-west-1                          # the default
-    answers:                                   # an operation without one is denied
+    answers:                                   # an operation without an answer is denied
       dynamodb.ListTables: {TableNames: [orders]}
-      dynamodb.DescribeTable(orders): {...}    # for calls with a parameter of this value
+      dynamodb.DescribeTable(orders): {...}    # for calls with a parameter of the value `orders`
       dynamodb.DescribeLimits: AccessDenied    # an error
       elbv2.DescribeRules: [{...}, {...}]      # pages
-    series:                                    # all of them, by signal and name of the resource
+    series:                                    # all series, by signal and name of the resource
       table_read_capacity orders:
         usage: rate(ConsumedReadCapacityUnits{TableName=orders})
         limit: 100
-    failures: ["orders: AccessDeniedException"]  # of resources, or of the whole scan without a name
+    failures: ["orders: AccessDeniedException"]  # of a resource; of the whole scan: the code alone
 ```
 """
 
@@ -72,9 +72,9 @@ def read_cases(folder: Path) -> Iterator[Case]:
 async def run_case(
     case: Case, collector: Collector, malformed: bool = False
 ) -> tuple[dict[str, dict[str, Any]], list[str]]:
-    """Run all scans of a collector; return their series and failures in the words of the table.
+    """Run all scans of a collector; return their series and failures in the form of the tables.
 
-    malformed: answers may differ from the service's model.
+    malformed: answers may contradict the service's model.
     """
     aws = FakeAws(region=case.region, malformed=malformed, **answers_by_method(case.answers))
     found: dict[str, dict[str, Any]] = {}
@@ -95,25 +95,29 @@ async def run_case(
 
 
 def differences(found: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
-    """Return one line for each field of a series that is found and not expected, or the other way round."""
+    """Return one line for each series or field in which the found series differ from the expected ones."""
     series = {name: (found.get(name), expected.get(name)) for name in [*expected, *found]}
-    lines = [f"{name}: expected, not found" for name, (one, _) in series.items() if one is None]
-    lines += [f"{name}: found {one}, not expected" for name, (one, other) in series.items() if other is None]
-    for name, (one, other) in series.items():
-        if one is not None and other is not None:
-            for member in dict.fromkeys((*other, *one)):
-                if one.get(member) != other.get(member):
-                    lines.append(f"{name}: {member}: expected {other.get(member)}, found {one.get(member)}")
+    lines = [f"{name}: expected, not found" for name, (actual, _) in series.items() if actual is None]
+    lines += [
+        f"{name}: found {actual}, not expected" for name, (actual, wanted) in series.items() if wanted is None
+    ]
+    for name, (actual, wanted) in series.items():
+        if actual is not None and wanted is not None:
+            lines += [
+                f"{name}: {member}: expected {wanted.get(member)}, found {actual.get(member)}"
+                for member in dict.fromkeys((*wanted, *actual))
+                if actual.get(member) != wanted.get(member)
+            ]
     return lines
 
 
 def failure_text(failure: Any) -> str:
-    """A failure as `RESOURCE: CODE`, or the code alone for the whole scan."""
+    """Return a failure as `RESOURCE: CODE`, or the code alone for a failure of the whole scan."""
     return f"{failure.resource}: {failure.code}" if failure.resource else failure.code
 
 
 def answers_by_method(answers: Mapping[str, Any]) -> dict[str, Any]:
-    """The answers of a table as those of FakeAws."""
+    """Return the answers of a case as FakeAws takes them: by the name of the client's method."""
     by_method: dict[str, dict[str, Any]] = {}
     for key, answer in answers.items():
         operation, _, value = key.partition("(")
@@ -126,10 +130,10 @@ def _answer(by_value: Mapping[str, Any]) -> Any:
         return _response(by_value[""])
 
     def respond(**params: Any) -> Any:
-        given = {str(value) for one in params.values() for value in (one if isinstance(one, list) else [one])}
+        lists = (value if isinstance(value, list) else [value] for value in params.values())
+        given = {str(value) for values in lists for value in values}
         key = next((value for value in by_value if value in given), "")
-        answer = _response(by_value.get(key))
-        return answer
+        return _response(by_value.get(key))
 
     return respond
 
@@ -141,7 +145,7 @@ def _response(answer: Any) -> Any:
 
 
 def described(observed: Observed) -> dict[str, Any]:
-    """The fields of a series that are not their defaults, in the words of the table."""
+    """Return the fields of a series that differ from their defaults, in the form of the tables."""
     words: dict[str, Callable[[Any], Any]] = {
         "usage": usage_text,
         "limit": float,
@@ -167,7 +171,7 @@ def described(observed: Observed) -> dict[str, Any]:
 
 
 def bought_text(bought: Bought) -> str:
-    """Return how a limit is bought, as text: `gp3, 6000 of 500 to 50000, 3 included`."""
+    """Return the terms on which a limit is bought as text: `gp3, 6000 of 500 to 50000, 3 included`."""
     items = "" if bought.items is None else f"{bought.items:g}"
     maximum = "" if bought.maximum is None else f" to {bought.maximum:g}"
     number = "unknown" if bought.included is None else f"{bought.included:g}"
@@ -176,7 +180,7 @@ def bought_text(bought: Bought) -> str:
 
 
 def usage_text(usage: Usage | float | Unobservable | Metric) -> Any:
-    """A usage as text: `rate(IncomingBytes{StreamName=orders})`; a number as it is."""
+    """Return a usage as text: `rate(IncomingBytes{StreamName=orders})`; a number is returned as it is."""
     match usage:
         case Metric():
             return f"{usage.name}{{{', '.join(f'{name}={value}' for name, value in usage.dimensions)}}}"
@@ -195,9 +199,9 @@ def usage_text(usage: Usage | float | Unobservable | Metric) -> Any:
 
 
 def _weighted(term: Metric | Usage, weight: float) -> str:
-    """Return a term with its weight as text, as a declaration would have it."""
+    """Return a term with its weight as text, as written in a declaration."""
     text, per_minute = usage_text(term), round(weight / PER_MINUTE, 9)
-    if round(weight, 9) != round(weight, 4):  # a rate
+    if round(weight, 9) != round(weight, 4):  # a multiple of 1/60, so a rate
         return f"rate({text})" if per_minute == 1 else f"{per_minute:g} * rate({text})"
     return text if weight == 1 else f"{weight:g} * {text}"
 

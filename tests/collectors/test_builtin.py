@@ -17,14 +17,15 @@ from tests.registries import REGISTRY
 
 
 def test_the_files_of_all_services_have_no_problem() -> None:
-    """Read them anew, whatever is kept of an earlier run."""
+    """Read the files themselves, not the documents that an earlier run has kept."""
     folders = ServiceFolders(DECLARATIONS_FOLDER, CATALOGUE_FOLDER)
-    declared, services = read_service_files(folders, in_python=[one.service for one in IN_PYTHON])
-    assert {one.service for one in declared} | {one.service for one in IN_PYTHON} == {*REGISTRY.services}
-    assert {one.service: one for one in services} == REGISTRY.services
+    in_python = [collector.service for collector in IN_PYTHON]
+    declared, services = read_service_files(folders, in_python=in_python)
+    assert {declaration.service for declaration in declared} | {*in_python} == {*REGISTRY.services}
+    assert {service.service: service for service in services} == REGISTRY.services
 
 
-@pytest.mark.parametrize("collector", REGISTRY.collectors, ids=lambda one: one.service)
+@pytest.mark.parametrize("collector", REGISTRY.collectors, ids=lambda collector: collector.service)
 def test_a_lazy_collector_has_the_fields_of_the_loaded_one(collector: Collector) -> None:
     assert isinstance(collector, LazyCollector)
     assert {"service", "signals", "scope", "reads_last"} == collector.known.keys()
@@ -36,7 +37,7 @@ def test_a_lazy_collector_has_the_fields_of_the_loaded_one(collector: Collector)
 
 
 @pytest.mark.parametrize("name", ["ec2", "dynamodb", "route53"])
-def test_a_kept_document_compiles_to_the_same_as_its_file(name: str) -> None:
+def test_a_kept_document_gives_the_same_declaration_as_its_file(name: str) -> None:
     (collector,) = REGISTRY.collectors_of({name})
     read = read_declaration(DECLARATIONS_FOLDER / f"{name}.yaml")
     assert collector.declaration
@@ -44,15 +45,16 @@ def test_a_kept_document_compiles_to_the_same_as_its_file(name: str) -> None:
         exclude={"resources", "signals"}
     )
     for signal, declared in read.signals.items():
-        formulas = [(field, one.text) for field, one in declared.formulas]
-        assert [
-            (field, one.text) for field, one in collector.declaration.signals[signal].formulas
-        ] == formulas
-    assert [call for _, call in collector.declaration.calls()]
-    assert [one.call for _, one in collector.declaration.calls()] == [one.call for _, one in read.calls()]
+        expected = [(field, formula.text) for field, formula in declared.formulas]
+        formulas = collector.declaration.signals[signal].formulas
+        assert [(field, formula.text) for field, formula in formulas] == expected
+    calls = [call.call for _, call in collector.declaration.calls()]
+    assert calls
+    assert calls == [call.call for _, call in read.calls()]
 
 
 def run_in(cache: Path, code: str) -> str:
+    """Return the output of code in another process that keeps its documents in a folder."""
     done = subprocess.run(
         [sys.executable, "-c", code],
         check=True,
@@ -63,7 +65,7 @@ def run_in(cache: Path, code: str) -> str:
     return done.stdout.strip()
 
 
-def test_a_later_process_parses_and_checks_no_file(tmp_path: Path) -> None:
+def test_files_are_checked_again_only_where_kept_documents_are_missing_or_damaged(tmp_path: Path) -> None:
     code = (
         "import sys; from collectors.builtin import builtin_registry; registry = builtin_registry();"
         "print(len(registry.signals), 'collectors.declaration_problems' in sys.modules)"

@@ -1,4 +1,4 @@
-"""Metrics, permissions, call rates and ARNs of a collector, which follow from its declaration."""
+"""The metrics, permissions, call rates and ARNs of a collector, as made from its declaration."""
 
 from collectors.base import GLOBAL_REGION, Metric, ServiceScope
 from collectors.declaration_file import parse_declaration
@@ -36,7 +36,7 @@ def test_a_metric_has_its_declared_name_namespace_unit_period_and_meaning_of_abs
     assert size == Metric("AWS/Other", "BucketSizeBytes", "Average", unit=UNITS["bytes"])
 
 
-def test_an_action_has_the_name_that_iam_gives_it_where_that_is_not_the_operations() -> None:
+def test_an_action_has_iams_name_where_that_differs_from_the_name_of_the_operation() -> None:
     assert COLLECTOR.iam_actions == (
         "apigateway:GET",
         "elasticfilesystem:DescribeAccountPreferences",
@@ -45,11 +45,11 @@ def test_an_action_has_the_name_that_iam_gives_it_where_that_is_not_the_operatio
     )
 
 
-def test_a_rate_is_that_of_its_operation() -> None:
+def test_the_declared_rate_of_a_call_is_the_rate_of_its_operation() -> None:
     assert COLLECTOR.call_rates == {"s3:ListBuckets": 2, "apigatewayv2:GetApis": 5}
 
 
-def test_the_facts_of_a_collector_follow_from_its_declaration() -> None:
+def test_the_other_fields_of_a_collector_are_those_of_its_declaration() -> None:
     assert (COLLECTOR.service, COLLECTOR.scope, COLLECTOR.publication_delay) == ("demo", GLOBAL_REGION, 7)
     assert COLLECTOR.scope is ServiceScope.GLOBAL
     assert COLLECTOR.arns == {"bucket": "arn:{partition}:s3:::{bucket}"}

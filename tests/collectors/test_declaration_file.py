@@ -90,7 +90,7 @@ class Change:
 
 
 def problems(text: str | bytes, check: Check | None = None) -> list[str]:
-    """The problems of a declaration; none for a good one."""
+    """Return the problems of a declaration; an empty list for a good one."""
     try:
         parse_declaration(text if isinstance(text, bytes) else text.encode(), "demo.yaml", check)
     except DeclarationError as error:
@@ -99,13 +99,13 @@ def problems(text: str | bytes, check: Check | None = None) -> list[str]:
 
 
 def changed(old: str, new: str) -> str:
-    """The good declaration with one part replaced."""
+    """Return the good declaration with one part replaced."""
     assert GOOD.count(old) == 1, old
     return GOOD.replace(old, new)
 
 
-def at(text: str, part: str) -> str:
-    """The start of a problem at the line that has a part of the text."""
+def line_prefix(text: str, part: str) -> str:
+    """Return the prefix, file and line, of problems at the only line that contains a part."""
     lines = [number for number, line in enumerate(text.split("\n"), 1) if part in line]
     assert len(lines) == 1, (part, lines)
     return f"demo.yaml:{lines[0]}: "
@@ -116,34 +116,34 @@ def test_the_good_declaration_has_no_problem() -> None:
 
 
 def read_changes() -> Iterator[list[Change]]:
-    """Yield the changes of each section of the table."""
+    """Yield the changes in each section of `bad_declarations.txt`."""
     for section in (Path(__file__).parent / "bad_declarations.txt").read_text().split("\n## ")[1:]:
         fields = re.findall(r"^ *(?:change|to|at|say) ?(.*)$", section, re.MULTILINE)
         texts = (text.replace("\\n", "\n") for text in fields)
-        yield [Change(*change) for change in batched(texts)]
+        yield [Change(*change) for change in in_fours(texts)]
 
 
-def batched(texts: Iterator[str]) -> Iterator[tuple[str, str, str, str]]:
+def in_fours(texts: Iterator[str]) -> Iterator[tuple[str, str, str, str]]:
     """Group texts by four."""
     return zip(texts, texts, texts, texts, strict=True)
 
 
-# Problems that need no model of AWS, and those that only botocore's models tell.
-OF_DECLARATION, OF_MODELS = read_changes()
+# Changes whose problems are found without botocore's models, and only with them.
+WITHOUT_MODELS, WITH_MODELS = read_changes()
 
 
-@pytest.mark.parametrize("change", OF_DECLARATION, ids=str)
+@pytest.mark.parametrize("change", WITHOUT_MODELS, ids=str)
 def test_a_problem_is_reported_with_its_line_and_the_nearest_name(change: Change) -> None:
     text = changed(change.old, change.new)
-    found = problems(text)
-    assert any(one.startswith(at(text, change.line)) and change.problem in one for one in found), found
+    found, prefix = problems(text), line_prefix(text, change.line)
+    assert any(problem.startswith(prefix) and change.problem in problem for problem in found), found
 
 
-@pytest.mark.parametrize("change", OF_MODELS, ids=str)
+@pytest.mark.parametrize("change", WITH_MODELS, ids=str)
 def test_a_name_unknown_to_botocore_is_reported_with_its_line_and_the_nearest_name(change: Change) -> None:
     text = changed(change.old, change.new)
     (found,) = problems(text, botocore_problems)
-    assert found.startswith(at(text, change.line))
+    assert found.startswith(line_prefix(text, change.line))
     assert change.problem in found
 
 
@@ -217,13 +217,13 @@ def test_all_problems_are_reported_at_once() -> None:
         .replace("limit: reads", "limit: reads +")
         .replace("    parent: table\n", "    parnt: table\n")
     )
-    assert [one.split(": ")[1] for one in problems(text)] == [
+    assert [problem.split(": ")[1] for problem in problems(text)] == [
         "metrics.Reads.absnt",
         "resources.index.parnt",
         "signals.reads.limit",
     ]
     text = changed("limit: reads", "limit: red").replace("twice: reads", "twice: red").replace("{regin}", "")
-    places = [one.split(": ")[1] for one in problems(text)]
+    places = [problem.split(": ")[1] for problem in problems(text)]
     assert places == ["resources.table.values.twice", "signals.reads.limit"]
     assert problems(text.replace("id: BackupArn", "id: Arn"), botocore_problems) == problems(text)
     models = changed("id: BackupArn", "id: Arn").replace("id: IndexName", "id: Name")
@@ -232,7 +232,8 @@ def test_all_problems_are_reported_at_once() -> None:
 
 def test_the_order_of_problems_does_not_depend_on_hashes() -> None:
     text = changed("limit: reads", "limit: zzz + yyy + xxx + www")
-    assert [one.rpartition(" ")[2] for one in problems(text)] == ["www", "xxx", "yyy", "zzz"]
+    names = [problem.rpartition(" ")[2] for problem in problems(text)]
+    assert names == ["www", "xxx", "yyy", "zzz"]
 
 
 def test_only_the_first_problems_are_shown() -> None:
@@ -240,12 +241,12 @@ def test_only_the_first_problems_are_shown() -> None:
     found = problems(GOOD + keys)
     assert len(found) == 51
     assert found[-1] == "demo.yaml: 150 more problems"
-    twice = "".join("again: 1\n" for _ in range(200))
-    assert len(problems(GOOD + twice)) == 51
+    repeated_key = "".join("again: 1\n" for _ in range(200))
+    assert len(problems(GOOD + repeated_key)) == 51
 
 
 @pytest.mark.parametrize(
-    ("content", "problem"),
+    ("content", "expected"),
     [
         (b"", "demo.yaml:1: file: expected a mapping of service, scope"),
         (b"# nothing\n", "demo.yaml:1: file: expected a mapping of service, scope"),
@@ -262,15 +263,18 @@ def test_only_the_first_problems_are_shown() -> None:
         (b"a: " + b"[" * 40 + b"]" * 40, "demo.yaml:1: file: nested too deeply"),
         (b"x" * 2 * 1024**2, "demo.yaml:1: file: expected at most 1 MiB"),
     ],
-    ids=range(11),
+    ids=[
+        *("empty", "comment alone", "list", "text", "unclosed list", "two colons in a line", "invalid UTF-8"),
+        *("NUL byte", "two documents", "nested too deeply", "too large"),
+    ],
 )
-def test_a_file_that_is_no_declaration_is_refused(content: bytes, problem: str) -> None:
+def test_a_file_that_is_no_declaration_is_refused(content: bytes, expected: str) -> None:
     found = problems(content)
-    assert any(one.startswith(problem) for one in found), found
+    assert any(problem.startswith(expected) for problem in found), found
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line", "problem"),
+    ("old", "new", "line", "expected"),
     [
         ("service: demo", "service: &name demo\ncopy: *name", "copy", "copy: aliases are not supported"),
         ("service: demo", "service: !!str demo", "!!str", "service: tags are not supported"),
@@ -285,15 +289,16 @@ def test_a_file_that_is_no_declaration_is_refused(content: bytes, problem: str) 
     ],
 )
 def test_yaml_that_is_not_plain_is_reported_with_its_line(
-    old: str, new: str, line: str, problem: str
+    old: str, new: str, line: str, expected: str
 ) -> None:
     text = changed(old, new)
-    found = problems(text)
-    assert any(problem in one and one.startswith("demo.yaml:") for one in found), found
-    assert any(one.startswith(at(text, line)) for one in found if problem in one) or "a key" in problem
+    found = [problem for problem in problems(text) if expected in problem]
+    assert any(problem.startswith("demo.yaml:") for problem in found), problems(text)
+    prefix = line_prefix(text, line)
+    assert any(problem.startswith(prefix) for problem in found) or "a key" in expected
 
 
-def test_more_kinds_than_a_service_has_are_refused() -> None:
+def test_more_than_100_kinds_of_resources_are_refused() -> None:
     chain = "".join(
         f"  k{number}: {{parent: k{number - 1}, list: {{fact: f{number - 1}}}, facts: {{f{number}: x}}}}\n"
         for number in range(1, 5000)

@@ -14,7 +14,7 @@ CASES = list(read_cases(TABLES))
 async def test_the_answers_of_aws_give_the_series_of_the_table(case: Case) -> None:
     series, failures = await run_case(case, collector_of(DECLARATIONS[case.service]))
     assert differences(series, case.series) == []
-    assert sorted(failures) == sorted(case.failures)  # several resources are read at once
+    assert sorted(failures) == sorted(case.failures)  # in no order, as resources are read concurrently
 
 
 @pytest.mark.parametrize("service", DECLARATIONS)

@@ -14,7 +14,7 @@ from tests.collectors.declared_runs import Run, by_parameter, run, unread
 from tests.fake_aws import FakeAws, denied
 
 
-async def test_a_resource_that_refers_by_an_unknown_id_may_belong_to_any() -> None:
+async def test_an_unknown_id_of_a_reference_makes_the_counts_of_all_referred_resources_unknown() -> None:
     text = """
 service: demo
 namespace: AWS/DynamoDB
@@ -35,11 +35,11 @@ signals:
     def summary(StreamName: str) -> Any:
         if StreamName == "denied":
             return denied()
-        of = {} if StreamName == "none" else {"KeyId": "orders"}
+        reference = {} if StreamName == "none" else {"KeyId": "orders"}
         keys = ("StreamName", "StreamARN", "StreamStatus")
         fixed = {"RetentionPeriodHours": 1, "EnhancedMonitoring": [], "OpenShardCount": 1}
         created = {"StreamCreationTimestamp": "2026-01-01T00:00:00Z"}
-        return {"StreamDescriptionSummary": dict.fromkeys(keys, StreamName) | fixed | created | of}
+        return {"StreamDescriptionSummary": dict.fromkeys(keys, StreamName) | fixed | created | reference}
 
     async def with_streams(*names: str) -> Run:
         listed = {"StreamNames": [*names], "HasMoreStreams": False}
@@ -129,10 +129,10 @@ async def test_a_number_where_a_list_is_expected_makes_the_parts_unknown() -> No
     found = await aws.run_all_scans(collector_of(declaration))
     assert usage_text(found["indexes", "aaa"].usage) == "unobservable: not all could be read: index"
     assert found["size", "aaa"].usage == 9.0
-    assert [one.resource for one in aws.scan.failures] == ["aaa"]
+    assert [failure.resource for failure in aws.scan.failures] == ["aaa"]
 
 
-async def test_an_item_that_a_condition_cannot_read_affects_only_itself() -> None:
+async def test_an_item_that_a_condition_cannot_read_makes_only_the_count_unknown() -> None:
     text = """
 service: demo
 namespace: AWS/ApplicationELB
@@ -151,11 +151,11 @@ signals:
     items = [named, other, {"LoadBalancerName": "c"}]
     found = await run(text, describe_load_balancers={"LoadBalancers": items})
     assert found.usage == {"scheme a": 8.0} | unread("load_balancer", "load_balancers")
-    assert [one.partition(":")[0] for one in found.failures] == ["c"]
+    assert [failure.partition(":")[0] for failure in found.failures] == ["c"]
     assert found.errors == []
 
 
-async def test_pages_after_the_first_get_no_parameters_that_aws_refuses_beside_a_token() -> None:
+async def test_parameters_of_the_first_page_are_not_sent_beside_a_page_token() -> None:
     text = """
 service: demo
 namespace: AWS/Kinesis
@@ -176,7 +176,7 @@ signals:
     assert found.usage == {"shards orders": 3.0}
     refused = await run(text.replace("first:", "params:"), list_streams=streams, list_shards=pages)
     assert refused.usage == unread("shard", "shards orders")
-    assert [one.partition(":")[0] for one in refused.failures] == ["orders"]
+    assert [failure.partition(":")[0] for failure in refused.failures] == ["orders"]
 
 
 QUEUES = """
@@ -252,7 +252,7 @@ async def test_a_text_where_a_number_is_expected_is_reported_for_the_resource() 
     found = await run(text, list_queues=urls, get_queue_attributes=attributes)
     assert "delay b" in found.usage
     assert "delay a" not in found.usage
-    assert [one.partition(":")[0] for one in found.failures] == ["a"]
+    assert [failure.partition(":")[0] for failure in found.failures] == ["a"]
 
 
 async def test_a_metric_with_a_dimension_that_could_not_be_read_keeps_its_former_series() -> None:
@@ -268,7 +268,7 @@ async def test_a_metric_with_a_dimension_that_could_not_be_read_keeps_its_former
     assert found.failures == ["a: AccessDeniedException"]
 
 
-async def test_series_come_before_the_last_resource_is_described() -> None:
+async def test_series_are_yielded_before_the_last_resource_is_described() -> None:
     names = [f"q{number:03}" for number in range(100)]
     described: list[str] = []
 
@@ -279,7 +279,7 @@ async def test_series_come_before_the_last_resource_is_described() -> None:
     urls = {"QueueUrls": [f"https://sqs/{name}" for name in names]}
     aws = FakeAws(list_queues=urls, get_queue_attributes=attributes)
     (scan,) = collector_of(parse_declaration(QUEUES.encode(), "demo.yaml")).scans
-    described_at = {one.resource.path[0]: len(described) async for one in scan(aws.scan)}
+    described_at = {observed.resource.path[0]: len(described) async for observed in scan(aws.scan)}
     assert described_at["q000"] < 20
     assert described_at["q099"] == 100
 
@@ -341,7 +341,7 @@ async def test_a_denied_call_for_the_whole_account_affects_signals_that_use_its_
 
 
 @pytest.mark.parametrize(("signal", "usage"), [("usage: quarter", 20.0), ("usage: minutes", 1.0)])
-async def test_calls_for_the_whole_account_are_made_for_calls_that_need_their_facts(
+async def test_a_call_for_the_whole_account_is_made_for_values_and_calls_that_need_its_facts(
     signal: str, usage: float
 ) -> None:
     text = f"""
@@ -364,7 +364,7 @@ signals:
     assert found.usage == {"one": usage}
 
 
-async def test_parts_of_a_service_fail_apart() -> None:
+async def test_failed_calls_do_not_affect_signals_that_do_not_use_them() -> None:
     found = await run(ACCOUNT, list_backups={"BackupSummaries": []}, describe_limits=denied())
     assert found.usage["backups"] == 0.0
     assert found.usage["tables"] == "unobservable: not all could be read: table"
@@ -404,7 +404,7 @@ async def test_a_value_of_the_account_that_cannot_be_computed_is_an_error() -> N
     limits = {"AccountMaxReadCapacityUnits": 80, "TableMaxReadCapacityUnits": 40}
     found = await run(text, describe_limits=limits, describe_endpoints={"Endpoints": []})
     assert found.usage["quarter"] == "unobservable: could not be read: quarter"
-    assert any("expected a number, found str" in one for one in found.errors)
+    assert any("expected a number, found str" in error for error in found.errors)
 
 
 async def test_a_condition_on_parts_that_could_not_be_read_gives_no_series() -> None:

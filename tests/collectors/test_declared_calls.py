@@ -31,7 +31,10 @@ signals:
 
 
 class Ecs:
-    """Clusters with services, each with the number of its running tasks; None: it is not described."""
+    """Clusters with services, each with its number of running tasks; None: the service is not described.
+
+    requested: the cluster and the services of each call. unknown: services whose calls raise an error.
+    """
 
     def __init__(self, **clusters: Mapping[str, int | None]) -> None:
         self.clusters = clusters
@@ -67,7 +70,7 @@ async def test_a_batch_describes_several_resources_of_one_parent() -> None:
     assert found.failures == []
 
 
-async def test_resources_of_two_parents_are_in_no_call_together() -> None:
+async def test_a_batch_never_has_resources_of_two_parents() -> None:
     ecs = Ecs(a={"a1": 1}, b={"b1": 4, "b2": 5})
     found = await run(SERVICES, **ecs.answers())
     assert found.usage == {"running a/a1": 1, "running b/b1": 4, "running b/b2": 5}
@@ -101,7 +104,7 @@ async def test_a_parameter_that_resources_share_is_requested_once() -> None:
     assert ecs.requested == [("a", ["a1"])]
 
 
-async def test_calls_that_differ_in_their_first_page_are_two() -> None:
+async def test_calls_with_different_parameters_of_the_first_page_are_made_separately() -> None:
     text = """
 service: demo
 namespace: AWS/Kinesis
@@ -123,7 +126,7 @@ signals:
     assert found.usage == {"shards a": 1, "shards ab": 2}
 
 
-async def test_a_resource_that_the_answer_leaves_out_was_deleted() -> None:
+async def test_a_resource_that_is_missing_in_the_response_counts_as_deleted() -> None:
     found = await run(SERVICES, **Ecs(a={"a1": 1, "a2": None}).answers())
     assert found.usage == {"running a/a1": 1}
     assert found.failures == []
@@ -149,7 +152,7 @@ signals:
 """
 
 
-async def test_resources_without_their_type_in_the_answer_are_not_deleted() -> None:
+async def test_resources_whose_type_is_missing_in_the_response_do_not_count_as_deleted() -> None:
     names = {"i-1": "m5.large", "i-2": "x9.huge", "i-3": "m5.large"}
     described = [{"InstanceId": name, "InstanceType": kind} for name, kind in names.items()]
     types = {"InstanceTypes": [{"InstanceType": "m5.large", "VCpuInfo": {"DefaultVCpus": 2}}]}
@@ -228,8 +231,8 @@ signals:
 """
 
     def describe(DomainNames: list[str]) -> Any:
-        of = {"DomainId": "1", "ARN": "arn:aws:es:domain", "ClusterConfig": {"InstanceCount": 3}}
-        return {"DomainStatusList": [of | {"DomainName": name} for name in DomainNames]}
+        common = {"DomainId": "1", "ARN": "arn:aws:es:domain", "ClusterConfig": {"InstanceCount": 3}}
+        return {"DomainStatusList": [common | {"DomainName": name} for name in DomainNames]}
 
     names = {"DomainNames": [{"DomainName": "x"}, {"DomainName": "logs"}]}  # at least three characters
     found = await run(text, malformed=True, list_domain_names=names, describe_domains=describe)
@@ -250,7 +253,7 @@ async def test_an_item_of_a_batch_whose_facts_cannot_be_read_affects_only_itself
     answers = Ecs(a={"a1": 1, "a2": 2}).answers() | {"describe_services": {"services": items}}
     found = await run(text, **answers)
     assert found.usage == {"running a/a1": 1}
-    assert [one.partition(":")[0] for one in found.failures] == ["a/a2"]
+    assert [failure.partition(":")[0] for failure in found.failures] == ["a/a2"]
 
 
 async def test_a_condition_of_a_batch_that_cannot_be_evaluated_affects_its_resource() -> None:
@@ -261,7 +264,7 @@ async def test_a_condition_of_a_batch_that_cannot_be_evaluated_affects_its_resou
     text = text.replace("items: serviceArns}", 'items: serviceArns}\n    facts: {arn: "@"}')
     found = await run(text, **Ecs(a={"a1": 1, "a2": 2}).answers())
     assert found.usage == {"running a/a1": 1}
-    assert [one.partition(":")[0] for one in found.failures] == ["a/a2"]
+    assert [failure.partition(":")[0] for failure in found.failures] == ["a/a2"]
     assert found.errors == []
 
 
@@ -274,7 +277,7 @@ async def test_a_parameter_of_a_batch_that_aws_does_not_return_affects_its_resou
     )
     found = await run(text, **Ecs(a={"a.1": 1, "a2": 2}).answers())
     assert found.usage == {"running a/a.1": 1}
-    assert [one.partition(":")[0] for one in found.failures] == ["a/a2"]
+    assert [failure.partition(":")[0] for failure in found.failures] == ["a/a2"]
 
 
 GROUPS = """
@@ -341,17 +344,17 @@ async def test_a_count_that_changes_seldom_is_read_again_after_a_day() -> None:
     for passed, number in ((0, 2), (86_000, 3), (400, 4), (1, 5)):
         aws.now = (aws.now or 0) + passed
         aws.answers["describe_snapshots"] = {"Snapshots": [{}] * number}
-        usages += [one.usage async for one in scan(aws.scan)]
+        usages += [observed.usage async for observed in scan(aws.scan)]
     assert usages == [2, 2, 4, 4]
     assert len(aws.calls) == 2
 
 
-async def test_an_error_is_not_kept() -> None:
+async def test_the_next_scan_repeats_a_failed_call() -> None:
     aws = FakeAws(now=1e9)
     (scan,) = collector_of(parse_declaration(SNAPSHOTS.encode(), "demo.yaml")).scans
-    assert [one.usage async for one in scan(aws.scan)] != [2]
+    assert [observed.usage async for observed in scan(aws.scan)] != [2]
     aws.answers["describe_snapshots"] = {"Snapshots": [{}, {}]}
-    assert [one.usage async for one in scan(aws.scan)] == [2]
+    assert [observed.usage async for observed in scan(aws.scan)] == [2]
 
 
 INTERFACES = """
@@ -379,9 +382,9 @@ signals:
 """
 
 
-async def test_a_formula_over_the_metrics_of_parts_and_a_limit_that_depends_on_a_metric() -> None:
+async def test_a_usage_may_sum_metrics_of_parts_and_a_limit_may_depend_on_a_metric() -> None:
     described = [
-        {"InstanceId": "i-1", "NetworkInterfaces": [{"NetworkInterfaceId": one} for one in ("e1", "e2")]},
+        {"InstanceId": "i-1", "NetworkInterfaces": [{"NetworkInterfaceId": id_} for id_ in ("e1", "e2")]},
         {"InstanceId": "i-12", "NetworkInterfaces": []},
     ]
     found = await run(INTERFACES, describe_instances={"Reservations": [{"Instances": described}]})
@@ -414,7 +417,7 @@ signals:
 """
 
 
-async def test_an_error_may_be_an_answer() -> None:
+async def test_an_error_in_none_when_means_that_nothing_is_configured() -> None:
     answers = {"api": {"repositoryName": "api"}, "web": gone("LifecyclePolicyNotFoundException")}
     found = await run(
         REPOSITORIES,
@@ -464,11 +467,11 @@ signals:
 """
 
 
-async def test_a_list_may_be_in_the_home_region() -> None:
+async def test_a_list_may_be_requested_in_the_home_region() -> None:
     aws = FakeAws(
         list_functions={"Functions": [{"FunctionName": "auth"}]},
         get_function_concurrency={"ReservedConcurrentExecutions": 5},
     )
     (scan,) = collector_of(parse_declaration(EDGE.encode(), "demo.yaml")).scans
-    assert [one.usage async for one in scan(aws.scan)] == [5]
+    assert [observed.usage async for observed in scan(aws.scan)] == [5]
     assert aws.regions == {("lambda", "us-east-1"), ("lambda", "eu-west-1")}

@@ -1,4 +1,4 @@
-"""Kinds that are listed only where something needs them: what AWS offers, and resources of other services."""
+"""Kinds that are listed only where a resource needs them, such as VPCs and Availability Zones."""
 
 from typing import Any
 
@@ -43,8 +43,8 @@ VPCS, ZONES, OWN, CONNECTIONS = (
 
 
 def answers(*endpoints: str, **changed: Any) -> dict[str, Any]:
-    """Return the answers of a VPC with these endpoints."""
-    found = [{"VpcEndpointId": one, "VpcId": "vpc-1", "ServiceName": "eu-west-1a"} for one in endpoints]
+    """Return the answers of AWS with these endpoints in a VPC. changed: other answers, by method."""
+    found = [{"VpcEndpointId": id_, "VpcId": "vpc-1", "ServiceName": "eu-west-1a"} for id_ in endpoints]
     return {
         "describe_vpcs": {"Vpcs": [{"VpcId": "vpc-1"}, {"VpcId": "vpc-2"}]},
         "describe_availability_zones": {"AvailabilityZones": [{"ZoneName": "eu-west-1a", "Messages": [{}]}]},
@@ -56,7 +56,7 @@ def answers(*endpoints: str, **changed: Any) -> dict[str, Any]:
     }
 
 
-async def test_with_a_resource_all_lists_it_needs_are_requested_once() -> None:
+async def test_all_lists_that_resources_need_are_requested_once() -> None:
     found = await run(ENDPOINTS, **answers("e-1", "e-2"))
     assert found.usage == {
         "endpoints": 2,
@@ -68,13 +68,13 @@ async def test_with_a_resource_all_lists_it_needs_are_requested_once() -> None:
     assert found.errors == found.failures == []
 
 
-async def test_without_a_resource_lists_that_only_its_signals_use_are_not_requested() -> None:
+async def test_lists_that_only_the_signals_of_missing_resources_use_are_not_requested() -> None:
     found = await run(ENDPOINTS, **answers())
     assert found.usage == {"endpoints": 0, "per_vpc vpc-1": 0, "per_vpc vpc-2": 0}
     assert sorted(found.calls) == sorted([OWN, VPCS])
 
 
-async def test_a_failed_list_on_demand_is_one_error_and_its_usages_are_unknown() -> None:
+async def test_a_failed_list_on_demand_is_one_error_and_makes_usages_unknown() -> None:
     found = await run(ENDPOINTS, **answers("e-1", "e-2", describe_availability_zones=denied()))
     assert found.errors == ["AccessDeniedException"]
     assert found.usage == {
@@ -91,6 +91,8 @@ async def test_a_failed_list_on_demand_is_one_error_and_its_usages_are_unknown()
         ("    foreign: true", "    foreign: true\n    parent: zone"),
     ],
 )
-def test_a_foreign_kind_is_a_whole_that_another_kind_refers_to(before: str, after: str) -> None:
+def test_a_foreign_kind_with_a_parent_or_without_a_reference_to_it_is_refused(
+    before: str, after: str
+) -> None:
     with pytest.raises(DeclarationError, match="foreign"):
         parse_declaration(ENDPOINTS.replace(before, after).encode(), "demo.yaml")

@@ -15,24 +15,27 @@ FIRST_CASES = {case.service: case for case in reversed(list(read_cases(TABLES)))
 
 
 def operations(declaration: Declaration) -> set[str]:
-    """The operations that a service calls."""
+    """Return the operations that a service calls."""
     return {".".join(call.call) for _, call in declaration.calls() if call.call}
 
 
 def denying(case: Case, operation: str) -> Case:
-    """The case in which all calls of an operation are denied."""
+    """Return the case with all calls of an operation denied."""
     for key in case.answers:
         if key.partition("(")[0] == operation:
             case = with_answer(case, key, "AccessDeniedException")
     return case
 
 
-def is_kept(before: Any, after: Any) -> bool:
-    """Return whether a series is as it was, or unknown because of a resource that may not be deleted."""
+def remains(before: Any, after: Any) -> bool:
+    """Return whether a series is unchanged, or changed only by a resource no longer known to be deleted.
+
+    Such a resource makes a usage unknown or higher.
+    """
     if after == before or not after:
         return bool(after)
-    usage, other = before["usage"], after["usage"]
-    return other == NO_VALUE or (isinstance(usage, float) and isinstance(other, float) and usage < other)
+    old, new = before["usage"], after["usage"]
+    return new == NO_VALUE or (isinstance(old, float) and isinstance(new, float) and old < new)
 
 
 @pytest.mark.parametrize("service", DECLARATIONS)
@@ -45,7 +48,7 @@ async def test_signals_that_do_not_need_a_denied_operation_remain(service: str) 
         after, _ = await run_case(denying(case, operation), collector)
         lost = [
             name
-            for name, one in before.items()
-            if operation not in needed[name.partition(" ")[0]] and not is_kept(one, after.get(name))
+            for name, series in before.items()
+            if operation not in needed[name.partition(" ")[0]] and not remains(series, after.get(name))
         ]
         assert lost == [], operation

@@ -49,13 +49,13 @@ async def test_the_declared_and_the_written_collector_yield_the_same_series(
     answers: dict[str, Any] = {"describe_auto_scaling_groups": pages, "describe_account_limits": account}
     written = await FakeAws(**answers).run_all_scans(COLLECTOR)
     declared = await FakeAws(**answers).run_all_scans(collector_of(DECLARATIONS["autoscaling"]))
-    assert {key: comparable(one) for key, one in declared.items()} == {
-        key: comparable(one) for key, one in written.items()
+    assert {key: comparable(observed) for key, observed in declared.items()} == {
+        key: comparable(observed) for key, observed in written.items()
     }
 
 
 def comparable(observed: Observed) -> dict[str, Any]:
-    """The fields of a series, where a sum and a maximum of one metric, or two ways to quote, are the same."""
+    """Return the fields of a series, with a maximum of one metric as a sum and commands as words."""
     fields = {name: getattr(observed, name) for name in Observed.__dataclass_fields__}
     if isinstance(reason := fields["usage"], Unobservable) and reason.enable_command:
         fields["usage"] = (reason.reason, shlex.split(reason.enable_command))

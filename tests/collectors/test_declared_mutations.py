@@ -1,6 +1,7 @@
-"""Answers of AWS with one value changed: only series of the item that has it may change or be missing.
+"""Answers of AWS with one value changed: only series of the item with that value may change or be missing.
 
-`FUZZ_ROUNDS=200 pytest tests/collectors/test_declared_mutations.py` looks further; so does another FUZZ_SEED.
+`FUZZ_ROUNDS=200 pytest tests/collectors/test_declared_mutations.py` makes more changes, and another FUZZ_SEED
+makes others.
 """
 
 import os
@@ -27,28 +28,29 @@ async def series_of(case: Case) -> dict[str, Any]:
 
 
 async def damage(mutation: Mutation) -> list[str]:
-    """Return a text for each series that a change alters, and that the changed item does not explain."""
+    """Return a text for each series that a mutation alters without reason."""
     before, after = await series_of(mutation.case), await series_of(mutation.mutated)
-    differing = [name for name, one in before.items() if after.get(name) != one]
+    differing = [name for name, series in before.items() if after.get(name) != series]
     if not differing:
         return []
     without = await series_of(mutation.without_item)
-    counts_now = mutation.adds or without == before  # the item did not count before
+    may_count = mutation.adds or without == before  # the item did not count before
     return [
         f"{mutation}: {name} was {before[name]}, is {after.get(name)}"
         for name in differing
         if without.get(name) == before[name]
-        and not is_explained(mutation.case.service, name, before[name], after.get(name), counts_now)
+        and not may_change(mutation.case.service, name, before[name], after.get(name), may_count)
     ]
 
 
-def is_explained(service: str, name: str, before: Any, after: Any, counts_now: bool) -> bool:
-    """Return whether a series may change: it says that not all could be read, or one more is counted.
+def may_change(service: str, name: str, before: Any, after: Any, may_count: bool) -> bool:
+    """Return whether a series of other items may change: a list could not be read, or has one item more.
 
-    Where it is a sum of facts of which one is no number, it stays as in the inventory before.
+    A series may be missing if its usage sums the facts of several resources and one fact is no number: the
+    series of the previous inventory then remains. may_count: the mutation may add an item that counts.
     """
     if after:
-        return counts_now or is_unread(before) or is_unread(after)
+        return may_count or is_unread(before) or is_unread(after)
     usage = DECLARATIONS[service].signals[name.partition(" ")[0]].usage
     return bool(usage and usage.lists)
 
@@ -59,7 +61,7 @@ def is_unread(series: Any) -> bool:
 
 
 @pytest.mark.parametrize("service", DECLARATIONS)
-async def test_an_odd_answer_affects_only_the_item_that_it_is_in(
+async def test_a_changed_value_affects_only_the_series_of_its_item(
     service: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     cases = [case for case in CASES if case.service == service]
@@ -72,7 +74,7 @@ async def test_an_odd_answer_affects_only_the_item_that_it_is_in(
 PAGES, PAGE_SIZE = 10, 1000
 
 
-async def test_ten_thousand_items_are_read_page_by_page_and_each_odd_one_affects_only_itself() -> None:
+async def test_ten_thousand_items_are_read_page_by_page_and_invalid_ones_affect_only_themselves() -> None:
     """Items of a page are yielded before the next pages are requested, so that memory is bounded."""
     requested: list[int] = []
 
