@@ -1,6 +1,6 @@
 """Lists the accounts of an organization.
 
-States, and what they mean:
+AWS documents the states of accounts:
 https://docs.aws.amazon.com/organizations/latest/userguide/orgs_manage_accounts_account_state.html
 """
 
@@ -22,10 +22,10 @@ from monitor.lib.partitions import partition_of
 from monitor.lib.text import short_line
 
 MAX_LISTED = 50_000  # accounts; AWS grants up to 10,000
-MAX_UNITS = 5_000  # organizational units that are visited
+MAX_UNITS = 5_000  # organizational units that one listing visits
 MAX_NAME_LENGTH = 128  # characters, as in the model of Organizations
-# States in which nothing can be read, each with the end of a sentence about the account. Accounts in other
-# states, and in those that AWS may add, are watched: the first read shows whether they can be.
+# The states of accounts that cannot be read, each with the end of a sentence about the account. Accounts in
+# any other state are watched, even in states that AWS may add: the first read shows whether it is possible.
 INACTIVE_STATES: Mapping[str, str] = {
     "PENDING_ACTIVATION": "is not activated yet",
     "SUSPENDED": "was suspended or closed",
@@ -45,8 +45,8 @@ class EmptyOrganizationError(HeadroomError):
 class ListedAccount(msgspec.Struct, frozen=True):
     """An account of an organization.
 
-    name: on one line. state: as AWS names it; empty when it does not. tags: read only where they decide which
-    accounts are watched, and of accounts that may be; None where they were not.
+    name: on one line. state: AWS's word for the state; empty if AWS returns none. tags: None if they were not
+    read. They are read only if the configuration selects accounts by tags, for accounts that may be selected.
     """
 
     id: Annotated[str, msgspec.Meta(pattern=r"^[0-9]{12}\Z")]
@@ -61,10 +61,10 @@ class ListedAccount(msgspec.Struct, frozen=True):
 
 
 class OrganizationListing(msgspec.Struct, frozen=True):
-    """The accounts of an organization, or those of some of its units, sorted by id.
+    """The accounts of an organization, or of some of its units, sorted by id.
 
-    own_account: that of Headroom's own credentials, which may be of another organization. partition: as in
-    ARNs. units: the units that were listed; empty for the whole organization.
+    own_account: the account of Headroom's own credentials, which may belong to another organization.
+    partition: as in ARNs. units: the units that were listed; empty for the whole organization.
     """
 
     own_account: str
@@ -75,12 +75,12 @@ class OrganizationListing(msgspec.Struct, frozen=True):
     @property
     def active(self) -> list[ListedAccount]:
         """The accounts that can be read."""
-        return [one for one in self.accounts if not one.inactive_reason]
+        return [account for account in self.accounts if not account.inactive_reason]
 
     @property
     def tags(self) -> list[dict[str, str]]:
-        """The tags of the accounts of which they were read."""
-        return [one.tags for one in self.accounts if one.tags is not None]
+        """The tags of each account whose tags were read."""
+        return [account.tags for account in self.accounts if account.tags is not None]
 
 
 async def list_organization(
@@ -92,7 +92,7 @@ async def list_organization(
 ) -> OrganizationListing:
     """List the accounts of an organization, with the credentials that its settings name.
 
-    tags: those of its accounts that were read already, for an organization whose settings name tags.
+    tags: reads and caches the tags of accounts; used only if the organization's settings name tags.
     Raises one of AWS_ERRORS, TooManyAccountsError, EmptyOrganizationError.
     """
 
@@ -100,23 +100,29 @@ async def list_organization(
         (cell,) = await open_cells(account, endpoint_url, telemetry, environment, {ServiceScope.GLOBAL})
         return cell
 
-    own = await cell_of(Account.model_construct(regions=organization.regions, profile=organization.profile))
-    lister = await cell_of(organization.lister) if organization.management_role else own
+    own_cell = await cell_of(
+        Account.model_construct(regions=organization.regions, profile=organization.profile)
+    )
+    lister = await cell_of(organization.lister) if organization.management_role else own_cell
     units = organization.organizational_units
     accounts = await (accounts_of_units(lister, units) if units else accounts_of_organization(lister))
-    listed = tuple(accounts[one] for one in sorted(accounts))
+    listed = tuple(accounts[account_id] for account_id in sorted(accounts))
     if organization.tags:
         listed = await _with_tags(organization, listed, lister, tags)
-    return OrganizationListing(own.account, partition_of(lister.region).name, units, listed)
+    return OrganizationListing(own_cell.account, partition_of(lister.region).name, units, listed)
 
 
 async def _with_tags(
     organization: Organization, accounts: Iterable[ListedAccount], cell: Cell, tags: AccountTags
 ) -> tuple[ListedAccount, ...]:
-    """Return accounts, those that may be watched with their tags."""
-    wanted = [one for one in accounts if not one.inactive_reason and organization.includes(one.id, one.name)]
-    found = await tags.read(cell, [one.id for one in wanted])
-    return tuple(msgspec.structs.replace(one, tags=found.get(one.id)) for one in accounts)
+    """Return the accounts, with tags for those that may be watched."""
+    ids = [
+        account.id
+        for account in accounts
+        if not account.inactive_reason and organization.includes(account.id, account.name)
+    ]
+    tags_by_id = await tags.read(cell, ids)
+    return tuple(msgspec.structs.replace(account, tags=tags_by_id.get(account.id)) for account in accounts)
 
 
 async def accounts_of_organization(cell: Cell, max_accounts: int = MAX_LISTED) -> dict[str, ListedAccount]:
@@ -153,7 +159,7 @@ async def accounts_of_units(
 async def _accounts(
     cell: Cell, operation: str, max_accounts: int = MAX_LISTED, **params: Any
 ) -> dict[str, ListedAccount]:
-    """Return the accounts of all pages, by id; what has no id of an account is left out."""
+    """Return the accounts of all pages, by id. Items without an account id are skipped."""
     accounts = dict[str, ListedAccount]()
     async for item in cell.list_items("organizations", operation, "Accounts", **params):
         if _has_id(item) and re.fullmatch("[0-9]{12}", str(item["Id"]), re.A):
@@ -168,6 +174,6 @@ def _has_id(item: Any) -> bool:
 
 
 def _listed(item: Mapping[str, Any]) -> ListedAccount:
-    """Return an account. AWS replaces its `Status` by `State`, which says more while both are there."""
+    """Return an account. AWS replaces `Status` by `State`, which is more precise if both are there."""
     name = short_line(str(item.get("Name") or ""), MAX_NAME_LENGTH)
     return ListedAccount(item["Id"], name, str(item.get("State") or item.get("Status") or ""))

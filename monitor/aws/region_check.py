@@ -1,8 +1,8 @@
 """Finds out whether a region is enabled in an account.
 
-A region that is not enabled rejects the account's credentials, in the words for unknown ones. STS tells the
-two apart: GetCallerIdentity needs no permission and no policy can deny it, so credentials that it accepts in
-another region, and rejects in this one, are valid, and the region is not enabled.
+A region that is not enabled rejects the account's credentials with the error for unknown credentials. STS
+tells the two cases apart: GetCallerIdentity needs no permission and no policy can deny it. If it accepts the
+credentials in another region and rejects them in this region, they are valid, and this region is not enabled.
 https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html
 https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html
 """
@@ -19,12 +19,12 @@ from monitor.lib.errors import HeadroomError
 
 CHECK_INTERVAL = 60.0  # seconds between two checks of a region that did not turn out to be disabled
 
-# Returns whether STS of a region accepts credentials; None without an answer.
+# Returns whether the STS of a region accepts credentials; None if it did not answer.
 Accepts = Callable[[str, ReadOnlyCredentials], Awaitable[bool | None]]
 
 
 class RegionDisabledError(HeadroomError, BotoCoreError):
-    """A region is not enabled in an account, so that nothing of it can be read."""
+    """A region is not enabled in an account, so that nothing in it can be read."""
 
     fmt = "{region} is not enabled in the account: it is not read"
 
@@ -40,23 +40,23 @@ class RegionCheck:
         self, region: str, others: Sequence[str], clock: Callable[[], float] = time.monotonic
     ) -> None:
         self.region, self._clock = region, clock
-        self._others = [one for one in dict.fromkeys(others) if one != region]
+        self._others = [other for other in dict.fromkeys(others) if other != region]
         self.disabled = asyncio.Event()
         self._lock, self._checked_at = asyncio.Lock(), -math.inf
 
     async def is_disabled(self, rejected: ReadOnlyCredentials, accepts: Accepts) -> bool:
         """Return whether these credentials were rejected because the region is not enabled.
 
-        STS is called once for all calls of about the same time.
+        STS is asked at most once a minute, however many calls were rejected.
         """
         async with self._lock:
             if not self.disabled.is_set() and self._clock() - self._checked_at >= CHECK_INTERVAL:
                 self._checked_at = self._clock()
-                if await self._is_the_only_one_that_rejects(rejected, accepts):
+                if await self._only_this_region_rejects(rejected, accepts):
                     self.disabled.set()
             return self.disabled.is_set()
 
-    async def _is_the_only_one_that_rejects(self, rejected: ReadOnlyCredentials, accepts: Accepts) -> bool:
+    async def _only_this_region_rejects(self, rejected: ReadOnlyCredentials, accepts: Accepts) -> bool:
         if not self._others or await accepts(self.region, rejected) is not False:
             return False
         for region in self._others:

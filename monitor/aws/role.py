@@ -10,7 +10,7 @@ from monitor.schema.problems import problem, unexpected
 from monitor.schema.secrets import ExternalId, ExternalIdEnv, ExternalIdFile, given_secret
 from monitor.schema.types import ConfigModel, Role, Text
 
-MAX_ROLES_BEFORE = 4  # roles that are assumed before the last one
+MAX_ROLES_BEFORE = 4  # roles that are assumed before the account's own role
 
 
 def _session_name(value: str) -> str:
@@ -60,12 +60,12 @@ class AssumedRole(RoleOptions):
 
 
 def _as_list(value: Any) -> Any:
-    """Return roles as a list of mappings. value: a role or several; a role may be given as its ARN alone."""
+    """Return roles as a list of mappings. value: one role or a list; a role may be given as its ARN alone."""
     items = list(value) if isinstance(value, list | tuple) else [value]
-    return [{"role_arn": one} if isinstance(one, str) else one for one in items]
+    return [{"role_arn": item} if isinstance(item, str) else item for item in items]
 
 
-def _is_possible(roles: tuple[AssumedRole, ...]) -> tuple[AssumedRole, ...]:
+def _distinct_and_few(roles: tuple[AssumedRole, ...]) -> tuple[AssumedRole, ...]:
     if len(roles) > MAX_ROLES_BEFORE:
         raise problem(f"expected at most {MAX_ROLES_BEFORE} roles, found {len(roles)}")
     arns = [role.role_arn for role in roles]
@@ -78,7 +78,7 @@ def _is_possible(roles: tuple[AssumedRole, ...]) -> tuple[AssumedRole, ...]:
 AssumedRoles = Annotated[
     tuple[AssumedRole, ...],
     BeforeValidator(_as_list, json_schema_input_type=Role | AssumedRole | tuple[Role | AssumedRole, ...]),
-    AfterValidator(_is_possible),
+    AfterValidator(_distinct_and_few),
 ]
 
 

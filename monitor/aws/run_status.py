@@ -1,4 +1,4 @@
-"""The status of what runs again and again: when it ran last, and what failed."""
+"""The status of recurring work, such as an inventory: when it last ran, and what failed."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,14 +8,15 @@ from typing import NamedTuple
 from monitor.aws.failure import Failure
 from monitor.aws.failure_class import PERMANENT_CLASSES
 
-MIN_FAILURE_INTERVAL = 45.0  # seconds; two failures that are closer count as one
+MIN_FAILURE_INTERVAL = 45.0  # seconds; of two failed runs that are closer together, only the first counts
 
 
 class FailureStreak(NamedTuple):
     """Consecutive runs with failures of one class.
 
-    failures: how many; runs within MIN_FAILURE_INTERVAL of each other count as one. last_clear: when the last
-    run without such a failure ended. last_counted: when the last run that was counted ended.
+    failures: the number of failed runs. A run that ends within MIN_FAILURE_INTERVAL of the last counted run
+    is not counted. last_clear: when the last run without such a failure ended. last_counted: when the last
+    counted run ended.
     """
 
     failures: int
@@ -23,20 +24,20 @@ class FailureStreak(NamedTuple):
     last_counted: float = -math.inf
 
     def extended(self, at: float) -> "FailureStreak":
-        """The streak after another run with such a failure, which ended at this time."""
+        """Return the streak after another run with such a failure, which ended at `at`."""
         is_counted = at - self.last_counted >= MIN_FAILURE_INTERVAL
         return FailureStreak(self.failures + 1, self.last_clear, at) if is_counted else self
 
 
 @dataclass(slots=True)
 class RunStatus:
-    """The status of something that runs again and again. Times are epoch seconds; None: never.
+    """The status of recurring work. Times are epoch seconds; None: never.
 
-    started_at: when the last run began. ended_at: when the last one ended, with or without failures.
-    succeeded_at: when the last one without a failure ended. failures: those of the last run that ended.
-    streaks: by class of failure, for the classes in `failures`. interval: seconds between two runs, where it
-    runs more rarely than others of its kind; else 0. waiting: how many resources the last run left
-    to later ones to read.
+    started_at: when the last run began. ended_at: when a run last ended, with or without failures.
+    succeeded_at: when a run last ended without a failure. failures: the failures of the last run that ended.
+    streaks: the streak of each class of failure in `failures`. interval: seconds between two runs, if this
+    work runs less often than other work of its kind; else 0. waiting: how many resources the last run left
+    for later runs to read.
     """
 
     started_at: float | None = None
@@ -53,19 +54,20 @@ class RunStatus:
 
     @property
     def needs_confirmation(self) -> bool:
-        """True if it failed once, with a failure that may be permanent, so that a second run decides."""
+        """True if a possibly permanent failure occurred once, so that a second run must confirm it."""
         return any(
             streak.failures == 1 and kind in PERMANENT_CLASSES for kind, streak in self.streaks.items()
         )
 
     def end(self, failures: Sequence[Failure], at: float, not_retried: Sequence[Failure] = ()) -> None:
-        """Record that a run ended at this time, with these failures.
+        """Record that a run ended at `at`, with these failures.
 
-        not_retried: failures of an earlier run that this one did not try again; no streak counts them twice.
+        not_retried: failures of calls that an earlier run made and this run did not repeat. They remain
+        failures, and their streaks do not grow.
         """
         last_clear = self.ended_at or self.succeeded_at
-        counted, first = (self._streaks(some, last_clear, at) for some in (failures, not_retried))
-        self.streaks = {kind: self.streaks.get(kind, streak) for kind, streak in first.items()} | counted
+        grown, started = (self._streaks(group, last_clear, at) for group in (failures, not_retried))
+        self.streaks = {kind: self.streaks.get(kind, streak) for kind, streak in started.items()} | grown
         self.failures, self.ended_at = (*failures, *not_retried), at
         if not self.failures:
             self.succeeded_at = at

@@ -1,4 +1,4 @@
-"""One run of a collector's scan function in a cell: the calls that it makes, and the failures among them."""
+"""One run of a collector's scan function in a cell: the AWS calls of the run, and their failures."""
 
 from collections.abc import (
     AsyncIterator,
@@ -36,22 +36,26 @@ Response = TypeVar("Response")
 State = TypeVar("State")
 Value = TypeVar("Value")
 
-# In epoch seconds, or what tells it of each signal; None: by this inventory.
+# When limits were read, in epoch seconds, or a function from a signal's id to that time. None: this inventory
+# read them.
 LimitReadAt = Callable[[str], float | None] | float | None
 
 MAX_CONCURRENT_ITEMS = 8  # per scan
-BELOW_BAND_INTERVAL = 3600.0  # seconds for which responses about a resource below its band are used again
+BELOW_BAND_INTERVAL = 3600.0  # seconds for which a response about a resource below its band is reused
 
 
 class ScanMemory(Protocol):
-    """The series that earlier scans made of answers, as far as they are known."""
+    """The series that earlier scans made of AWS's answers. of: identifies a group of series in a scan."""
 
     def confirms(self, of: Hashable, answers: int, read_at: LimitReadAt) -> bool:
-        """Confirm what was made of equal answers; return false where the series are to be made."""
+        """Confirm the series that an earlier scan made of equal answers; false if there are none.
+
+        answers: the digest of the answers. read_at: when the limits of the series were read.
+        """
         ...
 
     def note(self, of: Hashable, answers: int, made: Sequence[Observed]) -> None:
-        """Note which series are made of answers, of which `answers` is the digest."""
+        """Record the series that were made of answers. answers: the digest of the answers."""
         ...
 
 
@@ -59,13 +63,13 @@ class ScanMemory(Protocol):
 class Scan:
     """Implements `collectors.base.Aws` for one scan of a cell, and collects its failures.
 
-    service: of the collector; the metrics that the scan requests are counted for it. not_found: the kinds and
-    paths of resources that were deleted after they were listed. includes, has_own_limit, declared_quotas,
-    quota_services_in_use, quota_services_approved, reads_quotas_of: see `collectors.base.Aws`. use: of the
-    service, which its scans find out together; without it, the service counts as in use. doubted: the paths
-    of resources that are to be read in any case. below_band: those of resources that are described more
-    rarely. waiting: those of resources that wait for their turn to be read. known_series: the series that
-    earlier scans made; None: all are made.
+    service: the collector's service, for which the metrics that the scan requests are counted. not_found: the
+    kinds and paths of resources that were deleted after they were listed. includes, has_own_limit,
+    declared_quotas, quota_services_in_use, quota_services_approved, reads_quotas_of: see
+    `collectors.base.Aws`. use: whether the service is in use, as all its scans find out together; without
+    `use`, the service counts as in use. doubted, below_band, waiting: paths of resources; the doubted are
+    read in any case, those below their band are described less often, and the waiting wait for their turn to
+    be read. known_series: the series that earlier scans made; None: make all series.
     """
 
     cell: Cell
@@ -111,7 +115,7 @@ class Scan:
         return self.cell.clock.now()
 
     def state(self, kind: type[State]) -> State:
-        """The object of a class that the scans of the cell share; created at first use."""
+        """Return the object of a class that the scans of the cell share; created at first use."""
         state: State = self.cell.collector_states.setdefault(kind, kind())
         return state
 
@@ -121,12 +125,12 @@ class Scan:
         return self.cell.scope is ServiceScope.GLOBAL
 
     def account_state(self, kind: type[State]) -> State:
-        """The object of a class that the scans of all cells of the account share."""
+        """Return the object of a class that the scans of all cells of the account share."""
         state: State = self.cell.account_states.setdefault(kind, kind())
         return state
 
     def in_region(self, region: str) -> "Scan":
-        """The same scan, with calls that go to another region."""
+        """Return a copy of the scan whose calls go to another region."""
         return replace(self, cell=self.cell.in_region(region))
 
     @property
@@ -142,14 +146,14 @@ class Scan:
         *,
         is_shared: bool = False,
     ) -> Value:
-        """Return what `read` returns, or what it returned last; see `collectors.base.Aws`."""
+        """Return the result of `read`, from a call now or from the last call; see `collectors.base.Aws`."""
         if every < BELOW_BAND_INTERVAL and not is_shared and resource.utf8_safe.path in self.below_band:
             every = BELOW_BAND_INTERVAL
         return await self._turns.read(key, read, self.now, every, self._urgency_of(resource))
 
     def _urgency_of(self, resource: Resource) -> Urgency:
         path = resource.utf8_safe.path
-        if path in self.doubted or (path and any(path == one[: len(path)] for one in self.doubted)):
+        if path in self.doubted or (path and any(path == doubted[: len(path)] for doubted in self.doubted)):
             return Urgency.AT_ONCE
         return Urgency.IN_TURN if path else Urgency.ALWAYS
 
@@ -158,7 +162,7 @@ class Scan:
         return self._turns.takes_turn(key, self.now, self._urgency_of(resource))
 
     def read_at(self, key: Hashable) -> float | None:
-        """Return when an earlier inventory read what `in_turn` returns for a key; None: this one did."""
+        """Return when an earlier inventory read the value of a key of `in_turn`; None: this inventory did."""
         return self._turns.read_before(key)
 
     def series(
@@ -168,13 +172,13 @@ class Scan:
         make: Callable[[], Iterable[Observed]],
         read_at: LimitReadAt = None,
     ) -> Iterable[Observed]:
-        """Return the series of what AWS answered, unless equal ones are known; see `collectors.base.Aws`."""
+        """Return the series of AWS's answers; none if they are confirmed, see `collectors.base.Aws`."""
         known, digest = self.known_series, hash(repr(answers)) if self.known_series else 0
         if known and known.confirms(of, digest, read_at):
             return ()
         made = [*make()]
         if isinstance(read_at, float):
-            made = [replace(one, limit_read_at=read_at) for one in made]
+            made = [replace(observed, limit_read_at=read_at) for observed in made]
         if known:
             known.note(of, digest, made)
         return made
@@ -194,7 +198,7 @@ class Scan:
         return await self.use.wait() if self.use else True
 
     def end_lists(self) -> None:
-        """Record that the scan has listed all, if it has not yet. A failure may hide a resource."""
+        """Record once that the scan has listed all resources. If a list failed, it may have hidden one."""
         if self.use and not self._has_listed:
             self._has_listed = True
             if self.failures:
@@ -202,9 +206,9 @@ class Scan:
             self.use.end_lists()
 
     async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
-        """Make one call; what AWS bills for it is counted for `service`.
+        """Make one call, and count its billed metrics for the scan's service.
 
-        Raises NotReadYetError while the budget does not allow a GetMetricData.
+        Raises NotReadYetError while the budget does not allow the metrics of a GetMetricData.
         """
         async with self._within_budget(service, operation, params):
             return await self.cell.call(service, operation, charged_to=self.service, **params)
@@ -230,7 +234,7 @@ class Scan:
     async def _within_budget(
         self, service: str, operation: str, params: Mapping[str, Any]
     ) -> AsyncIterator[None]:
-        """Reserve the metrics of a GetMetricData, which AWS bills."""
+        """Reserve the metrics of a GetMetricData in the budget, as AWS bills them."""
         if not (metrics := requested_metrics(service, operation, params)):
             yield
             return

@@ -1,30 +1,30 @@
-"""The use of a service in a cell: whether it has any resource, which the scans of one inventory find out."""
+"""The use of a service in a cell: the scans of an inventory find out whether it has any resource."""
 
 import asyncio
 
 
 class ServiceUse:
-    """Known as soon as a scan has found a resource, or once all scans have listed and none has.
+    """Whether a service is in use: known when a scan finds a resource, or when all scans have listed.
 
-    scans: how many there are.
+    scans: the number of scans of the service.
     """
 
     def __init__(self, scans: int) -> None:
-        self._listing, self._known = scans, asyncio.Event()
+        self._unfinished, self._known = scans, asyncio.Event()
         self.in_use = False
 
     def found(self) -> None:
-        """Record that the service has a resource, or that this cannot be ruled out."""
+        """Record that the service has a resource, or may have one."""
         self.in_use = True
         self._known.set()
 
     def end_lists(self) -> None:
         """Record that one more scan has listed all of its resources."""
-        self._listing -= 1
-        if not self._listing:
+        self._unfinished -= 1
+        if not self._unfinished:
             self._known.set()
 
     async def wait(self) -> bool:
-        """Wait until it is known, and return whether the service has a resource, or may have."""
+        """Wait until the use is known. Return whether the service has a resource, or may have one."""
         await self._known.wait()
         return self.in_use

@@ -132,7 +132,9 @@ class MonitorStatus:
     def _no_data_reason(self) -> str:
         """Return the first failure, and the number of further failures, in words."""
         failures = [
-            f"{one.title}: {failed.sentence}" for one in self.organizations for failed in one.listing.failures
+            f"{organization.title}: {failed.sentence}"
+            for organization in self.organizations
+            for failed in organization.listing.failures
         ]
         failures += [
             f"account {name}: {failed.sentence}" for name, failed in self.inaccessible_accounts.items()
@@ -149,10 +151,10 @@ class MonitorStatus:
     def disabled_regions(self) -> Sequence[str]:
         """One sentence for each account that has configured regions which are not enabled."""
         return [
-            f"account {one.name}: {', '.join(one.disabled_regions)} "
-            f"{'is' if len(one.disabled_regions) == 1 else 'are'} not enabled"
-            for one in self.accounts
-            if one.disabled_regions
+            f"account {account.name}: {', '.join(account.disabled_regions)} "
+            f"{'is' if len(account.disabled_regions) == 1 else 'are'} not enabled"
+            for account in self.accounts
+            if account.disabled_regions
         ]
 
     @property
@@ -203,9 +205,9 @@ class MonitorStatus:
 
     def may_be_unknown(self, account: str) -> bool:
         """Return true if the account with this id may be inaccessible, or may not be listed yet."""
-        ids = {one.name: one.account for one in self.accounts}
+        ids = {entry.name: entry.account for entry in self.accounts}
         inaccessible = {ids.get(name, "") for name in self.inaccessible_accounts}
-        is_listed = all(one.is_known for one in self.organizations)
+        is_listed = all(organization.is_known for organization in self.organizations)
         return not is_listed or account in inaccessible or "" in inaccessible
 
     def _cells_of(self, labels: Mapping[str, str]) -> Iterator[CellStatus]:

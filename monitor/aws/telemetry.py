@@ -18,7 +18,7 @@ SERVICE_LABELS = exported_names(("account", "region", "service"))
 
 
 class QuotaRequestTelemetry:
-    """The requests for an increase of quotas."""
+    """The exported gauge of requests for quota increases."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._by_cell: dict[tuple[str, str], Mapping[tuple[str, ...], float]] = {}
@@ -33,29 +33,31 @@ class QuotaRequestTelemetry:
     def replace(
         self, cell: tuple[str, str], listed_in: str, requests: Mapping[RequestedQuota, QuotaRequest]
     ) -> None:
-        """Export these requests of a cell, and no others.
+        """Export these requests as the only requests of a cell.
 
-        listed_in: the region whose list has them. The cells of the home region and of the global services
-        read the same list, so the region of a request is that of its quota, and each is exported once.
+        listed_in: the region whose list has the requests. The cells of the home region and of the global
+        services read the same list. Each request is exported once, under the region of its quota.
         """
         account, _ = cell
         self._by_cell[cell] = {
             (
                 account,
                 GLOBAL_REGION if request.is_global else listed_in,
-                *map(replace_surrogates, _labels(one, request)),
+                *map(replace_surrogates, _labels(quota, request)),
             ): request.desired
-            for one, request in requests.items()
+            for quota, request in requests.items()
         }
         self._export()
 
     def forget(self, account: str, region: str) -> None:
-        """Export nothing of a cell any more."""
+        """Remove the requests of a cell from the export."""
         if self._by_cell.pop((account, region), None):
             self._export()
 
     def _export(self) -> None:
-        self._gauge.replace({k: value for one in self._by_cell.values() for k, value in one.items()})
+        self._gauge.replace(
+            {labels: value for cell in self._by_cell.values() for labels, value in cell.items()}
+        )
 
 
 def _labels(requested: RequestedQuota, request: QuotaRequest) -> tuple[str, ...]:
@@ -63,7 +65,7 @@ def _labels(requested: RequestedQuota, request: QuotaRequest) -> tuple[str, ...]
 
 
 class CallRateTelemetry:
-    """The rates of calls that AWS has throttled."""
+    """The exported gauge of the rates of calls that AWS has throttled."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._rates: dict[tuple[str, ...], float] = {}
@@ -76,14 +78,14 @@ class CallRateTelemetry:
         registry.register(self._gauge)
 
     def set(self, account: str, region: str, key: str, rate: float) -> None:
-        """Export the rate of a `service` or `service:Operation`."""
+        """Export the rate of calls to `key`, which is `service` or `service:Operation`."""
         service, _, operation = key.partition(":")
         self._rates[account, region, service, operation] = rate
         self._gauge.replace(self._rates)
 
     def forget(self, account: str, region: str) -> None:
-        """Export nothing of a cell any more."""
-        for labels in [one for one in self._rates if one[:2] == (account, region)]:
+        """Remove the rates of a cell from the export."""
+        for labels in [labels for labels in self._rates if labels[:2] == (account, region)]:
             del self._rates[labels]
 
 
@@ -107,7 +109,7 @@ class AwsTelemetry:
             "Calls of ListMetrics, each of which AWS bills after a million free ones a month.",
             SERVICE_LABELS,
         )
-        self.partitions: dict[str, str] = {}  # of the accounts, with the prices of which they pay
+        self.partitions: dict[str, str] = {}  # the partition of each account, which decides on its prices
         self.metrics_by_account = collections.Counter[str]()
         self.listings_by_account = collections.Counter[str]()
         self.decode_errors = counter(
@@ -148,11 +150,11 @@ class AwsTelemetry:
         )
 
     def set_accounts_up(self, accounts_up: Mapping[str, bool]) -> None:
-        """Export 1 for each account that can be read, 0 for one that cannot, and no other accounts."""
+        """Export 1 for each account that can be read, 0 for each other account of the mapping."""
         self.account_up.replace({(account,): float(up) for account, up in accounts_up.items()})
 
     def forget(self, account: str, region: str, services: Iterable[str]) -> None:
-        """Export no time of a cell any more; what was counted stays, as it was spent."""
+        """Remove the gauges of a cell from the export. Its counters stay, as they count spent money."""
         self.quota_requests.forget(account, region)
         self.call_rates.forget(account, region)
         for gauge in (self.poll_time, self.clock_skew):

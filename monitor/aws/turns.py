@@ -1,7 +1,7 @@
-"""The turns of calls about single resources: an inventory makes all of a small cell, and some of a large one.
+"""Decides which calls about single resources an inventory makes: in a small cell all, in a large cell some.
 
-Many of AWS's APIs describe one resource a call. An inventory of a cell makes at most as many of these calls
-as `CallTurns.limit` says. What is not read is as an earlier inventory read it; before that it is not known.
+Many APIs of AWS describe one resource per call. An inventory of a cell makes at most `CallTurns.limit` of
+these calls. A call that it does not make keeps its value from an earlier inventory, or has no value yet.
 """
 
 import asyncio
@@ -15,29 +15,29 @@ from collectors.errors import NotReadYetError
 
 Value = TypeVar("Value")
 
-MIN_CALLS = 120  # calls about single resources that an inventory of a cell may make in any case
-MIN_SHARE_OF_WANTED = 1 / 10  # part of the wanted calls that it may make, if that is more
-MIN_SHARE_OF_KNOWN = 1 / 4  # part of its turns that read what is known again, though much was never read
-CARRY_STEP = 0.618  # spreads the first carries of services between 0 and 1
-MAX_UNWANTED_RUNS = 6  # inventories of a service that do not want a call, after which it is forgotten
+MIN_CALLS = 120  # calls about single resources that an inventory of a cell may always make
+MIN_SHARE_OF_WANTED = 1 / 10  # share of the wanted calls that an inventory may make, if that is more
+MIN_SHARE_OF_KNOWN = 1 / 4  # share of the calls that repeat earlier calls, while other calls were never made
+CARRY_STEP = 0.618  # spreads the initial carries of services between 0 and 1
+MAX_UNWANTED_RUNS = 6  # inventories of a service without a call, after which its outcome is forgotten
 
 
 class Urgency(Enum):
-    """The inventories in which a call is made."""
+    """Says in which inventories a call is made."""
 
-    IN_TURN = "in turn"  # when its turn comes: about a single resource
-    ALWAYS = "always"  # in each inventory: about the whole account
-    AT_ONCE = "at once"  # whether it is due or not: what was read last may be wrong
+    IN_TURN = "in turn"  # in the inventory in which its turn comes: a call about a single resource
+    ALWAYS = "always"  # in each inventory: a call about the whole account
+    AT_ONCE = "at once"  # in this inventory, even if it is not due: its last value may be wrong
 
 
 @dataclass(slots=True)
 class Outcome:
     """The last value of a call, or the error that it raised.
 
-    order: calls that were never made take their turns in this order. every: seconds for which a value is not
-    read again. wanted_in, made_in: the last run that wanted it, and that made it; made_in is 0 outside of
-    runs. in_turn: it needs a turn. made_at: when it was made, in epoch seconds; None: never. made: set once
-    a call under way has ended.
+    order: calls that were never made take their turns in this order. every: seconds for which a value is
+    reused. wanted_in, made_in: the last run that wanted the call, and the last run that made it; made_in is 0
+    if it was made outside of runs. in_turn: the call needs a turn. made_at: when the call was last made, in
+    epoch seconds; None: never. ended: is set at the end of a call that is under way; None: no call is.
     """
 
     order: int
@@ -48,7 +48,7 @@ class Outcome:
     made_at: float | None = None
     value: Any = None
     error: Exception | None = None
-    made: asyncio.Event | None = None
+    ended: asyncio.Event | None = None
 
     @property
     def due_at(self) -> float:
@@ -56,11 +56,11 @@ class Outcome:
         return 0.0 if self.made_at is None else self.made_at + (0.0 if self.error else self.every)
 
     def is_due(self, now: float) -> bool:
-        """Return whether the call is to be made again at this time."""
+        """Return whether the call is to be made again at `now`."""
         return now >= self.due_at
 
     def get(self) -> Any:
-        """Return the value, or raise the error. Raises NotReadYetError where the call was never made."""
+        """Return the value, or raise the error. Raises NotReadYetError if the call was never made."""
         if self.error:
             raise self.error.with_traceback(None)
         if self.made_at is None:
@@ -68,8 +68,8 @@ class Outcome:
         return self.value
 
     async def read(self, read: Callable[[], Awaitable[Value]], now: float, run: int) -> Value:
-        """Make the call, and remember what comes of it, unless it is cancelled."""
-        self.made = made = asyncio.Event()
+        """Make the call, and store its value or error, unless it is cancelled."""
+        self.ended = ended = asyncio.Event()
         try:
             value = await read()
             self.value, self.error, self.made_at, self.made_in = value, None, now, run
@@ -77,8 +77,8 @@ class Outcome:
             self.value, self.error, self.made_at, self.made_in = None, error, now, run
             raise
         finally:
-            self.made = None
-            made.set()
+            self.ended = None
+            ended.set()
         return value
 
 
@@ -86,9 +86,9 @@ class Outcome:
 class CallTurns:
     """The calls about single resources of a cell, by the service that makes them.
 
-    A round is one inventory of each service; the next one begins as soon as a service has another one.
-    min_calls: the number of calls that a round may have in any case. most_new, most_known: the number of
-    calls that each service may make in this round: of those never made, and of the others.
+    A round is one inventory of each service. The next round begins when a service begins a second inventory.
+    min_calls: the number of calls that a round may always have. most_new, most_known: the number of new and
+    of known calls that each service may make in this round. New calls were never made; known calls were.
     """
 
     min_calls: int = MIN_CALLS
@@ -98,14 +98,14 @@ class CallTurns:
     services: dict[str, "ServiceTurns"] = field(default_factory=dict)
 
     def of(self, service: str) -> "ServiceTurns":
-        """The calls of a service."""
+        """Return the calls of a service."""
         if service not in self.services:
             carry = len(self.services) * CARRY_STEP % 1
             self.services[service] = ServiceTurns(self, Share(carry), Share(carry))
         return self.services[service]
 
     def end(self, service: str) -> None:
-        """End a run of a service; nothing is kept of one that made no calls."""
+        """End a run of a service. A service without calls is removed."""
         if service in self.services and not self.services[service].outcomes:
             del self.services[service]
 
@@ -117,38 +117,41 @@ class CallTurns:
 
     @property
     def has_spare(self) -> bool:
-        """True if fewer calls are granted in this round than may be."""
+        """True if this round may grant another call."""
         return sum(service.expected for service in self.services.values()) + 1 <= self.limit
 
     def begin_round(self) -> None:
-        """Begin a round, by what all services want now."""
+        """Begin a round, and share its calls between the services by the calls that they want now."""
         services, limit = self.services.values(), self.limit
-        all_new, all_known = sum(one.new for one in services), sum(one.known for one in services)
+        all_new, all_known = sum(turns.new for turns in services), sum(turns.known for turns in services)
         for_new = min(all_new, limit - min(all_known, limit * MIN_SHARE_OF_KNOWN))
-        self.most_new = fair_level(for_new, (one.new for one in services))
-        self.most_known = fair_level(limit - for_new, (one.known for one in services))
+        self.most_new = fair_level(for_new, (turns.new for turns in services))
+        self.most_known = fair_level(limit - for_new, (turns.known for turns in services))
         self.round += 1
 
 
 def fair_level(limit: float, wanted: Iterable[int]) -> float:
-    """Return how many each may have at most, so that all together have `limit`, and who wants few has all."""
+    """Return the most calls that each service may have, so that all services together have `limit`.
+
+    wanted: how many calls each service wants. A service that wants less than an equal share gets all of them.
+    """
     ordered = sorted(wanted)
-    for number, one in enumerate(ordered):
+    for number, count in enumerate(ordered):
         level = limit / (len(ordered) - number)
-        if one > level:
+        if count > level:
             return level
-        limit -= one
+        limit -= count
     return math.inf
 
 
 @dataclass(slots=True)
 class Share:
-    """The share of a service in the calls. carry: the part of a call that a run leaves to the next one."""
+    """The share of a service in the calls. carry: the fraction of a call that one run leaves to the next."""
 
     carry: float
 
     def of(self, wanted: int, max_average: float) -> int:
-        """Return how many of the wanted calls one more run may make, with this maximum on the average."""
+        """Return how many of the wanted calls the next run may make, at most `max_average` on average."""
         if max_average >= wanted:
             return wanted
         whole = int(max_average + self.carry)
@@ -160,10 +163,10 @@ class Share:
 class ServiceTurns:
     """The calls about single resources of one service, and which of them its present inventory makes.
 
-    A run is one inventory of the service. is_bounded: it makes no more calls than it is granted. round: of
-    the last run. new, known: how many calls are to be made, as far as is known: never made, and made before.
-    granted: how many this run may make. has_turn: by key of those that it wants, whether it is their turn,
-    and they were not made yet.
+    A run is one inventory of the service. is_bounded: the run makes no more calls than it is granted. round:
+    the round of the last run. new, known: how many calls the next run is expected to want, of calls that were
+    never made, and of calls that were. granted: how many calls this run may make. has_turn: by key, whether
+    the call has its turn in this run and was not made yet.
     """
 
     cell: CallTurns
@@ -182,26 +185,31 @@ class ServiceTurns:
     def begin(self, now: float, *, is_bounded: bool) -> "ServiceTurns":
         """Begin a run, and choose the calls whose turn it is. now: in epoch seconds.
 
-        Of those that were never made, it is the turn of those that were wanted first; of the others, of those
-        that have been due longest.
+        Of the calls that were never made, the first that were wanted come first; of all other calls, those
+        that have been due for the longest time.
         """
         if self.round == self.cell.round:
             self.cell.begin_round()
         self._forget_unwanted()
-        due = {key: one for key, one in self.outcomes.items() if self._was_wanted(one) and one.is_due(now)}
+        due = {
+            key: outcome
+            for key, outcome in self.outcomes.items()
+            if self._was_wanted(outcome) and outcome.is_due(now)
+        }
         new = sorted((key for key in due if due[key].made_at is None), key=lambda key: due[key].order)
         known = sorted(due.keys() - new, key=lambda key: (due[key].due_at, due[key].order))
         self.run, self.round, self.is_bounded = self.run + 1, self.cell.round, is_bounded
         self.new, self.known = len(new), len(known)
-        of_new = self.new_share.of(self.new, self.cell.most_new)
-        of_known = self.known_share.of(self.known, self.cell.most_known)
-        self.has_turn = dict.fromkeys(due, False) | dict.fromkeys([*new[:of_new], *known[:of_known]], True)
-        self.granted = of_new + of_known
+        granted_new = self.new_share.of(self.new, self.cell.most_new)
+        granted_known = self.known_share.of(self.known, self.cell.most_known)
+        chosen = [*new[:granted_new], *known[:granted_known]]
+        self.has_turn = dict.fromkeys(due, False) | dict.fromkeys(chosen, True)
+        self.granted = granted_new + granted_known
         return self
 
     @property
     def expected(self) -> float:
-        """The number of calls that it may make in the cell's round, as far as is known."""
+        """The number of calls that the service may make in the cell's round, by the calls known now."""
         if self.round == self.cell.round:
             return self.granted
         return min(self.new, self.cell.most_new) + min(self.known, self.cell.most_known)
@@ -211,10 +219,12 @@ class ServiceTurns:
 
     def _forget_unwanted(self) -> None:
         oldest = self.run - MAX_UNWANTED_RUNS
-        self.outcomes = {key: one for key, one in self.outcomes.items() if one.wanted_in >= oldest}
-        for one in self.outcomes.values():
-            if one.error:
-                one.error.__traceback__ = one.error.__context__ = None  # would keep all of their frames
+        self.outcomes = {
+            key: outcome for key, outcome in self.outcomes.items() if outcome.wanted_in >= oldest
+        }
+        for outcome in self.outcomes.values():
+            if error := outcome.error:
+                error.__traceback__ = error.__context__ = None  # they would keep all their frames in memory
 
     async def read(
         self,
@@ -224,21 +234,21 @@ class ServiceTurns:
         every: float = 0.0,
         urgency: Urgency = Urgency.IN_TURN,
     ) -> Value:
-        """Return what `read` returns, or raise what it raises: now, or when it was last called for the key.
+        """Return the result of `read`, or raise its error: of a call now, or of the last call for the key.
 
-        every: seconds for which a value is used again.
-        Raises NotReadYetError where it was never called, and it is not its turn.
+        every: seconds for which a value is reused.
+        Raises NotReadYetError if `read` was never called for the key, and the key does not have its turn now.
         """
         outcome = self._want(key, every, urgency)
-        if outcome.made:
-            await outcome.made.wait()
+        if outcome.ended:
+            await outcome.ended.wait()
         elif urgency is Urgency.AT_ONCE or self._is_to_be_made(key, outcome, now):
             self._count_made(key, outcome)
             return await outcome.read(read, now, self.run)
         return outcome.get()  # type: ignore[no-any-return]
 
     def takes_turn(self, key: Hashable, now: float, urgency: Urgency = Urgency.IN_TURN) -> bool:
-        """Return whether a call is to be made in this run; it then counts as made, and nothing is kept."""
+        """Return whether a call is to be made in this run. It then counts as made; no value is stored."""
         outcome = self._want(key, 0.0, urgency)
         is_taken = urgency is Urgency.AT_ONCE or self._is_to_be_made(key, outcome, now)
         if is_taken:
@@ -252,7 +262,7 @@ class ServiceTurns:
         return outcome.made_at if outcome and not (self.run and outcome.made_in == self.run) else None
 
     def _want(self, key: Hashable, every: float, urgency: Urgency) -> Outcome:
-        """Return the outcome of a call, which this run wants."""
+        """Record that this run wants a call, and return the outcome of the call."""
         if key not in self.outcomes:
             self.outcomes[key] = Outcome(order=self._next_order)
             self._next_order += 1
@@ -272,7 +282,7 @@ class ServiceTurns:
         return self._takes_spare(key, outcome)
 
     def _count_made(self, key: Hashable, outcome: Outcome) -> None:
-        """Count a call that is made now: whether the next run wants it is known if that is each time."""
+        """Update the counts for a call that is made now; the next run wants it again if `every` is 0."""
         if not (outcome.in_turn and self.is_bounded):
             return
         self.has_turn[key] = False
@@ -283,7 +293,7 @@ class ServiceTurns:
             self.known -= bool(outcome.every)
 
     def _takes_spare(self, key: Hashable, outcome: Outcome) -> bool:
-        """Return whether a call that was not due before may be made, as fewer are granted than may be."""
+        """Return whether a call that got no turn may be made, as the round has calls to spare."""
         self.has_turn[key] = False
         if outcome.made_at is None:
             self.new += 1

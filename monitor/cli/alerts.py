@@ -14,7 +14,7 @@ from monitor.lib.text import escape_unprintable
 
 
 class AlertCommands(LazyGroup):
-    """The commands below, which ask a running Headroom, and the one that needs the configuration."""
+    """The commands that call a running Headroom, and `test-receiver`, which reads the configuration."""
 
     modules: ClassVar = {
         "test-receiver": LazyCommand(
@@ -54,7 +54,7 @@ def list_(
 
     from monitor.cli.requests import request_or_exit
 
-    pairs = [("match", one) for one in matchers or ()] + ([("state", state)] if state else [])
+    pairs = [("match", matcher) for matcher in matchers or ()] + ([("state", state)] if state else [])
     query = urlencode(pairs, errors="replace")
     listed = request_or_exit(address, "GET", f"/api/v1/alerts{'?' if query else ''}{query}")
     if format == "json":
@@ -64,8 +64,8 @@ def list_(
 
 
 def _print_alerts(listed: Mapping[str, Any]) -> None:
-    """Print a list of alerts of the API: to a terminal as a table, else a line each, with tabs between."""
-    rows = [[escape_unprintable(cell) for cell in list_row(one)] for one in listed["items"]]
+    """Print the API's list of alerts: to a terminal as a table, else as lines with tabs."""
+    rows = [[escape_unprintable(cell) for cell in list_row(alert)] for alert in listed["items"]]
     if more := listed["total"] - len(rows):
         typer.echo(f"{more} more alerts are not shown", err=True)
     if not sys.stdout.isatty():
@@ -84,7 +84,7 @@ def _print_alerts(listed: Mapping[str, Any]) -> None:
 
 
 def list_row(alert: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the cells of an alert of the API."""
+    """Return the cells of an alert's row. alert: as in the API."""
     from monitor.render.text import HANDLING_TEXTS
 
     handling = [f"{phrase} {alert[key]}" for key, phrase in HANDLING_TEXTS.items() if alert[key]]

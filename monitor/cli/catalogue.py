@@ -1,4 +1,4 @@
-"""The commands `headroom catalogue`: they list all signals, and check a user's own."""
+"""The commands `headroom catalogue`, which list all signals, and check a user's own services."""
 
 from collections.abc import Collection
 from fnmatch import fnmatchcase
@@ -33,18 +33,18 @@ def catalogue(
 
     known = load_services_or_exit(config)
     chosen = _chosen(service, known, config) if service else known
-    typer.echo(FORMATS[format]([signal for one in chosen for signal in one.signals.values()]))
+    typer.echo(FORMATS[format]([signal for entry in chosen for signal in entry.signals.values()]))
 
 
 def _chosen(patterns: list[str], known: "Collection[Service]", config: Path | None) -> "Collection[Service]":
-    """Return the entries that match one of the patterns; exit when there is none of a pattern."""
-    if any(not any(fnmatchcase(one.service, pattern) for one in known) for pattern in patterns):
-        _exit_with_problem(patterns, config)
-    return [one for one in known if any(fnmatchcase(one.service, pattern) for pattern in patterns)]
+    """Return the entries that match a pattern; exit if a pattern matches no entry."""
+    if any(not any(fnmatchcase(entry.service, pattern) for entry in known) for pattern in patterns):
+        _exit_on_unknown_service(patterns, config)
+    return [entry for entry in known if any(fnmatchcase(entry.service, pattern) for pattern in patterns)]
 
 
-def _exit_with_problem(patterns: list[str], config: Path | None) -> NoReturn:
-    """Exit with the words in which the configuration tells that it knows no such service."""
+def _exit_on_unknown_service(patterns: list[str], config: Path | None) -> NoReturn:
+    """Exit with the message that the configuration has for an unknown service in a pattern."""
     from monitor.cli.registry_file import exit_on_config_error, load_registry_or_exit
     from monitor.schema.selectors import parse_selectors
 

@@ -26,13 +26,13 @@ FailOn = Literal["above", "near", "saturated", "none"]
 
 
 def known_zones(values: Sequence[str] | None) -> list[str] | None:
-    """Return the words of zones in the values of an option. Raises typer.BadParameter."""
+    """Return the zones in the values of an option. Raises typer.BadParameter for an unknown zone."""
     if (words := split_commas(values)) is None:
         return None
     from rules.band import ZONES
     from rules.problem_text import suggestion
 
-    if unknown := next((one for one in words if one not in ZONES), None):
+    if unknown := next((word for word in words if word not in ZONES), None):
         known = ", ".join(reversed(ZONES))
         raise typer.BadParameter(f"expected one of {known}; found {unknown}{suggestion(unknown, ZONES)}")
     return words
@@ -109,7 +109,7 @@ def check(
 
 
 def _print(scan: "ScanReport", format: Format, zones: Collection[str], top: int) -> None:
-    """Print the series of a scan in these zones, or in any, and at most `top` of them if that is not 0."""
+    """Print the series of a scan: in `zones` if there are any, and at most `top` if that is not 0."""
     from monitor.report.check_formats import FORMATS
     from monitor.report.report import most_urgent
 
@@ -120,7 +120,7 @@ def _print(scan: "ScanReport", format: Format, zones: Collection[str], top: int)
 
 
 def _exit_code(scan: "ScanReport", fail_on: FailOn, allow_blind: bool) -> int:
-    """Return the exit code of a scan, after saying why it is that of an incomplete one."""
+    """Return the exit code of a scan, and explain the code of an incomplete scan on stderr."""
     from monitor.cli.scan import exit_code
 
     code = exit_code(scan, fail_on, allow_blind)

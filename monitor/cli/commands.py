@@ -1,4 +1,4 @@
-"""The commands of `headroom`, each imported when it is used."""
+"""The commands of `headroom`. The module of a command is imported when the command is used."""
 
 from typing import Annotated
 

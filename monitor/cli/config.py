@@ -1,4 +1,4 @@
-"""The commands `headroom config`: they validate and explain the configuration file."""
+"""The commands `headroom config`, which validate and explain the configuration file."""
 
 import sys
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def check(config: ConfigFile = None) -> None:
 
 
 def _file_sentence(config: Path | None) -> str:
-    """Return which file is the configuration, or that there is none."""
+    """Return the sentence that names the configuration file, or says that there is none."""
     if file := chosen_file(config, environ):
         return f"{file} is valid."
     return (
@@ -58,7 +58,10 @@ def _file_sentence(config: Path | None) -> str:
 
 
 def _ineffective_patterns(settings: "Config", registry: "Registry") -> Iterator[str]:
-    """Yield what is wrong with the patterns of organizations, by the accounts that a server listed last."""
+    """Yield a sentence for each pattern of an organization that has no effect, or cannot be checked.
+
+    The patterns are compared with the accounts that a running Headroom listed last.
+    """
     if not (organizations := settings.monitored_organizations(registry)):
         return
     from monitor.aws.known_accounts import KnownAccounts, known_accounts_path
@@ -66,7 +69,7 @@ def _ineffective_patterns(settings: "Config", registry: "Registry") -> Iterator[
     known = KnownAccounts.read(known_accounts_path(Path(settings.journal)))
     for organization in organizations:
         if listing := known.of(organization):
-            accounts = [(one.id, one.name) for one in listing.accounts]
+            accounts = [(account.id, account.name) for account in listing.accounts]
             yield from organization.ineffective(accounts, listing.tags)
         elif organization.include or organization.exclude or organization.tags:
             keys = "`include`, `exclude` and `tags`"

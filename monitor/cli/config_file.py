@@ -12,14 +12,14 @@ from monitor.schema.problems import ConfigError
 
 
 class Listening(NamedTuple):
-    """The address to listen on that a command line gives: as host:port, or one of the two."""
+    """The options of the command line for the address to listen on. listen: as host:port. None: not given."""
 
     listen: str | None = None
     host: str | None = None
     port: int | None = None
 
     def applied(self, config: Config) -> Config:
-        """Return the configuration with what is given. Raises ConfigError."""
+        """Return the configuration with the address of the options. Raises ConfigError."""
         if self.listen and (self.host is not None or self.port is not None):
             raise ConfigError(["listen: expected either --listen or --host and --port, found both"])
         if self.host is None and self.port is None:
@@ -41,5 +41,5 @@ def load_config_or_exit(
 
 
 def load_config(registry: Registry, file: Path | None, listening: Listening) -> Config:
-    """Return the configuration, with the listen address of the command line if given. Raises ConfigError."""
+    """Return the configuration, with the command line's listen address if any. Raises ConfigError."""
     return listening.applied(read_config(file, environ, registry))

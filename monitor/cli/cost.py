@@ -47,9 +47,9 @@ def cost(
 
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
-    other_way = _parse_what_if(what_if, settings, registry.service_names) if what_if else None
+    alternative = _parse_what_if(what_if, settings, registry.service_names) if what_if else None
     with progress_bar() as report_progress:
-        estimate = run_interruptible(estimate_cost(settings, registry, report_progress, other_way))
+        estimate = run_interruptible(estimate_cost(settings, registry, report_progress, alternative))
     typer.echo(FORMATS[format](estimate))
     for failure in estimate.failures.listed if format == "table" else ():
         typer.echo(failure, err=True)
@@ -58,7 +58,7 @@ def cost(
 
 
 def _parse_what_if(text: str, config: "Config", services: Collection[str]) -> "Reading":
-    """Return the way of reading that `--what-if` describes. Raises typer.BadParameter."""
+    """Return the intervals and streamed services of `--what-if`. Raises typer.BadParameter."""
     from pydantic import ValidationError
 
     from monitor.config.config import Config
@@ -76,9 +76,9 @@ def _parse_what_if(text: str, config: "Config", services: Collection[str]) -> "R
     if {*given} == {"interval"}:
         given |= dict.fromkeys(INTERVALS, given["interval"])
     try:
-        other = Config.model_validate({name: getattr(config, name) for name in INTERVALS} | given)
+        changed = Config.model_validate({name: getattr(config, name) for name in INTERVALS} | given)
     except ValidationError as error:
         raise typer.BadParameter(
             "; ".join(problem_lines("", problems_from_pydantic(error, Config)))
         ) from None
-    return replace(Reading.of(other), streamed=streamed)
+    return replace(Reading.of(changed), streamed=streamed)

@@ -35,14 +35,14 @@ def coverage(
     """
     from monitor.cli.requests import request_or_exit
 
-    wanted = {
+    filters = {
         "state": state,
         "service_code": service_code,
         "text": text,
         "account": account,
         "region": region,
     }
-    query = urlencode({name: value for name, value in wanted.items() if value})
+    query = urlencode({name: value for name, value in filters.items() if value})
     found = request_or_exit(address, "GET", f"/api/v1/coverage{'?' if query else ''}{query}")
     from monitor.report.coverage_formats import FORMATS
 

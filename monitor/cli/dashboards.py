@@ -1,4 +1,4 @@
-"""The commands `headroom dashboards`: they write Prometheus rules, Grafana dashboards and documents."""
+"""The commands `headroom dashboards`, which write Prometheus rules, Grafana dashboards and documents."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -74,7 +74,7 @@ def docs(
 
 
 def runbooks_of(config: Path | None) -> str:
-    """Return the address of the folder of runbooks. Prints the problems of the configuration, if any."""
+    """Return the address of the folder of runbooks; print the configuration's problems and exit if any."""
     if not lexists(given_file(config, environ) or DEFAULT_FILE):
         return RUNBOOKS
     from monitor.cli.config_file import load_config_or_exit
@@ -85,7 +85,7 @@ def runbooks_of(config: Path | None) -> str:
 
 
 def write_files(directory: Path, files: Mapping[str, str]) -> None:
-    """Write the files and print their paths. Prints the error and exits when one cannot be written."""
+    """Write the files and print their paths; print the error and exit if a file cannot be written."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name, text in files.items():

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from collectors.registry import Registry
     from monitor.config.config import Config
 
-Principal = Literal["caller", "account", "via", "management"]  # that of `monitor.aws.access_policy`
+Principal = Literal[
+    "caller", "account", "via", "management"
+]  # the same as in `monitor.aws.access_policy`, which is imported late
 
 app = typer.Typer(add_completion=False)
 
@@ -21,7 +23,7 @@ Part = Annotated[
 ]
 
 
-Of = Annotated[
+PolicyOf = Annotated[
     Principal,
     typer.Option(
         "--of",
@@ -32,7 +34,7 @@ Of = Annotated[
 
 
 class Extras(NamedTuple):
-    """The commands that are allowed beside reading: requests for quotas, and the discovery of paths."""
+    """The further permissions in the policy: to request quota increases, and to discover request paths."""
 
     quota_requests: bool = False
     paths: bool = False
@@ -43,7 +45,7 @@ def iam_policy(
     config: ConfigFile = None,
     service: Patterns = None,
     part: Part = 0,
-    of: Of = "caller",
+    of: PolicyOf = "caller",
     quota_requests: Annotated[
         bool, typer.Option("--quota-requests", help="Allow `headroom quota request --yes`, too.")
     ] = False,
@@ -66,8 +68,8 @@ def iam_policy(
     settings = load_config_or_exit(registry, config)
     statements = access_statements(settings.monitored_entries(registry), of)
     if of in ("caller", "account"):
-        more = Extras(quota_requests, paths)
-        policy = _reading_policy(settings, registry, _service_filter(service, registry), more)
+        extras = Extras(quota_requests, paths)
+        policy = _reading_policy(settings, registry, _service_filter(service, registry), extras)
         policy["Statement"] += statements
     elif statements:
         policy = {"Version": iam.VERSION, "Statement": statements}
@@ -77,39 +79,41 @@ def iam_policy(
 
 
 def _reading_policy(
-    settings: "Config", registry: "Registry", is_chosen: Callable[[str], bool], more: Extras
+    settings: "Config", registry: "Registry", is_chosen: Callable[[str], bool], extras: Extras
 ) -> dict[str, Any]:
-    """Return what reading the accounts needs, and `more`."""
+    """Return the policy that allows to read the chosen services, and `extras`."""
     from monitor.aws import iam
     from monitor.schema.types import ALL_REGIONS
 
     services = {name for name in settings.monitored_services(registry) if is_chosen(name)}
     if not services:
         raise typer.BadParameter("expected services that are configured", param_hint="--service")
-    collectors = [settings.signals.reduced(one, registry) for one in registry.collectors_of(services)]
+    collectors = [
+        settings.signals.reduced(collector, registry) for collector in registry.collectors_of(services)
+    ]
     options = iam.PolicyOptions(
         all_regions=any(ALL_REGIONS in entry.regions for entry in settings.monitored_entries(registry)),
         tags=bool(settings.tags),
         links=any(account.linked_accounts for account in settings.monitored_accounts(registry)),
-        quota_requests=more.quota_requests,
-        path_actions=_path_actions(services) if more.paths else frozenset(),
+        quota_requests=extras.quota_requests,
+        path_actions=_path_actions(services) if extras.paths else frozenset(),
         counted=_counted_service_codes(settings, registry, services),
     )
     return iam.policy(collectors, options)
 
 
 def _path_actions(services: Set[str]) -> Set[str]:
-    """Return the permissions that discovering request paths needs, of these services."""
+    """Return the permissions of these services that the discovery of request paths needs."""
     from monitor.topology.discovery import needed_actions
 
     return needed_actions(services)
 
 
 def _counted_service_codes(settings: "Config", registry: "Registry", services: Set[str]) -> Set[str]:
-    """Return the service codes whose resources are counted, for quotas that are compared with such counts.
+    """Return the service codes whose resources are counted, for quotas that limit such counts.
 
-    services: the chosen ones; counting is part of the service `quotas`. Chosen alone, it counts those of all
-    services that are configured; chosen beside others, those of these.
+    services: the chosen services. The service `quotas` counts resources: of the other chosen services, or of
+    all configured services if it is chosen alone.
     """
     from collectors.quotas import QUOTAS_SERVICE
 
@@ -120,17 +124,19 @@ def _counted_service_codes(settings: "Config", registry: "Registry", services: S
 
 
 def _service_filter(patterns: list[str] | None, registry: "Registry") -> Callable[[str], bool]:
-    """Return a predicate of service names, which is true for those that a pattern matches, or without any."""
+    """Return a function that tells whether a pattern matches a service's name; true without patterns."""
     from monitor.cli.registry_file import exit_on_config_error
     from monitor.schema.selectors import parse_selectors
 
     with exit_on_config_error():
         selectors = parse_selectors({"service": patterns}, registry)
-    return lambda name: all(any(one.matches_signal(name, "") for one in some) for some in selectors)
+    return lambda name: all(
+        any(selector.matches_signal(name, "") for selector in alternatives) for alternatives in selectors
+    )
 
 
 def _chosen_part(policy: dict[str, Any], part: int) -> dict[str, Any]:
-    """Return a part of a policy; for 0 all of it, with a note where no managed policy can hold it."""
+    """Return a part of a policy; for 0 the whole policy, with a note if no managed policy can hold it."""
     from monitor.aws import iam
 
     parts = iam.split_policy(policy)

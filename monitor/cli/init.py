@@ -70,7 +70,7 @@ def init(
 
 
 def exit_with(sentence: str) -> NoReturn:
-    """Print a sentence and exit."""
+    """Print a sentence to stderr, and exit with FAILED."""
     typer.echo(sentence, err=True)
     raise typer.Exit(FAILED)
 
@@ -78,27 +78,28 @@ def exit_with(sentence: str) -> NoReturn:
 def _answered(
     proposal: "Proposal", name: str, given: str | None, caller: "Caller", *, asks: bool
 ) -> "Proposal":
-    """Return the proposal with the answer to a question: what is given, the default, or what people say.
+    """Return the proposal with the answer to a question.
 
-    A wrong answer is asked for again in a terminal, and ends the command otherwise.
+    The answer is `given`, or else the user's answer in the terminal if `asks` is true, or else the default.
+    After an invalid answer in the terminal, the question is asked again. An invalid `given` ends the command.
     """
     from monitor.cli.init_run import with_answer
     from monitor.schema.problems import ConfigError
 
     default = caller.region if name == "--regions" else ""
     while True:
-        asked = given is None and asks
-        text = _ask(QUESTIONS[name].format(account=caller.account), default) if asked else given
+        is_asked = given is None and asks
+        text = _ask(QUESTIONS[name].format(account=caller.account), default) if is_asked else given
         try:
             return with_answer(proposal, name, default if text is None else text)
         except ConfigError as error:
             for problem in error.problems:
                 typer.echo(f"{name}: {problem}", err=True)
-            if not asked:
+            if not is_asked:
                 raise typer.Exit(FAILED) from None
 
 
 def _ask(question: str, default: str) -> str:
-    """Ask in the terminal, on standard error."""
+    """Ask in the terminal, and return the answer. The question goes to stderr."""
     answer: str = typer.prompt(question, default=default, show_default=bool(default), err=True)
     return answer

@@ -1,4 +1,4 @@
-"""Does what `headroom init` is for: checks answers, writes the files, and tells what may be read."""
+"""Does the work of `headroom init`: checks answers, writes the files, and reports what may be read."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -25,8 +25,9 @@ from monitor.report.first_contact import Caller, FirstContact, FirstContactError
 from monitor.schema.problems import ConfigError, problem_lines, problems_from_pydantic
 from monitor.schema.types import ConfigContext
 
-Answered = Callable[[Proposal, str, Sequence[str]], Proposal]  # of the answer, and of its words
-_ANSWER_OF: Mapping[str, Answered] = {
+# Returns the proposal with an answer. Arguments: the proposal, the answer, and the words of the answer.
+TakeAnswer = Callable[[Proposal, str, Sequence[str]], Proposal]
+_TAKE_ANSWER: Mapping[str, TakeAnswer] = {
     "--accounts": lambda proposal, _, words: replace(proposal, accounts=words),
     "--regions": lambda proposal, _, words: replace(proposal, regions=words),
     "--notify": lambda proposal, answer, _: replace(proposal, notified=answer),
@@ -35,7 +36,7 @@ SECRET_MODE = 0o600
 
 
 def find_caller_or_exit(profile: str) -> Caller:
-    """Return whose credentials these are, and print it; print why AWS does not tell, and exit."""
+    """Return the owner of the credentials, and print it; print the error and exit if AWS returns none."""
     try:
         caller = run_interruptible(find_caller(profile))
     except FirstContactError as error:
@@ -47,17 +48,17 @@ def find_caller_or_exit(profile: str) -> Caller:
 
 
 def with_answer(proposal: Proposal, name: str, answer: str) -> Proposal:
-    """Return the proposal with the answer to a question. Raises ConfigError for a wrong one."""
+    """Return the proposal with the answer to a question. Raises ConfigError for an invalid answer."""
     words = tuple(word for word in map(str.strip, answer.split(",")) if word)
     if name == "--regions" and not words:
         raise ConfigError(["expected at least one region, or all; found none"])
-    answered = _ANSWER_OF[name](proposal, answer.strip(), words)
+    answered = _TAKE_ANSWER[name](proposal, answer.strip(), words)
     _validated(answered, Path(), load_registry_or_exit(None), "")
     return answered
 
 
 def checked_config(proposal: Proposal, out: Path) -> tuple[Config, Registry]:
-    """Return the configuration that is proposed, and the services; print its problems and exit if any."""
+    """Return the proposed configuration, and the services; print its problems and exit if any."""
     with exit_on_config_error():
         registry = load_registry_or_exit(out)
         return _validated(proposal, out.parent, registry, str(out)), registry
@@ -71,9 +72,9 @@ def _validated(proposal: Proposal, folder: Path, registry: Registry, file: str) 
 
 
 def write_files(proposal: Proposal, out: Path) -> None:
-    """Print the file and write it, and those of secrets, which nobody else may read.
+    """Print and write the configuration file, and write the files of secrets, which nobody else may read.
 
-    Prints an error and exits where they cannot be written.
+    Prints the error and exits if a file cannot be written.
     """
     typer.echo(f"{out}:\n\n{proposal.text}")
     try:
@@ -89,7 +90,7 @@ def write_files(proposal: Proposal, out: Path) -> None:
 
 
 def report_contact(config: Config, registry: Registry, out: Path, allow_blind: bool) -> int:
-    """Print what a first contact could read, what it lacks and what to run next; return the exit code."""
+    """Print what could be read, the missing permissions and the next commands; return the exit code."""
     with progress_bar("Listing resources") as report_progress:
         found = run_interruptible(contact(config, registry, report_progress))
     typer.echo(f"It {watched_sentence(config, registry)}.")
@@ -120,10 +121,10 @@ def _found_sentence(found: FirstContact) -> str:
 
 def _next_commands(found: FirstContact, option: str) -> dict[str, str]:
     policy = {f"headroom iam-policy{option} > policy.json": "the permissions that are needed"}
-    again = {f"headroom check{option}": "what is near its limit now"}
+    check = {f"headroom check{option}": "what is near its limit now"}
     return {
         **(policy if found.failures else {}),
-        **(again if found.accounts else {}),
+        **(check if found.accounts else {}),
         f"headroom lookback{option}": "the last 14 days: what was throttled, which alerts would have fired",
         f"headroom serve{option}": "monitor, and listen on 127.0.0.1:4070",
     }

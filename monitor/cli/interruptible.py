@@ -20,11 +20,11 @@ def run_interruptible(coroutine: Coroutine[Any, Any, Result]) -> Result:
 
 
 class InterruptibleRunner:
-    """Runs coroutines one after the other on one event loop, which waits in between.
+    """Runs coroutines one after the other on one event loop.
 
-    `asyncio.Runner` alone does not wake a loop that waits for its sockets when another thread receives the
-    signal, or the signal comes just before the wait: nothing would end until the next time-out.
-    From then on, garbage is collected.
+    `asyncio.Runner` alone does not wake a waiting loop if another thread receives the signal, or if the
+    signal comes just before the wait: the coroutine would only end at the next time-out. The first run also
+    resumes Python's garbage collection, which is off at the start of the process.
     """
 
     def __init__(self) -> None:
@@ -43,8 +43,8 @@ class InterruptibleRunner:
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine. Raises KeyboardInterrupt after SIGINT."""
         resume_collecting()
-        is_main = threading.current_thread() is threading.main_thread()  # Python handles signals only there
-        return self._runner.run(_cancel_on_sigint(coroutine) if is_main else coroutine)
+        is_main_thread = threading.current_thread() is threading.main_thread()  # the only one with signals
+        return self._runner.run(_cancel_on_sigint(coroutine) if is_main_thread else coroutine)
 
 
 async def _cancel_on_sigint(coroutine: Coroutine[Any, Any, Result]) -> Result:
@@ -59,7 +59,7 @@ async def _cancel_on_sigint(coroutine: Coroutine[Any, Any, Result]) -> Result:
     loop.add_signal_handler(signal.SIGINT, interrupt)
     try:
         result = await task
-    except BaseException as error:  # what was cancelled may end with another error than that
+    except BaseException as error:  # a cancelled coroutine may raise an error of its own
         if interrupted:
             raise KeyboardInterrupt from error
         raise

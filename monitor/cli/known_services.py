@@ -11,7 +11,7 @@ from rules.signals import Service
 
 
 def load_services_or_exit(file: Path | None) -> Collection[Service]:
-    """Return the built-in services and the user's own; print the problems of these and exit if any."""
+    """Return the built-in and the user's services; print problems of the user's services and exit if any."""
     if not lexists(user_folder(file, environ)):
         return builtin_services()
     from monitor.cli.registry_file import load_registry_or_exit

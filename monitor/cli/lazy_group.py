@@ -9,16 +9,16 @@ from typer.main import get_command
 
 
 class LazyCommand(NamedTuple):
-    """A command, or a group of commands. module: holds it as `app`. summary: how its own help begins."""
+    """A command, or a group of commands. module: has it as `app`. summary: the first line of its help."""
 
     module: str
     summary: str
 
 
 class LazyGroup(TyperGroup):
-    """A group with further commands, which are imported when they are used, and not to list them.
+    """A group that imports its lazy commands when they are used; to list them, it needs no import.
 
-    modules: by the names of the commands, in the order of the help.
+    modules: the lazy commands by name, in the order of the help.
     """
 
     modules: ClassVar[Mapping[str, LazyCommand]] = {}
@@ -29,7 +29,7 @@ class LazyGroup(TyperGroup):
         return [*super().list_commands(ctx), *self.modules]
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import a command; None if there is none of this name."""
+        """Return a command, imported if it is lazy; None if there is no command of this name."""
         if cmd_name not in self.modules:
             return super().get_command(ctx, cmd_name)
         if self._shows_summaries:

@@ -36,7 +36,8 @@ async def test_the_accounts_of_all_pages_are_listed() -> None:
 async def test_five_hundred_accounts_are_listed() -> None:
     ids = [f"{number:012}" for number in range(1, 501)]
     pages = [
-        [account_item(one, f"a-{one}") for one in ids[start : start + 20]] for start in range(0, 500, 20)
+        [account_item(account_id, f"a-{account_id}") for account_id in ids[start : start + 20]]
+        for start in range(0, 500, 20)
     ]
     assert [*await accounts_in(*pages)] == ids
 
@@ -57,12 +58,12 @@ async def test_five_hundred_accounts_are_listed() -> None:
         ({"State": "SOMETHING_NEW"}, ""),
     ],
 )
-async def test_an_account_that_is_not_active_has_the_reason(members: dict[str, str], reason: str) -> None:
+async def test_an_inactive_account_has_the_reason_of_its_state(members: dict[str, str], reason: str) -> None:
     accounts = await accounts_in([{"Id": ONE, "Name": "one", **members}])
     assert accounts[ONE].inactive_reason == reason
 
 
-async def test_an_account_that_is_listed_twice_is_one_account_as_listed_last() -> None:
+async def test_of_an_account_that_is_listed_twice_the_last_item_counts() -> None:
     accounts = await accounts_in([account_item(ONE, "old")], [account_item(ONE, "new", "CLOSED")])
     assert accounts == {ONE: ListedAccount(ONE, "new", "CLOSED")}
 
@@ -99,23 +100,23 @@ async def test_a_name_is_one_line_without_control_characters(name: str, shown: s
         {"Id": f"{TWO}\n"},
     ],
 )
-async def test_items_that_are_no_accounts_are_left_out(item: Any) -> None:
+async def test_items_that_are_no_accounts_are_skipped(item: Any) -> None:
     assert [*await accounts_in([item, account_item(ONE, "one")], malformed=True)] == [ONE]
 
 
-async def test_members_of_other_types_affect_only_themselves() -> None:
+async def test_a_name_or_state_of_another_type_does_not_lose_the_account() -> None:
     accounts = await accounts_in([{"Id": ONE, "Name": 3, "State": ["x"], "Status": None}], malformed=True)
     assert accounts[ONE].name == "3"
     assert accounts[ONE].inactive_reason == ""
 
 
-async def test_pages_that_repeat_a_token_end() -> None:
+async def test_a_repeated_page_token_is_an_error() -> None:
     aws = FakeAws(list_accounts=lambda **_: {"Accounts": [], "NextToken": "again"})
     with pytest.raises(PaginationError):
         await accounts_of_organization(aws.cell)
 
 
-async def test_pages_without_an_end_are_not_read_for_ever() -> None:
+async def test_pages_without_an_end_are_an_error() -> None:
     tokens = itertools.count()
     aws = FakeAws(list_accounts=lambda **_: {"Accounts": [], "NextToken": str(next(tokens))})
     aws.cell.limiters.clear()
@@ -123,27 +124,27 @@ async def test_pages_without_an_end_are_not_read_for_ever() -> None:
         await accounts_of_organization(aws.cell)
 
 
-async def test_accounts_beyond_the_bound_are_an_error() -> None:
+async def test_more_accounts_than_the_bound_are_an_error() -> None:
     ids = itertools.count(10**11)
-    full = [account_item(str(next(ids)), "x") for _ in range(20)]
+    full_page = [account_item(str(next(ids)), "x") for _ in range(20)]
     with pytest.raises(TooManyAccountsError, match="expected at most 39 accounts"):
         await accounts_of_organization(
             FakeAws(
                 list_accounts=[
-                    {"Accounts": full},
-                    {"Accounts": [{**one, "Id": str(next(ids))} for one in full]},
+                    {"Accounts": full_page},
+                    {"Accounts": [{**item, "Id": str(next(ids))} for item in full_page]},
                 ]
             ).cell,
             max_accounts=39,
         )
 
 
-async def test_a_list_without_any_account_is_not_believed() -> None:
+async def test_a_list_without_any_account_is_an_error() -> None:
     with pytest.raises(EmptyOrganizationError):
         await accounts_in([], [])
 
 
-async def test_a_denied_list_is_an_error_of_aws() -> None:
+async def test_a_denied_list_raises_the_client_error_of_aws() -> None:
     with pytest.raises(ClientError):
         await accounts_in(denied("ListAccounts"))
 
@@ -152,18 +153,22 @@ async def test_a_denied_list_is_an_error_of_aws() -> None:
 
 
 def tree(children: dict[str, list[str]], accounts: dict[str, list[str]]) -> FakeAws:
-    """Return an organization of units. children: units by their parent. accounts: by their unit."""
+    """Return an organization of units. children: units by parent. accounts: accounts by unit."""
 
-    def of_parent(**params: Any) -> dict[str, Any]:
-        return {"Accounts": [account_item(one, one) for one in accounts.get(params["ParentId"], [])]}
+    def list_accounts(**params: Any) -> dict[str, Any]:
+        return {
+            "Accounts": [
+                account_item(account_id, account_id) for account_id in accounts.get(params["ParentId"], [])
+            ]
+        }
 
-    def units(**params: Any) -> dict[str, Any]:
-        return {"OrganizationalUnits": [{"Id": one} for one in children.get(params["ParentId"], [])]}
+    def list_units(**params: Any) -> dict[str, Any]:
+        return {"OrganizationalUnits": [{"Id": unit} for unit in children.get(params["ParentId"], [])]}
 
-    return FakeAws(list_accounts_for_parent=of_parent, list_organizational_units_for_parent=units)
+    return FakeAws(list_accounts_for_parent=list_accounts, list_organizational_units_for_parent=list_units)
 
 
-async def test_the_accounts_of_a_unit_are_those_in_it_and_below_it() -> None:
+async def test_the_accounts_of_a_unit_include_the_accounts_of_units_below_it() -> None:
     aws = tree({ROOT: [TEAM], TEAM: [PART]}, {ROOT: [ONE], TEAM: [TWO], PART: [THREE]})
     assert [*await accounts_of_units(aws.cell, (TEAM,))] == [TWO, THREE]
     assert {*await accounts_of_units(aws.cell, (ROOT, PART))} == {ONE, TWO, THREE}
@@ -175,7 +180,7 @@ async def test_each_unit_is_read_once() -> None:
     assert aws.calls.count("organizations:ListAccountsForParent") == 2
 
 
-async def test_units_beyond_the_bound_are_an_error() -> None:
+async def test_more_units_than_the_bound_are_an_error() -> None:
     aws = tree({TEAM: [f"ou-ab12-{number:08}" for number in range(MAX_UNITS)]}, {})
     with pytest.raises(TooManyAccountsError, match="organizational units"):
         await accounts_of_units(aws.cell, (TEAM,), max_units=3)

@@ -6,16 +6,16 @@ from monitor.aws.pagination import Pagination, pagination_from_model
 from monitor.lib.botocore_models import model_loader
 
 PAGINATIONS: dict[tuple[str, str], Pagination | None] = {
-    ("kinesis", "ListShards"): Pagination("NextToken", "NextToken"),  # botocore has a paginator
+    ("kinesis", "ListShards"): Pagination("NextToken", "NextToken"),  # with a paginator of botocore
     ("iam", "ListUsers"): Pagination("Marker", "Marker", "IsTruncated"),
-    ("wafv2", "ListWebACLs"): Pagination("NextMarker", "NextMarker"),  # from here on, it has none
+    ("wafv2", "ListWebACLs"): Pagination("NextMarker", "NextMarker"),  # from here on, without a paginator
     ("apprunner", "ListServices"): Pagination("NextToken", "NextToken"),
     ("opensearchserverless", "ListAccessPolicies"): Pagination("nextToken", "nextToken"),
     ("dms", "DescribeDataProviders"): Pagination("Marker", "Marker"),
     ("cognito-idp", "ListUserImportJobs"): Pagination("PaginationToken", "PaginationToken"),
     ("servicecatalog", "ListPortfolioAccess"): Pagination("PageToken", "NextPageToken"),
     ("apigateway", "GetDomainNameAccessAssociations"): Pagination("position", "position"),
-    ("macie2", "DescribeClassificationJob"): None,  # its `clientToken` is no token of a page
+    ("macie2", "DescribeClassificationJob"): None,  # `clientToken` is no page token
     ("ec2", "DescribeVpnConnections"): None,
     ("sts", "GetCallerIdentity"): None,
 }
@@ -24,7 +24,7 @@ PAGINATIONS: dict[tuple[str, str], Pagination | None] = {
 @pytest.mark.parametrize(
     ("operation", "expected"), PAGINATIONS.items(), ids=[".".join(names) for names in PAGINATIONS]
 )
-def test_members_that_hold_tokens_of_pages_are_found_in_the_model(
+def test_the_members_that_hold_page_tokens_are_found_in_botocores_files(
     operation: tuple[str, str], expected: Pagination | None
 ) -> None:
     assert pagination_from_model(model_loader(), *operation) == expected

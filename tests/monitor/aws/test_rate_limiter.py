@@ -14,23 +14,24 @@ from tests.fake_cloudwatch import fake_credentials
 from tests.quick_loop import run
 from tests.telemetries import Telemetries
 
-DOCUMENTED = 180_000  # points of the last three hours that GetMetricData may have a second
+# AWS documents how many points of the last three hours GetMetricData may return per second.
+DOCUMENTED_POINTS = 180_000
 
 
 def max_per_second(moments: list[float], units: float = 1.0) -> float:
     """Return the most units that were admitted within one second."""
-    return max(units * sum(0 <= other - one < 1 - 1e-6 for other in moments) for one in moments)
+    return max(units * sum(0 <= moment - start < 1 - 1e-6 for moment in moments) for start in moments)
 
 
 async def admission_times(limiter: RateLimiter, number: int, units: float = 1.0) -> list[float]:
-    """Return when each of so many callers is admitted that come at once."""
+    """Return the times at which callers are admitted. number: the callers, who all come at the same time."""
     moments = []
 
-    async def one() -> None:
+    async def acquire() -> None:
         await limiter.acquire(units)
         moments.append(asyncio.get_running_loop().time())
 
-    await asyncio.gather(*(one() for _ in range(number)))
+    await asyncio.gather(*(acquire() for _ in range(number)))
     return moments
 
 
@@ -40,10 +41,10 @@ def test_no_second_has_more_than_the_rate_not_even_the_first(rate: float) -> Non
 
 
 @pytest.mark.parametrize("metrics", [1, 50, 333, 400, MAX_METRICS_PER_CALL])
-def test_points_stay_below_what_aws_documents(metrics: int) -> None:
+def test_points_per_second_stay_below_the_documented_number(metrics: int) -> None:
     points = metrics * WINDOW
     moments = run(admission_times(RateLimiter(POINTS_PER_SECOND), 40, points))
-    assert max_per_second(moments, points) <= DOCUMENTED
+    assert max_per_second(moments, points) <= DOCUMENTED_POINTS
 
 
 def test_unused_calls_are_not_saved_up() -> None:
@@ -56,12 +57,12 @@ def test_unused_calls_are_not_saved_up() -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "together"), [("s3", "ListBuckets", 9.0), ("sqs", "ListQueues", 4.0)]
+    ("service", "operation", "seconds"), [("s3", "ListBuckets", 9.0), ("sqs", "ListQueues", 4.0)]
 )
 def test_regions_of_an_account_share_the_rates_of_global_operations(
-    service: str, operation: str, together: float
+    service: str, operation: str, seconds: float
 ) -> None:
-    """Ten calls at one a second: from one bucket, or from one of each region."""
+    """Ten calls at one per second: with one limiter for both regions, or with a limiter for each region."""
 
     async def main() -> float:
         aws = FakeAws(list_buckets={"Buckets": []}, list_queues={})
@@ -82,4 +83,4 @@ def test_regions_of_an_account_share_the_rates_of_global_operations(
         await asyncio.gather(*(cell.call(service, operation) for cell in cells * 5))
         return asyncio.get_running_loop().time()
 
-    assert run(main()) == pytest.approx(together, abs=0.01)
+    assert run(main()) == pytest.approx(seconds, abs=0.01)

@@ -1,4 +1,4 @@
-"""Roles that are assumed through others, against an HTTP server that responds as STS does."""
+"""Roles that are assumed through other roles, against an HTTP server that responds like STS."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -26,16 +26,18 @@ HUB, MIDDLE, SPOKE, OTHER = (
 
 
 class Sts:
-    """Gives each role a key of its own (`hub-1`, then `hub-2`), and records who assumed which.
+    """An STS that returns an access key per call (`hub-1`, then `hub-2`), and records the calls.
 
-    lifetime: of the credentials that it gives next. denied: the roles that it refuses.
+    lifetime: how long the next credentials are valid. denied: the roles that it refuses to be assumed.
+    requested: the parameters of each call, with the access key that signed the call as `key`.
+    environment: opens accounts, with clients that all tests' cells share.
     """
 
     def __init__(self) -> None:
         self.url, self.lifetime = "", timedelta(hours=1)
         self.denied: set[str] = set()
         self.requested: list[dict[str, str]] = []
-        self.shared = AwsEnvironment()
+        self.environment = AwsEnvironment()
 
     async def handle(self, request: web.Request) -> web.Response:
         requested = dict(parse_qsl((await request.read()).decode()))
@@ -45,7 +47,7 @@ class Sts:
             denied = "<Error><Code>AccessDenied</Code><Message>not allowed</Message></Error>"
             return web.Response(text=f"<ErrorResponse>{denied}</ErrorResponse>", status=403)
         name = requested["RoleArn"].rpartition("/")[2]
-        number = sum(one["RoleArn"] == requested["RoleArn"] for one in self.requested)
+        number = sum(call["RoleArn"] == requested["RoleArn"] for call in self.requested)
         expires = (datetime.now(UTC) + self.lifetime).isoformat()
         return web.Response(
             text=f"""<AssumeRoleResponse><AssumeRoleResult><Credentials>
@@ -57,7 +59,7 @@ class Sts:
     @property
     def assumed(self) -> list[tuple[str, str]]:
         """Return the access key and the role of each call of AssumeRole."""
-        return [(one["key"], one["RoleArn"]) for one in self.requested]
+        return [(call["key"], call["RoleArn"]) for call in self.requested]
 
 
 @pytest.fixture
@@ -67,17 +69,17 @@ async def sts(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sts]:
     async with serve_http(fake.handle) as port:
         fake.url = f"http://127.0.0.1:{port}"
         yield fake
-        await fake.shared.clients.aclose()
+        await fake.environment.clients.aclose()
 
 
 async def open_account(sts: Sts, **account: Any) -> Cell:
     """Return the only cell of an account."""
     settings = Account.model_validate({"regions": ["eu-west-1"], **account})
-    (cell,) = await open_cells(settings, sts.url, Telemetries().aws, sts.shared)
+    (cell,) = await open_cells(settings, sts.url, Telemetries().aws, sts.environment)
     return cell
 
 
-async def test_each_role_is_assumed_with_the_credentials_of_the_one_before_it(sts: Sts) -> None:
+async def test_each_role_is_assumed_with_the_credentials_of_the_preceding_role(sts: Sts) -> None:
     cell = await open_account(sts, role_arn=SPOKE, via=[HUB, MIDDLE])
     assert sts.assumed == [("own", HUB), ("hub-1", MIDDLE), ("middle-1", SPOKE)]
     assert (cell.account, (await cell.credentials.frozen()).access_key) == ("3" * 12, "spoke-1")
@@ -86,17 +88,17 @@ async def test_each_role_is_assumed_with_the_credentials_of_the_one_before_it(st
 async def test_each_role_has_its_own_external_id_and_session_name(sts: Sts) -> None:
     hub = {"role_arn": HUB, "external_id": "of-the-hub", "session_name": "headroom@hub"}
     await open_account(sts, role_arn=SPOKE, external_id="of-the-spoke", via=[hub, MIDDLE])
-    given = [(one.get("ExternalId"), one["RoleSessionName"]) for one in sts.requested]
-    assert given == [("of-the-hub", "headroom@hub"), (None, "headroom"), ("of-the-spoke", "headroom")]
+    options = [(call.get("ExternalId"), call["RoleSessionName"]) for call in sts.requested]
+    assert options == [("of-the-hub", "headroom@hub"), (None, "headroom"), ("of-the-spoke", "headroom")]
 
 
 async def test_a_role_in_a_chain_is_assumed_without_a_duration(sts: Sts) -> None:
     """AWS refuses DurationSeconds above an hour for a role that is assumed with a role."""
     await open_account(sts, role_arn=SPOKE, via=HUB)
-    assert not any("DurationSeconds" in one for one in sts.requested)
+    assert not any("DurationSeconds" in call for call in sts.requested)
 
 
-async def test_many_accounts_behind_one_role_assume_that_one_once(sts: Sts) -> None:
+async def test_accounts_behind_the_same_role_assume_that_role_once(sts: Sts) -> None:
     await open_account(sts, role_arn=SPOKE, via=[HUB])
     await open_account(sts, role_arn=OTHER, via=[HUB])
     await open_account(sts, role_arn=OTHER, via=[{"role_arn": HUB, "external_id": "another"}])
@@ -121,7 +123,9 @@ async def test_every_role_of_a_chain_is_renewed_before_it_expires(sts: Sts) -> N
         (SPOKE, f"role 3 of 3, {SPOKE}: not allowed"),
     ],
 )
-async def test_a_failure_names_the_role_of_the_chain(sts: Sts, denied: str, message: str) -> None:
+async def test_a_failure_names_the_role_that_could_not_be_assumed(
+    sts: Sts, denied: str, message: str
+) -> None:
     sts.denied = {denied}
     with pytest.raises(ClientError) as error:
         await open_account(sts, role_arn=SPOKE, via=[HUB, MIDDLE])
@@ -129,7 +133,7 @@ async def test_a_failure_names_the_role_of_the_chain(sts: Sts, denied: str, mess
     assert (failure.operation, failure.code, failure.message) == ("AssumeRole", "AccessDenied", message)
 
 
-async def test_a_renewal_that_fails_names_the_role_of_the_chain(sts: Sts) -> None:
+async def test_a_failed_renewal_names_the_role_that_could_not_be_assumed(sts: Sts) -> None:
     sts.lifetime = timedelta(seconds=-1)
     sts.denied = {SPOKE}
     with pytest.raises(ClientError):
@@ -140,7 +144,7 @@ async def test_a_renewal_that_fails_names_the_role_of_the_chain(sts: Sts) -> Non
     assert failure_from(error.value).message == f"role 1 of 2, {HUB}: not allowed"
 
 
-async def test_our_own_credentials_are_no_role_of_the_chain(
+async def test_a_failure_of_headrooms_own_credentials_names_no_role(
     sts: Sts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
@@ -150,7 +154,7 @@ async def test_our_own_credentials_are_no_role_of_the_chain(
     assert failure_from(error.value).message == "Unable to locate credentials"
 
 
-async def test_the_failure_of_a_role_without_a_chain_has_the_message_of_aws_alone(sts: Sts) -> None:
+async def test_a_failure_of_a_role_without_a_chain_is_the_message_of_aws(sts: Sts) -> None:
     sts.denied = {SPOKE}
     with pytest.raises(ClientError) as error:
         await open_account(sts, role_arn=SPOKE)
@@ -163,7 +167,7 @@ async def test_the_failure_of_a_role_without_a_chain_has_the_message_of_aws_alon
 @pytest.mark.parametrize(
     "via", [HUB, [HUB], {"role_arn": HUB}, [{"role_arn": HUB, "session_name": "headroom"}]]
 )
-def test_via_is_a_role_or_a_list_each_an_arn_or_with_options(via: Any) -> None:
+def test_via_is_one_role_or_a_list_of_arns_or_mappings(via: Any) -> None:
     account = Account.model_validate({"role_arn": SPOKE, "via": via})
     assert [role.role_arn for role in account.roles] == [HUB, SPOKE]
 
@@ -177,7 +181,11 @@ def test_via_is_a_role_or_a_list_each_an_arn_or_with_options(via: Any) -> None:
         ({"role_arn": SPOKE, "via": [{"role_arn": HUB, "arn": 1}]}, ("via", 0, "arn"), "unknown key"),
         ({"role_arn": SPOKE, "via": [HUB, HUB]}, ("via",), "expected each role once"),
         ({"role_arn": SPOKE, "via": [SPOKE]}, (), "expected other roles in via than role_arn itself"),
-        ({"role_arn": SPOKE, "via": [f"{HUB}{one}" for one in range(5)]}, ("via",), "expected at most 4"),
+        (
+            {"role_arn": SPOKE, "via": [f"{HUB}{number}" for number in range(5)]},
+            ("via",),
+            "expected at most 4",
+        ),
         ({"via": [HUB]}, (), "expected role_arn beside via, found none"),
         ({"session_name": "x1"}, (), "expected role_arn beside session_name, found none"),
         ({"external_id": "x1"}, (), "expected role_arn beside external_id, found none"),
@@ -194,7 +202,7 @@ def test_via_is_a_role_or_a_list_each_an_arn_or_with_options(via: Any) -> None:
         ),
     ],
 )
-def test_chains_that_cannot_be_assumed_are_problems(
+def test_invalid_roles_are_reported_as_problems_of_the_configuration(
     settings: dict[str, Any], where: tuple[int | str, ...], sentence: str
 ) -> None:
     with pytest.raises(ValidationError) as error:

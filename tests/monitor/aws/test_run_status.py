@@ -1,25 +1,25 @@
-"""Streaks of failed runs, for each class of failure on its own."""
+"""Streaks of failed runs, counted for each class of failure separately."""
 
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import FailureStreak, RunStatus
 
-DENIED, DENIED_TOO, SLOW = (
+DENIED, ALSO_DENIED, SLOW = (
     Failure("ListStreams", "", "AccessDeniedException", "no"),
     Failure("ListBuckets", "", "AccessDenied", "no"),
     Failure("GetFunctionConcurrency", "f", "ThrottlingException", "slow down"),
 )
 
 
-def test_attempts_that_fail_in_a_row_are_counted_from_the_last_that_did_not() -> None:
+def test_consecutive_failed_runs_are_counted_since_the_last_successful_run() -> None:
     status = RunStatus()
     status.end((), 100.0)
     status.end((DENIED,), 200.0)
-    status.end((DENIED_TOO, DENIED_TOO), 300.0)  # another word for the same
+    status.end((ALSO_DENIED, ALSO_DENIED), 300.0)  # another error code of the same class
     assert status.streaks == {"denied": FailureStreak(2, 100.0, 300.0)}
     assert (status.succeeded_at, status.ended_at) == (100.0, 300.0)
 
 
-def test_attempts_that_follow_at_once_are_one() -> None:
+def test_failed_runs_in_quick_succession_count_as_one() -> None:
     status = RunStatus()
     for at in (100.0, 101.0, 130.0):
         status.end((DENIED,), at)
@@ -28,7 +28,7 @@ def test_attempts_that_follow_at_once_are_one() -> None:
     assert status.streaks == {"denied": FailureStreak(2, None, 160.0)} and not status.needs_confirmation
 
 
-def test_a_new_failure_beside_a_lasting_one_starts_its_own_streak() -> None:
+def test_a_new_class_of_failure_starts_its_own_streak() -> None:
     status = RunStatus()
     for at in (100.0, 200.0, 300.0):
         status.end((DENIED,), at)
@@ -49,8 +49,8 @@ def test_a_failure_that_was_not_retried_remains_and_is_counted_once() -> None:
     status.end((), 200.0, not_retried=(DENIED,))
     assert (status.failures, status.succeeded_at) == ((DENIED,), None)
     assert status.streaks == {"denied": FailureStreak(1, None, 100.0)} and status.needs_confirmation
-    status.end((DENIED_TOO,), 300.0, not_retried=(DENIED, SLOW))  # another of its kind was tried
-    assert status.failures == (DENIED_TOO, DENIED, SLOW)
+    status.end((ALSO_DENIED,), 300.0, not_retried=(DENIED, SLOW))  # another call of the same class failed
+    assert status.failures == (ALSO_DENIED, DENIED, SLOW)
     assert status.streaks == {
         "denied": FailureStreak(2, None, 300.0),
         "throttled": FailureStreak(1, 200.0, 300.0),

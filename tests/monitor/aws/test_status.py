@@ -17,11 +17,11 @@ NO_FAILURE: tuple[Failure, ...] = ()
 
 
 def run(*ends: tuple[Failure, ...]) -> RunStatus:
-    """Return the status of runs that ended with these failures, one a minute."""
-    made = RunStatus()
-    for at, failures in enumerate(ends):
-        made.end(failures, 60.0 * (at + 1))
-    return made
+    """Return the status of runs, one a minute. ends: the failures of each run."""
+    status = RunStatus()
+    for minute, failures in enumerate(ends, 1):
+        status.end(failures, 60.0 * minute)
+    return status
 
 
 def cell(account: str, poll: RunStatus, **collectors: RunStatus) -> CellStatus:
@@ -30,13 +30,13 @@ def cell(account: str, poll: RunStatus, **collectors: RunStatus) -> CellStatus:
 
 
 def entry(name: str, account: str, *ends: tuple[Failure, ...]) -> AccountStatus:
-    """Return the status of an account that was opened with these failures."""
+    """Return the status of an account. ends: the failures of each attempt to open the account."""
     return AccountStatus(name=name, account=account, access=run(*ends))
 
 
-OBSTACLES = [
+NOT_READY_REASONS = [
     (MonitorStatus(), ""),
-    (MonitorStatus(pending=["account a", "1/r"]), ""),  # others are read
+    (MonitorStatus(pending=["account a", "1/r"]), ""),  # data of other accounts was read
     (MonitorStatus(has_data=False, pending=["account a", "1/r"]), "not read yet: account a, 1/r"),
     (MonitorStatus(is_judged=False), "the first judgement is pending"),
     (
@@ -51,16 +51,16 @@ OBSTACLES = [
 ]
 
 
-@pytest.mark.parametrize(("status", "why"), OBSTACLES)
-def test_headroom_is_not_ready_before_its_first_reads(status: MonitorStatus, why: str) -> None:
-    assert (status.not_ready_reason, status.ready) == (why, not why)
+@pytest.mark.parametrize(("status", "reason"), NOT_READY_REASONS)
+def test_headroom_is_ready_once_data_was_read_and_judged(status: MonitorStatus, reason: str) -> None:
+    assert (status.not_ready_reason, status.ready) == (reason, not reason)
 
 
 ACCOUNTS_UP: list[tuple[str, MonitorStatus, Mapping[str, bool]]] = [
     ("not opened yet", MonitorStatus(accounts=[entry("a", "1")]), {}),
     ("inaccessible", MonitorStatus(accounts=[entry("a", "1", (DENIED,))]), {"1": False}),
     (
-        "inaccessible, of unknown id",
+        "inaccessible, with an unknown id",
         MonitorStatus(accounts=[entry("default", "", (NO_KEYS,))]),
         {"default": False},
     ),
@@ -69,7 +69,7 @@ ACCOUNTS_UP: list[tuple[str, MonitorStatus, Mapping[str, bool]]] = [
         MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", run())]),
         {"1": True},
     ),
-    ("opened, all of it excluded", MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)]), {}),
+    ("opened, all its regions excluded", MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)]), {}),
     (
         "one poll failed",
         MonitorStatus(accounts=[entry("a", "1", NO_FAILURE)], cells=[cell("1", run((DENIED,)))]),
@@ -110,7 +110,7 @@ ACCOUNTS_UP: list[tuple[str, MonitorStatus, Mapping[str, bool]]] = [
         {"1": True},
     ),
     (
-        "another entry watches the same",
+        "one of two entries for the account is denied",
         MonitorStatus(
             accounts=[entry("a", "1", NO_FAILURE), entry("b", "1", (DENIED,))],
             cells=[cell("1", run(NO_FAILURE))],
@@ -129,7 +129,7 @@ def test_an_account_is_up_when_something_in_it_can_be_read(
     assert status.accounts_up == up
 
 
-def test_accounts_are_exported_as_they_are_now() -> None:
+def test_only_the_current_accounts_are_exported() -> None:
     registry = CollectorRegistry()
     telemetry = AwsTelemetry(registry)
     telemetry.set_accounts_up({"default": False, "1": True})

@@ -1,4 +1,4 @@
-"""Invokes the command line in this process."""
+"""Runs commands in this process, and writes the configuration files that they read."""
 
 from pathlib import Path
 
@@ -8,11 +8,11 @@ from monitor.cli.commands import app
 
 
 def headroom(*arguments: str) -> Result:
-    """Run `headroom` with arguments."""
+    """Run `headroom` with these arguments in this process."""
     return CliRunner().invoke(app, arguments)
 
 
 def written(folder: Path, text: str) -> str:
-    """Write a configuration, and return its path."""
+    """Write a configuration file, and return its path."""
     (folder / "own.yaml").write_text(text)
     return str(folder / "own.yaml")

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def alerts(*arguments: str) -> Result:
-    """Run the command in a thread, beside the event loop of the server."""
+    """Run `headroom alerts` in a thread, beside the event loop of the server."""
     return await asyncio.to_thread(CliRunner().invoke, app, ("alerts", *arguments))
 
 
@@ -45,14 +45,14 @@ async def demo() -> AsyncIterator[str]:
 
 
 async def listed_alerts(demo: str) -> list[list[str]]:
-    """Return the cells of the alerts of the list."""
+    """Return the cells of each alert that `headroom alerts list` prints."""
     listed = await alerts("list", "--address", demo)
     assert listed.exit_code == 0, listed.output
     return [line.split("\t") for line in listed.stdout.splitlines()]
 
 
 async def handling_of(demo: str, identity: str) -> str:
-    """Return how an alert of the list is handled."""
+    """Return the cell that says how a listed alert is handled."""
     return next(cells[4] for cells in await listed_alerts(demo) if cells[0] == identity)
 
 
@@ -63,7 +63,7 @@ async def test_the_list_begins_with_unhandled_alerts_on_throttling(demo: str) ->
     assert "throttled/s" in summary and "Remedy: " in summary
 
 
-async def test_an_acknowledgement_a_silence_and_its_end(demo: str) -> None:
+async def test_an_alert_is_acknowledged_and_silenced_and_both_are_undone(demo: str) -> None:
     identity, _, _, summary, _ = (await listed_alerts(demo))[0]
     done = await alerts("ack", identity, "--comment", "on it", "--author", "ann", "--address", demo)
     assert done.exit_code == 0
@@ -84,15 +84,14 @@ async def test_an_acknowledgement_a_silence_and_its_end(demo: str) -> None:
 
 async def test_the_list_is_filtered_and_printed_as_json(demo: str) -> None:
     everything = json.loads((await alerts("list", "--format", "json", "--address", demo)).stdout)
-    wanted = "list", 'severity="critical"', "--state", "firing", "--format", "json", "--address", demo
-    found = json.loads((await alerts(*wanted)).stdout)["items"]
-    critical = [one for one in everything["items"] if one["severity"] == "critical"]
-    assert (
-        {one["id"] for one in found} == {one["id"] for one in critical if one["state"] == "firing"} != set()
-    )
+    arguments = "list", 'severity="critical"', "--state", "firing", "--format", "json", "--address", demo
+    found = json.loads((await alerts(*arguments)).stdout)["items"]
+    critical = [alert for alert in everything["items"] if alert["severity"] == "critical"]
+    wanted_ids = {alert["id"] for alert in critical if alert["state"] == "firing"}
+    assert {alert["id"] for alert in found} == wanted_ids != set()
 
 
-async def test_a_silence_that_matches_nothing_says_so_with_the_nearest_label(demo: str) -> None:
+async def test_a_silence_that_matches_nothing_is_reported_with_the_nearest_value(demo: str) -> None:
     made = await alerts(
         "silence", 'service="kineis"', "--duration", "1h", "--comment", "test", "--address", demo
     )
@@ -107,58 +106,63 @@ async def test_a_replay_without_dead_letters_sends_none(demo: str) -> None:
 
 REFUSALS: dict[str, tuple[list[str], str]] = {
     "an unknown alert": (["ack", "0123", "--comment", "x"], "no alert with the id 0123 fires"),
-    "one that nobody acknowledged": (["unack", "0123"], "no alert with the id 0123 fires"),
-    "a strange one": (["ack", "x \udcff", "--comment", "x"], "no alert with the id x ? fires"),
+    "an alert that nobody acknowledged": (["unack", "0123"], "no alert with the id 0123 fires"),
+    "an alert id that is not UTF-8": (
+        ["ack", "x \udcff", "--comment", "x"],
+        "no alert with the id x ? fires",
+    ),
     "an empty comment": (["ack", "0123", "--comment", ""], "comment: "),
-    "a wrong matcher": (["silence", "a==b", "--duration", "1h", "--comment", "x"], "column 3: "),
-    "a wrong duration": (["silence", "a=b", "--duration", "soon", "--comment", "x"], "duration: "),
+    "an invalid matcher": (["silence", "a==b", "--duration", "1h", "--comment", "x"], "column 3: "),
+    "an invalid duration": (["silence", "a=b", "--duration", "soon", "--comment", "x"], "duration: "),
     "an unknown silence": (["end-silence", "0123"], "no silence has the id 0123"),
     "an unknown receiver": (["replay", "--receiver", "a b"], "no receiver is called a b"),
 }
 
 
 @pytest.mark.parametrize(("arguments", "sentence"), REFUSALS.values(), ids=REFUSALS)
-async def test_a_refused_request_is_one_sentence(demo: str, arguments: list[str], sentence: str) -> None:
+async def test_a_refused_request_is_reported_in_one_line(
+    demo: str, arguments: list[str], sentence: str
+) -> None:
     done = await alerts(*arguments, "--address", demo)
     assert (done.exit_code, done.stdout) == (1, "")
     assert done.stderr.startswith(sentence) and done.stderr.count("\n") == 1
 
 
 @contextmanager
-def speaking(answer: bytes) -> Iterator[str]:
+def one_response_server(answer: bytes) -> Iterator[str]:
     """Run a server that responds to one request with these bytes, and yield its address."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
 
         def serve() -> None:
-            connection, _ = listening.accept()
+            connection, _ = listener.accept()
             with connection:
                 connection.recv(65536)
                 connection.sendall(answer)
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
         thread.join(10)
 
 
-STRANGE = {
+INVALID_RESPONSES = {
     "no JSON": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi",
-    "another JSON": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
+    "JSON that is no object": b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]",
     "no HTTP": b"220 smtp.example.org\r\n",
-    "nothing": b"",
+    "no bytes": b"",
 }
 
 
-@pytest.mark.parametrize("answer", STRANGE.values(), ids=STRANGE)
-async def test_an_address_of_another_server_is_one_sentence(answer: bytes) -> None:
-    with speaking(answer) as address:
+@pytest.mark.parametrize("answer", INVALID_RESPONSES.values(), ids=INVALID_RESPONSES)
+async def test_an_address_of_another_server_is_reported_in_one_line(answer: bytes) -> None:
+    with one_response_server(answer) as address:
         done = await alerts("list", "--address", address)
     assert done.exit_code == 2
     assert done.stderr.startswith(f"{address}: ") and done.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:http", "a b", "[::1", ""])
-async def test_an_address_without_a_listener_is_one_sentence(address: str) -> None:
+async def test_an_address_without_a_listener_is_reported_in_one_line(address: str) -> None:
     done = await alerts("list", "--address", address)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith(f"{address}: ") and done.stderr.count("\n") == 1
@@ -175,7 +179,7 @@ async def test_the_user_name_is_read_from_the_environment_or_the_system(
     assert current_user(123_456_789) == "ada"
 
 
-def configured(folder: Path, url: str, **more: str) -> str:
+def write_config(folder: Path, url: str, **more: str) -> str:
     """Write a configuration with the receiver `hook`, and return its path. more: further lines."""
     lines = [
         f"journal: {folder}/headroom.db",
@@ -187,9 +191,9 @@ def configured(folder: Path, url: str, **more: str) -> str:
     return str(folder / "headroom.yaml")
 
 
-async def test_a_receiver_that_accepts_the_trial_is_a_success(tmp_path: Path) -> None:
+async def test_the_trial_of_a_receiver_that_accepts_it_succeeds(tmp_path: Path) -> None:
     async with receiving() as server:
-        done = await alerts("test-receiver", "hook", "--config", configured(tmp_path, server.url))
+        done = await alerts("test-receiver", "hook", "--config", write_config(tmp_path, server.url))
     assert done.exit_code == 0
     assert [line.partition(": ")[2].partition(":")[0] for line in done.stdout.splitlines()] == [
         "delivered"
@@ -197,19 +201,21 @@ async def test_a_receiver_that_accepts_the_trial_is_a_success(tmp_path: Path) ->
     assert [body["type"] for body in server.bodies] == ["alerts.firing", "alerts.resolved"]
 
 
-async def test_a_receiver_that_rejects_the_trial_is_a_failure(tmp_path: Path) -> None:
+async def test_the_trial_of_a_receiver_that_rejects_it_fails(tmp_path: Path) -> None:
     async with receiving(web.Response(status=400, text="no such room")) as server:
-        done = await alerts("test-receiver", "hook", "--config", configured(tmp_path, server.url + "/t0ken"))
+        done = await alerts(
+            "test-receiver", "hook", "--config", write_config(tmp_path, server.url + "/t0ken")
+        )
     assert done.exit_code == 1
     assert "answered 400: no such room" in done.stdout
     assert "t0ken" not in done.output
 
 
-async def test_the_trial_of_a_topic_goes_to_the_configured_address_of_aws(
+async def test_the_trial_of_an_sns_receiver_uses_the_configured_endpoint_url(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    own = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
-    for name, value in {**own, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}.items():
+    credentials = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+    for name, value in {**credentials, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}.items():
         monkeypatch.setenv(name, value)
     aws = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     aws.start()
@@ -229,8 +235,8 @@ async def test_the_trial_of_a_topic_goes_to_the_configured_address_of_aws(
     assert done.stdout.count("delivered: SNS accepted it as message ") == 2
 
 
-async def test_a_receiver_that_is_not_configured(tmp_path: Path) -> None:
-    config = configured(tmp_path, "http://127.0.0.1:9")
+async def test_an_unknown_receiver_is_reported_with_the_configured_receivers(tmp_path: Path) -> None:
+    config = write_config(tmp_path, "http://127.0.0.1:9")
     done = await alerts("test-receiver", "hok", "--config", config)
     assert (done.exit_code, done.stderr) == (2, "no receiver is called hok; configured receivers: hook\n")
     Path(config).write_text("receivers: [{name: hook, type: webhok}]\nservces: []\n")
@@ -239,7 +245,7 @@ async def test_a_receiver_that_is_not_configured(tmp_path: Path) -> None:
     assert "webhok" in done.stderr and "servces" in done.stderr
 
 
-async def check_that_a_second_one_is_refused(config: str) -> None:
+async def check_that_a_second_headroom_is_refused(config: str) -> None:
     """Check that a second Headroom with the journal of a running one ends with exit code 2."""
     async with headroom("serve", "--config", config, "--listen", f"127.0.0.1:{free_port()}") as second:
         _, errors = await second.communicate()
@@ -254,7 +260,7 @@ async def test_dead_letters_are_sent_again(tmp_path: Path, aws_environ: dict[str
     address = url.removeprefix("http://")
     async with receiving(web.Response(status=400), web.Response()) as server:
         more = {"services": "[s3]", "judge_interval": "1", "route": "{group_wait: 0}"}
-        config = configured(tmp_path, server.url, **more)
+        config = write_config(tmp_path, server.url, **more)
         serve = "serve", "--config", config, "--listen", address
         async with headroom(*serve, environ=aws_environ) as process:
 
@@ -263,14 +269,14 @@ async def test_dead_letters_are_sent_again(tmp_path: Path, aws_environ: dict[str
                 return True if answer and answer.json()["items"][0]["dead_letters"] else None
 
             await eventually(has_dead_letter)
-            await check_that_a_second_one_is_refused(config)
+            await check_that_a_second_headroom_is_refused(config)
             done = await alerts("replay", "--receiver", "hook", "--address", address)
             assert (done.exit_code, done.stdout) == (0, "notifications sent again: 1\n")
 
-            async def sent() -> bool | None:
+            async def is_sent_again() -> bool | None:
                 return True if len(server.requests) >= 2 else None
 
-            await eventually(sent)
+            await eventually(is_sent_again)
             first, again = server.requests[:2]
             assert first[1]["webhook-id"] == again[1]["webhook-id"]
             assert server.bodies[1]["data"]["alerts"][0]["zone"] == "saturated"

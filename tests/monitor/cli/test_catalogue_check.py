@@ -1,4 +1,4 @@
-"""The command `headroom catalogue check`: it validates a user's own services, and lists every mistake."""
+"""The command `headroom catalogue check`, which validates a user's own services and lists every problem."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,27 +14,27 @@ COLLECTORS, RULES = "catalogue.d/collectors/ours.yaml", "catalogue.d/rules/ours.
 
 @pytest.fixture(autouse=True)
 def folder(elsewhere: Path) -> Path:
-    """The folder of a user's services in the current folder."""
+    """The folder `catalogue.d` of a user's services, in the current folder."""
     write_own_files(elsewhere / "catalogue.d")
     return elsewhere / "catalogue.d"
 
 
 def checked(*arguments: str) -> tuple[int, str]:
-    """Check, and return the exit code and what is printed, problems or not."""
+    """Return the exit code and the output of a check, whether it goes to stdout or stderr."""
     result = headroom("catalogue", "check", *arguments)
     assert not (result.stdout and result.stderr)
     return result.exit_code, result.output
 
 
 def problems(*arguments: str) -> list[str]:
-    """The problems that a check finds."""
+    """Return the problems that a check finds."""
     code, output = checked(*arguments)
     assert code == 2
     return output.splitlines()
 
 
 def change(old: str, new: str, file: str = COLLECTORS) -> None:
-    """Replace a part of a file that is there once."""
+    """Replace `old`, which the file contains once, by `new`."""
     text = Path(file).read_text()
     assert text.count(old) == 1
     Path(file).write_text(text.replace(old, new))
@@ -48,7 +48,7 @@ def test_valid_files_are_counted(arguments: tuple[str, ...]) -> None:
     assert checked(*arguments) == (0, VALID)
 
 
-def test_a_file_of_the_current_folder_finds_its_partner(
+def test_a_file_in_the_current_folder_is_checked_with_its_second_file(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder / "rules")
@@ -77,7 +77,7 @@ def test_a_file_is_checked_without_the_other_services_of_its_folder(folder: Path
     ]
 
 
-def test_problems_of_all_arguments_are_reported_once(folder: Path) -> None:
+def test_a_problem_that_several_arguments_share_is_reported_once(folder: Path) -> None:
     change("usage: count(topic)", "usage: count(topics)")
     (problem,) = problems(COLLECTORS, RULES, "catalogue.d")
     assert problem == (
@@ -87,30 +87,30 @@ def test_problems_of_all_arguments_are_reported_once(folder: Path) -> None:
     assert problems(COLLECTORS, "absent")[1:] == ["absent:1: file: expected a folder or a file, found none"]
 
 
-def test_a_file_without_its_partner_is_reported(folder: Path) -> None:
+def test_a_file_without_its_second_file_is_reported(folder: Path) -> None:
     (folder / "rules" / "ours.yaml").unlink()
     assert problems(COLLECTORS) == [f"{COLLECTORS}:1: file: expected a second file {RULES}, found none"]
 
 
-def _cycle() -> None:
-    """Declare two resources that are each other's parent."""
+def _make_kinds_cycle() -> None:
+    """Declare two kinds of resources that are each other's parent."""
     change(
         "  topic:\n",
         "  policy:\n    parent: topic\n    list: {fact: policies}\n  topic:\n    parent: policy\n",
     )
 
 
-def _known_id() -> None:
-    """Declare a service that Headroom has."""
+def _redeclare_builtin_service() -> None:
+    """Declare a service under the name of a built-in service."""
     text = OWN_FILES["rules"].replace("service: ours", "service: sqs")
     Path("catalogue.d/rules/sqs.yaml").write_text(text)
     Path("catalogue.d/collectors/sqs.yaml").write_text(OWN_FILES["collectors"].replace(": ours", ": sqs"))
 
 
 @pytest.mark.parametrize(
-    ("make", "expected"),
+    ("break_files", "expected"),
     [
-        (_cycle, [f"{COLLECTORS}:8: resources.topic.parent: expected no cycle, found "]),
+        (_make_kinds_cycle, [f"{COLLECTORS}:8: resources.topic.parent: expected no cycle, found "]),
         (
             lambda: change("    id: TopicArn\n", "    values: {a: b, b: a}\n    id: TopicArn\n"),
             [f"{COLLECTORS}:6: resources.topic.values.a: expected a fact or table, found b"],
@@ -134,7 +134,7 @@ def _known_id() -> None:
             ],
         ),
         (
-            _known_id,
+            _redeclare_builtin_service,
             [
                 f"catalogue.d/{kind}/sqs.yaml:1: service: expected another name, as it is a built-in service"
                 for kind in ("collectors", "rules")
@@ -160,17 +160,19 @@ def _known_id() -> None:
         "an unknown field of a declaration",
         "an unknown field of an entry",
         "a built-in service",
-        "a signal twice",
-        "a picture",
-        "prose",
+        "a signal given twice",
+        "a PNG file",
+        "a file without the keys of a service",
     ],
 )
-def test_a_mistake_is_reported_with_its_file_line_and_place(
-    make: Callable[[], None], expected: list[str]
+def test_a_problem_is_reported_with_its_file_line_and_key(
+    break_files: Callable[[], None], expected: list[str]
 ) -> None:
-    make()
+    break_files()
     found = problems()
-    assert [one for one in expected if not any(problem.startswith(one) for problem in found)] == [], found
+    assert [start for start in expected if not any(problem.startswith(start) for problem in found)] == [], (
+        found
+    )
 
 
 @pytest.mark.parametrize(
@@ -181,9 +183,7 @@ def test_a_mistake_is_reported_with_its_file_line_and_place(
         ("catalogue.d/rules/ours.yml", "catalogue.d/rules/ours.yml:1: file: expected the ending .yaml"),
     ],
 )
-def test_a_path_that_is_no_file_or_folder_of_services_is_reported(
-    path: str, expected: str, elsewhere: Path
-) -> None:
+def test_a_path_without_a_service_is_reported(path: str, expected: str, elsewhere: Path) -> None:
     written(elsewhere, "")
     (elsewhere / "catalogue.d" / "rules" / "ours.yml").touch()
     assert problems(path) == [expected]

@@ -1,4 +1,4 @@
-"""`headroom check` against the simulated AWS, in this process or, where that matters, as its own process."""
+"""`headroom check` against the simulated AWS, in this process or as a process of its own."""
 
 import csv
 import io
@@ -30,8 +30,8 @@ from tests.monitor.cli.invocation import headroom, written
 from tests.registries import STREAM_WRITE_BYTES
 
 HEADROOM = str(Path(sys.executable).parent / "headroom")
-DENIED = "ap-southeast-2"
-BOTH = f"{{services: [sqs], regions: [eu-west-1, {DENIED}]}}"
+DENIED = "ap-southeast-2"  # the simulated AWS denies all calls in this region
+ALLOWED_AND_DENIED = f"{{services: [sqs], regions: [eu-west-1, {DENIED}]}}"
 Check = Callable[..., Result]
 
 
@@ -61,7 +61,7 @@ def check(aws_url: str, elsewhere: Path) -> Check:
 def real_check(
     aws_url: str, folder: Path, config: str, **variables: str
 ) -> "subprocess.CompletedProcess[str]":
-    """Run the command as a process."""
+    """Run `headroom check` as a process."""
     command = [HEADROOM, "check", "--config", written(folder, config)]
     env = environment(aws_url, **variables)
     return subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
@@ -69,8 +69,8 @@ def real_check(
 
 def series(result: Result) -> list[dict[str, Any]]:
     """Return the series of a report in JSON."""
-    found: list[dict[str, Any]] = json.loads(result.stdout)["items"]
-    return found
+    items: list[dict[str, Any]] = json.loads(result.stdout)["items"]
+    return items
 
 
 # Exit codes
@@ -93,38 +93,42 @@ def row(zone: Zone) -> Row:
     )
 
 
-REFUSED = ["ListStreams: no (AccessDenied)"]
+DENIED_READS = ["ListStreams: no (AccessDenied)"]
 
 
 @pytest.mark.parametrize(
     ("zones", "failures", "codes"),
-    [  # codes for above, near, saturated, none
+    [  # the codes for --fail-on above, near, saturated, none
         ([], [], (2, 2, 2, 2)),
-        ([], REFUSED, (2, 2, 2, 2)),
-        ([Zone.STALE, Zone.UNOBSERVABLE], REFUSED, (2, 2, 2, 2)),
+        ([], DENIED_READS, (2, 2, 2, 2)),
+        ([Zone.STALE, Zone.UNOBSERVABLE], DENIED_READS, (2, 2, 2, 2)),
         ([Zone.STALE], [], (0, 0, 0, 0)),
         ([Zone.UNOBSERVABLE], [], (0, 0, 0, 0)),
         ([Zone.BELOW], [], (0, 0, 0, 0)),
-        ([Zone.WITHIN, Zone.BELOW], REFUSED, (3, 3, 3, 3)),
+        ([Zone.WITHIN, Zone.BELOW], DENIED_READS, (3, 3, 3, 3)),
         ([Zone.ABOVE, Zone.WITHIN], [], (1, 0, 0, 0)),
-        ([Zone.ABOVE, Zone.NEAR], REFUSED, (1, 1, 3, 3)),  # a series that fails outranks what is not seen
+        (
+            [Zone.ABOVE, Zone.NEAR],
+            DENIED_READS,
+            (1, 1, 3, 3),
+        ),  # a series in a bad zone outranks a failed read
         ([Zone.SATURATED, Zone.BELOW, Zone.UNOBSERVABLE], [], (1, 1, 1, 0)),
     ],
 )
-def test_the_exit_code_depends_on_the_worst_series_and_then_on_failed_reads(
+def test_the_exit_code_shows_the_worst_series_or_else_failed_reads(
     zones: list[Zone], failures: list[str], codes: tuple[int, ...]
 ) -> None:
     report = Report(
         [row(zone) for zone in zones], FailedReads(failures, failures), requested_failures=failures
     )
-    limits = ("above", "near", "saturated", "none")
-    assert tuple(exit_code(report, fail_on) for fail_on in limits) == codes
-    allowed = tuple(exit_code(report, fail_on, allow_blind=True) for fail_on in limits)
-    assert allowed == tuple(0 if code == 3 else code for code in codes)
+    options = ("above", "near", "saturated", "none")
+    assert tuple(exit_code(report, fail_on) for fail_on in options) == codes
+    with_allow_blind = tuple(exit_code(report, fail_on, allow_blind=True) for fail_on in options)
+    assert with_allow_blind == tuple(0 if code == 3 else code for code in codes)
 
 
 def test_a_failed_read_that_was_not_requested_changes_no_exit_code() -> None:
-    report = Report([row(Zone.WITHIN)], FailedReads(REFUSED, REFUSED), requested_failures=[])
+    report = Report([row(Zone.WITHIN)], FailedReads(DENIED_READS, DENIED_READS), requested_failures=[])
     assert exit_code(report, "above") == 0
 
 
@@ -133,19 +137,23 @@ def test_a_failed_read_that_was_not_requested_changes_no_exit_code() -> None:
     [
         ([], "services: [sqs]", 1),  # orders.fifo is at its limit
         (["--fail-on", "none"], "services: [sqs]", 0),
-        (["--fail-on", "saturated"], "services: [sqs]", 0),  # CloudWatch does not show what SQS refuses
+        (
+            ["--fail-on", "saturated"],
+            "services: [sqs]",
+            0,
+        ),  # CloudWatch does not show the requests that SQS refuses
         (["--signal", "standard_in_flight"], "services: [sqs]", 0),
         ([], f"{{services: [sqs], regions: [{DENIED}]}}", 2),
         (["--fail-on", "none"], f"{{services: [sqs], regions: [{DENIED}]}}", 2),
         (["--allow-blind"], f"{{services: [sqs], regions: [{DENIED}]}}", 2),
-        ([], BOTH, 1),
-        (["--fail-on", "none"], BOTH, 3),
-        (["--fail-on", "none", "--allow-blind"], BOTH, 0),
-        (["--zone", "below", "--top", "1"], "services: [sqs]", 1),  # what is not shown counts, too
-        (["--fail-on", "none", "--region", "eu-*"], BOTH, 0),
+        ([], ALLOWED_AND_DENIED, 1),
+        (["--fail-on", "none"], ALLOWED_AND_DENIED, 3),
+        (["--fail-on", "none", "--allow-blind"], ALLOWED_AND_DENIED, 0),
+        (["--zone", "below", "--top", "1"], "services: [sqs]", 1),  # a series that is not shown counts, too
+        (["--fail-on", "none", "--region", "eu-*"], ALLOWED_AND_DENIED, 0),
     ],
 )
-def test_check_exits_with_the_code_of_what_it_found(
+def test_check_exits_with_the_code_of_its_options_and_findings(
     arguments: list[str], config: str, code: int, check: Check
 ) -> None:
     assert check(*arguments, config=config).exit_code == code
@@ -154,10 +162,10 @@ def test_check_exits_with_the_code_of_what_it_found(
 # Output
 
 
-def test_a_real_command_that_is_piped_prints_no_colours_and_no_progress_bar(
+def test_a_process_with_piped_output_prints_no_colours_and_no_progress_bar(
     aws_url: str, elsewhere: Path
 ) -> None:
-    """Failed reads are listed below the table, and only there."""
+    """Failed reads are listed below the table, and not on stderr."""
     result = real_check(aws_url, elsewhere, f"{{services: [sqs], regions: [eu-west-1, {DENIED}]}}")
     assert result.returncode == 1
     assert result.stderr == ""
@@ -165,8 +173,8 @@ def test_a_real_command_that_is_piped_prints_no_colours_and_no_progress_bar(
     lines = result.stdout.splitlines()
     assert lines[0].split()[:4] == ["zone", "utilization", "usage", "limit"]
     assert any("sqs.fifo_message_rate_batched" in line and "orders.fifo" in line for line in lines)
-    refused = result.stdout.partition("Failed reads of AWS\n")[2]
-    assert f"123456789012/{DENIED} sqs: ListQueues: " in refused
+    failed_reads = result.stdout.partition("Failed reads of AWS\n")[2]
+    assert f"123456789012/{DENIED} sqs: ListQueues: " in failed_reads
 
 
 def test_a_command_without_access_prints_the_reason_in_one_line(aws_url: str, elsewhere: Path) -> None:
@@ -177,10 +185,10 @@ def test_a_command_without_access_prints_the_reason_in_one_line(aws_url: str, el
     assert len(result.stderr.splitlines()) == 1
 
 
-def test_failed_reads_are_listed_beside_the_exit_code_and_hide_no_series(
+def test_failed_reads_are_listed_and_the_series_of_other_reads_are_shown(
     check: Check,
 ) -> None:
-    result = check("--fail-on", "none", config=BOTH)
+    result = check("--fail-on", "none", config=ALLOWED_AND_DENIED)
     assert result.exit_code == 3
     assert result.stderr.endswith(" of AWS failed; exit code 3.\n")
     assert "orders.fifo" in result.stdout and f"{DENIED} sqs: ListQueues: " in result.stdout
@@ -193,14 +201,14 @@ def test_the_help_says_what_each_exit_code_means() -> None:
 
 def test_json_is_one_document(check: Check) -> None:
     result = check("--format", "json")
-    assert {one["service"] for one in series(result)} == {"sqs"}
+    assert {item["service"] for item in series(result)} == {"sqs"}
     assert result.stderr == ""
 
 
 def test_csv_has_a_record_for_each_series(check: Check) -> None:
     records = list(csv.DictReader(io.StringIO(check("--format", "csv").stdout)))
     assert list(records[0]) == list(FIELDS)
-    assert "orders.fifo" in {one["resource"] for one in records}
+    assert "orders.fifo" in {record["resource"] for record in records}
 
 
 def test_markdown_is_a_table(check: Check) -> None:
@@ -227,37 +235,37 @@ def test_only_requested_series_are_shown(
     arguments: list[str], label: str, values: set[str], check: Check
 ) -> None:
     config = "{services: [sqs, s3], regions: [eu-west-1, us-east-1], accounts: [{name: mine}]}"
-    seen = series(check("--format", "json", *arguments, config=config))
-    assert {one[label] for one in seen} == values
+    shown = series(check("--format", "json", *arguments, config=config))
+    assert {item[label] for item in shown} == values
 
 
-def test_the_option_top_shows_the_most_urgent_series_and_counts_the_others(check: Check) -> None:
-    every, few = check("--format", "json"), check("--format", "json", "--top", "2")
-    assert series(few) == series(every)[:2]
-    left_out = len(series(every)) - 2
-    assert few.stderr == f"{left_out} more series are not shown, as --zone or --top say.\n"
+def test_the_option_top_shows_the_most_urgent_series_and_counts_the_rest(check: Check) -> None:
+    all_series, top_series = check("--format", "json"), check("--format", "json", "--top", "2")
+    assert series(top_series) == series(all_series)[:2]
+    left_out = len(series(all_series)) - 2
+    assert top_series.stderr == f"{left_out} more series are not shown, as --zone or --top say.\n"
 
 
-def test_an_unknown_zone_is_a_mistake() -> None:
+def test_an_unknown_zone_is_rejected_with_the_nearest_zone() -> None:
     result = headroom("check", "--zone", "near,saturatd")
     assert result.exit_code == 2
     assert "did you mean saturated?" in " ".join(result.stderr.replace("│", " ").split())
 
 
-def test_a_request_that_matches_nothing_is_no_success(check: Check) -> None:
+def test_options_that_match_no_series_are_exit_code_2(check: Check) -> None:
     result = check("--account", "210987654321")
     assert result.exit_code == 2
     assert "No series found" in result.stdout
 
 
-def test_a_request_that_cannot_match_anything_is_rejected_before_aws_is_called(elsewhere: Path) -> None:
+def test_an_unknown_service_or_signal_is_rejected_before_aws_is_called(elsewhere: Path) -> None:
     result = headroom("check", "--service", "kinesiss", "--signal", "stream_write_byte")
     assert result.exit_code == 2
     assert "found 'kinesiss'; did you mean kinesis?" in result.stderr
 
 
 @pytest.mark.parametrize(
-    ("variables", "expected", "step"),
+    ("variables", "failure", "next_step"),
     [
         ({"AWS_REGION": ""}, "no region is set (MissingRegionError). ", "Name one in `regions`"),
         (
@@ -273,33 +281,34 @@ def test_a_request_that_cannot_match_anything_is_rejected_before_aws_is_called(e
     ],
 )
 def test_an_inaccessible_account_is_reported_with_the_next_step_and_exits_with_2(
-    variables: dict[str, str], expected: str, step: str, check: Check
+    variables: dict[str, str], failure: str, next_step: str, check: Check
 ) -> None:
     result = check(**variables)
     assert result.exit_code == 2
-    assert f"account default: {expected}{step}" in result.stdout
+    assert f"account default: {failure}{next_step}" in result.stdout
     assert "Traceback" not in result.stdout + result.stderr
 
 
-def test_on_a_terminal_there_is_a_progress_bar_and_ctrl_c_ends_it_at_once(elsewhere: Path) -> None:
+def test_ctrl_c_ends_a_check_in_a_terminal_while_its_progress_bar_is_shown(elsewhere: Path) -> None:
     """The terminal is a pseudo-terminal; the bar is shown while AWS does not answer."""
-    ours, theirs = pty.openpty()
+    our_end, process_end = pty.openpty()
     command = [HEADROOM, "check", "--config", written(elsewhere, "regions: [eu-west-1, us-east-1]")]
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        env = environment(f"http://127.0.0.1:{silent.getsockname()[1]}", TERM="xterm-256color", COLUMNS="200")
-        process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    with socket.create_server(("127.0.0.1", 0)) as silent_aws:
+        env = environment(
+            f"http://127.0.0.1:{silent_aws.getsockname()[1]}", TERM="xterm-256color", COLUMNS="200"
+        )
+        process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=process_end, text=True)
         with process:
-            os.close(theirs)
+            os.close(process_end)
             shown = ""
             while "Reading" not in shown:
-                shown += os.read(ours, 4096).decode()
-            giving_up = Timer(60, process.kill)
-            giving_up.start()
+                shown += os.read(our_end, 4096).decode()
+            killer = Timer(60, process.kill)
+            killer.start()
             process.send_signal(signal.SIGINT)
-            rest = shown
-            with suppress(OSError):  # once nobody has the terminal open any more
-                while rest:  # a terminal that nobody reads would hold up whoever writes to it
-                    rest = os.read(ours, 4096).decode(errors="replace")
+            with suppress(OSError):  # raised once the process has closed the terminal
+                while os.read(our_end, 4096):  # without a reader, the process would block when it writes
+                    pass
             assert process.wait() == 130
-            giving_up.cancel()
-            os.close(ours)
+            killer.cancel()
+            os.close(our_end)

@@ -1,4 +1,4 @@
-"""`headroom cost --what-if`: what it takes."""
+"""`headroom cost --what-if`: the values that it rejects."""
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.monitor.cli.invocation import headroom
         ("hourly", "unknown key hourly"),
     ],
 )
-def test_an_invalid_what_if_is_refused(text: str, expected: str) -> None:
+def test_an_invalid_value_of_what_if_is_rejected(text: str, expected: str) -> None:
     result = headroom("cost", "--what-if", text)
     assert result.exit_code == 2
     assert expected in " ".join(result.stderr.replace("│", " ").split())

@@ -1,4 +1,4 @@
-"""`headroom coverage`, over the answers of an API on loopback."""
+"""`headroom coverage`, which prints the responses of an API on loopback."""
 
 import csv
 import json
@@ -55,7 +55,7 @@ COVERAGE: dict[str, Any] = {
 
 @contextmanager
 def api(response: Mapping[str, Any], status: int = 200) -> Iterator[tuple[str, list[str]]]:
-    """Run an API that gives one response; yield its address and the paths of the requests."""
+    """Run an API with one response to all requests; yield its address and the paths of the requests."""
     paths: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -80,16 +80,16 @@ def api(response: Mapping[str, Any], status: int = 200) -> Iterator[tuple[str, l
             thread.join()
 
 
-def shown(format: str, response: Mapping[str, Any] = COVERAGE) -> str:
-    """Return what the command prints of a response of the API."""
+def printed(format: str, response: Mapping[str, Any] = COVERAGE) -> str:
+    """Return the output of the command for a response of the API."""
     with api(response) as (address, _):
         done = headroom("coverage", "--address", address, "--format", format)
     assert done.exit_code == 0, done.output
     return done.stdout
 
 
-def test_a_table_has_a_line_for_each_quota_and_the_numbers() -> None:
-    header, first, second, third, fourth, total, unread = shown("table").splitlines()
+def test_a_table_has_a_line_for_each_quota_and_a_line_of_totals() -> None:
+    header, first, second, third, fourth, total, unread = printed("table").splitlines()
     assert header.split() == ["state", "quota", "value", "where", "reason", "enable", "$/month"]
     assert "not enabled" in first and "wafv2 L-2EC3DE7B" in first and "1,000" in first
     assert "no usage source" in second and " - " in second
@@ -102,33 +102,39 @@ def test_a_table_has_a_line_for_each_quota_and_the_numbers() -> None:
     assert unread == "Not read: prod/eu-west-1: ListServiceQuotas of ec2: denied (AccessDenied)"
 
 
-def test_without_a_known_quota_the_table_says_so() -> None:
-    nothing = {**COVERAGE, "items": [], "total": 0, "states": {}, "unread": ["prod/eu-west-1: not read yet"]}
-    assert shown("table", nothing).splitlines() == [
+def test_a_table_without_quotas_says_that_none_is_known() -> None:
+    no_quotas = {
+        **COVERAGE,
+        "items": [],
+        "total": 0,
+        "states": {},
+        "unread": ["prod/eu-west-1: not read yet"],
+    }
+    assert printed("table", no_quotas).splitlines() == [
         "No quota of a service in use is known.",
         "Not read: prod/eu-west-1: not read yet",
     ]
 
 
-def test_at_most_some_unread_places_are_listed_and_the_rest_counted() -> None:
-    many = {**COVERAGE, "unread": [f"region {number}" for number in range(100)]}
-    assert shown("markdown", many).splitlines()[-1] == "Not read: 80 more; the format json lists all"
+def test_of_many_unread_places_twenty_are_listed_and_the_rest_are_counted() -> None:
+    many_unread = {**COVERAGE, "unread": [f"region {number}" for number in range(100)]}
+    assert printed("markdown", many_unread).splitlines()[-1] == "Not read: 80 more; the format json lists all"
 
 
 def test_json_is_the_response() -> None:
-    assert json.loads(shown("json")) == COVERAGE
+    assert json.loads(printed("json")) == COVERAGE
 
 
-def test_csv_evaluates_nothing_in_a_spreadsheet() -> None:
-    first, second, third, _ = csv.DictReader(shown("csv").splitlines())
+def test_csv_has_no_cell_that_a_spreadsheet_evaluates() -> None:
+    first, second, third, _ = csv.DictReader(printed("csv").splitlines())
     assert (first["monthly_dollars"], third["monthly_dollars"]) == ("", "0.0876")
     assert (first["name"], first["value"]) == ("'" + QUOTA["name"], "1000.0")
     assert first["signals"] == "wafv2.acls wafv2.more"
     assert (second["value"], second["signals"]) == ("", "")
 
 
-def test_markdown_keeps_names_in_their_cells() -> None:
-    lines = shown("markdown").splitlines()
+def test_markdown_escapes_the_column_separator_in_names() -> None:
+    lines = printed("markdown").splitlines()
     assert "\\|" in lines[2] and lines[7].startswith("4 quotas")
     assert lines[-1].startswith("Not read: prod")
 
@@ -143,7 +149,7 @@ def test_a_note_of_a_quota_replaces_its_reason_and_general_notes_go_to_stderr() 
     assert done.stderr == "1: AWS's report is not permitted\n"
 
 
-def test_filters_are_sent_and_rows_not_shown_are_counted() -> None:
+def test_filters_are_sent_to_the_api_and_missing_rows_are_counted() -> None:
     with api(COVERAGE | {"total": 20_000}) as (address, paths):
         options = ("--state", "stale", "--service-code", "a&b", "--text", "ACLs", "--region", "eu-west-1")
         done = headroom("coverage", "--address", address, *options)
@@ -151,6 +157,6 @@ def test_filters_are_sent_and_rows_not_shown_are_counted() -> None:
     assert done.stderr.startswith("19,996 more quotas are not shown")
 
 
-def test_a_headroom_that_does_not_run() -> None:
+def test_without_a_running_headroom_the_exit_code_is_2() -> None:
     done = headroom("coverage", "--address", "127.0.0.1:1")
     assert (done.exit_code, done.stdout) == (2, "")

@@ -1,4 +1,4 @@
-"""`headroom init` against the simulated AWS: its questions, the file it writes, and what it finds missing."""
+"""`headroom init` against the simulated AWS: the questions, the written file, and missing permissions."""
 
 import json
 import os
@@ -26,20 +26,20 @@ from tests.registries import REGISTRY
 
 ROOT = Path(__file__).parents[3]
 ROLE = "arn:aws:iam::210987654321:role/headroom"
-DENIED = "ap-southeast-2"
-EVERYTHING = ("--accounts", "", "--regions", "eu-west-1", "--notify", "")
+DENIED = "ap-southeast-2"  # the simulated AWS denies all calls in this region
+ALL_ANSWERS = ("--accounts", "", "--regions", "eu-west-1", "--notify", "")
 
 
 def init(aws_url: str, *arguments: str, **variables: str) -> Result:
-    """Run the command in this process."""
+    """Run `headroom init` in this process."""
     environ = CREDENTIALS | {"AWS_ENDPOINT_URL": aws_url} | variables
     return CliRunner().invoke(app, ["init", *arguments], env=environ, catch_exceptions=False)
 
 
-def test_a_role_that_may_not_be_assumed_is_told_once_and_the_file_is_written(
+def test_a_role_that_may_not_be_assumed_is_reported_once_and_the_file_is_written(
     aws_url: str, elsewhere: Path
 ) -> None:
-    result = init(aws_url, *EVERYTHING, "--accounts", ROLE, "--regions", DENIED)
+    result = init(aws_url, *ALL_ANSWERS, "--accounts", ROLE, "--regions", DENIED)
     assert result.exit_code == 2, result.output
     assert result.stderr == "The credentials are of the account 123456789012; no region is set.\n"
     written = (elsewhere / "headroom.yaml").read_text()
@@ -49,32 +49,34 @@ def test_a_role_that_may_not_be_assumed_is_told_once_and_the_file_is_written(
     assert "  headroom iam-policy > policy.json  # " in result.stdout
 
 
-def test_in_a_terminal_it_asks_and_asks_again_after_a_wrong_answer(aws_url: str, elsewhere: Path) -> None:
-    ours, theirs = pty.openpty()
+def test_a_question_in_a_terminal_is_asked_again_after_an_invalid_answer(
+    aws_url: str, elsewhere: Path
+) -> None:
+    our_end, process_end = pty.openpty()
     answers = [ROLE, "nowhere", DENIED, "https://hooks.slack.com/services/T0/B0/x"]
     env = {"PYTHONPATH": str(ROOT), **CREDENTIALS, "AWS_ENDPOINT_URL": aws_url, "COLUMNS": "40"}
     with subprocess.Popen(
         [sys.executable, "-m", "monitor", "init", "--out", "own.yaml"],
         env=env,
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
+        stdin=process_end,
+        stdout=process_end,
+        stderr=process_end,
     ) as process:
-        os.close(theirs)
-        os.write(ours, "".join(f"{one}\n" for one in answers).encode())
+        os.close(process_end)
+        os.write(our_end, "".join(f"{answer}\n" for answer in answers).encode())
         shown = b""
-        with suppress(OSError):  # once nobody has the terminal open any more
-            while piece := os.read(ours, 4096):
-                shown += piece
+        with suppress(OSError):  # raised once the process has closed the terminal
+            while chunk := os.read(our_end, 4096):
+                shown += chunk
         assert process.wait(60) == 2, shown
-    os.close(ours)
+    os.close(our_end)
     text = shown.decode()
     assert "--regions: regions[0]: expected an AWS region, found 'nowhere'" in text
     assert "headroom serve --config own.yaml" in text and "Traceback" not in text
     secret = elsewhere / "own-receiver-url"
     assert secret.stat().st_mode & 0o777 == 0o600
     config = read_config(elsewhere / "own.yaml", {}, REGISTRY)
-    assert (config.regions, [one.name for one in config.receivers]) == ((DENIED,), ["on-call"])
+    assert (config.regions, [receiver.name for receiver in config.receivers]) == ((DENIED,), ["on-call"])
 
 
 @pytest.mark.parametrize(
@@ -87,17 +89,17 @@ def test_in_a_terminal_it_asks_and_asks_again_after_a_wrong_answer(aws_url: str,
             ("Unable to locate credentials", "Give Headroom credentials: "),
         ),
         (
-            EVERYTHING,
+            ALL_ANSWERS,
             {"AWS_PROFILE": "absent"},
             ("(absent) could not be found", "Name a profile that exists"),
         ),
         (("--yes",), {}, ("no region is set", "--regions: expected at least one region, or all; found none")),
-        ((*EVERYTHING, "--regions", "eu-wst-1"), {}, ("--regions: regions[0]: expected an AWS region",)),
-        ((*EVERYTHING, "--accounts", "123456789012"), {}, ("--accounts: accounts[0].role_arn: expected",)),
-        ((*EVERYTHING, "--notify", "me"), {}, ("--notify: receivers[0]",)),
+        ((*ALL_ANSWERS, "--regions", "eu-wst-1"), {}, ("--regions: regions[0]: expected an AWS region",)),
+        ((*ALL_ANSWERS, "--accounts", "123456789012"), {}, ("--accounts: accounts[0].role_arn: expected",)),
+        ((*ALL_ANSWERS, "--notify", "me"), {}, ("--notify: receivers[0]",)),
     ],
 )
-def test_what_keeps_it_out_is_a_sentence_and_nothing_is_written(
+def test_missing_or_invalid_input_is_reported_and_no_file_is_written(
     arguments: tuple[str, ...],
     variables: dict[str, str],
     sentences: tuple[str, ...],
@@ -111,7 +113,7 @@ def test_what_keeps_it_out_is_a_sentence_and_nothing_is_written(
     assert [*elsewhere.iterdir()] == []
 
 
-async def test_missing_permissions_are_named_with_that_of_metrics(
+async def test_missing_permissions_include_the_permission_to_read_metrics(
     aws_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_aws_environment(monkeypatch, CREDENTIALS | {"AWS_ENDPOINT_URL": aws_url})
@@ -123,7 +125,7 @@ async def test_missing_permissions_are_named_with_that_of_metrics(
     assert found.series > 2 and found.dollars > 0
 
 
-def test_a_file_that_exists_is_not_replaced_unless_told(elsewhere: Path) -> None:
+def test_an_existing_file_is_not_replaced_without_force(elsewhere: Path) -> None:
     (elsewhere / "headroom.yaml").write_text("regions: [eu-west-1]\n")
     result = headroom("init", "--yes")
     assert (result.exit_code, result.stdout) == (2, "")
@@ -131,28 +133,28 @@ def test_a_file_that_exists_is_not_replaced_unless_told(elsewhere: Path) -> None
     assert (elsewhere / "headroom.yaml").read_text() == "regions: [eu-west-1]\n"
 
 
-def test_a_folder_that_cannot_be_written_is_a_sentence_below_the_file(aws_url: str, elsewhere: Path) -> None:
-    result = init(aws_url, *EVERYTHING, "--out", "absent/headroom.yaml")
+def test_a_file_that_cannot_be_written_is_printed_with_the_error(aws_url: str, elsewhere: Path) -> None:
+    result = init(aws_url, *ALL_ANSWERS, "--out", "absent/headroom.yaml")
     assert result.exit_code == 2
     assert "regions: [eu-west-1]\n" in result.stdout
     sentence = "absent/headroom.yaml cannot be written: No such file or directory; copy it from above.\n"
     assert result.stderr.endswith(sentence)
 
 
-def test_a_clock_that_is_ten_minutes_off_is_a_sentence_with_the_next_step(elsewhere: Path) -> None:
+def test_a_wrong_clock_is_reported_in_one_line_with_the_next_step(elsewhere: Path) -> None:
     message = "Signature expired: 20261130T070000Z is now earlier than 20261130T070500Z"
     body = f"<ErrorResponse><Error><Code>SignatureDoesNotMatch</Code><Message>{message}</Message></Error>"
-    with answering(body + "</ErrorResponse>") as url:
-        result = init(url, *EVERYTHING)
+    with denying_server(body + "</ErrorResponse>") as url:
+        result = init(url, *ALL_ANSWERS)
     assert (result.exit_code, result.stderr.count("\n")) == (2, 1), result.stderr
     assert f"{message} (SignatureDoesNotMatch). Synchronize the clock by NTP" in result.stderr
 
 
 @contextmanager
-def answering(body: str) -> Iterator[str]:
-    """Serve a server on loopback that answers each POST with status 403; yields its URL."""
+def denying_server(body: str) -> Iterator[str]:
+    """Run a server on loopback that answers each POST with status 403 and `body`; yield its URL."""
 
-    class Refusing(BaseHTTPRequestHandler):
+    class DenyingHandler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(403)
@@ -163,7 +165,7 @@ def answering(body: str) -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             """Log nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as server:
+    with ThreadingHTTPServer(("127.0.0.1", 0), DenyingHandler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
@@ -173,7 +175,7 @@ def answering(body: str) -> Iterator[str]:
             thread.join(10)
 
 
-SSO = """[profile sso]
+SSO_PROFILE = """[profile sso]
 sso_session = s
 sso_account_id = 123456789012
 sso_role_name = reader
@@ -185,12 +187,10 @@ sso_start_url = https://example.awsapps.com/start
 
 
 @pytest.mark.parametrize("is_expired", [False, True])
-def test_an_sso_session_that_is_missing_or_expired_is_a_sentence_without_a_traceback(
-    is_expired: bool, elsewhere: Path
-) -> None:
+def test_a_missing_or_expired_sso_session_is_reported_in_one_line(is_expired: bool, elsewhere: Path) -> None:
     cache = elsewhere / ".aws" / "sso" / "cache"
     cache.mkdir(parents=True)
-    (elsewhere / "aws-config").write_text(SSO)
+    (elsewhere / "aws-config").write_text(SSO_PROFILE)
     if is_expired:
         token = {"accessToken": "x", "expiresAt": "2020-01-01T00:00:00Z", "region": "eu-west-1"}
         token["startUrl"] = "https://example.awsapps.com/start"
@@ -203,7 +203,7 @@ def test_an_sso_session_that_is_missing_or_expired_is_a_sentence_without_a_trace
     assert "Log in again with `aws sso login`" in done.stderr
 
 
-def test_a_proxy_that_is_not_there_is_a_sentence(elsewhere: Path) -> None:
+def test_an_unreachable_proxy_is_reported_in_one_line(elsewhere: Path) -> None:
     variables = NO_CREDENTIALS | {"HTTPS_PROXY": "http://127.0.0.1:1", "AWS_REGION": "eu-west-1"}
     variables |= {"AWS_ACCESS_KEY_ID": "testing", "AWS_SECRET_ACCESS_KEY": "testing", "AWS_MAX_ATTEMPTS": "1"}
     result = CliRunner().invoke(app, ["init", "--yes"], env=variables, catch_exceptions=False)

@@ -1,4 +1,4 @@
-"""Ctrl-C ends a command, though its event loop only waits, and however it takes its cancellation."""
+"""Ctrl-C ends a command, even if its event loop waits or its coroutine handles the cancellation."""
 
 import asyncio
 import os
@@ -44,12 +44,12 @@ async def fail() -> None:
     raise ConnectionError
 
 
-def test_an_error_of_its_own_stays() -> None:
+def test_an_error_of_the_coroutine_is_raised() -> None:
     with pytest.raises(ConnectionError):
         run_interruptible(fail())
 
 
-def test_without_a_signal_its_result_is_returned() -> None:
+def test_without_a_signal_the_result_of_the_coroutine_is_returned() -> None:
     assert run_interruptible(asyncio.sleep(0, "result")) == "result"
 
 
@@ -59,7 +59,7 @@ from monitor.cli.interruptible import run_interruptible
 
 async def wait():
     loop = asyncio.get_running_loop()
-    # A signal that another thread receives interrupts no system call of this one.
+    # A signal that another thread receives interrupts no system call of this thread.
     interrupt = lambda: signal.pthread_kill(threading.get_ident(), signal.SIGINT)
     loop.call_later(0.1, lambda: threading.Timer(0.1, interrupt).start())
     await asyncio.Event().wait()
