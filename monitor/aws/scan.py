@@ -193,7 +193,7 @@ class Scan:
             self.use.found()
 
     async def is_in_use(self) -> bool:
-        """Return whether the service has a resource here, or may have, as a list failed."""
+        """Return whether the service has a resource here, or may have one, as a list failed."""
         self.end_lists()
         return await self.use.wait() if self.use else True
 

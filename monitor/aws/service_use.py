@@ -4,7 +4,7 @@ import asyncio
 
 
 class ServiceUse:
-    """Whether a service is in use: known when a scan finds a resource, or when all scans have listed.
+    """The use of a service, known when a scan finds a resource, or when all scans have listed.
 
     scans: the number of scans of the service.
     """

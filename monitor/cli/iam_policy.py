@@ -110,7 +110,7 @@ def _path_actions(services: Set[str]) -> Set[str]:
 
 
 def _counted_service_codes(settings: "Config", registry: "Registry", services: Set[str]) -> Set[str]:
-    """Return the service codes whose resources are counted, for quotas that limit such counts.
+    """Return the service codes whose resources are counted, to compare the counts with quotas.
 
     services: the chosen services. The service `quotas` counts resources: of the other chosen services, or of
     all configured services if it is chosen alone.

@@ -43,7 +43,8 @@ class InterruptibleRunner:
     def run(self, coroutine: Coroutine[Any, Any, Result]) -> Result:
         """Run a coroutine. Raises KeyboardInterrupt after SIGINT."""
         resume_collecting()
-        is_main_thread = threading.current_thread() is threading.main_thread()  # the only one with signals
+        # Python handles signals only in the main thread.
+        is_main_thread = threading.current_thread() is threading.main_thread()
         return self._runner.run(_cancel_on_sigint(coroutine) if is_main_thread else coroutine)
 
 

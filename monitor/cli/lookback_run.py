@@ -1,4 +1,4 @@
-"""Runs the look-back of `headroom lookback`, after the user agreed to its price."""
+"""Does the work of `headroom lookback`, after the user has agreed to its price."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,10 +26,10 @@ from monitor.report.scan import limit_to_requested_services
 from monitor.schema.selectors import parse_selectors
 from monitor.schema.types import Duration
 
-CONFIRMED_ABOVE = 1.0  # dollars: above it, the user has to agree
-AGREED = ("y", "yes")
-BAND_BOUNDS = (2, 3)  # low and high, and near
-MAX_PENDING_FOR = 86400.0
+MAX_UNCONFIRMED = 1.0  # dollars; the user has to agree to a higher price
+CONFIRMATIONS = ("y", "yes")
+BAND_BOUNDS = (2, 3)  # how many bounds a band may have: low and high, or low, high and near
+MAX_PENDING_FOR = 86400.0  # seconds
 
 
 def look_back_or_exit(
@@ -37,7 +37,7 @@ def look_back_or_exit(
     patterns: Mapping[str, Sequence[str] | None],
     wanted: tuple[int, Sequence[OtherWay], bool],
 ) -> LookbackReport:
-    """Look back as `run_lookback` does, by a configuration file; print why that cannot be, and exit."""
+    """Look back by a configuration file, see `run_lookback`; print any error and exit."""
     registry = load_registry_or_exit(file)
     config = load_config_or_exit(registry, file)
     with exit_on_config_error(), exit_when_unreadable():
@@ -50,9 +50,10 @@ def run_lookback(
     patterns: Mapping[str, Sequence[str] | None],
     wanted: tuple[int, Sequence[OtherWay], bool],
 ) -> LookbackReport:
-    """Look back at what the patterns select. wanted: days, other ways, and whether `--yes` was given.
+    """Look back at the series that the patterns select.
 
-    Raises ConfigError and PastUnreadableError, and typer.Exit where it must not or need not be read.
+    wanted: the days, other ways to judge, and whether `--yes` was given. Raises ConfigError,
+    PastUnreadableError, and typer.Exit if no series can be read, or the user does not agree to the price.
     """
     days, others, yes = wanted
     selectors = parse_selectors(patterns, registry)
@@ -74,7 +75,7 @@ def run_lookback(
 
 
 def confirm_price(plan: PastPlan, scan: PastScan, yes: bool) -> None:
-    """Print what reading costs, and exit unless that is agreed to."""
+    """Print the price of reading, and exit if no series can be read or the user does not agree."""
     if not plan.slots.size:
         for failure in scan.failures.listed:
             typer.echo(failure, err=True)
@@ -84,13 +85,13 @@ def confirm_price(plan: PastPlan, scan: PastScan, yes: bool) -> None:
     takes = f"{format_duration(max(plan.seconds, 1))} or longer, and {plan.file_bytes / 1e6:,.0f} MB of disk"
     past = f"{len(plan.minutes) / 1440:.3g} days of {count_of(plan.slots.size, 'series')}"
     typer.echo(f"Reading {past} costs {cost}, and takes {takes}.", err=True)
-    if yes or plan.dollars <= CONFIRMED_ABOVE:
+    if yes or plan.dollars <= MAX_UNCONFIRMED:
         return
     if not sys.stdin.isatty():
-        typer.echo(f"That is more than {dollars(CONFIRMED_ABOVE)}: repeat it with --yes.", err=True)
+        typer.echo(f"That is more than {dollars(MAX_UNCONFIRMED)}: repeat it with --yes.", err=True)
         raise typer.Exit(FAILED)
     typer.echo("Read it? [y/N]: ", err=True, nl=False)  # typer's own prompt prints to standard output, too
-    if sys.stdin.readline().strip().lower() not in AGREED:
+    if sys.stdin.readline().strip().lower() not in CONFIRMATIONS:
         raise typer.Exit(FAILED)
 
 
@@ -101,7 +102,7 @@ def print_lookback(report: LookbackReport, format: str, allow_blind: bool) -> in
 
 
 def exit_code(report: LookbackReport, allow_blind: bool) -> int:
-    """Return the exit code of a look-back, after saying why it is not 0."""
+    """Return the exit code of a look-back, and print the reason if it is not 0."""
     failures = len(report.requested_failures)
     if report.lookback.without_samples == len(report.lookback.series) and failures:
         typer.echo("Nothing could be read; exit code 2.", err=True)
@@ -113,9 +114,9 @@ def exit_code(report: LookbackReport, allow_blind: bool) -> int:
 
 
 def parse_ways(bands: Iterable[str], durations: Iterable[str]) -> list[OtherWay]:
-    """Return the ways that `--band` and `--for` describe. Raises typer.BadParameter."""
-    ways = [OtherWay(band=parse_band(one)) for one in bands]
-    return ways + [OtherWay(pending_for=parse_duration(one)) for one in durations]
+    """Return a way to judge for each `--band` and each `--for`. Raises typer.BadParameter."""
+    ways = [OtherWay(band=parse_band(band)) for band in bands]
+    return ways + [OtherWay(pending_for=parse_duration(duration)) for duration in durations]
 
 
 def parse_band(text: str) -> PartialBand:
@@ -149,7 +150,7 @@ def parse_duration(text: str) -> int:
 
 @contextmanager
 def exit_when_unreadable() -> Iterator[None]:
-    """Print why samples cannot be kept and exit."""
+    """Print the error and exit if the block raises PastUnreadableError."""
     try:
         yield
     except PastUnreadableError as error:

@@ -1,4 +1,4 @@
-"""The entry point of `headroom`. What needs no parser of command lines imports none."""
+"""The entry point of `headroom`. `--version` and `healthcheck` import no parser of command lines."""
 
 import gc
 import os
@@ -9,16 +9,16 @@ from monitor.api.server_address import ADDRESS_VARIABLE, DEFAULT_ADDRESS
 
 
 def main() -> None:
-    """Run the command line. No garbage is collected: a command whose work is long starts that."""
+    """Run the command line. Python's garbage collection is off; long commands resume it."""
     gc.disable()
     try:
         run(sys.argv[1:])
     finally:
-        gc.freeze()  # else the interpreter looks for garbage among all objects before it exits
+        gc.freeze()  # otherwise, the interpreter searches all objects for garbage before it exits
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run a command."""
+    """Run the command of these arguments."""
     if arguments == ["--version"]:
         from monitor.lib.version import VERSION
 

@@ -18,8 +18,10 @@ Address = Annotated[
 
 
 def split_commas(values: Sequence[str] | None) -> list[str] | None:
-    """Return the values of an option that can be repeated, or has several values with commas between."""
-    return [one for value in values for one in map(str.strip, value.split(",")) if one] if values else None
+    """Return all values of an option that can be repeated and can have commas; None if it is not given."""
+    if not values:
+        return None
+    return [part for value in values for part in map(str.strip, value.split(",")) if part]
 
 
 Patterns = Annotated[
@@ -52,8 +54,8 @@ AllowBlind = Annotated[
     bool, typer.Option("--allow-blind", help="Exit with 0 instead of 3 when some requested reads failed.")
 ]
 
-FORECASTS = 100  # series
-SIZES = 400  # series whose limits were bought
+FORECASTS = 100  # number of series to forecast
+SIZES = 400  # number of series with bought limits, for which the right size is computed
 
 WithForecasts = Annotated[
     bool,

@@ -1,4 +1,4 @@
-"""`headroom paths`: the request paths of a running Headroom, and those that AWS tells."""
+"""`headroom paths`: shows the request paths of a running Headroom, and discovers request paths in AWS."""
 
 import sys
 from typing import Annotated, Any, Literal
@@ -15,10 +15,10 @@ HELP_OPTIONS = ("--help", "-h")
 
 
 class PathCommands(TyperGroup):
-    """The commands below; without the name of one, `show` is meant, so that a path may follow at once."""
+    """The commands below. Without a command, `show` is run: `headroom paths NAME`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Parse arguments, with `show` before those that begin with no command."""
+        """Parse arguments, after adding `show` in front if they do not begin with a command."""
         is_named = bool(args) and (args[0] in self.commands or args[0] in HELP_OPTIONS)
         parsed: list[str] = super().parse_args(ctx, args if is_named else [SHOW, *args])
         return parsed

@@ -1,4 +1,4 @@
-"""Does what `headroom healthcheck` is for: it derives an exit code from the health of a running Headroom."""
+"""Does the work of `headroom healthcheck`: turns the health of a running Headroom into an exit code."""
 
 import sys
 
@@ -9,7 +9,7 @@ HEALTHY_STATUS = "200 OK"
 
 
 def probe(address: str) -> int:
-    """Return the exit code for the health of the Headroom at an address; write what is wrong with it."""
+    """Return the exit code for the Headroom at an address; print the reason if it is not healthy."""
     try:
         status = probe_health(address)
     except (OSError, ValueError) as error:

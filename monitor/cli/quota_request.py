@@ -1,4 +1,4 @@
-"""Prints the command of a request for the increase of a quota, or sends the request."""
+"""Prints the AWS command that requests an increase of a quota, or sends the request."""
 
 from dataclasses import dataclass
 from os import environ
@@ -44,15 +44,18 @@ class IncreaseArguments:
 
 @dataclass(frozen=True, slots=True)
 class QuotaTarget:
-    """The account and the resource of a quota. account: with its region. given, resource: as named."""
+    """The account and the resource of a quota.
+
+    account: the settings of the account, with one region. account_option, resource: as the user gave them.
+    """
 
     account: Account
-    given: str
+    account_option: str
     resource: str
 
 
 def request_or_exit(arguments: IncreaseArguments, config: Path | None, *, send: bool) -> None:
-    """Print the command that requests an increase, or send the request; exit where that makes no sense."""
+    """Print the command that requests an increase, or send the request; print any error and exit."""
     registry = load_registry_or_exit(config)
     settings = load_config_or_exit(registry, config)
     try:
@@ -75,13 +78,13 @@ def request_or_exit(arguments: IncreaseArguments, config: Path | None, *, send: 
 async def _request(
     target: QuotaTarget, wanted: WantedQuota, desired: float, config: Config, registry: Registry, send: bool
 ) -> None:
-    """Print the command of a request, or send it. Raises as the calls do."""
+    """Print the command of a request, or send the request. Raises the errors of the calls."""
     cells = await open_cells(target.account, config.endpoint_url, AwsTelemetry(ProcessTelemetry().registry))
     cell = cells[0]
     try:
-        if ACCOUNT_ID.fullmatch(target.given) and target.given != cell.account:
+        if ACCOUNT_ID.fullmatch(target.account_option) and target.account_option != cell.account:
             raise UnknownQuotaError(
-                f"the credentials are of the account {cell.account}, and not of {target.given}"
+                f"the credentials are of the account {cell.account}, and not of {target.account_option}"
             )
         arn = resource_arn(cell, target.resource, wanted, registry)
         increase = await prepare_increase(cell, wanted, desired, arn)
@@ -94,15 +97,15 @@ async def _request(
 
 
 def _print_command(account: Account, cell: Cell, increase: QuotaIncrease) -> None:
-    """Print the command, and, apart from it, whose credentials it needs."""
-    own = account.profile or environ.get("AWS_PROFILE", "")
-    profile = "" if account.role_arn else own
+    """Print the command to stdout, and to stderr the account whose credentials it needs."""
+    own_profile = account.profile or environ.get("AWS_PROFILE", "")
+    profile = "" if account.role_arn else own_profile
     typer.echo(increase.command(profile))
     name = account_name(account)
-    known = f"{name} ({cell.account})" if name != cell.account else name
+    title = f"{name} ({cell.account})" if name != cell.account else name
     typer.echo(
         escape_unprintable(
-            f"Run it with credentials of the account {known} that allow {REQUEST_ACTION}, or repeat this "
+            f"Run it with credentials of the account {title} that allow {REQUEST_ACTION}, or repeat this "
         )
         + "command with --yes.",
         err=True,

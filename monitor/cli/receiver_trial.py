@@ -31,11 +31,11 @@ def test_receiver(
 
 
 def find_receiver(config: "Config", name: str) -> "BaseReceiver":
-    """Return the receiver of that name; print an error and exit when there is none."""
+    """Return the receiver with this name; print an error and exit if there is none."""
     for receiver in config.receivers:
         if receiver.name == name:
             return receiver
-    known = ", ".join(one.name for one in config.receivers) or "none"
+    known = ", ".join(receiver.name for receiver in config.receivers) or "none"
     typer.echo(escape_unprintable(f"no receiver is called {name}; configured receivers: {known}"), err=True)
     raise typer.Exit(FAILED)
 
@@ -43,7 +43,7 @@ def find_receiver(config: "Config", name: str) -> "BaseReceiver":
 async def send_test_notifications(receiver: "BaseReceiver", endpoint_url: str | None) -> bool:
     """Send both test notifications, print the results, and return whether both were accepted.
 
-    endpoint_url: the URL to call instead of AWS.
+    endpoint_url: the URL to call instead of AWS, for receivers in AWS.
     """
     from monitor.notifiers.trial_notification import send_trial
     from monitor.outbound.client import OutboundClient

@@ -9,8 +9,8 @@ import typer
 from monitor.api.server_address import DEFAULT_ADDRESS
 from monitor.cli.options import Address
 
-Advised = Literal["raise", "lower", "keep", "unknown"]
-BY_DEFAULT: Final = ("raise", "lower", "unknown")
+Advice = Literal["raise", "lower", "keep", "unknown"]
+DEFAULT_ADVICE: Final = ("raise", "lower", "unknown")
 
 app = typer.Typer(add_completion=False)
 
@@ -20,7 +20,7 @@ def recommend(
     address: Address = DEFAULT_ADDRESS,
     format: Annotated[Literal["table", "json"], typer.Option(help="Output format.")] = "table",
     advice: Annotated[
-        Advised | None, typer.Option(help="Only those with this advice; by default all but keep.")
+        Advice | None, typer.Option(help="Only those with this advice; by default all but keep.")
     ] = None,
     account: Annotated[str | None, typer.Option(help="Only those of this account's id.")] = None,
     region: Annotated[str | None, typer.Option(help="Only those of this region.")] = None,
@@ -36,9 +36,9 @@ def recommend(
     from monitor.cli.requests import request_or_exit
     from monitor.report.recommendation_formats import FORMATS
 
-    wanted = [("account", account), ("region", region), ("service", service)]
-    parameters = [(name, value) for name, value in wanted if value]
-    parameters += [("advice", one) for one in ([advice] if advice else BY_DEFAULT)]
+    filters = [("account", account), ("region", region), ("service", service)]
+    parameters = [(name, value) for name, value in filters if value]
+    parameters += [("advice", word) for word in ([advice] if advice else DEFAULT_ADVICE)]
     found = request_or_exit(address, "GET", f"/api/v1/recommendations?{urlencode(parameters)}")
     FORMATS[format](found, sys.stdout)
     if more := found["total"] - len(found["items"]):

@@ -1,4 +1,4 @@
-"""The known services, and the messages about files that are wrong."""
+"""Loads the known services, and prints the problems of invalid files."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,14 +14,14 @@ from monitor.schema.problems import ConfigError
 
 
 def load_registry_or_exit(file: Path | None) -> Registry:
-    """Return the known services; print the problems of the user's own and exit when there are any."""
+    """Return the known services; print the problems of the user's services and exit if there are any."""
     with exit_on_config_error():
         return read_registry(file, environ)
 
 
 @contextmanager
 def exit_on_config_error() -> Iterator[None]:
-    """Print one line per problem of the configuration and exit."""
+    """Print a line per problem and exit if the block raises ConfigError."""
     try:
         yield
     except ConfigError as error:

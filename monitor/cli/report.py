@@ -51,7 +51,7 @@ def report(
 
 @contextmanager
 def exit_on_write_error(out: Path) -> Iterator[None]:
-    """Print why the file cannot be written and exit."""
+    """Print an error and exit if the block raises OSError, as the file cannot be written."""
     try:
         yield
     except OSError as error:

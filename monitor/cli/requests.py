@@ -1,4 +1,4 @@
-"""Requests of a running Headroom by commands."""
+"""Requests that commands send to a running Headroom."""
 
 from collections.abc import Mapping
 from typing import Any, NoReturn
@@ -19,7 +19,7 @@ def request_or_exit(
 ) -> dict[str, Any]:
     """Return the response of a running Headroom; print the error and exit if the request fails.
 
-    names: of the options of the command, by the parameter of the API with which an error begins.
+    names: the command's options by the parameters of the API, which an error of the API begins with.
     """
     try:
         return client.request(address, method, path, body)
@@ -32,6 +32,6 @@ def request_or_exit(
 
 
 def exit_with(sentence: str, code: int) -> NoReturn:
-    """Print an error and exit."""
+    """Print an error, and exit with a code."""
     typer.echo(escape_unprintable(sentence), err=True)
     raise typer.Exit(code)

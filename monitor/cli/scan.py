@@ -28,7 +28,7 @@ def run_scan(
     patterns: Mapping[str, Sequence[str] | None],
     depth: ScanDepth = DEFAULT_DEPTH,
 ) -> ScanReport:
-    """Scan once what the patterns select.
+    """Read once the series that the patterns select.
 
     Raises ConfigError before any call to AWS.
     """

@@ -44,8 +44,8 @@ def setup(
         raise typer.Exit(FAILED)
     collectors = registry.collectors_of(service) if service else registry.collectors
     try:
-        only = [(one.rpartition(":")[0], one.rpartition(":")[2]) for one in metric or ()]
-        filters = aws_setup.filters_for(collectors, linked_accounts, sorted({*only}))
+        chosen = [(text.rpartition(":")[0], text.rpartition(":")[2]) for text in metric or ()]
+        filters = aws_setup.filters_for(collectors, linked_accounts, sorted({*chosen}))
     except (aws_setup.NoStreamedMetricsError, aws_setup.UnknownMetricError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(FAILED) from None

@@ -10,7 +10,7 @@ from monitor.api.server_address import DEFAULT_ADDRESS
 from monitor.cli.options import Address
 
 Format = Literal["table", "json"]
-# Parameters of the API that are options of other names, as errors name them.
+# The command's options by the parameters of the API, as the API's errors begin with a parameter.
 OPTIONS = {
     name: f"--{name.replace('_', '-')}" for name in ("traffic", "match", "region_fails", "to", "resource")
 }
@@ -49,11 +49,11 @@ def what_if(
     from monitor.cli.requests import request_or_exit
     from monitor.report.what_if_formats import FORMATS
 
-    wanted = {"traffic": traffic, "region_fails": region_fails, "to": to, "set_limit": limit}
-    wanted |= {"resource": resource, "counts": "true" if counts else "", "limit": str(top)}
+    parameters = {"traffic": traffic, "region_fails": region_fails, "to": to, "set_limit": limit}
+    parameters |= {"resource": resource, "counts": "true" if counts else "", "limit": str(top)}
     pairs = [
-        *((name, value) for name, value in wanted.items() if value),
-        *(("match", one) for one in match or ()),
+        *((name, value) for name, value in parameters.items() if value),
+        *(("match", matcher) for matcher in match or ()),
     ]
     query = urlencode(pairs, errors="replace")
     answer = request_or_exit(address, "GET", f"/api/v1/what-if?{query}", names=OPTIONS)

@@ -16,48 +16,48 @@ from rules.signals import Band, LimitKind, Signal
 def duplicate_accounts(accounts: Sequence[AnyEntry]) -> Iterator[Problem]:
     """Yield a problem for each entry with the account or the name of an earlier entry.
 
-    Entries without a role and of the same profile are the same account. The name of an entry defaults to its
-    id, its profile, or `default`.
+    Entries without a role that have the same profile are the same account. The name of an entry defaults to
+    its id, its profile, or `default`.
     """
     by_id, by_name = dict[str, int](), dict[str, int]()
     for index, entry in enumerate(accounts):
         name = account_name(entry) if isinstance(entry, Account) else entry.title
         if isinstance(entry, Account):
-            same = by_id.setdefault(entry.id or f"profile {entry.profile or ''}", index)
-            if same != index:
-                yield _same("an account", same, ("accounts", index, "role_arn"))
-        other = by_name.setdefault(name, index)
-        is_named = entry.name or accounts[other].name or isinstance(entry, Organization)
-        if other != index and is_named:
-            yield _same("a name", other, ("accounts", index, "name"))
+            first = by_id.setdefault(entry.id or f"profile {entry.profile or ''}", index)
+            if first != index:
+                yield _duplicate("an account", first, ("accounts", index, "role_arn"))
+        first = by_name.setdefault(name, index)
+        is_named = entry.name or accounts[first].name or isinstance(entry, Organization)
+        if first != index and is_named:
+            yield _duplicate("a name", first, ("accounts", index, "name"))
 
 
 def foreign_regions(accounts: Sequence[AnyEntry], regions: Sequence[str]) -> Iterator[Problem]:
-    """Yield a problem for each entry that has a region of another partition than its role.
+    """Yield a problem for each entry with a region outside the partition of its role.
 
-    regions: those of entries that name none. No role can be assumed from one partition into another one, and
-    no credentials of one are known in another.
+    regions: the regions of entries that name none. A role can only be assumed from its own partition, and
+    credentials are only valid in their own partition.
     """
     for index, account in enumerate(accounts):
         role_arn = _role_arn(account)
         partition = partition_of_arn(role_arn)
-        named = (one for one in account.regions or regions if one != ALL_REGIONS)
-        foreign = [one for one in named if partition_of(one) != partition]
+        named = (region for region in account.regions or regions if region != ALL_REGIONS)
+        foreign = [region for region in named if partition_of(region) != partition]
         if role_arn and foreign:
             expected = f"regions of {partition.name}, the partition of role_arn"
             yield Problem(("accounts", index, "regions"), f"expected {expected}, found {', '.join(foreign)}")
 
 
 def _role_arn(entry: AnyEntry) -> str:
-    """Return a role of an entry that names its partition; empty without one."""
+    """Return the ARN of a role of an entry, which names the partition; empty if the entry has no role."""
     if isinstance(entry, Account):
         return entry.role_arn or ""
     roles = (*entry.management_role, *entry.via)
     return roles[0].role_arn if roles else ""
 
 
-def _same(what: str, first: int, where: Where) -> Problem:
-    return Problem(where, f"expected {what} that differs from that of accounts[{first}], found the same")
+def _duplicate(noun: str, first: int, where: Where) -> Problem:
+    return Problem(where, f"expected {noun} that differs from that of accounts[{first}], found the same")
 
 
 def duplicate_labels(labels: Mapping[str, str]) -> Iterator[Problem]:
@@ -75,7 +75,7 @@ def unordered_bands(
 ) -> Iterator[Problem]:
     """Yield a problem for each band that is not low < high < near once applied to its base.
 
-    The base is the default band, or that of the signal in the catalogue.
+    The base is the signal's band in the catalogue, or else the default band.
     """
     default = DEFAULT_BAND
     try:
@@ -107,14 +107,16 @@ def _changed(override: BandOverride, default: Band, signals: Iterable[Signal]) -
 def ineffective_alerts(overrides: Sequence[AlertOverride], signals: Sequence[Signal]) -> Iterator[Problem]:
     """Yield a problem for each key that has no effect on any signal that its entry matches.
 
-    Only provisioned limits have an alert below their band; CloudWatch counts throttling of some signals only.
+    Only provisioned limits have an alert below their band. CloudWatch counts throttled demand only for some
+    signals.
     """
     for index, override in enumerate(overrides):
-        matching = [one for one in signals if override.matches_signal(one.service, one.name)]
-        if override.below and not any(one.kind is LimitKind.PROVISIONED for one in matching):
+        matching = [signal for signal in signals if override.matches_signal(signal.service, signal.name)]
+        if override.below and not any(signal.kind is LimitKind.PROVISIONED for signal in matching):
             sentence = "expected a signal with a provisioned limit: others have no alert below the band"
             yield Problem(("alerts", index, "below"), sentence)
-        for key in _throttling_keys(override) if not any(one.reports_throttling for one in matching) else ():
+        reports_throttling = any(signal.reports_throttling for signal in matching)
+        for key in () if reports_throttling else _throttling_keys(override):
             sentence = "expected a signal with throttled demand: CloudWatch has no metric of it for this one"
             yield Problem(("alerts", index, key), sentence)
 

@@ -61,7 +61,7 @@ from monitor.tracing.settings import TracingConfig
 from rules.path_file import RequestPath
 from rules.signals import Band, Signal, Tolerance
 
-SERVICES_PLACEHOLDER = "{services}"  # in descriptions: stands for the names of all services of a registry
+SERVICES_PLACEHOLDER = "{services}"  # in descriptions; replaced by the names of all services of a registry
 
 
 class Config(ConfigModel):
@@ -279,7 +279,7 @@ class Config(ConfigModel):
 
     @property
     def budget_terms(self) -> BudgetTerms | None:
-        """The budget with the prices that it is charged by; None without one."""
+        """The budget, with the prices by which spending is computed; None without a budget."""
         if (budget := self.budget) is None:
             return None
         return BudgetTerms(budget.dollars_per_month, budget.each_account, self.price_table)
@@ -317,27 +317,27 @@ class Config(ConfigModel):
         return {tag: "tag_" + re.sub(r"\W", "_", tag, flags=re.ASCII) for tag in self.tags}
 
     def monitored_accounts(self, registry: Registry) -> tuple[Account, ...]:
-        """Return the listed accounts with their regions and services, except excluded ones.
+        """Return the single accounts with their regions and services, without excluded places.
 
-        Empty regions mean the region of the environment, ALL_REGIONS all enabled regions. The latter are
-        known once AWS has listed them, so `exclude` is applied to them later.
+        Empty regions mean the region of the environment. ALL_REGIONS means all enabled regions; these are
+        only known once AWS has listed them, so that `exclude` is applied to them later.
         """
         return self._monitored(registry, Account)
 
     def monitored_organizations(self, registry: Registry) -> tuple[Organization, ...]:
-        """Return the organizations with their regions and services, except wholly excluded ones."""
+        """Return the organizations with their regions and services, without wholly excluded organizations."""
         return self._monitored(registry, Organization)
 
     def monitored_entries(self, registry: Registry) -> tuple[AnyEntry, ...]:
-        """Return the listed accounts and the organizations, except excluded ones."""
+        """Return the single accounts and the organizations, without excluded places."""
         return (*self.monitored_accounts(registry), *self.monitored_organizations(registry))
 
     def monitored_services(self, registry: Registry) -> frozenset[str]:
         """Return the services that are monitored in any account."""
-        return frozenset(one for entry in self.monitored_entries(registry) for one in entry.services)
+        return frozenset(service for entry in self.monitored_entries(registry) for service in entry.services)
 
     def _monitored(self, registry: Registry, kind: type[SomeEntry]) -> tuple[SomeEntry, ...]:
-        entries = (one for one in self.configured_entries(registry) if isinstance(one, kind))
+        entries = (entry for entry in self.configured_entries(registry) if isinstance(entry, kind))
         remaining = (remove_excluded(self.exclude, entry, registry) for entry in entries)
         return tuple(entry for entry in remaining if entry)
 
@@ -375,7 +375,7 @@ class Config(ConfigModel):
         )
 
     def alert_override(self, labels: SelectorLabels, name: str) -> Any:
-        """Return a key's value in the last entry of `alerts` that matches a series and sets it, or None."""
+        """Return the value of a key in the last entry of `alerts` that matches a series and sets the key."""
         return override_of(self.alerts, labels, name)
 
     def tolerance_for(self, labels: SelectorLabels, own: Tolerance) -> Tolerance:
@@ -383,7 +383,7 @@ class Config(ConfigModel):
         return tolerance_of(self.alerts, labels, own)
 
     def signals_off(self, registry: Registry) -> tuple[Signal, ...]:
-        """Return the signals of the monitored services that are not read, as they are of the tier detail."""
+        """Return the signals of the monitored services that are off, as they are of the tier detail."""
         services = self.monitored_services(registry)
         return tuple(
             signal
@@ -402,22 +402,24 @@ class Config(ConfigModel):
     def band_for(self, labels: SelectorLabels, own: Band | None = None) -> Band:
         """Return the band of a series.
 
-        own: the band of its signal in the catalogue, if any. It is changed only by entries with the exact
-        name of the signal: see `may_change`.
+        own: the band of the series' signal in the catalogue, if any. Only entries with the exact name of the
+        signal change it: see `may_change`.
         """
         base = own or self.band.apply_to(DEFAULT_BAND)
         overrides = (override for override in reversed(self.bands) if override.may_change(own))
-        return interned(next((one.apply_to(base) for one in overrides if one.matches(labels)), base))
+        return interned(
+            next((override.apply_to(base) for override in overrides if override.matches(labels)), base)
+        )
 
     @model_validator(mode="after")
     def _is_consistent(self, info: ValidationInfo) -> Self:
         registry = registry_of(info)
         signals = registry.signals if registry else ()
-        bands, alerts = (self.bands, self.alerts) if registry else ((), ())  # without, no signal is known
-        found = read_path_files(self.path_files, folder_of(info))
-        self._request_paths = tuple(found.paths)
+        bands, alerts = (self.bands, self.alerts) if registry else ((), ())  # no signals are known
+        path_files = read_path_files(self.path_files, folder_of(info))
+        self._request_paths = tuple(path_files.paths)
         problems = [
-            *found.problems,
+            *path_files.problems,
             *duplicate_accounts(self.accounts),
             *foreign_regions(self.accounts, self.regions),
             *duplicate_labels(self.tag_labels),
@@ -440,5 +442,5 @@ class Config(ConfigModel):
 
 @cache
 def interned(band: Band) -> Band:
-    """Return the same object for equal bands: 100,000 series share a few of them."""
+    """Return the same object for equal bands, as 100,000 series share a few bands."""
     return band

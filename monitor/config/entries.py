@@ -8,8 +8,8 @@ from monitor.aws.account import Account
 from monitor.aws.organization import Organization
 
 
-def _by_key(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-    """Validate with the class of an entry, so that problems name their place in the file (unions do not)."""
+def _validate_entry(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
+    """Validate an entry with its own class, as problems of a union do not have their place in the file."""
     if isinstance(value, BaseModel):
         return handler(value)
     is_organization = isinstance(value, dict) and "organization" in value
@@ -18,12 +18,12 @@ def _by_key(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationI
 
 
 def _one_or_list(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-    """Accept a single entry instead of a list; the places of its problems stay those in the file."""
-    return (_by_key(value, handler, info),) if isinstance(value, dict) else handler(value)
+    """Accept a single entry instead of a list; its problems have their place in the file."""
+    return (_validate_entry(value, handler, info),) if isinstance(value, dict) else handler(value)
 
 
 AnyEntry = Account | Organization
-Entry = Annotated[AnyEntry, WrapValidator(_by_key)]
+Entry = Annotated[AnyEntry, WrapValidator(_validate_entry)]
 Entries = Annotated[
     tuple[Entry, ...],
     WrapValidator(_one_or_list, json_schema_input_type=AnyEntry | tuple[AnyEntry, ...]),

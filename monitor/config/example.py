@@ -31,13 +31,16 @@ def example_file(registry: Registry) -> str:
 
 
 def json_schema(registry: Registry) -> dict[str, Any]:
-    """Return the JSON schema (draft 2020-12) of the file. registry: the services that it may name."""
+    """Return the JSON schema (draft 2020-12) of the file.
+
+    registry: the services that the file may name.
+    """
     schema: dict[str, Any] = _with_services(Config.model_json_schema(), registry)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
 def _with_services(schema: Any, registry: Registry) -> Any:
-    """Return a part of a schema in which the services of the registry are named."""
+    """Return a part of a schema, with the names of the registry's services filled in."""
     if schema == SERVICE_SCHEMA:
         return {"type": "string", "enum": list(registry.service_names)}
     if isinstance(schema, dict):
@@ -65,9 +68,9 @@ def _remarks(field: FieldInfo, registry: Registry) -> Iterator[str]:
 
 
 def _explained(models: Sequence[type[BaseModel]], parents: tuple[type[BaseModel], ...]) -> Iterator[str]:
-    """Explain the keys of a model; of the alternatives of a union the common keys, then those of each one.
+    """Yield lines that explain the keys of a model; of a union, the common keys, then each model's own keys.
 
-    parents: the models that contain it, which are not explained again.
+    parents: the models that contain this model; they are not explained again.
     """
     if len(models) <= 1:
         yield from (line for model in models for line in _key_lines(model, list(model.model_fields), parents))
@@ -83,10 +86,10 @@ def _explained(models: Sequence[type[BaseModel]], parents: tuple[type[BaseModel]
 
 
 def _is_common(name: str, models: Sequence[type[BaseModel]]) -> bool:
-    """Return whether a key means the same in all models."""
-    fields = [one.model_fields.get(name) for one in models]
+    """Return whether a key has the same description in all models."""
+    fields = [model.model_fields.get(name) for model in models]
     return name == "type" or all(
-        one and fields[0] and one.description == fields[0].description for one in fields
+        field and fields[0] and field.description == fields[0].description for field in fields
     )
 
 
@@ -96,8 +99,9 @@ def _key_lines(
     for name in names:
         field = model.model_fields[name]
         yield from _wrapped(f"{field.alias or name}: {field.description}", len(parents) + 1)
-        above = (*parents, model)
-        yield from _explained([one for one in nested_models(field.annotation) if one not in above], above)
+        ancestors = (*parents, model)
+        nested = [inner for inner in nested_models(field.annotation) if inner not in ancestors]
+        yield from _explained(nested, ancestors)
 
 
 def summary(model: type[BaseModel]) -> str:

@@ -1,4 +1,4 @@
-"""Applies `exclude` to accounts, regions and services, so that excluded ones are not read."""
+"""Applies `exclude` to accounts, regions and services, so that AWS is not called for excluded places."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
@@ -18,51 +18,51 @@ def excludes_all_of(exclude: Sequence[Selector], location: Location, registry: R
     """Return whether all series of a service in a region are excluded, so that AWS need not be called."""
     signals = registry.services[location.service].signals
     return bool(exclude) and all(
-        any(one.matches_all_of(location, signal) for one in exclude) for signal in signals
+        any(selector.matches_all_of(location, signal) for selector in exclude) for signal in signals
     )
 
 
 def remove_excluded(exclude: Sequence[Selector], account: SomeEntry, registry: Registry) -> SomeEntry | None:
-    """Return the account without its excluded regions and services, None if none are left.
+    """Return the account without its excluded regions and services; None if no service is left.
 
-    The value `all`, and an empty list, are returned unchanged, as the regions are not known yet. So are the
-    regions of an account of which only global services are left, as they name its partition.
+    The regions are not changed if they are `all` or empty, as the regions are not known yet. They are not
+    changed, either, if only global services are left, as they name the account's partition.
     """
     location = account.location
     services = [
-        one
-        for one in account.services
+        service
+        for service in account.services
         if not excludes_all_of(
-            exclude, location._replace(region=_only_region(one, registry), service=one), registry
+            exclude, location._replace(region=_only_region(service, registry), service=service), registry
         )
     ]
-    regional = [one for one in services if registry.scope_of(one) is ServiceScope.REGION]
+    regional = [service for service in services if registry.scope_of(service) is ServiceScope.REGION]
     regions = [
-        one
-        for one in account.regions
-        if one == ALL_REGIONS
+        region
+        for region in account.regions
+        if region == ALL_REGIONS
         or not all(
-            excludes_all_of(exclude, location._replace(region=one, service=name), registry)
-            for name in regional
+            excludes_all_of(exclude, location._replace(region=region, service=service), registry)
+            for service in regional
         )
     ]
     if account.regions and not regions:
-        regions, services = [*account.regions], [one for one in services if one not in regional]
+        regions, services = [*account.regions], [service for service in services if service not in regional]
     if not services:
         return None
     return account.model_copy(update={"regions": tuple(regions), "services": tuple(services)})
 
 
 def _only_region(service: str, registry: Registry) -> str:
-    """Return GLOBAL_REGION for a global service, and empty text for one that is read in several regions."""
+    """Return GLOBAL_REGION for a global service; empty for a service that is read in several regions."""
     return GLOBAL_REGION if registry.scope_of(service) is ServiceScope.GLOBAL else ""
 
 
 def ineffective_entries(
     exclude: Iterable[Selector], accounts: Sequence[AnyEntry], registry: Registry
 ) -> Iterator[str]:
-    """Yield a sentence for each entry that excludes nothing. accounts: before exclusion."""
-    locations = [one for account in accounts for one in _locations(account, registry)]
+    """Yield a sentence for each entry that excludes nothing. accounts: the entries before exclusion."""
+    locations = [location for account in accounts for location in _locations(account, registry)]
     for number, entry in enumerate(exclude):
         if reason := _mismatch(entry, locations, registry):
             yield f"exclude[{number}] excludes nothing: {reason}."
@@ -78,13 +78,16 @@ def _locations(account: AnyEntry, registry: Registry) -> Iterator[Location]:
 
 
 def _mismatch(entry: Selector, locations: Sequence[Location], registry: Registry) -> str:
-    """Return why an entry matches nothing that is configured; empty when it may match something."""
-    if any(entry.may_match(one) and _matches_a_signal(entry, one.service, registry) for one in locations):
+    """Return why an entry matches no configured account, region or service; empty if it may match."""
+    if any(
+        entry.may_match(location) and _matches_a_signal(entry, location.service, registry)
+        for location in locations
+    ):
         return ""
     for label in ("account", "region", "service"):
         pattern = getattr(entry, label)
         single = Selector.model_construct(**{label: pattern})
-        if pattern is not None and not any(single.may_match(one) for one in locations):
+        if pattern is not None and not any(single.may_match(location) for location in locations):
             return f"no configured {label} matches {pattern!r}"
     return "nothing configured matches all of its patterns"
 

@@ -20,7 +20,7 @@ def read_config(path: Path | None, environ: Mapping[str, str], registry: Registr
     """Read the configuration from `path`, else from $HEADROOM_CONFIG, else from ./headroom.yaml.
 
     A file given by path or variable must exist. Without any file all keys have their defaults. Secrets are
-    read immediately, from `environ` and files. It blocks. Raises ConfigError with all problems.
+    read immediately, from `environ` and files. The call blocks. Raises ConfigError with all problems.
     """
     if (file := chosen_file(path, environ)) is None:
         return Config()
@@ -33,7 +33,7 @@ def parse_config(content: bytes, file: str, context: ConfigContext) -> Config:
         data, yaml_problems = parse(content)
     except ValueError as error:
         raise ConfigError([f"{file}: {error}"]) from None
-    problems = [Problem(*one) for one in yaml_problems]
+    problems = [Problem(*problem) for problem in yaml_problems]
     try:
         config = Config.model_validate({} if data is None else data, context=context)
     except ValidationError as error:

@@ -14,20 +14,20 @@ KEY = "path_files"
 
 
 class ReadPaths(NamedTuple):
-    """The request paths of all files, and what is wrong with them."""
+    """The request paths of all files, and the problems of the files."""
 
     paths: Sequence[RequestPath]
     problems: Sequence[Problem]
 
 
 def read_path_files(patterns: Sequence[str], folder: Path) -> ReadPaths:
-    """Read the files that match patterns; relative ones are in `folder`. It blocks.
+    """Read the files that match patterns, which may be relative to `folder`. The call blocks.
 
     A pattern with wildcards may match no file.
     """
     paths: list[RequestPath] = []
     problems: list[Problem] = []
-    first: dict[str, str] = {}
+    first_files: dict[str, str] = {}
     read: set[Path] = set()
     for index, pattern in enumerate(patterns):
         where: Where = (KEY, index)
@@ -35,9 +35,9 @@ def read_path_files(patterns: Sequence[str], folder: Path) -> ReadPaths:
             if file in read:
                 continue
             read.add(file)
-            found, wrong = _read(file)
-            problems += [Problem(where, one) for one in wrong]
-            problems += [Problem(where, one) for one in _repeated(found, str(file), first)]
+            found, sentences = _read(file)
+            problems += [Problem(where, sentence) for sentence in sentences]
+            problems += [Problem(where, sentence) for sentence in _repeated(found, str(file), first_files)]
             paths += found
     if len(paths) > MAX_PATHS:
         problems.append(Problem((KEY,), f"expected at most {MAX_PATHS} paths in all, found {len(paths)}"))
@@ -57,12 +57,15 @@ def _read(file: Path) -> tuple[Sequence[RequestPath], Sequence[str]]:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
         return (), [f"{file}: cannot be read: {reason}"]
-    found = parse_paths(content, str(file))
-    return found.model.paths if found.model else (), found.problems
+    parsed = parse_paths(content, str(file))
+    return parsed.model.paths if parsed.model else (), parsed.problems
 
 
-def _repeated(paths: Sequence[RequestPath], file: str, first: dict[str, str]) -> Iterator[str]:
-    """Yield a sentence for each path with the name of one in an earlier file; first: the files by name."""
+def _repeated(paths: Sequence[RequestPath], file: str, first_files: dict[str, str]) -> Iterator[str]:
+    """Yield a sentence for each path whose name an earlier file has.
+
+    first_files: the first file with each name of a path; the names of this file are added.
+    """
     for path in paths:
-        if (earlier := first.setdefault(path.name, file)) != file:
+        if (earlier := first_files.setdefault(path.name, file)) != file:
             yield f"{file}: expected a name that differs from those of {earlier}, found {path.name!r} again"

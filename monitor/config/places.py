@@ -9,12 +9,12 @@ USER_FOLDER = "catalogue.d"  # beside the configuration file
 
 
 def given_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """Return the file that the path, or else $HEADROOM_CONFIG, names; None for neither."""
+    """Return the file that `path`, or else $HEADROOM_CONFIG, names; None if neither names a file."""
     return path or (Path(environ[PATH_VARIABLE]) if environ.get(PATH_VARIABLE) else None)
 
 
 def chosen_file(path: Path | None, environ: Mapping[str, str]) -> Path | None:
-    """Return the file that is read: a given one, else ./headroom.yaml if there is one; None for none."""
+    """Return the file to read: the named file, or else ./headroom.yaml if it exists; None without a file."""
     return given_file(path, environ) or (DEFAULT_FILE if DEFAULT_FILE.exists() else None)
 
 

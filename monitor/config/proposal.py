@@ -1,4 +1,4 @@
-"""A configuration file that is proposed, made of a few answers."""
+"""The configuration file that `headroom init` proposes, made of the user's answers."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -15,19 +15,20 @@ HEADER = """\
 # `headroom config check` tells what is watched and what is wrong.
 """
 SLACK_HOST = "hooks.slack.com"
-ORGANIZATION = "organization"  # instead of roles: all accounts of it
-ROLE_NAME = "headroom"  # of the role in each account of an organization
+ORGANIZATION = "organization"  # in place of roles: all accounts of the organization
+ROLE_NAME = "headroom"  # the role to assume in each account of an organization
 RECEIVER = "on-call"
-PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_./:@-]*")  # texts that YAML needs no quotes for
+UNQUOTED = re.compile(r"[A-Za-z][A-Za-z0-9_./:@-]*")  # texts that need no quotes in YAML
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """The answers that a configuration file is made of.
 
-    accounts: ARNs of roles, or ORGANIZATION; empty for the account of the credentials. regions: their names,
-    or ALL_REGIONS. notified: the URL of Alertmanager, or of a webhook of Slack or of anything else; empty for
-    nobody. profile: of the AWS configuration files.
+    accounts: ARNs of roles, or ORGANIZATION; empty for the account of the credentials. regions: names of
+    regions, or ALL_REGIONS. notified: the URL of Alertmanager, or of a webhook of Slack or of any other
+    receiver; empty if nobody is notified. profile: a profile of the AWS configuration files; empty for the
+    credentials of the environment. secret_file: the file for the URL of a webhook, which is a secret.
     """
 
     accounts: Sequence[str] = ()
@@ -38,12 +39,12 @@ class Proposal:
 
     @property
     def secrets(self) -> Mapping[str, str]:
-        """The files of the secrets that the file names: the URLs of webhooks."""
+        """The secrets by the name of their file: the URL of a webhook, if any."""
         return {self.secret_file: self.notified} if self._receiver.get("url_file") else {}
 
     @property
     def data(self) -> dict[str, Any]:
-        """The keys of the file."""
+        """The keys and values of the configuration file."""
         regions = ALL_REGIONS if ALL_REGIONS in self.regions else [*self.regions]
         keys = {
             "regions": regions,
@@ -54,12 +55,12 @@ class Proposal:
 
     @property
     def text(self) -> str:
-        """The file, as YAML."""
+        """The configuration file as YAML."""
         return HEADER + "".join(f"{name}:{_yaml(value)}\n" for name, value in self.data.items())
 
     @property
     def checked_data(self) -> dict[str, Any]:
-        """The keys, with secrets instead of the files that are not written yet."""
+        """The keys and values, with secrets in place of their files, which are not written yet."""
         checked = self.data
         if self.secrets:
             checked["receivers"] = [{**self._receiver, "url": self.notified}]
@@ -82,21 +83,21 @@ class Proposal:
         if url.hostname == SLACK_HOST:
             return {"name": RECEIVER, "type": "slack", "url_file": self.secret_file}
         if not url.path.strip("/"):
-            plain = {"allow_insecure": True} if url.scheme == "http" else {}  # as within a cluster
-            return {"name": RECEIVER, "type": "alertmanager", "urls": [self.notified], **plain}
+            insecure = {"allow_insecure": True} if url.scheme == "http" else {}  # usual within a cluster
+            return {"name": RECEIVER, "type": "alertmanager", "urls": [self.notified], **insecure}
         return {"name": RECEIVER, "type": "webhook", "url_file": self.secret_file}
 
 
 def _yaml(value: Any) -> str:
-    """Return a value as YAML after its key: a list of mappings a line each, all else in one."""
+    """Return the YAML after a key: a line per mapping for a list of mappings, else one line."""
     if isinstance(value, list) and isinstance(value[0], dict):
-        return "".join(f"\n  - {_flow(one)}" for one in value)
+        return "".join(f"\n  - {_flow(item)}" for item in value)
     return f" {_flow(value)}"
 
 
 def _flow(value: Any) -> str:
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{key}: {_flow(one)}' for key, one in value.items())}}}"
+        return f"{{{', '.join(f'{key}: {_flow(item)}' for key, item in value.items())}}}"
     if isinstance(value, list):
         return f"[{', '.join(map(_flow, value))}]"
-    return value if isinstance(value, str) and PLAIN.fullmatch(value) else orjson.dumps(value).decode()
+    return value if isinstance(value, str) and UNQUOTED.fullmatch(value) else orjson.dumps(value).decode()

@@ -1,4 +1,4 @@
-"""Reads the known services, for who needs no configuration."""
+"""Reads the known services, for commands that need no configuration."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +11,9 @@ from monitor.schema.problems import ConfigError
 
 
 def read_registry(path: Path | None, environ: Mapping[str, str]) -> Registry:
-    """Return the built-in services and those in `catalogue.d/` beside the configuration file.
+    """Return the built-in services and the services in `catalogue.d/` beside the configuration file.
 
-    Raises ConfigError with all problems of the files there.
+    Raises ConfigError with all problems of the files in `catalogue.d/`.
     """
     try:
         return registry_with(user_folder(path, environ))

@@ -1,4 +1,4 @@
-"""The signals that are read: all of the tier core, and those of the tier detail that are configured."""
+"""The signals that are read: all signals of the tier core, and configured signals of the tier detail."""
 
 from collections.abc import Iterable, Iterator, Set
 from fnmatch import fnmatchcase
@@ -18,7 +18,7 @@ from rules.signals import Signal, Tier
 @cache
 def known_service_codes(registry: Registry) -> frozenset[str]:
     """Return the service codes of the catalogue and of all counts. The first call takes long."""
-    from collectors.service_quotas.count_file import read_counts  # noqa: PLC0415 - needed where some are given
+    from collectors.service_quotas.count_file import read_counts  # noqa: PLC0415 - slow, and seldom needed
 
     counted = {quota.service for quota in read_counts()}
     return frozenset(counted | registry.quota_services(registry.service_names))
@@ -58,12 +58,16 @@ class SignalSettings(ConfigModel):
 
     def includes(self, signal: Signal) -> bool:
         """Return whether a signal is read."""
-        return signal.tier is Tier.CORE or self.detail or any(_matches(one, signal) for one in self.enabled)
+        return (
+            signal.tier is Tier.CORE
+            or self.detail
+            or any(_matches(pattern, signal) for pattern in self.enabled)
+        )
 
     def reduced(self, collector: Collector, registry: Registry) -> Collector:
-        """Return a collector without the calls and metrics that only signals need which are not read."""
+        """Return a collector without the calls and metrics that only unread signals need."""
         signals = registry.services[collector.service].signals.values()
-        return collector.of_signals({one.name for one in signals if self.includes(one)})
+        return collector.of_signals({signal.name for signal in signals if self.includes(signal)})
 
 
 def _matches(pattern: str, signal: Signal) -> bool:
@@ -71,7 +75,7 @@ def _matches(pattern: str, signal: Signal) -> bool:
 
 
 def ineffective_patterns(settings: SignalSettings, signals: Iterable[Signal]) -> Iterator[Problem]:
-    """Yield a problem for each entry of `enabled` that enables nothing. signals: of the catalogue."""
+    """Yield a problem for each entry of `enabled` that enables none of the catalogue's `signals`."""
     details = [signal for signal in signals if signal.tier is Tier.DETAIL]
     for index, pattern in enumerate(settings.enabled):
         if not any(_matches(pattern, signal) for signal in details):

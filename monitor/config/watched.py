@@ -16,20 +16,22 @@ def watched_sentence(config: Config, registry: Registry) -> str:
     entries = config.monitored_entries(registry)
     if not entries:
         return "watches nothing: `exclude` matches all accounts"
-    accounts = _listed([_account(one) for one in entries], "accounts")
-    regions = _listed(sorted({region for one in entries for region in _regions(one)}), "regions")
-    services = _listed(sorted({service for one in entries for service in one.services}), "services")
-    receivers = _listed([one.name for one in config.receivers], "receivers") or "nobody (no `receivers`)"
+    accounts = _listed([_account(entry) for entry in entries], "accounts")
+    regions = _listed(sorted({region for entry in entries for region in _regions(entry)}), "regions")
+    services = _listed(sorted({service for entry in entries for service in entry.services}), "services")
+    receivers = (
+        _listed([receiver.name for receiver in config.receivers], "receivers") or "nobody (no `receivers`)"
+    )
     return f"watches {accounts} in {regions}: {services}; notifies {receivers}"
 
 
 def _account(entry: AnyEntry) -> str:
     if isinstance(entry, Organization):
         return f"the {entry.title}"
-    return entry.name or entry.id or _of_credentials(entry.profile)
+    return entry.name or entry.id or _account_of_credentials(entry.profile)
 
 
-def _of_credentials(profile: str | None) -> str:
+def _account_of_credentials(profile: str | None) -> str:
     return f"the account of the profile {profile}" if profile else "the account of the AWS credentials"
 
 

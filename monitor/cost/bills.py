@@ -15,21 +15,21 @@ from monitor.fleet.key import CellKey
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 
-LISTS_SERVICE = ("cloudwatch",)  # the labels of the bill that has the cost of lists of metrics
+LISTS_SERVICE = ("cloudwatch",)  # the labels of the bill for lists of metrics
 ServiceNumbers = npt.NDArray[np.int64]  # indices of `MetricUse.services`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectedCost:
-    """The numbers of metrics polled and streamed now, and their cost in a month in US dollars.
+    """The numbers of metrics that are polled and streamed now, and their monthly cost in US dollars.
 
-    monthly_requests: how often metrics are requested in a month, all together. monthly_updates: of metrics
-    streamed. monthly_lists: pages of recently active metrics that are listed. monthly_dollars: 0 where the
-    prices are in another currency, or not known. pruned_metrics: those polled that are only checked now and
-    then, as an aggregate proves that they are 0. pruned_dollars: what they would cost more in a month if they
-    were read. idle_metrics: those polled more rarely, as they have no points; idle_dollars: what they would
-    cost more otherwise. listed_dollars: of the monthly dollars, what the lists cost that tell which of them
-    have points again.
+    monthly_requests, monthly_updates, monthly_lists: the metrics requested, the updates of streamed metrics,
+    and the listed pages of recently active metrics, all in a month. monthly_dollars: 0 if the prices are
+    unknown or in another currency. pruned_metrics: the polled metrics that are only checked now and then, as
+    an aggregate proves that they are 0. pruned_dollars: the additional monthly cost if they were read as
+    often as others. idle_metrics: the metrics that are polled less often, as they have no points.
+    idle_dollars: the additional monthly cost if they were not. listed_dollars: the part of monthly_dollars
+    for the lists, which show whether idle metrics have points again.
     """
 
     polled_metrics: int = 0
@@ -50,8 +50,8 @@ class Bill:
     """The cost of one service, or of one cell.
 
     labels: the service; or the account's id and the region. All labels are empty for streamed updates
-    that no series uses. prices: those of the account; None where they are not known. The bill of a service is
-    without accounts that are not billed in dollars.
+    that no series uses. prices: the account's prices; None if they are unknown. The bill of a service leaves
+    out accounts that are not billed in dollars.
     """
 
     labels: LabelValues
@@ -61,31 +61,31 @@ class Bill:
 
     @property
     def is_in_dollars(self) -> bool:
-        """True if it can be added up with others."""
+        """True if the amounts are in US dollars, and can be added to those of other bills."""
         return self.prices is not None and self.prices.is_in_dollars
 
     @property
     def currency(self) -> str:
-        """The currency of its amounts; empty where no price is known."""
+        """The currency of the amounts; empty if no price is known."""
         return self.prices.currency if self.prices else ""
 
     @property
     def monthly_amount(self) -> float | None:
-        """The amount that is projected for a month, in the currency; None where a price is not known."""
+        """The projected amount of a month, in the currency; None if a price is unknown."""
         if self.is_in_dollars:
             return self.projected.monthly_dollars
-        plan = self.projected
-        return self._amount(plan.monthly_requests, plan.monthly_lists, plan.monthly_updates)
+        cost = self.projected
+        return self._amount(cost.monthly_requests, cost.monthly_lists, cost.monthly_updates)
 
     @property
     def measured_amount(self) -> float | None:
-        """The amount that was measured, in the currency; None where a price is not known."""
+        """The measured amount, in the currency; None if a price is unknown."""
         if self.is_in_dollars:
             return self.measured.dollars
         return self._amount(self.measured.requested, self.measured.listings, self.measured.updates)
 
     def monthly_amount_at(self, now: float) -> float | None:
-        """The amount of a month at the rate until now, as of `MeasuredCost.monthly_dollars_at`."""
+        """Return the amount of a month at the measured rate: see `MeasuredCost.monthly_dollars_at`."""
         amount, watched = self.measured_amount, self.measured.watched(now)
         return None if amount is None or watched is None else amount / watched * SECONDS_PER_MONTH
 
@@ -94,7 +94,11 @@ class Bill:
 
 
 def project(polled: Counter[float], streamed: int, prices: Prices | None = LIST_PRICES) -> ProjectedCost:
-    """The monthly cost of metrics, those polled by the seconds between two requests, and `streamed` ones."""
+    """Return the monthly cost of metrics.
+
+    polled: the number of polled metrics by the seconds between two requests. streamed: the number of streamed
+    metrics.
+    """
     requests = sum(metrics * SECONDS_PER_MONTH / interval for interval, metrics in polled.items())
     updates = streamed * SECONDS_PER_MONTH / 60
     dollars = prices.amount(metrics=requests, updates=updates) if prices and prices.is_in_dollars else None
@@ -108,8 +112,8 @@ def project(polled: Counter[float], streamed: int, prices: Prices | None = LIST_
 
 
 def mean_interval(costs: Iterable[ProjectedCost]) -> float:
-    """Return the mean seconds between two requests for a metric that is polled; 0 if none is."""
-    polled = [(one.polled_metrics, one.monthly_requests) for one in costs]
+    """Return the mean seconds between two requests for a polled metric; 0 if no metric is polled."""
+    polled = [(cost.polled_metrics, cost.monthly_requests) for cost in costs]
     metrics, requests = (sum(column) for column in zip((0, 0.0), *polled, strict=True))
     return metrics * SECONDS_PER_MONTH / requests if requests else 0.0
 
@@ -118,13 +122,14 @@ def mean_interval(costs: Iterable[ProjectedCost]) -> float:
 class MetricUse:
     """The metrics that are read for each service and cell, copied for use in another thread.
 
-    cells: the rows that are polled or streamed, by cell. services: their names. blocks: for the series of
-    each block of formulas, the index of the service and the rows, [term, position]. slots: of these series,
-    by block. streamed: by row, true if it is streamed. cadence: by row, the planned minutes between two
-    requests, a period at least; cadence_if_read: the same without pruning, and cadence_if_active: without
-    metrics being idle. bound: by row, that of its aggregate, or NO_BOUND. payers: the cell that
-    pays for the metrics of another cell, by that other one. monthly_lists: pages of recently active metrics
-    listed in a month, by cell. prices: those that accounts pay now.
+    cells: by cell, the rows of the metrics that are polled or streamed. services: the names of the services.
+    blocks: for each block of formulas, the index of the service of each series, and the rows of the series as
+    [term, position]. slots: for each block, the slots of its series. streamed: by row, true if the metric is
+    streamed. cadence: by row, the planned minutes between two requests, at least one period; cadence_if_read:
+    the same without pruning; cadence_if_active: the same if no metric were idle. bound: by row, the row of
+    the aggregate, or NO_BOUND. payers: by cell, the other cell that pays for its metrics, if any.
+    monthly_lists: by cell, the pages of recently active metrics that are listed in a month. prices: the
+    prices that accounts pay now.
     """
 
     cells: Mapping[CellKey, Ints]
@@ -142,13 +147,19 @@ class MetricUse:
 
     @classmethod
     def of(cls, fleet: Fleet, minute: int, prices: AccountPrices = LIST_PRICES_OF_ACCOUNTS) -> "MetricUse":
-        """Copy the present state of a fleet, in the event loop. minute: the current one, since the epoch."""
+        """Copy the present state of a fleet, in the event loop. minute: now, in minutes since the epoch."""
         rows = np.arange(fleet.rings.size, dtype=np.int32)
         cells, services = {group[:2] for group in fleet.groups}, sorted({group[2] for group in fleet.groups})
         service_of_group = np.array([services.index(group[2]) for group in fleet.groups], np.int64)
-        every = (fleet.usages, fleet.upper_bounds, fleet.throttled, fleet.published_limits, fleet.served)
-        all_blocks = [block for formulas in every for block in formulas]
-        blocks = [(service_of_group[fleet.group[one.series]], one.rows.copy()) for one in all_blocks]
+        formula_sets = (
+            fleet.usages,
+            fleet.upper_bounds,
+            fleet.throttled,
+            fleet.published_limits,
+            fleet.served,
+        )
+        all_blocks = [block for formulas in formula_sets for block in formulas]
+        blocks = [(service_of_group[fleet.group[block.series]], block.rows.copy()) for block in all_blocks]
         slots = [block.series.astype(np.int32) for block in all_blocks]
         requested = {cell: _requested(fleet, cell) for cell in cells}
         streamed = fleet.rings.is_streamed(rows, minute)
@@ -175,11 +186,11 @@ class MetricUse:
         )
 
     def payer_of(self, cell: CellKey) -> str:
-        """The account that pays for the metrics of a cell."""
+        """Return the account that pays for the metrics of a cell."""
         return self.payers.get(cell, cell)[0]
 
     def rows_by_prices(self) -> Mapping[Prices, Flags]:
-        """The rows of billed metrics by the prices that are paid for them, those in dollars alone."""
+        """Return for each price list in dollars a mask of the rows of the metrics that it bills."""
         found: dict[Prices, Flags] = {}
         for cell, rows in self.cells.items():
             if prices := self.prices.in_dollars(self.payer_of(cell)):
@@ -188,14 +199,14 @@ class MetricUse:
 
     @property
     def billed(self) -> Flags:
-        """True for the rows of metrics that AWS bills, and not for those of numbers that an API returned."""
+        """True for the rows of metrics that AWS bills; false for the rows of numbers that an API returned."""
         is_billed = np.zeros(self.streamed.size, np.bool_)
         for rows in self.cells.values():
             is_billed[rows] = True
         return is_billed
 
     def rows_of(self, slots: Ints) -> Mapping[int, list[int]]:
-        """The billed rows of series, by slot. Call it in a thread, as it may take long."""
+        """Return the billed rows of series, by slot. Call this method in a thread, as it may take long."""
         found, is_billed = defaultdict[int, list[int]](list), self.billed
         for block_slots, (_, rows) in zip(self.slots, self.blocks, strict=True):
             wanted = np.flatnonzero(np.isin(block_slots, slots))
@@ -213,18 +224,17 @@ def _requested(fleet: Fleet, cell: CellKey) -> Ints:
 def bills(
     use: MetricUse, measured: Mapping[LabelValues, MeasuredCost], interval: float
 ) -> tuple[Sequence[Bill], Sequence[Bill]]:
-    """The bills by service and by cell, each with the highest first.
+    """Return the bills of services and the bills of cells, the highest bills first.
 
-    measured: by account, region and service. interval: the shortest one between two
-    requests for a metric, in seconds. A metric that several
-    services read counts in the projection of each service, but only once in the projection of its cell. Call
-    it in a thread, as it may take long.
+    measured: the cost by account, region and service. interval: the shortest interval between two requests
+    for a metric, in seconds. A metric that several services read counts in the projection of each service,
+    but only once in the projection of its cell. Call this function in a thread, as it may take long.
     """
-    payers = use.prices
-    in_dollars = {labels: cost for labels, cost in measured.items() if payers.in_dollars(labels[0])}
+    prices = use.prices
+    in_dollars = {labels: cost for labels, cost in measured.items() if prices.in_dollars(labels[0])}
     services = _bills(_project_services(use, interval), _sums(in_dollars, _service_of))
     cells = _bills(_project_cells(use, interval), _sums(measured, _cell_of))
-    return services, [replace(one, prices=payers.of(one.labels[0])) for one in cells]
+    return services, [replace(bill, prices=prices.of(bill.labels[0])) for bill in cells]
 
 
 def _bills(
@@ -240,13 +250,13 @@ def _bills(
 
 
 def _project_services(use: MetricUse, interval: float) -> Mapping[LabelValues, ProjectedCost]:
-    """Project the services of which something is billed in dollars, or nothing is billed."""
+    """Project the cost of services, without those that are billed only in other currencies than dollars."""
     is_billed, groups = use.billed, use.rows_by_prices()
     projected: dict[LabelValues, ProjectedCost] = {}
     for service, rows in _rows_by_service(use):
         paid = {prices: rows[flags[rows]] for prices, flags in groups.items() if flags[rows].any()}
         if paid or not is_billed[rows].any():
-            costs = (project_rows(use, some, interval, prices) for prices, some in paid.items())
+            costs = (project_rows(use, paid_rows, interval, prices) for prices, paid_rows in paid.items())
             projected[service,] = sum_of(costs)
     for cell, lists in use.monthly_lists.items():
         if prices := use.prices.in_dollars(use.payer_of(cell)):
@@ -256,7 +266,7 @@ def _project_services(use: MetricUse, interval: float) -> Mapping[LabelValues, P
 
 
 def with_lists(cost: ProjectedCost, lists: float, prices: Prices | None) -> ProjectedCost:
-    """Return a cost with that of the lists of metrics of a month. prices: of the account that pays."""
+    """Return a cost plus the cost of a month's lists of metrics. prices: those of the account that pays."""
     is_priced = prices is not None and prices.is_in_dollars
     dollars = (prices.amount(listings=lists) if prices and is_priced else None) or 0.0
     return replace(
@@ -284,16 +294,17 @@ def _project_cells(use: MetricUse, interval: float) -> Mapping[LabelValues, Proj
 
 def sum_of(costs: Iterable[ProjectedCost]) -> ProjectedCost:
     """Return the sum of some costs."""
-    every = [*costs]
+    summands = [*costs]
     return ProjectedCost(
-        **{one.name: sum(getattr(cost, one.name) for cost in every) for one in fields(ProjectedCost)}
+        **{field.name: sum(getattr(cost, field.name) for cost in summands) for field in fields(ProjectedCost)}
     )
 
 
 def project_rows(use: MetricUse, rows: Ints, interval: float, prices: Prices | None) -> ProjectedCost:
-    """The monthly cost of the metrics in some rows. interval: seconds between two polls.
+    """Return the monthly cost of the metrics in some rows.
 
-    prices: of the account that pays.
+    interval: the shortest interval between two requests for a metric, in seconds. prices: the prices of the
+    account that pays.
     """
     is_streamed = use.streamed[rows]
     polled, streamed = rows[~is_streamed], int(np.count_nonzero(is_streamed))
@@ -321,7 +332,7 @@ def _by_interval(minutes: Ints, interval: float) -> Counter[float]:
 
 
 def _rows_by_service(use: MetricUse) -> Iterator[tuple[str, Ints]]:
-    """The rings' rows that the series of each service use, and those of their aggregates, each once."""
+    """Yield each service with the distinct rows of its series and of their aggregates."""
     pairs = [(numbers << 32 | rows).ravel() for numbers, rows in use.blocks]
     pairs += [
         (np.broadcast_to(numbers, rows.shape) << 32 | use.bound[rows])[use.bound[rows] != NO_BOUND]
@@ -333,12 +344,12 @@ def _rows_by_service(use: MetricUse) -> Iterator[tuple[str, Ints]]:
 
 
 def _service_of(labels: LabelValues) -> LabelValues:
-    """The service; empty for updates that no series uses."""
+    """Return the label of the service; empty for updates that no series uses."""
     return labels[2:] if all(labels) else ("",)
 
 
 def _cell_of(labels: LabelValues) -> LabelValues:
-    """The account and the region; empty for updates that no series uses."""
+    """Return the labels of the account and the region; empty for updates that no series uses."""
     return labels[:2] if all(labels) else ("", "")
 
 

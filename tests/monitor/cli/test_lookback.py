@@ -1,4 +1,4 @@
-"""`headroom lookback` against the simulated AWS, whose past has a few episodes."""
+"""`headroom lookback` against the simulated AWS, whose past has a few episodes above the band."""
 
 import json
 import os
@@ -16,9 +16,9 @@ from monitor.cli.commands import app
 from tests.monitor.cli.invocation import headroom, written
 from tests.processes import ROOT
 
-DENIED = "ap-southeast-2"
+DENIED = "ap-southeast-2"  # the simulated AWS denies all calls in this region
 COMMAND = "from monitor.cli.main import main; main()"
-Look = Callable[..., Result]
+RunLookback = Callable[..., Result]
 
 
 def variables(aws_url: str) -> dict[str, str]:
@@ -31,8 +31,8 @@ def variables(aws_url: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def look(aws_url: str, elsewhere: Path) -> Look:
-    """Runs `headroom lookback` on some services of the simulated AWS; `more` is configuration."""
+def lookback(aws_url: str, elsewhere: Path) -> RunLookback:
+    """Runs `headroom lookback` on services of the simulated AWS. more: further lines of the configuration."""
 
     def run(*arguments: str, services: str = "lambda", region: str = "eu-west-1", more: str = "") -> Result:
         config = written(elsewhere, f"services: [{services}]\nregions: [{region}]\n{more}")
@@ -42,50 +42,52 @@ def look(aws_url: str, elsewhere: Path) -> Look:
 
 
 def document(result: Result) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(result.stdout)
-    return found
+    report: dict[str, Any] = json.loads(result.stdout)
+    return report
 
 
-def episodes_of(found: dict[str, Any], signal: str, resource: str) -> list[dict[str, Any]]:
-    return [one for one in found["items"] if (one["signal"], one["resource"]) == (signal, resource)]
+def episodes_of(report: dict[str, Any], signal: str, resource: str) -> list[dict[str, Any]]:
+    return [item for item in report["items"] if (item["signal"], item["resource"]) == (signal, resource)]
 
 
-def test_lookback_finds_past_episodes_and_the_notices_that_would_have_been_sent(look: Look) -> None:
-    result = look("--days", "4", "--format", "json")
+def test_lookback_finds_past_episodes_and_the_notices_that_would_have_been_sent(
+    lookback: RunLookback,
+) -> None:
+    result = lookback("--days", "4", "--format", "json")
     assert result.exit_code == 0, result.stderr
-    found = document(result)
-    (retries,) = episodes_of(found, "function_reserved_concurrency", "nightly-report")
-    assert 15 <= retries["minutes"] <= 26
-    assert retries["throttled_minutes"] > 10
-    assert retries["throttled_demand"] > 100
-    assert retries["alert"]["severity"] == "critical"
-    assert retries["forecast_made"] is False  # there are less than two days of history before it
-    notices = [one for one in found["ways"][0]["notices"] if one["resource"] == "nightly-report"]
-    assert [one["kind"] for one in notices][-1] == "resolved"
-    assert {"firing", "worsened"} & {one["kind"] for one in notices}
-    assert found["forecasts"]["series_days"] > 0
-    assert found["cost_dollars"] == pytest.approx(found["metrics_requested"] * 0.00001)
+    report = document(result)
+    (episode,) = episodes_of(report, "function_reserved_concurrency", "nightly-report")
+    assert 15 <= episode["minutes"] <= 26
+    assert episode["throttled_minutes"] > 10
+    assert episode["throttled_demand"] > 100
+    assert episode["alert"]["severity"] == "critical"
+    assert episode["forecast_made"] is False  # less than two days of history precede the episode
+    notices = [notice for notice in report["ways"][0]["notices"] if notice["resource"] == "nightly-report"]
+    assert notices[-1]["kind"] == "resolved"
+    assert {"firing", "worsened"} & {notice["kind"] for notice in notices}
+    assert report["forecasts"]["series_days"] > 0
+    assert report["cost_dollars"] == pytest.approx(report["metrics_requested"] * 0.00001)
 
 
-def test_lookback_says_what_reading_costs_before_it_reads(look: Look) -> None:
-    result = look("--days", "1", "--signal", "function_*")
+def test_the_price_of_reading_is_printed(lookback: RunLookback) -> None:
+    result = lookback("--days", "1", "--signal", "function_*")
     assert "Reading 1 days of" in result.stderr
     assert "list price of GetMetricData" in result.stderr
 
 
-def test_a_cost_above_a_dollar_needs_yes_without_a_terminal(look: Look) -> None:
+def test_without_a_terminal_a_price_above_a_dollar_needs_the_option_yes(lookback: RunLookback) -> None:
     prices = "prices: {aws: {per_1000_metrics: 5000}}"
-    refused = look("--days", "1", more=prices)
+    refused = lookback("--days", "1", more=prices)
     assert refused.exit_code == 2
     assert "repeat it with --yes" in refused.stderr
     assert not refused.stdout
-    allowed = look("--days", "1", "--yes", more=prices)
+    allowed = lookback("--days", "1", "--yes", more=prices)
     assert allowed.exit_code == 0
     assert "episode" in allowed.stdout
 
 
 @pytest.mark.parametrize(("answer", "code", "reads"), [("y", 0, True), ("n", 2, False)])
-def test_a_cost_above_a_dollar_is_confirmed_on_a_terminal(
+def test_in_a_terminal_a_price_above_a_dollar_is_confirmed_by_the_user(
     aws_url: str, elsewhere: Path, answer: str, code: int, reads: bool
 ) -> None:
     prices = "prices: {aws: {per_1000_metrics: 5000}}"
@@ -110,8 +112,10 @@ def test_a_cost_above_a_dollar_is_confirmed_on_a_terminal(
     assert bool(done.stdout) == reads
 
 
-def test_other_bands_and_durations_are_judged_beside_the_configured_ones(look: Look) -> None:
-    result = look("--days", "2", "--format", "json", "--band", "0.1-0.2", "--for", "30m", region="us-east-1")
+def test_other_bands_and_durations_are_judged_beside_the_configuration(lookback: RunLookback) -> None:
+    result = lookback(
+        "--days", "2", "--format", "json", "--band", "0.1-0.2", "--for", "30m", region="us-east-1"
+    )
     ways = document(result)["ways"]
     assert [way["name"] for way in ways] == ["as configured", "band 10-20 %", "for 30 min"]
     as_configured, lower, slower = (sum(way["alerts"].values()) for way in ways)
@@ -119,8 +123,8 @@ def test_other_bands_and_durations_are_judged_beside_the_configured_ones(look: L
     assert lower != as_configured
 
 
-def test_the_table_has_series_episodes_alerts_and_limitations(look: Look) -> None:
-    out = look("--days", "2").stdout
+def test_the_table_has_series_episodes_alerts_and_limitations(lookback: RunLookback) -> None:
+    out = lookback("--days", "2").stdout
     for text in (
         "of throttling",
         "Series with episodes",
@@ -132,31 +136,31 @@ def test_the_table_has_series_episodes_alerts_and_limitations(look: Look) -> Non
         assert text in out, text
 
 
-def test_the_page_is_one_document_without_scripts(look: Look) -> None:
-    page = look("--days", "1", "--format", "html").stdout
+def test_html_is_one_document_without_scripts(lookback: RunLookback) -> None:
+    page = lookback("--days", "1", "--format", "html").stdout
     assert page.startswith("<!doctype html>")
     assert "<script" not in page
     assert "thumbnails" in page
     assert "Alerts that would have fired" in page
 
 
-def test_beyond_15_days_it_reads_points_of_five_minutes(look: Look) -> None:
-    result = look("--days", "16", "--format", "json", services="sqs", region="us-east-1")
-    found = document(result)
-    assert any("means of 5 minutes" in one for one in found["notes"])
-    assert episodes_of(found, "standard_in_flight", "thumbnails")
+def test_beyond_15_days_points_of_five_minutes_are_read(lookback: RunLookback) -> None:
+    result = lookback("--days", "16", "--format", "json", services="sqs", region="us-east-1")
+    report = document(result)
+    assert any("means of 5 minutes" in note for note in report["notes"])
+    assert episodes_of(report, "standard_in_flight", "thumbnails")
 
 
-def test_a_denied_region_is_reported_and_the_other_one_is_read(look: Look) -> None:
-    result = look("--days", "1", "--format", "json", services="sqs", region=f"eu-west-1, {DENIED}")
+def test_a_denied_region_is_reported_and_the_other_region_is_read(lookback: RunLookback) -> None:
+    result = lookback("--days", "1", "--format", "json", services="sqs", region=f"eu-west-1, {DENIED}")
     assert result.exit_code == 3
-    found = document(result)
-    assert episodes_of(found, "fifo_message_rate_batched", "orders.fifo")
-    assert any(DENIED in one for one in found["failures"])
+    report = document(result)
+    assert episodes_of(report, "fifo_message_rate_batched", "orders.fifo")
+    assert any(DENIED in failure for failure in report["failures"])
 
 
-def test_a_look_back_with_all_reads_denied_exits_with_2(look: Look) -> None:
-    result = look("--days", "1", services="sqs", region=DENIED)
+def test_a_lookback_with_all_reads_denied_exits_with_2(lookback: RunLookback) -> None:
+    result = lookback("--days", "1", services="sqs", region=DENIED)
     assert result.exit_code == 2
     assert "found no series whose past can be read" in result.stderr
 

@@ -1,4 +1,4 @@
-"""The command line, without AWS."""
+"""The command line, for commands that do not call AWS."""
 
 import json
 import os
@@ -7,14 +7,13 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.main import get_command
-from typer.testing import Result
 
 from collectors.builtin_services import builtin_services
 from monitor.cli.commands import MODULES, app
@@ -28,8 +27,6 @@ from tests.own_services import write_own_files
 from tests.registries import REGISTRY
 
 HEADROOM = str(Path(sys.executable).parent / "headroom")
-DENIED = "ap-southeast-2"
-Check = Callable[..., Result]
 
 
 def test_the_version_is_printed() -> None:
@@ -38,7 +35,7 @@ def test_the_version_is_printed() -> None:
 
 
 def commands(group: Any, *names: str) -> Iterator[tuple[str, ...]]:
-    """Yield every command as a tuple of its words."""
+    """Yield every command of a group as a tuple of its words. names: the words of the group."""
     for name in group.list_commands(None):
         command = group.get_command(None, name)
         if hasattr(command, "list_commands"):
@@ -48,7 +45,7 @@ def commands(group: Any, *names: str) -> Iterator[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("command", [*commands(get_command(app))], ids=" ".join)
-def test_every_command_explains_itself_with_an_example(command: tuple[str, ...]) -> None:
+def test_the_help_of_every_command_has_an_example(command: tuple[str, ...]) -> None:
     for option in ("--help", "-h"):
         result = headroom(*command, option)
         assert result.exit_code == 0
@@ -63,23 +60,24 @@ def test_a_group_of_commands_lists_its_commands(group: tuple[str, ...]) -> None:
     printed = headroom(*group, "--help").output
     assert ("--install-completion" in printed) == (not group)
     listed = re.findall(r"^│ ([a-z][a-z-]*)", printed, re.M)
-    known = [one[len(group)] for one in commands(get_command(app)) if one[: len(group)] == group]
-    assert {*listed} == {*known}
+    all_commands = [*commands(get_command(app))]
+    expected = {words[len(group)] for words in all_commands if words[: len(group)] == group}
+    assert {*listed} == expected
 
 
 def lazy_commands(group: Any) -> Iterator[tuple[str, str]]:
-    """Yield, for each command that is imported only when it is used, its listed summary and its help."""
+    """Yield the listed summary and the help of each lazy command."""
     for name, lazy in getattr(group, "modules", {}).items():
         command = group.get_command(None, name)
         yield lazy.summary, command.help
         yield from lazy_commands(command)
 
 
-def test_the_list_of_commands_has_the_first_sentence_of_their_help() -> None:
-    found = [*lazy_commands(get_command(app))]
-    assert len(found) > 12
-    firsts = [" ".join(own.partition("\n\n")[0].split()) for _, own in found]
-    assert [summary for summary, _ in found] == firsts
+def test_the_summary_of_a_command_is_the_first_paragraph_of_its_help() -> None:
+    texts = [*lazy_commands(get_command(app))]
+    assert len(texts) > 12
+    first_sentences = [" ".join(help_text.partition("\n\n")[0].split()) for _, help_text in texts]
+    assert [summary for summary, _ in texts] == first_sentences
 
 
 def test_headroom_without_a_command_shows_the_help() -> None:
@@ -144,9 +142,9 @@ def test_a_command_finds_the_users_services_beside_its_configuration(
     write_own_files(elsewhere / "etc" / "catalogue.d")
     result = headroom(*command, "--config", written(elsewhere / "etc", ""))
     files = [path for path in elsewhere.glob("out/**/*") if path.is_file()]
-    found = "".join([result.stdout, *(path.read_text() for path in files)])
+    output = "".join([result.stdout, *(path.read_text() for path in files)])
     assert result.exit_code == 0, result.output
-    assert re.search("ours|sns:ListTopics|AWS/SNS", found)
+    assert re.search("ours|sns:ListTopics|AWS/SNS", output)
 
 
 def test_a_missing_configuration_is_reported_in_one_line() -> None:
@@ -157,16 +155,19 @@ def test_a_missing_configuration_is_reported_in_one_line() -> None:
     )
 
 
-def test_the_configuration_is_found_where_it_is_expected(
+def test_the_configuration_is_read_from_the_current_folder_or_the_variable(
     elsewhere: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    none = headroom("config", "check")
-    assert (none.exit_code, none.output.startswith("There is no configuration file: ")) == (0, True)
+    without_file = headroom("config", "check")
+    assert (without_file.exit_code, without_file.output.startswith("There is no configuration file: ")) == (
+        0,
+        True,
+    )
     (elsewhere / "headroom.yaml").write_text("wrong: 1")
     assert headroom("config", "check").exit_code == 2
     monkeypatch.setenv("HEADROOM_CONFIG", file := written(elsewhere, "services: [sqs]\nregions: [eu-west-1]"))
-    found = headroom("config", "check")
-    assert (found.exit_code, found.output.splitlines()) == (
+    with_variable = headroom("config", "check")
+    assert (with_variable.exit_code, with_variable.output.splitlines()) == (
         0,
         [
             f"{file} is valid.",
@@ -193,16 +194,17 @@ def test_the_schema_is_json() -> None:
 
 def test_a_policy_that_is_too_long_is_printed_in_parts(elsewhere: Path) -> None:
     whole = headroom("iam-policy")
-    found = re.search("with --part 1 to --part ([0-9]+)", whole.stderr)
-    assert found, whole.stderr
-    parts = [json.loads(headroom("iam-policy", "--part", str(n)).stdout) for n in range(1, int(found[1]) + 1)]
-    actions = [action for part in parts for one in part["Statement"] for action in one["Action"]]
+    last_part = re.search("with --part 1 to --part ([0-9]+)", whole.stderr)
+    assert last_part, whole.stderr
+    numbers = range(1, int(last_part[1]) + 1)
+    parts = [json.loads(headroom("iam-policy", "--part", str(number)).stdout) for number in numbers]
+    actions = [action for part in parts for statement in part["Statement"] for action in statement["Action"]]
     statements = json.loads(whole.stdout)["Statement"]
     assert actions == [action for statement in statements for action in statement["Action"]]
     assert "A role takes 10 of them" in whole.stderr
-    beyond = headroom("iam-policy", "--part", "99")
-    assert (beyond.exit_code, beyond.stdout) == (2, "")
-    assert f"expected at most {found[1]}, found 99" in " ".join(beyond.stderr.split())
+    absent = headroom("iam-policy", "--part", "99")
+    assert (absent.exit_code, absent.stdout) == (2, "")
+    assert f"expected at most {last_part[1]}, found 99" in " ".join(absent.stderr.split())
 
 
 def test_the_policy_can_be_limited_to_some_services(elsewhere: Path) -> None:
@@ -215,31 +217,28 @@ def test_the_policy_can_be_limited_to_some_services(elsewhere: Path) -> None:
         "HeadroomLambda",
         "HeadroomSqs",
     ]
-    configured = written(elsewhere, "services: [s3, sqs]")
-    assert statements("--config", configured, "--service", "s*") == ["Headroom", "HeadroomS3", "HeadroomSqs"]
-    missing = headroom("iam-policy", "--config", configured, "--service", "kinesis")
+    config = written(elsewhere, "services: [s3, sqs]")
+    assert statements("--config", config, "--service", "s*") == ["Headroom", "HeadroomS3", "HeadroomSqs"]
+    missing = headroom("iam-policy", "--config", config, "--service", "kinesis")
     assert (missing.exit_code, missing.stdout) == (2, "")
     assert "expected services that are configured" in " ".join(missing.stderr.split())
     assert headroom("iam-policy", "--service", "sqss").exit_code == 2
 
 
-def test_the_policy_allows_counting_the_resources_of_chosen_services_only(elsewhere: Path) -> None:
-    def counts(*arguments: str) -> set[str]:
+def test_the_policy_allows_to_count_the_resources_of_chosen_services_only(elsewhere: Path) -> None:
+    def counted_codes(*arguments: str) -> set[str]:
         policy = json.loads(headroom("iam-policy", *arguments).stdout)
-        counted = [one["Action"] for one in policy["Statement"] if one["Sid"].startswith("HeadroomCounts")]
-        return {action.partition(":")[0] for actions in counted for action in actions}
+        statements = [part for part in policy["Statement"] if part["Sid"].startswith("HeadroomCounts")]
+        return {action.partition(":")[0] for statement in statements for action in statement["Action"]}
 
-    assert counts("--service", "sqs") == set()
-    assert counts("--service", "quotas", "--service", "cognito") == {"cognito-idp"}
-    assert (
-        {"cognito-idp", "kafka"} <= counts() < counts("--service", "quotas")
-    )  # collectors of the other services allow the rest
-    assert "glue" not in counts()
+    assert counted_codes("--service", "sqs") == set()
+    assert counted_codes("--service", "quotas", "--service", "cognito") == {"cognito-idp"}
+    # Without --service, the statements of other collectors already allow some of these calls.
+    assert {"cognito-idp", "kafka"} <= counted_codes() < counted_codes("--service", "quotas")
+    assert "glue" not in counted_codes()
     requested = written(elsewhere, "services: [sqs, quotas]\nsignals: {quotas: [glue]}")
-    assert counts("--config", requested) == {
-        "glue",
-        "lakeformation",
-    }  # Lake Formation lists some resources of Glue's quotas
+    # Lake Formation lists some resources of Glue's quotas.
+    assert counted_codes("--config", requested) == {"glue", "lakeformation"}
 
 
 def test_the_policy_is_for_the_services_that_are_watched(elsewhere: Path) -> None:
@@ -248,11 +247,11 @@ def test_the_policy_is_for_the_services_that_are_watched(elsewhere: Path) -> Non
         assert policy["Version"] == "2012-10-17"
         return {action for statement in policy["Statement"] for action in statement["Action"]}
 
-    one = allowed(
+    watched = allowed(
         "--config", written(elsewhere, "regions: all\nservices: [s3]\naccounts: [{services: [sqs]}]")
     )
-    assert {"sqs:ListQueues", "ec2:DescribeRegions", "cloudwatch:GetMetricData"} < one
-    assert "s3:ListAllMyBuckets" not in one
+    assert {"sqs:ListQueues", "ec2:DescribeRegions", "cloudwatch:GetMetricData"} < watched
+    assert "s3:ListAllMyBuckets" not in watched
     assert {"s3:ListAllMyBuckets", "kinesis:ListStreams"} < allowed() - {"ec2:DescribeRegions"}
 
 
@@ -283,7 +282,7 @@ def test_the_catalogue_of_an_unknown_service_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "listen"),
+    ("options", "listen"),
     [
         (Listening(), "127.0.0.1:4070"),
         (Listening(port=0), "127.0.0.1:0"),
@@ -292,12 +291,12 @@ def test_the_catalogue_of_an_unknown_service_is_an_error() -> None:
         (Listening("[::1]:4072"), "[::1]:4072"),
     ],
 )
-def test_options_of_the_command_line_set_the_listen_address(given: Listening, listen: str) -> None:
-    assert given.applied(Config()).listen == listen
+def test_options_of_the_command_line_set_the_listen_address(options: Listening, listen: str) -> None:
+    assert options.applied(Config()).listen == listen
 
 
 @pytest.mark.parametrize(
-    "given",
+    "options",
     [
         Listening("127.0.0.1:1", port=2),
         Listening("127.0.0.1:1", host="::1"),
@@ -306,9 +305,9 @@ def test_options_of_the_command_line_set_the_listen_address(given: Listening, li
         Listening(host="0.0.0.0"),
     ],
 )
-def test_an_invalid_listen_address_is_one_problem(given: Listening) -> None:
+def test_an_invalid_listen_address_is_one_problem(options: Listening) -> None:
     with pytest.raises(ConfigError) as refused:
-        given.applied(Config())
+        options.applied(Config())
     assert len(refused.value.problems) == 1
 
 
@@ -326,24 +325,24 @@ def test_a_health_check_without_a_server_fails_in_one_line() -> None:
 
 
 @contextmanager
-def answering(answer: bytes) -> Iterator[str]:
-    """Serve one connection on loopback with this response; yield the address."""
+def one_response_server(response: bytes) -> Iterator[str]:
+    """Run a server on loopback that responds to one connection; yield its address."""
 
     def serve() -> None:
-        connection, _ = listening.accept()
+        connection, _ = listener.accept()
         with connection:
             connection.recv(4096)
-            connection.sendall(answer)
+            connection.sendall(response)
 
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=serve)
         thread.start()
-        yield f"127.0.0.1:{listening.getsockname()[1]}"
+        yield f"127.0.0.1:{listener.getsockname()[1]}"
         thread.join(10)
 
 
 @pytest.mark.parametrize(
-    ("answer", "code"),
+    ("response", "code"),
     [
         (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n", 0),
         (b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", 1),
@@ -352,10 +351,10 @@ def answering(answer: bytes) -> Iterator[str]:
     ],
 )
 def test_a_health_check_connects_to_the_address_itself_and_never_to_a_proxy(
-    answer: bytes, code: int, monkeypatch: pytest.MonkeyPatch
+    response: bytes, code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
-    with answering(answer) as address:
+    with one_response_server(response) as address:
         result = headroom("healthcheck", "--address", address)
     assert result.exit_code == code
     assert len(result.stderr.splitlines()) == code
@@ -371,12 +370,12 @@ def run_before_exit(script: str, *arguments: str) -> "subprocess.CompletedProces
 
 
 def imported_by(modules: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    """Run `headroom` in a new process; its last line has those of the given modules that it imported."""
+    """Run `headroom` in a new process, whose last line lists those of `modules` that it imported."""
     return run_before_exit(f"import sys; print(*{{*{modules.split()}}} & sys.modules.keys())", *arguments)
 
 
 def test_the_help_imports_no_command() -> None:
-    script = "import sys; print(*(one for one in sys.modules if one.startswith('monitor.cli.')))"
+    script = "import sys; print(*(name for name in sys.modules if name.startswith('monitor.cli.')))"
     done = run_before_exit(script, "--help")
     assert " serve " in done.stdout
     assert {*done.stdout.splitlines()[-1].split()} == {
@@ -386,13 +385,13 @@ def test_the_help_imports_no_command() -> None:
     }
 
 
-WORK = "botocore numpy rules collectors.registry http.client aiohttp textual jinja2 fastapi"
+HEAVY_MODULES = "botocore numpy rules collectors.registry http.client aiohttp textual jinja2 fastapi"
 
 
 @pytest.mark.parametrize("command", [*MODULES, "quota request", "dashboards docs", "config check"])
 def test_the_help_of_a_command_imports_none_of_the_libraries_of_the_command(command: str) -> None:
-    """The help must appear at once."""
-    done = imported_by(WORK, *command.split(), "--help")
+    """The help must appear without a delay."""
+    done = imported_by(HEAVY_MODULES, *command.split(), "--help")
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, "")
 
 
@@ -400,7 +399,7 @@ def test_completion_imports_no_command() -> None:
     environ = {"_HEADROOM_COMPLETE": "complete_bash", "COMP_WORDS": "headroom c", "COMP_CWORD": "1"}
     code = (
         "import atexit, sys; sys.argv[0] = 'headroom'; "
-        f"atexit.register(lambda: print(*{{*{WORK.split()}}} & sys.modules.keys()));"
+        f"atexit.register(lambda: print(*{{*{HEAVY_MODULES.split()}}} & sys.modules.keys()));"
         "from monitor.cli.main import main; main()"
     )
     done = subprocess.run(
@@ -412,51 +411,56 @@ def test_completion_imports_no_command() -> None:
 
 
 @pytest.fixture(scope="module")
-def checked(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A cache folder that contains the checked declarations."""
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder, in which a command has stored the checked declarations."""
     folder = tmp_path_factory.mktemp("cache")
     command = [sys.executable, "-m", "monitor", "config", "schema"]
     subprocess.run(command, check=True, capture_output=True, env=os.environ | {"XDG_CACHE_HOME": str(folder)})
     return folder
 
 
-COMPILING = "collectors.declaration collectors.expression collectors.lambda_ jmespath"
-SENDING = "aiobotocore aiohttp aiosmtplib botocore.session fastapi httpx prometheus_client rich textual"
+DECLARATION_MODULES = "collectors.declaration collectors.expression collectors.lambda_ jmespath"
+CLIENT_MODULES = (
+    "aiobotocore aiohttp aiosmtplib botocore.session fastapi httpx prometheus_client rich textual"
+)
 
 
 @pytest.mark.parametrize(
     ("command", "modules"),
     [
         ("--version", "typer pydantic ssl"),
-        ("catalogue", f"{SENDING} numpy collectors.declaration monitor.config.config"),
-        ("catalogue --service kinesis", f"{SENDING} numpy collectors.declaration monitor.config.config"),
-        ("config check", f"{SENDING} numpy {COMPILING} asyncio ssl email.policy botocore"),
-        ("config schema", f"{SENDING} numpy {COMPILING}"),
-        ("iam-policy", f"{SENDING} numpy"),
-        ("dashboards prometheus --out .", f"{SENDING} collectors.declaration monitor.config.config"),
-        ("dashboards grafana --out .", f"{SENDING} collectors.declaration monitor.config.config"),
-        ("dashboards docs --out .", f"{SENDING} numpy monitor.config.config"),
-        ("stream setup --format terraform", f"{SENDING} numpy monitor.config.config"),
+        ("catalogue", f"{CLIENT_MODULES} numpy collectors.declaration monitor.config.config"),
+        (
+            "catalogue --service kinesis",
+            f"{CLIENT_MODULES} numpy collectors.declaration monitor.config.config",
+        ),
+        ("config check", f"{CLIENT_MODULES} numpy {DECLARATION_MODULES} asyncio ssl email.policy botocore"),
+        ("config schema", f"{CLIENT_MODULES} numpy {DECLARATION_MODULES}"),
+        ("iam-policy", f"{CLIENT_MODULES} numpy"),
+        ("dashboards prometheus --out .", f"{CLIENT_MODULES} collectors.declaration monitor.config.config"),
+        ("dashboards grafana --out .", f"{CLIENT_MODULES} collectors.declaration monitor.config.config"),
+        ("dashboards docs --out .", f"{CLIENT_MODULES} numpy monitor.config.config"),
+        ("stream setup --format terraform", f"{CLIENT_MODULES} numpy monitor.config.config"),
     ],
 )
 def test_a_command_imports_only_what_it_needs(
-    command: str, modules: str, checked: Path, monkeypatch: pytest.MonkeyPatch
+    command: str, modules: str, cache_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A command without calls imports no client; one that needs only catalogue entries, no declarations."""
-    monkeypatch.setenv("XDG_CACHE_HOME", str(checked))
+    """Commands that call nobody import no client; commands for catalogue entries import no declarations."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_folder))
     done = imported_by(modules, *command.split())
     assert (done.returncode, done.stdout.splitlines()[-1]) == (0, ""), done.stderr
 
 
-def test_the_services_read_without_declarations_equal_the_services_of_the_registry() -> None:
-    assert {one.service: one for one in builtin_services()} == {**REGISTRY.services}
+def test_the_entries_read_without_declarations_equal_those_of_the_registry() -> None:
+    assert {service.service: service for service in builtin_services()} == {**REGISTRY.services}
 
 
 @pytest.mark.parametrize(
     "command", ["healthcheck --address 127.0.0.1:1", "healthcheck --address=127.0.0.1:1"]
 )
-def test_the_health_check_imports_nothing_of_the_server(command: str) -> None:
-    """A container runs it every few seconds."""
+def test_the_health_check_imports_no_module_of_the_server(command: str) -> None:
+    """Containers run the health check every few seconds."""
     parser = "" if "=" in command else "typer pydantic ssl http.client asyncio json"
     done = imported_by(f"aiobotocore fastapi numpy rules {parser}", *command.split())
     assert "refused" in done.stderr
@@ -473,7 +477,7 @@ def test_a_command_that_calls_the_api_imports_no_server(command: str) -> None:
 
 @pytest.mark.parametrize(("command", "collects"), [("check", True), ("alerts list", False)])
 def test_garbage_is_collected_in_long_commands_only(command: str, collects: bool) -> None:
-    """Collecting the objects that imports create would take a fifth of the start of a short command."""
+    """Garbage collection during the imports would take a fifth of the start of a short command."""
     words = [*command.split(), *(("--service", "ecr") if collects else ("--address", "127.0.0.1:1"))]
     done = run_before_exit("import gc; print(gc.isenabled())", *words)
     assert done.stdout.splitlines()[-1] == str(collects)
@@ -481,7 +485,7 @@ def test_garbage_is_collected_in_long_commands_only(command: str, collects: bool
 
 @pytest.mark.parametrize("command", ["config check", "alerts list --address 127.0.0.1:1"])
 def test_no_garbage_is_collected_when_a_command_exits(command: str) -> None:
-    """The interpreter collects all objects that are not frozen at its end, so the command freezes them."""
+    """The interpreter collects all unfrozen objects at its exit, so the command freezes them."""
     done = run_before_exit(
         "import gc; print(len(gc.get_objects()) < gc.get_freeze_count())", *command.split()
     )

@@ -1,4 +1,4 @@
-"""`headroom paths`, over the answers of an API on loopback; and discovery, in the AWS of the demo."""
+"""`headroom paths` with the responses of an API on loopback, and the discovery in the demo's AWS."""
 
 import json
 from collections.abc import Mapping
@@ -85,7 +85,7 @@ def test_the_word_show_may_be_left_out(arguments: tuple[str, ...], path: str) ->
     assert done.stdout.startswith("No request path is evaluated")
 
 
-def test_the_list_has_a_line_for_each_path_and_unknown_parts() -> None:
+def test_the_list_has_a_line_for_each_path_and_for_each_unknown_part() -> None:
     with api({"items": [PATH], "total": 1}) as (address, _):
         lines = headroom("paths", "--address", address).stdout.splitlines()
     assert lines[0].split() == ["path", "now", "carries", "room", "weakest", "limit", "then"]
@@ -113,7 +113,7 @@ def test_json_is_the_response() -> None:
     assert json.loads(done.stdout) == DETAIL
 
 
-def test_an_unreachable_server_is_one_sentence() -> None:
+def test_an_unreachable_server_is_reported_in_one_line() -> None:
     done = headroom("paths", "--address", "127.0.0.1:9")
     assert done.exit_code == 2
     assert done.stderr.count("\n") == 1
@@ -127,7 +127,7 @@ services: [alb, apigateway, lambda, s3, sqs, autoscaling]
 
 @pytest.fixture
 def demo(aws_environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the environment name the AWS of the demo."""
+    """Set the environment variables to the demo's AWS."""
     for name, value in aws_environ.items():
         monkeypatch.setenv(name, value)
 
@@ -136,18 +136,18 @@ def demo(aws_environ: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Non
 def test_the_paths_of_the_demo_are_discovered_and_their_file_is_valid(tmp_path: Path) -> None:
     done = headroom("paths", "discover", "--config", written(tmp_path, CONFIG))
     assert (done.exit_code, done.stderr) == (0, "")
-    read = parse_paths(done.stdout.encode(), "paths.yaml")
-    assert read.problems == [] and read.model
-    found = {tuple(hop.resource for hop in path.ordered_hops) for path in read.model.paths}
-    assert found >= {
+    parsed = parse_paths(done.stdout.encode(), "paths.yaml")
+    assert parsed.problems == [] and parsed.model
+    discovered = {tuple(hop.resource for hop in path.ordered_hops) for path in parsed.model.paths}
+    assert discovered >= {
         ("storefront/prod", "checkout"),
         ("media-uploads/uploads/", "thumbnails"),
         ("thumbnails", "image-resize"),
         ("app/shop-us/7c1d5e90a2b34f68", "web-us"),
     }
     (tmp_path / "paths.yaml").write_text(done.stdout)
-    checked = headroom("config", "check", "--config", written(tmp_path, "path_files: [paths.yaml]"))
-    assert checked.exit_code == 0, checked.output
+    check = headroom("config", "check", "--config", written(tmp_path, "path_files: [paths.yaml]"))
+    assert check.exit_code == 0, check.output
 
 
 @pytest.mark.usefixtures("demo")
@@ -155,13 +155,13 @@ def test_denied_reads_of_discovery_are_reported_and_exit_with_3(tmp_path: Path) 
     config = written(tmp_path, CONFIG.replace("us-east-1]", "ap-southeast-2]").replace("apigateway, ", ""))
     done = headroom("paths", "discover", "--config", config)
     assert done.exit_code == 3
-    sentences = done.stderr.splitlines()
-    assert len(sentences) == 3
-    assert all(one.startswith("123456789012/ap-southeast-2: ") for one in sentences)
+    failures = done.stderr.splitlines()
+    assert len(failures) == 3
+    assert all(failure.startswith("123456789012/ap-southeast-2: ") for failure in failures)
     assert parse_paths(done.stdout.encode(), "paths.yaml").model
 
 
-def test_the_policy_allows_the_discovery_only_when_asked(tmp_path: Path) -> None:
+def test_the_policy_allows_the_discovery_only_with_the_option_paths(tmp_path: Path) -> None:
     config = written(tmp_path, CONFIG)
     action = "lambda:ListEventSourceMappings"
     assert action not in headroom("iam-policy", "--config", config).stdout

@@ -16,7 +16,7 @@ COMMAND = (
     "aws service-quotas request-service-quota-increase --service-code kinesis --quota-code L-0918CF54"
     " --desired-value 30000 --region eu-west-1\n"
 )
-BOTH = "regions: [eu-west-1, ap-southeast-2]"
+TWO_REGIONS = "regions: [eu-west-1, ap-southeast-2]"
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def request_(aws_url: str, elsewhere: Path) -> Request:
 
 
 @pytest.mark.parametrize("name", [SHARDS, "kinesis/L-0918CF54"])
-def test_the_command_alone_is_printed(request_: Request, name: str) -> None:
+def test_only_the_command_is_printed_to_stdout(request_: Request, name: str) -> None:
     done = request_(name, "--to", "30k")
     assert (done.exit_code, done.stdout) == (0, COMMAND)
     assert "credentials of the account default (" in done.stderr
@@ -59,25 +59,25 @@ def test_with_yes_the_request_is_sent(request_: Request) -> None:
 
 
 def test_a_quota_in_several_regions_needs_the_option_region(request_: Request) -> None:
-    done = request_(SHARDS, "--to", "30k", config=BOTH)
+    done = request_(SHARDS, "--to", "30k", config=TWO_REGIONS)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr.startswith("expected --region")
-    assert request_(SHARDS, "--to", "30k", "--region", "eu-west-1", config=BOTH).stdout == COMMAND
+    assert request_(SHARDS, "--to", "30k", "--region", "eu-west-1", config=TWO_REGIONS).stdout == COMMAND
 
 
-def test_a_region_that_denies_all_says_which_permission_is_missing(request_: Request) -> None:
-    done = request_(SHARDS, "--to", "30k", "--region", "ap-southeast-2", config=BOTH)
+def test_in_a_region_that_denies_all_calls_the_missing_permission_is_named(request_: Request) -> None:
+    done = request_(SHARDS, "--to", "30k", "--region", "ap-southeast-2", config=TWO_REGIONS)
     assert (done.exit_code, done.stdout) == (2, "")
     assert done.stderr == "the credentials lack servicequotas:GetServiceQuota\n"
 
 
-REFUSED = {
+REFUSALS = {
     "a pending request": (
         ("apigateway/L-8A5B8E43", "--to", "30k", "--region", "us-east-1"),
         1,
         "An increase to 20,000 was requested on ",
     ),
-    "a value that is in force": ((SHARDS, "--to", "5"), 1, "5 is not above the value in force, "),
+    "a value below the value in force": ((SHARDS, "--to", "5"), 1, "5 is not above the value in force, "),
     "a quota that AWS does not increase": (
         ("apigateway/L-46624B39", "--to", "20M"),
         1,
@@ -90,14 +90,22 @@ REFUSED = {
     ),
     "an unknown signal": (("kinesis.shard_per_region", "--to", "5"), 2, f"did you mean {SHARDS}"),
     "an unknown quota": (("kinesis/L-00000000", "--to", "5"), 2, "Service Quotas has no quota"),
-    "no amount": ((SHARDS, "--to", "many"), 2, "expected an amount such as 2000 or 2k, found 'many'"),
-    "another account": ((SHARDS, "--to", "30k", "--account", "999999999999"), 2, "and not of 999999999999"),
+    "a value that is no amount": (
+        (SHARDS, "--to", "many"),
+        2,
+        "expected an amount such as 2000 or 2k, found 'many'",
+    ),
+    "an account of other credentials": (
+        (SHARDS, "--to", "30k", "--account", "999999999999"),
+        2,
+        "and not of 999999999999",
+    ),
     "an unknown account": ((SHARDS, "--to", "30k", "--account", "production"), 2, "expected --account"),
 }
 
 
-@pytest.mark.parametrize(("arguments", "code", "expected"), REFUSED.values(), ids=REFUSED)
-def test_refused_quota_requests_have_a_reason(
+@pytest.mark.parametrize(("arguments", "code", "expected"), REFUSALS.values(), ids=REFUSALS)
+def test_a_refused_quota_request_has_a_reason_in_one_line(
     request_: Request, arguments: tuple[str, ...], code: int, expected: str
 ) -> None:
     done = request_(*arguments)
@@ -105,7 +113,7 @@ def test_refused_quota_requests_have_a_reason(
     assert expected in done.stderr and done.stderr.count("\n") == 1
 
 
-def test_the_policy_allows_to_request_on_demand_alone() -> None:
+def test_the_policy_allows_requests_only_with_the_option_quota_requests() -> None:
     action = "servicequotas:RequestServiceQuotaIncrease"
     assert action not in headroom("iam-policy", "--service", "sqs").stdout
     assert action in headroom("iam-policy", "--service", "sqs", "--quota-requests").stdout

@@ -1,4 +1,4 @@
-"""`headroom recommend`, over the answers of an API on loopback."""
+"""`headroom recommend` with the responses of an API on loopback."""
 
 import json
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 from tests.monitor.cli.invocation import headroom
 from tests.monitor.cli.test_coverage import api
 
-IDLE: dict[str, Any] = {
+OVERSIZED: dict[str, Any] = {
     "account": "123456789012",
     "region": "us-east-1",
     "service": "kinesis",
@@ -27,7 +27,7 @@ IDLE: dict[str, Any] = {
     "command": "aws kinesis update-shard-count --stream-name=clicks",
     "series_ids": ["0123456789abcdef"],
 }
-NEW = IDLE | {
+WITHOUT_HISTORY = OVERSIZED | {
     "resource": "orders",
     "advice": "unknown",
     "change": "8 shards",
@@ -37,8 +37,8 @@ NEW = IDLE | {
     "monthly_dollars": None,
     "command": None,
 }
-FOUND: dict[str, Any] = {
-    "items": [IDLE, NEW],
+RESPONSE: dict[str, Any] = {
+    "items": [OVERSIZED, WITHOUT_HISTORY],
     "total": 3,
     "counts": {"raise": 0, "lower": 1, "keep": 0, "unknown": 2},
     "saved_monthly_dollars": 32.87,
@@ -48,7 +48,7 @@ FOUND: dict[str, Any] = {
 
 
 def test_the_table_has_size_peak_cost_and_command() -> None:
-    with api(FOUND) as (address, paths):
+    with api(RESPONSE) as (address, paths):
         result = headroom("recommend", "--address", address)
     assert result.exit_code == 0
     words = " ".join(result.stdout.split())
@@ -61,11 +61,11 @@ def test_the_table_has_size_peak_cost_and_command() -> None:
     assert paths == ["/api/v1/recommendations?advice=raise&advice=lower&advice=unknown"]
 
 
-def test_the_json_is_that_of_the_api() -> None:
-    with api(FOUND) as (address, paths):
-        chosen = ("--format", "json", "--advice", "lower", "--service", "kinesis")
-        result = headroom("recommend", "--address", address, *chosen)
-    assert json.loads(result.stdout) == FOUND
+def test_json_is_the_response_of_the_api() -> None:
+    with api(RESPONSE) as (address, paths):
+        options = ("--format", "json", "--advice", "lower", "--service", "kinesis")
+        result = headroom("recommend", "--address", address, *options)
+    assert json.loads(result.stdout) == RESPONSE
     assert paths == ["/api/v1/recommendations?service=kinesis&advice=lower"]
 
 

@@ -9,12 +9,12 @@ from typer.testing import CliRunner, Result
 from monitor.cli.commands import app
 from tests.aws_environment import CREDENTIALS, clear_environment
 
-DENIED = "ap-southeast-2"
-Reported = Callable[..., Result]
+DENIED = "ap-southeast-2"  # the simulated AWS denies all calls in this region
+RunReport = Callable[..., Result]
 
 
 @pytest.fixture
-def reported(aws_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Reported:
+def report(aws_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunReport:
     """Return a function that runs `headroom report` in a temporary folder."""
     monkeypatch.chdir(tmp_path)
     clear_environment(monkeypatch, "AWS_", "HEADROOM_")
@@ -27,37 +27,37 @@ def reported(aws_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> R
     return run
 
 
-def test_without_a_file_the_page_is_printed(reported: Reported) -> None:
-    result = reported()
+def test_without_the_option_out_the_report_is_printed(report: RunReport) -> None:
+    result = report()
     assert result.exit_code == 0, "although orders.fifo is at its limit"
     assert result.stdout.startswith("<!doctype html>") and result.stdout.rstrip().endswith("</html>")
     assert "orders.fifo" in result.stdout
     assert result.stderr == ""
 
 
-def test_a_report_written_to_a_file_is_not_printed(reported: Reported, tmp_path: Path) -> None:
+def test_a_report_written_to_a_file_is_not_printed(report: RunReport, tmp_path: Path) -> None:
     (tmp_path / "report.md").write_text("before")
-    result = reported("--format", "markdown", "--out", "report.md")
+    result = report("--format", "markdown", "--out", "report.md")
     assert (result.exit_code, result.output) == (0, "")
     text = (tmp_path / "report.md").read_text()
     assert text.startswith("# AWS limits") and "orders.fifo" in text and "before" not in text.splitlines()
-    assert {one.name for one in tmp_path.iterdir()} == {"report.md", "headroom.yaml"}
+    assert {path.name for path in tmp_path.iterdir()} == {"report.md", "headroom.yaml"}
 
 
-def test_out_with_a_dash_prints_the_report_and_creates_no_file(reported: Reported, tmp_path: Path) -> None:
-    assert reported("--format", "markdown", "--out", "-").stdout.startswith("# AWS limits")
+def test_out_with_a_dash_prints_the_report_and_creates_no_file(report: RunReport, tmp_path: Path) -> None:
+    assert report("--format", "markdown", "--out", "-").stdout.startswith("# AWS limits")
     assert not (tmp_path / "-").exists()
 
 
-def test_a_report_holds_only_the_requested_services_and_accounts_and_says_so(reported: Reported) -> None:
+def test_a_report_has_only_the_requested_services_and_accounts_and_names_them(report: RunReport) -> None:
     config = "{services: [sqs, s3], accounts: [{name: mine}]}"
-    output = reported("--service", "s3", "--account", "mine", "--format", "markdown", config=config).stdout
+    output = report("--service", "s3", "--account", "mine", "--format", "markdown", config=config).stdout
     assert "only service s3, account mine" in output
     assert "for mine" in output.replace("\\", "") and "s3" in output and "orders.fifo" not in output
 
 
 @pytest.mark.parametrize(
-    ("out", "why"),
+    ("out", "reason"),
     [
         ("absent/report.html", "No such file or directory"),
         (".", "Is a directory"),
@@ -65,17 +65,17 @@ def test_a_report_holds_only_the_requested_services_and_accounts_and_says_so(rep
     ],
 )
 def test_a_file_that_cannot_be_written_is_reported_before_aws_is_read(
-    out: str, why: str, reported: Reported
+    out: str, reason: str, report: RunReport
 ) -> None:
-    result = reported("--out", out, AWS_ENDPOINT_URL="http://127.0.0.1:9")
+    result = report("--out", out, AWS_ENDPOINT_URL="http://127.0.0.1:9")
     assert result.exit_code == 2
-    assert result.output == f"headroom cannot write {out}: {why}\n"
+    assert result.output == f"headroom cannot write {out}: {reason}\n"
 
 
 def test_a_report_is_written_even_if_all_reads_fail_and_the_exit_code_is_2(
-    reported: Reported, tmp_path: Path
+    report: RunReport, tmp_path: Path
 ) -> None:
-    result = reported("--out", "report.html", config=f"{{services: [sqs], regions: [{DENIED}]}}")
+    result = report("--out", "report.html", config=f"{{services: [sqs], regions: [{DENIED}]}}")
     assert result.exit_code == 2
     page = (tmp_path / "report.html").read_text()
     assert "No series could be judged." in page and "ListQueues" in page
@@ -89,12 +89,12 @@ def test_a_report_is_written_even_if_all_reads_fail_and_the_exit_code_is_2(
         (["--format", "pdf"], "pdf"),
     ],
 )
-def test_invalid_arguments_leave_the_existing_file_as_it_was(
-    arguments: list[str], expected: str, reported: Reported, tmp_path: Path
+def test_invalid_arguments_do_not_change_the_existing_file(
+    arguments: list[str], expected: str, report: RunReport, tmp_path: Path
 ) -> None:
     (tmp_path / "report.html").write_text("before")
-    result = reported("--out", "report.html", *arguments)
+    result = report("--out", "report.html", *arguments)
     assert result.exit_code == 2
     assert expected in result.stderr
     assert (tmp_path / "report.html").read_text() == "before"
-    assert {one.name for one in tmp_path.iterdir()} == {"report.html", "headroom.yaml"}
+    assert {path.name for path in tmp_path.iterdir()} == {"report.html", "headroom.yaml"}

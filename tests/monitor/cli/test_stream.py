@@ -1,4 +1,4 @@
-"""`headroom stream dead-letters` with a running endpoint, and where none listens."""
+"""`headroom stream dead-letters` with and without a running Headroom."""
 
 import asyncio
 import json
@@ -16,30 +16,30 @@ from tests.monitor.stream.fleets import fleet_of, ingest_of
 
 @pytest.fixture
 async def endpoint() -> AsyncIterator[Endpoint]:
-    async with serving(ingest_of(fleet_of())) as one:
-        yield one
+    async with serving(ingest_of(fleet_of())) as running:
+        yield running
 
 
 async def dead_letters(port: int) -> tuple[int, str, str]:
-    """Run the command; return its exit code, standard output and standard error."""
+    """Run `headroom stream dead-letters`; return its exit code, standard output and standard error."""
     command = ["dead-letters", "--address", f"127.0.0.1:{port}"]
     result = await asyncio.to_thread(lambda: CliRunner().invoke(app, command))
     return result.exit_code, result.stdout, result.stderr
 
 
-async def test_dead_letters_of_a_running_headroom_are_shown(endpoint: Endpoint) -> None:
+async def test_dead_letters_of_a_running_headroom_are_printed_the_newest_first(endpoint: Endpoint) -> None:
     await endpoint.post(envelope([b"older \x1b[31m"]))
     await endpoint.post(envelope([b"newer"]))
-    code, output, remark = await dead_letters(endpoint.port)
+    code, output, errors = await dead_letters(endpoint.port)
     assert code == 0
     assert [json.loads(line)["piece"] for line in output.splitlines()] == ["newer", "older \x1b[31m"]
     assert "\x1b" not in output
-    assert "2 since the start" in remark
+    assert "2 since the start" in errors
 
 
-async def test_a_connection_that_is_refused_is_one_sentence() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as nobody:
-        port = nobody.getsockname()[1]
-    code, _, remark = await dead_letters(port)
+async def test_a_refused_connection_is_reported() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as unused:
+        port = unused.getsockname()[1]
+    code, _, errors = await dead_letters(port)
     assert code == 2
-    assert "refused" in remark
+    assert "refused" in errors

@@ -9,8 +9,10 @@ import pytest
 from tests.monitor.cli.invocation import headroom
 from tests.monitor.cli.test_coverage import api
 
-COMMAND = "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384"
-OWN = "aws kinesis update-shard-count --stream-name=orders"
+REQUEST_COMMAND = (
+    "aws service-quotas request-service-quota-increase --service-code lambda --quota-code L-B99A9384"
+)
+CHANGE_COMMAND = "aws kinesis update-shard-count --stream-name=orders"
 ITEM: dict[str, Any] = {
     "id": "0123456789abcdef",
     "account": "123456789012",
@@ -20,7 +22,7 @@ ITEM: dict[str, Any] = {
     "resource": "",
     "kind": "quota",
     "is_broken": True,
-    "remedy": {"action": "request", "command": COMMAND},
+    "remedy": {"action": "request", "command": REQUEST_COMMAND},
     "words": {
         "breaks_at": "x1.06",
         "would_use": "283 % of 1k concurrent executions",
@@ -33,13 +35,13 @@ STREAM = ITEM | {
     "signal": "stream_write_bytes",
     "resource": "orders\x1b[31m",
     "kind": "provisioned",
-    "remedy": {"action": "change", "command": OWN},
+    "remedy": {"action": "change", "command": CHANGE_COMMAND},
 }
 HOLDS = ITEM | {"is_broken": False, "remedy": None, "words": ITEM["words"] | {"to_make_room": ""}}
 UNKNOWN = {name: ITEM[name] for name in ("account", "region", "service", "signal", "resource")}
 REQUEST = {
     "summary": "Ask AWS for 5,144 of lambda L-B99A9384.",
-    "command": COMMAND,
+    "command": REQUEST_COMMAND,
     "pending_is_enough": False,
 }
 ANSWER: dict[str, Any] = {
@@ -65,21 +67,23 @@ def printed(*options: str, response: dict[str, Any] = ANSWER) -> list[str]:
 
 
 def test_the_table_has_a_line_for_each_series_followed_by_remedies() -> None:
-    header, first, second, third, summary, note, request, command, change, own, unknown = printed()
+    header, first, second, third, summary, note, request, request_command, change, change_command, unknown = (
+        printed()
+    )
     assert header.split("  ")[0] == "breaks at"
     assert "x1.06" in first and "lambda.account_concurrency whole account, 123456789012/eu-west-1" in first
     assert "Ask AWS for 5,144" in first and "Ask AWS" not in third
     assert "orders\\x1b[31m" in second
     assert (summary, note) == (ANSWER["summary"], ANSWER["notes"][0])
-    assert (request, command) == (REQUEST["summary"], f"  {COMMAND}")
-    assert (change, own) == ("Change yourself:", f"  {OWN}")
+    assert (request, request_command) == (REQUEST["summary"], f"  {REQUEST_COMMAND}")
+    assert (change, change_command) == ("Change yourself:", f"  {CHANGE_COMMAND}")
     assert unknown.startswith("Not known: lambda.account_concurrency of whole account in eu-west-1, ")
     assert unknown.endswith(" and 2 more: not enabled")
 
 
 def test_a_sufficient_pending_request_is_not_repeated() -> None:
     pending = ANSWER | {"requests": [REQUEST | {"pending_is_enough": True}], "items": [HOLDS], "total": 1}
-    assert f"  {COMMAND}" not in printed(response=pending)
+    assert f"  {REQUEST_COMMAND}" not in printed(response=pending)
 
 
 def test_json_is_the_response() -> None:

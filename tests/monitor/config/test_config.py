@@ -1,4 +1,4 @@
-"""The configuration file: where it is found and what it means."""
+"""The configuration file: which file is read, and the settings that it yields."""
 
 from pathlib import Path
 
@@ -19,11 +19,11 @@ ORDERS = SelectorLabels("123456789012", "eu-west-1", "kinesis", "stream_write_by
 
 
 def read(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> Config:
-    """Return the configuration that a file with this text has."""
+    """Return the configuration in a file with this text."""
     return parse_config(text.encode(), "headroom.yaml", ConfigContext(environ or {}, folder, REGISTRY))
 
 
-WHOLE = f"""
+FULL_CONFIG = f"""
 accounts:
   - name: production
     role_arn: {ROLE}
@@ -52,7 +52,7 @@ endpoint_url: http://127.0.0.1:4566
 
 
 def test_a_configuration_with_every_key_is_read() -> None:
-    config = read(WHOLE)
+    config = read(FULL_CONFIG)
     production, other = config.accounts
     assert isinstance(production, Account)
     assert isinstance(other, Account)
@@ -66,9 +66,9 @@ def test_a_configuration_with_every_key_is_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "# nothing\n", "{}", "---\n", "accounts:\nband:\ninterval:\n", "accounts: []"]
+    "text", ["", "# a comment\n", "{}", "---\n", "accounts:\nband:\ninterval:\n", "accounts: []"]
 )
-def test_without_settings_the_default_holds(text: str) -> None:
+def test_without_settings_all_keys_have_their_defaults(text: str) -> None:
     config = read(text)
     assert config == Config()
     assert config.listen_address == ("127.0.0.1", 4070)
@@ -78,8 +78,8 @@ def test_without_settings_the_default_holds(text: str) -> None:
     assert not config.is_excluded(ORDERS)
 
 
-def test_an_account_is_watched_with_its_own_regions_and_services_or_those_of_the_top_level() -> None:
-    watched = read(WHOLE).monitored_accounts(REGISTRY)
+def test_an_account_without_regions_or_services_has_those_of_the_top_level() -> None:
+    watched = read(FULL_CONFIG).monitored_accounts(REGISTRY)
     assert [account.regions for account in watched] == [
         ("eu-west-1", "ap-east-1", "us-east-1"),
         ("all",),
@@ -87,7 +87,7 @@ def test_an_account_is_watched_with_its_own_regions_and_services_or_those_of_the
     assert [account.services for account in watched] == [("kinesis",), ("kinesis",)]
 
 
-def test_without_accounts_the_credentials_of_the_environment_are_watched_with_all_services() -> None:
+def test_without_accounts_the_account_of_the_environment_is_watched() -> None:
     (account,) = read("regions: [eu-west-1]").monitored_accounts(REGISTRY)
     assert (account.role_arn, account.regions, account.services) == (
         None,
@@ -105,10 +105,10 @@ def test_without_accounts_the_credentials_of_the_environment_are_watched_with_al
         (ORDERS._replace(account="1", account_name="", resource="test-1"), (0.3, 0.6, 1.0), None, True),
     ],
 )
-def test_the_last_override_that_matches_counts(
+def test_the_last_matching_override_applies(
     labels: SelectorLabels, band: tuple[float, ...], limit: float | None, excluded: bool
 ) -> None:
-    config = read(WHOLE)
+    config = read(FULL_CONFIG)
     assert tuple(config.band_for(labels).model_dump().values()) == band
     assert (config.limit_override(labels), config.is_excluded(labels)) == (limit, excluded)
 
@@ -123,21 +123,21 @@ def test_the_last_override_that_matches_counts(
         ("{signal: kinesis.retention_iterator_age, high: 0.3}", (0.0, 0.3, 0.5)),
     ],
 )
-def test_a_signals_own_band_gives_way_only_to_an_override_that_names_the_signal(
+def test_only_an_override_with_the_name_of_the_signal_changes_its_catalogue_band(
     override: str, band: tuple[float, ...]
 ) -> None:
     own = Band.model_validate({"low": 0.0, "high": 0.25, "near": 0.5})
     config = read(f"band: {{low: 0.1}}\nbands: [{override}]")
-    age = ORDERS._replace(signal="retention_iterator_age")
-    assert tuple(config.band_for(age, own).model_dump().values()) == band
+    labels = ORDERS._replace(signal="retention_iterator_age")
+    assert tuple(config.band_for(labels, own).model_dump().values()) == band
 
 
 @pytest.mark.parametrize(
-    ("where", "value"), [("external_id", SECRET), ("external_id_env", "ID"), ("external_id_file", "id.txt")]
+    ("key", "value"), [("external_id", SECRET), ("external_id_env", "ID"), ("external_id_file", "id.txt")]
 )
-def test_a_secret_is_read_and_never_shown(where: str, value: str, tmp_path: Path) -> None:
+def test_a_secret_is_read_and_never_shown(key: str, value: str, tmp_path: Path) -> None:
     (tmp_path / "id.txt").write_text(f"{SECRET}\n")
-    text = f"accounts: [{{role_arn: '{ROLE}', {where}: '{value}'}}]"
+    text = f"accounts: [{{role_arn: '{ROLE}', {key}: '{value}'}}]"
     config = read(text, {"ID": SECRET}, tmp_path)
     (account,) = config.monitored_accounts(REGISTRY)
     assert account.external_id_secret and account.external_id_secret.get_secret_value() == SECRET
@@ -151,7 +151,7 @@ def test_a_secret_is_read_and_never_shown(where: str, value: str, tmp_path: Path
         assert "hunter" not in shown
 
 
-def test_the_file_is_the_argument_or_the_variables_or_the_folders(
+def test_the_file_is_named_by_the_argument_or_the_variable_or_is_in_the_folder(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -165,7 +165,7 @@ def test_the_file_is_the_argument_or_the_variables_or_the_folders(
     assert read_config(tmp_path / "argument.yaml", variable, REGISTRY).interval == 180
 
 
-def test_a_secrets_file_is_looked_up_beside_the_configuration(tmp_path: Path) -> None:
+def test_the_file_of_a_secret_is_read_beside_the_configuration(tmp_path: Path) -> None:
     (tmp_path / "id").write_text(SECRET)
     file = tmp_path / "h.yaml"
     file.write_text(f"accounts: [{{role_arn: '{ROLE}', external_id_file: id}}]")
@@ -173,13 +173,15 @@ def test_a_secrets_file_is_looked_up_beside_the_configuration(tmp_path: Path) ->
     assert account.external_id_secret and account.external_id_secret.get_secret_value() == SECRET
 
 
-def test_a_file_that_cannot_be_used_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_cannot_be_read_or_parsed_is_reported_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     Path("big.yaml").write_bytes(b"#" * (1024**2 + 1))
-    Path("just.yaml").write_bytes(b"#" * 1024**2)
+    Path("largest.yaml").write_bytes(b"#" * 1024**2)
     Path("latin.yaml").write_bytes(b"tags: [caf\xe9]")
     Path("wrong.yaml").write_text("a: 1")
-    assert read_config(Path("just.yaml"), {}, REGISTRY) == Config()
+    assert read_config(Path("largest.yaml"), {}, REGISTRY) == Config()
     problem_of = {}
     for name in ("none.yaml", ".", "big.yaml", "latin.yaml", "wrong.yaml"):
         with pytest.raises(ConfigError) as failure:

@@ -1,4 +1,4 @@
-"""The example names every key and loads, as it stands and with every key in use."""
+"""The example has every key, and is valid as it stands and with every key in use."""
 
 import ast
 import json
@@ -24,22 +24,22 @@ from rules.strict_yaml import parse
 from tests.architecture import sources
 from tests.registries import REGISTRY
 
-IN_USE = re.sub(r"^#(?!#)", "", example_file(REGISTRY), flags=re.MULTILINE)
+ALL_IN_USE = re.sub(r"^#(?!#)", "", example_file(REGISTRY), flags=re.MULTILINE)
 
 
 def missing(model: type[BaseModel], data: Any, where: str = "") -> list[str]:
-    """The keys of `model` that no entry of `data` has."""
+    """Return the keys of `model` that no entry of `data` has. where: the path of `data`."""
     entries = data if isinstance(data, list) else [data]
-    lacking = []
+    absent = []
     for name, field in model.model_fields.items():
         values = [entry[name] for entry in entries if name in entry]
         if not values:
-            lacking.append(where + name)
+            absent.append(where + name)
             continue
         for inner in nested_models(field.annotation):
             if inner in (Account, Organization, PartialBand):
-                lacking += missing(inner, values[0], f"{where}{name}.")
-    return lacking
+                absent += missing(inner, values[0], f"{where}{name}.")
+    return absent
 
 
 def test_the_example_as_it_stands_is_the_default() -> None:
@@ -49,16 +49,16 @@ def test_the_example_as_it_stands_is_the_default() -> None:
     )
 
 
-def test_every_key_in_use_loads_and_is_documented(tmp_path: Path) -> None:
-    for name in re.findall(r"_file: (\S+)", IN_USE):
+def test_the_example_with_every_key_in_use_is_valid(tmp_path: Path) -> None:
+    for name in re.findall(r"_file: (\S+)", ALL_IN_USE):
         (tmp_path / name).write_text(f"from-the-file-{name}\n")
-    made = trustme.CA().issue_cert("headroom.example.org")
-    made.private_key_pem.write_to_path(tmp_path / "tls.key")
-    made.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
+    certificate = trustme.CA().issue_cert("headroom.example.org")
+    certificate.private_key_pem.write_to_path(tmp_path / "tls.key")
+    certificate.cert_chain_pems[0].write_to_path(tmp_path / "tls.crt")
     (tmp_path / "paths.yaml").write_text("paths: []")
-    environ = {name: f"from-the-variable-{name}" for name in re.findall(r"_env: (\S+)", IN_USE)}
+    environ = {name: f"from-the-variable-{name}" for name in re.findall(r"_env: (\S+)", ALL_IN_USE)}
     context = ConfigContext(environ, tmp_path, REGISTRY)
-    config = parse_config(IN_USE.encode(), "headroom.yaml", context)
+    config = parse_config(ALL_IN_USE.encode(), "headroom.yaml", context)
     secrets = [
         account.external_id_secret.get_secret_value()
         for account in config.accounts
@@ -73,24 +73,24 @@ def test_every_key_in_use_loads_and_is_documented(tmp_path: Path) -> None:
 
 
 def test_no_key_of_an_account_or_the_top_level_is_left_out() -> None:
-    assert missing(Config, parse(IN_USE.encode())[0]) == []
+    assert missing(Config, parse(ALL_IN_USE.encode())[0]) == []
 
 
-def within(model: type[BaseModel]) -> set[type[BaseModel]]:
-    """A model and all models in its fields."""
+def models_in(model: type[BaseModel]) -> set[type[BaseModel]]:
+    """Return a model and all models in its fields."""
     found, new = set[type[BaseModel]](), {model}
     while new:
         found |= new
-        inner = (nested_models(field.annotation) for one in new for field in one.model_fields.values())
+        inner = (nested_models(field.annotation) for outer in new for field in outer.model_fields.values())
         new = set(chain.from_iterable(inner)) - found
     return found
 
 
-@pytest.mark.parametrize("model", sorted(within(Config), key=str))
-def test_every_key_is_explained(model: type[BaseModel]) -> None:
+@pytest.mark.parametrize("model", sorted(models_in(Config), key=str))
+def test_every_key_is_explained_in_the_example(model: type[BaseModel]) -> None:
     explained = " ".join(example_file(REGISTRY).replace("\n##", " ").split())
     for name, field in model.model_fields.items():
-        if not (name == "type" and issubclass(model, BaseReceiver)):  # it is a heading of the example
+        if not (name == "type" and issubclass(model, BaseReceiver)):  # a type is a heading of the example
             assert field.description, f"{model.__name__}.{name}: expected Field(..., description=...)"
             description = field.description.replace(SERVICES_PLACEHOLDER, ", ".join(REGISTRY.service_names))
             key = "" if model is Config else f"{field.alias or name}: "
@@ -99,7 +99,7 @@ def test_every_key_is_explained(model: type[BaseModel]) -> None:
 
 @pytest.fixture(scope="module")
 def names_in_code() -> set[str]:
-    """The attributes that the code reads: x.name, and "name" of getattr."""
+    """The names of attributes that the code may read: in `x.name`, and in texts for `getattr`."""
     return {
         name
         for source in sources(Path(__file__).parents[3], ("monitor",))
@@ -109,8 +109,8 @@ def names_in_code() -> set[str]:
     }
 
 
-@pytest.mark.parametrize("model", sorted(within(Config), key=str))
-def test_every_key_is_read(model: type[BaseModel], names_in_code: set[str]) -> None:
+@pytest.mark.parametrize("model", sorted(models_in(Config), key=str))
+def test_every_key_is_read_by_the_code(model: type[BaseModel], names_in_code: set[str]) -> None:
     unread = [
         name for name in model.model_fields if not {name, re.sub("_(env|file)$", "", name)} & names_in_code
     ]

@@ -1,4 +1,4 @@
-"""Exclusions: a service that is excluded as a whole is not called, and excluded series cost nothing."""
+"""The key `exclude`: wholly excluded services are not called, and excluded series cost nothing."""
 
 from typing import Any
 
@@ -19,16 +19,16 @@ SERVICES = REGISTRY.service_names
 
 
 def configured(*exclude: dict[str, Any], **more: Any) -> Config:
-    """Return a configuration of two accounts with exclusions."""
+    """Return a configuration of two accounts with these entries of `exclude`. more: further keys."""
     accounts = [
         {"name": "prod", "role_arn": f"arn:aws:iam::{PROD}:role/headroom"},
         {"name": "staging", "role_arn": f"arn:aws:iam::{STAGING}:role/headroom"},
     ]
-    given = {"accounts": accounts, "regions": ["eu-west-1", "ap-south-1"], "exclude": exclude}
-    return Config.model_validate(given | more)
+    settings = {"accounts": accounts, "regions": ["eu-west-1", "ap-south-1"], "exclude": exclude}
+    return Config.model_validate(settings | more)
 
 
-LEFT_OUT = [
+EXCLUDES_SQS = [
     ([{"region": "ap-*"}], True),
     ([{"region": "eu-*"}], False),
     ([{"service": "sqs"}], True),
@@ -36,7 +36,7 @@ LEFT_OUT = [
     ([{"service": "kinesis"}], False),
     ([{"signal": "sqs.*"}], True),
     ([{"signal": "sqs.standard_*"}], False),
-    ([{"signal": "sqs.standard_*"}, {"signal": "fifo_*"}], True),  # all of them, together
+    ([{"signal": "sqs.standard_*"}, {"signal": "fifo_*"}], True),  # together they match all signals of SQS
     ([{"account": "prod"}], True),
     ([{"account": PROD}], True),
     ([{"account": "staging"}], False),
@@ -47,14 +47,14 @@ LEFT_OUT = [
 ]
 
 
-@pytest.mark.parametrize(("exclude", "out"), LEFT_OUT)
-def test_a_service_of_a_cell_is_left_out_when_all_its_series_are(
-    exclude: list[dict[str, Any]], out: bool
+@pytest.mark.parametrize(("exclude", "is_excluded"), EXCLUDES_SQS)
+def test_a_service_in_a_region_is_excluded_if_all_its_series_are(
+    exclude: list[dict[str, Any]], is_excluded: bool
 ) -> None:
-    assert excludes_all_of(configured(*exclude).exclude, SQS, REGISTRY) is out
+    assert excludes_all_of(configured(*exclude).exclude, SQS, REGISTRY) is is_excluded
 
 
-WATCHED: list[tuple[dict[str, Any], dict[str, tuple[set[str], set[str]]]]] = [
+MONITORED: list[tuple[dict[str, Any], dict[str, tuple[set[str], set[str]]]]] = [
     ({"region": "ap-*"}, {"prod": ({"eu-west-1"}, {*SERVICES}), "staging": ({"eu-west-1"}, {*SERVICES})}),
     ({"account": "staging"}, {"prod": ({"eu-west-1", "ap-south-1"}, {*SERVICES})}),
     (
@@ -68,20 +68,20 @@ WATCHED: list[tuple[dict[str, Any], dict[str, tuple[set[str], set[str]]]]] = [
 ]
 
 
-@pytest.mark.parametrize(("entry", "left"), WATCHED)
-def test_excluded_places_are_not_monitored(
-    entry: dict[str, Any], left: dict[str, tuple[set[str], set[str]]]
+@pytest.mark.parametrize(("entry", "expected"), MONITORED)
+def test_excluded_accounts_regions_and_services_are_not_monitored(
+    entry: dict[str, Any], expected: dict[str, tuple[set[str], set[str]]]
 ) -> None:
-    found = configured(entry).monitored_accounts(REGISTRY)
-    assert {one.name: ({*one.regions}, {*one.services}) for one in found} == left
+    accounts = configured(entry).monitored_accounts(REGISTRY)
+    assert {account.name: ({*account.regions}, {*account.services}) for account in accounts} == expected
 
 
-def test_with_all_regions_none_is_excluded_until_aws_lists_them() -> None:
+def test_the_value_all_is_not_changed_before_aws_has_listed_the_regions() -> None:
     watched = configured({"region": "a*"}, regions="all").monitored_accounts(REGISTRY)
     assert [account.regions for account in watched] == [("all",), ("all",)]
 
 
-NOTES = [
+INEFFECTIVE_ENTRIES = [
     ({"region": "us-*"}, "no configured region matches 'us-*'"),
     ({"account": "sandbox"}, "no configured account matches 'sandbox'"),
     ({"service": "s3"}, "no configured service matches 's3'"),
@@ -93,18 +93,18 @@ NOTES = [
 ]
 
 
-@pytest.mark.parametrize(("entry", "expected"), NOTES)
-def test_an_entry_without_effect_is_reported_in_one_sentence(
-    entry: dict[str, Any], expected: str | None
+@pytest.mark.parametrize(("entry", "reason"), INEFFECTIVE_ENTRIES)
+def test_an_entry_without_effect_is_reported_with_the_reason(
+    entry: dict[str, Any], reason: str | None
 ) -> None:
     config = configured(entry, services=["kinesis", "sqs"])
-    notes = list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY))
-    assert len(notes) == (expected is not None)
-    assert all(note.startswith(f"exclude[0] excludes nothing: {expected}") for note in notes)
+    sentences = list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY))
+    assert len(sentences) == (reason is not None)
+    assert all(sentence.startswith(f"exclude[0] excludes nothing: {reason}") for sentence in sentences)
 
 
 @pytest.mark.parametrize("regions", ["all", []])
-def test_an_exclusion_of_regions_or_accounts_listed_later_is_not_ineffective(regions: Any) -> None:
+def test_an_entry_for_regions_or_accounts_that_are_not_known_yet_is_not_reported(regions: Any) -> None:
     config = configured({"region": "us-*"}, {"account": "0" * 12}, regions=regions, accounts=[{}])
     assert list(ineffective_entries(config.exclude, config.configured_entries(REGISTRY), REGISTRY)) == []
 
@@ -147,5 +147,5 @@ async def test_no_metric_of_an_excluded_series_is_requested() -> None:
     )
     await account.run_inventory(KINESIS)
     assert requested == ["orders"]
-    metrics_read = b"".join(name for name in account.fleet.metrics(account.aws.cell.key))
-    assert b"orders" in metrics_read and b"test-1" not in metrics_read
+    metric_names = b"".join(account.fleet.metrics(account.aws.cell.key))
+    assert b"orders" in metric_names and b"test-1" not in metric_names

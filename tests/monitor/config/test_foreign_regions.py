@@ -1,4 +1,4 @@
-"""The regions of an account are of the partition of its role."""
+"""The regions of an account must belong to the partition of its role."""
 
 from typing import Any
 
@@ -23,24 +23,28 @@ def role(partition: str) -> str:
 def test_a_region_of_another_partition_than_the_role_is_refused(
     account: dict[str, Any], regions: list[str], expected: str
 ) -> None:
-    with pytest.raises(ValidationError) as wrong:
+    with pytest.raises(ValidationError) as error:
         Config.model_validate({"accounts": [account], "regions": regions})
-    assert expected in str(wrong.value)
+    assert expected in str(error.value)
 
 
-def test_accounts_of_three_partitions_each_have_their_own_regions() -> None:
-    named = {"aws": ["eu-west-1"], "aws-cn": ["cn-north-1", "cn-northwest-1"], "aws-us-gov": ["all"]}
+def test_accounts_of_three_partitions_have_regions_of_their_own_partition() -> None:
+    regions_by_partition = {
+        "aws": ["eu-west-1"],
+        "aws-cn": ["cn-north-1", "cn-northwest-1"],
+        "aws-us-gov": ["all"],
+    }
     accounts = [
-        {"role_arn": role(name).replace("123456789012", f"{number:012d}"), "regions": regions}
-        for number, (name, regions) in enumerate(named.items())
+        {"role_arn": role(partition).replace("123456789012", f"{number:012d}"), "regions": regions}
+        for number, (partition, regions) in enumerate(regions_by_partition.items())
     ]
     config = Config.model_validate({"accounts": accounts})
-    assert [[*one.regions] for one in config.accounts] == [*named.values()]
+    assert [[*account.regions] for account in config.accounts] == [*regions_by_partition.values()]
 
 
 @pytest.mark.parametrize(
     "arn", ["arn:aws-new:iam::123456789012:role/headroom", "arn:amazon:iam::123456789012:role/headroom"]
 )
-def test_a_role_of_no_known_partition_is_refused(arn: str) -> None:
+def test_a_role_of_an_unknown_partition_is_refused(arn: str) -> None:
     with pytest.raises(ValidationError, match="expected a role such as"):
         Config.model_validate({"accounts": [{"role_arn": arn}]})

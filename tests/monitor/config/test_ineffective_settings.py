@@ -10,27 +10,27 @@ from monitor.schema.types import ConfigContext
 from tests.registries import REGISTRY
 
 CONTEXT = ConfigContext(registry=REGISTRY)
-BELOW = "others have no alert below the band"
-WITHOUT_THROTTLING = "CloudWatch has no metric of it for this one"
+NO_ALERT_BELOW = "others have no alert below the band"
+NO_THROTTLING_METRIC = "CloudWatch has no metric of it for this one"
 
 
 @pytest.mark.parametrize(
-    ("entry", "place", "expected"),
+    ("entry", "key", "expected"),
     [
-        ({"signal": "lambda.account_concurrency", "below": "warning"}, "below", BELOW),
-        ({"service": "s3", "below": "none"}, "below", BELOW),
-        ({"service": "sqs", "saturated": "warning"}, "saturated", WITHOUT_THROTTLING),
-        ({"signal": "kinesis.efo_read_bytes", "tolerance": {"rate": 1}}, "tolerance", WITHOUT_THROTTLING),
-        ({"service": "autoscaling", "tolerance": {"for": "2m"}}, "tolerance", WITHOUT_THROTTLING),
+        ({"signal": "lambda.account_concurrency", "below": "warning"}, "below", NO_ALERT_BELOW),
+        ({"service": "s3", "below": "none"}, "below", NO_ALERT_BELOW),
+        ({"service": "sqs", "saturated": "warning"}, "saturated", NO_THROTTLING_METRIC),
+        ({"signal": "kinesis.efo_read_bytes", "tolerance": {"rate": 1}}, "tolerance", NO_THROTTLING_METRIC),
+        ({"service": "autoscaling", "tolerance": {"for": "2m"}}, "tolerance", NO_THROTTLING_METRIC),
     ],
 )
-def test_a_setting_that_affects_none_of_the_series_it_selects_is_rejected(
-    entry: dict[str, Any], place: str, expected: str
+def test_a_setting_without_effect_on_the_series_of_its_entry_is_rejected(
+    entry: dict[str, Any], key: str, expected: str
 ) -> None:
-    with pytest.raises(ValidationError) as wrong:
+    with pytest.raises(ValidationError) as error:
         Config.model_validate({"alerts": [{"resource": "x", "above": "none"}, entry]}, context=CONTEXT)
-    assert f"alerts[1].{place}" in str(wrong.value) or f"'alerts', 1, '{place}'" in str(wrong.value.errors())
-    assert expected in str(wrong.value)
+    assert f"alerts[1].{key}" in str(error.value) or f"'alerts', 1, '{key}'" in str(error.value.errors())
+    assert expected in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The key `alerts` of the configuration, in a running Headroom over the demo's AWS, and after a reload."""
+"""The key `alerts` of the configuration, in a running Headroom with the demo's AWS, and after reloads."""
 
 import json
 import signal
@@ -20,56 +20,64 @@ from tests.telemetries import Telemetries
 
 WEB = {"signal": "autoscaling.group_max_size", "resource": "web"}  # pinned at its maximum
 STATES = {1: "pending", 2: "firing"}
-RUNNING = "services: [autoscaling]\nregions: [eu-west-1]\njudge_interval: 1\n"
+BASE_CONFIG = "services: [autoscaling]\nregions: [eu-west-1]\njudge_interval: 1\n"
 
 
-async def watched(fleet: Fleet, before: Watcher | None, *overrides: dict[str, Any]) -> tuple[Watcher, Series]:
-    """A watch that follows another one, as a reload has it; and the series of the group."""
-    given = {"services": ["autoscaling"], "regions": ["eu-west-1"], "alerts": overrides}
-    config, telemetry = Config.model_validate(given), Telemetries()
-    watch = Watcher(
+async def run_watcher(
+    fleet: Fleet, before: Watcher | None, *overrides: dict[str, Any]
+) -> tuple[Watcher, Series]:
+    """Run a watcher once; return it and the series of the group `web`.
+
+    before: the watcher that it replaces, as at a reload. overrides: the entries of `alerts`.
+    """
+    settings = {"services": ["autoscaling"], "regions": ["eu-west-1"], "alerts": overrides}
+    config, telemetry = Config.model_validate(settings), Telemetries()
+    watcher = Watcher(
         config, REGISTRY, fleet, telemetry.process, telemetry.aws, before.discovered() if before else {}
     )
     try:
-        await watch.run_once(lambda done, steps: None)
+        await watcher.run_once(lambda done, steps: None)
     finally:
-        await watch.close()
+        await watcher.close()
     (series,) = (
-        one for key, one in fleet.series.items() if (key.signal, key.resource) == ("group_max_size", "web")
+        found
+        for key, found in fleet.series.items()
+        if (key.signal, key.resource) == ("group_max_size", "web")
     )
-    return watch, series
+    return watcher, series
 
 
-async def test_durations_of_overrides_apply_from_the_inventory_after_a_reload(
+async def test_overridden_durations_apply_after_the_first_inventory_of_a_reload(
     monkeypatch: pytest.MonkeyPatch, aws_environ: dict[str, str]
 ) -> None:
     set_aws_environment(monkeypatch, aws_environ)
     fleet = Fleet()
-    watch, series = await watched(fleet, None, {**WEB, "for": "10m", "keep_firing_for": "1m"})
-    others = [one for one in fleet.series.values() if one.key != series.key]
+    watcher, series = await run_watcher(fleet, None, {**WEB, "for": "10m", "keep_firing_for": "1m"})
+    others = [other for other in fleet.series.values() if other.key != series.key]
     assert (fleet.pending_for[series.slot], fleet.keep_firing_for[series.slot]) == (10, 1)
-    assert {int(fleet.keep_firing_for[one.slot]) for one in others} == {-1}
-    watch, again = await watched(fleet, watch, {**WEB, "for": 0})
-    assert again.slot == series.slot
+    assert {int(fleet.keep_firing_for[other.slot]) for other in others} == {-1}
+    watcher, reloaded = await run_watcher(fleet, watcher, {**WEB, "for": 0})
+    assert reloaded.slot == series.slot
     assert (fleet.pending_for[series.slot], fleet.keep_firing_for[series.slot]) == (0, -1)
-    _, again = await watched(fleet, watch)
-    assert fleet.pending_for[again.slot] == 5
+    _, reloaded = await run_watcher(fleet, watcher)
+    assert fleet.pending_for[reloaded.slot] == 5
 
 
 GPU = {"signal": "autoscaling.capacity_shortfall", "resource": "gpu"}  # short of capacity, for hours
-LOUD, QUIET, SILENT = {"near": "critical"}, {"near": "info"}, {"near": "none", "above": "none"}
-HELD = {"for": "1d"}
+CRITICAL, INFO, NO_ALERT = {"near": "critical"}, {"near": "info"}, {"near": "none", "above": "none"}
+FOR_A_DAY = {"for": "1d"}
+# The settings of `web` and `gpu`, and the expected alerts, at the start and after each reload.
 RELOADS: list[tuple[dict[str, Any], dict[str, Any], dict[str, str]]] = [
-    ({**HELD, **LOUD}, {}, {"web": "pending critical", "gpu": "firing warning"}),
-    (HELD, LOUD, {"web": "pending warning", "gpu": "firing critical"}),
-    ({**HELD, **SILENT}, QUIET, {"gpu": "firing info"}),
-    (SILENT, SILENT, {}),
+    ({**FOR_A_DAY, **CRITICAL}, {}, {"web": "pending critical", "gpu": "firing warning"}),
+    (FOR_A_DAY, CRITICAL, {"web": "pending warning", "gpu": "firing critical"}),
+    ({**FOR_A_DAY, **NO_ALERT}, INFO, {"gpu": "firing info"}),
+    (NO_ALERT, NO_ALERT, {}),
 ]
 
 
 def configuration_text(web: dict[str, Any], gpu: dict[str, Any]) -> str:
     """Return a configuration with alert settings for two resources."""
-    return f"{RUNNING}alerts: {json.dumps([{**WEB, **web}, {**GPU, **gpu}])}\n"
+    return f"{BASE_CONFIG}alerts: {json.dumps([{**WEB, **web}, {**GPU, **gpu}])}\n"
 
 
 def is_overridden(labels: dict[str, str]) -> bool:
@@ -80,19 +88,22 @@ def is_overridden(labels: dict[str, str]) -> bool:
     }
 
 
-async def stand(url: str, expected: dict[str, str]) -> bool | None:
-    """Return whether the alerts of the two groups have these states, in the API and in /metrics."""
+async def have_states(url: str, expected: dict[str, str]) -> bool | None:
+    """Return true if the alerts of `web` and `gpu` have these states, in the API and in /metrics."""
     answer, exported = await get(f"{url}/api/v1/alerts"), await get(f"{url}/metrics")
     assert answer and exported
-    items = [(one["labels"], f"{one['state']} {one['severity']}") for one in answer.json()["items"]]
-    listed = {labels["resource"]: word for labels, word in items if is_overridden(labels)}
-    states = {
-        one.labels["resource"]: f"{STATES[int(one.value)]} {one.labels['severity']}"
-        for family in text_string_to_metric_families(exported.text)
-        for one in family.samples
-        if one.name == "headroom_alert_state" and is_overridden(one.labels)
+    listed_states = {
+        alert["labels"]["resource"]: f"{alert['state']} {alert['severity']}"
+        for alert in answer.json()["items"]
+        if is_overridden(alert["labels"])
     }
-    return True if listed == states == expected else None
+    exported_states = {
+        sample.labels["resource"]: f"{STATES[int(sample.value)]} {sample.labels['severity']}"
+        for family in text_string_to_metric_families(exported.text)
+        for sample in family.samples
+        if sample.name == "headroom_alert_state" and is_overridden(sample.labels)
+    }
+    return True if listed_states == exported_states == expected else None
 
 
 async def test_alerts_follow_the_overrides_before_and_after_a_reload(
@@ -101,8 +112,8 @@ async def test_alerts_follow_the_overrides_before_and_after_a_reload(
     config = tmp_path / "headroom.yaml"
     (web, gpu, expected), *others = RELOADS
     async with serving(config, configuration_text(web, gpu), aws_environ) as (process, url):
-        assert await eventually(partial(stand, url, expected))
+        assert await eventually(partial(have_states, url, expected))
         for web, gpu, expected in others:
             config.write_text(configuration_text(web, gpu) + journal(tmp_path))
             process.send_signal(signal.SIGHUP)
-            assert await eventually(partial(stand, url, expected))
+            assert await eventually(partial(have_states, url, expected))

@@ -9,7 +9,7 @@ from monitor.schema.problems import ConfigError
 from monitor.schema.types import ConfigContext
 from tests.registries import REGISTRY
 
-ONE = "paths: [{name: one, hops: [{service: sqs, resource: jobs}]}]"
+PATH_FILE = "paths: [{name: one, hops: [{service: sqs, resource: jobs}]}]"
 
 
 def names(folder: Path, text: str) -> list[str]:
@@ -28,9 +28,9 @@ def test_file_names_are_relative_to_the_configuration_and_a_pattern_matches_seve
     tmp_path: Path,
 ) -> None:
     (tmp_path / "paths.d").mkdir()
-    (tmp_path / "one.yaml").write_text(ONE)
+    (tmp_path / "one.yaml").write_text(PATH_FILE)
     for name in ("two", "three"):
-        (tmp_path / "paths.d" / f"{name}.yaml").write_text(ONE.replace("one", name))
+        (tmp_path / "paths.d" / f"{name}.yaml").write_text(PATH_FILE.replace("one", name))
     found = names(tmp_path, "path_files: [one.yaml, paths.d/*.yaml, ./one.yaml, none/*.yaml]")
     assert found == ["one", "three", "two"]
     assert names(tmp_path, "path_files: []") == []
@@ -43,17 +43,17 @@ def test_problems_of_all_files_and_the_configuration_are_reported_at_once(tmp_pa
         tmp_path,
         "path_files: [a.yaml, b.yaml, gone.yaml]\nbands: [{service: sqs, low: 0.9, high: 0.1}]\n",
     )
-    assert [one.replace(f"{tmp_path}/", "") for one in found[:3]] == [
+    assert [problem.replace(f"{tmp_path}/", "") for problem in found[:3]] == [
         "headroom.yaml: path_files[0]: a.yaml:3: paths.0.hops.0.resource: missing: the SQS queue that the "
         "requests go through",
         "headroom.yaml: path_files[1]: b.yaml:2: paths.0.hops: missing",
         "headroom.yaml: path_files[2]: gone.yaml: cannot be read: No such file or directory",
     ]
-    assert any("bands[0]" in one for one in found[3:])
+    assert any("bands[0]" in problem for problem in found[3:])
 
 
 def test_the_same_path_name_in_two_files_is_a_problem(tmp_path: Path) -> None:
     for name in ("a", "b"):
-        (tmp_path / f"{name}.yaml").write_text(ONE)
+        (tmp_path / f"{name}.yaml").write_text(PATH_FILE)
     (found,) = problems(tmp_path, "path_files: ['*.yaml']")
     assert "expected a name that differs from those of" in found and "found 'one' again" in found

@@ -40,7 +40,7 @@ SLACK = "https://hooks.slack.com/services/T0/B0/secret"
         ),
     ],
 )
-def test_the_file_has_what_was_answered_and_no_secret(proposal: Proposal, text: str, tmp_path: Path) -> None:
+def test_the_file_has_the_answers_and_no_secret(proposal: Proposal, text: str, tmp_path: Path) -> None:
     assert proposal.text == HEADER + text
     for name, secret in proposal.secrets.items():
         (tmp_path / name).write_text(f"{secret}\n")

@@ -1,4 +1,4 @@
-"""The configuration may name the services and signals of its registry, and no others."""
+"""The configuration may name only services and signals of its registry."""
 
 import re
 from typing import Any
@@ -13,10 +13,10 @@ from monitor.schema.problems import ConfigError
 from monitor.schema.types import ConfigContext
 from tests.own_services import own_registry
 
-FIRST, SECOND = own_registry("one"), own_registry("one", "other")
+WITHOUT_OTHER, WITH_OTHER = own_registry("one"), own_registry("one", "other")
 
-# An entry that names what only SECOND has, and what FIRST says of it.
-NAMED: list[tuple[dict[str, Any], str]] = [
+# Settings that name a service or signal of WITH_OTHER alone, and the problem that WITHOUT_OTHER reports.
+SETTINGS: list[tuple[dict[str, Any], str]] = [
     ({"services": ["other"]}, "services[0]: expected one of one, found 'other'"),
     (
         {"accounts": [{"services": ["one", "other"]}]},
@@ -42,25 +42,25 @@ def read(data: dict[str, Any], context: ConfigContext) -> Config:
     return parse_config(yaml.safe_dump(data).encode(), "headroom.yaml", context)
 
 
-@pytest.mark.parametrize(("data", "problem"), NAMED)
-def test_a_service_that_only_a_second_registry_has_is_accepted_with_it_alone(
+@pytest.mark.parametrize(("data", "problem"), SETTINGS)
+def test_a_setting_is_accepted_only_if_the_registry_has_its_service(
     data: dict[str, Any], problem: str
 ) -> None:
-    assert read(data, ConfigContext(registry=SECOND)) == Config.model_validate(data)
+    assert read(data, ConfigContext(registry=WITH_OTHER)) == Config.model_validate(data)
     with pytest.raises(ConfigError) as refused:
-        read(data, ConfigContext(registry=FIRST))
+        read(data, ConfigContext(registry=WITHOUT_OTHER))
     assert refused.value.problems == [f"headroom.yaml: {problem}"]
 
 
-def test_without_services_all_of_the_registry_are_monitored() -> None:
-    for registry in (FIRST, SECOND):
+def test_without_services_all_services_of_the_registry_are_monitored() -> None:
+    for registry in (WITHOUT_OTHER, WITH_OTHER):
         (account,) = read({}, ConfigContext(registry=registry)).monitored_accounts(registry)
         assert account.services == registry.service_names
 
 
 def test_the_example_and_the_schema_name_the_services_of_the_registry() -> None:
-    assert "Default: all of one, other." in example_file(SECOND)
-    assert "Default: all of one." in re.sub(r"\n## ", " ", example_file(FIRST))
-    schema = json_schema(SECOND)["properties"]["services"]
+    assert "Default: all of one, other." in example_file(WITH_OTHER)
+    assert "Default: all of one." in re.sub(r"\n## ", " ", example_file(WITHOUT_OTHER))
+    schema = json_schema(WITH_OTHER)["properties"]["services"]
     assert schema["items"]["enum"] == ["one", "other"]
     assert "one, other" in schema["description"]

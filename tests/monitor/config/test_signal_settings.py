@@ -1,4 +1,4 @@
-"""The signals that the configuration enables, and its entries that enable none."""
+"""The signals that the configuration enables, and entries of `enabled` that enable no signal."""
 
 import pytest
 from pydantic import ValidationError
@@ -11,7 +11,7 @@ from tests.own_services import own_collector, own_service
 
 
 def registry() -> Registry:
-    """Two services, each with a core signal `size` and a detail signal `rate`."""
+    """Return a registry of two services, each with a core signal `size` and a detail signal `rate`."""
     return build_registry(map(own_collector, ("ours", "theirs")), map(with_detail, ("ours", "theirs")))
 
 
@@ -32,13 +32,13 @@ def with_detail(name: str) -> Service:
         ({"enabled": ["ours.*"]}, ["theirs.rate"]),
     ],
 )
-def test_a_detail_signal_is_read_on_request(signals: object, off: list[str]) -> None:
+def test_a_detail_signal_is_off_unless_it_is_enabled(signals: object, off: list[str]) -> None:
     known = registry()
     config = Config.model_validate({"signals": signals}, context=ConfigContext(registry=known))
     assert [signal.id for signal in config.signals_off(known)] == off
 
 
-def test_signals_of_services_that_are_not_monitored_are_left_out() -> None:
+def test_signals_of_unmonitored_services_are_not_listed_as_off() -> None:
     known = registry()
     config = Config.model_validate({"services": ["ours"]}, context=ConfigContext(registry=known))
     assert [signal.id for signal in config.signals_off(known)] == ["ours.rate"]

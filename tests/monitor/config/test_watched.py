@@ -1,4 +1,4 @@
-"""The sentence on what a configuration has watched."""
+"""The sentence that says what a configuration watches and whom it notifies."""
 
 import pytest
 
@@ -43,16 +43,18 @@ SLACK = {"type": "slack", "url": "https://hooks.example.org"}
         ),
     ],
 )
-def test_it_names_accounts_regions_services_and_receivers(config: dict[str, object], expected: str) -> None:
+def test_the_sentence_names_accounts_regions_services_and_receivers(
+    config: dict[str, object], expected: str
+) -> None:
     parsed = Config.model_validate(config, context=ConfigContext(registry=REGISTRY))
     assert watched_sentence(parsed, REGISTRY) == f"watches {expected}"
 
 
-def test_of_many_the_number_is_told() -> None:
+def test_many_services_are_counted_and_not_named() -> None:
     sentence = watched_sentence(Config(), REGISTRY)
     assert f": {len(REGISTRY.service_names)} services; " in sentence
 
 
-def test_excluded_places_are_not_monitored() -> None:
+def test_a_configuration_that_excludes_all_accounts_watches_nothing() -> None:
     config = Config.model_validate({"exclude": [{"account": "*"}]}, context=ConfigContext(registry=REGISTRY))
     assert watched_sentence(config, REGISTRY) == "watches nothing: `exclude` matches all accounts"
