@@ -29,7 +29,7 @@ from collectors.found_item import FoundItem, found_item
 from collectors.resource import ACCOUNT, Resource, ResourcePath
 from collectors.scan_groups import ScanGroup, Signals
 
-Found = tuple[Node, FoundItem]  # the parent of a resource, and what is kept of the item that describes it
+Found = tuple[Node, FoundItem]  # the parent of a resource, and the item that describes the resource
 
 
 class DeclaredScan:
@@ -41,8 +41,8 @@ class DeclaredScan:
     async def __call__(self, aws: Aws) -> AsyncIterator[Observed]:
         """Yield the series of the group.
 
-        Raises ExceptionGroup, at the end, with the errors that kept kinds from being listed. The error of one
-        resource is reported by `aws.map`.
+        Raises ExceptionGroup at the end if a kind could not be listed. `aws.map` reports the errors of single
+        resources.
         """
         run = _Run(self._declaration, self._group, aws)
         async for observed in run.series():
@@ -53,7 +53,7 @@ class DeclaredScan:
 
 @dataclass
 class _Run:
-    """One run of a scan. errors: those that kept resources from being listed."""
+    """One run of a scan. errors: the errors of lists and of values of the whole account."""
 
     declaration: Declaration
     group: ScanGroup
@@ -63,23 +63,23 @@ class _Run:
     _calls: DeclaredCalls = field(init=False)
     _account_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
     _account_described: bool = False
-    _nodes: dict[str, list[Node]] = field(default_factory=dict)  # by kind, those that are needed later
+    _nodes: dict[str, list[Node]] = field(default_factory=dict)  # by kind, if used after its list ended
     _seen: set[tuple[str, ResourcePath]] = field(default_factory=set)
-    _listed: set[str] = field(default_factory=set)  # kinds, also those that are being listed
-    _found: set[str] = field(default_factory=set)  # kinds of which there is a resource
+    _listed: set[str] = field(default_factory=set)  # kinds that were or are being listed
+    _found: set[str] = field(default_factory=set)  # kinds that have a resource
 
     def __post_init__(self) -> None:
         self.resources = FoundResources(self.declaration, self.aws, self.group.indexed)
         self._calls = DeclaredCalls(self.aws)
 
     async def series(self) -> AsyncIterator[Observed]:
-        """Yield all series; those that need no kind listed later as soon as their resource is described."""
+        """Yield all series: first those that need no kind listed later, as resources are described."""
         for kind in self.group.kinds:
             if self._is_wanted(kind):
                 async for observed in self._immediate_series(kind):
                     yield observed
         if self.errors:
-            self.aws.found_resource()  # which cannot be ruled out
+            self.aws.found_resource()  # a list that failed may hide a resource
         if self.declaration.may_be_unused and not await self.aws.is_in_use():
             return
         for kind in self.group.kinds:
@@ -92,7 +92,7 @@ class _Run:
                 yield observed
 
     def _is_wanted(self, kind: str) -> bool:
-        """Return whether a kind is to be listed at its turn."""
+        """Return whether to list a kind now: it is used, not foreign and not listed yet."""
         users = self.group.auxiliary.get(kind)
         is_used = users is None or not users.isdisjoint(self._found)
         return is_used and kind not in self.group.foreign and kind not in self._listed
@@ -111,20 +111,20 @@ class _Run:
                 await self._call_for_account()
 
     async def _call_for_account(self) -> None:
-        """Make the calls for the whole account; one that fails is reported, and its facts are unknown."""
+        """Make the calls for the whole account; a failed call is reported, and its facts are unknown."""
         account, declared = self.resources.account, self.declaration.resources.get(ACCOUNT_KIND)
         if not declared:
             return
         scope = self._scope(account)
         calls = [call for call in declared.calls if not self.group.account_facts.isdisjoint(call.facts)]
-        for call in calls:  # one after another, as a call may need the facts of those before it
+        for call in calls:  # one after another, as a call may need the facts of earlier calls
             account.failed.update(call.facts)
             async for _, facts in self.aws.map(
                 [call], partial(self._calls.facts, scope=scope), lambda _: ACCOUNT
             ):
                 self._add(account, facts)
         self.errors += self._compute_values(account, declared)
-        # A series of the account tells what is unknown.
+        # The account's series are yielded all the same: as unobservable, with the names of these facts.
         self.resources.failed_account_facts = frozenset(account.failed)
         account.failed.clear()
 
@@ -137,14 +137,15 @@ class _Run:
             try:
                 node = await self._describe(kind, found)
             except Exception:
-                self.resources.unlisted[kind].add(found[0].resource.path)
+                parent, _ = found
+                self.resources.unlisted[kind].add(parent.resource.path)
                 raise
             return node, await self._series_of(node, signals) if node else []
 
         reported = partial(self._reported_resource, kind)
         async for _, (node, series) in self.aws.map(self._items_with_batches(kind), describe, reported):
             if node:
-                self._keep(node)
+                self._register(node)
             for observed in series:
                 yield observed
         self.resources.end_list(kind)
@@ -162,30 +163,31 @@ class _Run:
                 yield observed
 
     async def _series_of(self, node: Node, signals: Signals) -> list[Observed]:
-        """Return the series of a resource; one that cannot be evaluated is reported, and affects no other.
+        """Return the series of a resource; a series that cannot be evaluated is reported and left out.
 
-        Those that are known are left out (see `Aws.series`).
+        Series that follow from the same answers as before are left out, too (see `Aws.series`).
         """
         errors = list[ExpressionError]()
         alone = {name: signal for name, signal in signals.items() if name in self.group.alone}
-        found = self._made(node, {name: one for name, one in signals.items() if name not in alone}, errors)
+        dependent = {name: signal for name, signal in signals.items() if name not in alone}
+        series = self._make_series(node, dependent, errors)
         if alone:
-            of, answers = (next(iter(alone)), node.resource.path), (node.content, self._account_facts(alone))
-            make = partial(self._made, node, alone, errors)
-            found += self.aws.series(of, answers, make, partial(self._read_at, node, alone))
+            key, answers = (next(iter(alone)), node.resource.path), (node.content, self._account_facts(alone))
+            make = partial(self._make_series, node, alone, errors)
+            series += self.aws.series(key, answers, make, partial(self._read_at, node, alone))
         await self._report(errors, node.resource)
-        return found
+        return series
 
-    def _made(self, node: Node, signals: Signals, errors: list[ExpressionError]) -> list[Observed]:
-        """Make the series of a resource; add the errors of those that cannot be evaluated."""
-        found = []
+    def _make_series(self, node: Node, signals: Signals, errors: list[ExpressionError]) -> list[Observed]:
+        """Make the series of a resource; append to `errors` for each series that cannot be evaluated."""
+        series = []
         for name, signal in signals.items():
             try:
                 if observed := self._observe(node, name, signal):
-                    found.append(observed)
+                    series.append(observed)
             except ExpressionError as error:
                 errors.append(error)
-        return found
+        return series
 
     def _account_facts(self, signals: Iterable[str]) -> list[tuple[str, object]]:
         """Return the facts of the account that signals use."""
@@ -194,41 +196,41 @@ class _Run:
         return [(name, facts[name]) for name in sorted(used)]
 
     def _read_at(self, node: Node, signals: Signals, name: str) -> float | None:
-        """Return when the limit of a signal was read, if an earlier inventory read it."""
+        """Return when an earlier inventory read the limit of a signal; None if none did."""
         limit = signals[name].limit
         return self._scope(node).read_at(limit.names) if limit else None
 
     def _observe(self, node: Node, name: str, signal: SignalDeclaration) -> Observed | None:
-        """Return the series of a signal; None where there is none, or a call failed that it needs."""
+        """Return the series of a signal; None if it does not exist, or a call that it needs failed."""
         scope, names = self._scope(node), self.group.names[name]
         if scope.lacks(names, has_failed=True):
             return None  # the failure is reported, and a series of an earlier inventory remains
         if scope.lacks(names):
             return self._not_read_yet(node, name, signal)
-        kinds_unknown = partial(
+        find_unknown_kinds = partial(
             self.resources.unknown_kinds,
             node,
             self.group.needs[name],
             [expression for _, expression in signal.formulas],
         )
-        unknown = kinds_unknown()
-        if unknown and not kinds_unknown(has_failed=True):
-            return self._not_read_yet(node, name, signal, unknown)
-        return observe(name, signal, scope, unknown)
+        unknown_kinds = find_unknown_kinds()
+        if unknown_kinds and not find_unknown_kinds(has_failed=True):
+            return self._not_read_yet(node, name, signal, unknown_kinds)
+        return observe(name, signal, scope, unknown_kinds)
 
     def _not_read_yet(
-        self, node: Node, name: str, signal: SignalDeclaration, unknown: Collection[str] = ()
+        self, node: Node, name: str, signal: SignalDeclaration, unknown_kinds: Collection[str] = ()
     ) -> Observed | None:
-        """Return the series of a signal that waits for a call; None where there is none."""
+        """Return the series of a signal that waits for a call; None if its `when` is known to be false."""
         scope, needed = self._scope(node), signal.when.names if signal.when else frozenset[str]()
-        is_certain = not scope.lacks(needed) and needed.isdisjoint(unknown)
-        if is_certain and signal.when and not signal.when.evaluate(scope):
+        is_when_known = not scope.lacks(needed) and needed.isdisjoint(unknown_kinds)
+        if is_when_known and signal.when and not signal.when.evaluate(scope):
             return None
-        usage = NOT_READ_YET if is_certain else MAY_EXIST
+        usage = NOT_READ_YET if is_when_known else MAY_EXIST
         return Observed(signal=name, resource=node.resource, usage=usage, tags=node.tags)
 
     async def _report(self, errors: Iterable[ExpressionError], resource: Resource) -> None:
-        """Report errors of values of a resource, equal ones once."""
+        """Report the errors of a resource; errors with equal texts are reported once."""
 
         async def fail(error: ExpressionError) -> None:
             raise error
@@ -238,7 +240,7 @@ class _Run:
         ):
             pass
 
-    def _keep(self, node: Node) -> None:
+    def _register(self, node: Node) -> None:
         self._found.add(node.kind)
         if node.kind not in self.group.foreign:
             self.aws.found_resource()
@@ -247,7 +249,7 @@ class _Run:
             self._nodes.setdefault(node.kind, []).append(node)
 
     async def _items_with_batches(self, kind: str) -> AsyncIterator[Found]:
-        """Yield the items of a kind, after the calls that are made for many of its resources at once."""
+        """Yield the items of a kind, each after the calls that read several of its resources at once."""
         declared = self.declaration.resources[kind]
         batches = [call for call in declared.calls if call.batch]
         size = max((call.batch for call in batches if call.batch), default=1)
@@ -262,18 +264,18 @@ class _Run:
                 yield found
 
     def _new_node(self, kind: str, found: Found) -> Node | None:
-        """Return a resource with the facts of its item; None where it does not count or cannot be read."""
+        """Return the resource of an item with its facts; None if the item does not count or is unreadable."""
         parent, item = found
-        if not item.counts or item.error:  # which is reported when the resource is described
+        if not item.counts or item.error:  # the error is reported when the resource is described
             return None
-        with suppress(ExpressionError):  # an item without an id is reported then, too
+        with suppress(ExpressionError):  # so is an item without an id
             return Node(kind, self._resource(kind, found), parent, {**item.facts}, item.tags)
         return None
 
     async def _items(self, kind: str) -> AsyncIterator[Found]:
         """Yield the items that describe the resources of a kind, each with the resource's parent.
 
-        An error ends them, and not the calls for those that were listed before it.
+        An error ends the list. Resources that were listed before the error are described.
         """
         declared = self.declaration.resources[kind]
         try:
@@ -284,21 +286,21 @@ class _Run:
             self.errors.append(error)
 
     async def _top_level(self, declared: ResourceDeclaration) -> AsyncIterator[Found]:
-        """Yield the items of a kind that is no part of another."""
-        assert declared.list  # as for every kind but the whole account
+        """Yield the items of a kind that is no part of another kind."""
+        assert declared.list  # every kind except the account has a list
         if needed_names(declared.list) - CELL_NAMES:
             await self._describe_account()
         async for item in self._calls.items(declared.list, self._scope(self.resources.account)):
             yield self.resources.account, found_item(declared, item)
 
     async def _parts(self, kind: str, declared: ResourceDeclaration) -> AsyncIterator[Found]:
-        """Yield the items of the parts of all resources of the parent's kind."""
+        """Yield the items of a kind whose resources are parts of the resources of the parent's kind."""
         assert declared.parent and declared.list
         listed, parents = declared.list, self._nodes.get(declared.parent, ())
         unlisted, unread = self.resources.unlisted, self.resources.unread
         unlisted[kind] |= unlisted[declared.parent]
         unread[kind] |= unread[declared.parent]
-        unlisted[kind] |= {parent.resource.path for parent in parents}  # until they are read
+        unlisted[kind] |= {parent.resource.path for parent in parents}  # until their parts are read
 
         async def items_of(parent: Node) -> list[FoundItem]:
             path = parent.resource.path
@@ -317,13 +319,13 @@ class _Run:
             for item in items:
                 yield parent, item
         self._drop_deleted(declared.parent)
-        for other in self.declaration.lineage(declared.parent):
-            self.resources.unlisted[kind] -= self._deleted(other)
+        for ancestor in self.declaration.lineage(declared.parent):
+            self.resources.unlisted[kind] -= self._deleted(ancestor)
 
     async def _parts_of(
         self, parent: Node, kind: str, declared: ResourceDeclaration
     ) -> list[FoundItem] | None:
-        """Return the parts of a resource; None where the fact that holds them is unknown."""
+        """Return the parts of a resource; None if the fact that holds the parts is unknown."""
         assert declared.list
         if not (fact := declared.list.fact):
             return await self._calls.parts(kind, declared, self._scope(parent))
@@ -332,30 +334,32 @@ class _Run:
 
     def _deleted(self, kind: str) -> set[ResourcePath]:
         """Return the paths of the resources of a kind that were deleted after they were listed."""
-        return {path for one, path in self.aws.not_found if one == kind}
+        return {path for deleted_kind, path in self.aws.not_found if deleted_kind == kind}
 
     def _drop_deleted(self, kind: str) -> None:
-        """Forget the resources of a kind that were deleted after they were listed."""
-        if gone := self._deleted(kind):
-            self.resources.remove(kind, gone)
-            self._nodes[kind] = [node for node in self._nodes.get(kind, []) if node.resource.path not in gone]
+        """Remove the resources of a kind that were deleted after they were listed."""
+        if deleted := self._deleted(kind):
+            self.resources.remove(kind, deleted)
+            nodes = self._nodes.get(kind, [])
+            self._nodes[kind] = [node for node in nodes if node.resource.path not in deleted]
 
     def _resource(self, kind: str, found: Found) -> Resource:
-        """The resource that an item describes. Raises ExpressionError where the item has no id."""
+        """Return the resource that an item describes. Raises ExpressionError if the item has no id."""
         parent, item = found
         return parent.resource.child(kind, item.id_of(kind), item.name)
 
     def _reported_resource(self, kind: str, found: Found) -> Resource:
-        """The resource to report for an item that could not be read: the parent's, where it has no id."""
+        """Return the resource to name in the failure of an item; for an item without an id, its parent."""
         try:
             return self._resource(kind, found)
         except ExpressionError:
-            return found[0].resource
+            parent, _ = found
+            return parent.resource
 
     async def _describe(self, kind: str, found: Found) -> Node | None:
-        """Return the resource that an item describes; None where it does not count, was seen or was deleted.
+        """Return the resource that an item describes; None if it does not count, was deleted or is repeated.
 
-        Raises ExpressionError where the item cannot be read.
+        Raises ExpressionError if the item cannot be read.
         """
         parent, item = found
         declared = self.declaration.resources[kind]
@@ -376,7 +380,7 @@ class _Run:
         return None if node.resource.typed_path in self.aws.not_found else node
 
     async def _describe_by(self, call: CallDeclaration, node: Node) -> None:
-        """Add the facts of a call to a resource; if it fails, that is reported, and they are unknown."""
+        """Add the facts of a call to a resource; a failed call is reported, and its facts are unknown."""
         scope, needed = self._scope(node), needed_names(call)
         node.failed.update(call.facts)
         if scope.lacks(needed):
@@ -399,7 +403,7 @@ class _Run:
         node.add(facts.facts, facts.read_at if self._calls.is_of_earlier_inventory(facts) else None)
 
     def _compute_values(self, node: Node, declared: ResourceDeclaration) -> list[ExpressionError]:
-        """Add the values of a resource to its facts; return the errors of those that are unknown for it."""
+        """Add the computed values of a resource to its facts; return an error for each that fails."""
         scope, errors = self._scope(node), []
         for name, expression in declared.values.items():
             try:
@@ -421,7 +425,7 @@ class _Run:
 
 
 async def _chunks(items: AsyncIterator[Found], size: int) -> AsyncIterator[list[Found]]:
-    """Yield items in lists of this size; the last may be shorter."""
+    """Yield items in lists of this size; the last list may be shorter."""
     chunk: list[Found] = []
     async for item in items:
         chunk.append(item)

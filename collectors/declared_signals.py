@@ -21,12 +21,14 @@ def observe(
 ) -> Observed | None:
     """Return the series of a signal at a resource; None where it does not exist there.
 
-    missing: kinds whose resources or facts could not all be read; what depends on them is unknown then.
+    missing: kinds whose resources or facts could not all be read; values that depend on them are unknown.
     Raises ExpressionError for values of the wrong type.
     """
     if signal.when and (not signal.when.names.isdisjoint(missing) or not signal.when.evaluate(scope)):
         return None
-    by_cause = {cause: usage for cause, one in signal.throttled.items() if (usage := _usage(one, scope))}
+    by_cause = {
+        cause: usage for cause, demand in signal.throttled.items() if (usage := _usage(demand, scope))
+    }
     throttled = [*by_cause.values(), *filter(None, (_usage(signal.saturated, scope),))]
     return Observed(
         signal=name,
@@ -51,7 +53,7 @@ def observe(
 
 
 def _bought(declared: BoughtDeclaration | None, scope: NodeScope) -> Bought | None:
-    """Return how a limit is bought; None where that is not declared, or AWS returned no name of a size."""
+    """Return how a limit is bought; None if that is not declared, or AWS did not return the size's name."""
     if not declared:
         return None
     size = declared.size.evaluate(scope) if declared.size else ""
@@ -69,8 +71,8 @@ def _bought(declared: BoughtDeclaration | None, scope: NodeScope) -> Bought | No
 def _created_at(scope: NodeScope) -> float | None:
     """Return when the resource was created, in epoch seconds; None if that is not known.
 
-    Where its kind declares no `created`, that of the nearest ancestor whose kind does. What is no time is as
-    unknown as one that AWS does not return.
+    If its kind declares no `created`, the time is that of the nearest ancestor whose kind does. A value that
+    is no time is unknown.
     """
     declaration = scope.resources.declaration
     kinds = (declaration.resources[kind] for kind in reversed(declaration.lineage(scope.node.kind)))
@@ -79,7 +81,7 @@ def _created_at(scope: NodeScope) -> float | None:
 
 
 def time_of(value: Any) -> float | None:
-    """Return a time of an answer in epoch seconds; None for what is no time."""
+    """Return a time of a response in epoch seconds; None for a value that is no time."""
     try:
         return epoch(value)
     except (TypeError, ValueError, ArithmeticError):
@@ -89,20 +91,23 @@ def time_of(value: Any) -> float | None:
 def _observed_usage(
     signal: SignalDeclaration, scope: NodeScope, missing: Sequence[str]
 ) -> Usage | float | Unobservable:
-    """Return the usage, or why it cannot be observed: a read failed, a fact is missing, AWS tells none."""
+    """Return the usage, or why it is unknown: a read failed, a fact is missing, or AWS publishes no usage."""
     if missing:
         return Unobservable(f"not all could be read: {', '.join(missing)}")
     if reason := _reason(signal.unobservable, scope):
         return reason
     if not signal.usage:
         upper_bound = _usage(signal.upper_bound, scope)
-        # 0 in each minute that has an upper bound: the range is known, and the usage within it is not.
+        # 0 in each minute that has an upper bound: the usage is somewhere between 0 and the bound.
         return zero_of(upper_bound) if upper_bound else Unobservable("AWS returned no upper bound of it")
     return _evaluated_usage(signal.usage, scope)
 
 
 def _evaluated_usage(expression: Expression, scope: NodeScope) -> Usage | float | Unobservable:
-    """Return a usage, or why it is unknown. Raises ExpressionError, but for one of many resources."""
+    """Return a usage, or why it is unknown.
+
+    Raises ExpressionError for a wrong value, unless the expression aggregates several resources.
+    """
     try:
         value = expression.evaluate(scope)
         if value is None:
@@ -126,15 +131,15 @@ def _as_number(value: Any, expression: Expression) -> float:
 
 
 def _number(expression: Expression | None, scope: NodeScope) -> float | None:
-    """Evaluate a limit; None where there is none or it is unknown. Raises ExpressionError for no number."""
+    """Evaluate a number; None if it is not declared or unknown. Raises ExpressionError for other values."""
     value = expression.evaluate(scope) if expression else None
     return _as_number(value, expression) if expression and value is not None else None
 
 
 def _usage(expression: Expression | None, scope: NodeScope) -> Usage | None:
-    """Evaluate an expression over metrics; None where there is none, or a fact in it is unknown.
+    """Evaluate an expression over metrics; None if it is not declared, or a fact in it is unknown.
 
-    Raises ExpressionError where it is no metric.
+    Raises ExpressionError if the value is no metric.
     """
     try:
         value = expression.evaluate(scope) if expression else None
@@ -148,7 +153,7 @@ def _usage(expression: Expression | None, scope: NodeScope) -> Usage | None:
 
 
 def _reason(declared: UnobservableDeclaration | None, scope: NodeScope) -> Unobservable | None:
-    """Return the reason and its command; None where its condition does not hold."""
+    """Return a declared reason with its command; None if it is not declared or its condition is false."""
     if not declared or (declared.when and not declared.when.evaluate(scope)):
         return None
     command = _command(declared.enable, scope) if declared.enable else None
@@ -162,7 +167,7 @@ def _cost(declared: SettingCostDeclaration | None) -> SettingCost | None:
 
 
 def _command(template: str, scope: NodeScope) -> str | None:
-    """Return a shell command; None where AWS did not return a fact that it names."""
+    """Return a shell command; None if AWS did not return a fact that the command names."""
     try:
         return fill_command(template, lambda name: scope.render(f"{{{name}}}"))
     except MissingValueError:

@@ -1,7 +1,7 @@
 """Checks of the values of CloudWatch dimensions.
 
-One invalid value makes CloudWatch reject a whole GetMetricData request, so metrics with one are not
-requested. Rules: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Dimension.html
+One invalid value makes CloudWatch reject a whole GetMetricData request, so metrics with an invalid value are
+not requested. Rules: https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Dimension.html
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ MAX_SHOWN_LENGTH = 60  # characters of an invalid value in a message
 
 
 def value_problem(value: str) -> str | None:
-    """The reason why a dimension value is invalid, as the end of a sentence; None when it is valid."""
+    """Return why a dimension value is invalid, as the end of a sentence; None if it is valid."""
     if not value.isascii():
         return "has characters that are not ASCII"
     if not value.isprintable():
@@ -27,13 +27,13 @@ def value_problem(value: str) -> str | None:
 
 
 def metrics_of(usage: Usage | float | Unobservable | None) -> Iterator[Metric]:
-    """The metrics that a usage is computed from."""
+    """Yield the metrics that a usage is computed from."""
     if isinstance(usage, Usage):
         yield from usage.metrics
 
 
 def metric_problem(metric: Metric) -> str | None:
-    """The reason why a metric cannot be requested; None when it can."""
+    """Return why a metric cannot be requested; None if it can be requested."""
     for name, value in metric.dimensions:
         if problem := value_problem(value):
             shown = value if len(value) <= MAX_SHOWN_LENGTH else value[:MAX_SHOWN_LENGTH] + "..."
@@ -42,25 +42,25 @@ def metric_problem(metric: Metric) -> str | None:
 
 
 def first_problem(*usages: Usage | float | Unobservable | None) -> Unobservable | None:
-    """The reason why a metric of these usages cannot be requested; None when all can."""
+    """Return why a metric of these usages cannot be requested; None if all metrics can be requested."""
     problems = (metric_problem(metric) for usage in usages for metric in metrics_of(usage))
     return next((Unobservable(problem) for problem in problems if problem), None)
 
 
 def without_invalid_metrics(observed: Observed) -> Observed:
-    """The series without metrics that cannot be requested.
+    """Return the series without metrics that cannot be requested.
 
-    If a metric of its usage, throttles or upper bound is invalid, the series is unobservable. If one of its
-    published limit is, the limit of the API is used; if one of its served demand is, `share` of the tolerance
-    does not apply.
+    If a metric of its usage, throttled demand or upper bound is invalid, the series is unobservable. If a
+    metric of its published limit is invalid, the limit of the API is used. If a metric of its served demand
+    is invalid, `share` of the tolerance does not apply.
     """
     if not any(map(metric_problem, observed.metrics)):
         return observed
     if problem := first_problem(observed.usage, observed.throttled, observed.upper_bound):
-        bare = replace(
+        unobservable = replace(
             observed, served=None, upper_bound=None, published_limit=None, bound_reason=None, usage=problem
         )
-        return replace(bare, throttled=None, throttled_by_cause={})
+        return replace(unobservable, throttled=None, throttled_by_cause={})
     if first_problem(observed.published_limit):
         observed = replace(observed, published_limit=None)
     return replace(observed, served=None) if first_problem(observed.served) else observed

@@ -1,4 +1,4 @@
-"""Errors that are no failures: an account does not have something, or it was not read yet."""
+"""Errors that are no failures: something does not exist in the account, or was not read yet."""
 
 from botocore.exceptions import ClientError, EndpointConnectionError
 

@@ -1,8 +1,8 @@
 """The expressions of declared services: a small part of Python's, over facts of resources and metrics.
 
 An expression computes a number, a text, a truth value or, where it names a metric, a `Metric` or `Usage`. A
-fact that AWS does not return is None, and so are arithmetic and functions of it. As a condition it is false,
-and so are `<`, `<=`, `>`, `>=` and `in` of it; `a or b` is then b.
+fact that AWS does not return is None. Arithmetic with None and functions of None return None. A condition is
+false if it is None, or compares None by `<`, `<=`, `>`, `>=` or `in`. `a or b` is b if a is None.
 """
 
 import ast
@@ -25,7 +25,7 @@ from rules.problem_text import suggestion
 
 MAX_LENGTH = 1000  # characters of an expression
 MAX_DEPTH = 60  # levels of the syntax tree: `a + b + c` has one for each +
-MAX_SHARED = 4096  # expressions that are kept for others with the same text
+MAX_SHARED = 4096  # expressions that are cached by their text
 
 Evaluator = Callable[["Scope"], Any]
 
@@ -58,7 +58,7 @@ class _Parsed:
 
 
 class Expression:
-    """An expression. What was not checked by `parse_expression` is parsed, and may be wrong, when used."""
+    """An expression. If `parse_expression` did not parse it, its first use parses it, and may raise."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -72,12 +72,12 @@ class Expression:
 
     @property
     def names(self) -> frozenset[str]:
-        """The names that it looks up in its scope."""
+        """The names that the expression looks up in its scope."""
         return self._parsed.names
 
     @property
     def attributes(self) -> frozenset[tuple[str, str]]:
-        """The facts and metrics of other resources, as kind and name."""
+        """The facts and metrics of other resources in the expression, each as kind and name."""
         return self._parsed.attributes
 
     @property
@@ -97,12 +97,12 @@ class Expression:
 
 @lru_cache(MAX_SHARED)
 def unchecked_expression(text: str) -> Expression:
-    """Return the expression of a text; the same one for the same text."""
+    """Return the expression of a text; the same object for the same text."""
     return Expression(text)
 
 
 def parse_expression(text: str) -> Expression:
-    """Parse an expression; the same one for the same text. Raises ExpressionError for another text."""
+    """Return the parsed expression of a text; the same object for the same text. Raises ExpressionError."""
     expression = unchecked_expression(text)
     _ = expression._parsed
     return expression
@@ -122,7 +122,7 @@ def _parse(text: str) -> _Parsed:
 def _syntax_tree(text: str) -> ast.expr:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("error")  # what Python's parser only warns of is refused too
+            warnings.simplefilter("error")  # a text that Python's parser warns about is refused, too
             return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError, Warning):
         raise ExpressionError(f"expected an expression, found {text!r}") from None
@@ -161,7 +161,7 @@ class _Parser:
         self.attributes: set[tuple[str, str]] = set()
         self.single: set[str] = set()
         self.lists: set[str] = set()
-        self._variables: dict[str, str] = {}  # the kind that each one runs over
+        self._variables: dict[str, str] = {}  # the kind that each variable runs over
 
     def parse(self, node: ast.expr) -> Evaluator:
         method = getattr(self, f"_parse_{type(node).__name__}", None)
@@ -223,13 +223,13 @@ class _Parser:
         raise ExpressionError(f"expected - or not, found {ast.unparse(node)!r}")
 
     def _parse_BoolOp(self, node: ast.BoolOp) -> Evaluator:
-        *others, last = [self.parse(value) for value in node.values]
+        *operands, last = [self.parse(value) for value in node.values]
         # `or` ends at the first true value, `and` at the first false one.
         decides = bool if isinstance(node.op, ast.Or) else lambda value: not _truth(value)
 
         def boolean(scope: Scope) -> Any:
-            for one in others:
-                result = one(scope)
+            for operand in operands:
+                result = operand(scope)
                 if decides(result):
                     return result
             return last(scope)
@@ -241,7 +241,7 @@ class _Parser:
 
         def choose(scope: Scope) -> Any:
             holds = condition(scope)
-            if amounts.is_metric(holds):  # it holds in some minutes
+            if amounts.is_metric(holds):  # the condition holds in some minutes only
                 values = holds, chosen(scope), other(scope)
                 return None if None in values else _checked(amounts.choose, values)
             return chosen(scope) if holds else other(scope)
@@ -250,24 +250,24 @@ class _Parser:
 
     def _parse_Compare(self, node: ast.Compare) -> Evaluator:
         operands = [self.parse(operand) for operand in (node.left, *node.comparators)]
-        found = [COMPARISONS.get(type(op)) for op in node.ops]
-        if None in found:
+        known = [COMPARISONS.get(type(op)) for op in node.ops]
+        if None in known:
             raise ExpressionError(f"expected a comparison, found {ast.unparse(node)!r}")
-        comparisons = [comparison for comparison in found if comparison]
+        comparisons = [comparison for comparison in known if comparison]
 
         def compare(scope: Scope) -> Any:
             values = [operand(scope) for operand in operands]
             pairs = zip(comparisons, values, values[1:], strict=False)
-            found = [_checked(comparison, (left, right)) for comparison, left, right in pairs]
-            return found[0] if len(found) == 1 else all(map(_truth, found))
+            results = [_checked(comparison, (left, right)) for comparison, left, right in pairs]
+            return results[0] if len(results) == 1 else all(map(_truth, results))
 
         return compare
 
     def _parse_GeneratorExp(self, node: ast.GeneratorExp) -> Evaluator:
         generator = node.generators[0]
         names = (generator.target, generator.iter)
-        simple = len(node.generators) == 1 and not generator.is_async
-        if not (simple and all(isinstance(name, ast.Name) for name in names)):
+        is_simple = len(node.generators) == 1 and not generator.is_async
+        if not (is_simple and all(isinstance(name, ast.Name) for name in names)):
             raise ExpressionError(f"expected one `for NAME in KIND`, found {ast.unparse(node)!r}")
         variable, kind = map(ast.unparse, names)
         if not self._variables.keys().isdisjoint((variable, kind)):
@@ -283,7 +283,7 @@ class _Parser:
             if found is None:
                 return None
             scopes = [_WithVariable(scope, variable, item) for item in _checked(_items, (found,))]
-            return [element(one) for one in scopes if all(_truth(condition(one)) for condition in conditions)]
+            return [element(each) for each in scopes if all(_truth(holds(each)) for holds in conditions)]
 
         return generate
 
@@ -298,7 +298,7 @@ class _Parser:
         except TypeError as error:
             raise ExpressionError(f"{name}: {error}") from None
         if name == "count":
-            self.lists.update(one.id for one in node.args if isinstance(one, ast.Name))
+            self.lists.update(argument.id for argument in node.args if isinstance(argument, ast.Name))
         return partial(_apply_function, name, [self.parse(argument) for argument in node.args])
 
 
@@ -314,21 +314,21 @@ def _apply(function: Callable[..., Any], operands: Iterable[Evaluator], scope: S
 
 
 def _apply_function(name: str, arguments: Iterable[Evaluator], scope: Scope) -> Any:
-    """Return the function's value for the arguments; each function treats None itself."""
+    """Return the function's value for the arguments; each function handles None itself."""
     return _checked(FUNCTIONS[name], [argument(scope) for argument in arguments])
 
 
 def _checked(function: Callable[..., Any], values: Iterable[Any]) -> Any:
-    """Return the function's value. Raises ExpressionError for values that it does not take."""
+    """Return the function's value. Raises ExpressionError for values that the function does not take."""
     try:
         return function(*values)
     except (TypeError, ValueError, ArithmeticError) as error:
-        name = getattr(function, "__name__", "operation").strip("_")  # `ceil` is `_ceil` here
+        name = getattr(function, "__name__", "operation").strip("_")  # `_ceil` is `ceil` in an expression
         raise ExpressionError(f"{name}: {error}") from None
 
 
 def _entry(table: Any, key: Any) -> Any:
-    """Return an entry of a table; None if it has none."""
+    """Return an entry of a table; None if the table is unknown or lacks the entry."""
     if table is None:
         return None
     if not isinstance(table, Mapping):
@@ -337,14 +337,14 @@ def _entry(table: Any, key: Any) -> Any:
 
 
 def _items(items: Any) -> list[Any]:
-    """Return a list. Raises TypeError for anything else."""
+    """Return the value, a list. Raises TypeError for anything else."""
     if not isinstance(items, list):
         raise TypeError(f"expected a list, found {type(items).__name__}")
     return items
 
 
-def _known(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function as one that returns None for None."""
+def _none_if_unknown(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function, changed to return None if an argument is None."""
 
     @wraps(function)
     def none_for_none(*values: Any) -> Any:
@@ -395,20 +395,20 @@ def _occurrences(items: list[Any], item: Any) -> int:
 
 
 def epoch(time: Any) -> float | None:
-    """Return a time as epoch seconds: one from botocore, a text in ISO 8601, or epoch seconds.
+    """Return a time as epoch seconds. time: a datetime of botocore, a text in ISO 8601, or epoch seconds.
 
     Raises TypeError or ValueError for anything else, ArithmeticError for a time that no clock can show.
     """
     if isinstance(time, datetime | str):
         return epoch_seconds(time)
-    found = number(time)
-    if found is None:
+    seconds = number(time)
+    if seconds is None:
         raise TypeError(f"expected a time, found {type(time).__name__}")
-    return found
+    return seconds
 
 
 def number(text: str | float) -> float | None:
-    """Return a text or number as a finite float; None if it is not one."""
+    """Return a text or number as a finite float; None if it is no finite number."""
     try:
         value = float(text)
     except (TypeError, ValueError, OverflowError):
@@ -421,7 +421,7 @@ def _ordered(
 ) -> Callable[[Any, Any], Any]:
     """Return a comparison that is false where a value is unknown, as None has no order.
 
-    compare_metrics: the comparison where one of the values is a metric: 1 in each minute in which it holds.
+    compare_metrics: compares if a value is a metric; its result is 1 in each minute in which it holds.
     """
 
     @wraps(compare)
@@ -436,7 +436,7 @@ def _ordered(
 
 
 def _comparison_of_facts(compare: Callable[[Any, Any], bool]) -> Callable[[Any, Any], bool]:
-    """Return a comparison that takes no metrics, whose values are not known when it is made."""
+    """Return a comparison that refuses metrics, whose values are unknown when an expression is evaluated."""
 
     @wraps(compare)
     def of_facts(left: Any, right: Any) -> bool:
@@ -448,14 +448,14 @@ def _comparison_of_facts(compare: Callable[[Any, Any], bool]) -> Callable[[Any, 
 
 
 def _truth(value: Any) -> bool:
-    """Return whether a condition holds. Raises ExpressionError for a metric, which has many minutes."""
+    """Return whether a condition holds. Raises ExpressionError for a metric: it has a value per minute."""
     if amounts.is_metric(value):
         raise ExpressionError("expected a condition over facts, found a metric")
     return bool(value)
 
 
 def _contains(item: Any, container: Any) -> bool:
-    """Return whether a list has an item, or a text a part; false where either is unknown."""
+    """Return whether a list or text contains an item; false if the item or the container is unknown."""
     if amounts.is_metric(item):
         raise TypeError("expected a fact, found a metric")
     return item is not None and container is not None and item in container
@@ -480,18 +480,18 @@ COMPARISONS: Mapping[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.NotIn: lambda item, container: not _contains(item, container),
 }
 FUNCTIONS: Mapping[str, Callable[..., Any]] = {
-    "rate": _known(amounts.rate),
-    "rise": _known(amounts.rise),
+    "rate": _none_if_unknown(amounts.rate),
+    "rise": _none_if_unknown(amounts.rise),
     "sum": amounts.sum_of,
     "max": amounts.highest_of,
     "min": amounts.lowest_of,
-    "count": _known(_count),
+    "count": _none_if_unknown(_count),
     "number": number,
-    "epoch": _known(epoch),
-    "largest_group": _known(_largest_group),
-    "occurrences": _known(_occurrences),
-    "ceil": _known(_ceil),
-    "floor": _known(_floor),
-    "starts_with": _known(_starts_with),
-    "ends_with": _known(_ends_with),
+    "epoch": _none_if_unknown(epoch),
+    "largest_group": _none_if_unknown(_largest_group),
+    "occurrences": _none_if_unknown(_occurrences),
+    "ceil": _none_if_unknown(_ceil),
+    "floor": _none_if_unknown(_floor),
+    "starts_with": _none_if_unknown(_starts_with),
+    "ends_with": _none_if_unknown(_ends_with),
 }

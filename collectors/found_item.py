@@ -1,4 +1,4 @@
-"""An item of a list that describes a resource. Nothing but its facts is kept."""
+"""An item of a list that describes a resource, without the members that the declaration does not read."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,8 +12,8 @@ from collectors.expression import ExpressionError
 class FoundItem:
     """An item that describes a resource.
 
-    identity: as AWS returned it. name: what people call it; empty without one. counts: its kind's `where`
-    holds. error: why the item cannot be read; the facts are then not all there.
+    identity: the id as AWS returned it. name: the display name; empty if there is none. counts: whether the
+    `where` of its kind holds. error: why the item cannot be read; its facts are incomplete then.
     """
 
     identity: Any = None
@@ -24,31 +24,31 @@ class FoundItem:
     error: ExpressionError | None = None
 
     def id_of(self, kind: str) -> str:
-        """The id of the resource, of this kind. Raises ExpressionError where the item has none."""
+        """Return the id of the resource. Raises ExpressionError, which names the kind, if there is no id."""
         is_id = isinstance(self.identity, str | int) and not isinstance(self.identity, bool)
         if not is_id or self.identity == "":
             raise ExpressionError(f"expected an id of the {kind}, found {self.identity!r}")
         return str(self.identity)
 
     def check(self) -> None:
-        """Raise ExpressionError where the item cannot be read."""
+        """Raise ExpressionError if the item cannot be read."""
         if self.error:
             raise self.error.with_traceback(None)
 
 
 def found_item(declared: ResourceDeclaration, item: Any) -> FoundItem:
-    """Return what is kept of an item."""
-    identity, name, failed = None, "", None
+    """Read an item by the declaration of its kind."""
+    identity, name, id_error = None, "", None
     try:
         identity = declared.id.search(item)
         name = _text(declared.name.search(item)) if declared.name else ""
     except ExpressionError as error:
-        failed = error
+        id_error = error
     try:
         if declared.where and not declared.where.search(item):
             return FoundItem(counts=False)
-        if failed:
-            return FoundItem(identity, error=failed)
+        if id_error:
+            return FoundItem(identity, error=id_error)
         facts = {fact: path.search(item) for fact, path in declared.facts.items()}
         return FoundItem(identity, name, facts, tags_of(declared.tags and declared.tags.search(item)))
     except ExpressionError as error:
@@ -59,10 +59,10 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def tags_of(found: Any) -> dict[str, str]:
-    """Return the tags that an item has: as a mapping, or as a list of keys and values."""
-    if isinstance(found, Mapping):
-        return {str(key): str(value) for key, value in found.items()}
-    listed = found if isinstance(found, list) else ()
+def tags_of(answer: Any) -> dict[str, str]:
+    """Return tags by key. answer: AWS's mapping of tags, or its list of keys and values."""
+    if isinstance(answer, Mapping):
+        return {str(key): str(value) for key, value in answer.items()}
+    listed = answer if isinstance(answer, list) else ()
     tags = ({key.lower(): value for key, value in tag.items()} for tag in listed if isinstance(tag, Mapping))
     return {str(tag["key"]): str(tag.get("value", "")) for tag in tags if "key" in tag}

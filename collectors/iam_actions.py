@@ -3,7 +3,7 @@
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/reference_policies_actions-resources-contextkeys.html
 """
 
-# The prefixes of actions, where they are not the name of the client.
+# The prefixes of actions by client, where they differ from the client's name.
 PREFIXES = {
     "accessanalyzer": "access-analyzer",
     "amp": "aps",
@@ -55,7 +55,7 @@ PREFIXES = {
     "voice-id": "voiceid",
     "workspaces-thin-client": "thinclient",
 }
-# Actions whose names are not those of the operations.
+# The actions of operations by client and operation, where their names differ from the operation's.
 ACTIONS = {
     ("dms", "DescribeDataProviders"): "dms:ListDataProviders",
     ("dms", "DescribeInstanceProfiles"): "dms:ListInstanceProfiles",
@@ -69,10 +69,11 @@ ACTIONS = {
     ("s3", "ListBucketMetricsConfigurations"): "s3:GetMetricsConfiguration",
     ("s3", "ListDirectoryBuckets"): "s3express:ListAllMyDirectoryBuckets",
 }
-# Actions that read more than Headroom needs, with the resources of which they may: the tables of tables.
+# Actions that may read more than Headroom needs, with the resources that policies restrict them to: the
+# system tables of Keyspaces, which list keyspaces and tables.
 # https://docs.aws.amazon.com/keyspaces/latest/devguide/security_iam_id-based-policy-examples.html
 RESOURCES = {"cassandra:Select": "arn:*:cassandra:*:*:/keyspace/system*"}
-HTTP_METHOD_PREFIXES = frozenset({"apigateway"})  # whose actions are HTTP methods
+HTTP_METHOD_PREFIXES = frozenset({"apigateway"})  # prefixes of actions that are HTTP methods
 
 
 def iam_action(client: str, operation: str) -> str:

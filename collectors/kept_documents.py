@@ -1,4 +1,4 @@
-"""Folders of YAML files that are parsed once for all processes of a user."""
+"""A cache on disk of parsed YAML files: all processes of a user share it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,24 +11,25 @@ Documents = Mapping[str, Any]  # the data of each file by its name without suffi
 
 
 class KeptDocuments:
-    """The documents in the YAML files of a folder, as they are now.
+    """The documents in the YAML files of a folder, parsed or from the cache.
 
-    name: by which their data is kept. also: another folder of which the files are checked with these. known:
-    the data of the files if the same ones were kept, by `keep`; else None.
+    name: the name of the cached data. also: another folder; the cached data is not used after its files
+    changed, either. known: the cached data; None if there is none, or a file changed since `keep`.
     """
 
     def __init__(self, name: str, folder: Path, also: Path | None = None) -> None:
         self._name, self._contents = name, contents_of(folder)
-        parser, others = Path(strict_yaml.__file__), contents_of(also) if also else {}
-        self._key = key_of([("", parser.read_bytes()), *self._contents.items(), *others.items()])
+        parser_source = Path(strict_yaml.__file__).read_bytes()
+        also_contents = contents_of(also) if also else {}
+        self._key = key_of([("", parser_source), *self._contents.items(), *also_contents.items()])
         self.known: Documents | None = kept(name, self._key)
 
     def parsed(self) -> Documents:
-        """Parse the files. Raises ValueError for one that is no strict YAML."""
+        """Parse the files. Raises ValueError for a file that is no strict YAML."""
         return {stem: _parsed(stem, content) for stem, content in self._contents.items()}
 
     def keep(self, documents: Documents) -> None:
-        """Keep what `parsed` returned, once it was found to have no problem."""
+        """Cache the documents that `parsed` returned and the caller has checked."""
         keep(self._name, self._key, documents)
 
 

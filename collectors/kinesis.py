@@ -36,13 +36,13 @@ from collectors.response_members import is_list, is_number, is_text, members_of
 from rules.units import BYTES, MILLISECONDS
 
 MIB = 1024**2
-SHARD_WRITE_BYTES = MIB  # per second, documented as 1 MB/s
-SHARD_WRITE_RECORDS = 1000  # per second
-CONSUMER_READ_BYTES = 2 * MIB  # per second and shard, documented as 2 MB/s
-ON_DEMAND_INITIAL = 4 * MIB  # per second, of a new on-demand stream: the documented default
-HOUR_MS = 3_600_000  # milliseconds
+SHARD_WRITE_BYTES = MIB  # bytes per second, documented as 1 MB/s
+SHARD_WRITE_RECORDS = 1000  # records per second
+CONSUMER_READ_BYTES = 2 * MIB  # bytes per second and shard, documented as 2 MB/s
+ON_DEMAND_INITIAL = 4 * MIB  # bytes per second of a new on-demand stream, by AWS's documentation
+HOUR_MS = 3_600_000
 
-# Kinesis publishes these only for minutes with writes or reads.
+# Kinesis publishes these metrics only for minutes with writes or reads.
 incoming_records = Metric("AWS/Kinesis", "IncomingRecords", "Sum", zero_when_absent=True)
 outgoing_bytes = Metric("AWS/Kinesis", "OutgoingBytes", "Sum", unit=BYTES)
 get_records = Metric("AWS/Kinesis", "GetRecords.Success", "SampleCount", zero_when_absent=True)
@@ -56,7 +56,7 @@ throttled_reads = Metric("AWS/Kinesis", "ReadProvisionedThroughputExceeded", "Su
 
 
 async def account(aws: Aws) -> AsyncIterator[Observed]:
-    """Yield the series of the account: the number of its shards."""
+    """Yield the series of the account: the number of its open shards."""
     if not await aws.is_in_use():
         return
     limits = await aws.call("kinesis", "DescribeLimits")
@@ -88,8 +88,8 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
         make = partial(shards_series, summary, ids)
         for observed in series_of_stream(aws, ("shards", stream_name(summary)), summary, make, ids):
             yield observed
-    fanned_out = [summary for summary in summaries if summary.get("ConsumerCount")]
-    async for summary, consumers in aws.map(fanned_out, partial(list_consumers, aws), summary_resource):
+    with_consumers = [summary for summary in summaries if summary.get("ConsumerCount")]
+    async for summary, consumers in aws.map(with_consumers, partial(list_consumers, aws), summary_resource):
         name = stream_name(summary)
         make = partial(reader_series, name, summary, consumers)
         for observed in series_of_stream(aws, ("readers", name), summary, make, consumers):
@@ -108,14 +108,14 @@ async def streams(aws: Aws) -> AsyncIterator[Observed]:
 
 
 def series_of_stream(
-    aws: Aws, of: Hashable, summary: Summary, make: Callable[[], Iterable[Observed]], *more: Any
+    aws: Aws, key: Hashable, summary: Summary, make: Callable[[], Iterable[Observed]], *answers: Any
 ) -> Iterable[Observed]:
-    """Return the series that are made of a stream's summary and what more AWS told of it."""
-    return aws.series(of, (summary, more), make, aws.read_at(("summary", stream_name(summary))))
+    """Return the series that `make` makes of a stream's summary and further answers (see `Aws.series`)."""
+    return aws.series(key, (summary, answers), make, aws.read_at(("summary", stream_name(summary))))
 
 
 def stream_name_of(item: Any) -> str | None:
-    """The name of a stream in ListStreams; None of what is no name."""
+    """Return the name of a stream in ListStreams; None for an item that is no name."""
     return item if is_text(item) and item else None
 
 
@@ -126,8 +126,9 @@ async def describe_stream(aws: Aws, name: str) -> Summary:
         response = await aws.call("kinesis", "DescribeStreamSummary", StreamName=name)
         described: Summary = response["StreamDescriptionSummary"]
         summary = {member: described[member] for member in SUMMARY_MEMBERS if member in described}
-        if odd := [member for member in SUMMARY_NUMBERS if not is_number(summary.get(member))]:
-            raise ExpressionError(f"expected a number in {odd[0]}, found {summary.get(odd[0])!r}")
+        for member in SUMMARY_NUMBERS:
+            if not is_number(summary.get(member)):
+                raise ExpressionError(f"expected a number in {member}, found {summary.get(member)!r}")
         return summary | {"StreamName": name, "EnhancedMonitoring": shard_levels(described)}
 
     return await aws.in_turn(("summary", name), stream_resource(name), read)
@@ -156,18 +157,18 @@ async def list_consumers(aws: Aws, summary: Summary) -> list[str]:
 async def get_write_capacity(aws: Aws, summary: Summary) -> float:
     """Get the bytes per second that an on-demand stream accepts at once.
 
-    They are its warm throughput, or twice its write peak (see `get_write_peak`).
+    The capacity is the stream's warm throughput, or else twice its write peak (see `get_write_peak`).
     """
     return warm_throughput(summary) or 2 * await get_write_peak(aws, summary)
 
 
 def stream_resource(name: str) -> Resource:
-    """The resource of a stream."""
+    """Return the resource of a stream."""
     return Resource("stream", (name,))
 
 
 def summary_resource(summary: Summary) -> Resource:
-    """The resource of the stream of a summary."""
+    """Return the resource of the stream that a summary describes."""
     return stream_resource(stream_name(summary))
 
 
@@ -177,22 +178,23 @@ def is_on_demand(summary: Summary) -> bool:
 
 
 def warm_throughput(summary: Summary) -> float:
-    """The warm throughput of an on-demand stream in bytes per second; 0 when none is set."""
+    """Return the warm throughput of an on-demand stream in bytes per second; 0 if none is set."""
     return float(summary.get("WarmThroughput", {}).get("CurrentMiBps", 0) * MIB)
 
 
 def shard_level_metrics(summary: Summary) -> set[str]:
-    """The shard-level metrics that are enabled on a stream."""
+    """Return the names of the shard-level metrics that are enabled on a stream."""
     return {name for level in summary["EnhancedMonitoring"] for name in level.get("ShardLevelMetrics", ())}
 
 
 def shard_levels(described: Summary) -> list[dict[str, list[str]]]:
-    """The levels of monitoring of a stream that can be read."""
-    levels: Any = described.get("EnhancedMonitoring")
-    found = [
-        members_of(level, {"ShardLevelMetrics": is_list}) for level in (levels if is_list(levels) else ())
+    """Return the `EnhancedMonitoring` of a stream, without members of a wrong type."""
+    described_levels: Any = described.get("EnhancedMonitoring")
+    levels = [
+        members_of(level, {"ShardLevelMetrics": is_list})
+        for level in (described_levels if is_list(described_levels) else ())
     ]
-    return [{"ShardLevelMetrics": [*filter(is_text, one.get("ShardLevelMetrics", ()))]} for one in found]
+    return [{"ShardLevelMetrics": [*filter(is_text, level.get("ShardLevelMetrics", ()))]} for level in levels]
 
 
 def maker(name: str, summary: Summary) -> Callable[..., Observed]:
@@ -201,7 +203,7 @@ def maker(name: str, summary: Summary) -> Callable[..., Observed]:
 
 
 def stream_series(name: str, summary: Summary) -> Iterator[Observed]:
-    """The series of a stream: of its writes, if it is provisioned, and of its GetRecords calls."""
+    """Yield the series of a stream: of its writes, if it is provisioned, and of its GetRecords calls."""
     shards, series = summary["OpenShardCount"], maker(name, summary)
     written = incoming_bytes.of(StreamName=name)
     records = incoming_records.of(StreamName=name)
@@ -233,14 +235,14 @@ def stream_series(name: str, summary: Summary) -> Iterator[Observed]:
 
 
 def summary_series(name: str, summary: Summary) -> Iterator[Observed]:
-    """The series of a stream that its summary alone tells: without consumers, those of its readers too."""
+    """Yield the series of a stream that need only its summary; without consumers, also those of readers."""
     yield from stream_series(name, summary)
     if not summary.get("ConsumerCount"):
         yield from reader_series(name, summary, ())
 
 
 def reader_series(name: str, summary: Summary, consumers: Iterable[str]) -> Iterator[Observed]:
-    """The series of the readers of a stream: their lag, and the time for which the stream is not read.
+    """Yield the series of a stream's readers: their lag, and the time for which nobody reads the stream.
 
     Enhanced fan-out consumers make no GetRecords calls and have metrics of their own. A consumer without
     points while the stream is written has stopped.
@@ -275,7 +277,7 @@ def reader_series(name: str, summary: Summary, consumers: Iterable[str]) -> Iter
 
 
 def on_demand_series(name: str, capacity: float, created: float | None) -> Iterator[Observed]:
-    """The series of the writes to an on-demand stream. capacity: in bytes per second."""
+    """Yield the series of the writes to an on-demand stream. capacity: in bytes per second."""
     yield Observed(
         signal="on_demand_write_capacity",
         resource=stream_resource(name),
@@ -288,28 +290,28 @@ def on_demand_series(name: str, capacity: float, created: float | None) -> Itera
 
 
 def shards_series(summary: Summary, shards: Iterable[str]) -> Iterator[Observed]:
-    """The series of some shards of a stream."""
+    """Yield the series of some shards of a stream."""
     for shard in shards:
         for observed in shard_series(stream_name(summary), shard, shard_level_metrics(summary)):
             yield replace(observed, created_at=created_at(summary))
 
 
 def shard_series(name: str, shard: str, enabled: set[str]) -> Iterator[Observed]:
-    """The series of a shard, by the shard-level metrics that are enabled."""
+    """Yield the series of a shard whose shard-level metrics are enabled."""
     signals = {
         "shard_write_bytes": (incoming_bytes, throttled_writes),
         "shard_write_records": (incoming_records, throttled_writes),
         "shard_read_bytes": (outgoing_bytes, throttled_reads),
     }
-    for signal, (moved, throttled) in signals.items():
-        if enabled & {moved.name, "ALL"}:
+    for signal, (traffic, throttled) in signals.items():
+        if enabled & {traffic.name, "ALL"}:
             has_throttles = enabled & {throttled.name, "ALL"}
             has_records = throttled is throttled_writes and enabled & {incoming_records.name, "ALL"}
             records = incoming_records.of(StreamName=name, ShardId=shard)
             yield Observed(
                 signal=signal,
                 resource=stream_resource(name).child("shard", shard),
-                usage=per_second(moved.of(StreamName=name, ShardId=shard)),
+                usage=per_second(traffic.of(StreamName=name, ShardId=shard)),
                 throttled=per_second(throttled.of(StreamName=name, ShardId=shard)) if has_throttles else None,
                 served=per_second(records) if has_throttles and has_records else None,
             )

@@ -28,16 +28,16 @@ SUMMARY_MEMBERS = (
     "ConsumerCount",
     "WarmThroughput",
 )
-SUMMARY_NUMBERS = ("RetentionPeriodHours", "OpenShardCount")  # that every stream has
+SUMMARY_NUMBERS = ("RetentionPeriodHours", "OpenShardCount")  # every stream has these members
 
 
 def created_at(summary: Summary) -> float | None:
-    """The time at which a stream was created, in epoch seconds."""
+    """Return when a stream was created, in epoch seconds."""
     return epoch_seconds(summary["StreamCreationTimestamp"])
 
 
 def stream_name(summary: Summary) -> str:
-    """The name of the stream of a summary."""
+    """Return the name of the stream that a summary describes."""
     return str(summary["StreamName"])
 
 
@@ -45,7 +45,7 @@ class WritePeaks(dict[str, tuple[object, float]]):
     """The write peak of each stream, with the time range for which it was read."""
 
     def retain(self, names: Iterable[str]) -> None:
-        """Remove all streams but these."""
+        """Remove all streams except these."""
         for name in self.keys() - set(names):
             del self[name]
 
@@ -87,6 +87,6 @@ async def query_write_peak(aws: Aws, name: str, start: float, end: float) -> flo
         EndTime=datetime.fromtimestamp(end, UTC),
     )
     highest = 0.0
-    async for result in results:  # a page at a time, as there may be several
+    async for result in results:  # each page has one result
         highest = max([highest, *result["Values"]])
     return highest / PEAK_PERIOD

@@ -33,7 +33,7 @@ from collectors.response_members import Members, is_number, is_text, members_of
 REQUESTS_PER_ENVIRONMENT = 10  # per second
 SCALING_STEPS = 12  # steps of ten seconds in two minutes, the maximum distance of two one-minute maxima
 
-# The members that are read of answers.
+# The members of responses that are read.
 ACCOUNT_LIMIT: Members = {"ConcurrentExecutions": is_number, "UnreservedConcurrentExecutions": is_number}
 PROVISIONED_CONFIG: Members = {"FunctionArn": is_text, "AllocatedProvisionedConcurrentExecutions": is_number}
 
@@ -65,7 +65,7 @@ async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
     functions = listed.items()
     try:
         first = await anext(functions, None)
-    except Exception as error:  # raised again below: it does not cost the account's series
+    except Exception as error:  # raised again once the account's series are yielded
         first, failure = None, error
     if not (first or failure or listed.unreadable or await aws.is_in_use()):
         return
@@ -77,8 +77,8 @@ async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
         yield observed
     if failure:
         raise failure
-    found = [*filter(None, [first]), *[one async for one in functions]]
-    cache.set_revisions({one["FunctionName"]: one.get("RevisionId", "") for one in found})
+    found = [*filter(None, [first]), *[function async for function in functions]]
+    cache.set_revisions({function["FunctionName"]: function.get("RevisionId", "") for function in found})
     async for observed in function_series(aws, cache):
         yield observed
     for observed in account_series(limits, cache.reserved_functions()):
@@ -87,7 +87,7 @@ async def account_and_functions(aws: Aws) -> AsyncIterator[Observed]:
 
 
 def function_of(item: Any) -> dict[str, Any] | None:
-    """The members of a function in ListFunctions that are read; None without a name."""
+    """Return the members of a function in ListFunctions that are read; None if it has no name."""
     found = members_of(item, {"FunctionName": is_text, "RevisionId": is_text})
     return found if found.get("FunctionName") else None
 
@@ -95,7 +95,7 @@ def function_of(item: Any) -> dict[str, Any] | None:
 async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Observed]:
     """Yield the series of all functions: first those with cached results, then those that are queried now.
 
-    Reservations come first, as the throttles of the account depend on those of all functions.
+    Reservations are queried first, as the account's throttles depend on the reservations of all functions.
     """
     wanted = cache.to_query(aws.now)
     queried = [name for name in wanted if aws.takes_turn(("reserved", name), function_resource(name))]
@@ -117,7 +117,7 @@ async def function_series(aws: Aws, cache: FunctionCache) -> AsyncIterator[Obser
 
 
 def cached_series(aws: Aws, cache: FunctionCache, queried: Sequence[str]) -> Iterator[Observed]:
-    """Yield the series of functions that cached results tell. queried: the functions that are queried now."""
+    """Yield the series of cached results. queried: functions that are queried now, and left out here."""
     for name in cache.revisions:
         yield from aws.series(("scaling", name), name, partial(scaling_series, name))
     for name, state in cache.known_except(queried):
@@ -129,9 +129,9 @@ def cached_series(aws: Aws, cache: FunctionCache, queried: Sequence[str]) -> Ite
 
 
 async def listed_series(aws: Aws, cache: FunctionCache, queried: Iterable[str]) -> AsyncIterator[Observed]:
-    """Yield the series of the provisioned concurrency that is listed now, or whose turn is later.
+    """Yield the series of provisioned concurrency that is to be listed; cached ones where there is no turn.
 
-    queried: the functions whose reservation was queried, even where that has failed.
+    queried: the functions whose reservation was queried, even if the query failed.
     """
     wanted = dict.fromkeys([*cache.to_list(), *queried])
     listed = [name for name in wanted if aws.takes_turn(("provisioned", name), function_resource(name))]
@@ -149,13 +149,14 @@ async def listed_series(aws: Aws, cache: FunctionCache, queried: Iterable[str]) 
 
 
 def total_reserved(limits: Mapping[str, int]) -> int | None:
-    """The total reserved concurrency, from an `AccountLimit`; None when AWS does not return it."""
-    concurrency, rest = limits.get("ConcurrentExecutions"), limits.get("UnreservedConcurrentExecutions")
-    return None if concurrency is None or rest is None else concurrency - rest
+    """Return the total reserved concurrency from an `AccountLimit`; None if AWS does not return it."""
+    concurrency = limits.get("ConcurrentExecutions")
+    unreserved_limit = limits.get("UnreservedConcurrentExecutions")
+    return None if concurrency is None or unreserved_limit is None else concurrency - unreserved_limit
 
 
 def account_series(limits: Mapping[str, int], capped: ReservedFunctions) -> Iterator[Observed]:
-    """The series of the account.
+    """Yield the series of the account.
 
     capped: the functions with a reservation. Their throttles are not throttles of the account.
     """
@@ -187,12 +188,12 @@ def account_series(limits: Mapping[str, int], capped: ReservedFunctions) -> Iter
 
 
 def function_resource(name: str) -> Resource:
-    """The resource of a function."""
+    """Return the resource of a function."""
     return Resource("function", (name,))
 
 
 def account_throttles(capped: Iterable[str]) -> Usage:
-    """The throttles per second of the account minus those of its capped functions."""
+    """Return the account's throttles per second without the throttles of its capped functions."""
     function_throttles = [throttles.of(FunctionName=name) for name in capped]
     return count_difference(throttles, *function_throttles).scaled(PER_MINUTE)
 
@@ -209,7 +210,7 @@ async def get_reserved_concurrency(aws: Aws, name: str) -> int | None:
 async def list_provisioned_configs(aws: Aws, name: str) -> list[ProvisionedConfig]:
     """List the provisioned concurrency of a function's aliases and versions.
 
-    Raises UnreadableItemsError where one has no ARN or no number.
+    Raises UnreadableItemsError if a configuration has no ARN or no number.
     """
     key = "ProvisionedConcurrencyConfigs"
     configs = aws.list_items("lambda", "ListProvisionedConcurrencyConfigs", key, FunctionName=name)
@@ -220,16 +221,17 @@ async def list_provisioned_configs(aws: Aws, name: str) -> list[ProvisionedConfi
 
 
 def provisioned_config_of(item: Any) -> ProvisionedConfig | None:
-    """The members of a provisioned configuration that are read; None without one of them."""
+    """Return the members of a provisioned configuration that are read; None if one is missing."""
     found = members_of(item, PROVISIONED_CONFIG)
     return found if found.keys() == PROVISIONED_CONFIG.keys() else None
 
 
 def scaling_series(name: str) -> Iterator[Observed]:
-    """The series of the growth of a function's concurrency.
+    """Yield the series of the growth of a function's concurrency.
 
     Two one-minute maxima are up to two minutes apart. So within some ten seconds, concurrency grew by at
-    least a twelfth of the rise, and at most by all of it. The function's Throttles mostly have other causes.
+    least a twelfth of the rise, and at most by the whole rise. The function's Throttles mostly have other
+    causes.
     """
     running = function_concurrent.of(FunctionName=name)
     yield Observed(
@@ -242,7 +244,7 @@ def scaling_series(name: str) -> Iterator[Observed]:
 
 
 def reservation_series(name: str, reservation: int | None) -> Iterator[Observed]:
-    """The series of a function with a reservation.
+    """Yield the series of a function with a reservation.
 
     A reservation of 0 stops the function, which then has no series. A reservation of 1 serializes executions
     on purpose: a deliberate cap.
@@ -261,13 +263,13 @@ def reservation_series(name: str, reservation: int | None) -> Iterator[Observed]
 
 
 def provisioned_series(name: str, configs: Iterable[ProvisionedConfig]) -> Iterator[Observed]:
-    """The series of the aliases and versions of a function with provisioned concurrency.
+    """Yield the series of the aliases and versions of a function with provisioned concurrency.
 
     Usage is Lambda's own utilization times the allocation read here, so that the utilization stays right when
     auto scaling changes the allocation between two inventories. Spillover is served, so it is not throttled.
     """
     for config in configs:
-        alias = config["FunctionArn"].rpartition(":")[2]  # or a version
+        alias = config["FunctionArn"].rpartition(":")[2]  # an alias or a version
         if allocated := config["AllocatedProvisionedConcurrentExecutions"]:
             ratio = provisioned_utilization.of(FunctionName=name, Resource=f"{name}:{alias}")
             yield Observed(

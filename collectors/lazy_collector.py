@@ -11,17 +11,17 @@ from collectors.base import Collector
 class LazyCollector(Collector):
     """A collector that loads its unknown fields at their first use, as most commands use only known fields.
 
-    load: returns the same collector with its other fields; the result may itself be a LazyCollector.
+    load: returns the same collector with its other fields, or with more of them as a LazyCollector again.
     known: the values of the known fields, by name.
     """
 
-    __slots__ = ("_load", "_next", "known")
+    __slots__ = ("_collector", "_load", "known")
     known: Mapping[str, Any]
     _load: Callable[[], Collector]
-    _next: Collector | None
+    _collector: Collector | None
 
     def __init__(self, load: Callable[[], Collector], **known: Any) -> None:
-        for name, value in (("known", MappingProxyType(known)), ("_load", load), ("_next", None)):
+        for name, value in (("known", MappingProxyType(known)), ("_load", load), ("_collector", None)):
             object.__setattr__(self, name, value)
 
     @property
@@ -30,10 +30,10 @@ class LazyCollector(Collector):
         return self._loaded_once().loaded
 
     def _loaded_once(self) -> Collector:
-        if self._next is None:
-            object.__setattr__(self, "_next", self._load())
-        assert self._next is not None
-        return self._next
+        if self._collector is None:
+            object.__setattr__(self, "_collector", self._load())
+        assert self._collector is not None
+        return self._collector
 
 
 def _property(name: str) -> property:

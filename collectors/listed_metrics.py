@@ -1,4 +1,4 @@
-"""The metrics of an account that another one may read, as ListMetrics returns them; kept for an hour.
+"""The metrics of a linked account, as ListMetrics returns them to a monitoring account; cached for an hour.
 
 A monitoring account lists the metrics of the accounts that are linked to it:
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html
@@ -15,19 +15,19 @@ from collectors.base import Aws
 from monitor.lib.errors import HeadroomError
 
 LIST_INTERVAL = 3600.0  # seconds from one list of a namespace to the next
-MAX_LISTED_METRICS = 50_000  # of one namespace and account: a hundred pages
-RECENTLY_ACTIVE = "PT3H"  # with a point in the last three hours; the only value that AWS takes
+MAX_LISTED_METRICS = 50_000  # metrics of one namespace and account: a hundred pages
+RECENTLY_ACTIVE = "PT3H"  # metrics with a point in the last three hours; the only value that AWS accepts
 
-Dimensions = tuple[tuple[str, str], ...]  # ascending
-MetricNames = frozenset[tuple[str, str]]  # namespaces and names
+Dimensions = tuple[tuple[str, str], ...]  # names and values, sorted
+MetricNames = frozenset[tuple[str, str]]  # pairs of namespace and name
 
 
 class TooManyMetricsError(HeadroomError):
-    """A namespace has more metrics than are listed."""
+    """A namespace has more than MAX_LISTED_METRICS metrics."""
 
 
 class ListedMetric(NamedTuple):
-    """A metric that had points lately."""
+    """A metric with a point in the last three hours."""
 
     namespace: str
     name: str
@@ -50,16 +50,16 @@ class ListedMetrics:
         self._by_namespace: dict[str, _Listed] = defaultdict(_Listed)
 
     async def of(self, aws: Aws, namespace: str, wanted: MetricNames) -> frozenset[ListedMetric]:
-        """Return the metrics of a namespace that had points lately, if they are wanted.
+        """Return the wanted metrics of a namespace that have a point in the last three hours.
 
-        wanted: their names; the same for each call, as lists are kept. Raises TooManyMetricsError, and what
-        ListMetrics raises.
+        wanted: the same names in each call, as lists are cached. Raises TooManyMetricsError, and the errors
+        of ListMetrics.
         """
-        known = self._by_namespace[namespace]
-        async with known.lock:
-            if known.listed_at is None or aws.now - known.listed_at >= LIST_INTERVAL:
-                known.metrics, known.listed_at = await _list(aws, namespace, wanted), aws.now
-            return known.metrics
+        cached = self._by_namespace[namespace]
+        async with cached.lock:
+            if cached.listed_at is None or aws.now - cached.listed_at >= LIST_INTERVAL:
+                cached.metrics, cached.listed_at = await _list(aws, namespace, wanted), aws.now
+            return cached.metrics
 
 
 async def _list(aws: Aws, namespace: str, wanted: MetricNames) -> frozenset[ListedMetric]:
@@ -78,14 +78,14 @@ async def _list(aws: Aws, namespace: str, wanted: MetricNames) -> frozenset[List
             raise TooManyMetricsError(
                 f"expected at most {MAX_LISTED_METRICS:,} metrics of {namespace}, found more"
             )
-        found.update(one for one in _metrics(page, aws.account) if one[:2] in wanted)
+        found.update(metric for metric in _metrics(page, aws.account) if metric[:2] in wanted)
     return frozenset(found)
 
 
 def _metrics(page: Mapping[str, Any], account: str) -> Iterator[ListedMetric]:
-    """Yield the metrics of a page that are the account's."""
-    owned = zip(page.get("Metrics") or (), page.get("OwningAccounts") or repeat(account), strict=False)
-    for metric, owner in owned:
+    """Yield the metrics of a page that the account owns."""
+    with_owners = zip(page.get("Metrics") or (), page.get("OwningAccounts") or repeat(account), strict=False)
+    for metric, owner in with_owners:
         if owner == account:
-            dimensions = sorted((one["Name"], one["Value"]) for one in metric.get("Dimensions") or ())
-            yield ListedMetric(metric.get("Namespace", ""), metric.get("MetricName", ""), tuple(dimensions))
+            pairs = sorted((item["Name"], item["Value"]) for item in metric.get("Dimensions") or ())
+            yield ListedMetric(metric.get("Namespace", ""), metric.get("MetricName", ""), tuple(pairs))

@@ -9,16 +9,16 @@ from rules.bounds import Bound
 
 @dataclass(frozen=True, slots=True)
 class MetricBounds:
-    """Finds the aggregates of a metric.
+    """Finds the aggregate metric that bounds a metric.
 
-    rules: by namespace, name and statistic of the part, and by whether they are of usage.
+    rules: the bounds by namespace, name and statistic of the part, and by whether they are about usage.
     """
 
     rules: Mapping[tuple[str, str, str, bool], tuple[Bound, ...]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, bounds: Iterable[Bound]) -> "MetricBounds":
-        """Make them of the rules of all services."""
+        """Index the rules of all services."""
         rules: dict[tuple[str, str, str, bool], tuple[Bound, ...]] = {}
         for bound in bounds:
             for name in bound.metrics:
@@ -27,14 +27,14 @@ class MetricBounds:
         return cls(rules)
 
     def aggregate_of(self, metric: Metric) -> Metric | None:
-        """Return the metric that proves this one, of throttled demand, to be 0; None: no rule is declared.
+        """Return the aggregate of a metric of throttled demand; None if no rule is declared.
 
-        Only a metric that is zero when absent has one: where its aggregate is 0, a missing point is 0.
+        While the aggregate is 0, the metric is 0. Only a metric that is zero when absent has an aggregate.
         """
         return self._found(metric, of_usage=False) if metric.zero_when_absent else None
 
     def whole_of(self, metric: Metric) -> Metric | None:
-        """Return the metric of which this one, of usage, is a part; None where no rule is declared."""
+        """Return the metric that a metric of usage is a part of; None if no rule is declared."""
         return self._found(metric, of_usage=True)
 
     def _found(self, metric: Metric, of_usage: bool) -> Metric | None:
@@ -50,7 +50,7 @@ NO_BOUNDS = MetricBounds()
 
 
 def bound_problems(bound: Bound, metrics: Iterable[Metric]) -> Iterator[str]:
-    """Yield what keeps a rule from being about metrics that are read, of the unit of their aggregate."""
+    """Yield the problems of a rule: metrics that are not read, not zero when absent, or of another unit."""
     read = {(one.namespace, one.name, one.stat): one for one in metrics}
     part = read.get((bound.namespace, bound.metrics[0], bound.stat))
     for name in dict.fromkeys((*bound.metrics, *filter(None, [bound.metric]))):

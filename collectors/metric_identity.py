@@ -1,7 +1,7 @@
-"""Derives a resource from the dimensions of a metric: its path of ids, and facts.
+"""Derives a resource, with its path of ids and its facts, from the dimensions of a metric.
 
-It follows from the declaration of a service. The templates of the dimensions hold ids and facts of resources.
-Where such a fact is one member of the item that describes its resource, everything that is computed of this
+The declaration of a service tells how: the templates of the dimensions hold ids and facts of resources. If
+such a fact is one member of the item that describes its resource, everything that is computed from this
 member alone is known, too.
 """
 
@@ -22,7 +22,7 @@ ACCOUNT_NODE = Node("account", ACCOUNT, None)
 
 
 def templates_of(declaration: Declaration, metric: str, kind: str) -> Mapping[str, str]:
-    """Return the templates of the dimensions of a metric, by its key, at resources of a kind."""
+    """Return the templates of a metric's dimensions at resources of a kind. metric: its declared key."""
     own = declaration.metrics[metric].dimensions
     declared = declaration.resources.get(kind)
     return own if own is not None else declared.dimensions if declared else {}
@@ -32,8 +32,8 @@ def templates_of(declaration: Declaration, metric: str, kind: str) -> Mapping[st
 class MetricIdentity:
     """The rule by which the dimensions of a metric identify a resource of a kind.
 
-    kinds: those of its path. names: the facts and kinds that are known of it. is_certain: false where the
-    declaration counts only some of the resources, and it is not known whether this one is among them.
+    kinds: the kinds of the resource's path. names: the facts and kinds whose values are known. is_certain:
+    false if the `where` of a kind excludes resources, and the dimensions do not tell which.
     """
 
     declaration: Declaration
@@ -43,7 +43,7 @@ class MetricIdentity:
     is_certain: bool
 
     def node(self, dimensions: Dimensions, constants: Mapping[str, Any]) -> Node | None:
-        """Return the resource of a metric; None where it is that of another kind."""
+        """Return the resource of a metric; None if the dimensions are not those of such a resource."""
         values = self._values(dict(dimensions), constants)
         if values is None:
             return None
@@ -56,32 +56,36 @@ class MetricIdentity:
         return node
 
     def _values(self, dimensions: Mapping[str, str], constants: Mapping[str, Any]) -> dict[str, str] | None:
-        """Return what the placeholders of the templates stand for; None where the dimensions differ."""
+        """Return the values of the templates' placeholders; None if the dimensions do not match."""
         if dimensions.keys() != self.templates.keys():
             return None
         values: dict[str, str] = {}
         for name, template in self.templates.items():
             match = re.fullmatch(_pattern(template, constants), dimensions[name], re.DOTALL)
-            if not match or any(values.setdefault(key, one) != one for key, one in match.groupdict().items()):
+            if not match:
                 return None
+            for key, value in match.groupdict().items():
+                if values.setdefault(key, value) != value:
+                    return None
         return values
 
 
 def identity_of(declaration: Declaration, metric: str, kind: str) -> MetricIdentity | None:
-    """Return how the dimensions of a metric identify resources of a kind; None where they do not."""
+    """Return how the dimensions of a metric identify resources of a kind; None if they do not."""
     templates = templates_of(declaration, metric, kind)
     captured = [[*_captured(template)] for template in templates.values()]
     if any(len(names) > 1 for names in captured):
-        return None  # where one ends and the other begins is not known
+        return None  # where the value of one name ends and the next begins is not known
     captured_names = {name for names in captured for name in names}
     kinds, names, is_certain = declaration.lineage(kind), {*captured_names}, True
-    for one in kinds:
-        declared = declaration.resources[one]
-        members = _members(one, declared, captured_names)
-        if one not in captured_names and not _is_computable(declared.id, members):
+    for path_kind in kinds:
+        declared = declaration.resources[path_kind]
+        members = _members(path_kind, declared, captured_names)
+        if path_kind not in captured_names and not _is_computable(declared.id, members):
             return None
         is_certain &= not declared.where or _is_computable(declared.where, members)
-        names |= {one, *(name for name, path in declared.facts.items() if _is_computable(path, members))}
+        computable = (name for name, path in declared.facts.items() if _is_computable(path, members))
+        names |= {path_kind, *computable}
         names |= _known_values(declaration, declared, names)
     return MetricIdentity(declaration, templates, kinds, frozenset(names), is_certain)
 
@@ -91,39 +95,39 @@ def _captured(template: str) -> Iterator[str]:
 
 
 def _pattern(template: str, constants: Mapping[str, Any]) -> str:
-    """Return the regular expression of a template; a placeholder is the group of its name."""
-    parts = PLACEHOLDER.split(template)  # texts and names by turns
-    for n in range(len(parts)):
-        if n % 2 == 0:
-            parts[n] = re.escape(parts[n])
-        elif parts[n] in constants:
-            parts[n] = re.escape(str(constants[parts[n]]))
+    """Return the regular expression of a template; a placeholder becomes a group of its name."""
+    parts = PLACEHOLDER.split(template)  # texts at even indices, names at odd ones
+    for index, part in enumerate(parts):
+        if index % 2 == 0:
+            parts[index] = re.escape(part)
+        elif part in constants:
+            parts[index] = re.escape(str(constants[part]))
         else:
-            parts[n] = f"(?P<{parts[n]}>.+)"
+            parts[index] = f"(?P<{part}>.+)"
     return "".join(parts)
 
 
 def _members(kind: str, declared: ResourceDeclaration, captured_names: Set[str]) -> Set[str] | None:
-    """Return the members of the item of a resource that are known; None for all of it, a text."""
+    """Return the known members of a resource's item; None if the item is a text, which is known."""
     if kind in captured_names and declared.id.text == ITSELF.text:
         return None
     paths = [path for name, path in declared.facts.items() if name in captured_names]
     paths += [declared.id] if kind in captured_names else []
-    return {name for path in paths if (name := _member(path))}
+    return {name for path in paths if (name := _member_read_by(path))}
 
 
-def _member(path: ResponsePath) -> str:
-    """Return the member of an item that a path is; empty for what is computed."""
+def _member_read_by(path: ResponsePath) -> str:
+    """Return the member of an item that a path reads; empty if the path computes a value."""
     return str(path.parsed["value"]) if path.parsed["type"] == "field" else ""
 
 
 def _is_computable(path: ResponsePath, members: Set[str] | None) -> bool:
-    """Return whether a path into an item needs no more than what is known of it."""
+    """Return whether a path into an item needs only known members. members: None if all are known."""
     return members is None or bool(path.fields and path.fields <= members)
 
 
 def _known_values(declaration: Declaration, declared: ResourceDeclaration, names: Set[str]) -> set[str]:
-    """Return the values of a kind that are computed of names that are known."""
+    """Return the names of the values of a kind that are computed from known names alone."""
     known = {*names, *CELL_NAMES, *declaration.tables}
     for name, expression in declared.values.items():
         if expression.names <= known and not expression.attributes:
@@ -132,17 +136,17 @@ def _known_values(declaration: Declaration, declared: ResourceDeclaration, names
 
 
 def _counts(declared: ResourceDeclaration, known: Set[str] | None, item: Any) -> bool:
-    """Return whether a resource is one that counts, as far as that is known."""
+    """Return whether a resource counts by the `where` of its kind; true if that is not known."""
     is_known = declared.where is not None and _is_computable(declared.where, known)
     return not is_known or bool(declared.where and declared.where.search(item))
 
 
 def _child(kind: str, declared: ResourceDeclaration, parent: Node, values: Mapping[str, str]) -> Node | None:
-    """Return the resource of a kind with these values of ids and facts; None where it cannot be derived."""
+    """Return the resource of a kind with these values of ids and facts; None if it cannot be derived."""
     fact_values = {path: values[name] for name, path in declared.facts.items() if name in values}
-    members = {name: value for path, value in fact_values.items() if (name := _member(path))}
-    if kind in values and (own := _member(declared.id)):
-        members[own] = values[kind]
+    members = {name: value for path, value in fact_values.items() if (name := _member_read_by(path))}
+    if kind in values and (id_member := _member_read_by(declared.id)):
+        members[id_member] = values[kind]
     known = _members(kind, declared, values.keys())
     item: Any = values[kind] if known is None else members
     try:

@@ -1,9 +1,9 @@
-"""Collectors of accounts of which nothing but metrics can be read: those linked to a monitoring account.
+"""Collectors of accounts of which only metrics can be read: accounts linked to a monitoring account.
 
 Which signals can be read is derived from the declaration of a service. The dimensions of a signal's metrics
 must identify its resource, and its expressions need no facts that only the service's API returns. Its limit
-is one that CloudWatch publishes, a documented one, AWS's default quota, or that of the configuration. The
-other signals of a service in use have one unobservable series each, which says what is missing.
+is published by CloudWatch, documented, AWS's default quota, or set in the configuration. Each other signal of
+a service in use has one unobservable series, which says what is missing.
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Set
@@ -18,24 +18,24 @@ from collectors.listed_metrics import ListedMetric, ListedMetrics, MetricNames
 from collectors.metric_identity import MetricIdentity, identity_of, templates_of
 from rules.signals import LimitKind, Signal
 
-USAGE_NAMESPACE = "AWS/Usage"  # of all services, so that it does not tell which are in use
+USAGE_NAMESPACE = "AWS/Usage"  # has metrics of all services, so it does not tell which services are in use
 IAM_ACTIONS = ("cloudwatch:ListMetrics",)
 ROLE_NEEDED = Unobservable("the account is read by observability only: a role is needed for this signal")
 LIMIT_NEEDED = Unobservable(
     "the account is read by observability only: a role is needed for the limit, or one in `limits`"
 )
 BOUGHT = "bought"
-# The fields that may need facts that are not known.
+# A signal remains readable without these fields, if they need unknown facts.
 OPTIONAL_FIELDS = frozenset({"limit", "when", BOUGHT})
 
 
 @dataclass(frozen=True, slots=True)
 class ReadableSignal:
-    """A signal that metrics alone tell.
+    """A signal that can be read from metrics alone.
 
-    declared: without what needs facts that are not known. found_by: how its metrics identify its resources,
-    by the namespace and the name of a metric. is_published: whether a resource has it is known only where
-    CloudWatch publishes its limit. lacks_limit: only an API returns its limit, and no default may be it.
+    declared: its declaration without the fields that need unknown facts. found_by: how each metric identifies
+    resources, by namespace and name of the metric. is_published: a resource is known to have the signal only
+    if CloudWatch publishes its limit. lacks_limit: only an API returns the limit, and no default replaces it.
     """
 
     declared: SignalDeclaration
@@ -45,13 +45,13 @@ class ReadableSignal:
 
 
 def readable_signals(declaration: Declaration) -> Mapping[str, ReadableSignal]:
-    """Return the signals of a service that can be read of metrics alone, by name."""
+    """Return the signals of a service that can be read from metrics alone, by name."""
     found = ((name, _readable(declaration, signal)) for name, signal in declaration.signals.items())
     return {name: signal for name, signal in found if signal}
 
 
 def _readable(declaration: Declaration, signal: SignalDeclaration) -> ReadableSignal | None:
-    """Return a signal as far as metrics tell it; None where they do not."""
+    """Return the part of a signal that metrics tell; None if it cannot be read from metrics alone."""
     kind = signal.resource
     identities = {
         declaration.metric(key): identity
@@ -61,11 +61,11 @@ def _readable(declaration: Declaration, signal: SignalDeclaration) -> ReadableSi
     if not identities:
         return None
     known = frozenset.intersection(*(identity.names for identity in identities.values()))
-    unknown = {name for name, names in _names(declaration, signal) if not names <= known}
+    unknown = {name for name, names in _needed_names(declaration, signal) if not names <= known}
     needs_proof = "when" in unknown or not all(identity.is_certain for identity in identities.values())
     if unknown - OPTIONAL_FIELDS or _looks_elsewhere(signal, unknown):
         return None
-    # For the whole account, a metric that AWS publishes is proof enough.
+    # For the whole account, a published metric is proof enough.
     needs_proof &= kind != ACCOUNT_KIND
     if needs_proof and not _identifies_published_limit(declaration, signal):
         return None
@@ -84,48 +84,55 @@ def _without(signal: SignalDeclaration, names: Set[str]) -> SignalDeclaration:
 
 
 def _finding_metrics(declaration: Declaration, signal: SignalDeclaration) -> Set[str]:
-    """Return the keys of the metrics by which the resources of a signal are found: those of its usage."""
+    """Return the keys of the metrics whose dimensions identify the resources of a signal.
+
+    They are the metrics of its usage; without any, of its upper bound, or else of its throttled demand.
+    """
     throttled = [*signal.throttled.values(), *filter(None, (signal.saturated,))]
     for expressions in ([signal.usage], [signal.upper_bound], throttled):
-        names = {name for one in expressions if one for name in one.names}
-        if found := names & declaration.metrics.keys():
-            return found
+        names = {name for expression in expressions if expression for name in expression.names}
+        if metrics := names & declaration.metrics.keys():
+            return metrics
     return set()
 
 
-def _names(declaration: Declaration, signal: SignalDeclaration) -> Iterator[tuple[str, Set[str]]]:
+def _needed_names(declaration: Declaration, signal: SignalDeclaration) -> Iterator[tuple[str, Set[str]]]:
     """Yield the fields of a signal with the facts, kinds and values that they need."""
     for name, expression in signal.formulas:
         metrics = expression.names & declaration.metrics.keys()
         templates = [templates_of(declaration, metric, signal.resource) for metric in metrics]
-        names = {*expression.names, *(one for some in templates for one in placeholders(some))}
+        names = {*expression.names, *(found for template in templates for found in placeholders(template))}
         yield _field(name), names - metrics - CELL_NAMES - declaration.tables.keys()
 
 
 def _field(name: str) -> str:
-    """Return the field that is left out where a formula needs facts that are not known."""
+    """Return the field of a signal that a formula belongs to."""
     return BOUGHT if name.startswith(f"{BOUGHT}.") else name
 
 
 def _looks_elsewhere(signal: SignalDeclaration, unknown: Set[str]) -> bool:
-    """Return whether a field that is kept looks up other resources, of which metrics tell not all."""
-    return any(one.attributes or one.lists for name, one in signal.formulas if _field(name) not in unknown)
+    """Return whether a field without unknown facts looks up other resources, which metrics may not tell."""
+    return any(
+        expression.attributes or expression.lists
+        for name, expression in signal.formulas
+        if _field(name) not in unknown
+    )
 
 
 def _identifies_published_limit(declaration: Declaration, signal: SignalDeclaration) -> bool:
-    """Return whether a limit that CloudWatch publishes is that of each resource."""
-    limit = signal.published_limit.names if signal.published_limit else frozenset[str]()
-    metrics = limit & declaration.metrics.keys()
-    identities = [identity_of(declaration, one, signal.resource) for one in metrics]
-    return bool(identities) and all(one and one.templates for one in identities)
+    """Return whether the dimensions of the published limit identify its resource."""
+    names = signal.published_limit.names if signal.published_limit else frozenset[str]()
+    metrics = names & declaration.metrics.keys()
+    identities = [identity_of(declaration, metric, signal.resource) for metric in metrics]
+    return bool(identities) and all(identity and identity.templates for identity in identities)
 
 
 @dataclass(frozen=True)
 class MetricsScan:
     """The scan function of a service of which only metrics can be read.
 
-    declaration: None where all signals need a role. metrics: by which the service is known to be in use.
-    wanted: the metrics of all services, which are listed together. signals: all of the service.
+    declaration: None if all signals need a role. metrics: the service's metrics, which tell whether it is in
+    use. wanted: the metrics of all services, whose list is shared. signals: all signals of the service.
     """
 
     declaration: Declaration | None
@@ -139,7 +146,7 @@ class MetricsScan:
         return readable_signals(self.declaration) if self.declaration else {}
 
     async def __call__(self, aws: Aws) -> AsyncIterator[Observed]:
-        """Yield the series that metrics tell, and an unobservable one for each other signal, if in use."""
+        """Yield the series that metrics tell; if in use, an unobservable series for each other signal."""
         listed = {
             metric
             for namespace in sorted({namespace for namespace, _ in self.metrics})
@@ -166,14 +173,14 @@ class MetricsScan:
                     yield self._with_limit(aws, observed, signal)
 
     def _with_limit(self, aws: Aws, observed: Observed, signal: ReadableSignal) -> Observed:
-        """Return a series whose limit is read from metrics, a default or the configuration, or is missing."""
+        """Return the series; unobservable if neither metrics nor a default nor the configuration limit it."""
         if observed.published_limit or aws.has_own_limit(observed.signal, observed.resource):
             return observed
-        known = self._signals[observed.signal]
-        if signal.lacks_limit or not (known.default or known.quota or observed.limit):
+        entry = self._signals[observed.signal]
+        if signal.lacks_limit or not (entry.default or entry.quota or observed.limit):
             return replace(observed, usage=LIMIT_NEEDED, upper_bound=None)
         # The default may not be the quota in force: a usage beyond it proves that it is not.
-        return replace(observed, hard_limit=observed.hard_limit or known.kind is LimitKind.QUOTA)
+        return replace(observed, hard_limit=observed.hard_limit or entry.kind is LimitKind.QUOTA)
 
     @cached_property
     def _signals(self) -> Mapping[str, Signal]:
@@ -205,24 +212,26 @@ def _observed(
 def _add_values(node: Node, resources: FoundResources) -> None:
     declared = resources.declaration.resources.get(node.kind)
     for name, expression in declared.values.items() if declared else ():
-        if name not in node.facts and all(node.facts.get(one) is not None for one in expression.names):
+        if name not in node.facts and all(node.facts.get(used) is not None for used in expression.names):
             node.facts[name] = expression.evaluate(NodeScope(node, resources))
 
 
 def _is_limit_published(observed: Observed, listed: Set[ListedMetric]) -> bool:
     metrics = observed.published_limit.metrics if observed.published_limit else ()
-    return all(ListedMetric(one.namespace, one.name, one.dimensions) in listed for one in metrics)
+    return all(ListedMetric(metric.namespace, metric.name, metric.dimensions) in listed for metric in metrics)
 
 
 def metric_names(collectors: Iterable[Collector]) -> MetricNames:
     """Return the namespaces and names of the metrics of collectors."""
-    return frozenset((metric.namespace, metric.name) for one in collectors for metric in one.metrics)
+    return frozenset(
+        (metric.namespace, metric.name) for collector in collectors for metric in collector.metrics
+    )
 
 
 def metrics_only(collector: Collector, signals: Iterable[Signal], wanted: MetricNames) -> Collector:
     """Return the collector of the same service for an account of which only metrics can be read.
 
-    signals: those of the service. wanted: the metrics of all services.
+    signals: the signals of the service. wanted: the metrics of all services.
     """
     scan = MetricsScan(collector.declaration, metric_names([collector]), wanted, tuple(signals))
     return replace(collector.loaded, scans=(scan,), iam_actions=IAM_ACTIONS, call_rates={}, arns={})

@@ -1,4 +1,4 @@
-"""Runs declarations that tests write, over answers of AWS."""
+"""Runs the scans of declarations that tests write, over fake answers of AWS."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,12 @@ from tests.fake_aws import FakeAws, denied
 
 @dataclass
 class Run:
-    """The results of the scans of a declaration: series by signal and resource, errors and failures."""
+    """The results of the scans of a declaration.
+
+    usage: the usage of each series as `usage_text` writes it, by signal and resource. observed: the series by
+    the same names. errors: errors that ended a scan. failures: failures that `Aws.map` reported.
+    calls: the calls in order. deleted: the resources that no longer exist.
+    """
 
     usage: dict[str, Any] = field(default_factory=dict)
     observed: dict[str, Observed] = field(default_factory=dict)
@@ -29,32 +34,32 @@ class Run:
 
 
 async def run(text: str, **answers: Any) -> Run:
-    """Run all scans of a declaration over answers by method."""
+    """Run all scans of a declaration. answers: the answers of AWS by method."""
     declaration = parse_declaration(text.encode(), "demo.yaml")
     assert botocore_problems(declaration) == []
-    aws, found = FakeAws(**answers), Run()
+    aws, result = FakeAws(**answers), Run()
     for scan in collector_of(declaration).scans:
         try:
             async for observed in scan(aws.scan):
                 name = f"{observed.signal} {observed.resource.display_name}".strip()
-                assert name not in found.observed
-                found.observed[name], found.usage[name] = observed, usage_text(observed.usage)
+                assert name not in result.observed
+                result.observed[name], result.usage[name] = observed, usage_text(observed.usage)
         except ExceptionGroup as group:
-            found.errors += [described(error) for error in group.exceptions]
+            result.errors += [error_text(error) for error in group.exceptions]
         except Exception as error:
-            found.errors.append(described(error))
-    found.failures = [failure_text(one) for one in aws.scan.failures]
-    found.calls, found.deleted = aws.calls, aws.scan.not_found
-    return found
+            result.errors.append(error_text(error))
+    result.failures = [failure_text(failure) for failure in aws.scan.failures]
+    result.calls, result.deleted = aws.calls, aws.scan.not_found
+    return result
 
 
-def described(error: Exception) -> str:
-    """Return the sentence of an error."""
+def error_text(error: Exception) -> str:
+    """Return the text of an error; of a ClientError, its code."""
     return failure_text(failure_from(error)) if isinstance(error, ClientError) else str(error)
 
 
 def by_parameter(table: Mapping[str, Any]) -> Callable[..., Any]:
-    """An answer for each value of the only parameter; denied for others."""
+    """Return a method that answers by the value of its only parameter; other values are denied."""
 
     def answer(**params: Any) -> Any:
         (value,) = params.values()
@@ -64,10 +69,10 @@ def by_parameter(table: Mapping[str, Any]) -> Callable[..., Any]:
 
 
 def gone(code: str) -> Any:
-    """Return an error of AWS with this code."""
+    """Return the error with this code that AWS returns for a resource that no longer exists."""
     return ClientError({"Error": {"Code": code, "Message": "gone"}}, "Operation")
 
 
 def unread(kinds: str, *names: str) -> dict[str, str]:
-    """The series that are unknown, as a kind could not be read as a whole."""
+    """Return the usage of the named series where not all resources of `kinds` could be read."""
     return dict.fromkeys(names, f"unobservable: not all could be read: {kinds}")

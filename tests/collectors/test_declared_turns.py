@@ -1,4 +1,4 @@
-"""Scans of declared services whose resources are read by turns: what is known of those not read yet."""
+"""Scans of declared services that read resources by turns, and their series of resources not read yet."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,12 +16,16 @@ from tests.collectors.declared_cases import failure_text, usage_text
 from tests.collectors.test_declared_scans import LOAD_BALANCERS
 from tests.fake_aws import FakeAws
 
-WAITS = usage_text(NOT_READ_YET)
+NOT_READ_USAGE = usage_text(NOT_READ_YET)
 
 
 @dataclass
 class LoadBalancerInventories:
-    """Load balancers with their listeners' numbers of rules, read by so many calls an inventory."""
+    """Inventories of load balancers, and the results of the last inventory.
+
+    load_balancers: by load balancer and listener, the number of rules. calls: how many calls about single
+    resources an inventory makes. denied: the listeners whose rules are denied. text: the declaration.
+    """
 
     load_balancers: dict[str, dict[str, int]]
     calls: int
@@ -57,22 +61,25 @@ class LoadBalancerInventories:
         return {"Rules": [{}] * number}
 
     async def inventory(self) -> dict[str, Any]:
-        """The usages that one more inventory finds."""
+        """Run another inventory, ten minutes later; return the usage of each series."""
         self.aws.now = (self.aws.now or 0.0) + 600
         self.aws.calls.clear()
         self.aws.cell.call_turns.of("demo").begin(self.aws.now, is_bounded=True)
-        look = Scan(self.aws.cell, "demo")
+        aws = Scan(self.aws.cell, "demo")
         self.observed = {}
         for scan in self.collector.scans:
-            async for one in scan(look):
-                self.observed[f"{one.signal} {one.resource.display_name}".strip()] = one
-        self.failures, self.waiting = [failure_text(one) for one in look.failures], look.waiting
-        return {name: usage_text(one.usage) for name, one in self.observed.items()}
+            async for series in scan(aws):
+                self.observed[f"{series.signal} {series.resource.display_name}".strip()] = series
+        self.failures, self.waiting = [failure_text(failure) for failure in aws.failures], aws.waiting
+        return {name: usage_text(series.usage) for name, series in self.observed.items()}
 
     def usage_of(self, signal: str) -> dict[str, Any]:
-        """The usages of the resources of a signal."""
-        named = ((name.partition(" "), one) for name, one in self.observed.items())
-        return {name: usage_text(one.usage) for (own, _, name), one in named if own == signal}
+        """Return the usage of a signal at each resource."""
+        return {
+            series.resource.display_name: usage_text(series.usage)
+            for series in self.observed.values()
+            if series.signal == signal
+        }
 
 
 async def test_a_resource_without_a_turn_yet_waits_and_is_no_failure() -> None:
@@ -80,11 +87,13 @@ async def test_a_resource_without_a_turn_yet_waits_and_is_no_failure() -> None:
     await inventories.inventory()
     assert inventories.usage_of("reserved") == {"a": 1.0, "b": 1.0}
     listeners = inventories.usage_of("listeners")
-    (listed,) = (name for name, usage in listeners.items() if usage == 1)  # of two that run at once
-    assert listeners == {"a": WAITS, "b": WAITS} | {listed: 1}
-    assert inventories.usage_of("rules") == {"a": WAITS, "b": WAITS}
-    assert [*inventories.usage_of("listener_rules").values()] == [WAITS]
-    assert inventories.usage_of("all_listeners") == {"": WAITS}
+    (listed,) = (
+        name for name, usage in listeners.items() if usage == 1
+    )  # whichever of the two concurrent calls came first
+    assert listeners == {"a": NOT_READ_USAGE, "b": NOT_READ_USAGE} | {listed: 1}
+    assert inventories.usage_of("rules") == {"a": NOT_READ_USAGE, "b": NOT_READ_USAGE}
+    assert [*inventories.usage_of("listener_rules").values()] == [NOT_READ_USAGE]
+    assert inventories.usage_of("all_listeners") == {"": NOT_READ_USAGE}
     assert inventories.usage_of("requests") == {
         "a": "rate(RequestCount{LoadBalancer=a})",
         "b": "rate(RequestCount{LoadBalancer=b})",
@@ -97,11 +106,13 @@ async def test_values_of_an_earlier_inventory_remain_without_another_call() -> N
     inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, calls=3)
     for _ in range(4):
         found = await inventories.inventory()
-    assert WAITS not in found.values()
+    assert NOT_READ_USAGE not in found.values()
     assert inventories.usage_of("rules") == {"a": 3, "b": 5}
     assert inventories.usage_of("all_listeners") == {"": 2}
     assert inventories.waiting == set()
-    assert len(inventories.aws.calls) == 3 + 3  # three lists of the whole account
+    assert (
+        len(inventories.aws.calls) == 3 + 3
+    )  # three lists of the whole account, and the three calls of an inventory
 
 
 async def test_a_limit_has_the_time_at_which_it_was_read() -> None:
@@ -109,14 +120,14 @@ async def test_a_limit_has_the_time_at_which_it_was_read() -> None:
     for _ in range(4):
         await inventories.inventory()
     read_at = {
-        one.limit_read_at for name, one in inventories.observed.items() if name.startswith("listener_rules")
+        series.limit_read_at for series in inventories.observed.values() if series.signal == "listener_rules"
     }
     assert read_at <= {None, 1e9 + 600, 1e9 + 1200, 1e9 + 1800}
     assert None in read_at
     assert len(read_at) > 1
 
 
-async def test_a_failed_call_beside_one_that_waits_is_reported_as_a_failure() -> None:
+async def test_a_failed_call_is_a_failure_of_an_aggregate_that_also_waits_for_a_call() -> None:
     inventories = LoadBalancerInventories({"a": {"l1": 3, "l2": 4}}, calls=4, denied={"l1"})
     await inventories.inventory()
     await inventories.inventory()
@@ -141,14 +152,15 @@ Rules = st.dictionaries(st.sampled_from(["l1", "l2", "l3"]), st.integers(0, 9), 
 
 
 @given(
-    shape=st.dictionaries(st.sampled_from("abcde"), Rules, min_size=1),
+    rules_by_name=st.dictionaries(st.sampled_from("abcde"), Rules, min_size=1),
     calls=st.integers(1, 30),
 )
 async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
-    shape: dict[str, dict[str, int]], calls: int
+    rules_by_name: dict[str, dict[str, int]], calls: int
 ) -> None:
     balancers = {
-        name: {f"{name}/{one}": number for one, number in rules.items()} for name, rules in shape.items()
+        name: {f"{name}/{listener}": number for listener, number in rules.items()}
+        for name, rules in rules_by_name.items()
     }
     inventories = LoadBalancerInventories(balancers, calls)
     expected = {
@@ -162,12 +174,12 @@ async def test_an_aggregate_is_unknown_until_all_of_its_parts_were_read(
         await inventories.inventory()
         for signal, values in expected.items():
             for name, usage in inventories.usage_of(signal).items():
-                assert usage in (WAITS, values[name])
+                assert usage in (NOT_READ_USAGE, values[name])
         assert len(inventories.aws.calls) <= 3 + max(calls, total / 10) + 3
     assert {signal: inventories.usage_of(signal) for signal in expected} == expected
 
 
-async def test_a_series_that_may_exist_is_reported_as_such() -> None:
+async def test_a_series_may_exist_while_the_fact_in_its_condition_is_not_read_yet() -> None:
     reserved = "  reserved: {resource: load_balancer, usage: reserved}"
     text = LOAD_BALANCERS.replace(reserved, f"{reserved[:-1]}, when: reserved}}")
     inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, calls=1, text=text)

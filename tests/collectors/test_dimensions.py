@@ -1,4 +1,4 @@
-"""Values of dimensions: those that CloudWatch rejects make only their own series unobservable."""
+"""Dimension values that CloudWatch rejects make only their own series unobservable."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from tests.resources import resource
 
 requests = Metric("AWS/Test", "Requests", "Sum")
 errors = Metric("AWS/Test", "Errors", "Sum")
-BAD = {
+INVALID_VALUES = {
     "": "is blank",
     " ": "is blank",
     " \t ": "has control characters",
@@ -25,26 +25,28 @@ BAD = {
 
 
 def observed(usage: Usage | float | Unobservable, **more: Any) -> Observed:
-    """Return a resource as a collector observes it."""
+    """Return a series with this usage."""
     return Observed(signal="rate", resource=resource("orders"), usage=usage, **more)
 
 
 @pytest.mark.parametrize("value", ["a", " a", "~", 'it\'s "x"', "/pets/{id}", "x" * MAX_VALUE_LENGTH])
 def test_a_valid_dimension_value_is_requested(value: str) -> None:
-    one = observed(per_second(requests.of(Name=value)), throttled=per_second(errors.of(Name=value)))
+    series = observed(per_second(requests.of(Name=value)), throttled=per_second(errors.of(Name=value)))
     assert value_problem(value) is None
-    assert without_invalid_metrics(one) is one
+    assert without_invalid_metrics(series) is series
 
 
-@pytest.mark.parametrize(("value", "problem"), BAD.items(), ids=[ascii(value)[:20] for value in BAD])
+@pytest.mark.parametrize(
+    ("value", "problem"), INVALID_VALUES.items(), ids=[ascii(value)[:20] for value in INVALID_VALUES]
+)
 def test_a_value_that_cloudwatch_refuses_makes_its_series_unobservable(value: str, problem: str) -> None:
-    for one in (
+    for before in (
         observed(difference(requests.of(Name="a"), requests.of(Kind="b", Name=value))),
         observed(highest(requests.of(Name="a")), throttled=per_second(errors.of(Name=value))),
         observed(highest(requests.of(Name="a")), upper_bound=highest(errors.of(Name=value))),
         observed(9.0, throttled=per_second(errors.of(Name=value))),
     ):
-        series = without_invalid_metrics(one)
+        series = without_invalid_metrics(before)
         assert isinstance(series.usage, Unobservable)
         assert series.usage.reason.startswith(f"CloudWatch takes no Name that {problem}: '")
         assert series.usage.reason.isascii() and series.usage.reason.isprintable()
@@ -52,12 +54,12 @@ def test_a_value_that_cloudwatch_refuses_makes_its_series_unobservable(value: st
         assert (series.throttled, series.upper_bound, series.resource) == (None, None, resource("orders"))
 
 
-def test_a_usage_without_metrics_needs_no_dimension() -> None:
+def test_a_usage_without_metrics_is_unchanged() -> None:
     for usage in (9.0, Unobservable("off")):
         assert without_invalid_metrics(observed(usage)).usage == usage
 
 
-def test_the_rule_is_that_of_cloudwatchs_own_model() -> None:
+def test_the_maximum_length_is_that_of_botocores_model() -> None:
     value = SERVICE_MODELS.get_service_model("cloudwatch").shape_for("DimensionValue")
     assert value.metadata == {"min": 1, "max": MAX_VALUE_LENGTH}
     assert MAX_SHOWN_LENGTH < MAX_VALUE_LENGTH

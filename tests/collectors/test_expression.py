@@ -17,7 +17,7 @@ from tests.reference_values import reference_value
 
 SENT, RECEIVED, LEFT = (Metric("AWS/Test", name, "Sum") for name in ("Sent", "Received", "Left"))
 
-MAX_TERMS = highest(SENT, RECEIVED).terms
+TERMS_OF_HIGHEST = highest(SENT, RECEIVED).terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,7 @@ def value_of(text: str) -> Any:
         ("sum(size)", 10),
     ],
 )
-def test_an_expression_over_facts_has_this_value(text: str, expected: Any) -> None:
+def test_an_expression_over_facts_has_the_expected_value(text: str, expected: Any) -> None:
     assert value_of(text) == expected
     assert type(value_of(text)) is type(expected) or isinstance(expected, int | float)
 
@@ -242,7 +242,7 @@ def test_an_expression_over_facts_has_this_value(text: str, expected: Any) -> No
         ("rise(rate(Sent) + rate(Received))", Usage(Op.RISE, ((SENT, PER_MINUTE), (RECEIVED, PER_MINUTE)))),
         ("Sent if yes else size", SENT),
         # An offset is added once to a maximum, and not to each of its terms.
-        ("max(Sent, Received) + 5 + Left", total(Usage(Op.MAX, MAX_TERMS, offset=5), LEFT)),
+        ("max(Sent, Received) + 5 + Left", total(Usage(Op.MAX, TERMS_OF_HIGHEST, offset=5), LEFT)),
         ("max(Sent + 5, Received)", highest(Usage(Op.SUM, ((SENT, 1.0),), offset=5), RECEIVED)),
         ("max(Sent, Received) + Left", total(highest(SENT, RECEIVED), LEFT)),
         ("sum(one.Bytes for one in metered)", total(SENT, RECEIVED)),
@@ -256,10 +256,10 @@ def test_an_expression_over_facts_has_this_value(text: str, expected: Any) -> No
         ("size if Left > 0 else 4", Usage(Op.SUM, ((above(total(LEFT)), 6.0),), offset=4)),
     ],
 )
-def test_an_expression_over_metrics_is_this_usage(text: str, expected: Usage | Metric) -> None:
+def test_an_expression_over_metrics_is_the_expected_usage(text: str, expected: Usage | Metric) -> None:
     found = value_of(text)
-    assert flat(found) == pytest.approx(flat(expected))
-    assert shape(found) == shape(expected)
+    assert weights_and_offsets(found) == pytest.approx(weights_and_offsets(expected))
+    assert operations(found) == operations(expected)
 
 
 POINTS = {"Sent": 7.0, "Received": 4.0, "Left": 2.5}
@@ -267,21 +267,21 @@ Calculation = tuple[str, float]  # an expression over metrics, and its value at 
 numbers = st.sampled_from([0.5, 2.0, -3.0, 100.0])
 
 
-def combined(of: st.SearchStrategy[Calculation]) -> st.SearchStrategy[Calculation]:
+def combined(inner: st.SearchStrategy[Calculation]) -> st.SearchStrategy[Calculation]:
     """Return a strategy that combines calculations with each other and with numbers."""
-    several = st.lists(of, min_size=1, max_size=3)
+    several = st.lists(inner, min_size=1, max_size=3)
     functions: list[tuple[str, Any]] = [("max", max), ("min", min), ("sum", sum)]
     return st.one_of(
-        st.builds(lambda one, other: (f"({one[0]} + {other[0]})", one[1] + other[1]), of, of),
-        st.builds(lambda one, other: (f"({one[0]} - {other[0]})", max(one[1] - other[1], 0.0)), of, of),
-        st.builds(lambda one, other: (f"({one[0]} + {other})", one[1] + other), of, numbers),
-        st.builds(lambda one, other: (f"({other} + {one[0]})", one[1] + other), of, numbers),
-        st.builds(lambda one, other: (f"({one[0]} - {other})", one[1] - other), of, numbers),
-        st.builds(lambda one, other: (f"({other} - {one[0]})", other - one[1]), of, numbers),
-        st.builds(lambda one, other: (f"({one[0]} * {other})", one[1] * other), of, numbers),
-        st.builds(lambda one, other: (f"({one[0]} / {other})", one[1] / other), of, numbers),
-        st.builds(lambda one: (f"-{one[0]}", -one[1]), of),
-        st.builds(lambda one: (f"rate({one[0]})", one[1] / 60), of),
+        st.builds(lambda a, b: (f"({a[0]} + {b[0]})", a[1] + b[1]), inner, inner),
+        st.builds(lambda a, b: (f"({a[0]} - {b[0]})", max(a[1] - b[1], 0.0)), inner, inner),
+        st.builds(lambda a, number: (f"({a[0]} + {number})", a[1] + number), inner, numbers),
+        st.builds(lambda a, number: (f"({number} + {a[0]})", a[1] + number), inner, numbers),
+        st.builds(lambda a, number: (f"({a[0]} - {number})", a[1] - number), inner, numbers),
+        st.builds(lambda a, number: (f"({number} - {a[0]})", number - a[1]), inner, numbers),
+        st.builds(lambda a, number: (f"({a[0]} * {number})", a[1] * number), inner, numbers),
+        st.builds(lambda a, number: (f"({a[0]} / {number})", a[1] / number), inner, numbers),
+        st.builds(lambda a: (f"-{a[0]}", -a[1]), inner),
+        st.builds(lambda a: (f"rate({a[0]})", a[1] / 60), inner),
         st.builds(
             lambda function, terms: (
                 f"{function[0]}({', '.join(text for text, _ in terms)})",
@@ -294,22 +294,24 @@ def combined(of: st.SearchStrategy[Calculation]) -> st.SearchStrategy[Calculatio
 
 
 @given(st.recursive(st.sampled_from([*POINTS.items()]), combined, max_leaves=6))
-def test_a_usage_has_the_value_that_its_expression_has(calculation: Calculation) -> None:
+def test_the_usage_of_an_expression_has_the_value_of_the_calculation(calculation: Calculation) -> None:
     text, expected = calculation
     points = {metric: {0: POINTS[metric.name]} for metric in (SENT, RECEIVED, LEFT)}
     assert reference_value(value_of(text), points, 0) == pytest.approx(expected, abs=1e-9)
 
 
-def shape(value: Usage | Metric) -> Any:
+def operations(value: Usage | Metric) -> Any:
     """Return the operations and metrics of a usage, without its weights and offsets."""
-    return (value.op, [shape(term) for term, _ in value.terms]) if isinstance(value, Usage) else value.name
+    return (
+        (value.op, [operations(term) for term, _ in value.terms]) if isinstance(value, Usage) else value.name
+    )
 
 
-def flat(value: Usage | Metric) -> list[float]:
+def weights_and_offsets(value: Usage | Metric) -> list[float]:
     """Return the offsets and weights of a usage, in the order of its terms."""
     if isinstance(value, Metric):
         return []
-    flattened = [number for term, weight in value.terms for number in (weight, *flat(term))]
+    flattened = [number for term, weight in value.terms for number in (weight, *weights_and_offsets(term))]
     return [value.offset, *flattened]
 
 
@@ -395,7 +397,7 @@ def test_an_operand_of_the_wrong_type_is_an_error(text: str) -> None:
         ("ceil(text)", "ceil: must be real number, not str"),
     ],
 )
-def test_the_error_names_the_function_and_the_type_that_it_found(text: str, message: str) -> None:
+def test_an_error_names_the_function_and_the_type_of_the_wrong_operand(text: str, message: str) -> None:
     with pytest.raises(ExpressionError) as error:
         parse_expression(text).evaluate(NAMES)
     assert str(error.value) == message
@@ -520,7 +522,7 @@ def test_a_variable_hides_a_name_only_within_its_generator() -> None:
 
 
 def evaluate_or_refuse(text: str) -> None:
-    """Evaluate a text; raise every error except ExpressionError."""
+    """Evaluate a text. An ExpressionError is expected; every other error is raised."""
     with suppress(ExpressionError):
         value_of(text)
 
@@ -548,9 +550,11 @@ def test_any_text_is_an_expression_or_an_error(text: str) -> None:
     evaluate_or_refuse(text)
 
 
-simple = st.sampled_from([*NAMES.values, "unknown", "1", "0", "'a'", "None", "one.targets", "(1, 2)", "2.5"])
+operands = st.sampled_from(
+    [*NAMES.values, "unknown", "1", "0", "'a'", "None", "one.targets", "(1, 2)", "2.5"]
+)
 expressions = st.recursive(
-    simple,
+    operands,
     lambda inner: st.one_of(
         st.tuples(
             inner, st.sampled_from(["+", "-", "*", "/", "<", ">=", "==", "in", "and", "or", "is"]), inner
@@ -558,8 +562,8 @@ expressions = st.recursive(
         st.tuples(
             st.sampled_from(["sum", "max", "min", "count", "rate", "rise", "ceil", "number"]), inner
         ).map(lambda parts: f"{parts[0]}({parts[1]})"),
-        inner.map(lambda one: f"sum({one} for one in groups)"),
-        inner.map(lambda one: f"-{one}"),
+        inner.map(lambda text: f"sum({text} for one in groups)"),
+        inner.map(lambda text: f"-{text}"),
         st.tuples(inner, inner).map(lambda parts: f"max({parts[0]}, {parts[1]})"),
         st.tuples(inner, inner, inner).map(lambda parts: "({} if {} else {})".format(*parts)),
     ),

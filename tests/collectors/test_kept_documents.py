@@ -1,4 +1,4 @@
-"""Documents of folders that are parsed once."""
+"""The cache of the parsed YAML files of a folder."""
 
 from pathlib import Path
 
@@ -16,30 +16,32 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "files"
 
 
-def kept_once(folder: Path, also: Path | None = None) -> None:
+def fill_cache(folder: Path, also: Path | None = None) -> None:
     files = KeptDocuments("files", folder, also)
     assert files.known is None
     files.keep(files.parsed())
 
 
-def test_kept_files_are_returned_in_the_order_of_their_names(folder: Path) -> None:
-    kept_once(folder)
+def test_cached_documents_are_returned_in_the_order_of_their_names(folder: Path) -> None:
+    fill_cache(folder)
     known = KeptDocuments("files", folder).known
     assert known == {"a": {"y": {"z": None}}, "b": {"x": [1, 2.5, "no"]}}
     assert [*known] == ["a", "b"]
 
 
 @pytest.mark.parametrize("name", ["a.yaml", "c.yaml"])
-def test_kept_files_that_changed_are_not_returned(folder: Path, name: str) -> None:
-    kept_once(folder)
+def test_cached_documents_are_not_returned_after_a_file_changed(folder: Path, name: str) -> None:
+    fill_cache(folder)
     (folder / name).write_text("y: {z: 1}")
     assert KeptDocuments("files", folder).known is None
 
 
-def test_kept_files_are_not_returned_after_files_they_depend_on_changed(folder: Path, tmp_path: Path) -> None:
+def test_cached_documents_are_not_returned_after_the_other_folder_changed(
+    folder: Path, tmp_path: Path
+) -> None:
     other = tmp_path / "other"
     other.mkdir()
-    kept_once(folder, other)
+    fill_cache(folder, other)
     assert KeptDocuments("files", folder, other).known
     (other / "c.yaml").write_text("1")
     assert KeptDocuments("files", folder, other).known is None

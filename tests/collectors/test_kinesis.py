@@ -1,4 +1,4 @@
-"""Kinesis: shards of the account, throughput of streams and shards, consumers and readers."""
+"""Kinesis: the account's shards, throughput of streams and shards, consumers and readers."""
 
 from collections import Counter
 from datetime import UTC, datetime
@@ -50,14 +50,14 @@ async def test_a_provisioned_stream_may_write_one_mib_and_a_thousand_records_per
     assert records.usage == per_second(incoming_records.of(StreamName="orders"))
 
 
-async def test_get_records_calls_are_shared_out_over_the_shards() -> None:
+async def test_the_rate_of_get_records_calls_is_divided_by_the_number_of_shards() -> None:
     aws = FakeAws(list_streams=names("orders"), describe_stream_summary=summary("orders", shards=4))
     calls = (await aws.run_scan(streams))["shard_get_records_rate", "orders"]
     assert [weight for _, weight in calls.usage.terms] == [1 / 60 / 4]  # type: ignore[union-attr]
     assert calls.throttled == per_second(throttled_reads.of(StreamName="orders"))
 
 
-async def test_the_oldest_unread_record_is_held_against_the_retention() -> None:
+async def test_the_limit_of_the_iterator_age_is_the_retention() -> None:
     aws = FakeAws(
         list_streams=names("orders"),
         describe_stream_summary=summary("orders", 1, RetentionPeriodHours=48),
@@ -65,7 +65,7 @@ async def test_the_oldest_unread_record_is_held_against_the_retention() -> None:
     assert (await aws.run_scan(streams))["retention_iterator_age", "orders"].limit == 48 * 3_600_000
 
 
-async def test_an_on_demand_stream_takes_its_warm_throughput_or_twice_its_highest_traffic() -> None:
+async def test_an_on_demand_stream_accepts_its_warm_throughput_or_twice_its_write_peak() -> None:
     mode = {"StreamModeDetails": {"StreamMode": "ON_DEMAND"}}
     warm = {"WarmThroughput": {"TargetMiBps": 100, "CurrentMiBps": 80}}
     summaries = {
@@ -90,7 +90,7 @@ async def test_an_on_demand_stream_takes_its_warm_throughput_or_twice_its_highes
         "old": 20 * MIB,
         "warm": 80 * MIB,
     }
-    assert ("stream_write_bytes", "old") not in series  # its shards are no limit
+    assert ("stream_write_bytes", "old") not in series  # the shards of an on-demand stream are no limit
 
 
 NOW = 1_800_000_000.0
@@ -102,8 +102,8 @@ def on_demand_stream(
 ) -> tuple[FakeAws, list[tuple[float, float]]]:
     """Return an AWS with an on-demand stream, and a list that gets the start and end of each request.
 
-    age: seconds since it was created. points: bytes per second of its name, by seconds before NOW; those from
-    before it was created are of an earlier stream of its name.
+    age: seconds since the stream was created. points: bytes per second by seconds before NOW; points from
+    before the creation belong to an earlier stream of the same name.
     """
     requested = []
 
@@ -124,7 +124,7 @@ def on_demand_stream(
     return FakeAws(now=NOW, **answers), requested
 
 
-async def test_a_stream_has_no_traffic_from_before_it_was_created() -> None:
+async def test_traffic_from_before_a_stream_was_created_does_not_count() -> None:
     aws, requested = on_demand_stream("orders", DAY, {20 * DAY: 60.0 * MIB, 3 * 3600: 3.0 * MIB})
     series = (await aws.run_scan(streams))["on_demand_write_capacity", "orders"]
     assert series.limit == 6 * MIB
@@ -133,12 +133,12 @@ async def test_a_stream_has_no_traffic_from_before_it_was_created() -> None:
     assert start >= NOW - DAY and end <= NOW
 
 
-async def test_thirty_days_of_traffic_count() -> None:
+async def test_the_write_peak_is_that_of_the_last_thirty_days() -> None:
     aws, _ = on_demand_stream("orders", 90 * DAY, {31 * DAY: 60.0 * MIB, 29 * DAY: 5.0 * MIB})
     assert (await aws.run_scan(streams))["on_demand_write_capacity", "orders"].limit == 10 * MIB
 
 
-async def test_traffic_whose_pages_do_not_end_is_a_failure_of_its_stream() -> None:
+async def test_endless_pages_of_traffic_are_a_failure_of_the_stream() -> None:
     aws, _ = on_demand_stream("orders", 10 * DAY, {})
     tokens = count()
     result = {"Id": "bytes", "StatusCode": "PartialData", "Values": [1.0]}
@@ -148,27 +148,28 @@ async def test_traffic_whose_pages_do_not_end_is_a_failure_of_its_stream() -> No
     }
     series = await aws.run_scan(streams)
     assert ("on_demand_write_capacity", "orders") not in series
-    assert [(one.operation, one.resource) for one in aws.scan.failures] == [("GetMetricData", "orders")]
+    failures = [(failure.operation, failure.resource) for failure in aws.scan.failures]
+    assert failures == [("GetMetricData", "orders")]
     assert next(tokens) == MAX_PAGES_OF_OPERATION["GetMetricData"]
 
 
-async def test_a_stream_of_this_hour_is_not_queried() -> None:
+async def test_the_traffic_of_a_stream_created_this_hour_is_not_requested() -> None:
     aws, requested = on_demand_stream("orders", 60, {20 * DAY: 60.0 * MIB})
     assert (await aws.run_scan(streams))["on_demand_write_capacity", "orders"].limit is None
     assert requested == []
 
 
-async def test_the_traffic_of_thirty_days_is_read_and_paid_for_once_an_hour() -> None:
+async def test_the_traffic_of_thirty_days_is_requested_and_billed_once_an_hour() -> None:
     aws, requested = on_demand_stream("orders", 90 * DAY, {2 * DAY: 5.0 * MIB})
     for minutes in range(0, 180, 10):
         aws.now = NOW + minutes * 60
         assert (await aws.run_scan(streams))["on_demand_write_capacity", "orders"].limit == 10 * MIB
     assert len(requested) == 3
-    paying = zip(SERVICE_LABELS, (ACCOUNT_ID, "eu-west-1", ""), strict=True)
-    assert aws.registry.get_sample_value("headroom_metrics_requested_total", dict(paying)) == 3
+    labels = dict(zip(SERVICE_LABELS, (ACCOUNT_ID, "eu-west-1", ""), strict=True))
+    assert aws.registry.get_sample_value("headroom_metrics_requested_total", labels) == 3
 
 
-async def test_each_shard_is_observed_by_the_metrics_that_are_enabled_on_it() -> None:
+async def test_a_shard_has_the_series_whose_shard_level_metrics_are_enabled() -> None:
     levels = [{"ShardLevelMetrics": ["IncomingBytes", "OutgoingBytes", "ReadProvisionedThroughputExceeded"]}]
     aws = FakeAws(
         list_streams=names("orders"),
@@ -184,11 +185,13 @@ async def test_each_shard_is_observed_by_the_metrics_that_are_enabled_on_it() ->
         },
     )
     series = await aws.run_scan(streams)
-    at = {"StreamName": "orders", "ShardId": "shardId-0"}
-    assert series["shard_write_bytes", "orders/shardId-0"].usage == per_second(incoming_bytes.of(**at))
-    assert series["shard_write_bytes", "orders/shardId-0"].throttled is None  # not among the enabled ones
-    assert series["shard_read_bytes", "orders/shardId-0"].usage == per_second(outgoing_bytes.of(**at))
-    assert series["shard_read_bytes", "orders/shardId-0"].throttled == per_second(throttled_reads.of(**at))
+    dimensions = {"StreamName": "orders", "ShardId": "shardId-0"}
+    written = series["shard_write_bytes", "orders/shardId-0"]
+    assert written.usage == per_second(incoming_bytes.of(**dimensions))
+    assert written.throttled is None  # WriteProvisionedThroughputExceeded is not enabled
+    read = series["shard_read_bytes", "orders/shardId-0"]
+    assert read.usage == per_second(outgoing_bytes.of(**dimensions))
+    assert read.throttled == per_second(throttled_reads.of(**dimensions))
     assert ("shard_write_records", "orders/shardId-0") not in series
 
 
@@ -200,7 +203,7 @@ def shard(number: int) -> dict[str, Any]:
     }
 
 
-async def test_the_shards_of_all_pages_are_found_though_later_pages_may_not_name_the_stream() -> None:
+async def test_the_shards_of_all_pages_are_found_though_later_requests_may_not_name_the_stream() -> None:
     def page(**requested: Any) -> dict[str, Any]:
         assert ("NextToken" in requested) != ("StreamName" in requested or "ShardFilter" in requested)
         start = int(requested.get("NextToken", 0))
@@ -214,9 +217,8 @@ async def test_the_shards_of_all_pages_are_found_though_later_pages_may_not_name
     )
     signals = Counter(signal for signal, _ in await aws.run_scan(streams))
     assert aws.scan.failures == []
-    assert {signals[one] for one in ("shard_write_bytes", "shard_write_records", "shard_read_bytes")} == {
-        1500
-    }
+    shard_signals = ("shard_write_bytes", "shard_write_records", "shard_read_bytes")
+    assert {signals[signal] for signal in shard_signals} == {1500}
     assert aws.calls.count("kinesis:ListShards") == 2
 
 
@@ -229,7 +231,7 @@ def consumer(name: str) -> dict[str, Any]:
     }
 
 
-async def test_a_fan_out_consumer_reads_two_mib_per_shard_and_publishes_how_far_it_is_behind() -> None:
+async def test_a_fan_out_consumer_may_read_two_mib_per_shard_and_publishes_its_lag() -> None:
     aws = FakeAws(
         list_streams=names("orders"),
         describe_stream_summary=summary("orders", 3, ConsumerCount=1, RetentionPeriodHours=48),
@@ -251,7 +253,7 @@ async def test_the_time_without_readers_is_computed_from_the_metrics_of_all_read
         describe_stream_summary=summary("orders", 1, ConsumerCount=2),
         list_stream_consumers={"Consumers": [consumer("a"), consumer("b")]},
     )
-    behind = [millis_behind.of(StreamName="orders", ConsumerName=one) for one in "ab"]
+    behind = [millis_behind.of(StreamName="orders", ConsumerName=name) for name in "ab"]
     expected = unread_duration(
         get_records.of(StreamName="orders"), *behind, written=incoming_bytes.of(StreamName="orders")
     )

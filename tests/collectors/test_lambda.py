@@ -1,4 +1,4 @@
-"""Lambda: concurrency of the account and of functions: what is reserved, provisioned and throttled."""
+"""Lambda: the concurrency of the account and of its functions, reservations and throttles."""
 
 import time
 from dataclasses import replace
@@ -30,7 +30,7 @@ from tests.registries import REGISTRY
 
 ARN = "arn:aws:lambda:eu-west-1:123456789012:function"
 SETTINGS = {"AccountLimit": {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 700}}
-OWN_REFUSALS = per_second(throttles)
+ALL_THROTTLES = per_second(throttles)
 NONE_PROVISIONED: dict[str, Any] = {"ProvisionedConcurrencyConfigs": []}
 
 
@@ -46,22 +46,22 @@ def provisioned(qualified: str, **numbers: int) -> dict[str, Any]:
 
 def with_functions(*names: str, **answers: Any) -> FakeAws:
     """Return an AWS with functions that have no reservation, unless `answers` say so."""
-    nothing = {"get_function_concurrency": {}, "list_provisioned_concurrency_configs": NONE_PROVISIONED}
-    return FakeAws(**{"list_functions": listed(*names), **nothing, **answers})
+    defaults = {"get_function_concurrency": {}, "list_provisioned_concurrency_configs": NONE_PROVISIONED}
+    return FakeAws(**{"list_functions": listed(*names), **defaults, **answers})
 
 
 def of_functions(series: dict[tuple[str, str], Observed]) -> dict[tuple[str, str], Observed]:
     """Return the series of functions, without those of the account."""
-    return {key: one for key, one in series.items() if key[1] != ""}
+    return {(signal, name): observed for (signal, name), observed in series.items() if name != ""}
 
 
-async def test_the_usage_of_the_account_is_claimed_or_else_running_concurrency() -> None:
+async def test_the_usage_of_the_account_is_the_higher_of_claimed_and_running_concurrency() -> None:
     series = (await with_functions(get_account_settings=SETTINGS).run_scan(account_and_functions))[
         "account_concurrency", ""
     ]
     assert series.limit == 1000
     assert series.usage == highest(claimed, concurrent)
-    assert series.throttled == OWN_REFUSALS
+    assert series.throttled == ALL_THROTTLES
 
 
 async def test_unreserved_concurrency_has_its_own_limit() -> None:
@@ -70,16 +70,16 @@ async def test_unreserved_concurrency_has_its_own_limit() -> None:
     ]
     assert series.limit == 700
     assert series.usage == highest(unreserved)
-    assert series.throttled == OWN_REFUSALS
+    assert series.throttled == ALL_THROTTLES
 
 
-async def test_each_unit_of_concurrency_takes_ten_requests_a_second_and_throttled_ones_are_demand() -> None:
+async def test_the_request_limit_is_ten_per_unit_of_concurrency_and_throttled_requests_are_demand() -> None:
     series = (await with_functions(get_account_settings=SETTINGS).run_scan(account_and_functions))[
         "invoke_rate_sync", ""
     ]
     assert series.limit == 10_000
     assert series.usage == per_second(invocations, throttles)
-    assert series.throttled == OWN_REFUSALS
+    assert series.throttled == ALL_THROTTLES
 
 
 @pytest.mark.parametrize("answer", [None, {}, {"AccountLimit": {}}])
@@ -107,13 +107,13 @@ async def test_throttling_by_a_reservation_does_not_saturate_the_account() -> No
         ),
     )
     series = await aws.run_scan(account_and_functions)
-    own = [throttles.of(FunctionName=name) for name in reserved]
+    function_throttles = [throttles.of(FunctionName=name) for name in reserved]
     assert {one.throttled for (_, resource), one in series.items() if resource == ""} == {
-        count_difference(throttles, *own).scaled(PER_MINUTE)
+        count_difference(throttles, *function_throttles).scaled(PER_MINUTE)
     }
 
 
-async def seen_before_it_fails(aws: FakeAws) -> dict[str, Observed]:
+async def account_series_before_error(aws: FakeAws) -> dict[str, Observed]:
     """Return the series of the account that a scan yields before it ends with an error."""
     series = {}
     with pytest.raises(ClientError):
@@ -122,19 +122,19 @@ async def seen_before_it_fails(aws: FakeAws) -> dict[str, Observed]:
     return series
 
 
-@pytest.mark.parametrize(("unreserved", "refused"), [(1000, OWN_REFUSALS), (700, None)])
+@pytest.mark.parametrize(("unreserved", "throttled"), [(1000, ALL_THROTTLES), (700, None)])
 async def test_throttling_of_the_account_is_unknown_while_its_reservations_are_unknown(
-    unreserved: int, refused: Usage | None
+    unreserved: int, throttled: Usage | None
 ) -> None:
     limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": unreserved}
     aws = FakeAws(get_account_settings={"AccountLimit": limits}, list_functions=denied("ListFunctions"))
-    series = await seen_before_it_fails(aws)
+    series = await account_series_before_error(aws)
     assert {signal: (one.limit, one.throttled) for signal, one in series.items()} == {
-        "account_concurrency": (1000, refused),
-        "unreserved_concurrency": (unreserved, refused),
-        "invoke_rate_sync": (10_000, refused),
+        "account_concurrency": (1000, throttled),
+        "unreserved_concurrency": (unreserved, throttled),
+        "invoke_rate_sync": (10_000, throttled),
     }
-    assert {one.throttled_incomplete for one in series.values()} == {refused is None}
+    assert {one.throttled_incomplete for one in series.values()} == {throttled is None}
 
 
 @pytest.mark.parametrize("operation", ["list_functions", "get_function_concurrency"])
@@ -144,9 +144,9 @@ async def test_a_call_that_fails_once_leaves_known_reservations(operation: str) 
     )
     before = (await aws.run_scan(account_and_functions))["account_concurrency", ""]
     aws.answers[operation] = denied(operation)
-    aws.now = MIN_CACHE_SECONDS + time.time()  # so that functions are asked again
+    aws.now = MIN_CACHE_SECONDS + time.time()  # so that functions are queried again
     if operation == "list_functions":
-        after = (await seen_before_it_fails(aws))["account_concurrency"]
+        after = (await account_series_before_error(aws))["account_concurrency"]
     else:
         after = (await aws.run_scan(account_and_functions))["account_concurrency", ""]
         assert aws.scan.failures
@@ -157,8 +157,8 @@ async def test_a_call_that_fails_once_leaves_known_reservations(operation: str) 
     )
 
 
-async def test_a_function_that_cannot_be_queried_may_have_a_reservation() -> None:
-    """The known part of the reservations is a lower bound, and never another number."""
+async def test_a_function_that_cannot_be_queried_is_assumed_to_have_a_reservation() -> None:
+    """The throttled demand of the account is then a lower bound, and reported as incomplete."""
     aws = with_functions(
         "secret", get_account_settings=SETTINGS, get_function_concurrency=denied("GetFunctionConcurrency")
     )
@@ -179,7 +179,7 @@ async def test_many_functions_that_cannot_be_queried_make_the_accounts_throttlin
     assert (series.throttled, series.throttled_incomplete) == (None, True)
 
 
-def of_function(call: str) -> bool:
+def is_about_function(call: str) -> bool:
     """Return whether a call is about a single function."""
     return call in ("lambda:GetFunctionConcurrency", "lambda:ListProvisionedConcurrencyConfigs")
 
@@ -189,7 +189,7 @@ def of_function(call: str) -> bool:
     [
         (0, 1000, 0, 0),
         (20, 1000, 40, 0),
-        (400, 1000, 68, 68),  # a twelfth of them: one may be stopped
+        (400, 1000, 68, 68),  # a twelfth of the functions, as one may be stopped by a reservation of 0
         (0, 700, 0, 0),
         (20, 700, 40, 0),
         (400, 700, 800, 0),
@@ -204,53 +204,53 @@ async def test_reservations_that_are_known_are_not_requested_again(
     for _ in range(2):
         aws.calls.clear()
         await aws.run_scan(account_and_functions)
-        counts.append(sum(map(of_function, aws.calls)))
+        counts.append(sum(map(is_about_function, aws.calls)))
     assert counts == [first, second]
 
 
-async def asked_of(aws: FakeAws) -> list[str]:
-    """The functions that a look asks, in order."""
-    requested = []
+async def queried_functions(aws: FakeAws) -> list[str]:
+    """Return the functions whose reservation a scan queries, in order; none has a reservation."""
+    queried = []
 
     def concurrency(FunctionName: str) -> dict[str, Any]:
-        requested.append(FunctionName)
+        queried.append(FunctionName)
         return {}
 
     aws.answers["get_function_concurrency"] = concurrency
     await aws.run_scan(account_and_functions)
-    return requested
+    return queried
 
 
-async def test_functions_that_changed_are_queried_and_new_ones_first() -> None:
+async def test_new_functions_are_queried_first_and_then_changed_functions() -> None:
     aws = with_functions("a", "b", get_account_settings=SETTINGS)
-    assert await asked_of(aws) == ["a", "b"]
+    assert await queried_functions(aws) == ["a", "b"]
     functions = [*listed("a", "b", "c")["Functions"]]
     functions[0]["RevisionId"] = "another"
     aws.answers["list_functions"] = {"Functions": functions}
-    assert await asked_of(aws) == ["c", "a"]
-    assert await asked_of(aws) == []
+    assert await queried_functions(aws) == ["c", "a"]
+    assert await queried_functions(aws) == []
 
 
 async def test_all_functions_are_queried_again_when_the_reserved_total_changes() -> None:
     aws = with_functions("a", "b", get_account_settings=SETTINGS)
-    await asked_of(aws)
-    less = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 600}
-    aws.answers["get_account_settings"] = {"AccountLimit": less}
-    assert await asked_of(aws) == ["a", "b"]
+    await queried_functions(aws)
+    more_reserved = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": 600}
+    aws.answers["get_account_settings"] = {"AccountLimit": more_reserved}
+    assert await queried_functions(aws) == ["a", "b"]
 
 
 async def test_every_function_is_queried_again_after_a_while_without_a_new_revision() -> None:
     names = [f"{number:03}" for number in range(120)]
     aws = with_functions(*names, get_account_settings=SETTINGS)
     aws.now = 1_000_000.0
-    await asked_of(aws)
-    renewed = set[str]()
+    await queried_functions(aws)
+    refreshed = set[str]()
     for _ in range(MAX_INVENTORIES_TO_REFRESH_ALL):
         aws.now += MIN_CACHE_SECONDS
-        requested = await asked_of(aws)
-        assert len(requested) == MIN_REFRESHED_FUNCTIONS
-        renewed |= set(requested)
-    assert renewed == set(names)
+        queried = await queried_functions(aws)
+        assert len(queried) == MIN_REFRESHED_FUNCTIONS
+        refreshed |= set(queried)
+    assert refreshed == set(names)
 
 
 async def test_known_reservations_are_observed_at_every_inventory_without_a_call() -> None:
@@ -264,10 +264,10 @@ async def test_known_reservations_are_observed_at_every_inventory_without_a_call
     )
     first = await aws.run_scan(account_and_functions)
     aws.calls.clear()
-    again = await aws.run_scan(account_and_functions)
-    assert {key: replace(one, limit_read_at=None) for key, one in again.items()} == first
-    assert again["function_reserved_concurrency", "billing"].limit_read_at is not None
-    assert not any(map(of_function, aws.calls))
+    second = await aws.run_scan(account_and_functions)
+    assert {key: replace(observed, limit_read_at=None) for key, observed in second.items()} == first
+    assert second["function_reserved_concurrency", "billing"].limit_read_at is not None
+    assert not any(map(is_about_function, aws.calls))
 
 
 async def test_the_account_is_observed_before_any_function_is_queried() -> None:
@@ -277,14 +277,14 @@ async def test_the_account_is_observed_before_any_function_is_queried() -> None:
         if len(signals) == 3:
             break
     assert signals == ["account_concurrency", "unreserved_concurrency", "invoke_rate_sync"]
-    assert not any(map(of_function, aws.calls))
+    assert not any(map(is_about_function, aws.calls))
 
 
-async def test_missing_concurrency_of_the_account_is_not_zero() -> None:
+async def test_the_concurrency_of_the_account_is_not_zero_when_its_points_are_missing() -> None:
     assert not any(metric.zero_when_absent for metric in (claimed, concurrent, unreserved))
 
 
-async def test_a_reservation_is_the_functions_ceiling() -> None:
+async def test_a_reservation_is_the_limit_of_its_function() -> None:
     aws = with_functions("billing", get_function_concurrency={"ReservedConcurrentExecutions": 50})
     series = of_functions(await aws.run_scan(account_and_functions))[
         "function_reserved_concurrency", "billing"
@@ -303,7 +303,7 @@ async def test_a_reservation_of_one_is_a_deliberate_cap(reserved: int, deliberat
 
 
 @pytest.mark.parametrize("answer", [{}, {"ReservedConcurrentExecutions": 0}])
-async def test_a_function_without_a_reservation_or_a_stopped_one_has_no_ceiling(answer: Any) -> None:
+async def test_a_function_without_a_reservation_or_with_one_of_zero_has_no_limit(answer: Any) -> None:
     aws = with_functions("billing", get_function_concurrency=answer)
     assert set(of_functions(await aws.run_scan(account_and_functions))) == {
         ("concurrency_scaling_rate", "billing")
@@ -311,7 +311,7 @@ async def test_a_function_without_a_reservation_or_a_stopped_one_has_no_ceiling(
 
 
 async def test_the_growth_of_a_function_can_only_be_estimated() -> None:
-    """Maxima of two minutes are up to 120 s apart, and what runs may all have come in ten of them."""
+    """Maxima of successive minutes are up to 120 s apart; the whole rise may have come in ten seconds."""
     series = (await with_functions("billing").run_scan(account_and_functions))[
         "concurrency_scaling_rate", "billing"
     ]
@@ -319,13 +319,13 @@ async def test_the_growth_of_a_function_can_only_be_estimated() -> None:
     assert series.usage == Usage(Op.RISE, ((running, 1 / 12),))
     assert series.upper_bound == highest(running)
     assert series.bound_reason and "estimate" in series.bound_reason.reason
-    assert function_concurrent.zero_when_absent  # a burst may rise from nothing
+    assert function_concurrent.zero_when_absent  # a burst may rise from 0
     assert series.limit is None
     assert series.throttled is None
     assert REGISTRY.services["lambda"].signals["concurrency_scaling_rate"].default_limit("eu-west-1") == 1000
 
 
-async def test_a_function_without_a_reservation_takes_one_metric() -> None:
+async def test_a_function_without_a_reservation_needs_one_metric() -> None:
     series = of_functions(await with_functions("a", "b").run_scan(account_and_functions)).values()
     requested = {
         metric
@@ -337,7 +337,7 @@ async def test_a_function_without_a_reservation_takes_one_metric() -> None:
     assert requested == {function_concurrent.of(FunctionName=name) for name in ("a", "b")}
 
 
-async def test_provisioned_concurrency_is_used_by_the_ratio_that_lambda_publishes() -> None:
+async def test_the_usage_of_provisioned_concurrency_is_lambdas_ratio_times_the_allocation() -> None:
     aws = with_functions(
         "billing",
         list_provisioned_concurrency_configs=provisioned(

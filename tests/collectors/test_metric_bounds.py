@@ -1,4 +1,4 @@
-"""The metrics that are bounded by an aggregate: how it is found, and that the declared rules hold."""
+"""The aggregates that bound metrics, and the declared rules."""
 
 from collections import Counter
 from dataclasses import replace
@@ -28,7 +28,7 @@ throttles = Metric("AWS/X", "Throttles", "Sum", zero_when_absent=True)
 
 
 def counted(namespace: str, name: str) -> Metric:
-    """Return a metric of a sum that is zero when absent."""
+    """Return the metric of a sum that is zero when absent."""
     return Metric(namespace, name, "Sum", zero_when_absent=True)
 
 
@@ -58,16 +58,18 @@ def counted(namespace: str, name: str) -> Metric:
         (replace(counted("AWS/Lambda", "Throttles").of(FunctionName="a"), zero_when_absent=False), None),
     ],
 )
-def test_the_aggregate_of_a_metric(part: Metric, aggregate: Metric | None) -> None:
+def test_a_metric_of_throttled_demand_has_the_declared_aggregate(
+    part: Metric, aggregate: Metric | None
+) -> None:
     assert REGISTRY.bounds.aggregate_of(part) == aggregate
 
 
-def test_without_rules_nothing_is_bounded() -> None:
+def test_without_rules_a_metric_has_no_aggregate() -> None:
     assert NO_BOUNDS.aggregate_of(throttles.of(Stream="a", Shard="b")) is None
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    "change",
     [
         {"of": ("Account",)},
         {"of": ("Stream", "Shard")},
@@ -77,9 +79,9 @@ def test_without_rules_nothing_is_bounded() -> None:
         {"inequality": ""},
     ],
 )
-def test_a_rule_that_cannot_hold_is_refused(wrong: dict[str, object]) -> None:
+def test_an_invalid_rule_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
-        Bound.model_validate(RULE | wrong)
+        Bound.model_validate(RULE | change)
 
 
 @pytest.mark.parametrize(("service", "bound"), RULES)
@@ -89,7 +91,7 @@ def test_declared_rules_are_about_metrics_that_are_read(service: str, bound: Bou
 
 
 @pytest.mark.parametrize(
-    ("rule", "problem"),
+    ("change", "problem"),
     [
         ({}, None),
         ({"metrics": ("Throttle",)}, "expected a metric that is read, found Sum of Throttle in AWS/X"),
@@ -99,10 +101,12 @@ def test_declared_rules_are_about_metrics_that_are_read(service: str, bound: Bou
         ({"metric": "Calls"}, "expected a metric that is read, found Sum of Calls in AWS/X"),
     ],
 )
-def test_a_rule_fits_the_metrics_that_are_read(rule: dict[str, object], problem: str | None) -> None:
+def test_a_rule_that_does_not_fit_the_metrics_that_are_read_has_a_problem(
+    change: dict[str, object], problem: str | None
+) -> None:
     metrics = [throttles, Metric("AWS/X", "Bytes", "Sum", unit=BYTES)]
-    found = [*bound_problems(Bound.model_validate(RULE | rule), metrics)]
-    assert found == [one for one in [problem] if one]
+    problems = [*bound_problems(Bound.model_validate(RULE | change), metrics)]
+    assert problems == ([problem] if problem else [])
 
 
 @pytest.mark.parametrize(
@@ -130,20 +134,23 @@ def test_a_rule_fits_the_metrics_that_are_read(rule: dict[str, object], problem:
         (Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum").of(FunctionName="a"), None),
     ],
 )
-def test_the_whole_of_a_metric_of_usage(part: Metric, whole: Metric | None) -> None:
+def test_a_metric_of_usage_is_a_part_of_the_declared_whole(part: Metric, whole: Metric | None) -> None:
     assert REGISTRY.bounds.whole_of(part) == whole
     assert REGISTRY.bounds.aggregate_of(part) is None
 
 
-@pytest.mark.parametrize(("service", "bound"), [one for one in RULES if not one[1].of_usage])
-def test_an_aggregate_has_parts_of_one_kind_alone(service: str, bound: Bound) -> None:
-    def aggregates(one: Bound) -> set[object]:
-        return {(one.namespace, one.metric or name, one.of) for name in one.metrics}
+@pytest.mark.parametrize(
+    ("service", "bound"), [(service, bound) for service, bound in RULES if not bound.of_usage]
+)
+def test_no_two_rules_have_the_same_aggregate(service: str, bound: Bound) -> None:
+    def aggregates(rule: Bound) -> set[object]:
+        return {(rule.namespace, rule.metric or name, rule.of) for name in rule.metrics}
 
-    others = [one for _, one in RULES if one is not bound]
-    assert not any(aggregates(one) & aggregates(bound) for one in others)
+    others = [other for _, other in RULES if other is not bound]
+    assert not any(aggregates(other) & aggregates(bound) for other in others)
 
 
+# By event: the number of its part, the number of its metric, and the count.
 Events = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1, 1000)), max_size=50)
 
 
@@ -153,12 +160,13 @@ Events = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3), st.integers(1,
 def test_parts_sum_to_at_most_their_aggregate(
     service: str, bound: Bound, events: list[tuple[int, int, int]]
 ) -> None:
-    """Each event is of one part, and AWS counts it for the aggregate, too."""
+    """Each event counts for one part, and AWS counts it for the aggregate, too."""
     bounds, parts, wholes = MetricBounds.of([bound]), Counter[Metric](), Counter[Metric]()
     aggregate_of = bounds.whole_of if bound.of_usage else bounds.aggregate_of
-    for place, cause, number in events:
-        name = bound.metrics[cause % len(bound.metrics)]
-        values = {one: str((place >> n) % 2) for n, one in enumerate(sorted(bound.dimensions))}
+    for part_number, metric_number, number in events:
+        name = bound.metrics[metric_number % len(bound.metrics)]
+        dimensions = enumerate(sorted(bound.dimensions))
+        values = {dimension: str((part_number >> bit) % 2) for bit, dimension in dimensions}
         part = counted(bound.namespace, name).of(**values)
         aggregate = aggregate_of(part)
         assert aggregate is not None
@@ -168,4 +176,5 @@ def test_parts_sum_to_at_most_their_aggregate(
         aggregate = aggregate_of(part)
         assert aggregate
         assert number <= wholes[aggregate]
-        assert sum(n for one, n in parts.items() if aggregate_of(one) == aggregate) <= wholes[aggregate]
+        siblings = [count for other, count in parts.items() if aggregate_of(other) == aggregate]
+        assert sum(siblings) <= wholes[aggregate]

@@ -22,7 +22,7 @@ from tests.registries import REGISTRY, SIGNALS
 from tests.resources import resource
 
 METRICS = [metric for collector in REGISTRY.collectors for metric in collector.metrics]
-UNITS_IN_NAMES = {  # the first pattern that a name contains tells
+UNITS_IN_NAMES = {  # by pattern; the first pattern that a metric's name contains tells its unit
     "Percent|Bytes.*Utilization": PERCENT,
     "Bytes.*PerSec": BYTES_PER_SECOND,
     "Bytes": BYTES,
@@ -31,7 +31,7 @@ UNITS_IN_NAMES = {  # the first pattern that a name contains tells
 
 number = Metric("AWS/Test", "Number", "Sum")
 volume = Metric("AWS/Test", "Volume", "Sum", unit=BYTES)
-volumes = Metric("AWS/Test", "Volume", "SampleCount", unit=BYTES)
+volume_samples = Metric("AWS/Test", "Volume", "SampleCount", unit=BYTES)
 age = Metric("AWS/Test", "Age", "Maximum", unit=MILLISECONDS)
 load = Metric("AWS/Test", "Load", "Average", unit=PERCENT)
 
@@ -41,9 +41,9 @@ def test_a_metric_has_one_unit() -> None:
     assert len(units) == len({(namespace, name) for namespace, name, _ in units})
 
 
-def test_a_metric_is_in_the_unit_that_its_name_has() -> None:
+def test_a_metric_has_the_unit_that_its_name_contains() -> None:
     patterns = {
-        metric: next((one for one in UNITS_IN_NAMES if re.search(one, metric.name)), None)
+        metric: next((pattern for pattern in UNITS_IN_NAMES if re.search(pattern, metric.name)), None)
         for metric in METRICS
     }
     named = {metric: pattern for metric, pattern in patterns.items() if pattern}
@@ -57,13 +57,13 @@ def test_a_metric_is_in_the_unit_that_its_name_has() -> None:
         ("kinesis.stream_write_bytes", {"usage": per_second(volume)}, []),
         ("kinesis.stream_write_bytes", {"usage": per_second(number)}, ["usage"]),
         ("kinesis.stream_write_bytes", {"usage": per_second(volume, number)}, ["usage"]),
-        ("kinesis.stream_write_bytes", {"usage": per_second(volumes)}, ["usage"]),
+        ("kinesis.stream_write_bytes", {"usage": per_second(volume_samples)}, ["usage"]),
         ("kinesis.stream_write_bytes", {"usage": 5.0, "upper_bound": per_second(age)}, ["upper_bound"]),
         ("kinesis.stream_write_bytes", {"usage": 5.0, "published_limit": total(load)}, ["published_limit"]),
         ("kinesis.stream_write_bytes", {"usage": per_second(volume), "throttled": per_second(number)}, []),
         ("kinesis.stream_write_bytes", {"usage": 5.0, "throttled": per_second(volume)}, ["throttled"]),
         ("kinesis.stream_write_bytes", {"usage": 5.0, "served": per_second(volume)}, ["served"]),
-        ("kinesis.stream_write_records", {"usage": per_second(volumes)}, []),
+        ("kinesis.stream_write_records", {"usage": per_second(volume_samples)}, []),
         ("kinesis.stream_write_records", {"usage": per_second(volume)}, ["usage"]),
         ("kinesis.retention_iterator_age", {"usage": reader_lag(age, written=volume)}, []),
         ("kinesis.retention_iterator_age", {"usage": reader_lag(number, written=volume)}, ["usage"]),
@@ -83,5 +83,5 @@ def test_a_metric_of_another_unit_than_its_signal_is_found(
     assert [text.split()[1] for text in found] == conflicts
 
 
-def test_a_metric_counts_unless_it_declares_another_unit() -> None:
+def test_the_unit_of_a_metric_is_count_unless_it_declares_another() -> None:
     assert number.unit == COUNT and number.of(Name="x").unit == COUNT and load.of(Name="x").unit == PERCENT

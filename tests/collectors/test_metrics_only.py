@@ -1,4 +1,4 @@
-"""Collectors of accounts of which nothing but metrics can be read, derived from declarations."""
+"""Collectors of accounts of which only metrics can be read, derived from declarations."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -29,7 +29,7 @@ def listed(namespace: str, name: str, **dimensions: str) -> dict[str, Any]:
 
 
 def answering(*metrics: Mapping[str, Any], owner: str = ACCOUNT_ID) -> Any:
-    """A ListMetrics of an account with these metrics."""
+    """Return a ListMetrics that returns these metrics. owner: the account that has them."""
 
     def list_metrics(**params: Any) -> dict[str, Any]:
         assert (params["IncludeLinkedAccounts"], params["OwningAccount"]) == (True, ACCOUNT_ID)
@@ -40,26 +40,28 @@ def answering(*metrics: Mapping[str, Any], owner: str = ACCOUNT_ID) -> Any:
 
 
 async def series_of(service: str, aws: FakeAws) -> dict[tuple[str, str], Observed]:
-    """The series of a service by signal and resource."""
+    """Return the series of a service, read from metrics alone, by signal and resource."""
     collector = metrics_only(COLLECTORS[service], REGISTRY.services[service].signals.values(), WANTED)
-    return {(one.signal, one.resource.id): one for scan in collector.scans async for one in scan(aws.scan)}
+    return {
+        (observed.signal, observed.resource.id): observed
+        for scan in collector.scans
+        async for observed in scan(aws.scan)
+    }
 
 
-def usages(series: Mapping[tuple[str, str], Observed]) -> set[tuple[str, str]]:
-    """Return which series are observable."""
-    return {key for key, one in series.items() if not isinstance(one.usage, Unobservable)}
+def observable(series: Mapping[tuple[str, str], Observed]) -> set[tuple[str, str]]:
+    """Return the keys of the series that are observable."""
+    return {key for key, observed in series.items() if not isinstance(observed.usage, Unobservable)}
 
 
-async def test_resources_are_found_by_the_dimensions_of_metrics_and_judged_by_limits_that_are_published() -> (
-    None
-):
+async def test_resources_are_found_by_dimensions_of_metrics_and_judged_by_published_limits() -> None:
     orders = [
         listed("AWS/Firehose", name, DeliveryStreamName="orders")
         for name in ("IncomingBytes", "BytesPerSecondLimit", "IncomingRecords", "RecordsPerSecondLimit")
     ]
     clicks = [listed("AWS/Firehose", "IncomingBytes", DeliveryStreamName="clicks")]  # without a limit
     series = await series_of("firehose", FakeAws(list_metrics=answering(*orders, *clicks)))
-    assert usages(series) == {("incoming_bytes", "orders"), ("incoming_records", "orders")}
+    assert observable(series) == {("incoming_bytes", "orders"), ("incoming_records", "orders")}
     observed = series["incoming_bytes", "orders"]
     assert observed.published_limit is not None
     (limit,) = observed.published_limit.metrics
@@ -68,35 +70,35 @@ async def test_resources_are_found_by_the_dimensions_of_metrics_and_judged_by_li
     assert not observed.hard_limit
 
 
-async def test_signals_that_need_a_role_are_unobservable_for_services_in_use_and_not_zero() -> None:
+async def test_signals_that_need_a_role_are_unobservable_if_the_service_is_in_use() -> None:
     metric = listed("AWS/Firehose", "IncomingBytes", DeliveryStreamName="clicks")
     series = await series_of("firehose", FakeAws(list_metrics=answering(metric)))
     assert series["streams", ""].usage is ROLE_NEEDED
     assert "a role is needed" in ROLE_NEEDED.reason
-    assert usages(series) == set()
+    assert observable(series) == set()
 
 
 async def test_a_service_without_metrics_has_no_series() -> None:
     assert await series_of("firehose", FakeAws(list_metrics=answering())) == {}
 
 
-async def test_a_service_whose_collector_is_no_declaration_needs_a_role_for_everything() -> None:
+async def test_all_signals_of_a_collector_in_python_need_a_role() -> None:
     metric = listed("AWS/Kinesis", "IncomingBytes", StreamName="orders")
     series = await series_of("kinesis", FakeAws(list_metrics=answering(metric)))
     assert {name for name, _ in series} == {*REGISTRY.services["kinesis"].signals}
-    assert usages(series) == set()
+    assert observable(series) == set()
 
 
 async def test_an_id_is_computed_from_a_fact_that_is_a_dimension() -> None:
     arn = f"arn:aws:states:eu-west-1:{ACCOUNT_ID}:stateMachine:orders"
     metric = listed("AWS/States", "VersionCount", ResourceArn=arn)
     series = await series_of("states", FakeAws(list_metrics=answering(metric)))
-    assert usages(series) == {("versions_per_state_machine", "orders")}
+    assert observable(series) == {("versions_per_state_machine", "orders")}
     (usage,) = series["versions_per_state_machine", "orders"].usage.metrics  # type: ignore[union-attr]
     assert usage.dimensions == (("ResourceArn", arn),)
 
 
-async def test_a_usage_beyond_a_default_quota_proves_that_it_is_not_the_one_in_force() -> None:
+async def test_a_usage_beyond_a_default_quota_proves_that_the_default_is_not_in_force() -> None:
     dimensions = {"Type": "API", "Resource": "PutLogEvents", "Service": "Logs", "Class": "None"}
     metrics = [
         listed("AWS/Usage", "CallCount", **dimensions),
@@ -104,10 +106,12 @@ async def test_a_usage_beyond_a_default_quota_proves_that_it_is_not_the_one_in_f
     ]
     aws = FakeAws(list_metrics=answering(*metrics))
     assert (await series_of("logs", aws))["put_log_events", ""].hard_limit
-    assert not (await series_of("efs", aws))["client_connections", "fs-1"].hard_limit  # is no quota
+    assert not (await series_of("efs", aws))[
+        "client_connections", "fs-1"
+    ].hard_limit  # a fixed limit, no quota
 
 
-async def test_a_limit_that_only_the_api_returns_is_left_to_the_published_one() -> None:
+async def test_a_published_limit_replaces_a_limit_that_only_the_api_returns() -> None:
     metrics = [
         listed("AWS/EFS", name, FileSystemId="fs-1") for name in ("MeteredIOBytes", "PermittedThroughput")
     ]
@@ -115,17 +119,17 @@ async def test_a_limit_that_only_the_api_returns_is_left_to_the_published_one() 
     assert (observed.limit, observed.published_limit is not None) == (None, True)
 
 
-async def test_metrics_of_the_whole_account_are_reported_by_their_fixed_dimensions() -> None:
+async def test_metrics_of_the_whole_account_are_identified_by_their_fixed_dimensions() -> None:
     metrics = [
         listed("AWS/States", "OpenExecutionCount"),
         listed("AWS/States", "OpenExecutionLimit"),
         listed("AWS/States", "OpenExecutionCount", StateMachineArn="another"),
     ]
     series = await series_of("states", FakeAws(list_metrics=answering(*metrics)))
-    assert usages(series) == {("open_executions", "")}
+    assert observable(series) == {("open_executions", "")}
 
 
-async def test_a_metric_of_another_account_is_not_taken_for_one_of_this() -> None:
+async def test_metrics_of_another_account_are_ignored() -> None:
     metric = listed("AWS/EFS", "ClientConnections", FileSystemId="fs-1")
     aws = FakeAws(list_metrics=answering(metric, owner=OTHER_ACCOUNT))
     assert await series_of("efs", aws) == {}
@@ -150,14 +154,14 @@ async def test_a_namespace_with_too_many_metrics_affects_the_services_that_read_
         await series_of("efs", FakeAws(list_metrics=pages))
 
 
-async def test_a_signal_whose_limit_only_the_api_returns_needs_an_override() -> None:
+async def test_a_signal_whose_limit_only_the_api_returns_needs_a_configured_limit() -> None:
     metric = listed("AWS/ElastiCache", "CurrConnections", CacheClusterId="a", CacheNodeId="0001")
     metric_of_service = listed("AWS/DAX", "TotalRequestCount", ClusterId="c", NodeId="c-a")
     aws = FakeAws(list_metrics=answering(metric, metric_of_service))
     series = await series_of("dax", aws)
     assert series["request_rate", "c/c-a"].usage is LIMIT_NEEDED
     aws.scan.has_own_limit = lambda signal, resource: signal == "request_rate"
-    assert ("request_rate", "c/c-a") in usages(await series_of("dax", aws))
+    assert ("request_rate", "c/c-a") in observable(await series_of("dax", aws))
 
 
 async def test_excluded_series_are_not_read() -> None:
@@ -167,7 +171,7 @@ async def test_excluded_series_are_not_read() -> None:
     assert await series_of("efs", aws) == {}
 
 
-# What is derived, for a change of the derivation to be seen. The numbers of readable signals by service.
+# The number of signals that can be read from metrics alone, by service, as derived from the declarations.
 READABLE = {
     "cloudwatch": 9,
     "documentdb": 3,
@@ -189,16 +193,18 @@ def test_each_service_has_a_known_number_of_signals_readable_from_metrics_alone(
     assert len(readable_signals(declaration)) == READABLE[service]
 
 
-@pytest.mark.parametrize("service", [one.service for one in REGISTRY.collectors if one.declaration])
-def test_no_readable_signal_needs_what_only_the_api_returns(service: str) -> None:
-    """Each names, beside metrics, nothing but facts that the dimensions of its metrics tell."""
+@pytest.mark.parametrize(
+    "service", [collector.service for collector in REGISTRY.collectors if collector.declaration]
+)
+def test_no_readable_signal_needs_facts_that_only_the_api_returns(service: str) -> None:
+    """The formulas of a signal use metrics, and facts that the dimensions of its metrics tell."""
     declaration = COLLECTORS[service].declaration
     assert declaration
     for signal in readable_signals(declaration).values():
-        formulas = [one for _, one in signal.declared.formulas]
-        names = {name for one in formulas for name in one.names}
-        facts = {name for one in declaration.resources.values() for name in one.fact_names()}
-        assert all(not one.lists and not one.attributes for one in formulas)
+        formulas = [formula for _, formula in signal.declared.formulas]
+        names = {name for formula in formulas for name in formula.names}
+        facts = {name for kind in declaration.resources.values() for name in kind.fact_names()}
+        assert all(not formula.lists and not formula.attributes for formula in formulas)
         assert all(names & facts <= identity.names for identity in signal.found_by.values())
 
 
@@ -224,8 +230,8 @@ signals:
     ("id_", "dimensions", "is_identified"),
     [
         ('"@"', '{Group: "{group}", Node: "{node}"}', True),
-        ('"@"', '{Node: "{node}"}', False),  # which group is not known
-        ('"@"', '{Both: "{group}-{node}"}', False),  # where one ends is not known
+        ('"@"', '{Node: "{node}"}', False),  # the group is unknown
+        ('"@"', '{Both: "{group}-{node}"}', False),  # where the group's id ends is unknown
         ("after_last(Endpoint, '/')", '{Group: "{group}", At: "{endpoint}"}', True),
         ("after_last(Arn, '/')", '{Group: "{group}", At: "{endpoint}"}', False),
         ('"@"', '{Group: "g-{group}", Node: "{region}:{node}"}', True),
