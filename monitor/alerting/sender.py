@@ -89,9 +89,8 @@ class Sender:
         self.wake = asyncio.Event()
         self._store, self._telemetry, self._now, self._random = store, telemetry, now, random
         self._paused_until = 0.0  # epoch seconds
-        self._failing: set[str] = (
-            set()
-        )  # ids of failed notifications; cleared when any notification is completed
+        # The ids of failed notifications; cleared when any notification is completed.
+        self._failing: set[str] = set()
         self._outage_rounds = 0  # rounds of failed attempts in a row
 
     async def run(self, stop: asyncio.Event) -> None:

@@ -8,10 +8,8 @@ from monitor.alerting.records import UnusableRow
 from monitor.alerting.tables import Table
 
 MAX_TEXT_LENGTH = 4096  # characters of the key, of the reason, and of the columns
-ROW_ERRORS = (
-    ValueError,
-    RecursionError,
-)  # decoding a row raises them; errors of msgspec and Unicode are ValueErrors
+# Errors of decoding a row. The errors of msgspec and Unicode are ValueErrors.
+ROW_ERRORS = (ValueError, RecursionError)
 
 
 class LocatedRow(NamedTuple):

@@ -125,7 +125,7 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
         ["prefix_read_rate b/p/", "prefix_errors b/q/"],
     ),
     (
-        "of prefixes that contain each other, the one with the highest share of errors is notified",
+        "of nested prefixes, the one with the highest share of errors is notified",
         [prefix_errors("a/", 0.02), prefix_errors("a/b/", 0.05), prefix_errors("a/b/c", 0.04)],
         ["prefix_errors a/b/"],
     ),
@@ -157,7 +157,7 @@ CASES: list[tuple[str, list[Notice], list[str]]] = [
         ["efo_consumer_lag a/x", "retention_iterator_age a"],
     ),
     (
-        "prefixes that do not contain each other are both notified",
+        "two prefixes within one prefix are both notified",
         [prefix_errors("a/", 0.02), prefix_errors("a/b/", 0.05), prefix_errors("a/c/", 0.04)],
         ["prefix_errors a/b/", "prefix_errors a/c/"],
     ),

@@ -71,7 +71,7 @@ async def outcome_of(feed: Feed, path: Path, port: int, point_or_kills: str | in
         async with asyncio.timeout(FEED_TIMEOUT):
             outcome: dict[str, int] = json.loads(await asyncio.to_thread(feed.stdout.readline))
     except TimeoutError:
-        feed.kill()  # ends the thread that waits for its line
+        feed.kill()  # ends the thread that reads a line from it
         raise
     return outcome
 

@@ -17,7 +17,7 @@ from tests.monitor.fleet.fleets import key, refused, traffic
 
 # The letters of samples and notices: see `stage`. `for` is 2 minutes. An alert is resolved after 2 clear
 # minutes; an alert on throttling after 7, as one poll may bring 7 minutes.
-STORIES = {
+SAMPLES_AND_NOTICES = {
     "a breach that lasts": ("..cccccc", "....F..."),
     "a breach that is too short": ("..cc....", "........"),
     "a breach that lasts and ends": ("..ccccc......", "....F....R..."),
@@ -35,7 +35,7 @@ STORIES = {
 }
 
 
-@pytest.mark.parametrize(("samples", "notices"), STORIES.values(), ids=STORIES)
+@pytest.mark.parametrize(("samples", "notices"), SAMPLES_AND_NOTICES.values(), ids=SAMPLES_AND_NOTICES)
 async def test_samples_lead_to_notices(samples: str, notices: str, tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         assert await stage.play(orders=samples) == notices

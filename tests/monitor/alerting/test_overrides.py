@@ -54,11 +54,11 @@ class InventoriedStage:
             fleet.rings.write(rows, minute, np.array([value * scale / formula.weights[0]], np.float32))
             fleet.rings.mark_read(rows, self.stage.minute)
 
-    async def play(self, **stories: str) -> str:
+    async def play(self, **samples: str) -> str:
         """Play the samples of several streams in parallel. Return the letters of the notices sent."""
         letters_sent = ""
-        for letters in zip(*stories.values(), strict=True):
-            for resource, letter in zip(stories, letters, strict=True):
+        for letters in zip(*samples.values(), strict=True):
+            for resource, letter in zip(samples, letters, strict=True):
                 self.write(resource, letter)
             self.stage.minute += 1
             self.stage.seconds = self.stage.minute * 60.0
@@ -118,12 +118,12 @@ DURATIONS: dict[str, tuple[list[Mapping[str, Any]], str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("overrides", "story", "expected"), DURATIONS.values(), ids=DURATIONS)
+@pytest.mark.parametrize(("overrides", "samples", "expected"), DURATIONS.values(), ids=DURATIONS)
 async def test_overrides_set_durations(
-    overrides: list[Mapping[str, Any]], story: str, expected: str, tmp_path: Path
+    overrides: list[Mapping[str, Any]], samples: str, expected: str, tmp_path: Path
 ) -> None:
     async with inventoried_stage(tmp_path, *overrides) as stage:
-        assert await stage.play(orders=story) == expected
+        assert await stage.play(orders=samples) == expected
 
 
 QUICK = {"service": "kinesis", "for": 0, "keep_firing_for": 0}
@@ -138,12 +138,12 @@ SEVERITIES: dict[str, tuple[Mapping[str, Any], str, list[str]]] = {
 }
 
 
-@pytest.mark.parametrize(("override", "story", "expected"), SEVERITIES.values(), ids=SEVERITIES)
+@pytest.mark.parametrize(("override", "samples", "expected"), SEVERITIES.values(), ids=SEVERITIES)
 async def test_overrides_set_severities(
-    override: Mapping[str, Any], story: str, expected: list[str], tmp_path: Path
+    override: Mapping[str, Any], samples: str, expected: list[str], tmp_path: Path
 ) -> None:
     async with inventoried_stage(tmp_path, {**QUICK, **override}) as inventoried:
-        await inventoried.play(orders=story)
+        await inventoried.play(orders=samples)
         notices = inventoried.stage.notices
         assert [f"{notice.severity} {notice.zone}" for notice in notices] == expected
 
@@ -174,11 +174,11 @@ RELOADS: dict[str, tuple[Mapping[str, Any], Mapping[str, Any], str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("before", "after", "story", "expected"), RELOADS.values(), ids=RELOADS)
+@pytest.mark.parametrize(("before", "after", "samples", "expected"), RELOADS.values(), ids=RELOADS)
 async def test_a_reload_changes_overrides_of_alerts(
-    before: Mapping[str, Any], after: Mapping[str, Any], story: str, expected: str, tmp_path: Path
+    before: Mapping[str, Any], after: Mapping[str, Any], samples: str, expected: str, tmp_path: Path
 ) -> None:
-    samples_before, samples_after = story.split("|")
+    samples_before, samples_after = samples.split("|")
     async with inventoried_stage(tmp_path, {**ORDERS, **before}) as stage:
         notices_before = await stage.play(orders=samples_before)
         await stage.reload({**ORDERS, **after})

@@ -50,7 +50,7 @@ async def silence_for_five_minutes(stage: Stage) -> None:
     await stage.engine.silence(silence, now)
 
 
-class Story(NamedTuple):
+class ReasonCase(NamedTuple):
     """Samples, the action after them, later samples, and the reasons of all notifications."""
 
     before: str
@@ -60,34 +60,38 @@ class Story(NamedTuple):
     receiver: Mapping[str, Any] = WEBHOOK
 
 
-STORIES = {
-    "the alert begins": Story("..ccc", do_nothing, "", [R.FIRST]),
-    "the severity rises": Story("..ccc", do_nothing, "sss", [R.FIRST, R.ESCALATED]),
-    "the severity falls": Story("..sss", do_nothing, "c" * 8, [R.FIRST, R.REPEATED, R.REPEATED, R.EASED]),
-    "the alert ends": Story("..ccc", do_nothing, "....", [R.FIRST, R.RESOLVED]),
-    "the alert lasts": Story("..ccc", do_nothing, "c" * 5, [R.FIRST, R.REPEATED]),
-    "the receiver forgets alerts": Story("..ccc", do_nothing, "c", [R.FIRST, R.KEEPALIVE], ALERTMANAGER),
-    "the alert is acknowledged": Story("..ccc", acknowledge, "c" * 9, [R.FIRST]),
-    "an acknowledged alert escalates": Story("..ccc", acknowledge, "sss", [R.FIRST, R.ESCALATED]),
-    "an acknowledgement ends": Story("..ccc", acknowledge_for_four_minutes, "c" * 6, [R.FIRST, R.REPEATED]),
-    "the alert is silenced": Story("..", silence_for_five_minutes, "cccc", []),
-    "a silence ends": Story("..", silence_for_five_minutes, "c" * 6, [R.FIRST]),
-    "a silence of a notified alert ends": Story(
+CASES = {
+    "the alert begins": ReasonCase("..ccc", do_nothing, "", [R.FIRST]),
+    "the severity rises": ReasonCase("..ccc", do_nothing, "sss", [R.FIRST, R.ESCALATED]),
+    "the severity falls": ReasonCase(
+        "..sss", do_nothing, "c" * 8, [R.FIRST, R.REPEATED, R.REPEATED, R.EASED]
+    ),
+    "the alert ends": ReasonCase("..ccc", do_nothing, "....", [R.FIRST, R.RESOLVED]),
+    "the alert lasts": ReasonCase("..ccc", do_nothing, "c" * 5, [R.FIRST, R.REPEATED]),
+    "the receiver forgets alerts": ReasonCase("..ccc", do_nothing, "c", [R.FIRST, R.KEEPALIVE], ALERTMANAGER),
+    "the alert is acknowledged": ReasonCase("..ccc", acknowledge, "c" * 9, [R.FIRST]),
+    "an acknowledged alert escalates": ReasonCase("..ccc", acknowledge, "sss", [R.FIRST, R.ESCALATED]),
+    "an acknowledgement ends": ReasonCase(
+        "..ccc", acknowledge_for_four_minutes, "c" * 6, [R.FIRST, R.REPEATED]
+    ),
+    "the alert is silenced": ReasonCase("..", silence_for_five_minutes, "cccc", []),
+    "a silence ends": ReasonCase("..", silence_for_five_minutes, "c" * 6, [R.FIRST]),
+    "a silence of a notified alert ends": ReasonCase(
         "..ccc", silence_for_five_minutes, "c" * 6, [R.FIRST, R.REPEATED]
     ),
 }
 
 
-@pytest.mark.parametrize("story", STORIES.values(), ids=STORIES)
-async def test_each_notification_has_its_reason(story: Story, storage: Path | MemoryStore) -> None:
-    config = configuration([story.receiver], route={**AT_ONCE, "repeat_interval": 240})
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+async def test_each_notification_has_its_reason(case: ReasonCase, storage: Path | MemoryStore) -> None:
+    config = configuration([case.receiver], route={**AT_ONCE, "repeat_interval": 240})
     async with Stage.opened(storage, config) as stage:
-        await stage.play(orders=story.before)
-        await story.action(stage)
-        if story.after:
-            await stage.play(orders=story.after)
-        assert [notification.reason for notification in stage.sent] == story.reasons
-        assert [notice.kind for notice in stage.notices] == [reason.kind for reason in story.reasons]
+        await stage.play(orders=case.before)
+        await case.action(stage)
+        if case.after:
+            await stage.play(orders=case.after)
+        assert [notification.reason for notification in stage.sent] == case.reasons
+        assert [notice.kind for notice in stage.notices] == [reason.kind for reason in case.reasons]
 
 
 async def test_a_blind_spot_in_more_places_has_the_reason_grew(storage: Path | MemoryStore) -> None:

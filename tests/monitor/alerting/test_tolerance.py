@@ -75,10 +75,8 @@ async def test_an_alert_fires_when_throttling_exceeds_the_tolerance(
                 assert stage.fleet.saturation[series.slot] == pytest.approx(throttled[minute] / 60)
 
 
-ORDERS = {
-    "signal": "kinesis.stream_write_*",
-    "resource": "orders",
-}  # two series that share one count of throttled records
+# Two series that share one count of throttled records.
+ORDERS = {"signal": "kinesis.stream_write_*", "resource": "orders"}
 CONFIGURED: dict[str, tuple[list[dict[str, Any]], str, str]] = {
     "no override: at once": ([], "..sss....", "..F......"),
     "`for` applies to throttled demand, too": ([{**ORDERS, "for": "2m"}], "..sss....", "....F...."),

@@ -40,10 +40,10 @@ def series_of(stage: Stage, name: str) -> Series:
 class TrueSamples:
     """The true samples of all streams, and when CloudWatch publishes each. Minutes count from the start.
 
-    episodes: by stream, the first minute of each episode, the minute after its last, and its letter. letters:
-    the true sample by stream and minute. unpublished: the minutes in which CloudWatch publishes nothing; they
-    begin within an episode. denied: the minutes in which every poll fails. delays: the minutes until a sample
-    is published, by stream and minute.
+    episodes: by stream, the begin and the end of each episode, in minutes, and its letter. letters: the
+    letter of the true sample, by stream and minute. unpublished: the minutes in which CloudWatch publishes
+    nothing; they begin within an episode. denied: the minutes in which every poll fails. delays: the minutes
+    until a sample is published, by stream and minute.
     """
 
     def __init__(self, rng: random.Random) -> None:
