@@ -1,9 +1,9 @@
 """The previous limits of the few series whose limit changed.
 
-A limit applies from the newest sample that existed when an inventory first read it: that sample is judged by
-it, earlier ones are not. Limits from before the process started, or before a series was found, are unknown:
-the oldest known limit is used for all of that time. So for three hours after a restart, changes from before
-it are missing.
+When an inventory reads a new limit, the newest sample at that time and all later samples are judged by it;
+earlier samples are judged by the previous limit. Limits from before the process started, or before a series
+was found, are unknown: the oldest known limit is used for all of that time. So for three hours after a
+restart, changes from before it are missing.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ UNKNOWN_LIMIT = PastLimit(NEVER, np.nan)
 
 
 class PastLimits:
-    """The previous limits of each slot, the oldest first, as far as the window reaches back.
+    """The previous limits of each slot within the window, the oldest first.
 
     At most one change is stored for each minute.
     """
@@ -40,19 +40,19 @@ class PastLimits:
         return len(self._by_slot)
 
     def __contains__(self, slot: int) -> bool:
-        """Return true if the limit of the series in a slot changed within the window."""
+        """Return whether the limit of the series in a slot changed within the window."""
         return slot in self._by_slot
 
     def record(self, slot: int, before: np.float32, after: np.float32, minute: int) -> None:
-        """Store that a limit is `after` from `minute` on and was `before` until then; they may be equal."""
+        """Store that a limit is `after` from `minute` on and was `before` until then. Both may be equal."""
         changed = before != after and not (np.isnan(before) and np.isnan(after))
         if not changed and slot not in self._by_slot:
             return
-        kept = [past for past in self._by_slot.get(slot, ()) if past.until > minute - WINDOW]
-        if changed and not (kept and kept[-1].until >= minute):
-            kept.append(PastLimit(minute, float(before)))
-        if kept:
-            self._by_slot[slot] = kept
+        recent = [past for past in self._by_slot.get(slot, ()) if past.until > minute - WINDOW]
+        if changed and not (recent and recent[-1].until >= minute):
+            recent.append(PastLimit(minute, float(before)))
+        if recent:
+            self._by_slot[slot] = recent
         else:
             self.forget(slot)
 

@@ -3,7 +3,7 @@
 A limit that CloudWatch publishes is known for each minute. A limit that an inventory read may have changed
 since. Where usage cannot exceed a limit (`hard_limit`) but does, while nothing is throttled, the limit must
 be outdated: it is doubted, the service is scanned again, and the series is not judged meanwhile. If a scan
-reads the same limit again, and the usage is of a minute in which that limit was already in force, the limit
+reads the same limit again, and that limit was already in force in the minute of the usage, the limit
 really is exceeded; the series is then judged until the limit changes.
 """
 
@@ -19,7 +19,7 @@ from monitor.fleet.key import CellKey, Key
 from monitor.fleet.namespaces import NEVER
 from monitor.fleet.ring_columns import WINDOW
 
-CellService = tuple[CellKey, str]  # a service of a cell
+CellService = tuple[CellKey, str]  # cell, service
 
 RESCAN_INTERVAL = 5  # minutes between two scans of a service because of doubted limits
 
@@ -33,14 +33,14 @@ NOT_THE_DEFAULT = Unobservable(
 
 
 def why_unobservable_now(fleet: Fleet, series: Series) -> Unobservable | None:
-    """Return why a series is not judged now; None if it is."""
+    """Return why a series is not judged now; None if it is judged."""
     if series.unobservable is None and fleet.doubted[series.slot]:
         return LIMIT_CHANGED if series.settings.source in READ_SOURCES else NOT_THE_DEFAULT
     return series.unobservable
 
 
 def limits_since(fleet: Fleet, slot: int) -> Iterator[tuple[int | None, float]]:
-    """Yield the limits of a series, the oldest first, each with its first minute; the oldest has None."""
+    """Yield the limits of a series, the oldest first, each with its first minute (None for the oldest)."""
     if fleet.published_limits.get(slot) is None:
         yield from fleet.past_limits.since(slot, float(fleet.read_limit[slot]))
         return
@@ -69,12 +69,12 @@ class LimitVerifier:
 
 
 def doubted_paths(fleet: Fleet, slots: Indices) -> set[ResourcePath]:
-    """Return the paths of the resources of these series that have a doubted limit, to be read again."""
+    """Return the paths of the resources whose series in `slots` have a doubted limit, to be read again."""
     return {key.subject.path for key in _doubted_keys(fleet, slots)}
 
 
 def _doubted_keys(fleet: Fleet, slots: Indices) -> Iterator[Key]:
-    """Yield the series that have a doubted limit which another scan can correct."""
+    """Yield the keys of series that have a doubted limit which another scan can correct."""
     for slot in slots[fleet.doubted[slots]].tolist():
         series: Series | None = fleet.by_slot[slot]
         if series and series.settings.source in READ_SOURCES:

@@ -1,14 +1,14 @@
 """The query of one metric in a GetMetricData request, abbreviated, as there may be millions.
 
-A query is the JSON of a `MetricStat` in which texts that most have in common are one control character each.
-JSON escapes control characters, so that these stand for nothing else.
+A query is the JSON of a `MetricStat` in which each text that most queries share is one control character.
+JSON escapes control characters, so that these have no other meaning.
 """
 
 import orjson
 
 from collectors.base import Metric
 
-DIMENSIONS = b"\3"  # what precedes it names the namespace and the metric
+DIMENSIONS = b"\3"  # the text before it identifies the namespace and the metric name
 ABBREVIATIONS = (
     (b'{"Metric":{"Namespace":"', b"\1"),
     (b'","MetricName":"', b"\2"),
@@ -20,7 +20,7 @@ ABBREVIATIONS = (
 
 
 def metric_query(metric: Metric) -> bytes:
-    """Return the query of a metric, which identifies it among those of its cell."""
+    """Return the query of a metric, which identifies the metric within its cell."""
     dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions]
     name = {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions}
     return _abbreviated(orjson.dumps({"Metric": name, "Period": metric.period, "Stat": metric.stat}))
@@ -33,8 +33,8 @@ def with_period(query: bytes, minutes: int) -> bytes:
 
 def statistic(query: bytes) -> str:
     """Return the statistic of a query."""
-    found: str = orjson.loads(without_abbreviations(query))["Stat"]
-    return found
+    stat: str = orjson.loads(without_abbreviations(query))["Stat"]
+    return stat
 
 
 def _abbreviated(query: bytes) -> bytes:
@@ -44,14 +44,14 @@ def _abbreviated(query: bytes) -> bytes:
 
 
 def without_abbreviations(queries: bytes) -> bytes:
-    """Return JSON in which queries are abbreviated as the JSON that GetMetricData takes."""
+    """Return JSON with abbreviated queries as the JSON that GetMetricData takes."""
     for text, character in ABBREVIATIONS:
         queries = queries.replace(character, text)
     return queries
 
 
 def name_part(query: bytes) -> bytes:
-    """Return the beginning of a query, which is the same for all queries of a namespace and a metric name."""
+    """Return the beginning of a query: its namespace and metric name, without dimensions and statistic."""
     return query.partition(DIMENSIONS)[0]
 
 

@@ -1,7 +1,7 @@
 """The state of each CloudWatch namespace of each cell: up to when AWS published it, and how late.
 
 Some metrics have no points while nothing happens. The other metrics of the namespace and cell show if a
-missing point is a zero or merely late: a point of theirs, of that minute or a later one, proves that AWS has
+missing point is a zero or merely late: if one of them has a point in that minute or a later one, AWS has
 published the minute.
 """
 
@@ -15,8 +15,8 @@ from rules import alerts
 
 NEVER = alerts.NEVER  # the same minute as in the alert states
 ALWAYS = -NEVER  # after every minute
-NO_NAMESPACE = 0  # of rows that hold no CloudWatch metric: every minute that was read is proven at once
-MIN_LATE = 5  # minutes without a point, though they were read, that make a namespace late
+NO_NAMESPACE = 0  # for rows that hold no CloudWatch metric: every minute that was read is proven at once
+MIN_LATE = 5  # minutes that were read without finding a point, which make a namespace late
 RESUME_FOR = 30  # minutes after a late namespace published again in which delayed points may still come
 SILENT_AFTER = 60  # minutes without any point after which a namespace counts as idle, no longer as late
 
@@ -26,14 +26,14 @@ class NamespaceStates(Columns):
 
     A point of a shorter period proves the longer periods that ended by then, but not the other way round.
 
-    period: of its metrics, in minutes.
+    period: the period of its metrics, in minutes.
     watermark: the newest minute in which any of its metrics has a point.
     first_read: the last minute of the first request for any of its metrics. A namespace that never had a
         point is late for SILENT_AFTER minutes after that, and idle from then on.
     read: the newest minute up to which any of its metrics was read.
-    resume_from, resume_until: since it was last late: the newest minute that had a point before, and the
-        minute up to which minutes after `resume_from` are requested again, as delayed points may come in any
-        order.
+    resume_from, resume_until: after the namespace was late, the minutes after `resume_from` (the newest
+        minute that had a point before) are requested again until a poll reads `resume_until`, as delayed
+        points may come in any order.
     delay: the measured publication delay, in minutes after the end of a minute; -1: not measured yet.
     confirmed_is_final: hardly any point changes once two requests have returned it, as measured.
     """
@@ -59,14 +59,16 @@ class NamespaceStates(Columns):
 
     def __init__(self) -> None:
         super().__init__()
-        self._numbers: dict[Hashable, dict[int, int]] = {}  # by name and period
-        self._longer: dict[int, list[int]] = {}  # the numbers of the same name with longer periods
+        self._numbers: dict[Hashable, dict[int, int]] = {}  # the numbers, by name and period
+        self._longer: dict[
+            int, list[int]
+        ] = {}  # by number: the numbers with the same name and a longer period
         self.watermark[self.allocate()] = ALWAYS
 
     def number_of(self, name: Hashable, period: int = 1) -> int:
         """Return the number of a namespace, allocating a new one.
 
-        name: of the cell and the namespace. period: of its metrics, in minutes.
+        name: the cell and the namespace. period: the period of the metrics, in minutes.
         """
         numbers = self._numbers.setdefault(name, {})
         if period not in numbers:
@@ -77,14 +79,14 @@ class NamespaceStates(Columns):
         return numbers[period]
 
     def advance(self, namespaces: Ints, minutes: Ints) -> dict[int, bool]:
-        """Raise watermarks to the minutes of points. Return those that moved, with true if it was late."""
+        """Raise watermarks to the minutes of points. Return the namespaces that moved: true if late."""
         moved = self._raise(namespaces, minutes)
         for number in tuple(moved):
             for longer in self._longer.get(number, ()):
                 period = self.period[longer]
                 ended = (self.watermark[number] + 1) // period * period - 1
                 raised = self._raise(np.array([longer], np.int32), np.array([ended], np.int32))
-                moved |= {one: was_late or moved.get(one, False) for one, was_late in raised.items()}
+                moved |= {key: was_late or moved.get(key, False) for key, was_late in raised.items()}
         return moved
 
     def _raise(self, namespaces: Ints, minutes: Ints) -> dict[int, bool]:
@@ -99,19 +101,19 @@ class NamespaceStates(Columns):
         return dict(zip(unique.tolist(), was_late.tolist(), strict=True))
 
     def _resume(self, late: Ints, before: Ints) -> None:
-        """Have the minutes after `before`, the former watermarks of late namespaces, requested again."""
+        """Request the minutes after `before`, the former watermarks of late namespaces, again."""
         is_resuming = self.resume_until[late] > before
         self.resume_from[late] = np.where(is_resuming, np.minimum(self.resume_from[late], before), before)
         self.resume_until[late] = self.watermark[late] + RESUME_FOR
 
     def note_read(self, namespaces: Ints, minutes: Ints) -> None:
-        """Store up to which minutes namespaces were read, first and last."""
+        """Store the first and the newest minute up to which each namespace was read."""
         first = self.first_read[namespaces]
         self.first_read[namespaces] = np.where(first == NEVER, minutes, first)
         np.maximum.at(self.read, namespaces, minutes)
 
     def complete_through(self, namespaces: Ints, read: Ints) -> Ints:
-        """Return the minute up to which each namespace is complete. read: up to which it was read."""
+        """Return the minute up to which each namespace is complete. read: the newest minute that was read."""
         through = np.where(
             self.are_silent(namespaces, read), read, np.minimum(read, self.watermark[namespaces])
         )
@@ -121,7 +123,7 @@ class NamespaceStates(Columns):
     def are_silent(self, namespaces: Ints, read: Ints) -> Flags:
         """Return which namespaces had no points in the SILENT_AFTER minutes before `read`.
 
-        That is one period longer where a period has several minutes.
+        With a period of several minutes, the time is longer by the period less one minute.
         """
         watermark = self.watermark[namespaces]
         last = np.where(watermark == NEVER, self.first_read[namespaces], watermark)

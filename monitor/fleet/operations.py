@@ -15,7 +15,9 @@ NAN = np.float32(np.nan)
 SETTLED_AFTER = 10  # minutes after which CloudWatch usually no longer revises a count
 UNFINISHED_MINUTES = 2  # newest minutes, in which one count may be published before the other
 LOOKBACK_MINUTES = 15  # minutes whose counts bound by how much the newest counts may still grow
-MAX_GROWTH = np.float32(2.5)  # growth of a count, as a multiple of it: at least 30 % is published at first
+MAX_GROWTH = np.float32(
+    2.5
+)  # times its value that a count may still grow: at least 30 % is published at first
 ROUNDING_ERROR = np.float32(1e-5)  # relative error of float32 sums
 
 SILENCE_FUNCTIONS: Final = {Op.READER_LAG: unread_ages, Op.UNREAD_DURATION: unread_durations}
@@ -24,9 +26,9 @@ PRESENT_OPS: Final = (Op.SUM, Op.MAX, Op.MIN)  # they leave out absent terms
 
 @dataclass(frozen=True, slots=True)
 class FormulaTerms:
-    """Formulas of one shape: the columns of `monitor.fleet.formula.Formula`, [number, position].
+    """Formulas of one shape: their rows, weights and offsets as columns, [index, position].
 
-    lower_bounds: a result above 0 of which terms are unknown is a lower bound, and is returned.
+    lower_bounds: a result above 0 with an unknown term is returned, as a lower bound.
     """
 
     shape: Shape
@@ -43,7 +45,7 @@ class FormulaTerms:
         return result
 
     def _compute(self, rings: Rings, minutes: Ints, is_inner: bool) -> tuple[Floats, Flags]:
-        """Return the results, and which of them are unknown; those are results of the known terms alone.
+        """Return the results, and flags of the unknown results, which are those of the known terms alone.
 
         is_inner: results that are NaN without being absent are marked as unknown, too.
         """
@@ -61,7 +63,7 @@ class FormulaTerms:
         return result, is_unknown
 
     def _combined(self, rings: Rings, minutes: Ints, terms: Floats, is_unknown: Flags) -> Floats:
-        """Return the operation's result of its terms. Marks further results in `is_unknown`."""
+        """Return the result of the operation on its terms. Marks further unknown results in `is_unknown`."""
         result: Floats
         match self.shape.op:
             case Op.SUM:
@@ -88,7 +90,7 @@ class FormulaTerms:
         return result
 
     def _terms(self, rings: Rings, minutes: Ints, is_inner: bool = False) -> tuple[Floats, Flags]:
-        """Return the weighted terms, [term, position], and the formulas of which one is unknown, as flags.
+        """Return the weighted terms, [term, position], and flags of the formulas with an unknown term.
 
         A metric that is the only term of a whole formula counts as absent where it is missing: either way
         there is no result.
@@ -126,18 +128,18 @@ class FormulaTerms:
         indices = np.flatnonzero(unsettled)
         if indices.size:
             earlier = newest[indices] - np.arange(LOOKBACK_MINUTES, dtype=np.int32)[:, np.newaxis]
-            others = np.tile(self.rows[1:, indices], LOOKBACK_MINUTES)
+            subtracted = np.tile(self.rows[1:, indices], LOOKBACK_MINUTES)
             weights = np.tile(self.weights[1:, indices], LOOKBACK_MINUTES)
-            counts = _values(rings, others, earlier.ravel(), is_alone=True)[0] * weights
-            lately = _present_sum(counts).reshape(earlier.shape)
-            explained = difference[indices] <= -np.fmin.reduce(lately) * MAX_GROWTH
+            counts = _values(rings, subtracted, earlier.ravel(), is_alone=True)[0] * weights
+            recent_sums = _present_sum(counts).reshape(earlier.shape)
+            explained = difference[indices] <= -np.fmin.reduce(recent_sums) * MAX_GROWTH
             unfinished = UNFINISHED_MINUTES + self._longest_periods(rings)[indices] - 1
             unsettled[indices] = explained | (minutes[indices] > newest[indices] - unfinished)
         return unsettled
 
 
 def _difference(terms: Floats) -> Floats:
-    """Return the sum over the first axis, whose entries but the first are negative; 0 instead of less."""
+    """Return the sum of the terms, of which all but the first are negative or 0; 0 if the sum is below 0."""
     difference: Floats = terms.sum(axis=0)
     smallest = np.maximum(terms[0], 0) * ROUNDING_ERROR
     difference[difference < smallest] = 0  # equal numbers may differ by rounding
@@ -145,7 +147,7 @@ def _difference(terms: Floats) -> Floats:
 
 
 def _ratio(terms: Floats) -> Floats:
-    """Return the first divided by the second; NaN where that is 0, or too small for float32."""
+    """Return the first term divided by the second; NaN if the second is 0, or the ratio too large."""
     is_defined: Flags = terms[1] != 0
     with np.errstate(over="ignore"):
         ratio: Floats = np.divide(terms[0], terms[1], out=np.full_like(terms[0], NAN), where=is_defined)
@@ -154,15 +156,15 @@ def _ratio(terms: Floats) -> Floats:
 
 
 def _is_positive(values: Floats) -> Floats:
-    """Return 1 for values above 0, and 0 for others; NaN for NaN."""
+    """Return 1 for values above 0, and 0 for other values; NaN for NaN."""
     positive: Floats = np.where(np.isnan(values), NAN, (values > 0).astype(np.float32))
     return positive
 
 
 def _values(rings: Rings, rows: Ints, minutes: Ints, is_alone: bool) -> tuple[Floats, Flags]:
-    """Return the value of each metric, and the formulas that miss a value that may still come, as flags.
+    """Return the value of each metric, and flags of the formulas that lack a value that may still come.
 
-    is_alone: nothing else is computed from the values, so that no missing one needs to be looked at.
+    is_alone: missing values need no flag, as each is the only term, or counts as absent.
     """
     values = rings.latest_value.take(rows)  # `take` is twice as fast as an index
     differs = rings.latest_minute.take(rows) != minutes

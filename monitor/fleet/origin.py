@@ -10,7 +10,7 @@ from monitor.fleet.fleet import Fleet, Series
 def source_of(fleet: Fleet, series: Series) -> Literal["stream", "poll"] | None:
     """Return `stream` if the newest point of any metric was streamed, else `poll`; None without a point.
 
-    The metrics are those of the usage, or of the throttled demand where no metric tells the usage.
+    The metrics are those of the usage, or of the throttled demand if the usage has no formula.
     """
     formula = fleet.usages.get(series.slot) or fleet.throttled.get(series.slot)
     if formula is None:

@@ -4,11 +4,11 @@ from typing import NamedTuple
 
 
 class TrackRecord(NamedTuple):
-    """The result of the forecasts of a fortnight, against the limit of now.
+    """The results of the forecasts of a fortnight, for the limit in force now.
 
-    announced: how often it was likely that the limit is reached, of what is decided by now. came_true: how
-    often it then was, in time. reached: how often the limit was reached while there was a forecast, whether
-    that was announced or not.
+    announced: how many forecasts said that the limit would probably be reached, and are decided by now.
+    came_true: how many of these came true in time. reached: how often the limit was reached while there was a
+    forecast, announced or not.
     """
 
     announced: int = 0
@@ -17,7 +17,7 @@ class TrackRecord(NamedTuple):
 
 
 class Outlook(NamedTuple):
-    """An outlook. probability: of reaching the other limit within each of HORIZONS; empty if unknown."""
+    """An outlook. probability: to reach another limit within each of HORIZONS; empty if unknown."""
 
     track: TrackRecord
     probability: tuple[float, ...] = ()

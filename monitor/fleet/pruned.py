@@ -1,4 +1,4 @@
-"""The reasons why metrics are hardly requested: aggregates that prove that they are 0, or in no danger."""
+"""The reasons why metrics are hardly requested: aggregates that prove them to be 0, or to be safe."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -25,9 +25,9 @@ def pruned_reason(fleet: Fleet, series: Series) -> str:
 
 
 def safe_reason(fleet: Fleet, series: Series) -> str:
-    """Return by what the usage of a series is known to be safe without being read: "Count of ApiName shop".
+    """Return the metrics that prove a series safe while its usage is hardly read: "Count of ApiName shop".
 
-    Empty if it is read as often as it may be in danger.
+    Empty if the usage is read as often as its own danger requires.
     """
     formula = fleet.usages.get(series.slot)
     rows = np.array(formula.rows if formula else (), np.int32)
@@ -37,7 +37,7 @@ def safe_reason(fleet: Fleet, series: Series) -> str:
 
 
 def pruned_counts(fleet: Fleet) -> Mapping[str, int]:
-    """Return how many metrics are not read because of each kind of aggregate, the most first."""
+    """Return how many metrics are not read because of each kind of aggregate, the largest number first."""
     counts = Counter[str]()
     for cell in {group[:2] for group in fleet.groups}:
         rows = np.fromiter(fleet.metrics(cell).values(), np.int32)
@@ -50,7 +50,7 @@ def pruned_counts(fleet: Fleet) -> Mapping[str, int]:
 def _described(fleet: Fleet, row: int, with_values: bool = True) -> str:
     """Return a metric in words, with the values of its dimensions or with their names alone."""
     metric: dict[str, Any] = orjson.loads(without_abbreviations(fleet.rings.metric[row]))["Metric"]
-    names = [one["Name"] for one in metric["Dimensions"]]
-    values = [f"{one['Name']} {one['Value']}" for one in metric["Dimensions"]]
+    names = [dimension["Name"] for dimension in metric["Dimensions"]]
+    values = [f"{dimension['Name']} {dimension['Value']}" for dimension in metric["Dimensions"]]
     owner = ", ".join(values) if with_values else f"their {' and '.join(names)}"
     return f"{metric['MetricName']} of {owner if names else 'the account'}"

@@ -4,8 +4,8 @@ Polls request recent minutes again. A point that is new or changed since the pre
 minute was incomplete then. The delay is the lowest age beyond which hardly any point changes. Minutes that
 were not requested before, as the metric is new or calls were denied, are ignored.
 
-Most of that delay is the time until the last points come. Whether a point changes that came is measured
-apart: CloudWatch revises most points soon after it published them, and hardly ever twice.
+Most of that delay is the time until the last points are published. How often published points change is
+measured separately: CloudWatch revises most points soon after it published them, and hardly ever twice.
 """
 
 import numpy as np
@@ -15,8 +15,10 @@ from monitor.fleet.columns import Flags, Ints
 from monitor.fleet.namespaces import NamespaceStates
 
 MIN_DELAY, MAX_DELAY = 1, 10  # minutes
-MAX_CHANGED_SHARE = 0.02  # of the points of an age at which minutes count as complete, and of confirmed ones
-CONFIRMED = MAX_DELAY  # the column of confirmed points
+MAX_CHANGED_SHARE = (
+    0.02  # highest share of changed points at which an age is complete, and confirmed points final
+)
+CONFIRMED = MAX_DELAY  # the column that counts confirmed points
 MIN_POLLS = 5  # polls until the delay is measured; the collector's declared delay applies before
 DECAY = 0.95  # factor of all counts from one poll to the next, so that old polls weigh less
 
@@ -28,7 +30,7 @@ class PublicationDelays:
 
     def __init__(self, states: NamespaceStates) -> None:
         self._states = states
-        # By namespace: the points and the changed points, [2, age]; the last column is of confirmed points.
+        # By namespace: numbers of points and of changed points, [2, age]; the last column: confirmed points.
         self._counts: dict[int, Counts] = {}
         self._polls: dict[int, int] = {}  # the number of polls, by namespace
         self._observed: set[int] = set()  # the namespaces with points in the current poll
@@ -43,9 +45,9 @@ class PublicationDelays:
         namespaces, ages, changed = namespaces[known], ages[known], changed[known]
         confirmed = confirmed[known]
         for namespace in np.unique(namespaces).tolist():
-            is_own = namespaces == namespace
+            of_namespace = namespaces == namespace
             counts = self._counts.setdefault(namespace, np.zeros((2, MAX_DELAY + 1)))
-            for n, counted in enumerate((is_own, is_own & changed)):
+            for n, counted in enumerate((of_namespace, of_namespace & changed)):
                 counts[n] += np.bincount(ages[counted], minlength=MAX_DELAY + 1)
                 counts[n, CONFIRMED] += np.count_nonzero(confirmed & counted)
             self._observed.add(namespace)
@@ -58,7 +60,7 @@ class PublicationDelays:
             if self._polls[namespace] >= MIN_POLLS:
                 points, is_late = counts[0], counts[1] > MAX_CHANGED_SHARE * counts[0]
                 late = np.flatnonzero(is_late[:CONFIRMED])
-                youngest = int(np.argmax(points > 0))  # it is not known if younger minutes change
+                youngest = int(np.argmax(points > 0))  # whether younger minutes change is unknown
                 self._states.delay[namespace] = max(int(late.max(initial=-1)) + 1, youngest, MIN_DELAY)
                 self._states.confirmed_is_final[namespace] = points[CONFIRMED] > 0 and not is_late[CONFIRMED]
             self._counts[namespace] = DECAY * counts

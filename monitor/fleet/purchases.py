@@ -21,7 +21,7 @@ class Purchase(NamedTuple):
 
     @classmethod
     def of(cls, key: Key, size: Size | None) -> "Purchase":
-        """Return the purchase of a series' limit. size: how it is bought; None where that is not known."""
+        """Return the purchase of a series' limit. size: how the limit is bought; None if unknown."""
         if size is None:
             return cls(*key[:3], key.id, "")
         path = key.subject.path[:1] if size.for_parts else key.subject.path
@@ -30,16 +30,16 @@ class Purchase(NamedTuple):
     @property
     def id(self) -> int:
         """A short number that is the same after a restart."""
-        named = "\0".join(self).encode("utf-8", "surrogatepass")
-        return int.from_bytes(blake2b(named, digest_size=8).digest())
+        identity = "\0".join(self).encode("utf-8", "surrogatepass")
+        return int.from_bytes(blake2b(identity, digest_size=8).digest())
 
 
 class PurchaseMembers(NamedTuple):
     """The series that share a purchase, purchase by purchase.
 
-    slots: of these series. starts, counts: by purchase, the index in `slots` at which its series begin, and
-    their number. start_by_slot, count_by_slot: the same by slot of the fleet; 0 where a series shares its
-    purchase with no other.
+    slots: the slots of these series. starts, counts: for each purchase, the index in `slots` at which its
+    series begin, and their number. start_by_slot, count_by_slot: the same for each slot of the fleet; 0 for a
+    series that shares its purchase with no other series.
     """
 
     slots: Ints
@@ -50,7 +50,7 @@ class PurchaseMembers(NamedTuple):
 
 
 def group_purchases(slots: Ints, purchases: Ids, size: int) -> PurchaseMembers:
-    """Group slots by purchase. purchases: the id of each slot's purchase. size: of the fleet."""
+    """Group slots by purchase. purchases: the id of each slot's purchase. size: the size of the fleet."""
     _, group, member_counts = np.unique(purchases, return_inverse=True, return_counts=True)
     shared = np.flatnonzero(member_counts[group] > 1)
     order = shared[np.argsort(group[shared], kind="stable")]

@@ -45,22 +45,22 @@ Scalar = float | str | None  # one value of a column, in a cursor
 MAX_PAGE_SIZE = 1000
 MAX_PATTERN_LENGTH = 8192  # characters of a pattern or cursor; a cursor may hold a resource's name
 MAX_NAME_LENGTH = 2048  # characters of a name; escaping makes it up to three times as long
-TEXT_FIELDS = LABELS  # sorted as text; the others are numbers
-GROUP_FIELDS = LABELS[:4]  # what a group of `Snapshot.groups` consists of, in this order
+TEXT_FIELDS = LABELS  # fields sorted as text; all other fields are sorted as numbers
+GROUP_FIELDS = LABELS[:4]  # the fields of a group in `Snapshot.groups`, in order
 WILDCARDS = set("*?")
-CONTAINS_PATTERN = re.compile(r"\*([^*?[]*)\*")  # `*part*`: the most common one; `in` is faster than a regex
+CONTAINS_PATTERN = re.compile(r"\*([^*?[]*)\*")  # `*part*`, the most common pattern: `in` beats a regex
 
 
 def _escape_unclosed_brackets(pattern: str) -> str:
-    """Escape each `[` after the last `]`: fnmatch would search the rest of the pattern for its end."""
+    """Escape each `[` after the last `]`: fnmatch would search the rest of the pattern for a `]`."""
     if not WILDCARDS & set(pattern):
-        return pattern  # it is compared as it is
+        return pattern  # without wildcards, it is compared as plain text
     end = pattern.rfind("]") + 1
     return pattern[:end] + pattern[end:].replace("[", "[[]")
 
 
 def _checked_search(text: str) -> str:
-    """Return the text of a query. Raises SearchError, a ValueError, if it is none."""
+    """Return the text of a query. Raises SearchError, a ValueError, if it is invalid."""
     return str(parse_search(text))
 
 
@@ -114,27 +114,29 @@ class QueryResult:
 
 
 class CursorError(HeadroomError, ValueError):
-    """The cursor is not one of a page of this query."""
+    """The cursor does not belong to a page of this query."""
 
 
 def run_query(snapshot: Snapshot, query: Query) -> QueryResult:
     """Return one page of slots. Raises CursorError.
 
-    A cursor holds the sort values of the last series of a page: a series whose values change between two
-    requests may be on two pages or none; every other one is on exactly one.
+    A cursor holds the sort values of the last series of a page. A series whose values change between two
+    requests may be on two pages or on none; every other series is on exactly one page.
     """
     selected = _matches_ignoring_zones(snapshot, query)
     matching = np.flatnonzero(selected & _is_in_zone(snapshot, query))
     columns = _sort_columns(snapshot, matching, query)
-    kept = _after(columns, _decode_cursor(query, columns), query.descending) if query.cursor else slice(None)
-    remaining = [column[kept] for column in columns]
+    after_cursor = (
+        _after(columns, _decode_cursor(query, columns), query.descending) if query.cursor else slice(None)
+    )
+    remaining = [column[after_cursor] for column in columns]
     order = np.lexsort(remaining[::-1])
     page = order[::-1][: query.limit] if query.descending else order[: query.limit]
     has_next = order.size > query.limit
     cursor = _encode_cursor(query, [column[page[-1]] for column in remaining]) if has_next else None
     zones = snapshot.zone[selected]
     counts = {zone: int(np.count_nonzero(zones == zone)) for zone in sorted(Zone, reverse=True)}
-    return QueryResult(matching[kept][page].tolist(), matching.size, cursor, counts)
+    return QueryResult(matching[after_cursor][page].tolist(), matching.size, cursor, counts)
 
 
 def matches(snapshot: Snapshot, query: Query) -> Flags:
@@ -152,7 +154,7 @@ def _matches_ignoring_zones(snapshot: Snapshot, query: Query) -> Flags:
     fields = [(index, getattr(query, field)) for index, field in enumerate(GROUP_FIELDS)]
     wanted = [(index, value) for index, value in fields if value is not None]
     is_wanted = [all(group[index] == value for index, value in wanted) for group in snapshot.groups]
-    is_wanted.append(False)  # the last one, which the index -1 of slots without a series selects
+    is_wanted.append(False)  # the last flag: slots without a series have the group -1
     selected: Flags = np.array(is_wanted, np.bool_)[snapshot.group]
     if query.q:
         selected &= search_flags(snapshot, parse_search(query.q), SearchIndex())
@@ -199,7 +201,7 @@ def _sort_columns(snapshot: Snapshot, slots: Indices, query: Query) -> list[Colu
 
 
 def _replace_unknown(values: Column, unknown: float) -> Column:
-    """Return the values with `unknown` instead of NaN and of negative minutes such as NEVER."""
+    """Return the values with `unknown` in place of NaN and of negative minutes such as NEVER."""
     replaced = values.astype(np.float64)
     replaced[~(replaced >= 0)] = unknown
     return replaced
@@ -217,7 +219,7 @@ def _after(columns: list[Column], last: list[Scalar], descending: bool) -> Flags
 
 def _encode_cursor(query: Query, values: list[Scalar]) -> str:
     fields = [query.sort, query.descending, *values]
-    encoded = orjson.dumps(fields, option=orjson.OPT_SERIALIZE_NUMPY)  # an unknown value, infinity, as null
+    encoded = orjson.dumps(fields, option=orjson.OPT_SERIALIZE_NUMPY)  # unknown values are infinite: null
     return base64.urlsafe_b64encode(encoded).decode().rstrip("=")
 
 

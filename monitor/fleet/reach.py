@@ -21,9 +21,9 @@ MAX_IN_MINUTES, MAX_IN_HOURS = 2 * HOUR, 2 * DAY_MINUTES  # longer times are sho
 class Reach:
     """A forecast; see `monitor.fleet.series_columns`.
 
-    probability: by HORIZONS; empty where nothing can be said. minutes: when the limit is reached, since the
-    epoch, by QUANTILES; empty where no time is known. history_days: of which the usage is known; None where
-    no history is kept, as the series cannot be judged. ceiling: the effective one; None without one.
+    probability: to reach the limit within each of HORIZONS; empty without a forecast. minutes: the minute in
+    which the limit is reached, by QUANTILES; empty if unknown. history_days: days whose usage is known; None
+    without a history, as the series cannot be judged. ceiling: the effective ceiling, if there is one.
     """
 
     probability: tuple[float, ...] = ()
@@ -35,7 +35,7 @@ class Reach:
     def of(cls, probability: Floats, minutes: Ints, history_bins: int, ceiling: np.float32) -> "Reach":
         """Return the forecast that the columns of one series hold."""
         return cls(
-            () if np.isnan(probability).any() else tuple(round(one, 3) for one in probability.tolist()),
+            () if np.isnan(probability).any() else tuple(round(value, 3) for value in probability.tolist()),
             () if (minutes == NEVER).any() else tuple(minutes.tolist()),
             None if history_bins < 0 else round(history_bins / DAY, 1),
             None if isnan(ceiling) else float(str(ceiling)),
@@ -48,13 +48,13 @@ class Reach:
 
     @property
     def horizon(self) -> int:
-        """The number in HORIZONS of the shortest in which the limit is probably reached, else of the last."""
-        likely = [number for number, one in enumerate(self.probability) if one >= LIKELY]
+        """The index of the shortest horizon within which the limit is probably reached, else of the last."""
+        likely = [index for index, value in enumerate(self.probability) if value >= LIKELY]
         return likely[0] if likely else len(HORIZONS) - 1
 
     @property
     def missing(self) -> str:
-        """A sentence part on why nothing is forecast; empty where something is, or nothing could be."""
+        """The reason for a missing forecast, in a few words; empty with a forecast or without a history."""
         if self.probability or self.history_days is None:
             return ""
         if self.history_days < NEEDED_DAYS:
@@ -62,7 +62,7 @@ class Reach:
         return "usage of now, or of the days before, is missing"
 
     def text(self, now: int) -> str:
-        """Return the forecast in a few words: `reaches the limit in 3-5 h, 80 %`. now: the minute."""
+        """Return the forecast in a few words: `reaches the limit in 3-5 h, 80 %`. now: a minute."""
         if not self.probability:
             return self.missing
         if self.is_reached:
@@ -70,11 +70,11 @@ class Reach:
         probability = f"{self.probability[self.horizon]:.0%}".replace("%", " %")
         if not self.minutes:
             return f"{probability} within {HORIZON_WORDS[HORIZONS[self.horizon]]}"
-        what = "ceiling" if self.ceiling else "limit"
-        return f"reaches the {what} {self.range(now)}, {probability}"
+        bound = "ceiling" if self.ceiling else "limit"
+        return f"reaches the {bound} {self.range(now)}, {probability}"
 
     def range(self, now: int) -> str:
-        """Return when the limit is reached, if it is: `in 3-5 h`; empty where no time is known."""
+        """Return the time until the limit is reached, if it is: `in 3-5 h`; empty if unknown."""
         if not self.minutes:
             return ""
         first, last = (max(self.minutes[number] - now, 0) for number in (0, -1))

@@ -14,8 +14,8 @@ from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rings import Rings
 
 MINUTE_MS = np.float32(60_000)
-# Minutes at the beginning of the window. If records that were written in them have not been read, it is
-# assumed that records were written ever since the last read, even if that was before the window.
+# Minutes at the beginning of the window. If records written in these minutes are unread, it is assumed that
+# records were written ever since the last read, even if the last read was before the window.
 WINDOW_EDGE = 15
 
 
@@ -23,8 +23,8 @@ WINDOW_EDGE = 15
 class ReaderSilence:
     """The silence of the readers of each formula at its minute; NaN is unknown.
 
-    last_age: the last age that they published, in milliseconds. silent_minutes: since then. unread_minutes:
-    for how long records that were written since then have not been read.
+    last_age: the last age that readers published, in milliseconds. silent_minutes: minutes since then.
+    unread_minutes: minutes since the first record that was written after it.
     """
 
     last_age: Floats
@@ -40,8 +40,8 @@ def unread_ages(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
         silence = _silence(rings, rows[:, indices], minutes[indices])
         grown_age = silence.last_age + silence.silent_minutes * MINUTE_MS
         unread = silence.unread_minutes
-        age_of_caught_up = np.where(np.isnan(unread), silence.last_age, unread * MINUTE_MS)
-        age[indices] = np.where(silence.last_age > 0, grown_age, age_of_caught_up)
+        age_if_caught_up = np.where(np.isnan(unread), silence.last_age, unread * MINUTE_MS)
+        age[indices] = np.where(silence.last_age > 0, grown_age, age_if_caught_up)
     return age
 
 
@@ -66,14 +66,14 @@ def _published(rings: Rings, rows: Ints, minutes: Ints) -> Floats:
 def _silence(rings: Rings, rows: Ints, minutes: Ints) -> ReaderSilence:
     """Return the silence of formulas whose readers published nothing in these minutes."""
     offsets = np.arange(WINDOW, dtype=np.int32)
-    before = np.repeat(minutes, WINDOW) - np.tile(offsets, minutes.size)
-    published: Floats = np.fmax.reduce(_published(rings, np.repeat(rows[:-1], WINDOW, axis=1), before))
+    earlier = np.repeat(minutes, WINDOW) - np.tile(offsets, minutes.size)
+    published: Floats = np.fmax.reduce(_published(rings, np.repeat(rows[:-1], WINDOW, axis=1), earlier))
     published = published.reshape(-1, WINDOW)
     has_point = ~np.isnan(published)
     minutes_ago = np.where(has_point.any(axis=1), has_point.argmax(axis=1), WINDOW)
     values = published[np.arange(minutes_ago.size), minutes_ago % WINDOW]
     age_in_window = np.where(minutes_ago < WINDOW, values, np.float32(np.nan))
-    written = rings.at(np.repeat(rows[-1], WINDOW), before).reshape(-1, WINDOW) > 0
+    written = rings.at(np.repeat(rows[-1], WINDOW), earlier).reshape(-1, WINDOW) > 0
     unread = _last_set(written & (offsets < minutes_ago[:, None]))
     newest, last_age = _newest_point(rings, rows[:-1])
     is_older = (minutes_ago == WINDOW) & (newest > NEVER) & (newest <= minutes - WINDOW)

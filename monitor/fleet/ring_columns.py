@@ -1,6 +1,6 @@
 """Three hours of one-minute points for each metric, with columns about its state.
 
-Minutes are counted from the epoch. A point replaces an earlier one of the same minute; NaN is missing.
+Minutes are counted from the epoch. A point replaces an earlier point of the same minute; NaN is missing.
 """
 
 from typing import ClassVar
@@ -13,7 +13,9 @@ from monitor.fleet.stored_points import StoredPoints
 
 WINDOW = 180  # minutes of points that are stored
 NO_BOUND = -1
-PRUNED_INTERVAL = 150  # minutes between two requests of a pruned metric, by which each minute is checked once
+PRUNED_INTERVAL = (
+    150  # minutes between two requests of a pruned metric: each minute is checked before it leaves
+)
 NOT_READ = int(np.iinfo(np.int16).max)  # minutes: the cadence of a metric that is not requested
 RECENT_MINUTES = 5  # the shortest time for which throttled demand is exported
 
@@ -21,13 +23,15 @@ RECENT_MINUTES = 5  # the shortest time for which throttled demand is exported
 class RingColumns(Columns):
     """Columns with one row per metric, and its points in `points`, by row and `minute % WINDOW`.
 
-    period: the length of the metric's period in minutes; a point stands in each of them. divisor: what a
-        point is divided by, to be per minute (see `collectors.base.Metric`).
+    Columns marked as derived are computed by `Rings` from the points and the other columns.
+
+    period: the length of the metric's period in minutes; a point is stored in each of these minutes. divisor:
+        the number by which a point is divided, to be per minute (see `collectors.base.Metric`).
     window_end: the last minute of the window.
     read_through: every minute up to this one was read and is complete; later points are provisional (see
         `Rings.complete_through`).
     newest_point: the newest minute that has a point.
-    first_minute: points of earlier minutes are of a former resource of the same name, and are not stored.
+    first_minute: points of earlier minutes belong to a former resource of the same name, and are not stored.
     zero_when_absent: a minute without a point is 0 once that is proven (see `collectors.base.Metric`).
     namespace: index in `namespaces`, of the metric's namespace in its cell.
     proven_through: up to this minute it is proven that missing points do not exist: the minute was read and,
@@ -38,31 +42,31 @@ class RingColumns(Columns):
     idle: true if all points of the IDLE_FOR minutes before the namespace became silent are 0 or missing.
     delay: minutes after its end until a minute counts as complete, until the namespace's delay is measured.
     latest_minute, latest_value: the newest minute that has a value, and the value; derived. A provisional
-        value below that of the newest complete minute is left out, as it may still grow, unless it is
+        value below the value of the newest complete minute is left out, as it may still grow, unless it is
         confirmed and confirmed points of the namespace are final.
     last_known_value: the latest value, even if its minute has left the window.
-    recent_minutes: how many minutes up to `latest_minute` are recent: those that the last poll brought,
+    recent_minutes: how many minutes up to `latest_minute` are recent: the minutes that the last poll brought,
         RECENT_MINUTES at least.
-    recent_max: the highest value of those minutes; derived.
-    oldest_rise: the oldest minute that became greater than 0 since the last poll.
+    recent_max: the highest value of the recent minutes; derived.
+    oldest_rise: the oldest minute whose value became greater than 0 since the last poll.
     dirty: true if the row was written or read since the last `Fleet.take_updated`.
     polled_through: every minute up to this one was polled or streamed, without a gap.
     requested_through: the last minute of the newest request that CloudWatch answered, completely or not.
     confirmed_point: the newest point that two requests returned, a minute or more apart.
     cadence: the planned minutes between two requests; 0: each poll requests the metric.
-    cadence_if_active: `cadence`, if the metric were not idle, and without a budget.
-    quiet_since: the minute of the clock since when the metric is idle (see `monitor.planning.idling`); NEVER:
-        it is not.
+    cadence_if_active: the value of `cadence` if the metric were not idle and there were no budget.
+    quiet_since: the minute of the clock since which the metric has been idle (see `monitor.planning.idling`);
+        NEVER if it is not idle.
     watched_at: the minute of the clock when AWS last listed the recently active metrics of its name.
-    woken: that list named it while it was idle, and it was not requested since.
-    bound: the row of the metric that bounds this one, see `rules.bounds`; NO_BOUND: there is none.
-    whole: the row of the metric of which this one, of usage, is a part; NO_BOUND: there is none.
-    safe_below: while that metric is below this value, none of the series of this one reaches the upper edge
-        of its band, so that it is requested once in MAX_INTERVAL; NaN: it is read as its own danger says.
-    pruned: `bound` proves this one to be 0, so that it is not requested.
-    distrusted: a metric exceeded this one, which was to bound it; it proves nothing.
-    last_streamed: the minute of the clock when the stream last delivered the metric.
-    stream_started: the first minute that the stream delivered completely since its last gap.
+    woken: that list contained the metric while it was idle, and it has not been requested since.
+    bound: the row of the metric that bounds this metric, see `rules.bounds`; NO_BOUND if there is none.
+    whole: the row of the metric of which this metric of usage is a part; NO_BOUND if there is none.
+    safe_below: while `whole` is below this value, no series of this metric reaches the upper edge of its
+        band, so that the metric is requested once in MAX_INTERVAL; NaN: its own series decide.
+    pruned: `bound` proves this metric to be 0, so that it is not requested.
+    distrusted: a metric that this metric should bound exceeded it, so that it proves nothing.
+    last_streamed: the minute of the clock when a stream last delivered the metric.
+    stream_started: the first minute that a stream delivered completely since its last gap.
     by_stream: the newest point came by stream.
     metric, metric_rows, use_count: set by the fleet: the metric, the dictionary that maps it to this row, and
         the number of formulas that use it.
@@ -94,7 +98,7 @@ class RingColumns(Columns):
         "polled_through": (np.int32, NEVER),
         "requested_through": (np.int32, NEVER),
         "confirmed_point": (np.int32, NEVER),
-        "cadence": (np.int32, 0),  # NOT_READ needs them
+        "cadence": (np.int32, 0),  # 32 bits: a sum with NOT_READ exceeds 16 bits
         "cadence_if_active": (np.int32, 0),
         "quiet_since": (np.int32, NEVER),
         "watched_at": (np.int32, NEVER),
@@ -173,11 +177,11 @@ class RingColumns(Columns):
         self.points.remove_all(np.array([slot]))
 
     def aggregates(self, row: int) -> list[int]:
-        """Return the rows of the aggregates of a metric: of throttled demand, and of usage."""
-        return [int(one[row]) for one in (self.bound, self.whole) if one[row] != NO_BOUND]
+        """Return the rows of the aggregates of a metric: its `bound` and its `whole`, if any."""
+        return [int(column[row]) for column in (self.bound, self.whole) if column[row] != NO_BOUND]
 
     def intervals(self, rows: Ints) -> Ints:
-        """Return the planned minutes between two requests, of pruned metrics, too."""
+        """Return the planned minutes between two requests; for pruned metrics, PRUNED_INTERVAL."""
         return np.where(self.pruned[rows], PRUNED_INTERVAL, self.cadence[rows]).astype(np.int32)
 
     def spread(self, rows: Ints, minutes: Ints, values: Floats) -> tuple[Ints, Ints, Floats]:
@@ -186,13 +190,13 @@ class RingColumns(Columns):
         if (periods == 1).all():
             return rows, minutes, values
         ends = np.cumsum(periods, dtype=np.int32)
-        within = np.arange(periods.sum(), dtype=np.int32) - np.repeat(ends - periods, periods)
+        offsets = np.arange(periods.sum(), dtype=np.int32) - np.repeat(ends - periods, periods)
         starts = np.repeat(minutes // periods * periods, periods)
         per_minute: Floats = np.repeat((values / self.divisor[rows]).astype(np.float32), periods)
-        return np.repeat(rows, periods), starts + within, per_minute
+        return np.repeat(rows, periods), starts + offsets, per_minute
 
     def declare(self, row: int, namespace: int, zero: bool) -> None:
-        """Set the namespace of a row's metric, and that it is zero when absent, which cannot be undone."""
+        """Set the namespace of a row's metric. zero: it is zero when absent, which cannot be undone."""
         if namespace != self.namespace[row] or (zero and not self.zero_when_absent[row]):
             self.namespace[row] = namespace
             self.zero_when_absent[row] |= zero
@@ -213,7 +217,7 @@ class RingColumns(Columns):
         return values
 
     def _are_proven(self, rows: Indices, minutes: Ints) -> Flags:
-        """Return which minutes are proven and were polled or streamed, so that no point comes any more."""
+        """Return which minutes are proven and were polled or streamed, so that no more points come."""
         requested = (minutes >= self.stream_started[rows]) | (minutes <= self.polled_through[rows])
         proven: Flags = (minutes <= self.proven_through[rows]) & requested
         return proven
@@ -226,16 +230,16 @@ class RingColumns(Columns):
     def _advance(self, rows: Ints, to: Ints) -> None:
         """Move the end of the window to a later minute, and clear the points of minutes that leave it."""
         gap = np.minimum(to - self.window_end[rows], WINDOW)
-        left = gap == WINDOW  # by all minutes, as before the first points of a row
-        self.points.remove_all(rows[left])
-        gap[left] = 0
+        is_emptied = gap == WINDOW  # all minutes leave the window, as before the first points of a row
+        self.points.remove_all(rows[is_emptied])
+        gap[is_emptied] = 0
         for step in range(1, int(gap.max(initial=0)) + 1):
             behind = gap >= step
             self.points.remove(rows[behind], (to[behind] - step + 1) % WINDOW)
         self.window_end[rows] = np.maximum(self.window_end[rows], to)
 
     def _put(self, rows: Ints, minutes: Ints, values: Floats) -> None:
-        within = minutes % WINDOW
-        risen = np.flatnonzero((values > 0) & ~(self.points.get(rows, within) > 0))
+        places = minutes % WINDOW
+        risen = np.flatnonzero((values > 0) & ~(self.points.get(rows, places) > 0))
         np.minimum.at(self.oldest_rise, rows[risen], minutes[risen])
-        self.points.put(rows, within, values)
+        self.points.put(rows, places, values)

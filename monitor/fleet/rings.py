@@ -7,7 +7,7 @@ from monitor.fleet.namespaces import NEVER, NO_NAMESPACE, NamespaceStates
 from monitor.fleet.ring_columns import RECENT_MINUTES, WINDOW, RingColumns
 
 PROVISIONAL_FOR = 15  # minutes until a point counts as complete though its minute was not read completely
-IDLE_FOR = 5  # minutes without demand, before a namespace became silent, that make a metric idle
+IDLE_FOR = 5  # minutes before a namespace became silent; a metric without demand in them is idle
 STREAM_LAG = 2  # minutes until a stream has delivered a minute completely
 STREAM_GAP = 5  # minutes without a streamed point after which a metric is polled
 
@@ -15,14 +15,16 @@ STREAM_GAP = 5  # minutes without a streamed point after which a metric is polle
 class Rings(RingColumns):
     """The points of all metrics, with the states of their namespaces.
 
-    stream_gap: as configured (see STREAM_GAP).
+    stream_gap: the configured value of STREAM_GAP.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.stream_gap = STREAM_GAP
         self.namespaces = NamespaceStates()
-        self._zero_rows: dict[int, tuple[int, Ints]] = {}  # by namespace, with the layout they are of
+        self._zero_rows: dict[
+            int, tuple[int, Ints]
+        ] = {}  # by namespace: the layout they belong to, and the rows
 
     def write(self, rows: Ints, minutes: Ints, values: Floats, marked_next: bool = False) -> int:
         """Write points in any order; return the number of points that were too old or not finite.
@@ -35,9 +37,9 @@ class Rings(RingColumns):
         return rows.size - kept
 
     def _write(self, rows: Ints, minutes: Ints, values: Floats, by_stream: bool) -> tuple[int, Ints, Ints]:
-        """Write points; return how many were usable, the rows, each once, and the newest minute of each.
+        """Write points; return the number of usable points, the distinct rows, and the newest minute of each.
 
-        Points of a former resource of the same name are left out, though there is nothing wrong with them.
+        Points of a former resource of the same name are not written, but count as usable.
         """
         former = minutes < self.first_minute[rows]
         usable = np.isfinite(values) & ~former
@@ -54,12 +56,12 @@ class Rings(RingColumns):
         return kept.size + int(np.count_nonzero(former)), touched, newest
 
     def begin(self, row: int, minute: int) -> None:
-        """Discard the points of a row before a minute, those to come included."""
+        """Discard the points of a row before a minute, now and in later writes."""
         if minute <= self.first_minute[row]:
             return
         self.first_minute[row] = minute
         if self.newest_point[row] == self.proven_through[row] == NEVER:
-            return  # nothing is known of it
+            return  # the row has no points
         minutes, _ = self.history(row)
         former = minutes[minutes < minute]
         self.points.remove(np.full(former.size, row, np.int32), former % WINDOW)
@@ -81,21 +83,21 @@ class Rings(RingColumns):
                 self._derive(rows[changed])
 
     def _poll_again(self, namespace: int) -> None:
-        """Have the minutes of a late namespace polled again: their points may be published now."""
+        """Let the minutes of a late namespace be polled again: their points may be published now."""
         rows = np.flatnonzero(self.namespace[: self.size] == namespace)
         self.polled_through[rows] = np.minimum(
             self.polled_through[rows], self.namespaces.resume_from[namespace]
         )
 
     def mark_requested(self, rows: Ints, minute: int) -> None:
-        """Record that CloudWatch was requested to return `rows` up to a minute, before points are written."""
-        again = rows[self.requested_through[rows] < minute]
-        self.confirmed_point[again] = self.newest_point[again]
+        """Record a request of `rows` up to a minute. Call it before the points are written."""
+        requested_again = rows[self.requested_through[rows] < minute]
+        self.confirmed_point[requested_again] = self.newest_point[requested_again]
         self.requested_through[rows] = minute
         self.woken[rows] = False
 
     def note_list(self, rows: Ints, are_listed: Flags, now: int) -> None:
-        """Record which rows AWS listed as recently active at the minute `now`: idle ones are due at once."""
+        """Record which rows AWS listed as recently active at the minute `now`: idle rows are due at once."""
         active = rows[are_listed & (self.quiet_since[rows] > NEVER)]
         self.watched_at[rows] = now
         self.quiet_since[active], self.woken[active] = now, True
@@ -104,8 +106,8 @@ class Rings(RingColumns):
         """Mark rows as polled completely up to a minute (each): points missing until then do not exist.
 
         requested_from: the first minute of the request; by default all of the window. If a namespace is late,
-        its minutes are requested again until AWS has published later ones. The minutes of this poll are
-        recent until the next one: those since the previous poll, and older ones that came late; but not the
+        its minutes are requested again until AWS has published later minutes. The minutes since the previous
+        poll are recent until the next poll, and so are older minutes whose points came late, but not the
         hours of history of a first poll.
         """
         to = np.broadcast_to(np.asarray(minutes, np.int32), rows.shape)
@@ -133,15 +135,15 @@ class Rings(RingColumns):
         self._derive(rows)
 
     def write_streamed(self, rows: Ints, minutes: Ints, values: Floats, now: int) -> int:
-        """Write points that were streamed at the minute `now`; the newest of a row may still grow.
+        """Write points that were streamed at the minute `now`; the newest point of a row may still grow.
 
-        No minute from `now` on is complete, whatever points there are of it. After a gap, minutes are
-        incomplete until a poll fills it, or until PROVISIONAL_FOR minutes passed.
+        No minute from `now` on is complete, even if it has points. After a gap, minutes are incomplete until
+        a poll fills the gap, or PROVISIONAL_FOR minutes have passed.
         """
         kept, touched, newest = self._write(rows, minutes, values, by_stream=True)
-        whole = self._note_streamed(touched, newest, now)
-        certain = np.flatnonzero(whole | (newest - self.stream_started[touched] >= PROVISIONAL_FOR))
-        self._advance_read(touched[certain], np.minimum(newest[certain], now) - 1)
+        gapless = self._note_streamed(touched, newest, now)
+        complete = np.flatnonzero(gapless | (newest - self.stream_started[touched] >= PROVISIONAL_FOR))
+        self._advance_read(touched[complete], np.minimum(newest[complete], now) - 1)
         self._derive(touched)
         return rows.size - kept
 
@@ -154,20 +156,20 @@ class Rings(RingColumns):
     def is_streamed(self, rows: Ints, now: int) -> Flags:
         """Return which rows are streamed without a gap, so that they need not be polled.
 
-        A stream has no points from before it began, nor from a gap longer than `stream_gap`: a row is polled
-        until `polled_through` reaches the first minute of the stream.
+        A stream lacks the points from before it began, and from gaps longer than `stream_gap`: a row is
+        polled until `polled_through` reaches the first minute of the stream.
         """
         has_no_gap = self.polled_through[rows] >= self.stream_started[rows] - 1
         streamed: Flags = has_no_gap & (self.last_streamed[rows] >= now - self.stream_gap)
         return streamed
 
     def delays(self, rows: Ints) -> Ints:
-        """Return the publication delay of each row in minutes: as measured, or else as declared."""
+        """Return the publication delay of each row in minutes: measured, or else declared."""
         measured = self.namespaces.delay[self.namespace[rows]]
         return np.where(measured >= 0, measured, self.delay[rows])
 
     def complete_through(self, rows: Ints) -> Ints:
-        """Return the minute up to which the values of rows are complete; newer ones may still grow.
+        """Return the minute up to which the values of rows are complete; newer values may still grow.
 
         A point that no read confirmed for PROVISIONAL_FOR minutes counts as complete, as its metric is no
         longer read.
@@ -181,8 +183,8 @@ class Rings(RingColumns):
 
     def _note_streamed(self, rows: Ints, newest: Ints, now: int) -> Flags:
         """Record that the stream delivered rows up to `newest`. Return which rows had no gap before."""
-        began = self.last_streamed[rows] < now - self.stream_gap
-        self.stream_started[rows[began]] = now - STREAM_LAG
+        started = self.last_streamed[rows] < now - self.stream_gap
+        self.stream_started[rows[started]] = now - STREAM_LAG
         self.last_streamed[rows] = now
         gapless = self.is_streamed(rows, now)
         self.recent_minutes[rows[gapless]] = RECENT_MINUTES
@@ -215,8 +217,8 @@ class Rings(RingColumns):
     def _update_idle(self, rows: Ints, silent_since: Ints) -> Flags:
         """Set and return `idle` of rows whose namespaces have had no point after `silent_since`.
 
-        Where those minutes have left the window, a row without points in them is idle, and others stay as
-        they are.
+        Where the IDLE_FOR minutes up to `silent_since` have left the window, a row without points since then
+        is idle, and other rows keep their flag.
         """
         ago = np.arange(IDLE_FOR, dtype=np.int32)
         minutes = silent_since[:, None] - ago
@@ -236,7 +238,7 @@ class Rings(RingColumns):
         self.latest_value[rows] = last = self.at(rows, known)
         inside = np.flatnonzero(~np.isnan(last))
         self.last_known_value[rows[inside]] = last[inside]
-        # Rows with many recent minutes go apart, as `_worst` reads equally many minutes of all its rows.
+        # Rows with many recent minutes are computed apart: `_worst` reads the same number of minutes of all.
         long = self.recent_minutes[rows] > RECENT_MINUTES
         for indices in filter(np.size, (np.flatnonzero(~long), np.flatnonzero(long))):
             self.recent_max[rows[indices]] = self._worst(rows[indices], known[indices])
@@ -251,9 +253,9 @@ class Rings(RingColumns):
         return worst
 
     def _without_drops(self, rows: Ints, newest: Ints) -> Ints:
-        """Return the newest minutes without provisional ones whose value is below the last complete one.
+        """Return the newest minutes, without provisional minutes below the value of the last complete minute.
 
-        Values of confirmed points are kept where these are final.
+        Provisional minutes with confirmed points are not left out where confirmed points are final.
         """
         ahead = newest - self.read_through[rows]
         indices = np.flatnonzero((ahead > 0) & (ahead <= PROVISIONAL_FOR))
@@ -266,9 +268,9 @@ class Rings(RingColumns):
         confirmed = np.where(
             self.namespaces.confirmed_is_final[self.namespace[rows]], self.confirmed_point[rows] - read, 0
         )
-        is_told = (values >= complete[:, None]) | ((steps <= confirmed[:, None]) & ~np.isnan(values))
-        is_told &= steps <= ahead[indices][:, None]
-        without_drops = read + np.where(is_told, steps, 0).max(axis=1)
+        is_shown = (values >= complete[:, None]) | ((steps <= confirmed[:, None]) & ~np.isnan(values))
+        is_shown &= steps <= ahead[indices][:, None]
+        without_drops = read + np.where(is_shown, steps, 0).max(axis=1)
         newest = newest.copy()
         newest[indices] = np.where(np.isnan(complete), newest[indices], without_drops)
         return newest

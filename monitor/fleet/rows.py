@@ -26,12 +26,12 @@ from rules.units import Unit
 class Row:
     """One series after the last judgement; None is unknown.
 
-    usage, upper_bound, limit: in `unit`. throttled: per second. throttled_by_cause: its known parts, the
-    largest first; empty where AWS does not count it by cause. sampled: the start of the newest sample's
-    minute, in epoch seconds. band: the target band of utilization. bounded: usage is only a lower bound, and
-    upper_bound the upper one, if there is one. idle: the purchase of the limit is idle (see
-    `monitor.fleet.idleness`). home_region, quota_request, largest: see `SeriesSettings`.
-    size, bought: how the limit is bought. reach: when it will reach its limit.
+    usage, upper_bound, limit: in `unit`. throttled: throttled demand per second. throttled_by_cause: the
+    known parts of it, the largest first; empty without such counts. sampled: the start of the newest
+    sample's minute, in epoch seconds. band: the target band of utilization. bounded: `usage` is only a lower
+    bound of the usage, and `upper_bound` its upper bound, if known. idle: the purchase of the limit is idle
+    (see `monitor.fleet.idleness`). home_region, quota_request, largest: see `SeriesSettings`.
+    size, bought: how the limit is bought. reach: the forecast of when the limit is reached.
     """
 
     key: Key
@@ -58,7 +58,7 @@ class Row:
 
     @property
     def aws_region(self) -> str:
-        """The region where AWS is called for it: of a global service, the home region of the partition."""
+        """The region where AWS is called: for a global service, the home region of the partition."""
         return self.home_region or self.key.region
 
     @property

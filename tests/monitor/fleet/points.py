@@ -1,4 +1,4 @@
-"""A plain model of rings, as documented, one row and one point at a time, to compare columns with."""
+"""A plain model of rings and formulas, one row and one point at a time, to compare the columns with."""
 
 import math
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ Point = tuple[int, int, float]  # row, minute, value
 
 @dataclass
 class Namespace:
-    """Up to when AWS published something of a namespace, and up to when it was read at first."""
+    """A namespace: its newest published minute, and the minute up to which it was read first."""
 
     watermark: int = NEVER
     first_read: int = NEVER
@@ -35,15 +35,19 @@ class Namespace:
         return last != NEVER and read - last >= SILENT_AFTER
 
 
-ALONE = Namespace(watermark=ALWAYS)
+WITHOUT_NAMESPACE = Namespace(watermark=ALWAYS)
 
 
 @dataclass
 class Row:
-    """A metric: its points, and what is known of it."""
+    """A metric: its points, and the state that `RingColumns` keeps of it.
+
+    end: `window_end`. read: `read_through`. newest: `newest_point`. span: `recent_minutes`. risen:
+    `oldest_rise`, None instead of -NEVER.
+    """
 
     zero: bool
-    namespace: Namespace = field(default_factory=lambda: ALONE)
+    namespace: Namespace = field(default_factory=lambda: WITHOUT_NAMESPACE)
     end: int = NEVER
     read: int = NEVER
     newest: int = NEVER
@@ -53,7 +57,7 @@ class Row:
     points: dict[int, float] = field(default_factory=dict)
 
     def advance(self, minute: int) -> None:
-        """Let the window end at a minute, if that is later."""
+        """Move the end of the window to a minute, if that is later."""
         self.end = max(self.end, minute)
         self.points = {at: value for at, value in self.points.items() if at > self.end - WINDOW}
 
@@ -74,7 +78,7 @@ class Row:
         self.read, self.risen = max(self.read, minute), None
 
     def note_silence(self) -> None:
-        """Remember whether it was idle when its namespace fell silent."""
+        """Store whether the metric was idle when its namespace fell silent."""
         if self.namespace.watermark < self.read and self.namespace.silent_at(self.read):
             minutes = [self.namespace.watermark - ago for ago in range(IDLE_FOR)]
             if minutes[-1] > self.end - WINDOW:
@@ -84,7 +88,7 @@ class Row:
 
     @property
     def proved(self) -> int:
-        """Up to when a missing point is a fact."""
+        """The minute up to which missing points are proven not to exist."""
         if not self.zero or (self.namespace.silent_at(self.read) and self.idle):
             return self.read
         return min(self.read, self.namespace.watermark)
@@ -97,7 +101,7 @@ class Row:
 
     @property
     def steady(self) -> int:
-        """The newest point; a provisional one only if it is no lower than the last complete minute."""
+        """The newest minute with a point, without provisional ones lower than the last complete minute."""
         complete = self.at(self.read)
         if math.isnan(complete) or not 0 < self.newest - self.read <= PROVISIONAL_FOR:
             return self.newest
@@ -111,7 +115,7 @@ class Row:
 
     @property
     def final(self) -> int:
-        """The minute up to which points do not change any more."""
+        """The minute up to which points no longer change."""
         return self.newest if self.newest - self.read > PROVISIONAL_FOR else self.read
 
     @property
@@ -124,10 +128,10 @@ class Row:
 
 
 class Model:
-    """The rows of some rings. share: all are of one namespace; else each is of none."""
+    """The rows of some rings. share: all rows are of one namespace; else they are of none."""
 
     def __init__(self, zero: list[bool], share: bool = False) -> None:
-        self.namespace = Namespace() if share else ALONE
+        self.namespace = Namespace() if share else WITHOUT_NAMESPACE
         self.rows = [Row(flag, self.namespace) for flag in zero]
 
     def write(self, points: list[Point]) -> int:
@@ -136,11 +140,11 @@ class Model:
             self.rows[row].advance(minute)
             self.rows[row].newest = max(self.rows[row].newest, minute)
             self.namespace.watermark = max(self.namespace.watermark, minute)
-        kept = [point for point in finite if point[1] > self.rows[point[0]].end - WINDOW]
-        for row, minute, value in kept:
+        inside = [point for point in finite if point[1] > self.rows[point[0]].end - WINDOW]
+        for row, minute, value in inside:
             self.rows[row].put(minute, value)
         self._note_silence()
-        return len(points) - len(kept)
+        return len(points) - len(inside)
 
     def mark_read(self, chosen: list[int], minute: int) -> None:
         for row in chosen:
@@ -153,28 +157,28 @@ class Model:
 
 
 def formula_of(usage: Usage) -> Formula:
-    """The formula over the rows that the usage names."""
-    return Formula.of(usage, tuple(int(one.name) for one in usage.metrics))
+    """Return the formula of a usage whose metrics are named by the numbers of their rows."""
+    return Formula.of(usage, tuple(int(metric.name) for metric in usage.metrics))
 
 
 def rows_of(model: Model, usage: Usage) -> list[Row]:
     """Return the rows of the metrics of a usage."""
-    return [model.rows[int(one.name)] for one in usage.metrics]
+    return [model.rows[int(metric.name)] for metric in usage.metrics]
 
 
 def may_fall(usage: Usage) -> bool:
-    """Return whether a metric that grows may make the result less."""
+    """Return whether the result may fall when a metric grows."""
     negative = any(weight < 0 for node in usage.nodes for _, weight in node.terms)
     return negative or any(node.op not in (Op.SUM, Op.MAX, Op.MIN) for node in usage.nodes)
 
 
 def has_count_difference(usage: Usage) -> bool:
-    """Return whether a difference of counts is in the usage."""
+    """Return whether a formula contains a difference of counts."""
     return any(node.op is Op.COUNT_DIFFERENCE for node in usage.nodes)
 
 
 def newest_of(model: Model, usage: Usage) -> int:
-    """The newest minute of the terms; that of the term that is behind where all are needed."""
+    """Return the newest known minute of any term; of the last term if the operation needs all terms."""
     minutes = [
         newest_of(model, term) if isinstance(term, Usage) else model.rows[int(term.name)].known or NEVER
         for term, _ in usage.terms
@@ -183,31 +187,31 @@ def newest_of(model: Model, usage: Usage) -> int:
 
 
 def newest_minute(model: Model, usage: Usage) -> int:
-    """Return the newest minute of which the value of a formula is known."""
-    some, newest = rows_of(model, usage), newest_of(model, usage)
+    """Return the newest minute in which the result of a formula is known."""
+    rows, newest = rows_of(model, usage), newest_of(model, usage)
     if may_fall(usage):
-        return min(newest, *(row.final for row in some))
-    if len(some) == 1:
+        return min(newest, *(row.final for row in rows))
+    if len(rows) == 1:
         return newest
-    complete = min(newest, *(row.proved for row in some))
-    shown, least = complete, result(model, usage, complete)
-    reached = min(newest, *(max(row.proved, row.newest) for row in some))
-    for minute in (reached, newest) if newest > complete else ():
+    complete = min(newest, *(row.proved for row in rows))
+    newest_known, complete_result = complete, result(model, usage, complete)
+    known_through = min(newest, *(max(row.proved, row.newest) for row in rows))
+    for minute in (known_through, newest) if newest > complete else ():
         found = result(model, usage, minute)
-        if not math.isnan(found) and not found < least:
-            shown = minute
-    return shown
+        if not math.isnan(found) and not found < complete_result:
+            newest_known = minute
+    return newest_known
 
 
 def result(model: Model, usage: Usage, minute: int, lower_bounds: bool = False) -> float:
     """Return the value of a formula at a minute; NaN where it is absent or unknown."""
     found, unknown = computed(model, usage, minute)
-    added_up = not may_fall(usage) and all(node.op in (Op.SUM, Op.MAX) for node in usage.nodes)
-    return NAN if unknown and not (lower_bounds and added_up and found > 0) else found
+    can_bound = not may_fall(usage) and all(node.op in (Op.SUM, Op.MAX) for node in usage.nodes)
+    return NAN if unknown and not (lower_bounds and can_bound and found > 0) else found
 
 
 def computed(model: Model, usage: Usage, minute: int) -> tuple[float, bool]:
-    """Return the value of the terms that are there at a minute, and whether it is unknown."""
+    """Return the result of the known terms in a minute, and whether the result is unknown."""
     terms, unknown = terms_at(model, usage, minute)
     now = present(terms)
     match usage.op:
@@ -234,7 +238,7 @@ def computed(model: Model, usage: Usage, minute: int) -> tuple[float, bool]:
 
 
 def terms_at(model: Model, usage: Usage, minute: int) -> tuple[list[float], bool]:
-    """Each term times its weight, and whether one of them is unknown; others without a value are absent."""
+    """Return each term times its weight, and whether a term is unknown; NaN alone means absent."""
     values, unknown = [], False
     for term, weight in usage.terms:
         if isinstance(term, Usage):
@@ -249,55 +253,59 @@ def terms_at(model: Model, usage: Usage, minute: int) -> tuple[list[float], bool
 
 
 def summed(terms: list[float]) -> float:
-    """The sum in float32, one after another; NaN of none."""
+    """Return the sum, added up in float32 term by term; NaN without terms."""
     return float(sum(map(np.float32, terms[1:]), np.float32(terms[0]))) if terms else NAN
 
 
 def difference_of(terms: list[float]) -> float:
-    """Return the difference of terms; 0 where only rounding leaves something."""
-    left = summed(terms)
-    return left if not left < max(terms[0], 0.0) * float(ROUNDING_ERROR) else 0.0
+    """Return the difference of terms; 0 if it is no more than a rounding error."""
+    difference = summed(terms)
+    return difference if not difference < max(terms[0], 0.0) * float(ROUNDING_ERROR) else 0.0
 
 
-def settled(model: Model, usage: Usage, minute: int, left: float) -> bool:
-    """Return whether a difference of counts is settled, and not left because some have not grown yet."""
-    some = rows_of(model, usage)
-    newest = max(row.known or NEVER for row in some)
-    if len(some) == 1 or minute <= newest - SETTLED_AFTER:
+def settled(model: Model, usage: Usage, minute: int, difference: float) -> bool:
+    """Return whether counts that still grow cannot be the cause of a difference of counts."""
+    rows = rows_of(model, usage)
+    newest = max(row.known or NEVER for row in rows)
+    if len(rows) == 1 or minute <= newest - SETTLED_AFTER:
         return True
-    others = list(zip(some[1:], [weight for _, weight in usage.terms[1:]], strict=True))
-    lately = [
-        -sum(present([row.at(newest - back) * weight for row, weight in others]))
+    subtracted = list(zip(rows[1:], [weight for _, weight in usage.terms[1:]], strict=True))
+    sums = [
+        -sum(present([row.at(newest - back) * weight for row, weight in subtracted]))
         for back in range(LOOKBACK_MINUTES)
-        if present([row.at(newest - back) for row, _ in others])
+        if present([row.at(newest - back) for row, _ in subtracted])
     ]
-    return minute <= newest - UNFINISHED_MINUTES and not (lately and left <= max(lately) * float(MAX_GROWTH))
+    is_explained = bool(sums) and difference <= max(sums) * float(MAX_GROWTH)
+    return minute <= newest - UNFINISHED_MINUTES and not is_explained
 
 
 def refused(model: Model, usage: Usage, used_at: int = NEVER) -> tuple[int, float]:
-    """The newest minute known, and the worst result of the recent ones up to it or `used_at`."""
-    some, minute = rows_of(model, usage), newest_of(model, usage)
+    """Return the newest known minute, and the worst result of the recent minutes up to it or `used_at`."""
+    rows, minute = rows_of(model, usage), newest_of(model, usage)
     if may_fall(usage) and not has_count_difference(usage):
-        minute = min(minute, *(row.final for row in some))
-    positive = any(row.recent > 0 for row in some) or any(node.offset for node in usage.nodes)
-    span = max(row.span for row in some) if positive else RECENT_MINUTES
-    lately = [result(model, usage, minute - back, lower_bounds=True) for back in range(span)]
-    if has_count_difference(usage) and any(map(math.isnan, lately[:RECENT_MINUTES])):
-        lately += [
+        minute = min(minute, *(row.final for row in rows))
+    positive = any(row.recent > 0 for row in rows) or any(node.offset for node in usage.nodes)
+    span = max(row.span for row in rows) if positive else RECENT_MINUTES
+    recent_results = [result(model, usage, minute - back, lower_bounds=True) for back in range(span)]
+    if has_count_difference(usage) and any(map(math.isnan, recent_results[:RECENT_MINUTES])):
+        recent_results += [
             result(model, usage, minute - back)
             for back in range(RECENT_MINUTES, SETTLED_AFTER + RECENT_MINUTES)
         ]
-    worst, first = max(present(lately), default=NAN), first_recent(model, usage, minute, used_at)
+    worst, first = max(present(recent_results), default=NAN), first_recent(model, usage, minute, used_at)
     if minute <= used_at - RECENT_MINUTES and not worst > 0:
         return minute, NAN
-    if worst > 0 and first > minute - max(row.span for row in some) + 1:
-        lately = [result(model, usage, at, lower_bounds=True) for at in range(first, minute + 1)]
-        worst = max(present(lately), default=NAN)
+    if worst > 0 and first > minute - max(row.span for row in rows) + 1:
+        recent_results = [result(model, usage, at, lower_bounds=True) for at in range(first, minute + 1)]
+        worst = max(present(recent_results), default=NAN)
     return minute, worst
 
 
 def first_recent(model: Model, usage: Usage, minute: int, used_at: int) -> int:
-    """The first minute whose throttled demand, known up to `minute`, counts beside a usage at `used_at`."""
+    """Return the first minute whose throttled demand counts as recent.
+
+    minute: the newest minute in which throttled demand is known. used_at: the minute of the usage.
+    """
     ahead = not has_count_difference(usage) or minute <= used_at - RECENT_MINUTES
     end = max(minute, used_at) if ahead else minute
     return end - max(row.span for row in rows_of(model, usage)) + 1
@@ -306,19 +314,21 @@ def first_recent(model: Model, usage: Usage, minute: int, used_at: int) -> int:
 def exceeds_tolerance(
     model: Model, usage: Usage, used_at: int, served: Usage | None, tolerated: tuple[float, float]
 ) -> bool:
-    """Return whether the throttled demand of one of the recent minutes is more than is tolerated."""
+    """Return whether throttled demand exceeds the tolerance in a recent minute."""
     (newest, _), (rate, share) = refused(model, usage), tolerated
     first = first_recent(model, usage, newest, used_at)
-    lately = [result(model, usage, newest - back, lower_bounds=True) for back in range(RECENT_MINUTES)]
-    if has_count_difference(usage) and any(map(math.isnan, lately)):
+    recent_results = [
+        result(model, usage, newest - back, lower_bounds=True) for back in range(RECENT_MINUTES)
+    ]
+    if has_count_difference(usage) and any(map(math.isnan, recent_results)):
         first = min(first, newest - RECENT_MINUTES + 1 - SETTLED_AFTER)
     for minute in range(first, newest + 1):
-        now = result(model, usage, minute, lower_bounds=True)
-        passed = NAN
+        throttled = result(model, usage, minute, lower_bounds=True)
+        served_demand = NAN
         if served:
             last = newest_minute(model, served)
-            passed = result(model, served, last if 0 < minute - last < RECENT_MINUTES else minute)
-        if now > 0 and now >= rate and not now < share * (now + passed):
+            served_demand = result(model, served, last if 0 < minute - last < RECENT_MINUTES else minute)
+        if throttled > 0 and throttled >= rate and not throttled < share * (throttled + served_demand):
             return True
     return False
 

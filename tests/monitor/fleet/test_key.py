@@ -1,4 +1,4 @@
-"""Keys: what identifies a series, and what only names it."""
+"""Keys: the identity of a series, and the name that is no part of it."""
 
 from hypothesis import example, given
 from hypothesis import strategies as st
@@ -17,25 +17,27 @@ def key(*path: str, names: tuple[str, ...] = ()) -> Key:
 @example(("a\0b",), ("a", "b"))
 @example(("a\\0b",), ("a\0b",))
 @given(PATHS, PATHS)
-def test_two_paths_never_have_one_identity(first: tuple[str, ...], second: tuple[str, ...]) -> None:
+def test_different_paths_have_different_ids(first: tuple[str, ...], second: tuple[str, ...]) -> None:
     assert (key(*first).id == key(*second).id) == (first == second) == (key(*first) == key(*second))
 
 
 @given(PATHS, PATHS)
-def test_two_resources_of_a_kind_never_have_one_id(first: tuple[str, ...], second: tuple[str, ...]) -> None:
+def test_different_resources_of_a_kind_have_different_ids(
+    first: tuple[str, ...], second: tuple[str, ...]
+) -> None:
     if len(first) == len(second) and first != second:
         assert key(*first).subject.id != key(*second).subject.id
 
 
 @given(st.lists(IDS, min_size=1, max_size=3).map(tuple), st.lists(IDS, min_size=1, max_size=3).map(tuple))
-def test_the_labels_of_two_resources_of_a_kind_differ_whatever_they_are_called(
+def test_different_resources_of_a_kind_have_different_labels_whatever_their_names(
     first: tuple[str, ...], second: tuple[str, ...]
 ) -> None:
     if len(first) == len(second) and first != second:
-        same = ("orders",) * len(first)
+        same_names = ("orders",) * len(first)
         assert key(*first).labels != key(*second).labels
-        assert key(*first, names=same).labels != key(*second, names=same).labels
-        assert key(*first, names=same).labels != key(*second).labels
+        assert key(*first, names=same_names).labels != key(*second, names=same_names).labels
+        assert key(*first, names=same_names).labels != key(*second).labels
 
 
 def test_the_name_of_a_resource_is_no_part_of_its_identity() -> None:
@@ -45,25 +47,25 @@ def test_the_name_of_a_resource_is_no_part_of_its_identity() -> None:
     assert before.labels["resource_id"] == "a1b2"
 
 
-def test_the_id_is_a_label_only_where_it_differs_from_the_name() -> None:
+def test_a_series_has_the_label_resource_id_only_if_id_and_name_differ() -> None:
     assert "resource_id" not in key("logs", "2026/11/").labels
     assert key("logs", "2026/11/").resource == "logs/2026/11/"
     assert key("we/b", "prod").labels["resource_id"] == "we%2Fb/prod"
 
 
-def test_the_whole_account_is_no_resource_called_account() -> None:
+def test_the_whole_account_differs_from_a_resource_named_account() -> None:
     whole, named = Key("1", "r", "s", "a", ACCOUNT), Key("1", "r", "s", "a", "account")
     assert whole != named and whole.id != named.id
     assert (whole.resource, whole.shown, whole.is_of_account) == ("", "whole account", True)
     assert (named.resource, named.shown, named.is_of_account) == ("account", "account", False)
 
 
-def test_the_identity_of_a_resource_without_a_parent_is_the_same_in_all_versions() -> None:
-    named = Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", "clicks")
-    assert named.id == "832b69d87f70c497"
+def test_the_id_of_a_key_is_the_same_in_all_versions() -> None:
+    stream = Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", "clicks")
+    assert stream.id == "832b69d87f70c497"
 
 
-def test_the_name_of_a_part_begins_with_that_of_its_parent() -> None:
+def test_the_name_of_a_part_begins_with_the_name_of_its_parent() -> None:
     api = Resource("api", ("a1b2",), ("orders",))
     method = api.child("stage", "prod").child("method", "GET /pets")
     assert method == Resource("method", ("a1b2", "prod", "GET /pets"))

@@ -21,7 +21,7 @@ observed_limits = st.lists(st.tuples(st.integers(0, 90), limits), min_size=1, ma
 
 
 def put(fleet: Fleet, name: str, limit: float | None, minute: int) -> Series:
-    """Put a series as an inventory does that finds it with a limit at a minute."""
+    """Put a series, as an inventory does that reads this limit at a minute."""
     named = key(name)
     observed = Observed(
         signal=named.signal, resource=resource(name), usage=per_second(traffic.of(StreamName=named.id))
@@ -39,7 +39,7 @@ def limits_in(fleet: Fleet, series: Series, minutes: range) -> list[float]:
 
 
 def as_known(readings: list[tuple[int, float | None]], minutes: range) -> list[float]:
-    """The latest limit at each minute, and before the first one the first one."""
+    """Return the last limit read up to each minute; before the first reading, the first limit."""
     found = []
     for minute in minutes:
         before = [limit for seen_at, limit in readings if seen_at <= minute]
@@ -62,7 +62,7 @@ def test_each_minute_of_the_window_has_the_limit_of_that_minute(
 
 
 @given(observed_limits)
-def test_only_limits_that_changed_within_the_window_are_kept(steps: list[tuple[int, float | None]]) -> None:
+def test_only_changes_of_limits_within_the_window_are_stored(steps: list[tuple[int, float | None]]) -> None:
     fleet, minute = Fleet(), NOW
     for later, limit in steps:
         minute += later
@@ -75,22 +75,22 @@ def test_only_limits_that_changed_within_the_window_are_kept(steps: list[tuple[i
         assert len(fleet.past_limits) == (len(remembered) > 1)
 
 
-def test_series_that_changed_stand_beside_those_that_did_not() -> None:
+def test_series_with_and_without_changed_limits_are_read_together() -> None:
     fleet = Fleet()
     a, b, c = (put(fleet, name, 100.0, NOW - 20) for name in "abc")
     put(fleet, "b", 200.0, NOW - 10)
     put(fleet, "c", 300.0, NOW - 5)
     put(fleet, "c", 400.0, NOW)
-    places = np.array([c.slot, a.slot, b.slot, c.slot, b.slot, c.slot], np.int32)
+    slots = np.array([c.slot, a.slot, b.slot, c.slot, b.slot, c.slot], np.int32)
     minutes = np.array([NOW - 6, NOW - 6, NOW - 10, NOW - 1, NOW - 11, NOW], np.int32)
-    assert fleet.limits_at(places, minutes).tolist() == [100, 100, 200, 300, 100, 400]
+    assert fleet.limits_at(slots, minutes).tolist() == [100, 100, 200, 300, 100, 400]
     assert len(fleet.past_limits) == 2
 
 
-def test_a_fleet_whose_limits_stay_has_no_past_limits() -> None:
+def test_a_fleet_whose_limits_never_change_has_no_past_limits() -> None:
     fleet = Fleet()
     for minute in range(NOW, NOW + 100, 10):
-        put(fleet, "orders", 0.1, minute)  # which float32 cannot hold exactly
+        put(fleet, "orders", 0.1, minute)  # float32 cannot represent 0.1 exactly
         put(fleet, "clicks", None, minute)
     assert len(fleet.past_limits) == 0
 
@@ -98,16 +98,16 @@ def test_a_fleet_whose_limits_stay_has_no_past_limits() -> None:
 def test_changes_of_a_dropped_series_do_not_apply_to_the_next_one_in_its_slot() -> None:
     fleet = Fleet()
     put(fleet, "orders", 100.0, NOW - 10)
-    gone = put(fleet, "orders", 200.0, NOW)
-    fleet.drop(gone.key)
+    dropped = put(fleet, "orders", 200.0, NOW)
+    fleet.drop(dropped.key)
     assert len(fleet.past_limits) == 0
     fleet.reclaim()
     other = put(fleet, "clicks", 300.0, NOW + 1)
-    assert other.slot == gone.slot
+    assert other.slot == dropped.slot
     assert limits_in(fleet, other, range(NOW - 20, NOW + 2)) == [300.0] * 22
 
 
-def test_a_change_back_within_a_minute_or_by_a_clock_that_went_back_keeps_the_order() -> None:
+def test_several_changes_in_a_minute_or_an_earlier_minute_keep_past_limits_in_order() -> None:
     past = PastLimits()
     one, two, three = map(np.float32, (1, 2, 3))
     past.record(0, one, two, NOW)

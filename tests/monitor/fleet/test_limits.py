@@ -1,4 +1,4 @@
-"""Usage and limit of one minute: published limits, limits that usage proves old, and recreated resources."""
+"""Usage and limit of one minute: published limits, limits that usage proves outdated, recreated resources."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -35,23 +35,23 @@ from tests.registries import STREAM_WRITE_BYTES
 
 NOW = 29_000_000
 KEY = Key("123456789012", "eu-west-1", "test", "size", "web")
-used, most, refused, spare = (
-    Metric("AWS/Test", name, "Maximum") for name in ("Used", "Most", "Refused", "Spare")
+used, published, refused, spare = (
+    Metric("AWS/Test", name, "Maximum") for name in ("Used", "Limit", "Refused", "Spare")
 )
 COLUMNS = ("usage", "limit", "utilization", "zone", "minute")
 
 
 class LimitedSeries:
-    """One series of a fleet."""
+    """A fleet with one series. fields: fields of each observation."""
 
-    def __init__(self, **seen: Any) -> None:
-        self.fleet, self.seen = Fleet(), seen
+    def __init__(self, **fields: Any) -> None:
+        self.fleet, self.fields = Fleet(), fields
         self.lifecycle = Lifecycle(self.fleet, NEVER)
 
     def put(
-        self, limit: float = 10.0, source: LimitSource = LimitSource.API, at: int = NOW, **seen: Any
+        self, limit: float = 10.0, source: LimitSource = LimitSource.API, at: int = NOW, **fields: Any
     ) -> Series:
-        """Put the series as an inventory that reads this limit at a minute does."""
+        """Put the series, as an inventory does that reads this limit at the minute `at`."""
         series_settings = SeriesSettings(
             signal=STREAM_WRITE_BYTES,
             limit=Limit(limit, source, 0),
@@ -59,20 +59,23 @@ class LimitedSeries:
             stale_after=30,
             pending_for=0,
         )
-        fields = {"usage": highest(used), "throttled": highest(refused)} | self.seen | seen
-        observed = Observed(signal="size", resource=KEY.subject, limit=limit, **fields)
+        defaults = {"usage": highest(used), "throttled": highest(refused)}
+        observed = Observed(
+            signal="size", resource=KEY.subject, limit=limit, **(defaults | self.fields | fields)
+        )
         return self.fleet.put(KEY, observed, series_settings, at)
 
     def write(self, metric: Metric, values: Iterable[float], end: int = NOW) -> None:
-        """Values of the minutes up to `end`."""
+        """Write the values of the minutes up to `end`."""
         row = self.fleet.metrics(KEY.cell)[metric_query(metric)]
         column = np.array([*values], np.float32)
         minutes = np.arange(end - column.size + 1, end + 1, dtype=np.int32)
         self.fleet.rings.write(np.full(column.size, row, np.int32), minutes, column)
 
     def read(self, *metrics: Metric) -> None:
-        """Every minute of these metrics was read: those without a point have none."""
-        rows = [row for one in metrics if (row := self.fleet.metrics(KEY.cell).get(metric_query(one)))]
+        """Mark every minute of these metrics as read: minutes without a point will not get one."""
+        listed = self.fleet.metrics(KEY.cell)
+        rows = [row for metric in metrics if (row := listed.get(metric_query(metric)))]
         self.fleet.rings.mark_read(np.array(rows, np.int32), NOW)
 
     def judge(self, now: int = NOW) -> Zone:
@@ -82,21 +85,21 @@ class LimitedSeries:
     def column(self, name: str) -> float:
         return float(getattr(self.fleet, name)[self.fleet.series[KEY].slot])
 
-    def near(self) -> bool:
-        """Return whether the alert `near` fires after all that happened so far."""
+    def fires_near(self) -> bool:
+        """Return whether the alert `near` fires after everything written so far."""
         list(self.lifecycle.advance_in_parts(self.fleet.take_updated()))
         slot = self.fleet.series[KEY].slot
         return any(rule is Rule.NEAR for rule, _ in self.lifecycle.rules(slot, AlertState.FIRING))
 
 
-def test_usage_is_held_against_the_limit_of_its_own_minute() -> None:
-    limited = LimitedSeries(published_limit=highest(most))
+def test_usage_is_compared_with_the_limit_of_its_own_minute() -> None:
+    limited = LimitedSeries(published_limit=highest(published))
     limited.put(6, LimitSource.METRIC)
     limited.write(used, [4, 4, 30, 30])
-    limited.write(most, [6, 6, 60, 60])
+    limited.write(published, [6, 6, 60, 60])
     assert limited.judge() is Zone.WITHIN
     assert (limited.column("usage"), limited.column("limit"), limited.column("utilization")) == (30, 60, 0.5)
-    assert not limited.near()
+    assert not limited.fires_near()
     series = limited.fleet.series[KEY]
     series_history = SeriesHistory.of(limited.fleet, series, NOW)
     assert series_history.limit[-4:].tolist() == [6, 6, 60, 60]
@@ -108,23 +111,27 @@ def test_usage_is_held_against_the_limit_of_its_own_minute() -> None:
 
 
 @pytest.mark.parametrize(
-    ("published", "limits"),
+    ("expression", "limits"),
     [
-        pytest.param(inverse(10, lowest(most, spare)), [8, 5, 5, 5], id="what is left of a number"),
-        pytest.param(ratio(total(most, spare), spare).scaled(10), [14, 22, 10, 100], id="nested"),
-        pytest.param(lowest(total(most, spare), most), [2, 6, 5, 5], id="where a part may be absent"),
+        pytest.param(inverse(10, lowest(published, spare)), [8, 5, 5, 5], id="a number minus a metric"),
+        pytest.param(
+            ratio(total(published, spare), spare).scaled(10), [14, 22, 10, 100], id="a ratio with a sum"
+        ),
+        pytest.param(
+            lowest(total(published, spare), published), [2, 6, 5, 5], id="a sum with an absent term"
+        ),
     ],
 )
 def test_a_published_limit_is_any_expression_over_metrics_of_its_minute(
-    published: Usage, limits: list[float]
+    expression: Usage, limits: list[float]
 ) -> None:
-    """The limit that an inventory read stands in for minutes in which the expression is unknown."""
-    limited = LimitedSeries(published_limit=published)
+    """In minutes in which the expression is unknown, the limit is the one that an inventory read."""
+    limited = LimitedSeries(published_limit=expression)
     limited.put(100, LimitSource.METRIC)
     limited.write(used, [1, 1, 1, 1])
-    limited.write(most, [2, 6, np.nan, 5])
+    limited.write(published, [2, 6, np.nan, 5])
     limited.write(spare, [5, 5, 5, np.nan])
-    limited.read(most, spare)
+    limited.read(published, spare)
     limited.judge()
     history = SeriesHistory.of(limited.fleet, limited.fleet.series[KEY], NOW)
     assert history.limit[-4:].tolist() == limits
@@ -132,11 +139,11 @@ def test_a_published_limit_is_any_expression_over_metrics_of_its_minute(
     assert limited.column("limit") == limits[-1]
 
 
-def test_a_minute_without_a_published_limit_has_the_one_that_was_read_last() -> None:
-    limited = LimitedSeries(published_limit=highest(most))
+def test_a_minute_without_a_published_limit_has_the_limit_that_was_read_last() -> None:
+    limited = LimitedSeries(published_limit=highest(published))
     limited.put(8, LimitSource.METRIC)
     limited.write(used, [4, 4])
-    limited.write(most, [16, np.nan])
+    limited.write(published, [16, np.nan])
     limited.judge()
     assert limited.column("limit") == 8
 
@@ -144,20 +151,20 @@ def test_a_minute_without_a_published_limit_has_the_one_that_was_read_last() -> 
 @pytest.mark.parametrize(
     ("limits", "expected"),
     [
-        pytest.param([6, 8, np.nan, np.nan], [6, 8, 8, 8], id="after the newest one"),
+        pytest.param([6, 8, np.nan, np.nan], [6, 8, 8, 8], id="after the newest point"),
         pytest.param([6, np.nan, np.nan, 8], [6, 6, 6, 8], id="in a gap"),
-        pytest.param([np.nan, np.nan, np.nan, 8], [np.nan, np.nan, np.nan, 8], id="before the oldest one"),
+        pytest.param([np.nan, np.nan, np.nan, 8], [np.nan, np.nan, np.nan, 8], id="before the oldest point"),
         pytest.param([np.nan] * 4, [np.nan] * 4, id="never published"),
-        pytest.param([6, 8, 0, np.nan], [6, 8, np.nan, np.nan], id="published as nothing"),
+        pytest.param([6, 8, 0, np.nan], [6, 8, np.nan, np.nan], id="published as 0"),
     ],
 )
-def test_a_limit_that_is_published_alone_is_known_from_its_points(
+def test_a_limit_that_is_only_published_is_known_from_its_points(
     limits: list[float], expected: list[float]
 ) -> None:
-    limited = LimitedSeries(published_limit=highest(most))
+    limited = LimitedSeries(published_limit=highest(published))
     limited.put(PUBLISHED_ONLY, LimitSource.METRIC)
     limited.write(used, [4, 4, 4, 4])
-    limited.write(most, limits)
+    limited.write(published, limits)
     zone, series = limited.judge(), limited.fleet.series[KEY]
     history = SeriesHistory.of(limited.fleet, series, NOW)
     np.testing.assert_array_equal(history.limit[-4:], expected)
@@ -165,19 +172,19 @@ def test_a_limit_that_is_published_alone_is_known_from_its_points(
     assert series.unobservable is None
 
 
-def test_a_limit_that_is_published_alone_is_stale_at_last() -> None:
-    limited = LimitedSeries(published_limit=highest(most))
+def test_a_limit_that_is_only_published_becomes_stale() -> None:
+    limited = LimitedSeries(published_limit=highest(published))
     limited.put(PUBLISHED_ONLY, LimitSource.METRIC)
-    limited.write(most, [8], end=NOW - 31)
+    limited.write(published, [8], end=NOW - 31)
     limited.write(used, [4] * 40)
     assert limited.judge() is Zone.STALE
     assert np.isnan(limited.column("limit"))
-    limited.write(most, [8], end=NOW - 30)
+    limited.write(published, [8], end=NOW - 30)
     assert limited.judge() is Zone.WITHIN
 
 
-def test_reading_a_limit_that_is_published_alone_again_changes_nothing() -> None:
-    limited = LimitedSeries(published_limit=highest(most), hard_limit=True)
+def test_putting_a_series_whose_limit_is_only_published_again_changes_nothing() -> None:
+    limited = LimitedSeries(published_limit=highest(published), hard_limit=True)
     first = limited.put(PUBLISHED_ONLY, LimitSource.METRIC)
     version = limited.fleet.version
     assert limited.put(PUBLISHED_ONLY, LimitSource.METRIC, at=NOW + 10) == first
@@ -187,46 +194,48 @@ def test_reading_a_limit_that_is_published_alone_again_changes_nothing() -> None
 
 
 def test_a_usage_of_0_against_a_published_limit_of_0_is_below() -> None:
-    limited = LimitedSeries(published_limit=highest(most))
+    limited = LimitedSeries(published_limit=highest(published))
     limited.put(8, LimitSource.METRIC)
     limited.write(used, [0])
-    limited.write(most, [0])
+    limited.write(published, [0])
     assert limited.judge() is Zone.BELOW
 
 
 def test_an_override_outranks_a_published_limit() -> None:
-    limited = LimitedSeries(published_limit=highest(most))
+    limited = LimitedSeries(published_limit=highest(published))
     limited.put(5, LimitSource.OVERRIDE)
     limited.write(used, [4])
-    assert metric_query(most) not in limited.fleet.metrics(KEY.cell)  # nor is it paid for
+    assert metric_query(published) not in limited.fleet.metrics(KEY.cell)  # not polled, so not billed
     limited.judge()
     assert limited.column("utilization") == pytest.approx(0.8)
 
 
 @given(st.lists(st.integers(0, 40).map(float), min_size=1, max_size=20), st.booleans())
-def test_a_constant_published_limit_is_as_good_as_the_number(values: list[float], firm: bool) -> None:
-    worlds = LimitedSeries(published_limit=highest(most)), LimitedSeries()
-    for limited, source in zip(worlds, (LimitSource.METRIC, LimitSource.API), strict=True):
-        limited.put(40, source, hard_limit=firm)
+def test_a_constant_published_limit_is_judged_like_the_same_limit_from_the_api(
+    values: list[float], is_hard: bool
+) -> None:
+    by_metric, by_api = LimitedSeries(published_limit=highest(published)), LimitedSeries()
+    for limited, source in ((by_metric, LimitSource.METRIC), (by_api, LimitSource.API)):
+        limited.put(40, source, hard_limit=is_hard)
         limited.write(used, values)
-    worlds[0].write(most, [40.0] * len(values))
-    assert worlds[0].judge() is worlds[1].judge()
-    assert [worlds[0].column(name) for name in COLUMNS] == [worlds[1].column(name) for name in COLUMNS]
-    assert worlds[0].near() == worlds[1].near()
+    by_metric.write(published, [40.0] * len(values))
+    assert by_metric.judge() is by_api.judge()
+    assert [by_metric.column(name) for name in COLUMNS] == [by_api.column(name) for name in COLUMNS]
+    assert by_metric.fires_near() == by_api.fires_near()
 
 
-def test_a_usage_above_a_hard_limit_proves_that_the_limit_is_old() -> None:
+def test_a_usage_above_a_hard_limit_proves_that_the_limit_is_outdated() -> None:
     limited = LimitedSeries(hard_limit=True)
     series = limited.put(6, at=NOW - 5)
     limited.write(used, [4, 30])
     assert limited.judge() is Zone.UNOBSERVABLE
     assert np.isnan(limited.column("utilization")) and limited.column("usage") == 30
     assert why_unobservable_now(limited.fleet, series) is LIMIT_CHANGED
-    assert not limited.near()
+    assert not limited.fires_near()
     assert np.isnan(SeriesHistory.of(limited.fleet, series, NOW).utilization[-1])
     limited.put(60)
     assert limited.judge() is Zone.WITHIN
-    assert not limited.near()
+    assert not limited.fires_near()
 
 
 def test_throttled_demand_proves_that_the_limit_holds() -> None:
@@ -247,14 +256,14 @@ def test_an_inventory_that_reads_the_same_limit_confirms_that_it_is_exceeded() -
     assert limited.judge() is Zone.NEAR
     limited.write(used, [7], NOW + 1)
     assert limited.judge(NOW + 1) is Zone.NEAR
-    assert limited.near()
+    assert limited.fires_near()
     assert why_unobservable_now(limited.fleet, series) is None
 
 
 def test_a_lowered_limit_does_not_judge_earlier_usage() -> None:
     limited = LimitedSeries(hard_limit=True)
     limited.put(60, at=NOW - 9)
-    limited.write(used, [30], NOW - 3)  # of before the group shrank
+    limited.write(used, [30], NOW - 3)  # a sample from before the limit was lowered
     limited.put(20, at=NOW)
     assert limited.judge() is Zone.UNOBSERVABLE
     limited.put(20, at=NOW + 1)
@@ -267,24 +276,24 @@ def test_an_alert_neither_begins_nor_ends_while_its_limit_is_doubted() -> None:
     limited = LimitedSeries(hard_limit=True)
     limited.put(6, at=NOW - 30)
     limited.write(used, [6, 6], NOW - 20)
-    assert limited.near()
+    assert limited.fires_near()
     limited.write(used, [30] * 15)
-    assert limited.near()
+    assert limited.fires_near()
 
 
-def test_a_limit_counts_from_the_newest_sample_that_was_there_when_it_was_first_read() -> None:
+def test_a_limit_applies_from_the_newest_sample_at_its_first_reading() -> None:
     limited = LimitedSeries()
     series = limited.put(60, at=NOW - 20)
     limited.write(used, [30, 30], NOW - 3)
     limited.put(40, at=NOW)
     assert limited.judge() is Zone.ABOVE
     assert SeriesHistory.of(limited.fleet, series, NOW).limit[-6:].tolist() == [60, 60, 40, 40, 40, 40]
-    limited.put(50, at=NOW + 30)  # without a sample that still counts: from then on
+    limited.put(50, at=NOW + 30)  # without a current sample, the limit applies from the minute of the reading
     assert SeriesHistory.of(limited.fleet, series, NOW + 30).limit[-2:].tolist() == [40, 50]
 
 
 @pytest.mark.parametrize("source", [LimitSource.DOCUMENTED, LimitSource.DEFAULT])
-def test_a_default_that_is_exceeded_is_no_limit_of_this_account(source: LimitSource) -> None:
+def test_an_exceeded_default_is_not_the_limit_of_this_account(source: LimitSource) -> None:
     limited = LimitedSeries(hard_limit=True)
     for minute in (NOW - 5, NOW, NOW + 1):
         series = limited.put(6, source, at=minute)
@@ -300,42 +309,42 @@ def test_a_usage_above_a_configured_limit_is_judged() -> None:
     assert limited.judge() is Zone.NEAR
 
 
-def test_a_doubted_limit_causes_one_inventory_at_once() -> None:
-    limited, looks = LimitedSeries(hard_limit=True), list[tuple[CellKey, str]]()
-    doubts = LimitVerifier(lambda cell, service: looks.append((cell, service)))
+def test_a_doubted_limit_requests_one_scan_in_each_rescan_interval() -> None:
+    limited, scans = LimitedSeries(hard_limit=True), list[tuple[CellKey, str]]()
+    verifier = LimitVerifier(lambda cell, service: scans.append((cell, service)))
     limited.put(6, at=NOW - 5)
     limited.write(used, [30])
     for minute in range(NOW, NOW + RESCAN_INTERVAL + 1):
         limited.judge(minute)
-        doubts.request_scans(limited.fleet, minute)
-    assert looks == [(KEY.cell, "test")] * 2
+        verifier.request_scans(limited.fleet, minute)
+    assert scans == [(KEY.cell, "test")] * 2
     limited.put(60, at=NOW + 10)
     limited.judge(NOW + 10)
-    doubts.request_scans(limited.fleet, NOW + 20)
-    assert len(looks) == 2
+    verifier.request_scans(limited.fleet, NOW + 20)
+    assert len(scans) == 2
 
 
-def test_a_limit_that_no_inventory_reads_causes_no_inventory() -> None:
-    limited, looks = LimitedSeries(hard_limit=True), list[str]()
+def test_a_doubted_limit_that_no_scan_reads_requests_no_scan() -> None:
+    limited, scans = LimitedSeries(hard_limit=True), list[str]()
     limited.put(6, LimitSource.DOCUMENTED, at=NOW - 5)
     limited.write(used, [30])
     limited.judge()
-    LimitVerifier(lambda cell, service: looks.append(service)).request_scans(limited.fleet, NOW)
-    assert looks == []
+    LimitVerifier(lambda cell, service: scans.append(service)).request_scans(limited.fleet, NOW)
+    assert scans == []
 
 
-def test_a_recreated_resource_has_no_samples_limits_or_alerts_of_the_former_one() -> None:
+def test_a_recreated_resource_has_no_samples_limits_or_alerts_of_its_predecessor() -> None:
     limited = LimitedSeries()
     limited.put(10, at=NOW - 30, created_at=(NOW - 1000) * 60.0)
     limited.write(used, [10] * 5, NOW - 10)
-    assert limited.near()
+    assert limited.fires_near()
     slot = limited.fleet.series[KEY].slot
     series = limited.put(20, created_at=(NOW - 8) * 60.0)
     limited.lifecycle.forget(limited.fleet.reclaim())
     assert series.slot == slot or limited.fleet.by_slot[slot] is None
-    limited.write(used, [10] * 5, NOW - 9)  # CloudWatch still has them under the name
+    limited.write(used, [10] * 5, NOW - 9)  # CloudWatch still has these points under the name
     assert limited.judge() is Zone.STALE
-    assert not limited.near()
+    assert not limited.fires_near()
     assert np.isnan(SeriesHistory.of(limited.fleet, series, NOW).usage).all()
     assert [*limits_since(limited.fleet, series.slot)] == [(None, 20)]
     limited.write(used, [10], NOW - 7)
@@ -343,8 +352,8 @@ def test_a_recreated_resource_has_no_samples_limits_or_alerts_of_the_former_one(
 
 
 @pytest.mark.parametrize("later", [0.0, 60.0])
-def test_a_resource_with_an_unchanged_creation_time_keeps_its_samples(later: float) -> None:
-    """AWS tells when a stream was created approximately."""
+def test_a_resource_whose_creation_time_hardly_changes_keeps_its_samples(later: float) -> None:
+    """The creation time that AWS returns for a stream is approximate."""
     limited = LimitedSeries()
     first = limited.put(10, created_at=(NOW - 1000) * 60.0)
     second = limited.put(20, created_at=(NOW - 1000) * 60.0 + later)
@@ -352,9 +361,9 @@ def test_a_resource_with_an_unchanged_creation_time_keeps_its_samples(later: flo
     assert replace(second, settings=first.settings) == first
 
 
-def test_a_published_limit_that_cannot_be_requested_is_left_out() -> None:
-    blank: Usage = highest(most.of(Group=" "))
-    limited = LimitedSeries(published_limit=blank)
+def test_a_published_limit_with_an_invalid_dimension_is_left_out() -> None:
+    invalid: Usage = highest(published.of(Group=" "))
+    limited = LimitedSeries(published_limit=invalid)
     limited.put(10, LimitSource.METRIC)
     limited.write(used, [5])
     assert limited.judge() is Zone.WITHIN

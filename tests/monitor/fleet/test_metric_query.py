@@ -1,4 +1,4 @@
-"""The queries of metrics: short, one for each metric, and in AWS's words when they are sent."""
+"""The queries of metrics: one for each metric, abbreviated, and expanded to AWS's JSON for a request."""
 
 import json
 
@@ -26,7 +26,7 @@ metrics = st.builds(
 
 
 def stat(metric: Metric) -> dict[str, object]:
-    """The `MetricStat` of a metric, as AWS's documentation has it."""
+    """Return the `MetricStat` of a metric, as AWS documents it."""
     dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions]
     return {
         "Metric": {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions},
@@ -36,19 +36,19 @@ def stat(metric: Metric) -> dict[str, object]:
 
 
 @given(metrics)
-def test_a_query_is_an_entry_of_get_metric_data(metric: Metric) -> None:
+def test_a_query_expands_to_the_metric_stat_of_its_metric(metric: Metric) -> None:
     assert json.loads(without_abbreviations(metric_query(metric))) == stat(metric)
 
 
 @given(metrics, metrics)
-def test_different_metrics_have_different_queries(one: Metric, other: Metric) -> None:
-    assert (metric_query(one) == metric_query(other)) == (stat(one) == stat(other))
-    same_name = (one.namespace, one.name) == (other.namespace, other.name)
-    assert (name_part(metric_query(one)) == name_part(metric_query(other))) == same_name
+def test_different_metrics_have_different_queries(first: Metric, second: Metric) -> None:
+    assert (metric_query(first) == metric_query(second)) == (stat(first) == stat(second))
+    have_same_name = (first.namespace, first.name) == (second.namespace, second.name)
+    assert (name_part(metric_query(first)) == name_part(metric_query(second))) == have_same_name
 
 
 @pytest.mark.parametrize("dimensions", [(), (("StreamName", "orders"),)])
-def test_a_query_is_named_whatever_its_statistic_and_dimensions(
+def test_the_name_part_of_a_query_is_the_same_for_any_statistic_and_dimensions(
     dimensions: tuple[tuple[str, str], ...],
 ) -> None:
     metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum", dimensions=dimensions)
@@ -57,7 +57,7 @@ def test_a_query_is_named_whatever_its_statistic_and_dimensions(
     )
 
 
-def test_a_query_that_is_sent_reads_as_aws_documents_it() -> None:
+def test_an_expanded_query_has_the_json_that_aws_documents() -> None:
     metric = Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName='é"\n\\', ShardId="shardId-0")
     assert json.loads(without_abbreviations(metric_query(metric))) == {
         "Metric": {

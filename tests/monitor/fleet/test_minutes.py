@@ -1,4 +1,4 @@
-"""Histories of usage by minute, of one series and of many at once."""
+"""Histories of usage by minute: of one series, and of many series at once."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from tests.monitor.fleet.points import NAN
 from tests.monitor.fleet.test_judge import NOW, Write, key, more_traffic, observed_with, put, traffic, write
 
 
-def test_history_computes_each_minute_by_the_formula() -> None:
+def test_the_history_of_a_series_has_the_result_of_its_formula_in_each_minute() -> None:
     fleet = Fleet()
     put(fleet, observed_with(total(traffic, more_traffic)))
     points: list[Write] = [(0, 5, 1.0), (2, 5, 2.0), (2, 4, 3.0), (0, 2, 5.0), (2, 2, 6.0), (2, 1, 9.0)]
@@ -21,14 +21,13 @@ def test_history_computes_each_minute_by_the_formula() -> None:
     series = fleet.series[key()]
     series_history = SeriesHistory.of(fleet, series, last_read_minute(fleet, series))
     assert (series_history.start, series_history.end) == (NOW - WINDOW, NOW - 1)
-    np.testing.assert_array_equal(
-        series_history.usage[-5:], [3, 3, NAN, 11, NAN]
-    )  # the newest may still grow
+    newest = [3, 3, NAN, 11, NAN]  # the last minute is unknown, as it may still grow
+    np.testing.assert_array_equal(series_history.usage[-5:], newest)
     assert np.isnan(series_history.usage[:-5]).all()
 
 
-def test_many_series_are_judged_as_each_one_alone() -> None:
-    """Up to the newest minute that each one has, which for one without a point is long ago."""
+def test_histories_of_many_series_equal_the_history_of_each_series_alone() -> None:
+    """Each history ends with the newest minute of its series; without any point, that is long ago."""
     fleet = Fleet()
     put(fleet, observed_with(total(traffic)), resource="one")
     put(fleet, observed_with(highest(traffic, more_traffic)), resource="two")

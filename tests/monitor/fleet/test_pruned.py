@@ -13,7 +13,7 @@ throttles = Metric("AWS/Lambda", "Throttles", "Sum", zero_when_absent=True)
 shard_writes = Metric("AWS/Kinesis", "WriteProvisionedThroughputExceeded", "Sum", zero_when_absent=True)
 
 
-def test_the_reason_names_the_aggregate_that_is_0() -> None:
+def test_the_reason_for_a_pruned_metric_names_the_aggregate_that_is_0() -> None:
     fleet = Fleet()
     fleet.set_bounds(REGISTRY.bounds)
     series = [
@@ -31,7 +31,7 @@ def test_the_reason_names_the_aggregate_that_is_0() -> None:
     )
     unbounded = add(fleet, key("clicks"))
     assert pruned_counts(fleet) == {}
-    assert {pruned_reason(fleet, one) for one in (*series, shard, unbounded)} == {""}
+    assert {pruned_reason(fleet, entry) for entry in (*series, shard, unbounded)} == {""}
     rings = fleet.rings
     rings.pruned[: rings.size] = np.array(rings.bound[: rings.size] >= 0)
     assert pruned_counts(fleet) == {

@@ -1,4 +1,4 @@
-"""Finding series: filters, order, and pages that together are the whole."""
+"""Finding series: filters, order, and pages that together have each series once."""
 
 import asyncio
 from contextlib import suppress
@@ -49,15 +49,15 @@ orders = st.sampled_from([None, "asc", "desc"])
 def snapshot_of(series: dict[Key, tuple[Zone, float]]) -> Snapshot:
     """Return a snapshot of series with these zones and usages."""
     fleet = Fleet()
-    gone = add(fleet, key("gone"))
+    dropped = add(fleet, key("dropped"))
     for named, (zone, usage) in series.items():
         judged(fleet, add(fleet, named), zone, usage=usage, saturation=usage)
-    fleet.drop(gone.key)
+    fleet.drop(dropped.key)
     return Snapshot.of(fleet, {})
 
 
-def fits(named: Key, zone: Zone, query: Query) -> bool:
-    """The filters, one series at a time."""
+def is_match(named: Key, zone: Zone, query: Query) -> bool:
+    """Return whether a series matches the filters of a query."""
     equal = ("account", "region", "service", "signal")
     wanted = query.resource
     pattern = wanted is not None and ("*" in wanted or "?" in wanted)
@@ -79,7 +79,7 @@ def pages(snapshot: Snapshot, query: Query) -> list[list[int]]:
 
 
 @given(fleets, filters, sorts, orders, st.integers(1, 7))
-def test_pages_follow_one_another_to_the_whole(
+def test_the_pages_of_a_query_together_have_each_series_once(
     series: dict[Key, tuple[Zone, float]], chosen: dict[str, Any], sort: str, order: str | None, limit: int
 ) -> None:
     snapshot = snapshot_of(series)
@@ -88,17 +88,17 @@ def test_pages_follow_one_another_to_the_whole(
     paged = pages(snapshot, Query(**base, limit=limit))
     assert [slot for page in paged for slot in page] == whole.slots
     assert all(len(page) == limit for page in paged[:-1])
-    expected = {named for named, (zone, _) in series.items() if fits(named, zone, Query(**base))}
+    expected = {named for named, (zone, _) in series.items() if is_match(named, zone, Query(**base))}
     assert {snapshot.series[slot].key for slot in whole.slots} == expected
     assert whole.total == len(whole.slots) == len(expected)
-    wide = Query(**base | {"zone": []})
-    located = [zone for named, (zone, _) in series.items() if fits(named, zone, wide)]
-    assert whole.zones == {zone: located.count(zone) for zone in Zone}
+    any_zone = Query(**base | {"zone": []})
+    zones = [zone for named, (zone, _) in series.items() if is_match(named, zone, any_zone)]
+    assert whole.zones == {zone: zones.count(zone) for zone in Zone}
     assert run_query(snapshot, Query(**base, limit=1)).zones == whole.zones
 
 
 @given(fleets, st.sampled_from(sorted(NUMBERS)), st.booleans())
-def test_numbers_in_order_and_the_unknown_last(
+def test_series_are_sorted_by_numbers_with_unknown_numbers_last(
     series: dict[Key, tuple[Zone, float]], sort: Sort, descending: bool
 ) -> None:
     snapshot = snapshot_of(series)
@@ -110,20 +110,22 @@ def test_numbers_in_order_and_the_unknown_last(
 
 
 @given(fleets, st.sampled_from(LABELS), st.booleans())
-def test_names_in_order(series: dict[Key, tuple[Zone, float]], sort: Sort, descending: bool) -> None:
+def test_series_are_sorted_by_names(
+    series: dict[Key, tuple[Zone, float]], sort: Sort, descending: bool
+) -> None:
     snapshot = snapshot_of(series)
     found = run_query(snapshot, Query(sort=sort, order="desc" if descending else None))
     names = [getattr(snapshot.series[slot].key, sort).replace("\ud800", "?") for slot in found.slots]
     assert names == sorted(names, reverse=descending)
 
 
-def test_series_are_in_the_order_of_urgency_with_unobservable_ones_last() -> None:
+def test_series_are_sorted_by_urgency_with_unobservable_series_last() -> None:
     fleet = Fleet()
     add(fleet, key("hidden"), usage=Unobservable("off"))
     judged(fleet, add(fleet, key("hidden")), Zone.UNOBSERVABLE)
     for name, zone, usage in [
         ("stale", Zone.STALE, np.nan),
-        ("calm", Zone.WITHIN, 500.0),
+        ("normal", Zone.WITHIN, 500.0),
         ("refused", Zone.SATURATED, 100.0),
         ("idle", Zone.BELOW, 10.0),
         ("full", Zone.NEAR, 990.0),
@@ -137,8 +139,8 @@ def test_series_are_in_the_order_of_urgency_with_unobservable_ones_last() -> Non
     def names(query: Query) -> list[str]:
         return [snapshot.series[slot].key.resource for slot in run_query(snapshot, query).slots]
 
-    assert names(Query()) == ["refused", "full", "near", "calm", "idle", "stale", "hidden"]
-    assert names(Query(order="asc")) == ["idle", "calm", "near", "full", "refused", "stale", "hidden"]
+    assert names(Query()) == ["refused", "full", "near", "normal", "idle", "stale", "hidden"]
+    assert names(Query(order="asc")) == ["idle", "normal", "near", "full", "refused", "stale", "hidden"]
 
 
 @pytest.mark.parametrize(
@@ -150,13 +152,13 @@ def test_series_are_in_the_order_of_urgency_with_unobservable_ones_last() -> Non
         "WzFd",
         "e30",
         "bnVsbA",
-        "WyJ1cmdlbmN5Iix0cnVlXQ",  # too short
+        "WyJ1cmdlbmN5Iix0cnVlXQ",  # too few values
         "WyJ1cmdlbmN5Iix0cnVlLCJhIiwiYiIsImMiXQ",  # ["urgency",true,"a","b","c"]
-        "WyJ1cmdlbmN5IixmYWxzZSwxLDEsMV0",  # the other order
-        "WyJsaW1pdCIsdHJ1ZSwxLDEsMV0",  # another sort
+        "WyJ1cmdlbmN5IixmYWxzZSwxLDEsMV0",  # a cursor of ascending order
+        "WyJsaW1pdCIsdHJ1ZSwxLDEsMV0",  # a cursor of another sort
     ],
 )
-def test_a_cursor_that_no_answer_had_is_refused(cursor: str) -> None:
+def test_a_cursor_that_does_not_belong_to_the_query_is_refused(cursor: str) -> None:
     snapshot = snapshot_of({key("orders"): (Zone.WITHIN, 1.0)})
     if not cursor:
         assert run_query(snapshot, Query(cursor=cursor)).slots == run_query(snapshot, Query()).slots
@@ -166,7 +168,7 @@ def test_a_cursor_that_no_answer_had_is_refused(cursor: str) -> None:
 
 
 @given(st.text(max_size=40))
-def test_any_cursor_is_accepted_or_refused(cursor: str) -> None:
+def test_any_text_as_cursor_raises_at_most_a_cursor_error(cursor: str) -> None:
     with suppress(CursorError):
         run_query(snapshot_of({key("orders"): (Zone.WITHIN, 1.0)}), Query(cursor=cursor))
 
@@ -179,27 +181,29 @@ def test_every_series_is_found_by_its_id(series: dict[Key, tuple[Zone, float]]) 
         assert found and found.key == named
 
 
-@pytest.mark.parametrize("wanted", ["", "0" * 16, "orders", key("gone").id, key("orders").id.upper() + "0"])
+@pytest.mark.parametrize(
+    "wanted", ["", "0" * 16, "orders", key("dropped").id, key("orders").id.upper() + "0"]
+)
 def test_an_unknown_id_finds_no_series(wanted: str) -> None:
     assert series_by_id(snapshot_of({key("orders"): (Zone.WITHIN, 1.0)}), wanted) is None
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"limit": 0}, {"limit": 1001}, {"zone": ["high"]}, {"sort": "name"}, {"zne": "above"}]
+    "invalid", [{"limit": 0}, {"limit": 1001}, {"zone": ["high"]}, {"sort": "name"}, {"zne": "above"}]
 )
-def test_invalid_queries_are_rejected(wrong: dict[str, Any]) -> None:
+def test_invalid_queries_are_rejected(invalid: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
-        Query(**wrong)
+        Query(**invalid)
 
 
-def test_the_zones_are_those_of_the_rules() -> None:
+def test_the_zones_of_a_query_are_the_zones_of_the_rules() -> None:
     assert set(get_args(ZoneWord)) == set(ZONES)
 
 
 @pytest.mark.parametrize(
     "pattern", ["[" * 4000, "*" + "[" * 4000, "*" + "[!" * 2000, "[]" * 2000, "*a" * 2000, "*" + "[]" * 1000]
 )
-def test_brackets_without_end_cost_little_and_match_themselves(pattern: str) -> None:
+def test_unclosed_brackets_match_themselves_and_are_matched_fast(pattern: str) -> None:
     query = Query(resource=pattern)
     assert query.resource is not None
     for name in ("a", pattern.replace("*", "")):
@@ -218,7 +222,8 @@ def test_a_resource_is_found_by_its_name_and_by_its_id() -> None:
 
     def ids(pattern: str) -> set[str]:
         return {
-            snapshot.series[one].key.subject.id for one in run_query(snapshot, Query(resource=pattern)).slots
+            snapshot.series[slot].key.subject.id
+            for slot in run_query(snapshot, Query(resource=pattern)).slots
         }
 
     assert ids("orders/prod") == ids("orders/*") == {"a1/prod", "b2/prod"}

@@ -18,7 +18,7 @@ LIKELY, UNLIKELY = (0.1, 0.4, 0.8, 0.9), (0.0, 0.0, 0.02, 0.04)
 
 
 def times(*hours: float) -> tuple[int, ...]:
-    return tuple(NOW + round(60 * one) for one in hours)
+    return tuple(NOW + round(60 * value) for value in hours)
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def times(*hours: float) -> tuple[int, ...]:
         (Reach(UNLIKELY, times(240, 480, 600), 14.0), "reaches the limit in 10-25 d, 4 %"),
     ],
 )
-def test_a_forecast_has_this_text(reach: Reach, text: str) -> None:
+def test_the_text_of_a_forecast(reach: Reach, text: str) -> None:
     assert reach.text(NOW) == text
 
 
@@ -52,7 +52,7 @@ def fleet_of(*probabilities: tuple[float, ...]) -> Fleet:
     return fleet
 
 
-def test_the_row_of_a_series_has_the_forecast_in_its_columns() -> None:
+def test_the_row_of_a_series_has_the_forecast_from_the_columns() -> None:
     fleet = fleet_of(LIKELY)
     (series,) = fleet.series.values()
     fleet.ceiling[series.slot] = 0.1
@@ -63,20 +63,15 @@ def test_the_row_of_a_series_has_the_forecast_in_its_columns() -> None:
     assert row_of(fleet, series).reach.minutes == ()
 
 
-def test_soonest_sorts_the_series_that_will_reach_their_limits() -> None:
+def test_soonest_returns_series_that_will_reach_their_limits_the_soonest_first() -> None:
     nan = (float("nan"),) * 4
     fleet = fleet_of(
         (0.0, 0.1, 0.2, 0.9),  # within three days
-        nan,
+        nan,  # without a forecast
         (0.0, 0.6, 0.7, 0.8),  # within six hours
         (0.0, 0.01, 0.02, 0.03),  # too improbable to be listed
         (1.0, 1.0, 1.0, 1.0),  # already at the limit
-        (
-            0.1,
-            0.7,
-            0.7,
-            0.7,
-        ),  # also within six hours, but more probable within one hour than the series above
+        (0.1, 0.7, 0.7, 0.7),  # within six hours, and likelier within one hour than the third series
     )
     snapshot = Snapshot.of(fleet, {})
     every: Flags = np.ones(snapshot.zone.size, np.bool_)

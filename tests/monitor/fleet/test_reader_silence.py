@@ -1,4 +1,4 @@
-"""Streams whose readers publish no metric: that nobody reads one is a usage, and not stale."""
+"""Streams whose readers publish no metric: the age of unread records is a usage, and not stale."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ USAGES = {
 
 
 class Stream:
-    """A stream whose metrics are written minute by minute; limits: a day of age, an hour unread."""
+    """A stream whose metrics are written minute by minute. Limits: an age of a day, and an hour unread."""
 
     def __init__(self) -> None:
         self.fleet, self.minute = Fleet(), NOW
@@ -37,16 +37,18 @@ class Stream:
         self.keys = {key.signal: key for key in self.fleet.series}
 
     def create(self, minute: int) -> None:
-        """An inventory finds the stream, which was created at a minute."""
+        """Put the series, as an inventory does that finds the stream created at `minute`."""
         for signal, usage in USAGES.items():
             limit = Limit(24 * HOUR if signal == "age" else HOUR, LimitSource.API, 0)
             key = Key("123456789012", "eu-west-1", "test", signal, "orders")
-            seen = Observed(signal=signal, resource=key.subject, usage=usage, created_at=minute * 60.0)
-            self.fleet.put(key, seen, SeriesSettings(signal=STREAM_WRITE_BYTES, limit=limit, band=BAND), NOW)
+            observed = Observed(signal=signal, resource=key.subject, usage=usage, created_at=minute * 60.0)
+            self.fleet.put(
+                key, observed, SeriesSettings(signal=STREAM_WRITE_BYTES, limit=limit, band=BAND), NOW
+            )
 
     def pass_by(self, minutes: int, **values: float) -> None:
-        """Minutes in which these metrics have points, all of them read."""
-        metrics = {one.name.lower(): one for one in (polled, pushed, calls, written)}
+        """Let minutes pass in which these metrics have points; all metrics are read in each minute."""
+        metrics = {metric.name.lower(): metric for metric in (polled, pushed, calls, written)}
         rings, rows = self.fleet.rings, np.array([*self.listed.values()], np.int32)
         for _ in range(minutes):
             self.minute += 1
@@ -55,7 +57,7 @@ class Stream:
                 row = np.array([self.listed[metric_query(metrics[name])]], np.int32)
                 rings.write(row, at, np.array([value], np.float32))
             rings.mark_read(rows, self.minute)
-            rings.advance_watermarks(rings.namespace[rows[:1]], at)  # other streams tell something
+            rings.advance_watermarks(rings.namespace[rows[:1]], at)  # other streams have points
         for series in self.fleet.series.values():
             self.fleet.confirmed[series.slot] = self.minute
         judge(self.fleet, self.minute)
@@ -67,7 +69,7 @@ class Stream:
         return Zone(int(self.fleet.zone[self.fleet.series[self.keys[signal]].slot]))
 
 
-def test_while_a_stream_is_read_its_age_is_that_of_the_slowest_reader() -> None:
+def test_the_age_of_a_stream_that_is_read_is_the_age_of_its_slowest_reader() -> None:
     stream = Stream()
     stream.pass_by(5, age=500.0, behind=20 * HOUR, calls=60, written=1000)
     assert (stream.usage("age"), stream.usage("unread")) == (20 * HOUR, 0)
@@ -75,7 +77,7 @@ def test_while_a_stream_is_read_its_age_is_that_of_the_slowest_reader() -> None:
 
 
 @pytest.mark.parametrize("reader", [{"age": 0.0, "calls": 60.0}, {"behind": 0.0}], ids=["polling", "pushed"])
-def test_a_reader_that_dies_is_reported_within_the_hour(reader: dict[str, float]) -> None:
+def test_a_reader_that_stops_is_reported_within_the_hour(reader: dict[str, float]) -> None:
     stream = Stream()
     stream.pass_by(60, written=1000, **reader)
     assert (stream.usage("age"), stream.usage("unread")) == (0, 0)
@@ -86,15 +88,15 @@ def test_a_reader_that_dies_is_reported_within_the_hour(reader: dict[str, float]
     assert (stream.usage("age"), stream.usage("unread")) == (0, 0)
 
 
-def test_the_lag_of_a_dead_reader_grows_whatever_is_written() -> None:
+def test_the_age_of_a_stopped_reader_grows_even_if_nothing_is_written() -> None:
     stream = Stream()
     stream.pass_by(5, age=11 * HOUR, calls=60, written=1000)
     stream.pass_by(60)
     assert stream.usage("age") == pytest.approx(12 * HOUR)
     assert stream.zone("age") is Zone.NEAR
-    assert stream.usage("unread") == 0  # nothing was written since
+    assert stream.usage("unread") == 0  # nothing was written since the last read
     stream.pass_by(WINDOW)
-    assert stream.usage("age") == pytest.approx(15 * HOUR)  # beyond what the rings hold
+    assert stream.usage("age") == pytest.approx(15 * HOUR)  # longer than the window
 
 
 def test_the_age_of_an_unread_record_grows_beyond_the_window() -> None:
@@ -104,7 +106,7 @@ def test_the_age_of_an_unread_record_grows_beyond_the_window() -> None:
     assert stream.usage("age") == stream.usage("unread") == 2 * WINDOW * MINUTE
 
 
-def test_a_single_record_on_an_idle_stream_is_no_backlog_of_hours() -> None:
+def test_a_single_record_on_an_idle_stream_is_as_old_as_its_minute() -> None:
     stream = Stream()
     stream.pass_by(5, age=0.0, calls=60, written=1000)
     stream.pass_by(2 * WINDOW)
@@ -113,7 +115,7 @@ def test_a_single_record_on_an_idle_stream_is_no_backlog_of_hours() -> None:
     assert stream.usage("age") == stream.usage("unread") == 10 * MINUTE
 
 
-def test_the_age_of_an_unread_stream_is_known_up_to_its_retention() -> None:
+def test_a_stream_that_was_never_read_is_unread_for_the_whole_window() -> None:
     stream = Stream()
     stream.pass_by(2 * WINDOW, written=1000)
     assert stream.usage("unread") == (WINDOW - 1) * MINUTE
@@ -129,10 +131,10 @@ def test_the_age_of_an_idle_stream_is_unknown() -> None:
 
 
 @pytest.mark.parametrize("found_late", [False, True])
-def test_readers_of_a_former_stream_do_not_count_for_the_new_one(found_late: bool) -> None:
-    """Nor what was written to it: CloudWatch keeps both under the name.
+def test_metrics_of_a_former_stream_do_not_count_for_a_new_stream_of_the_same_name(found_late: bool) -> None:
+    """CloudWatch still has the points of the former stream under the name.
 
-    found_late: its points are read only when the new one is known.
+    found_late: these points are read only after the inventory found the new stream.
     """
     stream = Stream()
     if found_late:
@@ -145,7 +147,7 @@ def test_readers_of_a_former_stream_do_not_count_for_the_new_one(found_late: boo
     assert stream.zone("age") is Zone.WITHIN
 
 
-def test_a_gap_of_a_minute_is_no_silence_worth_an_alert() -> None:
+def test_one_minute_without_a_reader_does_not_count_as_unread() -> None:
     stream = Stream()
     stream.pass_by(30, age=0.0, calls=60, written=1000)
     stream.pass_by(1, written=1000)

@@ -1,4 +1,4 @@
-"""Rings against a plain model: a dict of points a row, and the minute up to which it was read."""
+"""Rings against a plain model: for each row, a dict of points and the minute up to which it was read."""
 
 import math
 
@@ -34,13 +34,13 @@ def floats(*values: float) -> Floats:
 
 
 def write(rings: Rings, points: list[Point]) -> int:
-    """Write points, and return how many were dropped."""
+    """Write points, and return the number of points that were not stored."""
     columns = list(zip(*points, strict=True)) or [(), (), ()]
     return rings.write(ints(*columns[0]), ints(*columns[1]), floats(*columns[2]))
 
 
 def rings_of(*zero: bool, share: bool = False) -> Rings:
-    """Rings with a row for each flag, whether an absent point is 0; of one namespace, or each of none."""
+    """Return rings with a row for each flag. zero: an absent point is 0. share: rows are of one namespace."""
     rings = Rings()
     namespace = rings.namespaces.number_of("AWS/Test") if share else NO_NAMESPACE
     for flag in zero:
@@ -53,8 +53,8 @@ def assert_same(found: Floats, expected: list[float]) -> None:
     np.testing.assert_array_equal(found, floats(*expected))
 
 
-def assert_agree(rings: Rings, model: Model) -> None:
-    """Check that rings and their model say the same of each metric and minute."""
+def assert_equals_model(rings: Rings, model: Model) -> None:
+    """Check that rings and model have the same values and state of each metric."""
     span = range(START - 5, START + 3 * WINDOW + 5)
     for number, row in enumerate(model.rows):
         found = rings.at(np.full(len(span), number, np.int32), ints(*span))
@@ -92,7 +92,7 @@ def test_any_writes_and_reads_agree_with_a_simple_model(
                     row, rings.namespaces.number_of("AWS/Test") if share else NO_NAMESPACE, zero[row]
                 )
                 model.rows[row] = Row(zero[row], model.namespace)
-        assert_agree(rings, model)
+        assert_equals_model(rings, model)
 
 
 @given(st.lists(st.tuples(rows, minutes, st.floats(0, 1e9, width=32)), unique_by=lambda point: point[:2]))
@@ -113,7 +113,7 @@ def test_a_later_write_replaces_an_earlier_one_and_a_nan_replaces_nothing() -> N
     assert rings.latest_value[0] == 3.0
 
 
-def test_a_minute_that_was_read_without_a_point_is_zero_only_where_it_is_declared() -> None:
+def test_a_minute_that_was_read_without_a_point_is_zero_only_for_metrics_declared_so() -> None:
     rings = rings_of(True, False)
     write(rings, [(0, START, 5.0), (1, START, 5.0)])
     rings.mark_read(ints(0, 1), START + 3)
@@ -125,8 +125,8 @@ def test_a_minute_that_was_read_without_a_point_is_zero_only_where_it_is_declare
 
 
 @pytest.mark.parametrize("every", [1, 5, 15, 60])
-def test_throttled_demand_since_the_previous_poll_counts_until_the_next_one(every: int) -> None:
-    """However rarely a metric is polled; but for RECENT_MINUTES minutes at least."""
+def test_throttled_demand_since_the_previous_poll_counts_until_the_next_poll(every: int) -> None:
+    """It counts for RECENT_MINUTES minutes at least, and after rare polls until the next poll."""
     rings = rings_of(True)
     rings.mark_read(ints(0), START)
     write(rings, [(0, START + 1, 50.0)])
@@ -139,7 +139,7 @@ def test_throttled_demand_since_the_previous_poll_counts_until_the_next_one(ever
     )
 
 
-def test_a_poll_after_failed_ones_counts_the_throttled_demand_since_the_last_success() -> None:
+def test_a_poll_after_failed_polls_counts_the_throttled_demand_since_the_last_success() -> None:
     rings = rings_of(True)
     rings.mark_read(ints(0), START)
     write(rings, [(0, START + 2, 50.0)])
@@ -183,7 +183,7 @@ def test_history_is_the_window_up_to_the_last_minute_read() -> None:
     assert np.isnan(values[:-5]).all()
 
 
-def test_an_empty_write_is_no_error() -> None:
+def test_an_empty_write_changes_nothing() -> None:
     rings = rings_of(False)
     assert write(rings, []) == 0
     rings.mark_read(ints(), START)
@@ -199,7 +199,7 @@ def test_rows_keep_their_points_when_the_columns_grow() -> None:
     assert np.isnan(rings.history(INITIAL_CAPACITY)[1]).all()
 
 
-def test_a_freed_row_is_used_again_before_a_new_one() -> None:
+def test_a_freed_row_is_reused_before_a_new_row() -> None:
     rings = rings_of(False, False)
     rings.free(0)
     assert [rings.allocate(), rings.allocate()] == [0, 2]

@@ -14,7 +14,7 @@ from rules.band import Zone
 from rules.limits import Limit, LimitSource
 from rules.signals import Band
 from tests.registries import SIGNALS, STREAM_WRITE_BYTES
-from tests.resources import resource as named
+from tests.resources import resource as resource_of
 
 MINUTE = 29_000_000
 METRIC = Metric("AWS/Kinesis", "IncomingBytes", "Sum")
@@ -33,7 +33,7 @@ def put(fleet: Fleet, resource: str, limit: float | None = 100.0, **columns: flo
     )
     series = fleet.put(
         key(resource),
-        Observed(signal="stream_write_bytes", resource=named(resource), usage=usage),
+        Observed(signal="stream_write_bytes", resource=resource_of(resource), usage=usage),
         series_settings,
         MINUTE,
     )
@@ -69,7 +69,7 @@ def test_a_row_holds_the_values_of_the_columns() -> None:
     )
 
 
-def test_a_number_is_the_shortest_text_of_its_float32() -> None:
+def test_a_number_has_the_fewest_digits_that_give_its_float32() -> None:
     fleet = Fleet()
     judged = row(fleet, put(fleet, "orders", usage=0.1, utilization=0.9))
     assert (judged.usage, judged.utilization) == (0.1, 0.9)
@@ -85,10 +85,10 @@ def test_a_series_that_was_never_judged_has_no_numbers() -> None:
     assert fresh.sampled_at == ""
 
 
-def test_a_row_says_why_it_is_unobservable() -> None:
+def test_a_row_has_the_reason_why_it_is_unobservable() -> None:
     fleet = Fleet()
-    why = Unobservable("request metrics are not enabled", "aws s3api")
-    observed = Observed(signal="prefix_write_rate", resource=named("media"), usage=why)
+    reason = Unobservable("request metrics are not enabled", "aws s3api")
+    observed = Observed(signal="prefix_write_rate", resource=resource_of("media"), usage=reason)
     hidden = Key("123456789012", "eu-west-1", "s3", "prefix_write_rate", "media")
     fleet.put(
         hidden,
@@ -96,14 +96,14 @@ def test_a_row_says_why_it_is_unobservable() -> None:
         SeriesSettings(signal=SIGNALS["s3.prefix_write_rate"], limit=None, band=Band()),
         MINUTE,
     )
-    assert row(fleet, hidden).unobservable == why
+    assert row(fleet, hidden).unobservable == reason
 
 
 @pytest.mark.parametrize(
     ("sampled", "expected"),
     [(0, "1970-01-01T00:00:00Z"), (1_740_000_000, "2025-02-19T21:20:00Z"), (None, "")],
 )
-def test_the_samples_minute_is_reported_in_utc(sampled: int | None, expected: str) -> None:
+def test_the_minute_of_the_sample_is_in_utc(sampled: int | None, expected: str) -> None:
     assert row_with(sampled=sampled).sampled_at == expected
 
 
@@ -139,22 +139,22 @@ def test_the_worst_zone_comes_first_then_the_highest_utilization_then_the_name()
         put(fleet, "stale", zone=Zone.STALE, utilization=math.nan),
         put(fleet, "hidden", zone=Zone.UNOBSERVABLE, utilization=math.nan),
     ]
-    assert [one.key for one in rows_of(fleet)] == expected
+    assert [entry.key for entry in rows_of(fleet)] == expected
     shuffled = Fleet()
-    for one in sorted(expected):
-        slot = fleet.series[one].slot
-        put(shuffled, one.resource, zone=fleet.zone[slot], utilization=fleet.utilization[slot])
-    assert [one.key for one in rows_of(shuffled)] == expected
+    for name in sorted(expected):
+        slot = fleet.series[name].slot
+        put(shuffled, name.resource, zone=fleet.zone[slot], utilization=fleet.utilization[slot])
+    assert [entry.key for entry in rows_of(shuffled)] == expected
 
 
 def test_only_wanted_series_have_rows() -> None:
     fleet = Fleet()
     put(fleet, "orders")
     wanted = put(fleet, "clicks")
-    assert [each.key for each in rows_of(fleet, lambda one: one.resource == "clicks")] == [wanted]
+    assert [entry.key for entry in rows_of(fleet, lambda name: name.resource == "clicks")] == [wanted]
     assert rows_of(Fleet()) == []
 
 
-def test_the_unit_of_a_row_is_that_of_its_signal() -> None:
+def test_the_unit_of_a_row_is_the_unit_of_its_signal() -> None:
     signal = SIGNALS["sqs.standard_in_flight"]
     assert row_with(signal=signal).unit is signal.unit
