@@ -105,5 +105,5 @@ def _checked_counts(files: KeptDocuments) -> CountFile:
 
 def actions_of_counts(service_codes: Set[str]) -> Set[str]:
     """Return the IAM actions that the counts of some service codes need. The first call reads the file."""
-    counts = (one for quota, one in read_counts().items() if quota.service in service_codes)
-    return {iam_action(*call) for one in counts for call in one.calls}
+    counts = (declaration for quota, declaration in read_counts().items() if quota.service in service_codes)
+    return {iam_action(*call) for declaration in counts for call in declaration.calls}

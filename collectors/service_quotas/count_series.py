@@ -1,4 +1,4 @@
-"""The series of counted quotas: the number of all resources, or that of the largest parent or item."""
+"""The series of counted quotas: the number of all resources, or of the largest parent or item."""
 
 from collections.abc import Iterable, Iterator
 

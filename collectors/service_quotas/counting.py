@@ -73,7 +73,7 @@ async def count(calls: BudgetedCalls, group: CountGroup) -> dict[Quota, Count | 
 
     Raises the errors of the calls, TooManyParentsError, and ExpressionError where a parent has no id.
     """
-    tallies = {quota: _Tally(one) for quota, one in group.counts.items()}
+    tallies = {quota: _Tally(declaration) for quota, declaration in group.counts.items()}
     for ids in await _parents(calls, group.sample.parent):
         try:
             async for page in _pages(calls, group.sample, ids):

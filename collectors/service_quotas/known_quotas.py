@@ -41,8 +41,8 @@ class Counted:
     def succeed(
         self, counts: dict[Quota, Count], failures: Mapping[Quota, Exception], is_near: bool, now: float
     ) -> None:
-        """Store new counts, and the errors of others. is_near: a count has reached NEAR_SHARE."""
-        far_interval = COUNT_INTERVAL if any(one.number for one in counts.values()) else EMPTY_INTERVAL
+        """Store new counts, and the errors of the other counts. is_near: a count has reached NEAR_SHARE."""
+        far_interval = COUNT_INTERVAL if any(count.number for count in counts.values()) else EMPTY_INTERVAL
         self.interval = NEAR_INTERVAL if is_near else far_interval
         self.counts, self.failures = counts, failures
         self.counted_at, self.due_at = now, now + self.interval
@@ -98,7 +98,7 @@ class KnownQuotas:
             yield replace(quota, value=last.value, source=last.source) if last else quota
 
     def copy(self) -> "KnownQuotas":
-        """Return a copy for a thread that reads while scans change this one."""
+        """Return a copy for a thread that reads while scans change this instance."""
         return replace(self, lists=dict(self.lists), counted=dict(self.counted))
 
     @property
@@ -122,5 +122,5 @@ class KnownQuotas:
     def due_groups(self, groups: Iterable[NumberedGroup], now: float) -> list[NumberedGroup]:
         """Return the groups that are due to be counted, the longest due first."""
         due_at = {number: counted.due_at for number, counted in self.counted.items()}
-        due = [one for one in groups if now >= due_at.get(one[0], 0.0)]
-        return sorted(due, key=lambda one: due_at.get(one[0], 0.0))
+        due = [numbered for numbered in groups if now >= due_at.get(numbered[0], 0.0)]
+        return sorted(due, key=lambda numbered: due_at.get(numbered[0], 0.0))

@@ -81,4 +81,4 @@ def read_overrides() -> tuple[Override, ...]:
 
 def override_of(quota: Quota, dimensions: Mapping[str, str]) -> Override:
     """Return the override of a quota whose metric has these dimensions, or NO_OVERRIDE."""
-    return next((one for one in read_overrides() if one.fits(quota, dimensions)), NO_OVERRIDE)
+    return next((override for override in read_overrides() if override.fits(quota, dimensions)), NO_OVERRIDE)

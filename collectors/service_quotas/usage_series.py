@@ -46,7 +46,7 @@ def usage_series(listed: ListedQuota, published: Collection[MetricId]) -> Observ
     if not metrics:
         return None
     period = override.period or listed.period
-    # A rate without a period is per second, unless it is below 1: AWS has no such limit.
+    # A rate without a period is per second, unless it is below 1: AWS allows no less than one call a second.
     is_known = usage.name != CALLS or period is not None or listed.value >= 1
     signal, formula = _usage(usage, override, metrics[:MAX_PARTS], period or 1.0)
     return Observed(

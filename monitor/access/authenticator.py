@@ -31,7 +31,7 @@ ALLOW_ALL = AuthConfig(allow_anonymous=True, anonymous_role=Role.OPERATE)
 class Authenticator:
     """Authenticates the sender of a request and checks their role.
 
-    config: None allows all requests. exempt_paths: served without authentication, like the probes.
+    config: None allows all requests. exempt_paths: paths served without authentication, like the probes.
     now: returns epoch seconds.
     """
 
@@ -68,7 +68,7 @@ class Authenticator:
         return [*basic, 'Bearer realm="Headroom"']
 
     def required_role(self, method: str, path: str) -> Role | None:
-        """Return the role that a request needs, None if it is exempt from authentication."""
+        """Return the role that a request needs, None if the request needs no authentication."""
         if path in self._exempt or path.startswith(ASSETS_PREFIX):
             return None
         if path == METRICS_PATH and self._config.open_metrics:

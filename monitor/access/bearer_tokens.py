@@ -11,7 +11,7 @@ class BearerTokens:
     """The configured tokens, stored as digests of equal length."""
 
     def __init__(self, entries: Sequence[TokenConfig]) -> None:
-        self._entries = [(_digest(one.secret.get_secret_value().encode()), one) for one in entries]
+        self._entries = [(_digest(entry.secret.get_secret_value().encode()), entry) for entry in entries]
 
     def find(self, token: bytes) -> TokenConfig | None:
         """Return the entry with this token, or None."""

@@ -31,7 +31,7 @@ class Certificate:
     def reload(self, config: TlsConfig | None = None) -> None:
         """Read the files again if the files or the settings have changed. It blocks.
 
-        An unusable certificate is logged once, and the old one stays in force.
+        An unusable certificate is logged once, and the old certificate stays in force.
         """
         with self._lock:
             self._reload(config or self.config)

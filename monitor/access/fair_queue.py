@@ -21,7 +21,7 @@ class QueueFullError(HeadroomError):
 class FairQueue:
     """Serves clients in turn, and the names of each client in turn.
 
-    When the queue is full, the client with the most waiting requests loses its newest one.
+    When the queue is full, the client with the most waiting requests loses its newest request.
     """
 
     def __init__(self) -> None:
@@ -68,7 +68,7 @@ class FairQueue:
         return waiter
 
     def _evict_for(self, client: str) -> bool:
-        """Evict a request of the client with the most, unless `client` would then have as many or more."""
+        """Evict a request of the client with the most, unless `client` would then have at least as many."""
         largest, count = self._counts.most_common(1)[0]
         if count <= self._counts[client] + 1:
             return False

@@ -4,11 +4,11 @@ from enum import StrEnum
 
 
 class Role(StrEnum):
-    """A role. Each role includes the ones above it."""
+    """A role. Each role includes the roles above it."""
 
     METRICS = "metrics"  # scrape /metrics only
     READ = "read"  # read everything
-    OPERATE = "operate"  # every method but GET and HEAD: acknowledge, silence, replay, reload
+    OPERATE = "operate"  # send requests other than GET and HEAD: acknowledge, silence, replay, reload
 
     def covers(self, required: "Role") -> bool:
         """Return whether this role includes `required`."""

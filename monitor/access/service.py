@@ -25,7 +25,7 @@ CERTIFICATE_CHECK_INTERVAL: Final = 5.0  # seconds between two checks for change
 class AccessService:
     """Authenticates the requests of one server and keeps its certificate up to date.
 
-    exempt_paths: served without authentication. check_interval: seconds between two checks of the
+    exempt_paths: paths served without authentication. check_interval: seconds between two checks of the
     certificate's files. Raises ValueError when the certificate cannot be used.
     """
 
@@ -42,7 +42,7 @@ class AccessService:
         self._certificate = Certificate(settings.tls, self._metrics.certificates) if settings.tls else None
 
     def add_middleware(self, web: FastAPI, error_page: ErrorPage) -> None:
-        """Authenticate every request of an application before all middleware that it has so far."""
+        """Authenticate every request of an application before its existing middleware handles the request."""
         web.add_middleware(
             AuthMiddleware,
             authenticator=self._authenticator,

@@ -215,9 +215,9 @@ class AuthConfig(ConfigModel):
     @model_validator(mode="after")
     def _is_consistent(self) -> Self:
         problems = [
-            *duplicate_values(("tokens",), "name", [one.name for one in self.tokens], ("auth",)),
-            *duplicate_values(("tokens",), "token", [one.secret for one in self.tokens], ("auth",)),
-            *duplicate_values(("users",), "name", [one.name for one in self.users], ("auth",)),
+            *duplicate_values(("tokens",), "name", [token.name for token in self.tokens], ("auth",)),
+            *duplicate_values(("tokens",), "token", [token.secret for token in self.tokens], ("auth",)),
+            *duplicate_values(("users",), "name", [user.name for user in self.users], ("auth",)),
         ]
         if not (self.tokens or self.users or self.proxy or self.allow_anonymous):
             problems.append(Problem((), "expected tokens, users, proxy or allow_anonymous: true, found none"))

@@ -17,7 +17,7 @@ DENIAL_REASONS = (
 
 
 class AccessTelemetry:
-    """The counters of access control. Each value of a label is exported from the start, as 0."""
+    """The counters of access control. Each value of a label is exported as 0 from the start."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.failures = Counter(

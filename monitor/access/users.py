@@ -26,13 +26,13 @@ class Users:
     """
 
     def __init__(self, entries: Sequence[UserConfig], max_cached: int = MAX_CACHED) -> None:
-        self._entries = {one.name.encode(): (one.secret, one) for one in entries}
+        self._entries = {user.name.encode(): (user.secret, user) for user in entries}
         self._key = secrets.token_bytes()  # random, so that the cache reveals no password
         self._cache: OrderedDict[bytes, UserConfig] = OrderedDict()
         self._max_cached = max_cached
         self._queue = FairQueue()
         hashes = [secret for secret, _ in self._entries.values() if isinstance(secret, PasswordHash)]
-        self._hash_by_cost = {one.cost: one for one in hashes}  # see `_matches`
+        self._decoys = {password_hash.cost: password_hash for password_hash in hashes}  # see `_matches`
 
     async def find(self, name: bytes, password: bytes, client: str = "") -> UserConfig | None:
         """Return the user with this name and password, None if either is wrong.
@@ -43,8 +43,8 @@ class Users:
         if not self._entries:
             return None
         digest = blake2b(len(name).to_bytes(2) + name + password, key=self._key).digest()
-        if known := self._cache.get(digest):
-            return known
+        if user := self._cache.get(digest):
+            return user
         try:
             async with self._queue.turn(client, name):
                 return self._cache.get(digest) or await self._check(name, password, digest)
@@ -53,9 +53,9 @@ class Users:
             raise AccessDeniedError(429, "busy", sentence) from None
 
     async def _check(self, name: bytes, password: bytes, digest: bytes) -> UserConfig | None:
-        """Check a password, in a time that does not depend on the name, nor on whether it is known."""
+        """Check a password, in a time that does not depend on whether the name is known."""
         secret, entry = self._entries.get(name, (None, None))
-        correct = await asyncio.to_thread(_matches, secret, password, self._hash_by_cost.values())
+        correct = await asyncio.to_thread(_matches, secret, password, self._decoys.values())
         if not correct or entry is None:
             return None
         self._cache[digest] = entry
@@ -65,9 +65,9 @@ class Users:
 
 
 def _matches(secret: StoredSecret | None, password: bytes, decoys: Collection[PasswordHash]) -> bool:
-    """Return whether the password is this secret.
+    """Return whether a password matches a secret.
 
-    decoys: one hash of each cost. Hashes of all these costs are computed, so that the time reveals no name.
+    decoys: one hash of each cost. A hash of each cost is computed, so that the time reveals no name.
     """
     correct = False
     for decoy in decoys:

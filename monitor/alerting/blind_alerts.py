@@ -1,4 +1,4 @@
-"""The alerts of blind spots, from one evaluation to the next."""
+"""Writes the notices of blind spots, by comparing the blind spots with the last notices."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -13,8 +13,8 @@ from monitor.aws.status import MonitorStatus
 from monitor.lib.durations import format_duration
 from monitor.notifiers.notice import Notice, NoticeKind, Severity
 
-# Seconds between two notices of one alert. A blind spot that grows so soon after its first notice replaces
-# it.
+# Seconds between two notices of one alert. If a blind spot grows sooner after its first notice, a new notice
+# replaces the first.
 MIN_NOTICE_INTERVAL = 60.0
 
 Links = Mapping[str, str]  # URLs by name
@@ -26,7 +26,7 @@ class BlindAlerts:
 
     def __init__(self, registry: Registry, next_number: Callable[[], int]) -> None:
         self._registry, self._next_number = registry, next_number
-        self._scopes: dict[str, BlindScope] = {}  # of the last notices, by alert
+        self._scopes: dict[str, BlindScope] = {}  # the scope of the last notice, by alert
 
     def update(
         self,
@@ -38,7 +38,7 @@ class BlindAlerts:
     ) -> Iterator[Notice]:
         """Yield the notices of blind spots that begin, change or end.
 
-        firing: the last notices of the alerts that fire, by id. links: of the alerts, by name.
+        firing: the last notices of the alerts that fire, by id. links: URLs for the notices, by name.
         """
         spots = blind_spots(targets, now)
         for spot in spots:
@@ -46,23 +46,23 @@ class BlindAlerts:
                 self._scopes[spot.alert] = spot.scope
                 yield notice
         blind = {spot.alert for spot in spots}
-        for before in firing.values():
-            if before.alert not in blind and not _may_last(before, status, targets):
-                self._scopes.pop(before.alert, None)
-                yield self._ended(before, status, targets, now)
+        for last in firing.values():
+            if last.alert not in blind and not _may_last(last, status, targets):
+                self._scopes.pop(last.alert, None)
+                yield self._ended(last, status, targets, now)
 
-    def _changed(self, spot: BlindSpot, before: Notice | None, now: float, links: Links) -> Notice | None:
-        """Return a new notice of a blind spot, or None when nothing changed since the last one."""
-        if before is None:
+    def _changed(self, spot: BlindSpot, last: Notice | None, now: float, links: Links) -> Notice | None:
+        """Return a new notice of a blind spot, or None when nothing changed since the last notice."""
+        if last is None:
             return self._notice(spot, NoticeKind.FIRING, spot.since, now, links)
-        recent = now - before.at < MIN_NOTICE_INTERVAL
-        if self._scopes.get(spot.alert) == spot.scope or (recent and before.kind is not NoticeKind.FIRING):
+        recent = now - last.at < MIN_NOTICE_INTERVAL
+        if self._scopes.get(spot.alert) == spot.scope or (recent and last.kind is not NoticeKind.FIRING):
             return None
-        kind = NoticeKind.WORSENED if spot.places > before.places else NoticeKind.EASED
-        kind, at = (NoticeKind.FIRING, before.at) if recent else (kind, now)  # replaces the first notice
-        notice = self._notice(spot, kind, min(before.since, spot.since), at, links)
-        notice = replace(notice, labels=before.labels)  # receivers tell alerts apart by their labels
-        if notice.summary == before.summary:  # as after a restart
+        kind = NoticeKind.WORSENED if spot.places > last.places else NoticeKind.EASED
+        kind, at = (NoticeKind.FIRING, last.at) if recent else (kind, now)  # replaces the first notice
+        notice = self._notice(spot, kind, min(last.since, spot.since), at, links)
+        notice = replace(notice, labels=last.labels)  # receivers tell alerts apart by their labels
+        if notice.summary == last.summary:  # no change; after a restart the last scope is unknown
             self._scopes[spot.alert] = spot.scope
             return None
         return notice
@@ -84,46 +84,47 @@ class BlindAlerts:
         )
 
     def _ended(
-        self, before: Notice, status: MonitorStatus, targets: Iterable[ObservationTarget], now: float
+        self, last: Notice, status: MonitorStatus, targets: Iterable[ObservationTarget], now: float
     ) -> Notice:
         name, cause = (
-            before.labels.get("account_name") or before.labels["account"],
-            before.labels.get("cause"),
+            last.labels.get("account_name") or last.labels["account"],
+            last.labels.get("cause"),
         )
-        seen = any(_targets_of(before, status, targets))
-        reason = status.departed_accounts.get(before.labels["account"], "")
+        is_monitored = any(_targets_of(last, status, targets))
+        reason = status.departed_accounts.get(last.labels["account"], "")
         how = (
             f"recovered: {blind_text.end_text(cause)}"
-            if seen and cause
+            if is_monitored and cause
             else f"is not monitored any more{reason and f': it {reason}'}"
         )
-        summary = f"{name} {how}, after {format_duration(now - before.since)}."
-        return replace(before, number=self._next_number(), kind=NoticeKind.RESOLVED, summary=summary, at=now)
+        summary = f"{name} {how}, after {format_duration(now - last.since)}."
+        return replace(last, number=self._next_number(), kind=NoticeKind.RESOLVED, summary=summary, at=now)
 
 
-def _may_last(before: Notice, status: MonitorStatus, targets: Iterable[ObservationTarget]) -> bool:
-    """Return true if nothing proves that a firing alert has ended. before: its last notice.
+def _may_last(last: Notice, status: MonitorStatus, targets: Iterable[ObservationTarget]) -> bool:
+    """Return true if nothing proves that a firing alert has ended. last: its last notice.
 
-    It lasts while anything in the account fails for its cause, if only once, or has not been read yet. It
-    also lasts while accounts are inaccessible or were not opened yet, as one of them may be its account.
+    The alert lasts while any target in its account fails for its cause, even once, or has not been read yet.
+    It also lasts while an account is inaccessible or not opened yet, which may be the alert's account.
     """
-    if before.labels["account"] in status.departed_accounts:
+    if last.labels["account"] in status.departed_accounts:
         return False
-    own_targets = list(_targets_of(before, status, targets))
+    own_targets = list(_targets_of(last, status, targets))
     if own_targets:
-        cause = before.labels.get("cause")
+        cause = last.labels.get("cause")
         return any(target.cause == cause or not _is_answered(target) for target in own_targets)
-    return bool(status.pending) or status.may_be_unknown(before.labels["account"])
+    return bool(status.pending) or status.may_be_unknown(last.labels["account"])
 
 
 def _is_answered(target: ObservationTarget) -> bool:
+    """Return whether a read has ended; an attempt to access an account is not a read."""
     return target.ended and bool(target.region or target.account == THIS_MACHINE or target.service)
 
 
 def _targets_of(
-    before: Notice, status: MonitorStatus, targets: Iterable[ObservationTarget]
+    last: Notice, status: MonitorStatus, targets: Iterable[ObservationTarget]
 ) -> Iterator[ObservationTarget]:
-    """Return the targets of an alert's account. Its name stands for its id as long as that is unknown."""
-    account = before.labels["account"]
+    """Return the targets of an alert's account. The account's name stands for an id that is unknown."""
+    account = last.labels["account"]
     ids = {account, *(known.account for known in status.accounts if known.name == account)}
     return (target for target in targets if target.account in ids)

@@ -13,9 +13,9 @@ from monitor.aws.failure_class import FailureClass
 from monitor.aws.iam import BASE_ACTIONS
 from monitor.aws.next_steps import BY_CLASS, NextStep, next_step
 
-METRICS_TITLE = "CloudWatch metrics"  # of a cell
-MAX_REGIONS = 3  # regions that are named; the others are counted
-MAX_SERVICES = 8
+METRICS_TITLE = "CloudWatch metrics"  # in place of the title of a service
+MAX_REGIONS = 3  # regions that a text names; the other regions are counted
+MAX_SERVICES = 8  # services that a text names
 LISTING_EFFECT = "Accounts that are known stay monitored; new ones are not."
 ACTIVITY_EFFECT = "Metrics without points are read there as often as others, which costs more."
 END_TEXTS: dict[str, str] = {
@@ -32,7 +32,7 @@ END_TEXTS: dict[str, str] = {
 
 
 def summary(spot: BlindSpot, registry: Registry) -> str:
-    """Return a sentence on a blind spot as it is now."""
+    """Return the summary of a blind spot in its present scope."""
     failure = _representative(spot.targets, registry)
     what = _what(spot, failure, registry)
     message = f": {failure.message.rstrip('.')}" if failure and failure.message else ""
@@ -47,11 +47,11 @@ def summary(spot: BlindSpot, registry: Registry) -> str:
 
 
 def _effect(spot: BlindSpot, registry: Registry) -> str:
-    """Return what a blind spot has as a consequence: all is monitored without lists of active metrics."""
-    hides = [target for target in spot.targets if target.service != ACTIVITY]
-    hidden = affected_services(spot._replace(targets=hides), registry)
-    sentences = [f"Not monitored there: {hidden}."] if hides else []
-    return " ".join([*sentences, *([ACTIVITY_EFFECT] if len(hides) < len(spot.targets) else ())])
+    """Return what is not monitored, and the extra cost where lists of active metrics cannot be read."""
+    hiding = [target for target in spot.targets if target.service != ACTIVITY]
+    hidden = affected_services(spot._replace(targets=hiding), registry)
+    sentences = [f"Not monitored there: {hidden}."] if hiding else []
+    return " ".join([*sentences, *([ACTIVITY_EFFECT] if len(hiding) < len(spot.targets) else ())])
 
 
 def next_steps(spot: BlindSpot) -> list[NextStep]:
@@ -59,7 +59,7 @@ def next_steps(spot: BlindSpot) -> list[NextStep]:
     if spot.cause == FailureClass.ORGANIZATION:
         return [BY_CLASS[spot.cause]]
     failures = (failure for target in spot.targets for failure in target.failures)
-    steps = [next_step(one) for one in sorted(failures, key=attrgetter("code", "operation"))]
+    steps = [next_step(failure) for failure in sorted(failures, key=attrgetter("code", "operation"))]
     return [*dict.fromkeys(steps or [BY_CLASS.get(spot.cause, NextStep())])]
 
 
@@ -73,7 +73,7 @@ def remedies(spot: BlindSpot) -> tuple[str, ...]:
 
 
 def is_listing(spot: BlindSpot) -> bool:
-    """Return whether it is the accounts of an organization that cannot be listed."""
+    """Return whether a blind spot is an organization whose accounts cannot be listed."""
     return any(target.place == ("", ORGANIZATIONS) for target in spot.targets)
 
 
@@ -84,7 +84,7 @@ def end_text(cause: str) -> str:
 
 @lru_cache(4096)
 def iam_action(service: str, operation: str, registry: Registry) -> str:
-    """Return the IAM action of an operation. service: the collector's; empty for the reading of metrics."""
+    """Return the IAM action of an operation. service: of the collector; empty for reads of metrics."""
     if not operation:
         return ""
     actions = (
@@ -99,7 +99,7 @@ def iam_action(service: str, operation: str, registry: Registry) -> str:
 
 
 def _representative(targets: Iterable[ObservationTarget], registry: Registry) -> Failure | None:
-    """Return the failure whose message is shown: the first by action, so that it seldom changes."""
+    """Return the failure whose message is shown: the first by action, so that the message seldom changes."""
     failed = [
         (_action(target.service, failure, registry), failure)
         for target in targets
@@ -122,12 +122,12 @@ def _what(spot: BlindSpot, failure: Failure | None, registry: Registry) -> str:
 
 
 def _action(service: str, failure: Failure, registry: Registry) -> str:
-    """Return the action that failed: the one that AWS names, else that of the operation."""
+    """Return the denied action that AWS names, else the action of the operation that failed."""
     return failure.denied_action or iam_action(service, failure.operation, registry)
 
 
 def _where(spot: BlindSpot) -> str:
-    """Return in which regions it shows; empty for the account as a whole."""
+    """Return the regions of a blind spot in words; empty for the account as a whole."""
     regions = sorted({target.region for target in spot.targets if target.region})
     name = spot.name or spot.account
     if regions == [GLOBAL_REGION]:
@@ -138,13 +138,13 @@ def _where(spot: BlindSpot) -> str:
 
 
 def affected_services(spot: BlindSpot, registry: Registry, region: str = "") -> str:
-    """Return the titles of the services that cannot be read, in one region or in any."""
+    """Return the titles of the services that cannot be read, in one region or in any region."""
     targets = (target for target in spot.targets if target.region)
     names = sorted({target.service for target in targets if region in ("", target.region)})
     return join_limited([registry.title(name) or METRICS_TITLE for name in names], MAX_SERVICES)
 
 
 def join_limited(names: Sequence[str], limit: int) -> str:
-    """Return the names as a list in a sentence, with those beyond `limit` counted."""
+    """Return the names as a list in a sentence, in which names beyond `limit` are counted."""
     more = len(names) - limit
     return ", ".join(names[:limit]) + (f" and {more} more" if more > 0 else "")

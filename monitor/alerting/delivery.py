@@ -26,8 +26,8 @@ MAX_ORPHAN_AGE = 24 * 3600  # seconds for which notices for a removed receiver a
 class ReceiverStatus:
     """The state of deliveries to one receiver.
 
-    queued: the number of waiting notices. oldest_queued: when the oldest one was made, in epoch seconds.
-    queued_alerts: the ids of the alerts that they are of.
+    queued: the number of waiting notices. oldest_queued: when the oldest of them was made, in epoch
+    seconds. queued_alerts: the ids of the alerts of the waiting notices.
     """
 
     receiver: str
@@ -125,8 +125,10 @@ class Delivery:
 
     @property
     def progress(self) -> tuple[int, ...]:
-        """Numbers that change with each attempt, and when notices come or are given up."""
-        counts = ((one.stats.sent, one.stats.failed, len(one.outbox)) for one in self.senders.values())
+        """Counts that change with each attempt, and when a notice is queued or dropped."""
+        counts = (
+            (sender.stats.sent, sender.stats.failed, len(sender.outbox)) for sender in self.senders.values()
+        )
         return tuple(chain.from_iterable(counts))
 
     async def run(self) -> None:
@@ -157,13 +159,13 @@ class Delivery:
 
     async def _drop_orphans(self) -> None:
         changes: RowChanges = {}
-        oldest_kept = self._now() - MAX_ORPHAN_AGE
+        oldest_allowed = self._now() - MAX_ORPHAN_AGE
         for row in self._store.all(PENDING_NOTICES).values():
-            if row.receiver not in self.senders and row.notice.at < oldest_kept:
+            if row.receiver not in self.senders and row.notice.at < oldest_allowed:
                 changes[PENDING_NOTICES, row.id] = None
                 self._telemetry.dropped.labels(row.receiver, "no_such_receiver").inc()
         for notification in self._store.all(NOTIFICATIONS).values():
-            if notification.receiver not in self.senders and notification.at < oldest_kept:
+            if notification.receiver not in self.senders and notification.at < oldest_allowed:
                 changes[NOTIFICATIONS, notification.id] = None
                 self._telemetry.dropped.labels(notification.receiver, "no_such_receiver").inc(
                     len(notification.notices)

@@ -12,15 +12,15 @@ class DeliveryStore(Protocol):
     """Stores pending notices, notifications in delivery and dead letters, each in a table.
 
     `Journal` implements it with SQLite. One transaction moves a notice from one table to the next, so a crash
-    neither loses nor repeats it. `all` contains a change as soon as the call begins; once the call has
-    returned, the change survives a restart. Changes are stored in the order of the calls.
+    neither loses nor repeats the notice. `all` contains a change as soon as `commit` or `write` is called;
+    once the call has returned, the change survives a restart. Changes are stored in the order of the calls.
     """
 
     def all(self, table: Table[StoredRow]) -> Mapping[RowKey, StoredRow]:
         """Return the rows of a table by key, in the order in which they were added."""
 
     def with_ids(self, pending: Iterable[PendingNotice]) -> list[PendingNotice]:
-        """Return the rows with new ids, which are higher than all earlier ones."""
+        """Return the rows with new ids, which are higher than all earlier ids."""
 
     def commit(
         self,

@@ -1,9 +1,9 @@
 """The alert engine: five stages that lead from samples and read failures to stored notifications.
 
-1. `restore` ends alerts whose series no longer exist, and continues those of earlier processes.
+1. `restore` ends alerts whose series no longer exist, and continues the alerts of earlier processes.
 2. `evaluate` steps the alert states with new samples, and records a notice of each change.
 3. `observe` records notices of blind spots, which are resources and metrics that cannot be read, after
-   `forecast_alerts` has recorded those of series that will reach their limits.
+   `forecast_alerts` has recorded notices of series that will reach their limits.
 4. `plan` decides which receivers are notified of which alerts now.
 5. `persist` stores all of it in one transaction, and hands the notifications to the delivery.
 
@@ -40,9 +40,9 @@ from monitor.lib.cooperative import cooperative_iter, snapshot_batches
 from monitor.lib.errors import HeadroomError
 from monitor.notifiers.notice import Notice, NoticeKind
 
-MAX_SLEEP = 60.0  # seconds; the wall clock, which decides what is due, may be set forward
-MAX_PLANNED_AT_ONCE = 20  # alerts and groups: planning them takes less time than starting a thread's turn
-MIN_SLEEP = 0.5  # seconds; what becomes due meanwhile is planned together
+MAX_SLEEP = 60.0  # seconds; the wall clock, by which notifications are due, may be set forward
+MAX_PLANNED_AT_ONCE = 20  # alerts and groups; to plan them is faster than to start a thread
+MIN_SLEEP = 0.5  # seconds; notifications that become due within this time are planned together
 
 
 class NotFiringError(HeadroomError, LookupError):
@@ -74,14 +74,14 @@ class AlertEngine:
         self._evaluator = Evaluator(fleet, lifecycle, self.notice_builder, self._state)
         self._forecasts = ForecastAlerts(fleet, self.notice_builder, self._state)
         self._observer = Observer(self.notice_builder, self._state, now())
-        self.wake = asyncio.Event()  # set it to have notifications planned at once
+        self.wake = asyncio.Event()  # set to plan notifications at once
         self._next_due: float | None = None
         self._is_all_read = False  # true once everything was read, so that every series was evaluated
         self._running = asyncio.Lock()
         self.configure(settings)
 
     def configure(self, settings: AlertingSettings) -> None:
-        """Apply new settings. Observation starts again, as reading does."""
+        """Apply new settings. The observation of blind spots starts again, as all reads do."""
         self.notice_builder.settings = settings
         self._lifecycle.max_batch_minutes = batch_minutes(settings.poll_interval)
         receivers = settings.receivers
@@ -108,7 +108,7 @@ class AlertEngine:
         return notice
 
     def notified_receivers(self) -> dict[str, set[str]]:
-        """Return the receivers that know an alert as firing, by the alert's id."""
+        """Return the receivers that were notified of each firing alert, by the id of the alert."""
         receivers: dict[str, set[str]] = {}
         for group in self._state.groups.values():
             for alert in group.notified:
@@ -116,7 +116,7 @@ class AlertEngine:
         return receivers
 
     def routes_of(self, notice: Notice) -> Sequence[RoutedReceiver]:
-        """Return the receivers that routes lead an alert to now."""
+        """Return the receivers to which the routes lead an alert now."""
         return self._planner.router.route(notice.labels, self._now())
 
     def active_alerts(self) -> list[ActiveAlert]:
@@ -145,9 +145,9 @@ class AlertEngine:
         self, acknowledgements: Iterable[Acknowledgement]
     ) -> tuple[list[Acknowledgement], list[Acknowledgement]]:
         """See `Silences.acknowledge_new`; plan notifications at once."""
-        found = await self.silences.acknowledge_new(acknowledgements)
+        stored = await self.silences.acknowledge_new(acknowledgements)
         self.wake.set()
-        return found
+        return stored
 
     async def unacknowledge(self, is_undone: Callable[[Acknowledgement], bool]) -> list[Acknowledgement]:
         """Remove acknowledgements, return them, and plan notifications at once."""
@@ -196,7 +196,7 @@ class AlertEngine:
                     await self.wake.wait()
 
     def _evaluated_until(self) -> int:
-        """Return the last minute that was evaluated by an earlier process; else the present one."""
+        """Return the last minute that an earlier process evaluated; the present minute without one."""
         minute = int(self._now() // 60)
         return minute if self._state.evaluated_until is None else min(self._state.evaluated_until, minute)
 
@@ -223,7 +223,7 @@ class AlertEngine:
         return await asyncio.to_thread(self._planner.plan, alerts, groups, now)
 
     async def _pending_notices(self, planned: Iterable[PlannedGroup], now: float) -> list[PendingNotice]:
-        """Return the notices that receivers get. Repeated ones are rebuilt, with the present usage."""
+        """Return the notices that receivers get. Repeated notices are rebuilt with the present usage."""
         pending = []
         for batch in snapshot_batches(
             (plan.decision.group, planned_notice)
@@ -236,7 +236,7 @@ class AlertEngine:
                 if planned_notice.notice.kind is NoticeKind.REPEATED
             ]
             series = self.notice_builder.series_of(repeated)
-            slots = np.array([one.slot for one in series.values()], np.int32)
+            slots = np.array([alerting.slot for alerting in series.values()], np.int32)
             trends = self.notice_builder.trends(slots)
             async for group, (last, reason) in cooperative_iter(batch):
                 notice = last

@@ -1,8 +1,8 @@
 """The state of the alert engine that survives a restart, with the changes that are not stored yet.
 
-It is stored as states whose keys begin with their kind: `alert/` the last notice of an alert, `states/` the
-states of a series' rules, `group/` what a receiver was notified of, `account/` the id of a configured
-account. The key `judged` is the last minute evaluated.
+The state is stored in rows whose keys begin with a kind: `alert/` for the last notice of an alert, `states/`
+for the states of a series' rules, `group/` for the alerts that a receiver was notified of, `account/` for the
+id of a configured account. The row `judged` has the last evaluated minute.
 """
 
 import re
@@ -25,7 +25,7 @@ from monitor.notifiers.notice import Notice
 from rules.band import ZONES
 
 ALERT, ALERT_STATES, GROUP, ACCOUNT, EVALUATED_UNTIL = "alert/", "states/", "group/", "account/", "judged"
-IDENTITY = re.compile("[0-9a-f]{16}")  # of an alert
+IDENTITY = re.compile("[0-9a-f]{16}")  # the id of an alert
 ACCOUNT_ID = re.compile("[0-9]{12}")
 UNUSABLE_STATE = (ValueError, LookupError, OverflowError, RecursionError)  # msgspec's errors are ValueErrors
 
@@ -34,10 +34,10 @@ class EngineState:
     """The state of the alert engine.
 
     alerts: the last notice of each alert that fires, or whose end a receiver must still be notified of.
-    groups: what each receiver was notified of. alert_states: by the id of a series as a number, the states of
-    its rules as they were stored, for series that have not been found since the start. evaluated_until: the
-    last minute evaluated by an earlier process; None if there was none. account_ids: of configured accounts,
-    by name, as AWS does not return the id of an account that is inaccessible.
+    groups: the alerts that each receiver was notified of, by group. alert_states: the stored states of the
+    rules of series that have not been found since the start, by the series' id as a number. evaluated_until:
+    the last minute evaluated by an earlier process; None if there was none. account_ids: the ids of
+    configured accounts by name, as AWS does not return the id of an inaccessible account.
     """
 
     def __init__(self, store: AlertStateStore, registry: Registry) -> None:
@@ -62,21 +62,21 @@ class EngineState:
         return [notice for notice in self.alerts.values() if is_blind(notice) and notice.firing]
 
     def series_alerts(self) -> list[Notice]:
-        """Return the last notices of all alerts of what series do."""
-        return [one for one in self.alerts.values() if not (is_blind(one) or is_forecast(one))]
+        """Return the last notices of all alerts except those of blind spots and forecasts."""
+        return [notice for notice in self.alerts.values() if not (is_blind(notice) or is_forecast(notice))]
 
     def forecast_alerts(self) -> list[Notice]:
         """Return the last notices of the firing alerts of forecasts."""
         return [notice for notice in self.alerts.values() if is_forecast(notice) and notice.firing]
 
     def record(self, notice: Notice) -> None:
-        """Keep a new notice as the last one of its alert, and add it to the history."""
+        """Store a new notice as the last notice of its alert, and add it to the history."""
         self.alerts[notice.alert] = notice
         self._notices.append(notice)
         self._changes[ALERT + notice.alert] = msgspec.json.encode(notice)
 
     def update_accounts(self, accounts: Iterable[AccountStatus]) -> None:
-        """Store the ids of the configured accounts, and delete those of accounts no longer configured."""
+        """Store the ids of the configured accounts, and delete the ids of other accounts."""
         known = {replace_surrogates(status.name): status.account for status in accounts}
         for name in self.account_ids.keys() - known.keys():
             del self.account_ids[name]
@@ -87,7 +87,7 @@ class EngineState:
                 self._changes[ACCOUNT + name] = account.encode()
 
     def save_alert_states(self, alert: str, saved: bytes | None) -> None:
-        """Store the states of a series' rules; None where all of them are inactive."""
+        """Store the states of a series' rules; None if all of them are inactive."""
         self._changes[ALERT_STATES + alert] = saved
 
     def forget_alert_states(self, alert: str) -> None:
@@ -110,8 +110,8 @@ class EngineState:
                 self._changes[ALERT + alert] = None
 
     def _update_group(self, group: NotificationGroup) -> None:
-        before = self.groups.get(group.key)
-        if group != before and (group.notified or before):
+        previous = self.groups.get(group.key)
+        if group != previous and (group.notified or previous):
             self._changes[GROUP + _group_name(group.key)] = (
                 msgspec.json.encode(group) if group.notified else None
             )
@@ -128,7 +128,7 @@ class EngineState:
 
 
 def _load(store: AlertStateStore, registry: Registry) -> dict[str, bytes]:
-    """Return the stored states; those that cannot be used are rejected."""
+    """Return the stored states; unusable states are rejected."""
     saved = {}
     for key, state in [*store.all(STATES).items()]:
         try:
@@ -141,7 +141,7 @@ def _load(store: AlertStateStore, registry: Registry) -> dict[str, bytes]:
 
 
 def _saved_of_kind(saved: Mapping[str, bytes], kind: str) -> dict[str, bytes]:
-    """Return the states of one kind by the rest of their keys."""
+    """Return the states of one kind, by their keys without the kind."""
     return {key.removeprefix(kind): value for key, value in saved.items() if key.startswith(kind)}
 
 
@@ -150,7 +150,7 @@ def _group_name(key: GroupKey) -> str:
 
 
 def _check(key: str, value: bytes, registry: Registry) -> None:
-    """Raise one of UNUSABLE_STATE when a state is not what its key says."""
+    """Raise one of UNUSABLE_STATE when a state does not fit its key."""
     kind, slash, name = key.partition("/")
     kind += slash
     if kind in (ALERT, ALERT_STATES) and not IDENTITY.fullmatch(name):
@@ -172,4 +172,5 @@ def _check_notice(notice: Notice, alert: str, registry: Registry) -> None:
         raise ValueError("its key names another alert")
     if not is_blind(notice):
         key = key_of(notice)
+        # Both lookups raise an error for an unknown name.
         _ = registry.signal(key.service, key.signal), is_forecast(notice) or ZONES[notice.zone]

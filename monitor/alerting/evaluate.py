@@ -23,7 +23,7 @@ EVALUATION_BATCH = 2048  # series evaluated before other tasks get a turn
 
 
 class ExportedAlert(NamedTuple):
-    """The exported alert of a series: of the worst rule that fires, or else of the worst pending one."""
+    """The exported alert of a series: of its worst firing rule, or else of its worst pending rule."""
 
     id: str
     rule: Rule
@@ -45,18 +45,18 @@ class Evaluator:
         self._rewrite_all = True
 
     def rewrite_all(self) -> None:
-        """Consider new notices for all alerts, as after a change of the configuration."""
+        """Check whether any alert needs a new notice, for example after a change of the configuration."""
         self._rewrite_all = True
 
     def name_accounts(self, names: Mapping[str, str]) -> None:
-        """Use these names of accounts, by id, in notices. Overrides match them as well."""
+        """Set the names of accounts, by id, which notices show and overrides match."""
         storable = {account: replace_surrogates(name) for account, name in names.items()}
         if storable != self._notice_builder.account_names:
             self._notice_builder.account_names = storable
             self.rewrite_all()
 
     def mark_changed(self, slot: int) -> None:
-        """Consider a new notice for the series in a slot."""
+        """Check whether the series in a slot needs a new notice."""
         self._changed[slot] = None
 
     def remove_departed(self) -> list[str]:
@@ -71,7 +71,7 @@ class Evaluator:
     def end(self, alert: str, now: float, departed_accounts: Mapping[str, str]) -> None:
         """End the alert of a series that does not exist any more, if it fires. now: epoch seconds.
 
-        departed_accounts: why accounts are watched no longer, by id.
+        departed_accounts: why accounts are no longer monitored, by id.
         """
         self._state.forget_alert_states(alert)
         before = self._state.alerts.get(alert)
@@ -92,15 +92,15 @@ class Evaluator:
         await self._record_notices(now)
 
     def _with_updated(self, slots: Ints) -> Ints:
-        """Return these slots and those with new samples, in ascending order."""
+        """Return these slots and the slots with new samples, in ascending order."""
         is_either = np.zeros(self._fleet.size, np.bool_)
         is_either[slots] = is_either[self._fleet.take_updated()] = True
         return np.flatnonzero(is_either).astype(np.int32)
 
     async def _advance(self, batch: Ints) -> Ints:
-        """Evaluate series, and return the slots of those whose alerts changed state.
+        """Evaluate series, and return the slots of the series whose alerts changed state.
 
-        Nothing is awaited after the last part, with which all states change, so that no change is lost.
+        All states change after the last part. Nothing is awaited from then on, so that no change is lost.
         """
         changed, started_at = [batch[:0]], perf_counter()
         for slots in self._lifecycle.advance_in_parts(batch):

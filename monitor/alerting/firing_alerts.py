@@ -22,8 +22,9 @@ from monitor.notifiers.notice import Notice
 class FiringAlert:
     """A firing alert.
 
-    notice: its last one. inhibited_by: the last notice of the alert that inhibits it. current: the usage now,
-    in words; empty for an alert that is not about a series. sampled: when that was, in epoch seconds.
+    notice: its last notice. inhibited_by: the last notice of the alert that inhibits it. current: the usage
+    now, in words; empty for an alert that is not about a series. sampled: the time of the usage, in epoch
+    seconds.
     """
 
     notice: Notice
@@ -40,31 +41,31 @@ class FiringAlert:
 
     @property
     def acknowledged(self) -> bool:
-        """True if it is acknowledged at its severity; an alert that got worse is not."""
+        """True if the alert is acknowledged, and its severity has not risen since."""
         return self.acknowledgement is not None and (
             self.notice.severity.rank <= self.acknowledgement.severity.rank
         )
 
     @property
     def unhandled(self) -> bool:
-        """True if it is neither acknowledged nor silenced nor inhibited."""
+        """True if the alert is neither acknowledged nor silenced nor inhibited."""
         return not (self.acknowledged or self.silence or self.inhibited_by)
 
 
 async def firing_alerts(engine: AlertEngine) -> list[FiringAlert]:
-    """Return all firing alerts: the unhandled ones first, then by urgency."""
-    notices = [one for one in engine.alerts.values() if one.firing]
+    """Return all firing alerts: the unhandled alerts first, then by urgency."""
+    notices = [notice for notice in engine.alerts.values() if notice.firing]
     return await asyncio.to_thread(_firing_alerts, notices, engine.silences, engine.registry)
 
 
 def _firing_alerts(notices: Sequence[Notice], silences: Silences, registry: Registry) -> list[FiringAlert]:
     now, inhibited = time.time(), inhibit.inhibited(notices, registry)
-    by_id = {one.alert: one for one in notices}
+    by_id = {notice.alert: notice for notice in notices}
     alerts = [
-        with_handling(one, silences, now, by_id.get(inhibited.get(one.alert, "")))
-        for one in sorted(notices, key=urgency)
+        with_handling(notice, silences, now, by_id.get(inhibited.get(notice.alert, "")))
+        for notice in sorted(notices, key=urgency)
     ]
-    return sorted(alerts, key=lambda one: not one.unhandled)
+    return sorted(alerts, key=lambda alert: not alert.unhandled)
 
 
 def with_handling(
@@ -78,11 +79,11 @@ def with_handling(
 
 
 def with_current_usage(alerts: Iterable[FiringAlert], fleet: Fleet) -> list[FiringAlert]:
-    """Return the alerts with the usage as last judged; those of departed series stay as they are.
+    """Return the alerts with the usage as last judged; alerts of departed series are not changed.
 
-    For the event loop: it reads what judgements write.
+    Call it in the event loop, as it reads columns that judgements write.
     """
-    return [_with_current_usage(one, fleet) for one in alerts]
+    return [_with_current_usage(alert, fleet) for alert in alerts]
 
 
 def _with_current_usage(alert: FiringAlert, fleet: Fleet) -> FiringAlert:

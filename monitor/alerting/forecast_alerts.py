@@ -1,9 +1,9 @@
 """The alerts of forecasts: series that will probably reach their limits.
 
-A forecast has a class: the shortest horizon within which the limit is likely to be reached. A class, and then
-each nearer one, is notified once, when it has lasted for the configured time; a date that changes within a
-class is not. An alert ends when reaching the limit has been improbable for as long, when its series comes
-near the limit, which has an alert of its own, and when the series is gone.
+A forecast has a class: the shortest horizon within which the limit is likely to be reached. A receiver is
+notified once when a class has lasted for the configured time, and once for each nearer class, but not when
+the date changes within a class. An alert ends when reaching the limit has been improbable for the configured
+time, when its series comes near the limit (which fires another alert), or when the series no longer exists.
 """
 
 import asyncio
@@ -32,15 +32,15 @@ from rules.band import Zone
 from rules.forecast import LIKELY
 from rules.forecast_features import HORIZONS
 
-IMPROBABLE: Final = 0.3  # an alert ends if the probability within the longest horizon is below it
+IMPROBABLE: Final = 0.3  # an alert ends if the probability within the longest horizon is below this
 UPDATE_INTERVAL: Final = 60.0  # seconds
-FOLLOWED_AT_ONCE: Final = 100_000  # series, in some milliseconds
+FOLLOWED_AT_ONCE: Final = 100_000  # series; they take some milliseconds
 NO_CLASS = 0  # classes are 1 (likely within the longest horizon) to len(HORIZONS) (within the shortest)
 Seconds = npt.NDArray[np.float64]
 
 
-class ForecastNews(NamedTuple):
-    """A forecast to be notified. forecast_class: a nearer one than before. row, reach: its series."""
+class ForecastChange(NamedTuple):
+    """A forecast to notify. forecast_class: nearer than in the last notice. row, reach: of its series."""
 
     forecast_class: int
     row: Row
@@ -53,7 +53,8 @@ class ForecastAlerts:
     def __init__(self, fleet: Fleet, notice_builder: NoticeBuilder, state: EngineState) -> None:
         self._fleet, self._notice_builder, self._state = fleet, notice_builder, state
         self._ids: Ids = np.empty(0, np.uint64)
-        self._since: Seconds = np.empty((0, len(HORIZONS)))  # since when a class or a nearer one lasts
+        # By slot: since when each class, or a nearer class, lasts.
+        self._since: Seconds = np.empty((0, len(HORIZONS)))
         self._improbable_since: Seconds = np.empty(0)
         self._updated_at = -np.inf
 
@@ -73,9 +74,9 @@ class ForecastAlerts:
                 self._state.record(ended)
 
     async def _follow(self, now: float) -> list[int]:
-        """Note since when each class of each series has lasted; return the slots in which one lasts.
+        """Update since when each class of each series lasts; return the slots in which a class lasts.
 
-        Many series are followed in parts, between which other tasks run.
+        The series are updated in parts, between which other tasks run.
         """
         size, slots = self._fleet.size, list[int]()
         since, improbable_since = np.empty((size, len(HORIZONS))), np.empty(size)
@@ -83,7 +84,7 @@ class ForecastAlerts:
         for start in range(0, size, FOLLOWED_AT_ONCE):
             part = slice(start, min(start + FOLLOWED_AT_ONCE, size))
             since[part], improbable_since[part] = self._followed(part, ids, now)
-            lasts = np.logical_or.reduce([np.isfinite(one) for one in since[part].T])
+            lasts = np.logical_or.reduce([np.isfinite(times) for times in since[part].T])
             slots += (start + np.flatnonzero(lasts)).tolist()
             await asyncio.sleep(0)
         self._since, self._improbable_since, self._ids = since, improbable_since, ids
@@ -92,23 +93,23 @@ class ForecastAlerts:
     def _followed(self, part: slice, ids: Ids, now: float) -> tuple[Seconds, Seconds]:
         """Return since when each class of some series lasts, and since when reaching the limit is improbable.
 
-        ids: of all series; what is known of a slot that had another one is forgotten.
+        ids: of all series, by slot. Times of a series that was in the slot before are discarded.
         """
         fleet, size = self._fleet, part.stop - part.start
         since, improbable_since = np.full((size, len(HORIZONS)), now), np.full(size, now)
         known = slice(part.start, min(part.stop, self._ids.size))
-        same = np.flatnonzero(self._ids[known] == ids[known])
+        unchanged = np.flatnonzero(self._ids[known] == ids[known])
         for times, before in ((since, self._since), (improbable_since, self._improbable_since)):
-            earlier = before[known][same]
-            times[same] = np.where(np.isfinite(earlier), earlier, now)
+            earlier = before[known][unchanged]
+            times[unchanged] = np.where(np.isfinite(earlier), earlier, now)
         probability = fleet.reach_probability[part]
-        may = (fleet.zone[part] < Zone.NEAR) & (fleet.group[part] >= 0) & ~(probability[:, 0] >= 1)
-        lasts = (probability[:, ::-1] >= LIKELY) & may[:, None]  # the longest horizon first
+        is_eligible = (fleet.zone[part] < Zone.NEAR) & (fleet.group[part] >= 0) & ~(probability[:, 0] >= 1)
+        lasts = (probability[:, ::-1] >= LIKELY) & is_eligible[:, None]  # the longest horizon first
         improbable: Flags = probability[:, -1] < IMPROBABLE
         return np.where(lasts, since, np.nan), np.where(improbable, improbable_since, np.nan)
 
     def _begun(self, series: Series, firing: dict[str, Notice], now: float) -> Notice | None:
-        """Return the notice of a forecast that is nearer than the last notice; None if none is."""
+        """Return a notice if the class of a series is nearer than in its last notice; else None."""
         labels = self._labels(series)
         lasting = now - self._since[series.slot] >= self._notice_builder.settings.will_reach_for(labels)
         nearest = int(np.flatnonzero(lasting)[-1]) + 1 if lasting.any() else NO_CLASS
@@ -117,12 +118,12 @@ class ForecastAlerts:
         if severity is None or nearest <= (before.places if before else NO_CLASS):
             return None
         row = row_of(self._fleet, series)
-        return self._notice(series, ForecastNews(nearest, row, row.reach), severity, before, now)
+        return self._notice(series, ForecastChange(nearest, row, row.reach), severity, before, now)
 
     def _notice(
-        self, series: Series, news: ForecastNews, severity: Severity, before: Notice | None, now: float
+        self, series: Series, change: ForecastChange, severity: Severity, before: Notice | None, now: float
     ) -> Notice:
-        builder, row = self._notice_builder, news.row
+        builder, row = self._notice_builder, change.row
         labels = {**tags_of(series), **row.key.labels, "severity": str(severity), "cause": FORECAST}
         if name := builder.account_names.get(series.key.account):
             labels["account_name"] = name
@@ -132,7 +133,7 @@ class ForecastAlerts:
             kind=NoticeKind.WORSENED if before else NoticeKind.FIRING,
             severity=severity,
             zone=FORECAST,
-            summary=summary(row, news.reach, name or "", int(now // 60), builder.settings.registry),
+            summary=summary(row, change.reach, name or "", int(now // 60), builder.settings.registry),
             labels=before.labels if before else labels,
             at=now,
             since=before.since if before else now,
@@ -142,7 +143,7 @@ class ForecastAlerts:
             source=row.source or "",
             utilization=row.utilization,
             sampled=row.sampled,
-            places=news.forecast_class,
+            places=change.forecast_class,
             remedy=row.signal.remedy,
             docs=row.signal.docs[0],
             links=builder.settings.links.for_series(series.key, builder.settings.registry, series.aws_region),
@@ -150,7 +151,7 @@ class ForecastAlerts:
         )
 
     def _ended(self, before: Notice, status: MonitorStatus, now: float) -> Notice | None:
-        """Return the notice of an alert that has ended; None if it lasts, or nothing is known."""
+        """Return the notice of an alert that has ended; None if it lasts, or its forecast is unknown."""
         series = self._fleet.series.get(key_of(before))
         reason = self._reason_of_end(before, series, now) if series else self._reason_of_loss(before, status)
         if not reason:
@@ -172,7 +173,7 @@ class ForecastAlerts:
         return ""
 
     def _reason_of_end(self, before: Notice, series: Series, now: float) -> str:
-        """Return why the alert of a series ended; empty if it lasts, or nothing is known."""
+        """Return why the alert of a series ended; empty if it lasts, or its forecast is unknown."""
         labels, row = self._labels(series), row_of(self._fleet, series)
         if self._notice_builder.settings.will_reach_severity(labels) is None:
             return "the configuration switches the alert off"
@@ -182,7 +183,7 @@ class ForecastAlerts:
             return ""
         if changed := limit_changed(before.limit, row.limit, row.unit):
             return changed
-        is_followed = series.slot < self._ids.size  # it may have come while the others were followed
+        is_followed = series.slot < self._ids.size  # the series may be newer than the last `_follow`
         lasted = now - self._improbable_since[series.slot] if is_followed else -np.inf
         if lasted < self._notice_builder.settings.will_reach_for(labels):
             return ""
@@ -200,5 +201,5 @@ def tags_of(series: Series) -> dict[str, str]:
 
 
 def alert_id(series: Series) -> str:
-    """Return the id of the alert of a series' forecast, which is another one than that of the series."""
+    """Return the id of the alert of a series' forecast, which differs from the alert of the series."""
     return blake2b(f"{FORECAST}\0{series.key.id}".encode(), digest_size=8).hexdigest()

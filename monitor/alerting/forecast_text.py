@@ -1,4 +1,4 @@
-"""The sentences of alerts of forecasts."""
+"""The texts of forecast alerts."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -21,7 +21,7 @@ ACTIONS: Final[Mapping[LimitKind, str]] = {
 
 
 def summary(row: Row, reach: Reach, account_name: str, now: int, registry: Registry) -> str:
-    """Return what is forecast of a series, in absolute numbers, and what to do. now: the minute."""
+    """Return the forecast of a series, in absolute numbers, and its remedy. now: in epoch minutes."""
     what = "effective ceiling" if reach.ceiling else "limit"
     ceiling = f" ({row.unit.format(reach.ceiling)}, inferred from refused demand)" if reach.ceiling else ""
     word = HORIZON_WORDS[HORIZONS[reach.horizon]]
@@ -34,14 +34,14 @@ def summary(row: Row, reach: Reach, account_name: str, now: int, registry: Regis
 
 
 def urging_text(row: Row, reach: Reach, now: int) -> str:
-    """Return that the remedy takes as long as there is time; empty if there is more, or it is unknown."""
+    """Return a call to act now if the remedy takes as long as the time left, or longer; else empty."""
     if not reach.minutes or reach.minutes[0] - now > row.signal.remedy_minutes:
         return ""
     return ACTIONS[row.signal.kind].format(format_duration(row.signal.remedy_minutes * 60))
 
 
 def ended_text(before: Notice, reason: str, now: float, registry: Registry) -> str:
-    """Return the summary of an alert that has ended."""
+    """Return the summary of a forecast alert that has ended."""
     subject = subject_of(key_of(before), before.labels.get("account_name", ""), registry)
     lasted = format_duration(now - before.since)
     return f"{subject} is not forecast to reach its limit any more, after {lasted}: {reason}."

@@ -7,8 +7,8 @@ events. So a restart, a silence or an unreachable receiver neither loses nor rep
   `group_interval` apart.
 - An alert that becomes critical is sent after `group_wait`, as requests are being throttled.
 - An alert that still fires is repeated `repeat_interval` after it was sent last, with its whole group.
-- A blind spot has changed if it shows in more places than the receiver knows, and not if in fewer; so has a
-  forecast that is a class nearer.
+- A blind spot has changed if it shows in more places than the receiver was notified of, not if in fewer.
+- A forecast has changed if its class is nearer.
 - An alert that is resolved before the receiver was notified of it is never sent.
 - A silence, an inhibition or a time window suppresses an alert; when it ends and the alert still fires, the
   alert is sent. A resolution is never suppressed, so that the receiver can close its incident.
@@ -31,7 +31,7 @@ SEVERITY_RANK = {severity: severity.rank for severity in Severity}
 
 
 class NotifiedAlert(msgspec.Struct, frozen=True):
-    """The state of a firing alert in its last notice to a receiver. at: when that was sent, in epoch seconds.
+    """The state of a firing alert in its last notice to a receiver. at: its time, in epoch seconds.
 
     places: the highest `places` that the receiver was notified of.
     """
@@ -45,8 +45,8 @@ class NotifiedAlert(msgspec.Struct, frozen=True):
 class NotificationGroup(msgspec.Struct, frozen=True):
     """The state of a group that its receiver was notified of.
 
-    notified: by id, the alerts that the receiver knows as firing. at: when the group was sent last, in epoch
-    seconds; 0 if it never was.
+    notified: by id, the alerts of which the last notice to the receiver said that they fire. at: when the
+    group was sent last, in epoch seconds; 0 if never.
     """
 
     receiver: str
@@ -64,7 +64,7 @@ class AlertStatus(NamedTuple):
     """The last notice of an alert, and the conditions under which one receiver gets it.
 
     suppressed: a silence, an inhibition or a time window suppresses it. acknowledged: the severity up to
-    which it is acknowledged; None if it is not. unrouted: the receiver was notified before, but routes no
+    which it is acknowledged; None without one. unrouted: the receiver was notified before, but routes no
     longer lead to it. keepalive: the receiver forgets alerts that are not repeated.
     """
 
@@ -87,7 +87,7 @@ class GroupDecision(NamedTuple):
     """The decision about a group.
 
     group: its state once `notices` are sent. notices: the notices to send now, the most urgent first.
-    finished: the resolved alerts of which the receiver needs no further notice. next_due: when to decide
+    finished: the resolved alerts that need no further notice to the receiver. next_due: when to decide
     again if nothing changes, in epoch seconds; None if only a change needs a decision.
     """
 
@@ -100,7 +100,7 @@ class GroupDecision(NamedTuple):
 def decide(group: NotificationGroup, statuses: Sequence[AlertStatus], now: float) -> GroupDecision:
     """Decide which notices of a group to send at `now`, in epoch seconds.
 
-    statuses: the statuses of the group's alerts that fire, or that the receiver knows as firing.
+    statuses: of the group's alerts that fire, or whose end the receiver was not notified of.
     """
     reasons = [
         (status, _reason_of_change(status, group.notified.get(status.notice.alert))) for status in statuses
@@ -151,10 +151,10 @@ def alert_statuses(
     suppressed: bool = False,
     acknowledged: Severity | None = None,
 ) -> list[AlertStatus]:
-    """Return the status of an alert for each receiver that it is routed to, or that knows it as firing.
+    """Return the status of an alert for each receiver that it is routed to, or that was notified of it.
 
-    notified: the groups that contain the alert. It stays in its group even if its labels change, so that its
-    resolution reaches the same group.
+    notified: the groups that contain the alert. An alert stays in its group even if its labels change, so
+    that its resolution reaches the same group.
     """
     groups = {group.receiver: group for group in notified}
     statuses = []
@@ -181,7 +181,7 @@ def _reason_of_repeat(status: AlertStatus) -> NotificationReason:
 def _reason_of_change(status: AlertStatus, known: NotifiedAlert | None) -> NotificationReason | None:
     """Return why the receiver must be notified; None if nothing changed or the alert is suppressed.
 
-    known: the alert as the receiver knows it; None if it was not notified of it.
+    known: the state of the alert in its last notice to the receiver; None without one.
     """
     notice = status.notice
     if not notice.firing:

@@ -142,7 +142,9 @@ async def test_a_declared_quota_is_not_watched_twice() -> None:
         list_certificate_authorities={"CertificateAuthorities": [{}]},
     )
     assert {
-        name: one for name, one in (await account.scan()).items() if AUTHORITIES in name or "calls" in name
+        name: series
+        for name, series in (await account.scan()).items()
+        if AUTHORITIES in name or "calls" in name
     } == {}
 
 
@@ -326,8 +328,8 @@ async def test_a_resource_with_a_quota_of_its_own_has_a_series_of_its_own() -> N
         list_service_quotas=lists,
     )
     scan = Scan(account.aws.cell, quota_services_in_use=frozenset({"es"}))
-    found = {one.quota_arn: one async for one in quotas(scan)}
-    assert {arn: one.limit for arn, one in found.items()} == {"": 5, arns[0]: 9}
+    found = {series.quota_arn: series async for series in quotas(scan)}
+    assert {arn: series.limit for arn, series in found.items()} == {"": 5, arns[0]: 9}
     assert found[arns[0]].resource.path == ("es", "L-00000001", arns[0])
     assert found[arns[0]].resource.display_name == "es/Name of L-00000001/domain/a"
 
@@ -372,8 +374,11 @@ def databases(*own: dict[str, Any], **numbers: int) -> Account:
 async def counted_tables(account: Account) -> dict[str, tuple[Any, ...]]:
     """Return usage, limit and largest database of each series, by the last id of its resource."""
     scan = Scan(account.aws.cell, quota_services_in_use=frozenset(["glue"]))
-    found = [one async for one in quotas(scan) if one.resource.path[1] == TABLES]
-    return {one.resource.path[-1].rpartition("/")[2]: (one.usage, one.limit, one.largest) for one in found}
+    found = [series async for series in quotas(scan) if series.resource.path[1] == TABLES]
+    return {
+        series.resource.path[-1].rpartition("/")[2]: (series.usage, series.limit, series.largest)
+        for series in found
+    }
 
 
 async def test_the_parent_with_the_highest_count_is_named() -> None:
@@ -430,14 +435,16 @@ async def test_a_denied_list_of_services_is_raised_after_the_series_of_other_lis
     )
     found = list[Observed]()
     with pytest.raises(ExceptionGroup) as raised:
-        async for one in quotas(Scan(account.aws.cell, quota_services_in_use=frozenset({"kinesis"}))):
-            found.append(one)
-    assert [one.signal for one in found] == ["resources"]
+        async for series in quotas(Scan(account.aws.cell, quota_services_in_use=frozenset({"kinesis"}))):
+            found.append(series)
+    assert [series.signal for series in found] == ["resources"]
     assert [str(error) for error in raised.value.exceptions] == [str(denied("ListServices"))]
 
 
 async def test_quotas_that_were_never_counted_are_reported() -> None:
-    glue_quotas = [quota(one.code, 10) for one in read_counts() if one.service == "glue"]
+    glue_quotas = [
+        quota(known_quota.code, 10) for known_quota in read_counts() if known_quota.service == "glue"
+    ]
     account = Account(
         ["acm-pca", "glue"],
         list_service_quotas=lists_of(acm_pca=[quota(AUTHORITIES, 10)], glue=glue_quotas),
@@ -445,8 +452,8 @@ async def test_quotas_that_were_never_counted_are_reported() -> None:
     )
     account.known.budget.left = 6  # calls: one for the metrics, four for the lists, one for a count
     await account.scan()
-    counted = sum(len(one.counts) or 1 for one in account.known.counted.values())
-    declared = sum(one.service in ("acm-pca", "glue") for one in read_counts())
+    counted = sum(len(known_counts.counts) or 1 for known_counts in account.known.counted.values())
+    declared = sum(known_quota.service in ("acm-pca", "glue") for known_quota in read_counts())
     assert 0 < account.known.uncounted <= declared - counted
     await account.scan(HOUR)
     assert account.known.uncounted == 0

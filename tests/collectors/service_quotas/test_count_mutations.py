@@ -39,15 +39,15 @@ def with_items(value: Any) -> Any:
     """Return an answer in which each list has an item for each of ITEMS, with distinct texts."""
     if isinstance(value, list):
         return [with_suffix(with_items(item), letter) for item in value for letter in ITEMS]
-    return {key: with_items(one) for key, one in value.items()} if isinstance(value, dict) else value
+    return {key: with_items(member) for key, member in value.items()} if isinstance(value, dict) else value
 
 
 def with_suffix(value: Any, suffix: str) -> Any:
     """Return a value whose texts end in a suffix."""
     if isinstance(value, dict):
-        return {key: with_suffix(one, suffix) for key, one in value.items()}
+        return {key: with_suffix(member, suffix) for key, member in value.items()}
     if isinstance(value, list):
-        return [with_suffix(one, suffix) for one in value]
+        return [with_suffix(item, suffix) for item in value]
     return f"{value}{suffix}" if isinstance(value, str) else value
 
 
@@ -99,8 +99,8 @@ async def test_a_malformed_answer_makes_counts_unknown_or_different_and_raises_n
         change = chance.choice([name for name, (applies, _) in CHANGES.items() if applies(path, value)])
         (mutated,) = changed(answers[method], path, CHANGES[change][1])
         found = await counted(group, {**answers, method: mutated})
-        assert all(isinstance(one, Count | ExpressionError) for one in found.values())
-        numbers = {quota: one.number for quota, one in found.items() if isinstance(one, Count)}
+        assert all(isinstance(result, Count | ExpressionError) for result in found.values())
+        numbers = {quota: result.number for quota, result in found.items() if isinstance(result, Count)}
         assert all(number >= 0 and math.isfinite(number) for number in numbers.values()), (
             group,
             path,
@@ -108,7 +108,9 @@ async def test_a_malformed_answer_makes_counts_unknown_or_different_and_raises_n
         )
         if change in REMOVALS:
             before = await counted(group, answers)
-            numbers_before = {quota: one.number for quota, one in before.items() if isinstance(one, Count)}
+            numbers_before = {
+                quota: result.number for quota, result in before.items() if isinstance(result, Count)
+            }
             more = [
                 quota for quota, number in numbers.items() if number > numbers_before.get(quota, math.inf)
             ]

@@ -196,10 +196,10 @@ def test_counts_of_the_same_calls_are_one_group() -> None:
     assert groups == [["1", "2"], ["3"], ["4", "5"], ["6"]]
 
 
-async def test_counts_with_the_same_parent_list_it_once() -> None:
+async def test_counts_with_the_same_parent_list_the_parent_once() -> None:
     aws = FakeAws(list_buckets=buckets("a", "b"), get_bucket_lifecycle_configuration=rules_of(a=1, b=2))
     calls = BudgetedCalls(aws.scan, CallBudget())
     for count_of, expected in (("all", 3), ("per_parent", 2)):
         counts = await count(calls, group(**{**RULES, "count": count_of}))
-        assert [isinstance(one, Count) and one.number for one in counts.values()] == [expected]
+        assert [isinstance(result, Count) and result.number for result in counts.values()] == [expected]
     assert aws.calls.count("s3:ListBuckets") == 1

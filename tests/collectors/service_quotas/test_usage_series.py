@@ -114,9 +114,9 @@ async def test_refused_calls_of_cloudwatch_logs_are_in_its_own_namespace() -> No
 
 async def test_messages_of_sns_are_a_flow_though_aws_calls_them_resources() -> None:
     dimensions = {**DIMENSIONS, "Service": "SNS", "Resource": "NumberOfMessagesPublishedPerAccount"}
-    one = await listed("sns", UsageMetric={**LEVEL, "MetricDimensions": dimensions})
+    quota = await listed("sns", UsageMetric={**LEVEL, "MetricDimensions": dimensions})
     key = tuple(sorted(dimensions.items()))
-    observed = usage_series(one, {("ResourceCount", key)})
+    observed = usage_series(quota, {("ResourceCount", key)})
     assert observed and isinstance(observed.usage, Usage)
     (read,) = observed.usage.metrics
     assert (observed.signal, read.stat, read.period) == ("messages", "Sum", 60)
@@ -223,7 +223,7 @@ async def test_every_override_matches_its_quota_or_metric() -> None:
             Quota(service=service_code, code=code), {"Service": service, "Resource": resource}
         )
         assert (override.read, override.period, override.throttled_in) == expected
-    named = [one.quota for one in read_overrides() if one.quota]
+    named = [override.quota for override in read_overrides() if override.quota]
     assert all(re.fullmatch(QUOTA_CODE, name.partition("/")[2]) for name in named if "/" in name)
 
 
@@ -292,7 +292,7 @@ async def test_values_of_resources_are_listed_where_a_quota_holds_for_each_resou
     aws = FakeAws(
         list_service_quotas=applied, list_aws_default_service_quotas={"Quotas": [quota_of_resource("*", 5.0)]}
     )
-    found = [(one.context.arn, one.value, one.source) for one in await listed_of(aws, "es")]
+    found = [(quota.context.arn, quota.value, quota.source) for quota in await listed_of(aws, "es")]
     assert found == [("", 6.0, LimitSource.APPLIED), (ARN, 9.0, LimitSource.APPLIED)]
     levels = [params.get("QuotaAppliedAtLevel") for params in requested]
     assert levels == [None, "RESOURCE"]

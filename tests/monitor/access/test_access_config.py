@@ -1,4 +1,4 @@
-"""The configuration of `auth` and `tls`: valid values, and the errors of invalid ones."""
+"""The configuration of `auth` and `tls`: valid values, and the errors of invalid values."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path

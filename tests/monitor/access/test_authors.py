@@ -115,7 +115,7 @@ async def test_the_author_of_an_action_over_the_api_names_the_token(
 async def test_forms_are_shown_only_with_the_role_operate(
     server: AuthenticatedServer, alert: str, path: str
 ) -> None:
-    """Two users take turns: a form for one is not shown to the other."""
+    """Two users take turns: a form for one user is not shown to the other."""
     requested = path.format(alert)
     for _ in range(2):
         async with server.client(**bearer(READER)) as client:

@@ -34,7 +34,7 @@ REQUEST = b"GET /-/healthy HTTP/1.1\r\nHost: headroom\r\n\r\n"
 
 
 async def scheme(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application that body_of_responses with the scheme of the request."""
+    """An application that responds with the scheme of the request."""
     await PlainTextResponse(scope["scheme"])(scope, receive, send)
 
 
@@ -180,7 +180,7 @@ async def test_a_new_certificate_is_presented_and_open_connections_stay_open(
     assert tls.reloads("done") == 1
 
 
-async def test_a_certificate_with_another_kind_of_key_replaces_the_old_one(
+async def test_a_certificate_with_another_kind_of_key_replaces_the_old_certificate(
     tls: TlsServer, tmp_path: Path
 ) -> None:
     """OpenSSL keeps a certificate for each kind of key: the old one must not be presented any more."""

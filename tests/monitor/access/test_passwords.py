@@ -109,23 +109,23 @@ async def checks() -> AsyncIterator[Checks]:
 
 def users_named(*names: str, max_cached: int = MAX_CACHED) -> Users:
     entries = [{"name": name, "password_hash": quick(f"password of {name}")} for name in names]
-    return Users([UserConfig.model_validate(one) for one in entries], max_cached)
+    return Users([UserConfig.model_validate(entry) for entry in entries], max_cached)
 
 
 async def test_right_passwords_are_cached_and_wrong_ones_are_not(checks: Checks) -> None:
-    known = users_named("ada", "bob")
+    users = users_named("ada", "bob")
     for _ in range(3):
-        found = await known.find(b"ada", b"password of ada")
+        found = await users.find(b"ada", b"password of ada")
         assert found and found.name == "ada"
     assert checks.count == 1
     for _ in range(3):
-        assert await known.find(b"ada", b"password of bob") is None
+        assert await users.find(b"ada", b"password of bob") is None
     assert checks.count == 4
-    assert await known.find(b"adapassword of ", b"ada") is None
+    assert await users.find(b"adapassword of ", b"ada") is None
 
 
 @pytest.mark.parametrize("name", ["ada", "bob", "carl", "eve"])
-async def test_a_login_with_an_unknown_name_takes_as_long_as_any_other(name: str) -> None:
+async def test_a_login_with_an_unknown_name_takes_as_long_as_with_a_known_name(name: str) -> None:
     other = str(PasswordHash(5, 8, 1, b"saltsalt", b"d" * 32))
     entries: list[dict[str, str]] = [
         {"name": "ada", "password_hash": quick("right")},
@@ -145,8 +145,8 @@ async def test_a_login_with_an_unknown_name_takes_as_long_as_any_other(name: str
             secret = super().secret
             return CountedHash(*astuple(secret)) if isinstance(secret, PasswordHash) else secret
 
-    known = Users([CountedUser.model_validate(one) for one in entries])
-    assert await known.find(name.encode(), b"wrong") is None
+    users = Users([CountedUser.model_validate(entry) for entry in entries])
+    assert await users.find(name.encode(), b"wrong") is None
     assert sorted(costs) == [4, 5]
 
 
@@ -156,23 +156,23 @@ async def test_each_user_logs_in_with_their_own_password_whether_plain_or_hashed
         {"name": "bob", "password_hash": quick("of bob")},
         {"name": "carl", "password": "of carl"},
     ]
-    known = Users([UserConfig.model_validate(one) for one in entries])
+    users = Users([UserConfig.model_validate(entry) for entry in entries])
     for name in ("ada", "bob", "carl"):
         for password in ("of ada", "of bob", "of carl"):
-            found = await known.find(name.encode(), password.encode())
+            found = await users.find(name.encode(), password.encode())
             assert (found.name if found else None) == (name if password == f"of {name}" else None)
 
 
-async def test_concurrent_logins_with_one_password_check_it_once(checks: Checks) -> None:
-    known = users_named("ada")
-    calls = [known.find(b"ada", b"password of ada") for _ in range(MAX_WAITING_PER_NAME)]
+async def test_concurrent_logins_with_the_same_password_need_one_check(checks: Checks) -> None:
+    users = users_named("ada")
+    calls = [users.find(b"ada", b"password of ada") for _ in range(MAX_WAITING_PER_NAME)]
     assert all(await asyncio.gather(*calls))
     assert checks.count == 1
 
 
-async def guessing(known: Users, names: Sequence[bytes], client: str) -> list[asyncio.Task[Any]]:
+async def start_guesses(users: Users, names: Sequence[bytes], client: str) -> list[asyncio.Task[Any]]:
     """Start checks of a wrong password for each name, all at once."""
-    guesses = [asyncio.create_task(known.find(name, b"wrong", client)) for name in names]
+    guesses = [asyncio.create_task(users.find(name, b"wrong", client)) for name in names]
     await asyncio.sleep(0)
     return guesses
 
@@ -184,39 +184,39 @@ async def guessing(known: Users, names: Sequence[bytes], client: str) -> list[as
 async def test_wrong_logins_do_not_block_a_right_login(
     checks: Checks, names: list[bytes], client: str
 ) -> None:
-    known = users_named("ada")
+    users = users_named("ada")
     checks.may_run.clear()
-    guesses = await guessing(known, names, "192.0.2.1")
-    right_login = asyncio.create_task(known.find(b"ada", b"password of ada", client))
+    guesses = await start_guesses(users, names, "192.0.2.1")
+    right_login = asyncio.create_task(users.find(b"ada", b"password of ada", client))
     await asyncio.sleep(0)
     checks.may_run.set()
     outcomes = await asyncio.gather(*guesses, return_exceptions=True)
-    kinds = {one.status if isinstance(one, AccessDeniedError) else one for one in outcomes}
+    kinds = {outcome.status if isinstance(outcome, AccessDeniedError) else outcome for outcome in outcomes}
     assert kinds <= {None, 429}
     assert await right_login
 
 
-async def test_the_address_with_most_waiting_checks_loses_one_to_another_address(checks: Checks) -> None:
-    known = users_named("ada")
+async def test_the_address_with_most_waiting_checks_loses_a_check_to_another_address(checks: Checks) -> None:
+    users = users_named("ada")
     checks.may_run.clear()
-    guesses = await guessing(known, [b"eve-%d" % n for n in range(100)], "192.0.2.1")
-    right_login = asyncio.create_task(known.find(b"ada", b"password of ada", "192.0.2.2"))
+    guesses = await start_guesses(users, [b"eve-%d" % n for n in range(100)], "192.0.2.1")
+    right_login = asyncio.create_task(users.find(b"ada", b"password of ada", "192.0.2.2"))
     await asyncio.sleep(0)
     checks.may_run.set()
     assert await right_login
     outcomes = await asyncio.gather(*guesses, return_exceptions=True)
-    refused = [one for one in outcomes if isinstance(one, AccessDeniedError)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, AccessDeniedError)]
     assert len(refused) == 100 - MAX_WAITING
-    assert {(one.status, one.reason) for one in refused} == {(429, "busy")}
+    assert {(error.status, error.reason) for error in refused} == {(429, "busy")}
 
 
 async def test_a_check_from_another_address_runs_before_the_waiting_ones(checks: Checks) -> None:
-    known, order = users_named("ada"), list[str]()
+    users, order = users_named("ada"), list[str]()
     checks.may_run.clear()
-    guesses = await guessing(known, [b"eve-%d" % n for n in range(60)], "192.0.2.1")
+    guesses = await start_guesses(users, [b"eve-%d" % n for n in range(60)], "192.0.2.1")
     for guess in guesses:
         guess.add_done_callback(lambda _: order.append("guess"))
-    right_login = asyncio.create_task(known.find(b"ada", b"password of ada", "192.0.2.2"))
+    right_login = asyncio.create_task(users.find(b"ada", b"password of ada", "192.0.2.2"))
     right_login.add_done_callback(lambda _: order.append("ada"))
     await asyncio.sleep(0)
     checks.may_run.set()
@@ -225,21 +225,21 @@ async def test_a_check_from_another_address_runs_before_the_waiting_ones(checks:
 
 
 async def test_a_waiter_that_is_cancelled_gives_its_turn_to_the_next(checks: Checks) -> None:
-    known = users_named("ada")
+    users = users_named("ada")
     checks.may_run.clear()
-    first, second, third = await guessing(known, [b"a", b"b", b"c"], "192.0.2.1")
+    first, second, third = await start_guesses(users, [b"a", b"b", b"c"], "192.0.2.1")
     second.cancel()
     first.cancel()
     checks.may_run.set()
     assert await third is None
     await asyncio.gather(first, second, return_exceptions=True)
-    assert await known.find(b"ada", b"password of ada")
+    assert await users.find(b"ada", b"password of ada")
 
 
 async def test_at_most_max_cached_passwords_are_remembered(checks: Checks) -> None:
-    known = users_named("ada", "bob", max_cached=1)
+    users = users_named("ada", "bob", max_cached=1)
     for name in (b"ada", b"bob", b"bob", b"ada"):
-        assert await known.find(name, b"password of " + name)
+        assert await users.find(name, b"password of " + name)
     assert checks.count == 3
 
 
@@ -260,4 +260,4 @@ async def test_tokens_never_wait_behind_passwords(checks: Checks) -> None:
     assert principal.name == "prometheus"
     checks.may_run.set()
     outcomes = await asyncio.gather(*guesses, return_exceptions=True)
-    assert {one.status for one in outcomes if isinstance(one, AccessDeniedError)} == {401, 429}
+    assert {outcome.status for outcome in outcomes if isinstance(outcome, AccessDeniedError)} == {401, 429}

@@ -1,4 +1,4 @@
-"""A configuration that is read again: it holds at once, and never opens to all what needed a login."""
+"""A reload of `auth`: it applies at once, and is refused if it would expose a server without a login."""
 
 from pathlib import Path
 from typing import Any
@@ -22,16 +22,16 @@ def config(folder: Path, **keys: Any) -> Config:
 
 
 async def test_reloaded_authentication_applies_at_once(tmp_path: Path) -> None:
-    now = config(tmp_path, auth=TOKENS)
-    async with App.opened(now, REGISTRY, lambda: now) as app:
+    current = config(tmp_path, auth=TOKENS)
+    async with App.opened(current, REGISTRY, lambda: current) as app:
         transport = httpx.ASGITransport(app.web)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-            now = config(tmp_path, auth={"tokens": TOKENS["tokens"][:1]})
+            current = config(tmp_path, auth={"tokens": TOKENS["tokens"][:1]})
             assert (await client.get("/api/v1/status", headers=bearer(READER))).status_code == 200
             assert (await client.post("/-/reload", headers=bearer(READER))).status_code == 403
             assert (await client.post("/-/reload", headers=bearer(OPERATOR))).status_code == 200
             assert (await client.get("/api/v1/status", headers=bearer(READER))).status_code == 401
-            now = config(tmp_path)
+            current = config(tmp_path)
             assert (await client.post("/-/reload", headers=bearer(OPERATOR))).status_code == 200
             assert (await client.get("/api/v1/status")).status_code == 200
 
@@ -40,8 +40,8 @@ async def test_reloaded_authentication_applies_at_once(tmp_path: Path) -> None:
 async def test_a_reload_without_authentication_is_refused_on_a_public_address(
     tmp_path: Path, keys: Any
 ) -> None:
-    now = config(tmp_path, auth=TOKENS, listen="0.0.0.0:4070")
-    async with App.opened(now, REGISTRY, lambda: config(tmp_path, **keys)) as app:
+    current = config(tmp_path, auth=TOKENS, listen="0.0.0.0:4070")
+    async with App.opened(current, REGISTRY, lambda: config(tmp_path, **keys)) as app:
         with pytest.raises(ConfigError, match=r"found 0\.0\.0\.0:4070"):
             await app.reload()
         transport = httpx.ASGITransport(app.web)

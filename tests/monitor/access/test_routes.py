@@ -1,4 +1,4 @@
-"""Every route of the whole application needs a role, but for those that are named here."""
+"""Every route of the application needs a role, except the routes in OPEN."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
@@ -17,8 +17,8 @@ from tests.registries import REGISTRY
 
 OPEN = {"/-/healthy", "/-/ready", "/firehose/v1", "/static/{name}"}  # routes without authentication
 UNTRUSTED: dict[str, Any] = {"X-Forwarded-User": "ada", "X-Role": "operate"}
-NAMES = {"id": "an-id", "name": "a-name", "theme": "dark"}
-INSIDE = 299
+PATH_PARAMETERS = {"id": "an-id", "name": "a-name", "theme": "dark"}
+INSIDE = 299  # a status that no route returns
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ async def web(tmp_path: Path) -> AsyncIterator[FastAPI]:
 
 
 def calls(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
-    """Yield each method and path that a route has."""
+    """Yield each method and path of the routes."""
     for route in routes:
         if router := getattr(route, "original_router", None):
             yield from calls(router.routes)
@@ -38,35 +38,35 @@ def calls(routes: Iterable[Any]) -> Iterator[tuple[str, str]]:
             yield from ((method, route.path) for method in sorted(route.methods))
 
 
-def needed(method: str, path: str) -> list[tuple[str | None, bool]]:
-    """Return, for each token, whether it is accepted."""
+def tokens_accepted(method: str, path: str) -> list[tuple[str | None, bool]]:
+    """Return, for no token and for each token, whether it is accepted."""
     if path in OPEN:
-        return [(who, True) for who in (None, SCRAPER, READER, OPERATOR)]
-    reading = method in ("GET", "HEAD")
+        return [(token, True) for token in (None, SCRAPER, READER, OPERATOR)]
+    is_read = method in ("GET", "HEAD")
     return [
         (None, False),
-        (SCRAPER, reading and path == "/metrics"),
-        (READER, reading),
+        (SCRAPER, is_read and path == "/metrics"),
+        (READER, is_read),
         (OPERATOR, True),
     ]
 
 
 async def inside(scope: Scope, receive: Receive, send: Send) -> None:
-    """An application in place of the routes, behind the middleware."""
+    """Respond with INSIDE to each request that passes the middleware."""
     await PlainTextResponse("let in", INSIDE)(scope, receive, send)
 
 
 async def test_every_route_needs_a_role(web: FastAPI) -> None:
-    found = list(calls(web.routes))
-    assert {("GET", "/"), ("GET", "/live"), ("GET", "/metrics"), ("GET", "/openapi.json")} <= {*found}
-    assert {("POST", "/-/reload"), ("GET", "/api/v1/stream/dead-letters")} <= {*found}
-    assert {path for _, path in found} >= OPEN
+    all_calls = list(calls(web.routes))
+    assert {("GET", "/"), ("GET", "/live"), ("GET", "/metrics"), ("GET", "/openapi.json")} <= {*all_calls}
+    assert {("POST", "/-/reload"), ("GET", "/api/v1/stream/dead-letters")} <= {*all_calls}
+    assert {path for _, path in all_calls} >= OPEN
     web.router = inside  # type: ignore[assignment]
     transport = httpx.ASGITransport(web)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
-        for method, path in found:
-            for token, let_in in needed(method, path):
+        for method, path in all_calls:
+            for token, is_accepted in tokens_accepted(method, path):
                 headers = UNTRUSTED | (bearer(token) if token else {})
-                got = await client.request(method, path.format_map(NAMES), headers=headers)
-                status = INSIDE if let_in else 403 if token else 401
-                assert (method, path, token, got.status_code) == (method, path, token, status)
+                response = await client.request(method, path.format_map(PATH_PARAMETERS), headers=headers)
+                status = INSIDE if is_accepted else 403 if token else 401
+                assert (method, path, token, response.status_code) == (method, path, token, status)

@@ -31,8 +31,8 @@ auth:
 WATCHED = "services: [kinesis]\nregions: [eu-west-1]\n"
 
 
-async def done(*arguments: str, **environ: str) -> tuple[int | None, str]:
-    """The exit code of a command and what it said."""
+async def run_command(*arguments: str, **environ: str) -> tuple[int | None, str]:
+    """Return the exit code of a command and its output."""
     async with headroom(*arguments, environ=ENVIRONMENT | environ) as process:
         out, errors = await process.communicate()
         return process.returncode, (out + errors).decode()
@@ -70,12 +70,12 @@ async def test_all_paths_but_probes_need_a_login_and_commands_send_their_token(
                     received = [line async for line in live.aiter_lines()]
                 assert received[-3:] == ["event: ended", "data: 1", ""]
             assert (await client.get("/", auth=("ada", SECRET))).status_code == 401
-        assert await done("healthcheck", "--address", address) == (0, "")
-        code, output = await done("alerts", "list", "--address", address, **{TOKEN_VARIABLE: SECRET})
+        assert await run_command("healthcheck", "--address", address) == (0, "")
+        code, output = await run_command("alerts", "list", "--address", address, **{TOKEN_VARIABLE: SECRET})
         assert (code, "Remedy: " in output) == (0, True)
-        code, output = await done("alerts", "list", "--address", address)
+        code, output = await run_command("alerts", "list", "--address", address)
         assert (code, "log in first" in output) == (1, True)
-        code, output = await done(
+        code, output = await run_command(
             "alerts", "list", "--address", address, **{TOKEN_VARIABLE: f"{SECRET} {SECRET}"}
         )
         assert (code, SECRET in output) == (2, False)
@@ -86,16 +86,19 @@ async def test_all_paths_but_probes_need_a_login_and_commands_send_their_token(
 
 def issue(ca: trustme.CA, folder: Path, name: str) -> None:
     """Write a certificate of an authority and its key to a folder."""
-    made = ca.issue_cert(name, "127.0.0.1")
-    made.private_key_pem.write_to_path(folder / "tls.key")
-    made.cert_chain_pems[0].write_to_path(folder / "tls.crt")
+    issued = ca.issue_cert(name, "127.0.0.1")
+    issued.private_key_pem.write_to_path(folder / "tls.key")
+    issued.cert_chain_pems[0].write_to_path(folder / "tls.crt")
 
 
 @asynccontextmanager
 async def secured(
-    config: Path, text: str, ca: Mapping[str, str], environ: Mapping[str, str]
+    config: Path, text: str, trusted: Mapping[str, str], environ: Mapping[str, str]
 ) -> AsyncIterator[str]:
-    """`headroom serve` with a certificate; gives its address once it answers."""
+    """Run `headroom serve` with a certificate, and yield its address once it answers.
+
+    trusted: the environment in which commands trust the certificate.
+    """
     address = f"127.0.0.1:{free_port()}"
     config.write_text(text + journal(config.parent))
     serve = "serve", "--config", str(config), "--listen", address
@@ -109,7 +112,7 @@ async def secured(
             return None
 
         async def healthy() -> bool | None:
-            code, _ = await done("healthcheck", "--address", f"https://{address}", **ca)
+            code, _ = await run_command("healthcheck", "--address", f"https://{address}", **trusted)
             return True if code == 0 else None
 
         await eventually(connected)
@@ -117,7 +120,7 @@ async def secured(
         yield address
 
 
-async def test_serve_speaks_https_and_reloads_a_new_certificate(
+async def test_serve_answers_over_https_and_reloads_a_new_certificate(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     ca, config = trustme.CA(), tmp_path / "headroom.yaml"
@@ -128,12 +131,12 @@ async def test_serve_speaks_https_and_reloads_a_new_certificate(
     text = WATCHED + AUTH.replace("_file: scrape-token", ": the-secret-of-prometheus")
     text += "tls: {certificate_file: tls.crt, key_file: tls.key}\n"
     async with secured(config, text, trusted, aws_environ) as address:
-        assert await done("healthcheck", "--address", address) == (0, "")
-        listing = partial(
-            done, "alerts", "list", "--address", f"https://{address}", **{TOKEN_VARIABLE: SECRET}
+        assert await run_command("healthcheck", "--address", address) == (0, "")
+        list_alerts = partial(
+            run_command, "alerts", "list", "--address", f"https://{address}", **{TOKEN_VARIABLE: SECRET}
         )
-        assert (await listing(**trusted))[0] == 0
-        code, output = await listing()
+        assert (await list_alerts(**trusted))[0] == 0
+        code, output = await list_alerts()
         assert (code, "certificate verify failed" in output) == (2, True)
         assert await get(f"http://{address}/-/healthy") is None
         async with httpx.AsyncClient(
@@ -149,8 +152,8 @@ async def test_serve_speaks_https_and_reloads_a_new_certificate(
             assert refused.status_code == 422 and "tls: expected a certificate" in refused.json()["error"]
             assert (await client.get("/api/v1/status")).status_code == 200
         host, _, port = address.partition(":")
-        shown = partial(ssl.get_server_certificate, (host, int(port)), ca_certs=trusted["SSL_CERT_FILE"])
-        assert await asyncio.to_thread(shown) == (tmp_path / "tls.crt").read_text()
+        presented = partial(ssl.get_server_certificate, (host, int(port)), ca_certs=trusted["SSL_CERT_FILE"])
+        assert await asyncio.to_thread(presented) == (tmp_path / "tls.crt").read_text()
 
 
 @pytest.mark.parametrize("listen", ["0.0.0.0:4070", "[::]:4070", "host.example.org:4070"])
@@ -177,7 +180,7 @@ def test_serve_refuses_a_public_address_without_authentication(
     ("piped", "password"),
     [("hunter2\n", b"hunter2"), ("pässwörd\r\n", "pässwörd".encode()), ("two words", b"two words")],
 )
-def test_a_password_is_hashed(piped: str, password: bytes) -> None:
+def test_password_hash_prints_the_hash_of_the_piped_password(piped: str, password: bytes) -> None:
     result = CliRunner().invoke(app, ["config", "password-hash"], input=piped)
     assert result.exit_code == 0
     assert PasswordHash.parse(result.stdout.strip()).matches(password)

@@ -1,4 +1,4 @@
-"""Simulates how `monitor.polling.watcher` reads the cells of accounts, with the times that a test gives."""
+"""Simulates how `monitor.polling.watcher` reads the cells of accounts, at times that a test sets."""
 
 from collections.abc import Callable, Sequence
 
@@ -15,7 +15,7 @@ FailuresOf = Callable[[str, str, str], Sequence[Failure]]  # takes account, regi
 class SimulatedCells:
     """The cells of accounts. fails: returns the failures of a read.
 
-    name: the name of all accounts; if empty, names are made from the ids.
+    name: the name of all accounts; if it is empty, names are made from the ids.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class SimulatedCells:
                     account=account,
                     region=region,
                     name=self._name_of(account),
-                    collectors={name: one for name, one in runs.items() if name != METRICS},
+                    collectors={service: run for service, run in runs.items() if service != METRICS},
                     poll=runs[METRICS],
                 )
                 for (account, region), runs in cells.items()

@@ -1,4 +1,4 @@
-"""A delivery on a store, with a clock and a receiver that a test sets."""
+"""A delivery on a store; tests set its clock, and the answers of its receiver."""
 
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -39,7 +39,8 @@ class FakeReceiver:
 
     @property
     def numbers(self) -> list[list[int]]:
-        return [[notice.number for notice in one.notices] for one in self.sent]
+        """The numbers of the notices of each notification."""
+        return [[notice.number for notice in notification.notices] for notification in self.sent]
 
 
 class DeliveryFixture:
@@ -94,8 +95,8 @@ async def running_delivery(delivery: Delivery) -> AsyncIterator[None]:
 
 
 async def stored_rows(path: Path) -> dict[str, list[object]]:
-    """Return the rows of a journal, by table, as a new process reads them."""
+    """Return the rows that a new process reads from a journal, by table."""
     journal = await Journal.open(path)
-    found = {table.name: list(journal.all(table).values()) for table in TABLES}
+    tables = {table.name: list(journal.all(table).values()) for table in TABLES}
     await journal.close()
-    return {name: rows for name, rows in found.items() if rows}
+    return {name: rows for name, rows in tables.items() if rows}

@@ -1,9 +1,9 @@
 """Starts processes that deliver notices, and kills them. `python -m tests.monitor.alerting.feed`
 
-Each line of standard input is a JSON array with the journal, the port of the receivers, and a point or a
-number of kills; the outcome is a line of standard output. The n-th notice is a function of n. The journal
-contains the last n, so that the next process continues from there. Each process is a fork, as starting Python
-takes longer than a process lives.
+Each line of standard input is a JSON array with the journal, the port of the receivers, and the point or the
+number of kills; a line of standard output has the outcome of each. The n-th notice is a function of n. The
+journal contains the last n, so that the next process continues from there. Each process is a fork, because
+starting Python takes longer than a process lives.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ from tests.monitor.alerting.pending import NOW, notice, pending_notice
 
 ALERTS, GROUPS = 7, 3
 RECEIVERS = ("first", "second")
-CHANGED = (*MIGRATIONS, "CREATE TABLE extra (x TEXT); CREATE INDEX of_extra ON extra (x)")
+CHANGED_SCHEMA = (*MIGRATIONS, "CREATE TABLE extra (x TEXT); CREATE INDEX of_extra ON extra (x)")
 
 WRITES = ("pending notices", "notification", "result")
 MOMENTS = ("before the transaction", "in it", "before its commit", "after its commit")
@@ -51,12 +51,12 @@ POINTS = (
 KILL_DELAY = 1e-4  # seconds for which a checkpoint runs before the kill
 
 
-BEGUN = time.monotonic()
+STARTED = time.monotonic()
 
 
 def clock() -> float:
     """Return epoch seconds from a clock that all processes share. It starts at NOW."""
-    return NOW + time.monotonic() - BEGUN
+    return NOW + time.monotonic() - STARTED
 
 
 def nth_notice(number: int) -> Notice:
@@ -66,16 +66,16 @@ def nth_notice(number: int) -> Notice:
 
 
 class Killer:
-    """Kills this process when it reaches a point for the n-th time."""
+    """Kills this process when it reaches a point for the `times`-th time."""
 
     def __init__(self, point: str = "", times: int = 3) -> None:
-        self.point, self.left = point, 1 if "schema" in point else times
+        self.point, self.remaining = point, 1 if "schema" in point else times
 
     def at(self, point: str, die: Callable[[], None] = lambda: os.kill(os.getpid(), signal.SIGKILL)) -> None:
         """Call `die` the `times`-th time that the chosen point is reached."""
         if point == self.point:
-            self.left -= 1
-            if self.left == 0:
+            self.remaining -= 1
+            if self.remaining == 0:
                 die()
 
 
@@ -85,7 +85,7 @@ def kill_late() -> None:
 
 
 class TracedJournalFile(JournalFile):
-    """A journal file that reports to a killer which points it reaches."""
+    """A journal file that reports each point that it reaches to a killer."""
 
     def __init__(self, path: Path, killer: Killer, migrations: Iterable[str]) -> None:
         super().__init__(path, self._traced, tuple(migrations))
@@ -155,10 +155,10 @@ async def deliver_all(path: Path, port: int, until: int, killer: Killer, migrati
     while last < until:
         notices = [nth_notice(number) for number in range(last + 1, min(last + 1 + last % 4, until) + 1)]
         last = notices[-1].number
-        groups = [{"group": str(one.number % ALERTS % GROUPS)} for one in notices]
+        groups = [{"group": str(notice.number % ALERTS % GROUPS)} for notice in notices]
         rows = [
-            pending_notice(one, receiver, group=group, due=clock())
-            for one, group in zip(notices, groups, strict=True)
+            pending_notice(notice, receiver, group=group, due=clock())
+            for notice, group in zip(notices, groups, strict=True)
             for receiver in RECEIVERS
         ]
         await delivery.commit({"feed": b"%d" % last}, notices, rows)
@@ -171,7 +171,11 @@ async def deliver_all(path: Path, port: int, until: int, killer: Killer, migrati
 
 
 def fork_child(
-    path: Path, port: int, until: int, killer: Killer | None = None, migrations: Iterable[str] = CHANGED
+    path: Path,
+    port: int,
+    until: int,
+    killer: Killer | None = None,
+    migrations: Iterable[str] = CHANGED_SCHEMA,
 ) -> int:
     """Fork a child that runs `deliver_all`, and return its process id."""
     child = os.fork()
@@ -190,15 +194,15 @@ def wait_for_child(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def killed_at(path: Path, port: int, point: str) -> dict[str, int]:
-    """Run a process that completes, one that is killed, and one that completes."""
+def run_killed_at(path: Path, port: int, point: str) -> dict[str, int]:
+    """Run a process that completes, a process that is killed at a point, and one that completes."""
     before = (
         0
         if point == "while the schema is made"
         else wait_for_child(fork_child(path, port, 20, migrations=MIGRATIONS))
     )
     killed = wait_for_child(
-        fork_child(path, port, 60, Killer(point), MIGRATIONS if "made" in point else CHANGED)
+        fork_child(path, port, 60, Killer(point), MIGRATIONS if "made" in point else CHANGED_SCHEMA)
     )
     return {
         "before": before,
@@ -208,8 +212,8 @@ def killed_at(path: Path, port: int, point: str) -> dict[str, int]:
     }
 
 
-def killed_at_random(path: Path, port: int, kills: int) -> dict[str, int]:
-    """Run many processes that are killed after milliseconds, and one that completes."""
+def run_killed_at_random(path: Path, port: int, kills: int) -> dict[str, int]:
+    """Run many processes that are killed after milliseconds, and a process that completes."""
     killed = 0
     for _ in range(kills):
         child = fork_child(path, port, 10**9)
@@ -222,7 +226,7 @@ def killed_at_random(path: Path, port: int, kills: int) -> dict[str, int]:
 
 async def last_notice(path: Path) -> int:
     """Read the number of the last notice from a journal."""
-    journal = await Journal.open(path, file=JournalFile(path, migrations=CHANGED))
+    journal = await Journal.open(path, file=JournalFile(path, migrations=CHANGED_SCHEMA))
     number = int(journal.all(STATES)["feed"].value)
     await journal.close()
     return number
@@ -230,9 +234,9 @@ async def last_notice(path: Path) -> int:
 
 def main() -> None:
     for line in sys.stdin:
-        path, port, what = json.loads(line)
-        run = killed_at if what in POINTS else killed_at_random
-        print(json.dumps(run(Path(path), port, what)), flush=True)
+        path, port, point_or_kills = json.loads(line)
+        run = run_killed_at if point_or_kills in POINTS else run_killed_at_random
+        print(json.dumps(run(Path(path), port, point_or_kills)), flush=True)
 
 
 if __name__ == "__main__":

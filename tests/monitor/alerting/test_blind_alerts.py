@@ -1,6 +1,6 @@
 """The alerts of blind spots: one for each cause, which ends only when everything can be read again."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,32 +22,31 @@ HERE, THERE = REGION, "us-east-1"
 SERVICES = ("kinesis", "sqs")
 EXPIRED = Failure("GetMetricData", "", "ExpiredTokenException", "the security token is expired")
 SLOW = Failure("GetMetricData", "", "ThrottlingException", "rate exceeded")
-Story = Callable[[float], FailuresOf]  # by seconds since it began
 
 
 def nothing_fails(*place: str) -> list[Failure]:
-    """Return no failures, wherever."""
+    """Return no failures for any place."""
     return []
 
 
-def fails(*those: Failure, at: Iterable[tuple[str, str]]) -> FailuresOf:
-    """Return failures at some regions and services; an empty service stands for reads of metrics."""
+def fails(*failures: Failure, at: Iterable[tuple[str, str]]) -> FailuresOf:
+    """Return a function that gives failures at some regions and services; no service: reads of metrics."""
     places = set(at)
-    return lambda account, region, service: those if (region, service) in places else ()
+    return lambda account, region, service: failures if (region, service) in places else ()
 
 
 def cells_in(regions: Iterable[str] = (HERE, THERE), by: FailuresOf = nothing_fails) -> SimulatedCells:
-    """Return cells whose reading fails as `by` says."""
+    """Return cells whose reads have the failures that `by` returns."""
     return SimulatedCells([ACCOUNT], [*regions], SERVICES, by)
 
 
 def kinds_of(notices: Iterable[Notice]) -> str:
     """Return the first letters of the kinds of notices."""
-    return "".join(one.kind.value[0] for one in notices)
+    return "".join(notice.kind.value[0] for notice in notices)
 
 
 KINESIS = [(HERE, "kinesis")]
-POLL = [(HERE, "")]
+POLL = [(HERE, "")]  # reads of metrics
 ALL_HERE = [(HERE, service) for service in ("", *SERVICES)]
 
 
@@ -60,19 +59,19 @@ async def test_a_denied_cell_is_one_alert_that_resolves_when_reads_succeed(tmp_p
         assert notice.summary.startswith(
             f"AccessDeniedException of kinesis:ListStreams in {HERE} of name-123"
         )
-        (over,) = await play_cells(stage, cells, 15, nothing_fails)
-        assert over.summary.startswith("name-123 recovered: nothing is denied any more, after 1 h")
+        (resolved,) = await play_cells(stage, cells, 15, nothing_fails)
+        assert resolved.summary.startswith("name-123 recovered: nothing is denied any more, after 1 h")
 
 
-async def test_the_summary_of_a_blind_spot_follows_what_is_denied(tmp_path: Path) -> None:
+async def test_the_summary_of_a_blind_spot_changes_with_the_denied_places(tmp_path: Path) -> None:
     """A receiver is notified when an alert widens from a service to all of a region, not when it narrows."""
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
         await play_cells(stage, cells, 20)
         (first,) = await play_cells(stage, cells, 15, fails(DENIED, at=KINESIS))
         wider = await play_cells(stage, cells, 30, fails(DENIED, at=[*ALL_HERE, (THERE, "")]))
-        assert {one.kind for one in wider} == {NoticeKind.WORSENED}
-        assert {one.alert for one in wider} == {first.alert}
+        assert {notice.kind for notice in wider} == {NoticeKind.WORSENED}
+        assert {notice.alert for notice in wider} == {first.alert}
         assert wider[-1].labels == first.labels
         assert f"in 2 of 2 regions of name-123 ({HERE}, {THERE})" in wider[-1].summary
         assert "CloudWatch metrics, Kinesis Data Streams, Simple Queue Service" in wider[-1].summary
@@ -80,16 +79,18 @@ async def test_the_summary_of_a_blind_spot_follows_what_is_denied(tmp_path: Path
         (now,) = stage.engine.alerts.values()
         assert now.summary.endswith(f"in {HERE} of name-123: no. Not monitored there: CloudWatch metrics.")
         assert now.since == first.since
-        # The notice before named all of these places.
+        # The last notice that was sent named all of these places.
         assert await play_cells(stage, cells, 60, fails(DENIED, at=ALL_HERE)) == []
         assert kinds_of(await play_cells(stage, cells, 15, nothing_fails)) == "r"
 
 
 @pytest.mark.parametrize(
-    ("failure", "longest"),
+    ("failure", "max_delay"),
     [(EXPIRED, 75.0), (replace(DENIED, operation="GetMetricData"), 75.0), (SLOW, 315.0)],
 )
-async def test_a_poll_that_fails_is_reported_soon(failure: Failure, longest: float, tmp_path: Path) -> None:
+async def test_a_poll_that_fails_is_notified_within_minutes(
+    failure: Failure, max_delay: float, tmp_path: Path
+) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in()
         await play_cells(stage, cells, 20)
@@ -99,22 +100,22 @@ async def test_a_poll_that_fails_is_reported_soon(failure: Failure, longest: flo
         began = stage.seconds
         while not stage.sent:
             await play_cells(stage, cells, 0.25)
-        assert 45 <= stage.sent[0].at - began <= longest
+        assert 45 <= stage.sent[0].at - began <= max_delay
 
 
 async def test_a_single_failed_read_causes_no_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
-        cells, once = cells_in(), set[float]()
+        cells, failed_hours = cells_in(), set[float]()
         await play_cells(stage, cells, 20)
 
-        def now_and_then(account: str, region: str, service: str) -> list[Failure]:
+        def fails_once_an_hour(account: str, region: str, service: str) -> list[Failure]:
             hour = stage.seconds // 3600
-            bad = service == "" and region == HERE and hour not in once
-            once.add(hour) if bad else None
-            return [DENIED] if bad else []
+            is_failure = service == "" and region == HERE and hour not in failed_hours
+            failed_hours.add(hour) if is_failure else None
+            return [DENIED] if is_failure else []
 
-        assert await play_cells(stage, cells, 12 * 60, now_and_then, step=30) == []
-        assert len(once) >= 12
+        assert await play_cells(stage, cells, 12 * 60, fails_once_an_hour, step=30) == []
+        assert len(failed_hours) >= 12
 
 
 async def test_a_single_failure_beside_a_lasting_denial_causes_no_further_alert(tmp_path: Path) -> None:
@@ -126,19 +127,19 @@ async def test_a_single_failure_beside_a_lasting_denial_causes_no_further_alert(
         assert kinds_of(stage.notices) == "f"
 
 
-async def test_a_blind_spot_that_stays_as_it_is_is_reported_again_once_a_day(tmp_path: Path) -> None:
+async def test_an_unchanged_blind_spot_is_notified_again_once_a_day(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = cells_in(by=fails(DENIED, at=ALL_HERE))
         assert kinds_of(await play_cells(stage, cells, 23 * 60, step=60)) == "f"
         assert kinds_of(await play_cells(stage, cells, 26 * 60, step=60)) == "rr"
-        assert {one.kind for one in stage.notices[1:]} == {NoticeKind.REPEATED}
+        assert {notice.kind for notice in stage.notices[1:]} == {NoticeKind.REPEATED}
 
 
-async def test_an_alertmanager_is_sent_a_firing_blind_alert_again_and_again(tmp_path: Path) -> None:
+async def test_an_alertmanager_is_sent_a_firing_blind_alert_repeatedly(tmp_path: Path) -> None:
     receiver = {"name": "am", "type": "alertmanager", "urls": ["https://am.example.org"]}
     async with Stage.opened(tmp_path, configuration([receiver])) as stage:
         notices = await play_cells(stage, cells_in(by=fails(DENIED, at=POLL)), 20, step=60)
-        assert len(notices) > 10 and len({one.alert for one in notices}) == 1
+        assert len(notices) > 10 and len({notice.alert for notice in notices}) == 1
 
 
 async def test_a_restart_does_not_resolve_the_alert_of_a_blind_spot_that_remains(
@@ -151,9 +152,10 @@ async def test_a_restart_does_not_resolve_the_alert_of_a_blind_spot_that_remains
     async with Stage.opened(storage, minute=minute) as stage:
         stage.status = MonitorStatus(pending=["account name-123"])
         assert await stage.process() == []
-        stage.status = cells_in().status  # opened, and nothing answered yet
+        stage.status = cells_in().status  # the account was opened, and no read has ended
         assert await stage.process() == []
-        stage.status = MonitorStatus(inaccessible_accounts={"name-123": DENIED})  # nobody can say
+        # The inaccessible account may be the account of the alert.
+        stage.status = MonitorStatus(inaccessible_accounts={"name-123": DENIED})
         assert await stage.process() == []
         cells = cells_in(by=denied)
         assert await play_cells(stage, cells, 60) == []
@@ -174,11 +176,11 @@ async def test_the_resolution_says_that_an_account_is_not_monitored_any_more(tmp
     async with Stage.opened(tmp_path) as stage:
         await play_cells(stage, cells_in(by=fails(DENIED, at=ALL_HERE)), 30)
         stage.status = MonitorStatus()
-        (over,) = await stage.process(60)
-        assert over.summary.startswith("name-123 is not monitored any more, after ")
+        (resolved,) = await stage.process(60)
+        assert resolved.summary.startswith("name-123 is not monitored any more, after ")
 
 
-async def test_an_inaccessible_account_fires_after_the_second_attempt_and_hides_nothing_else(
+async def test_an_inaccessible_account_fires_after_the_second_attempt_and_resolves_no_other_alert(
     tmp_path: Path,
 ) -> None:
     def inaccessible(*ends: float) -> dict[str, Any]:
@@ -200,26 +202,25 @@ async def test_an_inaccessible_account_fires_after_the_second_attempt_and_hides_
         assert notice.labels["account"] == "staging"
         assert "Headroom cannot access the account staging" in notice.summary
         opened = cells_in().status
-        stage.status = replace(
-            opened, accounts=[replace(one, name="staging") for one in opened.accounts]
-        )  # nothing is answered yet
+        accounts = [replace(account, name="staging") for account in opened.accounts]
+        stage.status = replace(opened, accounts=accounts)  # no read has ended
         assert await stage.process(60) == []
         cells = cells_in()
         cells.name = "staging"
-        (over,) = await play_cells(stage, cells, 1, step=60)
-        assert over.summary.startswith("staging recovered: nothing is denied any more, after ")
+        (resolved,) = await play_cells(stage, cells, 1, step=60)
+        assert resolved.summary.startswith("staging recovered: nothing is denied any more, after ")
 
 
-@pytest.mark.parametrize("called", ["staging", ""])
-async def test_an_account_that_is_inaccessible_after_a_restart_keeps_its_one_alert(
-    called: str, storage: Path | MemoryStore
+@pytest.mark.parametrize("account_name", ["staging", ""])
+async def test_an_account_that_is_inaccessible_after_a_restart_keeps_its_alert(
+    account_name: str, storage: Path | MemoryStore
 ) -> None:
-    """An account without a role does not tell its id while it is inaccessible."""
-    name = called or "default"
+    """The id of an account without a role is unknown while the account is inaccessible."""
+    name = account_name or "default"
 
     def accessible(status: MonitorStatus) -> MonitorStatus:
-        cells = [replace(cell, name=called) for cell in status.cells]
-        accounts = [replace(one, name=name, access=RunStatus()) for one in status.accounts]
+        cells = [replace(cell, name=account_name) for cell in status.cells]
+        accounts = [replace(account, name=name, access=RunStatus()) for account in status.accounts]
         return replace(status, cells=cells, accounts=accounts)
 
     async def read(stage: Stage, cells: SimulatedCells, minutes: int) -> list[Notice]:
@@ -228,7 +229,7 @@ async def test_an_account_that_is_inaccessible_after_a_restart_keeps_its_one_ale
             stage.seconds += 15
             stage.status = accessible(cells.step(stage.seconds))
             await stage.process()
-        return [notice for one in stage.sent[before:] for notice in one.notices]
+        return [notice for notification in stage.sent[before:] for notice in notification.notices]
 
     async with Stage.opened(storage) as stage:
         (first,) = await read(stage, cells_in(by=fails(DENIED, at=ALL_HERE)), 20)
@@ -246,8 +247,8 @@ async def test_an_account_that_is_inaccessible_after_a_restart_keeps_its_one_ale
         (lasting,) = stage.engine.alerts.values()
         assert (lasting.alert, lasting.labels) == (first.alert, first.labels)
         assert f"Headroom cannot access the account {name}" in lasting.summary
-        (over,) = await read(stage, cells_in(), 1)
-        assert (over.alert, over.kind) == (first.alert, NoticeKind.RESOLVED)
+        (resolved,) = await read(stage, cells_in(), 1)
+        assert (resolved.alert, resolved.kind) == (first.alert, NoticeKind.RESOLVED)
 
 
 async def test_the_number_of_places_is_exported_while_the_alert_fires(tmp_path: Path) -> None:
@@ -276,30 +277,30 @@ async def test_a_scope_that_alternates_is_stored_at_most_once_a_minute(tmp_path:
 
 
 async def test_a_wrong_clock_is_one_alert_with_its_skew(tmp_path: Path) -> None:
-    """However many accounts and regions there are; at once, and over as soon as it is right."""
+    """One alert for all accounts and regions, which is resolved as soon as the clock is right."""
     async with Stage.opened(tmp_path) as stage:
         cells, checks = (
             SimulatedCells([ACCOUNT, "9" * 12], [HERE, THERE], SERVICES, nothing_fails),
             RunStatus(),
         )
 
-        async def turns(number: int, skew: float) -> list[Notice]:
+        async def process(number: int, skew: float) -> list[Notice]:
             before = len(stage.sent)
             for _ in range(number):
                 stage.seconds += 15
                 checks.end(clock_failures(skew), stage.seconds)
                 stage.status = replace(cells.step(stage.seconds), clock=replace(checks))
                 await stage.process()
-            return [notice for one in stage.sent[before:] for notice in one.notices]
+            return [notice for notification in stage.sent[before:] for notice in notification.notices]
 
-        assert await turns(100, 5.0) == []
-        (notice,) = await turns(100, 900.0)
+        assert await process(100, 5.0) == []
+        (notice,) = await process(100, 900.0)
         assert notice.labels["cause"] == "clock"
         assert notice.summary == "This machine's clock is 15 min ahead of AWS's, which is used instead."
         assert "NTP" in notice.remedy[0]
-        (over,) = await turns(4, 5.0)
-        assert over.kind is NoticeKind.RESOLVED
-        assert over.summary.startswith("this machine recovered: its clock agrees with AWS's again")
+        (resolved,) = await process(4, 5.0)
+        assert resolved.kind is NoticeKind.RESOLVED
+        assert resolved.summary.startswith("this machine recovered: its clock agrees with AWS's again")
 
 
 async def test_a_clock_that_was_never_compared_causes_no_alert(tmp_path: Path) -> None:
@@ -308,16 +309,16 @@ async def test_a_clock_that_was_never_compared_causes_no_alert(tmp_path: Path) -
 
 
 async def test_denials_from_the_start_are_one_notice_of_all_places(tmp_path: Path) -> None:
-    """The start of a process: polls follow at once, collectors take their time, groups wait."""
+    """Polls of a new process run soon, its collectors begin one after another, and groups wait."""
     async with Stage.opened(tmp_path, configuration(route={"receiver": "pager"})) as stage:
         outcomes = {service: RunStatus() for service in ("", "kinesis", "lambda", "sqs")}
         plain = cells_in().status.cells[0]
         for second in range(0, 600, 5):
             for number, (service, outcome) in enumerate(outcomes.items()):
-                soon = service == "" and second in (5, 10, 15)
-                if soon or (second >= 5 * number and (second - 5 * number) in (0, 60, 300)):
+                is_early_poll = service == "" and second in (5, 10, 15)
+                if is_early_poll or (second >= 5 * number and (second - 5 * number) in (0, 60, 300)):
                     outcome.end((DENIED,), stage.seconds)
-            collectors = {service: one for service, one in outcomes.items() if service and one.ended_at}
+            collectors = {service: run for service, run in outcomes.items() if service and run.ended_at}
             stage.status = MonitorStatus(cells=[replace(plain, poll=outcomes[""], collectors=collectors)])
             await stage.process(5)
         (notice,) = stage.notices
@@ -333,5 +334,5 @@ async def test_the_log_says_once_when_a_blind_spot_begins_and_ends(
         notices = await play_cells(stage, cells, 60, fails(DENIED, at=KINESIS))
         notices += await play_cells(stage, cells, 30, fails(DENIED, at=ALL_HERE))
         notices += await play_cells(stage, cells, 15, nothing_fails)
-    logged = [one.getMessage() for one in caplog.records if one.name == "monitor.alerting.observe"]
+    logged = [record.getMessage() for record in caplog.records if record.name == "monitor.alerting.observe"]
     assert logged == [notices[0].summary, notices[-1].summary]

@@ -55,7 +55,7 @@ TEXTS = [
     ),
     (
         blind_spot(
-            *(target(one, "kinesis", BY_ORGANIZATION) for one in REGIONS),
+            *(target(region, "kinesis", BY_ORGANIZATION) for region in REGIONS),
             cause=FailureClass.ORGANIZATION,
         ),
         "The organization denies kinesis:ListStreams in 14 of 15 regions of prod (ap-south-1, ap-south-10, "
@@ -73,9 +73,9 @@ TEXTS = [
     ),
     (
         blind_spot(
-            *(target(one, "kinesis", DENIED) for one in REGIONS),
-            *(target(one, "sqs", failure("ListQueues")) for one in REGIONS),
-            *(target(one, "lambda", failure("GetAccountSettings")) for one in REGIONS),
+            *(target(region, "kinesis", DENIED) for region in REGIONS),
+            *(target(region, "sqs", failure("ListQueues")) for region in REGIONS),
+            *(target(region, "lambda", failure("GetAccountSettings")) for region in REGIONS),
         ),
         "AccessDeniedException of kinesis:ListStreams and 2 more in 14 of 15 regions of prod (ap-south-1, "
         "ap-south-10, ap-south-11 and 11 more): not authorized. "
@@ -108,13 +108,13 @@ def test_the_summary_says_what_failed_where_and_what_is_unobservable(spot: Blind
     assert summary(spot, REGISTRY) == expected
 
 
-def test_the_same_failures_in_another_order_are_the_same_text() -> None:
-    many = [target(one, "kinesis", DENIED, failure("ListShards")) for one in REGIONS]
-    assert summary(blind_spot(*many), REGISTRY) == summary(blind_spot(*many[::-1]), REGISTRY)
+def test_the_order_of_failures_does_not_change_the_summary() -> None:
+    targets = [target(region, "kinesis", DENIED, failure("ListShards")) for region in REGIONS]
+    assert summary(blind_spot(*targets), REGISTRY) == summary(blind_spot(*targets[::-1]), REGISTRY)
 
 
 @pytest.mark.parametrize(
-    ("service", "operation", "named"),
+    ("service", "operation", "action"),
     [
         ("kinesis", "ListStreams", "kinesis:ListStreams"),
         ("kinesis", "GetMetricData", "cloudwatch:GetMetricData"),
@@ -125,27 +125,27 @@ def test_the_same_failures_in_another_order_are_the_same_text() -> None:
         ("kinesis", "", ""),
     ],
 )
-def test_an_operation_is_named_as_a_policy_names_it(service: str, operation: str, named: str) -> None:
-    assert iam_action(service, operation, REGISTRY) == named
+def test_an_operation_is_named_by_its_iam_action(service: str, operation: str, action: str) -> None:
+    assert iam_action(service, operation, REGISTRY) == action
 
 
 def test_each_failure_class_has_a_remedy_and_a_text_for_its_end() -> None:
-    waiting = {FailureClass.LATE}
-    assert {*BY_CLASS} == {*FailureClass} - waiting
+    without_remedy = {FailureClass.LATE}
+    assert {*BY_CLASS} == {*FailureClass} - without_remedy
     assert len({end_text(kind) for kind in FailureClass}) == len(FailureClass)
     assert "`headroom iam-policy`" in remedies(blind_spot())[0] and "`exclude`" in remedies(blind_spot())[1]
 
 
-def test_regions_that_the_organization_denies_are_all_named() -> None:
-    many = blind_spot(
-        *(target(one, "kinesis", BY_ORGANIZATION) for one in REGIONS), cause=FailureClass.ORGANIZATION
+def test_the_remedy_names_all_regions_that_the_organization_denies() -> None:
+    spot = blind_spot(
+        *(target(region, "kinesis", BY_ORGANIZATION) for region in REGIONS), cause=FailureClass.ORGANIZATION
     )
-    what, where = remedies(many)
-    assert "`exclude`" in what
-    assert where == f"It is denied in {', '.join(sorted(REGIONS))}."
+    step, regions = remedies(spot)
+    assert "`exclude`" in step
+    assert regions == f"It is denied in {', '.join(sorted(REGIONS))}."
 
 
-WHO_DENIES = [
+DENYING_POLICIES = [
     ("because no identity-based policy allows the s3:ListAllMyBuckets action", "`headroom iam-policy`"),
     ("because no permissions boundary allows the s3:ListAllMyBuckets action", "in the permissions boundary"),
     ("with an explicit deny in a permissions boundary", "in the permissions boundary"),
@@ -155,13 +155,13 @@ WHO_DENIES = [
 ]
 
 
-@pytest.mark.parametrize(("wording", "step"), WHO_DENIES)
+@pytest.mark.parametrize(("wording", "step"), DENYING_POLICIES)
 def test_the_remedy_depends_on_the_policy_that_denies(wording: str, step: str) -> None:
     message = f"User: a is not authorized to perform: s3:ListAllMyBuckets {wording}"
     assert step in remedies(blind_spot(target("eu-west-1", "s3", failure("ListBuckets", message=message))))[0]
 
 
-FIRST_CONTACT = [
+ACCESS_FAILURES = [
     (Failure("", "", "NoCredentialsError", "Unable to locate credentials"), "AWS_PROFILE"),
     (Failure("", "", "ProfileNotFound", "The config profile (x) could not be found"), "list-profiles"),
     (Failure("", "", "UnauthorizedSSOTokenError", "The SSO session has expired"), "`aws sso login`"),
@@ -173,12 +173,12 @@ FIRST_CONTACT = [
 ]
 
 
-@pytest.mark.parametrize(("failed", "step"), FIRST_CONTACT)
+@pytest.mark.parametrize(("failed", "step"), ACCESS_FAILURES)
 def test_an_inaccessible_account_is_described_in_one_sentence_with_the_next_step(
     failed: Failure, step: str
 ) -> None:
-    shut = blind_spot(target("", "", failed), cause=failed.failure_class)
-    assert summary(shut, REGISTRY).count(". ") == 0
-    (remedy,) = remedies(shut)
+    spot = blind_spot(target("", "", failed), cause=failed.failure_class)
+    assert summary(spot, REGISTRY).count(". ") == 0
+    (remedy,) = remedies(spot)
     assert step in remedy
     assert describe_failure(Location("", "prod"), failed) == f"account prod: {failed.sentence}. {remedy}"

@@ -1,4 +1,4 @@
-"""Deliveries: what a notification has, and what each result of an attempt leads to."""
+"""Deliveries: the content of a notification, and the effect of each result of an attempt."""
 
 import asyncio
 import itertools
@@ -20,11 +20,11 @@ DAY = 24 * 3600.0
 
 @pytest.fixture
 async def deliveries(storage: Path | MemoryStore) -> AsyncIterator[DeliveryFixture]:
-    async with open_delivery(storage) as made:
-        yield made
+    async with open_delivery(storage) as fixture:
+        yield fixture
 
 
-# What a notification carries
+# The content of a notification
 
 
 async def test_notices_of_a_group_are_one_notification_with_the_most_urgent_first(
@@ -55,7 +55,7 @@ async def test_notices_beyond_the_worst_twenty_are_counted(deliveries: DeliveryF
     assert await deliveries.send_due() == [[99]]
 
 
-async def test_a_receiver_that_needs_each_alert_gets_the_rest_in_further_notifications(
+async def test_a_receiver_that_needs_each_alert_gets_all_alerts_in_several_notifications(
     deliveries: DeliveryFixture,
 ) -> None:
     deliveries.configure_receiver(per_alert=True)
@@ -66,7 +66,7 @@ async def test_a_receiver_that_needs_each_alert_gets_the_rest_in_further_notific
         MAX_LISTED_NOTICES,
         3,
     ]
-    assert [made.more for made in deliveries.receiver.sent] == [0, 0]
+    assert [notification.more for notification in deliveries.receiver.sent] == [0, 0]
 
 
 async def test_a_notice_is_not_sent_before_its_group_is_due(deliveries: DeliveryFixture) -> None:
@@ -75,7 +75,7 @@ async def test_a_notice_is_not_sent_before_its_group_is_due(deliveries: Delivery
     assert await deliveries.send_due(after=1) == [[1]]
 
 
-# What an answer leads to
+# Results of attempts
 
 
 async def test_an_accepted_notification_is_no_longer_pending(deliveries: DeliveryFixture) -> None:
@@ -89,20 +89,20 @@ async def test_an_accepted_notification_is_no_longer_pending(deliveries: Deliver
 
 
 async def test_a_failed_request_is_retried_unchanged_with_growing_waits(deliveries: DeliveryFixture) -> None:
-    deliveries.receiver.answer = lambda made: DOWN
+    deliveries.receiver.answer = lambda notification: DOWN
     await deliveries.commit(pending_notice(notice(1)))
     waits = [2, 4, 8, 16, 32, 64, 128, 256, 300, 300]
     assert await deliveries.send_due() == [[1]]
     for wait in waits:
         assert await deliveries.send_due(after=wait - 0.5) == []
         assert await deliveries.send_due(after=0.5) == [[1]]
-    assert len({made.id for made in deliveries.receiver.sent}) == 1
-    assert all(made == deliveries.receiver.sent[0] for made in deliveries.receiver.sent)
+    assert len({notification.id for notification in deliveries.receiver.sent}) == 1
+    assert all(notification == deliveries.receiver.sent[0] for notification in deliveries.receiver.sent)
     assert deliveries.metric("headroom_deliveries_failed_total", reason="http_503") == len(waits) + 1
 
 
-async def test_waits_are_jittered_down_to_a_second(deliveries: DeliveryFixture) -> None:
-    deliveries.receiver.answer = lambda made: DOWN
+async def test_the_jitter_shortens_a_wait_to_a_second_at_least(deliveries: DeliveryFixture) -> None:
+    deliveries.receiver.answer = lambda notification: DOWN
     await deliveries.commit(pending_notice(notice(1)))
     await deliveries.send_due()
     await deliveries.send_due(after=2)
@@ -112,37 +112,41 @@ async def test_waits_are_jittered_down_to_a_second(deliveries: DeliveryFixture) 
     assert await deliveries.send_due(after=0.1) == [[1]]
 
 
-@pytest.mark.parametrize(("retry_after", "waited"), [(120, 120), (1, 2), (86400, 3600)])
+@pytest.mark.parametrize(("retry_after", "wait"), [(120, 120), (1, 2), (86400, 3600)])
 async def test_retry_after_of_a_receiver_delays_the_next_attempt(
-    deliveries: DeliveryFixture, retry_after: float, waited: float
+    deliveries: DeliveryFixture, retry_after: float, wait: float
 ) -> None:
-    deliveries.receiver.answer = lambda made: result_of_status("it", 429, retry_after=retry_after)
+    deliveries.receiver.answer = lambda notification: result_of_status("it", 429, retry_after=retry_after)
     await deliveries.commit(pending_notice(notice(1)))
     await deliveries.send_due()
-    deliveries.receiver.answer = lambda made: ACCEPTED
-    assert await deliveries.send_due(after=waited - 0.5) == []
+    deliveries.receiver.answer = lambda notification: ACCEPTED
+    assert await deliveries.send_due(after=wait - 0.5) == []
     assert await deliveries.send_due(after=0.5) == [[1]]
 
 
 async def test_retry_after_pauses_all_deliveries_to_the_receiver(deliveries: DeliveryFixture) -> None:
-    deliveries.receiver.answer = lambda made: result_of_status("it", 429, retry_after=120)
+    deliveries.receiver.answer = lambda notification: result_of_status("it", 429, retry_after=120)
     await deliveries.commit(pending_notice(notice(1)))
     await deliveries.send_due()
-    deliveries.receiver.answer = lambda made: ACCEPTED
+    deliveries.receiver.answer = lambda notification: ACCEPTED
     await deliveries.commit(pending_notice(notice(2, "b")))
     assert await deliveries.send_due(after=119.5) == []
     assert await deliveries.send_due(after=0.5) + await deliveries.send_due() == [[2], [1]]
 
 
-async def test_newer_notices_wait_for_a_failed_one_of_their_group_alone(deliveries: DeliveryFixture) -> None:
-    deliveries.receiver.answer = lambda made: DOWN if made.notices[0].alert == "a" else ACCEPTED
+async def test_newer_notices_wait_only_for_a_failed_notice_of_their_own_group(
+    deliveries: DeliveryFixture,
+) -> None:
+    deliveries.receiver.answer = lambda notification: (
+        DOWN if notification.notices[0].alert == "a" else ACCEPTED
+    )
     await deliveries.commit(pending_notice(notice(1)))
     await deliveries.send_due()
     await deliveries.commit(
         pending_notice(notice(2, kind=NoticeKind.RESOLVED)), pending_notice(notice(3, "b"))
     )
     assert await deliveries.send_due() == [[3]]
-    deliveries.receiver.answer = lambda made: ACCEPTED
+    deliveries.receiver.answer = lambda notification: ACCEPTED
     assert await deliveries.send_due(after=2) == [[1]]
     assert await deliveries.send_due() == [[2]]
 
@@ -150,7 +154,7 @@ async def test_newer_notices_wait_for_a_failed_one_of_their_group_alone(deliveri
 async def test_a_receiver_that_is_down_is_tried_once_per_pause_however_much_is_pending(
     deliveries: DeliveryFixture,
 ) -> None:
-    deliveries.receiver.answer = lambda made: DOWN
+    deliveries.receiver.answer = lambda notification: DOWN
     await deliveries.commit(*(pending_notice(notice(n, f"a{n}")) for n in range(100)))
     assert len(await deliveries.send_due()) == 8
     attempts = 0
@@ -160,25 +164,26 @@ async def test_a_receiver_that_is_down_is_tried_once_per_pause_however_much_is_p
 
 
 async def test_pending_notices_are_sent_at_once_when_a_receiver_is_back(deliveries: DeliveryFixture) -> None:
-    deliveries.receiver.answer = lambda made: DOWN
+    deliveries.receiver.answer = lambda notification: DOWN
     await deliveries.commit(pending_notice(notice(1)), pending_notice(notice(2, "b")))
     for _ in range(20):
         await deliveries.send_due(after=300)
-    deliveries.random_numbers = iter([1.0, 0.0])  # the one that failed waits long, the receiver does not
+    # The notification that failed waits long; the receiver does not.
+    deliveries.random_numbers = iter([1.0, 0.0])
     await deliveries.send_due(after=300)
-    deliveries.receiver.answer = lambda made: ACCEPTED
+    deliveries.receiver.answer = lambda notification: ACCEPTED
     assert sorted(await deliveries.send_due(after=1) + await deliveries.send_due()) == [[1], [2]]
 
 
-async def test_a_notification_that_one_receiver_rejects_is_sent_to_the_others(
+async def test_a_notification_that_one_receiver_rejects_is_no_dead_letter_of_another_receiver(
     deliveries: DeliveryFixture,
 ) -> None:
     other = DeliveryTarget(name="other", send=deliveries.receiver.send)
     deliveries.delivery.configure([DeliveryTarget(name="pager", send=deliveries.receiver.send), other])
-    deliveries.receiver.answer = lambda made: refused("http_400", "no")
+    deliveries.receiver.answer = lambda notification: refused("http_400", "no")
     await deliveries.commit(pending_notice(notice(1)))
     await deliveries.send_due()
-    assert {one.receiver: len(one.dead_letters) for one in deliveries.delivery.statuses()} == {
+    assert {status.receiver: len(status.dead_letters) for status in deliveries.delivery.statuses()} == {
         "pager": 1,
         "other": 0,
     }
@@ -187,10 +192,10 @@ async def test_a_notification_that_one_receiver_rejects_is_sent_to_the_others(
 async def test_a_refused_notification_is_a_dead_letter_and_later_ones_are_sent(
     deliveries: DeliveryFixture,
 ) -> None:
-    deliveries.receiver.answer = lambda made: result_of_status("it", 400, "no such field")
+    deliveries.receiver.answer = lambda notification: result_of_status("it", 400, "no such field")
     await deliveries.commit(pending_notice(notice(1)), pending_notice(notice(2, kind=NoticeKind.RESOLVED)))
     await deliveries.send_due()
-    deliveries.receiver.answer = lambda made: ACCEPTED
+    deliveries.receiver.answer = lambda notification: ACCEPTED
     assert await deliveries.send_due() == [[2]]
     assert await deliveries.send_due(after=DAY) == []
     (status,) = deliveries.delivery.statuses()
@@ -202,10 +207,10 @@ async def test_a_refused_notification_is_a_dead_letter_and_later_ones_are_sent(
 
 
 async def test_a_replay_sends_dead_letters_under_the_same_id(deliveries: DeliveryFixture) -> None:
-    deliveries.receiver.answer = lambda made: refused("http_400", "no")
+    deliveries.receiver.answer = lambda notification: refused("http_400", "no")
     await deliveries.commit(pending_notice(notice(1)), pending_notice(notice(2, "b")))
     await deliveries.send_due()
-    deliveries.receiver.answer = lambda made: ACCEPTED
+    deliveries.receiver.answer = lambda notification: ACCEPTED
     assert await deliveries.delivery.replay("chat") == 0
     assert await deliveries.delivery.replay("pager") == 2
     assert await deliveries.delivery.replay() == 0
@@ -217,12 +222,13 @@ async def test_a_replay_sends_dead_letters_under_the_same_id(deliveries: Deliver
 
 async def test_the_oldest_dead_letter_is_dropped_when_there_are_too_many(deliveries: DeliveryFixture) -> None:
     deliveries.configure_receiver(max_dead_letters=2)
-    deliveries.receiver.answer = lambda made: refused("http_400", "no")
+    deliveries.receiver.answer = lambda notification: refused("http_400", "no")
     for number in (1, 2, 3):
         await deliveries.commit(pending_notice(notice(number)))
         await deliveries.send_due()
     assert [
-        one.notification.notices[0].number for one in deliveries.delivery.senders["pager"].dead_letters
+        dead_letter.notification.notices[0].number
+        for dead_letter in deliveries.delivery.senders["pager"].dead_letters
     ] == [
         2,
         3,
@@ -233,7 +239,9 @@ async def test_the_oldest_dead_letter_is_dropped_when_there_are_too_many(deliver
 async def test_a_request_that_fails_for_a_day_while_others_are_accepted_is_a_dead_letter(
     deliveries: DeliveryFixture,
 ) -> None:
-    deliveries.receiver.answer = lambda made: DOWN if made.notices[0].alert == "a" else ACCEPTED
+    deliveries.receiver.answer = lambda notification: (
+        DOWN if notification.notices[0].alert == "a" else ACCEPTED
+    )
     await deliveries.commit(pending_notice(notice(1)))
     for number in range(2, 30):
         await deliveries.send_due(after=300)
@@ -249,30 +257,30 @@ async def test_a_request_that_fails_for_a_day_while_all_fail_is_no_dead_letter(
 ) -> None:
     await deliveries.commit(pending_notice(notice(1)))
     await deliveries.send_due()
-    deliveries.receiver.answer = lambda made: DOWN
+    deliveries.receiver.answer = lambda notification: DOWN
     await deliveries.commit(pending_notice(notice(2)), pending_notice(notice(3, "b")))
     while deliveries.now < NOW + 2 * DAY:
         await deliveries.send_due(after=300)
     assert not deliveries.store.all(DEAD_LETTERS)
-    deliveries.receiver.answer = lambda made: ACCEPTED
+    deliveries.receiver.answer = lambda notification: ACCEPTED
     assert sorted(await deliveries.send_due(after=300) + await deliveries.send_due()) == [[2], [3]]
 
 
-async def test_a_notifier_with_a_bug_is_a_failure_like_others(deliveries: DeliveryFixture) -> None:
-    def wrong(made: Notification) -> DeliveryResult:
+async def test_an_exception_of_a_notifier_is_a_failure_that_is_retried(deliveries: DeliveryFixture) -> None:
+    def fail(notification: Notification) -> DeliveryResult:
         raise ZeroDivisionError
 
-    deliveries.receiver.answer = wrong
+    deliveries.receiver.answer = fail
     await deliveries.commit(pending_notice(notice(1)))
     await deliveries.send_due()
     (status,) = deliveries.delivery.statuses()
     assert status.stats.last_error == "the notifier failed: ZeroDivisionError"
-    deliveries.receiver.answer = lambda made: ACCEPTED
+    deliveries.receiver.answer = lambda notification: ACCEPTED
     assert await deliveries.send_due(after=2) == [[1]]
 
 
 async def test_an_attempt_that_never_ends_is_a_failure(deliveries: DeliveryFixture) -> None:
-    async def hang(made: Notification) -> DeliveryResult:
+    async def hang(notification: Notification) -> DeliveryResult:
         await asyncio.Event().wait()
         return ACCEPTED
 
@@ -285,7 +293,7 @@ async def test_an_attempt_that_never_ends_is_a_failure(deliveries: DeliveryFixtu
 # Limits
 
 
-async def test_a_queue_beyond_its_maximum_drops_repeats_and_logs_it(deliveries: DeliveryFixture) -> None:
+async def test_a_queue_beyond_its_maximum_drops_repeats_and_counts_them(deliveries: DeliveryFixture) -> None:
     deliveries.configure_receiver(max_pending=2)
     await deliveries.commit(
         pending_notice(notice(1)),
@@ -293,14 +301,14 @@ async def test_a_queue_beyond_its_maximum_drops_repeats_and_logs_it(deliveries: 
         pending_notice(notice(3, kind=NoticeKind.RESOLVED)),
     )
     assert deliveries.metric("headroom_notices_dropped_total", reason="repeat") == 1
-    assert [one.notice.number for one in deliveries.store.all(PENDING_NOTICES).values()] == [1, 3]
+    assert [row.notice.number for row in deliveries.store.all(PENDING_NOTICES).values()] == [1, 3]
     assert await deliveries.send_due() + await deliveries.send_due() == [[1], [3]]
 
 
 async def test_superseded_notices_are_dropped_after_a_day_and_the_last_state_is_sent(
     deliveries: DeliveryFixture,
 ) -> None:
-    deliveries.receiver.answer = lambda made: DOWN
+    deliveries.receiver.answer = lambda notification: DOWN
     await deliveries.commit(pending_notice(notice(0, "other")), pending_notice(notice(9, "another")))
     await deliveries.send_due()
     rows = [notice(1), notice(2, kind=NoticeKind.RESOLVED), notice(3), notice(4, kind=NoticeKind.RESOLVED)]
@@ -308,6 +316,6 @@ async def test_superseded_notices_are_dropped_after_a_day_and_the_last_state_is_
     deliveries.now += DAY + 1
     assert deliveries.metric("headroom_notification_oldest_age_seconds") == DAY + 1
     await deliveries.delivery.maintain()
-    deliveries.receiver.answer = lambda made: ACCEPTED
+    deliveries.receiver.answer = lambda notification: ACCEPTED
     assert await deliveries.send_due() + await deliveries.send_due() == [[4], [9], [0]]
     assert deliveries.metric("headroom_notices_dropped_total", reason="superseded") == 3

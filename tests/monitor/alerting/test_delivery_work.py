@@ -28,14 +28,14 @@ from tests.monitor.alerting.memory_store import MemoryStore
 from tests.monitor.alerting.pending import NOW, notice, pending_notice
 
 DAY = 24 * 3600.0
-SOON = 10  # seconds, for what takes milliseconds
+WAIT_TIMEOUT = 10  # seconds, for waits of milliseconds
 
 
 async def test_a_restart_repeats_the_interrupted_delivery_under_its_id_first(
     storage: Path | MemoryStore,
 ) -> None:
     async with open_delivery(storage) as before:
-        before.receiver.answer = lambda made: DOWN
+        before.receiver.answer = lambda notification: DOWN
         await before.commit(pending_notice(notice(1)), pending_notice(notice(2, kind=NoticeKind.RESOLVED)))
         await before.send_due()
     async with open_delivery(storage) as after:
@@ -44,25 +44,25 @@ async def test_a_restart_repeats_the_interrupted_delivery_under_its_id_first(
         assert await after.send_due() == [[2]]
 
 
-async def test_an_id_is_stored_before_it_is_sent(storage: Path | MemoryStore) -> None:
-    found: list[object] = []
+async def test_a_notification_is_stored_before_it_is_sent(storage: Path | MemoryStore) -> None:
+    stored: list[object] = []
 
-    def look(made: Notification) -> DeliveryResult:
-        found.extend(deliveries.store.all(NOTIFICATIONS).values())
+    def record_stored(notification: Notification) -> DeliveryResult:
+        stored.extend(deliveries.store.all(NOTIFICATIONS).values())
         return ACCEPTED
 
     async with open_delivery(storage) as deliveries:
-        deliveries.receiver.answer = look
+        deliveries.receiver.answer = record_stored
         await deliveries.commit(pending_notice(notice(1)))
         await deliveries.send_due()
-    assert found == deliveries.receiver.sent
+    assert stored == deliveries.receiver.sent
 
 
-async def test_notices_for_a_receiver_that_was_removed_are_kept_for_a_day(
+async def test_notices_for_a_removed_receiver_are_stored_for_a_day(
     storage: Path | MemoryStore,
 ) -> None:
     async with open_delivery(storage) as deliveries:
-        deliveries.receiver.answer = lambda made: DOWN
+        deliveries.receiver.answer = lambda notification: DOWN
         await deliveries.commit(pending_notice(notice(1)), pending_notice(notice(2, "b")))
         await deliveries.send_due()
         await deliveries.commit(pending_notice(notice(3, "c")))
@@ -70,11 +70,11 @@ async def test_notices_for_a_receiver_that_was_removed_are_kept_for_a_day(
         await deliveries.commit(pending_notice(notice(4, "d")))
         assert deliveries.metric("headroom_notices_queued") is None
         await deliveries.delivery.maintain()
-        deliveries.receiver.answer = lambda made: ACCEPTED
+        deliveries.receiver.answer = lambda notification: ACCEPTED
         deliveries.configure_receiver()
         assert await deliveries.send_due() == [[1], [2], [3], [4]]
 
-        deliveries.receiver.answer = lambda made: DOWN
+        deliveries.receiver.answer = lambda notification: DOWN
         await deliveries.commit(pending_notice(notice(5)))
         await deliveries.send_due()
         await deliveries.commit(pending_notice(notice(6)))
@@ -104,7 +104,7 @@ async def test_notices_are_sent_from_memory_without_a_disk(tmp_path: Path) -> No
     await journal.close()
 
 
-# At work
+# Running senders
 
 
 @pytest.fixture
@@ -119,15 +119,15 @@ def delivery(journal: Journal) -> Delivery:
     return Delivery(journal, DeliveryTelemetry(CollectorRegistry()), now=lambda: NOW)
 
 
-class Hanging:
+class HangingReceiver:
     """A receiver that answers when the test sets `go`."""
 
     def __init__(self) -> None:
         self.sent: list[Notification] = []
         self.begun, self.go, self.given_up = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
-    async def send(self, made: Notification) -> DeliveryResult:
-        self.sent.append(made)
+    async def send(self, notification: Notification) -> DeliveryResult:
+        self.sent.append(notification)
         self.begun.set()
         try:
             await self.go.wait()
@@ -137,7 +137,7 @@ class Hanging:
         return ACCEPTED
 
 
-class Quick:
+class QuickReceiver:
     """A receiver that returns the same result for everything."""
 
     def __init__(self, answer: DeliveryResult = ACCEPTED) -> None:
@@ -145,17 +145,18 @@ class Quick:
         self.times: list[float] = []
         self.sent: asyncio.Queue[Notification] = asyncio.Queue()
 
-    async def send(self, made: Notification) -> DeliveryResult:
-        self.sent.put_nowait(made)
+    async def send(self, notification: Notification) -> DeliveryResult:
+        self.sent.put_nowait(notification)
         self.times.append(asyncio.get_running_loop().time())
         return self.answer
 
-    async def number(self) -> int:
-        return (await asyncio.wait_for(self.sent.get(), SOON)).notices[0].number
+    async def next_number(self) -> int:
+        """Wait for the next notification, and return the number of its first notice."""
+        return (await asyncio.wait_for(self.sent.get(), WAIT_TIMEOUT)).notices[0].number
 
 
-async def test_a_slow_receiver_delays_no_other(delivery: Delivery) -> None:
-    slow, fast = Hanging(), Quick()
+async def test_a_slow_receiver_delays_no_other_receiver(delivery: Delivery) -> None:
+    slow, fast = HangingReceiver(), QuickReceiver()
     delivery.configure(
         [DeliveryTarget(name="slow", send=slow.send), DeliveryTarget(name="fast", send=fast.send)]
     )
@@ -164,7 +165,7 @@ async def test_a_slow_receiver_delays_no_other(delivery: Delivery) -> None:
             await delivery.commit(
                 {}, [], [pending_notice(notice(number), "slow"), pending_notice(notice(number), "fast")]
             )
-            assert await fast.number() == number
+            assert await fast.next_number() == number
         assert len(slow.sent) == 1
         slow.go.set()
 
@@ -181,58 +182,58 @@ async def idle(delivery: Delivery, journal: Journal) -> None:
 async def test_an_idle_sender_wakes_for_new_and_for_replayed_notices(
     delivery: Delivery, journal: Journal
 ) -> None:
-    quick = Quick(refused("http_400", "no"))
+    quick = QuickReceiver(refused("http_400", "no"))
     delivery.configure([DeliveryTarget(name="pager", send=quick.send)])
     async with running_delivery(delivery):
         for number in (1, 2):
             await delivery.commit({}, [], [pending_notice(notice(number))])
-            assert await quick.number() == number
+            assert await quick.next_number() == number
             await idle(delivery, journal)
         await delivery.replay()
-        assert await quick.number() == 1
-        assert await quick.number() == 2
+        assert await quick.next_number() == 1
+        assert await quick.next_number() == 2
 
 
-async def test_a_round_that_fails_by_a_bug_is_logged_and_the_next_one_made(
+async def test_an_exception_of_a_sender_is_logged_and_the_sender_continues(
     journal: Journal, caplog: pytest.LogCaptureFixture
 ) -> None:
-    chances = iter([1.0, "a bug", 1.0])
+    random_numbers = iter([1.0, "a bug", 1.0])
     delivery = Delivery(
         journal,
         DeliveryTelemetry(CollectorRegistry()),
         now=asyncio.get_running_loop().time,
-        random=lambda: cast(float, next(chances)),
+        random=lambda: cast(float, next(random_numbers)),
     )
-    quick = Quick(DOWN)
+    quick = QuickReceiver(DOWN)
     delivery.configure([DeliveryTarget(name="pager", send=quick.send, min_backoff=0.01)])
     async with running_delivery(delivery):
         await delivery.commit({}, [], [pending_notice(notice(1), due=0)])
         for _ in range(3):
-            assert await quick.number() == 1
+            assert await quick.next_number() == 1
     assert quick.times[2] - quick.times[1] >= 0.01
     assert "sending failed" in caplog.text
     assert "TypeError" in caplog.text
 
 
-async def test_a_notification_that_is_due_later_is_sent_by_itself(journal: Journal) -> None:
-    loop, quick = asyncio.get_running_loop(), Quick()
+async def test_a_notification_is_sent_when_it_becomes_due(journal: Journal) -> None:
+    loop, quick = asyncio.get_running_loop(), QuickReceiver()
     delivery = Delivery(journal, DeliveryTelemetry(CollectorRegistry()), now=loop.time)
     delivery.configure([DeliveryTarget(name="pager", send=quick.send)])
     async with running_delivery(delivery):
         due = loop.time() + 0.05
         await delivery.commit({}, [], [pending_notice(notice(1, at=loop.time()), due=due)])
-        assert await quick.number() == 1
+        assert await quick.next_number() == 1
         assert loop.time() >= due
 
 
-async def test_attempts_under_way_are_ended_and_recorded_when_delivery_stops(
+async def test_running_attempts_end_and_are_recorded_when_the_delivery_stops(
     delivery: Delivery, journal: Journal
 ) -> None:
-    hanging = Hanging()
+    hanging = HangingReceiver()
     delivery.configure([DeliveryTarget(name="pager", send=hanging.send)])
     async with running_delivery(delivery):
         await delivery.commit({}, [], [pending_notice(notice(1))])
-        await asyncio.wait_for(hanging.begun.wait(), SOON)
+        await asyncio.wait_for(hanging.begun.wait(), WAIT_TIMEOUT)
         asyncio.get_running_loop().call_soon(asyncio.get_running_loop().call_soon, hanging.go.set)
     assert not journal.all(NOTIFICATIONS)
 
@@ -240,16 +241,16 @@ async def test_attempts_under_way_are_ended_and_recorded_when_delivery_stops(
 async def test_a_delivery_to_a_removed_receiver_is_repeated_when_it_is_configured_again(
     delivery: Delivery,
 ) -> None:
-    hanging, quick = Hanging(), Quick()
+    hanging, quick = HangingReceiver(), QuickReceiver()
     delivery.configure([DeliveryTarget(name="pager", send=hanging.send)])
     async with running_delivery(delivery):
         await delivery.commit({}, [], [pending_notice(notice(1))])
-        await asyncio.wait_for(hanging.begun.wait(), SOON)
+        await asyncio.wait_for(hanging.begun.wait(), WAIT_TIMEOUT)
         delivery.configure([])
-        await asyncio.wait_for(hanging.given_up.wait(), SOON)
+        await asyncio.wait_for(hanging.given_up.wait(), WAIT_TIMEOUT)
         delivery.configure([DeliveryTarget(name="pager", send=quick.send)])
-        again = await asyncio.wait_for(quick.sent.get(), SOON)
-    assert [again] == hanging.sent
+        repeated = await asyncio.wait_for(quick.sent.get(), WAIT_TIMEOUT)
+    assert [repeated] == hanging.sent
 
 
 async def test_a_new_configuration_is_used_for_pending_notices(storage: Path | MemoryStore) -> None:

@@ -27,25 +27,25 @@ async def test_the_alerts_of_a_closed_account_end_with_the_reason(tmp_path: Path
         await stage.play(orders="..ccc")
         stage.fleet.drop(key("orders"))
         stage.status = MonitorStatus(departed_accounts=CLOSED)
-        (over,) = await stage.process()
-        assert (over.kind, over.resolution_reason) == (
+        (resolved,) = await stage.process()
+        assert (resolved.kind, resolved.resolution_reason) == (
             NoticeKind.RESOLVED,
             "its account was suspended or closed",
         )
-        assert over.summary.endswith("after 3 min: its account was suspended or closed.")
+        assert resolved.summary.endswith("after 3 min: its account was suspended or closed.")
 
 
-async def test_an_account_that_was_closed_meanwhile_ends_its_alerts_after_a_restart(
+async def test_the_alerts_of_an_account_closed_during_a_restart_end(
     storage: Path | MemoryStore,
 ) -> None:
-    """Another account that is inaccessible keeps no alert of this one."""
+    """Another account that is not opened yet does not keep the alert firing."""
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
     async with Stage.opened(storage, minute=minute + 1) as stage:
         stage.status = MonitorStatus(pending=["account other"], departed_accounts=CLOSED)
-        (over,) = await stage.process()
-        assert over.resolution_reason == "its account was suspended or closed"
+        (resolved,) = await stage.process()
+        assert resolved.resolution_reason == "its account was suspended or closed"
 
 
 @pytest.mark.parametrize("is_known", [True, False])
@@ -61,10 +61,10 @@ async def test_alerts_of_a_missing_account_end_only_once_the_list_of_accounts_is
         stage.status = MonitorStatus(
             organizations=[organization], accounts=[other], inaccessible_accounts={"other": REFUSED}
         )
-        assert [one.kind for one in await stage.process()] == [NoticeKind.RESOLVED] * is_known
+        assert [notice.kind for notice in await stage.process()] == [NoticeKind.RESOLVED] * is_known
 
 
-async def test_the_blind_alert_of_an_account_ends_when_it_was_closed(tmp_path: Path) -> None:
+async def test_the_blind_alert_of_an_account_ends_when_the_account_is_closed(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         cells = SimulatedCells([ACCOUNT], [REGION], ["sqs"], lambda *_: [REFUSED])
         for _ in range(8):
@@ -73,8 +73,8 @@ async def test_the_blind_alert_of_an_account_ends_when_it_was_closed(tmp_path: P
             await stage.process()
         assert len(stage.notices) == 1
         stage.status = MonitorStatus(pending=["account other"], departed_accounts=CLOSED)
-        (over,) = await stage.process(60)
-        assert over.summary.startswith(
+        (resolved,) = await stage.process(60)
+        assert resolved.summary.startswith(
             "name-123 is not monitored any more: it was suspended or closed, after"
         )
 
@@ -85,13 +85,13 @@ async def test_the_blind_alert_of_an_account_ends_when_it_was_closed(tmp_path: P
 async def list_each_minute(
     stage: Stage, failures: Sequence[Failure], minutes: int, access: RunStatus, title: str = "organization"
 ) -> list[Notice]:
-    """List an organization each minute with these failures, and return the notices that follow."""
+    """List an organization each minute with these failures, and return the notices that are sent."""
     before = len(stage.notices)
     for _ in range(minutes):
         stage.seconds += 60
         access.end(failures, stage.seconds)
-        one = OrganizationStatus(title=title, listing=replace(access), accounts=3, is_known=True)
-        stage.status = MonitorStatus(organizations=[one])
+        organization = OrganizationStatus(title=title, listing=replace(access), accounts=3, is_known=True)
+        stage.status = MonitorStatus(organizations=[organization])
         await stage.process()
     return stage.notices[before:]
 
@@ -113,8 +113,8 @@ async def test_an_organization_that_cannot_be_listed_is_one_alert_with_the_actio
         (remedy,) = blind.remedy
         assert "`organizations:ListAccounts`" in remedy
         assert "`management_role`" in remedy
-        (over,) = await list_each_minute(stage, (), 3, access)
-        assert over.summary.startswith("organization recovered: nothing is denied any more, after ")
+        (resolved,) = await list_each_minute(stage, (), 3, access)
+        assert resolved.summary.startswith("organization recovered: nothing is denied any more, after ")
 
 
 @pytest.mark.parametrize(
@@ -125,11 +125,11 @@ async def test_an_organization_that_cannot_be_listed_is_one_alert_with_the_actio
         (TOO_MANY, "organizations:ListAccounts", "`max_accounts`"),
     ],
 )
-async def test_every_reason_has_its_own_remedy(
+async def test_each_failure_to_list_an_organization_has_its_own_remedy(
     failure: Failure, action: str, remedy: str, tmp_path: Path
 ) -> None:
     async with Stage.opened(tmp_path) as stage:
         (blind,) = await list_each_minute(stage, [failure], 10, RunStatus(), "organization acme")
         assert blind.summary.startswith(f"{failure.code} of {action}: Headroom cannot list the accounts of")
         assert "the organization acme" in blind.summary
-        assert any(remedy in one for one in blind.remedy)
+        assert any(remedy in sentence for sentence in blind.remedy)

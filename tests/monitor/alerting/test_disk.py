@@ -1,4 +1,4 @@
-"""Disks that are full, read-only, corrupt or hang: reported, and nothing is lost."""
+"""The journal on a disk that is full, read-only, corrupt or hangs: reports it, and loses nothing."""
 
 import asyncio
 import os
@@ -27,7 +27,7 @@ def path(tmp_path: Path) -> Path:
 
 
 class Disk:
-    """Opens connections of a real SQLite, which is made to fail in its own ways."""
+    """Opens connections of the real SQLite, which fail on request as on a full or read-only disk."""
 
     def __init__(self) -> None:
         self.full = self.read_only = False
@@ -41,11 +41,11 @@ class Disk:
             )
         else:
             self.connection = connect(path)
-        self.limit()
+        self.limit_pages()
         return self.connection
 
-    def limit(self) -> None:
-        """No page more than there are, or as many as there may be."""
+    def limit_pages(self) -> None:
+        """Allow no further page if the disk is full, else as many as SQLite allows."""
         assert self.connection
         self.connection.execute(f"PRAGMA max_page_count = {1 if self.full else 2**30}")
 
@@ -54,11 +54,11 @@ LARGE = {f"lives/{n}": bytes(1000) for n in range(1000)}
 
 
 async def opened_before_full(disk: Disk, path: Path) -> Journal:
-    """A journal with the pending state a, whose disk has become full since."""
+    """Return a journal that stored the state `lives/a` as pending before its disk became full."""
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     await journal.commit({"lives/a": b"pending"}, [])
     disk.full = True
-    disk.limit()
+    disk.limit_pages()
     return journal
 
 
@@ -73,19 +73,22 @@ async def test_a_full_disk_is_reported_and_nothing_is_lost_once_there_is_room(pa
     assert not journal.healthy
     assert journal.all(PENDING_NOTICES) == {rows[0].id: rows[0]}
     await journal.commit({"lives/a": None}, [notice(2, kind=NoticeKind.RESOLVED)])
-    assert [one.number for one in await journal.history()] == [2, 1]
+    assert [notice.number for notice in await journal.history()] == [2, 1]
     await journal.maintain()
     assert not journal.healthy
 
     disk.full = False
     await journal.maintain()
     assert journal.healthy
-    assert [one.number for one in await journal.history()] == [2, 1]
+    assert [notice.number for notice in await journal.history()] == [2, 1]
     await journal.commit({"lives/b": b"firing"}, [notice(3, "b")])
     await journal.close()
-    found = await stored_rows(path)
-    assert found["pending_notices"] == rows
-    assert {state.key for state in found["states"] if isinstance(state, SavedState)} == {*LARGE, "lives/b"}
+    rows_by_table = await stored_rows(path)
+    assert rows_by_table["pending_notices"] == rows
+    assert {state.key for state in rows_by_table["states"] if isinstance(state, SavedState)} == {
+        *LARGE,
+        "lives/b",
+    }
 
 
 async def test_a_failed_write_changes_nothing_in_the_file(path: Path) -> None:
@@ -159,19 +162,19 @@ async def test_a_file_that_is_no_database_is_renamed_and_kept(path: Path) -> Non
     await journal.commit({"lives/a": b"firing"}, [notice(1)])
     await journal.maintain()
     assert journal.healthy
-    assert [aside.read_bytes() for aside in journal.corrupt_files] == [b"nonsense" * 1000]
+    assert [file.read_bytes() for file in journal.corrupt_files] == [b"nonsense" * 1000]
     assert journal.corrupt_files[0].parent == path.parent
     await journal.close()
     assert (await stored_rows(path))["states"] == [SavedState("lives/a", b"firing")]
 
 
-def test_a_file_is_renamed_with_its_log(path: Path) -> None:
+def test_a_corrupt_file_is_renamed_with_its_write_ahead_log(path: Path) -> None:
     path.parent.mkdir()
     path.write_text("file")
     with_suffix(path, "-wal").write_text("log")
-    aside = JournalFile(path).rename_corrupt()
-    assert (aside.read_text(), with_suffix(aside, "-wal").read_text()) == ("file", "log")
-    assert set(path.parent.iterdir()) == {aside, with_suffix(aside, "-wal")}
+    renamed = JournalFile(path).rename_corrupt()
+    assert (renamed.read_text(), with_suffix(renamed, "-wal").read_text()) == ("file", "log")
+    assert set(path.parent.iterdir()) == {renamed, with_suffix(renamed, "-wal")}
 
 
 async def test_readable_rows_of_a_corrupt_file_are_kept(path: Path) -> None:
@@ -179,7 +182,7 @@ async def test_readable_rows_of_a_corrupt_file_are_kept(path: Path) -> None:
     await journal.commit({"lives/a": b"firing"}, [notice(n) for n in range(500)])
     await journal.close()
     size = path.stat().st_size
-    with path.open("r+b") as file:  # the history's pages; the states are before them
+    with path.open("r+b") as file:  # the pages of the history; the pages of the states precede them
         file.seek(size // 2)
         file.write(b"\xff" * (size // 2))
     journal = await Journal.open(path)
@@ -205,7 +208,7 @@ async def test_a_file_that_is_corrupted_while_in_use_loses_nothing(path: Path) -
     await journal.maintain()
     assert journal.healthy
     disk.full = True
-    disk.limit()
+    disk.limit_pages()
     await journal.commit(LARGE, [])
     disk.full = False
     await journal.maintain()
@@ -215,7 +218,7 @@ async def test_a_file_that_is_corrupted_while_in_use_loses_nothing(path: Path) -
     assert len((await stored_rows(path))["states"]) == 2 + len(LARGE)
 
 
-ROTTEN = {
+INVALID_ROWS = {
     "pending_notices": "INSERT INTO pending_notices VALUES ('r', '{}', 1.0, '{\"alert\": 1}', 1, 'first')",
     "acknowledgements": "INSERT INTO acknowledgements VALUES ('a', 'warning', 'me', 'on it', 1.0, 1e12)",
     "silences": "INSERT INTO silences VALUES ('s', '[\"a=\"]', 1.0, 2.0, 'me', 'test')",
@@ -224,29 +227,29 @@ ROTTEN = {
 }
 
 
-@pytest.mark.parametrize("table", ROTTEN)
-async def test_a_row_that_cannot_be_used_is_set_aside_alone(
+@pytest.mark.parametrize("table", INVALID_ROWS)
+async def test_only_the_row_that_cannot_be_used_is_moved_to_unusable_rows(
     path: Path, table: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     journal = await Journal.open(path)
     await journal.commit({"lives/a": b"firing"}, [notice(1)])
     await journal.close()
     with closing(sqlite3.connect(path)) as connection, connection:
-        connection.execute(ROTTEN[table])
+        connection.execute(INVALID_ROWS[table])
     journal = await Journal.open(path)
     assert journal.healthy
     assert journal.all(STATES) == {"lives/a": SavedState("lives/a", b"firing")}
-    (aside,) = journal.all(UNUSABLE_ROWS).values()
-    assert aside.name == table
-    assert f"moved to unusable_rows: {table} {aside.key}: {aside.reason}" in caplog.text
+    (unusable,) = journal.all(UNUSABLE_ROWS).values()
+    assert unusable.name == table
+    assert f"moved to unusable_rows: {table} {unusable.key}: {unusable.reason}" in caplog.text
     await journal.close()
-    again = await Journal.open(path)
-    assert again.healthy
-    assert list(again.all(UNUSABLE_ROWS).values()) == [aside]
-    await again.close()
+    reopened = await Journal.open(path)
+    assert reopened.healthy
+    assert list(reopened.all(UNUSABLE_ROWS).values()) == [unusable]
+    await reopened.close()
 
 
-async def test_a_file_without_one_of_its_tables_is_replaced_and_the_others_are_read(path: Path) -> None:
+async def test_a_file_without_one_of_its_tables_is_replaced_and_the_other_tables_are_read(path: Path) -> None:
     journal = await Journal.open(path)
     await journal.commit({"lives/a": b"firing"}, [notice(1)])
     await journal.close()
@@ -264,7 +267,7 @@ async def test_a_file_without_one_of_its_tables_is_replaced_and_the_others_are_r
 
 
 @pytest.mark.parametrize("version", [2**30, -5])
-async def test_a_file_of_an_impossible_version_is_corrupt(path: Path, version: int) -> None:
+async def test_a_file_with_an_impossible_schema_version_is_replaced(path: Path, version: int) -> None:
     journal = await Journal.open(path)
     await journal.commit({"lives/a": b"firing"}, [notice(1)])
     await journal.close()
@@ -285,39 +288,39 @@ async def test_a_journal_is_accessible_to_its_owner_only(path: Path) -> None:
             path.chmod(mode)
         journal = await Journal.open(path)
         await journal.commit({"lives/a": b"firing"}, [notice(1)])
-        modes = {one.name: one.stat().st_mode & 0o777 for one in path.parent.iterdir()}
+        modes = {file.name: file.stat().st_mode & 0o777 for file in path.parent.iterdir()}
         assert modes == {"journal.db": 0o600, "journal.db-wal": 0o600, "journal.db.lock": 0o600}
         await journal.close()
 
 
-def _fifo(path: Path) -> None:
+def _make_pipe(path: Path) -> None:
     os.mkfifo(path)
 
 
-def _socket(path: Path) -> None:
+def _make_socket(path: Path) -> None:
     with closing(socket.socket(socket.AF_UNIX)) as server:
         server.bind(str(path))
 
 
-def _linked(path: Path) -> None:
+def _make_hard_link(path: Path) -> None:
     path.with_name("other.db").touch()
     path.hardlink_to(path.with_name("other.db"))
 
 
-KINDS: dict[str, tuple[Callable[[Path], object], str]] = {
-    "pipe": (_fifo, "expected a file, found a pipe"),
-    "socket": (_socket, "expected a file"),
+IRREGULAR_FILES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "pipe": (_make_pipe, "expected a file, found a pipe"),
+    "socket": (_make_socket, "expected a file"),
     "directory": (Path.mkdir, "expected a file: Is a directory"),
-    "hard link": (_linked, "expected a file of one name, found 2 hard links"),
+    "hard link": (_make_hard_link, "expected a file of one name, found 2 hard links"),
     "loop": (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
 }
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", IRREGULAR_FILES)
 async def test_a_journal_that_is_no_regular_file_is_rejected_with_a_sentence(
     tmp_path: Path, kind: str
 ) -> None:
-    make, sentence = KINDS[kind]
+    make, sentence = IRREGULAR_FILES[kind]
     path = tmp_path / "j.db"
     make(path)
     with pytest.raises(JournalError, match=sentence):
@@ -364,15 +367,15 @@ async def test_states_that_change_while_the_disk_recovers_are_saved_too(path: Pa
     disk = Disk()
     journal = await Journal.open(path, file=JournalFile(path, disk.connect))
     disk.full = True
-    disk.limit()
+    disk.limit_pages()
     await journal.commit(LARGE, [])
     disk.full = False
-    back = asyncio.create_task(journal.maintain())
+    recovery = asyncio.create_task(journal.maintain())
     await asyncio.sleep(0)
     await journal.commit({"lives/late": b"firing", "lives/0": None}, [notice(9)])
-    await back
+    await recovery
     assert journal.healthy
-    assert [one.number for one in await journal.history()] == [9]
+    assert [notice.number for notice in await journal.history()] == [9]
     await journal.close()
-    found = {row.key for row in (await stored_rows(path))["states"] if isinstance(row, SavedState)}
-    assert found == (LARGE.keys() | {"lives/late"}) - {"lives/0"}
+    keys = {row.key for row in (await stored_rows(path))["states"] if isinstance(row, SavedState)}
+    assert keys == (LARGE.keys() | {"lives/late"}) - {"lives/0"}

@@ -1,4 +1,4 @@
-"""The alert engine as a whole: who is notified of what, and how often."""
+"""The alert engine as a whole: the notifications of each receiver, and how often they are sent."""
 
 import asyncio
 from dataclasses import replace
@@ -16,7 +16,7 @@ from tests.monitor.alerting.stage import AT_ONCE, LIMIT, SHORT, Stage, configura
 from tests.monitor.fleet.fleets import ACCOUNT, REGION, add, key, text
 
 
-async def test_a_notification_has_everything_that_is_needed(tmp_path: Path) -> None:
+async def test_a_notification_has_the_summary_usage_limit_and_links_of_its_alert(tmp_path: Path) -> None:
     config = configuration(links={"headroom": "https://headroom.example.org"})
     async with Stage.opened(tmp_path, config) as stage:
         await stage.play(orders="..ccc")
@@ -40,11 +40,11 @@ async def test_a_group_waits_for_group_wait_and_group_interval(tmp_path: Path) -
     ) as stage:
         assert await stage.play(orders="..ccc", clicks="..ccc") == "....."
         assert await stage.process(29) == []
-        assert [one.kind for one in await stage.process(1)] == [NoticeKind.FIRING] * 2
+        assert [notice.kind for notice in await stage.process(1)] == [NoticeKind.FIRING] * 2
         assert len(stage.sent) == 1
         assert await stage.play(orders="cs", clicks="cc") == ".."
-        (worse,) = await stage.process(30)  # it does not wait for the interval
-        assert (worse.kind, worse.severity) == (NoticeKind.WORSENED, Severity.CRITICAL)
+        (escalated,) = await stage.process(30)  # an escalation does not wait for group_interval
+        assert (escalated.kind, escalated.severity) == (NoticeKind.WORSENED, Severity.CRITICAL)
 
 
 async def test_a_repeat_has_the_present_usage(tmp_path: Path) -> None:
@@ -52,7 +52,7 @@ async def test_a_repeat_has_the_present_usage(tmp_path: Path) -> None:
         assert await stage.play(orders="..cccccccss") == "....F....W."
         assert await stage.play(orders="ss" + "." * 3) == "...r."
         assert "throttled" in stage.notices[-1].summary
-        assert len({one.number for one in stage.notices}) == len(stage.notices)
+        assert len({notice.number for notice in stage.notices}) == len(stage.notices)
 
 
 async def test_each_receiver_is_notified_by_its_route(tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ async def test_each_receiver_is_notified_by_its_route(tmp_path: Path) -> None:
     )
     async with Stage.opened(tmp_path, config) as stage:
         assert await stage.play(orders="..cccsc") == "....FFW."
-        assert [(one.receiver, one.notices[0].kind) for one in stage.sent] == [
+        assert [(sent.receiver, sent.notices[0].kind) for sent in stage.sent] == [
             ("streams", NoticeKind.FIRING),
             ("saturated", NoticeKind.FIRING),
             ("streams", NoticeKind.WORSENED),
@@ -76,13 +76,15 @@ async def test_a_raised_limit_resolves_an_alert_at_once_with_that_reason(tmp_pat
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc")
         stage.relimit("orders", 2 * LIMIT)
-        (over,) = await stage.process()
-        assert over.kind is NoticeKind.RESOLVED
-        assert over.resolution_reason == "the limit was raised from 1000 B/s to 1.95 KiB/s"
-        assert over.resolution_reason in over.summary
+        (resolved,) = await stage.process()
+        assert resolved.kind is NoticeKind.RESOLVED
+        assert resolved.resolution_reason == "the limit was raised from 1000 B/s to 1.95 KiB/s"
+        assert resolved.resolution_reason in resolved.summary
 
 
-async def test_a_limit_that_was_raised_between_two_processes(storage: Path | MemoryStore) -> None:
+async def test_a_limit_raised_during_a_restart_resolves_the_alert_with_that_reason(
+    storage: Path | MemoryStore,
+) -> None:
     async with Stage.opened(storage) as stage:
         await stage.play(orders="..ccc")
         minute = stage.minute
@@ -109,14 +111,16 @@ async def test_a_resource_that_is_gone_resolves_its_alert(tmp_path: Path) -> Non
         await stage.play(orders="..ccc", clicks="....c")
         for resource in ("orders", "clicks"):
             stage.fleet.drop(key(resource))
-        (over,) = await stage.process()
+        (resolved,) = await stage.process()
         subject = "Kinesis stream `orders` (prod, eu-west-1)"
-        assert over.summary == f"{subject} is no longer alerting after 3 min: the resource no longer exists."
+        assert (
+            resolved.summary == f"{subject} is no longer alerting after 3 min: the resource no longer exists."
+        )
         assert stage.engine.active_alerts() == []
         assert await stage.play(orders="...") == "..."
 
 
-async def test_a_series_does_not_inherit_the_alert_of_the_one_that_was_in_its_slot(tmp_path: Path) -> None:
+async def test_a_series_does_not_inherit_the_alert_of_the_previous_series_in_its_slot(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc")
         slot = stage.series("orders").slot
@@ -141,29 +145,29 @@ async def test_a_run_that_is_cancelled_loses_nothing(tmp_path: Path) -> None:
         for name in names[:14]:
             stage.write(stage.series(name), stage.minute, "c")
         stage.seconds += 60
-        for waits in range(20):  # it is cancelled wherever it waits, the n-th time
+        for waits in range(20):  # the run is cancelled at its n-th wait
             run = asyncio.create_task(stage.process())
             for _ in range(waits):
                 await asyncio.sleep(0)
             run.cancel()
             await asyncio.gather(run, return_exceptions=True)
         await stage.process(60)
-        notices = {one.number: one for one in stage.notices}  # an attempt that was cancelled is made again
-        assert sorted(one.labels["resource"] for one in notices.values()) == sorted(names[:14])
+        notices = {notice.number: notice for notice in stage.notices}  # a cancelled attempt is repeated
+        assert sorted(notice.labels["resource"] for notice in notices.values()) == sorted(names[:14])
         assert {series.key.resource for series in stage.fleet.series.values()} == {*names[:14]}
 
 
-async def test_an_inhibited_alert_is_notified_when_it_outlives_the_inhibiting_one(tmp_path: Path) -> None:
+async def test_an_inhibited_alert_is_notified_when_it_outlives_the_inhibiting_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         records = key("orders", "kinesis.stream_write_records")
         for n, letter in enumerate("..s" + "ccccccccccc"):
-            for one in (stage.series("orders"), add(stage.fleet, records, SHORT)):
-                stage.write(one, stage.minute, letter if n < 3 or one.key == records else ".")
+            for series in (stage.series("orders"), add(stage.fleet, records, SHORT)):
+                stage.write(series, stage.minute, letter if n < 3 or series.key == records else ".")
             stage.minute += 1
             stage.seconds = stage.minute * 60.0
             stage.set_read_result()
             await stage.process()
-        changes = [(one.labels["signal"], one.kind, one.zone) for one in stage.notices]
+        changes = [(notice.labels["signal"], notice.kind, notice.zone) for notice in stage.notices]
         assert changes == [
             ("stream_write_bytes", NoticeKind.FIRING, "saturated"),
             ("stream_write_records", NoticeKind.FIRING, "near"),
@@ -171,7 +175,9 @@ async def test_an_inhibited_alert_is_notified_when_it_outlives_the_inhibiting_on
         ]
 
 
-async def test_a_new_receiver_gets_firing_alerts_and_a_former_one_their_resolution(tmp_path: Path) -> None:
+async def test_a_new_receiver_gets_firing_alerts_and_a_removed_receiver_their_resolution(
+    tmp_path: Path,
+) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc")
         stage.configure(configuration(["pager", "chat"]))
@@ -180,21 +186,24 @@ async def test_a_new_receiver_gets_firing_alerts_and_a_former_one_their_resoluti
         stage.configure(configuration(["chat"]))
         assert await stage.play(orders="...") == "..R"
         assert stage.sent[-1].receiver == "chat"
-        await stage.process(301)  # a group that nobody asks for any more has the usual interval
-        stage.configure(configuration(["pager"]))  # it comes back within a day
+        await stage.process(301)  # the group of a removed receiver has the default interval
+        stage.configure(configuration(["pager"]))  # the receiver is added again within a day
         await stage.deliver()
         assert (stage.sent[-1].receiver, stage.sent[-1].notices[0].kind) == ("pager", NoticeKind.RESOLVED)
 
 
 RELOADS: dict[str, tuple[list[dict[str, Any]], list[tuple[NoticeKind, Severity]]]] = {
-    "the same": ([], []),
-    "no alert": (
+    "the same settings": ([], []),
+    "the alert switched off": (
         [{"service": "kinesis", "near": "none", "above": "none"}],
         [(NoticeKind.RESOLVED, Severity.WARNING)],
     ),
-    "more": ([{"service": "kinesis", "near": "critical"}], [(NoticeKind.WORSENED, Severity.CRITICAL)]),
-    "less": ([{"service": "kinesis", "near": "none"}], [(NoticeKind.EASED, Severity.INFO)]),
-    "by the account's name": (
+    "a higher severity": (
+        [{"service": "kinesis", "near": "critical"}],
+        [(NoticeKind.WORSENED, Severity.CRITICAL)],
+    ),
+    "a lower severity": ([{"service": "kinesis", "near": "none"}], [(NoticeKind.EASED, Severity.INFO)]),
+    "an override by the account's name": (
         [{"account": "prod", "near": "critical"}],
         [(NoticeKind.WORSENED, Severity.CRITICAL)],
     ),
@@ -208,7 +217,7 @@ async def test_a_reload_applies_to_alerts_that_fire_already(
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc")
         stage.configure(configuration(alerts=alerts))
-        assert [(one.kind, one.severity) for one in await stage.process()] == expected
+        assert [(notice.kind, notice.severity) for notice in await stage.process()] == expected
 
 
 async def test_overrides_match_account_names(tmp_path: Path) -> None:
@@ -216,15 +225,17 @@ async def test_overrides_match_account_names(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path, configuration(alerts=overrides)) as stage:
         await stage.play(orders="..ccc")
         stage.account_names = {ACCOUNT: "staging"}
-        assert [one.kind for one in await stage.process()] == [NoticeKind.RESOLVED]
+        assert [notice.kind for notice in await stage.process()] == [NoticeKind.RESOLVED]
 
 
-async def test_an_alert_that_is_switched_off_ends_for_that_reason(tmp_path: Path) -> None:
+async def test_an_alert_that_the_configuration_switches_off_ends_with_that_reason(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..ccc")
         stage.configure(configuration(alerts=[{"service": "kinesis", "near": "none", "above": "none"}]))
-        (over,) = await stage.process()
-        assert "is no longer alerting after 3 min: the configuration switches the alert off." in over.summary
+        (resolved,) = await stage.process()
+        assert (
+            "is no longer alerting after 3 min: the configuration switches the alert off." in resolved.summary
+        )
         assert stage.states == {}
 
 
@@ -259,4 +270,4 @@ async def test_a_notice_that_becomes_due_between_evaluations_is_notified(tmp_pat
                 while not len(stage.delivery.senders["pager"].outbox):
                     await asyncio.sleep(0.01)
         await stage.deliver()
-        assert [one.kind for one in stage.notices] == [NoticeKind.FIRING]
+        assert [notice.kind for notice in stage.notices] == [NoticeKind.FIRING]

@@ -13,6 +13,7 @@ from tests.monitor.alerting.stage import AT_ONCE, LIMIT, Stage, configuration
 
 HALF_AN_HOUR = 1800.0
 NAN = float("nan")
+# Probabilities by horizon, the shortest first; a name is the shortest horizon in which the limit is likely.
 NONE, THREE_DAYS, DAY, SIX_HOURS, HOUR = (
     (0.0, 0.01, 0.05, 0.1),
     (0.0, 0.01, 0.2, 0.8),
@@ -23,7 +24,7 @@ NONE, THREE_DAYS, DAY, SIX_HOURS, HOUR = (
 DOUBTFUL = (0.0, 0.0, 0.1, 0.4)  # neither probable nor improbable
 
 
-def foresee(stage: Stage, probability: tuple[float, ...], hours: float | None = None) -> None:
+def set_forecast(stage: Stage, probability: tuple[float, ...], hours: float | None = None) -> None:
     """Set the forecast of the series `orders`. hours: until it reaches its limit; None: no forecast."""
     fleet, slot = stage.fleet, stage.series("orders").slot
     fleet.reach_probability[slot], fleet.history_bins[slot] = probability, 1344
@@ -32,8 +33,10 @@ def foresee(stage: Stage, probability: tuple[float, ...], hours: float | None = 
     fleet.reach_minutes[slot] = times
 
 
-async def after(stage: Stage, seconds: float, probability: tuple[float, ...], **more: Any) -> list[Notice]:
-    """Process a forecast after 61 s and again after some more seconds; return the notices that were sent."""
+async def notices_after(
+    stage: Stage, seconds: float, probability: tuple[float, ...], **more: Any
+) -> list[Notice]:
+    """Process a forecast after 61 s, and again `seconds` later; return the notices that were sent."""
     sent = []
     for passed in (61, seconds):
         stage.seconds += passed
@@ -41,7 +44,7 @@ async def after(stage: Stage, seconds: float, probability: tuple[float, ...], **
         stage.fleet.confirmed[: stage.fleet.size] = stage.minute
         stage.write(stage.series("orders"), stage.minute - 1, ".")
         stage.set_read_result()
-        foresee(stage, probability, **more)
+        set_forecast(stage, probability, **more)
         sent += await stage.process()
     return sent
 
@@ -49,8 +52,8 @@ async def after(stage: Stage, seconds: float, probability: tuple[float, ...], **
 async def test_a_forecast_is_notified_again_only_when_its_horizon_is_shorter(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
-        assert await after(stage, HALF_AN_HOUR, NONE) == []
-        (first,) = await after(stage, HALF_AN_HOUR, THREE_DAYS)
+        assert await notices_after(stage, HALF_AN_HOUR, NONE) == []
+        (first,) = await notices_after(stage, HALF_AN_HOUR, THREE_DAYS)
         assert (first.kind, first.severity, first.places) == (NoticeKind.FIRING, Severity.WARNING, 1)
         assert first.summary.startswith(
             "Kinesis stream `orders` (prod, eu-west-1) will probably reach its limit: 80 % within 3d. "
@@ -59,44 +62,45 @@ async def test_a_forecast_is_notified_again_only_when_its_horizon_is_shorter(tmp
         assert first.labels["cause"] == FORECAST
         assert first.series_id == stage.series("orders").key.id != first.alert
         for hours in (60, 50, 71):  # the forecast date changes
-            assert await after(stage, HALF_AN_HOUR, THREE_DAYS, hours=hours) == []
-        (nearer,) = await after(stage, HALF_AN_HOUR, SIX_HOURS)
+            assert await notices_after(stage, HALF_AN_HOUR, THREE_DAYS, hours=hours) == []
+        (nearer,) = await notices_after(stage, HALF_AN_HOUR, SIX_HOURS)
         assert (nearer.kind, nearer.places, nearer.alert) == (NoticeKind.WORSENED, 3, first.alert)
-        assert await after(stage, HALF_AN_HOUR, DAY) == []  # the horizon is longer again
-        assert await after(stage, HALF_AN_HOUR, SIX_HOURS) == []
-        (nearest,) = await after(stage, HALF_AN_HOUR, HOUR)
+        assert await notices_after(stage, HALF_AN_HOUR, DAY) == []  # the horizon is longer again
+        assert await notices_after(stage, HALF_AN_HOUR, SIX_HOURS) == []
+        (nearest,) = await notices_after(stage, HALF_AN_HOUR, HOUR)
         assert nearest.places == 4
-        assert {one.labels["cause"] for one in stage.notices} == {FORECAST}
+        assert {notice.labels["cause"] for notice in stage.notices} == {FORECAST}
 
 
 async def test_a_forecast_that_does_not_last_is_not_reported(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
         for _ in range(5):
-            assert await after(stage, HALF_AN_HOUR / 2, DAY) == []
-            assert await after(stage, 120, NONE) == []
+            assert await notices_after(stage, HALF_AN_HOUR / 2, DAY) == []
+            assert await notices_after(stage, 120, NONE) == []
 
 
 async def test_a_forecast_alert_is_resolved_when_the_limit_has_become_improbable(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
-        await after(stage, HALF_AN_HOUR, DAY)
-        assert await after(stage, HALF_AN_HOUR, DOUBTFUL) == []
-        assert await after(stage, HALF_AN_HOUR / 2, NONE) == []
-        assert await after(stage, HALF_AN_HOUR, (NAN,) * 4) == []  # an unknown forecast resolves no alert
-        (ended,) = await after(stage, HALF_AN_HOUR, NONE)
+        await notices_after(stage, HALF_AN_HOUR, DAY)
+        assert await notices_after(stage, HALF_AN_HOUR, DOUBTFUL) == []
+        assert await notices_after(stage, HALF_AN_HOUR / 2, NONE) == []
+        # An unknown forecast resolves no alert.
+        assert await notices_after(stage, HALF_AN_HOUR, (NAN,) * 4) == []
+        (ended,) = await notices_after(stage, HALF_AN_HOUR, NONE)
         assert ended.kind is NoticeKind.RESOLVED
         assert ended.resolution_reason == "the forecast has changed: 10 % within 3d"
-        (again,) = await after(stage, HALF_AN_HOUR, DAY)
-        assert again.kind is NoticeKind.FIRING
+        (fired_again,) = await notices_after(stage, HALF_AN_HOUR, DAY)
+        assert fired_again.kind is NoticeKind.FIRING
 
 
 async def test_a_forecast_alert_is_resolved_at_once_when_the_limit_is_raised(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
-        await after(stage, HALF_AN_HOUR, DAY)
+        await notices_after(stage, HALF_AN_HOUR, DAY)
         stage.relimit("orders", 2 * LIMIT)
-        foresee(stage, NONE)
+        set_forecast(stage, NONE)
         (ended,) = await stage.process(61)
         assert ended.resolution_reason == "the limit was raised from 1000 B/s to 1.95 KiB/s"
 
@@ -104,10 +108,10 @@ async def test_a_forecast_alert_is_resolved_at_once_when_the_limit_is_raised(tmp
 async def test_an_alert_of_the_series_replaces_its_forecast_alert(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
-        await after(stage, HALF_AN_HOUR, DAY)
+        await notices_after(stage, HALF_AN_HOUR, DAY)
         sent = await stage.play(orders="cccc")
         assert sorted(sent.replace(".", "")) == ["F", "R"]
-        ended = next(one for one in stage.notices if one.kind is NoticeKind.RESOLVED)
+        ended = next(notice for notice in stage.notices if notice.kind is NoticeKind.RESOLVED)
         assert ended.zone == FORECAST
         assert ended.resolution_reason.startswith("it is near its limit now")
         assert stage.notices[-1].zone in {"near", FORECAST}
@@ -116,7 +120,7 @@ async def test_an_alert_of_the_series_replaces_its_forecast_alert(tmp_path: Path
 async def test_a_forecast_alert_is_resolved_when_its_resource_is_deleted(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
-        await after(stage, HALF_AN_HOUR, DAY)
+        await notices_after(stage, HALF_AN_HOUR, DAY)
         stage.fleet.drop(stage.series("orders").key)
         stage.seconds += 61
         stage.set_read_result()
@@ -127,12 +131,12 @@ async def test_a_forecast_alert_is_resolved_when_its_resource_is_deleted(tmp_pat
 async def test_a_forecast_alert_is_not_notified_again_after_a_restart(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
-        (first,) = await after(stage, HALF_AN_HOUR, DAY)
+        (first,) = await notices_after(stage, HALF_AN_HOUR, DAY)
         minute = stage.minute
-    async with Stage.opened(tmp_path, minute=minute) as again:
-        await again.play(orders="..")
-        assert await after(again, HALF_AN_HOUR, DAY) == []
-        (nearer,) = await after(again, HALF_AN_HOUR, HOUR)
+    async with Stage.opened(tmp_path, minute=minute) as restarted:
+        await restarted.play(orders="..")
+        assert await notices_after(restarted, HALF_AN_HOUR, DAY) == []
+        (nearer,) = await notices_after(restarted, HALF_AN_HOUR, HOUR)
         assert (nearer.alert, nearer.kind, nearer.since) == (first.alert, NoticeKind.WORSENED, first.since)
 
 
@@ -140,9 +144,9 @@ async def test_a_forecast_alert_is_never_repeated(tmp_path: Path) -> None:
     config = configuration(route={**AT_ONCE, "repeat_interval": 300})
     async with Stage.opened(tmp_path, config) as stage:
         await stage.play(orders="..")
-        assert len(await after(stage, HALF_AN_HOUR, DAY)) == 1
+        assert len(await notices_after(stage, HALF_AN_HOUR, DAY)) == 1
         for _ in range(10):
-            assert await after(stage, 3600, DAY) == []
+            assert await notices_after(stage, 3600, DAY) == []
 
 
 @pytest.mark.parametrize(
@@ -160,24 +164,24 @@ async def test_severity_and_pending_time_of_forecast_alerts_are_configured(
     config = configuration(alerts=[{"signal": "kinesis.*", **override}])
     async with Stage.opened(tmp_path, config) as stage:
         await stage.play(orders="..")
-        sent = await after(stage, HALF_AN_HOUR, DAY)
-        assert [one.severity for one in sent] == ([severity] if severity else [])
+        sent = await notices_after(stage, HALF_AN_HOUR, DAY)
+        assert [notice.severity for notice in sent] == ([severity] if severity else [])
 
 
 async def test_a_forecast_alert_that_is_switched_off_is_resolved(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
-        await after(stage, HALF_AN_HOUR, DAY)
+        await notices_after(stage, HALF_AN_HOUR, DAY)
         stage.configure(configuration(alerts=[{"signal": "kinesis.*", "will_reach": "none"}]))
-        (ended,) = await after(stage, 60, DAY)
+        (ended,) = await notices_after(stage, 60, DAY)
         assert ended.resolution_reason == "the configuration switches the alert off"
 
 
 async def test_a_forecast_alert_says_act_now_when_little_time_is_left(tmp_path: Path) -> None:
     async with Stage.opened(tmp_path) as stage:
         await stage.play(orders="..")
-        (first,) = await after(stage, HALF_AN_HOUR, SIX_HOURS, hours=2.0)
+        (first,) = await notices_after(stage, HALF_AN_HOUR, SIX_HOURS, hours=2.0)
         assert "60 % within 6h, in 2-4 h" in first.summary
         assert "Act now" not in first.summary
-        (nearer,) = await after(stage, HALF_AN_HOUR, HOUR, hours=0.2)
+        (nearer,) = await notices_after(stage, HALF_AN_HOUR, HOUR, hours=0.2)
         assert "Act now: raising what is provisioned takes about 15 min." in nearer.summary

@@ -1,4 +1,4 @@
-"""Auto Scaling groups, from the responses of AWS to alerts: limits that change, and deliberate caps."""
+"""Alerts of Auto Scaling groups, from the responses of AWS on: limits that change, and deliberate caps."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,73 +12,73 @@ from tests.monitor.alerting.stage import Stage, configuration
 from tests.monitor.polling.inventories import BY_SERVICE, inventory_of
 
 BASE = 29_700_000
-EIGHT = BASE + 60  # when a scheduled action runs
+ACTION_MINUTE = BASE + 60  # when a scheduled action runs
 LIMITS = {"MaxNumberOfAutoScalingGroups": 500, "NumberOfAutoScalingGroups": 1}
 METRICS = ("GroupDesiredCapacity", "GroupInServiceInstances", "GroupMaxSize")
-INVENTORY, LATE = 10, 2  # minutes
+INVENTORY_INTERVAL, METRIC_DELAY = 10, 2  # minutes
 
-Sizes = tuple[int, int, int]  # least, desired, most
+Sizes = tuple[int, int, int]  # minimum, desired, maximum
 SizesAt = Callable[[int], Sizes]
 
 
 def group(name: str, sizes: Sizes, *metrics: str) -> dict[str, Any]:
-    least, desired, most = sizes
+    minimum, desired, maximum = sizes
     return {
         "AutoScalingGroupName": name,
-        "MinSize": least,
-        "MaxSize": most,
+        "MinSize": minimum,
+        "MaxSize": maximum,
         "DesiredCapacity": desired,
         "DefaultCooldown": 300,
         "AvailabilityZones": ["eu-west-1a"],
         "HealthCheckType": "EC2",
         "CreatedTime": "2026-01-01T00:00:00Z",
-        "EnabledMetrics": [{"Metric": one, "Granularity": "1Minute"} for one in metrics],
+        "EnabledMetrics": [{"Metric": metric, "Granularity": "1Minute"} for metric in metrics],
     }
 
 
-def value(fragment: bytes, sizes: Sizes) -> float:
-    """Return the value of a metric of a group of these sizes."""
-    _, desired, most = sizes
-    return float(most if b"GroupMaxSize" in fragment else 50 if b"CPU" in fragment else desired)
+def value(metric: bytes, sizes: Sizes) -> float:
+    """Return the value of a metric of a group with these sizes."""
+    _, desired, maximum = sizes
+    return float(maximum if b"GroupMaxSize" in metric else 50 if b"CPU" in metric else desired)
 
 
 async def alerting_groups(
     folder: Path, groups: dict[str, SizesAt], *metrics: str, minutes: int = 90
 ) -> set[str]:
-    """Return the groups with an alert, by inventories every ten minutes and late metrics."""
+    """Return the groups that have an alert, with an inventory every ten minutes and delayed metrics."""
     resources = set()
     async with Stage.opened(folder, configuration(), minute=BASE) as stage:
         aws = FakeAws(describe_account_limits=LIMITS)
         inventory = inventory_of(aws.cell, stage.fleet, configuration(), account_name="prod")
         requested: list[str] = []
-        doubts = LimitVerifier(lambda cell, service: requested.append(service))
+        verifier = LimitVerifier(lambda cell, service: requested.append(service))
         for minute in range(BASE, BASE + minutes):
             stage.minute, stage.seconds, aws.now = minute, minute * 60.0, minute * 60.0
             found = [group(name, sizes(minute), *metrics) for name, sizes in groups.items()]
             aws.answers["describe_auto_scaling_groups"] = {"AutoScalingGroups": found}
-            if minute % INVENTORY == (EIGHT - 1) % INVENTORY or requested:
+            if minute % INVENTORY_INTERVAL == (ACTION_MINUTE - 1) % INVENTORY_INTERVAL or requested:
                 requested.clear()
                 await inventory.run(BY_SERVICE["autoscaling"])
             for metric, row in stage.fleet.metrics(aws.cell.key).items():
-                sizes = next(at for name, at in groups.items() if name.encode() in metric)
-                at = np.arange(minute - 15, minute - LATE + 1, dtype=np.int32)
-                values = np.array([value(metric, sizes(one)) for one in at.tolist()], np.float32)
+                sizes = next(sizes_at for name, sizes_at in groups.items() if name.encode() in metric)
+                at = np.arange(minute - 15, minute - METRIC_DELAY + 1, dtype=np.int32)
+                values = np.array([value(metric, sizes(written)) for written in at.tolist()], np.float32)
                 stage.fleet.rings.write(np.full(at.size, row, np.int32), at, values)
-                stage.fleet.rings.mark_read(np.array([row], np.int32), minute - LATE)
+                stage.fleet.rings.mark_read(np.array([row], np.int32), minute - METRIC_DELAY)
             stage.set_read_result()
-            resources |= {one.labels["resource"] for one in await stage.process()}
-            doubts.request_scans(stage.fleet, minute)
+            resources |= {notice.labels["resource"] for notice in await stage.process()}
+            verifier.request_scans(stage.fleet, minute)
     return resources
 
 
 def scheduled(minute: int) -> Sizes:
-    """Return the sizes of a group whose maximum and desired capacity are raised at eight."""
-    return (1, 4, 6) if minute < EIGHT else (1, 30, 60)
+    """Return the sizes of a group whose maximum and desired capacity are raised at ACTION_MINUTE."""
+    return (1, 4, 6) if minute < ACTION_MINUTE else (1, 30, 60)
 
 
 def lowered(minute: int) -> Sizes:
-    """Return the sizes of a group whose maximum and desired capacity are lowered at eight."""
-    return (1, 30, 60) if minute < EIGHT else (1, 4, 10)
+    """Return the sizes of a group whose maximum and desired capacity are lowered at ACTION_MINUTE."""
+    return (1, 30, 60) if minute < ACTION_MINUTE else (1, 4, 10)
 
 
 async def test_a_scheduled_action_causes_no_alert(tmp_path: Path) -> None:
@@ -93,7 +93,7 @@ async def test_a_maximum_that_is_lowered_causes_no_alert(tmp_path: Path) -> None
     assert await alerting_groups(tmp_path, {"web": lowered}, *METRICS[:2]) == set()
 
 
-async def test_only_a_group_at_a_maximum_that_can_scale_has_an_alert(
+async def test_a_group_at_its_maximum_has_an_alert_unless_its_size_is_fixed(
     tmp_path: Path,
 ) -> None:
     groups: dict[str, SizesAt] = {
@@ -104,7 +104,7 @@ async def test_only_a_group_at_a_maximum_that_can_scale_has_an_alert(
     assert await alerting_groups(tmp_path, groups) == {"full"}
 
 
-async def test_a_group_of_a_fixed_size_whose_desired_size_exceeds_its_maximum_is_an_alert(
+async def test_a_group_of_fixed_size_whose_desired_size_exceeds_its_maximum_has_an_alert(
     tmp_path: Path,
 ) -> None:
     assert await alerting_groups(tmp_path, {"etcd": lambda minute: (3, 4, 3)}, *METRICS[:2]) == {"etcd"}
