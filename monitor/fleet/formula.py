@@ -30,12 +30,8 @@ DIFFERENCES = (Op.DIFFERENCE, Op.COUNT_DIFFERENCE)
 SILENCE_OPS = (Op.READER_LAG, Op.UNREAD_DURATION)  # they interpret missing points themselves
 NEED_ALL_TERMS = (*DIFFERENCES, Op.RATIO)
 MAX_SHARED_SHAPES = 1024
-MAY_FALL = (
-    *NEED_ALL_TERMS,
-    Op.RISE,
-    Op.POSITIVE,
-    *SILENCE_OPS,
-)  # operations whose result may fall when a metric grows
+# Operations whose result may fall when a metric grows.
+MAY_FALL = (*NEED_ALL_TERMS, Op.RISE, Op.POSITIVE, *SILENCE_OPS)
 
 
 @dataclass(frozen=True)

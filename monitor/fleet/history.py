@@ -61,9 +61,8 @@ class SeriesHistory(Judged):
     @cached_property
     def zones(self) -> Zones:
         """The zone in each minute, with the throttled demand of recent minutes, as the judge exports it."""
-        throttled: Ints = np.cumsum(
-            self.excess > 0, dtype=np.int32
-        )  # minutes with throttled demand, up to each minute
+        # Numbers of minutes with throttled demand up to each minute.
+        throttled: Ints = np.cumsum(self.excess > 0, dtype=np.int32)
         recent: Ints = throttled.copy()
         recent[self.recent_minutes :] -= throttled[: -self.recent_minutes]
         return self.zone_of(recent > 0)

@@ -31,10 +31,10 @@ class Rings(RingColumns):
 
         marked_next: `mark_read` of all these rows follows at once and updates the derived columns.
         """
-        kept, touched, _ = self._write(rows, minutes, values, by_stream=False)
+        usable_count, touched, _ = self._write(rows, minutes, values, by_stream=False)
         if not marked_next:
             self._derive(touched)
-        return rows.size - kept
+        return rows.size - usable_count
 
     def _write(self, rows: Ints, minutes: Ints, values: Floats, by_stream: bool) -> tuple[int, Ints, Ints]:
         """Write points; return the number of usable points, the distinct rows, and the newest minute of each.
@@ -50,10 +50,10 @@ class Rings(RingColumns):
         self._advance(touched, newest)
         self.by_stream[touched[newest >= self.newest_point[touched]]] = by_stream
         self.newest_point[touched] = np.maximum(self.newest_point[touched], newest)
-        kept = np.flatnonzero(minutes > self.window_end[rows] - WINDOW)
-        self._put(rows[kept], minutes[kept], values[kept])
+        inside = np.flatnonzero(minutes > self.window_end[rows] - WINDOW)
+        self._put(rows[inside], minutes[inside], values[inside])
         self.advance_watermarks(self.namespace[touched], newest)
-        return kept.size + int(np.count_nonzero(former)), touched, newest
+        return inside.size + int(np.count_nonzero(former)), touched, newest
 
     def begin(self, row: int, minute: int) -> None:
         """Discard the points of a row before a minute, now and in later writes."""
@@ -140,12 +140,12 @@ class Rings(RingColumns):
         No minute from `now` on is complete, even if it has points. After a gap, minutes are incomplete until
         a poll fills the gap, or PROVISIONAL_FOR minutes have passed.
         """
-        kept, touched, newest = self._write(rows, minutes, values, by_stream=True)
+        usable_count, touched, newest = self._write(rows, minutes, values, by_stream=True)
         gapless = self._note_streamed(touched, newest, now)
         complete = np.flatnonzero(gapless | (newest - self.stream_started[touched] >= PROVISIONAL_FOR))
         self._advance_read(touched[complete], np.minimum(newest[complete], now) - 1)
         self._derive(touched)
-        return rows.size - kept
+        return rows.size - usable_count
 
     def mark_streamed(self, rows: Ints, minutes: Ints, now: int) -> None:
         """Mark rows as streamed completely up to a minute each, at the minute `now`."""

@@ -217,7 +217,7 @@ def test_a_point_of_a_longer_period_proves_nothing_about_metrics_of_one_minute()
         pytest.param(None, {1: 5}, 1, id="no complete minute"),
     ],
 )
-def test_a_provisional_minute_is_shown_if_it_is_no_lower_than_the_last_complete_one(
+def test_a_provisional_minute_is_shown_if_it_is_no_lower_than_the_last_complete_minute(
     complete: float | None, provisional: dict[int, float], expected: int
 ) -> None:
     rings = rings_of([False])

@@ -45,7 +45,7 @@ def refused_places(model: type[BaseModel], given: dict[str, Any]) -> set[str]:
     try:
         model.model_validate(given)
     except ValidationError as error:
-        return {str(one["loc"][0]) for one in error.errors() if one["type"] == "less_than_equal"}
+        return {str(entry["loc"][0]) for entry in error.errors() if entry["type"] == "less_than_equal"}
     return set()
 
 

@@ -88,7 +88,7 @@ def test_many_series_are_computed_like_each_series_alone(
 
 
 @given(st.dictionaries(st.integers(0, 9), formulas), points, reads)
-def test_recent_throttled_demand_of_a_block_equals_that_of_each_series_alone(
+def test_recent_throttled_demand_of_a_block_is_computed_like_each_series_alone(
     wanted: dict[int, Usage], written: list[Point], read: list[tuple[int, int]]
 ) -> None:
     rings, model = rings_and_model(written, read)
@@ -102,7 +102,7 @@ def test_recent_throttled_demand_of_a_block_equals_that_of_each_series_alone(
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.one_of(st.none(), formulas)), max_size=40))
-def test_formulas_set_replaced_and_removed_in_any_order_leave_the_last_ones(
+def test_formulas_set_replaced_and_removed_in_any_order_leave_the_last_formula_of_each_series(
     steps: list[tuple[int, Usage | None]],
 ) -> None:
     stored, expected = Formulas(), dict[int, Formula | None]()

@@ -109,8 +109,8 @@ def test_changes_of_a_dropped_series_do_not_apply_to_the_next_one_in_its_slot() 
 
 def test_several_changes_in_a_minute_or_an_earlier_minute_keep_past_limits_in_order() -> None:
     past = PastLimits()
-    one, two, three = map(np.float32, (1, 2, 3))
-    past.record(0, one, two, NOW)
-    past.record(0, two, three, NOW)
-    past.record(0, three, two, NOW - 5)
+    first, second, third = map(np.float32, (1, 2, 3))
+    past.record(0, first, second, NOW)
+    past.record(0, second, third, NOW)
+    past.record(0, third, second, NOW - 5)
     assert list(past.since(0, 2.0)) == [(None, 1.0), (NOW, 2.0)]
