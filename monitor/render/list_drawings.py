@@ -23,24 +23,27 @@ WIDTH: Final = 100  # percent
 MIN_TIME, MAX_TIME = 10, 14 * DAY_MINUTES  # minutes: the ends of the scale of times, which is logarithmic
 MIN_WIDTH: Final = 2.5  # percent, of a range of times
 
-# Formats of numbers and of what is made here: nothing of them needs escaping.
-GAUGE: Final = (
-    '<svg class="gauge" aria-hidden="true"><rect width="{fill:.3g}%"/>'
-    '<rect x="{low:.3g}%" width="{width:.3g}%"/></svg>'
+# A hundred rows with three drawings each are most of a page, so the style sheet draws whatever is the same in
+# all rows: the default band, the limit at TOP, the scale of times. Drawings without a text have no name, and
+# screen readers leave them out. The placeholders are numbers and markup of this module: none needs escaping.
+GAUGE: Final = '<svg class="gauge"><rect width="{fill:.3g}%"/></svg>'
+OWN_BAND_GAUGE: Final = (
+    '<svg class="gauge own"><rect width="{fill:.3g}%"/><rect x="{low:.3g}%" width="{width:.3g}%"/></svg>'
 )
-SPARK: Final = (
-    '<svg class="spark" viewBox="0 0 {steps} 44" preserveAspectRatio="none" aria-hidden="true">'
-    '{gaps}<path d="M0 {limit:.0f}H{steps}"/><path class="u" d="{line}"/>{throttled}</svg>'
-)
-RUNWAY: Final = '<svg class="runway" aria-hidden="true"><use href="#runway"/>{mark}</svg>'
+SPARK: Final = '<svg class="spark{over}">{gaps}{limit}<path class="u" d="{line}"/>{throttled}</svg>'
+RUNWAY: Final = '<svg class="runway">{mark}</svg>'
+DEFAULT_BAND: Final = Band()
 AnyRatio = TypeVar("AnyRatio", float, Floats)
 NO_SAMPLE = Markup('<span class="mute">no sample</span>')
 
 
 def gauge(utilization: float, band: Band) -> Markup:
     """Return a bar whose full width is the limit, with the target band below it."""
+    fill = min(max(utilization, 0.0), 1.0) * WIDTH
+    if (band.low, band.high) == (DEFAULT_BAND.low, DEFAULT_BAND.high):
+        return Markup(GAUGE.format(fill=fill))
     low, high = min(band.low, 1.0) * WIDTH, min(band.high, 1.0) * WIDTH
-    return Markup(GAUGE.format(fill=min(max(utilization, 0.0), 1.0) * WIDTH, low=low, width=high - low))
+    return Markup(OWN_BAND_GAUGE.format(fill=fill, low=low, width=high - low))
 
 
 def spark(utilization: Floats, throttled: Floats) -> Markup:
@@ -57,8 +60,8 @@ def spark(utilization: Floats, throttled: Floats) -> Markup:
     marked = np.fmax.reduce(throttled.reshape(-1, STEP), axis=1) > 0
     return Markup(
         SPARK.format(
-            steps=steps.size,
-            limit=_y(1.0, top),
+            over=" over" if top > 1 else "",
+            limit=f'<path d="M0 {_y(1.0, top):.0f}H{steps.size}"/>' if top > 1 else "",
             gaps=_runs("gap", _inner_gaps(known), BOTTOM // 2),
             line="".join(_line(ys)),
             throttled=_runs("ref", marked, BOTTOM - MARK_HEIGHT // 2),

@@ -75,8 +75,12 @@ def test_an_improbable_time_is_pale_and_an_unknown_one_is_no_mark(reach: Reach, 
 
 @pytest.mark.parametrize(("utilization", "width"), [(0.5, "50"), (7.0, "100"), (-1.0, "0")])
 def test_a_gauge_ends_at_the_limit(utilization: float, width: str) -> None:
-    assert f'<rect width="{width}%"/>' in gauge(utilization, Band())
-    assert '<rect x="40%" width="30%"/>' in gauge(utilization, Band())
+    assert gauge(utilization, Band()) == f'<svg class="gauge"><rect width="{width}%"/></svg>'
+
+
+def test_a_gauge_draws_the_own_band_of_a_series_instead_of_the_default_band() -> None:
+    drawn = gauge(0.5, Band(low=0.2, high=0.45))
+    assert drawn.startswith('<svg class="gauge own"><rect width="50%"/><rect x="20%" width="25%"/>')
 
 
 def test_missing_minutes_are_a_gap_and_no_line() -> None:
@@ -102,4 +106,5 @@ def test_no_sample_is_said_in_words() -> None:
 
 def test_usage_beyond_the_limit_lowers_the_line_of_the_limit() -> None:
     drawn = spark(np.full(180, 2.0, np.float32), np.zeros(180, np.float32))
-    assert '<path d="M0 22H30"/>' in drawn
+    assert '<svg class="spark over"><path d="M0 22H30"/>' in drawn
+    assert "over" not in spark(np.full(180, 1.0, np.float32), np.zeros(180, np.float32))
