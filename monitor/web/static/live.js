@@ -127,14 +127,14 @@ function renewRows(part, other) {
 // isForced: also under the pointer, as its click had the part change.
 function replacePart(part, other, isForced) {
   const focused = selectorOf(document.activeElement, part), chosen = part.querySelector("[aria-selected=true][id]")?.id;
-  const offsets = [...part.querySelectorAll(".scrollable")].map((element) => element.scrollLeft);
+  const offsets = [...part.querySelectorAll(".scroll")].map((element) => element.scrollLeft);
   const kept = keptIn(part);
   const isHeld = !isForced && part.matches(":hover") && part.querySelector("[data-order-changed]") && idsOf(part) !== idsOf(other);
   const added = isHeld ? part : document.importNode(other, true);
   if (isHeld) renewRows(part, other);
   else part.replaceWith(added);
   restore(added, kept);
-  added.querySelectorAll(".scrollable").forEach((element, n) => (element.scrollLeft = offsets[n] || 0));
+  added.querySelectorAll(".scroll").forEach((element, n) => (element.scrollLeft = offsets[n] || 0));
   if (chosen) added.querySelector(`#${CSS.escape(chosen)}`)?.setAttribute("aria-selected", "true");
   if (focused) added.querySelector(focused)?.focus({ preventScroll: true });
   added.dispatchEvent(new CustomEvent("headroom:updated", { bubbles: true }));
