@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     load_pem_private_key,
 )
+from pydantic import SecretStr
 
 from monitor.access.passwords import PasswordHash
 from monitor.access.settings import AuthConfig, TlsConfig
@@ -59,7 +60,7 @@ def test_a_token_is_read_from_the_key_the_environment_or_a_file_and_never_shown(
 def test_a_password_is_read_from_the_key_the_environment_or_a_file(tmp_path: Path, key: str) -> None:
     (tmp_path / "secret").write_text(SECRET + "\n")
     config = auth(f"{{users: [{{name: ada, {key}}}]}}", tmp_path)
-    assert config.users[0].secret == config.users[0].secret
+    assert config.users[0].secret == SecretStr(SECRET)
     assert SECRET not in repr(config)
 
 
