@@ -235,7 +235,7 @@ def stream_series(name: str, summary: Summary) -> Iterator[Observed]:
 
 
 def summary_series(name: str, summary: Summary) -> Iterator[Observed]:
-    """Yield the series of a stream that need only its summary; without consumers, also those of readers."""
+    """Yield the series of a stream that need only its summary; its readers' series if it has no consumers."""
     yield from stream_series(name, summary)
     if not summary.get("ConsumerCount"):
         yield from reader_series(name, summary, ())

@@ -13,7 +13,7 @@ PEAK_DAYS = 30
 PEAK_PERIOD = 300  # seconds: CloudWatch stores five-minute points for 63 days, one-minute points for 15 days
 SECONDS_PER_HOUR, SECONDS_PER_DAY = 3600, 86_400
 
-# Kinesis publishes nothing for minutes without writes.
+# Kinesis publishes no point for minutes without writes.
 incoming_bytes = Metric("AWS/Kinesis", "IncomingBytes", "Sum", zero_when_absent=True, unit=BYTES)
 
 Summary = dict[str, Any]  # the SUMMARY_MEMBERS of a StreamDescriptionSummary

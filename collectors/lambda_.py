@@ -129,7 +129,7 @@ def cached_series(aws: Aws, cache: FunctionCache, queried: Sequence[str]) -> Ite
 
 
 async def listed_series(aws: Aws, cache: FunctionCache, queried: Iterable[str]) -> AsyncIterator[Observed]:
-    """Yield the series of provisioned concurrency that is to be listed; cached ones where there is no turn.
+    """Yield the series of provisioned concurrency that is to be listed: from a new list, or the cached one.
 
     queried: the functions whose reservation was queried, even if the query failed.
     """

@@ -51,13 +51,13 @@ NO_BOUNDS = MetricBounds()
 
 def bound_problems(bound: Bound, metrics: Iterable[Metric]) -> Iterator[str]:
     """Yield the problems of a rule: metrics that are not read, not zero when absent, or of another unit."""
-    read = {(one.namespace, one.name, one.stat): one for one in metrics}
+    read = {(metric.namespace, metric.name, metric.stat): metric for metric in metrics}
     part = read.get((bound.namespace, bound.metrics[0], bound.stat))
     for name in dict.fromkeys((*bound.metrics, *filter(None, [bound.metric]))):
-        metric = read.get((bound.namespace, name, bound.stat))
-        if metric is None:
+        found = read.get((bound.namespace, name, bound.stat))
+        if found is None:
             yield f"expected a metric that is read, found {bound.stat} of {name} in {bound.namespace}"
-        elif not (bound.of_usage or metric.zero_when_absent):
+        elif not (bound.of_usage or found.zero_when_absent):
             yield f"expected a metric that is zero when absent, found {name}"
-        elif bound.metric and part and metric.unit != part.unit:
+        elif bound.metric and part and found.unit != part.unit:
             yield f"expected metrics of one unit, found that of {name}"

@@ -49,14 +49,14 @@ def check_own_services(paths: Iterable[Path], taken: Collection[str]) -> list[Se
         except DeclarationError as error:
             problems += error.problems
         else:
-            found |= {(folder / ENTRIES / one.service).absolute(): one for one in services}
+            found |= {(folder / ENTRIES / entry.service).absolute(): entry for entry in services}
     if problems:
         raise DeclarationError([*dict.fromkeys(problems)])
     return [*found.values()]
 
 
 def _folder_and_name(path: Path) -> tuple[Path, str | None]:
-    """Return a folder and None; for a file, the folder and the name of the service that it belongs to.
+    """Return a folder and None; for a file of a service, the folder and the name of the service.
 
     Raises DeclarationError if the path is neither a folder nor a file of a service.
     """
@@ -64,7 +64,7 @@ def _folder_and_name(path: Path) -> tuple[Path, str | None]:
         return path, None
     if not path.exists():
         raise DeclarationError([f"{path}:1: file: expected a folder or a file, found none"])
-    parent = Path(os.path.abspath(path.parent))  # absolute, so that a file in the current folder has one, too
+    parent = Path(os.path.abspath(path.parent))  # absolute, as the parent of a bare file name is "."
     if parent.name not in (DECLARATIONS, ENTRIES):
         raise DeclarationError([f"{path}:1: file: expected in a folder {DECLARATIONS} or {ENTRIES}"])
     if path.suffix != ".yaml":

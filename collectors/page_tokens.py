@@ -1,8 +1,8 @@
-"""The members of requests and responses that hold the token of a page, where botocore has no paginator."""
+"""The members of requests and responses that hold page tokens, where botocore has no paginator."""
 
 from collections.abc import Container, Iterable
 
-# The member of a request that takes the token of a page, and that of the response that holds the next one's.
+# The member of a request that takes a page token, and the member of the response that holds the next token.
 TOKEN_MEMBERS = (
     ("NextToken", "NextToken"),
     ("nextToken", "nextToken"),
@@ -17,10 +17,10 @@ TOKEN_MEMBERS = (
 
 
 def token_members(taken: Container[str], returned: Iterable[str]) -> tuple[str, str] | None:
-    """Return the member of a request that takes a token, and that of its response that holds the next one.
+    """Return the member of a request that takes a page token, and the response's member with the next token.
 
-    taken, returned: the members of both; a member of a member of the response is `FunctionList.NextMarker`.
-    None where they have no such pair.
+    taken: the members of the request. returned: the paths of the response's members, as
+    `FunctionList.NextMarker`. Returns None if no pair of TOKEN_MEMBERS is among them.
     """
     by_name = {path.rpartition(".")[2]: path for path in sorted(returned, key=len, reverse=True)}
     pairs = (pair for pair in TOKEN_MEMBERS if pair[0] in taken and pair[1] in by_name)

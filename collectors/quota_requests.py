@@ -1,4 +1,4 @@
-"""Service Quotas: the requests for an increase of quotas, pending ones and those decided lately.
+"""Service Quotas: the requests for an increase of quotas that are pending or were decided lately.
 
 API: https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_RequestedServiceQuotaChange.html
 """
@@ -17,7 +17,7 @@ from rules.signals import Quota
 
 REQUEST_OPERATION = "RequestServiceQuotaIncrease"
 ACTIONS = (f"servicequotas:{REQUEST_OPERATION}",)  # not needed to watch
-# A request of any other status is decided.
+# A request with any other status is decided.
 PENDING_STATUSES = ("PENDING", "CASE_OPENED")
 APPROVED = "APPROVED"
 STATUS_TEXTS: Mapping[str, str] = {
@@ -30,7 +30,7 @@ STATUS_TEXTS: Mapping[str, str] = {
     "INVALID_REQUEST": "was rejected as invalid",
 }
 DECIDED_PERIOD = 30 * 86_400.0  # seconds for which a decided request is shown; AWS lists 90 days
-REQUEST: Members = {  # what is read of a RequestedServiceQuotaChange
+REQUEST: Members = {  # the members of a RequestedServiceQuotaChange that are read
     "ServiceCode": is_text,
     "QuotaCode": is_text,
     "DesiredValue": is_number,
@@ -48,10 +48,10 @@ AUTOMATIC = "AutomaticManagement"  # the type of a request that AWS made by itse
 class QuotaRequest:
     """A request for an increase of a quota.
 
-    desired: the requested value, in the quota's unit; of a series, in that of its signal. status: as in
-    Service Quotas. since: when it was made; updated: when its status changed last; both in epoch seconds,
-    None if AWS does not return it. automatic: AWS made it by itself. is_global: its quota is the same in all
-    regions.
+    desired: the requested value in the quota's unit; after `in_unit_of`, in another unit. status: the status
+    in Service Quotas. since: when the request was made; updated: when its status changed last; both in epoch
+    seconds, None if AWS does not return the time. automatic: AWS made the request by itself. is_global: the
+    quota is the same in all regions.
     """
 
     desired: float
@@ -63,22 +63,22 @@ class QuotaRequest:
 
     @property
     def pending(self) -> bool:
-        """True until AWS has decided it."""
+        """True until AWS has decided the request."""
         return self.status in PENDING_STATUSES
 
     @property
     def decided_at(self) -> float | None:
-        """The time of AWS's decision, in epoch seconds; None if it is pending, or AWS does not return it."""
+        """The time of AWS's decision in epoch seconds; None if there is none yet, or AWS returns no time."""
         return None if self.pending else self.updated
 
     def in_unit_of(self, quota_unit: float) -> "QuotaRequest":
-        """Return the request in another unit. quota_unit: what 1 of the quota is in that unit."""
+        """Return the request in another unit. quota_unit: 1 of the quota's unit, in that unit."""
         return replace(self, desired=self.desired * quota_unit)
 
     def sentence(self, text_of: Callable[[float], str], limit: float | None) -> str:
         """Return the request in words, with the day of its decision.
 
-        text_of: an amount as text. limit: the one in force, in the unit of `desired`; None if it is unknown.
+        text_of: formats an amount. limit: the limit in force, in the unit of `desired`; None if unknown.
         """
         requester = " by AWS itself" if self.automatic else ""
         status = STATUS_TEXTS.get(self.status, f"has the status {self.status}")
@@ -89,14 +89,14 @@ class QuotaRequest:
         )
 
     def _effect(self, text_of: Callable[[float], str], limit: float | None) -> str:
-        """Return what a decided request changed, as an end of its sentence."""
+        """Return the end of the sentence of a decided request: the limit that is in force."""
         if self.pending or limit is None:
             return ""
         return f"; the limit is {'still ' if limit < self.desired else ''}{text_of(limit)}"
 
 
 class RequestedQuota(NamedTuple):
-    """The subject of a request: a quota of the account, or of one resource. arn: the resource's, or empty."""
+    """The quota that a request is for. arn: the resource that the request is for; empty for the account."""
 
     quota: Quota
     arn: str = ""
@@ -111,8 +111,9 @@ async def list_requests(
 ) -> AsyncIterator[tuple[RequestedQuota, QuotaRequest]]:
     """Yield the requests of the account in the region that are pending or were decided in DECIDED_PERIOD.
 
-    One list has those of the last 90 days, of the account and of single resources. service_code: for those
-    of one service. Without it the list is taken to have those of all services, as the parameter is optional.
+    AWS lists the requests of the last 90 days, for the account and for single resources. service_code: yield
+    only the requests of this service. If it is empty, AWS is assumed to list those of all services, as the
+    parameter is optional.
     """
     service_params: dict[str, Any] = {"ServiceCode": service_code} if service_code else {}
     requests = aws.list_items(
@@ -129,7 +130,7 @@ async def list_requests(
 
 
 async def newest_requests(aws: Aws, service_code: str = "") -> dict[RequestedQuota, QuotaRequest]:
-    """Return the newest request for each quota, a pending one before all others; see `list_requests`."""
+    """Return the pending request for each quota, or else the newest one; see `list_requests`."""
     newest: dict[RequestedQuota, QuotaRequest] = {}
     async for quota, request in list_requests(aws, service_code):
         if quota not in newest or _rank(request) > _rank(newest[quota]):
@@ -138,7 +139,7 @@ async def newest_requests(aws: Aws, service_code: str = "") -> dict[RequestedQuo
 
 
 def request_from(description: Any, now: float) -> QuotaRequest | None:
-    """Return a request as AWS describes it; None for one without a value, and for one decided long ago."""
+    """Parse a request; None if it has no finite value, or was decided before DECIDED_PERIOD."""
     members = members_of(description, REQUEST)
     desired = members.get("DesiredValue")
     if desired is None or not isfinite(desired):
@@ -151,12 +152,12 @@ def request_from(description: Any, now: float) -> QuotaRequest | None:
         members.get("RequestType") == AUTOMATIC,
         members.get("GlobalQuota", False),
     )
-    changed = request.updated or request.since or 0.0
-    return request if request.pending or now - changed < DECIDED_PERIOD else None
+    changed_at = request.updated or request.since or 0.0
+    return request if request.pending or now - changed_at < DECIDED_PERIOD else None
 
 
 def _requested_quota(description: Mapping[str, Any]) -> RequestedQuota:
-    """Return what a request is for; the quota may be of any form, as it is only looked up."""
+    """Return the quota that a request is for; its codes are not validated, as they are only looked up."""
     quota = Quota.model_construct(
         service=description.get("ServiceCode", ""), code=description.get("QuotaCode", "")
     )

@@ -22,11 +22,11 @@ ACTIONS = (
     "servicequotas:ListAWSDefaultServiceQuotas",
     "servicequotas:ListRequestedServiceQuotaChangeHistory",
 )
-# AWS documents, for each account and region, 5 calls per second of each Get operation and of the history, and
-# 10 of each List operation. Half of this rate is left to other callers.
+# Calls per second. AWS documents 5 per account and region for each Get operation and the history of requests,
+# and 10 for each List operation. About half of this rate is left to other callers.
 # https://docs.aws.amazon.com/servicequotas/latest/userguide/reference_limits.html
 RATES = {
-    "service-quotas": 5,  # of all operations together that have no rate below
+    "service-quotas": 5,  # for all operations together that have no rate below
     "service-quotas:GetServiceQuota": 2,
     "service-quotas:GetAWSDefaultServiceQuota": 2,
     "service-quotas:ListServiceQuotas": 5,
@@ -62,9 +62,9 @@ QUOTA: Members = {  # the members of a ServiceQuota that are read
     },
     "QuotaContext": QUOTA_CONTEXT,
 }
-ALL_RESOURCES = "*"  # as the resource of a quota: all resources without a value of their own
+ALL_RESOURCES = "*"  # the ContextId of a value for all resources without a value of their own
 
-ACCOUNT_LEVEL, RESOURCE_LEVEL = "ACCOUNT", "PER_RESOURCE"  # the level at which AWS increases a quota
+ACCOUNT_LEVEL, RESOURCE_LEVEL = "ACCOUNT", "PER_RESOURCE"  # levels at which AWS increases a quota
 
 QuotaValues = Mapping[LimitSource, float]
 Description = Mapping[str, Any]  # the members of a ServiceQuota
@@ -158,8 +158,8 @@ async def read_value(aws: Aws, quota: Quota) -> QuotaValues:
 async def read_description(aws: Aws, quota: Quota, arn: str = "") -> tuple[LimitSource, Description]:
     """Return AWS's description of a quota with its applied value, or else with its default value.
 
-    arn: a resource, to return the value for this resource alone. If the resource has no value of its own, the
-    value for all resources is returned.
+    arn: a resource, whose own value is returned. If the resource has no value of its own, the value for all
+    resources is returned.
     """
     names = {"ServiceCode": quota.service, "QuotaCode": quota.code}
     applied, default = GET_OPERATIONS.items()

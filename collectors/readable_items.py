@@ -1,4 +1,4 @@
-"""The items of a list that have what identifies them; the others are counted, and prevent no read."""
+"""The items of a list that can be read; items without an id or a name are counted and skipped."""
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -8,15 +8,15 @@ from monitor.lib.errors import HeadroomError
 
 
 class UnreadableItemsError(HeadroomError):
-    """AWS listed items without what identifies them."""
+    """AWS listed items that cannot be read, such as items without an id."""
 
 
 @dataclass(slots=True)
 class ReadableItems:
-    """The items of a list, as far as they can be read.
+    """The items of a list that can be read.
 
-    kind: what the items are, in the plural. parse: returns what is read of an item; None where it lacks what
-    identifies it. unreadable: how many did so far.
+    kind: the noun for the items, in the plural. parse: returns the members of an item that are read; None if
+    the item cannot be read. unreadable: the number of items so far that cannot be read.
     """
 
     listed: AsyncIterator[Any]
@@ -25,19 +25,19 @@ class ReadableItems:
     unreadable: int = 0
 
     async def items(self) -> AsyncIterator[Any]:
-        """Yield what is read of each item that can be read."""
+        """Yield the parsed items, without those that cannot be read."""
         async for item in self.listed:
-            if (found := self.parse(item)) is None:
+            if (parsed := self.parse(item)) is None:
                 self.unreadable += 1
             else:
-                yield found
+                yield parsed
 
     @property
     def problem(self) -> str:
-        """A sentence on the items that cannot be read; empty where all can."""
+        """A sentence about the items that cannot be read; empty if all items can be read."""
         return f"{self.unreadable} of the {self.kind} in AWS's list cannot be read" if self.unreadable else ""
 
     def check(self) -> None:
-        """Raise UnreadableItemsError where an item cannot be read: after all others were."""
+        """Raise UnreadableItemsError if an item could not be read. Call it once all items were yielded."""
         if self.problem:
             raise UnreadableItemsError(self.problem)

@@ -10,7 +10,7 @@ from collectors.base import Collector, ServiceScope
 from collectors.metric_bounds import MetricBounds
 from rules.signals import Quota, Service, Signal
 
-# What is read besides services, and reported among them: its name and its title.
+# Reads that belong to no service, and are reported like services: their names and titles.
 TAGS, LINKS, ACTIVITY = "tags", "links", "activity"
 OTHER_TITLES: Mapping[str, str] = {
     TAGS: "tags of resources",
@@ -21,10 +21,10 @@ OTHER_TITLES: Mapping[str, str] = {
 
 @dataclass(frozen=True, eq=False)
 class Registry:
-    """The known services; `build_registry` makes one. Compared by identity.
+    """The known services; `build_registry` makes a registry. Compared by identity.
 
     services: the catalogue's entries by name. collectors: one for each service, in order of precedence: a
-    metric that several services read is charged to the first of them.
+    metric that several services read is charged to the service of the first of these collectors.
     """
 
     services: Mapping[str, Service]
@@ -47,24 +47,24 @@ class Registry:
 
     @cached_property
     def bounds(self) -> MetricBounds:
-        """The metrics that are bounded by an aggregate of theirs."""
-        return MetricBounds.of(bound for one in self.services.values() for bound in one.bounded_by)
+        """The rules by which aggregates bound metrics."""
+        return MetricBounds.of(bound for service in self.services.values() for bound in service.bounded_by)
 
     def signal(self, service: str, name: str) -> Signal:
-        """Return a signal of a service. Raises KeyError when there is none."""
+        """Return a signal of a service. Raises KeyError for an unknown service or signal."""
         return self.services[service].signals[name]
 
     def title(self, service: str) -> str:
-        """Return AWS's name of a service, or the title of what else is read; an unknown name as it is."""
-        known = self.services.get(service)
-        return known.title if known else OTHER_TITLES.get(service, service)
+        """Return AWS's name of a service, or a title of OTHER_TITLES; an unknown name as it is."""
+        entry = self.services.get(service)
+        return entry.title if entry else OTHER_TITLES.get(service, service)
 
     def collectors_of(self, services: Container[str]) -> list[Collector]:
-        """Return the collectors of these services, in order; unknown ones are left out."""
+        """Return the collectors of these services, in order; unknown services are left out."""
         return [collector for collector in self.collectors if collector.service in services]
 
     def scope_of(self, service: str) -> ServiceScope:
-        """Return the scope of a service. Raises KeyError when it is not known."""
+        """Return the scope of a service. Raises KeyError for an unknown service."""
         return self._scopes[service]
 
     @cached_property
@@ -72,18 +72,18 @@ class Registry:
         return {collector.service: collector.scope for collector in self.collectors}
 
     def scopes_of(self, services: Container[str]) -> frozenset[ServiceScope]:
-        """Return the scopes in which these services are read; unknown ones are left out."""
+        """Return the scopes in which these services are read; unknown services are left out."""
         collectors = self.collectors_of(services)
-        if any(one.reads_last for one in collectors):  # it follows the other services into all of their cells
+        if any(collector.reads_last for collector in collectors):  # it is read in the cells of all services
             return frozenset(ServiceScope)
-        return frozenset(one.scope for one in collectors)
+        return frozenset(collector.scope for collector in collectors)
 
     def is_read_globally(self, service: str) -> bool:
         """Return whether a service is read in the cell of global services, and perhaps in others, too."""
         return ServiceScope.GLOBAL in self.scopes_of({service})
 
     def quotas(self, services: Iterable[str]) -> set[Quota]:
-        """Return the quotas that the signals of these services name. Raises KeyError for an unknown one."""
+        """Return the quotas that signals of these services name. Raises KeyError for an unknown service."""
         return {quota for service in services for quota in self._quotas[service]}
 
     @cached_property
@@ -94,7 +94,7 @@ class Registry:
         }
 
     def quota_services(self, services: Iterable[str]) -> set[str]:
-        """Return the service codes of the quotas of these services. Raises KeyError for an unknown one."""
+        """Return the service codes of these services' quotas. Raises KeyError for an unknown service."""
         return {code for service in services for code in self._quota_services[service]}
 
     @cached_property
@@ -113,21 +113,21 @@ class Registry:
         codes = {service: self.quota_services([service]) for service in self.service_names}
         regional = {
             code
-            for service, some in codes.items()
+            for service, service_codes in codes.items()
             if self.scope_of(service) is ServiceScope.REGION
-            for code in some
+            for code in service_codes
         }
         return {
             code: ServiceScope.REGION if code in regional else ServiceScope.GLOBAL
-            for some in codes.values()
-            for code in some
+            for service_codes in codes.values()
+            for code in service_codes
         }
 
 
 def build_registry(collectors: Iterable[Collector], services: Iterable[Service]) -> Registry:
     """Return the registry of these services. Raises ValueError with all problems.
 
-    Each service has exactly one collector and one entry in the catalogue.
+    Each service needs exactly one collector and one entry in the catalogue.
     """
     collectors, services = tuple(collectors), tuple(services)
     collected = [collector.service for collector in collectors]
@@ -163,5 +163,5 @@ def _repeated(what: str, names: Iterable[str]) -> Iterator[str]:
 
 
 def _only(names: Iterable[str], others: Iterable[str]) -> list[str]:
-    """Return the names that are not among the others, each once."""
+    """Return the names that are not in `others`, each once."""
     return list(dict.fromkeys(name for name in names if name not in others))

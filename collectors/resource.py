@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-ResourcePath = tuple[str, ...]  # AWS's ids of a resource, those of its parents first
+ResourcePath = tuple[str, ...]  # AWS's ids of a resource and its parents, the outermost parent first
 TypedPath = tuple[str, ResourcePath]  # the kind of a resource, and its path
 
 
@@ -11,12 +11,13 @@ TypedPath = tuple[str, ResourcePath]  # the kind of a resource, and its path
 class Resource:
     """Something that has a limit in an account and region; `ACCOUNT` is the whole account there.
 
-    kind: "stream", "shard", and so on. path: AWS's ids, those of its parents first, as in
-    ("orders", "shardId-000000000000"), which identify the resource among those of its kind; that of the whole
-    account is empty. names: a name for each id of the path, if any differs from its id; otherwise empty.
-    Names may change, and several resources may share one. containing_paths: the paths of further resources of
-    its kind that it is a part of, as a prefix of keys is a part of all shorter prefixes. parent_kinds: the
-    kinds of its parents, in the order of the path. zone: the Availability Zone, of a resource in one.
+    kind: "stream", "shard", and so on. path: AWS's ids of its parents and then its own, as in
+    ("orders", "shardId-000000000000"), which identify the resource among the resources of its kind; the path
+    of the whole account is empty. names: a name for each id of the path, if any name differs from its id;
+    otherwise empty. Names may change, and several resources may share a name. containing_paths: the paths of
+    further resources of its kind that it is a part of, as a prefix of keys is a part of all shorter prefixes.
+    parent_kinds: the kinds of its parents, in the order of the path. zone: the Availability Zone; empty for a
+    resource without one.
     """
 
     kind: str = field(compare=False)
@@ -27,9 +28,9 @@ class Resource:
     zone: str = field(default="", compare=False)
 
     def child(self, kind: str, identity: str, name: str = "") -> "Resource":
-        """A part of this resource. name: where it differs from the id."""
-        named = self.names or name
-        names = (*(self.names or self.path), name or identity) if named else ()
+        """Return a part of this resource. name: its name if it differs from its id."""
+        has_names = self.names or name
+        names = (*(self.names or self.path), name or identity) if has_names else ()
         parent_kinds = (*self.parent_kinds, self.kind) if self.path else ()
         return Resource(kind, (*self.path, identity), names, parent_kinds=parent_kinds, zone=self.zone)
 
@@ -56,7 +57,7 @@ class Resource:
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels that identify it among its kind: `resource`, and `resource_id` if it differs.
+        """The labels that identify the resource among its kind: `resource`, and `resource_id` if it differs.
 
         The whole account has no labels.
         """
@@ -69,17 +70,17 @@ class Resource:
     def utf8_safe(self) -> "Resource":
         """The resource in characters that UTF-8 can encode: JSON may contain half of a surrogate pair."""
         path, names = (tuple(map(_encodable, part)) for part in (self.path, self.names))
-        same = (path, names) == (self.path, self.names)
-        return self if same else replace(self, path=path, names=names)
+        is_unchanged = (path, names) == (self.path, self.names)
+        return self if is_unchanged else replace(self, path=path, names=names)
 
     @property
     def typed_path(self) -> TypedPath:
-        """The kind and the path, which identify it among all resources of a service."""
+        """The kind and the path, which identify the resource among all resources of a service."""
         return self.kind, self.path
 
     @property
     def typed_lineage(self) -> Iterator[TypedPath]:
-        """The typed paths of the resource itself and of those that it is a part of, without the account."""
+        """The typed paths of the resource and of the resources that it is a part of, without the account."""
         kinds = (*self.parent_kinds, self.kind)
         yield from ((kind, self.path[:end]) for end, kind in enumerate(kinds, 1))
         yield from ((self.kind, path) for path in self.containing_paths)

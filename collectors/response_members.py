@@ -1,15 +1,15 @@
-"""The members of an item in a response that are read: one of another type than its model says is left out."""
+"""Reads chosen members of an item in a response, and leaves out members of a wrong type."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-# By name, what tells whether a value has the member's type, or the members of the value.
+# By name of the member: a function that checks the type of its value, or the members of its value.
 Members = Mapping[str, "Callable[[Any], bool] | Members"]
 
 
 def is_text(value: Any) -> bool:
-    """Return whether a value is a text that can be encoded."""
+    """Return whether a value is a text that can be encoded in UTF-8."""
     return isinstance(value, str) and (value.isascii() or _is_encodable(value))
 
 
@@ -34,19 +34,19 @@ def is_list(value: Any) -> bool:
 
 
 def are_texts(value: Any) -> bool:
-    """Return whether a value is a map of texts."""
-    return isinstance(value, Mapping) and all(is_text(one) for item in value.items() for one in item)
+    """Return whether a value is a mapping of texts to texts."""
+    return isinstance(value, Mapping) and all(is_text(text) for item in value.items() for text in item)
 
 
 def members_of(item: Any, members: Members) -> dict[str, Any]:
-    """Return the members of an item that have their types; none of what is no item."""
+    """Return the members of an item that have the right type; no members if the item is no mapping."""
     found: dict[str, Any] = {}
-    for name, kind in members.items() if isinstance(item, Mapping) else ():
+    for name, expected in members.items() if isinstance(item, Mapping) else ():
         value = item.get(name)
-        if isinstance(kind, Mapping):
+        if isinstance(expected, Mapping):
             if isinstance(value, Mapping):
-                found[name] = members_of(value, kind)
-        elif kind(value):
+                found[name] = members_of(value, expected)
+        elif expected(value):
             found[name] = value
     return found
 

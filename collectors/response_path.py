@@ -16,14 +16,14 @@ from collectors.expression import ExpressionError
 from rules.problem_text import suggestion
 
 MAX_LENGTH = 1000  # characters of a path
-MAX_DEPTH = 60  # levels of its syntax tree
-MAX_SHARED = 4096  # paths that are kept for others with the same text
+MAX_DEPTH = 60  # levels of the syntax tree of a path
+MAX_SHARED = 4096  # paths that are cached by their text
 
-PathNode = Mapping[str, Any]  # of the syntax tree of a path
+PathNode = Mapping[str, Any]  # a node of the syntax tree of a path
 
 
 class _TextFunctions(Functions):
-    """`after(text, separator)`, `after_last` and `before`; null without the separator."""
+    """The functions `after(text, separator)`, `after_last` and `before`; null if the separator is missing."""
 
     @signature({"types": ["string"]}, {"types": ["string"]})
     def _func_after(self, text: str, separator: str) -> str | None:
@@ -42,14 +42,14 @@ class _TextFunctions(Functions):
 
 
 OPTIONS = Options(custom_functions=_TextFunctions())
-# The types of the arguments of each function; no types mean any.
+# The types of the arguments of each function; an argument without types may have any type.
 SIGNATURES: Mapping[str, tuple[Mapping[str, Any], ...]] = {
     name: entry["signature"] for name, entry in _TextFunctions.FUNCTION_TABLE.items()
 }
 
 
 class ResponsePath:
-    """A JMESPath. What was not checked by `response_path` is parsed, and may raise ValueError, when used."""
+    """A JMESPath. If `response_path` did not check it, its first use parses it, and may raise ValueError."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -60,13 +60,13 @@ class ResponsePath:
 
     @property
     def parsed(self) -> PathNode:
-        """Its syntax tree, for `collectors.response_types`."""
+        """The syntax tree of the path."""
         tree: PathNode = self._compiled.parsed
         return tree
 
     @cached_property
     def fields(self) -> frozenset[str]:
-        """The names of all fields in it."""
+        """The names of all fields in the path."""
         return frozenset(str(node["value"]) for node in _nodes(self.parsed) if node["type"] == "field")
 
     def check(self) -> None:
@@ -83,25 +83,25 @@ class ResponsePath:
         return f"ResponsePath({self.text!r})"
 
     def search(self, value: Any) -> Any:
-        """Return what the path yields of a value; None for nothing.
+        """Return the result of the path for a value; None if it finds nothing.
 
-        Raises ExpressionError where a function or a comparison does not take the type of its argument.
+        Raises ExpressionError if a function or comparison does not accept the type of an argument.
         """
         try:
             return self._compiled.search(value, options=OPTIONS)
-        except (JMESPathError, TypeError) as error:  # TypeError: of a comparison of numbers with another type
+        except (JMESPathError, TypeError) as error:  # TypeError: a number is compared with another type
             raise ExpressionError(f"{self.text}: {error}") from None
 
 
 @lru_cache(MAX_SHARED)
 def unchecked_path(text: str) -> ResponsePath:
-    """Return the path of a text; the same one for the same text."""
+    """Return the path of a text; the same object for the same text."""
     return ResponsePath(text)
 
 
 @lru_cache(MAX_SHARED)
 def response_path(text: str) -> ResponsePath:
-    """Return the path of a text; the same one for the same text. Raises ValueError as `check` does."""
+    """Return the checked path of a text; the same object for the same text. Raises ValueError."""
     path = unchecked_path(text)
     path.check()
     return path
@@ -110,7 +110,7 @@ def response_path(text: str) -> ResponsePath:
 def _compiled(text: str) -> ParsedResult:
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", PendingDeprecationWarning)  # of texts without quotes in backticks
+            warnings.simplefilter("ignore", PendingDeprecationWarning)  # for backticks without quotes
             return compile_path(text)
     except (JMESPathError, json.JSONDecodeError) as error:
         reason = str(error).splitlines()[0]
@@ -120,7 +120,7 @@ def _compiled(text: str) -> ParsedResult:
 
 
 def _nodes(parsed: PathNode) -> Iterator[PathNode]:
-    """Yield the nodes of a syntax tree. Raises ValueError for one that is too deep to be evaluated."""
+    """Yield the nodes of a syntax tree. Raises ValueError if the tree is too deep to be evaluated."""
     level = [parsed]
     for _ in range(MAX_DEPTH):
         yield from level
@@ -131,7 +131,7 @@ def _nodes(parsed: PathNode) -> Iterator[PathNode]:
 
 
 def _check_function(node: PathNode) -> None:
-    """Raise ValueError for a function that does not exist, or not with this number of arguments."""
+    """Raise ValueError if a function does not exist, or does not accept this number of arguments."""
     name, given = node["value"], len(node["children"])
     if name not in SIGNATURES:
         raise ValueError(f"no function {name}{suggestion(name, SIGNATURES)}")

@@ -1,6 +1,6 @@
-"""The type of what a JMESPath finds in a response, by botocore's model.
+"""The type of the result of a JMESPath in a response, by botocore's model.
 
-A path to a field that no response has would yield nothing forever, and look like an answer without it.
+A path to a field that no response has would never yield a value, as if AWS did not return the field.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ SAME_FUNCTIONS = frozenset({"reverse", "sort", "sort_by"})
 
 
 class PathError(HeadroomError, ValueError):
-    """A path that yields nothing of any response."""
+    """A path that finds nothing in any response."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +52,8 @@ RESULTS: Mapping[str, ScalarType] = {
     ),
 }
 
-Type = Shape | ListType | FieldsType | ScalarType | None  # None: anything
-# The names of JMESPath's types by those of botocore's; what is left out can be anything.
+Type = Shape | ListType | FieldsType | ScalarType | None  # None: any type
+# The names of JMESPath's types by botocore's names; a type of botocore that is not here can be any of them.
 JMESPATH_TYPES: Mapping[str, str] = {
     **dict.fromkeys(("integer", "long", "float", "double"), "number"),
     **dict.fromkeys(("string", "character"), "string"),
@@ -64,7 +64,7 @@ JMESPATH_TYPES: Mapping[str, str] = {
 
 
 def type_of(node: PathNode, source: Type) -> Type:
-    """Return the type of what a parsed path yields of a value of a type. Raises PathError."""
+    """Return the type of the result of a parsed path for a value of type `source`. Raises PathError."""
     resolve = _RESOLVERS.get(node["type"])
     return resolve(node, source) if resolve else _chain(node, source)
 
@@ -91,12 +91,12 @@ def _name(source: Type) -> str:
 
 
 def _is_document(source: Type) -> bool:
-    """Return whether a shape is that of any JSON."""
+    """Return whether a type is a document: any JSON."""
     return isinstance(source, StructureShape) and bool(getattr(source, "is_document_type", False))
 
 
 def _chain(node: PathNode, source: Type) -> Type:
-    """The type of `a.b.c`, in which each path starts at the result of the one before."""
+    """The type of `a.b.c`, in which each part is applied to the result of the part before."""
     for child in node["children"]:
         source = type_of(child, source)
     return source
@@ -127,8 +127,8 @@ def _projection(node: PathNode, source: Type) -> Type:
     """The type of `a[*].b`, or of `a[?condition].b`."""
     left, right, *condition = node["children"]
     item = item_of(type_of(left, source))
-    for one in condition:
-        type_of(one, item)
+    for part in condition:
+        type_of(part, item)
     return ListType(type_of(right, item))
 
 
@@ -162,28 +162,28 @@ def _boolean(node: PathNode, source: Type) -> Type:
 
 
 def _first(node: PathNode, source: Type) -> Type:
-    """The type of `a || b`: that of a. A b that no response can have is an error all the same."""
+    """The type of `a || b`: the type of a. A PathError of b is raised, too."""
     first, *_ = [type_of(child, source) for child in node["children"]]
     return first
 
 
 def _last(node: PathNode, source: Type) -> Type:
-    """The type of `a && b`: that of b, which is the result where a is there."""
+    """The type of `a && b`: the type of b. A PathError of a is raised, too."""
     *_, last = [type_of(child, source) for child in node["children"]]
     return last
 
 
 def _check_arguments(name: str, arguments: Sequence[PathNode], source: Type) -> None:
-    """Raise PathError for an argument of a type that the function does not take."""
-    for one, expected in zip(arguments, SIGNATURES[name], strict=False):
-        types = {each.partition("-")[0] for each in expected["types"]}
-        found = None if one["type"] == "expref" else _jmespath_type(type_of(one, source))
+    """Raise PathError for an argument of a type that the function does not accept."""
+    for argument, expected in zip(arguments, SIGNATURES[name], strict=False):
+        types = {text.partition("-")[0] for text in expected["types"]}
+        found = None if argument["type"] == "expref" else _jmespath_type(type_of(argument, source))
         if found and types and found not in types:
             raise PathError(f"expected {' or '.join(sorted(types))} in {name}, found {found}")
 
 
 def _jmespath_type(source: Type) -> str | None:
-    """The type as JMESPath names it; None where it can be any."""
+    """Return JMESPath's name of a type; None if the type can be any."""
     if isinstance(source, Shape):
         return None if _is_document(source) else JMESPATH_TYPES.get(source.type_name)
     if isinstance(source, ScalarType):
@@ -192,14 +192,14 @@ def _jmespath_type(source: Type) -> str | None:
 
 
 def _function(node: PathNode, source: Type) -> Type:
-    """The type of the result of a function."""
+    """Return the type of the result of a function."""
     name, arguments = node["value"], node["children"]
     _check_arguments(name, arguments, source)
-    values = [type_of(one, source) for one in arguments if one["type"] != "expref"]
-    listed = next((value for value in values if isinstance(value, ListType | ListShape)), None)
-    for one in arguments:
-        if one["type"] == "expref":
-            mapped = type_of(one["children"][0], item_of(listed))
+    types = [type_of(argument, source) for argument in arguments if argument["type"] != "expref"]
+    listed = next((type_ for type_ in types if isinstance(type_, ListType | ListShape)), None)
+    for argument in arguments:
+        if argument["type"] == "expref":
+            mapped = type_of(argument["children"][0], item_of(listed))
             if name == "map":
                 return ListType(mapped)
     if name in SAME_FUNCTIONS:

@@ -1,8 +1,8 @@
-"""S3: the requests to each prefix, where request metrics with a filter by the prefix are enabled.
+"""S3: the requests to each prefix, if request metrics with a filter by the prefix are enabled.
 
 The limits apply to each prefix. A filter by just a prefix counts all requests to the prefix. A filter that is
-also narrowed by tags or an access point counts a part of them. A filter without a prefix (by tags, an access
-point, or of the whole bucket) counts a sum over prefixes, which says nothing about any one of them.
+also narrowed by tags or an access point counts a part of these requests. A filter without a prefix (by tags,
+an access point, or of the whole bucket) counts a sum over prefixes, which says nothing about a single prefix.
 
 Limits: https://docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance.html
 Metrics: https://docs.aws.amazon.com/AmazonS3/latest/userguide/metrics-dimensions.html
@@ -36,7 +36,7 @@ from collectors.readable_items import ReadableItems
 from collectors.response_members import is_text, members_of
 
 PAGE_SIZE = 1000  # buckets
-# The regions of values of GetBucketLocation that are not names of regions.
+# The region for each value of GetBucketLocation that is no name of a region.
 REGION_OF_LOCATION = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}
 
 puts = Metric("AWS/S3", "PutRequests", "Sum")
@@ -51,7 +51,7 @@ REQUESTS = (puts, posts, deletes, gets, heads)
 REQUESTS_BY_SIGNAL = {"prefix_write_rate": (puts, posts, deletes), "prefix_read_rate": (gets, heads)}
 ERRORS_SIGNAL = "prefix_errors"
 
-MAX_ID_LENGTH = 40  # characters of a proposed filter's id; S3 takes 64
+MAX_ID_LENGTH = 40  # characters of a proposed filter's id; S3 accepts 64
 
 Bucket = dict[str, Any]  # an item of ListBuckets
 Configuration = dict[str, Any]  # a MetricsConfiguration
@@ -77,9 +77,9 @@ class PrefixFilter:
 
     @classmethod
     def parse(cls, configuration: Configuration) -> "PrefixFilter | None":
-        """The filter of a configuration; None when it has no prefix."""
-        prefix_filter = configuration.get("Filter", {})
-        conditions = prefix_filter.get("And", prefix_filter)
+        """Return the filter of a configuration; None if the filter has no prefix."""
+        filter_ = configuration.get("Filter", {})
+        conditions = filter_.get("And", filter_)
         if not conditions.get("Prefix"):
             return None
         others = {"tags": conditions.get("Tags"), "an access point": conditions.get("AccessPointArn")}
@@ -107,30 +107,30 @@ async def buckets(aws: Aws) -> AsyncIterator[Observed]:
 
 
 def bucket_of(item: Any) -> Bucket | None:
-    """The members of a bucket in ListBuckets that are read; None without a name."""
+    """Return the members of a bucket in ListBuckets that are read; None if it has no name."""
     found = members_of(item, {"Name": is_text, "BucketRegion": is_text})
     return found if found.get("Name") else None
 
 
 def bucket_name(bucket: Bucket) -> str:
-    """The name of a bucket of ListBuckets."""
+    """Return the name of a bucket of ListBuckets."""
     return str(bucket["Name"])
 
 
 def bucket_resource(name: str) -> Resource:
-    """The resource of a bucket."""
+    """Return the resource of a bucket."""
     return Resource("bucket", (name,))
 
 
 def listed_bucket_resource(bucket: Bucket) -> Resource:
-    """The resource of a bucket of ListBuckets."""
+    """Return the resource of a bucket of ListBuckets."""
     return bucket_resource(bucket_name(bucket))
 
 
 async def list_configurations(aws: Aws, bucket: Bucket) -> list[Configuration] | None:
     """List the request-metrics configurations of a bucket; None for a bucket of another region.
 
-    Raises UnreadableItemsError where one has no id, or a condition of another type.
+    Raises UnreadableItemsError if a configuration has no id, or a condition of a wrong type.
     """
     if await get_bucket_region(aws, bucket) != aws.region:
         return None
@@ -138,13 +138,13 @@ async def list_configurations(aws: Aws, bucket: Bucket) -> list[Configuration] |
         "s3", "ListBucketMetricsConfigurations", "MetricsConfigurationList", Bucket=bucket_name(bucket)
     )
     listed = ReadableItems(items, "configurations of request metrics", configuration_of)
-    configurations = [one async for one in listed.items()]
+    configurations = [configuration async for configuration in listed.items()]
     listed.check()
     return configurations
 
 
 def configuration_of(item: Any) -> Configuration | None:
-    """The members of a configuration that are read; None where one of them has another type."""
+    """Return the members of a configuration that are read; None if a member has a wrong type."""
     found = members_of(item, {"Id": is_text})
     conditions = item.get("Filter") or {} if found.get("Id") else None
     nested = conditions.get("And") or {} if isinstance(conditions, Mapping) else None
@@ -169,7 +169,7 @@ async def get_bucket_region(aws: Aws, bucket: Bucket) -> str:
 
 
 def bucket_series(bucket: str, configurations: list[Configuration], region: str) -> Iterator[Observed]:
-    """The series of a bucket with these request-metrics configurations."""
+    """Yield the series of a bucket with these request-metrics configurations."""
     filters = filters_to_show(configurations)
     command = partial(
         enable_command, bucket, region, {configuration["Id"] for configuration in configurations}
@@ -183,7 +183,7 @@ def bucket_series(bucket: str, configurations: list[Configuration], region: str)
 
 
 def filters_to_show(configurations: Iterable[Configuration]) -> list[PrefixFilter]:
-    """The filters to show: for each prefix, one by just the prefix, or else all of its narrowed filters."""
+    """Return the filters to show: for each prefix, a filter by just the prefix, or all narrowed filters."""
     ordered = sorted(configurations, key=lambda configuration: str(configuration["Id"]))
     filters = [prefix_filter for prefix_filter in map(PrefixFilter.parse, ordered) if prefix_filter]
     complete = {
@@ -199,7 +199,7 @@ def filters_to_show(configurations: Iterable[Configuration]) -> list[PrefixFilte
 
 
 def prefix_resource(bucket: str, prefix: str) -> Resource:
-    """The resource of a prefix; it is a part of the prefixes of all folders above it."""
+    """Return the resource of a prefix; it is a part of the prefixes of all folders above it."""
     folders = (prefix[: end + 1] for end, character in enumerate(prefix[:-1]) if character == "/")
     containing_paths = tuple((bucket, folder) for folder in folders)
     return replace(bucket_resource(bucket).child("prefix", prefix), containing_paths=containing_paths)
@@ -208,11 +208,11 @@ def prefix_resource(bucket: str, prefix: str) -> Resource:
 def filter_series(
     bucket: str, prefix_filter: PrefixFilter, command: Callable[[str], str]
 ) -> Iterator[Observed]:
-    """The series of a prefix: its write rate, its read rate, and its errors of both.
+    """Yield the series of a prefix: its write rate, its read rate, and the errors of writes and reads.
 
-    Each rate uses the metrics of all requests, those of the other rate with weight 0. A point of any of them
-    proves that the minute was published, so that a prefix that is only read has a write rate of 0 instead of
-    an unknown one.
+    Each rate uses the metrics of all requests; the metrics of the other rate have weight 0. A point of any of
+    these metrics proves that the minute was published, so that the write rate of a prefix that is only read
+    is 0 instead of unknown.
     """
     dimensions = {"BucketName": bucket, "FilterId": prefix_filter.id}
     resource, bound_reason = prefix_resource(bucket, prefix_filter.prefix), None
@@ -243,7 +243,7 @@ def filter_series(
 
 
 def missing_filter(configured: bool, command: str) -> Unobservable:
-    """The reason why a bucket without a prefix filter is unobservable. configured: it has other filters."""
+    """Return why a bucket without a prefix filter is unobservable. configured: it has other filters."""
     if configured:
         reason = "its request metrics have no prefix filter, and a sum over prefixes hides each of them"
     else:
@@ -252,7 +252,7 @@ def missing_filter(configured: bool, command: str) -> Unobservable:
 
 
 def enable_command(bucket: str, region: str, used_ids: Collection[str], prefix: str) -> str:
-    """The command that adds a filter by just a prefix. used_ids: the ids of the bucket's filters."""
+    """Return the command that adds a filter by just a prefix. used_ids: the ids of the bucket's filters."""
     name = re.sub(r"[^A-Za-z0-9]+", "-", prefix).strip("-")[:MAX_ID_LENGTH] or "prefix"
     candidates = (name if number == 1 else f"{name}-{number}" for number in count(1))
     free_id = next(candidate for candidate in candidates if candidate not in used_ids)

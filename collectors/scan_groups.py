@@ -1,6 +1,6 @@
-"""Groups the kinds of resources of a declared service: one scan lists those that need each other.
+"""Groups the kinds of resources of a declared service: one scan lists the kinds that need each other.
 
-Groups are independent: where the calls of one are denied, only its own series are missing.
+Groups are independent: if the calls of a group are denied, only the series of this group are missing.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,19 +23,19 @@ UNDECLARED = ResourceDeclaration()
 
 @dataclass(frozen=True, slots=True)
 class ScanGroup:
-    """The kinds that one scan lists, in this order: each after those that it needs.
+    """The kinds that one scan lists, in this order: each kind after the kinds that it needs.
 
-    name: of the scan.
-    signals: by the kind of their resources, then by name.
-    needs: by signal, the kinds that its expressions look up, but for its resource's own kind and ancestors.
+    name: the name of the scan.
+    signals: the signals by the kind of their resources, then by name.
+    needs: by signal, the kinds that its expressions look up, except its resource's own kind and ancestors.
     names: by signal, all names in its expressions and in the dimensions of its metrics.
     indexed: the kinds in `needs`, whose resources are looked up.
     parents: the kinds that have parts.
-    account_facts: all names that the group uses, by which the calls for the whole account are chosen.
-    alone: the signals that look up no other kind and depend on no time, with all names that each uses.
+    account_facts: all names that the group uses; they tell which calls for the whole account are needed.
+    alone: by signal that looks up no other kind and depends on no time, all names that it uses.
     refers: by kind, the kinds that it refers to.
     foreign: the kinds declared `foreign`.
-    auxiliary: each kind that only signals of other kinds use, with those kinds.
+    auxiliary: by kind that only signals of other kinds use, these other kinds.
     """
 
     name: str
@@ -59,16 +59,18 @@ class ScanGroup:
                 yield other
 
     def immediate(self, kind: str) -> Signals:
-        """Return the signals of a kind whose needs are listed before it; none of a foreign one."""
+        """Return the signals of a kind whose needs are listed before it; none for a foreign kind."""
         if kind in self.foreign:
             return {}
         listed = {*self.kinds[: self.kinds.index(kind)]} if kind in self.kinds else set[str]()
-        return {name: one for name, one in self.signals.get(kind, {}).items() if self.needs[name] <= listed}
+        signals = self.signals.get(kind, {})
+        return {name: signal for name, signal in signals.items() if self.needs[name] <= listed}
 
     def deferred(self, kind: str) -> Signals:
-        """Return the signals of a kind that need kinds listed after it; of the whole account, all."""
+        """Return the signals of a kind that need kinds listed after it; all signals of the whole account."""
         immediate = self.immediate(kind) if kind != ACCOUNT_KIND else {}
-        return {name: one for name, one in self.signals.get(kind, {}).items() if name not in immediate}
+        signals = self.signals.get(kind, {})
+        return {name: signal for name, signal in signals.items() if name not in immediate}
 
     def is_needed_later(self, kind: str) -> bool:
         """Return whether the resources of a kind are used again after their own list has ended."""
@@ -76,7 +78,7 @@ class ScanGroup:
 
 
 class CycleError(HeadroomError, ValueError):
-    """Kinds that need each other in a cycle. kind: the last one; it needs `needed`, the first one."""
+    """Kinds need each other in a cycle. kind: the last kind of the cycle; needed: the first kind."""
 
     def __init__(self, cycle: list[str]) -> None:
         self.kind, self.needed = cycle[-1], cycle[0]
@@ -99,7 +101,7 @@ def scan_groups(declaration: Declaration) -> list[ScanGroup]:
 
 
 def listing_order(declaration: Declaration) -> list[str]:
-    """Return the kinds, each after those that it needs. Raises CycleError."""
+    """Return the kinds, each after the kinds that it needs. Raises CycleError."""
     order: dict[str, None] = {}
     visiting: list[str] = []
 
@@ -120,13 +122,13 @@ def listing_order(declaration: Declaration) -> list[str]:
 
 
 def needed_kinds(declaration: Declaration, kind: str) -> set[str]:
-    """Return the kinds that are listed before a kind: its parent, and those that it refers to."""
+    """Return the kinds that are listed before a kind: its parent, and the kinds that it refers to."""
     declared = declaration.resources[kind]
     return {*declared.refers, *([declared.parent] if declared.parent else ())}
 
 
 def signal_needs(declaration: Declaration, signal: SignalDeclaration) -> frozenset[str]:
-    """Return the kinds that a signal looks up, without its resource's own kind and the ancestors of that."""
+    """Return the kinds that a signal looks up, without its resource's kind and the ancestors of this kind."""
     names = {name for _, expression in signal.formulas for name in expression.names}
     return frozenset(names & declaration.resources.keys()) - {*declaration.lineage(signal.resource)}
 
@@ -146,7 +148,7 @@ def _names_by_member(declaration: Declaration) -> Iterator[tuple[str, set[str]]]
 
 
 def _names_of_kind(declared: ResourceDeclaration) -> set[str]:
-    """The names in the values and calls of a kind; signals have those in its dimensions."""
+    """Return the names in the values and calls of a kind; the names in its dimensions belong to signals."""
     names = {name for value in declared.values.values() for name in value.names}
     for call in (*declared.calls, *([declared.list] if declared.list else ())):
         names |= needed_names(call)
@@ -168,7 +170,7 @@ def _account(declaration: Declaration) -> ResourceDeclaration:
 
 
 def _with_account(declaration: Declaration, names: Iterable[str]) -> set[str]:
-    """Return names, with those that values and calls for the whole account need in turn."""
+    """Return names, with the names that the account's values and calls need to yield them."""
     found, account = {*names}, _account(declaration)
     for name, value in reversed([*account.values.items()]):
         if name in found:
@@ -183,7 +185,7 @@ def _scan_group(
     declaration: Declaration, order: Iterable[str], group: set[str], used: Mapping[str, set[str]]
 ) -> ScanGroup:
     kinds = tuple(kind for kind in order if kind in group)
-    chosen = {name: one for name, one in declaration.signals.items() if _signal_member(name) in group}
+    chosen = {name: signal for name, signal in declaration.signals.items() if _signal_member(name) in group}
     signals: dict[str, dict[str, SignalDeclaration]] = {}
     for name, signal in chosen.items():
         signals.setdefault(signal.resource, {})[name] = signal
@@ -210,9 +212,9 @@ def _scan_group(
 
 
 def _users_alone(declaration: Declaration, kind: str) -> frozenset[str]:
-    """Return the kinds whose signals use a kind, where no signal of the account or of the kind does.
+    """Return the kinds whose signals use a kind, if no signal of the account or of the kind itself uses it.
 
-    It is listed only once one of those kinds has a resource. Empty for a kind that is used otherwise, too.
+    The kind is listed only once one of the returned kinds has a resource. Empty if it is used otherwise, too.
     """
     declared, resources = declaration.resources[kind], declaration.resources
     if declared.parent or declared.foreign or any(kind == other.parent for other in resources.values()):
@@ -222,19 +224,22 @@ def _users_alone(declaration: Declaration, kind: str) -> frozenset[str]:
         for signal in declaration.signals.values()
         if kind == signal.resource or kind in signal_needs(declaration, signal)
     }
-    users |= {other for other, one in resources.items() if kind in _names_of_kind(one)}
-    is_alone = users.isdisjoint({kind, ACCOUNT_KIND}) and not any(resources[one].foreign for one in users)
-    return frozenset(users) if is_alone else frozenset()
+    users |= {
+        user for user, user_declaration in resources.items() if kind in _names_of_kind(user_declaration)
+    }
+    if not users.isdisjoint({kind, ACCOUNT_KIND}) or any(resources[user].foreign for user in users):
+        return frozenset()
+    return frozenset(users)
 
 
 class _Groups:
-    """Members, grouped by what joins them."""
+    """Groups of members: kinds and signals."""
 
     def __init__(self, members: Iterable[str]) -> None:
         self._group_of = {member: {member} for member in members}
 
     def join(self, members: Iterable[str]) -> None:
-        """Put members, and all that are grouped with them, into one group."""
+        """Merge the groups of these members."""
         merged = {other for member in members for other in self._group_of[member]}
         for member in merged:
             self._group_of[member] = merged

@@ -1,4 +1,4 @@
-"""Reads the files of declared services: a folder of declarations, and one of entries of the catalogue."""
+"""Reads the files of declared services: a folder of declarations, and a folder of catalogue entries."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from rules.problem_text import suggestion
 from rules.signals import Service
 
 Model = TypeVar("Model", bound=BaseModel)
-Files = Mapping[str, ModelFile[Model]]  # by the name of the file, which is that of the service
+Files = Mapping[str, ModelFile[Model]]  # by the file's name without its ending, which is the service's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ def read_service_files(
 ) -> tuple[list[Declaration], list[Service]]:
     """Read the declarations and entries in two folders, in the order of their names.
 
-    in_python: services that have an entry alone. taken: names that others have. further_check: see
+    in_python: the services that need no declaration. taken: the names of other services. further_check: see
     `declaration_file`. Raises DeclarationError with every problem of all files.
     """
     declarations, entries, only = folders.declarations, folders.entries, folders.only
@@ -60,7 +60,7 @@ def read_service_files(
 
 def _read(folder: Path, only: str | None, parse: Callable[[bytes, str], ModelFile[Model]]) -> Files[Model]:
     files = {}
-    for path in sorted(folder.glob("[!.]*.yaml")):  # an editor's own files are hidden
+    for path in sorted(folder.glob("[!.]*.yaml")):  # an editor's temporary files are hidden
         if only not in (None, path.stem):
             continue
         try:
@@ -75,7 +75,7 @@ def _models(files: Files[Model]) -> list[Model]:
 
 
 def _name_problems(files: Files[Model], taken: Collection[str]) -> Iterator[str]:
-    """Yield a problem for each service with the name of another one, or with another name than its file."""
+    """Yield a problem for each service whose name is taken, or differs from the name of its file."""
     for stem, file in files.items():
         name = getattr(file.model, "service", stem)
         if name != stem:
@@ -92,7 +92,7 @@ def _missing_files(files: Files[Model], others: Collection[str], folder: Path) -
 
 
 def _signal_problems(declared: Files[Declaration], described: Files[Service]) -> Iterator[str]:
-    """Yield a problem for each signal that only one of the two files of a service has."""
+    """Yield the problems of signals, and of rules about their metrics, in which a service's files differ."""
     for name in declared.keys() & described.keys():
         declaration, entry = declared[name], described[name]
         if declaration.model and entry.model:
@@ -108,8 +108,8 @@ def _state_problems(declared: Declaration, file: ModelFile[Service], entry: Serv
     for name in declared.signals.keys() & entry.signals.keys():
         is_state = declared.signals[name].saturated is not None
         if entry.signals[name].saturation_is_state is not is_state:
-            where = ("signals", name, "saturation_is_state")
-            yield file.problem_at(where, f"expected {str(is_state).lower()}, as the declaration says")
+            location = ("signals", name, "saturation_is_state")
+            yield file.problem_at(location, f"expected {str(is_state).lower()}, as the declaration says")
 
 
 def _bound_problems(declared: Declaration, file: ModelFile[Service], entry: Service) -> Iterator[str]:

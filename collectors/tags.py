@@ -1,4 +1,4 @@
-"""The tags of resources, of all services of an account and region at once.
+"""Reads the tags of resources, for all services of an account and region at once.
 
 API: https://docs.aws.amazon.com/resourcegroupstagging/latest/APIReference/API_GetResources.html
 """
@@ -38,14 +38,14 @@ async def read(aws: Aws, arns: Collection[str], keys: Collection[str]) -> dict[s
 
 
 def resource_type(arn: str) -> str:
-    """The resource type of an ARN template, as GetResources filters it: `lambda:function`, `sqs`."""
+    """Return the resource type of an ARN template as in filters of GetResources: `lambda:function`, `sqs`."""
     _, _, service, _, _, resource = arn.split(":", 5)
     kind = resource.partition("{")[0].rstrip(":/")
     return f"{service}:{kind}" if kind else service
 
 
 def arns_of(collector: Collector, aws: Aws, resource: Resource) -> Iterator[str]:
-    """Yield the ARNs of a resource and of those that it is a part of, the outermost first."""
+    """Yield the ARNs of a resource and of the resources that it is a part of, the outermost first."""
     cell = {"partition": aws.partition, "region": aws.region, "account_id": aws.account}
     for kind in resource.ids:
         if template := collector.arns.get(kind):

@@ -8,19 +8,20 @@ from rules.units import COUNT, Unit
 
 PER_MINUTE = 1 / 60  # weight that turns a sum per minute into a rate per second
 PERIODS = (60, 300, 900, 3600)  # seconds
-SUMMED_STATISTICS = ("Sum", "SampleCount")  # that grow with the period
+SUMMED_STATISTICS = ("Sum", "SampleCount")  # statistics whose values grow with the period
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A CloudWatch metric: namespace, name, statistic, and its exact dimensions.
 
-    period: seconds between two points, one of PERIODS. A point stands in each minute of its period; a `Sum`
-    or `SampleCount` is divided by their number first, so that it is per minute, whatever the period.
-    zero_when_absent: AWS publishes no point when nothing happened, as of Lambda's Throttles. A minute that
+    period: seconds between two points, one of PERIODS. The value of a point applies to each minute of its
+    period; a `Sum` or `SampleCount` is first divided by the number of minutes.
+    zero_when_absent: AWS publishes no point when nothing happened, as for Lambda's Throttles. A minute that
     was read without a point then counts as 0, once other points prove that AWS has published the minute (see
     `monitor.fleet.namespaces`). For all other metrics a missing point is unknown.
-    unit: that of its values, except of `SampleCount`, which counts them. Streamed values are converted to it.
+    unit: the unit of the values; a `SampleCount` counts values of this unit. Streamed values are converted to
+    the unit.
     """
 
     namespace: str
@@ -37,16 +38,16 @@ class Metric:
 
     @property
     def minutes(self) -> int:
-        """The length of the period."""
+        """The length of the period in minutes."""
         return self.period // 60
 
     @property
     def divisor(self) -> int:
-        """The number that a point is divided by, to be per minute."""
+        """The number by which a point is divided to get a value per minute."""
         return self.minutes if self.stat in SUMMED_STATISTICS else 1
 
     def of(self, **dimensions: str) -> "Metric":
-        """The same metric with these dimensions."""
+        """Return the same metric with these dimensions."""
         named = tuple(sorted(dimensions.items()))  # `replace` would take twice as long
         return Metric(
             self.namespace, self.name, self.stat, self.zero_when_absent, named, self.unit, self.period
@@ -56,31 +57,33 @@ class Metric:
 class Op(StrEnum):
     """The operation that combines the weighted terms of one minute."""
 
-    SUM = "sum"  # of those with a point; at least one needs it
-    MAX = "max"  # of those with a point; at least one needs it
-    MIN = "min"  # of those with a point; at least one needs it
-    DIFFERENCE = "difference"  # the first minus the others; all need a point
-    RATIO = "ratio"  # the first divided by the second; both need a point, and the second is not 0
-    COUNT_DIFFERENCE = "count difference"  # the same for counts that may still grow; see `count_difference`
+    SUM = "sum"  # of the terms with a point; at least one term needs a point
+    MAX = "max"  # of the terms with a point; at least one term needs a point
+    MIN = "min"  # of the terms with a point; at least one term needs a point
+    DIFFERENCE = "difference"  # the first term minus the others; all need a point
+    RATIO = "ratio"  # the first term divided by the second; both need a point, and the second is not 0
+    COUNT_DIFFERENCE = (
+        "count difference"  # a difference of counts that may still grow; see `count_difference`
+    )
     READER_LAG = "reader lag"  # in milliseconds; see `reader_lag`
     UNREAD_DURATION = "unread duration"  # in milliseconds; see `unread_duration`
-    POSITIVE = "positive"  # 1 where the sum of those with a point is above 0, else 0; one needs a point
-    RISE = "rise"  # the increase of the sum per minute, since the period before; 0 when it fell
+    POSITIVE = "positive"  # 1 if the sum of the terms with a point is above 0, else 0; one needs a point
+    RISE = "rise"  # the increase of the sum per minute since the period before; 0 if the sum fell
 
 
-METRIC_OPS = (Op.COUNT_DIFFERENCE, Op.READER_LAG, Op.UNREAD_DURATION)  # their terms are metrics
-LAG_OPS = (Op.READER_LAG, Op.UNREAD_DURATION)  # weights do not apply to them
-UNWEIGHTED_RESULTS = (*LAG_OPS, Op.POSITIVE)  # weights of their terms do not scale the result
+METRIC_OPS = (Op.COUNT_DIFFERENCE, Op.READER_LAG, Op.UNREAD_DURATION)  # operations whose terms are metrics
+LAG_OPS = (Op.READER_LAG, Op.UNREAD_DURATION)  # operations that ignore weights
+UNWEIGHTED_RESULTS = (*LAG_OPS, Op.POSITIVE)  # operations whose result does not grow with weights
 RATIO_TERMS = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """A formula, in the signal's unit: `op` applied to each term times its weight, plus `offset`.
+    """A formula in the signal's unit: `op` combines all terms, each times its weight; `offset` is added.
 
-    A term is a metric or another usage; those of METRIC_OPS are metrics. `monitor.fleet.formula` says what a
-    missing point means. metrics: those of all `nodes`, in their order. Raises ValueError for terms that the
-    operation cannot have.
+    A term is a metric or another usage; the terms of METRIC_OPS are metrics. `monitor.fleet.formula` tells
+    what a missing point means. metrics: the metrics of all `nodes`, in their order. Raises ValueError for
+    terms that the operation cannot have.
     """
 
     op: Op
@@ -97,7 +100,7 @@ class Usage:
             raise ValueError("a ratio has two terms")
 
     def scaled(self, factor: float) -> "Usage":
-        """The usage times a factor above 0."""
+        """Return the usage times a factor above 0."""
         if self.op in UNWEIGHTED_RESULTS:
             return Usage(Op.SUM, ((self, factor),))
         scaled_terms = 1 if self.op is Op.RATIO else len(self.terms)
@@ -106,7 +109,7 @@ class Usage:
 
     @property
     def nodes(self) -> Sequence["Usage"]:
-        """This usage, and those that are terms of it at any depth, each before its own terms."""
+        """This usage and the usages among its terms at any depth, each before its own terms."""
         return [self, *[node for term, _ in self.terms if isinstance(term, Usage) for node in term.nodes]]
 
 
@@ -114,27 +117,27 @@ Term = Metric | Usage
 
 
 def total(*terms: Term) -> Usage:
-    """The sum of terms that are in the signal's unit; those without a point are left out."""
+    """Return the sum of terms in the signal's unit; terms without a point are left out."""
     return _weighted(Op.SUM, terms, 1.0)
 
 
 def zero_of(*terms: Term) -> Usage:
-    """0 in each minute in which a term has a point: the lower bound where only an upper one is known."""
+    """Return 0 for each minute in which a term has a point: the lower bound if only an upper one is known."""
     return _weighted(Op.SUM, terms, 0.0)
 
 
 def per_second(*terms: Term) -> Usage:
-    """The sum of sums per minute, as a mean rate per second, which hides bursts within a minute."""
+    """Return the mean rate per second of sums per minute; it hides bursts within a minute."""
     return _weighted(Op.SUM, terms, PER_MINUTE)
 
 
 def highest(*terms: Term) -> Usage:
-    """The highest of terms that are in the signal's unit; those without a point are left out."""
+    """Return the highest of terms in the signal's unit; terms without a point are left out."""
     return _weighted(Op.MAX, terms, 1.0)
 
 
 def lowest(*terms: Term) -> Usage:
-    """The lowest of terms that are in the signal's unit; those without a point are left out."""
+    """Return the lowest of terms in the signal's unit; terms without a point are left out."""
     return _weighted(Op.MIN, terms, 1.0)
 
 
@@ -143,22 +146,22 @@ def _weighted(op: Op, terms: Iterable[Term], weight: float) -> Usage:
 
 
 def ratio(part: Term, whole: Term) -> Usage:
-    """One term divided by another; unknown where that is 0."""
+    """Return `part` divided by `whole`; unknown while `whole` is 0."""
     return Usage(Op.RATIO, ((part, 1.0), (whole, 1.0)))
 
 
 def inverse(limit: float, left: Term) -> Usage:
-    """The used part of a limit, from a term for what is left; `difference` if the limit is a metric."""
+    """Return the used part of a limit, from a term for the part left. Use `difference` for a metric limit."""
     return Usage(Op.SUM, ((left, -1.0),), offset=limit)
 
 
 def percent_left(left: Term) -> Usage:
-    """The used percentage, from a term for the percentage that is left."""
+    """Return the used percentage, from a term for the percentage that is left."""
     return inverse(100.0, left)
 
 
 def reader_lag(*readers: Metric, written: Metric) -> Usage:
-    """The lag of the slowest reader, in milliseconds.
+    """Return the lag of the slowest reader, in milliseconds.
 
     readers: the lag metrics of the readers. A stopped reader publishes no point while its unread data gets
     older. So the lag grows by a minute per minute while no reader publishes a point and data is unread.
@@ -167,21 +170,21 @@ def reader_lag(*readers: Metric, written: Metric) -> Usage:
 
 
 def unread_duration(*readers: Metric, written: Metric) -> Usage:
-    """The time, in milliseconds, for which data has been written and not read; 0 otherwise.
+    """Return the milliseconds for which data has been written and nobody has read; 0 while it is read.
 
-    A point of a reader's metric means that the minute was read; for a metric that is zero when absent, a
-    point above 0.
+    A point of a reader's metric means that data was read in its minute; if the metric is zero when absent,
+    only a point above 0 does.
     """
     return _weighted(Op.UNREAD_DURATION, (*readers, written), 1.0)
 
 
 def difference(term: Term, *others: Term) -> Usage:
-    """A term minus others, never below 0."""
+    """Return a term minus others, never below 0."""
     return Usage(Op.DIFFERENCE, ((term, 1.0), *((other, -1.0) for other in others)))
 
 
 def count_difference(metric: Metric, *others: Metric) -> Usage:
-    """A count minus others, never below 0.
+    """Return a count minus others, never below 0.
 
     CloudWatch revises the counts of recent minutes one after another, so the difference of equal counts may
     be above 0 for a while. Until the minute is settled, a difference that revisions could explain is unknown.

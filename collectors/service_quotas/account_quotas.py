@@ -1,4 +1,4 @@
-"""The service codes of an account whose quotas are the same in all regions, and those in use, by region."""
+"""The service codes of an account that are in use, or have quotas that are the same in all regions."""
 
 from collections.abc import Set
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class AccountQuotas:
-    """The service codes of an account, as its regions record them for the cell of global services."""
+    """The service codes that each region of an account records for the cell of global services."""
 
     _in_use: dict[str, Set[str]] = field(default_factory=dict)
     _with_global: dict[str, Set[str]] = field(default_factory=dict)

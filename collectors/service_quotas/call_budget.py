@@ -12,32 +12,32 @@ Work = TypeVar("Work")
 
 @dataclass(slots=True)
 class CallBudget:
-    """The calls that are left. Grows by CALLS_PER_HOUR, up to those of one hour.
+    """The number of calls that may be made. It grows by CALLS_PER_HOUR an hour, up to CALLS_PER_HOUR.
 
-    left: may be negative, as work that has begun is finished.
+    left: the calls left; negative if work that had begun needed more calls.
     """
 
     left: float = FIRST_CALLS
     _refilled_at: float | None = None
 
     def refill(self, now: float) -> None:
-        """Add what the time since the last refill brings; now: in epoch seconds."""
+        """Add the calls for the time since the last refill. now: in epoch seconds."""
         elapsed = max(0.0, now - self._refilled_at) if self._refilled_at is not None else 0.0
         self.left, self._refilled_at = min(CALLS_PER_HOUR, self.left + elapsed * CALLS_PER_HOUR / 3600), now
 
     def affordable(self, work: Iterable[Work]) -> Iterator[Work]:
         """Yield work as long as calls are left."""
-        for one in work:
+        for item in work:
             if self.left <= 0:
                 return
-            yield one
+            yield item
 
 
 @dataclass(frozen=True, slots=True)
 class BudgetedCalls:
     """The calls to AWS of one scan; each page takes one call from the budget.
 
-    parents: a cache of the ids in lists that were read, by the calls that list them.
+    parents: a cache of listed ids, by the call that lists them.
     """
 
     aws: Aws
@@ -46,7 +46,7 @@ class BudgetedCalls:
 
     async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
         """Make one call."""
-        self.budget.left -= 1  # also for one that fails
+        self.budget.left -= 1  # also for a call that fails
         return await self.aws.call(service, operation, **params)
 
     async def paginate(self, service: str, operation: str, **params: Any) -> AsyncIterator[dict[str, Any]]:

@@ -1,6 +1,7 @@
-"""Quotas that no declared signal watches: those with a metric of their usage, and those that are counts.
+"""Quotas that no declared signal watches: quotas with a usage metric, and quotas whose resources are counted.
 
-A scan reads what is due and what the budget of calls allows, and yields the series of all that is known.
+A scan reads the lists and counts that are due, as far as the budget of calls allows, and yields the series of
+all known quotas.
 """
 
 import asyncio
@@ -47,7 +48,7 @@ from rules.signals import Quota
 METRIC: Members = {"MetricName": is_text, "Dimensions": is_list}
 DIMENSION: Members = {"Name": is_text, "Value": is_text}
 SERVICE: Members = {"ServiceCode": is_text}
-# Names of what is read beside the lists.
+# The names of further reads in `KnownQuotas`, where a list of quotas has the name of its service code.
 PUBLISHED, SERVICES, REPORT = "metrics of usage", "service codes", "report of utilization"
 
 
@@ -56,7 +57,7 @@ _reading_counts = Lock()
 
 def count_groups() -> tuple[CountGroup, ...]:
     """Return the groups of all counts. The file is large: the first call takes a tenth of a second."""
-    with _reading_counts:  # once, whoever asks meanwhile
+    with _reading_counts:  # threads that call meanwhile wait for the first
         return _count_groups()
 
 
@@ -66,9 +67,9 @@ def _count_groups() -> tuple[CountGroup, ...]:
 
 
 async def quotas(aws: Aws) -> AsyncIterator[Observed]:
-    """Yield the series of quotas in use; at first only of those that the budget of calls allows to read.
+    """Yield the series of quotas in use; at first only of the quotas that the budget of calls allows to read.
 
-    Raises an ExceptionGroup in the end: what could not be read prevents no other read.
+    Raises an ExceptionGroup at the end, as a read that fails prevents no other read.
     """
     await asyncio.to_thread(count_groups)
     known, errors = aws.state(KnownQuotas), list[Exception]()
@@ -87,7 +88,7 @@ async def quotas(aws: Aws) -> AsyncIterator[Observed]:
             errors.append(error)
     for observed in reading.series():
         yield observed
-    if not is_first:  # nothing to compare with
+    if not is_first:  # the first scan has few series to compare the report with
         await reading.read_report()
     if errors:
         raise ExceptionGroup("quotas", errors)
@@ -95,32 +96,32 @@ async def quotas(aws: Aws) -> AsyncIterator[Observed]:
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One scan, which spends what is left of the budget."""
+    """One scan, which spends the calls that the budget has left."""
 
     aws: Aws
     known: KnownQuotas
     calls: BudgetedCalls
 
     async def read_published(self) -> None:
-        """Read which metrics of usage there are."""
+        """Read the list of usage metrics."""
         if self._is_due(PUBLISHED):
             metrics = self.calls.list_items("cloudwatch", "ListMetrics", "Metrics", Namespace=USAGE_NAMESPACE)
-            self.known.published = frozenset([_metric_id(one) async for one in metrics])
+            self.known.published = frozenset([_metric_id(metric) async for metric in metrics])
             self.known.note(PUBLISHED, self.aws.now)
 
     async def read_service_codes(self) -> None:
-        """Read all service codes, where metrics of resources tell that more services are in use."""
+        """Read all service codes, if usage metrics of resources show that more services may be in use."""
         has_resources = any(name != CALLS for name, _ in self.known.published)
         if has_resources and self._is_due(SERVICES):
             services = self.calls.list_items(
                 "service-quotas", "ListServices", "Services", MaxResults=PAGE_SIZE
             )
-            codes = [members_of(one, SERVICE).get("ServiceCode") async for one in services]
+            codes = [members_of(service, SERVICE).get("ServiceCode") async for service in services]
             self.known.service_codes = tuple(filter(None, codes))
             self.known.note(SERVICES, self.aws.now)
 
     async def read_lists(self) -> None:
-        """Read the quotas of service codes, those first of which resources were found."""
+        """Read the quotas of the service codes that are due, first of the services in use."""
         for code in self.aws.quota_services_approved:
             self.known.hasten(code, self.aws.now)
         account, in_use = self.aws.account_state(AccountQuotas), self.aws.quota_services_in_use
@@ -134,7 +135,7 @@ class _Reading:
             account.record(self.aws.region, in_use, frozenset(self._codes_read_once(in_use)))
 
     def _codes_read_once(self, in_use: Set[str]) -> Iterator[str]:
-        """Yield the service codes with quotas that are the same in all regions, or are counted in one."""
+        """Yield the service codes with quotas that are the same in all regions or counted in one region."""
         for code, listed in self.known.lists.items():
             if any(quota.is_global for quota in listed):
                 yield code
@@ -148,18 +149,19 @@ class _Reading:
         listed: dict[QuotaKey, ListedQuota] = {}
         try:
             await list_quotas(self.calls, service_code, listed)
-        except PaginationError:  # of pages without an end; those that were read hold
+        except PaginationError:  # the pages do not end; the quotas of the pages so far are used
             self.known.lists[service_code] = tuple(listed.values())
             raise
-        is_complete = not any(one.is_missing_for_now for one in listed.values())
+        is_complete = not any(quota.is_missing_for_now for quota in listed.values())
         self.known.note(service_code, self.aws.now, LIST_INTERVAL if is_complete else RETRY_INTERVAL)
         return tuple(self.known.kept(service_code, listed.values()))
 
     async def count_resources(self) -> None:
-        """Count the resources of services in use, as far as they are due."""
+        """Count the resources of services in use whose counts are due."""
         in_use = self.known.in_use
         if in_use:
-            groups = [(number, one) for number, one in enumerate(count_groups()) if one.service in in_use]
+            numbered_groups = enumerate(count_groups())
+            groups = [(number, group) for number, group in numbered_groups if group.service in in_use]
             due = self.known.due_groups(filter(self._is_counted_here, groups), self.aws.now)
             for number, group in self.known.budget.affordable(due):
                 await self._count(self.known.counted.setdefault(number, Counted()), group)
@@ -168,21 +170,23 @@ class _Reading:
             )
 
     async def _count(self, counted: Counted, group: CountGroup) -> None:
-        """Count the resources of a group. Errors are kept, and not raised: they affect no other group."""
+        """Count the resources of a group. Errors are stored, not raised: they affect no other group."""
         values = self.known.values_of(group.service, group.counts.keys())
         region = group.sample.region
         calls = self.calls if region in (None, HOME_REGION, self.aws.region) else self._calls_in(region)
         try:
-            found = await count(calls, group)
-        except Exception as error:  # of AWS or of an unexpected response
+            results = await count(calls, group)
+        except Exception as error:  # an error of AWS, or an unexpected response
             counted.fail(dict.fromkeys(group.counts, error), self.aws.now)
         else:
-            counts = {quota: one for quota, one in found.items() if isinstance(one, Count)}
-            failures = {quota: one for quota, one in found.items() if isinstance(one, ExpressionError)}
+            counts = {quota: result for quota, result in results.items() if isinstance(result, Count)}
+            failures = {
+                quota: result for quota, result in results.items() if isinstance(result, ExpressionError)
+            }
             series = (
-                one
+                observed
                 for quota, listed in values.items()
-                for one in counted_series(group.counts[quota], listed, counts.get(quota))
+                for observed in counted_series(group.counts[quota], listed, counts.get(quota))
             )
             counted.succeed(counts, failures, any(map(_is_near, series)), self.aws.now)
 
@@ -192,7 +196,7 @@ class _Reading:
             self.known.note(REPORT, self.aws.now, REPORT_INTERVAL)
             try:
                 self.known.report = await read_report(self.calls)
-            except Exception as error:  # of AWS or of an unexpected response
+            except Exception as error:  # an error of AWS, or an unexpected response
                 self.known.report_failure = error
             else:
                 self.known.report_failure = None
@@ -205,40 +209,41 @@ class _Reading:
 
     def _is_counted_here(self, numbered: NumberedGroup) -> bool:
         """Return whether a group is counted in this region."""
-        group = numbered[1]
+        _, group = numbered
         if group.sample.region:
             return self.aws.is_global
-        listed = (one for one in self.known.lists.get(group.service, ()) if one.quota in group.counts)
-        return any(map(self._is_here, listed))
+        listed_quotas = self.known.lists.get(group.service, ())
+        return any(self._is_here(listed) for listed in listed_quotas if listed.quota in group.counts)
 
     def _is_here(self, listed: ListedQuota) -> bool:
-        """Return whether a quota is watched in this region, or once for all."""
+        """Return whether a quota is watched in this cell: global quotas in the cell of global services."""
         if not self.aws.is_global:
             return not listed.is_global
         return listed.is_global or self.aws.reads_quotas_of(listed.quota.service)
 
     def series(self) -> Iterator[Observed]:
-        """Yield the series of all quotas that are known and that no declared signal watches, each once.
+        """Yield the series of the known quotas that no declared signal watches.
 
-        Where a quota has a metric of its usage, it is not counted too.
+        A quota with a usage metric has no series of its count or of AWS's report.
         """
-        watched, listed = {*self.aws.declared_quotas}, {one.key: one for one in self.known.quotas}
+        watched = {*self.aws.declared_quotas}
+        all_listed = {listed.key: listed for listed in self.known.quotas}
         measured = set[Quota]()
-        for (quota, arn), one in listed.items():
-            account_quota = listed.get((quota, ""))
-            has_own_metric = not (arn and account_quota and account_quota.usage == one.usage)
-            if quota in watched or not self._is_here(one) or not has_own_metric:
+        for (quota, arn), listed in all_listed.items():
+            account_quota = all_listed.get((quota, ""))
+            has_own_metric = not (arn and account_quota and account_quota.usage == listed.usage)
+            if quota in watched or not self._is_here(listed) or not has_own_metric:
                 continue
-            if observed := usage_series(one, self.known.published):
+            if observed := usage_series(listed, self.known.published):
                 measured.add(quota)
                 yield observed
         for quota, observed in self._counted_series(watched | measured):
             measured.add(quota)
             yield observed
-        yield from self._reported_series(listed, watched | measured)
+        yield from self._reported_series(all_listed, watched | measured)
 
     def _counted_series(self, watched: Set[Quota]) -> Iterator[tuple[Quota, Observed]]:
-        """Yield the series of all counts of quotas that nothing else watches."""
+        """Yield the series of the counts of quotas that are not in `watched`."""
         for number, counted in self.known.counted.items():
             group = count_groups()[number]
             values = self.known.values_of(group.service, group.counts.keys() - watched)
@@ -249,7 +254,7 @@ class _Reading:
     def _reported_series(
         self, listed: Mapping[QuotaKey, ListedQuota], watched: Set[Quota]
     ) -> Iterator[Observed]:
-        """Yield the series of quotas of which nothing but AWS's report of utilization tells the usage."""
+        """Yield the series of quotas that are not in `watched`, by AWS's report of utilization."""
         for quota, reported in self.known.reported(self.aws.now).items():
             known = listed.get((quota, ""))
             is_here = self._is_here(known) if known else not self.aws.is_global
@@ -258,7 +263,7 @@ class _Reading:
 
 
 def reported_series(quota: Quota, name: str, reported: ReportedQuota) -> Observed:
-    """Return the series of a quota by AWS's report of utilization, in percent, as it tells no unit."""
+    """Return the series of a quota by AWS's report of utilization, in percent, as the report has no unit."""
     return Observed(
         signal="reported",
         resource=Resource(
@@ -270,16 +275,16 @@ def reported_series(quota: Quota, name: str, reported: ReportedQuota) -> Observe
 
 
 def _is_near(observed: Observed) -> bool:
-    """Return whether a count has reached NEAR_SHARE of its limit, which is none where it is negative."""
+    """Return whether a count has reached NEAR_SHARE of its limit; a negative limit means no limit."""
     usage, limit = observed.usage, observed.limit
     return isinstance(usage, float) and limit is not None and limit >= 0 and usage >= NEAR_SHARE * limit
 
 
 def _metric_id(described: Any) -> MetricId:
-    """Return the name and the dimensions of a metric, as far as AWS returns them."""
+    """Return the name and the dimensions of a metric; empty texts for members that AWS does not return."""
     metric = members_of(described, METRIC)
-    dimensions = [members_of(one, DIMENSION) for one in metric.get("Dimensions", ())]
-    pairs = sorted((one.get("Name", ""), one.get("Value", "")) for one in dimensions)
+    dimensions = [members_of(dimension, DIMENSION) for dimension in metric.get("Dimensions", ())]
+    pairs = sorted((dimension.get("Name", ""), dimension.get("Value", "")) for dimension in dimensions)
     return metric.get("MetricName", ""), tuple(pairs)
 
 

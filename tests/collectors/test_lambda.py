@@ -86,7 +86,7 @@ async def test_the_request_limit_is_ten_per_unit_of_concurrency_and_throttled_re
 async def test_the_account_has_series_though_its_settings_cannot_be_read(answer: Any) -> None:
     aws = with_functions(get_account_settings=answer)
     series = await aws.run_scan(account_and_functions)
-    assert {signal: one.limit for (signal, _), one in series.items()} == {
+    assert {signal: observed.limit for (signal, _), observed in series.items()} == {
         "account_concurrency": None,
         "unreserved_concurrency": None,
         "invoke_rate_sync": None,
@@ -108,7 +108,7 @@ async def test_throttling_by_a_reservation_does_not_saturate_the_account() -> No
     )
     series = await aws.run_scan(account_and_functions)
     function_throttles = [throttles.of(FunctionName=name) for name in reserved]
-    assert {one.throttled for (_, resource), one in series.items() if resource == ""} == {
+    assert {observed.throttled for (_, resource), observed in series.items() if resource == ""} == {
         count_difference(throttles, *function_throttles).scaled(PER_MINUTE)
     }
 
@@ -129,12 +129,12 @@ async def test_throttling_of_the_account_is_unknown_while_its_reservations_are_u
     limits = {"ConcurrentExecutions": 1000, "UnreservedConcurrentExecutions": unreserved}
     aws = FakeAws(get_account_settings={"AccountLimit": limits}, list_functions=denied("ListFunctions"))
     series = await account_series_before_error(aws)
-    assert {signal: (one.limit, one.throttled) for signal, one in series.items()} == {
+    assert {signal: (observed.limit, observed.throttled) for signal, observed in series.items()} == {
         "account_concurrency": (1000, throttled),
         "unreserved_concurrency": (unreserved, throttled),
         "invoke_rate_sync": (10_000, throttled),
     }
-    assert {one.throttled_incomplete for one in series.values()} == {throttled is None}
+    assert {observed.throttled_incomplete for observed in series.values()} == {throttled is None}
 
 
 @pytest.mark.parametrize("operation", ["list_functions", "get_function_concurrency"])
@@ -329,8 +329,8 @@ async def test_a_function_without_a_reservation_needs_one_metric() -> None:
     series = of_functions(await with_functions("a", "b").run_scan(account_and_functions)).values()
     requested = {
         metric
-        for one in series
-        for formula in (one.usage, one.throttled)
+        for observed in series
+        for formula in (observed.usage, observed.throttled)
         if isinstance(formula, Usage)
         for metric in formula.metrics
     }
@@ -423,8 +423,8 @@ async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_use
     assert {signal for signal, _ in series} == set(REGISTRY.services["lambda"].signals)
     used = {
         metric.of()
-        for one in series.values()
-        for formula in (one.usage, one.throttled)
+        for observed in series.values()
+        for formula in (observed.usage, observed.throttled)
         if isinstance(formula, Usage)
         for metric in formula.metrics
     }

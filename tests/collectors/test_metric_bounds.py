@@ -86,7 +86,7 @@ def test_an_invalid_rule_is_refused(change: dict[str, object]) -> None:
 
 @pytest.mark.parametrize(("service", "bound"), RULES)
 def test_declared_rules_are_about_metrics_that_are_read(service: str, bound: Bound) -> None:
-    collector = next(one for one in REGISTRY.collectors if one.service == service)
+    (collector,) = REGISTRY.collectors_of([service])
     assert [*bound_problems(bound, collector.metrics)] == []
 
 

@@ -1,4 +1,4 @@
-"""Answers with members that AWS added after botocore's models were made, as the bytes that AWS sends."""
+"""Responses with members that AWS added after botocore's models were made, parsed from bytes."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -17,12 +17,12 @@ from tests.fake_aws import SERVICE_MODELS
 
 ADDED = "AddedYesterday"
 CASES = list(read_cases(TABLES))
-PROTOCOLS = {"json", "query", "ec2", "rest-json"}  # of the clients in tables, at least
+PROTOCOLS = {"json", "query", "ec2", "rest-json"}  # the tables have clients of at least these protocols
 
 
 @cache
 def newer_model(client: str) -> ServiceModel:
-    """The model of a service in which every structure has one more member."""
+    """Return the model of a service in which every structure has one more member."""
     model = SERVICE_MODELS.get_service_data(client)
     shapes = {
         ADDED: {"type": "structure", "members": {"Text": {"shape": f"{ADDED}Text"}}},
@@ -35,20 +35,20 @@ def newer_model(client: str) -> ServiceModel:
 
 
 def newer(value: Any, shape: Shape) -> Any:
-    """A value with the added member in each of its structures."""
+    """Return a value with the added member in each of its structures."""
     match shape:
         case StructureShape():
-            members = {name: newer(one, shape.members[name]) for name, one in value.items()}
+            members = {name: newer(member, shape.members[name]) for name, member in value.items()}
             return members | {ADDED: {"Text": "added"}}
         case ListShape():
-            return [newer(one, shape.member) for one in value]
+            return [newer(item, shape.member) for item in value]
         case MapShape():
-            return {name: newer(one, shape.value) for name, one in value.items()}
+            return {name: newer(entry, shape.value) for name, entry in value.items()}
     return value
 
 
 def received(key: str, answer: Any) -> Any:
-    """The answer to a call as botocore's parser reads it from the bytes of a newer AWS."""
+    """Return an answer as botocore parses it from bytes with the added members. key: as in the tables."""
     if isinstance(answer, list):
         return [received(key, page) for page in answer]
     if not isinstance(answer, Mapping):
@@ -56,7 +56,7 @@ def received(key: str, answer: Any) -> Any:
     client, _, name = key.partition("(")[0].partition(".")
     model = newer_model(client)
     operation, protocol = model.operation_model(name), model.resolved_protocol
-    if protocol not in SERIALIZERS:  # such as CBOR, which nothing here writes
+    if protocol not in SERIALIZERS:  # such as CBOR: moto cannot write it
         return answer
     sent = get_serializer_class(client, protocol)(operation_model=operation).serialize(
         newer(answer, operation.output_shape)

@@ -1,4 +1,4 @@
-"""Metrics of a user's own: of the whole account with fixed dimensions, and of what ListMetrics finds."""
+"""A user's own metrics, of the account with fixed dimensions, and of resources that ListMetrics finds."""
 
 from typing import Any
 
@@ -43,7 +43,7 @@ signals:
   elsewhere: {usage: Used, when: region == 'us-east-1'}
   busy: {resource: pool, usage: Busy, published_limit: Size}
 """
-OF_ACCOUNT = {
+ACCOUNT_USAGES = {
     "of_catalogue": "Used{Part Of=the shop, Stage=production}",
     "of_metric": "Used{Part Of=the shop, Stage=production}",
     "of_field": "rate(Total{})",
@@ -52,40 +52,43 @@ OF_ACCOUNT = {
 
 
 def metric(**dimensions: str) -> dict[str, Any]:
-    """An item of ListMetrics."""
+    """Return an item of ListMetrics."""
     named = [{"Name": name, "Value": value} for name, value in dimensions.items()]
     return {"Namespace": "Shop/Checkout", "MetricName": "Busy", "Dimensions": named}
 
 
-async def found(metrics: Any) -> Run:
-    """Return the series that the scans yield where ListMetrics returns this."""
+async def run_with(metrics: Any) -> Run:
+    """Run the scans of the declaration. metrics: the answer of ListMetrics."""
     settings = {"AccountLimit": {"ConcurrentExecutions": 1000}}
     return await run(DECLARATION, list_metrics=metrics, get_account_settings=settings)
 
 
 async def test_metrics_of_the_account_have_fixed_dimensions_and_any_kind_of_limit() -> None:
-    ran = await found({"Metrics": []})
-    assert ran.usage == OF_ACCOUNT
-    assert (ran.errors, ran.failures) == ([], [])
-    assert {name: one.limit for name, one in ran.observed.items() if one.limit} == {"of_field": 500.0}
-    published = {name: one.published_limit for name, one in ran.observed.items() if one.published_limit}
-    assert {name: usage_text(one) for name, one in published.items()} == {
-        "of_metric": "Max Allowed{Stage=production}"
+    result = await run_with({"Metrics": []})
+    assert result.usage == ACCOUNT_USAGES
+    assert (result.errors, result.failures) == ([], [])
+    limits = {name: series.limit for name, series in result.observed.items() if series.limit}
+    assert limits == {"of_field": 500.0}
+    published = {
+        name: usage_text(series.published_limit)
+        for name, series in result.observed.items()
+        if series.published_limit
     }
+    assert published == {"of_metric": "Max Allowed{Stage=production}"}
 
 
-async def test_each_set_of_dimensions_is_a_resource_in_whatever_order_they_are_listed() -> None:
+async def test_each_set_of_dimensions_is_a_resource_whatever_the_order_of_the_dimensions() -> None:
     listed = [metric(Pool="a", Stage="p"), metric(Stage="q", Pool="a"), metric(Pool="a", Stage="p"), metric()]
-    ran = await found({"Metrics": listed})
-    assert ran.usage == OF_ACCOUNT | {
+    result = await run_with({"Metrics": listed})
+    assert result.usage == ACCOUNT_USAGES | {
         "busy p/a": "Busy{Pool=a, Stage=p}",
         "busy q/a": "Busy{Pool=a, Stage=q}",
     }
-    assert (ran.errors, ran.failures) == ([], [])
+    assert (result.errors, result.failures) == ([], [])
 
 
 @pytest.mark.parametrize("answer", [denied("ListMetrics"), {"Metrics": [{}]}], ids=["denied", "bare"])
 async def test_series_of_the_account_remain_though_metrics_cannot_be_listed(answer: Any) -> None:
-    ran = await found(answer)
-    assert ran.usage == OF_ACCOUNT
-    assert ran.errors or ran.failures
+    result = await run_with(answer)
+    assert result.usage == ACCOUNT_USAGES
+    assert result.errors or result.failures

@@ -1,4 +1,4 @@
-"""Answers to collectors in Python that differ from AWS's models: each affects no more than the item it is in.
+"""Collectors in Python and answers that differ from AWS's models: a wrong value affects only its own item.
 
 `FUZZ_ROUNDS=1000 pytest tests/collectors/test_python_mutations.py` tries more.
 """
@@ -16,9 +16,9 @@ from tests.fake_aws import ACCOUNT_ID
 from tests.kinesis_answers import SHARD_LIMITS, stream_names, stream_summary
 from tests.monitor.polling.inventories import BY_SERVICE, NO_QUOTAS, FakeAccount
 
-ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "40"))  # changes of each answer
+ROUNDS = int(os.environ.get("FUZZ_ROUNDS", "40"))  # mutations that are tried of each answer
 NAMES = ("a", "b", "c")
-CHANGED = 1  # the item that is changed, of each list of three
+CHANGED = 1  # the index of the item that is changed in each list: the item `b`
 SETTINGS = {"throttlingRateLimit": 50.0, "metricsEnabled": True}
 ROUTE_SETTINGS = {"ThrottlingRateLimit": 50.0, "ThrottlingBurstLimit": 5, "DetailedMetricsEnabled": True}
 REST_STAGES = {
@@ -46,7 +46,7 @@ PLANS = {
 }
 ARN = f"arn:aws:lambda:eu-west-1:{ACCOUNT_ID}:function"
 
-# By service and method: the answer, and the path of the list in it.
+# By service and method: the answer, and its member that is the list.
 LISTS: Mapping[str, Mapping[str, tuple[Mapping[str, Any], str]]] = {
     "kinesis": {"list_streams": (stream_names(*NAMES), "StreamNames")},
     "lambda": {
@@ -86,7 +86,7 @@ LISTS: Mapping[str, Mapping[str, tuple[Mapping[str, Any], str]]] = {
     },
 }
 FILTER = {"Id": "uploads", "Filter": {"Prefix": "uploads/"}}
-OTHERS: Mapping[str, Mapping[str, Any]] = {
+FURTHER_ANSWERS: Mapping[str, Mapping[str, Any]] = {
     "kinesis": {
         "describe_limits": SHARD_LIMITS,
         "describe_stream_summary": lambda StreamName: stream_summary(StreamName, 2),
@@ -109,35 +109,40 @@ OTHERS: Mapping[str, Mapping[str, Any]] = {
 
 
 def answers_of(service: str) -> dict[str, Any]:
-    """Return the answers of an AWS whose lists for a service are empty."""
+    """Return the valid answers of AWS to all calls of a collector."""
     return {
-        **OTHERS[service],
+        **FURTHER_ANSWERS[service],
         **{method: answer for method, (answer, _) in LISTS[service].items()},
         **NO_QUOTAS,
     }
 
 
 async def series_of(service: str, **answers: Any) -> dict[tuple[str, str], Any]:
-    """The usage and limit of each series, by signal and name."""
+    """Return the limit of each series, and why it is unobservable, by signal and resource."""
     config = Config.model_validate({"signals": {"detail": True}})
     account = FakeAccount(config, malformed=True, **{**answers_of(service), **answers})
     await account.run_inventory(BY_SERVICE[service])
     fleet = account.fleet
     return {
-        (key.signal, key.resource): (one.settings.limit and one.settings.limit.value, one.unobservable)
-        for key, one in fleet.series.items()
+        (key.signal, key.resource): (
+            series.settings.limit and series.settings.limit.value,
+            series.unobservable,
+        )
+        for key, series in fleet.series.items()
     }
 
 
-def is_of_another(resource: str) -> bool:
+def is_of_unchanged_item(resource: str) -> bool:
     """Return whether a series is of an item that is not changed, and not of the whole account."""
     return bool(resource) and not any(part in resource.split("/", maxsplit=1)[0] for part in ("b", "B"))
 
 
-@pytest.mark.parametrize(("service", "method"), [(s, m) for s, methods in LISTS.items() for m in methods])
-async def test_an_odd_item_of_a_list_affects_no_other(service: str, method: str) -> None:
+@pytest.mark.parametrize(
+    ("service", "method"), [(service, method) for service, methods in LISTS.items() for method in methods]
+)
+async def test_a_wrong_item_of_a_list_affects_no_other_item(service: str, method: str) -> None:
     before = await series_of(service)
-    others = {key: one for key, one in before.items() if is_of_another(key[1])}
+    others = {key: series for key, series in before.items() if is_of_unchanged_item(key[1])}
     answer, member = LISTS[service][method]
     for mutation, items in mutations_of_item(answer[member], CHANGED, ROUNDS, method):
         after = await series_of(service, **{method: {**answer, member: items}})
@@ -145,8 +150,8 @@ async def test_an_odd_item_of_a_list_affects_no_other(service: str, method: str)
         assert {key for key in before if not key[1]} <= after.keys(), mutation
 
 
-# By service and method: the answer about one resource.
-SINGLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
+# By service and method: the answer about a single resource.
+RESOURCE_ANSWERS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "kinesis": {
         "describe_stream_summary": stream_summary(
             "b", 2, EnhancedMonitoring=[{"ShardLevelMetrics": ["IncomingBytes"]}]
@@ -167,21 +172,25 @@ SINGLE: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
 }
 
 
-PARAMETERS = ("StreamName", "FunctionName", "Bucket", "restApiId", "usagePlanId")  # that name the resource
+# The parameters of calls that name the resource.
+PARAMETERS = ("StreamName", "FunctionName", "Bucket", "restApiId", "usagePlanId")
 
 
-@pytest.mark.parametrize(("service", "method"), [(s, m) for s, methods in SINGLE.items() for m in methods])
-async def test_an_odd_answer_about_one_resource_affects_no_other(service: str, method: str) -> None:
+@pytest.mark.parametrize(
+    ("service", "method"),
+    [(service, method) for service, methods in RESOURCE_ANSWERS.items() for method in methods],
+)
+async def test_a_wrong_answer_about_a_resource_affects_no_other_resource(service: str, method: str) -> None:
     usual = answers_of(service)[method]
     before = await series_of(service)
-    others = {key: one for key, one in before.items() if is_of_another(key[1])}
+    others = {key: series for key, series in before.items() if is_of_unchanged_item(key[1])}
     assert others
-    answer = SINGLE[service][method]
-    chance = Random(method)
-    places = [*values(answer)]
+    answer = RESOURCE_ANSWERS[service][method]
+    random = Random(method)
+    paths_and_values = [*values(answer)]
     for _ in range(ROUNDS):
-        path, value = chance.choice(places)
-        change = chance.choice([name for name, (applies, _) in CHANGES.items() if applies(path, value)])
+        path, value = random.choice(paths_and_values)
+        change = random.choice([name for name, (applies, _) in CHANGES.items() if applies(path, value)])
         (mutated,) = changed(answer, path, CHANGES[change][1])
 
         def respond(mutated: Any = mutated, **params: Any) -> Any:
@@ -192,15 +201,16 @@ async def test_an_odd_answer_about_one_resource_affects_no_other(service: str, m
         assert {key: after.get(key) for key in others} == others, (path, change)
 
 
+# By kind of API: the parameter that names the API, the answer, and its member that is the list.
 STAGES = {"rest": ("restApiId", REST_STAGES, "item"), "http": ("ApiId", HTTP_STAGES, "Items")}
 
 
 @pytest.mark.parametrize("kind", STAGES)
-async def test_an_odd_stage_affects_no_other_stage_of_its_api(kind: str) -> None:
+async def test_a_wrong_stage_affects_no_other_stage_of_its_api(kind: str) -> None:
     parameter, answer, member = STAGES[kind]
     before = await series_of("apigateway")
-    touched = f"{kind if kind == 'http' else 'api'} b/b"
-    others = {key: one for key, one in before.items() if not key[1].startswith(touched)}
+    changed_stage = f"{kind if kind == 'http' else 'api'} b/b"
+    others = {key: series for key, series in before.items() if not key[1].startswith(changed_stage)}
     assert len(before) > len(others) > 10
     for mutation, items in mutations_of_item(answer[member], CHANGED, ROUNDS, kind):
 

@@ -1,4 +1,4 @@
-"""The requests for an increase of quotas: which are found, and what is said of them."""
+"""The requests for an increase of quotas: the newest for each quota, and their sentences."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,8 +16,8 @@ from collectors.quota_requests import (
 from rules.units import parse_unit
 from tests.fake_aws import SERVICE_MODELS, FakeAws
 
-ASKED = datetime(2026, 11, 1, 14, tzinfo=UTC)
-DECIDED = ASKED + timedelta(days=2)
+REQUESTED = datetime(2026, 11, 1, 14, tzinfo=UTC)
+DECIDED = REQUESTED + timedelta(days=2)
 NOW = DECIDED + timedelta(days=1)
 ARN = "arn:aws:es:eu-west-1:123456789012:domain/search"
 CALLS = parse_unit("calls")
@@ -31,7 +31,7 @@ def described_request(code: str, desired: Any, status: str, **more: Any) -> dict
 async def newest_of(
     *pages: list[dict[str, Any]], malformed: bool = False
 ) -> dict[tuple[str, str], QuotaRequest]:
-    """The newest requests by code and ARN."""
+    """Return the newest requests by code and ARN. pages: the pages of the history."""
     calls: list[dict[str, Any]] = []
 
     def history(**params: Any) -> dict[str, Any]:
@@ -46,28 +46,30 @@ async def newest_of(
     newest = await newest_requests(aws.scan)
     assert calls == [{"MaxResults": 100, "QuotaRequestedAtLevel": "ALL"}] * len(pages)
     assert aws.iam_actions <= set(quotas.ACTIONS)
-    return {(one.quota.code, one.arn): latest for one, latest in newest.items()}
+    return {(requested.quota.code, requested.arn): request for requested, request in newest.items()}
 
 
-async def test_requests_are_found_among_those_of_all_services_pending_or_decided_lately() -> None:
-    pending = described_request("L-1", 2000.0, "PENDING", Created=ASKED)
-    denied = described_request("L-2", 3.0, "DENIED", Created=ASKED, LastUpdated=DECIDED)
+async def test_pending_and_lately_decided_requests_are_found_on_all_pages() -> None:
+    pending = described_request("L-1", 2000.0, "PENDING", Created=REQUESTED)
+    denied = described_request("L-2", 3.0, "DENIED", Created=REQUESTED, LastUpdated=DECIDED)
     assert await newest_of([pending, {"QuotaCode": "L-3", "Status": "PENDING"}, {}], [denied]) == {
-        ("L-1", ""): QuotaRequest(2000.0, "PENDING", ASKED.timestamp()),
-        ("L-2", ""): QuotaRequest(3.0, "DENIED", ASKED.timestamp(), DECIDED.timestamp()),
+        ("L-1", ""): QuotaRequest(2000.0, "PENDING", REQUESTED.timestamp()),
+        ("L-2", ""): QuotaRequest(3.0, "DENIED", REQUESTED.timestamp(), DECIDED.timestamp()),
     }
 
 
 async def test_requests_decided_long_ago_or_at_an_unknown_time_are_left_out() -> None:
     long_ago = NOW - timedelta(seconds=DECIDED_PERIOD)
-    old = described_request("L-1", 2.0, "APPROVED", Created=ASKED, LastUpdated=long_ago)
+    old = described_request("L-1", 2.0, "APPROVED", Created=REQUESTED, LastUpdated=long_ago)
     undated = described_request("L-2", 2.0, "APPROVED")
     waiting = described_request("L-3", 2.0, "CASE_OPENED", Created=long_ago, LastUpdated=long_ago)
     assert {*await newest_of([old, undated, waiting])} == {("L-3", "")}
 
 
-async def test_a_pending_or_else_the_newest_request_for_a_quota_counts() -> None:
-    first, second = ({"Created": ASKED + timedelta(hours=n), "LastUpdated": DECIDED} for n in (0, 1))
+async def test_the_pending_request_for_a_quota_is_returned_or_else_the_newest() -> None:
+    first, second = (
+        {"Created": REQUESTED + timedelta(hours=hours), "LastUpdated": DECIDED} for hours in (0, 1)
+    )
     requests = [
         described_request("L-1", 2.0, "DENIED", **second),
         described_request("L-1", 1.0, "DENIED", **first),
@@ -75,18 +77,20 @@ async def test_a_pending_or_else_the_newest_request_for_a_quota_counts() -> None
         described_request("L-2", 2.0, "DENIED", **second),
     ]
     newest = await newest_of(requests)
-    assert {key: one.desired for key, one in newest.items()} == {("L-1", ""): 2.0, ("L-2", ""): 1.0}
+    desired = {key: request.desired for key, request in newest.items()}
+    assert desired == {("L-1", ""): 2.0, ("L-2", ""): 1.0}
 
 
-async def test_a_request_for_one_resource_is_not_one_for_the_account() -> None:
-    of_all = described_request(
+async def test_a_request_for_a_single_resource_differs_from_a_request_for_all_resources() -> None:
+    for_all = described_request(
         "L-1", 1.0, "PENDING", QuotaContext={"ContextId": "*", "ContextScope": "RESOURCE"}
     )
-    of_one = described_request(
+    for_domain = described_request(
         "L-1", 2.0, "PENDING", QuotaContext={"ContextId": ARN, "ContextScope": "RESOURCE"}
     )
-    newest = await newest_of([of_all, of_one])
-    assert {key: one.desired for key, one in newest.items()} == {("L-1", ""): 1.0, ("L-1", ARN): 2.0}
+    newest = await newest_of([for_all, for_domain])
+    desired = {key: request.desired for key, request in newest.items()}
+    assert desired == {("L-1", ""): 1.0, ("L-1", ARN): 2.0}
 
 
 @pytest.mark.parametrize("desired", [None, "12", True, float("nan"), float("inf")], ids=str)
@@ -96,7 +100,7 @@ async def test_a_quota_request_without_a_number_is_left_out(desired: Any) -> Non
 
 def quota_request(status: str, **changes: Any) -> QuotaRequest:
     """Return a request that was made and decided in November 2026."""
-    times = {"since": ASKED.timestamp(), "updated": DECIDED.timestamp()}
+    times = {"since": REQUESTED.timestamp(), "updated": DECIDED.timestamp()}
     return QuotaRequest(**{"desired": 200.0, "status": status, **times, **changes})
 
 
@@ -131,11 +135,13 @@ SENTENCES: list[tuple[QuotaRequest, float | None, str]] = [
 
 
 @pytest.mark.parametrize(("request_", "limit", "expected"), SENTENCES, ids=str)
-def test_a_request_in_words(request_: QuotaRequest, limit: float | None, expected: str) -> None:
+def test_the_sentence_of_a_request_tells_its_status_and_the_limit(
+    request_: QuotaRequest, limit: float | None, expected: str
+) -> None:
     assert request_.sentence(CALLS.format, limit) == f"An increase to 200 calls {expected}"
 
 
-def test_every_status_is_one_that_service_quotas_has() -> None:
+def test_the_statuses_are_those_of_botocores_model() -> None:
     model: Any = SERVICE_MODELS.get_service_model("service-quotas")
     assert {*STATUS_TEXTS} == {*model.shape_for("RequestStatus").enum}
     assert {*PENDING_STATUSES} < {*STATUS_TEXTS}

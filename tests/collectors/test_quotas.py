@@ -21,7 +21,7 @@ def quota(value: float) -> dict[str, Any]:
 # A single quota
 
 
-async def test_the_applied_value_is_requested_by_code_and_needs_no_second_call() -> None:
+async def test_the_applied_value_of_a_quota_is_requested_by_code_in_one_call() -> None:
     requested: list[dict[str, Any]] = []
 
     def applied(**params: Any) -> dict[str, Any]:
@@ -34,7 +34,7 @@ async def test_the_applied_value_is_requested_by_code_and_needs_no_second_call()
     assert aws.calls == ["service-quotas:GetServiceQuota"]
 
 
-async def test_a_quota_that_is_not_applied_has_the_default_of_aws() -> None:
+async def test_a_quota_without_an_applied_value_has_its_default_value() -> None:
     aws = FakeAws(
         get_service_quota=denied("GetServiceQuota", "NoSuchResourceException"),
         get_aws_default_service_quota=quota(1000.0),
@@ -44,7 +44,7 @@ async def test_a_quota_that_is_not_applied_has_the_default_of_aws() -> None:
 
 
 @pytest.mark.parametrize("operation", ["GetServiceQuota", "GetAWSDefaultServiceQuota"])
-async def test_a_value_that_aws_could_not_find_out_is_an_error_with_its_reason(operation: str) -> None:
+async def test_a_value_with_an_error_reason_raises_the_reason(operation: str) -> None:
     reason = {"ErrorCode": "DEPENDENCY_THROTTLING_ERROR", "ErrorMessage": "Lambda throttles Service Quotas."}
     unknown = {"Quota": {"ErrorReason": reason, "Value": 0.0}}
     not_applied = denied("GetServiceQuota", "NoSuchResourceException")
@@ -62,7 +62,7 @@ async def test_a_value_that_aws_could_not_find_out_is_an_error_with_its_reason(o
     ("source", "operation"),
     [(LimitSource.APPLIED, "list_service_quotas"), (LimitSource.DEFAULT, "list_aws_default_service_quotas")],
 )
-async def test_a_list_has_a_hundred_values_a_page(source: LimitSource, operation: str) -> None:
+async def test_lists_are_requested_in_pages_of_a_hundred_quotas(source: LimitSource, operation: str) -> None:
     requested: list[dict[str, Any]] = []
 
     def page(**params: Any) -> dict[str, Any]:
@@ -71,7 +71,7 @@ async def test_a_list_has_a_hundred_values_a_page(source: LimitSource, operation
 
     aws = FakeAws()
     aws.answers[operation] = [page, page]
-    found = [one async for one in quotas.list_values(aws.scan, source, "lambda")]
+    found = [listed async for listed in quotas.list_values(aws.scan, source, "lambda")]
     assert found == [
         ListedValue(code, value, NO_CONTEXT, {"QuotaCode": code, "Value": value})
         for code, value in (("L-1", 1.0), ("L-2", 2.0))
@@ -86,10 +86,11 @@ async def test_a_list_has_a_hundred_values_a_page(source: LimitSource, operation
     ids=str,
 )
 async def test_a_quota_may_be_listed_without_a_value_or_a_code(without_value: dict[str, Any]) -> None:
-    listed = [{"QuotaCode": "L-1", **without_value}, {"QuotaCode": "L-2", "Value": 2.0}, {"Value": 3.0}]
-    aws = FakeAws(list_service_quotas={"Quotas": listed})
-    found = [one async for one in quotas.list_values(aws.scan, LimitSource.APPLIED, "lambda")]
-    assert [(one.code, one.value) for one in found] == [("L-1", None), ("L-2", 2.0), ("", 3.0)]
+    described = [{"QuotaCode": "L-1", **without_value}, {"QuotaCode": "L-2", "Value": 2.0}, {"Value": 3.0}]
+    aws = FakeAws(list_service_quotas={"Quotas": described})
+    values = quotas.list_values(aws.scan, LimitSource.APPLIED, "lambda")
+    found = [(listed.code, listed.value) async for listed in values]
+    assert found == [("L-1", None), ("L-2", 2.0), ("", 3.0)]
 
 
 ARN = "arn:aws:es:eu-west-1:123456789012:domain/search"
@@ -108,7 +109,7 @@ CONTEXTS: list[tuple[dict[str, Any], QuotaContext]] = [
 
 
 @pytest.mark.parametrize(("described", "expected"), CONTEXTS, ids=str)
-async def test_the_values_of_resources_are_a_list_of_their_own(
+async def test_the_values_of_single_resources_are_requested_with_their_level(
     described: dict[str, Any], expected: QuotaContext
 ) -> None:
     requested: list[dict[str, Any]] = []
@@ -119,14 +120,13 @@ async def test_the_values_of_resources_are_a_list_of_their_own(
 
     aws = FakeAws(list_service_quotas=page)
     values = quotas.list_values(aws.scan, LimitSource.APPLIED, "es", resource_level=True)
-    assert [(one.code, one.value, one.context) async for one in values] == [("L-1", 1.0, expected)]
+    found = [(listed.code, listed.value, listed.context) async for listed in values]
+    assert found == [("L-1", 1.0, expected)]
     assert requested == [{"ServiceCode": "es", "MaxResults": 100, "QuotaAppliedAtLevel": "RESOURCE"}]
 
 
 @pytest.mark.parametrize("answer", [{}, {"Value": None}, {"Value": "120"}], ids=str)
-async def test_a_quota_that_is_read_alone_and_has_no_number_is_reported_as_such(
-    answer: dict[str, Any],
-) -> None:
+async def test_a_quota_that_is_read_by_code_and_has_no_number_is_an_error(answer: dict[str, Any]) -> None:
     aws = FakeAws(malformed=True, get_service_quota={"Quota": answer})
     with pytest.raises(ClientError, match="the quota has no value"):
         await quotas.read_value(aws.scan, CONCURRENCY)
@@ -135,10 +135,10 @@ async def test_a_quota_that_is_read_alone_and_has_no_number_is_reported_as_such(
 async def test_pages_that_never_end_are_an_error() -> None:
     aws = FakeAws(list_service_quotas={"Quotas": [], "NextToken": "again"})
     with pytest.raises(PaginationError):
-        [one async for one in quotas.list_values(aws.scan, LimitSource.APPLIED, "lambda")]
+        [listed async for listed in quotas.list_values(aws.scan, LimitSource.APPLIED, "lambda")]
 
 
-def test_every_action_is_one_that_service_quotas_has() -> None:
+def test_the_actions_and_the_page_size_are_those_of_botocores_model() -> None:
     model: Any = SERVICE_MODELS.get_service_model("service-quotas")
     assert {action.partition(":")[2] for action in quotas.ACTIONS} <= {*model.operation_names}
     assert model.shape_for("MaxResults").metadata["max"] == quotas.PAGE_SIZE

@@ -1,4 +1,4 @@
-"""A collector of some signals: without the calls, kinds and metrics that only the others need."""
+"""A collector of some signals lacks the calls, kinds and metrics that only other signals need."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from collectors.declared import collector_of
 from tests.collectors.declared_cases import TABLES, Case, read_cases, run_case
 from tests.registries import REGISTRY
 
-TABLE = """
+DECLARATION = """
 service: demo
 namespace: AWS/DynamoDB
 metrics:
@@ -50,8 +50,8 @@ signals:
 
 
 def collector(*signals: str) -> Collector:
-    """Return the collector of the declared table, reduced to these signals."""
-    return collector_of(parse_declaration(TABLE.encode(), "demo.yaml")).of_signals({*signals})
+    """Return the collector of DECLARATION, reduced to these signals."""
+    return collector_of(parse_declaration(DECLARATION.encode(), "demo.yaml")).of_signals({*signals})
 
 
 @pytest.mark.parametrize(
@@ -70,22 +70,21 @@ def collector(*signals: str) -> Collector:
 def test_a_reduced_collector_has_only_the_actions_and_metrics_of_its_signals(
     signals: str, actions: str, metrics: str
 ) -> None:
-    found = collector(*signals.split())
-    assert found.signals == {*signals.split()}
-    assert " ".join(one.partition(":")[2] for one in found.iam_actions) == actions
-    assert " ".join(metric.name for metric in found.metrics) == metrics
+    reduced = collector(*signals.split())
+    assert reduced.signals == {*signals.split()}
+    assert " ".join(action.partition(":")[2] for action in reduced.iam_actions) == actions
+    assert " ".join(metric.name for metric in reduced.metrics) == metrics
 
 
 def test_a_collector_reduced_to_all_its_signals_is_unchanged() -> None:
-    for one in REGISTRY.collectors:
-        assert one.of_signals(REGISTRY.services[one.service].signals) is one
+    for registered in REGISTRY.collectors:
+        assert registered.of_signals(REGISTRY.services[registered.service].signals) is registered
 
 
 @pytest.mark.parametrize("case", [case for case in read_cases(TABLES) if case.service == "dynamodb"], ids=str)
-async def test_a_collector_of_one_signal_yields_the_same_series_of_it(case: Case) -> None:
-    (whole,) = [one for one in REGISTRY.collectors if one.service == case.service]
+async def test_a_collector_of_one_signal_yields_the_same_series_as_the_collector_of_all(case: Case) -> None:
+    (whole,) = REGISTRY.collectors_of([case.service])
     for signal in whole.signals:
         series, _ = await run_case(case, whole.of_signals({signal}))
-        assert series == {
-            name: one for name, one in (await run_case(case, whole))[0].items() if name.split()[0] == signal
-        }
+        all_series, _ = await run_case(case, whole)
+        assert series == {name: fields for name, fields in all_series.items() if name.split()[0] == signal}

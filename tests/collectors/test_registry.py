@@ -1,4 +1,4 @@
-"""The registry: what it is built of, what is refused, and that two of them do not see each other."""
+"""The registry: how it is built, the problems that it reports, and its independence of other registries."""
 
 from dataclasses import FrozenInstanceError
 from typing import Any
@@ -78,7 +78,7 @@ def test_a_registry_needs_one_collector_and_one_catalogue_entry_of_each_service(
         assert list(registry.services) == described
 
 
-def test_a_service_is_looked_up_by_its_name() -> None:
+def test_signals_titles_collectors_and_quotas_are_looked_up_by_the_name_of_a_service() -> None:
     registry = own_registry("one", "two")
     assert registry.signal("two", "rate").id == "two.rate"
     assert registry.signal_names == (
@@ -92,7 +92,7 @@ def test_a_service_is_looked_up_by_its_name() -> None:
         "two.rate",
     )
     assert (registry.title("one"), registry.title("three")) == ("Own one", "three")
-    assert [one.service for one in registry.collectors_of({"two", "three"})] == ["two"]
+    assert [collector.service for collector in registry.collectors_of({"two", "three"})] == ["two"]
     assert {quota.service for quota in registry.quotas(["one"])} == {"one"}
     with pytest.raises(KeyError):
         registry.signal("one", "weight")
@@ -107,12 +107,12 @@ def test_the_scope_of_an_unknown_service_raises_key_error() -> None:
         registry.scope_of("two")
 
 
-def test_two_registries_do_not_see_each_other() -> None:
+def test_the_outputs_of_a_registry_do_not_mention_the_service_of_another_registry() -> None:
     for name, other in (("one", "two"), ("two", "one")):
         registry = own_registry(name)
         entries, collectors = registry.services.values(), registry.collectors
         declared = DeclaredMetrics.of(collectors)
-        found = [
+        outputs = [
             policy(collectors),
             call_rates(collectors),
             filters_for(collectors),
@@ -122,12 +122,12 @@ def test_two_registries_do_not_see_each_other() -> None:
             runbooks.files(registry),
         ]
         assert f"Own/{name}" in str(declared)
-        assert not any(f"{kind}{other}" in str(found) for kind in ("Own/", "Own ", "service='"))
+        assert not any(f"{prefix}{other}" in str(outputs) for prefix in ("Own/", "Own ", "service='"))
         assert declared.decoded[-1] == "p99"
 
 
 def test_cached_answers_of_one_registry_are_not_used_for_another() -> None:
-    """The same service and signal by name, with another meaning."""
+    """Both registries have a service of the same name, with different titles and signals."""
     entries = [own_service("one", title) for title in ("First", "Second")]
     registries = [build_registry([own_collector("one")], [entry]) for entry in entries]
     assert [registry.title("one") for registry in registries] == ["First", "Second"]
@@ -137,10 +137,11 @@ def test_cached_answers_of_one_registry_are_not_used_for_another() -> None:
     assert all(excludes_all_of(rates, location, registry) for registry in registries)
 
 
-def test_every_setting_that_makes_a_usage_observable_has_its_cost_with_a_page_of_aws() -> None:
-    declared = [one.declaration for one in REGISTRY.collectors if one.declaration]
-    signals = [signal for declaration in declared for signal in declaration.signals.values()]
-    reasons = [one for signal in signals for one in (signal.unobservable, signal.bound) if one and one.enable]
+def test_every_setting_that_makes_a_usage_observable_has_a_cost_with_its_page_of_aws() -> None:
+    declarations = [collector.declaration for collector in REGISTRY.collectors if collector.declaration]
+    signals = [signal for declaration in declarations for signal in declaration.signals.values()]
+    declared = [reason for signal in signals for reason in (signal.unobservable, signal.bound)]
+    reasons = [reason for reason in declared if reason and reason.enable]
     assert len(reasons) >= 6
     for reason in reasons:
         assert reason.cost, reason.enable

@@ -1,4 +1,4 @@
-"""Paths into responses, held against botocore's models."""
+"""Paths into responses: the types of their results by botocore's models, and the paths that are refused."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -18,26 +18,26 @@ TABLE = "dynamodb.DescribeTable"
 
 
 def output(operation: str) -> Shape:
-    """Return the shape of the response of an operation, given as client.Operation."""
+    """Return the shape of the response of an operation. operation: `client.Operation`."""
     client, _, name = operation.partition(".")
     shape = SERVICE_MODELS.get_service_model(client).operation_model(name).output_shape
     assert shape
     return shape
 
 
-def yields(of: Type) -> Any:
-    """A type in words."""
-    match of:
+def type_text(type_: Type) -> Any:
+    """Return a type as the tables below write it: its name, or lists and dictionaries of names."""
+    match type_:
         case ListType():
-            return [yields(of.item)]
+            return [type_text(type_.item)]
         case FieldsType():
-            return {name: yields(field) for name, field in of.fields.items()}
+            return {name: type_text(field) for name, field in type_.fields.items()}
         case ScalarType():
-            return of.name
+            return type_.name
         case ListShape():
-            return [yields(of.member)]
+            return [type_text(type_.member)]
         case Shape():
-            return of.type_name
+            return type_.type_name
     return "any"
 
 
@@ -89,7 +89,7 @@ def yields(of: Type) -> Any:
         (TABLE, "join(', ', Table.GlobalSecondaryIndexes[].IndexName)", "string"),
         ("dynamodb.GetItem", "Item.anything.S", "string"),
         ("dynamodb.GetItem", "Item.*.N", ["string"]),
-        ("dynamodb.GetItem", "Item.a.L[0].M.b.S", "string"),  # a type within itself
+        ("dynamodb.GetItem", "Item.a.L[0].M.b.S", "string"),  # AttributeValue contains itself
         ("sqs.GetQueueAttributes", "Attributes.DelaySeconds", "string"),
         ("sqs.GetQueueAttributes", "Attributes.*", ["string"]),
         ("sqs.GetQueueAttributes", "keys(Attributes)", "any"),
@@ -100,14 +100,14 @@ def yields(of: Type) -> Any:
         ("elbv2.DescribeRules", "length(Rules[?IsDefault == `false`])", "number"),
         ("ec2.DescribeInstances", "Reservations[].Instances[].Tags[?Key == 'a'].Value[]", ["string"]),
         ("ec2.DescribeInstances", "Reservations[*].Instances[*].State.Name", [["string"]]),
-        # A document: any JSON.
+        # A member of the type document holds any JSON.
         ("bedrock-runtime.Converse", "additionalModelResponseFields.any.thing[0].x", "any"),
         ("bedrock-runtime.Converse", "length(additionalModelResponseFields)", "number"),
         ("bedrock-runtime.Converse", "additionalModelResponseFields[].x", ["any"]),
     ],
 )
-def test_type_of_the_result_of_a_path(operation: str, path: str, expected: Any) -> None:
-    assert yields(type_of(ResponsePath(path).parsed, output(operation))) == expected
+def test_the_result_of_a_path_has_the_expected_type(operation: str, path: str, expected: Any) -> None:
+    assert type_text(type_of(ResponsePath(path).parsed, output(operation))) == expected
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_type_of_the_result_of_a_path(operation: str, path: str, expected: Any) 
         (TABLE, "Table.TablName == 'x'", "did you mean TableName?"),
         (TABLE, "'x' == Table.TablName", "did you mean TableName?"),
         (TABLE, "!(Table.TablName)", "did you mean TableName?"),
-        # JMESPath reads this as a field of `!Table`, which yields nothing.
+        # JMESPath parses this as the field TableName of `!Table`, which does not exist.
         (TABLE, "!Table.TableName", "expected an object with the field TableName, found a boolean"),
         (
             TABLE,
@@ -170,15 +170,15 @@ def test_type_of_the_result_of_a_path(operation: str, path: str, expected: Any) 
         ("ec2.DescribeInstances", "Reservations[].Instances[].Tag[].Key", "no field Tag; did you mean Tags?"),
     ],
 )
-def test_a_path_that_yields_nothing_is_refused(operation: str, path: str, reason: str) -> None:
+def test_a_path_that_finds_nothing_in_any_response_is_refused(operation: str, path: str, reason: str) -> None:
     with pytest.raises(PathError) as error:
         type_of(ResponsePath(path).parsed, output(operation))
     assert reason in str(error.value)
 
 
-def test_only_a_list_has_items() -> None:
+def test_the_items_of_a_list_have_a_type_and_other_types_have_no_items() -> None:
     tables = type_of(ResponsePath("TableNames").parsed, output("dynamodb.ListTables"))
-    assert yields(item_of(tables)) == "string"
+    assert type_text(item_of(tables)) == "string"
     assert item_of(None) is None
     for path in ("Table", "Table.TableName", "Table.{name: TableName}"):
         with pytest.raises(PathError, match="expected a list"):
@@ -228,11 +228,11 @@ def test_a_text_that_is_no_path_is_refused(path: str, reason: str) -> None:
         ("a.b", {"a": 5}, None),
     ],
 )
-def test_result_of_a_path(path: str, value: Any, expected: Any) -> None:
+def test_a_path_has_the_expected_result(path: str, value: Any, expected: Any) -> None:
     assert ResponsePath(path).search(value) == expected
 
 
-def test_an_answer_of_another_type_than_a_function_takes_is_an_error() -> None:
+def test_a_function_of_a_value_of_a_wrong_type_is_an_error() -> None:
     with pytest.raises(ExpressionError):
         ResponsePath("length(a)").search({})
 

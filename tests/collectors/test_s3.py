@@ -1,4 +1,4 @@
-"""S3: request rates of prefixes, as filters of request metrics count them."""
+"""S3: the request rates of prefixes, as the filters of request metrics count them."""
 
 import json
 import shlex
@@ -13,8 +13,8 @@ from tests.registries import REGISTRY
 
 WRITES = {"PutRequests", "PostRequests", "DeleteRequests"}
 READS = {"GetRequests", "HeadRequests"}
-SIDES = {"prefix_write_rate", "prefix_read_rate"}
-SIGNALS = {*SIDES, "prefix_errors"}
+RATE_SIGNALS = {"prefix_write_rate", "prefix_read_rate"}
+SIGNALS = {*RATE_SIGNALS, "prefix_errors"}
 
 
 def listed(*names: str, region: str = "eu-west-1") -> dict[str, Any]:
@@ -23,9 +23,9 @@ def listed(*names: str, region: str = "eu-west-1") -> dict[str, Any]:
 
 
 def configured(*filters: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Return the request metrics of a bucket with these filters, as AWS lists them."""
-    found = [{"Id": f"filter-{number}", "Filter": one} for number, one in enumerate(filters)]
-    return {"IsTruncated": False, "MetricsConfigurationList": found, **more}
+    """Return a response of ListBucketMetricsConfigurations with these filters."""
+    configurations = [{"Id": f"filter-{number}", "Filter": filter_} for number, filter_ in enumerate(filters)]
+    return {"IsTruncated": False, "MetricsConfigurationList": configurations, **more}
 
 
 async def filter_series(*filters: dict[str, Any]) -> dict[tuple[str, str], Observed]:
@@ -40,12 +40,12 @@ def weights(usage: Usage | float | Unobservable) -> dict[str, float]:
     return {term.name: weight for term, weight in usage.terms if isinstance(term, Metric)}
 
 
-def sides(series: dict[tuple[str, str], Observed]) -> dict[tuple[str, str], Observed]:
-    """The rates of reads and writes."""
-    return {name: one for name, one in series.items() if name[0] in SIDES}
+def rate_series(series: dict[tuple[str, str], Observed]) -> dict[tuple[str, str], Observed]:
+    """Return the series of the write rates and read rates."""
+    return {key: observed for key, observed in series.items() if key[0] in RATE_SIGNALS}
 
 
-async def test_writes_and_reads_of_a_prefix_are_counted_per_second() -> None:
+async def test_the_rates_of_a_prefix_are_writes_and_reads_per_second() -> None:
     series = await filter_series({"Prefix": "uploads/"})
     assert set(series) == {(signal, "media/uploads/") for signal in SIGNALS}
     writes = weights(series["prefix_write_rate", "media/uploads/"].usage)
@@ -54,19 +54,19 @@ async def test_writes_and_reads_of_a_prefix_are_counted_per_second() -> None:
     assert {name: weight for name, weight in reads.items() if weight} == dict.fromkeys(READS, 1 / 60)
 
 
-async def test_any_counted_request_proves_that_the_minute_was_delivered() -> None:
-    """So a prefix that is only read is written 0 times, at the price of no further metric."""
-    for observed in sides(await filter_series({"Prefix": "uploads/"})).values():
+async def test_each_rate_uses_the_metrics_of_all_requests() -> None:
+    """A point of any metric proves that the minute was published: a prefix that is only read has 0 writes."""
+    for observed in rate_series(await filter_series({"Prefix": "uploads/"})).values():
         assert set(weights(observed.usage)) == WRITES | READS
 
 
 async def test_server_errors_are_counted_once_for_the_prefix_and_not_for_reads_or_writes() -> None:
     series = await filter_series({"Prefix": "uploads/"})
-    assert {observed.throttled for observed in sides(series).values()} == {None}
+    assert {observed.throttled for observed in rate_series(series).values()} == {None}
     error_series = series["prefix_errors", "media/uploads/"]
-    where = {"BucketName": "media", "FilterId": "filter-0"}
-    assert error_series.throttled == per_second(errors.of(**where))
-    assert error_series.usage == Usage(Op.SUM, ((error_ratio.of(**where), 100.0),))
+    dimensions = {"BucketName": "media", "FilterId": "filter-0"}
+    assert error_series.throttled == per_second(errors.of(**dimensions))
+    assert error_series.usage == Usage(Op.SUM, ((error_ratio.of(**dimensions), 100.0),))
 
 
 async def test_the_limits_are_those_that_aws_documents_in_every_region() -> None:
@@ -77,7 +77,7 @@ async def test_the_limits_are_those_that_aws_documents_in_every_region() -> None
 
 
 @pytest.mark.parametrize("prefix", ['a "quoted" naïve/', "日本/", "two\nlines"])
-async def test_a_prefix_may_contain_anything(prefix: str) -> None:
+async def test_a_prefix_may_contain_any_characters(prefix: str) -> None:
     assert ("prefix_read_rate", f"media/{prefix}") in await filter_series({"Prefix": prefix})
 
 
@@ -92,26 +92,26 @@ POINT = "arn:aws:s3:eu-west-1:123456789012:accesspoint/a"
 
 
 @pytest.mark.parametrize(
-    ("more", "narrowed"),
+    ("conditions", "narrowed_by"),
     [
         ({"Tags": TAGS}, "by tags,"),
         ({"AccessPointArn": POINT}, "by an access point,"),
         ({"Tags": TAGS, "AccessPointArn": POINT}, "by tags and an access point,"),
     ],
 )
-async def test_a_filter_of_prefix_and_tag_has_a_series_of_its_own_and_a_lower_bound(
-    more: dict[str, Any], narrowed: str
+async def test_the_rates_of_a_filter_that_is_narrowed_by_tags_or_access_point_are_lower_bounds(
+    conditions: dict[str, Any], narrowed_by: str
 ) -> None:
-    series = await filter_series({"And": {"Prefix": "uploads/", **more}})
+    series = await filter_series({"And": {"Prefix": "uploads/", **conditions}})
     assert {resource for _, resource in series} == {"media/uploads/ (filter filter-0)"}
-    for observed in sides(series).values():
+    for observed in rate_series(series).values():
         assert isinstance(observed.usage, Usage)
         assert observed.upper_bound is None
-        assert observed.bound_reason and narrowed in observed.bound_reason.reason
-        assert plain_filter(observed.bound_reason) == {"Id": "uploads", "Filter": {"Prefix": "uploads/"}}
+        assert observed.bound_reason and narrowed_by in observed.bound_reason.reason
+        assert proposed_filter(observed.bound_reason) == {"Id": "uploads", "Filter": {"Prefix": "uploads/"}}
 
 
-async def test_each_filter_of_one_prefix_and_another_tag_has_a_series() -> None:
+async def test_filters_of_the_same_prefix_with_different_tags_have_a_series_each() -> None:
     older = [{"Key": "version", "Value": "older"}]
     series = await filter_series(*({"And": {"Prefix": "x/", "Tags": tags}} for tags in (TAGS, older)))
     assert {resource for _, resource in series} == {
@@ -122,7 +122,7 @@ async def test_each_filter_of_one_prefix_and_another_tag_has_a_series() -> None:
         assert filter_ids(observed.usage) == {resource.rpartition(" ")[2].rstrip(")")}
 
 
-async def test_a_filter_of_the_prefix_alone_replaces_those_of_prefix_and_tag() -> None:
+async def test_a_filter_of_the_prefix_alone_replaces_filters_of_prefix_and_tag() -> None:
     narrowed = {"And": {"Prefix": "uploads/", "Tags": TAGS}}
     series = await filter_series(
         narrowed, {"Prefix": "uploads/"}, {"Prefix": "logs/"}, {"Prefix": "uploads/"}
@@ -133,15 +133,15 @@ async def test_a_filter_of_the_prefix_alone_replaces_those_of_prefix_and_tag() -
     assert read.bound_reason is None
 
 
-async def test_a_prefix_within_another_one_is_a_series_of_its_own() -> None:
+async def test_a_prefix_within_another_prefix_has_its_own_series() -> None:
     series = await filter_series({"Prefix": "a/"}, {"Prefix": "a/b/"})
     assert {resource for _, resource in series} == {"media/a/", "media/a/b/"}
-    assert [one.bound_reason for one in series.values()] == [None] * 6
+    assert [observed.bound_reason for observed in series.values()] == [None] * 6
 
 
-def plain_filter(hidden: Unobservable) -> dict[str, Any]:
-    """The configuration that a command puts."""
-    words = shlex.split(hidden.enable_command or "")
+def proposed_filter(reason: Unobservable) -> dict[str, Any]:
+    """Return the configuration that the command of a reason adds."""
+    words = shlex.split(reason.enable_command or "")
     options = dict(zip(words[3::2], words[4::2], strict=True))
     configuration: dict[str, Any] = json.loads(options["--metrics-configuration"])
     assert options["--id"] == configuration["Id"]
@@ -160,15 +160,14 @@ def plain_filter(hidden: Unobservable) -> dict[str, Any]:
     ],
 )
 async def test_the_command_replaces_no_existing_filter(prefix: str, ids: list[str], proposed: str) -> None:
-    found = [{"Id": one, "Filter": {"Tag": TAGS[0]}} for one in ids]
-    found.append({"Id": "narrowed", "Filter": {"And": {"Prefix": prefix, "Tags": TAGS}}})
-    answer = {"MetricsConfigurationList": found}
+    configurations = [{"Id": id_, "Filter": {"Tag": TAGS[0]}} for id_ in ids]
+    configurations.append({"Id": "narrowed", "Filter": {"And": {"Prefix": prefix, "Tags": TAGS}}})
+    answer = {"MetricsConfigurationList": configurations}
     aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations=answer)
-    (read,) = [
-        one for (signal, _), one in (await aws.run_scan(buckets)).items() if signal == "prefix_read_rate"
-    ]
+    series = await aws.run_scan(buckets)
+    (read,) = [observed for (signal, _), observed in series.items() if signal == "prefix_read_rate"]
     assert read.bound_reason
-    assert plain_filter(read.bound_reason) == {"Id": proposed, "Filter": {"Prefix": prefix}}
+    assert proposed_filter(read.bound_reason) == {"Id": proposed, "Filter": {"Prefix": prefix}}
 
 
 @pytest.mark.parametrize(
@@ -211,7 +210,7 @@ async def test_the_command_that_enables_request_metrics_is_complete() -> None:
     assert options == {"--bucket": "media", "--id": "PREFIX", "--region": "eu-west-1"}
 
 
-async def test_a_bucket_with_a_prefix_filter_beside_others_is_observed_by_its_prefix_alone() -> None:
+async def test_filters_without_a_prefix_are_ignored_beside_a_prefix_filter() -> None:
     series = await filter_series({"Tag": {"Key": "team", "Value": "video"}}, {"Prefix": "logs/"})
     assert {resource for _, resource in series} == {"media/logs/"}
 
@@ -231,7 +230,7 @@ async def test_all_pages_of_configurations_are_read() -> None:
     assert resources == {"media/a/", "media/b/", "media/c/"}
 
 
-async def test_buckets_of_the_region_are_requested_on_every_page() -> None:
+async def test_every_page_of_buckets_is_requested_for_the_region() -> None:
     requested = []
 
     def page(**params: Any) -> dict[str, Any]:
@@ -260,7 +259,7 @@ async def test_a_bucket_of_another_region_is_left_out_even_if_it_is_listed() -> 
         ("eu-west-1", {"LocationConstraint": "eu-west-2"}, False),
     ],
 )
-async def test_where_a_listing_has_no_region_each_bucket_is_queried(
+async def test_the_region_of_a_bucket_is_queried_if_the_list_does_not_contain_it(
     region: str, location: dict[str, Any], has_series: bool
 ) -> None:
     aws = FakeAws(
@@ -282,7 +281,7 @@ async def test_a_bucket_that_cannot_be_queried_affects_only_itself() -> None:
         ),
     )
     assert {resource for _, resource in await aws.run_scan(buckets)} == {"media/logs/"}
-    failures = [(one.operation, one.resource, one.code) for one in aws.scan.failures]
+    failures = [(failure.operation, failure.resource, failure.code) for failure in aws.scan.failures]
     assert failures == [("ListBucketMetricsConfigurations", "secret", "AccessDenied")]
 
 
@@ -299,7 +298,7 @@ async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_use
 
 
 @pytest.mark.parametrize(
-    ("prefix", "within"),
+    ("prefix", "folders"),
     [
         ("a/", []),
         ("a", []),
@@ -309,10 +308,10 @@ async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_use
         ("/a", ["/"]),
     ],
 )
-async def test_a_prefix_is_a_part_of_the_folders_it_is_in(prefix: str, within: list[str]) -> None:
-    for chosen in ({"Prefix": prefix}, {"And": {"Prefix": prefix, "Tags": TAGS}}):
-        aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations=configured(chosen))
+async def test_a_prefix_is_a_part_of_all_folders_above_it(prefix: str, folders: list[str]) -> None:
+    for filter_ in ({"Prefix": prefix}, {"And": {"Prefix": prefix, "Tags": TAGS}}):
+        aws = FakeAws(list_buckets=listed("media"), list_bucket_metrics_configurations=configured(filter_))
         async for observed in buckets(aws.scan):
             parents = set(observed.resource.ancestor_paths)
-            assert {("media", folder) for folder in within} <= parents
-            assert (("media", prefix) in parents) is ("And" in chosen)
+            assert {("media", folder) for folder in folders} <= parents
+            assert (("media", prefix) in parents) is ("And" in filter_)

@@ -24,11 +24,11 @@ from tests.monitor.polling.inventories import BY_SERVICE, FakeAccount
 
 SECRET = "a-secret-that-nobody-named"
 CASES = list(read_cases(TABLES))
-NOT_KEPT = (type, ModuleType, FunctionType, FakeAws, FakeClient, FakeClientCache)
+NOT_SEARCHED = (type, ModuleType, FunctionType, FakeAws, FakeClient, FakeClientCache)
 TAG_MEMBERS = {"key", "value", "tagkey", "tagvalue"}
 
 
-def text_of(named: frozenset[str], name: str) -> str:
+def secret_text(named: frozenset[str], name: str) -> str:
     """Return a secret as the text of a member; no text if the collector names it, or may read it as a tag."""
     return "" if name in named or name.lower() in TAG_MEMBERS else f"{SECRET}: {name}"
 
@@ -39,15 +39,16 @@ class SecretClient(FakeClient):
     named: frozenset[str] = frozenset()
 
     async def respond(self, method: str, answer: Any, params: Any) -> Any:
-        found = await super().respond(method, answer, params)
+        response = await super().respond(method, answer, params)
         operation: Any = self.operations[method]
         pages = pagination_of(self.service, operation.name)
-        tokens = [pages.output_token, pages.more_results, *(one for _, one in pages.further)] if pages else []
+        tokens = [pages.output_token, pages.more_results] if pages else []
+        tokens += [output for _, output in pages.further] if pages else []
         named = self.named | {*filter(None, tokens), "NextToken"}
-        return filled(found, operation.output_shape, partial(text_of, named))
+        return filled(response, operation.output_shape, partial(secret_text, named))
 
 
-def with_secrets(aws: FakeAws, named: frozenset[str]) -> None:
+def answer_with_secrets(aws: FakeAws, named: frozenset[str]) -> None:
     """Make a fake AWS answer with a secret in each member that is not in `named`."""
     client_type = type("NamingClient", (SecretClient,), {"named": named})
     cache_type = type("NamingCache", (FakeClientCache,), {"client_type": client_type})
@@ -60,24 +61,26 @@ def names_of(service: str) -> frozenset[str]:
         text = (TABLES.parents[1] / "collectors" / f"{service}.yaml").read_text()
         return frozenset(re.findall(r"\w+", text))
     module = sys.modules[BY_SERVICE[service].scans[0].__module__]
-    sources = [inspect.getsource(one) for one in (module, *_helpers(module))]
+    sources = [inspect.getsource(source) for source in (module, *_helpers(module))]
     return frozenset(name for text in sources for name in re.findall(r"[\"']([\w.]+)[\"']", text))
 
 
 def _helpers(module: ModuleType) -> list[ModuleType]:
     """Return the modules of `collectors` from which a module imports a name."""
-    names = {getattr(one, "__module__", "") for one in vars(module).values()}
+    names = {getattr(value, "__module__", "") for value in vars(module).values()}
     return [sys.modules[name] for name in names if str(name).startswith("collectors.")]
 
 
-def kept_secrets(*roots: Any) -> list[str]:
+def secrets_within(*roots: Any) -> list[str]:
     """Return the texts that contain a secret, in these objects and the objects that they refer to."""
     gc.collect()
-    texts = texts_within(roots, lambda one: not isinstance(one, NOT_KEPT))
+    texts = texts_within(roots, lambda value: not isinstance(value, NOT_SEARCHED))
     return [text[:200] for text in texts if SECRET in text]
 
 
-@pytest.mark.parametrize("service", [one for one in BY_SERVICE if one in DECLARATIONS or one in LISTS])
+@pytest.mark.parametrize(
+    "service", [service for service in BY_SERVICE if service in DECLARATIONS or service in LISTS]
+)
 async def test_an_inventory_keeps_no_member_that_its_collector_does_not_name(
     service: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -86,10 +89,10 @@ async def test_an_inventory_keeps_no_member_that_its_collector_does_not_name(
     tables = [answers_by_method(case.answers) for case in cases] or [answers_of(service)]
     for answers in tables:
         account = FakeAccount(malformed=True, **answers)
-        with_secrets(account.aws, names_of(service))
+        answer_with_secrets(account.aws, names_of(service))
         await account.run_inventory(BY_SERVICE[service])
         cell = account.aws.cell
-        kept = kept_secrets(
+        found = secrets_within(
             account.fleet,
             account.inventory.statuses,
             cell.call_turns,
@@ -97,4 +100,4 @@ async def test_an_inventory_keeps_no_member_that_its_collector_does_not_name(
             cell.account_states,
             caplog.records,
         )
-        assert kept == []
+        assert found == []

@@ -1,4 +1,4 @@
-"""A user's own services in `catalogue.d/`: what is read, and every problem with its file and line."""
+"""A user's own services in `catalogue.d/`: reading them, and reporting problems with file and line."""
 
 from pathlib import Path
 
@@ -20,20 +20,20 @@ def folder(tmp_path: Path) -> Path:
 
 
 def problems(folder: Path) -> list[str]:
-    """The problems of a folder, with paths relative to it."""
+    """Return the problems of a folder, with paths relative to the folder."""
     with pytest.raises(DeclarationError) as refused:
         registry_with(folder)
     return [problem.replace(f"{folder}/", "") for problem in refused.value.problems]
 
 
 def change(file: Path, old: str, new: str) -> None:
-    """Replace a part of a file that is there once."""
+    """Replace a text that occurs once in a file."""
     text = file.read_text()
     assert text.count(old) == 1
     file.write_text(text.replace(old, new))
 
 
-def test_own_services_follow_the_built_in_ones(folder: Path) -> None:
+def test_own_services_follow_the_built_in_services(folder: Path) -> None:
     registry = registry_with(folder)
     assert registry.service_names == (*builtin_registry().service_names, "ours")
     assert registry.signal("ours", "topics").title == "Topics"
@@ -57,10 +57,11 @@ def test_problems_of_all_files_are_reported_at_once_with_their_lines(folder: Pat
         "rules/ours.yaml:7: signals.topics.kind: expected 'quota', 'provisioned' or 'fixed', found 'quotta'",
     ]
     found = problems(folder)
-    assert [one for one, start in zip(found, expected, strict=True) if not one.startswith(start)] == []
+    pairs = zip(found, expected, strict=True)
+    assert [problem for problem, start in pairs if not problem.startswith(start)] == []
 
 
-def test_a_saturated_state_is_declared_in_both_files(folder: Path) -> None:
+def test_a_saturated_state_that_only_one_file_declares_is_reported(folder: Path) -> None:
     usage = "usage: rate(NumberOfMessagesPublished)"
     change(
         folder / "collectors" / "ours.yaml", usage, f"{usage}\n    saturated: NumberOfMessagesPublished > 9"
@@ -69,7 +70,7 @@ def test_a_saturated_state_is_declared_in_both_files(folder: Path) -> None:
     assert problems(folder) == [f"{place}: expected true, as the declaration says"]
 
 
-def test_a_rule_about_aggregates_is_about_metrics_of_the_declaration(folder: Path) -> None:
+def test_a_rule_about_a_metric_that_the_declaration_lacks_is_reported(folder: Path) -> None:
     rule = (
         "bounded_by:\n  - namespace: AWS/SNS\n    metrics: [NumberOfMessages]\n    dimensions: [TopicName]\n"
         "    of: []\n    inequality: each is of one topic\n    source: https://docs.aws.amazon.com/sns\n"
@@ -80,7 +81,7 @@ def test_a_rule_about_aggregates_is_about_metrics_of_the_declaration(folder: Pat
 
 
 @pytest.mark.parametrize("name", ["collectors", "rules"])
-def test_a_service_has_two_files(folder: Path, name: str) -> None:
+def test_a_service_with_only_one_file_is_reported(folder: Path, name: str) -> None:
     other = {"collectors": "rules", "rules": "collectors"}[name]
     (folder / name / "ours.yaml").unlink()
     assert problems(folder) == [
@@ -88,7 +89,7 @@ def test_a_service_has_two_files(folder: Path, name: str) -> None:
     ]
 
 
-def test_a_service_has_the_name_of_its_files(folder: Path) -> None:
+def test_a_service_whose_name_differs_from_its_file_is_reported(folder: Path) -> None:
     change(folder / "rules" / "ours.yaml", "service: ours", "# A comment.\nservice: hours")
     assert problems(folder) == [
         "rules/ours.yaml:2: service: expected ours, the name of the file, found hours",
@@ -114,14 +115,14 @@ def test_names_of_headrooms_own_pages_are_taken(folder: Path, name: str) -> None
     assert problems(folder) == [f"{place}: expected another name, as Headroom itself has {name}"]
 
 
-def test_a_signal_is_not_named_like_a_blind_spot(folder: Path) -> None:
+def test_a_signal_that_is_named_like_headrooms_blind_spots_is_reported(folder: Path) -> None:
     for kind in ("collectors", "rules"):
         change(folder / kind / "ours.yaml", "  topics:", f"  {BLIND_SIGNAL}:")
     place = "rules/ours.yaml:4: signals.blind"
     assert problems(folder) == [f"{place}: expected another name, as Headroom itself has blind"]
 
 
-def test_both_files_have_the_same_signals(folder: Path) -> None:
+def test_a_signal_that_only_one_file_has_is_reported(folder: Path) -> None:
     change(folder / "rules" / "ours.yaml", "  topics:", "  topic:")
     assert problems(folder) == [
         "collectors/ours.yaml:8: signals.topics: expected a signal of rules/ours.yaml, found topics; "
@@ -138,7 +139,7 @@ def test_misplaced_files_are_reported(folder: Path) -> None:
     (folder / "others.yaml").write_text(OWN_FILES["collectors"])
     (folder / "README.md").write_text("Our own services.")
     for hidden in (".#others.yaml", "rules/._ours.yaml", "collectors/.ours.yaml"):
-        (folder / hidden).write_bytes(b"\x00")  # of an editor, or of another file system
+        (folder / hidden).write_bytes(b"\x00")  # as editors and macOS write them
     assert problems(folder) == [
         "others.yaml:1: file: expected in collectors or rules",
         "rules/others.yml:1: file: expected the ending .yaml",
@@ -156,7 +157,7 @@ def test_a_folder_that_cannot_be_listed_is_reported(tmp_path: Path, name: str) -
         registry_with(folder)
 
 
-def test_a_link_to_no_folder_is_reported(tmp_path: Path) -> None:
+def test_a_broken_link_in_place_of_the_folder_is_reported(tmp_path: Path) -> None:
     (tmp_path / "catalogue.d").symlink_to("absent")
     with pytest.raises(DeclarationError, match="cannot be read: No such file or directory"):
         registry_with(tmp_path / "catalogue.d")

@@ -34,27 +34,27 @@ async def test_a_standard_queue_is_observed_by_its_messages_in_flight_without_a_
     series = await aws.run_scan(queues)
     assert set(series) == {("standard_in_flight", "jobs")}
     assert series["standard_in_flight", "jobs"].usage == total(not_visible.of(QueueName="jobs"))
-    assert series["standard_in_flight", "jobs"].limit is None  # Service Quotas tells
+    assert series["standard_in_flight", "jobs"].limit is None  # Service Quotas tells the limit
     assert aws.calls == ["sqs:ListQueues"]
 
 
-async def test_the_busiest_action_of_a_fifo_queue_counts() -> None:
+async def test_the_usage_of_a_fifo_queue_is_the_rate_of_its_busiest_action() -> None:
     aws = FakeAws(list_queues=urls("orders.fifo"), get_queue_attributes={})
     series = await aws.run_scan(queues)
     messages = series["fifo_message_rate_batched", "orders.fifo"]
-    at = {"QueueName": "orders.fifo"}
-    assert messages.usage == highest(sent.of(**at), received.of(**at), deleted.of(**at)).scaled(1 / 60)
+    actions = [metric.of(QueueName="orders.fifo") for metric in (sent, received, deleted)]
+    assert messages.usage == highest(*actions).scaled(1 / 60)
     assert messages.upper_bound is None
     assert messages.throttled is None
-    assert series["fifo_in_flight", "orders.fifo"].usage == total(not_visible.of(**at))
+    assert series["fifo_in_flight", "orders.fifo"].usage == total(not_visible.of(QueueName="orders.fifo"))
 
 
-async def test_calls_lie_between_a_tenth_of_the_messages_and_all_of_them() -> None:
+async def test_the_number_of_calls_is_between_a_tenth_of_the_messages_and_their_number() -> None:
     aws = FakeAws(list_queues=urls("orders.fifo"), get_queue_attributes={})
     calls = (await aws.run_scan(queues))["fifo_api_rate", "orders.fifo"]
     assert calls.upper_bound is not None
-    least = [weight for _, weight in calls.usage.terms]  # type: ignore[union-attr]
-    assert least == pytest.approx([1 / 600] * 3)
+    lower_bound = [weight for _, weight in calls.usage.terms]  # type: ignore[union-attr]
+    assert lower_bound == pytest.approx([1 / 600] * 3)
     assert [weight for _, weight in calls.upper_bound.terms] == pytest.approx([1 / 60] * 3)
     assert calls.throttled is None
 
@@ -68,13 +68,13 @@ async def test_calls_lie_between_a_tenth_of_the_messages_and_all_of_them() -> No
         ({}, False),
     ],
 )
-async def test_the_attributes_of_a_fifo_queue_decide_which_limits_it_has(
+async def test_the_attributes_of_a_fifo_queue_decide_its_signals(
     attributes: dict[str, str], high_throughput: bool
 ) -> None:
-    standard = {"fifo_message_rate_batched", "fifo_api_rate"}
-    high = {"fifo_high_throughput_message_rate", "fifo_high_throughput_api_rate"}
-    series = {signal for signal, _ in await signals("orders.fifo", **attributes)}
-    assert series == {"fifo_in_flight"} | (high if high_throughput else standard)
+    standard_rates = {"fifo_message_rate_batched", "fifo_api_rate"}
+    high_rates = {"fifo_high_throughput_message_rate", "fifo_high_throughput_api_rate"}
+    found = {signal for signal, _ in await signals("orders.fifo", **attributes)}
+    assert found == {"fifo_in_flight"} | (high_rates if high_throughput else standard_rates)
 
 
 @pytest.mark.parametrize(
@@ -92,18 +92,18 @@ async def test_the_attributes_of_a_fifo_queue_decide_which_limits_it_has(
         ("standard_in_flight", "us-east-1", 120_000),
     ],
 )
-def test_the_documented_limits(signal: str, region: str, limit: float) -> None:
+def test_the_default_limit_is_the_documented_limit(signal: str, region: str, limit: float) -> None:
     assert SIGNALS[signal].default_limit(region) == limit
 
 
-def test_ten_messages_fit_in_a_call_in_every_region() -> None:
-    messages, calls = (SIGNALS[f"fifo_high_throughput_{what}_rate"].default for what in ("message", "api"))
+def test_the_message_limit_is_ten_times_the_call_limit_in_every_region() -> None:
+    messages, calls = (SIGNALS[f"fifo_high_throughput_{unit}_rate"].default for unit in ("message", "api"))
     assert messages is not None and calls is not None
     assert messages.value == 10 * calls.value
     assert messages.by_region == {region: 10 * limit for region, limit in calls.by_region.items()}
 
 
-async def test_a_page_size_is_requested_since_without_it_there_is_one_page_only() -> None:
+async def test_a_page_size_is_requested_as_sqs_returns_only_one_page_without_it() -> None:
     requested = []
 
     def page(**params: Any) -> dict[str, Any]:
@@ -118,7 +118,7 @@ async def test_a_page_size_is_requested_since_without_it_there_is_one_page_only(
     assert requested == [{"MaxResults": 1000}] * 2
 
 
-async def test_a_region_without_queues_responds_without_the_field() -> None:
+async def test_a_response_without_queue_urls_has_no_queues() -> None:
     assert await FakeAws(list_queues={}).run_scan(queues) == {}
 
 
@@ -136,14 +136,14 @@ async def test_a_queue_that_cannot_be_queried_affects_only_its_rates() -> None:
         ("fifo_high_throughput_api_rate", "orders.fifo"),
         ("fifo_in_flight", "secret.fifo"),
     }
-    assert [(one.operation, one.resource) for one in aws.scan.failures] == [
-        ("GetQueueAttributes", "secret.fifo")
-    ]
+    failures = [(failure.operation, failure.resource) for failure in aws.scan.failures]
+    assert failures == [("GetQueueAttributes", "secret.fifo")]
 
 
 async def test_the_collector_declares_exactly_the_permissions_and_metrics_it_uses() -> None:
     aws = FakeAws(list_queues=urls("orders.fifo"), get_queue_attributes={})
     series = await aws.run_all_scans(COLLECTOR)
     assert aws.iam_actions == set(COLLECTOR.iam_actions)
-    used = {metric.name for one in series.values() for metric in one.usage.metrics}  # type: ignore[union-attr]
+    usages = [observed.usage for observed in series.values()]
+    used = {metric.name for usage in usages for metric in usage.metrics}  # type: ignore[union-attr]
     assert used == {metric.name for metric in COLLECTOR.metrics}

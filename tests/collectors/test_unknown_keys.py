@@ -1,4 +1,4 @@
-"""An instance type that no table of a declaration has: there is no limit, never that of a similar one."""
+"""Keys, such as instance types, that no table of a declaration has: the limit is unknown."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -11,58 +11,60 @@ from collectors.declared import collector_of
 from tests.collectors.declared_cases import DECLARATIONS, TABLES, Case, read_cases, run_case
 
 WITH_TABLES = [declaration for declaration in DECLARATIONS.values() if declaration.tables]
-# Those with a table whose keys are texts, such as instance types, and not numbers.
+# Declarations with a table whose keys are texts, such as instance types, and not numbers.
 WITH_TYPES = [
-    one for one in WITH_TABLES if any(not key.isdigit() for table in one.tables.values() for key in table)
+    declaration
+    for declaration in WITH_TABLES
+    if any(not key.isdigit() for table in declaration.tables.values() for key in table)
 ]
 CASES = list(read_cases(TABLES))
 LIMITS = ("limit", "published_limit")
 
 
-def replace_known(value: Any, known: str) -> Any:
-    """An answer in which each text `known` is replaced by one that is no key of a table."""
+def replace_key(value: Any, key: str) -> Any:
+    """Return an answer in which each text `key` is replaced by a text that is no key of a table."""
     if isinstance(value, Mapping):
-        return {name: replace_known(one, known) for name, one in value.items()}
+        return {name: replace_key(member, key) for name, member in value.items()}
     if isinstance(value, list):
-        return [replace_known(one, known) for one in value]
-    return f"{value}+" if value == known else value
+        return [replace_key(item, key) for item in value]
+    return f"{value}+" if value == key else value
 
 
 def texts(value: Any) -> Iterator[str]:
-    """Every text within an answer."""
+    """Yield every text within an answer."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
         yield from texts([*value.values()])
     elif isinstance(value, list):
-        for one in value:
-            yield from texts(one)
+        for item in value:
+            yield from texts(item)
 
 
 def keys_in(case: Case, declaration: Declaration) -> set[str]:
-    """The texts in the answers of a case that are keys of tables, alone or as a part: `db.r6g.large`."""
+    """Return the texts in a case's answers that are or contain a key of a table, as `db.r6g.large` does."""
     keys = {key for table in declaration.tables.values() for key in table}
-    found = {one for answer in case.answers.values() for one in texts(answer)}
-    return {one for one in found if not keys.isdisjoint({one, *one.split("."), one.partition(".")[2]})}
+    found = {text for answer in case.answers.values() for text in texts(answer)}
+    return {text for text in found if not keys.isdisjoint({text, *text.split("."), text.partition(".")[2]})}
 
 
 async def series_of(case: Case, declaration: Declaration) -> Mapping[str, Mapping[str, Any]]:
-    found, _ = await run_case(case, collector_of(declaration))
-    return found
+    series, _ = await run_case(case, collector_of(declaration))
+    return series
 
 
 def other_limits(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """The limits that are known after a change and differ from those before."""
+    """Return the limits after a change that are known and differ from the limits before."""
     return [
-        f"{name}: {field} was {one.get(field)}, is {after[name][field]}"
-        for name, one in before.items()
+        f"{name}: {field} was {series.get(field)}, is {after[name][field]}"
+        for name, series in before.items()
         for field in LIMITS
-        if name in after and after[name].get(field) not in (None, one.get(field))
+        if name in after and after[name].get(field) not in (None, series.get(field))
     ]
 
 
-@pytest.mark.parametrize("declaration", WITH_TABLES, ids=lambda one: one.service)
-async def test_a_limit_of_a_table_is_unknown_without_its_entry(declaration: Declaration) -> None:
+@pytest.mark.parametrize("declaration", WITH_TABLES, ids=lambda declaration: declaration.service)
+async def test_a_limit_from_a_table_is_unknown_if_the_table_is_empty(declaration: Declaration) -> None:
     empty = declaration.model_copy(update={"tables": {name: {} for name in declaration.tables}})
     changed = 0
     for case in (case for case in CASES if case.service == declaration.service):
@@ -72,13 +74,15 @@ async def test_a_limit_of_a_table_is_unknown_without_its_entry(declaration: Decl
     assert changed, "some series depends on its tables"
 
 
-@pytest.mark.parametrize("declaration", WITH_TYPES, ids=lambda one: one.service)
-async def test_an_unknown_type_never_has_the_limit_of_a_similar_one(declaration: Declaration) -> None:
+@pytest.mark.parametrize("declaration", WITH_TYPES, ids=lambda declaration: declaration.service)
+async def test_a_key_that_no_table_has_never_gets_the_limit_of_a_similar_key(
+    declaration: Declaration,
+) -> None:
     changed = 0
     for case in (case for case in CASES if case.service == declaration.service):
         before = await series_of(case, declaration)
-        for known in keys_in(case, declaration):
-            answers = {key: replace_known(answer, known) for key, answer in case.answers.items()}
+        for key in keys_in(case, declaration):
+            answers = {call: replace_key(answer, key) for call, answer in case.answers.items()}
             after = await series_of(replace(case, answers=answers), declaration)
             assert other_limits(before, after) == []
             changed += sum(before[name] != after.get(name) for name in before)

@@ -66,11 +66,11 @@ async def groups(aws: Aws) -> AsyncIterator[Observed]:
 
 
 def group_series(group: Group, region: str) -> Iterator[Observed]:
-    """The series of a group.
+    """Yield the series of a group.
 
     Sizes are read for each minute if group metrics are enabled, otherwise from the API. The maximum of a
     group of fixed size is a deliberate cap. A group with a maximum of 0 has no limit that it could reach, and
-    one with a desired capacity of 0 has neither a shortfall nor CPU: these series are left out.
+    a group with a desired capacity of 0 has neither a shortfall nor CPU: these series are left out.
     """
     name = group["AutoScalingGroupName"]
     tags = {tag["Key"]: tag.get("Value", "") for tag in group.get("Tags", ())}
@@ -102,17 +102,17 @@ def group_series(group: Group, region: str) -> Iterator[Observed]:
 
 
 def published_size(group: Group, metric: Metric) -> Usage | None:
-    """A size of a group as a CloudWatch metric; None where the metric is not enabled."""
+    """Return a size of a group as a CloudWatch metric; None if the metric is not enabled."""
     if not are_collected(group, metric):
         return None
     return highest(metric.of(AutoScalingGroupName=group["AutoScalingGroupName"]))
 
 
 def shortfall(group: Group, region: str) -> Usage | Unobservable:
-    """The desired capacity that is not in service, by CloudWatch.
+    """Return the desired capacity that is not in service, by CloudWatch's metrics.
 
-    The API cannot replace the metrics: read once in ten minutes, capacity that cannot start looks like
-    capacity that is starting.
+    The API cannot replace the metrics: it is read once in ten minutes, so capacity that cannot start looks
+    like capacity that is starting.
     """
     name = group["AutoScalingGroupName"]
     in_service = in_service_units if is_weighted(group) else in_service_instances
