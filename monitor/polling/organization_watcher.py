@@ -1,4 +1,4 @@
-"""Watches which accounts an organization has: those that appear are watched, those that close are not."""
+"""Watches which accounts an organization has: new accounts are added, closed accounts are removed."""
 
 import asyncio
 import logging
@@ -24,37 +24,38 @@ from monitor.polling.timings import PollingTimings
 log = logging.getLogger(__name__)
 
 REMOVED = "is not in the organization any more"
-MAX_LOGGED = 20  # accounts that one message names
+MAX_LOGGED = 20  # accounts named in one log message
 EXCLUDED = "is excluded"
 LIKE_AN_ID = re.compile(r"(^|\()[0-9]{12}\)?$")
-TOO_MANY_ACCOUNTS = "TooManyAccounts"  # the code of a failure
+TOO_MANY_ACCOUNTS = "TooManyAccounts"  # a failure code
 OTHER_CREDENTIALS = "is read with other credentials now"
 
 
 class WatchedAccounts(Protocol):
-    """The accounts of a watcher, to which those of organizations are added."""
+    """The watched accounts, to which an organization watcher adds the accounts of its organization."""
 
     def is_taken(self, account: MemberAccount) -> bool:
-        """Return whether an entry of its own, or another organization, has the account already."""
+        """Return whether a configuration entry or an organization watches the account already."""
 
     def names_taken(self) -> Sequence[str]:
-        """Return the names of accounts that have an entry of their own."""
+        """Return the names of the accounts in the configuration."""
 
     def add(self, account: MemberAccount) -> None:
         """Watch an account."""
 
     async def remove(self, account_id: str, reason: str) -> None:
-        """Watch an account no longer, and drop its series. reason: what follows the account's name."""
+        """Stop watching an account, and drop its series. reason: text that follows the account's name."""
 
     def rename(self, accounts: Sequence[MemberAccount]) -> None:
-        """Show other names of accounts."""
+        """Change the names of accounts. accounts: with their new names."""
 
 
 class OrganizationWatcher:
-    """Lists the accounts of an organization again and again, and adds and removes those that changed.
+    """Lists the accounts of an organization at intervals; adds, renames and removes accounts accordingly.
 
-    list_accounts: lists them. attempted: set once the accounts are known, or the first list has failed.
-    members: the watched accounts by id. is_known: they were listed, now or by an earlier process.
+    list_accounts: requests one list. attempted: set once the accounts are known, or the first list has
+    failed. members: the watched accounts, by id. is_known: true once the accounts were listed, by this or by
+    an earlier process.
     """
 
     def __init__(
@@ -69,18 +70,18 @@ class OrganizationWatcher:
         self._known, self._timings = known, timings
         self.attempted = asyncio.Event()
         self.members: dict[str, MemberAccount] = {}
-        self._missing: set[str] = set()  # members that the last list lacked
-        self._noted: set[str] = set()  # sentences that were logged
+        self._missing: set[str] = set()  # members that the last list did not contain
+        self._logged: set[str] = set()  # the sentences about patterns that were logged
         self._listing, self._requested = RunStatus(), asyncio.Event()
         self.is_known = False
 
     @property
     def title(self) -> str:
-        """The name of the organization in messages."""
+        """The organization's name, as it is used in messages."""
         return self._organization.title
 
     def status(self) -> OrganizationStatus:
-        """A copy of the present status."""
+        """Return a copy of the present status."""
         return OrganizationStatus(
             title=self.title,
             listing=replace(self._listing),
@@ -89,7 +90,7 @@ class OrganizationWatcher:
         )
 
     async def run(self, telemetry: ProcessTelemetry) -> None:
-        """List the accounts until cancelled; begin with those that were listed last."""
+        """List the accounts until cancelled; begin with the accounts that an earlier process has listed."""
         if listing := self._known.of(self._organization):
             await self._apply(listing)
             self.attempted.set()
@@ -100,11 +101,11 @@ class OrganizationWatcher:
             await self._wait()
 
     def request(self) -> None:
-        """List the accounts soon, as one of them denies what it allowed: it may have been closed."""
+        """List the accounts soon: an account denies calls that it allowed, so it may have been closed."""
         self._requested.set()
 
     async def _wait(self) -> None:
-        """Wait for the next list."""
+        """Wait until the next list is due or requested."""
         interval = self._interval()
         pause = min(interval, self._timings.min_listing_interval)
         await asyncio.sleep(pause)
@@ -113,13 +114,13 @@ class OrganizationWatcher:
                 await self._requested.wait()
 
     def _interval(self) -> float:
-        """Return the seconds until the next list: soon after a failure, and where an account is missing."""
+        """Return the seconds until the next list: few after a failure, and while an account is missing."""
         if any(failed.code != TOO_MANY_ACCOUNTS for failed in self._listing.failures):
             return self._timings.open_retry_interval
         return self._timings.confirmation_delay if self._missing else self._timings.organization_interval
 
     async def read(self) -> None:
-        """List the accounts once, and watch them. A failure keeps the accounts that are known."""
+        """List the accounts once, and watch them. If that fails, the known accounts stay watched."""
         self._listing.started_at = time.time()
         failures: tuple[Failure, ...] = ()
         try:
@@ -128,24 +129,24 @@ class OrganizationWatcher:
             failures = (failure_from(error, getattr(error, "operation_name", "") or "ListAccounts"),)
         else:
             failures = await self._apply(listing)
-            self._note_ineffective(listing)
+            self._log_ineffective(listing)
             await self._known.keep(self._organization, listing)
         if failures and failures != self._listing.failures:
             log.warning("%s: %s", self.title, failures[0].sentence)
         self._listing.end(failures, time.time())
 
     async def _apply(self, listing: OrganizationListing) -> tuple[Failure, ...]:
-        """Add, rename and remove accounts, and return why not all of them are watched."""
+        """Add, rename and remove accounts; return a failure if not all selected accounts are watched."""
         wanted, failures = self._wanted(listing)
-        listed = {one.id: one for one in listing.accounts}
+        listed = {account.id: account for account in listing.accounts}
         missing = self.members.keys() - listed.keys()
-        # AWS may leave out an account of one list, so that it must be missing twice.
-        kept = wanted.keys() | (missing - self._missing)
+        # AWS may omit an account from a list, so an account is removed once two lists do not contain it.
+        retained = wanted.keys() | (missing - self._missing)
         for account_id in [*self.members]:
             reason = _reason(listed.get(account_id))
             if account_id in wanted and wanted[account_id].role_arn != self.members[account_id].role_arn:
                 await self._remove(account_id, OTHER_CREDENTIALS)
-            elif account_id not in kept:
+            elif account_id not in retained:
                 await self._remove(account_id, reason)
         self._missing = missing & self.members.keys()
         self._rename(wanted)
@@ -160,28 +161,36 @@ class OrganizationWatcher:
     def _wanted(
         self, listing: OrganizationListing
     ) -> tuple[Mapping[str, MemberAccount], tuple[Failure, ...]]:
-        """Return the accounts to watch by id: those watched already first, up to the bound."""
+        """Return the accounts to watch, by id, known accounts first; a failure if they exceed the bound."""
         included = [
-            one for one in listing.active if self._organization.includes(one.id, one.name, one.tags or {})
+            listed
+            for listed in listing.active
+            if self._organization.includes(listed.id, listed.name, listed.tags or {})
         ]
-        included.sort(key=lambda one: one.id not in self.members)
-        ids = {one.id for one in included}
-        others = [account_name(one) for one in self.members.values() if one.id not in ids]
-        names = _unique_names(included, [*self._accounts.names_taken(), *others])
-        accounts = (
+        included.sort(key=lambda listed: listed.id not in self.members)
+        ids = {listed.id for listed in included}
+        other_names = [account_name(member) for member in self.members.values() if member.id not in ids]
+        names = _unique_names(included, [*self._accounts.names_taken(), *other_names])
+        candidates = (
             self._organization.member(
-                one.id, names[one.id], listing.partition, is_own=one.id == listing.own_account
+                listed.id, names[listed.id], listing.partition, is_own=listed.id == listing.own_account
             )
-            for one in included
+            for listed in included
         )
-        wanted = [one for one in accounts if one.id in self.members or not self._accounts.is_taken(one)]
+        wanted = [
+            account
+            for account in candidates
+            if account.id in self.members or not self._accounts.is_taken(account)
+        ]
         bound = self._organization.max_accounts
-        return {one.id: one for one in wanted[:bound]}, _beyond_bound(len(wanted), bound)
+        return {account.id: account for account in wanted[:bound]}, _failure_beyond_bound(len(wanted), bound)
 
     def _rename(self, wanted: Mapping[str, MemberAccount]) -> None:
-        """Give watched accounts the names that they have now."""
-        watched = wanted.keys() & self.members.keys()
-        renamed = [wanted[one] for one in watched if wanted[one].name != self.members[one].name]
+        """Give watched accounts their present names."""
+        watched = [
+            (self.members[account_id], wanted[account_id]) for account_id in wanted.keys() & self.members
+        ]
+        renamed = [after for before, after in watched if after.name != before.name]
         self.members |= {account.id: account for account in renamed}
         self._accounts.rename(renamed)
 
@@ -196,33 +205,37 @@ class OrganizationWatcher:
         await self._accounts.remove(account_id, reason)
         log.info("%s: the account %s (%s) %s", self.title, account.name, account_id, reason)
 
-    def _note_ineffective(self, listing: OrganizationListing) -> None:
-        """Log the patterns that match no account, each once."""
-        accounts = [(one.id, one.name) for one in listing.accounts]
+    def _log_ineffective(self, listing: OrganizationListing) -> None:
+        """Log each pattern that matches no account, once."""
+        accounts = [(account.id, account.name) for account in listing.accounts]
         sentences = {*self._organization.ineffective(accounts, listing.tags)}
-        for sentence in sorted(sentences - self._noted):
+        for sentence in sorted(sentences - self._logged):
             log.info("%s", sentence)
-        self._noted = sentences
+        self._logged = sentences
 
 
 def _reason(listed: ListedAccount | None) -> str:
-    """Return why an account is watched no longer, as what follows its name."""
+    """Return why an account is no longer watched, as text that follows its name."""
     return (listed.inactive_reason or EXCLUDED) if listed else REMOVED
 
 
 def _unique_names(accounts: Sequence[ListedAccount], taken: Sequence[str]) -> Mapping[str, str]:
-    """Return the shown names by id: the id follows a name that is not unique, or that looks like an id."""
-    counts = Counter([*taken, *(one.name for one in accounts)])
-    names, others = dict[str, str](), set(taken)
-    for one in accounts:
-        is_unique = counts[one.name] == 1 and not LIKE_AN_ID.search(one.name)
-        names[one.id] = (one.name if is_unique else f"{one.name} ({one.id})") if one.name else one.id
-        while names[one.id] in others:
-            names[one.id] += f" ({one.id})"
+    """Return the names to show, by id: the id follows a name that is not unique or looks like an id.
+
+    taken: names of other accounts.
+    """
+    counts = Counter([*taken, *(account.name for account in accounts)])
+    names, taken_names = dict[str, str](), set(taken)
+    for account in accounts:
+        is_unique = counts[account.name] == 1 and not LIKE_AN_ID.search(account.name)
+        name = account.name if is_unique else f"{account.name} ({account.id})"
+        names[account.id] = name if account.name else account.id
+        while names[account.id] in taken_names:
+            names[account.id] += f" ({account.id})"
     return names
 
 
-def _beyond_bound(accounts: int, bound: int) -> tuple[Failure, ...]:
+def _failure_beyond_bound(accounts: int, bound: int) -> tuple[Failure, ...]:
     if accounts <= bound:
         return ()
     sentence = f"{accounts:,} accounts are to be watched, and max_accounts is {bound:,}"

@@ -1,4 +1,4 @@
-"""The points of past hours or days that CloudWatch returns for the metrics of one cell."""
+"""Points of past hours or days that CloudWatch returns for the metrics of one cell."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,18 +16,18 @@ from monitor.polling.metric_source import MetricSource
 from monitor.polling.plan import MetricRequest
 from monitor.polling.rejected_metrics import InvalidRequestError
 
-POINT_MINUTES: Final = 5  # minutes of a point
+POINT_MINUTES: Final = 5  # the length of a point
 
 
 @dataclass(eq=False)
 class PastPoints:
-    """Receives the results of calls for the metrics of a cell. points: by row, of five minutes each."""
+    """Receives the results of calls for the metrics of a cell. points: one per five minutes, by row."""
 
     source: MetricSource
     points: dict[int, Floats] = field(default_factory=dict)
 
     async def read_alone(self, caller: MetricCaller, request: MetricRequest) -> list[Failure]:
-        """Send a request, in halves if CloudWatch rejects all because of one metric; return the failures."""
+        """Send a request, or its halves if CloudWatch rejects it for a metric in it; return the failures."""
         try:
             return [*(await caller.call([CallPart(self, request)])).values()]
         except InvalidRequestError as error:
@@ -37,23 +37,23 @@ class PastPoints:
             return await self.read_alone(caller, first) + await self.read_alone(caller, second)
 
     def write(self, request: MetricRequest, results: Mapping[int, MetricResult]) -> None:
-        """Store complete results, by the number of the metric in the request."""
+        """Store complete results. results: by the number of the metric in the request."""
         for number, result in results.items():
             row = int(request.rows[number])
             self.points[row] = _five_minute_points(request, result, statistic(request.metrics[number]))
 
 
 def _five_minute_points(request: MetricRequest, result: MetricResult, stat: str) -> Floats:
-    """Return a point for each five minutes of a request; sums become those of one minute."""
+    """Return a point for each five minutes of a request; NaN without a value. Sums become per minute."""
     start, steps = request.minutes.start, len(request.minutes) // POINT_MINUTES
-    at = (np.array(result.timestamps, np.float64) // 60 - start) // POINT_MINUTES
-    values = np.array(result.values, np.float64)  # also where one is the text NaN
-    inside = (at >= 0) & (at < steps) & np.isfinite(values)
+    indices = (np.array(result.timestamps, np.float64) // 60 - start) // POINT_MINUTES
+    values = np.array(result.values, np.float64)  # converts the text NaN, too
+    inside = (indices >= 0) & (indices < steps) & np.isfinite(values)
     points = np.full(steps, np.nan)
     for step in range(request.period // POINT_MINUTES):
-        places = at[inside].astype(np.intp) + step
-        points[places[places < steps]] = values[inside][places < steps]
+        targets = indices[inside].astype(np.intp) + step
+        points[targets[targets < steps]] = values[inside][targets < steps]
     with np.errstate(over="ignore"):
-        found = (points / (request.period if stat in SUMMED_STATISTICS else 1)).astype(np.float32)
-    found[np.isinf(found)] = np.nan
-    return found
+        scaled = (points / (request.period if stat in SUMMED_STATISTICS else 1)).astype(np.float32)
+    scaled[np.isinf(scaled)] = np.nan
+    return scaled

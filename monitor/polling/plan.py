@@ -1,11 +1,11 @@
 """Plans the requests of a poll: which metrics over which minutes, weighing cost against freshness.
 
-GetMetricData is billed by metric, whatever the number of points. So each request goes up to the minute that
-just ended, and covers the ten minutes before again, as CloudWatch revises them. A metric may be late although
-its namespace is not: its request goes back to its newest point, and twice an hour over all minutes that are
-stored. Metrics that a stream delivers are not requested. Metrics of a longer period are requested once in a
-period, when its publication delay has passed, in calls of their own: the minutes of a call are whole periods,
-as CloudWatch counts periods from the first minute of a request.
+AWS bills GetMetricData by metric, whatever the number of points. So each request ends with the minute that
+just ended, and repeats the ten minutes before, which CloudWatch may revise. If a metric is late although its
+namespace is not, its request begins at its newest point. Twice an hour, the request of a metric covers all
+stored minutes. Metrics that a stream delivers are not requested. Metrics with a longer period are requested
+once per period, after the publication delay, in calls of their own: the range of a call consists of whole
+periods, as CloudWatch counts periods from the first minute of a request.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,19 +19,19 @@ from monitor.fleet.namespaces import SILENT_AFTER
 from monitor.fleet.ring_columns import WINDOW
 from monitor.fleet.rings import Rings
 
-Owner = TypeVar("Owner")  # of a request, among those that share calls
+Owner = TypeVar("Owner")  # the owner of a request, if several owners share calls
 
-MAX_METRICS_PER_CALL = 500  # of GetMetricData
-REVISED_MINUTES = 10  # before the newest minute, which CloudWatch may still revise
-RETRY_INTERVAL = 5  # minutes between two requests for a point that is missing
-WINDOW_INTERVAL = 30  # minutes between two requests for all minutes that are stored
+MAX_METRICS_PER_CALL = 500  # the maximum of GetMetricData
+REVISED_MINUTES = 10  # minutes before the newest minute that CloudWatch may still revise
+RETRY_INTERVAL = 5  # minutes between two requests for a missing point
+WINDOW_INTERVAL = 30  # minutes between two requests for all stored minutes
 
 
 @dataclass(frozen=True, slots=True)
 class MetricRequest:
-    """The metrics of one call, as queries, their rows in the rings, and the minutes.
+    """A request for metrics with the same period over a range of minutes.
 
-    now: the minute of the clock. period: of the metrics, in minutes.
+    metrics: as queries. rows: of the metrics in the rings. now: the present minute. period: in minutes.
     """
 
     metrics: list[bytes]
@@ -42,46 +42,45 @@ class MetricRequest:
 
     @property
     def is_whole_window(self) -> bool:
-        """True if all periods that are stored are requested."""
+        """True if the request covers all stored periods."""
         return self.minutes.start < self.now - WINDOW + self.period
 
-    def part(self, part: slice) -> "MetricRequest":
-        """Return the request of some of its metrics."""
-        return replace(self, metrics=self.metrics[part], rows=self.rows[part])
+    def part(self, chosen: slice) -> "MetricRequest":
+        """Return the same request for some of its metrics."""
+        return replace(self, metrics=self.metrics[chosen], rows=self.rows[chosen])
 
     @property
     def halves(self) -> "tuple[MetricRequest, MetricRequest]":
-        """Two requests with half of the metrics each."""
+        """Two requests, each for half of the metrics."""
         middle = len(self.metrics) // 2
         return self.part(slice(middle)), self.part(slice(middle, None))
 
 
 def combine(requests: Iterable[tuple[Owner, MetricRequest]]) -> Iterator[list[tuple[Owner, MetricRequest]]]:
-    """Yield calls of up to MAX_METRICS_PER_CALL metrics, each of the requests of several owners.
+    """Combine requests of several owners into calls of up to MAX_METRICS_PER_CALL metrics; yield each call.
 
-    Only requests with the same end and period share a call. A request is spread over calls so that all but
-    the last of its kind are full. The minutes of a call begin with those of the request that is furthest
-    behind: AWS bills metrics, not minutes.
+    Only requests with the same end and period share a call. Requests are split so that all of these calls but
+    the last are full. A call covers the minutes of its longest request: AWS bills metrics, not minutes.
     """
-    by_end: dict[tuple[int, int, int], list[tuple[Owner, MetricRequest]]] = {}
+    by_kind: dict[tuple[int, int, int], list[tuple[Owner, MetricRequest]]] = {}
     for owner, request in requests:
         kind = request.period, request.minutes.stop, request.now
-        by_end.setdefault(kind, []).append((owner, request))
-    for kind in sorted(by_end):
-        yield from _filled(sorted(by_end[kind], key=lambda one: one[1].minutes.start))
+        by_kind.setdefault(kind, []).append((owner, request))
+    for kind in sorted(by_kind):
+        yield from _filled(sorted(by_kind[kind], key=lambda item: item[1].minutes.start))
 
 
 def _filled(requests: Iterable[tuple[Owner, MetricRequest]]) -> Iterator[list[tuple[Owner, MetricRequest]]]:
-    """Yield full calls and a last one; requests: those that are furthest behind first."""
+    """Yield calls, full except the last. requests: sorted by their first minute."""
     call: list[tuple[Owner, MetricRequest]] = []
     space = MAX_METRICS_PER_CALL
     for owner, request in requests:
-        rest = request
-        while rest.metrics:
-            first = call[0][1].minutes if call else rest.minutes
-            taken = replace(rest.part(slice(space)), minutes=first)
-            call.append((owner, taken))
-            rest, space = rest.part(slice(space, None)), space - len(taken.metrics)
+        remaining = request
+        while remaining.metrics:
+            minutes = call[0][1].minutes if call else remaining.minutes
+            part = replace(remaining.part(slice(space)), minutes=minutes)
+            call.append((owner, part))
+            remaining, space = remaining.part(slice(space, None)), space - len(part.metrics)
             if not space:
                 yield call
                 call, space = [], MAX_METRICS_PER_CALL
@@ -90,16 +89,16 @@ def _filled(requests: Iterable[tuple[Owner, MetricRequest]]) -> Iterator[list[tu
 
 
 def due_metrics(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Mapping[bytes, int]:
-    """Return the metrics of a cell that are due at the minute `now`. metrics: row by query."""
+    """Return the metrics of a cell that are due at the minute `now`. metrics: rows by query."""
     rows = np.fromiter(metrics.values(), np.int32, len(metrics))
     is_due = _is_due(rings, rows, now)
     return metrics if is_due.all() else _selected(metrics, np.flatnonzero(is_due))
 
 
 def most_overdue(rings: Rings, metrics: Mapping[bytes, int], now: int, number: int) -> Mapping[bytes, int]:
-    """Return this number of metrics, those first that wait for longest as a multiple of their cadence.
+    """Return a number of metrics, beginning with those that are overdue by most of their cadences.
 
-    So what waits for a budget waits for a fair time, and none waits forever.
+    So the budget is shared fairly, and no metric waits forever.
     """
     if number >= len(metrics):
         return metrics
@@ -115,27 +114,27 @@ def _selected(metrics: Mapping[bytes, int], indices: Indices) -> Mapping[bytes, 
 
 
 def plan_requests(rings: Rings, metrics: Mapping[bytes, int], now: int) -> Iterator[MetricRequest]:
-    """Yield the requests for metrics of a cell that are due at the minute `now`. metrics: row by query.
+    """Yield the requests for due metrics of a cell. metrics: rows by query.
 
-    Metrics that are requested from about the same minute on share a call, so that a metric that is behind
-    widens the range of one call only. When a stream stops, its metrics are requested from its last points on.
+    Metrics with similar first minutes share a call, so that a late metric widens the range of one call only.
+    When a metric stream stops, its metrics are requested from their last points on.
     """
     queries = list(metrics)
     rows = np.fromiter(metrics.values(), np.int32, len(queries))
     starts, periods = _first_minutes(rings, rows, now), rings.period[rows]
     order = np.argsort(starts, kind="stable").astype(np.int32)
     for period in np.unique(periods[order]).tolist():
-        members, end = order[periods[order] == period], now // period * period
-        for first in range(0, members.size, MAX_METRICS_PER_CALL):
-            indices = members[first : first + MAX_METRICS_PER_CALL]
+        of_period, end = order[periods[order] == period], now // period * period
+        for first in range(0, of_period.size, MAX_METRICS_PER_CALL):
+            indices = of_period[first : first + MAX_METRICS_PER_CALL]
             start = max(int(starts[indices[0]]) // period, -(-(now - WINDOW) // period)) * period
             start = min(start, end - period)
-            names = [queries[n] for n in indices.tolist()]
-            yield MetricRequest(names, rows[indices], range(start, end), now, period)
+            requested = [queries[n] for n in indices.tolist()]
+            yield MetricRequest(requested, rows[indices], range(start, end), now, period)
 
 
 def _is_due(rings: Rings, rows: Ints, now: int) -> Flags:
-    """Return which metrics are polled, were planned to be read by now, and may have a new point."""
+    """Return which metrics are due: not streamed, planned for now, and with a possible new point."""
     is_planned = now - rings.requested_through[rows] - 1 >= rings.intervals(rows)
     is_planned |= rings.woken[rows]
     is_due: Flags = is_planned & ~rings.is_streamed(rows, now) & _is_period_due(rings, rows, now)
@@ -145,8 +144,8 @@ def _is_due(rings: Rings, rows: Ints, now: int) -> Flags:
 def _is_period_due(rings: Rings, rows: Ints, now: int) -> Flags:
     """Return which metrics may have a new point.
 
-    Those may have one whose last period was not complete yet at their last request, and is by `now`. If its
-    point is missing, it is requested again every RETRY_INTERVAL minutes.
+    A metric may have one if its last period was incomplete at the last request, and is complete by `now`. A
+    missing point is requested again every RETRY_INTERVAL minutes.
     """
     periods, delays = rings.period[rows], rings.delays(rows)
     ends, requested_at = (now - delays) // periods * periods, rings.requested_through[rows] + 1
@@ -157,9 +156,9 @@ def _is_period_due(rings: Rings, rows: Ints, now: int) -> Flags:
 
 
 def _first_minutes(rings: Rings, rows: Ints, end: int) -> Ints:
-    """Return the first minute to request of each metric, up to `end`.
+    """Return the first minute to request for each metric. end: the minute after the last one to request.
 
-    A metric that has had no point for SILENT_AFTER minutes is idle rather than late.
+    A metric without a point for SILENT_AFTER minutes counts as idle, not as late.
     """
     polled, newest = rings.polled_through[rows], rings.newest_point[rows]
     behind = np.where(newest > end - SILENT_AFTER, np.minimum(polled, newest), polled)
@@ -170,10 +169,10 @@ def _first_minutes(rings: Rings, rows: Ints, end: int) -> Ints:
 
 
 def _is_window_due(rings: Rings, rows: Ints, now: int) -> Flags:
-    """Return which metrics are to be requested over the whole window: a call's worth of rows at a time.
+    """Return which metrics are to be requested over the whole window: as many rows at a time as fill a call.
 
-    Each has its turn once in WINDOW_INTERVAL minutes. A turn that passed while a stream delivered the metric
-    is not made up for.
+    Each row has a turn every WINDOW_INTERVAL minutes. A turn is skipped if it passes while a stream delivers
+    the metric.
     """
     turn = rows // MAX_METRICS_PER_CALL % WINDOW_INTERVAL
     before = np.maximum(rings.requested_through[rows] + 1, rings.last_streamed[rows])

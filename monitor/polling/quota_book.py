@@ -1,4 +1,4 @@
-"""The quotas of a cell: what Service Quotas says of them, and when it was read."""
+"""The quotas of a cell: their values in Service Quotas, and when these were read."""
 
 import asyncio
 import logging
@@ -25,19 +25,21 @@ from rules.signals import Quota
 
 log = logging.getLogger(__name__)
 
-QUOTA_INTERVAL = 6 * 3600.0  # seconds; a quota changes when somebody asks for it
-# While a request is pending, and after an approval until the value has to be there, which takes hours.
+QUOTA_INTERVAL = 6 * 3600.0  # seconds; a quota changes only after a request
+# Seconds between readings while a request is pending or was recently approved, and seconds for which an
+# approval is recent: AWS takes hours to apply the value.
 REQUESTED_INTERVAL, APPROVAL_PERIOD = 3600.0, 6 * 3600.0
-MAX_CODES = 4  # named in one sentence
+MAX_CODES = 4  # quota codes named in one sentence
 REQUESTS_NOT_READ = "they have not been read yet"
 
 
 @dataclass(frozen=True, slots=True)
 class KnownQuota:
-    """The value of a quota by its source, and when it was read, in epoch seconds.
+    """The last known value of a quota.
 
-    context: the account or resource that it holds for. resource_values: the values of the resources that have
-    one of their own, by ARN. reading: the number of the reading that it is from, in its book.
+    values: the value, by source. read_at: in epoch seconds. context: the account or resource that the value
+    applies to. resource_values: values that apply to a single resource, by the resource's ARN. reading: the
+    number of the reading that returned the value, in its book.
     """
 
     values: QuotaValues
@@ -47,14 +49,14 @@ class KnownQuota:
     reading: int = field(default=0, compare=False)
 
     def values_of(self, arn: str) -> QuotaValues:
-        """Return the value for a resource by its source. arn: empty for a resource without its own value."""
+        """Return the value for a resource, by source. arn: empty for a resource without its own value."""
         own = self.resource_values.get(arn)
         return self.values if own is None else {LimitSource.APPLIED: own}
 
     def arn_among(self, arns: Sequence[str]) -> str:
-        """Return the ARN under which AWS knows the limit of a resource, and increases it; empty for none.
+        """Return the ARN for which AWS keeps and increases the quota of a resource; empty if none is certain.
 
-        arns: of the resource and those that it is a part of, the outermost first.
+        arns: the ARNs of the resource and of the resources that contain it, the outermost first.
         """
         own = [arn for arn in arns if arn in self.resource_values]
         is_certain = self.context.level == RESOURCE_LEVEL and len(arns) == 1
@@ -62,28 +64,28 @@ class KnownQuota:
 
 
 class QuotaFailure(NamedTuple):
-    """The failure of the last reading of a quota. reading: the number of that reading in its book."""
+    """A failure to read a quota. reading: the number of the failed reading in its book."""
 
     failure: Failure
     reading: int
 
 
 class LastReading(NamedTuple):
-    """The last reading of a service code: its number, and when it began by the event loop's clock."""
+    """The last reading of a service code. started_at: by the event loop's clock."""
 
     number: int
     started_at: float
 
 
 class QuotaBook:
-    """The quotas of one cell, read in bulk and seldom.
+    """The quotas of one cell, and the requests to increase them, read in bulk and at long intervals.
 
-    quotas: those that are read. interval: seconds from one reading of a service code to the next; one that
-    failed is due at once. A value stays known until a later one is read. on_demand: a service code is read
-    once an inventory waits for it, as a service that is not in use needs no quotas.
-    requests: the requests for an increase, pending or decided lately; None while they are unknown. While one
-    is pending, and after an approval, what can change is read every REQUESTED_INTERVAL. requests_version
-    grows when they change.
+    quotas: the quotas to read. interval: seconds between two readings of a service code; after a failed
+    reading, the next is due at once. A known value stays until a later one is read. on_demand: read a service
+    code only once an inventory waits for it, as a service that is not in use needs no quotas.
+    requests: pending and recently decided requests for an increase; None while they are unknown. They are
+    read every REQUESTED_INTERVAL while one is pending; so are the quotas of a service code after an approval.
+    requests_version: grows when the requests change.
     """
 
     def __init__(
@@ -97,11 +99,11 @@ class QuotaBook:
         self._quotas: dict[str, set[Quota]] = {}
         for quota in quotas:
             self._quotas.setdefault(quota.service, set()).add(quota)
-        # The service codes that are read, in order.
+        # The service codes to read, as an ordered set.
         self._wanted: dict[str, None] = {} if on_demand else dict.fromkeys(self._quotas)
         self._known: dict[Quota, KnownQuota] = {}
         self._failures: dict[Quota, QuotaFailure] = {}
-        self._absent: dict[Quota, int] = {}  # with the number of the reading
+        self._absent: dict[Quota, int] = {}  # quotas that AWS does not have, with the number of the reading
         self._last: dict[str, LastReading] = {}  # by service code
         self._locks = defaultdict[str, asyncio.Lock](asyncio.Lock)
         self._readings = 0
@@ -112,13 +114,13 @@ class QuotaBook:
         self._requests_failure: Failure | None = None
 
     def known(self, quota: Quota) -> KnownQuota | None:
-        """Return the value of a quota that was read last; None if none ever was."""
+        """Return the last value of a quota; None if no value was ever read."""
         return self._known.get(quota)
 
     def request_for(self, quota: Quota | None, arn: str = "") -> QuotaRequest | None:
-        """Return the newest request for a quota of a resource, or of all; None without a known one.
+        """Return the newest request for a quota of a resource, or else of the account; None if none is known.
 
-        arn: of the resource, where it has a value of its own.
+        arn: the resource's ARN, if the resource has a value of its own.
         """
         if quota is None or not self.requests:
             return None
@@ -126,7 +128,7 @@ class QuotaBook:
 
     @property
     def approved_services(self) -> Set[str]:
-        """The service codes of quotas that AWS has agreed to increase in the last APPROVAL_PERIOD."""
+        """The service codes of the requests that AWS approved in the last APPROVAL_PERIOD."""
         since = self._cell.clock.now() - APPROVAL_PERIOD
         return {
             requested.quota.service
@@ -135,22 +137,24 @@ class QuotaBook:
         }
 
     def failures_of(self, quotas: Iterable[Quota]) -> list[QuotaFailure]:
-        """Return the failures of these quotas at their last reading, by service code and code.
+        """Return the failures of the last readings of these quotas, sorted by service code and quota code.
 
-        Those that AWS does not have are one failure for each service code.
+        All quotas of a service code that AWS does not have are one failure.
         """
-        ordered = sorted({*quotas}, key=lambda one: (one.service, one.code))
+        ordered = sorted({*quotas}, key=lambda quota: (quota.service, quota.code))
         absent = defaultdict[str, list[Quota]](list)
         for quota in ordered:
             if quota in self._absent:
                 absent[quota.service].append(quota)
         return [self._failures[quota] for quota in ordered if quota in self._failures] + [
-            QuotaFailure(_absence(service_code, some), max(self._absent[quota] for quota in some))
-            for service_code, some in absent.items()
+            QuotaFailure(
+                _absence_failure(service_code, missing), max(self._absent[quota] for quota in missing)
+            )
+            for service_code, missing in absent.items()
         ]
 
     async def wait_until_read(self, quotas: Iterable[Quota]) -> None:
-        """Wait until these quotas were read once, or could not be; read them if nobody does."""
+        """Wait until these quotas were read once, or their reading failed; read them if no task does."""
         service_codes = {quota.service for quota in quotas} & self._quotas.keys() - self._last.keys()
         if service_codes - self._wanted.keys():
             self._wanted |= dict.fromkeys(service_codes)
@@ -158,7 +162,7 @@ class QuotaBook:
         await asyncio.gather(*(self._read_if_due(code, None) for code in service_codes))
 
     async def read(self) -> None:
-        """Read what is due: the service codes, each in a few calls, and the requests."""
+        """Read the service codes that are due, each in a few calls, and the requests if these are due."""
         readings = [self._read_if_due(code, self._last.get(code)) for code in self._wanted]
         await asyncio.gather(self._read_requests(), *readings)
 
@@ -172,7 +176,7 @@ class QuotaBook:
         return read_at is None or asyncio.get_running_loop().time() - read_at >= interval
 
     async def _read_if_due(self, service_code: str, last: LastReading | None) -> None:
-        """Read what is due, unless it was read after `last`, the newest reading when this was asked for."""
+        """Read a service code if it is due and was not read since `last`, the last reading the caller saw."""
         async with self._locks[service_code]:
             was_read_meanwhile = self._last.get(service_code) != last
             if not was_read_meanwhile and self._is_due(service_code):
@@ -200,13 +204,13 @@ class QuotaBook:
         self._last[service_code] = LastReading(self._readings, started_at)
 
     async def _read_quotas(self, service_code: str, quotas: Set[Quota], applied: Set[Quota]) -> QuotaReading:
-        """Read quotas of a service code; `applied` as in `read_quotas`."""
+        """Read quotas of a service code. applied: see `read_quotas`."""
         return await read_quotas(self._cell, service_code, quotas, applied)
 
     def _context_and_values(
         self, reading: QuotaReading, quota: Quota
     ) -> tuple[QuotaContext, Mapping[str, float]]:
-        """Return the context of a quota, and the values of resources: the last ones if they were not read."""
+        """Return the context of a quota, and its values for single resources: new ones, or else the last."""
         last = self._known.get(quota)
         if quota in reading.contexts:
             before = last.resource_values if last else {}
@@ -215,13 +219,13 @@ class QuotaBook:
 
     @property
     def requests_unknown(self) -> str:
-        """The reason why the requests are unknown, as a part of a sentence; empty where they are known."""
+        """The reason why the requests are unknown, as a part of a sentence; empty if they are known."""
         if self.requests is not None:
             return ""
         return self._requests_failure.sentence if self._requests_failure else REQUESTS_NOT_READ
 
     async def _read_requests(self) -> None:
-        """Read the requests if they are due. After a failure, nothing but the requests is unknown."""
+        """Read the requests if they are due. A failure makes the requests unknown, and affects no quota."""
         async with self._requests_lock:
             any_pending = any(request.pending for request in (self.requests or {}).values())
             if self._wanted and self._is_old(self._requests_read_at, any_pending):
@@ -231,7 +235,7 @@ class QuotaBook:
         started_at = asyncio.get_running_loop().time()
         try:
             requests = await newest_requests(Scan(self._cell))
-        except Exception as error:  # of AWS or of an unexpected response
+        except Exception as error:  # an error of AWS, or an unexpected response
             self._forget_requests(failure_from(error))
         else:
             self.requests_version += requests != self.requests
@@ -240,7 +244,7 @@ class QuotaBook:
             self._cell.telemetry.quota_requests.replace(self._cell.key, self._cell.region, requests)
 
     def _forget_requests(self, failure: Failure) -> None:
-        """Note that the requests are unknown. The reason is logged when it is a new one."""
+        """Make the requests unknown. The failure is logged if it differs from the last one."""
         if failure != self._requests_failure:
             log.info("%s: quota requests are unknown: %s", "/".join(self._cell.key), failure.sentence)
         self.requests_version += self.requests is not None
@@ -248,8 +252,8 @@ class QuotaBook:
         self._cell.telemetry.quota_requests.forget(*self._cell.key)
 
 
-def _absence(service_code: str, quotas: Sequence[Quota]) -> Failure:
-    """Return that AWS does not have some quotas of a service code, of which it names the first."""
+def _absence_failure(service_code: str, quotas: Sequence[Quota]) -> Failure:
+    """Return a failure that says that AWS does not have these quotas; it names the first ones."""
     codes = [quota.code for quota in quotas]
     more = f" and {len(codes) - MAX_CODES} more" if len(codes) > MAX_CODES else ""
     sentence = f"{service_code} has no quota {', '.join(codes[:MAX_CODES])}{more} in this region"

@@ -1,4 +1,4 @@
-"""One reading of the quotas of a service code: in bulk by its lists, and singly where the lists do not do."""
+"""One reading of the quotas of a service code: from lists, and by single calls for quotas in no list."""
 
 from collections.abc import Set
 from dataclasses import dataclass, field, replace
@@ -21,21 +21,21 @@ from monitor.aws.scan import Scan
 from rules.limits import LimitSource
 from rules.signals import Quota
 
-# Of quotas that no list tells, as many are requested singly before the others: AWS lists all that it has, and
-# where one is denied, so are all.
+# How many of the quotas that are in no list are requested first. If AWS has none of these, or denies them, no
+# others are requested: AWS lists all quotas that it has, and if it denies one quota, it denies all.
 # https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListAWSDefaultServiceQuotas.html
 MAX_PROBES = 2
 
 
 @dataclass(slots=True)
 class QuotaReading:
-    """The quotas of one service code as they were read at once: each has values or a failure, or is absent.
+    """The result of one reading of a service code: each quota has values or a failure, or is absent.
 
-    singly: the quotas of which a list has no value, to be read by a call each. unlisted: those that are in no
-    list, or in one that is denied. absent: those that AWS does not have in the region. contexts: of those
-    that hold for each resource. resource_values: the values of those resources that have one of their own, by
-    ARN; without the quotas of which they could not be read. descriptions: all quotas of the service code as
-    AWS lists them, where they are kept; list_failure: why they could not be listed.
+    singly: quotas that a list contains without a value; each takes a call of its own. unlisted: quotas in no
+    list, or in a list that is denied. absent: quotas that AWS does not have in the region. contexts: the
+    contexts of quotas that apply to each resource. resource_values: by quota, the values that apply to single
+    resources, by ARN; a quota is missing if its values could not be read. descriptions: AWS's descriptions of
+    all quotas of the service code; None unless requested. list_failure: why the quotas could not be listed.
     """
 
     service_code: str
@@ -51,9 +51,9 @@ class QuotaReading:
 
 
 async def read_defaults(cell: Cell, service_code: str, quotas: Set[Quota]) -> QuotaReading:
-    """Read AWS's defaults of a service code, which are the same for all accounts of a region.
+    """Read AWS's default quotas of a service code, which are the same for all accounts of a region.
 
-    The descriptions of all of its quotas are kept.
+    The result contains the descriptions of all quotas of the service code.
     """
     reading, scan = QuotaReading(service_code, descriptions=[]), Scan(cell)
     await _read_list(scan, LimitSource.DEFAULT, quotas, reading)
@@ -66,8 +66,8 @@ async def read_defaults(cell: Cell, service_code: str, quotas: Set[Quota]) -> Qu
 async def read_quotas(cell: Cell, service_code: str, quotas: Set[Quota], applied: Set[Quota]) -> QuotaReading:
     """Read quotas of a service code; a failure affects only the quotas that it concerns.
 
-    applied: those that had an applied value before. If the list of applied values has one of them no more, it
-    is requested singly before it is taken to be back at its default.
+    applied: quotas that had an applied value before. If the list of applied values no longer contains such a
+    quota, a single call checks it before its default counts as the limit.
     """
     reading, scan = QuotaReading(service_code), Scan(cell)
     without_applied = await _read_list(scan, LimitSource.APPLIED, quotas, reading)
@@ -83,10 +83,10 @@ async def read_quotas(cell: Cell, service_code: str, quotas: Set[Quota], applied
 async def _read_list(
     scan: Scan, source: LimitSource, quotas: Set[Quota], reading: QuotaReading
 ) -> set[Quota]:
-    """Read the values of quotas from a list, and return the quotas that are not in it.
+    """Read the values of quotas from a list, and return the quotas that are not in the list.
 
-    Where the list is denied, its quotas are to be read singly, as an older policy may allow only that. After
-    another error more calls would make it worse, and a default would pass for the applied value.
+    If the list is denied, its quotas are read by single calls, which an older policy may still allow. After
+    any other error they fail: more calls could do harm, and a default must not replace an applied value.
     """
     missing = {quota.code: quota for quota in quotas}
     try:
@@ -100,7 +100,7 @@ async def _read_list(
                     reading.values[quota] = {source: listed.value}
                 if listed.context.per_resource:
                     reading.contexts[quota] = listed.context
-    except Exception as error:  # of AWS or of an unexpected response
+    except Exception as error:  # an error of AWS, or an unexpected response
         if error_code(error) == NO_SUCH_QUOTA:
             return {*missing.values()}
         reading.list_failure = failure_from(error, LIST_OPERATIONS[source])
@@ -114,15 +114,15 @@ async def _read_list(
 
 
 async def _read_resource_values(scan: Scan, reading: QuotaReading) -> None:
-    """Read the values that single resources have of the quotas that hold for each resource.
+    """Read the values that apply to single resources, for the quotas that apply to each resource.
 
-    What is applied to all other resources is in this list, too. After a failure, these values alone are
-    missing.
+    The same list contains the applied value for all other resources. After a failure, only the values of this
+    list are missing.
     """
     if not reading.contexts:
         return
     quotas = {quota.code: quota for quota in reading.contexts}
-    found: dict[Quota, dict[str, float]] = {quota: {} for quota in reading.contexts}
+    by_resource: dict[Quota, dict[str, float]] = {quota: {} for quota in reading.contexts}
     values = list_values(scan, LimitSource.APPLIED, reading.service_code, resource_level=True)
     try:
         async for listed in values:
@@ -130,41 +130,41 @@ async def _read_resource_values(scan: Scan, reading: QuotaReading) -> None:
             if quota is None or listed.value is None:
                 continue
             if listed.context.arn:
-                found[quota][listed.context.arn] = listed.value
+                by_resource[quota][listed.context.arn] = listed.value
             else:
                 reading.values[quota] = {LimitSource.APPLIED: listed.value}
                 reading.singly.discard(quota)
-    except Exception as error:  # of AWS or of an unexpected response
+    except Exception as error:  # an error of AWS, or an unexpected response
         if error_code(error) != NO_SUCH_QUOTA:
             operation = LIST_OPERATIONS[LimitSource.APPLIED]
             for quota in reading.contexts:
                 reading.failures[quota] = failure_from(error, operation, quota_resource(quota))
             return
-    reading.resource_values = found
+    reading.resource_values = by_resource
 
 
 async def _read_unlisted(scan: Scan, reading: QuotaReading) -> None:
-    """Read the quotas that no list tells: the first ones, and the others if AWS tells any of these."""
+    """Read the quotas in no list: first MAX_PROBES of them, and the others if AWS has one of the first."""
     ordered = sorted(reading.unlisted, key=lambda quota: quota.code)
     probes, others = ordered[:MAX_PROBES], ordered[MAX_PROBES:]
     await _read_singly(scan, reading, {*probes})
     failures = [reading.failures[quota] for quota in probes if quota in reading.failures]
     if reading.absent.issuperset(probes):
         reading.absent.update(others)
-    elif len(failures) == len(probes) and all(one.failure_class in DENIAL_CLASSES for one in failures):
-        reading.failures |= {quota: _about(quota, failures[0]) for quota in others}
+    elif len(failures) == len(probes) and {failure.failure_class for failure in failures} <= DENIAL_CLASSES:
+        reading.failures |= {quota: _failure_for(quota, failures[0]) for quota in others}
     else:
         await _read_singly(scan, reading, {*others})
 
 
-def _about(quota: Quota, failure: Failure) -> Failure:
-    """Return the failure of a quota as that of another one."""
+def _failure_for(quota: Quota, failure: Failure) -> Failure:
+    """Return a copy of a failure that is about this quota."""
     resource = quota_resource(quota)
     return replace(failure, resource=resource.display_name, resource_path=resource.path)
 
 
 async def _read_singly(scan: Scan, reading: QuotaReading, quotas: Set[Quota]) -> None:
-    """Read quotas by a call each."""
+    """Read quotas by one call each."""
     number = len(scan.failures)
     async for quota, values in scan.map(quotas, partial(read_value, scan), quota_resource):
         reading.values[quota] = values

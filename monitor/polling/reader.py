@@ -1,4 +1,4 @@
-"""Reads the metrics of a cell with GetMetricData, 500 a call, into the fleet's rings."""
+"""Reads the metrics of a cell with GetMetricData into the fleet's rings."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
@@ -26,7 +26,7 @@ from monitor.polling.shared_calls import SharedCalls, SharingReader
 
 
 def shares_nothing(_: str) -> SharedCalls | None:
-    """Return None: the metrics of a region are read in calls of the cell's own."""
+    """Return None, so that the metrics of every region are read in the cell's own calls."""
     return None
 
 
@@ -35,9 +35,10 @@ class MetricReader:
     """Reads the metrics of one cell into the fleet, one `read` at a time.
 
     owners: the services that requested metrics are charged to. polled: set at the end of each `read`.
-    rejected: the metrics to leave out. points_per_second: requested at most. shared_calls: returns those in
-    which the metrics of a region are read together with other accounts'; None: there are none. planner: plans
-    which metrics are due, and what they may cost; without one, all are due at each `read`.
+    rejected: metrics that are not requested for a while. points_per_second: the maximum rate of requested
+    points. shared_calls: returns the calls that read the metrics of a region together with those of other
+    accounts; None if there are none. planner: plans which metrics are due, and what they may cost; without a
+    planner, all metrics are due at each `read`.
     """
 
     cell: Cell
@@ -56,7 +57,7 @@ class MetricReader:
 
     @property
     def has_new_metrics(self) -> bool:
-        """True if there are metrics that were not requested yet; False after `finish_first_polls`."""
+        """True if some metrics were not requested yet; false after `finish_first_polls`."""
         return bool(self._new_metrics())
 
     def _new_metrics(self) -> Mapping[bytes, int]:
@@ -66,13 +67,13 @@ class MetricReader:
         return {metric: row for metric, row in listed if metric not in requested}
 
     def finish_first_polls(self) -> None:
-        """Stop recording which metrics were requested, once all of the first inventory were."""
+        """Stop recording which metrics were requested; called after all of the first inventory were."""
         self._requested = None
 
     async def read(self, now: int, *, only_new: bool = False) -> list[Failure]:
         """Read all metrics that are due at the minute `now`, and return the failures.
 
-        only_new: only metrics that were not requested yet. A failure affects the metrics of its call only.
+        only_new: read only metrics that were not requested yet. A failure affects only its own call.
         """
         if self.planner:
             await self.planner.update(now)
@@ -90,20 +91,20 @@ class MetricReader:
         return failures
 
     async def _read_at_once(self, now: int) -> list[Failure]:
-        """Prune metrics by the aggregates that were read, and read those that must not wait."""
+        """Prune metrics by the aggregates that were read, and read the metrics that must not wait."""
         rings, listed = self.fleet.rings, self.fleet.metrics(self.cell.key)
-        every = np.fromiter(listed.values(), np.int32)
-        at_once = {*unsafe_parts(rings, every).tolist()}
-        for batch in batches(rings, every):
-            at_once.update(prune(rings, batch, now).tolist())
+        rows = np.fromiter(listed.values(), np.int32)
+        rows_at_once = {*unsafe_parts(rings, rows).tolist()}
+        for batch in batches(rings, rows):
+            rows_at_once.update(prune(rings, batch, now).tolist())
             await asyncio.sleep(0)
-        wanted = {metric: row for metric, row in listed.items() if row in at_once} if at_once else {}
-        async with self._within_budget(wanted, now) as affordable:
+        due = {metric: row for metric, row in listed.items() if row in rows_at_once} if rows_at_once else {}
+        async with self._within_budget(due, now) as affordable:
             return await self._read(affordable, now) if affordable else []
 
     @asynccontextmanager
     async def _within_budget(self, due: Mapping[bytes, int], now: int) -> AsyncIterator[Mapping[bytes, int]]:
-        """Return the metrics that the budget allows to request now, the most overdue first."""
+        """Yield the due metrics that the budget allows now; the most overdue come first."""
         budget = self.planner.budget if self.planner else None
         if budget is None:
             yield due
@@ -118,19 +119,19 @@ class MetricReader:
         accepted, retried = self.rejected.partition(metrics)
         self.fleet.keep_rejected(self.cell.key, self.rejected.metrics)
         requests: dict[str, list[plan.MetricRequest]] = {}
-        for some in (accepted, retried):
-            for region, of_region in self.owners.by_region(some).items():
+        for group in (accepted, retried):
+            for region, of_region in self.owners.by_region(group).items():
                 planned = plan.plan_requests(self.fleet.rings, of_region, now)
                 requests.setdefault(region or self.cell.region, []).extend(planned)
-        sent = (self.send(self, region, some) for region, some in requests.items())
-        return _joined(await asyncio.gather(*sent))
+        sent = (self.send(self, region, of_region) for region, of_region in requests.items())
+        return _flat(await asyncio.gather(*sent))
 
     async def send(
         self, receiver: SharingReader, region: str, requests: Sequence[plan.MetricRequest]
     ) -> list[Failure]:
         """Send requests for metrics of the cell to a region, and return the failures.
 
-        The calls are shared with other accounts where that is possible. receiver: takes the results.
+        The calls are shared with other accounts if possible. receiver: takes the results.
         """
         if requests and (shared := self.shared_calls(region)):
             return await shared.read(receiver, requests)
@@ -138,10 +139,10 @@ class MetricReader:
         if caller is None:
             caller = MetricCaller(self.cell.in_region(region), self.points_per_second)
             self._callers[region] = caller
-        return _joined(await asyncio.gather(*(receiver.read_alone(caller, one) for one in requests)))
+        return _flat(await asyncio.gather(*(receiver.read_alone(caller, request) for request in requests)))
 
     async def read_alone(self, caller: MetricCaller, request: plan.MetricRequest) -> list[Failure]:
-        """Send a request; in halves when CloudWatch rejects all of it because of one metric."""
+        """Send a request; send its halves instead if CloudWatch rejects the request for a metric in it."""
         try:
             return [*(await caller.call([CallPart(self, request)])).values()]
         except InvalidRequestError as error:
@@ -154,20 +155,20 @@ class MetricReader:
 
     @property
     def source(self) -> MetricSource:
-        """The cell that has the metrics."""
+        """The account and region that have the metrics."""
         return MetricSource(self.cell, self.owners)
 
     def _reject(self, metric: bytes, error: Failure) -> None:
-        """Leave a metric out for a while, and make its series unobservable."""
+        """Stop requesting a metric for a while, and make its series unobservable."""
         self.rejected.add(metric)
         self.fleet.mark_rejected(self.cell.key, metric, f"CloudWatch rejects the metric: {error.message}")
 
     def write(self, request: plan.MetricRequest, results: Mapping[int, MetricResult]) -> None:
         """Write complete results to the rings, and mark their minutes as read.
 
-        A metric that an inventory has dropped is left out, as another metric may have its row now. Points of
-        future minutes by AWS's clock are discarded, and a minute without a point counts as read only after
-        the publication delay.
+        results: by the number of the metric in the request. The results of a metric that an inventory has
+        dropped are discarded, as another metric may have its row now. So are points of minutes that have not
+        ended by AWS's clock. A minute without a point counts as read only after the publication delay.
         """
         rings, listed = self.fleet.rings, self.fleet.metrics(self.cell.key)
         still_listed = {
@@ -180,13 +181,13 @@ class MetricReader:
         minutes = times // 60
         stop = min(request.now, self.cell.clock.minute())
         in_range = (minutes >= request.minutes.start) & (minutes + period <= stop)
-        with np.errstate(over="ignore"):  # what float32 cannot hold becomes infinite, which `write` discards
+        with np.errstate(over="ignore"):  # values beyond float32 become infinite, and `write` discards them
             values_in_range = values[in_range].astype(np.float32)
         point_rows, every_minute, every_value = rings.spread(
             rows.repeat(points)[in_range], minutes[in_range].astype(np.int32), values_in_range
         )
-        last = slice(period - 1, None, period)  # of the minutes of each point
-        self._observe_delays(point_rows[last], every_minute[last], every_value[last])
+        last_minutes = slice(period - 1, None, period)  # the last minute of each point
+        self._observe_delays(point_rows[last_minutes], every_minute[last_minutes], every_value[last_minutes])
         rings.mark_requested(rows, stop - 1)
         unusable = rings.write(point_rows, every_minute, every_value, marked_next=True) // period
         self.cell.telemetry.points.labels("poll", "written").inc(values_in_range.size - unusable)
@@ -196,7 +197,7 @@ class MetricReader:
         rings.mark_read(rows, complete - 1, requested_from)
 
     def _observe_delays(self, rows: Ints, minutes: Ints, values: Floats) -> None:
-        """Learn how late points are published, from the last minute of each."""
+        """Learn the publication delays. rows, minutes, values: the last minute of each point."""
         rings = self.fleet.rings
         has_changed = rings.at(rows, minutes) != values
         requested_before = rings.requested_through[rows] - minutes
@@ -204,5 +205,5 @@ class MetricReader:
         self._delays.observe(rings.namespace[rows], requested_before, has_changed, is_confirmed)
 
 
-def _joined(failures: Iterable[Iterable[Failure]]) -> list[Failure]:
-    return [failure for some in failures for failure in some]
+def _flat(failures: Iterable[Iterable[Failure]]) -> list[Failure]:
+    return [failure for group in failures for failure in group]

@@ -1,4 +1,4 @@
-"""Metrics that CloudWatch rejects: found by halving the rejected request, then left out of the others."""
+"""Metrics that CloudWatch rejects: halving a rejected request finds them; later requests omit them."""
 
 import time
 from collections.abc import Callable, Mapping, Set
@@ -9,9 +9,9 @@ from monitor.aws.failure import Failure, error_code
 from monitor.lib.errors import HeadroomError
 
 RETRY_INTERVAL = 3600.0  # seconds until a rejected metric is requested again
-MAX_SPLITS = 200  # requests split in one poll; one rejected metric among 500 takes up to nine
+MAX_SPLITS = 200  # of requests in one poll; to find one rejected metric among 500 takes up to nine splits
 
-# Errors about the content of a request, which is rejected however often it is sent. From the model of
+# Error codes about the content of a request, for which a repetition is useless. Sources: the model of
 # GetMetricData, and
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/CommonErrors.html
 VALIDATION_CODES = frozenset(
@@ -37,7 +37,7 @@ class InvalidRequestError(HeadroomError):
 
 
 class RejectedMetrics:
-    """The metrics of a cell that CloudWatch rejects. clock: seconds, monotonic."""
+    """The metrics of a cell that CloudWatch rejects. clock: a monotonic clock, in seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -46,11 +46,11 @@ class RejectedMetrics:
 
     @property
     def metrics(self) -> Set[bytes]:
-        """The metrics that are left out now."""
+        """The metrics that requests omit now."""
         return self._since.keys()
 
     def start_poll(self) -> None:
-        """Start a poll, which may split MAX_SPLITS requests."""
+        """Begin a new poll, which may split MAX_SPLITS requests."""
         self._splits = 0
 
     def try_split(self) -> bool:
@@ -59,21 +59,21 @@ class RejectedMetrics:
         return self._splits <= MAX_SPLITS
 
     def add(self, metric: bytes) -> None:
-        """Leave a metric out from now on."""
+        """Add a metric, which requests omit for RETRY_INTERVAL seconds from now on."""
         self._since[metric] = self._clock()
 
     def partition(self, listed: Mapping[bytes, int]) -> tuple[Mapping[bytes, int], Mapping[bytes, int]]:
-        """Split metrics, with their rows, into those not rejected and those to retry; omits the others."""
+        """Return the metrics that are not rejected, and the metrics to retry. listed: rows by query."""
         if not self._since:
             return listed, {}
-        oldest = self._clock() - RETRY_INTERVAL
+        retry_before = self._clock() - RETRY_INTERVAL
         accepted = {metric: row for metric, row in listed.items() if metric not in self._since}
-        retried = [metric for metric, since in self._since.items() if since <= oldest]
+        retried = [metric for metric, since in self._since.items() if since <= retry_before]
         for metric in retried:
             del self._since[metric]
         return accepted, {metric: listed[metric] for metric in retried if metric in listed}
 
 
 def is_validation_error(error: Exception) -> bool:
-    """Return true if CloudWatch rejected the content of a request, and not its sender, time or rate."""
+    """Return true if CloudWatch rejected the content of a request, not its credentials, time or rate."""
     return isinstance(error, ClientError) and error_code(error) in VALIDATION_CODES

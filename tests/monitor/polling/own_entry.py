@@ -1,10 +1,10 @@
-"""The catalogue's entry of a service that tests declare."""
+"""Makes the catalogue entry of a service that a test declares."""
 
 from rules.signals import Quota, Service
 
 
 def own_entry(quota: Quota, *names: str) -> Service:
-    """The service `ours` with these signals, each with the quota."""
+    """Return the catalogue entry of the service `ours`. names: its signals, all with the same quota."""
     signal = {
         "title": "Items",
         "unit": "items",

@@ -1,4 +1,4 @@
-"""A running watcher of an organization whose accounts appear, change and close."""
+"""A watcher of an organization whose accounts are added, renamed, suspended and closed."""
 
 import asyncio
 import json
@@ -37,14 +37,14 @@ FAST = PollingTimings(
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Our own credentials, of the account OWN."""
+    """Set test credentials, which belong to the account OWN."""
     set_aws_environment(monkeypatch, CREDENTIALS)
 
 
 @pytest.fixture
 async def aws() -> AsyncIterator[FakeOrganization]:
-    async with FakeOrganization.serving(account_item(OWN, "home"), account_item(ONE, "one")) as served:
-        yield served
+    async with FakeOrganization.serving(account_item(OWN, "home"), account_item(ONE, "one")) as organization:
+        yield organization
 
 
 def watcher_of(
@@ -54,7 +54,7 @@ def watcher_of(
     accounts: list[dict[str, Any]] | None = None,
     **organization: Any,
 ) -> Watcher:
-    """Return a watcher of an organization. accounts: further entries. organization: fields of its entry."""
+    """Return a watcher of an organization. accounts: more entries. organization: fields of its entry."""
     entries = [{"organization": True, **organization}, *(accounts or ())]
     settings = {"accounts": entries, "regions": ["eu-west-1"], "services": ["topics"]}
     config = Config.model_validate({**settings, "endpoint_url": aws.url})
@@ -78,160 +78,164 @@ async def until(condition: Callable[[], object]) -> None:
 
 
 @asynccontextmanager
-async def running(watch: Watcher) -> AsyncIterator[Watcher]:
-    """A watcher whose first reads have ended."""
-    async with background(watch.run()):
+async def running(watcher: Watcher) -> AsyncIterator[Watcher]:
+    """Run a watcher in the background; yield it once its first reads have ended."""
+    async with background(watcher.run()):
         async with asyncio.timeout(30):
-            await watch.complete.wait()
-        yield watch
+            await watcher.complete.wait()
+        yield watcher
 
 
-def accounts(watch: Watcher) -> set[str]:
-    """The accounts with series that were read."""
-    return {key.account for key in watch.fleet.series}
+def accounts_with_series(watcher: Watcher) -> set[str]:
+    """Return the ids of the accounts with series."""
+    return {key.account for key in watcher.fleet.series}
 
 
-def account_names(watch: Watcher) -> dict[str, str]:
-    """Return the names of the accounts by id."""
-    return {status.account: status.name for status in watch.accounts.values()}
+def account_names(watcher: Watcher) -> dict[str, str]:
+    """Return the name of each account, by id."""
+    return {status.account: status.name for status in watcher.accounts.values()}
 
 
-def organization_of(watch: Watcher) -> OrganizationStatus:
+def organization_of(watcher: Watcher) -> OrganizationStatus:
     """Return the status of the only organization."""
-    (status,) = watch.members.statuses()
+    (status,) = watcher.members.statuses()
     return status
 
 
-async def next_lists(aws: FakeOrganization, number: int = 2) -> None:
-    """Wait until the accounts were listed again; the list before the last one was certainly used."""
-    wanted = aws.lists + number
-    await until(lambda: aws.lists >= wanted)
+async def wait_for_lists(aws: FakeOrganization, number: int = 2) -> None:
+    """Wait for two more lists; the watcher has then used the first of them."""
+    awaited = aws.lists + number
+    await until(lambda: aws.lists >= awaited)
 
 
-# What is watched
+# Which accounts are watched
 
 
-async def test_all_active_accounts_are_watched_our_own_one_without_a_role(aws: FakeOrganization) -> None:
+async def test_all_active_accounts_are_watched_and_the_callers_own_account_without_a_role(
+    aws: FakeOrganization,
+) -> None:
     aws.accounts.append(account_item(TWO, "two", "SUSPENDED"))
-    async with running(watcher_of(aws, role_name="team/monitor")) as watch:
-        assert accounts(watch) == {OWN, ONE}
-        assert account_names(watch) == {OWN: "home", ONE: "one"}
-        assert {cell.name for cell in watch.cell_statuses()} == {"home", "one"}
-        assert organization_of(watch).accounts == 2
-        assert watch.pending() == []
+    async with running(watcher_of(aws, role_name="team/monitor")) as watcher:
+        assert accounts_with_series(watcher) == {OWN, ONE}
+        assert account_names(watcher) == {OWN: "home", ONE: "one"}
+        assert {cell.name for cell in watcher.cell_statuses()} == {"home", "one"}
+        assert organization_of(watcher).accounts == 2
+        assert watcher.pending() == []
     assert set(aws.roles) == {(f"arn:aws:iam::{ONE}:role/team/monitor", "testing")}
 
 
-async def test_our_own_account_may_be_excluded(aws: FakeOrganization) -> None:
-    async with running(watcher_of(aws, exclude=["home"])) as watch:
-        assert accounts(watch) == {ONE}
+async def test_the_callers_own_account_may_be_excluded(aws: FakeOrganization) -> None:
+    async with running(watcher_of(aws, exclude=["home"])) as watcher:
+        assert accounts_with_series(watcher) == {ONE}
 
 
-async def test_an_account_with_an_entry_of_its_own_has_the_settings_of_that(aws: FakeOrganization) -> None:
+async def test_an_account_with_a_configuration_entry_has_the_settings_of_the_entry(
+    aws: FakeOrganization,
+) -> None:
     role = f"arn:aws:iam::{ONE}:role/other"
-    entry = {"name": "apart", "role_arn": role, "regions": ["us-east-1"]}
-    async with running(watcher_of(aws, accounts=[entry, {"name": "here"}])) as watch:
-        assert account_names(watch) == {OWN: "here", ONE: "apart"}
-        assert set(watch.cells) == {(OWN, "eu-west-1"), (ONE, "us-east-1")}
+    entry = {"name": "configured", "role_arn": role, "regions": ["us-east-1"]}
+    async with running(watcher_of(aws, accounts=[entry, {"name": "own"}])) as watcher:
+        assert account_names(watcher) == {OWN: "own", ONE: "configured"}
+        assert set(watcher.cells) == {(OWN, "eu-west-1"), (ONE, "us-east-1")}
     assert {arn for arn, _ in aws.roles} == {role}
 
 
 async def test_an_account_of_two_organizations_is_watched_once(aws: FakeOrganization) -> None:
-    other = {"organization": True, "name": "twin"}
-    async with running(watcher_of(aws, accounts=[other])) as watch:
-        assert accounts(watch) == {OWN, ONE}
-        assert sum(one.accounts for one in watch.members.statuses()) == 2
+    second = {"organization": True, "name": "second"}
+    async with running(watcher_of(aws, accounts=[second])) as watcher:
+        assert accounts_with_series(watcher) == {OWN, ONE}
+        assert sum(status.accounts for status in watcher.members.statuses()) == 2
 
 
-async def test_top_level_exclusions_hold_for_members(aws: FakeOrganization) -> None:
-    watch = watcher_of(aws)
-    watch.config = watch.config.model_validate(
-        {**watch.config.model_dump(exclude_unset=True), "exclude": [{"account": "one"}]}
+async def test_top_level_exclusions_apply_to_accounts_of_organizations(aws: FakeOrganization) -> None:
+    watcher = watcher_of(aws)
+    watcher.config = watcher.config.model_validate(
+        {**watcher.config.model_dump(exclude_unset=True), "exclude": [{"account": "one"}]}
     )
-    async with running(watch):
-        assert accounts(watch) == {OWN}
+    async with running(watcher):
+        assert accounts_with_series(watcher) == {OWN}
 
 
-async def test_names_that_are_not_unique_are_shown_with_the_id(aws: FakeOrganization) -> None:
+async def test_names_that_are_not_unique_are_followed_by_the_id(aws: FakeOrganization) -> None:
     aws.accounts += [account_item(TWO, "one"), account_item(THREE, " ")]
-    async with running(watcher_of(aws)) as watch:
-        assert account_names(watch) == {OWN: "home", ONE: f"one ({ONE})", TWO: f"one ({TWO})", THREE: THREE}
+    async with running(watcher_of(aws)) as watcher:
+        assert account_names(watcher) == {OWN: "home", ONE: f"one ({ONE})", TWO: f"one ({TWO})", THREE: THREE}
         aws.change(TWO, Name="other")
-        await until(lambda: account_names(watch)[TWO] == "other")
-        assert account_names(watch)[ONE] == "one"
-        assert watch.cells[ONE, "eu-west-1"].status().name == "one"
+        await until(lambda: account_names(watcher)[TWO] == "other")
+        assert account_names(watcher)[ONE] == "one"
+        assert watcher.cells[ONE, "eu-west-1"].status().name == "one"
 
 
-async def test_names_that_are_exchanged_stay_with_their_accounts(aws: FakeOrganization) -> None:
+async def test_two_accounts_that_exchange_their_names_keep_their_own_state(aws: FakeOrganization) -> None:
     aws.closed = {ONE}
-    async with running(watcher_of(aws)) as watch:
-        assert set(watch.inaccessible_accounts) == {"one"}
+    async with running(watcher_of(aws)) as watcher:
+        assert set(watcher.inaccessible_accounts) == {"one"}
         aws.change(ONE, Name="home")
         aws.change(OWN, Name="one")
-        await until(lambda: account_names(watch) == {OWN: "one", ONE: "home"})
-        assert set(watch.inaccessible_accounts) == {"home"}
+        await until(lambda: account_names(watcher) == {OWN: "one", ONE: "home"})
+        assert set(watcher.inaccessible_accounts) == {"home"}
         aws.closed.clear()
-        await until(lambda: not watch.inaccessible_accounts and accounts(watch) == {OWN, ONE})
+        await until(lambda: not watcher.inaccessible_accounts and accounts_with_series(watcher) == {OWN, ONE})
 
 
 @pytest.mark.parametrize("name", [f"one ({TWO})", TWO, "organization", "default", "a'b\"<b>&;%s{}", "日本"])
-async def test_a_name_that_looks_like_another_accounts_is_distinguished(
+async def test_all_names_differ_though_one_looks_like_the_name_of_another_account(
     aws: FakeOrganization, name: str
 ) -> None:
     aws.change(ONE, Name=name)
     aws.accounts += [account_item(TWO, " "), account_item(THREE, "one")]
-    async with running(watcher_of(aws)) as watch:
-        assert accounts(watch) == {OWN, ONE, TWO, THREE}
-        assert len({*account_names(watch).values()}) == 4
+    async with running(watcher_of(aws)) as watcher:
+        assert accounts_with_series(watcher) == {OWN, ONE, TWO, THREE}
+        assert len({*account_names(watcher).values()}) == 4
 
 
-# What changes
+# Accounts that change
 
 
-async def test_an_account_appears_is_suspended_and_comes_back(aws: FakeOrganization) -> None:
-    async with running(watcher_of(aws)) as watch:
+async def test_an_account_is_added_suspended_and_activated_again(aws: FakeOrganization) -> None:
+    async with running(watcher_of(aws)) as watcher:
         aws.accounts.append(account_item(TWO, "two"))
-        await until(lambda: TWO in accounts(watch))
+        await until(lambda: TWO in accounts_with_series(watcher))
         aws.change(TWO, State="SUSPENDED")
-        await until(lambda: TWO not in accounts(watch))
-        assert watch.members.departed == {TWO: "was suspended or closed"}
-        assert (TWO, "eu-west-1") not in watch.cells
-        assert TWO not in account_names(watch)
+        await until(lambda: TWO not in accounts_with_series(watcher))
+        assert watcher.members.departed == {TWO: "was suspended or closed"}
+        assert (TWO, "eu-west-1") not in watcher.cells
+        assert TWO not in account_names(watcher)
         aws.change(TWO, State="ACTIVE")
-        await until(lambda: TWO in accounts(watch))
-        assert watch.members.departed == {}
+        await until(lambda: TWO in accounts_with_series(watcher))
+        assert watcher.members.departed == {}
 
 
-async def test_a_closed_account_leaves_nothing_behind(aws: FakeOrganization) -> None:
-    async with running(watcher_of(aws)) as watch:
-        assert exported_accounts(watch) == {OWN, ONE}
+async def test_a_closed_account_has_no_series_calls_or_exported_times_any_more(aws: FakeOrganization) -> None:
+    async with running(watcher_of(aws)) as watcher:
+        assert exported_accounts(watcher) == {OWN, ONE}
         aws.change(ONE, State="CLOSED")
         aws.closed = {ONE}
-        await until(lambda: accounts(watch) == {OWN})
-        assert exported_accounts(watch) == {OWN}
-        assert set(watch.inaccessible_accounts) == set()
+        await until(lambda: accounts_with_series(watcher) == {OWN})
+        assert exported_accounts(watcher) == {OWN}
+        assert set(watcher.inaccessible_accounts) == set()
         aws.read.clear()
-        await next_lists(aws)
+        await wait_for_lists(aws)
         assert ONE not in aws.read
-        assert ONE not in {account for account, _ in watch.discovered()}
+        assert ONE not in {account for account, _ in watcher.discovered()}
 
 
-def exported_accounts(watch: Watcher) -> set[str]:
-    """Return the accounts that poll and inventory times are exported of."""
+def exported_accounts(watcher: Watcher) -> set[str]:
+    """Return the accounts for which poll and inventory times are exported."""
     samples = [
         sample
-        for family in (watch.aws_telemetry.poll_time, watch.aws_telemetry.inventory_time)
+        for family in (watcher.aws_telemetry.poll_time, watcher.aws_telemetry.inventory_time)
         for metric in family.collect()
         for sample in metric.samples
     ]
     return {sample.labels["aws_account"] for sample in samples}
 
 
-async def test_an_account_that_one_list_lacks_stays(aws: FakeOrganization) -> None:
-    """A list may be incomplete; what two lists in a row lack has left."""
+async def test_an_account_is_removed_only_after_two_lists_without_it(aws: FakeOrganization) -> None:
+    """A single list of AWS may be incomplete."""
     timings = PollingTimings(open_retry_interval=0.05, organization_interval=3600, confirmation_delay=3600)
-    watch = watcher_of(aws, timings=timings)
-    (organization,) = watch.members.organizations
+    watcher = watcher_of(aws, timings=timings)
+    (organization,) = watcher.members.organizations
     await organization.read()
     missing = aws.accounts.pop()
     await organization.read()
@@ -243,129 +247,131 @@ async def test_an_account_that_one_list_lacks_stays(aws: FakeOrganization) -> No
     assert set(organization.members) == {OWN, ONE}
     await organization.read()
     assert set(organization.members) == {OWN}
-    assert watch.members.departed == {ONE: "is not in the organization any more"}
-    await watch.close()
+    assert watcher.members.departed == {ONE: "is not in the organization any more"}
+    await watcher.close()
 
 
-async def test_an_account_that_leaves_the_organization_is_watched_no_longer(aws: FakeOrganization) -> None:
-    async with running(watcher_of(aws)) as watch:
+async def test_an_account_that_leaves_the_organization_is_no_longer_watched(aws: FakeOrganization) -> None:
+    async with running(watcher_of(aws)) as watcher:
         aws.accounts.pop()
-        await until(lambda: accounts(watch) == {OWN})
-        assert watch.members.departed == {ONE: "is not in the organization any more"}
+        await until(lambda: accounts_with_series(watcher) == {OWN})
+        assert watcher.members.departed == {ONE: "is not in the organization any more"}
 
 
-async def test_an_account_that_is_renamed_to_an_excluded_name_is_watched_no_longer(
+async def test_an_account_that_is_renamed_to_an_excluded_name_is_no_longer_watched(
     aws: FakeOrganization,
 ) -> None:
-    async with running(watcher_of(aws, exclude=["sandbox-*"])) as watch:
+    async with running(watcher_of(aws, exclude=["sandbox-*"])) as watcher:
         aws.change(ONE, Name="sandbox-1")
-        await until(lambda: accounts(watch) == {OWN})
-        assert watch.members.departed == {ONE: "is excluded"}
+        await until(lambda: accounts_with_series(watcher) == {OWN})
+        assert watcher.members.departed == {ONE: "is excluded"}
 
 
-async def test_a_denial_has_the_accounts_listed_at_once(aws: FakeOrganization) -> None:
-    """A closed account is known to be closed before its denials raise an alert."""
+async def test_after_a_denial_the_accounts_are_listed_at_once(aws: FakeOrganization) -> None:
+    """So Headroom learns that an account was closed before its denials raise an alert."""
     timings = PollingTimings(open_retry_interval=0.05, min_listing_interval=0.01, first_polls_interval=0.05)
-    watch = watcher_of(aws, timings=timings)
-    async with running(watch):
+    watcher = watcher_of(aws, timings=timings)
+    async with running(watcher):
         aws.change(ONE, State="PENDING_CLOSURE")
         aws.closed = {ONE}
-        await watch.cells[ONE, "eu-west-1"].run_inventory()
-        await until(lambda: ONE in watch.members.departed)
-        assert watch.members.departed[ONE] == "is being closed"
+        await watcher.cells[ONE, "eu-west-1"].run_inventory()
+        await until(lambda: ONE in watcher.members.departed)
+        assert watcher.members.departed[ONE] == "is being closed"
 
 
-# Lists that fail
+# Lists that fail, and the file of known accounts
 
 
 @pytest.mark.parametrize(
     "code", ["AccessDeniedException", "AWSOrganizationsNotInUseException", "TooManyRequestsException"]
 )
-async def test_a_list_that_fails_keeps_the_known_accounts(aws: FakeOrganization, code: str) -> None:
-    async with running(watcher_of(aws)) as watch:
+async def test_after_a_failed_list_the_known_accounts_stay_watched(aws: FakeOrganization, code: str) -> None:
+    async with running(watcher_of(aws)) as watcher:
         aws.failure = code
-        await until(lambda: organization_of(watch).listing.failures)
-        (failure,) = organization_of(watch).listing.failures
+        await until(lambda: organization_of(watcher).listing.failures)
+        (failure,) = organization_of(watcher).listing.failures
         assert (failure.operation, failure.code) == ("ListAccounts", code)
-        assert accounts(watch) == {OWN, ONE}
-        assert watch.inaccessible_accounts == {}
+        assert accounts_with_series(watcher) == {OWN, ONE}
+        assert watcher.inaccessible_accounts == {}
         aws.accounts.append(account_item(TWO, "two"))
         aws.failure = ""
-        await until(lambda: TWO in accounts(watch))
-        assert organization_of(watch).listing.failures == ()
+        await until(lambda: TWO in accounts_with_series(watcher))
+        assert organization_of(watcher).listing.failures == ()
 
 
-async def test_without_a_list_at_the_start_nothing_is_watched_until_there_is_one(
+async def test_if_the_first_list_fails_no_account_is_watched_until_a_list_succeeds(
     aws: FakeOrganization,
 ) -> None:
     aws.failure = "AccessDeniedException"
-    async with running(watcher_of(aws)) as watch:
-        assert (watch.cells, organization_of(watch).is_known) == ({}, False)
-        (sentence,) = watch.sentences()
+    async with running(watcher_of(aws)) as watcher:
+        assert (watcher.cells, organization_of(watcher).is_known) == ({}, False)
+        (sentence,) = watcher.sentences()
         assert sentence.startswith(
             f"organization: ListAccounts: AccessDeniedException of ListAccounts in {OWN}"
         )
         assert "Allow `organizations:ListAccounts`" in sentence
         aws.failure = ""
-        await until(lambda: accounts(watch) == {OWN, ONE})
-        assert watch.sentences() == []
+        await until(lambda: accounts_with_series(watcher) == {OWN, ONE})
+        assert watcher.sentences() == []
 
 
-async def test_without_a_list_at_the_start_the_accounts_of_the_last_time_are_watched(
+async def test_if_the_first_list_fails_the_accounts_in_the_file_are_watched(
     aws: FakeOrganization, tmp_path: Path
 ) -> None:
     file = known_accounts_path(tmp_path / "headroom.db")
     async with running(watcher_of(aws, KnownAccounts.read(file))):
         pass
     aws.failure = "AccessDeniedException"
-    async with running(watcher_of(aws, KnownAccounts.read(file))) as watch:
-        assert accounts(watch) == {OWN, ONE}
-        assert organization_of(watch).is_known
-        await until(lambda: organization_of(watch).listing.failures)
+    async with running(watcher_of(aws, KnownAccounts.read(file))) as watcher:
+        assert accounts_with_series(watcher) == {OWN, ONE}
+        assert organization_of(watcher).is_known
+        await until(lambda: organization_of(watcher).listing.failures)
     assert file.stat().st_mode & 0o077 == 0
-    assert "example.org" not in file.read_text()  # addresses of owners are nobody's business
+    assert "example.org" not in file.read_text()  # the file contains no addresses of owners
 
 
 @pytest.mark.parametrize(
     "content",
     [b"", b"{", b"[]", b'{"organization": 1}', b"\xff", b'{"organization": {"own_account": "x"}}', None],
+    ids=["empty", "cut", "array", "number", "not UTF-8", "fields missing", "no file"],
 )
-async def test_a_file_that_cannot_be_used_is_written_again(
+async def test_a_missing_or_invalid_file_of_known_accounts_is_replaced(
     aws: FakeOrganization, tmp_path: Path, content: bytes | None
 ) -> None:
     file = tmp_path / "accounts.json"
     if content is not None:
         file.write_bytes(content)
-    async with running(watcher_of(aws, KnownAccounts.read(file))) as watch:
-        await until(lambda: accounts(watch) == {OWN, ONE})
-    assert [one["id"] for one in json.loads(file.read_text())["organization"]["accounts"]] == [OWN, ONE]
+    async with running(watcher_of(aws, KnownAccounts.read(file))) as watcher:
+        await until(lambda: accounts_with_series(watcher) == {OWN, ONE})
+    written = json.loads(file.read_text())["organization"]["accounts"]
+    assert [account["id"] for account in written] == [OWN, ONE]
 
 
-async def test_a_file_that_cannot_be_written_stops_nothing(
+async def test_accounts_are_watched_though_the_file_of_known_accounts_cannot_be_written(
     aws: FakeOrganization, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     known = KnownAccounts.read(tmp_path / "absent" / "accounts.json")
-    async with running(watcher_of(aws, known)) as watch:
-        assert accounts(watch) == {OWN, ONE}
+    async with running(watcher_of(aws, known)) as watcher:
+        assert accounts_with_series(watcher) == {OWN, ONE}
     assert "cannot be written" in caplog.text
 
 
-async def test_accounts_listed_for_other_organizational_units_are_not_used(aws: FakeOrganization) -> None:
+async def test_known_accounts_of_other_organizational_units_are_not_watched(aws: FakeOrganization) -> None:
     known = KnownAccounts()
     async with running(watcher_of(aws, known)):
         pass
     aws.failure = "AccessDeniedException"
-    async with running(watcher_of(aws, known, organizational_units=["ou-ab12-34cd56ef"])) as watch:
-        assert watch.cells == {}
+    async with running(watcher_of(aws, known, organizational_units=["ou-ab12-34cd56ef"])) as watcher:
+        assert watcher.cells == {}
 
 
 async def test_an_account_whose_role_cannot_be_assumed_affects_only_itself(aws: FakeOrganization) -> None:
     aws.closed = {ONE}
-    async with running(watcher_of(aws)) as watch:
-        assert accounts(watch) == {OWN}
-        assert set(watch.inaccessible_accounts) == {"one"}
+    async with running(watcher_of(aws)) as watcher:
+        assert accounts_with_series(watcher) == {OWN}
+        assert set(watcher.inaccessible_accounts) == {"one"}
         aws.closed.clear()
-        await until(lambda: accounts(watch) == {OWN, ONE})
+        await until(lambda: accounts_with_series(watcher) == {OWN, ONE})
 
 
 async def test_patterns_that_match_nothing_are_logged_once(
@@ -373,53 +379,54 @@ async def test_patterns_that_match_nothing_are_logged_once(
 ) -> None:
     caplog.set_level("INFO")
     async with running(watcher_of(aws, exclude=["sandbox-*"])):
-        await next_lists(aws)
+        await wait_for_lists(aws)
     messages = [record.getMessage() for record in caplog.records]
     assert messages.count("exclude[0] of organization matches no account: 'sandbox-*'.") == 1
 
 
-# Once
+# Single scans, and bounds
 
 
 async def test_a_single_scan_lists_the_accounts_and_reads_them(aws: FakeOrganization) -> None:
-    watch = watcher_of(aws)
-    await watch.run_once(lambda done, steps: None)
-    await watch.close()
-    assert accounts(watch) == {OWN, ONE}
+    watcher = watcher_of(aws)
+    await watcher.run_once(lambda done, steps: None)
+    await watcher.close()
+    assert accounts_with_series(watcher) == {OWN, ONE}
     assert aws.lists == 1
 
 
-async def test_a_single_scan_says_why_the_accounts_are_not_known(aws: FakeOrganization) -> None:
+async def test_a_single_scan_reports_why_the_accounts_could_not_be_listed(aws: FakeOrganization) -> None:
     aws.failure = "AccessDeniedException"
-    watch = watcher_of(aws)
-    await watch.run_once(lambda done, steps: None)
-    await watch.close()
-    assert accounts(watch) == set()
-    assert len(watch.sentences()) == 1
+    watcher = watcher_of(aws)
+    await watcher.run_once(lambda done, steps: None)
+    await watcher.close()
+    assert accounts_with_series(watcher) == set()
+    assert len(watcher.sentences()) == 1
 
 
-async def test_five_hundred_accounts_come_and_go(aws: FakeOrganization) -> None:
-    watch, listed = watcher_of(aws), [ListedAccount(f"{number:012}", f"a {number}") for number in range(500)]
+async def test_five_hundred_accounts_are_added_and_half_of_them_removed(aws: FakeOrganization) -> None:
+    watcher = watcher_of(aws)
+    listed = [ListedAccount(f"{number:012}", f"a {number}") for number in range(500)]
 
     async def list_accounts(_: Organization) -> OrganizationListing:
         return OrganizationListing(OWN, "aws", (), tuple(listed))
 
-    (entry,) = watch.config.monitored_organizations(REGISTRY)
-    organization = OrganizationWatcher(entry, list_accounts, watch.members, KnownAccounts(), FAST)
+    (entry,) = watcher.config.monitored_organizations(REGISTRY)
+    organization = OrganizationWatcher(entry, list_accounts, watcher.members, KnownAccounts(), FAST)
     await organization.read()
-    assert set(organization.members) == set(account_names(watch)) == {one.id for one in listed}
+    assert set(organization.members) == set(account_names(watcher)) == {account.id for account in listed}
     del listed[250:]
     await organization.read()
     await organization.read()
-    assert len(organization.members) == len(watch.accounts) == len(watch.members.departed) == 250
-    await watch.close()
+    assert len(organization.members) == len(watcher.accounts) == len(watcher.members.departed) == 250
+    await watcher.close()
 
 
-async def test_accounts_beyond_the_bound_are_reported_and_those_that_are_watched_stay(
+async def test_accounts_beyond_the_maximum_are_reported_and_watched_accounts_stay(
     aws: FakeOrganization,
 ) -> None:
-    watch = watcher_of(aws, max_accounts=2)
-    (organization,) = watch.members.organizations
+    watcher = watcher_of(aws, max_accounts=2)
+    (organization,) = watcher.members.organizations
     await organization.read()
     aws.accounts = [account_item("000000000001", "new"), *aws.accounts]
     await organization.read()
@@ -429,4 +436,4 @@ async def test_accounts_beyond_the_bound_are_reported_and_those_that_are_watched
         "TooManyAccounts",
         "3 accounts are to be watched, and max_accounts is 2",
     )
-    await watch.close()
+    await watcher.close()

@@ -1,4 +1,4 @@
-"""The accounts of an organization that are watched because of their tags."""
+"""Accounts of an organization that are selected by their tags."""
 
 from collections.abc import AsyncIterator
 
@@ -17,52 +17,56 @@ ONE, TWO, THREE = ("111111111111", "222222222222", "333333333333")
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Our own credentials, of the account OWN."""
+    """Set test credentials, which belong to the account OWN."""
     set_aws_environment(monkeypatch, CREDENTIALS)
 
 
 @pytest.fixture
 async def aws() -> AsyncIterator[FakeOrganization]:
     accounts = [account_item(OWN, "home"), account_item(ONE, "one"), account_item(TWO, "two", "CLOSED")]
-    async with FakeOrganization.serving(*accounts) as served:
-        served.tags = {ONE: {"environment": "production"}, TWO: {"environment": "production"}}
-        yield served
+    async with FakeOrganization.serving(*accounts) as organization:
+        organization.tags = {ONE: {"environment": "production"}, TWO: {"environment": "production"}}
+        yield organization
 
 
-async def watched(watch: Watcher) -> set[str]:
-    """Return the ids of the accounts of an organization that are watched."""
+async def watched_accounts(watcher: Watcher) -> set[str]:
+    """List the accounts of the organization once; return the ids of the watched accounts."""
     try:
-        await watch.members.read()
-        return {one.id for one in watch.members.accounts}
+        await watcher.members.read()
+        return {account.id for account in watcher.members.accounts}
     finally:
-        await watch.close()
+        await watcher.close()
 
 
-async def test_the_accounts_with_the_tags_are_watched(aws: FakeOrganization) -> None:
-    assert await watched(watcher_of(aws, tags={"environment": "prod*"})) == {ONE}
-    assert sorted(aws.tag_calls) == [OWN, ONE]  # of those alone that can be watched
+async def test_only_accounts_with_matching_tags_are_watched(aws: FakeOrganization) -> None:
+    assert await watched_accounts(watcher_of(aws, tags={"environment": "prod*"})) == {ONE}
+    assert sorted(aws.tag_calls) == [OWN, ONE]  # not of the closed account
 
 
 async def test_no_tags_are_read_without_a_selection_by_tags(aws: FakeOrganization) -> None:
-    assert await watched(watcher_of(aws)) == {OWN, ONE}
+    assert await watched_accounts(watcher_of(aws)) == {OWN, ONE}
     assert aws.tag_calls == []
 
 
 async def test_tags_of_accounts_excluded_by_name_are_not_read(aws: FakeOrganization) -> None:
-    assert await watched(watcher_of(aws, include=["one"], tags={"environment": "*"})) == {ONE}
+    assert await watched_accounts(watcher_of(aws, include=["one"], tags={"environment": "*"})) == {ONE}
     assert aws.tag_calls == [ONE]
 
 
-async def test_tags_that_cannot_be_read_fail_the_list(aws: FakeOrganization) -> None:
+async def test_if_the_tags_of_an_account_cannot_be_read_the_list_fails(aws: FakeOrganization) -> None:
     aws.hidden.add(ONE)
-    watch = watcher_of(aws, tags={"environment": "prod*"})
-    assert await watched(watch) == set()
-    (sentence,) = watch.members.unlisted()
+    watcher = watcher_of(aws, tags={"environment": "prod*"})
+    assert await watched_accounts(watcher) == set()
+    (sentence,) = watcher.members.unlisted()
     assert "ListTagsForResource" in sentence
 
 
-class Organization:
-    """A fake AWS that returns the tags of accounts; None: it denies to. asked: the accounts, in order."""
+class TaggedAccounts:
+    """A fake AWS that returns the tags of accounts.
+
+    tags: the value of the tag `team`, by account; None: the call is denied. requested: the accounts of the
+    calls so far.
+    """
 
     def __init__(self) -> None:
         self.tags: dict[str, str | None] = {ONE: "a", TWO: "b"}
@@ -73,38 +77,38 @@ class Organization:
     def cell(self) -> Cell:
         return self.aws.cell
 
-    def _list(self, ResourceId: str) -> object:  # as AWS names it
+    def _list(self, ResourceId: str) -> object:  # the name of the parameter in AWS
         self.requested.append(ResourceId)
         value = self.tags[ResourceId]
         return denied() if value is None else {"Tags": [{"Key": "team", "Value": value}]}
 
 
-async def test_tags_are_read_again_after_hours() -> None:
-    organization, tags = Organization(), AccountTags()
-    assert await tags.read(organization.cell, [ONE, TWO]) == {ONE: {"team": "a"}, TWO: {"team": "b"}}
-    organization.tags[ONE] = "c"
-    assert organization.aws.now is not None
-    organization.aws.now += TAGS_INTERVAL - 1
-    assert (await tags.read(organization.cell, [ONE, TWO]))[ONE] == {"team": "a"}
-    organization.aws.now += 1
-    assert (await tags.read(organization.cell, [ONE, TWO]))[ONE] == {"team": "c"}
-    assert organization.requested == [ONE, TWO, ONE, TWO]
+async def test_tags_are_read_again_after_the_interval() -> None:
+    accounts, tags = TaggedAccounts(), AccountTags()
+    assert await tags.read(accounts.cell, [ONE, TWO]) == {ONE: {"team": "a"}, TWO: {"team": "b"}}
+    accounts.tags[ONE] = "c"
+    assert accounts.aws.now is not None
+    accounts.aws.now += TAGS_INTERVAL - 1
+    assert (await tags.read(accounts.cell, [ONE, TWO]))[ONE] == {"team": "a"}
+    accounts.aws.now += 1
+    assert (await tags.read(accounts.cell, [ONE, TWO]))[ONE] == {"team": "c"}
+    assert accounts.requested == [ONE, TWO, ONE, TWO]
 
 
-async def test_tags_that_cannot_be_read_again_are_as_before_and_unknown_ones_an_error() -> None:
-    organization, tags = Organization(), AccountTags()
-    await tags.read(organization.cell, [ONE])
-    organization.tags = {ONE: None, TWO: None}
-    assert organization.aws.now is not None
-    organization.aws.now += TAGS_INTERVAL
-    assert await tags.read(organization.cell, [ONE]) == {ONE: {"team": "a"}}
+async def test_known_tags_stay_if_they_cannot_be_read_again_but_unknown_tags_raise_an_error() -> None:
+    accounts, tags = TaggedAccounts(), AccountTags()
+    await tags.read(accounts.cell, [ONE])
+    accounts.tags = {ONE: None, TWO: None}
+    assert accounts.aws.now is not None
+    accounts.aws.now += TAGS_INTERVAL
+    assert await tags.read(accounts.cell, [ONE]) == {ONE: {"team": "a"}}
     with pytest.raises(Exception, match="AccessDenied"):
-        await tags.read(organization.cell, [ONE, TWO])
+        await tags.read(accounts.cell, [ONE, TWO])
 
 
-async def test_an_account_that_left_is_forgotten() -> None:
-    organization, tags = Organization(), AccountTags()
-    await tags.read(organization.cell, [ONE, TWO])
-    assert await tags.read(organization.cell, [TWO]) == {TWO: {"team": "b"}}
-    await tags.read(organization.cell, [ONE, TWO])
-    assert organization.requested == [ONE, TWO, ONE]
+async def test_the_tags_of_an_account_that_is_no_longer_listed_are_forgotten() -> None:
+    accounts, tags = TaggedAccounts(), AccountTags()
+    await tags.read(accounts.cell, [ONE, TWO])
+    assert await tags.read(accounts.cell, [TWO]) == {TWO: {"team": "b"}}
+    await tags.read(accounts.cell, [ONE, TWO])
+    assert accounts.requested == [ONE, TWO, ONE]

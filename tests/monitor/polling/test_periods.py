@@ -1,4 +1,4 @@
-"""Metrics of a longer period beside those of a minute, read from an HTTP server minute by minute."""
+"""Metrics with periods longer than a minute, polled each minute from a fake CloudWatch over HTTP."""
 
 import math
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -32,17 +32,21 @@ DELAY = 3
 CELL = "123456789012", "eu-west-1"
 KEY = Key(*CELL, "dynamodb", "reads", "orders")
 
-consumed = Metric("AWS/DynamoDB", "ConsumedReadCapacityUnits", "Sum")
-provisioned = Metric("AWS/DynamoDB", "ProvisionedReadCapacityUnits", "Average", period=300)
-scanned = Metric("AWS/DynamoDB", "Scanned", "Sum", period=300)
-throttled = Metric("AWS/DynamoDB", "Throttles", "Sum", zero_when_absent=True, period=300)
+CONSUMED = Metric("AWS/DynamoDB", "ConsumedReadCapacityUnits", "Sum")
+PROVISIONED = Metric("AWS/DynamoDB", "ProvisionedReadCapacityUnits", "Average", period=300)
+SCANNED = Metric("AWS/DynamoDB", "Scanned", "Sum", period=300)
+THROTTLES = Metric("AWS/DynamoDB", "Throttles", "Sum", zero_when_absent=True, period=300)
 
-Values = Callable[[int], float | None]  # by minute: the first one of the period
+Values = Callable[[int], float | None]  # the value of a period, by its first minute
 
 
 @dataclass
 class CloudWatch:
-    """A CloudWatch with a value of each metric for each period, `late` minutes after the period's end."""
+    """A fake CloudWatch that has a point of each metric for each period.
+
+    values: by metric. late: minutes from the end of a period until its point is there. minute: the present.
+    requested: the minute and metric of each query so far.
+    """
 
     values: Mapping[Metric, Values]
     late: int = 0
@@ -51,27 +55,29 @@ class CloudWatch:
 
     def answer(self, body: Body) -> Response:
         start, end = body["StartTime"] // 60, body["EndTime"] // 60
-        names = {(one.name, one.stat): one for one in self.values}
+        names = {(metric.name, metric.stat): metric for metric in self.values}
         results, periods = [], {query["MetricStat"]["Period"] // 60 for query in body["MetricDataQueries"]}
-        (period,) = periods  # those of one call have the same
+        (period,) = periods  # all metrics of a call have the same period
         assert start % period == end % period == 0
         assert start < end <= self.minute
         for query in body["MetricDataQueries"]:
             metric = names[query["MetricStat"]["Metric"]["MetricName"], query["MetricStat"]["Stat"]]
             self.requested.append((self.minute, metric))
-            there = range(start, min(end, self.minute - self.late - period + 1), period)
-            points = {minute: self.values[metric](minute) for minute in there}
-            results.append(result(query, {minute: one for minute, one in points.items() if one is not None}))
+            published = range(start, min(end, self.minute - self.late - period + 1), period)
+            points = {minute: self.values[metric](minute) for minute in published}
+            results.append(
+                result(query, {minute: value for minute, value in points.items() if value is not None})
+            )
         return {"MetricDataResults": results}
 
     def requests(self, metric: Metric) -> list[int]:
-        """The minutes in which a metric was requested."""
-        return [minute for minute, one in self.requested if one is metric]
+        """Return the minutes in which a metric was requested."""
+        return [minute for minute, requested in self.requested if requested is metric]
 
 
 @dataclass
 class PolledSeries:
-    """A series that is polled."""
+    """A reader of one series, and the fake CloudWatch that it polls."""
 
     cloudwatch: CloudWatch
     server: FakeCloudWatch
@@ -80,7 +86,7 @@ class PolledSeries:
     telemetry: Telemetries
 
     async def poll(self, minutes: int = 1) -> None:
-        """Poll once a minute from now on."""
+        """Poll once in each of the next minutes."""
         for _ in range(minutes):
             self.server.minute = self.cloudwatch.minute
             assert await self.reader.read(self.cloudwatch.minute) == []
@@ -102,10 +108,10 @@ class PolledSeries:
 
 
 @asynccontextmanager
-async def watched(
+async def polling(
     usage: Usage, values: Mapping[Metric, Values], throttles: Usage | None = None, late: int = 0
 ) -> AsyncIterator[PolledSeries]:
-    """Yield a polled with one series, whose metrics have these values."""
+    """Yield a polled series. usage, throttles: its formulas. values: of the metrics in them."""
     fleet, telemetry, cloudwatch = Fleet(), Telemetries(), CloudWatch(values, late)
     observed = Observed(signal="reads", resource=resource("orders"), usage=usage, throttled=throttles)
     settings = SeriesSettings(
@@ -125,10 +131,10 @@ def rising(minute: int) -> float:
 
 
 @pytest.mark.parametrize("late", [0, 2, 7])
-async def test_a_formula_of_two_periods_is_right_in_every_minute(late: int) -> None:
-    """However late the points come, once they are there."""
-    values = {consumed: rising, provisioned: rising}
-    async with watched(ratio(per_second(consumed), provisioned), values, late=late) as polled:
+async def test_a_formula_of_metrics_with_two_periods_is_right_in_every_minute(late: int) -> None:
+    """The result is the same however late the points come."""
+    values = {CONSUMED: rising, PROVISIONED: rising}
+    async with polling(ratio(per_second(CONSUMED), PROVISIONED), values, late=late) as polled:
         await polled.poll(60)
         for minute in range(NOW - 100, NOW + 40):
             assert polled.usage(minute) == pytest.approx(rising(minute) / 60 / rising(minute // 5 * 5))
@@ -137,7 +143,7 @@ async def test_a_formula_of_two_periods_is_right_in_every_minute(late: int) -> N
 @pytest.mark.parametrize("period", PERIODS)
 async def test_a_sum_is_per_minute_whatever_the_period(period: int) -> None:
     metric = Metric("AWS/DynamoDB", "Scanned", "Sum", period=period)
-    async with watched(per_second(metric), {metric: lambda minute: 20.0 * period}) as polled:
+    async with polling(per_second(metric), {metric: lambda minute: 20.0 * period}) as polled:
         await polled.poll(70)
         used = polled.history().usage
         assert set(used[~np.isnan(used)].round(3)) == {20.0}
@@ -149,7 +155,7 @@ async def test_a_sum_is_per_minute_whatever_the_period(period: int) -> None:
 async def test_the_rise_of_a_counter_is_per_minute_whatever_the_period(period: int) -> None:
     counter = Metric("AWS/ES", "Rejected", "Maximum", period=period)
     rise = Usage(Op.RISE, ((counter, 1.0),))
-    async with watched(rise, {counter: lambda minute: 7.0 * (minute - NOW) + 5000}) as polled:
+    async with polling(rise, {counter: lambda minute: 7.0 * (minute - NOW) + 5000}) as polled:
         await polled.poll(40)
         history = polled.history()
         known = history.usage[~np.isnan(history.usage)]
@@ -157,14 +163,14 @@ async def test_the_rise_of_a_counter_is_per_minute_whatever_the_period(period: i
         assert set(known.tolist()) == {7.0}
 
 
-async def test_other_statistics_of_a_longer_period_are_not_divided() -> None:
-    async with watched(total(provisioned), {provisioned: lambda minute: 70.0}) as polled:
+async def test_an_average_over_a_longer_period_is_not_divided() -> None:
+    async with polling(total(PROVISIONED), {PROVISIONED: lambda minute: 70.0}) as polled:
         await polled.poll()
         assert polled.usage(NOW - 1) == polled.usage(NOW - 5) == 70.0
 
 
-async def test_a_missing_point_is_five_unknown_minutes() -> None:
-    async with watched(total(scanned), {scanned: lambda minute: None if minute == NOW else 10.0}) as polled:
+async def test_a_missing_point_of_five_minutes_makes_five_minutes_unknown() -> None:
+    async with polling(total(SCANNED), {SCANNED: lambda minute: None if minute == NOW else 10.0}) as polled:
         await polled.poll(20)
         history = polled.history()
         unknown = np.flatnonzero(np.isnan(history.usage[-30:])) + history.end - 29
@@ -175,53 +181,53 @@ async def test_a_missing_point_is_five_unknown_minutes() -> None:
 async def test_a_metric_is_requested_once_in_a_period_after_the_publication_delay(
     late: int,
 ) -> None:
-    values = {consumed: rising, provisioned: rising}
-    async with watched(ratio(consumed, provisioned), values, late=late) as polled:
+    values = {CONSUMED: rising, PROVISIONED: rising}
+    async with polling(ratio(CONSUMED, PROVISIONED), values, late=late) as polled:
         await polled.poll(60)
-        assert polled.cloudwatch.requests(consumed) == [*range(NOW, NOW + 60)]
-        request_minutes = polled.cloudwatch.requests(provisioned)
+        assert polled.cloudwatch.requests(CONSUMED) == [*range(NOW, NOW + 60)]
+        request_minutes = polled.cloudwatch.requests(PROVISIONED)
         assert request_minutes[:4] == [NOW, NOW + DELAY, NOW + DELAY + 5, NOW + DELAY + 10]
-        learned = max(late, MIN_DELAY)
-        assert request_minutes[-6:] == [*range(NOW + 30 + learned, NOW + 60, 5)]
-        billed = {"aws_account": CELL[0], "aws_region": CELL[1], "aws_service": "dynamodb"}
-        requested = polled.telemetry.registry.get_sample_value("headroom_metrics_requested_total", billed)
+        learned_delay = max(late, MIN_DELAY)
+        assert request_minutes[-6:] == [*range(NOW + 30 + learned_delay, NOW + 60, 5)]
+        labels = {"aws_account": CELL[0], "aws_region": CELL[1], "aws_service": "dynamodb"}
+        requested = polled.telemetry.registry.get_sample_value("headroom_metrics_requested_total", labels)
         assert requested == 60 + len(request_minutes)
 
 
-async def test_a_delay_that_was_declared_too_short_is_learned() -> None:
-    values = {provisioned: rising}
-    async with watched(total(provisioned), values, late=DELAY + 2) as polled:
+async def test_a_publication_delay_longer_than_declared_is_learned() -> None:
+    values = {PROVISIONED: rising}
+    async with polling(total(PROVISIONED), values, late=DELAY + 2) as polled:
         await polled.poll(180)
-        assert polled.cloudwatch.requests(provisioned)[-1] % 5 == (DELAY + 2) % 5
-        assert len(polled.cloudwatch.requests(provisioned)) <= 180 / 5 + MAX_DELAY
-        assert polled.fleet.rings.newest_point[polled.row(provisioned)] == NOW + 169
+        assert polled.cloudwatch.requests(PROVISIONED)[-1] % 5 == (DELAY + 2) % 5
+        assert len(polled.cloudwatch.requests(PROVISIONED)) <= 180 / 5 + MAX_DELAY
+        assert polled.fleet.rings.newest_point[polled.row(PROVISIONED)] == NOW + 169
 
 
 async def test_a_period_is_complete_after_its_end_and_the_publication_delay() -> None:
-    async with watched(total(scanned), {scanned: rising}) as polled:
-        rings, row = polled.fleet.rings, polled.row(scanned)
+    async with polling(total(SCANNED), {SCANNED: rising}) as polled:
+        rings, row = polled.fleet.rings, polled.row(SCANNED)
         await polled.poll(2)
-        assert rings.newest_point[row] == NOW - 1  # the period that is over
-        assert rings.read_through[row] == NOW - 6  # but it may still grow
+        assert rings.newest_point[row] == NOW - 1  # the period that has just ended
+        assert rings.read_through[row] == NOW - 6  # whose value may still grow
         await polled.poll(2)
         assert rings.read_through[row] == rings.polled_through[row] == NOW - 1
         await polled.poll(4)
-        assert rings.newest_point[row] == NOW - 1  # the next one is not over
+        assert rings.newest_point[row] == NOW - 1  # the next period has not ended
 
 
-async def test_a_point_that_is_revised_replaces_all_of_its_minutes() -> None:
-    grown = {NOW - 5: 10.0}
-    async with watched(total(scanned), {scanned: lambda minute: grown.get(minute, 50.0)}) as polled:
+async def test_a_revised_point_replaces_the_values_of_all_its_minutes() -> None:
+    first_values = {NOW - 5: 10.0}
+    async with polling(total(SCANNED), {SCANNED: lambda minute: first_values.get(minute, 50.0)}) as polled:
         await polled.poll(4)
         assert polled.usage(NOW - 1) == polled.usage(NOW - 5) == 2.0
-        grown.clear()
+        first_values.clear()
         await polled.poll(10)
         assert polled.usage(NOW - 1) == polled.usage(NOW - 5) == 10.0
 
 
-async def test_a_missing_point_is_zero_once_its_period_is_over_and_proven() -> None:
-    """The metrics of the namespace that have a point each minute prove it."""
-    async with watched(total(consumed), {consumed: rising, throttled: lambda _: None}, total(throttled)) as (
+async def test_a_missing_point_is_zero_once_its_period_has_ended_and_is_proven() -> None:
+    """Points of another metric of the namespace prove that CloudWatch has published the period."""
+    async with polling(total(CONSUMED), {CONSUMED: rising, THROTTLES: lambda _: None}, total(THROTTLES)) as (
         polled
     ):
         await polled.poll(DELAY + 1)
@@ -230,12 +236,12 @@ async def test_a_missing_point_is_zero_once_its_period_is_over_and_proven() -> N
         )
         assert [throttles[NOW - ago] for ago in (1, 5, 100)] == [0.0] * 3
         assert math.isnan(throttles[NOW])
-        assert polled.fleet.rings.proven_through[polled.row(throttled)] == NOW - 1
+        assert polled.fleet.rings.proven_through[polled.row(THROTTLES)] == NOW - 1
 
 
-async def test_throttled_demand_of_a_longer_period_is_known_between_two_of_its_points() -> None:
-    values = {consumed: rising, throttled: lambda minute: 3000.0 if minute >= NOW else None}
-    async with watched(total(consumed), values, per_second(throttled)) as polled:
+async def test_throttled_demand_with_a_longer_period_stays_known_until_its_next_point() -> None:
+    values = {CONSUMED: rising, THROTTLES: lambda minute: 3000.0 if minute >= NOW else None}
+    async with polling(total(CONSUMED), values, per_second(THROTTLES)) as polled:
         await polled.poll(5)
         for _ in range(DELAY):
             await polled.poll()
@@ -247,9 +253,9 @@ async def test_throttled_demand_of_a_longer_period_is_known_between_two_of_its_p
             assert polled.fleet.saturation[0] == pytest.approx(10.0)
 
 
-async def test_a_point_of_an_hour_that_is_missing_is_requested_again_before_the_next_hour() -> None:
+async def test_a_missing_hourly_point_is_requested_again_before_the_next_hour() -> None:
     hourly = Metric("AWS/DynamoDB", "Stored", "Average", period=3600)
-    async with watched(total(hourly), {hourly: rising}, late=12) as polled:
+    async with polling(total(hourly), {hourly: rising}, late=12) as polled:
         polled.cloudwatch.minute = NOW + 20
         await polled.poll(60)
         request_minutes = polled.cloudwatch.requests(hourly)
@@ -258,6 +264,6 @@ async def test_a_point_of_an_hour_that_is_missing_is_requested_again_before_the_
 
 
 @pytest.mark.parametrize("period", [59, 120, 0, 86_400])
-def test_a_period_that_does_not_divide_an_hour_is_refused(period: int) -> None:
+def test_a_period_that_is_not_supported_raises_an_error(period: int) -> None:
     with pytest.raises(ValueError, match="a period is one of"):
         Metric("AWS/EC2", "NetworkAddressUsage", "Maximum", period=period)

@@ -1,4 +1,4 @@
-"""The requests of a poll: which metrics are in one call, and which minutes it asks for."""
+"""The requests of a poll: which metrics share a call, and which minutes a call covers."""
 
 import numpy as np
 import pytest
@@ -19,12 +19,13 @@ NOW = 29_000_000
 
 
 def rings_of(*metrics: tuple[int, int | None]) -> tuple[Rings, dict[bytes, int]]:
-    """Rings with a metric for each (delay, minutes ago it was read up to; None: never), and rows by query.
+    """Return rings with these metrics, and the rows by query.
 
-    Each was requested a minute ago.
+    metrics: pairs of the publication delay, and how many minutes ago the last read minute is; None: never
+    read. Each metric that was read was requested a minute ago.
     """
     rings, queries = Rings(), dict[bytes, int]()
-    read = dict[int, list[int]]()  # rows, by how many minutes ago they were read
+    read = dict[int, list[int]]()  # rows, by how many minutes ago the last read minute is
     for n, (delay, read_ago) in enumerate(metrics):
         row = queries[b"%d" % n] = rings.allocate()
         rings.delay[row] = delay
@@ -37,7 +38,7 @@ def rings_of(*metrics: tuple[int, int | None]) -> tuple[Rings, dict[bytes, int]]
 
 
 def requests(*metrics: tuple[int, int | None]) -> list[MetricRequest]:
-    """Return the requests of a poll of such metrics."""
+    """Return the requests of a poll. metrics: as for `rings_of`."""
     return list(plan_requests(*rings_of(*metrics), NOW))
 
 
@@ -46,12 +47,12 @@ def minutes_ago(request: MetricRequest) -> tuple[int, int]:
     return NOW - request.minutes[0], NOW - request.minutes[-1]
 
 
-def test_without_metrics_nothing_is_due() -> None:
+def test_without_metrics_no_request_is_planned() -> None:
     assert requests() == []
 
 
 @pytest.mark.parametrize(("metrics", "calls"), [(1, 1), (500, 1), (501, 2), (1200, 3)])
-def test_each_call_takes_500_metrics_and_each_metric_is_requested_once(metrics: int, calls: int) -> None:
+def test_a_call_has_at_most_500_metrics_and_each_metric_is_requested_once(metrics: int, calls: int) -> None:
     requested = requests(*[(3, 5)] * metrics)
     assert len(requested) == calls
     assert max(len(request.metrics) for request in requested) <= MAX_METRICS_PER_CALL
@@ -69,16 +70,16 @@ def test_a_metric_is_requested_for_its_own_row() -> None:
 @pytest.mark.parametrize(
     ("read", "oldest"),
     [
-        pytest.param(5, 14, id="new minutes, and the last ten again, as CloudWatch revises them"),
-        pytest.param(4, 13, id="at every turn"),
-        pytest.param(0, 10, id="read beyond the end: only what may be revised"),
-        pytest.param(60, 69, id="behind: all that was missed"),
-        pytest.param(500, WINDOW, id="behind by more than the window"),
+        pytest.param(5, 14, id="new minutes and ten that CloudWatch may revise"),
+        pytest.param(4, 13, id="read up to the publication delay"),
+        pytest.param(0, 10, id="read up to now: only minutes that may be revised"),
+        pytest.param(60, 69, id="read an hour ago: all minutes since"),
+        pytest.param(500, WINDOW, id="read before the window: the whole window"),
         pytest.param(None, WINDOW, id="never read: the whole window"),
     ],
 )
-def test_the_minutes_requested(read: int | None, oldest: int) -> None:
-    """Down to the one that just ended: what of it is there is taken, whatever delay was declared."""
+def test_a_request_begins_before_the_first_unread_minute(read: int | None, oldest: int) -> None:
+    """It ends with the minute that just ended, whatever publication delay was declared."""
     for delay in (0, 3, 5):
         (request,) = requests((delay, read))
         assert minutes_ago(request) == (oldest, 1)
@@ -98,13 +99,13 @@ def test_a_late_metric_is_requested_until_its_namespace_has_newer_points() -> No
 @pytest.mark.parametrize(
     ("newest", "oldest"),
     [
-        pytest.param(2, 14, id="it has points in time"),
-        pytest.param(20, 19 + REVISED_MINUTES, id="it may be late"),
-        pytest.param(SILENT_AFTER, 14, id="it is idle"),
+        pytest.param(2, 14, id="points are in time"),
+        pytest.param(20, 19 + REVISED_MINUTES, id="points may be late"),
+        pytest.param(SILENT_AFTER, 14, id="the metric is idle"),
     ],
 )
 def test_a_metric_is_requested_from_its_newest_point_on(newest: int, oldest: int) -> None:
-    """Its namespace is read completely up to five minutes ago."""
+    """All minutes up to five minutes ago were read."""
     rings, queries = rings_of((3, 5))
     rings.write(np.array([0]), np.array([NOW - newest]), np.ones(1, np.float32))
     (request,) = plan_requests(rings, queries, NOW)
@@ -113,18 +114,18 @@ def test_a_metric_is_requested_from_its_newest_point_on(newest: int, oldest: int
 
 @pytest.mark.parametrize("interval", [1, 5, 15, 60])
 def test_the_whole_window_of_each_metric_is_requested_twice_an_hour(interval: int) -> None:
-    """But not that of all metrics at once."""
+    """The requests for whole windows are spread over the polls."""
     rings, queries = rings_of(*[(3, 5)] * 1500)
     times = np.zeros(1500)
     for now in range(NOW, NOW + 240, interval):
-        wide = 0
+        wide_requests = 0
         for request in plan_requests(rings, queries, now):
             is_wide = len(request.minutes) == WINDOW
             times[request.rows] += is_wide
-            wide += is_wide
+            wide_requests += is_wide
             rings.mark_requested(request.rows, now - 1)
             rings.mark_read(request.rows, now - 4)
-        assert wide <= (1 if interval == 1 else 3)
+        assert wide_requests <= (1 if interval == 1 else 3)
     assert set(times) <= ({7, 8} if interval < WINDOW_INTERVAL else {3, 4})
 
 
@@ -133,7 +134,7 @@ def test_metrics_read_long_ago_share_a_call_so_that_only_that_call_covers_more_m
     assert sorted(minutes_ago(request)[0] for request in requested) == [14, 14, 99]
 
 
-def test_at_every_poll_all_minutes_are_covered_whatever_the_pause() -> None:
+def test_polls_together_cover_all_minutes_whatever_the_pause_between_them() -> None:
     rings, queries = rings_of((3, None))
     covered: set[int] = set()
     for now in (NOW, NOW + 1, NOW + 5, NOW + 45, NOW + 45, NOW + 44, NOW + 46):

@@ -1,4 +1,4 @@
-"""Polls of a cell whose functions are read only while the account tells that something is throttled."""
+"""Polls of a cell: the throttles of functions are read only while the account's total is above 0."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -26,16 +26,16 @@ from tests.telemetries import Telemetries
 START, DELAY = 29_000_000, 2
 CELL = "123456789012", "eu-west-1"
 FUNCTIONS = [f"function-{n}" for n in range(12)]
-running = Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum")
-throttles = Metric("AWS/Lambda", "Throttles", "Sum", zero_when_absent=True)
+CONCURRENCY = Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum")
+THROTTLES = Metric("AWS/Lambda", "Throttles", "Sum", zero_when_absent=True)
 
 
-class Lambda:
-    """CloudWatch with the metrics of functions, and what was requested of each."""
+class LambdaMetrics:
+    """A fake CloudWatch with metrics of functions. requested: a count by metric name and function."""
 
     def __init__(self) -> None:
         self.now = START
-        self.throttled = dict[str, tuple[int, float]]()  # by function: the minute, and how much
+        self.throttled = dict[str, tuple[int, float]]()  # by function: a minute, and the throttles in it
         self.requested = Counter[tuple[str, str]]()
 
     def answer(self, body: Body) -> Response:
@@ -43,7 +43,7 @@ class Lambda:
 
     def _result(self, query: Query) -> dict[str, Any]:
         metric = query["MetricStat"]["Metric"]
-        function = next((one["Value"] for one in metric["Dimensions"]), "")
+        function = next((pair["Value"] for pair in metric["Dimensions"]), "")
         self.requested[metric["MetricName"], function] += 1
         points: dict[int, float] = {}
         if metric["MetricName"] == "ConcurrentExecutions":
@@ -55,8 +55,8 @@ class Lambda:
 
 
 @asynccontextmanager
-async def reading(aws: Lambda) -> AsyncIterator[MetricReader]:
-    """Yield a reader of the throttles of FUNCTIONS and of their account."""
+async def reading(aws: LambdaMetrics) -> AsyncIterator[MetricReader]:
+    """Yield a reader of the metrics of FUNCTIONS and of the throttles of their account."""
     fleet = Fleet()
     fleet.set_bounds(REGISTRY.bounds)
     limit = Limit(1000.0, LimitSource.API, 0.0)
@@ -64,8 +64,8 @@ async def reading(aws: Lambda) -> AsyncIterator[MetricReader]:
         observed = Observed(
             signal="function_reserved_concurrency",
             resource=resource(name),
-            usage=total(running.of(FunctionName=name)),
-            throttled=per_second(throttles.of(FunctionName=name)),
+            usage=total(CONCURRENCY.of(FunctionName=name)),
+            throttled=per_second(THROTTLES.of(FunctionName=name)),
         )
         settings = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=limit, band=Band(), delay=DELAY)
         key = Key(*CELL, "lambda", "function_reserved_concurrency", observed.resource)
@@ -77,38 +77,38 @@ async def reading(aws: Lambda) -> AsyncIterator[MetricReader]:
         await cell.close()
 
 
-async def poll(reader: MetricReader, aws: Lambda, minutes: int) -> None:
-    """Poll once a minute, for so many minutes."""
+async def poll(reader: MetricReader, aws: LambdaMetrics, minutes: int) -> None:
+    """Poll once in each of the next minutes."""
     for _ in range(minutes):
         assert await reader.read(aws.now) == []
         aws.now += 1
 
 
-def known(reader: MetricReader, name: str, minute: int) -> float:
-    """Return what is known of the throttles of a function in a minute."""
-    row = reader.fleet.metrics(CELL)[metric_query(throttles.of(FunctionName=name))]
+def stored_throttles(reader: MetricReader, name: str, minute: int) -> float:
+    """Return the stored throttles of a function in a minute; NaN: unknown."""
+    row = reader.fleet.metrics(CELL)[metric_query(THROTTLES.of(FunctionName=name))]
     return float(reader.fleet.rings.at(np.array([row], np.int32), np.array([minute], np.int32))[0])
 
 
-async def test_functions_are_not_read_while_the_account_has_no_throttles() -> None:
-    aws = Lambda()
+async def test_throttles_of_functions_are_read_once_while_the_account_has_none() -> None:
+    aws = LambdaMetrics()
     async with reading(aws) as reader:
         await poll(reader, aws, 60)
         assert {aws.requested["Throttles", name] for name in FUNCTIONS} == {1}
         assert aws.requested["Throttles", ""] == 60
-        assert {known(reader, name, aws.now - 10) for name in FUNCTIONS} == {0.0}
+        assert {stored_throttles(reader, name, aws.now - 10) for name in FUNCTIONS} == {0.0}
 
 
-async def test_a_throttled_function_is_found_by_the_poll_that_reads_the_account() -> None:
-    aws = Lambda()
+async def test_the_poll_that_reads_throttles_of_the_account_finds_the_throttled_function() -> None:
+    aws = LambdaMetrics()
     async with reading(aws) as reader:
         await poll(reader, aws, 30)
         minute = aws.now
         aws.throttled["function-7"] = minute, 9.0
         await poll(reader, aws, DELAY + 1)
-        assert np.isnan(known(reader, "function-7", minute))
+        assert np.isnan(stored_throttles(reader, "function-7", minute))
         await poll(reader, aws, 1)
-        assert known(reader, "function-7", minute) == 9.0
+        assert stored_throttles(reader, "function-7", minute) == 9.0
         await poll(reader, aws, 10)
-        assert {known(reader, name, minute) for name in FUNCTIONS} == {0.0, 9.0}
+        assert {stored_throttles(reader, name, minute) for name in FUNCTIONS} == {0.0, 9.0}
         assert {aws.requested["Throttles", name] for name in FUNCTIONS if name != "function-7"} == {2}

@@ -21,19 +21,19 @@ from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
 NOW = 29_000_000  # epoch minutes
-ALIKE = {"Jobs": 60_000.0, "jobs": 12_000.0, "JOBS": 96_000.0}  # with the messages in flight
-PAGE_SIZE = 1000  # the most queues that ListQueues returns
-STANDARD, FIFO = 8_000, 2_000
+IN_FLIGHT = {"Jobs": 60_000.0, "jobs": 12_000.0, "JOBS": 96_000.0}  # the messages in flight, by queue
+PAGE_SIZE = 1000  # the maximum of ListQueues
+STANDARD_QUEUES, FIFO_QUEUES = 8_000, 2_000
 
 
-async def polled(account: FakeAccount) -> FakeCloudWatch:
-    """Read and judge the metrics of an account in a CloudWatch whose names are case-sensitive."""
+async def poll_and_judge(account: FakeAccount) -> FakeCloudWatch:
+    """Poll and judge an account once; return the fake CloudWatch, whose names are case-sensitive."""
 
     def answer(body: Body) -> Response:
         minutes, results = range(body["StartTime"] // 60, body["EndTime"] // 60), []
         for query in body["MetricDataQueries"]:
             (dimension,) = query["MetricStat"]["Metric"]["Dimensions"]
-            results.append(result(query, dict.fromkeys(minutes, ALIKE.get(dimension["Value"], 1.0))))
+            results.append(result(query, dict.fromkeys(minutes, IN_FLIGHT.get(dimension["Value"], 1.0))))
         return {"MetricDataResults": results}
 
     async with FakeCloudWatch(answer, minute=NOW) as server:
@@ -47,11 +47,11 @@ async def polled(account: FakeAccount) -> FakeCloudWatch:
 
 async def test_queues_whose_names_differ_only_in_case_are_distinguished() -> None:
     limits = [{"signal": "sqs.standard_in_flight", "resource": "JOBS", "limit": 200_000}]
-    account = FakeAccount(Config.model_validate({"limits": limits}), **queues(*ALIKE), **NO_QUOTAS)
+    account = FakeAccount(Config.model_validate({"limits": limits}), **queues(*IN_FLIGHT), **NO_QUOTAS)
     await account.run_inventory(SQS)
-    await polled(account)
+    await poll_and_judge(account)
     rows = rows_of(account.fleet, lambda key: True)
-    assert {row.key.resource: row.usage for row in rows} == ALIKE
+    assert {row.key.resource: row.usage for row in rows} == IN_FLIGHT
     assert {row.key.resource: row.limit for row in rows} == {
         "Jobs": 120_000,
         "jobs": 120_000,
@@ -65,24 +65,26 @@ async def test_queues_whose_names_differ_only_in_case_are_distinguished() -> Non
         for sample in family.samples
         if sample.name == "headroom_usage"
     }
-    assert exported == ALIKE
+    assert exported == IN_FLIGHT
 
 
-async def test_a_deleted_queue_is_dropped_without_one_that_differs_only_in_case() -> None:
-    account = FakeAccount(**queues(*ALIKE), **NO_QUOTAS)
+async def test_a_deleted_queue_is_dropped_and_queues_that_differ_only_in_case_stay() -> None:
+    account = FakeAccount(**queues(*IN_FLIGHT), **NO_QUOTAS)
     await account.run_inventory(SQS)
     await account.run_inventory(SQS, **queues("jobs", "JOBS"))
     assert {resource for _, resource in account.names} == {"jobs", "JOBS"}
 
 
 def page_of(names: list[str], **_: Any) -> dict[str, Any]:
-    """Return the page of ListQueues with some names."""
+    """Return a page of ListQueues with these queues."""
     response: dict[str, Any] = queues(*names)["list_queues"]
     return response
 
 
-async def test_ten_thousand_queues_are_found_by_their_list_and_described_by_turns() -> None:
-    names = [f"q{number}" for number in range(STANDARD)] + [f"q{number}.fifo" for number in range(FIFO)]
+async def test_ten_thousand_queues_are_listed_at_once_and_described_by_turns() -> None:
+    names = [f"q{number}" for number in range(STANDARD_QUEUES)] + [
+        f"q{number}.fifo" for number in range(FIFO_QUEUES)
+    ]
     pages = [partial(page_of, names[first : first + PAGE_SIZE]) for first in range(0, len(names), PAGE_SIZE)]
     attributes = {"Attributes": {"DeduplicationScope": "queue", "FifoThroughputLimit": "perQueue"}}
     account = FakeAccount(
@@ -92,13 +94,13 @@ async def test_ten_thousand_queues_are_found_by_their_list_and_described_by_turn
     calls = Counter(account.aws.calls)
     assert status.failures == ()
     assert calls["sqs:ListQueues"] == len(pages)
-    assert calls["sqs:GetQueueAttributes"] == FIFO // 10
+    assert calls["sqs:GetQueueAttributes"] == FIFO_QUEUES // 10
     assert {resource for _, resource in account.names} == {*names}
     series = Counter(signal for signal, _ in account.names)
-    assert (series["standard_in_flight"], series["fifo_in_flight"]) == (STANDARD, FIFO)
-    assert series["fifo_message_rate_batched"] == FIFO // 10  # whether others have it, is not known yet
-    assert status.waiting == FIFO - FIFO // 10
-    server = await polled(account)
+    assert (series["standard_in_flight"], series["fifo_in_flight"]) == (STANDARD_QUEUES, FIFO_QUEUES)
+    assert series["fifo_message_rate_batched"] == FIFO_QUEUES // 10  # the other queues wait for their turn
+    assert status.waiting == FIFO_QUEUES - FIFO_QUEUES // 10
+    server = await poll_and_judge(account)
     requested = [query for body in server.bodies for query in body["MetricDataQueries"]]
     assert max(len(body["MetricDataQueries"]) for body in server.bodies) <= 500
-    assert len(requested) >= STANDARD
+    assert len(requested) >= STANDARD_QUEUES

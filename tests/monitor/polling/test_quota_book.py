@@ -1,4 +1,4 @@
-"""The book of a cell's quotas: how often it reads, what it remembers, and who waits for it."""
+"""QuotaBook: its calls, its intervals, the values it remembers, and the inventories that wait for it."""
 
 import asyncio
 import logging
@@ -30,122 +30,121 @@ from tests.registries import REGISTRY
 A, B, C = code(1), code(2), code(1, "sqs")
 APPLIED = LimitSource.APPLIED
 NOW = 1.8e9
-ARN, OTHER = (f"arn:aws:lambda:eu-west-1:{ACCOUNT_ID}:function:{name}" for name in ("a", "b"))
+ARN, OTHER_ARN = (f"arn:aws:lambda:eu-west-1:{ACCOUNT_ID}:function:{name}" for name in ("a", "b"))
 
 
 class QuotaReads:
-    """A book over a Service Quotas."""
+    """A QuotaBook that reads from a fake Service Quotas."""
 
     def __init__(self, service: ServiceQuotas, *quotas: Quota, **answers: Any) -> None:
         self.service = service
         self.aws = FakeAws(now=NOW, **service.answers | answers)
         self.book = QuotaBook(self.aws.cell, quotas)
 
-    @property
-    def calls(self) -> Counter[str]:
-        """The calls since this was asked last."""
+    def take_calls(self) -> Counter[str]:
+        """Return the calls since the last call of this method, by operation."""
         calls, self.aws.calls = self.aws.calls, []
         return Counter(calls)
 
 
-def slow_desk() -> QuotaReads:
-    """A book that is always due, and whose calls wait for each other: 1000 s for A, another 1000 s for C."""
+def slow_reads() -> QuotaReads:
+    """Return reads that are always due, and whose calls take turns: C is read 1,000 seconds after A."""
     reads = QuotaReads(ServiceQuotas({A: 3.0, C: 7.0}), A, C)
     reads.aws.cell.rates = {"service-quotas": 1 / 1000, HISTORY: 1}
     reads.book = QuotaBook(reads.aws.cell, [A, C], interval=0.0)
     return reads
 
 
-# Which calls
+# Calls
 
 
-async def test_fifty_services_take_a_call_each_and_one_for_all_requests() -> None:
+async def test_fifty_service_codes_take_one_call_each_and_all_requests_one_more() -> None:
     quotas = {code(number, f"service{service}"): 1.0 for service in range(50) for number in range(10)}
     reads = QuotaReads(ServiceQuotas(quotas), *quotas)
     await reads.book.read()
-    assert reads.calls == {LIST: 50, HISTORY: 1}
+    assert reads.take_calls() == {LIST: 50, HISTORY: 1}
     assert all(reads.book.known(quota) for quota in quotas)
 
 
-async def test_two_services_that_name_one_service_code_read_it_once() -> None:
+async def test_quotas_of_one_service_code_are_read_once_though_several_tasks_wait_for_them() -> None:
     reads = QuotaReads(ServiceQuotas({A: 3.0, B: 2.0}), A, B)
     await asyncio.gather(reads.book.wait_until_read([A]), reads.book.wait_until_read([B]), reads.book.read())
-    assert reads.calls == {LIST: 1, HISTORY: 1}
+    assert reads.take_calls() == {LIST: 1, HISTORY: 1}
 
 
-async def test_a_cell_that_names_no_quota_makes_no_call() -> None:
+async def test_a_book_without_quotas_makes_no_call() -> None:
     reads = QuotaReads(ServiceQuotas())
     await reads.book.read()
     await reads.book.wait_until_read([A])
-    assert reads.calls == {}
+    assert reads.take_calls() == {}
 
 
-def test_the_quotas_of_a_service_are_those_that_its_signals_name() -> None:
+def test_the_quotas_of_a_service_are_the_quotas_of_its_signals() -> None:
     assert {quota.code for quota in REGISTRY.quotas(["sqs", "s3"])} == {"L-C491D5A4"}
 
 
-# How often
+# Intervals
 
 
 def test_quotas_are_read_again_after_the_interval_and_not_before() -> None:
     async def main() -> None:
         reads = QuotaReads(ServiceQuotas({A: 3.0}), A)
         await reads.book.read()
-        assert reads.calls
+        assert reads.take_calls()
         await asyncio.sleep(QUOTA_INTERVAL - 60)
         await reads.book.read()
-        assert not reads.calls
+        assert not reads.take_calls()
         await asyncio.sleep(60)
         reads.service.applied, reads.aws.now = {A: 4.0}, NOW + QUOTA_INTERVAL
         await reads.book.read()
-        assert reads.calls == {LIST: 1, HISTORY: 1}
+        assert reads.take_calls() == {LIST: 1, HISTORY: 1}
         assert reads.book.known(A) == KnownQuota({APPLIED: 4.0}, NOW + QUOTA_INTERVAL)
 
     run(main())
 
 
-async def test_only_quotas_that_failed_are_requested_again_and_at_once() -> None:
+async def test_only_service_codes_whose_reading_failed_are_due_again_at_once() -> None:
     reads = QuotaReads(ServiceQuotas({A: 3.0, C: 7.0}, denials={LIST: THROTTLED}), A, C)
     await reads.book.read()
     assert [failed.failure.resource for failed in reads.book.failures_of([A, C])] == [A.code, C.code]
-    assert reads.calls[LIST] == 2
+    assert reads.take_calls()[LIST] == 2
     reads.service.applied, reads.service.denials = {C: 7.0}, {DEFAULTS: THROTTLED}
     await reads.book.read()
     (failed,) = reads.book.failures_of([A, C])
     assert (failed.failure.resource, failed.failure.operation) == (A.code, "ListAWSDefaultServiceQuotas")
-    assert reads.calls == {LIST: 2, DEFAULTS: 1}
+    assert reads.take_calls() == {LIST: 2, DEFAULTS: 1}
     reads.service.applied, reads.service.denials = {A: 3.0}, {}
     await reads.book.read()
-    assert (reads.calls, reads.book.failures_of([A, C])) == ({LIST: 1}, [])
+    assert (reads.take_calls(), reads.book.failures_of([A, C])) == ({LIST: 1}, [])
     await reads.book.read()
-    assert reads.calls == {}
+    assert reads.take_calls() == {}
 
 
-def test_quotas_that_aws_does_not_have_are_one_failure_and_no_reason_to_read_more_often() -> None:
+def test_quotas_that_aws_does_not_have_are_one_failure_per_service_code_and_not_due_earlier() -> None:
     async def main() -> None:
-        many = [code(number) for number in range(1, 10)]
-        reads = QuotaReads(ServiceQuotas({A: 3.0}), *many, C)
+        lambda_quotas = [code(number) for number in range(1, 10)]
+        reads = QuotaReads(ServiceQuotas({A: 3.0}), *lambda_quotas, C)
         await reads.book.read()
-        found = [failed.failure.sentence for failed in reads.book.failures_of([*many, C])]
-        assert found == [
+        sentences = [failed.failure.sentence for failed in reads.book.failures_of([*lambda_quotas, C])]
+        assert sentences == [
             "ListAWSDefaultServiceQuotas: lambda has no quota L-00000002, L-00000003, L-00000004, "
             "L-00000005 and 4 more in this region (NoSuchResourceException)",
             "ListAWSDefaultServiceQuotas: sqs has no quota L-00000001 in this region "
             "(NoSuchResourceException)",
         ]
-        assert reads.calls
+        assert reads.take_calls()
         await asyncio.sleep(QUOTA_INTERVAL - 60)
         await reads.book.read()
-        assert not reads.calls
-        reads.service.applied = dict.fromkeys([*many, C], 1.0)
+        assert not reads.take_calls()
+        reads.service.applied = dict.fromkeys([*lambda_quotas, C], 1.0)
         await asyncio.sleep(60)
         await reads.book.read()
-        assert reads.book.failures_of([*many, C]) == []
+        assert reads.book.failures_of([*lambda_quotas, C]) == []
 
     run(main())
 
 
-async def test_each_reading_has_its_own_number() -> None:
+async def test_each_reading_has_a_number_of_its_own() -> None:
     reads = QuotaReads(ServiceQuotas(denials={LIST: THROTTLED}), A)
     numbers = []
     for _ in range(3):
@@ -154,20 +153,20 @@ async def test_each_reading_has_its_own_number() -> None:
     assert numbers == sorted({*numbers})
 
 
-# What is remembered
+# Remembered values
 
 
-async def test_a_value_stays_as_it_was_read_while_it_cannot_be_read_again() -> None:
+async def test_a_value_stays_known_while_it_cannot_be_read_again() -> None:
     reads = QuotaReads(ServiceQuotas({A: 3.0}, defaults={A: 1.0}), A)
     reads.book = QuotaBook(reads.aws.cell, [A], interval=0.0)
     await reads.book.read()
     reads.service.denials, reads.aws.now = {LIST: THROTTLED}, NOW + 60
     await reads.book.read()
     assert reads.book.known(A) == KnownQuota({APPLIED: 3.0}, NOW)
-    assert [one.failure.code for one in reads.book.failures_of([A])] == [THROTTLED]
+    assert [failed.failure.code for failed in reads.book.failures_of([A])] == [THROTTLED]
 
 
-async def test_an_applied_value_that_a_list_leaves_out_is_no_default() -> None:
+async def test_an_applied_value_that_a_list_omits_is_not_replaced_by_the_default() -> None:
     reads = QuotaReads(ServiceQuotas({A: 3.0}, defaults={A: 1.0}), A)
     reads.book = QuotaBook(reads.aws.cell, [A], interval=0.0)
     await reads.book.read()
@@ -176,54 +175,54 @@ async def test_an_applied_value_that_a_list_leaves_out_is_no_default() -> None:
     assert reads.book.known(A) == KnownQuota({APPLIED: 3.0}, NOW)
 
 
-async def test_the_values_of_resources_stay_as_they_were_while_they_cannot_be_read() -> None:
+async def test_values_of_single_resources_stay_known_while_they_cannot_be_read_again() -> None:
     service = ServiceQuotas({A: 3.0}, resource_values={A: {ARN: 9.0}})
     reads = QuotaReads(service, A)
     reads.book = QuotaBook(reads.aws.cell, [A], interval=0.0)
     await reads.book.read()
     answer = service.answers["list_service_quotas"]
-    failing = denied("ListServiceQuotas", THROTTLED)
+    throttled_error = denied("ListServiceQuotas", THROTTLED)
     reads.aws.answers["list_service_quotas"] = lambda **params: (
-        failing if "QuotaAppliedAtLevel" in params else answer(**params)
+        throttled_error if "QuotaAppliedAtLevel" in params else answer(**params)
     )
     await reads.book.read()
     known = reads.book.known(A)
     assert known and known.resource_values == {ARN: 9.0}
     assert known.values_of(ARN) == {APPLIED: 9.0}
-    assert known.values_of("") == known.values_of(OTHER) == {APPLIED: 3.0}
-    assert [one.failure.code for one in reads.book.failures_of([A])] == [THROTTLED]
+    assert known.values_of("") == known.values_of(OTHER_ARN) == {APPLIED: 3.0}
+    assert [failed.failure.code for failed in reads.book.failures_of([A])] == [THROTTLED]
 
 
-def test_a_resource_has_the_quota_of_its_own_arn_or_that_of_its_parent() -> None:
-    of_each = QuotaContext(per_resource=True, level="PER_RESOURCE")
-    known = KnownQuota({APPLIED: 3.0}, NOW, of_each, {ARN: 9.0})
-    assert known.arn_among([ARN, OTHER]) == known.arn_among([ARN]) == ARN
-    assert known.arn_among([OTHER]) == OTHER  # where AWS would have its value
-    assert known.arn_among([]) == known.arn_among([OTHER, f"{OTHER}/part"]) == ""
-    assert replace(known, context=replace(of_each, level="ALL")).arn_among([OTHER]) == ""
+def test_a_resource_has_the_quota_of_its_own_arn_or_of_its_parents_arn() -> None:
+    resource_context = QuotaContext(per_resource=True, level="PER_RESOURCE")
+    known = KnownQuota({APPLIED: 3.0}, NOW, resource_context, {ARN: 9.0})
+    assert known.arn_among([ARN, OTHER_ARN]) == known.arn_among([ARN]) == ARN
+    assert known.arn_among([OTHER_ARN]) == OTHER_ARN  # the ARN for which AWS would keep a value
+    assert known.arn_among([]) == known.arn_among([OTHER_ARN, f"{OTHER_ARN}/part"]) == ""
+    assert replace(known, context=replace(resource_context, level="ALL")).arn_among([OTHER_ARN]) == ""
 
 
-async def test_a_request_for_a_resource_is_not_one_for_another() -> None:
+async def test_a_request_for_one_resource_does_not_apply_to_another_resource() -> None:
     reads = QuotaReads(ServiceQuotas({A: 3.0}), A)
     request = {"ServiceCode": A.service, "QuotaCode": A.code, "Status": "PENDING"}
     context = {"ContextScope": "RESOURCE", "ContextId": ARN}
     reads.service.decided = [{**request, "DesiredValue": 9.0, "QuotaContext": context}]
     await reads.book.read()
     assert reads.book.request_for(A, ARN) == QuotaRequest(9.0, "PENDING", None)
-    assert (reads.book.request_for(A), reads.book.request_for(A, OTHER)) == (None, None)
+    assert (reads.book.request_for(A), reads.book.request_for(A, OTHER_ARN)) == (None, None)
     reads.service.requests = {A: 5.0}
     reads.book = QuotaBook(reads.aws.cell, [A])
     await reads.book.read()
-    found = [reads.book.request_for(A, arn) for arn in (ARN, OTHER, "")]
-    assert [one.desired for one in found if one] == [9.0, 5.0, 5.0]
+    requests = [reads.book.request_for(A, arn) for arn in (ARN, OTHER_ARN, "")]
+    assert [found.desired for found in requests if found] == [9.0, 5.0, 5.0]
 
 
-# Who waits
+# Inventories that wait
 
 
-def test_an_inventory_waits_for_its_first_answer_and_for_no_other() -> None:
+def test_an_inventory_waits_for_the_first_reading_of_its_quotas_and_for_no_later_one() -> None:
     async def main() -> None:
-        clock, reads = asyncio.get_running_loop().time, slow_desk()
+        clock, reads = asyncio.get_running_loop().time, slow_reads()
         reading = asyncio.ensure_future(reads.book.read())
         await asyncio.sleep(1)
         await reads.book.wait_until_read([A])
@@ -240,16 +239,16 @@ def test_an_inventory_waits_for_its_first_answer_and_for_no_other() -> None:
     run(main())
 
 
-async def test_waiting_for_a_first_reading_that_fails_causes_no_second_one() -> None:
+async def test_waiting_for_a_first_reading_that_fails_causes_no_second_reading() -> None:
     reads = QuotaReads(ServiceQuotas(denials={LIST: THROTTLED}), A)
     await asyncio.gather(reads.book.read(), reads.book.wait_until_read([A]), reads.book.wait_until_read([A]))
     await reads.book.wait_until_read([A])
-    assert reads.calls[LIST] == 1
+    assert reads.take_calls()[LIST] == 1
 
 
-def test_a_cancelled_first_reading_is_made_by_its_waiter() -> None:
+def test_if_the_first_reading_is_cancelled_the_waiting_inventory_reads_itself() -> None:
     async def main() -> None:
-        reads = slow_desk()
+        reads = slow_reads()
         reading = asyncio.ensure_future(reads.book.read())
         waiting = asyncio.ensure_future(reads.book.wait_until_read([C]))
         await asyncio.sleep(500)
@@ -260,26 +259,28 @@ def test_a_cancelled_first_reading_is_made_by_its_waiter() -> None:
     run(main())
 
 
-# Requests
+# Requests for an increase
 
 
 def exported_requests(aws: FakeAws) -> dict[tuple[str, str], float]:
-    """Return the exported requests by region and service code."""
-    samples = (one for family in aws.registry.collect() for one in family.samples)
-    requests = [one for one in samples if one.name == "headroom_quota_request"]
-    found = {(one.labels["aws_region"], one.labels["service_code"]): one.value for one in requests}
-    assert len(found) == len(requests)
-    return found
+    """Return the desired value of each exported request, by region and service code."""
+    samples = (sample for family in aws.registry.collect() for sample in family.samples)
+    requests = [sample for sample in samples if sample.name == "headroom_quota_request"]
+    values = {
+        (request.labels["aws_region"], request.labels["service_code"]): request.value for request in requests
+    }
+    assert len(values) == len(requests)
+    return values
 
 
-async def test_the_requests_for_the_quotas_are_known() -> None:
+async def test_requests_for_all_quotas_are_known_also_without_a_signal() -> None:
     reads = QuotaReads(ServiceQuotas({A: 3.0}, requests={A: 9.0, code(9): 5.0}), A, B)
     assert reads.book.requests is None
     await reads.book.read()
-    of_others = code(9)  # quotas that no signal declares have series, too
+    undeclared = code(9)  # a quota that no signal declares
     assert reads.book.requests == {
         RequestedQuota(A): QuotaRequest(9.0, "PENDING", None),
-        RequestedQuota(of_others): QuotaRequest(5.0, "PENDING", None),
+        RequestedQuota(undeclared): QuotaRequest(5.0, "PENDING", None),
     }
     assert reads.book.request_for(A) == QuotaRequest(9.0, "PENDING", None)
     assert (reads.book.request_for(B), reads.book.request_for(None)) == (None, None)
@@ -288,7 +289,7 @@ async def test_the_requests_for_the_quotas_are_known() -> None:
     assert reads.aws.registry.get_sample_value("headroom_quota_request", exported) == 9.0
 
 
-async def test_a_history_that_fails_affects_the_requests_alone_and_is_logged_once(
+async def test_a_failed_history_affects_only_the_requests_and_is_logged_once(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -326,19 +327,19 @@ async def test_the_cells_of_the_home_region_and_of_global_services_export_a_requ
     regional = replace(reads.aws.cell, region="us-east-1")
     for cell in (regional, replace(regional, scope=ServiceScope.GLOBAL)):
         await QuotaBook(cell, [A]).read()
-    both = {("us-east-1", "lambda"): 9.0, ("global", "iam"): 9.0}
-    assert exported_requests(reads.aws) == both
+    exported = {("us-east-1", "lambda"): 9.0, ("global", "iam"): 9.0}
+    assert exported_requests(reads.aws) == exported
     regional.telemetry.forget(*regional.key, [])
-    assert exported_requests(reads.aws) == both
+    assert exported_requests(reads.aws) == exported
 
 
-def test_a_pending_request_is_looked_at_every_hour() -> None:
+def test_a_pending_request_is_read_again_every_hour() -> None:
     async def main() -> None:
         reads = QuotaReads(ServiceQuotas({A: 3.0}, requests={A: 9.0}), A)
         for after, expected in ((0, {LIST: 1, HISTORY: 1}), (3599, {}), (1, {HISTORY: 1})):
             await asyncio.sleep(after)
             await reads.book.read()
-            assert reads.calls == expected
+            assert reads.take_calls() == expected
 
     run(main())
 
@@ -349,13 +350,13 @@ def test_the_quotas_of_a_service_are_read_every_hour_for_six_hours_after_an_appr
         approved = {"ServiceCode": A.service, "QuotaCode": A.code, "DesiredValue": 9.0, "Status": "APPROVED"}
         reads.service.decided = [{**approved, "LastUpdated": datetime.fromtimestamp(NOW, UTC)}]
         await reads.book.read()
-        assert (reads.book.approved_services, reads.calls[LIST]) == ({A.service}, 1)
+        assert (reads.book.approved_services, reads.take_calls()[LIST]) == ({A.service}, 1)
         numbers = []
         for hour in range(1, 12):
             reads.aws.now = NOW + hour * 3600
             await asyncio.sleep(3600)
             await reads.book.read()
-            numbers.append(reads.calls[LIST])
+            numbers.append(reads.take_calls()[LIST])
         assert numbers == [1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1]
 
     run(main())

@@ -1,4 +1,4 @@
-"""The services whose quotas are read in a cell, and the time at which the quotas are read."""
+"""The service codes whose quotas are read in a cell, and the time at which the scan of quotas runs."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -26,17 +26,17 @@ from tests.telemetries import Telemetries
 BY_SERVICE = {collector.service: collector for collector in REGISTRY.collectors}
 
 
-def loaded(service: str) -> Collector:
-    """Return the collector of a service with all of its fields, which `replace` needs."""
+def loaded_collector(service: str) -> Collector:
+    """Return the loaded collector of a service, as `replace` needs all of its fields."""
     collector = BY_SERVICE[service]
     return collector.loaded if isinstance(collector, LazyCollector) else collector
 
 
 class CellInventories:
-    """A cell in which each service has one series, and the last collector records the services in use.
+    """A cell whose collectors find one series each, and a last collector that records the services in use.
 
-    delays: seconds that the inventory of a service takes. services_in_use: the service codes in use that each
-    scan of the last collector found.
+    delays: the seconds that an inventory takes, by service. services_in_use: the service codes in use at each
+    scan of the last collector.
     """
 
     def __init__(self, config: Config | None = None, scope: ServiceScope = ServiceScope.REGION) -> None:
@@ -47,26 +47,28 @@ class CellInventories:
         self.inventory = Inventory(cell, Fleet(), config or Config(), REGISTRY, QuotaBook(cell, []))
 
     def collector(self, service: str) -> Collector:
+        """Return a collector of a service that finds one series."""
         signal = next(iter(REGISTRY.services[service].signals))
 
         async def scan(aws: Aws) -> AsyncIterator[Observed]:
             await asyncio.sleep(self.delays.get(service, 0.0))
             yield Observed(signal=signal, resource=ACCOUNT, usage=1.0, limit=10.0)
 
-        return replace(loaded(service), scans=(scan,), metrics=(), reduced=None)
+        return replace(loaded_collector(service), scans=(scan,), metrics=(), reduced=None)
 
     @property
     def last(self) -> Collector:
-        """A collector that is read after all others and records the services in use."""
+        """A collector that runs after all others, and records the service codes in use."""
 
         async def scan(aws: Aws) -> AsyncIterator[Observed]:
             self.services_in_use.append({*aws.quota_services_in_use})
             for observed in list[Observed]():
                 yield observed
 
-        return replace(loaded("quotas"), scans=(scan,))
+        return replace(loaded_collector("quotas"), scans=(scan,))
 
     async def watch(self, *collectors: Collector, seconds: float, **timings: Any) -> None:
+        """Run the watcher of the cell for some seconds."""
         reader = MetricReader(self.inventory.cell, self.inventory.fleet, OWNERS)
         telemetry = Telemetries().process
         watcher = CellWatcher(self.inventory, reader, collectors, telemetry, PollingTimings(**timings))
@@ -75,7 +77,7 @@ class CellInventories:
                 await watcher.run(Config())
 
 
-def test_the_first_inventory_of_quotas_follows_those_of_all_other_services() -> None:
+def test_the_first_scan_of_quotas_runs_after_the_inventories_of_all_other_services() -> None:
     inventories = CellInventories()
     inventories.delays = {"sqs": 45.0, "kinesis": 5.0}
     sqs, kinesis = inventories.collector("sqs"), inventories.collector("kinesis")
@@ -105,28 +107,30 @@ def test_a_service_stays_in_use_while_its_next_inventory_runs() -> None:
 
 
 async def services_in_use(inventories: CellInventories, *collectors: Collector) -> set[str]:
-    """Run the inventories; return the services in use that the last collector found."""
-    for one in (*collectors, inventories.last):
-        await inventories.inventory.run(one)
+    """Run inventories; return the service codes in use that the last collector recorded."""
+    for collector in (*collectors, inventories.last):
+        await inventories.inventory.run(collector)
     return inventories.services_in_use[-1]
 
 
-async def test_a_service_in_use_adds_the_service_codes_of_its_quotas() -> None:
+async def test_a_service_with_series_is_in_use_with_its_service_codes() -> None:
     inventories = CellInventories()
     assert await services_in_use(inventories, inventories.collector("s3")) == {"s3"}
 
 
 async def test_configured_service_codes_are_read_like_services_in_use() -> None:
-    asked_for = Config(signals=SignalSettings(quotas=("glue", "app*")))
-    found = await services_in_use(CellInventories(asked_for))
-    assert {"glue", "appflow", "appconfig"} <= found
-    assert "sqs" not in found
+    config = Config(signals=SignalSettings(quotas=("glue", "app*")))
+    service_codes = await services_in_use(CellInventories(config))
+    assert {"glue", "appflow", "appconfig"} <= service_codes
+    assert "sqs" not in service_codes
 
 
 @pytest.mark.parametrize(
     ("scope", "codes"), [(ServiceScope.GLOBAL, {"iam"}), (ServiceScope.REGION, {"glue"})]
 )
-async def test_quotas_of_global_services_are_read_once(scope: ServiceScope, codes: set[str]) -> None:
+async def test_quotas_of_global_services_are_read_only_in_the_global_cell(
+    scope: ServiceScope, codes: set[str]
+) -> None:
     inventories = CellInventories(Config(signals=SignalSettings(quotas=("glue", "iam"))), scope)
     assert await services_in_use(inventories) == codes
 

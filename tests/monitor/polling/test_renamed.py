@@ -1,4 +1,4 @@
-"""APIs that share a name or are renamed: a series belongs to the id and shows the name."""
+"""APIs that share a name or are renamed: a series is identified by the API's id and shows its name."""
 
 from typing import Any
 
@@ -16,11 +16,15 @@ STAGE = {
     "methodSettings": {"*/*": {"throttlingRateLimit": 100.0, "throttlingBurstLimit": 5}},
 }
 SIGNAL = "apigateway.rest_stage_method_throttle"
-ORDERS, SECOND, INTERNAL = ("aaaaaaaaaa", "orders"), ("bbbbbbbbbb", "orders"), ("cccccccccc", "internal")
+ORDERS, OTHER_ORDERS, INTERNAL = (
+    ("aaaaaaaaaa", "orders"),
+    ("bbbbbbbbbb", "orders"),
+    ("cccccccccc", "internal"),
+)
 
 
 def answers(*apis: tuple[str, str]) -> dict[str, Any]:
-    """Return the answers of an API Gateway with REST APIs, each an id and a name."""
+    """Return the answers of an API Gateway with these REST APIs. apis: pairs of id and name."""
     return {
         "get_account": {"throttleSettings": {"rateLimit": 10000.0, "burstLimit": 5000}},
         "get_apis": {"Items": []},
@@ -32,47 +36,47 @@ def answers(*apis: tuple[str, str]) -> dict[str, Any]:
 
 
 def stages(account: FakeAccount) -> dict[str, tuple[str, float]]:
-    """The limit of each stage by its id, and what it is called."""
-    found = {}
+    """Return the shown name and the limit of each stage, by its id."""
+    by_id = {}
     for key, series in account.fleet.series.items():
         if key.signal == "rest_stage_method_throttle" and series.settings.limit:
-            found[key.subject.id] = key.resource, series.settings.limit.value
-    return found
+            by_id[key.subject.id] = key.resource, series.settings.limit.value
+    return by_id
 
 
 async def read_stages(account: FakeAccount, *apis: tuple[str, str]) -> dict[str, tuple[str, float]]:
-    """Run an inventory of these APIs; return the series of their stages."""
+    """Run an inventory of these APIs; return the shown name and the limit of each stage, by its id."""
     await account.run_inventory(apigateway.COLLECTOR, **answers(*apis))
     return stages(account)
 
 
-async def test_a_second_api_of_the_same_name_changes_nothing_of_the_first() -> None:
-    given = {
+async def test_a_second_api_with_the_same_name_does_not_change_the_series_of_the_first() -> None:
+    settings = {
         "limits": [{"signal": SIGNAL, "resource": "orders/prod", "limit": 50}],
         "exclude": [{"resource": "internal/*"}],
     }
-    account = FakeAccount(Config.model_validate(given), **answers())
+    account = FakeAccount(Config.model_validate(settings), **answers())
     assert await read_stages(account, ORDERS, INTERNAL) == {"aaaaaaaaaa/prod": ("orders/prod", 50)}
-    assert await read_stages(account, ORDERS, INTERNAL, SECOND, ("dddddddddd", "internal")) == {
+    assert await read_stages(account, ORDERS, INTERNAL, OTHER_ORDERS, ("dddddddddd", "internal")) == {
         "aaaaaaaaaa/prod": ("orders/prod", 50),
         "bbbbbbbbbb/prod": ("orders/prod", 50),
     }
     assert account.fleet.departed == []
 
 
-async def test_selectors_take_the_id_as_well() -> None:
-    given = {
+async def test_selectors_match_the_id_as_well_as_the_name() -> None:
+    settings = {
         "limits": [{"resource": "aaaaaaaaaa/prod", "limit": 50}],
         "exclude": [{"resource": "cccccccccc/*"}],
     }
-    account = FakeAccount(Config.model_validate(given), **answers())
-    assert await read_stages(account, ORDERS, SECOND, INTERNAL) == {
+    account = FakeAccount(Config.model_validate(settings), **answers())
+    assert await read_stages(account, ORDERS, OTHER_ORDERS, INTERNAL) == {
         "aaaaaaaaaa/prod": ("orders/prod", 50),
         "bbbbbbbbbb/prod": ("orders/prod", 100),
     }
 
 
-async def test_a_renamed_api_is_the_same_series_by_its_new_name() -> None:
+async def test_a_renamed_api_keeps_its_series_which_shows_the_new_name() -> None:
     account = FakeAccount(**answers())
     await read_stages(account, ORDERS)
     version = account.fleet.version
@@ -82,20 +86,21 @@ async def test_a_renamed_api_is_the_same_series_by_its_new_name() -> None:
     assert account.fleet.departed == [] and account.fleet.version > version
 
 
-async def test_the_samples_of_two_apis_of_one_name_differ_and_follow_a_new_name() -> None:
+async def test_samples_of_two_apis_with_one_name_differ_by_id_and_show_a_new_name() -> None:
     account = FakeAccount(**answers())
     exposition = Exposition(account.fleet)
 
     async def samples() -> list[str]:
         account.fleet.utilization[: account.fleet.size] = np.float32(0.5)
         await exposition.publish({})
-        found = text(exposition).splitlines()
-        return [one for one in found if one.startswith("headroom_utilization_ratio{") and "rest_stage" in one]
+        lines = text(exposition).splitlines()
+        name = "headroom_utilization_ratio{"
+        return [line for line in lines if line.startswith(name) and "rest_stage" in line]
 
-    await read_stages(account, ORDERS, SECOND)
+    await read_stages(account, ORDERS, OTHER_ORDERS)
     assert len(set(await samples())) == 2
-    assert all('resource="orders/prod",resource_id="' in one for one in await samples())
+    assert all('resource="orders/prod",resource_id="' in line for line in await samples())
     await read_stages(account, ORDERS, ("bbbbbbbbbb", "green"))
     assert sorted(
-        'resource="green/prod",resource_id="bbbbbbbbbb/prod"' in one for one in await samples()
+        'resource="green/prod",resource_id="bbbbbbbbbb/prod"' in line for line in await samples()
     ) == [False, True]

@@ -1,4 +1,4 @@
-"""Polls of a cell whose shards are hardly read while their stream writes too little to endanger any."""
+"""Polls of a cell: shards are read hourly while their stream has too little traffic to endanger one."""
 
 from collections import Counter
 from typing import Any
@@ -23,16 +23,19 @@ from tests.telemetries import Telemetries
 START, DELAY, LONGEST = 29_000_000, 2, 15
 CELL = "123456789012", "eu-west-1"
 SHARDS = [f"shard-{n}" for n in range(8)]
-QUIET, LOUD = 0.01 * SHARD_WRITE_BYTES, 0.9 * SHARD_WRITE_BYTES  # bytes a second
+LOW_TRAFFIC, HIGH_TRAFFIC = 0.01 * SHARD_WRITE_BYTES, 0.9 * SHARD_WRITE_BYTES  # bytes a second
 SUMMARY = {"OpenShardCount": len(SHARDS), "StreamCreationTimestamp": "2020-01-01T00:00:00Z"}
 
 
-class Stream:
-    """CloudWatch with the bytes of a stream and of its shards, and when each was requested."""
+class StreamMetrics:
+    """A fake CloudWatch with the bytes of a stream and of its shards.
+
+    requested: how often each shard's metric was requested; "" is the stream. last_requested: the last minute.
+    """
 
     def __init__(self) -> None:
         self.now = START
-        self.loud_from = START + 10_000  # shard-5 writes much from this minute on
+        self.high_traffic_from = START + 10_000  # the minute from which on shard-5 has high traffic
         self.requested = Counter[str]()
         self.last_requested = dict[str, int]()
 
@@ -41,7 +44,7 @@ class Stream:
 
     def _result(self, query: Query) -> dict[str, Any]:
         metric = query["MetricStat"]["Metric"]
-        shard = next((one["Value"] for one in metric["Dimensions"] if one["Name"] == "ShardId"), "")
+        shard = next((pair["Value"] for pair in metric["Dimensions"] if pair["Name"] == "ShardId"), "")
         if metric["MetricName"] != "IncomingBytes":
             return result(query, {})
         self.requested[shard] += 1
@@ -52,20 +55,22 @@ class Stream:
         )
 
     def _bytes(self, shard: str, minute: int) -> float:
-        loud = minute >= self.loud_from
+        is_high = minute >= self.high_traffic_from
         if not shard:
-            return 60 * (QUIET * (len(SHARDS) - loud) + LOUD * loud)
-        return 60 * (LOUD if loud and shard == "shard-5" else QUIET)
+            return 60 * (LOW_TRAFFIC * (len(SHARDS) - is_high) + HIGH_TRAFFIC * is_high)
+        return 60 * (HIGH_TRAFFIC if is_high and shard == "shard-5" else LOW_TRAFFIC)
 
 
 def fleet_of_shards() -> Fleet:
-    """Return the series of the bytes of the stream and of its shards."""
+    """Return a fleet with the series of the written bytes of the stream and of its shards."""
     fleet = Fleet()
     fleet.set_bounds(REGISTRY.bounds)
-    of_shards = (one for shard in SHARDS for one in shard_series("orders", shard, {"IncomingBytes"}))
-    for one in (*stream_series("orders", SUMMARY), *of_shards):
-        if one.signal in ("stream_write_bytes", "shard_write_bytes"):
-            add(fleet, one)
+    observations = [*stream_series("orders", SUMMARY)]
+    for shard in SHARDS:
+        observations += shard_series("orders", shard, {"IncomingBytes"})
+    for observed in observations:
+        if observed.signal in ("stream_write_bytes", "shard_write_bytes"):
+            add(fleet, observed)
     return fleet
 
 
@@ -75,15 +80,15 @@ def add(fleet: Fleet, observed: Observed) -> None:
     fleet.put(Key(*CELL, "kinesis", observed.signal, observed.resource), observed, settings, START)
 
 
-async def poll(reader: MetricReader, aws: Stream, minutes: int) -> None:
-    """Poll once a minute, for so many minutes."""
+async def poll(reader: MetricReader, aws: StreamMetrics, minutes: int) -> None:
+    """Poll once in each of the next minutes."""
     for _ in range(minutes):
         assert await reader.read(aws.now) == []
         aws.now += 1
 
 
-async def test_shards_of_a_quiet_stream_are_read_once_an_hour_and_at_once_when_it_is_not_quiet() -> None:
-    aws, fleet = Stream(), fleet_of_shards()
+async def test_shards_are_read_hourly_while_traffic_is_low_and_at_once_when_it_is_high() -> None:
+    aws, fleet = StreamMetrics(), fleet_of_shards()
     async with FakeCloudWatch(aws.answer) as server:
         cell = Cell(fake_credentials(), *CELL, Telemetries().aws, {"cloudwatch": 1000.0}, server.url)
         reader = MetricReader(cell, fleet, OWNERS, planner=Planner(fleet, Intervals(1, LONGEST, 5)))
@@ -91,13 +96,13 @@ async def test_shards_of_a_quiet_stream_are_read_once_an_hour_and_at_once_when_i
         before = aws.requested.copy()
         await poll(reader, aws, 60)
         assert max(aws.requested[shard] - before[shard] for shard in SHARDS) == 1
-        safe = {
-            safe_reason(fleet, one) for one in fleet.series.values() if one.key.signal == "shard_write_bytes"
+        shard_bytes = [series for series in fleet.series.values() if series.key.signal == "shard_write_bytes"]
+        assert {safe_reason(fleet, series) for series in shard_bytes} == {
+            "IncomingBytes of StreamName orders"
         }
-        assert safe == {"IncomingBytes of StreamName orders"}
-        aws.loud_from = aws.now
-        while aws.last_requested["shard-5"] <= aws.loud_from:
+        aws.high_traffic_from = aws.now
+        while aws.last_requested["shard-5"] <= aws.high_traffic_from:
             await poll(reader, aws, 1)
-        assert aws.now - 1 <= aws.loud_from + DELAY + 1 + LONGEST
+        assert aws.now - 1 <= aws.high_traffic_from + DELAY + 1 + LONGEST
         assert aws.last_requested["shard-5"] == aws.last_requested[""]
         await cell.close()
