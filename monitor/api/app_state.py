@@ -43,13 +43,14 @@ class AppState:
     """The state and the functions that the routes of API and pages share.
 
     monitor_status: returns the current status. reload: reads the configuration again; raises ConfigError if
-    it is invalid. coverage: returns the coverage of quotas. recommend: recommends the sizes of what these
-    slots bought; it computes in a thread. fan: returns that of a slot, of some days back and ahead; None
-    without a history. outlook: returns that of a slot, compared with a limit and for another one, if any.
-    look_back: returns what was kept of some days. what_if: answers what breaks first. poll_interval: returns
-    the shortest interval between two requests for a metric, in seconds. paths: returns what request paths
-    carry. budget: what CloudWatch may cost. search_index: of the names of series. stopping: is set when
-    the server must stop.
+    it is invalid. coverage: returns the coverage of quotas. recommend: computes, in a thread, the right
+    sizes of what is bought for these slots. fan: returns the fan of a slot for a number of past and of future
+    days; None without a history. outlook: returns the outlook of a slot; the second argument is the limit
+    that past forecasts are compared with, the third is the limit of a new forecast, if any. look_back:
+    returns the stored usage and notices of the last days. what_if: answers what breaks first. poll_interval:
+    returns the shortest interval between two requests for a metric, in seconds. paths: returns the status of
+    all request paths. budget: the budget for CloudWatch's bill; None without one. search_index: the index of
+    the names of series. stopping: is set when the server must stop.
     """
 
     registry: Registry

@@ -1,4 +1,4 @@
-"""An example of each operation of the API: a call as a curl line, and the response."""
+"""Examples of the API's operations: for each, a call as a curl command, and the response."""
 
 import json
 import shlex
@@ -12,22 +12,21 @@ from urllib.parse import urlencode
 from monitor.api.server_address import DEFAULT_ADDRESS
 
 RESPONSES_FILE = Path(__file__).parent / "example_responses.json"
-SERIES: Final = (
-    "bbe59bfe27e1526e"  # stream_write_bytes of the stream orders of account 123456789012 in eu-west-1
-)
-ALERT = {"id": SERIES}
+# The id of stream_write_bytes of the stream orders of account 123456789012 in eu-west-1.
+SERIES_ID: Final = "bbe59bfe27e1526e"
+SERIES_PATH: Final = {"id": SERIES_ID}  # an alert has the id of its series
 
 
 @dataclass(frozen=True, slots=True)
 class CallExample:
-    """The parameters and the body of an example. path: what stands for the names in the path."""
+    """The parameters and the body of an example call. path: the values of the parameters in the path."""
 
     path: Mapping[str, str] = field(default_factory=dict)
     query: Mapping[str, str] = field(default_factory=dict)
     body: Mapping[str, Any] | None = None
 
     def curl(self, method: str, path: str) -> str:
-        """Return the command that makes the call."""
+        """Return the curl command that makes the call."""
         words = ["curl"] + ([] if method == "get" else ["-X", method.upper()])
         if self.body is not None:
             words += ["-H", "Content-Type: application/json", "-d", json.dumps(self.body)]
@@ -35,11 +34,11 @@ class CallExample:
         return shlex.join([*words, f"http://{DEFAULT_ADDRESS}{path.format_map(self.path)}{query}"])
 
 
-# By operation id; an operation that is not named here has neither parameters nor a body in its example.
+# By operation id; the example of any other operation has neither parameters nor a body.
 CALLS: Final[Mapping[str, CallExample]] = {
     "scrape_metrics": CallExample(query={"service": "kinesis"}),
     "list_series": CallExample(query={"service": "kinesis", "zone": "near", "limit": "10"}),
-    "get_series": CallExample(path=ALERT),
+    "get_series": CallExample(path=SERIES_PATH),
     "list_quotas": CallExample(query={"service_code": "lambda", "limit": "10"}),
     "list_recommendations": CallExample(query={"advice": "lower"}),
     "list_episodes": CallExample(query={"days": "7"}),
@@ -47,9 +46,9 @@ CALLS: Final[Mapping[str, CallExample]] = {
     "ask_what_if": CallExample(query={"traffic": "3x", "match": 'service="kinesis"'}),
     "list_alerts": CallExample(query={"limit": "20"}),
     "acknowledge_alert": CallExample(
-        path=ALERT, body={"author": "ada", "comment": "adding shards", "duration": "2h"}
+        path=SERIES_PATH, body={"author": "ada", "comment": "adding shards", "duration": "2h"}
     ),
-    "unacknowledge_alert": CallExample(path=ALERT),
+    "unacknowledge_alert": CallExample(path=SERIES_PATH),
     "list_alert_history": CallExample(query={"limit": "20"}),
     "create_silence": CallExample(
         body={
@@ -65,12 +64,12 @@ CALLS: Final[Mapping[str, CallExample]] = {
 
 
 def call_of(operation: str) -> CallExample:
-    """Return the example of a call of an operation."""
+    """Return the example call of an operation."""
     return CALLS.get(operation, CallExample())
 
 
 @cache
 def example_responses() -> Mapping[str, Any]:
-    """Return the example of a successful response of each operation, by its id."""
+    """Return an example of a successful response for each operation, by the operation's id."""
     responses: Mapping[str, Any] = json.loads(RESPONSES_FILE.read_bytes())
     return responses

@@ -1,4 +1,4 @@
-"""The cost of monitoring: what it is now, what it was so far, and what a metric stream would save."""
+"""The cost of monitoring: the present cost, the cost so far, and what a metric stream would save."""
 
 import asyncio
 import time
@@ -15,15 +15,16 @@ from monitor.cost.streaming import Activity, StreamAdvice, stream_advice
 from monitor.planning.budget import AllowanceStatus
 from monitor.planning.telemetry import planned_delays
 
-MAX_BILLS_LISTED = 1_000  # services, and accounts and regions
+MAX_BILLS_LISTED = 1_000  # by service, and as many by account and region
 MAX_ADVICE_LISTED = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """The bills by service and by cell, advice on streams, the budgets, and planned delays by account.
+    """The bills by service and by cell, advice on metric streams, and the budgets.
 
-    delays: seconds until a sample that CloudWatch has is read, by quantile of the series.
+    delays: by account and by quantile of its series, the planned seconds between the time when CloudWatch has
+    a sample and the time when Headroom reads it.
     """
 
     services: Sequence[Bill]
@@ -34,7 +35,7 @@ class Costs:
 
 
 async def read_costs(state: AppState) -> Costs:
-    """Return what monitoring costs now."""
+    """Return the costs of monitoring as known now."""
     interval, fleet = state.poll_interval(), state.fleet
     use = MetricUse.of(fleet, int(time.time() // 60), state.cost.prices)
     activity = await Activity.of(fleet, use.cells)
@@ -45,7 +46,10 @@ async def read_costs(state: AppState) -> Costs:
 
 
 class BillModel(ApiModel):
-    """The cost of one service, or of one account and region; all names are empty for unused updates."""
+    """The cost of one service, or of one account and region.
+
+    service, account and region are all empty in the bill for streamed updates that no series uses.
+    """
 
     service: str | None = None
     account: str | None = None
@@ -87,7 +91,7 @@ class BudgetModel(ApiModel):
 
 
 class DelayModel(ApiModel):
-    """The planned delays of an account, in seconds: until a sample that CloudWatch has is read."""
+    """The planned delays of an account: seconds until Headroom reads a sample that CloudWatch has."""
 
     account: str
     median: float = Field(description="Of half of the series it is less.")
@@ -111,7 +115,7 @@ def cost_router(state: AppState) -> APIRouter:
 
     @router.get("/cost", summary="Get the cost")
     async def get_cost() -> CostModel:
-        """The cost of monitoring a month, its cost so far, and what to stream instead of polling it."""
+        """The monthly cost of monitoring, the cost so far, and the metrics to stream instead of polling."""
         return _cost_model(await read_costs(state))
 
     return router
@@ -119,24 +123,25 @@ def cost_router(state: AppState) -> APIRouter:
 
 def _cost_model(costs: Costs) -> CostModel:
     return CostModel(
-        services=[_bill(one, service=one.labels[0]) for one in costs.services[:MAX_BILLS_LISTED]],
+        services=[_bill(bill, service=bill.labels[0]) for bill in costs.services[:MAX_BILLS_LISTED]],
         cells=[
-            _bill(one, account=one.labels[0], region=one.labels[1]) for one in costs.cells[:MAX_BILLS_LISTED]
+            _bill(bill, account=bill.labels[0], region=bill.labels[1])
+            for bill in costs.cells[:MAX_BILLS_LISTED]
         ],
-        streams=[_advice(one) for one in costs.streams[:MAX_ADVICE_LISTED]],
+        streams=[_advice(advice) for advice in costs.streams[:MAX_ADVICE_LISTED]],
         budgets=[
             BudgetModel(
-                account=one.account or None,
-                dollars_per_month=one.dollars_per_month,
-                minimum_dollars_per_month=one.minimum_dollars,
-                ahead_dollars=one.ahead_dollars,
+                account=budget.account or None,
+                dollars_per_month=budget.dollars_per_month,
+                minimum_dollars_per_month=budget.minimum_dollars,
+                ahead_dollars=budget.ahead_dollars,
             )
-            for one in costs.budgets
+            for budget in costs.budgets
         ],
         planned_delays=[
-            DelayModel(account=account, median=some[0.5], p99=some[0.99], longest=some[1.0])
-            for account, some in costs.delays.items()
-            if some
+            DelayModel(account=account, median=quantiles[0.5], p99=quantiles[0.99], longest=quantiles[1.0])
+            for account, quantiles in costs.delays.items()
+            if quantiles
         ],
     )
 
@@ -157,14 +162,14 @@ def _bill(bill: Bill, **names: str) -> BillModel:
     )
 
 
-def _advice(one: StreamAdvice) -> StreamAdviceModel:
+def _advice(advice: StreamAdvice) -> StreamAdviceModel:
     return StreamAdviceModel(
-        account=one.account,
-        region=one.region,
-        namespace=one.namespace,
-        metric_names=one.names,
-        metrics=one.metrics,
-        polled_monthly_dollars=one.polled_dollars,
-        streamed_monthly_dollars=one.streamed_dollars,
-        saved_monthly_dollars=one.saved_dollars,
+        account=advice.account,
+        region=advice.region,
+        namespace=advice.namespace,
+        metric_names=advice.names,
+        metrics=advice.metrics,
+        polled_monthly_dollars=advice.polled_dollars,
+        streamed_monthly_dollars=advice.streamed_dollars,
+        saved_monthly_dollars=advice.saved_dollars,
     )

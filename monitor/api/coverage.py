@@ -15,7 +15,7 @@ from monitor.coverage.verdicts import CoverageState
 from monitor.lib.text import replace_surrogates
 
 MAX_QUOTAS = 10_000  # in one response
-Utf8 = Annotated[str, BeforeValidator(replace_surrogates)]  # a text with names of customers
+Utf8 = Annotated[str, BeforeValidator(replace_surrogates)]  # text with names that customers chose
 
 
 class QuotaCoverageModel(ApiModel):
@@ -47,10 +47,10 @@ class QuotaCoverageModel(ApiModel):
 
 
 class CoverageModel(ApiModel):
-    """Quotas by account, region, service code and code.
+    """Quotas, sorted by account, region, service code and code.
 
-    total, states, monthly_dollars and unknown_costs are of all that match, listed or not. notes: what else is
-    to be said, such as that AWS's report of utilization is not permitted.
+    total, states, monthly_dollars and unknown_costs cover all matching quotas, listed or not. notes: further
+    remarks, such as that AWS's report of utilization is not permitted.
     """
 
     items: list[QuotaCoverageModel]
@@ -76,7 +76,7 @@ def coverage_router(state: AppState) -> APIRouter:
     async def list_quotas(query: Annotated[CoverageQuery, Query()]) -> Response:
         """Every quota of the services in use: whether it is watched, and if not, why, and what enables it.
 
-        Read from Service Quotas once a day; complete some minutes after the start.
+        Headroom reads Service Quotas once a day; the list is complete some minutes after the start.
         """
         body = await asyncio.to_thread(_coverage_json, state.coverage(), query)
         return Response(body, media_type="application/json")
@@ -85,7 +85,7 @@ def coverage_router(state: AppState) -> APIRouter:
 
 
 def _coverage_json(coverage: Coverage, query: CoverageQuery) -> str:
-    """Return the JSON of the quotas that are listed. Call it in a thread: it can take long."""
+    """Return the matching quotas as JSON. Call it in a thread: it can take long."""
     found = [quota for quota in coverage.quotas() if query.matches(quota)]
     totals = CoverageTotals.of(found)
     return CoverageModel(

@@ -1,4 +1,4 @@
-"""Descriptions of the fields of models in OpenAPI: of the field itself, of the docstring, or common ones."""
+"""Describes the fields of models in OpenAPI: by the field's own text, the docstring's or a common one."""
 
 import re
 from collections.abc import Iterator, Mapping, MutableMapping
@@ -38,33 +38,34 @@ COMMON_TEXTS: Final[Mapping[str, str]] = {
 # A list of names before a colon, at the start of a sentence: `smallest, step (of all): ...`.
 NAMES = re.compile(r"(?:^|(?<=[.:;] ))([a-z_0-9]+(?:, [a-z_0-9]+)*)(?: \([^)]*\))?: ")
 NONE = re.compile(r"\bNone\b")
-ALIASES: Final[Mapping[str, str]] = {"pending_for": "for"}  # names in docstrings that JSON has otherwise
+# The JSON names of fields that docstrings call otherwise.
+ALIASES: Final[Mapping[str, str]] = {"pending_for": "for"}
 
 
 def describe_fields(schemas: Mapping[str, JsonSchema]) -> None:
-    """Give each field of the schemas that has no description one, and each schema a short one."""
+    """Describe the fields without a description, and take their texts out of the schema's description."""
     for schema in schemas.values():
         properties = schema.get("properties", {})
         text = schema.get("description", "")
-        told = dict(_told(text, properties.keys()))
-        if told:
-            schema["description"] = told.pop("", "")
-        for name, one in properties.items():
-            described = one.get("description") or told.get(name) or COMMON_TEXTS.get(name)
+        texts = dict(_texts_by_field(text, properties.keys()))
+        if texts:
+            schema["description"] = texts.pop("", "")
+        for name, field in properties.items():
+            described = field.get("description") or texts.get(name) or COMMON_TEXTS.get(name)
             if described:
-                one["description"] = described
+                field["description"] = described
 
 
-def _told(docstring: str, fields: Any) -> Iterator[tuple[str, str]]:
-    """Yield what a docstring tells of each field, and under an empty name what it tells of all."""
+def _texts_by_field(docstring: str, fields: Any) -> Iterator[tuple[str, str]]:
+    """Yield the text of each field in a docstring, and under the empty name the text before them."""
     text = " ".join(docstring.split())
-    found = [one for one in NAMES.finditer(text) if _names(one).issubset(fields)]
-    ends = [one.start() for one in found[1:]] + [len(text)]
-    yield "", text[: found[0].start()].strip() if found else text
-    for one, end in zip(found, ends, strict=True) if found else ():
-        sentence = NONE.sub("null", text[one.end() : end].strip())
-        yield from ((name, sentence[:1].upper() + sentence[1:]) for name in _names(one))
+    matches = [match for match in NAMES.finditer(text) if _names(match).issubset(fields)]
+    ends = [match.start() for match in matches[1:]] + [len(text)]
+    yield "", text[: matches[0].start()].strip() if matches else text
+    for match, end in zip(matches, ends, strict=True) if matches else ():
+        sentence = NONE.sub("null", text[match.end() : end].strip())
+        yield from ((name, sentence[:1].upper() + sentence[1:]) for name in _names(match))
 
 
-def _names(found: re.Match[str]) -> set[str]:
-    return {ALIASES.get(name, name) for name in found[1].split(", ")}
+def _names(match: re.Match[str]) -> set[str]:
+    return {ALIASES.get(name, name) for name in match[1].split(", ")}

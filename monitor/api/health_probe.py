@@ -1,7 +1,7 @@
 """Probes the health of a running Headroom.
 
-A container does it every few seconds, so it needs neither http.client nor, without https, ssl: they take
-longer to import than everything else. Of the response it reads nothing but the first line.
+A container probes every few seconds, so this module imports neither http.client nor, for http, ssl: these
+imports take longer than all else together. The probe reads only the first line of the response.
 """
 
 import socket
@@ -11,7 +11,7 @@ from urllib.parse import SplitResult
 
 from monitor.api.server_address import parse_server_address
 
-PROBE_TIMEOUT: Final = 3.0  # seconds for each attempt, connecting apart
+PROBE_TIMEOUT: Final = 3.0  # seconds to connect, and again for the response
 MAX_STATUS_LINE: Final = 4096  # bytes
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -20,7 +20,7 @@ def probe_health(address: str) -> str:
     """Return the status and reason of /-/healthy. Without a scheme, tries http and then https.
 
     Blocks for some seconds at most. The certificate of a loopback address is not verified: no secret is sent.
-    Raises OSError or ValueError when there is no response of HTTP.
+    Raises OSError or ValueError without an HTTP response.
     """
     if "://" in address:
         return _probe(parse_server_address(address))

@@ -1,4 +1,4 @@
-"""The route of the look-back at what this Headroom has kept."""
+"""The route of the look-back: past episodes, by the usage and the notices that Headroom has stored."""
 
 import asyncio
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ class EpisodeModel(ApiModel):
 
 
 class LookbackModel(ApiModel):
-    """Episodes of the last days, the newest first, by the kept usage and the journal. It costs nothing."""
+    """Episodes of the last days, the newest first, by the stored usage and the journal."""
 
     begin: datetime = Field(description="The first minute that is looked at.")
     end: datetime = Field(description="The minute after the last one.")
@@ -77,11 +77,11 @@ class LookbackQuery(BaseModel):
     service: str | None = Field(default=None, description="For example kinesis.")
     limit: int = Field(default=1000, ge=1, le=MAX_EPISODES_LISTED, description="Episodes in one answer.")
 
-    def matches(self, one: KeptEpisode) -> bool:
+    def matches(self, episode: KeptEpisode) -> bool:
         """Return whether an episode is wanted."""
-        key = one.series.key
-        wanted = ((self.account, key.account), (self.region, key.region), (self.service, key.service))
-        return all(value is None or value == own for value, own in wanted)
+        key = episode.series.key
+        pairs = ((self.account, key.account), (self.region, key.region), (self.service, key.service))
+        return all(wanted is None or wanted == actual for wanted, actual in pairs)
 
 
 def look_back_router(state: AppState) -> APIRouter:
@@ -90,10 +90,11 @@ def look_back_router(state: AppState) -> APIRouter:
 
     @router.get("/look-back", response_model=LookbackModel, summary="List past episodes")
     async def list_episodes(query: Annotated[LookbackQuery, Query()]) -> Response:
-        """List when series were near their limits or throttled in the last days, and what was told.
+        """List when series were near their limits or throttled in the last days, and the notices of it.
 
-        By what this Headroom has kept: the highest usage of each quarter of an hour of 14 days, compared with
-        the limit of now, and the notices of its journal. AWS is not asked, so that it costs nothing.
+        The list is made of what this Headroom has stored: the highest usage of each quarter of an hour of 14
+        days, compared with the present limit, and the notices in its journal. AWS is not called, so the list
+        costs nothing.
         `headroom lookback` reads each minute from CloudWatch.
         """
         found = await state.look_back(query.days)
@@ -104,7 +105,7 @@ def look_back_router(state: AppState) -> APIRouter:
 
 
 def _json(found: KeptLookback, snapshot: Snapshot, query: LookbackQuery) -> str:
-    episodes = [one for one in found.episodes if query.matches(one)]
+    episodes = [episode for episode in found.episodes if query.matches(episode)]
     return LookbackModel(
         begin=_time(found.minutes.start),
         end=_time(found.minutes.stop),
@@ -117,8 +118,8 @@ def _json(found: KeptLookback, snapshot: Snapshot, query: LookbackQuery) -> str:
 
 
 def _models(episodes: list[KeptEpisode], snapshot: Snapshot) -> Iterator[EpisodeModel]:
-    for one in episodes:
-        key, limit = one.series.key, float(snapshot.limit[one.series.slot])
+    for episode in episodes:
+        key, limit = episode.series.key, float(snapshot.limit[episode.series.slot])
         yield EpisodeModel(
             series_id=key.id,
             account=key.account,
@@ -126,16 +127,16 @@ def _models(episodes: list[KeptEpisode], snapshot: Snapshot) -> Iterator[Episode
             service=key.service,
             signal=key.signal,
             resource=key.resource,
-            kind="throttled" if one.is_throttled else "near",
-            begin=_time(one.begin),
-            end=_time(one.end),
-            minutes=one.end - one.begin,
-            ongoing=one.ongoing,
-            peak_utilization=one.peak(limit),
-            usage=one.known_usage,
+            kind="throttled" if episode.is_throttled else "near",
+            begin=_time(episode.begin),
+            end=_time(episode.end),
+            minutes=episode.end - episode.begin,
+            ongoing=episode.ongoing,
+            peak_utilization=episode.peak(limit),
+            usage=episode.known_usage,
             limit=limit if limit > 0 else None,
-            unit=one.series.settings.signal.unit.name,
-            throttled=one.throttled,
+            unit=episode.series.settings.signal.unit.name,
+            throttled=episode.throttled,
             told=[
                 ToldModel(
                     at=datetime.fromtimestamp(notice.at, UTC),
@@ -144,7 +145,7 @@ def _models(episodes: list[KeptEpisode], snapshot: Snapshot) -> Iterator[Episode
                     zone=notice.zone,
                     summary=notice.summary,
                 )
-                for notice in one.told
+                for notice in episode.told
             ],
         )
 

@@ -38,7 +38,7 @@ class UnobservableModel(ApiModel):
 
 
 class ForecastModel(ApiModel):
-    """The forecast of a series, by its usage of the last 14 days."""
+    """The forecast of a series, from its usage of the last 14 days."""
 
     summary: str = Field(
         description="In words: `reaches the limit in 3-5 h, 80 %`, or why there is none: `1.2 of 2 days of "

@@ -120,23 +120,23 @@ def _describe_errors(operation: Json) -> None:
 
 def _add_example(method: str, path: str, operation: Json) -> None:
     """Add example values to the parameters, the body and the response, and the call as a curl command."""
-    call, identity = call_of(operation["operationId"]), operation["operationId"]
+    call, operation_name = call_of(operation["operationId"]), operation["operationId"]
     for parameter in operation.get("parameters", ()):
-        given = call.path if parameter["in"] == "path" else call.query
-        if (value := given.get(parameter["name"])) is not None:
+        examples = call.path if parameter["in"] == "path" else call.query
+        if (value := examples.get(parameter["name"])) is not None:
             parameter["example"] = [value] if parameter["schema"].get("type") == "array" else value
     if call.body is not None:
         operation["requestBody"]["content"]["application/json"]["example"] = call.body
     source = call.curl(method, path)
     operation["x-codeSamples"] = [{"lang": "Shell", "label": "curl", "source": source}]
-    if (response := example_responses().get(identity)) is not None:
+    if (response := example_responses().get(operation_name)) is not None:
         content: Mapping[str, Json] = operation["responses"]["200"]["content"]
-        for one in content.values():
-            one["example"] = response
+        for media_type in content.values():
+            media_type["example"] = response
 
 
 def schema_of(document: Mapping[str, Any], reference: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the schema that `$ref` names; without a `$ref`, the given schema."""
+    """Return the schema that a `$ref` names; without a `$ref`, the argument itself."""
     name = reference.get("$ref", "").rpartition("/")[2]
     schemas: Mapping[str, Mapping[str, Any]] = document["components"]["schemas"]
     return schemas.get(name, reference)

@@ -16,7 +16,7 @@ from monitor.topology.path_status import HopStatus, LimitStatus, PathStatus, Pat
 from rules.problem_text import suggestion
 
 PathName = Annotated[str, Path(description="The name of the path in its file.")]
-Utf8 = Annotated[str, BeforeValidator(replace_surrogates)]  # a text with names of customers
+Utf8 = Annotated[str, BeforeValidator(replace_surrogates)]  # text with names that customers chose
 
 
 class PathLimitModel(ApiModel):
@@ -117,7 +117,7 @@ def paths_router(state: AppState) -> APIRouter:
 
     @router.get("/paths", summary="List request paths")
     async def list_paths() -> PathListModel:
-        """The request paths of the configuration: what flows, what they carry, and their weakest limits."""
+        """The request paths of the configuration: their flow, their capacity and their weakest limits."""
         items = [PathModel(**_fields(path)) for path in state.paths().items]
         return PathListModel(items=items, total=len(items))
 
@@ -181,7 +181,7 @@ def _hop(status: HopStatus) -> PathHopModel:
         payload=PayloadModel.model_validate(status.payload) if status.payload else None,
         known=status.is_known,
         reasons=status.reasons,
-        limits=[_limit(one) for one in status.limits],
+        limits=[_limit(limit) for limit in status.limits],
     )
 
 

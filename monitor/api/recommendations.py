@@ -47,35 +47,35 @@ class RecommendationModel(ApiModel):
     series_ids: list[str] = Field(description="All series that share the purchase.")
 
     @classmethod
-    def of(cls, one: Recommendation) -> "RecommendationModel":
+    def of(cls, recommendation: Recommendation) -> "RecommendationModel":
         """Return the model of a recommendation."""
         return cls(
-            account=one.key.account,
-            region=one.key.region,
-            service=one.key.service,
-            resource=one.name,
-            advice=one.advice,
-            change=one.change,
-            item=one.size.item,
-            bought=one.bought,
-            right_size=one.items,
-            signal=one.key.signal,
-            series_id=one.key.id,
-            peak_utilization=one.utilization,
-            reason=one.reason,
-            monthly_dollars=one.monthly_dollars,
-            price=one.price_text,
-            price_source=one.price_source,
-            price_read_on=one.price_read_on,
-            command=one.command,
-            series_ids=[key.id for key in one.series],
+            account=recommendation.key.account,
+            region=recommendation.key.region,
+            service=recommendation.key.service,
+            resource=recommendation.name,
+            advice=recommendation.advice,
+            change=recommendation.change,
+            item=recommendation.size.item,
+            bought=recommendation.bought,
+            right_size=recommendation.items,
+            signal=recommendation.key.signal,
+            series_id=recommendation.key.id,
+            peak_utilization=recommendation.utilization,
+            reason=recommendation.reason,
+            monthly_dollars=recommendation.monthly_dollars,
+            price=recommendation.price_text,
+            price_source=recommendation.price_source,
+            price_read_on=recommendation.price_read_on,
+            command=recommendation.command,
+            series_ids=[key.id for key in recommendation.series],
         )
 
 
 class RecommendationsModel(ApiModel):
-    """Recommendations: what is to be raised first, then what saves most.
+    """Recommendations to raise come first, then the recommendations that save most.
 
-    total, counts and sums are of all that match, listed or not.
+    total, counts and sums cover all matching recommendations, listed or not.
     """
 
     items: list[RecommendationModel]
@@ -99,12 +99,12 @@ class RecommendationsQuery(BaseModel):
         default=1000, ge=1, le=MAX_RECOMMENDATIONS, description="Recommendations in one answer."
     )
 
-    def matches(self, one: Recommendation) -> bool:
+    def matches(self, recommendation: Recommendation) -> bool:
         """Return whether a recommendation is wanted."""
-        wanted = ((self.account, one.key.account), (self.region, one.key.region))
-        named = (*wanted, (self.service, one.key.service))
-        is_named = all(value is None or value == own for value, own in named)
-        return is_named and (not self.advice or one.advice in self.advice)
+        key = recommendation.key
+        pairs = ((self.account, key.account), (self.region, key.region), (self.service, key.service))
+        is_selected = all(wanted is None or wanted == actual for wanted, actual in pairs)
+        return is_selected and (not self.advice or recommendation.advice in self.advice)
 
 
 def recommendations_router(state: AppState) -> APIRouter:
@@ -115,11 +115,13 @@ def recommendations_router(state: AppState) -> APIRouter:
     async def list_recommendations(query: Annotated[RecommendationsQuery, Query()]) -> Response:
         """The right size of each provisioned limit, by the demand of 14 days, with what was refused.
 
-        It keeps the peak in the target band. What is busy by one of its limits is never lowered, and without
-        seven days of which 90 % are known nothing is recommended.
+        The right size keeps the peak in the target band. A purchase with one busy limit is never lowered.
+        Nothing is recommended without seven days of history of which 90 % are known.
         """
         found = await read_recommendations(state)
-        body = await asyncio.to_thread(_json, [one for one in found if query.matches(one)], query.limit)
+        body = await asyncio.to_thread(
+            _json, [advice for advice in found if query.matches(advice)], query.limit
+        )
         return Response(body, media_type="application/json")
 
     return router
@@ -133,7 +135,7 @@ async def read_recommendations(state: AppState) -> Sequence[Recommendation]:
 def _json(found: Sequence[Recommendation], limit: int) -> str:
     totals = SizingTotals.of(found)
     return RecommendationsModel(
-        items=[RecommendationModel.of(one) for one in found[:limit]],
+        items=[RecommendationModel.of(recommendation) for recommendation in found[:limit]],
         total=len(found),
         counts={**totals.counts},
         saved_monthly_dollars=totals.saved,

@@ -44,16 +44,16 @@ def metrics_router(state: AppState) -> APIRouter:
     async def scrape_metrics(request: Request, selection: Annotated[Selection, Query()]) -> Response:
         """Metrics in the Prometheus text format 0.0.4 or in OpenMetrics 1.0, by the Accept header.
 
-        All of them, or those of some accounts, regions and services. 422 where they are too many series.
+        All metrics, or the metrics of selected accounts, regions and services. 422 for too many series.
         """
         if unknown := _unknown_services(selection, state.registry):
             return error_response(422, unknown)
-        own = state.telemetry.registry if selection.has_own else None
+        own_registry = state.telemetry.registry if selection.has_own else None
         try:
             body = await parts.body(selection)
         except TooManySeriesError as error:
             return error_response(422, str(error))
-        return await scrape(request, body, own)
+        return await scrape(request, body, own_registry)
 
     return router
 
@@ -61,7 +61,7 @@ def metrics_router(state: AppState) -> APIRouter:
 def _unknown_services(selection: Selection, registry: Registry) -> str:
     """Return a sentence about services that no collector reads; empty if there are none."""
     known = (*registry.service_names, OWN_SERVICE)
-    unknown = next((one for one in selection.service if one not in known), None)
+    unknown = next((name for name in selection.service if name not in known), None)
     if unknown is None:
         return ""
     return f"service: expected the name of a service, found {short_line(unknown)}{suggestion(unknown, known)}"
@@ -104,7 +104,7 @@ def status_router(state: AppState) -> APIRouter:
         return models.CatalogueModel(
             items=items,
             total=len(items),
-            services=[models.CatalogueServiceModel.model_validate(one) for one in services],
+            services=[models.CatalogueServiceModel.model_validate(service) for service in services],
             off=state.monitor_status().signals_off,
         )
 

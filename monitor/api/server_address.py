@@ -1,4 +1,4 @@
-"""The address of a running Headroom, as commands take it."""
+"""The address of a running Headroom, to which commands send their requests."""
 
 from typing import Final
 from urllib.parse import SplitResult, urlsplit

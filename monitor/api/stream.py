@@ -36,14 +36,14 @@ def stream_router(dead_letters: DeadLetterStore) -> APIRouter:
         """List the latest pieces of deliveries that could not be decoded, and why."""
         items = [
             StreamDeadLetterModel(
-                at=utc_datetime(one.at),
-                request=one.request,
-                source=one.source,
-                format=one.format,
-                reason=one.reason,
-                piece=one.piece,
+                at=utc_datetime(letter.at),
+                request=letter.request,
+                source=letter.source,
+                format=letter.format,
+                reason=letter.reason,
+                piece=letter.piece,
             )
-            for one in dead_letters.latest()
+            for letter in dead_letters.latest()
         ]
         return StreamDeadLetterList(total=dead_letters.count, items=items)
 

@@ -1,4 +1,4 @@
-"""The route of what-if: what breaks first when traffic grows, a region fails or a limit is another one."""
+"""The route of what-if: what breaks first when traffic grows, a region fails or a limit changes."""
 
 import asyncio
 from datetime import datetime
@@ -27,7 +27,7 @@ from monitor.what_if.words import (
 )
 from rules.signals import LimitKind
 
-Utf8 = Annotated[str, BeforeValidator(replace_surrogates)]  # a text with names of customers
+Utf8 = Annotated[str, BeforeValidator(replace_surrogates)]  # text with names that customers chose
 
 
 class NamedSeriesModel(ApiModel):
@@ -43,7 +43,7 @@ class NamedSeriesModel(ApiModel):
 
 
 class WordsModel(ApiModel):
-    """A series of an answer in words."""
+    """The answer about one series, in words."""
 
     breaks_at: str = Field(description="`x1.08`, or that there is no usage.")
     would_use: str = Field(description="`at least 300 % of 4 MiB/s`.")
@@ -123,7 +123,7 @@ class QuotaToRequestModel(ApiModel):
 
 
 class NotAnsweredModel(NamedSeriesModel):
-    """A series of which the answer is not known, or whose traffic nothing carries."""
+    """A series whose answer is unknown, or whose traffic no other series receives."""
 
     reason: Utf8 = Field(description="Why, in a sentence.")
 
@@ -131,7 +131,7 @@ class NotAnsweredModel(NamedSeriesModel):
 class WhatIfModel(ApiModel):
     """The series in the order in which they break.
 
-    Totals are of all series that the question is about, listed or not.
+    Totals cover all series that the question is about, listed or not.
     """
 
     question: Utf8 = Field(description="In words.")
@@ -166,9 +166,9 @@ def what_if_router(state: AppState) -> APIRouter:
     async def ask_what_if(query: Annotated[WhatIfQuery, Query()]) -> Response:
         """The limits that are reached first, in which order and at which factor, and what makes room.
 
-        By the highest usage of the last 14 days, and by the lowest one at which demand was throttled. Ask
-        about traffic that grows, a region that fails, another limit, or several of these. 422 where a
-        question cannot be answered. Nothing is sent to AWS.
+        The answer is computed from the highest usage of the last 14 days, and from the lowest usage at which
+        demand was throttled. Ask about traffic that grows, a region that fails, another limit, or several of
+        these. 422 for a question that cannot be answered. Nothing is sent to AWS.
         """
         try:
             answer = await state.what_if.answer(query)
@@ -183,16 +183,16 @@ def _json(answer: Answer) -> str:
     return WhatIfModel(
         question=answer.question.words,
         summary=summary(answer),
-        items=[_stressed(one) for one in answer.items],
+        items=[_stressed(stressed) for stressed in answer.items],
         total=answer.total,
         broken=answer.broken,
         broken_now=answer.broken_now,
         actions={**answer.actions},
-        requests=[_request(one) for one in answer.requests],
+        requests=[_request(request) for request in answer.requests],
         requests_total=answer.requests_total,
-        unknown=[_not_answered(one) for one in answer.unknown],
+        unknown=[_not_answered(unknown) for unknown in answer.unknown],
         unknown_total=answer.unknown_total,
-        left=[_not_answered(one) for one in answer.left],
+        left=[_not_answered(left) for left in answer.left],
         left_total=answer.left_total,
         not_growing=answer.not_growing,
         newest_sample_at=None if answer.now is None else utc_datetime(answer.now * 60),
@@ -204,55 +204,55 @@ def _named(series: Series) -> dict[str, Any]:
     return {"id": series.key.id, "resource_id": series.key.subject.id, **series.key.labels}
 
 
-def _not_answered(one: NotAnswered) -> NotAnsweredModel:
-    return NotAnsweredModel(**_named(one.series), reason=one.reason)
+def _not_answered(not_answered: NotAnswered) -> NotAnsweredModel:
+    return NotAnsweredModel(**_named(not_answered.series), reason=not_answered.reason)
 
 
-def _request(one: QuotaToRequest) -> QuotaToRequestModel:
+def _request(request: QuotaToRequest) -> QuotaToRequestModel:
     return QuotaToRequestModel(
-        account=one.account,
-        region=one.region,
-        service_code=one.quota.service,
-        quota_code=one.quota.code,
-        signal=one.signal.id,
-        value=one.value,
-        series=one.series,
-        command=one.command,
-        pending=one.pending,
-        pending_is_enough=one.pending_is_enough,
-        summary=request_text(one),
+        account=request.account,
+        region=request.region,
+        service_code=request.quota.service,
+        quota_code=request.quota.code,
+        signal=request.signal.id,
+        value=request.value,
+        series=request.series,
+        command=request.command,
+        pending=request.pending,
+        pending_is_enough=request.pending_is_enough,
+        summary=request_text(request),
     )
 
 
-def _stressed(one: StressedSeries) -> StressedSeriesModel:
+def _stressed(stressed: StressedSeries) -> StressedSeriesModel:
     return StressedSeriesModel(
-        **_named(one.series),
-        unit=one.signal.unit.name,
-        kind=one.kind,
-        is_broken=one.is_broken,
-        breaks_at=one.breaks_at,
-        breaks_at_now=one.breaks_at_now,
-        factor=one.factor,
-        peak=one.peak,
-        peak_at=None if one.peak_at is None else utc_datetime(one.peak_at * 60),
-        p99=one.p99,
-        peak_is_lower_bound=one.peak_is_lower_bound,
-        basis=one.basis,
-        history_days=one.history_days,
-        received=one.received,
-        sums_peaks=one.sums_peaks,
-        demand=one.demand,
-        utilization=one.utilization,
-        limit_now=one.limit_now,
-        limit=one.limit,
-        effective_ceiling=one.ceiling,
-        needed_limit=one.needed_limit,
-        needed_factor=one.needed_factor,
-        remedy=RemedyModel.model_validate(one.remedy) if one.remedy else None,
+        **_named(stressed.series),
+        unit=stressed.signal.unit.name,
+        kind=stressed.kind,
+        is_broken=stressed.is_broken,
+        breaks_at=stressed.breaks_at,
+        breaks_at_now=stressed.breaks_at_now,
+        factor=stressed.factor,
+        peak=stressed.peak,
+        peak_at=None if stressed.peak_at is None else utc_datetime(stressed.peak_at * 60),
+        p99=stressed.p99,
+        peak_is_lower_bound=stressed.peak_is_lower_bound,
+        basis=stressed.basis,
+        history_days=stressed.history_days,
+        received=stressed.received,
+        sums_peaks=stressed.sums_peaks,
+        demand=stressed.demand,
+        utilization=stressed.utilization,
+        limit_now=stressed.limit_now,
+        limit=stressed.limit,
+        effective_ceiling=stressed.ceiling,
+        needed_limit=stressed.needed_limit,
+        needed_factor=stressed.needed_factor,
+        remedy=RemedyModel.model_validate(stressed.remedy) if stressed.remedy else None,
         words=WordsModel(
-            breaks_at=factor_text(one.breaks_at),
-            would_use=usage_text(one),
-            basis=basis_text(one),
-            to_make_room=room_text(one),
+            breaks_at=factor_text(stressed.breaks_at),
+            would_use=usage_text(stressed),
+            basis=basis_text(stressed),
+            to_make_room=room_text(stressed),
         ),
     )

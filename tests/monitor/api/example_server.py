@@ -1,6 +1,6 @@
-"""A server that has something of everything, with the ids of the examples of the API.
+"""A server with data for every operation of the API, under the ids that the API's example calls use.
 
-`python -m tests.monitor.api.example_server` records what it answers as the examples of responses.
+`python -m tests.monitor.api.example_server` records its responses as the API's example responses.
 """
 
 import asyncio
@@ -40,14 +40,14 @@ from tests.monitor.served import Server
 from tests.monitor.topology.test_evaluation import CHECKOUT, checkout
 from tests.registries import REGISTRY
 
-TIMEOUT = 30  # seconds, of a call
-MAX_ITEMS = 1  # of each list in an example of a response
-SILENCE_ID = "5f0c7f0a3a8e4a7cb9f6d1a2c3e4b5d6"  # in the examples
+CALL_TIMEOUT = 30  # seconds
+MAX_ITEMS = 1  # in each list of an example response
+SILENCE_ID = "5f0c7f0a3a8e4a7cb9f6d1a2c3e4b5d6"  # in the example calls and responses
 
 
 @dataclass
 class ExampleServer:
-    """The server and where it listens; its OpenAPI document."""
+    """A running server. address: host:port. silence: the id of its silence."""
 
     server: Server
     address: str
@@ -64,11 +64,11 @@ class ExampleServer:
         return {route.operation_id or route.name: route for route in _routes(self.server.app.routes)}
 
     def lines(self) -> Iterator[tuple[str, str]]:
-        """Yield each operation id with its curl line, for this server."""
+        """Yield the id of each operation with its curl command for this server."""
         for _, _, operation in operations(self.document):
             line = operation["x-codeSamples"][0]["source"]
-            here = line.replace(DEFAULT_ADDRESS, self.address).replace(SILENCE_ID, self.silence)
-            yield operation["operationId"], here
+            command = line.replace(DEFAULT_ADDRESS, self.address).replace(SILENCE_ID, self.silence)
+            yield operation["operationId"], command
 
 
 def _routes(routes: Any) -> Iterator[APIRoute]:
@@ -81,7 +81,7 @@ def _routes(routes: Any) -> Iterator[APIRoute]:
 
 @asynccontextmanager
 async def example_server(folder: Path) -> AsyncIterator[ExampleServer]:
-    """Serve something of everything on loopback."""
+    """Serve data for every operation on loopback, and yield the server."""
     async with Server.opened(folder) as server:
         await _fill(server)
         silence = await server.alerting.silence(
@@ -105,7 +105,7 @@ async def example_server(folder: Path) -> AsyncIterator[ExampleServer]:
 
 @asynccontextmanager
 async def served_on_loopback(app: FastAPI) -> AsyncIterator[str]:
-    """Serve an application; the address is host:port."""
+    """Serve an application on loopback, and yield its host:port."""
     listening = bind_socket("127.0.0.1", 0)
     config = uvicorn.Config(
         app, lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1
@@ -148,8 +148,8 @@ async def _fill(server: Server) -> None:
 
 
 async def call(line: str) -> tuple[int, str]:
-    """Run a curl line; return the status and the body."""
-    command = f"{line} --silent --noproxy '*' --max-time {TIMEOUT} --write-out '\n%{{http_code}}'"
+    """Run a curl command; return the HTTP status and the body."""
+    command = f"{line} --silent --noproxy '*' --max-time {CALL_TIMEOUT} --write-out '\n%{{http_code}}'"
     process = await asyncio.create_subprocess_shell(command, stdout=asyncio.subprocess.PIPE)
     out, _ = await process.communicate()
     body, _, status = out.decode().rpartition("\n")
@@ -157,22 +157,22 @@ async def call(line: str) -> tuple[int, str]:
 
 
 def shortened(value: Any) -> Any:
-    """Return a value of JSON with the first items of each list."""
+    """Return a JSON value with at most MAX_ITEMS items in each list."""
     if isinstance(value, dict):
-        return {name: shortened(one) for name, one in value.items()}
-    return [shortened(one) for one in value[:MAX_ITEMS]] if isinstance(value, list) else value
+        return {name: shortened(item) for name, item in value.items()}
+    return [shortened(item) for item in value[:MAX_ITEMS]] if isinstance(value, list) else value
 
 
 async def record() -> None:
-    """Write what the server answers as the examples of responses."""
+    """Write the server's responses to RESPONSES_FILE."""
     with tempfile.TemporaryDirectory() as folder:
         async with example_server(Path(folder)) as served:
-            found = {}
+            examples = {}
             for operation, line in served.lines():
                 status, body = await call(line)
                 assert status == 200, f"{operation}: {status}: {body}"
-                found[operation] = _example(operation, body.replace(served.silence, SILENCE_ID))
-    RESPONSES_FILE.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", "utf-8")
+                examples[operation] = _example(operation, body.replace(served.silence, SILENCE_ID))
+    RESPONSES_FILE.write_text(json.dumps(examples, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def _example(operation: str, body: str) -> Any:

@@ -28,7 +28,10 @@ SILENCE = {"matchers": ['service="kinesis"'], "duration": "2h", "author": "me", 
 
 
 async def fire(server: Server, *resources: str, minutes: int = 6) -> list[str]:
-    """Let streams be near their limits for so many minutes, and return the ids of their alerts."""
+    """Write usage near the limit for each stream, judge it, and return the ids of the streams' alerts.
+
+    minutes: the minutes with usage; after three, the alerts are pending, after six, they fire.
+    """
     for resource in resources:
         row = server.fleet.metrics(key(resource).cell).get(
             metric_query(traffic.of(StreamName=key(resource).id))
@@ -70,15 +73,17 @@ async def test_a_long_list_is_cut_and_counted(server: Server, client: httpx.Asyn
     await fire(server, *(f"stream-{n}" for n in range(5)))
     await fire(server, *(f"pending-{n}" for n in range(5)), minutes=3)
     listed = await answer(client, f"{ALERTS}?limit=7")
-    assert (listed["total"], [one["state"] for one in listed["items"]]) == (
+    assert (listed["total"], [item["state"] for item in listed["items"]]) == (
         10,
         ["firing"] * 5 + ["pending"] * 2,
     )
-    assert [one["state"] for one in (await answer(client, f"{ALERTS}?limit=2"))["items"]] == ["firing"] * 2
+    assert [item["state"] for item in (await answer(client, f"{ALERTS}?limit=2"))["items"]] == ["firing"] * 2
     assert refusal(await client.get(f"{ALERTS}?limit=0")).startswith("limit: ")
 
 
-async def test_an_acknowledgement(server: Server, client: httpx.AsyncClient) -> None:
+async def test_an_acknowledgement_is_listed_and_wakes_the_engine(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     (alert,) = await fire(server, "orders")
     got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK)
     assert (got.status_code, got.json()["acknowledged_by"]) == (200, "me")
@@ -98,9 +103,9 @@ async def test_an_acknowledgement_can_be_undone(server: Server, client: httpx.As
     assert (await client.delete(f"{ALERTS}/0000/ack")).status_code == 404
 
 
-async def test_who_is_told_of_an_alert_is_listed(server: Server, client: httpx.AsyncClient) -> None:
-    given = {"receivers": [{"name": "hook", "type": "webhook", "url": "https://hook.example.org/x"}]}
-    config = Config.model_validate(given, context=ConfigContext())
+async def test_an_alert_is_listed_with_its_receivers(server: Server, client: httpx.AsyncClient) -> None:
+    settings = {"receivers": [{"name": "hook", "type": "webhook", "url": "https://hook.example.org/x"}]}
+    config = Config.model_validate(settings, context=ConfigContext())
     server.alerting.configure(config.alerting_settings(REGISTRY))
     (alert,) = await fire(server, "orders")
     (listed,) = (await answer(client, ALERTS))["items"]
@@ -109,7 +114,9 @@ async def test_who_is_told_of_an_alert_is_listed(server: Server, client: httpx.A
     assert got.json()["receivers"] == listed["receivers"]
 
 
-async def test_a_runbook_of_this_server_is_linked(server: Server, client: httpx.AsyncClient) -> None:
+async def test_an_alert_links_to_its_runbook_on_this_server(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     await fire(server, "orders")
     (listed,) = (await answer(client, ALERTS))["items"]
     assert listed["runbook"] == "/runbooks/kinesis#kinesisstream_write_bytes"
@@ -124,10 +131,15 @@ async def test_a_silence_has_the_number_of_alerts_it_matches(
     got = (await client.post(SILENCES, json=SILENCE | {"matchers": ['resource="order"']})).json()
     assert (got["alerts"], got["unmatched"]) == (0, 'No series has resource="order"; did you mean orders?')
     listed = (await answer(client, SILENCES))["items"]
-    assert sorted((one["alerts"], one["unmatched"] is None) for one in listed) == [(0, False), (1, True)]
+    assert sorted((silence["alerts"], silence["unmatched"] is None) for silence in listed) == [
+        (0, False),
+        (1, True),
+    ]
 
 
-async def test_an_acknowledgement_for_a_time(server: Server, client: httpx.AsyncClient) -> None:
+async def test_an_acknowledgement_with_a_duration_has_an_end(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     (alert,) = await fire(server, "orders")
     before = time.time()
     got = await client.post(f"{ALERTS}/{alert}/ack", json=ACK | {"duration": "2h"})
@@ -146,7 +158,7 @@ async def test_an_alert_that_does_not_fire_cannot_be_acknowledged(
     assert refusal(got) == "no alert with the id .. fires"
 
 
-FILTERS = {
+TOTALS_BY_QUERY = {
     "match=service%3D%22kinesis%22": 3,
     "match=resource%3D%22orders%22&match=service%3D%22kinesis%22": 1,
     "match=service%3D%22s3%22": 0,
@@ -157,7 +169,7 @@ FILTERS = {
 }
 
 
-@pytest.mark.parametrize(("query", "total"), FILTERS.items())
+@pytest.mark.parametrize(("query", "total"), TOTALS_BY_QUERY.items())
 async def test_alerts_are_filtered_by_labels_and_state(
     server: Server, client: httpx.AsyncClient, query: str, total: int
 ) -> None:
@@ -167,42 +179,50 @@ async def test_alerts_are_filtered_by_labels_and_state(
     assert (listed["total"], len(listed["items"])) == (total, min(total, 1) if "limit" in query else total)
 
 
-async def test_a_wrong_filter_of_alerts_is_one_sentence(client: httpx.AsyncClient) -> None:
+async def test_an_invalid_filter_of_alerts_is_rejected_with_a_sentence(client: httpx.AsyncClient) -> None:
     for query, sentence in {"match=a%3D%3Db": "match: column 3: ", "state=resolved": "state: "}.items():
         got = await client.get(f"{ALERTS}?{query}")
         assert got.status_code == 422 and refusal(got).startswith(sentence)
 
 
-BODIES: dict[str, tuple[str, dict[str, Any], str]] = {
-    "no comment": (f"{ALERTS}/{{}}/ack", {"author": "me"}, "comment: Field required"),
-    "an empty comment": (f"{ALERTS}/{{}}/ack", {"author": "me", "comment": ""}, "comment: "),
-    "only spaces": (f"{ALERTS}/{{}}/ack", {"author": "me", "comment": "  "}, "expected comment, as text"),
-    "too long": (f"{ALERTS}/{{}}/ack", {"author": "x" * 1001, "comment": "y"}, "author: "),
-    "an unknown field": (f"{ALERTS}/{{}}/ack", ACK | {"until": 1}, "until: "),
-    "no time": (f"{ALERTS}/{{}}/ack", ACK | {"duration": 0}, "duration: "),
-    "a list": (f"{ALERTS}/{{}}/ack", [1], "body: "),  # type: ignore[dict-item]
-    "no matchers": (SILENCES, SILENCE | {"matchers": []}, "matchers: "),
-    "a matcher without a value": (SILENCES, SILENCE | {"matchers": ["service="]}, "column 9: "),
-    "the second matcher": (SILENCES, SILENCE | {"matchers": ['service="s3"', "a=~b("]}, "column 4: "),
-    "one that matches all": (
+INVALID_BODIES: dict[str, tuple[str, dict[str, Any], str]] = {
+    "acknowledge: no comment": (f"{ALERTS}/{{}}/ack", {"author": "me"}, "comment: Field required"),
+    "acknowledge: empty comment": (f"{ALERTS}/{{}}/ack", {"author": "me", "comment": ""}, "comment: "),
+    "acknowledge: comment of spaces": (
+        f"{ALERTS}/{{}}/ack",
+        {"author": "me", "comment": "  "},
+        "expected comment, as text",
+    ),
+    "acknowledge: long author": (f"{ALERTS}/{{}}/ack", {"author": "x" * 1001, "comment": "y"}, "author: "),
+    "acknowledge: unknown field": (f"{ALERTS}/{{}}/ack", ACK | {"until": 1}, "until: "),
+    "acknowledge: duration of 0": (f"{ALERTS}/{{}}/ack", ACK | {"duration": 0}, "duration: "),
+    "acknowledge: list as body": (f"{ALERTS}/{{}}/ack", [1], "body: "),  # type: ignore[dict-item]
+    "silence: no matchers": (SILENCES, SILENCE | {"matchers": []}, "matchers: "),
+    "silence: matcher without a value": (SILENCES, SILENCE | {"matchers": ["service="]}, "column 9: "),
+    "silence: invalid second matcher": (
+        SILENCES,
+        SILENCE | {"matchers": ['service="s3"', "a=~b("]},
+        "column 4: ",
+    ),
+    "silence: matcher of everything": (
         SILENCES,
         SILENCE | {"matchers": ['service=~".*"']},
         "does not match everything",
     ),
-    "no end": (
+    "silence: no duration": (
         SILENCES,
         {name: SILENCE[name] for name in SILENCE if name != "duration"},
         "duration: Field required",
     ),
-    "an end now": (SILENCES, SILENCE | {"duration": 0}, "duration: "),
-    "one before now": (SILENCES, SILENCE | {"duration": "-1h"}, "duration: "),
-    "no duration": (SILENCES, SILENCE | {"duration": "soon"}, "duration: "),
-    "for ever": (SILENCES, SILENCE | {"duration": 1e300}, "at most a year"),
-    "an unknown field of a silence": (SILENCES, SILENCE | {"created_by": "x"}, "created_by: "),
+    "silence: duration of 0": (SILENCES, SILENCE | {"duration": 0}, "duration: "),
+    "silence: negative duration": (SILENCES, SILENCE | {"duration": "-1h"}, "duration: "),
+    "silence: duration that is no number": (SILENCES, SILENCE | {"duration": "soon"}, "duration: "),
+    "silence: endless duration": (SILENCES, SILENCE | {"duration": 1e300}, "at most a year"),
+    "silence: unknown field": (SILENCES, SILENCE | {"created_by": "x"}, "created_by: "),
 }
 
 
-@pytest.mark.parametrize(("path", "body", "sentence"), BODIES.values(), ids=BODIES)
+@pytest.mark.parametrize(("path", "body", "sentence"), INVALID_BODIES.values(), ids=INVALID_BODIES)
 async def test_an_invalid_body_is_rejected_with_the_reason(
     server: Server, client: httpx.AsyncClient, path: str, body: dict[str, Any], sentence: str
 ) -> None:
@@ -213,19 +233,19 @@ async def test_an_invalid_body_is_rejected_with_the_reason(
     assert not server.alerting.engine.silences.acknowledgements and not server.alerting.engine.silences.stored
 
 
-FOREIGN: dict[str, tuple[dict[str, str], bytes]] = {
+NOT_JSON: dict[str, tuple[dict[str, str], bytes]] = {
     "a form": ({"content-type": "application/x-www-form-urlencoded"}, b"author=me&comment=x"),
     "text": ({"content-type": "text/plain"}, b'{"author":"me","comment":"x"}'),
     "a form with files": ({"content-type": "multipart/form-data; boundary=x"}, b"--x--"),
-    "no type": ({}, b'{"author":"me","comment":"x"}'),
+    "no content type": ({}, b'{"author":"me","comment":"x"}'),
     "no body": ({}, b""),
-    "no JSON": ({"content-type": "application/json"}, b"{"),
-    "a wrong encoding": ({"content-type": "application/json"}, b'"\xff"'),
+    "invalid JSON": ({"content-type": "application/json"}, b"{"),
+    "invalid UTF-8": ({"content-type": "application/json"}, b'"\xff"'),
 }
 
 
-@pytest.mark.parametrize(("headers", "body"), FOREIGN.values(), ids=FOREIGN)
-async def test_only_json_is_taken(
+@pytest.mark.parametrize(("headers", "body"), NOT_JSON.values(), ids=NOT_JSON)
+async def test_a_body_that_is_not_json_is_rejected(
     server: Server, client: httpx.AsyncClient, headers: dict[str, str], body: bytes
 ) -> None:
     (alert,) = await fire(server, "orders")
@@ -237,9 +257,9 @@ async def test_only_json_is_taken(
 
 SITES = {
     "another site's form": ({"sec-fetch-site": "cross-site"}, 403),
-    "a sibling's": ({"sec-fetch-site": "same-site"}, 403),
-    "of an old browser": ({"origin": "https://evil.example"}, 403),
-    "from a sandbox": ({"origin": "null"}, 403),
+    "a sibling domain's form": ({"sec-fetch-site": "same-site"}, 403),
+    "another site's form in an old browser": ({"origin": "https://evil.example"}, 403),
+    "a sandboxed frame": ({"origin": "null"}, 403),
     "our own page": ({"sec-fetch-site": "same-origin", "origin": "https://proxied.example"}, 200),
     "our own page in an old browser": ({"origin": "http://headroom"}, 200),
     "a script": ({}, 200),
@@ -265,7 +285,7 @@ async def chunks() -> AsyncIterator[bytes]:
 
 
 @pytest.mark.parametrize("chunked", [False, True])
-async def test_a_body_over_a_mebibyte(client: httpx.AsyncClient, chunked: bool) -> None:
+async def test_a_body_over_a_mebibyte_is_rejected(client: httpx.AsyncClient, chunked: bool) -> None:
     content = chunks() if chunked else b'"' + b"x" * 1024**2 + b'"'
     got = await client.post(SILENCES, content=content, headers={"content-type": "application/json"})
     assert got.status_code == 413
@@ -279,7 +299,7 @@ async def test_a_body_of_a_mebibyte_is_read(client: httpx.AsyncClient) -> None:
     assert got.status_code == 200
 
 
-async def test_a_silence(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_silence_is_created_listed_and_ended(server: Server, client: httpx.AsyncClient) -> None:
     await fire(server, "orders")
     made = (await client.post(SILENCES, json=SILENCE)).json()
     assert made["matchers"] == ['service="kinesis"']
@@ -291,15 +311,17 @@ async def test_a_silence(server: Server, client: httpx.AsyncClient) -> None:
     assert (got.status_code, refusal(got)) == (404, f"no silence has the id {made['id']}")
 
 
-async def test_the_history(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_history_is_filtered_by_alert_and_limited(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     orders, clicks = await fire(server, "orders", "clicks")
     items = (await answer(client, f"{ALERTS}/history"))["items"]
-    assert [one["alert"] for one in items] == [clicks, orders]
-    mine = (await answer(client, f"{ALERTS}/history?alert={orders}"))["items"]
-    assert [(one["alert"], one["kind"]) for one in mine] == [(orders, "firing")]
+    assert [item["alert"] for item in items] == [clicks, orders]
+    of_orders = (await answer(client, f"{ALERTS}/history?alert={orders}"))["items"]
+    assert [(item["alert"], item["kind"]) for item in of_orders] == [(orders, "firing")]
     assert len((await answer(client, f"{ALERTS}/history?limit=1"))["items"]) == 1
-    for wrong in ("limit=0", "limit=1001", "limit=x"):
-        assert refusal(await client.get(f"{ALERTS}/history?{wrong}")).startswith("limit: ")
+    for invalid in ("limit=0", "limit=1001", "limit=x"):
+        assert refusal(await client.get(f"{ALERTS}/history?{invalid}")).startswith("limit: ")
 
 
 async def test_deliveries_are_listed_and_dead_letters_sent_again(
@@ -319,18 +341,18 @@ async def test_deliveries_are_listed_and_dead_letters_sent_again(
     sender = alerting.delivery.senders["on-call"]
     await sender.send_due()
     alerting.reachability.unreachable["on-call"] = "https://example.org: the connection failed"
-    (standing,) = (await answer(client, DELIVERIES))["items"]
-    assert (standing["receiver"], standing["queued"], standing["failed"]) == ("on-call", 0, 1)
-    assert standing["unreachable"] == alerting.reachability.unreachable.pop("on-call")
-    assert standing["dead_letters"][0]["error"] == "it answered 400"
+    (receiver,) = (await answer(client, DELIVERIES))["items"]
+    assert (receiver["receiver"], receiver["queued"], receiver["failed"]) == ("on-call", 0, 1)
+    assert receiver["unreachable"] == alerting.reachability.unreachable.pop("on-call")
+    assert receiver["dead_letters"][0]["error"] == "it answered 400"
     got = await client.post(f"{DELIVERIES}/replay?receiver=nobody")
     assert (got.status_code, refusal(got)) == (404, "no receiver is called nobody")
     got = await client.post(f"{DELIVERIES}/replay?receiver=on-call")
     assert got.json() == {"replayed": 1}
     await sender.send_due()
-    (standing,) = (await answer(client, DELIVERIES))["items"]
-    assert (standing["dead_letters"], standing["sent"], standing["last_error"]) == ([], 1, None)
-    assert standing["unreachable"] is None
+    (receiver,) = (await answer(client, DELIVERIES))["items"]
+    assert (receiver["dead_letters"], receiver["sent"], receiver["last_error"]) == ([], 1, None)
+    assert receiver["unreachable"] is None
     assert sent[0].id == sent[1].id
     assert (await client.post(f"{DELIVERIES}/replay")).json() == {"replayed": 0}
 
@@ -338,16 +360,16 @@ async def test_deliveries_are_listed_and_dead_letters_sent_again(
 async def test_headroom_is_not_ready_while_the_journal_fails(tmp_path: Path) -> None:
     folder = tmp_path / "journal"
     folder.mkdir()
-    (folder / "headroom.db.lock").mkdir()  # nobody can take the lock
+    (folder / "headroom.db.lock").mkdir()  # in place of the file, so that nobody can take the lock
     async with Server.opened(folder) as server, client_of(server) as client:
         got = await client.get("/-/ready")
         assert got.status_code == 503
         assert "headroom.db cannot be used" in refusal(got)
         assert (await client.get("/-/healthy")).status_code == 200
-        (orders,) = await fire(server, "orders")  # from memory
-        assert [one["id"] for one in (await answer(client, ALERTS))["items"]] == [orders]
+        (orders,) = await fire(server, "orders")  # alerts are kept in memory too
+        assert [item["id"] for item in (await answer(client, ALERTS))["items"]] == [orders]
         assert "headroom_journal_healthy 0.0" in (await client.get("/metrics")).text
         (folder / "headroom.db.lock").rmdir()
         await server.alerting.journal.maintain()
         assert (await client.get("/-/ready")).status_code == 200
-        assert [one["alert"] for one in (await answer(client, f"{ALERTS}/history"))["items"]] == [orders]
+        assert [item["alert"] for item in (await answer(client, f"{ALERTS}/history"))["items"]] == [orders]

@@ -1,4 +1,4 @@
-"""/api/v1/cost: what monitoring costs, and what a stream would save."""
+"""/api/v1/cost: the cost of monitoring, and what a metric stream would save."""
 
 from dataclasses import replace
 
@@ -15,23 +15,23 @@ from monitor.server.web_app import create_app
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key
 from tests.monitor.served import Server, answer, client_of
 
-STREAMED = LIST_PRICES.amount(updates=1) or 0.0  # an update with its delivery
+UPDATE_DOLLARS = LIST_PRICES.amount(updates=1) or 0.0  # one streamed update with its delivery
 
 
 async def test_the_cost_is_reported_by_service_and_by_cell(server: Server, client: httpx.AsyncClient) -> None:
     add(server.fleet, key("orders"))
     server.telemetry.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 1000)
     server.telemetry.aws.count_metric_listing(ACCOUNT, REGION, "kinesis")
-    found = await answer(client, "/api/v1/cost")
-    (service,), (cell,) = found["services"], found["cells"]
+    costs = await answer(client, "/api/v1/cost")
+    (service,), (cell,) = costs["services"], costs["cells"]
     assert (service["service"], cell["account"], cell["region"]) == ("kinesis", ACCOUNT, REGION)
     monthly = 2 * SECONDS_PER_MONTH / 300 * LIST_PRICES.metric
-    for one in (service, cell):
-        assert (one["polled_metrics"], one["metrics_requested"], one["listings"]) == (2, 1000, 1)
-        assert one["monthly_dollars"] == pytest.approx(monthly)
-        assert one["dollars"] == pytest.approx(0.01001)
-    assert (found["streams"], found["budgets"]) == ([], [])
-    assert found["planned_delays"] == [{"account": ACCOUNT, "median": 300, "p99": 300, "longest": 300}]
+    for bill in (service, cell):
+        assert (bill["polled_metrics"], bill["metrics_requested"], bill["listings"]) == (2, 1000, 1)
+        assert bill["monthly_dollars"] == pytest.approx(monthly)
+        assert bill["dollars"] == pytest.approx(0.01001)
+    assert (costs["streams"], costs["budgets"]) == ([], [])
+    assert costs["planned_delays"] == [{"account": ACCOUNT, "median": 300, "p99": 300, "longest": 300}]
 
 
 async def test_a_metric_with_few_points_is_advised_to_be_streamed(
@@ -42,15 +42,15 @@ async def test_a_metric_with_few_points_is_advised_to_be_streamed(
     rows = np.arange(rings.size, dtype=np.int32)
     rings.write(rows, np.full(rows.size, NOW, np.int32), np.ones(rows.size, np.float32))
     rings.mark_read(rows, NOW)
-    (one,) = (await answer(client, "/api/v1/cost"))["streams"]
-    assert (one["account"], one["region"], one["namespace"]) == (ACCOUNT, REGION, "AWS/Kinesis")
-    assert (one["metrics"], len(one["metric_names"])) == (2, 2)
-    streamed = 2 / WINDOW * SECONDS_PER_MONTH / 60 * STREAMED
-    assert one["streamed_monthly_dollars"] == pytest.approx(streamed)
-    polled = one["polled_monthly_dollars"]
-    assert one["saved_monthly_dollars"] == pytest.approx(polled - streamed)
-    words = " ".join((await client.get("/cost")).text.split())
-    assert "Stream these, poll the rest" in words
+    (advice,) = (await answer(client, "/api/v1/cost"))["streams"]
+    assert (advice["account"], advice["region"], advice["namespace"]) == (ACCOUNT, REGION, "AWS/Kinesis")
+    assert (advice["metrics"], len(advice["metric_names"])) == (2, 2)
+    streamed = 2 / WINDOW * SECONDS_PER_MONTH / 60 * UPDATE_DOLLARS
+    assert advice["streamed_monthly_dollars"] == pytest.approx(streamed)
+    polled = advice["polled_monthly_dollars"]
+    assert advice["saved_monthly_dollars"] == pytest.approx(polled - streamed)
+    page_text = " ".join((await client.get("/cost")).text.split())
+    assert "Stream these, poll the rest" in page_text
 
 
 @pytest.mark.parametrize(
@@ -63,33 +63,33 @@ async def test_the_budget_is_reported(server: Server, dollars: float, expected: 
     budget.allowance(ACCOUNT).polled = 2
     server.app = create_app(replace(server.state, budget=budget))
     async with client_of(server) as client:
-        (one,) = (await answer(client, "/api/v1/cost"))["budgets"]
+        (reported,) = (await answer(client, "/api/v1/cost"))["budgets"]
         page = " ".join((await client.get("/cost")).text.split())
-    assert (one["account"], one["dollars_per_month"]) == (None, dollars)
-    an_hour = 2 * SECONDS_PER_MONTH / 3600 * LIST_PRICES.metric
-    assert one["minimum_dollars_per_month"] == pytest.approx(an_hour)
+    assert (reported["account"], reported["dollars_per_month"]) == (None, dollars)
+    hourly_requests_cost = 2 * SECONDS_PER_MONTH / 3600 * LIST_PRICES.metric
+    assert reported["minimum_dollars_per_month"] == pytest.approx(hourly_requests_cost)
     assert expected in page and "half of the series are read within" in page
 
 
-async def test_accounts_that_are_not_billed_in_dollars_are_shown_in_their_currency_and_in_no_sum(
+async def test_accounts_that_are_not_billed_in_dollars_have_their_currency_and_are_left_out_of_sums(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    places = {"1": "cn-north-1", "2": "us-gov-west-1", "3": REGION}
+    regions = {"1": "cn-north-1", "2": "us-gov-west-1", "3": REGION}
     server.telemetry.aws.partitions |= {"1": "aws-cn", "2": "aws-us-gov", "3": "aws"}
-    for account, region in places.items():
+    for account, region in regions.items():
         add(server.fleet, key("orders")._replace(account=account, region=region))
         server.telemetry.aws.count_requested_metrics(account, region, "kinesis", 100_000)
-    found = await answer(client, "/api/v1/cost")
-    cells = {one["account"]: one for one in found["cells"]}
-    assert {name: one["currency"] for name, one in cells.items()} == {"1": "CNY", "2": None, "3": "USD"}
-    assert {name: one["dollars"] for name, one in cells.items()} == {"1": None, "2": None, "3": 1.0}
+    costs = await answer(client, "/api/v1/cost")
+    cells = {bill["account"]: bill for bill in costs["cells"]}
+    assert {name: bill["currency"] for name, bill in cells.items()} == {"1": "CNY", "2": None, "3": "USD"}
+    assert {name: bill["dollars"] for name, bill in cells.items()} == {"1": None, "2": None, "3": 1.0}
     assert cells["1"]["amount"] == pytest.approx(6.51)
-    assert [one["dollars"] for one in found["services"]] == [1.0]
-    words = " ".join((await client.get("/cost")).text.split())
+    assert [bill["dollars"] for bill in costs["services"]] == [1.0]
+    page_text = " ".join((await client.get("/cost")).text.split())
     for expected in (
         "CNY 6.51",
         "price not known",
         "In the partition aws-cn, CloudWatch charges CNY 0.0651 per",
     ):
-        assert expected in words
-    assert "without accounts that are not billed in dollars" in words
+        assert expected in page_text
+    assert "without accounts that are not billed in dollars" in page_text

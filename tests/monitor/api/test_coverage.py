@@ -1,4 +1,4 @@
-"""The coverage: which quotas are watched, and why others are not."""
+"""/api/v1/coverage: which quotas are watched, and why the other quotas are not."""
 
 from typing import Any
 
@@ -36,8 +36,9 @@ COVERAGE = "/api/v1/coverage"
 CONCURRENCY = Quota(service="lambda", code="L-B99A9384")
 WEB_ACLS, PATTERN_SETS = (Quota(service="wafv2", code=code) for code in ("L-2EC3DE7B", "L-BF0029B0"))
 CONCURRENCY_KEY = Key(ACCOUNT, REGION, "lambda", "account_concurrency", WHOLE_ACCOUNT)
-METRIC_DOLLARS = 0.01 / 1000 * SECONDS_PER_MONTH / 300  # of one that is polled every five minutes
-METRIC = UsageMetric("AWS/Usage", "CallCount", (("Service", "X"),), "")
+# The monthly cost of a metric that is polled every five minutes.
+METRIC_DOLLARS = 0.01 / 1000 * SECONDS_PER_MONTH / 300
+USAGE_METRIC = UsageMetric("AWS/Usage", "CallCount", (("Service", "X"),), "")
 
 
 def listed(quota: Quota, value: float | None = 10.0, **fields: Any) -> ListedQuota:
@@ -54,35 +55,35 @@ def listed(quota: Quota, value: float | None = 10.0, **fields: Any) -> ListedQuo
 
 
 def know(server: Server, *quotas: ListedQuota) -> KnownQuotas:
-    """Have quotas of one service code be known in the cell of the tests."""
+    """Add quotas to the known quotas of the tests' cell, and return these known quotas."""
     known = server.known_quotas.setdefault((ACCOUNT, REGION), KnownQuotas())
-    for each in quotas:
-        known.lists[each.quota.service] = (*known.lists.get(each.quota.service, ()), each)
+    for quota in quotas:
+        known.lists[quota.quota.service] = (*known.lists.get(quota.quota.service, ()), quota)
     return known
 
 
 def quota_subject(quota: Quota) -> Resource:
-    """Return the resource that a quota is."""
+    """Return the resource that represents a quota in the series of its count."""
     return Resource("quota", (quota.service, quota.code), (quota.service, "x"), parent_kinds=("service",))
 
 
 def watch_count(server: Server, quota: Quota, zone: Zone = Zone.WITHIN) -> Series:
-    """Register the series of a count."""
+    """Add a judged series for the count of a quota's resources, and return it."""
     key = Key(ACCOUNT, REGION, "quotas", "count", quota_subject(quota))
     series = add(server.fleet, key, usage=5.0, throttled=None)
     judged(server.fleet, series, zone, 5.0)
     return series
 
 
-async def states(server: Server, client: httpx.AsyncClient, **wanted: str) -> dict[str, str]:
-    """Return the states of the quotas of the coverage by code. wanted: parameters of the request."""
+async def states(server: Server, client: httpx.AsyncClient, **parameters: str) -> dict[str, str]:
+    """Return the state of each listed quota by its code. parameters: the parameters of the request."""
     await server.publish()
-    found = await answer(client, str(httpx.URL(COVERAGE, params=wanted)))
-    return {each["code"]: each["state"] for each in found["items"]}
+    coverage = await answer(client, str(httpx.URL(COVERAGE, params=parameters)))
+    return {item["code"]: item["state"] for item in coverage["items"]}
 
 
 async def item_of(server: Server, client: httpx.AsyncClient, code: str) -> dict[str, Any]:
-    """Return the item of the coverage of a quota."""
+    """Return the listed quota with this code."""
     await server.publish()
     found = await answer(client, COVERAGE)
     (item,) = [item for item in found["items"] if item["code"] == code]
@@ -157,8 +158,14 @@ async def test_quotas_without_a_series_have_the_state_value_only(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     watch_count(server, WEB_ACLS)
-    nothing, unused = (Quota(service="wafv2", code=f"L-0000000{n}") for n in (1, 2))
-    know(server, listed(WEB_ACLS), listed(nothing), listed(unused, usage=METRIC), listed(PATTERN_SETS))
+    without_metric, with_metric = (Quota(service="wafv2", code=f"L-0000000{n}") for n in (1, 2))
+    know(
+        server,
+        listed(WEB_ACLS),
+        listed(without_metric),
+        listed(with_metric, usage=USAGE_METRIC),
+        listed(PATTERN_SETS),
+    )
     assert await states(server, client) == {
         "L-00000001": "no_usage_source",
         "L-00000002": "value_only",
@@ -170,7 +177,7 @@ async def test_quotas_without_a_series_have_the_state_value_only(
 @pytest.mark.parametrize(
     ("failure", "state"), [(denied("ListRegexPatternSets"), "not_permitted"), (TimeoutError(), "stale")]
 )
-async def test_a_count_that_fails_says_why(
+async def test_a_quota_whose_count_fails_has_a_state_and_a_reason(
     server: Server, client: httpx.AsyncClient, failure: Exception, state: str
 ) -> None:
     watch_count(server, WEB_ACLS)
@@ -181,7 +188,9 @@ async def test_a_count_that_fails_says_why(
     assert (found["state"], bool(found["reason"])) == (state, True)
 
 
-async def test_services_without_series_are_left_out(server: Server, client: httpx.AsyncClient) -> None:
+async def test_quotas_of_a_service_that_is_not_in_use_are_left_out(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     know(server, listed(CONCURRENCY))
     assert await states(server, client) == {}
 
@@ -207,7 +216,7 @@ async def test_a_value_that_aws_does_not_return_is_null(server: Server, client: 
     assert np.isfinite((await item_of(server, client, WEB_ACLS.code))["value"])
 
 
-async def test_the_metric_counts_quotas_by_state(server: Server) -> None:
+async def test_the_exported_family_counts_quotas_by_state(server: Server) -> None:
     watch_count(server, WEB_ACLS)
     know(server, listed(WEB_ACLS), listed(PATTERN_SETS))
     await server.publish()
@@ -218,8 +227,8 @@ async def test_the_metric_counts_quotas_by_state(server: Server) -> None:
         assert registry.get_sample_value("headroom_quota_coverage", {**labels, "state": state}) == number
 
 
-def failed(server: Server, **failures: Failure) -> None:
-    """Have the last inventories of services in the cell of the tests have failed."""
+def fail_inventories(server: Server, **failures: Failure) -> None:
+    """Set a status in which the last inventory of each of these services failed in the tests' cell."""
     runs = {service: RunStatus() for service in failures}
     for service, run in runs.items():
         run.end((failures[service],), 1.0)
@@ -240,9 +249,9 @@ async def test_a_quota_of_a_denied_service_is_not_permitted_and_not_unused(
 ) -> None:
     watch_count(server, Quota(service="lambda", code="L-00000001"))
     know(server, listed(CONCURRENCY))
-    failed(server, **{"lambda": Failure("ListFunctions", "", "InternalError", "try again")})
+    fail_inventories(server, **{"lambda": Failure("ListFunctions", "", "InternalError", "try again")})
     assert (await item_of(server, client, CONCURRENCY.code))["state"] == "stale"
-    failed(server, **{"lambda": DENIAL})
+    fail_inventories(server, **{"lambda": DENIAL})
     found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["enable"]) == ("not_permitted", "allow lambda:ListFunctions")
     assert "not authorized" in found["reason"]
@@ -268,9 +277,9 @@ async def test_a_quota_of_a_service_in_use_without_a_series_is_listed(
 @pytest.mark.parametrize(
     ("quota", "off", "dollars"),
     [
-        (listed(PATTERN_SETS), (), 0.0),  # counted by calls
-        (listed(Quota(service="wafv2", code="L-00000001")), (), None),  # nothing can watch it
-        (listed(Quota(service="wafv2", code="L-00000002"), usage=METRIC), (), 2 * METRIC_DOLLARS),
+        (listed(PATTERN_SETS), (), 0.0),  # counted by calls, which are free
+        (listed(Quota(service="wafv2", code="L-00000001")), (), None),  # no source of its usage is known
+        (listed(Quota(service="wafv2", code="L-00000002"), usage=USAGE_METRIC), (), 2 * METRIC_DOLLARS),
         (listed(Quota(service="vpc", code="L-2AFB9258")), ("vpc.security_groups_per_interface",), 0.0),
         (listed(CONCURRENCY), ("lambda.account_concurrency", "lambda_edge.concurrency"), None),
     ],
@@ -284,24 +293,28 @@ async def test_a_quota_without_a_series_has_the_cost_of_watching_it(
     assert found["monthly_dollars"] == (None if dollars is None else pytest.approx(dollars))
 
 
-async def test_costs_are_added_up_and_unknown_ones_counted(server: Server, client: httpx.AsyncClient) -> None:
+async def test_known_costs_are_added_up_and_unknown_costs_counted(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
-    off = Quota(service="lambda", code="L-00000001")
+    disabled = Quota(service="lambda", code="L-00000001")
     series = add(
         server.fleet,
-        CONCURRENCY_KEY._replace(service="quotas", signal="count", subject=quota_subject(off)),
+        CONCURRENCY_KEY._replace(service="quotas", signal="count", subject=quota_subject(disabled)),
         usage=Unobservable("off", "aws x"),
         throttled=None,
     )
     judged(server.fleet, series, Zone.UNOBSERVABLE)
-    know(server, listed(CONCURRENCY), listed(off), listed(Quota(service="lambda", code="L-00000002")))
+    know(server, listed(CONCURRENCY), listed(disabled), listed(Quota(service="lambda", code="L-00000002")))
     await server.publish()
-    found = await answer(client, COVERAGE)
-    assert (found["monthly_dollars"], found["unknown_costs"]) == (pytest.approx(2 * METRIC_DOLLARS), 1)
-    assert [each["monthly_dollars"] is None for each in found["items"]] == [True, True, False]
+    coverage = await answer(client, COVERAGE)
+    assert (coverage["monthly_dollars"], coverage["unknown_costs"]) == (pytest.approx(2 * METRIC_DOLLARS), 1)
+    assert [item["monthly_dollars"] is None for item in coverage["items"]] == [True, True, False]
 
 
-async def test_text_finds_names_and_codes_in_any_case(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_parameter_text_finds_names_and_codes_in_any_case(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     know(server, listed(WEB_ACLS, name="Web ACLs"), listed(PATTERN_SETS)).in_use = frozenset({"wafv2"})
     assert [*await states(server, client, text="web acl")] == [WEB_ACLS.code]
     assert [*await states(server, client, text="l-bf0029b0")] == [PATTERN_SETS.code]
@@ -311,9 +324,9 @@ async def test_services_and_quotas_that_are_not_read_are_reported(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     know(server).in_use = frozenset({"wafv2", "ec2"})
-    failed(server)
+    fail_inventories(server)
     assert (await answer(client, COVERAGE))["unread"] == [f"prod/{REGION}: not listed yet: ec2, wafv2"]
-    failed(server, quotas=failure_from(denied("ListServiceQuotas")))
+    fail_inventories(server, quotas=failure_from(denied("ListServiceQuotas")))
     (sentence,) = (await answer(client, COVERAGE))["unread"]
     assert sentence.startswith(f"prod/{REGION}: ListServiceQuotas: ")
     server.services_read = {(ACCOUNT, REGION): {"lambda"}}
@@ -321,7 +334,7 @@ async def test_services_and_quotas_that_are_not_read_are_reported(
     assert sentence == f"prod/{REGION}: the quotas are not read, as the configuration leaves them out"
     server.services_read = {}
     server.known_quotas.clear()
-    failed(server)
+    fail_inventories(server)
     (sentence,) = (await answer(client, COVERAGE))["unread"]
     assert sentence == f"prod/{REGION}: the quotas are not read yet"
 
@@ -357,26 +370,26 @@ async def test_the_cost_of_a_setting_of_aws_has_its_source(
     assert (found["state"], found["monthly_dollars"], found["cost_note"]) == ("not_enabled", dollars, note)
 
 
-# AWS's own report
+# AWS's report of utilization
 
 
 def report(known: KnownQuotas, quota: Quota, utilization: float, applied: float | None = None) -> None:
-    """Have AWS's report of utilization name a quota."""
+    """Set AWS's report of utilization, with one quota. applied: the quota's value in the report."""
     known.report = UtilizationReport(1_800_000_000.0, {quota: ReportedQuota("x", utilization, applied)})
 
 
 async def notes_of_items(server: Server, client: httpx.AsyncClient) -> list[str]:
-    """Return the notes of the items of the coverage."""
+    """Return the note of each listed quota."""
     await server.publish()
-    return [each["note"] for each in (await answer(client, COVERAGE))["items"]]
+    return [item["note"] for item in (await answer(client, COVERAGE))["items"]]
 
 
-async def test_only_a_report_that_differs_clearly_is_a_note(
+async def test_a_quota_has_a_note_only_if_aws_reports_a_clearly_different_utilization(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     known = know(server, listed(WEB_ACLS))
-    judged_half = watch_count(server, WEB_ACLS)
-    server.fleet.utilization[judged_half.slot] = 0.5
+    series = watch_count(server, WEB_ACLS)
+    server.fleet.utilization[series.slot] = 0.5
     for reported, expected in ((0.59, ""), (0.41, ""), (0.61, "61 %"), (0.39, "39 %")):
         report(known, WEB_ACLS, reported)
         (note,) = await notes_of_items(server, client)
@@ -393,14 +406,14 @@ async def test_rates_and_series_of_single_resources_are_not_compared(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     known = know(server, listed(CONCURRENCY))
-    series = add(server.fleet, CONCURRENCY_KEY, usage=5.0)  # throttled demand is counted: no level
+    series = add(server.fleet, CONCURRENCY_KEY, usage=5.0)  # the signal reports throttling, as rates do
     judged(server.fleet, series, Zone.WITHIN, 5.0)
     server.fleet.utilization[series.slot] = 0.5
     report(known, CONCURRENCY, 0.9)
     assert await notes_of_items(server, client) == [""]
 
 
-async def test_a_report_that_is_not_permitted_is_a_line_for_each_account(
+async def test_a_report_that_cannot_be_read_is_one_note_for_each_account_and_reason(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     for region in (REGION, "us-east-1"):
@@ -416,7 +429,7 @@ async def test_a_report_that_is_not_permitted_is_a_line_for_each_account(
     ]
 
 
-async def test_a_quota_that_is_the_same_in_all_regions_is_reported_once_with_the_series_of_any(
+async def test_a_quota_that_is_the_same_in_all_regions_is_listed_once_and_watched_by_the_series_of_any_region(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     quota = listed(CONCURRENCY, is_global=True)
@@ -425,14 +438,14 @@ async def test_a_quota_that_is_the_same_in_all_regions_is_reported_once_with_the
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.WITHIN, 5.0)
     await server.publish()
     items = (await answer(client, COVERAGE))["items"]
-    assert [(each["region"], each["state"]) for each in items] == [("global", "watched")]
+    assert [(item["region"], item["state"]) for item in items] == [("global", "watched")]
 
 
-def linked(server: Server, *quotas: ListedQuota, region: str = REGION) -> None:
-    """Have quotas be known of an account that is read without a role."""
+def know_without_role(server: Server, *quotas: ListedQuota, region: str = REGION) -> None:
+    """Set the known quotas of an account that is read without a role."""
     know(server, *quotas)
     server.known_quotas[ACCOUNT, region] = server.known_quotas.pop((ACCOUNT, REGION))
-    server.known_quotas[ACCOUNT, region].in_use = frozenset(each.quota.service for each in quotas)
+    server.known_quotas[ACCOUNT, region].in_use = frozenset(quota.quota.service for quota in quotas)
     server.status = MonitorStatus(cells=[cell_status(region, signer="999999999999")])
 
 
@@ -441,35 +454,38 @@ def cell_status(region: str, **fields: Any) -> CellStatus:
     return CellStatus(account=ACCOUNT, region=region, name="shop", collectors={}, poll=RunStatus(), **fields)
 
 
-ENTRY = f"accounts: [..., {{role_arn: arn:aws:iam::{ACCOUNT}:role/headroom}}], with the policy of "
+ACCOUNT_ENTRY = f"accounts: [..., {{role_arn: arn:aws:iam::{ACCOUNT}:role/headroom}}], with the policy of "
 
 
 async def test_without_a_role_a_quota_is_watched_where_a_metric_has_its_usage(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     judged(server.fleet, add(server.fleet, CONCURRENCY_KEY), Zone.NEAR, 9.0)
-    linked(server, listed(CONCURRENCY, 1000.0, source=LimitSource.DEFAULT))
+    know_without_role(server, listed(CONCURRENCY, 1000.0, source=LimitSource.DEFAULT))
     found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["value"], found["source"]) == ("watched", 1000.0, "quota_default")
-    remarks = (await answer(client, COVERAGE))["notes"]
-    assert [note for note in remarks if ACCOUNT in note and "AWS's defaults" in note]
+    notes = (await answer(client, COVERAGE))["notes"]
+    assert [note for note in notes if ACCOUNT in note and "AWS's defaults" in note]
 
 
 @pytest.mark.parametrize(
     ("quota", "reason"),
     [
-        (listed(WEB_ACLS), "There is no role in this account"),  # which a list counts
-        (listed(Quota(service="sqs", code="L-00000001"), usage=METRIC), "There is no role in this account"),
+        (listed(WEB_ACLS), "There is no role in this account"),  # a list counts its resources
+        (
+            listed(Quota(service="sqs", code="L-00000001"), usage=USAGE_METRIC),
+            "There is no role in this account",
+        ),
     ],
 )
 async def test_a_quota_that_needs_a_role_is_not_permitted_and_has_the_next_step(
     server: Server, client: httpx.AsyncClient, quota: ListedQuota, reason: str
 ) -> None:
-    linked(server, quota)
+    know_without_role(server, quota)
     found = await item_of(server, client, quota.quota.code)
     assert found["state"] == "not_permitted"
     assert reason in found["reason"]
-    assert found["enable"] == f"{ENTRY}headroom iam-policy --of account"
+    assert found["enable"] == f"{ACCOUNT_ENTRY}headroom iam-policy --of account"
 
 
 @pytest.mark.parametrize("reason", [ROLE_NEEDED, LIMIT_NEEDED])
@@ -478,31 +494,31 @@ async def test_a_signal_that_needs_a_role_is_not_permitted(
 ) -> None:
     series = add(server.fleet, CONCURRENCY_KEY, usage=reason, throttled=None)
     judged(server.fleet, series, Zone.UNOBSERVABLE)
-    linked(server, listed(CONCURRENCY))
+    know_without_role(server, listed(CONCURRENCY))
     found = await item_of(server, client, CONCURRENCY.code)
     assert (found["state"], found["reason"]) == ("not_permitted", reason.reason)
-    assert found["enable"].startswith(ENTRY)
+    assert found["enable"].startswith(ACCOUNT_ENTRY)
 
 
-async def test_the_entry_of_a_role_is_of_the_accounts_partition(
+async def test_the_proposed_role_is_in_the_partition_of_the_account(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    linked(server, listed(WEB_ACLS), region="cn-north-1")
+    know_without_role(server, listed(WEB_ACLS), region="cn-north-1")
     server.telemetry.aws.partitions[ACCOUNT] = "aws-cn"
     assert "arn:aws-cn:iam::" in (await item_of(server, client, WEB_ACLS.code))["enable"]
 
 
-async def test_a_quota_without_a_source_of_its_usage_needs_no_role(
+async def test_a_quota_without_a_usage_source_keeps_this_state_without_a_role(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    linked(server, listed(Quota(service="sqs", code="L-00000001")))
+    know_without_role(server, listed(Quota(service="sqs", code="L-00000001")))
     assert (await item_of(server, client, "L-00000001"))["state"] == "no_usage_source"
 
 
 async def test_the_defaults_that_could_not_be_listed_are_reported(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    linked(server, listed(WEB_ACLS))
+    know_without_role(server, listed(WEB_ACLS))
     server.known_quotas[ACCOUNT, REGION].list_failures = ["ListAWSDefaultServiceQuotas: no access"]
     found = await answer(client, COVERAGE)
     assert f"shop/{REGION}: ListAWSDefaultServiceQuotas: no access" in found["unread"]
@@ -519,7 +535,7 @@ async def test_a_cost_that_is_not_billed_in_dollars_is_described_in_words(
     server: Server, client: httpx.AsyncClient, partition: str, note: str
 ) -> None:
     server.telemetry.aws.partitions[ACCOUNT] = partition
-    know(server, listed(Quota(service="lambda", code="L-00000001"), usage=METRIC)).in_use = frozenset(
+    know(server, listed(Quota(service="lambda", code="L-00000001"), usage=USAGE_METRIC)).in_use = frozenset(
         {"lambda"}
     )
     found = await item_of(server, client, "L-00000001")

@@ -1,4 +1,4 @@
-"""A disk that fails, as clients of a running Headroom see it, and the recovery."""
+"""A failing disk and the recovery, as the clients of a running Headroom see them."""
 
 import sqlite3
 from collections.abc import Callable
@@ -18,16 +18,16 @@ from tests.monitor.served import Server, answer, client_of, refusal
 from tests.registries import REGISTRY
 
 
-def full(connection: sqlite3.Connection) -> None:
-    """Allow the file no more pages than it has."""
+def fill_up(connection: sqlite3.Connection) -> None:
+    """Forbid the file to grow."""
     connection.execute("PRAGMA max_page_count = 1")
 
 
-def read_only(connection: sqlite3.Connection) -> None:
+def make_read_only(connection: sqlite3.Connection) -> None:
     connection.execute("PRAGMA query_only = ON")
 
 
-FAILURES = {"the disk is full": full, "it is read-only": read_only}
+FAILURES = {"the disk is full": fill_up, "it is read-only": make_read_only}
 
 
 class AcceptingReceiver:
@@ -40,7 +40,7 @@ class AcceptingReceiver:
         server.alerting.engine.configure(configuration(["on-call"]).alerting_settings(REGISTRY))
 
     async def _send(self, notification: Notification) -> DeliveryResult:
-        self.alerts |= {one.alert for one in notification.notices}
+        self.alerts |= {notice.alert for notice in notification.notices}
         return delivered("it took it")
 
     async def send_due(self) -> None:
@@ -69,17 +69,17 @@ async def test_alerts_continue_while_the_disk_fails(
         assert "headroom_journal_healthy 0.0" in (await client.get("/metrics")).text
         assert (await answer(client, ALERTS))["total"] == len(alerts)
         await receiver.send_due()
-        assert len(receiver.alerts) == 20  # as many as a notification spells out
-        await server.alerting.journal.maintain()  # with a connection of its own, which does not fail
+        assert len(receiver.alerts) == 20  # a notification lists 20 alerts at most
+        await server.alerting.journal.maintain()  # opens a new connection, which does not fail
         assert (await client.get("/-/ready")).status_code == 200
         assert "headroom_journal_healthy 1.0" in (await client.get("/metrics")).text
         history = (await answer(client, f"{ALERTS}/history?limit=1000"))["items"]
-        assert {one["alert"] for one in history} == {*alerts}
+        assert {change["alert"] for change in history} == {*alerts}
     async with Server.opened(tmp_path) as server, client_of(server) as client:
         assert (await answer(client, ALERTS))["total"] == len(alerts)
 
 
-async def test_a_file_that_is_corrupt_at_the_start(tmp_path: Path) -> None:
+async def test_a_journal_that_is_corrupt_at_the_start_is_set_aside_and_replaced(tmp_path: Path) -> None:
     (tmp_path / "headroom.db").write_bytes(b"nonsense" * 1000)
     async with Server.opened(tmp_path) as server, client_of(server) as client:
         got = await client.get("/-/ready")
@@ -91,10 +91,10 @@ async def test_a_file_that_is_corrupt_at_the_start(tmp_path: Path) -> None:
         assert receiver.alerts == {orders}
         await server.alerting.journal.maintain()
         assert (await client.get("/-/ready")).status_code == 200
-    (aside,) = tmp_path.glob("headroom.db.corrupt-*")
-    assert aside.read_bytes() == b"nonsense" * 1000
+    (set_aside,) = tmp_path.glob("headroom.db.corrupt-*")
+    assert set_aside.read_bytes() == b"nonsense" * 1000
     async with Server.opened(tmp_path) as server, client_of(server) as client:
-        assert [one["id"] for one in (await answer(client, ALERTS))["items"]] == [orders]
+        assert [alert["id"] for alert in (await answer(client, ALERTS))["items"]] == [orders]
 
 
 async def test_rows_of_the_journal_that_are_set_aside_are_counted(

@@ -1,4 +1,4 @@
-"""/api/v1/look-back, and the page of the same."""
+"""/api/v1/look-back, and the page /look-back."""
 
 import httpx
 
@@ -10,20 +10,20 @@ from tests.monitor.served import Server, answer, refusal
 from tests.monitor.web.pages import page
 
 
-def remember(server: Server) -> None:
-    """Keep two episodes, of which one was told."""
+def add_episodes(server: Server) -> None:
+    """Store an episode for each of two streams, and a notice for one of the episodes."""
     for number, name in enumerate(("orders", "clicks")):
         series = add(server.fleet, key(name))
         server.fleet.limit[series.slot] = 1000
         judged(server.fleet, series, Zone.WITHIN, usage=500)
         begin = NOW - 600 + 60 * number
         server.runs.append(NearRun(series.slot, begin, begin + 45, 950.0))
-    told = notice("clicks", NOW - 530 - BEGIN, "saturated", throttled=4.0)
-    server.notices.append(told)
+    throttled_notice = notice("clicks", NOW - 530 - BEGIN, "saturated", throttled=4.0)
+    server.notices.append(throttled_notice)
 
 
 async def test_episodes_are_listed_with_their_notices(server: Server, client: httpx.AsyncClient) -> None:
-    remember(server)
+    add_episodes(server)
     await server.publish()
     found = await answer(client, "/api/v1/look-back")
     clicks, orders = found["items"]
@@ -35,7 +35,7 @@ async def test_episodes_are_listed_with_their_notices(server: Server, client: ht
     )
     assert (orders["peak_utilization"], orders["usage"], orders["limit"]) == (0.95, 950, 1000)
     assert (clicks["kind"], clicks["throttled"]) == ("throttled", 4)
-    assert [one["zone"] for one in clicks["told"]] == ["saturated"]
+    assert [told["zone"] for told in clicks["told"]] == ["saturated"]
     assert found["total"] == 2
     limited = await answer(client, "/api/v1/look-back?limit=1&days=7")
     assert (len(limited["items"]), limited["total"]) == (1, 2)
@@ -44,13 +44,13 @@ async def test_episodes_are_listed_with_their_notices(server: Server, client: ht
 
 
 async def test_the_page_shows_episodes_and_their_sources(server: Server, client: httpx.AsyncClient) -> None:
-    remember(server)
+    add_episodes(server)
     await server.publish()
     shown = await page(client, "/look-back")
-    words = " ".join(shown.words.split())
-    assert "AWS is not asked, so this costs nothing." in words
-    assert "orders" in words and "95 % 950 B/s" in words.replace("95 %950", "95 % 950")
-    assert "up to 4 /s" in words and "saturated" in words
+    text = " ".join(shown.words.split())
+    assert "AWS is not asked, so this costs nothing." in text
+    assert "orders" in text and "95 % 950 B/s" in text.replace("95 %950", "95 % 950")
+    assert "up to 4 /s" in text and "saturated" in text
     assert any(link.startswith("/series/") for link in shown.links)
     assert "/look-back?days=7" in shown.links
 

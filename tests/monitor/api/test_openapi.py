@@ -1,4 +1,4 @@
-"""The OpenAPI document: complete, with examples that fit their models and are answered by a server."""
+"""The OpenAPI document is complete, its examples fit their models, and a server answers its calls."""
 
 import json
 from collections.abc import AsyncIterator, Iterator
@@ -40,9 +40,19 @@ OPERATIONS: Final = {
     "replay_deliveries": "POST /api/v1/deliveries/replay",
     "list_dead_letters": "GET /api/v1/stream/dead-letters",
 }
-BODIES: Final = {one.__name__: one for one in (AcknowledgeRequest, SilenceRequest)}
-OPEN: Final = {"check_health", "check_readiness"}  # without credentials
-TIMES: Final = {"at", "since", "begin", "end", "starts", "ends", "minute", "last_attempt", "last_success"}
+REQUEST_MODELS: Final = {model.__name__: model for model in (AcknowledgeRequest, SilenceRequest)}
+OPEN: Final = {"check_health", "check_readiness"}  # operations that need no credentials
+TIME_FIELDS: Final = {
+    "at",
+    "since",
+    "begin",
+    "end",
+    "starts",
+    "ends",
+    "minute",
+    "last_attempt",
+    "last_success",
+}
 
 
 @pytest.fixture
@@ -57,91 +67,95 @@ def document(served: ExampleServer) -> dict[str, Any]:
 
 
 def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each operation, with its method and path before it."""
     for path, methods in document["paths"].items():
-        yield from ((f"{method.upper()} {path}", one) for method, one in methods.items())
+        yield from ((f"{method.upper()} {path}", operation) for method, operation in methods.items())
 
 
-def test_the_ids_of_operations_stay_the_same(document: dict[str, Any]) -> None:
-    assert {one["operationId"]: call for call, one in operations(document)} == OPERATIONS
+def test_the_operations_have_stable_ids(document: dict[str, Any]) -> None:
+    assert {operation["operationId"]: call for call, operation in operations(document)} == OPERATIONS
 
 
-def test_no_operation_lacks_a_text_a_tag_an_example_or_its_security(document: dict[str, Any]) -> None:
-    assert [one["name"] for one in document["tags"]] == [*TAGS]
+def test_every_operation_has_texts_a_tag_examples_and_its_security(document: dict[str, Any]) -> None:
+    assert [tag["name"] for tag in document["tags"]] == [*TAGS]
     assert {*document["components"]["securitySchemes"]} == {"bearer", "basic"}
-    for _, one in operations(document):
-        name = one["operationId"]
-        assert one["summary"] and one["description"], name
-        assert len(one["tags"]) == 1 and one["tags"][0] in TAGS, name
-        assert one["security"] == ([] if name in OPEN else [{"bearer": []}, {"basic": []}]), name
-        assert one["x-codeSamples"][0]["source"].startswith("curl "), name
-        for status, response in one["responses"].items():
+    for _, operation in operations(document):
+        name = operation["operationId"]
+        assert operation["summary"] and operation["description"], name
+        assert len(operation["tags"]) == 1 and operation["tags"][0] in TAGS, name
+        assert operation["security"] == ([] if name in OPEN else [{"bearer": []}, {"basic": []}]), name
+        assert operation["x-codeSamples"][0]["source"].startswith("curl "), name
+        for status, response in operation["responses"].items():
             assert response["description"], (name, status)
-            assert all("example" in each for each in response["content"].values()), (name, status)
-        if body := one.get("requestBody"):
+            assert all("example" in content for content in response["content"].values()), (name, status)
+        if body := operation.get("requestBody"):
             assert body["content"]["application/json"]["example"], name
 
 
-def test_no_parameter_and_no_field_lacks_a_description(document: dict[str, Any]) -> None:
-    for call_, one in operations(document):
-        lacking = [each["name"] for each in one.get("parameters", ()) if not each.get("description")]
-        assert (call_, lacking) == (call_, [])
+def test_every_parameter_field_and_model_has_a_description(document: dict[str, Any]) -> None:
+    for method_and_path, operation in operations(document):
+        parameters = operation.get("parameters", ())
+        undescribed = [one["name"] for one in parameters if not one.get("description")]
+        assert (method_and_path, undescribed) == (method_and_path, [])
     for name, schema in document["components"]["schemas"].items():
         fields = schema.get("properties", {}).items()
-        assert (name, [each for each, field in fields if not field.get("description")]) == (name, [])
+        undescribed = [field for field, definition in fields if not definition.get("description")]
+        assert (name, undescribed) == (name, [])
         assert schema.get("description") or "enum" in schema, name
 
 
-def test_lists_are_items_and_times_are_date_times(document: dict[str, Any]) -> None:
+def test_lists_are_in_items_and_times_are_date_times(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
-    for _, one in operations(document):
-        schema = one["responses"]["200"]["content"].get("application/json", {}).get("schema")
+    for _, operation in operations(document):
+        schema = operation["responses"]["200"]["content"].get("application/json", {}).get("schema")
         if schema is None:
             continue
         name = schema["$ref"].rpartition("/")[2]
         assert schemas[name]["type"] == "object"
-        if one["operationId"].startswith("list_"):
+        if operation["operationId"].startswith("list_"):
             assert schemas[name]["properties"]["items"]["type"] == "array", name
     for name, schema in schemas.items():
-        for field, one in schema.get("properties", {}).items():
-            if field in TIMES or (field.endswith("_at") and field != "breaks_at"):
-                assert "date-time" in json.dumps(one) or "object" in json.dumps(one), (name, field)
+        for field, definition in schema.get("properties", {}).items():
+            if field in TIME_FIELDS or (field.endswith("_at") and field != "breaks_at"):
+                text = json.dumps(definition)
+                assert "date-time" in text or "object" in text, (name, field)
 
 
 def test_each_example_fits_its_model(served: ExampleServer, document: dict[str, Any]) -> None:
     routes = served.routes
-    for _, one in operations(document):
-        route = routes[one["operationId"]]
-        for content in one.get("requestBody", {}).get("content", {}).values():
-            BODIES[content["schema"]["$ref"].rpartition("/")[2]].model_validate(content["example"])
+    for _, operation in operations(document):
+        route = routes[operation["operationId"]]
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            REQUEST_MODELS[content["schema"]["$ref"].rpartition("/")[2]].model_validate(content["example"])
         if (model := route.response_model) is not None:
-            example = one["responses"]["200"]["content"]["application/json"]["example"]
+            example = operation["responses"]["200"]["content"]["application/json"]["example"]
             adapter = TypeAdapter[Any](model)
             dumped = adapter.dump_python(adapter.validate_python(example), mode="json", by_alias=True)
-            assert shape(dumped) == shape(example), one["operationId"]
+            assert shape(dumped) == shape(example), operation["operationId"]
 
 
 def shape(value: Any) -> Any:
-    """Return the names of the fields of a value, and of what it holds."""
+    """Return a JSON value with all its field names, and null in place of texts and numbers."""
     if isinstance(value, dict):
-        return {name: shape(one) for name, one in value.items()}
-    return [shape(one) for one in value] if isinstance(value, list) else None
+        return {name: shape(member) for name, member in value.items()}
+    return [shape(item) for item in value] if isinstance(value, list) else None
 
 
-async def test_each_curl_line_is_answered(served: ExampleServer) -> None:
-    for name, line in served.lines():
-        status, body = await call(line)
+async def test_each_curl_command_succeeds(served: ExampleServer) -> None:
+    for name, command in served.lines():
+        status, body = await call(command)
         assert (name, status, body if status != 200 else "") == (name, 200, "")
 
 
-async def test_the_page_has_every_operation_parameter_and_model(
+async def test_the_page_docs_has_every_operation_parameter_and_model(
     served: ExampleServer, document: dict[str, Any]
 ) -> None:
     async with client_of(served.server) as client:
         page = (await client.get("/docs")).text
-    for _, one in operations(document):
-        assert f'id="{one["operationId"]}"' in page
-        assert one["summary"] in page
-    assert "saturated, near" in page  # the values of a parameter
+    for _, operation in operations(document):
+        assert f'id="{operation["operationId"]}"' in page
+        assert operation["summary"] in page
+    assert "saturated, near" in page  # the allowed values of the parameter `zone`
     for name, schema in document["components"]["schemas"].items():
         if schema.get("properties"):
             assert f'id="model-{name}"' in page

@@ -1,4 +1,4 @@
-"""Request paths in the API: all of them, and one with its hops."""
+"""/api/v1/paths: the list of request paths, and one request path with its hops."""
 
 import httpx
 import pytest
@@ -27,7 +27,7 @@ async def test_a_path_has_its_flow_capacity_and_weakest_limit(
     assert "hops" not in item
 
 
-async def test_a_path_has_its_hops_with_the_usage_of_a_request(
+async def test_a_path_has_its_hops_with_their_usage_per_request(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
@@ -40,15 +40,17 @@ async def test_a_path_has_its_hops_with_the_usage_of_a_request(
     assert (table["basis"], table["per_request"], table["known"]) == ("", None, True)
     (limit,) = table["limits"]
     assert limit == found["weakest"]
-    assert (await client.get(f"/api/v1/series/{limit['series_id']}")).status_code == 404  # of another fleet
+    assert (
+        await client.get(f"/api/v1/series/{limit['series_id']}")
+    ).status_code == 404  # the path is of another fleet
 
 
 async def test_unknown_numbers_of_a_path_are_null_with_a_reason(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    some = checkout()
-    some.flow("Count", float("nan"), "shop", "prod")
-    server.paths = PathStatuses([await some.status(CHECKOUT)], 1)
+    path_fleet = checkout()
+    path_fleet.flow("Count", float("nan"), "shop", "prod")
+    server.paths = PathStatuses([await path_fleet.status(CHECKOUT)], 1)
     found = await answer(client, f"{PATHS}/checkout")
     assert [found[name] for name in ("flow", "capacity", "headroom", "weakest", "next")] == [None] * 5
     assert found["at_most"] is True
@@ -62,7 +64,7 @@ async def test_unknown_numbers_of_a_path_are_null_with_a_reason(
         (PathStatuses([], 2), "the paths are not evaluated yet"),
     ],
 )
-async def test_an_empty_list_of_paths_and_an_unknown_path_have_a_reason(
+async def test_without_paths_the_list_is_empty_and_the_not_found_error_has_the_reason(
     server: Server, client: httpx.AsyncClient, paths: PathStatuses, sentence: str
 ) -> None:
     server.paths = paths
@@ -71,7 +73,9 @@ async def test_an_empty_list_of_paths_and_an_unknown_path_have_a_reason(
     assert got.status_code == 404 and sentence in refusal(got)
 
 
-async def test_an_unknown_name_is_refused_with_the_nearest(server: Server, client: httpx.AsyncClient) -> None:
+async def test_an_unknown_name_is_not_found_with_the_nearest_name(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     server.paths = PathStatuses([await checkout().status(CHECKOUT)], 1)
     got = await client.get(f"{PATHS}/chekout")
     assert got.status_code == 404

@@ -1,4 +1,4 @@
-"""/api/v1/recommendations."""
+"""/api/v1/recommendations: the right sizes of what is bought."""
 
 import httpx
 
@@ -16,16 +16,19 @@ MIB = 2**20
 SETTINGS = SeriesSettings(
     signal=STREAM_WRITE_BYTES, limit=Limit(8.0 * MIB, LimitSource.API, NOW * 60), band=Band(), paid=True
 )
-FORTNIGHT = 14 * 96
+FORTNIGHT = 14 * 96  # quarters of an hour
 
 
 def stream(name: str) -> Key:
-    """The key of the bytes written to a stream."""
+    """Return the key of the series of the bytes written to a stream."""
     return key(name)._replace(subject=Resource("stream", (name,)))
 
 
 def buy(server: Server, name: str, used: float, quarters: int = FORTNIGHT) -> None:
-    """Add a stream of eight shards of which a share is used."""
+    """Add a stream of eight shards, whose peak usage is a share of its limit.
+
+    used: the share. quarters: the quarters of an hour with a known usage.
+    """
     series = add(server.fleet, stream(name), SETTINGS)
     server.fleet.limit[series.slot] = 8 * MIB
     judged(server.fleet, series, Zone.BELOW, usage=used * 8 * MIB)
@@ -39,13 +42,16 @@ async def test_right_sizes_are_listed_with_sums(server: Server, client: httpx.As
     buy(server, "new", 0.08, quarters=96)
     await server.publish()
     found = await answer(client, "/api/v1/recommendations")
-    assert [(one["resource"], one["advice"], one["right_size"]) for one in found["items"]] == [
+    assert [(item["resource"], item["advice"], item["right_size"]) for item in found["items"]] == [
         ("short", "raise", 14),
         ("idle", "lower", 2),
         ("new", "unknown", None),
     ]
     assert found["counts"] == {"raise": 1, "lower": 1, "keep": 0, "unknown": 1}
-    assert (found["saved_monthly_dollars"], found["unknown_prices"]) == (0, 2)  # of eu-west-1
+    assert (found["saved_monthly_dollars"], found["unknown_prices"]) == (
+        0,
+        2,
+    )  # the prices of eu-west-1 are not known
     idle = found["items"][1]
     assert idle["change"] == "lower from 8 shards to 2"
     assert (idle["monthly_dollars"], idle["price"]) == (None, "")
@@ -57,7 +63,7 @@ async def test_recommendations_are_filtered_and_limited(server: Server, client: 
     buy(server, "short", 0.9)
     await server.publish()
     lower = await answer(client, "/api/v1/recommendations?advice=lower")
-    assert [one["resource"] for one in lower["items"]] == ["idle"]
+    assert [item["resource"] for item in lower["items"]] == ["idle"]
     limited = await answer(client, "/api/v1/recommendations?limit=1")
     assert (len(limited["items"]), limited["total"]) == (1, 2)
     assert (await answer(client, "/api/v1/recommendations?service=sqs"))["total"] == 0
@@ -70,6 +76,6 @@ async def test_pages_show_the_right_size(server: Server, client: httpx.AsyncClie
     await server.publish()
     page = await client.get(f"/series/{stream('idle').id}")
     assert "Lower from 8 shards to 2" in page.text
-    assert "--target-shard-count 4" in page.text  # AWS halves it at most
+    assert "--target-shard-count 4" in page.text  # a call halves the number of shards at most
     cost = await client.get("/cost")
     assert "Right sizes" in cost.text and "price not known" in cost.text

@@ -36,13 +36,18 @@ async def test_both_formats_have_the_same_samples(server: Server, client: httpx.
     assert other.text.count("# EOF") == 1 and other.text.endswith("\n# EOF\n")
     assert "# EOF" not in text.text
     samples = [
-        {(s.name, *sorted(s.labels.items())): s.value for family in read(got.text) for s in family.samples}
-        for read, got in ((prometheus, text), (openmetrics, other))
+        {
+            (sample.name, *sorted(sample.labels.items())): sample.value
+            for family in parse(response.text)
+            for sample in family.samples
+        }
+        for parse, response in ((prometheus, text), (openmetrics, other))
     ]
-    ours = [
-        {sample: value for sample, value in one.items() if "resource" in dict(sample[1:])} for one in samples
+    of_series = [
+        {sample: value for sample, value in values.items() if "resource" in dict(sample[1:])}
+        for values in samples
     ]
-    assert ours[0] == ours[1] and len(ours[0]) == 5
+    assert of_series[0] == of_series[1] and len(of_series[0]) == 5
     assert any(name == "headroom_build_info" for name, *_ in samples[0])
     assert {name for name, *_ in samples[0]} == {name for name, *_ in samples[1]}
 
@@ -61,7 +66,9 @@ async def test_metrics_are_compressed_on_request(
     assert b'headroom_limit{aws_account="123456789012"' in gzip.decompress(raw)
 
 
-async def test_metrics_before_the_first_judgement_are_those_of_the_process(client: httpx.AsyncClient) -> None:
+async def test_metrics_before_the_first_judgement_are_only_the_metrics_of_the_process(
+    client: httpx.AsyncClient,
+) -> None:
     got = await client.get("/metrics")
     assert "headroom_build_info" in got.text and "headroom_limit" not in got.text
 
@@ -70,15 +77,17 @@ async def test_parameters_select_a_part_of_the_metrics(server: Server, client: h
     add(server.fleet, key("orders"))
     add(server.fleet, key("jobs", "sqs.standard_in_flight"))
     await server.publish()
-    queues = (await client.get("/metrics?service=sqs", headers=PLAIN)).text
-    assert 'resource="jobs"' in queues and 'resource="orders"' not in queues
-    assert "headroom_build_info" not in queues
-    both = (await client.get(f"/metrics?service=sqs&service=kinesis&account={ACCOUNT}", headers=PLAIN)).text
-    assert 'resource="jobs"' in both and 'resource="orders"' in both
-    elsewhere = (await client.get("/metrics?region=ap-south-1", headers=PLAIN)).text
-    assert "resource=" not in elsewhere
-    own = (await client.get("/metrics?service=headroom", headers=PLAIN)).text
-    assert "headroom_build_info" in own and "resource=" not in own
+    of_sqs = (await client.get("/metrics?service=sqs", headers=PLAIN)).text
+    assert 'resource="jobs"' in of_sqs and 'resource="orders"' not in of_sqs
+    assert "headroom_build_info" not in of_sqs
+    of_sqs_and_kinesis = (
+        await client.get(f"/metrics?service=sqs&service=kinesis&account={ACCOUNT}", headers=PLAIN)
+    ).text
+    assert 'resource="jobs"' in of_sqs_and_kinesis and 'resource="orders"' in of_sqs_and_kinesis
+    of_other_region = (await client.get("/metrics?region=ap-south-1", headers=PLAIN)).text
+    assert "resource=" not in of_other_region
+    of_headroom = (await client.get("/metrics?service=headroom", headers=PLAIN)).text
+    assert "headroom_build_info" in of_headroom and "resource=" not in of_headroom
 
 
 @pytest.mark.parametrize(
@@ -90,7 +99,7 @@ async def test_parameters_select_a_part_of_the_metrics(server: Server, client: h
         ("limit=5", "limit"),
     ],
 )
-async def test_a_wrong_parameter_of_metrics_is_refused(
+async def test_an_invalid_parameter_of_metrics_is_rejected(
     client: httpx.AsyncClient, query: str, problem: str
 ) -> None:
     got = await client.get(f"/metrics?{query}")
@@ -125,8 +134,8 @@ async def test_a_series_has_its_forecast(server: Server, client: httpx.AsyncClie
     fleet.history_bins[[soon.slot, later.slot, new.slot]] = 1344, 1344, 115
     await server.publish()
     page = await answer(client, "/api/v1/series?sort=reach")
-    assert [one["resource"] for one in page["items"]] == ["soon", "later", "new"]
-    found = [one["forecast"] for one in page["items"]]
+    assert [item["resource"] for item in page["items"]] == ["soon", "later", "new"]
+    found = [item["forecast"] for item in page["items"]]
     assert found[0]["summary"] == "reaches the limit in 3-5 h, 60 %"
     assert found[0]["probability"] == {"1h": 0.1, "6h": 0.6, "24h": 0.8, "3d": 0.9}
     assert list(found[0]["reached_at"]) == ["0.1", "0.5", "0.9"]
@@ -136,7 +145,9 @@ async def test_a_series_has_its_forecast(server: Server, client: httpx.AsyncClie
     assert (await answer(client, f"/api/v1/series/{soon.key.id}"))["forecast"] == found[0]
 
 
-async def test_a_series_by_its_id(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_listed_series_has_its_labels_judgement_limit_and_tags(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     named = key("orders")
     series = add(server.fleet, named, replace(SETTINGS, tags={"tag_team": "checkout"}))
     judged(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
@@ -185,10 +196,13 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
     request = QuotaRequest(5000.0, "CASE_OPENED", 1_800_000_000.0)
     requested = add(server.fleet, key("a"), replace(SETTINGS, quota_request=request))
     undated = add(server.fleet, key("b"), replace(SETTINGS, quota_request=replace(request, since=None)))
-    none = add(server.fleet, key("c"))
+    not_requested = add(server.fleet, key("c"))
     await server.publish()
-    shown = [await answer(client, f"/api/v1/series/{one.key.id}") for one in (requested, undated, none)]
-    found = [one["quota_request"] for one in shown]
+    shown = [
+        await answer(client, f"/api/v1/series/{series.key.id}")
+        for series in (requested, undated, not_requested)
+    ]
+    found = [series["quota_request"] for series in shown]
     case = "is pending, with a support case."
     assert found[0].pop("summary").endswith(f" was requested on 15 Jan 2027 and {case}")
     assert found[1].pop("summary").endswith(f" was requested and {case}")
@@ -196,7 +210,9 @@ async def test_a_series_shows_the_pending_request_for_its_quota(
     assert found == [expected | {"since": "2027-01-15T08:00:00Z"}, expected | {"since": None}, None]
 
 
-async def test_a_series_names_the_resource_that_has_most(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_series_names_the_resource_with_the_highest_usage(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     series = add(server.fleet, key("a"), replace(SETTINGS, largest="sales/orders\udc80"))
     await server.publish()
     assert (await answer(client, f"/api/v1/series/{series.key.id}"))["largest"] == "sales/orders?"
@@ -204,12 +220,15 @@ async def test_a_series_names_the_resource_that_has_most(server: Server, client:
 
 async def test_a_series_has_its_throttled_demand_by_cause(server: Server, client: httpx.AsyncClient) -> None:
     causes = dict.fromkeys(("other", "hot", "late"), per_second(refused))
-    series, without = add(server.fleet, key("a"), throttled_by_cause=causes), add(server.fleet, key("b"))
+    series, without_causes = (
+        add(server.fleet, key("a"), throttled_by_cause=causes),
+        add(server.fleet, key("b")),
+    )
     judged(server.fleet, series, Zone.SATURATED, usage=750.0, saturation=2.5)
     judge_causes(server.fleet, series, other=0.5, hot=2.0, late=np.nan)
     await server.publish()
-    shown = [await answer(client, f"/api/v1/series/{one.key.id}") for one in (series, without)]
-    by_cause = [list(one["throttled_by_cause"].items()) for one in shown]
+    shown = [await answer(client, f"/api/v1/series/{each.key.id}") for each in (series, without_causes)]
+    by_cause = [list(each["throttled_by_cause"].items()) for each in shown]
     assert by_cause == [[("hot", 2.0), ("other", 0.5), ("late", None)], []]
 
 
@@ -229,9 +248,9 @@ async def test_a_series_has_the_samples_of_its_last_three_hours(
     assert detail["band"] == {"low": 0.4, "high": 0.7, "near": 0.9}
     assert detail["unobservable"] is None
     assert detail["limits"] == [{"since": None, "limit": 1000.0}]
-    about = detail["catalogue_entry"]
-    assert about["name"] == "stream_write_bytes"
-    assert all(about[name] for name in ("why", "caveats", "remedy", "docs", "saturation"))
+    signal = detail["catalogue_entry"]
+    assert signal["name"] == "stream_write_bytes"
+    assert all(signal[name] for name in ("why", "caveats", "remedy", "docs", "saturation"))
     assert len(detail["history"]) == 180
     first, *_, sampled, last = detail["history"]
     assert first["minute"] == "2027-01-15T04:59:00Z"
@@ -269,7 +288,7 @@ async def test_a_series_has_the_region_where_aws_is_called_and_its_availability_
     ]
 
 
-async def test_an_availability_zone_may_change(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_changed_availability_zone_is_shown(server: Server, client: httpx.AsyncClient) -> None:
     database = key("database")
     for zone in ("us-east-1a", "us-east-1b"):
         add(server.fleet, database._replace(subject=replace(database.subject, zone=zone)))
@@ -304,7 +323,7 @@ async def test_a_departed_series_is_not_found(server: Server, client: httpx.Asyn
 
 async def test_the_catalogue_holds_every_signal(client: httpx.AsyncClient) -> None:
     catalogue = await answer(client, "/api/v1/catalogue")
-    names = {f"{one['service']}.{one['name']}" for one in catalogue["items"]}
+    names = {f"{item['service']}.{item['name']}" for item in catalogue["items"]}
     assert names == {signal.id for signal in REGISTRY.signals}
 
 
@@ -331,11 +350,11 @@ async def test_a_dropped_series_is_not_counted_as_unobservable(
         ]
     )
     (cell,) = (await answer(client, "/api/v1/status"))["cells"]
-    assert [one["unobservable_total"] for one in cell["collectors"]] == [0]
+    assert [collector["unobservable_total"] for collector in cell["collectors"]] == [0]
 
 
 DENIED = Failure("ListStreams", "", "AccessDenied", "not allowed")
-FAILURE = {"operation": "ListStreams", "resource": "", "code": "AccessDenied", "message": "not allowed"}
+DENIED_JSON = {"operation": "ListStreams", "resource": "", "code": "AccessDenied", "message": "not allowed"}
 PARTLY_DENIED = MonitorStatus(
     cells=[
         CellStatus(
@@ -357,10 +376,10 @@ PARTLY_DENIED = MonitorStatus(
     pending=["account staging"],
     last_reload=ReloadStatus(at=0.0, error="headroom.yaml: regoins: unknown"),
 )
-LISTING = {
+LISTING_JSON = {
     "last_attempt": "1970-01-01T00:01:00Z",
     "last_success": "1970-01-01T00:00:00Z",
-    "failures": [FAILURE],
+    "failures": [DENIED_JSON],
 }
 
 
@@ -374,15 +393,15 @@ async def test_the_status_has_cells_and_collectors(server: Server, client: httpx
     (cell,) = status.pop("cells")
     assert status == {
         "version": VERSION,
-        "ready": True,  # something was read
+        "ready": True,  # one service was read
         "pending": ["account staging"],
         "last_reload": {"at": "1970-01-01T00:00:00Z", "error": "headroom.yaml: regoins: unknown"},
-        "inaccessible_accounts": [{"account": "staging", "failure": FAILURE}],
+        "inaccessible_accounts": [{"account": "staging", "failure": DENIED_JSON}],
         "organizations": [
             {
                 "organization": "organization acme",
                 "accounts": 3,
-                "listing": LISTING,
+                "listing": LISTING_JSON,
             }
         ],
         "disabled_regions": ["account prod: ap-east-1, me-south-1 are not enabled"],
@@ -395,7 +414,7 @@ async def test_the_status_has_cells_and_collectors(server: Server, client: httpx
     assert s3["inventory"] == {
         "last_attempt": "1970-01-01T00:01:00Z",
         "last_success": None,
-        "failures": [FAILURE],
+        "failures": [DENIED_JSON],
     }
     reason = {"reason": "no request metrics", "enable_command": "aws s3api ...", "enable_cost": None}
     assert s3["unobservable"] == [

@@ -1,4 +1,4 @@
-"""/api/v1/what-if: its shape, its bounds and its errors."""
+"""/api/v1/what-if: the form of its answers, its bounds and its errors."""
 
 from typing import Any
 from urllib.parse import urlencode
@@ -15,8 +15,8 @@ PATH = "/api/v1/what-if"
 LONG = "x" * 5000
 
 
-async def asked(server: Server, client: httpx.AsyncClient, **parameters: Any) -> Any:
-    """Return the answer to a question."""
+async def ask(server: Server, client: httpx.AsyncClient, **parameters: Any) -> Any:
+    """Ask a question with these parameters, and return the answer."""
     await server.publish()
     return await answer(client, f"{PATH}?{urlencode(parameters, doseq=True)}")
 
@@ -26,7 +26,7 @@ async def test_a_series_is_described_in_numbers_and_in_words(
 ) -> None:
     series = put(server, WHOLE_ACCOUNT, 90, signal="lambda.account_concurrency")
     await remember(server, (series, 90))
-    found = await asked(server, client, traffic="2x")
+    found = await ask(server, client, traffic="2x")
     (item,) = found["items"]
     assert (item["id"], item["account"], item["region"]) == (series.key.id, ACCOUNT, REGION)
     assert (item["service"], item["signal"], item["resource"]) == ("lambda", "account_concurrency", "")
@@ -54,29 +54,31 @@ async def test_without_usage_nothing_breaks_and_the_factor_is_null(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     put(server, "idle", 0)
-    (item,) = (await asked(server, client, traffic="1000"))["items"]
+    (item,) = (await ask(server, client, traffic="1000"))["items"]
     assert (item["breaks_at"], item["is_broken"], item["words"]["breaks_at"]) == (None, False, "no usage")
 
 
-async def test_the_answer_without_series_is_empty_with_that_reason(
+async def test_the_answer_without_series_is_empty_and_says_so(
     server: Server, client: httpx.AsyncClient
 ) -> None:
-    found = await asked(server, client, traffic="2")
+    found = await ask(server, client, traffic="2")
     assert (found["items"], found["total"], found["newest_sample_at"]) == ([], 0, None)
     assert found["summary"] == "2x the traffic: no series with known usage and limit is in this question."
 
 
-async def test_no_more_series_are_listed_than_the_limit(server: Server, client: httpx.AsyncClient) -> None:
+async def test_at_most_as_many_series_as_the_parameter_limit_are_listed(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     for number in range(60):
         put(server, f"s{number}", 90)
-    assert len((await asked(server, client, traffic="2"))["items"]) == 50
-    found = await asked(server, client, traffic="2", limit=3)
+    assert len((await ask(server, client, traffic="2"))["items"]) == 50
+    found = await ask(server, client, traffic="2", limit=3)
     assert (len(found["items"]), found["total"], found["broken"]) == (3, 60, 60)
 
 
-async def test_a_name_with_a_surrogate_is_no_error(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_surrogate_in_a_name_is_replaced(server: Server, client: httpx.AsyncClient) -> None:
     put(server, "\udc80", 90)
-    (item,) = (await asked(server, client, traffic="2"))["items"]
+    (item,) = (await ask(server, client, traffic="2"))["items"]
     assert item["resource"] == "?"
 
 
@@ -104,7 +106,7 @@ async def test_an_invalid_question_is_rejected_with_a_sentence(
 async def test_openapi_describes_each_parameter(client: httpx.AsyncClient) -> None:
     operation = (await answer(client, "/openapi.json"))["paths"][PATH]["get"]
     assert operation["summary"] == "Ask what breaks first"
-    assert {one["name"] for one in operation["parameters"]} == {
+    assert {parameter["name"] for parameter in operation["parameters"]} == {
         "traffic",
         "match",
         "region_fails",
@@ -114,4 +116,4 @@ async def test_openapi_describes_each_parameter(client: httpx.AsyncClient) -> No
         "counts",
         "limit",
     }
-    assert all(one["description"] for one in operation["parameters"])
+    assert all(parameter["description"] for parameter in operation["parameters"])
