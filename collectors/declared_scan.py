@@ -73,7 +73,7 @@ class _Run:
         self._calls = DeclaredCalls(self.aws)
 
     async def series(self) -> AsyncIterator[Observed]:
-        """Yield all series: first those that need no kind listed later, as resources are described."""
+        """Yield all series; a series that needs no kind listed later, once its resource is described."""
         for kind in self.group.kinds:
             if self._is_wanted(kind):
                 async for observed in self._immediate_series(kind):
@@ -196,7 +196,7 @@ class _Run:
         return [(name, facts[name]) for name in sorted(used)]
 
     def _read_at(self, node: Node, signals: Signals, name: str) -> float | None:
-        """Return when an earlier inventory read the limit of a signal; None if none did."""
+        """Return when an earlier inventory read the limit of a signal; None if this inventory read it."""
         limit = signals[name].limit
         return self._scope(node).read_at(limit.names) if limit else None
 
@@ -268,7 +268,7 @@ class _Run:
         parent, item = found
         if not item.counts or item.error:  # the error is reported when the resource is described
             return None
-        with suppress(ExpressionError):  # so is an item without an id
+        with suppress(ExpressionError):  # an item without an id is reported then, too
             return Node(kind, self._resource(kind, found), parent, {**item.facts}, item.tags)
         return None
 

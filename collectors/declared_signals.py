@@ -19,7 +19,7 @@ from rules.command_template import fill_command
 def observe(
     name: str, signal: SignalDeclaration, scope: NodeScope, missing: Sequence[str]
 ) -> Observed | None:
-    """Return the series of a signal at a resource; None where it does not exist there.
+    """Return the series of a signal at a resource; None if the resource has no such series.
 
     missing: kinds whose resources or facts could not all be read; values that depend on them are unknown.
     Raises ExpressionError for values of the wrong type.

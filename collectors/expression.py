@@ -1,4 +1,4 @@
-"""The expressions of declared services: a small part of Python's, over facts of resources and metrics.
+"""The expressions of declared services: a small part of Python's expressions, over facts and metrics.
 
 An expression computes a number, a text, a truth value or, where it names a metric, a `Metric` or `Usage`. A
 fact that AWS does not return is None. Arithmetic with None and functions of None return None. A condition is
@@ -24,7 +24,7 @@ from monitor.lib.errors import HeadroomError
 from rules.problem_text import suggestion
 
 MAX_LENGTH = 1000  # characters of an expression
-MAX_DEPTH = 60  # levels of the syntax tree: `a + b + c` has one for each +
+MAX_DEPTH = 60  # levels of the syntax tree: `a + b + c` has a level for each +
 MAX_SHARED = 4096  # expressions that are cached by their text
 
 Evaluator = Callable[["Scope"], Any]
@@ -43,7 +43,7 @@ class Scope(Protocol):
 
 
 class ExpressionError(HeadroomError, ValueError):
-    """An expression that cannot be read, or that combines values which do not go together."""
+    """An expression cannot be parsed, or combines values that do not go together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,12 +373,12 @@ def _floor(value: float) -> int:
 
 
 def _starts_with(text: str, start: str) -> bool:
-    """Return whether a text starts with another."""
+    """Return whether a text starts with another text."""
     return str.startswith(text, start)
 
 
 def _ends_with(text: str, end: str) -> bool:
-    """Return whether a text ends with another."""
+    """Return whether a text ends with another text."""
     return str.endswith(text, end)
 
 
@@ -448,7 +448,7 @@ def _comparison_of_facts(compare: Callable[[Any, Any], bool]) -> Callable[[Any, 
 
 
 def _truth(value: Any) -> bool:
-    """Return whether a condition holds. Raises ExpressionError for a metric: it has a value per minute."""
+    """Return whether a condition holds. Raises ExpressionError for a metric, which has many values."""
     if amounts.is_metric(value):
         raise ExpressionError("expected a condition over facts, found a metric")
     return bool(value)

@@ -13,8 +13,8 @@ Documents = Mapping[str, Any]  # the data of each file by its name without suffi
 class KeptDocuments:
     """The documents in the YAML files of a folder, parsed or from the cache.
 
-    name: the name of the cached data. also: another folder; the cached data is not used after its files
-    changed, either. known: the cached data; None if there is none, or a file changed since `keep`.
+    name: the name of the cached data. also: another folder, whose changes invalidate the cached data, too.
+    known: the cached data; None if there is no such data, or a file changed since `keep`.
     """
 
     def __init__(self, name: str, folder: Path, also: Path | None = None) -> None:

@@ -201,7 +201,7 @@ def _nodes(signal: ReadableSignal, listed: Set[ListedMetric], resources: FoundRe
 def _observed(
     name: str, signal: ReadableSignal, scope: NodeScope, listed: Set[ListedMetric]
 ) -> Observed | None:
-    """Return the series of a signal at a resource; None where it does not exist there."""
+    """Return the series of a signal at a resource; None if the resource has no such series."""
     for node in reversed([*scope.node.lineage]):
         _add_values(node, scope.resources)
     observed = observe(name, signal.declared, scope, ())

@@ -37,7 +37,7 @@ def read_own_services(
 def check_own_services(paths: Iterable[Path], taken: Collection[str]) -> list[Service]:
     """Return the entries of the services in these paths, each entry once.
 
-    paths: a folder, for all its services; or a file of a service, for that service. taken: see
+    paths: folders, to check all services in them, or files, to check only their services. taken: see
     `read_own_services`. Raises DeclarationError with every problem of all files.
     """
     found: dict[Path, Service] = {}  # by the path of the entry's file, without its ending

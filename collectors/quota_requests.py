@@ -16,7 +16,7 @@ from collectors.times import epoch_seconds
 from rules.signals import Quota
 
 REQUEST_OPERATION = "RequestServiceQuotaIncrease"
-ACTIONS = (f"servicequotas:{REQUEST_OPERATION}",)  # not needed to watch
+ACTIONS = (f"servicequotas:{REQUEST_OPERATION}",)  # needed to request an increase, and not to watch quotas
 # A request with any other status is decided.
 PENDING_STATUSES = ("PENDING", "CASE_OPENED")
 APPROVED = "APPROVED"
@@ -72,7 +72,7 @@ class QuotaRequest:
         return None if self.pending else self.updated
 
     def in_unit_of(self, quota_unit: float) -> "QuotaRequest":
-        """Return the request in another unit. quota_unit: 1 of the quota's unit, in that unit."""
+        """Return the request in another unit. quota_unit: the quota's unit as a number of that unit."""
         return replace(self, desired=self.desired * quota_unit)
 
     def sentence(self, text_of: Callable[[float], str], limit: float | None) -> str:
@@ -109,11 +109,11 @@ def _on(time: float | None) -> str:
 async def list_requests(
     aws: Aws, service_code: str = ""
 ) -> AsyncIterator[tuple[RequestedQuota, QuotaRequest]]:
-    """Yield the requests of the account in the region that are pending or were decided in DECIDED_PERIOD.
+    """Yield the account's requests in the region that are pending or were decided within DECIDED_PERIOD.
 
     AWS lists the requests of the last 90 days, for the account and for single resources. service_code: yield
-    only the requests of this service. If it is empty, AWS is assumed to list those of all services, as the
-    parameter is optional.
+    only the requests of this service. If it is empty, AWS is assumed to list the requests of all services, as
+    the parameter is optional.
     """
     service_params: dict[str, Any] = {"ServiceCode": service_code} if service_code else {}
     requests = aws.list_items(
@@ -139,7 +139,7 @@ async def newest_requests(aws: Aws, service_code: str = "") -> dict[RequestedQuo
 
 
 def request_from(description: Any, now: float) -> QuotaRequest | None:
-    """Parse a request; None if it has no finite value, or was decided before DECIDED_PERIOD."""
+    """Parse a request; None if it has no finite value, or was decided longer than DECIDED_PERIOD ago."""
     members = members_of(description, REQUEST)
     desired = members.get("DesiredValue")
     if desired is None or not isfinite(desired):

@@ -87,7 +87,7 @@ class Resource:
 
     @property
     def ancestor_paths(self) -> Iterator[ResourcePath]:
-        """The paths of the resources that it is a part of, the whole account first."""
+        """The paths of the resources that the resource is a part of, the whole account first."""
         yield from (self.path[:end] for end in range(len(self.path)))
         yield from self.containing_paths
 

@@ -30,7 +30,7 @@ class ListType:
 
 @dataclass(frozen=True, slots=True)
 class FieldsType:
-    """An object with these fields, as a path composes it."""
+    """An object with these fields that a path composes, as `{a: b}` does."""
 
     fields: Mapping[str, "Type"]
 
@@ -42,7 +42,7 @@ class ScalarType:
     name: str
 
 
-# Types of the values that functions compute.
+# Types of the values that functions compute, by function.
 RESULTS: Mapping[str, ScalarType] = {
     **dict.fromkeys(("contains", "ends_with", "starts_with"), ScalarType("boolean")),
     **dict.fromkeys(("abs", "avg", "ceil", "floor", "length", "sum", "to_number"), ScalarType("number")),

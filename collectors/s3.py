@@ -35,7 +35,7 @@ from collectors.base import (
 from collectors.readable_items import ReadableItems
 from collectors.response_members import is_text, members_of
 
-PAGE_SIZE = 1000  # buckets
+PAGE_SIZE = 1000  # buckets per page
 # The region for each value of GetBucketLocation that is no name of a region.
 REGION_OF_LOCATION = {None: "us-east-1", "": "us-east-1", "EU": "eu-west-1"}
 
@@ -68,7 +68,7 @@ FILTER_COST = SettingCost(
 class PrefixFilter:
     """A request-metrics filter by a prefix.
 
-    narrowed_by: the further conditions of the filter, in words; empty when the prefix is the only one.
+    narrowed_by: the further conditions of the filter, in words; empty if the prefix is the only condition.
     """
 
     id: str
@@ -157,9 +157,9 @@ def are_readable(conditions: Any) -> bool:
 
 
 async def get_bucket_region(aws: Aws, bucket: Bucket) -> str:
-    """Get the region of a bucket, with a call if ListBuckets did not return it.
+    """Get the region of a bucket, with a call if ListBuckets did not return the region.
 
-    Some S3-compatible services do not return it.
+    ListBuckets of some S3-compatible services does not return regions.
     """
     if region := bucket.get("BucketRegion"):
         return str(region)

@@ -10,16 +10,16 @@ from collectors.base import Aws, Collector, Resource
 
 ACTIONS = ("tag:GetResources",)
 RATES = {"resourcegroupstaggingapi": 5}  # calls per second; the default quota of an account is 15
-PAGE_SIZE = 100  # resources
+PAGE_SIZE = 100  # resources per page
 
 Tags = Mapping[str, str]
 
 
 async def read(aws: Aws, arns: Collection[str], keys: Collection[str]) -> dict[str, Tags]:
-    """Read the tags of all resources that have any, by ARN.
+    """Read the tags of all resources that have tags, by ARN.
 
     arns: the templates of the resources (see `Collector.arns`). keys: the keys of the needed tags;
-    for a single key, only resources that have it are requested. Raises as `Aws.list_items` does.
+    for a single key, only resources that have it are requested. Raises the errors of `Aws.list_items`.
     """
     filters: dict[str, Any] = {"TagFilters": [{"Key": key} for key in keys]} if len(keys) == 1 else {}
     types = sorted(map(resource_type, arns))

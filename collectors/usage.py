@@ -57,14 +57,12 @@ class Metric:
 class Op(StrEnum):
     """The operation that combines the weighted terms of one minute."""
 
-    SUM = "sum"  # of the terms with a point; at least one term needs a point
-    MAX = "max"  # of the terms with a point; at least one term needs a point
-    MIN = "min"  # of the terms with a point; at least one term needs a point
+    SUM = "sum"  # the sum of the terms with a point; at least one term needs a point
+    MAX = "max"  # the highest term with a point; at least one term needs a point
+    MIN = "min"  # the lowest term with a point; at least one term needs a point
     DIFFERENCE = "difference"  # the first term minus the others; all need a point
     RATIO = "ratio"  # the first term divided by the second; both need a point, and the second is not 0
-    COUNT_DIFFERENCE = (
-        "count difference"  # a difference of counts that may still grow; see `count_difference`
-    )
+    COUNT_DIFFERENCE = "count difference"  # a difference of growing counts; see `count_difference`
     READER_LAG = "reader lag"  # in milliseconds; see `reader_lag`
     UNREAD_DURATION = "unread duration"  # in milliseconds; see `unread_duration`
     POSITIVE = "positive"  # 1 if the sum of the terms with a point is above 0, else 0; one needs a point

@@ -87,9 +87,8 @@ async def test_a_resource_without_a_turn_yet_waits_and_is_no_failure() -> None:
     await inventories.inventory()
     assert inventories.usage_of("reserved") == {"a": 1.0, "b": 1.0}
     listeners = inventories.usage_of("listeners")
-    (listed,) = (
-        name for name, usage in listeners.items() if usage == 1
-    )  # whichever of the two concurrent calls came first
+    # The last call is made for either of the two load balancers, as their calls run at once.
+    (listed,) = (name for name, usage in listeners.items() if usage == 1)
     assert listeners == {"a": NOT_READ_USAGE, "b": NOT_READ_USAGE} | {listed: 1}
     assert inventories.usage_of("rules") == {"a": NOT_READ_USAGE, "b": NOT_READ_USAGE}
     assert [*inventories.usage_of("listener_rules").values()] == [NOT_READ_USAGE]
@@ -102,17 +101,16 @@ async def test_a_resource_without_a_turn_yet_waits_and_is_no_failure() -> None:
     assert {path[:1] for path in inventories.waiting} == {("a",), ("b",)}
 
 
-async def test_values_of_an_earlier_inventory_remain_without_another_call() -> None:
+async def test_values_of_earlier_inventories_remain_where_an_inventory_makes_no_call() -> None:
     inventories = LoadBalancerInventories({"a": {"l1": 3}, "b": {"l2": 5}}, calls=3)
     for _ in range(4):
-        found = await inventories.inventory()
-    assert NOT_READ_USAGE not in found.values()
+        usages = await inventories.inventory()
+    assert NOT_READ_USAGE not in usages.values()
     assert inventories.usage_of("rules") == {"a": 3, "b": 5}
     assert inventories.usage_of("all_listeners") == {"": 2}
     assert inventories.waiting == set()
-    assert (
-        len(inventories.aws.calls) == 3 + 3
-    )  # three lists of the whole account, and the three calls of an inventory
+    # Three lists of the whole account, and the three calls about single resources.
+    assert len(inventories.aws.calls) == 3 + 3
 
 
 async def test_a_limit_has_the_time_at_which_it_was_read() -> None:

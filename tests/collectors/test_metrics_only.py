@@ -106,9 +106,8 @@ async def test_a_usage_beyond_a_default_quota_proves_that_the_default_is_not_in_
     ]
     aws = FakeAws(list_metrics=answering(*metrics))
     assert (await series_of("logs", aws))["put_log_events", ""].hard_limit
-    assert not (await series_of("efs", aws))[
-        "client_connections", "fs-1"
-    ].hard_limit  # a fixed limit, no quota
+    with_fixed_limit = (await series_of("efs", aws))["client_connections", "fs-1"]
+    assert not with_fixed_limit.hard_limit
 
 
 async def test_a_published_limit_replaces_a_limit_that_only_the_api_returns() -> None:

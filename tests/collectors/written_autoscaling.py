@@ -1,5 +1,6 @@
-"""EC2 Auto Scaling: the desired, actual and used capacity of groups, and the number of groups.
+"""A collector of EC2 Auto Scaling in Python, whose series the declared collector must equal.
 
+It yields the desired, actual and used capacity of groups, and the number of groups.
 Sizes are in capacity units: instances, unless the group weights them or counts vCPUs or memory.
 
 Limits: https://docs.aws.amazon.com/autoscaling/ec2/userguide/ec2-auto-scaling-quotas.html
@@ -26,7 +27,7 @@ from collectors.base import (
 from collectors.times import epoch_seconds
 from rules.units import PERCENT
 
-PAGE_SIZE = 100  # groups
+PAGE_SIZE = 100  # groups per page
 UNIT_CAPACITY_TYPES = {"vcpu", "memory-mib"}  # the values of DesiredCapacityType that do not count instances
 
 desired = Metric("AWS/AutoScaling", "GroupDesiredCapacity", "Maximum")
