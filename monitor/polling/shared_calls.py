@@ -1,6 +1,6 @@
-"""Calls of GetMetricData that the readers of several accounts share, where one account may read them all.
+"""Calls of GetMetricData that the readers of several accounts share, where one account may read all of them.
 
-Readers that poll at about the same time have their metrics requested in calls that are full.
+Readers that poll at about the same time put their metrics into full calls.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from monitor.polling.metric_caller import CallPart, MetricCaller, Receiver
 from monitor.polling.plan import MetricRequest, combine
 from monitor.polling.rejected_metrics import InvalidRequestError
 
-COMBINE_WAIT = 1.0  # seconds for which requests wait for those of other readers
+COMBINE_WAIT = 1.0  # seconds that requests wait for the requests of other readers
 
 
 class SharingReader(Receiver, Protocol):
-    """A reader that shares calls with others."""
+    """A reader that shares calls with other readers."""
 
     async def read_alone(self, caller: MetricCaller, request: MetricRequest) -> list[Failure]:
         """Send a request in a call of its own, and return the failures."""
@@ -26,7 +26,7 @@ class SharingReader(Receiver, Protocol):
 
 @dataclass(eq=False, slots=True)
 class ReaderRequests:
-    """The requests of one reader. failures: of its calls. done: set once all were made."""
+    """The requests of one reader. failures: the failures of its calls. done: set once all calls were made."""
 
     reader: SharingReader
     requests: Sequence[MetricRequest]
@@ -35,7 +35,7 @@ class ReaderRequests:
 
 
 class SharedCalls:
-    """The calls that one account makes for itself and others in a region. wait: see COMBINE_WAIT."""
+    """The calls that one account makes in a region for itself and other accounts. wait: see COMBINE_WAIT."""
 
     def __init__(self, caller: MetricCaller, wait: float = COMBINE_WAIT) -> None:
         self.caller, self._wait = caller, wait
@@ -43,10 +43,10 @@ class SharedCalls:
         self._rounds: set[asyncio.Task[None]] = set()
 
     async def read(self, reader: SharingReader, requests: Sequence[MetricRequest]) -> list[Failure]:
-        """Send the requests of a reader together with those of others, and return the failures of its own.
+        """Send the requests of a reader in calls shared with other readers, and return its failures.
 
-        Its metrics are in queries with its account's id. What is rejected or denied in a call of several
-        accounts is requested again by account, so that it affects no other one.
+        Each query has the id of the account that it is for. If a call for several accounts is rejected or
+        denied, each reader's requests are repeated in their own calls, so that one affects no other.
         """
         entry = ReaderRequests(reader, requests)
         self._waiting.append(entry)
@@ -83,7 +83,7 @@ class SharedCalls:
                 parts[n][0].failures.append(failed)
 
     async def _call_one_by_one(self, parts: Iterable[tuple[ReaderRequests, MetricRequest]]) -> None:
-        """Send the requests in a call each, with which a reader finds out what is wrong."""
+        """Send each request in its own call, by which its reader finds the rejected metrics."""
 
         async def call(entry: ReaderRequests, request: MetricRequest) -> None:
             entry.failures += await entry.reader.read_alone(self.caller, request)

@@ -1,6 +1,6 @@
 """The tags of a cell's resources, as labels of their series.
 
-They are read for all services at once, and only if the configuration uses tags. Where they cannot be read,
+The tags of all services are read at once, and only if the configuration uses tags. If they cannot be read,
 the labels stay as they were.
 """
 
@@ -20,26 +20,26 @@ class TagLabels:
 
     def __init__(self, cell: Cell, labels: Mapping[str, str]) -> None:
         self._cell, self._labels = cell, labels
-        self._tags_by_arn: Mapping[str, tags.Tags] | None = None  # by ARN; None until they were read
+        self._tags_by_arn: Mapping[str, tags.Tags] | None = None  # None until tags were read
 
     def with_arn(self, collectors: Iterable[Collector]) -> list[Collector]:
-        """The collectors whose tags are read by ARN; none when the configuration uses no tags."""
+        """Return the collectors whose tags are read by ARN; none if the configuration uses no tags."""
         return [collector for collector in collectors if collector.arns] if self._labels else []
 
     async def read(self, collectors: Iterable[Collector]) -> list[Failure]:
-        """Read the tags of the collectors' resources; the tags stay as they were when there are failures."""
+        """Read the tags of the collectors' resources. On failure, return it; the tags stay unchanged."""
         templates = [template for collector in collectors for template in collector.arns.values()]
         try:
             self._tags_by_arn = await tags.read(Scan(self._cell), templates, self._labels.keys())
-        except Exception as error:  # of AWS, or for a response of an unexpected form
+        except Exception as error:  # an error of AWS, or a response of an unexpected form
             return [failure_from(error, "GetResources")]
         return []
 
     def labels_of(self, collector: Collector, key: Key, observed: tags.Tags, before: tags.Tags) -> tags.Tags:
-        """The labels of a series.
+        """Return the labels of a series that come from tags.
 
-        observed: the tags that its collector read. before: the labels that it had, which it keeps until tags
-        were read once, as after a reload.
+        observed: the tags that its collector read. before: the present labels of the series, which it keeps
+        until tags were read once, such as after a reload.
         """
         if collector.arns and self._tags_by_arn is None:
             return {label: before[label] for label in self._labels.values() if label in before}
@@ -51,7 +51,7 @@ class TagLabels:
         }
 
     def _by_arn(self, collector: Collector, key: Key) -> tags.Tags:
-        """The tags of a resource, and those of the resources that it is a part of."""
+        """Return the tags of a resource, and the tags of the resources that it is a part of."""
         known = self._tags_by_arn or {}
         arns = tags.arns_of(collector, Scan(self._cell), key.subject) if known else ()
         return {name: value for arn in arns for name, value in known.get(arn, {}).items()}

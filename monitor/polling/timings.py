@@ -10,18 +10,18 @@ from monitor.polling.shared_calls import COMBINE_WAIT
 class PollingTimings:
     """Intervals and time-outs in seconds.
 
-    open_retry_interval: between two attempts to open an account, or to list those of an organization.
-    organization_interval: between two lists of the accounts of an organization. min_listing_interval: the
-    least between two such lists, as a call that is denied requests another one. confirmation_delay: before
-    a denied call is repeated, as a single denial raises no alert. tags_timeout: how long the first poll of
-    a cell waits for the tags of its resources. others_timeout: how long the first inventory of a service
-    that reads last waits for those of all other services. first_polls_interval: between two polls while a
-    cell's first inventory runs. quota_interval: between two readings of a quota. quota_retry_interval:
-    between two attempts at one that could not be read. link_interval: between two lists of the accounts
-    that are linked to a monitoring account. combine_wait: how long the requests of an account wait for
-    those of others, to share calls. stop_timeout: how long to wait for the loops of an account to end.
-    region_interval: between two looks at whether a region has been enabled. waiting_interval: between two
-    inventories of a service of which resources wait for their turn to be read.
+    open_retry_interval: between attempts to open an account, or to list the accounts of an organization.
+    organization_interval: between lists of the accounts of an organization. min_listing_interval: the minimum
+    between such lists, as each denied call requests one. confirmation_delay: before a denied call is
+    repeated, as a single denial raises no alert. tags_timeout: how long the first poll of a cell waits for
+    the tags of its resources. others_timeout: how long a service that reads last waits for the first
+    inventories of all other services. first_polls_interval: between polls while a cell's first inventory
+    runs. quota_interval: between reads of a quota. quota_retry_interval: between attempts to read a quota
+    after a failure. link_interval: between lists of the accounts that are linked to a monitoring account.
+    combine_wait: how long the requests of an account wait for the requests of other accounts, to share calls.
+    stop_timeout: how long to wait for the loops of an account to end. region_interval: between checks whether
+    a region has been enabled. waiting_interval: between inventories of a service while some of its resources
+    wait for their turn to be read.
     """
 
     open_retry_interval: float = 60.0

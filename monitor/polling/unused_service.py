@@ -1,16 +1,16 @@
-"""Inventories of services of which nothing was found: they run ever more rarely."""
+"""The inventories of services that have no resources: they run ever more rarely."""
 
 MAX_UNUSED_INTERVAL = 6 * 3600.0  # seconds
 
 
 class UnusedService:
-    """The inventories of a service that have found nothing, since the last one that has found something."""
+    """Counts the inventories of a service that found nothing since the last one that found something."""
 
     def __init__(self) -> None:
         self._empty_runs, self._ended_at = 0, 0.0
 
     def record(self, is_unused: bool, now: float) -> None:
-        """Record the end of an inventory. is_unused: it found nothing, and nothing failed. now: seconds."""
+        """Record that an inventory ended at `now`. is_unused: it found nothing, and nothing failed."""
         self._empty_runs, self._ended_at = self._empty_runs + 1 if is_unused else 0, now
 
     def interval(self, usual: float) -> float:
@@ -22,8 +22,8 @@ class UnusedService:
         return min(usual * 2.0 ** min(self._empty_runs, 30), max(MAX_UNUSED_INTERVAL, usual))
 
     def is_due(self, now: float, interval: float) -> bool:
-        """Return whether a scheduled inventory is to be run at `now`. interval: of the schedule, in seconds.
+        """Return whether to run a scheduled inventory at `now`. interval: seconds between scheduled runs.
 
-        A run may be half an interval early, as those of a schedule vary.
+        A run may be up to half an interval early, as the times of scheduled runs vary.
         """
         return not self._empty_runs or now - self._ended_at >= self.interval(interval) - interval / 2

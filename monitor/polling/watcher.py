@@ -55,34 +55,34 @@ from monitor.schema.types import ALL_REGIONS
 
 log = logging.getLogger(__name__)
 
-UNKNOWN_ACCOUNT = ""  # the id of an account without a role that was not opened yet
+UNKNOWN_ACCOUNT = ""  # the id of an account without a role until it is opened
 DUPLICATE_ENTRY = Failure(
     "", "", "Repeated", "another entry of `accounts` watches the same account and regions"
 )
 
 
 def budget_of(telemetry: AwsTelemetry, store: SpendingStore) -> Budget:
-    """Return a budget that charges what is counted, and remembers it in a store."""
+    """Return a budget that charges counted metrics and listings, and saves its spending in a store."""
 
     def billed() -> Mapping[str, Billed]:
         metrics, listings = telemetry.metrics_by_account, telemetry.listings_by_account
-        return {one: Billed(metrics[one], listings[one]) for one in {*metrics, *listings}}
+        return {account: Billed(metrics[account], listings[account]) for account in {*metrics, *listings}}
 
     return Budget(store, time.monotonic, time.time, billed, telemetry.partitions)
 
 
 def _is_offered(collector: Collector, cell: Cell) -> bool:
-    """Return false for a service whose only region is in another partition than the cell."""
+    """Return false for a service whose only region is in another partition than the cell's region."""
     return not collector.region or partition_of(collector.region) == partition_of(cell.region)
 
 
 def _collectors_of_scope(collectors: Sequence[Collector], scope: ServiceScope) -> list[Collector]:
-    """The collectors of a scope, and those that read last."""
-    return [one for one in collectors if one.reads_last or one.scope is scope]
+    """Return the collectors of a scope, and the collectors that read last."""
+    return [collector for collector in collectors if collector.reads_last or collector.scope is scope]
 
 
 async def _is_region_enabled(cell: Cell) -> bool:
-    """Return whether a region is enabled; false, too, while the account has no valid credentials."""
+    """Return whether a cell's region is enabled; false also while the account has no valid credentials."""
     try:
         return await cell.is_region_enabled()
     except AWS_ERRORS as error:
@@ -94,16 +94,16 @@ async def _is_region_enabled(cell: Cell) -> bool:
 class Watcher:
     """Watches all cells of a configuration, and writes their resources and metrics to one fleet.
 
-    inherited: what the inventories of the watcher before this one discovered. polled: set after each poll.
-    clients: shared with a later watcher; None: it closes its own when it ends. alerting: see `Planner`.
-    budget: charged by all of its cells, over reloads too; None: one of this watcher alone.
-    quota_calls: the number of calls that the first inventory of quotas may make in a cell. planner: plans how
-    often each metric is read. signals_off: ids of signals that are read only on request. known_accounts: the
-    accounts of organizations, as listed last. members: the accounts of organizations. cells: those that could
-    be opened. inaccessible_accounts: why an account could not be opened, by its name. open_attempted: by
-    account, set after the first attempt to open it. accounts: their status, by name. linked: the accounts
-    that are read through monitoring accounts. complete: set once opening every account was attempted and
-    every cell had its first full poll.
+    inherited: the series that the previous watcher's inventories discovered. polled: set after each poll.
+    clients: shared with a later watcher; None: the watcher has its own, and closes them when it ends.
+    alerting: see `Planner`. budget: charged by all cells, also after reloads; None: a budget of this watcher
+    alone. quota_calls: the number of calls that the first inventory of quotas may make in a cell. planner:
+    plans how often each metric is read. signals_off: ids of signals that are read only on request.
+    known_accounts: the accounts of organizations when last listed. members: the accounts of organizations.
+    cells: the cells of opened accounts. inaccessible_accounts: why an account could not be opened, by account
+    name. open_attempted: set after the first attempt to open an account, by account name. accounts: the
+    status of accounts, by name. linked: the accounts that are read through monitoring accounts. complete: set
+    once opening every account was attempted and every cell had its first full poll.
     """
 
     config: Config
@@ -154,7 +154,7 @@ class Watcher:
         self.members = MemberAccounts(self)
 
     def register(self, account: Account) -> None:
-        """Have an account among those that are to be opened."""
+        """Add an account to the accounts that are to be opened."""
         name = account_name(account)
         self.open_attempted[name] = asyncio.Event()
         self.accounts[name] = AccountStatus(name=name, account=account.id or "", access=RunStatus())
@@ -167,7 +167,7 @@ class Watcher:
     async def open_account(self, account: Account) -> list[CellWatcher]:
         """Open an account, and return its cells that are not excluded and not watched yet.
 
-        When it cannot be accessed, there are none, and the reason is in `inaccessible_accounts`.
+        If the account cannot be accessed, return no cells; `inaccessible_accounts` has the reason.
         """
         new_cells, reason = await self._open_cells(account)
         account = self.members.named(account)
@@ -184,18 +184,18 @@ class Watcher:
         return opened
 
     async def _open_cells(self, account: Account) -> tuple[list[Cell], Failure | None]:
-        """The cells of an account that are not watched yet, or why there are none."""
+        """Return the cells of an account that are not watched yet, and the failure if there are none."""
         try:
             scopes = self.registry.scopes_of(account.services)
             cells = await open_cells(
                 account, self.config.endpoint_url, self.aws_telemetry, self.environment, scopes
             )
-        except Exception as error:  # a wrong AWS_ENDPOINT_URL, too, affects this account only
+        except Exception as error:  # even a wrong AWS_ENDPOINT_URL affects this account only
             return [], failure_from(error)
         await self._opened_accounts.wait()  # making the cells of an account takes 10 ms
-        wanted = [cell for cell in cells if self.collectors_of(account, cell)]
-        new_cells = [cell for cell in wanted if not self._is_watched_by_role(cell.key)]
-        return new_cells, DUPLICATE_ENTRY if wanted and not new_cells else None
+        used_cells = [cell for cell in cells if self.collectors_of(account, cell)]
+        new_cells = [cell for cell in used_cells if not self._is_watched_by_role(cell.key)]
+        return new_cells, DUPLICATE_ENTRY if used_cells and not new_cells else None
 
     def _is_watched_by_role(self, key: CellKey) -> bool:
         """Return whether a cell is watched, and not only through a monitoring account."""
@@ -203,10 +203,10 @@ class Watcher:
 
     def has_role(self, account_id: str) -> bool:
         """Return whether an account is read by an entry of its own."""
-        return any(one.account == account_id for one in self.accounts.values())
+        return any(status.account == account_id for status in self.accounts.values())
 
     def collectors_of(self, account: Account, cell: Cell) -> list[Collector]:
-        """Return the collectors of a cell: of its scope, of the account's services that are not excluded."""
+        """Return the collectors in a cell's scope, of the account's services that are not excluded."""
         location = Location(cell.account, account.name or "", cell.key[1])
         services = {
             service
@@ -230,8 +230,8 @@ class Watcher:
         """Add a cell that is read with its account's own credentials, and return its watcher."""
         collectors = self.collectors_of(account, cell)
         cell.collector_states[KnownQuotas] = KnownQuotas(CallBudget(self.quota_calls))
-        wanted = self.registry.quotas(collector.service for collector in collectors)
-        quotas = QuotaBook(cell, wanted, self.timings.quota_interval, on_demand=True)
+        declared_quotas = self.registry.quotas(collector.service for collector in collectors)
+        quotas = QuotaBook(cell, declared_quotas, self.timings.quota_interval, on_demand=True)
         self.linked.add_monitoring(account, cell)
         self.linked.request()
         return self.watch_cell(account, cell, collectors, quotas)
@@ -239,10 +239,10 @@ class Watcher:
     def watch_cell(
         self, account: Account, cell: Cell, collectors: Sequence[Collector], quotas: QuotaBook
     ) -> CellWatcher:
-        """Add a cell to those that are watched, and return its watcher."""
+        """Add a cell to the watched cells, and return its watcher."""
         inventory = Inventory(cell, self.fleet, self.config, self.registry, quotas, account.name or "")
-        if before := self.inherited.get(cell.key):
-            inventory.discovered |= before
+        if inherited := self.inherited.get(cell.key):
+            inventory.discovered |= inherited
         shared_calls = partial(self.linked.shared_calls, cell.account)
         reader = MetricReader(
             cell, self.fleet, self._owners, self.polled, shared_calls=shared_calls, planner=self.planner
@@ -256,9 +256,9 @@ class Watcher:
         return watched
 
     def _may_share_calls(self, account_id: str) -> bool:
-        """Return whether the metrics of an account may be requested together with those of others."""
+        """Return whether the metrics of an account may be requested together with other accounts'."""
         monitoring = {account for account, _ in self.linked.links}
-        return account_id in monitoring or any(one.reads_linked(account_id) for one in self._entries)
+        return account_id in monitoring or any(entry.reads_linked(account_id) for entry in self._entries)
 
     async def run_cell(self, watched: CellWatcher) -> None:
         """Run the watcher of a cell until cancelled; cells begin one after the other."""
@@ -266,7 +266,7 @@ class Watcher:
         await watched.run(self.config, self._service_starts)
 
     def known_quotas(self) -> Mapping[CellKey, KnownQuotas]:
-        """Return copies of what is known of the quotas of all cells, for a thread."""
+        """Return copies of the known quotas of all cells, for use in another thread."""
         states = {key: watched.cell.collector_states for key, watched in self.cells.items()}
         known = {key: state[KnownQuotas].copy() for key, state in states.items() if KnownQuotas in state}
         return {**known, **self.linked.known_quotas()}
@@ -297,7 +297,7 @@ class Watcher:
                 await asyncio.sleep(0)
 
     def _monitors(self, key: Key, account_name: str, inaccessible: Set[str]) -> bool:
-        """Return true if a series is of this configuration. inaccessible: the ids of such accounts."""
+        """Return whether this configuration monitors a series. inaccessible: ids of inaccessible accounts."""
         if self.config.is_excluded(SelectorLabels(**key.labels, account_name=account_name)):
             return False
         if not self.config.signals.includes(self.registry.signal(key.service, key.signal)):
@@ -311,7 +311,7 @@ class Watcher:
     async def run(self) -> None:
         """Watch all accounts until cancelled, and close the clients at the end.
 
-        It ends by itself only when everything is excluded.
+        It ends by itself only if every cell is excluded.
         """
         try:
             async with asyncio.TaskGroup() as tasks:
@@ -325,7 +325,7 @@ class Watcher:
             await self.close()
 
     async def _first_reads(self) -> None:
-        """Wait until every account was tried to be opened and all its cells had their first full poll."""
+        """Wait until opening every account was attempted and every cell had its first full poll."""
         await self.members.attempted()
         for attempted in tuple(self.open_attempted.values()):
             await attempted.wait()
@@ -335,7 +335,7 @@ class Watcher:
             await cell.polled_once.wait()
 
     async def run_account(self, account: Account) -> None:
-        """Open an account, again and again until that succeeds, and watch its cells until cancelled."""
+        """Open an account, with retries until it succeeds, and watch its cells until cancelled."""
         async for _ in Schedule(account_name(account), self.timings.open_retry_interval).ticks():
             cells = await self.open_account(account)
             if account_name(self.members.named(account)) not in self.inaccessible_accounts:
@@ -349,7 +349,7 @@ class Watcher:
                 await self._watch_new_regions(account, loops)
 
     async def _run_cell(self, account: Account, watched: CellWatcher) -> None:
-        """Watch a cell; while its region is not enabled in the account, look seldom whether it is."""
+        """Watch a cell; while its region is not enabled, check at long intervals whether it is."""
         while True:
             await self.run_cell(watched)
             await self._skip(account, watched)
@@ -363,7 +363,7 @@ class Watcher:
         return Schedule(f"{name}/regions", self.timings.region_interval)
 
     async def _skip(self, account: Account, watched: CellWatcher) -> None:
-        """Stop watching a cell whose region is not enabled, and drop its series; nothing waits for it."""
+        """Stop watching a cell whose region is not enabled, and drop its series."""
         cell = watched.cell
         self.cells.pop(cell.key, None)
         self._set_disabled(account, cell.region, is_disabled=True)
@@ -378,9 +378,9 @@ class Watcher:
         log.warning("account %s: %s %s", status.name, region, how)
 
     async def _watch_new_regions(self, account: Account, loops: asyncio.TaskGroup) -> None:
-        """Look seldom for regions that have been enabled since, and watch them."""
+        """Check at long intervals for newly enabled regions, and watch them."""
         known, ticks = {*self.cells}, self._region_schedule(account_name(account)).ticks()
-        await anext(ticks)  # at once: the account has just been opened
+        await anext(ticks)  # the immediate tick: the account has just been opened
         async for _ in ticks:
             cells, _ = await self._open_cells(account)
             for cell in cells:
@@ -391,16 +391,16 @@ class Watcher:
                     )
 
     async def open_all(self) -> Mapping[CellWatcher, Account]:
-        """Open every account once, those of organizations, too; return their cells with their entries."""
+        """Open every account once, also of organizations; return their cells, each with its account."""
         await self.members.read()
         accounts = [*self.config.monitored_accounts(self.registry), *self.members.accounts]
         cells = await asyncio.gather(*map(self.open_account, accounts))
-        return {cell: account for account, some in zip(accounts, cells, strict=True) for cell in some}
+        return {cell: account for account, opened in zip(accounts, cells, strict=True) for cell in opened}
 
     async def run_once(self, report: Callable[[int, int], None], *, with_polls: bool = True) -> None:
-        """Run one inventory of every cell, and one poll unless that is not wanted, as AWS bills it.
+        """Run one inventory of every cell and, if `with_polls`, one poll, which AWS bills.
 
-        report: called with the steps done and all steps.
+        report: called with the number of finished steps and the number of all steps.
         """
         entries = await self.open_all()
         await asyncio.gather(*(link.read() for link in self.linked.links.values()))
@@ -423,13 +423,13 @@ class Watcher:
 
         await asyncio.gather(*map(run_inventory, opened))
         if with_polls:
-            await asyncio.gather(*map(run_poll, opened))  # at once, as cells share calls
+            await asyncio.gather(*map(run_poll, opened))  # concurrently, as cells share calls
         for cell, account in entries.items():
             if cell.cell.region_check.disabled.is_set():
                 await self._skip(account, cell)
 
     def cell_statuses(self) -> list[CellStatus]:
-        """Copies of the present status of all cells."""
+        """Return copies of the present status of all cells."""
         statuses = [cell.status() for cell in self.cells.values()]
         for n, status in enumerate(statuses):
             if link := self.linked.links.get((status.account, status.region)):
@@ -438,12 +438,12 @@ class Watcher:
         return statuses
 
     def account_statuses(self) -> list[AccountStatus]:
-        """Copies of the present status of all accounts."""
-        own = (replace(status, access=replace(status.access)) for status in self.accounts.values())
-        return [*own, *self.linked.statuses()]
+        """Return copies of the present status of all accounts."""
+        statuses = (replace(status, access=replace(status.access)) for status in self.accounts.values())
+        return [*statuses, *self.linked.statuses()]
 
     def pending(self) -> list[str]:
-        """The accounts that were not opened and the services that were not read yet, in words."""
+        """Return the accounts that were not opened and the services that were not read yet, as texts."""
         accounts = self.members.pending()
         accounts += [f"account {name}" for name, done in self.open_attempted.items() if not done.is_set()]
         links = self.linked.links.items()
@@ -466,7 +466,7 @@ class Watcher:
             await self.environment.clients.aclose()
 
     def failures(self) -> Iterator[tuple[Location, Failure]]:
-        """The failures of the last inventories and polls, with their locations; a poll has no service."""
+        """Yield the failures of the last inventories and polls with locations; a poll has no service."""
         for name, failed in self.inaccessible_accounts.items():
             yield Location(self.accounts[name].account, name), failed
         for entry in self.accounts.values():
@@ -476,11 +476,11 @@ class Watcher:
         for (account, region), cell in self.cells.items():
             location = Location(account, cell.inventory.account_name, region)
             link = self.linked.links.get((account, region))
-            own = {LINKS: link.status} if link else {}
-            for service, status in {**cell.statuses, "": cell.poll_status, **own}.items():
+            links = {LINKS: link.status} if link else {}
+            for service, status in {**cell.statuses, "": cell.poll_status, **links}.items():
                 yield from ((location._replace(service=service), failed) for failed in status.failures)
 
     def sentences(self) -> list[str]:
-        """The failures as sentences for people, each once: a list may be read in several ways."""
+        """Return the failures as sentences, each once, as several reads may fail in the same way."""
         sentences = (describe_failure(*failure) for failure in self.failures())
         return [*dict.fromkeys((*self.members.unlisted(), *sentences))]

@@ -20,7 +20,7 @@ EncodePoints = Callable[[Ints, Doubles], npt.NDArray[np.void]]
 
 
 class MessageWriter(Protocol):
-    """Writes the body of one request. size: approximate bytes so far."""
+    """Writes the message of one request. size: its approximate size so far, in bytes."""
 
     size: int
 
@@ -37,12 +37,12 @@ class MessageWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Encoding:
-    """A protocol.
+    """A push protocol.
 
     encode_label: encodes one label for the writer's `LabelEncoder`. encode_points: encodes samples, all to
     the same size. compress: compresses the message. is_retryable: returns whether a request with this status
-    may succeed later. advice: log text by status. required_header: a 2xx without this response header is a
-    failure, as a receiver of 1.0 may read a request of 2.0 as an empty one.
+    may succeed later. advice: log text by status. required_header: a 2xx response without this header is a
+    failure, as a receiver of remote write 1.0 may read a request of 2.0 as empty.
     """
 
     encode_label: EncodeLabel
@@ -57,7 +57,7 @@ class Encoding:
 
 def snappy_block(message: bytes) -> bytes:
     """Compress to Snappy's block format, which remote write requires."""
-    import cramjam  # noqa: PLC0415 - takes 1.5 MiB, and most push nothing
+    import cramjam  # noqa: PLC0415 - takes 1.5 MiB, and most users push nothing
 
     return bytes(cramjam.snappy.compress_raw(message))
 
@@ -68,7 +68,7 @@ def gzip_stream(message: bytes) -> bytes:
 
 
 def is_retryable_remote_write(status: int) -> bool:
-    """Return whether remote write may be retried after a status.
+    """Return whether a remote write request may be retried after a response with this status.
 
     https://prometheus.io/docs/specs/prw/remote_write_spec/#retries--backoff
     """
@@ -76,7 +76,7 @@ def is_retryable_remote_write(status: int) -> bool:
 
 
 def is_retryable_otlp(status: int) -> bool:
-    """Return whether OTLP may be retried after a status.
+    """Return whether an OTLP request may be retried after a response with this status.
 
     https://opentelemetry.io/docs/specs/otlp/#otlphttp-response
     """

@@ -1,4 +1,4 @@
-"""Encodes the labels of samples for push protocols: sorted by name, without empty ones."""
+"""Encodes the labels of samples for push protocols: sorted by name, without empty labels."""
 
 from collections.abc import Callable, Iterable
 from functools import lru_cache
@@ -49,7 +49,7 @@ class LabelEncoder:
         return cached[1] + before + cached[2] + after
 
     def _encode_around_tags(self, labels: Labels) -> tuple[bytes, bytes]:
-        """Encode labels that sort before tags, and those after; tags themselves are cached by series."""
+        """Encode the labels that sort before tags, and the labels that sort after tags."""
         before = [label for label in _sorted(labels) if label[0] < TAG_PREFIX]
         after = [label for label in _sorted(labels) if label[0] >= TAG_PREFIX]
         return self._encode(before), self._encode(after)

@@ -1,7 +1,7 @@
 """Encodes samples for OpenTelemetry's protocol over HTTP: gauges, with all labels on each point.
 
 https://opentelemetry.io/docs/specs/otlp/#otlphttp and opentelemetry/proto/metrics/v1. Receivers that
-convert points to Prometheus series keep a point's attributes as labels, but drop those of the resource.
+convert points to Prometheus series keep a point's attributes as labels, but drop the resource's attributes.
 """
 
 from typing import Final
@@ -62,8 +62,8 @@ class OtlpWriter:
         size = len(attributes) + POINT.itemsize
         head, parts = DATA_POINT + varint(size) + attributes, self._points.setdefault(family.name, [])
         self._help[family.name] = family.help
-        for at in range(0, len(points), POINT.itemsize):
-            parts += head, points[at : at + POINT.itemsize]
+        for start in range(0, len(points), POINT.itemsize):
+            parts += head, points[start : start + POINT.itemsize]
             self.size += len(head) + POINT.itemsize
 
     def message(self) -> bytes:

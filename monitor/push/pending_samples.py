@@ -1,8 +1,8 @@
 """Selects the samples to queue next: new minutes, each once and in order, then revised samples.
 
-A time series database that rejects samples out of order does so per series, but it also rejects any sample
-an hour older than the newest one of all series (Prometheus: half of a chunk's range). So samples are selected
-in slices of time, the oldest first; within a slice, they are ordered by series.
+A time series database that rejects samples out of order does so per series. It also rejects any sample
+that is an hour older than the newest sample of all series (Prometheus: half of a chunk's range). So samples
+are selected in slices of time, the oldest first; within a slice, they are ordered by series.
 """
 
 from collections.abc import Iterator
@@ -73,19 +73,19 @@ class PendingSamples:
     def _slice(self, minutes: range, revised: bool) -> Iterator[SampleBatch]:
         watermarks, changed = self._watermarks, self._changed
         queued = watermarks.queued_through[:SOURCE_COUNT, changed]
-        before, last = queued, self._newest[:, changed]
+        queued_before, last = queued, self._newest[:, changed]
         if revised:
-            before, last = queued - watermarks.late_minutes, queued - 1
-        # [source, slot]: the pending minutes within the slice; below, those of either source, by slot.
-        first, last = np.maximum(before + 1, minutes.start), np.minimum(last, minutes.stop - 1)
+            queued_before, last = queued - watermarks.late_minutes, queued - 1
+        # The pending minutes within the slice: first by source and slot, then by slot for either source.
+        first, last = np.maximum(queued_before + 1, minutes.start), np.minimum(last, minutes.stop - 1)
         first = np.where(first <= last, first, minutes.stop).min(axis=0)
         last = last.max(axis=0)
-        busy = np.flatnonzero(first <= last)
-        chunks = changed[busy] // CHUNK_SIZE
+        pending = np.flatnonzero(first <= last)
+        chunks = changed[pending] // CHUNK_SIZE
         for number in np.unique(chunks).tolist():
-            columns = busy[chunks == number]
-            in_place = self._fleet.id[changed[columns]] == watermarks.ids[changed[columns]]
-            columns = columns[in_place]  # other series may have got the slots since the fleet was examined
+            columns = pending[chunks == number]
+            is_same_series = self._fleet.id[changed[columns]] == watermarks.ids[changed[columns]]
+            columns = columns[is_same_series]  # a slot may have a new series since the fleet was examined
             slots, sample_minutes = expand_ranges(changed[columns], first[columns], last[columns])
             chunk = slice(number * CHUNK_SIZE, (number + 1) * CHUNK_SIZE)
             yield self._batch(chunk, slots, sample_minutes, revised)

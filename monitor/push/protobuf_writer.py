@@ -3,7 +3,7 @@
 from typing import Final
 
 VARINT, FIXED64, LENGTH = 0, 1, 2  # wire types
-LOW_BITS: Final = 0x7F  # of a byte of a varint
+LOW_BITS: Final = 0x7F  # the bits of the number in a byte of a varint
 CONTINUATION_BIT: Final = 0x80  # set in each byte of a varint except the last
 
 

@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 MIN_BACKOFF, MAX_BACKOFF = 0.5, 60.0  # seconds between two attempts
 MAX_RETRY_AFTER: Final = 3600.0  # seconds; a longer Retry-After of a receiver is cut to this
-QUEUE_RETRY_INTERVAL: Final = 15.0  # seconds until a queue that failed is used again
+QUEUE_RETRY_INTERVAL: Final = 15.0  # seconds until a failed queue is used again
 MEGABYTE: Final = 1_000_000
 
 
@@ -60,7 +60,7 @@ class PushWorker:
         self._watermarks: Watermarks | None = None
         self._oldest: QueuedRequest | None = None  # the request that is being sent
         self._failures = 0  # failed attempts to send the oldest request
-        self._logged_reason = ""  # reason of the last logged drop, since a request was accepted
+        self._logged_reason = ""  # reason of the last logged drop; empty after an accepted request
 
     @property
     def name(self) -> str:
@@ -84,18 +84,18 @@ class PushWorker:
             context.telemetry.remove_receiver(self.name)
 
     async def _repeat(self, step: Callable[[], Awaitable[None]]) -> None:
-        logged = ""
+        logged_error = ""
         while True:
             try:
                 await step()
-                logged = ""
+                logged_error = ""
             except Exception as error:
                 self._context.telemetry.queue_failures.labels(self.name).inc()
                 if not isinstance(error, PushQueueError):
                     log.exception("push %s: unexpected error", self.name)
-                elif str(error) != logged:
+                elif str(error) != logged_error:
                     log.error("push %s is paused: %s", self.name, error)
-                logged = str(error)
+                logged_error = str(error)
                 await self._context.sleep(QUEUE_RETRY_INTERVAL)
 
     async def _enqueue_next(self) -> None:
@@ -108,7 +108,7 @@ class PushWorker:
             raise
 
     async def enqueue_pending(self) -> None:
-        """Queue the samples of the fleet that are not queued yet, in batches. Raises PushQueueError."""
+        """Queue all samples of the fleet that were never queued, in batches. Raises PushQueueError."""
         if self._watermarks is None:
             saved = await self._context.queue.load_watermarks(self.name)
             self._watermarks = Watermarks(saved, LATE_MINUTES if self.config.out_of_order else 0)
@@ -131,7 +131,7 @@ class PushWorker:
         self._appended.set()
 
     def _count_dropped(self, reason: str, samples: int, sentence: str) -> None:
-        """Count dropped samples. Logs the first drop of each reason only."""
+        """Count dropped samples; log only the first of successive drops for the same reason."""
         if not samples:
             return
         self._context.telemetry.dropped.labels(self.name, reason).inc(samples)
@@ -154,8 +154,8 @@ class PushWorker:
         headers = {**self.config.extra_headers, **encoding.headers}
         url = self.config.url.get_secret_value()
         result = await self._context.client.post(url, queued.request.body, self.config.policy, headers)
-        required = encoding.required_header
-        if result.outcome is DeliveryOutcome.DELIVERED and required and required not in result.headers:
+        header = encoding.required_header
+        if result.outcome is DeliveryOutcome.DELIVERED and header and header not in result.headers:
             result = replace(result, outcome=DeliveryOutcome.REFUSED, reason="nothing_written")
         if result.outcome is not DeliveryOutcome.DELIVERED:
             self._context.telemetry.failed.labels(self.name, result.reason).inc()

@@ -14,7 +14,7 @@ class PushQueueError(HeadroomError):
 
 @dataclass(frozen=True, slots=True)
 class PushRequest:
-    """A request with samples. samples: the number of samples. newest: the minute of the newest one."""
+    """A request with samples. samples: the number of samples. newest: the minute of the newest sample."""
 
     samples: int
     newest: int
@@ -25,7 +25,7 @@ class PushRequest:
 class PushBatch:
     """Requests that are queued together. protocol: the key of their encoding.
 
-    watermarks: those that hold once the requests are queued, by chunk number.
+    watermarks: the watermarks once the requests are queued, by chunk number.
     """
 
     protocol: str
@@ -54,8 +54,8 @@ class QueueSize:
 class PushQueueStore(Protocol):
     """The requests that wait for each receiver, and the watermarks of its series.
 
-    Methods may block; they are called from one thread, one at a time. Each is atomic: one that raises
-    PushQueueError has changed nothing.
+    Methods may block; they are called from one thread, one at a time. Each method is atomic: if it raises
+    PushQueueError, it has changed nothing.
     """
 
     @property
@@ -87,12 +87,12 @@ class PushQueueStore(Protocol):
     def load_watermarks(self, receiver: str) -> WatermarkRows:
         """Return the newest watermarks of all series that earlier processes saved for a receiver.
 
-        They become the rows of DEPARTED_CHUNK, as series have other slots in this process.
+        The watermarks are moved to DEPARTED_CHUNK, as series have other slots in this process.
         """
         ...
 
     def retain_receivers(self, receivers: Iterable[str]) -> Mapping[str, int]:
-        """Delete the data of all other receivers. Return the number of dropped samples of each of these."""
+        """Delete the data of all receivers but these. Return the dropped samples of each deleted receiver."""
         ...
 
     def close(self) -> None:

@@ -27,7 +27,7 @@ from monitor.push.protobuf_writer import (
 
 # Field numbers and tags, by message.
 SERIES_1: Final = tag(1, LENGTH)  # of a WriteRequest
-LABEL, SAMPLE = 1, tag(2, LENGTH)  # of a TimeSeries, the sample in both versions
+LABEL, SAMPLE = 1, tag(2, LENGTH)  # of a TimeSeries; LABEL in 1.0, SAMPLE in both versions
 VALUE, TIME = tag(1, FIXED64), tag(2, VARINT)  # of a Sample, in both versions
 SYMBOL, SERIES_2 = 4, tag(5, LENGTH)  # of a 2.0 Request
 REFS, METADATA = 1, 5  # of a 2.0 TimeSeries
@@ -91,7 +91,7 @@ class RemoteWrite2Writer:
 
     def add(self, family: Family, series: Series, points: memoryview) -> None:
         """See `MessageWriter.add`."""
-        refs = b"".join(self._ref(one) for pair in sorted_labels(family, series) for one in pair)
+        refs = b"".join(self._ref(symbol) for pair in sorted_labels(family, series) for symbol in pair)
         metadata = GAUGE + HELP + self._ref(family.help)
         head, tail = field(REFS, refs), field(METADATA, metadata)
         size = len(head) + len(points) + len(tail)
@@ -106,4 +106,4 @@ class RemoteWrite2Writer:
 
     def message(self) -> bytes:
         """See `MessageWriter.message`."""
-        return b"".join([*(field(SYMBOL, text(one)) for one in self._symbols), *self._parts])
+        return b"".join([*(field(SYMBOL, text(symbol)) for symbol in self._symbols), *self._parts])

@@ -66,9 +66,9 @@ def _newest_complete(block: Block, rings: Rings) -> Ints:
 def samples_at(fleet: Fleet, slots: Ints, minutes: Ints, newest: Ints) -> Snapshot:
     """Return a sample for each pair of slot and minute. newest: the result of `newest_minutes` for the slots.
 
-    The limit is that of the minute, if known (`monitor.fleet.limit_history`); the band is the current one.
-    Without usage, the limit is missing, too. A series that cannot be judged has the zone stale, as it has no
-    utilization.
+    The limit is the one in force in the minute, if known (`monitor.fleet.limit_history`); the band is the
+    current one. Without usage, the limit is missing, too. A sample that cannot be judged has
+    the zone stale, as it has no utilization.
     """
     judged = fleet.judged_at(slots, minutes)
     judged.clear(usage=minutes > newest[SampleKind.USAGE], throttled=minutes > newest[SampleKind.THROTTLED])
@@ -88,6 +88,7 @@ def samples_at(fleet: Fleet, slots: Ints, minutes: Ints, newest: Ints) -> Snapsh
         minute=minutes,
         zone=judged.zone,
         paid=fleet.paid[slots],
-        idle=np.zeros(slots.size, np.bool_),  # not pushed: these are known for the newest minute only
+        # Known for the newest minute only, and not pushed:
+        idle=np.zeros(slots.size, np.bool_),
         seconds_to_exhaustion=np.full(slots.size, NAN),
     )

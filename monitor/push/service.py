@@ -63,7 +63,7 @@ class PushService:
         while True:
             self._changed.clear()
             async with asyncio.TaskGroup() as loops:
-                tasks = [loops.create_task(one.run()) for one in self._workers]
+                tasks = [loops.create_task(worker.run()) for worker in self._workers]
                 tasks.append(loops.create_task(self._drop_unconfigured()))
                 await self._changed.wait()
                 for task in tasks:

@@ -65,9 +65,9 @@ class Header(ConfigModel):
 
 
 def _by_lower_name(headers: Sequence[Header]) -> Mapping[str, SecretStr]:
-    """Return the values of headers. Raises PydanticCustomError for a name that occurs twice."""
+    """Return the values of headers by lower-case name. Raises PydanticCustomError for a repeated name."""
     values: dict[str, SecretStr] = {}
-    for name, value in (one.pair for one in headers):
+    for name, value in (header.pair for header in headers):
         if name.lower() in values:
             raise problem(f"expected each header once, found {name} again")
         values[name.lower()] = value
@@ -123,20 +123,20 @@ class PushConfig(ConfigModel):
 
     @property
     def protocol(self) -> str:
-        """The key of its encoding in `monitor.push.encodings.ENCODINGS`."""
+        """The key of the receiver's encoding in `monitor.push.encodings.ENCODINGS`."""
         return "otlp" if self.type == "otlp" else f"remote_write {self.version}"
 
     @property
     def policy(self) -> OutboundPolicy:
         """The policy of the HTTP client for this receiver, with the secrets that it must not log."""
-        values = [self.url, *self._secrets(), *(one.pair[1] for one in self.headers)]
+        values = [self.url, *self._secrets(), *(header.pair[1] for header in self.headers)]
         hidden = frozenset(text for value in values for text in hidden_texts(value))
         return OutboundPolicy(self.allow_insecure, self.allow_private, self.timeout, hidden)
 
     @property
     def extra_headers(self) -> Mapping[str, str]:
         """The configured headers and the Authorization header."""
-        pairs = dict(one.pair for one in self.headers)
+        pairs = dict(header.pair for header in self.headers)
         headers = {name: value.get_secret_value() for name, value in pairs.items()}
         token, password = self._secrets()
         if token:
@@ -154,8 +154,8 @@ class PushConfig(ConfigModel):
         token, password = self._secrets()
         if bool(self.username) != bool(password):
             raise problem("expected username and password together, found one of them")
-        given = token, password, _by_lower_name(self.headers).get("authorization")
-        authorizations = [*filter(None, given)]
+        candidates = token, password, _by_lower_name(self.headers).get("authorization")
+        authorizations = [*filter(None, candidates)]
         if len(authorizations) > 1:
             raise problem("expected one of bearer_token, password and a header Authorization, found several")
         check_authorization((self.url,), *authorizations)
@@ -168,4 +168,4 @@ class PushConfig(ConfigModel):
 
 def duplicate_names(push: Sequence[PushConfig]) -> Iterator[Problem]:
     """Yield a problem for each name that several receivers have; a name identifies a queue."""
-    return duplicate_values(("push",), "name", [one.name for one in push])
+    return duplicate_values(("push",), "name", [receiver.name for receiver in push])

@@ -1,7 +1,7 @@
 """The push queue in an SQLite file.
 
 Requests and their watermarks are written in one transaction, so each minute is queued exactly once. After a
-power cut both may be lost together; the minutes are then read from AWS and queued again.
+power cut, both may be lost together; the minutes are then read from AWS and queued again.
 """
 
 import logging
@@ -73,7 +73,7 @@ log = logging.getLogger(__name__)
 
 
 class SqliteQueueStore:
-    """A PushQueueStore in a file, which is opened on first use, and again after a failure.
+    """A PushQueueStore in a file. The file is opened on first use, and again after a failure.
 
     now: returns epoch seconds. A file that is corrupt or has another schema is renamed, and the next call
     creates a new one.
@@ -92,7 +92,7 @@ class SqliteQueueStore:
     def append(self, receiver: str, batch: PushBatch, max_bytes: int) -> int:
         """See `PushQueueStore.append`."""
         queued = receiver, batch.protocol, self._now()
-        rows = [(*queued, one.samples, one.newest, one.body) for one in batch.requests]
+        rows = [(*queued, request.samples, request.newest, request.body) for request in batch.requests]
         chunks = [(receiver, chunk, series.tobytes()) for chunk, series in batch.watermarks.items()]
         with self._transaction() as connection:
             before = self.sizes.get(receiver, QueueSize())
@@ -101,17 +101,17 @@ class SqliteQueueStore:
             size = before.bytes + sum(len(row[-1]) for row in rows)
             candidates = connection.execute(SELECT_ALL_BUT_FIRST, (receiver,))
             dropped = list(oldest_beyond(candidates, size - max_bytes))
-            connection.executemany("DELETE FROM request WHERE id = ?", [(one,) for one, _, _ in dropped])
-        lost = sum(samples for _, samples, _ in dropped)
-        samples = before.samples + sum(row[3] for row in rows) - lost
+            connection.executemany("DELETE FROM request WHERE id = ?", [(id_,) for id_, _, _ in dropped])
+        dropped_samples = sum(samples for _, samples, _ in dropped)
+        samples = before.samples + sum(row[3] for row in rows) - dropped_samples
         self.sizes[receiver] = QueueSize(samples, size - sum(freed for _, _, freed in dropped))
-        return lost
+        return dropped_samples
 
     def first(self, receiver: str) -> QueuedRequest | None:
         """See `PushQueueStore.first`. Deletes unreadable rows."""
         with self._transaction() as connection:
             while row := connection.execute(SELECT_FIRST, (receiver,)).fetchone():
-                if isinstance(row[-1], bytes) and all(isinstance(one, int) for one in row[3:5]):
+                if isinstance(row[-1], bytes) and all(isinstance(number, int) for number in row[3:5]):
                     return QueuedRequest(row[0], row[1], row[2], PushRequest(*row[3:]))
                 log.error("push %s: an unreadable request was deleted from the queue", receiver)
                 connection.execute("DELETE FROM request WHERE id = ?", (row[0],))
@@ -143,10 +143,12 @@ class SqliteQueueStore:
         if self._connection is None and not os.path.lexists(self.path):
             return {}
         with self._transaction() as connection:
-            others = {one for (one,) in connection.execute(SELECT_RECEIVERS)} - set(receivers)
+            others = {stored for (stored,) in connection.execute(SELECT_RECEIVERS)} - set(receivers)
             for table in ("request", "watermark"):
-                connection.executemany(f"DELETE FROM {table} WHERE receiver = ?", [(one,) for one in others])
-        return {one: self.sizes.pop(one, QueueSize()).samples for one in others}
+                connection.executemany(
+                    f"DELETE FROM {table} WHERE receiver = ?", [(other,) for other in others]
+                )
+        return {other: self.sizes.pop(other, QueueSize()).samples for other in others}
 
     def close(self) -> None:
         """Close the file. Raises nothing: SQLite repeats a failed checkpoint when the file is next opened."""
@@ -189,7 +191,7 @@ class SqliteQueueStore:
             connection.execute("COMMIT")
         except BaseException as error:
             self.close()
-            if is_corrupt(error) or isinstance(error, CONTENT_ERRORS):  # the content fails, not the disk
+            if is_corrupt(error) or isinstance(error, CONTENT_ERRORS):  # not an error of the disk
                 self._rename_unusable()
             if isinstance(error, ERRORS):
                 raise PushQueueError(f"the queue {self.path} cannot be used: {error}") from error
@@ -204,7 +206,7 @@ class SqliteQueueStore:
 
 
 def oldest_beyond(oldest: Iterable[StoredSize], excess: int) -> Iterator[StoredSize]:
-    """Yield the oldest requests, until their sizes add up to `excess` bytes."""
+    """Yield the oldest requests until their sizes add up to at least `excess` bytes."""
     for request in oldest if excess > 0 else ():
         yield request
         excess -= request[2]

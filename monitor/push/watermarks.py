@@ -62,13 +62,13 @@ class Watermarks:
         self.queued_through[:, changed] = self._departed_minutes(self.ids[changed])
         self.examined_through[:, changed], self.last_values[:, changed] = NEVER, np.nan
 
-    def _grow(self, more: int) -> None:
-        if more > 0:
-            self.ids = np.concatenate([self.ids, np.zeros(more, np.uint64)])
-            never = np.full((len(SampleKind), more), NEVER, np.int32)
+    def _grow(self, new_slots: int) -> None:
+        if new_slots > 0:
+            self.ids = np.concatenate([self.ids, np.zeros(new_slots, np.uint64)])
+            never = np.full((len(SampleKind), new_slots), NEVER, np.int32)
             self.queued_through = np.concatenate([self.queued_through, never], axis=1)
             self.examined_through = np.concatenate([self.examined_through, never[:SOURCE_COUNT]], axis=1)
-            unknown = np.full((len(SampleKind), more, self.late_minutes), np.nan, np.float32)
+            unknown = np.full((len(SampleKind), new_slots, self.late_minutes), np.nan, np.float32)
             self.last_values = np.concatenate([self.last_values, unknown], axis=1)
 
     def _departed_minutes(self, ids: Ids) -> Ints:

@@ -1,4 +1,4 @@
-"""A Service Quotas for tests: it returns applied and default values, in lists and singly."""
+"""A fake Service Quotas: it returns applied and default values, in lists and by single calls."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,23 +21,24 @@ Values = Mapping[Quota, float]
 
 
 def code(number: int, service: str = "lambda") -> Quota:
-    """A quota of a service by its number."""
+    """Return the quota of a service whose code has this number."""
     return Quota(service=service, code=f"L-{number:08X}")
 
 
 def described(quota: Quota, value: float, arn: str = "") -> dict[str, Any]:
-    """A quota as a list describes it. arn: of the resource that it holds for; empty for the account."""
+    """Return a quota as an entry of a list. arn: the resource of the value; empty for the account's value."""
     context = {"ContextScope": "RESOURCE", "ContextId": arn, "AdjustableAtLevel": "PER_RESOURCE"}
     return {"QuotaCode": quota.code, "Value": value, **({"QuotaContext": context} if arn else {})}
 
 
 @dataclass
 class ServiceQuotas:
-    """Answers of Service Quotas, by method; `denials` are raised instead.
+    """The answers of Service Quotas, by method.
 
-    applied, defaults: the values in the lists, and by single calls. unlisted: applied values that only a
-    single call returns. resource_values: the values of single resources, by quota and ARN; `*` is of all
-    others. requests: the desired values of pending requests. decided: other requests, as AWS describes them.
+    applied, defaults: the values that lists and single calls return. unlisted: applied values that only a
+    single call returns. resource_values: the values of single resources, by quota and ARN. requests: the
+    desired values of pending requests. decided: other requests, as AWS describes them. denials: the error
+    codes of operations that fail, by operation.
     """
 
     applied: Values = field(default_factory=dict)
@@ -66,12 +67,13 @@ class ServiceQuotas:
     def _list(self, operation: str, name: str, params: Mapping[str, Any]) -> Any:
         service = params["ServiceCode"]
         if params.get("QuotaAppliedAtLevel") == "RESOURCE":
-            own = self.resource_values.items()
-            entries = [(quota, value, arn) for quota, values in own for arn, value in values.items()]
+            by_quota = self.resource_values.items()
+            entries = [(quota, value, arn) for quota, values in by_quota for arn, value in values.items()]
         else:
-            of_account: Values = getattr(self, name)
+            account_values: Values = getattr(self, name)
             entries = [
-                (one, value, "*" if one in self.resource_values else "") for one, value in of_account.items()
+                (quota, value, "*" if quota in self.resource_values else "")
+                for quota, value in account_values.items()
             ]
         listed = [described(*entry) for entry in entries if entry[0].service == service]
         return self._error(operation) or {"Quotas": listed}

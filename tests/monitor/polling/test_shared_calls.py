@@ -1,4 +1,4 @@
-"""Several accounts whose metrics one account reads, in calls that they share."""
+"""The metrics of several accounts, which one account reads in calls for all of them."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -48,12 +48,12 @@ def metric(name: str) -> Metric:
     return Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName=name)
 
 
-def name_of(query: Query) -> str:
+def stream_of(query: Query) -> str:
     """Return the stream that a query is for."""
     return str(query["MetricStat"]["Metric"]["Dimensions"][0]["Value"])
 
 
-def owner_of(query: Query) -> str:
+def account_of(query: Query) -> str:
     """Return the account that a query is for."""
     return str(query.get("AccountId", MONITORING))
 
@@ -86,7 +86,7 @@ class Accounts:
         failures = await asyncio.gather(*(reader.read(NOW) for reader in self.readers.values()))
         return dict(zip(self.readers, failures, strict=True))
 
-    def last(self, account: str, name: str) -> float:
+    def newest_value(self, account: str, name: str) -> float:
         """Return the newest value of the metric of a stream."""
         row = self.fleet.metrics((account, REGION))[metric_query(metric(name))]
         return float(self.fleet.rings.latest_value[row])
@@ -95,153 +95,179 @@ class Accounts:
         row = self.fleet.metrics((account, REGION))[metric_query(metric(name))]
         return int(self.fleet.rings.read_through[row]) != NEVER
 
-    def requested(self, account: str) -> float:
-        """Return the number of metrics that were requested of an account."""
+    def requested_metrics(self, account: str) -> float:
+        """Return the number of requested metrics that an account pays for."""
         labels = {"aws_account": account, "aws_region": REGION, "aws_service": "kinesis"}
         return self.telemetry.registry.get_sample_value("headroom_metrics_requested_total", labels) or 0
 
 
 @asynccontextmanager
-async def accounts(answer: Callable[[Body], Response], **names: tuple[str, ...]) -> AsyncIterator[Accounts]:
-    """Accounts with streams of these names; the keys are `a` and the account's id."""
+async def linked_accounts(
+    answer: Callable[[Body], Response], **names: tuple[str, ...]
+) -> AsyncIterator[Accounts]:
+    """Open accounts with streams of these names; each keyword is `a` and the account's id."""
 
-    def checked(body: Body) -> Response:
+    def validated(body: Body) -> Response:
         times = {key: float(body[key]) for key in ("StartTime", "EndTime")}
         validate_parameters({**body, **times}, GET_METRIC_DATA.input_shape)
         return answer(body)
 
-    async with FakeCloudWatch(checked) as server:
+    async with FakeCloudWatch(validated) as server:
         telemetry = Telemetries()
         caller = Cell(fake_credentials(), MONITORING, REGION, telemetry.aws, {}, server.url, max_attempts=1)
-        some = Accounts(SharedCalls(MetricCaller(caller, 1e9), wait=0.01), server, telemetry=telemetry)
-        for account, of_account in names.items():
-            some.add(account.removeprefix("a"), *of_account)
-        yield some
-        await some.shared.aclose()
+        accounts = Accounts(SharedCalls(MetricCaller(caller, 1e9), wait=0.01), server, telemetry=telemetry)
+        for account, stream_names in names.items():
+            accounts.add(account.removeprefix("a"), *stream_names)
+        yield accounts
+        await accounts.shared.aclose()
         await caller.close()
-        for reader in some.readers.values():
+        for reader in accounts.readers.values():
             await reader.cell.close()
 
 
-def of_owner(body: Body) -> Response:
-    """A value that tells the account."""
+def answer_by_account(body: Body) -> Response:
+    """Return a different value for the metrics of each account."""
     values = {MONITORING: 9.0, FIRST: 1.0, SECOND: 2.0}
     queries = body["MetricDataQueries"]
-    return {"MetricDataResults": [result(query, {LAST: values[owner_of(query)]}) for query in queries]}
+    return {"MetricDataResults": [result(query, {LAST: values[account_of(query)]}) for query in queries]}
 
 
-def refusing(refused: Callable[[Query], bool], error: ErrorResponse) -> Callable[[Body], Response]:
-    """Return a CloudWatch that refuses each request with such a query."""
+def rejecting(is_rejected: Callable[[Query], bool], error: ErrorResponse) -> Callable[[Body], Response]:
+    """Return a handler that answers a request with an error if any of its queries is rejected."""
 
     def answer(body: Body) -> Response:
-        return error if any(map(refused, body["MetricDataQueries"])) else of_owner(body)
+        return error if any(map(is_rejected, body["MetricDataQueries"])) else answer_by_account(body)
 
     return answer
 
 
-async def test_streams_of_the_same_name_in_several_accounts_are_read_in_one_call_and_not_mixed_up() -> None:
+async def test_one_call_reads_streams_of_the_same_name_in_several_accounts_without_mixing_them_up() -> None:
     names = ("orders", "payments")
-    async with accounts(of_owner, a999999999999=names, a111111111111=names, a222222222222=names) as some:
-        assert await some.read() == {MONITORING: [], FIRST: [], SECOND: []}
-        (body,) = some.server.bodies
+    async with linked_accounts(
+        answer_by_account, a999999999999=names, a111111111111=names, a222222222222=names
+    ) as accounts:
+        assert await accounts.read() == {MONITORING: [], FIRST: [], SECOND: []}
+        (body,) = accounts.server.bodies
         assert len(body["MetricDataQueries"]) == 6
-        assert [some.last(account, "orders") for account in (MONITORING, FIRST, SECOND)] == [9, 1, 2]
-        assert [some.last(account, "payments") for account in (MONITORING, FIRST, SECOND)] == [9, 1, 2]
+        assert [accounts.newest_value(account, "orders") for account in (MONITORING, FIRST, SECOND)] == [
+            9,
+            1,
+            2,
+        ]
+        assert [accounts.newest_value(account, "payments") for account in (MONITORING, FIRST, SECOND)] == [
+            9,
+            1,
+            2,
+        ]
 
 
 async def test_the_calling_account_pays_for_all_metrics_of_a_call() -> None:
-    async with accounts(of_owner, a111111111111=("orders",), a222222222222=("orders", "payments")) as some:
-        await some.read()
-        assert [some.requested(account) for account in (MONITORING, FIRST, SECOND)] == [3, 0, 0]
+    async with linked_accounts(
+        answer_by_account, a111111111111=("orders",), a222222222222=("orders", "payments")
+    ) as accounts:
+        await accounts.read()
+        assert [accounts.requested_metrics(account) for account in (MONITORING, FIRST, SECOND)] == [3, 0, 0]
 
 
-async def test_calls_are_full_whichever_account_the_metrics_are_of() -> None:
-    many = [tuple(f"s{n}" for n in range(size)) for size in (620, 300, 80)]
-    async with accounts(
-        of_owner, a999999999999=many[0], a111111111111=many[1], a222222222222=many[2]
-    ) as some:
-        await some.read()
-        assert [len(ids) for ids in some.server.requested_ids] == [500, 500]
-        read = [some.is_read(FIRST, name) for name in many[1]] + [some.is_read(SECOND, n) for n in many[2]]
+async def test_full_calls_hold_the_metrics_of_several_accounts() -> None:
+    names = [tuple(f"s{n}" for n in range(size)) for size in (620, 300, 80)]
+    async with linked_accounts(
+        answer_by_account, a999999999999=names[0], a111111111111=names[1], a222222222222=names[2]
+    ) as accounts:
+        await accounts.read()
+        assert [len(ids) for ids in accounts.server.requested_ids] == [500, 500]
+        read = [accounts.is_read(FIRST, name) for name in names[1]] + [
+            accounts.is_read(SECOND, n) for n in names[2]
+        ]
         assert all(read)
 
 
-async def test_a_metric_that_is_rejected_affects_itself_and_neither_other_metrics_nor_accounts() -> None:
+async def test_a_rejected_metric_affects_neither_other_metrics_nor_other_accounts() -> None:
     def is_bad(query: Query) -> bool:
-        return owner_of(query) == FIRST and name_of(query) == "bad"
+        return account_of(query) == FIRST and stream_of(query) == "bad"
 
     names = ("orders", "bad", "payments")
-    answer = refusing(is_bad, ErrorResponse("ValidationError"))
-    async with accounts(answer, a111111111111=names, a222222222222=names) as some:
-        failures = await some.read()
-        assert [[one.code for one in failures[account]] for account in (FIRST, SECOND)] == [
+    answer = rejecting(is_bad, ErrorResponse("ValidationError"))
+    async with linked_accounts(answer, a111111111111=names, a222222222222=names) as accounts:
+        failures = await accounts.read()
+        assert [[failure.code for failure in failures[account]] for account in (FIRST, SECOND)] == [
             ["ValidationError"],
             [],
         ]
-        assert [some.is_read(FIRST, name) for name in names] == [True, False, True]
-        assert all(some.is_read(SECOND, name) for name in names)
-        some.server.bodies.clear()
-        assert await some.read() == {FIRST: [], SECOND: []}
-        assert [len(ids) for ids in some.server.requested_ids] == [5]  # in one call again, without that one
+        assert [accounts.is_read(FIRST, name) for name in names] == [True, False, True]
+        assert all(accounts.is_read(SECOND, name) for name in names)
+        accounts.server.bodies.clear()
+        assert await accounts.read() == {FIRST: [], SECOND: []}
+        (requested_ids,) = accounts.server.requested_ids
+        assert len(requested_ids) == 5  # one call again, without the rejected metric
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException", "InvalidParameterValue"])
-async def test_an_account_that_may_not_be_read_any_more_affects_no_other(code: str) -> None:
-    answer = refusing(lambda query: owner_of(query) == FIRST, ErrorResponse(code))
-    async with accounts(answer, a999999999999=("orders",), a111111111111=("orders",)) as some:
-        failures = await some.read()
-        assert [[one.code for one in failures[account]] for account in (MONITORING, FIRST)] == [[], [code]]
-        assert (some.last(MONITORING, "orders"), some.is_read(FIRST, "orders")) == (9, False)
+async def test_an_account_that_may_no_longer_be_read_affects_no_other_account(code: str) -> None:
+    answer = rejecting(lambda query: account_of(query) == FIRST, ErrorResponse(code))
+    async with linked_accounts(answer, a999999999999=("orders",), a111111111111=("orders",)) as accounts:
+        failures = await accounts.read()
+        assert [[failure.code for failure in failures[account]] for account in (MONITORING, FIRST)] == [
+            [],
+            [code],
+        ]
+        assert (accounts.newest_value(MONITORING, "orders"), accounts.is_read(FIRST, "orders")) == (9, False)
 
 
-async def test_metrics_that_are_forbidden_are_reported_to_be_so_of_their_account_alone() -> None:
-    def forbidding(body: Body) -> Response:
+async def test_forbidden_metrics_are_failures_of_their_own_account_only() -> None:
+    def forbid_first_account(body: Body) -> Response:
         status = {FIRST: "Forbidden"}
         return {
             "MetricDataResults": [
-                result(query, {}, status.get(owner_of(query), "Complete"))
+                result(query, {}, status.get(account_of(query), "Complete"))
                 for query in body["MetricDataQueries"]
             ]
         }
 
     query = without_abbreviations(metric_query(metric("orders"))).decode()
-    async with accounts(forbidding, a111111111111=("orders",), a222222222222=("orders",)) as some:
-        failures = await some.read()
-        assert [(one.code, one.message) for one in failures[FIRST]] == [
+    async with linked_accounts(
+        forbid_first_account, a111111111111=("orders",), a222222222222=("orders",)
+    ) as accounts:
+        failures = await accounts.read()
+        assert [(failure.code, failure.message) for failure in failures[FIRST]] == [
             (
                 "Forbidden",
                 f"1 metrics of {FIRST} may not be read, among them {query}",
             )
         ]
         assert failures[SECOND] == []
-        assert (some.is_read(FIRST, "orders"), some.is_read(SECOND, "orders")) == (False, True)
+        assert (accounts.is_read(FIRST, "orders"), accounts.is_read(SECOND, "orders")) == (False, True)
 
 
-async def test_a_throttled_call_is_not_repeated_by_account() -> None:
+async def test_a_throttled_call_is_not_repeated_for_each_account() -> None:
     def throttled(_: Body) -> Response:
         return ErrorResponse("ThrottlingException")
 
-    async with accounts(throttled, a111111111111=("orders",), a222222222222=("orders",)) as some:
-        failures = await some.read()
-        assert [[one.code for one in of_account] for of_account in failures.values()] == [
+    async with linked_accounts(throttled, a111111111111=("orders",), a222222222222=("orders",)) as accounts:
+        failures = await accounts.read()
+        assert [[failure.code for failure in reader_failures] for reader_failures in failures.values()] == [
             ["ThrottlingException"],
             ["ThrottlingException"],
         ]
-        assert len(some.server.bodies) == 1
+        assert len(accounts.server.bodies) == 1
 
 
-async def test_a_reader_that_ends_while_it_waits_does_not_end_the_call_of_the_others() -> None:
-    async with accounts(of_owner, a111111111111=("orders",), a222222222222=("orders",)) as some:
-        gone = asyncio.create_task(some.readers[FIRST].read(NOW))
-        other = asyncio.create_task(some.readers[SECOND].read(NOW))
+async def test_cancelling_a_waiting_reader_does_not_cancel_the_call_of_other_readers() -> None:
+    async with linked_accounts(
+        answer_by_account, a111111111111=("orders",), a222222222222=("orders",)
+    ) as accounts:
+        cancelled = asyncio.create_task(accounts.readers[FIRST].read(NOW))
+        other = asyncio.create_task(accounts.readers[SECOND].read(NOW))
         await asyncio.sleep(0)
-        gone.cancel()
+        cancelled.cancel()
         assert await other == []
-        assert some.last(SECOND, "orders") == 2
+        assert accounts.newest_value(SECOND, "orders") == 2
 
 
-async def test_an_answer_of_an_unexpected_form_fails_the_call_for_everybody_in_it() -> None:
-    async with accounts(lambda _: b"<html>", a111111111111=("orders",), a222222222222=("orders",)) as some:
-        failures = await some.read()
-        assert all(len(of_account) == 1 for of_account in failures.values())
-        assert not some.is_read(FIRST, "orders")
+async def test_a_malformed_response_fails_the_call_for_all_its_readers() -> None:
+    async with linked_accounts(
+        lambda _: b"<html>", a111111111111=("orders",), a222222222222=("orders",)
+    ) as accounts:
+        failures = await accounts.read()
+        assert all(len(reader_failures) == 1 for reader_failures in failures.values())
+        assert not accounts.is_read(FIRST, "orders")

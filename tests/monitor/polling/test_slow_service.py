@@ -1,4 +1,4 @@
-"""A service that never responds beside a stream that is throttled from the start, in a whole process."""
+"""A whole process that reads a service that never responds, and a stream that is throttled from the start."""
 
 import asyncio
 import json
@@ -18,7 +18,7 @@ from tests.monitor.stream.bodies import Update, envelope, lines
 from tests.monitor.stream.endpoint import KEYS
 from tests.processes import ENVIRONMENT, PROCESS_TIMEOUT, eventually, get, headroom
 
-CALLER = """<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>
+CALLER_IDENTITY = """<GetCallerIdentityResponse><GetCallerIdentityResult><Account>123456789012</Account>
 </GetCallerIdentityResult></GetCallerIdentityResponse>"""
 SUMMARY = {
     "StreamName": "clicks",
@@ -46,18 +46,18 @@ VALUES = {"WriteProvisionedThroughputExceeded": 60_000.0, "IncomingBytes": 5e7, 
 
 @dataclass
 class SlowAws:
-    """Kinesis, CloudWatch and a receiver of alerts, and a Lambda whose answers never come."""
+    """Kinesis, CloudWatch, a receiver of alerts, and a Lambda that never responds."""
 
     url: str = ""
     notified: asyncio.Event = field(default_factory=asyncio.Event)
-    requested: list[str] = field(default_factory=list)  # metrics with the end of the minutes that are read
+    requested: list[str] = field(default_factory=list)  # metric and end time of each query, as JSON
 
     async def handle(self, request: web.Request) -> web.Response:
         text, target = await request.text(), request.headers.get("X-Amz-Target", "").rpartition(".")[2]
         if request.path == "/hook":
             self.notified.set()
         if "GetCallerIdentity" in text:
-            return web.Response(text=CALLER, content_type="text/xml")
+            return web.Response(text=CALLER_IDENTITY, content_type="text/xml")
         if request.path.startswith("/20"):  # Lambda's paths begin with a date
             await asyncio.Event().wait()
         answer = self.metrics(json.loads(text)) if target == "GetMetricData" else ANSWERS.get(target, {})
@@ -65,7 +65,9 @@ class SlowAws:
 
     def metrics(self, body: dict[str, Any]) -> dict[str, Any]:
         return {
-            "MetricDataResults": [self.result(one, int(body["EndTime"])) for one in body["MetricDataQueries"]]
+            "MetricDataResults": [
+                self.result(query, int(body["EndTime"])) for query in body["MetricDataQueries"]
+            ]
         }
 
     def result(self, query: dict[str, Any], end: int) -> dict[str, Any]:
@@ -89,7 +91,7 @@ async def slow_aws() -> AsyncIterator[SlowAws]:
 
 
 def configuration(aws: SlowAws, folder: Path) -> Path:
-    """Write a configuration with a stream and a webhook, and return its path."""
+    """Write a configuration with a Metric Stream and a webhook, and return its path."""
     path = folder / "headroom.yaml"
     (folder / "keys").write_text("\n".join(KEYS))
     hook = f"{{name: hook, type: webhook, url: '{aws.url}/hook', allow_insecure: true, allow_private: true}}"
@@ -111,7 +113,7 @@ async def test_a_service_that_never_responds_holds_up_nothing_else(tmp_path: Pat
                 await aws.notified.wait()
             ready = await eventually(partial(get, f"http://{listen}/-/ready"))
             assert ready.json() == {"ready": True, "pending": ["123456789012/eu-west-1 (lambda)"]}
-            assert len(aws.requested) == len(set(aws.requested))  # nothing was asked, and paid, for twice
+            assert len(aws.requested) == len(set(aws.requested)), "each metric is requested once"
             body = envelope([lines([Update()])], "r-1")
             headers = {"X-Amz-Firehose-Access-Key": KEYS[0], "X-Amz-Firehose-Request-Id": "r-1"}
             headers["X-Amz-Firehose-Protocol-Version"] = "1.0"

@@ -1,4 +1,4 @@
-"""Names that are no valid dimension value: each affects its own series only, in every service."""
+"""Resource names that are no valid dimension value: each affects only its own series, in every service."""
 
 import json
 from typing import Any
@@ -20,11 +20,11 @@ from tests.monitor.polling.inventories import (
 
 CELL = ACCOUNT_ID, "eu-west-1"
 NAMES = ["plain", "two words", " ", "注文", "注文 管理", "two\nlines", "half\ud800", "x" * 2000]
-TAKEN = {"plain", "two words"}
+ACCEPTED = {"plain", "two words"}
 
 
 def groups(*names: str) -> dict[str, Any]:
-    """Return the answers of an Auto Scaling with these groups."""
+    """Return the answers of Auto Scaling with these groups."""
     base = {"MinSize": 0, "MaxSize": 9, "DesiredCapacity": 1, "DefaultCooldown": 0, "HealthCheckType": "EC2"}
     more = {"AvailabilityZones": ["a"], "CreatedTime": "2026-01-01T00:00:00Z"}
     found = [{"AutoScalingGroupName": name, **base, **more} for name in names]
@@ -32,7 +32,7 @@ def groups(*names: str) -> dict[str, Any]:
 
 
 def apis(*names: str) -> dict[str, Any]:
-    """Return the answers of an API Gateway with these REST APIs."""
+    """Return the answers of API Gateway with these REST APIs."""
     throttle = {"methodSettings": {"*/*": {"throttlingRateLimit": 100.0}}}
     return {
         "get_account": {},
@@ -44,7 +44,7 @@ def apis(*names: str) -> dict[str, Any]:
 
 
 def buckets(*names: str) -> dict[str, Any]:
-    """Return the answers of an S3 with these buckets."""
+    """Return the answers of S3 with these buckets."""
     found = [{"Name": name, "BucketRegion": "eu-west-1"} for name in names]
     configurations = [{"Id": "logs", "Filter": {"Prefix": "logs/"}}]
     return {
@@ -53,7 +53,7 @@ def buckets(*names: str) -> dict[str, Any]:
     }
 
 
-WORLDS: dict[str, dict[str, Any]] = {
+ANSWERS: dict[str, dict[str, Any]] = {
     "autoscaling": groups(*NAMES),
     "apigateway": apis(*NAMES),
     "kinesis": streams(**dict.fromkeys(NAMES, 1)),
@@ -63,26 +63,28 @@ WORLDS: dict[str, dict[str, Any]] = {
 }
 
 
-def taken(value: str) -> bool:
+def is_accepted(value: str) -> bool:
     """Return whether CloudWatch accepts a dimension's value."""
     return bool(value.strip()) and value.isascii() and value.isprintable() and len(value) <= 1024
 
 
-@pytest.mark.parametrize("service", sorted(WORLDS))
+@pytest.mark.parametrize("service", sorted(ANSWERS))
 async def test_exactly_the_dimensions_that_cloudwatch_accepts_are_requested(service: str) -> None:
-    account = FakeAccount(get_service_quota=quota(1000.0), **WORLDS[service])
+    account = FakeAccount(get_service_quota=quota(1000.0), **ANSWERS[service])
     await account.run_inventory(BY_SERVICE[service])
     requested = [
         json.loads(without_abbreviations(metric))["Metric"] for metric in account.fleet.metrics(CELL)
     ]
-    values = {one["Value"] for metric in requested for one in metric["Dimensions"]}
-    assert all(map(taken, values))
-    assert values >= TAKEN
-    shown = [key for key, series in account.fleet.series.items() if account.fleet.usages.get(series.slot)]
-    assert {key.resource.split("/")[0] for key in shown} >= TAKEN
+    values = {dimension["Value"] for metric in requested for dimension in metric["Dimensions"]}
+    assert all(map(is_accepted, values))
+    assert values >= ACCEPTED
+    with_usage = [
+        key for key, series in account.fleet.series.items() if account.fleet.usages.get(series.slot)
+    ]
+    assert {key.resource.split("/")[0] for key in with_usage} >= ACCEPTED
 
 
-async def test_why_a_name_cannot_be_requested_is_reported() -> None:
+async def test_the_reason_why_a_name_cannot_be_requested_is_reported() -> None:
     account = FakeAccount(get_service_quota=quota(1000.0), **queues("two\nlines"))
     await account.run_inventory(BY_SERVICE["sqs"])
     (series,) = account.fleet.series.values()

@@ -26,19 +26,19 @@ from tests.monitor.polling.inventories import (
 )
 from tests.registries import OWNERS, REGISTRY
 
-HERE = f"eu-west-1:{ACCOUNT_ID}"
+REGION_AND_ACCOUNT = f"eu-west-1:{ACCOUNT_ID}"
 SHARD = {
     "ShardId": "shardId-0",
     "HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": "1"},
     "SequenceNumberRange": {"StartingSequenceNumber": "0"},
 }
 ARNS = {
-    "kinesis": f"arn:aws:kinesis:{HERE}:stream/orders",
-    "lambda": f"arn:aws:lambda:{HERE}:function:orders",
-    "sqs": f"arn:aws:sqs:{HERE}:orders",
+    "kinesis": f"arn:aws:kinesis:{REGION_AND_ACCOUNT}:stream/orders",
+    "lambda": f"arn:aws:lambda:{REGION_AND_ACCOUNT}:function:orders",
+    "sqs": f"arn:aws:sqs:{REGION_AND_ACCOUNT}:orders",
     "s3": "arn:aws:s3:::orders",
 }
-REST = {"items": [{"id": "r1", "name": "orders", "tags": {"team": "data"}}]}
+REST_APIS = {"items": [{"id": "r1", "name": "orders", "tags": {"team": "data"}}]}
 STAGES = {"item": [{"stageName": "prod", "methodSettings": {"*/*": {"throttlingRateLimit": 9.0}}}]}
 GROUP = {
     "AutoScalingGroupName": "orders",
@@ -69,7 +69,7 @@ ANSWERS: dict[str, dict[str, Any]] = {
     },
     "apigateway": {
         "get_account": {},
-        "get_rest_apis": REST,
+        "get_rest_apis": REST_APIS,
         "get_apis": {"Items": []},
         "get_stages": STAGES,
         "get_usage_plans": {"items": []},
@@ -85,33 +85,33 @@ def config(*tags: str) -> Config:
     return Config.model_validate({"tags": tags})
 
 
-def mapping(arn: str, **tags: str) -> dict[str, Any]:
+def tag_mapping(arn: str, **tags: str) -> dict[str, Any]:
     return {"ResourceARN": arn, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
 
 
 def tagged(**tags: str) -> dict[str, Any]:
-    """The answer of GetResources that everything called `orders` has these tags."""
-    return {"get_resources": {"ResourceTagMappingList": [mapping(arn, **tags) for arn in ARNS.values()]}}
+    """Return an answer of GetResources in which all resources called `orders` have these tags."""
+    return {"get_resources": {"ResourceTagMappingList": [tag_mapping(arn, **tags) for arn in ARNS.values()]}}
 
 
 def labels(account: FakeAccount) -> dict[str, dict[str, str]]:
-    """The labels of tags, by resource."""
-    return {key.resource: dict(one.settings.tags) for key, one in account.fleet.series.items()}
+    """Return the labels that come from tags, by resource."""
+    return {key.resource: dict(series.settings.tags) for key, series in account.fleet.series.items()}
 
 
 @pytest.mark.parametrize("service", sorted(ANSWERS))
-@pytest.mark.parametrize("tags_first", [True, False])
+@pytest.mark.parametrize("tags_first", [True, False], ids=["tags first", "inventory first"])
 async def test_the_tag_of_a_resource_is_a_label_of_all_its_series(service: str, tags_first: bool) -> None:
     account = FakeAccount(
         config("team"), get_service_quota=quota(9.0), **ANSWERS[service], **tagged(team="data")
     )
-    looks = [account.inventory.read_tags(REGISTRY.collectors), account.inventory.run(BY_SERVICE[service])]
-    for look in looks if tags_first else reversed(looks):
-        await look
-    mine = {name: found for name, found in labels(account).items() if name.split("/")[0] == "orders"}
-    assert mine
-    assert set(map(str, mine.values())) == {str({"tag_team": "data"})}
-    others = {name: found for name, found in labels(account).items() if name not in mine}
+    reads = [account.inventory.read_tags(REGISTRY.collectors), account.inventory.run(BY_SERVICE[service])]
+    for read in reads if tags_first else reversed(reads):
+        await read
+    of_orders = {name: found for name, found in labels(account).items() if name.split("/")[0] == "orders"}
+    assert of_orders
+    assert set(map(str, of_orders.values())) == {str({"tag_team": "data"})}
+    others = {name: found for name, found in labels(account).items() if name not in of_orders}
     assert not any(others.values())
 
 
@@ -131,27 +131,29 @@ async def test_one_call_reads_the_configured_tags_of_all_services() -> None:
         requested.append(params)
         return {"ResourceTagMappingList": []}
 
-    for wanted in (("team",), ("team", "cost-center")):
-        account = FakeAccount(config(*wanted), get_resources=[get_resources, get_resources])
+    for tags in (("team",), ("team", "cost-center")):
+        account = FakeAccount(config(*tags), get_resources=[get_resources, get_resources])
         await account.inventory.read_tags(REGISTRY.collectors)
-        assert account.aws.calls == ["resourcegroupstaggingapi:GetResources"] * 2  # pages
+        assert account.aws.calls == ["resourcegroupstaggingapi:GetResources"] * 2  # two pages
     arns = (arn for collector in REGISTRY.collectors for arn in collector.arns.values())
     types = sorted(map(resource_type, arns))
     assert {"dynamodb:table", "elasticloadbalancing:loadbalancer", "kinesis:stream", "s3", "sqs"} <= {*types}
     everything = {"ResourceTypeFilters": types, "ResourcesPerPage": 100}
-    one_key = {**everything, "TagFilters": [{"Key": "team"}]}
-    assert requested == [one_key, one_key, everything, everything]  # several filters mean those that have all
+    with_filter = {**everything, "TagFilters": [{"Key": "team"}]}
+    assert requested == [with_filter, with_filter, everything, everything]  # AWS would combine filters by AND
 
 
 @pytest.mark.parametrize(("tags", "services"), [((), BY_SERVICE), (("team",), ["apigateway", "autoscaling"])])
-async def test_unused_tags_are_not_requested(tags: tuple[str, ...], services: Any) -> None:
+async def test_tags_are_not_requested_if_none_is_configured_or_no_collector_needs_them(
+    tags: tuple[str, ...], services: Any
+) -> None:
     account = FakeAccount(config(*tags))
     await account.inventory.read_tags([BY_SERVICE[service] for service in services])
     assert account.aws.calls == []
     assert account.inventory.statuses == {}
 
 
-async def test_tags_that_cannot_be_read_leave_series_and_labels_as_they_are_and_are_reported_once() -> None:
+async def test_a_failed_read_of_tags_is_reported_once_and_changes_no_series_and_no_label() -> None:
     answers = {**ANSWERS["sqs"], **ANSWERS["lambda"], **tagged(team="data")}
     account = FakeAccount(config("team"), get_service_quota=quota(9.0), **answers)
     await account.inventory.read_tags(REGISTRY.collectors)
@@ -164,7 +166,7 @@ async def test_tags_that_cannot_be_read_leave_series_and_labels_as_they_are_and_
     assert account.failures == [("GetResources", "", "AccessDeniedException")]
 
 
-async def test_a_tag_that_changes_or_goes_is_followed() -> None:
+async def test_a_changed_or_removed_tag_changes_the_label() -> None:
     account = FakeAccount(
         config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], **tagged(team="data")
     )
@@ -172,29 +174,29 @@ async def test_a_tag_that_changes_or_goes_is_followed() -> None:
     await account.run_inventory(BY_SERVICE["sqs"])
     version = account.fleet.version
     await account.inventory.read_tags(REGISTRY.collectors)
-    assert account.fleet.version == version  # nothing is registered anew
+    assert account.fleet.version == version  # unchanged tags change no series
     for answer, label in ((tagged(team="web"), {"tag_team": "web"}), (tagged(), {})):
         account.aws.answers |= answer
         await account.inventory.read_tags(REGISTRY.collectors)
         assert labels(account)["orders"] == label
 
 
-async def test_an_inventory_that_replaces_another_keeps_the_labels_until_it_has_read_the_tags() -> None:
+async def test_an_inventory_that_replaces_another_keeps_its_labels_until_tags_are_read() -> None:
     account = FakeAccount(
         config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], **tagged(team="data")
     )
     await account.inventory.read_tags(REGISTRY.collectors)
     await account.run_inventory(BY_SERVICE["sqs"])
-    for wanted, label in ((("team", "env"), {"tag_team": "data"}), ((), {})):
-        after = inventory_of(account.aws.cell, account.fleet, config(*wanted))
-        after.discovered |= account.inventory.discovered
-        await after.run(BY_SERVICE["sqs"])
+    for tags, label in ((("team", "env"), {"tag_team": "data"}), ((), {})):
+        replacement = inventory_of(account.aws.cell, account.fleet, config(*tags))
+        replacement.discovered |= account.inventory.discovered
+        await replacement.run(BY_SERVICE["sqs"])
         assert labels(account)["orders"] == label
 
 
 async def test_a_tag_does_not_apply_to_resources_of_other_regions_or_services() -> None:
-    others = [f"arn:aws:sqs:us-east-1:{ACCOUNT_ID}:orders", f"arn:aws:sns:{HERE}:orders"]
-    answer = {"ResourceTagMappingList": [mapping(arn, team="other") for arn in others]}
+    others = [f"arn:aws:sqs:us-east-1:{ACCOUNT_ID}:orders", f"arn:aws:sns:{REGION_AND_ACCOUNT}:orders"]
+    answer = {"ResourceTagMappingList": [tag_mapping(arn, team="other") for arn in others]}
     account = FakeAccount(
         config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"], get_resources=answer
     )
@@ -203,29 +205,29 @@ async def test_a_tag_does_not_apply_to_resources_of_other_regions_or_services() 
     assert labels(account) == {"orders": {}}
 
 
-async def test_another_partition_has_other_arns() -> None:
+async def test_tags_are_found_by_the_arns_of_another_partition() -> None:
     account = FakeAccount(config("team"), get_service_quota=quota(9.0), **ANSWERS["sqs"])
     account.aws.cell.region = "cn-north-1"
     arn = f"arn:aws-cn:sqs:cn-north-1:{ACCOUNT_ID}:orders"
-    account.aws.answers["get_resources"] = {"ResourceTagMappingList": [mapping(arn, team="data")]}
+    account.aws.answers["get_resources"] = {"ResourceTagMappingList": [tag_mapping(arn, team="data")]}
     await account.run_inventory(BY_SERVICE["sqs"])
     await account.inventory.read_tags(REGISTRY.collectors)
     key = Key(ACCOUNT_ID, "cn-north-1", "sqs", "standard_in_flight", "orders")
     assert dict(account.fleet.series[key].settings.tags) == {"tag_team": "data"}
 
 
-async def test_a_cell_is_inventoried_once_its_tags_were_read_too() -> None:
-    """So the first poll, and with it the first alerts, have the labels that routes ask for."""
+async def test_the_first_inventory_of_a_cell_includes_its_tags() -> None:
+    """So the first poll, and with it the first alerts, have the labels that routes match."""
     answers = {**ANSWERS["sqs"], **tagged(team="data")}
     account = FakeAccount(config("team"), get_service_quota=quota(9.0), **answers)
     reader = MetricReader(account.aws.cell, account.fleet, OWNERS)
-    watch = CellWatcher(account.inventory, reader, [BY_SERVICE["sqs"]], ProcessTelemetry())
-    await watch.run_inventory()
-    assert watch.inventoried_once.is_set()
+    watcher = CellWatcher(account.inventory, reader, [BY_SERVICE["sqs"]], ProcessTelemetry())
+    await watcher.run_inventory()
+    assert watcher.inventoried_once.is_set()
     assert labels(account)["orders"] == {"tag_team": "data"}
 
 
-async def test_tags_that_are_denied_are_reported_by_the_name_of_their_permission() -> None:
+async def test_denied_tags_are_reported_with_the_name_of_the_permission() -> None:
     account = FakeAccount(config("team"), get_resources=denied("GetResources"))
     await account.inventory.read_tags(REGISTRY.collectors)
     (failed,) = account.inventory.statuses[TAGS].failures

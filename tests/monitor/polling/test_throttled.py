@@ -1,4 +1,4 @@
-"""CloudWatch throttles a cell for ten minutes: no metric is lost, and no other cell is called more seldom."""
+"""CloudWatch throttles a cell for ten minutes: no minute is lost, and the rate of other cells stays."""
 
 import asyncio
 from collections.abc import Callable
@@ -27,8 +27,8 @@ from tests.resources import resource
 
 NOW = 29_000_000  # the minute in which the loop's clock begins
 DELAY = 3
-METRICS, CALLS = 520, 2  # of one poll
-RATE = 40.0  # calls per second to CloudWatch while AWS throttles none
+METRICS, CALLS = 520, 2  # metrics and calls of one poll
+RATE = 40.0  # calls per second to CloudWatch while AWS throttles no call
 FIRST, LAST = 10, 20  # the minutes between which AWS throttles
 THROTTLED = ClientError(
     {"Error": {"Code": "ThrottlingException", "Message": "Rate exceeded"}}, "GetMetricData"
@@ -36,18 +36,18 @@ THROTTLED = ClientError(
 
 
 def seconds() -> float:
-    """The loop's clock."""
+    """Return the time of the loop's clock."""
     return asyncio.get_running_loop().time()
 
 
 @dataclass
-class Throttling:
-    """A cell whose calls AWS throttles while `refuses` is true.
+class ThrottledCell:
+    """A cell whose calls AWS throttles while `is_throttled` returns true.
 
     sent_at: when each call was sent, on the loop's clock. rates: calls per second after each poll.
     """
 
-    refuses: Callable[[], bool]
+    is_throttled: Callable[[], bool]
     sent_at: list[float] = field(default_factory=list)
     rates: list[float] = field(default_factory=list)
 
@@ -68,7 +68,7 @@ class Throttling:
 
     def answer(self, **params: Any) -> dict[str, Any]:
         self.sent_at.append(seconds())
-        if self.refuses():
+        if self.is_throttled():
             raise THROTTLED
         published = int(NOW + seconds() // 60) - DELAY
         first = int(params["StartTime"].timestamp() // 60)
@@ -76,7 +76,7 @@ class Throttling:
         values = [time.timestamp() / 60 - NOW for time in times]
         queries = params["MetricDataQueries"]
         points = {"StatusCode": "Complete", "Timestamps": times, "Values": values}
-        results = [{"Id": one["Id"], **points} for one in queries]
+        results = [{"Id": query["Id"], **points} for query in queries]
         return {"MetricDataResults": results}
 
     async def poll(self, until: int) -> None:
@@ -89,8 +89,8 @@ class Throttling:
     @property
     def rate(self) -> float:
         """Calls per second at present: RATE, unless AWS made the cell lower it."""
-        lowered = [one.calls_per_second for one in self.cell.lowered_rates()]
-        return lowered[0] if lowered else RATE
+        rates = [lowered.calls_per_second for lowered in self.cell.lowered_rates()]
+        return rates[0] if rates else RATE
 
     @property
     def exported_rate(self) -> float | None:
@@ -100,7 +100,7 @@ class Throttling:
         return self.aws.registry.get_sample_value("headroom_aws_call_rate_limit", labels | operation)
 
     def missing_minutes(self) -> int:
-        """Return how many minutes of all metrics were published and not read."""
+        """Return how many minutes, over all metrics, were published but not read."""
         rings, now = self.fleet.rings, int(NOW + seconds() // 60)
         minutes = np.arange(now - WINDOW, now - DELAY - 1, dtype=np.int32)
         return sum(
@@ -111,13 +111,13 @@ class Throttling:
 
 def test_all_minutes_are_read_after_throttling_and_the_rate_recovers() -> None:
     async def main() -> None:
-        throttled = Throttling(lambda: FIRST <= seconds() / 60 < LAST)
-        other = Throttling(lambda: False)
+        throttled = ThrottledCell(lambda: FIRST <= seconds() / 60 < LAST)
+        other = ThrottledCell(lambda: False)
         await asyncio.gather(throttled.poll(FIRST), other.poll(FIRST))
         assert throttled.exported_rate is None
         await asyncio.gather(throttled.poll(LAST), other.poll(LAST))
-        refused = [at for at in throttled.sent_at if at >= FIRST * 60]
-        assert len(refused) <= (LAST - FIRST) * CALLS * throttled.cell.max_attempts
+        throttled_calls = [sent_at for sent_at in throttled.sent_at if sent_at >= FIRST * 60]
+        assert len(throttled_calls) <= (LAST - FIRST) * CALLS * throttled.cell.max_attempts
         assert min(throttled.rates) == RATE * MIN_SHARE
         assert throttled.exported_rate == throttled.rate < RATE / 8
         await asyncio.gather(throttled.poll(LAST + 2), other.poll(LAST + 2))
@@ -131,13 +131,13 @@ def test_all_minutes_are_read_after_throttling_and_the_rate_recovers() -> None:
 
 
 def test_calls_settle_below_the_rate_that_aws_allows_and_no_minute_is_lost() -> None:
-    allowed = 1  # calls in a second, of which a poll wants two at once
+    allowed = 1  # calls per second; each poll makes two at once
 
     async def main() -> None:
-        def refuses() -> bool:
-            return sum(at > seconds() - 1 for at in limited.sent_at) > allowed
+        def is_throttled() -> bool:
+            return sum(sent_at > seconds() - 1 for sent_at in limited.sent_at) > allowed
 
-        limited = Throttling(refuses)
+        limited = ThrottledCell(is_throttled)
         await limited.poll(40)
         assert limited.missing_minutes() == 0
         assert max(limited.rates[-10:]) < RATE / 2

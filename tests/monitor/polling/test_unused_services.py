@@ -1,4 +1,4 @@
-"""A service without resources: it costs its lists, ever more rarely, and has no series."""
+"""A service without resources: only its lists are called, ever more rarely, and it has no series."""
 
 import asyncio
 from collections import Counter
@@ -59,8 +59,8 @@ class DatabaseInventories:
 
     def __init__(self, instances: Any = (), clusters: Any = ()) -> None:
         self.aws = FakeAws(
-            describe_db_instances=_found("DBInstances", "DBInstanceIdentifier", instances),
-            describe_db_clusters=_found("DBClusters", "DBClusterIdentifier", clusters),
+            describe_db_instances=_list_response("DBInstances", "DBInstanceIdentifier", instances),
+            describe_db_clusters=_list_response("DBClusters", "DBClusterIdentifier", clusters),
             describe_account_attributes={"AccountQuotas": [{}]},
             **ServiceQuotas({QUOTA: 40.0}).answers,
         )
@@ -71,58 +71,61 @@ class DatabaseInventories:
         quotas = QuotaBook(self.aws.cell, [QUOTA], on_demand=True)
         self.inventory = Inventory(self.aws.cell, self.fleet, Config(), registry, quotas)
 
-    async def look(self, collector: Collector = COLLECTOR) -> Counter[str]:
-        """Run an inventory, and return the calls that it makes."""
+    async def run_inventory(self, collector: Collector = COLLECTOR) -> Counter[str]:
+        """Run an inventory, and return the number of its calls by operation."""
         self.aws.calls.clear()
         await self.inventory.run(collector)
         return Counter(call.partition(":")[2] for call in self.aws.calls)
 
     @property
-    def usages(self) -> dict[str, float]:
-        numbers = {key.signal: series.slot for key, series in self.fleet.series.items()}
-        return {signal: float(self.fleet.limit[slot]) for signal, slot in numbers.items()}
+    def limits(self) -> dict[str, float]:
+        """Return the limit of each signal."""
+        slots = {key.signal: series.slot for key, series in self.fleet.series.items()}
+        return {signal: float(self.fleet.limit[slot]) for signal, slot in slots.items()}
 
 
-def _found(items: str, identity: str, names: Any) -> Any:
-    """Return a response with items of these names, or the error."""
-    return names if isinstance(names, Exception) else {items: [{identity: name} for name in names]}
+def _list_response(items: str, id_field: str, names_or_error: Any) -> Any:
+    """Return a response with items of these names; an error is returned as it is."""
+    if isinstance(names_or_error, Exception):
+        return names_or_error
+    return {items: [{id_field: name} for name in names_or_error]}
 
 
 LISTS = {"DescribeDBInstances": 1, "DescribeDBClusters": 1}
 
 
-async def test_a_service_without_resources_costs_its_lists_and_has_no_series() -> None:
+async def test_a_service_without_resources_costs_only_its_lists_and_has_no_series() -> None:
     inventories = DatabaseInventories()
-    assert await inventories.look() == LISTS
-    assert inventories.usages == {}
+    assert await inventories.run_inventory() == LISTS
+    assert inventories.limits == {}
     assert inventories.inventory.statuses["ours"].failures == ()
 
 
 async def test_a_resource_of_any_kind_makes_a_service_used() -> None:
     for inventories in (DatabaseInventories(instances=["a"]), DatabaseInventories(clusters=["a"])):
-        calls = await inventories.look()
+        calls = await inventories.run_inventory()
         assert calls["DescribeAccountAttributes"] == 1
         assert calls[LIST.partition(":")[2]] == 1
-        assert inventories.usages == dict.fromkeys(("instances", "clusters", "calls", "known"), 40.0)
+        assert inventories.limits == dict.fromkeys(("instances", "clusters", "calls", "known"), 40.0)
 
 
-async def test_a_list_that_fails_may_hide_a_resource() -> None:
+async def test_a_service_with_a_failed_list_counts_as_used() -> None:
     inventories = DatabaseInventories(instances=denied())
-    assert (await inventories.look())["DescribeAccountAttributes"] == 1
-    assert {"clusters", "calls"} <= inventories.usages.keys()
+    assert (await inventories.run_inventory())["DescribeAccountAttributes"] == 1
+    assert {"clusters", "calls"} <= inventories.limits.keys()
 
 
-async def test_the_series_of_a_service_go_with_its_last_resource() -> None:
+async def test_the_series_of_a_service_are_dropped_with_its_last_resource() -> None:
     inventories = DatabaseInventories(instances=["a"])
-    await inventories.look()
+    await inventories.run_inventory()
     inventories.aws.answers["describe_db_instances"] = {"DBInstances": []}
-    await inventories.look()
-    assert inventories.usages == {}
+    await inventories.run_inventory()
+    assert inventories.limits == {}
 
 
-def test_unused_services_are_listed_ever_more_rarely_and_on_request() -> None:
-    async def listed(hours: float, **found: Any) -> int:
-        inventories, telemetry = DatabaseInventories(**found), Telemetries().process
+def test_unused_services_are_listed_ever_more_rarely() -> None:
+    async def lists_within(hours: float, **resources: Any) -> int:
+        inventories, telemetry = DatabaseInventories(**resources), Telemetries().process
         reader = MetricReader(inventories.aws.cell, inventories.fleet, OWNERS)
         watcher = CellWatcher(inventories.inventory, reader, [COLLECTOR], telemetry)
         with suppress(TimeoutError):
@@ -130,8 +133,8 @@ def test_unused_services_are_listed_ever_more_rarely_and_on_request() -> None:
                 await watcher.run(Config())
         return inventories.aws.calls.count("rds:DescribeDBInstances")
 
-    assert run(listed(24, instances=["a"])) > 140
-    assert 6 <= run(listed(24)) <= 10
+    assert run(lists_within(24, instances=["a"])) > 140
+    assert 6 <= run(lists_within(24)) <= 10
 
 
 @pytest.mark.parametrize(
@@ -147,9 +150,9 @@ def test_the_interval_doubles_up_to_six_hours(empty_runs: int, minutes: int) -> 
     assert service.is_due(1e6 + 600, 600.0)
 
 
-def test_a_service_that_is_listed_more_rarely_is_not_late() -> None:
-    async def intervals(**found: Any) -> float:
-        inventories, telemetry = DatabaseInventories(**found), Telemetries().process
+def test_the_status_of_an_unused_service_has_its_longer_interval() -> None:
+    async def status_interval(**resources: Any) -> float:
+        inventories, telemetry = DatabaseInventories(**resources), Telemetries().process
         watcher = CellWatcher(
             inventories.inventory,
             MetricReader(inventories.aws.cell, inventories.fleet, OWNERS),
@@ -161,8 +164,8 @@ def test_a_service_that_is_listed_more_rarely_is_not_late() -> None:
                 await watcher.run(Config())
         return watcher.status().collectors[COLLECTOR.service].interval
 
-    assert run(intervals()) == 6 * 3600
-    assert run(intervals(instances=["a"])) == 600
+    assert run(status_interval()) == 6 * 3600
+    assert run(status_interval(instances=["a"])) == 600
 
 
 @pytest.mark.parametrize(
@@ -181,7 +184,7 @@ def test_a_service_that_is_listed_more_rarely_is_not_late() -> None:
         ),
     ],
 )
-async def test_services_in_python_cost_their_lists_alone_where_there_is_nothing(
+async def test_a_service_in_python_without_resources_costs_only_its_lists(
     service: str, answers: dict[str, Any], calls: dict[str, int]
 ) -> None:
     inventories = FakeAccount(**answers)
@@ -194,7 +197,7 @@ async def test_services_in_python_cost_their_lists_alone_where_there_is_nothing(
     ("service", "operation", "signal"),
     [("lambda", "ListFunctions", "account_concurrency"), ("kinesis", "ListStreams", "shards_per_region")],
 )
-async def test_where_the_list_of_a_service_is_denied_its_account_may_be_in_use(
+async def test_the_account_has_series_where_the_list_of_a_service_is_denied(
     service: str, operation: str, signal: str
 ) -> None:
     answers: dict[str, Any] = {
@@ -205,7 +208,7 @@ async def test_where_the_list_of_a_service_is_denied_its_account_may_be_in_use(
     inventories = FakeAccount(**answers)
     await inventories.run_inventory(BY_SERVICE[service])
     assert (signal, "") in inventories.names
-    assert operation in {one for one, _, _ in inventories.failures}
+    assert operation in {failed for failed, _, _ in inventories.failures}
 
 
 async def test_a_function_that_cannot_be_read_proves_that_lambda_is_in_use() -> None:

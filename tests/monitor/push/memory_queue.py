@@ -1,4 +1,4 @@
-"""A push queue without a disk: another implementation of PushQueueStore."""
+"""A push queue in memory: an implementation of PushQueueStore for tests."""
 
 from collections.abc import Iterable, Mapping
 from itertools import count
@@ -12,7 +12,7 @@ QUEUED_AT = 7.0  # epoch seconds
 
 
 class MemoryQueueStore:
-    """Everything in dictionaries by receiver. queued_at: what all requests are marked with."""
+    """Stores everything in dictionaries by receiver. queued_at: the time that all requests get."""
 
     location = "in memory"
 
@@ -28,7 +28,8 @@ class MemoryQueueStore:
     def append(self, receiver: str, batch: PushBatch, max_bytes: int) -> int:
         queued = self._requests.setdefault(receiver, [])
         queued += [
-            QueuedRequest(next(self._ids), batch.protocol, self._queued_at, one) for one in batch.requests
+            QueuedRequest(next(self._ids), batch.protocol, self._queued_at, request)
+            for request in batch.requests
         ]
         self._watermarks.setdefault(receiver, {}).update(batch.watermarks)
         dropped = 0
@@ -40,7 +41,9 @@ class MemoryQueueStore:
         return next(iter(self._requests.get(receiver, ())), None)
 
     def remove(self, receiver: str, queued: QueuedRequest) -> None:
-        self._requests[receiver] = [one for one in self._requests[receiver] if one.id != queued.id]
+        self._requests[receiver] = [
+            request for request in self._requests[receiver] if request.id != queued.id
+        ]
 
     def load_watermarks(self, receiver: str) -> WatermarkRows:
         chunks = self._watermarks.get(receiver, {}).values()
@@ -59,8 +62,9 @@ class MemoryQueueStore:
 
 
 def size_of(queued: Iterable[QueuedRequest]) -> QueueSize:
-    requests = [one.request for one in queued]
-    return QueueSize(sum(one.samples for one in requests), sum(len(one.body) for one in requests))
+    requests = [entry.request for entry in queued]
+    samples = sum(request.samples for request in requests)
+    return QueueSize(samples, sum(len(request.body) for request in requests))
 
 
 _: type[PushQueueStore] = MemoryQueueStore

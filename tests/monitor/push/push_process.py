@@ -37,7 +37,7 @@ class RecordedSleeps(list[float]):
 
 
 class PushProcess:
-    """A fleet of one stream, and a service that pushes it. store: of the queue; default: a file."""
+    """A fleet of one stream, and a service that pushes it. store: of its queue; by default a file."""
 
     def __init__(self, folder: Path, store: PushQueueStore | None = None) -> None:
         self.fleet, self.path = Fleet(), folder / "headroom.db"
@@ -92,7 +92,7 @@ def push_config(url: str, **fields: Any) -> PushConfig:
 
 
 def sent_minutes(server: Server) -> list[int]:
-    """The minutes before NOW of the usage that a server was sent, request by request."""
+    """Return the age in minutes at NOW of each usage sample that a server received, in order."""
     return [
         NOW - ms // 60_000
         for _, _, body in server.requests

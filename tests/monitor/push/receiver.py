@@ -1,4 +1,4 @@
-"""Fleets by hand, minute by minute, and what is made of them for a receiver."""
+"""Writes usage to a fleet minute by minute, and collects the samples that are pushed to a receiver."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -21,7 +21,7 @@ Point = tuple[str, int, float]  # resource, minute before NOW, value
 
 
 def row(fleet: Fleet, series: Series, of_throttling: bool = False) -> int:
-    """Return the only row of a formula of a series."""
+    """Return the row of the only metric of a series' usage, or of its throttled demand."""
     formula = (fleet.throttled if of_throttling else fleet.usages).get(series.slot)
     assert formula and len(formula.rows) == 1
     return formula.rows[0]
@@ -45,11 +45,11 @@ def mark_polled(fleet: Fleet, series: Series, minute: int) -> None:
 def add_stream(
     fleet: Fleet, name: str = "clicks", series_settings: SeriesSettings = SETTINGS, **observed: Any
 ) -> Series:
-    """Add a stream with a limit of 1000, whose metrics are in its unit."""
-    named = key(name)
-    used, throttled = traffic.of(StreamName=named.id), refused.of(StreamName=named.id)
+    """Add a stream with a limit of 1000, whose metrics are in the limit's unit."""
+    stream = key(name)
+    used, throttled = traffic.of(StreamName=stream.id), refused.of(StreamName=stream.id)
     return add(
-        fleet, named, series_settings, **({"usage": total(used), "throttled": total(throttled)} | observed)
+        fleet, stream, series_settings, **({"usage": total(used), "throttled": total(throttled)} | observed)
     )
 
 
@@ -63,20 +63,20 @@ class ImmediateReceiver:
         self.saved: dict[int, WatermarkRows] = {}
 
     def push(self) -> list[list[Sample]]:
-        """Push what is pending; return the samples, request by request."""
+        """Push all pending samples, and return them by request."""
         pending, found = PendingSamples(self.fleet, self.watermarks), []
         for batch in pending.batches():
             requests, queued = build_requests(batch, ENCODINGS[PROTOCOL], self.labels)
             self.saved |= self.watermarks.rows_by_chunk(batch.chunk, queued)
             pending.mark_queued(batch, queued)
-            found += [parse_remote_write(one.body) for one in requests]
-            assert [one.samples for one in requests] == [
-                len(one) for one in found[len(found) - len(requests) :]
+            found += [parse_remote_write(request.body) for request in requests]
+            assert [request.samples for request in requests] == [
+                len(samples) for samples in found[len(found) - len(requests) :]
             ]
         return found
 
     def push_family(self, family: str) -> list[tuple[str, int, float]]:
-        """Push what is pending; return the points of a family, in the order of sending."""
+        """Push all pending samples; return the points of a family, in the order of sending."""
         return [point for name, point in points_of(self.push()) if name == family]
 
     def restart(self) -> None:
@@ -89,8 +89,8 @@ def points_of(requests: Iterable[Iterable[Sample]]) -> list[tuple[str, Point]]:
     found = []
     for request in requests:
         for labels, ms, value in request:
-            named = dict(labels)
+            values = dict(labels)
             assert ms % 60_000 == 0
-            name = named[METRIC_NAME].removeprefix("headroom_")
-            found.append((name, (named["resource"], NOW - ms // 60_000, value)))
+            name = values[METRIC_NAME].removeprefix("headroom_")
+            found.append((name, (values["resource"], NOW - ms // 60_000, value)))
     return found

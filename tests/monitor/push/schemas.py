@@ -1,4 +1,4 @@
-"""The parsers of receivers: those of Google's protobuf, by descriptors written down here."""
+"""Parsers of pushed requests: Google's protobuf classes, made from the schemas in this file."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ SCALARS = {
     "fixed64": FieldDescriptorProto.TYPE_FIXED64,
 }
 
-# name of a message: its fields by number, each with its name and type; [] for many
+# fields of each message by number: name and type; brackets mark a repeated field
 REMOTE_WRITE_1 = {
     "Label": {1: ("name", "string"), 2: ("value", "string")},
     "Sample": {1: ("value", "double"), 2: ("timestamp", "int64")},
@@ -54,25 +54,25 @@ Sample = tuple[frozenset[tuple[str, str]], int, float]  # labels, milliseconds, 
 
 
 def parser(package: str, messages: dict[str, dict[int, tuple[str, str]]], root: str) -> Any:
-    """The class of the message `root`."""
+    """Return the protobuf class of the message `root`."""
     file = FileDescriptorProto(name=f"{package}.proto", package=package, syntax="proto3")
     for name, fields in messages.items():
         message = file.message_type.add(name=name)
         for number, (field, kind) in fields.items():
-            one = message.field.add(name=field, number=number)
-            many = kind.startswith("[")
-            one.label = one.LABEL_REPEATED if many else one.LABEL_OPTIONAL
-            if (bare := kind.strip("[]")) in SCALARS:
-                one.type = SCALARS[bare]
+            descriptor = message.field.add(name=field, number=number)
+            is_repeated = kind.startswith("[")
+            descriptor.label = descriptor.LABEL_REPEATED if is_repeated else descriptor.LABEL_OPTIONAL
+            if (type_name := kind.strip("[]")) in SCALARS:
+                descriptor.type = SCALARS[type_name]
             else:
-                one.type, one.type_name = one.TYPE_MESSAGE, f".{package}.{bare}"
+                descriptor.type, descriptor.type_name = descriptor.TYPE_MESSAGE, f".{package}.{type_name}"
     pool = DescriptorPool()
     pool.Add(file)
     return GetMessageClass(pool.FindMessageTypeByName(f"{package}.{root}"))
 
 
-WriteRequest = parser("one", REMOTE_WRITE_1, "WriteRequest")
-Request2 = parser("two", REMOTE_WRITE_2, "Request")
+WriteRequest = parser("remote_write_1", REMOTE_WRITE_1, "WriteRequest")
+Request2 = parser("remote_write_2", REMOTE_WRITE_2, "Request")
 OtlpRequest = parser("otlp", OTLP, "Request")
 
 
@@ -81,11 +81,11 @@ def decompress_snappy(body: bytes) -> bytes:
 
 
 def parse_remote_write(body: bytes) -> list[Sample]:
-    """The samples of a request of remote write 1.0, in their order."""
+    """Return the samples of a remote write 1.0 request, in their order."""
     request = WriteRequest.FromString(decompress_snappy(body))
     found = []
     for series in request.timeseries:
         labels = [(label.name, label.value) for label in series.labels]
         assert labels == sorted(set(labels)), "sorted by name, without duplicates"
-        found += [(frozenset(labels), one.timestamp, one.value) for one in series.samples]
+        found += [(frozenset(labels), sample.timestamp, sample.value) for sample in series.samples]
     return found

@@ -1,4 +1,4 @@
-"""A queue with bits that flipped: what can be used of it is used, and it always works again."""
+"""Queue files with flipped bits: their readable requests are used, and the queue can be used again."""
 
 import os
 import random
@@ -12,7 +12,7 @@ from monitor.push.queue_store import PushBatch, PushQueueError, PushRequest
 from monitor.push.sqlite_queue import SqliteQueueStore
 from monitor.push.watermarks import WATERMARK_DTYPE
 
-FLIPS = int(os.environ.get("HEADROOM_FLIPS", "300"))
+CORRUPTED_COPIES = int(os.environ.get("HEADROOM_FLIPS", "300"))
 BODY = b"samples" * 50
 
 
@@ -27,13 +27,13 @@ def filled_queue(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def works(store: SqliteQueueStore) -> bool:
-    """Return whether a queue returned what was appended; after a failure it may begin anew."""
+def can_be_used(store: SqliteQueueStore) -> bool:
+    """Return whether requests can be appended and read. After a failure, the next call may use a new file."""
     try:
         store.retain_receivers(["tsdb"])
         store.load_watermarks("tsdb")
-        nothing = {1: np.empty(0, WATERMARK_DTYPE)}
-        batch = PushBatch("remote_write 1", [PushRequest(1, 29_000_000, BODY)], nothing)
+        no_watermarks = {1: np.empty(0, WATERMARK_DTYPE)}
+        batch = PushBatch("remote_write 1", [PushRequest(1, 29_000_000, BODY)], no_watermarks)
         store.append("tsdb", batch, 10**6)
         while queued := store.first("tsdb"):
             assert isinstance(queued.request.body, bytes)
@@ -45,28 +45,28 @@ def works(store: SqliteQueueStore) -> bool:
 
 def test_a_queue_with_flipped_bits_works_again(tmp_path: Path) -> None:
     data = filled_queue(tmp_path / "made.db")
-    places = [place for place, byte in enumerate(data) if byte]
-    for seed in range(FLIPS):
-        chance, rotten = random.Random(seed), bytearray(data)
-        for _ in range(chance.randint(1, 3)):
-            rotten[chance.choice(places)] = chance.choice((chance.randrange(256), *b"09.\xff"))
+    offsets = [offset for offset, byte in enumerate(data) if byte]
+    for seed in range(CORRUPTED_COPIES):
+        generator, corrupted = random.Random(seed), bytearray(data)
+        for _ in range(generator.randint(1, 3)):
+            corrupted[generator.choice(offsets)] = generator.choice((generator.randrange(256), *b"09.\xff"))
         folder = tmp_path / "flipped"
         folder.mkdir()
-        (folder / "queue.db").write_bytes(rotten)
+        (folder / "queue.db").write_bytes(corrupted)
         store = SqliteQueueStore(folder / "queue.db")
-        assert any(works(store) for _ in range(3)), f"the flips of seed {seed}"
+        assert any(can_be_used(store) for _ in range(3)), f"the flips of seed {seed}"
         store.close()
         shutil.rmtree(folder)
 
 
-def test_a_queue_is_its_owners_alone(tmp_path: Path) -> None:
+def test_only_its_owner_may_read_the_queue_file(tmp_path: Path) -> None:
     path = tmp_path / "queue.db"
     path.touch(0o644)
     filled_queue(path)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-@pytest.mark.parametrize("kind", ["pipe", "link"])
+@pytest.mark.parametrize("kind", ["pipe", "hard link"])
 def test_a_path_that_is_no_regular_file_is_an_error_at_once(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "queue.db"
     if kind == "pipe":

@@ -1,4 +1,4 @@
-"""Every protocol, read by an independent parser of its own schema."""
+"""The requests of every protocol, parsed by an independent parser of the protocol's schema."""
 
 import gzip
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ TAGGED = SeriesSettings(
 
 @pytest.fixture
 def fleet() -> Fleet:
-    """Streams with plain and with strange labels."""
+    """Return two streams: one has a plain name, one has a strange name."""
     fleet = Fleet()
     for name in ("clicks", STRANGE):
         series = add_stream(fleet, name, TAGGED)
@@ -54,9 +54,9 @@ def requests_of(fleet: Fleet, protocol: str) -> list[PushRequest]:
     encoding, found = ENCODINGS[protocol], []
     pending = PendingSamples(fleet, Watermarks(np.empty(0, WATERMARK_DTYPE), 0))
     for batch in pending.batches():
-        more, queued = build_requests(batch, encoding, LabelEncoder(encoding.encode_label))
+        requests, queued = build_requests(batch, encoding, LabelEncoder(encoding.encode_label))
         pending.mark_queued(batch, queued)
-        found += more
+        found += requests
     return found
 
 
@@ -79,7 +79,7 @@ def parse_remote_write_2(body: bytes) -> Iterator[Sample]:
 def parse_otlp(body: bytes) -> Iterator[Sample]:
     request = OtlpRequest.FromString(gzip.decompress(body))
     (resource,) = request.resource_metrics
-    assert [(one.key, one.value.string_value) for one in resource.resource.attributes] == [
+    assert [(label.key, label.value.string_value) for label in resource.resource.attributes] == [
         ("service.name", "headroom")
     ]
     (scope,) = resource.scope_metrics
@@ -87,7 +87,7 @@ def parse_otlp(body: bytes) -> Iterator[Sample]:
     for metric in scope.metrics:
         assert (metric.description, metric.unit) == (HELP[metric.name], "")
         for point in metric.gauge.data_points:
-            labels = {(one.key, one.value.string_value) for one in point.attributes}
+            labels = {(label.key, label.value.string_value) for label in point.attributes}
             yield (
                 frozenset({(METRIC_NAME, metric.name), *labels}),
                 point.time_unix_nano // 10**6,
@@ -96,7 +96,7 @@ def parse_otlp(body: bytes) -> Iterator[Sample]:
 
 
 HELP = {family.name: family.help for family in FAMILIES}
-READERS: dict[str, Any] = {
+PARSERS: dict[str, Any] = {
     "remote_write 1": parse_remote_write,
     "remote_write 2": parse_remote_write_2,
     "otlp": parse_otlp,
@@ -105,9 +105,9 @@ READERS: dict[str, Any] = {
 
 @pytest.mark.parametrize("protocol", ENCODINGS)
 def test_a_receiver_reads_every_sample(fleet: Fleet, protocol: str) -> None:
-    found = [sample for batch in requests_of(fleet, protocol) for sample in READERS[protocol](batch.body)]
+    found = [sample for batch in requests_of(fleet, protocol) for sample in PARSERS[protocol](batch.body)]
     assert len(set(found)) == len(found)
-    own = {
+    series_labels = {
         "aws_account": ACCOUNT,
         "aws_region": REGION,
         "aws_service": "kinesis",
@@ -116,7 +116,7 @@ def test_a_receiver_reads_every_sample(fleet: Fleet, protocol: str) -> None:
         "tag_Cost": "7",
     }
     unit, source = {"unit": "bytes/s"}, {"source": "override"}
-    wanted: dict[str, tuple[dict[str, str], dict[int, float]]] = {
+    expected: dict[str, tuple[dict[str, str], dict[int, float]]] = {
         "headroom_usage": (unit, {5: 0.25, 4: 950}),
         "headroom_limit": (unit | source, {5: 1000, 4: 1000}),
         "headroom_utilization_ratio": ({}, {5: 0.00025, 4: 0.95}),
@@ -124,18 +124,18 @@ def test_a_receiver_reads_every_sample(fleet: Fleet, protocol: str) -> None:
     }
     assert {sample for sample in found if (METRIC_NAME, "headroom_saturation") not in sample[0]} == {
         (
-            frozenset({METRIC_NAME: name, "resource": resource, **own, **further}.items()),
+            frozenset({METRIC_NAME: name, "resource": resource, **series_labels, **family_labels}.items()),
             (NOW - ago) * 60_000,
             value,
         )
-        for name, (further, values) in wanted.items()
+        for name, (family_labels, values) in expected.items()
         for resource in ("clicks", STRANGE.replace("\udcff", "?"))
         for ago, value in values.items()
     }
 
 
 @pytest.mark.parametrize("protocol", ENCODINGS)
-def test_requests_are_bounded(protocol: str) -> None:
+def test_the_size_of_requests_is_bounded(protocol: str) -> None:
     fleet = Fleet()
     for n in range(1000):
         series = add_stream(fleet, f"{n:04}" + "x" * 1000, throttled=None)
@@ -144,27 +144,29 @@ def test_requests_are_bounded(protocol: str) -> None:
     assert sum(batch.samples for batch in found) == 1000 * 2 * 4
     for batch in found:
         assert 0 < batch.samples <= 2000
-        assert batch.samples == len(list(READERS[protocol](batch.body)))
+        assert batch.samples == len(list(PARSERS[protocol](batch.body)))
         assert batch.newest == NOW - 3
     message = decompress_snappy(found[0].body) if "write" in protocol else gzip.decompress(found[0].body)
     assert len(message) < 1_100_000
 
 
-async def test_labels_are_those_of_the_exposition(fleet: Fleet) -> None:
-    """So that what is pushed and what is scraped is one series to a receiver of both."""
+async def test_pushed_labels_equal_the_labels_of_the_exposition(fleet: Fleet) -> None:
+    """So a receiver of pushed and of scraped samples sees one series."""
     exposition = Exposition(fleet)
     for series in fleet.series.values():
         slot = series.slot
         fleet.usage[slot] = fleet.utilization[slot] = fleet.saturation[slot] = fleet.zone[slot] = 1
         fleet.minute[slot] = NOW
     await exposition.publish({})
-    shown = {
+    exposed = {
         line.rpartition(" ")[0]
         for line in text(exposition).split("\n")
         if line.startswith(tuple(SAMPLE_KINDS))
     }
     escapes = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
-    for family in (one for one in FAMILIES if one.name in SAMPLE_KINDS and "bound" not in one.name):
+    for family in (
+        family for family in FAMILIES if family.name in SAMPLE_KINDS and "bound" not in family.name
+    ):
         for series in fleet.series.values():
             labels = {
                 f'{name}="{value.translate(escapes)}"'.encode(errors="replace").decode()
@@ -172,9 +174,11 @@ async def test_labels_are_those_of_the_exposition(fleet: Fleet) -> None:
                 if name != METRIC_NAME
             }
             line = next(
-                one for one in shown if one.startswith(family.name + "{") and labels <= split_labels(one)
+                line
+                for line in exposed
+                if line.startswith(family.name + "{") and labels <= split_labels(line)
             )
-            assert split_labels(line) - labels <= {'tag_empty=""'}, "an empty label is none"
+            assert split_labels(line) - labels <= {'tag_empty=""'}, "an empty label means no label"
 
 
 def split_labels(line: str) -> set[str]:
@@ -184,7 +188,7 @@ def split_labels(line: str) -> set[str]:
 
 
 def test_every_exported_family_of_series_is_pushed_or_left_out_on_purpose() -> None:
-    left_out = {  # they are of now, not of a minute
+    left_out = {  # known for the present only, not for each minute
         "headroom_sample_timestamp_seconds",
         "headroom_idle",
         "headroom_seconds_to_exhaustion",
@@ -196,16 +200,16 @@ def test_every_exported_family_of_series_is_pushed_or_left_out_on_purpose() -> N
 
 
 @given(st.integers(0, 2**63))
-def test_numbers_are_written_seven_bits_a_byte(number: int) -> None:
-    read = sum((byte & 0x7F) << 7 * at for at, byte in enumerate(varint(number)))
-    assert read == number
+def test_a_varint_holds_seven_bits_per_byte(number: int) -> None:
+    decoded = sum((byte & 0x7F) << 7 * index for index, byte in enumerate(varint(number)))
+    assert decoded == number
     assert all(byte & 0x80 for byte in varint(number)[:-1])
     assert not varint(number)[-1] & 0x80
 
 
 @given(st.integers(1_000_000, 70_000_000), st.floats(allow_nan=False))
-def test_points_are_whole_messages(minute: int, value: float) -> None:
-    made = remote_write.encode_points(np.array([minute], np.int32), np.array([value])).tobytes()
-    series = b"\x0a" + varint(len(made)) + made
+def test_an_encoded_point_is_a_complete_field(minute: int, value: float) -> None:
+    point = remote_write.encode_points(np.array([minute], np.int32), np.array([value])).tobytes()
+    series = b"\x0a" + varint(len(point)) + point
     ((_, ms, found),) = parse_remote_write(ENCODINGS["remote_write 1"].compress(series))
     assert (ms, found) == (minute * 60_000, value)

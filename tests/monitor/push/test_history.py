@@ -1,4 +1,4 @@
-"""The samples that a receiver has in the end, whatever points arrive in whatever order."""
+"""The samples that a receiver has after random points were written in any order."""
 
 from collections import defaultdict
 
@@ -13,7 +13,7 @@ from tests.monitor.push.receiver import ImmediateReceiver, Point, add_stream, po
 NAMES = ("a", "b")
 FAMILIES = {"usage", "saturation", "zone", "limit", "utilization_ratio"}
 
-# series, whether it is throttling, minute before the newest, value, whether to push after it
+# series, whether the value is throttling, minutes before the newest, value, whether to push afterwards
 writes = st.lists(
     st.tuples(
         st.sampled_from(NAMES),
@@ -27,48 +27,48 @@ writes = st.lists(
 
 
 def pushed_points(
-    some: list[tuple[str, bool, int, int, bool]], pushed: ImmediateReceiver, restarts: bool
+    written: list[tuple[str, bool, int, int, bool]], receiver: ImmediateReceiver, restarts: bool
 ) -> list[tuple[str, Point]]:
-    """All that is pushed while these are written, and of one newer minute at the end."""
-    series = {name: add_stream(pushed.fleet, name) for name in NAMES}
+    """Write points and a newer minute, push meanwhile and at the end, and return all pushed points."""
+    series = {name: add_stream(receiver.fleet, name) for name in NAMES}
     found = []
-    for name, throttled, ago, value, push in some:
-        write_usage(pushed.fleet, series[name], {NOW - 1 - ago: value}, throttled)
+    for name, throttled, ago, value, push in written:
+        write_usage(receiver.fleet, series[name], {NOW - 1 - ago: value}, throttled)
         if push:
-            found += points_of(pushed.push())
-            if restarts and pushed.saved:
-                pushed.restart()
+            found += points_of(receiver.push())
+            if restarts and receiver.saved:
+                receiver.restart()
     for name in NAMES:
-        write_usage(pushed.fleet, series[name], {NOW: 1})
-        write_usage(pushed.fleet, series[name], {NOW: 0}, True)
-    return found + points_of(pushed.push())
+        write_usage(receiver.fleet, series[name], {NOW: 1})
+        write_usage(receiver.fleet, series[name], {NOW: 0}, True)
+    return found + points_of(receiver.push())
 
 
 @given(writes, st.booleans())
 def test_pushes_in_order_send_each_minute_at_most_once_and_in_order(
-    some: list[tuple[str, bool, int, int, bool]], restarts: bool
+    written: list[tuple[str, bool, int, int, bool]], restarts: bool
 ) -> None:
     by_family = defaultdict(list)
-    for family, (resource, ago, _) in pushed_points(some, ImmediateReceiver(Fleet()), restarts):
+    for family, (resource, ago, _) in pushed_points(written, ImmediateReceiver(Fleet()), restarts):
         by_family[family, resource].append(-ago)
     for minutes in by_family.values():
         assert minutes == sorted(set(minutes))
-        assert minutes[-1] == 0, "the newest is there"
+        assert minutes[-1] == 0, "the newest minute is pushed"
 
 
 @given(writes, st.booleans())
-def test_pushes_out_of_order_end_with_the_same_samples_as_a_new_receiver(
-    some: list[tuple[str, bool, int, int, bool]], restarts: bool
+def test_a_receiver_of_pushes_out_of_order_ends_with_the_same_samples_as_a_new_receiver(
+    written: list[tuple[str, bool, int, int, bool]], restarts: bool
 ) -> None:
     fleet = Fleet()
-    pushed = ImmediateReceiver(fleet, out_of_order=True)
+    receiver = ImmediateReceiver(fleet, out_of_order=True)
     last = {
         (family, resource, ago): value
-        for family, (resource, ago, value) in pushed_points(some, pushed, restarts)
+        for family, (resource, ago, value) in pushed_points(written, receiver, restarts)
     }
     fresh = points_of(ImmediateReceiver(fleet).push())
-    wanted = {
+    expected = {
         (family, resource, ago): value for family, (resource, ago, value) in fresh if ago < LATE_MINUTES
     }
-    assert {sample: last[sample] for sample in wanted} == wanted
+    assert {sample: last[sample] for sample in expected} == expected
     assert {family for family, _, _ in last} == FAMILIES

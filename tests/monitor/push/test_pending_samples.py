@@ -29,7 +29,7 @@ def fleet() -> Fleet:
     return Fleet()
 
 
-def test_each_minute_is_judged_for_itself(fleet: Fleet) -> None:
+def test_each_minute_is_judged_by_its_own_values(fleet: Fleet) -> None:
     series = add_stream(fleet)
     write_usage(fleet, series, {NOW - 5: 500, NOW - 4: 950, NOW - 3: 100})
     write_usage(fleet, series, {NOW - 3: 2}, of_throttling=True)
@@ -68,8 +68,8 @@ def test_a_missing_minute_is_not_zero(fleet: Fleet) -> None:
     ]
 
 
-def test_minutes_behind_a_gap_wait_for_a_poll_but_not_for_long(fleet: Fleet) -> None:
-    series, pushed = add_stream(fleet, throttled=None), ImmediateReceiver(fleet)
+def test_minutes_after_a_gap_wait_for_a_poll_for_a_limited_time(fleet: Fleet) -> None:
+    series, receiver = add_stream(fleet, throttled=None), ImmediateReceiver(fleet)
     rows = np.array([row(fleet, series)], np.int32)
 
     def stream_point(ago: int) -> None:
@@ -78,61 +78,63 @@ def test_minutes_behind_a_gap_wait_for_a_poll_but_not_for_long(fleet: Fleet) -> 
     write_usage(fleet, series, {NOW - 60: 1})
     mark_polled(fleet, series, NOW - 60)
     stream_point(55)
-    assert pushed.push_family("usage") == [(RESOURCE, 60, 1)]
+    assert receiver.push_family("usage") == [(RESOURCE, 60, 1)]
     write_usage(fleet, series, {minute: 1 for minute in range(NOW - 59, NOW - 55)})
     mark_polled(fleet, series, NOW - 55)
-    assert pushed.push_family("usage") == [(RESOURCE, ago, 1) for ago in range(59, 54, -1)]
-    for ago in range(49, 55 - PROVISIONAL_FOR - 1, -1):  # after a pause, and nobody polls any more
+    assert receiver.push_family("usage") == [(RESOURCE, ago, 1) for ago in range(59, 54, -1)]
+    for ago in range(49, 55 - PROVISIONAL_FOR - 1, -1):  # after a pause, without further polls
         stream_point(ago)
-        assert pushed.push_family("usage") == []
+        assert receiver.push_family("usage") == []
     stream_point(54 - PROVISIONAL_FOR)
-    assert [ago for _, ago, _ in pushed.push_family("usage")] == list(range(49, 53 - PROVISIONAL_FOR, -1))
+    assert [ago for _, ago, _ in receiver.push_family("usage")] == list(range(49, 53 - PROVISIONAL_FOR, -1))
 
 
 def test_minutes_before_a_stream_began_are_not_pushed_as_zero(fleet: Fleet) -> None:
-    series, pushed = add_stream(fleet), ImmediateReceiver(fleet, out_of_order=True)
+    series, receiver = add_stream(fleet), ImmediateReceiver(fleet, out_of_order=True)
     rows = np.array([row(fleet, series, of_throttling=True)], np.int32)
     write_usage(fleet, series, {NOW: 1})  # AWS publishes
     for minute in (NOW - 5, NOW - 4):
         fleet.rings.mark_streamed(rows, np.array([minute], np.int32), minute + STREAM_LAG)
-    assert pushed.push_family("saturation") == [(RESOURCE, 5, 0), (RESOURCE, 4, 0)]
+    assert receiver.push_family("saturation") == [(RESOURCE, 5, 0), (RESOURCE, 4, 0)]
     fleet.rings.mark_read(rows, NOW - 6)
     fleet.rings.mark_streamed(rows, np.array([NOW - 3], np.int32), NOW)
     late = [(RESOURCE, ago, 0) for ago in range(3 + LATE_MINUTES - 1, 5, -1)]
-    assert pushed.push_family("saturation") == [(RESOURCE, 3, 0), *late], "they were read meanwhile"
+    assert receiver.push_family("saturation") == [(RESOURCE, 3, 0), *late], (
+        "the older minutes were read meanwhile"
+    )
 
 
-def test_numbers_are_those_that_the_exposition_shows(fleet: Fleet) -> None:
+def test_pushed_values_equal_the_values_of_the_exposition(fleet: Fleet) -> None:
     series = add_stream(fleet, throttled=None)
     write_usage(fleet, series, {NOW - 5: 0.1})
     assert ImmediateReceiver(fleet).push_family("usage") == [(RESOURCE, 5, 0.1)]
 
 
 def test_each_minute_is_pushed_once(fleet: Fleet) -> None:
-    series, pushed = add_stream(fleet), ImmediateReceiver(fleet)
+    series, receiver = add_stream(fleet), ImmediateReceiver(fleet)
     write_usage(fleet, series, {NOW - 5: 1})
-    assert pushed.push()
-    assert pushed.push() == []
+    assert receiver.push()
+    assert receiver.push() == []
     write_usage(fleet, series, {NOW - 5: 9, NOW - 4: 2})
-    assert pushed.push_family("usage") == [(RESOURCE, 4, 2)]
+    assert receiver.push_family("usage") == [(RESOURCE, 4, 2)]
 
 
 def test_a_minute_older_than_a_pushed_one_is_not_pushed(fleet: Fleet) -> None:
-    series, pushed = add_stream(fleet), ImmediateReceiver(fleet)
+    series, receiver = add_stream(fleet), ImmediateReceiver(fleet)
     write_usage(fleet, series, {NOW - 7: 1, NOW - 5: 1})
-    pushed.push()
+    receiver.push()
     write_usage(fleet, series, {NOW - 6: 2, NOW - 4: 3})
-    assert pushed.push_family("usage") == [(RESOURCE, 4, 3)]
+    assert receiver.push_family("usage") == [(RESOURCE, 4, 3)]
 
 
-def test_usage_that_is_behind_throttling_is_still_pushed(fleet: Fleet) -> None:
-    series, pushed = add_stream(fleet), ImmediateReceiver(fleet)
+def test_usage_that_arrives_after_throttling_is_still_pushed(fleet: Fleet) -> None:
+    series, receiver = add_stream(fleet), ImmediateReceiver(fleet)
     write_usage(fleet, series, {NOW - 5: 4}, of_throttling=True)
-    points = points_of(pushed.push())
+    points = points_of(receiver.push())
     assert ("zone", (RESOURCE, 5, Zone.SATURATED)) in points
     assert {name for name, _ in points} == {"zone", "saturation"}
     write_usage(fleet, series, {NOW - 6: 100, NOW - 5: 100})
-    assert {point for point in points_of(pushed.push()) if point[0] == "usage"} == {
+    assert {point for point in points_of(receiver.push()) if point[0] == "usage"} == {
         ("usage", (RESOURCE, 6, 100)),
         ("usage", (RESOURCE, 5, 100)),
     }
@@ -141,21 +143,21 @@ def test_usage_that_is_behind_throttling_is_still_pushed(fleet: Fleet) -> None:
 def test_a_sum_waits_for_all_its_metrics(fleet: Fleet) -> None:
     """The known part of a sum is not pushed as usage, though the throttled demand of its minute is known."""
     parts = [traffic.of(StreamName=name) for name in ("one", "other")]
-    series, pushed = add_stream(fleet, usage=total(*parts)), ImmediateReceiver(fleet)
+    series, receiver = add_stream(fleet, usage=total(*parts)), ImmediateReceiver(fleet)
     formula = fleet.usages.get(series.slot)
     assert formula
-    one, other = (np.array([number], np.int32) for number in formula.rows)
-    for metric, minute in ((one, NOW - 5), (other, NOW - 5), (one, NOW - 4)):
+    first, second = (np.array([number], np.int32) for number in formula.rows)
+    for metric, minute in ((first, NOW - 5), (second, NOW - 5), (first, NOW - 4)):
         fleet.rings.write(metric, np.array([minute], np.int32), np.array([100], np.float32))
     write_usage(fleet, series, {NOW - 4: 0}, of_throttling=True)
-    assert pushed.push_family("usage") == [(RESOURCE, 5, 200)]
-    fleet.rings.write(other, np.array([NOW - 4], np.int32), np.array([150], np.float32))
-    assert pushed.push_family("usage") == [(RESOURCE, 4, 250)]
+    assert receiver.push_family("usage") == [(RESOURCE, 5, 200)]
+    fleet.rings.write(second, np.array([NOW - 4], np.int32), np.array([150], np.float32))
+    assert receiver.push_family("usage") == [(RESOURCE, 4, 250)]
 
 
 def test_a_sample_that_cannot_be_judged_has_no_zone(fleet: Fleet) -> None:
-    unseen = add_stream(fleet, "unseen", usage=Unobservable("not enabled"))
-    write_usage(fleet, unseen, {NOW - 5: 3, NOW - 4: 0}, of_throttling=True)
+    unobservable = add_stream(fleet, "unseen", usage=Unobservable("not enabled"))
+    write_usage(fleet, unobservable, {NOW - 5: 3, NOW - 4: 0}, of_throttling=True)
     bounded = add_stream(fleet, "bounded", throttled=None, upper_bound=total(traffic.of(StreamName="upper")))
     write_usage(fleet, bounded, {NOW - 5: 500})
     formula = fleet.upper_bounds.get(bounded.slot)
@@ -163,14 +165,14 @@ def test_a_sample_that_cannot_be_judged_has_no_zone(fleet: Fleet) -> None:
     fleet.rings.write(np.array(formula.rows), np.array([NOW - 5]), np.array([1000], np.float32))
     points = points_of(ImmediateReceiver(fleet).push())
     assert [point for name, point in points if name == "zone"] == [("unseen", 5, Zone.SATURATED)]
-    assert [one for one in points if one[1][0] == "bounded"] == [
+    assert [point for point in points if point[1][0] == "bounded"] == [
         ("usage_lower_bound", ("bounded", 5, 500)),
         ("usage_upper_bound", ("bounded", 5, 1000)),
         ("limit", ("bounded", 5, 1000)),
     ]
 
 
-def test_three_hours_are_pushed_from_the_oldest_on(fleet: Fleet) -> None:
+def test_three_hours_are_pushed_oldest_first(fleet: Fleet) -> None:
     many = [add_stream(fleet, f"stream-{n}", throttled=None) for n in range(40)]
     for series in many:
         write_usage(fleet, series, {minute: 1 for minute in range(NOW - WINDOW + 1, NOW + 1)})
@@ -180,82 +182,84 @@ def test_three_hours_are_pushed_from_the_oldest_on(fleet: Fleet) -> None:
     assert max(map(len, requests)) <= 2000
     newest = 10**9
     for request in requests:
-        agos = [point[1] for _, point in points_of([request])]
-        assert max(agos) < newest + SLICE_MINUTES, "a receiver accepts what is less than an hour behind"
-        newest = min(newest, *agos)
+        minutes_ago = [point[1] for _, point in points_of([request])]
+        assert max(minutes_ago) < newest + SLICE_MINUTES, (
+            "a receiver accepts samples less than an hour behind the newest"
+        )
+        newest = min(newest, *minutes_ago)
     for series in many:
-        agos = [
+        minutes_ago = [
             ago for name, (resource, ago, _) in points if (name, resource) == ("usage", series.key.resource)
         ]
-        assert agos == list(range(WINDOW - 1, -1, -1))
+        assert minutes_ago == list(range(WINDOW - 1, -1, -1))
 
 
-def test_a_series_that_comes_later_does_not_hold_up_the_others(fleet: Fleet) -> None:
-    series, pushed = add_stream(fleet, throttled=None), ImmediateReceiver(fleet)
+def test_a_series_that_is_added_later_does_not_delay_other_series(fleet: Fleet) -> None:
+    series, receiver = add_stream(fleet, throttled=None), ImmediateReceiver(fleet)
     write_usage(fleet, series, {NOW - 5: 1})
-    pushed.push()
+    receiver.push()
     write_usage(fleet, series, {NOW - 4: 1})
     write_usage(
         fleet, add_stream(fleet, "late", throttled=None), {minute: 1 for minute in range(NOW - 150, NOW - 3)}
     )
-    resources_by_request = [{point[0] for _, point in points_of([one])} for one in pushed.push()]
+    resources_by_request = [{point[0] for _, point in points_of([request])} for request in receiver.push()]
     assert resources_by_request[0] == {"late"}
     assert resources_by_request[-1] == {"late", RESOURCE}
 
 
 def test_a_restart_continues_from_the_watermarks(fleet: Fleet) -> None:
-    series, pushed = add_stream(fleet), ImmediateReceiver(fleet)
+    series, receiver = add_stream(fleet), ImmediateReceiver(fleet)
     write_usage(fleet, series, {NOW - 5: 1})
-    pushed.push()
-    pushed.restart()
-    assert pushed.push() == []
+    receiver.push()
+    receiver.restart()
+    assert receiver.push() == []
     write_usage(fleet, series, {NOW - 4: 2})
-    assert pushed.push_family("usage") == [(RESOURCE, 4, 2)]
+    assert receiver.push_family("usage") == [(RESOURCE, 4, 2)]
 
 
 def test_slots_that_are_reused_do_not_mix_up_series(fleet: Fleet) -> None:
-    pushed = ImmediateReceiver(fleet)
+    receiver = ImmediateReceiver(fleet)
     write_usage(fleet, add_stream(fleet), {NOW - 5: 1})
-    pushed.push()
+    receiver.push()
     fleet.drop(key(RESOURCE))
     fleet.reclaim()
     write_usage(fleet, add_stream(fleet, "other"), {NOW - 6: 7})
-    assert pushed.push_family("usage") == [("other", 6, 7)]
+    assert receiver.push_family("usage") == [("other", 6, 7)]
     write_usage(fleet, add_stream(fleet), {NOW - 5: 1, NOW - 4: 2})
-    assert pushed.push_family("usage") == [(RESOURCE, 4, 2)], "its watermark is still known"
+    assert receiver.push_family("usage") == [(RESOURCE, 4, 2)], "its watermark is still known"
 
 
-def test_a_series_that_departed_for_a_while_continues_also_over_a_restart(fleet: Fleet) -> None:
-    pushed = ImmediateReceiver(fleet)
+def test_a_series_that_returns_continues_from_its_watermark_even_after_a_restart(fleet: Fleet) -> None:
+    receiver = ImmediateReceiver(fleet)
     write_usage(fleet, add_stream(fleet), {NOW - 5: 1})
-    pushed.push()
+    receiver.push()
     fleet.drop(key(RESOURCE))
     fleet.reclaim()
-    write_usage(fleet, add_stream(fleet, "heir"), {NOW - 5: 7})
-    pushed.push()
-    pushed.restart()
+    write_usage(fleet, add_stream(fleet, "successor"), {NOW - 5: 7})
+    receiver.push()
+    receiver.restart()
     write_usage(fleet, add_stream(fleet), {NOW - 5: 1, NOW - 4: 2})
-    assert pushed.push_family("usage") == [(RESOURCE, 4, 2)]
+    assert receiver.push_family("usage") == [(RESOURCE, 4, 2)]
 
 
-def test_a_series_that_departs_meanwhile_is_skipped(fleet: Fleet) -> None:
-    pushed = ImmediateReceiver(fleet)
+def test_a_series_that_departs_before_its_batch_is_skipped(fleet: Fleet) -> None:
+    receiver = ImmediateReceiver(fleet)
     write_usage(fleet, add_stream(fleet), {NOW - 5: 1})
-    pending = PendingSamples(fleet, pushed.watermarks)
+    pending = PendingSamples(fleet, receiver.watermarks)
     fleet.drop(key(RESOURCE))
     fleet.reclaim()
-    write_usage(fleet, add_stream(fleet, "heir"), {NOW - 5: 7})
+    write_usage(fleet, add_stream(fleet, "successor"), {NOW - 5: 7})
     assert sum(batch.slots.size for batch in pending.batches()) == 0
-    assert pushed.push_family("usage") == [("heir", 5, 7)]
+    assert receiver.push_family("usage") == [("successor", 5, 7)]
 
 
-def test_late_and_revised_minutes_follow_where_the_receiver_takes_them(fleet: Fleet) -> None:
-    series, pushed = add_stream(fleet), ImmediateReceiver(fleet, out_of_order=True)
+def test_late_and_revised_minutes_are_pushed_to_a_receiver_that_accepts_them(fleet: Fleet) -> None:
+    series, receiver = add_stream(fleet), ImmediateReceiver(fleet, out_of_order=True)
     write_usage(fleet, series, {NOW - 8: 100, NOW - 6: 500, NOW - 5: 500})
-    pushed.push()
+    receiver.push()
     write_usage(fleet, series, {NOW - 7: 50, NOW - 6: 950, NOW - 5: 501, NOW - 4: 700})
-    requests = [points_of([request]) for request in pushed.push()]
-    assert {point[1] for _, point in requests[0]} == {4}, "what is new comes first, in a request of its own"
+    requests = [points_of([request]) for request in receiver.push()]
+    assert {point[1] for _, point in requests[0]} == {4}, "new minutes come first, in their own request"
     later = [point for request in requests[1:] for point in request]
     assert [point for name, point in later if name == "usage"] == [
         (RESOURCE, 7, 50),
@@ -263,44 +267,44 @@ def test_late_and_revised_minutes_follow_where_the_receiver_takes_them(fleet: Fl
         (RESOURCE, 5, 501),
     ]
     assert ("zone", (RESOURCE, 6, Zone.NEAR)) in later
-    assert pushed.push() == []
+    assert receiver.push() == []
     write_usage(fleet, series, {NOW - 3: 1})
-    assert pushed.push_family("usage") == [(RESOURCE, 3, 1)], "each revision is pushed once"
+    assert receiver.push_family("usage") == [(RESOURCE, 3, 1)], "each revision is pushed once"
 
 
-def test_a_series_newest_minute_is_revised_once_there_is_a_newer_one(fleet: Fleet) -> None:
-    series, pushed = add_stream(fleet), ImmediateReceiver(fleet, out_of_order=True)
+def test_the_newest_minute_of_a_series_is_revised_after_a_newer_minute(fleet: Fleet) -> None:
+    series, receiver = add_stream(fleet), ImmediateReceiver(fleet, out_of_order=True)
     write_usage(fleet, series, {NOW - 5: 500})
-    pushed.push()
+    receiver.push()
     write_usage(fleet, series, {NOW - 5: 600})
     mark_polled(fleet, series, NOW - 4)  # throttling has a newer minute, usage has not
-    assert pushed.push_family("usage") == []
+    assert receiver.push_family("usage") == []
     write_usage(fleet, series, {NOW - 3: 1})
-    assert pushed.push_family("usage") == [], "a minute that is not complete is not pushed"
+    assert receiver.push_family("usage") == [], "a minute that is not complete is not pushed"
     mark_polled(fleet, series, NOW - 3)
-    assert pushed.push_family("usage") == [(RESOURCE, 3, 1), (RESOURCE, 5, 600)]
+    assert receiver.push_family("usage") == [(RESOURCE, 3, 1), (RESOURCE, 5, 600)]
 
 
 def test_samples_older_than_the_late_minutes_are_not_revised(fleet: Fleet) -> None:
-    series, pushed = add_stream(fleet), ImmediateReceiver(fleet, out_of_order=True)
+    series, receiver = add_stream(fleet), ImmediateReceiver(fleet, out_of_order=True)
     write_usage(fleet, series, {minute: 1 for minute in range(NOW - 60, NOW)})
-    pushed.push()
+    receiver.push()
     write_usage(fleet, series, {NOW - 60: 2, NOW - LATE_MINUTES: 2, NOW - LATE_MINUTES + 1: 2, NOW: 1})
-    assert pushed.push_family("usage") == [(RESOURCE, 0, 1), (RESOURCE, LATE_MINUTES - 1, 2)]
+    assert receiver.push_family("usage") == [(RESOURCE, 0, 1), (RESOURCE, LATE_MINUTES - 1, 2)]
 
 
-def test_the_limit_is_the_one_that_was_in_force_in_the_minute(fleet: Fleet) -> None:
-    """A limit that changes measures the newest sample and those after it, and none of the minutes before."""
-    series, pushed = add_stream(fleet, throttled=None), ImmediateReceiver(fleet, out_of_order=True)
+def test_each_minute_has_the_limit_that_was_in_force(fleet: Fleet) -> None:
+    """A changed limit applies to the newest sample and later samples, not to earlier minutes."""
+    series, receiver = add_stream(fleet, throttled=None), ImmediateReceiver(fleet, out_of_order=True)
     write_usage(fleet, series, {NOW - 6: 800, NOW - 5: 800})
-    pushed.push()
+    receiver.push()
     limit = SETTINGS.limit
     assert limit
     add_stream(
         fleet, series_settings=replace(SETTINGS, limit=replace(limit, value=2000.0)), throttled=None
     )  # at NOW
     write_usage(fleet, series, {NOW - 1: 800, NOW: 800})
-    points = [(name, point[1:]) for name, point in points_of(pushed.push())]
+    points = [(name, point[1:]) for name, point in points_of(receiver.push())]
     assert sorted(points) == [
         ("limit", (0, 2000)),
         ("limit", (1, 2000)),

@@ -1,4 +1,4 @@
-"""Pushing over a real server: what gets there, and what survives a restart."""
+"""Pushing to a real server: the requests that arrive, and the samples that survive a restart."""
 
 import asyncio
 from functools import partial
@@ -14,7 +14,7 @@ from tests.monitor.notifiers.loopback import http_server, never_responds, tcp_se
 from tests.monitor.push.memory_queue import MemoryQueueStore
 from tests.monitor.push.push_process import QUEUED_AT, PushProcess, push_config, sent_minutes
 
-SAMPLES = 4  # of the one series in each minute: usage, limit, utilization and zone
+SAMPLES = 4  # per minute of the only series: usage, limit, utilization and zone
 
 
 @pytest.fixture(params=["sqlite", "memory"])
@@ -58,7 +58,9 @@ async def test_new_samples_reach_the_receiver(process: PushProcess) -> None:
         ({"type": "otlp"}, {"content-type": "application/x-protobuf", "content-encoding": "gzip"}),
     ],
 )
-async def test_headers(process: PushProcess, fields: dict[str, Any], wanted: dict[str, str]) -> None:
+async def test_the_configuration_sets_request_headers(
+    process: PushProcess, fields: dict[str, Any], wanted: dict[str, str]
+) -> None:
     async with http_server() as server, process.pushing(push_config(server.url, **fields)) as push:
         process.write_usage(5)
         push.enqueue_new_samples()
@@ -66,7 +68,7 @@ async def test_headers(process: PushProcess, fields: dict[str, Any], wanted: dic
         assert server.requests[0][1].items() >= wanted.items()
 
 
-async def test_an_unavailable_receiver_blocks_nothing_and_loses_nothing(process: PushProcess) -> None:
+async def test_samples_for_an_unavailable_receiver_are_queued_and_sent_later(process: PushProcess) -> None:
     async with (
         tcp_server(never_responds) as port,
         process.pushing(push_config(f"http://127.0.0.1:{port}", timeout=1)) as push,
@@ -87,7 +89,7 @@ async def test_an_unavailable_receiver_blocks_nothing_and_loses_nothing(process:
         assert sent_minutes(server) == [9, 8, 7, 6]
 
 
-async def test_a_notification_that_the_configuration_forbids_waits_for_another_configuration(
+async def test_a_request_to_a_forbidden_address_waits_for_another_configuration(
     process: PushProcess,
 ) -> None:
     async with http_server() as server, process.pushing(push_config(server.url, allow_private=False)) as push:
@@ -102,8 +104,8 @@ async def test_a_notification_that_the_configuration_forbids_waits_for_another_c
 
 
 async def test_queued_requests_keep_their_protocol(process: PushProcess) -> None:
-    gone = push_config("http://127.0.0.1:9")
-    async with process.pushing(gone) as push:
+    unreachable = push_config("http://127.0.0.1:9")
+    async with process.pushing(unreachable) as push:
         process.write_usage(5)
         push.enqueue_new_samples()
         await process.wait_until(lambda: process.metric("samples_queued") == SAMPLES)
@@ -140,7 +142,7 @@ async def test_receivers_do_not_wait_for_each_other(process: PushProcess) -> Non
         assert process.metric("samples_queued") == SAMPLES
 
 
-async def test_a_disk_that_fails_is_tried_again_and_nothing_is_missing(tmp_path: Path) -> None:
+async def test_a_failed_disk_is_retried_and_no_sample_is_missing(tmp_path: Path) -> None:
     process = PushProcess(tmp_path)
     queue_path(process.path).mkdir()
     async with http_server() as server, process.pushing(push_config(server.url)) as push:
@@ -163,7 +165,7 @@ async def test_without_receivers_there_is_no_file(tmp_path: Path) -> None:
 
 
 async def test_a_request_without_a_response_is_sent_again_after_a_restart(process: PushProcess) -> None:
-    """Though the receiver may have it: it takes the same samples twice as one, and nothing is lost."""
+    """The receiver may have the samples already; it ignores repeated samples, and none is lost."""
     async with (
         tcp_server(never_responds) as port,
         process.pushing(push_config(f"http://127.0.0.1:{port}")) as push,

@@ -1,4 +1,4 @@
-"""The push queue in front of a slow disk: nobody waits for good, and nothing that began is lost."""
+"""The push queue on a slow disk: no caller waits forever, and no started call is lost."""
 
 import asyncio
 from threading import Event
@@ -25,7 +25,7 @@ class StuckStore(MemoryQueueStore):
         return super().first(receiver)
 
 
-async def test_a_disk_that_does_not_answer_is_an_error_until_it_does() -> None:
+async def test_a_call_fails_while_the_disk_does_not_answer() -> None:
     store = StuckStore()
     queue = PushQueue(store, timeout=0.05)
     with pytest.raises(PushQueueError, match=r"the queue in memory does not answer within 0\.05 s"):
@@ -36,7 +36,7 @@ async def test_a_disk_that_does_not_answer_is_an_error_until_it_does() -> None:
     await queue.close()
 
 
-async def test_a_caller_that_is_cancelled_stops_nothing() -> None:
+async def test_cancelling_a_caller_does_not_stop_its_call() -> None:
     store = StuckStore()
     queue = PushQueue(store)
     reading = asyncio.create_task(queue.first("tsdb"))
@@ -45,10 +45,10 @@ async def test_a_caller_that_is_cancelled_stops_nothing() -> None:
     reading.cancel()
     appending.cancel()
     assert all(
-        isinstance(one, asyncio.CancelledError)
-        for one in await asyncio.gather(reading, appending, return_exceptions=True)
+        isinstance(outcome, asyncio.CancelledError)
+        for outcome in await asyncio.gather(reading, appending, return_exceptions=True)
     )
     store.released.set()
-    assert await queue.load_watermarks("other") is not None  # runs after those before it
+    assert await queue.load_watermarks("other") is not None  # runs after the cancelled calls
     assert queue.size("tsdb").samples == 3
     await queue.close()

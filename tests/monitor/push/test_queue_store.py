@@ -28,13 +28,15 @@ def push_request(number: int, size: int = 10) -> PushRequest:
 
 
 def watermarks(**minutes: int) -> WatermarkRows:
-    """Rows of series by their one-letter names."""
+    """Return rows of watermarks for series with one-letter names."""
     return np.array([(ord(name), [minute] * 3) for name, minute in minutes.items()], WATERMARK_DTYPE)
 
 
 def minutes_of(rows: WatermarkRows) -> dict[str, int]:
     """Return the first watermark of each series."""
-    return {chr(one): minutes[0] for one, minutes in zip(rows["id"], rows["minutes"], strict=True)}
+    return {
+        chr(series_id): minutes[0] for series_id, minutes in zip(rows["id"], rows["minutes"], strict=True)
+    }
 
 
 def append(
@@ -70,7 +72,7 @@ def test_the_queue_is_first_in_first_out_also_after_it_was_closed(store: PushQue
     assert store.sizes == {"mimir": QueueSize(0, 0)}
 
 
-def test_receivers_do_not_share(store: PushQueueStore) -> None:
+def test_receivers_share_neither_requests_nor_watermarks(store: PushQueueStore) -> None:
     append(store, push_request(1))
     store.append("thanos", PushBatch(PROTOCOL, [push_request(2)], {0: watermarks(a=NOW)}), MAX_BYTES)
     assert drain(store) == [1]
@@ -81,7 +83,7 @@ def test_receivers_do_not_share(store: PushQueueStore) -> None:
     assert store.load_watermarks("thanos").size == 0
 
 
-def test_beyond_its_bound_the_oldest_are_dropped_except_the_one_in_flight(store: PushQueueStore) -> None:
+def test_a_full_queue_drops_its_oldest_requests_except_the_request_in_flight(store: PushQueueStore) -> None:
     assert append(store, *(push_request(n, 100) for n in range(1, 6)), max_bytes=500) == 0
     assert append(store, push_request(6, 100), max_bytes=500) == 2
     assert append(store, push_request(7, 150), max_bytes=500) == 3 + 4
@@ -98,12 +100,12 @@ def test_a_request_that_is_removed_twice_is_counted_once(store: PushQueueStore) 
     assert store.sizes == {"mimir": QueueSize(2, 10)}
 
 
-def test_watermarks_are_the_newest_of_each_series_whatever_chunks_they_were_in(store: PushQueueStore) -> None:
+def test_the_newest_watermark_of_each_series_is_loaded_from_all_chunks(store: PushQueueStore) -> None:
     append(store, chunk=0, rows=watermarks(a=NOW - 9, b=NOW - 1))
     append(store, chunk=1, rows=watermarks(a=NOW, c=NOW - 5))
     store.close()
     assert minutes_of(store.load_watermarks("mimir")) == {"a": NOW, "b": NOW - 1, "c": NOW - 5}
-    append(store, chunk=0, rows=watermarks(d=NOW + 1))  # of a process that has others in the chunk
+    append(store, chunk=0, rows=watermarks(d=NOW + 1))  # a later process has other series in the chunk
     assert minutes_of(store.load_watermarks("mimir")) == {
         "a": NOW,
         "b": NOW - 1,
@@ -111,4 +113,6 @@ def test_watermarks_are_the_newest_of_each_series_whatever_chunks_they_were_in(s
         "d": NOW + 1,
     }
     append(store, chunk=0, rows=watermarks(d=NOW + 180))
-    assert minutes_of(store.load_watermarks("mimir")) == {"d": NOW + 180}, "no window reaches back"
+    assert minutes_of(store.load_watermarks("mimir")) == {"d": NOW + 180}, (
+        "the other watermarks are older than the window"
+    )

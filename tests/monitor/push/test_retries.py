@@ -1,4 +1,4 @@
-"""The fate of a request, by the receiver's response."""
+"""The receiver's response decides whether a request is retried or dropped."""
 
 from functools import partial
 from pathlib import Path
@@ -32,7 +32,7 @@ def process(tmp_path: Path) -> PushProcess:
         ("otlp", 500, False),
     ],
 )
-async def test_which_answers_are_retried_and_which_are_dropped(
+async def test_the_status_decides_whether_a_request_is_retried_or_dropped(
     process: PushProcess, protocol: str, status: int, is_retried: bool
 ) -> None:
     async with (
@@ -54,12 +54,12 @@ async def test_which_answers_are_retried_and_which_are_dropped(
         assert process.metric("samples_queued") == 0
 
 
-async def test_samples_of_remote_write_2_count_as_sent_by_the_response_headers(
+async def test_remote_write_2_samples_count_as_sent_only_if_a_response_header_says_so(
     process: PushProcess, caplog: pytest.LogCaptureFixture
 ) -> None:
-    proof = {"x-prometheus-remote-write-samples-written": "4"}
+    written = {"x-prometheus-remote-write-samples-written": "4"}
     async with (
-        http_server(web.Response(status=204), web.Response(status=204, headers=proof)) as server,
+        http_server(web.Response(status=204), web.Response(status=204, headers=written)) as server,
         process.pushing(push_config(server.url, version=2)) as push,
     ):
         process.write_usage(5)
@@ -82,7 +82,7 @@ async def test_a_receiver_without_remote_write_2_causes_a_log_line_with_the_reme
             process.write_usage(ago)
             push.enqueue_new_samples()
             await process.wait_until(partial(process.has_dropped, 4 * count, "http_415"))
-        assert caplog.text.count("set `version: 1`") == 1, "a line for all of a kind"
+        assert caplog.text.count("set `version: 1`") == 1, "one line for all drops with the same reason"
 
 
 async def test_backoff_grows_and_honours_retry_after(process: PushProcess) -> None:

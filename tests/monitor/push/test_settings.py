@@ -1,4 +1,4 @@
-"""The configuration of a receiver of samples: valid values, and the errors of others."""
+"""The configuration of a receiver of samples: valid values, and the errors for invalid values."""
 
 from pathlib import Path
 from typing import Any
@@ -15,18 +15,18 @@ SECRET = "hunter2-hunter2"
 
 
 def push_config(folder: Path = Path(), **fields: Any) -> PushConfig:
-    sources = ConfigContext({"TOKEN": SECRET}, folder)
-    return PushConfig.model_validate({"name": "tsdb", "url": URL} | fields, context=sources)
+    context = ConfigContext({"TOKEN": SECRET}, folder)
+    return PushConfig.model_validate({"name": "tsdb", "url": URL} | fields, context=context)
 
 
 def errors_of(**fields: Any) -> list[str]:
-    """Return the problems of settings, which show no secret."""
+    """Return the problems of invalid settings, after a check that they show no secret."""
     with pytest.raises(ValidationError) as raised:
         push_config(**fields)
     assert SECRET not in str(raised.value)
     return [
-        f"{'.'.join(map(str, one.where))}: {one.sentence}"
-        for one in problems_from_pydantic(raised.value, PushConfig)
+        f"{'.'.join(map(str, problem.where))}: {problem.sentence}"
+        for problem in problems_from_pydantic(raised.value, PushConfig)
     ]
 
 
@@ -34,7 +34,7 @@ def errors_of(**fields: Any) -> list[str]:
     ("fields", "protocol"),
     [({}, "remote_write 1"), ({"version": 2}, "remote_write 2"), ({"type": "otlp"}, "otlp")],
 )
-def test_protocols(fields: dict[str, Any], protocol: str) -> None:
+def test_type_and_version_select_the_protocol(fields: dict[str, Any], protocol: str) -> None:
     assert push_config(**fields).protocol == protocol
 
 
@@ -57,7 +57,7 @@ def test_secrets_are_read_from_keys_variables_and_files_and_never_shown(tmp_path
 
 
 @pytest.mark.parametrize(
-    ("fields", "what"),
+    ("fields", "expected"),
     [
         ({"type": "graphite"}, "type: expected one of remote_write, otlp, found 'graphite'"),
         ({"version": 3}, "version: expected 1 or 2, found 3"),
@@ -119,8 +119,8 @@ def test_secrets_are_read_from_keys_variables_and_files_and_never_shown(tmp_path
         ({"frobnicate": 1}, "frobnicate: unknown key"),
     ],
 )
-def test_invalid_settings_are_errors(fields: dict[str, Any], what: str) -> None:
-    assert errors_of(**fields) == [what]
+def test_invalid_settings_are_errors(fields: dict[str, Any], expected: str) -> None:
+    assert errors_of(**fields) == [expected]
 
 
 def test_two_receivers_of_one_name_are_a_problem() -> None:

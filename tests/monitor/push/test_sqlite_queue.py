@@ -29,12 +29,12 @@ def test_the_queue_survives_a_restart(path: Path) -> None:
     append(store, push_request(1), rows=watermarks(a=NOW))
     append(store, push_request(2))
     store.close()
-    again = SqliteQueueStore(path)
-    assert again.first("mimir")
-    assert again.sizes == {"mimir": QueueSize(3, 20)}
-    assert drain(again) == [1, 2]
-    assert again.sizes == {"mimir": QueueSize(0, 0)}
-    again.close()
+    reopened = SqliteQueueStore(path)
+    assert reopened.first("mimir")
+    assert reopened.sizes == {"mimir": QueueSize(3, 20)}
+    assert drain(reopened) == [1, 2]
+    assert reopened.sizes == {"mimir": QueueSize(0, 0)}
+    reopened.close()
 
 
 def test_watermarks_survive_a_restart(path: Path) -> None:
@@ -42,9 +42,9 @@ def test_watermarks_survive_a_restart(path: Path) -> None:
     append(store, chunk=0, rows=watermarks(a=NOW - 9, b=NOW - 1))
     append(store, chunk=1, rows=watermarks(a=NOW))
     store.close()
-    again = SqliteQueueStore(path)
-    assert minutes_of(again.load_watermarks("mimir")) == {"a": NOW, "b": NOW - 1}
-    again.close()
+    reopened = SqliteQueueStore(path)
+    assert minutes_of(reopened.load_watermarks("mimir")) == {"a": NOW, "b": NOW - 1}
+    reopened.close()
 
 
 @pytest.mark.parametrize(
@@ -59,15 +59,15 @@ def test_an_unusable_file_is_renamed_and_a_new_file_is_used(path: Path, content:
     assert append(store, push_request(1)) == 0
     assert drain(store) == [1]
     store.close()
-    (aside,) = path.parent.glob("queue.db.unusable-*")
-    assert aside.read_bytes() == content
+    (renamed,) = path.parent.glob("queue.db.unusable-*")
+    assert renamed.read_bytes() == content
 
 
 def test_a_file_of_another_version_is_replaced_by_a_new_file(path: Path) -> None:
     path.parent.mkdir()
-    other = sqlite3.connect(path)
-    other.execute("PRAGMA user_version = 99")
-    other.close()
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA user_version = 99")
+    connection.close()
     store = SqliteQueueStore(path)
     with pytest.raises(PushQueueError, match="version 99"):
         store.first("mimir")
@@ -78,9 +78,11 @@ def test_a_file_of_another_version_is_replaced_by_a_new_file(path: Path) -> None
 def test_a_failed_append_changes_neither_the_queue_nor_the_watermarks(path: Path) -> None:
     store = SqliteQueueStore(path)
     append(store, push_request(1), rows=watermarks(a=NOW - 1))
-    no_text: Any = object()
+    invalid_protocol: Any = object()
     with pytest.raises(PushQueueError):
-        store.append("mimir", PushBatch(no_text, [push_request(2)], {0: watermarks(a=NOW)}), MAX_BYTES)
+        store.append(
+            "mimir", PushBatch(invalid_protocol, [push_request(2)], {0: watermarks(a=NOW)}), MAX_BYTES
+        )
     assert minutes_of(store.load_watermarks("mimir")) == {"a": NOW - 1}
     assert store.sizes == {"mimir": QueueSize(1, 10)}
     assert drain(store) == [1]
