@@ -1,4 +1,4 @@
-"""The application behind `headroom top`: it polls the API of Headroom and updates its screens."""
+"""The application behind `headroom top`: it polls the API of a running Headroom and updates the screens."""
 
 import asyncio
 import time
@@ -20,7 +20,7 @@ from monitor.top.snapshot import TopSnapshot
 
 
 class Top(App[None]):
-    """Shows the Headroom at an address, and polls it every `interval` seconds.
+    """Shows the Headroom server at an address, and polls the server every `interval` seconds.
 
     snapshot: the latest responses. error: the error of the latest poll; empty when it succeeded. view: the
     filters and the order of the series. Each loop is a textual worker: it ends with the application, and an
@@ -63,7 +63,7 @@ class Top(App[None]):
 
     @work(exclusive=True, group="poll")
     async def poll(self) -> None:
-        """Fetch everything now and at each interval; another call replaces this loop."""
+        """Fetch the series and the alerts now and after each interval; another call replaces this loop."""
         while True:
             try:
                 await self._fetch()
@@ -75,7 +75,7 @@ class Top(App[None]):
     async def _fetch(self) -> None:
         view = self.view
         page = await self.client.list_series(view.query)
-        details = self.loader.retain([one.id for one in page.items])
+        details = self.loader.retain([series.id for series in page.items])
         self.snapshot = replace(self.snapshot, view=view, page=page, details=details, fetched_at=time.time())
         alerts = await self.client.list_alerts()
         pending = "" if page.total else await self._pending()
@@ -90,7 +90,7 @@ class Top(App[None]):
         return SeriesDetail(model, time.time(), await self.client.list_notices(identity))
 
     async def _pending(self) -> str:
-        """Return which accounts and services were not read yet, as a phrase, or why that is unknown."""
+        """Return a phrase with the accounts and services that were not read yet, or the request's error."""
         try:
             pending = (await self.client.get_readiness()).pending
         except RequestError as error:

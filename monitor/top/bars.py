@@ -16,7 +16,7 @@ THROTTLED_STYLE = STYLES[Zone.NEAR]
 
 
 def bar(utilization: float | None, band: Band | None, zone: Zone, width: int) -> Text:
-    """Return a bar whose full width is the limit, with the target band marked once it is known."""
+    """Return a bar whose full width is the limit, with the target band marked if it is known."""
     used = round(min(utilization or 0.0, 1.0) * width)
     low, high = (round(min(edge, 1.0) * width) for edge in ((band.low, band.high) if band else (0, 0)))
 
@@ -30,7 +30,7 @@ def bar(utilization: float | None, band: Band | None, zone: Zone, width: int) ->
 
 
 def foreground(zone: Zone) -> str:
-    """Return the colour of a zone for graphics: the background of its word if it has one, else its colour."""
+    """Return the style of a zone for graphics: its background colour if it has one, else its whole style."""
     return STYLES[zone].partition(" on ")[2] or STYLES[zone]
 
 
@@ -42,7 +42,7 @@ def sparkline_text(history: SeriesHistory, zone: Zone) -> Text:
 
 
 def downsample(values: Floats, buckets: int) -> Floats:
-    """Return the highest value of each of `buckets` equal spans; values are repeated if there are fewer."""
+    """Return the highest value of each of `buckets` equal spans; too few values are repeated."""
     edges = np.arange(buckets + 1) * values.size // buckets
     starts, ends = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
     highest = [np.fmax.reduce(values[start:end]) for start, end in zip(starts, ends, strict=True)]

@@ -29,7 +29,7 @@ BLANK_BRAILLE = 0x2800  # Braille without a dot
 DOTS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))  # by column, from the top
 USAGE_STYLE, BOUND_STYLE = "bold cyan", "dim cyan"
 GRID_STYLE = ("┈", "dim")
-MARK_STYLES = {  # of lines at a share of the limit; later ones are drawn on top
+MARK_STYLES = {  # styles of lines at shares of the limit; later entries are drawn on top
     "target band": ("┈", foreground(Zone.WITHIN)),
     "near the limit": ("╌", foreground(Zone.ABOVE)),
     "limit": ("─", foreground(Zone.NEAR)),
@@ -92,9 +92,9 @@ class TextChart:
         return cells
 
     def _lines(self) -> Iterator[tuple[Cell, Floats]]:
-        """Yield the lines behind the curves, each with its value in each column.
+        """Yield the cell and the value in each column of each line behind the curves.
 
-        They are at shares of the limit; without a limit, at round values.
+        The lines are at shares of the limit; without a limit, at round values.
         """
         if not self.has_limit:
             step = round_step(self.chart.top)
@@ -150,10 +150,10 @@ class TextChart:
 
     def legend_line(self) -> Text:
         """Return the legend."""
-        known = dict(reversed(MARK_STYLES.items())) if self.has_limit else {}
-        drawn = {"usage": ("⠒", USAGE_STYLE), **known, "throttled": (THROTTLED, THROTTLED_STYLE)}
+        marks = dict(reversed(MARK_STYLES.items())) if self.has_limit else {}
+        cells = {"usage": ("⠒", USAGE_STYLE), **marks, "throttled": (THROTTLED, THROTTLED_STYLE)}
         line = Text()
-        for name, (character, style) in drawn.items():
+        for name, (character, style) in cells.items():
             line.append(f" {character * 2}", style).append(f" {name}")
         return line
 

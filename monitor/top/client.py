@@ -21,7 +21,7 @@ from monitor.top.thread_pool import DaemonThreadPool
 
 REQUEST_TIMEOUT = 20.0  # seconds
 UNAUTHORIZED = 401
-MAX_NOTICES = 100  # of one alert
+MAX_NOTICES = 100  # notices fetched of one alert
 
 ResponseModel = TypeVar("ResponseModel", bound=BaseModel)
 RequestBody = Mapping[str, Any]
@@ -73,7 +73,7 @@ class HeadroomClient:
         return (await self._request(NoticeList, "GET", path)).items
 
     async def get_readiness(self) -> ReadyModel:
-        """Return which accounts and services were not read yet."""
+        """Return the accounts and services that were not read yet."""
         return await self._request(ReadyModel, "GET", "/-/ready")
 
     async def acknowledge(self, alert: str, author: str, comment: str) -> AlertModel:
@@ -88,7 +88,7 @@ class HeadroomClient:
     async def silence(
         self, labels: Mapping[str, str], duration: str, author: str, comment: str
     ) -> SilenceModel:
-        """Silence the alerts that have these labels: those of one series, or of blind spots."""
+        """Silence the alerts that have these labels: the alert of one series, or alerts of blind spots."""
         matchers = [str(Matcher(name, "=", labels[name])) for name in ALL_LABELS if name in labels]
         body = {"matchers": matchers, "duration": duration, "author": author, "comment": comment}
         return await self._request(SilenceModel, "POST", "/api/v1/silences", body)
@@ -106,7 +106,7 @@ class HeadroomClient:
 def request(
     address: str, model: type[ResponseModel], method: str, path: str, body: RequestBody | None = None
 ) -> ResponseModel:
-    """Send a request and return the response as a model. It blocks. Raises RequestError."""
+    """Send a request and return the response as a model. The call blocks. Raises RequestError."""
     try:
         return model.model_validate(api.request(address, method, path, body))
     except ApiStatusError as error:

@@ -78,7 +78,7 @@ COLUMNS = (
     Column(name="region", render=_region, rank=8, width=14),
     Column(name="account", render=_account, rank=9, width=12, max_width=20),
 )
-# The column that shows a sort key of the API, where their names differ.
+# The columns by sort key of the API, where the column has another name than the sort key.
 COLUMN_BY_SORT = {
     "urgency": "zone",
     "saturation": "throttled",

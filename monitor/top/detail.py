@@ -30,7 +30,7 @@ NO_SLOT = -1  # the slot of a series that is in no fleet
 class SeriesDetail:
     """One series as the API returned it at `fetched_at`, in epoch seconds.
 
-    notices: of its alert, the newest first.
+    notices: the notices of its alert, the newest first.
     """
 
     model: SeriesDetailModel
@@ -52,9 +52,9 @@ class SeriesDetail:
 
     @cached_property
     def history(self) -> SeriesHistory:
-        """The three hours until the fetch, or until the newest sample if that is later (clocks differ)."""
+        """The three hours until the fetch, or until the newest sample if its clock is ahead of ours."""
         model = self.model
-        end = max([int(self.fetched_at // 60), *(_minute(one.minute) for one in model.history[-1:])])
+        end = max([int(self.fetched_at // 60), *(_minute(sample.minute) for sample in model.history[-1:])])
         usage, upper_bound, throttled, excess, doubted = (
             _column(model.history, name, end)
             for name in ("usage", "upper_bound", "saturation", "excess", "doubted")
@@ -87,13 +87,13 @@ class SeriesDetail:
 
     @cached_property
     def since(self) -> float | None:
-        """The time at which the series entered its zone, in epoch seconds; None: before the known history."""
+        """The epoch second in which the series entered its zone; None if that is before the known history."""
         minute = self.history.since(self.zone)
         return minute * 60 if minute else None
 
     @property
     def command(self) -> str | None:
-        """The command that raises the limit; None when no single command does."""
+        """The command that raises the limit; None when no single command raises it."""
         model = self.model
         path, parents = tuple(model.resource_path), tuple(model.resource_kinds[:-1])
         resource = Resource(model.resource_kind, path, parent_kinds=parents)

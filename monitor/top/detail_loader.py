@@ -11,9 +11,9 @@ MAX_AGE = 60.0  # seconds: there is one sample per minute
 
 
 class DetailLoader:
-    """Fetches details one after the other, and again once they are older than `max_age` seconds.
+    """Fetches details one after the other, and each again once it is older than `max_age` seconds.
 
-    on_change: called with all details, by series id, whenever one was loaded.
+    on_change: called with all details, by series id, whenever a detail was loaded.
     """
 
     def __init__(
@@ -29,15 +29,15 @@ class DetailLoader:
         self._request_changed = asyncio.Event()
 
     def request(self, identities: Collection[str]) -> None:
-        """Load the details of these series from now on, and of no others."""
+        """Load the details of only these series from now on."""
         self._requested = identities
         self._request_changed.set()
 
     def retain(self, identities: Collection[str]) -> Mapping[str, SeriesDetail]:
-        """Drop the details of all other series; return the remaining ones."""
+        """Drop the details of all series but these; return the remaining details by series id."""
         for by_id in (self._details, self._requested_at):
-            for dropped in by_id.keys() - set(identities):
-                del by_id[dropped]
+            for identity in by_id.keys() - set(identities):
+                del by_id[identity]
         return dict(self._details)
 
     async def run(self) -> None:
@@ -55,5 +55,6 @@ class DetailLoader:
                 self._on_change(dict(self._details))
 
     def _next(self) -> str | None:
-        due = time.monotonic() - self._max_age
-        return next((one for one in self._requested if self._requested_at.get(one, due) <= due), None)
+        cutoff = time.monotonic() - self._max_age
+        due = (series for series in self._requested if self._requested_at.get(series, cutoff) <= cutoff)
+        return next(due, None)

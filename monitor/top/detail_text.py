@@ -15,7 +15,7 @@ from monitor.top.detail import SeriesDetail
 from monitor.top.text import duration_text, resource_name, throttled_text, time_and_age, usage_and_limit
 
 HEADING_STYLE = "bold underline"
-MAX_NOTICES = 10  # shown for the alert
+MAX_NOTICES = 10  # notices shown of the alert
 SAMPLE_SOURCES = {"stream": ", by stream", "poll": ", by poll", None: ""}
 
 
@@ -79,11 +79,11 @@ def _sections(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[Detail
             [cause.reason],
             [*filter(None, (cause.enable_command, cause.enable_cost))],
         )
-    remedy = [f"{number}. {one}" for number, one in enumerate(entry.remedy, 1)]
-    yield DetailSection("Remedies", [entry.why, *remedy], [detail.command] if detail.command else [])
+    remedies = [f"{number}. {remedy}" for number, remedy in enumerate(entry.remedy, 1)]
+    yield DetailSection("Remedies", [entry.why, *remedies], [detail.command] if detail.command else [])
     yield DetailSection("Limit", list(_limit(detail)))
     if entry.caveats:
-        yield DetailSection("Caveats", [f"- {one}" for one in entry.caveats])
+        yield DetailSection("Caveats", [f"- {caveat}" for caveat in entry.caveats])
     yield DetailSection("Alert", list(_alert(detail, alert)))
     docs = map(partition_of(model.aws_region).localized, entry.docs)
     links = {
@@ -123,7 +123,7 @@ def _forecast(detail: SeriesDetail) -> Iterator[str]:
         ceiling = detail.unit.format(forecast.effective_ceiling)
         yield f"Effective ceiling: {ceiling}, inferred: demand was refused at this usage in the last 14 days"
     if forecast.summary:
-        chances = [f"{100 * one:.0f} % within {word}" for word, one in forecast.probability.items()]
+        chances = [f"{100 * chance:.0f} % within {period}" for period, chance in forecast.probability.items()]
         shown = f" ({', '.join(chances)})" if chances else ""
         yield f"Forecast: {forecast.summary}{shown}"
 
@@ -135,5 +135,5 @@ def _alert(detail: SeriesDetail, alert: AlertModel | None) -> Iterator[str]:
 
 
 def handling(alert: AlertModel) -> list[str]:
-    """Return phrases for what suppresses the alert, such as `acknowledged by ada`."""
+    """Return a phrase for each cause that suppresses notifications, such as `acknowledged by ada`."""
     return [f"{phrase} {value}" for name, phrase in HANDLING_TEXTS.items() if (value := getattr(alert, name))]

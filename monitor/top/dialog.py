@@ -1,4 +1,4 @@
-"""A form in the middle of the screen, which stays open and shows the error when it cannot be submitted."""
+"""A form in the middle of the screen, which stays open and shows the error when submitting fails."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from typing import ClassVar
@@ -22,9 +22,10 @@ Submit = Callable[[Mapping[str, str]], Awaitable[str]]
 
 
 class FormDialog(ModalScreen[str | None]):
-    """A form. Its result is what `submit` returns for the values of the fields; None when it is cancelled.
+    """A form. Its result is the string that `submit` returns; None when the form is cancelled.
 
-    fields: the initial values by name. submit: raises RequestError or FilterError for values it rejects.
+    fields: the initial values by name. submit: called with the values by name; raises RequestError or
+    FilterError for values that it rejects.
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "Cancel")]
@@ -52,7 +53,7 @@ class FormDialog(ModalScreen[str | None]):
     @work(exclusive=True)
     async def submit(self) -> None:
         """Submit the values of the fields."""
-        values = dict(zip(self._fields, (one.value for one in self.query(Input)), strict=True))
+        values = dict(zip(self._fields, (field.value for field in self.query(Input)), strict=True))
         self._error.update(Text("..."))
         try:
             result = await self._submit(values)

@@ -54,11 +54,11 @@ class SeriesView:
 
     @property
     def with_next_zone(self) -> "SeriesView":
-        """The view of the next zone only; the last zone is followed by all zones."""
+        """The view of only the next zone; after the last zone, the view of all zones."""
         cycle = (None, *ZONE_WORDS, None)
         current = self.filters.zone[0] if self.filters.zone else None
-        following = cycle[cycle.index(current) + 1]
-        zone = (following,) if following else ()
+        next_zone = cycle[cycle.index(current) + 1]
+        zone = (next_zone,) if next_zone else ()
         return replace(self, filters=self.filters.model_copy(update={"zone": zone}))
 
     def with_filters(self, text: str) -> "SeriesView":
@@ -72,24 +72,24 @@ def parse_filters(text: str) -> Filters:
     Words without a label must occur in the name of the resource, in the given order.
     """
     words: list[str] = []
-    named: defaultdict[str, list[str]] = defaultdict(list)
+    values_by_label: defaultdict[str, list[str]] = defaultdict(list)
     for part in _split(text):
         name, colon, value = part.partition(":")
         if not colon:
             words.append(part)
         elif name in FILTER_LABELS:
-            named[name].append(value)
+            values_by_label[name].append(value)
         else:
-            known = ", ".join(FILTER_LABELS)
-            raise FilterError(f"{name}: expected {known}; for a name with a colon, write resource:{part}")
+            labels = ", ".join(FILTER_LABELS)
+            raise FilterError(f"{name}: expected {labels}; for a name with a colon, write resource:{part}")
     if words:
-        named["resource"].append(_pattern(words))
-    zones = [word for words in named.pop("zone", []) for word in words.split(",")]
-    for service, signal in map(_split_signal, named.pop("signal", [])):
-        named["signal"].append(signal)
-        named["service"] += service
+        values_by_label["resource"].append(_pattern(words))
+    zones = [zone for value in values_by_label.pop("zone", []) for zone in value.split(",")]
+    for service, signal in map(_split_signal, values_by_label.pop("signal", [])):
+        values_by_label["signal"].append(signal)
+        values_by_label["service"] += service
     try:
-        params = {name: _one(name, values) for name, values in named.items() if values}
+        params = {name: _only_value(name, values) for name, values in values_by_label.items() if values}
         return Filters.model_validate(params | {"zone": _zones(zones)})
     except ValidationError as error:
         raise FilterError(f"{error.errors()[0]['loc'][0]}: {error.errors()[0]['msg']}") from None
@@ -114,7 +114,7 @@ def _split_signal(signal: str) -> tuple[list[str], str]:
     return ([service], name) if dot else ([], signal)
 
 
-def _one(name: str, values: list[str]) -> str:
+def _only_value(name: str, values: list[str]) -> str:
     if len(set(values)) > 1:
         raise FilterError(f"{name}: expected one, found {' and '.join(values)}")
     return values[0]
@@ -128,10 +128,10 @@ def _zones(words: list[str]) -> tuple[ZoneWord, ...]:
 
 def format_filters(filters: Filters) -> str:
     """Return the text that parses to these filters."""
-    return " ".join(_parts(filters))
+    return " ".join(_format_parts(filters))
 
 
-def _parts(filters: Filters) -> Iterator[str]:
+def _format_parts(filters: Filters) -> Iterator[str]:
     for name in LABELS:
         if value := getattr(filters, name):
             yield shlex.quote(f"{name}:{value}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class StatusHeader(Static):
-    """Shows the latest snapshot; its ages are updated every second."""
+    """Shows the latest snapshot; the ages in it are updated every second."""
 
     def on_mount(self) -> None:
         for name in ("snapshot", "error"):

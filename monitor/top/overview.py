@@ -28,7 +28,7 @@ FILTER_HINT = f"label:value, or words of the resource's name. Labels: {', '.join
 
 
 class OverviewScreen(BaseScreen):
-    """The series that match the filters, and below them all values of the one under the cursor."""
+    """The series that match the filters, and below them all values of the series under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter"),
@@ -80,7 +80,7 @@ class OverviewScreen(BaseScreen):
     def _moved(self) -> None:
         row = self.table.current
         self._current.update(row_text(row) if row else "")
-        self.top.loader.request([one.id for one in self.table.visible_items])
+        self.top.loader.request([row.id for row in self.table.visible_items])
 
     @on(ItemTable.Opened)
     def _opened(self) -> None:
@@ -117,7 +117,7 @@ def alert_target(series: SeriesModel) -> AlertTarget:
 
 
 def view_text(view: SeriesView) -> str:
-    """Return the order and the filters."""
+    """Return the order and the filters of a view as text."""
     filters = format_filters(view.filters)
     return f"by {view.sort}{', reversed' if view.reverse else ''}" + (
         f" · filter {filters}" if filters else ""
@@ -137,7 +137,7 @@ def series_count_text(snapshot: TopSnapshot) -> str:
 
 
 def row_text(row: SeriesRow) -> Text:
-    """Return a series on two lines, with values that may not fit into the list."""
+    """Return a series on two lines, with the values that may not fit into the columns of the list."""
     series = row.model
     account = (row.detail.model.account_name if row.detail else "") or series.account
     facts = (

@@ -1,4 +1,4 @@
-"""The base of all screens: common keys, and acknowledging or silencing the alert that is shown."""
+"""The base of all screens: common keys, and acknowledging or silencing the alert under the cursor."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class AlertTarget:
 
 
 class BaseScreen(Screen[None]):
-    """A screen that shows series or alerts, one of which can be acknowledged and silenced."""
+    """A screen of series or alerts; the user can acknowledge or silence the alert under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("a", "acknowledge", "Ack"),

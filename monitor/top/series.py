@@ -32,7 +32,7 @@ class SeriesChart(Widget):
 
 
 class SeriesScreen(BaseScreen):
-    """One series, fetched at the same interval as the list."""
+    """The screen of one series, which is fetched at the same interval as the list."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.pop_screen", "Back"),
@@ -64,7 +64,7 @@ class SeriesScreen(BaseScreen):
 
     @work(exclusive=True)
     async def poll(self) -> None:
-        """Fetch the series at each interval, also after an error, which may be temporary."""
+        """Fetch the series at each interval; an error is shown, and the next interval tries again."""
         while True:
             error_text = ""
             try:

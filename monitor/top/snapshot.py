@@ -37,7 +37,7 @@ class SeriesRow:
 
     @property
     def since(self) -> float | None:
-        """The time at which the series entered its zone, in epoch seconds; None: unknown or too long ago."""
+        """The epoch second in which the series entered its zone; None if unknown or before the history."""
         if self.alert:
             return self.alert.since.timestamp()
         return self.detail.since if self.detail else None
@@ -47,9 +47,9 @@ class SeriesRow:
 class TopSnapshot:
     """The latest responses: a page of series and the alerts.
 
-    pending: what Headroom has not read yet, as a phrase. details: by the ids of series of the page.
-    fetched_at: when the page was fetched, in epoch seconds; 0: never. complete: true once both
-    were fetched.
+    pending: a phrase with the accounts and services that Headroom has not read yet. details: the loaded
+    details by series id. fetched_at: when the page was fetched, in epoch seconds; 0: never. complete: true
+    once both the page and the alerts were fetched.
     """
 
     view: SeriesView = DEFAULT_VIEW
@@ -62,20 +62,22 @@ class TopSnapshot:
 
     @cached_property
     def alerts_by_series(self) -> Mapping[str, AlertModel]:
-        """The alerts by id, which is the id of their series."""
-        return {one.id: one for one in self.alerts.items}
+        """The alerts by series id, which is also the id of the alert."""
+        return {alert.id: alert for alert in self.alerts.items}
 
     @property
     def rows(self) -> list[SeriesRow]:
         """The rows of the list."""
         return [
-            SeriesRow(model=one, detail=self.details.get(one.id), alert=self.alerts_by_series.get(one.id))
-            for one in self.page.items
+            SeriesRow(
+                model=series, detail=self.details.get(series.id), alert=self.alerts_by_series.get(series.id)
+            )
+            for series in self.page.items
         ]
 
     @property
     def counts(self) -> Mapping[Zone, int]:
-        """The number of series in each zone, the worst zone first; the zone filter does not apply to them."""
+        """The number of series in each zone, the worst zone first; the zone filter does not change them."""
         return {ZONES[word]: count for word, count in self.page.zones.items()}
 
     @property
@@ -86,15 +88,15 @@ class TopSnapshot:
     @property
     def firing(self) -> int:
         """The number of fetched alerts that fire."""
-        return sum(one.state == AlertState.FIRING.word for one in self.alerts.items)
+        return sum(alert.state == AlertState.FIRING.word for alert in self.alerts.items)
 
     @property
     def blind_spots(self) -> int:
         """The number of fetched alerts about blind spots."""
-        return sum(one.zone == BLIND_SIGNAL for one in self.alerts.items)
+        return sum(alert.zone == BLIND_SIGNAL for alert in self.alerts.items)
 
     def is_firing(self, identity: str) -> bool | None:
         """Return whether an alert fires; None when that is unknown because not all alerts were fetched."""
-        if one := self.alerts_by_series.get(identity):
-            return one.state == AlertState.FIRING.word
+        if alert := self.alerts_by_series.get(identity):
+            return alert.state == AlertState.FIRING.word
         return False if self.complete and self.alerts.total == len(self.alerts.items) else None

@@ -22,11 +22,11 @@ GAP = 1  # characters between two columns
 
 
 class HasId(Protocol):
-    """An item of a table; its id identifies it after an update."""
+    """An item of a table; its id stays the same when the items are updated."""
 
     @property
     def id(self) -> str:
-        """The identity of the item."""
+        """The id of the item."""
 
 
 Item = TypeVar("Item", bound=HasId)
@@ -36,8 +36,9 @@ Item = TypeVar("Item", bound=HasId)
 class Column(Generic[Item]):
     """A column of a table.
 
-    render: returns the text of an item for a width. rank: when not all columns fit, those of the lowest ranks
-    are shown. width: the minimum width. max_width: the maximum useful width. All widths are in characters.
+    render: returns the text of an item for a width. rank: when not all columns fit, the columns with the
+    lowest ranks are shown. width: the minimum width. max_width: the maximum useful width. All widths are in
+    characters.
     """
 
     name: str
@@ -49,9 +50,9 @@ class Column(Generic[Item]):
 
 
 def fit_columns(columns: Sequence[Column[Item]], width: int) -> list[Column[Item]]:
-    """Return the columns that fit into a width, in their order, widened up to their maximum if possible."""
+    """Return the columns that fit into a width, in the given order, widened up to max_width if possible."""
     free, chosen = width, []
-    for column in sorted(columns, key=lambda one: one.rank):
+    for column in sorted(columns, key=lambda column: column.rank):
         if column.width + GAP > free:
             break
         chosen.append(column)
@@ -61,11 +62,11 @@ def fit_columns(columns: Sequence[Column[Item]], width: int) -> list[Column[Item
         extra = min(free, max(column.max_width - column.width, 0))
         widths[column.name] = column.width + extra
         free -= extra
-    return [replace(one, width=widths[one.name]) for one in columns if one.name in widths]
+    return [replace(column, width=widths[column.name]) for column in columns if column.name in widths]
 
 
 def ellipsize_middle(text: str, width: int) -> str:
-    """Return the text, with an ellipsis in place of its middle if it is wider than `width`."""
+    """Return the text; if it is wider than `width`, an ellipsis replaces its middle."""
     if cell_len(text) <= width:
         return text
     tail = text[-(width // 2) :]
@@ -76,8 +77,8 @@ def ellipsize_middle(text: str, width: int) -> str:
 class ItemTable(ScrollView, Generic[Item], can_focus=True):
     """A list of items, one of which has the cursor.
 
-    Until the user moves it, the cursor is on the first item. After that it follows its item when the order
-    changes.
+    Until the user moves the cursor, it is on the first item. After that the cursor follows its item when the
+    order changes.
     """
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {"item-table--header", "item-table--cursor"}
@@ -96,7 +97,7 @@ class ItemTable(ScrollView, Generic[Item], can_focus=True):
         """Sent when the user presses Enter, or clicks on the item that has the cursor."""
 
     class Moved(Message):
-        """Sent when the cursor moved, or other items became visible."""
+        """Sent when the cursor moves, or other items become visible."""
 
     def __init__(self, columns: Sequence[Column[Item]]) -> None:
         super().__init__()
@@ -149,7 +150,7 @@ class ItemTable(ScrollView, Generic[Item], can_focus=True):
 
     @property
     def cursor_is_visible(self) -> bool:
-        """True while the cursor is on the screen: the mouse wheel scrolls without moving it."""
+        """True while the cursor is on the screen; the mouse wheel scrolls without moving the cursor."""
         return 0 <= self.cursor - self.scroll_offset.y < self._height
 
     def _scroll_to_cursor(self) -> None:
@@ -198,15 +199,17 @@ class ItemTable(ScrollView, Generic[Item], can_focus=True):
     def _header(self, width: int) -> Text:
         name, symbol = self._sorted
         columns = fit_columns(self._columns, width)
-        return _joined([(one, Text(one.name + (symbol if one.name == name else ""))) for one in columns])
+        return _join_cells(
+            [(column, Text(column.name + (symbol if column.name == name else ""))) for column in columns]
+        )
 
     def _line(self, item: Item, width: int) -> Text:
-        return _joined(
+        return _join_cells(
             [(column, column.render(item, column.width)) for column in fit_columns(self._columns, width)]
         )
 
 
-def _joined(cells: Sequence[tuple[Column[Item], Text]]) -> Text:
+def _join_cells(cells: Sequence[tuple[Column[Item], Text]]) -> Text:
     line = Text(no_wrap=True, end="")
     for column, cell in cells:
         cell.truncate(column.width, overflow="ellipsis")

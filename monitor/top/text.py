@@ -49,7 +49,7 @@ def duration_text(since: float | None, zone: Zone) -> str:
 
 
 def time_and_age(at: datetime | float | None) -> str:
-    """Return a time, or epoch seconds, in local time and with its age."""
+    """Return a datetime, or epoch seconds, as local time with its age; `never` for None."""
     if at is None:
         return "never"
     seconds = at.timestamp() if isinstance(at, datetime) else at

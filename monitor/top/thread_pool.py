@@ -13,7 +13,7 @@ Job = tuple[Future[Any], Callable[[], Any]]
 
 
 class DaemonThreadPool:
-    """A few daemon threads: unlike those of an executor, they do not delay the exit of the process."""
+    """A few daemon threads: unlike an executor's threads, they do not delay the exit of the process."""
 
     def __init__(self) -> None:
         self._jobs: SimpleQueue[Job | None] = SimpleQueue()
@@ -21,10 +21,10 @@ class DaemonThreadPool:
             Thread(target=self._work, daemon=True).start()
 
     async def run(self, job: Callable[[], Result]) -> Result:
-        """Run a job in a thread; return its result or raise its exception. Queued jobs can be cancelled."""
-        done: Future[Result] = Future()
-        self._jobs.put((done, job))
-        return await asyncio.wrap_future(done)
+        """Run a job in a thread; return its result or raise its exception. A queued job can be cancelled."""
+        future: Future[Result] = Future()
+        self._jobs.put((future, job))
+        return await asyncio.wrap_future(future)
 
     def close(self) -> None:
         """Stop each thread after its current job."""
@@ -32,10 +32,10 @@ class DaemonThreadPool:
             self._jobs.put(None)
 
     def _work(self) -> None:
-        while (taken := self._jobs.get()) is not None:
-            done, job = taken
-            if done.set_running_or_notify_cancel():
+        while (item := self._jobs.get()) is not None:
+            future, job = item
+            if future.set_running_or_notify_cancel():
                 try:
-                    done.set_result(job())
+                    future.set_result(job())
                 except Exception as error:
-                    done.set_exception(error)
+                    future.set_exception(error)

@@ -3,8 +3,8 @@
 import re
 from typing import NamedTuple
 
-# What follows the region and the account in ARNs, by service of the ARN: the service of the hop, and a
-# pattern whose first group is its resource.
+# By service of an ARN: the service of the hop, and a pattern of the part of the ARN after the account. The
+# first group of the pattern is the resource of the hop.
 PATTERNS = {
     "lambda": ("lambda", re.compile(r"function:([^:/]+)(?::[^:]+)?")),
     "sqs": ("sqs", re.compile(r"([^:/]+)")),
@@ -16,21 +16,22 @@ PATTERNS = {
     "elasticloadbalancing": ("alb", re.compile(r"loadbalancer/(app/[^:]+)")),
 }
 ARN = re.compile(
-    r"arn:[a-z-]+:(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):(?P<account>[0-9]*):(?P<rest>.+)"
+    r"arn:[a-z-]+:(?P<service>[a-z0-9-]+):(?P<region>[a-z0-9-]*):(?P<account>[0-9]*):(?P<resource>.+)"
 )
 MAX_LENGTH = 2048  # characters of an ARN or an address
-# What API Gateway calls: a function's ARN within the address of Lambda, or the path of a queue.
-OF_FUNCTION = re.compile(r"/functions/(?P<arn>arn:[^/]+)/invocations$")
-OF_QUEUE = re.compile(
+# Integration addresses of API Gateway: Lambda's address with the ARN of a function, or the path of a queue.
+FUNCTION_ADDRESS = re.compile(r"/functions/(?P<arn>arn:[^/]+)/invocations$")
+QUEUE_ADDRESS = re.compile(
     r"(?P<start>arn:[a-z-]+):apigateway:(?P<region>[a-z0-9-]+):sqs:path/(?P<account>[0-9]{12})/(?P<name>[^/]+)$"
 )
 Identity = tuple[str, str, str, str]  # service, resource, account and region
 
 
 class PathNode(NamedTuple):
-    """A resource that may be a hop. name: what people call it, where that is not the resource.
+    """A resource that may be a hop of a request path.
 
-    by_name: CloudWatch knows it by its name, so that a path names it so.
+    name: the name that people use, where it is not the resource's id. by_name: true if CloudWatch identifies
+    the resource by its name; request paths then use the name as well.
     """
 
     service: str
@@ -42,42 +43,42 @@ class PathNode(NamedTuple):
 
     @property
     def identity(self) -> Identity:
-        """The node without its name, which not everything tells that refers to it."""
+        """The node without its name, which some references to the resource do not contain."""
         return self[:4]
 
     @property
     def shown_resource(self) -> str:
-        """The resource as a path names it."""
+        """The resource as request paths name it."""
         return self.name if self.by_name and self.name else self.resource
 
 
 class PathLink(NamedTuple):
-    """A resource and the next one that its units go to."""
+    """A resource and the next resource to which its units go."""
 
     source: PathNode
     target: PathNode
 
 
 def node_of_arn(arn: str, account: str = "", region: str = "") -> PathNode | None:
-    """Return the resource of an ARN; None where it can be no hop.
+    """Return the resource of an ARN; None if it cannot be a hop.
 
-    account, region: where the ARN tells none.
+    account, region: the defaults where the ARN contains none.
     """
-    found = ARN.fullmatch(arn) if len(arn) <= MAX_LENGTH else None
-    if not found or found["service"] not in PATTERNS:
+    match = ARN.fullmatch(arn) if len(arn) <= MAX_LENGTH else None
+    if not match or match["service"] not in PATTERNS:
         return None
-    service, pattern = PATTERNS[found["service"]]
-    if not (resource := pattern.fullmatch(found["rest"])):
+    service, pattern = PATTERNS[match["service"]]
+    if not (resource := pattern.fullmatch(match["resource"])):
         return None
-    return PathNode(service, resource[1], found["account"] or account, found["region"] or region)
+    return PathNode(service, resource[1], match["account"] or account, match["region"] or region)
 
 
 def node_of_integration(address: str) -> PathNode | None:
-    """Return the resource that an integration of API Gateway calls; None where it can be no hop."""
+    """Return the resource that an integration of API Gateway calls; None if it cannot be a hop."""
     if len(address) > MAX_LENGTH:
         return None
-    if function := OF_FUNCTION.search(address):
+    if function := FUNCTION_ADDRESS.search(address):
         return node_of_arn(function["arn"])
-    if queue := OF_QUEUE.fullmatch(address):
+    if queue := QUEUE_ADDRESS.fullmatch(address):
         return PathNode("sqs", queue["name"], queue["account"], queue["region"])
     return node_of_arn(address)

@@ -1,4 +1,4 @@
-"""A Headroom for `headroom top` to show."""
+"""A Headroom server that `headroom top` shows."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path

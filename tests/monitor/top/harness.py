@@ -1,4 +1,4 @@
-"""A simulated user of `headroom top`, and a Headroom on loopback for it."""
+"""A simulated user of `headroom top`, and a Headroom server on loopback that `headroom top` shows."""
 
 import asyncio
 import re
@@ -28,15 +28,15 @@ from tests.monitor.served import Server
 from tests.processes import PROCESS_TIMEOUT
 
 SIZE, NARROW, WIDE = (120, 40), (80, 24), (200, 60)
-# A text in the SVG of a screenshot: its x, its line, and itself.
+# One text in the SVG of a screenshot. Groups: its x, the number of its line, the text itself.
 SCREENSHOT_TEXT = re.compile(r'<text class="\S+" x="([\d.]+)"[^>]+-line-(\d+)\)">([^<]*)</text>')
-CHARACTER_WIDTH = 12.2  # in the SVG
+CHARACTER_WIDTH = 12.2  # in the unit of x in the SVG
 NO_REFRESH, FAST_REFRESH = 3600.0, 0.2  # seconds between two polls
 
 
 @asynccontextmanager
 async def listening(app: Any, port: int = 0) -> AsyncIterator[int]:
-    """Serve an application; yields its port."""
+    """Serve an ASGI application and yield its port."""
     with bind_socket("127.0.0.1", port) as socket:
         config = uvicorn.Config(app, lifespan="off", log_config=None, timeout_graceful_shutdown=1)
         server = WebServer(config)
@@ -49,7 +49,7 @@ async def listening(app: Any, port: int = 0) -> AsyncIterator[int]:
 
 
 class Headroom:
-    """A Headroom on loopback with a fleet that is built by hand; it can be stopped and started again."""
+    """A Headroom server on loopback whose fleet the test builds; it can be stopped and started again."""
 
     def __init__(self, server: Server) -> None:
         self.server, self.port = server, 0
@@ -82,16 +82,16 @@ class Headroom:
 
     async def publish_streams(self, *zones: tuple[str, Zone, float]) -> list[Series]:
         """Publish streams with a limit of 1,000 bytes/s, each with a zone and a utilization."""
-        fleet, made = self.server.fleet, []
+        fleet, published = self.server.fleet, []
         for name, zone, utilization in zones:
             series = fleet.series.get(key(name)) or add(fleet, key(name))
             judged(fleet, series, zone, utilization * 1000, 5.0 if zone is Zone.SATURATED else 0.0)
-            made.append(series)
+            published.append(series)
         await self.server.publish()
-        return made
+        return published
 
     def fire_alert(self, series: Series, severity: Severity = Severity.WARNING, **changes: Any) -> str:
-        """Let the alert of a series fire; returns its id."""
+        """Let the alert of a series fire, and return the alert's id."""
         alert = notice(series.key.id, severity, resource=series.key.resource, **changes)
         self.server.alerting.engine.alerts[series.key.id] = alert
         return series.key.id
@@ -113,15 +113,15 @@ class User:
         field.value = text
         await self.pilot.pause()
 
-    async def wait_until(self, shown: Callable[[], bool]) -> None:
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
         """Wait until a condition holds."""
         async with asyncio.timeout(PROCESS_TIMEOUT):
-            while not shown():
+            while not condition():
                 await self.pilot.pause(0.01)
 
     async def wait_for(self, *words: str) -> str:
-        """Wait until all words are on the screen; returns its text."""
-        screen = self.screen  # once a turn, as it takes 20 ms
+        """Wait until all words are on the screen, and return the text of the screen."""
+        screen = self.screen  # read once a turn, as a screenshot takes 20 ms
         try:
             async with asyncio.timeout(PROCESS_TIMEOUT):
                 while not all(word in screen for word in words):
@@ -133,7 +133,7 @@ class User:
 
     @property
     def screen(self) -> str:
-        """The text of all lines, with single spaces, and of the toasts above them."""
+        """The text of all lines, with single spaces, followed by the text of the toasts."""
         toasts = [str(toast.render()) for toast in self.app.screen.query("Toast")]
         return "\n".join(" ".join(line.split()) for line in (*self.lines, *toasts))
 
@@ -160,8 +160,8 @@ class User:
 
     @property
     def table(self) -> ItemTable[Any]:
-        overview = next(one for one in self.app.screen_stack if isinstance(one, OverviewScreen))
-        return overview.table
+        screens = self.app.screen_stack
+        return next(screen for screen in screens if isinstance(screen, OverviewScreen)).table
 
 
 @asynccontextmanager

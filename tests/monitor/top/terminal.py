@@ -1,4 +1,4 @@
-"""The command as a process in a pseudo-terminal."""
+"""The command `headroom` as a process in a pseudo-terminal."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ SIZE = 24, 80  # lines, columns
 
 
 class Terminal:
-    """The output of a process in a terminal, and its keyboard."""
+    """The output of a process in a terminal, and the keyboard of the terminal."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -30,7 +30,7 @@ class Terminal:
         os.write(self._descriptor, keys.encode())
 
     async def until(self, word: str) -> None:
-        """Wait until a word was written."""
+        """Wait until the process has written a word."""
         async with asyncio.timeout(PROCESS_TIMEOUT):
             while word.encode() not in self.written:
                 self._more.clear()
@@ -41,21 +41,21 @@ class Terminal:
 async def terminal(
     *arguments: str, environ: Mapping[str, str]
 ) -> AsyncIterator[tuple[Terminal, asyncio.subprocess.Process]]:
-    """Run the command; yields its terminal and its process, which is killed at the end."""
-    ours, its = pty.openpty()
-    termios.tcsetwinsize(its, SIZE)
+    """Run `headroom`; yield its terminal and its process, which is killed at the end."""
+    parent_end, child_end = pty.openpty()
+    termios.tcsetwinsize(child_end, SIZE)
     settings = {**ENVIRONMENT, "TERM": "xterm-256color", "COLORTERM": "truecolor", **environ}
     process = await asyncio.create_subprocess_exec(
-        *COMMAND, *arguments, cwd=ROOT, env=settings, stdin=its, stdout=its, stderr=its
+        *COMMAND, *arguments, cwd=ROOT, env=settings, stdin=child_end, stdout=child_end, stderr=child_end
     )
-    os.close(its)
-    opened, loop = Terminal(ours), asyncio.get_running_loop()
-    loop.add_reader(ours, opened.read)
+    os.close(child_end)
+    screen, loop = Terminal(parent_end), asyncio.get_running_loop()
+    loop.add_reader(parent_end, screen.read)
     try:
-        yield opened, process
+        yield screen, process
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
-        loop.remove_reader(ours)
-        os.close(ours)
+        loop.remove_reader(parent_end)
+        os.close(parent_end)

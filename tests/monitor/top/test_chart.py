@@ -33,12 +33,15 @@ LIMIT = np.full(WINDOW, 1000, np.float32)
         (30.0, "████▓▓▓███"),
     ],
 )
-def test_a_bar_shows_what_is_used_and_the_band(utilization: float | None, drawn: str) -> None:
+def test_a_bar_shows_the_usage_and_the_band(utilization: float | None, drawn: str) -> None:
     assert bar(utilization, BAND, Zone.WITHIN, 10).plain == drawn
 
 
 def test_a_bar_without_a_known_band_shows_the_usage_alone() -> None:
     assert bar(0.5, None, Zone.WITHIN, 10).plain == "█████·····"
+
+
+def test_a_bar_marks_a_band_up_to_the_limit() -> None:
     assert bar(0.5, Band(low=0.5, high=3, near=4), Zone.BELOW, 10).plain == "█████░░░░░"
 
 
@@ -51,17 +54,17 @@ def test_each_column_of_a_chart_shows_its_highest_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("before", "y", "dots"),
+    ("previous", "y", "dots"),
     [(None, 3, [3]), (3, 3, [3]), (1, 4, [2, 3, 4]), (4, 1, [1, 2, 3]), (3, None, []), (None, None, [])],
 )
 def test_a_curve_has_gaps_only_where_usage_is_unknown(
-    before: int | None, y: int | None, dots: list[int]
+    previous: int | None, y: int | None, dots: list[int]
 ) -> None:
-    assert list(dots_between(before, y)) == dots
+    assert list(dots_between(previous, y)) == dots
 
 
 def lines(usage: Floats, limit: Floats = LIMIT, saturation: Floats = UNKNOWN) -> list[str]:
-    """Return the chart, 60 columns wide and 20 lines high."""
+    """Return the lines of a chart that is 60 columns wide and 20 lines high."""
     drawn = plot(
         Chart(series_history(usage, limit, saturation), BAND, RECORDS),
         LABEL_WIDTH + 60,
@@ -71,9 +74,9 @@ def lines(usage: Floats, limit: Floats = LIMIT, saturation: Floats = UNKNOWN) ->
 
 
 def labelled(drawn: list[str]) -> dict[str, str]:
-    """Return the line of each label."""
-    parted = (line.partition("│") for line in drawn if "│" in line)
-    return {label.strip(): line for label, _, line in parted if label.strip()}
+    """Return the part right of the axis of each line that has a label, by label."""
+    parts = (line.partition("│") for line in drawn if "│" in line)
+    return {label.strip(): line for label, _, line in parts if label.strip()}
 
 
 def test_the_limit_and_the_edges_of_the_band_are_labelled_lines() -> None:
@@ -82,7 +85,7 @@ def test_the_limit_and_the_edges_of_the_band_are_labelled_lines() -> None:
     assert list(chart) == ["1k", "900", "700", "400", "0", "throttled"]
 
 
-def test_a_limit_that_was_raised_is_two_lines() -> None:
+def test_a_limit_that_was_raised_is_drawn_as_two_lines() -> None:
     drawn = lines(minutes((180, 100)), minutes((90, 500), (90, 1000)))
     assert labelled(drawn)["1k"] == " " * 30 + "─" * 30
     assert any(line[LABEL_WIDTH:] == "─" * 30 + " " * 30 for line in drawn)
@@ -116,7 +119,7 @@ runs = st.lists(st.tuples(st.integers(1, 60), numbers), min_size=1, max_size=3).
 
 
 @given(runs, runs, runs, st.integers(1, 250), st.integers(1, 60))
-def test_any_values_fill_the_space_of_the_chart(
+def test_a_chart_of_any_values_has_the_requested_size(
     usage: Floats, limit: Floats, saturation: Floats, width: int, height: int
 ) -> None:
     chart = Chart(series_history(usage, limit, saturation), BAND, BYTES_PER_SECOND)

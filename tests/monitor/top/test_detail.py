@@ -1,4 +1,4 @@
-"""A series detail computed from the API equals the one that Headroom computes."""
+"""The history and the command that `headroom top` computes from the API equal those of the server's fleet."""
 
 import time
 from dataclasses import replace
@@ -20,10 +20,10 @@ from tests.registries import signal_of
 
 
 async def detail_of(fleet: Fleet, name: str) -> SeriesDetail:
-    """Return what `headroom top` shows of a series."""
+    """Return the detail that `headroom top` makes of the API's response for a series."""
     exposition = Exposition(fleet)
     await exposition.publish({})
-    series = next(series for named, series in fleet.series.items() if named.resource == name)
+    series = next(series for key, series in fleet.series.items() if key.resource == name)
     detail = presenters.series_detail(exposition.snapshot, fleet, series)
     return SeriesDetail(SeriesDetailModel.model_validate_json(detail.model_dump_json()), time.time())
 
@@ -51,12 +51,12 @@ async def test_a_detail_without_samples_has_no_age() -> None:
 
 
 @pytest.mark.parametrize("minutes", [-10, 0, 10])
-async def test_clocks_that_differ_lose_no_sample(minutes: int) -> None:
+async def test_no_sample_is_lost_when_the_clocks_differ(minutes: int) -> None:
     fleet = Fleet()
     feed(fleet, add(fleet, key("clicks")), [500.0] * 30)
     detail = await detail_of(fleet, "clicks")
-    moved = SeriesDetail(detail.model, detail.fetched_at + minutes * 60)
-    assert np.isfinite(moved.history.usage).sum() == 30
+    shifted = SeriesDetail(detail.model, detail.fetched_at + minutes * 60)
+    assert np.isfinite(shifted.history.usage).sum() == 30
 
 
 async def test_the_command_for_a_global_service_names_its_home_region() -> None:

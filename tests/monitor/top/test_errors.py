@@ -11,7 +11,7 @@ from tests.monitor.top.harness import FAST_REFRESH, Headroom, listening, run_top
 
 
 def responding(status: int, body: object) -> Any:
-    """Return an application with the same response to every request."""
+    """Return an ASGI application that gives the same response to every request."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         headers = [(b"content-type", b"application/json")]
@@ -21,7 +21,7 @@ def responding(status: int, body: object) -> Any:
     return app
 
 
-async def test_rows_stay_while_the_server_is_away(headroom: Headroom) -> None:
+async def test_rows_stay_on_the_screen_while_the_server_is_stopped(headroom: Headroom) -> None:
     await headroom.publish_streams(("clicks", Zone.SATURATED, 0.5))
     async with run_top(headroom.address, FAST_REFRESH) as user:
         await user.wait_for("clicks")
@@ -50,26 +50,28 @@ async def test_top_retries_until_a_server_listens(headroom: Headroom) -> None:
         await user.wait_for("clicks", "by utilization")
 
 
-ANSWERS = {
+RESPONSES = {
     "no token": (
         401,
         {"error": "a token is needed"},
         "a token is needed; set $HEADROOM_TOKEN to a valid token.",
     ),
-    "not allowed": (403, {"error": "you may not"}, "you may not. Retrying"),
+    "forbidden": (403, {"error": "you may not"}, "you may not. Retrying"),
     "another version": (200, {"series": []}, "unexpected response; it may run another version of Headroom"),
-    "something else": (200, ["hi"], "the response (status 200) is not one of Headroom's"),
+    "not a response of Headroom": (200, ["hi"], "the response (status 200) is not one of Headroom's"),
     "control characters": (500, {"error": "a\x1b[2Jb"}, r"a\x1b[2Jb"),
 }
 
 
-@pytest.mark.parametrize(("status", "body", "shown"), ANSWERS.values(), ids=ANSWERS)
-async def test_an_unexpected_response_is_one_sentence(status: int, body: object, shown: str) -> None:
+@pytest.mark.parametrize(("status", "body", "shown"), RESPONSES.values(), ids=RESPONSES)
+async def test_an_unexpected_response_is_reported_in_one_sentence(
+    status: int, body: object, shown: str
+) -> None:
     async with listening(responding(status, body)) as port, run_top(f"127.0.0.1:{port}") as user:
         assert shown in " ".join((await user.wait_for("Retrying")).split())
 
 
-async def test_an_empty_list_of_series_says_why(headroom: Headroom) -> None:
+async def test_an_empty_list_of_series_shows_why_it_is_empty(headroom: Headroom) -> None:
     headroom.server.status = MonitorStatus(pending=["demo, eu-west-1"])
     async with run_top(headroom.address, FAST_REFRESH) as user:
         await user.wait_for("No series yet; not read yet: demo, eu-west-1", "no sample yet")
@@ -77,7 +79,7 @@ async def test_an_empty_list_of_series_says_why(headroom: Headroom) -> None:
         await user.wait_for("No series yet; see /status for the state of each account")
 
 
-async def test_a_series_that_goes_while_it_is_open(headroom: Headroom) -> None:
+async def test_the_detail_screen_of_a_dropped_series_stays_and_shows_an_error(headroom: Headroom) -> None:
     (series,) = await headroom.publish_streams(("clicks", Zone.SATURATED, 0.5))
     async with run_top(headroom.address, FAST_REFRESH) as user:
         await user.press("enter")

@@ -1,4 +1,4 @@
-"""Parsing filters, and the queries of the API that result."""
+"""Parsing filters, and the API queries that are made of them."""
 
 import pytest
 from hypothesis import given
@@ -28,7 +28,7 @@ FILTERS = {
     "account:123 region:eu-west-1": {"account": "123", "region": "eu-west-1"},
     "service:": {},
 }
-WRONG = {
+INVALID = {
     "zoo:x": "zoo: expected account, region, service, signal, resource, zone; for a name with a colon, "
     "write resource:zoo:x",
     "zone:hot": "zone: expected saturated, near, above, within, below, stale, unobservable; found hot",
@@ -43,15 +43,15 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("text", "filters"), FILTERS.items())
-def test_filters_as_they_are_typed(text: str, filters: dict[str, object]) -> None:
+def test_typed_filters_are_parsed(text: str, filters: dict[str, object]) -> None:
     assert parse_filters(text) == Filters.model_validate(filters)
 
 
-@pytest.mark.parametrize(("text", "sentence"), WRONG.items(), ids=[text[:20] for text in WRONG])
-def test_a_wrong_filter_is_reported_in_a_sentence(text: str, sentence: str) -> None:
-    with pytest.raises(FilterError) as wrong:
+@pytest.mark.parametrize(("text", "sentence"), INVALID.items(), ids=[text[:20] for text in INVALID])
+def test_an_invalid_filter_is_reported_in_a_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(FilterError) as error:
         parse_filters(text)
-    assert str(wrong.value) == sentence
+    assert str(error.value) == sentence
 
 
 words = st.text(max_size=20).filter(lambda text: "." not in text)
@@ -65,7 +65,7 @@ def test_formatted_filters_are_parsed_to_the_same_filters(filters: Filters) -> N
     assert parse_filters(format_filters(filters)) == filters
 
 
-def test_each_sort_key_comes_once_before_the_first_one_again() -> None:
+def test_the_sort_keys_follow_each_other_and_the_last_is_followed_by_the_first() -> None:
     view, seen = SeriesView(), []
     for _ in SORTS:
         seen.append(view.sort)
@@ -74,7 +74,7 @@ def test_each_sort_key_comes_once_before_the_first_one_again() -> None:
     assert view == SeriesView()
 
 
-def test_the_next_sort_key_begins_in_its_default_order() -> None:
+def test_the_next_sort_key_resets_the_order_to_its_default() -> None:
     assert SeriesView(reverse=True).with_next_sort == SeriesView(sort="utilization")
 
 
@@ -87,13 +87,13 @@ def test_the_next_sort_key_begins_in_its_default_order() -> None:
         (SeriesView(sort="resource", reverse=True), "desc"),
     ],
 )
-def test_the_default_order_of_a_key_is_the_one_of_the_api(view: SeriesView, order: str) -> None:
+def test_the_default_order_of_a_sort_key_equals_the_default_of_the_api(view: SeriesView, order: str) -> None:
     assert view.query.order == order
     assert view.query.sort == view.sort
     assert view.query.limit == 200
 
 
-def test_the_next_zone_follows_the_first_filtered_one() -> None:
+def test_the_next_zone_is_the_one_after_the_first_zone_of_the_filter() -> None:
     view = SeriesView().with_filters("zone:above,below x")
     assert view.with_next_zone.filters == parse_filters("zone:within x")
     assert SeriesView().with_filters("zone:unobservable").with_next_zone.filters.zone == ()

@@ -20,8 +20,9 @@ from tests.monitor.top.terminal import terminal
 from tests.processes import COMMAND, PROCESS_TIMEOUT, running
 
 COLOUR = re.compile(rb"[34]8;2;(\d+);(\d+);(\d+)")
-OTHER_SCREEN, BACK = b"\x1b[?1049h", b"\x1b[?1049l"
-ASKED_NOT = "import monitor.cli, sys; print('textual' in sys.modules)"
+# What a terminal application writes to enter and to leave the alternate screen.
+ENTER_SCREEN, LEAVE_SCREEN = b"\x1b[?1049h", b"\x1b[?1049l"
+IMPORT_CHECK = "import monitor.cli, sys; print('textual' in sys.modules)"
 
 
 @pytest.mark.parametrize("key", ["q", "ctrl+c", "ctrl+q"])
@@ -51,20 +52,22 @@ async def test_help_lists_all_keys(headroom: Headroom) -> None:
 
 
 @pytest.mark.parametrize(("environ", "grey"), [({}, False), ({"NO_COLOR": "1"}, True)], ids=str)
-async def test_a_real_terminal(headroom: Headroom, environ: Mapping[str, str], grey: bool) -> None:
+async def test_top_restores_a_real_terminal_and_obeys_no_color(
+    headroom: Headroom, environ: Mapping[str, str], grey: bool
+) -> None:
     await headroom.publish_streams(("clicks", Zone.SATURATED, 0.5))
     async with terminal("top", "--address", headroom.address, environ=environ) as (screen, process):
         await screen.until("clicks")
         screen.type("q")
         async with asyncio.timeout(PROCESS_TIMEOUT):
             assert await process.wait() == 0
-        await screen.until(BACK.decode())
-    assert OTHER_SCREEN in screen.written and b"Traceback" not in screen.written
+        await screen.until(LEAVE_SCREEN.decode())
+    assert ENTER_SCREEN in screen.written and b"Traceback" not in screen.written
     assert all(red == green == blue for red, green, blue in COLOUR.findall(screen.written)) == grey
 
 
-async def test_top_ends_at_once_though_the_server_does_not_respond() -> None:
-    """A server that accepts connections but never responds delays requests, but not the user."""
+async def test_top_quits_at_once_while_the_server_does_not_respond() -> None:
+    """The server accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = "127.0.0.1:{1}".format(*silent.getsockname())
         async with terminal("top", "--address", address, environ={}) as (screen, process):
@@ -74,21 +77,23 @@ async def test_top_ends_at_once_though_the_server_does_not_respond() -> None:
                 assert await process.wait() == 0
 
 
-def test_top_without_a_terminal_is_one_sentence() -> None:
-    done = CliRunner().invoke(app, ("top", "--address", "127.0.0.1:1"))
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr == "headroom top needs a terminal; without one, use headroom check or the API\n"
+def test_top_without_a_terminal_fails_with_one_sentence() -> None:
+    result = CliRunner().invoke(app, ("top", "--address", "127.0.0.1:1"))
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "headroom top needs a terminal; without one, use headroom check or the API\n"
 
 
-async def test_a_pipe_as_output_is_no_terminal_either() -> None:
-    ours, its = pty.openpty()
-    process = await asyncio.create_subprocess_exec(*COMMAND, "top", stdin=its, stdout=PIPE, stderr=its)
-    os.close(its)
+async def test_top_fails_when_its_output_is_a_pipe() -> None:
+    parent_end, child_end = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND, "top", stdin=child_end, stdout=PIPE, stderr=child_end
+    )
+    os.close(child_end)
     output, _ = await process.communicate()
-    assert (output, process.returncode, os.read(ours, 4096).count(b"\n")) == (b"", 2, 1)
-    os.close(ours)
+    assert (output, process.returncode, os.read(parent_end, 4096).count(b"\n")) == (b"", 2, 1)
+    os.close(parent_end)
 
 
 async def test_other_commands_do_not_import_textual() -> None:
-    async with running(sys.executable, "-c", ASKED_NOT) as process:
+    async with running(sys.executable, "-c", IMPORT_CHECK) as process:
         assert await process.communicate() == (b"False\n", b"")

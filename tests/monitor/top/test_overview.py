@@ -23,7 +23,7 @@ NAMES = [name for name, _, _ in STREAMS]
 
 @pytest.fixture(autouse=True)
 async def streams(headroom: Headroom) -> None:
-    """Have STREAMS be shown."""
+    """Publish STREAMS on the server."""
     await headroom.publish_streams(*STREAMS)
 
 
@@ -31,7 +31,7 @@ async def test_the_most_urgent_series_come_first_with_zone_bar_usage_and_throttl
     headroom: Headroom,
 ) -> None:
     async with run_top(headroom.address) as user:
-        screen = await user.wait_for("█···░░░···")  # marked with the band, of its detail
+        screen = await user.wait_for("█···░░░···")  # the bar marks the band once the detail is loaded
         assert user.rows == NAMES
     rows = [line for line in screen.split("\n") if "stream_write_by…" in line]
     assert rows[0] == "saturated ████▓░░··· 50 % 500 B/s of 1000 B/s 5 /s over 3 h stream_write_by… clicks"
@@ -44,14 +44,14 @@ async def test_the_header_counts_zones_and_shows_the_age_of_the_data(headroom: H
     headroom.fire_alert(series)
     async with run_top(headroom.address) as user:
         screen = await user.wait_for("newest sample")
-    zones, news, view, *_ = screen.split("\n")
+    zones, status, view, *_ = screen.split("\n")
     assert zones == "saturated 1 near 1 above 1 within 1 below 1 stale 0 unobservable 0"
-    assert news.startswith(f"{headroom.address} · newest sample ")
-    assert news.endswith(" · 1 firing · 0 blind")
+    assert status.startswith(f"{headroom.address} · newest sample ")
+    assert status.endswith(" · 1 firing · 0 blind")
     assert view == "5 series · by urgency"
 
 
-async def test_details_of_the_selected_series_are_below_the_list(headroom: Headroom) -> None:
+async def test_details_of_the_series_under_the_cursor_are_below_the_list(headroom: Headroom) -> None:
     async with run_top(headroom.address) as user:
         await user.press("j")
         screen = await user.wait_for("kinesis.stream_write_bytes of orders", "production")
@@ -65,36 +65,38 @@ async def test_the_screen_fits_its_terminal(headroom: Headroom, size: tuple[int,
         lines = user.lines
     assert len(lines) == size[1]
     assert max(len(line) for line in lines) <= size[0]
-    (first,) = (line for line in lines if line.startswith("saturated  "))
-    keys = "three hours", "usage", "since", "region", "account"
-    assert all((column in lines[3]) == (size == WIDE) for column in keys)
-    assert "50 %" in first and "5 /s" in first and "clicks" in first
+    (row,) = (line for line in lines if line.startswith("saturated  "))
+    wide_columns = "three hours", "usage", "since", "region", "account"
+    assert all((column in lines[3]) == (size == WIDE) for column in wide_columns)
+    assert "50 %" in row and "5 /s" in row and "clicks" in row
     assert "q Quit" in lines[-1]
 
 
-async def test_a_terminal_that_is_too_small_shows_what_it_can(headroom: Headroom) -> None:
+async def test_top_survives_a_terminal_that_is_too_small(headroom: Headroom) -> None:
     async with run_top(headroom.address, size=(14, 5)) as user:
         await user.pilot.resize_terminal(6, 2)
         await user.pilot.resize_terminal(80, 24)
         await user.wait_for("saturated", "clicks")
 
 
-async def test_each_key_sorts_as_the_api_does_and_both_ways(headroom: Headroom) -> None:
+async def test_rows_have_the_order_of_the_api_for_each_sort_key_and_direction(
+    headroom: Headroom,
+) -> None:
     snapshot = headroom.server.exposition.snapshot
     async with run_top(headroom.address) as user:
         for sort in (*get_args(Sort)[1:], "urgency"):
-            for key_, reverse in (("s", False), ("S", True)):
-                await user.press("j", key_)
-                wanted = SeriesView(sort=sort, reverse=reverse)
-                await user.wait_until(lambda wanted=wanted: user.app.snapshot.view == wanted)  # type: ignore[misc]
-                slots = run_query(snapshot, wanted.query).slots
+            for pressed_key, reverse in (("s", False), ("S", True)):
+                await user.press("j", pressed_key)
+                view = SeriesView(sort=sort, reverse=reverse)
+                await user.wait_until(lambda view=view: user.app.snapshot.view == view)  # type: ignore[misc]
+                slots = run_query(snapshot, view.query).slots
                 assert user.rows == [snapshot.series[slot].key.resource for slot in slots]
                 assert user.current == user.rows[0]
         assert user.rows == NAMES[::-1]
         assert "zone▲" in await user.wait_for("by urgency, reversed")
 
 
-async def test_the_zone_key_filters_by_each_zone_and_then_by_none(headroom: Headroom) -> None:
+async def test_the_z_key_filters_by_each_zone_and_then_removes_the_filter(headroom: Headroom) -> None:
     async with run_top(headroom.address) as user:
         for name, zone, _ in STREAMS:
             await user.press("z")
@@ -106,7 +108,7 @@ async def test_the_zone_key_filters_by_each_zone_and_then_by_none(headroom: Head
         await user.wait_for("5 series · by urgency")
 
 
-async def test_a_filter_is_typed(headroom: Headroom) -> None:
+async def test_a_typed_filter_selects_series(headroom: Headroom) -> None:
     async with run_top(headroom.address) as user:
         await user.press("slash", *"zone:near,above", "space", *"rd", "enter")
         await user.wait_for("1 series · by urgency · filter resource:rd zone:near,above")
@@ -129,7 +131,7 @@ async def test_an_invalid_filter_is_reported_and_changes_nothing(headroom: Headr
         assert user.app.view == SeriesView()
 
 
-async def test_the_cursor_stays_on_the_first_until_it_is_moved_and_then_on_its_series(
+async def test_the_cursor_stays_on_the_first_row_until_it_is_moved_and_then_follows_its_series(
     headroom: Headroom,
 ) -> None:
     async with run_top(headroom.address, FAST_REFRESH) as user:
@@ -159,16 +161,16 @@ async def test_the_scroll_position_stays_when_rows_are_updated(headroom: Headroo
         await user.press("home")
         user.table.scroll_to(y=30, animate=False)
         await user.pilot.pause()
-        shown = user.rows
+        rows = user.rows
         user.app.poll()
-        seen = user.app.snapshot
-        await user.wait_until(lambda: user.app.snapshot is not seen)
-        assert user.rows == shown and user.current == "clicks"
+        previous = user.app.snapshot
+        await user.wait_until(lambda: user.app.snapshot is not previous)
+        assert user.rows == rows and user.current == "clicks"
         await user.press("j")
         assert user.rows[0] == user.current == "orders"
 
 
-async def test_a_click_moves_the_cursor_and_another_one_opens(headroom: Headroom) -> None:
+async def test_a_click_moves_the_cursor_and_a_second_click_opens_the_series(headroom: Headroom) -> None:
     async with run_top(headroom.address) as user:
         await user.pilot.click(user.table, offset=(3, 3))
         assert user.current == "payments"
@@ -176,20 +178,20 @@ async def test_a_click_moves_the_cursor_and_another_one_opens(headroom: Headroom
         await user.wait_for("payments Bytes written to a provisioned stream")
 
 
-async def test_only_the_visible_page_of_series_is_requested(headroom: Headroom) -> None:
+async def test_details_of_only_the_visible_series_are_requested(headroom: Headroom) -> None:
     await headroom.publish_streams(*((f"s{number:03}", Zone.BELOW, 0.2) for number in range(300)))
     async with run_top(headroom.address, size=NARROW) as user:
         await user.wait_for("200 of 305 series", "below 301")
         assert len(user.app.snapshot.page.items) == 200
-        shown = {row.id for row in user.table.visible_items}
-        await user.wait_until(lambda: user.app.snapshot.details.keys() == shown)
-        seen = user.app.snapshot
+        visible = {row.id for row in user.table.visible_items}
+        await user.wait_until(lambda: user.app.snapshot.details.keys() == visible)
+        previous = user.app.snapshot
         user.app.poll()
-        await user.wait_until(lambda: user.app.snapshot is not seen)
-        assert user.app.snapshot.details.keys() == shown
+        await user.wait_until(lambda: user.app.snapshot is not previous)
+        assert user.app.snapshot.details.keys() == visible
 
 
-NASTY = {
+SHOWN_NAMES = {
     "[bold red]x[/bold red] [@click=app.quit]quit[/]": "[bold red]x[/bold red] [@click=app.quit]quit[/]",
     "a\x1b[2Jb\x07c\nd\te": r"a\x1b[2Jb\x07c\nd\te",
     "\u202egnp.exe": r"\u202egnp.exe",
@@ -197,8 +199,10 @@ NASTY = {
 }
 
 
-@pytest.mark.parametrize(("name", "shown"), NASTY.items())
-async def test_names_are_shown_and_do_nothing(headroom: Headroom, name: str, shown: str) -> None:
+@pytest.mark.parametrize(("name", "shown"), SHOWN_NAMES.items())
+async def test_markup_and_control_characters_in_names_are_shown_as_text(
+    headroom: Headroom, name: str, shown: str
+) -> None:
     (series,) = await headroom.publish_streams((name, Zone.SATURATED, 0.99))
     headroom.fire_alert(series, summary=f"{name} is busy.")
     async with run_top(headroom.address, size=WIDE) as user:

@@ -28,9 +28,9 @@ async def test_enter_opens_a_series_with_its_chart_and_escape_closes_it(
         await user.press("enter")
         screen = await user.wait_for("clicks Bytes written to a provisioned stream", "throttled")
         assert "production · eu-west-1 · kinesis.stream_write_bytes" in screen
-        words = " ".join(screen.split())
-        now = "80 %, 800 B/s of 1000 B/s; headroom 200 B/s; throttled 5 /s"
-        assert re.search(rf"saturated for [45] min: {now}", words), "a minute may end during the test"
+        text = " ".join(screen.split())
+        values = "80 %, 800 B/s of 1000 B/s; headroom 200 B/s; throttled 5 /s"
+        assert re.search(rf"saturated for [45] min: {values}", text), "a minute may end during the test"
         chart = {line.split("│")[0].strip(): line.split("│")[1] for line in user.lines if "│" in line}
         assert "──────" in chart["1000 B/s"] and "╌╌╌" in chart["900 B/s"]
         assert "┈┈┈┈┈┈" in chart["700 B/s"] and "┈┈┈┈" in chart["400 B/s"]
@@ -40,7 +40,7 @@ async def test_enter_opens_a_series_with_its_chart_and_escape_closes_it(
         await user.wait_for("2 series")
 
 
-async def test_the_screen_shows_all_that_the_page_shows(headroom: Headroom) -> None:
+async def test_the_screen_shows_all_facts_of_the_series_and_its_alert(headroom: Headroom) -> None:
     series_settings = SeriesSettings(
         signal=STREAM_WRITE_BYTES,
         limit=Limit(950.0, LimitSource.APPLIED, time.time() - 600),
@@ -81,8 +81,12 @@ async def test_the_screen_shows_all_that_the_page_shows(headroom: Headroom) -> N
 async def test_an_unobservable_series_shows_its_reason_and_the_command_that_enables_it(
     headroom: Headroom,
 ) -> None:
-    hidden = Unobservable("request metrics are not enabled", "aws s3api put-bucket-metrics-configuration")
-    series = add(headroom.server.fleet, key("backups", "s3.prefix_read_rate"), usage=hidden, throttled=None)
+    unobservable = Unobservable(
+        "request metrics are not enabled", "aws s3api put-bucket-metrics-configuration"
+    )
+    series = add(
+        headroom.server.fleet, key("backups", "s3.prefix_read_rate"), usage=unobservable, throttled=None
+    )
     judged(headroom.server.fleet, series, Zone.UNOBSERVABLE)
     await headroom.server.publish()
     async with run_top(headroom.address) as user:
@@ -91,7 +95,7 @@ async def test_an_unobservable_series_shows_its_reason_and_the_command_that_enab
     assert "request metrics are not enabled\naws s3api put-bucket-metrics-configuration\n" in screen
 
 
-async def test_the_page_of_a_series_shows_new_zones_alerts_and_deliveries(headroom: Headroom) -> None:
+async def test_the_screen_of_a_series_shows_its_new_zone_and_alert_and_scrolls(headroom: Headroom) -> None:
     clicks, _ = await headroom.publish_streams(("clicks", Zone.NEAR, 0.95), ("orders", Zone.ABOVE, 0.8))
     async with run_top(headroom.address, FAST_REFRESH) as user:
         await user.press("enter")

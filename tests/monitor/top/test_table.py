@@ -13,13 +13,17 @@ from monitor.top.filters import SORTS
 from monitor.top.table import GAP, Column, ellipsize_middle, fit_columns
 
 
-def column(name: str, rank: int, width: int, most: int = 0) -> Column[Any]:
-    """Return a column without texts."""
-    return Column(name=name, render=lambda item, width: Text(), rank=rank, width=width, max_width=most)
+def column(name: str, rank: int, width: int, max_width: int = 0) -> Column[Any]:
+    """Return a column whose cells are empty."""
+    return Column(name=name, render=lambda item, width: Text(), rank=rank, width=width, max_width=max_width)
 
 
-THREE = [column("last", 2, 5), column("first", 0, 4, most=8), column("second", 1, 3, most=6)]
-FITTING: dict[int, dict[str, int]] = {
+THREE_COLUMNS = [
+    column("last", 2, 5),
+    column("first", 0, 4, max_width=8),
+    column("second", 1, 3, max_width=6),
+]
+FITTING_COLUMNS: dict[int, dict[str, int]] = {
     4: {},
     5: {"first": 4},
     8: {"first": 7},
@@ -30,17 +34,17 @@ FITTING: dict[int, dict[str, int]] = {
 }
 
 
-@pytest.mark.parametrize(("width", "columns"), FITTING.items())
-def test_columns_get_room_in_the_order_of_their_rank(width: int, columns: dict[str, int]) -> None:
-    assert {one.name: one.width for one in fit_columns(THREE, width)} == columns
+@pytest.mark.parametrize(("width", "columns"), FITTING_COLUMNS.items())
+def test_columns_get_their_width_in_the_order_of_their_rank(width: int, columns: dict[str, int]) -> None:
+    assert {column.name: column.width for column in fit_columns(THREE_COLUMNS, width)} == columns
 
 
 @given(st.integers(min_value=0, max_value=400))
-def test_the_columns_of_the_list_never_take_more_than_there_is(width: int) -> None:
+def test_the_columns_of_the_list_are_never_wider_than_the_screen(width: int) -> None:
     fitting = fit_columns(COLUMNS, width)
-    assert sum(one.width + GAP for one in fitting) <= width
-    names = [one.name for one in fitting]
-    assert names == [one.name for one in COLUMNS if one.name in names]
+    assert sum(column.width + GAP for column in fitting) <= width
+    names = [column.name for column in fitting]
+    assert names == [column.name for column in COLUMNS if column.name in names]
 
 
 @pytest.mark.parametrize(
@@ -52,15 +56,15 @@ def test_the_columns_of_the_list_never_take_more_than_there_is(width: int) -> No
         ("abcdef", 1, "…"),
     ],
 )
-def test_the_middle_of_a_long_name_is_left_out(text: str, width: int, shown: str) -> None:
+def test_an_ellipsis_replaces_the_middle_of_a_long_name(text: str, width: int, shown: str) -> None:
     assert ellipsize_middle(text, width) == shown
 
 
 @given(st.text(st.characters(exclude_categories=["C", "M"])), st.integers(min_value=1, max_value=50))
-def test_no_name_is_wider_than_its_column(text: str, width: int) -> None:
+def test_a_shortened_name_is_never_wider_than_its_column(text: str, width: int) -> None:
     assert cell_len(ellipsize_middle(text, width)) <= width
 
 
-def test_sort_keys_are_shown_by_columns_that_exist() -> None:
+def test_each_sort_key_is_mapped_to_an_existing_column() -> None:
     assert set(COLUMN_BY_SORT) <= set(SORTS)
-    assert set(COLUMN_BY_SORT.values()) <= {one.name for one in COLUMNS}
+    assert set(COLUMN_BY_SORT.values()) <= {column.name for column in COLUMNS}

@@ -9,7 +9,7 @@ import pytest
 from monitor.top.thread_pool import MAX_THREADS, DaemonThreadPool
 from tests.processes import PROCESS_TIMEOUT, running
 
-STUCK = """
+PROGRAM_WITH_AN_ENDLESS_JOB = """
 import asyncio, threading
 from monitor.top.thread_pool import DaemonThreadPool
 
@@ -22,7 +22,7 @@ asyncio.run(main())
 """
 
 
-async def test_the_result_and_the_exception_of_a_job_are_passed_on() -> None:
+async def test_run_returns_the_result_of_a_job_or_raises_its_exception() -> None:
     pool = DaemonThreadPool()
     assert await pool.run(lambda: 42) == 42
     with pytest.raises(ZeroDivisionError):
@@ -31,27 +31,30 @@ async def test_the_result_and_the_exception_of_a_job_are_passed_on() -> None:
     pool.close()
 
 
-async def test_at_most_one_job_a_thread_runs_and_cancelled_jobs_never_run() -> None:
-    pool, done, ran = DaemonThreadPool(), threading.Event(), list[int]()
-    at_work = threading.Barrier(MAX_THREADS + 1)
+async def test_each_thread_runs_one_job_at_a_time_and_cancelled_jobs_never_run() -> None:
+    pool, released, ran = DaemonThreadPool(), threading.Event(), list[int]()
+    all_started = threading.Barrier(MAX_THREADS + 1)
 
     def job() -> None:
-        at_work.wait(PROCESS_TIMEOUT)
-        done.wait(PROCESS_TIMEOUT)
+        all_started.wait(PROCESS_TIMEOUT)
+        released.wait(PROCESS_TIMEOUT)
 
-    busy = [asyncio.create_task(pool.run(job)) for _ in range(MAX_THREADS)]
-    await asyncio.to_thread(at_work.wait, PROCESS_TIMEOUT)
-    waiting = [asyncio.create_task(pool.run(lambda number=number: ran.append(number))) for number in (0, 1)]  # type: ignore[misc]
+    running_jobs = [asyncio.create_task(pool.run(job)) for _ in range(MAX_THREADS)]
+    await asyncio.to_thread(all_started.wait, PROCESS_TIMEOUT)
+    queued = [asyncio.create_task(pool.run(lambda number=number: ran.append(number))) for number in (0, 1)]  # type: ignore[misc]
     await asyncio.sleep(0)
-    waiting[0].cancel()
-    await asyncio.wait(waiting[:1])
-    done.set()
-    await asyncio.gather(*busy, waiting[1])
+    queued[0].cancel()
+    await asyncio.wait(queued[:1])
+    released.set()
+    await asyncio.gather(*running_jobs, queued[1])
     pool.close()
-    assert ran == [1] and waiting[0].cancelled()
+    assert ran == [1] and queued[0].cancelled()
 
 
-async def test_a_process_ends_though_a_job_does_not() -> None:
-    async with running(sys.executable, "-c", STUCK) as process, asyncio.timeout(PROCESS_TIMEOUT):
+async def test_a_process_ends_although_a_job_never_ends() -> None:
+    async with (
+        running(sys.executable, "-c", PROGRAM_WITH_AN_ENDLESS_JOB) as process,
+        asyncio.timeout(PROCESS_TIMEOUT),
+    ):
         assert await process.communicate() == (b"", b"")
     assert process.returncode == 0
