@@ -1,4 +1,4 @@
-"""Provisioned limits that are paid for and idle, and what they cost."""
+"""Provisioned limits that are paid for and idle, and their cost."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
@@ -22,11 +22,11 @@ UNKNOWN_PRICE = "price not known"
 class IdlePurchase:
     """A provisioned limit that is idle.
 
-    key: of one of its series. name: of the resource that it was bought for. bought_text: the amount.
-    peak_text: the highest utilization. spare_text: the amount that can be released so that this peak would be
-    in the middle of the band; empty when it is not known. monthly_dollars: the list price of the spare amount
-    for a month, in US dollars; None when it is not known.
-    price_text: the price and where it holds. price_source: the URL at which AWS publishes it.
+    key: the key of one of its series. name: the name of the resource that the limit was bought for.
+    bought_text: the bought amount. peak_text: the highest utilization. spare_text: the amount that can be
+    released so that this peak would be in the middle of the band; empty if unknown. monthly_dollars: the list
+    price of the spare amount for a month, in US dollars; None if unknown. price_text: the price and its
+    region. price_source: the URL at which AWS publishes the price.
     """
 
     key: Key
@@ -40,7 +40,7 @@ class IdlePurchase:
 
 
 def idle_purchases(rows: Iterable[Row], history_of: Callable[[Key], SeriesHistory]) -> list[IdlePurchase]:
-    """The idle purchases (see `monitor.fleet.idleness`), the most expensive first."""
+    """Return the idle purchases (see `monitor.fleet.idleness`), the most expensive first."""
     findings = (
         _finding(group, [_peak(row, history_of(row.key)) for row in group]) for group in _purchases(rows)
     )
@@ -70,13 +70,13 @@ def _size(row: Row) -> Size | None:
 
 
 def _peak(row: Row, history: SeriesHistory) -> float:
-    """The highest utilization of the last three hours."""
+    """Return the highest utilization of the last three hours."""
     known = history.utilization[np.isfinite(history.utilization)]
     return max(float(known.max(initial=0.0)), row.utilization or 0.0)
 
 
 def _finding(rows: Sequence[Row], peaks: Sequence[float]) -> IdlePurchase | None:
-    """The finding for the series of one purchase; None when nothing can be released."""
+    """Return the finding for the series of one purchase; None if nothing can be released."""
     row, size, peak = rows[0], _size(rows[0]), format_percent(max(peaks))
     if size is None:
         limit = f"a limit of {row.unit.format(row.limit or 0.0)}"
@@ -101,23 +101,24 @@ def _finding(rows: Sequence[Row], peaks: Sequence[float]) -> IdlePurchase | None
         monthly_dollars=None,
         price_text=f"{UNKNOWN_PRICE} for {row.aws_region}",
     )
-    paid = terms.paid(bought), terms.paid(bought - spare)
-    return _with_price(purchase, paid, size, row.aws_region) if spare > 0 else None
+    paid_items = terms.paid(bought), terms.paid(bought - spare)
+    return _with_price(purchase, paid_items, size, row.aws_region) if spare > 0 else None
 
 
 def _with_price(
     purchase: IdlePurchase, paid_items: tuple[float | None, float | None], size: Size, region: str
 ) -> IdlePurchase:
+    """Add the price of the spare items. paid_items: the items paid for now, and after the release."""
     price = size.price
     if price is None or not (text := price.text(size.item, region)):
         return purchase
-    paid, then = (None if items is None else price.monthly_dollars(items, region) for items in paid_items)
-    dollars = None if paid is None or then is None else paid - then
+    now, after = (None if items is None else price.monthly_dollars(items, region) for items in paid_items)
+    dollars = None if now is None or after is None else now - after
     return replace(purchase, monthly_dollars=dollars, price_text=text, price_source=price.source)
 
 
 def _items(row: Row, peak: float) -> tuple[float, float]:
-    """The items bought, and those that would put the peak in the middle of the band."""
+    """Return the items bought, and the items that would put the peak in the middle of the band."""
     bought = bought_items(row.size, row.bought, row.limit)
     return bought, bought * peak / ((row.band.low + row.band.high) / 2)
 

@@ -7,8 +7,8 @@ from collectors.base import Collector
 from monitor.lib.partitions import COMMERCIAL
 
 DOLLARS = "USD"
-# What Firehose bills for an update, as JSON of 300 bytes: in captures, records have 4 to 135 KB, and each is
-# rounded up to the next 5 KB. An HTTP endpoint costs nothing more, but what leaves AWS is data transfer.
+# The bytes that Firehose bills for an update, which is JSON of 300 bytes: captured records have 4 to 135 KB,
+# and Firehose rounds each up to the next 5 KB. An HTTP endpoint costs nothing more, except data transfer.
 BYTES_PER_UPDATE = 350
 SECONDS_PER_HOUR = 3600
 SECONDS_PER_MONTH = 365.25 * 86400 / 12  # of an average month
@@ -16,12 +16,12 @@ SECONDS_PER_MONTH = 365.25 * 86400 / 12  # of an average month
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
-    """The prices of what is billed in a partition.
+    """The prices of monitoring in a partition. A price is None where it is not known.
 
-    currency: as in ISO 4217. metric: for each metric requested of GetMetricData, for any number of points.
-    listing: for each call of ListMetrics. update: for each update of a Metric Stream, which has one a minute
-    for each metric that has points. firehose_gigabyte: for each gigabyte that Firehose takes in. None where a
-    price is not known. source: the page that says so, and the date; empty for configured prices.
+    currency: the code of ISO 4217. metric: the price of a metric requested of GetMetricData, for any number
+    of points. listing: the price of a call of ListMetrics. update: the price of an update of a Metric Stream;
+    a metric has one update in each minute with points. firehose_gigabyte: the price of a gigabyte that
+    Firehose takes in. source: the page with the prices, and the date; empty for configured prices.
     """
 
     currency: str = DOLLARS
@@ -40,22 +40,22 @@ class Prices:
 
     @property
     def is_in_dollars(self) -> bool:
-        """True if the costs can be added up with others."""
+        """True if the prices are in US dollars, so that costs can be added up."""
         return self.currency == DOLLARS
 
     def amount(self, metrics: float = 0.0, listings: float = 0.0, updates: float = 0.0) -> float | None:
-        """Return what these cost in the currency; None where a price is not known."""
+        """Return the cost of these numbers in the currency; None where a price is not known."""
         polled = metrics * self.metric + listings * self.listing
         if not updates:
             return polled
         return None if self.streamed_update is None else polled + updates * self.streamed_update
 
 
-PriceTable = Mapping[str, Prices]  # by partition; one that it lacks has no price that is known
+PriceTable = Mapping[str, Prices]  # by partition; the prices of a partition that it lacks are unknown
 
-# Prices vary by region. Those of us-east-1 stand for all commercial regions, of Firehose those of Direct PUT
-# for the first 500 TB of a month; both regions of China have the same. What GovCloud and the European
-# sovereign cloud charge was not found.
+# Prices vary by region. The prices of us-east-1 stand for all commercial regions; the price of Firehose is
+# that of Direct PUT for the first 500 TB of a month. Both regions of China have the same prices. The prices
+# of GovCloud and of the European sovereign cloud were not found.
 LIST_PRICES = Prices(
     metric=0.01 / 1000,
     listing=0.01 / 1000,
@@ -78,9 +78,10 @@ PRICES: PriceTable = {
 
 @dataclass(frozen=True, slots=True)
 class AccountPrices:
-    """The prices that accounts pay: those of their partitions.
+    """The prices that accounts pay: each account pays the prices of its partition.
 
-    table: by partition. partitions: of accounts; one that it lacks is commercial.
+    table: the prices by partition. partitions: the partition by account; an account that it lacks is
+    commercial.
     """
 
     table: PriceTable = field(default_factory=lambda: PRICES)
@@ -106,7 +107,7 @@ LIST_PRICES_OF_ACCOUNTS = AccountPrices()
 def metric_owners(collectors: Iterable[Collector]) -> Mapping[tuple[str, str], str]:
     """Return the service that each metric is charged to, by namespace and name of the metric.
 
-    One that several services read is charged to the first of them.
+    A metric that several services read is charged to the first of these services.
     """
     owners: dict[tuple[str, str], str] = {}
     for collector in collectors:

@@ -29,12 +29,15 @@ class PricesConfig(ConfigModel):
     )
 
     def over(self, listed: Prices | None) -> Prices:
-        """Return these prices, and the listed ones where there is none. Raises PydanticCustomError."""
+        """Return the configured prices, completed by the list prices.
+
+        Raises PydanticCustomError if a price is neither configured nor listed.
+        """
         currency = self.currency or (listed.currency if listed else DOLLARS)
         known = listed if listed and listed.currency == currency else None
-        metric = _either(self.per_1000_metrics, known.metric if known else None)
-        listing = _either(self.per_1000_listings, known.listing if known else None)
-        update = _either(self.per_1000_updates, known.update if known else None)
+        metric = _unit_price(self.per_1000_metrics, known.metric if known else None)
+        listing = _unit_price(self.per_1000_listings, known.listing if known else None)
+        update = _unit_price(self.per_1000_updates, known.update if known else None)
         gigabyte = self.per_firehose_gigabyte
         if gigabyte is None and known:
             gigabyte = known.firehose_gigabyte
@@ -46,26 +49,26 @@ class PricesConfig(ConfigModel):
         )
 
 
-def _either(per_1000: float | None, listed: float | None) -> float | None:
+def _unit_price(per_1000: float | None, listed: float | None) -> float | None:
     return listed if per_1000 is None else per_1000 / 1000
 
 
-def _partition(value: str) -> str:
+def _known_partition(value: str) -> str:
     if value not in partitions():
         raise unexpected("a partition of AWS such as aws-us-gov", value, sorted(partitions()))
     return value
 
 
-def _complete(prices: Mapping[str, PricesConfig]) -> Mapping[str, PricesConfig]:
+def _require_complete(prices: Mapping[str, PricesConfig]) -> Mapping[str, PricesConfig]:
     price_table(prices)
     return prices
 
 
 def price_table(configured: Mapping[str, PricesConfig]) -> PriceTable:
-    """Return the prices by partition: those of the configuration, else AWS's list prices."""
-    return {**PRICES, **{name: one.over(PRICES.get(name)) for name, one in configured.items()}}
+    """Return the prices by partition: the configured ones, else AWS's list prices."""
+    return {**PRICES, **{name: prices.over(PRICES.get(name)) for name, prices in configured.items()}}
 
 
 ConfiguredPrices = Annotated[
-    Mapping[Annotated[str, AfterValidator(_partition)], PricesConfig], AfterValidator(_complete)
+    Mapping[Annotated[str, AfterValidator(_known_partition)], PricesConfig], AfterValidator(_require_complete)
 ]

@@ -25,20 +25,21 @@ from monitor.fleet.ring_columns import WINDOW
 
 MINUTES_PER_MONTH = SECONDS_PER_MONTH / 60
 BATCH_SIZE = 20_000  # metrics whose points are counted before other tasks may run: some milliseconds
-STREAMED_PERIOD = 60  # seconds: a stream does not tell of how many minutes a point is
+STREAMED_PERIOD = 60  # seconds; metrics of longer periods stay polled, as a stream does not tell periods
 STREAMED_STATISTICS = frozenset({"Average", "Maximum", "Minimum", "SampleCount", "Sum"})
-STATISTICS_PER_UPDATE = 5  # additional ones, for which AWS bills another update
-MIN_SAVED = 0.01  # dollars a month: less is no advice
+STATISTICS_PER_UPDATE = 5  # AWS bills another update for five additional statistics
+MIN_SAVED = 0.01  # dollars a month; a smaller saving is not advised
 
-Name = tuple[str, str]  # of a metric, after its namespace
+Name = tuple[str, str]  # the namespace and the name of a metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StreamAdvice:
     """The metrics of one namespace that a stream of one account and region would deliver for less.
 
-    names: of the metrics. metrics: how many are polled for them now. polled_dollars: what these cost a month.
-    streamed_dollars: what they would cost, with those that stay polled.
+    names: the names of the metrics. metrics: the number of polled metrics of these names. polled_dollars: the
+    monthly cost of polling them. streamed_dollars: the monthly cost with a stream, including that of metrics
+    which stay polled.
     """
 
     account: str
@@ -57,10 +58,10 @@ class StreamAdvice:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """The metrics' points, copied for use in another thread.
+    """The activity of metrics: how often each has points. A copy, for use in another thread.
 
     share: by row, the share of minutes with a point; NaN if it is not known. is_zero: by row, true where an
-    absent point is a zero. queries: of each cell, in the order of `MetricUse.cells`.
+    absent point is a zero. queries: by cell, its metrics, in the order of the rows in `MetricUse.cells`.
     """
 
     share: Floats
@@ -75,16 +76,16 @@ class Activity:
         queries = {cell: [*fleet.metrics(cell)] for cell in cells}
         is_zero = rings.zero_when_absent[:size].copy()
         for first in range(0, size, BATCH_SIZE):
-            some = np.arange(first, min(first + BATCH_SIZE, size))
-            stored = rings.points.get(some[:, None], np.arange(WINDOW))
+            rows = np.arange(first, min(first + BATCH_SIZE, size))
+            stored = rings.points.get(rows[:, None], np.arange(WINDOW))
             points = np.count_nonzero(np.isfinite(stored), axis=1)
-            share[some] = np.where(rings.read_through[some] == NEVER, np.nan, points / WINDOW)
+            share[rows] = np.where(rings.read_through[rows] == NEVER, np.nan, points / WINDOW)
             await asyncio.sleep(0)
         return cls(share, is_zero, queries)
 
     @classmethod
     def unknown(cls, fleet: Fleet, cells: Iterable[CellKey]) -> "Activity":
-        """Return that nothing is known of the points of any metric."""
+        """Return the activity of metrics whose points are all unknown."""
         size = fleet.rings.size
         queries = {cell: [*fleet.metrics(cell)] for cell in cells}
         return cls(np.full(size, np.nan, np.float32), fleet.rings.zero_when_absent[:size].copy(), queries)
@@ -94,75 +95,78 @@ class Activity:
 class _Candidate:
     """The metrics of one name in one account and region.
 
-    polled: dollars a month now. left: dollars of those that a stream does not end. shares: of the minutes in
-    which each distinct metric has a point. additional: statistics that are no part of an update.
+    polled: the dollars a month that polling costs now. still_polled: the part of them for metrics that stay
+    polled. shares: by distinct metric, the share of minutes with a point. additional: the statistics that an
+    update does not include.
     """
 
     metrics: int = 0
     polled: float = 0.0
-    left: float = 0.0
+    still_polled: float = 0.0
     shares: dict[bytes, float] = field(default_factory=dict)
     additional: set[str] = field(default_factory=set)
 
     def add(self, metric: bytes, statistic: str, polled: float, share: float, is_zero: bool) -> None:
-        """Add a statistic of a metric. share: of the minutes with a point; NaN is taken to be all."""
+        """Add a statistic of a metric. share: the share of minutes with a point; NaN counts as 1."""
         self.metrics += 1
         self.polled += polled
         known_share = 1.0 if np.isnan(share) else share
         self.shares[metric] = max(self.shares.get(metric, 0.0), known_share)
         if not known_share and not is_zero:
-            self.left += polled
+            self.still_polled += polled
         self.additional |= {statistic} - STREAMED_STATISTICS
 
     def streamed(self, prices: Prices) -> float:
         """Return the dollars a month with a stream."""
         updates = 1 + ceil(len(self.additional) / STATISTICS_PER_UPDATE)
         streamed = sum(self.shares.values()) * MINUTES_PER_MONTH * updates
-        return self.left + (prices.amount(updates=streamed) or 0.0)
+        return self.still_polled + (prices.amount(updates=streamed) or 0.0)
 
     def saved(self, prices: Prices) -> float:
-        """Return the dollars that a stream saves a month; a name of which no point comes is not streamed."""
+        """Return the dollars that a stream saves a month; 0 if no metric of the name has points."""
         return self.polled - self.streamed(prices) if any(self.shares.values()) else 0.0
 
 
 def stream_advice(use: MetricUse, activity: Activity, interval: float) -> list[StreamAdvice]:
-    """Return which namespaces to stream, those that save most first.
+    """Return which metric names to stream, by namespace, the highest saving first.
 
-    interval: the shortest one between two requests, in seconds. Metrics whose points are not known are taken
-    to have one each minute, and other metrics of a name than those that are polled, to have none. Call it in
-    a thread, as it may take long.
+    interval: the shortest interval between two requests for a metric, in seconds. A metric whose points are
+    unknown is assumed to have one each minute; a metric that is not polled, to have none. Call it in a
+    thread, as it may take long.
     """
     candidates = _candidates(use, activity, interval)
     by_namespace = defaultdict[tuple[CellKey, str], list[tuple[str, _Candidate]]](list)
-    for (payer, (namespace, name)), one in candidates.items():
-        if (prices := _streaming_prices(use, payer)) and one.saved(prices) > 0:
-            by_namespace[payer, namespace].append((name, one))
+    for (payer, (namespace, name)), candidate in candidates.items():
+        if (prices := _streaming_prices(use, payer)) and candidate.saved(prices) > 0:
+            by_namespace[payer, namespace].append((name, candidate))
     advice = (
-        _advice(payer, namespace, some, prices)
-        for (payer, namespace), some in by_namespace.items()
+        _advice(payer, namespace, named, prices)
+        for (payer, namespace), named in by_namespace.items()
         if (prices := _streaming_prices(use, payer))
     )
-    worthwhile = [one for one in advice if one.saved_dollars >= MIN_SAVED]
-    return sorted(worthwhile, key=lambda one: (-one.saved_dollars, one.account, one.region, one.namespace))
+    worthwhile = [item for item in advice if item.saved_dollars >= MIN_SAVED]
+    return sorted(
+        worthwhile, key=lambda item: (-item.saved_dollars, item.account, item.region, item.namespace)
+    )
 
 
 def _streaming_prices(use: MetricUse, payer: CellKey) -> Prices | None:
-    """Return the prices of a cell's account; None unless they are in dollars, and those of streams known."""
+    """Return the prices of a cell's account; None unless in dollars and complete for streams."""
     prices = use.prices.in_dollars(payer[0])
     return prices if prices and prices.streamed_update is not None else None
 
 
 def _advice(
-    payer: CellKey, namespace: str, some: Sequence[tuple[str, _Candidate]], prices: Prices
+    payer: CellKey, namespace: str, named: Sequence[tuple[str, _Candidate]], prices: Prices
 ) -> StreamAdvice:
     return StreamAdvice(
         account=payer[0],
         region=payer[1],
         namespace=namespace,
-        names=sorted(name for name, _ in some),
-        metrics=sum(one.metrics for _, one in some),
-        polled_dollars=sum(one.polled for _, one in some),
-        streamed_dollars=sum(one.streamed(prices) for _, one in some),
+        names=sorted(name for name, _ in named),
+        metrics=sum(candidate.metrics for _, candidate in named),
+        polled_dollars=sum(candidate.polled for _, candidate in named),
+        streamed_dollars=sum(candidate.streamed(prices) for _, candidate in named),
     )
 
 
@@ -190,6 +194,6 @@ def _candidates(
 
 
 def _parsed(query: bytes) -> tuple[Name, str, int]:
-    """The name, the statistic and the period in seconds of a query."""
+    """Return the name, the statistic and the period in seconds of a query."""
     parts = orjson.loads(query)
     return (parts["Metric"]["Namespace"], parts["Metric"]["MetricName"]), parts["Stat"], parts["Period"]

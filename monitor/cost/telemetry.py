@@ -17,7 +17,7 @@ LabelValues = tuple[str, ...]  # a service; or an account and a region; or all t
 class MeasuredCost:
     """Metrics requested, calls of ListMetrics, updates streamed, and US dollars, since an epoch second.
 
-    dollars: without what is not billed in dollars, or at prices that are not known.
+    dollars: the cost of all that is billed in dollars at known prices.
     """
 
     requested: float = 0.0
@@ -27,12 +27,12 @@ class MeasuredCost:
     since: float | None = None
 
     def monthly_dollars_at(self, now: float) -> float | None:
-        """US dollars of a month at the rate until an epoch second; None during the first hour."""
+        """Return the dollars a month at the rate until an epoch second; None during the first hour."""
         watched = self.watched(now)
         return None if watched is None else self.dollars / watched * SECONDS_PER_MONTH
 
     def watched(self, now: float) -> float | None:
-        """Seconds until an epoch second in which it was measured; None during the first hour."""
+        """Return the seconds measured until an epoch second; None during the first hour."""
         watched = now - self.since if self.since else 0.0
         return watched if watched >= SECONDS_PER_HOUR else None
 
@@ -49,9 +49,9 @@ class MeasuredCost:
 class CostTelemetry(Collector):
     """Exports the estimated cost of the metrics requested, of ListMetrics and of the updates streamed.
 
-    All counters have the labels SERVICE_LABELS. aws: counts what is read, and knows the partitions of
-    accounts. updates: None where nothing is streamed. The family is without accounts that are not billed in
-    dollars, or at prices that are not known. prices: those that accounts pay.
+    All counters have the labels SERVICE_LABELS. aws: the counters of requests, and the partitions of
+    accounts. updates: the counter of streamed updates; None where nothing is streamed. prices: the prices
+    that accounts pay. The family omits accounts that are not billed in dollars, or whose prices are unknown.
     """
 
     def __init__(
@@ -62,16 +62,18 @@ class CostTelemetry(Collector):
     ) -> None:
         self._requested, self._listings, self._updates = aws.metrics_requested, aws.metric_listings, updates
         self.prices = AccountPrices(partitions=aws.partitions)
-        self._before: Mapping[LabelValues, MeasuredCost] = {}  # what was measured at other prices
+        self._before: Mapping[
+            LabelValues, MeasuredCost
+        ] = {}  # counts and dollars at the last change of prices
         registry.register(self)
 
     def set_prices(self, table: PriceTable) -> None:
-        """Change the prices of what is spent from now on."""
+        """Change the prices of all that is counted from now on."""
         if table != self.prices.table:
             self._before, self.prices = self.measured(), replace(self.prices, table=table)
 
     def measured(self) -> Mapping[LabelValues, MeasuredCost]:
-        """The counters' values by account, region and service."""
+        """Return the counters' values by account, region and service."""
         costs: dict[LabelValues, MeasuredCost] = {}
         for labels, value, since in _samples(self._requested):
             costs[labels] = MeasuredCost(requested=value, since=since)
@@ -82,7 +84,7 @@ class CostTelemetry(Collector):
         return {labels: self._priced(labels, counts) for labels, counts in costs.items()}
 
     def _priced(self, labels: LabelValues, counts: MeasuredCost) -> MeasuredCost:
-        """Return counts with their dollars: at the present prices, what was counted since these hold."""
+        """Return counts with their dollars; what was counted since the last change has the present prices."""
         before, prices = self._before.get(labels, MeasuredCost()), self.prices.in_dollars(labels[0])
         if prices is None:
             return replace(counts, dollars=before.dollars)
@@ -94,16 +96,16 @@ class CostTelemetry(Collector):
         return replace(counts, dollars=before.dollars + (added or 0.0))
 
     def collect(self) -> Iterator[CounterMetricFamily]:
-        """The family of dollars."""
+        """Yield the family of dollars."""
         family = CounterMetricFamily(
             "headroom_estimated_cost_dollars",
             "Estimated cost of the metrics requested, of ListMetrics and of the updates streamed, in US "
             "dollars.",
             labels=SERVICE_LABELS,
         )
-        measured = self.measured().items()
-        for labels, cost in (one for one in measured if self.prices.in_dollars(one[0][0])):
-            family.add_metric(labels, cost.dollars, created=cost.since)
+        for labels, cost in self.measured().items():
+            if self.prices.in_dollars(labels[0]):
+                family.add_metric(labels, cost.dollars, created=cost.since)
         yield family
 
 

@@ -1,4 +1,4 @@
-"""AWS's report of the utilization of quotas, compared with ours: a finding, and never an alert."""
+"""Compares AWS's report of quota utilization with Headroom's values; a difference raises no alert."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -11,16 +11,16 @@ from monitor.aws.failure_class import DENIAL_CLASSES
 from monitor.fleet.key import CellKey
 from monitor.lib.percent import format_percent
 
-MAX_DIFFERENCE = 0.1  # of two utilizations, as the report is of another time
+MAX_DIFFERENCE = 0.1  # between two utilizations, as the report is of another time
 
 
 def difference(
     reported: ReportedQuota, read_at: float, utilization: float | None, value: float | None
 ) -> str:
-    """Return how a report differs from what is known, as a sentence; empty where it does not.
+    """Return a sentence on how AWS's report differs from Headroom's values; empty where they agree.
 
-    read_at: when the report was read. utilization: ours now; None where the two cannot be compared. value: of
-    the quota, in AWS's unit.
+    read_at: when the report was read. utilization: Headroom's now; None where the two cannot be compared.
+    value: the quota's value, in AWS's unit.
     """
     differences = []
     if utilization is not None and abs(reported.utilization - utilization) > MAX_DIFFERENCE:

@@ -11,7 +11,7 @@ MAX_TEXT_LENGTH = 200
 
 
 class CoverageFilters(BaseModel):
-    """The filters of the coverage. An empty one matches everything."""
+    """The filters of the coverage. An empty filter matches everything."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,7 +35,7 @@ class CoverageFilters(BaseModel):
         return self.state in (None, quota.state) and self.matches_without_state(quota)
 
     def matches_without_state(self, quota: QuotaCoverage) -> bool:
-        """Return whether a quota matches all filters but that of its state."""
+        """Return whether a quota matches all filters except the one on its state."""
         text = self.text.casefold()
         return (
             self.account in ("", quota.account)

@@ -46,12 +46,12 @@ from rules.signals import Quota, Signal
 class QuotaCoverage:
     """One quota of an account in a region.
 
-    value: the limit in force in AWS's unit; None where AWS does not return it. source: of the value. reason,
-    enable: see `Verdict`. signals: the ids of the signals that watch it, or could. monthly_dollars: what
-    watching it costs, or would cost, by list price: metrics that are requested, as calls are free, and the
-    setting of AWS in `enable`; None where that cannot be told, or where it cannot be watched. cost_note: what
-    is charged, or why it cannot be told; empty where the amount says it all. note: how AWS's report of
-    utilization differs; empty where it does not.
+    value: the limit in force in AWS's unit; None where AWS does not return it. source: the source of the
+    value. reason, enable: see `Verdict`. signals: the ids of the signals that watch the quota, or could.
+    monthly_dollars: the cost of watching the quota by list price, now or once it is watched: the requested
+    metrics (calls are free) and the AWS setting in `enable`; None where the cost is unknown or the quota
+    cannot be watched. cost_note: what AWS charges, or why the cost is unknown; empty where the amount is
+    enough. note: how AWS's report of utilization differs from Headroom's values; empty where they agree.
     """
 
     account: str
@@ -72,7 +72,7 @@ class QuotaCoverage:
 
     @property
     def has_unknown_cost(self) -> bool:
-        """True if it could be watched, at a cost that is not known."""
+        """True if the quota can be watched, at an unknown cost."""
         return self.monthly_dollars is None and self.state is not CoverageState.NO_USAGE_SOURCE
 
 
@@ -87,11 +87,11 @@ SeriesByQuota = Mapping[Quota, Sequence[QuotaSeries]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Coverage:
-    """The coverage of all accounts and regions, computed from copies of what is known.
+    """The coverage of all accounts and regions, computed from copies.
 
-    known: by cell, a copy of what is known of its quotas. snapshot: the series as judged last. off: the
-    signals that are off unless they are configured. cells: the status of all cells. services: by cell, those
-    that are read. metrics: those that are requested. intervals: between two requests for a metric.
+    known: by cell, a copy of its known quotas. snapshot: the series as judged last. off: the signals that are
+    off unless they are configured. cells: the status of all cells. services: by cell, the services that are
+    read. metrics: the requested metrics. intervals: the intervals between two requests for a metric.
     """
 
     known: Mapping[CellKey, KnownQuotas]
@@ -104,7 +104,7 @@ class Coverage:
     intervals: PollIntervals
 
     def quotas(self) -> Iterator[QuotaCoverage]:
-        """Yield the quotas by account, region, service code and code. For a thread: it can take long."""
+        """Yield the quotas by account, region, service code and code. For a thread: it may take long."""
         series, declared = series_by_quota(self.snapshot), _signals_by_quota(self.registry)
         read = {service for services in self.services.values() for service in services}
         for cell, status in sorted(_by_cell(self.cells).items()):
@@ -125,14 +125,14 @@ class Coverage:
                 ).quotas()
 
     def _cost_of(self, series: SeriesByQuota, cell: CellKey) -> "SeriesCost":
-        slots = np.array([one.slot for some in series.values() for one in some], np.int32)
+        slots = np.array([one.slot for of_quota in series.values() for one in of_quota], np.int32)
         prices = self.metrics.prices.of(self.metrics.payer_of(cell))
         return SeriesCost(self.metrics, self.metrics.rows_of(slots), self.intervals, prices)
 
     def notes(self) -> list[str]:
-        """Return what else is to be said of the coverage, a line each."""
-        without = sorted({one.account for one in self.cells if one.signer})
-        return [*report_notes(self.known), *(f"{account}: {DEFAULTS_ALONE}" for account in without)]
+        """Return remarks on the coverage of accounts, one line each."""
+        without_role = sorted({cell.account for cell in self.cells if cell.signer})
+        return [*report_notes(self.known), *(f"{account}: {DEFAULTS_ALONE}" for account in without_role)]
 
     @property
     def service_codes(self) -> Sequence[str]:
@@ -140,14 +140,14 @@ class Coverage:
         return sorted({code for known in self.known.values() for code in known.lists})
 
     def unread(self) -> Iterator[str]:
-        """Yield a sentence for each read of quotas that failed, and for what was not read yet."""
+        """Yield a sentence for each failed read of quotas, and for each cell with quotas not yet read."""
         for cell, status in sorted(_by_cell(self.cells).items()):
             place, known = f"{status.name or status.account}/{status.region}", self.known.get(cell)
             if QUOTAS_SERVICE not in self.services.get(cell, ()) and not status.signer:
                 yield f"{place}: the quotas are not read, as the configuration leaves them out"
                 continue
             run = status.collectors.get(QUOTAS_SERVICE)
-            sentences = [one.sentence for one in run.failures] if run else []
+            sentences = [failure.sentence for failure in run.failures] if run else []
             failures = dict.fromkeys([*sentences, *(known.list_failures if known else ())])
             yield from (f"{place}: {sentence}" for sentence in failures)
             missing = sorted(known.in_use - known.lists.keys()) if known else ()
@@ -161,7 +161,7 @@ class Coverage:
 class SeriesCost:
     """The cost of requesting the metrics of series.
 
-    rows: by slot, the rows of the metrics of its series. prices: of the account that pays.
+    rows: by slot of a series, the rows of its metrics. prices: the prices of the account that pays.
     """
 
     metrics: MetricUse
@@ -170,7 +170,7 @@ class SeriesCost:
     prices: Prices | None
 
     def of(self, series: Iterable[QuotaSeries]) -> WatchingCost:
-        """Return the cost of some series; a metric of several series counts once."""
+        """Return the cost of some series; a metric that several series share counts once."""
         rows = np.array([*{row for one in series for row in self.rows.get(one.slot, ())}], np.int32)
         projected = project_rows(self.metrics, rows, self.intervals.shortest, self.prices)
         return cost_of_metrics(projected, self.prices)
@@ -180,8 +180,9 @@ class SeriesCost:
 class CellCoverage:
     """The coverage of one account in one region.
 
-    series, declared: the series, and the ids of the signals, by the quota that limits them. off: signals that
-    are read on request only. read: the services that are read in some cell. partition: of the account.
+    series: by quota, the series that it limits. declared: by quota, the ids of the signals that it limits.
+    off: the signals that are read on request only. read: the services that are read in at least one cell.
+    partition: the account's partition.
     """
 
     status: CellStatus
@@ -204,7 +205,7 @@ class CellCoverage:
                 yield self._covered(listed, failures.get(listed.quota))
 
     def _is_here(self, listed: ListedQuota) -> bool:
-        """Return whether a quota is one of the region; one that is the same in all regions is shown once."""
+        """Return whether a quota belongs to this cell; a global quota belongs only to the `global` cell."""
         if self.status.region != GLOBAL_REGION:
             return not listed.is_global
         scope = self.registry.quota_scope(listed.quota.service)
@@ -213,7 +214,9 @@ class CellCoverage:
     def _covered(self, listed: ListedQuota, failure: Exception | None) -> QuotaCoverage:
         declared, arn = self.declared.get(listed.quota, ()), listed.context.arn
         series = [one for one in self.series.get(listed.quota, ()) if arn in ("", one.quota_arn)]
-        verdict = verdict_of_series(series) if series else self._verdict_without(listed, declared, failure)
+        verdict = (
+            verdict_of_series(series) if series else self._verdict_without_series(listed, declared, failure)
+        )
         if verdict.state is CoverageState.NOT_PERMITTED and self.status.signer:
             verdict = replace(verdict, enable=self._role_entry)
         cost = self._cost(listed, series, declared, verdict.state)
@@ -263,10 +266,10 @@ class CellCoverage:
     def _count_failures(self) -> Mapping[Quota, Exception]:
         return {quota: error for one in self.known.counted.values() for quota, error in one.failures.items()}
 
-    def _verdict_without(
+    def _verdict_without_series(
         self, listed: ListedQuota, declared: Sequence[str], failure: Exception | None
     ) -> Verdict:
-        """Return the state of a quota of which there is no series."""
+        """Return the verdict on a quota that has no series."""
         if signals := [signal for signal in declared if signal.partition(".")[0] in self.read]:
             return self._verdict_of_signals(signals)
         if self.status.signer and (listed.usage or listed.quota in read_counts()):
@@ -288,7 +291,7 @@ class CellCoverage:
         return f"accounts: [..., {{role_arn: {role}}}], with the policy of headroom iam-policy --of account"
 
     def _verdict_of_signals(self, declared: Sequence[str]) -> Verdict:
-        """Return the state of a quota of declared signals without series."""
+        """Return the verdict on a quota whose declared signals have no series."""
         if all(signal in self.off for signal in declared):
             setting = f"signals: {{enabled: [{', '.join(declared)}]}}"
             return Verdict(CoverageState.NOT_ENABLED, "Its signal is read on request only.", setting)
@@ -298,7 +301,7 @@ class CellCoverage:
         return Verdict(CoverageState.VALUE_ONLY, "Nothing was found that uses it.")
 
     def _verdict_of_count(self, listed: ListedQuota) -> Verdict:
-        """Return the state of a quota whose resources are counted, while there is no series."""
+        """Return the verdict on a quota whose resources are counted, and that has no series."""
         if listed.value is None:
             return Verdict(CoverageState.STALE, "AWS returns no value of it at present.")
         if any(listed.quota in one.counts for one in self.known.counted.values()):
@@ -310,13 +313,13 @@ def _series_of_account(series: Mapping[CellKey, SeriesByQuota], account: str) ->
     """Return the series of all regions of an account: any of them may be limited by a global quota."""
     found: dict[Quota, list[QuotaSeries]] = {}
     for (owner, _), by_quota in series.items():
-        for quota, some in by_quota.items() if owner == account else ():
-            found.setdefault(quota, []).extend(some)
+        for quota, limited in by_quota.items() if owner == account else ():
+            found.setdefault(quota, []).extend(limited)
     return found
 
 
 def _verdict_of_metric(listed: ListedQuota) -> Verdict:
-    """Return the state of a quota that only a metric of its usage could tell, while there is no series."""
+    """Return the verdict on a quota whose usage only a metric can tell, and that has no series."""
     if override_of_listed(listed).read is ReadAs.NOTHING:
         return Verdict(CoverageState.NO_USAGE_SOURCE, "AWS enforces another value than this one.")
     if not listed.usage:
@@ -340,7 +343,7 @@ def _signals_by_quota(registry: Registry) -> Mapping[Quota, list[str]]:
 
 
 def series_by_quota(snapshot: Snapshot) -> Mapping[CellKey, SeriesByQuota]:
-    """Return the series of a snapshot that a quota limits. May take long: not for the event loop."""
+    """Return the series that a quota limits, by cell. Call it in a thread, as it may take long."""
     found: dict[CellKey, dict[Quota, list[QuotaSeries]]] = {}
     for slot in np.flatnonzero(snapshot.group >= 0).tolist():
         series: Series = snapshot.series[slot]
@@ -358,7 +361,7 @@ def series_by_quota(snapshot: Snapshot) -> Mapping[CellKey, SeriesByQuota]:
 
 
 def _level(series: Series, utilization: float) -> float | None:
-    """Return a utilization that AWS's report can be compared with: it tells no window of rates."""
+    """Return the utilization if AWS's report has a comparable one: of a whole account, and no rate."""
     signal, key = series.settings.signal, series.key
     is_of_account = key.is_of_account or (key.service == QUOTAS_SERVICE and not series.settings.quota_arn)
     is_rate = signal.unit.is_rate or signal.reports_throttling
@@ -370,7 +373,7 @@ def _code_and_resource(listed: ListedQuota) -> tuple[str, str]:
 
 
 def quota_of(key: Key, signal: Signal) -> Quota | None:
-    """Return the quota that limits a series; None where nothing but the resource does."""
+    """Return the quota that limits a series; None where no quota does."""
     if key.service != QUOTAS_SERVICE:
         return signal.quota
     service_code, code = key.subject.path[:2]

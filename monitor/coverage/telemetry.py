@@ -1,4 +1,4 @@
-"""The metric of the coverage of quotas."""
+"""The exported family of the coverage of quotas."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -24,6 +24,6 @@ class CoverageTelemetry:
         registry.register(self._coverage)
 
     def count(self, quotas: Iterable[QuotaCoverage]) -> None:
-        """Export the numbers of these quotas, and no others."""
+        """Export the numbers of these quotas in place of the previous numbers."""
         numbers = Counter((one.account, one.region, one.service_code, str(one.state)) for one in quotas)
         self._coverage.replace({labels: float(number) for labels, number in numbers.items()})

@@ -11,10 +11,10 @@ from monitor.coverage.verdicts import CoverageState
 
 @dataclass(frozen=True, slots=True)
 class CoverageTotals:
-    """The numbers of some quotas.
+    """Totals of some quotas.
 
-    states: the number of quotas in each state that has any. monthly_dollars: the sum of the known costs.
-    unknown_costs: the number of quotas that could be watched at an unknown cost.
+    states: the number of quotas by state, without states that have none. monthly_dollars: the sum of the
+    known costs. unknown_costs: the number of quotas that could be watched at an unknown cost.
     """
 
     states: Mapping[CoverageState, int]

@@ -19,8 +19,8 @@ from monitor.lib.partitions import COMMERCIAL
 class PollIntervals:
     """Seconds between two requests for a metric.
 
-    shortest: for a series near its limit. quiet: for the metrics of usage of a series far below its limit.
-    throttled: for the metrics of throttled demand of such a series.
+    shortest: for the metrics of a series near its limit. quiet: for the usage metrics of a series far below
+    its limit. throttled: for the metrics of throttled demand of a series far below its limit.
     """
 
     shortest: float
@@ -70,14 +70,14 @@ def cost_without_series(
     """Return what it would cost to watch a quota that has no series.
 
     declared: the ids of the quota's signals. prices: the account's prices; None: unknown. Calls cost nothing,
-    and a metric is assumed to be far below its limit.
+    and the usage is assumed to be far below the limit.
     """
     polled = Counter[float]()
     if declared:
         if not all(_needs_no_metric(registry, signal) for signal in declared):
             return _cost_by_resource(intervals, prices)
     elif listed.quota in read_counts():
-        pass
+        pass  # calls count its resources, and need no metric
     elif not listed.usage:
         return NOTHING_TO_WATCH
     elif listed.usage.name == CALLS:  # the metric of refused calls is read, too

@@ -22,8 +22,8 @@ class CoverageState(StrEnum):
 
     NOT_ENABLED = "not_enabled"  # a setting of Headroom or of AWS makes it observable
     NOT_PERMITTED = "not_permitted"  # AWS denies the calls that tell its usage
-    STALE = "stale"  # its series has no recent sample, or what tells its usage could not be read
-    VALUE_ONLY = "value_only"  # its value is known, and nothing of it is used, or was not read yet
+    STALE = "stale"  # its series has no recent sample, or its usage could not be read
+    VALUE_ONLY = "value_only"  # its value is known; nothing uses it, or its usage was not read yet
     NO_USAGE_SOURCE = "no_usage_source"  # neither AWS nor Headroom tells what is used
     WATCHED = "watched"  # a series compares its usage with it
 
@@ -50,8 +50,9 @@ class Verdict:
 class QuotaSeries:
     """A series that a quota limits, as judged last.
 
-    slot: its place in the fleet. quota_arn: the resource that has the quota for itself. utilization: of a
-    level that is of the whole account; None for others, and where it is unknown.
+    slot: the slot of the series in the fleet. quota_arn: the ARN of the resource that has a quota of its own;
+    empty if the quota is the account's. utilization: None where it is unknown, a rate, or that of a resource
+    instead of the whole account.
     """
 
     signal: str
@@ -81,8 +82,8 @@ def verdict_of_failure(failure: Failure) -> Verdict:
     """Return the verdict on a quota whose usage could not be read."""
     if failure.failure_class not in DENIAL_CLASSES:
         return Verdict(CoverageState.STALE, failure.sentence)
-    is_of_role = failure.failure_class is FailureClass.DENIED
-    action = DENIED_ACTION.search(failure.message) if is_of_role else None
+    is_denied_in_account = failure.failure_class is FailureClass.DENIED
+    action = DENIED_ACTION.search(failure.message) if is_denied_in_account else None
     return Verdict(CoverageState.NOT_PERMITTED, failure.sentence, f"allow {action[1]}" if action else "")
 
 

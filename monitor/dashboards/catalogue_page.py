@@ -1,4 +1,4 @@
-"""The page that lists every signal by service, and says of what is not watched why."""
+"""The page that lists every signal by service, and the limits that are not watched, with the reason."""
 
 from collections.abc import Collection, Iterator, Mapping
 
@@ -31,7 +31,7 @@ EXPLANATION = """A signal is a usage with a limit. Its name links to its runbook
 def catalogue_page(registry: Registry, not_declared: NotDeclared) -> str:
     """Return the page of the catalogue in Markdown."""
     services = registry.services.values()
-    readable = {one.service: _readable(one) for one in registry.collectors}
+    readable = {collector.service: _readable(collector) for collector in registry.collectors}
     number = sum(len(service.signals) for service in services)
     parts = [
         "# Catalogue",
@@ -42,13 +42,13 @@ def catalogue_page(registry: Registry, not_declared: NotDeclared) -> str:
     ]
     for family, members in by_family(services):
         parts.append(f"## {family.value.capitalize()}")
-        for one in members:
-            parts += [*_service(one), *_metrics_alone(readable[one.service])]
-    return "\n\n".join([*parts, *_what_is_not_watched(not_declared)]) + "\n"
+        for service in members:
+            parts += [*_service(service), *_metrics_alone(readable[service.service])]
+    return "\n\n".join([*parts, *_not_watched(not_declared)]) + "\n"
 
 
 def service_table(services: Collection[Service]) -> str:
-    """Return a table with one row per service, for a page beside that of the catalogue."""
+    """Return a table with one row per service, for a page in the folder of the catalogue page."""
     rows = [
         (family.value, link(one.title, PAGE, service_heading(one)), f"`{one.service}`", str(len(one.signals)))
         for family, members in by_family(services)
@@ -75,10 +75,10 @@ def _readable(collector: Collector) -> Mapping[str, ReadableSignal]:
 def _metrics_alone(readable: Mapping[str, ReadableSignal]) -> Iterator[str]:
     """Yield which signals of a service are read in accounts without a role, if any are."""
     names = [f"`{name}`" for name, signal in readable.items() if not signal.lacks_limit]
-    others = [f"`{name}`" for name, signal in readable.items() if signal.lacks_limit]
-    with_limit = [f"{', '.join(others)} with a limit in `limits`"] if others else []
+    without_limit = [f"`{name}`" for name, signal in readable.items() if signal.lacks_limit]
+    on_request = [f"{', '.join(without_limit)} with a limit in `limits`"] if without_limit else []
     if readable:
-        yield f"Without a role: {', '.join([*names, *with_limit])}."
+        yield f"Without a role: {', '.join([*names, *on_request])}."
 
 
 def _row(signal: Signal) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ def _row(signal: Signal) -> tuple[str, ...]:
     )
 
 
-def _what_is_not_watched(not_declared: NotDeclared) -> Iterator[str]:
+def _not_watched(not_declared: NotDeclared) -> Iterator[str]:
     yield "## What is not watched"
     yield (
         "Limits without a signal of this name, and services without any, with the reason. What a signal sees "

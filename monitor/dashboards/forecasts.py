@@ -1,8 +1,8 @@
 """The alerting rules for Prometheus about forecasts: series that will probably reach their limits.
 
-There is one for each of the classes that Headroom's own alerts have: within three days, a day, six hours, an
-hour. A series has the alert of the nearest class; when a nearer one becomes probable, the alert of the class
-before fires on until that of the nearer one does.
+There is a rule for each horizon of Headroom's own alerts: three days, a day, six hours, an hour. A series has
+only the alert of its nearest probable horizon. When a nearer horizon becomes probable, the former alert keeps
+firing until the alert of the nearer horizon fires.
 """
 
 from collections.abc import Iterator
@@ -17,28 +17,28 @@ from rules.forecast import LIKELY
 from rules.forecast_features import HORIZON_WORDS, HORIZONS
 
 ALERT: Final = "HeadroomWillReach"
-PENDING_FOR: Final = 30  # minutes, as `will_reach_for` of the configuration is by default
+PENDING_FOR: Final = 30  # minutes; the default of `will_reach_for` in the configuration
 FAMILY: Final = "headroom_limit_reach_probability"
 WITHOUT: Final = "max without (instance, pod)"
 LABELS: Final = exported_names(ALL_LABELS)
 
 
 def forecast_rules(runbooks: str) -> Iterator[dict[str, Any]]:
-    """Yield the rule of each class, the nearest first. runbooks: the address of their folder."""
-    words = [HORIZON_WORDS[horizon] for horizon in HORIZONS]
-    for nearer, word in pairwise(["", *words]):
-        yield _rule(word, nearer, runbooks)
+    """Yield the rule of each horizon, the nearest first. runbooks: the address of the folder of runbooks."""
+    horizons = [HORIZON_WORDS[minutes] for minutes in HORIZONS]
+    for nearer, horizon in pairwise(["", *horizons]):
+        yield _rule(horizon, nearer, runbooks)
 
 
-def _rule(word: str, nearer: str, runbooks: str) -> dict[str, Any]:
+def _rule(horizon: str, nearer: str, runbooks: str) -> dict[str, Any]:
     return {
         "alert": ALERT,
-        "expr": _expression(word, nearer),
+        "expr": _expression(horizon, nearer),
         "for": f"{PENDING_FOR}m",
         "keep_firing_for": f"{PENDING_FOR}m",
-        "labels": {"severity": Severity.WARNING.value, "within": word},
+        "labels": {"severity": Severity.WARNING.value, "within": horizon},
         "annotations": {
-            "summary": _summary(word),
+            "summary": _summary(horizon),
             "description": "By the usage of the last 14 days; where demand was refused below the limit, by "
             "the usage at which that was.",
             "remedy": "The runbook has the remedy, its command, and how long it takes: ask for an increase "
@@ -49,28 +49,29 @@ def _rule(word: str, nearer: str, runbooks: str) -> dict[str, Any]:
     }
 
 
-def _expression(word: str, nearer: str) -> str:
-    """Return the series that probably reach the limit within a class and no nearer one, and are not near it.
+def _expression(horizon: str, nearer: str) -> str:
+    """Return the query for series that will probably reach their limits within a horizon.
 
-    A probability of 1 within the shortest horizon says that the limit is reached.
+    Series in the zone `near` or worse are excluded, and series that will probably reach their limits within
+    the next nearer horizon. A probability of 1 within the shortest horizon means that the limit is reached.
     """
-    first = f'{WITHOUT} ({FAMILY}{{horizon="{word}"}}) >= {LIKELY}'
-    others = [f"{WITHOUT} (headroom_zone) >= {Zone.NEAR}"]
+    probable = f'{WITHOUT} ({FAMILY}{{horizon="{horizon}"}}) >= {LIKELY}'
+    excluded = [f"{WITHOUT} (headroom_zone) >= {Zone.NEAR}"]
     if nearer:
-        others.append(f'{WITHOUT} ({FAMILY}{{horizon="{nearer}"}}) >= {LIKELY}')
+        excluded.append(f'{WITHOUT} ({FAMILY}{{horizon="{nearer}"}}) >= {LIKELY}')
     else:
-        first += " < 1"
-    return "\n".join([first, *(f"  unless ignoring (horizon)\n{other}" for other in others)])
+        probable += " < 1"
+    return "\n".join([probable, *(f"  unless ignoring (horizon)\n{series}" for series in excluded)])
 
 
-def _summary(word: str) -> str:
+def _summary(horizon: str) -> str:
     """Return the sentence of an alert, with the earliest and the latest time."""
     selector = ",".join(f"{name}=%q" for name in LABELS)
     values = " ".join(f"$labels.{name}" for name in LABELS)
     times = " and ".join(_time(selector, values, quantile) for quantile in ("0.1", "0.9"))
     resource = f"{{{{ with $labels.resource }}}}{{{{ . }}}}{{{{ else }}}}{WHOLE_ACCOUNT}{{{{ end }}}}"
     where = f"{resource} ({{{{ $labels.aws_account }}}}, {{{{ $labels.aws_region }}}})"
-    probability = f"{{{{ $value | humanizePercentage }}}} within {word}"
+    probability = f"{{{{ $value | humanizePercentage }}}} within {horizon}"
     return (
         f"{{{{ $labels.aws_service }}}} {{{{ $labels.signal }}}}, {where} will probably reach its limit: "
         f"{probability}, between {times} from now."
@@ -78,7 +79,7 @@ def _summary(word: str) -> str:
 
 
 def _time(selector: str, values: str, quantile: str) -> str:
-    """Return a template of the time until the limit is reached, of a quantile."""
+    """Return a template of the time until the limit is reached, at a quantile."""
     query = f'headroom_limit_reach_timestamp_seconds{{{selector},quantile=\\"{quantile}\\"}} - time()'
-    asked = f'{{{{ with printf "{query}" {values} | query }}}}'
-    return f"{asked}{{{{ . | first | value | humanizeDuration }}}}{{{{ else }}}}an unknown time{{{{ end }}}}"
+    result = f'{{{{ with printf "{query}" {values} | query }}}}'
+    return f"{result}{{{{ . | first | value | humanizeDuration }}}}{{{{ else }}}}an unknown time{{{{ end }}}}"

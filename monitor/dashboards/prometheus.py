@@ -4,7 +4,7 @@ A series has at most one of the alerts HeadroomSaturated, HeadroomNear and Headr
 select the last of three metrics that are recorded for each signal:
 
 last_known  the zone; while the series is stale, its former zone, so that missing samples resolve no alert. It
-            ends with the series, and when a usage is only bounded and the bounds no longer prove a zone.
+            ends with the series, and when only bounds of the usage are known that no longer prove a zone.
 sustained   the worst zone that lasted for the signal's `for`; worse zones count for milder ones, so that
             `for` does not start again when a series gets worse. `saturated` has a `for` of its own.
 alerted     the worst sustained zone of the last minutes, so that alerts do not flap.
@@ -69,7 +69,7 @@ _Dumper.add_representer(str, _text)
 
 
 def files(services: Iterable[Service], runbooks: str = RUNBOOKS) -> Mapping[str, str]:
-    """Return the text of each file by name. runbooks: the address of their folder."""
+    """Return the text of each file by name. runbooks: the address of the folder of runbooks."""
     groups_by_name = {service.service: service_groups(service, runbooks) for service in services}
     groups_by_name["headroom"] = [
         _group("headroom", [_health_rule(alert, runbooks) for alert in health_alerts()])
@@ -119,9 +119,9 @@ def _recording_rules(signal: Signal) -> list[dict[str, Any]]:
 
 def _last_known(selector: str) -> str:
     without = f"max without ({', '.join(PROCESS_LABELS)})"
-    kept = f"{LAST_KNOWN}{selector}\n  and\n  {without} (headroom_sample_timestamp_seconds{selector})"
+    former = f"{LAST_KNOWN}{selector}\n  and\n  {without} (headroom_sample_timestamp_seconds{selector})"
     unproven = f"{without} (headroom_usage_lower_bound{selector})"
-    return f"{without} (headroom_zone{selector})\nor (\n  {kept}\n  unless\n  {unproven}\n)"
+    return f"{without} (headroom_zone{selector})\nor (\n  {former}\n  unless\n  {unproven}\n)"
 
 
 def _sustained(signal: Signal) -> str:
@@ -134,7 +134,7 @@ def _sustained(signal: Signal) -> str:
 
 
 def _minimum_over(selector: str, minutes: int) -> str:
-    """Return the mildest zone of the last minutes, for series that existed before them and still do."""
+    """Return the query for the mildest zone of the last minutes, in which the series existed throughout."""
     zone = f"{LAST_KNOWN}{selector}"
     return f"min_over_time({zone}[{minutes}m])\n  and\n  {zone} offset {minutes}m\n  and\n  {zone}"
 
@@ -161,7 +161,7 @@ def _alerting_rules(service: Service, signal: Signal, runbooks: str) -> list[dic
 
 
 def _idle(selector: str) -> str:
-    """Return series below the band, except capacity that another limit of the same purchase keeps busy."""
+    """Return the query for series below the band, except those whose purchase another limit keeps busy."""
     busy = f"max without ({', '.join(PROCESS_LABELS)}) (headroom_idle{selector}) == 0"
     return f"{LAST_KNOWN}{selector} == {Zone.BELOW}\n  unless\n  {busy}"
 

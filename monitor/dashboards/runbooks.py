@@ -20,14 +20,14 @@ from monitor.runbooks.runbooks import find_runbook, runbook_names
 
 
 def address_of(runbooks: str, page: str, heading: str) -> str:
-    """Return the address of a heading of a runbook. runbooks: the address of their folder."""
+    """Return the address of a heading of a runbook. runbooks: the address of the folder of runbooks."""
     return f"{runbooks}/{page}.md#{anchor(heading)}"
 
 
 def files(registry: Registry) -> Mapping[str, str]:
     """Return the text of each runbook by the name of its file."""
     found = ((name, find_runbook(registry, name)) for name in runbook_names(registry))
-    return {f"{name}.md": markdown_of(one) for name, one in found if one}
+    return {f"{name}.md": markdown_of(runbook) for name, runbook in found if runbook}
 
 
 def markdown_of(runbook: Runbook) -> str:
@@ -41,7 +41,7 @@ def markdown_of(runbook: Runbook) -> str:
 def _block(block: Block) -> str:
     match block:
         case Paragraph(parts, label):
-            text = "".join(one if isinstance(one, str) else _link(one) for one in parts)
+            text = "".join(part if isinstance(part, str) else _link(part) for part in parts)
             return f"**{label}:** {text}" if label else text
         case Bullets(items):
             return bullets(items)

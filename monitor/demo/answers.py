@@ -16,16 +16,18 @@ from monitor.demo.region import AwsResponseError
 from monitor.lib.botocore_models import model_loader
 
 KEY = re.compile(r"(?P<client>[a-z0-9-]+)\.(?P<operation>[A-Z][A-Za-z0-9]*)(\((?P<value>.+)\))?")
-REPEAT = "$repeat"  # in an item of a list: how many times it is there
-NUMBER = "{number}"  # in the texts of such an item: 1 in the first one
+REPEAT = "$repeat"  # a key of a list item: how many times the item is repeated
+NUMBER = "{number}"  # replaced in the texts of a repeated item: by 1 in the first copy
 MAX_REPEAT = 1000
-EMPTY = StructureShape("Empty", {"type": "structure", "members": {}})  # of operations that return nothing
+EMPTY = StructureShape(
+    "Empty", {"type": "structure", "members": {}}
+)  # the output of operations that return nothing
 
 
 class AnswerKey(NamedTuple):
     """A call: `client.Operation`, or `client.Operation(value)`.
 
-    value: of any parameter of the call, or of an item of a list among them; empty for any call.
+    value: the value of a parameter, or of an item of a parameter that is a list; empty matches every call.
     """
 
     client: str
@@ -46,7 +48,7 @@ class MissingAnswerError(AwsResponseError):
 
 
 class AnswerTable:
-    """The answers of AWS in one region. unused: the keys of those that no call had yet."""
+    """The answers of AWS in one region. unused: the keys of the answers that no call has received."""
 
     def __init__(self, answers: Mapping[AnswerKey, Any]) -> None:
         self._answers = {key: expanded(answer) for key, answer in answers.items()}
@@ -58,7 +60,7 @@ class AnswerTable:
         return {(key.client, key.operation) for key in self._answers}
 
     def respond(self, client: str, operation: str, params: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the response to a call: where it has pages, the one whose token is in the parameters.
+        """Return the response to a call; if it has pages, the page whose token is in the parameters.
 
         Raises AwsResponseError for an error, and MissingAnswerError for a call that has no answer.
         """
@@ -80,7 +82,7 @@ class AnswerTable:
 
 
 def parse_key(text: str) -> AnswerKey:
-    """Parse the call of an answer. Raises ValueError for one that botocore does not know."""
+    """Parse the call of an answer. Raises ValueError for a call that botocore does not know."""
     if not (found := KEY.fullmatch(text)):
         raise ValueError(f"expected client.Operation or client.Operation(value), found {text!r}")
     key = AnswerKey(found["client"], found["operation"], found["value"] or "")
@@ -89,7 +91,7 @@ def parse_key(text: str) -> AnswerKey:
 
 
 def check_answer(key: AnswerKey, answer: Any) -> None:
-    """Raise ValueError for an answer that the operation cannot have."""
+    """Raise ValueError for an answer that the operation cannot return."""
     if isinstance(answer, list) and not pagination(key):
         raise ValueError("expected one response, as the operation has no pages")
     if not isinstance(answer, list | Mapping | str) or answer in ([], ""):
@@ -118,7 +120,7 @@ def operation_model(key: AnswerKey) -> OperationModel:
 
 
 def pagination(key: AnswerKey) -> Pagination | None:
-    """Return how the pages of an operation are requested; None if it has none, or needs several tokens."""
+    """Return how the pages of an operation are requested; None without pages, or with several tokens."""
     found = pagination_from_model(model_loader(), key.client, key.operation)
     return (
         found if found and isinstance(found.input_token, str) and found.output_token.isidentifier() else None
@@ -128,7 +130,7 @@ def pagination(key: AnswerKey) -> Pagination | None:
 def expanded(answer: Any, number: int | None = None) -> Any:
     """Return an answer with each item of its lists as many times as its `$repeat` says.
 
-    number: what replaces `{number}` in texts. Raises ValueError for a wrong `$repeat`.
+    number: the number that replaces `{number}` in texts. Raises ValueError for an invalid `$repeat`.
     """
     if isinstance(answer, Mapping):
         return {name: expanded(value, number) for name, value in answer.items() if name != REPEAT}
@@ -138,7 +140,7 @@ def expanded(answer: Any, number: int | None = None) -> Any:
 
 
 def aws_error(code: str, client: str, operation: str) -> AwsResponseError:
-    """Return the error of a call with this code of AWS; a denial names the IAM action, as AWS does."""
+    """Return the error of a call by its code; a denial names the IAM action, as AWS does."""
     action = iam_action(client, operation)
     denial = AwsResponseError(code, f"User is not authorized to perform: {action} with an explicit deny")
     return denial if denial.is_denial else AwsResponseError(code, f"{operation} failed")
@@ -150,7 +152,7 @@ def _repeated(item: Any, number: int | None) -> Iterable[Any]:
         return [expanded(item, number)]
     if isinstance(times, bool) or not isinstance(times, int) or not 0 < times <= MAX_REPEAT:
         raise ValueError(f"expected {REPEAT} from 1 to {MAX_REPEAT:,}, found {times!r}")
-    return (expanded(item, one) for one in range(1, times + 1))
+    return (expanded(item, copy) for copy in range(1, times + 1))
 
 
 def _values(params: Mapping[str, Any]) -> Iterator[str]:
@@ -160,7 +162,7 @@ def _values(params: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _page(key: AnswerKey, pages: list[Mapping[str, Any]], params: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The page that a token requests, with the token of the next one."""
+    """Return the page that a token requests, with the token of the next page."""
     paging = pagination(key)
     assert paging  # see `check_answer`
     number = int(params.get(paging.input_token, 0))

@@ -1,7 +1,7 @@
 """Serves the simulated AWS in a separate process: `python -m monitor.demo.aws --port 0`.
 
 Prints one line `{"port": N}` when it is ready. A line of its standard input with the name of a scene (see
-`monitor.demo.scenes`) has that scene begin. Ends on SIGTERM or SIGINT, and when its standard input reaches
+`monitor.demo.scenes`) begins that scene. Ends on SIGTERM or SIGINT, and when its standard input reaches
 end of file, so that it never outlives the process that started it.
 """
 
@@ -33,7 +33,7 @@ from monitor.demo.story_reader import read_stories
 from monitor.demo.world import create_world
 
 HOST = "127.0.0.1"
-KEEP_ALIVE_TIMEOUT = 75  # seconds; a busy client may take uvicorn's five to read 500 metrics
+KEEP_ALIVE_TIMEOUT = 75  # seconds; a busy client may read 500 metrics for longer than uvicorn's default of 5
 
 
 def main() -> None:
@@ -75,11 +75,11 @@ def main() -> None:
 
 
 def open_world(start: int, scenes: BegunScenes) -> tuple[Sequence[DemoRegion], Sequence[DemoService]]:
-    """Return the regions of a world that starts in a minute since 1970, and the services in them."""
+    """Return the regions of a new world, and their services. start: the start, in minutes since 1970."""
     regions = create_world(start, scenes)
-    with_stories = {region.name: region for region in regions if region.account == ACCOUNT}
+    story_regions = {region.name: region for region in regions if region.account == ACCOUNT}
     try:
-        stories = asyncio.run(read_stories(read_story_files(STORY_FOLDER), builtin_registry(), with_stories))
+        stories = asyncio.run(read_stories(read_story_files(STORY_FOLDER), builtin_registry(), story_regions))
     except StoryError as error:
         sys.exit(f"The stories of the demo cannot be used:\n{error}")
     return [*map(stories.with_quotas, regions)], (*SERVICES, *stories.services())
@@ -87,13 +87,13 @@ def open_world(start: int, scenes: BegunScenes) -> tuple[Sequence[DemoRegion], S
 
 def streamed_region(regions: Iterable[DemoRegion]) -> DemoRegion:
     """Return the region whose metrics are streamed."""
-    return next(one for one in regions if (one.account, one.name) == (ACCOUNT, "us-east-1"))
+    return next(region for region in regions if (region.account, region.name) == (ACCOUNT, "us-east-1"))
 
 
 async def serve(server: uvicorn.Server, listener: socket.socket, streams: list[DemoFirehose]) -> None:
     """Serve until a signal arrives, and deliver the streams meanwhile."""
 
-    # Handles signals until uvicorn installs its own handlers, and the one that uvicorn raises when it ends.
+    # Handles signals until uvicorn installs its own handlers, and the signal that it raises at its end.
     def stop() -> None:
         server.should_exit = True
 
@@ -108,10 +108,10 @@ async def serve(server: uvicorn.Server, listener: socket.socket, streams: list[D
 
 
 def follow_stdin(scenes: BegunScenes) -> None:
-    """Have the scenes begin that standard input names; once it is closed, send this process SIGTERM."""
-    known = {scene.value: scene for scene in Scene}
+    """Begin the scenes that standard input names; when it is closed, send SIGTERM to this process."""
+    scenes_by_name = {scene.value: scene for scene in Scene}
     for line in sys.stdin:
-        if scene := known.get(line.strip()):
+        if scene := scenes_by_name.get(line.strip()):
             scenes.begin(scene, time.time())
     os.kill(os.getpid(), signal.SIGTERM)
 

@@ -1,4 +1,4 @@
-"""Starts the simulated AWS as a process of its own, and tells it which scenes begin."""
+"""Starts the simulated AWS in a separate process, and begins its scenes."""
 
 import asyncio
 import json
@@ -9,19 +9,19 @@ from dataclasses import dataclass
 
 from monitor.demo.scenes import Scene
 
-START_TIMEOUT = 120.0  # seconds until the simulated AWS is ready, on a busy machine, too
-STOP_TIMEOUT = 0.5  # seconds until it is killed
+START_TIMEOUT = 120.0  # seconds until the simulated AWS is ready, also on a busy machine
+STOP_TIMEOUT = 0.5  # seconds until a process that has not ended is killed
 
 
 @dataclass(frozen=True, slots=True)
 class AwsProcess:
-    """A simulated AWS that runs. url: its address."""
+    """A running process of the simulated AWS. url: its address."""
 
     url: str
     stdin: asyncio.StreamWriter
 
     async def begin(self, scene: Scene) -> None:
-        """Have a scene begin. Raises OSError when the process has ended."""
+        """Begin a scene. Raises OSError when the process has ended."""
         self.stdin.write(f"{scene.value}\n".encode())
         await self.stdin.drain()
 

@@ -71,7 +71,7 @@ class Call:
 
 
 def parse_call(request: Request, clients: Mapping[str, Iterable[str]] = NO_CLIENTS) -> Call | None:
-    """Parse a request; returns None when it is not signed, or botocore does not know the operation.
+    """Parse a request; return None when it is not signed, or botocore does not know the operation.
 
     clients: the names of clients in botocore by their signing names, where these differ.
     """
@@ -92,18 +92,18 @@ def parse_call(request: Request, clients: Mapping[str, Iterable[str]] = NO_CLIEN
 
 
 def with_encoded_slashes(url: str) -> str:
-    """Return a URL in which the slashes within a part of the path, as of an ARN, stay encoded when parsed."""
+    """Return a URL in which encoded slashes of the path, as of an ARN, stay encoded when it is parsed."""
     path, mark, query = url.partition("?")
     return path.replace("%2F", "%252F") + mark + query
 
 
 def _match(request: Request, client: str) -> tuple[OperationModel, Mapping[str, str]] | None:
-    """The operation of a client that a request is for, with the parameters in its path."""
+    """Return the operation of a client that matches a request, with the parameters in its path."""
     try:
         with ROUTING_LOCK:
             operation, labels = get_service_router(client).match(request)
     except (UnknownServiceError, NotFound):
         return None
-    # Two clients may sign alike and share names of operations, as those of load balancers do.
+    # Clients may share a signing name and names of operations, as `elb` and `elbv2` do.
     version = request.values.get("Version", operation.service_model.api_version)
     return (operation, labels) if version == operation.service_model.api_version else None

@@ -1,4 +1,4 @@
-"""Denials in the protocol RPC v2 CBOR, which moto does not speak: so no service that speaks it is simulated.
+"""Denials in the protocol RPC v2 CBOR. moto lacks it, so no service that uses it is simulated.
 
 https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
 """
@@ -18,7 +18,7 @@ MAX_SHORT, ONE_BYTE, TWO_BYTES = 23, 24, 25  # how the length of a text is writt
 
 
 def is_cbor(headers: Mapping[str, str]) -> bool:
-    """Return whether a request speaks the protocol."""
+    """Return whether a request uses the protocol."""
     return headers.get("smithy-protocol") == PROTOCOL
 
 

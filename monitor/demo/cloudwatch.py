@@ -16,7 +16,7 @@ from monitor.demo.services import SERVICES
 from monitor.demo.traffic import Minutes
 
 MAX_QUERIES = 500  # per call, as in AWS
-RECENT_MINUTES = 180  # of `RecentlyActive`
+RECENT_MINUTES = 180  # the only window of `RecentlyActive`: PT3H
 MetricKey = tuple[str, str, frozenset[tuple[str, str]]]
 
 
@@ -107,7 +107,7 @@ def metric_key(namespace: str, name: str, dimensions: Iterable[Mapping[str, str]
 def period_starts(request: Params, length: int, now: float) -> Minutes:
     """Return the starts of the complete periods of `length` minutes from StartTime until EndTime.
 
-    In minutes since 1970; the newest is first unless ScanBy says otherwise.
+    The starts are in minutes since 1970; the newest is first unless ScanBy says otherwise.
     """
     period = 60 * length
     first = int(request["StartTime"] // period)

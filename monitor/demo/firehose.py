@@ -1,7 +1,7 @@
 """A simulated Firehose. It streams some metrics; the others are polled, so that the demo shows both.
 
-Each delivery contains the minutes since the previous one, in the JSON format of metric streams. The last is
-the minute of now, which a later delivery revises.
+Each delivery contains the minutes since the previous one, in the JSON format of metric streams. The last
+of them is the current minute, which a later delivery revises.
 """
 
 import asyncio
@@ -53,30 +53,30 @@ class DemoFirehose:
 
     async def deliver(self, session: aiohttp.ClientSession, minutes: range) -> bool:
         """Send one request. Return true if it was accepted."""
-        request = str(uuid.uuid4())
+        request_id = str(uuid.uuid4())
         headers = {
             "Content-Encoding": "gzip",
             "Content-Type": "application/json",
             "X-Amz-Firehose-Access-Key": self.key,
             "X-Amz-Firehose-Protocol-Version": "1.0",
-            "X-Amz-Firehose-Request-Id": request,
+            "X-Amz-Firehose-Request-Id": request_id,
             "X-Amz-Firehose-Source-Arn": self.arn,
         }
-        body = await asyncio.to_thread(self.body, request, minutes)
+        body = await asyncio.to_thread(self.body, request_id, minutes)
         try:
             async with session.post(self.url, data=body, headers=headers) as response:
                 return response.status == 200  # noqa: PLR2004 - Firehose accepts no other status
         except (aiohttp.ClientError, TimeoutError):
             return False
 
-    def body(self, request: str, minutes: range) -> bytes:
+    def body(self, request_id: str, minutes: range) -> bytes:
         """Return the compressed body of a request."""
         streamed = [
             metric for metric in self.metrics.metrics.values() if metric.namespace in STREAMED_NAMESPACES
         ]
         updates = [update for metric in streamed for update in self.updates(metric, minutes)]
         records = [{"data": base64.b64encode(b"".join(batch)).decode()} for batch in batches(updates)]
-        document = {"requestId": request, "timestamp": int(time.time() * 1000), "records": records}
+        document = {"requestId": request_id, "timestamp": int(time.time() * 1000), "records": records}
         return gzip.compress(orjson.dumps(document))
 
     def updates(self, metric: AnyMetric, minutes: range) -> Iterator[bytes]:

@@ -10,12 +10,15 @@ from monitor.demo.environment import CREDENTIALS
 
 
 def headroom_command() -> str:
-    """Return how `headroom` is called in a shell: its name, or its path where it is not on the PATH."""
+    """Return the command of Headroom: `headroom`, or the path of this program if PATH lacks it."""
     return "headroom" if shutil.which("headroom") else quote(sys.argv[0])
 
 
 def hints(listen: str, received: str, config: Path) -> Iterator[str]:
-    """Yield lines of addresses and commands. listen: where Headroom listens. received: see `DemoReceiver`."""
+    """Yield lines of addresses and commands.
+
+    listen: host and port of Headroom. received: the address of the page with the received notifications.
+    """
     base, command = f"http://{listen}", headroom_command()
     environment = " ".join(f"{name}={quote(value)}" for name, value in CREDENTIALS.items())
     file = quote(str(config))

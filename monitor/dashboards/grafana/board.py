@@ -39,12 +39,12 @@ PanelRows = Mapping[str, Iterable[AnyPanel]]  # panels by the title of their row
 
 
 class AlertAnnotation(AnnotationQuery):
-    """An annotation query for alerts; adds the title, a field that the SDK's type lacks."""
+    """An annotation query for alerts; adds two fields that the SDK's type lacks."""
 
     title_format = ""
 
     def to_json(self) -> dict[str, object]:
-        """Return the JSON object, with the title."""
+        """Return the JSON object with the two fields."""
         return {**super().to_json(), "titleFormat": self.title_format, "tagKeys": "severity"}
 
 
@@ -52,8 +52,9 @@ class AlertAnnotation(AnnotationQuery):
 class Board:
     """A dashboard.
 
-    name: the name of its file, and a part of its uid. matchers: a variable is added for each matcher that
-    refers to one. has_zone_variable: true if the queries use the variable of the mildest zone to show.
+    name: the name of its file, and a part of its uid. matchers: the label matchers of the queries; the
+    dashboard has each variable that one of them refers to. has_zone_variable: true if the queries use the
+    variable of the mildest zone to show.
     """
 
     name: str
@@ -64,7 +65,7 @@ class Board:
     has_zone_variable: bool = False
 
     def build(self) -> Dashboard:
-        """Return the dashboard; one for a single series is left out of the list of dashboards."""
+        """Return the dashboard. The dashboard of a single series is left out of the list of dashboards."""
         is_multi_series = any(_is_multi_value(match) for match in self.matchers.values())
         builder = builders.Dashboard(f"Headroom / {self.title}").uid(f"{TAG}-{self.name}")
         builder = builder.description(self.description).readonly().refresh("1m").time("now-6h", "now")
@@ -86,7 +87,7 @@ class Board:
 
 
 def _with_annotations(built: Dashboard, matchers: Matchers) -> Dashboard:
-    """Add the annotations, and ids of panels, so that links to panels stay valid."""
+    """Add annotations, and an id to each panel, so that links to panels stay valid."""
     built.annotations = AnnotationContainer(_annotations(matchers))
     for number, panel in enumerate(built.panels or (), start=1):
         panel.id_val = number
@@ -162,10 +163,10 @@ def _annotations(matchers: Matchers) -> list[AnnotationQuery]:
     """Return the alerts of the Prometheus rules and those of Headroom; a user who has both can hide one."""
     labels = tuple(matchers)
     prometheus = select("ALERTS", matchers, labels, alertname='=~"Headroom.*"', alertstate='="firing"')
-    own = f"{select('headroom_alert_state', matchers, labels)} == 2"
+    headroom = f"{select('headroom_alert_state', matchers, labels)} == 2"
     annotations = [
         AlertAnnotation(name="Prometheus alerts", expr=prometheus, icon_color="red", datasource=DATASOURCE),
-        AlertAnnotation(name="Headroom alerts", expr=own, icon_color="orange", datasource=DATASOURCE),
+        AlertAnnotation(name="Headroom alerts", expr=headroom, icon_color="orange", datasource=DATASOURCE),
     ]
     for annotation, title in zip(annotations, ("{{alertname}}", "{{severity}}"), strict=True):
         annotation.title_format = f"{title} {{{{signal}}}} {{{{resource}}}}"

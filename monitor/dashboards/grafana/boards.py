@@ -73,7 +73,7 @@ def family_board(family: ServiceFamily, services: Collection[Service]) -> Board:
     matchers = promql.of_services(service.service for service in services)
     title = family.value.capitalize()
     first = {f"{title} now": [*_counts(matchers), _worst(matchers)]}
-    rows = {service_heading(one): _service_row(one) for one in services}
+    rows = {service_heading(service): _service_row(service) for service in services}
     about = f"The services of the family {family}: most urgent series, utilization and throttling."
     return Board(family.value, title, about, matchers, first | rows, has_zone_variable=True)
 

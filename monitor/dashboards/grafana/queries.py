@@ -35,7 +35,7 @@ def of_services(services: Iterable[str]) -> Matchers:
 
 
 def select(metric: str, matchers: Matchers, labels: tuple[str, ...] = SERIES_LABELS, **more: str) -> str:
-    """Return a selector of a metric. labels: those of `matchers` to use; more: further matchers."""
+    """Return a selector of a metric. labels: the labels of `matchers` to use; more: further matchers."""
     chosen = {label: matchers[label] for label in labels} | more
     return f"{metric}{{{','.join(label + match for label, match in chosen.items())}}}"
 
@@ -93,13 +93,13 @@ def highest(expression: str) -> str:
 
 
 def probable(matchers: Matchers, horizon: str) -> str:
-    """Return the highest probabilities of reaching the limit within a horizon; not of series at the limit."""
+    """Return the highest probabilities of reaching the limit in a horizon, without series at the limit."""
     probability = select("headroom_limit_reach_probability", matchers, horizon=f'="{horizon}"')
     return or_none(f"topk({MAX_LINES}, max {BY_SERIES} ({probability}) < 1)", "no forecast yet")
 
 
 def by_label(metric: str, matchers: Matchers, label: str) -> str:
-    """Return a metric of one series by a label that it has more than the series."""
+    """Return a metric of one series, grouped by a label that the metric has in addition."""
     return f"max by (resource, {label}) ({select(metric, matchers)})"
 
 

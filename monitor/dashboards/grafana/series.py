@@ -29,7 +29,7 @@ PAGE = "${headroom}/?" + "&".join(f"{name}=${{{name}:percentencode}}" for name i
 def series_board(services: Iterable[Service]) -> Board:
     """Return the dashboard of a single series, to which the panels of other dashboards link.
 
-    services: those that the series may be of.
+    services: the services of which the series may be; the chart of usage has their units.
     """
     return Board(
         "series",
@@ -103,7 +103,7 @@ def _over_time(services: Iterable[Service]) -> list[AnyPanel]:
 
 
 def _forecast() -> Iterator[AnyPanel]:
-    """Yield the probability of reaching the limit, and the fan of the times until then."""
+    """Yield the probability of reaching the limit, and quantiles of the time until then."""
     family, nothing = "headroom_limit_reach_probability", "no forecast yet"
     probability = promql.or_none(promql.by_label(family, promql.SINGLE, "horizon"), nothing)
     about = "By the usage of the last 14 days; no sample below two days of history."

@@ -24,11 +24,11 @@ from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key, traffic
 from tests.monitor.planning.simulation import SUM_OF_STREAMS
 from tests.telemetries import Telemetries
 
-STREAMED = LIST_PRICES.amount(updates=1) or 0.0  # an update with its delivery
+UPDATE_DOLLARS = LIST_PRICES.amount(updates=1) or 0.0  # for an update with its delivery
 
 
 def fleet_of_two() -> Fleet:
-    """Two streams that read two metrics each; and a number that an API tells, which costs nothing."""
+    """Return two streams with two metrics each, and a usage without metrics, which costs nothing."""
     fleet = Fleet()
     for name in ("orders", "clicks"):
         add(fleet, key(name))
@@ -43,7 +43,7 @@ def billed(
     measured = (telemetry or Telemetries()).cost.measured()
     prices = telemetry.cost.prices if telemetry else LIST_PRICES_OF_ACCOUNTS
     services, cells = cost.bills(MetricUse.of(fleet, NOW, prices), measured, interval)
-    return {one.labels: one for one in services}, {one.labels: one for one in cells}
+    return {bill.labels: bill for bill in services}, {bill.labels: bill for bill in cells}
 
 
 CELL = ACCOUNT, REGION
@@ -54,7 +54,7 @@ def test_the_cost_of_polling_depends_on_the_interval() -> None:
     plan = cells[CELL].projected
     assert (plan.polled_metrics, plan.streamed_metrics) == (4, 0)
     assert plan.monthly_dollars == pytest.approx(4 * 0.01 / 1000 * SECONDS_PER_MONTH / 300)
-    assert {names: one.projected.polled_metrics for names, one in services.items()} == {
+    assert {labels: bill.projected.polled_metrics for labels, bill in services.items()} == {
         ("kinesis",): 4,
         ("lambda",): 0,
     }
@@ -63,7 +63,7 @@ def test_the_cost_of_polling_depends_on_the_interval() -> None:
 
 
 @pytest.mark.parametrize(("interval", "seconds"), [(60, 300), (300, 300), (600, 600)])
-def test_a_metric_of_a_longer_period_costs_by_its_period(interval: float, seconds: int) -> None:
+def test_a_metric_of_a_longer_period_is_billed_once_a_period(interval: float, seconds: int) -> None:
     fleet = Fleet()
     slow = replace(traffic.of(StreamName="orders"), period=300)
     add(fleet, key("orders"), usage=per_second(slow), throttled=None)
@@ -88,7 +88,7 @@ def test_the_cost_of_streaming_depends_on_the_number_of_updates() -> None:
     plan = billed(fleet)[1][CELL].projected
     assert (plan.polled_metrics, plan.streamed_metrics) == (3, 1)
     assert plan.monthly_dollars == pytest.approx(
-        3 * 0.01 / 1000 * SECONDS_PER_MONTH / 300 + STREAMED * SECONDS_PER_MONTH / 60
+        3 * 0.01 / 1000 * SECONDS_PER_MONTH / 300 + UPDATE_DOLLARS * SECONDS_PER_MONTH / 60
     )
 
 
@@ -107,13 +107,13 @@ def test_measured_requests_are_summed_by_service_and_by_cell() -> None:
     kinesis, lambda_ = services["kinesis",].measured, services["lambda",].measured
     assert (kinesis.requested, kinesis.updates) == (2500, 0)
     assert (lambda_.requested, lambda_.updates) == (100, 3000)
-    # These include Firehose, which is less than 1 % of them.
-    assert [one.dollars for one in (kinesis, lambda_)] == pytest.approx([0.025, 0.01], rel=0.01)
+    # Firehose adds less than 1 % to the price of updates.
+    assert [kinesis.dollars, lambda_.dollars] == pytest.approx([0.025, 0.01], rel=0.01)
     assert cells[CELL].measured.dollars == pytest.approx(0.015, rel=0.01)
     assert cells[ACCOUNT, "us-east-1"].measured.dollars == pytest.approx(0.02)
     assert services["",].measured == cells["", ""].measured
     assert services["",].measured.dollars == pytest.approx(0.003, rel=0.01)
-    assert list(services) == [("kinesis",), ("lambda",), ("",)]  # the dearest first
+    assert list(services) == [("kinesis",), ("lambda",), ("",)]  # the most expensive first
 
 
 def test_updates_that_no_series_uses_add_up_equally_by_service_and_by_cell() -> None:
@@ -127,21 +127,21 @@ def test_updates_that_no_series_uses_add_up_equally_by_service_and_by_cell() -> 
     assert services["lambda",].measured.updates == cells[CELL].measured.updates == 3000
 
 
-def test_a_monthly_rate_is_shown_after_an_hour_from_the_first_that_was_counted() -> None:
+def test_the_monthly_rate_is_shown_from_one_hour_after_the_first_counted_request() -> None:
     first, second = Telemetries(), Telemetries()
     first.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 2000)
-    (one,) = first.cost.measured().values()
-    assert one.since is not None
-    later = one.since + SECONDS_PER_MONTH / 2
-    assert one.monthly_dollars_at(one.since + SECONDS_PER_HOUR - 1) is None
-    assert one.monthly_dollars_at(later) == pytest.approx(0.04)
+    (first_cost,) = first.cost.measured().values()
+    assert first_cost.since is not None
+    later = first_cost.since + SECONDS_PER_MONTH / 2
+    assert first_cost.monthly_dollars_at(first_cost.since + SECONDS_PER_HOUR - 1) is None
+    assert first_cost.monthly_dollars_at(later) == pytest.approx(0.04)
     second.aws.count_requested_metrics(ACCOUNT, REGION, "kinesis", 2000)
-    (other,) = second.cost.measured().values()
-    assert (one + other).since == one.since
-    assert (one + other).monthly_dollars_at(later) == pytest.approx(0.08)
+    (second_cost,) = second.cost.measured().values()
+    assert (first_cost + second_cost).since == first_cost.since
+    assert (first_cost + second_cost).monthly_dollars_at(later) == pytest.approx(0.08)
 
 
-def test_other_prices_hold_for_what_is_counted_from_then_on() -> None:
+def test_changed_prices_apply_only_to_later_requests() -> None:
     telemetry = Telemetries()
     labels = {"aws_account": ACCOUNT, "aws_region": REGION, "aws_service": "kinesis"}
 
@@ -161,13 +161,14 @@ def test_other_prices_hold_for_what_is_counted_from_then_on() -> None:
     assert cell.measured.dollars == pytest.approx(0.115)
 
 
-ACCOUNTS = {"1": "cn-north-1", "2": "us-gov-west-1", "3": REGION}  # one of each partition, with a region
+# An account of each partition, with its region.
+ACCOUNTS = {"1": "cn-north-1", "2": "us-gov-west-1", "3": REGION}
 PARTITIONS = {"1": "aws-cn", "2": "aws-us-gov", "3": "aws"}
-METRIC_MONTH = 2 * SECONDS_PER_MONTH / 300  # requests of the two metrics of a stream
+MONTHLY_REQUESTS = 2 * SECONDS_PER_MONTH / 300  # for the two metrics of a stream
 
 
-def abroad(table: PriceTable = PRICES) -> tuple[Fleet, Telemetries]:
-    """Three accounts of three partitions, each with a stream in a region and one among global services."""
+def fleet_of_partitions(table: PriceTable = PRICES) -> tuple[Fleet, Telemetries]:
+    """Return an account of each partition, each with a stream in its region and one in `global`."""
     fleet, telemetry = Fleet(), Telemetries()
     telemetry.cost.set_prices(table)
     telemetry.aws.partitions |= PARTITIONS
@@ -180,22 +181,22 @@ def abroad(table: PriceTable = PRICES) -> tuple[Fleet, Telemetries]:
 
 
 def test_each_account_pays_the_prices_of_its_partition_and_dollars_alone_are_added_up() -> None:
-    fleet, telemetry = abroad()
+    fleet, telemetry = fleet_of_partitions()
     services, cells = billed(fleet, telemetry=telemetry)
-    assert {labels: one.currency for labels, one in cells.items()} == {
+    assert {labels: bill.currency for labels, bill in cells.items()} == {
         (account, place): {"1": "CNY", "2": "", "3": "USD"}[account]
         for account, region in ACCOUNTS.items()
         for place in (region, "global")
     }
     china, gov, commercial = (cells[account, "global"] for account in ACCOUNTS)
-    assert china.monthly_amount == pytest.approx(METRIC_MONTH * 0.0651 / 1000)
+    assert china.monthly_amount == pytest.approx(MONTHLY_REQUESTS * 0.0651 / 1000)
     assert china.measured_amount == pytest.approx(0.0651)
     assert cells["1", "cn-north-1"].measured_amount == pytest.approx(0.0622 / 1000)
     assert (gov.monthly_amount, gov.measured_amount) == (None, None)
-    assert commercial.monthly_amount == pytest.approx(METRIC_MONTH * 0.01 / 1000)
+    assert commercial.monthly_amount == pytest.approx(MONTHLY_REQUESTS * 0.01 / 1000)
     assert commercial.measured_amount == pytest.approx(0.01)
     assert services["kinesis",].projected.polled_metrics == 4
-    assert services["kinesis",].projected.monthly_dollars == pytest.approx(2 * METRIC_MONTH * 0.01 / 1000)
+    assert services["kinesis",].projected.monthly_dollars == pytest.approx(2 * MONTHLY_REQUESTS * 0.01 / 1000)
     assert services["kinesis",].measured.requested == 1000
     exported = {
         sample.labels["aws_account"]
@@ -207,26 +208,26 @@ def test_each_account_pays_the_prices_of_its_partition_and_dollars_alone_are_add
 
 
 def test_updates_at_an_unknown_price_cost_an_unknown_amount() -> None:
-    fleet, telemetry = abroad()
+    fleet, telemetry = fleet_of_partitions()
     telemetry.stream.count_updates("1", "cn-north-1", "kinesis", 1000)
     _, cells = billed(fleet, telemetry=telemetry)
     assert cells["1", "cn-north-1"].measured_amount is None
 
 
-def test_configured_prices_in_dollars_are_added_up_with_others() -> None:
-    fleet, telemetry = abroad({**PRICES, "aws-us-gov": replace(LIST_PRICES, metric=0.02 / 1000)})
+def test_costs_at_configured_and_at_list_prices_in_dollars_are_added_up() -> None:
+    fleet, telemetry = fleet_of_partitions({**PRICES, "aws-us-gov": replace(LIST_PRICES, metric=0.02 / 1000)})
     services, cells = billed(fleet, telemetry=telemetry)
     assert cells["2", "global"].measured_amount == pytest.approx(0.02)
     assert services["kinesis",].measured.dollars == pytest.approx(0.03 + 2 * 0.01 / 1000)
-    assert services["kinesis",].projected.monthly_dollars == pytest.approx(2 * METRIC_MONTH * 0.03 / 1000)
+    assert services["kinesis",].projected.monthly_dollars == pytest.approx(2 * MONTHLY_REQUESTS * 0.03 / 1000)
 
 
-def test_a_service_that_is_billed_in_another_currency_alone_has_no_bill_in_dollars() -> None:
+def test_a_service_billed_only_in_another_currency_has_no_bill_in_dollars() -> None:
     telemetry = Telemetries()
     telemetry.aws.partitions[ACCOUNT] = "aws-cn"
     services, cells = billed(fleet_of_two(), telemetry=telemetry)
-    assert [*services] == [("lambda",)]  # of which no metric is read
-    assert cells[CELL].monthly_amount == pytest.approx(2 * METRIC_MONTH * 0.0651 / 1000)
+    assert [*services] == [("lambda",)]  # it has no metrics, so costs nothing in any currency
+    assert cells[CELL].monthly_amount == pytest.approx(2 * MONTHLY_REQUESTS * 0.0651 / 1000)
 
 
 def test_a_pruned_part_costs_rare_checks_and_a_share_of_its_aggregate() -> None:
@@ -252,7 +253,7 @@ def test_a_pruned_part_costs_rare_checks_and_a_share_of_its_aggregate() -> None:
     assert billed(fleet)[1][CELL].projected.polled_metrics == 8
 
 
-def test_idle_metrics_cost_less_and_their_listing_a_little() -> None:
+def test_idle_metrics_cost_less_and_their_listing_is_billed() -> None:
     fleet = Fleet()
     for number in range(4):
         add(fleet, key(str(number)), throttled=None)

@@ -1,4 +1,4 @@
-"""Idle purchases, and what of them can be given back."""
+"""Tests of idle purchases and of the amount of each that can be released."""
 
 from typing import Any
 
@@ -12,18 +12,20 @@ from tests.monitor.fleet.fleets import key
 from tests.monitor.report.scans import scan_report, stream, use
 
 MIB = 2.0**20
-HERE, PRICED = "eu-west-1", "us-east-1"
-HOURS = 365.25 * 24 / 12  # of a month
+UNPRICED_REGION, PRICED_REGION = "eu-west-1", "us-east-1"
+HOURS_PER_MONTH = 365.25 * 24 / 12
 
 
 def purchases_of(fleet: Fleet) -> list[IdlePurchase]:
     """Return the idle purchases of a fleet."""
-    made = scan_report(fleet)
-    return idle_purchases(made.rows, made.history_of)
+    report = scan_report(fleet)
+    return idle_purchases(report.rows, report.history_of)
 
 
-def shards(fleet: Fleet, name: str, number: int, *runs: tuple[int, float], region: str = PRICED) -> None:
-    """Use a part of the bytes of a stream with so many shards (by minutes), and half of it of its records."""
+def add_stream(
+    fleet: Fleet, name: str, number: int, *runs: tuple[int, float], region: str = PRICED_REGION
+) -> None:
+    """Add a stream of `number` shards. runs: its utilization in bytes, as in `use`; in records it is half."""
     use(fleet, stream(name, region), *runs, limit=number * MIB)
     halves = [(length, value / 2) for length, value in runs]
     use(fleet, stream(name, region, "stream_write_records"), *halves, limit=number * 1000)
@@ -34,10 +36,10 @@ def shards(fleet: Fleet, name: str, number: int, *runs: tuple[int, float], regio
     [  # with the shards that are left, the peak is at 55 %, the middle of the band, or below
         (8, [(180, 0.08)], 6),
         (8, [(180, 0.30)], 3),
-        (8, [(90, 0.50), (90, 0.08)], 0),  # 8 * 0.5 / 0.55 = 7.3: not one can go
+        (8, [(90, 0.50), (90, 0.08)], 0),  # 8 * 0.5 / 0.55 = 7.3 shards are needed: none can be released
         (40, [(1, 0.50), (179, 0.08)], 3),
         (2, [(180, 0.01)], 1),
-        (1, [(180, 0.01)], 0),  # the least that can be bought
+        (1, [(180, 0.01)], 0),  # the minimum that can be bought
         (8, [(180, 0.45)], 0),  # within the band
         (8, [(180, 0.0)], 7),
     ],
@@ -46,17 +48,23 @@ def test_after_the_proposed_reduction_the_peak_is_in_the_middle_of_the_band(
     number: int, runs: list[tuple[int, float]], spare: int
 ) -> None:
     fleet = Fleet()
-    shards(fleet, "audit", number, *runs)
+    add_stream(fleet, "audit", number, *runs)
     idle = purchases_of(fleet)
-    assert [one.spare_text for one in idle] == ([f"{spare} shard{'s' if spare > 1 else ''}"] if spare else [])
-    assert [one.monthly_dollars for one in idle] == ([pytest.approx(spare * 0.015 * HOURS)] if spare else [])
+    assert [purchase.spare_text for purchase in idle] == (
+        [f"{spare} shard{'s' if spare > 1 else ''}"] if spare else []
+    )
+    assert [purchase.monthly_dollars for purchase in idle] == (
+        [pytest.approx(spare * 0.015 * HOURS_PER_MONTH)] if spare else []
+    )
 
 
 def test_signals_of_one_purchase_are_one_finding() -> None:
     fleet = Fleet()
-    shards(fleet, "audit", 8, (180, 0.08))
-    use(fleet, stream("audit/reader", PRICED, "efo_read_bytes"), (180, 0.3), limit=8 * 2 * MIB)
-    use(fleet, stream("audit/shardId-000000000000", PRICED, "shard_write_bytes"), (180, 0.2), limit=MIB)
+    add_stream(fleet, "audit", 8, (180, 0.08))
+    use(fleet, stream("audit/reader", PRICED_REGION, "efo_read_bytes"), (180, 0.3), limit=8 * 2 * MIB)
+    use(
+        fleet, stream("audit/shardId-000000000000", PRICED_REGION, "shard_write_bytes"), (180, 0.2), limit=MIB
+    )
     (idle,) = purchases_of(fleet)
     assert (idle.name, idle.bought_text, idle.peak_text, idle.spare_text) == (
         "audit",
@@ -70,8 +78,8 @@ def test_signals_of_one_purchase_are_one_finding() -> None:
 
 def test_a_purchase_is_not_idle_while_the_usage_of_a_part_is_unknown() -> None:
     fleet = Fleet()
-    shards(fleet, "audit", 8, (180, 0.08))
-    use(fleet, stream("audit/asleep", PRICED, "efo_read_bytes"), limit=8 * 2 * MIB)
+    add_stream(fleet, "audit", 8, (180, 0.08))
+    use(fleet, stream("audit/asleep", PRICED_REGION, "efo_read_bytes"), limit=8 * 2 * MIB)
     assert purchases_of(fleet) == []
 
 
@@ -87,31 +95,31 @@ def test_a_purchase_is_not_idle_if_one_of_its_series_is_used(
     signal: str, resource: str, limit: float
 ) -> None:
     fleet = Fleet()
-    use(fleet, stream("audit", PRICED), (180, 0.08), limit=8 * MIB)
-    use(fleet, stream(resource, PRICED, signal), (180, 0.6), limit=limit)
+    use(fleet, stream("audit", PRICED_REGION), (180, 0.08), limit=8 * MIB)
+    use(fleet, stream(resource, PRICED_REGION, signal), (180, 0.6), limit=limit)
     assert purchases_of(fleet) == []
 
 
-def test_streams_of_one_name_in_two_regions_are_two() -> None:
+def test_streams_of_one_name_in_two_regions_are_two_purchases() -> None:
     fleet = Fleet()
-    shards(fleet, "audit", 8, (180, 0.08))
-    shards(fleet, "audit", 4, (180, 0.08), region=HERE)
-    assert [(one.key.region, one.bought_text) for one in purchases_of(fleet)] == [
-        (PRICED, "8 shards"),
-        (HERE, "4 shards"),
+    add_stream(fleet, "audit", 8, (180, 0.08))
+    add_stream(fleet, "audit", 4, (180, 0.08), region=UNPRICED_REGION)
+    assert [(purchase.key.region, purchase.bought_text) for purchase in purchases_of(fleet)] == [
+        (PRICED_REGION, "8 shards"),
+        (UNPRICED_REGION, "4 shards"),
     ]
 
 
 def test_a_purchase_of_a_global_service_has_the_price_of_its_home_region() -> None:
     fleet = Fleet()
-    use(fleet, stream("audit", "global"), (180, 0.08), limit=8 * MIB, home_region=PRICED)
+    use(fleet, stream("audit", "global"), (180, 0.08), limit=8 * MIB, home_region=PRICED_REGION)
     (idle,) = purchases_of(fleet)
     assert (idle.key.region, idle.price_text) == ("global", "$0.015 an hour and shard in us-east-1")
 
 
 def test_an_unknown_price_is_shown_as_unknown() -> None:
     fleet = Fleet()
-    shards(fleet, "audit", 8, (180, 0.08), region=HERE)
+    add_stream(fleet, "audit", 8, (180, 0.08), region=UNPRICED_REGION)
     (idle,) = purchases_of(fleet)
     assert (idle.spare_text, idle.monthly_dollars, idle.price_text, idle.price_source) == (
         "6 shards",
@@ -122,14 +130,14 @@ def test_an_unknown_price_is_shown_as_unknown() -> None:
 
 
 def unknown_purchase(**more: Any) -> tuple[Key, dict[str, Any]]:
-    """Return a series whose purchase is not known."""
+    """Return a key, and arguments of `use`, for a series whose size of purchase is unknown."""
     return key("etl/live", "rds.iops"), {"limit": 150.0, **more}
 
 
 def test_an_idle_purchase_without_a_price_is_shown_with_its_limit() -> None:
     fleet = Fleet()
-    named, more = unknown_purchase()
-    use(fleet, named, (180, 0.2), **more)
+    unpriced, arguments = unknown_purchase()
+    use(fleet, unpriced, (180, 0.2), **arguments)
     (idle,) = purchases_of(fleet)
     assert (idle.name, idle.bought_text, idle.peak_text) == (
         "etl/live",
@@ -145,7 +153,7 @@ def test_an_idle_purchase_without_a_price_is_shown_with_its_limit() -> None:
 
 def test_an_idle_purchase_with_an_override_as_its_limit_has_no_price() -> None:
     fleet = Fleet()
-    use(fleet, stream("audit", PRICED), (180, 0.08), limit=8 * MIB, source=LimitSource.OVERRIDE)
+    use(fleet, stream("audit", PRICED_REGION), (180, 0.08), limit=8 * MIB, source=LimitSource.OVERRIDE)
     (idle,) = purchases_of(fleet)
     assert (idle.bought_text, idle.monthly_dollars, idle.price_text) == (
         "a limit of 8 MiB/s",
@@ -157,14 +165,14 @@ def test_an_idle_purchase_with_an_override_as_its_limit_has_no_price() -> None:
 def test_quotas_and_stale_series_are_no_idle_purchases() -> None:
     fleet = Fleet()
     use(fleet, key("", "lambda.account_concurrency"), (180, 0.01), limit=1000.0)
-    use(fleet, stream("silent", PRICED), limit=8 * MIB)
+    use(fleet, stream("silent", PRICED_REGION), limit=8 * MIB)
     assert purchases_of(fleet) == []
 
 
-def test_the_dearest_come_first_and_those_without_a_price_last() -> None:
+def test_the_most_expensive_purchases_come_first_and_unpriced_ones_last() -> None:
     fleet = Fleet()
-    named, more = unknown_purchase()
-    use(fleet, named, (180, 0.2), **more)
-    shards(fleet, "small", 3, (180, 0.08))
-    shards(fleet, "large", 30, (180, 0.08))
-    assert [one.name for one in purchases_of(fleet)] == ["large", "small", "etl/live"]
+    unpriced, arguments = unknown_purchase()
+    use(fleet, unpriced, (180, 0.2), **arguments)
+    add_stream(fleet, "small", 3, (180, 0.08))
+    add_stream(fleet, "large", 30, (180, 0.08))
+    assert [purchase.name for purchase in purchases_of(fleet)] == ["large", "small", "etl/live"]

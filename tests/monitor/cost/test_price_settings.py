@@ -9,7 +9,7 @@ from monitor.config.config import Config
 from monitor.cost.prices import PRICES
 from monitor.schema.problems import problem_lines, problems_from_pydantic
 
-ALL = {
+ALL_PRICES = {
     "per_1000_metrics": 0.02,
     "per_1000_listings": 0.01,
     "per_1000_updates": 0.004,
@@ -17,7 +17,7 @@ ALL = {
 }
 
 
-def test_a_configured_price_replaces_that_of_its_partition_alone() -> None:
+def test_a_configured_price_replaces_only_the_list_price_of_its_partition() -> None:
     table = Config.model_validate({"prices": {"aws": {"per_1000_metrics": 0.008}}}).price_table
     assert table["aws"].metric == pytest.approx(0.008 / 1000)
     assert table["aws"].listing == PRICES["aws"].listing
@@ -26,11 +26,12 @@ def test_a_configured_price_replaces_that_of_its_partition_alone() -> None:
     assert Config().price_table == PRICES
 
 
-def test_a_partition_without_list_prices_has_those_of_the_configuration() -> None:
-    table = Config.model_validate({"prices": {"aws-us-gov": ALL}}).price_table
+def test_a_partition_without_list_prices_takes_all_prices_from_the_configuration() -> None:
+    table = Config.model_validate({"prices": {"aws-us-gov": ALL_PRICES}}).price_table
     assert table["aws-us-gov"].amount(metrics=1000, listings=1000) == pytest.approx(0.03)
     assert table["aws-us-gov"].is_in_dollars
-    eusc = Config.model_validate({"prices": {"aws-eusc": {**ALL, "currency": "EUR"}}}).price_table["aws-eusc"]
+    euros = {"aws-eusc": {**ALL_PRICES, "currency": "EUR"}}
+    eusc = Config.model_validate({"prices": euros}).price_table["aws-eusc"]
     assert (eusc.currency, eusc.is_in_dollars) == ("EUR", False)
 
 
@@ -39,12 +40,15 @@ def test_a_partition_without_list_prices_has_those_of_the_configuration() -> Non
     [
         ({"aws-us-gov": {"per_1000_metrics": 0.02}}, "prices: expected all prices, as no list prices in USD"),
         ({"aws-cn": {"currency": "USD"}}, "prices: expected all prices, as no list prices in USD are known"),
-        ({"aws-us": ALL}, "prices.aws-us: expected a partition of AWS such as aws-us-gov, found 'aws-us'"),
+        (
+            {"aws-us": ALL_PRICES},
+            "prices.aws-us: expected a partition of AWS such as aws-us-gov, found 'aws-us'",
+        ),
         ({"aws": {"currency": "dollar"}}, "prices.aws.currency: "),
         ({"per_1000_metrics": 0.008}, "prices.per_1000_metrics: "),
     ],
 )
-def test_prices_that_cannot_be_used_are_reported_with_their_place(prices: Any, expected: str) -> None:
+def test_invalid_prices_are_reported_with_their_key(prices: Any, expected: str) -> None:
     with pytest.raises(ValidationError) as error:
         Config.model_validate({"prices": prices})
     lines = problem_lines("", problems_from_pydantic(error.value, Config))

@@ -1,4 +1,4 @@
-"""The units that AWS bills, and the service to which each is charged."""
+"""Tests of the service to which each requested metric and each streamed update is charged."""
 
 import pytest
 
@@ -11,14 +11,14 @@ from tests.monitor.stream.fleets import fleet_of
 from tests.registries import DECLARED, OWNERS, REGISTRY
 from tests.telemetries import Telemetries
 
-STREAMED = LIST_PRICES.amount(updates=1) or 0.0  # an update with its delivery
+UPDATE_DOLLARS = LIST_PRICES.amount(updates=1) or 0.0  # for an update with its delivery
 
 THROTTLES = {"namespace": "AWS/Lambda", "metric": "Throttles", "dimensions": (("FunctionName", "f"),)}
 CPU = {"namespace": "AWS/EC2", "metric": "CPUUtilization", "dimensions": (("AutoScalingGroupName", "web"),)}
-UNWANTED = {"namespace": "AWS/Kinesis", "metric": "PutRecord.Success"}
+NOT_READ = {"namespace": "AWS/Kinesis", "metric": "PutRecord.Success"}
 
 
-def test_every_metric_of_a_collector_counts_for_one_service() -> None:
+def test_every_metric_of_a_collector_is_charged_to_one_service() -> None:
     for collector in REGISTRY.collectors:
         for metric in collector.metrics:
             requested = metric_query(metric.of(Name='"Dimensions"'))
@@ -27,7 +27,7 @@ def test_every_metric_of_a_collector_counts_for_one_service() -> None:
             assert owner in REGISTRY.services
 
 
-def test_a_requested_metric_counts_for_the_service_that_reads_it() -> None:
+def test_a_requested_metric_is_charged_to_the_service_that_reads_it() -> None:
     names = [
         ("AWS/Kinesis", "IncomingBytes"),
         ("AWS/Kinesis", "IncomingRecords"),
@@ -38,19 +38,19 @@ def test_a_requested_metric_counts_for_the_service_that_reads_it() -> None:
     assert OWNERS.count(requested) == {"kinesis": 2, "autoscaling": 1, "": 1}
 
 
-async def test_an_update_counts_once_for_the_service_that_reads_it_or_for_none() -> None:
+async def test_an_update_is_charged_once_to_the_service_that_reads_it_or_to_none() -> None:
     telemetry, update = Telemetries(), Update()
     ingest = Ingest(fleet_of(), DECLARED, telemetry.stream, options=IngestOptions(clock=lambda: NOW))
     updates_sent = [
         update,
         update.but(dimensions=(("StreamName", "unknown"),)),
-        update.but(ago=10**6),  # too late, and paid for
+        update.but(ago=10**6),  # too late for a sample, but billed
         update.but(**THROTTLES),
         update.but(**CPU),
-        update.but(**UNWANTED),
-        update.but(account="999999999999"),  # nobody watches it
+        update.but(**NOT_READ),
+        update.but(account="999999999999"),  # this account is not watched
     ]
-    for _ in range(2):  # sent again, as Firehose does, it is not billed again
+    for _ in range(2):  # the second delivery repeats the first, as Firehose does, and is not billed
         await ingest.ingest(delivery(lines(updates_sent)))
     ingest.close()
 
@@ -59,12 +59,14 @@ async def test_an_update_counts_once_for_the_service_that_reads_it_or_for_none()
         return telemetry.registry.get_sample_value(family, labels)
 
     updates = "headroom_stream_updates_total"
-    told_by_service = {one: counted(updates, ACCOUNT, REGION, one) for one in ("kinesis", "lambda")}
-    assert told_by_service == {"kinesis": 3, "lambda": 1}
+    updates_by_service = {
+        service: counted(updates, ACCOUNT, REGION, service) for service in ("kinesis", "lambda")
+    }
+    assert updates_by_service == {"kinesis": 3, "lambda": 1}
     assert counted(updates, ACCOUNT, REGION, "autoscaling") == 1
     assert counted(updates, "", "", "") == 1
     assert counted(updates, "", "", "kinesis") == 1
     assert counted(updates, "999999999999", REGION, "kinesis") is None
     assert counted("headroom_estimated_cost_dollars_total", ACCOUNT, REGION, "kinesis") == pytest.approx(
-        3 * STREAMED
+        3 * UPDATE_DOLLARS
     )

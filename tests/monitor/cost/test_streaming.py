@@ -1,4 +1,4 @@
-"""The advice which metrics to stream, and which to poll."""
+"""Tests of the advice on which metrics to stream and which to poll."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,17 +16,17 @@ from monitor.fleet.metric_query import metric_query
 from monitor.fleet.ring_columns import WINDOW
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, add, key, traffic
 
-STREAMED = LIST_PRICES.amount(updates=1) or 0.0  # an update with its delivery
+UPDATE_DOLLARS = LIST_PRICES.amount(updates=1) or 0.0  # for an update with its delivery
 
 CELL = ACCOUNT, REGION
-MONTH = SECONDS_PER_MONTH / 60  # in minutes
-# Dollars of a month for one metric.
-POLLED_EACH_MINUTE = MONTH * LIST_PRICES.metric
-ALWAYS_STREAMED = MONTH * STREAMED
+MINUTES_PER_MONTH = SECONDS_PER_MONTH / 60
+# Dollars a month for one metric.
+POLLED_EACH_MINUTE = MINUTES_PER_MONTH * LIST_PRICES.metric
+ALWAYS_STREAMED = MINUTES_PER_MONTH * UPDATE_DOLLARS
 
 
 def fleet_of(metrics: Mapping[Metric, Sequence[int] | None], cadence: int = 1) -> Fleet:
-    """A fleet of a series for each metric, with points in these minutes of the window; None: not read."""
+    """Return a fleet with a series for each metric, with points in these minutes; None: it was not read."""
     fleet = Fleet()
     for number, metric in enumerate(metrics):
         add(fleet, key(f"s{number}"), usage=per_second(metric), throttled=None)
@@ -54,67 +54,72 @@ def stream(name: str, metric: Metric = traffic) -> Metric:
     return metric.of(StreamName=name)
 
 
-EVERY = range(WINDOW)
-HALF = range(0, WINDOW, 2)
-IDLE: Sequence[int] = ()
-sometimes = replace(traffic, name="PutRecords.Throttled", zero_when_absent=True)
-gauge = replace(traffic, name="Gauge", zero_when_absent=False)
+EVERY_MINUTE = range(WINDOW)
+EVERY_OTHER_MINUTE = range(0, WINDOW, 2)
+NO_MINUTE: Sequence[int] = ()
+absent_is_zero = replace(traffic, name="PutRecords.Throttled", zero_when_absent=True)
+absent_is_unknown = replace(traffic, name="Gauge", zero_when_absent=False)
 
 
 async def test_metrics_polled_each_minute_cost_less_as_a_stream() -> None:
-    (one,) = await advice(fleet_of({stream("a"): EVERY, stream("b"): HALF}))
-    assert (one.account, one.region, one.namespace) == (ACCOUNT, REGION, "AWS/Kinesis")
-    assert (one.names, one.metrics) == ([traffic.name], 2)
-    assert one.polled_dollars == pytest.approx(2 * POLLED_EACH_MINUTE)
-    assert one.streamed_dollars == pytest.approx(1.5 * ALWAYS_STREAMED)
-    assert one.saved_dollars == pytest.approx(one.polled_dollars - one.streamed_dollars)
+    (advised,) = await advice(fleet_of({stream("a"): EVERY_MINUTE, stream("b"): EVERY_OTHER_MINUTE}))
+    assert (advised.account, advised.region, advised.namespace) == (ACCOUNT, REGION, "AWS/Kinesis")
+    assert (advised.names, advised.metrics) == ([traffic.name], 2)
+    assert advised.polled_dollars == pytest.approx(2 * POLLED_EACH_MINUTE)
+    assert advised.streamed_dollars == pytest.approx(1.5 * ALWAYS_STREAMED)
+    assert advised.saved_dollars == pytest.approx(advised.polled_dollars - advised.streamed_dollars)
 
 
 async def test_no_stream_is_advised_for_metrics_that_are_polled_seldom() -> None:
-    assert await advice(fleet_of({stream("a"): EVERY}, cadence=5)) == []
-    assert await advice(fleet_of({stream("a"): EVERY}), interval=300) == []
+    assert await advice(fleet_of({stream("a"): EVERY_MINUTE}, cadence=5)) == []
+    assert await advice(fleet_of({stream("a"): EVERY_MINUTE}), interval=300) == []
 
 
 async def test_a_stream_is_advised_for_metrics_that_seldom_have_points() -> None:
-    metrics = {stream(str(n), sometimes): [7] if n == 0 else IDLE for n in range(10)}
-    (one,) = await advice(fleet_of(metrics, cadence=5))
-    assert one.polled_dollars == pytest.approx(10 * POLLED_EACH_MINUTE / 5)
-    assert one.streamed_dollars == pytest.approx(ALWAYS_STREAMED / WINDOW)
+    metrics = {stream(str(n), absent_is_zero): [7] if n == 0 else NO_MINUTE for n in range(10)}
+    (advised,) = await advice(fleet_of(metrics, cadence=5))
+    assert advised.polled_dollars == pytest.approx(10 * POLLED_EACH_MINUTE / 5)
+    assert advised.streamed_dollars == pytest.approx(ALWAYS_STREAMED / WINDOW)
 
 
 async def test_a_metric_without_points_stays_polled_unless_absence_is_zero() -> None:
-    assert await advice(fleet_of({stream("a", sometimes): IDLE})) == []  # nothing shows that it is streamed
-    (one,) = await advice(fleet_of({stream("a", gauge): HALF, stream("b", gauge): IDLE}))
-    assert one.streamed_dollars == pytest.approx(ALWAYS_STREAMED / 2 + POLLED_EACH_MINUTE)
+    # A name is not streamed if none of its metrics has a point.
+    assert await advice(fleet_of({stream("a", absent_is_zero): NO_MINUTE})) == []
+    (advised,) = await advice(
+        fleet_of(
+            {stream("a", absent_is_unknown): EVERY_OTHER_MINUTE, stream("b", absent_is_unknown): NO_MINUTE}
+        )
+    )
+    assert advised.streamed_dollars == pytest.approx(ALWAYS_STREAMED / 2 + POLLED_EACH_MINUTE)
 
 
-async def test_names_of_a_namespace_are_streamed_where_that_is_cheaper_and_the_others_polled() -> None:
-    fleet = fleet_of({stream("a"): EVERY, stream("a", gauge): EVERY})
-    fleet.rings.cadence[fleet.metrics(CELL)[metric_query(stream("a", gauge))]] = 15
-    (one,) = await advice(fleet)
-    assert (one.names, one.metrics) == ([traffic.name], 1)
+async def test_only_the_metric_names_that_are_cheaper_to_stream_are_advised() -> None:
+    fleet = fleet_of({stream("a"): EVERY_MINUTE, stream("a", absent_is_unknown): EVERY_MINUTE})
+    fleet.rings.cadence[fleet.metrics(CELL)[metric_query(stream("a", absent_is_unknown))]] = 15
+    (advised,) = await advice(fleet)
+    assert (advised.names, advised.metrics) == ([traffic.name], 1)
 
 
-async def test_statistics_of_one_metric_are_one_update_and_additional_ones_another() -> None:
+async def test_additional_statistics_of_a_metric_cost_another_update() -> None:
     highest, percentile = replace(traffic, stat="Maximum"), replace(traffic, stat="p99")
-    (one,) = await advice(fleet_of({stream("a"): EVERY, stream("a", highest): EVERY}))
-    assert one.streamed_dollars == pytest.approx(ALWAYS_STREAMED)
-    (one,) = await advice(fleet_of({stream("a"): EVERY, stream("a", percentile): EVERY}))
-    assert one.streamed_dollars == pytest.approx(2 * ALWAYS_STREAMED)
+    (advised,) = await advice(fleet_of({stream("a"): EVERY_MINUTE, stream("a", highest): EVERY_MINUTE}))
+    assert advised.streamed_dollars == pytest.approx(ALWAYS_STREAMED)
+    (advised,) = await advice(fleet_of({stream("a"): EVERY_MINUTE, stream("a", percentile): EVERY_MINUTE}))
+    assert advised.streamed_dollars == pytest.approx(2 * ALWAYS_STREAMED)
 
 
-async def test_metrics_of_longer_periods_or_other_partitions_or_streamed_are_left_out() -> None:
-    assert await advice(fleet_of({replace(stream("a"), period=300): EVERY})) == []
+async def test_no_stream_is_advised_for_longer_periods_other_partitions_and_streamed_metrics() -> None:
+    assert await advice(fleet_of({replace(stream("a"), period=300): EVERY_MINUTE})) == []
     fleet = Fleet()
     add(fleet, key("a")._replace(region="cn-north-1"))
     assert await advice(fleet, prices=AccountPrices(partitions={ACCOUNT: "aws-cn"})) == []
-    fleet = fleet_of({stream("a"): EVERY})
+    fleet = fleet_of({stream("a"): EVERY_MINUTE})
     rows: Ints = np.array([0], np.int32)
     fleet.rings.write_streamed(rows, np.array([NOW - 1], np.int32), np.ones(1, np.float32), NOW)
     fleet.rings.mark_read(rows, NOW - 1)
     assert await advice(fleet) == []
 
 
-async def test_metrics_of_unknown_density_are_assumed_to_have_a_point_each_minute() -> None:
-    (one,) = await advice(fleet_of({stream("a"): None}))
-    assert one.streamed_dollars == pytest.approx(ALWAYS_STREAMED)
+async def test_metrics_whose_points_are_unknown_are_assumed_to_have_a_point_each_minute() -> None:
+    (advised,) = await advice(fleet_of({stream("a"): None}))
+    assert advised.streamed_dollars == pytest.approx(ALWAYS_STREAMED)

@@ -65,7 +65,7 @@ def test_the_catalogue_page_has_one_row_for_each_signal_under_its_service(regist
     ]
 
 
-def test_the_page_of_services_has_one_row_for_each_service(registry: Registry) -> None:
+def test_the_table_of_services_has_one_row_for_each_service(registry: Registry) -> None:
     *_, row = service_table(registry.services.values()).splitlines()
     assert row == "| storage | [Own one](catalogue.md#own-one-one) | `one` | 2 |"
 
@@ -101,7 +101,7 @@ def test_a_runbook_names_the_iam_actions_that_its_service_needs(service: Service
     assert f"headroom iam-policy --service {service.service}`" in permissions
 
 
-def test_a_service_that_needs_no_actions_of_its_own_names_the_actions_of_every_service(
+def test_the_runbook_of_a_service_without_own_actions_refers_to_the_actions_of_every_service(
     registry: Registry,
 ) -> None:
     text = runbooks.markdown_of(service_runbook(registry.services["one"], ()))

@@ -35,7 +35,7 @@ def files() -> Mapping[str, str]:
 
 @cache
 def rules(service: str) -> list[dict[str, Any]]:
-    """Return the rules of the file of a service."""
+    """Return the rules in the file of a service, or of `headroom` itself."""
     groups = yaml.load(files()[f"{service}.yaml"], yaml.CSafeLoader)["groups"]
     return [rule for group in groups for rule in group["rules"]]
 
@@ -61,7 +61,7 @@ def test_the_documents_are_current() -> None:
 
 
 @each_service
-def test_a_signal_has_its_alerts(service: Service) -> None:
+def test_each_signal_has_the_alerts_of_its_kind_of_limit(service: Service) -> None:
     severities: dict[str, dict[str, str]] = {name: {} for name in service.signals}
     for rule in rules(service.service):
         if "alert" in rule:
@@ -77,24 +77,24 @@ def test_a_signal_has_its_alerts(service: Service) -> None:
     }
 
 
-def test_every_alert_says_what_to_do_and_leads_to_its_heading() -> None:
-    linked = {
+def test_every_alert_has_a_remedy_and_links_to_its_heading_in_a_runbook() -> None:
+    headings = {
         f"{RUNBOOKS}/{name}#{anchor(line.lstrip('# '))}"
         for name, text in runbooks.files(REGISTRY).items()
         for line in text.splitlines()
         if line.startswith("## ") and line != "## Permissions"
     }
-    assert {alert["annotations"]["runbook_url"] for alert in alerts()} == linked
-    assert len(linked) == len(REGISTRY.signals) + len(tuple(health_alerts()))
+    assert {alert["annotations"]["runbook_url"] for alert in alerts()} == headings
+    assert len(headings) == len(REGISTRY.signals) + len(tuple(health_alerts()))
     assert all(alert["annotations"]["remedy"] for alert in alerts())
 
 
 @pytest.mark.parametrize(
-    ("heading", "linked"),
+    ("heading", "expected"),
     [("sqs.fifo_in_flight", "sqsfifo_in_flight"), ("Use it, now", "use-it-now"), ("A - b", "a---b")],
 )
-def test_anchors_are_those_of_github(heading: str, linked: str) -> None:
-    assert anchor(heading) == linked
+def test_anchors_are_made_as_on_github(heading: str, expected: str) -> None:
+    assert anchor(heading) == expected
 
 
 async def exported(journal: Path) -> set[str]:
@@ -103,14 +103,14 @@ async def exported(journal: Path) -> set[str]:
     registry = telemetry.registry
     ConnectionLimiter(registry)
     async with Alerting.opened(Config(journal=str(journal)).alerting_settings(REGISTRY), Fleet(), telemetry):
-        own = list(registry.collect())
+        families = list(registry.collect())
     suffixes = {"counter": ["_total"], "histogram": ["_bucket", "_count", "_sum"]}
-    named = {family.name + suffix for family in own for suffix in suffixes.get(family.type, [""])}
+    named = {family.name + suffix for family in families for suffix in suffixes.get(family.type, [""])}
     return named | set(HEADERS)
 
 
 @pytest.mark.parametrize("directory", ["prometheus", "grafana"])
-async def test_only_families_that_are_exported_are_requested(directory: str, tmp_path: Path) -> None:
+async def test_rules_and_dashboards_query_only_exported_families(directory: str, tmp_path: Path) -> None:
     texts = [file.read_text("utf-8") for file in (ROOT / "dashboards" / directory).iterdir()]
     requested = {
         name for text in texts for name in re.findall(r"\b(?:headroom|process)_\w+(?=[{\[) ])", text)
@@ -136,7 +136,7 @@ def test_the_commands_write_into_the_given_folder(tmp_path: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("links", "runbooks"),
+    ("links", "address"),
     [
         ("", RUNBOOKS),
         ("links: {grafana: 'https://grafana.example.org'}\n", RUNBOOKS),
@@ -144,13 +144,13 @@ def test_the_commands_write_into_the_given_folder(tmp_path: Any) -> None:
     ],
 )
 def test_the_rules_link_to_the_runbooks_of_the_configured_server(
-    links: str, runbooks: str, tmp_path: Any
+    links: str, address: str, tmp_path: Any
 ) -> None:
     (tmp_path / "h.yaml").write_text(f"regions: [eu-west-1]\n{links}")
-    files = ("--out", str(tmp_path / "rules"), "--config", str(tmp_path / "h.yaml"))
-    assert CliRunner().invoke(app, ["dashboards", "prometheus", *files]).exit_code == 0
+    options = ("--out", str(tmp_path / "rules"), "--config", str(tmp_path / "h.yaml"))
+    assert CliRunner().invoke(app, ["dashboards", "prometheus", *options]).exit_code == 0
     text = (tmp_path / "rules" / "kinesis.yaml").read_text("utf-8")
-    assert f"runbook_url: {runbooks}/kinesis.md#kinesisstream_write_bytes" in text
+    assert f"runbook_url: {address}/kinesis.md#kinesisstream_write_bytes" in text
 
 
 def test_an_output_folder_that_cannot_be_written_is_reported_in_one_line(tmp_path: Any) -> None:

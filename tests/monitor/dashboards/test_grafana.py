@@ -22,14 +22,14 @@ from tests.registries import REGISTRY
 
 FAMILIES = sorted({service.family for service in REGISTRY.services.values()})
 NAMES = [f"{name}.json" for name in ("overview", "series", "health", *FAMILIES)]
-NOT_OF_THE_LIBRARY = {"titleFormat", "tagKeys"}  # Grafana's, of annotations
+FIELDS_THAT_THE_SDK_LACKS = {"titleFormat", "tagKeys"}  # of Grafana's annotations
 
 each_board = pytest.mark.parametrize("board", NAMES, indirect=True)
 
 
 @cache
 def generated() -> Mapping[str, str]:
-    """The files, which are made when a test needs them: most test processes need none."""
+    """Return the generated files, made on first use, as most test processes need none."""
     return files(REGISTRY.services.values())
 
 
@@ -41,7 +41,7 @@ def boards() -> dict[str, dict[str, Any]]:
 
 @pytest.fixture
 def board(request: pytest.FixtureRequest) -> dict[str, Any]:
-    """The dashboard of a name."""
+    """Return the dashboard with a file name."""
     return boards()[request.param]
 
 
@@ -56,7 +56,7 @@ def links(board: dict[str, Any]) -> Iterator[str]:
 
 
 def variables(board: dict[str, Any]) -> set[str]:
-    return {one["name"] for one in board["templating"]["list"]}
+    return {variable["name"] for variable in board["templating"]["list"]}
 
 
 def test_the_dashboards_are_current() -> None:
@@ -65,19 +65,19 @@ def test_the_dashboards_are_current() -> None:
     assert {file.name: file.read_text("utf-8") for file in directory.iterdir()} == generated()
 
 
-def test_there_is_a_dashboard_for_each_purpose() -> None:
+def test_the_dashboards_are_three_general_ones_and_one_for_each_family() -> None:
     assert sorted(boards()) == sorted(NAMES)
     assert len({board["uid"] for board in boards().values()}) == len(boards())
 
 
 @each_board
-def test_a_dashboard_is_of_the_library_s_types(board: dict[str, Any]) -> None:
+def test_a_dashboard_has_the_types_of_the_sdk(board: dict[str, Any]) -> None:
     """Parsing into the types of the SDK and serializing again changes nothing."""
-    again = json.loads(JSONEncoder().encode(Dashboard.from_json(board)))
-    known = json.loads(json.dumps(board))
-    for annotation in known["annotations"]["list"]:
-        assert all(annotation.pop(name) for name in NOT_OF_THE_LIBRARY)
-    assert again == known
+    reserialized = json.loads(JSONEncoder().encode(Dashboard.from_json(board)))
+    expected = json.loads(json.dumps(board))
+    for annotation in expected["annotations"]["list"]:
+        assert all(annotation.pop(name) for name in FIELDS_THAT_THE_SDK_LACKS)
+    assert reserialized == expected
 
 
 @each_board
@@ -94,18 +94,20 @@ def test_panels_have_an_id_a_description_and_the_chosen_data_source(board: dict[
 
 @each_board
 def test_panels_do_not_overlap(board: dict[str, Any]) -> None:
-    taken = [
+    covered = [
         (x, y)
         for panel in board["panels"]
         for x in range(panel["gridPos"]["x"], panel["gridPos"]["x"] + panel["gridPos"]["w"])
         for y in range(panel["gridPos"]["y"], panel["gridPos"]["y"] + panel["gridPos"]["h"])
     ]
-    assert len(set(taken)) == len(taken)
-    assert max(x for x, _ in taken) < 24
+    assert len(set(covered)) == len(covered)
+    assert max(x for x, _ in covered) < 24
 
 
 @each_board
-def test_links_lead_to_a_dashboard_with_such_variables_or_to_the_page(board: dict[str, Any]) -> None:
+def test_panels_link_to_variables_of_the_series_dashboard_or_to_headroom_s_page(
+    board: dict[str, Any],
+) -> None:
     series = boards()["series.json"]
     for url in links(board):
         if url.startswith("/d/"):
@@ -116,20 +118,20 @@ def test_links_lead_to_a_dashboard_with_such_variables_or_to_the_page(board: dic
 
 
 @each_board
-def test_a_dashboard_leads_to_the_others_and_to_the_page(board: dict[str, Any]) -> None:
+def test_a_dashboard_links_to_the_other_dashboards_and_to_headroom_s_page(board: dict[str, Any]) -> None:
     others, page = board["links"]
     assert (others["type"], others["tags"]) == ("dashboards", ["headroom"])
     assert (page["type"], page["url"]) == ("link", "${headroom}")
 
 
-def test_the_overview_leads_to_the_series() -> None:
+def test_the_panels_of_the_overview_have_links() -> None:
     assert len(list(links(boards()["overview.json"]))) > 4
 
 
 @each_board
 def test_a_dashboard_has_the_variables_that_it_uses(board: dict[str, Any]) -> None:
     requested = [target["expr"] for panel in panels(board) for target in panel["targets"]]
-    annotations = [one["expr"] for one in board["annotations"]["list"]]
+    annotations = [annotation["expr"] for annotation in board["annotations"]["list"]]
     used = set(re.findall(r"\$\{?(\w+)", " ".join((*requested, *annotations, *links(board)))))
     assert {name for name in used if not name.startswith("__")} <= variables(board)
 
@@ -141,7 +143,9 @@ def test_no_panel_shows_zero_where_no_series_is_monitored(board: dict[str, Any])
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_family_has_a_row_a_service_and_counts_only_its_own(family: ServiceFamily) -> None:
+def test_the_dashboard_of_a_family_has_a_row_for_each_service_and_queries_no_other(
+    family: ServiceFamily,
+) -> None:
     services = dict(by_family(REGISTRY.services.values()))[family]
     board = boards()[f"{family}.json"]
     rows = [panel["title"] for panel in board["panels"] if panel["type"] == "row"][1:]

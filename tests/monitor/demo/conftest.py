@@ -13,7 +13,7 @@ Clients = Callable[..., AbstractAsyncContextManager[Any]]
 
 @pytest.fixture(scope="session")
 def aws(aws_url: str) -> Clients:
-    """Returns clients for the simulated AWS that are configured like those of the monitor."""
+    """Return a factory of clients for the simulated AWS, configured like the monitor's clients."""
     session = get_session()
     config = AioConfig(retries={"mode": "standard", "total_max_attempts": 1})
 

@@ -24,7 +24,7 @@ def test_the_process_ends_cleanly_on_a_signal(number: signal.Signals) -> None:
         assert process.wait(10) == 0
 
 
-def test_a_port_in_use_is_one_clear_line() -> None:
+def test_a_port_in_use_is_reported_in_one_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         command = [sys.executable, "-m", "monitor.demo.aws", "--port", port]

@@ -1,4 +1,4 @@
-"""The call that a request makes, where threads parse at once, clients sign alike or paths have slashes."""
+"""Tests of parsing requests: in several threads, of clients that sign alike, and with slashes in paths."""
 
 import sys
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ SIGNED = {"Authorization": "AWS4-HMAC-SHA256 Credential=x/20260101/eu-west-1/lam
 
 
 @pytest.fixture
-def hurried() -> Iterator[None]:
+def fast_thread_switches() -> Iterator[None]:
     """Switch threads as often as possible."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
@@ -25,23 +25,23 @@ def hurried() -> Iterator[None]:
     sys.setswitchinterval(before)
 
 
-@pytest.mark.usefixtures("hurried")
-def test_the_first_requests_of_a_service_may_come_together() -> None:
-    """moto's model of a service holds, for a moment, operations that are not moto's (see `call.ROUTING`)."""
-    together = Barrier(THREADS)
+@pytest.mark.usefixtures("fast_thread_switches")
+def test_the_first_requests_of_a_service_may_be_parsed_concurrently() -> None:
+    """moto's model of a service briefly caches operations of botocore (see `call.ROUTING_LOCK`)."""
+    barrier = Barrier(THREADS)
 
-    def parse_together(_: int) -> tuple[str, str] | None:
+    def parse_concurrently(_: int) -> tuple[str, str] | None:
         request = Request.from_primitives("GET", "http://localhost/2015-03-31/functions/", SIGNED, b"")
-        together.wait(10)
+        barrier.wait(10)
         call = parse_call(request)
         return call.name if call else None
 
     for _ in range(TIMES):
         get_service_router.cache_clear()
         get_service_model.cache_clear()
-        get_service_model("lambda")  # one that has read no operation yet, and that all threads share
+        get_service_model("lambda")  # a model without cached operations, which all threads share
         with ThreadPoolExecutor(THREADS) as pool:
-            assert set(pool.map(parse_together, range(THREADS))) == {("lambda", "ListFunctions")}
+            assert set(pool.map(parse_concurrently, range(THREADS))) == {("lambda", "ListFunctions")}
 
 
 def test_clients_that_sign_alike_are_distinguished_by_the_version_of_their_api() -> None:

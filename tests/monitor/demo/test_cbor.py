@@ -1,4 +1,4 @@
-"""Denials of the simulated AWS to clients that speak RPC v2 CBOR."""
+"""Denials of the simulated AWS to clients that use RPC v2 CBOR."""
 
 import pytest
 from botocore.exceptions import ClientError

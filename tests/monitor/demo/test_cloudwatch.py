@@ -1,4 +1,4 @@
-"""GetMetricData and ListMetrics, in this process where the clock matters, else over the wire."""
+"""Tests GetMetricData and ListMetrics: in this process where the clock matters, else with a client."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -43,7 +43,7 @@ def query(name: str, stat: str = "Sum", namespace: str = "AWS/Kinesis", **dimens
 
 
 def ask(*queries: Mapping[str, Any], first: int = -180, end: int = 1, **options: Any) -> list[dict[str, Any]]:
-    """The results for the world's minutes from `first` up to `end`, at half a minute past its start."""
+    """Return the results at NOW for the minutes from START + `first` up to START + `end`."""
     request = {
         "MetricDataQueries": queries,
         "StartTime": (START + first) * 60,
@@ -60,7 +60,7 @@ def values(*args: Any, **dimensions: str) -> list[float]:
     return list(ask(query(*args, **dimensions), ScanBy="TimestampAscending")[0]["Values"])
 
 
-def test_three_hours_are_there_at_once_newest_first_and_without_the_minute_that_runs() -> None:
+def test_three_hours_of_points_exist_at_the_start_newest_first_without_the_current_minute() -> None:
     (result,) = ask(query("IncomingBytes", StreamName="orders"))
     assert result["Timestamps"] == [(START - 1 - n) * 60.0 for n in range(180)]
     (ascending,) = ask(query("IncomingBytes", StreamName="orders"), ScanBy="TimestampAscending")
@@ -68,13 +68,13 @@ def test_three_hours_are_there_at_once_newest_first_and_without_the_minute_that_
     assert ascending["Values"] == result["Values"][::-1]
 
 
-def test_start_is_inclusive_and_end_exclusive() -> None:
+def test_start_time_is_inclusive_and_end_time_exclusive() -> None:
     (result,) = ask(query("IncomingBytes", StreamName="orders"), first=-5, end=-3)
     assert result["Timestamps"] == [(START - 4) * 60.0, (START - 5) * 60.0]
     assert ask(query("IncomingBytes", StreamName="orders"), first=-3, end=-5)[0]["Values"] == []
 
 
-def test_a_stream_takes_no_more_than_its_shards_and_refuses_the_rest() -> None:
+def test_a_stream_accepts_no_more_than_its_shards_allow_and_throttles_the_rest() -> None:
     full = 4 * 2**20 * 60.0
     taken = values("IncomingBytes", StreamName="orders")
     assert max(taken) == full
@@ -84,7 +84,7 @@ def test_a_stream_takes_no_more_than_its_shards_and_refuses_the_rest() -> None:
     assert min(refused) == 0
 
 
-def test_only_functions_with_a_reservation_throttle_and_the_account_counts_it() -> None:
+def test_only_functions_with_a_reservation_throttle_and_the_account_counts_their_throttles() -> None:
     throttled = values("Throttles", "Sum", "AWS/Lambda", FunctionName="checkout")
     assert set(throttled) == {50 * 60 / 0.2}
     assert values("Throttles", "Sum", "AWS/Lambda") == throttled
@@ -99,7 +99,7 @@ def test_only_functions_with_a_reservation_throttle_and_the_account_counts_it() 
         ("UnreservedConcurrentExecutions", 50),
     ],
 )
-def test_the_concurrency_of_the_account_is_that_of_its_functions(metric: str, value: float) -> None:
+def test_the_concurrency_of_the_account_is_the_sum_over_its_functions(metric: str, value: float) -> None:
     assert set(values(metric, "Maximum", "AWS/Lambda")) == {value}
 
 
@@ -123,16 +123,16 @@ def test_values_depend_on_the_statistic() -> None:
 
 
 @pytest.mark.parametrize(
-    "nothing",
+    "unknown",
     [
         query("IncomingBytes"),  # fewer dimensions
-        query("IncomingBytes", StreamName="orders", ShardId="shardId-000000000000"),  # more
+        query("IncomingBytes", StreamName="orders", ShardId="shardId-000000000000"),  # more dimensions
         query("IncomingBytes", namespace="AWS/SQS", StreamName="orders"),
         query("NoSuchMetric", StreamName="orders"),
     ],
 )
-def test_a_metric_is_found_by_its_exact_identity_only(nothing: dict[str, Any]) -> None:
-    assert ask(nothing)[0]["Values"] == []
+def test_a_metric_is_found_by_its_exact_identity_only(unknown: dict[str, Any]) -> None:
+    assert ask(unknown)[0]["Values"] == []
 
 
 def test_a_stream_that_fell_silent_has_no_later_points() -> None:
@@ -183,17 +183,17 @@ def with_period(period: int, requested: dict[str, Any]) -> dict[str, Any]:
 )
 def test_a_longer_period_combines_its_minutes(stat: str, combine: Callable[[list[float]], float]) -> None:
     requested = query("ApproximateNumberOfMessagesNotVisible", stat, "AWS/SQS", QueueName="emails")
-    minutes, fives = ask(requested, with_period(300, requested), ScanBy="TimestampAscending")
-    assert fives["Timestamps"] == minutes["Timestamps"][::5]
-    assert fives["Values"] == [combine(minutes["Values"][n : n + 5]) for n in range(0, 180, 5)]
+    minutes, five_minutes = ask(requested, with_period(300, requested), ScanBy="TimestampAscending")
+    assert five_minutes["Timestamps"] == minutes["Timestamps"][::5]
+    assert five_minutes["Values"] == [combine(minutes["Values"][n : n + 5]) for n in range(0, 180, 5)]
 
 
-def test_a_period_is_silent_only_when_all_its_minutes_are() -> None:
+def test_a_period_has_a_point_if_one_of_its_minutes_has_one() -> None:
     (gone,) = ask(with_period(300, query("IncomingBytes", "Average", StreamName="gone")))
     assert gone["Timestamps"][0] == (START - 100) * 60.0
 
 
-def test_more_than_500_queries_expressions_and_seconds_are_refused() -> None:
+def test_more_than_500_queries_and_expressions_and_periods_in_seconds_are_rejected() -> None:
     with pytest.raises(AwsResponseError, match="500"):
         ask(*[query("IncomingBytes", StreamName="orders")] * 501)
     with pytest.raises(AwsResponseError, match="MetricStat"):
@@ -204,12 +204,12 @@ def test_more_than_500_queries_expressions_and_seconds_are_refused() -> None:
 
 def request_for(*queries: Mapping[str, Any]) -> dict[str, Any]:
     """Return the parameters of a request for the last three hours."""
-    numbered = [{**each, "Id": f"q{n}"} for n, each in enumerate(queries)]
+    numbered = [{**requested, "Id": f"q{n}"} for n, requested in enumerate(queries)]
     end = np.datetime64("now", "m").item()
     return {"MetricDataQueries": numbered, "StartTime": end - np.timedelta64(180, "m").item(), "EndTime": end}
 
 
-async def test_a_real_client_reads_five_hundred_metrics_of_three_hours_twice_alike(aws: Clients) -> None:
+async def test_a_real_client_gets_the_same_500_metrics_of_three_hours_twice(aws: Clients) -> None:
     request = request_for(*[query("IncomingBytes", StreamName="audit")] * 500)
     async with aws("cloudwatch") as client:
         once = (await client.get_metric_data(**request))["MetricDataResults"]

@@ -31,7 +31,7 @@ INCOMING = Metric("AWS/Kinesis", "IncomingBytes", "Sum").of(StreamName="orders")
 RUNNING = Metric("AWS/Lambda", "ConcurrentExecutions", "Maximum")
 
 
-async def test_delivered_points_are_in_the_fleet_and_a_wrong_key_is_refused() -> None:
+async def test_delivered_points_reach_the_fleet_and_a_wrong_key_is_refused() -> None:
     fleet, metrics = Fleet(), DemoCloudWatch(REGION)
     add_series(fleet, INCOMING, RUNNING, account=ACCOUNT, region=REGION.name)
     mark_polled(fleet, START)
@@ -45,15 +45,15 @@ async def test_delivered_points_are_in_the_fleet_and_a_wrong_key_is_refused() ->
     listed = fleet.metrics((ACCOUNT, REGION.name))
     at = np.arange(START - 5, START, dtype=np.int32)
     row = np.full(5, listed[metric_query(INCOMING)], np.int32)
-    emitted = metrics.metrics["AWS/Kinesis", "IncomingBytes", frozenset({("StreamName", "orders")})]
-    expected = emitted.values("Sum", np.arange(-5, 0), 1)
+    incoming = metrics.metrics["AWS/Kinesis", "IncomingBytes", frozenset({("StreamName", "orders")})]
+    expected = incoming.values("Sum", np.arange(-5, 0), 1)
     np.testing.assert_allclose(fleet.rings.at(row, at), expected, rtol=1e-6)
     other = np.full(5, listed[metric_query(RUNNING)], np.int32)
     assert np.isnan(fleet.rings.at(other, at)).all()  # left to polling
     assert RUNNING.namespace not in firehose.STREAMED_NAMESPACES
 
 
-async def test_without_receivers_there_is_no_error() -> None:
+async def test_a_delivery_without_a_listener_fails_without_an_exception() -> None:
     async with aiohttp.ClientSession() as session:
-        there = DemoFirehose(DemoCloudWatch(REGION), "http://127.0.0.1:9/firehose/v1", "key")
-        assert not await there.deliver(session, range(START - 1, START))
+        delivery_stream = DemoFirehose(DemoCloudWatch(REGION), "http://127.0.0.1:9/firehose/v1", "key")
+        assert not await delivery_stream.deliver(session, range(START - 1, START))
