@@ -1,4 +1,4 @@
-"""Makes request paths of links between resources, as the file that describes them has them."""
+"""Proposes request paths from the links between resources, in the format of a file of `path_files`."""
 
 import asyncio
 import re
@@ -21,22 +21,24 @@ HEADER = """\
 # file in `path_files` of the configuration. AWS does not tell what functions and instances call: add their
 # tables, buckets, queues and keys by hand.
 """
+# Characters that the name of a request path must not have.
 NOT_IN_NAMES = re.compile(r"[^\w .:@+-]+")
 
 Targets = Mapping[Identity, Sequence[PathNode]]
 
 
 class FoundLinks(NamedTuple):
-    """The links of all cells, and what could not be read, in sentences."""
+    """The links of all cells, and a sentence about each call that failed or was left out."""
 
     links: Sequence[PathLink]
     failures: Sequence[str]
 
 
 class ProposedPath(NamedTuple):
-    """A path from an entrance. hops: each after those before it. before: the numbers of those, by hop.
+    """A path from an entrance. hops: each hop after the hops that it follows.
 
-    notes: what was left out, in sentences.
+    before: for each hop, the numbers of the hops that it follows. notes: sentences about the links that were
+    left out.
     """
 
     name: str
@@ -46,7 +48,7 @@ class ProposedPath(NamedTuple):
 
 
 async def find_links(cells: Iterable[tuple[Cell, Collection[str]]]) -> FoundLinks:
-    """Read the links in cells, each with the services that are monitored there."""
+    """Read the links in cells. cells: each with the services that are monitored in the cell."""
     scans = await asyncio.gather(*(_scan(cell, services) for cell, services in cells))
     return FoundLinks(
         [*dict.fromkeys(link for scan in scans for link in scan.links)],
@@ -56,59 +58,59 @@ async def find_links(cells: Iterable[tuple[Cell, Collection[str]]]) -> FoundLink
 
 async def _scan(cell: Cell, services: Collection[str]) -> LinkScan:
     scan = LinkScan(cell)
-    readers = [one for one in READERS if one.service in services and one.scope is cell.scope]
+    readers = [reader for reader in READERS if reader.service in services and reader.scope is cell.scope]
     await asyncio.gather(*(reader.read(scan) for reader in readers))
     return scan
 
 
 def propose_paths(links: Sequence[PathLink]) -> list[ProposedPath]:
-    """Return a path from each resource that nothing leads to and whose units are counted."""
-    named = _named(links)
+    """Return a path from each resource that no link leads to and whose units are counted."""
+    nodes = _nodes(links)
     targets = defaultdict[Identity, list[PathNode]](list)
     for source, target in links:
-        if target.identity not in [one.identity for one in targets[source.identity]]:
-            targets[source.identity].append(named[target.identity])
-    reached = {link.target.identity for link in links}
-    entrances = [node for identity, node in named.items() if identity not in reached]
-    taken: set[str] = set()
+        if target.identity not in [node.identity for node in targets[source.identity]]:
+            targets[source.identity].append(nodes[target.identity])
+    target_identities = {link.target.identity for link in links}
+    entrances = [node for identity, node in nodes.items() if identity not in target_identities]
+    used_names: set[str] = set()
     return [
-        _path(node, targets, taken)
+        _path(node, targets, used_names)
         for node in sorted(entrances)
         if targets.get(node.identity) and hop_kinds()[node.service].flow
     ]
 
 
-def _named(links: Iterable[PathLink]) -> Mapping[Identity, PathNode]:
-    """Return each resource once, with its name if any link tells it."""
-    found: dict[Identity, PathNode] = {}
+def _nodes(links: Iterable[PathLink]) -> Mapping[Identity, PathNode]:
+    """Return the resources by identity, each with its name if any link has the name."""
+    nodes: dict[Identity, PathNode] = {}
     for node in (node for link in links for node in link):
-        if node.identity not in found or node.name:
-            found[node.identity] = node
-    return found
+        if node.identity not in nodes or node.name:
+            nodes[node.identity] = node
+    return nodes
 
 
-def _path(entrance: PathNode, targets: Targets, taken: set[str]) -> ProposedPath:
-    """Return the path of what follows an entrance. taken: the names of other paths."""
+def _path(entrance: PathNode, targets: Targets, used_names: set[str]) -> ProposedPath:
+    """Return the path that begins at an entrance. used_names: the names of the other paths."""
     order, notes = [entrance], list[str]()
     before: dict[Identity, list[Identity]] = {entrance.identity: []}
-    for node in order:  # which grows
+    for node in order:  # the loop appends to it
         for target in targets.get(node.identity, ()):
-            known = before.get(target.identity)
-            if known is None and len(order) >= MAX_HOPS:
+            predecessors = before.get(target.identity)
+            if predecessors is None and len(order) >= MAX_HOPS:
                 notes.append(f"{node.resource} leads on to {target.service} {target.resource}")
-            elif known is None:
+            elif predecessors is None:
                 before[target.identity] = [node.identity]
                 order.append(target)
             elif _leads_to(target.identity, node.identity, before):
                 notes.append(f"{target.service} {target.resource} leads to {node.resource}, and back")
             else:
-                known.append(node.identity)
-    hops = _sorted(order, before)
-    places = {node.identity: place for place, node in enumerate(hops)}
+                predecessors.append(node.identity)
+    hops = _sort_hops(order, before)
+    numbers = {node.identity: number for number, node in enumerate(hops)}
     return ProposedPath(
-        _path_name(entrance, taken),
+        _path_name(entrance, used_names),
         hops,
-        [sorted(places[one] for one in before[node.identity]) for node in hops],
+        [sorted(numbers[identity] for identity in before[node.identity]) for node in hops],
         notes,
     )
 
@@ -118,47 +120,47 @@ def _leads_to(
     last: Identity,
     before: Mapping[Identity, Sequence[Identity]],
 ) -> bool:
-    """Return whether one hop is another one, or before it."""
-    waiting, seen = [last], {last}
-    while waiting:
-        one = waiting.pop()
-        if one == first:
+    """Return whether the hop `first` is the hop `last`, or leads to it."""
+    unvisited, seen = [last], {last}
+    while unvisited:
+        identity = unvisited.pop()
+        if identity == first:
             return True
-        further = [other for other in before[one] if other not in seen]
-        seen.update(further)
-        waiting += further
+        predecessors = [predecessor for predecessor in before[identity] if predecessor not in seen]
+        seen.update(predecessors)
+        unvisited += predecessors
     return False
 
 
-def _sorted(
+def _sort_hops(
     order: Sequence[PathNode],
     before: Mapping[Identity, Sequence[Identity]],
 ) -> list[PathNode]:
-    """Return the hops so that each follows those before it."""
-    placed: dict[Identity, PathNode] = {}
-    waiting = [*order]
-    while waiting:
-        ready = [one for one in waiting if all(other in placed for other in before[one.identity])]
-        placed |= {one.identity: one for one in ready}
-        waiting = [one for one in waiting if one.identity not in placed]
-    return [*placed.values()]
+    """Return the hops in an order in which each hop is after the hops that it follows."""
+    done: dict[Identity, PathNode] = {}
+    remaining = [*order]
+    while remaining:
+        ready = {node.identity: node for node in remaining if done.keys() >= {*before[node.identity]}}
+        done |= ready
+        remaining = [node for node in remaining if node.identity not in done]
+    return [*done.values()]
 
 
-def _path_name(entrance: PathNode, taken: set[str]) -> str:
-    """Return a name that no other path has."""
-    wanted = NOT_IN_NAMES.sub("-", entrance.name or entrance.resource).strip("-. ")
-    base = (wanted or entrance.service)[: MAX_NAME_LENGTH - 4]
+def _path_name(entrance: PathNode, used_names: set[str]) -> str:
+    """Return a name that is not in `used_names`, and add it to them."""
+    cleaned = NOT_IN_NAMES.sub("-", entrance.name or entrance.resource).strip("-. ")
+    base = (cleaned or entrance.service)[: MAX_NAME_LENGTH - 4]
     base = base if re.match(r"\w", base) else f"x{base}"[: MAX_NAME_LENGTH - 4]
     name, number = base, 1
-    while name in taken:
+    while name in used_names:
         number += 1
         name = f"{base} {number}"
-    taken.add(name)
+    used_names.add(name)
     return name
 
 
 def as_yaml(paths: Sequence[ProposedPath], accounts: Collection[str]) -> str:
-    """Return the file that describes paths. accounts: those that were read; one alone need not be named."""
+    """Return the file that describes paths. accounts: the accounts that were read; one alone is not named."""
     lines = [HEADER + "paths:" + ("" if paths else " []")]
     for path in paths[:MAX_PATHS]:
         lines += _path_lines(path, with_account=len({*accounts}) > 1)
@@ -185,18 +187,18 @@ def _path_lines(path: ProposedPath, *, with_account: bool) -> Iterator[str]:
         if node.region not in (entrance.region, GLOBAL_REGION):
             fields["region"] = node.region
         if [*path.before[number]] != ([number - 1] if number else []):
-            fields["after"] = [names[one] for one in path.before[number]]
+            fields["after"] = [names[predecessor] for predecessor in path.before[number]]
         yield f"      - {_flow(fields)}"
     for note in path.notes:
         yield f"      # left out: {' '.join(note.split())}"
 
 
 def _hop_names(hops: Sequence[PathNode]) -> list[str]:
-    """Return a name for each hop that no other one has."""
+    """Return a unique name for each hop."""
     names: list[str] = []
     for node in hops:
-        wanted = node.name or node.resource
-        for name in (wanted, f"{node.service} {wanted}", f"{node.service} {wanted} {len(names)}"):
+        base = node.name or node.resource
+        for name in (base, f"{node.service} {base}", f"{node.service} {base} {len(names)}"):
             if name not in names:
                 names.append(name)
                 break
@@ -211,5 +213,5 @@ def _flow(value: Any) -> str:
 
 
 def needed_actions(services: Collection[str]) -> set[str]:
-    """Return the IAM actions that reading the links of services needs."""
-    return {action for one in READERS if one.service in services for action in one.iam_actions}
+    """Return the IAM actions that are needed to read the links of services."""
+    return {action for reader in READERS if reader.service in services for action in reader.iam_actions}

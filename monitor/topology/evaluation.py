@@ -1,4 +1,4 @@
-"""Computes what request paths carry, of what their hops use and what flows through them."""
+"""Computes the capacity of request paths from the flows of their hops and the usage of their limits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from rules.band import Zone
 from rules.hops import HopLimit, HopMetric
 from rules.paths import Floats, HopFlow, LimitUse, Visits, capacities, visits_of, weakest_first
 
-MAX_PARTS = 50  # of a resource that are compared for one limit: the busiest ones
+MAX_PARTS = 50  # parts of a resource that are compared for one limit: the parts with the highest utilization
 UNKNOWN = np.full(POINTS, np.nan)
 
 MetricPoints = Mapping[tuple[CellKey, Metric], Floats]
@@ -24,13 +24,13 @@ MetricPoints = Mapping[tuple[CellKey, Metric], Floats]
 
 @dataclass(frozen=True, slots=True)
 class PathPoints:
-    """The known points of the last hours. usage: by slot. metrics: as they were read."""
+    """The points of the last three hours. usage: by slot. metrics: as CloudWatch has them, not scaled."""
 
     usage: Mapping[int, Floats]
     metrics: MetricPoints
 
     def of_metric(self, placed: PlacedHop, declared: HopMetric, metric: Metric) -> Floats:
-        """Return the points of a metric of a hop, scaled; a count as a rate per second."""
+        """Return the scaled points of a metric of a hop; counts are converted to rates per second."""
         points = self.metrics.get((placed.place.cell, metric), UNKNOWN) if placed.place else UNKNOWN
         return (as_flow(points) if declared.stat == "Sum" else points) * declared.scale
 
@@ -38,33 +38,33 @@ class PathPoints:
         """Return the flow of a hop, in units per second."""
         if placed.flow:
             return self.usage.get(placed.flow.slot, UNKNOWN)
-        found = (self.of_metric(placed, *one) for one in placed.flow_metrics)
-        return next((points for points in found if np.isfinite(points).any()), UNKNOWN)
+        candidates = (self.of_metric(placed, *flow_metric) for flow_metric in placed.flow_metrics)
+        return next((points for points in candidates if np.isfinite(points).any()), UNKNOWN)
 
 
 def compared_series(path: PlacedPath) -> list[Series]:
-    """Return the series whose usage is compared."""
-    found = [hop.flow for hop in path.hops if hop.flow]
-    return [*found, *(series for hop in path.hops for limit in hop.limits for series in limit.series)]
+    """Return the series of the flows and limits of a path."""
+    flows = [hop.flow for hop in path.hops if hop.flow]
+    return [*flows, *(series for hop in path.hops for limit in hop.limits for series in limit.series)]
 
 
 def busiest(fleet: Fleet, limit: PlacedLimit) -> PlacedLimit | None:
-    """Return a limit with at most MAX_PARTS series, those with the highest utilization first.
+    """Return a limit with the MAX_PARTS series of highest utilization, the highest first.
 
-    Series are as they are now, without those that were dropped since; None if none is left.
+    The series are read from the fleet again; None if the fleet has dropped all of them.
     """
     order = np.argsort(-np.nan_to_num(fleet.utilization[limit.slots], nan=-1), kind="stable")
-    chosen = (limit.series[place].key for place in order[:MAX_PARTS].tolist())
-    series = [found for key in chosen if (found := fleet.series.get(key))]
+    keys = (limit.series[index].key for index in order[:MAX_PARTS].tolist())
+    series = [current_series for key in keys if (current_series := fleet.series.get(key))]
     return PlacedLimit.of(limit.signal, limit.declared, series) if series else None
 
 
 def current(fleet: Fleet, path: PlacedPath) -> PlacedPath:
-    """Return a path with the series that are compared, as they are now."""
+    """Return a path with the series that are compared, read from the fleet again."""
     hops = [
         replace(
             hop,
-            limits=[kept for limit in hop.limits if (kept := busiest(fleet, limit))],
+            limits=[busiest_parts for limit in hop.limits if (busiest_parts := busiest(fleet, limit))],
             flow=fleet.series.get(hop.flow.key) if hop.flow else None,
         )
         for hop in path.hops
@@ -73,14 +73,14 @@ def current(fleet: Fleet, path: PlacedPath) -> PlacedPath:
 
 
 def evaluate(fleet: Fleet, placed: PlacedPath, minutes: range, metrics: MetricPoints) -> PathStatus:
-    """Return what a path carries. Call it in the event loop, where polls write."""
+    """Return the status of a path. Call it in the event loop, where polls write to the fleet."""
     path = current(fleet, placed)
     points = PathPoints(usage_points(fleet, compared_series(path), minutes), metrics)
     return _Evaluation(fleet, path, points).status()
 
 
 class _Evaluation:
-    """One evaluation of a path. flows: of the hops, in points."""
+    """One evaluation of a path. flows: the points of the flow of each hop."""
 
     def __init__(self, fleet: Fleet, path: PlacedPath, points: PathPoints) -> None:
         self._fleet, self._path, self._points = fleet, path, points
@@ -89,7 +89,7 @@ class _Evaluation:
         self._visits = self._find_visits()
 
     def status(self) -> PathStatus:
-        """Return what the path carries."""
+        """Return the status of the path."""
         entrance = self._path.hops[0]
         flow = self._flow_now(0)
         hops = [self._hop(number, flow) for number in range(len(self._path.hops))]
@@ -100,7 +100,7 @@ class _Evaluation:
             unit=entrance.kind.unit,
             flow=_known(flow),
             hops=hops,
-            ranking=[limits[place] for place in order],
+            ranking=[limits[index] for index in order],
             reasons=[reason for hop in hops for reason in hop.reasons],
         )
 
@@ -109,7 +109,7 @@ class _Evaluation:
         mean = _mean(self._entrance)
         flows = {
             placed.hop.called: HopFlow(
-                before=[names[one] for one in placed.before],
+                before=[names[predecessor] for predecessor in placed.before],
                 per_request=placed.hop.per_request,
                 per_unit=placed.hop.units_per_unit,
                 assumed=placed.kind.per_unit,
@@ -120,7 +120,7 @@ class _Evaluation:
         return [*visits_of(flows).values()]
 
     def _flow_now(self, number: int) -> float:
-        """Return the units per second now: as judged last, or the newest point."""
+        """Return the present units per second of a hop: the last judged usage, or the newest point."""
         series = self._path.hops[number].flow
         if series and not np.isnan(self._fleet.usage[series.slot]):
             return float(self._fleet.usage[series.slot])
@@ -128,13 +128,14 @@ class _Evaluation:
 
     def _hop(self, number: int, flow: float) -> HopStatus:
         placed = self._path.hops[number]
-        before = [self._path.hops[one].hop.service for one in placed.before]
+        before = [self._path.hops[predecessor].hop.service for predecessor in placed.before]
         measured = {
-            name: newest(self._points.of_metric(placed, *one)) for name, one in placed.measures.items()
+            name: newest(self._points.of_metric(placed, *measure))
+            for name, measure in placed.measures.items()
         }
         limits = self._limits(number, flow, before)
-        reasons = [*self._hop_reasons(number, limits), *(one.reason for one in limits if one.reason)]
-        named = f"{placed.kind.title} {placed.hop.called}"
+        reasons = [*self._hop_reasons(number, limits), *(limit.reason for limit in limits if limit.reason)]
+        hop_name = f"{placed.kind.title} {placed.hop.called}"
         return HopStatus(
             hop=placed.hop,
             kind=placed.kind,
@@ -146,17 +147,17 @@ class _Evaluation:
             each={name: value for name, value in measured.items() if not np.isnan(value)},
             limits=limits,
             payload=placed.kind.payload_after(before),
-            reasons=[f"{named}: {reason}" for reason in reasons],
+            reasons=[f"{hop_name}: {reason}" for reason in reasons],
             is_known=not reasons,
         )
 
     def _hop_reasons(self, number: int, limits: Sequence[LimitStatus]) -> list[str]:
-        """Return why the hop is unknown as a whole; none where it has limits, or needs none."""
+        """Return the reasons why the whole hop is unknown; none if the hop has limits or needs none."""
         placed = self._path.hops[number]
         if not number and not _mean(self._entrance) > 0:
             known = np.isfinite(self._entrance).any()
-            what = "came in the last 3 hours" if known else "are counted by a metric or signal that is read"
-            return [f"no {placed.kind.unit} {what}, so that nothing can be compared with them"]
+            clause = "came in the last 3 hours" if known else "are counted by a metric or signal that is read"
+            return [f"no {placed.kind.unit} {clause}, so that nothing can be compared with them"]
         is_seen = placed.place and np.isfinite(self.flows[number]).any()
         if placed.problem and not is_seen:  # a resource without series may have no limits of its own
             return [placed.problem]
@@ -165,23 +166,26 @@ class _Evaluation:
         return []
 
     def _limits(self, number: int, flow: float, before: Sequence[str]) -> list[LimitStatus]:
-        """Return the limits of a hop; of several parts, the one that is reached first."""
+        """Return the status of each limit of a hop; if a limit has several parts, the part reached first."""
         placed = self._path.hops[number]
-        used = {signal for signal, _ in placed.kind.limits_after(before)}
-        found = {limit.signal for limit in placed.limits}
+        applicable = {signal for signal, _ in placed.kind.limits_after(before)}
+        watched = {limit.signal for limit in placed.limits}
         return [
-            _weakest_part([self._limit(number, limit, one, flow) for one in limit.series])
+            _weakest_part([self._limit(number, limit, series, flow) for series in limit.series])
             for limit in placed.limits
-            if limit.signal in used and limit.declared.unless not in found
+            if limit.signal in applicable and limit.declared.unless not in watched
         ]
 
     def _limit(self, number: int, limit: PlacedLimit, series: Series, flow: float) -> LimitStatus:
         fleet, slot = self._fleet, series.slot
-        usage, in_force, ceiling = (float(one[slot]) for one in (fleet.usage, fleet.limit, fleet.ceiling))
+        usage, in_force, ceiling = (
+            float(column[slot]) for column in (fleet.usage, fleet.limit, fleet.ceiling)
+        )
         effective = float(np.fmin(in_force, ceiling))
         per_request = self._per_request(number, limit, series)
-        capacity = float(capacities(flow, *(np.array([one]) for one in (usage, effective, per_request)))[0])
-        reason = self._reason(series, (usage, effective, per_request), flow)
+        numbers = usage, effective, per_request
+        capacity = float(capacities(flow, *(np.array([number]) for number in numbers))[0])
+        reason = self._reason(series, numbers, flow)
         return LimitStatus(
             hop=number,
             series=series,
@@ -210,14 +214,14 @@ class _Evaluation:
         ).per_request
 
     def _each(self, placed: PlacedHop, limit: HopLimit) -> float:
-        """Return what one unit uses of a limit by nature, or the mean of a measure; NaN where unknown."""
+        """Return the amount of a limit that one unit uses, declared or a measure's mean; NaN if unknown."""
         if isinstance(limit.each, str):
             measure = placed.measures.get(limit.each)
             return _mean(self._points.of_metric(placed, *measure)) if measure else np.nan
         return np.nan if limit.each is None else limit.each
 
     def _reason(self, series: Series, numbers: tuple[float, float, float], flow: float) -> str:
-        """Return why it is unknown when a limit is reached; empty where that is known."""
+        """Return the reason why the capacity of a limit is unknown; empty if it is known."""
         usage, limit, per_request = numbers
         title = f"{series.settings.signal.title} ({series.key.shown})"
         if cause := why_unobservable_now(self._fleet, series):
@@ -234,10 +238,10 @@ class _Evaluation:
 
 
 def _weakest_part(parts: Sequence[LimitStatus]) -> LimitStatus:
-    """Return the part that is reached first, with the reason why another one is unknown."""
-    known = [one for one in parts if one.capacity is not None]
-    weakest = min(known, key=lambda one: one.capacity or 0.0, default=parts[0])
-    reason = next((one.reason for one in parts if one.reason), "")
+    """Return the part that is reached first, with the reason of any part whose capacity is unknown."""
+    known = [part for part in parts if part.capacity is not None]
+    weakest = min(known, key=lambda part: part.capacity or 0.0, default=parts[0])
+    reason = next((part.reason for part in parts if part.reason), "")
     return replace(weakest, reason=reason)
 
 

@@ -1,4 +1,4 @@
-"""Quantities of the last three hours in points of five minutes, so that they can be compared."""
+"""Converts usage and metrics of the last three hours to points of five minutes, which are comparable."""
 
 from collections.abc import Iterable
 from typing import Final
@@ -18,14 +18,14 @@ LATE: Final = 5  # minutes until the points of most namespaces are complete
 
 
 def window(now: int) -> range:
-    """Return the minutes that are compared at the minute `now`: whole points, and no late ones."""
+    """Return the minutes that are compared at the minute `now`: only complete points."""
     stop = (now - LATE) // POINT_MINUTES * POINT_MINUTES
     return range(stop - POINTS * POINT_MINUTES, stop)
 
 
 def usage_points(fleet: Fleet, series: Iterable[Series], minutes: range) -> dict[int, Floats]:
     """Return the mean usage in each point, by slot. Call it in the event loop, where polls write."""
-    slots = np.array([one.slot for one in series], np.int32)
+    slots = np.array([one_series.slot for one_series in series], np.int32)
     if not slots.size:
         return {}
     at, usage = usage_histories(fleet, slots)
@@ -33,20 +33,20 @@ def usage_points(fleet: Fleet, series: Iterable[Series], minutes: range) -> dict
 
 
 def mean_points(minutes: Ints, values: Columns, within: range) -> Floats:
-    """Return the mean of the values in each point; NaN where none is known."""
-    places = (minutes - within.start) // POINT_MINUTES
-    is_known = (places >= 0) & (places < POINTS) & np.isfinite(values)
-    counts = np.bincount(places[is_known], minlength=POINTS)
-    sums = np.bincount(places[is_known], values[is_known].astype(np.float64), minlength=POINTS)
+    """Return the mean of the values in each point; NaN where no value is known."""
+    indices = (minutes - within.start) // POINT_MINUTES
+    is_known = (indices >= 0) & (indices < POINTS) & np.isfinite(values)
+    counts = np.bincount(indices[is_known], minlength=POINTS)
+    sums = np.bincount(indices[is_known], values[is_known].astype(np.float64), minlength=POINTS)
     with np.errstate(invalid="ignore"):
         means: Floats = sums / counts
     return means
 
 
 def as_flow(points: Floats) -> Floats:
-    """Return counts per minute as a rate per second; without traffic AWS publishes no point, so that is 0.
+    """Return counts per minute as rates per second.
 
-    A metric without any point is unknown.
+    A missing point is 0, as AWS publishes none without traffic. If all points are missing, all are NaN.
     """
     known = np.isfinite(points)
     if not known.any():
@@ -56,13 +56,13 @@ def as_flow(points: Floats) -> Floats:
 
 
 def newest(points: Floats) -> float:
-    """Return the newest point that is known; NaN without one."""
+    """Return the newest known point; NaN if no point is known."""
     known = points[np.isfinite(points)]
     return float(known[-1]) if known.size else np.nan
 
 
 def ratio(part: Floats, whole: Floats) -> float:
-    """Return the sum of one quantity divided by that of another, where both are known; NaN if that is 0."""
+    """Return the sum of `part` divided by the sum of `whole`, over points known in both; NaN for x / 0."""
     known = np.isfinite(part) & np.isfinite(whole)
     total = float(whole[known].sum())
     return float(part[known].sum()) / total if total > 0 else np.nan

@@ -1,4 +1,4 @@
-"""Reads where AWS says that requests go: mappings, integrations, notifications, subscriptions, targets."""
+"""Reads links between resources from AWS: mappings, integrations, notifications, subscriptions, targets."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
@@ -17,7 +17,11 @@ BUCKET = re.compile(
 
 
 class LinkReader(NamedTuple):
-    """A reader of one kind of links. service: the one that must be monitored. calls: what it calls."""
+    """A reader of one kind of links.
+
+    service: the service that must be monitored for the links to be read. calls: the AWS client and operation
+    of each call.
+    """
 
     service: str
     read: Read
@@ -26,62 +30,65 @@ class LinkReader(NamedTuple):
 
     @property
     def iam_actions(self) -> Collection[str]:
-        """The permissions that its calls need."""
+        """The IAM actions that the calls need."""
         return {iam_action(*call) for call in self.calls}
 
 
 async def event_source_mappings(scan: LinkScan) -> None:
-    """Read from which queues and streams functions are invoked."""
+    """Read the links from queues and streams to the functions that read them."""
     async for item in scan.items("lambda", "ListEventSourceMappings", "EventSourceMappings"):
         if text(item, "State") not in ("Disabled", "Disabling", "Deleting"):
-            scan.link(_of_arn(scan, text(item, "EventSourceArn")), _of_arn(scan, text(item, "FunctionArn")))
+            scan.link(
+                _arn_node(scan, text(item, "EventSourceArn")), _arn_node(scan, text(item, "FunctionArn"))
+            )
 
 
 async def http_integrations(scan: LinkScan) -> None:
-    """Read what the HTTP and WebSocket APIs call, from each of their stages."""
+    """Read the links from each stage of HTTP and WebSocket APIs to the resources that the API calls."""
     async for api in scan.items("apigatewayv2", "GetApis", "Items"):
         identity, name = text(api, "ApiId"), text(api, "Name")
-        called = [
+        targets = [
             node_of_integration(text(item, "IntegrationUri"))
             async for item in scan.of_each("apigatewayv2", "GetIntegrations", "Items", ApiId=identity)
         ]
-        if any(called):
+        if any(targets):
             async for stage in scan.of_each("apigatewayv2", "GetStages", "Items", ApiId=identity):
                 source = f"{identity}/{text(stage, 'StageName')}", f"{name}/{text(stage, 'StageName')}"
-                _link_all(scan, scan.node("apigateway", *source), called)
+                _link_all(scan, scan.node("apigateway", *source), targets)
 
 
 async def rest_integrations(scan: LinkScan) -> None:
-    """Read what the REST APIs call, from each of their stages."""
+    """Read the links from each stage of REST APIs to the resources that the API calls."""
     async for api in scan.items("apigateway", "GetRestApis", "items"):
         identity, name = text(api, "id"), text(api, "name")
-        called: list[PathNode | None] = []
+        targets: list[PathNode | None] = []
         parameters = {"restApiId": identity, "embed": ["methods"]}
         async for item in scan.of_each("apigateway", "GetResources", "items", **parameters):
             methods = item.get("resourceMethods")
             for method in methods.values() if isinstance(methods, Mapping) else ():
-                called.append(node_of_integration(text(method, "methodIntegration", "uri")))
-        if any(called):
+                targets.append(node_of_integration(text(method, "methodIntegration", "uri")))
+        if any(targets):
             stages = (await scan.call("apigateway", "GetStages", restApiId=identity)).get("item")
             for stage in stages if isinstance(stages, list) else ():
                 source = f"{identity}/{text(stage, 'stageName')}", f"{name}/{text(stage, 'stageName')}"
-                _link_all(scan, scan.node("apigateway", *source)._replace(by_name=bool(name)), called)
+                _link_all(scan, scan.node("apigateway", *source)._replace(by_name=bool(name)), targets)
 
 
 async def bucket_notifications(scan: LinkScan) -> None:
-    """Read to which queues, topics and functions the buckets of the region send their events."""
+    """Read the links from the region's buckets to the queues, topics and functions that get their events."""
     region = {"BucketRegion": scan.cell.region}
     async for bucket in scan.items("s3", "ListBuckets", "Buckets", **region):
         name = text(bucket, "Name")
-        found = await scan.call("s3", "GetBucketNotificationConfiguration", Bucket=name)
-        for kind, member in NOTIFIED.items():
-            for one in _mappings(found.get(kind)):
-                prefix = _prefix(one)
+        response = await scan.call("s3", "GetBucketNotificationConfiguration", Bucket=name)
+        for kind, arn_member in NOTIFICATION_ARN_MEMBERS.items():
+            for configuration in _only_mappings(response.get(kind)):
+                prefix = _prefix(configuration)
                 source = scan.node("s3", f"{name}/{prefix}" if prefix else name)
-                scan.link(source, _of_arn(scan, text(one, member)))
+                scan.link(source, _arn_node(scan, text(configuration, arn_member)))
 
 
-NOTIFIED = {
+# The member with the ARN of the target, by kind of notification configuration.
+NOTIFICATION_ARN_MEMBERS = {
     "TopicConfigurations": "TopicArn",
     "QueueConfigurations": "QueueArn",
     "LambdaFunctionConfigurations": "LambdaFunctionArn",
@@ -89,21 +96,21 @@ NOTIFIED = {
 
 
 def _prefix(configuration: Mapping[str, Any]) -> str:
-    """Return the prefix of the keys of which S3 sends events; empty for all."""
-    key = configuration.get("Filter", {})
-    rules = key.get("Key", {}) if isinstance(key, Mapping) else {}
-    found = _mappings(rules.get("FilterRules") if isinstance(rules, Mapping) else None)
-    return next((text(one, "Value") for one in found if text(one, "Name").lower() == "prefix"), "")
+    """Return the key prefix to which a notification configuration is restricted; empty if to none."""
+    filters = configuration.get("Filter", {})
+    key_filter = filters.get("Key", {}) if isinstance(filters, Mapping) else {}
+    rules = _only_mappings(key_filter.get("FilterRules") if isinstance(key_filter, Mapping) else None)
+    return next((text(rule, "Value") for rule in rules if text(rule, "Name").lower() == "prefix"), "")
 
 
 async def subscriptions(scan: LinkScan) -> None:
-    """Read to which queues, functions and streams topics send their messages."""
+    """Read the links from topics to the queues, functions and streams that get their messages."""
     async for item in scan.items("sns", "ListSubscriptions", "Subscriptions"):
-        scan.link(_of_arn(scan, text(item, "TopicArn")), _of_arn(scan, text(item, "Endpoint")))
+        scan.link(_arn_node(scan, text(item, "TopicArn")), _arn_node(scan, text(item, "Endpoint")))
 
 
 async def rule_targets(scan: LinkScan) -> None:
-    """Read which targets the rules of event buses invoke."""
+    """Read the links from the rules of event buses to their targets."""
     async for bus in scan.items("events", "ListEventBuses", "EventBuses"):
         name = text(bus, "Name")
         async for rule in scan.of_each("events", "ListRules", "Rules", EventBusName=name):
@@ -112,19 +119,19 @@ async def rule_targets(scan: LinkScan) -> None:
             parameters = {"EventBusName": name, "Rule": text(rule, "Name")}
             source = scan.node("events", f"{name}/{text(rule, 'Name')}")
             async for target in scan.of_each("events", "ListTargetsByRule", "Targets", **parameters):
-                scan.link(source, _of_arn(scan, text(target, "Arn")))
+                scan.link(source, _arn_node(scan, text(target, "Arn")))
 
 
 async def schedules(scan: LinkScan) -> None:
-    """Read which targets the schedules of EventBridge invoke."""
+    """Read the links from the schedules of EventBridge to their targets."""
     async for item in scan.items("scheduler", "ListSchedules", "Schedules"):
         if text(item, "State") != "DISABLED":
             source = scan.node("scheduler", f"{text(item, 'GroupName')}/{text(item, 'Name')}")
-            scan.link(source, _of_arn(scan, text(item, "Target", "Arn")))
+            scan.link(source, _arn_node(scan, text(item, "Target", "Arn")))
 
 
 async def scaled_targets(scan: LinkScan) -> None:
-    """Read which Auto Scaling groups take the requests of load balancers."""
+    """Read the links from load balancers to the Auto Scaling groups that take their requests."""
     balancers: dict[str, list[str]] = {}
     async for group in scan.items("elbv2", "DescribeTargetGroups", "TargetGroups"):
         balancers[text(group, "TargetGroupArn")] = texts(group, "LoadBalancerArns")
@@ -134,26 +141,26 @@ async def scaled_targets(scan: LinkScan) -> None:
         target = scan.node("autoscaling", text(group, "AutoScalingGroupName"))
         for arn in texts(group, "TargetGroupARNs"):
             for balancer in balancers.get(arn, ()):
-                scan.link(_of_arn(scan, balancer), target)
+                scan.link(_arn_node(scan, balancer), target)
 
 
 async def origins(scan: LinkScan) -> None:
-    """Read which APIs and buckets the distributions of CloudFront get their content from."""
+    """Read the links from the distributions of CloudFront to the APIs and buckets that are their origins."""
     async for item in _distributions(scan):
         source = scan.node("cloudfront", text(item, "Id"))
-        for origin in _mappings(item.get("Origins", {}).get("Items")):
+        for origin in _only_mappings(item.get("Origins", {}).get("Items")):
             stage = text(origin, "OriginPath").strip("/")
-            scan.link(source, _origin(scan, text(origin, "DomainName"), stage))
+            scan.link(source, _origin_node(scan, text(origin, "DomainName"), stage))
 
 
 async def _distributions(scan: LinkScan) -> AsyncIterator[Mapping[str, Any]]:
-    found = (await scan.call("cloudfront", "ListDistributions")).get("DistributionList")
-    for item in _mappings(found.get("Items") if isinstance(found, Mapping) else None):
+    page = (await scan.call("cloudfront", "ListDistributions")).get("DistributionList")
+    for item in _only_mappings(page.get("Items") if isinstance(page, Mapping) else None):
         if isinstance(item.get("Origins"), Mapping):
             yield item
 
 
-def _origin(scan: LinkScan, domain: str, stage: str) -> PathNode | None:
+def _origin_node(scan: LinkScan, domain: str, stage: str) -> PathNode | None:
     account = scan.place[0]
     if (api := EXECUTE_API.fullmatch(domain)) and stage:
         return PathNode("apigateway", f"{api['api']}/{stage}", account, api["region"])
@@ -162,7 +169,7 @@ def _origin(scan: LinkScan, domain: str, stage: str) -> PathNode | None:
     return None
 
 
-def _of_arn(scan: LinkScan, arn: str) -> PathNode | None:
+def _arn_node(scan: LinkScan, arn: str) -> PathNode | None:
     return node_of_arn(arn, *scan.place)
 
 
@@ -171,8 +178,8 @@ def _link_all(scan: LinkScan, source: PathNode, targets: Sequence[PathNode | Non
         scan.link(source, target)
 
 
-def _mappings(items: Any) -> list[Mapping[str, Any]]:
-    return [one for one in items if isinstance(one, Mapping)] if isinstance(items, list) else []
+def _only_mappings(items: Any) -> list[Mapping[str, Any]]:
+    return [item for item in items if isinstance(item, Mapping)] if isinstance(items, list) else []
 
 
 READERS = (

@@ -1,4 +1,4 @@
-"""One scan of a cell for links between resources: bounded calls, and the failures of those that fail."""
+"""One scan of a cell for links between resources, with bounded calls whose failures are recorded."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -8,13 +8,13 @@ from monitor.aws.cell import Cell
 from monitor.aws.failure import AWS_ERRORS, failure_from
 from monitor.topology.arns import PathLink, PathNode
 
-MAX_CALLS: Final = 100  # about single resources, of one operation in a cell
-MAX_LINKS: Final = 5000  # in a cell
+MAX_CALLS: Final = 100  # calls of one operation about single resources, in a cell
+MAX_LINKS: Final = 5000  # links in a cell
 
 
 @dataclass(eq=False)
 class LinkScan:
-    """The links that were found in a cell. failures: sentences, each once."""
+    """The links that were found in a cell. failures: sentences about calls and links, each once."""
 
     cell: Cell
     links: dict[PathLink, None] = field(default_factory=dict)
@@ -27,11 +27,11 @@ class LinkScan:
         return self.cell.key
 
     def node(self, service: str, resource: str, name: str = "") -> PathNode:
-        """Return a resource in the account and region."""
+        """Return the node of a resource in the account and region of the cell."""
         return PathNode(service, resource, *self.place, name=name if name != resource else "")
 
     def link(self, source: PathNode | None, target: PathNode | None) -> None:
-        """Record that units go from one resource to another; nothing where one of them can be no hop."""
+        """Record a link from `source` to `target`; do nothing if either is None or both are the same."""
         if source is None or target is None or source.identity == target.identity:
             return
         if len(self.links) >= MAX_LINKS:
@@ -42,7 +42,7 @@ class LinkScan:
     async def items(
         self, service: str, operation: str, key: str, **params: Any
     ) -> AsyncIterator[Mapping[str, Any]]:
-        """Yield the items of every page that are mappings; a failure is recorded and ends them."""
+        """Yield the items of all pages that are mappings. A failure is recorded and ends the iteration."""
         try:
             async for item in self.cell.list_items(service, operation, key, **params):
                 if isinstance(item, Mapping):
@@ -53,13 +53,13 @@ class LinkScan:
     async def of_each(
         self, service: str, operation: str, key: str, **params: Any
     ) -> AsyncIterator[Mapping[str, Any]]:
-        """Yield the items of a call about one resource, as `items` does; none beyond MAX_CALLS calls."""
+        """Yield the items of a call about one resource, as `items` does; nothing after MAX_CALLS calls."""
         if self.may_call(operation):
             async for item in self.items(service, operation, key, **params):
                 yield item
 
     async def call(self, service: str, operation: str, **params: Any) -> Mapping[str, Any]:
-        """Return the response of a call about one resource; an empty one where it fails."""
+        """Return the response of a call about one resource; empty if it fails, or after MAX_CALLS calls."""
         if not self.may_call(operation):
             return {}
         try:
@@ -69,11 +69,11 @@ class LinkScan:
             return {}
 
     def may_call(self, operation: str) -> bool:
-        """Return whether another call about one resource is made; record that it is not."""
-        self._calls[operation] = made = self._calls.get(operation, 0) + 1
-        if made == MAX_CALLS + 1:
+        """Count a call about one resource, and return whether it may be count; record the first refusal."""
+        self._calls[operation] = count = self._calls.get(operation, 0) + 1
+        if count == MAX_CALLS + 1:
             self.failures[f"{self._where}: {operation} was called {MAX_CALLS} times, and no more"] = None
-        return made <= MAX_CALLS
+        return count <= MAX_CALLS
 
     @property
     def _where(self) -> str:
@@ -84,14 +84,14 @@ class LinkScan:
 
 
 def text(item: Any, *path: str) -> str:
-    """Return the text at a path of members; empty where there is none."""
+    """Return the text at a path of members; empty if there is no text."""
     for member in path:
         item = item.get(member) if isinstance(item, Mapping) else None
     return item if isinstance(item, str) else ""
 
 
 def texts(item: Any, *path: str) -> list[str]:
-    """Return the texts in the list at a path of members; none where there is no list."""
+    """Return the texts in the list at a path of members; empty if there is no list."""
     for member in path:
         item = item.get(member) if isinstance(item, Mapping) else None
-    return [one for one in item if isinstance(one, str)] if isinstance(item, list) else []
+    return [element for element in item if isinstance(element, str)] if isinstance(item, list) else []

@@ -1,4 +1,4 @@
-"""Reads the metrics of request paths again and again, and evaluates the paths."""
+"""Reads the metrics of request paths and evaluates the paths, again at each update."""
 
 import asyncio
 import logging
@@ -25,7 +25,7 @@ from rules.paths import Floats
 log = logging.getLogger(__name__)
 
 UPDATE_INTERVAL: Final = 15.0  # seconds between two evaluations
-MAX_TOLD: Final = 1000  # different failures that are logged; no more are logged after these
+MAX_LOGGED_FAILURES: Final = 1000  # different failures; after these, no other failure is logged
 
 
 class PointReader(Protocol):
@@ -61,7 +61,7 @@ class PathMonitor:
         self._minutes = range(0)
         self._points: dict[tuple[CellKey, Metric], Floats] = {}
         self._failures: dict[CellKey, Sequence[str]] = {}
-        self._told: set[str] = set()
+        self._logged: set[str] = set()
         self.statuses = PathStatuses()
         self.is_ready: Callable[[], bool] = lambda: True
 
@@ -69,7 +69,7 @@ class PathMonitor:
         """Use these paths from now on. Until the next update, remaining paths keep their last statuses."""
         names = {path.name for path in paths}
         self._paths, self._placed_at = paths, -1
-        self._show([one for one in self.statuses.items if one.name in names])
+        self._publish([status for status in self.statuses.items if status.name in names])
 
     async def update(self) -> None:
         """Place the paths in the fleet, read the metrics that are due, and evaluate the paths."""
@@ -81,12 +81,12 @@ class PathMonitor:
         statuses: list[PathStatus] = []
         for placed in self._placed:
             status = evaluate(self._fleet, placed, self._minutes, self._points)
-            statuses.append(replace(status, reasons=[*status.reasons, *self._failed(placed)]))
+            statuses.append(replace(status, reasons=[*status.reasons, *self._failure_sentences(placed)]))
             await asyncio.sleep(0)
         if paths is self._paths:  # no other paths were configured meanwhile
-            self._show(statuses)
+            self._publish(statuses)
 
-    def _show(self, statuses: Sequence[PathStatus]) -> None:
+    def _publish(self, statuses: Sequence[PathStatus]) -> None:
         self.statuses = PathStatuses(statuses, len(self._paths))
         self._telemetry.show(statuses)
 
@@ -98,23 +98,24 @@ class PathMonitor:
         self._placed_at = version
 
     async def _read(self) -> None:
-        """Read the points of the metrics that were not yet read for the present window of minutes."""
+        """Read the metrics whose points were not yet read for the present window of minutes."""
         minutes = window(int(self._now() // 60))
         if minutes != self._minutes:
             self._minutes, self._points = minutes, {}
-        wanted = defaultdict[CellKey, dict[Metric, None]](dict)
-        for cell, metric in (one for path in self._placed for hop in path.hops for one in hop.metrics):
-            if (cell, metric) not in self._points:
-                wanted[cell][metric] = None
+        missing = defaultdict[CellKey, dict[Metric, None]](dict)
+        for hop in (hop for path in self._placed for hop in path.hops):
+            for cell, metric in hop.metrics:
+                if (cell, metric) not in self._points:
+                    missing[cell][metric] = None
         self._failures = {}
-        for cell, metrics in wanted.items():
+        for cell, metrics in missing.items():
             points, failures = await self._reader.read(cell, [*metrics], minutes)
-            self._points |= {(cell, metric): some.astype(np.float64) for metric, some in points.items()}
+            self._points |= {(cell, metric): values.astype(np.float64) for metric, values in points.items()}
             if failures:
                 self._failures[cell] = failures
-                self._tell(cell, failures)
+                self._log_failures(cell, failures)
 
-    def _failed(self, placed: PlacedPath) -> list[str]:
+    def _failure_sentences(self, placed: PlacedPath) -> list[str]:
         """Return sentences about the metrics of a path that could not be read."""
         cells = dict.fromkeys(cell for hop in placed.hops for cell, _ in hop.metrics)
         return [
@@ -123,10 +124,10 @@ class PathMonitor:
             for failure in self._failures.get(cell, ())[:1]
         ]
 
-    def _tell(self, cell: CellKey, failures: Sequence[str]) -> None:
+    def _log_failures(self, cell: CellKey, failures: Sequence[str]) -> None:
         """Log each different failure once."""
         for failure in failures:
             sentence = f"{'/'.join(cell)}: metrics of request paths cannot be read: {failure}"
-            if sentence not in self._told and len(self._told) < MAX_TOLD:
-                self._told.add(sentence)
+            if sentence not in self._logged and len(self._logged) < MAX_LOGGED_FAILURES:
+                self._logged.add(sentence)
                 log.warning("%s", sentence)

@@ -1,4 +1,4 @@
-"""Request paths and what they carry, as evaluated last. Rates are per second; None is unknown."""
+"""The statuses of request paths at the last evaluation. Rates are per second; None is unknown."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,13 +14,14 @@ from rules.paths import Visits
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitStatus:
-    """A limit on a path. hop: the number of its hop, from 0.
+    """A limit of a hop of a path. hop: the number of the hop, from 0.
 
-    usage: of all who use it; limit: the one in force, or where `is_inferred` the usage at which demand was
-    refused lately. per_request: what one request at the entrance uses of it. capacity: the requests per
-    second at the entrance at which it is reached; infinite where a request uses nothing of it. throttled:
-    demand that is refused or delayed. reason: why the capacity is unknown, or that of another part of the
-    resource, in a sentence.
+    usage: the usage by the requests of the path and by all others. limit: the limit in force, or if
+    `is_inferred` the usage at which demand was refused lately. per_request: the amount of the limit that one
+    request at the entrance uses. capacity: the requests per second at the entrance at which the limit is
+    reached; infinite if a request uses nothing of the limit. throttled: demand that is refused or delayed.
+    reason: a sentence that says why the capacity of this limit, or of another part of the resource, is
+    unknown.
     """
 
     hop: int
@@ -49,10 +50,10 @@ class LimitStatus:
 class HopStatus:
     """A hop of a path. before: the numbers of the hops that it follows.
 
-    account, region: empty where the resource was not found, and its place is not told. flow: units per second
-    now. visits: units for each request at the entrance, and what that rests on. each: what is measured of
-    single units, such as the duration in seconds, by name. reasons: what is unknown of it, in sentences.
-    is_known: its limits, or that it has none, are known, so that it can be compared with others.
+    account, region: empty if the place of the resource is unknown. visits: units for each request at the
+    entrance, and the basis of this number. flow: the present units per second. each: the measures of single
+    units, such as the duration in seconds, by name. reasons: sentences about unknown facts of the hop.
+    is_known: true if all limits of the hop, or the fact that it has none, are known.
     """
 
     hop: Hop
@@ -71,9 +72,9 @@ class HopStatus:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathStatus:
-    """A path. flow: the requests per second at the entrance now. hops: each after those before it.
+    """A path. flow: the present requests per second at the entrance. hops: each after the hops it follows.
 
-    ranking: the limits that can be reached, the weakest first. reasons: what is unknown, in sentences.
+    ranking: the limits that can be reached, the weakest first. reasons: the reasons of all hops.
     """
 
     name: str
@@ -95,7 +96,7 @@ class PathStatus:
 
     @property
     def capacity(self) -> float | None:
-        """The requests per second that it can carry, or at most where it `is_upper_bound`."""
+        """The requests per second that the path can carry; if `is_upper_bound`, it may carry less."""
         return self.weakest.capacity if self.weakest else None
 
     @property
@@ -105,28 +106,28 @@ class PathStatus:
 
     @property
     def headroom(self) -> float | None:
-        """The requests per second that may come beside those that flow now; below 0 where none may."""
+        """The capacity minus the present flow; below 0 if the flow exceeds the capacity."""
         return None if self.capacity is None or self.flow is None else self.capacity - self.flow
 
     def share(self, limit: LimitStatus) -> float | None:
-        """Return the factor of the present requests at which a limit is reached."""
+        """Return a limit's capacity divided by the flow; None if either is unknown or the flow is 0."""
         return limit.capacity / self.flow if limit.capacity is not None and self.flow else None
 
     @property
     def zone(self) -> Zone:
-        """The worst zone of the limits on the way; STALE where none is judged."""
-        zones = [one.zone for hop in self.hops for one in hop.limits if one.zone > Zone.STALE]
+        """The worst zone of the limits of all hops; STALE if no limit is judged."""
+        zones = [limit.zone for hop in self.hops for limit in hop.limits if limit.zone > Zone.STALE]
         return max(zones, default=Zone.STALE)
 
     @property
     def payload(self) -> tuple[int, Payload] | None:
-        """The smallest of the largest payloads on the way, with the number of its hop."""
+        """The number of the hop with the smallest payload limit, and this limit; None if none is known."""
         known = [(number, hop.payload) for number, hop in enumerate(self.hops) if hop.payload]
-        return min(known, key=lambda one: one[1].bytes, default=None)
+        return min(known, key=lambda hop_payload: hop_payload[1].bytes, default=None)
 
 
 class PathStatuses(NamedTuple):
-    """The paths that were evaluated, in the order of the files. configured: how many there are to be."""
+    """The statuses of the evaluated paths, in the order of the files. configured: the number of all paths."""
 
     items: Sequence[PathStatus] = ()
     configured: int = 0

@@ -1,4 +1,4 @@
-"""Finds the hops of request paths in the fleet: their series, and the metrics that tell their traffic."""
+"""Finds the hops of request paths in the fleet: their series, and the metrics that count their traffic."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,12 +17,12 @@ from monitor.lib.partitions import partition_of
 from rules.hops import HopKind, HopLimit, HopMetric, hop_kinds
 from rules.path_file import Hop, RequestPath
 
-PERIOD = 300  # seconds of the points of metrics
+PERIOD = 300  # seconds of one point of a metric
 AccountNames = Mapping[str, str]  # by id
 
 
 class Place(NamedTuple):
-    """A resource in the fleet: its cell, the ids of its path, and their names."""
+    """A resource in the fleet: its cell, the ids of its path, and the names for these ids."""
 
     cell: CellKey
     path: ResourcePath
@@ -33,7 +33,7 @@ class Place(NamedTuple):
 class PlacedLimit:
     """A limit of a hop: the series of the resource, or of its parts, with their slots.
 
-    Series that the fleet dropped since remain in it.
+    A series that the fleet drops later stays in `series`.
     """
 
     signal: str
@@ -43,17 +43,17 @@ class PlacedLimit:
 
     @classmethod
     def of(cls, signal: str, declared: HopLimit, series: Sequence[Series]) -> "PlacedLimit":
-        """Make it of the series."""
-        return cls(signal, declared, series, np.array([one.slot for one in series], np.int32))
+        """Return a limit with these series and their slots."""
+        return cls(signal, declared, series, np.array([one_series.slot for one_series in series], np.int32))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlacedHop:
-    """A hop and its series. place: None where nothing tells its account and region.
+    """A hop and its series. place: None if the account and region of the hop are unknown.
 
-    limits: those that are watched. flow: the series whose usage is its flow; else flow_metrics tell it, the
-    first one that has points.
-    measures: metrics of single units. problem: why its limits are not known, in a sentence.
+    limits: the watched limits. flow: the series whose usage is the flow of the hop; if None, the flow is the
+    first of flow_metrics that has points. measures: metrics of single units by name. problem: a sentence that
+    says why limits of the hop are unknown.
     """
 
     hop: Hop
@@ -75,7 +75,7 @@ class PlacedHop:
 
 
 class PlacedPath(NamedTuple):
-    """A path and its hops, each after those before it."""
+    """A path and its hops, each after the hops that it follows."""
 
     path: RequestPath
     hops: Sequence[PlacedHop]
@@ -93,16 +93,16 @@ class HopIndex:
 
     def __init__(self, fleet: Fleet, paths: Iterable[RequestPath], names: AccountNames) -> None:
         self._names = names
-        wanted = {(hop.service, hop.resource.rstrip("/")) for path in paths for hop in path.hops}
-        self._texts = {text for _, text in wanted if text}
-        services = {service for service, _ in wanted}
+        hop_resources = {(hop.service, hop.resource.rstrip("/")) for path in paths for hop in path.hops}
+        self._texts = {text for _, text in hop_resources if text}
+        services = {service for service, _ in hop_resources}
         self.by_text: dict[tuple[str, str], dict[tuple[CellKey, ResourcePath], Place]] = defaultdict(dict)
         self.by_place: dict[tuple[CellKey, str, ResourcePath], BySignal] = defaultdict(_by_signal)
         self.of_account: dict[tuple[CellKey, str], BySignal] = defaultdict(_by_signal)
         self._series = _series_of(fleet, services)
 
     async def fill(self) -> None:
-        """Add the series."""
+        """Add the series of the services to the index."""
         async for series in cooperative_iter(self._series):
             self._add(series)
 
@@ -112,17 +112,17 @@ class HopIndex:
             self.of_account[key.cell, key.service][key.signal].append(series)
         names = subject.names or subject.path
         for end in range(1, len(subject.path) + 1):
-            path, named = subject.path[:end], names[:end]
-            for text in {"/".join(path).rstrip("/"), "/".join(named).rstrip("/")} & self._texts:
-                self.by_text[key.service, text][key.cell, path] = Place(key.cell, path, named)
-                some = self.by_place[key.cell, key.service, path][key.signal]
-                if some[-1:] != [series]:
-                    some.append(series)
+            path, path_names = subject.path[:end], names[:end]
+            for text in {"/".join(path).rstrip("/"), "/".join(path_names).rstrip("/")} & self._texts:
+                self.by_text[key.service, text][key.cell, path] = Place(key.cell, path, path_names)
+                place_series = self.by_place[key.cell, key.service, path][key.signal]
+                if place_series[-1:] != [series]:
+                    place_series.append(series)
 
     def places(self, hop: Hop, account: str | None, region: str | None) -> list[Place]:
         """Return the resources that a hop names, in an account and region if these are given."""
         found = self.by_text.get((hop.service, hop.resource.rstrip("/")), {}).values()
-        return [one for one in found if self.is_in(one.cell, account, region)]
+        return [place for place in found if self.is_in(place.cell, account, region)]
 
     def is_in(self, cell: CellKey, account: str | None, region: str | None) -> bool:
         """Return whether a cell is in an account, by id or name, and in a region, if these are given."""
@@ -131,13 +131,13 @@ class HopIndex:
         )
 
     def cells(self, service: str, account: str | None, region: str | None) -> list[CellKey]:
-        """Return the cells in which a service has a limit of the account."""
+        """Return the cells in which a service has series of a limit of the whole account."""
         found = (cell for cell, name in self.of_account if name == service)
         return [cell for cell in found if self.is_in(cell, account, region)]
 
 
 def _series_of(fleet: Fleet, services: Iterable[str]) -> Iterator[Series]:
-    """Yield the series of the signals that tell something of the hops of services."""
+    """Yield the series of the signals that identify, limit or count the hops of services."""
     signals = {(service, signal) for service in services for signal in hop_kinds()[service].signals}
     groups = [number for group, number in fleet.groups.items() if group[2:] in signals]
     found = fleet.by_slot[np.isin(fleet.group[: fleet.size], groups).nonzero()[0]]
@@ -145,7 +145,7 @@ def _series_of(fleet: Fleet, services: Iterable[str]) -> Iterator[Series]:
 
 
 async def place_paths(fleet: Fleet, paths: Sequence[RequestPath], names: AccountNames) -> list[PlacedPath]:
-    """Return the paths with what the fleet has of their hops."""
+    """Return the paths with the series and metrics of their hops in the fleet."""
     index = HopIndex(fleet, paths, names)
     await index.fill()
     return [PlacedPath(path, _place_hops(index, path)) async for path in cooperative_iter(paths)]
@@ -158,48 +158,51 @@ def _place_hops(index: HopIndex, path: RequestPath) -> list[PlacedHop]:
     for hop in hops:
         before = [numbers[name] for name in path.before[hop.called]]
         kind = hop_kinds()[hop.service]
-        bare = PlacedHop(hop=hop, kind=kind, before=before, place=None)
-        near = next((placed[one].place for one in before if placed[one].place), None)
-        placed.append(_placed(index, path, bare, near))
+        unplaced = PlacedHop(hop=hop, kind=kind, before=before, place=None)
+        near = next((placed[number].place for number in before if placed[number].place), None)
+        placed.append(_placed(index, path, unplaced, near))
     return placed
 
 
-def _placed(index: HopIndex, path: RequestPath, bare: PlacedHop, near: Place | None) -> PlacedHop:
-    """Return a hop with its place and series. near: the place of a hop before it."""
-    hop, kind = bare.hop, bare.kind
+def _placed(index: HopIndex, path: RequestPath, unplaced: PlacedHop, near: Place | None) -> PlacedHop:
+    """Return a hop with its place and series. near: the place of a hop that it follows."""
+    hop, kind = unplaced.hop, unplaced.kind
     account = hop.account or path.account
     region = GLOBAL_REGION if kind.scope == "global" else hop.region or path.region
     found = index.places(hop, account, region)
     if near and len(found) > 1:
-        found = [one for one in found if one.cell == near.cell] or found
+        found = [candidate for candidate in found if candidate.cell == near.cell] or found
     if len(found) > 1:
-        where = ", ".join(f"{'/'.join(one.path)} in {'/'.join(one.cell)}" for one in found[:3])
+        where = ", ".join(f"{'/'.join(other.path)} in {'/'.join(other.cell)}" for other in found[:3])
         sentence = f"several resources are called {hop.called}: {where}; name account, region or id"
-        return replace(bare, problem=sentence)
-    place = found[0] if found else _assumed_place(index, bare, (account, region), near)
+        return replace(unplaced, problem=sentence)
+    place = found[0] if found else _assumed_place(index, unplaced, (account, region), near)
     if place is None:
         where = " in " + "/".join(filter(None, (account, region))) if account or region else ""
         sentence = f"no series of the {kind.title} {hop.resource} is watched{where}"
-        return replace(bare, problem=sentence)
-    return _with_series(index, replace(bare, place=place), is_found=bool(found))
+        return replace(unplaced, problem=sentence)
+    return _with_series(index, replace(unplaced, place=place), is_found=bool(found))
 
 
 def _assumed_place(
-    index: HopIndex, bare: PlacedHop, given: tuple[str | None, str | None], near: Place | None
+    index: HopIndex, unplaced: PlacedHop, declared: tuple[str | None, str | None], near: Place | None
 ) -> Place | None:
-    """Return where a resource without series is: as declared, the only cell of its service, or beside it."""
-    cells = index.cells(bare.hop.service, *given)
-    if near and (near.cell in cells or not cells) and index.is_in(near.cell, *given):
+    """Return the place of a resource without series: in the cell of `near`, or the only cell of its service.
+
+    declared: the account and the region that the cell must have, if they are given.
+    """
+    cells = index.cells(unplaced.hop.service, *declared)
+    if near and (near.cell in cells or not cells) and index.is_in(near.cell, *declared):
         cells = [near.cell]
     if len(cells) != 1:
         return None
-    parts = bare.kind.split(bare.hop.resource)
+    parts = unplaced.kind.split(unplaced.hop.resource)
     return Place(cells[0], parts, parts)
 
 
-def _with_series(index: HopIndex, bare: PlacedHop, *, is_found: bool) -> PlacedHop:
+def _with_series(index: HopIndex, placed: PlacedHop, *, is_found: bool) -> PlacedHop:
     """Return a hop that has a place, with its series and metrics."""
-    hop, kind, place = bare.hop, bare.kind, bare.place
+    hop, kind, place = placed.hop, placed.kind, placed.place
     assert place
     own, of_account = (
         index.by_place[place.cell, hop.service, place.path],
@@ -210,32 +213,34 @@ def _with_series(index: HopIndex, bare: PlacedHop, *, is_found: bool) -> PlacedH
         for signal, limit in kind.limits.items()
         if (series := (own if limit.of == "resource" else of_account).get(signal))
     ]
-    told = (series for source in kind.flow for series in own.get(source.signal or "", ()))
-    flow = next((series for series in told if _tells_flow(series, place)), None)
-    problem = "" if is_found or not hop.resource else _not_found(bare)
+    candidates = (series for source in kind.flow for series in own.get(source.signal or "", ()))
+    flow = next((series for series in candidates if _is_flow(series, place)), None)
+    problem = "" if is_found or not hop.resource else _not_found(placed)
     return replace(
-        bare,
+        placed,
         limits=limits,
         flow=flow,
         flow_metrics=[] if flow else [*_flow_metrics(kind, place)],
         measures={
-            name: (one, metric) for name, one in kind.measures.items() if (metric := metric_of(one, place))
+            name: (measure, metric)
+            for name, measure in kind.measures.items()
+            if (metric := metric_of(measure, place))
         },
         problem=problem,
     )
 
 
-def _tells_flow(series: Series, place: Place) -> bool:
+def _is_flow(series: Series, place: Place) -> bool:
     return series.key.subject.path == place.path and series.unobservable is None
 
 
-def _not_found(bare: PlacedHop) -> str:
-    """Return why limits of the resource itself are not known; empty where it has none."""
-    kind, place = bare.kind, bare.place
+def _not_found(placed: PlacedHop) -> str:
+    """Return the reason why limits of the resource itself are unknown; empty if it has no such limits."""
+    kind, place = placed.kind, placed.place
     assert place
     if not any(limit.of == "resource" for limit in kind.limits.values()) and not kind.unlimited:
         return ""
-    return f"no series of the {kind.title} {bare.hop.resource} is watched in {'/'.join(place.cell)}"
+    return f"no series of the {kind.title} {placed.hop.resource} is watched in {'/'.join(place.cell)}"
 
 
 def _flow_metrics(kind: HopKind, place: Place) -> Iterator[tuple[HopMetric, Metric]]:
@@ -245,7 +250,7 @@ def _flow_metrics(kind: HopKind, place: Place) -> Iterator[tuple[HopMetric, Metr
 
 
 def metric_of(declared: HopMetric, place: Place) -> Metric | None:
-    """Return a metric of a resource; None where its dimensions have other parts."""
+    """Return a metric of a resource; None if the parts of the resource do not fit its dimensions."""
     if declared.parts is not None and declared.parts != len(place.path):
         return None
     account, region = place.cell

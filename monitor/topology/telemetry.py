@@ -1,4 +1,4 @@
-"""The metrics of request paths."""
+"""The exported gauges of request paths."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ WEAKEST_LABELS = ("path", "account", "region", "service", "signal", "resource")
 
 
 class PathTelemetry:
-    """The gauges of what request paths carry, and of their weakest limits. What is unknown has no series."""
+    """The gauges of usage, capacity and weakest limits of request paths. An unknown value is not exported."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._usage = SnapshotGauge(
@@ -38,19 +38,21 @@ class PathTelemetry:
             registry.register(gauge)
 
     def show(self, paths: Iterable[PathStatus]) -> None:
-        """Export these paths, and no others."""
-        shown = [*paths]
-        named = {(path.name, path.unit): path for path in shown}
-        self._usage.replace({labels: one.flow for labels, one in named.items() if one.flow is not None})
+        """Export only these paths from now on."""
+        exported = [*paths]
+        by_labels = {(path.name, path.unit): path for path in exported}
+        self._usage.replace(
+            {labels: path.flow for labels, path in by_labels.items() if path.flow is not None}
+        )
         self._capacity.replace(
-            {labels: one.capacity for labels, one in named.items() if one.capacity is not None}
+            {labels: path.capacity for labels, path in by_labels.items() if path.capacity is not None}
         )
         self._unknown.replace(
-            {(one.name,): float(sum(not hop.is_known for hop in one.hops)) for one in shown}
+            {(path.name,): float(sum(not hop.is_known for hop in path.hops)) for path in exported}
         )
-        self._weakest.replace({_weakest(one, one.weakest): 1.0 for one in shown if one.weakest})
+        self._weakest.replace({_weakest_labels(path, path.weakest): 1.0 for path in exported if path.weakest})
 
 
-def _weakest(path: PathStatus, limit: LimitStatus) -> tuple[str, ...]:
+def _weakest_labels(path: PathStatus, limit: LimitStatus) -> tuple[str, ...]:
     key = limit.series.key
     return path.name, key.account, key.region, key.service, key.signal, key.resource

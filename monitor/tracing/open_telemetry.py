@@ -1,6 +1,6 @@
 """Records spans with the SDK of OpenTelemetry, and exports them by OTLP over HTTP.
 
-Import it only where traces are configured: the SDK takes 10 MiB and a quarter of a second.
+Import this module only if traces are configured: importing the SDK takes 10 MiB and a quarter of a second.
 """
 
 import asyncio
@@ -27,17 +27,17 @@ SCOPE = "headroom"
 
 
 class RecordedSpan:
-    """A span of the SDK."""
+    """A span of the SDK as a `Span` of `monitor.lib.tracing`."""
 
     def __init__(self, span: SdkSpan) -> None:
         self._span = span
 
     def rename(self, name: str) -> None:
-        """Replace the name."""
+        """Replace the name of the span."""
         self._span.update_name(name)
 
     def set_attribute(self, name: str, value: AttributeValue) -> None:
-        """Add a fact."""
+        """Add an attribute to the span."""
         self._span.set_attribute(name, value)
 
     def fail(self, reason: str) -> None:
@@ -46,7 +46,7 @@ class RecordedSpan:
 
 
 class OpenTelemetryTracer:
-    """Records spans with a tracer of the SDK. Each begins a trace: a task outlives the request it is of."""
+    """Records spans with a tracer of the SDK. Each span begins a trace: a task may outlive its request."""
 
     def __init__(self, tracer: SdkTracer) -> None:
         self._tracer = tracer
@@ -54,7 +54,7 @@ class OpenTelemetryTracer:
     def span(
         self, name: str, attributes: Mapping[str, AttributeValue], *, is_request: bool = False
     ) -> AbstractContextManager[Span]:
-        """Return a context whose duration is recorded. An exception marks the span as failed."""
+        """Return a context whose duration is recorded. An exception in it marks the span as failed."""
         kind = SpanKind.SERVER if is_request else SpanKind.INTERNAL
         return _recorded(self._tracer.start_span(name, Context(), kind=kind, attributes=dict(attributes)))
 
@@ -64,7 +64,7 @@ def _recorded(span: SdkSpan) -> Iterator[Span]:
     recorded = RecordedSpan(span)
     try:
         yield recorded
-    except Exception as error:  # its text may hold secrets
+    except Exception as error:  # the text of the exception may hold secrets
         recorded.fail(type(error).__name__)
         raise
     finally:
@@ -73,9 +73,9 @@ def _recorded(span: SdkSpan) -> Iterator[Span]:
 
 @asynccontextmanager
 async def exported_spans(config: TracingConfig) -> AsyncIterator[OpenTelemetryTracer]:
-    """Give a tracer whose spans are exported in batches, by a thread of the SDK; send the rest in the end.
+    """Yield a tracer whose spans a thread of the SDK exports in batches; at the end, send the last spans.
 
-    What cannot be sent is logged by the SDK and dropped; so are spans beyond the SDK's queue of 2,048.
+    The SDK logs and drops spans that cannot be sent, and spans that do not fit into its queue of 2,048.
     """
     provider = TracerProvider(
         sampler=TraceIdRatioBased(config.sample_ratio),

@@ -45,5 +45,5 @@ class TracingConfig(ConfigModel):
 def _is_installed(module: str) -> bool:
     try:
         return find_spec(module) is not None
-    except ModuleNotFoundError:  # of its parent
+    except ModuleNotFoundError:  # the parent of the module is not installed
         return False

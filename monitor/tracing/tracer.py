@@ -1,4 +1,4 @@
-"""Opens the tracer that the configuration asks for."""
+"""Opens the tracer of the configuration."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,7 +11,7 @@ from monitor.tracing.settings import TracingConfig
 
 @asynccontextmanager
 async def opened_tracer(config: TracingConfig | None) -> AsyncIterator[Tracer]:
-    """Give a tracer, and send its last spans in the end. config: None for one that records nothing."""
+    """Yield a tracer, and send its last spans at the end. The tracer of None records nothing."""
     if config is None:
         yield NO_TRACER
         return

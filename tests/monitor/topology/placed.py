@@ -1,4 +1,4 @@
-"""Fleets with the series of request paths, whose usage and limits tests write down."""
+"""A fleet with the series of request paths; the tests choose usage and limits."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -28,13 +28,13 @@ NOW = 30_000_005  # minutes
 
 
 def parsed(text: str) -> Sequence[RequestPath]:
-    """The paths of a file."""
-    read = parse_paths(text.encode(), "paths.yaml")
-    assert read.model, read.problems
-    return read.model.paths
+    """Return the paths of a file."""
+    file = parse_paths(text.encode(), "paths.yaml")
+    assert file.model, file.problems
+    return file.model.paths
 
 
-class Seen(NamedTuple):
+class SeriesOptions(NamedTuple):
     """The cell of a series, the names of its resource, why it cannot be observed, and its zone."""
 
     cell: CellKey = CELL
@@ -45,7 +45,7 @@ class Seen(NamedTuple):
 
 @dataclass
 class PathFleet:
-    """A fleet, and the points of metrics that are no usage. flows: per second, by metric and dimensions."""
+    """A fleet, and the metrics of flows. flows: rates per second by metric name and dimension values."""
 
     fleet: Fleet = field(default_factory=Fleet)
     flows: dict[tuple[str, tuple[str, ...]], float] = field(default_factory=dict)
@@ -58,8 +58,8 @@ class PathFleet:
         limit: float | None = 100.0,
         **more: Any,
     ) -> Series:
-        """Add a series with the same usage in all of the last hours. more: fields of `Seen`."""
-        cell, names, unobservable, zone = Seen(**more)
+        """Add a series with the same usage in all of the last hours. more: fields of `SeriesOptions`."""
+        cell, names, unobservable, zone = SeriesOptions(**more)
         service, name = signal.split(".")
         resource = Resource("thing", path, names) if path else ACCOUNT
         key = Key(*cell, service, name, resource)
@@ -77,7 +77,7 @@ class PathFleet:
         return series
 
     def judge(self, series: Series, usage: float, zone: Zone = Zone.WITHIN) -> None:
-        """Write down what a series used for the last hours, and how it is judged."""
+        """Give a series this usage in the last three hours, and this zone."""
         slot, formula = series.slot, self.fleet.usages.get(series.slot)
         if formula and not np.isnan(usage):
             minutes = np.arange(NOW - 179, NOW + 1, dtype=np.int32)
@@ -93,25 +93,27 @@ class PathFleet:
         self.flows[name, values] = per_second
 
     def points(self, placed: PlacedPath) -> Mapping[tuple[CellKey, Metric], Floats]:
-        """The points of the metrics of a path, as they are read."""
-        return {one: np.full(POINTS, self.point(one[1])) for hop in placed.hops for one in hop.metrics}
+        """Return the points of the metrics of a path, as a reader would return them."""
+        metrics = [cell_metric for hop in placed.hops for cell_metric in hop.metrics]
+        return {(cell, metric): np.full(POINTS, self.point(metric)) for cell, metric in metrics}
 
     def point(self, metric: Metric) -> float:
-        """A point of a metric of five minutes, as `PastPoints` has it: of a sum, that of a minute."""
+        """Return a five-minute point of a metric, as `PastPoints` returns it: a sum is that of one minute."""
         flow = self.flows.get((metric.name, tuple(value for _, value in metric.dimensions)), np.nan)
         return flow * 60 if metric.stat == "Sum" else flow
 
     async def placed(self, text: str) -> list[PlacedPath]:
-        """The paths of a file in the fleet."""
+        """Return the paths of a file, placed in the fleet."""
         return await place_paths(self.fleet, parsed(text), NAMES)
 
     async def status(self, text: str) -> PathStatus:
-        """Return what the only path of a file carries."""
+        """Return the status of the only path of a file."""
         (placed,) = await self.placed(text)
         return evaluate(self.fleet, placed, window(NOW + POINT_MINUTES), self.points(placed))
 
 
 def limit_of(status: PathStatus, signal: str) -> LimitStatus:
-    """The limit of a signal on a path."""
-    (found,) = [one for hop in status.hops for one in hop.limits if one.series.key.signal == signal]
+    """Return the limit of a signal on a path."""
+    limits = [limit for hop in status.hops for limit in hop.limits]
+    (found,) = (limit for limit in limits if limit.series.key.signal == signal)
     return found

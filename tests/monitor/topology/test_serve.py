@@ -1,4 +1,4 @@
-"""Request paths of a running process: evaluated once all was read, and read again with the configuration."""
+"""Request paths of a running process: evaluated after the first polls, reloaded with the configuration."""
 
 import signal
 from functools import partial
@@ -21,12 +21,12 @@ paths:
 
 
 async def path_named(url: str, name: str) -> dict[str, Any] | None:
-    """The path of this name with its requests; None while it has none."""
-    got = await get(f"{url}/api/v1/paths/{name}")
-    return dict(got.json()) if got and got.json()["flow"] is not None else None
+    """Return the path of this name; None while it does not exist or its flow is unknown."""
+    response = await get(f"{url}/api/v1/paths/{name}")
+    return dict(response.json()) if response and response.json()["flow"] is not None else None
 
 
-async def test_paths_are_served_after_the_first_reads_and_follow_their_file(
+async def test_paths_are_served_after_the_first_polls_and_reloaded_from_their_file(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
     file = tmp_path / "paths.yaml"

@@ -1,4 +1,4 @@
-"""Traces of Headroom itself, as a receiver on loopback gets them."""
+"""Traces of Headroom itself, as they arrive at a receiver on loopback."""
 
 import asyncio
 import signal
@@ -32,12 +32,12 @@ from tests.monitor.alerting.pending import NOW, notice, pending_notice
 from tests.monitor.serve_process import serving
 from tests.processes import ENVIRONMENT, ROOT, get
 
-WITHOUT_LIBRARY = "import sys; sys.modules['opentelemetry.sdk'] = None; "
+HIDE_LIBRARY = "import sys; sys.modules['opentelemetry.sdk'] = None; "
 
 
 @dataclass
 class TraceReceiver:
-    """Keeps the spans that it gets, by name."""
+    """A server that stores the spans it receives, by name."""
 
     spans: dict[str, list[SentSpan]] = field(default_factory=dict)
     resources: list[Mapping[str, str]] = field(default_factory=list)
@@ -45,9 +45,9 @@ class TraceReceiver:
 
     async def answer(self, request: web.Request) -> web.Response:
         self.authorizations.add(request.headers.get("Authorization"))
-        for one in ExportTraceServiceRequest.FromString(await request.read()).resource_spans:
-            self.resources.append({pair.key: pair.value.string_value for pair in one.resource.attributes})
-            for span in (span for scope in one.scope_spans for span in scope.spans):
+        for group in ExportTraceServiceRequest.FromString(await request.read()).resource_spans:
+            self.resources.append({pair.key: pair.value.string_value for pair in group.resource.attributes})
+            for span in (span for scope in group.scope_spans for span in scope.spans):
                 self.spans.setdefault(span.name, []).append(span)
         return web.Response(body=b"")
 
@@ -56,7 +56,7 @@ def config_of(port: int, **settings: Any) -> TracingConfig:
     return TracingConfig(endpoint=f"http://127.0.0.1:{port}/v1/traces", **settings)
 
 
-def facts(span: SentSpan) -> dict[str, str | int]:
+def attributes(span: SentSpan) -> dict[str, str | int]:
     return {pair.key: pair.value.string_value or pair.value.int_value for pair in span.attributes}
 
 
@@ -78,11 +78,11 @@ async def test_polls_inventories_and_requests_are_traced(
             process.send_signal(signal.SIGTERM)
             _, errors = await process.communicate()
         assert process.returncode == 0, errors.decode()
-    schedules = {facts(one)["headroom.schedule"] for one in receiver.spans["inventory"]}
+    schedules = {attributes(span)["headroom.schedule"] for span in receiver.spans["inventory"]}
     assert {"123456789012/eu-west-1/sqs"} <= schedules
     poll, request = receiver.spans["poll"][0], receiver.spans["GET /series/{id}"][0]
     assert poll.end_time_unix_nano > poll.start_time_unix_nano > 0
-    assert facts(request) == {
+    assert attributes(request) == {
         "http.request.method": "GET",
         "http.response.status_code": 404,
         "http.route": "/series/{id}",
@@ -90,7 +90,7 @@ async def test_polls_inventories_and_requests_are_traced(
     assert request.kind == SentSpan.SPAN_KIND_SERVER
     assert "GET /-/ready" in receiver.spans
     assert receiver.authorizations == {"Bearer let-me-in"}
-    assert {one["service.name"] for one in receiver.resources} == {"headroom"}
+    assert {resource["service.name"] for resource in receiver.resources} == {"headroom"}
     assert "secret" not in str(receiver.spans)
     assert b"let-me-in" not in errors
 
@@ -112,13 +112,15 @@ async def test_each_attempt_of_a_delivery_is_traced(receiver: TraceReceiver, tmp
         await delivery.senders["pager"].send_due()
     failed, delivered = receiver.spans["delivery"]
     expected = {"headroom.receiver": "pager", "headroom.notices": 1}
-    assert facts(failed) == {**expected, "headroom.outcome": "retry"}
+    assert attributes(failed) == {**expected, "headroom.outcome": "retry"}
     assert (failed.status.code, failed.status.message) == (Status.STATUS_CODE_ERROR, "http_503")
-    assert facts(delivered) == {**expected, "headroom.outcome": "delivered"}
+    assert attributes(delivered) == {**expected, "headroom.outcome": "delivered"}
     assert delivered.status.code == Status.STATUS_CODE_UNSET
 
 
-async def test_the_last_spans_are_sent_and_a_failure_names_no_secret(receiver: TraceReceiver) -> None:
+async def test_the_last_spans_are_sent_at_the_end_and_a_failed_span_contains_no_secret(
+    receiver: TraceReceiver,
+) -> None:
     async with serve_http(receiver.answer) as port, exported_spans(config_of(port)) as tracer:
         with pytest.raises(ValueError, match="secret"), tracer.span("poll", {}):
             raise ValueError("secret")
@@ -127,7 +129,7 @@ async def test_the_last_spans_are_sent_and_a_failure_names_no_secret(receiver: T
     assert "secret" not in str(span)
 
 
-async def test_a_configured_share_of_traces_is_sampled(receiver: TraceReceiver) -> None:
+async def test_the_configured_share_of_spans_is_recorded(receiver: TraceReceiver) -> None:
     async with (
         serve_http(receiver.answer) as port,
         exported_spans(config_of(port, sample_ratio=0.5)) as tracer,
@@ -138,7 +140,7 @@ async def test_a_configured_share_of_traces_is_sampled(receiver: TraceReceiver) 
     assert 350 < len(receiver.spans["poll"]) < 650
 
 
-async def test_a_receiver_that_is_not_there_delays_the_end_by_seconds_at_the_most() -> None:
+async def test_an_unreachable_receiver_delays_the_end_of_the_process_by_seconds_at_most() -> None:
     async with asyncio.timeout(30):
         async with exported_spans(
             TracingConfig(endpoint="http://127.0.0.1:1/v1/traces", timeout=1)
@@ -148,7 +150,7 @@ async def test_a_receiver_that_is_not_there_delays_the_end_by_seconds_at_the_mos
 
 
 def run_without_library(*arguments: str) -> "subprocess.CompletedProcess[str]":
-    script = WITHOUT_LIBRARY + "from monitor.cli.main import main; main()"
+    script = HIDE_LIBRARY + "from monitor.cli.main import main; main()"
     return subprocess.run(
         [sys.executable, "-c", script, *arguments],
         cwd=ROOT,
@@ -160,21 +162,21 @@ def run_without_library(*arguments: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
-def test_without_the_library_a_sentence_says_what_to_install(tmp_path: Path) -> None:
+def test_without_the_library_the_error_names_the_package_to_install(tmp_path: Path) -> None:
     config = tmp_path / "headroom.yaml"
     config.write_text("tracing: {endpoint: 'http://127.0.0.1:4318/v1/traces'}\n")
-    done = run_without_library("config", "check", "--config", str(config))
-    assert done.returncode == 2
-    assert "tracing: OpenTelemetry is not installed: pip install 'aws-headroom[tracing]'" in done.stderr
-    assert "Traceback" not in done.stderr
+    result = run_without_library("config", "check", "--config", str(config))
+    assert result.returncode == 2
+    assert "tracing: OpenTelemetry is not installed: pip install 'aws-headroom[tracing]'" in result.stderr
+    assert "Traceback" not in result.stderr
 
 
-def test_opentelemetry_is_not_imported_where_no_tracing_is_configured() -> None:
+def test_opentelemetry_is_not_imported_if_no_tracing_is_configured() -> None:
     script = "import monitor.app, monitor.cli.serve, sys; print(*sys.modules)"
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
     )
-    imported = {*done.stdout.split()}
+    imported = {*result.stdout.split()}
     assert "monitor.tracing.tracer" in imported
     assert imported.isdisjoint(
         {"opentelemetry.sdk", "opentelemetry.exporter", "monitor.tracing.open_telemetry"}
