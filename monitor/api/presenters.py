@@ -172,7 +172,7 @@ def status_json(status: MonitorStatus, snapshot: Snapshot) -> bytes:
             models.InaccessibleAccountModel(account=replace_surrogates(name), failure=_failure(failure))
             for name, failure in inaccessible
         ],
-        organizations=[_organization(one) for one in status.organizations],
+        organizations=[_organization(organization) for organization in status.organizations],
         disabled_regions=[*map(replace_surrogates, status.disabled_regions)],
         cells=[_cell(cell, unobservable) for cell in status.cells],
     )
@@ -210,7 +210,7 @@ def _cell(cell: CellStatus, unobservable: Mapping[ServiceKey, Sequence[Series]])
         name=name,
         monitoring_account=cell.signer or None,
         poll=poll,
-        throttled_calls=[models.CallRateModel(**one._asdict()) for one in cell.lowered_rates],
+        throttled_calls=[models.CallRateModel(**rate._asdict()) for rate in cell.lowered_rates],
         collectors=collectors,
     )
 

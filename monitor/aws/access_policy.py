@@ -53,16 +53,16 @@ def _chains(entry: Entry) -> Iterator[Sequence[str]]:
         yield [role.role_arn for role in entry.roles]
     else:
         yield [role.role_arn for role in entry.management_role]
-        of_members = f"arn:{_partition(entry)}:iam::*:role/{entry.role_name}"
-        yield [*(role.role_arn for role in entry.via), of_members]
+        member_role = f"arn:{_partition(entry)}:iam::*:role/{entry.role_name}"
+        yield [*(role.role_arn for role in entry.via), member_role]
 
 
 def _partition(organization: Organization) -> str:
-    """Return the partition of an organization, which its roles or regions tell."""
+    """Return the partition of an organization: the partition of its roles, or of its regions."""
     for role in (*organization.via, *organization.management_role):
         return partition_of_arn(role.role_arn).name
-    named = (region for region in organization.regions if region != ALL_REGIONS)
-    return next((partition_of(region).name for region in named), COMMERCIAL)
+    regions = (region for region in organization.regions if region != ALL_REGIONS)
+    return next((partition_of(region).name for region in regions), COMMERCIAL)
 
 
 def _listing_actions(entry: Entry, principal: Principal) -> Sequence[str]:

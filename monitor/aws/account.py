@@ -9,7 +9,7 @@ from monitor.schema.problems import problem, unexpected
 from monitor.schema.selector import Location
 from monitor.schema.types import Regions, Role, Services, Text, unique
 
-ALL_LINKED = "all"  # in place of a list of ids: every account that is linked to the monitoring account
+ALL_LINKED = "all"  # instead of a list of ids: all accounts that are linked to the monitoring account
 ID_LENGTH = 12  # digits
 
 
@@ -74,7 +74,7 @@ class Account(RoleOptions):
 
     @property
     def location(self) -> Location:
-        """The account as a location; the id or the name is empty while it is not known."""
+        """The account as a location; an unknown id or name is empty."""
         return Location(self.id or "", self.name or "")
 
     @property
@@ -86,7 +86,7 @@ class Account(RoleOptions):
         return (*self.via, AssumedRole.model_construct(role_arn=self.role_arn, **options))
 
     @model_validator(mode="after")
-    def _has_a_role(self) -> Self:
+    def _check_role_and_links(self) -> Self:
         """Check that options of a role come with `role_arn`, and that the account is not linked to itself."""
         given = sorted(self.model_fields_set & {*RoleOptions.model_fields, "via"})
         if given and not self.role_arn:

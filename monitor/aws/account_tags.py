@@ -1,4 +1,4 @@
-"""The tags of the accounts of an organization, which AWS tells by a call for each."""
+"""The tags of an organization's accounts, which take one call for each account."""
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -10,26 +10,26 @@ from monitor.lib.concurrent_map import concurrent_map
 
 TAGS_INTERVAL = 6 * 3600.0  # seconds from one reading of an account's tags to the next
 MAX_CONCURRENT_CALLS = 4
-GONE = "TargetNotFoundException"  # the code of AWS for an account that the organization does not have
+NOT_A_MEMBER = "TargetNotFoundException"  # AWS's error code for an account outside of the organization
 
 Tags = Mapping[str, str]
 
 
 @dataclass(slots=True)
 class AccountTags:
-    """The tags of accounts as they were read last."""
+    """The tags of accounts as last read."""
 
     _tags: dict[str, Tags] = field(default_factory=dict)
     _read_at: dict[str, float] = field(default_factory=dict)
 
     async def read(self, cell: Cell, account_ids: Collection[str]) -> Mapping[str, Tags]:
-        """Return the tags of accounts by id, without those that are gone; reads what is due.
+        """Return the tags of these accounts by id; first read those that are older than TAGS_INTERVAL.
 
-        Tags that cannot be read now are as they were read last. Raises one of AWS_ERRORS for tags that were
-        never read, as nobody knows then which accounts are meant.
+        If an account's tags cannot be read now, its last known tags are returned. Raises one of AWS_ERRORS if
+        they were never read, as it is then unknown whether the account is selected.
         """
         now = cell.clock.now()
-        due = [one for one in account_ids if now >= self._read_at.get(one, -TAGS_INTERVAL) + TAGS_INTERVAL]
+        due = [id_ for id_ in account_ids if now >= self._read_at.get(id_, -TAGS_INTERVAL) + TAGS_INTERVAL]
         async for account_id, tags in concurrent_map(
             lambda account_id: self._read_one(cell, account_id), due, MAX_CONCURRENT_CALLS
         ):
@@ -40,9 +40,9 @@ class AccountTags:
     async def _read_one(self, cell: Cell, account_id: str) -> tuple[str, Tags]:
         items = cell.list_items("organizations", "ListTagsForResource", "Tags", ResourceId=account_id)
         try:
-            return account_id, {str(one["Key"]): str(one["Value"]) async for one in items}
-        except Exception as error:  # of AWS or of an unexpected response
-            if isinstance(error, ClientError) and error.response["Error"]["Code"] == GONE:
+            return account_id, {str(tag["Key"]): str(tag["Value"]) async for tag in items}
+        except Exception as error:  # an error of AWS, or of an unexpected response
+            if isinstance(error, ClientError) and error.response["Error"]["Code"] == NOT_A_MEMBER:
                 return account_id, {}
             if account_id not in self._tags:
                 raise

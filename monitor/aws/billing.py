@@ -1,4 +1,4 @@
-"""The calls that AWS bills: GetMetricData by the metric, ListMetrics by the call."""
+"""The calls that AWS bills: GetMetricData for each metric, ListMetrics for each call."""
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
@@ -9,19 +9,19 @@ from botocore.exceptions import ClientError, ConnectTimeoutError, EndpointConnec
 Bill = Callable[[], None]  # counts one attempt at a call that AWS may have billed
 
 GET_METRIC_DATA, LIST_METRICS = ("cloudwatch", "GetMetricData"), ("cloudwatch", "ListMetrics")
-# Errors of requests that AWS refused or never had.
+# Errors of requests that AWS refused or never received.
 UNBILLED_ERRORS = (ClientError, EndpointConnectionError, ConnectTimeoutError)
 
 
 def requested_metrics(service: str, operation: str, params: Mapping[str, Any]) -> int:
-    """Return the metrics that a request is billed for; the pages of one request are billed once."""
+    """Return the number of metrics that AWS bills for a request; 0 for a further page of a request."""
     if (service, operation) != GET_METRIC_DATA or "NextToken" in params:
         return 0
     return len(params["MetricDataQueries"])
 
 
 def may_be_billed(error: BaseException) -> bool:
-    """Return whether AWS may have answered a request that failed, such as too late."""
+    """Return whether AWS may bill a failed request, as it may have answered too late."""
     return not isinstance(error, UNBILLED_ERRORS)
 
 
@@ -30,7 +30,7 @@ def billing(bill: Bill) -> Iterator[None]:
     """Count the attempt at a call that is made within the context, unless AWS certainly does not bill it."""
     try:
         yield
-    except BaseException as error:  # cancelled, too: AWS had the request
+    except BaseException as error:  # a cancelled call, too: AWS may have the request
         if may_be_billed(error):
             bill()
         raise

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-MIN_SHARE = 1 / 32  # part of the highest rate that is kept however long AWS throttles
+MIN_SHARE = 1 / 32  # the lowest rate as a share of the highest, however long AWS throttles
 RECOVERY_TIME = 300.0  # seconds of successful calls in which the rate grows by its highest value
 MAX_GROWTH_PAUSE = 10.0  # longest pause between two successful calls that counts, in seconds
 
@@ -22,8 +22,8 @@ class CallRate:
     """A rate that is halved when AWS throttles, and grows by the same amount in each second of success.
 
     Additive increase, multiplicative decrease: clients of one quota that all do so share it fairly.
-    highest: calls per second while AWS throttles none. present: calls per second now. lowered_at: when
-    it was halved last, by the clock of the arguments; None: never.
+    highest: calls per second while AWS throttles none. present: calls per second now. lowered_at: when the
+    rate was halved last, by the clock of the methods' arguments; None: never.
     """
 
     highest: float
@@ -40,14 +40,14 @@ class CallRate:
         return self.present < self.highest
 
     def throttle(self, sent_at: float, now: float) -> None:
-        """Halve the rate, as AWS throttled a call; those that were sent before the last time count once."""
+        """Halve the rate, as AWS throttled a call; ignore a call that was sent before the rate last fell."""
         if self._is_of_former_rate(sent_at):
             return
         self.present = max(self.present / 2, self.highest * MIN_SHARE)
         self.lowered_at = self._grown_at = now
 
     def succeed(self, sent_at: float, now: float) -> None:
-        """Raise the rate, as a call succeeded that was sent at it."""
+        """Raise the rate, as a call succeeded; ignore a call that was sent before the rate last fell."""
         if not self.is_lowered or self._is_of_former_rate(sent_at):
             return
         passed = min(max(now - self._grown_at, 0.0), MAX_GROWTH_PAUSE)

@@ -1,7 +1,7 @@
 """Signature Version 4 as botocore makes it, in half of the time.
 
-botocore makes a mapping of the headers twice for each request, and looks at each header five times; a test
-compares the signatures. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+For each request, botocore makes a mapping of the headers twice, and looks at each header five times. A test
+compares the signatures with botocore's. https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
 """
 
 import hmac
@@ -27,7 +27,7 @@ class CallSigner(SigV4Auth):
     def canonical_request(self, request: Any) -> str:
         """Return the text whose digest is signed."""
         if request.data and isinstance(request.data, dict):
-            request.data = request.body  # encoded once, and not for the signature and to be sent
+            request.data = request.body  # encode once, not again for sending
         url = urlsplit(request.url)
         headers = _signed_headers(request, f"{url.scheme}://{url.netloc}")
         names = sorted(headers)
@@ -53,22 +53,22 @@ class CallSigner(SigV4Auth):
 
 
 def _signed_headers(request: Any, origin: str) -> dict[str, str]:
-    """Return the headers that are signed by their names in lower case, values of one name joined."""
-    found: dict[str, str] = {}
+    """Return the headers to sign by lower-case name; the values of one name are joined."""
+    headers: dict[str, str] = {}
     for name, value in request.headers.items():
         lower = name.lower()
         if lower not in UNSIGNED_HEADERS:
             text = value.decode("utf-8") if isinstance(value, bytes) else value
             text = " ".join(text.split())
-            found[lower] = f"{found[lower]},{text}" if lower in found else text
-    if "host" not in found:
-        found["host"] = _host(origin)
-    return found
+            headers[lower] = f"{headers[lower]},{text}" if lower in headers else text
+    if "host" not in headers:
+        headers["host"] = _host(origin)
+    return headers
 
 
 @lru_cache(MAX_CACHED)
 def _host(origin: str) -> str:
-    """Return the header of the host of a URL, without the port that its scheme has by default."""
+    """Return the `Host` header for a URL, without the default port of its scheme."""
     url = urlsplit(origin)
     host = f"[{url.hostname}]" if is_valid_ipv6_endpoint_url(origin) else str(url.hostname)
     return host if url.port in (None, DEFAULT_PORTS.get(url.scheme)) else f"{host}:{url.port}"

@@ -42,7 +42,7 @@ Response = TypeVar("Response")
 
 DEFAULT_RATE = 10.0  # calls per second to a service that declares no rate
 MAX_ATTEMPTS = 4  # at one call, the first one included
-# Errors in a region that is not enabled; they may have other causes, too.
+# Classes of the errors with which calls in a disabled region fail. They can have other causes.
 DISABLED_REGION_CLASSES = frozenset({FailureClass.CREDENTIALS, FailureClass.DISABLED})
 MAX_BACKOFF = 20.0  # seconds before another attempt
 
@@ -99,7 +99,7 @@ class Cell:
     call_turns: CallTurns = field(default_factory=CallTurns, init=False)
     clock: AwsClock = field(default_factory=AwsClock, init=False)
     _reached: set[str] = field(default_factory=set, init=False)  # services that have responded
-    _elsewhere: dict[str, "Cell"] = field(default_factory=dict, init=False)
+    _other_cells: dict[str, "Cell"] = field(default_factory=dict, init=False)  # by region
 
     def __post_init__(self) -> None:
         self.region_check = RegionCheck(self.region, self.other_regions)
@@ -110,11 +110,11 @@ class Cell:
         """Return the cell with the same account and key that calls another region; create it only once."""
         if region == self.region:
             return self
-        if region not in self._elsewhere:
-            limiters = self.limiters_of(region)
-            self._elsewhere[region] = elsewhere = replace(self, region=region, limiters=limiters)
-            elsewhere.clock, elsewhere.call_turns = self.clock, self.call_turns
-        return self._elsewhere[region]
+        if region not in self._other_cells:
+            cell = replace(self, region=region, limiters=self.limiters_of(region))
+            cell.clock, cell.call_turns = self.clock, self.call_turns
+            self._other_cells[region] = cell
+        return self._other_cells[region]
 
     @property
     def key(self) -> tuple[str, str]:
@@ -241,16 +241,18 @@ class Cell:
     def _is_not_offered(self, service: str, error: Exception) -> bool:
         """Return whether a service's endpoint has no address while other services of the region have one.
 
-        Botocore's list of regions does not say so: it names endpoints that do not exist. If this service
-        responded before, its endpoint exists, and only cannot be reached now. If no service of the region
-        has responded yet, the resolver itself may be broken.
+        Botocore's list of regions cannot tell: it names endpoints that do not exist. If this service
+        responded before, its endpoint exists, and only cannot be reached now. If no service of the region has
+        responded yet, the resolver itself may be broken.
         """
-        is_unknown = isinstance(error, EndpointConnectionError) and is_unknown_host(error)
-        return is_unknown and bool(self._reached) and service not in self._reached
+        has_no_address = isinstance(error, EndpointConnectionError) and is_unknown_host(error)
+        return has_no_address and bool(self._reached) and service not in self._reached
 
     async def _is_region_disabled(self, error: Exception, credentials: ReadOnlyCredentials) -> bool:
-        may_be = isinstance(error, ClientError) and classify(error_code(error)) in DISABLED_REGION_CLASSES
-        return may_be and await self.region_check.is_disabled(credentials, self._accepts)
+        is_possible = (
+            isinstance(error, ClientError) and classify(error_code(error)) in DISABLED_REGION_CLASSES
+        )
+        return is_possible and await self.region_check.is_disabled(credentials, self._accepts)
 
     async def is_region_enabled(self) -> bool:
         """Check again whether the region is enabled. Raises one of AWS_ERRORS if there are no credentials."""
@@ -304,8 +306,8 @@ class Cell:
 
     def _rate_key(self, service: str, operation: str) -> str:
         """Return the key under which `rates` has the rate of a call: the operation's, else the service's."""
-        of_operation = f"{service}:{operation}"
-        return of_operation if of_operation in self.rates else service
+        operation_key = f"{service}:{operation}"
+        return operation_key if operation_key in self.rates else service
 
     def _limiters(self, service: str) -> dict[str, RateLimiter]:
         return self.account_limiters if service in ACCOUNT_WIDE_SERVICES else self.limiters

@@ -26,11 +26,11 @@ from monitor.schema.types import ALL_REGIONS
 
 Result = TypeVar("Result")
 
-# Calls per second, by `service` or `service:Operation`, that Headroom allows itself whatever it monitors.
+# Headroom's own limits of calls per second, by `service` or `service:Operation`, whatever it monitors.
 # STS allows 600 for an account and region; hundreds of roles are assumed at the start and every hour.
 BASE_RATES: Mapping[str, float] = {
-    "cloudwatch": 10,  # ListMetrics above all, of which AWS allows 25 in an account and region
-    "cloudwatch:GetMetricData": 40,  # of 500, and of 50 in former times
+    "cloudwatch": 10,  # mostly ListMetrics; AWS allows 25 per second in an account and region
+    "cloudwatch:GetMetricData": 40,  # AWS allows 500, and formerly allowed 50
     "sts": 40,
     "organizations": 4,  # shared with all tools of the organization; a page has 20 accounts
     **quotas.RATES,
@@ -48,12 +48,13 @@ class MissingRegionError(HeadroomError, BotoCoreError):
 class AwsEnvironment:
     """The clients, credentials, limiters and states that all accounts of a process share.
 
-    clients: botocore's. credentials: those that roles are assumed with. rates: calls per second that
-    Headroom allows itself (see `call_rates`). account_limiters: by account id, the limiters of services
-    whose limits hold for the whole account. limiters: the limiters of other services, by account id and the
-    region that is called. account_states: by account id, what collectors keep for all of its regions.
-    roles: the credentials of roles that others are assumed with, by the profile, the region of STS and the
-    roles up to it. profiles: the credentials of profiles, by their names.
+    clients: botocore's clients. credentials: the credentials with which roles are assumed. rates: Headroom's
+    own limits of calls per second (see `call_rates`). account_limiters: by account id, the limiters of
+    services whose limits hold for the whole account. limiters: the limiters of other services, by account id
+    and the region that is called. account_states: by account id, the state that collectors share among all
+    regions of the account. roles: the credentials of roles with which other roles are assumed, by the
+    profile, the region of STS, and the chain that ends with the role. profiles: the credentials of profiles,
+    by name.
     """
 
     clients: ClientCache = field(default_factory=ClientCache)
@@ -66,15 +67,17 @@ class AwsEnvironment:
     profiles: dict[str, EnvironmentCredentials] = field(default_factory=dict)
 
     def credentials_of(self, profile: str | None) -> EnvironmentCredentials:
-        """The credentials of a profile, which all accounts share that name it; without one, our own."""
+        """Return the credentials of a profile, which its accounts share; None: Headroom's own."""
         if profile is None:
             return self.credentials
         return self.profiles.setdefault(profile, EnvironmentCredentials(profile=profile))
 
 
 def call_rates(collectors: Iterable[Collector]) -> Mapping[str, float]:
-    """Return the calls per second that Headroom allows itself, with those that collectors declare."""
-    return {**BASE_RATES} | {key: rate for one in collectors for key, rate in one.call_rates.items()}
+    """Return Headroom's own limits of calls per second: BASE_RATES and the rates of the collectors."""
+    return {**BASE_RATES} | {
+        key: rate for collector in collectors for key, rate in collector.call_rates.items()
+    }
 
 
 async def open_cells(
@@ -86,8 +89,8 @@ async def open_cells(
 ) -> list[Cell]:
     """Create the cells of an account: one for each of its regions, and one for its global services.
 
-    scopes: of the services to read. environment: shared with other accounts; without it, closing any of the
-    cells closes all of them.
+    scopes: the scopes of the services to read. environment: what the account shares with other accounts;
+    without it, closing any of the cells closes all of them.
     Raises one of AWS_ERRORS when the account cannot be accessed, MissingRegionError when no region is named.
     """
     if environment:
@@ -153,7 +156,7 @@ class _Opening:
         region: str,
         scope: ServiceScope = ServiceScope.REGION,
     ) -> Cell:
-        """A cell of the account, or of one on the way to it."""
+        """Return a cell of the account, or of an account whose role is assumed on the way to it."""
         environment = self.environment
         return Cell(
             credentials,
@@ -166,38 +169,38 @@ class _Opening:
             environment.account_limiters[account_id],
             environment.limiters[account_id, region],
             scope,
-            limiters_of=lambda elsewhere: environment.limiters[account_id, elsewhere],
+            limiters_of=lambda other_region: environment.limiters[account_id, other_region],
             account_states=environment.account_states[account_id],
             other_regions=(self.caller, self.home_region, *self.named),
         )
 
     async def credentials_by(self, region: str) -> Credentials:
-        """The credentials of the account, for which STS is called in this region."""
+        """Return the credentials of the account, assumed through STS in this region."""
         found = assumed_credentials(
             self.account.roles,
             self.environment,
             lambda signer, id_: self.cell(signer, id_, region),
             self.account.profile,
         )
-        await found.frozen()  # one error here instead of one for every call
+        await found.frozen()  # raise an error here, not at every later call
         return found
 
     async def id_and_regions(
         self, credentials: Credentials, is_regional: bool, region: str
     ) -> tuple[str, Sequence[str]]:
-        """The account's id, and the regions to read, by calls in this region."""
+        """Return the account's id and the regions to read, which calls in this region return."""
         cell = self.cell(credentials, self.account.id or "", region)
         account_id = self.account.id or str((await cell.call("sts", "GetCallerIdentity"))["Account"])
         if not is_regional:
             return account_id, ()
-        lists = ALL_REGIONS in self.account.regions
-        return account_id, await _enabled_regions(cell) if lists else self.named or [self.first]
+        reads_all = ALL_REGIONS in self.account.regions
+        return account_id, await _enabled_regions(cell) if reads_all else self.named or [self.first]
 
 
 async def _where_enabled(regions: Iterable[str], call: Callable[[str], Awaitable[Result]]) -> Result:
     """Return the result of a call in the first of these regions that the account has enabled.
 
-    Raises what the call in the last of them does. STS may be off in a region that is enabled otherwise.
+    Raises the error of the call in the last region. STS may be off in a region that is otherwise enabled.
     """
     *before, last = dict.fromkeys(regions)
     for region in before:
@@ -215,20 +218,19 @@ def assumed_credentials(
     cell_of: Callable[[Credentials, str], Cell],
     profile: str | None = None,
 ) -> Credentials:
-    """The credentials of the last of these roles, each assumed with those before it; without any, our own.
+    """Return the credentials of the last role of a chain; without roles, the credentials of the profile.
 
-    The first one is assumed with those of a profile, or our own.
-
-    Roles on the way are assumed once for all accounts. An error says at which role it happened.
-
-    cell_of: returns the cell that calls STS with these credentials, of the account with this id.
+    The first role is assumed with the credentials of the profile (None: Headroom's own), each other role with
+    those of the role before it. A role on the way is assumed once for all accounts. An error has the place of
+    the role that could not be assumed. cell_of: returns the cell that calls STS with these credentials, for
+    the account with this id.
     """
     credentials: Credentials = environment.credentials_of(profile)
     caller = cell_of(credentials, "")
     for number, role in enumerate(roles, 1):
         place = f"role {number} of {len(roles)}, {role.role_arn}" if len(roles) > 1 else ""
-        before = environment.roles.get((profile, caller.region, *roles[:number]))
-        credentials = before or RoleCredentials(partial(_assume, role, caller, place))
+        shared = environment.roles.get((profile, caller.region, *roles[:number]))
+        credentials = shared or RoleCredentials(partial(_assume, role, caller, place))
         if number < len(roles):
             environment.roles[profile, caller.region, *roles[:number]] = credentials
         caller = cell_of(credentials, role.account)
@@ -236,11 +238,11 @@ def assumed_credentials(
 
 
 async def _assume(role: AssumedRole, caller: Cell, place: str) -> Mapping[str, Any]:
-    """Assume a role, for as long as AWS does by default: the sessions of chained roles end after an hour."""
+    """Assume a role for AWS's default duration, as a session of a chained role lasts an hour at most."""
     params = {"RoleArn": role.role_arn, "RoleSessionName": role.session_name}
     if role.external_id_secret:
         params["ExternalId"] = role.external_id_secret.get_secret_value()
-    await caller.credentials.frozen()  # an error of a role before this one is not of this one
+    await caller.credentials.frozen()  # an error of the previous role must not get this role's place
     with with_role_place(place):
         response = await caller.call("sts", "AssumeRole", **params)
     credentials: Mapping[str, Any] = response["Credentials"]
@@ -248,17 +250,17 @@ async def _assume(role: AssumedRole, caller: Cell, place: str) -> Mapping[str, A
 
 
 async def _enabled_regions(cell: Cell) -> Sequence[str]:
-    """The enabled regions of the account: without `AllRegions`, DescribeRegions leaves the others out."""
+    """Return the account's enabled regions: without `AllRegions`, DescribeRegions lists no other."""
     return sorted(region["RegionName"] for region in (await cell.call("ec2", "DescribeRegions"))["Regions"])
 
 
 def _partition(account: Account) -> Partition:
-    """The partition of the account's role; the commercial one without a role."""
+    """Return the partition of the account's role; without a role, the commercial partition."""
     return partition_of_arn(account.role_arn or "")
 
 
 def _home_region(region: str | None, account: Account) -> str:
-    """The region that the environment names; empty where it is of another partition than the role.
+    """Return the region that the environment names; empty if the role is of another partition.
 
     STS of one partition does not know the credentials of another.
     """

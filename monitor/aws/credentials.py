@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 CREDENTIALS_TIMEOUT = 60.0  # seconds to wait for the credentials of the environment
 MIN_READ_INTERVAL = 5.0  # seconds between two attempts to read credentials that could not be read
 MIN_REFRESH_INTERVAL = 30.0  # seconds between two refreshes, as each starts a process or calls STS
-MAX_REFRESH_INTERVAL = 3600.0  # seconds between two refreshes for a region that rejects every new one
+MAX_REFRESH_INTERVAL = 3600.0  # seconds between two refreshes for a region that rejects all credentials
 EXPIRY_MARGIN = 600.0  # seconds; a role's credentials are renewed this long before they expire
 
 
@@ -39,11 +39,11 @@ class Backoff:
     interval: float = MIN_REFRESH_INTERVAL
 
     def is_over(self, now: float) -> bool:
-        """Return true if the region may request another refresh."""
+        """Return whether the region may request another refresh."""
         return now - self.refreshed_at >= self.interval
 
     def next(self, now: float) -> "Backoff":
-        """The backoff after another refresh: twice as long, unless the last one is long ago."""
+        """Return the backoff after another refresh: twice as long, unless the last refresh is long ago."""
         if now - self.refreshed_at > 2 * MAX_REFRESH_INTERVAL:
             return Backoff(now)
         return Backoff(now, min(2 * self.interval, MAX_REFRESH_INTERVAL))
@@ -60,7 +60,7 @@ class Credentials(ABC):
 
     @abstractmethod
     async def frozen(self) -> ReadOnlyCredentials:
-        """The present credentials. Raises one of AWS_ERRORS when there are none."""
+        """Return the present credentials. Raises one of AWS_ERRORS when there are none."""
 
     @abstractmethod
     async def _reload(self) -> None:
@@ -69,8 +69,8 @@ class Credentials(ABC):
     async def refresh(self, rejected: ReadOnlyCredentials, region: str) -> bool:
         """Replace credentials that a region rejected. Return true if the present ones are different.
 
-        Credentials are read again at most every MIN_REFRESH_INTERVAL. A region that also rejects the new ones
-        may not be enabled in the account: it waits twice as long for each next refresh.
+        Credentials are read again at most every MIN_REFRESH_INTERVAL. A region that also rejects the new
+        credentials may not be enabled in the account: it waits twice as long for each next refresh.
         """
         async with self._refresh_lock:
             if await self.frozen() != rejected:
@@ -94,7 +94,7 @@ class EnvironmentCredentials(Credentials):
     timeout: seconds that a caller waits at most. One task at a time reads them, and goes on after the
     timeout, so that a `credential_process` that hangs is not started a second time. A failure is raised again
     for MIN_READ_INTERVAL seconds, so that not every call of hundreds of cells starts a process.
-    profile: of the AWS configuration files; None: what the environment says.
+    profile: a profile of the AWS configuration files; None: the environment's choice.
     """
 
     def __init__(
@@ -108,15 +108,15 @@ class EnvironmentCredentials(Credentials):
         self._failure: Exception | None = None
         self._failed_at = 0.0
         self._session: AioSession | None = None
-        self._found: AioCredentials | None = None  # by the session
+        self._found: AioCredentials | None = None  # the credentials that the session found
         self._session_lock = asyncio.Lock()
         self._reading: asyncio.Task[ReadOnlyCredentials] | None = None
         self._reading_since = 0.0
 
     async def region(self) -> str | None:
-        """The region that the profile or the environment names.
+        """Return the region that the profile or the environment names.
 
-        Raises ProfileNotFound for a profile that is not there.
+        Raises ProfileNotFound if the profile does not exist.
         """
         session = await self._current_session()
         try:
@@ -164,7 +164,7 @@ class EnvironmentCredentials(Credentials):
             self._failure, self._failed_at = error, self._clock()
 
     async def _current_session(self) -> AioSession:
-        """The session that finds credentials; a new one after each reload: a session reads files once."""
+        """Return the session that finds credentials: a new one after a reload, as it reads files once."""
         async with self._session_lock:
             if self._session is None:
                 self._session = await asyncio.to_thread(_create_session, self._profile)
@@ -180,7 +180,7 @@ def _is_to_be_renewed(credentials: AioCredentials) -> bool:
 
 
 def _create_session(profile: str | None) -> AioSession:
-    """A session with its credential provider, which takes a while to load: not for the event loop."""
+    """Return a session with its credential provider. Call it in a thread: loading takes a while."""
     session = AioSession(profile=profile)
     with suppress(BotoCoreError):  # reading the credentials raises it again
         session.get_component("credential_provider")
@@ -190,8 +190,8 @@ def _create_session(profile: str | None) -> AioSession:
 class RoleCredentials(Credentials):
     """The credentials of a role, renewed before they expire.
 
-    assume: returns `Credentials` of STS's response; raises one of AWS_ERRORS. A failure is raised again for
-    MIN_REFRESH_INTERVAL seconds, so that not every call of the account calls STS.
+    assume: returns the `Credentials` of STS's response; raises one of AWS_ERRORS. A failure is raised again
+    for MIN_REFRESH_INTERVAL seconds, so that not every call of the account calls STS.
     """
 
     def __init__(
@@ -222,7 +222,7 @@ class RoleCredentials(Credentials):
     async def _assume_role(self) -> None:
         """Assume the role. A failure is remembered; the present credentials stay in use until they expire."""
         try:
-            given = await self._assume()
+            credentials = await self._assume()
         except Exception as error:
             if self._failure is None and self._expires_at:
                 log.warning("a role's credentials cannot be renewed: %s", error)
@@ -230,14 +230,14 @@ class RoleCredentials(Credentials):
         else:
             self._failure = None
             self._current = ReadOnlyCredentials(
-                given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"]
+                credentials["AccessKeyId"], credentials["SecretAccessKey"], credentials["SessionToken"]
             )
-            self._expires_at = given["Expiration"].timestamp()
+            self._expires_at = credentials["Expiration"].timestamp()
 
     async def _reload(self) -> None:
         """Assume the role again.
 
-        The present credentials stay until that succeeds, as other regions may accept them.
+        Until this succeeds, the present credentials stay in use, as other regions may accept them.
         """
         async with self._assume_lock:
             await self._assume_role()

@@ -1,4 +1,4 @@
-"""Failed calls to AWS: the errors that a call may raise, and the record of one."""
+"""Failed calls to AWS: the errors that a call may raise, and the record of a failed call."""
 
 import logging
 import re
@@ -18,7 +18,6 @@ from monitor.lib.text import replace_surrogates
 
 log = logging.getLogger(__name__)
 
-
 CALL_TIMEOUT = 90.0  # seconds, for all attempts at one call
 RETRYABLE_CLASSES = frozenset({FailureClass.THROTTLED, FailureClass.UNREACHABLE})
 CREDENTIALS_CLASSES = frozenset({FailureClass.EXPIRED, FailureClass.CREDENTIALS})
@@ -31,7 +30,7 @@ AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError, TimeoutError, OSE
 
 
 class ForeignResponseError(HeadroomError, HTTPClientError):
-    """A response is none of an AWS service: it is of a proxy, or of a load balancer before the service."""
+    """The response is not from an AWS service, but from a proxy or a load balancer before the service."""
 
     fmt = "a page or text instead of a response of AWS, with HTTP status {status}"
 
@@ -41,7 +40,7 @@ class Failure:
     """A call to AWS that failed.
 
     operation: as AWS names it. resource: the display name of the resource that the call was about; empty when
-    it was about the whole account or region. code, message: of the error. resource_path: the resource's path.
+    it was about the whole account or region. code, message: the error's. resource_path: the resource's path.
     """
 
     operation: str
@@ -52,12 +51,12 @@ class Failure:
 
     @property
     def failure_class(self) -> str:
-        """Its FailureClass; the code itself where it belongs to no class."""
+        """The FailureClass of the failure; the code itself if it belongs to no class."""
         return classify(self.code, self.message)
 
     @property
     def denied_action(self) -> str:
-        """The IAM action that AWS's message says to be denied; empty where it names none."""
+        """The IAM action that AWS's message names as denied; empty if it names none."""
         named = DENIED_ACTION.search(self.message)
         return named[1] if named else ""
 
@@ -69,14 +68,14 @@ class Failure:
 
 
 def error_code(error: BaseException) -> str:
-    """The code of an error response (`AccessDenied`); without a response, the name of the exception."""
+    """Return the code of an error response (`AccessDenied`); without a response, the exception's name."""
     if isinstance(error, ClientError):
         return str(error.response.get("Error", {}).get("Code", "Unknown"))
     return type(error).__name__
 
 
 def error_message(error: BaseException) -> str:
-    """The message of an error in one line: AWS's own where the error is a response."""
+    """Return the message of an error in one line; for an error response, AWS's message."""
     if isinstance(error, TimeoutError):
         return f"no answer within {CALL_TIMEOUT:.0f} s"
     if isinstance(error, ResponseParserError):
@@ -120,7 +119,7 @@ def with_operation_name(operation: str) -> Iterator[None]:
 
 @contextmanager
 def with_role_place(place: str) -> Iterator[None]:
-    """Set `role_place` on errors that lack it: which role of a chain could not be assumed; empty for one."""
+    """Set `role_place` on errors that lack it: the place of the role in its chain; empty for one role."""
     try:
         yield
     except Exception as error:
@@ -129,7 +128,7 @@ def with_role_place(place: str) -> Iterator[None]:
 
 
 def failure_from(error: Exception, operation: str = "", resource: Resource = ACCOUNT) -> Failure:
-    """The record of an error. One that is neither AWS's nor our own is logged with its traceback."""
+    """Return the record of an error; log an unexpected error with its traceback."""
     if not isinstance(error, (*AWS_ERRORS, HeadroomError)):
         log.error("unexpected response to %s %s", operation, resource.display_name, exc_info=error)
     operation = operation or getattr(error, "operation_name", "")

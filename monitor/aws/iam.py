@@ -17,18 +17,18 @@ from monitor.aws import links
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html
 MAX_POLICY_SIZE = 6144
 MAX_POLICIES_OF_ROLE = 10
-VERSION = "2012-10-17"  # of the language of policies
+VERSION = "2012-10-17"  # of the policy language
 BASE_ACTIONS = ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics", *quotas.ACTIONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyOptions:
-    """Permissions beside those that collectors need.
+    """The features of Headroom that need permissions beside those of the collectors.
 
-    all_regions: the regions of an account are listed. tags: the tags of resources are read. links: metrics
-    of linked accounts are read by a monitoring account. quota_requests: increases of quotas are requested;
-    without it, all actions are read-only. path_actions: those with which request paths are discovered.
-    counted: the service codes of which `counts.yaml` counts resources.
+    all_regions: the regions of an account are listed. tags: the tags of resources are read. links: a
+    monitoring account reads the metrics of linked accounts. quota_requests: increases of quotas are
+    requested; without it, all actions are read-only. path_actions: the actions with which request paths are
+    discovered. counted: the service codes whose resources are counted by `counts.yaml`.
     """
 
     all_regions: bool = False
@@ -40,7 +40,7 @@ class PolicyOptions:
 
     @property
     def base_actions(self) -> Set[str]:
-        """The actions of no single service."""
+        """The actions that do not belong to a single service."""
         return {
             *BASE_ACTIONS,
             *(["ec2:DescribeRegions"] if self.all_regions else ()),
@@ -53,15 +53,15 @@ NO_OPTIONS = PolicyOptions()
 
 
 def policy(collectors: Iterable[Collector], options: PolicyOptions = NO_OPTIONS) -> dict[str, Any]:
-    """The policy document that these collectors need.
+    """Return the policy document that these collectors and options need.
 
-    An action that several collectors need is in the statement of the first of them.
+    An action that several collectors need is in the statement of the first collector.
     `sts:GetCallerIdentity` needs no permission.
     """
     actions = {"Headroom": {*options.base_actions}}
     allowed = {*actions["Headroom"]}
     for collector in collectors:
-        name = "".join(part.capitalize() for part in collector.service.split("_"))  # a Sid has letters only
+        name = "".join(part.capitalize() for part in collector.service.split("_"))  # a Sid has no underscore
         actions[f"Headroom{name}"] = {*collector.iam_actions} - allowed
         allowed.update(collector.iam_actions)
     if options.counted:
@@ -70,18 +70,18 @@ def policy(collectors: Iterable[Collector], options: PolicyOptions = NO_OPTIONS)
         actions["HeadroomPaths"] = {*options.path_actions} - allowed
     if options.quota_requests:
         actions["HeadroomQuotaRequests"] = {*quota_requests.ACTIONS}
-    statements = [one for name, some in actions.items() for one in _statements(name, some)]
+    statements = [statement for name, added in actions.items() for statement in _statements(name, added)]
     return {"Version": VERSION, "Statement": statements}
 
 
 def split_policy(document: Mapping[str, Any], max_size: int = MAX_POLICY_SIZE) -> list[dict[str, Any]]:
-    """Return a policy as documents of at most `max_size` characters, as a managed policy may have.
+    """Return a policy split into documents of at most `max_size` characters.
 
-    A statement that alone is longer is made several, whose names are numbered.
+    A statement that is longer than a document is split into several with numbered names.
     """
     parts: list[dict[str, Any]] = []
     room = max_size - policy_size({**document, "Statement": []})
-    for statement in (one for whole in document["Statement"] for one in _split_statement(whole, room)):
+    for statement in (piece for whole in document["Statement"] for piece in _split_statement(whole, room)):
         if not parts or policy_size(parts[-1]) + len(",") + policy_size(statement) > max_size:
             parts.append({**document, "Statement": []})
         parts[-1]["Statement"].append(statement)
@@ -103,7 +103,7 @@ def _split_statement(statement: Mapping[str, Any], max_size: int) -> Iterator[di
 
 
 def _number_that_fits(texts: Sequence[str], room: int) -> int:
-    """Return how many of some texts a list in JSON of so many characters holds, at least one."""
+    """Return how many of the first texts fit into a JSON list of `room` characters; at least one."""
     sizes = [policy_size(text) + len(",") for text in texts]
     number = next((number for number in range(len(sizes)) if sum(sizes[: number + 1]) - 1 > room), len(sizes))
     return max(number, 1)
@@ -115,7 +115,7 @@ def policy_size(document: Any) -> int:
 
 
 def _statements(name: str, actions: Set[str]) -> Iterator[dict[str, Any]]:
-    """Yield what allows actions: those of all resources together, and each other one by itself."""
+    """Yield a statement for the actions on all resources, and one for each action on some resources only."""
     if unlimited := actions - RESOURCES.keys():
         yield _statement(name, unlimited, "*")
     for number, action in enumerate(sorted(actions & RESOURCES.keys()), 1):

@@ -1,4 +1,4 @@
-"""The accounts of organizations as they were listed last, which a restart begins with."""
+"""The last listing of each organization's accounts, stored in a file for the next start."""
 
 import asyncio
 import logging
@@ -22,7 +22,7 @@ MAX_FILE_SIZE = 32 * 1024**2  # bytes
 class KnownAccounts:
     """The last listing of each organization, by the organization's title.
 
-    path: of the file; None: they are kept in memory only.
+    path: the file of the listings; None: the listings stay in memory only.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class KnownAccounts:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Read the file of an earlier process; without one that can be used, nothing is known. It blocks."""
+        """Read the file of an earlier process; return no listings if it is missing or unusable. Blocks."""
         try:
             content = read_file(path, MAX_FILE_SIZE)
             return cls(path, msgspec.json.decode(content, type=dict[str, OrganizationListing]))
@@ -44,7 +44,7 @@ class KnownAccounts:
         return cls(path)
 
     def of(self, organization: Organization) -> OrganizationListing | None:
-        """Return the last listing of an organization; None if there is none of the same units."""
+        """Return the organization's last listing; None if there is none for its configured units."""
         listing = self._listings.get(organization.title)
         return listing if listing and listing.units == organization.organizational_units else None
 
@@ -53,7 +53,7 @@ class KnownAccounts:
         return self._tags[organization.title]
 
     async def keep(self, organization: Organization, listing: OrganizationListing) -> None:
-        """Keep a listing, and write it to the file if it has changed; a failure to write is logged."""
+        """Store a listing; if it has changed, write the file. A failure to write is logged."""
         if self._listings.get(organization.title) == listing:
             return
         self._listings[organization.title] = listing
@@ -70,5 +70,5 @@ class KnownAccounts:
 
 
 def known_accounts_path(journal: Path) -> Path:
-    """Return the path of the file, beside the journal."""
+    """Return the path of the file of the listings, beside the journal."""
     return journal.with_name(journal.stem + "-accounts.json")

@@ -1,4 +1,4 @@
-"""The cell of an account whose metrics a monitoring account reads, with that account's credentials."""
+"""The cell of a linked account, whose metrics are read with the monitoring account's credentials."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,31 +11,31 @@ from monitor.lib.errors import HeadroomError
 
 Response = TypeVar("Response")
 
-# The operations that take the id of another account. All others would return what the monitoring account has.
+# The operations that take the id of another account. Others return the monitoring account's data.
 OPERATIONS = frozenset({"GetMetricData", "ListMetrics"})
 
 
 class RoleNeededError(HeadroomError):
-    """An operation that needs a role in the account was called without one."""
+    """An operation that needs a role in the account was called without a role."""
 
 
 @dataclass(eq=False)
 class LinkedCell(Cell):
-    """A cell whose calls name its account, and are signed by another one: `signer`."""
+    """A cell whose calls name its account, and are signed by the monitoring account, `signer`."""
 
     async def call_with_retries(
         self, service: str, operation: str, send: Callable[[], Awaitable[Response]], bill: Bill = unbilled
     ) -> Response:
-        """Send a request as `Cell` does. Raises RoleNeededError for one that cannot name the account."""
+        """Send a request as `Cell` does. Raises RoleNeededError if the operation cannot name the account."""
         if service != "cloudwatch" or operation not in OPERATIONS:
             raise RoleNeededError(f"a role is needed to call {service}:{operation} in {self.account}")
         return await super().call_with_retries(service, operation, send, bill)
 
 
 def linked_cell(monitoring: Cell, account: str, scope: ServiceScope = ServiceScope.REGION) -> LinkedCell:
-    """Return a cell of an account that is linked to a monitoring account, in the region of that one's cell.
+    """Return the cell of an account that is linked to a monitoring account, in the region of its cell.
 
-    Its calls share the rates of the monitoring account.
+    monitoring: the monitoring account's cell, whose rate limiters the linked cell shares.
     """
     return LinkedCell(
         monitoring.credentials,

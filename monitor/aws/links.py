@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 ACTIONS = ("cloudwatch:ListMetrics", "oam:ListAttachedLinks", "oam:ListSinks")
 # Actions of a source account with a role: they tell whether it shares all of its metrics.
 SOURCE_ACTIONS = ("oam:GetLink", "oam:ListLinks")
-METRICS = "AWS::CloudWatch::Metric"  # one of the types that a link shares
-PAGE_SIZE = 1000  # of attached links
-EVERYTHING = ("", "*")  # as the filter of a link
-ACCOUNT_FIELD = 4  # of an ARN
-ID_LENGTH = 12
+METRICS = "AWS::CloudWatch::Metric"  # the type of the resources that a link shares
+PAGE_SIZE = 1000  # attached links in one response
+NO_FILTER = ("", "*")  # the filters of a link that shares all metrics
+ACCOUNT_FIELD = 4  # the index of the account in an ARN
+ID_LENGTH = 12  # digits
 
 Links = Mapping[str, str]  # the label of a link by the id of its source account
 
@@ -45,19 +45,19 @@ async def read_links(cell: "Cell") -> Links:
 async def shares_all_metrics(cell: "Cell", monitoring_account: str) -> bool:
     """Return whether a source account shares the metrics of all namespaces with a monitoring account.
 
-    cell: of the source account, in the region of the link. Raises one of AWS_ERRORS.
+    cell: a cell of the source account, in the region of the link. Raises one of AWS_ERRORS.
     """
     async for link in cell.list_items("oam", "ListLinks", "Items"):
-        is_here = account_of(link.get("SinkArn", "")) == monitoring_account
-        if is_here and METRICS in (link.get("ResourceTypes") or ()):
+        is_to_monitoring_account = account_of(link.get("SinkArn", "")) == monitoring_account
+        if is_to_monitoring_account and METRICS in (link.get("ResourceTypes") or ()):
             described = await cell.call("oam", "GetLink", Identifier=link["Arn"])
             metrics = (described.get("LinkConfiguration") or {}).get("MetricConfiguration") or {}
-            return (metrics.get("Filter") or "") in EVERYTHING
+            return (metrics.get("Filter") or "") in NO_FILTER
     return False
 
 
 def account_of(arn: str) -> str:
-    """Return the id of the account in an ARN; empty for what has none."""
+    """Return the id of the account in an ARN; empty if the text has none."""
     parts = arn.split(":")
     account = parts[ACCOUNT_FIELD] if len(parts) > ACCOUNT_FIELD else ""
     return account if len(account) == ID_LENGTH and account.isascii() and account.isdigit() else ""

@@ -1,4 +1,4 @@
-"""The time by the clocks of all cells, and the check of this machine's clock against it."""
+"""AWS's time by the clocks of all cells, and the check of this machine's clock against it."""
 
 import time
 from collections.abc import Callable, Iterable
@@ -8,13 +8,13 @@ from monitor.aws.clock import MAX_SKEW, AwsClock
 from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
 
-CLOCK_SKEW = "ClockSkew"  # the code of a failure
+CLOCK_SKEW = "ClockSkew"  # the code of the failure of a skewed clock
 
 
 class MedianClock:
-    """The median of several clocks, which a single wrong one does not change.
+    """The median of several clocks, which a single wrong clock does not change.
 
-    status: the checks of this machine's clock.
+    status: the result of the last check of this machine's clock.
     """
 
     def __init__(self, clocks: Callable[[], Iterable[AwsClock]]) -> None:
@@ -22,12 +22,12 @@ class MedianClock:
 
     @property
     def skew(self) -> float | None:
-        """Seconds by which this machine's clock is ahead (negative: behind); None: not known."""
+        """Seconds by which this machine's clock is ahead of AWS's (negative: behind); None: not known."""
         known = [skew for clock in self._clocks() if (skew := clock.skew) is not None]
         return median(known) if known else None
 
     def now(self) -> float:
-        """The time in epoch seconds: AWS's where this machine's differs by more than MAX_SKEW."""
+        """Return epoch seconds: this machine's, or AWS's if the two differ by more than MAX_SKEW."""
         skew = self.skew
         return time.time() - (skew if skew is not None and abs(skew) > MAX_SKEW else 0)
 
@@ -38,7 +38,7 @@ class MedianClock:
 
 
 def skew_failures(skew: float) -> list[Failure]:
-    """The failure of a check with this skew in seconds; none within MAX_SKEW."""
+    """Return the failure of a check that found this skew, in seconds; none within MAX_SKEW."""
     if abs(skew) <= MAX_SKEW:
         return []
     direction = "ahead of" if skew > 0 else "behind"

@@ -1,4 +1,4 @@
-"""The next steps after a failed call, by its operation, the error's code, AWS's words, or its class."""
+"""The next steps after a failed call, by its error code, operation, kind of policy or class."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ from monitor.aws.failure_class import FailureClass
 
 @dataclass(frozen=True, slots=True)
 class NextStep:
-    """An instruction to people about a failure. command: shows the cause, or mends it."""
+    """Instructions for a failure. command: a shell command that shows or removes its cause."""
 
     sentences: tuple[str, ...] = ()
     command: str = "headroom check"
 
 
-CALLER = "aws sts get-caller-identity"
+CALLER_COMMAND = "aws sts get-caller-identity"
 SSO_STEP = NextStep(
     ("Log in again with `aws sso login`, by the profile that Headroom uses: it goes on without a restart.",),
     "aws sso login",
@@ -24,20 +24,21 @@ LOGIN_STEP = NextStep(
     ("Log in again with `aws login`, by the profile that Headroom uses: it goes on without a restart.",),
     "aws login",
 )
-BY_CODE: Mapping[str, NextStep] = {  # of botocore's exceptions, and of our own
+BY_CODE: Mapping[str, NextStep] = {  # names of botocore's exceptions, and of Headroom's own
     "NoCredentialsError": NextStep(
         (
             "Give Headroom credentials: a role of the machine or pod, a profile in AWS_PROFILE, or keys in "
             "the environment; `aws sts get-caller-identity` finds the same ones.",
         ),
-        CALLER,
+        CALLER_COMMAND,
     ),
     "PartialCredentialsError": NextStep(
         ("Set the key's id and its secret together; AWS_SESSION_TOKEN, too, where they are temporary.",),
-        CALLER,
+        CALLER_COMMAND,
     ),
     "CredentialRetrievalError": NextStep(
-        ("Run what the profile names (`credential_process`, a login or the machine's role) by hand.",), CALLER
+        ("Run what the profile names (`credential_process`, a login or the machine's role) by hand.",),
+        CALLER_COMMAND,
     ),
     "ProfileNotFound": NextStep(
         ("Name a profile that exists in AWS_PROFILE; `aws configure list-profiles` lists them.",),
@@ -66,7 +67,7 @@ ASSUME_STEP = NextStep(
         "Let the role's trust policy name the caller in AWS's message, with the configured external id, and "
         "let the caller's own policies allow sts:AssumeRole of the role.",
     ),
-    CALLER,
+    CALLER_COMMAND,
 )
 LISTING_STEP = NextStep(
     (
@@ -77,29 +78,29 @@ LISTING_STEP = NextStep(
 )
 LISTING_OPERATIONS = frozenset({"ListAccounts", "ListAccountsForParent", "ListOrganizationalUnitsForParent"})
 EXCLUDE = "List regions and services that need no monitoring under `exclude`: Headroom does not call them."
-POLICY = "headroom iam-policy > policy.json"
+POLICY_COMMAND = "headroom iam-policy > policy.json"
 # Keys: the kind of policy in AWS's sentence on a denied call.
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot_access-denied.html
 BY_POLICY: Mapping[str, NextStep] = {
     "permissions boundary": NextStep(
-        ("Allow the missing actions in the permissions boundary of the role, too.", EXCLUDE), POLICY
+        ("Allow the missing actions in the permissions boundary of the role, too.", EXCLUDE), POLICY_COMMAND
     ),
     "VPC endpoint policy": NextStep(
         (
             "Allow the missing actions in the policy of the VPC endpoint that Headroom calls AWS through.",
             EXCLUDE,
         ),
-        POLICY,
+        POLICY_COMMAND,
     ),
     "session policy": NextStep(
-        ("Allow the missing actions in the policy of the session, too.", EXCLUDE), POLICY
+        ("Allow the missing actions in the policy of the session, too.", EXCLUDE), POLICY_COMMAND
     ),
     "explicit deny in an identity-based policy": NextStep(
         (
             "Remove the denial of these actions from the policies of the role: no other policy outranks it.",
             EXCLUDE,
         ),
-        POLICY,
+        POLICY_COMMAND,
     ),
 }
 BY_CLASS: Mapping[str, NextStep] = {
@@ -109,7 +110,7 @@ BY_CLASS: Mapping[str, NextStep] = {
             "applies as well.",
             EXCLUDE,
         ),
-        POLICY,
+        POLICY_COMMAND,
     ),
     FailureClass.ORGANIZATION: NextStep(
         (
@@ -119,11 +120,11 @@ BY_CLASS: Mapping[str, NextStep] = {
     ),
     FailureClass.EXPIRED: NextStep(
         ("Renew the credentials, or give Headroom a role, whose credentials are renewed automatically.",),
-        CALLER,
+        CALLER_COMMAND,
     ),
     FailureClass.CREDENTIALS: NextStep(
         ("Give Headroom valid credentials. `aws sts get-caller-identity` checks those of a shell.",),
-        CALLER,
+        CALLER_COMMAND,
     ),
     FailureClass.THROTTLED: NextStep(
         ("Find out what else in the account calls these operations, or lengthen the intervals.",)
@@ -139,15 +140,15 @@ BY_CLASS: Mapping[str, NextStep] = {
 
 
 def next_step(failure: Failure) -> NextStep:
-    """Return what to do about a failure; nothing but a look where its cause is not known."""
+    """Return what to do about a failure; only the command `headroom check` if its cause is unknown."""
     if failure.code in BY_CODE:
         return BY_CODE[failure.code]
-    kind = failure.failure_class
-    if failure.operation == "AssumeRole" and kind is FailureClass.DENIED:
+    failure_class = failure.failure_class
+    if failure.operation == "AssumeRole" and failure_class is FailureClass.DENIED:
         return ASSUME_STEP
-    if failure.operation in LISTING_OPERATIONS and kind is FailureClass.DENIED:
+    if failure.operation in LISTING_OPERATIONS and failure_class is FailureClass.DENIED:
         return LISTING_STEP
-    if kind is FailureClass.DENIED:
-        named = next((policy for policy in BY_POLICY if policy in failure.message), "")
-        return BY_POLICY.get(named, BY_CLASS[kind])
-    return BY_CLASS.get(kind, NextStep())
+    if failure_class is FailureClass.DENIED:
+        kind_of_policy = next((policy for policy in BY_POLICY if policy in failure.message), "")
+        return BY_POLICY.get(kind_of_policy, BY_CLASS[failure_class])
+    return BY_CLASS.get(failure_class, NextStep())

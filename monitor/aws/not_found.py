@@ -14,26 +14,26 @@ UNMODELLED_CODES: Mapping[str, frozenset[str]] = {
     "sqs": frozenset({"QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"}),
 }
 NOT_FOUND = re.compile(r"NotFound(Exception|Fault)?$|^NoSuch|NotExist$|NonExistent")
-# The catalogue names the quotas that this service is asked for, no list does: a missing one is a failure.
+# Services whose resources no list of AWS names: the catalogue names quotas, so a missing quota is a failure.
 NOT_LISTED = frozenset({"service-quotas"})
-OF_OTHERS = re.compile(r"^KMS|^Kms")  # a missing key is not a missing resource
+KEY_NOT_FOUND = re.compile(r"^KMS|^Kms")  # a missing KMS key is not a missing resource
 
 
 def not_found_code(error: Exception) -> str | None:
-    """The code of an error that may mean that a resource does not exist; None for any other error."""
+    """Return the code of an error that may mean a missing resource; None for any other error."""
     if not isinstance(error, ClientError):
         return None
     code = str(error.response.get("Error", {}).get("Code", ""))
-    return code if NOT_FOUND.search(code) and not OF_OTHERS.search(code) else None
+    return code if NOT_FOUND.search(code) and not KEY_NOT_FOUND.search(code) else None
 
 
 def not_found_error(
     service: str, error: Exception, modelled: Collection[str]
 ) -> ResourceNotFoundError | None:
-    """The error as a ResourceNotFoundError; None when it is any other error.
+    """Return the error as a ResourceNotFoundError; None for any other error.
 
-    modelled: the codes of the operation's errors by botocore's model. EC2 models none, and has codes such as
-    InvalidVolume.NotFound.
+    modelled: the codes of the operation's errors by botocore's model. EC2's model has no codes; its errors
+    have codes such as InvalidVolume.NotFound.
     """
     code = not_found_code(error)
     if not code or not isinstance(error, ClientError) or service in NOT_LISTED:

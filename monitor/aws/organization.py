@@ -1,4 +1,4 @@
-"""The settings of an organization, all accounts of which are watched by one entry of `accounts`."""
+"""The settings of an organization: one entry of `accounts` watches all of its accounts."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -54,7 +54,7 @@ AccountPattern = Annotated[Text, BeforeValidator(_account_pattern)]
 
 
 class Organization(RoleOptions):
-    """The accounts of an AWS organization, as an entry of `accounts`; those with an entry keep theirs."""
+    """The entry of `accounts` for an AWS organization; an account with its own entry keeps that entry."""
 
     organization: Annotated[Literal[True], BeforeValidator(_true)] = Field(
         description="true: watch all active accounts of the organization."
@@ -108,12 +108,12 @@ class Organization(RoleOptions):
 
     @property
     def location(self) -> Location:
-        """The accounts as a place: none of them is known from the configuration."""
+        """The location of the accounts: empty, as the configuration does not name them."""
         return Location("")
 
     @property
     def lister(self) -> Account:
-        """The account whose credentials list the others."""
+        """The account whose credentials list the organization's accounts."""
         settings: dict[str, Any] = {"regions": self.regions, "profile": self.profile}
         if self.management_role:
             *before, last = self.management_role
@@ -122,7 +122,7 @@ class Organization(RoleOptions):
         return Account.model_construct(name=self.title, **settings)
 
     def includes(self, account_id: str, name: str, tags: Mapping[str, str] | None = None) -> bool:
-        """Return whether an account is to be watched; without its tags, whether it may be."""
+        """Return whether an account is to be watched. Without `tags`, the account's tags do not matter."""
         names = account_id, name
         wanted = not self.include or _fits_any(self.include, names)
         is_tagged = tags is None or all(_has_tag(tags, key, values) for key, values in self.tags.items())
@@ -133,11 +133,11 @@ class Organization(RoleOptions):
     ) -> Iterator[str]:
         """Yield a sentence for each pattern that matches none of these accounts, given as ids and names.
 
-        tags: those that were read; none where they were not.
+        tags: the tags of each account whose tags were read.
         """
         known = list(accounts)
         for key, values in self.tags.items():
-            if tags and not any(_has_tag(one, key, values) for one in tags):
+            if tags and not any(_has_tag(account_tags, key, values) for account_tags in tags):
                 yield f"tags.{key} of {self.title} matches no account."
         for key in ("include", "exclude"):
             for number, pattern in enumerate(getattr(self, key)):
@@ -145,7 +145,7 @@ class Organization(RoleOptions):
                     yield f"{key}[{number}] of {self.title} matches no account: {pattern!r}."
 
     def member(self, account_id: str, name: str, partition: str, *, is_own: bool) -> MemberAccount:
-        """Return an account of the organization. is_own: Headroom's credentials are of it."""
+        """Return an account of the organization. is_own: Headroom's own credentials belong to it."""
         settings: dict[str, Any] = {"account_id": account_id, "name": name}
         settings |= {"regions": self.regions, "services": self.services, "profile": self.profile}
         if not is_own:
@@ -154,7 +154,7 @@ class Organization(RoleOptions):
         return MemberAccount.model_construct(**settings)
 
     @model_validator(mode="after")
-    def _can_be_listed(self) -> Self:
+    def _check_management_roles(self) -> Self:
         if self.management_role:
             *before, last = self.management_role
             check_chain(tuple(before), last.role_arn)

@@ -95,7 +95,7 @@ def test_every_operation_has_texts_a_tag_examples_and_its_security(document: dic
 def test_every_parameter_field_and_model_has_a_description(document: dict[str, Any]) -> None:
     for method_and_path, operation in operations(document):
         parameters = operation.get("parameters", ())
-        undescribed = [one["name"] for one in parameters if not one.get("description")]
+        undescribed = [each["name"] for each in parameters if not each.get("description")]
         assert (method_and_path, undescribed) == (method_and_path, [])
     for name, schema in document["components"]["schemas"].items():
         fields = schema.get("properties", {}).items()

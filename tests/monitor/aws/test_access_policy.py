@@ -22,15 +22,15 @@ ASSUME, LIST = "sts:AssumeRole", "organizations:ListAccounts"
 UNITS = ("organizations:ListAccountsForParent", "organizations:ListOrganizationalUnitsForParent")
 
 
-def allowed_resources(accounts: Any, of: Principal) -> dict[str, list[str]]:
-    """Return the resources that a principal's policy allows for accounts, by actions."""
+def allowed_resources(accounts: Any, principal: Principal) -> dict[str, list[str]]:
+    """Return the resources that a principal's policy allows for `accounts`, by their actions."""
     config = Config.model_validate({"accounts": accounts})
-    statements = access_statements(config.monitored_entries(REGISTRY), of)
-    return {",".join(one["Action"]): one["Resource"] for one in statements}
+    statements = access_statements(config.monitored_entries(REGISTRY), principal)
+    return {",".join(statement["Action"]): statement["Resource"] for statement in statements}
 
 
 @pytest.mark.parametrize(
-    ("accounts", "of", "expected"),
+    ("accounts", "principal", "expected"),
     [
         ([], "caller", {}),
         ([{"role_arn": SPOKE}, {"role_arn": OTHER}], "caller", {ASSUME: [SPOKE, OTHER]}),
@@ -65,33 +65,33 @@ def allowed_resources(accounts: Any, of: Principal) -> dict[str, list[str]]:
     ],
 )
 def test_each_principal_is_allowed_the_actions_it_performs(
-    accounts: Any, of: Principal, expected: dict[str, list[str]]
+    accounts: Any, principal: Principal, expected: dict[str, list[str]]
 ) -> None:
-    assert allowed_resources(accounts, of) == expected
+    assert allowed_resources(accounts, principal) == expected
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    written = tmp_path / "headroom.yaml"
+    path = tmp_path / "headroom.yaml"
     accounts = {**ORGANIZATION, "exclude": ["sandbox-*", "payments"]}
     settings = {"accounts": accounts, "services": ["sqs"], "journal": str(tmp_path / "headroom.db")}
-    written.write_text(json.dumps(settings))
-    return written
+    path.write_text(json.dumps(settings))
+    return path
 
 
-def test_the_command_prints_what_reading_and_access_need(file: Path) -> None:
+def test_the_command_prints_the_permissions_to_read_and_to_assume_roles(file: Path) -> None:
     statements = json.loads(headroom("iam-policy", "--config", str(file)).stdout)["Statement"]
-    assert [one["Sid"] for one in statements] == [
+    assert [statement["Sid"] for statement in statements] == [
         "Headroom",
         "HeadroomSqs",
         "HeadroomOrganization",
         "HeadroomRoles",
     ]
-    of_account = json.loads(headroom("iam-policy", "--config", str(file), "--of", "account").stdout)
-    assert of_account["Statement"] == statements[:2]
-    missing = headroom("iam-policy", "--config", str(file), "--of", "management")
-    assert missing.exit_code == 2
-    assert "no such role" in missing.output
+    account_policy = json.loads(headroom("iam-policy", "--config", str(file), "--of", "account").stdout)
+    assert account_policy["Statement"] == statements[:2]
+    refused = headroom("iam-policy", "--config", str(file), "--of", "management")
+    assert refused.exit_code == 2
+    assert "no such role" in refused.output
 
 
 def test_patterns_are_compared_with_the_accounts_that_a_server_has_listed(file: Path) -> None:

@@ -1,4 +1,4 @@
-"""The rate of calls: halved when AWS throttles, and raised by and by while it does not."""
+"""The rate of calls: halved when AWS throttles, and raised step by step while it does not."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,22 +6,22 @@ from hypothesis import strategies as st
 from monitor.aws.call_rate import MAX_GROWTH_PAUSE, MIN_SHARE, RECOVERY_TIME, CallRate
 
 Rates = st.floats(0.05, 1000)
-# Of each call: seconds since the one before it, seconds until its response, and whether it was throttled.
+# For each call: seconds since the previous call, seconds until its response, and whether it was throttled.
 Calls = st.lists(st.tuples(st.floats(0, 30), st.floats(0, 30), st.booleans()), max_size=200)
 
 
 def respond(rate: CallRate, sent_at: float, now: float, *, throttled: bool) -> None:
-    """Tell a rate how a call ended."""
+    """Report to a rate that a call was throttled or succeeded."""
     (rate.throttle if throttled else rate.succeed)(sent_at, now)
 
 
 @given(Rates, Calls)
 def test_the_rate_stays_between_its_bounds(highest: float, calls: list[tuple[float, float, bool]]) -> None:
     rate, now = CallRate(highest), 0.0
-    for pause, took, throttled in calls:
+    for pause, duration, throttled in calls:
         now += pause
         before = rate.present
-        respond(rate, now, now + took, throttled=throttled)
+        respond(rate, now, now + duration, throttled=throttled)
         assert highest * MIN_SHARE <= rate.present <= highest
         assert rate.present <= before if throttled else rate.present >= before
 
@@ -32,7 +32,7 @@ def test_a_throttled_call_halves_the_rate_once_for_all_calls_under_way(highest: 
     for sent_at in (now, now - 1, now - 2):
         rate.throttle(sent_at, now + 1)
     assert rate.present == highest / 2
-    rate.succeed(now, now + 2)  # it was sent at the former rate, and says nothing of this one
+    rate.succeed(now, now + 2)  # ignored: it was sent before the rate was halved
     assert rate.present == highest / 2
     rate.throttle(now + 1, now + 3)
     assert rate.present == highest / 4
@@ -48,11 +48,11 @@ def test_successful_calls_raise_the_rate_linearly_to_its_maximum(highest: float,
         rate.succeed(now, now)
         growths.append(rate.present - before)
     assert max(growths) <= highest * pause / RECOVERY_TIME * 1.001
-    assert max(growths[:-1], default=0) <= min(growths[:-1], default=0) * 1.001  # additive
+    assert max(growths[:-1], default=0) <= min(growths[:-1], default=0) * 1.001  # the growth is constant
     assert RECOVERY_TIME / 2 <= now * 1.001 <= RECOVERY_TIME / 2 + 2 * pause + 1
 
 
-def test_without_calls_nothing_is_learned() -> None:
+def test_a_long_pause_between_calls_counts_as_the_maximum_pause() -> None:
     rate = CallRate(30)
     rate.throttle(0, 0)
     rate.succeed(3600, 3600)

@@ -1,4 +1,4 @@
-"""Calls of a cell: pages, rates, attempts and errors, also of scans, which call through it."""
+"""Calls of a cell, also through a scan: pages, rates, attempts and errors."""
 
 import asyncio
 import itertools
@@ -39,17 +39,20 @@ def calls(aws: FakeAws, operation: str, code: str = "", service: str = "kinesis"
 
 
 def call_moments(aws: FakeAws, **rates: float) -> list[float]:
-    """Return a list that gets the moments of later calls. rates: of the cell, `:` written as `__`."""
+    """Set the cell's rates, and return a list to which each later call appends its time.
+
+    rates: calls per second, by `service` or `service__Operation`.
+    """
     moments = []
 
-    def answer(answered: dict[str, Any]) -> Any:
-        def at(**_: Any) -> dict[str, Any]:
+    def recorded(response: dict[str, Any]) -> Any:
+        def respond(**_: Any) -> dict[str, Any]:
             moments.append(asyncio.get_running_loop().time())
-            return answered
+            return response
 
-        return at
+        return respond
 
-    aws.answers = {"describe_limits": answer(SHARD_LIMITS), "list_streams": answer(streams_page())}
+    aws.answers = {"describe_limits": recorded(SHARD_LIMITS), "list_streams": recorded(streams_page())}
     aws.cell.rates = {name.replace("__", ":"): rate for name, rate in rates.items()}
     return moments
 
@@ -68,7 +71,7 @@ async def test_a_refused_call_raises_and_is_counted_by_its_code() -> None:
     assert (calls(aws, "DescribeLimits", "AccessDeniedException"), calls(aws, "DescribeLimits")) == (1, 0)
 
 
-async def test_an_attempt_that_is_refused_is_reported_and_returns_nothing() -> None:
+async def test_try_call_records_the_failure_of_a_refused_call_and_returns_an_empty_response() -> None:
     aws = FakeAws(list_streams=streams_page("orders"))
     assert await aws.scan.try_call("kinesis", "DescribeLimits") == {}
     assert await aws.scan.try_call("kinesis", "ListStreams") == streams_page("orders")
@@ -77,7 +80,7 @@ async def test_an_attempt_that_is_refused_is_reported_and_returns_nothing() -> N
     ]
 
 
-async def test_the_items_of_all_pages_come_in_order_and_each_page_is_a_call() -> None:
+async def test_the_items_of_all_pages_are_yielded_in_order_with_one_call_for_each_page() -> None:
     aws = FakeAws(
         list_streams=[streams_page("a", "b", more=True), streams_page(more=True), streams_page("c")]
     )
@@ -90,16 +93,15 @@ async def test_the_items_of_all_pages_come_in_order_and_each_page_is_a_call() ->
 
 
 async def test_an_operation_without_pages_is_one_call() -> None:
-    bucket = {"Name": "logs"}
     aws = FakeAws(list_bucket_metrics_configurations={"MetricsConfigurationList": [{"Id": "all"}]})
     found = aws.scan.list_items(
-        "s3", "ListBucketMetricsConfigurations", "MetricsConfigurationList", Bucket=bucket["Name"]
+        "s3", "ListBucketMetricsConfigurations", "MetricsConfigurationList", Bucket="logs"
     )
     assert [item["Id"] async for item in found] == ["all"]
     assert calls(aws, "ListBucketMetricsConfigurations", service="s3") == 1
 
 
-async def test_parameters_of_the_first_page_alone_are_not_sent_with_a_token() -> None:
+async def test_parameters_for_the_first_page_are_not_sent_with_a_token() -> None:
     requested = []
 
     def page(**params: Any) -> dict[str, Any]:
@@ -113,7 +115,7 @@ async def test_parameters_of_the_first_page_alone_are_not_sent_with_a_token() ->
     assert requested == [{"StreamName": "orders"}, {"NextToken": "2"}]
 
 
-async def test_a_token_that_comes_back_twice_ends_the_pages() -> None:
+async def test_a_token_that_aws_returns_twice_ends_the_pages_with_an_error() -> None:
     aws = FakeAws(list_shards={"Shards": [], "NextToken": "again"})
     with pytest.raises(PaginationError):
         async for _ in aws.scan.list_items("kinesis", "ListShards", "Shards", {"StreamName": "orders"}):
@@ -155,27 +157,27 @@ async def test_a_failing_page_raises_after_the_items_of_earlier_pages() -> None:
 
 
 async def test_items_are_queried_concurrently_up_to_a_maximum() -> None:
-    at_once = most = 0
-    full = asyncio.Event()
+    running = max_running = 0
+    all_running = asyncio.Event()
 
-    async def ask(item: int) -> int:
-        nonlocal at_once, most
-        at_once += 1
-        most = max(most, at_once)
-        if at_once == MAX_CONCURRENT_ITEMS:
-            full.set()
-        await full.wait()
-        at_once -= 1
+    async def query(item: int) -> int:
+        nonlocal running, max_running
+        running += 1
+        max_running = max(max_running, running)
+        if running == MAX_CONCURRENT_ITEMS:
+            all_running.set()
+        await all_running.wait()
+        running -= 1
         return -item
 
     scan = FakeAws().scan
-    found = [pair async for pair in scan.map(range(50), ask, lambda n: resource(str(n)))]
+    found = [pair async for pair in scan.map(range(50), query, lambda n: resource(str(n)))]
     assert sorted(found) == [(n, -n) for n in range(50)]
-    assert most == MAX_CONCURRENT_ITEMS
+    assert max_running == MAX_CONCURRENT_ITEMS
 
 
 async def test_an_item_whose_query_fails_affects_only_itself_and_is_named() -> None:
-    async def ask(item: str) -> str:
+    async def query(item: str) -> str:
         if item == "b":
             raise denied("DescribeStreamSummary")
         return item.upper()
@@ -185,11 +187,11 @@ async def test_an_item_whose_query_fails_affects_only_itself_and_is_named() -> N
             yield item
 
     scan = FakeAws().scan
-    assert [pair async for pair in scan.map(listed(), ask, lambda item: resource(f"stream {item}"))] == [
+    assert [pair async for pair in scan.map(listed(), query, lambda item: resource(f"stream {item}"))] == [
         ("a", "A"),
         ("c", "C"),
     ]
-    assert [(one.operation, one.resource, one.code) for one in scan.failures] == [
+    assert [(failure.operation, failure.resource, failure.code) for failure in scan.failures] == [
         ("DescribeStreamSummary", "stream b", "AccessDeniedException")
     ]
 
@@ -197,12 +199,12 @@ async def test_an_item_whose_query_fails_affects_only_itself_and_is_named() -> N
 async def test_an_unexpected_response_affects_only_its_item_and_is_logged_with_its_traceback(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    async def ask(item: str) -> Any:
+    async def query(item: str) -> Any:
         return dict[str, Any]()[item]
 
     scan = FakeAws().scan
-    assert [pair async for pair in scan.map(["a"], ask, resource)] == []
-    assert [(one.resource, one.code) for one in scan.failures] == [("a", "KeyError")]
+    assert [pair async for pair in scan.map(["a"], query, resource)] == []
+    assert [(failure.resource, failure.code) for failure in scan.failures] == [("a", "KeyError")]
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert record.exc_info
@@ -226,7 +228,7 @@ def test_the_operations_of_a_service_share_its_rate(rates: dict[str, float], rat
         operations = ["DescribeLimits", "ListStreams"] * 20
         await asyncio.gather(*(aws.cell.call("kinesis", operation) for operation in operations))
         assert len(moments) == 40
-        assert 39 / rate - GROUP_INTERVAL < moments[-1] < 39 / rate + 0.01  # nothing is saved up for a start
+        assert 39 / rate - GROUP_INTERVAL < moments[-1] < 39 / rate + 0.01  # no burst at the start
 
     run(main())
 
@@ -242,7 +244,7 @@ def test_calls_of_two_cells_do_not_wait_for_each_other() -> None:
     run(main())
 
 
-def test_the_timeout_of_a_call_excludes_the_wait_for_its_turn() -> None:
+def test_the_timeout_of_a_call_excludes_the_wait_for_the_rate_limiter() -> None:
     async def main() -> None:
         aws = FakeAws()
         moments = call_moments(aws, kinesis=1.0)
@@ -253,30 +255,30 @@ def test_the_timeout_of_a_call_excludes_the_wait_for_its_turn() -> None:
     run(main())
 
 
-class Silent:
-    """A client that is never answered."""
+class SilentClient:
+    """A client whose calls never get a response."""
 
     async def describe_limits(self) -> None:
         await asyncio.Event().wait()
 
 
-class SilentClients(ClientCache):
-    """Clients that are never answered."""
+class SilentClientCache(ClientCache):
+    """A cache with only silent clients."""
 
     async def get(self, *_: Any) -> Any:
-        return Silent()
+        return SilentClient()
 
 
 def test_a_call_that_gets_no_response_ends_with_the_time_out_and_is_named() -> None:
     async def main() -> None:
-        clients = SilentClients()
+        clients = SilentClientCache()
         scan = Scan(Cell(fake_credentials(), ACCOUNT_ID, "eu-west-1", Telemetries().aws, {}, clients=clients))
 
-        async def ask(_: str) -> Any:
+        async def query(_: str) -> Any:
             return await scan.call("kinesis", "DescribeLimits")
 
-        assert [one async for one in scan.map(["clicks"], ask, resource)] == []
-        assert [one.sentence for one in scan.failures] == [
+        assert [pair async for pair in scan.map(["clicks"], query, resource)] == []
+        assert [failure.sentence for failure in scan.failures] == [
             "DescribeLimits of clicks: no answer within 90 s (TimeoutError)"
         ]
         assert asyncio.get_running_loop().time() == pytest.approx(CALL_TIMEOUT, abs=0.01)
@@ -298,19 +300,19 @@ async def test_the_metrics_that_a_scan_requests_page_by_page_are_counted() -> No
 
 
 def failing(*errors: Exception) -> FakeAws:
-    """An AWS that answers once it has raised all of these errors."""
-    left = [*errors]
+    """Return an AWS whose calls raise these errors one after the other, and then succeed."""
+    remaining = [*errors]
 
-    def answered(**_: Any) -> Any:
-        return left.pop(0) if left else SHARD_LIMITS
+    def respond(**_: Any) -> Any:
+        return remaining.pop(0) if remaining else SHARD_LIMITS
 
-    aws = FakeAws(describe_limits=answered)
+    aws = FakeAws(describe_limits=respond)
     aws.cell.max_attempts = MAX_ATTEMPTS
     return aws
 
 
 def refusal(code: str, status: int = 400) -> ClientError:
-    """Return an error with which AWS responds."""
+    """Return the error of a response with this code and HTTP status."""
     response: Any = {"Error": {"Code": code}, "ResponseMetadata": {"HTTPStatusCode": status}}
     return ClientError(response, "DescribeLimits")
 
@@ -336,7 +338,7 @@ def test_a_passing_failure_is_retried_and_every_attempt_is_counted(error: Except
     run(main())
 
 
-def test_attempts_keep_to_the_rate_as_calls_do() -> None:
+def test_retries_keep_to_the_rate_which_each_throttled_attempt_halves() -> None:
     async def main() -> None:
         aws = failing(*[refusal("ThrottlingException")] * 3)
         aws.cell.rates = {"kinesis:DescribeLimits": 0.05}
@@ -380,18 +382,20 @@ def test_the_operation_is_added_to_an_error_that_does_not_name_it() -> None:
     run(main())
 
 
-# Services that a region does not have
+# Services that a region does not offer
 
 
 def unknown_host(errno: int = socket.EAI_NONAME) -> EndpointConnectionError:
-    """The error of a call to an endpoint whose name has no address."""
+    """Return the error of a call to an endpoint whose host name has no address."""
     error = EndpointConnectionError(endpoint_url="https://dax.eu-west-1.amazonaws.com/")
     error.__cause__ = socket.gaierror(errno, "Name or service not known")
     return error
 
 
 @pytest.mark.parametrize("answer", [{"TableNames": []}, denied("ListTables")])
-async def test_an_endpoint_without_an_address_beside_one_that_responds_is_not_offered(answer: Any) -> None:
+async def test_a_service_whose_endpoint_has_no_address_is_not_offered_if_another_service_responded(
+    answer: Any,
+) -> None:
     aws = FakeAws(describe_clusters=unknown_host(), list_tables=answer)
     with suppress(ClientError):
         await aws.cell.call("dynamodb", "ListTables")
@@ -400,14 +404,14 @@ async def test_an_endpoint_without_an_address_beside_one_that_responds_is_not_of
     assert aws.calls.count("dax:DescribeClusters") == 1
 
 
-async def test_without_any_service_that_responds_no_name_is_resolved() -> None:
+async def test_a_service_counts_as_offered_while_no_service_has_responded() -> None:
     aws = FakeAws(describe_clusters=unknown_host())
     with pytest.raises(EndpointConnectionError) as raised:
         await aws.cell.call("dax", "DescribeClusters")
     assert not isinstance(raised.value, ServiceNotOfferedError)
 
 
-async def test_an_endpoint_that_responded_before_is_offered() -> None:
+async def test_a_service_that_responded_before_counts_as_offered() -> None:
     aws = FakeAws(describe_clusters={"Clusters": []}, list_tables={"TableNames": []})
     await aws.cell.call("dax", "DescribeClusters")
     await aws.cell.call("dynamodb", "ListTables")
@@ -417,7 +421,7 @@ async def test_an_endpoint_that_responded_before_is_offered() -> None:
     assert not isinstance(raised.value, ServiceNotOfferedError)
 
 
-async def test_a_service_counts_as_offered_when_the_resolver_does_not_respond() -> None:
+async def test_a_service_counts_as_offered_while_the_dns_resolver_does_not_respond() -> None:
     aws = FakeAws(describe_clusters=unknown_host(socket.EAI_AGAIN), list_tables={"TableNames": []})
     await aws.cell.call("dynamodb", "ListTables")
     with pytest.raises(EndpointConnectionError) as raised:
@@ -428,7 +432,7 @@ async def test_a_service_counts_as_offered_when_the_resolver_does_not_respond() 
 # Pages
 
 
-async def test_pages_whose_token_comes_again_are_ended() -> None:
+async def test_a_token_that_returns_after_another_token_ends_the_pages_with_an_error() -> None:
     tokens = itertools.cycle(["one", "two"])
     aws = FakeAws(list_streams=lambda **_: streams_page("a", more=True) | {"NextToken": next(tokens)})
     found = []
@@ -438,7 +442,7 @@ async def test_pages_whose_token_comes_again_are_ended() -> None:
     assert len(found) == 3
 
 
-def test_pages_without_end_are_ended() -> None:
+def test_endless_pages_end_with_an_error_at_the_maximum() -> None:
     async def main() -> None:
         numbers = itertools.count()
         aws = FakeAws(
@@ -482,7 +486,7 @@ def test_an_error_is_described_by_its_code_and_in_one_line(
     assert (error_code(error), error_message(error)) == (code, sentence)
 
 
-async def test_a_token_may_be_a_member_of_a_member() -> None:
+async def test_the_token_of_the_next_page_may_be_nested() -> None:
     def respond(**params: str) -> dict[str, Any]:
         requested.append(params)
         more = {"NextMarker": "2"} if "Marker" not in params else {}
@@ -494,7 +498,7 @@ async def test_a_token_may_be_a_member_of_a_member() -> None:
     assert requested == [{}, {"Marker": "2"}]
 
 
-async def test_the_next_page_may_begin_after_the_last_item() -> None:
+async def test_the_name_of_the_last_item_may_be_the_token_of_the_next_page() -> None:
     def respond(**params: str) -> dict[str, Any]:
         requested.append(params)
         is_first = not params

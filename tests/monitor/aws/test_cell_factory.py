@@ -35,29 +35,29 @@ REGIONS = """<DescribeRegionsResponse><regionInfo><item><regionName>us-east-1</r
 
 
 def refused(code: str) -> str:
-    """Return the body with which STS refuses."""
+    """Return the body of an error response of STS."""
     return f"<ErrorResponse><Error><Code>{code}</Code><Message>no, said AWS</Message></Error></ErrorResponse>"
 
 
 class FakeSts:
-    """Answers by action; remembers who asked what, and for which region the call was signed."""
+    """STS and EC2 on loopback. requested: of each request, the parameters, the access key and the region."""
 
     def __init__(self) -> None:
         self.url = ""
         self.answers = {"AssumeRole": ASSUMED, "GetCallerIdentity": CALLER, "DescribeRegions": REGIONS}
         self.requested: list[dict[str, str]] = []
-        self.shared = AwsEnvironment()
+        self.environment = AwsEnvironment()
 
     async def handle(self, request: web.Request) -> web.Response:
-        requested = dict(parse_qsl((await request.read()).decode()))
+        parameters = dict(parse_qsl((await request.read()).decode()))
         key, _, region, *_ = request.headers["Authorization"].split("Credential=")[1].split("/")
-        self.requested.append({**requested, "key": key, "region": region})
-        answer = self.answers[requested["Action"]]
+        self.requested.append({**parameters, "key": key, "region": region})
+        answer = self.answers[parameters["Action"]]
         return web.Response(text=answer, status=400 if "<Error>" in answer else 200, content_type="text/xml")
 
     @property
     def actions(self) -> list[str]:
-        return [one["Action"] for one in self.requested]
+        return [request["Action"] for request in self.requested]
 
 
 @pytest.fixture
@@ -68,12 +68,12 @@ async def sts(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[FakeSts]:
     async with serve_http(fake.handle) as port:
         fake.url = f"http://127.0.0.1:{port}"
         yield fake
-        await fake.shared.clients.aclose()
+        await fake.environment.clients.aclose()
 
 
 async def open_account(sts: FakeSts, **account: Any) -> list[Cell]:
     """Return the cells of an account."""
-    return await open_cells(Account(**account), sts.url, Telemetries().aws, sts.shared)
+    return await open_cells(Account(**account), sts.url, Telemetries().aws, sts.environment)
 
 
 async def opened_cells(sts: FakeSts, **account: Any) -> list[tuple[str, str]]:
@@ -81,13 +81,13 @@ async def opened_cells(sts: FakeSts, **account: Any) -> list[tuple[str, str]]:
     return [cell.key for cell in await open_account(sts, **account)]
 
 
-async def test_without_a_role_aws_returns_the_id_of_the_account(sts: FakeSts) -> None:
+async def test_without_a_role_sts_returns_the_id_of_the_account(sts: FakeSts) -> None:
     assert await opened_cells(sts, regions=("eu-west-1", "us-east-1")) == [
         ("123456789012", "eu-west-1"),
         ("123456789012", "us-east-1"),
     ]
     assert sts.actions == ["GetCallerIdentity"]
-    assert sts.requested[0]["region"] == "eu-west-1"  # the first configured one
+    assert sts.requested[0]["region"] == "eu-west-1"  # the first configured region
 
 
 async def test_the_arn_of_a_role_has_the_id_without_a_call(sts: FakeSts) -> None:
@@ -100,7 +100,7 @@ async def test_the_role_is_assumed_once_for_all_regions_and_its_credentials_used
     for cell in cells:
         await cell.call("sts", "GetCallerIdentity")
         await cell.close()
-    assert [(one["Action"], one["key"], one["region"]) for one in sts.requested] == [
+    assert [(request["Action"], request["key"], request["region"]) for request in sts.requested] == [
         ("AssumeRole", "AKIABASE", "eu-west-1"),
         ("GetCallerIdentity", "ASIAROLE", "eu-west-1"),
         ("GetCallerIdentity", "ASIAROLE", "us-east-1"),
@@ -108,33 +108,33 @@ async def test_the_role_is_assumed_once_for_all_regions_and_its_credentials_used
 
 
 async def test_two_entries_of_one_account_share_the_limits_that_hold_for_the_account(sts: FakeSts) -> None:
-    other = "arn:aws:iam::210987654321:role/other"
+    other_role = "arn:aws:iam::210987654321:role/other"
     (first,) = await open_account(sts, role_arn=ROLE, regions=("eu-west-1",))
-    (second,) = await open_account(sts, role_arn=other, regions=("us-east-1",))
-    (stranger,) = await open_account(sts, regions=("us-east-1",))
+    (second,) = await open_account(sts, role_arn=other_role, regions=("us-east-1",))
+    (other_account,) = await open_account(sts, regions=("us-east-1",))
     assert first.account_limiters is second.account_limiters
-    assert first.account_limiters is not stranger.account_limiters
+    assert first.account_limiters is not other_account.account_limiters
 
 
-@pytest.mark.parametrize("given", ["external_id", "external_id_env", "external_id_file"])
+@pytest.mark.parametrize("option", ["external_id", "external_id_env", "external_id_file"])
 async def test_the_external_id_is_passed_on_and_never_logged(
-    sts: FakeSts, given: str, caplog: pytest.LogCaptureFixture
+    sts: FakeSts, option: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     sts.answers["AssumeRole"] = refused("AccessDenied")
-    account = Account(role_arn=ROLE, regions=("eu-west-1",)).model_copy(update={given: SecretStr(SECRET)})
+    account = Account(role_arn=ROLE, regions=("eu-west-1",)).model_copy(update={option: SecretStr(SECRET)})
     with caplog.at_level(logging.DEBUG, "monitor"), pytest.raises(ClientError) as error:
-        await open_cells(account, sts.url, Telemetries().aws, sts.shared)
-    assert [(one["RoleArn"], one["ExternalId"]) for one in sts.requested] == [(ROLE, SECRET)]
+        await open_cells(account, sts.url, Telemetries().aws, sts.environment)
+    assert [(request["RoleArn"], request["ExternalId"]) for request in sts.requested] == [(ROLE, SECRET)]
     assert SECRET not in caplog.text + str(error.value) + repr(error.value) + repr(account)
 
 
 async def test_a_role_is_assumed_in_the_region_of_the_environment(
     sts: FakeSts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A region that is enabled in the account need not be enabled in the one that assumes the role."""
+    """A region that is enabled in the account may be disabled in the account that assumes the role."""
     monkeypatch.setenv("AWS_REGION", "eu-west-3")
     assert await opened_cells(sts, role_arn=ROLE, regions=("ap-east-1",)) == [("210987654321", "ap-east-1")]
-    assert [one["region"] for one in sts.requested] == ["eu-west-3"]
+    assert [request["region"] for request in sts.requested] == ["eu-west-3"]
 
 
 async def test_without_an_external_id_none_is_sent(sts: FakeSts) -> None:
@@ -155,7 +155,7 @@ async def test_where_sts_is_off_the_role_is_assumed_in_the_home_region(sts: Fake
     sts.answers["AssumeRole"] = refused("RegionDisabledException")
     with pytest.raises(ClientError, match="RegionDisabledException"):
         await open_account(sts, role_arn=ROLE, regions=("eu-west-1",))
-    assumed = [one["region"] for one in sts.requested if one["Action"] == "AssumeRole"]
+    assumed = [request["region"] for request in sts.requested if request["Action"] == "AssumeRole"]
     assert assumed == ["eu-west-1", "us-east-1"]
 
 
@@ -207,10 +207,10 @@ async def test_a_role_is_assumed_in_its_own_partition(
 ) -> None:
     monkeypatch.setenv("AWS_REGION", home)
     await open_account(sts, **account)
-    assert {one["region"] for one in sts.requested} == {requested}
+    assert {request["region"] for request in sts.requested} == {requested}
 
 
-async def test_a_region_of_another_partition_is_no_region_of_the_role(
+async def test_a_region_of_another_partition_than_the_role_is_ignored(
     sts: FakeSts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
@@ -228,9 +228,9 @@ async def test_all_regions_are_those_enabled_in_the_account(sts: FakeSts) -> Non
     assert "AllRegions" not in sts.requested[1]
 
 
-async def test_a_region_listed_beside_all_is_where_sts_is_called(sts: FakeSts) -> None:
+async def test_sts_is_called_in_a_region_that_is_listed_beside_all(sts: FakeSts) -> None:
     assert len(await opened_cells(sts, regions=("all", "eu-west-1"))) == 2
-    assert {one["region"] for one in sts.requested} == {"eu-west-1"}
+    assert {request["region"] for request in sts.requested} == {"eu-west-1"}
 
 
 @pytest.mark.parametrize("role", [None, ROLE])
@@ -275,7 +275,7 @@ async def test_the_environment_names_the_address_of_aws_when_the_configuration_d
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", sts.url)
     (cell,) = await open_cells(
-        Account(role_arn=ROLE, regions=("eu-west-1",)), None, Telemetries().aws, sts.shared
+        Account(role_arn=ROLE, regions=("eu-west-1",)), None, Telemetries().aws, sts.environment
     )
     await cell.call("sts", "GetCallerIdentity")
     await cell.close()
@@ -287,7 +287,7 @@ async def test_the_environment_names_the_address_of_aws_when_the_configuration_d
 
 def test_every_declared_rate_is_used() -> None:
     declared = {
-        key: rate for one in REGISTRY.collectors for key, rate in one.call_rates.items()
+        key: rate for collector in REGISTRY.collectors for key, rate in collector.call_rates.items()
     } | quotas.RATES
     rates = call_rates(REGISTRY.collectors)
     assert {key: rates[key] for key in declared} == declared

@@ -1,4 +1,4 @@
-"""Requests of tuned clients, compared with those that botocore makes by itself."""
+"""Requests of tuned clients, compared with the requests of botocore's own clients."""
 
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -60,20 +60,20 @@ requests = st.fixed_dictionaries(
 )
 
 
-def signed(signer: SigV4Auth, given: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what is sent of a request."""
-    url = f"{given['origin']}/{given['path']}{given['query']}"
-    request = AWSRequest(given["method"], url, data=given["body"], params=dict(given["params"]))
-    for name, value in given["headers"]:
+def signed(signer: SigV4Auth, parts: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Return the URL, the method, the headers and the body of a request after signing."""
+    url = f"{parts['origin']}/{parts['path']}{parts['query']}"
+    request = AWSRequest(parts["method"], url, data=parts["body"], params=dict(parts["params"]))
+    for name, value in parts["headers"]:
         request.headers[name] = value
-    request.context.update(given["context"])
+    request.context.update(parts["context"])
     signer.add_auth(request)
     prepared = request.prepare()
     return prepared.url, prepared.method, [*prepared.headers.items()], as_sent(prepared.body)
 
 
 def as_sent(body: Any) -> Any:
-    """Return the bytes of a body."""
+    """Return a body as it is sent: text as bytes."""
     return body.encode() if isinstance(body, str) else body
 
 
@@ -132,7 +132,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 
 async def request_of(client: Any, method: str, params: Mapping[str, Any]) -> tuple[Any, ...]:
-    """Return what a client would send."""
+    """Return the request that a client would send for a call, without its signature and time."""
     captured: list[Any] = []
 
     def capture(request: Any, **_: Any) -> None:
@@ -143,15 +143,17 @@ async def request_of(client: Any, method: str, params: Mapping[str, Any]) -> tup
     with pytest.raises(CapturedError), sign_with(KEY):
         await getattr(client, method)(**params)
     client.meta.events.unregister("before-send", capture)
-    (request,) = captured  # it is tried once
-    # Those of botocore's retries, which are signed, and the time.
-    own = ("amz-sdk-invocation-id", "amz-sdk-request", "authorization", "x-amz-date")
-    headers = {name.lower(): value for name, value in request.headers.items() if name.lower() not in own}
+    (request,) = captured  # there is one attempt
+    # The headers of botocore's retries, the signature, which covers them, and the time.
+    ignored = ("amz-sdk-invocation-id", "amz-sdk-request", "authorization", "x-amz-date")
+    headers = {name.lower(): value for name, value in request.headers.items() if name.lower() not in ignored}
     return request.method, request.url, headers, as_sent(request.body)
 
 
 @pytest.mark.parametrize("region", ["eu-west-1", "ap-southeast-2"])
-async def test_a_call_is_the_one_that_botocore_makes(region: str, stack: AsyncExitStack) -> None:
+async def test_a_tuned_client_sends_the_request_that_botocore_sends(
+    region: str, stack: AsyncExitStack
+) -> None:
     session, cache = AioSession(), ClientCache()
     plain = {}
     for service in {service for service, _, _ in CALLS}:
@@ -165,19 +167,22 @@ async def test_a_call_is_the_one_that_botocore_makes(region: str, stack: AsyncEx
         )
         plain[service] = await stack.enter_async_context(context)
     stack.push_async_callback(cache.aclose)
-    for service, method, params in CALLS * 2:  # what is remembered is used the second time
+    for service, method, params in CALLS * 2:  # the second time, the client uses the endpoint of the first
         tuned = await request_of(await cache.get(service, region, None), method, params)
         expected = await request_of(plain[service], method, params)
         assert tuned == expected, (service, method)
 
 
-async def test_an_endpoint_that_a_call_names_is_not_that_of_the_call_before() -> None:
+async def test_a_call_with_an_endpoint_id_does_not_use_the_endpoint_of_the_call_before() -> None:
     async with AsyncExitStack() as stack:
         cache = ClientCache()
         stack.push_async_callback(cache.aclose)
         client = await cache.get("events", "eu-west-1", None)
         await request_of(client, "put_events", {"Entries": [{}]})
-        with pytest.raises(MissingDependencyException), sign_with(KEY):  # it is signed for several regions
+        with (
+            pytest.raises(MissingDependencyException),
+            sign_with(KEY),
+        ):  # signing for several regions needs awscrt
             await client.put_events(Entries=[{}], EndpointId="abcde.veo")
 
 
@@ -186,11 +191,11 @@ async def test_a_client_with_retries_of_its_own_keeps_them(stack: AsyncExitStack
     stack.push_async_callback(cache.aclose)
     config = CLIENT_CONFIG.merge(AioConfig(retries={"mode": "standard", "total_max_attempts": 2}))
     attempts: dict[AioConfig, int] = {CLIENT_CONFIG: 0, config: 0}
-    for one in attempts:
-        client = await cache.get("sqs", "eu-west-1", "http://127.0.0.1:1", one)
+    for client_config in attempts:
+        client = await cache.get("sqs", "eu-west-1", "http://127.0.0.1:1", client_config)
 
-        def count(one: AioConfig = one, **_: Any) -> None:
-            attempts[one] += 1
+        def count(client_config: AioConfig = client_config, **_: Any) -> None:
+            attempts[client_config] += 1
 
         client.meta.events.register("before-send", count)
         with pytest.raises(EndpointConnectionError), sign_with(KEY):

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from monitor.aws.clients import ClientCache
 
 
-async def test_the_client_that_reads_metrics_waits_for_one_other_at_most() -> None:
+async def test_the_client_of_cloudwatch_waits_for_at_most_one_other_client() -> None:
     created: list[str] = []
     async with aclosing(ClientCache()) as clients:
 

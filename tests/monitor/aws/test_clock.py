@@ -1,4 +1,4 @@
-"""The skew between this machine's clock and AWS's, and which time is used."""
+"""The skew between this machine's clock and AWS's, and the choice between the two."""
 
 from email.utils import formatdate
 
@@ -7,43 +7,46 @@ import pytest
 from monitor.aws.clock import MAX_SKEW, AwsClock
 from monitor.aws.median_clock import MedianClock, skew_failures
 
-AWS = 1_760_000_000.0  # the time by AWS when an answer came
+AWS_TIME = 1_760_000_000.0  # AWS's epoch seconds at the response
 
 
 class Machine:
-    """A wall clock that can be set, and one that goes on whatever happens."""
+    """A machine with a wall clock and a monotonic clock.
+
+    passed: seconds since the response. ahead: seconds by which the wall clock is ahead of AWS's time.
+    """
 
     def __init__(self) -> None:
         self.passed, self.ahead = 0.0, 0.0
 
     def wall(self) -> float:
         """The machine's wall clock."""
-        return AWS + self.passed + self.ahead
+        return AWS_TIME + self.passed + self.ahead
 
-    def steady(self) -> float:
+    def monotonic(self) -> float:
         """The machine's monotonic clock."""
         return 500.0 + self.passed
 
-    def clock(self, date: float | None = AWS) -> AwsClock:
-        """Return AWS's clock as this machine carries it on after a response with a date."""
-        clock = AwsClock(self.wall, self.steady)
+    def clock(self, date: float | None = AWS_TIME) -> AwsClock:
+        """Return this machine's AwsClock after a response with this date."""
+        clock = AwsClock(self.wall, self.monotonic)
         clock.observe(None if date is None else formatdate(date, usegmt=True))
         return clock
 
 
 @pytest.mark.parametrize("step", [900.0, 3600.0, -900.0, -3600.0])
-def test_a_step_of_the_machines_clock_does_not_change_the_time(step: float) -> None:
+def test_a_large_step_of_the_machines_clock_does_not_change_the_time(step: float) -> None:
     machine = Machine()
     clock = machine.clock()
     machine.passed, machine.ahead = 30.0, step
-    assert clock.now() == AWS + 30
+    assert clock.now() == AWS_TIME + 30
     assert clock.skew == step
     machine.ahead = 0.0
-    assert clock.now() == AWS + 30
+    assert clock.now() == AWS_TIME + 30
 
 
 @pytest.mark.parametrize("ahead", [0.0, MAX_SKEW, -MAX_SKEW])
-def test_a_clock_that_is_nearly_right_is_believed(ahead: float) -> None:
+def test_the_machines_time_is_used_while_its_skew_is_small(ahead: float) -> None:
     machine = Machine()
     clock = machine.clock()
     machine.ahead = ahead
@@ -66,7 +69,7 @@ def test_a_single_wrong_clock_does_not_change_the_median() -> None:
     assert MedianClock(lambda: ()).skew is None
 
 
-def test_a_skew_is_a_failure_that_says_which_way_and_how_far() -> None:
+def test_a_skew_is_a_failure_with_its_direction_and_size() -> None:
     assert skew_failures(MAX_SKEW) == skew_failures(-MAX_SKEW) == []
     (ahead,), (behind,) = skew_failures(900.0), skew_failures(-3600.0)
     assert "15 min ahead of AWS's" in ahead.message

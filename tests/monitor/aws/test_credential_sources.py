@@ -83,13 +83,13 @@ class RotatingAws:
             error = {"message": "Session token not found or invalid"}
             return web.json_response(error, status=401, headers={"x-amzn-errortype": "UnauthorizedException"})
         expires = int((datetime.now(UTC) + timedelta(hours=1)).timestamp() * 1000)
-        given = {"accessKeyId": f"SSO-{token}", "secretAccessKey": "s", "sessionToken": "t"}
-        return web.json_response({"roleCredentials": {**given, "expiration": expires}})
+        credentials = {"accessKeyId": f"SSO-{token}", "secretAccessKey": "s", "sessionToken": "t"}
+        return web.json_response({"roleCredentials": {**credentials, "expiration": expires}})
 
 
 @pytest.fixture
 async def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[RotatingAws]:
-    """An AWS, and an environment whose AWS files are in a folder, without credentials yet."""
+    """Yield an AWS, in an environment whose AWS files are in a folder and which has no credentials yet."""
     fake = RotatingAws()
     async with serve_http(fake.handle) as port:
         fake.url = f"http://127.0.0.1:{port}"
@@ -99,7 +99,7 @@ async def aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> AsyncIterator[
 
 
 class Caller:
-    """Calls Kinesis with the credentials of the environment. now: the clock, which the test sets."""
+    """Calls Kinesis with the credentials of the environment. now: the seconds of its clock, set by tests."""
 
     def __init__(self, aws: RotatingAws, profile: str | None = None) -> None:
         self.now = 0.0
@@ -116,11 +116,11 @@ class Caller:
 
 
 async def check_rotation(aws: RotatingAws, caller: Caller, before: str, after: str) -> None:
-    """Check that calls succeed with the new key after a rotation, each sent once with the new key."""
+    """Check that calls succeed with the new key after a rotation, each of them sent once with the new key."""
     aws.valid = {before}
-    assert not any(isinstance(one, Exception) for one in await caller.call(5))
+    assert not any(isinstance(result, Exception) for result in await caller.call(5))
     aws.valid, caller.now = {after}, caller.now + 60
-    assert not any(isinstance(one, Exception) for one in await caller.call(20))
+    assert not any(isinstance(result, Exception) for result in await caller.call(20))
     assert aws.requested[after] == 20
     await caller.clients.aclose()
 
@@ -262,19 +262,19 @@ async def test_credentials_are_found_after_a_new_login_when_the_old_login_has_ex
             sys.executable, "-c", READER, stdin=PIPE, stdout=PIPE, env={**os.environ, "HOME": str(tmp_path)}
         )
     )
-    sentences = [await home.read()]
+    results = [await home.read()]
     for token, hours in (("one", -1), ("revoked", 1), ("two", 1)):
         log_in(tmp_path, token, hours)
         aws.sso_token = "two"
-        sentences.append(await home.read())
+        results.append(await home.read())
     await home.end()
-    assert sentences == [
+    assert results == [
         "SSOTokenLoadError",
         "UnauthorizedSSOTokenError",
         "UnauthorizedSSOTokenError",
         "SSO-two",
     ]
-    for code in sentences[:3]:
+    for code in results[:3]:
         failure = Failure("", "", code, "")
         assert failure.failure_class == FailureClass.EXPIRED
         assert "aws sso login" in next_step(failure).sentences[0]
@@ -351,7 +351,7 @@ class PartitionedSts:
 
 @pytest.fixture
 def profiles(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Profiles, three of them with keys, and AWS_REGION, which many containers set."""
+    """Write four profiles, three of them with keys, and set AWS_REGION, as many containers do."""
     for name, text in (("config", PROFILES), ("credentials", KEYS)):
         (tmp_path / name).write_text(text)
     set_aws_environment(

@@ -61,8 +61,8 @@ async def aws() -> AsyncIterator[Recorder]:
         yield recorder
 
 
-class Fixed(Credentials):
-    """Credentials with given access keys; each refresh replaces the present key with the next."""
+class KeySequence(Credentials):
+    """Credentials whose access key is replaced by the next of a sequence at each refresh."""
 
     def __init__(self, *keys: str) -> None:
         super().__init__()
@@ -85,21 +85,21 @@ async def test_calls_of_many_accounts_through_one_client_are_signed_with_the_key
     aws: Recorder,
 ) -> None:
     clients = ClientCache()
-    cells = {f"AKIA{n}": cell_of(Fixed(f"AKIA{n}"), aws, clients, str(n)) for n in range(20)}
+    cells = {f"AKIA{n}": cell_of(KeySequence(f"AKIA{n}"), aws, clients, str(n)) for n in range(20)}
 
-    async def ask(key: str) -> None:
+    async def call(key: str) -> None:
         await cells[key].call("kinesis", "DescribeStreamSummary", StreamName=key)
 
-    await asyncio.gather(*(ask(key) for _ in range(10) for key in cells))
-    used = {id(await cell.client("kinesis")) for cell in cells.values()}
+    await asyncio.gather(*(call(key) for _ in range(10) for key in cells))
+    client_ids = {id(await cell.client("kinesis")) for cell in cells.values()}
     await clients.aclose()
-    assert len(used) == 1
+    assert len(client_ids) == 1
     assert len(aws.calls) == 200
     assert {(key, token) for key, token, requested in aws.calls if key != requested} == set()
     assert all(token == f"token of {key}" for key, token, _ in aws.calls)
 
 
-async def test_a_call_outside_of_any_cell_is_not_signed_at_all(aws: Recorder) -> None:
+async def test_a_call_outside_of_any_cell_raises_and_is_not_sent(aws: Recorder) -> None:
     clients = ClientCache()
     client = await clients.get("kinesis", "eu-west-1", aws.url)
     with pytest.raises(LookupError):
@@ -110,7 +110,7 @@ async def test_a_call_outside_of_any_cell_is_not_signed_at_all(aws: Recorder) ->
 
 async def test_expired_credentials_are_read_again_and_the_call_is_repeated(aws: Recorder) -> None:
     clients = ClientCache()
-    cell, aws.known = cell_of(Fixed("AKIAOLD", "AKIANEW"), aws, clients), {"AKIANEW"}
+    cell, aws.known = cell_of(KeySequence("AKIAOLD", "AKIANEW"), aws, clients), {"AKIANEW"}
     answers = await asyncio.gather(*(cell.call("kinesis", "DescribeLimits") for _ in range(5)))
     await clients.aclose()
     assert len(answers) == 5
@@ -119,7 +119,7 @@ async def test_expired_credentials_are_read_again_and_the_call_is_repeated(aws: 
 
 async def test_credentials_that_stay_expired_are_not_refreshed_again_and_again(aws: Recorder) -> None:
     clients, aws.known = ClientCache(), set()
-    cell = cell_of(Fixed("AKIAOLD"), aws, clients)
+    cell = cell_of(KeySequence("AKIAOLD"), aws, clients)
     for _ in range(3):
         with pytest.raises(ClientError):
             await cell.call("kinesis", "DescribeLimits")
@@ -147,8 +147,8 @@ async def test_a_rotated_file_is_read_again_when_aws_refuses_its_former_keys(
     aws: Recorder, file: Path
 ) -> None:
     rotate(file, "AKIAOLD")
-    clients, own = ClientCache(), EnvironmentCredentials()
-    cell = cell_of(own, aws, clients)
+    clients, credentials = ClientCache(), EnvironmentCredentials()
+    cell = cell_of(credentials, aws, clients)
     await cell.call("kinesis", "DescribeLimits")
     rotate(file, "AKIANEW")
     aws.known = {"AKIANEW"}
@@ -159,14 +159,14 @@ async def test_a_rotated_file_is_read_again_when_aws_refuses_its_former_keys(
 
 async def test_credentials_that_are_written_later_are_found(file: Path) -> None:
     now = 0.0
-    own = EnvironmentCredentials(clock=lambda: now)
+    credentials = EnvironmentCredentials(clock=lambda: now)
     with pytest.raises(NoCredentialsError):
-        await own.frozen()
+        await credentials.frozen()
     rotate(file, "AKIANEW")
-    with pytest.raises(NoCredentialsError):  # the failure is kept for a moment, as hundreds of cells ask
-        await own.frozen()
+    with pytest.raises(NoCredentialsError):  # the failure is raised again for MIN_READ_INTERVAL
+        await credentials.frozen()
     now += MIN_READ_INTERVAL
-    assert (await own.frozen()).access_key == "AKIANEW"
+    assert (await credentials.frozen()).access_key == "AKIANEW"
 
 
 @dataclass
@@ -213,18 +213,18 @@ async def test_a_credential_process_that_hangs_is_started_once_and_every_call_en
 ) -> None:
     process = HungProcess(file.parent)
     monkeypatch.setenv("AWS_CONFIG_FILE", str(process.config))
-    clients, own = ClientCache(), EnvironmentCredentials(timeout=1.0)
-    cells = [cell_of(own, aws, clients, str(n)) for n in range(3)]
+    clients, credentials = ClientCache(), EnvironmentCredentials(timeout=1.0)
+    cells = [cell_of(credentials, aws, clients, str(n)) for n in range(3)]
     calls = [cell.call("kinesis", "DescribeLimits") for cell in cells for _ in range(3)]
-    failed = await asyncio.gather(*calls, return_exceptions=True)
-    assert {str(one) for one in failed} == {
+    errors = await asyncio.gather(*calls, return_exceptions=True)
+    assert {str(error) for error in errors} == {
         "Error when retrieving credentials from the environment: no answer within 1 s"
     }
-    with pytest.raises(CredentialRetrievalError):  # raised at once
-        await own.frozen()
+    with pytest.raises(CredentialRetrievalError):  # raised without another wait
+        await credentials.frozen()
     assert process.starts == 1
     await process.answer("AKIALATE")
-    assert (await frozen_at_last(own)).access_key == "AKIALATE"
+    assert (await frozen_at_last(credentials)).access_key == "AKIALATE"
     assert process.starts == 1
     await clients.aclose()
 
@@ -257,7 +257,7 @@ def assuming(
 async def test_a_role_is_assumed_once_as_long_as_its_credentials_last() -> None:
     role, attempts = assuming(3600)
     found = await asyncio.gather(*(role.frozen() for _ in range(10)))
-    assert ({one.access_key for one in found}, len(attempts)) == ({"ASIA1"}, 1)
+    assert ({credentials.access_key for credentials in found}, len(attempts)) == ({"ASIA1"}, 1)
 
 
 async def test_a_role_is_assumed_again_before_its_credentials_expire() -> None:
@@ -274,12 +274,12 @@ async def test_credentials_of_a_role_that_cannot_be_renewed_are_used_until_they_
     assert len(caplog.records) == 1
 
 
-async def test_a_denied_role_is_requested_once_for_many_waiting_calls(
+async def test_a_denied_role_is_tried_once_for_many_waiting_calls(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     role, attempts = assuming(denied("AssumeRole"))
-    failed = await asyncio.gather(*(role.frozen() for _ in range(447)), return_exceptions=True)
-    assert {type(one) for one in failed} == {ClientError}
+    errors = await asyncio.gather(*(role.frozen() for _ in range(447)), return_exceptions=True)
+    assert {type(error) for error in errors} == {ClientError}
     assert len(attempts) == 1
     assert not any(record.exc_info for record in caplog.records)
 
@@ -289,7 +289,7 @@ async def test_credentials_of_a_role_that_aws_rejects_are_renewed() -> None:
     refused = await role.frozen()
     assert await role.refresh(refused, "eu-west-1")
     assert (await role.frozen()).access_key == "ASIA2"
-    assert await role.refresh(refused, "eu-west-1")  # another call that was refused with the old credentials
+    assert await role.refresh(refused, "eu-west-1")  # for another call with the old credentials
     assert not await role.refresh(await role.frozen(), "eu-west-1")  # no second renewal so soon
 
 

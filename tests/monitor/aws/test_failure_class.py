@@ -1,4 +1,4 @@
-"""The classes of the codes that services have for the same error."""
+"""The failure classes of AWS's error codes and messages, and of exceptions."""
 
 import pytest
 from botocore import exceptions
@@ -69,27 +69,27 @@ def test_the_message_of_a_denial_decides_its_class(code: str, wording: str, kind
     assert classify(code, DENIAL + wording) == kind
 
 
-AHEAD = "Signature not yet current: 20261130T071200Z is still later than 20261130T070700Z (...)"
-BEHIND = "Signature expired: 20261130T070000Z is now earlier than 20261130T070500Z (... - 5 min.)"
-WRONG = "The request signature we calculated does not match the signature you provided."
+CLOCK_AHEAD = "Signature not yet current: 20261130T071200Z is still later than 20261130T070700Z (...)"
+CLOCK_BEHIND = "Signature expired: 20261130T070000Z is now earlier than 20261130T070500Z (... - 5 min.)"
+WRONG_KEY = "The request signature we calculated does not match the signature you provided."
 
 
 @pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "InvalidSignatureException"])
-def test_a_signature_of_another_time_is_told_from_a_wrong_one(code: str) -> None:
-    assert [classify(code, one) for one in (AHEAD, BEHIND)] == [FailureClass.CLOCK] * 2
-    assert classify(code, WRONG) == classify(code) == FailureClass.CREDENTIALS
+def test_a_signature_with_a_wrong_time_has_another_class_than_one_with_a_wrong_key(code: str) -> None:
+    assert [classify(code, message) for message in (CLOCK_AHEAD, CLOCK_BEHIND)] == [FailureClass.CLOCK] * 2
+    assert classify(code, WRONG_KEY) == classify(code) == FailureClass.CREDENTIALS
 
 
-def test_only_a_denial_is_of_the_organization() -> None:
+def test_only_a_denial_can_have_the_class_organization() -> None:
     assert classify("ThrottlingException", "service control policy") == FailureClass.THROTTLED
     assert classify("PolicyTypeNotEnabledException", "service control policy") != FailureClass.ORGANIZATION
 
 
 @pytest.mark.parametrize(("error", "kind"), EXCEPTIONS)
-def test_an_error_without_a_response_has_a_class_too(error: Exception, kind: FailureClass) -> None:
+def test_an_exception_without_a_response_has_a_class(error: Exception, kind: FailureClass) -> None:
     assert classify(error_code(error)) == kind
 
 
 @pytest.mark.parametrize("code", ["", "Repeated", "NoSuchBucket", "ValidationException", "x" * 5000])
-def test_a_code_without_a_class_is_a_class_of_its_own(code: str) -> None:
+def test_an_unknown_code_is_its_own_class(code: str) -> None:
     assert classify(code) == code

@@ -1,4 +1,4 @@
-"""Responses that are none of the service, as of a proxy or a load balancer, in every protocol of AWS."""
+"""Responses of a proxy or a load balancer instead of the service, in every protocol of AWS."""
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -27,8 +27,10 @@ CALLS: Mapping[str, tuple[str, str]] = {
 
 
 @asynccontextmanager
-async def cell_before(status: int, body: str, max_attempts: int = 1) -> AsyncIterator[tuple[Cell, list[str]]]:
-    """A cell whose calls all get one response, and the methods of the requests so far."""
+async def cell_with_response(
+    status: int, body: str, max_attempts: int = 1
+) -> AsyncIterator[tuple[Cell, list[str]]]:
+    """Yield a cell whose calls all get this response, and the HTTP methods of the requests so far."""
     requests: list[str] = []
 
     async def respond(request: web.Request) -> web.Response:
@@ -54,11 +56,11 @@ async def cell_before(status: int, body: str, max_attempts: int = 1) -> AsyncIte
 @pytest.mark.parametrize("body", [HTML, "upstream <connect> error", "<HTML >"])
 @pytest.mark.parametrize("status", [200, 403, 404, 500, 502, 503])
 @pytest.mark.parametrize("protocol", CALLS)
-async def test_an_html_page_instead_of_a_response_is_reported_in_a_sentence(
+async def test_a_page_or_text_instead_of_a_response_is_reported_in_a_sentence(
     protocol: str, status: int, body: str
 ) -> None:
     service, operation = CALLS[protocol]
-    async with cell_before(status, body) as (cell, _):
+    async with cell_with_response(status, body) as (cell, _):
         with pytest.raises(AWS_ERRORS) as raised:
             await cell.call(service, operation)
     assert isinstance(raised.value, Exception)
@@ -74,7 +76,7 @@ async def test_the_response_of_a_broken_gateway_is_retried_and_logged_in_one_lin
     protocol: str, body: str
 ) -> None:
     service, operation = CALLS[protocol]
-    async with cell_before(502, body, max_attempts=2) as (cell, requests):
+    async with cell_with_response(502, body, max_attempts=2) as (cell, requests):
         with pytest.raises(AWS_ERRORS) as raised:
             await cell.call(service, operation)
     assert isinstance(raised.value, Exception)

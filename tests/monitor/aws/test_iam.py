@@ -1,4 +1,4 @@
-"""The IAM policy of what Headroom may do: it allows what is needed, nothing else, and IAM takes it."""
+"""The IAM policy allows exactly the actions that Headroom needs, in a form that IAM accepts."""
 
 import json
 import re
@@ -34,12 +34,12 @@ READS = re.compile("(Get|List|Describe|Search)[A-Za-z0-9]*")
 # Actions that only read, though their names do not say so.
 OTHER_READS = {
     ("apigateway", "GET"),
-    ("servicequotas", "StartQuotaUtilizationReport"),  # AWS makes a report, and changes nothing
-    ("cassandra", "Select"),  # only of system tables, which list the tables
+    ("servicequotas", "StartQuotaUtilizationReport"),  # AWS makes a report, and changes no resource
+    ("cassandra", "Select"),  # only on system tables, which list the other tables
 }
 KNOWN_ACTIONS = {*(Path(__file__).parent / "iam_actions.txt").read_text().lower().splitlines()}
 COUNTS = read_counts()
-ALL_COUNTS = PolicyOptions(all_regions=True, tags=True, links=True, counted=known_service_codes(REGISTRY))
+ALL_READS = PolicyOptions(all_regions=True, tags=True, links=True, counted=known_service_codes(REGISTRY))
 ALWAYS = {"cloudwatch:GetMetricData", "cloudwatch:ListMetrics", *quotas.ACTIONS}
 
 
@@ -50,43 +50,48 @@ def actions(*services: str, options: PolicyOptions = NO_OPTIONS) -> list[str]:
 
 
 def added(options: PolicyOptions) -> set[str]:
-    """The actions that options add to those for kinesis."""
+    """Return the actions that options add to the policy for kinesis."""
     return {*actions("kinesis", options=options)} - {*actions("kinesis")}
 
 
-@pytest.mark.parametrize("services", [(), *((one,) for one in SERVICES), *pairwise(SERVICES), SERVICES])
+@pytest.mark.parametrize(
+    "services", [(), *((service,) for service in SERVICES), *pairwise(SERVICES), SERVICES]
+)
 def test_the_policy_allows_exactly_the_actions_of_the_enabled_collectors(services: tuple[str, ...]) -> None:
     requested = {
-        action for one in REGISTRY.collectors if one.service in services for action in one.iam_actions
+        action
+        for collector in REGISTRY.collectors
+        if collector.service in services
+        for action in collector.iam_actions
     }
     allowed = actions(*services)
     assert set(allowed) == requested | ALWAYS
     assert len(allowed) == len(set(allowed))
 
 
-def test_to_list_the_regions_is_allowed_only_when_all_are_watched() -> None:
+def test_listing_regions_is_allowed_only_with_the_option_all_regions() -> None:
     assert added(PolicyOptions(all_regions=True)) == {"ec2:DescribeRegions"}
 
 
-def test_to_read_the_tags_of_all_services_is_allowed_only_when_tags_are_wanted() -> None:
+def test_reading_tags_is_allowed_only_with_the_option_tags() -> None:
     assert added(PolicyOptions(tags=True)) == {"tag:GetResources"}
 
 
-def test_links_are_read_only_for_a_monitoring_account() -> None:
+def test_reading_links_is_allowed_only_with_the_option_links() -> None:
     oam = {"oam:GetLink", "oam:ListAttachedLinks", "oam:ListLinks", "oam:ListSinks"}
     assert added(PolicyOptions(links=True)) == oam
 
 
-def test_every_action_only_reads() -> None:
-    allowed = [tuple(action.split(":")) for action in actions(*SERVICES, options=ALL_COUNTS)]
+def test_every_action_is_read_only() -> None:
+    allowed = [tuple(action.split(":")) for action in actions(*SERVICES, options=ALL_READS)]
     assert {(service, name) for service, name in allowed if not READS.fullmatch(name)} == OTHER_READS
 
 
-def test_every_action_is_one_of_the_service_authorization_reference() -> None:
+def test_every_action_is_in_the_service_authorization_reference() -> None:
     paths = needed_actions(SERVICES)
-    every = actions(*SERVICES, options=replace(ALL_COUNTS, quota_requests=True, path_actions=paths))
-    every += [*LISTING_ACTIONS, *UNIT_LISTING_ACTIONS, TAGS_ACTION, ASSUME]
-    assert [action for action in every if action.lower() not in KNOWN_ACTIONS] == []
+    all_actions = actions(*SERVICES, options=replace(ALL_READS, quota_requests=True, path_actions=paths))
+    all_actions += [*LISTING_ACTIONS, *UNIT_LISTING_ACTIONS, TAGS_ACTION, ASSUME]
+    assert [action for action in all_actions if action.lower() not in KNOWN_ACTIONS] == []
 
 
 def test_discovering_paths_adds_the_actions_of_readers_of_enabled_services() -> None:
@@ -94,25 +99,25 @@ def test_discovering_paths_adds_the_actions_of_readers_of_enabled_services() -> 
     assert needed == {"lambda:ListEventSourceMappings", "s3:GetBucketNotification", "s3:ListAllMyBuckets"}
     assert added(PolicyOptions(path_actions=needed)) == needed
     assert all(
-        READS.fullmatch(one.partition(":")[2]) for one in needed_actions(SERVICES) - {"apigateway:GET"}
+        READS.fullmatch(action.partition(":")[2]) for action in needed_actions(SERVICES) - {"apigateway:GET"}
     )
 
 
-def test_counting_adds_the_actions_of_the_given_service_codes_only() -> None:
-    of_glue = [one for quota, one in COUNTS.items() if quota.service == "glue"]
-    needed = {iam_action(*call) for one in of_glue for call in one.calls}
+def test_counting_adds_only_the_actions_of_the_given_service_codes() -> None:
+    glue_counts = [count for quota, count in COUNTS.items() if quota.service == "glue"]
+    needed = {iam_action(*call) for count in glue_counts for call in count.calls}
     assert {"glue:GetDatabases", "glue:GetTables"} <= needed
     assert added(PolicyOptions(counted={"glue"})) == needed
 
 
 def test_every_count_and_the_lists_of_its_parents_are_allowed() -> None:
-    needed = {iam_action(*call) for one in COUNTS.values() for call in one.calls}
-    assert needed <= set(actions(*SERVICES, options=ALL_COUNTS))
+    needed = {iam_action(*call) for count in COUNTS.values() for call in count.calls}
+    assert needed <= set(actions(*SERVICES, options=ALL_READS))
 
 
-def test_the_policy_that_lists_tables_of_keyspaces_does_not_allow_to_read_them() -> None:
+def test_the_policy_allows_to_list_the_tables_of_keyspaces_but_not_to_read_them() -> None:
     statements = policy([], PolicyOptions(counted={"cassandra"}))["Statement"]
-    (select,) = [one for one in statements if "cassandra:Select" in one["Action"]]
+    (select,) = [statement for statement in statements if "cassandra:Select" in statement["Action"]]
     assert (select["Action"], select["Resource"]) == (
         ["cassandra:Select"],
         "arn:*:cassandra:*:*:/keyspace/system*",
@@ -120,7 +125,7 @@ def test_the_policy_that_lists_tables_of_keyspaces_does_not_allow_to_read_them()
 
 
 def test_the_document_has_the_form_of_an_iam_policy() -> None:
-    document = policy(REGISTRY.collectors, ALL_COUNTS)
+    document = policy(REGISTRY.collectors, ALL_READS)
     assert set(document) == {"Version", "Statement"}
     assert document["Version"] == "2012-10-17"
     sids = [statement["Sid"] for statement in document["Statement"]]
@@ -134,13 +139,13 @@ def test_the_document_has_the_form_of_an_iam_policy() -> None:
 
 
 def allowed_by(*documents: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """The actions of documents, each with its resource."""
+    """Return the actions that documents allow, each with its resource."""
     statements = [statement for document in documents for statement in document["Statement"]]
-    return [(action, one["Resource"]) for one in statements for action in one["Action"]]
+    return [(action, each["Resource"]) for each in statements for action in each["Action"]]
 
 
 def test_the_policy_of_all_services_and_counts_fits_on_one_role() -> None:
-    document = policy(REGISTRY.collectors, ALL_COUNTS)
+    document = policy(REGISTRY.collectors, ALL_READS)
     parts = split_policy(document)
     assert allowed_by(*parts) == allowed_by(document)
     assert 1 < len(parts) <= MAX_POLICIES_OF_ROLE
@@ -158,12 +163,12 @@ def test_a_statement_of_any_length_is_split_without_losing_an_action(names: list
     assert max(len(json.dumps(part, separators=(",", ":"))) for part in parts) <= size
 
 
-def test_a_short_policy_has_one_part() -> None:
+def test_a_short_policy_is_not_split() -> None:
     document = policy(REGISTRY.collectors_of(["kinesis"]))
     assert split_policy(document) == [document]
 
 
-def test_a_service_that_needs_nothing_of_its_own_has_no_empty_statement() -> None:
+def test_a_collector_without_actions_of_its_own_has_no_statement() -> None:
     metrics_only = Collector(
         service="kinesis", scans=(), metrics=(), iam_actions=("cloudwatch:GetMetricData",)
     )

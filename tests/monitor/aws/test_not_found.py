@@ -26,9 +26,9 @@ from tests.monitor.polling.inventories import (
 
 QUOTAS: dict[str, Any] = {"get_service_quota": quota(1000.0)}
 NO_SUCH_CODE = "NoSuchResourceException"
-FILTERED = {"MetricsConfigurationList": [{"Id": "logs", "Filter": {"Prefix": "logs/"}}]}
-THROTTLED = {"methodSettings": {"*/*": {"throttlingRateLimit": 100.0}}}
-PLANS = [{"id": one, "name": one, "quota": {"limit": 9, "period": "DAY"}} for one in ("steady", "gone")]
+PREFIX_METRICS = {"MetricsConfigurationList": [{"Id": "logs", "Filter": {"Prefix": "logs/"}}]}
+THROTTLE_SETTINGS = {"methodSettings": {"*/*": {"throttlingRateLimit": 100.0}}}
+PLANS = [{"id": name, "name": name, "quota": {"limit": 9, "period": "DAY"}} for name in ("steady", "gone")]
 SHARD = {
     "ShardId": "shardId-0",
     "HashKeyRange": {"StartingHashKey": "0", "EndingHashKey": "1"},
@@ -42,13 +42,13 @@ def nonexistent(code: str) -> ClientError:
 
 
 def error_codes(service: str, operation: str) -> set[str]:
-    """Return the codes of the errors that an operation is modelled with."""
+    """Return the codes of the errors that botocore's model names for an operation."""
     model: Any = SERVICE_MODELS.get_service_model(service)
     return {shape.error_code for shape in model.operation_model(operation).error_shapes}
 
 
 def unless_gone(code: str, answer: Any) -> Any:
-    """Return a method that answers so, but for a resource called `gone` with an error of this code."""
+    """Return a method with this answer; for a resource called `gone`, it returns an error with this code."""
 
     def respond(**params: Any) -> Any:
         return nonexistent(code) if any("gone" in str(value) for value in params.values()) else answer
@@ -57,29 +57,30 @@ def unless_gone(code: str, answer: Any) -> Any:
 
 
 def stages(**params: Any) -> Any:
-    """Respond to GetStages of both APIs; an API called `gone` does not exist."""
+    """Respond to GetStages of REST and HTTP APIs; an API called `gone` does not exist."""
     if "gone" in params.values():
         return nonexistent("NotFoundException")
-    return {"item": [{"stageName": "prod", **THROTTLED}]} if "restApiId" in params else {"Items": []}
+    return {"item": [{"stageName": "prod", **THROTTLE_SETTINGS}]} if "restApiId" in params else {"Items": []}
 
 
 APIS = {
     "get_account": {"throttleSettings": {"rateLimit": 100.0}},
-    "get_rest_apis": {"items": [{"id": one, "name": one} for one in ("steady", "gone")]},
+    "get_rest_apis": {"items": [{"id": name, "name": name} for name in ("steady", "gone")]},
     "get_apis": {"Items": []},
     "get_stages": stages,
     "get_usage_plans": {"items": PLANS},
     "get_usage": unless_gone("NotFoundException", {"items": {"key": [[1, 9]]}}),
 }
-WORLDS: list[tuple[str, dict[str, Any]]] = [
-    (
+# By the call that finds the resource `gone` deleted: the service, and AWS's answers.
+DELETIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "the first call for a function": (
         "lambda",
         functions("steady", "gone")
         | {"get_account_settings": settings(1000)}
         | {"get_function_concurrency": unless_gone("ResourceNotFoundException", {})},
     ),
-    (
-        "lambda",  # deleted between the two calls for it
+    "the second call for a function": (
+        "lambda",
         functions("steady", "gone")
         | {"get_account_settings": settings(1000)}
         | {"get_function_concurrency": {"ReservedConcurrentExecutions": 5}}
@@ -89,21 +90,21 @@ WORLDS: list[tuple[str, dict[str, Any]]] = [
             )
         },
     ),
-    (
+    "a queue's attributes": (
         "sqs",
         queues("steady.fifo", "gone.fifo") | {"get_queue_attributes": unless_gone("QueueDoesNotExist", {})},
     ),
-    (
+    "a queue's attributes with the former code": (
         "sqs",
         queues("steady.fifo", "gone.fifo")
         | {"get_queue_attributes": unless_gone("AWS.SimpleQueueService.NonExistentQueue", {})},
     ),
-    (
+    "a stream's summary": (
         "kinesis",
         streams(steady=1, gone=1)
         | {"describe_stream_summary": unless_gone("ResourceNotFoundException", stream_summary("steady", 1))},
     ),
-    (
+    "a stream's shards": (
         "kinesis",
         streams(steady=1, gone=1)
         | {
@@ -113,32 +114,32 @@ WORLDS: list[tuple[str, dict[str, Any]]] = [
             "list_shards": unless_gone("ResourceNotFoundException", {"Shards": [SHARD]}),
         },
     ),
-    (
+    "a bucket's location": (
         "s3",
         {
             "list_buckets": {"Buckets": [{"Name": name} for name in ("steady", "gone")]},
             "get_bucket_location": unless_gone("NoSuchBucket", {"LocationConstraint": "eu-west-1"}),
-            "list_bucket_metrics_configurations": FILTERED,
+            "list_bucket_metrics_configurations": PREFIX_METRICS,
         },
     ),
-    ("apigateway", APIS),
-]
+    "an API's stages and a plan's usage": ("apigateway", APIS),
+}
 
 
 def resources(account: FakeAccount) -> set[str]:
-    """The resources of the account's series, without their parts and without the account."""
+    """Return the names of the account's resources that have series, without their parts."""
     return {resource.split("/")[0] for _, resource in account.names} - {""}
 
 
-@pytest.mark.parametrize(("service", "answers"), WORLDS, ids=[service for service, _ in WORLDS])
+@pytest.mark.parametrize(("service", "answers"), DELETIONS.values(), ids=DELETIONS)
 async def test_a_resource_deleted_before_its_query_has_no_series_and_is_no_failure(
     service: str, answers: dict[str, Any]
 ) -> None:
     account = FakeAccount(**QUOTAS, **answers)
     await account.run_inventory(BY_SERVICE[service])
-    outcome = account.inventory.statuses[service]
+    status = account.inventory.statuses[service]
     assert {name.removesuffix(".fifo") for name in resources(account)} == {"steady"}
-    assert (outcome.failures, outcome.succeeded_at is not None) == ((), True)
+    assert (status.failures, status.succeeded_at is not None) == ((), True)
 
 
 async def test_the_series_of_a_resource_are_dropped_by_the_inventory_that_finds_it_deleted() -> None:
@@ -151,15 +152,15 @@ async def test_the_series_of_a_resource_are_dropped_by_the_inventory_that_finds_
     metrics = len(account.fleet.metrics(account.aws.cell.key))
     await account.run_inventory(KINESIS, **described)
     assert resources(account) == {"steady"}
-    assert len(account.fleet.metrics(account.aws.cell.key)) < metrics  # nor is it paid for any more
+    assert len(account.fleet.metrics(account.aws.cell.key)) < metrics  # its metrics are no longer requested
 
 
 async def test_a_deleted_resource_is_dropped_although_the_scan_fails_later() -> None:
     answers: dict[str, Any] = functions("steady", "gone") | {"get_account_settings": settings(1000)}
     account = FakeAccount(**answers, **QUOTAS)
     await account.run_inventory(LAMBDA)
-    # Changed functions, so that Lambda is called again for them.
-    changed = [one | {"RevisionId": "2"} for one in answers["list_functions"]["Functions"]]
+    # The functions have changed, so that the inventory calls Lambda again for each.
+    changed = [function | {"RevisionId": "2"} for function in answers["list_functions"]["Functions"]]
     await account.run_inventory(
         LAMBDA,
         list_functions={"Functions": changed},
@@ -170,7 +171,7 @@ async def test_a_deleted_resource_is_dropped_although_the_scan_fails_later() -> 
     assert {code for _, _, code in account.failures} == {"AccessDeniedException"}
 
 
-async def test_a_list_that_does_not_exist_is_a_failure_and_nothing_is_dropped() -> None:
+async def test_a_not_found_error_of_a_list_is_a_failure_and_drops_nothing() -> None:
     account = FakeAccount(**streams(orders=1), **NO_QUOTAS)
     await account.run_inventory(KINESIS)
     await account.run_inventory(KINESIS, list_streams=nonexistent("ResourceNotFoundException"))
@@ -178,7 +179,7 @@ async def test_a_list_that_does_not_exist_is_a_failure_and_nothing_is_dropped() 
     assert ("Describe", "", "ResourceNotFoundException") in account.failures
 
 
-async def test_a_quota_that_does_not_exist_is_a_failure() -> None:
+async def test_a_missing_quota_is_a_failure() -> None:
     missing = denied("GetServiceQuota", NO_SUCH_CODE)
     account = FakeAccount(
         **queues("jobs"), get_service_quota=missing, get_aws_default_service_quota=nonexistent(NO_SUCH_CODE)

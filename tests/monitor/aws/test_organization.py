@@ -1,4 +1,4 @@
-"""Tests of an organization as an entry of `accounts`: its meaning, and the problems of invalid entries."""
+"""An organization as an entry of `accounts`: its meaning, and the problems of invalid entries."""
 
 from pathlib import Path
 
@@ -20,7 +20,7 @@ def read(text: str) -> Config:
 
 
 def organization(text: str) -> Organization:
-    """Return an entry that is an organization, with further fields."""
+    """Return the entry of an organization with these settings."""
     (entry,) = read(f"accounts: {{organization: true, {text}}}").monitored_organizations(REGISTRY)
     return entry
 
@@ -59,9 +59,9 @@ def test_the_account_of_headrooms_own_credentials_needs_no_role() -> None:
 
 def test_headrooms_own_credentials_or_the_management_role_list_the_accounts() -> None:
     assert organization("name: acme").lister.roles == ()
-    abroad = organization("profile: china")
-    members = [abroad.member("123456789012", "payments", "aws-cn", is_own=own) for own in (True, False)]
-    assert {one.profile for one in (abroad.lister, *members)} == {"china"}
+    chinese = organization("profile: china")
+    members = [chinese.member("123456789012", "payments", "aws-cn", is_own=own) for own in (True, False)]
+    assert {account.profile for account in (chinese.lister, *members)} == {"china"}
     lister = organization(f"management_role: [{HUB}, {{role_arn: {HUB}2, external_id: x1}}]").lister
     assert [role.role_arn for role in lister.roles] == [HUB, f"{HUB}2"]
 
@@ -82,7 +82,7 @@ def test_include_and_exclude_select_accounts_by_id_or_by_a_pattern_of_names(
 ) -> None:
     names = {"111111111111": "prod-a", "222222222222": "prod-b", "333333333333": "sandbox-1"}
     entry = organization(patterns)
-    assert [name for one, name in names.items() if entry.includes(one, name)] == included
+    assert [name for id_, name in names.items() if entry.includes(id_, name)] == included
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,9 @@ def test_include_and_exclude_select_accounts_by_id_or_by_a_pattern_of_names(
         ("Environment: production", False),
     ],
 )
-def test_an_account_is_selected_if_each_tag_has_one_of_the_listed_values(wanted: str, included: bool) -> None:
+def test_an_account_is_included_if_each_configured_tag_has_one_of_its_values(
+    wanted: str, included: bool
+) -> None:
     tags = {"environment": "production", "team": "web"}
     entry = organization(f"tags: {{{wanted}}}")
     assert entry.includes("111111111111", "a", tags) is included
@@ -125,11 +127,11 @@ def test_the_list_of_accounts_may_contain_organizations_and_accounts() -> None:
         "accounts: [{organization: true, name: acme}, {organization: true, name: china},"
         " {name: apart, role_arn: 'arn:aws:iam::123456789012:role/other'}]"
     )
-    assert [one.title for one in config.monitored_organizations(REGISTRY)] == [
+    assert [entry.title for entry in config.monitored_organizations(REGISTRY)] == [
         "organization acme",
         "organization china",
     ]
-    assert [one.name for one in config.monitored_accounts(REGISTRY)] == ["apart"]
+    assert [account.name for account in config.monitored_accounts(REGISTRY)] == ["apart"]
 
 
 def test_exclude_may_name_accounts_that_the_organization_lists_later() -> None:
@@ -202,4 +204,4 @@ def test_exclude_may_name_accounts_that_the_organization_lists_later() -> None:
 def test_every_problem_of_an_entry_is_reported_at_once(text: str, problems: list[str]) -> None:
     with pytest.raises(ConfigError) as error:
         read(f"accounts: {text}")
-    assert error.value.problems == [f"headroom.yaml: {one}" for one in problems]
+    assert error.value.problems == [f"headroom.yaml: {problem}" for problem in problems]
