@@ -84,7 +84,7 @@ class CostTelemetry(Collector):
         return {labels: self._priced(labels, counts) for labels, counts in costs.items()}
 
     def _priced(self, labels: LabelValues, counts: MeasuredCost) -> MeasuredCost:
-        """Return counts with their dollars; what was counted since the last change has the present prices."""
+        """Return counts with their dollars; counts since the last change have the present prices."""
         before, prices = self._before.get(labels, MeasuredCost()), self.prices.in_dollars(labels[0])
         if prices is None:
             return replace(counts, dollars=before.dollars)

@@ -104,7 +104,7 @@ class Coverage:
     intervals: PollIntervals
 
     def quotas(self) -> Iterator[QuotaCoverage]:
-        """Yield the quotas by account, region, service code and code. For a thread: it may take long."""
+        """Yield the quotas by account, region, service code and code. May take long: for a thread."""
         series, declared = series_by_quota(self.snapshot), _signals_by_quota(self.registry)
         read = {service for services in self.services.values() for service in services}
         for cell, status in sorted(_by_cell(self.cells).items()):
@@ -125,7 +125,7 @@ class Coverage:
                 ).quotas()
 
     def _cost_of(self, series: SeriesByQuota, cell: CellKey) -> "SeriesCost":
-        slots = np.array([one.slot for of_quota in series.values() for one in of_quota], np.int32)
+        slots = np.array([limited.slot for of_quota in series.values() for limited in of_quota], np.int32)
         prices = self.metrics.prices.of(self.metrics.payer_of(cell))
         return SeriesCost(self.metrics, self.metrics.rows_of(slots), self.intervals, prices)
 
@@ -171,7 +171,7 @@ class SeriesCost:
 
     def of(self, series: Iterable[QuotaSeries]) -> WatchingCost:
         """Return the cost of some series; a metric that several series share counts once."""
-        rows = np.array([*{row for one in series for row in self.rows.get(one.slot, ())}], np.int32)
+        rows = np.array([*{row for limited in series for row in self.rows.get(limited.slot, ())}], np.int32)
         projected = project_rows(self.metrics, rows, self.intervals.shortest, self.prices)
         return cost_of_metrics(projected, self.prices)
 
@@ -213,7 +213,7 @@ class CellCoverage:
 
     def _covered(self, listed: ListedQuota, failure: Exception | None) -> QuotaCoverage:
         declared, arn = self.declared.get(listed.quota, ()), listed.context.arn
-        series = [one for one in self.series.get(listed.quota, ()) if arn in ("", one.quota_arn)]
+        series = [limited for limited in self.series.get(listed.quota, ()) if arn in ("", limited.quota_arn)]
         verdict = (
             verdict_of_series(series) if series else self._verdict_without_series(listed, declared, failure)
         )
@@ -232,14 +232,14 @@ class CellCoverage:
             state=verdict.state,
             reason=verdict.reason,
             enable=verdict.enable,
-            signals=tuple(dict.fromkeys([one.signal for one in series] or declared)),
+            signals=tuple(dict.fromkeys([limited.signal for limited in series] or declared)),
             monthly_dollars=cost.monthly_dollars,
             cost_note=cost.note,
             note=self._note(listed, series),
         )
 
     def _note(self, listed: ListedQuota, series: Sequence[QuotaSeries]) -> str:
-        """Return how AWS's report of utilization differs from what is known of a quota."""
+        """Return how AWS's report of utilization differs from Headroom's values of a quota."""
         report = self.known.report
         reported = report.quotas.get(listed.quota) if report and not listed.context.arn else None
         if not report or not reported:
@@ -257,14 +257,18 @@ class CellCoverage:
         if state is CoverageState.NO_USAGE_SOURCE:
             return NOTHING_TO_WATCH
         if series and state is CoverageState.NOT_ENABLED:
-            reasons = (one.unobservable for one in series if one.unobservable)
+            reasons = (limited.unobservable for limited in series if limited.unobservable)
             return cost_of_settings(reasons, self.partition)
         if series and state is not CoverageState.NOT_PERMITTED:
             return self.cost.of(series)
         return cost_without_series(listed, declared, self.registry, self.cost.intervals, self.cost.prices)
 
     def _count_failures(self) -> Mapping[Quota, Exception]:
-        return {quota: error for one in self.known.counted.values() for quota, error in one.failures.items()}
+        return {
+            quota: error
+            for counted in self.known.counted.values()
+            for quota, error in counted.failures.items()
+        }
 
     def _verdict_without_series(
         self, listed: ListedQuota, declared: Sequence[str], failure: Exception | None
@@ -304,7 +308,7 @@ class CellCoverage:
         """Return the verdict on a quota whose resources are counted, and that has no series."""
         if listed.value is None:
             return Verdict(CoverageState.STALE, "AWS returns no value of it at present.")
-        if any(listed.quota in one.counts for one in self.known.counted.values()):
+        if any(listed.quota in counted.counts for counted in self.known.counted.values()):
             return Verdict(CoverageState.VALUE_ONLY, "It is 0, and nothing of it is used.")
         return Verdict(CoverageState.VALUE_ONLY, "Its resources were not counted yet.")
 
@@ -331,7 +335,7 @@ def _verdict_of_metric(listed: ListedQuota) -> Verdict:
 
 
 def _by_cell(cells: Iterable[CellStatus]) -> Mapping[CellKey, CellStatus]:
-    return {(one.account, one.region): one for one in cells}
+    return {(cell.account, cell.region): cell for cell in cells}
 
 
 def _signals_by_quota(registry: Registry) -> Mapping[Quota, list[str]]:
@@ -348,7 +352,7 @@ def series_by_quota(snapshot: Snapshot) -> Mapping[CellKey, SeriesByQuota]:
     for slot in np.flatnonzero(snapshot.group >= 0).tolist():
         series: Series = snapshot.series[slot]
         if quota := quota_of(series.key, series.settings.signal):
-            one = QuotaSeries(
+            limited = QuotaSeries(
                 series.settings.signal.id,
                 Zone(int(snapshot.zone[slot])),
                 series.unobservable,
@@ -356,12 +360,12 @@ def series_by_quota(snapshot: Snapshot) -> Mapping[CellKey, SeriesByQuota]:
                 series.settings.quota_arn,
                 _level(series, float(snapshot.utilization[slot])),
             )
-            found.setdefault(series.key.cell, {}).setdefault(quota, []).append(one)
+            found.setdefault(series.key.cell, {}).setdefault(quota, []).append(limited)
     return found
 
 
 def _level(series: Series, utilization: float) -> float | None:
-    """Return the utilization if AWS's report has a comparable one: of a whole account, and no rate."""
+    """Return the utilization if AWS's report can confirm it: no rate, and of a whole account; else None."""
     signal, key = series.settings.signal, series.key
     is_of_account = key.is_of_account or (key.service == QUOTAS_SERVICE and not series.settings.quota_arn)
     is_rate = signal.unit.is_rate or signal.reports_throttling

@@ -25,5 +25,7 @@ class CoverageTelemetry:
 
     def count(self, quotas: Iterable[QuotaCoverage]) -> None:
         """Export the numbers of these quotas in place of the previous numbers."""
-        numbers = Counter((one.account, one.region, one.service_code, str(one.state)) for one in quotas)
+        numbers = Counter(
+            (quota.account, quota.region, quota.service_code, str(quota.state)) for quota in quotas
+        )
         self._coverage.replace({labels: float(number) for labels, number in numbers.items()})

@@ -1,4 +1,4 @@
-"""The state of one quota: whether it is watched, and if not, why, and what makes it watched."""
+"""The state of a quota: whether it is watched; if not, the reason, and how to watch it."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,12 +20,12 @@ DENIED_ACTION = re.compile(r"not authorized to perform:? *([a-z0-9-]+:[A-Za-z0-9
 class CoverageState(StrEnum):
     """The state of a quota: watched, or why not; first the states that the user can change."""
 
-    NOT_ENABLED = "not_enabled"  # a setting of Headroom or of AWS makes it observable
-    NOT_PERMITTED = "not_permitted"  # AWS denies the calls that tell its usage
-    STALE = "stale"  # its series has no recent sample, or its usage could not be read
-    VALUE_ONLY = "value_only"  # its value is known; nothing uses it, or its usage was not read yet
-    NO_USAGE_SOURCE = "no_usage_source"  # neither AWS nor Headroom tells what is used
-    WATCHED = "watched"  # a series compares its usage with it
+    NOT_ENABLED = "not_enabled"  # a setting of Headroom or of AWS makes the usage observable
+    NOT_PERMITTED = "not_permitted"  # AWS denies the calls that return the usage
+    STALE = "stale"  # no series has a recent sample, or the usage could not be read
+    VALUE_ONLY = "value_only"  # the value is known; the usage is zero, or was not read yet
+    NO_USAGE_SOURCE = "no_usage_source"  # neither AWS nor Headroom can tell the usage
+    WATCHED = "watched"  # a series compares the usage with the quota
 
     @property
     def words(self) -> str:
@@ -64,10 +64,10 @@ class QuotaSeries:
 
 
 def verdict_of_series(series: Sequence[QuotaSeries]) -> Verdict:
-    """Return the verdict on a quota by its series: it is watched if one of them is."""
-    if any(one.zone not in (Zone.STALE, Zone.UNOBSERVABLE) for one in series):
+    """Return the verdict on a quota by its series: the quota is watched if one of them is."""
+    if any(limited.zone not in (Zone.STALE, Zone.UNOBSERVABLE) for limited in series):
         return Verdict(CoverageState.WATCHED)
-    reasons = [one.unobservable for one in series if one.unobservable]
+    reasons = [limited.unobservable for limited in series if limited.unobservable]
     for reason in reasons:
         if reason.enable_command:
             return Verdict(CoverageState.NOT_ENABLED, reason.reason, reason.enable_command)
@@ -90,5 +90,5 @@ def verdict_of_failure(failure: Failure) -> Verdict:
 def worst_failure(runs: Mapping[str, RunStatus], services: Iterable[str]) -> Failure | None:
     """Return a failure of the last inventories of services, a denial first; None if all succeeded."""
     found = [failure for service in services if service in runs for failure in runs[service].failures]
-    denied = (one for one in found if one.failure_class in DENIAL_CLASSES)
+    denied = (failure for failure in found if failure.failure_class in DENIAL_CLASSES)
     return next(denied, found[0] if found else None)

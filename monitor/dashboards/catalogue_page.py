@@ -50,16 +50,21 @@ def catalogue_page(registry: Registry, not_declared: NotDeclared) -> str:
 def service_table(services: Collection[Service]) -> str:
     """Return a table with one row per service, for a page in the folder of the catalogue page."""
     rows = [
-        (family.value, link(one.title, PAGE, service_heading(one)), f"`{one.service}`", str(len(one.signals)))
+        (
+            family.value,
+            link(service.title, PAGE, service_heading(service)),
+            f"`{service.service}`",
+            str(len(service.signals)),
+        )
         for family, members in by_family(services)
-        for one in members
+        for service in members
     ]
     return table(("family", "service", "name", "signals"), rows)
 
 
 def _contents(services: Collection[Service]) -> Iterator[str]:
     for family, members in by_family(services):
-        links = ", ".join(link(one.title, "", service_heading(one)) for one in members)
+        links = ", ".join(link(service.title, "", service_heading(service)) for service in members)
         yield f"**{family.value.capitalize()}**: {links}"
 
 
@@ -73,7 +78,7 @@ def _readable(collector: Collector) -> Mapping[str, ReadableSignal]:
 
 
 def _metrics_alone(readable: Mapping[str, ReadableSignal]) -> Iterator[str]:
-    """Yield which signals of a service are read in accounts without a role, if any are."""
+    """Yield the sentence on the signals that are read without a role; nothing if there are none."""
     names = [f"`{name}`" for name, signal in readable.items() if not signal.lacks_limit]
     without_limit = [f"`{name}`" for name, signal in readable.items() if signal.lacks_limit]
     on_request = [f"{', '.join(without_limit)} with a limit in `limits`"] if without_limit else []

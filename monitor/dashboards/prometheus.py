@@ -134,7 +134,7 @@ def _sustained(signal: Signal) -> str:
 
 
 def _minimum_over(selector: str, minutes: int) -> str:
-    """Return the query for the mildest zone of the last minutes, in which the series existed throughout."""
+    """Return the query for the mildest zone of the last minutes, of series that existed throughout them."""
     zone = f"{LAST_KNOWN}{selector}"
     return f"min_over_time({zone}[{minutes}m])\n  and\n  {zone} offset {minutes}m\n  and\n  {zone}"
 

@@ -1,4 +1,4 @@
-"""Denials in the protocol RPC v2 CBOR. moto lacks it, so no service that uses it is simulated.
+"""Denials in the protocol RPC v2 CBOR. moto lacks the protocol, so no service with it is simulated.
 
 https://smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html
 """

@@ -1,7 +1,7 @@
-"""Inverts formulas: finds values of metrics from which a usage follows.
+"""Inverts formulas: finds values of metrics that give a usage.
 
-A formula leaves much open: whether 100 calls are 50 and 50 or 100 and 0. Here the terms of a sum have equal
-shares, those of a maximum or minimum are equal, what is subtracted is 0, and no metric is below 0.
+Several values give the same usage: 100 calls may be 50 + 50 or 100 + 0. Here the terms of a sum have equal
+shares, the terms of a maximum or minimum are equal, a subtracted term is 0, and no metric is below 0.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,12 +19,12 @@ from monitor.lib.errors import HeadroomError
 Values = Callable[[Minutes], Floats]  # a value for each minute
 
 MAX_DENOMINATOR = 1e9
-DENOMINATOR = 1000.0  # of a ratio, if it is not set yet and the goal allows it
+DENOMINATOR = 1000.0  # the denominator of a ratio, if unset before and allowed by the goal
 COUNTED_SINCE = -30 * MINUTES_PER_DAY  # the minute in which counters start, before minute 0 of the demo
 
 
 class InversionError(HeadroomError):
-    """No values of metrics are known from which a usage follows."""
+    """No values of metrics are known that give a usage."""
 
 
 class Bounds(NamedTuple):
@@ -34,7 +34,7 @@ class Bounds(NamedTuple):
     high: float
 
     def scaled(self, weight: float) -> "Bounds":
-        """The bounds of `weight` times the term."""
+        """Return the bounds of `weight` times the term."""
         low, high = sorted((_product(weight, self.low), _product(weight, self.high)))
         return Bounds(low, high)
 
@@ -46,22 +46,22 @@ class Bounds(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class MetricValues:
-    """The values of metrics; those of a metric are set once, and later formulas are solved around them."""
+    """The values of metrics. Each metric is set once; later formulas take its values as given."""
 
     functions: dict[Metric, Values] = field(default_factory=dict)
 
     def evaluate(self, term: Term, minutes: Minutes) -> Floats:
         """Return the value of a term in each minute.
 
-        Raises KeyError where a metric of it is not set, or its operation cannot be inverted.
+        Raises KeyError if a metric of the term is not set, or its operation cannot be inverted.
         """
         if isinstance(term, Metric):
             return self.functions[term](minutes)
         terms = self._weighted(term.terms, minutes)
         if term.op is not Op.RISE:
             return _COMBINED[term.op](terms) + term.offset
-        before = self._weighted(term.terms, minutes - 1)
-        return np.maximum(_present_sum(terms) - _present_sum(before), 0.0) + term.offset
+        previous = self._weighted(term.terms, minutes - 1)
+        return np.maximum(_present_sum(terms) - _present_sum(previous), 0.0) + term.offset
 
     def follow(self, usage: Usage, target: Values) -> None:
         """Set the metrics of a usage that are not set yet, so that the usage becomes the target.
@@ -90,30 +90,30 @@ class MetricValues:
         return np.array([weight * self.evaluate(term, minutes) for term, weight in terms])
 
     def _solve_sum(self, usage: Usage, goal: Values) -> None:
-        """Set the terms so that their sum is the goal: each at its base, and a share of the rest on top."""
+        """Set the terms so that their sum is the goal: each is its base plus a share of the remainder."""
         terms = _merged(usage.terms)
         settled = [(term, weight) for term, weight in terms if not self._is_open(term)]
-        # Metrics first: a nested formula that names one of them too is then solved around it.
-        opened = sorted(
+        # Metrics first, so that a nested formula with the same metric takes its values as given.
+        open_terms = sorted(
             ((term, weight) for term, weight in terms if self._is_open(term)),
-            key=lambda one: isinstance(one[0], Usage),
+            key=lambda weighted: isinstance(weighted[0], Usage),
         )
-        bounds = [bounds_of(term).scaled(weight) for term, weight in opened]
-        bases = [one.nearest_to_zero for one in bounds]
-        upward = _shares([one.high - base for one, base in zip(bounds, bases, strict=True)])
-        downward = _shares([base - one.low for one, base in zip(bounds, bases, strict=True)])
+        bounds = [bounds_of(term).scaled(weight) for term, weight in open_terms]
+        bases = [bound.nearest_to_zero for bound in bounds]
+        upward = _shares([bound.high - base for bound, base in zip(bounds, bases, strict=True)])
+        downward = _shares([base - bound.low for bound, base in zip(bounds, bases, strict=True)])
 
-        def rest(minutes: Minutes) -> Floats:
-            left = goal(minutes) - sum(bases)
+        def remainder(minutes: Minutes) -> Floats:
+            missing = goal(minutes) - sum(bases)
             if settled:
-                left -= np.nan_to_num(_present_sum(self._weighted(settled, minutes)))
-            return left
+                missing -= np.nan_to_num(_present_sum(self._weighted(settled, minutes)))
+            return missing
 
-        for (term, weight), base, up, down in zip(opened, bases, upward, downward, strict=True):
-            self._set(term, partial(_filled, rest, weight, base, (up, down)))
+        for (term, weight), base, up, down in zip(open_terms, bases, upward, downward, strict=True):
+            self._set(term, partial(_filled, remainder, weight, base, (up, down)))
 
     def _solve_extreme(self, usage: Usage, goal: Values) -> None:
-        """Set each term to the goal, or as near as it gets."""
+        """Set each term to the goal, or as near to it as the bounds of the term allow."""
         for term, weight in usage.terms:
             low, high = bounds_of(term).scaled(weight)
             self._set(term, partial(_clipped, goal, weight, low, high))
@@ -123,7 +123,7 @@ class MetricValues:
         self._solve_sum(usage, lambda minutes: np.where(goal(minutes) > 0, 1.0, 0.0))
 
     def _solve_ratio(self, usage: Usage, goal: Values) -> None:
-        """Set the second term to a constant, or as near as the goal allows; the first one follows."""
+        """Set the denominator to a constant, or as near to it as the goal allows; then set the numerator."""
         (part, part_weight), (whole, whole_weight) = usage.terms
         part_bounds, whole_bounds = bounds_of(part).scaled(part_weight), bounds_of(whole).scaled(whole_weight)
         is_given = not self._is_open(part)
@@ -134,7 +134,7 @@ class MetricValues:
             part_low, part_high = part_bounds if given is None else (given, given)
             with np.errstate(divide="ignore", invalid="ignore"):
                 ends = np.sort([part_low / ratio, part_high / ratio], axis=0)
-            is_zero = ratio == 0  # whatever the second term is
+            is_zero = ratio == 0  # for any denominator
             low = np.maximum(np.where(is_zero, -inf, ends[0]), whole_bounds.low)
             high = np.minimum(np.where(is_zero, inf, ends[1]), whole_bounds.high)
             nearest: Floats = np.clip(DENOMINATOR, low, high)
@@ -148,7 +148,7 @@ class MetricValues:
         self._set(part, part_at)
 
     def _solve_rise(self, usage: Usage, goal: Values) -> None:
-        """Set the terms so that their sum is a counter of the goal."""
+        """Set the terms so that their sum is a counter that rises by the goal in each minute."""
         self._solve_sum(usage, partial(_counter, goal))
 
 
@@ -156,7 +156,7 @@ def bounds_of(term: Term) -> Bounds:
     """Return the bounds of a term whose metrics are independent of each other."""
     if isinstance(term, Metric):
         return Bounds(0.0, inf)
-    parts = [bounds_of(one).scaled(weight) for one, weight in term.terms]
+    parts = [bounds_of(part).scaled(weight) for part, weight in term.terms]
     match term.op:
         case Op.SUM:
             found = _sum_bounds(term.terms)
@@ -181,7 +181,7 @@ def _sum_bounds(terms: Iterable[tuple[Term, float]]) -> Bounds:
 
 
 def _ratio_bounds(part: Bounds, whole: Bounds) -> Bounds:
-    """The bounds of a quotient whose second term is above 0 and at most MAX_DENOMINATOR."""
+    """Return the bounds of a ratio whose denominator is above 0 and at most MAX_DENOMINATOR."""
     high = part.high / whole.low if whole.low else inf
     if part.low == 0:
         return Bounds(0.0, high)
@@ -194,7 +194,7 @@ def _metrics(term: Term) -> Iterable[Metric]:
 
 
 def _merged(terms: Iterable[tuple[Term, float]]) -> list[tuple[Term, float]]:
-    """Each term once, with the sum of its weights."""
+    """Return each term once, with the sum of its weights."""
     weights: dict[Term, float] = {}
     for term, weight in terms:
         weights[term] = weights.get(term, 0.0) + weight
@@ -206,23 +206,23 @@ def _product(weight: float, bound: float) -> float:
 
 
 def _shares(room: Sequence[float]) -> list[float]:
-    """The shares by which terms fill their room: equal ones where it is infinite."""
+    """Return the terms' shares of a remainder: in proportion to their room, or equal if it is infinite."""
     unlimited = sum(map(isinf, room))
     if unlimited:
-        return [isinf(one) / unlimited for one in room]
-    return [one / sum(room) if one else 0.0 for one in room]
+        return [isinf(size) / unlimited for size in room]
+    return [size / sum(room) if size else 0.0 for size in room]
 
 
 def _filled(
-    rest: Values, weight: float, base: float, shares: tuple[float, float], minutes: Minutes
+    remainder: Values, weight: float, base: float, shares: tuple[float, float], minutes: Minutes
 ) -> Floats:
-    """The term that, times its weight, is its base and a share of the rest.
+    """Return the values of a term that, times its weight, is its base plus a share of the remainder.
 
-    shares: of a rest above 0, and of one below.
+    shares: the share of a positive remainder, and the share of a negative remainder.
     """
     up, down = shares
-    left = rest(minutes)
-    value: Floats = base + up * np.maximum(left, 0.0) + down * np.minimum(left, 0.0)
+    missing = remainder(minutes)
+    value: Floats = base + up * np.maximum(missing, 0.0) + down * np.minimum(missing, 0.0)
     return value / weight
 
 
@@ -232,7 +232,7 @@ def _clipped(goal: Values, weight: float, low: float, high: float, minutes: Minu
 
 
 def _counter(rise: Values, minutes: Minutes) -> Floats:
-    """The value of a counter that rises by this much in each minute; NaN in minutes without data."""
+    """Return a counter that rises by `rise` in each minute; NaN in minutes without data."""
     if not minutes.size:
         return np.zeros(0)
     first = min(COUNTED_SINCE, int(minutes.min()))
@@ -242,7 +242,7 @@ def _counter(rise: Values, minutes: Minutes) -> Floats:
 
 
 def _present_sum(terms: Floats) -> Floats:
-    """The sum of the terms with a value; NaN where none has one."""
+    """Return the sum of the terms with a value; NaN where no term has one."""
     return np.where(np.isnan(terms).all(axis=0), np.nan, np.nansum(terms, axis=0))
 
 

@@ -17,7 +17,7 @@ EVENTS: StatisticFunctions = {  # one report of the value 1 per event; v: the nu
     "Maximum": lambda v: np.where(np.isnan(v), v, 1.0),
     "Minimum": lambda v: np.where(np.isnan(v), v, 1.0),
 }
-THROTTLES: StatisticFunctions = {  # one report per request, of 1 if it is throttled; v: how many are
+THROTTLES: StatisticFunctions = {  # one report per request: 1 if throttled, else 0; v: the sum
     "Sum": np.rint,
     "Maximum": lambda v: np.where(np.isnan(v), v, v > 0),
     "Minimum": lambda v: np.where(np.isnan(v), v, 0.0),
@@ -103,7 +103,7 @@ AnyMetric = DemoMetric | StoriedMetric
 
 
 def _values_of_periods(statistic: str, values: Floats, length: int) -> Floats:
-    """The statistic of each period, from those of its minutes; of percentiles, the highest one."""
+    """Return the statistic of each period from its minutes; for percentiles, the highest of the minutes."""
     by_period = values.reshape(-1, length)
     combine = PERIOD_STATISTICS.get(statistic, np.fmax.reduce)
     with np.errstate(invalid="ignore"):

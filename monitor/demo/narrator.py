@@ -1,7 +1,7 @@
-"""Tells the story of the demo in the terminal: has each scene begin, and waits until Headroom has seen it.
+"""Tells the demo's story in the terminal: begins each scene, and waits until Headroom has seen it.
 
-A scene comes at its time, and never before the one before it was seen: on a busy machine the story is told
-later, and in order.
+A scene begins at its time, but not before Headroom has seen the previous scene. So the order is the same on a
+busy machine, where the story takes longer.
 """
 
 from collections.abc import Awaitable, Callable
@@ -15,17 +15,17 @@ from monitor.fleet.fleet import Fleet
 from monitor.fleet.rows import Row, row_of
 from monitor.lib.schedule import LoopClock
 
-LOOK_INTERVAL = 0.25  # seconds between two looks at what Headroom has made of a scene
+LOOK_INTERVAL = 0.25  # seconds between two checks whether Headroom has seen a scene
 SERVICE, SIGNAL = "kinesis", "stream_write_bytes"
 INDENT = " " * 9
 
 
 @dataclass
 class Narrator:
-    """Tells the story of a stream. begin: has a scene begin in the simulated AWS.
+    """Tells the story of a stream. begin: begins a scene in the simulated AWS.
 
-    clock: of which the seconds are those of `started`, the start of the demo. seen: the seconds from it to
-    each scene, once Headroom had seen it.
+    started: the start of the demo, in seconds of `clock`. seen: by scene, the seconds from the start of the
+    demo until Headroom had seen it.
     """
 
     fleet: Fleet
@@ -39,35 +39,35 @@ class Narrator:
     _first_limit: float = field(default=0.0, init=False)
 
     async def tell(self) -> None:
-        """Tell all scenes, one after another."""
+        """Tell all scenes in order."""
         for scene, settings in SCENES.items():
-            await self.clock.sleep(max(0.0, settings.after - self._passed()))
+            await self.clock.sleep(max(0.0, settings.after - self._elapsed()))
             if settings.is_change:
-                await self._change(scene)
+                await self._begin(scene)
                 self._say(settings.text)
-            words = await self._seen(scene)
+            description = await self._wait_until_seen(scene)
             if not settings.is_change:
                 self._say(settings.text)
-            for line in words.splitlines():
+            for line in description.splitlines():
                 self.out.write(f"{INDENT}{line}\n")
             self.out.flush()
         self._say("That is the story. The rest goes on until Ctrl-C.")
 
-    async def _change(self, scene: Scene) -> None:
-        """Have a scene begin, once the stream is known."""
+    async def _begin(self, scene: Scene) -> None:
+        """Begin a scene, once the stream is in the fleet."""
         while not (row := self._row()):
             await self.clock.sleep(LOOK_INTERVAL)
         self._first_limit = row.limit or self._first_limit
         await self.begin(scene)
 
-    async def _seen(self, scene: Scene) -> str:
-        """Wait until Headroom has seen a scene, and return what it makes of it."""
+    async def _wait_until_seen(self, scene: Scene) -> str:
+        """Wait until Headroom has seen a scene, and return the description of the sighting."""
         while True:
             row = self._row()
-            words = SIGHTINGS[scene](Sighting(row, self._first_limit, self.receiver)) if row else ""
-            if words:
-                self.seen[scene] = self._passed()
-                return words
+            description = SIGHTINGS[scene](Sighting(row, self._first_limit, self.receiver)) if row else ""
+            if description:
+                self.seen[scene] = self._elapsed()
+                return description
             await self.clock.sleep(LOOK_INTERVAL)
 
     def _row(self) -> Row | None:
@@ -75,9 +75,9 @@ class Narrator:
         keys = (key for key in self.fleet.series if (key.service, key.signal, key.resource) == wanted)
         return next((row_of(self.fleet, self.fleet.series[key]) for key in keys), None)
 
-    def _passed(self) -> float:
+    def _elapsed(self) -> float:
         return self.clock.now() - self.started
 
     def _say(self, text: str) -> None:
-        self.out.write(f"{f'+{self._passed():.0f} s':>7}  {text}\n")
+        self.out.write(f"{f'+{self._elapsed():.0f} s':>7}  {text}\n")
         self.out.flush()

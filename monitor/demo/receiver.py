@@ -1,4 +1,4 @@
-"""A receiver of webhooks, built into the demo, and the page that shows what they brought."""
+"""A receiver of webhooks, built into the demo, and the page that shows the notifications."""
 
 import asyncio
 import hashlib
@@ -16,7 +16,7 @@ from jinja2 import Environment
 
 from monitor.notifiers.webhook_body import WebhookBody, WebhookData
 
-MAX_NOTIFICATIONS = 200  # that are kept
+MAX_NOTIFICATIONS = 200  # stored ones; older ones are dropped
 MAX_BODY = 4 * 1024**2  # bytes
 SHUTDOWN_TIMEOUT = 0.2  # seconds for requests that are still running
 FOLDER = Path(__file__).parent
@@ -24,22 +24,23 @@ FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class ReceivedNotification:
-    """A notification as it came. at: epoch seconds. data: of the body of Headroom's webhooks."""
+    """A received notification. at: its arrival, in epoch seconds. data: `data` of the webhook's body."""
 
     at: float
     data: WebhookData
 
     @property
     def time(self) -> str:
-        """The time at which it came, as text in UTC."""
+        """The time of arrival, as text in UTC."""
         return datetime.fromtimestamp(self.at, UTC).strftime("%H:%M:%S")
 
 
 @dataclass
 class DemoReceiver:
-    """Receives webhooks and keeps the newest ones. clock: returns epoch seconds.
+    """Receives webhooks and stores the newest notifications. clock: returns epoch seconds.
 
-    arrived: set at each one. style, template: of the page. received: the newest first.
+    arrived: set when a notification arrives. style, template: the CSS and the Jinja template of the page.
+    received: the stored notifications, the newest first.
     """
 
     clock: Callable[[], float]
@@ -52,7 +53,7 @@ class DemoReceiver:
     @classmethod
     @asynccontextmanager
     async def started(cls, clock: Callable[[], float], port: int = 0) -> AsyncIterator["DemoReceiver"]:
-        """Listen on a port of loopback; 0 picks a free one. Raises OSError when it is in use."""
+        """Listen on a port of loopback; 0 picks a free one. Raises OSError if the port is in use."""
         receiver = cls(clock)
         app = web.Application(client_max_size=MAX_BODY)
         app.add_routes([web.get("/", receiver.page), web.post("/webhook", receiver.receive)])
@@ -67,7 +68,7 @@ class DemoReceiver:
             await runner.cleanup()
 
     async def receive(self, request: web.Request) -> web.Response:
-        """Take a webhook in Headroom's own format."""
+        """Store the notification of a webhook in Headroom's own format."""
         try:
             body = msgspec.json.decode(await request.read(), type=WebhookBody)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -77,14 +78,14 @@ class DemoReceiver:
         return web.Response(text="received")
 
     async def page(self, _: web.Request) -> web.Response:
-        """Show what came, the newest first."""
+        """Return the page with the notifications, the newest first."""
         template = Environment(autoescape=True).from_string(self.template)
         text = template.render(received=self.received, style=self.style)
         return web.Response(text=text, content_type="text/html", headers=_headers(self.style))
 
 
 def _headers(style: str) -> dict[str, str]:
-    """Return the headers of the page, which allow this style and nothing else."""
+    """Return the headers of the page, which allow its style sheet and no other content."""
     digest = b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'"
     return {"Content-Security-Policy": policy, "Cache-Control": "no-store"}

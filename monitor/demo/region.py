@@ -31,7 +31,7 @@ class DemoQuota:
 class DemoRegion:
     """One region of an account: its resources, and the quotas that differ from their defaults.
 
-    quotas: further ones than `monitor.demo.services.quotas` knows. denied: every call is denied. start: the
+    quotas: those that `monitor.demo.services.quotas` lacks. denied: true if every call is denied. start: the
     minute since 1970 in which the world started. ids: the ids that moto gave to resources, by name.
     """
 
@@ -73,7 +73,7 @@ class AwsResponseError(HeadroomError):
 
 
 Params = Mapping[str, Any]
-# From the region, the parameters and the time in epoch seconds to the response.
+# Takes the region, the parameters and the time in epoch seconds; returns the response.
 OperationHandler = Callable[[DemoRegion, Params, float], Mapping[str, Any]]
 
 
@@ -81,7 +81,7 @@ OperationHandler = Callable[[DemoRegion, Params, float], Mapping[str, Any]]
 class DemoService:
     """The simulation of one AWS service.
 
-    name: as in botocore. signing_name: in requests, where it differs from the name. metrics: returns the
+    name: the name in botocore. signing_name: the name in signatures, if it differs. metrics: returns the
     metrics of a region. seed: creates the resources in moto with a boto3 client. operations: handlers of
     operations that moto lacks or answers wrongly, by botocore's names.
     """

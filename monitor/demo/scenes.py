@@ -1,6 +1,7 @@
-"""The scenes of the demo's story, as data: a sale that begins as every day, and is larger today.
+"""The scenes of the demo's story, as data: a daily sale begins, and is larger today.
 
-`monitor.demo.story_stream` has the stream to which it happens, and `monitor.demo.narrator` tells it.
+`monitor.demo.story_stream` simulates the stream that the sale is written to, and `monitor.demo.narrator`
+prints the scenes.
 """
 
 import math
@@ -10,7 +11,7 @@ from enum import StrEnum
 
 
 class Scene(StrEnum):
-    """A scene: a change in the simulated AWS, or what Headroom makes of one."""
+    """A scene: a change in the simulated AWS, or Headroom's response to a change."""
 
     RISE = "rise"
     FORESEEN = "foreseen"
@@ -22,10 +23,10 @@ class Scene(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SceneSettings:
-    """The time of a scene, and its text. after: seconds from the start of the demo; it never comes before
-    the one above it.
+    """The time of a scene, and its text.
 
-    is_change: something changes in the simulated AWS. text: what happens, for the terminal.
+    after: the earliest time, in seconds from the start of the demo; a scene also waits for the previous one.
+    text: the line in the terminal. is_change: true if something changes in the simulated AWS.
     """
 
     after: float
@@ -52,9 +53,9 @@ class BegunScenes:
     times: dict[Scene, float] = field(default_factory=dict)
 
     def begin(self, scene: Scene, now: float) -> None:
-        """Have a scene begin now, unless it did before."""
+        """Record that a scene begins now, unless it has begun before."""
         self.times.setdefault(scene, now)
 
     def begun_at(self, scene: Scene) -> float:
-        """Return when a scene began; infinite if it did not."""
+        """Return when a scene began; infinite if it has not begun."""
         return self.times.get(scene, math.inf)

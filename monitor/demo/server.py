@@ -1,4 +1,4 @@
-"""The HTTP server of the simulated AWS: it answers simulated operations, and moto others that it knows."""
+"""The HTTP server of the simulated AWS: simulated operations are answered here, others by moto."""
 
 import asyncio
 import time
@@ -47,14 +47,14 @@ class DemoAws:
         self.moto = DomainDispatcherApplication(create_backend_app)
 
     async def __call__(self, request: Request) -> Response:
-        path = request.scope["raw_path"].decode("ascii")  # that of `url` is decoded
+        path = request.scope["raw_path"].decode("ascii")  # the path in `request.url` is decoded
         url = f"{request.url.scheme}://{request.url.netloc}{path}"
         url = f"{url}?{request.url.query}" if request.url.query else url
         arguments = (request.method, url, dict(request.headers), await request.body())
         return await asyncio.to_thread(self.respond, *arguments)
 
     def respond(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Return the response to a request. It blocks."""
+        """Return the response to a request. Call it in a thread, as it blocks."""
         if is_cbor(headers):
             return cbor_denial(url, headers)
         request = MotoRequest.from_primitives(method, with_encoded_slashes(url), headers, body)
@@ -111,7 +111,7 @@ def iam_action(call: Call) -> str:
 
 
 def create_app(regions: Iterable[DemoRegion], services: Sequence[DemoService] = SERVICES) -> Starlette:
-    """Return the ASGI application of seeded regions with these services."""
+    """Return the ASGI application for seeded regions and their services."""
     aws = DemoAws(regions, services)
 
     async def endpoint(request: Request) -> Response:

@@ -32,22 +32,22 @@ from monitor.server.listener import bind_socket
 Result = TypeVar("Result")
 
 MAX_ROWS = 12  # in the printed table
-# Services that the demo simulates in `monitor/demo/services/`; of all others it has stories, or nothing.
+# Services that `monitor/demo/services/` simulates; other services have stories, or are not in the demo.
 SIMULATED_SERVICES = ("apigateway", "autoscaling", "kinesis", "lambda", "quotas", "s3", "sqs")
 
 PATH_FILE = Path(__file__).parent / "paths.yaml"
 
 
 def demo_services() -> list[str]:
-    """Return the services that the demo shows: those that it simulates, and those with stories."""
+    """Return the services that the demo shows: the simulated ones, and those with stories."""
     return sorted({*SIMULATED_SERVICES, *(path.stem for path in STORY_FOLDER.glob("*.yaml"))})
 
 
 def demo_settings(url: str, listen: str, journal: str, received: str) -> dict[str, Any]:
-    """Return the configuration of the demo, as a file has it: its services in all regions.
+    """Return the configuration of the demo as the keys and values of its file.
 
-    Metrics are read at the default intervals, so that costs are about those of real accounts like these.
-    url: of the simulated AWS. received: of the receiver of notifications.
+    Metrics are read at the default intervals, so that costs are similar to those of real accounts.
+    url: the address of the simulated AWS. received: the address of the receiver of notifications.
     """
     return {
         "accounts": [account.entry() for account in ACCOUNTS],
@@ -75,7 +75,7 @@ def demo_settings(url: str, listen: str, journal: str, received: str) -> dict[st
             "group_wait": 5,
             "group_interval": 5,
         },
-        # Without the patience of a night at work, so that the story is short.
+        # Alerts fire and end at once, so that the story is short.
         "alerts": [{"resource": STORY_STREAM, "will_reach_for": 0, "for": 0, "keep_firing_for": 0}],
     }
 
@@ -108,7 +108,7 @@ async def run_demo(port: int, out: TextIO, clock: LoopClock = SYSTEM_CLOCK) -> N
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, Result], stop: asyncio.Event) -> Result | None:
-    """Return the result of work; None if `stop` is set before it is done, which ends it."""
+    """Return the result of `work`; None if `stop` is set first, in which case `work` is cancelled."""
     working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait([working, stopping], return_when=asyncio.FIRST_COMPLETED)
@@ -126,7 +126,8 @@ async def _unless_stopped(work: Coroutine[Any, Any, Result], stop: asyncio.Event
 class Demo:
     """A demo whose AWS has started.
 
-    config_file: where its configuration is, for other commands. clock: of the story. started: its second.
+    config_file: the path of its configuration, for other commands. started: the start of the demo, in seconds
+    of `clock`.
     """
 
     aws: AwsProcess
@@ -140,9 +141,9 @@ class Demo:
         """Run Headroom and tell the story until `stop` is set."""
         registry = builtin_registry()
         async with App.opened(config, registry, lambda: config) as app, asyncio.TaskGroup() as group:
-            telling = group.create_task(self._tell(app))
+            narration = group.create_task(self._tell(app))
             await app.run(listening, stop)
-            telling.cancel()
+            narration.cancel()
 
     async def _tell(self, app: App) -> None:
         await app.judged.wait()
@@ -159,7 +160,7 @@ class Demo:
         await narrator.tell()
 
     def _print_summary(self, app: App) -> None:
-        """Print the most urgent series, and what to try next."""
+        """Print the most urgent series, and the hints."""
         rows, fleet, now = rows_of(app.fleet), app.fleet, int(time.time() // 60)
 
         def history_of(key: Any) -> SeriesHistory:

@@ -1,4 +1,4 @@
-"""Sightings: Headroom's own words about each scene of the demo's story, once it has seen the scene."""
+"""Describes each scene of the demo's story by Headroom's data, once Headroom has seen the scene."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ RISEN_UTILIZATION = 0.85
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """All that can be seen of the story. row: of its series. first_limit: before it was raised."""
+    """The data of a sighting. row: the story's series. first_limit: the limit before it was raised."""
 
     row: Row
     first_limit: float
@@ -24,12 +24,12 @@ class Sighting:
 
     @property
     def subject(self) -> str:
-        """The series, in short."""
+        """The service and the resource of the series."""
         return f"{self.row.key.service} {self.row.key.resource}"
 
     @property
     def usage(self) -> str:
-        """The usage and the limit."""
+        """The utilization, the limit and the throttled demand, as text."""
         row = self.row
         percent = "?" if row.utilization is None else f"{row.utilization:.0%}".replace("%", " %")
         limit = "" if row.limit is None else f" of {row.unit.format(row.limit)}"
@@ -37,26 +37,26 @@ class Sighting:
         return f"{self.subject}: {percent}{limit}{throttled}"
 
     def received(self, **fields: str) -> str:
-        """Return the summary of the first alert on the resource with these fields that was received."""
-        for one in self.receiver.received:
-            for alert in one.data.alerts:
-                if self._is_ours(alert) and all(getattr(alert, name) == fields[name] for name in fields):
+        """Return the summary of the newest received alert on the series with these fields; else ''."""
+        for notification in self.receiver.received:
+            for alert in notification.data.alerts:
+                if self._is_of_series(alert) and all(getattr(alert, name) == fields[name] for name in fields):
                     return f"{alert.summary}\nreceived by {self.receiver.address}"
         return ""
 
-    def _is_ours(self, alert: WebhookAlert) -> bool:
+    def _is_of_series(self, alert: WebhookAlert) -> bool:
         labels = self.row.key.labels
         return all(alert.labels.get(name) == labels[name] for name in LABELS)
 
 
 def risen(sighting: Sighting) -> str:
-    """Tell the usage, once it has risen."""
+    """Return the usage once it has risen; until then, an empty text."""
     utilization = sighting.row.utilization
     return sighting.usage if utilization is not None and utilization >= RISEN_UTILIZATION else ""
 
 
 def foreseen(sighting: Sighting) -> str:
-    """Tell the forecast, once the limit will probably be reached within an hour."""
+    """Return the forecast once the limit will likely be reached within an hour; until then, an empty text."""
     reach = sighting.row.reach
     is_likely = reach.minutes and reach.probability and reach.probability[0] >= LIKELY
     minute = int(sighting.receiver.clock() // 60)
@@ -64,17 +64,17 @@ def foreseen(sighting: Sighting) -> str:
 
 
 def throttled(sighting: Sighting) -> str:
-    """Tell the usage, once demand is throttled."""
+    """Return the usage once demand is throttled; until then, an empty text."""
     return sighting.usage if sighting.row.zone is Zone.SATURATED else ""
 
 
 def notified(sighting: Sighting) -> str:
-    """Tell the alert on throttled demand, once it was received."""
+    """Return the alert on throttled demand once it was received; until then, an empty text."""
     return sighting.received(status="firing", severity="critical")
 
 
 def raised(sighting: Sighting) -> str:
-    """Tell the limit, once the higher one was read."""
+    """Return the limit once the higher one was read; until then, an empty text."""
     row, first = sighting.row, sighting.first_limit
     if row.limit is None or row.limit <= first:
         return ""
@@ -83,7 +83,7 @@ def raised(sighting: Sighting) -> str:
 
 
 def resolved(sighting: Sighting) -> str:
-    """Tell the end of the alert, once it was received."""
+    """Return the end of the alert once it was received; until then, an empty text."""
     return sighting.received(status="resolved")
 
 

@@ -46,11 +46,11 @@ class StoryAws:
         return True
 
     def reads_quotas_of(self, service_code: str) -> bool:
-        """Return true: a file tells of no region for global services."""
+        """Return true: a story file has no `global` region that would read quotas instead."""
         return True
 
     def in_region(self, _: str) -> "StoryAws":
-        """Return itself: the answers of a file are those of one region."""
+        """Return itself: there are only the answers of one region."""
         return self
 
     def found_resource(self) -> None:
@@ -66,7 +66,7 @@ class StoryAws:
         return state
 
     def account_state(self, kind: type[State]) -> State:
-        """Return the same object as `state`: a file tells of one region."""
+        """Return the same object as `state`: there is only one region."""
         return self.state(kind)
 
     async def in_turn(
@@ -78,15 +78,15 @@ class StoryAws:
         *,
         is_shared: bool = False,
     ) -> Response:
-        """Return what `read` returns: everything is read."""
+        """Return what `read` returns: every resource is read at once."""
         return await read()
 
     def takes_turn(self, key: Hashable, resource: Resource) -> bool:
-        """Return true: everything is read."""
+        """Return true: every resource is read at once."""
         return True
 
     def read_at(self, key: Hashable) -> None:
-        """Return None: everything is read now."""
+        """Return None: there was no earlier inventory."""
 
     def series(
         self,
@@ -95,11 +95,11 @@ class StoryAws:
         make: Callable[[], Iterable[Observed]],
         read_at: Callable[[str], float | None] | float | None = None,
     ) -> Iterable[Observed]:
-        """Return what `make` returns: nothing is known before."""
+        """Return what `make` returns: there are no series of an earlier inventory."""
         return make()
 
     def waits(self, resource: Resource) -> None:
-        """Do nothing: nothing waits."""
+        """Do nothing: no resource waits for its turn."""
 
     async def call(self, service: str, operation: str, **params: Any) -> dict[str, Any]:
         """Return the response to a call. Raises ClientError."""
@@ -122,8 +122,8 @@ class StoryAws:
     ) -> AsyncIterator[dict[str, Any]]:
         """Yield the response of every page."""
 
-        async def call(**of_page: Any) -> dict[str, Any]:
-            return await self.call(service, operation, **of_page)
+        async def call(**page_params: Any) -> dict[str, Any]:
+            return await self.call(service, operation, **page_params)
 
         async for page in paginate(call, pagination(AnswerKey(service, operation)), first or {}, params):
             yield page

@@ -14,15 +14,15 @@ from monitor.demo.metric import StoriedMetric
 from monitor.demo.region import ACCOUNT, DemoQuota, DemoRegion, DemoService, Params
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
-QUIET = Traffic(mean=0.06)  # of series without a story
-ASSUMED_LIMIT = 1.0  # in the signal's unit, where no limit is known: a story is then in that unit
+QUIET = Traffic(mean=0.06)  # the traffic of series without a story
+ASSUMED_LIMIT = 1.0  # where no limit is known, so that a story is in the signal's unit
 
 
 @dataclass(frozen=True, slots=True)
 class StoriedSeries:
     """A series with its story.
 
-    name: service, signal, and name of the resource. limit: in force at the start; None where none is known.
+    name: service, signal, and name of the resource. limit: the limit in force at the start; None if unknown.
     """
 
     name: str
@@ -38,7 +38,7 @@ class StoriedSeries:
     def used(self, minutes: Minutes) -> Floats:
         """Return the usage in each minute, in the signal's unit.
 
-        It stays within the limit where throttled demand is counted, or the limit cannot be exceeded.
+        The usage is at most the limit if throttled demand is counted, or the limit cannot be exceeded.
         """
         demand = self.traffic.demand(self.name, minutes)
         is_capped = self.limit and (self.observed.throttled or self.observed.hard_limit)
@@ -55,8 +55,8 @@ class RegionBook:
     """The stories of all services in one region."""
 
     answers: AnswerTable
-    quotas: dict[str, float] = field(default_factory=dict)  # applied values by code
-    series: dict[str, StoriedSeries] = field(default_factory=dict)  # those with a story, by name
+    quotas: dict[str, float] = field(default_factory=dict)  # the applied values, by quota code
+    series: dict[str, StoriedSeries] = field(default_factory=dict)  # the series with a story, by name
     values: MetricValues = field(default_factory=MetricValues)
 
     def metrics(self) -> Iterator[StoriedMetric]:
@@ -71,9 +71,9 @@ class RegionBook:
 
 @dataclass(frozen=True, slots=True)
 class StoryBook:
-    """The stories of all services, which happen in one account.
+    """The stories of all services, in one account.
 
-    regions: by name. quotas: of the services, as far as the demo has none.
+    regions: the stories by region. quotas: the services' quotas that `monitor.demo.services.quotas` lacks.
     """
 
     regions: Mapping[str, RegionBook]
@@ -86,7 +86,7 @@ class StoryBook:
         return replace(region, quotas=self.quotas, applied_quotas={**region.applied_quotas, **applied})
 
     def services(self) -> Iterator[DemoService]:
-        """Yield the simulations of the clients that the services are read with, and of all their metrics."""
+        """Yield a simulation of each client that the services are read with, and one of all their metrics."""
         operations: dict[str, set[str]] = {}
         for book in self.regions.values():
             for client, operation in book.answers.operations:
@@ -113,6 +113,6 @@ class StoryBook:
 
 
 def _without_zeros(values: Values, minutes: Minutes) -> Floats:
-    """The values of a metric that AWS does not publish when nothing happened."""
+    """Return the values of a metric that AWS does not publish while it is 0."""
     found = values(minutes)
     return np.where(found > 0, found, np.nan)

@@ -1,4 +1,4 @@
-"""Reads `monitor/demo/stories/<service>.yaml`: what AWS answers for a service, and what its resources do.
+"""Reads `monitor/demo/stories/<service>.yaml`: AWS's answers for a service, and the demand on its resources.
 
 ```yaml
 service: dynamodb
@@ -15,8 +15,9 @@ regions:                                        # each region of the demo that i
       table_read_capacity orders: {mean: 0.55, wave: 0.05}
 ```
 
-A story is the demand as a share of the limit; without a known limit, in the signal's unit. What exceeds the
-limit is throttled, where the signal counts it. A metric of several series follows the first of their stories.
+A story is the demand as a share of the limit, or in the signal's unit if no limit is known. Demand above the
+limit is throttled, if the signal counts throttled demand. A metric of several series follows the first of
+their stories.
 Series without a story have quiet traffic.
 """
 
@@ -65,7 +66,7 @@ class ServiceStories(BaseModel, frozen=True, extra="forbid"):
 
 @dataclass(frozen=True, slots=True)
 class StoryFile:
-    """A file of stories without problems of its own. source: the YAML, with the line of each place."""
+    """A valid file of stories. source: the YAML, with the line of each place."""
 
     source: ModelFile[ServiceStories]
     stories: ServiceStories
@@ -81,7 +82,7 @@ class StoryFile:
 
 
 def read_story_files(folder: Path) -> list[StoryFile]:
-    """Read all files of stories in a folder. Raises StoryError with all their problems."""
+    """Read all files of stories in a folder. Raises StoryError with the problems of all files."""
     files, problems = [], list[str]()
     for path in sorted(folder.glob("*.yaml")):
         try:
@@ -94,7 +95,7 @@ def read_story_files(folder: Path) -> list[StoryFile]:
 
 
 def parse_stories(content: bytes, name: str) -> StoryFile:
-    """Parse a file of stories; `name` is shown in problems. Raises StoryError with all of them."""
+    """Parse a file of stories; `name` is the file's name in problems. Raises StoryError with all problems."""
     source = parse_model(content, name, ServiceStories, _answer_problems)
     if source.model is None:
         raise StoryError(source.problems)

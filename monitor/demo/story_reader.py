@@ -1,7 +1,7 @@
 """Reads stories into the regions of the demo.
 
-The scans of each service run against the answers in its file. The formulas of the series that they yield are
-then inverted, so that utilization and throttling are those of the stories.
+The scans of each service run against the answers in its file, and yield its series. Their formulas are then
+inverted, so that utilization and throttled demand follow the stories.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,7 +26,7 @@ from rules.problem_text import suggestion
 from rules.signals import Service, Signal
 from rules.strict_yaml import Where
 
-PUBLISHED_LIMIT = 1000.0  # where CloudWatch alone tells the limit, in the signal's unit
+PUBLISHED_LIMIT = 1000.0  # in the signal's unit, if only a metric in CloudWatch tells the limit
 
 
 async def read_stories(
@@ -72,14 +72,14 @@ class _RegionReader:
         self.problems: list[str] = []
 
     async def read(self) -> RegionBook:
-        """Return the stories of the region. What is wrong with them is in `problems` afterwards."""
+        """Return the stories of the region, and add their problems to `problems`."""
         book = RegionBook(AnswerTable(self._merged_answers()))
         for stories in self._stories.values():
             book.quotas |= stories.quotas
         quiet = []
         for file in self._files:
             service = file.stories.service
-            found = {_series_name(one): one for one in await self._observe(file, book.answers)}
+            found = {_series_name(observed): observed for observed in await self._observe(file, book.answers)}
             self._follow_stories(file, found, book)
             quiet += [
                 self._series(service, observed, book.quotas, QUIET)
@@ -87,8 +87,8 @@ class _RegionReader:
                 if name not in self._stories[file.name].stories
             ]
         # The lowest limits first, so that all series of a shared metric are quiet.
-        for series in sorted(quiet, key=lambda one: one.limit or ASSUMED_LIMIT):
-            with suppress(InversionError):  # its metrics have no points then
+        for series in sorted(quiet, key=lambda quiet_series: quiet_series.limit or ASSUMED_LIMIT):
+            with suppress(InversionError):  # if so, the metrics of the series have no points
                 _set_metrics(series, book.values)
         return book
 
@@ -111,7 +111,7 @@ class _RegionReader:
         return merged
 
     async def _observe(self, file: StoryFile, answers: AnswerTable) -> list[Observed]:
-        """Return the series of the file's service; answers that are not used, or missing, are problems."""
+        """Return the series of the file's service; unused and missing answers are problems."""
         found: list[Observed] = []
         aws = StoryAws(self._region.name, self._region.start * 60.0, answers)
         for scan in self._collector(file.stories.service).scans:
@@ -141,10 +141,10 @@ class _RegionReader:
         return StoriedSeries(name, observed, self._limit(observed, signal, applied), traffic)
 
     def _limit(self, observed: Observed, signal: Signal, applied: Mapping[str, float]) -> float | None:
-        quoted = applied.get(signal.quota.code) if signal.quota else None
+        quota_value = applied.get(signal.quota.code) if signal.quota else None
         candidates = {
             LimitSource.API: observed.limit,
-            LimitSource.APPLIED: quoted and quoted * signal.quota_unit,
+            LimitSource.APPLIED: quota_value and quota_value * signal.quota_unit,
             LimitSource.DOCUMENTED: signal.default_limit(self._region.name),
         }
         limit = effective_limit(candidates, self._region.start * 60)
@@ -172,10 +172,10 @@ def _series_name(observed: Observed) -> str:
 
 
 def _set_metrics(series: StoriedSeries, values: MetricValues) -> None:
-    """Set the metrics of a series that no earlier one has set. Raises InversionError.
+    """Set the metrics of a series that no earlier series has set. Raises InversionError.
 
-    Throttled demand comes first, as the usage may be the rest of the demand. Without a limit no demand is
-    throttled, so the usage comes first.
+    Throttled demand is set first, as the usage may be the demand minus throttled demand. Without a limit no
+    demand is throttled, so the usage is set first.
     """
     observed = series.observed
     if observed.published_limit and series.limit:
@@ -194,8 +194,8 @@ def _constant(value: float) -> Values:
 def _quotas(services: Iterable[Service], applied: Mapping[str, float]) -> Iterator[DemoQuota]:
     """Yield the quotas of services that QUOTAS lacks, in the unit of Service Quotas.
 
-    Their default is the documented one, else the applied value, else 0: some quotas are granted on request
-    only.
+    The default of a quota is the documented one, else the applied value, else 0: some quotas are granted on
+    request only.
     """
     known = {quota.code for quota in QUOTAS}
     for signal in (signal for service in services for signal in service.signals.values()):

@@ -22,7 +22,7 @@ SURGE = (
 )
 WEEKEND = (
     (0, 1.8, 2, 3.8, 4, 7),  # days of a week that begins with the start of the world
-    (0.0, 0.0, 1.0, 1.0, 0.0, 0.0),  # share of what is missing
+    (0.0, 0.0, 1.0, 1.0, 0.0, 0.0),  # share of `Traffic.weekly`
 )
 GROWTH_INTERVAL = 12 * 60  # minutes
 GROWTH_BEFORE_START = 3 * 60  # minutes
@@ -35,8 +35,8 @@ Share = Annotated[float, Field(ge=0, strict=True, allow_inf_nan=False)]
 class Rush(BaseModel, frozen=True, extra="forbid"):
     """A time of higher demand before the start of the world, which `headroom lookback` finds.
 
-    hours_before: from its begin until the start. minutes: its length, of which the middle half is as high as
-    `height`, a share of the limit; before and after it rises and falls.
+    hours_before: the hours from its begin to the start of the world. minutes: its length. height: a share of
+    the limit; demand rises to it in the first quarter, and falls in the last quarter.
     """
 
     hours_before: Annotated[float, Field(gt=0, le=24 * 63, strict=True)]
@@ -44,7 +44,7 @@ class Rush(BaseModel, frozen=True, extra="forbid"):
     height: Share
 
     def share(self, minutes: Minutes) -> Floats:
-        """Return what it adds to the demand in each minute."""
+        """Return the demand that the rush adds in each minute."""
         passed = (minutes + self.hours_before * 60) / self.minutes
         return self.height * np.interp(passed, (0.0, 0.25, 0.75, 1.0), (0.0, 1.0, 1.0, 0.0))
 
@@ -57,7 +57,7 @@ class Traffic(BaseModel, frozen=True, extra="forbid"):
 
     mean: Share
     daily: Share = 0.02  # amplitude of the daily wave
-    weekly: Share = 0.0  # what is missing on two days of each week, as on a weekend
+    weekly: Share = 0.0  # how much lower demand is on two days of each week
     wave: Share = 0.0  # amplitude of the wave of each period
     period: Annotated[int, Field(ge=1, strict=True)] = 14  # minutes
     surge: Share = 0.0  # height of the surge that starts at each full hour and peaks after 12 minutes

@@ -18,12 +18,11 @@ from monitor.demo.services.sqs import DemoQueue
 from monitor.demo.story_stream import StoryStream
 from monitor.demo.traffic import Rush, Traffic
 
-STORY_STREAM = "checkout-events"  # to which the scenes of the story happen
+STORY_STREAM = "checkout-events"  # the stream that the scenes of the story change
 QUIET = Traffic(mean=0.06)
 STEADY = Traffic(mean=0.55, wave=0.04)
 
-# What happened before the start, for `headroom lookback`: a sale, more of it every evening for five days; and
-# times that nothing announced.
+# Peaks before the start, for `headroom lookback`: a sale that grows on five evenings, and unexpected peaks.
 SALE = tuple(
     Rush(hours_before=24 * days + 5.0, minutes=110, height=height)
     for days, height in ((8, 0.06), (7, 0.12), (6, 0.2), (5, 0.29), (4, 0.4))
@@ -84,7 +83,7 @@ IRELAND = (
     DemoQueue(name="refunds.fifo", sent=Traffic(mean=0.2), in_flight=QUIET),
     DemoQueue(name="emails", sent=Traffic(mean=0.4), in_flight=Traffic(mean=0.55, wave=0.04, rushes=BACKLOG)),
     DemoQueue(name="exports", sent=Traffic(mean=0.1), in_flight=Traffic(mean=0.68, wave=0.08)),
-    # Without data for two hours and a half.
+    # Without data for two and a half hours.
     DemoQueue(
         name="partner-callbacks",
         sent=Traffic(mean=0.05, ended=-150),
@@ -135,7 +134,7 @@ IRELAND = (
         cpu=Traffic(mean=0.55, wave=0.04),
         target=55.0,
     ),
-    # AWS has no capacity for three of the eight.
+    # AWS has no capacity for three of the eight instances.
     DemoGroup(name="gpu", minimum=8, maximum=12, load=Traffic(mean=0.6), cpu=Traffic(mean=0.72), missing=3),
     DemoGroup(
         name="mixed",
@@ -249,7 +248,7 @@ VIRGINIA = (
     DemoHttpApi(name="partners", per_second=3000, traffic=Traffic(mean=0.92, wave=0.04), throttled=True),
 )
 
-# Of the account `staging`: small copies of what is in production, and what was forgotten there.
+# The account `staging`: small copies of resources in production, and forgotten resources.
 STAGING_IRELAND = (
     DemoStream(name="orders-staging", shards=1, write=Traffic(mean=0.5, wave=0.05)),
     DemoStream(name="load-test-2025", shards=12, write=Traffic(mean=0.01, noise=0.002)),  # idle capacity
@@ -263,7 +262,7 @@ STAGING_IRELAND = (
     ),
 )
 
-# Of the account `analytics`: with a pattern of the week, and one of each night.
+# The account `analytics`: traffic with a weekly pattern.
 ANALYTICS_VIRGINIA = (
     DemoStream(name="page-views", shards=6, write=Traffic(mean=0.5, weekly=0.3, wave=0.02)),
     DemoStream(name="enriched-views", shards=4, write=Traffic(mean=0.6, weekly=0.32), consumers=("lake",)),
@@ -305,14 +304,14 @@ REGIONS = (
 
 @dataclass(frozen=True, slots=True)
 class DemoAccount:
-    """An account of the demo. services: those that it is read for; empty for all of the demo."""
+    """An account of the demo. services: the services read in it; empty: all services of the demo."""
 
     name: str
     id: str
     services: tuple[str, ...] = ()
 
     def entry(self) -> dict[str, Any]:
-        """Return its entry in `accounts` of the configuration: the credentials are those of the first one."""
+        """Return the account's entry in `accounts` of the configuration; the first account needs no role."""
         role = {} if self.id == ACCOUNT else {"role_arn": f"arn:aws:iam::{self.id}:role/headroom"}
         return {"name": self.name, **role, **({"services": [*self.services]} if self.services else {})}
 
@@ -326,23 +325,24 @@ ACCOUNTS = (
 
 
 def create_world(start: int, scenes: BegunScenes | None = None) -> list[DemoRegion]:
-    """Return the regions of all accounts, of a world that starts in the minute `start` since 1970.
+    """Return the regions of all accounts.
 
-    scenes: those of the story that began; None: none ever begins.
+    start: the start of the world, in minutes since 1970. scenes: the begun scenes of the story; None: no
+    scene ever begins.
     """
     begun = scenes or BegunScenes()
     return [
         replace(
             region,
-            resources=tuple(_told(resource, start, begun) for resource in region.resources),
+            resources=tuple(_with_scenes(resource, start, begun) for resource in region.resources),
             start=start,
-            enabled_regions=tuple(one.name for one in REGIONS if one.account == region.account),
+            enabled_regions=tuple(other.name for other in REGIONS if other.account == region.account),
             ids={},
         )
         for region in REGIONS
     ]
 
 
-def _told(resource: Any, start: int, scenes: BegunScenes) -> Any:
-    """The resource, to which the scenes happen if it is that of the story."""
+def _with_scenes(resource: Any, start: int, scenes: BegunScenes) -> Any:
+    """Return the resource; the story's stream gets the scenes."""
     return replace(resource, start=start, scenes=scenes) if isinstance(resource, StoryStream) else resource

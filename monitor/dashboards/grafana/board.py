@@ -160,7 +160,7 @@ def _label_variable(name: str, matchers: Matchers) -> QueryVariable:
 
 
 def _annotations(matchers: Matchers) -> list[AnnotationQuery]:
-    """Return the alerts of the Prometheus rules and those of Headroom; a user who has both can hide one."""
+    """Return the alerts of the Prometheus rules and those of Headroom; a user can hide either."""
     labels = tuple(matchers)
     prometheus = select("ALERTS", matchers, labels, alertname='=~"Headroom.*"', alertstate='="firing"')
     headroom = f"{select('headroom_alert_state', matchers, labels)} == 2"

@@ -21,7 +21,7 @@ PERIOD_DAYS = {"DAY": 1, "WEEK": 7, "MONTH": 30}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoMethod:
-    """A method with its own throttle; `traffic` is a share of that throttle. function: the one it invokes."""
+    """A method with its own throttle; `traffic` is a share of it. function: the invoked function, if any."""
 
     path: str
     verb: str
@@ -32,7 +32,7 @@ class DemoMethod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoStage:
-    """A stage. methods: those with a throttle of their own.
+    """A stage. methods: the methods with a throttle of their own.
 
     traffic: the requests to all other methods, as a share of `per_second`. shares: the share of `traffic`
     that some of these other methods have, by verb and path. If given, detailed metrics are enabled.
@@ -70,7 +70,7 @@ class DemoUsagePlan:
 def requests_per_minute(traffic: Traffic, name: str, per_second: float, minutes: Minutes) -> Floats:
     """Return the requests in each minute of a traffic that is a share of `per_second`.
 
-    Like the metric Count, they include throttled ones.
+    Like the metric Count, they include throttled requests.
     """
     return traffic.demand(name, minutes) * per_second * 60
 
@@ -87,7 +87,7 @@ def method_requests(api: DemoRestApi, stage: DemoStage, method: DemoMethod, minu
 
 
 def share_of_stage_requests(api: DemoRestApi, stage: DemoStage, share: float, minutes: Minutes) -> Floats:
-    """Return the requests in each minute to a method without its own throttle: a share of its stage's."""
+    """Return the requests in each minute to a method without its own throttle: a share of the stage's."""
     return share * requests_per_minute(stage.traffic, f"{api.name}/{stage.name}", stage.per_second, minutes)
 
 
@@ -161,7 +161,8 @@ def seed(region: DemoRegion, client: Any) -> None:
         child = {"restApiId": api_id, "resourceId": root, "httpMethod": "GET"}
         client.put_method(**child, authorizationType="NONE")
         client.put_integration(**child, type="MOCK", integrationHttpMethod="GET")
-        for method in (one for stage in api.stages for one in stage.methods if one.function):
+        methods = [method for stage in api.stages for method in stage.methods]
+        for method in filter(lambda method: method.function, methods):
             seed_method(region, client, (api_id, root), method)
         deployment = client.create_deployment(restApiId=api_id)["id"]
         for stage in api.stages:
@@ -234,7 +235,7 @@ def get_usage(region: DemoRegion, params: Params, now: float) -> Mapping[str, An
 
 
 def used_and_remaining(plan: DemoUsagePlan, share: float, day: date, now: float) -> list[int]:
-    """Return the requests used on a day, and the quota that remains at its end (of today: now)."""
+    """Return the requests used on a day, and the quota that remains at its end; for today, now."""
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp()
     share_of_day = min(max((now - midnight) / SECONDS_PER_DAY, 0.0), 1.0)
     length = PERIOD_DAYS[plan.period]

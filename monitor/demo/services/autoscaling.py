@@ -12,14 +12,15 @@ from monitor.demo.region import DemoRegion, DemoService, Params
 from monitor.demo.services.quotas import quota_value
 from monitor.demo.traffic import Floats, Minutes, Traffic, constant
 
-REQUESTS_PER_UNIT = 40 * 60  # a minute that a capacity unit takes from a load balancer
+REQUESTS_PER_UNIT = 40 * 60  # requests per minute from a load balancer to a capacity unit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoGroup:
-    """A group. load: a share of its maximum size. cpu: a share of the CPU of its instances.
+    """A group. load: the load as a share of its maximum size. cpu: the CPU utilization of its instances.
 
-    load_balancer, target_group: the ids of those that send it requests; empty without any.
+    load_balancer, target_group: the ids of the load balancer that sends requests to the group, and of its
+    target group; empty if there is none.
     """
 
     name: str
@@ -30,12 +31,12 @@ class DemoGroup:
     weight: int = 1  # capacity units of one instance
     missing: int = 0  # units that AWS cannot launch
     metrics: bool = True  # group metrics are enabled
-    target: float | None = None  # of the target-tracking policy, in percent
+    target: float | None = None  # CPU utilization of the target-tracking policy, in percent
     load_balancer: str = ""
     target_group: str = ""
 
     def requests(self, minutes: Minutes) -> Floats:
-        """Return the requests of its load balancer in each minute."""
+        """Return the requests from the load balancer in each minute."""
         return self.load.demand(self.name, minutes) * self.maximum * REQUESTS_PER_UNIT
 
     def desired(self, minutes: Minutes) -> Floats:

@@ -7,7 +7,7 @@ from monitor.demo.region import DemoRegion, DemoService, Params
 
 
 def describe_regions(region: DemoRegion, params: Params, _: float) -> Mapping[str, Any]:
-    """Return the response of DescribeRegions: the enabled regions, or the requested ones among them."""
+    """Return the response of DescribeRegions: the enabled regions, filtered by the requested names."""
     return {
         "Regions": [
             {

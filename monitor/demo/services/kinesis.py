@@ -12,8 +12,8 @@ from monitor.demo.region import AwsResponseError, DemoRegion, DemoService, Param
 from monitor.demo.services.quotas import quota_value
 from monitor.demo.traffic import Floats, Minutes, Traffic
 
-SHARD_BYTES = 1024**2 * 60  # write limit per minute; the read limit is twice as high
-ON_DEMAND_SHARDS = 4  # of a new on-demand stream: 4 MiB/s
+SHARD_BYTES = 1024**2 * 60  # the write limit of a shard per minute; the read limit is twice as high
+ON_DEMAND_SHARDS = 4  # the shards of a new on-demand stream: 4 MiB/s
 NEARLY_NO_LAG = Traffic(mean=3e-6, daily=0.0, noise=2e-6)  # a fraction of a second
 SHARD_METRICS = (
     "IncomingBytes",
@@ -28,7 +28,7 @@ SHARD_METRICS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DemoStream:
-    """A stream. write: a share of the write limit of its shards. lag: a share of its retention."""
+    """A stream. write: a share of the shards' write limit. lag: the iterator age, a share of retention."""
 
     name: str
     write: Traffic
@@ -49,7 +49,7 @@ class DemoStream:
 
     @property
     def open_shards(self) -> int:
-        """The shards of now."""
+        """The number of open shards now."""
         return self.shards
 
     def demand(self, minutes: Minutes) -> Floats:
@@ -57,11 +57,11 @@ class DemoStream:
         return np.outer(self.skew or np.ones(self.shards), self.write.demand(self.name, minutes))
 
     def accepted(self, minutes: Minutes) -> Floats:
-        """Return the accepted demand, like `demand`."""
+        """Return the accepted demand, in the unit of `demand`."""
         return np.minimum(self.demand(minutes), 1.0)
 
     def excess(self, minutes: Minutes, factor: float) -> Floats:
-        """Return the demand beyond `factor` times the limit, like `demand`."""
+        """Return the demand beyond `factor` times the limit, in the unit of `demand`."""
         return np.maximum(self.demand(minutes) - factor, 0.0)
 
 
@@ -86,7 +86,7 @@ def accepted_writes(stream: DemoStream, shards: slice, unit_bytes: int) -> Any:
 
 
 def excess_writes(stream: DemoStream, shards: slice, unit_bytes: int, factor: float = 1.0) -> Any:
-    """Return the writes beyond `factor` times the limit, like `accepted_writes`."""
+    """Return the writes beyond `factor` times the limit, in the unit of `accepted_writes`."""
     return lambda m: stream.excess(m, factor)[shards].sum(axis=0) * SHARD_BYTES / unit_bytes
 
 

@@ -1,4 +1,4 @@
-"""A service that does not come with Headroom: a declaration, an entry of the catalogue, and stories."""
+"""A made-up service that is not built in: a declaration, an entry of the catalogue, and stories."""
 
 from typing import Any
 
@@ -122,7 +122,7 @@ regions:
 
 
 def registry() -> Registry:
-    """The registry of the service alone."""
+    """Return a registry with this service alone."""
     collector = collector_of(parse_declaration(DECLARATION, "brokers.yaml"))
     signals: dict[str, Any] = {
         name: SIGNAL | {"unit": unit} | ({"default": {"value": value}} if value else {})
@@ -137,5 +137,5 @@ def registry() -> Registry:
 
 
 def stories(text: str = STORIES, name: str = "brokers.yaml") -> StoryFile:
-    """The stories of the service, in a file of this name."""
+    """Return the stories of the service, in a file of this name."""
     return parse_stories(text.encode(), name)

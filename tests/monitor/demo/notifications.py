@@ -1,4 +1,4 @@
-"""Notifications as Headroom's webhooks bring them."""
+"""Notifications as in the bodies of Headroom's webhooks."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Stories that are served by the demo's AWS in this process, and what Headroom reads of them."""
+"""Serves stories by the demo's AWS in this process, and compares them with Headroom's report."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -24,15 +24,15 @@ from monitor.fleet.columns import Floats as Samples
 from monitor.report.scan import ScanReport, scan_once
 from monitor.server.listener import bind_socket
 
-TOLERANCE = 0.01
-ROUNDING = 1e-6
-MIN_KNOWN = 100  # minutes of the past three hours
-LAST_HOURS = np.arange(-170, 0)
+TOLERANCE = 0.01  # relative
+ROUNDING = 1e-6  # absolute
+MIN_KNOWN_MINUTES = 100  # of the past three hours
+LAST_HOURS = np.arange(-170, 0)  # minutes before the start
 
 
 @dataclass(frozen=True)
 class ServedStories:
-    """The stories of some files, in a world that starts in the minute `start`, and what Headroom reads."""
+    """The stories of some files, in a world that starts in the minute `start`, and Headroom's report."""
 
     book: StoryBook
     registry: Registry
@@ -40,13 +40,13 @@ class ServedStories:
     report: ScanReport
 
     def series(self) -> Iterable[tuple[str, StoriedSeries]]:
-        """Each series with a story, and its region."""
+        """Yield each series with a story, after its region."""
         for region, book in self.book.regions.items():
             yield from ((region, series) for series in book.series.values())
 
 
 def registry_of(files: Sequence[StoryFile], registry: Registry) -> Registry:
-    """The services of some files alone."""
+    """Return a registry of only the services of some files."""
     names = [file.stories.service for file in files]
     return build_registry(registry.collectors_of(names), [registry.services[name] for name in names])
 
@@ -54,7 +54,7 @@ def registry_of(files: Sequence[StoryFile], registry: Registry) -> Registry:
 async def serve_and_read(
     files: Sequence[StoryFile], registry: Registry, regions: Iterable[str], start: int
 ) -> ServedStories:
-    """Serve the stories of some files in regions, and let Headroom read all of their services once."""
+    """Serve the stories of some files in regions, and let Headroom read their services once."""
     registry = registry_of(files, registry)
     world = {name: DemoRegion(name, start=start) for name in regions}
     book = await read_stories(files, registry, world)
@@ -85,7 +85,7 @@ def has_utilization(series: StoriedSeries) -> bool:
 
 
 def differences(served: ServedStories, region: str, series: StoriedSeries) -> list[str]:
-    """Return where utilization or throttled demand of the past hours are not those of the story."""
+    """Return the minutes in which usage or throttled demand differ from the story, as sentences."""
     names = (f"{row.key.service} {row.key.signal} {row.key.resource}".strip() for row in served.report.rows)
     rows = zip(served.report.rows, names, strict=True)
     (key,) = (row.key for row, name in rows if row.key.region == region and name == series.name)
@@ -93,9 +93,9 @@ def differences(served: ServedStories, region: str, series: StoriedSeries) -> li
     minutes = np.arange(history.start, history.end + 1) - served.start
     found = []
     if has_utilization(series):
-        found += _wrong(history.usage, series, partial(used, series), minutes)
+        found += _deviations(history.usage, series, partial(expected_usage, series), minutes)
     if is_throttled(series):
-        found += _wrong(history.throttled, series, partial(throttled, series), minutes)
+        found += _deviations(history.throttled, series, partial(expected_throttled, series), minutes)
     return found
 
 
@@ -103,37 +103,37 @@ def is_throttled(series: StoriedSeries) -> bool:
     """Return whether the story of a series has demand that is throttled."""
     if series.observed.throttled is None or series.limit is None:
         return False
-    return bool((throttled(series, LAST_HOURS) > 0).any())
+    return bool((expected_throttled(series, LAST_HOURS) > 0).any())
 
 
-def used(series: StoriedSeries, minutes: Minutes) -> Floats:
-    """The usage of a story: the demand up to the limit, if more than that is throttled or impossible."""
+def expected_usage(series: StoriedSeries, minutes: Minutes) -> Floats:
+    """Return the usage of a story: at most the limit, if demand above it is throttled or impossible."""
     demand = series.traffic.demand(series.name, minutes)
     is_capped = series.observed.throttled or series.observed.hard_limit
     return (np.clip(demand, 0, 1) if is_capped else demand) * (series.limit or 1)
 
 
-def throttled(series: StoriedSeries, minutes: Minutes) -> Floats:
-    """Return the throttled demand of a story: what is above the limit."""
+def expected_throttled(series: StoriedSeries, minutes: Minutes) -> Floats:
+    """Return the throttled demand of a story: the demand above the limit."""
     demand = series.traffic.demand(series.name, minutes)
     return (demand - np.clip(demand, 0, 1)) * (series.limit or 1)
 
 
-def _wrong(judged: Samples, series: StoriedSeries, expected: Values, minutes: Minutes) -> list[str]:
-    """The first minutes in which a judged number is not that of the story, within the tolerance."""
-    low, high = _in_period(series, expected, minutes)
-    is_wrong = ~((judged >= low * (1 - TOLERANCE) - ROUNDING) & (judged <= high * (1 + TOLERANCE) + ROUNDING))
+def _deviations(judged: Samples, series: StoriedSeries, expected: Values, minutes: Minutes) -> list[str]:
+    """Return the first minutes in which judged values differ from the story by more than the tolerance."""
+    low, high = _range_in_period(series, expected, minutes)
+    deviates = ~((judged >= low * (1 - TOLERANCE) - ROUNDING) & (judged <= high * (1 + TOLERANCE) + ROUNDING))
     known = ~np.isnan(judged)
-    if known.sum() < MIN_KNOWN:
+    if known.sum() < MIN_KNOWN_MINUTES:
         return [f"{series.name}: only {known.sum()} minutes are known"]
     return [
         f"{series.name} in minute {minutes[at]}: {judged[at]} instead of {low[at]} to {high[at]}"
-        for at in np.flatnonzero(is_wrong & known)[:3]
+        for at in np.flatnonzero(deviates & known)[:3]
     ]
 
 
-def _in_period(series: StoriedSeries, expected: Values, minutes: Minutes) -> tuple[Floats, Floats]:
-    """The lowest and highest value that a story tells in the metrics' period of each minute."""
+def _range_in_period(series: StoriedSeries, expected: Values, minutes: Minutes) -> tuple[Floats, Floats]:
+    """Return the story's lowest and highest value in all periods of the metrics that contain each minute."""
     usage = series.observed.usage
     length = (
         max((metric.period for metric in usage.metrics), default=60) // 60 if isinstance(usage, Usage) else 1

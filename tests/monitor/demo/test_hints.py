@@ -1,4 +1,4 @@
-"""The commands that the demo prints to be pasted are understood."""
+"""Tests that Headroom accepts the commands that the demo prints."""
 
 import shlex
 from pathlib import Path
@@ -17,7 +17,7 @@ COMMANDS = [line.strip() for line in LINES[LINES.index("Try, in another terminal
 
 
 @pytest.mark.parametrize("line", COMMANDS)
-def test_a_command_is_known_with_its_options(line: str) -> None:
+def test_headroom_accepts_a_printed_command_with_its_options(line: str) -> None:
     words = shlex.split(line)
     if words[0] == "env":
         assert dict(word.split("=", 1) for word in words[1:3]) == CREDENTIALS
@@ -30,9 +30,9 @@ def test_a_command_is_known_with_its_options(line: str) -> None:
     context = group.make_context("headroom", words[1:])
     command = group.get_command(context, words[1])
     assert command
-    assert command.make_context(words[1], words[2:]).params  # an option that is not known is an error
+    assert command.make_context(words[1], words[2:]).params  # raises an error for an unknown option
 
 
-def test_all_four_ways_to_look_are_there() -> None:
+def test_the_hints_include_check_top_lookback_and_what_if() -> None:
     names = {word for line in COMMANDS for word in shlex.split(line)}
     assert {"check", "top", "lookback", "what-if"} <= names

@@ -1,4 +1,4 @@
-"""Inverted formulas: the values that are made for a usage's metrics give that usage again."""
+"""Tests of inverted formulas: the values found for a usage's metrics give that usage."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -41,13 +41,13 @@ def points_of(values: MetricValues, usage: Usage) -> dict[Metric, dict[int, floa
     """Return the points of the metrics of a usage."""
     minutes = np.arange(MINUTES[0] - 1, MINUTES[-1] + 1)
     return {
-        one: dict(zip(minutes.tolist(), values.functions[one](minutes).tolist(), strict=True))
-        for one in usage.metrics
+        used: dict(zip(minutes.tolist(), values.functions[used](minutes).tolist(), strict=True))
+        for used in usage.metrics
     }
 
 
 class GivenMinutes:
-    """A target that is given minute by minute, and 1 in all others."""
+    """A target with given values in some minutes, and 1 in all other minutes."""
 
     def __init__(self, values: Mapping[int, float]) -> None:
         self.values = values
@@ -62,7 +62,7 @@ offsets = st.sampled_from([0.0, 0.0, 5.0])
 
 @st.composite
 def formulas(draw: st.DrawFn, names: Iterator[int], depth: int) -> Usage:
-    """A formula in which each metric stands once."""
+    """Draw a formula in which each metric occurs once."""
 
     def term(at_depth: int) -> Term:
         if at_depth == 0 or draw(st.booleans()):
@@ -75,9 +75,9 @@ def formulas(draw: st.DrawFn, names: Iterator[int], depth: int) -> Usage:
     if op is Op.RATIO:
         whole = Usage(Op.SUM, ((metric(next(names)), 1.0),), 1.0)
         return Usage(Op.RATIO, ((term(depth - 1), draw(weights)), (whole, draw(weights))), draw(offsets))
-    below = 0 if op is Op.RISE else depth - 1
+    depth_of_terms = 0 if op is Op.RISE else depth - 1
     signs = [1, *([-1 if op is Op.DIFFERENCE else 1] * draw(st.integers(0, 2)))]
-    terms = tuple((term(below), sign * draw(weights)) for sign in signs)
+    terms = tuple((term(depth_of_terms), sign * draw(weights)) for sign in signs)
     return Usage(Op(op), terms, draw(offsets))
 
 
@@ -85,29 +85,29 @@ amounts = st.one_of(st.just(0.0), st.floats(0.001, 1e6))
 
 
 @given(st.data())
-def test_values_that_follow_a_usage_give_it_again(data: st.DataObject) -> None:
+def test_the_values_found_for_a_usage_give_the_usage(data: st.DataObject) -> None:
     usage = data.draw(formulas(count(), 3))
     minutes = range(int(MINUTES[0]) - 1, int(MINUTES[-1]) + 1)
-    possible = {one: {minute: data.draw(amounts) for minute in minutes} for one in usage.metrics}
+    possible = {used: {minute: data.draw(amounts) for minute in minutes} for used in usage.metrics}
     target = {minute: reference_value(usage, possible, minute) for minute in MINUTES.tolist()}
     values = MetricValues()
     values.follow(usage, GivenMinutes(target))
     found = points_of(values, usage)
-    again = {minute: reference_value(usage, found, minute) for minute in target}
-    assert again == pytest.approx(target, rel=1e-6, abs=1e-6)
+    recomputed = {minute: reference_value(usage, found, minute) for minute in target}
+    assert recomputed == pytest.approx(target, rel=1e-6, abs=1e-6)
     assert min(point for points in found.values() for point in points.values()) >= 0
 
 
-# By example: which values metrics get that no earlier formula has set.
+# Examples: the values of metrics that no earlier formula has set.
 
 
 def followed(usage: Usage, target: float, **known: float) -> dict[str, float]:
-    """The values of the metrics of a usage that follows a target, beside metrics that are set already."""
+    """Return the values found for a usage's metrics. known: the metrics that are set before, with a value."""
     values = MetricValues()
     for name, value in known.items():
         values.functions[metric(name)] = constant(value)
     values.follow(usage, constant(target))
-    return {one.name: float(values.functions[one](np.array([0]))[0]) for one in usage.metrics}
+    return {used.name: float(values.functions[used](np.array([0]))[0]) for used in usage.metrics}
 
 
 def constant(value: float) -> Values:
@@ -134,24 +134,24 @@ A, B, C = map(metric, "ABC")
         (inverse(100, A), {}, {"A": 70}),
         (ratio(A, B), {"B": 4}, {"A": 120, "B": 4}),
         (ratio(A, B), {"A": 120}, {"A": 120, "B": 4}),
-        # Of all that is throttled, 20 have a cause of their own.
+        # B counts all throttled calls, and A those of one cause.
         (total(A, difference(B, A)), {"A": 20}, {"A": 20, "B": 30}),
         (total(difference(B, A), A), {}, {"A": 15, "B": 30}),
     ],
 )
-def test_metrics_without_given_values_share_the_rest_of_the_usage(
+def test_metrics_that_are_not_set_share_the_remainder_of_the_usage(
     usage: Usage, known: dict[str, float], expected: dict[str, float]
 ) -> None:
     assert followed(usage, 30.0, **known) == pytest.approx(expected)
 
 
-def test_minutes_without_data_have_none() -> None:
+def test_metrics_have_no_values_in_minutes_without_data() -> None:
     values = MetricValues()
     values.follow(total(A, Usage(Op.RISE, ((B, 1.0),))), lambda minutes: np.where(minutes == 1, np.nan, 8.0))
     assert np.isnan(values.functions[A](np.array([0, 1, 2]))).tolist() == [False, True, False]
     assert np.isnan(values.functions[B](np.array([0, 1, 2]))).tolist() == [False, True, False]
 
 
-def test_a_duration_of_silence_is_not_inverted() -> None:
+def test_a_reader_lag_cannot_be_inverted() -> None:
     with pytest.raises(InversionError, match="reader lag"):
         MetricValues().follow(reader_lag(A, written=B), constant(1.0))

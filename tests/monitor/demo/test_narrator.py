@@ -1,4 +1,4 @@
-"""The story of the demo in the terminal, on machines of any speed: the clock and the fleet are arguments."""
+"""Tests of the demo's narrator on machines of any speed, which are simulated by a clock and a fleet."""
 
 import io
 from collections.abc import Callable
@@ -23,8 +23,8 @@ KEY = Key("123456789012", "us-east-1", SERVICE, SIGNAL, "sales")
 
 
 @dataclass
-class Machine:
-    """A fleet that sees each change some seconds after it began. delay: these seconds."""
+class SlowHeadroom:
+    """A fleet that shows the effects of each scene `delay` seconds after it began."""
 
     delay: float
     now: float = 0.0
@@ -41,7 +41,7 @@ class Machine:
         self.fleet.limit[self.slot] = 2.0
 
     async def sleep(self, seconds: float) -> None:
-        """Let time pass, and have what is due happen."""
+        """Advance the clock, and apply the effects that are due."""
         self.now += seconds
         due = [effect for at, effect in self.effects if at <= self.now]
         self.effects = [(at, effect) for at, effect in self.effects if at > self.now]
@@ -49,16 +49,16 @@ class Machine:
             effect()
 
     async def begin(self, scene: Scene) -> None:
-        """Have a scene begin."""
+        """Begin a scene, and schedule its effects."""
         self.begun.append(scene)
         effects = {Scene.RISE: self._rise, Scene.THROTTLED: self._throttle, Scene.RAISED: self._raise}
         self.effects.append((self.now + self.delay, effects[scene]))
 
     def _rise(self) -> None:
         self.fleet.utilization[self.slot] = 0.9
-        self.effects.append((self.now + self.delay, self._foresee))
+        self.effects.append((self.now + self.delay, self._forecast))
 
-    def _foresee(self) -> None:
+    def _forecast(self) -> None:
         self.fleet.reach_probability[self.slot] = 0.9
         self.fleet.reach_minutes[self.slot] = int(self.now // 60) + 4
         self.fleet.history_bins[self.slot] = 1344
@@ -78,25 +78,25 @@ class Machine:
 
 @pytest.mark.parametrize("delay", [0.0, 5.0, 400.0])
 async def test_the_story_is_told_in_order_however_long_headroom_takes_to_see_it(delay: float) -> None:
-    machine, out = Machine(delay), io.StringIO()
+    headroom, out = SlowHeadroom(delay), io.StringIO()
     narrator = Narrator(
-        machine.fleet,
+        headroom.fleet,
         "sales",
-        machine.receiver,
-        machine.begin,
+        headroom.receiver,
+        headroom.begin,
         out,
-        LoopClock(lambda: machine.now, machine.sleep),
+        LoopClock(lambda: headroom.now, headroom.sleep),
         started=0.0,
     )
     await narrator.tell()
-    assert machine.begun == [scene for scene in SCENES if SCENES[scene].is_change]
+    assert headroom.begun == [scene for scene in SCENES if SCENES[scene].is_change]
     assert [*narrator.seen] == [*SCENES]
     times = np.array([*narrator.seen.values()])
     assert (times >= [settings.after for settings in SCENES.values()]).all()
     assert (np.diff(times) >= 0).all()
-    told = out.getvalue()
+    text = out.getvalue()
     words = ("90 %", "reaches the limit in 4 min, 90 %", "It is throttled", "instead of", "It has ended")
-    places = [told.index(word) for word in words]
-    assert places == sorted(places)
+    positions = [text.index(word) for word in words]
+    assert positions == sorted(positions)
     if not delay:
         assert (times <= [settings.after + 1 for settings in SCENES.values()]).all()

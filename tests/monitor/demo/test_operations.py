@@ -1,4 +1,4 @@
-"""Every operation that collectors use, called with a real client over the wire."""
+"""Tests of every operation that collectors use, called with a real client over HTTP."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -32,12 +32,12 @@ DENIALS = {
 
 @dataclass(frozen=True)
 class OperationCase:
-    """An operation; a parameter `name of api or plan` in angle brackets stands for the id AWS gave it."""
+    """A call. A parameter `<name>` stands for the id of the API or usage plan with this name."""
 
     service: str
     operation: str
     params: dict[str, Any] = field(default_factory=dict)
-    shows: str = ""  # a word of the answer
+    shows: str = ""  # a text in the response
 
     def __str__(self) -> str:
         return f"{self.service}:{self.operation}"
@@ -141,7 +141,7 @@ OPERATIONS = (
 
 
 async def ids(aws: Clients) -> dict[str, str]:
-    """Return the ids of APIs and usage plans by their names, as the table of calls writes them."""
+    """Return the ids of APIs and usage plans by their names in angle brackets, as in OPERATIONS."""
     async with aws("apigateway") as client:
         rest = (await client.get_rest_apis())["items"] + (await client.get_usage_plans())["items"]
     async with aws("apigatewayv2") as client:
@@ -151,8 +151,8 @@ async def ids(aws: Clients) -> dict[str, str]:
 
 @pytest.mark.parametrize("case", OPERATIONS, ids=str)
 async def test_each_response_has_the_shape_of_botocores_model(aws: Clients, case: OperationCase) -> None:
-    known = await ids(aws) if "<" in str(case.params) else {}
-    params = {k: known.get(v, v) if isinstance(v, str) else v for k, v in case.params.items()}
+    ids_by_name = await ids(aws) if "<" in str(case.params) else {}
+    params = {k: ids_by_name.get(v, v) if isinstance(v, str) else v for k, v in case.params.items()}
     async with aws(case.service) as client:
         answer = await getattr(client, xform_name(case.operation))(**params)
         model = client.meta.service_model.operation_model(case.operation)
@@ -172,7 +172,7 @@ async def test_calls_without_an_answer_are_denied(aws: Clients, service: str, op
 
 
 @pytest.mark.parametrize("case", OPERATIONS[1:], ids=str)
-async def test_the_denied_region_denies(aws: Clients, case: OperationCase) -> None:
+async def test_every_call_in_the_denied_region_is_denied(aws: Clients, case: OperationCase) -> None:
     async with aws(case.service, DENIED_REGION) as client:
         with pytest.raises(ClientError) as denied:
             await getattr(client, xform_name(case.operation))(**case.params)
@@ -216,7 +216,9 @@ async def test_a_missing_resource_has_the_error_code_of_aws(
 
 
 @pytest.mark.parametrize(("status", "codes"), [("CASE_OPENED", ["L-8A5B8E43"]), ("PENDING", [])])
-async def test_a_quota_is_requested_in_virginia(aws: Clients, status: str, codes: list[str]) -> None:
+async def test_an_increase_of_a_quota_is_pending_in_us_east_1(
+    aws: Clients, status: str, codes: list[str]
+) -> None:
     async with aws("service-quotas", "us-east-1") as client:
         answer = await client.list_requested_service_quota_change_history(Status=status)
     assert [request["QuotaCode"] for request in answer["RequestedQuotas"]] == codes
@@ -242,48 +244,50 @@ async def test_pages_are_read_with_the_tokens_of_botocore(aws: Clients) -> None:
 async def test_a_call_that_a_story_denies_is_denied(aws: Clients) -> None:
     async with aws("elbv2") as client:
         balancers = (await client.describe_load_balancers())["LoadBalancers"]
-        arns = {one["LoadBalancerName"]: one["LoadBalancerArn"] for one in balancers}
+        arns = {balancer["LoadBalancerName"]: balancer["LoadBalancerArn"] for balancer in balancers}
         with pytest.raises(ClientError, match="not authorized to perform: elasticloadbalancing:") as denied:
             await client.describe_listeners(LoadBalancerArn=arns["partner-gateway"])
     assert denied.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
 
 
-async def test_the_quotas_of_a_declared_service_are_those_of_the_catalogue(aws: Clients) -> None:
+async def test_the_quotas_of_a_declared_service_have_the_values_of_the_catalogue_or_of_stories(
+    aws: Clients,
+) -> None:
     async with aws("service-quotas") as client:
         quotas = (await client.list_service_quotas(ServiceCode="elasticloadbalancing"))["Quotas"]
     values = {quota["QuotaCode"]: quota["Value"] for quota in quotas}
     assert values["L-7EED9B64"] == 100
-    assert values["L-8A66D0E6"] == 2000  # in the stories: it has no default
+    assert values["L-8A66D0E6"] == 2000  # from the stories, as the catalogue has no default
 
 
 async def test_the_quotas_of_all_signals_are_listed_in_the_unit_of_service_quotas(aws: Clients) -> None:
-    wanted = REGISTRY.quotas(REGISTRY.service_names)
+    declared = REGISTRY.quotas(REGISTRY.service_names)
     listed: dict[Quota, float] = {}
     async with aws("service-quotas") as client:
-        for service in sorted({quota.service for quota in wanted}):
+        for service in sorted({quota.service for quota in declared}):
             quotas = (await client.list_aws_default_service_quotas(ServiceCode=service))["Quotas"]
-            listed |= {Quota(service=service, code=one["QuotaCode"]): one["Value"] for one in quotas}
-    assert wanted <= listed.keys()
+            listed |= {Quota(service=service, code=quota["QuotaCode"]): quota["Value"] for quota in quotas}
+    assert declared <= listed.keys()
     gp3_storage = REGISTRY.signal("ebs", "storage_gp3")
     assert gp3_storage.quota and gp3_storage.default
     assert listed[gp3_storage.quota] * 2**40 == gp3_storage.default.value
 
 
-async def test_a_role_leads_to_the_resources_of_its_account(aws: Clients) -> None:
+async def test_the_credentials_of_a_role_read_the_resources_of_its_account(aws: Clients) -> None:
     async with aws("sts") as client:
         role = "arn:aws:iam::210987654321:role/headroom"
         assumed = await client.assume_role(RoleArn=role, RoleSessionName="test")
-    given = assumed["Credentials"]
+    credentials = assumed["Credentials"]
     keys = {
-        "aws_access_key_id": given["AccessKeyId"],
-        "aws_secret_access_key": given["SecretAccessKey"],
-        "aws_session_token": given["SessionToken"],
+        "aws_access_key_id": credentials["AccessKeyId"],
+        "aws_secret_access_key": credentials["SecretAccessKey"],
+        "aws_session_token": credentials["SessionToken"],
     }
     async with aws("kinesis", **keys) as client:
         names = (await client.list_streams())["StreamNames"]
     assert sorted(names) == ["load-test-2025", "orders-staging"]
     async with aws("ec2", "us-east-1", **keys) as client:
-        regions = {one["RegionName"] for one in (await client.describe_regions())["Regions"]}
+        regions = {region["RegionName"] for region in (await client.describe_regions())["Regions"]}
     assert regions == {"eu-west-1", "us-east-1"}
     async with aws("kinesis", DENIED_REGION, **keys) as client:
         with pytest.raises(ClientError, match="explicit deny"):

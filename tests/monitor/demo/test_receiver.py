@@ -1,4 +1,4 @@
-"""The built-in receiver of the demo, over the wire."""
+"""Tests of the built-in receiver of the demo, over HTTP."""
 
 import re
 from collections.abc import AsyncIterator
@@ -25,7 +25,7 @@ def body(summary: str) -> bytes:
     return msgspec.json.encode(sent)
 
 
-async def test_the_page_shows_what_came_and_nothing_of_it_is_markup(receiver: DemoReceiver) -> None:
+async def test_the_page_shows_notifications_and_escapes_their_markup(receiver: DemoReceiver) -> None:
     async with httpx.AsyncClient(trust_env=False, base_url=receiver.address) as client:
         assert "Nothing came yet" in (await client.get("/")).text
         sent = await client.post("/webhook", content=body(f"It is throttled {MARKUP}"))
@@ -40,7 +40,7 @@ async def test_the_page_shows_what_came_and_nothing_of_it_is_markup(receiver: De
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"{}", b'{"data": {}}', b'{"data": 5}', b"\xff", b'{"data": {"alerts": [5]}}']
 )
-async def test_what_is_no_notification_is_refused(receiver: DemoReceiver, content: bytes) -> None:
+async def test_a_body_that_is_no_notification_is_rejected(receiver: DemoReceiver, content: bytes) -> None:
     async with httpx.AsyncClient(trust_env=False, base_url=receiver.address) as client:
         assert (await client.post("/webhook", content=content)).status_code == 400
     assert not receiver.received

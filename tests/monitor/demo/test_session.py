@@ -23,16 +23,16 @@ def test_configured_access_keys_are_kept() -> None:
     assert "AWS_PROFILE" not in environ
 
 
-def test_the_demo_makes_an_access_key_where_none_is_configured() -> None:
-    made = set()
-    for given in ({}, {ACCESS_KEYS_VARIABLE: " , "}):
-        isolate_environment(given)
-        (key,) = access_keys_from(given)
-        made.add(key)
-    assert len(made) == 2
+def test_the_demo_generates_an_access_key_if_none_is_configured() -> None:
+    generated = set()
+    for environ in ({}, {ACCESS_KEYS_VARIABLE: " , "}):
+        isolate_environment(environ)
+        (key,) = access_keys_from(environ)
+        generated.add(key)
+    assert len(generated) == 2
 
 
-def test_the_demo_monitors_the_services_that_it_can_show() -> None:
+def test_the_demo_monitors_the_simulated_services_and_those_with_stories() -> None:
     services = demo_config(settings()).services
     storied = {file.stories.service for file in read_story_files(STORY_FOLDER)}
     assert storied <= {*services} <= {*REGISTRY.service_names}
@@ -40,7 +40,7 @@ def test_the_demo_monitors_the_services_that_it_can_show() -> None:
 
 
 def test_the_only_configured_receiver_is_the_receiver_of_the_demo() -> None:
-    assert [one.name for one in demo_config(settings()).receivers] == ["demo"]
+    assert [receiver.name for receiver in demo_config(settings()).receivers] == ["demo"]
 
 
 async def test_a_simulated_aws_that_does_not_start_in_time_is_an_error() -> None:

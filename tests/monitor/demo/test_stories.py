@@ -1,4 +1,4 @@
-"""The series that Headroom reads of the demo's declared services are those of their stories."""
+"""Tests that the series of the demo's declared services follow their stories."""
 
 import time
 from pathlib import Path
@@ -29,34 +29,38 @@ pytestmark = pytest.mark.filterwarnings("ignore:Exception.* does not match an er
 
 
 async def test_headroom_judges_each_series_as_its_story_expects() -> None:
-    regions = [one.name for one in REGIONS if one.account == ACCOUNT and not one.denied]
+    regions = [region.name for region in REGIONS if region.account == ACCOUNT and not region.denied]
     read = await served_stories.serve_and_read(FILES, REGISTRY, regions, int(time.time() // 60) - 1)
     series = list(read.series())
-    assert any(served_stories.is_throttled(one) for _, one in series)
-    assert [text for region, one in series for text in served_stories.differences(read, region, one)] == []
+    assert any(served_stories.is_throttled(storied) for _, storied in series)
+    assert [
+        text for region, storied in series for text in served_stories.differences(read, region, storied)
+    ] == []
 
 
-async def test_a_service_needs_a_declaration_and_stories_and_no_code() -> None:
+async def test_a_service_with_a_declaration_and_stories_needs_no_code() -> None:
     read = await served_stories.serve_and_read(
         [made_up.stories()], made_up.registry(), ["eu-west-1"], int(time.time() // 60) - 1
     )
     series = list(read.series())
     assert len(series) == 10
-    assert [one.name for _, one in series if served_stories.is_throttled(one)] == [
+    assert [storied.name for _, storied in series if served_stories.is_throttled(storied)] == [
         "brokers connections media"
     ]
-    assert [text for region, one in series for text in served_stories.differences(read, region, one)] == []
+    assert [
+        text for region, storied in series for text in served_stories.differences(read, region, storied)
+    ] == []
     limits = {
         f"{row.key.signal} {row.key.resource}": (row.usage, row.limit, row.source) for row in read.report.rows
     }
     assert limits["nodes media"] == (3, 4, "quota_applied")
     assert limits["nodes private"][0] is None
-    assert any("ListNodes" in one and "private" in one for one in read.report.failures.each), (
+    assert any("ListNodes" in failure and "private" in failure for failure in read.report.failures.each), (
         read.report.failures
     )
 
 
-WITH_METRICS = {one.service for one in REGISTRY.collectors if one.metrics}
+WITH_METRICS = {collector.service for collector in REGISTRY.collectors if collector.metrics}
 
 
 @pytest.mark.parametrize(
@@ -68,9 +72,9 @@ async def test_a_service_has_a_story_within_the_band_and_one_near_or_above_its_l
     world = {region.name: region for region in REGIONS if region.account == ACCOUNT}
     book = await read_stories([file], served_stories.registry_of([file], REGISTRY), world)
     demands = [
-        one.traffic.demand(one.name, MINUTES)
+        storied.traffic.demand(storied.name, MINUTES)
         for region in book.regions.values()
-        for one in region.series.values()
+        for storied in region.series.values()
     ]
     assert any(((demand > 0.4) & (demand < 0.7)).all() for demand in demands)
     assert any(demand.max() > 0.9 for demand in demands)

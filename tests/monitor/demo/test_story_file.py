@@ -1,4 +1,4 @@
-"""Problems of stories are reported with file and line, all at once."""
+"""Tests that problems of stories are reported with file and line, all at once."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,7 +24,7 @@ NODES = "kafka.ListNodes(arn:aws:kafka:eu-west-1:123456789012:cluster/builds/2)"
 
 
 async def problems(text: str, world: Mapping[str, DemoRegion] = WORLD) -> list[str]:
-    """The problems of stories, each with its line of the text."""
+    """Return the problems of stories, each with its line of the text."""
     try:
         await read_stories([made_up.stories(text)], made_up.registry(), world)
     except StoryError as error:
@@ -37,12 +37,12 @@ def line_of(text: str, found: str) -> int:
     return text[: text.index(found)].count("\n") + 1
 
 
-async def test_stories_without_problems() -> None:
+async def test_valid_stories_have_no_problems() -> None:
     assert await problems(made_up.STORIES) == []
 
 
 @pytest.mark.parametrize(
-    ("written", "instead", "expected"),
+    ("original", "replacement", "expected"),
     [
         ("mean: 0.55", "men: 0.55", "unknown key; did you mean mean?"),
         ("mean: 0.55", 'mean: "0.55"', "expected a number, found '0.55'"),
@@ -66,11 +66,13 @@ async def test_stories_without_problems() -> None:
         ("service: brokers", "service: broker", "no service broker; did you mean brokers?"),
     ],
 )
-async def test_a_mistake_is_reported_with_its_line(written: str, instead: str, expected: str) -> None:
-    text = made_up.STORIES.replace(written, instead, 1)
+async def test_a_mistake_is_reported_with_its_line(original: str, replacement: str, expected: str) -> None:
+    text = made_up.STORIES.replace(original, replacement, 1)
     found = await problems(text)
-    line = line_of(text, instead)  # or the answer's, which may start in the line before
-    assert any(one.startswith((f"{line}:", f"{line - 1}:")) and expected in one for one in found), found
+    line = line_of(text, replacement)  # or the line before, where the answer may start
+    assert any(
+        problem.startswith((f"{line}:", f"{line - 1}:")) and expected in problem for problem in found
+    ), found
 
 
 async def test_a_call_without_an_answer_is_a_problem() -> None:
@@ -82,7 +84,8 @@ async def test_a_call_without_an_answer_is_a_problem() -> None:
 async def test_an_answer_that_a_scan_cannot_read_is_a_problem() -> None:
     cluster = '{ClusterArn: "arn:aws:kafka:eu-west-1:123456789012:cluster/builds/2", ClusterName: builds}'
     found = await problems(made_up.STORIES.replace(cluster, "{ClusterName: builds}"))
-    assert any("regions.eu-west-1.answers: expected an id of the cluster, found None" in one for one in found)
+    expected = "regions.eu-west-1.answers: expected an id of the cluster, found None"
+    assert any(expected in problem for problem in found)
 
 
 async def test_each_region_of_the_demo_that_is_not_denied_needs_stories() -> None:
@@ -95,14 +98,14 @@ async def test_all_problems_are_reported_at_once() -> None:
     assert len(await problems(text.replace("io media", "io medium"))) >= 2
 
 
-async def test_two_files_may_share_an_answer_but_not_contradict() -> None:
-    one, other = made_up.stories(), made_up.stories(name="other.yaml")
-    book = await read_stories([one, other], made_up.registry(), WORLD)
+async def test_two_files_may_share_an_answer_but_not_contradict_each_other() -> None:
+    first, second = made_up.stories(), made_up.stories(name="other.yaml")
+    book = await read_stories([first, second], made_up.registry(), WORLD)
     assert len(book.regions["eu-west-1"].series) == 10
     text = made_up.STORIES.replace("ClusterName: builds", "ClusterName: build")
-    other = made_up.stories(text, name="other.yaml")
+    second = made_up.stories(text, name="other.yaml")
     with pytest.raises(StoryError, match="another file has another answer"):
-        await read_stories([one, other], made_up.registry(), WORLD)
+        await read_stories([first, second], made_up.registry(), WORLD)
 
 
 @pytest.mark.parametrize("content", ["a: [", "service: x\nservice: y", "- 1"])
@@ -114,12 +117,12 @@ PAGE = (Path(__file__).parents[3] / "docs" / "add-a-service.md").read_text()
 
 
 def file_on_page(path: str) -> bytes:
-    """A file of the example on the page for contributors."""
-    _, _, rest = PAGE.partition(f"`{path}`:\n\n```yaml\n")
-    return rest.partition("```")[0].encode()
+    """Return a file of the example on the page for contributors."""
+    _, _, text_from_file_on = PAGE.partition(f"`{path}`:\n\n```yaml\n")
+    return text_from_file_on.partition("```")[0].encode()
 
 
-async def test_the_example_for_contributors_is_reported() -> None:
+async def test_the_example_for_contributors_is_valid() -> None:
     collector = collector_of(
         parse_declaration(file_on_page("collectors/codeartifact.yaml"), "codeartifact.yaml")
     )

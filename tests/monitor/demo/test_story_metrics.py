@@ -1,4 +1,4 @@
-"""The metrics that follow from stories: what they are in each minute, and in longer periods."""
+"""Tests of the metrics that follow from stories, in each minute and in longer periods."""
 
 import numpy as np
 import pytest
@@ -14,13 +14,13 @@ MINUTES = np.array([SURGE, QUIET])
 
 
 async def values(name: str, statistic: str, cluster: str) -> Floats:
-    """The statistic of a metric of a cluster in `MINUTES`."""
+    """Return a statistic of a cluster's metric in `MINUTES`."""
     world = {"eu-west-1": DemoRegion("eu-west-1")}
     book = await read_stories([made_up.stories()], made_up.registry(), world)
     (metric,) = [
-        one
-        for one in book.regions["eu-west-1"].metrics()
-        if one.name == name and f"/{cluster}/" in one.dimensions["Cluster"]
+        metric
+        for metric in book.regions["eu-west-1"].metrics()
+        if metric.name == name and f"/{cluster}/" in metric.dimensions["Cluster"]
     ]
     return metric.values(statistic, MINUTES, 1)
 
@@ -31,28 +31,28 @@ async def test_minutes_without_events_have_no_point() -> None:
     assert np.isnan(quiet)
 
 
-async def test_the_story_of_a_signal_without_a_limit_holds_its_usage() -> None:
+async def test_the_story_of_a_signal_without_a_limit_is_in_the_unit_of_its_usage() -> None:
     surge, quiet = await values("FailedConnections", "Sum", "builds")
     assert surge == pytest.approx(4 * 60)
     assert np.isnan(quiet)
 
 
 async def test_the_usage_is_the_demand_without_the_throttled_part() -> None:
-    everything = await values("ClientConnections", "Sum", "media")
+    connections = await values("ClientConnections", "Sum", "media")
     failed = np.nan_to_num(await values("FailedConnections", "Sum", "media"))
-    assert (everything - failed)[0] == pytest.approx(50 * 60)
+    assert (connections - failed)[0] == pytest.approx(50 * 60)
 
 
-async def test_a_published_limit_is_the_limit() -> None:
+async def test_the_metric_of_a_published_limit_has_the_known_limit() -> None:
     assert (await values("StorageLimit", "Maximum", "media") == 1e12).all()
 
 
-async def test_an_applied_quota_is_the_limit_instead_of_the_default() -> None:
+async def test_a_story_is_a_share_of_the_applied_quota_instead_of_the_default() -> None:
     assert await values("QueueDepth", "Average", "media") == pytest.approx(0.5 * 400)
 
 
 async def test_a_usage_that_cannot_exceed_its_limit_stays_within_it() -> None:
-    """The maximum is of a signal with a hard limit, the average of the same metric of one without."""
+    """The metric's maximum is read by a signal with a hard limit, its average by a signal without one."""
     assert (await values("QueueDepth", "Maximum", "media") == 500).all()
 
 
@@ -69,7 +69,7 @@ async def test_only_the_statistics_that_are_read_have_values() -> None:
     [("Sum", [3, 9]), ("Average", [1.5, 4.5]), ("Maximum", [2, 5]), ("Minimum", [1, 4]), ("p99", [2, 5])],
 )
 def test_a_period_has_the_statistic_of_its_minutes(statistic: str, expected: list[float]) -> None:
-    published = {0: 1.0, 1: 2.0, 3: 4.0, 5: 5.0}  # in two periods of three minutes, and none in a third
+    published = {0: 1.0, 1: 2.0, 3: 4.0, 5: 5.0}  # in two periods of three minutes; the third has no point
     metric = StoriedMetric(
         "Made/Up",
         "Used",

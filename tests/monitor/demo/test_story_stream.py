@@ -1,4 +1,4 @@
-"""The stream of the demo's story, minute by minute, as scenes begin."""
+"""Tests of the demo's story stream, minute by minute, as scenes begin."""
 
 from dataclasses import dataclass, field
 
@@ -8,12 +8,12 @@ from monitor.demo.scenes import SCENES, BegunScenes, Scene
 from monitor.demo.story_stream import StoryStream
 from rules.signals import DEFAULT_TOLERANCE
 
-START = 29_000_000  # minute
+START = 29_000_000  # minutes since 1970
 
 
 @dataclass
-class Told:
-    """A stream with a clock that is set."""
+class ScriptedStream:
+    """A story stream whose clock and scenes the test sets."""
 
     now: float = START * 60.0
     scenes: BegunScenes = field(default_factory=BegunScenes)
@@ -27,81 +27,81 @@ class Told:
         self.scenes.begin(scene, self.now)
 
     def of_minute(self, minute: int) -> tuple[float, float]:
-        """The accepted and the throttled demand of a minute, as shares of the first limit."""
+        """Return the accepted and the throttled demand of a minute, as shares of the first limit."""
         minutes = np.array([minute])
         return self.stream.accepted(minutes)[0, 0], self.stream.excess(minutes, 1.0)[0, 0]
 
 
-def test_scenes_are_told_in_the_order_of_their_times() -> None:
+def test_scenes_are_declared_in_the_order_of_their_times() -> None:
     assert [*SCENES] == [*Scene]
     times = [settings.after for settings in SCENES.values()]
     assert times == sorted(times)
 
 
 def test_nothing_happens_before_a_scene_begins() -> None:
-    told = Told(now=START * 60.0 + 600)
+    script = ScriptedStream(now=START * 60.0 + 600)
     for minute in range(10):
-        accepted, throttled = told.of_minute(minute)
+        accepted, throttled = script.of_minute(minute)
         assert 0.6 < accepted < 0.7
         assert throttled == 0
 
 
 def test_demand_rises_is_throttled_and_fits_once_the_shards_are_doubled() -> None:
-    told = Told()
-    told.begin(Scene.RISE, 20)
-    told.now += 30
-    accepted, throttled = told.of_minute(0)
+    script = ScriptedStream()
+    script.begin(Scene.RISE, 20)
+    script.now += 30
+    accepted, throttled = script.of_minute(0)
     assert 0.85 < accepted < 1
     assert throttled == 0
-    told.begin(Scene.THROTTLED, 75)
-    told.now += 5
-    accepted, throttled = told.of_minute(1)
+    script.begin(Scene.THROTTLED, 75)
+    script.now += 5
+    accepted, throttled = script.of_minute(1)
     assert accepted == 1
     assert throttled > 0.1
-    assert told.stream.open_shards == 2
-    told.begin(Scene.RAISED, 110)
-    assert told.of_minute(1)[1] == throttled  # what was throttled stays so
-    told.now += 60
-    accepted, throttled = told.of_minute(2)
+    assert script.stream.open_shards == 2
+    script.begin(Scene.RAISED, 110)
+    assert script.of_minute(1)[1] == throttled  # past throttled demand does not change
+    script.now += 60
+    accepted, throttled = script.of_minute(2)
     assert 1.1 < accepted < 1.3
     assert throttled < DEFAULT_TOLERANCE.share
 
 
-def test_aws_tells_the_doubled_shards_once_a_whole_minute_was_streamed() -> None:
-    told = Told()
-    told.begin(Scene.RAISED, 110)
+def test_aws_returns_the_doubled_shards_once_a_whole_minute_was_streamed() -> None:
+    script = ScriptedStream()
+    script.begin(Scene.RAISED, 110)
     shards = {}
     for after in (110, 170, 180, 189, 190, 600):
-        told.now = START * 60.0 + after
-        shards[after] = told.stream.open_shards
+        script.now = START * 60.0 + after
+        shards[after] = script.stream.open_shards
     assert shards == {110: 2, 170: 2, 180: 2, 189: 2, 190: 4, 600: 4}
 
 
-def test_the_surge_ebbs_after_the_raise_so_that_each_minute_begins_below_the_one_before() -> None:
-    told = Told()
-    told.begin(Scene.RISE, 20)
-    told.begin(Scene.THROTTLED, 75)
-    told.begin(Scene.RAISED, 110)
-    told.now += 600
+def test_demand_falls_from_minute_to_minute_after_the_shards_are_doubled() -> None:
+    script = ScriptedStream()
+    script.begin(Scene.RISE, 20)
+    script.begin(Scene.THROTTLED, 75)
+    script.begin(Scene.RAISED, 110)
+    script.now += 600
     minutes = np.arange(2, 8)
-    for values in (told.stream.accepted(minutes)[0], told.stream.excess(minutes, 1.0)[0]):
+    for values in (script.stream.accepted(minutes)[0], script.stream.excess(minutes, 1.0)[0]):
         assert (np.diff(values) < 0).all()
         assert (values > 0).all()
-    assert (told.stream.excess(minutes, 2.0) == 0).all()  # reads are not refused
+    assert (script.stream.excess(minutes, 2.0) == 0).all()  # reads are not refused
 
 
-def test_no_more_than_is_tolerated_is_throttled_in_a_minute_that_begins_with_the_raise() -> None:
-    told = Told()
-    told.begin(Scene.RISE, 20)
-    told.begin(Scene.THROTTLED, 75)
-    told.begin(Scene.RAISED, 120)
-    told.now += 30
-    assert told.of_minute(1)[1] > 0.1
-    assert 0 < told.of_minute(2)[1] < DEFAULT_TOLERANCE.share
+def test_throttled_demand_is_tolerable_in_a_minute_that_begins_with_doubled_shards() -> None:
+    script = ScriptedStream()
+    script.begin(Scene.RISE, 20)
+    script.begin(Scene.THROTTLED, 75)
+    script.begin(Scene.RAISED, 120)
+    script.now += 30
+    assert script.of_minute(1)[1] > 0.1
+    assert 0 < script.of_minute(2)[1] < DEFAULT_TOLERANCE.share
 
 
 def test_a_sale_of_the_same_hour_was_throttled_on_each_day_of_the_fortnight() -> None:
-    stream = Told().stream
+    stream = ScriptedStream().stream
     for day in range(1, 15):
         minutes = np.arange(-1440 * day, -1440 * day + 60)
         assert (stream.excess(minutes, 1.0)[0] > 0).sum() > 30

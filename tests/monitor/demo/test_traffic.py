@@ -1,4 +1,4 @@
-"""The demo's traffic: the demand of each minute, whatever window it is computed in."""
+"""Tests of the demo's traffic: the demand of each minute."""
 
 import numpy as np
 from hypothesis import given
@@ -27,12 +27,12 @@ def test_the_demand_of_a_minute_does_not_depend_on_the_window(
     demand: Traffic, name: str, first: int, length: int
 ) -> None:
     window = np.arange(first, first + length)
-    alone = np.array([demand.demand(name, window[i : i + 1])[0] for i in range(length)])
-    np.testing.assert_array_equal(demand.demand(name, window), alone)
+    by_minute = np.array([demand.demand(name, window[i : i + 1])[0] for i in range(length)])
+    np.testing.assert_array_equal(demand.demand(name, window), by_minute)
 
 
 @given(traffic, st.text(), minutes)
-def test_demand_is_never_negative_and_silent_only_after_the_end(
+def test_demand_is_never_negative_and_absent_only_after_the_end(
     demand: Traffic, name: str, minute: int
 ) -> None:
     (value,) = demand.demand(name, np.array([minute]))
@@ -49,11 +49,11 @@ def test_random_shares_are_uniform() -> None:
 
 def test_a_surge_takes_the_first_minutes_of_each_hour() -> None:
     surge = Traffic(mean=0.5, daily=0.0, noise=0.0, surge=0.75)
-    at = surge.demand("orders", np.array([0, 6, 12, 18, 22, 59, 60, 72]))
-    np.testing.assert_allclose(at, [0.5, 0.875, 1.25, 1.25, 0.5, 0.5, 0.5, 1.25])
+    demand = surge.demand("orders", np.array([0, 6, 12, 18, 22, 59, 60, 72]))
+    np.testing.assert_allclose(demand, [0.5, 0.875, 1.25, 1.25, 0.5, 0.5, 0.5, 1.25])
 
 
 def test_growth_starts_over_after_twelve_hours() -> None:
     growth = Traffic(mean=0.5, daily=0.0, noise=0.0, growth=0.1)
-    at = growth.demand("shipments", np.array([-180, 0, 60, 539, 540]))
-    np.testing.assert_allclose(at, [0.2, 0.5, 0.6, 0.5 + 0.1 * 539 / 60, 0.2])
+    demand = growth.demand("shipments", np.array([-180, 0, 60, 539, 540]))
+    np.testing.assert_allclose(demand, [0.2, 0.5, 0.6, 0.5 + 0.1 * 539 / 60, 0.2])

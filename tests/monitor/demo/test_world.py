@@ -1,4 +1,4 @@
-"""The data of the world shows what its comments say."""
+"""Tests that the resources of the world have the utilization that their comments describe."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -17,7 +17,7 @@ MINUTES = np.arange(-180, 60)
 
 
 def seeded() -> dict[str, DemoRegion]:
-    """Return the regions of production, with the names of resources as the ids that moto would give."""
+    """Return the regions of production, with names of resources in place of moto's ids."""
     regions = {region.name: region for region in create_world(start=0) if region.account == ACCOUNT}
     for region in regions.values():
         region.ids.update({r.name: r.name for r in region.resources})
@@ -27,7 +27,7 @@ def seeded() -> dict[str, DemoRegion]:
 WORLD = seeded()
 
 
-def emitted(region: str, namespace: str, name: str, **dimensions: str) -> AnyMetric:
+def demo_metric(region: str, namespace: str, name: str, **dimensions: str) -> AnyMetric:
     """Return a metric of the demo by its names."""
     (found,) = [
         metric
@@ -41,23 +41,24 @@ def emitted(region: str, namespace: str, name: str, **dimensions: str) -> AnyMet
 def usage(limit: float, stat: str, *identity: str, **dimensions: str) -> Callable[[], np.ndarray]:
     """Return the utilization in each minute; sums are converted to rates per second."""
     seconds = 60 if stat == "Sum" else 1
-    return lambda: emitted(*identity, **dimensions).values(stat, MINUTES, 1) / seconds / limit
+    return lambda: demo_metric(*identity, **dimensions).values(stat, MINUTES, 1) / seconds / limit
 
 
 IRELAND, VIRGINIA = "eu-west-1", "us-east-1"
 MIB = 2**20
-STORIES = {
-    "a stream runs into its shards": (
+# Utilization by minute; the range of its lowest value; the range of its highest value.
+UTILIZATIONS = {
+    "a stream that surges above its limit": (
         usage(4 * MIB, "Sum", IRELAND, "AWS/Kinesis", "IncomingBytes", StreamName="orders"),
         (0.4, 0.7),
         (1.0, 1.0),
     ),
-    "a calm stream": (
+    "a stream within its band": (
         usage(4 * MIB, "Sum", IRELAND, "AWS/Kinesis", "IncomingBytes", StreamName="payments"),
         (0.4, 0.5),
         (0.4, 0.5),
     ),
-    "its hot shard": (
+    "the hot shard of a stream within its band": (
         usage(
             MIB,
             "Sum",
@@ -85,7 +86,7 @@ STORIES = {
         (0.95, 1.0),
         (1.0, 1.0),
     ),
-    "a queue in flight, in and out of the band": (
+    "messages in flight that leave the band": (
         usage(
             120_000,
             "Maximum",
@@ -102,19 +103,19 @@ STORIES = {
         (1.0, 1.0),
         (1.0, 1.0),
     ),
-    "a group idle below the band": (
+    "an idle group": (
         usage(100, "Average", IRELAND, "AWS/EC2", "CPUUtilization", AutoScalingGroupName="batch"),
         (0.0, 0.2),
         (0.0, 0.2),
     ),
-    "a group that is not complete": (
+    "a group with missing instances": (
         usage(
             8, "Minimum", IRELAND, "AWS/AutoScaling", "GroupInServiceInstances", AutoScalingGroupName="gpu"
         ),
         (5 / 8, 5 / 8),
         (5 / 8, 5 / 8),
     ),
-    "a method that surges into its throttle": (
+    "a method that surges above its throttle": (
         usage(
             200,
             "Sum",
@@ -137,17 +138,17 @@ STORIES = {
 }
 
 
-@pytest.mark.parametrize("story", STORIES)
-def test_the_data_have_the_utilizations_of_the_story(story: str) -> None:
-    utilization, lowest, highest = STORIES[story]
+@pytest.mark.parametrize("name", UTILIZATIONS)
+def test_a_resource_has_the_expected_lowest_and_highest_utilization(name: str) -> None:
+    utilization, lowest, highest = UTILIZATIONS[name]
     values = utilization()
     assert not np.isnan(values).any()
     assert lowest[0] <= values.min() <= lowest[1]
     assert highest[0] <= values.max() <= highest[1]
 
 
-def test_the_stream_runs_into_its_shards_within_ten_minutes_of_watching() -> None:
-    throttled = emitted(
+def test_a_stream_is_throttled_within_the_first_ten_minutes() -> None:
+    throttled = demo_metric(
         IRELAND, "AWS/Kinesis", "WriteProvisionedThroughputExceeded", StreamName="orders"
     ).values("Sum", np.arange(0, 10), 1)
     assert throttled[0] == 0
@@ -155,8 +156,8 @@ def test_the_stream_runs_into_its_shards_within_ten_minutes_of_watching() -> Non
 
 
 def test_an_account_is_near_its_api_throttle() -> None:
-    rest = emitted(VIRGINIA, "AWS/ApiGateway", "Count", ApiName="public-api").values("Sum", MINUTES, 1)
-    http = emitted(VIRGINIA, "AWS/ApiGateway", "Count", ApiId="partners").values("Sum", MINUTES, 1)
+    rest = demo_metric(VIRGINIA, "AWS/ApiGateway", "Count", ApiName="public-api").values("Sum", MINUTES, 1)
+    http = demo_metric(VIRGINIA, "AWS/ApiGateway", "Count", ApiId="partners").values("Sum", MINUTES, 1)
     total = (rest + http) / 60
     assert total.min() > 8500
     assert total.max() < 10_000
@@ -172,22 +173,24 @@ def test_an_account_is_near_its_api_throttle() -> None:
 )
 def test_some_metrics_of_throttled_demand_are_above_0(identity: tuple[str, str, str, dict[str, str]]) -> None:
     region, namespace, name, dimensions = identity
-    refused = emitted(region, namespace, name, **dimensions).values("Sum", MINUTES, 1)
+    refused = demo_metric(region, namespace, name, **dimensions).values("Sum", MINUTES, 1)
     assert np.nanmax(refused) > 0
 
 
 def test_a_queue_has_had_no_points_for_hours() -> None:
-    silent = emitted(IRELAND, "AWS/SQS", "NumberOfMessagesSent", QueueName="partner-callbacks")
-    heard = MINUTES[~np.isnan(silent.values("Sum", MINUTES, 1))]
-    assert heard.max() < -120
+    silent = demo_metric(IRELAND, "AWS/SQS", "NumberOfMessagesSent", QueueName="partner-callbacks")
+    published = MINUTES[~np.isnan(silent.values("Sum", MINUTES, 1))]
+    assert published.max() < -120
 
 
 def test_metrics_that_are_not_enabled_have_no_points() -> None:
-    bare = {b.name for region in WORLD.values() for b in region.resources_of(DemoBucket) if not b.filters}
-    assert bare == {"backups", "legal-archive"}
-    emitting = [metric for service in SERVICES for metric in service.metrics(WORLD[IRELAND])]
-    assert not [metric for metric in emitting if metric.dimensions.get("BucketName") in bare]
-    workers = {m.namespace for m in emitting if m.dimensions.get("AutoScalingGroupName") == "workers"}
+    without_metrics = {
+        b.name for region in WORLD.values() for b in region.resources_of(DemoBucket) if not b.filters
+    }
+    assert without_metrics == {"backups", "legal-archive"}
+    metrics = [metric for service in SERVICES for metric in service.metrics(WORLD[IRELAND])]
+    assert not [metric for metric in metrics if metric.dimensions.get("BucketName") in without_metrics]
+    workers = {m.namespace for m in metrics if m.dimensions.get("AutoScalingGroupName") == "workers"}
     assert workers == {"AWS/EC2"}
 
 
@@ -205,8 +208,8 @@ def test_the_world_is_large_enough_and_its_metrics_are_unambiguous() -> None:
 
 
 def test_a_week_has_two_quiet_days() -> None:
-    days = np.arange(-14 * 1440, 0)
-    demand = Traffic(mean=0.6, daily=0.0, noise=0.0, weekly=0.3).demand("views", days)
+    minutes = np.arange(-14 * 1440, 0)
+    demand = Traffic(mean=0.6, daily=0.0, noise=0.0, weekly=0.3).demand("views", minutes)
     quiet = (demand < 0.35).reshape(14, 1440).all(axis=1)
     assert quiet.sum() in (2, 4)
     assert demand.max() == pytest.approx(0.6)
