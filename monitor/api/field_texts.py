@@ -6,7 +6,7 @@ from typing import Any, Final
 
 JsonSchema = MutableMapping[str, Any]
 
-# What fields with these names mean in every model that does not say otherwise.
+# The descriptions of fields with these names, in models that do not describe the field themselves.
 COMMON_TEXTS: Final[Mapping[str, str]] = {
     "items": "The list, in the order that the operation tells.",
     "total": "How many there are in all, listed or not.",

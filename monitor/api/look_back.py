@@ -90,7 +90,7 @@ def look_back_router(state: AppState) -> APIRouter:
 
     @router.get("/look-back", response_model=LookbackModel, summary="List past episodes")
     async def list_episodes(query: Annotated[LookbackQuery, Query()]) -> Response:
-        """List when series were near their limits or throttled in the last days, and the notices of it.
+        """List when series were near their limits or throttled in the last days, and the notices sent.
 
         The list is made of what this Headroom has stored: the highest usage of each quarter of an hour of 14
         days, compared with the present limit, and the notices in its journal. AWS is not called, so the list

@@ -1,4 +1,4 @@
-"""The JSON models of the API's responses, except those of alerts and of the stream."""
+"""The JSON models of the API's general responses: series, catalogue, status and probes."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

@@ -140,7 +140,7 @@ def find_path(paths: PathStatuses, name: str) -> PathStatus:
 
 
 def _why_none(paths: PathStatuses) -> str:
-    """Return why no path is known at all; empty if one is."""
+    """Return why there are no paths at all; empty if there are any."""
     if paths.items:
         return ""
     if paths.configured:

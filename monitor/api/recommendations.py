@@ -113,7 +113,7 @@ def recommendations_router(state: AppState) -> APIRouter:
 
     @router.get("/recommendations", response_model=RecommendationsModel, summary="List right sizes")
     async def list_recommendations(query: Annotated[RecommendationsQuery, Query()]) -> Response:
-        """The right size of each provisioned limit, by the demand of 14 days, with what was refused.
+        """The right size of each provisioned limit, from 14 days of demand, including refused demand.
 
         The right size keeps the peak in the target band. A purchase with one busy limit is never lowered.
         Nothing is recommended without seven days of history of which 90 % are known.

@@ -176,7 +176,7 @@ class Cell:
         first: Mapping[str, Any] | None = None,
         **params: Any,
     ) -> AsyncIterator[Any]:
-        """Yield the items under `key` of every page. Parameters and errors are those of `paginate`."""
+        """Yield the items under `key` of every page. See `paginate` for parameters and errors."""
         async for response in self.paginate(service, operation, first, **params):
             for item in response.get(key) or ():
                 yield item

@@ -1,4 +1,4 @@
-"""Credentials that sign calls: those of the environment, or those of a role assumed with them.
+"""Credentials that sign calls: the environment's, or a role's, which is assumed with the environment's.
 
 Both are read again when AWS rejects them: files, processes and tokens change under a running process.
 """
@@ -64,7 +64,7 @@ class Credentials(ABC):
 
     @abstractmethod
     async def _reload(self) -> None:
-        """Get other credentials. Raises one of AWS_ERRORS."""
+        """Drop or renew the present credentials. Raises one of AWS_ERRORS."""
 
     async def refresh(self, rejected: ReadOnlyCredentials, region: str) -> bool:
         """Replace credentials that a region rejected. Return true if the present ones are different.

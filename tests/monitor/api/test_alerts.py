@@ -366,7 +366,7 @@ async def test_headroom_is_not_ready_while_the_journal_fails(tmp_path: Path) -> 
         assert got.status_code == 503
         assert "headroom.db cannot be used" in refusal(got)
         assert (await client.get("/-/healthy")).status_code == 200
-        (orders,) = await fire(server, "orders")  # alerts are kept in memory too
+        (orders,) = await fire(server, "orders")  # alerts are in memory, too
         assert [item["id"] for item in (await answer(client, ALERTS))["items"]] == [orders]
         assert "headroom_journal_healthy 0.0" in (await client.get("/metrics")).text
         (folder / "headroom.db.lock").rmdir()

@@ -55,7 +55,7 @@ async def test_the_page_shows_episodes_and_their_sources(server: Server, client:
     assert "/look-back?days=7" in shown.links
 
 
-async def test_without_episodes_the_page_says_so(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_page_says_that_no_usage_is_stored_yet(server: Server, client: httpx.AsyncClient) -> None:
     await server.publish()
     assert "No usage has been kept yet." in (await page(client, "/look-back?days=1")).words
     assert (await client.get("/look-back?days=0")).status_code == 422

@@ -60,7 +60,7 @@ def test_a_long_pause_between_calls_counts_as_the_maximum_pause() -> None:
 
 
 @given(highest=st.floats(5, 100), share=st.floats(0.2, 0.9))
-def test_the_rate_settles_about_what_aws_allows(highest: float, share: float) -> None:
+def test_the_rate_settles_near_the_rate_that_aws_allows(highest: float, share: float) -> None:
     allowed, rate = highest * share, CallRate(highest)
     now, second, calls, made, throttled = 0.0, 0, 0, 0, 0
     while now < 1800:

@@ -176,7 +176,7 @@ async def test_items_are_queried_concurrently_up_to_a_maximum() -> None:
     assert max_running == MAX_CONCURRENT_ITEMS
 
 
-async def test_an_item_whose_query_fails_affects_only_itself_and_is_named() -> None:
+async def test_a_failed_query_affects_only_its_item_and_the_failure_names_the_item() -> None:
     async def query(item: str) -> str:
         if item == "b":
             raise denied("DescribeStreamSummary")
@@ -328,7 +328,7 @@ def refusal(code: str, status: int = 400) -> ClientError:
         ReadTimeoutError(endpoint_url="http://a"),
     ],
 )
-def test_a_passing_failure_is_retried_and_every_attempt_is_counted(error: Exception) -> None:
+def test_a_temporary_failure_is_retried_and_every_attempt_is_counted(error: Exception) -> None:
     async def main() -> None:
         aws = failing(error, error)
         assert await aws.cell.call("kinesis", "DescribeLimits") == SHARD_LIMITS

@@ -255,7 +255,7 @@ CONFIG = "[default]\nregion = ap-south-1\n"
         ({"AWS_CONFIG_FILE": CONFIG, "AWS_REGION": "eu-west-3"}, "eu-west-3"),
     ],
 )
-async def test_the_region_of_the_environment_is_the_one_the_aws_tools_use(
+async def test_the_environment_names_the_same_region_as_for_the_aws_tools(
     sts: FakeSts,
     environment: dict[str, str],
     region: str,

@@ -144,7 +144,7 @@ async def request_of(client: Any, method: str, params: Mapping[str, Any]) -> tup
         await getattr(client, method)(**params)
     client.meta.events.unregister("before-send", capture)
     (request,) = captured  # there is one attempt
-    # The headers of botocore's retries, the signature, which covers them, and the time.
+    # Botocore's retry headers, the time, and the signature, which covers both.
     ignored = ("amz-sdk-invocation-id", "amz-sdk-request", "authorization", "x-amz-date")
     headers = {name.lower(): value for name, value in request.headers.items() if name.lower() not in ignored}
     return request.method, request.url, headers, as_sent(request.body)
