@@ -358,7 +358,7 @@ class App:
         for _ in judge_in_parts(self.fleet, now):
             await asyncio.sleep(0)
         await asyncio.sleep(0)
-        await self.forecaster.follow_limits()
+        await self.forecaster.follow_judgement()
         self._limit_verifier.request_scans(self.fleet, now)
         self._clock.check()
         status = self.status()

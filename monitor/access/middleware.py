@@ -1,21 +1,16 @@
 """The ASGI middleware that authenticates requests; only allowed requests reach the application."""
 
-from collections.abc import Callable
-
-from fastapi import Response
+from fastapi import Request, Response
 from prometheus_client import Counter
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from monitor.access.authenticator import Authenticator
 from monitor.access.credentials import AccessDeniedError
 from monitor.access.principal import SCOPE_KEY
-from monitor.http.errors import error_response
+from monitor.http.errors import ErrorPage, accepts_html, error_response
 
 UNAUTHORIZED, TOO_MANY_REQUESTS = 401, 429
 RETRY_AFTER = "5"  # seconds
-
-ErrorPage = Callable[[int, str], Response]  # called with a status and a sentence
 
 
 class AuthMiddleware:
@@ -38,13 +33,16 @@ class AuthMiddleware:
                 scope[SCOPE_KEY] = await self._authenticator.authenticate(scope, required)
             except AccessDeniedError as denied:
                 self._failures.labels(denied.reason).inc()
-                app = self._response(denied, Headers(scope=scope).get("accept", ""))
+                app = self._response(denied, Request(scope))
         await app(scope, receive, send)
 
-    def _response(self, denied: AccessDeniedError, accept: str) -> Response:
+    def _response(self, denied: AccessDeniedError, request: Request) -> Response:
         """Return a page for browsers, JSON for other clients."""
-        build = self._error_page if "text/html" in accept else error_response
-        response = build(denied.status, str(denied))
+        response: Response = (
+            self._error_page(request, denied.status, str(denied))
+            if accepts_html(request)
+            else error_response(denied.status, str(denied))
+        )
         response.headers["Cache-Control"] = "no-store"
         if denied.status == UNAUTHORIZED:
             for challenge in self._authenticator.challenges:

@@ -10,9 +10,10 @@ from fastapi import FastAPI
 
 from monitor.access.authenticator import Authenticator
 from monitor.access.certificate import Certificate
-from monitor.access.middleware import AuthMiddleware, ErrorPage
+from monitor.access.middleware import AuthMiddleware
 from monitor.access.settings import AccessSettings, exposed_without_auth
 from monitor.access.telemetry import AccessTelemetry
+from monitor.http.errors import ErrorPage
 from monitor.lib.schedule import Schedule, repeat
 from monitor.lib.telemetry import ProcessTelemetry
 from monitor.schema.problems import ConfigError, problem_lines

@@ -21,6 +21,7 @@ from monitor.forecast.past_peaks import PastPeaks
 from monitor.forecast.past_reader import CellReaders, PastReader
 from monitor.forecast.recorder import NO_ROW, Recorder
 from rules.analogs import BIN_MINUTES
+from rules.band import Zone
 from rules.demand_forecast import demand_forecast
 
 log = logging.getLogger(__name__)
@@ -68,6 +69,8 @@ class Forecaster:
         self.peaks = PastPeaks(self.recorder)
         self.past = PastReader(fleet, self.recorder, readers, self._request_forecast)
         self._requested, self._requested_slots = asyncio.Event(), set[int]()
+        # True for each slot whose forecast says that the limit is reached because usage is at the limit now.
+        self._marked: Flags = np.zeros(0, np.bool_)
         self._saved_at, self._has_unsaved_past = time.monotonic(), False
 
     async def run(self) -> None:
@@ -133,14 +136,20 @@ class Forecaster:
         await self.past.read_all(slots[self.recorder.rows[slots] != NO_ROW])
         await self.forecast_slots(slots)
 
-    async def follow_limits(self) -> None:
-        """Forecast the series whose limit has changed since their last forecast."""
+    async def follow_judgement(self) -> None:
+        """Forecast the series whose limit changed, and those whose usage came to the limit or left it.
+
+        A forecast is up to a quarter of an hour old, and a series at its limit does not reach it later.
+        """
         size = self._fleet.size
         before, limit = self._fleet.forecast_limit[:size], self._limits(slice(size))
         is_same = (np.abs(limit - before) <= SAME_LIMIT * before) | (np.isnan(before) & np.isnan(limit))
-        changed = (self._fleet.history_bins[:size] >= 0) & ~is_same
+        at_limit = self._is_at_limit(slice(size))
+        self._marked = np.concatenate([self._marked, np.zeros(size - self._marked.size, np.bool_)])
+        changed = (self._fleet.history_bins[:size] >= 0) & (~is_same | (self._marked & ~at_limit))
         if changed.any():
             await self.forecast_slots(np.flatnonzero(changed).astype(np.int32))
+        self._mark_reached(np.flatnonzero(at_limit).astype(np.int32))
 
     async def forecast_slots(self, slots: Ints) -> None:
         """Forecast some series from their recorded usage."""
@@ -154,6 +163,21 @@ class Forecaster:
     def _limits(self, slots: Ints | slice) -> Floats:
         """Return the limits of series; NaN where usage proves that the limit is outdated."""
         return np.where(self._fleet.doubted[slots], np.float32(np.nan), self._fleet.limit[slots])
+
+    def _is_at_limit(self, slots: Ints | slice) -> Flags:
+        """Return which series are at the limit, or at the effective ceiling, in their newest sample."""
+        fleet = self._fleet
+        bound = np.fmin(self._limits(slots), fleet.ceiling[slots])
+        at_limit: Flags = (fleet.usage[slots] >= bound) & (fleet.zone[slots] > Zone.STALE)
+        return at_limit
+
+    def _mark_reached(self, slots: Ints) -> None:
+        """Write that the limit is reached, for series at their limit that have a forecast."""
+        fleet = self._fleet
+        slots = slots[fleet.reach_probability[slots, 0] < 1]
+        fleet.reach_probability[slots] = 1
+        fleet.reach_minutes[slots] = fleet.minute[slots, None]
+        self._marked[slots] = True
 
     def _clear_unbound(self) -> None:
         """Clear the forecasts of series that no longer have a row of the history."""
@@ -170,6 +194,9 @@ class Forecaster:
         fleet.reach_minutes[slots] = np.where(has_time, ends + found.minutes, NEVER)
         fleet.forecast_limit[slots], fleet.history_bins[slots] = limit, found.known_bins
         fleet.ceiling[slots] = np.where(found.ceiling < 1, found.ceiling * limit, np.float32(np.nan))
+        known = slots[slots < self._marked.size]
+        self._marked[known] = False
+        self._mark_reached(known[self._is_at_limit(known)])
 
 
 def forecast_block(block: HistoryBlock, columns: Indices, limit: Floats) -> BlockForecast:

@@ -1,10 +1,10 @@
 """The error responses of the API, {"error": "sentence"}, and middleware that rejects requests."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.datastructures import Headers
@@ -15,6 +15,7 @@ from monitor.lib.byte_budget import ByteBudget, ByteBudgetExceededError, Reserva
 from monitor.lib.text import replace_surrogates
 
 NOT_FOUND, METHOD_NOT_ALLOWED = 404, 405
+ErrorPage = Callable[[Request, int, str], Response]  # from a request, the status and a sentence
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 MAX_BODY_BYTES = 1024**2  # in the body of one request
 MAX_BYTES_IN_PROGRESS = 32 * 1024**2  # in the bodies of all requests in progress together
@@ -91,27 +92,43 @@ def _is_cross_site(scope: Scope) -> bool:
         return True
 
 
+def accepts_html(request: Request) -> bool:
+    """Return true if the client is a browser: it asks for HTML by name."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
 def error_response(status: int, sentence: str, headers: Mapping[str, str] | None = None) -> JSONResponse:
     """Return an error response. sentence: says what went wrong."""
     return JSONResponse({"error": replace_surrogates(sentence)}, status, headers)
 
 
-def install_error_handlers(app: FastAPI) -> None:
-    """Register handlers that turn each exception into an error response."""
-    app.add_exception_handler(HTTPException, _on_http_error)
+def install_error_handlers(app: FastAPI, error_page: ErrorPage) -> None:
+    """Register handlers that turn each exception into an error response.
+
+    error_page: makes the page that a browser gets at an address that does not exist.
+    """
+
+    async def handle_http_error(request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        sentence = _sentence(request, error)
+        if _is_unknown_address(error) and accepts_html(request):
+            return error_page(request, error.status_code, replace_surrogates(sentence))
+        return error_response(error.status_code, sentence, error.headers)
+
+    app.add_exception_handler(HTTPException, handle_http_error)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)
     app.add_exception_handler(Exception, _on_unexpected_error)
 
 
-async def _on_http_error(request: Request, error: Exception) -> JSONResponse:
-    if not isinstance(error, HTTPException):
-        raise error
-    return error_response(error.status_code, _sentence(request, error), error.headers)
+def _is_unknown_address(error: HTTPException) -> bool:
+    """Return true if no route has the address, rather than a route not finding what it was asked for."""
+    return error.status_code == NOT_FOUND and error.detail == "Not Found"
 
 
 def _sentence(request: Request, error: HTTPException) -> str:
     path = request.url.path
-    if error.status_code == NOT_FOUND and error.detail == "Not Found":
+    if _is_unknown_address(error):
         return f"{path} does not exist; / has links to all pages"
     if error.status_code == METHOD_NOT_ALLOWED:
         allowed = (error.headers or {}).get("Allow", "another method")

@@ -2,7 +2,7 @@
 
 from functools import cache, partial
 
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import HTMLResponse
 
 from monitor.api.alerts import alerts_router
@@ -19,6 +19,8 @@ from monitor.http.errors import BodyLimitMiddleware, CsrfMiddleware, install_err
 from monitor.lib.version import VERSION
 from monitor.stream.firehose import FIREHOSE_PATH
 from monitor.web.api_docs import render_operations
+from monitor.web.error_pages import error_page
+from monitor.web.header import theme_of
 from monitor.web.router import web_router
 from monitor.web.templating import PAGE_HEADERS
 
@@ -49,7 +51,7 @@ def create_app(state: AppState) -> FastAPI:
         generate_unique_id_function=operation_id,
     )
     app.openapi = cache(partial(openapi_document, app))  # type: ignore[method-assign]
-    install_error_handlers(app)
+    install_error_handlers(app, error_page)
     for create_router in ROUTERS:
         app.include_router(create_router(state))
     app.include_router(_docs_router(app))
@@ -63,7 +65,7 @@ def _docs_router(app: FastAPI) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
     @router.get("/docs")
-    async def docs() -> HTMLResponse:
-        return HTMLResponse(render_operations(app.openapi()), headers=PAGE_HEADERS)
+    async def docs(request: Request) -> HTMLResponse:
+        return HTMLResponse(render_operations(app.openapi(), theme_of(request)), headers=PAGE_HEADERS)
 
     return router

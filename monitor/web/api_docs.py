@@ -68,9 +68,9 @@ def docs_variables(openapi: Json) -> Mapping[str, Any]:
     }
 
 
-def render_operations(openapi: Json) -> bytes:
-    """Render the page of all operations of an OpenAPI document."""
-    return render("docs.html", current_path="/docs", **docs_variables(openapi))
+def render_operations(openapi: Json, theme: str) -> bytes:
+    """Render the page of all operations of an OpenAPI document. theme: one of THEMES."""
+    return render("docs.html", current_path="/docs", theme=theme, **docs_variables(openapi))
 
 
 def _operation(method: str, path: str, operation: Json, schemas: Json) -> ApiOperation:

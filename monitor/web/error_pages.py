@@ -8,7 +8,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
 
-from monitor.web.header import AUTOMATIC, theme_of
+from monitor.web.header import theme_of
 from monitor.web.templating import PAGE_HEADERS, render
 
 TITLES = {
@@ -35,16 +35,16 @@ class PageRoute(APIRoute):
             try:
                 return await handle(request)
             except HTTPException as error:
-                return error_page(error.status_code, str(error.detail), theme_of(request))
+                return error_page(request, error.status_code, str(error.detail))
             except RequestValidationError as error:
                 text = "; ".join(f"{one['loc'][1]}: {one['msg']}" for one in error.errors())
-                return error_page(INVALID, text, theme_of(request))
+                return error_page(request, INVALID, text)
 
         return handle_errors
 
 
-def error_page(status: int, sentence: str, theme: str = AUTOMATIC) -> HTMLResponse:
+def error_page(request: Request, status: int, sentence: str) -> HTMLResponse:
     """Return the page of an error. sentence: what went wrong, without a full stop."""
     title = TITLES.get(status, "Error")
-    body = render("error.html", title=title, sentence=sentence, current_path="", theme=theme)
+    body = render("error.html", title=title, sentence=sentence, current_path="", theme=theme_of(request))
     return HTMLResponse(body, status, {**PAGE_HEADERS, "Cache-Control": "no-store"})

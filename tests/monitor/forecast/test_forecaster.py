@@ -61,14 +61,31 @@ async def test_a_changed_limit_changes_the_forecast_at_once() -> None:
         before = setup.probability(series)
         setup.put("a", limit=2000)
         judge(setup.fleet, setup.now)
-        await setup.forecaster.follow_limits()
+        await setup.forecaster.follow_judgement()
         raised = setup.probability(series)
         assert raised[3] < before[3]
         setup.put("a", limit=85)
         judge(setup.fleet, setup.now)
-        await setup.forecaster.follow_limits()
+        await setup.forecaster.follow_judgement()
         assert setup.probability(series) == before
         assert len(setup.past_requests) == 1
+
+
+async def test_a_series_at_its_limit_has_reached_it_until_its_usage_falls() -> None:
+    async with fortnight() as setup:
+        series = setup.put("a", limit=85)
+        await setup.read_past()
+        before, expected = setup.probability(series), setup.fleet.reach_minutes[series.slot].tolist()
+        setup.fleet.usage[series.slot], setup.fleet.minute[series.slot] = 90, setup.now
+        await setup.forecaster.follow_judgement()
+        assert setup.probability(series) == [1] * 4
+        assert setup.fleet.reach_minutes[series.slot].tolist() == [setup.now] * 3
+        await setup.forecaster.forecast_slots(np.array([series.slot], np.int32))
+        assert setup.probability(series) == [1] * 4
+        setup.fleet.usage[series.slot] = 20
+        await setup.forecaster.follow_judgement()
+        assert setup.probability(series) == before
+        assert setup.fleet.reach_minutes[series.slot].tolist() == expected
 
 
 async def test_a_new_series_in_a_reused_slot_has_no_forecast() -> None:
@@ -213,8 +230,8 @@ async def test_while_a_limit_is_doubted_there_is_no_forecast() -> None:
         await setup.read_past()
         assert np.isfinite(setup.probability(series)).all()
         setup.fleet.doubted[series.slot] = True
-        await setup.forecaster.follow_limits()
+        await setup.forecaster.follow_judgement()
         assert np.isnan(setup.probability(series)).all()
         setup.fleet.doubted[series.slot] = False
-        await setup.forecaster.follow_limits()
+        await setup.forecaster.follow_judgement()
         assert np.isfinite(setup.probability(series)).all()

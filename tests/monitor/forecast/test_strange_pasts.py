@@ -41,7 +41,7 @@ async def test_each_change_of_a_limit_renews_the_forecast_without_reading_the_pa
         for limit in (79.0, 500.0) * 4:
             setup.put("a", limit=limit)
             judge(setup.fleet, setup.now)
-            await setup.forecaster.follow_limits()
+            await setup.forecaster.follow_judgement()
             found[limit].append(setup.probability(series))
         low, high = found.values()
         assert all(probability == low[0] for probability in low)

@@ -18,6 +18,7 @@ from monitor.aws.failure import Failure
 from monitor.aws.run_status import RunStatus
 from monitor.aws.status import AccountStatus, CellStatus, MonitorStatus, OrganizationStatus
 from monitor.fleet.judge import judge
+from monitor.web.header import THEME_COOKIE
 from monitor.web.templating import code_spans, doc_title
 from rules.band import Zone
 from tests.monitor.alerting.notices import notice
@@ -341,6 +342,24 @@ async def test_the_page_of_a_departed_series_is_an_error_page(
     assert "its resource may be gone" in (await page(client, f"/series/{worst}", 404)).words
     for path in PATHS:
         await page(client, path)
+
+
+async def test_a_browser_gets_a_page_at_an_unknown_address_and_a_program_gets_json(
+    client: httpx.AsyncClient,
+) -> None:
+    shown = await client.get("/nosuch", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert shown.status_code == 404 and "/nosuch does not exist" in Page(shown.text).words
+    told = await client.get("/nosuch", headers={"Accept": "*/*"})
+    assert (told.status_code, told.json()) == (
+        404,
+        {"error": "/nosuch does not exist; / has links to all pages"},
+    )
+
+
+@pytest.mark.parametrize("path", ["/docs", "/nosuch", "/series/nosuch"])
+async def test_every_page_follows_the_chosen_colours(client: httpx.AsyncClient, path: str) -> None:
+    shown = await client.get(path, headers={"Accept": "text/html", "Cookie": f"{THEME_COOKIE}=dark"})
+    assert 'data-theme="dark"' in shown.text
 
 
 async def test_a_series_dropped_after_the_snapshot_is_left_out(
