@@ -23,7 +23,7 @@ class CoverageState(StrEnum):
     NOT_ENABLED = "not_enabled"  # a setting of Headroom or of AWS makes the usage observable
     NOT_PERMITTED = "not_permitted"  # AWS denies the calls that return the usage
     STALE = "stale"  # no series has a recent sample, or the usage could not be read
-    VALUE_ONLY = "value_only"  # the value is known; the usage is zero, or was not read yet
+    VALUE_ONLY = "value_only"  # the value is known; no usage was found, or none was read yet
     NO_USAGE_SOURCE = "no_usage_source"  # neither AWS nor Headroom can tell the usage
     WATCHED = "watched"  # a series compares the usage with the quota
 
