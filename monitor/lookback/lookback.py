@@ -1,4 +1,4 @@
-"""The result of looking back at some past minutes."""
+"""The result of a look-back: what happened to series in past minutes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from monitor.lookback.notices import AlertSpan, PastNotice, alert_spans
 
 @dataclass(frozen=True, slots=True)
 class WayResult:
-    """The notices of one way of judging, by minute. more: the number of further ones, which are not kept."""
+    """The notices of one way of judging, by minute. more: the number of notices that were only counted."""
 
     name: str
     notices: Sequence[PastNotice]
@@ -25,14 +25,14 @@ class WayResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lookback:
-    """The events of some past minutes.
+    """The events of series in past minutes.
 
-    minutes: that were judged. series: by slot, those that were looked at. without_samples: how many of them
-    had no sample. known_days: days of which usage is known, of all series together. published_limits: how
-    many of them have a limit that CloudWatch publishes for each minute; others are compared with the one in
-    force now. episodes: of throttling and of being near a limit, by begin. more_episodes: that are not kept.
-    ways: the notices of each way of judging, of the configured one first. forecasts: None where the history
-    is too short for any.
+    minutes: the minutes that were judged. series: the judged series, by slot. without_samples: the number of
+    series without a sample. known_days: the days of known usage, summed over all series. published_limits:
+    the number of series whose limit CloudWatch publishes for each minute; samples of other series are
+    compared with the limit in force now. episodes: of throttling and of usage near a limit, by begin.
+    more_episodes: the number of episodes that were only counted. ways: the notices of each way of judging;
+    the configured way is the first. forecasts: None if the history is too short for a forecast.
     """
 
     minutes: range
@@ -47,5 +47,5 @@ class Lookback:
 
     @property
     def days(self) -> float:
-        """The length of the time that was looked at."""
+        """The number of days in `minutes`."""
         return len(self.minutes) / (24 * 60)

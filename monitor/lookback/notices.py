@@ -1,4 +1,4 @@
-"""Finds the notices that would have been sent: the changes of alerts, with the minutes of the samples."""
+"""Finds the notices that would have been sent for past samples: each change of an alert, with its minute."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -13,16 +13,16 @@ from rules.alert_states import Transitions
 from rules.alerts import AlertState
 from rules.band import ZONES, Zone
 
-SeverityOf = Callable[[Series, Rule], Severity | None]  # None: switched off
+SeverityOf = Callable[[Series, Rule], Severity | None]  # None: the rule's alert is switched off
 WORST_FIRST = tuple(reversed(Rule))
-MAX_NOTICES = 1_000_000  # that are kept; further ones are counted
+MAX_NOTICES = 1_000_000  # in the result; further notices are only counted
 
 
 class PastNotice(NamedTuple):
     """A notice of a change of the alert on the series in a slot.
 
-    minute: of the sample that caused it; a running monitor sends it once CloudWatch has published that.
-    severity, zone: of the alert; of a resolved one, those that it had last.
+    minute: the minute of the sample that caused the notice; a running monitor sends the notice once
+    CloudWatch has published the sample. severity, zone: those of the alert, or its last ones if it resolved.
     """
 
     slot: int
@@ -33,9 +33,9 @@ class PastNotice(NamedTuple):
 
 
 class AlertSpan(NamedTuple):
-    """The minutes in which an alert fired, from `begin` up to `end`; None: it still did at the end.
+    """The minutes in which an alert fired, from `begin` up to `end`; None: it fired until the last minute.
 
-    severity: the highest that it had.
+    severity: the alert's highest severity.
     """
 
     slot: int
@@ -45,9 +45,9 @@ class AlertSpan(NamedTuple):
 
 
 class NoticeFinder:
-    """Makes notices of the transitions of alert states, which must come in the order of their minutes.
+    """Makes notices of transitions of alert states. Transitions must be added in the order of their minutes.
 
-    notices: so far, MAX_NOTICES at most. more: how many further ones there were.
+    notices: the notices so far, MAX_NOTICES at most. more: the number of notices beyond MAX_NOTICES.
     """
 
     def __init__(self, fleet: Fleet, severity_of: SeverityOf) -> None:
@@ -55,7 +55,7 @@ class NoticeFinder:
         self.notices: list[PastNotice] = []
         self.more = 0
         self._states = np.zeros((len(Rule), fleet.size), np.int8)
-        self._levels: dict[int, AlertLevel] = {}  # of the alerts that fire, by slot
+        self._levels: dict[int, AlertLevel] = {}  # of each firing alert, by slot
 
     def add(self, transitions: Transitions) -> None:
         """Add transitions of different series, each in one minute."""
@@ -85,7 +85,7 @@ class NoticeFinder:
             self.more += 1
 
     def _level(self, slot: int) -> AlertLevel | None:
-        """Return severity and zone of the worst rule that fires and is not switched off; None without any."""
+        """Return severity and zone of the worst firing rule that is not switched off; None without one."""
         firing = self._states[:, slot] == AlertState.FIRING
         for rule in WORST_FIRST if firing.any() else ():
             if firing[rule] and (severity := self._severity_of(self._fleet.by_slot[slot], rule)):
@@ -94,15 +94,15 @@ class NoticeFinder:
 
 
 def alert_spans(notices: Sequence[PastNotice]) -> list[AlertSpan]:
-    """Return the times in which alerts fired, by begin."""
+    """Return the spans in which alerts fired, by begin."""
     spans: list[AlertSpan] = []
     firing: dict[int, AlertSpan] = {}
-    for one in notices:
-        if one.kind is NoticeKind.RESOLVED:
-            spans.append(firing.pop(one.slot)._replace(end=one.minute))
+    for notice in notices:
+        slot = notice.slot
+        if notice.kind is NoticeKind.RESOLVED:
+            spans.append(firing.pop(slot)._replace(end=notice.minute))
             continue
-        span = firing.get(one.slot) or AlertSpan(one.slot, one.minute, None, one.severity)
-        firing[one.slot] = span._replace(
-            severity=max(span.severity, one.severity, key=lambda each: each.rank)
-        )
+        span = firing.get(slot) or AlertSpan(slot, notice.minute, None, notice.severity)
+        severity = max(span.severity, notice.severity, key=lambda severity: severity.rank)
+        firing[slot] = span._replace(severity=severity)
     return sorted([*spans, *firing.values()], key=lambda span: (span.begin, span.slot))

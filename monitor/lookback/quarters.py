@@ -1,4 +1,4 @@
-"""The demand in each quarter of an hour of past days, of which the backtest makes forecasts."""
+"""The demand in each quarter of an hour of past days: the history from which the backtest forecasts."""
 
 import numpy as np
 import numpy.typing as npt
@@ -11,11 +11,12 @@ from rules.demand_forecast import CEILING_DAYS
 
 
 class Quarters:
-    """The quarters of an hour of some series, [series, quarter]. start: the minute in which the first begins.
+    """Demand and target of series in quarters of an hour, [series, quarter].
 
-    demand: the highest five minutes of each, as a running Headroom keeps them (see `monitor.fleet.demand`);
-    NaN where nothing is known. target: at the end of each, the lowest demand that is near the limit, or at
-    which demand was throttled in the fortnight before; NaN while usage proves that the limit is outdated.
+    start: the first minute of the first quarter. demand: the highest five-minute demand of each quarter,
+    rounded as a running Headroom stores it (see `monitor.fleet.demand`); NaN if unknown. target: the lowest
+    demand that, at the end of the quarter, is near the limit, or that was throttled in the fortnight before;
+    NaN while usage proves that the limit is outdated.
     """
 
     def __init__(self, slots: Indices, minutes: range) -> None:
@@ -26,9 +27,10 @@ class Quarters:
         self._throttled_at: npt.NDArray[np.float16] = np.full((slots.size, CEILING_DAYS), np.nan, np.float16)
 
     def add(self, first: int, minutes: range, judged: Judged, demand: Floats, peaks: Flags) -> None:
-        """Add minutes of the series from the `first` on, which end with a quarter, but for the last ones.
+        """Add some minutes of the consecutive series whose first has the position `first`.
 
-        judged, demand: they have all minutes of one series, then of the next. peaks: see `highest_by_bin`.
+        minutes: they end with a quarter, except at the last call. judged, demand: all minutes of the first
+        series, then all of the next. peaks: of each series, see `highest_by_bin`.
         """
         begin = max(minutes.start, self.start)
         bins = (min(minutes.stop, self.start + self.count * BIN_MINUTES) - begin) // BIN_MINUTES
@@ -37,15 +39,15 @@ class Quarters:
         inside = slice(begin - minutes.start, begin - minutes.start + bins * BIN_MINUTES)
         series, quarter = slice(first, first + peaks.size), self.quarter_of(begin)
 
-        def of_series(numbers: Floats) -> Floats:
+        def by_series(numbers: Floats) -> Floats:
             return numbers.reshape(peaks.size, len(minutes))[:, inside]
 
-        highest, _ = highest_by_bin(of_series(demand).T, peaks)
+        highest, _ = highest_by_bin(by_series(demand).T, peaks)
         self.demand[series, quarter : quarter + bins] = as_kept(highest).T
-        throttled_at = of_series(throttled_utilization(judged)).reshape(peaks.size, bins, BIN_MINUTES)
+        throttled_at = by_series(throttled_utilization(judged)).reshape(peaks.size, bins, BIN_MINUTES)
         lowest = np.fmin.reduce(throttled_at, axis=2)
         ends = slice(BIN_MINUTES - 1, None, BIN_MINUTES)
-        limit, near = of_series(judged.limit)[:, ends], of_series(judged.near)[:, ends]
+        limit, near = by_series(judged.limit)[:, ends], by_series(judged.near)[:, ends]
         doubted = judged.doubted.reshape(peaks.size, len(minutes))[:, inside][:, ends]
         limit = np.where(doubted, np.float32(np.nan), limit)
         for number in range(bins):
@@ -53,14 +55,17 @@ class Quarters:
             self.target[series, quarter + number] = np.fmin(near[:, number], ceiling) * limit[:, number]
 
     def _ceiling(self, series: slice, quarter: int, throttled_at: Floats) -> Floats:
-        """Return the effective ceilings at the end of a quarter. throttled_at: its lowest utilizations."""
-        day, first = divmod(self.start // BIN_MINUTES + quarter, DAY)
-        of_days = self._throttled_at[series]
-        of_day = of_days[:, day % CEILING_DAYS]
-        of_day[:] = throttled_at if first == 0 else np.fmin(of_day, throttled_at.astype(np.float16))
-        lowest: Floats = np.fmin.reduce(np.where(of_days > 0, of_days, np.nan), axis=1).astype(np.float32)
+        """Return, by series, the lowest utilization at which demand was throttled in the last CEILING_DAYS.
+
+        quarter: the last quarter of these days. throttled_at: the lowest such utilization in this quarter.
+        """
+        day, quarter_of_day = divmod(self.start // BIN_MINUTES + quarter, DAY)
+        by_day = self._throttled_at[series]
+        today = by_day[:, day % CEILING_DAYS]
+        today[:] = throttled_at if quarter_of_day == 0 else np.fmin(today, throttled_at.astype(np.float16))
+        lowest: Floats = np.fmin.reduce(np.where(by_day > 0, by_day, np.nan), axis=1).astype(np.float32)
         return lowest
 
     def quarter_of(self, minute: int) -> int:
-        """Return the number of the quarter of a minute."""
+        """Return the index of the quarter that contains a minute."""
         return (minute - self.start) // BIN_MINUTES

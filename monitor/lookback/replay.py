@@ -1,4 +1,4 @@
-"""Judges past samples with the code that judges present ones, chunk by chunk of minutes."""
+"""Judges past samples, one chunk of minutes after the other, with the code that judges present samples."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ from monitor.lookback.ways import Way
 from rules.analogs import BIN_MINUTES, DAY
 
 SERIES_AT_ONCE = 2048
-# Minutes at the end of a chunk that are judged with the next chunk, whose points prove which of theirs are 0.
-PROVEN_LATER = 30
+# The last minutes of a chunk are judged with the next chunk, whose points prove which absent points mean 0.
+MINUTES_PROVEN_LATER = 30
 
 Report = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Judging:
-    """The terms by which samples are judged.
+    """The parameters by which samples are judged.
 
-    ways: the first one is in force. severity_of: the severity of a rule's alert on a series. batch_minutes:
-    how many minutes of a series one poll may bring (see `Lifecycle`).
+    ways: the first way is the one in force. severity_of: returns the severity of a rule's alert on a series.
+    batch_minutes: how many minutes of a series one poll may return (see `Lifecycle`).
     """
 
     ways: Sequence[Way]
@@ -45,10 +45,11 @@ def look_back(
     judging: Judging,
     report: Report = lambda *_: None,
 ) -> Lookback:
-    """Return what happened to series in the minutes of some points.
+    """Return what happened to series in past minutes.
 
-    fleet: with the series registered, but without points; afterwards it holds the newest ones. slots: of the
-    series. report: called with the number of steps done and of all steps.
+    fleet: has the series registered, but no points; afterwards it has the newest points. points: the points
+    of the series' metrics in these minutes. slots: the slots of the series. report: is called with the
+    number of finished steps and the number of all steps.
     """
     replay = Replay(fleet, points, slots, judging)
     chunks = chunk_count(points.minutes)
@@ -60,9 +61,9 @@ def look_back(
 
 
 class Replay:
-    """Plays the points of past minutes to a fleet, and records what its series do. See `look_back`.
+    """Writes past points to a fleet, judges its series, and records episodes and notices. See `look_back`.
 
-    quarters: the demand that was judged so far.
+    quarters: the demand of the quarters that were judged so far.
     """
 
     def __init__(self, fleet: Fleet, points: LookbackPoints, slots: Ints, judging: Judging) -> None:
@@ -76,7 +77,7 @@ class Replay:
         self._judged_until = points.minutes.start
 
     def advance(self, number: int) -> None:
-        """Play one chunk."""
+        """Write and judge the chunk with this number. Chunks must come in order."""
         minutes = chunk_minutes(self._points.minutes, number)
         self._write(number, minutes)
         for way, lifecycle, finder in zip(self._ways, self._lifecycles, self._notice_finders, strict=True):
@@ -86,19 +87,19 @@ class Replay:
                     finder.add(transitions)
         self._ways[0].apply(self._fleet)
         is_last = minutes.stop == self._points.minutes.stop
-        whole_quarters = (minutes.stop - PROVEN_LATER) // BIN_MINUTES * BIN_MINUTES
+        whole_quarters = (minutes.stop - MINUTES_PROVEN_LATER) // BIN_MINUTES * BIN_MINUTES
         self._judge(minutes.stop if is_last else whole_quarters)
 
     def _write(self, number: int, minutes: range) -> None:
         """Write a chunk to the fleet, and mark each metric as read up to its last period that has ended."""
         rings, rows = self._fleet.rings, self._points.rows
-        of, every_minute, values = rings.spread(*self._points.chunk(number))
-        rings.write(of, every_minute, values, marked_next=True)
+        point_rows, every_minute, values = rings.spread(*self._points.chunk(number))
+        rings.write(point_rows, every_minute, values, marked_next=True)
         periods = rings.period[rows].astype(np.int32)
         rings.mark_read(rows, minutes.stop // periods * periods - 1)
 
     def _judge(self, until: int) -> None:
-        """Judge the minutes up to one, which were not judged yet."""
+        """Judge all minutes before `until` that were not judged yet."""
         minutes = range(self._judged_until, until)
         if not minutes:
             return
@@ -113,15 +114,15 @@ class Replay:
         self._judged_until = until
 
     def finish(self) -> Lookback:
-        """Return what was recorded, once all chunks were played."""
+        """Return what was recorded. Call it after the last chunk."""
         fleet, demand = self._fleet, self.quarters.demand
         episodes = self._episodes.finish()
         known = np.count_nonzero(np.isfinite(demand), axis=1)
-        sampled = fleet.rings.newest_point  # a series of which only throttling is known has samples, too
+        newest = fleet.rings.newest_point  # by row; a series with points of throttling only has samples, too
         return Lookback(
             minutes=self._points.minutes,
             series={slot: fleet.by_slot[slot] for slot in self._slots.tolist()},
-            without_samples=sum(not _has_points(fleet, slot, sampled) for slot in self._slots.tolist()),
+            without_samples=sum(not _has_points(fleet, slot, newest) for slot in self._slots.tolist()),
             known_days=float(known.sum()) / DAY,
             published_limits=int(np.count_nonzero(fleet.published_limits.has(self._slots)))
             if self._slots.size
@@ -130,7 +131,9 @@ class Replay:
             more_episodes=self._episodes.more,
             ways=[
                 WayResult(
-                    way.name, sorted(finder.notices, key=lambda one: (one.minute, one.slot)), finder.more
+                    way.name,
+                    sorted(finder.notices, key=lambda notice: (notice.minute, notice.slot)),
+                    finder.more,
                 )
                 for way, finder in zip(self._ways, self._notice_finders, strict=True)
             ],
@@ -150,7 +153,7 @@ def _batches(slots: Ints) -> Iterator[Ints]:
 
 
 def _has_points(fleet: Fleet, slot: int, newest: Ints) -> bool:
-    """Return whether any metric of a series has a point."""
+    """Return whether any metric of a series has a point. newest: the minute of the newest point, by row."""
     formulas = (fleet.usages.get(slot), fleet.throttled.get(slot))
     rows = [row for formula in formulas if formula for row in formula.rows]
     return bool((newest[rows] > 0).any())

@@ -1,4 +1,4 @@
-"""The points of metrics over many days, in a file: they come by metric, and are needed by minute."""
+"""Stores the points of metrics over many days in a file: written metric by metric, read by minutes."""
 
 from collections.abc import Iterator
 from io import BufferedRandom
@@ -12,18 +12,19 @@ import numpy as np
 from monitor.fleet.columns import Floats, Indices, Ints
 
 CHUNK = 120  # minutes that are read at once; a multiple of every period
-# Absent parts of the file are zeros, and so is a missing point: the bits of a value are stored but for these.
+# Parts of the file that were never written are zeros. Values are stored XOR these bits, so that zeros mean no
+# point (NaN).
 NAN_BITS = np.float32(np.nan).view(np.uint32)
 
 
 class LookbackPoints(Protocol):
-    """The points of metrics over some minutes. rows: those that were read, in the rings of a fleet."""
+    """The points of metrics over some minutes. Each metric is a row in the rings of a fleet."""
 
     minutes: range
 
     @property
     def rows(self) -> Ints:
-        """The rows that were read completely, in ascending order; of all others nothing is known."""
+        """The rows whose points were all read, in ascending order; points of other rows are unknown."""
         ...
 
     def chunk(self, number: int) -> tuple[Ints, Ints, Floats]:
@@ -32,20 +33,20 @@ class LookbackPoints(Protocol):
 
 
 def chunk_minutes(minutes: range, number: int) -> range:
-    """Return those of some minutes that are in a chunk; chunks are counted from that of the first minute."""
+    """Return the part of `minutes` that is in a chunk. Chunk 0 contains the first of these minutes."""
     first = (minutes.start // CHUNK + number) * CHUNK
     return range(max(first, minutes.start), min(first + CHUNK, minutes.stop))
 
 
 def chunk_count(minutes: range) -> int:
-    """Return the number of chunks in which there are minutes."""
+    """Return the number of chunks that contain any of the minutes."""
     return -(-minutes.stop // CHUNK) - minutes.start // CHUNK
 
 
 class SampleFile:
-    """Keeps the points of metrics in a temporary file without a name, which ends with the process.
+    """Stores the points of metrics in a temporary file without a name, which is deleted with the process.
 
-    wanted: rows whose points may be written, in ascending order. step: minutes between two points, at least.
+    wanted: rows whose points may be written, in ascending order. step: the least minutes between two points.
     """
 
     def __init__(self, wanted: Ints, minutes: range, step: int = 1) -> None:
@@ -57,7 +58,7 @@ class SampleFile:
 
     @staticmethod
     def size_of(rows: int, minutes: range, step: int = 1) -> int:
-        """Return how many bytes a file needs at most."""
+        """Return how many bytes the file of this number of rows needs at most."""
         return rows * chunk_count(minutes) * (CHUNK // step) * np.dtype(np.float32).itemsize
 
     def __enter__(self) -> Self:
@@ -68,15 +69,18 @@ class SampleFile:
 
     @property
     def rows(self) -> Ints:
-        """The rows that were read, in ascending order."""
+        """The rows whose points were written, in ascending order."""
         return self._wanted[self._read]
 
     def write(self, rows: Ints, points: tuple[Ints, Ints, Floats]) -> None:
-        """Store all points of some wanted rows: row, first minute of the period, value. Raises OSError."""
-        of, minutes, values = points
+        """Store all points of some wanted rows. points: as returned by `chunk`. Raises OSError."""
+        point_rows, minutes, values = points
         order = np.sort(rows)
         inside = np.isfinite(values) & (minutes >= self.minutes.start) & (minutes < self.minutes.stop)
-        lines, slots = np.searchsorted(order, of[inside]), (minutes[inside] - self._start) // self._step
+        lines, slots = (
+            np.searchsorted(order, point_rows[inside]),
+            (minutes[inside] - self._start) // self._step,
+        )
         table = np.full((order.size, chunk_count(self.minutes) * self._width), np.float32(np.nan))
         table[lines, slots] = values[inside]
         positions = np.searchsorted(self._wanted, order)
@@ -85,7 +89,7 @@ class SampleFile:
         self._read[positions] = True
 
     def _write_run(self, position: int, table: Floats) -> None:
-        """Write the points of rows that follow each other, chunk by chunk, unless a chunk has none."""
+        """Write the points of adjacent rows, chunk by chunk; chunks without points are left out."""
         chunks = table.reshape(len(table), -1, self._width)
         for number in np.flatnonzero(~np.isnan(chunks).all(axis=(0, 2))).tolist():
             self._file.seek(self._offset(number, position))
@@ -111,7 +115,7 @@ class SampleFile:
 
 
 def _runs(positions: Indices) -> Iterator[slice]:
-    """Yield the parts of ascending positions that follow each other."""
+    """Yield the slices of ascending positions in which each position is one more than the last."""
     ends = np.flatnonzero(np.diff(positions) != 1) + 1
     for start, stop in pairwise([0, *ends.tolist(), positions.size]):
         if stop > start:

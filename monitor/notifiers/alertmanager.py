@@ -1,4 +1,4 @@
-"""Prometheus Alertmanager: alerts are posted to every replica directly; one that accepts them suffices.
+"""Posts alerts to every replica of a Prometheus Alertmanager; one replica that accepts them suffices.
 
 https://prometheus.io/docs/alerting/latest/alerts_api/
 """

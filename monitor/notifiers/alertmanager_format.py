@@ -88,7 +88,7 @@ def _group_key(group: Mapping[str, str]) -> str:
 
 def _common(sets: list[dict[str, str]]) -> dict[str, str]:
     """Return the names and values that all of the sets contain."""
-    return {name: value for name, value in sets[0].items() if all(one.get(name) == value for one in sets)}
+    return {name: value for name, value in sets[0].items() if all(each.get(name) == value for each in sets)}
 
 
 def postable_alerts(notification: Notification, now: float, validity: float) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""E-mail, through an SMTP server, encrypted from the start or by STARTTLS."""
+"""Sends e-mail through an SMTP server, encrypted from the start or by STARTTLS."""
 
 import re
 from collections.abc import Sequence
@@ -86,14 +86,14 @@ class Email(BaseReceiver):
             async with asyncio.timeout(self.timeout):
                 return await self._send(payload(notification, self), client)
         except SMTPRecipientsRefused as error:
-            return self._result_of_code(max(error.recipients, key=lambda one: one.code))
+            return self._result_of_code(max(error.recipients, key=lambda refusal: refusal.code))
         except SMTPResponseException as error:
             return self._result_of_code(error)
         except (SMTPException, OSError) as error:
             cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
             if isinstance(cause, OSError):
                 return failure_result(server, cause, self.policy)
-            # STARTTLS or an authentication method is missing: aiosmtplib has no subclass for these.
+            # The server lacks STARTTLS or an authentication method; aiosmtplib has no subclass for that.
             return refused("unsupported", f"{server}: {excerpt(str(error), self.policy.secrets)}")
 
     async def _send(self, mail: "EmailMessage", client: "OutboundClient") -> DeliveryResult:

@@ -119,8 +119,9 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """The id of the series that it is about; empty for a blind spot."""
         if "service" not in self.labels or "resource" not in self.labels:
             return ""
-        one = self.labels
-        return Key(one["account"], one["region"], one["service"], one["signal"], resource_of(self)).id
+        labels = self.labels
+        resource = resource_of(self)
+        return Key(labels["account"], labels["region"], labels["service"], labels["signal"], resource).id
 
 
 def resource_of(notice: Notice) -> Resource:

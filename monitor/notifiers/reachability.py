@@ -30,8 +30,8 @@ TLS_SCHEMES: Final = ("https", "smtps")  # with TLS from the start
 class ReachabilityProbe:
     """Checks the receivers given to `configure` while `run` runs.
 
-    unreachable: by the receiver's name, why it cannot be reached. retry_interval: seconds until an
-    unreachable receiver is checked again.
+    unreachable: why a receiver cannot be reached, by its name. retry_interval: seconds until an unreachable
+    receiver is checked again.
     """
 
     def __init__(self, client: OutboundClient, retry_interval: float = RETRY_INTERVAL) -> None:
@@ -53,7 +53,7 @@ class ReachabilityProbe:
             self._changed.clear()
             await self._check_all(self._receivers)
             while self.unreachable and not await self._wait_for_change(self._retry_interval):
-                await self._check_all([one for one in self._receivers if one.name in self.unreachable])
+                await self._check_all([each for each in self._receivers if each.name in self.unreachable])
             await self._wait_for_change(None)
 
     async def _wait_for_change(self, seconds: float | None) -> bool:

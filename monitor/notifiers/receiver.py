@@ -73,7 +73,7 @@ class BaseReceiver(ConfigModel):
     @property
     def policy(self) -> OutboundPolicy:
         """The rules for connections to this receiver."""
-        hidden = (one for name in type(self).model_fields for one in hidden_texts(getattr(self, name)))
+        hidden = (text for name in type(self).model_fields for text in hidden_texts(getattr(self, name)))
         return OutboundPolicy(self.allow_insecure, self.allow_private, self.timeout, frozenset(hidden))
 
     @property
@@ -89,7 +89,7 @@ class BaseReceiver(ConfigModel):
 
     async def send(self, notification: Notification, client: "OutboundClient") -> DeliveryResult:
         """Make one attempt to deliver a notification. A failure of the receiver is returned, not raised."""
-        notices = tuple(one for one in notification.notices if one.firing or self.send_resolved)
+        notices = tuple(each for each in notification.notices if each.firing or self.send_resolved)
         if not notices:
             return delivered("nothing to send: the receiver's settings leave it out")
         return await self.attempt(replace(notification, notices=notices), client)
@@ -114,7 +114,9 @@ class BaseReceiver(ConfigModel):
         try:
             receiver = handler(found)
         except ValidationError as error:
-            problems += (one for one in problems_from_pydantic(error, cls) if one.where[:1] not in reported)
+            problems += (
+                each for each in problems_from_pydantic(error, cls) if each.where[:1] not in reported
+            )
         if problems:
             raise to_validation_error(cls.__name__, problems)
         return receiver

@@ -31,7 +31,7 @@ RECEIVER_TYPES: tuple[type[BaseReceiver], ...] = (
 
 
 def _type_of(kind: type[BaseReceiver]) -> str:
-    """Return the word of a class for `type`. Raises TypeError when it has none."""
+    """Return the value of `type` that selects a class. Raises TypeError if the class declares none."""
     field = kind.model_fields.get("type")
     if field is None or not isinstance(field.default, str):
         raise TypeError(f'{kind.__name__}: expected a field such as type: Literal["slack"] = "slack"')
@@ -42,7 +42,7 @@ RECEIVER_BY_TYPE: dict[str, type[BaseReceiver]] = {_type_of(kind): kind for kind
 
 
 def _by_type(value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo) -> Any:
-    """Validate with the class for `type`, so that problems name their place in the file (unions do not)."""
+    """Validate by the class of the value's `type`: problems of a union would not name their place."""
     if isinstance(value, BaseReceiver):
         return handler(value)
     if not isinstance(value, dict):

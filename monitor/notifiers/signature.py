@@ -20,13 +20,13 @@ KEY_SIZES = range(24, 65)  # bytes
 def _check_signing_secret(secret: SecretStr) -> SecretStr:
     text = secret.get_secret_value()
     try:
-        good = (
+        is_valid = (
             text.startswith(SECRET_PREFIX)
             and len(b64decode(text[len(SECRET_PREFIX) :], validate=True)) in KEY_SIZES
         )
     except ValueError:
-        good = False
-    if not good:
+        is_valid = False
+    if not is_valid:
         raise problem("expected whsec_ and the base64 of 24 to 64 random bytes (value not shown)")
     return secret
 

@@ -1,4 +1,4 @@
-"""Slack, through an incoming webhook.
+"""Sends messages to Slack through an incoming webhook.
 
 https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks
 """
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from monitor.outbound.client import OutboundClient
 
 # Characters. Slack accepts longer texts (3000) and fields (2000), but rejects messages of more than about
-# 12,000 (msg_blocks_too_long; the exact limit is not documented). A single notice has to stay below that.
+# 12,000 (msg_blocks_too_long; the exact limit is not documented). A single notice must fit into a message.
 MAX_HEADER = 150
 MAX_TEXT = 2500
 MAX_FIELD = 300

@@ -1,4 +1,4 @@
-"""Amazon SNS: one message to a topic, standard or FIFO, with the credentials of the environment."""
+"""Publishes one message to a topic of Amazon SNS, standard or FIFO, with the environment's credentials."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -35,9 +35,9 @@ RETRYABLE_CODES = (
 def _topic(value: str) -> str:
     if not arn_pattern(r"sns:[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]{1,256}(\.fifo)?").fullmatch(value):
         raise unexpected("a topic such as arn:aws:sns:eu-west-1:123456789012:alerts", value)
-    own, named = partition_of_arn(value).name, partition_of(value.split(":")[3]).name
-    if own != named:
-        raise unexpected(f"a topic in a region of the partition {own}", value)
+    partition, partition_of_region = partition_of_arn(value).name, partition_of(value.split(":")[3]).name
+    if partition != partition_of_region:
+        raise unexpected(f"a topic in a region of the partition {partition}", value)
     return value
 
 

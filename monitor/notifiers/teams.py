@@ -1,4 +1,4 @@
-"""Microsoft Teams, through a workflow's webhook: a message with an Adaptive Card.
+"""Sends an Adaptive Card to Microsoft Teams through a workflow's webhook.
 
 https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook
 """
@@ -50,7 +50,9 @@ class Teams(BaseReceiver):
 def payload(notification: Notification, receiver: Teams) -> dict[str, Any]:
     """Return the message, ready for JSON."""
     head = title(notification)
-    return build_within(notification, lambda fewer: _message(fewer, head), json_size, MAX_MESSAGE_BYTES)
+    return build_within(
+        notification, lambda shortened: _message(shortened, head), json_size, MAX_MESSAGE_BYTES
+    )
 
 
 def _message(notification: Notification, head: str) -> dict[str, Any]:

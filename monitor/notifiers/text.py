@@ -18,7 +18,7 @@ Built = TypeVar("Built")
 
 MAX_SENTENCE = 1000  # characters
 MAX_URL = 2000  # characters
-PER_SECOND = counted("per second")  # of throttled demand
+PER_SECOND = counted("per second")  # the unit of throttled demand
 NAMED_LABELS = (
     "account",
     "account_name",
@@ -132,8 +132,8 @@ def _is_web_link(url: str) -> bool:
         parts = urlsplit(url)
     except ValueError:
         return False
-    good = parts.scheme in ("http", "https") and parts.netloc and url.isascii() and url.isprintable()
-    return bool(good) and len(url) <= MAX_URL and not set(url) & set(" <>\"'|\\^`")
+    is_http = parts.scheme in ("http", "https") and parts.netloc and url.isascii() and url.isprintable()
+    return bool(is_http) and len(url) <= MAX_URL and not set(url) & set(" <>\"'|\\^`")
 
 
 def omitted_text(notification: Notification) -> str:

@@ -24,7 +24,7 @@ async def send_trial(
 
 
 def trial_notification(receiver: str, alert: str, kind: NoticeKind, number: int, at: float) -> Notification:
-    """Build one of the two notifications of a trial. alert: the id of its alert. at: epoch seconds."""
+    """Build one of the two notifications of a trial. alert: the alert's id. at: epoch seconds."""
     labels = {
         "account": "000000000000",
         "account_name": "test",

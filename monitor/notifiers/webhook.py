@@ -1,4 +1,4 @@
-"""A webhook: JSON in our own format, signed as in Standard Webhooks, or in Alertmanager's format.
+"""Posts JSON to a webhook, in Headroom's or Alertmanager's format, signed as in Standard Webhooks.
 
 https://www.standardwebhooks.com and https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 """

@@ -1,4 +1,4 @@
-"""Checks addresses when connecting: private ones need permission."""
+"""Checks addresses when connecting: private addresses need permission."""
 
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
@@ -22,9 +22,9 @@ class PrivateAddressError(HeadroomError, OSError):
 def is_public(address: str) -> bool:
     """Return whether an address, in its usual notation, belongs to the public network.
 
-    For an IPv6 address that embeds an IPv4 address, the latter decides. Private, loopback, link-local (the
-    instance metadata service), shared, reserved and multicast addresses are not public, nor is text that is
-    no address.
+    An IPv6 address that embeds an IPv4 address is public if the IPv4 address is. Private, loopback,
+    link-local (the instance metadata service), shared, reserved and multicast addresses are not public;
+    neither is text that is not an address.
     """
     try:
         return _is_public(ip_address(address))
@@ -48,7 +48,7 @@ def any_socket(info: AddressInfo) -> socket.socket:
 
 
 def public_socket(info: AddressInfo) -> socket.socket:
-    """Create a socket to connect with. No name is resolved after this check.
+    """Create a socket for a public address. No name is resolved after this check.
 
     Raises PrivateAddressError, always with the same text: when all addresses of a name fail with the same
     error, the connector raises the first one; otherwise a combined error that hides the cause.

@@ -2,8 +2,8 @@
 
 It follows no redirects, stores no cookies, verifies certificates (SSL_CERT_FILE and SSL_CERT_DIR name other
 authorities), and reads responses up to 64 KiB. For HTTP it uses the proxies that the environment names (see
-`monitor.outbound.proxies`). A proxy may have a private address, since the operator configured it. It resolves
-names itself, so behind a proxy only literal addresses can be checked.
+`monitor.outbound.proxies`). A proxy may have a private address, since the operator configured it. The proxy
+resolves names itself, so behind a proxy only literal addresses can be checked.
 """
 
 import ssl
@@ -72,9 +72,10 @@ def redacted(url: str) -> str:
 class OutboundClient:
     """A client for HTTP requests, SMTP sockets and AWS APIs; an async context manager that closes them.
 
-    Create it in a running event loop. create_tls: returns what verifies certificates. endpoint_url: replaces
-    AWS, for emulators. proxies: for HTTP; AWS clients read the environment themselves. aws_credentials: sign
-    calls to AWS. dns_cache_ttl: seconds that addresses of names are reused. now: returns epoch seconds.
+    Create it in a running event loop. create_tls: returns the TLS context that verifies certificates.
+    endpoint_url: the URL of an emulator that replaces AWS. proxies: for HTTP; AWS clients read the
+    environment themselves. aws_credentials: sign calls to AWS. dns_cache_ttl: seconds for which resolved
+    addresses are reused. now: returns epoch seconds.
     """
 
     create_tls: Callable[[], ssl.SSLContext] = ssl.create_default_context
@@ -137,7 +138,7 @@ class OutboundClient:
     async def open_socket(self, host: str, port: int, policy: OutboundPolicy) -> socket:
         """Connect a socket for another protocol than HTTP. The caller closes it. Raises OSError."""
         addresses = await self.resolver.resolve(host, port, AF_UNSPEC)
-        infos = [_address_info(one["host"], one["port"]) for one in addresses]
+        infos = [_address_info(each["host"], each["port"]) for each in addresses]
         return await start_connection(
             infos,
             happy_eyeballs_delay=NEXT_ADDRESS_DELAY,

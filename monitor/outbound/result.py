@@ -12,7 +12,7 @@ from monitor.lib.text import single_line, truncate
 
 MAX_EXCERPT = 200  # characters of a response that `sentence` quotes
 MAX_RETRY_AFTER = 24 * 3600.0  # seconds; a longer Retry-After is cut to a day
-MIN_SECRET_LENGTH = 6  # characters; redacting shorter ones would redact ordinary words
+MIN_SECRET_LENGTH = 6  # characters; redacting a shorter secret would redact ordinary words
 RETRYABLE_STATUSES = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
 
 
@@ -83,7 +83,7 @@ def best_result(results: Iterable[DeliveryResult]) -> DeliveryResult:
     return min(results, key=lambda result: BEST_FIRST.index(result.outcome))
 
 
-# As long as an attempt is worth a retry, what it should deliver is not lost: RETRY is not final, REFUSED is.
+# RETRY outranks REFUSED in both orders: an attempt is not given up while a retry may still deliver.
 WORST_LAST = (DeliveryOutcome.DELIVERED, DeliveryOutcome.REFUSED, DeliveryOutcome.RETRY)
 BEST_FIRST = (DeliveryOutcome.DELIVERED, DeliveryOutcome.RETRY, DeliveryOutcome.REFUSED)
 

@@ -1,4 +1,4 @@
-"""An allowance of what may be spent of a budget: it grows with the time, and is not saved up."""
+"""The allowance of a budget: how much may be spent now. It grows with time, and is not saved up."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from monitor.cost.prices import SECONDS_PER_MONTH, Prices
 from monitor.planning.intervals import MAX_INTERVAL
 
 MINUTES_PER_MONTH = SECONDS_PER_MONTH / 60
-MAX_ADVANCE = 0.01  # share of a month's budget that may be spent ahead, as for the first read of a fleet
+MAX_ADVANCE = 0.01  # share of a month's budget that may be spent ahead, such as for a fleet's first read
 
 
 def minimum_dollars(metrics: int, prices: Prices) -> float:
@@ -16,12 +16,12 @@ def minimum_dollars(metrics: int, prices: Prices) -> float:
 
 @dataclass(slots=True)
 class Allowance:
-    """The dollars that may be spent within a budget, all minutes of a month alike.
+    """The dollars that may be spent of a budget, which are earned evenly over the minutes of a month.
 
-    At most MAX_ADVANCE of a month's budget can be spent at once, so a month costs at most that much more.
-    dollars_per_month: the budget. polled: the number of metrics. Each may be requested once in MAX_INTERVAL
-    minutes, whatever the budget. ahead: dollars spent beyond what the budget had earned by `minute`, which is
-    of a monotonic clock. reserved: dollars that are about to be spent.
+    At most MAX_ADVANCE of a month's budget can be spent ahead, so a month exceeds its budget by no more.
+    dollars_per_month: the budget. polled: the number of polled metrics. Each may be requested once in
+    MAX_INTERVAL minutes, whatever the budget. minute: the minute of the last charge, by a monotonic clock.
+    ahead: dollars spent by then beyond the dollars earned. reserved: dollars that are about to be spent.
     """
 
     dollars_per_month: float
@@ -33,7 +33,7 @@ class Allowance:
 
     @property
     def metrics_per_minute(self) -> float:
-        """The metrics that may be requested in a minute on average."""
+        """The number of metrics that may be requested in a minute on average."""
         budgeted = self.dollars_per_month / MINUTES_PER_MONTH / self.prices.metric
         return max(budgeted, self.polled / MAX_INTERVAL)
 
@@ -43,10 +43,10 @@ class Allowance:
         return MAX_ADVANCE * self.metrics_per_minute * self.prices.metric * MINUTES_PER_MONTH
 
     def change(self, dollars_per_month: float, prices: Prices) -> None:
-        """Change the budget and the prices; a new budget is ahead by no more than it allows."""
-        is_other = dollars_per_month != self.dollars_per_month
+        """Change the budget and the prices; `ahead` is lowered to the maximum of a new budget."""
+        has_changed = dollars_per_month != self.dollars_per_month
         self.dollars_per_month, self.prices = dollars_per_month, prices
-        if is_other:
+        if has_changed:
             self.ahead = min(self.ahead, self.max_ahead)
 
     def charge(self, minute: float, dollars: float) -> None:
@@ -56,12 +56,12 @@ class Allowance:
         self.ahead, self.minute = max(self.ahead - earned, 0.0) + dollars, minute
 
     def reserve(self, metrics: int) -> int:
-        """Return how many of these metrics may be requested now; `release` them when they were charged."""
+        """Reserve as many of these metrics as may be requested now. Return how many, for `release`."""
         available = max(self.max_ahead - self.ahead - self.reserved, 0.0) / self.prices.metric
         granted = int(min(metrics, available + 1e-6))  # a whole number must not get lost by rounding
         self.reserved += granted * self.prices.metric
         return granted
 
     def release(self, metrics: int) -> None:
-        """End a reservation."""
+        """End the reservation of this number of metrics."""
         self.reserved = max(self.reserved - metrics * self.prices.metric, 0.0)

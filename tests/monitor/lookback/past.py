@@ -27,7 +27,7 @@ HOUR, DAY = 60, 24 * 60
 
 @dataclass
 class Remembered:
-    """Past points in memory: values by row and minute. unread: rows whose points were not read."""
+    """Past points in memory. points: values by row and minute. unread: rows whose points were not read."""
 
     minutes: range
     points: dict[int, dict[int, float]]
@@ -45,12 +45,12 @@ class Remembered:
             for minute, value in by_minute.items()
             if minute in minutes
         ]
-        rows, at, values = zip(*found, strict=True) if found else ((), (), ())
-        return np.array(rows, np.int32), np.array(at, np.int32), np.array(values, np.float32)
+        rows, found_minutes, values = zip(*found, strict=True) if found else ((), (), ())
+        return np.array(rows, np.int32), np.array(found_minutes, np.int32), np.array(values, np.float32)
 
 
 class Past:
-    """A fleet of streams with their past points. stop: the minute after the last point."""
+    """A fleet of streams with their past points, by row and minute. stop: the minute after the last point."""
 
     def __init__(self) -> None:
         self.fleet = Fleet()
@@ -62,10 +62,10 @@ class Past:
         return rows[metric_query(metric.of(StreamName=series.key.id))]
 
     def add_stream(
-        self, resource: str, letters: str, settings: SeriesSettings = SHORT, **seen: Any
+        self, resource: str, letters: str, settings: SeriesSettings = SHORT, **inventoried: Any
     ) -> Series:
         """Add a stream whose samples are these letters, one a minute from START on."""
-        series = add(self.fleet, key(resource), settings, **seen)
+        series = add(self.fleet, key(resource), settings, **inventoried)
         for minute, letter in enumerate(letters, START):
             used, throttled = LETTERS[letter]
             if letter != "_":
@@ -83,19 +83,19 @@ class Past:
         builder = NoticeBuilder(self.fleet, Lifecycle(self.fleet, START), settings, 0)
         ways = [Way.in_force(self.fleet, "as configured"), *others]
         judging = Judging(ways, builder.severity_of, batch_minutes(settings.poll_interval))
-        chosen = [one.slot for one in self.fleet.series.values()]
+        slots = [series.slot for series in self.fleet.series.values()]
         past = Remembered(range(START, self.stop), self.points)
-        return look_back(self.fleet, past, np.array(chosen, np.int32), judging)
+        return look_back(self.fleet, past, np.array(slots, np.int32), judging)
 
 
 def spelled(*runs: tuple[str, int]) -> str:
-    """Return the letters of runs; each run is a letter and the number of its minutes."""
+    """Return one letter a minute; each run is a letter and for how many minutes it is repeated."""
     return "".join(letter * minutes for letter, minutes in runs)
 
 
 def notices_of(lookback: Lookback, names: Mapping[int, str], way: int = 0) -> list[tuple[int, str, str, str]]:
     """Return the minute after START, the resource, the kind and the severity of each notice, sorted."""
     return sorted(
-        (one.minute - START, names[one.slot], str(one.kind), str(one.severity))
-        for one in lookback.ways[way].notices
+        (notice.minute - START, names[notice.slot], str(notice.kind), str(notice.severity))
+        for notice in lookback.ways[way].notices
     )

@@ -1,4 +1,4 @@
-"""The past as it is: with holes, with limits that change, shorter than requested."""
+"""A look-back over samples with holes, changing limits, recreated streams and other ways of judging."""
 
 from dataclasses import replace
 
@@ -27,7 +27,7 @@ def test_an_episode_has_start_length_peak_and_throttled_demand() -> None:
     assert not episode.ongoing
 
 
-def test_a_time_of_ten_quiet_minutes_ends_an_episode_and_the_end_of_the_data_does_not() -> None:
+def test_ten_quiet_minutes_end_an_episode_and_the_end_of_the_data_does_not() -> None:
     past = Past()
     past.add_stream("orders", QUIET_HOUR + spelled(("c", 4), (".", 9), ("c", 4), (".", 10), ("c", 6)))
     first, last = past.look().episodes
@@ -35,31 +35,31 @@ def test_a_time_of_ten_quiet_minutes_ends_an_episode_and_the_end_of_the_data_doe
     assert (last.minutes, last.ongoing) == (6, True)
 
 
-def test_episodes_reach_over_the_chunks_in_which_samples_are_read() -> None:
+def test_an_episode_extends_across_chunks_of_samples() -> None:
     past = Past()
     past.add_stream("orders", spelled((".", HOUR), ("c", 6 * HOUR), (".", HOUR)))
     (episode,) = past.look().episodes
     assert (episode.begin, episode.minutes) == (START + HOUR, 6 * HOUR)
 
 
-def test_days_without_samples_are_no_usage_of_0_and_end_no_alert() -> None:
+def test_days_without_samples_are_not_zero_usage_and_resolve_no_alert() -> None:
     past = Past()
     letters = QUIET_HOUR + spelled(("c", HOUR), ("_", 2 * DAY), ("c", HOUR)) + QUIET_HOUR
     slot = past.add_stream("orders", letters).slot
     lookback = past.look()
-    assert [one.minutes for one in lookback.episodes] == [HOUR, HOUR]
+    assert [episode.minutes for episode in lookback.episodes] == [HOUR, HOUR]
     assert lookback.known_days == pytest.approx(4 * HOUR / DAY)
-    ended = 2 * HOUR + 2 * DAY + HOUR + 2
+    resolved_at = 2 * HOUR + 2 * DAY + HOUR + 2
     assert notices_of(lookback, {slot: "orders"}) == [
         (HOUR + 2, "orders", "firing", "warning"),
-        (ended, "orders", "resolved", "warning"),
+        (resolved_at, "orders", "resolved", "warning"),
     ]
 
 
-def test_no_sample_from_before_the_creation_of_a_stream_is_judged() -> None:
+def test_samples_from_before_the_creation_of_a_stream_are_not_judged() -> None:
     past = Past()
     created = START + 14 * DAY
-    # Points of a former stream of the same name, which was throttled all the time.
+    # The points before `created` are those of a former stream of the same name, which was always throttled.
     series = past.add_stream("orders", "", created_at=created * 60.0)
     for minute in range(START, created + 3 * HOUR):
         past.note(series, traffic, minute, LIMIT * 60 * (1.0 if minute < created else 0.5))
@@ -73,7 +73,7 @@ def test_no_sample_from_before_the_creation_of_a_stream_is_judged() -> None:
     assert lookback.forecasts.series_days == 0
 
 
-def test_a_limit_that_flaps_is_that_of_each_minute() -> None:
+def test_each_minute_is_compared_with_the_limit_published_for_it() -> None:
     past = Past()
     published = Metric("AWS/Kinesis", "Limit", "Maximum").of(StreamName="orders")
     limit = Limit(PUBLISHED_ONLY, LimitSource.METRIC, 0)
@@ -86,7 +86,7 @@ def test_a_limit_that_flaps_is_that_of_each_minute() -> None:
     past.stop = START + 4 * HOUR
     lookback = past.look()
     assert lookback.published_limits == 1
-    assert [(one.begin - START, one.minutes, one.limit) for one in lookback.episodes] == [
+    assert [(each.begin - START, each.minutes, each.limit) for each in lookback.episodes] == [
         (30, 30, 520.0),
         (90, 30, 520.0),
         (150, 30, 520.0),
@@ -94,18 +94,18 @@ def test_a_limit_that_flaps_is_that_of_each_minute() -> None:
     ]
 
 
-def test_a_series_with_an_unread_metric_has_no_samples_and_affects_no_other() -> None:
+def test_a_series_with_unread_metrics_has_no_samples_and_affects_no_other_series() -> None:
     past = Past()
     past.add_stream("orders", spelled(("s", HOUR)))
     denied = past.add_stream("denied", spelled(("s", HOUR)))
     for metric in (traffic, refused):
         del past.points[past.row_of(denied, metric)]
     lookback = past.look()
-    assert [lookback.series[one.slot].key.resource for one in lookback.episodes] == ["orders"]
+    assert [lookback.series[episode.slot].key.resource for episode in lookback.episodes] == ["orders"]
     assert lookback.without_samples == 1
 
 
-def test_other_bands_are_judged_and_the_configured_one_is_restored() -> None:
+def test_other_bands_and_durations_are_judged_and_the_configured_ones_are_restored() -> None:
     past = Past()
     slot = past.add_stream("orders", QUIET_HOUR + spelled(("a", 30)) + QUIET_HOUR).slot
     wide = Way.in_force(past.fleet, "band to 85 %")
@@ -127,7 +127,7 @@ def test_other_bands_are_judged_and_the_configured_one_is_restored() -> None:
 def test_an_alert_that_is_switched_off_has_no_notice() -> None:
     past = Past()
     past.add_stream("orders", QUIET_HOUR + spelled(("c", 30)) + QUIET_HOUR)
-    quiet = configuration(alerts=[{"resource": "orders", "near": "none", "above": "critical"}])
-    (fired, ended) = past.look(quiet).ways[0].notices
+    config = configuration(alerts=[{"resource": "orders", "near": "none", "above": "critical"}])
+    (fired, resolved) = past.look(config).ways[0].notices
     assert (fired.severity, fired.zone.word) == ("critical", "above")
-    assert ended.minute > fired.minute
+    assert resolved.minute > fired.minute

@@ -1,4 +1,4 @@
-"""The file of samples: what is written by metric is read by minute."""
+"""The file of samples: points are written metric by metric, and read by minutes."""
 
 import numpy as np
 from hypothesis import given
@@ -11,9 +11,10 @@ WANTED = np.array([2, 3, 4, 9, 11], np.int32)
 starts = st.integers(29_000_000, 29_000_500)
 
 
-def points(of: dict[tuple[int, int], float]) -> tuple[Ints, Ints, Floats]:
-    rows, minutes = (np.array([key[n] for key in of], np.int32) for n in (0, 1))
-    return rows, minutes, np.array([*of.values()], np.float32)
+def points(values: dict[tuple[int, int], float]) -> tuple[Ints, Ints, Floats]:
+    """Return rows, minutes and values as arrays. values: by row and minute."""
+    rows, minutes = (np.array([key[n] for key in values], np.int32) for n in (0, 1))
+    return rows, minutes, np.array([*values.values()], np.float32)
 
 
 def read_all(file: SampleFile) -> dict[tuple[int, int], float]:
@@ -36,26 +37,27 @@ def read_all(file: SampleFile) -> dict[tuple[int, int], float]:
     st.permutations([[2, 4], [3], [11, 9]]),
 )
 def test_each_point_is_read_in_its_chunk(
-    start: int, length: int, step: int, values_at: dict[tuple[int, int], float], batches: list[list[int]]
+    start: int, length: int, step: int, drawn: dict[tuple[int, int], float], batches: list[list[int]]
 ) -> None:
     first = -(-start // step) * step
     minutes = range(first, first + length)
-    of = {(row, first + at * step): value for (row, at), value in values_at.items()}
+    written = {(row, first + position * step): value for (row, position), value in drawn.items()}
     with SampleFile(WANTED, minutes, step) as file:
         for batch in batches:
-            file.write(np.array(batch), points({one: value for one, value in of.items() if one[0] in batch}))
+            of_batch = {(row, at): value for (row, at), value in written.items() if row in batch}
+            file.write(np.array(batch), points(of_batch))
         assert file.rows.tolist() == WANTED.tolist()
-        assert read_all(file) == {one: value for one, value in of.items() if one[1] in minutes}
+        assert read_all(file) == {(row, at): value for (row, at), value in written.items() if at in minutes}
 
 
-def test_a_metric_without_points_is_read_and_one_that_was_not_written_is_not() -> None:
+def test_rows_has_a_written_row_without_points_and_no_row_that_was_not_written() -> None:
     with SampleFile(WANTED, range(600, 1200)) as file:
         file.write(np.array([3]), points({}))
         assert file.rows.tolist() == [3]
         assert read_all(file) == {}
 
 
-def test_values_that_are_no_numbers_are_no_points() -> None:
+def test_nan_and_infinity_are_not_stored_as_points() -> None:
     with SampleFile(WANTED, range(600, 1200)) as file:
         file.write(np.array([3]), points({(3, 601): float("nan"), (3, 602): float("inf"), (3, 603): 0.0}))
         assert read_all(file) == {(3, 603): 0.0}

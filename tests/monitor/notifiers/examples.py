@@ -15,12 +15,12 @@ HOOK = "/services/hunter2hunter2"
 
 def required_settings(type: str) -> dict[str, Any]:
     """Return a receiver's entry in the configuration with its required keys only."""
-    return _settings(type, [name for name, one in _fields(type) if one.is_required()])
+    return _settings(type, [name for name, field in _fields(type) if field.is_required()])
 
 
 def all_settings(type: str) -> dict[str, Any]:
     """Return a receiver's entry in the configuration with every key that has an example."""
-    return _settings(type, [name for name, one in _fields(type) if one.is_required() or one.examples])
+    return _settings(type, [name for name, field in _fields(type) if field.is_required() or field.examples])
 
 
 def example(type: str, name: str) -> Any:
@@ -37,12 +37,12 @@ def receiver_at(type: str, origin: str) -> BaseReceiver:
     """Return a receiver whose URLs are at `origin`; the path of secret URLs is HOOK."""
     receiver = build_receiver(RECEIVER_BY_TYPE[type], **all_settings(type))
     values = {name: getattr(receiver, name) for name, _ in _fields(type)}
-    return receiver.model_copy(update={name: _moved(value, origin) for name, value in values.items()})
+    return receiver.model_copy(update={name: _at_origin(value, origin) for name, value in values.items()})
 
 
 def _fields(type: str) -> list[tuple[str, Any]]:
     """Return the names and fields of a type of receiver, without `name`."""
-    return [(name, one) for name, one in RECEIVER_BY_TYPE[type].model_fields.items() if name != "name"]
+    return [(name, field) for name, field in RECEIVER_BY_TYPE[type].model_fields.items() if name != "name"]
 
 
 def _settings(type: str, names: list[str]) -> dict[str, Any]:
@@ -52,11 +52,11 @@ def _settings(type: str, names: list[str]) -> dict[str, Any]:
     return {"name": "team", "type": type, **examples}
 
 
-def _moved(value: Any, origin: str) -> Any:
-    """Return the value with the origin of each URL in it replaced."""
+def _at_origin(value: Any, origin: str) -> Any:
+    """Return the value with the origin of each of its URLs replaced."""
     match value:
         case tuple():
-            return tuple(_moved(one, origin) for one in value)
+            return tuple(_at_origin(item, origin) for item in value)
         case SecretStr() if is_http_url(value.get_secret_value()):
             return SecretStr(origin + HOOK)
         case str() if is_http_url(value):
@@ -64,4 +64,7 @@ def _moved(value: Any, origin: str) -> Any:
     return value
 
 
-HTTP_TYPES = [one for one in RECEIVER_BY_TYPE if receiver_at(one, "http://a") != receiver_at(one, "http://b")]
+# The types of receivers that have an HTTP URL.
+HTTP_TYPES = [
+    type for type in RECEIVER_BY_TYPE if receiver_at(type, "http://a") != receiver_at(type, "http://b")
+]

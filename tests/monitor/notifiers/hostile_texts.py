@@ -22,9 +22,9 @@ TEXTS = [
 
 
 def hostile_notice(text: str, **changes: Any) -> Notice:
-    """Return a notice with this text in every field that others can choose."""
+    """Return a notice with this text in every field whose text AWS or a user can set."""
     labels = {**notice().labels, "resource": text, "account_name": text, "tag_x": text}
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "summary": text,
         "labels": labels,
         "resolution_reason": text,
@@ -34,4 +34,4 @@ def hostile_notice(text: str, **changes: Any) -> Notice:
         "docs": text,
         "links": {text: "https://example.com/" + "a" * 1500, "page": text},
     }
-    return notice(**given | changes)
+    return notice(**fields | changes)

@@ -1,4 +1,4 @@
-"""Servers on loopback with responses that a test sets, and notices to send to them."""
+"""Servers on loopback whose responses a test sets, and notices to send to them."""
 
 import asyncio
 import json
@@ -31,7 +31,7 @@ def build_receiver(kind: type[ReceiverT], **fields: Any) -> ReceiverT:
 
 def notice(**changes: Any) -> Notice:
     """Return a notice of a Kinesis stream near its limit, with changes."""
-    given: dict[str, Any] = {
+    fields: dict[str, Any] = {
         "alert": "a1b2c3",
         "number": 7,
         "kind": NoticeKind.FIRING,
@@ -61,7 +61,7 @@ def notice(**changes: Any) -> Notice:
         "docs": "https://docs.example.com/kinesis",
         "links": {"page": "https://headroom.example.com/s/1?a=1&b=2", "runbook": "https://runs.example.com"},
     }
-    return Notice(**given | changes)
+    return Notice(**fields | changes)
 
 
 def resolved(**changes: Any) -> Notice:
@@ -73,8 +73,8 @@ def resolved(**changes: Any) -> Notice:
 
 
 def notification(*notices: Notice, **changes: Any) -> Notification:
-    """Return a notification of the notices, by default of one, with changes."""
-    given: dict[str, Any] = {
+    """Return a notification of the notices, by default of a single notice, with changes."""
+    fields: dict[str, Any] = {
         "id": "n-1",
         "receiver": "team",
         "group": {"account_name": "prod", "region": "eu-west-1", "service": "kinesis"},
@@ -82,14 +82,14 @@ def notification(*notices: Notice, **changes: Any) -> Notification:
         "at": NOW,
         "reason": NotificationReason.FIRST,
     }
-    return Notification(**given | changes)
+    return Notification(**fields | changes)
 
 
 @dataclass
 class Server:
-    """Responds with each of `answers` in turn, then with the last one, and records the requests.
+    """Responds with each of `answers` in turn, then always with the last one, and records the requests.
 
-    requests: path, headers and body of each.
+    requests: the path, headers and body of each request.
     """
 
     answers: list[web.Response] = field(default_factory=lambda: [web.Response()])

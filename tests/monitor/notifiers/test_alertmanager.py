@@ -1,4 +1,4 @@
-"""Alertmanager: what is posted, how long it is valid, and how many replicas must accept it."""
+"""Alertmanager: the posted alerts, how long they are valid, and how many replicas must accept them."""
 
 from datetime import datetime
 from typing import Any
@@ -50,10 +50,10 @@ def test_a_resolved_alert_ends_at_its_resolution_and_not_before_its_start(at: fl
 
 
 @pytest.mark.parametrize("kind", [NoticeKind.WORSENED, NoticeKind.EASED])
-def test_with_another_severity_it_is_another_alert_so_the_old_one_ends(kind: NoticeKind) -> None:
+def test_a_changed_severity_ends_the_alerts_of_the_other_severities(kind: NoticeKind) -> None:
     alerts = alerts_sent(notice(kind=kind))
-    lasting = {alert["labels"]["severity"]: epoch(alert["endsAt"]) > LATER for alert in alerts}
-    assert lasting == {"warning": True, "critical": False, "info": False}
+    is_valid = {alert["labels"]["severity"]: epoch(alert["endsAt"]) > LATER for alert in alerts}
+    assert is_valid == {"warning": True, "critical": False, "info": False}
 
 
 def test_empty_labels_are_left_out() -> None:
@@ -62,16 +62,16 @@ def test_empty_labels_are_left_out() -> None:
 
 
 async def test_every_replica_gets_the_alerts(client: OutboundClient) -> None:
-    async with http_server() as one, http_server() as other:
+    async with http_server() as server, http_server() as prefixed:
         receiver = build_receiver(
-            Alertmanager, urls=[one.url, other.url + "/prefix/"], authorization="Bearer t"
+            Alertmanager, urls=[server.url, prefixed.url + "/prefix/"], authorization="Bearer t"
         )
         answer = await receiver.send(notification(), client)
     assert answer.outcome is DeliveryOutcome.DELIVERED
-    assert one.bodies == other.bodies == [payload(notification(), receiver, NOW)]
-    paths = [server.requests[0][0] for server in (one, other)]
+    assert server.bodies == prefixed.bodies == [payload(notification(), receiver, NOW)]
+    paths = [replica.requests[0][0] for replica in (server, prefixed)]
     assert paths == ["/api/v2/alerts", "/prefix/api/v2/alerts"]
-    assert one.requests[0][1]["authorization"] == "Bearer t"
+    assert server.requests[0][1]["authorization"] == "Bearer t"
 
 
 @pytest.mark.parametrize(
@@ -88,9 +88,9 @@ async def test_delivery_to_one_replica_suffices(
     client: OutboundClient, first: int, second: int, outcome: DeliveryOutcome
 ) -> None:
     async with (
-        http_server(web.Response(status=first)) as one,
-        http_server(web.Response(status=second)) as other,
+        http_server(web.Response(status=first)) as first_server,
+        http_server(web.Response(status=second)) as second_server,
     ):
-        receiver = build_receiver(Alertmanager, urls=[one.url, other.url])
+        receiver = build_receiver(Alertmanager, urls=[first_server.url, second_server.url])
         answer = await receiver.send(notification(), client)
     assert answer.outcome is outcome

@@ -35,7 +35,7 @@ RECEIVER = build_receiver(Email, **FIELDS)
 
 
 def parsed(mail: EmailMessage) -> EmailMessage:
-    """The message as it arrives."""
+    """Return the message as its recipient parses it."""
     return email.message_from_bytes(mail.as_bytes(), policy=email.policy.default)
 
 
@@ -49,7 +49,7 @@ def part(mail: EmailMessage, kind: str) -> str:
 # the message
 
 
-def test_a_message() -> None:
+def test_a_message_has_headers_and_both_formats() -> None:
     mail = parsed(payload(notification(notice(), resolved(), more=2), RECEIVER))
     assert (mail["From"], mail["To"]) == ("headroom@example.com", "sre@example.com")
     assert mail["Subject"] == "[3 firing] prod eu-west-1 kinesis"
@@ -64,14 +64,14 @@ def test_a_message() -> None:
     assert "and 2 more" in html
 
 
-def test_several_recipients() -> None:
+def test_a_message_is_addressed_to_all_recipients() -> None:
     receiver = build_receiver(Email, **FIELDS | {"to": ["a@example.com", "b@example.com"]})
     assert parsed(payload(notification(), receiver))["To"] == "a@example.com, b@example.com"
 
 
 @pytest.mark.parametrize("id", ["n 1", "n>\r\nBcc: x@example.com", "ü", "x" * 500, ""])
-def test_any_id_makes_a_valid_message_id(id: str) -> None:
-    mails = [parsed(payload(notification(id=one), RECEIVER)) for one in (id, id, "other")]
+def test_any_notification_id_makes_a_valid_message_id(id: str) -> None:
+    mails = [parsed(payload(notification(id=each), RECEIVER)) for each in (id, id, "other")]
     ids = [mail["Message-ID"] for mail in mails]
     assert ids[0] == ids[1] != ids[2]
     assert ids[0].isprintable()
@@ -98,7 +98,7 @@ def test_hostile_texts_make_a_valid_message(text: str) -> None:
 
 @dataclass
 class Mailbox:
-    """Accepts messages, or responds as a test sets."""
+    """Accepts messages, unless `answers` has another response for the SMTP command or the recipient."""
 
     answers: dict[str, str] = field(default_factory=dict)
     envelopes: list[Envelope] = field(default_factory=list)
@@ -114,10 +114,10 @@ class Mailbox:
     async def handle_RCPT(
         self, _: SMTP, __: Session, envelope: Envelope, recipient: str, options: list[str]
     ) -> str:
-        answer = self.answers.get(recipient, self.answers.get("RCPT", "250 OK"))
-        if answer.startswith("250"):
+        response = self.answers.get(recipient, self.answers.get("RCPT", "250 OK"))
+        if response.startswith("250"):
             envelope.rcpt_tos.append(recipient)
-        return answer
+        return response
 
     async def handle_DATA(self, _: SMTP, __: Session, envelope: Envelope) -> str:
         self.envelopes.append(envelope)
@@ -137,7 +137,7 @@ async def mailbox(
     auth: bool = False,
     answers: dict[str, str] | None = None,
 ) -> AsyncIterator[Mailbox]:
-    """Yield the mailbox of an SMTP server. answers: instead of its own, by command."""
+    """Yield the mailbox of an SMTP server. implicit: TLS from the start. answers: see `Mailbox`."""
     box = Mailbox(answers or {})
 
     def session() -> SMTP:
@@ -168,11 +168,11 @@ async def send_mail(box: Mailbox, client: OutboundClient, **fields: Any) -> Any:
     return await build_receiver(Email, **{**FIELDS, "port": box.port} | fields).send(notification(), client)
 
 
-async def test_unencrypted(client: OutboundClient) -> None:
+async def test_a_message_is_delivered_without_encryption(client: OutboundClient) -> None:
     async with mailbox() as box:
-        answer = await send_mail(box, client, tls="none")
-    assert answer.outcome is DeliveryOutcome.DELIVERED
-    assert answer.sentence == "smtp://localhost accepted it: queued as 17"
+        result = await send_mail(box, client, tls="none")
+    assert result.outcome is DeliveryOutcome.DELIVERED
+    assert result.sentence == "smtp://localhost accepted it: queued as 17"
     [envelope] = box.envelopes
     assert (envelope.mail_from, envelope.rcpt_tos) == ("headroom@example.com", ["sre@example.com"])
     assert isinstance(envelope.content, bytes)
@@ -180,42 +180,48 @@ async def test_unencrypted(client: OutboundClient) -> None:
     assert mail["Message-ID"] == "<n-1@example.com>"
 
 
-async def test_starttls_and_login(client: OutboundClient, authority: trustme.CA) -> None:
+async def test_a_message_is_delivered_after_starttls_and_login(
+    client: OutboundClient, authority: trustme.CA
+) -> None:
     async with mailbox(server_tls(authority), auth=True) as box:
-        answer = await send_mail(box, client, username="me", password=PASSWORD)
-    assert answer.outcome is DeliveryOutcome.DELIVERED
+        result = await send_mail(box, client, username="me", password=PASSWORD)
+    assert result.outcome is DeliveryOutcome.DELIVERED
     assert box.logins == [(b"me", PASSWORD.encode())]
 
 
-async def test_tls_from_the_start(client: OutboundClient, authority: trustme.CA) -> None:
+async def test_a_message_is_delivered_with_tls_from_the_start(
+    client: OutboundClient, authority: trustme.CA
+) -> None:
     async with mailbox(server_tls(authority), implicit=True) as box:
-        answer = await send_mail(box, client, tls="tls")
-    assert answer.outcome is DeliveryOutcome.DELIVERED
+        result = await send_mail(box, client, tls="tls")
+    assert result.outcome is DeliveryOutcome.DELIVERED
 
 
-async def test_no_starttls_no_message(client: OutboundClient) -> None:
+async def test_no_message_is_sent_to_a_server_without_starttls(client: OutboundClient) -> None:
     async with mailbox() as box:
-        answer = await send_mail(box, client)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "unsupported")
+        result = await send_mail(box, client)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "unsupported")
     assert not box.envelopes
 
 
 @pytest.mark.parametrize("implicit", [False, True])
-async def test_a_certificate_that_signs_itself(client: OutboundClient, implicit: bool) -> None:
+async def test_no_message_is_sent_to_a_server_with_an_untrusted_certificate(
+    client: OutboundClient, implicit: bool
+) -> None:
     async with mailbox(server_tls(trustme.CA()), implicit) as box:
-        answer = await send_mail(box, client, tls="tls" if implicit else "starttls")
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "tls")
+        result = await send_mail(box, client, tls="tls" if implicit else "starttls")
+    assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "tls")
     assert not box.envelopes
 
 
-async def test_a_wrong_password(
+async def test_a_delivery_with_a_wrong_password_is_refused(
     client: OutboundClient, authority: trustme.CA, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG, "aiosmtplib")
     async with mailbox(server_tls(authority), auth=True) as box:
-        answer = await send_mail(box, client, username="me", password="wrong-wrong-wrong")
-    assert (answer.outcome, answer.status, answer.reason) == (DeliveryOutcome.REFUSED, 535, "smtp_535")
-    assert "wrong-wrong" not in repr(answer) + caplog.text
+        result = await send_mail(box, client, username="me", password="wrong-wrong-wrong")
+    assert (result.outcome, result.status, result.reason) == (DeliveryOutcome.REFUSED, 535, "smtp_535")
+    assert "wrong-wrong" not in repr(result) + caplog.text
 
 
 CODES = [
@@ -233,26 +239,28 @@ async def test_the_smtp_code_decides_the_outcome(
     client: OutboundClient, step: str, response: str, outcome: DeliveryOutcome, code: int
 ) -> None:
     async with mailbox(answers={step: response}) as box:
-        answer = await send_mail(box, client, tls="none")
-    assert (answer.outcome, answer.status, answer.reason) == (outcome, code, f"smtp_{code}")
-    assert answer.sentence == f"smtp://localhost answered {code}: {response[4:]}"
+        result = await send_mail(box, client, tls="none")
+    assert (result.outcome, result.status, result.reason) == (outcome, code, f"smtp_{code}")
+    assert result.sentence == f"smtp://localhost answered {code}: {response[4:]}"
 
 
-async def test_some_recipients_are_refused(client: OutboundClient) -> None:
+async def test_a_message_is_delivered_although_the_server_refuses_some_recipients(
+    client: OutboundClient,
+) -> None:
     async with mailbox(answers={"b@example.com": "550 no such user"}) as box:
-        answer = await send_mail(box, client, tls="none", to=["a@example.com", "b@example.com"])
-    assert answer.outcome is DeliveryOutcome.DELIVERED
-    assert "but not for b@example.com" in answer.sentence
+        result = await send_mail(box, client, tls="none", to=["a@example.com", "b@example.com"])
+    assert result.outcome is DeliveryOutcome.DELIVERED
+    assert "but not for b@example.com" in result.sentence
     assert box.envelopes[0].rcpt_tos == ["a@example.com"]
 
 
-async def greet_and_go(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Greet, and close the connection."""
+async def greet_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Greet the client, and close the connection."""
     writer.write(b"220 hello\r\n")
 
 
 async def garbage(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Respond with what is no SMTP."""
+    """Respond with bytes that are not SMTP."""
     writer.write(b"\x00\xff" * 10_000 + b"\r\n")
     await never_responds(reader, writer)
 
@@ -263,30 +271,30 @@ async def busy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     await never_responds(reader, writer)
 
 
-@pytest.mark.parametrize("handler", [greet_and_go, garbage, busy, never_responds])
+@pytest.mark.parametrize("handler", [greet_and_close, garbage, busy, never_responds])
 async def test_a_delivery_to_a_server_without_smtp_is_retried(client: OutboundClient, handler: Any) -> None:
     async with tcp_server(handler) as port:
         receiver = build_receiver(Email, **PLAIN, port=port).model_copy(update={"timeout": 0.5})
-        answer = await receiver.send(notification(), client)
-    assert answer.outcome is DeliveryOutcome.RETRY
-    assert answer.sentence.startswith("smtp://localhost")
-    assert answer.reason
+        result = await receiver.send(notification(), client)
+    assert result.outcome is DeliveryOutcome.RETRY
+    assert result.sentence.startswith("smtp://localhost")
+    assert result.reason
 
 
 async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundClient) -> None:
     async with mailbox() as box:
         pass
-    answer = await send_mail(box, client, tls="none")
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "connection")
+    result = await send_mail(box, client, tls="none")
+    assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "connection")
 
 
-async def test_an_unknown_host_name_is_retried(client: OutboundClient) -> None:
-    answer = await build_receiver(Email, **FIELDS | {"host": "nobody.invalid"}).send(notification(), client)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "dns")
+async def test_a_delivery_to_an_unknown_host_is_retried(client: OutboundClient) -> None:
+    result = await build_receiver(Email, **FIELDS | {"host": "nobody.invalid"}).send(notification(), client)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "dns")
 
 
-async def test_a_private_address_needs_permission(client: OutboundClient) -> None:
+async def test_a_private_address_is_refused_unless_it_is_allowed(client: OutboundClient) -> None:
     async with mailbox() as box:
-        answer = await send_mail(box, client, tls="none", allow_private=False)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "private_address")
+        result = await send_mail(box, client, tls="none", allow_private=False)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "private_address")
     assert not box.envelopes

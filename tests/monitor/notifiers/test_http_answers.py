@@ -59,28 +59,28 @@ each_receiver = pytest.mark.parametrize("make", RECEIVERS.values(), ids=RECEIVER
 
 @each_receiver
 async def test_each_http_status_has_its_outcome(client: OutboundClient, make: Make) -> None:
-    for response, outcome, wait in ANSWERS:
+    for response, outcome, retry_after in ANSWERS:
         async with http_server(response) as server:
-            answer = await make(server.url).send(notification(), client)
-        assert (answer.outcome, answer.status, answer.retry_after) == (outcome, response.status, wait)
-        assert answer.sentence.startswith(f"{server.url} answered {response.status}")
-        assert len(answer.sentence) < 300
+            result = await make(server.url).send(notification(), client)
+        assert (result.outcome, result.status, result.retry_after) == (outcome, response.status, retry_after)
+        assert result.sentence.startswith(f"{server.url} answered {response.status}")
+        assert len(result.sentence) < 300
 
 
 @each_receiver
 async def test_a_delivery_without_a_response_in_time_is_retried(client: OutboundClient, make: Make) -> None:
     async with tcp_server(never_responds) as port:
         receiver = make(f"http://127.0.0.1:{port}").model_copy(update={"timeout": 0.1})
-        answer = await receiver.send(notification(), client)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "timeout")
+        result = await receiver.send(notification(), client)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "timeout")
 
 
 @each_receiver
 async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundClient, make: Make) -> None:
     async with http_server() as server:
         pass
-    answer = await make(server.url).send(notification(), client)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "connection")
+    result = await make(server.url).send(notification(), client)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "connection")
 
 
 @each_receiver
@@ -88,24 +88,24 @@ async def test_a_delivery_to_a_server_with_an_untrusted_certificate_is_retried(
     client: OutboundClient, make: Make
 ) -> None:
     async with http_server(tls=server_tls(trustme.CA())) as server:
-        answer = await make(server.url).send(notification(), client)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "tls")
+        result = await make(server.url).send(notification(), client)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "tls")
     assert not server.requests
 
 
 @each_receiver
 async def test_a_delivery_is_retried_if_the_response_is_not_http(client: OutboundClient, make: Make) -> None:
     async with tcp_server(responds_with(b"\x00\x01\x02 garbage\r\n\r\n")) as port:
-        answer = await make(f"http://127.0.0.1:{port}").send(notification(), client)
-    assert answer.outcome is DeliveryOutcome.RETRY
+        result = await make(f"http://127.0.0.1:{port}").send(notification(), client)
+    assert result.outcome is DeliveryOutcome.RETRY
 
 
 @each_receiver
 async def test_a_private_address_is_refused_unless_it_is_allowed(client: OutboundClient, make: Make) -> None:
     async with http_server() as server:
         receiver = make(server.url).model_copy(update={"allow_private": False})
-        answer = await receiver.send(notification(), client)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "private_address")
+        result = await receiver.send(notification(), client)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "private_address")
     assert not server.requests
 
 
@@ -139,19 +139,17 @@ async def test_neither_logs_nor_errors_contain_a_secret(
 
 
 @each_receiver
-async def test_the_reachability_check_connects_to_the_server_of_the_deliveries(
-    client: OutboundClient, make: Make
-) -> None:
+async def test_addresses_returns_the_server_that_deliveries_go_to(client: OutboundClient, make: Make) -> None:
     addresses = await make("https://a.example:1").addresses(client)
-    assert {urlsplit(one)[:2] for one in addresses} == {("https", "a.example:1")}
+    assert {urlsplit(address)[:2] for address in addresses} == {("https", "a.example:1")}
 
 
 @each_receiver
 @pytest.mark.parametrize("text", TEXTS)
-async def test_no_text_breaks_a_request(client: OutboundClient, make: Make, text: str) -> None:
+async def test_hostile_texts_make_a_valid_request(client: OutboundClient, make: Make, text: str) -> None:
     async with http_server() as server:
-        answer = await make(server.url).send(
+        result = await make(server.url).send(
             notification(hostile_notice(text), group={"account_name": text}), client
         )
-    assert answer.outcome is DeliveryOutcome.DELIVERED
+    assert result.outcome is DeliveryOutcome.DELIVERED
     assert server.bodies  # each body is valid JSON

@@ -1,4 +1,4 @@
-"""Attempts without a response: classified by whether to retry, and described without secrets."""
+"""Attempts without a response: whether they are retried, and that their results contain no secret."""
 
 import asyncio
 import logging
@@ -25,74 +25,76 @@ OPEN = OutboundPolicy(allow_insecure=True, allow_private=True, timeout=5)
 HOOK = "/services/T0001/hunter2hunter2?token=swordfish"
 
 
-async def test_no_answer_in_time(client: OutboundClient) -> None:
+async def test_a_request_without_a_response_in_time_is_retried(client: OutboundClient) -> None:
     async with tcp_server(never_responds) as port:
-        answer = await client.post(f"http://127.0.0.1:{port}", b"{}", replace(OPEN, timeout=0.1))
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "timeout")
-    assert answer.sentence == f"http://127.0.0.1:{port}: no response within 0.1 s"
+        result = await client.post(f"http://127.0.0.1:{port}", b"{}", replace(OPEN, timeout=0.1))
+    assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "timeout")
+    assert result.sentence == f"http://127.0.0.1:{port}: no response within 0.1 s"
 
 
 async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundClient) -> None:
     async with http_server() as server:
         pass
-    answer = await client.post(server.url, b"{}", OPEN)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "connection")
-    assert answer.sentence.startswith(f"{server.url}: the connection failed (")
+    result = await client.post(server.url, b"{}", OPEN)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "connection")
+    assert result.sentence.startswith(f"{server.url}: the connection failed (")
 
 
 async def test_a_request_on_a_connection_that_the_server_closed_is_retried(client: OutboundClient) -> None:
     async with http_server() as server:
         await client.post(server.url + HOOK, b"{}", OPEN)
-    answer = await client.post(server.url + HOOK, b"{}", OPEN)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "connection")
-    assert "hunter2" not in answer.sentence
+    result = await client.post(server.url + HOOK, b"{}", OPEN)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "connection")
+    assert "hunter2" not in result.sentence
 
 
-async def test_an_unknown_host_name_is_retried(client: OutboundClient) -> None:
-    answer = await client.post("https://nobody.invalid/x", b"{}", OPEN)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "dns")
+async def test_a_request_to_an_unknown_host_is_retried(client: OutboundClient) -> None:
+    result = await client.post("https://nobody.invalid/x", b"{}", OPEN)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "dns")
 
 
 @pytest.mark.parametrize("url", ["https://", "https:///x", "https://[::1", "https://x:99999/"])
 async def test_an_invalid_address_is_refused(client: OutboundClient, url: str) -> None:
-    answer = await client.post(url, b"{}", OPEN)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "address")
+    result = await client.post(url, b"{}", OPEN)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "address")
 
 
 # TLS
 
 
-async def test_a_certificate_of_a_known_authority(client: OutboundClient, authority: trustme.CA) -> None:
+async def test_a_certificate_of_a_trusted_authority_is_accepted(
+    client: OutboundClient, authority: trustme.CA
+) -> None:
     async with http_server(tls=server_tls(authority)) as server:
-        answer = await client.post(server.url, b"{}", replace(OPEN, allow_insecure=False))
-    assert answer.outcome is DeliveryOutcome.DELIVERED
+        result = await client.post(server.url, b"{}", replace(OPEN, allow_insecure=False))
+    assert result.outcome is DeliveryOutcome.DELIVERED
 
 
-def self_signed(_: trustme.CA) -> ssl.SSLContext:
-    """Return a certificate of an authority that nobody trusts."""
+def untrusted_authority(_: trustme.CA) -> ssl.SSLContext:
+    """Return the TLS context of a server whose certificate is of an untrusted authority."""
     return server_tls(trustme.CA())
 
 
-def of_another_name(authority: trustme.CA) -> ssl.SSLContext:
-    """Return a certificate of another host."""
+def other_host(authority: trustme.CA) -> ssl.SSLContext:
+    """Return the TLS context of a server whose certificate is for another host."""
     return server_tls(authority, "other.example.com")
 
 
-@pytest.mark.parametrize("made", [self_signed, of_another_name])
-async def test_other_certificates_are_not_accepted(
-    client: OutboundClient, authority: trustme.CA, made: Callable[[trustme.CA], ssl.SSLContext]
+@pytest.mark.parametrize("tls_of", [untrusted_authority, other_host])
+async def test_a_request_to_a_server_with_an_invalid_certificate_is_not_sent(
+    client: OutboundClient, authority: trustme.CA, tls_of: Callable[[trustme.CA], ssl.SSLContext]
 ) -> None:
-    async with http_server(tls=made(authority)) as server:
-        answer = await client.post(server.url, b"{}", OPEN)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "tls")
-    assert "certificate" in answer.sentence or "valid for" in answer.sentence
+    async with http_server(tls=tls_of(authority)) as server:
+        result = await client.post(server.url, b"{}", OPEN)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "tls")
+    assert "certificate" in result.sentence or "valid for" in result.sentence
     assert not server.requests
 
 
-async def test_tls_with_a_server_that_has_none(client: OutboundClient) -> None:
+async def test_a_tls_connection_to_a_server_without_tls_is_retried(client: OutboundClient) -> None:
     async with http_server() as server:
-        answer = await client.post(server.url.replace("http", "https"), b"{}", OPEN)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "tls")
+        result = await client.post(server.url.replace("http", "https"), b"{}", OPEN)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "tls")
 
 
 # secrets
@@ -103,14 +105,14 @@ async def test_neither_logs_nor_errors_contain_a_secret(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     asyncio.get_running_loop().set_debug(True)
-    answers = []
+    results = []
     async with (
         http_server(web.Response(status=500)) as server,
-        tcp_server(responds_with(b"\x00\r\n\r\n")) as garbage,
+        tcp_server(responds_with(b"\x00\r\n\r\n")) as garbage_port,
     ):
         for url in (
             server.url,
-            f"http://127.0.0.1:{garbage}",
+            f"http://127.0.0.1:{garbage_port}",
             server.url.replace("http", "https"),
             "http://127.0.0.1:1",
             "https://nobody.invalid",
@@ -118,13 +120,13 @@ async def test_neither_logs_nor_errors_contain_a_secret(
             "https://127.1",
             "https://a b",
         ):
-            answers.append(await client.post(url + HOOK, b'"swordfish"', OPEN, {"A": "swordfish"}))
-    texts = repr(answers) + caplog.text + repr(client) + repr(replace(OPEN, secrets=frozenset(["swordfish"])))
+            results.append(await client.post(url + HOOK, b'"swordfish"', OPEN, {"A": "swordfish"}))
+    texts = repr(results) + caplog.text + repr(client) + repr(replace(OPEN, secrets=frozenset(["swordfish"])))
     assert "hunter2" not in texts
     assert "swordfish" not in texts
 
 
-async def test_cancelling_an_attempt_is_no_answer(client: OutboundClient) -> None:
+async def test_cancelling_an_attempt_raises_and_returns_no_result(client: OutboundClient) -> None:
     requested = asyncio.Event()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -140,7 +142,7 @@ async def test_cancelling_an_attempt_is_no_answer(client: OutboundClient) -> Non
             await attempt
 
 
-async def test_a_connected_socket(client: OutboundClient) -> None:
+async def test_open_socket_returns_a_connected_socket(client: OutboundClient) -> None:
     async with http_server() as server:
         with await client.open_socket("localhost", server.port, OPEN) as sock:
             assert sock.getpeername()[1] == server.port

@@ -1,4 +1,4 @@
-"""PagerDuty's events: one per alert, harmless when repeated."""
+"""PagerDuty's events: one per alert, with the same key when it is sent again."""
 
 from typing import Any
 
@@ -17,12 +17,12 @@ RECEIVER = build_receiver(PagerDuty, routing_key="R0UT1NGK3Y")
 
 
 def event_of(**changes: Any) -> dict[str, Any]:
-    """Return the event that PagerDuty is sent for a notice."""
+    """Return the event that is sent to PagerDuty for a notice."""
     [event] = payload(notification(notice(**changes)), RECEIVER)
     return event
 
 
-def test_a_trigger() -> None:
+def test_a_trigger_has_links_source_and_details() -> None:
     event = event_of()
     assert (event["event_action"], event["dedup_key"]) == ("trigger", "a1b2c3")
     assert event["routing_key"] == "R0UT1NGK3Y"
@@ -38,7 +38,7 @@ def test_a_trigger() -> None:
 
 
 @pytest.mark.parametrize("severity", Severity)
-def test_severities(severity: Severity) -> None:
+def test_each_severity_is_one_that_pagerduty_accepts(severity: Severity) -> None:
     assert event_of(severity=severity)["payload"]["severity"] in ("critical", "error", "warning", "info")
     assert event_of(severity=severity)["payload"]["severity"] == severity.value
 
@@ -53,7 +53,7 @@ def test_a_resolved_alert_ends_the_event_of_its_key() -> None:
     assert event == {"routing_key": "R0UT1NGK3Y", "event_action": "resolve", "dedup_key": "a1b2c3"}
 
 
-def test_a_key_is_never_too_long_and_never_shared() -> None:
+def test_a_long_dedup_key_is_shortened_and_stays_unique() -> None:
     assert dedup_key("a" * 255) == "a" * 255
     assert len(dedup_key("a" * 256)) <= 255
     assert dedup_key("a" * 256) != dedup_key("a" * 257)
@@ -76,17 +76,17 @@ STATUSES: list[tuple[list[int], DeliveryOutcome, int]] = [
 
 
 @pytest.mark.parametrize(("statuses", "outcome", "request_count"), STATUSES)
-async def test_partial_success(
+async def test_an_event_that_must_be_retried_stops_the_delivery_and_the_retry_sends_all_events(
     client: OutboundClient, statuses: list[int], outcome: DeliveryOutcome, request_count: int
 ) -> None:
-    """An event worth retrying stops the rest; all are repeated then, which is harmless."""
-    of_three = notification(*(notice(alert=name) for name in "abc"))
+    """PagerDuty merges events of the same key, so that an event may be sent twice."""
+    three_alerts = notification(*(notice(alert=name) for name in "abc"))
     async with http_server(*(web.Response(status=status) for status in statuses)) as server:
         receiver = build_receiver(PagerDuty, url=server.url, routing_key="R0UT1NGK3Y")
-        answer = await receiver.send(of_three, client)
-        assert answer.outcome is outcome
+        result = await receiver.send(three_alerts, client)
+        assert result.outcome is outcome
         assert len(server.requests) == request_count
-        await receiver.send(of_three, client)
+        await receiver.send(three_alerts, client)
     keys = [body["dedup_key"] for body in server.bodies]
     assert keys[:request_count] == list("abc")[:request_count]
     assert keys[request_count:] == ["a", "b", "c"][: len(keys) - request_count]

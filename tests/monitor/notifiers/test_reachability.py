@@ -1,4 +1,4 @@
-"""Unreachable receivers: detected without sending anything, logged once by name, and without secrets."""
+"""Unreachable receivers are detected without sending anything, and logged once, without secrets."""
 
 import asyncio
 import logging
@@ -39,16 +39,24 @@ OPEN = OutboundPolicy(allow_insecure=True, allow_private=True, timeout=5)
 HOOK = "/services/hunter2hunter2?token=swordfish"
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:alerts"
 MAIL = {"from": "a@example.com", "to": ["b@example.com"]}
-PATIENCE = 20.0
+WAIT_TIMEOUT = 20.0
 
 KINDS: dict[str, tuple[type[BaseReceiver], dict[str, Any], list[str]]] = {
     "webhook": (Webhook, {"url": "http://a.example/x"}, ["http://a.example/x"]),
-    "named like a URL": (Webhook, {"name": "https://b", "url": "http://a.example"}, ["http://a.example"]),
+    "webhook named like a URL": (
+        Webhook,
+        {"name": "https://b", "url": "http://a.example"},
+        ["http://a.example"],
+    ),
     "PagerDuty": (PagerDuty, {"routing_key": "k"}, ["https://events.pagerduty.com/v2/enqueue"]),
     "Alertmanagers": (Alertmanager, {"urls": ["https://a", "https://b:1"]}, ["https://a", "https://b:1"]),
     "e-mail": (Email, {"host": "mail.example", **MAIL}, ["smtp://mail.example:587"]),
-    "e-mail by TLS": (Email, {"host": "mail.example", "tls": "tls", **MAIL}, ["smtps://mail.example:465"]),
-    "e-mail to a number": (Email, {"host": "::1", "port": 25, **MAIL}, ["smtp://[::1]:25"]),
+    "e-mail with TLS from the start": (
+        Email,
+        {"host": "mail.example", "tls": "tls", **MAIL},
+        ["smtps://mail.example:465"],
+    ),
+    "e-mail to an IPv6 address": (Email, {"host": "::1", "port": 25, **MAIL}, ["smtp://[::1]:25"]),
     "SNS": (Sns, {"topic_arn": TOPIC}, ["https://sns.eu-west-1.amazonaws.com"]),
     "Apprise": (Apprise, {"url": "json://a.example"}, []),
 }
@@ -72,7 +80,7 @@ async def test_addresses_of_each_type_of_receiver(
 
 
 @pytest.mark.parametrize(
-    ("environ", "known"),
+    ("environ", "is_checked"),
     [
         ({"HTTPS_PROXY": "http://127.0.0.1:9"}, False),
         ({"HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": ".amazonaws.com"}, True),
@@ -81,48 +89,48 @@ async def test_addresses_of_each_type_of_receiver(
     ],
 )
 async def test_reachability_of_aws_is_not_checked_behind_a_proxy(
-    client: OutboundClient, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], known: bool
+    client: OutboundClient, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], is_checked: bool
 ) -> None:
     for name, value in environ.items():
         monkeypatch.setenv(name, value)
-    assert len(await build_receiver(Sns, topic_arn=TOPIC).addresses(client)) == known
+    assert len(await build_receiver(Sns, topic_arn=TOPIC).addresses(client)) == is_checked
 
 
-# one address
+# a single address
 
 
 async def test_a_receiver_that_listens_is_reachable_and_is_sent_nothing(
     client: OutboundClient, authority: trustme.CA
 ) -> None:
-    heard: list[bytes] = []
+    received: list[bytes] = []
 
     async def listen(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
-        heard.append(await reader.read())
+        received.append(await reader.read())
 
     async with tcp_server(listen) as port:
         for scheme in ("http", "smtp"):
             assert await connection_error(f"{scheme}://127.0.0.1:{port}{HOOK}", client, OPEN) is None
-    assert heard == [b"", b""]
+    assert received == [b"", b""]
     async with http_server(tls=server_tls(authority)) as server:
         for scheme in ("https", "smtps"):
             assert await connection_error(f"{scheme}://localhost:{server.port}{HOOK}", client, OPEN) is None
     assert server.requests == []
 
 
-async def gone() -> str:
-    """Return the URL of a server that has ended."""
+async def closed_server_url() -> str:
+    """Return the URL of a server that has stopped."""
     async with http_server() as server:
         return server.url
 
 
 async def test_a_receiver_that_does_not_listen_is_unreachable(client: OutboundClient) -> None:
-    url = await gone()
+    url = await closed_server_url()
     error = await connection_error(url + HOOK, client, OPEN)
     assert error and error.startswith(f"{url}: the connection failed (")
 
 
 @pytest.mark.parametrize("scheme", ["https", "smtps"])
-async def test_a_receiver_that_does_not_respond_is_waited_for_up_to_the_time_out(
+async def test_a_receiver_that_does_not_respond_is_unreachable_after_the_time_out(
     client: OutboundClient, scheme: str
 ) -> None:
     async with tcp_server(never_responds) as port:
@@ -131,18 +139,18 @@ async def test_a_receiver_that_does_not_respond_is_waited_for_up_to_the_time_out
     assert error == f"{url}: no response within 0.1 s"
 
 
-def of_a_stranger(_: trustme.CA) -> ssl.SSLContext:
-    """Return a certificate of an authority that nobody trusts."""
+def untrusted_authority(_: trustme.CA) -> ssl.SSLContext:
+    """Return the TLS context of a server whose certificate is of an untrusted authority."""
     return server_tls(trustme.CA())
 
 
-def of_another_name(authority: trustme.CA) -> ssl.SSLContext:
-    """Return a certificate of another host."""
+def other_host(authority: trustme.CA) -> ssl.SSLContext:
+    """Return the TLS context of a server whose certificate is for another host."""
     return server_tls(authority, "other.example.com")
 
 
-@pytest.mark.parametrize("context", [of_a_stranger, of_another_name, None])
-async def test_no_certificate_that_can_be_trusted(
+@pytest.mark.parametrize("context", [untrusted_authority, other_host, None])
+async def test_a_receiver_without_a_valid_certificate_is_unreachable(
     client: OutboundClient, authority: trustme.CA, context: Callable[[trustme.CA], ssl.SSLContext] | None
 ) -> None:
     async with http_server(tls=context(authority) if context else None) as server:
@@ -151,7 +159,7 @@ async def test_no_certificate_that_can_be_trusted(
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "[::1]"])
-async def test_a_private_address_is_not_even_tried(client: OutboundClient, host: str) -> None:
+async def test_no_connection_to_a_private_address_is_opened(client: OutboundClient, host: str) -> None:
     connected = asyncio.Event()
 
     async def listen(_: asyncio.StreamReader, __: asyncio.StreamWriter) -> None:
@@ -176,8 +184,8 @@ async def test_an_address_that_cannot_be_resolved_is_reported(
     assert expected in ((await connection_error(url + HOOK, client, OPEN)) or "")
 
 
-class OfIpv6(Resolver):
-    """A resolver of names that have only an IPv6 address, on loopback."""
+class Ipv6Resolver(Resolver):
+    """Resolves every host to an IPv6 address on loopback, and finds no IPv4 address."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
@@ -187,27 +195,27 @@ class OfIpv6(Resolver):
         return await super().resolve("127.0.0.1", port, family)
 
 
-async def test_a_name_of_ipv6_alone() -> None:
-    async with http_server() as server, OutboundClient(resolver=OfIpv6()) as client:
+async def test_a_host_with_only_an_ipv6_address_is_reachable() -> None:
+    async with http_server() as server, OutboundClient(resolver=Ipv6Resolver()) as client:
         assert await connection_error(f"http://new.example:{server.port}", client, OPEN) is None
 
 
-# all of them
+# the probe of all receivers
 
 
 @asynccontextmanager
-async def trying(
-    client: OutboundClient, *receivers: BaseReceiver, again: float = 60.0
+async def probing(
+    client: OutboundClient, *receivers: BaseReceiver, retry_interval: float = 60.0
 ) -> AsyncIterator[ReachabilityProbe]:
-    """Probe whether receivers can be reached. again: seconds between attempts."""
-    reach = ReachabilityProbe(client, again)
-    reach.configure(receivers)
-    async with background(reach.run()):
-        yield reach
+    """Probe whether receivers can be reached, and yield the probe. retry_interval: in seconds."""
+    probe = ReachabilityProbe(client, retry_interval)
+    probe.configure(receivers)
+    async with background(probe.run()):
+        yield probe
 
 
 async def until(condition: Callable[[], Any]) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(WAIT_TIMEOUT):
         while not condition():
             await asyncio.sleep(0.01)
 
@@ -216,77 +224,79 @@ async def test_an_unreachable_receiver_is_reported_once_until_it_is_reachable(
     client: OutboundClient, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    url, there = await gone(), asyncio.Event()
+    url, connected = await closed_server_url(), asyncio.Event()
     receiver = build_receiver(Webhook, name="on-call", url=url + HOOK)
-    async with trying(client, receiver, again=0.01) as reach:
-        await until(lambda: reach.unreachable)
-        tries = len([one for one in caplog.records if one.levelno == logging.WARNING])
-        for _ in range(10):  # as many more of them, or nearly
+    async with probing(client, receiver, retry_interval=0.01) as probe:
+        await until(lambda: probe.unreachable)
+        warnings = len([record for record in caplog.records if record.levelno == logging.WARNING])
+        for _ in range(10):  # time for about ten further attempts
             await asyncio.sleep(0.01)
-        assert tries == len(caplog.records) == 1
-        assert reach.unreachable["on-call"].startswith(f"{url}: the connection failed (")
+        assert warnings == len(caplog.records) == 1
+        assert probe.unreachable["on-call"].startswith(f"{url}: the connection failed (")
 
-        async def welcome(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            there.set()
+        async def accept(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            connected.set()
             writer.close()
 
-        server = await asyncio.start_server(welcome, "127.0.0.1", int(url.rpartition(":")[2]))
+        server = await asyncio.start_server(accept, "127.0.0.1", int(url.rpartition(":")[2]))
         async with server:
-            await until(there.is_set)
-            await until(lambda: not reach.unreachable)
-    warned, back = (one.getMessage() for one in caplog.records)
-    assert warned.startswith(f"receiver on-call cannot be reached: {url}: the connection failed (")
-    assert back == "receiver on-call can be reached again"
+            await until(connected.is_set)
+            await until(lambda: not probe.unreachable)
+    unreachable, reachable = (record.getMessage() for record in caplog.records)
+    assert unreachable.startswith(f"receiver on-call cannot be reached: {url}: the connection failed (")
+    assert reachable == "receiver on-call can be reached again"
     assert "hunter2" not in caplog.text and "swordfish" not in caplog.text
 
 
 async def test_of_several_addresses_only_the_unreachable_ones_are_reported(client: OutboundClient) -> None:
-    away = await gone()
+    closed = await closed_server_url()
     async with http_server() as server:
-        receiver = build_receiver(Alertmanager, urls=[server.url, away, server.url])
-        async with trying(client, receiver) as reach:
-            await until(lambda: reach.unreachable)
-            assert reach.unreachable["team"].startswith(away)
-            assert server.url not in reach.unreachable["team"]
+        receiver = build_receiver(Alertmanager, urls=[server.url, closed, server.url])
+        async with probing(client, receiver) as probe:
+            await until(lambda: probe.unreachable)
+            assert probe.unreachable["team"].startswith(closed)
+            assert server.url not in probe.unreachable["team"]
 
 
-async def test_a_receiver_that_does_not_respond_delays_no_other(client: OutboundClient) -> None:
-    away = await gone()
+async def test_a_receiver_that_does_not_respond_delays_no_other_receiver(client: OutboundClient) -> None:
+    closed = await closed_server_url()
     async with tcp_server(never_responds) as port:
-        silent_one = build_receiver(
+        silent = build_receiver(
             Email, name="silent", host="127.0.0.1", port=port, tls="tls", timeout=60, **MAIL
         )
-        async with trying(client, silent_one, build_receiver(Webhook, name="away", url=away)) as reach:
-            await until(lambda: reach.unreachable)
-            assert list(reach.unreachable) == ["away"]
+        async with probing(client, silent, build_receiver(Webhook, name="closed", url=closed)) as probe:
+            await until(lambda: probe.unreachable)
+            assert list(probe.unreachable) == ["closed"]
 
 
-async def test_a_reload_tries_them_anew(client: OutboundClient, caplog: pytest.LogCaptureFixture) -> None:
-    away = build_receiver(Webhook, name="away", url=await gone())
-    async with http_server() as server, trying(client, away) as reach:
-        await until(lambda: reach.unreachable)
-        reach.configure([build_receiver(Webhook, name="away", url=server.url)])
-        assert reach.unreachable == {}
-        reach.configure([build_receiver(Webhook, name="other", url=await gone()), away])
-        await until(lambda: len(reach.unreachable) == 2)
-    messages = [one.getMessage() for one in caplog.records]
-    assert len(messages) == 3 and all("cannot be reached" in one for one in messages)
+async def test_a_reload_checks_all_receivers_again(
+    client: OutboundClient, caplog: pytest.LogCaptureFixture
+) -> None:
+    closed = build_receiver(Webhook, name="closed", url=await closed_server_url())
+    async with http_server() as server, probing(client, closed) as probe:
+        await until(lambda: probe.unreachable)
+        probe.configure([build_receiver(Webhook, name="closed", url=server.url)])
+        assert probe.unreachable == {}
+        probe.configure([build_receiver(Webhook, name="other", url=await closed_server_url()), closed])
+        await until(lambda: len(probe.unreachable) == 2)
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == 3 and all("cannot be reached" in message for message in messages)
 
 
 async def test_an_unreachable_aws_is_reported_with_the_configured_address(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    away = await gone()
+    closed = await closed_server_url()
     async with (
-        OutboundClient(endpoint_url=away) as client,
-        trying(client, build_receiver(Sns, topic_arn=TOPIC)) as reach,
+        OutboundClient(endpoint_url=closed) as client,
+        probing(client, build_receiver(Sns, topic_arn=TOPIC)) as probe,
     ):
-        await until(lambda: reach.unreachable)
-        assert reach.unreachable["team"].startswith(f"{away}: the connection failed (")
+        await until(lambda: probe.unreachable)
+        assert probe.unreachable["team"].startswith(f"{closed}: the connection failed (")
 
 
-async def test_an_aws_that_is_not_configured_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_unknown_aws_profile_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_PROFILE", "nobody")
-    async with OutboundClient() as client, trying(client, build_receiver(Sns, topic_arn=TOPIC)) as reach:
-        await until(lambda: reach.unreachable)
-        assert reach.unreachable == {"team": "The config profile (nobody) could not be found"}
+    async with OutboundClient() as client, probing(client, build_receiver(Sns, topic_arn=TOPIC)) as probe:
+        await until(lambda: probe.unreachable)
+        assert probe.unreachable == {"team": "The config profile (nobody) could not be found"}

@@ -1,4 +1,4 @@
-"""Receivers in the configuration: every mistake is one line, and no secret is repeated."""
+"""Receivers in the configuration: each mistake is reported in one line, which shows no secret."""
 
 import json
 from importlib import import_module
@@ -25,20 +25,20 @@ TYPES = ", ".join(RECEIVER_BY_TYPE)
 
 
 class File(ConfigModel):
-    """A configuration of receivers alone."""
+    """A configuration that has only receivers."""
 
     receivers: tuple[Receiver, ...] = ()
 
 
 def read(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> Any:
-    """Read the receivers of a file."""
-    data, wrong = parse(text.encode())
-    assert not wrong
+    """Return the receivers of a configuration."""
+    data, syntax_problems = parse(text.encode())
+    assert not syntax_problems
     return File.model_validate(data, context=ConfigContext(environ or {}, folder)).receivers
 
 
 def problems(text: str, environ: dict[str, str] | None = None, folder: Path = Path()) -> list[str]:
-    """Return the problems of a configuration, which show no secret."""
+    """Return the problems of a configuration, and check that they show no secret."""
     with pytest.raises(ValidationError) as failure:
         read(text, environ, folder)
     assert SECRET not in str(failure.value)
@@ -49,15 +49,17 @@ each_type = pytest.mark.parametrize("type", RECEIVER_BY_TYPE)
 
 
 def entry(settings: dict[str, Any]) -> str:
-    """The text of a file with one receiver, on loopback."""
+    """Return a configuration with one receiver, which may be on loopback."""
     return json.dumps({"receivers": [{**settings, "allow_insecure": True, "allow_private": True}]})
 
 
 def test_every_receiver_is_registered() -> None:
     for path in Path(monitor.notifiers.__path__[0]).glob("[a-z]*.py"):
         import_module(f"monitor.notifiers.{path.stem}")
-    found = [one for one in BaseReceiver.__subclasses__() if one.__module__.startswith("monitor.notifiers.")]
-    missing = {one.__name__ for one in found} - {one.__name__ for one in RECEIVER_BY_TYPE.values()}
+    found = [
+        kind for kind in BaseReceiver.__subclasses__() if kind.__module__.startswith("monitor.notifiers.")
+    ]
+    missing = {kind.__name__ for kind in found} - {kind.__name__ for kind in RECEIVER_BY_TYPE.values()}
     assert not missing, f"add these to RECEIVER_TYPES in monitor/notifiers/receivers.py: {missing}"
 
 
@@ -74,7 +76,7 @@ def test_the_required_keys_suffice(type: str) -> None:
     assert (receiver.name, receiver.type) == ("team", type)
 
 
-def test_a_receiver_has_these_defaults() -> None:
+def test_by_default_resolutions_are_sent_and_insecure_and_private_addresses_refused() -> None:
     [receiver] = read("receivers:\n- name: team\n  type: slack\n  url_env: HOOK", {"HOOK": URL})
     assert (receiver.send_resolved, receiver.allow_insecure, receiver.allow_private) == (True, False, False)
     assert SECRET not in repr(receiver) + str(receiver) + receiver.model_dump_json()
@@ -96,7 +98,7 @@ def test_a_secret_is_read_from_the_key_the_environment_or_a_file(
         assert secret not in repr(receiver) + str(receiver) + receiver.model_dump_json()
 
 
-def test_a_secret_may_be_all_digits_and_an_optional_one_may_come_from_the_environment() -> None:
+def test_a_secret_may_be_all_digits_and_an_optional_secret_may_come_from_the_environment() -> None:
     [receiver] = read(
         "receivers: [{name: a, type: webhook, url: 'https://x', authorization_env: A}]", {"A": "Bearer x"}
     )
@@ -111,7 +113,7 @@ def email(**fields: Any) -> str:
     return json.dumps({"receivers": [given | fields]})
 
 
-WRONG = [
+MISTAKES = [
     ("[{}]", [f"receivers[0].type: expected one of {TYPES}, found none"]),
     (
         "[{name: a, type: slak}]",
@@ -225,12 +227,12 @@ WRONG = [
 ]
 
 
-@pytest.mark.parametrize(("text", "expected"), WRONG)
+@pytest.mark.parametrize(("text", "expected"), MISTAKES)
 def test_mistakes_in_receivers_are_reported(text: str, expected: list[str]) -> None:
     assert problems(f"receivers: {text}") == expected
 
 
-MAILS = [
+EMAIL_MISTAKES = [
     ({"tls": "none"}, "receivers[0]: expected allow_insecure: true beside tls: none, found none"),
     ({"tls": "ssl"}, "receivers[0].tls: expected one of starttls, tls, none, found 'ssl'"),
     ({"username": "a"}, "receivers[0]: expected username and password together, found one of them"),
@@ -258,12 +260,12 @@ MAILS = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "expected"), MAILS)
-def test_mistakes_of_an_email_receiver(fields: dict[str, Any], expected: str) -> None:
+@pytest.mark.parametrize(("fields", "expected"), EMAIL_MISTAKES)
+def test_mistakes_in_an_email_receiver_are_reported(fields: dict[str, Any], expected: str) -> None:
     assert problems(email(**fields)) == [expected]
 
 
-def test_an_email_receiver() -> None:
+def test_an_email_receiver_has_its_addresses_and_uses_starttls() -> None:
     [receiver] = read(email(username="me", password=SECRET))
     assert (receiver.sender, receiver.to, receiver.tls) == ("a@example.com", ("b@example.com",), "starttls")
 

@@ -1,4 +1,4 @@
-"""Slack's blocks: their content, and that they keep Slack's limits."""
+"""Slack's blocks: their content, and that they respect Slack's limits."""
 
 import json
 import re
@@ -15,12 +15,17 @@ from tests.monitor.notifiers.hostile_texts import TEXTS, hostile_notice
 from tests.monitor.notifiers.loopback import build_receiver, notice, notification, resolved
 
 RECEIVER = build_receiver(Slack, url="https://hooks.example.com/x")
-LONGEST = {"header": 150, "text": 3000, "fields": 2000, "elements": 3000}  # characters of a text, by place
+MAX_LENGTHS = {
+    "header": 150,
+    "text": 3000,
+    "fields": 2000,
+    "elements": 3000,
+}  # characters of a text, by place
 LINK = r"(?i)<https?://[!-;=?-~]+\|[^<>]*>"
 
 
 def texts(blocks: list[dict[str, Any]]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield every text object with its context."""
+    """Yield every text object with its place: header, text, fields or elements."""
     for block in blocks:
         if block["type"] == "header":
             yield "header", block["text"]
@@ -40,17 +45,17 @@ def check(message: dict[str, Any]) -> None:
         assert len(block.get("fields", "x")) in range(1, 11)
         assert len(block.get("elements", "x")) in range(1, 11)
     for place, text in texts(blocks):
-        assert 0 < len(text["text"]) <= LONGEST[place]
+        assert 0 < len(text["text"]) <= MAX_LENGTHS[place]
         plain = re.sub(LINK, "", text["text"]) if text["type"] == "mrkdwn" else text["text"]
         assert not set("<>") & set(plain)
         assert not re.search(r"&(?!amp;|lt;|gt;)", plain)
 
 
-def test_a_message() -> None:
+def test_a_message_has_blocks_for_notices_and_links() -> None:
     message = payload(notification(notice(), resolved(), more=2), RECEIVER)
     check(message)
     assert message["text"] == "[3 firing] prod eu-west-1 kinesis"
-    header, firing, links, over, _, rest = message["blocks"]
+    header, firing, links, resolution, _, more = message["blocks"]
     assert header["text"]["text"] == "[3 firing] prod eu-west-1 kinesis"
     text = firing["text"]["text"]
     assert text.startswith(
@@ -60,12 +65,12 @@ def test_a_message() -> None:
     assert firing["fields"][0]["text"] == "Usage: 3.6 MiB/s of 4 MiB/s (90 %)"
     [linked] = links["elements"]
     assert linked["text"].startswith("<https://headroom.example.com/s/1?a=1&amp;b=2|page> · <https://runs")
-    assert over["text"]["text"].startswith("Resolved: ")
-    assert over["fields"][0]["text"].startswith("Reason: the limit was raised")
-    assert rest["elements"][0]["text"] == "and 2 more"
+    assert resolution["text"]["text"].startswith("Resolved: ")
+    assert resolution["fields"][0]["text"].startswith("Reason: the limit was raised")
+    assert more["elements"][0]["text"] == "and 2 more"
 
 
-def test_without_links_there_is_no_block_for_them() -> None:
+def test_a_notice_without_links_has_no_block_of_links() -> None:
     message = payload(notification(notice(links={}, docs="")), RECEIVER)
     assert [block["type"] for block in message["blocks"]] == ["header", "section"]
 
@@ -80,7 +85,7 @@ def test_any_text_makes_a_valid_message(text: str) -> None:
     check(payload(notification(hostile_notice(text), group={"account_name": text}), RECEIVER))
 
 
-def test_a_mention_in_a_name_is_only_text() -> None:
+def test_a_mention_in_a_name_is_escaped() -> None:
     message = json.dumps(payload(notification(hostile_notice("<!channel> & <@U1>")), RECEIVER))
     assert "<!" not in message
     assert "<@" not in message
@@ -92,5 +97,5 @@ def test_notices_that_do_not_fit_are_counted(text: str) -> None:
     message = payload(notification(*[hostile_notice(text)] * 20, more=5), RECEIVER)
     check(message)
     listed = sum(block["type"] == "section" for block in message["blocks"])
-    rest = message["blocks"][-1]["elements"][0]["text"]
-    assert rest == f"and {25 - listed} more"
+    more = message["blocks"][-1]["elements"][0]["text"]
+    assert more == f"and {25 - listed} more"

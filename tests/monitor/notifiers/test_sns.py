@@ -1,4 +1,4 @@
-"""SNS: the parameters by botocore's model, every error, and a topic of an emulator."""
+"""SNS: parameters that botocore's model accepts, results of errors, and a delivery to an emulated topic."""
 
 import json
 import os
@@ -26,7 +26,7 @@ FIFO = build_receiver(Sns, topic_arn=TOPIC + ".fifo")
 
 
 def error(code: str, status: int, message: str = "no") -> ClientError:
-    """Return an error of Publish."""
+    """Return an error as botocore raises it for Publish."""
     response: Any = {
         "Error": {"Code": code, "Message": message},
         "ResponseMetadata": {"HTTPStatusCode": status},
@@ -34,9 +34,9 @@ def error(code: str, status: int, message: str = "no") -> ClientError:
     return ClientError(response, "Publish")
 
 
-async def publish(answer: Any, receiver: Sns = RECEIVER, **changes: Any) -> Any:
-    """Send a notification to a topic that answers so, and return the result."""
-    clients = FakeClientCache(FakeAws(publish=answer))
+async def publish(outcome: Any, receiver: Sns = RECEIVER, **changes: Any) -> Any:
+    """Send a notification to a topic whose Publish returns or raises `outcome`, and return the result."""
+    clients = FakeClientCache(FakeAws(publish=outcome))
     async with OutboundClient(aws_clients=clients, aws_credentials=fake_credentials()) as client:
         return await receiver.send(notification(**changes), client)
 
@@ -60,17 +60,19 @@ def test_a_notification_is_published_with_subject_message_and_attributes() -> No
         ("arn:aws-new:sns:eu-west-1:123456789012:alerts", "a topic such as"),
     ],
 )
-def test_a_topic_is_in_a_region_of_its_partition(arn: str, expected: str) -> None:
+def test_a_topic_in_a_region_of_another_partition_is_rejected(arn: str, expected: str) -> None:
     with pytest.raises(ValidationError, match=expected):
         build_receiver(Sns, topic_arn=arn)
     assert build_receiver(Sns, topic_arn="arn:aws-cn:sns:cn-north-1:123456789012:alerts").region
 
 
 def test_a_fifo_topic_deduplicates_by_notification_and_orders_by_group() -> None:
-    first, again, later = (payload(notification(id=id), FIFO) for id in ("n 1/ü", "n 1/ü", "n-2"))
+    first, repeated, later = (payload(notification(id=id), FIFO) for id in ("n 1/ü", "n 1/ü", "n-2"))
     other = payload(notification(group={"region": "us-east-1"}), FIFO)
     assert (
-        first["MessageDeduplicationId"] == again["MessageDeduplicationId"] != later["MessageDeduplicationId"]
+        first["MessageDeduplicationId"]
+        == repeated["MessageDeduplicationId"]
+        != later["MessageDeduplicationId"]
     )
     assert first["MessageGroupId"] == later["MessageGroupId"] != other["MessageGroupId"]
     assert all(len(first[name]) <= 128 and first[name].isalnum() for name in first if name.endswith("Id"))
@@ -83,10 +85,10 @@ async def test_hostile_texts_make_a_valid_message(text: str) -> None:
     assert params["Subject"].isascii()
     assert params["Subject"].isprintable()
     assert len(params["Message"].encode()) < 262_144 - 1000
-    answer = await publish(
+    result = await publish(
         {"MessageId": "m"}, notices=(hostile_notice(text),)
     )  # the fake validates the parameters
-    assert answer.outcome is DeliveryOutcome.DELIVERED
+    assert result.outcome is DeliveryOutcome.DELIVERED
 
 
 ERRORS: list[tuple[Exception, DeliveryOutcome, int | None]] = [
@@ -109,23 +111,23 @@ ERRORS: list[tuple[Exception, DeliveryOutcome, int | None]] = [
 
 
 @pytest.mark.parametrize(("raised", "outcome", "status"), ERRORS)
-async def test_errors_have_a_status_and_a_sentence(
+async def test_each_error_has_an_outcome_a_status_and_a_sentence(
     raised: Exception, outcome: DeliveryOutcome, status: int | None
 ) -> None:
-    answer = await publish(raised)
-    assert (answer.outcome, answer.status) == (outcome, status)
-    assert answer.sentence.startswith("SNS: ")
-    assert answer.reason
+    result = await publish(raised)
+    assert (result.outcome, result.status) == (outcome, status)
+    assert result.sentence.startswith("SNS: ")
+    assert result.reason
 
 
 async def test_the_error_message_of_aws_is_shown_on_one_line() -> None:
-    answer = await publish(error("NotFound", 404, "Topic\ndoes not exist" + "x" * 500))
-    assert answer.sentence.startswith("SNS: Topic does not exist")
-    assert len(answer.sentence) <= 200
+    result = await publish(error("NotFound", 404, "Topic\ndoes not exist" + "x" * 500))
+    assert result.sentence.startswith("SNS: Topic does not exist")
+    assert len(result.sentence) <= 200
 
 
 def rotate(file: Path, key: str) -> None:
-    """Write other credentials to a file."""
+    """Write credentials with this access key to a file."""
     file.write_text(f"[default]\naws_access_key_id={key}\naws_secret_access_key=s\naws_session_token=t\n")
 
 
@@ -154,7 +156,7 @@ async def test_rotated_credentials_are_read_again_when_aws_rejects_the_old_ones(
     assert signed == ["AKIAOLD", "AKIAOLD", "AKIANEW"]
 
 
-async def test_a_real_topic(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_message_reaches_an_emulated_topic(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "test")
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
@@ -162,30 +164,30 @@ async def test_a_real_topic(monkeypatch: pytest.MonkeyPatch) -> None:
     try:
         host, port = server.get_host_and_port()
         url = f"http://{host}:{port}"
-        aws = [boto3.client(name, region_name="eu-west-1", endpoint_url=url) for name in ("sns", "sqs")]
-        topic, queue = subscribed(*aws)
+        sns, sqs = (boto3.client(name, region_name="eu-west-1", endpoint_url=url) for name in ("sns", "sqs"))
+        topic, queue = create_topic_and_queue(sns, sqs)
         async with OutboundClient(endpoint_url=url) as client:
-            good = await build_receiver(Sns, topic_arn=topic).send(notification(), client)
-            missing = await RECEIVER.model_copy(update={"topic_arn": topic + "x"}).send(
+            accepted = await build_receiver(Sns, topic_arn=topic).send(notification(), client)
+            refused = await RECEIVER.model_copy(update={"topic_arn": topic + "x"}).send(
                 notification(), client
             )
-        [message] = aws[1].receive_message(QueueUrl=queue)["Messages"]
-        for one in aws:
-            one.close()
+        [message] = sqs.receive_message(QueueUrl=queue)["Messages"]
+        sns.close()
+        sqs.close()
     finally:
         server.stop()
-    assert good.outcome is DeliveryOutcome.DELIVERED
-    assert (missing.outcome, missing.status) == (DeliveryOutcome.REFUSED, 404)
+    assert accepted.outcome is DeliveryOutcome.DELIVERED
+    assert (refused.outcome, refused.status) == (DeliveryOutcome.REFUSED, 404)
     body = json.loads(message["Body"])
     assert body["Subject"] == "[1 firing] prod eu-west-1 kinesis"
     assert body["Message"].startswith("Firing, warning: Kinesis")
     assert body["MessageAttributes"]["severity"]["Value"] == "warning"
 
 
-def subscribed(sns: Any, sqs: Any) -> tuple[str, str]:
-    """A topic, and a queue that is subscribed to it."""
+def create_topic_and_queue(sns: Any, sqs: Any) -> tuple[str, str]:
+    """Create a topic, and a queue that is subscribed to it. Return the topic's ARN and the queue's URL."""
     topic = sns.create_topic(Name="alerts")["TopicArn"]
     queue = sqs.create_queue(QueueName="alerts")["QueueUrl"]
-    wanted = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
-    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=wanted["Attributes"]["QueueArn"])
+    attributes = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=attributes["Attributes"]["QueueArn"])
     return topic, queue

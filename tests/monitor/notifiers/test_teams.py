@@ -1,4 +1,4 @@
-"""Teams' card: its content, and that it keeps Teams' limits."""
+"""Teams' card: its content, and that it respects Teams' limits."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ def runs(message: dict[str, Any]) -> list[dict[str, Any]]:
     return [run for block in message["attachments"][0]["content"]["body"] for run in block["inlines"]]
 
 
-def test_a_message() -> None:
+def test_a_message_has_texts_and_links() -> None:
     message = payload(notification(notice(), resolved(), more=2), RECEIVER)
     texts = lines(message)
     assert texts[0] == "[3 firing] prod eu-west-1 kinesis"

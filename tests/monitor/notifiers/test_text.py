@@ -44,27 +44,29 @@ def test_a_notification_as_plain_text() -> None:
         ({"usage": None, "limit": None}, None),
     ],
 )
-def test_usage(changes: dict[str, float | None], usage: str | None) -> None:
+def test_usage_is_shown_with_the_limit_if_known(changes: dict[str, float | None], usage: str | None) -> None:
     assert facts(notice(**changes)).get("Usage") == usage
 
 
 def test_a_resolved_notice_has_its_reason_and_no_remedy() -> None:
-    over = resolved()
-    assert state(over) == "Resolved"
-    assert next(iter(facts(over).items())) == ("Reason", "the limit was raised from 4 MiB/s to 8 MiB/s")
-    assert remedy(over) == []
+    resolution = resolved()
+    assert state(resolution) == "Resolved"
+    assert next(iter(facts(resolution).items())) == ("Reason", "the limit was raised from 4 MiB/s to 8 MiB/s")
+    assert remedy(resolution) == []
 
 
 def test_a_remedy_in_the_summary_is_not_repeated() -> None:
     assert unstated_steps(notice()) == ["Add shards.", "Or switch to on-demand."]
-    named = notice(summary="Kinesis stream clicks writes 3.6 MiB/s of 4 MiB/s (90 %). Remedy: Add shards.")
-    assert unstated_steps(named) == ["Or switch to on-demand."]
-    assert plain_text(notification(named)).count("Remedy: Add shards.") == 1
+    with_step = notice(
+        summary="Kinesis stream clicks writes 3.6 MiB/s of 4 MiB/s (90 %). Remedy: Add shards."
+    )
+    assert unstated_steps(with_step) == ["Or switch to on-demand."]
+    assert plain_text(notification(with_step)).count("Remedy: Add shards.") == 1
     assert unstated_steps(resolved()) == []
 
 
 @pytest.mark.parametrize("kind", NoticeKind)
-def test_every_kind_has_a_word(kind: NoticeKind) -> None:
+def test_every_kind_of_notice_has_a_state(kind: NoticeKind) -> None:
     assert state(notice(kind=kind)).split(",")[0] in (
         *("Firing", "Worsened", "Eased", "Resolved", "Still firing"),
     )
@@ -93,14 +95,14 @@ def test_only_http_links_are_shown(url: str) -> None:
         ("Größe € 漢字 🚨", "Größe € 漢字 🚨"),
     ],
 )
-def test_a_text_is_one_line_without_surprises(text: str, cleaned: str) -> None:
+def test_line_breaks_and_unprintable_characters_become_single_spaces(text: str, cleaned: str) -> None:
     assert single_line(text) == cleaned
 
 
 @given(st.text(st.characters()), st.integers(1, 50))
-def test_any_text_becomes_a_short_line_that_can_be_encoded(text: str, most: int) -> None:
-    short = short_line(text, most)
-    assert len(short) <= most
+def test_any_text_becomes_a_short_line_that_can_be_encoded(text: str, max_length: int) -> None:
+    short = short_line(text, max_length)
+    assert len(short) <= max_length
     assert short.encode().decode().isprintable()
 
 
@@ -108,14 +110,20 @@ def test_a_truncated_text_ends_with_an_ellipsis() -> None:
     assert (truncate("abcdef", 6), truncate("abcdef", 5)) == ("abcdef", "abcd…")
 
 
-@pytest.mark.parametrize(("most", "listed", "more"), [(10, 4, 5), (4, 4, 5), (2, 2, 7), (1, 1, 8), (0, 1, 8)])
-def test_as_many_as_fit_are_listed_and_the_others_counted(most: int, listed: int, more: int) -> None:
-    four = notification(*[notice()] * 4, more=5, at=NOW)
-    built = build_within(four, lambda one: (len(one.notices), one.more), lambda pair: pair[0], most)
+@pytest.mark.parametrize(
+    ("max_size", "listed", "more"), [(10, 4, 5), (4, 4, 5), (2, 2, 7), (1, 1, 8), (0, 1, 8)]
+)
+def test_as_many_notices_as_fit_are_listed_and_the_others_counted(
+    max_size: int, listed: int, more: int
+) -> None:
+    four_notices = notification(*[notice()] * 4, more=5, at=NOW)
+    built = build_within(
+        four_notices, lambda shown: (len(shown.notices), shown.more), lambda pair: pair[0], max_size
+    )
     assert built == (listed, more)
 
 
-def test_the_resource_of_an_alert_is_shown_with_its_id_where_names_repeat() -> None:
+def test_a_resource_is_shown_with_its_id_if_its_name_is_ambiguous() -> None:
     assert facts(notice(labels={"signal": "x", "resource": ""}))["Resource"] == "whole account"
     labels = {"signal": "x", "resource": "orders/prod", "resource_id": "a1b2/prod", "tag_team": "web"}
     found = facts(notice(labels=labels))

@@ -26,7 +26,7 @@ async def test_a_trial_sends_a_firing_alert_and_its_resolution(client: OutboundC
     assert trigger["payload"]["severity"] == "info"
 
 
-async def test_each_trial_is_an_alert_of_its_own(client: OutboundClient) -> None:
+async def test_each_trial_has_an_alert_of_its_own(client: OutboundClient) -> None:
     async with http_server() as server:
         receiver = build_receiver(Webhook, url=server.url)
         for _ in range(2):

@@ -1,4 +1,4 @@
-"""The webhook: a body that matches its schema, with a signature that others can verify."""
+"""The webhook: a body that matches its schema, with a signature that receivers can verify."""
 
 import json
 from datetime import UTC, datetime
@@ -17,12 +17,12 @@ from monitor.outbound.client import OutboundClient
 from tests.monitor.notifiers.loopback import NOW, build_receiver, http_server, notice, notification, resolved
 
 WHSEC = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-PLAIN = build_receiver(Webhook, url="https://example.com/hook")
-LIKE_ALERTMANAGER = build_receiver(Webhook, url="https://example.com/hook", format="alertmanager")
+IN_HEADROOMS_FORMAT = build_receiver(Webhook, url="https://example.com/hook")
+IN_ALERTMANAGERS_FORMAT = build_receiver(Webhook, url="https://example.com/hook", format="alertmanager")
 
 
-def test_the_body() -> None:
-    body = payload(notification(notice(), resolved(alert="b"), more=3), PLAIN)
+def test_the_body_has_the_notification_and_its_alerts() -> None:
+    body = payload(notification(notice(), resolved(alert="b"), more=3), IN_HEADROOMS_FORMAT)
     assert (body["type"], body["timestamp"]) == ("alerts.firing", "2026-01-02T03:04:05.000Z")
     data = body["data"]
     assert (data["id"], data["receiver"], data["status"]) == ("n-1", "team", "firing")
@@ -31,7 +31,7 @@ def test_the_body() -> None:
         3,
         "[4 firing] prod eu-west-1 kinesis",
     )
-    firing, ended = data["alerts"]
+    firing, resolution = data["alerts"]
     assert (firing["id"], firing["status"], firing["kind"], firing["zone"]) == (
         "a1b2c3",
         "firing",
@@ -42,20 +42,20 @@ def test_the_body() -> None:
     assert (firing["since"], firing["sampled"]) == ("2026-01-02T02:42:05.000Z", "2026-01-02T03:03:05.000Z")
     assert firing["labels"]["resource"] == "clicks"
     assert firing["remedy"] == ("Add shards.", "Or switch to on-demand.")
-    assert (ended["status"], ended["resolution_reason"]) == (
+    assert (resolution["status"], resolution["resolution_reason"]) == (
         "resolved",
         "the limit was raised from 4 MiB/s to 8 MiB/s",
     )
 
 
-def test_a_notification_of_resolved_alerts_only_has_that_type() -> None:
-    body = payload(notification(resolved()), PLAIN)
+def test_a_notification_of_only_resolved_alerts_has_the_type_resolved() -> None:
+    body = payload(notification(resolved()), IN_HEADROOMS_FORMAT)
     assert (body["type"], body["data"]["status"]) == ("alerts.resolved", "resolved")
 
 
 def test_unknown_numbers_are_null() -> None:
     unknown = notice(usage=None, limit=None, utilization=None, throttled=None, sampled=None)
-    [alert] = payload(notification(unknown), PLAIN)["data"]["alerts"]
+    [alert] = payload(notification(unknown), IN_HEADROOMS_FORMAT)["data"]["alerts"]
     assert {name for name, value in alert.items() if value is None} == {
         "usage",
         "limit",
@@ -67,12 +67,12 @@ def test_unknown_numbers_are_null() -> None:
 
 @pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan")])
 def test_numbers_that_json_cannot_hold_are_null(value: float) -> None:
-    body = json.loads(encode_json(payload(notification(notice(utilization=value)), PLAIN)))
+    body = json.loads(encode_json(payload(notification(notice(utilization=value)), IN_HEADROOMS_FORMAT)))
     assert body["data"]["alerts"][0]["utilization"] is None
 
 
 def test_the_schema_describes_the_body_completely() -> None:
-    body = encode_json(payload(notification(notice(), resolved()), PLAIN))
+    body = encode_json(payload(notification(notice(), resolved()), IN_HEADROOMS_FORMAT))
     msgspec.json.decode(body, type=WebhookBody)
     definitions = webhook_schema()["$defs"]
     decoded = json.loads(body)
@@ -85,7 +85,7 @@ def test_the_schema_describes_the_body_completely() -> None:
 # signatures
 
 
-def test_the_signature_of_the_specification() -> None:
+def test_the_signature_equals_the_example_of_the_specification() -> None:
     headers = signed_headers(
         "msg_p5jXN8AQM9LWM0D4loKWxJek",
         1614265330,
@@ -127,10 +127,10 @@ async def test_a_webhook_without_a_secret_has_an_id_and_no_signature(client: Out
 
 def alertmanager_payload(*notices: Any, **changes: Any) -> dict[str, Any]:
     """Return the body in Alertmanager's format."""
-    return payload(notification(*notices, **changes), LIKE_ALERTMANAGER)
+    return payload(notification(*notices, **changes), IN_ALERTMANAGERS_FORMAT)
 
 
-def test_alertmanagers_body() -> None:
+def test_alertmanagers_body_has_group_common_values_and_alerts() -> None:
     other = resolved(alert="b", labels={**notice().labels, "resource": "orders"})
     body = alertmanager_payload(notice(), other, more=2)
     assert set(body) == {
@@ -149,19 +149,19 @@ def test_alertmanagers_body() -> None:
     assert body["commonLabels"]["alertname"] == "HeadroomKinesisStreamWriteBytes"
     assert "resource" not in body["commonLabels"]
     assert body["commonAnnotations"]["runbook_url"] == "https://runs.example.com"
-    firing, ended = body["alerts"]
+    firing, resolution = body["alerts"]
     assert set(firing) == {
         *("status", "labels", "annotations", "startsAt", "endsAt", "generatorURL", "fingerprint"),
     }
     assert (firing["status"], firing["endsAt"]) == ("firing", "0001-01-01T00:00:00Z")
-    assert (ended["status"], ended["endsAt"]) == ("resolved", "2026-01-02T03:04:05.000Z")
+    assert (resolution["status"], resolution["endsAt"]) == ("resolved", "2026-01-02T03:04:05.000Z")
     assert firing["startsAt"] == "2026-01-02T02:42:05.000Z"
     assert firing["annotations"]["summary"].startswith("Kinesis stream clicks")
     assert firing["annotations"]["description"] == "Add shards. Or switch to on-demand."
-    assert (firing["fingerprint"], ended["fingerprint"]) == ("a1b2c3", "b")
+    assert (firing["fingerprint"], resolution["fingerprint"]) == ("a1b2c3", "b")
 
 
-def test_alertmanagers_body_is_all_text() -> None:
+def test_all_labels_and_annotations_in_alertmanagers_body_are_strings() -> None:
     """Go decodes labels and annotations as strings, so all values must be strings."""
     [alert] = alertmanager_payload(notice(links={}, docs=""))["alerts"]
     values = [*alert["labels"].values(), *alert["annotations"].values(), alert["generatorURL"]]
@@ -169,7 +169,7 @@ def test_alertmanagers_body_is_all_text() -> None:
     assert alert["generatorURL"] == ""
 
 
-def test_an_alert_has_one_set_of_labels_as_long_as_it_lives() -> None:
+def test_the_labels_of_an_alert_never_change() -> None:
     later = notice(kind=NoticeKind.REPEATED, at=NOW + 60, usage=1.0, summary="other", number=9)
-    labels = [alertmanager_payload(one)["alerts"][0]["labels"] for one in (notice(), later, resolved())]
+    labels = [alertmanager_payload(each)["alerts"][0]["labels"] for each in (notice(), later, resolved())]
     assert labels[0] == labels[1] == labels[2]

@@ -1,4 +1,4 @@
-"""Addresses of the public network, and others."""
+"""Addresses of the public network, and addresses that are not public."""
 
 import pytest
 
@@ -29,12 +29,12 @@ PRIVATE = [
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_public_addresses(address: str) -> None:
+def test_an_address_of_the_public_network_is_public(address: str) -> None:
     assert is_public(address)
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_addresses_that_are_not_public(address: str) -> None:
+def test_no_other_address_is_public(address: str) -> None:
     assert not is_public(address)
 
 

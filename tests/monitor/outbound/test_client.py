@@ -1,4 +1,4 @@
-"""The outbound client: what it refuses, its results, and what it never reveals."""
+"""The outbound client: the requests it refuses, its results, and the secrets it never reveals."""
 
 import asyncio
 import gzip
@@ -21,8 +21,8 @@ __all__ = ["authority", "client"]
 OPEN = OutboundPolicy(allow_insecure=True, allow_private=True, timeout=5)
 
 
-class Names(AbstractResolver):
-    """Resolves names to given addresses; with several lists, to the next one at each call."""
+class FakeResolver(AbstractResolver):
+    """Resolves every name to the given addresses; of several lists, each call returns the next."""
 
     def __init__(self, *addresses: list[str]) -> None:
         self.addresses = list(addresses)
@@ -32,7 +32,7 @@ class Names(AbstractResolver):
     ) -> list[ResolveResult]:
         found = self.addresses.pop(0) if len(self.addresses) > 1 else self.addresses[0]
         return [
-            ResolveResult(hostname=host, host=one, port=port, family=0, proto=0, flags=0) for one in found
+            ResolveResult(hostname=host, host=each, port=port, family=0, proto=0, flags=0) for each in found
         ]
 
     async def close(self) -> None:
@@ -55,8 +55,8 @@ def test_a_url_is_shown_without_parts_that_may_be_secret(url: str, shown: str) -
 
 async def test_a_post_has_the_exact_path_the_body_and_the_headers(client: OutboundClient) -> None:
     async with http_server() as server:
-        answer = await client.post(server.url + "/a%2Fb?c=%20d", b"{}", OPEN, {"X-Mine": "1"})
-    assert answer.outcome is DeliveryOutcome.DELIVERED
+        result = await client.post(server.url + "/a%2Fb?c=%20d", b"{}", OPEN, {"X-Mine": "1"})
+    assert result.outcome is DeliveryOutcome.DELIVERED
     path, headers, body = server.requests[0]
     assert (path, body) == ("/a%2Fb?c=%20d", b"{}")
     assert headers["content-type"] == "application/json"
@@ -67,19 +67,19 @@ async def test_a_post_has_the_exact_path_the_body_and_the_headers(client: Outbou
 
 async def test_user_and_password_of_a_url_are_sent_and_not_shown(client: OutboundClient) -> None:
     async with http_server(web.Response(status=500)) as server:
-        answer = await client.post(server.url.replace("//", "//me:hunter2@"), b"{}", OPEN)
+        result = await client.post(server.url.replace("//", "//me:hunter2@"), b"{}", OPEN)
     assert server.requests[0][1]["authorization"] == "Basic bWU6aHVudGVyMg=="
-    assert "hunter2" not in answer.sentence
+    assert "hunter2" not in result.sentence
 
 
-# what is refused before anything is sent
+# requests that are refused before anything is sent
 
 
 async def test_unencrypted_addresses_are_refused(client: OutboundClient) -> None:
     async with http_server() as server:
         for url in (server.url, server.url.replace("http", "HTTP"), server.url.replace("http:", "ws:")):
-            answer = await client.post(url, b"{}", replace(OPEN, allow_insecure=False))
-            assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "insecure")
+            result = await client.post(url, b"{}", replace(OPEN, allow_insecure=False))
+            assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "insecure")
     assert not server.requests
 
 
@@ -91,54 +91,56 @@ NOTATIONS = ["2130706433", "0x7f000001", "0x7f.1", "127.1", "0177.0.0.1", "127.0
 async def test_private_addresses_are_refused_in_every_notation(client: OutboundClient, host: str) -> None:
     async with http_server() as server:
         policy = replace(OPEN, allow_private=False)
-        answer = await client.post(f"http://{host}:{server.port}/", b"{}", policy)
-    assert answer.outcome is not DeliveryOutcome.DELIVERED
-    assert answer.reason in ("private_address", "address", "dns")
+        result = await client.post(f"http://{host}:{server.port}/", b"{}", policy)
+    assert result.outcome is not DeliveryOutcome.DELIVERED
+    assert result.reason in ("private_address", "address", "dns")
     assert not server.requests
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "169.254.169.254", "10.1.2.3", "::1", "fd00:ec2::254"])
 async def test_names_of_private_addresses_are_refused(address: str) -> None:
-    async with OutboundClient(resolver=Names([address])) as client:
-        answer = await client.post("https://hooks.example.com/x", b"{}", OutboundPolicy())
+    async with OutboundClient(resolver=FakeResolver([address])) as client:
+        result = await client.post("https://hooks.example.com/x", b"{}", OutboundPolicy())
         with pytest.raises(OSError, match="not a public address"):
             await client.open_socket("smtp.example.com", 25, OutboundPolicy())
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "private_address")
+    assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "private_address")
     expected = "https://hooks.example.com: its address is private, and allow_private is not set"
-    assert answer.sentence == expected
+    assert result.sentence == expected
 
 
-async def test_several_private_addresses_are_refused_as_one_is() -> None:
-    async with OutboundClient(resolver=Names(["127.0.0.1", "::1", "10.0.0.1"])) as client:
-        answer = await client.post("https://hooks.example.com/x", b"{}", OutboundPolicy())
-    assert answer.reason == "private_address"
+async def test_a_name_with_several_private_addresses_is_refused() -> None:
+    async with OutboundClient(resolver=FakeResolver(["127.0.0.1", "::1", "10.0.0.1"])) as client:
+        result = await client.post("https://hooks.example.com/x", b"{}", OutboundPolicy())
+    assert result.reason == "private_address"
 
 
 class OfflineLoop(asyncio.SelectorEventLoop):
-    """An event loop whose sockets are refused by every address. dialled: those addresses."""
+    """An event loop in which every connection is refused. tried: the addresses of these connections."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.dialled: list[str] = []
+        self.tried: list[str] = []
 
     async def sock_connect(self, sock: socket.socket, address: Any) -> None:
-        self.dialled.append(address[0])
+        self.tried.append(address[0])
         raise ConnectionRefusedError(111, "Connection refused")
 
 
-def test_a_name_that_is_rebound_is_refused() -> None:
+def test_a_name_that_is_rebound_to_a_private_address_is_refused() -> None:
     """A name that resolves to a public address first and to a private one later is not connected to."""
 
     async def post_twice() -> list[str]:
-        async with OutboundClient(resolver=Names(["8.8.8.8"], ["127.0.0.1"]), dns_cache_ttl=0) as client:
+        async with OutboundClient(
+            resolver=FakeResolver(["8.8.8.8"], ["127.0.0.1"]), dns_cache_ttl=0
+        ) as client:
             policy = OutboundPolicy()
             results = [await client.post("https://hooks.example.com/x", b"{}", policy) for _ in range(2)]
-            return [one.reason for one in results]
+            return [result.reason for result in results]
 
     loop = OfflineLoop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         assert runner.run(post_twice()) == ["connection", "private_address"]
-    assert loop.dialled == ["8.8.8.8"]
+    assert loop.tried == ["8.8.8.8"]
 
 
 async def test_a_connection_to_a_private_address_is_not_shared_with_other_receivers(
@@ -150,7 +152,7 @@ async def test_a_connection_to_a_private_address_is_not_shared_with_other_receiv
     assert (allowed.outcome, denied.reason) == (DeliveryOutcome.DELIVERED, "private_address")
 
 
-async def test_proxies_of_the_environment_are_not_used(
+async def test_a_client_with_its_own_proxies_ignores_those_of_the_environment(
     client: OutboundClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with http_server() as server, http_server() as proxy:
@@ -160,7 +162,7 @@ async def test_proxies_of_the_environment_are_not_used(
     assert (len(server.requests), len(proxy.requests)) == (1, 0)
 
 
-# answers
+# responses
 
 
 async def test_redirections_are_not_followed(client: OutboundClient) -> None:
@@ -168,12 +170,12 @@ async def test_redirections_are_not_followed(client: OutboundClient) -> None:
         http_server() as target,
         http_server(web.Response(status=307, headers={"Location": target.url})) as server,
     ):
-        answer = await client.post(server.url, b"{}", OPEN)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "http_307")
+        result = await client.post(server.url, b"{}", OPEN)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "http_307")
     assert not target.requests
 
 
-async def test_cookies_are_not_kept(client: OutboundClient) -> None:
+async def test_cookies_are_not_stored(client: OutboundClient) -> None:
     async with http_server(web.Response(headers={"Set-Cookie": "a=b"})) as server:
         for _ in range(2):
             await client.post(server.url.replace("127.0.0.1", "localhost"), b"{}", OPEN)
@@ -192,12 +194,12 @@ async def test_the_error_has_the_message_of_the_response_without_secrets(client:
     body = "invalid hook hunter2hunter2\n<b>gone</b>"
     async with http_server(web.Response(status=404, text=body)) as server:
         policy = replace(OPEN, secrets=frozenset(["hunter2hunter2"]))
-        answer = await client.post(server.url, b"{}", policy)
-    assert answer.sentence == f"{server.url} answered 404: invalid hook *** <b>gone</b>"
+        result = await client.post(server.url, b"{}", policy)
+    assert result.sentence == f"{server.url} answered 404: invalid hook *** <b>gone</b>"
 
 
 @pytest.mark.parametrize("status", [200, 400])
-async def test_an_endless_answer_is_read_only_at_its_start(client: OutboundClient, status: int) -> None:
+async def test_only_the_start_of_an_endless_response_is_read(client: OutboundClient, status: int) -> None:
     sent = 0
 
     async def endless(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -210,19 +212,19 @@ async def test_an_endless_answer_is_read_only_at_its_start(client: OutboundClien
             sent += 4096
 
     async with tcp_server(endless) as port:
-        answer = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
-    assert answer.status == status
-    assert len(answer.sentence) < 300
-    assert MAX_RESPONSE_BYTES <= sent < 100 * MAX_RESPONSE_BYTES  # the rest are the buffers between the two
+        result = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
+    assert result.status == status
+    assert len(result.sentence) < 300
+    assert MAX_RESPONSE_BYTES <= sent < 100 * MAX_RESPONSE_BYTES  # the excess fills the buffers of both sides
 
 
-async def test_a_compressed_answer_is_not_unpacked(client: OutboundClient) -> None:
+async def test_a_compressed_response_is_not_decompressed(client: OutboundClient) -> None:
     bomb = gzip.compress(b"x" * 10_000_000)
     async with http_server(
         web.Response(status=400, body=bomb, headers={"Content-Encoding": "gzip"})
     ) as server:
-        answer = await client.post(server.url, b"{}", OPEN)
-    assert "xxx" not in answer.sentence
+        result = await client.post(server.url, b"{}", OPEN)
+    assert "xxx" not in result.sentence
 
 
 async def test_an_accepted_notification_is_delivered_even_if_the_response_breaks_off(
@@ -230,8 +232,8 @@ async def test_an_accepted_notification_is_delivered_even_if_the_response_breaks
 ) -> None:
     broken = b"HTTP/1.1 202 Accepted\r\nContent-Length: 100\r\n\r\nok"
     async with tcp_server(responds_with(broken)) as port:
-        answer = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
-    assert answer.outcome is DeliveryOutcome.DELIVERED
+        result = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
+    assert result.outcome is DeliveryOutcome.DELIVERED
 
 
 async def slow_body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -245,8 +247,8 @@ async def test_an_accepted_notification_is_delivered_even_if_the_response_never_
     client: OutboundClient,
 ) -> None:
     async with tcp_server(slow_body) as port:
-        answer = await client.post(f"http://127.0.0.1:{port}", b"{}", replace(OPEN, timeout=0.3))
-    assert answer.outcome is DeliveryOutcome.DELIVERED
+        result = await client.post(f"http://127.0.0.1:{port}", b"{}", replace(OPEN, timeout=0.3))
+    assert result.outcome is DeliveryOutcome.DELIVERED
 
 
 GARBAGE = [
@@ -259,11 +261,11 @@ GARBAGE = [
 ]
 
 
-@pytest.mark.parametrize(("answer", "reason"), GARBAGE)
+@pytest.mark.parametrize(("response", "reason"), GARBAGE)
 async def test_a_response_that_is_not_http_is_retried(
-    client: OutboundClient, answer: bytes, reason: str | None
+    client: OutboundClient, response: bytes, reason: str | None
 ) -> None:
-    async with tcp_server(responds_with(answer)) as port:
+    async with tcp_server(responds_with(response)) as port:
         result = await client.post(f"http://127.0.0.1:{port}", b"{}", OPEN)
     assert result.outcome is DeliveryOutcome.RETRY
     assert reason is None or result.reason == reason

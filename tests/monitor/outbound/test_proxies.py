@@ -1,4 +1,4 @@
-"""Requests through a proxy, and those that are refused nevertheless."""
+"""Requests through a proxy, and requests to private addresses, which are refused behind a proxy too."""
 
 import asyncio
 import ssl
@@ -25,9 +25,12 @@ PLAIN = OutboundPolicy(timeout=5, allow_insecure=True)
 
 @dataclass
 class Proxy:
-    """Connects every client to one server, whatever it requested. asked: the first line of each request."""
+    """Connects every client to the server on `target_port`, whatever it requests.
 
-    to: int
+    refuses: answers with status 407 instead. requested: the first line of each request. heads: their headers.
+    """
+
+    target_port: int
     port: int = 0
     refuses: bool = False
     requested: list[str] = field(default_factory=list)
@@ -36,34 +39,34 @@ class Proxy:
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
-        except asyncio.IncompleteReadError:  # tried, and nothing sent
+        except asyncio.IncompleteReadError:  # the client connected, and sent nothing
             return
         self.requested.append(head.split(b"\r\n")[0].decode())
         self.heads.append(head)
         if self.refuses:
             writer.write(b"HTTP/1.1 407 no\r\ncontent-length: 0\r\n\r\n")
             return
-        there, out = await asyncio.open_connection("127.0.0.1", self.to)
+        from_target, to_target = await asyncio.open_connection("127.0.0.1", self.target_port)
         if head.startswith(b"CONNECT"):
             writer.write(b"HTTP/1.1 200 connected\r\n\r\n")
         else:
-            out.write(head)
+            to_target.write(head)
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(pipe(reader, out))
-            tasks.create_task(pipe(there, writer))
+            tasks.create_task(pipe(reader, to_target))
+            tasks.create_task(pipe(from_target, writer))
 
 
 async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Forward what is read until its end."""
+    """Write all that is read, until the reader ends."""
     while data := await reader.read(65536):
         writer.write(data)
     writer.close()
 
 
 @asynccontextmanager
-async def proxying(to: int, refuses: bool = False) -> AsyncIterator[Proxy]:
-    """Run a proxy. to: the port to which it connects every request."""
-    proxy = Proxy(to, refuses=refuses)
+async def proxying(target_port: int, refuses: bool = False) -> AsyncIterator[Proxy]:
+    """Run a proxy, and yield it."""
+    proxy = Proxy(target_port, refuses=refuses)
     async with tcp_server(proxy.handle) as proxy.port:
         yield proxy
 
@@ -80,24 +83,24 @@ async def outbound(
         yield client
 
 
-async def test_an_encrypted_address_is_reached_through_a_tunnel(authority: trustme.CA) -> None:
-    """The name can be resolved by the proxy alone, which cannot read what is sent."""
+async def test_an_https_url_is_requested_through_a_tunnel(authority: trustme.CA) -> None:
+    """Only the proxy can resolve the name, and it cannot read the encrypted request."""
     async with (
         http_server(tls=server_tls(authority, "hooks.example.invalid")) as server,
         proxying(server.port) as proxy,
         outbound(proxy, authority, "me:hunter2@") as client,
     ):
-        answer = await client.post("https://hooks.example.invalid/secret", b"{}", PUBLIC)
-    assert answer.outcome is DeliveryOutcome.DELIVERED
+        result = await client.post("https://hooks.example.invalid/secret", b"{}", PUBLIC)
+    assert result.outcome is DeliveryOutcome.DELIVERED
     assert proxy.requested == ["CONNECT hooks.example.invalid:443 HTTP/1.1"]
     assert b"Basic bWU6aHVudGVyMg==" in proxy.heads[0] and b"secret" not in proxy.heads[0]
     assert [path for path, _, _ in server.requests] == ["/secret"]
 
 
-async def test_a_plain_address_is_requested_from_the_proxy(authority: trustme.CA) -> None:
+async def test_an_http_url_is_requested_from_the_proxy(authority: trustme.CA) -> None:
     async with http_server() as server, proxying(server.port) as proxy, outbound(proxy, authority) as client:
-        answer = await client.post("http://push.example.invalid/x", b"{}", PLAIN)
-    assert answer.outcome is DeliveryOutcome.DELIVERED
+        result = await client.post("http://push.example.invalid/x", b"{}", PLAIN)
+    assert result.outcome is DeliveryOutcome.DELIVERED
     assert proxy.requested == ["POST http://push.example.invalid/x HTTP/1.1"]
 
 
@@ -106,29 +109,33 @@ async def test_a_plain_address_is_requested_from_the_proxy(authority: trustme.CA
 )
 async def test_private_addresses_are_not_requested_from_a_proxy(host: str, authority: trustme.CA) -> None:
     async with proxying(1) as proxy, outbound(proxy, authority) as client:
-        answer = await client.post(f"https://{host}/", b"{}", PUBLIC)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.REFUSED, "private_address")
+        result = await client.post(f"https://{host}/", b"{}", PUBLIC)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.REFUSED, "private_address")
     assert proxy.requested == []
 
 
-async def test_a_proxy_that_refuses_is_tried_again_and_named(authority: trustme.CA) -> None:
+async def test_a_request_that_the_proxy_refuses_is_retried_and_the_result_names_the_proxy(
+    authority: trustme.CA,
+) -> None:
     async with proxying(1, refuses=True) as proxy, outbound(proxy, authority, "me:hunter2@") as client:
-        answer = await client.post("https://hooks.example.invalid/secret", b"{}", PUBLIC)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "proxy")
-    assert answer.sentence == "https://hooks.example.invalid: the proxy refused the request (HTTP 407)"
+        result = await client.post("https://hooks.example.invalid/secret", b"{}", PUBLIC)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "proxy")
+    assert result.sentence == "https://hooks.example.invalid: the proxy refused the request (HTTP 407)"
 
 
-async def test_an_unreachable_proxy_is_retried_and_named(authority: trustme.CA) -> None:
+async def test_a_request_through_an_unreachable_proxy_is_retried_and_shows_no_secret(
+    authority: trustme.CA,
+) -> None:
     async with proxying(1) as proxy:
         pass
     async with outbound(proxy, authority, "me:hunter2@") as client:
-        answer = await client.post("https://hooks.example.invalid/secret", b"{}", PUBLIC)
-        tried = await connection_error("https://hooks.example.invalid/secret", client, PUBLIC)
-    assert (answer.outcome, answer.reason) == (DeliveryOutcome.RETRY, "proxy")
-    assert tried and "hunter2" not in tried + answer.sentence and "secret" not in tried + answer.sentence
+        result = await client.post("https://hooks.example.invalid/secret", b"{}", PUBLIC)
+        error = await connection_error("https://hooks.example.invalid/secret", client, PUBLIC)
+    assert (result.outcome, result.reason) == (DeliveryOutcome.RETRY, "proxy")
+    assert error and "hunter2" not in error + result.sentence and "secret" not in error + result.sentence
 
 
-async def test_the_trial_at_the_start_is_of_the_proxy(authority: trustme.CA) -> None:
+async def test_the_reachability_check_connects_to_the_proxy(authority: trustme.CA) -> None:
     async with proxying(1) as proxy, outbound(proxy, authority) as client:
         assert await connection_error("https://hooks.example.invalid/secret", client, PUBLIC) is None
 
@@ -137,7 +144,7 @@ HTTPS = {"https": "http://proxy.corp:3128"}
 
 
 @pytest.mark.parametrize(
-    ("exempt", "url", "through"),
+    ("exempt", "url", "is_proxied"),
     [
         ("", "https://hooks.slack.com/x", True),
         ("", "http://hooks.slack.com/x", False),
@@ -152,11 +159,11 @@ HTTPS = {"https": "http://proxy.corp:3128"}
         ("alerts:9093", "https://alerts/x", True),
     ],
 )
-def test_which_addresses_need_no_proxy(exempt: str, url: str, through: bool) -> None:
-    assert (Proxies({**HTTPS, "no": exempt}).proxy_for(url) is not None) is through
+def test_no_proxy_exempts_hosts_from_the_proxy(exempt: str, url: str, is_proxied: bool) -> None:
+    assert (Proxies({**HTTPS, "no": exempt}).proxy_for(url) is not None) is is_proxied
 
 
-def test_the_variables_that_all_programs_share(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_are_read_from_the_usual_environment_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "NO_PROXY", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HTTPS_PROXY", "proxy.corp:3128")
@@ -167,5 +174,5 @@ def test_the_variables_that_all_programs_share(monkeypatch: pytest.MonkeyPatch) 
     assert Proxies().proxy_for("https://example.org/") == "http://other.corp:3128"
 
 
-def test_a_name_is_no_private_address() -> None:
+def test_public_names_and_addresses_are_not_private_literals() -> None:
     assert not any(map(is_private_literal, ("hooks.slack.com", "8.8.8.8", "localhost.example.org")))

@@ -1,4 +1,4 @@
-"""The resolver: the results of the system, without blocking others."""
+"""The resolver returns the addresses that the system knows, and blocks no other work."""
 
 import asyncio
 import socket
@@ -20,9 +20,9 @@ async def resolver() -> AsyncIterator[Resolver]:
 
 @pytest.mark.parametrize("name", ["127.0.0.1", "localhost"])
 async def test_names_of_the_hosts_file_are_resolved(resolver: Resolver, name: str) -> None:
-    found = await resolver.resolve(name, 443)
-    assert {one["host"] for one in found} <= {"127.0.0.1", "::1"}
-    assert {(one["hostname"], one["port"]) for one in found} == {(name, 443)}
+    addresses = await resolver.resolve(name, 443)
+    assert {each["host"] for each in addresses} <= {"127.0.0.1", "::1"}
+    assert {(each["hostname"], each["port"]) for each in addresses} == {(name, 443)}
 
 
 @pytest.mark.parametrize("name", ["nobody.invalid", "x" * 64 + ".example", ""])
@@ -32,14 +32,14 @@ async def test_an_unknown_name_cannot_be_resolved(resolver: Resolver, name: str)
 
 
 async def test_lookups_that_hang_do_not_block_other_threads() -> None:
-    answered = threading.Event()
+    released = threading.Event()
 
-    def wait(*_: Any, **__: Any) -> list[Any]:
-        answered.wait(30)
+    def wait_for_release(*_: Any, **__: Any) -> list[Any]:
+        released.wait(30)
         return []
 
-    resolver = Resolver(wait)
-    pending_requests = [
+    resolver = Resolver(wait_for_release)
+    pending_lookups = [
         asyncio.create_task(resolver.resolve(f"{n}.example")) for n in range(5 * MAX_CONCURRENT_LOOKUPS)
     ]
     try:
@@ -47,6 +47,6 @@ async def test_lookups_that_hang_do_not_block_other_threads() -> None:
         async with asyncio.timeout(20):
             assert await asyncio.to_thread(int, "1") == 1
     finally:
-        answered.set()
-    assert await asyncio.gather(*pending_requests) == [[]] * len(pending_requests)
+        released.set()
+    assert await asyncio.gather(*pending_lookups) == [[]] * len(pending_lookups)
     await resolver.close()

@@ -1,4 +1,4 @@
-"""Results: what a response means for the next attempt."""
+"""Results: the outcome of each response, and when to try again."""
 
 import pytest
 from hypothesis import given
@@ -30,13 +30,13 @@ STATUSES = [
 
 
 @pytest.mark.parametrize(("status", "outcome"), STATUSES)
-def test_outcome_of_a_status(status: int, outcome: DeliveryOutcome) -> None:
-    answer = result_of_status("https://x", status, "why", 5)
-    assert answer.outcome is outcome
-    assert answer.status == status
-    assert answer.sentence == f"https://x answered {status}: why"
-    assert answer.retry_after == (5 if outcome is DeliveryOutcome.RETRY else None)
-    assert answer.reason == ("" if outcome is DeliveryOutcome.DELIVERED else f"http_{status}")
+def test_each_http_status_has_its_outcome(status: int, outcome: DeliveryOutcome) -> None:
+    result = result_of_status("https://x", status, "why", 5)
+    assert result.outcome is outcome
+    assert result.status == status
+    assert result.sentence == f"https://x answered {status}: why"
+    assert result.retry_after == (5 if outcome is DeliveryOutcome.RETRY else None)
+    assert result.reason == ("" if outcome is DeliveryOutcome.DELIVERED else f"http_{status}")
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_outcome_of_a_status(status: int, outcome: DeliveryOutcome) -> None:
         ("Fri, 99 Jan 2026 03:05:05 GMT", None),
     ],
 )
-def test_retry_after(header: str | None, wait: float | None) -> None:
+def test_retry_after_is_read_as_seconds_or_as_a_date(header: str | None, wait: float | None) -> None:
     assert parse_retry_after(header, NOW) == wait
 
 
@@ -77,12 +77,12 @@ def test_any_retry_after_is_parsed_within_bounds_or_ignored(header: str) -> None
     assert wait is None or 0 <= wait <= MAX_RETRY_AFTER
 
 
-def test_of_several_results_the_one_to_retry_comes_first() -> None:
-    good, again, never = delivered("a"), retry("timeout", "b"), refused("http_400", "c")
-    assert worst_result([good, never, again]) is again
-    assert worst_result([good, never]) is never
-    assert best_result([never, again, good]) is good
-    assert best_result([never, again]) is again
+def test_of_several_results_a_retry_outranks_a_refusal() -> None:
+    accepted, retried, rejected = delivered("a"), retry("timeout", "b"), refused("http_400", "c")
+    assert worst_result([accepted, rejected, retried]) is retried
+    assert worst_result([accepted, rejected]) is rejected
+    assert best_result([rejected, retried, accepted]) is accepted
+    assert best_result([rejected, retried]) is retried
 
 
 def test_an_excerpt_is_one_short_line_without_secrets() -> None:
@@ -92,5 +92,5 @@ def test_an_excerpt_is_one_short_line_without_secrets() -> None:
     assert len(shown) == 200
 
 
-def test_a_secret_at_the_cut_is_hidden_whole() -> None:
+def test_a_secret_across_the_end_of_an_excerpt_is_redacted() -> None:
     assert "hunter" not in excerpt("x" * 195 + "hunter2hunter2", ["hunter2hunter2"])

@@ -1,4 +1,4 @@
-"""Tests of what may be spent of a budget at once, and in a month."""
+"""The allowance of a budget: how much may be spent at once, and in a month."""
 
 import pytest
 
@@ -8,12 +8,12 @@ from monitor.planning.allowance import MINUTES_PER_MONTH, Allowance, minimum_dol
 METRIC = LIST_PRICES.metric
 
 
-def test_the_minimum_is_what_one_request_an_hour_costs() -> None:
+def test_the_minimum_is_the_cost_of_one_request_an_hour() -> None:
     assert minimum_dollars(20_000, LIST_PRICES) == pytest.approx(20_000 * 730.5 * 0.00001)
 
 
 class Month:
-    """Requests within a budget: `wanted` metrics each minute, of which those are made that are granted."""
+    """Requests within a budget: of `wanted` metrics in each minute, those granted are requested."""
 
     def __init__(self, dollars: float) -> None:
         self.budget, self.minute, self.dollars = Allowance(dollars, LIST_PRICES), 0.0, 0.0
