@@ -84,7 +84,7 @@ REMEDY_HOURS: Final[Mapping[LimitKind, float]] = {
 
 
 class Tier(StrEnum):
-    """The users that a signal is for."""
+    """The tier of a signal: signals of the tier core are read by default, others on request."""
 
     CORE = "core"  # everybody: it is read by default
     DETAIL = "detail"  # those who ask for it: its metrics, of parts of resources, multiply CloudWatch's cost
@@ -111,8 +111,9 @@ class _Model(BaseModel):
 class Band(_Model):
     """The target band: utilization should be within [low, high]; from `near` on it is near the limit.
 
-    low: below it, there is more room than is wanted. high: above it, there is less. near: from here on it is
-    near the limit. All are ratios: 0.7 is 70 %.
+    low: the utilization below which there is more room than wanted. high: the utilization above which there
+    is less room than wanted. near: the utilization from which on the series is near its limit. All are
+    ratios: 0.7 is 70 %.
     """
 
     low: float = Field(default=0.40, ge=0, allow_inf_nan=False)
@@ -132,17 +133,15 @@ DELIBERATE_CAP_BAND = Band(low=0.0, high=1.0527, near=1.053)
 
 
 class Tolerance(_Model):
-    """The amount of throttled demand that is shown but raises no alert.
-
-    Demand that is below one of these is tolerated.
+    """The amount of throttled demand that is shown but raises no alert: less than the rate or the share.
 
     Clients retry, and an occasional throttled call costs them milliseconds. Teams usually relax
     alerts on any throttling to "more than a few per minute"; AWS itself advises callers to expect and
     retry occasional throttling. Sustained throttling is far above both defaults: at least three calls in a
     minute, and at least one in a thousand.
 
-    rate: per second. share: of the whole demand of the minute. pending_for (in YAML: `for`): the minutes that
-    it lasts.
+    rate: the throttled demand per second. share: the throttled share of the whole demand of the minute.
+    pending_for (in YAML: `for`): the minutes that more throttling must last before its alert fires.
     """
 
     rate: float = Field(default=0.05, ge=0, allow_inf_nan=False)
@@ -156,8 +155,8 @@ DEFAULT_TOLERANCE = Tolerance()
 class DefaultLimit(_Model):
     """The documented default in the signal's unit.
 
-    value: in all regions that are not in `by_region`. by_region: in regions where it is another. note: what
-    else is to be said of it.
+    value: the default in all regions that are not in `by_region`. by_region: other defaults, by region. note:
+    a remark on the default; empty without one.
     """
 
     value: Positive
@@ -166,9 +165,9 @@ class DefaultLimit(_Model):
 
 
 class Quota(_Model):
-    """The quota in Service Quotas. By code, because the names of quotas change and are translated.
+    """The quota in Service Quotas, by code, because the names of quotas change and are translated.
 
-    service: its service code. code: its quota code, such as L-B99A9384.
+    service: the service code. code: the quota code, such as L-B99A9384.
     """
 
     service: NonEmpty
@@ -178,11 +177,11 @@ class Quota(_Model):
 class RemedyCommand(_Model):
     """The AWS command that raises a limit.
 
-    run: its text, with {number} for the new limit, {kind} for each id of the resource's path, and {region},
-    {account_id}, {partition} and {suffix} (the domain of the region's endpoints); what people have to choose
-    is in capitals. An id that follows an option is written --option={kind}, as it may begin with a hyphen.
-    unit_value: what one of {number} is, in the signal's unit. max_factor: by how much AWS
-    lets one call multiply the number.
+    run: the text of the command, with {number} for the new limit, {kind} for each id of the resource's path,
+    and {region}, {account_id}, {partition} and {suffix} (the domain of the region's endpoints); words that
+    people have to choose are in capitals. An id that follows an option is written --option={kind}, as it may
+    begin with a hyphen. unit_value: the value of 1 in {number}, in the signal's unit. max_factor: the highest
+    factor by which AWS lets one call multiply the number; None without a maximum.
     """
 
     run: Annotated[str, Field(pattern=r"^aws [a-z0-9-]+ [a-z0-9-]+")]
@@ -205,34 +204,36 @@ def _command(value: object) -> object:
 class Signal(_Model):
     """A quantity that has a limit.
 
-    name: unique within its service. title: what is limited, in words. kind: quota, provisioned or fixed.
-    quota: the one that sets the limit; None without one. band: its target band where it has its own. why: why
-    it matters. caveats: what its numbers do not tell.
+    name: the name, unique within the service. title: the limited quantity, in words. kind: the kind of the
+        limit: quota, provisioned or fixed. quota: the quota that sets the limit; None without one. band: the
+        signal's own target band; None for the configured band. why: the reason why the signal matters.
+        caveats: facts that the numbers do not show.
     tier: `detail` for a signal of each instance, node, broker or zone, which most users do not need.
-    unverified: which of its facts are recalled and not confirmed, as a sentence; None where all are.
-    noun, verb: the words of its sentence, "Kinesis stream `clicks` writes 3.6 MiB/s of 4 MiB/s"; without a
-        noun the sentence starts with the service's title.
-    throttle_group: name of the signals of the service that share one count of throttled demand. Saturation of
-        one of them explains that of all others.
-    inhibited_by: further signals or throttle groups of the service whose saturation explains this one's. A
+    unverified: the facts that are recalled and not confirmed, as a sentence; None if all are confirmed.
+    noun, verb: the words of sentences such as "Kinesis stream `clicks` writes 3.6 MiB/s of 4 MiB/s"; without
+        a noun, sentences start with the service's title.
+    throttle_group: the name of a group of signals of the service that share one count of throttled demand:
+        the saturation of one signal explains that of all others.
+    inhibited_by: further signals or throttle groups of the service whose saturation explains this signal's. A
         signal names itself where a resource and a part of it count the same throttled demand.
     covered_by: a signal of the same resources, or of parts of them, that is read from the same metrics. Its
-        alert stands for the alert of this one.
-    quota_unit: what 1 in Service Quotas is in the signal's unit: 1099511627776 where a signal in bytes has a
-        quota in TiB.
-    default: None where only the customer sets the limit. sizes: how a provisioned limit is bought; several by
-        name, where that depends on the resource.
-    drains: the usage is what is gone of a budget, such as burst credits, so that the time to its exhaustion
-        at the present rate matters.
-    grows_with_traffic: whether its usage is proportional to traffic, where its unit does not tell: rates,
-        work at one time and shares of a machine grow, numbers of things and what is stored do not.
-    pending_for (in YAML: `for`): minutes that a breach must last before its alert fires.
-    remedy_hours: how long the remedy takes, where that is another time than that of most limits of its kind.
-    command: of a remedy; for a quota, it is the request for an increase unless another one is named.
-    docs: pages about the limit: AWS's, or of a user's own signals any.
-    saturation_is_state: CloudWatch tells only whether demand was throttled in a minute, and not how much.
+        alert replaces the alert of this signal.
+    quota_unit: the value of 1 in Service Quotas, in the signal's unit: 1099511627776 for a signal in bytes
+        with a quota in TiB.
+    default: the documented default; None where only the customer sets the limit. sizes: the ways in which a
+        provisioned limit is bought, by name; the resource decides which of several applies.
+    drains: True if the usage is the spent part of a budget, such as burst credits, so that the time to its
+        exhaustion at the present rate matters.
+    grows_with_traffic: whether the usage is proportional to traffic; None if the unit decides: rates, work at
+        one time and shares of a machine grow, numbers of things and stored amounts do not.
+    pending_for (in YAML: `for`): the minutes that a breach must last before its alert fires.
+    remedy_hours: the hours that the remedy takes; None for the usual time of the kind of limit.
+    command: the AWS command of the remedy; None if there is none, or if it requests an increase of `quota`.
+    docs: the URLs of pages about the limit: AWS's pages, or any pages for a user's own signals.
+    saturation_is_state: True if CloudWatch shows only whether demand was throttled in a minute, not how much.
     throttled_unit: the unit in which CloudWatch counts throttled demand, such as records or calls; None where
-        it does not. saturation: how it is counted. tolerance: the amount of it that raises no alert.
+        CloudWatch does not count it. saturation: the way in which throttled demand is counted, in words.
+        tolerance: the amount of throttled demand that raises no alert.
     """
 
     service: NonEmpty

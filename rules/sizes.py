@@ -20,9 +20,10 @@ class _Terms(BaseModel):
 class Price(_Terms):
     """The list price of one item in US dollars, without free tiers and discounts.
 
-    hourly: of an hour, by region; in other regions the price is unknown. monthly: of a month, where AWS tells
-    that. included: items that cost nothing. up_to: the number of items from which on each costs otherwise, at
-    a price that is not told here. source: AWS's page. read_on: when the prices were valid.
+    hourly: the price of an hour, by region; unknown in other regions. monthly: the price of a month, by
+    region, where AWS publishes that instead. included: the number of items that cost nothing. up_to: the
+    highest number of items for which the price is known; None without a maximum. source: the URL of AWS's
+    page. read_on: the day on which the prices were read.
     """
 
     hourly: Mapping[str, Positive] = {}
@@ -59,11 +60,12 @@ class Price(_Terms):
 class Size(_Terms):
     """One way in which the limit of a signal is bought.
 
-    item: what is bought, such as a shard; signals of a service with the same item and resource are limits of
-    the same purchase. items: its plural, where that has no s. holds: the limit that one item provides, in
-    the signal's unit. smallest, step, choices: the fewest items, the number by which they can be changed, and
-    the only numbers that can be bought, where AWS names them. for_parts: what is bought for a resource (the
-    first id of the path) is shared by its parts. price: None where it is unknown.
+    item: the thing that is bought, such as a shard; signals of a service with the same item and resource are
+    limits of the same purchase. items: the plural of the item; empty if it only adds an s. holds: the limit
+    that one item provides, in the signal's unit. smallest: the fewest items that can be bought. step: the
+    number by which items can be added. choices: the only numbers of items that can be bought; empty if AWS
+    names none. for_parts: True if the items bought for a resource (the first id of the path) are shared by
+    its parts. price: the price of an item; None if it is unknown.
     """
 
     item: Annotated[str, Field(min_length=1)]

@@ -17,7 +17,10 @@ class RequestBody(BaseModel):
 
 
 class AcknowledgeRequest(RequestBody):
-    """An acknowledgement. duration: seconds, or text such as 2h; without it, until the alert ends."""
+    """An acknowledgement of an alert.
+
+    duration: the duration in seconds, or as text such as 2h; without it, until the alert ends.
+    """
 
     author: Text
     comment: Text
@@ -25,7 +28,7 @@ class AcknowledgeRequest(RequestBody):
 
 
 class SilenceRequest(RequestBody):
-    """A silence from now on. matchers: in Alertmanager's syntax. duration: seconds, or text such as 2h."""
+    """A silence from now on. duration: the duration in seconds, or as text such as 2h."""
 
     matchers: Annotated[list[str], Field(min_length=1)]
     duration: Annotated[Duration, Field(gt=0)]
@@ -34,35 +37,34 @@ class SilenceRequest(RequestBody):
 
 
 class AlertReceiverModel(BaseModel):
-    """A receiver of an alert.
+    """A receiver of an alert, and whether it was notified."""
 
-    state: told: the receiver was notified; soon, or later by its time window: the receiver is still to be
-    notified; queued: a notification waits; failing: a notification waits and its last attempt failed; not
-    delivered: Headroom gave up.
-    """
-
-    receiver: str = Field(description="The name in the configuration.")
-    state: str = Field(description="Whether it was told.")
+    receiver: str = Field(description="The name of the receiver in the configuration.")
+    state: str = Field(
+        description="`told`: the receiver was notified. `soon`, or `later, by its time window`: the "
+        "receiver is still to be notified. `queued`: a notification waits. `failing`: a notification waits, "
+        "and the last attempt failed. `not delivered`: Headroom gave up."
+    )
 
 
 class AlertModel(BaseModel):
-    """An alert with its last notice. state: pending or firing.
+    """An alert with its last notice.
 
-    utilization: 0.8 for 80 %. saturation: throttled demand per second. silenced_by: the id of the silence
-    that suppresses notifications. inhibited_by: the id of the alert that suppresses notifications. series_id:
-    the id of the series that the alert is about; empty for a blind spot. runbook: the runbook, as a URL or as
-    a path on this server.
+    state: the state of the alert, pending or firing. silenced_by: the id of the silence that suppresses
+    notifications; null without one. inhibited_by: the id of the alert that suppresses notifications; null
+    without one. series_id: the id of the series that the alert is about; empty for a blind spot. runbook: the
+    runbook, as a URL or as a path on this server.
     """
 
-    id: str = Field(description="The id, which stays the same while it is the same problem.")
+    id: str = Field(description="The id of the alert, which stays the same as long as the problem does.")
     state: str
     severity: str
     zone: str
     summary: str
     labels: dict[str, str]
-    since: datetime
-    usage: float | None
-    limit: float | None
+    since: datetime = Field(description="The time at which the breach began.")
+    usage: float | None = Field(description="The usage in `unit`; null when it is not known.")
+    limit: float | None = Field(description="The limit in `unit`; null when it is not known.")
     unit: str
     utilization: float | None
     saturation: float | None
@@ -70,14 +72,23 @@ class AlertModel(BaseModel):
     docs: str
     runbook: str
     links: dict[str, str]
-    acknowledged_by: str | None = Field(default=None, description="Who works on it; null where nobody does.")
-    acknowledged_comment: str | None = Field(default=None, description="What they said.")
-    acknowledged_until: datetime | None = Field(default=None, description="Until when; null without an end.")
+    acknowledged_by: str | None = Field(
+        default=None,
+        description="The author of the acknowledgement; null when nobody has acknowledged the alert.",
+    )
+    acknowledged_comment: str | None = Field(
+        default=None, description="The comment of the acknowledgement; null without one."
+    )
+    acknowledged_until: datetime | None = Field(
+        default=None, description="The end of the acknowledgement; null when it lasts as long as the alert."
+    )
     silenced_by: str | None = None
     inhibited_by: str | None = None
     series_id: str = ""
     receivers: list[AlertReceiverModel] = Field(
-        default=[], description="Who is told of it; empty where nobody is, and of what is pending."
+        default=[],
+        description="The receivers of a firing alert; empty when no receiver is notified, and for pending "
+        "alerts.",
     )
 
 
@@ -88,10 +99,10 @@ class SilenceModel(BaseModel):
     and no series, with the nearest label; null if it matches any, or has ended.
     """
 
-    id: str = Field(description="By which it is ended.")
+    id: str = Field(description="The id of the silence, with which it can be ended.")
     matchers: list[str]
-    starts: datetime = Field(description="When it began.")
-    ends: datetime = Field(description="When it ends by itself.")
+    starts: datetime = Field(description="The time at which the silence began.")
+    ends: datetime = Field(description="The time at which the silence ends by itself.")
     author: str
     comment: str
     alerts: int = 0
@@ -101,11 +112,12 @@ class SilenceModel(BaseModel):
 class DeadLetterModel(BaseModel):
     """A notification that could not be delivered.
 
-    status: the HTTP or SMTP status of the last attempt. error: the error of the last attempt, in a sentence.
-    at: when Headroom gave up. reason: why the receiver was to be notified.
+    status: the HTTP or SMTP status of the last attempt; None without a response. error: the error of the last
+    attempt, in a sentence. at: the time at which Headroom gave up. reason: the reason for the notification,
+    such as first or escalated.
     """
 
-    id: str = Field(description="Of the notification.")
+    id: str = Field(description="The id of the notification.")
     status: int | None
     error: str
     at: datetime
@@ -115,20 +127,26 @@ class DeadLetterModel(BaseModel):
 class ReceiverStatusModel(BaseModel):
     """The deliveries to a receiver since the start, and its queue.
 
-    queued: the number of notices that wait for delivery. last_reason: why the last accepted notification was
-    sent. last_error: the error of the last attempt; null if the attempt succeeded. unreachable: why the last
-    check of the receiver could not connect; null if the check connected, or if the receiver's address is
-    known only during a delivery.
+    queued: the number of notices that wait for delivery. last_reason: the reason for the last accepted
+    notification; None before the first one. last_error: the error of the last attempt; None if the attempt
+    succeeded. unreachable: the reason why the last check of the receiver could not connect; None if the check
+    connected, or if the receiver's address is known only during a delivery.
     Receivers are checked at the start and at a reload, and unreachable receivers every minute.
     """
 
     receiver: str
     queued: int
-    oldest_queued: datetime | None = Field(description="Since when the oldest of them waits.")
-    dead_letters: list[DeadLetterModel] = Field(description="What could not be delivered, the newest first.")
-    sent: int = Field(description="Notifications that were accepted.")
-    failed: int = Field(description="Attempts that failed.")
-    last_accepted: datetime | None = Field(description="When the last one was accepted.")
+    oldest_queued: datetime | None = Field(
+        description="The time since which the oldest queued notice waits; null when none is queued."
+    )
+    dead_letters: list[DeadLetterModel] = Field(
+        description="The notifications that could not be delivered, the newest first."
+    )
+    sent: int = Field(description="The number of accepted notifications.")
+    failed: int = Field(description="The number of failed delivery attempts.")
+    last_accepted: datetime | None = Field(
+        description="The time at which the last notification was accepted; null before the first one."
+    )
     last_reason: str | None
     last_error: str | None
     unreachable: str | None
@@ -159,32 +177,31 @@ class ReceiverStatusList(BaseModel):
 class ReplayResult(BaseModel):
     """The number of dead letters that are sent again."""
 
-    replayed: int = Field(description="How many are sent again.")
+    replayed: int = Field(description="The number of dead letters that are sent again.")
 
 
 class SentModel(BaseModel):
     """A receiver that was notified.
 
-    reason: why the receiver was notified: first, escalated, grew, eased, resolved, repeated or keepalive.
+    reason: the reason for the notification: first, escalated, grew, eased, resolved, repeated or keepalive.
     """
 
     receiver: str
     reason: str
-    at: datetime = Field(description="When the receiver accepted it.")
+    at: datetime = Field(description="The time at which the receiver accepted the notification.")
 
 
 class NoticeModel(BaseModel):
     """An alert at one moment, when it changed.
 
-    alert: the id of the alert. number: the number of the notice; later notices have higher numbers. kind:
-    firing, worsened, eased, resolved or repeated. at: when the alert changed. since: when the breach began.
-    usage: the usage in `unit`. source: where the limit was read; empty for a blind spot. utilization: 0.8 for
-    80 %. saturation: throttled demand per second. sampled_at: the minute of the newest sample. places: for a
-    blind spot, the number of affected places; for a forecast, how near the breach is, from 1 (within three
-    days) to 4 (within an hour). resolution_reason: why the alert ended; empty if the usage simply fell, or if
-    the alert fires. remedy: what to do. docs: AWS's page. links: addresses by name: page, runbook, console,
-    grafana. series_id: the id of the series that the alert is about; empty for a blind spot. notified: the
-    receivers that were notified of the notice, and when, including repeats.
+    alert: the id of the alert. number: the number of the notice; later notices have higher numbers. kind: the
+    change: firing, worsened, eased, resolved or repeated. at: the time at which the alert changed. since: the
+    time at which the breach began. source: the source of the limit; empty for a blind spot. sampled_at: the
+    minute of the newest sample; None without one. places: for a blind spot, the number of affected places;
+    for a forecast, how near the breach is, from 1 (within three days) to 4 (within an hour); else 0.
+    resolution_reason: the reason why the alert ended; empty if the usage simply fell, or if the alert fires.
+    series_id: the id of the series that the alert is about; empty for a blind spot. notified: the receivers
+    that were notified, and when, including repeats.
     """
 
     alert: str

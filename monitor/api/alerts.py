@@ -52,19 +52,22 @@ def _add_alert_routes(router: APIRouter, alerting: Alerting, fleet: Fleet) -> No
 
     @router.get("/alerts", response_model=models.AlertList, summary="List alerts")
     async def list_alerts(
-        limit: Annotated[int, Query(ge=1, le=MAX_ALERTS, description="Alerts in one answer.")] = MAX_ALERTS,
+        limit: Annotated[
+            int, Query(ge=1, le=MAX_ALERTS, description="The highest number of alerts in the answer.")
+        ] = MAX_ALERTS,
         match: Annotated[
             list[str],
-            Query(max_length=MAX_MATCHERS, description="Matchers as of silences: all have to match."),
+            Query(
+                max_length=MAX_MATCHERS,
+                description="Matchers in the syntax of silences; an alert must match all of them.",
+            ),
         ] = [],  # noqa: B006 - FastAPI copies it
         state: Annotated[
-            Literal["firing", "pending"] | None, Query(description="Alerts in this state alone.")
+            Literal["firing", "pending"] | None,
+            Query(description="The state of the listed alerts; without it, both."),
         ] = None,
     ) -> Response:
-        """List firing alerts, then pending alerts: of each, unhandled alerts first, then by urgency.
-
-        total: the number of alerts that match, listed or not.
-        """
+        """List firing alerts, then pending alerts; in both groups, unhandled and then urgent alerts first."""
         try:
             selection = AlertSelection(parse_matcher_lists(match), state)
         except MatcherError as error:
@@ -82,7 +85,7 @@ def _add_acknowledgement_routes(router: APIRouter, alerting: Alerting) -> None:
     async def acknowledge_alert(
         id: AlertId, body: models.AcknowledgeRequest, request: Request
     ) -> models.AlertModel:
-        """Acknowledge an alert. It is not repeated; its escalation and its resolution are still sent."""
+        """Acknowledge an alert. Receivers get no repetitions, only its escalation and its resolution."""
         author = principal_of(request.scope).author_name(body.author)
         try:
             await alerting.acknowledge(id, author=author, comment=body.comment, duration=body.duration)
@@ -106,10 +109,14 @@ def _add_acknowledgement_routes(router: APIRouter, alerting: Alerting) -> None:
 
 
 def _add_history_route(router: APIRouter, alerting: Alerting) -> None:
-    @router.get("/alerts/history", summary="List changes of alerts")
+    @router.get("/alerts/history", summary="List the notices of alerts")
     async def list_alert_history(
-        alert: Annotated[str | None, Query(description="The id of an alert; without it, all.")] = None,
-        limit: Annotated[int, Query(ge=1, le=1000, description="Changes in one answer.")] = 100,
+        alert: Annotated[
+            str | None, Query(description="The id of an alert; without it, the notices of all alerts.")
+        ] = None,
+        limit: Annotated[
+            int, Query(ge=1, le=1000, description="The highest number of notices in the answer.")
+        ] = 100,
     ) -> models.NoticeList:
         """List the notices of alerts, the newest first, with the receivers that were notified and why.
 
@@ -230,7 +237,9 @@ def _add_delivery_routes(router: APIRouter, alerting: Alerting) -> None:
 
     @router.post("/deliveries/replay", responses=NOT_FOUND_RESPONSE, summary="Send dead letters again")
     async def replay_deliveries(
-        receiver: Annotated[str | None, Query(description="Its name; without it, all receivers.")] = None,
+        receiver: Annotated[
+            str | None, Query(description="The name of the receiver; without it, all receivers.")
+        ] = None,
     ) -> models.ReplayResult:
         """Send the dead letters again, to one receiver or to all."""
         if receiver is not None and receiver not in alerting.delivery.senders:

@@ -51,21 +51,39 @@ class BillModel(ApiModel):
     service, account and region are all empty in the bill for streamed updates that no series uses.
     """
 
-    service: str | None = None
-    account: str | None = None
-    region: str | None = None
-    currency: str | None = Field(description="As in ISO 4217; null where the prices are not known.")
-    polled_metrics: int = Field(description="How many metrics are requested from CloudWatch now.")
-    streamed_metrics: int = Field(description="How many come by a metric stream now.")
-    monthly_amount: float | None = Field(
-        description="Projected, by how often each metric is requested now; null where a price is not known."
+    service: str | None = Field(
+        default=None, description="The service; null in a bill of an account and region."
     )
-    monthly_dollars: float | None = Field(description="The same, if it is in dollars.")
-    metrics_requested: float = Field(description="Measured since the start, as are those that follow.")
-    listings: float = Field(description="Calls of ListMetrics.")
-    updates_streamed: float = Field(description="Points that metric streams delivered.")
-    amount: float | None = Field(description="In the currency; null where a price is not known.")
-    dollars: float | None = Field(description="The same, if it is in dollars.")
+    account: str | None = Field(
+        default=None, description="The 12-digit id of the account; null in a bill of a service."
+    )
+    region: str | None = Field(default=None, description="The region; null in a bill of a service.")
+    currency: str | None = Field(
+        description="The currency of the amounts, as in ISO 4217; null when the prices are not known."
+    )
+    polled_metrics: int = Field(description="The number of metrics that are requested from CloudWatch now.")
+    streamed_metrics: int = Field(description="The number of metrics that a metric stream delivers now.")
+    monthly_amount: float | None = Field(
+        description="The projected cost of a month in `currency`, by how often each metric is requested "
+        "now; null when a price is not known."
+    )
+    monthly_dollars: float | None = Field(
+        description="The projected cost of a month in US dollars; null unless the account is billed in US "
+        "dollars."
+    )
+    metrics_requested: float = Field(
+        description="The number of metrics requested from CloudWatch since the start, one for each request."
+    )
+    listings: float = Field(description="The number of calls of ListMetrics since the start.")
+    updates_streamed: float = Field(
+        description="The number of points that metric streams delivered since the start."
+    )
+    amount: float | None = Field(
+        description="The cost since the start in `currency`; null when a price is not known."
+    )
+    dollars: float | None = Field(
+        description="The cost since the start in US dollars; null unless the account is billed in US dollars."
+    )
 
 
 class StreamAdviceModel(ApiModel):
@@ -73,40 +91,56 @@ class StreamAdviceModel(ApiModel):
 
     account: str
     region: str
-    namespace: str = Field(description="Of CloudWatch, such as AWS/SQS.")
-    metric_names: Sequence[str] = Field(description="Which to stream.")
-    metrics: int = Field(description="How many are polled now.")
-    polled_monthly_dollars: float = Field(description="What polling them costs.")
-    streamed_monthly_dollars: float = Field(description="With Firehose, and with those that stay polled.")
-    saved_monthly_dollars: float = Field(description="The difference.")
+    namespace: str = Field(description="The namespace in CloudWatch, such as AWS/SQS.")
+    metric_names: Sequence[str] = Field(description="The names of the metrics to stream.")
+    metrics: int = Field(description="The number of metrics with these names that are polled now.")
+    polled_monthly_dollars: float = Field(
+        description="The cost of polling these metrics, in US dollars a month."
+    )
+    streamed_monthly_dollars: float = Field(
+        description="The cost of streaming instead, in US dollars a month, with Firehose and the metrics "
+        "that would still be polled."
+    )
+    saved_monthly_dollars: float = Field(description="The saving by streaming, in US dollars a month.")
 
 
 class BudgetModel(ApiModel):
     """A budget in force."""
 
-    account: str | None = Field(description="Null where all accounts share it.")
-    dollars_per_month: float = Field(description="What may be spent.")
-    minimum_dollars_per_month: float = Field(description="What requesting each metric once an hour costs.")
-    ahead_dollars: float = Field(description="Spent beyond what the budget has earned by now.")
+    account: str | None = Field(
+        description="The 12-digit id of the account; null when all accounts share the budget."
+    )
+    dollars_per_month: float = Field(description="The budget in US dollars a month.")
+    minimum_dollars_per_month: float = Field(
+        description="The cost of requesting each metric once an hour, which is the least, in US dollars a "
+        "month."
+    )
+    ahead_dollars: float = Field(
+        description="The US dollars spent beyond what the budget has granted by now."
+    )
 
 
 class DelayModel(ApiModel):
     """The planned delays of an account: seconds until Headroom reads a sample that CloudWatch has."""
 
     account: str
-    median: float = Field(description="Of half of the series it is less.")
-    p99: float = Field(description="Of 99 in 100 series it is less.")
-    longest: float = Field(description="Of the series that is read most seldom.")
+    median: float = Field(description="The delay that half of the series do not exceed, in seconds.")
+    p99: float = Field(description="The delay that 99 % of the series do not exceed, in seconds.")
+    longest: float = Field(description="The delay of the series that is read least often, in seconds.")
 
 
 class CostModel(ApiModel):
     """The cost of monitoring."""
 
-    services: Sequence[BillModel] = Field(description="Without accounts that are not billed in dollars.")
-    cells: Sequence[BillModel] = Field(description="The same, by account and region.")
-    streams: Sequence[StreamAdviceModel] = Field(description="Those that save most first.")
-    budgets: Sequence[BudgetModel] = Field(description="Empty where none is configured.")
-    planned_delays: Sequence[DelayModel] = Field(description="By account.")
+    services: Sequence[BillModel] = Field(
+        description="The cost by service, without accounts that are not billed in US dollars."
+    )
+    cells: Sequence[BillModel] = Field(description="The cost by account and region.")
+    streams: Sequence[StreamAdviceModel] = Field(
+        description="Advice on metric streams, the largest saving first."
+    )
+    budgets: Sequence[BudgetModel] = Field(description="The budgets in force; empty when none is configured.")
+    planned_delays: Sequence[DelayModel] = Field(description="The planned delays of each account.")
 
 
 def cost_router(state: AppState) -> APIRouter:

@@ -23,27 +23,40 @@ class QuotaCoverageModel(ApiModel):
 
     account: str
     region: str
-    service_code: str = Field(description="As in Service Quotas.")
-    code: str = Field(description="The quota's code, such as L-B99A9384.")
-    name: Utf8 = Field(description="AWS's name of the quota.")
-    value: Number = Field(description="In AWS's unit; null when AWS does not return it.")
-    source: str = Field(description="`quota_applied`, or `quota_default` where the account has no value.")
-    adjustable: bool = Field(description="Whether AWS takes requests for an increase.")
-    state: CoverageState = Field(description="Whether it is watched, and if not, in which way it is not.")
-    reason: Utf8 = Field(description="Why it is not watched, in a sentence; empty when it is.")
-    enable: Utf8 = Field(
-        description="The command, the setting or the permission that makes it watched; empty without one."
+    service_code: str = Field(description="The service code in Service Quotas, such as lambda.")
+    code: str = Field(description="The quota code, such as L-B99A9384.")
+    name: Utf8 = Field(description="The name of the quota, as AWS gives it.")
+    value: Number = Field(
+        description="The value of the quota in AWS's unit; null when AWS does not return it."
     )
-    signals: list[str] = Field(description="The signals that watch it, or that could.")
+    source: str = Field(
+        description="The source of the value: `quota_applied`, or `quota_default` when the account has no "
+        "applied value."
+    )
+    adjustable: bool = Field(description="True if AWS accepts requests for an increase.")
+    state: CoverageState = Field(
+        description="The state of the quota: `watched`, or the kind of reason why it is not."
+    )
+    reason: Utf8 = Field(
+        description="The reason why the quota is not watched, in a sentence; empty when it is watched."
+    )
+    enable: Utf8 = Field(
+        description="The command, setting or permission that makes the quota watched; empty when there is "
+        "none."
+    )
+    signals: list[str] = Field(description="The signals that watch the quota, or could.")
     monthly_dollars: Number = Field(
-        description="List price in US dollars of a month: of the metrics that watching it requests, now or "
-        "once it is permitted, as calls are free; or of the setting of AWS in `enable`. Null when it cannot "
-        "be told, which `cost_note` explains, and for `no_usage_source`."
+        description="The list price of watching the quota, in US dollars a month: of the metrics that are "
+        "or would be requested, or of the AWS setting in `enable`; calls are free. Null when it is unknown, "
+        "see `cost_note`, and for `no_usage_source`."
     )
     cost_note: Utf8 = Field(
-        description="What is charged, with AWS's page, or why the cost cannot be told; often empty."
+        description="A description of what AWS charges, with AWS's page, or of why the cost is unknown; "
+        "often empty."
     )
-    note: Utf8 = Field(description="How AWS's report of utilization differs, in a sentence; usually empty.")
+    note: Utf8 = Field(
+        description="The difference from the utilization that AWS reports, in a sentence; usually empty."
+    )
 
 
 class CoverageModel(ApiModel):
@@ -55,17 +68,24 @@ class CoverageModel(ApiModel):
 
     items: list[QuotaCoverageModel]
     total: int
-    states: dict[CoverageState, int] = Field(description="How many quotas are in each state.")
-    monthly_dollars: float = Field(description="The sum of those that are known; shared metrics count twice.")
-    unknown_costs: int = Field(description="Quotas of which the cost cannot be told; see `cost_note`.")
+    states: dict[CoverageState, int] = Field(description="The number of quotas in each state.")
+    monthly_dollars: float = Field(
+        description="The sum of the known costs in US dollars a month; a metric that several quotas share "
+        "counts for each."
+    )
+    unknown_costs: int = Field(description="The number of quotas with an unknown cost; see `cost_note`.")
     notes: list[Utf8]
-    unread: list[Utf8] = Field(description="Which quotas could not be read, or were not yet, in sentences.")
+    unread: list[Utf8] = Field(
+        description="Sentences about quotas that could not be read, or have not been read yet."
+    )
 
 
 class CoverageQuery(CoverageFilters):
     """The parameters of the list; without any, all quotas are listed."""
 
-    limit: int = Field(default=MAX_QUOTAS, ge=1, le=MAX_QUOTAS, description="Quotas in one answer.")
+    limit: int = Field(
+        default=MAX_QUOTAS, ge=1, le=MAX_QUOTAS, description="The highest number of quotas in the answer."
+    )
 
 
 def coverage_router(state: AppState) -> APIRouter:

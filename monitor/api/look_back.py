@@ -20,8 +20,8 @@ MAX_EPISODES_LISTED = 10_000
 class ToldModel(ApiModel):
     """A notice of an episode."""
 
-    at: datetime = Field(description="When it changed.")
-    change: str = Field(description="`firing`, `worsened`, `eased`, `resolved` or `repeated`.")
+    at: datetime = Field(description="The time at which the alert changed.")
+    change: str = Field(description="The change: `firing`, `worsened`, `eased`, `resolved` or `repeated`.")
     severity: str
     zone: str
     summary: Utf8
@@ -39,31 +39,45 @@ class EpisodeModel(ApiModel):
     kind: Literal["throttled", "near"] = Field(
         description="`throttled` if demand was refused or delayed, else `near`."
     )
-    begin: datetime = Field(description="The first minute.")
-    end: datetime = Field(description="The minute after the last one; of an ongoing one, the newest minute.")
-    minutes: int = Field(description="How long it lasted.")
-    ongoing: bool = Field(description="True if it has not ended.")
-    peak_utilization: Number = Field(description="Of the limit of now; null where no usage is known.")
-    usage: Number = Field(description="The highest, with what was refused where AWS counts both.")
-    limit: Number = Field(description="Of now; the limits of the past are not kept.")
+    begin: datetime = Field(description="The first minute of the episode.")
+    end: datetime = Field(
+        description="The minute after the last minute of the episode; the newest minute if the episode is "
+        "ongoing."
+    )
+    minutes: int = Field(description="The duration in minutes.")
+    ongoing: bool = Field(description="True if the episode has not ended.")
+    peak_utilization: Number = Field(
+        description="The highest usage divided by the present limit; null when usage or limit is unknown."
+    )
+    usage: Number = Field(
+        description="The highest usage in `unit`, with refused demand if AWS counts both; null when it is "
+        "unknown."
+    )
+    limit: Number = Field(
+        description="The present limit in `unit`, as past limits are not stored; null when it is unknown."
+    )
     unit: str
     throttled: Number = Field(
-        description="The highest demand per second that an alert told. What was throttled in all is not "
-        "kept: `headroom lookback` reads it from CloudWatch."
+        description="The highest throttled demand in the episode's notices, per second; null if no notice "
+        "has any. `headroom lookback` reads all throttled demand from CloudWatch."
     )
-    told: list[ToldModel] = Field(description="From the begin until an hour after the end.")
+    told: list[ToldModel] = Field(
+        description="The notices from the begin of the episode until an hour after its end."
+    )
 
 
 class LookbackModel(ApiModel):
     """Episodes of the last days, the newest first, by the stored usage and the journal."""
 
-    begin: datetime = Field(description="The first minute that is looked at.")
-    end: datetime = Field(description="The minute after the last one.")
-    series: int = Field(description="With a history of usage.")
-    known_days: float = Field(description="Days of which usage is known, of all series together.")
-    items: list[EpisodeModel] = Field(description="The newest first.")
-    total: int = Field(description="Of all episodes, listed or not.")
-    has_journal: bool = Field(description="False while the journal cannot be read, so that nothing is told.")
+    begin: datetime = Field(description="The first minute of the look-back.")
+    end: datetime = Field(description="The minute after the last minute of the look-back.")
+    series: int = Field(description="The number of series with a history of usage.")
+    known_days: float = Field(description="The number of days with known usage, of all series together.")
+    items: list[EpisodeModel] = Field(description="The episodes, the newest first.")
+    total: int = Field(description="The number of episodes, listed or not.")
+    has_journal: bool = Field(
+        description="False while the journal cannot be read, so that notices are missing."
+    )
 
 
 class LookbackQuery(BaseModel):
@@ -71,11 +85,16 @@ class LookbackQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    days: int = Field(default=14, ge=1, le=14, description="How many days to look back.")
-    account: str | None = Field(default=None, description="The 12-digit id.")
-    region: str | None = Field(default=None, description="For example eu-west-1.")
-    service: str | None = Field(default=None, description="For example kinesis.")
-    limit: int = Field(default=1000, ge=1, le=MAX_EPISODES_LISTED, description="Episodes in one answer.")
+    days: int = Field(default=14, ge=1, le=14, description="The number of days to look back.")
+    account: str | None = Field(default=None, description="The 12-digit id of the account.")
+    region: str | None = Field(default=None, description="The region, such as eu-west-1.")
+    service: str | None = Field(default=None, description="The service, such as kinesis.")
+    limit: int = Field(
+        default=1000,
+        ge=1,
+        le=MAX_EPISODES_LISTED,
+        description="The highest number of episodes in the answer.",
+    )
 
     def matches(self, episode: KeptEpisode) -> bool:
         """Return whether an episode is wanted."""
@@ -90,12 +109,11 @@ def look_back_router(state: AppState) -> APIRouter:
 
     @router.get("/look-back", response_model=LookbackModel, summary="List past episodes")
     async def list_episodes(query: Annotated[LookbackQuery, Query()]) -> Response:
-        """List when series were near their limits or throttled in the last days, and the notices sent.
+        """List past episodes in which series were near their limits or throttled, with their notices.
 
-        The list is made of what this Headroom has stored: the highest usage of each quarter of an hour of 14
-        days, compared with the present limit, and the notices in its journal. AWS is not called, so the list
-        costs nothing.
-        `headroom lookback` reads each minute from CloudWatch.
+        The list is made of the data that this Headroom has stored: the highest usage of each quarter of an
+        hour of 14 days, compared with the present limit, and the notices in its journal. AWS is not called,
+        so the list costs nothing. `headroom lookback` reads each minute from CloudWatch.
         """
         found = await state.look_back(query.days)
         body = await asyncio.to_thread(_json, found, state.exposition.snapshot, query)

@@ -15,46 +15,49 @@ from monitor.api.field_texts import describe_fields
 from monitor.api.server_address import DEFAULT_ADDRESS
 
 TAGS: Final[Mapping[str, str]] = {
-    "Series": "Limits and how full they are: what is watched, as judged last, and every signal.",
-    "Foresight": "What was near its limit, what will be, and what makes room.",
-    "Alerts": "Alerts, acknowledgements, silences, and what receivers were told.",
-    "Coverage": "Which quotas are watched, what could not be read, and what watching costs.",
-    "Metrics": "What Prometheus scrapes.",
+    "Series": "The watched series as judged last, and the signals of the catalogue.",
+    "Foresight": "Past episodes near a limit, request paths, what-if questions, and right sizes.",
+    "Alerts": "Alerts, acknowledgements, silences, and the deliveries to receivers.",
+    "Coverage": "The watched quotas, failed reads, and the cost of monitoring.",
+    "Metrics": "The metrics for Prometheus, and the dead letters of metric streams.",
     "Operation": "Probes, and the reload of the configuration.",
 }
 ERROR_TEXTS: Final[Mapping[int, tuple[str, str]]] = {  # by status: its meaning, and an example
-    401: ("No credentials, or unknown ones.", "expected a bearer token, or a user name and a password"),
-    403: ("The role of the credentials does not allow it.", "the role read does not allow this"),
+    401: (
+        "The credentials are missing or unknown.",
+        "expected a bearer token, or a user name and a password",
+    ),
+    403: ("The role of the credentials does not allow the operation.", "the role read does not allow this"),
     404: ("Nothing has this id or name.", "no series has the id 0123456789abcdef"),
-    413: ("The body is too large, or none is expected.", "expected no body"),
+    413: ("The body is too large, or no body is expected.", "expected no body"),
     422: (
-        "A parameter, the body or what it asks for is invalid; the sentence tells which and why.",
+        "A parameter or the body is invalid, or the request is impossible; the error says which and why.",
         "limit: expected at least 1, found 0",
     ),
     429: (
-        "Too many wrong credentials from this address; try again after `Retry-After` seconds.",
+        "Too many wrong credentials came from this address; try again after `Retry-After` seconds.",
         "too many attempts",
     ),
-    500: ("A mistake of Headroom's, which its log tells.", "internal error"),
-    503: ("Not ready yet, for this reason.", "nothing was read yet"),
+    500: ("Headroom made an error, which its log describes.", "internal error"),
+    503: ("Headroom is not ready yet; the error says why.", "nothing was read yet"),
 }
 SECURITY_SCHEMES: Final = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "One of `auth.tokens` of the configuration. Commands send $HEADROOM_TOKEN.",
+        "description": "A token of `auth.tokens` in the configuration. Commands send $HEADROOM_TOKEN.",
     },
     "basic": {
         "type": "http",
         "scheme": "basic",
-        "description": "A user of `auth.users` of the configuration.",
+        "description": "A user of `auth.users` in the configuration.",
     },
 }
 DESCRIPTION: Final = """The utilization of AWS limits, and the alerts about them.
 
 Lists are objects with `items`, times are ISO 8601 in UTC, unknown values are null, and the body of each error
-is `{"error": "a sentence"}`. Without `auth` in the configuration, only loopback is answered and no
-credentials are needed; with it, each operation needs the role that it names.
+is `{"error": "a sentence"}`. Without `auth` in the configuration, the server answers only on loopback, and no
+credentials are needed; with `auth`, each operation needs the role that it names.
 """
 Json = MutableMapping[str, Any]
 

@@ -22,86 +22,102 @@ Utf8 = Annotated[str, BeforeValidator(replace_surrogates)]  # text with names th
 class PathLimitModel(ApiModel):
     """A limit on a request path."""
 
-    hop: int = Field(description="The number of its hop in `hops`, from 0.")
-    series_id: str = Field(description="Of the series; empty for none.")
+    hop: int = Field(description="The number of the limit's hop in `hops`, from 0.")
+    series_id: str = Field(description="The id of the series of the limit.")
     account: str
     region: str
     service: str
     signal: str
-    resource: Utf8 = Field(description="Empty for a limit of the whole account.")
-    title: str = Field(description="What is limited, in words.")
+    resource: Utf8 = Field(description="The name of the resource; empty for a limit of the whole account.")
+    title: str = Field(description="The title of the signal: what is limited.")
     zone: ZoneWord
-    usage: Number = Field(description="In `unit`, of all who use the limit.")
-    limit: Number = Field(description="In `unit`.")
+    usage: Number = Field(description="The usage of the limit in `unit`, by this path and everything else.")
+    limit: Number = Field(description="The limit in `unit`.")
     inferred: bool = Field(
-        description="True if `limit` is the usage at which demand was refused in the last 14 days."
+        description="True if `limit` is inferred: the usage at which demand was refused in the last 14 days."
     )
     unit: str
-    per_request: Number = Field(description="What one request at the entrance uses of it, in `unit`.")
+    per_request: Number = Field(description="The usage by one request at the entrance, in `unit`.")
     capacity: Number = Field(
-        description="Requests per second at the entrance at which it is reached; null where that is unknown, "
-        "or no request uses any of it."
+        description="The requests per second at the entrance at which the limit is reached; null when that "
+        "is unknown, or when requests do not use the limit."
     )
-    used: bool | None = Field(description="False if no request uses any of it; null where that is unknown.")
-    throttled: Number = Field(description="Demand that is refused or delayed, per second.")
-    reason: Utf8 = Field(description="What is unknown, in a sentence; empty if nothing is.")
+    used: bool | None = Field(
+        description="False if requests do not use the limit; null when that is unknown."
+    )
+    throttled: Number = Field(description="The demand that is refused or delayed, per second.")
+    reason: Utf8 = Field(
+        description="The unknown facts about the limit, in a sentence; empty when all are known."
+    )
 
 
 class PayloadModel(ApiModel):
     """The largest payload that a hop accepts."""
 
-    bytes: int = Field(description="The most that it may have.")
-    what: str = Field(description="Of which AWS limits the size.")
-    source: str = Field(description="AWS's page.")
+    bytes: int = Field(description="The maximum size in bytes.")
+    what: str = Field(description="The limit on the size, in words.")
+    source: str = Field(description="The URL of AWS's page about the limit.")
 
 
 class PathHopModel(ApiModel):
     """A resource on a request path."""
 
-    name: Utf8 = Field(description="What it is called in the file.")
+    name: Utf8 = Field(description="The name of the hop in the file.")
     service: str
-    resource: Utf8
-    account: str = Field(description="Empty where the resource was not found.")
-    region: str
-    after: Sequence[int] = Field(description="The numbers of the hops that it follows.")
-    unit: str = Field(description="What is counted of it: requests, messages, records, ...")
-    flow: Number = Field(description="Units per second now.")
-    per_request: Number = Field(description="Units for each request at the entrance.")
+    resource: Utf8 = Field(
+        description="The name or id of the resource in the file; empty for the account's limits alone."
+    )
+    account: str = Field(description="The 12-digit id of the account; empty when the resource was not found.")
+    region: str = Field(description="The region; empty when the resource was not found.")
+    after: Sequence[int] = Field(description="The numbers of the hops before this hop.")
+    unit: str = Field(description="The unit of the hop's flow, such as requests, messages or records.")
+    flow: Number = Field(description="The units per second now.")
+    per_request: Number = Field(description="The units for each request at the entrance.")
     basis: str = Field(
-        description="What `per_request` rests on: entrance, declared, measured (the mean of three hours) or "
-        "assumed; empty where it is unknown."
+        description="The basis of `per_request`: `entrance`, `declared`, `measured` (the mean of three "
+        "hours) or `assumed`; empty when it is unknown."
     )
-    each: Mapping[str, Number] = Field(description="What is measured of a unit: its duration, in seconds.")
+    each: Mapping[str, Number] = Field(
+        description="The measured properties of a single unit by name, such as its duration in seconds."
+    )
     payload: PayloadModel | None = Field(
-        description="The largest payload that it accepts; null where AWS tells none."
+        description="The largest payload that the hop accepts; null when AWS documents none."
     )
-    known: bool = Field(description="False if something of it is unknown, see `reasons`.")
-    reasons: Sequence[Utf8] = Field(description="What is unknown, in sentences.")
-    limits: Sequence[PathLimitModel] = Field(description="The limits that a request runs into here.")
+    known: bool = Field(description="False if something about the hop is unknown; see `reasons`.")
+    reasons: Sequence[Utf8] = Field(description="The unknown facts about the hop, in sentences.")
+    limits: Sequence[PathLimitModel] = Field(description="The limits of the hop that requests can reach.")
 
 
 class PathModel(ApiModel):
     """A request path. Rates are per second, in `unit`, at its entrance."""
 
-    name: Utf8 = Field(description="As in the file.")
-    unit: str
-    zone: ZoneWord = Field(description="The worst zone of its limits.")
-    flow: Number = Field(description="What flows now.")
-    capacity: Number = Field(description="What it can carry: where its weakest limit is reached.")
-    at_most: bool = Field(description="True if something is unknown, so that it may carry less.")
+    name: Utf8 = Field(description="The name of the path in the file.")
+    unit: str = Field(description="The unit at the entrance, such as requests.")
+    zone: ZoneWord = Field(description="The worst zone of the path's limits.")
+    flow: Number = Field(description="The flow at the entrance now.")
+    capacity: Number = Field(
+        description="The highest flow that the path can carry: that at which its weakest limit is reached."
+    )
+    at_most: bool = Field(
+        description="True if a limit is unknown, so that the path may carry less than `capacity`."
+    )
     headroom: Number = Field(description="`capacity` minus `flow`.")
     weakest: PathLimitModel | None = Field(
-        description="The limit that is reached first; null where that is not known."
+        description="The limit that is reached first; null when it is not known."
     )
-    next: PathLimitModel | None = Field(description="The weakest limit once the weakest one is raised.")
-    payload: PayloadModel | None = Field(description="The smallest of the largest payloads on the way.")
-    reasons: Sequence[Utf8] = Field(description="What is unknown, in sentences.")
+    next: PathLimitModel | None = Field(
+        description="The limit that is reached first once `weakest` is raised; null when there is none."
+    )
+    payload: PayloadModel | None = Field(
+        description="The smallest of the hops' largest payloads; null when none is known."
+    )
+    reasons: Sequence[Utf8] = Field(description="The unknown facts about the path, in sentences.")
 
 
 class PathDetailModel(PathModel):
     """A request path with its hops."""
 
-    hops: Sequence[PathHopModel] = Field(description="Each after those that it follows.")
+    hops: Sequence[PathHopModel] = Field(description="The hops, each after the hops before it.")
 
 
 class PathListModel(ApiModel):

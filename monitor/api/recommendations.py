@@ -25,26 +25,35 @@ class RecommendationModel(ApiModel):
     region: str
     service: str
     resource: Utf8
-    advice: Advice = Field(description="`unknown`: there is not enough data, for the `reason`.")
-    change: Utf8 = Field(description="In words: `lower from 8 shards to 3`.")
-    item: str = Field(description="What is bought, such as `shard`.")
-    bought: Number = Field(description="How many items now; null when it is not known.")
-    right_size: Number = Field(description="How many would be right; null when it is not known.")
-    signal: str = Field(description="The limit that needs most, or of which data is missing.")
-    series_id: str = Field(description="Of that limit.")
+    advice: Advice = Field(description="The advice; `unknown` when data is missing, for the `reason`.")
+    change: Utf8 = Field(description="The advice in words: `lower from 8 shards to 3`.")
+    item: str = Field(description="The unit of the purchase, such as `shard`.")
+    bought: Number = Field(description="The number of items bought now; null when it is not known.")
+    right_size: Number = Field(description="The right number of items; null when it is not known.")
+    signal: str = Field(
+        description="The signal that decides the advice: the one that needs most, or lacks data."
+    )
+    series_id: str = Field(description="The id of the series of `signal`.")
     peak_utilization: Number = Field(
-        description="Of that limit: the 99th percentile of the highest demand of each quarter of an hour of "
-        "14 days, with what was refused, divided by the limit of now."
+        description="The peak utilization of `signal` in the last 14 days: the 99th percentile of the "
+        "highest demand (refused demand included) of each quarter of an hour, divided by the present limit."
     )
-    reason: Utf8 = Field(description="What else decides, in words; often empty.")
+    reason: Utf8 = Field(description="The reason for the advice beyond the peak, in words; often empty.")
     monthly_dollars: Number = Field(
-        description="The change of a month's list price: negative is saved. Null when it is not known."
+        description="The change of the list price in US dollars a month, negative for a saving; null when "
+        "it is not known."
     )
-    price: str = Field(description="In words; empty when it is not known.")
-    price_source: str = Field(description="AWS's page; empty when the price is not known.")
-    price_read_on: str = Field(description="The day of the price; empty when it is not known.")
-    command: Utf8 | None = Field(description="Changes the size; null when none is known.")
-    series_ids: list[str] = Field(description="All series that share the purchase.")
+    price: str = Field(description="The price of an item in words; empty when it is not known.")
+    price_source: str = Field(
+        description="The URL of AWS's page with the price; empty when the price is not known."
+    )
+    price_read_on: str = Field(
+        description="The day on which the price was read; empty when the price is not known."
+    )
+    command: Utf8 | None = Field(
+        description="The AWS command that changes the size; null when none is known."
+    )
+    series_ids: list[str] = Field(description="The ids of all series that share the purchase.")
 
     @classmethod
     def of(cls, recommendation: Recommendation) -> "RecommendationModel":
@@ -73,17 +82,23 @@ class RecommendationModel(ApiModel):
 
 
 class RecommendationsModel(ApiModel):
-    """Recommendations to raise come first, then the recommendations that save most.
+    """A list of recommendations: first the recommendations to raise, then the largest savings.
 
     total, counts and sums cover all matching recommendations, listed or not.
     """
 
     items: list[RecommendationModel]
     total: int
-    counts: dict[Advice, int] = Field(description="How many there are of each advice.")
-    saved_monthly_dollars: float = Field(description="By what is to be lowered, where the price is known.")
-    needed_monthly_dollars: float = Field(description="By what is to be raised, where the price is known.")
-    unknown_prices: int = Field(description="Of what is to be raised or lowered.")
+    counts: dict[Advice, int] = Field(description="The number of recommendations with each advice.")
+    saved_monthly_dollars: float = Field(
+        description="The saving by all purchases to lower, in US dollars a month, without unknown prices."
+    )
+    needed_monthly_dollars: float = Field(
+        description="The extra cost of all purchases to raise, in US dollars a month, without unknown prices."
+    )
+    unknown_prices: int = Field(
+        description="The number of purchases to raise or lower whose price is unknown."
+    )
 
 
 class RecommendationsQuery(BaseModel):
@@ -91,12 +106,17 @@ class RecommendationsQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    account: str | None = Field(default=None, description="The 12-digit id.")
-    region: str | None = Field(default=None, description="For example eu-west-1.")
-    service: str | None = Field(default=None, description="For example kinesis.")
-    advice: list[Advice] = Field(default=[], description="Any of these; repeatable.")
+    account: str | None = Field(default=None, description="The 12-digit id of the account.")
+    region: str | None = Field(default=None, description="The region, such as eu-west-1.")
+    service: str | None = Field(default=None, description="The service, such as kinesis.")
+    advice: list[Advice] = Field(
+        default=[], description="The advice of the listed recommendations; repeatable."
+    )
     limit: int = Field(
-        default=1000, ge=1, le=MAX_RECOMMENDATIONS, description="Recommendations in one answer."
+        default=1000,
+        ge=1,
+        le=MAX_RECOMMENDATIONS,
+        description="The highest number of recommendations in the answer.",
     )
 
     def matches(self, recommendation: Recommendation) -> bool:

@@ -44,7 +44,8 @@ def metrics_router(state: AppState) -> APIRouter:
     async def scrape_metrics(request: Request, selection: Annotated[Selection, Query()]) -> Response:
         """Metrics in the Prometheus text format 0.0.4 or in OpenMetrics 1.0, by the Accept header.
 
-        All metrics, or the metrics of selected accounts, regions and services. 422 for too many series.
+        The response has all metrics, or the metrics of selected accounts, regions and services. A selection
+        of too many series is answered with the status 422.
         """
         if unknown := _unknown_services(selection, state.registry):
             return error_response(422, unknown)
@@ -125,7 +126,7 @@ def probes_router(state: AppState) -> APIRouter:
 
     @router.get("/healthy", summary="Liveness probe")
     async def check_health() -> models.HealthyModel:
-        """200 while the process responds."""
+        """The status is 200 while the process responds."""
         return models.HealthyModel()
 
     @router.get(
@@ -135,7 +136,7 @@ def probes_router(state: AppState) -> APIRouter:
         summary="Readiness probe",
     )
     async def check_readiness() -> models.ReadyModel | JSONResponse:
-        """200 once something was read and judged, with what is still pending; else 503 with the reason."""
+        """The status is 200, with the pending reads, once something was read and judged; before that, 503."""
         status = state.monitor_status()
         if reason := state.alerting.journal.failure or status.not_ready_reason:
             return error_response(503, reason)
@@ -143,7 +144,7 @@ def probes_router(state: AppState) -> APIRouter:
 
     @router.post("/reload", responses={413: {"model": models.ErrorModel}}, summary="Reload the configuration")
     async def reload_configuration(request: Request) -> models.ReloadedModel:
-        """Read the configuration again. An invalid one is rejected (422), and the old one stays in force."""
+        """Read the configuration again. If it is invalid (422), the old configuration stays in force."""
         if request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers:
             raise HTTPException(413, "expected no body")
         try:

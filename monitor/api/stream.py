@@ -12,26 +12,26 @@ from monitor.stream.dead_letters import DeadLetterStore
 class StreamDeadLetterModel(BaseModel):
     """A piece of a delivery that could not be decoded: a line, a message or a record."""
 
-    at: datetime = Field(description="When it was received.")
-    request: str = Field(description="The request id of Firehose.")
+    at: datetime = Field(description="The time at which the piece was received.")
+    request: str = Field(description="The id of Firehose's request.")
     source: str = Field(description="The ARN of the delivery stream, from the request.")
-    format: str = Field(description="json, otlp, or record if it was not base64.")
-    reason: str = Field(description="Why it could not be decoded.")
+    format: str = Field(description="The format: `json`, `otlp`, or `record` if the record was not base64.")
+    reason: str = Field(description="The reason why the piece could not be decoded.")
     piece: str = Field(description="The first bytes of the piece, as text.")
 
 
 class StreamDeadLetterList(BaseModel):
     """The latest pieces that could not be decoded, the newest first."""
 
-    total: int = Field(description="The number of such pieces since the start.")
-    items: list[StreamDeadLetterModel] = Field(description="The newest first.")
+    total: int = Field(description="The number of undecodable pieces since the start.")
+    items: list[StreamDeadLetterModel] = Field(description="The latest undecodable pieces, the newest first.")
 
 
 def stream_router(dead_letters: DeadLetterStore) -> APIRouter:
     """Return the router of /api/v1/stream/dead-letters."""
     router = APIRouter(prefix="/api/v1/stream", tags=["Metrics"])
 
-    @router.get("/dead-letters", summary="List what could not be decoded")
+    @router.get("/dead-letters", summary="List undecodable pieces of deliveries")
     async def list_dead_letters() -> StreamDeadLetterList:
         """List the latest pieces of deliveries that could not be decoded, and why."""
         items = [

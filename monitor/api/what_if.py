@@ -33,7 +33,7 @@ Utf8 = Annotated[str, BeforeValidator(replace_surrogates)]  # text with names th
 class NamedSeriesModel(ApiModel):
     """The labels of a series."""
 
-    id: str = Field(description="Of the series.")
+    id: str = Field(description="The id of the series.")
     account: str
     region: str
     service: str
@@ -45,117 +45,141 @@ class NamedSeriesModel(ApiModel):
 class WordsModel(ApiModel):
     """The answer about one series, in words."""
 
-    breaks_at: str = Field(description="`x1.08`, or that there is no usage.")
-    would_use: str = Field(description="`at least 300 % of 4 MiB/s`.")
-    basis: str = Field(description="The peak, its time, and from which usage on demand was throttled.")
-    to_make_room: str = Field(description="What makes room; empty where it does not break.")
+    breaks_at: str = Field(
+        description="The factor at which the series breaks, such as `x1.08`, or that there is no usage."
+    )
+    would_use: str = Field(description="The usage under the demand: `at least 300 % of 4 MiB/s`.")
+    basis: str = Field(description="The peak, its time, and the usage from which demand was throttled.")
+    to_make_room: str = Field(description="The way to make room; empty when the series does not break.")
 
 
 class RemedyModel(ApiModel):
     """A way to make room for the demand."""
 
     action: Action = Field(
-        description="`request`: ask AWS for a higher quota. `change`: raise what was bought or set. "
-        "`redesign`: the limit is fixed."
+        description="The kind of remedy. `request`: ask AWS for a higher quota. `change`: raise what was "
+        "bought or set. `redesign`: the limit is fixed."
     )
-    text: str = Field(description="In a few words.")
-    command: Utf8 = Field(description="The AWS command; empty where there is none.")
-    is_step: bool = Field(description="True if one call does not raise the limit far enough.")
-    pending: str = Field(description="The pending request for an increase, in a sentence; empty without one.")
-    pending_is_enough: bool = Field(description="True if what is pending is as much.")
+    text: str = Field(description="The remedy in a few words.")
+    command: Utf8 = Field(description="The AWS command; empty when there is none.")
+    is_step: bool = Field(description="True if one call of the command does not raise the limit far enough.")
+    pending: str = Field(
+        description="The pending request for an increase, in a sentence; empty when there is none."
+    )
+    pending_is_enough: bool = Field(description="True if the pending request makes enough room.")
 
 
 class StressedSeriesModel(NamedSeriesModel):
     """A series under the demand of the question. Amounts are in `unit`."""
 
     unit: str
-    kind: LimitKind = Field(description="quota, provisioned or fixed.")
+    kind: LimitKind = Field(description="The kind of the limit: quota, provisioned or fixed.")
     is_broken: bool = Field(description="True if the demand reaches the limit or the effective ceiling.")
     breaks_at: Number = Field(
-        description="The factor of traffic at which it breaks; null where it has no usage."
+        description="The factor of traffic at which the series breaks; null when it has no usage."
     )
-    breaks_at_now: Number = Field(description="The same without the failing region and the other limit.")
-    factor: float = Field(description="What its usage is multiplied by.")
-    peak: float = Field(description="Its highest demand, with what was throttled where that is known.")
-    peak_at: datetime | None = Field(description="When that was.")
-    p99: Number = Field(description="The 99th percentile of its usage in 14 days.")
+    breaks_at_now: Number = Field(
+        description="The factor of traffic at which the series breaks without the failing region and the "
+        "changed limit of the question; null when it has no usage."
+    )
+    factor: float = Field(description="The factor by which the usage is multiplied.")
+    peak: float = Field(description="The highest demand, including throttled demand if that is known.")
+    peak_at: datetime | None = Field(description="The time of the peak; null when it is not known.")
+    p99: Number = Field(description="The 99th percentile of the usage in 14 days; null when it is not known.")
     peak_is_lower_bound: bool = Field(
-        description="True if demand was throttled, as the peak may have been higher."
+        description="True if the peak may have been higher, because demand was throttled."
     )
     basis: Basis = Field(
-        description="What the peak is of: `fortnight`; `short`, less than two days of it; `hours`, "
-        "the last three hours, before its past was read; `now`, one sample."
+        description="The data of the peak: `fortnight`; `short`, less than two days of a fortnight; "
+        "`hours`, the last three hours, as no older usage is known; `now`, one sample."
     )
-    history_days: float = Field(description="Of 14 days, those of which the usage is known.")
-    received: str = Field(description="The id of the series whose traffic it receives; empty without one.")
-    sums_peaks: bool = Field(description="True if the peaks of both are added up, though not at one time.")
-    demand: float = Field(description="The peak multiplied by the factor, with what it receives.")
-    utilization: float = Field(description="Demand divided by limit: 1.5 is 150 %.")
+    history_days: float = Field(description="The number of days with known usage, of the last 14 days.")
+    received: str = Field(
+        description="The id of the series in the failing region whose traffic this series receives; empty "
+        "when it receives none."
+    )
+    sums_peaks: bool = Field(
+        description="True if the demand is the sum of both series' peaks, which may have been at different "
+        "times."
+    )
+    demand: float = Field(description="The peak multiplied by the factor, plus the received traffic.")
+    utilization: float = Field(description="The demand divided by the limit: 1.5 is 150 %.")
     limit_now: float = Field(description="The limit in force.")
-    limit: float = Field(description="The limit of the question, else the one in force.")
+    limit: float = Field(description="The limit that the question sets, else the limit in force.")
     effective_ceiling: Number = Field(
-        description="Inferred: the lowest usage at which demand was throttled in 14 days, if that is below "
-        "the limit."
+        description="The lowest usage at which demand was throttled in 14 days, if that is below the limit; "
+        "else null."
     )
     needed_limit: Number = Field(
-        description="The limit with which it is within its band again; null where it does not break, and for "
-        "percentages."
+        description="The limit that brings the series back into its target band; null when it does not "
+        "break, and for percentages."
     )
-    needed_factor: Number = Field(description="The needed limit divided by the limit.")
-    remedy: RemedyModel | None
-    words: WordsModel = Field(description="The same in words.")
+    needed_factor: Number = Field(
+        description="The needed limit divided by the limit; null when the series does not break."
+    )
+    remedy: RemedyModel | None = Field(
+        description="The way to make room; null when the series does not break."
+    )
+    words: WordsModel = Field(description="The answer about the series, in words.")
 
 
 class QuotaToRequestModel(ApiModel):
-    """A quota to ask for."""
+    """A quota whose increase to request."""
 
     account: str
     region: str
-    service_code: str = Field(description="As in Service Quotas.")
-    quota_code: str = Field(description="Such as L-B99A9384.")
-    signal: str = Field(description="The signal that needs it, service.name.")
-    value: float = Field(description="In AWS's unit.")
-    series: int = Field(description="How many series need it.")
-    command: Utf8 = Field(description="The AWS command that requests it; empty where there is none.")
-    pending: str = Field(description="The pending request for an increase, in a sentence; empty without one.")
-    pending_is_enough: bool = Field(description="True if what is pending is as much.")
-    summary: str = Field(description="In words.")
+    service_code: str = Field(description="The service code in Service Quotas, such as lambda.")
+    quota_code: str = Field(description="The quota code, such as L-B99A9384.")
+    signal: str = Field(description="The signal that needs the increase, as service.name.")
+    value: float = Field(description="The value to request, in AWS's unit.")
+    series: int = Field(description="The number of series that need the increase.")
+    command: Utf8 = Field(description="The AWS command that requests the increase; empty when there is none.")
+    pending: str = Field(
+        description="The pending request for an increase, in a sentence; empty when there is none."
+    )
+    pending_is_enough: bool = Field(description="True if the pending request makes enough room.")
+    summary: str = Field(description="The request in words.")
 
 
 class NotAnsweredModel(NamedSeriesModel):
     """A series whose answer is unknown, or whose traffic no other series receives."""
 
-    reason: Utf8 = Field(description="Why, in a sentence.")
+    reason: Utf8 = Field(description="The reason, in a sentence.")
 
 
 class WhatIfModel(ApiModel):
-    """The series in the order in which they break.
+    """The answer to a question. Totals cover all series that the question is about, listed or not."""
 
-    Totals cover all series that the question is about, listed or not.
-    """
-
-    question: Utf8 = Field(description="In words.")
-    summary: Utf8 = Field(description="How many series break, and what makes room, in a sentence.")
-    items: list[StressedSeriesModel] = Field(description="What breaks first is first.")
+    question: Utf8 = Field(description="The question in words.")
+    summary: Utf8 = Field(description="The number of series that break, and what makes room, in a sentence.")
+    items: list[StressedSeriesModel] = Field(description="The series, in the order in which they break.")
     total: int
-    broken: int = Field(description="How many series break.")
-    broken_now: int = Field(description="How many are at their limit without any change.")
-    actions: dict[Action, int] = Field(description="The broken ones, by what makes room.")
-    requests: list[QuotaToRequestModel] = Field(description="The quotas to ask for, 200 at most.")
-    requests_total: int = Field(description="How many quotas there are to ask for.")
-    unknown: list[NotAnsweredModel] = Field(description="What is not known, 100 at most: none of it is fine.")
-    unknown_total: int = Field(description="How many series are not known.")
-    left: list[NotAnsweredModel] = Field(
-        description="Series of the failing region whose traffic nothing carries, 100 at most."
+    broken: int = Field(description="The number of series that break.")
+    broken_now: int = Field(description="The number of series that are at their limit without any change.")
+    actions: dict[Action, int] = Field(
+        description="The number of series that break, by the action that makes room."
     )
-    left_total: int = Field(description="How many series of the failing region nothing carries.")
+    requests: list[QuotaToRequestModel] = Field(description="The quotas to request, at most 200.")
+    requests_total: int = Field(description="The number of quotas to request, listed or not.")
+    unknown: list[NotAnsweredModel] = Field(
+        description="The series whose answer is unknown, at most 100; they may break, too."
+    )
+    unknown_total: int = Field(description="The number of series whose answer is unknown, listed or not.")
+    left: list[NotAnsweredModel] = Field(
+        description="The series of the failing region whose traffic no other series receives, at most 100."
+    )
+    left_total: int = Field(
+        description="The number of series of the failing region whose traffic no other series receives, "
+        "listed or not."
+    )
     not_growing: int = Field(
-        description="Series left out, as they count things or what is stored; see the parameter `counts`."
+        description="The number of series that are left out because they do not grow with traffic: numbers "
+        "of things and stored amounts; see the parameter `counts`."
     )
     newest_sample_at: datetime | None = Field(
-        description="The newest sample of all series; null before the first."
+        description="The time of the newest sample of all series; null before the first sample."
     )
-    notes: list[str] = Field(description="What else is to be said, in sentences.")
+    notes: list[str] = Field(description="Further remarks, in sentences.")
 
 
 def what_if_router(state: AppState) -> APIRouter:
@@ -164,11 +188,11 @@ def what_if_router(state: AppState) -> APIRouter:
 
     @router.get("/what-if", response_model=WhatIfModel, summary="Ask what breaks first")
     async def ask_what_if(query: Annotated[WhatIfQuery, Query()]) -> Response:
-        """The limits that are reached first, in which order and at which factor, and what makes room.
+        """The limits that are reached first, the factor of traffic at which each is reached, and remedies.
 
         The answer is computed from the highest usage of the last 14 days, and from the lowest usage at which
-        demand was throttled. Ask about traffic that grows, a region that fails, another limit, or several of
-        these. 422 for a question that cannot be answered. Nothing is sent to AWS.
+        demand was throttled. Ask about growing traffic, a failing region, a changed limit, or several of
+        these together. A question that cannot be answered gets the status 422. Nothing is sent to AWS.
         """
         try:
             answer = await state.what_if.answer(query)

@@ -15,14 +15,14 @@ class CoverageFilters(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    account: str = Field(default="", description="The 12-digit id.")
-    region: str = Field(default="", description="For example eu-west-1.")
-    service_code: str = Field(default="", description="As in Service Quotas, such as lambda.")
-    state: CoverageState | None = Field(default=None, description="Quotas in this state alone.")
+    account: str = Field(default="", description="The 12-digit id of the account.")
+    region: str = Field(default="", description="The region, such as eu-west-1.")
+    service_code: str = Field(default="", description="The service code in Service Quotas, such as lambda.")
+    state: CoverageState | None = Field(default=None, description="The state of the listed quotas.")
     text: str = Field(
         default="",
         max_length=MAX_TEXT_LENGTH,
-        description="A part of the quota's name or code, in any case.",
+        description="A part of the quota's name or code, in upper or lower case.",
     )
 
     @field_validator("state", mode="before")

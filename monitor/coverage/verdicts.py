@@ -18,7 +18,7 @@ DENIED_ACTION = re.compile(r"not authorized to perform:? *([a-z0-9-]+:[A-Za-z0-9
 
 
 class CoverageState(StrEnum):
-    """The state of a quota: watched, or why not; first the states that the user can change."""
+    """The state of a quota: watched, or a kind of reason why not; states that users can change come first."""
 
     NOT_ENABLED = "not_enabled"  # a setting of Headroom or of AWS makes the usage observable
     NOT_PERMITTED = "not_permitted"  # AWS denies the calls that return the usage

@@ -22,8 +22,12 @@ class Selection(BaseModel):
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
-    account: Values = Field(default=(), max_length=MAX_VALUES, description="Ids of accounts.")
-    region: Values = Field(default=(), max_length=MAX_VALUES, description="Regions; `global` is one.")
+    account: Values = Field(
+        default=(), max_length=MAX_VALUES, description="The ids of the selected accounts."
+    )
+    region: Values = Field(
+        default=(), max_length=MAX_VALUES, description="The selected regions, such as eu-west-1 or `global`."
+    )
     service: Values = Field(
         default=(), max_length=MAX_VALUES, description=f"Services; `{OWN_SERVICE}` is Headroom itself."
     )

@@ -69,28 +69,32 @@ class Query(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    account: str | None = Field(default=None, description="The 12-digit id.")
-    region: str | None = Field(default=None, description="For example eu-west-1.")
-    service: str | None = Field(default=None, description="For example kinesis.")
-    signal: str | None = Field(default=None, description="For example stream_write_bytes.")
+    account: str | None = Field(default=None, description="The 12-digit id of the account.")
+    region: str | None = Field(default=None, description="The region, such as eu-west-1.")
+    service: str | None = Field(default=None, description="The service, such as kinesis.")
+    signal: str | None = Field(default=None, description="The signal, such as stream_write_bytes.")
     resource: (
         Annotated[str, Field(max_length=MAX_PATTERN_LENGTH), AfterValidator(_escape_unclosed_brackets)] | None
-    ) = Field(default=None, description="The name or the id; a shell pattern when it has * or ? in it.")
-    q: Annotated[str, Field(max_length=MAX_SEARCH_LENGTH), AfterValidator(_checked_search)] | None = Field(
-        default=None, description="A query as on the overview: `service:kinesis zone:near -orders`."
+    ) = Field(
+        default=None, description="The name or id of the resource; a shell pattern if it contains * or ?."
     )
-    zone: list[ZoneWord] = Field(default=[], description="Any of these zones; repeatable.")
+    q: Annotated[str, Field(max_length=MAX_SEARCH_LENGTH), AfterValidator(_checked_search)] | None = Field(
+        default=None, description="A search as on the overview page: `service:kinesis zone:near -orders`."
+    )
+    zone: list[ZoneWord] = Field(default=[], description="The zone of the listed series; repeatable.")
     sort: Sort = Field(
         default="urgency",
-        description="urgency is the worst zone first, then utilization; reach is the series first that will "
-        "probably reach its limit soonest, those without a forecast last.",
+        description="The order of the series. urgency: the worst zone first, then the highest utilization. "
+        "reach: the series that will probably reach its limit soonest first, series without a forecast last.",
     )
     order: Order | None = Field(
-        default=None, description="Default: asc for names, desc for numbers and urgency."
+        default=None, description="The direction: asc by default for names, desc for numbers and urgency."
     )
-    limit: int = Field(default=100, ge=1, le=MAX_PAGE_SIZE, description="Series in one answer.")
+    limit: int = Field(
+        default=100, ge=1, le=MAX_PAGE_SIZE, description="The highest number of series in the answer."
+    )
     cursor: str | None = Field(
-        default=None, max_length=MAX_PATTERN_LENGTH, description="`next` of the answer before."
+        default=None, max_length=MAX_PATTERN_LENGTH, description="The cursor: `next` of the previous page."
     )
 
     @property

@@ -11,7 +11,7 @@ from rules.units import UnitKind
 
 
 class Basis(StrEnum):
-    """The data that a peak is of."""
+    """The data in which a peak was found."""
 
     FORTNIGHT = "fortnight"
     SHORT = "short"  # less than two days of it

@@ -21,28 +21,36 @@ class WhatIfQuery(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     traffic: ShortText = Field(
-        default="", description="The factor by which traffic grows: `3x` or `3`; without any question, 2."
+        default="",
+        description="The factor by which traffic grows, such as `3x` or `3`; 2 if no parameter asks "
+        "anything.",
     )
     match: Annotated[
         list[Annotated[str, Field(max_length=MAX_MATCH_LENGTH)]], Field(max_length=MAX_MATCHES)
     ] = Field(
         default=[],
-        description='The series whose traffic grows or moves: matchers as of silences, `service="lambda"`; '
-        "repeatable. Labels are account, region, service, signal, resource, resource_id and exported tags.",
+        description="Matchers in the syntax of silences that select the series whose traffic grows or "
+        'moves: `service="lambda"`; repeatable. Labels are account, region, service, signal, resource, '
+        "resource_id and exported tags.",
     )
     region_fails: ShortText = Field(default="", description="The region that fails, such as eu-west-1.")
-    to: ShortText = Field(default="", description="The region that receives its traffic.")
+    to: ShortText = Field(
+        default="", description="The region that receives the traffic of the failing region."
+    )
     set_limit: ShortText = Field(
-        default="", description="A signal and another limit of it: `kinesis.stream_write_bytes=4MiB`."
+        default="", description="A signal and its changed limit: `kinesis.stream_write_bytes=4MiB`."
     )
     resource: ShortText = Field(
-        default="", description="The name or the id of the resource whose limit `set_limit` is."
+        default="", description="The name or id of the resource whose limit `set_limit` changes."
     )
     counts: bool = Field(
         default=False,
-        description="Have what does not grow with traffic grow, too: numbers of things and what is stored.",
+        description="Whether series that do not follow traffic (numbers of things, stored amounts) grow, "
+        "too.",
     )
-    limit: int = Field(default=DEFAULT_SERIES, ge=1, le=MAX_SERIES, description="Series in one answer.")
+    limit: int = Field(
+        default=DEFAULT_SERIES, ge=1, le=MAX_SERIES, description="The highest number of series in the answer."
+    )
 
     @field_validator("match", mode="before")
     @classmethod
