@@ -46,7 +46,8 @@ class SharedCalls:
         """Send the requests of a reader in calls shared with other readers, and return its failures.
 
         Each query has the id of the account that it is for. If a call for several accounts is rejected or
-        denied, each reader's requests are repeated in their own calls, so that one affects no other.
+        denied, each reader's requests are repeated in separate calls, so that one reader's
+        failure affects no other reader.
         """
         entry = ReaderRequests(reader, requests)
         self._waiting.append(entry)

@@ -140,9 +140,12 @@ class Watcher:
         self._owners = MetricOwners(self.registry.collectors)
         self.linked = LinkedAccounts(self)
         signals = self.config.signals
-        self._reduced = {one.service: signals.reduced(one, self.registry) for one in self.registry.collectors}
-        self._read_services = {one.service for one in self.registry.signals if signals.includes(one)}
-        self.signals_off = [one.id for one in self.config.signals_off(self.registry)]
+        self._reduced = {
+            collector.service: signals.reduced(collector, self.registry)
+            for collector in self.registry.collectors
+        }
+        self._read_services = {signal.service for signal in self.registry.signals if signals.includes(signal)}
+        self.signals_off = [signal.id for signal in self.config.signals_off(self.registry)]
         self._entries = self.config.monitored_accounts(self.registry)
         self.environment = AwsEnvironment(
             self.clients or ClientCache(), rates=call_rates(self.registry.collectors)
@@ -202,7 +205,7 @@ class Watcher:
         return key in self.cells and not isinstance(self.cells[key].cell, LinkedCell)
 
     def has_role(self, account_id: str) -> bool:
-        """Return whether an account is read by an entry of its own."""
+        """Return whether an account is opened directly, not only read through a monitoring account."""
         return any(status.account == account_id for status in self.accounts.values())
 
     def collectors_of(self, account: Account, cell: Cell) -> list[Collector]:
@@ -214,8 +217,10 @@ class Watcher:
             if not excludes_all_of(self.config.exclude, location._replace(service=service), self.registry)
         }
         services &= self._read_services
-        reduced = (self._reduced[one.service] for one in self.registry.collectors_of(services))
-        return _collectors_of_scope([one for one in reduced if _is_offered(one, cell)], cell.scope)
+        reduced = (self._reduced[collector.service] for collector in self.registry.collectors_of(services))
+        return _collectors_of_scope(
+            [collector for collector in reduced if _is_offered(collector, cell)], cell.scope
+        )
 
     def _record_access(self, name: str, cells: Sequence[Cell]) -> None:
         """Record how an attempt to open an account ended."""

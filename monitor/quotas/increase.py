@@ -1,4 +1,4 @@
-"""A request for an increase of a quota: checked against what AWS tells now, as a command, and sent."""
+"""Requests for an increase of a quota: checked against AWS's present values, shown as commands, and sent."""
 
 import shlex
 from collections.abc import Iterator, Mapping
@@ -30,8 +30,8 @@ from monitor.lib.errors import HeadroomError
 from monitor.quotas.wanted import RequestRefusedError, UnknownQuotaError, WantedQuota
 from rules.limits import LimitSource
 
-(REQUEST_ACTION,) = ACTIONS  # of IAM
-# Errors that say that a request is not possible, and not that it failed.
+(REQUEST_ACTION,) = ACTIONS  # the IAM action of a request
+# Errors by which AWS rejects a request, in contrast to a failed call.
 REJECTIONS = (
     "IllegalArgumentException",
     "InvalidResourceStateException",
@@ -46,9 +46,9 @@ class QuotaCallError(HeadroomError):
 
 @dataclass(frozen=True, slots=True)
 class PresentQuota:
-    """A quota as Service Quotas returns it. value: in AWS's unit. source: of the value.
+    """A quota as Service Quotas returns it. value: in AWS's unit. source: where the value comes from.
 
-    level: where AWS increases it; empty for a quota that no resource has of its own.
+    level: the level, account or resource, at which AWS increases the quota; empty if only accounts have it.
     """
 
     name: str
@@ -61,9 +61,10 @@ class PresentQuota:
 
 @dataclass(frozen=True, slots=True)
 class QuotaIncrease:
-    """A request that AWS may accept. region: where it is sent. arn: of the resource; empty for the account.
+    """A request that AWS may accept.
 
-    desired: in the quota's unit.
+    region: the region to send it to. arn: the ARN of the resource; empty for the account. desired: the
+    desired value, in the quota's unit.
     """
 
     wanted: WantedQuota
@@ -74,7 +75,7 @@ class QuotaIncrease:
 
     @property
     def params(self) -> Mapping[str, Any]:
-        """The parameters of the operation."""
+        """The parameters of RequestServiceQuotaIncrease."""
         quota, context = self.wanted.quota, {"ContextId": self.arn} if self.arn else {}
         return {
             "ServiceCode": quota.service,
@@ -84,7 +85,7 @@ class QuotaIncrease:
         }
 
     def command(self, profile: str = "") -> str:
-        """Return the command of the AWS CLI that sends it. profile: of the credentials, if one is known."""
+        """Return the AWS CLI command that sends the request. profile: the credentials' profile, if known."""
         quota, number = self.wanted.quota, self.desired
         options = {
             "service-code": quota.service,
@@ -99,9 +100,9 @@ class QuotaIncrease:
 
 
 async def prepare_increase(cell: Cell, wanted: WantedQuota, desired: float, arn: str = "") -> QuotaIncrease:
-    """Return the request for a value, in the quota's unit, that AWS may accept now.
+    """Return a request for the desired value, in the quota's unit, after checks that AWS may accept it now.
 
-    arn: of the resource that the value is for. Raises RequestRefusedError, UnknownQuotaError and
+    arn: the ARN of the resource; empty for the account. Raises RequestRefusedError, UnknownQuotaError and
     QuotaCallError.
     """
     present = await _present(cell, wanted, arn)
@@ -115,27 +116,32 @@ async def prepare_increase(cell: Cell, wanted: WantedQuota, desired: float, arn:
         requests = await newest_requests(Scan(cell), wanted.quota.service)
     request = requests.get(RequestedQuota(wanted.quota, arn))
     if request and request.pending:
-        raise RequestRefusedError(_named(wanted, present) + request.sentence(wanted.text, present.value))
+        raise RequestRefusedError(
+            _quota_prefix(wanted, present) + request.sentence(wanted.text, present.value)
+        )
     if desired <= present.value:
         raise RequestRefusedError(
-            f"{_named(wanted, present)}{wanted.text(desired)} is not above the value in force, "
+            f"{_quota_prefix(wanted, present)}{wanted.text(desired)} is not above the value in force, "
             f"{wanted.text(present.value)}"
         )
     return increase
 
 
 async def send_increase(cell: Cell, increase: QuotaIncrease) -> str:
-    """Send a request once, and return what AWS answered, in a sentence.
+    """Send a request once, and return AWS's answer as a sentence.
 
-    Raises RequestRefusedError where AWS does not accept it, and QuotaCallError where the call failed.
+    Raises RequestRefusedError if AWS does not accept the request, and QuotaCallError if the call failed.
     """
-    once = replace(cell.in_region(increase.region), max_attempts=1)  # as a repeated request is another one
+    # A repeated call would be a second request.
+    without_retries = replace(cell.in_region(increase.region), max_attempts=1)
     with _explained_errors(increase.wanted):
-        response = await once.call("service-quotas", REQUEST_OPERATION, **increase.params)
+        response = await without_retries.call("service-quotas", REQUEST_OPERATION, **increase.params)
     wanted = increase.wanted
-    request = request_from(response.get("RequestedQuota"), once.clock.now())
+    request = request_from(response.get("RequestedQuota"), without_retries.clock.now())
     accepted = f"AWS has accepted the request for {wanted.text(increase.desired)}."
-    return _named(wanted, increase.present) + (request.sentence(wanted.text, None) if request else accepted)
+    return _quota_prefix(wanted, increase.present) + (
+        request.sentence(wanted.text, None) if request else accepted
+    )
 
 
 async def _present(cell: Cell, wanted: WantedQuota, arn: str) -> PresentQuota:
@@ -152,27 +158,27 @@ async def _present(cell: Cell, wanted: WantedQuota, arn: str) -> PresentQuota:
 
 
 def _check_level(increase: QuotaIncrease) -> None:
-    """Raise RequestRefusedError where AWS does not increase the quota, or not at this level."""
+    """Raise RequestRefusedError if AWS does not increase the quota, or not at this level."""
     wanted, present = increase.wanted, increase.present
-    named = _named(wanted, present)
+    prefix = _quota_prefix(wanted, present)
     if not present.adjustable:
         remedy = f"; remedy: {wanted.signal.remedy[0]}" if wanted.signal else ""
         raise RequestRefusedError(
-            f"{named}AWS does not increase it; it is {wanted.text(present.value)}{remedy}"
+            f"{prefix}AWS does not increase it; it is {wanted.text(present.value)}{remedy}"
         )
     if increase.arn and present.level in ("", ACCOUNT_LEVEL):
-        raise RequestRefusedError(f"{named}AWS increases it for the whole account: leave --resource out")
+        raise RequestRefusedError(f"{prefix}AWS increases it for the whole account: leave --resource out")
     if not increase.arn and present.level == RESOURCE_LEVEL:
-        raise RequestRefusedError(f"{named}AWS increases it for one resource: name it with --resource")
+        raise RequestRefusedError(f"{prefix}AWS increases it for one resource: name it with --resource")
 
 
-def _named(wanted: WantedQuota, present: PresentQuota) -> str:
+def _quota_prefix(wanted: WantedQuota, present: PresentQuota) -> str:
     return f"{wanted.quota.service} {present.name} ({wanted.quota.code}): "
 
 
 @contextmanager
 def _explained_errors(wanted: WantedQuota) -> Iterator[None]:
-    """Raise errors of calls as QuotaCallError, RequestRefusedError or UnknownQuotaError, in a sentence."""
+    """Convert errors of calls to QuotaCallError, RequestRefusedError or UnknownQuotaError with a sentence."""
     try:
         yield
     except AWS_ERRORS as error:

@@ -1,4 +1,4 @@
-"""The account and the region in which a quota is increased, out of those that are configured."""
+"""Chooses the configured account, the region and the resource whose quota is increased."""
 
 import re
 from collections.abc import Sequence
@@ -17,26 +17,26 @@ from rules.command_template import PLACEHOLDER
 from rules.problem_text import suggestion
 
 ACCOUNT_ID = re.compile("[0-9]{12}")
-CELL_NAMES = frozenset({"partition", "region", "account_id"})  # in the template of an ARN
+CELL_NAMES = frozenset({"partition", "region", "account_id"})  # placeholders in the template of an ARN
 
 
 def choose_account(
     accounts: Sequence[Account], name: str, organizations: Sequence[Organization] = ()
 ) -> Account:
-    """Return the account with this name or id; without a name, the only one. Raises UnknownQuotaError.
+    """Return the account with this name or id; without a name, the only account. Raises UnknownQuotaError.
 
-    An account of an organization is known by its id alone, as its name is not requested from AWS. One without
-    a role has no id before AWS was called, so any id chooses it.
+    An account of an organization is found by its id only, as its name is not requested from AWS. An account
+    without a role has no id before AWS was called, so any id matches it.
     """
     if not name and len(accounts) == 1 and not organizations:
         return accounts[0]
-    chosen = [one for one in accounts if name in (one.name, one.id)]
+    chosen = [account for account in accounts if name in (account.name, account.id)]
     is_id = bool(ACCOUNT_ID.fullmatch(name))
-    members = [one for one in organizations if is_id and one.includes(name, name)]
+    members = [organization for organization in organizations if is_id and organization.includes(name, name)]
     if members:
         regions = [region for region in members[0].regions if region != ALL_REGIONS]
         chosen.append(members[0].member(name, name, partition_of((regions or [""])[0]).name, is_own=False))
-    chosen += [one for one in accounts if is_id and not one.id]
+    chosen += [account for account in accounts if is_id and not account.id]
     if name and chosen:
         return chosen[0]
     names = [*map(account_name, accounts)]
@@ -46,15 +46,15 @@ def choose_account(
 
 
 def in_one_region(account: Account, region: str, wanted: WantedQuota, registry: Registry) -> Account:
-    """Return the account with one region: the given one, or the only one that the account has.
+    """Return the account with one region only: the given region, or the account's only region.
 
-    A global service has the home region of the partition. Raises UnknownQuotaError.
+    Quotas of a global service are in the home region of the partition. Raises UnknownQuotaError.
     """
     regions = account.regions
     is_global = wanted.signal and registry.scope_of(wanted.signal.service) is ServiceScope.GLOBAL
     if not region and is_global:
-        named = next((one for one in regions if one != ALL_REGIONS), "")
-        partition = partition_of(named) if named else partition_of_arn(account.role_arn or "")
+        named_region = next((name for name in regions if name != ALL_REGIONS), "")
+        partition = partition_of(named_region) if named_region else partition_of_arn(account.role_arn or "")
         region = partition.home_region
     if not region and (len(regions) > 1 or ALL_REGIONS in regions):
         raise UnknownQuotaError(
@@ -64,9 +64,9 @@ def in_one_region(account: Account, region: str, wanted: WantedQuota, registry: 
 
 
 def resource_arn(cell: Cell, resource: str, wanted: WantedQuota, registry: Registry) -> str:
-    """Return the ARN of a resource, which is given by its ARN or id; empty without one.
+    """Return the ARN of a resource that is given by its ARN or id; empty without a resource.
 
-    Raises UnknownQuotaError where an id does not determine the ARN.
+    Raises UnknownQuotaError if the id does not determine the ARN.
     """
     if not resource or resource.startswith("arn:"):
         return resource

@@ -12,8 +12,8 @@ from rules.problem_text import suggestion
 from rules.signals import QUOTA_CODE, LimitKind, Quota, Signal
 from rules.units import COUNT, UnitKind
 
-MAX_AMOUNT = 1e15  # the largest value of a quota; doubles hold all whole numbers up to 1e15
-# Words for each kind of limit that no request to Service Quotas increases.
+MAX_AMOUNT = 1e15  # the largest value of a quota; a double holds every whole number up to it
+# Each kind of limit that no request to Service Quotas increases, as the end of a sentence.
 OTHER_LIMITS: Mapping[LimitKind, str] = {
     LimitKind.QUOTA: "one that Service Quotas does not increase",
     LimitKind.PROVISIONED: "what was bought or set on the resource, and not a quota",
@@ -22,11 +22,11 @@ OTHER_LIMITS: Mapping[LimitKind, str] = {
 
 
 class UnknownQuotaError(HeadroomError, LookupError):
-    """No quota has the given name, or the given text is no possible amount of a quota."""
+    """No quota has the given name, or a text is not a possible amount of a quota."""
 
 
 class RequestRefusedError(HeadroomError):
-    """The increase cannot be requested: the request makes no sense now, or AWS does not accept it."""
+    """The increase cannot be requested: a check refuses the request, or AWS does not accept it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ class WantedQuota:
     signal: Signal | None = None
 
     def amount(self, text: str) -> float:
-        """Return the amount that a text gives, in the quota's unit.
+        """Parse an amount, and return it in the quota's unit.
 
         The text is in the signal's unit, in which limits are shown; without a signal, it is a number.
-        Raises UnknownQuotaError for a text that is no amount, and for an amount that is too large.
+        Raises UnknownQuotaError if the text is no amount, or the amount is too large.
         """
         unit = self.signal.unit if self.signal else COUNT
         try:

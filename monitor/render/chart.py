@@ -15,11 +15,11 @@ WIDTH, HEIGHT = 960, 260  # in user units of the SVG
 NARROW_WIDTH = 400  # for small screens
 LEFT, RIGHT, TOP, BOTTOM = 76, 12, 12, 28  # margins around the plot
 PLOT_HEIGHT = HEIGHT - TOP - BOTTOM
-GRID_LINES = 4  # wanted; `round_step` gives up to twice as many, or fewer
+GRID_LINES = 4  # at most; see `round_step`
 MARGIN_ABOVE = 1.1  # the end of the axis, as a multiple of the highest value
 MIN_TOP = 1e-9  # end of the axis when all values are 0: coordinates are divided by it
 
-LimitSpans = Sequence[tuple[float, float, float]]  # x where a limit begins, the width, and the limit
+LimitSpans = Sequence[tuple[float, float, float]]  # x at which a limit begins, the width, and the limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class Chart:
 
 
 def round_step(top: float, lines: int = GRID_LINES) -> float:
-    """Return a distance between grid lines up to `top` that is 1, 2 or 5 times a power of ten."""
-    rough = top / lines
-    power: float = 10.0 ** floor(log10(rough))
-    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    """Return the distance between at most `lines` grid lines up to `top`: 1, 2 or 5 times a power of ten."""
+    min_step = top / lines
+    power: float = 10.0 ** floor(log10(min_step))
+    return next(factor * power for factor in (1, 2, 5, 10) if factor * power >= min_step)
 
 
 def axis_label(value: float, unit: Unit) -> str:

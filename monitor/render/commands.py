@@ -1,6 +1,6 @@
-"""AWS commands that raise a limit, so that the current usage is in the middle of the target band.
+"""AWS commands that change a limit or a size, such that usage is in the middle of the target band.
 
-People run them: Headroom itself changes nothing in an account.
+People run the commands: Headroom itself changes nothing in an account.
 """
 
 import shlex
@@ -33,9 +33,9 @@ def increase_command(
 ) -> str | None:
     """Return the command that raises the limit of a series.
 
-    in_force: the limit that the utilization refers to; None for the one read last. saturated: demand is
-    throttled. Returns None when no command is known, or neither is the utilization above the band nor demand
-    throttled.
+    in_force: the limit that the utilization refers to; None for the limit read last. saturated: whether
+    demand is throttled. Returns None if no command is known, or if the utilization is not above the band and
+    no demand is throttled.
     """
     limit, band = series.settings.limit, series.settings.band
     is_above = bool(utilization and utilization > band.high)
@@ -52,8 +52,8 @@ def raising_command(
 ) -> str | None:
     """Return the command that raises the limit of a series to `wanted`, or as far as one call raises it.
 
-    present: the limit in force. Both are in the signal's unit. Returns None when no command is known, or when
-    it needs a limit and none is wanted.
+    present: the limit in force. Both limits are in the signal's unit. Returns None if no command is known, or
+    if the command needs a new limit and `wanted` is None.
     """
     command = command_of_signal(signal)
     if not command:
@@ -68,9 +68,10 @@ def raising_command(
 
 
 def size_command(signal: Signal, series: "Series", items: float, ratio: float) -> str | None:
-    """Return the command that changes what is bought to so many items; None without one.
+    """Return the command that changes the number of bought items; None if there is no command.
 
-    ratio: of the items to those of now; AWS may not allow it in one call, which then goes as far as it may.
+    ratio: the new number of items to the present number. If AWS does not allow this ratio in one call, the
+    command has the nearest number that AWS allows.
     """
     command, size = signal.command, series.settings.size
     if not command or not size:
@@ -82,9 +83,9 @@ def size_command(signal: Signal, series: "Series", items: float, ratio: float) -
 
 
 def _filled(command: RemedyCommand, values: Mapping[str, str]) -> str | None:
-    """Return a command with its values; None without one of them.
+    """Return a command with its values; None if a value is missing.
 
-    That is where no limit is known that could be raised, or a resource was not seen since a restart.
+    A value is missing if the limit is not known, or if the resource was not read since a restart.
     """
     if not values.keys() >= {*PLACEHOLDER.findall(command.run)}:
         return None
@@ -92,14 +93,14 @@ def _filled(command: RemedyCommand, values: Mapping[str, str]) -> str | None:
 
 
 def command_of_signal(signal: Signal) -> RemedyCommand | None:
-    """Return the command of a signal: its own, or the request for an increase of its quota.
+    """Return the command of a signal: the declared command, or the request for an increase of its quota.
 
-    None where there is none, and AWS does not increase the quota.
+    Returns None if no command is declared and AWS does not increase the limit.
     """
     if signal.command:
         return signal.command
     if not signal.quota or signal.kind is not LimitKind.QUOTA:
-        return None  # Service Quotas lists values that are fixed as well
+        return None  # Service Quotas also lists fixed values
     return QUOTA.model_copy(update={"unit_value": signal.quota_unit})
 
 

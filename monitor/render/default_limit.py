@@ -4,7 +4,7 @@ from rules.signals import LimitKind, Signal
 
 
 def default_limit_text(signal: Signal) -> str:
-    """Return the documented default limit, as a range where it differs by region."""
+    """Return the documented default limit, as a range if it differs by region."""
     default = signal.default
     if default is None:
         return _other_origin(signal)
@@ -14,7 +14,7 @@ def default_limit_text(signal: Signal) -> str:
 
 
 def _other_origin(signal: Signal) -> str:
-    """Return where the limit comes from, of which AWS documents no default."""
+    """Return where a limit without a documented default comes from."""
     if signal.quota:
         return "from Service Quotas"
     return "depends on the resource" if signal.kind is LimitKind.FIXED else "set by the customer"

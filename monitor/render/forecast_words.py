@@ -6,10 +6,10 @@ from typing import Final
 from monitor.fleet.reach import DAY_MINUTES, HOUR, MAX_IN_HOURS, MAX_IN_MINUTES, NEEDED_DAYS, Reach
 from rules.forecast_features import HORIZONS
 
-SOON: Final = 6 * HOUR  # minutes, within which a limit is reached soon
+SOON: Final = 6 * HOUR  # minutes; a limit that is reached within them is reached soon
 MAX_DAYS: Final = HORIZONS[-1] // DAY_MINUTES
 SPACE: Final = "\u00a0"  # between an amount and its unit
-WHOLE_FROM: Final = 10  # hours or days, which are told without a fraction
+WHOLE_FROM: Final = 10  # hours or days; amounts from this one up have no fraction
 AT_LIMIT: Final = "at its limit"
 
 
@@ -17,8 +17,9 @@ AT_LIMIT: Final = "at its limit"
 class ForecastWords:
     """The words about a forecast.
 
-    when: a range of times, or why there is none. sure: the probability, `92 %`; empty without a range.
-    tone: a zone's word, for its colour; empty where nothing is near. is_known: false for an unknown forecast.
+    when: a range of times, or the reason why there is no range. sure: the probability, `92 %`; empty without
+    a range. tone: the word of the zone whose colour is shown; empty if no limit is near. is_known: false if
+    no forecast could be made.
     """
 
     when: str
@@ -28,7 +29,7 @@ class ForecastWords:
 
 
 def forecast_words(reach: Reach, now: int) -> ForecastWords:
-    """Return what is said of a forecast: one of five, which mean different things. now: the minute."""
+    """Return the words for a forecast, which differ for each of its outcomes. now: the present minute."""
     if reach.is_reached:
         return ForecastWords("at its ceiling" if reach.ceiling else AT_LIMIT, tone="saturated")
     if reach.minutes:
@@ -43,7 +44,7 @@ def forecast_words(reach: Reach, now: int) -> ForecastWords:
 
 
 def time_range(first: int, last: int) -> str:
-    """Return a range of minutes from now: `40 min - 2 h` with an en dash, `1.7 - 7 h`."""
+    """Return a range of minutes from now as text: `40 min - 2 h`, `1.7 - 7 h`, with an en dash."""
     low, high = _amount(first), _amount(last)
     if low == high:
         return SPACE.join(low)

@@ -1,4 +1,4 @@
-"""The Jinja environment of templates for HTML."""
+"""The Jinja environment for HTML templates."""
 
 from pathlib import Path
 

@@ -1,6 +1,6 @@
-"""The drawings of the pages' lists: the gauge of a utilization, three hours as a line, the time to a limit.
+"""Drawings in the pages' lists: a gauge of utilization, a line of three hours, the time to a limit.
 
-Colours come from the style sheet, by class. Places are in percent, so that nothing but paths is stretched.
+Colours come from the style sheet, by class. Positions are in percent, so that only paths are stretched.
 """
 
 from collections.abc import Iterator
@@ -16,12 +16,12 @@ from monitor.fleet.reach import DAY_MINUTES, Reach
 from rules.forecast import LIKELY
 from rules.signals import Band
 
-STEP: Final = 6  # minutes of one step of a line, which shows their highest value
-BOTTOM, TOP = 44, 4  # of a line, in user units of half a pixel; the limit is at TOP
-MARK_HEIGHT: Final = 4  # of throttled steps, in user units
+STEP: Final = 6  # minutes of one step of a line; the step shows their highest value
+BOTTOM, TOP = 44, 4  # y of a line, in user units of half a pixel; the limit is at TOP
+MARK_HEIGHT: Final = 4  # height of the marks of throttled steps, in user units
 WIDTH: Final = 100  # percent
-MIN_TIME, MAX_TIME = 10, 14 * DAY_MINUTES  # minutes: the ends of the scale of times, which is logarithmic
-MIN_WIDTH: Final = 2.5  # percent, of a range of times
+MIN_TIME, MAX_TIME = 10, 14 * DAY_MINUTES  # minutes: the ends of the logarithmic scale of times
+MIN_WIDTH: Final = 2.5  # percent; the minimum width of a range of times
 
 # A hundred rows with three drawings each are most of a page, so the style sheet draws whatever is the same in
 # all rows: the default band, the limit at TOP, the scale of times. Drawings without a text have no name, and
@@ -47,9 +47,9 @@ def gauge(utilization: float, band: Band) -> Markup:
 
 
 def spark(utilization: Floats, throttled: Floats) -> Markup:
-    """Return the utilization of each minute as a line below the limit; words where no minute has any.
+    """Return the utilization of each minute as a line below the limit; NO_SAMPLE if no minute has any.
 
-    Minutes without a sample are grey, those with throttled demand are marked at the bottom.
+    Minutes without a sample are grey; minutes with throttled demand are marked at the bottom.
     """
     steps = np.fmax.reduce(utilization.reshape(-1, STEP), axis=1)
     known = np.isfinite(steps)
@@ -70,60 +70,60 @@ def spark(utilization: Floats, throttled: Floats) -> Markup:
 
 
 def _y(ratio: AnyRatio, top: float) -> AnyRatio:
-    """Return where a utilization is. top: the highest one."""
+    """Return the y of a utilization. top: the highest utilization of the scale."""
     return (BOTTOM - MARK_HEIGHT) - (BOTTOM - MARK_HEIGHT - TOP) * (ratio / top)
 
 
 def _inner_gaps(known: Flags) -> Flags:
-    """Return the unknown steps, without a last one, which is the delay of CloudWatch."""
+    """Return the unknown steps, except a single one at the end, which is due to CloudWatch's delay."""
     gaps = ~known
     gaps[-1] = gaps[-1] and bool(gaps[-2:].all())
     return gaps
 
 
 def _line(ys: Floats) -> Iterator[str]:
-    """Yield path commands, each step to its end, relative to the one before; equal ones together."""
-    before, drawn = 0, -1  # the height and the step of the last point; -1: none
+    """Yield path commands, relative to the previous point; consecutive steps of equal height are one line."""
+    last_height, last_step = 0, -1  # the last point; step -1: there is no last point
     for step, y in enumerate(ys.tolist()):
         if not isfinite(y):
-            drawn = -1
+            last_step = -1
             continue
         height, is_last = round(y), step + 1 == ys.size or not isfinite(ys[step + 1])
-        if drawn < 0:
+        if last_step < 0:
             yield f"M{step} {height}l"
-            before, drawn = height, step
-        elif height != before:
-            yield f"{step - drawn}{height - before:+d} ".replace("+", " ")
-            before, drawn = height, step
+            last_height, last_step = height, step
+        elif height != last_height:
+            yield f"{step - last_step}{height - last_height:+d} ".replace("+", " ")
+            last_height, last_step = height, step
         if is_last:
-            yield f"{step + 1 - drawn} 0"
+            yield f"{step + 1 - last_step} 0"
 
 
-def _runs(name: str, flags: Flags, y: int) -> str:
-    """Return a path of lines at a height, one for each run of steps; nothing where there is none."""
+def _runs(css_class: str, flags: Flags, y: int) -> str:
+    """Return a path with a line at `y` for each run of true flags; empty if no flag is true."""
     if not flags.any():
         return ""
     edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8))).tolist()
     lines = (f"M{start} {y}h{end - start}" for start, end in [*pairwise(edges)][::2])
-    return f'<path class="{name}" d="{"".join(lines)}"/>'
+    return f'<path class="{css_class}" d="{"".join(lines)}"/>'
 
 
 def place(minutes: float) -> float:
-    """Return where a time from now is on the scale of ten minutes to 14 days, in percent."""
+    """Return the position of a time from now on the scale of ten minutes to 14 days, in percent."""
     position = log(min(max(minutes, MIN_TIME), MAX_TIME) / MIN_TIME) / log(MAX_TIME / MIN_TIME)
     return round(position * 100, 1)
 
 
 def runway(reach: Reach, now: int) -> Markup:
-    """Return when a series reaches its limit, on the scale of times; pale if improbable. now: the minute."""
+    """Return the time to a limit on the scale of times, pale if improbable. now: the present minute."""
     if reach.is_reached:
         return Markup(RUNWAY.format(mark='<rect class="now"/>'))
     if not reach.minutes:
         return Markup(RUNWAY.format(mark=""))
     first, last = place(reach.minutes[0] - now), place(reach.minutes[-1] - now)
-    name, start = (
+    css_class, start = (
         "span" if reach.probability[reach.horizon] >= LIKELY else "maybe",
         min(first, 100 - MIN_WIDTH),
     )
-    mark = f'<rect class="{name}" x="{start}%" width="{max(last - first, MIN_WIDTH):.3g}%"/>'
+    mark = f'<rect class="{css_class}" x="{start}%" width="{max(last - first, MIN_WIDTH):.3g}%"/>'
     return Markup(RUNWAY.format(mark=mark))

@@ -1,4 +1,4 @@
-"""Text escaped for Markdown."""
+"""Escapes text for Markdown."""
 
 import re
 

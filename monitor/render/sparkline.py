@@ -1,4 +1,4 @@
-"""Sparklines of three hours in a few characters, for terminals and plain text."""
+"""Sparklines of three hours as a few characters, for terminals and plain text."""
 
 import numpy as np
 
@@ -7,8 +7,8 @@ from monitor.fleet.history import SeriesHistory
 from monitor.fleet.ring_columns import WINDOW
 
 LENGTH = 18  # characters
-BUCKET = WINDOW // LENGTH  # minutes per character, which shows their highest value
-BLOCKS = "▁▂▃▄▅▆▇█"  # the last one at the limit and above
+BUCKET = WINDOW // LENGTH  # minutes per character; the character shows their highest value
+BLOCKS = "▁▂▃▄▅▆▇█"  # the last block means at the limit or above
 GAP, THROTTLED = " ", "!"
 LEGEND = (
     f"Three hours, the highest of {BUCKET} minutes per character: from {BLOCKS[0]} no usage to "
@@ -22,12 +22,12 @@ def sparkline(history: SeriesHistory) -> str:
     top = len(BLOCKS) - 1
     heights = np.floor(np.nan_to_num(utilization) * top).clip(0, top).astype(int)
     return "".join(
-        THROTTLED if flag else BLOCKS[height] if known else GAP
-        for height, known, flag in zip(heights, np.isfinite(utilization), throttled, strict=True)
+        THROTTLED if is_throttled else BLOCKS[height] if known else GAP
+        for height, known, is_throttled in zip(heights, np.isfinite(utilization), throttled, strict=True)
     )
 
 
 def _bucket_max(values: Floats) -> Floats:
-    """Return the highest known value of each bucket; NaN where none is known."""
+    """Return the highest known value of each bucket; NaN if no value is known."""
     highest: Floats = np.fmax.reduce(values.reshape(LENGTH, BUCKET), axis=1)
     return highest

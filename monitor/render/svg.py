@@ -13,9 +13,9 @@ from monitor.fleet.columns import Flags, Floats
 from monitor.lib.percent import format_percent
 from rules.signals import Band
 
-BUCKET = 3  # minutes per step of a sparkline, which shows their highest value
-WIDTH, HEIGHT = 120, 28  # of a sparkline, in user units of the SVG, as in SPARKLINE
-BAR_WIDTH = 100  # of a bar, as in BAR; the full width is the limit
+BUCKET = 3  # minutes per step of a sparkline; the step shows their highest value
+WIDTH, HEIGHT = 120, 28  # size of a sparkline in user units of the SVG, as in SPARKLINE
+BAR_WIDTH = 100  # width of a bar in user units, as in BAR; the full width is the limit
 MARGIN_ABOVE = 1.08  # the end of a sparkline's scale, as a multiple of the highest value
 
 BAR = Markup(
@@ -33,7 +33,7 @@ SPARKLINE = Markup(
 
 
 def utilization_bar(utilization: float | None, band: Band, zone: str) -> Markup:
-    """Return a bar whose full width is the limit, with the target band marked. zone: the word of its zone."""
+    """Return a bar whose full width is the limit, with the target band marked. zone: the zone's word."""
     target = f"{format_percent(band.low)} to {format_percent(band.high)}"
     label = f"{format_percent(utilization)} of the limit, target {target}"
     low, high = min(band.low, 1.0) * BAR_WIDTH, min(band.high, 1.0) * BAR_WIDTH

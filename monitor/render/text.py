@@ -36,12 +36,12 @@ def time_element(seconds: float | None) -> str:
 
 
 def dollars(amount: float) -> str:
-    """Return an amount of US dollars: in cents, below one dollar with three significant digits."""
+    """Return an amount of US dollars: with cents, or below one dollar with three significant digits."""
     return f"${amount:,.2f}" if amount >= 1 or amount == 0 else f"${amount:.3g}"
 
 
 def count_of(number: int, noun: str) -> str:
-    """Return a number and its noun: `1 cell`, `2 cells`, `1,200 series`, whose plural is the same word."""
+    """Return a number and its noun: `1 cell`, `2 cells`; a noun in `s` stays: `1,200 series`."""
     return f"{number:,} {noun}{'' if number == 1 or noun.endswith('s') else 's'}"
 
 
@@ -52,12 +52,12 @@ def shorten(name: str, max_length: int = MAX_NAME_LENGTH) -> str:
 
 
 def format_rate(rate: float) -> str:
-    """Return a rate of what the context names: `12.5 /s`."""
+    """Return a rate as text without the name of its unit: `12.5 /s`."""
     return PER_SECOND.format(rate)
 
 
 def per_request_text(unit: Unit, amount: float) -> str:
-    """Return what one request uses of a limit: of a rate per second, what is counted (`0.4 write units`)."""
+    """Return the amount that one request uses; of a limit per second, without `/s`: `0.4 write units`."""
     return parse_unit(str(unit).removesuffix("/s")).format(amount)
 
 

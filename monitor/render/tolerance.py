@@ -5,7 +5,7 @@ from rules.signals import Signal, Tolerance
 
 
 def tolerance_text(signal: Signal, tolerance: Tolerance) -> str:
-    """Return when throttled demand raises an alert; empty for a signal without a metric of it."""
+    """Return when throttled demand raises an alert; empty if no metric counts throttled demand."""
     if signal.saturation_is_state:
         minutes = f"{tolerance.pending_for} minutes" if tolerance.pending_for else "one minute"
         return f"CloudWatch tells no amount of it; an alert needs {minutes} of it."

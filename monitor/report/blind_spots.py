@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from monitor.fleet.rows import Row
 from monitor.fleet.unobservable import UnobservableGroup, group_unobservable
 
-NO_SCOPE = ""  # the series of a group have only the reason in common
+NO_SCOPE = ""  # no scope: the series of a group have only the reason in common
 
 
 def has_no_numbers(row: Row) -> bool:
-    """Return whether a row is unobservable, without bounds of its usage and without throttled demand."""
+    """Return whether a row is unobservable and has neither bounds of its usage nor throttled demand."""
     return row.unobservable is not None and row.usage is None and not row.throttled
 
 

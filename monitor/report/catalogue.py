@@ -25,7 +25,9 @@ def _paragraph(signal: Signal) -> str:
 def as_markdown(signals: Iterable[Signal]) -> str:
     """Return a table with one row per signal."""
     rows = [("signal", "usage", "default limit", "kind"), ("--",) * 4]
-    rows += [(f"`{one.id}`", one.title, default_limit_text(one), _kind(one)) for one in signals]
+    rows += [
+        (f"`{signal.id}`", signal.title, default_limit_text(signal), _kind(signal)) for signal in signals
+    ]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
@@ -39,7 +41,7 @@ def _kind(signal: Signal) -> str:
 
 
 def as_json(signals: Iterable[Signal]) -> str:
-    """Return every field of every signal, as /api/v1/catalogue has them."""
+    """Return every field of every signal, as /api/v1/catalogue does."""
     entries = [signal.model_dump(mode="json", by_alias=True) for signal in signals]
     document = {"items": entries, "total": len(entries)}
     return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode()

@@ -40,7 +40,7 @@ FIELDS = (
 
 
 def json_record(row: Row) -> dict[str, object]:
-    """Return a row as the API has the series, with unrounded numbers."""
+    """Return a row with the fields that the API has for a series, and unrounded numbers."""
     reason, reach = row.unobservable, row.reach
     return {
         "id": row.key.id,
@@ -77,7 +77,7 @@ def json_record(row: Row) -> dict[str, object]:
 
 
 def record(row: Row) -> dict[str, object]:
-    """Return a row as CSV contains it: unrounded numbers, the utilization as a ratio."""
+    """Return a row as a CSV record: unrounded numbers, the utilization as a ratio."""
     reason = row.unobservable
     return {
         "zone": row.zone.word,
@@ -114,7 +114,7 @@ def write_json(report: Report, out: TextIO) -> None:
 
 
 def write_csv(report: Report, out: TextIO) -> None:
-    """Write one record per series. An apostrophe precedes what a spreadsheet would evaluate."""
+    """Write one record per series. An apostrophe precedes text that a spreadsheet would evaluate."""
     writer = csv.DictWriter(out, list(FIELDS), lineterminator="\n")
     writer.writeheader()
     for row in report.rows:
@@ -122,7 +122,7 @@ def write_csv(report: Report, out: TextIO) -> None:
 
 
 def write_markdown(report: Report, out: TextIO) -> None:
-    """Write a table, and a list of what could not be read, for an issue or a chat."""
+    """Write a table, and a list of unobservable series and failed reads, for an issue or a chat."""
     columns = columns_of(report.rows)
     ruler = ["---:" if column in NUMERIC_COLUMNS else "---" for column in columns]
     texts = (column_texts(row)[: len(columns)] for row in observable_rows(report))

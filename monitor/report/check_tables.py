@@ -21,7 +21,7 @@ from monitor.report.terminal import PIPED_WIDTH
 HISTORY, USAGE_OF_LIMIT = "three hours", "usage of limit"
 NUMERIC_COLUMNS = ("utilization", "usage", "limit", "throttled")
 COLUMNS = ("zone", "utilization", "usage", "limit", "source", "signal", "resource", "location", "sampled")
-FORECAST = "forecast"  # a column only where a series has one
+FORECAST = "forecast"  # a column only if a series has a forecast
 COMPACT_COLUMNS = (
     "zone",
     HISTORY,
@@ -42,7 +42,7 @@ def columns_of(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def forecast_text(row: Row) -> str:
-    """Return when a series reaches its limit, in words; empty where nothing is known of it."""
+    """Return when a series reaches its limit, as text; empty if no forecast is known."""
     return row.reach.text(row.sampled // 60) if row.sampled is not None else ""
 
 
@@ -64,7 +64,7 @@ def column_texts(row: Row) -> tuple[str, ...]:
 
 
 def write_table(report: Report, out: TextIO) -> None:
-    """Write the series, and what could not be read, as text. Without a terminal, each series is one line."""
+    """Write the series, the blind spots and failed reads as text; without a terminal, one line per series."""
     terminal = out.isatty()
     console = Console(file=out, highlight=False, soft_wrap=True, width=None if terminal else PIPED_WIDTH)
     rows, sparklines = observable_rows(report), row_sparklines(report, console) if terminal else None
@@ -120,17 +120,17 @@ def wide_table(rows: Sequence[Row], sparklines: Sequence[str] | None = None) -> 
     columns = columns_of(rows)
     table = _one_line_table((columns[0], HISTORY, *columns[1:]) if sparklines else columns)
     for row, sparkline_text in zip_longest(rows, sparklines or ()):
-        zone, *rest = map(escape_unprintable, column_texts(row)[: len(columns)])
+        zone, *texts = map(escape_unprintable, column_texts(row)[: len(columns)])
         history = [Text(sparkline_text)] if sparkline_text else []
-        table.add_row(Text(zone, STYLES[row.zone]), *history, *map(Text, rest))
+        table.add_row(Text(zone, STYLES[row.zone]), *history, *map(Text, texts))
     return table
 
 
 def compact_table(rows: Sequence[Row], sparklines: Sequence[str]) -> Table:
     """Return a table with the most important columns, for a terminal of about 160 characters.
 
-    Long usages wrap; all other cells are on one line. Regions are shown without their account when all are
-    in the same account.
+    Long usages wrap; all other cells are on one line. Regions are shown without their account if all series
+    are in the same account.
     """
     has_forecasts = columns_of(rows) != COLUMNS
     table = _one_line_table((*COMPACT_COLUMNS, FORECAST) if has_forecasts else COMPACT_COLUMNS, gap=1)

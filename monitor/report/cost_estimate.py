@@ -1,4 +1,4 @@
-"""Estimates CloudWatch's cost a month by service, now and with all signals of the tier detail."""
+"""Estimates CloudWatch's cost per month by service, now and with all signals of the tier detail."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
@@ -31,10 +31,10 @@ STREAM_DOLLARS = ("polled_monthly_dollars", "streamed_monthly_dollars", "saved_m
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """The intervals at which metrics are read, in seconds. streamed: services that a Metric Stream delivers.
+    """The intervals at which metrics are read, in seconds.
 
-    longest, throttled: between two requests for a metric of usage, and of throttled demand, of a series that
-    is far from its limit.
+    longest, throttled: between two requests for a metric of usage (longest) or of throttled demand
+    (throttled), while the series is far from its limit. streamed: services that a Metric Stream delivers.
     """
 
     longest: float
@@ -43,21 +43,22 @@ class Reading:
 
     @classmethod
     def of(cls, config: Config) -> "Reading":
-        """The reading that is configured."""
+        """Return the configured intervals."""
         return cls(config.longest_interval, config.longest_throttled_interval)
 
     @property
     def is_every_minute(self) -> bool:
-        """True if everything is read every minute."""
+        """True if all metrics are read every minute."""
         return max(self.longest, self.throttled) <= 60  # noqa: PLR2004
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceEstimate:
-    """The metrics of a service while all is far from its limits. now: those that are read.
+    """The cost of a service's metrics while all its series are far from their limits.
 
-    added: what signals add that are off. every_minute: what is read, if all were requested every minute.
-    what_if: what is read, by the intervals of `--what-if`; None without it.
+    now: the metrics that are read now. added: the metrics that signals would add that are off. every_minute:
+    the metrics that are read now, if all were requested every minute. what_if: the same metrics at the
+    intervals of `--what-if`; None without this option.
     """
 
     service: str
@@ -69,9 +70,9 @@ class ServiceEstimate:
 
 @dataclass(frozen=True, slots=True)
 class PayerEstimate:
-    """The cost of an account that pays for itself and for others whose metrics it reads.
+    """The cost of an account that pays for itself and for other accounts whose metrics it reads.
 
-    others: their number. prices: those of its partition; None where they are not known.
+    others: the number of other accounts. prices: the prices of its partition; None if they are not known.
     """
 
     account: str
@@ -81,17 +82,17 @@ class PayerEstimate:
 
     @property
     def amount(self) -> float | None:
-        """The amount of a month, in its currency; None where a price is not known."""
+        """The amount per month, in the currency of the prices; None if a price is not known."""
         return self.prices.amount(self.now.monthly_requests) if self.prices else None
 
     @property
     def dollars(self) -> float | None:
-        """The amount, if it is one in dollars."""
+        """The amount per month, if the account pays in dollars; otherwise None."""
         return self.amount if self.prices and self.prices.is_in_dollars else None
 
     @property
     def words(self) -> str:
-        """The amount of a month, with its currency if that is not the dollar."""
+        """The amount per month as text, with its currency unless that is the dollar."""
         amount = self.amount
         if self.prices is None or amount is None:
             return "not known"
@@ -102,10 +103,10 @@ class PayerEstimate:
 class CostEstimate:
     """The services and the accounts that pay, the most expensive first, and failures, as sentences.
 
-    Services, tiers and streams are without what accounts pay that are not billed in dollars, or at prices
-    that are not known. tiers: what signals cost that are read, by their tier. streams: what a metric stream
-    would deliver for less, with the other way of reading if there is one. paths: the metrics that are read
-    for request paths alone.
+    Services, tiers and streams do not include accounts that are not billed in dollars, or whose prices are
+    not known. tiers: the cost of the signals that are read, by tier. streams: the metrics that a metric
+    stream would deliver for less, at the intervals of `--what-if` if given. paths: the metrics that are read
+    only for request paths.
     """
 
     services: Sequence[ServiceEstimate]
@@ -122,12 +123,12 @@ async def estimate_cost(
     report_progress: Callable[[int, int], None],
     what_if: Reading | None = None,
 ) -> CostEstimate:
-    """Run an inventory with all signals, which requests no metric, and count what polls would request."""
-    everything = config.model_copy(update={"signals": SignalSettings(detail=True)})
+    """Run an inventory with all signals, without polls, and estimate the cost of the polls."""
+    with_all_signals = config.model_copy(update={"signals": SignalSettings(detail=True)})
     fleet, telemetry = Fleet(), ProcessTelemetry()
     fleet.set_bounds(registry.bounds)
     aws_telemetry = AwsTelemetry(telemetry.registry)
-    watcher = Watcher(everything, registry, fleet, telemetry, aws_telemetry)
+    watcher = Watcher(with_all_signals, registry, fleet, telemetry, aws_telemetry)
     try:
         await watcher.run_once(report_progress, with_polls=False)
     finally:
@@ -145,7 +146,7 @@ async def estimate_cost(
 
 
 def streams_for(fleet: Fleet, config: Config, prices: AccountPrices, reading: Reading) -> list[StreamAdvice]:
-    """Return what a metric stream would deliver for less, if each metric has a point each minute."""
+    """Return the metrics that a metric stream would deliver for less, if each has a point every minute."""
     read = {
         row
         for key, series in fleet.series.items()
@@ -153,25 +154,28 @@ def streams_for(fleet: Fleet, config: Config, prices: AccountPrices, reading: Re
         for row in rows_of_metrics(fleet, series)
     }
     use = MetricUse.of(fleet, 0, prices)
-    kept = {cell: [*filter(lambda one: one[1] in read, fleet.metrics(cell).items())] for cell in use.cells}
-    cells = {cell: np.array([row for _, row in some], np.int32) for cell, some in kept.items()}
-    queries = {cell: [query for query, _ in some] for cell, some in kept.items()}
+    metrics = {
+        cell: [(query, row) for query, row in fleet.metrics(cell).items() if row in read]
+        for cell in use.cells
+    }
+    cells = {cell: np.array([row for _, row in pairs], np.int32) for cell, pairs in metrics.items()}
+    queries = {cell: [query for query, _ in pairs] for cell, pairs in metrics.items()}
     unknown = Activity.unknown(fleet, ())
     planned = replace(use, cells=cells, cadence=Plan.of(fleet, reading, read, {}).minutes)
     return stream_advice(planned, replace(unknown, queries=queries), MIN_INTERVAL)
 
 
 def _prices_of_rows(fleet: Fleet, prices: AccountPrices) -> Mapping[int, Prices]:
-    """Return the prices of the metrics in rows, those in dollars alone."""
-    found: dict[int, Prices] = {}
+    """Return the prices of metrics by row, only of accounts that pay in dollars."""
+    prices_of_rows: dict[int, Prices] = {}
     for cell in {key.cell for key in fleet.series}:
         if in_dollars := prices.in_dollars(fleet.payer_of(cell)[0]):
-            found |= dict.fromkeys(fleet.metrics(cell).values(), in_dollars)
-    return found
+            prices_of_rows |= dict.fromkeys(fleet.metrics(cell).values(), in_dollars)
+    return prices_of_rows
 
 
 def _by_tier(fleet: Fleet, config: Config, prices: AccountPrices) -> Mapping[Tier, ProjectedCost]:
-    """Return what signals cost that are read; a metric that both tiers use counts for the core."""
+    """Return the cost of the signals that are read, by tier; a metric of both tiers counts for the core."""
     rows, billed = defaultdict[Tier, set[int]](set), _prices_of_rows(fleet, prices)
     for series in fleet.series.values():
         if config.signals.includes(signal := series.settings.signal):
@@ -184,7 +188,7 @@ def _by_tier(fleet: Fleet, config: Config, prices: AccountPrices) -> Mapping[Tie
 def payers_of(
     fleet: Fleet, config: Config, prices: AccountPrices = LIST_PRICES_OF_ACCOUNTS
 ) -> list[PayerEstimate]:
-    """Return the accounts that pay for the signals that are read, the one that pays most first."""
+    """Return the accounts that pay for the signals that are read; the account that pays most is first."""
     billed = {cell: {*fleet.metrics(cell).values()} for cell in {key.cell for key in fleet.series}}
     rows, others = defaultdict[str, set[int]](set), defaultdict[str, set[str]](set)
     for key, series in fleet.series.items():
@@ -192,12 +196,12 @@ def payers_of(
         others[payer] |= {key.account} - {payer}
         if config.signals.includes(series.settings.signal):
             rows[payer] |= billed[key.cell].intersection(rows_of_metrics(fleet, series))
-    plan = Plan.of(fleet, Reading.of(config), {row for some in rows.values() for row in some}, {})
+    plan = Plan.of(fleet, Reading.of(config), {row for payer_rows in rows.values() for row in payer_rows}, {})
     payers = [
-        PayerEstimate(one, len(others[one]), plan.cost("", rows[one], prices.of(one)), prices.of(one))
-        for one in others
+        PayerEstimate(payer, len(accounts), plan.cost("", rows[payer], prices.of(payer)), prices.of(payer))
+        for payer, accounts in others.items()
     ]
-    return sorted(payers, key=lambda one: (-one.now.monthly_dollars, one.account))
+    return sorted(payers, key=lambda estimate: (-estimate.now.monthly_dollars, estimate.account))
 
 
 def _by_service(
@@ -212,28 +216,29 @@ def _by_service(
         all_rows[key.service] |= rows
         if config.signals.includes(series.settings.signal):
             now[key.service] |= rows
-    read = {row for some in now.values() for row in some}
-    plan, every_minute = (Plan.of(fleet, one, read, billed) for one in (Reading.of(config), Reading(60, 60)))
+    read = {row for service_rows in now.values() for row in service_rows}
+    plan = Plan.of(fleet, Reading.of(config), read, billed)
+    every_minute = Plan.of(fleet, Reading(60, 60), read, billed)
     with_details = Plan.of(fleet, Reading.of(config), billed.keys(), billed)
-    other_way = Plan.of(fleet, what_if, read, billed) if what_if else None
+    what_if_plan = Plan.of(fleet, what_if, read, billed) if what_if else None
     estimates = [
         ServiceEstimate(
             service,
             plan.projected(service, now[service]),
             with_details.projected(service, rows - now[service]),
             every_minute.projected(service, now[service]),
-            other_way.projected(service, now[service]) if other_way else None,
+            what_if_plan.projected(service, now[service]) if what_if_plan else None,
         )
         for service, rows in all_rows.items()
     ]
-    dollars = {one.service: one.now.monthly_dollars + one.added.monthly_dollars for one in estimates}
-    return sorted(estimates, key=lambda one: (-dollars[one.service], one.service))
+    dollars = {entry.service: entry.now.monthly_dollars + entry.added.monthly_dollars for entry in estimates}
+    return sorted(estimates, key=lambda entry: (-dollars[entry.service], entry.service))
 
 
 def rows_of_metrics(fleet: Fleet, series: Series) -> Iterator[int]:
     """Yield the rows of the metrics of a series, and of the aggregates that bound them."""
-    every = (fleet.usages, fleet.upper_bounds, fleet.published_limits, fleet.throttled, fleet.served)
-    formulas = (one.get(series.slot) for one in every)
+    all_formulas = (fleet.usages, fleet.upper_bounds, fleet.published_limits, fleet.throttled, fleet.served)
+    formulas = (by_slot.get(series.slot) for by_slot in all_formulas)
     for row in (row for formula in formulas if formula for row in formula.rows):
         yield row
         if (bound := int(fleet.rings.bound[row])) != NO_BOUND:
@@ -242,10 +247,11 @@ def rows_of_metrics(fleet: Fleet, series: Series) -> Iterator[int]:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The intervals at which one way of reading requests metrics, while all is far from its limits.
+    """The requests of each metric by one reading, while all series are far from their limits.
 
-    Columns by row: minutes between two requests, with and without pruning, and whether it is pruned. prices:
-    of the metrics in rows, those in dollars alone.
+    minutes: minutes between two requests, by row, with pruning. unpruned: the same without pruning. pruned:
+    whether a metric is pruned, by row. prices: the prices of metrics by row, only of accounts that pay in
+    dollars.
     """
 
     reading: Reading
@@ -256,9 +262,9 @@ class Plan:
 
     @classmethod
     def of(cls, fleet: Fleet, reading: Reading, read: Set[int], prices: Mapping[int, Prices]) -> "Plan":
-        """Plan the rows that are read. Where everything is read every minute, nothing is pruned."""
+        """Plan the requests of the rows in `read`. If all metrics are read every minute, none is pruned."""
         rings, size = fleet.rings, fleet.rings.size
-        longest, throttled = (max(int(s // 60), 1) for s in (reading.longest, reading.throttled))
+        longest, throttled = (max(int(seconds // 60), 1) for seconds in (reading.longest, reading.throttled))
         minutes = np.full(size, longest, np.int32)
         for block in fleet.throttled:
             minutes[block.rows] = throttled
@@ -266,29 +272,31 @@ class Plan:
         minutes[[row for row in range(size) if row not in read]] = NOT_READ
         pruned_minutes, pruned = plan_idle(rings, minutes, throttled)
         if reading.is_every_minute:
-            of_parts = np.bincount(np.maximum(rings.bound[:size], 0), rings.bound[:size] != NO_BOUND, size)
-            unused = of_parts >= np.maximum(rings.use_count[:size], 1)
+            uses_as_bound = np.bincount(
+                np.maximum(rings.bound[:size], 0), rings.bound[:size] != NO_BOUND, size
+            )
+            only_as_bound = uses_as_bound >= np.maximum(rings.use_count[:size], 1)
             return cls(
-                reading, np.where(unused, NOT_READ, minutes), minutes, np.zeros(size, np.bool_), prices
+                reading, np.where(only_as_bound, NOT_READ, minutes), minutes, np.zeros(size, np.bool_), prices
             )
         return cls(reading, pruned_minutes, minutes, pruned, prices)
 
     def projected(self, service: str, rows: Iterable[int]) -> ProjectedCost:
-        """Return what the metrics in some rows cost in dollars, those of a service or of all ("")."""
+        """Return the cost in dollars of the metrics in these rows. service: their service; "" for several."""
         by_prices = defaultdict[Prices, list[int]](list)
         for row in rows:
             by_prices[self.prices[row]].append(row)
-        return sum_of(self.cost(service, some, prices) for prices, some in by_prices.items())
+        return sum_of(self.cost(service, same_priced, prices) for prices, same_priced in by_prices.items())
 
     def cost(self, service: str, rows: Iterable[int], prices: Prices | None) -> ProjectedCost:
-        """Return what the metrics in some rows cost at these prices, those of a service or of all ("")."""
+        """Return the cost of the metrics in these rows at these prices. service: as for `projected`."""
         read = [row for row in rows if self.minutes[row] < NOT_READ]
         if service in self.reading.streamed:
             return project(Counter(), len(read), prices)
         pruned = [row for row in read if self.pruned[row]]
         unpruned, cost, checked = (
-            project(_by_interval(minutes, some), 0, prices)
-            for minutes, some in ((self.unpruned, pruned), (self.minutes, read), (self.minutes, pruned))
+            project(_by_interval(minutes, selected), 0, prices)
+            for minutes, selected in ((self.unpruned, pruned), (self.minutes, read), (self.minutes, pruned))
         )
         saved = unpruned.monthly_dollars - checked.monthly_dollars
         return replace(cost, pruned_metrics=len(pruned), pruned_dollars=saved)
@@ -311,20 +319,24 @@ IDLE = (
 
 
 def as_table(estimate: CostEstimate) -> str:
-    """Return a line for each service, and the sums; and what each account pays, if there are several."""
-    has_other_way = any(one.what_if for one in estimate.services)
+    """Return a table of the services and their sum, and other tables, such as of the accounts that pay."""
+    has_what_if = any(service.what_if for service in estimate.services)
     header = ("service", "metrics", "pruned", "$/month", "every minute", "metrics of details", "$/month more")
-    rows = [header + (("what if",) if has_other_way else ())]
-    rows += [(one.service, *_cells(one)) for one in estimate.services]
+    rows = [header + (("what if",) if has_what_if else ())]
+    rows += [(service.service, *_cells(service)) for service in estimate.services]
     rows.append(("all", *_cells(_total(estimate.services))))
-    others = (*_tier_lines(estimate.tiers), *_payer_lines(estimate.payers), *_stream_lines(estimate.streams))
-    others = (*_path_lines(estimate.paths), *others)
-    pruned = [] if not any(one.now.pruned_metrics for one in estimate.services) else ["", PRUNED]
-    return "\n".join([*_lines(rows), *pruned, "", IDLE, *others])
+    more_lines = (
+        *_path_lines(estimate.paths),
+        *_tier_lines(estimate.tiers),
+        *_payer_lines(estimate.payers),
+        *_stream_lines(estimate.streams),
+    )
+    pruned = [] if not any(service.now.pruned_metrics for service in estimate.services) else ["", PRUNED]
+    return "\n".join([*_lines(rows), *pruned, "", IDLE, *more_lines])
 
 
 def _path_lines(paths: ProjectedCost) -> list[str]:
-    """The line of what is read for request paths alone; none without such metrics."""
+    """Return the line of the metrics that are read only for request paths; none without such metrics."""
     if not paths.polled_metrics:
         return []
     metrics = f"{paths.polled_metrics:,} metrics every five minutes"
@@ -332,24 +344,33 @@ def _path_lines(paths: ProjectedCost) -> list[str]:
 
 
 def _tier_lines(tiers: Mapping[Tier, ProjectedCost]) -> list[str]:
-    """The lines of the tiers of the signals that are read."""
+    """Return the table of the tiers of the signals that are read."""
     cells = [
-        (tier.value, f"{one.polled_metrics:,}", f"{one.monthly_dollars:,.2f}") for tier, one in tiers.items()
+        (tier.value, f"{cost.polled_metrics:,}", f"{cost.monthly_dollars:,.2f}")
+        for tier, cost in tiers.items()
     ]
     return ["", *_lines([("tier", "metrics", "$/month"), *cells])] if tiers else []
 
 
 def _stream_lines(streams: Sequence[StreamAdvice]) -> list[str]:
-    """The advice what to stream; none where polling is cheaper."""
+    """Return the table of the metrics to stream; none if polling is cheaper."""
     if not streams:
         return []
     header = ("stream", "account", "region", "metrics", "polled $/month", "streamed", "saved")
     cells = [
-        (one.namespace, one.account, one.region, f"{one.metrics:,}", *map("{:,.2f}".format, _dollars_of(one)))
-        for one in streams
+        (
+            stream.namespace,
+            stream.account,
+            stream.region,
+            f"{stream.metrics:,}",
+            *map("{:,.2f}".format, _dollars_of(stream)),
+        )
+        for stream in streams
     ]
-    names = " ".join(f"--metric {name}" for name in dict.fromkeys(n for one in streams for n in _names(one)))
-    saved = sum(one.saved_dollars for one in streams)
+    names = " ".join(
+        f"--metric {name}" for name in dict.fromkeys(name for stream in streams for name in _names(stream))
+    )
+    saved = sum(stream.saved_dollars for stream in streams)
     return [
         "",
         f"A metric stream of these saves ${saved:,.2f} a month, and more where metrics have no points:",
@@ -358,25 +379,27 @@ def _stream_lines(streams: Sequence[StreamAdvice]) -> list[str]:
     ]
 
 
-def _names(one: StreamAdvice) -> list[str]:
-    return [f"{one.namespace}:{name}" for name in one.names]
+def _names(stream: StreamAdvice) -> list[str]:
+    return [f"{stream.namespace}:{name}" for name in stream.names]
 
 
-def _dollars_of(one: StreamAdvice) -> tuple[float, float, float]:
-    return one.polled_dollars, one.streamed_dollars, one.saved_dollars
+def _dollars_of(stream: StreamAdvice) -> tuple[float, float, float]:
+    return stream.polled_dollars, stream.streamed_dollars, stream.saved_dollars
 
 
 def _payer_lines(payers: Sequence[PayerEstimate]) -> list[str]:
-    """The lines of the accounts that pay; none where one account pays for itself alone."""
-    in_dollars = all(one.dollars is not None for one in payers)
-    if len(payers) <= 1 and in_dollars and not any(one.others for one in payers):
+    """Return the table of the accounts that pay; none if one account pays only for itself."""
+    in_dollars = all(payer.dollars is not None for payer in payers)
+    if len(payers) <= 1 and in_dollars and not any(payer.others for payer in payers):
         return []
-    cells = [(one.account, f"{one.others:,}", f"{one.now.polled_metrics:,}", one.words) for one in payers]
+    cells = [
+        (payer.account, f"{payer.others:,}", f"{payer.now.polled_metrics:,}", payer.words) for payer in payers
+    ]
     return ["", *_lines([("paid by", "other accounts", "metrics", "$/month"), *cells])]
 
 
 def _lines(rows: Sequence[tuple[str, ...]]) -> list[str]:
-    """The lines of a table with aligned columns."""
+    """Return the lines of a table with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
@@ -388,26 +411,28 @@ def _lines(rows: Sequence[tuple[str, ...]]) -> list[str]:
 
 
 def _total(estimates: Sequence[ServiceEstimate]) -> ServiceEstimate:
-    other_ways = [one.what_if for one in estimates if one.what_if]
+    what_ifs = [estimate.what_if for estimate in estimates if estimate.what_if]
     return ServiceEstimate(
         "all",
-        sum_of(one.now for one in estimates),
-        sum_of(one.added for one in estimates),
-        sum_of(one.every_minute for one in estimates),
-        sum_of(other_ways) if other_ways else None,
+        sum_of(estimate.now for estimate in estimates),
+        sum_of(estimate.added for estimate in estimates),
+        sum_of(estimate.every_minute for estimate in estimates),
+        sum_of(what_ifs) if what_ifs else None,
     )
 
 
-def _cells(one: ServiceEstimate) -> tuple[str, ...]:
-    dollars = [f"{cost.monthly_dollars:,.2f}" for cost in (one.now, one.every_minute, one.added)]
-    other_way = (f"{one.what_if.monthly_dollars:,.2f}",) if one.what_if else ()
+def _cells(estimate: ServiceEstimate) -> tuple[str, ...]:
+    dollars = [
+        f"{cost.monthly_dollars:,.2f}" for cost in (estimate.now, estimate.every_minute, estimate.added)
+    ]
+    what_if = (f"{estimate.what_if.monthly_dollars:,.2f}",) if estimate.what_if else ()
     return (
-        f"{one.now.polled_metrics:,}",
-        f"{one.now.pruned_metrics:,}",
+        f"{estimate.now.polled_metrics:,}",
+        f"{estimate.now.pruned_metrics:,}",
         *dollars[:2],
-        f"{one.added.polled_metrics:,}",
+        f"{estimate.added.polled_metrics:,}",
         dollars[2],
-        *other_way,
+        *what_if,
     )
 
 
@@ -416,16 +441,16 @@ def _tiers_and_streams(estimate: CostEstimate) -> dict[str, list[dict[str, Any]]
     tiers = [
         {
             "tier": tier.value,
-            "polled_metrics": one.polled_metrics,
-            "monthly_dollars": round(one.monthly_dollars, 2),
+            "polled_metrics": cost.polled_metrics,
+            "monthly_dollars": round(cost.monthly_dollars, 2),
         }
-        for tier, one in estimate.tiers.items()
+        for tier, cost in estimate.tiers.items()
     ]
     streams = [
-        {"account": one.account, "region": one.region, "namespace": one.namespace}
-        | {"metric_names": list(one.names), "metrics": one.metrics}
-        | dict(zip(STREAM_DOLLARS, (round(dollars, 2) for dollars in _dollars_of(one)), strict=True))
-        for one in estimate.streams
+        {"account": stream.account, "region": stream.region, "namespace": stream.namespace}
+        | {"metric_names": list(stream.names), "metrics": stream.metrics}
+        | dict(zip(STREAM_DOLLARS, (round(dollars, 2) for dollars in _dollars_of(stream)), strict=True))
+        for stream in estimate.streams
     ]
     return {"tiers": tiers, "streams": streams}
 
@@ -434,28 +459,28 @@ def as_json(estimate: CostEstimate) -> str:
     """Return the services, the accounts that pay, and the failures."""
     services = [
         {
-            "service": one.service,
-            "polled_metrics": one.now.polled_metrics,
-            "monthly_dollars": round(one.now.monthly_dollars, 2),
-            "pruned_metrics": one.now.pruned_metrics,
-            "pruned_monthly_dollars": round(one.now.pruned_dollars, 2),
-            "every_minute_monthly_dollars": round(one.every_minute.monthly_dollars, 2),
-            "detail_metrics": one.added.polled_metrics,
-            "detail_monthly_dollars": round(one.added.monthly_dollars, 2),
+            "service": service.service,
+            "polled_metrics": service.now.polled_metrics,
+            "monthly_dollars": round(service.now.monthly_dollars, 2),
+            "pruned_metrics": service.now.pruned_metrics,
+            "pruned_monthly_dollars": round(service.now.pruned_dollars, 2),
+            "every_minute_monthly_dollars": round(service.every_minute.monthly_dollars, 2),
+            "detail_metrics": service.added.polled_metrics,
+            "detail_monthly_dollars": round(service.added.monthly_dollars, 2),
         }
-        | ({"what_if_monthly_dollars": round(one.what_if.monthly_dollars, 2)} if one.what_if else {})
-        for one in estimate.services
+        | ({"what_if_monthly_dollars": round(service.what_if.monthly_dollars, 2)} if service.what_if else {})
+        for service in estimate.services
     ]
     payers = [
         {
-            "account": one.account,
-            "other_accounts": one.others,
-            "polled_metrics": one.now.polled_metrics,
-            "currency": one.prices.currency if one.prices else None,
-            "monthly_amount": one.amount and round(one.amount, 2),
-            "monthly_dollars": one.dollars and round(one.dollars, 2),
+            "account": payer.account,
+            "other_accounts": payer.others,
+            "polled_metrics": payer.now.polled_metrics,
+            "currency": payer.prices.currency if payer.prices else None,
+            "monthly_amount": payer.amount and round(payer.amount, 2),
+            "monthly_dollars": payer.dollars and round(payer.dollars, 2),
         }
-        for one in estimate.payers
+        for payer in estimate.payers
     ]
     content = {
         "services": services,

@@ -1,6 +1,6 @@
 """The output formats of `headroom coverage`: a table for the terminal, JSON, CSV and Markdown.
 
-Quotas are those of /api/v1/coverage.
+The quotas are JSON objects as /api/v1/coverage returns them.
 """
 
 import csv
@@ -37,7 +37,7 @@ FIELDS = (
     "cost_note",
 )
 
-MAX_UNREAD = 20  # sentences about what could not be read that are shown to people
+MAX_UNREAD = 20  # the maximum number of sentences about failed reads in formats for people
 
 CoverageJson = Mapping[str, Any]
 
@@ -57,7 +57,7 @@ def column_texts(quota: CoverageJson) -> tuple[str, ...]:
 
 
 def cost(quota: CoverageJson) -> str:
-    """Return the monthly cost of watching a quota; `-` if nothing can watch it, never 0 if unknown."""
+    """Return the monthly cost of watching a quota; `-` if it cannot be watched, never 0 if it is unknown."""
     amount = quota["monthly_dollars"]
     if amount is None:
         return "-" if quota["state"] == "no_usage_source" else "it depends"
@@ -70,13 +70,13 @@ def summary(coverage: CoverageJson) -> str:
         return "No quota of a service in use is known."
     states = (f"{number:,} {state.replace('_', ' ')}" for state, number in coverage["states"].items())
     unknown = coverage["unknown_costs"]
-    more = f", without the {unknown:,} whose cost depends on settings or resources" if unknown else ""
-    dollars = f"watching them costs ${coverage['monthly_dollars']:,.2f} a month{more}"
+    exception = f", without the {unknown:,} whose cost depends on settings or resources" if unknown else ""
+    dollars = f"watching them costs ${coverage['monthly_dollars']:,.2f} a month{exception}"
     return f"{coverage['total']:,} quotas: {', '.join(states)}; {dollars}"
 
 
 def footer(coverage: CoverageJson) -> Iterator[str]:
-    """Yield the summary, and what could not be read."""
+    """Yield the summary, and sentences about failed reads."""
     yield summary(coverage)
     unread = coverage["unread"]
     yield from (f"Not read: {sentence}" for sentence in unread[:MAX_UNREAD])
@@ -104,7 +104,7 @@ def write_json(coverage: CoverageJson, out: TextIO) -> None:
 
 
 def write_csv(coverage: CoverageJson, out: TextIO) -> None:
-    """Write one record per quota. An apostrophe precedes what a spreadsheet would evaluate."""
+    """Write one record per quota. An apostrophe precedes text that a spreadsheet would evaluate."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(FIELDS)
     for quota in coverage["items"]:

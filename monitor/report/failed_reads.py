@@ -1,4 +1,4 @@
-"""The failed reads of a scan, one by one for programs, and by their causes for people."""
+"""The failed reads of a scan: one by one for programs, and by cause for people."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from monitor.polling.watcher import Watcher
 from monitor.schema.selector import Location
 
 MAX_SINGLE = 3  # failures of one account and cause that are listed singly
-MAX_FAILED_READS = 100  # sentences for people
+MAX_FAILED_READS = 100  # the maximum number of sentences for people
 
 LocatedFailure = tuple[Location, Failure]
 
@@ -22,9 +22,9 @@ LocatedFailure = tuple[Location, Failure]
 class FailedReads:
     """The failed reads of a scan, as sentences.
 
-    each: one sentence for each failure. by_cause: one for each account and class of cause, with what to do
-    about it, where there are more than MAX_SINGLE: an account that permits nothing has hundreds of failures
-    in each region.
+    each: one sentence for each failure. by_cause: one sentence with the remedy for each account and class of
+    cause that has more than MAX_SINGLE failures, as an account without permissions has hundreds of failures
+    in each region; other failures have a sentence each.
     """
 
     each: Sequence[str] = ()
@@ -36,17 +36,17 @@ class FailedReads:
 
     @property
     def listed(self) -> Sequence[str]:
-        """The sentences by cause, and one that counts those beyond MAX_FAILED_READS."""
+        """The first MAX_FAILED_READS sentences by cause, and a sentence with the number of further ones."""
         more = len(self.by_cause) - MAX_FAILED_READS
-        rest = [f"{more:,} more failed; `--format json` lists all"] if more > 0 else []
-        return [*self.by_cause[:MAX_FAILED_READS], *rest]
+        last = [f"{more:,} more failed; `--format json` lists all"] if more > 0 else []
+        return [*self.by_cause[:MAX_FAILED_READS], *last]
 
 
 NO_FAILED_READS = FailedReads()
 
 
 def failed_reads(watcher: Watcher, others: Iterable[LocatedFailure] = ()) -> FailedReads:
-    """Return the failed reads of a watcher, and others of the same accounts."""
+    """Return the failed reads of a watcher. others: other failures in the same accounts."""
     other_failures = [*others]
     cells = [
         ObservationTarget(account, region, "", cell.inventory.account_name, 0.0, 0.0)
@@ -64,15 +64,15 @@ def failed_reads(watcher: Watcher, others: Iterable[LocatedFailure] = ()) -> Fai
 def sentences_by_cause(
     failures: Iterable[LocatedFailure], cells: Iterable[ObservationTarget], registry: Registry
 ) -> list[str]:
-    """Return the sentences for people on the failures. cells: all that were read, as targets."""
+    """Return sentences for people about failures. cells: all cells that were read, as targets."""
     failing = with_one_cause_of_denial(_targets(failures))
     spots = group_targets(failing, [*failing, *cells])
     return [sentence for spot in spots for sentence in _sentences(spot, registry)]
 
 
 def _targets(failures: Iterable[LocatedFailure]) -> list[ObservationTarget]:
-    """Return a target for each place and class of cause."""
-    ordered = sorted(failures, key=_place_and_cause)
+    """Return a target for each location and class of cause."""
+    ordered = sorted(failures, key=_location_and_cause)
     return [
         ObservationTarget(
             location.account or location.account_name,
@@ -82,23 +82,23 @@ def _targets(failures: Iterable[LocatedFailure]) -> list[ObservationTarget]:
             0.0,
             0.0,
             cause=cause,
-            failures=tuple(failure for _, failure in some),
+            failures=tuple(failure for _, failure in same_cause),
         )
-        for (location, cause), some in groupby(ordered, _place_and_cause)
+        for (location, cause), same_cause in groupby(ordered, _location_and_cause)
     ]
 
 
-def _place_and_cause(failed: LocatedFailure) -> tuple[Location, str]:
+def _location_and_cause(failed: LocatedFailure) -> tuple[Location, str]:
     location, failure = failed
     return location, failure.failure_class
 
 
 def _sentences(spot: BlindSpot, registry: Registry) -> Sequence[str]:
-    """Return the failures of a blind spot singly if they are few, else one sentence and what to do."""
+    """Return a sentence for each failure of a blind spot; one with the remedy if there are many."""
     located = [
-        (Location(one.account, one.name, one.region, one.service), failure)
-        for one in spot.targets
-        for failure in one.failures
+        (Location(target.account, target.name, target.region, target.service), failure)
+        for target in spot.targets
+        for failure in target.failures
     ]
     single = _each(located)
     if len(single) <= MAX_SINGLE:
@@ -107,5 +107,5 @@ def _sentences(spot: BlindSpot, registry: Registry) -> Sequence[str]:
 
 
 def _each(failures: Iterable[LocatedFailure]) -> list[str]:
-    """Return a sentence for each failure, each once: a list may be read in several ways."""
+    """Return a sentence for each failure, each once, as several reads may fail in the same way."""
     return [*dict.fromkeys(describe_failure(*failed) for failed in failures)]

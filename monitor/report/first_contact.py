@@ -1,4 +1,4 @@
-"""The first contact with AWS: whose credentials these are, and what they may read."""
+"""The first contact with AWS: the account of the credentials, and the resources that they may read."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,18 +21,18 @@ from monitor.polling.watcher import Watcher
 from monitor.report.cost_estimate import payers_of
 from monitor.report.failed_reads import FailedReads, failed_reads
 
-ANY_REGION = "us-east-1"  # where no region is set: STS tells there, too, whose credentials these are
+ANY_REGION = "us-east-1"  # for STS if no region is set: STS answers the same in every region
 TRIED_METRIC = Metric("AWS/Usage", "CallCount", "Sum", period=300)
 TRIED_MINUTES = 5
 
 
 class FirstContactError(HeadroomError):
-    """AWS does not tell whose credentials these are. The text is a sentence, and the next step."""
+    """The account of the credentials cannot be found. The text is a sentence, and the next step."""
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The account of the credentials. region: that of the environment or profile; empty without one."""
+    """The account of the credentials. region: the region of the environment or profile; may be empty."""
 
     account: str
     region: str
@@ -40,10 +40,11 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class FirstContact:
-    """The outcome of a first contact: what could be read, without metrics but one of each account.
+    """The outcome of a first contact, which reads all resources and one metric of each account.
 
-    accounts: their ids. services, series: the numbers of those in use. dollars: what CloudWatch costs a month
-    while all is far from its limits. denied: the actions that AWS denied, by its messages.
+    accounts: the ids of the accounts. services, series: the numbers of services and series in use. dollars:
+    the cost of CloudWatch per month while all series are far from their limits. denied: the actions that
+    AWS's messages name as denied.
     """
 
     accounts: Sequence[str]
@@ -55,7 +56,7 @@ class FirstContact:
 
 
 async def find_caller(profile: str) -> Caller:
-    """Return whose credentials these are, by one call to STS. Raises FirstContactError."""
+    """Return the account of the credentials, by one call to STS. Raises FirstContactError."""
     try:
         source = EnvironmentCredentials(profile=profile or None)
         region = await source.region() or ""
@@ -80,18 +81,20 @@ async def contact(
     watcher = Watcher(config, registry, fleet, telemetry, aws)
     try:
         await watcher.run_once(report_progress, with_polls=False)
-        refused = await _request_a_metric_each(watcher, fleet)
+        metric_failures = await _request_a_metric_each(watcher, fleet)
     finally:
         await watcher.close()
     failed = failed_reads(watcher)
     payers = payers_of(fleet, config, AccountPrices(config.price_table, aws.partitions))
-    denied = {action for one in (*failed.each, *refused) for action in DENIED_ACTION.findall(one)}
+    denied = {
+        action for sentence in (*failed.each, *metric_failures) for action in DENIED_ACTION.findall(sentence)
+    }
     return FirstContact(
         accounts=sorted({account for account, _ in watcher.cells}),
         services=len({key.service for key in fleet.series}),
         series=len(fleet.series),
-        dollars=sum(one.dollars or 0.0 for one in payers),
-        failures=FailedReads([*failed.each, *refused], [*failed.by_cause, *refused]),
+        dollars=sum(payer.dollars or 0.0 for payer in payers),
+        failures=FailedReads([*failed.each, *metric_failures], [*failed.by_cause, *metric_failures]),
         denied=sorted(denied),
     )
 
@@ -104,5 +107,5 @@ async def _request_a_metric_each(watcher: Watcher, fleet: Fleet) -> list[str]:
     for account, region in regions.items():
         last = watcher.cells[account, region].cell.clock.minute() // TRIED_MINUTES * TRIED_MINUTES
         tried = await reader.read((account, region), [TRIED_METRIC], range(last - TRIED_MINUTES, last))
-        failures += [f"{account}/{region} metrics: {one}" for one in tried.failures]
+        failures += [f"{account}/{region} metrics: {failure}" for failure in tried.failures]
     return failures

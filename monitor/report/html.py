@@ -57,7 +57,7 @@ def template_environment() -> Environment:
         escape_unprintable,
         forecast_text,
     )
-    environment.filters |= {one.__name__: one for one in filters}
+    environment.filters |= {function.__name__: function for function in filters}
     environment.globals |= {"version": VERSION, "zone_meanings": ZONE_MEANINGS}
     return environment
 

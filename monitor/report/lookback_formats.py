@@ -27,7 +27,7 @@ from monitor.report.terminal import PIPED_WIDTH
 from rules.alert_rules import Severity
 from rules.band import Zone
 
-MAX_SERIES, MAX_EPISODES = 40, 15  # listed for people
+MAX_SERIES, MAX_EPISODES = 40, 15  # the maximum numbers listed for people
 SERIES_COLUMNS = (
     "episodes",
     "throttled",
@@ -72,19 +72,19 @@ def duration(minutes: float) -> str:
 
 
 def throttled_demand_text(series: Series, amount: float | None) -> str:
-    """Return throttled demand in all as text; a dash where it is not counted."""
+    """Return the total of throttled demand as text; a dash if it is not counted."""
     if amount is None or isnan(amount) or series.settings.signal.saturation_is_state:
         return "-"
     return f"{amount:,.0f}"
 
 
 def peak_text(peak: float) -> str:
-    """Return a utilization as text; a dash where it is not known."""
+    """Return a utilization as text; a dash if it is not known."""
     return "-" if isnan(peak) else format_percent(peak)
 
 
 def alert_text(outcome: EpisodeOutcome) -> str:
-    """Return when an alert fired, from the begin of an episode on, and its severity."""
+    """Return the severity of an episode's alert, and when it fired relative to the episode's begin."""
     after = outcome.fired_after
     if outcome.span is None or after is None:
         return "none"
@@ -93,29 +93,29 @@ def alert_text(outcome: EpisodeOutcome) -> str:
 
 
 def foreseen_text(outcome: EpisodeOutcome) -> str:
-    """Return how long before an episode its alarm began."""
+    """Return how long before an episode a forecast foresaw it."""
     if outcome.foresight is None:
         return "-"
     return "no" if outcome.foresight.lead is None else f"{duration(outcome.foresight.lead)} ahead"
 
 
 def usage_text(outcome: EpisodeOutcome) -> str:
-    """Return the usage at the peak, and the limit."""
+    """Return the usage at an episode's peak and the limit, as text."""
     episode, unit = outcome.episode, outcome.series.settings.signal.unit
     if isnan(episode.usage) or isnan(episode.limit):
         return "-"
     return unit.format_fraction(episode.usage, episode.limit)
 
 
-def series_texts(one: SeriesEpisodes) -> tuple[str, ...]:
+def series_texts(entry: SeriesEpisodes) -> tuple[str, ...]:
     """Return the episodes of a series as tables show them, in the order of SERIES_COLUMNS."""
-    key, (foreseen, forecast) = one.series.key, one.foreseen
+    key, (foreseen, forecast) = entry.series.key, entry.foreseen
     return (
-        f"{len(one.episodes):,}",
-        f"{one.throttling:,}",
-        duration(one.longest),
-        peak_text(one.peak),
-        throttled_demand_text(one.series, one.throttled_demand),
+        f"{len(entry.episodes):,}",
+        f"{entry.throttling:,}",
+        duration(entry.longest),
+        peak_text(entry.peak),
+        throttled_demand_text(entry.series, entry.throttled_demand),
         f"{foreseen:,} of {forecast:,}" if forecast else "-",
         f"{key.service}.{key.signal}",
         key.shown,
@@ -150,12 +150,12 @@ def way_texts(way: WaySummary) -> tuple[str, ...]:
 def worst_episodes(summary: LookbackSummary) -> list[EpisodeOutcome]:
     """Return the worst episode of each of the worst series, by begin."""
     return sorted(
-        (one.worst for one in summary.series[:MAX_EPISODES]), key=lambda outcome: outcome.episode.begin
+        (entry.worst for entry in summary.series[:MAX_EPISODES]), key=lambda outcome: outcome.episode.begin
     )
 
 
 def write_lookback_table(summary: LookbackSummary, out: TextIO) -> None:
-    """Write what happened as text; without a terminal, each entry is one line."""
+    """Write the summary as text; without a terminal, each entry is one line."""
     terminal = out.isatty()
     console = Console(file=out, highlight=False, soft_wrap=True, width=None if terminal else PIPED_WIDTH)
     console.print(Text(summary.headline, "bold"))
@@ -182,10 +182,10 @@ def _more(number: int) -> Iterator[str]:
 
 def _print_series(console: Console, summary: LookbackSummary) -> None:
     table = _table(SERIES_COLUMNS)
-    for one in summary.series[:MAX_SERIES]:
-        style = STYLES[Zone.SATURATED if one.throttling else Zone.NEAR]
-        number, *rest = map(escape_unprintable, series_texts(one))
-        table.add_row(Text(number, style), *map(Text, rest))
+    for entry in summary.series[:MAX_SERIES]:
+        style = STYLES[Zone.SATURATED if entry.throttling else Zone.NEAR]
+        number, *texts = map(escape_unprintable, series_texts(entry))
+        table.add_row(Text(number, style), *map(Text, texts))
     console.print(Text("\nSeries with episodes", "bold"))
     console.print(table)
     for line in _more(len(summary.series) - MAX_SERIES):
@@ -227,7 +227,7 @@ def _number(value: float | None) -> float | None:
 
 
 def episode_record(outcome: EpisodeOutcome) -> dict[str, Any]:
-    """Return an episode as JSON has it, with the names of /api/v1/look-back.
+    """Return an episode as a JSON object, with the names of /api/v1/look-back.
 
     Times are in UTC, leads and lengths in minutes.
     """
@@ -263,33 +263,33 @@ def _span_record(span: AlertSpan) -> dict[str, Any]:
     }
 
 
-def notice_record(one: PastNotice, series: Mapping[int, Series]) -> dict[str, Any]:
-    """Return a notice as JSON has it."""
-    labels = series[one.slot].key.labels
+def notice_record(notice: PastNotice, series: Mapping[int, Series]) -> dict[str, Any]:
+    """Return a notice as a JSON object."""
+    labels = series[notice.slot].key.labels
     return {
-        "at": timestamp(one.minute),
-        "kind": one.kind,
-        "severity": one.severity,
-        "zone": one.zone.word,
+        "at": timestamp(notice.minute),
+        "kind": notice.kind,
+        "severity": notice.severity,
+        "zone": notice.zone.word,
         **labels,
     }
 
 
 def document(summary: LookbackSummary) -> dict[str, Any]:
-    """Return everything that a look-back found."""
+    """Return all results of a look-back as a JSON object."""
     report = summary.report
-    found = report.lookback
-    forecasts = found.forecasts
-    episodes = [episode_record(outcome) for one in summary.series for outcome in one.episodes]
+    lookback = report.lookback
+    forecasts = lookback.forecasts
+    episodes = [episode_record(outcome) for entry in summary.series for outcome in entry.episodes]
     return {
         "items": episodes,
-        "total": len(episodes) + found.more_episodes,
-        "begin": timestamp(found.minutes.start),
-        "end": timestamp(found.minutes.stop),
-        "series": len(found.series),
-        "series_without_samples": found.without_samples,
+        "total": len(episodes) + lookback.more_episodes,
+        "begin": timestamp(lookback.minutes.start),
+        "end": timestamp(lookback.minutes.stop),
+        "series": len(lookback.series),
+        "series_without_samples": lookback.without_samples,
         "series_without_past": report.plan.without_past,
-        "known_series_days": round(found.known_days, 3),
+        "known_series_days": round(lookback.known_days, 3),
         "metrics_requested": report.plan.metric_count,
         "cost_dollars": report.cost_dollars,
         "ways": [
@@ -300,10 +300,10 @@ def document(summary: LookbackSummary) -> dict[str, Any]:
                 "episodes_with_later_alert": way.later,
                 "median_minutes_later": way.later_minutes,
                 "episodes_without_alert": way.without_alert,
-                "notices": [notice_record(one, found.series) for one in result.notices],
+                "notices": [notice_record(notice, lookback.series) for notice in result.notices],
                 "more_notices": result.more,
             }
-            for way, result in zip(summary.ways, found.ways, strict=True)
+            for way, result in zip(summary.ways, lookback.ways, strict=True)
         ],
         "forecasts": forecasts
         and {
@@ -333,7 +333,7 @@ def write_lookback_html(summary: LookbackSummary, out: TextIO) -> None:
             summary=summary,
             report=summary.report,
             series_columns=SERIES_COLUMNS,
-            series=[(one.throttling, series_texts(one)) for one in summary.series],
+            series=[(entry.throttling, series_texts(entry)) for entry in summary.series],
             episode_columns=EPISODE_COLUMNS,
             episodes=[
                 (outcome.episode.is_throttling, episode_texts(outcome)) for outcome in worst_episodes(summary)

@@ -1,4 +1,4 @@
-"""Looks back at past days of what is configured: reads them, and judges them as `headroom serve` would."""
+"""Looks back at past days of the configured accounts, and judges them as `headroom serve` would."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -27,9 +27,9 @@ ALL_SERIES = AlertOverride(region="*")  # selects all series
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookbackReport:
-    """The events of past days, and what could not be read. cost_dollars: list price of what was requested.
+    """The events of past days, and the failed reads. cost_dollars: list price of the requested metrics.
 
-    failures, requested_failures: sentences. account_names: by 12-digit id.
+    failures, requested_failures: sentences. account_names: names by 12-digit id.
     """
 
     lookback: Lookback
@@ -43,24 +43,24 @@ class LookbackReport:
 
 @dataclass(frozen=True, slots=True)
 class OtherWay:
-    """Another band or duration to compare with. pending_for: seconds."""
+    """Another way of judging, with another band or duration. pending_for: seconds."""
 
     band: PartialBand | None = None
     pending_for: int | None = None
 
     def name(self) -> str:
-        """Return what it is called in tables, such as `band 50-80 %, for 10 min`."""
+        """Return its name in tables, such as `band 50-80 %, for 10 min`."""
         parts = []
         if self.band:
             bounds = (self.band.low, self.band.high, self.band.near)
-            shown = "-".join(f"{bound * 100:g}" for bound in bounds if bound is not None)
-            parts.append(f"band {shown} %")
+            text = "-".join(f"{bound * 100:g}" for bound in bounds if bound is not None)
+            parts.append(f"band {text} %")
         if self.pending_for is not None:
             parts.append(f"for {self.pending_for / 60:g} min")
         return ", ".join(parts)
 
     def applied(self, config: Config, registry: Registry) -> Config:
-        """Return a configuration with it. Raises ConfigError where a band would not be in order."""
+        """Return a configuration with this band and duration. Raises ConfigError for an unordered band."""
         changes: dict[str, object] = {}
         if self.band:
             problems = [*unordered_bands(self.band, config.bands, registry.signals)]
@@ -78,7 +78,7 @@ class OtherWay:
 def ways_of(
     fleet: Fleet, config: Config, registry: Registry, others: Iterable[OtherWay], names: dict[str, str]
 ) -> list[Way]:
-    """Return the way that is in force, and others. names: of accounts, by id. Raises ConfigError."""
+    """Return the configured way of judging, and others. names: account names by id. Raises ConfigError."""
     return [
         Way.in_force(fleet, IN_FORCE),
         *(_way(fleet, other.applied(config, registry), other.name(), names) for other in others),
@@ -90,8 +90,8 @@ def _way(fleet: Fleet, config: Config, name: str, names: dict[str, str]) -> Way:
     for series in fleet.series.values():
         settings, slot = series.settings, series.slot
         labels = SelectorLabels(**series.key.labels, account_name=names.get(series.key.account, ""))
-        own = DELIBERATE_CAP_BAND if settings.deliberate else settings.signal.band
-        band, pending = config.band_for(labels, own), config.alert_override(labels, "pending_for")
+        default_band = DELIBERATE_CAP_BAND if settings.deliberate else settings.signal.band
+        band, pending = config.band_for(labels, default_band), config.alert_override(labels, "pending_for")
         tolerance = config.tolerance_for(labels, settings.signal.tolerance)
         values = {
             "low": band.low,
@@ -112,7 +112,11 @@ def judge_past(
     terms: tuple[Config, Registry, Sequence[OtherWay]],
     report: Callable[[int, int], None],
 ) -> LookbackReport:
-    """Judge the samples of a scan. terms: how. Raises ConfigError for another way with an impossible band."""
+    """Judge the samples of a scan.
+
+    terms: the configuration, the registry, and other ways of judging. report: called with the steps done and
+    the number of all steps. Raises ConfigError if a way has an unordered band.
+    """
     config, registry, others = terms
     fleet, names, settings = scan.fleet, {**scan.account_names}, config.alerting_settings(registry)
     builder = NoticeBuilder(fleet, Lifecycle(fleet, plan.minutes.start), settings, 0)

@@ -22,7 +22,7 @@ from rules.alert_rules import Severity
 class EpisodeOutcome(NamedTuple):
     """An episode, with its alert and its forecast.
 
-    span: the alert that fired by the configuration; None: none did. foresight: None where no forecast was
+    span: the alert that the configuration would have fired; None if none. foresight: None if no forecast was
     made.
     """
 
@@ -33,7 +33,7 @@ class EpisodeOutcome(NamedTuple):
 
     @property
     def fired_after(self) -> int | None:
-        """Minutes from the begin until an alert fired; below 0 if it fired before. None: none fired."""
+        """Minutes from the begin to the alert, negative if it fired before; None without an alert."""
         return self.span.begin - self.episode.begin if self.span else None
 
 
@@ -46,45 +46,46 @@ class SeriesEpisodes:
 
     @property
     def worst(self) -> EpisodeOutcome:
-        """The episode with most throttled demand, or else with the highest peak."""
-        return max(self.episodes, key=lambda one: episode_severity(one.episode))
+        """The worst episode: see `episode_severity`."""
+        return max(self.episodes, key=lambda outcome: episode_severity(outcome.episode))
 
     @property
     def peak(self) -> float:
-        """The highest utilization; NaN where none is known."""
-        return max((one.episode.peak for one in self.episodes if not isnan(one.episode.peak)), default=nan)
+        """The highest utilization; NaN if none is known."""
+        peaks = (outcome.episode.peak for outcome in self.episodes)
+        return max((peak for peak in peaks if not isnan(peak)), default=nan)
 
     @property
     def longest(self) -> int:
         """Minutes of the longest episode."""
-        return max(one.episode.minutes for one in self.episodes)
+        return max(outcome.episode.minutes for outcome in self.episodes)
 
     @property
     def throttling(self) -> int:
         """The number of episodes in which demand was throttled."""
-        return sum(one.episode.is_throttling for one in self.episodes)
+        return sum(outcome.episode.is_throttling for outcome in self.episodes)
 
     @property
     def throttled_demand(self) -> float | None:
-        """Throttled demand in all; None where it is not known."""
-        known = [
-            one.episode.throttled_demand for one in self.episodes if not isnan(one.episode.throttled_demand)
-        ]
+        """The total of throttled demand; None if it is not known."""
+        amounts = (outcome.episode.throttled_demand for outcome in self.episodes)
+        known = [amount for amount in amounts if not isnan(amount)]
         return sum(known) if known else None
 
     @property
     def foreseen(self) -> tuple[int, int]:
-        """The number of episodes that were foreseen, and of those before which a forecast was made."""
-        found = [one.foresight for one in self.episodes if one.foresight]
-        return sum(one.lead is not None for one in found), len(found)
+        """The number of foreseen episodes, and the number of episodes with a forecast before them."""
+        foresights = [outcome.foresight for outcome in self.episodes if outcome.foresight]
+        return sum(foresight.lead is not None for foresight in foresights), len(foresights)
 
 
 class WaySummary(NamedTuple):
     """The alerts of one way of judging.
 
-    alerts: their number, by the highest severity of each. notices: their number. before: the number of
-    episodes whose alert fired when they began or earlier. later: of those whose alert fired afterwards, and
-    after how many minutes (median). without_alert: of those on which none fired.
+    alerts: the number of alerts, by their highest severity. notices: the number of notices. before: the
+    number of episodes whose alert fired when they began or earlier. later: the number of episodes whose alert
+    fired afterwards. later_minutes: the median of the minutes from the begin to these alerts. without_alert:
+    the number of episodes without an alert.
     """
 
     name: str
@@ -98,7 +99,7 @@ class WaySummary(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookbackSummary:
-    """The content of a look-back. series: those with episodes, the worst first."""
+    """The content of a look-back. series: the series with episodes, the worst first."""
 
     report: LookbackReport
     series: Sequence[SeriesEpisodes]
@@ -106,14 +107,14 @@ class LookbackSummary:
 
     @property
     def headline(self) -> str:
-        """One sentence on what happened."""
-        found = self.report.lookback
-        throttling = sum(one.is_throttling for one in found.episodes)
-        near = len(found.episodes) - throttling
-        days = f"{found.days:.0f} days of {count_of(len(found.series), 'series')}"
-        if not found.episodes:
+        """One sentence with the numbers of episodes."""
+        lookback = self.report.lookback
+        throttling = sum(episode.is_throttling for episode in lookback.episodes)
+        near = len(lookback.episodes) - throttling
+        days = f"{lookback.days:.0f} days of {count_of(len(lookback.series), 'series')}"
+        if not lookback.episodes:
             return f"In {days} nothing was throttled and nothing was near its limit."
-        more = f", and {found.more_episodes:,} further ones" if found.more_episodes else ""
+        more = f", and {lookback.more_episodes:,} further ones" if lookback.more_episodes else ""
         return (
             f"In {days}: {count_of(throttling, 'episode')} of throttling and {near:,} of being near a limit"
             f"{more}, on {len(self.series):,} of them."
@@ -126,39 +127,40 @@ class LookbackSummary:
 
     @property
     def notes(self) -> Sequence[str]:
-        """Sentences without which the rest can be misunderstood."""
+        """Sentences that a reader needs to understand the numbers."""
         return [*_notes(self.report)]
 
 
 def summarize_lookback(report: LookbackReport) -> LookbackSummary:
-    """Summarize what happened."""
-    found = report.lookback
-    foresights = found.forecasts.foresights if found.forecasts else ()
-    by_begin = {(one.slot, one.begin): one for one in foresights}
-    spans = _SpanIndex(found.ways[0].spans)
+    """Summarize the episodes by series, and the alerts by way of judging."""
+    lookback = report.lookback
+    foresights = lookback.forecasts.foresights if lookback.forecasts else ()
+    by_begin = {(foresight.slot, foresight.begin): foresight for foresight in foresights}
+    spans = _SpanIndex(lookback.ways[0].spans)
     by_slot: dict[int, list[EpisodeOutcome]] = defaultdict(list)
-    for episode in found.episodes:
-        series = found.series[episode.slot]
+    for episode in lookback.episodes:
+        series = lookback.series[episode.slot]
         foresight = by_begin.get((episode.slot, episode.begin))
         by_slot[episode.slot].append(EpisodeOutcome(episode, series, spans.of(episode), foresight))
-    grouped = [SeriesEpisodes(found.series[slot], some) for slot, some in by_slot.items()]
+    grouped = [SeriesEpisodes(lookback.series[slot], outcomes) for slot, outcomes in by_slot.items()]
     return LookbackSummary(
         report=report,
         series=sorted(grouped, key=_urgency),
-        ways=[_way_summary(way, found.episodes) for way in found.ways],
+        ways=[_way_summary(way, lookback.episodes) for way in lookback.ways],
     )
 
 
 def episode_severity(episode: Episode) -> tuple[bool, float, float, int]:
-    """Return a sort key: throttling above being near, then by throttled demand, peak and length."""
-    demand, peak = (0.0 if isnan(one) else one for one in (episode.throttled_demand, episode.peak))
+    """Return a sort key: throttled episodes are worse; then by throttled demand, peak and length."""
+    demand, peak = (0.0 if isnan(value) else value for value in (episode.throttled_demand, episode.peak))
     return episode.is_throttling, demand if episode.is_throttling else 0.0, peak, episode.minutes
 
 
-def _urgency(one: SeriesEpisodes) -> tuple[bool, int, float, str]:
-    """Return a sort key: throttling first, then the longest time, then the highest peak."""
-    minutes = sum(outcome.episode.minutes for outcome in one.episodes)
-    return not one.throttling, -minutes, -(0.0 if isnan(one.peak) else one.peak), one.series.key.id
+def _urgency(entry: SeriesEpisodes) -> tuple[bool, int, float, str]:
+    """Return a sort key: throttled series first, then the most minutes in episodes, then the highest peak."""
+    minutes = sum(outcome.episode.minutes for outcome in entry.episodes)
+    peak = 0.0 if isnan(entry.peak) else entry.peak
+    return not entry.throttling, -minutes, -peak, entry.series.key.id
 
 
 class _SpanIndex:
@@ -168,10 +170,10 @@ class _SpanIndex:
         self._spans: dict[int, list[AlertSpan]] = defaultdict(list)
         for span in spans:
             self._spans[span.slot].append(span)
-        self._begins = {slot: [span.begin for span in some] for slot, some in self._spans.items()}
+        self._begins = {slot: [span.begin for span in slot_spans] for slot, slot_spans in self._spans.items()}
 
     def of(self, episode: Episode) -> AlertSpan | None:
-        """Return the alert that fired when an episode began, or the first one that began within it."""
+        """Return the alert that was firing when an episode began, or the first alert that began within it."""
         spans, begins = self._spans.get(episode.slot, []), self._begins.get(episode.slot, [])
         number = bisect_right(begins, episode.begin)
         before = spans[number - 1] if number else None
@@ -184,17 +186,17 @@ class _SpanIndex:
 def _way_summary(way: WayResult, episodes: Sequence[Episode]) -> WaySummary:
     spans = way.spans
     index = _SpanIndex(spans)
-    found = [(index.of(episode), episode) for episode in episodes]
-    after = [span.begin - episode.begin for span, episode in found if span]
-    later = [minutes for minutes in after if minutes > 0]
+    spans_of_episodes = [(index.of(episode), episode) for episode in episodes]
+    delays = [span.begin - episode.begin for span, episode in spans_of_episodes if span]
+    later = [minutes for minutes in delays if minutes > 0]
     return WaySummary(
         name=way.name,
         alerts=Counter(span.severity for span in spans),
         notices=len(way.notices) + way.more,
-        before=len(after) - len(later),
+        before=len(delays) - len(later),
         later=len(later),
         later_minutes=median(later) if later else None,
-        without_alert=len(found) - len(after),
+        without_alert=len(episodes) - len(delays),
     )
 
 
@@ -216,17 +218,17 @@ def foresight_text(forecasts: Backtest | None) -> str:
 
 
 def _notes(report: LookbackReport) -> Iterator[str]:
-    found, plan = report.lookback, report.plan
-    published = f", but for {found.published_limits:,} whose limit CloudWatch publishes for each minute"
+    lookback, plan = report.lookback, report.plan
+    published = f", but for {lookback.published_limits:,} whose limit CloudWatch publishes for each minute"
     yield (
         "AWS's APIs do not tell limits of the past: usage is compared with the limit in force now"
-        + (published if found.published_limits else "")
+        + (published if lookback.published_limits else "")
         + "."
     )
-    all_days = found.days * len(found.series)
-    yield f"Usage is known for {found.known_days:,.0f} of {all_days:,.0f} series-days."
-    if found.without_samples:
-        yield f"{count_of(found.without_samples, 'series')} had no sample."
+    all_days = lookback.days * len(lookback.series)
+    yield f"Usage is known for {lookback.known_days:,.0f} of {all_days:,.0f} series-days."
+    if lookback.without_samples:
+        yield f"{count_of(lookback.without_samples, 'series')} had no sample."
     if plan.without_past:
         yield f"{count_of(plan.without_past, 'series')} are known from AWS's APIs alone, which keep no past."
     if plan.step > 1:
@@ -235,8 +237,9 @@ def _notes(report: LookbackReport) -> Iterator[str]:
         "Times are those of samples. A running Headroom notifies some minutes later, when CloudWatch has "
         "published them, and only as routes, silences and acknowledgements allow."
     )
-    if found.forecasts:
+    if lookback.forecasts:
         yield (
-            f"A forecast was made every {found.forecasts.step} min whether demand would come near the limit, "
-            "or as high as when some was throttled before; of series that never had half as much, once a day."
+            f"A forecast was made every {lookback.forecasts.step} min whether demand would come near the "
+            "limit, or as high as when some was throttled before; of series that never had half as much, "
+            "once a day."
         )

@@ -17,7 +17,7 @@ from monitor.report.summary import Summary, SummaryRow
 SERIES_COLUMNS = ("zone", "resource", "location", "utilization", "usage", "limit", "three hours")
 NUMERIC_COLUMNS = ("utilization", "usage", "limit", "per month")
 UNKNOWN = "Unknown: no series could be judged."
-MAX_SERIES_PER_COMMAND = 5  # series listed for one command
+MAX_SERIES_PER_COMMAND = 5  # the maximum number of series listed for one command
 
 
 def as_markdown(summary: Summary) -> str:
@@ -137,15 +137,15 @@ def _idle(summary: Summary) -> Iterator[str]:
     columns = ("resource", "location", "provisioned", "peak usage", "can be reduced by", "per month", "price")
     rows = [
         (
-            f"{one.name}: {summary.signal_title(one.key)}",
-            summary.location(one.key),
-            one.bought_text,
-            one.peak_text,
-            one.spare_text or "unknown",
-            "unknown" if one.monthly_dollars is None else dollars(one.monthly_dollars),
-            one.price_text,
+            f"{purchase.name}: {summary.signal_title(purchase.key)}",
+            summary.location(purchase.key),
+            purchase.bought_text,
+            purchase.peak_text,
+            purchase.spare_text or "unknown",
+            "unknown" if purchase.monthly_dollars is None else dollars(purchase.monthly_dollars),
+            purchase.price_text,
         )
-        for one in summary.idle.items
+        for purchase in summary.idle.items
     ]
     yield from table_lines(columns, [list(map(escape_markdown, row)) for row in rows], NUMERIC_COLUMNS)
     yield from _omitted(summary.idle.omitted)
@@ -168,12 +168,12 @@ def _sizes(summary: Summary) -> Iterator[str]:
     yield ""
     if summary.sizes and summary.sizes.items:
         columns = ("resource", "location", "advice", "peak", "per month", "why")
-        texts = [(one, summary.size_texts(one)) for one in summary.sizes.items]
-        rows = [(name, summary.location(one.key), *rest) for one, (name, *rest) in texts]
+        texts = [(size, summary.size_texts(size)) for size in summary.sizes.items]
+        rows = [(name, summary.location(size.key), *cells) for size, (name, *cells) in texts]
         yield from table_lines(columns, [list(map(escape_markdown, row)) for row in rows], NUMERIC_COLUMNS)
         yield from _omitted(summary.sizes.omitted)
         yield ""
-        yield from (f"- {code_span(one.command)}" for one in summary.sizes.items if one.command)
+        yield from (f"- {code_span(size.command)}" for size in summary.sizes.items if size.command)
         yield ""
     yield escape_markdown(summary.sizes_text)
 
@@ -189,8 +189,8 @@ def _blind_spots(summary: Summary) -> Iterator[str]:
                 for key in keys[:MAX_SERIES_PER_COMMAND]
             )
             omitted = len(keys) - MAX_SERIES_PER_COMMAND
-            rest = f" and {omitted} more" if omitted > 0 else ""
-            yield f"  - {escape_markdown(names)}{rest}" + (f": {code_span(enable)}" if enable else "")
+            more = f" and {omitted} more" if omitted > 0 else ""
+            yield f"  - {escape_markdown(names)}{more}" + (f": {code_span(enable)}" if enable else "")
         if cause.commands.omitted:
             yield f"  - {cause.commands.omitted} more are not listed."
     yield from (f"- Failed read of AWS: {escape_markdown(sentence)}" for sentence in summary.failures.items)
@@ -202,8 +202,10 @@ def _blind_spots(summary: Summary) -> Iterator[str]:
 def _foot(summary: Summary) -> Iterator[str]:
     scan = summary.scan
     yield f"Series read: {len(scan.rows)}."
-    accounts = f" {scan.unpriced_metrics} more were requested of accounts that are not billed in dollars."
-    unpriced = accounts if scan.unpriced_metrics else ""
+    unpriced_text = (
+        f" {scan.unpriced_metrics} more were requested of accounts that are not billed in dollars."
+    )
+    unpriced = unpriced_text if scan.unpriced_metrics else ""
     yield (
         f"Cost of this scan: {dollars(scan.cost_dollars)} for {scan.metrics_requested} metrics requested of "
         f"CloudWatch's GetMetricData.{unpriced}"

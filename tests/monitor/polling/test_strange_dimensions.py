@@ -27,8 +27,8 @@ def groups(*names: str) -> dict[str, Any]:
     """Return the answers of Auto Scaling with these groups."""
     base = {"MinSize": 0, "MaxSize": 9, "DesiredCapacity": 1, "DefaultCooldown": 0, "HealthCheckType": "EC2"}
     more = {"AvailabilityZones": ["a"], "CreatedTime": "2026-01-01T00:00:00Z"}
-    found = [{"AutoScalingGroupName": name, **base, **more} for name in names]
-    return {"describe_auto_scaling_groups": {"AutoScalingGroups": found}, "describe_account_limits": {}}
+    entries = [{"AutoScalingGroupName": name, **base, **more} for name in names]
+    return {"describe_auto_scaling_groups": {"AutoScalingGroups": entries}, "describe_account_limits": {}}
 
 
 def apis(*names: str) -> dict[str, Any]:
@@ -45,10 +45,10 @@ def apis(*names: str) -> dict[str, Any]:
 
 def buckets(*names: str) -> dict[str, Any]:
     """Return the answers of S3 with these buckets."""
-    found = [{"Name": name, "BucketRegion": "eu-west-1"} for name in names]
+    entries = [{"Name": name, "BucketRegion": "eu-west-1"} for name in names]
     configurations = [{"Id": "logs", "Filter": {"Prefix": "logs/"}}]
     return {
-        "list_buckets": {"Buckets": found},
+        "list_buckets": {"Buckets": entries},
         "list_bucket_metrics_configurations": {"MetricsConfigurationList": configurations},
     }
 

@@ -108,10 +108,10 @@ async def test_the_tag_of_a_resource_is_a_label_of_all_its_series(service: str, 
     reads = [account.inventory.read_tags(REGISTRY.collectors), account.inventory.run(BY_SERVICE[service])]
     for read in reads if tags_first else reversed(reads):
         await read
-    of_orders = {name: found for name, found in labels(account).items() if name.split("/")[0] == "orders"}
+    of_orders = {name: tags for name, tags in labels(account).items() if name.split("/")[0] == "orders"}
     assert of_orders
     assert set(map(str, of_orders.values())) == {str({"tag_team": "data"})}
-    others = {name: found for name, found in labels(account).items() if name not in of_orders}
+    others = {name: tags for name, tags in labels(account).items() if name not in of_orders}
     assert not any(others.values())
 
 

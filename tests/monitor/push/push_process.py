@@ -37,7 +37,7 @@ class RecordedSleeps(list[float]):
 
 
 class PushProcess:
-    """A fleet of one stream, and a service that pushes it. store: of its queue; by default a file."""
+    """A fleet of one stream, and a service that pushes it. store: the queue's store; by default a file."""
 
     def __init__(self, folder: Path, store: PushQueueStore | None = None) -> None:
         self.fleet, self.path = Fleet(), folder / "headroom.db"

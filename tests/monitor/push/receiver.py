@@ -64,16 +64,16 @@ class ImmediateReceiver:
 
     def push(self) -> list[list[Sample]]:
         """Push all pending samples, and return them by request."""
-        pending, found = PendingSamples(self.fleet, self.watermarks), []
+        pending, pushed = PendingSamples(self.fleet, self.watermarks), []
         for batch in pending.batches():
             requests, queued = build_requests(batch, ENCODINGS[PROTOCOL], self.labels)
             self.saved |= self.watermarks.rows_by_chunk(batch.chunk, queued)
             pending.mark_queued(batch, queued)
-            found += [parse_remote_write(request.body) for request in requests]
+            pushed += [parse_remote_write(request.body) for request in requests]
             assert [request.samples for request in requests] == [
-                len(samples) for samples in found[len(found) - len(requests) :]
+                len(samples) for samples in pushed[len(pushed) - len(requests) :]
             ]
-        return found
+        return pushed
 
     def push_family(self, family: str) -> list[tuple[str, int, float]]:
         """Push all pending samples; return the points of a family, in the order of sending."""
@@ -86,11 +86,11 @@ class ImmediateReceiver:
 
 def points_of(requests: Iterable[Iterable[Sample]]) -> list[tuple[str, Point]]:
     """Return family and point of all samples."""
-    found = []
+    points = []
     for request in requests:
         for labels, ms, value in request:
             values = dict(labels)
             assert ms % 60_000 == 0
             name = values[METRIC_NAME].removeprefix("headroom_")
-            found.append((name, (values["resource"], NOW - ms // 60_000, value)))
-    return found
+            points.append((name, (values["resource"], NOW - ms // 60_000, value)))
+    return points

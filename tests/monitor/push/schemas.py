@@ -83,9 +83,9 @@ def decompress_snappy(body: bytes) -> bytes:
 def parse_remote_write(body: bytes) -> list[Sample]:
     """Return the samples of a remote write 1.0 request, in their order."""
     request = WriteRequest.FromString(decompress_snappy(body))
-    found = []
+    samples = []
     for series in request.timeseries:
         labels = [(label.name, label.value) for label in series.labels]
         assert labels == sorted(set(labels)), "sorted by name, without duplicates"
-        found += [(frozenset(labels), sample.timestamp, sample.value) for sample in series.samples]
-    return found
+        samples += [(frozenset(labels), sample.timestamp, sample.value) for sample in series.samples]
+    return samples

@@ -51,13 +51,13 @@ def fleet() -> Fleet:
 
 def requests_of(fleet: Fleet, protocol: str) -> list[PushRequest]:
     """Return the requests with all samples of a fleet."""
-    encoding, found = ENCODINGS[protocol], []
+    encoding, all_requests = ENCODINGS[protocol], []
     pending = PendingSamples(fleet, Watermarks(np.empty(0, WATERMARK_DTYPE), 0))
     for batch in pending.batches():
         requests, queued = build_requests(batch, encoding, LabelEncoder(encoding.encode_label))
         pending.mark_queued(batch, queued)
-        found += requests
-    return found
+        all_requests += requests
+    return all_requests
 
 
 def parse_remote_write_2(body: bytes) -> Iterator[Sample]:
@@ -105,8 +105,9 @@ PARSERS: dict[str, Any] = {
 
 @pytest.mark.parametrize("protocol", ENCODINGS)
 def test_a_receiver_reads_every_sample(fleet: Fleet, protocol: str) -> None:
-    found = [sample for batch in requests_of(fleet, protocol) for sample in PARSERS[protocol](batch.body)]
-    assert len(set(found)) == len(found)
+    parse = PARSERS[protocol]
+    samples = [sample for request in requests_of(fleet, protocol) for sample in parse(request.body)]
+    assert len(set(samples)) == len(samples)
     series_labels = {
         "aws_account": ACCOUNT,
         "aws_region": REGION,
@@ -122,7 +123,7 @@ def test_a_receiver_reads_every_sample(fleet: Fleet, protocol: str) -> None:
         "headroom_utilization_ratio": ({}, {5: 0.00025, 4: 0.95}),
         "headroom_zone": ({}, {5: -1, 4: 2}),
     }
-    assert {sample for sample in found if (METRIC_NAME, "headroom_saturation") not in sample[0]} == {
+    assert {sample for sample in samples if (METRIC_NAME, "headroom_saturation") not in sample[0]} == {
         (
             frozenset({METRIC_NAME: name, "resource": resource, **series_labels, **family_labels}.items()),
             (NOW - ago) * 60_000,
@@ -140,13 +141,15 @@ def test_the_size_of_requests_is_bounded(protocol: str) -> None:
     for n in range(1000):
         series = add_stream(fleet, f"{n:04}" + "x" * 1000, throttled=None)
         write_usage(fleet, series, {NOW - 4: n, NOW - 3: n})
-    found = requests_of(fleet, protocol)
-    assert sum(batch.samples for batch in found) == 1000 * 2 * 4
-    for batch in found:
-        assert 0 < batch.samples <= 2000
-        assert batch.samples == len(list(PARSERS[protocol](batch.body)))
-        assert batch.newest == NOW - 3
-    message = decompress_snappy(found[0].body) if "write" in protocol else gzip.decompress(found[0].body)
+    requests = requests_of(fleet, protocol)
+    assert sum(request.samples for request in requests) == 1000 * 2 * 4
+    for request in requests:
+        assert 0 < request.samples <= 2000
+        assert request.samples == len(list(PARSERS[protocol](request.body)))
+        assert request.newest == NOW - 3
+    message = (
+        decompress_snappy(requests[0].body) if "write" in protocol else gzip.decompress(requests[0].body)
+    )
     assert len(message) < 1_100_000
 
 
@@ -211,5 +214,5 @@ def test_a_varint_holds_seven_bits_per_byte(number: int) -> None:
 def test_an_encoded_point_is_a_complete_field(minute: int, value: float) -> None:
     point = remote_write.encode_points(np.array([minute], np.int32), np.array([value])).tobytes()
     series = b"\x0a" + varint(len(point)) + point
-    ((_, ms, found),) = parse_remote_write(ENCODINGS["remote_write 1"].compress(series))
-    assert (ms, found) == (minute * 60_000, value)
+    ((_, ms, decoded),) = parse_remote_write(ENCODINGS["remote_write 1"].compress(series))
+    assert (ms, decoded) == (minute * 60_000, value)

@@ -31,17 +31,17 @@ def pushed_points(
 ) -> list[tuple[str, Point]]:
     """Write points and a newer minute, push meanwhile and at the end, and return all pushed points."""
     series = {name: add_stream(receiver.fleet, name) for name in NAMES}
-    found = []
+    points = []
     for name, throttled, ago, value, push in written:
         write_usage(receiver.fleet, series[name], {NOW - 1 - ago: value}, throttled)
         if push:
-            found += points_of(receiver.push())
+            points += points_of(receiver.push())
             if restarts and receiver.saved:
                 receiver.restart()
     for name in NAMES:
         write_usage(receiver.fleet, series[name], {NOW: 1})
         write_usage(receiver.fleet, series[name], {NOW: 0}, True)
-    return found + points_of(receiver.push())
+    return points + points_of(receiver.push())
 
 
 @given(writes, st.booleans())

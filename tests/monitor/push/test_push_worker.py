@@ -43,7 +43,7 @@ async def test_new_samples_reach_the_receiver(process: PushProcess) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "wanted"),
+    ("fields", "expected"),
     [
         ({"bearer_token": "abc"}, {"authorization": "Bearer abc"}),
         ({"username": "me", "password": "pass"}, {"authorization": "Basic bWU6cGFzcw=="}),
@@ -59,13 +59,13 @@ async def test_new_samples_reach_the_receiver(process: PushProcess) -> None:
     ],
 )
 async def test_the_configuration_sets_request_headers(
-    process: PushProcess, fields: dict[str, Any], wanted: dict[str, str]
+    process: PushProcess, fields: dict[str, Any], expected: dict[str, str]
 ) -> None:
     async with http_server() as server, process.pushing(push_config(server.url, **fields)) as push:
         process.write_usage(5)
         push.enqueue_new_samples()
         await process.wait_until(lambda: bool(server.requests))
-        assert server.requests[0][1].items() >= wanted.items()
+        assert server.requests[0][1].items() >= expected.items()
 
 
 async def test_samples_for_an_unavailable_receiver_are_queued_and_sent_later(process: PushProcess) -> None:

@@ -53,11 +53,11 @@ def append(
 
 def drain(store: PushQueueStore, receiver: str = "mimir") -> list[int]:
     """Remove all requests; return their numbers of samples, in order."""
-    found = []
+    samples = []
     while queued := store.first(receiver):
-        found.append(queued.request.samples)
+        samples.append(queued.request.samples)
         store.remove(receiver, queued)
-    return found
+    return samples
 
 
 def test_the_queue_is_first_in_first_out_also_after_it_was_closed(store: PushQueueStore) -> None:

@@ -1,4 +1,4 @@
-"""A request for an increase: when it makes sense, what it is as a command, and how it is sent."""
+"""A request for an increase of a quota: its checks, its command, and its call."""
 
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -28,7 +28,7 @@ PENDING = {
     "Status": "PENDING",
     "Created": datetime(2026, 11, 28, 14, tzinfo=UTC),
 }
-NAMED = "kinesis Shards per Region (L-0918CF54): "
+QUOTA_PREFIX = "kinesis Shards per Region (L-0918CF54): "
 
 
 def quota(value: float = 500.0, **more: Any) -> dict[str, Any]:
@@ -37,14 +37,14 @@ def quota(value: float = 500.0, **more: Any) -> dict[str, Any]:
     return {"Quota": {**CODES, **described}}
 
 
-def per_resource(level: str) -> dict[str, Any]:
-    """Return a quota that holds for each resource."""
+def resource_quota(level: str) -> dict[str, Any]:
+    """Return a quota whose value applies to each resource, and that AWS increases at this level."""
     context = {"ContextScope": "RESOURCE", "ContextId": "*", "AdjustableAtLevel": level}
     return quota(QuotaContext=context, QuotaAppliedAtLevel="RESOURCE")
 
 
-def aws_with(*requests: Mapping[str, Any], **answers: Any) -> FakeAws:
-    """A Service Quotas with a value of 500 and these requests."""
+def service_quotas(*requests: Mapping[str, Any], **answers: Any) -> FakeAws:
+    """Return a Service Quotas that has a quota of 500 and these requests."""
     history = {"RequestedQuotas": [*requests]}
     return FakeAws(
         **{"get_service_quota": quota(), "list_requested_service_quota_change_history": history, **answers}
@@ -52,12 +52,12 @@ def aws_with(*requests: Mapping[str, Any], **answers: Any) -> FakeAws:
 
 
 async def increase_of(aws: FakeAws, desired: float = 1000.0, arn: str = "") -> QuotaIncrease:
-    """Return the increase that a request for a value would be."""
+    """Prepare a request for a value, and return it."""
     return await prepare_increase(aws.cell, WANTED, desired, arn)
 
 
-async def test_a_request_as_a_command() -> None:
-    aws = aws_with()
+async def test_the_command_of_a_request_has_its_parameters() -> None:
+    aws = service_quotas()
     increase = await increase_of(aws)
     request = (
         "aws service-quotas request-service-quota-increase --service-code kinesis --quota-code L-0918CF54"
@@ -71,77 +71,82 @@ async def test_a_request_as_a_command() -> None:
     ]
 
 
-async def test_a_value_of_one_resource_names_it() -> None:
+async def test_a_request_for_a_resource_has_its_arn() -> None:
     sent: list[dict[str, Any]] = []
 
     def get(**params: Any) -> Any:
         sent.append(params)
-        found = per_resource("PER_RESOURCE")
-        return denied("GetServiceQuota", NOT_FOUND) if "ContextId" in params else found
+        account_quota = resource_quota("PER_RESOURCE")
+        return denied("GetServiceQuota", NOT_FOUND) if "ContextId" in params else account_quota
 
-    increase = await increase_of(aws_with(PENDING, get_service_quota=get), arn=ARN)
+    increase = await increase_of(service_quotas(PENDING, get_service_quota=get), arn=ARN)
     assert sent == [{**CODES, "ContextId": ARN}, CODES]
     assert f" --desired-value 1000 --context-id {ARN} --region " in increase.command()
     assert increase.params["ContextId"] == ARN
 
 
-async def test_the_value_of_a_resource_is_the_one_in_force_for_it() -> None:
+async def test_a_request_for_a_resource_is_compared_with_its_own_value() -> None:
     def get(**params: Any) -> Any:
         context = {"ContextScope": "RESOURCE", "ContextId": ARN, "AdjustableAtLevel": "ALL"}
         return quota(1000.0, QuotaContext=context) if "ContextId" in params else quota(500.0)
 
-    aws = aws_with(get_service_quota=get)
+    aws = service_quotas(get_service_quota=get)
     with pytest.raises(RequestRefusedError, match="1,000 is not above the value in force, 1,000"):
         await increase_of(aws, arn=ARN)
 
 
-async def test_a_default_is_in_force_where_no_value_is_applied() -> None:
-    aws = aws_with(
+async def test_the_default_is_in_force_if_no_value_is_applied() -> None:
+    aws = service_quotas(
         get_service_quota=denied("GetServiceQuota", NOT_FOUND), get_aws_default_service_quota=quota(200.0)
     )
     assert (await increase_of(aws, 201.0)).present.value == 200.0
 
 
 async def test_a_global_quota_is_requested_in_the_home_region() -> None:
-    aws = aws_with(get_service_quota=quota(GlobalQuota=True))
+    aws = service_quotas(get_service_quota=quota(GlobalQuota=True))
     assert (await increase_of(aws)).region == "us-east-1"
     assert ("service-quotas", "us-east-1") in aws.regions
 
 
-async def test_a_request_for_another_resource_does_not_count() -> None:
+async def test_a_pending_request_for_another_resource_or_quota_is_ignored() -> None:
     other = {**PENDING, "QuotaContext": {"ContextId": ARN}}
-    assert await increase_of(aws_with(other, {**PENDING, "QuotaCode": "L-00000001"}))
+    assert await increase_of(service_quotas(other, {**PENDING, "QuotaCode": "L-00000001"}))
 
 
-async def test_a_decided_request_does_not_count() -> None:
+async def test_a_decided_request_is_ignored() -> None:
     decided = {**PENDING, "Status": "DENIED", "LastUpdated": datetime.now(UTC)}
-    assert await increase_of(aws_with(decided))
+    assert await increase_of(service_quotas(decided))
 
 
-REFUSED: dict[str, tuple[Callable[[], FakeAws], float, str, str]] = {
-    "one is pending": (
-        lambda: aws_with(PENDING),
+REFUSED_REQUESTS: dict[str, tuple[Callable[[], FakeAws], float, str, str]] = {
+    "a request is pending": (
+        lambda: service_quotas(PENDING),
         1000.0,
         "",
         "An increase to 900 was requested on 28 Nov 2026 and is pending.",
     ),
-    "the value is in force": (aws_with, 500.0, "", "500 is not above the value in force, 500"),
-    "the value is lower": (aws_with, 499.0, "", "499 is not above the value in force, 500"),
-    "AWS never increases it": (
-        lambda: aws_with(get_service_quota=quota(Adjustable=False)),
+    "the value is in force": (service_quotas, 500.0, "", "500 is not above the value in force, 500"),
+    "the value is lower": (service_quotas, 499.0, "", "499 is not above the value in force, 500"),
+    "AWS never increases the quota": (
+        lambda: service_quotas(get_service_quota=quota(Adjustable=False)),
         1000.0,
         "",
         "AWS does not increase it; it is 500; remedy: ",
     ),
-    "it is one of the account": (aws_with, 1000.0, ARN, "AWS increases it for the whole account: "),
-    "it is increased for the account": (
-        lambda: aws_with(get_service_quota=per_resource("ACCOUNT")),
+    "the quota has no values of resources": (
+        service_quotas,
+        1000.0,
+        ARN,
+        "AWS increases it for the whole account: ",
+    ),
+    "AWS increases the quota only for the account": (
+        lambda: service_quotas(get_service_quota=resource_quota("ACCOUNT")),
         1000.0,
         ARN,
         "AWS increases it for the whole account: leave --resource out",
     ),
-    "it is increased for a resource": (
-        lambda: aws_with(get_service_quota=per_resource("PER_RESOURCE")),
+    "AWS increases the quota only for a resource": (
+        lambda: service_quotas(get_service_quota=resource_quota("PER_RESOURCE")),
         1000.0,
         "",
         "AWS increases it for one resource: name it with --resource",
@@ -149,13 +154,15 @@ REFUSED: dict[str, tuple[Callable[[], FakeAws], float, str, str]] = {
 }
 
 
-@pytest.mark.parametrize(("aws", "desired", "arn", "expected"), REFUSED.values(), ids=REFUSED)
-async def test_a_request_that_makes_no_sense(
+@pytest.mark.parametrize(
+    ("aws", "desired", "arn", "expected"), REFUSED_REQUESTS.values(), ids=REFUSED_REQUESTS
+)
+async def test_a_request_that_aws_would_not_accept_is_refused(
     aws: Callable[[], FakeAws], desired: float, arn: str, expected: str
 ) -> None:
     with pytest.raises(RequestRefusedError) as refused:
         await increase_of(aws(), desired, arn)
-    assert str(refused.value).startswith(NAMED + expected)
+    assert str(refused.value).startswith(QUOTA_PREFIX + expected)
 
 
 def denied_by_organization() -> ClientError:
@@ -163,7 +170,7 @@ def denied_by_organization() -> ClientError:
     return ClientError({"Error": {"Code": "AccessDeniedException", "Message": message}}, "GetServiceQuota")
 
 
-FAILED: dict[str, tuple[dict[str, Any], str]] = {
+FAILED_CALLS: dict[str, tuple[dict[str, Any], str]] = {
     "the quota may not be read": (
         {"get_service_quota": denied("GetServiceQuota")},
         "the credentials lack servicequotas:GetServiceQuota",
@@ -172,7 +179,7 @@ FAILED: dict[str, tuple[dict[str, Any], str]] = {
         {"list_requested_service_quota_change_history": denied("ListRequestedServiceQuotaChangeHistory")},
         "the credentials lack servicequotas:ListRequestedServiceQuotaChangeHistory",
     ),
-    "the organization denies it": (
+    "the organization denies the call": (
         {"get_service_quota": denied_by_organization()},
         "the organization denies servicequotas:GetServiceQuota",
     ),
@@ -187,17 +194,17 @@ FAILED: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
-@pytest.mark.parametrize(("answers", "expected"), FAILED.values(), ids=FAILED)
-async def test_a_call_that_fails_is_a_sentence(answers: dict[str, Any], expected: str) -> None:
+@pytest.mark.parametrize(("answers", "expected"), FAILED_CALLS.values(), ids=FAILED_CALLS)
+async def test_a_failed_call_raises_an_error_with_a_sentence(answers: dict[str, Any], expected: str) -> None:
     with pytest.raises(QuotaCallError) as failed:
-        await increase_of(aws_with(**answers))
+        await increase_of(service_quotas(**answers))
     assert str(failed.value) == expected
 
 
-async def test_a_quota_that_aws_does_not_know() -> None:
+async def test_a_quota_that_aws_does_not_know_is_an_error() -> None:
     unknown = WantedQuota(Quota(service="kinesis", code="L-00000000"))
     missing = denied("GetServiceQuota", NOT_FOUND)
-    aws = aws_with(get_service_quota=missing, get_aws_default_service_quota=missing)
+    aws = service_quotas(get_service_quota=missing, get_aws_default_service_quota=missing)
     with pytest.raises(UnknownQuotaError, match="Service Quotas has no quota kinesis/L-00000000"):
         await prepare_increase(aws.cell, unknown, 5.0)
 
@@ -206,7 +213,7 @@ async def test_a_quota_that_aws_does_not_know() -> None:
 
 
 def answer(**params: Any) -> dict[str, Any]:
-    """Respond to RequestServiceQuotaIncrease."""
+    """Return a response of RequestServiceQuotaIncrease."""
     requested = {**CODES, "DesiredValue": params["DesiredValue"], "Status": "PENDING", "Id": "r-1"}
     return {"RequestedQuota": {**requested, "Created": datetime(2026, 11, 29, 9, tzinfo=UTC)}}
 
@@ -218,37 +225,37 @@ async def test_a_request_is_sent_once_with_the_parameters_of_its_command() -> No
         sent.append(params)
         return answer(**params)
 
-    aws = aws_with(request_service_quota_increase=request)
+    aws = service_quotas(request_service_quota_increase=request)
     requested = await send_increase(aws.cell, await increase_of(aws))
-    assert requested == f"{NAMED}An increase to 1,000 was requested on 29 Nov 2026 and is pending."
+    assert requested == f"{QUOTA_PREFIX}An increase to 1,000 was requested on 29 Nov 2026 and is pending."
     assert sent == [{**CODES, "DesiredValue": 1000.0}]
 
 
-async def test_a_request_whose_answer_says_nothing_is_accepted() -> None:
-    aws = aws_with(request_service_quota_increase={})
+async def test_a_request_with_an_empty_response_is_reported_as_accepted() -> None:
+    aws = service_quotas(request_service_quota_increase={})
     sent = await send_increase(aws.cell, await increase_of(aws))
-    assert sent == f"{NAMED}AWS has accepted the request for 1,000."
+    assert sent == f"{QUOTA_PREFIX}AWS has accepted the request for 1,000."
 
 
-async def test_a_request_is_never_sent_again() -> None:
+async def test_a_throttled_request_is_not_retried() -> None:
     throttled = denied("RequestServiceQuotaIncrease", "TooManyRequestsException")
-    aws = aws_with(request_service_quota_increase=throttled)
+    aws = service_quotas(request_service_quota_increase=throttled)
     aws.cell.max_attempts = 4
     with pytest.raises(QuotaCallError, match="TooManyRequestsException"):
         await send_increase(aws.cell, await increase_of(aws))
     assert aws.calls.count("service-quotas:RequestServiceQuotaIncrease") == 1
 
 
-async def test_a_request_that_is_not_permitted_names_the_permission_and_where_it_comes_from() -> None:
-    aws = aws_with(request_service_quota_increase=denied("RequestServiceQuotaIncrease"))
+async def test_a_denied_request_names_the_missing_permission_and_the_command_that_prints_it() -> None:
+    aws = service_quotas(request_service_quota_increase=denied("RequestServiceQuotaIncrease"))
     with pytest.raises(
         QuotaCallError, match="lack servicequotas:RequestServiceQuotaIncrease; `headroom iam-"
     ):
         await send_increase(aws.cell, await increase_of(aws))
 
 
-async def test_a_request_that_aws_does_not_accept() -> None:
-    aws = aws_with(
+async def test_a_request_that_aws_rejects_is_refused() -> None:
+    aws = service_quotas(
         request_service_quota_increase=denied("RequestServiceQuotaIncrease", "ResourceAlreadyExistsException")
     )
     with pytest.raises(RequestRefusedError, match="AWS does not accept the request for kinesis/L-0918CF54"):

@@ -1,4 +1,4 @@
-"""The account, the region and the resource of a quota that is to be increased."""
+"""The choice of the account, the region and the resource whose quota is to be increased."""
 
 from typing import Any
 
@@ -29,11 +29,11 @@ def test_the_only_account_needs_no_name() -> None:
     ("name", "expected"),
     [("production", PRODUCTION), ("111111111111", PRODUCTION), ("222222222222", STAGING), ("own", OWN)],
 )
-def test_an_account_by_name_or_id(name: str, expected: Account) -> None:
+def test_an_account_is_chosen_by_name_or_id(name: str, expected: Account) -> None:
     assert choose_account([PRODUCTION, STAGING, OWN], name) is expected
 
 
-def test_an_account_without_a_role_may_have_any_id() -> None:
+def test_any_id_chooses_an_account_without_a_role() -> None:
     assert choose_account([PRODUCTION, OWN], "333333333333") is OWN
 
 
@@ -45,19 +45,19 @@ def test_an_account_without_a_role_may_have_any_id() -> None:
         ("333333333333", "found 333333333333"),
     ],
 )
-def test_an_account_that_no_entry_has_is_rejected(name: str, expected: str) -> None:
+def test_a_name_or_id_of_no_configured_account_is_rejected(name: str, expected: str) -> None:
     with pytest.raises(UnknownQuotaError, match=expected):
         choose_account([PRODUCTION, STAGING], name)
 
 
-def test_an_account_of_an_organization_by_its_id() -> None:
-    ours = Organization.model_validate({"organization": True, "exclude": ["444444444444"]})
-    chosen = choose_account([PRODUCTION], "555555555555", [ours])
+def test_an_account_of_an_organization_is_chosen_by_its_id() -> None:
+    organization = Organization.model_validate({"organization": True, "exclude": ["444444444444"]})
+    chosen = choose_account([PRODUCTION], "555555555555", [organization])
     assert chosen.role_arn == "arn:aws:iam::555555555555:role/headroom"
-    assert choose_account([PRODUCTION], "111111111111", [ours]) is PRODUCTION
+    assert choose_account([PRODUCTION], "111111111111", [organization]) is PRODUCTION
     for name in ("", "444444444444", "sandbox"):
         with pytest.raises(UnknownQuotaError, match="one of production, the id of an account of the organ"):
-            choose_account([PRODUCTION], name, [ours])
+            choose_account([PRODUCTION], name, [organization])
 
 
 REGIONS: list[tuple[Account, tuple[str, ...], str, WantedQuota, tuple[str, ...]]] = [
@@ -72,7 +72,7 @@ REGIONS: list[tuple[Account, tuple[str, ...], str, WantedQuota, tuple[str, ...]]
 
 
 @pytest.mark.parametrize(("account", "regions", "region", "wanted", "expected"), REGIONS)
-def test_the_region(
+def test_the_region_is_the_given_one_the_only_one_or_the_home_region(
     account: Account, regions: Any, region: str, wanted: WantedQuota, expected: tuple[str, ...]
 ) -> None:
     account = account.model_copy(update={"regions": regions})
@@ -85,11 +85,11 @@ def test_a_quota_in_several_regions_needs_a_region(regions: tuple[str, ...]) -> 
         in_one_region(OWN.model_copy(update={"regions": regions}), "", SHARDS, REGISTRY)
 
 
-def test_a_resource_by_its_id_or_arn() -> None:
+def test_the_arn_of_a_resource_is_found_by_its_id_or_arn() -> None:
     cell, registry = FakeAws().cell, builtin_registry()
-    keys = next(one for one in registry.signals if one.service == "kms" and one.quota)
-    assert keys.quota
-    wanted = WantedQuota(keys.quota, keys)
+    key_signal = next(signal for signal in registry.signals if signal.service == "kms" and signal.quota)
+    assert key_signal.quota
+    wanted = WantedQuota(key_signal.quota, key_signal)
     key = "arn:aws:kms:eu-west-1:123456789012:key/abc"
     assert resource_arn(cell, "", wanted, registry) == ""
     assert resource_arn(cell, key, wanted, registry) == key
@@ -99,6 +99,6 @@ def test_a_resource_by_its_id_or_arn() -> None:
 @pytest.mark.parametrize(
     "wanted", [WantedQuota(Quota(service="es", code="L-00000001")), find_quota("ec2.elastic_ips", REGISTRY)]
 )
-def test_the_arn_of_a_resource_is_required_where_its_id_is_not_enough(wanted: WantedQuota) -> None:
+def test_an_id_that_does_not_determine_the_arn_is_rejected(wanted: WantedQuota) -> None:
     with pytest.raises(UnknownQuotaError, match="expected the ARN of the resource"):
         resource_arn(FakeAws().cell, "abc", wanted, REGISTRY)

@@ -1,4 +1,4 @@
-"""The quota that somebody wants increased: its name, and the amount."""
+"""The quota to increase: its name and the amount on the command line."""
 
 import pytest
 
@@ -8,10 +8,12 @@ from tests.registries import REGISTRY
 
 SHARDS = Quota(service="kinesis", code="L-0918CF54")
 SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
-STORAGE = next(one for one in REGISTRY.signals if one.quota_unit == 2**40 and one.unit.name == "bytes")
+STORAGE = next(
+    signal for signal in REGISTRY.signals if signal.quota_unit == 2**40 and signal.unit.name == "bytes"
+)
 
 
-def test_a_signal_and_a_quota_by_its_codes() -> None:
+def test_a_quota_is_found_by_its_signal_or_its_codes() -> None:
     assert find_quota("kinesis.shards_per_region", REGISTRY) == WantedQuota(
         SHARDS, SIGNALS["kinesis.shards_per_region"]
     )
@@ -29,7 +31,7 @@ UNKNOWN = {
 
 
 @pytest.mark.parametrize(("name", "expected"), UNKNOWN.items())
-def test_an_unknown_name(name: str, expected: str) -> None:
+def test_an_unknown_name_is_an_error(name: str, expected: str) -> None:
     with pytest.raises(UnknownQuotaError, match=expected):
         find_quota(name, REGISTRY)
 
@@ -43,7 +45,7 @@ NO_QUOTA = {
 
 
 @pytest.mark.parametrize(("name", "expected"), NO_QUOTA.items())
-def test_a_signal_whose_limit_is_no_quota(name: str, expected: str) -> None:
+def test_a_signal_whose_limit_is_no_quota_is_refused(name: str, expected: str) -> None:
     with pytest.raises(RequestRefusedError, match=expected):
         find_quota(name, REGISTRY)
 
@@ -60,14 +62,14 @@ COUNTS = {"2000": 2000, "2,000": 2000, "2_000": 2000, "2k": 2000, "1.5M": 1.5e6,
 
 
 @pytest.mark.parametrize(("text", "expected"), COUNTS.items())
-def test_an_amount_of_a_count(text: str, expected: float) -> None:
+def test_an_amount_of_a_quota_without_a_unit_is_a_number(text: str, expected: float) -> None:
     assert WantedQuota(SHARDS).amount(text) == expected
 
 
 @pytest.mark.parametrize(
     ("text", "expected"), {"40TiB": 40, "40 TiB": 40, "40.2TiB": 41, str(2**40): 1}.items()
 )
-def test_an_amount_of_bytes_in_the_unit_of_its_quota(text: str, expected: float) -> None:
+def test_an_amount_of_bytes_is_converted_to_the_unit_of_the_quota(text: str, expected: float) -> None:
     assert STORAGE.quota
     assert WantedQuota(STORAGE.quota, STORAGE).amount(text) == expected
 
@@ -78,7 +80,7 @@ def test_a_text_that_is_no_amount_is_rejected(text: str) -> None:
         WantedQuota(SHARDS).amount(text)
 
 
-def test_a_value_is_reported_exactly() -> None:
+def test_a_value_is_shown_exactly_and_in_the_unit_of_the_signal() -> None:
     assert WantedQuota(SHARDS).text(12_345.0) == "12,345"
     assert WantedQuota(SHARDS).text(0.5) == "0.5"
     assert STORAGE.quota

@@ -1,4 +1,4 @@
-"""Commands that raise limits: exact, of existing AWS operations, and safe to paste."""
+"""Commands that raise limits: they are exact, use existing AWS operations, and are safe to paste."""
 
 import shlex
 from dataclasses import replace
@@ -25,19 +25,20 @@ SIGNALS = {signal.id: signal for signal in REGISTRY.signals}
 
 def test_a_band_that_begins_at_zero_does_not_lead_to_idle_capacity() -> None:
     series_settings = replace(SETTINGS, limit=Limit(30, LimitSource.API, 0), band=Band(low=0.0, high=0.7))
-    full = add(Fleet(), key("render", "autoscaling.group_max_size"), series_settings)
-    full = replace(full, key=series("autoscaling.group_max_size", 30, "render").key)
-    assert "--max-size 55 " in (increase_command(SIGNALS["autoscaling.group_max_size"], full, 1.0) or "")
+    group = add(Fleet(), key("render", "autoscaling.group_max_size"), series_settings)
+    group = replace(group, key=series("autoscaling.group_max_size", 30, "render").key)
+    assert "--max-size 55 " in (increase_command(SIGNALS["autoscaling.group_max_size"], group, 1.0) or "")
 
 
 def command_for(
     name: str, limit: float = 1000.0, used: float | None = 0.95, resource: str = "orders/app"
 ) -> str:
-    """Return the command that raises a limit; empty where there is none."""
+    """Return the command that raises a limit; empty if there is no command."""
     return increase_command(SIGNALS[name], series(name, limit, resource), used) or ""
 
 
 def series(name: str, limit: float, resource: str) -> Series:
+    """Return a series of a signal. resource: its path, to which a child is added if the signal needs one."""
     series_settings = replace(SETTINGS, limit=Limit(limit, LimitSource.API, 0))
     path = (*resource.split("/"), "child")[:2]
     service, signal = name.split(".")
@@ -47,7 +48,7 @@ def series(name: str, limit: float, resource: str) -> Series:
 
 
 def values_by_option(words: list[str]) -> dict[str, list[str]]:
-    """The values of each option of a command; a flag has none."""
+    """Return the values of each option of a command; a flag has no values."""
     values: dict[str, list[str]] = {}
     for word in words:
         if word.startswith("--"):
@@ -60,7 +61,7 @@ def values_by_option(words: list[str]) -> dict[str, list[str]]:
 
 @cache
 def operation_shape(service: str, operation: str) -> Any:
-    """Return the input of an operation of the CLI, whose names are those of botocore's models."""
+    """Return the input shape of a CLI operation, found by its name in botocore's models."""
     model = SERVICE_MODELS.get_service_model(service)
     names = (name for name in model.operation_names if xform_name(name, "-") == operation)
     return model.operation_model(next(names)).input_shape
@@ -74,23 +75,24 @@ def test_a_command_is_an_aws_operation(service: Service) -> None:
 
 
 def check_command(command: str) -> None:
-    """Check that the names of operation and options are AWS's."""
+    """Check that AWS has the operation and the options of a command."""
     aws, service, operation, *options = shlex.split(command)
     assert aws == "aws"
     shape = operation_shape(service, operation)
     assert shape is not None
-    given = values_by_option(options)
-    assert given.pop("--region") == ["eu-west-1"]
+    values = values_by_option(options)
+    assert values.pop("--region") == ["eu-west-1"]
     known = {f"--{xform_name(member, '-')}" for member in shape.members}
-    assert set(given) <= known, command
-    assert {f"--{xform_name(one, '-')}" for one in shape.required_members} <= set(given)
+    assert set(values) <= known, command
+    assert {f"--{xform_name(member, '-')}" for member in shape.required_members} <= set(values)
 
 
 @pytest.mark.parametrize(
     ("name", "limit", "used", "command"),
     [
         ("kinesis.stream_write_bytes", 4 * MIB, 0.8, "--stream-name=orders --target-shard-count 6 "),
-        ("kinesis.stream_write_bytes", 4 * MIB, 3.0, "--target-shard-count 8 "),  # at most twice as many
+        # AWS allows at most twice as many shards.
+        ("kinesis.stream_write_bytes", 4 * MIB, 3.0, "--target-shard-count 8 "),
         ("kinesis.stream_write_records", 4000, 0.8, "--target-shard-count 6 "),
         ("kinesis.retention_iterator_age", 24 * 3.6e6, 0.8, "--retention-period-hours 35 "),
         ("autoscaling.group_max_size", 12, 1.0, "--max-size 22 "),
@@ -105,11 +107,14 @@ def test_the_new_limit_puts_the_usage_in_the_middle_of_the_band(
     assert command in command_for(name, limit, used, resource if "kinesis" not in name else "orders")
 
 
-def test_the_url_of_a_queue_is_of_its_partition() -> None:
-    one = series("sqs.fifo_message_rate_batched", 3000, "orders.fifo")
-    in_china = replace(one, key=one.key._replace(region="cn-north-1"))
-    for where, address in ((one, "eu-west-1.amazonaws.com/"), (in_china, "cn-north-1.amazonaws.com.cn/")):
-        command = increase_command(SIGNALS["sqs.fifo_message_rate_batched"], where, 1.0) or ""
+def test_the_url_of_a_queue_has_the_domain_of_its_partition() -> None:
+    in_ireland = series("sqs.fifo_message_rate_batched", 3000, "orders.fifo")
+    in_china = replace(in_ireland, key=in_ireland.key._replace(region="cn-north-1"))
+    for queue, address in (
+        (in_ireland, "eu-west-1.amazonaws.com/"),
+        (in_china, "cn-north-1.amazonaws.com.cn/"),
+    ):
+        command = increase_command(SIGNALS["sqs.fifo_message_rate_batched"], queue, 1.0) or ""
         assert f"--queue-url https://sqs.{address}123456789012/orders.fifo " in command
 
 
@@ -118,18 +123,18 @@ def test_every_command_names_the_region_and_the_domain_of_the_partition(name: st
     partition = partitions()[name]
     region = partition.regions[0]
     for signal in REGISTRY.signals:
-        one = series(signal.id, 1000.0, "orders")
-        placed = replace(one, key=one.key._replace(region=region))
-        command = increase_command(signal, placed, 1.0, saturated=True) or f"aws --region {region}"
+        default = series(signal.id, 1000.0, "orders")
+        in_region = replace(default, key=default.key._replace(region=region))
+        command = increase_command(signal, in_region, 1.0, saturated=True) or f"aws --region {region}"
         words = shlex.split(command.replace("=", " "))
         assert words[words.index("--region") + 1] == region, command
         assert f"{region}." not in command or f"{region}.{partition.dns_suffix}/" in command
         assert "arn:" not in command or f"arn:{name}:" in command
 
 
-def test_the_limit_in_force_is_the_basis() -> None:
-    one, signal = series("autoscaling.group_max_size", 6, "web"), SIGNALS["autoscaling.group_max_size"]
-    assert "--max-size 104 " in (increase_command(signal, one, 0.95, in_force=60) or "")
+def test_the_new_limit_is_computed_from_the_limit_in_force() -> None:
+    group, signal = series("autoscaling.group_max_size", 6, "web"), SIGNALS["autoscaling.group_max_size"]
+    assert "--max-size 104 " in (increase_command(signal, group, 0.95, in_force=60) or "")
 
 
 @pytest.mark.parametrize("used", [None, 0.0, 0.5, 0.7])
@@ -137,21 +142,21 @@ def test_a_series_within_its_band_has_no_command(used: float | None) -> None:
     assert command_for("kinesis.stream_write_bytes", used=used) == ""
 
 
-def test_throttled_demand_needs_a_command_at_any_utilization() -> None:
+def test_throttled_demand_has_a_command_at_any_utilization() -> None:
     command = RemedyCommand(run="aws kinesis update-stream-mode --stream-arn={stream}")
     signal = SIGNALS["kinesis.stream_write_bytes"].model_copy(update={"command": command})
-    one = series("kinesis.stream_write_bytes", 1000.0, "orders")
-    assert increase_command(signal, one, 0.1, saturated=True) == command.run.format(stream="orders")
-    assert increase_command(signal, one, 0.1) is None
+    stream = series("kinesis.stream_write_bytes", 1000.0, "orders")
+    assert increase_command(signal, stream, 0.1, saturated=True) == command.run.format(stream="orders")
+    assert increase_command(signal, stream, 0.1) is None
 
 
-def test_no_command_for_a_limit_that_cannot_be_raised() -> None:
-    fixed = [one for one in REGISTRY.signals if not one.command and one.kind is LimitKind.FIXED]
-    assert any(one.quota for one in fixed)
-    assert not any(command_for(one.id) for one in fixed)
+def test_a_limit_that_cannot_be_raised_has_no_command() -> None:
+    fixed = [signal for signal in REGISTRY.signals if not signal.command and signal.kind is LimitKind.FIXED]
+    assert any(signal.quota for signal in fixed)
+    assert not any(command_for(signal.id) for signal in fixed)
 
 
-def test_names_are_quoted() -> None:
+def test_resource_names_are_quoted_for_the_shell() -> None:
     hostile = "x; rm -rf ~ $(id) 'y'"
     words = shlex.split(command_for("lambda.function_reserved_concurrency", resource=hostile))
     assert f"--function-name={hostile}" in words

@@ -1,4 +1,4 @@
-"""The drawings of lists, and what is said of a forecast: nothing unknown looks like something known."""
+"""The drawings of lists, and the words about forecasts: unknown values do not look like known values."""
 
 import re
 
@@ -18,7 +18,7 @@ CLEAR = Reach((0.0, 0.0, 0.0, 0.0), (), 14.0)
 
 
 def plain(text: str) -> str:
-    """The text with plain spaces and dashes."""
+    """Return a text with plain spaces and dashes."""
     return text.replace("\u00a0", " ").replace("\u2013", "-")
 
 
@@ -35,7 +35,7 @@ def plain(text: str) -> str:
         (Reach(), "not known", "", ""),
     ],
 )
-def test_five_words_of_a_forecast_are_different(reach: Reach, when: str, sure: str, tone: str) -> None:
+def test_each_outcome_of_a_forecast_has_its_own_words(reach: Reach, when: str, sure: str, tone: str) -> None:
     words = forecast_words(reach, NOW)
     assert (plain(words.when), plain(words.sure), words.tone) == (
         when,
@@ -56,11 +56,11 @@ def test_five_words_of_a_forecast_are_different(reach: Reach, when: str, sure: s
         (2880, 2881, "2 d"),
     ],
 )
-def test_a_range_names_a_unit_once_where_it_can(first: int, last: int, text: str) -> None:
+def test_a_range_in_one_unit_names_the_unit_once(first: int, last: int, text: str) -> None:
     assert plain(time_range(first, last)) == text
 
 
-def test_times_are_on_one_scale_from_ten_minutes_to_14_days() -> None:
+def test_times_have_positions_on_a_scale_from_ten_minutes_to_14_days() -> None:
     places = [place(minutes) for minutes in (0, 10, 60, 1440, 7 * 1440, 14 * 1440, 99 * 1440)]
     assert places == [0, 0, 23.5, 65.3, 90.9, 100, 100]
 
@@ -68,13 +68,13 @@ def test_times_are_on_one_scale_from_ten_minutes_to_14_days() -> None:
 @pytest.mark.parametrize(
     ("reach", "mark"), [(LIKELY, "span"), (UNLIKELY, "maybe"), (AT_LIMIT, "now"), (CLEAR, None)]
 )
-def test_an_improbable_time_is_pale_and_an_unknown_one_is_no_mark(reach: Reach, mark: str | None) -> None:
+def test_an_improbable_time_is_pale_and_an_unknown_time_has_no_mark(reach: Reach, mark: str | None) -> None:
     drawn = re.findall('<rect class="([a-z]+)"', runway(reach, NOW))
     assert drawn == ([mark] if mark else [])
 
 
 @pytest.mark.parametrize(("utilization", "width"), [(0.5, "50"), (7.0, "100"), (-1.0, "0")])
-def test_a_gauge_ends_at_the_limit(utilization: float, width: str) -> None:
+def test_the_full_width_of_a_gauge_is_the_limit(utilization: float, width: str) -> None:
     assert gauge(utilization, Band()) == f'<svg class="gauge"><rect width="{width}%"/></svg>'
 
 
@@ -83,12 +83,12 @@ def test_a_gauge_draws_the_own_band_of_a_series_instead_of_the_default_band() ->
     assert drawn.startswith('<svg class="gauge own"><rect width="50%"/><rect x="20%" width="25%"/>')
 
 
-def test_missing_minutes_are_a_gap_and_no_line() -> None:
+def test_missing_minutes_are_drawn_as_a_gap_without_a_line() -> None:
     usage = np.full(180, 0.5, np.float32)
     usage[60:120] = np.nan
     drawn = spark(usage, np.zeros(180, np.float32))
     assert '<path class="gap" d="M10 22h10"/>' in drawn
-    assert 'class="u" d="M0 22l10 0M20 22l10 0"' in drawn  # two parts, and nothing between them
+    assert 'class="u" d="M0 22l10 0M20 22l10 0"' in drawn  # two parts with a gap between them
     assert "ref" not in drawn
 
 
@@ -99,9 +99,9 @@ def test_throttled_minutes_are_marked_even_where_the_usage_is_unknown() -> None:
     assert '<path class="ref" d="M1 42h1"/>' in spark(usage, throttled)
 
 
-def test_no_sample_is_said_in_words() -> None:
-    nothing = np.full(180, np.nan, np.float32)
-    assert spark(nothing, nothing) == NO_SAMPLE
+def test_a_series_without_samples_has_words_in_place_of_a_line() -> None:
+    unknown = np.full(180, np.nan, np.float32)
+    assert spark(unknown, unknown) == NO_SAMPLE
 
 
 def test_usage_beyond_the_limit_lowers_the_line_of_the_limit() -> None:

@@ -18,7 +18,7 @@ UNKNOWN = np.full(WINDOW, NAN, np.float32)
 
 
 def minutes(*runs: tuple[int, float]) -> Floats:
-    """Return a window of values. runs: lengths and values, up to the newest minute."""
+    """Return a value for each minute of the window. runs: lengths and values, the newest last."""
     known = [value for length, value in runs for _ in range(length)]
     return np.array([NAN] * (WINDOW - len(known)) + known, np.float32)
 
@@ -34,22 +34,24 @@ def minutes(*runs: tuple[int, float]) -> Floats:
         ([(90, 0.2), (90, 0.8)], "▂" * 9 + "▆" * 9),
         ([(60, 0.5)], " " * 12 + "▄" * 6),
         ([(60, 0.5), (60, NAN), (60, 0.5)], "▄" * 6 + " " * 6 + "▄" * 6),
-        ([(1, 1.0), (179, 0.1)], "█" + "▁" * 17),  # the highest of each ten minutes
+        ([(1, 1.0), (179, 0.1)], "█" + "▁" * 17),  # the highest value of each ten minutes
         ([(9, NAN), (1, 0.5), (170, NAN)], "▄" + " " * 17),
         ([], " " * 18),
     ],
 )
-def test_each_character_is_the_highest_of_its_minutes(runs: Sequence[tuple[int, float]], drawn: str) -> None:
+def test_each_character_shows_the_highest_value_of_its_minutes(
+    runs: Sequence[tuple[int, float]], drawn: str
+) -> None:
     assert sparkline(series_history(minutes(*runs))) == drawn
 
 
 def test_throttled_demand_is_marked_at_any_utilization() -> None:
-    refused = minutes((50, 0.0), (1, 2.0), (99, 0.0), (30, NAN))
-    assert sparkline(series_history(minutes((180, 0.2)), throttled=refused)) == "▂" * 5 + "!" + "▂" * 12
-    assert sparkline(series_history(UNKNOWN, throttled=refused)) == " " * 5 + "!" + " " * 12
+    throttled = minutes((50, 0.0), (1, 2.0), (99, 0.0), (30, NAN))
+    assert sparkline(series_history(minutes((180, 0.2)), throttled=throttled)) == "▂" * 5 + "!" + "▂" * 12
+    assert sparkline(series_history(UNKNOWN, throttled=throttled)) == " " * 5 + "!" + " " * 12
 
 
-def test_without_a_limit_it_is_blank() -> None:
+def test_a_sparkline_without_a_limit_is_blank() -> None:
     assert sparkline(series_history(minutes((180, 0.5)), limit=NAN)) == GAP * LENGTH
 
 
@@ -58,7 +60,7 @@ def test_a_sparkline_has_a_fixed_length_and_shows_the_highest_minutes(values: li
     drawn = sparkline(series_history(np.array(values, np.float32)))
     assert len(drawn) == LENGTH and THROTTLED not in drawn
     for position, character in enumerate(drawn):
-        known = [one for one in values[position * BUCKET : (position + 1) * BUCKET] if not isnan(one)]
+        known = [value for value in values[position * BUCKET : (position + 1) * BUCKET] if not isnan(value)]
         assert (character == GAP) == (not known)
         if known:
             assert (character == BLOCKS[-1]) == (max(known) >= 1.0)

@@ -56,16 +56,20 @@ def test_json_holds_every_field_unrounded() -> None:
         },
     }
     assert document["items"][0].keys() <= SeriesDetailModel.model_fields.keys()
-    seen = document["items"][1]
-    assert seen["unobservable"] == {"reason": "why", "enable_command": "aws s3api", "enable_cost": None}
-    assert seen["sampled_at"] is None
+    unobservable = document["items"][1]
+    assert unobservable["unobservable"] == {
+        "reason": "why",
+        "enable_command": "aws s3api",
+        "enable_cost": None,
+    }
+    assert unobservable["sampled_at"] is None
 
 
-REACHED = 1_740_000_000 // 60  # a minute, the one of the samples
+SAMPLED_MINUTE = 1_740_000_000 // 60
 
 
-def test_a_forecast_is_a_column_where_there_is_any_and_its_numbers_are_in_json_and_csv() -> None:
-    reach = Reach((0.1, 0.4, 0.8, 0.9), tuple(REACHED + 60 * hours for hours in (3, 4, 5)), 14.0, 12.5)
+def test_forecasts_are_a_column_of_tables_and_numbers_in_json_and_csv() -> None:
+    reach = Reach((0.1, 0.4, 0.8, 0.9), tuple(SAMPLED_MINUTE + 60 * hours for hours in (3, 4, 5)), 14.0, 12.5)
     report = Report([replace(row(), reach=reach), row("none")])
     document = json.loads(printed("json", report))["items"][0]["forecast"]
     assert document["summary"] == "reaches the ceiling in 3-5 h, 80 %"
@@ -86,28 +90,28 @@ def test_a_forecast_is_a_column_where_there_is_any_and_its_numbers_are_in_json_a
         assert "forecast" not in printed(name, Report([row()]))
 
 
-def test_json_gives_every_name_back() -> None:
+def test_json_preserves_every_name() -> None:
     document = json.loads(printed("json", Report([row(name) for name in NASTY], FailedReads(NASTY, NASTY))))
-    assert [one["resource"] for one in document["items"]] == NASTY
+    assert [item["resource"] for item in document["items"]] == NASTY
     assert document["failures"] == NASTY
 
 
 # CSV
 
 
-def test_csv_has_a_heading_and_one_record_a_series() -> None:
+def test_csv_has_a_header_and_one_record_per_series() -> None:
     records = list(csv.DictReader(io.StringIO(printed("csv", Report([row(), STALE])), newline="")))
-    assert [list(one) for one in records] == [list(FIELDS), list(FIELDS)]
+    assert [list(record) for record in records] == [list(FIELDS), list(FIELDS)]
     assert records[0]["usage"] == "3145728.0"
     assert records[0]["utilization"] == "0.75"
     assert records[1]["usage"] == ""
     assert printed("csv", EMPTY) == ",".join(FIELDS) + "\n"
 
 
-def test_csv_gives_every_name_back_but_for_what_a_spreadsheet_would_evaluate() -> None:
+def test_csv_preserves_every_name_except_an_apostrophe_before_formulas() -> None:
     text = printed("csv", Report([row(name) for name in NASTY]))
     assert len(text.splitlines()) == 1 + len(NASTY)
-    names = [one["resource"] for one in csv.DictReader(io.StringIO(text, newline=""))]
+    names = [record["resource"] for record in csv.DictReader(io.StringIO(text, newline=""))]
     formulas = {"=cmd()", "+1", "-1", "@sum"}
     assert names == [f"'{name}" if name in formulas else escaped(name) for name in NASTY]
 
@@ -115,7 +119,7 @@ def test_csv_gives_every_name_back_but_for_what_a_spreadsheet_would_evaluate() -
 # Markdown
 
 
-def test_markdown_is_a_table_and_a_list() -> None:
+def test_markdown_has_a_table_of_series_and_a_list_of_failures() -> None:
     report = Report(
         [row(), hidden("media", "not enabled", "aws s3api")],
         FailedReads([], ["ListStreams: no (AccessDenied)"]),
@@ -147,12 +151,12 @@ def test_markdown_is_a_table_and_a_list() -> None:
         ("注文", "注文"),
     ],
 )
-def test_markdown_shows_a_name_as_it_is(name: str, written: str) -> None:
+def test_markdown_escapes_a_name_so_that_it_is_shown_literally(name: str, written: str) -> None:
     line = printed("markdown", Report([row(name)])).splitlines()[2]
     assert re.split(r"(?<!\\)\|", line)[7].strip() == written
 
 
-def test_a_command_in_markdown_may_hold_backticks() -> None:
+def test_a_command_in_markdown_may_contain_backticks() -> None:
     output = printed("markdown", Report([hidden("media", "why", "aws `x` ``y``")]))
     assert "why: ``` aws `x` ``y`` ```\n" in output
 
@@ -161,7 +165,7 @@ def test_a_command_in_markdown_may_hold_backticks() -> None:
 
 
 @pytest.mark.parametrize("format", ["table", "markdown"])
-def test_tables_show_the_first_failures_and_the_number_of_the_others(format: str) -> None:
+def test_tables_list_the_first_failures_and_count_the_other_failures(format: str) -> None:
     text = printed(
         format, Report([row()], FailedReads([], [f"read {number} failed" for number in range(5000)]))
     )
@@ -181,13 +185,13 @@ UNREAD = Report([row()], unread_quotas=UnreadQuotas(counts=120, lists=1))
 
 
 @pytest.mark.parametrize("format", ["table", "markdown"])
-def test_tables_show_how_many_counts_were_left_out_and_how_to_read_them(format: str) -> None:
+def test_tables_show_the_number_of_unread_counts_and_how_to_read_them(format: str) -> None:
     assert "120 counts and 1 list of quotas of services in use were not read" in printed(format, UNREAD)
     assert "counts reads them, with at most 1,000 calls" in printed(format, UNREAD)
     assert "not read" not in printed(format, Report([row()]))
 
 
-def test_json_says_how_many_counts_were_left_out() -> None:
+def test_json_has_the_number_of_unread_counts() -> None:
     assert json.loads(printed("json", UNREAD))["unread_quotas"] == {"counts": 120, "lists": 1}
 
 
@@ -199,5 +203,5 @@ def test_json_says_how_many_counts_were_left_out() -> None:
         (UnreadQuotas(), ""),
     ],
 )
-def test_only_counts_that_were_left_out_are_named(unread: UnreadQuotas, sentence: str) -> None:
+def test_the_sentence_names_only_unread_counts_and_lists(unread: UnreadQuotas, sentence: str) -> None:
     assert unread.sentence.startswith(sentence) and bool(unread.sentence) is bool(sentence)

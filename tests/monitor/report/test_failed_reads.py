@@ -1,4 +1,4 @@
-"""Failed reads for people: one sentence for each account and cause, unless failures are few."""
+"""Failed reads as sentences for people: one for each account and cause, unless the failures are few."""
 
 from monitor.alerting.visibility import ObservationTarget
 from monitor.aws.failure import Failure
@@ -9,7 +9,7 @@ from tests.registries import REGISTRY
 SHOP, BANK = "111111111111", "222222222222"
 OPERATIONS = {"kinesis": "ListStreams", "sqs": "ListQueues", "lambda": "ListFunctions", "s3": "ListBuckets"}
 UNEXPLAINED = "not authorized"
-OF_THE_ORGANIZATION = (
+DENIED_BY_ORGANIZATION = (
     "User is not authorized to perform: kinesis:ListStreams with an explicit deny in a service control policy"
 )
 
@@ -17,7 +17,7 @@ OF_THE_ORGANIZATION = (
 def denied(
     account: str, region: str, services: list[str], message: str = UNEXPLAINED
 ) -> list[LocatedFailure]:
-    """Return a denied list of each service."""
+    """Return a failure for each service, whose list is denied."""
     return [
         (Location(account, "", region, name), Failure(OPERATIONS[name], "", "AccessDenied", message))
         for name in services
@@ -25,7 +25,7 @@ def denied(
 
 
 def cells(*located: tuple[str, str]) -> list[ObservationTarget]:
-    """Return the cells that were read."""
+    """Return the cells in these accounts and regions, as targets."""
     return [ObservationTarget(account, region, "", "", 0.0, 0.0) for account, region in located]
 
 
@@ -50,31 +50,31 @@ def test_an_account_without_permissions_is_one_sentence_with_the_remedy() -> Non
     assert shop.startswith(f"AccessDenied of kinesis:ListStreams and 3 more in 2 of 3 regions of {SHOP} (")
     assert f"in eu-west-1 of {BANK}" in bank
     titles = ", ".join(REGISTRY.title(name) for name in sorted(OPERATIONS))
-    for one in (shop, bank):
-        assert f"Not monitored there: {titles}." in one
-        assert "`headroom iam-policy` prints a policy" in one
+    for sentence in (shop, bank):
+        assert f"Not monitored there: {titles}." in sentence
+        assert "`headroom iam-policy` prints a policy" in sentence
 
 
-def test_each_cause_has_a_sentence_of_its_own() -> None:
+def test_each_cause_has_its_own_sentence() -> None:
     throttled = (
         Location(SHOP, "", "eu-west-1", "sqs"),
         Failure("ListQueues", "", "ThrottlingException", "Rate exceeded"),
     )
-    found = sentences_by_cause([*denied(SHOP, "eu-west-1", [*OPERATIONS]), throttled], READ, REGISTRY)
-    assert [one.partition(":")[0] for one in found] == [
+    sentences = sentences_by_cause([*denied(SHOP, "eu-west-1", [*OPERATIONS]), throttled], READ, REGISTRY)
+    assert [sentence.partition(":")[0] for sentence in sentences] == [
         "AccessDenied of kinesis",
         f"{SHOP}/eu-west-1 sqs",
     ]
 
 
-def test_a_denial_without_a_reason_is_of_the_organization_where_that_denies_others() -> None:
+def test_unexplained_denials_are_attributed_to_an_organization_that_denies_other_calls() -> None:
     failures = denied(SHOP, "eu-west-1", ["sqs", "lambda", "s3"])
-    failures += denied(SHOP, "eu-west-1", ["kinesis"], OF_THE_ORGANIZATION)
+    failures += denied(SHOP, "eu-west-1", ["kinesis"], DENIED_BY_ORGANIZATION)
     (sentence,) = sentences_by_cause(failures, READ, REGISTRY)
     assert sentence.startswith("The organization denies kinesis:ListStreams and 3 more in eu-west-1")
 
 
-def test_an_account_that_cannot_be_opened_has_its_name() -> None:
+def test_the_sentence_of_an_account_that_cannot_be_opened_has_its_name() -> None:
     failures = [(Location("", "shop"), Failure("AssumeRole", "", "AccessDenied", UNEXPLAINED))]
     (sentence,) = sentences_by_cause(failures, READ, REGISTRY)
     assert sentence.startswith(
@@ -82,7 +82,7 @@ def test_an_account_that_cannot_be_opened_has_its_name() -> None:
     )
 
 
-def test_the_first_of_many_causes_are_listed_and_the_others_counted() -> None:
+def test_the_first_of_many_causes_are_listed_and_the_other_causes_are_counted() -> None:
     causes = [f"cause {number}" for number in range(MAX_FAILED_READS + 2)]
     listed = FailedReads(causes, causes).listed
     assert listed[:-1] == causes[:MAX_FAILED_READS]
