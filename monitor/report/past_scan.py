@@ -1,4 +1,4 @@
-"""Reads past days of what is configured: an inventory first, which tells the price, then the metrics."""
+"""Reads past days of the configured accounts: first an inventory, to estimate the price, then the metrics."""
 
 import asyncio
 import shutil
@@ -35,34 +35,38 @@ from monitor.report.scan import requested_failures, series_filter
 from monitor.schema.selector import Location, Selector
 
 MINUTES_PER_DAY = 24 * 60
-ALIGNMENT = 15  # minutes: the past begins and ends with a quarter of an hour, as forecasts need them whole
-SETTLED_AFTER = 15  # minutes until nearly all points have come
-MAX_READ_MINUTES = 120  # for reading all: points that CloudWatch would drop before that are left out
+ALIGNMENT = (
+    15  # minutes: the past begins and ends at a full quarter of an hour, as forecasts need whole quarters
+)
+SETTLED_AFTER = 15  # minutes until CloudWatch has nearly all points of a minute
+MAX_READ_MINUTES = (
+    120  # minutes that the read may take: points that CloudWatch would drop meanwhile are left out
+)
 
 
 class PastUnreadableError(HeadroomError):
-    """Past samples cannot be kept."""
+    """The past samples cannot be stored on disk."""
 
 
 def step_of(days: int) -> int:
-    """Return the minutes between two points that CloudWatch still has of so many days."""
-    return next(step for step, kept in KEPT_DAYS.items() if days <= kept)
+    """Return the shortest interval between points, in minutes, that CloudWatch keeps for so many days."""
+    return next(step for step, kept_days in KEPT_DAYS.items() if days <= kept_days)
 
 
 def minutes_of(days: int, now: int) -> range:
-    """Return the minutes of the last days before the minute `now`, as far as CloudWatch has their points."""
+    """Return the minutes of the last `days` before the minute `now` for which CloudWatch still has points."""
     stop = (now - SETTLED_AFTER) // ALIGNMENT * ALIGNMENT
-    kept = now - KEPT_DAYS[step_of(days)] * MINUTES_PER_DAY + MAX_READ_MINUTES
-    start = max(stop - days * MINUTES_PER_DAY, kept)
+    oldest = now - KEPT_DAYS[step_of(days)] * MINUTES_PER_DAY + MAX_READ_MINUTES
+    start = max(stop - days * MINUTES_PER_DAY, oldest)
     return range(-(-start // ALIGNMENT) * ALIGNMENT, stop)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PastPlan:
-    """The metrics to be read, and their price. step: minutes between two points.
+    """The metrics to read, and their price.
 
-    slots: the series that are judged. without_past: the number of series whose usage only AWS's APIs tell,
-    which keep no past.
+    step: minutes between two points. slots: the slots of the series to judge. without_past: the number of
+    series whose usage only AWS's APIs return, which have no history.
     """
 
     minutes: range
@@ -79,20 +83,20 @@ class PastPlan:
 
     @property
     def file_bytes(self) -> int:
-        """The bytes that the samples take at most."""
+        """The highest number of bytes that the samples can take."""
         return SampleFile.size_of(self.metric_count, self.minutes, self.step)
 
     @property
     def seconds(self) -> float:
-        """The time that the largest account and region takes at least, by AWS's limits."""
+        """The shortest time in which AWS's rate limits let the largest cell be read."""
         largest = max(map(len, self.metrics.values()), default=0)
         return largest * len(self.minutes) / self.step / PAST_POINTS_PER_SECOND
 
 
 class PastScan:
-    """Reads the past of what selectors match. fleet: of all series. failures: of AWS, as sentences.
+    """Reads past samples of the series that the selectors match. fleet: has all series.
 
-    account_names: by 12-digit id. Use it as a context manager of one event loop.
+    Use it as an async context manager, within one event loop.
     """
 
     def __init__(self, config: Config, registry: Registry, selectors: Sequence[Sequence[Selector]]) -> None:
@@ -123,12 +127,12 @@ class PastScan:
 
     @property
     def failures(self) -> FailedReads:
-        """The failed reads, of the past, too."""
+        """The failed reads, including those of past samples."""
         return failed_reads(self._watcher, self._failed)
 
     @property
     def requested_failures(self) -> list[str]:
-        """A sentence for each failed read of what was requested."""
+        """A sentence for each failed read that concerns the selected series."""
         found = [*self._watcher.failures(), *self._failed]
         listed = requested_failures(found, self._selectors)
         return [*self._watcher.members.unlisted(), *dict.fromkeys(listed)]
@@ -139,25 +143,27 @@ class PastScan:
         return sum(self._cost.measured().values(), MeasuredCost())
 
     async def plan(self, days: int, report: Callable[[int, int], None]) -> PastPlan:
-        """Find all series, which costs nothing but calls of ListMetrics, and plan what to read of them."""
+        """Find all series, which costs only calls of ListMetrics, and plan the metrics to read."""
         await self._watcher.run_once(report, with_polls=False)
         matches = series_filter(self.account_names, self._selectors)
         wanted = [series for key, series in self.fleet.series.items() if matches(key)]
         metrics = self._metrics_of({series.key[:3] for series in wanted})
-        polled = {row for some in metrics.values() for row in some.values()}
+        polled = {row for row_of_query in metrics.values() for row in row_of_query.values()}
         rows = {series.slot: self._judged_rows(series) for series in wanted}
-        past = sorted(slot for slot, own in rows.items() if own and polled.issuperset(own))
+        with_past = sorted(
+            slot for slot, own_rows in rows.items() if own_rows and polled.issuperset(own_rows)
+        )
         return PastPlan(
             minutes=minutes_of(days, self._now()),
             step=step_of(days),
             metrics=metrics,
             dollars=self._dollars_of(metrics),
-            slots=np.array(past, np.int32),
-            without_past=sum(map(bool, rows.values())) - len(past),
+            slots=np.array(with_past, np.int32),
+            without_past=sum(map(bool, rows.values())) - len(with_past),
         )
 
     def _dollars_of(self, metrics: Mapping[CellKey, Mapping[bytes, int]]) -> float:
-        """Return what a request for each metric costs, without accounts that are not billed in dollars."""
+        """Return the cost of one request for each metric, in accounts that are billed in dollars."""
         priced = (
             (prices, len(rows))
             for cell, rows in metrics.items()
@@ -166,37 +172,39 @@ class PastScan:
         return sum(prices.amount(metrics=number) or 0.0 for prices, number in priced)
 
     def _now(self) -> int:
-        """Return the minute by AWS's clock, as far as a cell knows it."""
+        """Return the current minute by AWS's clock, or by the local clock without a cell."""
         clocks = (watched.cell.clock for watched in self._watcher.cells.values())
         return min((clock.minute() for clock in clocks), default=int(time.time() // 60))
 
     def _metrics_of(self, services: set[ServiceKey]) -> dict[CellKey, dict[bytes, int]]:
-        """Return the metrics of whole services of cells: series depend on others of their service."""
+        """Return all metrics of these services: a series may depend on another one of its service."""
         rows: dict[CellKey, set[int]] = {}
         for key, series in self.fleet.series.items():
             if key[:3] in services:
                 rows.setdefault(key.cell, set()).update(rows_of_metrics(self.fleet, series))
         return {
-            cell: {query: row for query, row in self.fleet.metrics(cell).items() if row in some}
-            for cell, some in rows.items()
+            cell: {query: row for query, row in self.fleet.metrics(cell).items() if row in cell_rows}
+            for cell, cell_rows in rows.items()
         }
 
     def _judged_rows(self, series: Series) -> list[int]:
-        """Return the rows of usage and throttled demand; also of numbers that an API returned."""
+        """Return the rows of a series' usage and throttled demand, including numbers that an API returned."""
         formulas = self.fleet.usages.get(series.slot), self.fleet.throttled.get(series.slot)
         return [row for formula in formulas if formula for row in formula.rows]
 
     async def read(self, plan: PastPlan, report: Callable[[int, int], None]) -> SampleFile:
-        """Read the metrics of a plan into a file. Raises PastUnreadableError where it cannot be kept."""
+        """Read the metrics of a plan into a file. Raises PastUnreadableError if the file cannot be stored."""
         self._set_periods(plan)
-        rows = np.array(sorted(row for some in plan.metrics.values() for row in some.values()), np.int32)
+        rows = np.array(
+            sorted(row for row_of_query in plan.metrics.values() for row in row_of_query.values()), np.int32
+        )
         try:
             if shutil.disk_usage(tempfile.gettempdir()).free < plan.file_bytes:
                 raise OSError("the disk has not as much space")
             with ExitStack() as opened:
                 file = opened.enter_context(SampleFile(rows, plan.minutes, plan.step))
                 await self._read_cells(plan, file, report)
-                opened.pop_all()  # whoever gets the file closes it
+                opened.pop_all()  # the caller closes the file
         except OSError as error:
             size = f"{plan.file_bytes / 1e6:,.0f} MB of samples"
             raise PastUnreadableError(
@@ -205,9 +213,11 @@ class PastScan:
         return file
 
     def _set_periods(self, plan: PastPlan) -> None:
-        """Have metrics of a shorter period than that of a plan count as metrics of that period."""
+        """Set the plan's period for each metric whose own period is shorter."""
         rings = self.fleet.rings
-        for query, row in (metric for some in plan.metrics.values() for metric in some.items()):
+        for query, row in (
+            metric for row_of_query in plan.metrics.values() for metric in row_of_query.items()
+        ):
             if rings.period[row] < plan.step:
                 rings.period[row] = plan.step
                 rings.divisor[row] = plan.step if statistic(query) in SUMMED_STATISTICS else 1
@@ -226,7 +236,9 @@ class PastScan:
                 MetricSource(watched.cell, self._owners), self.fleet.rings, file.write, count
             )
             location = Location(key[0], watched.inventory.account_name, key[1])
-            self._failed += [(location, one) for one in await reader.read(metrics, plan.minutes)]
+            self._failed += [(location, failure) for failure in await reader.read(metrics, plan.minutes)]
 
-        cells = {key: some for key, some in plan.metrics.items() if some and key in self._watcher.cells}
-        await asyncio.gather(*(read(key, some) for key, some in cells.items()))
+        cells = {
+            key: metrics for key, metrics in plan.metrics.items() if metrics and key in self._watcher.cells
+        }
+        await asyncio.gather(*(read(key, metrics) for key, metrics in cells.items()))

@@ -12,9 +12,9 @@ from monitor.topology.resolver import PERIOD, AccountNames, place_paths
 async def path_cost(
     fleet: Fleet, config: Config, prices: AccountPrices, names: AccountNames
 ) -> ProjectedCost:
-    """Return what the metrics of the configured paths cost a month, of accounts that pay in dollars."""
+    """Return the monthly cost of the metrics of the configured paths, for accounts billed in dollars."""
     placed = await place_paths(fleet, config.request_paths, names)
-    metrics = {one for path in placed for hop in path.hops for one in hop.metrics}
+    metrics = {metric for path in placed for hop in path.hops for metric in hop.metrics}
     by_payer = Counter(fleet.payer_of(cell)[0] for cell, _ in metrics)
     return sum_of(
         project(Counter({float(PERIOD): number}), 0, prices.of(account))

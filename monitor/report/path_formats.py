@@ -1,6 +1,6 @@
 """The output formats of `headroom paths`: tables for the terminal, and JSON.
 
-Paths are those of /api/v1/paths.
+The paths are JSON objects as /api/v1/paths returns them.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -17,17 +17,17 @@ from monitor.report.terminal import PIPED_WIDTH
 from rules.units import parse_unit
 
 UNKNOWN = "not known"
-NO_ROOM = 0.005  # of what flows now
+NO_ROOM = 0.005  # share of the current flow: less headroom than this is shown as no room
 PathJson = Mapping[str, Any]
 
 
 def rate(path: PathJson, number: float | None) -> str:
-    """Return requests per second at the entrance in words."""
+    """Return a number of requests per second at the path's entrance as text."""
     return UNKNOWN if number is None else parse_unit(f"{path['unit']}/s").format(number)
 
 
 def room(path: PathJson) -> str:
-    """Return how much more the path can carry: `+22 %`, or `no room`; empty where that is not known."""
+    """Return the traffic that the path can carry beyond the current flow: `+22 %` or `no room`, or empty."""
     if path["headroom"] is None or not path["flow"]:
         return ""
     share = path["headroom"] / path["flow"]
@@ -35,7 +35,7 @@ def room(path: PathJson) -> str:
 
 
 def limit_text(limit: PathJson | None) -> str:
-    """Return a limit: its signal and resource; empty without one."""
+    """Return the signal and the resource of a limit; empty without a limit."""
     if limit is None:
         return ""
     place = limit["resource"] or f"account {limit['account']}"
@@ -75,8 +75,8 @@ def detail_rows(path: PathJson) -> Iterator[tuple[str, ...]]:
 def _limit_cells(path: PathJson, limit: PathJson) -> tuple[str, ...]:
     unit = parse_unit(limit["unit"])
     usage, number = limit["usage"], limit["limit"]
-    known = UNKNOWN if usage is None else unit.format(usage)
-    used = unit.format_fraction(usage, number) if usage is not None and number is not None else known
+    usage_text = UNKNOWN if usage is None else unit.format(usage)
+    used = unit.format_fraction(usage, number) if usage is not None and number is not None else usage_text
     per_request = limit["per_request"]
     carries = "uses none" if limit["used"] is False else rate(path, limit["capacity"])
     return (
@@ -87,18 +87,18 @@ def _limit_cells(path: PathJson, limit: PathJson) -> tuple[str, ...]:
     )
 
 
-def as_table(found: PathJson, out: TextIO) -> None:
+def as_table(document: PathJson, out: TextIO) -> None:
     """Write the list of paths, or one path with its limits, as a table."""
-    if "hops" not in found:
-        if not found["items"]:
+    if "hops" not in document:
+        if not document["items"]:
             out.write("No request path is evaluated; `path_files` of the configuration names their files.\n")
             return
-        _write_table(SUMMARY, summary_rows(found["items"]), out)
-        reasons = [reason for path in found["items"] for reason in path["reasons"]]
+        _write_table(SUMMARY, summary_rows(document["items"]), out)
+        reasons = [reason for path in document["items"] for reason in path["reasons"]]
     else:
-        _write_lines(path_lines(found), out)
-        _write_table(DETAIL, detail_rows(found), out)
-        reasons = found["reasons"]
+        _write_lines(path_lines(document), out)
+        _write_table(DETAIL, detail_rows(document), out)
+        reasons = document["reasons"]
     if reasons:
         _write_lines(["", "Not known, so that a path may carry less than it seems:", *reasons], out)
 
@@ -128,9 +128,9 @@ def _write_table(header: Sequence[str], rows: Iterator[tuple[str, ...]], out: Te
     Console(file=out, width=width, highlight=False).print(table)
 
 
-def as_json(found: PathJson, out: TextIO) -> None:
-    """Write what the API returned."""
-    out.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
+def as_json(document: PathJson, out: TextIO) -> None:
+    """Write the document as the API returned it."""
+    out.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
 FORMATS: Mapping[str, Callable[[PathJson, TextIO], None]] = {"table": as_table, "json": as_json}

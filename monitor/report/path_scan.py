@@ -13,7 +13,11 @@ from monitor.topology.discovery import as_yaml, find_links, propose_paths
 
 @dataclass(frozen=True, slots=True)
 class DiscoveredPaths:
-    """The file that describes the paths. number: of paths. cells: read. failures: sentences."""
+    """The request paths that were found in AWS.
+
+    yaml: the file that declares them. number: the number of paths. cells: the number of cells that were read.
+    failures: a sentence for each failed read.
+    """
 
     yaml: str
     number: int
@@ -22,16 +26,16 @@ class DiscoveredPaths:
 
 
 async def discover_paths(config: Config, registry: Registry) -> DiscoveredPaths:
-    """Read where requests go, and propose paths. Errors of AWS are part of the result."""
+    """Read the links between resources, and propose request paths. The result has the failures of AWS."""
     telemetry = ProcessTelemetry()
     watcher = Watcher(config, registry, Fleet(), telemetry, AwsTelemetry(telemetry.registry))
     try:
         opened = await watcher.open_all()
         cells = [(watched.cell, account.services) for watched, account in opened.items()]
-        found = await find_links(cells)
-        failures = [*watcher.sentences(), *found.failures]
+        discovered = await find_links(cells)
+        failures = [*watcher.sentences(), *discovered.failures]
     finally:
         await watcher.close()
-    paths = propose_paths(found.links)
+    paths = propose_paths(discovered.links)
     accounts = {cell.account for cell, _ in cells}
     return DiscoveredPaths(as_yaml(paths, accounts), len(paths), len(cells), failures)

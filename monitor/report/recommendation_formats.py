@@ -1,6 +1,6 @@
 """The output formats of `headroom recommend`: a table for the terminal, and JSON.
 
-Recommendations are those of /api/v1/recommendations.
+The recommendations are JSON objects as /api/v1/recommendations returns them.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -21,58 +21,64 @@ NUMERIC_COLUMNS = ("peak", "$/month")
 RecommendationsJson = Mapping[str, Any]
 
 
-def column_texts(one: RecommendationsJson) -> tuple[str, ...]:
+def column_texts(recommendation: RecommendationsJson) -> tuple[str, ...]:
     """Return a recommendation as the table shows it, in the order of COLUMNS."""
-    is_known = one["advice"] != "unknown"
+    is_known = recommendation["advice"] != "unknown"
     return (
-        f"{one['service']} {one['resource']}",
-        f"{one['account']}/{one['region']}",
-        one["change"] if is_known else f"not enough data ({one['change']})",
-        "-" if one["peak_utilization"] is None else format_percent(one["peak_utilization"]),
-        _money(one),
-        " ".join(filter(None, (one["signal"], one["reason"] and f"({one['reason']})"))),
+        f"{recommendation['service']} {recommendation['resource']}",
+        f"{recommendation['account']}/{recommendation['region']}",
+        recommendation["change"] if is_known else f"not enough data ({recommendation['change']})",
+        "-"
+        if recommendation["peak_utilization"] is None
+        else format_percent(recommendation["peak_utilization"]),
+        _money(recommendation),
+        " ".join(
+            filter(
+                None, (recommendation["signal"], recommendation["reason"] and f"({recommendation['reason']})")
+            )
+        ),
     )
 
 
-def _money(one: RecommendationsJson) -> str:
-    if one["advice"] not in ("raise", "lower"):
+def _money(recommendation: RecommendationsJson) -> str:
+    if recommendation["advice"] not in ("raise", "lower"):
         return "-"
-    amount = one["monthly_dollars"]
+    amount = recommendation["monthly_dollars"]
     return "not known" if amount is None else f"{amount:+,.2f}"
 
 
-def summary(found: RecommendationsJson) -> Iterator[str]:
-    """Yield the numbers of recommendations, what they save and what they cost, in sentences."""
-    if not found["total"]:
+def summary(document: RecommendationsJson) -> Iterator[str]:
+    """Yield sentences with the numbers of recommendations, and the money that they save and cost."""
+    if not document["total"]:
         yield "Nothing to recommend."
         return
-    counts = ", ".join(f"{advice} {number:,}" for advice, number in found["counts"].items() if number)
-    yield f"{found['total']:,} purchases: {counts}"
-    unknown = found["unknown_prices"]
+    counts = ", ".join(f"{advice} {number:,}" for advice, number in document["counts"].items() if number)
+    yield f"{document['total']:,} purchases: {counts}"
+    unknown = document["unknown_prices"]
     more = f"; the price of {unknown:,} is not known" if unknown else ""
-    saved, needed = found["saved_monthly_dollars"], found["needed_monthly_dollars"]
+    saved, needed = document["saved_monthly_dollars"], document["needed_monthly_dollars"]
     yield f"Saved: ${saved:,.2f} a month; needed: ${needed:,.2f} a month, by list price{more}"
 
 
-def write_table(found: RecommendationsJson, out: TextIO) -> None:
-    """Write the recommendations, their commands, and the sums as text."""
+def write_table(document: RecommendationsJson, out: TextIO) -> None:
+    """Write the recommendations, their commands and the totals as text."""
     console = Console(file=out, highlight=False, soft_wrap=True, width=None if out.isatty() else PIPED_WIDTH)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in COLUMNS:
         table.add_column(column, overflow="fold", justify="right" if column in NUMERIC_COLUMNS else "left")
-    for one in found["items"]:
-        table.add_row(*(Text(escape_unprintable(cell)) for cell in column_texts(one)))
-    if found["items"]:
+    for recommendation in document["items"]:
+        table.add_row(*(Text(escape_unprintable(cell)) for cell in column_texts(recommendation)))
+    if document["items"]:
         console.print(table)
-    for command in filter(None, (one["command"] for one in found["items"])):
+    for command in filter(None, (recommendation["command"] for recommendation in document["items"])):
         console.print(Text(escape_unprintable(command)))
-    for line in summary(found):
+    for line in summary(document):
         console.print(Text(escape_unprintable(line)))
 
 
-def write_json(found: RecommendationsJson, out: TextIO) -> None:
+def write_json(document: RecommendationsJson, out: TextIO) -> None:
     """Write the document as the API returns it."""
-    out.write(orjson.dumps(found, option=orjson.OPT_INDENT_2).decode() + "\n")
+    out.write(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n")
 
 
 FORMATS: Mapping[str, Callable[[RecommendationsJson, TextIO], None]] = {

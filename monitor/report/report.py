@@ -14,10 +14,10 @@ from monitor.report.failed_reads import NO_FAILED_READS, FailedReads
 
 
 class UnreadQuotas(NamedTuple):
-    """The counts and lists that a scan left out, as its calls for quotas are limited.
+    """The counts and lists that a scan left out, because its calls for quotas are limited.
 
-    counts: quotas of which the resources were not counted. lists: lists of the quotas of a service in an
-    account and region.
+    counts: the number of quotas whose resources were not counted. lists: the number of lists of a service's
+    quotas, in an account and region, that were not read.
     """
 
     counts: int = 0
@@ -25,14 +25,14 @@ class UnreadQuotas(NamedTuple):
 
     @property
     def sentence(self) -> str:
-        """A sentence on what was left out, and how it is read; empty if nothing was."""
+        """A sentence on the counts and lists left out, and how to read them; empty without any."""
         parts = [count_of(self.counts, "count")] if self.counts else []
         parts += [count_of(self.lists, "list") + " of quotas"] if self.lists else []
         if not parts:
             return ""
-        were = "was" if sum(self) == 1 else "were"
+        verb = "was" if sum(self) == 1 else "were"
         limit = f"at most {CALLS_PER_HOUR:,} calls in each account and region"
-        return f"{' and '.join(parts)} of services in use {were} not read; --counts reads them, with {limit}."
+        return f"{' and '.join(parts)} of services in use {verb} not read; --counts reads them, with {limit}."
 
 
 NOTHING_UNREAD = UnreadQuotas()
@@ -43,8 +43,8 @@ class Report:
     """The rows of all series, the most urgent first, and the failed reads of AWS.
 
     history_of: returns the last three hours of a series; None when no history is available.
-    requested_failures: the failures of what the user requested, which make the report incomplete.
-    unread_quotas: what was left out, as the number of calls for quotas is limited.
+    requested_failures: the failures that concern what the user requested; they make the report incomplete.
+    unread_quotas: the counts and lists left out, as the number of calls for quotas is limited.
     """
 
     rows: Sequence[Row]
@@ -58,21 +58,21 @@ AnyReport = TypeVar("AnyReport", bound=Report)
 
 
 def most_urgent(report: AnyReport, zones: Collection[str], number: int) -> AnyReport:
-    """Return the report with the most urgent `number` of its series in some zones.
+    """Return the report with only its `number` most urgent series in these zones.
 
-    zones: their words; empty for any zone. number: 0 for all.
+    zones: the words of the zones; empty for any zone. number: 0 for all series.
     """
     rows = [row for row in report.rows if not zones or row.zone.word in zones]
     return replace(report, rows=rows[: number or None])
 
 
 def observable_rows(report: Report) -> list[Row]:
-    """Return the rows that have something to show beside the reason why they are unobservable."""
+    """Return the rows that show a number, even of an unobservable series."""
     return [row for row in report.rows if not has_no_numbers(row)]
 
 
 def unobservable_entries(report: Report) -> Iterator[tuple[str, str, str]]:
-    """Yield names of unobservable series, their common reason, and the command that enables them or ""."""
+    """Yield names of unobservable series, their common reason, and the command that enables them, or ""."""
     for group in unobservable_by_reason(report.rows):
         for command, keys in group.keys_by_command.items():
             names = (f"{key.service}.{key.signal} of {key.shown}" for key in keys)

@@ -17,33 +17,37 @@ from rules.right_size import Advice
 
 @dataclass(frozen=True, slots=True)
 class RightSizes:
-    """The recommendations of a scan. omitted: the number of purchases that were not looked at."""
+    """The recommendations of a scan. omitted: the number of purchases that were not examined."""
 
     found: Sequence[Recommendation]
     omitted: int = 0
 
     @property
     def changes(self) -> Sequence[Recommendation]:
-        """Those that are to be raised or lowered."""
-        return [one for one in self.found if one.advice in (Advice.RAISE, Advice.LOWER)]
+        """The recommendations to raise or to lower."""
+        return [
+            recommendation
+            for recommendation in self.found
+            if recommendation.advice in (Advice.RAISE, Advice.LOWER)
+        ]
 
     @property
     def totals(self) -> SizingTotals:
-        """The sums over all of them."""
+        """The totals of all recommendations."""
         return SizingTotals.of(self.found)
 
 
-def purchases_of(fleet: Fleet, rows: Iterable[Row], most: int) -> tuple[Ints, int]:
-    """Return the slots of the series of whole purchases, at most `most`, and how many purchases are left out.
+def purchases_of(fleet: Fleet, rows: Iterable[Row], max_series: int) -> tuple[Ints, int]:
+    """Return the slots of whole purchases, at most `max_series`, and how many purchases are left out.
 
-    rows: the most urgent first, as those of the purchases are chosen.
+    rows: the most urgent first; the purchases of the most urgent series are chosen.
     """
     slots_of = defaultdict[Purchase, list[int]](list)
     for row in rows:
         series = fleet.series[row.key]
         if series.settings.paid and (size := series.settings.size):
             slots_of[Purchase.of(row.key, size)].append(series.slot)
-    sums = np.cumsum([len(some) for some in slots_of.values()], dtype=np.int64)
-    chosen = int(np.searchsorted(sums, most, side="right"))
-    slots = [slot for some in [*slots_of.values()][:chosen] for slot in some]
+    sums = np.cumsum([len(slots) for slots in slots_of.values()], dtype=np.int64)
+    chosen = int(np.searchsorted(sums, max_series, side="right"))
+    slots = [slot for purchase_slots in [*slots_of.values()][:chosen] for slot in purchase_slots]
     return np.array(slots, np.int32), len(slots_of) - chosen

@@ -35,12 +35,12 @@ from monitor.schema.selector import Location, Selector, SelectorLabels
 
 
 class ScanDepth(NamedTuple):
-    """The amount that a scan reads.
+    """How much a scan reads.
 
-    quota_calls: the number of calls that may be made in each cell for quotas which no declared signal
-    watches. forecasts: the number of series, the most urgent ones, of which a fortnight is read, to forecast
-    when they reach their limits. sizes: the number of series whose limits were bought, of which a fortnight
-    is read, to recommend sizes.
+    quota_calls: the maximum number of calls in each cell for quotas that no declared signal watches.
+    forecasts: the maximum number of series, the most urgent first, whose last fortnight is read to forecast
+    their usage. sizes: the maximum number of series with a bought limit whose last fortnight is read to
+    recommend sizes.
     """
 
     quota_calls: int = FIRST_CALLS
@@ -57,9 +57,9 @@ class ScanReport(Report):
     """The result of one scan.
 
     finished_at: epoch seconds. cells: account id, region and account name of each cell that was read.
-    metrics_requested: metrics requested of GetMetricData. cost_dollars: what these requests cost.
-    unpriced_metrics: those requested beside them, of accounts that are not billed in dollars. sizes: None
-    where none were looked for.
+    metrics_requested: the metrics requested of GetMetricData in accounts that are billed in dollars.
+    cost_dollars: the cost of these requests. unpriced_metrics: the metrics requested in other accounts.
+    sizes: None if no sizes were requested.
     """
 
     registry: Registry
@@ -73,23 +73,23 @@ class ScanReport(Report):
 
 
 def unread_quotas(known: Iterable[KnownQuotas]) -> UnreadQuotas:
-    """Return the quotas that one inventory of each cell left unread, as its calls are limited."""
+    """Return how many counts and lists the inventories left out, as calls for quotas are limited."""
     cells = [*known]
     return UnreadQuotas(
-        counts=sum(one.uncounted for one in cells),
-        lists=sum(len(one.in_use - one.lists.keys()) for one in cells),
+        counts=sum(cell.uncounted for cell in cells),
+        lists=sum(len(cell.in_use - cell.lists.keys()) for cell in cells),
     )
 
 
 def series_filter(names: Mapping[str, str], selectors: Iterable[Iterable[Selector]]) -> SeriesFilter:
     """Return a predicate of keys that is true for series that the selectors match.
 
-    names: of accounts, by 12-digit id.
+    names: the names of accounts by 12-digit id.
     """
 
     def matches(key: Key) -> bool:
         labels = SelectorLabels(**key.labels, account_name=names.get(key.account, ""))
-        return all(any(selector.matches(labels) for selector in some) for some in selectors)
+        return all(any(selector.matches(labels) for selector in group) for group in selectors)
 
     return matches
 
@@ -97,18 +97,18 @@ def series_filter(names: Mapping[str, str], selectors: Iterable[Iterable[Selecto
 def requested_failures(
     failures: Iterable[tuple[Location, Failure]], selectors: Iterable[Iterable[Selector]]
 ) -> list[str]:
-    """Return a sentence for each failure that concerns something the selectors match.
+    """Return a sentence for each failure that concerns series which the selectors match.
 
     Regions that are not enabled are left out, since they hold no resources, and so is the second entry of an
     account that is configured twice.
     """
-    groups = [list(some) for some in selectors]
+    groups = [list(group) for group in selectors]
     return [
         describe_failure(location, failure)
         for location, failure in failures
         if failure.failure_class != FailureClass.DISABLED
         and failure != DUPLICATE_ENTRY
-        and all(any(one.may_match(location) for one in some) for some in groups)
+        and all(any(selector.may_match(location) for selector in group) for group in groups)
     ]
 
 
@@ -122,16 +122,19 @@ def limit_to_requested_services(
     requested = {
         signal.service
         for signal in registry.signals
-        if all(any(one.matches_signal(signal.service, signal.name) for one in some) for some in selectors)
+        if all(
+            any(selector.matches_signal(signal.service, signal.name) for selector in group)
+            for group in selectors
+        )
     }
     entries = [
-        entry.model_copy(update={"services": tuple(one for one in entry.services if one in requested)})
+        entry.model_copy(update={"services": tuple(name for name in entry.services if name in requested)})
         for entry in config.monitored_entries(registry)
     ]
-    left = tuple(entry for entry in entries if entry.services)
-    if not left:
+    remaining = tuple(entry for entry in entries if entry.services)
+    if not remaining:
         raise ConfigError(["headroom: none of the requested services is configured"])
-    return config.model_copy(update={"accounts": left})
+    return config.model_copy(update={"accounts": remaining})
 
 
 async def scan_once(
@@ -162,7 +165,9 @@ async def scan_once(
     now = int(finished_at // 60)
     judge(fleet, now)
     measured = cost.measured()
-    in_dollars = [one for labels, one in measured.items() if cost.prices.in_dollars(labels[0])]
+    in_dollars = [
+        account_cost for labels, account_cost in measured.items() if cost.prices.in_dollars(labels[0])
+    ]
     spent = sum(in_dollars, MeasuredCost())
     return ScanReport(
         rows=rows_of(fleet, matches),
@@ -174,7 +179,9 @@ async def scan_once(
         finished_at=finished_at,
         cells=[(*key, cell.inventory.account_name) for key, cell in sorted(watcher.cells.items())],
         metrics_requested=int(spent.requested),
-        unpriced_metrics=int(sum(one.requested for one in measured.values()) - spent.requested),
+        unpriced_metrics=int(
+            sum(account_cost.requested for account_cost in measured.values()) - spent.requested
+        ),
         cost_dollars=spent.dollars,
         sizes=sizes,
     )
@@ -183,7 +190,7 @@ async def scan_once(
 async def _read_fortnight(
     fleet: Fleet, watcher: Watcher, matches: SeriesFilter, depth: ScanDepth
 ) -> RightSizes | None:
-    """Read a fortnight of the most urgent series, forecast these, and recommend sizes of what was bought."""
+    """Read the last fortnight of some series; forecast the most urgent, and recommend sizes of purchases."""
     if not (depth.forecasts or depth.sizes):
         return None
     rows, readers = rows_of(fleet, matches), {key: cell.reader for key, cell in watcher.cells.items()}

@@ -41,8 +41,9 @@ class Truncated(Generic[Item]):
 class SummaryRow:
     """A series and its last three hours.
 
-    since: when it entered its zone, in epoch seconds; None: before these hours. repeated: true if it was
-    above its target band earlier in these hours, too.
+    since: epoch seconds at which it entered its zone, or rose above its target band where the row is in
+    `newly_above`; None if that was earlier. repeated: whether it was above its target band before, within
+    these hours.
     """
 
     row: Row
@@ -53,9 +54,9 @@ class SummaryRow:
 
 @dataclass(frozen=True, slots=True)
 class ReportBlindSpot:
-    """A reason why series are unobservable, and how many have it.
+    """A reason why series are unobservable, and the number of these series.
 
-    commands: some of the series, and the command that makes them observable; empty when there is none.
+    commands: the commands that make series observable, each with the keys of its series; empty without any.
     """
 
     reason: str
@@ -68,10 +69,10 @@ class Summary:
     """The content of a report, whatever its format.
 
     requested: the requested patterns by label. counts: the number of series in each zone. worst: the most
-    urgent series; `omitted` counts those above their target bands. newly_above: the series that left their
-    target bands upwards within the last three hours. idle_dollars_per_month: the list price of all idle
-    capacity whose price is known; unpriced: the number of idle purchases without a known price. sizes: what
-    is to be raised or lowered; None where the past was not read.
+    urgent series; `omitted` counts the further series above their target bands. newly_above: the series that
+    left their target bands upwards within the last three hours. idle_dollars_per_month: the list price of all
+    idle capacity whose price is known; unpriced: the number of idle purchases without a known price. sizes:
+    the recommendations to raise or lower; None where the past was not read.
     """
 
     scan: ScanReport
@@ -101,7 +102,7 @@ class Summary:
 
     @property
     def sizes_text(self) -> str:
-        """The savings and needs of the right sizes, and of how many none is known, in sentences."""
+        """Sentences on the right sizes: what they save and cost, and how many are unknown."""
         if self.scan.sizes is None:
             return "Not looked for: --forecast reads the demand of the last 14 days."
         totals = self.scan.sizes.totals
@@ -118,41 +119,55 @@ class Summary:
             text += f" {count_of(omitted, 'purchase')} more were not looked at."
         return text
 
-    def size_texts(self, one: Recommendation) -> tuple[str, str, str, str, str]:
-        """Return resource, advice, peak, change of the price of a month, and reason of a recommendation."""
-        known = one.monthly_dollars
-        money = "unknown" if known is None else f"{'-' if known < 0 else '+'}{dollars(abs(known))}"
-        reason = " ".join(filter(None, (self.signal_title(one.key), one.reason and f"({one.reason})")))
-        return one.name, one.change, format_percent(one.utilization), money, reason
+    def size_texts(self, recommendation: Recommendation) -> tuple[str, str, str, str, str]:
+        """Return resource, advice, peak, change of the monthly price, and reason of a recommendation."""
+        change = recommendation.monthly_dollars
+        money = "unknown" if change is None else f"{'-' if change < 0 else '+'}{dollars(abs(change))}"
+        reason = " ".join(
+            filter(
+                None,
+                (
+                    self.signal_title(recommendation.key),
+                    recommendation.reason and f"({recommendation.reason})",
+                ),
+            )
+        )
+        return (
+            recommendation.name,
+            recommendation.change,
+            format_percent(recommendation.utilization),
+            money,
+            reason,
+        )
 
     def signal_title(self, key: Key) -> str:
         """Return the title of a series' signal."""
         return self.scan.registry.signal(key.service, key.signal).title
 
     def location(self, key: Key) -> str:
-        """Return the name of the account, or else its id, and the region."""
+        """Return the name of the account (its id if it has no name) and the region."""
         names = {account: name for account, _, name in self.scan.cells}
         return f"{names.get(key.account) or key.account}, {key.region}"
 
 
 def summarize(scan: ScanReport, patterns: Mapping[str, Sequence[str] | None]) -> Summary:
-    """Summarize a scan of what the patterns select."""
+    """Summarize a scan. patterns: by label, the patterns that selected its series."""
     judged = [row for row in scan.rows if row.zone > Zone.STALE]
     above = [_summary_row(scan, row, Zone.ABOVE) for row in judged if row.zone >= Zone.ABOVE]
     worst = [_summary_row(scan, row, row.zone) for row in judged[:MAX_WORST]]
     newly_above = sorted((row for row in above if row.since), key=_newest_first)
-    findings = idle_purchases(scan.rows, scan.history_of)
+    idle = idle_purchases(scan.rows, scan.history_of)
     return Summary(
         scan=scan,
-        requested={label: given for label, given in patterns.items() if given},
+        requested={label: requested for label, requested in patterns.items() if requested},
         counts={zone: sum(row.zone is zone for row in scan.rows) for zone in sorted(Zone, reverse=True)},
         worst=Truncated(worst, max(len(above) - MAX_WORST, 0)),
         newly_above=Truncated.of(newly_above, MAX_NEWLY_ABOVE),
-        idle=Truncated.of(findings, MAX_IDLE),
+        idle=Truncated.of(idle, MAX_IDLE),
         idle_dollars_per_month=sum(
-            one.monthly_dollars for one in findings if one.monthly_dollars is not None
+            purchase.monthly_dollars for purchase in idle if purchase.monthly_dollars is not None
         ),
-        unpriced=sum(one.monthly_dollars is None for one in findings),
+        unpriced=sum(purchase.monthly_dollars is None for purchase in idle),
         sizes=Truncated.of(scan.sizes.changes, MAX_SIZES) if scan.sizes else None,
         blind_spots=Truncated.of(_blind_spots(scan.rows), MAX_BLIND_SPOTS),
         failures=Truncated.of(scan.failures.by_cause, MAX_FAILURES),
@@ -169,7 +184,7 @@ def _summary_row(scan: ScanReport, row: Row, zone: Zone) -> SummaryRow:
 
 
 def _newest_first(row: SummaryRow) -> tuple[bool, int]:
-    """Return a sort key: first the series that were not above their band before, then the latest."""
+    """Return a sort key: the series that rose for the first time come first, then the latest rises."""
     return row.repeated, -(row.since or 0)
 
 

@@ -1,6 +1,6 @@
 """The output of `headroom what-if`: tables and commands for the terminal, and JSON.
 
-Answers are those of /api/v1/what-if.
+An answer is a JSON object as /api/v1/what-if returns it.
 """
 
 from collections import Counter
@@ -18,22 +18,22 @@ from monitor.report.terminal import PIPED_WIDTH
 
 COLUMNS = ("breaks at", "series", "limit is", "would use", "by", "to make room")
 COMPACT_COLUMNS = ("breaks at", "series", "would use", "to make room")
-MIN_WIDTH = 160  # characters of a terminal from which on it has all columns
-MAX_REASONS = 8  # of series that are not known, or whose traffic nothing carries
-MAX_NAMES = 4  # of such series with one reason
+MIN_WIDTH = 160  # characters; a narrower terminal shows COMPACT_COLUMNS
+MAX_REASONS = 8  # shown reasons why series have no answer
+MAX_NAMES = 4  # shown names of series for each reason
 
 AnswerJson = Mapping[str, Any]
 StressedJson = Mapping[str, Any]
 
 
-def column_texts(one: StressedJson) -> tuple[str, ...]:
-    """Return a series as tables show it, in the order of COLUMNS."""
-    named = f"{one['service']}.{one['signal']} {one['resource'] or WHOLE_ACCOUNT}"
-    words = one["words"]
+def column_texts(series: StressedJson) -> tuple[str, ...]:
+    """Return a series as the table shows it, in the order of COLUMNS."""
+    named = f"{series['service']}.{series['signal']} {series['resource'] or WHOLE_ACCOUNT}"
+    words = series["words"]
     return (
         words["breaks_at"],
-        f"{named}, {one['account']}/{one['region']}",
-        one["kind"],
+        f"{named}, {series['account']}/{series['region']}",
+        series["kind"],
         words["would_use"],
         words["basis"],
         words["to_make_room"],
@@ -41,7 +41,7 @@ def column_texts(one: StressedJson) -> tuple[str, ...]:
 
 
 def footer(answer: AnswerJson) -> Iterator[str]:
-    """Yield the summary, what to ask for, the commands, and what is not known."""
+    """Yield the lines below the table: summary, quota requests, commands, and series without an answer."""
     yield answer["summary"]
     yield from answer["notes"]
     yield from _requests(answer)
@@ -52,33 +52,35 @@ def footer(answer: AnswerJson) -> Iterator[str]:
 
 def _requests(answer: AnswerJson) -> Iterator[str]:
     """Yield the quotas to ask for, each with its command."""
-    for one in answer["requests"]:
-        yield one["summary"]
-        if one["command"] and not one["pending_is_enough"]:
-            yield f"  {one['command']}"
+    for request in answer["requests"]:
+        yield request["summary"]
+        if request["command"] and not request["pending_is_enough"]:
+            yield f"  {request['command']}"
     if hidden := answer["requests_total"] - len(answer["requests"]):
         yield f"{hidden:,} more quotas to ask for are not shown: choose series by --match"
 
 
 def _commands(items: Sequence[StressedJson]) -> Iterator[str]:
-    """Yield the commands that raise what was bought or set."""
-    remedies = [one["remedy"] for one in items if one["remedy"]]
-    commands = [one["command"] for one in remedies if one["action"] != "request" and one["command"]]
+    """Yield the commands that raise bought or configured limits."""
+    remedies = [item["remedy"] for item in items if item["remedy"]]
+    commands = [
+        remedy["command"] for remedy in remedies if remedy["action"] != "request" and remedy["command"]
+    ]
     if commands:
         yield "Change yourself:"
         yield from (f"  {command}" for command in dict.fromkeys(commands))
 
 
 def _not_answered(series: Sequence[Mapping[str, Any]], total: int, title: str) -> Iterator[str]:
-    """Yield a line for each reason, with the names of some series."""
+    """Yield a line for each reason why series have no answer, with the names of some of them."""
     if not total:
         return
-    reasons = Counter(one["reason"] for one in series)
+    reasons = Counter(item["reason"] for item in series)
     for reason, number in reasons.most_common(MAX_REASONS):
         names = [
-            f"{one['service']}.{one['signal']} of {one['resource'] or WHOLE_ACCOUNT} in {one['region']}"
-            for one in series
-            if one["reason"] == reason
+            f"{item['service']}.{item['signal']} of {item['resource'] or WHOLE_ACCOUNT} in {item['region']}"
+            for item in series
+            if item["reason"] == reason
         ]
         others = f" and {number - MAX_NAMES:,} more" if number > MAX_NAMES else ""
         yield f"{title}: {', '.join(names[:MAX_NAMES])}{others}: {reason}"
@@ -93,10 +95,10 @@ def write_table(answer: AnswerJson, out: TextIO) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column, overflow="fold", justify="right" if column == COLUMNS[0] else "left")
-    for one in answer["items"]:
-        texts = dict(zip(COLUMNS, map(escape_unprintable, column_texts(one)), strict=True))
+    for item in answer["items"]:
+        texts = dict(zip(COLUMNS, map(escape_unprintable, column_texts(item)), strict=True))
         table.add_row(
-            *(Text(texts[column]) for column in columns), style="bold" if one["is_broken"] else "dim"
+            *(Text(texts[column]) for column in columns), style="bold" if item["is_broken"] else "dim"
         )
     if answer["items"]:
         console.print(table)

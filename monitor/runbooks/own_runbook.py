@@ -1,4 +1,4 @@
-"""The runbook of the alerts on Headroom itself, which also tells what all alerts have in common."""
+"""The runbook of the alerts on Headroom itself. Its head describes the alerts of all services."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,7 @@ ALERTS = TextTable(
 
 
 def own_runbook() -> Runbook:
-    """Return the runbook of Headroom."""
+    """Return the runbook of the alerts on Headroom itself."""
     return Runbook("Headroom", tuple(_head()), tuple(map(_section, health_alerts())))
 
 

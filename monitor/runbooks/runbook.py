@@ -1,17 +1,18 @@
-"""A runbook: headings, each with what is below it. It knows neither Markdown nor HTML.
+"""The content of a runbook: headings and the blocks below them, without Markdown or HTML.
 
-In texts, code stands between backticks. They may be of a user's catalogue: who renders them escapes them.
+In texts, code stands between backticks. Texts may come from a user's catalogue, so a renderer must escape
+them.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-CATALOGUE = ""  # instead of the name of a runbook: the list of all signals
+CATALOGUE = ""  # as the page of a Reference: the list of all signals
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A link to a runbook, or to CATALOGUE. heading: of that page; empty for its top."""
+    """A link. page: the name of a runbook, or CATALOGUE. heading: on that page; empty for its top."""
 
     text: str
     page: str
@@ -20,7 +21,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Paragraph:
-    """A paragraph. parts: texts and links. label: what it is about, such as `Impact`; empty for none."""
+    """A paragraph. parts: texts and links. label: its subject, such as `Impact`; empty for none."""
 
     parts: tuple[str | Reference, ...]
     label: str = ""
@@ -42,7 +43,7 @@ class ShellCommands:
 
 @dataclass(frozen=True, slots=True)
 class TextTable:
-    """A table of texts. names: of its columns."""
+    """A table of texts. names: the names of its columns."""
 
     names: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
@@ -50,7 +51,7 @@ class TextTable:
 
 @dataclass(frozen=True, slots=True)
 class Addresses:
-    """Pages of documentation, by their addresses. label: what they are."""
+    """The addresses of web pages. label: the title of the list."""
 
     label: str
     urls: tuple[str, ...]
@@ -61,7 +62,7 @@ Block = Paragraph | Bullets | ShellCommands | TextTable | Addresses
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A heading, and what is below it. heading: the id of a signal, or the name of an alert."""
+    """A heading and the blocks below it. heading: the id of a signal, or the name of an alert."""
 
     heading: str
     blocks: Sequence[Block]
@@ -69,7 +70,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Runbook:
-    """The runbook of a service, or of Headroom itself. title: whose it is. head: what comes first."""
+    """A runbook. title: the service's, or Headroom. head: the blocks above the first section."""
 
     title: str
     head: Sequence[Block]

@@ -10,9 +10,9 @@ from monitor.runbooks.service_runbook import service_runbook
 
 
 def runbook_names(registry: Registry) -> Iterator[str]:
-    """Yield the names of all runbooks: that of Headroom first, then those of the services."""
+    """Yield the names of all runbooks: first Headroom's own, then those of the services."""
     yield OWN_RUNBOOK
-    yield from (one.service for one in registry.collectors)
+    yield from (collector.service for collector in registry.collectors)
 
 
 def find_runbook(registry: Registry, name: str) -> Runbook | None:
@@ -22,5 +22,5 @@ def find_runbook(registry: Registry, name: str) -> Runbook | None:
     entry = registry.services.get(name)
     if entry is None:
         return None
-    actions = {action for one in registry.collectors_of({name}) for action in one.iam_actions}
+    actions = {action for collector in registry.collectors_of({name}) for action in collector.iam_actions}
     return service_runbook(entry, actions)

@@ -1,4 +1,4 @@
-"""The runbook of a service: a heading for each signal, with what its alerts mean and what to do."""
+"""The runbook of a service: a section for each signal, with the meaning of its alerts and the remedies."""
 
 from collections.abc import Collection, Iterator
 
@@ -36,12 +36,12 @@ REMEDY_TIMES = {
 
 
 def service_heading(service: Service) -> str:
-    """Return the heading of a service; its title alone may be that of another one, too."""
+    """Return the heading of a service. It includes the id, as two services may have the same title."""
     return f"{service.title} ({service.service})"
 
 
 def service_runbook(service: Service, actions: Collection[str]) -> Runbook:
-    """Return the runbook of a service. actions: of IAM, that reading it needs."""
+    """Return the runbook of a service. actions: the IAM actions that reading the service needs."""
     sections = (Section(signal.id, tuple(_blocks(signal))) for signal in service.signals.values())
     return Runbook(service.title, (_head(service),), (*sections, _permissions(service, actions)))
 
@@ -64,7 +64,9 @@ def _permissions(service: Service, actions: Collection[str]) -> Section:
         common = paragraph("Reading this service needs the actions of every service.")
         return Section("Permissions", (common, policy))
     about = paragraph("Reading this service needs these actions, beside those that every service needs:")
-    return Section("Permissions", (about, Bullets(tuple(f"`{one}`" for one in sorted(actions))), policy))
+    return Section(
+        "Permissions", (about, Bullets(tuple(f"`{action}`" for action in sorted(actions))), policy)
+    )
 
 
 def _blocks(signal: Signal) -> Iterator[Block]:
@@ -111,7 +113,7 @@ def _diagnosis_commands(signal: Signal) -> Iterator[str]:
 
 
 def _filled(signal: Signal, command: str) -> str:
-    """Return a command with the signal's quota; what is not known is in capitals."""
+    """Return a command with the signal's quota filled in; unknown placeholders become words in capitals."""
     quota = {"service": signal.quota.service, "code": signal.quota.code} if signal.quota else {}
     known = {"partition": COMMERCIAL, "suffix": partitions()[COMMERCIAL].dns_suffix, **quota}
     return fill_command(command, lambda name: known.get(name, name.upper()))

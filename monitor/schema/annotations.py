@@ -9,7 +9,7 @@ from monitor.lib.errors import HeadroomError
 MAX_TEXT_LENGTH: Final = 1000  # characters of an author or a comment
 MAX_DURATION: Final = 366 * 86400.0  # seconds; `exclude` in the configuration is for longer times
 MAX_TIME: Final = 253_402_300_799.0  # epoch seconds: the last second of the year 9999
-MAX_NUMBER: Final = 2**53  # JSON and SQLite represent integers up to this exactly
+MAX_NUMBER: Final = 2**53  # up to this, JSON and SQLite represent integers exactly
 
 EpochSeconds = Annotated[float, msgspec.Meta(ge=0, le=MAX_TIME)]  # never NaN
 JsonInteger = Annotated[int, msgspec.Meta(ge=0, le=MAX_NUMBER)]
@@ -21,9 +21,9 @@ class InvalidInputError(HeadroomError, ValueError):
 
 
 def validate_text(what: str, text: str) -> str:
-    """Return an author or comment on one line. what: names the field in errors.
+    """Return an author or comment on one line. what: the field's name in errors.
 
-    Raises InvalidInputError when it is empty, too long or not UTF-8.
+    Raises InvalidInputError when the text is empty, too long or not UTF-8.
     """
     line = " ".join(text.split())
     if not line or len(line) > MAX_TEXT_LENGTH:
@@ -36,7 +36,7 @@ def validate_text(what: str, text: str) -> str:
 
 
 def validate_end(starts: float, ends: float, now: float, what: str) -> float:
-    """Return the end of a silence or acknowledgement. what: names it in errors. Times are epoch seconds.
+    """Return the end of a silence or acknowledgement. what: its noun in errors. Times are epoch seconds.
 
     Raises InvalidInputError when the end is past, before the start or too late.
     """

@@ -25,7 +25,7 @@ KIND_NAMES: Mapping[Any, str] = {
     int | float: "a number",
 }
 CONTAINER_NAMES = {"tuple_type": "a list", "model_type": "a mapping"}
-# pydantic reports `too_short` for lists, too, but no list of the configuration has a minimum length.
+# pydantic also reports `too_short` for lists, but no list of the configuration has a minimum length.
 NAMES = {**SCALAR_NAMES, "too_short": "text"}
 
 
@@ -76,15 +76,15 @@ def problem_lines(file: str, problems: Iterable[Problem]) -> list[str]:
 def problems_from_pydantic(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
     """Return the problems of a pydantic error about the data of `model`.
 
-    Those after the first MAX_PROBLEMS, which are only counted, cost no search for similar names.
+    Problems beyond MAX_PROBLEMS are only counted, so no similar names are searched for them.
     """
     details = error.errors(include_url=False)
-    shown = [Problem(_place(one), _sentence(one, model)) for one in details[:MAX_PROBLEMS]]
-    return shown + [Problem(_place(one), one["msg"]) for one in details[MAX_PROBLEMS:]]
+    shown = [Problem(_place(detail), _sentence(detail, model)) for detail in details[:MAX_PROBLEMS]]
+    return shown + [Problem(_place(detail), detail["msg"]) for detail in details[MAX_PROBLEMS:]]
 
 
 def _place(error: ErrorDetails) -> Where:
-    """Return the place of an error; that of a mapping's key is the place of the entry."""
+    """Return the place of an error; for an error of a mapping's key, the place of the entry."""
     where = error["loc"]
     return where[:-1] if where[-1:] == ("[key]",) else where
 
@@ -93,7 +93,9 @@ def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
     kind, value, context = error["type"], error["input"], error.get("ctx", {})
     if kind == "extra_forbidden":
         *parents, key = error["loc"]
-        others = [one for one in _keys(model, parents) if one != key]  # of the alternatives of a union
+        others = [
+            name for name in _keys(model, parents) if name != key
+        ]  # another alternative of a union may have this very key
         return f"unknown key{suggestion(str(key), others)}"
     if kind == "missing":
         return "missing"
@@ -105,16 +107,16 @@ def _sentence(error: ErrorDetails, model: type[BaseModel]) -> str:
 
 
 def _keys(model: type[BaseModel], parents: Iterable[int | str]) -> list[str]:
-    """Return the keys of a mapping in the data of `model`; of several models where it is one of a union.
+    """Return the keys that a mapping in the data of `model` may have; all alternatives' keys for a union.
 
-    parents: the place of the mapping. Indices, and names that are no field, lead to no other model.
+    parents: the place of the mapping. Its indices, and names that are no field, are skipped.
     """
     models = [model]
     for parent in parents:
         if isinstance(parent, str):
-            fields = [one for one in (_fields_by_key(model).get(parent) for model in models) if one]
-            models = [inner for one in fields for inner in nested_models(one.annotation)] or models
-    return list(dict.fromkeys(key for one in models for key in _fields_by_key(one)))
+            fields = [field for field in (_fields_by_key(model).get(parent) for model in models) if field]
+            models = [inner for field in fields for inner in nested_models(field.annotation)] or models
+    return list(dict.fromkeys(key for model in models for key in _fields_by_key(model)))
 
 
 def _fields_by_key(model: type[BaseModel]) -> dict[str, FieldInfo]:
@@ -156,7 +158,7 @@ def _step(step: int | str) -> str:
 
 
 def shown_value(value: Any) -> str:
-    """Return a value for an error: on one line and truncated; only the kind of a list or mapping."""
+    """Return a value as errors show it: on one line, truncated; a list or mapping as its kind only."""
     match value:
         case bool():
             return str(value).lower()

@@ -75,7 +75,7 @@ class Selector(ConfigModel):
         )
 
     def may_match(self, location: Location) -> bool:
-        """Return whether a series in a location can match; an empty field of it fits any pattern."""
+        """Return whether a series in a location can match. Empty fields of the location fit any pattern."""
         return (
             _may_fit(self.service, location.service)
             and _may_fit(self.region, location.region)

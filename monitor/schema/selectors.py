@@ -1,4 +1,4 @@
-"""The selectors that options of the command line give."""
+"""Parses the selectors that command-line options give."""
 
 from collections.abc import Mapping, Sequence
 
@@ -13,9 +13,9 @@ from monitor.schema.types import ConfigContext
 def parse_selectors(
     patterns_by_label: Mapping[str, Sequence[str] | None], registry: Registry
 ) -> list[list[Selector]]:
-    """Return a list of selectors for each label that has patterns; a series must match one of each list.
+    """Return a list of selectors for each label that has patterns. A series must match one of each list.
 
-    The patterns are those of the configuration: a signal may be prefixed with its service, and an account
+    Patterns are written as in the configuration: a signal may be prefixed with its service, and an account
     may be given by name. Raises ConfigError.
     """
     context = ConfigContext(registry=registry)

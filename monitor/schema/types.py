@@ -31,10 +31,10 @@ from monitor.lib.partitions import arn_pattern
 from monitor.schema.problems import problem, shown_value, unexpected
 
 ALL_REGIONS = "all"  # instead of a list: every region that is enabled in the account
-MAX_SECRET_BYTES = 64 * 1024  # of a file with a secret
+MAX_SECRET_BYTES = 64 * 1024  # the largest file with a secret
 SECONDS_PER_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 MAX_PORT = 65535
-CLOUDWATCH = "monitoring"  # in names of endpoints
+CLOUDWATCH = "monitoring"  # the name of CloudWatch's endpoint in botocore
 
 Names = tuple[str, ...]
 
@@ -43,8 +43,8 @@ Names = tuple[str, ...]
 class ConfigContext:
     """The context of pydantic's validators of a configuration.
 
-    environ: the variables that secrets are read from. folder: the folder of relative file names. registry:
-    the services and signals that may be named; None: any.
+    environ: the variables that secrets are read from. folder: relative file names start from it.
+    registry: the services and signals that may be named; None for any.
     """
 
     environ: Mapping[str, str] = field(default_factory=dict)
@@ -148,7 +148,7 @@ def _file_name(value: str) -> str:
 
 
 def unique(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Return texts. Raises a problem for one that is there twice."""
+    """Return the texts. Raises PydanticCustomError if a text is there twice."""
     duplicates = [value for value, count in Counter(values).items() if count > 1]
     if duplicates:
         raise problem(f"expected each once, found {shown_value(duplicates[0])} again")

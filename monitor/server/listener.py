@@ -1,7 +1,7 @@
 """The HTTP server. It accepts the connections that its limiter admits.
 
-It also works when the process runs out of file descriptors: asyncio's own server accepts every connection,
-and then logs a traceback each second.
+It keeps working when the process runs out of file descriptors. asyncio's own server would accept every
+connection, and then log a traceback each second.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ ACCEPT_RETRY_INTERVAL: Final = 0.05  # seconds, after a connection could not be 
 class Listener:
     """Accepts the connections to one socket.
 
-    create_protocol: is called for each connection. tls: None for plain HTTP. task: accepts them; it ends when
-    the listener is closed, or fails.
+    create_protocol: called for each connection. tls: None for plain HTTP. task: accepts connections; it ends
+    when the listener is closed, or fails.
     """
 
     def __init__(
@@ -76,20 +76,20 @@ class Listener:
                 await asyncio.sleep(0)  # let other tasks run between many connections
 
     async def _wait_for_connection(self) -> None:
-        """Wait until a connection can be accepted, or fails to be.
+        """Wait until `accept` has a connection or an error.
 
-        asyncio's `sock_accept` would accept one that comes while it is cancelled, lose it, and log an
-        InvalidStateError.
+        asyncio's `sock_accept` is not used: a connection that arrives while it is cancelled would be accepted
+        and lost, and an InvalidStateError logged.
         """
-        loop, found = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(self._socket, found.set)
+        loop, readable = asyncio.get_running_loop(), asyncio.Event()
+        loop.add_reader(self._socket, readable.set)
         try:
-            await found.wait()
+            await readable.wait()
         finally:
             loop.remove_reader(self._socket)
 
     def _has_pending(self) -> bool:
-        """Return whether a connection waits to be accepted: accept fails with EMFILE even if none does."""
+        """Return whether a connection waits to be accepted; `accept` raises EMFILE even without one."""
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
         return bool(poll.poll(0))
@@ -130,9 +130,11 @@ def _cancel(task: asyncio.Task[None]) -> None:
 class HttpServer(uvicorn.Server):
     """uvicorn with a `Listener` per socket and without signal handlers: the composition root stops it.
 
-    uvicorn's own looks ten times a second whether to stop, half of the CPU time of a process that waits; this
-    one waits for `should_exit` to be set.
-    limiter: None for one with the default limit. protocol: the class of connections, with their timeouts.
+    uvicorn's own main loop checks ten times a second whether to stop, which takes half of an idle process's
+    CPU time; this one waits until `should_exit` is set.
+
+    limiter: None for a limiter with the default limit. protocol: the class of connections, with their
+    timeouts.
     """
 
     def __init__(
@@ -203,6 +205,6 @@ def bind_socket(host: str, port: int) -> socket.socket:
 
 
 def bound_address(listening: socket.socket) -> str:
-    """Return host:port of a listening socket, with the port that port 0 has become."""
+    """Return host:port of a listening socket; the system chose the port if it was bound with port 0."""
     host, port = listening.getsockname()[:2]
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,4 +1,4 @@
-"""The options of the HTTP server, and what uvicorn makes of them."""
+"""The options of the HTTP server, and the configuration of uvicorn."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Recommends the size of each purchase: of all series that share it, by their demand of a fortnight."""
+"""Recommends the size of each purchase, by the fortnight's demand of all series that share it."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -22,19 +22,19 @@ from rules.sizes import Size
 
 ORDER = (Advice.RAISE, Advice.LOWER, Advice.UNKNOWN, Advice.KEEP)
 ON_PURPOSE = "the limit is set on purpose"
-NOT_TOLD = "AWS tells no limit, so that what is bought is not known"
+NO_LIMIT = "AWS tells no limit, so that what is bought is not known"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
     """A recommendation of what to buy for a resource.
 
-    key: of the series that needs most, or of which data is missing. name: of the resource. item: what is
-    bought. bought, items: how many now, and how many would be right; None where that is not known.
-    utilization: the peak of that series divided by its limit. reason: in words; often empty.
-    monthly_dollars: the change of the list price of a month, negative where money is saved; None where it is
-    not known. price_text, price_source: the price and AWS's page; empty where it is not known. command:
-    changes the size; None without one. series: all that share the purchase.
+    key: the key of the series that needs the largest size, or that lacks data. name: the resource's name.
+    size: how the limit is bought. bought, items: the number of items bought now, and the right number; None
+    if unknown. utilization: the peak of the series `key` divided by its limit. reason: in words; often empty.
+    monthly_dollars: the change of the monthly list price, negative if money is saved; None if unknown.
+    price_text, price_source: the price and AWS's page; empty if unknown. command: the shell command that
+    changes the size; None without one. series: the keys of all series that share the purchase.
     """
 
     key: Key
@@ -66,9 +66,9 @@ class Recommendation:
 
 
 def recommendations(snapshot: Snapshot, peaks: Peaks, slots: Ints) -> list[Recommendation]:
-    """Recommend the size of what series bought, those that cost or save most first. It may run in a thread.
+    """Recommend the sizes of purchases, sorted by advice and then money. It may run in a thread.
 
-    slots: of series; those that share a purchase with them should be among them.
+    slots: the slots of the series, which should include all series of each purchase.
     """
     groups = defaultdict[Purchase, list[Series]](list)
     for series in snapshot.series[slots[slots < snapshot.series.size]].tolist():
@@ -78,9 +78,9 @@ def recommendations(snapshot: Snapshot, peaks: Peaks, slots: Ints) -> list[Recom
 
 
 def _ordered(found: Sequence[Recommendation]) -> list[Recommendation]:
-    """Sort recommendations by arrays: to compare a hundred thousand objects would block other threads."""
-    advice = np.array([ORDER.index(one.advice) for one in found], np.int8)
-    dollars = np.array([abs(one.monthly_dollars or 0.0) for one in found])
+    """Sort recommendations with numpy: comparing a hundred thousand objects would block other threads."""
+    advice = np.array([ORDER.index(recommendation.advice) for recommendation in found], np.int8)
+    dollars = np.array([abs(recommendation.monthly_dollars or 0.0) for recommendation in found])
     return [found[place] for place in np.lexsort((-dollars, advice)).tolist()]
 
 
@@ -88,12 +88,12 @@ def _recommendation(snapshot: Snapshot, peaks: Peaks, group: Sequence[Series]) -
     """Recommend the size of the purchase that some series share."""
     size, terms = group[0].settings.size or Size(item=""), _terms(group)
     counts = [_bought(series, float(snapshot.limit[series.slot])) for series in group]
-    bought = max((one for one in counts if one is not None), default=None)
+    bought = max((number for number in counts if number is not None), default=None)
     demands = [_demand(snapshot, peaks, series, size) for series in group]
     if any(series.settings.deliberate for series in group):
         found = RightSize(advice=Advice.KEEP, items=bought, decided_by=0, reason=ON_PURPOSE)
     elif not bought:
-        found = RightSize(advice=Advice.UNKNOWN, items=None, decided_by=0, reason=NOT_TOLD)
+        found = RightSize(advice=Advice.UNKNOWN, items=None, decided_by=0, reason=NO_LIMIT)
     else:
         found = right_size(size, bought, demands, terms.minimum, terms.maximum)
     series = group[found.decided_by]
@@ -112,24 +112,24 @@ def _recommendation(snapshot: Snapshot, peaks: Peaks, group: Sequence[Series]) -
         price_text=price_text,
         price_source=size.price.source if size.price and price_text else "",
         command=_command(group, found, bought),
-        series=[one.key for one in group],
+        series=[series.key for series in group],
     )
 
 
 def _terms(group: Iterable[Series]) -> Bought:
-    """Return what holds for all series of a purchase."""
+    """Return the terms that hold for all series of a purchase."""
     terms = [series.settings.bought or Bought() for series in group]
-    maxima = [one.maximum for one in terms if one.maximum is not None]
-    included = [one.included for one in terms]
+    maxima = [term.maximum for term in terms if term.maximum is not None]
+    included = [term.included for term in terms]
     return Bought(
-        minimum=max(one.minimum for one in terms),
+        minimum=max(term.minimum for term in terms),
         maximum=min(maxima) if maxima else None,
-        included=None if any(one is None for one in included) else max(filter(None, included), default=0.0),
+        included=None if any(term is None for term in included) else max(filter(None, included), default=0.0),
     )
 
 
 def _bought(series: Series, limit: float) -> float | None:
-    """Return how many items are bought; None where that is not known, as of an override."""
+    """Return the number of items bought; None if it is unknown, as for an overridden limit."""
     settings = series.settings
     if settings.bought and settings.bought.items is not None:
         return settings.bought.items
@@ -156,7 +156,10 @@ def _demand(snapshot: Snapshot, peaks: Peaks, series: Series, size: Size) -> Dem
 
 
 def _price(size: Size, paid: Sequence[float | None], region: str) -> tuple[float | None, str]:
-    """Return the change of a month's list price, and the price in words. paid: items now and then."""
+    """Return the change of the monthly list price, and the price in words.
+
+    paid: the numbers of items paid for now and after the change.
+    """
     text = size.price.text(size.item, region) if size.price else ""
     if not text or size.price is None:
         return None, text
@@ -165,10 +168,10 @@ def _price(size: Size, paid: Sequence[float | None], region: str) -> tuple[float
 
 
 def _command(group: Sequence[Series], found: RightSize, bought: float | None) -> str | None:
-    """Return the command that changes the size, of the first series that has one."""
+    """Return the command that changes the size, for the first series that has such a command."""
     if found.advice not in (Advice.RAISE, Advice.LOWER) or not bought or found.items is None:
         return None
     ratio = found.items / bought
     ordered = [group[found.decided_by], *group]
-    commands = (size_command(one.settings.signal, one, found.items, ratio) for one in ordered)
+    commands = (size_command(series.settings.signal, series, found.items, ratio) for series in ordered)
     return next(filter(None, commands), None)

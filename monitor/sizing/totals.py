@@ -1,4 +1,4 @@
-"""The sums over recommendations: what is saved, and what is needed."""
+"""The totals of recommendations: what they save and what they cost."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -11,10 +11,10 @@ from rules.right_size import Advice
 
 @dataclass(frozen=True, slots=True)
 class SizingTotals:
-    """The numbers of recommendations.
+    """The totals of recommendations.
 
-    counts: by advice. saved, needed: US dollars of a month by list price, of those whose price is known.
-    unpriced: of what is to be raised or lowered, the number of those whose price is not known.
+    counts: the number of recommendations by advice. saved, needed: US dollars a month by list price, for
+    changes with a known price. unpriced: the number of changes without a known price.
     """
 
     counts: Mapping[Advice, int]
@@ -24,14 +24,18 @@ class SizingTotals:
 
     @classmethod
     def of(cls, found: Iterable[Recommendation]) -> Self:
-        """Return the sums."""
-        every = [*found]
-        changes = [one.monthly_dollars for one in every if one.advice in (Advice.RAISE, Advice.LOWER)]
-        known = [one for one in changes if one is not None]
-        counts = Counter(one.advice for one in every)
+        """Return the totals of these recommendations."""
+        recommendations = [*found]
+        changes = [
+            recommendation.monthly_dollars
+            for recommendation in recommendations
+            if recommendation.advice in (Advice.RAISE, Advice.LOWER)
+        ]
+        known = [dollars for dollars in changes if dollars is not None]
+        counts = Counter(recommendation.advice for recommendation in recommendations)
         return cls(
             {advice: counts[advice] for advice in Advice},
-            -sum(one for one in known if one < 0),
-            sum(one for one in known if one > 0),
+            -sum(dollars for dollars in known if dollars < 0),
+            sum(dollars for dollars in known if dollars > 0),
             len(changes) - len(known),
         )

@@ -30,7 +30,7 @@ class StreamFilters:
     """The filters of a metric stream.
 
     names: the metrics to include, by namespace. additional: the metrics with additional statistics, by
-    these statistics. linked: of a monitoring account, with the metrics of the accounts that are linked to it.
+    these statistics. linked: include the metrics of the accounts that are linked to a monitoring account.
     """
 
     names: Mapping[str, list[str]]
@@ -45,9 +45,9 @@ class UnknownMetricError(HeadroomError):
 def filters_for(
     collectors: Iterable[Collector], linked: bool = False, only: Collection[MetricId] = ()
 ) -> StreamFilters:
-    """Return the filters for the metrics that these collectors read; `only` for these metrics, if any.
+    """Return the filters for the metrics that these collectors read; if `only` is given, for these metrics.
 
-    Raises NoStreamedMetricsError, and UnknownMetricError for one of `only` that is not read each minute.
+    Raises NoStreamedMetricsError, and UnknownMetricError for a metric of `only` that is not read each minute.
     """
     names = defaultdict[str, list[str]](list)
     additional = defaultdict[tuple[str, ...], list[MetricId]](list)
@@ -93,7 +93,9 @@ def _statistics(statistics: Iterable[str], metrics: Iterable[MetricId]) -> str:
 def cloudformation(filters: StreamFilters) -> str:
     """Return a CloudFormation template in JSON, for a stack or a stack set."""
     stream: dict[str, PropertyValue] = {
-        "IncludeFilters": [{"Namespace": one, "MetricNames": names} for one, names in filters.names.items()]
+        "IncludeFilters": [
+            {"Namespace": namespace, "MetricNames": names} for namespace, names in filters.names.items()
+        ]
     }
     if filters.linked:
         stream["IncludeLinkedAccountsMetrics"] = True
@@ -101,7 +103,9 @@ def cloudformation(filters: StreamFilters) -> str:
         stream["StatisticsConfigurations"] = [
             {
                 "AdditionalStatistics": list(statistics),
-                "IncludeMetrics": [{"Namespace": one, "MetricName": name} for one, name in metrics],
+                "IncludeMetrics": [
+                    {"Namespace": namespace, "MetricName": name} for namespace, name in metrics
+                ],
             }
             for statistics, metrics in filters.additional.items()
         ]

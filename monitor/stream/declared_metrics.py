@@ -34,9 +34,9 @@ def services_by_namespace(collectors: Iterable[Collector]) -> Mapping[str, froze
 class DeclaredMetrics:
     """The metrics that a stream is decoded for, by namespace and name.
 
-    statistics: those that collectors read. units: those that collectors expect. owners: the services that
-    the metrics are charged to. services: by namespace, those whose collectors read metrics of it.
-    scopes: where services are read. decoded: the statistics that are decoded of each point.
+    statistics: the statistics that collectors read. units: the units that collectors expect. owners: the
+    services that the metrics are charged to. services: by namespace, the services whose collectors read it.
+    scopes: by service, regional or global. decoded: the statistics that are decoded of each point.
     """
 
     statistics: Mapping[MetricId, Statistics]

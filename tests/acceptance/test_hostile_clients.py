@@ -26,7 +26,7 @@ HEALTH_TIMEOUT = 30.0  # seconds, on a slow and busy machine; usually a probe ta
 KILLS = 10
 SENT_BOMBS = (  # one of each kind; tests/monitor/stream sends the others
     "nothing but zeros",
-    "deep",
+    "deeply nested arrays",
     "no base64",
     "a record that is too large",
     "lines that are no numbers",

@@ -26,7 +26,7 @@ def stream(name: str, region: str = REGION, signal: str = "stream_write_bytes") 
     return key(name, f"kinesis.{signal}")._replace(region=region)
 
 
-def use(fleet: Fleet, named: Key, *runs: tuple[int, float], limit: float, **more: Any) -> None:
+def use(fleet: Fleet, series_key: Key, *runs: tuple[int, float], limit: float, **more: Any) -> None:
     """Add a series with a limit, and write its samples.
 
     runs: periods of constant utilization, each as minutes and utilization; the last one ends at NOW. more:
@@ -38,18 +38,18 @@ def use(fleet: Fleet, named: Key, *runs: tuple[int, float], limit: float, **more
     series_settings = SeriesSettings(
         signal=STREAM_WRITE_BYTES,
         limit=Limit(limit, source, NOW * 60),
-        band=more.pop("band", None) or _band(named),
-        paid=signal_of(named).kind is LimitKind.PROVISIONED,
+        band=more.pop("band", None) or _band(series_key),
+        paid=signal_of(series_key).kind is LimitKind.PROVISIONED,
         home_region=home,
     )
-    series = add(fleet, named, series_settings, **more)
+    series = add(fleet, series_key, series_settings, **more)
     points = [limit * value * 60 for length, value in runs for _ in range(length)]
     _write(fleet, fleet.usages.get(series.slot), points)
     _write(fleet, fleet.throttled.get(series.slot), [float(count) for count in refused])
 
 
-def _band(named: Key) -> Band:
-    return signal_of(named).band or Band()
+def _band(series_key: Key) -> Band:
+    return signal_of(series_key).band or Band()
 
 
 def _write(fleet: Fleet, formula: Any, points: Sequence[float]) -> None:
@@ -59,11 +59,11 @@ def _write(fleet: Fleet, formula: Any, points: Sequence[float]) -> None:
     fleet.rings.mark_read(np.array(formula.rows, np.int32), NOW)
 
 
-def hide(fleet: Fleet, named: Key, reason: str, enable: str | None = None) -> None:
-    """Add a series that cannot be observed for a reason. enable: the command that makes it observable."""
+def hide(fleet: Fleet, series_key: Key, reason: str, enable: str | None = None) -> None:
+    """Add a series that is unobservable for this reason. enable: the command that makes it observable."""
     add(
         fleet,
-        named,
+        series_key,
         SeriesSettings(signal=STREAM_WRITE_BYTES, limit=None, band=Band()),
         usage=Unobservable(reason, enable),
         throttled=None,
@@ -73,13 +73,13 @@ def hide(fleet: Fleet, named: Key, reason: str, enable: str | None = None) -> No
 def scan_report(fleet: Fleet, failures: Sequence[str] = (), **more: Any) -> ScanReport:
     """Judge a fleet, and return its scan report. more: fields of the report to replace."""
     judge(fleet, NOW)
-    known: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "rows": rows_of(fleet),
         "failures": FailedReads([], failures),
-        "history_of": lambda one: SeriesHistory.of(fleet, fleet.series[one], NOW),
+        "history_of": lambda series_key: SeriesHistory.of(fleet, fleet.series[series_key], NOW),
         "finished_at": NOW * 60.0,
         "cells": [(ACCOUNT, REGION, "production"), (ACCOUNT, "us-east-1", "production")],
         "metrics_requested": 178,
         "cost_dollars": 0.00178,
     }
-    return replace(ScanReport(registry=REGISTRY, **known), **more)
+    return replace(ScanReport(registry=REGISTRY, **defaults), **more)

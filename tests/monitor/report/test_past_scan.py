@@ -1,4 +1,4 @@
-"""The minutes that are looked back at: whole, kept by CloudWatch, and counted in UTC."""
+"""The range of a past scan: whole quarters of an hour that CloudWatch keeps, in UTC."""
 
 import time
 
@@ -12,7 +12,7 @@ NOW = 29_000_007
 
 
 @pytest.mark.parametrize("days", [1, 2, 14, 15, 16, 62, 63])
-def test_the_minutes_are_whole_quarters_that_cloudwatch_still_has(days: int) -> None:
+def test_a_past_range_has_whole_quarters_that_cloudwatch_still_keeps(days: int) -> None:
     minutes = minutes_of(days, NOW)
     assert minutes.start % ALIGNMENT == minutes.stop % ALIGNMENT == 0
     assert 0 < NOW - minutes.stop <= 2 * ALIGNMENT
@@ -20,14 +20,12 @@ def test_the_minutes_are_whole_quarters_that_cloudwatch_still_has(days: int) -> 
     assert abs(len(minutes) - days * MINUTES_PER_DAY) <= MAX_READ_MINUTES + 2 * ALIGNMENT
 
 
-def test_a_fortnight_has_points_of_a_minute_and_two_months_have_points_of_five() -> None:
+def test_a_fortnight_has_one_minute_points_and_two_months_have_five_minute_points() -> None:
     assert [step_of(days) for days in (1, 15, 16, MAX_DAYS)] == [1, 1, 5, 5]
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "UTC"])
-def test_a_change_of_the_clock_to_summer_time_changes_nothing(
-    zone: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_change_to_summer_time_changes_no_minute(zone: str, monkeypatch: pytest.MonkeyPatch) -> None:
     begin = 1_774_746_000 // 60  # 29 March 2026, 01:00 UTC, when Berlin's clocks are set forward
     monkeypatch.setenv("TZ", zone)
     time.tzset()

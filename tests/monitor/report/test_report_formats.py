@@ -19,7 +19,7 @@ from tests.monitor.web.pages import Page
 
 
 def single_spaced(page: Page) -> str:
-    """The words of a page."""
+    """Return the words of a page, separated by single spaces."""
     return " ".join(page.words.split())
 
 
@@ -30,8 +30,8 @@ def summary_of(*names: str, region: str = "us-east-1") -> Summary:
         use(fleet, stream(f"{name} rises"), (150, 0.5), (20, 0.95), limit=1000, refusing=[1, 2, 0])
         use(fleet, stream(f"{name} idles", region), (180, 0.08), limit=8 * 2**20)
         hide(fleet, key(name, "s3.prefix_read_rate"), f"{name} is not enabled", f"aws s3api {name}")
-    made = scan_report(fleet, [f"ListStreams: {name} (AccessDenied)" for name in names])
-    return summarize(made, {"service": names})
+    report = scan_report(fleet, [f"ListStreams: {name} (AccessDenied)" for name in names])
+    return summarize(report, {"service": names})
 
 
 @pytest.fixture
@@ -78,7 +78,7 @@ def test_unknown_prices_are_named_and_not_estimated(format: str) -> None:
 
 
 def sized_summary(name: str, omitted: int = 0) -> Summary:
-    """A summary of a scan that found a stream of this name too large, and one without enough data."""
+    """Return a summary of a scan that found a stream of this name too large, and one without enough data."""
     account = Account()
     stream_of(account, 8, 0.08, 0.3, resource=Resource("stream", (name,)))
     stream_of(account, 2, 0.08, 0.3, resource=Resource("stream", ("new",)), quarters=(90, 90))
@@ -104,14 +104,14 @@ def test_right_sizes_have_their_cost_the_source_of_the_price_and_the_command(for
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_without_the_past_no_size_is_recommended_and_the_needed_option_is_named(format: str) -> None:
+def test_without_past_demand_no_size_is_recommended_and_the_needed_option_is_named(format: str) -> None:
     output = FORMATS[format](summary_of("orders")).replace("\\", "")
     assert "Right sizes" in output
     assert "Not looked for: --forecast reads the demand of the last 14 days." in output
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_an_empty_section_says_so(format: str) -> None:
+def test_an_empty_section_says_that_it_is_empty(format: str) -> None:
     fleet = Fleet()
     use(fleet, stream("orders"), (180, 0.5), limit=1000)
     output = FORMATS[format](summarize(scan_report(fleet), {}))
@@ -137,7 +137,9 @@ def test_the_page_has_no_scripts_and_no_external_resources(page: Page) -> None:
         assert loading.isdisjoint(attributes), (tag, attributes)
         assert "href" not in attributes or tag == "a"
         assert not any(name.startswith("on") for name in attributes)
-    policy = next(one for tag, one in page.elements if tag == "meta" and "http-equiv" in one)
+    policy = next(
+        attributes for tag, attributes in page.elements if tag == "meta" and "http-equiv" in attributes
+    )
     assert policy["content"] == "default-src 'none'; style-src 'unsafe-inline'"
     style = re.search("<style>(.*)</style>", FORMATS["html"](summary_of("orders")), re.DOTALL)
     assert style and not re.search(r"url\(|@import", style[1])
@@ -146,7 +148,7 @@ def test_the_page_has_no_scripts_and_no_external_resources(page: Page) -> None:
 
 def test_the_page_shows_bars_and_sparklines(page: Page) -> None:
     drawn = [attributes.get("class") for tag, attributes in page.elements if tag == "svg"]
-    assert drawn.count("bar") == drawn.count("sparkline") == 3, "two series of which one also rose"
+    assert drawn.count("bar") == drawn.count("sparkline") == 3, "two series, one of them in two sections"
     labels = {attributes.get("aria-label") for tag, attributes in page.elements if tag == "svg"}
     assert "three hours: 50 % to 95 % of the limit, throttled at times" in labels
 
@@ -172,7 +174,7 @@ def test_any_name_is_escaped_in_a_table_of_markdown(name: str) -> None:
     assert len(text.splitlines()) == len(plain.splitlines())
 
 
-def test_markdown_draws_the_three_hours() -> None:
+def test_markdown_draws_the_last_three_hours() -> None:
     fleet = Fleet()
     use(fleet, stream("orders"), (90, 0.5), (90, 1.0), limit=1000)
     assert f"`{'▄' * 9}{'█' * 9}`" in as_markdown(summarize(scan_report(fleet), {}))

@@ -1,4 +1,4 @@
-"""Scanning once, and the selection of what is scanned."""
+"""A scan of the demo's AWS, and the selection of the series and services that it reads."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ NAMES = {"210987654321": "production", "123456789012": "own"}
 
 
 @pytest.mark.parametrize(
-    ("only", "wanted"),
+    ("patterns", "selected"),
     [
         ({}, True),
         ({"service": None, "signal": [], "region": None, "account": None}, True),
@@ -55,14 +55,14 @@ NAMES = {"210987654321": "production", "123456789012": "own"}
         ({"service": ["kinesis"], "account": ["prod*"], "signal": ["stream_*"]}, True),
     ],
 )
-def test_a_series_is_wanted_when_one_pattern_of_each_label_fits(
-    only: Mapping[str, Sequence[str] | None], wanted: bool
+def test_a_series_is_selected_when_one_pattern_of_each_label_matches(
+    patterns: Mapping[str, Sequence[str] | None], selected: bool
 ) -> None:
-    assert series_filter(NAMES, parse_selectors(only, REGISTRY))(KEY) is wanted
+    assert series_filter(NAMES, parse_selectors(patterns, REGISTRY))(KEY) is selected
 
 
 @pytest.mark.parametrize(
-    ("only", "expected"),
+    ("patterns", "expected"),
     [
         ({"service": ["kinesiss"]}, "found 'kinesiss'; did you mean kinesis?"),
         ({"signal": ["stream_write_byte"]}, "found 'stream_write_byte'; did you mean stream_write_bytes?"),
@@ -70,15 +70,17 @@ def test_a_series_is_wanted_when_one_pattern_of_each_label_fits(
         ({"account": [""]}, "account: expected text"),
     ],
 )
-def test_a_pattern_that_no_series_can_match_is_an_error(only: dict[str, list[str]], expected: str) -> None:
+def test_a_pattern_that_no_series_can_match_is_an_error(
+    patterns: dict[str, list[str]], expected: str
+) -> None:
     with pytest.raises(ConfigError) as error:
-        parse_selectors(only, REGISTRY)
+        parse_selectors(patterns, REGISTRY)
     (line,) = error.value.problems
-    assert line.startswith(f"headroom: {next(iter(only))}: expected")
+    assert line.startswith(f"headroom: {next(iter(patterns))}: expected")
     assert expected in line
 
 
-# One full read of the demo's AWS
+# Scans of the demo's AWS
 
 
 @pytest.fixture(autouse=True)
@@ -90,8 +92,8 @@ async def test_a_scan_reads_and_judges_the_selected_signals_once(aws_url: str) -
     settings: dict[str, Any] = {"regions": ["eu-west-1"], "services": ["sqs"], "endpoint_url": aws_url}
     config = Config.model_validate(settings)
     steps: list[tuple[int, int]] = []
-    only = parse_selectors({"signal": ["fifo_*"]}, REGISTRY)
-    report = await scan_once(config, REGISTRY, only, lambda done, of: steps.append((done, of)))
+    selectors = parse_selectors({"signal": ["fifo_*"]}, REGISTRY)
+    report = await scan_once(config, REGISTRY, selectors, lambda done, total: steps.append((done, total)))
     assert steps == [(1, 2), (2, 2)]
     assert not report.failures
     assert {row.key.signal.split("_")[0] for row in report.rows} == {"fifo"}
@@ -101,12 +103,12 @@ async def test_a_scan_reads_and_judges_the_selected_signals_once(aws_url: str) -
     assert [row.urgency for row in report.rows] == sorted(row.urgency for row in report.rows)
 
 
-async def test_a_scan_has_the_last_hours_and_the_places_it_read(aws_url: str) -> None:
+async def test_a_scan_report_has_the_last_hours_and_the_cells_it_read(aws_url: str) -> None:
     settings = {
         "accounts": [{"name": "own", "regions": ["eu-west-1"], "services": ["sqs"]}],
         "endpoint_url": aws_url,
     }
-    report = await scan_once(Config.model_validate(settings), REGISTRY, [], lambda done, of: None)
+    report = await scan_once(Config.model_validate(settings), REGISTRY, [], lambda done, total: None)
     assert report.cells == [("123456789012", "eu-west-1", "own")]
     assert abs(report.finished_at - time.time()) < 60
     assert report.metrics_requested > len(report.rows) / 2
@@ -123,41 +125,41 @@ async def test_forecasts_are_made_of_the_most_urgent_series_on_request(aws_url: 
         "endpoint_url": aws_url,
     }
     config = Config.model_validate(settings)
-    plain = await scan_once(config, REGISTRY, [], lambda done, of: None)
-    some = await scan_once(config, REGISTRY, [], lambda done, of: None, ScanDepth(forecasts=10))
+    plain = await scan_once(config, REGISTRY, [], lambda done, total: None)
+    with_forecasts = await scan_once(config, REGISTRY, [], lambda done, total: None, ScanDepth(forecasts=10))
     assert not any(row.reach.probability for row in plain.rows)
-    forecast_rows = [row for row in some.rows if row.reach.probability]
+    forecast_rows = [row for row in with_forecasts.rows if row.reach.probability]
     assert 0 < len(forecast_rows) <= 10
-    assert 0 < some.metrics_requested - plain.metrics_requested <= 3 * 10
+    assert 0 < with_forecasts.metrics_requested - plain.metrics_requested <= 3 * 10
     assert all(row.reach.history_days and row.reach.history_days > 13 for row in forecast_rows)
 
 
-async def test_sizes_are_recommended_of_whole_purchases_on_request(aws_url: str) -> None:
+async def test_sizes_of_whole_purchases_are_recommended_on_request(aws_url: str) -> None:
     settings = {
         "accounts": [{"name": "own", "regions": ["eu-west-1"], "services": ["kinesis"]}],
         "endpoint_url": aws_url,
     }
     config = Config.model_validate(settings)
-    most, few = [
-        await scan_once(config, REGISTRY, [], lambda done, of: None, ScanDepth(sizes=number))
+    all_sizes, some_sizes = [
+        await scan_once(config, REGISTRY, [], lambda done, total: None, ScanDepth(sizes=number))
         for number in (1000, 6)
     ]
-    assert most.sizes is not None
-    assert few.sizes is not None
-    assert most.sizes.omitted == 0
-    assert len(most.sizes.found) == len(few.sizes.found) + few.sizes.omitted
-    assert sum(len(one.series) for one in few.sizes.found) <= 6
-    by_name = {one.name: one for one in most.sizes.found}
-    assert all(one == by_name[one.name] for one in few.sizes.found)
-    assert {one.advice for one in most.sizes.found} - {Advice.UNKNOWN}
-    assert most.metrics_requested > few.metrics_requested
+    assert all_sizes.sizes is not None
+    assert some_sizes.sizes is not None
+    assert all_sizes.sizes.omitted == 0
+    assert len(all_sizes.sizes.found) == len(some_sizes.sizes.found) + some_sizes.sizes.omitted
+    assert sum(len(found.series) for found in some_sizes.sizes.found) <= 6
+    by_name = {found.name: found for found in all_sizes.sizes.found}
+    assert all(found == by_name[found.name] for found in some_sizes.sizes.found)
+    assert {found.advice for found in all_sizes.sizes.found} - {Advice.UNKNOWN}
+    assert all_sizes.metrics_requested > some_sizes.metrics_requested
 
 
-async def test_whatever_aws_refuses_is_in_the_report(aws_url: str) -> None:
+async def test_a_call_that_aws_denies_is_in_the_report(aws_url: str) -> None:
     config = Config.model_validate(
         {"regions": ["ap-southeast-2"], "services": ["sqs"], "endpoint_url": aws_url}
     )
-    report = await scan_once(config, REGISTRY, [], lambda done, of: None)
+    report = await scan_once(config, REGISTRY, [], lambda done, total: None)
     assert report.rows == []
     assert any("ListQueues" in sentence for sentence in report.failures.each)
     assert report.requested_failures == report.failures.each
@@ -167,47 +169,45 @@ async def test_a_denied_operation_of_several_reads_is_reported_once(aws_url: str
     config = Config.model_validate(
         {"regions": ["ap-southeast-2"], "services": ["cognito", "networkfirewall"], "endpoint_url": aws_url}
     )
-    report = await scan_once(config, REGISTRY, [], lambda done, of: None)
+    report = await scan_once(config, REGISTRY, [], lambda done, total: None)
     assert sum("ListRuleGroups" in sentence for sentence in report.failures.each) == 1
     assert len(report.requested_failures) > len(report.failures.each)
 
 
 SQS = Location("210987654321", "production", "eu-west-1", "sqs")
-UNSEEN: list[tuple[dict[str, list[str]], Location, str, bool]] = [
+FAILED_READS: list[tuple[dict[str, list[str]], Location, str, bool]] = [
     ({}, SQS, "AccessDenied", True),
     ({"service": ["sqs"], "region": ["eu-*"]}, SQS, "AccessDenied", True),
     ({"region": ["us-east-1"]}, SQS, "AccessDenied", False),
     ({"region": ["us-east-1", "eu-*"]}, SQS, "AccessDenied", True),
     ({"account": ["prod*"]}, SQS, "AccessDenied", True),
     ({"account": ["staging"]}, SQS, "AccessDenied", False),
-    ({"service": ["sqs"]}, SQS._replace(service=""), "AccessDenied", True),  # the metrics of the cell
-    (
-        {"region": ["us-east-1"]},
-        Location("", "production"),
-        "AccessDenied",
-        True,
-    ),  # nobody knows what is in it
-    ({"account": ["staging"]}, Location("", "production"), "AccessDenied", True),  # nor its id
+    # a read of the whole cell concerns the service, too
+    ({"service": ["sqs"]}, SQS._replace(service=""), "AccessDenied", True),
+    # the account was not opened: it may have resources in the region
+    ({"region": ["us-east-1"]}, Location("", "production"), "AccessDenied", True),
+    # the unknown account id may match the pattern
+    ({"account": ["staging"]}, Location("", "production"), "AccessDenied", True),
     ({"account": ["staging"]}, Location("210987654321", "production"), "AccessDenied", False),
     ({}, SQS, "Throttling", True),
-    ({}, SQS, "OptInRequired", False),  # nothing is there
+    ({}, SQS, "OptInRequired", False),  # a region that is not enabled has no resources
     ({}, SQS, "Repeated", True),
 ]
 
 
-@pytest.mark.parametrize(("only", "place", "code", "counts"), UNSEEN)
+@pytest.mark.parametrize(("patterns", "place", "code", "counts"), FAILED_READS)
 def test_a_failed_read_counts_if_it_was_requested(
-    only: dict[str, list[str]], place: Location, code: str, counts: bool
+    patterns: dict[str, list[str]], place: Location, code: str, counts: bool
 ) -> None:
     failures = [(place, Failure("ListQueues", "", code, "no"))]
-    assert bool(requested_failures(failures, parse_selectors(only, REGISTRY))) is counts
+    assert bool(requested_failures(failures, parse_selectors(patterns, REGISTRY))) is counts
 
 
 def test_an_account_that_another_entry_monitors_is_no_failed_request() -> None:
     assert requested_failures([(Location("", "twin"), DUPLICATE_ENTRY)], []) == []
 
 
-def test_services_of_which_nothing_is_requested_are_not_looked_at() -> None:
+def test_services_without_a_requested_signal_are_not_read() -> None:
     accounts = [
         {"role_arn": "arn:aws:iam::123456789012:role/headroom", "services": ["kinesis", "sqs"]},
         {"role_arn": "arn:aws:iam::210987654321:role/headroom", "services": ["sqs"]},

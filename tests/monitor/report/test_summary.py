@@ -23,15 +23,15 @@ def summarized(fleet: Fleet, *failures: str) -> Summary:
 
 def test_the_worst_series_are_the_most_urgent_of_any_zone() -> None:
     fleet = Fleet()
-    use(fleet, stream("calm"), (180, 0.5), limit=1000)
+    use(fleet, stream("within"), (180, 0.5), limit=1000)
     use(fleet, stream("near"), (180, 0.95), limit=1000)
-    use(fleet, stream("refused"), (180, 0.2), limit=1000, refusing=[0, 3, 0])
-    use(fleet, stream("silent"), limit=1000)
+    use(fleet, stream("throttled"), (180, 0.2), limit=1000, refusing=[0, 3, 0])
+    use(fleet, stream("stale"), limit=1000)
     summary = summarized(fleet)
     assert [(one.row.key.resource, one.row.zone) for one in summary.worst.items] == [
-        ("refused", Zone.SATURATED),
+        ("throttled", Zone.SATURATED),
         ("near", Zone.NEAR),
-        ("calm", Zone.WITHIN),
+        ("within", Zone.WITHIN),
     ]
     assert [one.since for one in summary.worst.items] == [(NOW - 1) * 60, None, None]
     assert {zone: number for zone, number in summary.counts.items() if number} == {
@@ -46,71 +46,71 @@ def test_the_number_of_unlisted_series_above_their_band_is_given() -> None:
     fleet = Fleet()
     for number in range(MAX_WORST + 2):
         use(fleet, stream(f"s{number}"), (180, 0.8), limit=1000)
-    use(fleet, stream("calm"), (180, 0.5), limit=1000)
+    use(fleet, stream("within"), (180, 0.5), limit=1000)
     summary = summarized(fleet)
     assert (len(summary.worst.items), summary.worst.omitted) == (MAX_WORST, 2)
 
 
 @pytest.mark.parametrize(
-    ("runs", "minutes", "again"),
+    ("runs", "minutes", "is_repeated"),
     [
         ([(150, 0.5), (30, 0.8)], 30, False),
         ([(150, 0.5), (20, 0.8), (10, 0.95)], 30, False),
         ([(100, 0.5), (10, 0.8), (50, 0.5), (20, 0.8)], 20, True),
-        ([(10, 0.5), (5, 0.8)], 5, False),  # nothing is known of the time before
-        ([(180, 0.8)], None, False),  # it was above the band all the time
-        ([(90, 0.8), (90, 0.5)], None, False),  # it is above the band no longer
+        ([(10, 0.5), (5, 0.8)], 5, False),  # the time before has no samples
+        ([(180, 0.8)], None, False),  # above the band all the time
+        ([(90, 0.8), (90, 0.5)], None, False),  # above the band no longer
         ([(90, 0.5), (90, 0.1)], None, False),
     ],
 )
 def test_series_that_rose_above_their_band_within_three_hours_are_listed(
-    runs: list[tuple[int, float]], minutes: int | None, again: bool
+    runs: list[tuple[int, float]], minutes: int | None, is_repeated: bool
 ) -> None:
     fleet = Fleet()
     use(fleet, stream("orders"), *runs, limit=1000)
     risen = [(one.since, one.repeated) for one in summarized(fleet).newly_above.items]
-    assert risen == ([] if minutes is None else [((NOW - minutes + 1) * 60, again)])
+    assert risen == ([] if minutes is None else [((NOW - minutes + 1) * 60, is_repeated)])
 
 
 def test_series_above_their_band_for_the_first_time_come_first_and_then_the_latest() -> None:
     fleet = Fleet()
-    use(fleet, stream("again"), (20, 0.8), (155, 0.5), (5, 0.8), limit=1000)
+    use(fleet, stream("repeated"), (20, 0.8), (155, 0.5), (5, 0.8), limit=1000)
     use(fleet, stream("early"), (100, 0.5), (80, 0.8), limit=1000)
     use(fleet, stream("late"), (170, 0.5), (10, 0.8), limit=1000)
     assert [one.row.key.resource for one in summarized(fleet).newly_above.items] == [
         "late",
         "early",
-        "again",
+        "repeated",
     ]
 
 
-def test_throttled_demand_alone_lifts_a_series_above_its_band() -> None:
+def test_a_throttled_series_counts_as_above_its_band() -> None:
     fleet = Fleet()
     use(fleet, stream("bursts"), (180, 0.2), limit=1000, refusing=[5, 5])
     (risen,) = summarized(fleet).newly_above.items
     assert risen.since == (NOW - 1) * 60
 
 
-def test_causes_are_reported_once_with_each_command_once_the_most_frequent_first() -> None:
+def test_each_reason_and_command_is_listed_once_with_the_most_frequent_reason_first() -> None:
     fleet = Fleet()
     hide(fleet, stream("one"), "no metric tells it")
     for number in range(MAX_COMMANDS + 1):
         for signal in ("s3.prefix_read_rate", "s3.prefix_write_rate"):
             hide(fleet, key(f"logs{number}", signal), "not enabled", f"aws s3api {number}")
-    causes = summarized(fleet).blind_spots
-    assert [(one.reason, one.series_count) for one in causes.items] == [
+    blind_spots = summarized(fleet).blind_spots
+    assert [(one.reason, one.series_count) for one in blind_spots.items] == [
         ("not enabled", 2 * (MAX_COMMANDS + 1)),
         ("no metric tells it", 1),
     ]
-    first = causes.items[0].commands
+    first = blind_spots.items[0].commands
     assert first.omitted == 1
     assert [(len(keys), command) for keys, command in first.items] == [
         (2, f"aws s3api {number}") for number in range(MAX_COMMANDS)
     ]
-    assert causes.omitted == 0
+    assert blind_spots.omitted == 0
 
 
-def test_long_lists_of_the_summary_are_cut_and_the_rest_counted() -> None:
+def test_long_lists_of_the_summary_are_cut_and_the_omitted_entries_counted() -> None:
     fleet = Fleet()
     for number in range(MAX_BLIND_SPOTS + 3):
         hide(fleet, stream(f"s{number}"), f"reason {number}")
@@ -127,7 +127,7 @@ def test_the_summary_names_filters_accounts_and_regions() -> None:
     assert summary.location(stream("a")._replace(account="210987654321")) == "210987654321, eu-west-1"
 
 
-def test_the_sum_counts_purchases_with_a_price() -> None:
+def test_the_sum_of_idle_dollars_has_only_purchases_with_a_known_price() -> None:
     fleet = Fleet()
     use(fleet, stream("a", "us-east-1"), (180, 0.08), limit=8 * 2**20)
     use(fleet, stream("b", "us-east-1"), (180, 0.08), limit=8 * 2**20)

@@ -54,7 +54,7 @@ class Terminal(io.StringIO):
         return True
 
 
-class Plain(io.TextIOWrapper):
+class Latin1Terminal(io.TextIOWrapper):
     """A terminal whose encoding lacks the characters of sparklines."""
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Plain(io.TextIOWrapper):
 
 def row(resource: str = "orders", unit: Unit = BYTES_PER_SECOND, **fields: Any) -> Row:
     """Return the row of a stream above its band."""
-    known: dict[str, Any] = {
+    defaults: dict[str, Any] = {
         "key": Key("123456789012", "eu-west-1", "kinesis", "stream_write_bytes", resource),
         "signal": STREAM_WRITE_BYTES.model_copy(update={"unit": unit}),
         "zone": Zone.ABOVE,
@@ -79,15 +79,15 @@ def row(resource: str = "orders", unit: Unit = BYTES_PER_SECOND, **fields: Any) 
         "sampled": 1_740_000_000,
         "unobservable": None,
     }
-    return Row(**{**known, **fields})
+    return Row(**{**defaults, **fields})
 
 
 def hidden(resource: str, reason: str = "request metrics are not enabled", enable: str | None = None) -> Row:
     """Return the row of an unobservable stream."""
-    nothing: dict[str, Any] = dict.fromkeys(
+    without_numbers: dict[str, Any] = dict.fromkeys(
         ("usage", "utilization", "throttled", "sampled", "limit", "source")
     )
-    return row(resource, zone=Zone.UNOBSERVABLE, unobservable=Unobservable(reason, enable), **nothing)
+    return row(resource, zone=Zone.UNOBSERVABLE, unobservable=Unobservable(reason, enable), **without_numbers)
 
 
 BOUNDED = row("b.fifo", zone=Zone.UNOBSERVABLE, usage=12_345.0, upper_bound=123_450.0,
@@ -104,7 +104,7 @@ def unstyled(text: str) -> str:
 
 
 def printed(format: str, report: Report, out: io.StringIO | None = None) -> str:
-    """Return what a format prints of a report."""
+    """Return a report as a format prints it."""
     out = out or io.StringIO()
     FORMATS[format](report, out)
     return out.getvalue()
@@ -119,14 +119,14 @@ def printed(format: str, report: Report, out: io.StringIO | None = None) -> str:
     ],
     ids=["empty", "nasty"],
 )
-def test_every_format_takes_every_name(format: str, report: Report) -> None:
+def test_every_format_prints_every_name(format: str, report: Report) -> None:
     assert printed(format, report).endswith("\n")
 
 
 # Table
 
 
-def test_piped_each_series_is_one_whole_line_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_piped_output_has_one_whole_line_per_series_without_colours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "40")
     printed_lines = printed("table", Report([row(name) for name in NASTY])).splitlines()
     assert printed_lines[0].split() == list(COLUMNS)
@@ -170,7 +170,7 @@ def test_throttled_demand_is_shown_beside_the_zone() -> None:
     )
 
 
-def test_a_usage_that_is_only_bounded_is_a_range() -> None:
+def test_a_bounded_usage_is_shown_as_a_range() -> None:
     assert BOUNDED.usage_text == "12.3k to 123k calls/s"
     output = printed("table", Report([BOUNDED]))
     assert "12.3k to 123k calls/s" in output
@@ -185,7 +185,7 @@ def test_throttled_demand_is_shown_without_a_usage() -> None:
     assert "of media" in unobservable and "orders" not in unobservable
 
 
-def test_on_a_terminal_zones_are_coloured_and_nothing_is_lost_however_narrow_it_is(
+def test_a_terminal_shows_coloured_zones_and_whole_names_however_narrow_it_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("TERM", "xterm-256color")
@@ -204,55 +204,55 @@ def test_on_a_terminal_a_command_is_not_broken_into_lines(monkeypatch: pytest.Mo
     assert f"    {command}\n" in printed("table", Report([hidden("media", enable=command)]), Terminal())
 
 
-# Three hours as characters
+# Sparklines of the last three hours
 
 
 def half_used(named: Key) -> SeriesHistory:
-    """Half of the limit, in the second half of the three hours."""
+    """Return a history without samples at first, and of half of the limit in the last 90 minutes."""
     usage = np.array([np.nan] * 90 + [0.5] * 90, np.float32)
     return series_history(usage)
 
 
-DRAWN = " " * 9 + "▄" * 9
+SPARKLINE = " " * 9 + "▄" * 9
 WITH_HISTORY = Report([row(), hidden("media"), STALE], history_of=half_used)
 
 
 @pytest.mark.parametrize("width", ["60", "100", "160", "300"])
-def test_on_a_terminal_each_series_has_its_three_hours_however_narrow_it_is(
+def test_a_terminal_shows_the_sparkline_of_each_series_however_narrow_it_is(
     width: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", width)
     output = unstyled(printed("table", WITH_HISTORY, Terminal()))
-    assert output.count(DRAWN) == 2
+    assert output.count(SPARKLINE) == 2
     assert "10 minutes per character" in " ".join(output.split())
-    lines = [line for line in output.splitlines() if DRAWN in line]
-    one_line_each = int(width) >= 160
-    assert ("three hours" in output.splitlines()[0]) == one_line_each
-    assert all(line.startswith(("above", "stale")) for line in lines) == one_line_each
+    lines = [line for line in output.splitlines() if SPARKLINE in line]
+    on_one_line = int(width) >= 160
+    assert ("three hours" in output.splitlines()[0]) == on_one_line
+    assert all(line.startswith(("above", "stale")) for line in lines) == on_one_line
 
 
 def test_a_narrow_terminal_leaves_out_the_sparkline_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A terminal as wide as the table without the hours shows that table, with one line per series."""
+    """A terminal as wide as the table without sparklines shows that table, one line per series."""
     width = max(map(len, printed("table", Report(WITH_HISTORY.rows)).splitlines()[:3]))
     monkeypatch.setenv("COLUMNS", str(width))
     output = unstyled(printed("table", WITH_HISTORY, Terminal()))
     assert output.splitlines()[0].split() == list(COLUMNS)
-    assert DRAWN not in output and "a character" not in output
+    assert SPARKLINE not in output and "a character" not in output
 
 
 BUSY = row("orders-of-the-shop", zone=Zone.SATURATED, throttled=3.2)
 
 
-def test_a_terminal_of_160_columns_shows_the_three_hours_in_one_line_each(
+def test_a_terminal_of_160_columns_shows_each_series_with_its_sparkline_on_one_line(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The table with all columns is wider, even without the hours."""
-    report = Report([BUSY, row("payments-of-all-the-partners-of-it")], history_of=half_used)
+    """The table with all columns would be wider, even without sparklines."""
+    report = Report([BUSY, row("payments-of-all-the-partners-there")], history_of=half_used)
     width = max(map(len, printed("table", Report(report.rows)).splitlines()))
     monkeypatch.setenv("COLUMNS", "160")
     header, *lines = unstyled(printed("table", report, Terminal())).splitlines()[:3]
     assert width > 160 and header.split() == [word for name in COMPACT_COLUMNS for word in name.split()]
-    assert all(DRAWN in line for line in lines)
+    assert all(SPARKLINE in line for line in lines)
     assert re.split(r"  +", lines[0].strip())[0] == "saturated" and "3.2/s" in lines[0]
     assert "3 MiB/s of 4 MiB/s" in lines[0] and lines[0].rstrip().endswith(" eu-west-1")
 
@@ -268,7 +268,7 @@ def test_a_long_usage_wraps_in_a_terminal_of_160_columns(monkeypatch: pytest.Mon
     monkeypatch.setenv("COLUMNS", "160")
     output = unstyled(printed("table", Report([long, row(key=key)], history_of=half_used), Terminal()))
     _, first, second, *_ = output.splitlines()
-    assert first.count(DRAWN) == 1 and "storefront/prod/POST /checkout" in first and "eu-west-1" in first
+    assert first.count(SPARKLINE) == 1 and "storefront/prod/POST /checkout" in first and "eu-west-1" in first
     assert second.strip().startswith("environments") and len(first.rstrip()) <= 160 and "…" not in output
 
 
@@ -277,9 +277,9 @@ def test_piped_output_has_no_sparklines(format: str) -> None:
     assert printed(format, WITH_HISTORY) == printed(format, Report(WITH_HISTORY.rows, WITH_HISTORY.failures))
 
 
-def test_a_terminal_without_the_characters_has_no_sparklines(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_terminal_that_cannot_encode_sparklines_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "300")
-    out = Plain()
+    out = Latin1Terminal()
     write_table(WITH_HISTORY, out)
     out.seek(0)
     assert out.read().isascii()
@@ -308,6 +308,6 @@ def test_failed_reads_come_last_in_one_line_each() -> None:
     assert output.endswith("\nFailed reads of AWS\n- ListStreams: no (AccessDenied)\n- two\\nlines [red]\n")
 
 
-def test_an_empty_fleet_says_so() -> None:
+def test_a_report_without_series_says_so() -> None:
     assert "No series found" in printed("table", EMPTY)
     assert "No series found" not in printed("table", Report([hidden("media")]))

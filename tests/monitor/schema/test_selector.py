@@ -36,20 +36,22 @@ ORDERS = SelectorLabels(
         ({"region": "eu-*", "resource": "orders-*", "account": "staging"}, False),
     ],
 )
-def test_every_pattern_given_must_fit(selector: dict[str, str], matches: bool) -> None:
+def test_a_series_must_match_every_pattern_of_a_selector(selector: dict[str, str], matches: bool) -> None:
     assert Selector.model_validate(selector).matches(ORDERS) is matches
 
 
 @pytest.mark.parametrize(
-    ("selector", "concerns"),
+    ("selector", "can_match"),
     [
-        ({"resource": "nothing-like-it"}, True),
+        ({"resource": "no-such-stream"}, True),
         ({"signal": "kinesis.stream_*"}, True),
         ({"signal": "kinesis.shard_*"}, False),
     ],
 )
-def test_a_signal_is_concerned_whatever_its_resources(selector: dict[str, str], concerns: bool) -> None:
-    assert Selector.model_validate(selector).matches_signal("kinesis", "stream_write_bytes") is concerns
+def test_a_signal_matches_whatever_the_pattern_of_the_resource(
+    selector: dict[str, str], can_match: bool
+) -> None:
+    assert Selector.model_validate(selector).matches_signal("kinesis", "stream_write_bytes") is can_match
 
 
 @given(pattern=st.text(min_size=1), resource=st.text())

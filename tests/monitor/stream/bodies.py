@@ -1,4 +1,4 @@
-"""Requests of Firehose by hand: updates of metrics in three formats, packed as wanted."""
+"""Builds requests of Firehose from metric updates, in JSON, OpenTelemetry 0.7 and OpenTelemetry 1.0."""
 
 import base64
 import gzip
@@ -11,7 +11,7 @@ from typing import Any
 from monitor.stream.ingest import FirehoseRequest
 
 ACCOUNT, REGION = "123456789012", "eu-west-1"
-NOW = 1_764_000_000  # seconds; a full minute
+NOW = 1_764_000_000  # epoch seconds; a whole minute
 SOURCE = f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/headroom"
 UCUM = {
     "Bytes": "By",
@@ -42,16 +42,16 @@ class Update:
 
     @property
     def start(self) -> int:
-        """Milliseconds."""
+        """The start of the update's minute, in epoch milliseconds."""
         return (NOW - 60 * self.ago) * 1000
 
-    def but(self, **others: Any) -> "Update":
-        """Return the update with other fields."""
-        return replace(self, **others)
+    def but(self, **changes: Any) -> "Update":
+        """Return the update with these fields replaced."""
+        return replace(self, **changes)
 
 
 def line(update: Update) -> bytes:
-    """JSON."""
+    """Return an update as a line of JSON."""
     value = {name: getattr(update, name) for name in ("max", "min", "sum", "count")}
     members = {
         "metric_stream_name": "headroom",
@@ -61,7 +61,7 @@ def line(update: Update) -> bytes:
         "metric_name": update.metric,
         "dimensions": dict(update.dimensions),
         "timestamp": update.start,
-        "value": value | {f"p{at * 100:g}": number for at, number in update.percentiles},
+        "value": value | {f"p{quantile * 100:g}": number for quantile, number in update.percentiles},
         "unit": update.unit,
     }
     return json.dumps(members, separators=(",", ":")).encode() + b"\n"
@@ -73,41 +73,41 @@ def lines(updates: Iterable[Update]) -> bytes:
 
 def varint(number: int) -> bytes:
     """Return a number as a varint of protobuf."""
-    more, last = [], number
-    while last > 0x7F:
-        more.append(last & 0x7F | 0x80)
-        last >>= 7
-    return bytes([*more, last])
+    encoded, remaining = [], number
+    while remaining > 0x7F:
+        encoded.append(remaining & 0x7F | 0x80)
+        remaining >>= 7
+    return bytes([*encoded, remaining])
 
 
 def part(number: int, content: bytes) -> bytes:
-    """Return a field of protobuf with a length. number: of the field."""
+    """Return a length-delimited field of protobuf. number: the field's number."""
     return varint(number << 3 | 2) + varint(len(content)) + content
 
 
 def fixed(number: int, form: str, value: float) -> bytes:
-    """Encode a fixed64 field; 0 is left out, as in proto3."""
+    """Return a fixed64 field of protobuf; empty for 0, as in proto3. form: of `struct.pack`."""
     return varint(number << 3 | 1) + struct.pack(form, value) if value else b""
 
 
 def pair(key: str, value: bytes) -> bytes:
-    """Return an attribute, as its key and the bytes of its value."""
+    """Return an attribute of OTLP. value: the encoded value."""
     return part(1, key.encode()) + part(2, value)
 
 
 def text(value: str) -> bytes:
-    """Return a value of OTLP that is a text."""
+    """Return a string value of OTLP."""
     return part(1, value.encode())
 
 
 def labels(update: Update) -> bytes:
-    """0.7."""
+    """Return the attributes of a point in OpenTelemetry 0.7."""
     flat = (("Namespace", update.namespace), ("MetricName", update.metric), *update.dimensions)
     return b"".join(part(1, pair(key, value.encode())) for key, value in flat)
 
 
 def attributes(update: Update) -> bytes:
-    """1.0."""
+    """Return the attributes of a point in OpenTelemetry 1.0."""
     nested = b"".join(part(1, pair(key, text(value))) for key, value in update.dimensions)
     values = {
         "Namespace": text(update.namespace),
@@ -125,12 +125,15 @@ def numbers(update: Update) -> bytes:
         + fixed(3, "<Q", (update.start + 60_000) * 10**6)
         + fixed(4, "<Q", update.count)
         + fixed(5, "<d", update.sum)
-        + b"".join(part(6, fixed(1, "<d", at) + fixed(2, "<d", value)) for at, value in quantiles)
+        + b"".join(part(6, fixed(1, "<d", quantile) + fixed(2, "<d", value)) for quantile, value in quantiles)
     )
 
 
 def message(updates: Sequence[Update], old: bool = False) -> bytes:
-    """An export request with the length before it; all updates are of the cell of the first."""
+    """Return an OTLP export request, preceded by its length. old: OpenTelemetry 0.7 instead of 1.0.
+
+    All updates get the account and region of the first.
+    """
     cell = {
         "cloud.provider": "aws",
         "cloud.account.id": updates[0].account,
@@ -140,18 +143,20 @@ def message(updates: Sequence[Update], old: bool = False) -> bytes:
     metrics = b"".join(
         part(
             2,
-            part(1, f"amazonaws.com/{one.namespace}/{one.metric}".encode())
-            + part(3, UCUM[one.unit].encode())
-            + part(11, part(1, labels(one) + numbers(one) if old else numbers(one) + attributes(one))),
+            part(1, f"amazonaws.com/{update.namespace}/{update.metric}".encode())
+            + part(3, UCUM[update.unit].encode())
+            + part(
+                11, part(1, labels(update) + numbers(update) if old else numbers(update) + attributes(update))
+            ),
         )
-        for one in updates
+        for update in updates
     )
     request = part(1, part(1, resource) + part(2, metrics))
     return varint(len(request)) + request
 
 
 def envelope(records: Iterable[bytes], request: str = "r-1") -> bytes:
-    """The body of a request."""
+    """Return the JSON body of a request."""
     data = [{"data": base64.b64encode(record).decode()} for record in records]
     return json.dumps({"requestId": request, "timestamp": NOW * 1000, "records": data}).encode()
 

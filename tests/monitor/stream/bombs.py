@@ -1,4 +1,4 @@
-"""Requests that are small and would be large, or that hold millions of things to make: by name, gzipped."""
+"""Small gzipped requests that unpack to large bodies, or decode to millions of objects, by name."""
 
 import asyncio
 import base64
@@ -19,12 +19,12 @@ from tests.monitor.stream.bodies import SOURCE, Update, line, part, varint
 from tests.monitor.stream.fleets import fleet_of, ingest_of
 
 MIB = 2**20
-RECORDS = 48  # of the largest size that fit into a body
+RECORDS = 48  # the number of records of the largest size that fit into a body
 UPDATE = Update()
 
 
 def zipped(pieces: Iterable[bytes]) -> bytes:
-    """One gzip stream, without all of its content at once in memory. A repeated piece is compressed once."""
+    """Return one gzip stream; compress a repeated piece once, and never hold all content in memory."""
     deflate = cache(deflated)
     stream, checksum, size = [gzip.compress(b"")[:10]], 0, 0
     for piece in pieces:
@@ -35,62 +35,62 @@ def zipped(pieces: Iterable[bytes]) -> bytes:
 
 
 def deflated(piece: bytes) -> bytes:
-    """Return blocks that may stand anywhere in a stream."""
+    """Return a piece as deflate blocks that may stand anywhere in a stream."""
     deflate = zlib.compressobj(6, zlib.DEFLATED, -zlib.MAX_WBITS)
     return deflate.compress(piece) + deflate.flush(zlib.Z_FULL_FLUSH)
 
 
 def body(record: bytes, records: int = RECORDS) -> bytes:
-    """The same record many times."""
-    one = b'{"data":"%s"}' % base64.b64encode(record)
+    """Return a gzipped request that contains the same record many times."""
+    member = b'{"data":"%s"}' % base64.b64encode(record)
     return zipped(
-        [b'{"requestId":"r-1","timestamp":1,"records":[', *[one + b","] * (records - 1), one, b"]}"]
+        [b'{"requestId":"r-1","timestamp":1,"records":[', *[member + b","] * (records - 1), member, b"]}"]
     )
 
 
 def filled(piece: bytes) -> bytes:
-    """Repeat a piece as often as it fits into a record."""
+    """Return a piece, repeated as often as it fits into a record."""
     return piece * (MAX_RECORD_BYTES // len(piece))
 
 
 def with_length(content: bytes) -> bytes:
-    """One message of OpenTelemetry, with the length before it."""
+    """Return a message of OpenTelemetry, preceded by its length."""
     return varint(len(content)) + content
 
 
 def resource_of(account: bytes = b"123456789012") -> bytes:
-    """A resource, which tells its cell."""
+    """Return a resource of OTLP, whose attributes are the account and the region."""
     cell = ((b"cloud.account.id", account), (b"cloud.region", b"eu-west-1"))
     return part(1, b"".join(part(1, part(1, key) + part(2, part(1, value))) for key, value in cell))
 
 
 def metrics(content: bytes) -> bytes:
-    """A message whose one scope has this content."""
+    """Return a message with one scope that has this content."""
     return with_length(part(1, resource_of() + part(2, content)))
 
 
 def numbered(form: str, size: int = 60) -> bytes:
-    """Lines that are all different."""
+    """Return lines that are all different. form: contains %d. size: the bytes of a line, about."""
     return b"".join((form % n).encode() for n in range(MAX_RECORD_BYTES // size))
 
 
-ABOUT = part(7, part(1, b"Namespace") + part(2, part(1, b"AWS/Kinesis"))) + part(
+METRIC_ATTRIBUTES = part(7, part(1, b"Namespace") + part(2, part(1, b"AWS/Kinesis"))) + part(
     7, part(1, b"MetricName") + part(2, part(1, b"IncomingBytes"))
 )
 
 
 def unusual() -> bytes:
-    """Points out of order, each of which is read field by field."""
-    return filled(part(1, struct.pack("<Bd", 0x29, 1.0) + struct.pack("<BQ", 0x11, 60) + ABOUT))
+    """Return points whose fields are in an unusual order, so that each is read field by field."""
+    return filled(part(1, struct.pack("<Bd", 0x29, 1.0) + struct.pack("<BQ", 0x11, 60) + METRIC_ATTRIBUTES))
 
 
 def distinct() -> bytes:
-    """Resources that are all different, with no point."""
+    """Return a message of resources that are all different and have no point."""
     return with_length(b"".join(part(1, resource_of(b"%012d" % n)) for n in range(MAX_RECORD_BYTES // 90)))
 
 
 def nested(depth: int) -> bytes:
-    """The attribute of dimensions, in itself."""
+    """Return the attribute Dimensions, nested in itself `depth` times."""
     value = part(1, b"orders")
     for _ in range(depth):
         value = part(6, part(1, part(1, b"Dimensions") + part(2, value)))
@@ -99,17 +99,16 @@ def nested(depth: int) -> bytes:
 
 OPENING = b'{"requestId":"r-1","records":['
 POINT = line(UPDATE).rstrip()
-ENDLESS = POINT.replace(b'{"StreamName":"orders"}', b"[" * 4000) + b"\n"
 NESTED = part(7, part(1, b"Dimensions") + part(2, filled(b"\x32\x00")[:60_000]))
 BOMBS: Mapping[str, Callable[[], bytes]] = {
     "nothing but zeros": lambda: zipped([b"\0" * MIB] * 70),
     "one stream of gzip after the other": lambda: gzip.compress(b" " * 2**24) * 50,
-    "deep": lambda: zipped([b'{"requestId":"r-1","records":', *[b"[" * MIB] * 60]),
+    "deeply nested arrays": lambda: zipped([b'{"requestId":"r-1","records":', *[b"[" * MIB] * 60]),
     "numbers instead of records": lambda: zipped(
         [b'{"requestId":"r-1","records":[', *[b"1," * MIB] * 30, b"1]}"]
     ),
     "empty records": lambda: zipped([OPENING, *[b"{}," * MIB] * 20, b"{}]}"]),
-    "a member again and again": lambda: zipped([b"{", *[b'"requestId":"r-1",' * MIB] * 3, b'"records":[]}']),
+    "a repeated member": lambda: zipped([b"{", *[b'"requestId":"r-1",' * MIB] * 3, b'"records":[]}']),
     "no base64": lambda: zipped([OPENING, b'{"data":"', *[b"%" * MIB] * 60, b'"}]}']),
     "a record that is too large": partial(body, b"\n" * (40 * MIB), 1),
     "lines of empty objects": partial(body, filled(b"{}\n")),
@@ -119,7 +118,7 @@ BOMBS: Mapping[str, Callable[[], bytes]] = {
     "long lines that are no numbers": partial(
         body, POINT.replace(b"600.0", b"NaN")[:-1] + b',"x":[' + b"[]," * 330_000 + b"[]]}"
     ),
-    "deep lines": partial(body, filled(b'{"account_id":' + b"[" * 5000 + b"\n")),
+    "deeply nested lines": partial(body, filled(b'{"account_id":' + b"[" * 5000 + b"\n")),
     "a huge number": partial(body, b'{"timestamp":' + b"9" * (MAX_RECORD_BYTES - 20) + b"}"),
     "a huge fraction": partial(body, b'{"value":{"sum":0.' + b"9" * (MAX_RECORD_BYTES - 40) + b"}}"),
     "a huge name": partial(body, POINT.replace(b"eu-west-1", b"e" * (MAX_RECORD_BYTES - 500))),
@@ -145,20 +144,24 @@ BOMBS: Mapping[str, Callable[[], bytes]] = {
     "empty summaries": partial(body, metrics(part(2, filled(b"\x5a\x00")[:900_000]))),
     "empty points": partial(body, metrics(part(2, part(11, filled(b"\x0a\x00")[:900_000])))),
     "unusual points": partial(body, metrics(part(2, part(11, unusual()[:900_000])))),
-    "quantiles": partial(body, metrics(part(2, part(11, part(1, filled(b"\x32\x00")[:900_000] + ABOUT))))),
+    "quantiles": partial(
+        body, metrics(part(2, part(11, part(1, filled(b"\x32\x00")[:900_000] + METRIC_ATTRIBUTES))))
+    ),
     "fields of one quantile": partial(
         body, metrics(part(2, part(11, part(1, part(6, filled(b"\x08\x00")[:880_000])))))
     ),
     "labels of one point": partial(body, metrics(part(2, part(11, part(1, filled(b"\x0a\x00")[:900_000]))))),
     "labels": partial(body, metrics(part(2, part(11, part(1, filled(b"\x0a\x00")[:60_000]) * 15)))),
-    "dimensions in dimensions": lambda: body(metrics(part(2, part(11, part(1, ABOUT + nested(2500)) * 15)))),
+    "dimensions in dimensions": lambda: body(
+        metrics(part(2, part(11, part(1, METRIC_ATTRIBUTES + nested(2500)) * 15)))
+    ),
     "attributes in attributes": partial(body, metrics(part(2, part(11, part(1, NESTED) * 15)))),
     "a number without end": partial(body, filled(b"\x80")),
     "a field without end": partial(body, with_length(filled(b"\xff")[:900_000])),
     "packed numbers": partial(body, with_length(part(3, filled(b"\x01")[:900_000]))),
 }
 
-# The same on a small scale, to be varied.
+# Small records of the same kinds, which a fuzzer varies.
 SMALL = (
     b"{}\n" * 100,
     b"\n" * 200 + b"{\n",
@@ -169,9 +172,9 @@ SMALL = (
     with_length(b"\x0a\x00" * 100),
     metrics(b"\x12\x00" * 100),
     metrics(part(2, b"\x5a\x00" * 200)),
-    metrics(part(2, part(11, part(1, b"\x32\x00" * 100 + ABOUT)))),
+    metrics(part(2, part(11, part(1, b"\x32\x00" * 100 + METRIC_ATTRIBUTES)))),
     metrics(part(2, part(11, part(1, b"\x0a\x00" * 100)))),
-    metrics(part(2, part(11, part(1, ABOUT + nested(1500))))),
+    metrics(part(2, part(11, part(1, METRIC_ATTRIBUTES + nested(1500))))),
     with_length(part(3, b"\x01" * 100)),
     b"\x80" * 100,
 )
@@ -180,7 +183,7 @@ SMALL = (
 def main() -> None:
     """Ingest each bomb in a process of its own; print the outcome as a line of JSON.
 
-    grown: by how many MiB its memory grew at most.
+    grown: the MiB by which the memory of the process grew at most.
     """
     for name, make in BOMBS.items():
         bomb = make()
@@ -193,8 +196,8 @@ def main() -> None:
         os.close(writing)
         result = os.read(reading, 1000).decode()
         os.close(reading)
-        _, status, used = os.wait4(child, 0)
-        grown = (used.ru_maxrss - before) * (1 if sys.platform == "darwin" else 1024) / MIB
+        _, status, child_usage = os.wait4(child, 0)
+        grown = (child_usage.ru_maxrss - before) * (1 if sys.platform == "darwin" else 1024) / MIB
         print(json.dumps({"name": name, "outcome": result, "status": status, "grown": grown}), flush=True)
 
 

@@ -1,4 +1,4 @@
-"""The whole service as it is composed, over the demo's AWS, as what Firehose delivers to."""
+"""The whole app over the demo's AWS, as the endpoint that Firehose delivers to."""
 
 import asyncio
 import time
@@ -25,13 +25,13 @@ from tests.registries import REGISTRY
 
 
 def update_now() -> Update:
-    """An update of this minute, of a stream that the demo has."""
+    """Return an update of the current minute, for a stream that the demo has."""
     return Update(dimensions=(("StreamName", "audit"),), ago=NOW // 60 - int(time.time() // 60))
 
 
 @dataclass
 class ComposedApp:
-    """The app in this process, so that a test may give it time-outs."""
+    """The app, running in the process of the test, so that the test can set its time-outs."""
 
     app: App
     port: int
@@ -41,19 +41,19 @@ class ComposedApp:
         return f"http://127.0.0.1:{self.port}"
 
     async def post(self, content: bytes | AsyncIterator[bytes], **headers: str | None) -> httpx.Response:
-        """The answer to a delivery; a header given as None is left out, `a_b` is the header A-B."""
+        """Post a delivery. headers: `a_b` is the header A-B; None leaves the header out."""
         changes = {name.replace("_", "-").title(): value for name, value in headers.items()}
         sent = {name: value for name, value in (headers_of("r-1") | changes).items() if value is not None}
         async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
             return await client.post(self.url + firehose.FIREHOSE_PATH, content=content, headers=sent)
 
-    async def history(self, **of: str) -> Mapping[str, Any]:
-        """Return the API's series of the bytes that are written to a stream."""
-        query = {"service": "kinesis", "signal": "stream_write_bytes", **of}
+    async def history(self, **filters: str) -> Mapping[str, Any]:
+        """Return the API's detail of the bytes written to a stream. filters: query parameters."""
+        query = {"service": "kinesis", "signal": "stream_write_bytes", **filters}
         page = await get(f"{self.url}/api/v1/series", **query)
         assert page
-        (one,) = page.json()["items"]
-        answer = await get(f"{self.url}/api/v1/series/{one['id']}")
+        (item,) = page.json()["items"]
+        answer = await get(f"{self.url}/api/v1/series/{item['id']}")
         assert answer
         detail: Mapping[str, Any] = answer.json()
         return detail
@@ -66,7 +66,7 @@ async def composed_app(
     environ: dict[str, str],
     server: ServerOptions = DEFAULT_SERVER,
 ) -> AsyncIterator[ComposedApp]:
-    """An app that has read and judged everything."""
+    """Yield a running app that has read and judged all series."""
     set_aws_environment(monkeypatch, environ)
     monkeypatch.setenv(ACCESS_KEYS_VARIABLE, ",".join(KEYS))
     given = {"services": ["kinesis"], "regions": ["eu-west-1"], "journal": f"{folder}/headroom.db"}

@@ -22,7 +22,7 @@ from monitor.stream.aws_setup import (
 )
 from tests.registries import REGISTRY
 
-ALL = filters_for(REGISTRY.collectors)
+ALL_FILTERS = filters_for(REGISTRY.collectors)
 P99 = Collector(
     service="new",
     scans=(),
@@ -37,30 +37,32 @@ def template(text: str) -> dict[str, Any]:
 
 
 def properties(text: str, resource: str) -> dict[str, Any]:
-    """The properties, with a text where the template refers to something."""
+    """Return the properties of a resource, with an ARN in place of each reference."""
 
     def resolved(value: Any) -> Any:
         if isinstance(value, list):
-            return [resolved(one) for one in value]
+            return [resolved(inner) for inner in value]
         if not isinstance(value, dict):
             return value
         if set(value) & {"Ref", "Fn::GetAtt", "Fn::Sub"}:
             return "arn:aws:iam::123456789012:role/resolved"
-        return {key: resolved(one) for key, one in value.items()}
+        return {key: resolved(inner) for key, inner in value.items()}
 
     parsed: dict[str, Any] = resolved(template(text)["Resources"][resource]["Properties"])
     return parsed
 
 
-def test_the_filters_are_exactly_the_metrics_of_a_minute_that_collectors_declare() -> None:
-    parsed = {(namespace, name) for namespace, names in ALL.names.items() for name in names}
-    declared = [metric for one in REGISTRY.collectors for metric in one.metrics]
+def test_the_filters_are_exactly_the_one_minute_metrics_that_collectors_declare() -> None:
+    parsed = {(namespace, name) for namespace, names in ALL_FILTERS.names.items() for name in names}
+    declared = [metric for collector in REGISTRY.collectors for metric in collector.metrics]
     assert parsed == {(metric.namespace, metric.name) for metric in declared if metric.minutes == 1}
-    assert sum(map(len, ALL.names.values())) + len(ALL.names) <= 1000  # of one metric stream
+    assert (
+        sum(map(len, ALL_FILTERS.names.values())) + len(ALL_FILTERS.names) <= 1000
+    )  # the maximum of one metric stream
 
 
 def test_a_metric_of_a_longer_period_is_not_streamed() -> None:
-    """A point of a stream does not tell of how many minutes it is."""
+    """A streamed point does not say how many minutes it covers."""
     slow = Metric("AWS/New", "Stored", "Sum", period=300)
     mixed = replace(P99, metrics=(*P99.metrics, slow))
     assert filters_for([mixed]).names == {"AWS/New": ["Latency"]}
@@ -72,7 +74,7 @@ def test_a_stream_without_metrics_is_refused() -> None:
         filters_for([slow])
 
 
-def test_cloudformation_is_what_the_apis_take() -> None:
+def test_the_cloudformation_template_is_valid_for_the_apis() -> None:
     text = cloudformation(filters_for([P99]))
     stream = properties(text, "MetricStream")
     assert stream["IncludeFilters"] == [{"Namespace": "AWS/New", "MetricNames": ["Latency"]}]
@@ -86,30 +88,30 @@ def test_cloudformation_is_what_the_apis_take() -> None:
 
 
 def test_additional_statistics_are_configured_where_a_collector_reads_them() -> None:
-    some = filters_for([P99])
-    (configuration,) = properties(cloudformation(some), "MetricStream")["StatisticsConfigurations"]
+    filters = filters_for([P99])
+    (configuration,) = properties(cloudformation(filters), "MetricStream")["StatisticsConfigurations"]
     assert configuration["AdditionalStatistics"] == ["p99"]
     assert configuration["IncludeMetrics"] == [{"Namespace": "AWS/New", "MetricName": "Latency"}]
-    assert 'additional_statistics = ["p99"]' in terraform(some)
+    assert 'additional_statistics = ["p99"]' in terraform(filters)
     without = filters_for([replace(P99, metrics=(replace(P99.metrics[0], stat="Sum"),))])
     assert "statistics_configuration" not in terraform(without)
     assert "StatisticsConfigurations" not in cloudformation(without)
 
 
 def test_terraform_has_a_filter_for_each_namespace_and_is_balanced() -> None:
-    text = terraform(ALL)
-    assert text.count("include_filter {") == len(ALL.names)
-    assert all(json.dumps(names) in text for names in ALL.names.values())
+    text = terraform(ALL_FILTERS)
+    assert text.count("include_filter {") == len(ALL_FILTERS.names)
+    assert all(json.dumps(names) in text for names in ALL_FILTERS.names.values())
     assert text.count("{") == text.count("}")
     assert "FILTERS" not in text
 
 
-@pytest.mark.parametrize("made", [terraform, cloudformation])
-def test_a_template_is_of_no_partition(made: Callable[[StreamFilters], str]) -> None:
+@pytest.mark.parametrize("render", [terraform, cloudformation])
+def test_a_template_names_no_partition(render: Callable[[StreamFilters], str]) -> None:
     """The principals of services are under amazonaws.com in every partition."""
-    hosts = {*re.findall(r"[a-z.]*amazonaws[a-z.-]*", made(ALL))}
+    hosts = {*re.findall(r"[a-z.]*amazonaws[a-z.-]*", render(ALL_FILTERS))}
     assert hosts == {"firehose.amazonaws.com", "streams.metrics.cloudwatch.amazonaws.com"}
-    assert "arn:" not in made(ALL)
+    assert "arn:" not in render(ALL_FILTERS)
 
 
 @pytest.mark.parametrize("form", ["terraform", "cloudformation"])
@@ -120,7 +122,7 @@ def test_the_command_prints_a_template_for_the_requested_services(form: str) -> 
     assert "AWS/Kinesis" not in result.stdout
 
 
-def test_an_unknown_service_is_one_sentence() -> None:
+def test_an_unknown_service_is_a_usage_error_that_names_it() -> None:
     result = CliRunner().invoke(app, ["setup", "--format", "terraform", "--service", "s4"])
     assert result.exit_code == 2
     assert "s4" in result.stderr

@@ -11,12 +11,12 @@ MAX_GROWTH = 256  # MiB
 ROOT = Path(__file__).parents[3]
 
 
-def test_no_request_takes_more_than_a_bounded_memory() -> None:
+def test_ingesting_a_bomb_takes_a_bounded_amount_of_memory() -> None:
     command = [sys.executable, "-m", "tests.monitor.stream.bombs"]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=600)
-    results = {one["name"]: one for one in map(json.loads, printed.stdout.splitlines())}
+    results = {result["name"]: result for result in map(json.loads, printed.stdout.splitlines())}
     assert results.keys() == BOMBS.keys()
-    for one in results.values():
-        assert one["status"] == 0, one
-        assert one["outcome"], one
-        assert one["grown"] <= MAX_GROWTH, one
+    for result in results.values():
+        assert result["status"] == 0, result
+        assert result["outcome"], result
+        assert result["grown"] <= MAX_GROWTH, result

@@ -1,4 +1,4 @@
-"""Requests that must reach the endpoint through all middleware, and others that must not."""
+"""Deliveries to the whole app: valid ones pass all middleware, invalid and slow ones are rejected."""
 
 import asyncio
 import gzip
@@ -23,18 +23,18 @@ ANSWER_TIMEOUT = 30.0  # seconds
 
 
 @pytest.fixture
-async def whole(
+async def composed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aws_environ: dict[str, str]
 ) -> AsyncIterator[ComposedApp]:
-    """The whole service, with a stream."""
-    async with composed_app(tmp_path, monkeypatch, aws_environ) as one:
-        yield one
+    """Yield the whole app."""
+    async with composed_app(tmp_path, monkeypatch, aws_environ) as composed:
+        yield composed
 
 
-async def usage_in_api(whole: ComposedApp, update: Update) -> float | None:
-    """Bytes per second that were written in the minute of an update, by the API."""
-    history = (await whole.history(resource="audit"))["history"]
-    usage = {datetime.fromisoformat(one["minute"]).timestamp(): one["usage"] for one in history}
+async def usage_in_api(composed: ComposedApp, update: Update) -> float | None:
+    """Return the bytes per second that the API has for the minute of an update."""
+    history = (await composed.history(resource="audit"))["history"]
+    usage = {datetime.fromisoformat(sample["minute"]).timestamp(): sample["usage"] for sample in history}
     return usage.get(update.start // 1000)
 
 
@@ -49,8 +49,8 @@ async def chunks(body: bytes) -> AsyncIterator[bytes]:
         yield body[start : start + 1000]
 
 
-async def test_valid_bodies_however_large_or_strange_are_in_the_fleet_when_they_are_answered(
-    whole: ComposedApp,
+async def test_the_points_of_large_or_unusual_bodies_are_in_the_fleet_when_firehose_is_answered(
+    composed: ComposedApp,
 ) -> None:
     update = update_now()
     many = [update.but(dimensions=(("StreamName", f"s{n}"),)) for n in range(6000)]
@@ -69,18 +69,18 @@ async def test_valid_bodies_however_large_or_strange_are_in_the_fleet_when_they_
         records, headers = case(line(good), message([good]))
         body = envelope(records, request)
         content = gzip.compress(body) if "content_encoding" in headers else body
-        answer = await whole.post(
+        answer = await composed.post(
             chunks(content) if "transfer_encoding" in headers else content,
             x_amz_firehose_request_id=request,
             **headers,
         )
         checked_reply(answer, 200, request)
-        assert await usage_in_api(whole, update) == pytest.approx(number)
-    assert whole.app.ingest.dead_letters.count == 3
+        assert await usage_in_api(composed, update) == pytest.approx(number)
+    assert composed.app.ingest.dead_letters.count == 3
 
 
 async def test_an_invalid_delivery_has_a_response_of_the_protocol_and_stores_nothing(
-    whole: ComposedApp,
+    composed: ComposedApp,
 ) -> None:
     update = update_now()
     good = envelope([line(update)])
@@ -97,11 +97,11 @@ async def test_an_invalid_delivery_has_a_response_of_the_protocol_and_stores_not
         (good, {"x_amz_firehose_access_key": None}, 401),
     ]
     for body, headers, status in cases:
-        checked_reply(await whole.post(body, **headers), status)
+        checked_reply(await composed.post(body, **headers), status)
     async with httpx.AsyncClient(trust_env=False) as client:
-        checked_reply(await client.get(whole.url + firehose.FIREHOSE_PATH, headers=headers_of("r-1")), 405)
-    assert whole.app.ingest.budget.used == 0
-    assert await usage_in_api(whole, update) is None
+        checked_reply(await client.get(composed.url + firehose.FIREHOSE_PATH, headers=headers_of("r-1")), 405)
+    assert composed.app.ingest.budget.used == 0
+    assert await usage_in_api(composed, update) is None
 
 
 class ImpatientConnection(HttpConnection):
@@ -114,17 +114,19 @@ async def test_slow_senders_are_cut_off_while_others_are_answered(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, aws_environ: dict[str, str]
 ) -> None:
     impatient = ServerOptions(delivery_timeout=0.5, connection=ImpatientConnection)
-    async with composed_app(tmp_path, monkeypatch, aws_environ, impatient) as whole:
+    async with composed_app(tmp_path, monkeypatch, aws_environ, impatient) as composed:
         head = f"POST {firehose.FIREHOSE_PATH} HTTP/1.1\r\nHost: a\r\n".encode()
         body = "".join(f"{name}: {value}\r\n" for name, value in headers_of("r-1").items()).encode()
         slow = [b"", head, head + body, head + body + b"Content-Length: 1000\r\n\r\n{"]
-        some = [await asyncio.open_connection("127.0.0.1", whole.port) for _ in range(50 * len(slow))]
-        for number, (_, writer) in enumerate(some):
+        connections = [
+            await asyncio.open_connection("127.0.0.1", composed.port) for _ in range(50 * len(slow))
+        ]
+        for number, (_, writer) in enumerate(connections):
             writer.write(slow[number % len(slow)])
-        checked_reply(await whole.post(envelope([line(update_now())])), 200)
+        checked_reply(await composed.post(envelope([line(update_now())])), 200)
         async with asyncio.timeout(ANSWER_TIMEOUT):
-            answers = [(await reader.read())[:20] for reader, _ in some]
+            answers = [(await reader.read())[:20] for reader, _ in connections]
         assert set(answers) == {b"", b"HTTP/1.1 408 Request"}
-        for _, writer in some:
+        for _, writer in connections:
             writer.close()
-        assert whole.app.ingest.budget.used == 0
+        assert composed.app.ingest.budget.used == 0
