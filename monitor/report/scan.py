@@ -35,7 +35,7 @@ from monitor.schema.selector import Location, Selector, SelectorLabels
 
 
 class ScanDepth(NamedTuple):
-    """How much a scan reads.
+    """The amount of data that a scan reads.
 
     quota_calls: the maximum number of calls in each cell for quotas that no declared signal watches.
     forecasts: the maximum number of series, the most urgent first, whose last fortnight is read to forecast
@@ -165,9 +165,7 @@ async def scan_once(
     now = int(finished_at // 60)
     judge(fleet, now)
     measured = cost.measured()
-    in_dollars = [
-        account_cost for labels, account_cost in measured.items() if cost.prices.in_dollars(labels[0])
-    ]
+    in_dollars = [bill for labels, bill in measured.items() if cost.prices.in_dollars(labels[0])]
     spent = sum(in_dollars, MeasuredCost())
     return ScanReport(
         rows=rows_of(fleet, matches),
@@ -179,9 +177,7 @@ async def scan_once(
         finished_at=finished_at,
         cells=[(*key, cell.inventory.account_name) for key, cell in sorted(watcher.cells.items())],
         metrics_requested=int(spent.requested),
-        unpriced_metrics=int(
-            sum(account_cost.requested for account_cost in measured.values()) - spent.requested
-        ),
+        unpriced_metrics=int(sum(bill.requested for bill in measured.values()) - spent.requested),
         cost_dollars=spent.dollars,
         sizes=sizes,
     )

@@ -16,7 +16,7 @@ Decode = Callable[[bytes, NameInterner, Points], None]
 def decode_records(
     records: Iterable[bytes | DecodeError], names: NameInterner, statistics: Sequence[str] = BASE_STATISTICS
 ) -> tuple[Points, bool]:
-    """Return the points of all records, in order, and whether any record was valid: decoded or empty.
+    """Return the points of all records, in order, and whether any record was valid (decoded or empty).
 
     Raises DecodeBudgetExceededError when the records cost too much to decode, and TooManyNamesError.
     """
@@ -31,8 +31,8 @@ def decode_records(
     return points, any_valid
 
 
-def _decode_record(record: bytes, names: NameInterner, body: Points) -> Points:
-    """Return the points of a record of a body.
+def _decode_record(record: bytes, names: NameInterner, body_points: Points) -> Points:
+    """Return the points of a record. body_points: its body's points, with the same statistics and budget.
 
     The first byte suggests the format, but an OpenTelemetry message of 123 bytes starts with `{`, and JSON
     may start with a malformed line. So if the suggested format decodes nothing, the other one is tried.
@@ -42,7 +42,7 @@ def _decode_record(record: bytes, names: NameInterner, body: Points) -> Points:
         decoders.reverse()
     attempts = []
     for decode in decoders:
-        points = Points(body.statistics, body.budget)
+        points = Points(body_points.statistics, body_points.budget)
         decode(record, names, points)
         if points.decoded or not points.error_counts:
             return points

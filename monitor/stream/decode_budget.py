@@ -6,7 +6,7 @@ from monitor.lib.errors import HeadroomError
 
 MAX_STEPS: Final = 8_000_000  # some 0.25 µs each; the largest body of AWS takes a quarter of them
 MAX_DECODE_ERRORS: Final = 10_000  # per body; after that the rest of a record is counted as one error
-MAX_NAMESPACES: Final = 1000  # of undeclared metrics, counted by name in one body
+MAX_NAMESPACES: Final = 1000  # of undeclared metrics, per body; further ones are counted together
 
 
 class DecodeBudgetExceededError(HeadroomError):
@@ -36,5 +36,5 @@ class DecodeBudget:
 
     @property
     def tolerates_errors(self) -> bool:
-        """True while errors are left, so that decoding may continue after a malformed piece."""
+        """True while the body may have more errors, so that decoding continues after a malformed piece."""
         return self._errors_left > 0

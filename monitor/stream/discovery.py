@@ -21,10 +21,10 @@ def discovers_nothing(_: CellKey, __: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """The inventories, by cell and service.
+    """The inventories, as functions of a cell and a service.
 
-    request_inventory: requests one; called for points of an unknown resource. may_discover: returns whether
-    the first inventory still runs, and so may discover the resource.
+    request_inventory: requests an inventory; called for points of an unknown resource. may_discover: returns
+    whether the first inventory still runs, and so may discover the resource.
     """
 
     request_inventory: RequestInventory = request_nothing

@@ -1,4 +1,4 @@
-"""Holds streamed points of unknown resources until the inventory that may discover these has ended."""
+"""Holds streamed points of unknown resources until an inventory that may discover the resources has ended."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -32,7 +32,7 @@ class EarlyPoints:
     @property
     def is_ready(self) -> bool:
         """True once an inventory that points wait for has ended."""
-        return any(not self.may_discover(*one) for one in self._awaited)
+        return any(not self.may_discover(*cell_service) for cell_service in self._awaited)
 
     def add(self, part: NamedPoints, awaited: set[CellService]) -> None:
         """Hold points until an inventory of these services has ended. Raises ByteBudgetExceededError."""

@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/firehose/latest/dev/httpdeliveryrequestresponse.html
 Only 200 is success. After any other status Firehose retries for as long as the delivery stream is configured
 to, and then writes the request to the backup bucket. It does not retry after 413, so 413 is never sent. A
-response has exactly the members below, a Content-Length, and no Content-Encoding.
+response has exactly the members that `_response` writes, a Content-Length, and no Content-Encoding.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ def firehose_router(
 ) -> APIRouter:
     """Return the router of the endpoint.
 
-    access: is called for each request, as the configuration may be reloaded. body_timeout: seconds.
+    access: called for each request, as the configuration may be reloaded. body_timeout: seconds.
     """
     router = APIRouter(include_in_schema=False)
 
@@ -114,7 +114,8 @@ async def _ingest(request: Request, ingest: Ingest, access: FirehoseAccess, body
 async def _read_body(request: Request, reservation: Reservation, body_timeout: float) -> bytes:
     """Read the body within the budget.
 
-    Raises ByteBudgetExceededError, RequestRejectedError when it is too large, TimeoutError, ClientDisconnect.
+    Raises RequestRejectedError when the body is too large; ByteBudgetExceededError, TimeoutError and
+    ClientDisconnect.
     """
     body = bytearray()
     declared = request.headers.get("content-length", "0")  # the server rejects anything but a number

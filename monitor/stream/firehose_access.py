@@ -1,4 +1,4 @@
-"""Access to the stream's endpoint: the keys and the senders that are accepted."""
+"""Access to the stream's endpoint: the keys and the senders that it accepts."""
 
 import hmac
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 class FirehoseAccess:
     """The access keys and the senders that are accepted.
 
-    keys: a request needs one of them; if there are none, all requests are rejected. sources: accounts, or
-    ARNs of delivery streams; empty: all. The sender states its ARN, so `sources` is no protection, but it
-    rejects misconfigured delivery streams.
+    keys: a request needs one of these keys; without any key, all requests are rejected. sources: the
+    accounts, or ARNs of delivery streams, that are accepted; empty for all. The sender states its own ARN, so
+    `sources` is no protection, but it rejects misconfigured delivery streams.
     """
 
     keys: Sequence[str] = field(default=(), repr=False)
@@ -20,7 +20,7 @@ class FirehoseAccess:
     def accepts_key(self, key: str) -> bool:
         """Return whether an access key is accepted, in a time that depends on its length only."""
         offered = key.encode("utf-8", "replace")
-        matches = [hmac.compare_digest(own.encode(), offered) for own in self.keys if own]
+        matches = [hmac.compare_digest(accepted.encode(), offered) for accepted in self.keys if accepted]
         return any(matches)
 
     def accepts_source(self, arn: str) -> bool:

@@ -22,7 +22,7 @@ from monitor.stream.telemetry import UNMONITORED_CELL, StreamTelemetry
 SLICE_POINTS = 2500  # some 20 ms if all names are new, 1 ms if they are known
 MS_PER_MINUTE = 60_000
 MAX_CLOCK_SKEW = 5 * MS_PER_MINUTE  # points further ahead of the clock are dropped
-INVENTORY_REQUEST_INTERVAL = 60.0  # seconds between two requests for an inventory of a cell's service
+INVENTORY_REQUEST_INTERVAL = 60.0  # seconds between two requests for an inventory of a service in a cell
 
 
 class FleetWriter:
@@ -47,7 +47,7 @@ class FleetWriter:
     async def write(self, points: Points, names: NameInterner, now: float, sender: str = "") -> None:
         """Write all points; the last point of a minute wins. now: epoch seconds.
 
-        sender: the ARN of the delivery stream, whose account pays for the updates of accounts that it reads.
+        sender: the ARN of the delivery stream, whose account also pays for the updates of linked accounts.
         Raises ByteBudgetExceededError when too many points wait for an inventory.
         """
         await self.write_early(now)
@@ -75,13 +75,13 @@ class FleetWriter:
             await asyncio.sleep(0)
 
     def _count_updates(self, index: RowIndex, numbers: Numbers, sender: str) -> None:
-        """Count the updates that AWS bills, by the service that declares the metric. sender: an account."""
+        """Count billed updates by the service that owns the metric. sender: the account of the stream."""
         updates = np.bincount(index.owner[numbers])
         for owner in np.flatnonzero(updates).tolist():
             cell, service = index.owners[owner]
             payer = self._fleet.payer_of(cell)
-            own = payer if payer[0] == sender else cell
-            account, region = own if self._fleet.metrics(cell) else UNMONITORED_CELL
+            billed_cell = payer if payer[0] == sender else cell
+            account, region = billed_cell if self._fleet.metrics(cell) else UNMONITORED_CELL
             self._telemetry.count_updates(account, region, service, int(updates[owner]))
 
     def _write_slice(
@@ -110,7 +110,7 @@ class FleetWriter:
         for number in unknown.tolist():
             name = part.names.by_number[number]
             readers = self._metrics.readers(name)
-            if discovering := {one for one in readers if self._early.may_discover(*one)}:
+            if discovering := {reader for reader in readers if self._early.may_discover(*reader)}:
                 early.append(number)
                 awaited |= discovering
         held: Flags = np.isin(part.numbers, early)
@@ -140,10 +140,10 @@ class FleetWriter:
         """Request an inventory once for each name of an unknown resource, at a limited rate."""
         for number in unknown[~index.inventory_requested[unknown]].tolist():
             name = index.names.by_number[number]
-            # Without metrics, a cell is not monitored, or nothing was found in it yet.
-            readers = [one for one in self._metrics.readers(name) if self._fleet.metrics(one[0])]
+            # A cell without metrics is not monitored, or nothing was found in it yet.
+            readers = [reader for reader in self._metrics.readers(name) if self._fleet.metrics(reader[0])]
             if readers:
-                index.inventory_requested[number] = any([self._request(*one, now) for one in readers])
+                index.inventory_requested[number] = any([self._request(*reader, now) for reader in readers])
 
     def _request(self, cell: CellKey, service: str, now: float) -> bool:
         """Request an inventory unless one was requested recently; return whether one was requested now."""
@@ -164,4 +164,7 @@ def _newest(index: RowIndex, numbers: Numbers, minutes: Ints) -> dict[CellMetric
     metrics, metric_of_point = np.unique(index.metric[numbers], return_inverse=True)
     newest = np.full(metrics.size, NEVER, np.int32)
     np.maximum.at(newest, metric_of_point, minutes)
-    return {index.metrics[one]: minute for one, minute in zip(metrics.tolist(), newest.tolist(), strict=True)}
+    return {
+        index.metrics[metric]: minute
+        for metric, minute in zip(metrics.tolist(), newest.tolist(), strict=True)
+    }

@@ -4,8 +4,8 @@ A stream delivers no point of such a metric for a minute without events. Its zer
 metrics (`monitor.fleet.namespaces`): once points of the same namespace and cell arrived for a minute, a
 metric without a point ABSENT_AFTER minutes earlier was zero then. This holds only for metrics that the stream
 carries, as its filters may exclude metrics. If no resource had a point of a metric within the window, the
-metric is left to polling. A point that arrives later replaces the zero. Points that are ahead of the clock
-imply nothing of minutes that are not over.
+metric is left to polling. A point that arrives later replaces the zero. Points ahead of the clock
+imply no zeros for minutes that have not ended.
 """
 
 from collections import defaultdict
@@ -32,7 +32,7 @@ ZeroRows = Mapping[str, Ints]  # by metric
 class CarriedMetrics:
     """The metrics of one namespace of a cell that a stream carries.
 
-    last_received: by metric, the minute of the clock when its last point arrived. marked_through: the minute
+    last_received: by metric, the minute in which its last point arrived. marked_through: the minute
     up to which absent metrics were marked as zero.
     """
 
@@ -47,7 +47,7 @@ class CarriedMetrics:
 class ImpliedZeros:
     """Marks minutes of metrics as zero, where a stream carries the metric but delivered no point.
 
-    The watermarks of namespaces are those of the rings, which polls advance, too.
+    It advances the watermarks of the rings' namespaces, which polls advance, too.
     """
 
     def __init__(self, fleet: Fleet, metrics: DeclaredMetrics) -> None:
@@ -60,19 +60,21 @@ class ImpliedZeros:
     def observe(self, newest: Mapping[CellMetric, int], now: int) -> None:
         """Record delivered metrics, each with its newest minute, and mark zeros. now: current minute."""
         states, advanced = self._fleet.rings.namespaces, set[tuple[CellKey, str]]()
-        monitored = {one: minute for one, minute in newest.items() if self._fleet.metrics(one.cell)}
+        monitored = {
+            delivered: minute for delivered, minute in newest.items() if self._fleet.metrics(delivered.cell)
+        }
         if not monitored:
             return
-        numbers = [states.number_of((one.cell, one.namespace)) for one in monitored]
+        numbers = [states.number_of((delivered.cell, delivered.namespace)) for delivered in monitored]
         minutes = np.array([*monitored.values()], np.int32)
         self._fleet.rings.advance_watermarks(np.array(numbers, np.int32), minutes)
-        for one, number in zip(monitored, numbers, strict=True):
-            carried = self._carried[one.cell, one.namespace]
+        for delivered, number in zip(monitored, numbers, strict=True):
+            carried = self._carried[delivered.cell, delivered.namespace]
             complete = min(int(states.watermark[number]), now) - ABSENT_AFTER
-            if complete > carried.marked_through or not carried.includes(one.metric, now):
-                advanced.add((one.cell, one.namespace))
+            if complete > carried.marked_through or not carried.includes(delivered.metric, now):
+                advanced.add((delivered.cell, delivered.namespace))
             carried.marked_through = max(carried.marked_through, complete)
-            carried.last_received[one.metric] = now
+            carried.last_received[delivered.metric] = now
         self._mark(
             [part for namespace in sorted(advanced) for part in self._rows_to_mark(*namespace, now)], now
         )

@@ -22,7 +22,7 @@ from monitor.stream.interner import MAX_INTERNER_BYTES, NameInterner
 from monitor.stream.points import MAX_PIECE_BYTES, DecodeError, Points
 from monitor.stream.telemetry import StreamTelemetry
 
-MAX_ACCEPTED_REQUESTS = 20_000  # whose fingerprints are stored
+MAX_ACCEPTED_REQUESTS = 20_000  # the latest accepted requests, whose fingerprints are stored
 
 NO_DISCOVERY = Discovery()
 
@@ -56,9 +56,9 @@ class DecodedRequest:
 class IngestOptions:
     """The store of dead letters, limits of memory, and the clock.
 
-    dead_letters: stores the pieces that cannot be decoded. max_body_bytes: of all requests that are being
-    received or processed. max_early_points: number of points that wait for an inventory. max_interner_bytes:
-    memory for the names of metrics. clock: returns epoch seconds.
+    dead_letters: stores the pieces that cannot be decoded. max_body_bytes: the total size of requests that
+    are being received or processed. max_early_points: number of points that wait for an inventory.
+    max_interner_bytes: memory for the names of metrics. clock: returns epoch seconds.
     """
 
     dead_letters: DeadLetterStore = field(default_factory=MemoryDeadLetterStore)
@@ -71,7 +71,7 @@ class IngestOptions:
 class Ingest:
     """Ingests deliveries into a fleet.
 
-    arrived: is set whenever points were written. names: the current interner; a full one is replaced.
+    arrived: set whenever points were written. names: the current interner; a full one is replaced.
 
     One thread decodes one body at a time: decoding holds the GIL, so more threads would not be faster.
     """
@@ -84,7 +84,7 @@ class Ingest:
         discovery: Discovery = NO_DISCOVERY,
         options: IngestOptions | None = None,
     ) -> None:
-        """metrics: those to decode."""
+        """metrics: the metrics to decode."""
         self._options = options or IngestOptions()
         self.telemetry, self.dead_letters = telemetry, self._options.dead_letters
         self.budget = ByteBudget(self._options.max_body_bytes)

@@ -12,7 +12,7 @@ from monitor.lib.errors import HeadroomError
 UNDECLARED, INVALID = -1, -2  # instead of a number: no collector declares the metric; malformed name
 MAX_DIMENSIONS_BYTES = 64 * 1024  # per metric; CloudWatch allows 30 dimensions of up to 1 KiB
 SPELLING_OVERHEAD = 500  # bytes of memory per spelling, besides its copies
-SPELLING_COPIES = 3  # in memory: the spelling, and the texts in it
+SPELLING_COPIES = 3  # copies in memory: the bytes, and the texts decoded from them
 MAX_INTERNER_BYTES = 384 * 1024**2  # memory for all spellings
 MAX_NEW_BYTES = 64 * 1024**2  # memory for the new spellings of one body
 
@@ -76,8 +76,8 @@ class NameInterner:
     def reserve(self, size: int) -> None:
         """Count a new spelling of `size` bytes.
 
-        Raises TooManyNamesError when the body has too many. Names that were added stay, so that a retry of
-        the body gets further.
+        Raises TooManyNamesError when the body has too many new spellings. Spellings that were added stay, so
+        that a retry of the body gets further.
         """
         if self._new_bytes >= self._max_new_bytes:
             raise TooManyNamesError
@@ -101,5 +101,5 @@ class NameInterner:
         return number
 
     def intern_text(self, text: str) -> str:
-        """Return the same object for equal texts: 100,000 names share a few namespaces."""
+        """Return the same object for equal texts, to save memory: 100,000 names share a few namespaces."""
         return self._texts.setdefault(text, text)

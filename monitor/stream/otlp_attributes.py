@@ -11,14 +11,14 @@ KEY, VALUE = tag(1, LENGTH), tag(2, LENGTH)  # of a label and of an attribute
 STRING, LIST = tag(1, LENGTH), tag(6, LENGTH)  # of an attribute's value: text, or further attributes
 LIST_ITEM = tag(1, LENGTH)
 OTHER_VALUES = (tag(2, VARINT), tag(3, VARINT), tag(4, FIXED64), tag(5, LENGTH), LIST, tag(7, LENGTH))
-LABEL, ATTRIBUTE = tag(1, LENGTH), tag(7, LENGTH)  # of a point: 0.7 and 1.0
+LABEL, ATTRIBUTE = tag(1, LENGTH), tag(7, LENGTH)  # of a point, in 0.7 and in 1.0
 RESOURCE_ATTRIBUTE = tag(1, LENGTH)
 ATTRIBUTE_STEPS = 12  # cost of decoding an attribute
 ACCOUNT, REGION, DIMENSIONS = "cloud.account.id", "cloud.region", "Dimensions"
 
 
 def cell_of(resource: bytes, names: NameInterner, budget: DecodeBudget) -> CellKey:
-    """Return account and region of a resource. Raises ProtobufError when one of them is missing."""
+    """Return account and region of a resource. Raises ProtobufError when either is missing."""
     cell = names.cells.get(resource)
     if cell is None:
         if len(resource) > MAX_DIMENSIONS_BYTES:
@@ -45,7 +45,8 @@ def name_of(raw: bytes, budget: DecodeBudget) -> tuple[str, str, Mapping[str, st
     """Return namespace, metric and dimensions of raw labels or attributes. Raises ProtobufError."""
     if len(raw) > MAX_DIMENSIONS_BYTES:
         raise ProtobufError(f"expected at most {MAX_DIMENSIONS_BYTES} bytes of attributes, found {len(raw)}")
-    texts, dimensions = dict[str, str](), dict[str, str]()  # a dimension may be called Namespace, too
+    # Two mappings, as a dimension may be called Namespace, too.
+    texts, dimensions = dict[str, str](), dict[str, str]()
     for field_tag, at, stop in fields(raw, 0, len(raw), budget):
         budget.spend(ATTRIBUTE_STEPS)
         key, value = _pair(raw[at:stop], budget)
@@ -64,7 +65,7 @@ def name_of(raw: bytes, budget: DecodeBudget) -> tuple[str, str, Mapping[str, st
 
 
 def _dimensions(value: bytes, budget: DecodeBudget) -> Mapping[str, str]:
-    """Decode the value of the attribute of dimensions, which contains further attributes, all texts."""
+    """Decode the value of the attribute Dimensions: a list of further attributes, all of them texts."""
     texts = dict[str, str]()
     for field_tag, at, stop in fields(value, 0, len(value), budget):
         if field_tag == LIST:
@@ -78,7 +79,7 @@ def _dimensions(value: bytes, budget: DecodeBudget) -> Mapping[str, str]:
 
 
 def _text(key: str, value: bytes, budget: DecodeBudget) -> Mapping[str, str]:
-    """Decode the value of an attribute that is a text; empty if it has no value."""
+    """Decode an attribute that must be a text; return the text by `key`, or nothing without a value."""
     texts = dict[str, str]()
     for field_tag, at, stop in fields(value, 0, len(value), budget):
         if field_tag == STRING:

@@ -2,7 +2,8 @@
 
 https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-metric-streams-formats-opentelemetry-100.html
 The two versions number the labels of a point differently (0.7: `labels = 1`, 1.0: `attributes = 7`) and all
-else alike, so one decoder reads both. A parser generated from one version would lose the other's labels.
+other fields alike, so one decoder reads both. A parser generated from one version would lose the other's
+labels.
 """
 
 import re
@@ -22,7 +23,7 @@ PARSE_ERRORS: Final = (ValueError, IndexError)  # ProtobufError and UnicodeDecod
 ZERO, NAN = struct.pack("<d", 0.0), struct.pack("<d", float("nan"))
 EMPTY_MESSAGES: Final = re.compile(rb"\0*")  # each is a length of 0
 NS_PER_MS = 1_000_000
-MESSAGE_STEPS = 40  # cost of a message, besides that of its fields
+MESSAGE_STEPS = 40  # cost of a message, besides its fields
 UNUSUAL_POINT_STEPS = 20  # cost of a point that USUAL_POINT does not match
 PART_STEPS = 5  # cost of a metric, and of a quantile
 MAX_SUMMARIES = 100  # per metric; AWS sends one
@@ -159,7 +160,7 @@ class Message:
         if number is None:
             try:
                 number = self._intern(raw)
-            except PARSE_ERRORS:  # other fields are among the attributes
+            except PARSE_ERRORS:  # the bytes are not only labels or attributes
                 self._unusual_point(begin, end)
                 return
         if number >= 0:
@@ -167,7 +168,7 @@ class Message:
             self._parts += usual.groups(ZERO)
 
     def _unusual_point(self, at: int, end: int) -> None:
-        data, labels, before = self._data, list[bytes](), at
+        data, labels, field_start = self._data, list[bytes](), at
         fixed, quantiles = {START: ZERO, COUNT: ZERO, SUM: ZERO}, dict[float, bytes]()
         self._budget.spend(UNUSUAL_POINT_STEPS)
         for field_tag, start, stop in fields(data, at, end, self._budget):
@@ -180,8 +181,8 @@ class Message:
                 (quantile,) = struct.unpack("<d", parts.get(QUANTILE_AT, ZERO))
                 quantiles[quantile] = parts.get(QUANTILE_VALUE, ZERO)
             elif field_tag in LABELS:
-                labels.append(data[before:stop])
-            before = stop
+                labels.append(data[field_start:stop])
+            field_start = stop
         raw = b"".join(labels)
         number = self._known.get((self._unit, raw))
         number = self._intern(raw) if number is None else number

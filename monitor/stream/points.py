@@ -13,8 +13,8 @@ Numbers = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 
 MAX_STORED_ERRORS = 100  # per body
-MAX_PIECE_BYTES = 500  # stored of a piece that could not be decoded
-OTHER_NAMESPACES = "other"  # stands for all namespaces beyond the maximum that is counted by name
+MAX_PIECE_BYTES = 500  # stored bytes of a piece that could not be decoded
+OTHER_NAMESPACES = "other"  # the name under which all further namespaces are counted
 BASE_STATISTICS = ("sum", "max", "min", "count")  # every point has them
 
 

@@ -32,10 +32,10 @@ class CellMetric:
 
 
 class RowIndex(Columns):
-    """Columns by the number of a name. Two-dimensional ones are [name, declared statistic of the metric].
+    """Columns by the number of a name. Two-dimensional columns are [name, declared statistic of the metric].
 
     layout: the rings' layout for which `row` is valid. row: NO_ROW where no series uses the metric.
-    statistic: index in the decoded statistics and, as the last one, their average. conversion: factor to the
+    statistic: index in the decoded statistics, which the average follows. conversion: factor to the
     metric's unit, NaN if the units are incompatible. metric: index in `metrics`. owner: index in `owners`,
     pairs of cell and service.
     inventory_requested: true if an inventory was requested for the name.
@@ -85,8 +85,12 @@ class RowIndex(Columns):
         return unknown
 
     def _add(self, name: MetricName) -> None:
-        id_ = name.namespace, name.metric
-        number, statistics, unit = self.allocate(), self._declared.statistics[id_], self._declared.units[id_]
+        metric_id = name.namespace, name.metric
+        number, statistics, unit = (
+            self.allocate(),
+            self._declared.statistics[metric_id],
+            self._declared.units[metric_id],
+        )
         metrics = [
             Metric(name.namespace, name.metric, stat, dimensions=name.dimensions) for stat in statistics
         ]

@@ -24,7 +24,7 @@ def access_keys_from(environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _keys(file: Any, info: ValidationInfo) -> tuple[SecretStr, ...]:
-    """Read access keys from a file, one a line. No error message shows them."""
+    """Read access keys from a file, one a line. No error message shows a key."""
     sources = info.context or ConfigContext()
     try:
         lines = str(read_file(sources.folder / file, MAX_SECRET_BYTES), "utf-8").split()
@@ -73,7 +73,7 @@ class StreamConfig(ConfigModel):
         return int(self.poll_after // 60)
 
     def access(self, environ: Mapping[str, str]) -> FirehoseAccess:
-        """Return the accepted sources and access keys, with the keys of the environment."""
+        """Return the accepted sources and access keys, including the keys of the environment."""
         keys = (key.get_secret_value() for key in self.access_keys_file)
         return FirehoseAccess((*keys, *access_keys_from(environ)), self.sources)
 

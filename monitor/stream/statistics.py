@@ -1,4 +1,4 @@
-"""The statistics of the metrics that collectors declare, for who needs no points."""
+"""The statistics of the metrics that collectors declare, without the import of decoded points."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
@@ -16,8 +16,8 @@ AVERAGE = "Average"  # sum / count
 def statistics_by_metric(collectors: Iterable[Collector]) -> Mapping[MetricId, Statistics]:
     """Return the statistics that collectors read, by namespace and name of the metric, sorted.
 
-    Without metrics of a period longer than a minute: a point of a stream does not tell of how many minutes it
-    is, so that they are polled.
+    Metrics with a period of more than a minute are left out, and polled instead: a streamed point does not
+    say how many minutes it covers.
     """
     statistics = defaultdict[MetricId, set[str]](set)
     for collector in collectors:

@@ -14,7 +14,7 @@ UNMONITORED_CELL = ("", "")
 
 
 class StreamTelemetry:
-    """Counters of deliveries and points, and gauges. points: the counter that polling uses, too."""
+    """The metrics of deliveries and streamed points. points: the counter that polling uses, too."""
 
     def __init__(self, registry: CollectorRegistry, points: Counter) -> None:
         self.points = points

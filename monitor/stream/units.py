@@ -42,7 +42,7 @@ UNITS: Mapping[str, Unit] = dict(_units())
 
 
 def conversion_factor(text: str, declared: Unit, statistic: str) -> float:
-    """Return the factor from a streamed unit to the declared one of the metric; NaN if they contradict.
+    """Return the factor from a streamed unit to the metric's declared unit; NaN if they are incompatible.
 
     Plain numbers and unknown units count as the declared unit. A SampleCount has no unit.
     """

@@ -1,4 +1,4 @@
-"""The screen of alerts: those that fire, the most urgent first, and those that are pending."""
+"""The screen of alerts: firing ones, the most urgent first, and then pending ones."""
 
 from dataclasses import replace
 from typing import ClassVar
@@ -59,7 +59,7 @@ COLUMNS = (
 
 
 class AlertsScreen(BaseScreen):
-    """The latest fetched alerts, and below them the full text of the one under the cursor."""
+    """The latest fetched alerts and, below them, the full text of the alert under the cursor."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "app.pop_screen", "Back"),

@@ -1,4 +1,4 @@
-"""The endpoint on a real server, and requests of Firehose to it."""
+"""The endpoint of Firehose on a real HTTP server, and requests to it."""
 
 import asyncio
 import gzip
@@ -24,7 +24,7 @@ KEYS = ("old-key", "new-key")
 
 @dataclass
 class Endpoint:
-    """A server of the endpoint. `access` may be changed."""
+    """The endpoint, served on a port of loopback. A test may change `access`."""
 
     ingest: Ingest
     port: int = 0
@@ -37,7 +37,7 @@ class Endpoint:
     async def post(
         self, body: bytes, request: str = "r-1", zipped: bool = False, **headers: str | None
     ) -> httpx.Response:
-        """The answer to a request; a header given as None is left out, `a_b` is the header A-B."""
+        """Post a request. headers: `a_b` is the header A-B; None leaves the header out."""
         defaults: dict[str, str | None] = {**headers_of(request)}
         defaults |= {"Content-Encoding": "gzip"} if zipped else {}
         changes = {name.replace("_", "-").title(): value for name, value in headers.items()}
@@ -59,7 +59,7 @@ def headers_of(request: str) -> dict[str, str]:
 
 @asynccontextmanager
 async def serving(ingest: Ingest, body_timeout: float = BODY_TIMEOUT) -> AsyncIterator[Endpoint]:
-    """The endpoint over HTTP on loopback."""
+    """Yield the endpoint, served over HTTP on loopback."""
     endpoint, app = Endpoint(ingest), FastAPI(redirect_slashes=False)
     app.include_router(firehose.firehose_router(ingest, lambda: endpoint.access, body_timeout))
     app.include_router(api.stream_router(ingest.dead_letters))
@@ -79,7 +79,7 @@ async def serving(ingest: Ingest, body_timeout: float = BODY_TIMEOUT) -> AsyncIt
 
 
 def checked_reply(answer: httpx.Response, status: int, request: str = "r-1") -> Mapping[str, Any]:
-    """Check that an answer has the status and is as Firehose wants it; return the reply in its body."""
+    """Check that a response has this status and conforms to the protocol; return its members."""
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/json"
     assert int(answer.headers["content-length"]) == len(answer.content) <= 2**20

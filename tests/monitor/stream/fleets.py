@@ -1,4 +1,4 @@
-"""Fleets that a stream feeds, already read once by a poll."""
+"""Fleets for streamed points, whose metrics were polled once."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -72,7 +72,7 @@ def row(fleet: Fleet, metric: Metric) -> int:
 
 
 def value(fleet: Fleet, metric: Metric, ago: int = 1) -> float:
-    """The value of a metric a few minutes before NOW; NaN when it has none."""
+    """Return the value of a metric `ago` minutes before NOW; NaN without a value."""
     rows = np.array([row(fleet, metric)], np.int32)
     return float(fleet.rings.at(rows, np.array([MINUTE - ago], np.int32))[0])
 
@@ -95,6 +95,8 @@ def outcome_count(ingest: Ingest, outcome: str) -> float:
 
 
 def count_of(counter: Counter, *labels: str) -> float:
-    """The value of a counter, 0.0 where it never counted."""
+    """Return the value of a counter; 0.0 if it never counted."""
     metrics = counter.labels(*labels).collect()
-    return sum(one.value for metric in metrics for one in metric.samples if one.name.endswith("_total"))
+    return sum(
+        sample.value for metric in metrics for sample in metric.samples if sample.name.endswith("_total")
+    )

@@ -1,6 +1,6 @@
-"""The endpoint over a fleet of many streams, as a process of its own; its argument is the port, or 0.
+"""Runs the endpoint over a fleet of many streams, in a process of its own. Argument: the port, or 0 for any.
 
-Prints its port. `GET /values` answers which of the streams have a value in which minute.
+The process prints its port. `GET /values` returns the values of all streams, for each minute before NOW.
 """
 
 import asyncio
@@ -28,9 +28,10 @@ async def main(port: int) -> None:
     @app.get("/values")
     async def values() -> list[list[float | None]]:
         rows = np.arange(STREAMS, dtype=np.int32)
-        at = [np.full(STREAMS, MINUTE - ago, np.int32) for ago in range(MINUTES)]
+        minutes_of_rows = [np.full(STREAMS, MINUTE - ago, np.int32) for ago in range(MINUTES)]
         return [
-            [None if np.isnan(one) else float(one) for one in fleet.rings.at(rows, minutes)] for minutes in at
+            [None if np.isnan(number) else float(number) for number in fleet.rings.at(rows, minutes)]
+            for minutes in minutes_of_rows
         ]
 
     listening = bind_socket("127.0.0.1", port)

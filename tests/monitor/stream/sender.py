@@ -1,4 +1,4 @@
-"""A Firehose that sends each body until it is answered with 200."""
+"""A client like Firehose, which repeats each body until the status of the response is 200."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,9 +9,9 @@ from tests.monitor.stream.endpoint import headers_of
 
 
 class Sender:
-    """Sends bodies, each under its request id, to the process of two that runs: `alive`, which is 1 or 2.
+    """Sends bodies, each under its request id, to the one of two processes that runs.
 
-    accepted_by: which process accepted each body; 0 while none has.
+    alive: the running process, 1 or 2. accepted_by: the process that accepted each body; 0 before.
     quarter_accepted: set once a quarter of the bodies was accepted.
     """
 
@@ -20,7 +20,7 @@ class Sender:
         self.accepted_by = dict.fromkeys(bodies, 0)
         self.alive = 1
         self.quarter_accepted = asyncio.Event()
-        self._at_once = asyncio.Semaphore(8)
+        self._send_slots = asyncio.Semaphore(8)
 
     async def send_all(self) -> None:
         async with asyncio.TaskGroup() as sending:
@@ -29,11 +29,11 @@ class Sender:
 
     async def _send(self, request: str) -> None:
         while not self.accepted_by[request]:
-            async with self._at_once:
+            async with self._send_slots:
                 alive, status = self.alive, await self._answer(request)
             if status != 200:
                 assert status in (None, 503)
-                await asyncio.sleep(0.05)  # the other process is not there yet
+                await asyncio.sleep(0.05)  # the second process does not listen yet
                 continue
             self.accepted_by[request] = alive
             if sum(map(bool, self.accepted_by.values())) > len(self.accepted_by) // 4:
@@ -46,7 +46,7 @@ class Sender:
             return None
 
     async def post(self, request: str) -> int:
-        """The status of the answer. Raises httpx.TransportError."""
+        """Return the status of the response. Raises httpx.TransportError."""
         headers, body = headers_of(request), self._bodies[request]
         return (await self._client.post(self._url, content=body, headers=headers)).status_code
 

@@ -1,4 +1,4 @@
-"""The cost of decoding: whatever takes time is charged, however deep in a piece of a body it is."""
+"""The cost of decoding: each field takes a step from the budget, however deeply it is nested."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from tests.monitor.stream.bodies import message as message_of
 from tests.monitor.stream.bombs import nested
 
 UPDATE = Update()
-FIELDS = 20_000  # in one piece; as many as fit into the attributes of a point
+FIELDS = 20_000  # fields of one piece, as many as fit into the attributes of a point
 EMPTY_FIELDS = b"\x0a\x00" * FIELDS
 CELL = part(1, pair("cloud.account.id", text("123456789012"))) + part(
     1, pair("cloud.region", text("eu-west-1"))
@@ -27,16 +27,16 @@ def message(point: bytes, cell: bytes = CELL) -> bytes:
     return varint(len(request)) + request
 
 
-def named(number: int) -> bytes:
-    """The labels of a point that is another one for each number."""
+def numbered_labels(number: int) -> bytes:
+    """Return the labels of a point, with another dimension for each number."""
     return labels(UPDATE.but(dimensions=(("StreamName", str(number)),)))
 
 
 PIECES: dict[str, Callable[[int], bytes]] = {
-    "quantile": lambda n: message(part(6, EMPTY_FIELDS) + named(n)),
-    "label": lambda n: message(part(1, EMPTY_FIELDS) + named(n)),
-    "attribute": lambda n: message(part(7, EMPTY_FIELDS) + named(n)),
-    "value of an attribute": lambda n: message(PADDED_VALUE + named(n)),
+    "quantile": lambda n: message(part(6, EMPTY_FIELDS) + numbered_labels(n)),
+    "label": lambda n: message(part(1, EMPTY_FIELDS) + numbered_labels(n)),
+    "attribute": lambda n: message(part(7, EMPTY_FIELDS) + numbered_labels(n)),
+    "value of an attribute": lambda n: message(PADDED_VALUE + numbered_labels(n)),
     "attribute of a resource": lambda n: message(
         b"", CELL + part(1, pair("n", text(str(n)))) + part(1, EMPTY_FIELDS)
     ),
@@ -45,7 +45,7 @@ LONG_LINE = line(UPDATE).replace(b"600.0", b"NaN").replace(b"}\n", b',"x":[' + b
 
 
 @pytest.mark.parametrize("piece", PIECES.values(), ids=PIECES)
-def test_every_field_is_charged_wherever_it_is(piece: Callable[[int], bytes]) -> None:
+def test_every_field_is_charged_however_deeply_it_is_nested(piece: Callable[[int], bytes]) -> None:
     points = Points(budget=DecodeBudget(steps=4 * FIELDS))
     with pytest.raises(DecodeBudgetExceededError):
         otlp_decoder.decode(b"".join(map(piece, range(10))), NameInterner(), points)

@@ -1,4 +1,4 @@
-"""The decoders of both formats: what is a point, what is a bad piece, and what a bad piece costs."""
+"""The decoders of both formats: valid points, malformed pieces, and the cost of malformed pieces."""
 
 import json
 import math
@@ -26,7 +26,7 @@ P99 = UPDATE.but(percentiles=((0.5, 250.0), (0.999, 390.0)))
 FORMS: dict[str, Callable[[Sequence[Update]], bytes]] = {
     "json": lines,
     "otlp 1.0": message,
-    "otlp 0.7": lambda some: message(some, old=True),
+    "otlp 0.7": lambda updates: message(updates, old=True),
 }
 
 
@@ -37,12 +37,12 @@ def decoded(*records: bytes, statistics: tuple[str, ...] = BASE_STATISTICS) -> t
 
 
 def numbers(points: Points) -> list[list[float]]:
-    """The statistics of each point."""
-    return [[float(one) for one in column] for column in points.columns()[2].T]
+    """Return the statistics of each point."""
+    return [[float(number) for number in column] for column in points.columns()[2].T]
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_a_point_is_read_whole(form: str) -> None:
+def test_every_part_of_a_point_is_decoded(form: str) -> None:
     points, names = decoded(FORMS[form]([UPDATE, UPDATE.but(sum=0.0, max=0.0, min=0.0)]))
     assert numbers(points) == [[600.0, 400.0, 200.0, 2.0], [0.0, 0.0, 0.0, 2.0]]
     _, times, _ = points.columns()
@@ -60,7 +60,7 @@ def test_percentiles_are_decoded_where_they_are_declared(form: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("text", ["größe ☃ 😀", 'a"b\\c\n', "", "x" * 1024])
-def test_any_text_may_be_a_dimension(form: str, text: str) -> None:
+def test_a_dimension_may_have_any_text(form: str, text: str) -> None:
     update = UPDATE.but(dimensions=(("A", text), ("B", "b")))
     _, names = decoded(FORMS[form]([update, update]))
     assert [name.dimensions for name in names.by_number] == [update.dimensions]
@@ -68,14 +68,14 @@ def test_any_text_may_be_a_dimension(form: str, text: str) -> None:
 
 def test_the_order_of_the_dimensions_does_not_matter() -> None:
     pairs = (("A", "a"), ("B", "b"))
-    some = [UPDATE.but(dimensions=pairs), UPDATE.but(dimensions=pairs[::-1])]
-    _, names = decoded(lines(some), message([some[0].but(unit="None")]))
+    updates = [UPDATE.but(dimensions=pairs), UPDATE.but(dimensions=pairs[::-1])]
+    _, names = decoded(lines(updates), message([updates[0].but(unit="None")]))
     assert len({name[:5] for name in names.by_number}) == 1
 
 
-def test_the_labels_of_0_7_are_not_lost() -> None:
-    some = [UPDATE.but(dimensions=(("StreamName", f"s{n}"),)) for n in range(5)]
-    _, names = decoded(message(some, old=True))
+def test_the_labels_of_version_0_7_are_decoded() -> None:
+    updates = [UPDATE.but(dimensions=(("StreamName", f"s{n}"),)) for n in range(5)]
+    _, names = decoded(message(updates, old=True))
     assert len(names.by_number) == 5
 
 
@@ -83,9 +83,11 @@ GOOD = line(UPDATE)
 
 
 def changed(**members: object) -> bytes:
-    """A line with other members; None: without it."""
-    found = json.loads(GOOD) | members
-    return json.dumps({name: value for name, value in found.items() if value is not ...}).encode() + b"\n"
+    """Return a line with these members replaced; `...` removes a member."""
+    all_members = json.loads(GOOD) | members
+    return (
+        json.dumps({name: value for name, value in all_members.items() if value is not ...}).encode() + b"\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def changed(**members: object) -> bytes:
         pytest.param(changed(value=...), id="without value"),
         pytest.param(changed(value=[]), id="value is a list"),
         pytest.param(changed(timestamp="yesterday"), id="time in words"),
-        pytest.param(changed(timestamp=10**30), id="time beyond time"),
+        pytest.param(changed(timestamp=10**30), id="time too large"),
         pytest.param(changed(dimensions={"a": {}}), id="dimension is an object"),
         pytest.param(changed(dimensions=...), id="without dimensions"),
         pytest.param(changed(dimensions={"a": "x" * 70_000}), id="a dimension too long"),
@@ -126,32 +128,32 @@ def test_a_bad_line_affects_only_itself(bad: bytes) -> None:
 @pytest.mark.parametrize(
     "number", ["NaN", "Infinity", "-Infinity", '"NaN"', '"Infinity"', "1e400", "null", "true", '"x"']
 )
-def test_a_statistic_that_is_no_finite_number_is_missing_and_the_others_count(number: str) -> None:
+def test_only_a_statistic_that_is_no_finite_number_is_missing(number: str) -> None:
     odd = GOOD.replace(b'"max":400.0', b'"max":' + number.encode())
     points, _ = decoded(odd + GOOD)
     assert not points.error_counts
-    found = numbers(points)[0]
-    assert found[0] == 600.0
-    assert not math.isfinite(found[1])
+    statistics = numbers(points)[0]
+    assert statistics[0] == 600.0
+    assert not math.isfinite(statistics[1])
 
 
-def test_members_in_another_order_unknown_ones_and_blanks_are_fine() -> None:
-    found = json.loads(GOOD)
-    mixed = json.dumps({"new": {"x": [1]}, **dict(reversed(found.items()))}).encode()
+def test_members_in_any_order_unknown_members_and_blanks_are_accepted() -> None:
+    members = json.loads(GOOD)
+    mixed = json.dumps({"new": {"x": [1]}, **dict(reversed(members.items()))}).encode()
     points, names = decoded(b"\n" + mixed + b"\r\n\n" + GOOD.rstrip())
     assert points.count == 2
     assert len(names.by_number) == 1
 
 
 @pytest.mark.parametrize("record", [b"{}\n" * 30_000, b"\x02\xff\xff" * 30_000], ids=["json", "otlp"])
-def test_a_body_of_nothing_but_bad_pieces_is_given_up_early(record: bytes) -> None:
+def test_decoding_a_body_of_only_malformed_pieces_ends_early(record: bytes) -> None:
     points, _ = decode_records([record, GOOD, record], NameInterner())
     assert MAX_DECODE_ERRORS < points.error_counts.total() < MAX_DECODE_ERRORS + 4
     assert points.count == 1
     assert len(points.errors) <= MAX_STORED_ERRORS
 
 
-def test_a_body_with_more_pieces_than_the_budget_allows_is_given_up() -> None:
+def test_a_body_with_more_pieces_than_the_budget_allows_is_rejected() -> None:
     empty = b"\x02\x10\x00" * (MAX_STEPS // MESSAGE_STEPS // 2 + 1)
     assert decode_records([empty], NameInterner())[1]
     with pytest.raises(DecodeBudgetExceededError):
@@ -159,7 +161,7 @@ def test_a_body_with_more_pieces_than_the_budget_allows_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("form", [lines, message], ids=["json", "otlp"])
-def test_a_repeated_body_of_too_many_new_names_is_accepted_at_last(
+def test_a_body_of_too_many_new_names_is_accepted_after_some_repetitions(
     form: Callable[[list[Update]], bytes],
 ) -> None:
     names = NameInterner(max_new_bytes=10_000)
@@ -183,18 +185,18 @@ def test_namespaces_beyond_the_maximum_are_counted_as_one() -> None:
     assert points.undeclared.total() == len(many)
 
 
-def request(content: bytes) -> bytes:
+def with_length(content: bytes) -> bytes:
     return varint(len(content)) + content
 
 
 @pytest.mark.parametrize(
     "bad",
     [
-        pytest.param(request(b"\xff" * 20), id="no protobuf"),
-        pytest.param(request(part(1, b"\x0a\x7f")), id="a field beyond its message"),
-        pytest.param(request(b"\x0b\x00"), id="a group"),
-        pytest.param(request(b"\x02\x00"), id="field 0"),
-        pytest.param(request(part(1, part(2, part(2, b"")))), id="without a cell"),
+        pytest.param(with_length(b"\xff" * 20), id="no protobuf"),
+        pytest.param(with_length(part(1, b"\x0a\x7f")), id="a field beyond its message"),
+        pytest.param(with_length(b"\x0b\x00"), id="a group"),
+        pytest.param(with_length(b"\x02\x00"), id="field 0"),
+        pytest.param(with_length(part(1, part(2, part(2, b"")))), id="without a cell"),
     ],
 )
 def test_a_broken_message_affects_only_itself(bad: bytes) -> None:
@@ -204,13 +206,13 @@ def test_a_broken_message_affects_only_itself(bad: bytes) -> None:
 
 
 @pytest.mark.parametrize("tail", [b"\x80" * 64, b"\xff\xff\x7f", b"\x05\x0a"])
-def test_the_rest_after_a_broken_length_is_one_bad_piece(tail: bytes) -> None:
+def test_the_bytes_from_a_malformed_length_on_are_one_malformed_piece(tail: bytes) -> None:
     points, _ = decoded(message([UPDATE]) + tail)
     assert points.count == 1
     assert points.error_counts.total() == 1
 
 
-def test_messages_of_no_length_are_nothing() -> None:
+def test_empty_messages_are_ignored() -> None:
     points, _ = decoded(b"\0\0" + message([UPDATE]) + b"\0" * 100_000 + message([UPDATE]))
     assert points.count == 2
     assert not points.error_counts
@@ -223,7 +225,7 @@ def with_point(point: bytes, title: bytes = part(1, b"amazonaws.com/N/M") + part
         for key, value in ((b"cloud.account.id", b"123456789012"), (b"cloud.region", b"eu-west-1"))
     )
     metric = title + part(11, part(1, point))
-    return request(part(1, part(1, cell) + part(2, part(2, metric))))
+    return with_length(part(1, part(1, cell) + part(2, part(2, metric))))
 
 
 LABELS = b"".join(
@@ -239,21 +241,27 @@ UNKNOWN = varint(99 << 3) + varint(2**40) + varint(98 << 3 | 5) + b"\1\2\3\4" + 
 COUNTS = fixed(4, "<Q", 3) + fixed(5, "<d", 18.0)
 
 
-@pytest.mark.parametrize("about", [LABELS, ATTRIBUTES])
+@pytest.mark.parametrize("identity", [LABELS, ATTRIBUTES])
 @pytest.mark.parametrize(
     "order",
     [
-        "{about}{times}{counts}{quantiles}",
-        "{times}{counts}{quantiles}{about}",
-        "{times}{counts}{about}{quantiles}",
-        "{quantiles}{counts}{times}{about}",
-        "{unknown}{about}{times}{counts}{quantiles}",
-        "{times}{counts}{quantiles}{about}{unknown}",
-        "{about}{times}{counts}{quantiles}{unknown}",
+        "{identity}{times}{counts}{quantiles}",
+        "{times}{counts}{quantiles}{identity}",
+        "{times}{counts}{identity}{quantiles}",
+        "{quantiles}{counts}{times}{identity}",
+        "{unknown}{identity}{times}{counts}{quantiles}",
+        "{times}{counts}{quantiles}{identity}{unknown}",
+        "{identity}{times}{counts}{quantiles}{unknown}",
     ],
 )
-def test_the_order_of_the_fields_and_unknown_ones_change_nothing(about: bytes, order: str) -> None:
-    pieces = {"about": about, "times": TIMES, "counts": COUNTS, "quantiles": QUANTILES, "unknown": UNKNOWN}
+def test_a_point_may_have_its_fields_in_any_order_and_unknown_fields(identity: bytes, order: str) -> None:
+    pieces = {
+        "identity": identity,
+        "times": TIMES,
+        "counts": COUNTS,
+        "quantiles": QUANTILES,
+        "unknown": UNKNOWN,
+    }
     point = b"".join(pieces[name] for name in order.strip("{}").split("}{"))
     points, names = decoded(with_point(point) + with_point(point))
     assert numbers(points) == [[18.0, 7.0, 5.0, 3.0]] * 2
@@ -261,17 +269,17 @@ def test_the_order_of_the_fields_and_unknown_ones_change_nothing(about: bytes, o
     assert len(names.by_number) == 1
 
 
-def test_zeros_are_left_out_on_the_wire_and_absent_quantiles_are_missing() -> None:
+def test_omitted_numbers_are_zero_and_omitted_quantiles_are_missing() -> None:
     zeros = part(6, b"") + part(6, fixed(1, "<d", 1.0))
     written_out = part(6, struct.pack("<Bd", 9, 0.0) + struct.pack("<Bd", 17, 0.0)) + part(
         6, fixed(1, "<d", 1.0)
     )
-    points, _ = decoded(*(with_point(LABELS + TIMES + some) for some in (zeros, written_out, b"")))
+    points, _ = decoded(*(with_point(LABELS + TIMES + quantiles) for quantiles in (zeros, written_out, b"")))
     assert numbers(points)[:2] == [[0.0, 0.0, 0.0, 0.0]] * 2
     assert numbers(points)[2] == pytest.approx([0.0, math.nan, math.nan, 0.0], nan_ok=True)
 
 
-def test_the_largest_count_is_a_number() -> None:
+def test_the_largest_count_is_decoded() -> None:
     points, _ = decoded(with_point(LABELS + TIMES + fixed(4, "<Q", 2**64 - 1) + QUANTILES))
     assert numbers(points)[0][3] == 2.0**64
 
@@ -288,7 +296,7 @@ def test_the_largest_count_is_a_number() -> None:
         pytest.param(part(1, part(1, b"\xff")) + LABELS, id="no UTF-8"),
     ],
 )
-def test_a_point_without_its_identity_makes_its_message_bad(odd: bytes) -> None:
+def test_a_point_without_namespace_or_metric_makes_its_message_malformed(odd: bytes) -> None:
     points, _ = decoded(message([UPDATE]) + with_point(TIMES + COUNTS + QUANTILES + odd) + message([UPDATE]))
     assert points.count == 2
     assert points.error_counts.total() == 1
@@ -296,7 +304,7 @@ def test_a_point_without_its_identity_makes_its_message_bad(odd: bytes) -> None:
 
 def test_a_message_that_begins_like_json_is_decoded() -> None:
     short = with_point(LABELS + TIMES[:9], title=b"")[1:]
-    padded = request(short + part(97, b"x" * (ord("{") - len(short) - 3)))
+    padded = with_length(short + part(97, b"x" * (ord("{") - len(short) - 3)))
     assert padded[:2] == b"{\n"
     points, _ = decoded(padded + message([UPDATE]), b"garbage\n" + GOOD)
     assert points.count == 3

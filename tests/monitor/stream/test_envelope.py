@@ -21,13 +21,13 @@ def test_a_record_that_is_not_base64_affects_only_itself() -> None:
     assert b"d%dv" in bad.piece
 
 
-def test_a_million_records_are_refused_before_they_are_read() -> None:
+def test_too_many_records_are_rejected_before_they_are_parsed() -> None:
     body = b'{"requestId":"r-1","records":[' + b'{"data":""},' * 10 * MAX_RECORDS + b'{"data":""}]}'
     with pytest.raises(EnvelopeError, match="found more"):
         parse_envelope(body, "r-1")
 
 
-def test_a_record_that_is_larger_than_any_of_firehose_affects_only_itself() -> None:
+def test_a_record_larger_than_firehose_allows_affects_only_itself() -> None:
     good, bad = parse_envelope(envelope([b"x" * MAX_RECORD_BYTES, b"x" * (MAX_RECORD_BYTES + 1)]), "r-1")
     assert good == b"x" * MAX_RECORD_BYTES
     assert isinstance(bad, DecodeError)
@@ -35,13 +35,13 @@ def test_a_record_that_is_larger_than_any_of_firehose_affects_only_itself() -> N
 
 
 @pytest.mark.parametrize("piece", [b"1", b"{}", b"[]", b'""'])
-def test_a_million_values_of_any_kind_are_refused_before_they_are_parsed(piece: bytes) -> None:
+def test_a_million_values_of_any_kind_are_rejected_before_they_are_parsed(piece: bytes) -> None:
     body = b'{"requestId":"r-1","records":[' + (piece + b",") * 10**6 + b"1]}"
     with pytest.raises(EnvelopeError, match="found more"):
         parse_envelope(body, "r-1")
 
 
-def test_gzip_is_read_to_its_end() -> None:
+def test_a_truncated_gzip_stream_is_rejected() -> None:
     assert gunzip(gzip.compress(b"x" * 10**6)) == b"x" * 10**6
     with pytest.raises(EnvelopeError, match="complete"):
         gunzip(gzip.compress(b"x" * 10**6)[:-8])

@@ -34,8 +34,8 @@ def fleet() -> Fleet:
 
 @pytest.fixture
 async def endpoint(fleet: Fleet) -> AsyncIterator[Endpoint]:
-    async with serving(ingest_of(fleet)) as one:
-        yield one
+    async with serving(ingest_of(fleet)) as served:
+        yield served
 
 
 @pytest.mark.parametrize("zipped", [True, False])
@@ -48,12 +48,12 @@ async def test_updates_of_an_accepted_delivery_are_in_the_fleet(
 
 
 @pytest.mark.parametrize("key", KEYS)
-async def test_each_of_the_keys_is_accepted(endpoint: Endpoint, key: str) -> None:
+async def test_each_access_key_is_accepted(endpoint: Endpoint, key: str) -> None:
     checked_reply(await endpoint.post(GOOD, x_amz_firehose_access_key=key), 200)
 
 
 @pytest.mark.parametrize("key", [None, "", "wrong", "old-ke", "old-key,new-key", "old-key x"])
-async def test_a_wrong_or_missing_key_is_refused(endpoint: Endpoint, key: str | None) -> None:
+async def test_a_wrong_or_missing_key_has_status_401(endpoint: Endpoint, key: str | None) -> None:
     checked_reply(await endpoint.post(GOOD, x_amz_firehose_access_key=key), 401)
 
 
@@ -74,7 +74,9 @@ async def test_without_keys_every_request_is_rejected(endpoint: Endpoint, keys: 
         ((SOURCE + "-2",), 403),
     ],
 )
-async def test_sources_may_be_listed(endpoint: Endpoint, sources: tuple[str, ...], status: int) -> None:
+async def test_only_listed_sources_are_accepted(
+    endpoint: Endpoint, sources: tuple[str, ...], status: int
+) -> None:
     endpoint.access = FirehoseAccess(KEYS, sources)
     checked_reply(await endpoint.post(GOOD), status)
     checked_reply(await endpoint.post(GOOD, x_amz_firehose_source_arn=None), 403 if sources else 200)
@@ -96,10 +98,10 @@ async def test_sources_may_be_listed(endpoint: Endpoint, sources: tuple[str, ...
         pytest.param(b'{"requestId":"r-1","timestamp":1}', {}, id="no records"),
         pytest.param(b'{"requestId":null,"records":[]}', {}, id="no request id"),
         pytest.param(b'{"requestId":"r-1","records":{}}', {}, id="records are no list"),
-        pytest.param(b'{"requestId":"r-1","records":[{"data":"%%%"},{}]}', {}, id="all records are bad"),
+        pytest.param(b'{"requestId":"r-1","records":[{"data":"%%%"},{}]}', {}, id="only malformed records"),
         pytest.param(b'{"requestId":"r-1","records":[{"data":"\xff"}]}', {}, id="not UTF-8"),
         pytest.param(envelope([b""] * (MAX_RECORDS + 1)), {}, id="10,001 records"),
-        pytest.param(b'{"requestId":"r-1","records":[' + b"{}," * 30_000 + b"{}]}", {}, id="far too many"),
+        pytest.param(b'{"requestId":"r-1","records":[' + b"{}," * 30_000 + b"{}]}", {}, id="30,001 records"),
     ],
 )
 async def test_an_invalid_delivery_has_status_400(
@@ -108,7 +110,7 @@ async def test_an_invalid_delivery_has_status_400(
     checked_reply(await endpoint.post(body, **headers), 400)
 
 
-async def test_a_request_id_that_is_too_long_is_refused_for_it_would_be_remembered(
+async def test_a_request_id_that_is_too_long_has_status_400(
     endpoint: Endpoint,
 ) -> None:
     long = "r" * (firehose.MAX_ID_LENGTH + 1)
@@ -116,16 +118,16 @@ async def test_a_request_id_that_is_too_long_is_refused_for_it_would_be_remember
     assert "Request-Id" in checked_reply(answer, 400, long[:-1])["errorMessage"]
 
 
-async def test_without_a_request_id_the_reply_still_conforms(endpoint: Endpoint) -> None:
+async def test_without_a_request_id_the_reply_conforms_to_the_protocol(endpoint: Endpoint) -> None:
     checked_reply(await endpoint.post(GOOD, x_amz_firehose_request_id=None), 400, "")
 
 
 @pytest.mark.parametrize(
     "records",
     [
-        pytest.param([], id="none"),
-        pytest.param([b""] * MAX_RECORDS, id="10,000 empty ones"),
-        pytest.param([b"bad", line(UPDATE)], id="one is bad"),
+        pytest.param([], id="no record"),
+        pytest.param([b""] * MAX_RECORDS, id="10,000 empty records"),
+        pytest.param([b"bad", line(UPDATE)], id="one malformed record"),
     ],
 )
 async def test_valid_requests_are_answered_with_200(endpoint: Endpoint, records: list[bytes]) -> None:
@@ -133,14 +135,14 @@ async def test_valid_requests_are_answered_with_200(endpoint: Endpoint, records:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"])
-async def test_other_methods_are_405(endpoint: Endpoint, method: str) -> None:
+async def test_other_methods_have_status_405(endpoint: Endpoint, method: str) -> None:
     async with httpx.AsyncClient(trust_env=False) as client:
         answer = await client.request(method, endpoint.url, headers=headers_of("r-1"))
     checked_reply(answer, 405)
     assert answer.headers["allow"] == "POST"
 
 
-async def test_a_body_in_chunks_without_a_length_is_taken(endpoint: Endpoint, fleet: Fleet) -> None:
+async def test_a_body_in_chunks_without_a_length_is_accepted(endpoint: Endpoint, fleet: Fleet) -> None:
     async def chunks() -> AsyncIterator[bytes]:
         for start in range(0, len(GOOD), 100):
             yield GOOD[start : start + 100]
@@ -150,7 +152,7 @@ async def test_a_body_in_chunks_without_a_length_is_taken(endpoint: Endpoint, fl
     assert value(fleet, ORDERS) == UPDATE.sum
 
 
-async def test_a_bomb_is_refused(endpoint: Endpoint) -> None:
+async def test_a_gzip_bomb_is_rejected(endpoint: Endpoint) -> None:
     deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
     zeros = b" " * 2**20
     bomb = b"".join(deflate.compress(zeros) for _ in range(MAX_BODY_BYTES // 2**20 + 10)) + deflate.flush()
@@ -160,7 +162,7 @@ async def test_a_bomb_is_refused(endpoint: Endpoint) -> None:
     )
 
 
-async def test_a_body_with_too_large_a_content_length_is_refused_but_not_with_413(endpoint: Endpoint) -> None:
+async def test_a_content_length_that_is_too_large_has_status_400_instead_of_413(endpoint: Endpoint) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
     writer.write(raw_head({"Content-Length": str(MAX_BODY_BYTES + 1)}))
     assert b" 400 " in await reader.readline()
@@ -177,10 +179,11 @@ async def test_a_dimension_of_900_kib_affects_only_its_line(endpoint: Endpoint, 
     assert len(endpoint.ingest.names.by_number) < 10
 
 
-async def test_beyond_the_budget_it_is_503_before_the_body_is_read(endpoint: Endpoint) -> None:
+async def test_a_request_beyond_the_budget_has_status_503_before_its_body_is_read(endpoint: Endpoint) -> None:
     endpoint.ingest.budget = ByteBudget(100_000)
     _, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
-    writer.write(raw_head({"Content-Length": "70000"}))  # and no body: it takes its share all the same
+    # Without a body, the request still reserves its length.
+    writer.write(raw_head({"Content-Length": "70000"}))
     while not endpoint.ingest.budget.used:
         await asyncio.sleep(0)
     checked_reply(await endpoint.post(GOOD), 503)
@@ -191,7 +194,7 @@ async def test_beyond_the_budget_it_is_503_before_the_body_is_read(endpoint: End
     checked_reply(await endpoint.post(GOOD), 200)
 
 
-async def test_a_body_that_never_ends_is_given_up(fleet: Fleet) -> None:
+async def test_a_body_that_does_not_arrive_in_time_has_status_408(fleet: Fleet) -> None:
     async with serving(ingest_of(fleet), body_timeout=0.05) as endpoint:
         reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port)
         writer.write(raw_head({"Content-Length": "70000"}) + b"{")
@@ -207,7 +210,7 @@ async def test_a_body_that_never_ends_is_given_up(fleet: Fleet) -> None:
 
 
 class ListDeadLetterStore:
-    """Another DeadLetterStore, which keeps all letters, and fails when it gets the first."""
+    """A DeadLetterStore that stores all letters, and raises an error at the first."""
 
     def __init__(self) -> None:
         self._letters: list[StreamDeadLetter] = []
@@ -225,7 +228,7 @@ class ListDeadLetterStore:
         return self._letters[::-1]
 
 
-async def test_an_unexpected_error_is_500_and_conforms(
+async def test_an_unexpected_error_has_status_500_and_conforms_to_the_protocol(
     fleet: Fleet, caplog: pytest.LogCaptureFixture
 ) -> None:
     body = envelope([b"no metric", line(UPDATE)])
@@ -257,7 +260,10 @@ async def test_dead_letters_are_in_the_api(endpoint: Endpoint) -> None:
 
 
 def raw_head(headers: dict[str, str]) -> bytes:
-    """The head of a request, as it goes over the wire."""
-    every = {"Host": "localhost", **headers_of("r-1"), **headers}
-    lines_ = [f"POST {firehose.FIREHOSE_PATH} HTTP/1.1", *(f"{name}: {one}" for name, one in every.items())]
-    return "\r\n".join([*lines_, "", ""]).encode()
+    """Return the head of a request as bytes."""
+    all_headers = {"Host": "localhost", **headers_of("r-1"), **headers}
+    head_lines = [
+        f"POST {firehose.FIREHOSE_PATH} HTTP/1.1",
+        *(f"{name}: {text}" for name, text in all_headers.items()),
+    ]
+    return "\r\n".join([*head_lines, "", ""]).encode()

@@ -1,4 +1,4 @@
-"""Stream and polls together: what streams in is not requested, and no minute is left out."""
+"""Stream and polls together: streamed metrics are not polled, and no minute is left out."""
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ class StreamedMetric:
         self.polls = 0
 
     def poll(self, now: int) -> None:
-        """Make the requests that are due."""
+        """Make the requests that are due, and mark their minutes as read."""
         for request in self.due(now):
             self.polls += 1
             self.covered |= set(request.minutes)
@@ -33,17 +33,17 @@ class StreamedMetric:
         return list(plan_requests(self.rings, due, now))
 
     def stream(self, now: int, minute: int) -> None:
-        """Let the point of a minute arrive by stream."""
+        """Write the streamed point of a minute."""
         self.covered.add(minute)
-        where = np.array([self.row], np.int32), np.array([minute], np.int32)
-        self.rings.write_streamed(*where, np.ones(1, np.float32), now)
+        row_and_minute = np.array([self.row], np.int32), np.array([minute], np.int32)
+        self.rings.write_streamed(*row_and_minute, np.ones(1, np.float32), now)
 
     def missing(self, first: int, last: int) -> list[int]:
         """Return the minutes that neither a poll nor the stream covered."""
         return [minute for minute in range(first, last + 1) if minute not in self.covered]
 
 
-def test_a_metric_that_was_never_polled_is_polled_though_it_streams() -> None:
+def test_a_streamed_metric_that_was_never_polled_is_polled() -> None:
     metric = StreamedMetric()
     metric.stream(NOW, NOW - 2)
     (request,) = metric.due(NOW)
@@ -56,7 +56,7 @@ def test_a_streamed_metric_is_not_polled_until_its_gap_is_too_long() -> None:
     for now in range(NOW, NOW + 60):
         metric.stream(now, now - 2)
         metric.poll(now)
-    assert metric.polls == 1 + DELAY - 2  # until a poll reached the first point
+    assert metric.polls == 1 + DELAY - 2  # polls until the first streamed minute was polled
     last = NOW + 59
     for now in range(last + 1, last + STREAM_GAP + 1):
         assert metric.due(now) == []
@@ -67,35 +67,35 @@ def test_a_streamed_metric_is_not_polled_until_its_gap_is_too_long() -> None:
     assert metric.missing(NOW - 100, last + STREAM_GAP - DELAY) == []
 
 
-@pytest.mark.parametrize("silent", [1, STREAM_GAP, STREAM_GAP + 1, 8, 30, 100])
+@pytest.mark.parametrize("pause", [1, STREAM_GAP, STREAM_GAP + 1, 8, 30, 100])
 @pytest.mark.parametrize("interval", [1, 5])
-def test_no_minute_is_left_out_when_the_stream_pauses(silent: int, interval: int) -> None:
+def test_no_minute_is_left_out_when_the_stream_pauses(pause: int, interval: int) -> None:
     metric = StreamedMetric()
     for now in range(NOW, NOW + 200):
         if now % interval == 0 or now == NOW:
             metric.poll(now)
-        if not NOW + 20 <= now < NOW + 20 + silent:
+        if not NOW + 20 <= now < NOW + 20 + pause:
             metric.stream(now, now - 2)
     lost = metric.missing(NOW - WINDOW, NOW + 190)
-    assert len(lost) == (silent if silent < STREAM_GAP else 0)
+    assert len(lost) == (pause if pause < STREAM_GAP else 0)
 
 
-def test_a_gap_that_is_too_long_is_polled_before_the_stream_is_relied_on_again() -> None:
+def test_a_gap_that_is_too_long_is_polled_before_polls_stop_again() -> None:
     metric = StreamedMetric()
     metric.stream(NOW, NOW - 2)
     metric.poll(NOW + 2)
     assert metric.due(NOW + 2) == []
-    back = NOW + STREAM_GAP + 1
-    metric.stream(back, back - 2)
-    metric.poll(back)
-    assert len(metric.due(back + 1)) == 1  # what ended shortly before was not there yet
-    metric.poll(back + 2)
-    assert metric.due(back + 2) == []
-    assert metric.missing(NOW - 50, back - 2) == []
+    resumed = NOW + STREAM_GAP + 1
+    metric.stream(resumed, resumed - 2)
+    metric.poll(resumed)
+    assert len(metric.due(resumed + 1)) == 1  # the minutes that ended shortly before were not published yet
+    metric.poll(resumed + 2)
+    assert metric.due(resumed + 2) == []
+    assert metric.missing(NOW - 50, resumed - 2) == []
 
 
 def streamed_ahead() -> StreamedMetric:
-    """A metric of which a point of five minutes ahead came last, at NOW + 2."""
+    """Return a metric whose last point arrived at NOW + 2, for a minute that is five minutes ahead."""
     metric = StreamedMetric()
     metric.stream(NOW, NOW - 2)
     metric.poll(NOW + 2)
@@ -103,14 +103,14 @@ def streamed_ahead() -> StreamedMetric:
     return metric
 
 
-def test_points_of_the_future_do_not_shorten_the_gap() -> None:
+def test_points_ahead_of_the_clock_do_not_shorten_the_polled_gap() -> None:
     metric = streamed_ahead()
-    silent = NOW + 2 + STREAM_GAP + 1
-    (request,) = metric.due(silent)
+    after_gap = NOW + 2 + STREAM_GAP + 1
+    (request,) = metric.due(after_gap)
     assert request.minutes[0] <= NOW + 2 - DELAY
 
 
-def test_a_point_of_the_future_completes_no_minute_that_is_not_over() -> None:
+def test_a_point_ahead_of_the_clock_completes_no_minute_that_has_not_ended() -> None:
     metric = StreamedMetric()
     metric.stream(NOW, NOW - 2)
     metric.poll(NOW + 2)
@@ -118,14 +118,14 @@ def test_a_point_of_the_future_completes_no_minute_that_is_not_over() -> None:
     assert metric.rings.complete_through(np.array([metric.row])).tolist() == [NOW + 1]
 
 
-def test_points_of_the_future_do_not_hide_a_gap() -> None:
+def test_points_ahead_of_the_clock_do_not_hide_a_gap() -> None:
     metric = streamed_ahead()
-    back = NOW + 2 + STREAM_GAP + 1
-    metric.stream(back, back - 2)
-    assert len(metric.due(back)) == 1
+    resumed = NOW + 2 + STREAM_GAP + 1
+    metric.stream(resumed, resumed - 2)
+    assert len(metric.due(resumed)) == 1
 
 
-def test_the_longest_gap_is_as_configured() -> None:
+def test_the_longest_gap_is_configurable() -> None:
     metric = StreamedMetric()
     metric.rings.stream_gap = 20
     metric.stream(NOW, NOW - STREAM_LAG)
@@ -134,7 +134,7 @@ def test_the_longest_gap_is_as_configured() -> None:
     assert len(metric.due(NOW + 21)) == 1
 
 
-def test_a_row_given_back_is_not_streamed() -> None:
+def test_a_freed_row_is_not_streamed() -> None:
     metric = StreamedMetric()
     metric.stream(NOW, NOW - STREAM_LAG)
     metric.poll(NOW + 1)

@@ -1,6 +1,6 @@
-"""Any input: no exception out of the decoders, and no response but those of the protocol.
+"""Random input: the decoders raise no exception, and every response conforms to the protocol.
 
-`HEADROOM_FUZZ=100000 pytest tests/monitor/stream/test_fuzz.py` tries more of it.
+`HEADROOM_FUZZ=100000 pytest tests/monitor/stream/test_fuzz.py` tries more inputs.
 """
 
 import gzip
@@ -26,9 +26,8 @@ from tests.monitor.stream.endpoint import KEYS, checked_reply, headers_of
 from tests.monitor.stream.fleets import fleet_of, ingest_of, value, written
 
 NUMBERS = count()
-LATIN = st.characters(
-    min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"
-)  # what a header may hold
+# The characters that a header may contain
+HEADER_CHARACTERS = st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f")
 EXAMPLES = int(os.environ.get("HEADROOM_FUZZ", "1000"))  # inputs for each of the two tests
 UPDATES = [
     Update(),
@@ -60,36 +59,36 @@ mutations = st.lists(st.tuples(places, st.integers(0, 20), inserted), max_size=6
 
 
 def mutated(seed: bytes, changes: list[tuple[float, int, bytes]]) -> bytes:
-    """The seed with some pieces of it replaced."""
-    for where, size, piece in changes:
-        at = int(where * len(seed))
-        seed = seed[:at] + piece + seed[at + size :]
+    """Return the seed with some pieces replaced. changes: place (a share of the length), size, new piece."""
+    for place, size, piece in changes:
+        start = int(place * len(seed))
+        seed = seed[:start] + piece + seed[start + size :]
     return seed
 
 
 def record_of(source: bytes | tuple[bytes, list[tuple[float, int, bytes]]]) -> bytes:
-    """Return a record: as it is, or mutated."""
+    """Return a record: the bytes as they are, or a mutated seed."""
     return source if isinstance(source, bytes) else mutated(*source)
 
 
 records = st.one_of(st.binary(max_size=200), st.tuples(st.sampled_from(SEEDS), mutations)).map(record_of)
 bodies = st.one_of(
     st.binary(max_size=100),
-    st.tuples(st.sampled_from(BODIES), mutations).map(lambda one: mutated(*one)),
+    st.tuples(st.sampled_from(BODIES), mutations).map(lambda seed_and_changes: mutated(*seed_and_changes)),
     st.lists(records, max_size=4).map(envelope),
 )
-quick = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
+fuzzed = settings(max_examples=EXAMPLES, suppress_health_check=list(HealthCheck))
 
 
-@quick
+@fuzzed
 @given(st.lists(records, max_size=4))
-def test_decoders_never_raise_and_every_record_is_points_or_bad_pieces(some: list[bytes]) -> None:
+def test_decoders_turn_every_record_into_points_or_errors_and_never_raise(record_list: list[bytes]) -> None:
     names = NameInterner()
-    points, good = decode_records(some, names)
-    given_, times, values = points.columns()
-    assert points.count == given_.size == times.size == values.shape[1]
-    assert good or points.error_counts or not some
-    assert all(0 <= number < len(names.by_number) for number in given_.tolist())
+    points, good = decode_records(record_list, names)
+    numbers, times, values = points.columns()
+    assert points.count == numbers.size == times.size == values.shape[1]
+    assert good or points.error_counts or not record_list
+    assert all(0 <= number < len(names.by_number) for number in numbers.tolist())
     for name in names.by_number:
         "".join([*name[:4], *(text for pair in name.dimensions for text in pair), name.unit]).encode()
 
@@ -99,9 +98,9 @@ headers = st.fixed_dictionaries(
     optional={
         "content-encoding": st.sampled_from(["gzip", "identity", "br", "GZIP"]),
         "x-amz-firehose-access-key": st.sampled_from(["wrong", "", "\xff"]),
-        "x-amz-firehose-request-id": st.one_of(st.just("r-2"), st.text(LATIN, max_size=20)),
+        "x-amz-firehose-request-id": st.one_of(st.just("r-2"), st.text(HEADER_CHARACTERS, max_size=20)),
         "x-amz-firehose-protocol-version": st.sampled_from(["1.0", "2.0", ""]),
-        "x-amz-firehose-source-arn": st.text(LATIN, max_size=20),
+        "x-amz-firehose-source-arn": st.text(HEADER_CHARACTERS, max_size=20),
     },
 )
 
@@ -113,21 +112,21 @@ def fleet() -> Fleet:
 
 @pytest.fixture(scope="module")
 def ingest(fleet: Fleet) -> Iterator[Ingest]:
-    """One ingest for all inputs, so that each input meets the state that the earlier ones left."""
-    one = ingest_of(fleet)
-    yield one
-    one.close()
+    """Yield one ingest for all inputs, so that each input meets the state that the earlier ones left."""
+    shared_ingest = ingest_of(fleet)
+    yield shared_ingest
+    shared_ingest.close()
 
 
 @pytest.fixture(scope="module")
 def transport(ingest: Ingest) -> httpx.ASGITransport:
-    """Return a connection to the endpoint of an ingest."""
+    """Return an HTTP transport to the endpoint of the ingest."""
     app = FastAPI()
     app.include_router(firehose_router(ingest, lambda: FirehoseAccess(KEYS)))
     return httpx.ASGITransport(app)
 
 
-@quick
+@fuzzed
 @example(b"{" * 30_000, {})
 @given(bodies, headers)
 async def test_every_response_conforms_to_the_protocol(
@@ -140,6 +139,6 @@ async def test_every_response_conforms_to_the_protocol(
     assert answer.status_code in (200, 400, 401)
     checked_reply(answer, answer.status_code, sent["x-amz-firehose-request-id"])
     assert ingest.budget.used == 0
-    number = next(NUMBERS)  # and what comes after it is taken
+    number = next(NUMBERS)  # a valid delivery afterwards is ingested
     await ingest.ingest(delivery(line(UPDATES[0].but(sum=number)), request=f"good-{number}"))
     assert value(fleet, written.of(StreamName="orders")) == number

@@ -1,4 +1,4 @@
-"""Points of a global service, which a metric stream of the home region delivers."""
+"""Points of global services, which a metric stream of the home region delivers."""
 
 from dataclasses import replace
 
@@ -64,14 +64,14 @@ async def test_updates_of_a_global_service_belong_to_the_global_cell() -> None:
     assert outcome_count(ingest, "written") == 1
 
 
-async def test_updates_of_a_global_service_from_another_region_are_of_unknown_metrics() -> None:
+async def test_updates_of_a_global_service_from_another_region_have_no_series() -> None:
     fleet = fleet_of((GLOBAL, QUERIES))
     ingest = await ingested(fleet, QUERY_UPDATE.but(region="eu-west-1"))
     assert np.isnan(value(fleet, GLOBAL, QUERIES))
     assert outcome_count(ingest, "unknown") == 1
 
 
-async def test_a_namespace_that_regional_services_share_is_distinguished_by_its_dimensions() -> None:
+async def test_dimensions_decide_between_global_and_regional_services_of_one_namespace() -> None:
     fleet = fleet_of((GLOBAL, ZONES), (HOME, TOPICS), (EUROPE, TOPICS))
     updates = [
         usage_update(ZONES).but(max=3.0),
@@ -87,7 +87,7 @@ async def test_a_namespace_that_regional_services_share_is_distinguished_by_its_
     assert outcome_count(ingest, "written") == 3
 
 
-async def test_a_series_that_is_found_later_gets_the_points_that_follow() -> None:
+async def test_a_series_found_later_gets_the_points_that_arrive_afterwards() -> None:
     fleet = fleet_of((HOME, TOPICS))
     ingest = ingest_of(fleet, Discovery())
     await ingest.ingest(delivery(lines([usage_update(ZONES)]), request="a"))
@@ -118,6 +118,6 @@ async def test_an_unknown_global_resource_requests_an_inventory_of_the_global_ce
     requested = list[tuple[CellKey, str]]()
     discovery = Discovery(request_inventory=lambda cell, service: requested.append((cell, service)))
     fleet = fleet_of((GLOBAL, QUERIES), (HOME, TOPICS))
-    stranger = QUERY_UPDATE.but(dimensions=(("HostedZoneId", "Z9"),))
-    await ingested(fleet, stranger, discovery=discovery)
+    unknown_zone = QUERY_UPDATE.but(dimensions=(("HostedZoneId", "Z9"),))
+    await ingested(fleet, unknown_zone, discovery=discovery)
     assert requested == [(GLOBAL, "dns")]

@@ -1,4 +1,4 @@
-"""Zeros that a stream implies: its other metrics went on while one had no point."""
+"""Zeros that a stream implies: a metric had no point while other metrics of its namespace had points."""
 
 import math
 
@@ -25,19 +25,19 @@ WRITTEN = Update(ago=0)
 THROTTLED = Update(metric=refused.name, dimensions=(("StreamName", "payments"),), unit="Count", ago=3)
 
 
-async def test_a_metric_that_the_stream_carries_was_zero_where_its_neighbours_went_on() -> None:
+async def test_a_carried_metric_was_zero_while_only_other_metrics_of_its_namespace_had_points() -> None:
     fleet = fleet_of(
         *(metric.of(StreamName=name) for metric in (written, refused) for name in ("orders", "payments"))
     )
     ingest = ingest_of(fleet)
     await ingest.ingest(delivery(lines([WRITTEN])))
-    assert math.isnan(value(fleet, REFUSED, ABSENT_AFTER))  # it is unknown whether the stream carries it
+    assert math.isnan(value(fleet, REFUSED, ABSENT_AFTER))  # the stream may not carry the metric
     await ingest.ingest(delivery(lines([THROTTLED, WRITTEN.but(ago=-1)]), request="2"))
     assert value(fleet, REFUSED, ABSENT_AFTER) == 0.0
-    assert math.isnan(value(fleet, REFUSED, ABSENT_AFTER + 1))  # before the stream began, and not polled
+    assert math.isnan(value(fleet, REFUSED, ABSENT_AFTER + 1))  # neither streamed nor polled
     assert value(fleet, refused.of(StreamName="payments"), 3) == THROTTLED.sum
-    assert math.isnan(value(fleet, REFUSED, ABSENT_AFTER - 2))  # it may still come
-    mark_polled(fleet, MINUTE + 3)  # up to where the stream began
+    assert math.isnan(value(fleet, REFUSED, ABSENT_AFTER - 2))  # the point may still arrive
+    mark_polled(fleet, MINUTE + 3)  # polls have reached the start of the stream
     assert bool(fleet.rings.is_streamed(np.array([row(fleet, REFUSED)]), MINUTE)[0])
     late = THROTTLED.but(dimensions=(("StreamName", "orders"),), ago=ABSENT_AFTER - 1)
     await ingest.ingest(delivery(lines([late]), request="3"))
@@ -45,7 +45,7 @@ async def test_a_metric_that_the_stream_carries_was_zero_where_its_neighbours_we
     ingest.close()
 
 
-async def test_points_of_the_future_imply_nothing_of_minutes_that_are_not_over() -> None:
+async def test_points_ahead_of_the_clock_imply_no_zeros_for_minutes_that_have_not_ended() -> None:
     fleet = fleet_of(written.of(StreamName="orders"), REFUSED)
     ingest = ingest_of(fleet)
     await ingest.ingest(delivery(lines([THROTTLED, WRITTEN.but(ago=-5)])))
@@ -54,7 +54,7 @@ async def test_points_of_the_future_imply_nothing_of_minutes_that_are_not_over()
     ingest.close()
 
 
-async def test_another_cell_and_another_namespace_imply_nothing() -> None:
+async def test_points_of_another_cell_or_namespace_imply_no_zeros() -> None:
     fleet = fleet_of(written.of(StreamName="orders"), REFUSED)
     add_series(fleet, written.of(StreamName="orders"), region="us-east-1")
     mark_polled(fleet)
@@ -66,7 +66,7 @@ async def test_another_cell_and_another_namespace_imply_nothing() -> None:
     ingest.close()
 
 
-async def test_a_metric_may_be_the_last_of_its_namespace() -> None:
+async def test_zeros_are_implied_when_the_carried_metric_arrives_after_the_others() -> None:
     fleet = fleet_of(written.of(StreamName="orders"), REFUSED)
     ingest = ingest_of(fleet)
     await ingest.ingest(delivery(lines([WRITTEN])))
@@ -75,10 +75,10 @@ async def test_a_metric_may_be_the_last_of_its_namespace() -> None:
     ingest.close()
 
 
-async def test_a_metric_without_series_implies_zeros_too() -> None:
+async def test_points_of_a_resource_without_series_imply_zeros_too() -> None:
     fleet = fleet_of(written.of(StreamName="orders"), REFUSED)
     ingest = ingest_of(fleet)
-    await ingest.ingest(delivery(lines([THROTTLED, WRITTEN])))  # payments is no series
+    await ingest.ingest(delivery(lines([THROTTLED, WRITTEN])))  # payments has no series
     assert value(fleet, REFUSED, ABSENT_AFTER) == 0.0
     ingest.close()
 

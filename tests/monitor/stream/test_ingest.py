@@ -84,8 +84,8 @@ async def test_ingested_samples_have_the_source_stream() -> None:
     assert source_of(fleet, by_metric["orders"]) == "stream"
     assert source_of(fleet, by_metric["payments"]) is None
     orders_row = row(fleet, ORDERS)
-    at = np.array([orders_row], np.int32), fleet.rings.newest_point[[orders_row]]
-    fleet.rings.write(*at, np.ones(1, np.float32))  # as a poll does
+    row_and_minute = np.array([orders_row], np.int32), fleet.rings.newest_point[[orders_row]]
+    fleet.rings.write(*row_and_minute, np.ones(1, np.float32))  # as a poll does
     assert source_of(fleet, by_metric["orders"]) == "poll"
 
 
@@ -101,7 +101,7 @@ async def test_ingested_samples_have_the_source_stream() -> None:
         ("Milliseconds", math.nan, "unit"),
     ],
 )
-async def test_units_are_converted_and_contradictions_refused(
+async def test_compatible_units_are_converted_and_incompatible_ones_dropped(
     unit: str, expected: float, outcome: str
 ) -> None:
     fleet = fleet_of()
@@ -110,7 +110,7 @@ async def test_units_are_converted_and_contradictions_refused(
     assert outcome_count(ingest, outcome) == 1
 
 
-async def test_a_count_of_samples_has_no_unit() -> None:
+async def test_the_unit_of_a_sample_count_is_ignored() -> None:
     fleet = fleet_of()
     await ingested(fleet, UPDATE.but(metric="GetRecords.Success", unit="Count"))
     assert value(fleet, calls.of(StreamName="orders")) == 2.0
@@ -119,7 +119,9 @@ async def test_a_count_of_samples_has_no_unit() -> None:
 @pytest.mark.parametrize(
     ("ago", "outcome"), [(-5, "written"), (-6, "future"), (179, "written"), (180, "late"), (10**6, "late")]
 )
-async def test_the_window_and_five_minutes_ahead_are_accepted(ago: int, outcome: str) -> None:
+async def test_points_within_the_window_and_up_to_five_minutes_ahead_are_written(
+    ago: int, outcome: str
+) -> None:
     fleet = fleet_of()
     ingest = await ingested(fleet, UPDATE.but(ago=ago))
     assert outcome_count(ingest, outcome) == 1
@@ -134,7 +136,7 @@ async def test_late_and_revised_points_are_written_in_place() -> None:
     assert [value(fleet, ORDERS, ago) for ago in (30, 2, 1)] == [1.0, 2.0, 7.0]
 
 
-async def test_a_request_that_comes_again_changes_nothing_even_when_later_points_came() -> None:
+async def test_a_repeated_request_does_not_overwrite_later_points() -> None:
     fleet = fleet_of()
     ingest = ingest_of(fleet)
     first = delivery(lines([UPDATE]), request="a")
@@ -159,7 +161,7 @@ async def test_unused_metrics_are_counted_by_namespace() -> None:
     ingest.close()
 
 
-async def test_an_unknown_resource_requests_an_inventory_but_not_too_often() -> None:
+async def test_unknown_resources_request_inventories_at_a_limited_rate() -> None:
     requested: list[tuple[tuple[str, str], str]] = []
     fleet = fleet_of()
     now = NOW
@@ -175,7 +177,7 @@ async def test_an_unknown_resource_requests_an_inventory_but_not_too_often() -> 
     for later, times in ((30, 1), (61, 2), (200, 2)):
         now = NOW + later
         await ingest.ingest(delivery(newest, request=str(later)))
-        assert len(requested) == times  # in the end the inventory is known not to find it
+        assert len(requested) == times  # each new name requests an inventory once
     add_series(fleet, written.of(StreamName="new"))
     await ingest.ingest(delivery(lines([new.but(sum=5.0)]), request="3"))
     assert value(fleet, written.of(StreamName="new")) == 5.0
@@ -198,7 +200,7 @@ async def test_points_follow_their_metric_to_another_row() -> None:
     ingest.close()
 
 
-async def test_a_body_with_only_bad_records_is_refused_and_its_pieces_are_kept() -> None:
+async def test_a_body_with_only_malformed_records_is_rejected_and_its_pieces_are_stored() -> None:
     ingest = ingest_of(fleet_of())
     with pytest.raises(EnvelopeError, match="no record could be decoded"):
         await ingest.ingest(delivery(b"no metric\n", b"\xff\xfe"))
@@ -230,7 +232,7 @@ async def test_a_number_that_float32_cannot_hold_is_missing() -> None:
     assert outcome_count(ingest, "missing") == 2
 
 
-async def test_names_are_forgotten_when_there_are_too_many() -> None:
+async def test_an_interner_with_too_many_names_is_replaced() -> None:
     fleet = fleet_of()
     ingest = ingest_of(fleet, options=IngestOptions(max_interner_bytes=2000))
     for turn in range(5):
@@ -240,10 +242,10 @@ async def test_names_are_forgotten_when_there_are_too_many() -> None:
     ingest.close()
 
 
-async def test_points_that_a_first_inventory_may_explain_wait_for_its_end() -> None:
-    fleet, going_on = fleet_of(), {"kinesis"}
+async def test_points_wait_while_a_first_inventory_may_discover_their_resource() -> None:
+    fleet, running = fleet_of(), {"kinesis"}
     new = written.of(StreamName="new")
-    ingest = ingest_of(fleet, may_discover=lambda cell, service: service in going_on)
+    ingest = ingest_of(fleet, may_discover=lambda cell, service: service in running)
     first, second = (Update(dimensions=new.dimensions, ago=ago, sum=60.0 * ago) for ago in (2, 1))
     await ingest.ingest(delivery(lines([UPDATE, first])))
     assert (outcome_count(ingest, "written"), outcome_count(ingest, "unknown")) == (1, 0)
@@ -251,24 +253,24 @@ async def test_points_that_a_first_inventory_may_explain_wait_for_its_end() -> N
     add_series(fleet, new)
     await ingest.ingest(delivery(lines([second])))
     await ingest.ingest(delivery(lines([second.but(sum=30.0)])))  # revised, before the inventory ended
-    going_on.clear()
+    running.clear()
     await ingest.write_early()
     assert [value(fleet, new, ago) for ago in (2, 1)] == [120.0, 30.0]
     assert outcome_count(ingest, "unknown") == 0
 
 
-async def test_points_that_the_inventory_did_not_explain_are_counted_once_it_ended() -> None:
-    going_on = {"kinesis"}
-    ingest = ingest_of(fleet_of(), may_discover=lambda cell, service: service in going_on)
+async def test_points_of_undiscovered_resources_are_unknown_after_the_inventory() -> None:
+    running = {"kinesis"}
+    ingest = ingest_of(fleet_of(), may_discover=lambda cell, service: service in running)
     await ingest.ingest(delivery(lines([Update(dimensions=(("StreamName", "new"),))])))
     await ingest.write_early()
     assert outcome_count(ingest, "unknown") == 0
-    going_on.clear()
+    running.clear()
     await ingest.write_early()
     assert outcome_count(ingest, "unknown") == 1
 
 
-async def test_a_request_with_too_many_early_points_is_refused_until_later() -> None:
+async def test_a_request_with_too_many_early_points_is_rejected() -> None:
     ingest = ingest_of(
         fleet_of(), may_discover=lambda cell, service: True, options=IngestOptions(max_early_points=1)
     )

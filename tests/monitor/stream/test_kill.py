@@ -1,7 +1,7 @@
-"""The endpoint is killed while it ingests, and started again: Firehose sends each body until it is answered.
+"""The endpoint is killed while it ingests, and restarted. Firehose repeats each body until it is accepted.
 
-What was answered before is in CloudWatch, too, and a poll reads the whole window of every metric at a start,
-whether it streams or not (see test_freshness).
+Points that the killed process had accepted are not lost: CloudWatch has them, too, and after a start, polls
+read the whole window of every metric, whether it is streamed or not (see test_freshness).
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from tests.processes import eventually, get, headroom, nothing_pending, read_lin
 
 COMMAND = (sys.executable, "-m", "tests.monitor.stream.process")
 CLIENT = partial(httpx.AsyncClient, trust_env=False, timeout=30)
-AHEAD = range(5)  # minutes from this one on, which no poll asks for yet
+AHEAD = range(5)  # minutes from the current one on; no poll requests them yet
 
 
 def updates(ago: int) -> list[Update]:
@@ -53,13 +53,13 @@ async def test_accepted_deliveries_are_complete_after_a_process_was_killed() -> 
             values = await get(f"http://127.0.0.1:{port}/values")
     assert values
     assert 2 in sender.accepted_by.values()
-    for ago, held in enumerate(values.json()):
+    for ago, stored in enumerate(values.json()):
         if sender.accepted_by[f"r-{ago}"] == 2:
-            assert held == [1000.0 * ago + n for n in range(STREAMS)]
+            assert stored == [1000.0 * ago + n for n in range(STREAMS)]
 
 
 class Service:
-    """`headroom serve` over an AWS, which may be killed and started again."""
+    """A `headroom serve` over the demo's AWS, which a test can kill and start again."""
 
     def __init__(self, folder: Path, environ: Mapping[str, str]) -> None:
         address, config = f"127.0.0.1:{free_port()}", folder / "headroom.yaml"
@@ -76,31 +76,35 @@ class Service:
             yield process
 
     async def streams(self) -> dict[str, str] | None:
-        """The ids of the series of bytes written, by stream; None until they were judged."""
+        """Return the ids of the series of bytes written, by stream; None until the series are judged."""
         page = await get(f"{self.url}/api/v1/series", service="kinesis", signal="stream_write_bytes")
-        return {one["resource"]: one["id"] for one in page.json()["items"]} or None if page else None
+        return {item["resource"]: item["id"] for item in page.json()["items"]} or None if page else None
 
     async def usage(self, identity: str) -> dict[float, float | None]:
         """Return the usage of a series, by the beginning of the minute."""
         detail = await get(f"{self.url}/api/v1/series/{identity}")
         assert detail
         history = detail.json()["history"]
-        return {datetime.fromisoformat(one["minute"]).timestamp(): one["usage"] for one in history}
+        return {datetime.fromisoformat(sample["minute"]).timestamp(): sample["usage"] for sample in history}
 
     async def written(self) -> float:
-        """Points that streamed in and were written, by its own account."""
+        """Return the number of streamed points that the service has written, by its own metrics."""
         answer = await get(f"{self.url}/metrics")
         assert answer
         name = 'headroom_points_total{outcome="written",source="stream"} '
-        return sum(float(one.removeprefix(name)) for one in answer.text.splitlines() if name in one)
+        return sum(
+            float(metric_line.removeprefix(name))
+            for metric_line in answer.text.splitlines()
+            if name in metric_line
+        )
 
     async def has_written(self, points: int) -> bool | None:
-        """True once at least so many points that streamed in were written."""
+        """Return True once at least this number of streamed points was written; None before."""
         return True if await self.written() >= points else None
 
 
-def minutes_of(streams: Iterable[str]) -> dict[str, Update]:
-    """Return, by request, a minute of a stream of which no poll knows yet."""
+def updates_ahead(streams: Iterable[str]) -> dict[str, Update]:
+    """Return, by request id, an update of a stream for a minute that no poll requests yet."""
     start = NOW // 60 - int(time.time() // 60)
     pairs = enumerate(product(streams, AHEAD))
     return {
@@ -109,17 +113,20 @@ def minutes_of(streams: Iterable[str]) -> dict[str, Update]:
     }
 
 
-async def test_a_killed_service_misses_and_doubles_no_point(
+async def test_a_killed_service_loses_no_point_and_writes_none_twice(
     tmp_path: Path, aws_environ: dict[str, str]
 ) -> None:
-    others = lines(
+    other_lines = lines(
         Update(dimensions=(("StreamName", f"s{n}"),)) for n in range(2000)
-    )  # to have it take a while
+    )  # they keep the service busy for a while
     async with CLIENT() as client, asyncio.TaskGroup() as group:
         service = Service(tmp_path, aws_environ)
         async with service.running() as first:
-            pending = minutes_of(await service.streams() or {})
-            bodies = {request: envelope([others + line(one)], request) for request, one in pending.items()}
+            pending = updates_ahead(await service.streams() or {})
+            bodies = {
+                request: envelope([other_lines + line(update)], request)
+                for request, update in pending.items()
+            }
             sender = Sender(f"{service.url}/firehose/v1", client, bodies)
             group.create_task(sender.send_all())
             await sender.quarter_accepted.wait()
@@ -128,12 +135,16 @@ async def test_a_killed_service_misses_and_doubles_no_point(
         sender.alive = 2
         async with service.running():
             await eventually(sender.all_accepted)
-            again = [request for request, process in sender.accepted_by.items() if process == 2]
-            assert again
-            await eventually(partial(service.has_written, len(again)))  # what came before the inventory, too
-            assert {await sender.post(request) for request in again} == {200}  # its answers got lost
-            assert await service.written() == len(again)
+            accepted_by_second = [request for request, process in sender.accepted_by.items() if process == 2]
+            assert accepted_by_second
+            await eventually(
+                partial(service.has_written, len(accepted_by_second))
+            )  # including points that waited for the inventory
+            assert {await sender.post(request) for request in accepted_by_second} == {
+                200
+            }  # repeated, as if the responses were lost
+            assert await service.written() == len(accepted_by_second)
             ids = await service.streams() or {}
-            for one in (pending[request] for request in again):
-                usage = await service.usage(ids[one.dimensions[0][1]])
-                assert usage[one.start / 1000] == pytest.approx(one.sum / 60)
+            for update in (pending[request] for request in accepted_by_second):
+                usage = await service.usage(ids[update.dimensions[0][1]])
+                assert usage[update.start / 1000] == pytest.approx(update.sum / 60)

@@ -17,7 +17,7 @@ ORDERS = written.of(StreamName="orders")
 
 
 def fleet_of_accounts() -> Fleet:
-    """The same stream in three accounts: one that has the metric stream, and two that are linked to it."""
+    """Return a fleet with one Kinesis stream in the monitoring account and in each of two linked accounts."""
     fleet = Fleet()
     for account in (ACCOUNT, FIRST, SECOND):
         add_series(fleet, ORDERS, account=account)
@@ -32,19 +32,21 @@ def newest(fleet: Fleet, account: str, metric: Metric = ORDERS) -> float:
 
 
 @pytest.mark.parametrize("form", ["json", "otlp 1.0", "otlp 0.7"])
-async def test_points_are_of_the_account_that_they_name(form: str) -> None:
-    fleet, ingest = fleet_of_accounts(), None
+async def test_each_point_is_written_to_the_account_that_it_names(form: str) -> None:
+    fleet = fleet_of_accounts()
     amounts = {ACCOUNT: 100.0, FIRST: 200.0, SECOND: 300.0, FOREIGN: 400.0}
     updates = [Update(account=account, sum=amount) for account, amount in amounts.items()]
     ingest = ingest_of(fleet)
-    records = [lines(updates)] if form == "json" else [message([one], old="7" in form) for one in updates]
+    records = (
+        [lines(updates)] if form == "json" else [message([update], old="7" in form) for update in updates]
+    )
     await ingest.ingest(delivery(*records))
     ingest.close()
     assert [newest(fleet, account) for account in (ACCOUNT, FIRST, SECOND)] == [100.0, 200.0, 300.0]
     assert (outcome_count(ingest, "written"), outcome_count(ingest, "unknown")) == (3, 1)
 
 
-async def test_the_account_with_the_stream_pays_for_those_that_it_reads() -> None:
+async def test_the_monitoring_account_pays_for_the_updates_of_linked_accounts() -> None:
     fleet = fleet_of_accounts()
     ingest = ingest_of(fleet)
     updates = [Update(account=account) for account in (ACCOUNT, FIRST, SECOND)]

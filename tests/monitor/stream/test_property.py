@@ -1,4 +1,4 @@
-"""However points are split over bodies, records and formats, ordered and repeated: the fleet is the same."""
+"""The fleet is the same however updates are ordered, repeated, encoded, and split into records and bodies."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -14,9 +14,13 @@ from tests.monitor.stream.fleets import METRICS, MINUTE, fleet_of, ingest_of
 
 COLUMNS = ("window_end", "newest_point", "latest_minute", "latest_value", "recent_max", "by_stream")
 
-FORMS: list[Callable[[Sequence[Update]], bytes]] = [lines, message, lambda some: message(some, old=True)]
+FORMS: list[Callable[[Sequence[Update]], bytes]] = [
+    lines,
+    message,
+    lambda updates: message(updates, old=True),
+]
 
-metrics = st.sampled_from([(one.namespace, one.name, one.dimensions) for one in METRICS])
+metrics = st.sampled_from([(metric.namespace, metric.name, metric.dimensions) for metric in METRICS])
 counts = st.integers(1, 2**40)
 numbers = st.floats(0, 1e12, allow_subnormal=False)
 updates = st.builds(
@@ -37,12 +41,12 @@ updates = st.builds(
     min=numbers,
 )
 points = st.lists(
-    updates, min_size=1, max_size=25, unique_by=lambda one: (one.metric, one.dimensions, one.ago)
+    updates, min_size=1, max_size=25, unique_by=lambda update: (update.metric, update.dimensions, update.ago)
 )
 
 
 async def streamed(bodies: list[tuple[list[bytes], bool]]) -> Fleet:
-    """Return a fleet that got these bodies, judged."""
+    """Return a judged fleet that ingested these bodies: their records, and whether the body is gzipped."""
     fleet = fleet_of()
     ingest = ingest_of(fleet)
     for n, (records, zipped) in enumerate(bodies):
@@ -52,10 +56,10 @@ async def streamed(bodies: list[tuple[list[bytes], bool]]) -> Fleet:
     return fleet
 
 
-def split(some: list[Update], chance: random.Random) -> list[tuple[list[bytes], bool]]:
-    """The updates in any order, some of them again, packed in any way."""
-    again = [one for one in some if chance.random() < 0.3]
-    mixed = chance.sample(some + again, len(some) + len(again))
+def split(sent: list[Update], chance: random.Random) -> list[tuple[list[bytes], bool]]:
+    """Return updates as bodies of records: in random order, some of the updates twice, in random formats."""
+    repeated = [update for update in sent if chance.random() < 0.3]
+    mixed = chance.sample(sent + repeated, len(sent) + len(repeated))
     bodies = list[tuple[list[bytes], bool]]()
     while mixed:
         records = []
@@ -70,18 +74,19 @@ def split(some: list[Update], chance: random.Random) -> list[tuple[list[bytes], 
 @settings(max_examples=150)
 @given(points, st.randoms(use_true_random=False))
 async def test_any_split_of_updates_into_requests_yields_the_same_fleet(
-    some: list[Update], chance: random.Random
+    sent: list[Update], chance: random.Random
 ) -> None:
-    whole, parts = await streamed([([lines(some)], False)]), await streamed(split(some, chance))
-    size = whole.rings.size
+    from_one_body, from_split = await streamed([([lines(sent)], False)]), await streamed(split(sent, chance))
+    size = from_one_body.rings.size
     for column in COLUMNS:
         np.testing.assert_array_equal(
-            getattr(whole.rings, column)[:size], getattr(parts.rings, column)[:size]
+            getattr(from_one_body.rings, column)[:size], getattr(from_split.rings, column)[:size]
         )
     rows = np.arange(size, dtype=np.int32).repeat(200)
     minutes = np.tile(np.arange(MINUTE - 190, MINUTE + 10, dtype=np.int32), size)
-    np.testing.assert_array_equal(whole.rings.at(rows, minutes), parts.rings.at(rows, minutes))
+    np.testing.assert_array_equal(from_one_body.rings.at(rows, minutes), from_split.rings.at(rows, minutes))
     for column in ("zone", "minute", "usage"):
         np.testing.assert_array_equal(
-            getattr(whole, column)[: whole.size], getattr(parts, column)[: whole.size]
+            getattr(from_one_body, column)[: from_one_body.size],
+            getattr(from_split, column)[: from_one_body.size],
         )

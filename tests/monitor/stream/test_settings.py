@@ -1,4 +1,4 @@
-"""The settings of the stream: its access keys, its sources, and the gap after which it is polled."""
+"""The settings of the stream: access keys, sources, and the gap after which a metric is polled."""
 
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,9 @@ def configured(folder: Path, **settings: Any) -> StreamConfig:
 
 
 def test_without_a_key_every_request_is_rejected() -> None:
-    allowed = StreamConfig().access({})
-    assert allowed.keys == ()
-    assert not allowed.accepts_key("")
+    access = StreamConfig().access({})
+    assert access.keys == ()
+    assert not access.accepts_key("")
 
 
 def test_keys_come_from_the_file_and_from_the_environment(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_keys_come_from_the_file_and_from_the_environment(tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("file", ["absent", "empty", "binary", "long", 5])
-def test_a_file_without_keys_is_a_problem_that_shows_nothing(tmp_path: Path, file: object) -> None:
+def test_a_file_without_valid_keys_is_a_problem_that_does_not_show_them(tmp_path: Path, file: object) -> None:
     (tmp_path / "empty").write_text(" \n")
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     (tmp_path / "long").write_text("k" * 5000)
@@ -38,7 +38,7 @@ def test_a_file_without_keys_is_a_problem_that_shows_nothing(tmp_path: Path, fil
     assert "kkk" not in str(raised.value)
 
 
-def test_sources_are_accounts_and_delivery_streams(tmp_path: Path) -> None:
+def test_a_source_is_an_account_or_a_delivery_stream(tmp_path: Path) -> None:
     config = configured(tmp_path, sources=["123456789012", SOURCE])
     assert config.access({}).accepts_source(SOURCE)
     for wrong in ("12345", "arn:aws:sqs:eu-west-1:123456789012:queue"):
@@ -47,16 +47,16 @@ def test_sources_are_accounts_and_delivery_streams(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("duration", "minutes"), [("5m", 5), (90, 1), ("1h", 60)])
-def test_the_gap_is_counted_in_minutes(tmp_path: Path, duration: object, minutes: int) -> None:
+def test_poll_after_is_converted_to_whole_minutes(tmp_path: Path, duration: object, minutes: int) -> None:
     assert configured(tmp_path, poll_after=duration).gap_minutes == minutes
 
 
 @pytest.mark.parametrize("duration", [0, "30s", "2h"])
-def test_the_gap_has_bounds(tmp_path: Path, duration: object) -> None:
+def test_poll_after_has_bounds(tmp_path: Path, duration: object) -> None:
     with pytest.raises(ValidationError):
         configured(tmp_path, poll_after=duration)
 
 
-def test_the_example_is_right(tmp_path: Path) -> None:
+def test_the_example_is_valid(tmp_path: Path) -> None:
     (tmp_path / "firehose-keys").write_text("key")
     assert configured(tmp_path, **EXAMPLE).gap_minutes == 5

@@ -1,4 +1,4 @@
-"""Units of a stream's points, converted to the unit that a collector declares."""
+"""The conversion of streamed units to the units that collectors declare."""
 
 import math
 
@@ -10,7 +10,7 @@ from rules.units import BYTES, COUNT, MILLISECONDS, PERCENT, SECONDS, Unit
 
 @pytest.mark.parametrize("text", ["", "None", "1", "Count", "{Count}", "Furlongs"])
 @pytest.mark.parametrize("declared", [MILLISECONDS, BYTES, PERCENT, COUNT])
-def test_plain_numbers_and_unknown_units_are_taken_as_they_are(declared: Unit, text: str) -> None:
+def test_plain_numbers_and_unknown_units_count_as_the_declared_unit(declared: Unit, text: str) -> None:
     assert conversion_factor(text, declared, "Sum") == 1.0
 
 
@@ -37,13 +37,13 @@ def test_plain_numbers_and_unknown_units_are_taken_as_they_are(declared: Unit, t
         (COUNT, ("Bytes", "By", "Milliseconds", "%", "Count/Second", "{Count}/s"), math.nan),
     ],
 )
-def test_scales_are_converted_and_others_contradict(
+def test_units_of_the_same_kind_are_converted_and_others_are_incompatible(
     declared: Unit, texts: tuple[str, ...], expected: float
 ) -> None:
     for text in texts:
         assert conversion_factor(text, declared, "Maximum") == pytest.approx(expected, nan_ok=True)
 
 
-def test_a_count_of_samples_has_no_scale() -> None:
+def test_a_sample_count_is_not_scaled() -> None:
     assert conversion_factor("Kilobytes", BYTES, "SampleCount") == 1.0
     assert math.isnan(conversion_factor("Percent", BYTES, "SampleCount"))

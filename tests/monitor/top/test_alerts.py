@@ -16,7 +16,7 @@ from tests.monitor.top.harness import FAST_REFRESH, NO_REFRESH, Headroom, listen
 
 @pytest.fixture
 async def clicks(headroom: Headroom) -> Series:
-    """A series with a firing alert, which is shown before a series without an alert."""
+    """Return a series with a firing alert, which is shown before a series without an alert."""
     series, _ = await headroom.publish_streams(
         ('c "l" [i]', Zone.SATURATED, 0.5), ("orders", Zone.ABOVE, 0.8)
     )
@@ -47,7 +47,7 @@ async def test_an_acknowledgement_may_have_another_author(headroom: Headroom, cl
     assert headroom.silences.acknowledgements[clicks.key.id].author == "Ada"
 
 
-async def test_a_refused_acknowledgement_is_reported_and_can_be_corrected(
+async def test_a_rejected_acknowledgement_is_reported_and_can_be_corrected(
     headroom: Headroom, clicks: Series
 ) -> None:
     async with run_top(headroom.address) as user:
@@ -70,7 +70,7 @@ async def test_a_series_without_a_firing_alert_is_not_acknowledged(
         assert len(user.app.screen_stack) == 1
 
 
-async def test_a_silence_applies_to_the_selected_series_only_and_ends(
+async def test_a_silence_matches_only_the_selected_series_and_lasts_as_long_as_given(
     headroom: Headroom, clicks: Series
 ) -> None:
     async with run_top(headroom.address) as user:
@@ -153,11 +153,14 @@ async def test_actions_depend_on_the_role_of_the_token(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, token: str, shown: str
 ) -> None:
     monkeypatch.setenv("HEADROOM_TOKEN", token)
-    async with authenticated_server(tmp_path, AUTH) as gate, listening(gate.server.app) as port:
-        series = add(gate.server.fleet, key("clicks"))
-        judged(gate.server.fleet, series, Zone.NEAR, 950.0)
-        gate.server.alerting.engine.alerts[series.key.id] = notice(series.key.id, resource="clicks")
-        await gate.server.publish()
+    async with (
+        authenticated_server(tmp_path, AUTH) as authenticated,
+        listening(authenticated.server.app) as port,
+    ):
+        series = add(authenticated.server.fleet, key("clicks"))
+        judged(authenticated.server.fleet, series, Zone.NEAR, 950.0)
+        authenticated.server.alerting.engine.alerts[series.key.id] = notice(series.key.id, resource="clicks")
+        await authenticated.server.publish()
         async with run_top(f"127.0.0.1:{port}") as user:
             if not user.app.error:
                 await user.press("a", "x", "enter")
