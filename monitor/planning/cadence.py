@@ -11,22 +11,22 @@ from monitor.fleet.columns import Flags, Floats, Ints
 from monitor.planning.intervals import Intervals
 from monitor.planning.rises import HORIZONS
 
-SILENT_AFTER = 60  # minutes without a sample, after which the newest one says nothing of the present
+SILENT_AFTER = 60  # minutes after which the newest sample says nothing about the present
 HISTORY_SHARE = 12  # a series waits for at most a twelfth of its known history
-NEAR_EDGE = 0.9  # share of the edge from which on a series is read twice at least within its `for`
-DELAY_SHARE = 5  # a metric is not read again within a fifth of the time that AWS takes to publish it
+NEAR_EDGE = 0.9  # share of the edge; a series with more usage is read at least twice within its `for`
+DELAY_SHARE = 5  # a metric is not read again within a fifth of the time that AWS takes to publish a point
 LATENESS = 1  # minutes that a series may be read after the first minute in which it can be at its edge
 NEAR_MEMORY = 7 * 1440  # minutes for which a series that was near its edge is read as if it still were
-NOISE = 0.1  # share of itself by which usage may rise within an hour, even if it never did
+NOISE = 0.1  # share of the usage by which it may rise within an hour, even if it never rose
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Danger:
     """The facts about series that decide how soon they are read again, by position.
 
-    usage: the newest; NaN if it is unknown. edge: the usage at the upper edge of the band; NaN if no limit is
-    known. rises: see `rises.highest_rises`. history: minutes of samples that the rises are of.
-    silence: minutes since the newest sample. since_near: minutes since it was last near its edge.
+    usage: the newest usage; NaN if unknown. edge: the usage at the upper edge of the band; NaN if no limit is
+    known. rises: see `rises.highest_rises`. history: the minutes of samples in which the rises were found.
+    silence: minutes since the newest sample. since_near: minutes since the series was last near its edge.
     pending_for: minutes a breach lasts before an alert fires. alerting: an alert is pending or fires.
     """
 
@@ -49,7 +49,7 @@ class Danger:
 def cadences(danger: Danger, intervals: Intervals) -> Ints:
     """Return the minutes until each series is to be read again, 1 at least.
 
-    Below its edge, a series is found above it at most LATENESS later than if it were read every minute. One
+    A series that crosses its edge is read at most LATENESS later than if it were read every minute. A series
     that was near its edge within NEAR_MEMORY is read within 1 + LATENESS minutes, whatever its rises were.
     """
     longest = np.clip(danger.history // HISTORY_SHARE, 1, intervals.longest)
@@ -71,7 +71,7 @@ def is_near(usage: Floats, edge: Floats) -> Flags:
 
 
 def safe_minutes(usage: Floats, edge: Floats, rises: Floats, history: Ints) -> Ints:
-    """Return for how many of HORIZONS' minutes a usage cannot reach an edge; 0 if it may within a minute.
+    """Return the longest of HORIZONS in which a usage cannot reach its edge; 0 if it may within a minute.
 
     Rises are widened, as a short history may not contain the highest one.
     """

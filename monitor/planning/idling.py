@@ -1,11 +1,12 @@
-"""Idle metrics: those without points for hours, which are read ever more rarely while nothing tells of one.
+"""Plans idle metrics: a metric without points for hours is read ever more rarely until it has points again.
 
 ListMetrics tells which metrics had points in the last three hours (`RecentlyActive=PT3H`). A metric is read
-more rarely only while such lists are made: one that they name, or that gets a point, is read as others are.
+more rarely only while such lists are made. A metric that a list names or that gets a point is not idle any
+more.
 
-A point that a stream delivers wakes a metric, too. That a stream delivers none proves nothing, as it may be
-filtered to other metrics, or have ended: a metric counts as streamed only while its own points come, so that
-an idle one is listed and requested whatever stream there is.
+The same holds for a metric whose point a stream delivers. A stream that delivers no point proves
+nothing, as it may be filtered to other metrics, or have ended. A metric counts as streamed only while its own
+points come, so an idle metric is listed and requested whether or not there is a stream.
 """
 
 from typing import NamedTuple
@@ -18,8 +19,8 @@ from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, WINDOW
 from monitor.fleet.rings import Rings
 from monitor.planning.intervals import MAX_INTERVAL
 
-IDLE_AFTER = WINDOW  # minutes without a point, read up to their end, that make a metric idle
-LISTS = 2  # intervals of lists after which a metric counts as watched no longer: one list may fail
+IDLE_AFTER = WINDOW  # a metric is idle if it had no point in so many minutes before its last request
+WATCHED_INTERVALS = 2  # a metric counts as watched for so many intervals after a list: one list may fail
 # Minutes until a metric that gets its first point is listed: "After you create a metric, allow up to 15
 # minutes for the metric to appear." AWS says nothing of metrics that get points again.
 # https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_ListMetrics.html
@@ -27,10 +28,10 @@ LIST_DELAY = 15
 
 
 def idle_cadences(cadences: Ints, quiet_for: Ints, longest: int) -> Ints:
-    """Return the minutes between two requests of idle metrics: doubled after each one in vain.
+    """Return the minutes between two requests of idle metrics: doubled after each request without a point.
 
-    They become MAX_INTERVAL at most. cadences: of these metrics, were they not idle. quiet_for: minutes since
-    they became idle. longest: that of metrics that are not.
+    They become MAX_INTERVAL at most. cadences: the minutes if these metrics were not idle. quiet_for: minutes
+    since they became idle. longest: the longest minutes of metrics that are not idle.
     """
     doublings = np.log2(1 + np.maximum(quiet_for, 0) / max(longest, 1)).astype(np.int32)
     longer = np.minimum(max(longest, 1) * 2 ** np.minimum(doublings, 6), MAX_INTERVAL)
@@ -39,9 +40,9 @@ def idle_cadences(cadences: Ints, quiet_for: Ints, longest: int) -> Ints:
 
 
 def idle_bound(longest: int) -> int:
-    """Return the minutes after which an idle metric's first point is requested, from when CloudWatch has it.
+    """Return how many minutes after its publication an idle metric's first point is requested, at most.
 
-    It holds if the point is listed within LIST_DELAY; MAX_INTERVAL holds in any case.
+    This holds if the point is listed within LIST_DELAY; MAX_INTERVAL holds in any case.
     """
     return min(longest + LIST_DELAY, MAX_INTERVAL)
 
@@ -49,7 +50,7 @@ def idle_bound(longest: int) -> int:
 def requests_saved(cadences: Ints, interval: int) -> float:
     """Return how many requests idling saves in `interval` minutes, for metrics that are idle for long.
 
-    cadences: minutes between two requests of each metric, were it not idle.
+    cadences: minutes between two requests of each metric if it were not idle.
     """
     rarest = np.maximum(cadences, MAX_INTERVAL)
     return float((interval / np.maximum(cadences, 1) - interval / rarest).sum())
@@ -67,9 +68,9 @@ class ActiveMetrics(NamedTuple):
 
 
 def plan_idle(rings: Rings, metrics: ActiveMetrics, longest: int, now: int) -> Ints:
-    """Return the minutes between two requests, longer for idle metrics that are watched; note which are idle.
+    """Return the minutes between two requests, longer for watched idle metrics; note which are idle.
 
-    longest: of metrics of usage that are not idle.
+    longest: the longest minutes of metrics of usage that are not idle.
     """
     rows, cadences, may_idle = metrics
     idle = may_idle & _are_silent(rings, rows) & (cadences >= longest) & (cadences < NOT_READ)
@@ -77,19 +78,19 @@ def plan_idle(rings: Rings, metrics: ActiveMetrics, longest: int, now: int) -> I
     before = rings.quiet_since[rows]
     quiet_since = np.where(idle, np.where((before == NEVER) | (before > now), now, before), NEVER)
     rings.quiet_since[rows], rings.cadence_if_active[rows] = quiet_since, cadences
-    watched = idle & (now - rings.watched_at[rows] <= LISTS * max(longest, 1))
+    watched = idle & (now - rings.watched_at[rows] <= WATCHED_INTERVALS * max(longest, 1))
     quiet_for = now - np.where(idle, quiet_since, now)
     planned: Ints = np.where(watched, idle_cadences(cadences, quiet_for, longest), cadences)
     return planned
 
 
-def _are_silent(rings: Rings, some: slice) -> Flags:
-    """Return which of some metrics were requested and had no point in the IDLE_AFTER minutes before.
+def _are_silent(rings: Rings, rows: slice) -> Flags:
+    """Return which metrics were requested and had no point in the IDLE_AFTER minutes before the request.
 
-    A point may come late, and one of a longer period comes after its end.
+    A point may be published late; a point of a longer period is published after the period's end.
     """
-    requested, newest = rings.requested_through[some], rings.newest_point[some]
-    late = rings.delays(np.arange(some.start, some.stop, dtype=np.int32)) + rings.period[some] - 1
+    requested, newest = rings.requested_through[rows], rings.newest_point[rows]
+    late = rings.delays(np.arange(rows.start, rows.stop, dtype=np.int32)) + rings.period[rows] - 1
     first = requested - IDLE_AFTER - np.where(newest > NEVER, late, 0)
     silent: Flags = (requested > NEVER) & (newest <= np.maximum(first, NEVER))
     return silent

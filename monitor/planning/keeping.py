@@ -1,4 +1,4 @@
-"""Keeps the planned requests of a fleet within its budget, and says once by how much that is too small."""
+"""Keeps the planned requests of a fleet within its budget, and logs once if the budget is too small."""
 
 import logging
 from collections import defaultdict
@@ -21,24 +21,28 @@ log = logging.getLogger(__name__)
 
 
 class BudgetKeeper:
-    """Stretches the cadences of metrics so that what they cost keeps within a budget."""
+    """Stretches the cadences of metrics so that their cost keeps within a budget."""
 
     def __init__(self, fleet: Fleet) -> None:
         self._fleet = fleet
-        self._warned = dict[str, int]()  # the least dollars a month that were logged, by account
-        self._rows: Mapping[str, list[Ints]] = {}  # of the metrics that may be polled, by who pays
-        self._layout = -1  # of the rings, when `_rows` was filled
+        self._warned = dict[str, int]()  # the logged minimum of dollars a month, by account
+        self._rows: Mapping[str, list[Ints]] = {}  # rows of the metrics that may be polled, by payer
+        self._layout = -1  # the rings' layout when `_rows` was filled
         self._payers: Mapping[CellKey, CellKey] = {}
 
     def keep(self, budget: Budget, terms: BudgetTerms, planned: Ints, now: int) -> Iterator[None]:
-        """Stretch the minutes between two requests of each metric, by row and in place, part by part."""
+        """Stretch `planned` in place, part by part: the minutes between two requests, by row."""
         yield from self._find_rows()
         by_payer = {account: rows for account, rows in self._rows.items() if budget.covers(account)}
-        groups = by_payer if terms.each_account else {"": [one for rows in by_payer.values() for one in rows]}
+        groups = (
+            by_payer
+            if terms.each_account
+            else {"": [of_cell for rows in by_payer.values() for of_cell in rows]}
+        )
         for account, rows in groups.items():
             parts, counts = list[Ints](), np.zeros(NOT_READ, np.int64)
-            for some in _in_parts(rows):
-                polled = self._polled(some, planned, now)
+            for part in _in_parts(rows):
+                polled = self._polled(part, planned, now)
                 pruned = self._fleet.rings.pruned[polled]
                 counts += np.bincount(np.where(pruned, PRUNED_INTERVAL, planned[polled]), minlength=NOT_READ)
                 parts.append(polled[~pruned])
@@ -47,18 +51,18 @@ class BudgetKeeper:
             allowance.polled = int(counts.sum())
             self._warn_of_minimum(allowance, account)
             longer = longer_cadences(np.trim_zeros(counts, "b"), allowance.metrics_per_minute)
-            for some in parts:
-                planned[some] = longer[planned[some]]
+            for part in parts:
+                planned[part] = longer[planned[part]]
                 yield
 
     def _polled(self, rows: Ints, planned: Ints, now: int) -> Ints:
-        """Return which metrics are polled, but for those that came since the plan began."""
+        """Return which rows are polled, without rows that were added since the plan began."""
         rows = rows[rows < planned.size]
         polled: Ints = rows[(planned[rows] < NOT_READ) & ~self._fleet.rings.is_streamed(rows, now)]
         return polled
 
     def _warn_of_minimum(self, budget: Allowance, account: str) -> None:
-        """Log once by how much a budget is too small, and again when that changes."""
+        """Log once that a budget is too small, and again when the minimum changes."""
         least = ceil(minimum_dollars(budget.polled, budget.prices))
         if budget.dollars_per_month >= least:
             self._warned.pop(account, None)
@@ -83,6 +87,6 @@ class BudgetKeeper:
 
 
 def _in_parts(rows: list[Ints]) -> Iterator[Ints]:
-    """Yield the rows of several cells in parts."""
+    """Yield the rows of several cells, part by part."""
     every = np.concatenate([*rows, np.empty(0, np.int32)])
-    return (every[some] for some in ranges(every.size))
+    return (every[part] for part in ranges(every.size))

@@ -24,8 +24,9 @@ class MetricCadences:
 
     Iterate over `plan`, then read `planned`.
 
-    urgent: the series in danger, by slot. safe: knows which are safe by the wholes of their metrics. planned:
-    the minutes between two requests of each metric, which the planner then writes to the rings.
+    urgent: the series in danger, by slot. safe: finds the series that are safe as the wholes of their metrics
+    are small. planned: the minutes between two requests of each metric, which the planner then writes to the
+    rings.
     """
 
     def __init__(self, fleet: Fleet, intervals: Intervals, urgent: Flags, safe: SafeSeries) -> None:
@@ -41,7 +42,7 @@ class MetricCadences:
 
     @property
     def planned(self) -> Ints:
-        """The minutes by row."""
+        """The minutes between two requests of each metric, by row."""
         return self._minutes[:-1]
 
     def plan(self, now: int) -> Iterator[None]:
@@ -53,23 +54,23 @@ class MetricCadences:
         yield from self._lower_throttled()
         self._keep_proving()
         yield
-        for some in ranges(self._metric_count):
-            rows = np.arange(some.start, some.stop, dtype=np.int32)
-            self.planned[some] = np.maximum(self.planned[some], min_minutes(self._fleet.rings, rows))
+        for part in ranges(self._metric_count):
+            rows = np.arange(part.start, part.stop, dtype=np.int32)
+            self.planned[part] = np.maximum(self.planned[part], min_minutes(self._fleet.rings, rows))
             yield
         self._safe.mark(self.planned)
         yield from self._lengthen_idle(now)
 
     def _parts(self, *all_formulas: Formulas) -> Iterator[tuple[Indices, Ints]]:
         return chain.from_iterable(
-            formula_parts(one, self._series_count, self._metric_count) for one in all_formulas
+            formula_parts(formulas, self._series_count, self._metric_count) for formulas in all_formulas
         )
 
-    def _lower_to_series(self, but: Flags) -> Iterator[None]:
-        """Lower the minutes of metrics of usage to those of their most endangered series, `but` for some."""
+    def _lower_to_series(self, excluded: Flags) -> Iterator[None]:
+        """Lower the minutes of usage metrics to the cadence of their most endangered series not excluded."""
         fleet = self._fleet
         cadence = np.append(fleet.cadence[: self._series_count], self._intervals.longest).astype(np.int32)
-        cadence[:-1][but] = MAX_INTERVAL
+        cadence[:-1][excluded] = MAX_INTERVAL
         for slots, rows in self._parts(
             fleet.usages, fleet.upper_bounds, fleet.published_limits, fleet.served
         ):
@@ -78,19 +79,19 @@ class MetricCadences:
             yield
 
     def _lower_throttled(self) -> Iterator[None]:
-        """Lower the minutes of metrics of throttled demand: they have a shorter maximum, and never idle."""
+        """Lower the minutes of metrics of throttled demand: their maximum is shorter, and none is idle."""
         throttled = self._intervals.throttled
         cadence = np.append(self._fleet.cadence[: self._series_count], self._intervals.longest).astype(
             np.int32
         )
         for slots, rows in self._parts(self._fleet.throttled):
-            often = np.where(self._urgent[slots], np.minimum(cadence[slots], throttled), throttled)
-            np.minimum.at(self._minutes, rows, np.broadcast_to(often, rows.shape))
+            minutes = np.where(self._urgent[slots], np.minimum(cadence[slots], throttled), throttled)
+            np.minimum.at(self._minutes, rows, np.broadcast_to(minutes, rows.shape))
             self._may_idle[rows] = False
             yield
 
     def _keep_proving(self) -> None:
-        """Read the metrics that prove others to be 0 or safe as often as these others need."""
+        """Plan the metrics that prove other metrics to be 0 or safe, as often as the other metrics need."""
         rings, planned, throttled = self._fleet.rings, self.planned, self._intervals.throttled
         newest = newest_of_namespaces(rings, planned < NOT_READ)
         planned[newest] = np.minimum(planned[newest], throttled)
@@ -101,15 +102,15 @@ class MetricCadences:
         self._may_idle[wholes[wholes != NO_BOUND]] = False
 
     def _lengthen_idle(self, now: int) -> Iterator[None]:
-        """Have idle metrics read more rarely; the samples of their series, and of safe ones, count longer."""
+        """Lengthen the minutes of idle metrics; samples of their series and of safe series hold longer."""
         fleet, longer = self._fleet, np.zeros(self._metric_count + 1, np.int32)
-        for some in ranges(self._metric_count):
-            active = self.planned[some]
-            metrics = ActiveMetrics(some, active, self._may_idle[some])
+        for part in ranges(self._metric_count):
+            active = self.planned[part]
+            metrics = ActiveMetrics(part, active, self._may_idle[part])
             idle = plan_idle(fleet.rings, metrics, self._intervals.longest, now)
-            safe = ~np.isnan(fleet.rings.safe_below[some])
+            safe = ~np.isnan(fleet.rings.safe_below[part])
             usual = np.where(safe, np.minimum(active, self._intervals.longest), active)
-            longer[some], self.planned[some] = idle - usual, idle
+            longer[part], self.planned[part] = idle - usual, idle
             yield
         for slots, rows in self._parts(fleet.usages, fleet.upper_bounds):
             # Twice, as a request may fail.
@@ -119,7 +120,7 @@ class MetricCadences:
 
 
 def newest_of_namespaces(rings: Rings, are_read: Flags) -> Indices:
-    """Return the row of the metric with the newest point, of each namespace with metrics zero when absent.
+    """Return the row with the newest point of each namespace that has metrics which are zero when absent.
 
     Its points prove that a missing point of these metrics is a zero, so it is read as often as they are.
     are_read: the metrics that are requested at all, by row.
@@ -138,5 +139,5 @@ def newest_of_namespaces(rings: Rings, are_read: Flags) -> Indices:
     np.maximum.at(latest, namespaces[candidates], newest[candidates])
     candidates = candidates[newest[candidates] == latest[namespaces[candidates]]]
     rows = np.full(rings.namespaces.size, -1, np.intp)
-    rows[namespaces[candidates]] = candidates  # the last one of each
+    rows[namespaces[candidates]] = candidates  # the last candidate of each namespace
     return rows[rows >= 0]

@@ -1,4 +1,4 @@
-"""The minutes of metrics within which another request is of no use."""
+"""The minimum of minutes between two requests of a metric."""
 
 import numpy as np
 
@@ -8,6 +8,6 @@ from monitor.planning.cadence import DELAY_SHARE
 
 
 def min_minutes(rings: Rings, rows: Ints) -> Ints:
-    """Return the minutes of some metrics within which another request is of no use."""
+    """Return the minutes in which another request of a metric would return nothing new, by metric."""
     at_least: Ints = np.maximum(rings.delays(rows) // DELAY_SHARE, rings.period[rows])
     return at_least

@@ -1,7 +1,8 @@
-"""Parts of what is planned: series and metrics that are computed at once, before other tasks may run.
+"""Splits the series and metrics of a plan into parts; other tasks may run between two parts.
 
-Between two parts an inventory may add series and metrics. An array that was made before has an entry more
-than there were, the last one, which stands for all that came since; they are planned the next time.
+Between two parts an inventory may add series and metrics. An array that was made before has one entry more
+than there were series or metrics: its last entry stands for all that were added since, which are planned the
+next time.
 """
 
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ PART_SIZE = 16_384  # series or metrics: some milliseconds
 
 
 def ranges(size: int) -> Iterator[slice]:
-    """Yield the ranges of so many series or metrics, one part after the other."""
+    """Yield the parts of `size` series or metrics, as slices."""
     for first in range(0, size, PART_SIZE):
         yield slice(first, min(first + PART_SIZE, size))
 
@@ -23,8 +24,8 @@ def ranges(size: int) -> Iterator[slice]:
 def formula_parts(formulas: Formulas, slots: int, rows: int) -> Iterator[tuple[Indices, Ints]]:
     """Yield the slots of formulas with the rows of their metrics, [metric, slot], part by part.
 
-    slots, rows: how many there were at first; those that came since are given as these numbers.
+    slots, rows: their numbers when the plan began; slots and rows added since are replaced by these numbers.
     """
     for block in formulas:
-        for some in ranges(block.size):
-            yield np.minimum(block.series[some], slots), np.minimum(block.rows[:, some], rows)
+        for part in ranges(block.size):
+            yield np.minimum(block.series[part], slots), np.minimum(block.rows[:, part], rows)

@@ -22,16 +22,16 @@ from monitor.planning.rises import highest_rises, remembered
 from monitor.planning.safe_parts import wholes_of_parts_alone
 from monitor.planning.safe_series import SafeSeries
 
-BATCH_SIZE = 256  # series; to find their rises blocks other tasks for about 5 ms
+BATCH_SIZE = 256  # series; finding their rises blocks other tasks for about 5 ms
 MAX_CLOCK_DIFFERENCE = 2  # minutes between the clocks of two cells, which both call `update`
-RISES_INTERVAL = 60  # minutes within which the rises of a series that is read every minute are found again
-DELAYS_INTERVAL = 60  # minutes within which learned delays are looked up again where all is read equally
+RISES_INTERVAL = 60  # minutes after which the rises of a series read every minute are found again
+DELAYS_INTERVAL = 60  # minutes after which learned delays are looked up again if all intervals are equal
 
 NO_SLOTS: Ints = np.empty(0, np.int32)
 
 
 def no_slots() -> Ints:
-    """Return no slots."""
+    """Return no slots, as there are no alerts."""
     return NO_SLOTS
 
 
@@ -59,7 +59,7 @@ class Planner:
         return self._intervals.longest
 
     async def update(self, now: int) -> None:
-        """Plan anew at the minute `now`, unless that was done or is being done. Other tasks run meanwhile."""
+        """Plan anew at the minute `now`, unless a plan of it is made or begun. Other tasks run meanwhile."""
         if self._updating or 0 <= self._updated_at - now <= MAX_CLOCK_DIFFERENCE:
             return
         if self.reads_all_equally:
@@ -76,11 +76,11 @@ class Planner:
 
     @property
     def reads_all_equally(self) -> bool:
-        """True where no danger and no budget changes how often anything is read."""
+        """True if neither danger nor a budget changes how often metrics are read."""
         return self.budget is None and self._intervals.shortest >= self._intervals.longest
 
     def _plan_equally(self, now: int) -> None:
-        """Give all series and metrics the one interval, once for each of them; delays are looked up again."""
+        """Give all series and metrics the same interval, after new metrics and every DELAYS_INTERVAL."""
         fleet, rings, shortest = self._fleet, self._fleet.rings, self._intervals.shortest
         if self._equal_layout == rings.layout and 0 <= now - self._updated_at < DELAYS_INTERVAL:
             return
@@ -91,35 +91,35 @@ class Planner:
         self._equal_layout, self._updated_at = rings.layout, now
 
     async def _find_rises(self, now: int) -> None:
-        """Find the rises in new samples, of the series that may wait for long because of them."""
+        """Find the rises in new samples of the series that may wait for long because of their rises."""
         alerting = self._alerting_flags()
         streamed = await self._streamed(now)
-        for some in ranges(alerting.size):
-            due = self._with_new_samples(some, self._danger(some, alerting, now))
+        for part in ranges(alerting.size):
+            due = self._with_new_samples(part, self._danger(part, alerting, now))
             due = due[~streamed[due]]
             for first in range(0, due.size, BATCH_SIZE):
                 self._find_rises_of(due[first : first + BATCH_SIZE])
                 await asyncio.sleep(0)
             await asyncio.sleep(0)
 
-    def _with_new_samples(self, some: slice, danger: Danger) -> Ints:
-        """Return the slots of some series whose rises are to be found again."""
-        fleet, slots = self._fleet, np.arange(some.start, some.stop, dtype=np.int32)
+    def _with_new_samples(self, part: slice, danger: Danger) -> Ints:
+        """Return the slots in a part of the series whose rises are to be found again."""
+        fleet, slots = self._fleet, np.arange(part.start, part.stop, dtype=np.int32)
         newest = fleet.usages.newest_minutes(fleet.rings, slots)
-        unseen = newest - fleet.rises_through[some]
+        unseen = newest - fleet.rises_through[part]
         may_wait = cadences(danger, self._intervals) > max(self._intervals.shortest, 1) + LATENESS
         return slots[(unseen > 0) & (may_wait | (unseen >= RISES_INTERVAL))]
 
     async def _streamed(self, now: int) -> Flags:
-        """Return the series of which no metric is polled, as they need no plan; other tasks run meanwhile."""
+        """Return which series need no plan, as a stream delivers their metrics; other tasks run meanwhile."""
         fleet, slots, rows = self._fleet, self._fleet.size, self._fleet.rings.size
         streamed, by_row = np.zeros(slots + 1, np.bool_), np.zeros(rows + 1, np.bool_)
-        for some in ranges(rows):
-            by_row[some] = fleet.rings.is_streamed(np.arange(some.start, some.stop, dtype=np.int32), now)
+        for part in ranges(rows):
+            by_row[part] = fleet.rings.is_streamed(np.arange(part.start, part.stop, dtype=np.int32), now)
             await asyncio.sleep(0)
         if by_row.any():
-            for of_series, of_rows in formula_parts(fleet.usages, slots, rows):
-                streamed[of_series] = by_row[of_rows].all(axis=0)
+            for part_slots, part_rows in formula_parts(fleet.usages, slots, rows):
+                streamed[part_slots] = by_row[part_rows].all(axis=0)
                 await asyncio.sleep(0)
         return streamed
 
@@ -146,12 +146,12 @@ class Planner:
         fleet, alerting = self._fleet, self._alerting_flags()
         urgent, safe = np.zeros(alerting.size, np.bool_), SafeSeries(fleet, self._intervals, alerting.size)
         yield from safe.find(now)
-        for some in ranges(alerting.size):
-            danger = self._danger(some, alerting, now)
-            fleet.cadence[some] = cadences(danger, self._intervals)
-            fleet.near_at[some][is_near(danger.usage, danger.edge)] = now
-            urgent[some] = danger.urgent
-            safe.note(some, danger)
+        for part in ranges(alerting.size):
+            danger = self._danger(part, alerting, now)
+            fleet.cadence[part] = cadences(danger, self._intervals)
+            fleet.near_at[part][is_near(danger.usage, danger.edge)] = now
+            urgent[part] = danger.urgent
+            safe.note(part, danger)
             yield
         metrics = MetricCadences(fleet, self._intervals, urgent, safe)
         yield from metrics.plan(now)
@@ -166,22 +166,22 @@ class Planner:
         alerting[slots[slots < alerting.size]] = True
         return alerting
 
-    def _danger(self, some: slice, alerting: Flags, now: int) -> Danger:
-        """Return what is known of some series."""
-        fleet, slots = self._fleet, np.arange(some.start, some.stop, dtype=np.int32)
+    def _danger(self, part: slice, alerting: Flags, now: int) -> Danger:
+        """Return the danger of a part of the series."""
+        fleet, slots = self._fleet, np.arange(part.start, part.stop, dtype=np.int32)
         sampled_at = sample_minutes(fleet, slots)
         usage = fleet.usages.at(fleet.rings, slots, sampled_at)
         if fleet.upper_bounds:
             usage = np.fmax(usage, fleet.upper_bounds.at(fleet.rings, slots, sampled_at))
-        edge: Floats = fleet.high[some] * fleet.limits_at(slots, sampled_at)
-        edge[np.isnan(usage) | fleet.unjudged[some] | ~fleet.observable[some]] = np.nan
+        edge: Floats = fleet.high[part] * fleet.limits_at(slots, sampled_at)
+        edge[np.isnan(usage) | fleet.unjudged[part] | ~fleet.observable[part]] = np.nan
         return Danger(
             usage=usage,
             edge=edge,
-            rises=fleet.rises[some],
-            history=fleet.rises_through[some] - fleet.rises_from[some],
+            rises=fleet.rises[part],
+            history=fleet.rises_through[part] - fleet.rises_from[part],
             silence=now - np.maximum(sampled_at, now - WINDOW),
-            since_near=now - np.maximum(fleet.near_at[some], now - NEAR_MEMORY - 1),
-            pending_for=fleet.pending_for[some].astype(np.int32),
-            alerting=alerting[some],
+            since_near=now - np.maximum(fleet.near_at[part], now - NEAR_MEMORY - 1),
+            pending_for=fleet.pending_for[part].astype(np.int32),
+            alerting=alerting[part],
         )

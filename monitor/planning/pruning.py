@@ -1,8 +1,8 @@
-"""The pruning of metrics that need not be requested, as an aggregate of theirs proves that they are 0.
+"""Prunes metrics: a metric need not be requested while its aggregate proves that it is 0.
 
 Counts of parts add up to at most the count of their aggregate (see `rules.bounds`). So a part is 0 in each
-minute in which the aggregate is no more than the parts that are known. What the aggregate does not prove is
-read: at once, when it begins.
+minute in which the aggregate is no more than the sum of the known parts. When the aggregate rises above this
+sum, the unknown parts are requested at once.
 """
 
 import logging
@@ -17,9 +17,9 @@ from monitor.fleet.ring_columns import NO_BOUND, NOT_READ, PRUNED_INTERVAL, WIND
 from monitor.fleet.rings import PROVISIONAL_FOR, Rings
 
 BATCH_SIZE = 1024  # metrics that are pruned before other tasks may run: some milliseconds
-SEEN_MINUTES = 60  # newest minutes in which an aggregate proves parts; one unknown for longer is read
+SEEN_MINUTES = 60  # the newest minutes, in which an aggregate proves parts; a part unknown for longer is read
 READ_SHARE = 2  # an aggregate costs at most half of what it saves
-EXACT_COUNT = 1 << 24  # up to which float32 holds every count
+EXACT_COUNT = 1 << 24  # the count up to which float32 holds all counts exactly
 log = logging.getLogger(__name__)
 
 NO_ROWS: Ints = np.empty(0, np.int32)
@@ -27,7 +27,7 @@ NO_ROWS: Ints = np.empty(0, np.int32)
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of one aggregate. rows: theirs. bound: its row. proven: up to which minute it is known."""
+    """The rows of the parts of an aggregate. bound: its row. proven: the minute up to which it is known."""
 
     rows: Ints
     bound: int
@@ -35,7 +35,7 @@ class Parts:
 
 
 def batches(rings: Rings, rows: Ints) -> Iterator[Ints]:
-    """Yield the metrics of some that have an aggregate, all parts of one in the same batch."""
+    """Yield batches of the metrics that have an aggregate; all its parts are in the same batch."""
     bounded = rows[rings.bound[rows] != NO_BOUND]
     order = bounded[np.argsort(rings.bound[bounded], kind="stable")]
     starts = np.flatnonzero(np.append(True, np.diff(rings.bound[order]) != 0)) if order.size else NO_ROWS
@@ -49,14 +49,14 @@ def batches(rings: Rings, rows: Ints) -> Iterator[Ints]:
 def prune(rings: Rings, rows: Ints, now: int) -> Ints:
     """Prune the metrics of a batch at the minute `now`, after their aggregates were read.
 
-    Minutes that are proven to be 0 are marked as read. Returns the rows that are to be requested at once.
+    Minutes that are proven to be 0 are marked as read. Returns the rows to request at once.
     """
     bounds, of_row = np.unique(rings.bound[rows], return_inverse=True)
     usable = _are_read(rings, bounds, now)
     minutes = np.arange(now - SEEN_MINUTES, now, dtype=np.int32)
     active: Flags = np.logical_or.reduce(rings.at(bounds[:, None], minutes) > 0, axis=1)
     active[of_row[rings.recent_max[rows] > 0]] = True
-    proven = np.minimum.reduce([one[bounds] for one in _known_columns(rings)])
+    proven = np.minimum.reduce([known[bounds] for known in _known_columns(rings)])
     rings.pruned[rows[~usable[of_row]]] = False
     idle = (usable & ~active)[of_row]
     _prune_parts_of_idle(rings, rows[idle], np.minimum(proven[of_row[idle]], now - 1), now)
@@ -87,9 +87,9 @@ def _prune_parts_of_idle(rings: Rings, rows: Ints, proven: Ints, now: int) -> No
 
 
 def _prune_parts_of_active(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
-    """Prune the parts of an aggregate that was above 0, and return those that are to be requested at once."""
+    """Prune the parts of an aggregate that was above 0, and return the rows to request at once."""
     rows, now = parts.rows, int(minutes[-1]) + 1
-    if not _holds(rings, parts, now):
+    if not _bounds_its_parts(rings, parts, now):
         rings.pruned[rows] = False
         return NO_ROWS
     values = rings.at(rows[:, None], minutes)
@@ -99,7 +99,7 @@ def _prune_parts_of_active(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
     _mark_proven(rings, rows[is_gapless], np.minimum(through, parts.proven)[is_gapless])
     is_known = rings.polled_through[rows] >= minutes[unexplained].max(initial=minutes[0])
     rings.pruned[rows] = is_gapless & is_known & ~(rings.recent_max[rows] > 0)
-    if is_known.all() or not _may_look(rings, parts, unexplained, values):
+    if is_known.all() or not _may_request_at_once(rings, parts, unexplained, values):
         return NO_ROWS
     waited = now - rings.requested_through[rows] - 1
     may_have_changed = waited >= np.maximum(rings.delays(rows) + 1, rings.period[rows])
@@ -108,16 +108,17 @@ def _prune_parts_of_active(rings: Rings, parts: Parts, minutes: Ints) -> Ints:
 
 
 def _unexplained(rings: Rings, parts: Parts, minutes: Ints, values: Floats) -> Flags:
-    """Return in which minutes the aggregate is more than the sum of the parts' values that are known."""
+    """Return in which minutes the aggregate is more than the sum of the parts' known values."""
     whole = rings.at(np.array([parts.bound], np.int32), minutes)
     unexplained: Flags = (whole > np.nansum(values, axis=0, dtype=np.float64)) | (whole > EXACT_COUNT)
     return unexplained
 
 
-def _may_look(rings: Rings, parts: Parts, unexplained: Flags, values: Floats) -> bool:
-    """Return whether parts may be requested at once: as often in an hour as they would be read otherwise.
+def _may_request_at_once(rings: Rings, parts: Parts, unexplained: Flags, values: Floats) -> bool:
+    """Return whether parts may be requested at once, at most as often in an hour as they would be otherwise.
 
-    They may not if too many are above 0 to be read as often as the aggregate: it then never is explained.
+    They may not if so many parts are above 0 that it costs too much to read these as often as the aggregate:
+    their sum then never explains the aggregate.
     """
     planned = 1 / np.maximum(rings.cadence[parts.rows], 1)
     active = np.count_nonzero((values > 0).any(axis=1)) / max(int(rings.cadence[parts.bound]), 1)
@@ -126,7 +127,7 @@ def _may_look(rings: Rings, parts: Parts, unexplained: Flags, values: Floats) ->
 
 
 def _first_unexplained(minutes: Ints, unexplained: Flags, known: Ints) -> Ints:
-    """Return the first minute of each part that is neither known nor proven; the end, if all are."""
+    """Return each part's first minute that is neither known nor proven; the end if there is none."""
     after: Ints = np.append(minutes[unexplained], minutes[-1:] + 1)
     following = np.searchsorted(after, known, side="right")
     first: Ints = after[np.minimum(following, after.size - 1)]
@@ -134,15 +135,15 @@ def _first_unexplained(minutes: Ints, unexplained: Flags, known: Ints) -> Ints:
 
 
 def _mark_proven(rings: Rings, rows: Ints, through: Ints) -> None:
-    """Mark minutes as read up to `through`, as seldom as they would be read."""
+    """Mark rows as read up to `through`, at the cadence at which they would be read otherwise."""
     waited = through - rings.polled_through[rows]
     due = np.flatnonzero((waited >= np.maximum(rings.cadence[rows], 1)) & ~rings.by_stream[rows])
     if due.size:
         rings.mark_read(rows[due], through[due])
 
 
-def _holds(rings: Rings, parts: Parts, now: int) -> bool:
-    """Return whether no part was above its aggregate in a minute that is settled; distrust it if one was."""
+def _bounds_its_parts(rings: Rings, parts: Parts, now: int) -> bool:
+    """Return whether no part exceeded its aggregate in a settled minute; distrust an exceeded aggregate."""
     active = parts.rows[rings.recent_max[parts.rows] > 0]
     minutes = np.arange(now - WINDOW, min(now - PROVISIONAL_FOR, parts.proven + 1), dtype=np.int32)
     if not active.size or not minutes.size:
@@ -173,10 +174,11 @@ def plan_idle(rings: Rings, cadences: Ints, longest: int) -> tuple[Ints, Flags]:
 
 
 def plan_aggregates(rings: Rings, cadences: Ints, longest: int) -> None:
-    """Set the cadences of aggregates, in place: they are read as often as half of what they save pays for.
+    """Set the cadences of aggregates, in place: reading them costs at most half of what they save.
 
-    With them, those of their parts are read that are above 0, so that the others are proven, unless these
-    parts are so many that it costs more. cadences: of all metrics, in minutes. longest: of an aggregate.
+    The parts above 0 are read as often as their aggregate, so that the other parts are proven, unless there
+    are so many of them that this costs more than it saves. cadences: of all metrics, in minutes. longest: the
+    longest cadence of an aggregate.
     """
     size = cadences.size
     bounded = np.flatnonzero(rings.bound[:size] != NO_BOUND)

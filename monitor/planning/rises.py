@@ -1,4 +1,4 @@
-"""Rises of the usage of a series within some minutes, by its own history.
+"""Finds by how much the usage of a series may rise within some minutes, from its own history.
 
 The highest rise is remembered, and forgotten slowly: a series that rose at noon may rise at the next noon,
 but the samples are stored for three hours only.
@@ -29,12 +29,12 @@ def highest_rises(usage: Floats) -> Floats:
 
 
 def remembered(rises: Floats, minutes: Ints) -> Floats:
-    """Return rises [series, horizon] as they are remembered after some minutes, of each series."""
+    """Return rises, [series, horizon], as they are remembered after the minutes of each series."""
     return rises * np.float32(0.5) ** (minutes[:, None].astype(np.float32) / HALF_LIFE)
 
 
 def _shifted(values: Floats, minutes: int) -> Floats:
-    """Return the values of some minutes later; NaN where the samples end."""
+    """Return for each minute the value that follows after `minutes`; NaN where the samples end."""
     later = np.full_like(values, np.nan)
     later[:, :-minutes] = values[:, minutes:]
     return later

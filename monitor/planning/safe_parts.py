@@ -1,8 +1,9 @@
 """Metrics of usage that need not be read, as the whole that they are part of is too small to endanger them.
 
 A part is at most its whole in each minute (see `rules.bounds`). So the series of a part stays below the upper
-edge of its band while the whole is below what would take it there. The whole is then read in its place, and
-the part once in MAX_INTERVAL. It is requested at once when the whole is not that small any more, or unknown.
+edge of its band while the whole is below the value with which a part reaches this edge. The whole is then
+read in place of the part, and the part once in MAX_INTERVAL. The part is requested at once when the whole is
+no longer that small, or unknown.
 """
 
 import numpy as np
@@ -12,7 +13,7 @@ from monitor.fleet.ring_columns import NO_BOUND, NOT_READ
 from monitor.fleet.rings import Rings
 from monitor.planning.intervals import MAX_INTERVAL
 
-UNREAD_MINUTES = MAX_INTERVAL + 45  # minutes in which a part was not read: AWS may be late, or requests fail
+UNREAD_MINUTES = MAX_INTERVAL + 45  # a part may stay unread for so long: AWS may be late, or requests fail
 LATE_BY = 2  # minutes by which a whole may be later than planned
 INFINITE = np.float32(np.inf)
 
@@ -20,12 +21,13 @@ INFINITE = np.float32(np.inf)
 def unread_peaks(rings: Rings, parts: Ints, wholes: Ints) -> Floats:
     """Return the highest value of the whole of each part in the minutes in which the part was not read.
 
-    It is that of the newest minute if the part was read up to it; infinite if a minute is not known.
+    If the part was read up to the newest minute, it is the value of this minute; infinite if a minute of the
+    whole is unknown.
     """
-    each, of_part = np.unique(wholes, return_inverse=True)
-    newest = rings.latest_minute[each]
+    unique_wholes, of_part = np.unique(wholes, return_inverse=True)
+    newest = rings.latest_minute[unique_wholes]
     minutes = newest[:, None] - np.arange(UNREAD_MINUTES)
-    values = rings.at(each[:, None], minutes.astype(np.int32))
+    values = rings.at(unique_wholes[:, None], minutes.astype(np.int32))
     peaks = np.maximum.accumulate(np.where(np.isnan(values), INFINITE, values), axis=1)
     unread = newest[of_part].astype(np.int64) - rings.polled_through[parts]
     found: Floats = peaks[of_part, np.clip(unread, 1, UNREAD_MINUTES) - 1]
@@ -33,7 +35,7 @@ def unread_peaks(rings: Rings, parts: Ints, wholes: Ints) -> Floats:
 
 
 def unsafe_parts(rings: Rings, rows: Ints) -> Ints:
-    """Return which of some metrics were safe until their wholes were read, and are to be read at once."""
+    """Return the metrics that their wholes no longer prove to be safe, and that are to be read at once."""
     parts = rows[~np.isnan(rings.safe_below[rows])]
     if not parts.size:
         return parts
@@ -42,7 +44,7 @@ def unsafe_parts(rings: Rings, rows: Ints) -> Ints:
 
 
 def wholes_of_parts_alone(rings: Rings) -> Ints:
-    """Return the rows of wholes that no series needs for itself."""
+    """Return the rows of wholes that are read only for their parts, as no series needs them itself."""
     parts = np.flatnonzero(rings.whole[: rings.size] != NO_BOUND)
     wholes, numbers = np.unique(rings.whole[parts], return_counts=True)
     alone: Ints = wholes[rings.use_count[wholes] <= numbers]

@@ -1,4 +1,4 @@
-"""Series that are safe by the wholes of which their metrics are parts, and how often these are read."""
+"""Finds the series that are safe because the wholes of their metrics are small, and plans the wholes."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,13 +15,13 @@ from monitor.planning.intervals import MAX_INTERVAL, Intervals
 from monitor.planning.min_minutes import min_minutes
 from monitor.planning.safe_parts import INFINITE, are_read, unread_peaks
 
-BATCH_SIZE = 1024  # parts that are looked at before other tasks may run: some milliseconds
+BATCH_SIZE = 1024  # parts that are computed before other tasks may run: some milliseconds
 
 
 class PartFormulas(NamedTuple):
-    """Formulas whose metrics are parts, as far as they are known: rows and factors are [metric, position].
+    """Formulas whose metrics all are parts. rows and factors are [metric, position].
 
-    factors: no usage is above the highest metric times its factor.
+    factors: no usage is above the highest product of a metric and its factor.
     """
 
     slots: Indices
@@ -32,22 +32,22 @@ class PartFormulas(NamedTuple):
 class SafeSeries:
     """Finds which series are safe: iterate over `find`, `note` the danger of all, `choose`, then `mark`.
 
-    slots: how many series there were at first; those that came since are planned the next time. chosen: those
-    that are safe, by slot.
+    slots: the number of series when the plan begins; series added since are planned the next time. chosen:
+    which series are safe, by slot.
     """
 
     def __init__(self, fleet: Fleet, intervals: Intervals, slots: int) -> None:
         self._fleet, self._intervals, self._size = fleet, intervals, fleet.rings.size
         self._whole = fleet.rings.whole[: self._size].copy()  # rows may be freed and used again meanwhile
         self._parts = list[PartFormulas]()
-        self._highest = np.full(slots, np.nan, np.float32)
+        self._highest = np.full(slots, np.nan, np.float32)  # the highest possible usage
         self._edge = np.full(slots, np.nan, np.float32)
-        self._within = np.zeros(slots, np.int32)
+        self._within = np.zeros(slots, np.int32)  # minutes between two reads of the wholes; 0: never safe
         self.chosen = np.zeros(slots, np.bool_)
 
     @property
     def has_parts(self) -> bool:
-        """True if there are metrics that are parts of a whole."""
+        """True if any metrics are parts of a whole."""
         return bool(self._parts)
 
     @property
@@ -56,16 +56,16 @@ class SafeSeries:
         return self._within > 0
 
     def find(self, now: int) -> Iterator[None]:
-        """Find the highest that usage can have been in minutes that were not read, part by part."""
+        """Find the highest usage that is possible in minutes that were not read, batch by batch."""
         rings = self._fleet.rings
         parts = np.flatnonzero(self._whole != NO_BOUND).astype(np.int32)
         if not parts.size:
             return
         peaks = np.full(self._size, np.nan, np.float32)
         for first in range(0, parts.size, BATCH_SIZE):
-            some = parts[first : first + BATCH_SIZE]
-            some = some[are_read(rings, self._whole[some], now)]
-            peaks[some] = unread_peaks(rings, some, self._whole[some])
+            batch = parts[first : first + BATCH_SIZE]
+            batch = batch[are_read(rings, self._whole[batch], now)]
+            peaks[batch] = unread_peaks(rings, batch, self._whole[batch])
             yield
         highest = np.full(self._highest.size, -INFINITE)
         for formulas in (self._fleet.usages, self._fleet.upper_bounds):
@@ -75,7 +75,7 @@ class SafeSeries:
         self._highest = np.where(np.isinf(highest), np.nan, highest).astype(np.float32)
 
     def _include(self, block: Block, peaks: Floats, highest: Floats) -> None:
-        """Raise the highest usages to those of a block; infinite where a metric is no part, or not known."""
+        """Raise `highest` to the usages of a block; infinite where a metric is unknown or not a part."""
         slots, rows, factors = block.series, block.rows, block.factors()
         inside = (slots < highest.size) & (rows < self._size).all(axis=0)
         slots, rows = slots[inside], rows[:, inside]
@@ -88,21 +88,21 @@ class SafeSeries:
         are_parts = (self._whole[rows] != NO_BOUND).all(axis=0)
         self._parts.append(PartFormulas(slots[are_parts], rows[:, are_parts], factors[:, are_parts]))
 
-    def note(self, some: slice, danger: Danger) -> None:
-        """Note the danger of some series, by which their wholes are to be read as often as they would be."""
+    def note(self, part: slice, danger: Danger) -> None:
+        """Note the danger of a part of the series, and how often their wholes must be read."""
         if not self.has_parts:
             return
-        highest = self._highest[some]
+        highest = self._highest[part]
         by_whole = replace(danger, usage=highest, silence=np.zeros_like(danger.silence))
         is_safe = (highest < danger.edge) & ~danger.urgent
-        self._within[some] = np.where(is_safe, cadences(by_whole, self._intervals), 0)
-        self._edge[some] = danger.edge
+        self._within[part] = np.where(is_safe, cadences(by_whole, self._intervals), 0)
+        self._edge[part] = danger.edge
 
     def choose(self, planned: Ints, now: int) -> None:
         """Choose the series that are safe, and plan the wholes that are read for these alone, in place.
 
         A whole that other series need is read no more often for its parts. planned: the minutes between two
-        requests of each metric, without what only candidates need.
+        requests of each metric, as series that are no candidates need them.
         """
         rings, longest = self._fleet.rings, self._intervals.longest
         parts = np.flatnonzero(self._whole != NO_BOUND)
@@ -111,14 +111,16 @@ class SafeSeries:
         are_needed = rings.use_count[wholes] > np.bincount(of_part, minlength=wholes.size)
         minutes = np.where(are_needed, minutes, longest)
         saved = np.bincount(of_part, self._saved(self._safe(parts, minutes[of_part]))[parts], wholes.size)
-        hoped = np.bincount(of_part, self._saved(np.ones(self._within.size, np.bool_))[parts], wholes.size)
+        saved_if_all_safe = np.bincount(
+            of_part, self._saved(np.ones(self._within.size, np.bool_))[parts], wholes.size
+        )
         are_unknown = now - rings.requested_through[wholes].astype(np.int64) > MAX_INTERVAL
-        pays = np.where(are_unknown, hoped, saved) > 1 / max(longest, 1)
+        pays = np.where(are_unknown, saved_if_all_safe, saved) > 1 / max(longest, 1)
         planned[wholes] = np.where(are_needed, planned[wholes], np.where(pays, longest, NOT_READ))
         self.chosen = self._safe(parts, np.where(are_needed | pays, minutes, NOT_READ)[of_part])
 
     def _safe(self, parts: Indices, minutes: Ints) -> Flags:
-        """Return which series are safe if the wholes of parts are read once in so many minutes."""
+        """Return which series are safe if the wholes of `parts` are read once in these minutes."""
         of_row = np.full(self._size, NOT_READ, np.int32)
         of_row[parts] = minutes
         safe = self.candidates
@@ -135,7 +137,7 @@ class SafeSeries:
         return saved
 
     def mark(self, planned: Ints) -> None:
-        """Note for the metrics of safe series below which value of their wholes they are, and their delay."""
+        """Write the cadences of safe series, and the value of its whole below which each metric is safe."""
         below = np.full(self._size, np.nan, np.float32)
         for parts in self._parts:
             chosen = self.chosen[parts.slots]

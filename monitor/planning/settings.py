@@ -1,4 +1,4 @@
-"""The settings of how often metrics are read, and of what that may cost."""
+"""The settings of how often metrics are read, and of how much the requests may cost."""
 
 from typing import NamedTuple
 
@@ -22,7 +22,7 @@ class BudgetConfig(ConfigModel):
 
 
 class BudgetTerms(NamedTuple):
-    """A configured budget. each_account: every account has one of its own. prices: by partition."""
+    """A configured budget. each_account: whether every account has this budget. prices: by partition."""
 
     dollars_per_month: float
     each_account: bool = False
@@ -30,7 +30,7 @@ class BudgetTerms(NamedTuple):
 
 
 def intervals_of(shortest: float, longest: float, throttled: float) -> Intervals:
-    """Return configured intervals, in seconds, as whole minutes; 0, for less than a minute, is each poll."""
+    """Return intervals given in seconds, in whole minutes; 0 (less than a minute) means every poll."""
     longest = max(shortest, longest)
     throttled = min(max(shortest, throttled), longest)
     return Intervals(*(int(seconds // 60) for seconds in (shortest, longest, throttled)))

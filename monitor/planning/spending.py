@@ -1,4 +1,4 @@
-"""Stores of what was spent of a budget, for the next process."""
+"""Stores the dollars spent of a budget for the next process."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -7,10 +7,10 @@ import msgspec
 
 
 class SavedSpending(msgspec.Struct, frozen=True):
-    """The dollars by which an account is ahead of its budget; `account` is empty where all share one.
+    """The dollars by which an account is ahead of its budget.
 
-    dollars: spent, or about to be spent, beyond what the budget had earned. at: when, in epoch seconds.
-    budget: in dollars a month, at that time.
+    account: empty if all accounts share the budget. dollars: spent, or about to be spent, beyond the dollars
+    earned. at: the time at which this was true, in epoch seconds. budget: the dollars a month at that time.
     """
 
     account: str
@@ -20,27 +20,27 @@ class SavedSpending(msgspec.Struct, frozen=True):
 
 
 class SpendingStore(Protocol):
-    """Keeps what was spent across restarts."""
+    """Keeps spending across restarts."""
 
     def spending(self) -> Mapping[str, SavedSpending]:
-        """Return what is stored, by account."""
+        """Return the stored spending, by account."""
         ...
 
     async def save_spending(self, saved: SavedSpending) -> None:
-        """Store what was spent; returns once it survives a restart, or if that is not possible now."""
+        """Store spending. Returns once it survives a restart, or if it cannot be stored now."""
         ...
 
 
 class InMemorySpendingStore:
-    """Keeps what was spent in memory, for a process that reads everything once and ends."""
+    """Keeps spending in memory, for a process that reads everything once and ends."""
 
     def __init__(self) -> None:
         self._saved = dict[str, SavedSpending]()
 
     def spending(self) -> Mapping[str, SavedSpending]:
-        """Return what this process has stored."""
+        """Return the spending that this process has stored, by account."""
         return self._saved
 
     async def save_spending(self, saved: SavedSpending) -> None:
-        """Keep what was spent in memory."""
+        """Keep spending in memory."""
         self._saved[saved.account] = saved

@@ -1,6 +1,6 @@
-"""A budget of dollars: how cadences stretch to keep within it.
+"""Stretches the cadences of metrics so that their requests keep within a budget of dollars.
 
-How often metrics are requested depends on how many there are of each cadence, and not on which they are.
+How far a cadence stretches depends only on how many metrics there are of each cadence.
 """
 
 import numpy as np
@@ -17,11 +17,11 @@ Doubles = npt.NDArray[np.float64]
 
 
 def longer_cadences(counts: Counts, metrics_per_minute: float) -> Ints:
-    """Return for each cadence in minutes, from 0 on, the one that takes its place.
+    """Return for each cadence in minutes, from 0 on, the stretched cadence that takes its place.
 
-    So many metrics at most are then requested in a minute on average. Those stretch most that are longest, as
-    there is least danger; those of a minute stretch only once all others are as long as can be. None becomes
-    longer than MAX_INTERVAL, unless it was so before. counts: of the metrics, by their cadence.
+    On average at most `metrics_per_minute` are then requested. The longest cadences stretch most, as their
+    series are in the least danger; a cadence of one minute stretches only once all others have the maximum.
+    The maximum is MAX_INTERVAL, or the cadence itself if it was longer. counts: of metrics, by cadence.
     """
     cadences = np.arange(counts.size, dtype=np.int32)
     if _requested(counts, cadences.astype(np.float64)) <= metrics_per_minute:
@@ -37,7 +37,7 @@ def longer_cadences(counts: Counts, metrics_per_minute: float) -> Ints:
 
 
 def _stretch(cadences: Ints, amount: float) -> Doubles:
-    """Return longer cadences: to the power of 1 + amount; an excess over MAX_EXPONENT raises the shortest."""
+    """Return cadences to the power of 1 + amount; an amount above MAX_EXPONENT also raises the shortest."""
     exponent, shortest = min(amount, MAX_EXPONENT), max(amount - MAX_EXPONENT, 0.0) + 1
     longest = np.maximum(cadences, MAX_INTERVAL)
     longer: Doubles = np.minimum(np.maximum(cadences ** (1 + exponent), shortest), longest)
@@ -45,5 +45,5 @@ def _stretch(cadences: Ints, amount: float) -> Doubles:
 
 
 def _requested(counts: Counts, cadences: Doubles) -> float:
-    """Return how many metrics are requested in a minute on average; those of 0 minutes in each minute."""
+    """Return how many metrics are requested in a minute on average; a cadence of 0 counts as 1 minute."""
     return float((counts / np.maximum(cadences, 1)).sum())

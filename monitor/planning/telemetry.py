@@ -40,8 +40,8 @@ class PlanTelemetry:
         self._delay.replace(
             {
                 (account, f"{100 * q:g}"): seconds
-                for account, some in delays.items()
-                for q, seconds in some.items()
+                for account, quantiles in delays.items()
+                for q, seconds in quantiles.items()
             }
         )
 
@@ -76,7 +76,7 @@ def planned_delays(fleet: Fleet, shortest: float) -> Mapping[str, Mapping[float,
 def minutes_until_known(rings: Rings, rows: Ints) -> Ints:
     """Return the planned minutes until metrics are read.
 
-    For a metric that a metric of the whole proves to be safe, it is the metric of the whole that is read.
+    If a metric of the whole proves a metric to be safe, the minutes are those of the metric of the whole.
     """
     safe = ~np.isnan(rings.safe_below[rows])
     read: Ints = np.where(safe, rings.cadence[rings.whole[rows]], rings.cadence[rows])

@@ -1,15 +1,16 @@
 """Lets cells start one after the other: the next one as soon as the event loop is free.
 
-A cell makes some 130 calls and takes 2 MiB while it starts. Hundreds at once would take a gigabyte, which
-Python does not return to the system, block the event loop, and be judged late, all of them. What is waited
-for is the event loop and not the end of a start, so that a cell that AWS keeps waiting delays no other.
+A cell makes some 130 calls and takes 2 MiB while it starts. Hundreds of starts at once would take a gigabyte,
+which Python does not return to the system, and would block the event loop, so that all cells are judged late.
+A start waits for a free event loop and not for the end of another start, so that a cell to which AWS responds
+late delays no other cell.
 """
 
 import asyncio
 
 MAX_CELL_WAIT = 1.0  # seconds between two starts, however busy the event loop is
 MAX_LAG = 0.01  # seconds that a timer may be late while the event loop counts as free
-LAG_INTERVAL = 0.02  # seconds of the timer
+LAG_INTERVAL = 0.02  # seconds for which the timer sleeps
 
 
 class CellStarts:

@@ -31,9 +31,9 @@ class CellWatcher:
     """Runs the inventories, the readings of quotas and the polls of one cell, and holds their status.
 
     inventoried_once: set after the first inventory of every service. polled_once: set after the first poll of
-    all metrics that these inventories found. poll_phase: cells with the same one are polled at the same time,
-    to share calls; empty: the cell has its own. reader: of its metrics. on_denial: called after a denial that
-    may be permanent (see `RunStatus.needs_confirmation`).
+    all metrics that these inventories found. poll_phase: cells with the same phase are polled at the same
+    time, to share calls; empty: the cell has its own phase. reader: reads the cell's metrics. on_denial:
+    called after a denial that may be permanent (see `RunStatus.needs_confirmation`).
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class CellWatcher:
         self._collectors = tuple(collectors)
         self.services = {collector.service for collector in self._collectors}
         self._not_inventoried = {*self.services, TAGS}
-        self._others_inventoried = asyncio.Event()  # all but those that read last
+        self._others_inventoried = asyncio.Event()  # set after all services that do not read last
         self._mark_others_inventoried()
         self.poll_status, self.poll_phase, self.activity_status = RunStatus(), "", RunStatus()
         self.on_denial: Callable[[], None] = lambda: None
@@ -66,7 +66,7 @@ class CellWatcher:
 
         No resource waits for its turn, as no other inventory follows.
         """
-        inventories = (self._inventory_service(one, by_turns=False) for one in self._collectors)
+        inventories = (self._inventory_service(collector, by_turns=False) for collector in self._collectors)
         await asyncio.gather(self.inventory.quotas.read(), *inventories, self._read_tags())
 
     async def _read_tags(self) -> None:
@@ -95,7 +95,7 @@ class CellWatcher:
                 await self._others_inventoried.wait()
 
     async def _inventory_on_schedule(self, collector: Collector, interval: float) -> None:
-        """Run the inventory of a service, unless nothing was found and it is too early to look again."""
+        """Run the inventory of a service, unless it is unused and it is too early to look again."""
         now = asyncio.get_running_loop().time()
         unused = self._unused[collector.service]
         if collector.reads_last or unused.is_due(now, interval):
@@ -104,13 +104,16 @@ class CellWatcher:
         self.inventory.statuses[collector.service].interval = wait
 
     async def _read_waiting(self) -> None:
-        """Run the inventories of the services of which resources wait for their turn to be read."""
+        """Run the inventories of the services whose resources wait for their turn to be read."""
         statuses = self.inventory.statuses
         waiting = [
-            one for one in self._collectors if one.service in statuses and statuses[one.service].waiting
+            each for each in self._collectors if each.service in statuses and statuses[each.service].waiting
         ]
         await asyncio.gather(
-            *(self._run_once("inventory", partial(self._inventory_service, one)) for one in waiting)
+            *(
+                self._run_once("inventory", partial(self._inventory_service, collector))
+                for collector in waiting
+            )
         )
 
     async def _read_waiting_again(self) -> None:
@@ -127,11 +130,11 @@ class CellWatcher:
             self.inventoried_once.set()
 
     def _mark_others_inventoried(self) -> None:
-        if all(one.reads_last or one.service not in self._not_inventoried for one in self._collectors):
+        if all(each.reads_last or each.service not in self._not_inventoried for each in self._collectors):
             self._others_inventoried.set()
 
     def status(self) -> CellStatus:
-        """A copy of the present status."""
+        """Return a copy of the present status."""
         return CellStatus(
             account=self.cell.account,
             region=self.cell.key[1],
@@ -153,7 +156,7 @@ class CellWatcher:
     def pending(self) -> list[str]:
         """The services without an inventory yet, sorted; ["metrics"] if only the first poll is missing.
 
-        A service of which series were found already is followed by their number: `lambda: 403 series so far`.
+        The number of series found so far follows the service: `lambda: 403 series so far`.
         """
         services = map(self._with_progress, sorted(self._not_inventoried - {TAGS}))
         return [*services] or ([] if self.polled_once.is_set() else ["metrics"])
@@ -172,7 +175,7 @@ class CellWatcher:
             self._requested_services.put_nowait(service)
 
     def _request_confirmation(self, service: str) -> None:
-        """Have all that failed in the inventory of a service be tried again, its quotas included."""
+        """Request the inventory and the quotas of a service again, to confirm failures."""
         self._quotas_requested.set()
         self.request_inventory(service)
 
@@ -195,7 +198,7 @@ class CellWatcher:
             await self._run_once("quotas", self.inventory.quotas.read)
 
     async def _run_once(self, loop: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Run unscheduled work, guarded like that of a schedule."""
+        """Run unscheduled work, guarded like scheduled work."""
         await run_guarded(loop, "/".join(self.cell.key), work, self._telemetry)
 
     def _schedule_confirmation(self, status: RunStatus, request: Callable[[], None]) -> None:
@@ -238,7 +241,7 @@ class CellWatcher:
     async def _poll_first_inventory(self) -> None:
         """Poll what the first inventory has found so far, so that no service waits for a slower one.
 
-        Only new metrics are requested, as AWS bills each.
+        Only new metrics are requested, as AWS bills each request.
         """
         while not self.polled_once.is_set():
             with suppress(TimeoutError):
@@ -252,8 +255,8 @@ class CellWatcher:
     async def run(self, config: Config, starts: RateLimiter | None = None) -> None:
         """Run inventories and polls until cancelled; no service waits for the end of another one.
 
-        It ends by itself when the region turns out not to be enabled in the account.
-        starts: shared with other cells, so that the services of all begin one after the other.
+        Ends early if the region turns out not to be enabled in the account. starts: a limiter shared with
+        other cells, so that the services of all cells begin one after the other.
         """
         admit = (starts or RateLimiter(MAX_SERVICE_STARTS_PER_SECOND)).acquire
         loops = asyncio.create_task(self._run_loops(config, admit))
@@ -297,12 +300,12 @@ class CellWatcher:
             )
 
     def _idle_watch(self, table: PriceTable) -> IdleWatch | None:
-        """Return what has idle metrics read more rarely; None where all metrics are read as rarely."""
+        """Return the watch by which idle metrics are read more rarely; None if all are read as rarely."""
         reader, planner = self.reader, self.reader.planner
         if not planner or planner.reads_all_equally or planner.longest >= MAX_INTERVAL:
             return None
         payers = AccountPrices(table, self.cell.telemetry.partitions)
-        prices = payers.of(self.cell.signing_account) or LIST_PRICES  # of which the ratio counts
+        prices = payers.of(self.cell.signing_account) or LIST_PRICES  # only their ratio counts
         watch = IdleWatch(reader.cell, reader.fleet, reader.owners, planner, prices)
         watch.on_wake = self._poll_requested.set
         return watch

@@ -15,12 +15,8 @@ from tests.monitor.notifiers.hostile_texts import TEXTS, hostile_notice
 from tests.monitor.notifiers.loopback import build_receiver, notice, notification, resolved
 
 RECEIVER = build_receiver(Slack, url="https://hooks.example.com/x")
-MAX_LENGTHS = {
-    "header": 150,
-    "text": 3000,
-    "fields": 2000,
-    "elements": 3000,
-}  # characters of a text, by place
+# The most characters of a text, by its place.
+MAX_LENGTHS = {"header": 150, "text": 3000, "fields": 2000, "elements": 3000}
 LINK = r"(?i)<https?://[!-;=?-~]+\|[^<>]*>"
 
 

@@ -1,4 +1,4 @@
-"""A fleet that is read from a simulated CloudWatch minute by minute, as its planner says."""
+"""A fleet that is read from a simulated CloudWatch minute by minute, as its planner plans."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -21,7 +21,7 @@ from rules.limits import Limit, LimitSource
 from tests.monitor.fleet.fleets import ACCOUNT, NOW, REGION, SETTINGS, add, key, refused, traffic
 
 CELL = (ACCOUNT, REGION)
-LIMIT = 100.0  # of every series, in its unit per second
+LIMIT = 100.0  # the limit of every series, in its unit per second
 DELAY = 2  # minutes until a point is visible
 HISTORY = 180  # minutes of points before the start
 
@@ -55,9 +55,9 @@ class Lists:
 class Demand:
     """The demand of each series, [series, minute]; without `throttled`, none is throttled.
 
-    bounded: an aggregate tells the sum of what is throttled. lists: None: there are none. has_whole: a metric
-    tells the usage of all series together. whole_limit: of a series that this metric is the usage of; None:
-    there is no such series.
+    bounded: whether an aggregate metric has the sum of throttled demand. lists: None: no lists are made.
+    has_whole: whether a metric of the whole has the usage of all series together. whole_limit: the limit of a
+    series whose usage is this metric; None: there is no such series.
     """
 
     utilization: Floats
@@ -71,9 +71,9 @@ class Demand:
 class Simulation:
     """Series whose usage of each minute is known beforehand, from HISTORY minutes before the start.
 
-    demand: without an aggregate, the utilization alone. fails: says whether CloudWatch refuses all calls of a
-    minute.
-    requested: the metrics requested so far. reads: how often each row was, and last_read: when.
+    demand: a Demand, or only the utilization, without an aggregate. fails: returns whether CloudWatch refuses
+    all calls of a minute. requested: the number of metrics requested so far. reads: how often each row was
+    read. last_read: the minute in which each row was read last.
     """
 
     def __init__(
@@ -131,19 +131,21 @@ class Simulation:
         return NOW + self.minute
 
     async def run(self, minutes: int) -> None:
-        """Let minutes pass; in each, what is due is read."""
+        """Let minutes pass, and read in each minute the metrics that are due."""
         for _ in range(minutes):
             await self.step()
 
     async def step(self) -> None:
-        """Read what is due in this minute, and go to the next one."""
+        """Read the metrics that are due in this minute, and advance to the next minute."""
         self._list()
         await self.planner.update(self.now)
         if not self.fails(self.minute):
             metrics, rings = self.fleet.metrics(CELL), self.fleet.rings
             self._read(self._affordable(due_metrics(rings, metrics, self.now)))
             every = np.fromiter(metrics.values(), np.int32)
-            at_once = {row for some in batches(rings, every) for row in prune(rings, some, self.now).tolist()}
+            at_once = {
+                row for batch in batches(rings, every) for row in prune(rings, batch, self.now).tolist()
+            }
             at_once |= {*unsafe_parts(rings, every).tolist()}
             self._read(self._affordable({name: row for name, row in metrics.items() if row in at_once}))
         self.minute += 1
@@ -183,17 +185,17 @@ class Simulation:
         visible = np.array([minute for minute in minutes if minute < self.now - DELAY], np.int32)
         throttled = self.throttled[:, visible - NOW + HISTORY]
         usage = self.usage[:, visible - NOW + HISTORY] * 60
-        for of_rows, values, absent in (
+        for kind_rows, values, absent in (
             (self.usage_rows, usage, np.nan),
             (self.throttled_rows, throttled, 0),
             (np.array([self.aggregate], np.int32), throttled.sum(axis=0, keepdims=True), 0),
             (np.array([self.whole], np.int32), usage.sum(axis=0, keepdims=True), np.nan),
         ):
-            wanted = np.flatnonzero(np.isin(of_rows, rows))
-            points = values[wanted].ravel()
+            read = np.flatnonzero(np.isin(kind_rows, rows))
+            points = values[read].ravel()
             known = ~np.isnan(points) & (points != absent)
-            every_row = np.repeat(of_rows[wanted], visible.size)[known]
-            self.fleet.rings.write(every_row, np.tile(visible, wanted.size)[known], points[known])
+            every_row = np.repeat(kind_rows[read], visible.size)[known]
+            self.fleet.rings.write(every_row, np.tile(visible, read.size)[known], points[known])
 
     def known_through(self) -> Ints:
         """Return the newest minute that is known of each series, counted from the start."""

@@ -1,4 +1,4 @@
-"""Cadences of series: by the distance to the band's edge, the history of rises, and alerts."""
+"""Cadences of series by their distance to the band's edge, their history of rises, and alerts."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ LONG = 10 * 1440  # minutes of history
 
 
 def danger(usage: float = 10, edge: float = 70, rise: float = 0, **others: Any) -> Danger:
-    """The danger of one series that rises by `rise` a minute at most."""
+    """Return the danger of one series that rises by `rise` a minute at most."""
     inputs = {
         "usage": usage,
         "edge": edge,
@@ -35,7 +35,7 @@ def danger(usage: float = 10, edge: float = 70, rise: float = 0, **others: Any) 
 
 
 @pytest.mark.parametrize(
-    ("given", "minutes"),
+    ("facts", "minutes"),
     [
         ({}, 15),
         ({"rise": 1}, 15),
@@ -62,8 +62,8 @@ def danger(usage: float = 10, edge: float = 70, rise: float = 0, **others: Any) 
         ({"usage": 90, "silence": 61}, 15),
     ],
 )
-def test_a_series_waits_as_long_as_it_is_safe(given: dict[str, Any], minutes: int) -> None:
-    assert cadences(danger(**given), INTERVALS).tolist() == [minutes]
+def test_a_series_waits_as_long_as_it_is_safe(facts: dict[str, Any], minutes: int) -> None:
+    assert cadences(danger(**facts), INTERVALS).tolist() == [minutes]
 
 
 def test_no_series_waits_less_than_the_shortest_interval() -> None:
@@ -95,7 +95,7 @@ def test_a_rise_across_missing_minutes_counts() -> None:
     assert highest_rises(usage)[0].tolist() == [0, 0, 20, 20, 20, 20, 20]
 
 
-def test_rises_fade() -> None:
+def test_a_remembered_rise_loses_half_of_its_height_in_its_half_life() -> None:
     rises = np.full((2, 7), 8, np.float32)
     assert remembered(rises, np.array([0, HALF_LIFE], np.int32))[:, 0].tolist() == [8, 4]
 

@@ -20,7 +20,7 @@ HOURS = 60
 
 
 def silent(series: int, minutes: int) -> Floats:
-    """Return the usage of series without any point."""
+    """Return the usage of series without points."""
     return np.full((series, HISTORY + minutes), np.nan, np.float32)
 
 
@@ -55,7 +55,7 @@ def test_only_metrics_read_more_often_than_hourly_save_requests_when_idle() -> N
     assert requests_saved(np.array([60, 1440], np.int32), 15) == 0
 
 
-def test_with_lists_a_metric_without_points_is_read_once_an_hour_for_a_quarter_of_the_cost() -> None:
+def test_with_lists_a_metric_without_points_is_read_once_an_hour() -> None:
     unwatched, watched = (
         run(Simulation(Demand(silent(3, 24 * HOURS), lists=lists)), 24 * HOURS) for lists in (None, Lists())
     )
@@ -71,19 +71,19 @@ def test_with_lists_a_metric_without_points_is_read_once_an_hour_for_a_quarter_o
 @settings(max_examples=6, deadline=None)
 @given(st.lists(st.integers(0, 4 * HOURS), min_size=1, max_size=6), st.integers(0, LIST_DELAY))
 def test_the_first_new_point_of_an_idle_series_is_read_within_the_bound(
-    alive_at: list[int], delay: int
+    active_from: list[int], delay: int
 ) -> None:
-    usage = silent(len(alive_at), 6 * HOURS)
-    for row, minute in enumerate(alive_at):
+    usage = silent(len(active_from), 6 * HOURS)
+    for row, minute in enumerate(active_from):
         usage[row, HISTORY + minute :] = 1.0
-    fleet = Simulation(Demand(usage, lists=Lists(delay=delay)))
-    found = np.full(len(alive_at), -1)
+    simulation = Simulation(Demand(usage, lists=Lists(delay=delay)))
+    found = np.full(len(active_from), -1)
     for minute in range(6 * HOURS):
-        run(fleet, 1)
-        newly = (found < 0) & (fleet.known_through() >= np.array(alive_at))
+        run(simulation, 1)
+        newly = (found < 0) & (simulation.known_through() >= np.array(active_from))
         found[newly] = minute
     assert (found >= 0).all()
-    assert (found - np.array(alive_at) <= DELAY + 1 + idle_bound(LONGEST)).all()
+    assert (found - np.array(active_from) <= DELAY + 1 + idle_bound(LONGEST)).all()
 
 
 @settings(max_examples=6, deadline=None)
@@ -94,52 +94,54 @@ def test_every_metric_is_read_at_least_once_an_hour_whatever_lists_return(seed: 
     usage[random.random(usage.shape) < 0.002] = 0.3
     fails = random.random(minutes) < 0.05
     lists = Lists(fails=lambda minute: bool(fails[minute]))
-    fleet = Simulation(Demand(usage, bounded=False, lists=lists))
-    run(fleet, minutes)
-    assert fleet.longest_gap.max() <= MAX_INTERVAL
-    assert (fleet.now - fleet.last_read).max() <= MAX_INTERVAL
+    simulation = Simulation(Demand(usage, bounded=False, lists=lists))
+    run(simulation, minutes)
+    assert simulation.longest_gap.max() <= MAX_INTERVAL
+    assert (simulation.now - simulation.last_read).max() <= MAX_INTERVAL
 
 
-def test_without_lists_an_idle_metric_is_read_at_the_longest_interval_again() -> None:
+def test_once_lists_fail_an_idle_metric_is_read_at_the_longest_interval_again() -> None:
     lists = Lists(fails=lambda minute: minute > 6 * HOURS)
-    fleet = Simulation(Demand(silent(2, 12 * HOURS), lists=lists))
-    run(fleet, 9 * HOURS)
-    before = fleet.reads[fleet.usage_rows].copy()
-    run(fleet, 2 * HOURS)
-    assert (fleet.reads[fleet.usage_rows] - before >= 2 * HOURS // LONGEST).all()
+    simulation = Simulation(Demand(silent(2, 12 * HOURS), lists=lists))
+    run(simulation, 9 * HOURS)
+    before = simulation.reads[simulation.usage_rows].copy()
+    run(simulation, 2 * HOURS)
+    assert (simulation.reads[simulation.usage_rows] - before >= 2 * HOURS // LONGEST).all()
 
 
 def test_a_metric_listed_without_a_new_point_is_read_at_the_longest_interval() -> None:
-    fleet = Simulation(Demand(silent(1, 12 * HOURS), lists=Lists(anyway=(0,))))
-    run(fleet, 12 * HOURS)
-    assert fleet.longest_gap[fleet.usage_rows].max() <= LONGEST
-    assert fleet.reads[fleet.usage_rows].max() <= 12 * HOURS / LONGEST + 2
+    simulation = Simulation(Demand(silent(1, 12 * HOURS), lists=Lists(anyway=(0,))))
+    run(simulation, 12 * HOURS)
+    assert simulation.longest_gap[simulation.usage_rows].max() <= LONGEST
+    assert simulation.reads[simulation.usage_rows].max() <= 12 * HOURS / LONGEST + 2
 
 
 def test_a_metric_without_new_points_becomes_idle_after_hours() -> None:
     usage = silent(2, 12 * HOURS)
     usage[0, : HISTORY + 60] = usage[1] = 0.1
-    fleet = run(Simulation(Demand(usage, lists=Lists())), 60 + IDLE_AFTER)
-    assert fleet.longest_gap[fleet.usage_rows].max() <= LONGEST
-    run(fleet, 5 * HOURS)
-    assert fleet.longest_gap[fleet.usage_rows[0]] == MAX_INTERVAL
-    assert fleet.longest_gap[fleet.usage_rows[1]] <= LONGEST
+    simulation = run(Simulation(Demand(usage, lists=Lists())), 60 + IDLE_AFTER)
+    assert simulation.longest_gap[simulation.usage_rows].max() <= LONGEST
+    run(simulation, 5 * HOURS)
+    assert simulation.longest_gap[simulation.usage_rows[0]] == MAX_INTERVAL
+    assert simulation.longest_gap[simulation.usage_rows[1]] <= LONGEST
 
 
 def test_a_streamed_point_wakes_an_idle_metric_at_once() -> None:
-    fleet = run(Simulation(Demand(silent(1, 12 * HOURS), lists=Lists())), 9 * HOURS)
-    rings, row = fleet.fleet.rings, fleet.usage_rows
+    simulation = run(Simulation(Demand(silent(1, 12 * HOURS), lists=Lists())), 9 * HOURS)
+    rings, row = simulation.fleet.rings, simulation.usage_rows
     assert rings.cadence[row].tolist() == [MAX_INTERVAL]
-    rings.write_streamed(row, np.array([fleet.now - 1], np.int32), np.array([5.0], np.float32), fleet.now)
-    fleet.planner.plan(fleet.now)
+    rings.write_streamed(
+        row, np.array([simulation.now - 1], np.int32), np.array([5.0], np.float32), simulation.now
+    )
+    simulation.planner.plan(simulation.now)
     assert rings.cadence[row].max() <= LONGEST
 
 
 def test_the_same_points_lead_to_the_same_plan() -> None:
     usage = silent(5, 6 * HOURS)
     usage[2, HISTORY + 300 :] = 0.5
-    one, other = (run(Simulation(Demand(usage, lists=Lists())), 6 * HOURS) for _ in range(2))
-    assert one.reads.tolist() == other.reads.tolist()
+    first, second = (run(Simulation(Demand(usage, lists=Lists())), 6 * HOURS) for _ in range(2))
+    assert first.reads.tolist() == second.reads.tolist()
 
 
 def test_requests_stay_within_the_budget_with_idle_metrics_and_lists() -> None:
@@ -147,8 +149,9 @@ def test_requests_stay_within_the_budget_with_idle_metrics_and_lists() -> None:
 
     usage = silent(12, 24 * HOURS)
     usage[:4] = 0.5
-    fleet = run(
-        Simulation(Demand(usage, lists=Lists()), budget=lambda one: budget_of(dollars, one)), 24 * HOURS
+    simulation = run(
+        Simulation(Demand(usage, lists=Lists()), budget=lambda simulation: budget_of(dollars, simulation)),
+        24 * HOURS,
     )
-    spent = fleet.requested * LIST_PRICES.metric
+    spent = simulation.requested * LIST_PRICES.metric
     assert spent <= dollars * (24 * HOURS / MINUTES_PER_MONTH + 0.02)

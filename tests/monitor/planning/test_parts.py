@@ -1,4 +1,4 @@
-"""Series and metrics that are planned part by part, while others come."""
+"""Series and metrics that are planned part by part, while an inventory adds more."""
 
 import asyncio
 
@@ -16,28 +16,28 @@ from tests.monitor.fleet.fleets import NOW, add, key
 SERIES = PART_SIZE + 3
 
 
-def test_ranges_are_all_of_it_and_no_longer_than_a_part() -> None:
+def test_ranges_cover_all_positions_by_slices_of_at_most_a_part() -> None:
     for size in (0, 1, PART_SIZE, SERIES, 3 * PART_SIZE):
         parts = [*ranges(size)]
-        assert [n for some in parts for n in range(some.start, some.stop)] == [*range(size)]
-        assert all(0 < some.stop - some.start <= PART_SIZE for some in parts)
+        assert [n for part in parts for n in range(part.start, part.stop)] == [*range(size)]
+        assert all(0 < part.stop - part.start <= PART_SIZE for part in parts)
 
 
-def test_formula_parts_hold_all_formulas_with_later_ones_under_one_more_index() -> None:
+def test_formula_parts_cover_all_formulas_and_replace_slots_and_rows_added_later() -> None:
     formulas = Formulas()
     for slot in range(SERIES):
         formulas.put(slot, Formula(Shape(Op.SUM, (None,)), (2 * slot,), (1.0,)))
-    slots, rows = SERIES - 1, 2 * (SERIES - 1)  # the last one came since
+    slots, rows = SERIES - 1, 2 * (SERIES - 1)  # the last formula was added after the plan began
     parts = [*formula_parts(formulas, slots, rows)]
     assert len(parts) == 2
-    assert np.concatenate([some for some, _ in parts]).tolist() == [*range(SERIES)]
-    assert np.concatenate([some[0] for _, some in parts]).tolist() == [*range(0, 2 * SERIES, 2)]
+    assert np.concatenate([part_slots for part_slots, _ in parts]).tolist() == [*range(SERIES)]
+    assert np.concatenate([part_rows[0] for _, part_rows in parts]).tolist() == [*range(0, 2 * SERIES, 2)]
     (*_, (last_slots, last_rows)) = formula_parts(formulas, slots - 1, rows - 2)
     assert last_slots.tolist()[-2:] == [slots - 1] * 2
     assert last_rows[0].tolist()[-2:] == [rows - 2] * 2
 
 
-def test_a_fleet_of_several_parts_is_planned_while_others_come() -> None:
+def test_a_fleet_of_several_parts_is_planned_while_series_are_added() -> None:
     fleet = Fleet()
     for n in range(SERIES):
         add(fleet, key(f"stream-{n}"), throttled=None)
@@ -57,7 +57,7 @@ def test_a_fleet_of_several_parts_is_planned_while_others_come() -> None:
     asyncio.run(main())
     assert set(fleet.cadence[:SERIES].tolist()) == {15}
     planned = fleet.rings.cadence[: rows.size].tolist()
-    assert planned.count(5) == 1  # the one that proves what throttled demand of the namespace is
+    assert planned.count(5) == 1  # the metric that proves that its namespace publishes
     assert planned.count(15) == rows.size - 1
     planner.plan(NOW + 3)
     assert set(fleet.rings.cadence[rows.size : fleet.rings.size].tolist()) <= {0, 5, 15}

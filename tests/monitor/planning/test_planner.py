@@ -1,4 +1,4 @@
-"""The promises of a planner for a whole fleet, minute by minute."""
+"""The delays and costs that a planner guarantees for a whole fleet, checked minute by minute."""
 
 import asyncio
 from dataclasses import replace
@@ -27,27 +27,27 @@ HOURS = 60
 
 
 def constant(*levels: float, minutes: int = 4 * HOURS) -> Floats:
-    """Series that always have the same utilization."""
+    """Return the utilization of series, each of which has one level all the time."""
     return np.repeat(np.array(levels, np.float32)[:, None], HISTORY + minutes, axis=1)
 
 
 def with_throttling(utilization: Floats, seed: int = 0) -> Demand:
-    """Some throttled demand now and then, which an aggregate tells."""
+    """Return demand that is throttled now and then, with an aggregate of the throttled demand."""
     random = np.random.default_rng(seed)
     throttled = (random.random(utilization.shape) < 0.003) * random.integers(1, 50, utilization.shape)
     return Demand(utilization, throttled.astype(np.float32))
 
 
 def run(simulation: Simulation, minutes: int) -> Simulation:
-    """Run a simulation."""
+    """Run a simulation for some minutes, and return it."""
     asyncio.run(simulation.run(minutes))
     return simulation
 
 
-def test_a_quiet_series_is_read_seldom_and_one_above_its_band_every_minute() -> None:
+def test_a_series_with_low_usage_is_read_seldom_and_a_series_above_its_band_every_minute() -> None:
     simulation = run(Simulation(constant(0.1, 0.8)), 120)
-    quiet, above = simulation.reads[simulation.usage_rows]
-    assert quiet <= 120 / 5 + 1  # also what is read for all of its namespace
+    low, above = simulation.reads[simulation.usage_rows]
+    assert low <= 120 / 5 + 1  # its metric may be the one that proves that its namespace publishes
     assert above >= 119
 
 
@@ -56,7 +56,7 @@ def test_throttled_demand_is_read_every_five_minutes_at_least() -> None:
     assert simulation.longest_gap[simulation.throttled_rows].tolist() == [5, 5, 5]
 
 
-def test_an_alert_has_a_series_read_every_minute() -> None:
+def test_a_series_with_an_alert_is_read_every_minute() -> None:
     simulation = run(Simulation(constant(0.1, 0.1), alerting=lambda: np.array([1], np.int32)), 60)
     assert simulation.reads[simulation.usage_rows[1]] >= 59
 
@@ -92,11 +92,11 @@ def test_an_idle_series_is_read_as_seldom_as_a_safe_one() -> None:
 def test_a_late_namespace_is_requested_no_more_often_than_its_series_need() -> None:
     simulation = Simulation(constant(0.1, 0.8))
     rings = simulation.fleet.rings
-    rings.delay[: rings.size] = 25  # points may come and change for as long, and are read again
+    rings.delay[: rings.size] = 25  # minutes in which points may still come and change
     run(simulation, 4 * HOURS)
-    quiet, above = simulation.reads[simulation.usage_rows]
-    assert quiet <= 4 * HOURS / 5 + 1
-    assert above <= 4 * HOURS / 5 + 1  # a fifth of the delay: more often tells nothing sooner
+    low, above = simulation.reads[simulation.usage_rows]
+    assert low <= 4 * HOURS / 5 + 1
+    assert above <= 4 * HOURS / 5 + 1  # not more often than once in a fifth of the delay
     assert simulation.reads[simulation.throttled_rows].max() <= 4 * HOURS / ADAPTIVE.throttled + 1
 
 
@@ -110,9 +110,11 @@ def test_equal_intervals_request_everything_at_every_poll(interval: int) -> None
 
 
 def test_with_equal_intervals_no_rise_is_looked_for_and_new_series_have_the_interval() -> None:
-    equal, adaptive = (Simulation(constant(0.1, 0.9), of) for of in (Intervals(5, 5, 5), ADAPTIVE))
-    for one in (equal, adaptive):
-        run(one, 30)
+    equal, adaptive = (
+        Simulation(constant(0.1, 0.9), intervals) for intervals in (Intervals(5, 5, 5), ADAPTIVE)
+    )
+    for simulation in (equal, adaptive):
+        run(simulation, 30)
     assert (adaptive.fleet.rises_through[:2] > 0).all()
     assert (equal.fleet.rises_through[:2] == NEVER).all()
     added = add(equal.fleet, key("new"), replace(SETTINGS, limit=Limit(1.0, LimitSource.API, 0.0)))
@@ -167,13 +169,13 @@ def test_a_budget_holds_for_any_fleet(
     assert simulation.requested * price <= max(dollars, least) * (minutes / MINUTES_PER_MONTH + 0.01) + price
 
 
-def test_with_a_budget_those_in_danger_are_read_as_often_as_without() -> None:
+def test_a_budget_does_not_lengthen_the_interval_of_a_series_in_danger() -> None:
     simulation = run(Simulation(constant(*[0.1] * 30, 0.9), budget=lambda one: budget_of(1.5, one)), 240)
     assert simulation.reads[simulation.usage_rows[-1]] >= 239
     assert simulation.reads[simulation.usage_rows[0]] < 240 / ADAPTIVE.longest
 
 
-def test_no_metric_starves_in_a_day_with_faults() -> None:
+def test_every_metric_is_read_in_time_in_a_day_with_faults() -> None:
     random = np.random.default_rng(1)
     walk = np.cumsum(random.normal(0, 0.01, (15, HISTORY + 24 * HOURS)), axis=1) + 0.3
     usage = np.clip(walk, 0, 1.2).astype(np.float32)
@@ -194,7 +196,7 @@ def test_no_metric_starves_in_a_day_with_faults() -> None:
 def test_the_same_samples_give_the_same_plan(seed: int) -> None:
     usage = np.random.default_rng(seed).uniform(0, 1, (4, HISTORY + 40)).astype(np.float32)
     first, second = (run(Simulation(with_throttling(usage, seed)), 40) for _ in range(2))
-    plans = [one.fleet.rings.cadence[: one.fleet.rings.size].tolist() for one in (first, second)]
+    plans = [each.fleet.rings.cadence[: each.fleet.rings.size].tolist() for each in (first, second)]
     assert plans[0] == plans[1]
     assert first.requested == second.requested
 
@@ -225,7 +227,7 @@ def test_the_planned_delays_are_reported_by_account() -> None:
     simulation = run(Simulation(constant(*[0.1] * 98, 0.9, 0.9)), 30)
     assert planned_delays(simulation.fleet, 60) == {ACCOUNT: {0.5: 900, 0.99: 900, 1: 900}}
     busy = run(Simulation(constant(*[0.9] * 3, 0.1)), 30)
-    namespace_interval = 300.0  # of the metric by which its namespace proves that it publishes
+    namespace_interval = 300.0  # the interval of the metric that proves that its namespace publishes
     assert planned_delays(busy.fleet, 60)[ACCOUNT][0.5] == 60
     assert planned_delays(busy.fleet, 60)[ACCOUNT][1.0] in (namespace_interval, 900)
     tight = run(Simulation(constant(*[0.1] * 30), budget=lambda one: budget_of(0.5, one)), 30)
@@ -238,12 +240,12 @@ def test_the_slowest_cadence_is_an_hour_when_the_budget_is_too_small(
 ) -> None:
     simulation = run(Simulation(constant(*[0.1] * 20), budget=lambda one: budget_of(0.001, one)), 10)
     assert simulation.fleet.rings.cadence[simulation.usage_rows].tolist() == [MAX_INTERVAL] * 20
-    assert [one.getMessage() for one in caplog.records] == [
+    assert [record.getMessage() for record in caplog.records] == [
         "the budget of $0.001 a month is too small: 40 metrics, each requested once an hour, cost $1"
     ]
 
 
-async def test_a_fleet_that_grows_tenfold_keeps_to_its_budget_and_starves_nothing() -> None:
+async def test_a_fleet_that_grows_tenfold_keeps_to_its_budget_and_all_metrics_are_read() -> None:
     minutes = 9 * HOURS
     simulation = Simulation(constant(*[0.1] * 10, minutes=minutes), budget=lambda one: budget_of(2, one))
     await simulation.run(2 * HOURS)

@@ -12,7 +12,7 @@ Cadences = st.lists(st.integers(1, 2 * MAX_INTERVAL), min_size=1, max_size=300)
 
 
 def stretched(cadences: Ints, allowed: float) -> Ints:
-    """Return the cadences of metrics as they stretch."""
+    """Return the stretched cadence of each metric."""
     longer: Ints = longer_cadences(np.bincount(cadences), allowed)[cadences]
     return longer
 

@@ -1,4 +1,4 @@
-"""Resources below their bands are described once an hour, all others and shared facts at each inventory."""
+"""Resources below their bands are described once an hour; other resources and shared facts, each time."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,21 +31,21 @@ OFF = Unobservable("detailed metrics are off")
 
 @dataclass
 class StreamInventories:
-    """Inventories of streams, each ten minutes after the one before, after a judgement."""
+    """Runs an inventory of streams every ten minutes, with streams in `zones`, by default below the band."""
 
     account: FakeAccount
     minutes: int = 0
     zones: dict[str, Zone] = field(default_factory=dict)
 
     async def described(self, **more: Any) -> set[str]:
-        """The streams that the next inventory describes."""
-        fleet, named = self.account.fleet, list[str]()
+        """Run the next inventory, and return the streams that it describes."""
+        fleet, described = self.account.fleet, list[str]()
         for key, series in fleet.series.items():
             fleet.zone[series.slot] = self.zones.get(key.resource, Zone.BELOW)
         describe = self.account.aws.answers["describe_stream_summary"]
 
         def note(StreamName: str) -> Any:
-            named.append(StreamName)
+            described.append(StreamName)
             return describe(StreamName=StreamName)
 
         self.account.aws.answers["describe_stream_summary"] = note
@@ -53,7 +53,7 @@ class StreamInventories:
         self.minutes += 10
         await self.account.inventory.run(KINESIS, by_turns=True)
         self.account.aws.answers["describe_stream_summary"] = describe
-        return {*named}
+        return {*described}
 
 
 async def test_streams_below_their_band_are_described_once_an_hour() -> None:
@@ -93,8 +93,8 @@ async def test_a_doubted_limit_is_read_at_once_though_the_stream_is_below_its_ba
     await inventories.described()
     fleet = inventories.account.fleet
     (slot,) = (
-        one.slot
-        for key, one in fleet.series.items()
+        series.slot
+        for key, series in fleet.series.items()
         if (key.signal, key.resource) == ("stream_write_bytes", "a")
     )
     fleet.doubted[slot] = True
@@ -102,7 +102,7 @@ async def test_a_doubted_limit_is_read_at_once_though_the_stream_is_below_its_ba
 
 
 def fleet_of(**series: tuple[ResourcePath, Zone]) -> Fleet:
-    """A fleet with these series, by signal: the path of the resource, and the zone."""
+    """Return a fleet with these series. series: path of the resource and zone, by signal."""
     fleet = Fleet()
     settings = SeriesSettings(signal=STREAM_WRITE_BYTES, limit=Limit(1.0, LimitSource.API, 0.0), band=Band())
     for signal, (path, zone) in series.items():
@@ -153,7 +153,7 @@ def test_a_resource_with_tolerated_throttling_is_not_below_its_band(
 @pytest.mark.parametrize(("usage", "is_below"), [(OFF, True), (NOT_READ_YET, True), (0.0, False)])
 def test_only_judged_series_count_and_a_usage_of_an_api_is_never_below(usage: Any, is_below: bool) -> None:
     fleet = fleet_of(one=(("a",), BELOW))
-    (settings,) = (one.settings for one in fleet.series.values())
+    (settings,) = (each.settings for each in fleet.series.values())
     resource = Resource("stream", ("a",))
     observed = Observed(signal="two", resource=resource, usage=usage, limit=1.0)
     slot = fleet.put(Key(*CELL, "kinesis", "two", resource), observed, settings, 0).slot
@@ -184,7 +184,7 @@ signals:
 """
 
 
-async def test_a_call_that_resources_share_is_made_at_each_inventory() -> None:
+async def test_a_call_that_several_resources_share_is_made_at_each_inventory() -> None:
     aws = FakeAws(
         malformed=True,
         now=1.7e9,

@@ -1,4 +1,4 @@
-"""All that AWS bills is counted, whoever asks: what the product counts is what an AWS has answered."""
+"""Headroom counts all that AWS bills, whoever asks: its counters equal the requests that AWS answered."""
 
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -24,15 +24,16 @@ from tests.monitor.polling.linked_aws import FIRST, MONITORING, SECOND, LinkedAw
 from tests.registries import REGISTRY
 from tests.telemetries import Telemetries
 
-BROKEN_EVERY, REFUSED_EVERY = 3, 2  # of the calls of GetMetricData
+# Every third response of GetMetricData is broken, and every second call refused.
+BROKEN_EVERY, REFUSED_EVERY = 3, 2
 REFUSAL = orjson.dumps({"__type": "com.amazonaws#ThrottlingException", "message": "Rate exceeded"})
-SERVICES = ["apigateway", "kinesis", "lambda", "quotas"]  # which request and list metrics for limits, too
+SERVICES = ["apigateway", "kinesis", "lambda", "quotas"]  # services that read metrics for limits, too
 COUNTED = ("headroom_metrics_requested", "headroom_list_metrics_requests")
 
 
 @dataclass
 class Meter:
-    """An AWS that passes requests on to another one, and counts what it bills; some it refuses or breaks."""
+    """A proxy before AWS that counts what AWS bills. has_faults: refuse calls and break responses."""
 
     upstream: str
     has_faults: bool
@@ -56,31 +57,31 @@ class Meter:
         return answered
 
     async def _forward(self, request: web.Request, body: bytes) -> web.Response:
-        kept = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
+        headers = {name: value for name, value in request.headers.items() if name.lower() != "content-length"}
         url = f"{self.upstream}{request.raw_path}"
-        async with self.session.request(request.method, url, data=body, headers=kept) as response:
+        async with self.session.request(request.method, url, data=body, headers=headers) as response:
             content = await response.read()
-            type_ = response.headers.get("Content-Type", "text/plain")
-            return web.Response(status=response.status, body=content, headers={"Content-Type": type_})
+            content_type = response.headers.get("Content-Type", "text/plain")
+            return web.Response(status=response.status, body=content, headers={"Content-Type": content_type})
 
     @classmethod
     @asynccontextmanager
     async def serving(cls, upstream: str, *, has_faults: bool) -> AsyncIterator[tuple["Meter", str]]:
         meter = cls(upstream, has_faults)
-        once = aiohttp.TCPConnector(force_close=True)
+        connector = aiohttp.TCPConnector(force_close=True)
         async with (
-            aiohttp.ClientSession(connector=once) as meter.session,
+            aiohttp.ClientSession(connector=connector) as meter.session,
             serve_http(meter.answer) as port,
         ):
             yield meter, f"http://127.0.0.1:{port}"
 
 
 def counted(telemetry: Telemetries) -> dict[str, float]:
-    """Return what the product counts, by operation."""
+    """Return what Headroom counts, by operation."""
     sums = dict.fromkeys(COUNTED, 0.0)
     for family in telemetry.registry.collect():
         if family.name in sums:
-            sums[family.name] += sum(one.value for one in family.samples if one.name.endswith("_total"))
+            sums[family.name] += sum(each.value for each in family.samples if each.name.endswith("_total"))
     return dict(zip(("GetMetricData", "ListMetrics"), sums.values(), strict=True))
 
 
@@ -123,7 +124,7 @@ async def test_the_listings_of_linked_accounts_are_counted_for_the_account_that_
 async def test_a_metric_request_of_a_collector_waits_for_the_budget() -> None:
     aws = FakeAws(get_metric_data={"MetricDataResults": []})
     telemetry = Telemetries()
-    config = Config.model_validate({"budget": {"dollars_per_month": 0.002}})  # 2 metrics ahead
+    config = Config.model_validate({"budget": {"dollars_per_month": 0.002}})  # pays for 2 metrics in advance
     watch = Watcher(config, REGISTRY, Fleet(), telemetry.process, telemetry.aws)
     cell = Cell(
         fake_credentials(),
@@ -141,12 +142,12 @@ async def test_a_metric_request_of_a_collector_waits_for_the_budget() -> None:
     query = {"Id": "one", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}
     scan = Scan(cell, "sqs")
 
-    async def look_back() -> None:
+    async def request_metric() -> None:
         await scan.call("cloudwatch", "GetMetricData", MetricDataQueries=[query], StartTime=0, EndTime=60)
 
-    await look_back()
-    await look_back()
+    await request_metric()
+    await request_metric()
     with pytest.raises(NotReadYetError, match="budget"):
-        await look_back()
+        await request_metric()
     assert aws.calls == ["cloudwatch:GetMetricData"] * 2
     await watch.close()

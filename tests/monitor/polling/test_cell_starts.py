@@ -9,7 +9,7 @@ from tests.quick_loop import QuickLoop
 
 
 async def start_times(number: int) -> list[float]:
-    """Return when cells start that are all admitted at once."""
+    """Return the times at which cells start if all of them ask at once."""
     starts, begun, loop = CellStarts(), list[float](), asyncio.get_running_loop()
 
     async def start() -> None:
@@ -20,26 +20,26 @@ async def start_times(number: int) -> list[float]:
     return begun
 
 
-def begins(number: int, lateness: float) -> list[float]:
-    """Return when cells start in a loop that is late by so many seconds."""
+def start_times_in_loop(number: int, lateness: float) -> list[float]:
+    """Return the times at which cells start in an event loop whose timers are late by `lateness` seconds."""
 
     def loop() -> asyncio.AbstractEventLoop:
-        made = QuickLoop()
-        made.lateness = lateness
-        return made
+        quick_loop = QuickLoop()
+        quick_loop.lateness = lateness
+        return quick_loop
 
     with asyncio.Runner(loop_factory=loop) as runner:
         return runner.run(start_times(number))
 
 
-def test_cells_start_in_turn_without_waiting_for_the_end_of_another() -> None:
-    assert begins(3, 0.0) == pytest.approx([LAG_INTERVAL, 2 * LAG_INTERVAL, 3 * LAG_INTERVAL])
-    assert begins(3, MAX_LAG / 2)[-1] == pytest.approx(3 * (LAG_INTERVAL + MAX_LAG / 2))
+def test_cells_start_in_turn_without_waiting_for_the_end_of_another_start() -> None:
+    assert start_times_in_loop(3, 0.0) == pytest.approx([LAG_INTERVAL, 2 * LAG_INTERVAL, 3 * LAG_INTERVAL])
+    assert start_times_in_loop(3, MAX_LAG / 2)[-1] == pytest.approx(3 * (LAG_INTERVAL + MAX_LAG / 2))
 
 
 @pytest.mark.parametrize("lateness", [MAX_LAG * 2, 0.3, 5.0])
 def test_in_a_busy_loop_a_cell_starts_after_the_longest_wait_and_not_later(lateness: float) -> None:
-    first, second = begins(2, lateness)
+    first, second = start_times_in_loop(2, lateness)
     timer = LAG_INTERVAL + lateness
     assert MAX_CELL_WAIT <= first <= MAX_CELL_WAIT + timer
     assert MAX_CELL_WAIT <= second - first <= MAX_CELL_WAIT + timer
