@@ -183,12 +183,13 @@ class ProxyConfig(ConfigModel):
     )
     role_header: HeaderName | None = Field(
         default=None,
-        description="Header with the role of the user, read or operate; users without it have `role`.",
+        description="Header with the role of the user, read or operate; users without the header have "
+        "`role`.",
     )
 
 
 class AuthConfig(ConfigModel):
-    """Authentication. Without it every client may operate, so the server must listen on loopback."""
+    """Authentication. Without this block every client may operate, so the server must listen on loopback."""
 
     tokens: tuple[TokenConfig, ...] = Field(
         default=(),
@@ -231,8 +232,10 @@ class AuthConfig(ConfigModel):
 class TlsConfig(ConfigModel):
     """The certificate that the server uses for https; it is reloaded when its files change."""
 
-    certificate_file: File = Field(description="The certificate followed by those of its issuers, PEM.")
-    key_file: File = Field(description="The key, PEM, without a passphrase.")
+    certificate_file: File = Field(
+        description="Certificate in PEM, followed by the certificates of its issuers."
+    )
+    key_file: File = Field(description="Private key in PEM, without a passphrase.")
     minimum_version: Annotated[Literal["1.2", "1.3"], choice(*TLS_VERSIONS), BeforeValidator(_version)] = (
         Field(default="1.2", description="The oldest version of TLS that is accepted: 1.2 or 1.3.")
     )

@@ -71,15 +71,17 @@ class RouteConfig(ConfigModel):
     )
     severities: Severities = Field(
         default=(),
-        description="Severities it matches; default: warning and critical. Info is sent only if named.",
+        description="Severities that the route matches; default: warning and critical. Alerts of severity "
+        "info match only if it is named.",
     )
     receiver: Names | None = Field(
         default=None,
-        description="A name, a list of names, or [] for none; default at the root: every receiver.",
+        description="Name of a receiver, a list of names, or [] for no receiver; default at the root: every "
+        "receiver.",
     )
     group_by: Names | None = Field(
         default=None,
-        description="Labels to group alerts by, ... for all; default: account, region, service.",
+        description="Labels to group alerts by, or ... for all labels; default: account, region, service.",
     )
     group_wait: Duration | None = Field(
         default=None, ge=0, le=3600, description="How long a new group waits for more alerts; default 30s."
@@ -96,13 +98,17 @@ class RouteConfig(ConfigModel):
         le=31 * 86400,
         description="How often alerts that still fire are repeated; default 4h.",
     )
-    active: Names = Field(default=(), description="Time windows; outside of them nothing is sent.")
-    silenced: Names = Field(default=(), description="Time windows; within them nothing is sent.")
+    active: Names = Field(
+        default=(), description="Names of time windows; outside of these windows nothing is sent."
+    )
+    silenced: Names = Field(
+        default=(), description="Names of time windows; within these windows nothing is sent."
+    )
     continue_: bool = Field(
         default=False,
         alias="continue",
         strict=True,
-        description="true: also try the following routes.",
+        description="true: also try the routes after this route.",
     )
     routes: tuple["RouteConfig", ...] = Field(default=(), description="Branches, tried in order.")
 

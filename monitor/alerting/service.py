@@ -205,7 +205,7 @@ class Alerting:
 def _blind_places(registry: CollectorRegistry) -> SnapshotGauge:
     gauge = SnapshotGauge(
         "headroom_blind_places",
-        "Regions and services of an account that cannot be read, by cause, while an alert on them fires.",
+        "Unreadable regions and services of an account, by cause, while a blind-spot alert fires.",
         ["account", "cause"],
     )
     registry.register(gauge)
@@ -222,7 +222,7 @@ def _export_health(journal: Journal, registry: CollectorRegistry) -> None:
     health.set_function(lambda: float(journal.healthy))
     unusable = Gauge(
         "headroom_journal_set_aside",
-        "Rows that this process moved to unusable_rows, and corrupt files that it renamed.",
+        "Rows that this process moved to unusable_rows, and corrupt journal files that it renamed.",
         ["what"],
         registry=registry,
     )

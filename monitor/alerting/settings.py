@@ -41,20 +41,22 @@ class ToleranceOverride(ConfigModel):
     rate: Number | None = Field(
         default=None,
         ge=0,
-        description="Throttled demand per second, as the mean of a minute, below which it is tolerated; "
-        "default for most signals: 0.05.",
+        description="Throttled demand per second, as the mean of a minute, below which throttling is "
+        "tolerated; default for most signals: 0.05.",
     )
     share: Ratio | None = Field(
         default=None,
-        description="Throttled share of the minute's whole demand, below which it is tolerated even if it "
-        "exceeds `rate`; default for most signals: 0.001. Used where CloudWatch counts both in one unit.",
+        description="Throttled share of the minute's whole demand, below which throttling is tolerated even "
+        "if it exceeds `rate`; default for most signals: 0.001. Used where CloudWatch counts throttled and "
+        "whole demand in one unit.",
     )
     pending_for: WholeMinutes | None = Field(
         default=None,
         alias="for",
         ge=0,
         le=86400,
-        description="How long throttling beyond the tolerance lasts before it fires; mostly 0 by default.",
+        description="How long throttling beyond the tolerance lasts before its alert fires; default for "
+        "most signals: 0.",
     )
 
 
@@ -66,15 +68,18 @@ class AlertOverride(Selector):
         alias="for",
         ge=0,
         le=86400,
-        description="How long a breach lasts before it fires, in whole minutes. It applies above the band, "
-        "near the limit and, unless `tolerance` has its own `for`, to throttling. Below the band it is "
-        "always a day.",
+        description="How long a breach lasts before its alert fires, in whole minutes. Applies above the "
+        "band, near the limit and, unless `tolerance` has its own `for`, to throttling. Below the band, a "
+        "breach always lasts a day.",
     )
     tolerance: ToleranceOverride = Field(
-        default=ToleranceOverride(), description="How much throttled demand raises no alert."
+        default=ToleranceOverride(), description="Amount of throttled demand that raises no alert."
     )
     keep_firing_for: WholeMinutes | None = Field(
-        default=None, ge=0, le=86400, description="How long a breach must have ended before it is resolved."
+        default=None,
+        ge=0,
+        le=86400,
+        description="How long a breach must have ended before its alert is resolved.",
     )
     below: SeverityOrNone | None = Field(
         default=None, description="Severity below the band, for limits that are paid for; default info."
@@ -86,8 +91,8 @@ class AlertOverride(Selector):
     )
     will_reach: SeverityOrNone | None = Field(
         default=None,
-        description="Severity while the limit will probably be reached within three days or sooner; default "
-        "warning. none: no alert.",
+        description="Severity of a forecast that the limit will probably be reached within three days or "
+        "sooner; default warning. none: no alert.",
     )
     will_reach_for: WholeMinutes | None = Field(
         default=None,

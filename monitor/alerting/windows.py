@@ -96,10 +96,16 @@ class TimeWindow(ConfigModel):
     """
 
     name: Text = Field(description="The name that routes refer to.")
-    weekdays: Weekdays = Field(default=(), description="Such as monday:friday or sat; default: all.")
-    times: Times = Field(default=(), description="Such as 08:00-18:00; default: the whole day.")
-    days: Days = Field(default=(), description="Of the month, such as 1:7, or -1 for the last; default: all.")
-    months: Months = Field(default=(), description="Such as december or jun:aug; default: all.")
+    weekdays: Weekdays = Field(
+        default=(), description="Days of the week, such as monday:friday or sat; default: all."
+    )
+    times: Times = Field(
+        default=(), description="Times of the day, such as 08:00-18:00; default: the whole day."
+    )
+    days: Days = Field(
+        default=(), description="Days of the month, such as 1:7, or -1 for the last day; default: all."
+    )
+    months: Months = Field(default=(), description="Months, such as december or jun:aug; default: all.")
     zone: Annotated[Text, AfterValidator(_zone)] = Field(
         default="UTC", description="Time zone, such as Europe/Berlin; default UTC."
     )

@@ -42,8 +42,9 @@ class Account(RoleOptions):
     name: Text | None = Field(default=None, description="A short name for people; default: the account's id.")
     profile: Text | None = Field(
         default=None,
-        description="Profile of the AWS configuration files whose credentials this account is read with, or "
-        "its role assumed; default: those of the environment. Accounts of several partitions need one each.",
+        description="Profile of the AWS configuration files whose credentials read this account, or assume "
+        "its role; default: the credentials of the environment. Accounts in several partitions need a "
+        "profile each.",
     )
     role_arn: Role | None = Field(
         default=None,
@@ -54,13 +55,17 @@ class Account(RoleOptions):
         description="Roles to assume before role_arn, in this order: ARNs, or mappings with role_arn, "
         "external_id and session_name. AWS limits the sessions of chained roles to one hour.",
     )
-    regions: Regions = Field(default=(), description="Regions of this account; default: the top level's.")
-    services: Services = Field(default=(), description="Services of this account; default: the top level's.")
+    regions: Regions = Field(
+        default=(), description="Regions of this account to monitor; default: the top level's `regions`."
+    )
+    services: Services = Field(
+        default=(), description="Services of this account to monitor; default: the top level's `services`."
+    )
 
     linked_accounts: LinkedAccounts = Field(
         default=(),
-        description="Accounts whose metrics are read through this one, a monitoring account of CloudWatch's "
-        "cross-account observability: ids in quotes, or the word all for those that are linked to it.",
+        description="Accounts whose metrics are read through this account, if it is a monitoring account of "
+        "CloudWatch's cross-account observability: ids in quotes, or the word all for all linked accounts.",
     )
 
     def reads_linked(self, account_id: str) -> bool:

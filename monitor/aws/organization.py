@@ -59,23 +59,26 @@ class Organization(RoleOptions):
     organization: Annotated[Literal[True], BeforeValidator(_true)] = Field(
         description="true: watch all active accounts of the organization."
     )
-    name: Text | None = Field(default=None, description="A short name for people, if there are several.")
+    name: Text | None = Field(
+        default=None,
+        description="A short name of the organization for people, if there are several organizations.",
+    )
     profile: Text | None = Field(
         default=None,
-        description="Profile of the AWS configuration files that the accounts are listed and read with.",
+        description="Profile of the AWS configuration files whose credentials list and read the accounts.",
     )
     role_name: Annotated[Text, AfterValidator(_role_name)] = Field(
         default="headroom",
         description="Role to assume in every account, with its path if it has one; default: headroom. The "
-        "account of Headroom's own credentials is read with these.",
+        "account of Headroom's own credentials is read with those credentials.",
     )
     via: AssumedRoles = Field(
-        default=(), description="Roles to assume before that role, as for a single account."
+        default=(), description="Roles to assume before `role_name`, as for a single account."
     )
     management_role: AssumedRoles = Field(
         default=(),
-        description="Role to assume to list the accounts, of the management account or of a delegated "
-        "administrator; or several, one after the other. Default: Headroom's own credentials.",
+        description="Role of the management account or of a delegated administrator that lists the "
+        "accounts; or several roles, assumed one after the other. Default: Headroom's own credentials.",
     )
     organizational_units: tuple[Annotated[Text, AfterValidator(_unit)], ...] = Field(
         default=(),
@@ -89,17 +92,23 @@ class Organization(RoleOptions):
     )
     tags: Mapping[Text, TagPatterns] = Field(
         default={},
-        description="Watch only accounts with all of these tags, as they are tagged in the organization: for "
-        "each key a value or a pattern, or a list of them. One more call for each account every six hours.",
+        description="Watch only accounts that have all of these tags in the organization: for each key a "
+        "value or a pattern, or a list of values and patterns. Needs one more call for each account every "
+        "six hours.",
     )
     max_accounts: Annotated[int, Field(strict=True)] = Field(
         default=1000,
         ge=1,
         le=10_000,
-        description="Most accounts to watch; 1 to 10000. Where there are more, Headroom says so.",
+        description="Highest number of accounts to watch; 1 to 10000. Headroom reports when there are more "
+        "accounts.",
     )
-    regions: Regions = Field(default=(), description="Regions of the accounts; default: the top level's.")
-    services: Services = Field(default=(), description="Services of the accounts; default: the top level's.")
+    regions: Regions = Field(
+        default=(), description="Regions of the accounts to monitor; default: the top level's `regions`."
+    )
+    services: Services = Field(
+        default=(), description="Services of the accounts to monitor; default: the top level's `services`."
+    )
 
     @property
     def title(self) -> str:

@@ -24,8 +24,8 @@ class QuotaRequestTelemetry:
         self._by_cell: dict[tuple[str, str], Mapping[tuple[str, ...], float]] = {}
         self._gauge = SnapshotGauge(
             "headroom_quota_request",
-            "Requested value of a quota, in its unit in Service Quotas, by the status of the request, while "
-            "it is pending and for 30 days after; context_id is the ARN of the resource, if it is for one.",
+            "Requested value of a quota, in its unit in Service Quotas, by status of the request, until 30 "
+            "days after its decision; context_id is the ARN of the resource, if the request is for one.",
             ("account", "region", "service_code", "quota_code", "context_id", "status"),
         )
         registry.register(self._gauge)
@@ -71,8 +71,8 @@ class CallRateTelemetry:
         self._rates: dict[tuple[str, ...], float] = {}
         self._gauge = SnapshotGauge(
             "headroom_aws_call_rate_limit",
-            "Calls per second that Headroom makes at most now to a service, or to one operation of it, that "
-            "AWS has throttled since the start; region is empty where the limit is that of all regions.",
+            "Highest rate of calls per second now, for a service or operation that AWS has throttled since "
+            "the start; region is empty if all regions share the rate.",
             ("account", "region", "service", "operation"),
         )
         registry.register(self._gauge)
@@ -125,7 +125,7 @@ class AwsTelemetry:
         self._add_times(gauge)
         self.account_up = SnapshotGauge(
             "headroom_account_up",
-            "1 if an account can be read, 0 without access or when all of its regions failed twice in a row.",
+            "1 if an account can be read; 0 without access, or when all its regions failed twice in a row.",
             ["account"],
         )
         registry.register(self.account_up)
@@ -135,17 +135,17 @@ class AwsTelemetry:
     def _add_times(self, gauge: Callable[..., Gauge]) -> None:
         self.inventory_time = gauge(
             "headroom_inventory_timestamp_seconds",
-            "When the inventory of a service last ended without a failure.",
+            "Time at which the inventory of a service last ended without a failure, in epoch seconds.",
             SERVICE_LABELS,
         )
         self.poll_time = gauge(
             "headroom_poll_timestamp_seconds",
-            "When the metrics of a cell were last read without a failure.",
+            "Time at which the metrics of a cell were last read without a failure, in epoch seconds.",
             CELL_LABELS,
         )
         self.clock_skew = gauge(
             "headroom_clock_skew_seconds",
-            "Seconds by which this machine's clock is ahead of AWS's; negative: behind.",
+            "Seconds by which this machine's clock is ahead of AWS's clock; negative if behind.",
             CELL_LABELS,
         )
 

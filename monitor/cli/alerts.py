@@ -33,7 +33,7 @@ app = typer.Typer(
 
 
 Author = Annotated[str, typer.Option(help="Your name; default: your user name.")]
-Comment = Annotated[str, typer.Option(help="The reason, for others to read.")]
+Comment = Annotated[str, typer.Option(help="A comment, such as the reason.")]
 AlertId = Annotated[str, typer.Argument(help="The alert's id, as `headroom alerts list` shows it.")]
 SilenceId = Annotated[str, typer.Argument(help="The silence's id, as `headroom alerts silence` prints it.")]
 
@@ -41,7 +41,8 @@ SilenceId = Annotated[str, typer.Argument(help="The silence's id, as `headroom a
 @app.command("list", epilog="Example: headroom alerts list 'service=\"s3\"' --state firing --format json")
 def list_(
     matchers: Annotated[
-        list[str] | None, typer.Argument(help='Matchers as of silences: severity="critical". All must match.')
+        list[str] | None,
+        typer.Argument(help='Matchers as for silences, severity="critical"; all must match.'),
     ] = None,
     state: Annotated[
         Literal["firing", "pending"] | None, typer.Option(help="Only alerts in this state.")
@@ -96,12 +97,12 @@ def ack(
     alert: AlertId,
     comment: Comment,
     duration: Annotated[
-        str, typer.Option(help="For how long: 30m, 2h, 1d; default: as long as it fires.")
+        str, typer.Option(help="The duration: 30m, 2h, 1d; default: until the alert ends.")
     ] = "",
     author: Author = "",
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Acknowledge an alert: it is not repeated, but its escalation and its resolution are sent."""
+    """Acknowledge an alert: receivers get no repetitions, only its escalation and its resolution."""
     from monitor.api.client import quote_segment
     from monitor.cli.requests import request_or_exit
     from monitor.lib.current_user import current_user
@@ -116,7 +117,7 @@ def ack(
 
 @app.command(epilog="Example: headroom alerts unack 0f3c9d7a1b2e4f56")
 def unack(alert: AlertId, address: Address = DEFAULT_ADDRESS) -> None:
-    """Undo the acknowledgement of an alert: it is repeated again."""
+    """Undo the acknowledgement of an alert, so that notifications are repeated again."""
     from monitor.api.client import quote_segment
     from monitor.cli.requests import request_or_exit
 
@@ -127,7 +128,7 @@ def unack(alert: AlertId, address: Address = DEFAULT_ADDRESS) -> None:
 @app.command(epilog='Example: headroom alerts silence \'service="s3"\' --duration 2h --comment "load test"')
 def silence(
     matchers: Annotated[list[str], typer.Argument(help='Matchers as in Alertmanager: service="s3".')],
-    duration: Annotated[str, typer.Option(help="For how long: 30m, 2h, 1d.")],
+    duration: Annotated[str, typer.Option(help="The duration: 30m, 2h, 1d.")],
     comment: Comment,
     author: Author = "",
     address: Address = DEFAULT_ADDRESS,
@@ -160,7 +161,7 @@ def end_silence(silence: SilenceId, address: Address = DEFAULT_ADDRESS) -> None:
 
 @app.command(epilog="Example: headroom alerts replay --receiver on-call")
 def replay(
-    receiver: Annotated[str, typer.Option(help="Only to this receiver.")] = "",
+    receiver: Annotated[str, typer.Option(help="The name of the receiver; default: all receivers.")] = "",
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
     """Send the dead letters again: notifications that could not be delivered."""

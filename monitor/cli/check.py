@@ -47,7 +47,7 @@ ZoneWords = Annotated[
 ]
 
 Top = Annotated[
-    int, typer.Option(min=0, help="Print only so many series, the most urgent ones; 0 prints all.")
+    int, typer.Option(min=0, help="Print only this number of series, the most urgent first; 0 prints all.")
 ]
 
 Counts = Annotated[
@@ -85,8 +85,8 @@ def check(
     Exits with 0 when everything requested was read and no series is in the zone of --fail-on or a worse one;
     1 when a series is; 2 when the configuration is invalid or nothing could be read; 3 when no series is, but
     some requested reads failed (access denied, throttled, no answer): they are listed below the table.
-    Regions that are not enabled, and what `exclude` matches, are not requested. --zone and --top leave series
-    out of the output, and not out of the exit code.
+    Regions that are not enabled, and series that `exclude` matches, are not requested. --zone and --top limit
+    the output, and do not change the exit code.
     """
     from monitor.cli.config_file import load_config_or_exit
     from monitor.cli.registry_file import exit_on_config_error, load_registry_or_exit

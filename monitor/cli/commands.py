@@ -20,7 +20,7 @@ MODULES = {
     ),
     "lookback": LazyCommand(
         "monitor.cli.lookback",
-        "Read past days, and list what was throttled or near its limit, and which alerts would have fired.",
+        "Read past days, and list the series that were throttled or near a limit, and their alerts.",
     ),
     "catalogue": LazyCommand(
         "monitor.cli.catalogue", "List every signal with its default limit, remedy and documentation."
@@ -31,20 +31,20 @@ MODULES = {
     ),
     "recommend": LazyCommand(
         "monitor.cli.recommend",
-        "List the right size of what is bought: shards, capacity units, volumes, maxima of groups.",
+        "List the right sizes of purchases: shards, capacity units, volumes, maxima of groups.",
     ),
     "paths": LazyCommand(
         "monitor.cli.paths",
-        "Show what request paths carry, and their weakest limits: `headroom paths [NAME]`.",
+        "Show the flow of request paths and their weakest limits: `headroom paths [NAME]`.",
     ),
     "what-if": LazyCommand(
         "monitor.cli.what_if",
-        "Tell what breaks first when traffic grows, a region fails, or a limit is another one.",
+        "Show which limits are reached first when traffic grows, a region fails, or a limit changes.",
     ),
     "quota": LazyCommand("monitor.cli.quota", "Request the increase of a quota."),
     "cost": LazyCommand(
         "monitor.cli.cost",
-        "Estimate what CloudWatch costs a month by service, and what the signals that are off would add.",
+        "Estimate the monthly cost of CloudWatch by service, and of the signals that are not read.",
     ),
     "iam-policy": LazyCommand(
         "monitor.cli.iam_policy", "Print the least-privilege IAM policy for the configured services."
@@ -71,7 +71,7 @@ MODULES = {
         "monitor.cli.alerts", "List, acknowledge and silence alerts of a running Headroom."
     ),
     "stream": LazyCommand(
-        "monitor.cli.stream", "Set up CloudWatch metric streams, and list what could not be decoded."
+        "monitor.cli.stream", "Set up CloudWatch metric streams, and list undecodable pieces of deliveries."
     ),
 }
 

@@ -25,19 +25,20 @@ def cost(
     what_if: Annotated[
         str,
         typer.Option(
-            help="Also estimate other intervals and streamed services: interval=60,stream=kinesis. "
-            "`interval` alone is that of all metrics."
+            help="Estimate other intervals and streamed services, too: interval=60,stream=kinesis. "
+            "`interval` without other intervals applies to all metrics."
         ),
     ] = "",
 ) -> None:
-    """Estimate what CloudWatch costs a month by service, and what the signals that are off would add.
+    """Estimate the monthly cost of CloudWatch by service, and of the signals that are not read.
 
-    Lists the resources and requests no metric, so that the estimate itself costs nothing. It holds while
-    all is far from its limits; what comes near them is requested more often, every minute at most. Says which
-    metrics a metric stream would deliver for less, with Firehose; the page and API of a running Headroom know
-    which metrics have points. Prices are those of the configuration, by default the list prices of us-east-1
-    and of China. Services and tiers are without accounts that are not billed in dollars: what these pay is
-    listed by account. Exits with 3 when some reads failed, and with 2 when nothing could be read.
+    Lists the resources and requests no metric, so that the estimate itself costs nothing. The estimate holds
+    while usage is far from limits; metrics near a limit are requested more often, every minute at most. Lists
+    the metrics that a metric stream with Firehose would deliver for less; the cost page and API of a running
+    Headroom know which metrics have points. Prices are those of the configuration, by default the list prices
+    of us-east-1 and of China. The costs by service and tier leave out accounts that are not billed in
+    dollars; those accounts are listed by account. Exits with 3 when some reads failed, and with 2 when
+    nothing could be read.
     """
     from monitor.cli.config_file import load_config_or_exit
     from monitor.cli.interruptible import run_interruptible

@@ -21,17 +21,21 @@ def coverage(
     address: Address = DEFAULT_ADDRESS,
     format: Annotated[Format, typer.Option(help="Output format.")] = "table",
     state: Annotated[State | None, typer.Option(help="Only quotas in this state.")] = None,
-    service_code: Annotated[str | None, typer.Option(help="Only those of this code, such as ec2.")] = None,
-    text: Annotated[str | None, typer.Option(help="Only those with this part of a name or code.")] = None,
-    account: Annotated[str | None, typer.Option(help="Only those of this account's id.")] = None,
-    region: Annotated[str | None, typer.Option(help="Only those of this region.")] = None,
+    service_code: Annotated[
+        str | None, typer.Option(help="Only quotas of this service code, such as ec2.")
+    ] = None,
+    text: Annotated[
+        str | None, typer.Option(help="Only quotas with this text in their name or code.")
+    ] = None,
+    account: Annotated[str | None, typer.Option(help="Only quotas of the account with this id.")] = None,
+    region: Annotated[str | None, typer.Option(help="Only quotas of this region.")] = None,
 ) -> None:
     """List every quota of the services in use: whether a running Headroom watches it, and if not, why.
 
     Costs are list prices of a month: of the metrics of a quota, as calls are free, or of the setting of AWS
-    that makes it observable. Where a cost depends on what is known only afterwards, the reason says on what.
+    that makes the quota observable. If a cost is known only afterwards, the reason says what it depends on.
     Service Quotas is read once a day, and resources are counted little by little: the list is complete an
-    hour after the start. What could not be read is listed below it.
+    hour after the start. Failed reads are listed below the quotas.
     """
     from monitor.cli.requests import request_or_exit
 

@@ -46,7 +46,7 @@ def grafana(
     out: Annotated[Path, typer.Option(help="Output directory.")] = Path("dashboards/grafana"),
     config: ConfigFile = None,
 ) -> None:
-    """Write Grafana dashboards: overview, one per family of services, one series, and Headroom itself."""
+    """Write Grafana dashboards: an overview, each family of services, a series, and Headroom itself."""
     if find_spec("grafana_foundation_sdk") is None:
         typer.echo("This needs the extra `dashboards`: pip install 'aws-headroom[dashboards]'", err=True)
         raise typer.Exit(FAILED)
@@ -61,7 +61,7 @@ def docs(
     out: Annotated[Path, typer.Option(help="Output directory.")] = Path("docs"),
     config: ConfigFile = None,
 ) -> None:
-    """Write catalogue.md, the list of all signals, and runbooks/: what each alert means and what to do."""
+    """Write catalogue.md, the list of all signals, and runbooks/, the meaning and remedy of each alert."""
     from monitor.cli.registry_file import load_registry_or_exit
     from monitor.dashboards import runbooks as runbook_pages
     from monitor.dashboards.catalogue_page import catalogue_page

@@ -19,7 +19,7 @@ app = typer.Typer(add_completion=False)
 
 
 Part = Annotated[
-    int, typer.Option(min=0, help="Print this part alone, of those that fit into a managed policy each.")
+    int, typer.Option(min=0, help="Print only this part of the policy; each part fits into a managed policy.")
 ]
 
 
@@ -27,8 +27,8 @@ PolicyOf = Annotated[
     Principal,
     typer.Option(
         "--of",
-        help="Whose policy: of Headroom's own credentials (caller), of the role in each account, of roles "
-        "on the way (via), or of the role that lists the accounts of an organization (management).",
+        help="The principal of the policy: Headroom's own credentials (caller), the role in each account "
+        "(account), roles on the way (via), or the role that lists an organization's accounts (management).",
     ),
 ]
 
@@ -53,9 +53,9 @@ def iam_policy(
 ) -> None:
     """Print the least-privilege IAM policy for the configured services.
 
-    Where roles or an organization are configured, each of the principals has its own: see --of. The
-    service `quotas` counts resources of all services that are configured, or of those that are chosen beside
-    it, and of the service codes in `signals.quotas`.
+    If roles or an organization are configured, each principal has its own policy: see --of. The service
+    `quotas` counts resources of all configured services, or of the services chosen beside it, and of the
+    service codes in `signals.quotas`.
     """
     import orjson
 

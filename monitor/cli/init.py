@@ -27,19 +27,21 @@ app = typer.Typer(add_completion=False)
 @app.command(epilog="Example: headroom init --regions eu-west-1,us-east-1 --yes")
 def init(
     accounts: Annotated[
-        str | None, typer.Option(help="ARNs of roles, with commas between, or the word organization.")
+        str | None, typer.Option(help="ARNs of roles, separated by commas, or the word organization.")
     ] = None,
-    regions: Annotated[str | None, typer.Option(help="Regions, with commas between, or all.")] = None,
+    regions: Annotated[
+        str | None, typer.Option(help="Regions, separated by commas, or the word all.")
+    ] = None,
     notify: Annotated[
         str | None,
-        typer.Option(help="URL of Alertmanager (http://alertmanager:9093), of a Slack or another webhook."),
+        typer.Option(help="URL of Alertmanager (http://alertmanager:9093), of Slack, or of another webhook."),
     ] = None,
     profile: Annotated[
         str, typer.Option(help="Profile of the AWS configuration files; default: the environment.")
     ] = "",
     out: Annotated[Path, typer.Option(help="The file to write.")] = Path("headroom.yaml"),
     yes: Annotated[
-        bool, typer.Option("--yes", help="Ask nothing; what is not given is the default.")
+        bool, typer.Option("--yes", help="Ask nothing, and use defaults for missing options.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Replace the file if there is one.")] = False,
     allow_blind: AllowBlind = False,

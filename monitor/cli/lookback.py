@@ -13,7 +13,7 @@ Format = Annotated[Literal["table", "json", "html"], typer.Option(help="Output f
 OtherBands = Annotated[
     list[str] | None,
     typer.Option(
-        help="Also judge by another band: low-high or low-high-near, as in 0.5-0.8. Can be repeated.",
+        help="Judge by this band, too: low-high or low-high-near, such as 0.5-0.8. Can be repeated.",
         metavar="LOW-HIGH",
     ),
 ]
@@ -21,7 +21,7 @@ OtherDurations = Annotated[
     list[str] | None,
     typer.Option(
         "--for",
-        help="Also judge with another duration until an alert fires, as in 10m. Can be repeated.",
+        help="Judge with this duration before an alert fires, too, such as 10m. Can be repeated.",
         metavar="DURATION",
     ),
 ]
@@ -37,13 +37,13 @@ def lookback(
         typer.Option(
             min=1,
             max=MAX_DAYS,
-            help="How far to look back. Beyond 15 days CloudWatch has points of five minutes only.",
+            help="Days to look back. Beyond 15 days CloudWatch has only points of five minutes.",
         ),
     ] = DEFAULT_DAYS,
     format: Format = "table",
     band: OtherBands = None,
     pending_for: OtherDurations = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, whatever it costs.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before reading, whatever the cost.")] = False,
     service: Patterns = None,
     signal: Patterns = None,
     region: Patterns = None,
@@ -51,12 +51,13 @@ def lookback(
     resource: Resources = None,
     allow_blind: AllowBlind = False,
 ) -> None:
-    """Read past days, and list what was throttled or near its limit, and which alerts would have fired.
+    """Read past days, and list the series that were throttled or near a limit, and their alerts.
 
-    Judges every minute as `serve` does, and says how early forecasts made of the data before would have
-    foreseen it. Prints what that costs before it reads, and asks above a dollar. Exits with 0 when everything
-    requested was read; 2 when the configuration is invalid, nothing could be read, or reading was declined
-    or not allowed; 3 when some requested reads failed: they are listed below the tables.
+    Judges every minute as `serve` does: the alerts are those that would have fired. Says how early forecasts
+    from earlier data would have predicted each limit. Prints the cost before it reads, and asks above a
+    dollar. Exits with 0 when everything requested was read; 2 when the configuration is invalid, nothing
+    could be read, or reading was declined or not allowed; 3 when some requested reads failed: they are listed
+    below the tables.
     """
     from monitor.cli.lookback_run import look_back_or_exit, parse_ways, print_lookback
 

@@ -28,7 +28,7 @@ Patterns = Annotated[
     list[str] | None,
     typer.Option(
         callback=split_commas,
-        help="Include only these: names or patterns, with commas between. Can be repeated.",
+        help="Include only this: names or patterns, separated by commas. Can be repeated.",
     ),
 ]
 
@@ -36,18 +36,18 @@ Resources = Annotated[
     list[str] | None,
     typer.Option(
         callback=split_commas,
-        help="Include only these: names, ids or patterns, with commas between; for a comma in a name write "
-        "?. Can be repeated.",
+        help="Include only this: names, ids or patterns, separated by commas; write ? for a comma in a name. "
+        "Can be repeated.",
     ),
 ]
 
 LogFormat = Annotated[
     Literal["text", "json"],
-    typer.Option(help="Lines to read, or a JSON object a line, with time, level, logger and message."),
+    typer.Option(help="Plain lines, or one JSON object per line with time, level, logger and message."),
 ]
 
 LogLevel = Annotated[
-    Literal["debug", "info", "warning", "error"], typer.Option(help="The least level that is logged.")
+    Literal["debug", "info", "warning", "error"], typer.Option(help="The lowest level that is logged.")
 ]
 
 AllowBlind = Annotated[
@@ -61,7 +61,7 @@ WithForecasts = Annotated[
     bool,
     typer.Option(
         "--forecast",
-        help=f"Tell when the {FORECASTS} most urgent series reach their limits, by their last 14 days; "
+        help=f"Forecast when the {FORECASTS} most urgent series reach their limits, by their last 14 days; "
         "CloudWatch bills each of their metrics once more.",
     ),
 ]

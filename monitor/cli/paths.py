@@ -26,23 +26,23 @@ class PathCommands(TyperGroup):
 
 app = typer.Typer(
     cls=PathCommands,
-    help="Show what request paths carry, and their weakest limits: `headroom paths [NAME]`.",
+    help="Show the flow of request paths and their weakest limits: `headroom paths [NAME]`.",
     add_completion=False,
 )
 
 
 @app.callback()
 def paths() -> None:
-    """Show what request paths carry, and their weakest limits: `headroom paths [NAME]`."""
+    """Show the flow of request paths and their weakest limits: `headroom paths [NAME]`."""
 
 
 @app.command(SHOW, epilog="Example: headroom paths show checkout --format json")
 def show(
-    name: Annotated[str, typer.Argument(help="The name of a path; default: a line for each.")] = "",
+    name: Annotated[str, typer.Argument(help="The name of a path; default: one line for each path.")] = "",
     address: Address = DEFAULT_ADDRESS,
     format: Annotated[Format, typer.Option(help="Output format.")] = "table",
 ) -> None:
-    """Show all paths of a running Headroom, or one with every limit on the way.
+    """Show all paths of a running Headroom, or one path with all of its limits.
 
     Rates are requests per second at the entrance of a path. The word `show` may be left out.
     """
@@ -58,12 +58,12 @@ def show(
 
 @app.command(epilog="Example: headroom paths discover > paths.yaml")
 def discover(config: ConfigFile = None) -> None:
-    """Propose the request paths that AWS tells, as a file for `path_files` of the configuration.
+    """Propose request paths from AWS's settings, as a file for `path_files` of the configuration.
 
     Reads event source mappings, integrations, notifications, subscriptions, rules, schedules, target groups
     and origins of the configured accounts, with at most 100 calls of an operation about single resources in
     each region; `headroom iam-policy --paths` has the permissions. CloudWatch is not called. Exits with 2
-    when nothing could be read, and with 3 when something could not.
+    when nothing could be read, and with 3 when some reads failed.
     """
     from monitor.cli.config_file import load_config_or_exit
     from monitor.cli.exit_codes import FAILED, INCOMPLETE

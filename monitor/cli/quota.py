@@ -21,13 +21,13 @@ def quota() -> None:
 @app.command(epilog="Example: headroom quota request kinesis.shards_per_region --to 2000 --region eu-west-1")
 def request(
     signal: Annotated[
-        str, typer.Argument(help="A signal, service.name, or any quota by its codes, vpc/L-F678F1CE.")
+        str, typer.Argument(help="A signal as service.name, or any quota by its codes: vpc/L-F678F1CE.")
     ],
     to: Annotated[
-        str, typer.Option(help="The value to ask for, as limits are shown: 2000, 2k, 40TiB.", metavar="N")
+        str, typer.Option(help="The value to request, written as limits are: 2000, 2k, 40TiB.", metavar="N")
     ],
     resource: Annotated[
-        str, typer.Option(help="The id or the ARN of the resource, for a quota that each has of its own.")
+        str, typer.Option(help="The id or ARN of the resource, if each resource has its own quota.")
     ] = "",
     account: Annotated[str, typer.Option(help="Name or id of the account, if several are configured.")] = "",
     region: Annotated[str, typer.Option(help="The region, if several are configured.")] = "",
@@ -37,10 +37,11 @@ def request(
     ] = False,
     config: ConfigFile = None,
 ) -> None:
-    """Print the command that requests an increase, after a look at the quota and at earlier requests.
+    """Print the command that requests an increase, after reading the quota and earlier requests.
 
-    Exits with 1 and the reason where no request makes sense: one is pending, the value is not above the one
-    in force, AWS does not increase the quota, or the limit is none; with 2 where AWS could not be asked.
+    Exits with 1 and the reason when no request makes sense: a request is pending, the value is not above the
+    value in force, AWS does not increase the quota, or the limit is not a quota; with 2 when the quota could
+    not be read.
     """
     from monitor.cli.quota_request import IncreaseArguments, request_or_exit
 

@@ -20,18 +20,20 @@ def recommend(
     address: Address = DEFAULT_ADDRESS,
     format: Annotated[Literal["table", "json"], typer.Option(help="Output format.")] = "table",
     advice: Annotated[
-        Advice | None, typer.Option(help="Only those with this advice; by default all but keep.")
+        Advice | None, typer.Option(help="Only recommendations with this advice; default: all but keep.")
     ] = None,
-    account: Annotated[str | None, typer.Option(help="Only those of this account's id.")] = None,
-    region: Annotated[str | None, typer.Option(help="Only those of this region.")] = None,
-    service: Annotated[str | None, typer.Option(help="Only those of this service.")] = None,
+    account: Annotated[
+        str | None, typer.Option(help="Only recommendations for the account with this id.")
+    ] = None,
+    region: Annotated[str | None, typer.Option(help="Only recommendations for this region.")] = None,
+    service: Annotated[str | None, typer.Option(help="Only recommendations for this service.")] = None,
 ) -> None:
-    """List the right size of what is bought: shards, capacity units, volumes, maxima of groups.
+    """List the right sizes of purchases: shards, capacity units, volumes, maxima of groups.
 
-    By the demand of the last 14 days that a running Headroom knows, with what was refused: the 99th
-    percentile of its quarters of an hour is to be in the target band. What is busy by one of its limits is
-    never lowered; without seven days of history nothing is advised. Prices are list prices; where one is not
-    known, the money is not told.
+    A running Headroom computes the sizes from the demand of the last 14 days, including refused demand: the
+    right size has the 99th percentile of the quarters of an hour in the target band. A purchase with one busy
+    limit is never lowered; without seven days of history nothing is recommended. Prices are list prices;
+    without a known price, no amount of money is shown.
     """
     from monitor.cli.requests import request_or_exit
     from monitor.report.recommendation_formats import FORMATS

@@ -27,8 +27,8 @@ def report(
 ) -> None:
     """Read all configured accounts once and write a report to share.
 
-    It lists the most urgent series, those newly above their target band, idle capacity, and blind spots; with
-    --forecast also the right size of what is bought, with the money.
+    Lists the most urgent series, series newly above their target band, idle capacity, and blind spots; with
+    --forecast also the right sizes of purchases, and what they save or cost.
     Exits with 0 when the report is written; 2 when it cannot be written, or nothing could be read.
     """
     from monitor.cli import output

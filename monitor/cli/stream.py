@@ -10,7 +10,7 @@ from monitor.cli.exit_codes import FAILED
 from monitor.cli.options import Address, ConfigFile
 
 app = typer.Typer(
-    help="Set up CloudWatch metric streams, and list what could not be decoded.",
+    help="Set up CloudWatch metric streams, and list undecodable pieces of deliveries.",
     no_args_is_help=True,
     add_completion=False,
 )
@@ -29,7 +29,7 @@ def setup(
         typer.Option(help="Include only this metric, as NAMESPACE:NAME. Can be repeated."),
     ] = None,
     linked_accounts: Annotated[
-        bool, typer.Option("--linked-accounts", help="Of a monitoring account: include linked accounts.")
+        bool, typer.Option("--linked-accounts", help="Include the accounts linked to a monitoring account.")
     ] = False,
     config: ConfigFile = None,
 ) -> None:

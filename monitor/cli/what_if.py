@@ -24,27 +24,29 @@ def what_if(
     traffic: Annotated[str, typer.Option(help="The factor by which traffic grows: 3x.", metavar="N")] = "",
     match: Annotated[
         list[str] | None,
-        typer.Option(help='Only the traffic of these: matchers as of silences, service="lambda".'),
+        typer.Option(help='Matchers that select the traffic, as for silences: service="lambda".'),
     ] = None,
     region_fails: Annotated[str, typer.Option(help="The region that fails.", metavar="REGION")] = "",
-    to: Annotated[str, typer.Option(help="The region that receives its traffic.", metavar="REGION")] = "",
+    to: Annotated[str, typer.Option(help="The region that receives the traffic.", metavar="REGION")] = "",
     limit: Annotated[
         str,
-        typer.Option(help="Another limit: kinesis.stream_write_bytes=8MiB.", metavar="SIGNAL=N"),
+        typer.Option(help="A changed limit: kinesis.stream_write_bytes=8MiB.", metavar="SIGNAL=N"),
     ] = "",
-    resource: Annotated[str, typer.Option(help="The name or id of the resource of --limit.")] = "",
+    resource: Annotated[
+        str, typer.Option(help="The name or id of the resource whose limit --limit changes.")
+    ] = "",
     counts: Annotated[
-        bool, typer.Option("--counts", help="Have numbers of things and what is stored grow, too.")
+        bool, typer.Option("--counts", help="Let numbers of things and stored amounts grow, too.")
     ] = False,
-    top: Annotated[int, typer.Option(min=1, max=1000, help="How many series to list.")] = 25,
+    top: Annotated[int, typer.Option(min=1, max=1000, help="The number of series to list.")] = 25,
     format: Annotated[Format, typer.Option(help="Output format.")] = "table",
     address: Address = DEFAULT_ADDRESS,
 ) -> None:
-    """Tell what breaks first when traffic grows, a region fails, or a limit is another one.
+    """Show which limits are reached first when traffic grows, a region fails, or a limit changes.
 
-    A running Headroom answers, by the highest usage of the last 14 days, with what was throttled where that
-    is known, and by the lowest usage at which demand was throttled. It tells the quotas to ask for and the
-    commands that make room; nothing is sent to AWS.
+    A running Headroom computes the answer from the highest demand of the last 14 days, including throttled
+    demand if that is known, and from the lowest usage at which demand was throttled. The answer has the
+    quotas to request and the commands that make room; nothing is sent to AWS.
     """
     from monitor.cli.requests import request_or_exit
     from monitor.report.what_if_formats import FORMATS

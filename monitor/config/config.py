@@ -75,7 +75,7 @@ class Config(ConfigModel):
     )
     regions: Regions = Field(
         default=(),
-        description="Regions to monitor: a list, or the word all for those enabled in the account. "
+        description="Regions to monitor: a list, or the word all for all enabled regions of each account. "
         "Default: the region of the environment.",
         examples=[["eu-west-1", "us-east-1"]],
     )
@@ -99,8 +99,8 @@ class Config(ConfigModel):
     )
     limits: tuple[LimitOverride, ...] = Field(
         default=(),
-        description="Limits of selected series, instead of those read from AWS; if several match, "
-        "the last applies.",
+        description="Limits of selected series that replace the limits read from AWS; if several match, the "
+        "last applies.",
         examples=[
             [
                 {
@@ -114,14 +114,14 @@ class Config(ConfigModel):
     )
     signals: SignalSettings = Field(
         default=SignalSettings(),
-        description="Signals of the tier detail, such as those of each instance, node or zone, are read only "
-        "on request, as their metrics multiply the bill. `headroom catalogue` names them.",
+        description="Signals of the tier detail to read. They cover each instance, node or zone, so that "
+        "their metrics multiply the bill. `headroom catalogue` names them.",
         examples=[{"enabled": ["ec2.*"]}],
     )
     exclude: tuple[Selector, ...] = Field(
         default=(),
         description="Series not to monitor. AWS is not called for a region, service or account that is "
-        "wholly excluded; of other excluded series no metric is read.",
+        "wholly excluded; the metrics of other excluded series are not read.",
         examples=[[{"region": "ap-*"}, {"service": "kinesis", "resource": "test-*"}]],
     )
     alerts: tuple[AlertOverride, ...] = Field(
@@ -145,7 +145,7 @@ class Config(ConfigModel):
     )
     route: RouteConfig | None = Field(
         default=None,
-        description="Which receivers are notified of which alerts. Default: all receivers, of the severities "
+        description="Routes from alerts to receivers. Default: all receivers are notified of the severities "
         "warning and critical.",
         examples=[{"receiver": "on-call", "routes": [{"matchers": 'service="s3"', "receiver": []}]}],
     )
@@ -192,14 +192,14 @@ class Config(ConfigModel):
         ge=10,
         le=3600,
         description="Shortest interval between two requests for a metric: seconds, or text such as 5m; 10 s "
-        "to 1 h. Metrics near their limits are read that often.",
+        "to 1 h. Metrics near their limits are read at this interval.",
     )
     max_interval: Duration = Field(
         default=900,
         ge=10,
         le=3600,
-        description="Longest interval between two requests for a metric: of series that, by their history, "
-        "cannot have left the target band. Set it to `interval` to read all metrics equally often.",
+        description="Longest interval between two requests for a metric, used for series that, by their "
+        "history, cannot have left the target band. Set it to `interval` to read all metrics equally often.",
     )
     throttled_interval: Duration = Field(
         default=300,
@@ -209,14 +209,14 @@ class Config(ConfigModel):
     )
     budget: BudgetConfig | None = Field(
         default=None,
-        description="What CloudWatch may cost a month. To keep within it, metrics in the least danger are "
-        "read less often. Default: no limit.",
+        description="Highest cost of CloudWatch a month. To stay within the budget, metrics in the least "
+        "danger are read less often. Default: no limit.",
         examples=[{"dollars_per_month": 200}],
     )
     prices: ConfiguredPrices = Field(
         default={},
-        description="What CloudWatch and Firehose cost, by partition, such as aws-us-gov. Default: list "
-        "prices, which are known for aws (those of us-east-1) and aws-cn.",
+        description="Prices of CloudWatch and Firehose by partition, such as aws-us-gov. Default: list "
+        "prices, which are known for aws (prices of us-east-1) and aws-cn.",
         examples=[{"aws": {"per_1000_metrics": 0.008}}],
     )
     inventory_interval: Duration = Field(
@@ -234,7 +234,8 @@ class Config(ConfigModel):
     )
     listen: Listen = Field(
         default="127.0.0.1:4070",
-        description="Address of the HTTP server: host:port or [ipv6]:port; others than loopback need `auth`.",
+        description="Address of the HTTP server: host:port or [ipv6]:port; addresses other than loopback "
+        "need `auth`.",
     )
     auth: AuthConfig | None = Field(
         default=None,

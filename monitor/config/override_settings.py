@@ -11,7 +11,7 @@ DEFAULT_BAND = Band()
 
 
 class PartialBand(ConfigModel):
-    """A target band, of which only the bounds that differ from a base need be set."""
+    """A target band; bounds that are not set are those of another band, such as the default."""
 
     low: Ratio | None = Field(
         default=None, description="Below this utilization, provisioned capacity is idle; default 0.4."

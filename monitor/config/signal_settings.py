@@ -36,7 +36,7 @@ ServiceCodePattern = Annotated[Text, AfterValidator(_service_code_pattern)]
 
 
 class SignalSettings(ConfigModel):
-    """The block `signals`."""
+    """The block `signals`: signals and quotas to read beyond the default."""
 
     detail: bool = Field(default=False, description="Read all signals of the tier detail.")
     enabled: tuple[SignalPattern, ...] = Field(
@@ -45,8 +45,8 @@ class SignalSettings(ConfigModel):
     )
     quotas: tuple[ServiceCodePattern, ...] = Field(
         default=(),
-        description="Service codes of Service Quotas, names or patterns, whose quotas are listed and counted "
-        "even where nothing shows that the service is in use, such as glue or workspaces*.",
+        description="Services, as service codes of Service Quotas or patterns such as workspaces*, whose "
+        "quotas are listed and counted even if nothing shows that the service is in use.",
     )
 
     def quota_services(self, registry: Registry) -> Set[str]:

@@ -16,16 +16,20 @@ class PricesConfig(ConfigModel):
 
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] | None = Field(
         default=None,
-        description="Currency, as in ISO 4217. Only US dollars are added up with others, and count for a "
-        "budget. Default: that of the list prices, else USD.",
+        description="Currency, as in ISO 4217. Only amounts in US dollars are added up across accounts and "
+        "count for a budget. Default: the currency of the list prices, else USD.",
     )
     per_1000_metrics: Number | None = Field(
-        default=None, gt=0, description="Metrics requested of GetMetricData."
+        default=None, gt=0, description="Price of 1000 metrics requested with GetMetricData."
     )
-    per_1000_listings: Number | None = Field(default=None, ge=0, description="Calls of ListMetrics.")
-    per_1000_updates: Number | None = Field(default=None, ge=0, description="Updates of a Metric Stream.")
+    per_1000_listings: Number | None = Field(
+        default=None, ge=0, description="Price of 1000 calls of ListMetrics."
+    )
+    per_1000_updates: Number | None = Field(
+        default=None, ge=0, description="Price of 1000 updates of a metric stream."
+    )
     per_firehose_gigabyte: Number | None = Field(
-        default=None, ge=0, description="What Firehose takes in of a Metric Stream."
+        default=None, ge=0, description="Price of a gigabyte of a metric stream that Firehose takes in."
     )
 
     def over(self, listed: Prices | None) -> Prices:

@@ -38,14 +38,16 @@ THROTTLED_BY_CAUSE = "headroom_throttled_by_cause"
 ALERT_STATE, ALERT_SINCE = "headroom_alert_state", "headroom_alert_since_seconds"
 HEADERS = {family.name: render_header(family.name, family.help) for family in FAMILIES}
 HEADERS[ACCOUNT_INFO] = render_header(ACCOUNT_INFO, "The configured name of an account.")
-HEADERS[SERIES_COUNT] = render_header(SERIES_COUNT, "Series in each zone.")
+HEADERS[SERIES_COUNT] = render_header(SERIES_COUNT, "Number of series in each zone.")
 HEADERS[THROTTLED_BY_CAUSE] = render_header(
     THROTTLED_BY_CAUSE,
-    "Part of headroom_saturation that has this cause, per second, where AWS counts it by cause.",
+    "Part of headroom_saturation with this cause, per second, where AWS counts throttling by cause.",
 )
-HEADERS[ALERT_STATE] = render_header(ALERT_STATE, "Alerts: 1 pending, 2 firing; no sample when inactive.")
+HEADERS[ALERT_STATE] = render_header(
+    ALERT_STATE, "State of alerts: 1 pending, 2 firing; no sample when inactive."
+)
 HEADERS[ALERT_SINCE] = render_header(
-    ALERT_SINCE, "Start of the breach in epoch seconds, of alerts that are pending or firing."
+    ALERT_SINCE, "Start of the breach of a pending or firing alert, in epoch seconds."
 )
 
 

@@ -69,14 +69,14 @@ def _reach_families() -> Iterator[Family]:
     for number, horizon in enumerate(HORIZONS):
         yield Family(
             "headroom_limit_reach_probability",
-            "Probability that the limit is reached within the horizon; no sample below two days of history.",
+            "Probability that the limit is reached within the horizon; no sample before 2 days of history.",
             partial(_reach_probability, horizon=number),
             constant_label("horizon", HORIZON_WORDS[horizon]),
         )
     for number, quantile in enumerate(QUANTILES):
         yield Family(
             "headroom_limit_reach_timestamp_seconds",
-            "Time when the limit is reached, if it is, in epoch seconds: the quantile of its distribution.",
+            "Quantile of the time at which the limit is reached, in epoch seconds; no sample if improbable.",
             partial(_reach_timestamps, quantile=number),
             constant_label("quantile", f"{quantile:g}"),
         )
@@ -91,30 +91,30 @@ FAMILIES = (
     ),
     Family(
         "headroom_usage_lower_bound",
-        "Lower bound of the usage, where CloudWatch only bounds it; the zone is what the bounds prove.",
+        "Lower bound of the usage, where CloudWatch shows only bounds; the bounds prove the zone.",
         lambda snapshot: finite(snapshot.usage, where=snapshot.bounded),
         unit_labels,
     ),
     Family(
         "headroom_usage_upper_bound",
-        "Upper bound of the usage, where CloudWatch only bounds it; the zone is what the bounds prove.",
+        "Upper bound of the usage, where CloudWatch shows only bounds; the bounds prove the zone.",
         lambda snapshot: finite(snapshot.upper_bound),
         unit_labels,
     ),
     Family(
         "headroom_limit",
-        "Limit in force, in the unit of the signal, and where it was read.",
+        "Limit in force, in the unit of the signal, with its source.",
         lambda snapshot: finite(snapshot.limit),
         unit_and_source_labels,
     ),
     Family(
         "headroom_utilization_ratio",
-        "Usage divided by limit: 0.8 is 80 %; may exceed 1.",
+        "Usage divided by the limit: 0.8 is 80 %; may exceed 1.",
         lambda snapshot: finite(snapshot.utilization),
     ),
     Family(
         "headroom_saturation",
-        "Demand throttled or delayed, per second; no sample where AWS does not publish it.",
+        "Throttled or delayed demand, per second; no sample where AWS does not publish throttling.",
         lambda snapshot: finite(snapshot.saturation),
     ),
     Family(
@@ -124,14 +124,14 @@ FAMILIES = (
     ),
     Family(
         "headroom_idle",
-        "Purchased limits: 1 when all series of the purchase are below their bands and not throttled.",
+        "1 when all series of a purchase are below their bands and not throttled; only for purchased limits.",
         lambda snapshot: FamilyValues(
             snapshot.idle.astype(np.int8), snapshot.paid & (snapshot.zone >= Zone.BELOW)
         ),
     ),
     Family(
         "headroom_seconds_to_exhaustion",
-        "Budgets that drain: time until the limit is reached at the present rate; no sample when it is not.",
+        "Seconds until a draining budget reaches its limit at the present rate; no sample while none drains.",
         lambda snapshot: finite(snapshot.seconds_to_exhaustion),
     ),
     Family(
@@ -142,7 +142,7 @@ FAMILIES = (
     *_reach_families(),
     Family(
         "headroom_effective_ceiling",
-        "Inferred: the lowest usage at which demand was refused in 14 days, where that is below the limit.",
+        "Lowest usage at which demand was refused in 14 days, if below the limit: an inferred ceiling.",
         lambda snapshot: finite(snapshot.reach.ceiling),
         unit_labels,
     ),

@@ -108,8 +108,8 @@ class ConnectionLimiter:
         self._clock, self._logged_at, self._unlogged = clock, -LOG_INTERVAL, 0
         self._refused = prometheus_client.Counter(
             "headroom_http_connections_refused",
-            "Connections that were closed while idle to admit others (idle), refused at the limit (full) or "
-            "for lack of a file descriptor (files), or closed as unfinished heads took much memory (heads).",
+            "Connections closed while idle to admit new ones (idle), refused at the limit (full) or for lack "
+            "of a file descriptor (files), or closed because unfinished heads took much memory (heads).",
             ["reason"],
             registry=registry,
         )

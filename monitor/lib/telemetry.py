@@ -73,7 +73,7 @@ class ProcessTelemetry:
         )
         self.loop_lag = Histogram(
             "headroom_event_loop_lag_seconds",
-            "How much later than due the event loop resumed a task, every five seconds.",
+            "Delay with which the event loop resumed a task, measured every five seconds.",
             buckets=LAG_BUCKETS,
             registry=self.registry,
         )

@@ -26,7 +26,7 @@ NOT_INSTALLED = "Apprise is not installed: pip install 'aws-headroom[apprise]'"
 class Apprise(BaseReceiver):
     """One of a hundred other services, through the extra `apprise`; set allow_insecure and allow_private.
 
-    Apprise connects itself, so our rules for addresses do not apply.
+    Apprise opens the connections, so Headroom's rules for addresses do not apply.
     """
 
     type: Literal["apprise"] = "apprise"

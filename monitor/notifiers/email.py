@@ -49,9 +49,11 @@ class Email(BaseReceiver):
     host: Annotated[Text, AfterValidator(_host)] = Field(
         description="The SMTP server.", examples=["smtp.example.com"]
     )
-    port: Port | None = Field(default=None, description="Its port; default: 587, 465 or 25, by `tls`.")
+    port: Port | None = Field(
+        default=None, description="Port of the SMTP server; default: 587, 465 or 25, by `tls`."
+    )
     tls: Annotated[Literal["starttls", "tls", "none"], choice(*DEFAULT_PORTS)] = Field(
-        default="starttls", description="How the connection is encrypted; none requires allow_insecure."
+        default="starttls", description="Encryption of the connection; none requires allow_insecure."
     )
     username: Text | None = Field(
         default=None, description="The user to log in as; default: no login.", examples=["headroom"]

@@ -25,7 +25,7 @@ MAX_SUMMARY = 1024  # characters
 
 
 class PagerDuty(BaseReceiver):
-    """A service of PagerDuty, through Events v2: an alert is an incident, which its resolution resolves."""
+    """A service of PagerDuty, through Events v2: an alert opens an incident, its resolution resolves it."""
 
     per_alert: ClassVar[bool] = True
 

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 
 class Webhook(BaseReceiver):
-    """Any program that accepts JSON by HTTP POST: Headroom's body, or that of Alertmanager's webhook."""
+    """Any program that accepts JSON by HTTP POST: Headroom's body, or the body of Alertmanager's webhook."""
 
     type: Literal["webhook"] = "webhook"
     url: SecretUrl = Field(description="The URL to post to.", examples=["https://example.com/hook"])
     format: Annotated[Literal["headroom", "alertmanager"], choice("headroom", "alertmanager")] = Field(
         default="headroom",
-        description="The format of the body: Headroom's, or that of Alertmanager's webhook_config.",
+        description="Format of the body: Headroom's, or that of Alertmanager's webhook_config.",
     )
     secret: SigningSecret | None = Field(
         default=None,

@@ -12,12 +12,13 @@ from monitor.schema.types import ConfigModel, Number
 class BudgetConfig(ConfigModel):
     """The budget for CloudWatch a month.
 
-    What is not billed in dollars, or at prices that are not known, is not limited by it.
+    Accounts that are not billed in US dollars, or at prices that are not known, are not limited.
     """
 
     dollars_per_month: Number = Field(gt=0, description="US dollars that requested metrics may cost a month.")
     each_account: bool = Field(
-        default=False, description="Whether every account has this budget. Default: all accounts together."
+        default=False,
+        description="Whether every account has this budget for itself. Default: all accounts share it.",
     )
 
 

@@ -22,12 +22,12 @@ class PlanTelemetry:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._delay = SnapshotGauge(
             "headroom_planned_delay_seconds",
-            "Longest time until a sample that CloudWatch has is read, as planned, by percentile of series.",
+            "Longest planned delay from a sample's publication to its read, by percentile of series.",
             ("account", "percentile"),  # Prometheus reserves `quantile` for summaries
         )
         self._pruned = SnapshotGauge(
             "headroom_pruned_metrics",
-            "Metrics that are hardly requested, as an aggregate of CloudWatch's is 0, or in no danger.",
+            "Metrics that are rarely requested because an aggregate of CloudWatch is 0 or low enough.",
             ("account",),
         )
         registry.register(self._delay)

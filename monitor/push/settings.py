@@ -84,7 +84,8 @@ class PushConfig(ConfigModel):
         default="remote_write", description="The protocol: Prometheus' remote write, or OTLP over HTTP."
     )
     url: SecretUrl = Field(
-        description="Where to send: .../api/v1/write of Prometheus, .../api/v1/push of Mimir, and so on."
+        description="URL to send samples to: .../api/v1/write of Prometheus, .../api/v1/push of Mimir, and "
+        "so on."
     )
     version: Annotated[Literal[1, 2], BeforeValidator(_version)] = Field(
         default=1,

@@ -29,11 +29,11 @@ class PushTelemetry:
         self.queued = gauge("headroom_push_samples_queued", "Samples in the queue of a receiver.")
         self.bytes = gauge("headroom_push_queue_bytes", "Size of the requests in the queue of a receiver.")
         self.lag = gauge(
-            "headroom_push_lag_seconds", "Age of the oldest request in the queue, 0 when it is empty."
+            "headroom_push_lag_seconds", "Age of the oldest request in the queue; 0 when the queue is empty."
         )
         self.newest = gauge(
             "headroom_push_sample_timestamp_seconds",
-            "Start of the newest minute that a receiver accepted samples of.",
+            "Start of the newest minute whose samples a receiver accepted, in epoch seconds.",
         )
 
     def add_receiver(

@@ -53,18 +53,18 @@ class StreamConfig(ConfigModel):
     access_keys_file: AccessKeys = Field(
         default=(),
         description="File with the access keys that Firehose may use, one a line; "
-        f"{ACCESS_KEYS_VARIABLE} holds further ones, separated by commas. Without any key, all "
+        f"{ACCESS_KEYS_VARIABLE} can hold further keys, separated by commas. Without any key, all "
         "deliveries are rejected.",
     )
     sources: tuple[DeliverySource, ...] = Field(
         default=(),
-        description="Accounts, or ARNs of delivery streams, to accept. Default: all that have a key.",
+        description="Accounts, or ARNs of delivery streams, to accept. Default: all that send an access key.",
     )
     poll_after: Duration = Field(
         default=300,
         ge=60,
         le=3600,
-        description="Time without points of a metric after which it is polled again; 1 m to 1 h.",
+        description="Time without points after which a metric is polled again; 1 m to 1 h.",
     )
 
     @property

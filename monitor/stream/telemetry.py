@@ -46,7 +46,7 @@ class StreamTelemetry:
         )
         self.newest_delivery = Gauge(
             "headroom_stream_timestamp_seconds",
-            "Time of the last delivery with points of a cell.",
+            "Time of the last delivery with points of a cell, in epoch seconds.",
             exported_names(("account", "region")),
             registry=registry,
         )

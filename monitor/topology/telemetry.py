@@ -21,17 +21,17 @@ class PathTelemetry:
         self._capacity = SnapshotGauge(
             "headroom_path_capacity",
             "Requests per second at the entrance at which the weakest limit of a request path is reached. "
-            "Where headroom_path_unknown_hops is not 0, it may be reached earlier.",
+            "If headroom_path_unknown_hops is not 0, a limit may be reached earlier.",
             NUMBER_LABELS,
         )
         self._unknown = SnapshotGauge(
             "headroom_path_unknown_hops",
-            "Hops of a request path of which a limit, its usage or its part in a request is unknown.",
+            "Hops of a request path with an unknown limit, usage of a limit, or usage by a request.",
             ("path",),
         )
         self._weakest = SnapshotGauge(
             "headroom_path_weakest_limit_info",
-            "The limit of a request path that is reached first: always 1.",
+            "Always 1; the labels name the limit of a request path that is reached first.",
             WEAKEST_LABELS,
         )
         for gauge in (self._usage, self._capacity, self._unknown, self._weakest):

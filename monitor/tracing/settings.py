@@ -17,9 +17,11 @@ LIBRARIES = ("opentelemetry.sdk.trace", "opentelemetry.exporter.otlp.proto.http"
 class TracingConfig(ConfigModel):
     """A receiver of traces: a collector or a database that supports OTLP over HTTP."""
 
-    endpoint: Url = Field(description="Where to send spans: http://127.0.0.1:4318/v1/traces of a collector.")
+    endpoint: Url = Field(
+        description="URL to send spans to, such as http://127.0.0.1:4318/v1/traces of a collector."
+    )
     sample_ratio: Annotated[float, Field(strict=True, gt=0, le=1)] = Field(
-        default=1.0, description="The share of the spans that is recorded, chosen at random; 0.1 is 10 %."
+        default=1.0, description="Share of the spans that are recorded, chosen at random; 0.1 is 10 %."
     )
     bearer_token: Secret | None = Field(default=None, description="Token for the Authorization header.")
     bearer_token_env: SecretEnv | None = Field(

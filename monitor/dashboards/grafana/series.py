@@ -106,7 +106,7 @@ def _forecast() -> Iterator[AnyPanel]:
     """Yield the probability of reaching the limit, and quantiles of the time until then."""
     family, nothing = "headroom_limit_reach_probability", "no forecast yet"
     probability = promql.or_none(promql.by_label(family, promql.SINGLE, "horizon"), nothing)
-    about = "By the usage of the last 14 days; no sample below two days of history."
+    about = "By the usage of the last 14 days; no sample before two days of history."
     yield (
         chart_panel("Probability of reaching the limit", about, [query(probability, "within {{horizon}}")])
         .unit(units.PercentUnit)
