@@ -1,4 +1,4 @@
-"""The forms of the pages: acknowledge and silence alerts, undo that, send dead letters again."""
+"""The forms of the pages: acknowledge and silence alerts, undo both, and send dead letters again."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,17 +23,19 @@ DURATIONS: Mapping[str, float] = {"1 h": 3600, "4 h": 4 * 3600, "1 day": 86400, 
 MATCHER_LABELS = ("account", "region", "service", "signal", "resource", "resource_id", "cause")
 SEE_OTHER, FORBIDDEN, NOT_FOUND, INVALID = 303, 403, 404, 422
 FORM_MEDIA_TYPE = "application/x-www-form-urlencoded"
-MAX_ALERTS = 200  # in one form
+MAX_ALERTS = 200  # alerts in one form
 MAX_FIELDS = MAX_ALERTS + 16
-PAGE_AUTHOR = "page"  # who acts on a page where authentication gives no name
+PAGE_AUTHOR = "page"  # the author of an action on a page if authentication gives no name
+# The comments of actions whose forms have no comment.
 ACKNOWLEDGED, SILENCED = "acknowledged on the page", "silenced on the page"
 
 
 @dataclass(frozen=True, slots=True)
 class FormOptions:
-    """The forms that a client gets.
+    """The options of the forms on the pages of a client.
 
-    enabled: false for a client that may not operate, which gets no forms. theme: the colours of its pages.
+    enabled: false if the client may not operate; its pages then have no forms. theme: the colours of the
+    pages.
     """
 
     enabled: bool
@@ -42,19 +44,19 @@ class FormOptions:
 
     @classmethod
     def from_request(cls, request: Request) -> Self:
-        """Return the options for who sent a request."""
+        """Return the options for the client that sent a request."""
         return cls(principal_of(request.scope).can_operate, theme_of(request))
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """The fields of a form of our own pages. fields: the values of each, in their order."""
+    """A form of our own pages that a client sent. fields: by name, the values of the field in order."""
 
     fields: Mapping[str, list[str]]
     author: str
 
     def get(self, name: str) -> str:
-        """Return the first value of a field; empty where there is none."""
+        """Return the first value of a field; empty if the field has none."""
         return self.fields.get(name, [""])[0]
 
     @property
@@ -64,7 +66,7 @@ class Form:
 
     @property
     def at(self) -> float:
-        """The time whose actions are to be undone, in epoch seconds. Raises HTTPException for a wrong one."""
+        """The time of the actions to undo, in epoch seconds. Raises HTTPException if it is invalid."""
         text = self.get("at")
         if not (text.isascii() and text.isdigit() and len(text) <= len(str(10**16))):
             raise HTTPException(INVALID, "expected `at`, a time in microseconds")
@@ -72,20 +74,20 @@ class Form:
 
     @property
     def duration(self) -> float:
-        """The duration in seconds. Raises HTTPException for one that the pages do not offer."""
+        """The duration in seconds. Raises HTTPException for a duration that the pages do not offer."""
         duration = DURATIONS.get(self.get("duration"))
         if duration is None:
             raise HTTPException(INVALID, f"expected one of {', '.join(DURATIONS)}")
         return duration
 
-    def comment(self, otherwise: str) -> str:
-        """Return the comment, or another text where there is none."""
-        return self.get("comment").strip() or otherwise
+    def comment(self, default: str) -> str:
+        """Return the comment, or the default if the form has none."""
+        return self.get("comment").strip() or default
 
-    def redirect(self, told: Told) -> RedirectResponse:
-        """Return the way back to the page of the form, which tells the result."""
+    def redirect(self, result: Told) -> RedirectResponse:
+        """Return a redirect to the page of the form, which then shows the result."""
         response = RedirectResponse(local_path(self.get("back") or "/"), SEE_OTHER)
-        told.put(response)
+        result.put(response)
         return response
 
 
@@ -119,7 +121,7 @@ def actions_router(alerting: Alerting, tokens: FormTokenStore) -> APIRouter:
 
 @dataclass(frozen=True, slots=True)
 class AcknowledgeForms:
-    """The forms that acknowledge alerts, and undo that."""
+    """The forms that acknowledge alerts, and comment and end acknowledgements."""
 
     alerting: Alerting
     tokens: FormTokenStore
@@ -130,7 +132,7 @@ class AcknowledgeForms:
         return await self._acknowledge(form, form.alerts)
 
     async def acknowledge(self, id: str, request: Request) -> RedirectResponse:
-        """Acknowledge one alert, whatever is selected."""
+        """Acknowledge only the alert with this id, even if other alerts are selected."""
         return await self._acknowledge(await read_form(request, self.tokens), [id])
 
     async def _acknowledge(self, form: Form, alerts: list[str]) -> RedirectResponse:
@@ -138,12 +140,12 @@ class AcknowledgeForms:
             result = await self.alerting.acknowledge_new(
                 alerts, author=form.author, comment=form.comment(ACKNOWLEDGED)
             )
-        first = next((one.alert for one in result.before), "")
+        first = next((acknowledgement.alert for acknowledgement in result.before), "")
         counts = len(result.stored), micros(result.at), result.ended, len(result.before)
         return form.redirect(Told(Done.ACKNOWLEDGED, *counts, first))
 
     async def comment(self, id: str, request: Request) -> RedirectResponse:
-        """Give the acknowledgement of an alert another comment."""
+        """Replace the comment of the acknowledgement of an alert."""
         form = await read_form(request, self.tokens)
         try:
             with _errors_as_pages():
@@ -169,27 +171,27 @@ class AcknowledgeForms:
 
 @dataclass(frozen=True, slots=True)
 class SilenceForms:
-    """The forms that add silences, undo that, and end them."""
+    """The forms that add and end silences."""
 
     alerting: Alerting
     tokens: FormTokenStore
 
     async def silence_selected(self, request: Request) -> RedirectResponse:
-        """Silence the selected alerts, each by a silence of its own."""
+        """Add a separate silence for each selected alert."""
         form = await read_form(request, self.tokens)
         return await self._silence(form, form.alerts)
 
     async def silence(self, id: str, request: Request) -> RedirectResponse:
-        """Silence one alert, whatever is selected."""
+        """Silence only the alert with this id, even if other alerts are selected."""
         return await self._silence(await read_form(request, self.tokens), [id])
 
     async def _silence(self, form: Form, alerts: list[str]) -> RedirectResponse:
-        known, wanted = self.alerting.engine.alerts, dict.fromkeys(alerts)
-        notices = [one for id in wanted if (one := known.get(id)) and one.firing]
-        return await self._add(form, [matchers_of(one) for one in notices], len(wanted) - len(notices))
+        last_notices, requested = self.alerting.engine.alerts, dict.fromkeys(alerts)
+        firing = [notice for id in requested if (notice := last_notices.get(id)) and notice.firing]
+        return await self._add(form, [matchers_of(notice) for notice in firing], len(requested) - len(firing))
 
     async def add(self, request: Request) -> RedirectResponse:
-        """Add a silence with the matchers of the form, one a line."""
+        """Add a silence with the matchers of the form, of which each is on a line."""
         form = await read_form(request, self.tokens)
         return await self._add(form, [[*filter(str.strip, form.get("matchers").splitlines())]], 0)
 
@@ -205,9 +207,9 @@ class SilenceForms:
         """End the silences that one form added."""
         form = await read_form(request, self.tokens)
         at, stored = form.at, self.alerting.engine.silences.stored
-        added = [one.id for one in stored if is_same_time(one.starts, at)]
-        for one in added:
-            await self.alerting.end_silence(one)
+        added = [silence.id for silence in stored if is_same_time(silence.starts, at)]
+        for id in added:
+            await self.alerting.end_silence(id)
         return form.redirect(Told(Done.UNDONE, len(added)))
 
     async def end(self, id: str, request: Request) -> RedirectResponse:
@@ -222,7 +224,7 @@ class SilenceForms:
 
 @contextmanager
 def _errors_as_pages() -> Iterator[None]:
-    """Have texts and matchers that are out of bounds answered with an error page."""
+    """Convert the errors of invalid texts and matchers to HTTP errors, which are shown as pages."""
     try:
         yield
     except (InvalidInputError, MatcherError) as error:
@@ -235,10 +237,10 @@ def matchers_of(notice: Notice) -> list[str]:
 
 
 async def read_form(request: Request, tokens: FormTokenStore) -> Form:
-    """Return a form. Raises HTTPException when it is not one of our own pages'.
+    """Return the form of a request. Raises HTTPException if the form is not from one of our own pages.
 
-    Requests that a browser marks as another site's were refused before (`CsrfMiddleware`); the token covers
-    browsers that mark nothing.
+    `CsrfMiddleware` already refuses requests that a browser marks as sent by another site; the token protects
+    users of browsers that do not mark requests.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip() != FORM_MEDIA_TYPE:
         raise HTTPException(INVALID, f"expected a form of type {FORM_MEDIA_TYPE}")

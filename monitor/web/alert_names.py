@@ -1,4 +1,4 @@
-"""The names of alerts in lists: of the resource, of the service, or of the account."""
+"""The names of alerts in lists: the name of the resource, of the service, or of the account."""
 
 from collectors.registry import Registry
 from monitor.notifiers.notice import Notice
@@ -6,7 +6,7 @@ from monitor.render.text import shorten
 
 
 def alert_name(notice: Notice, registry: Registry) -> str:
-    """Return what an alert is about, in a few words: `orders`, `Lambda account`, `prod`."""
+    """Return the subject of an alert in a few words, such as `orders`, `Lambda account` or `prod`."""
     labels = notice.labels
     if "resource" not in labels:
         return shorten(labels.get("account_name") or labels.get("account", ""))

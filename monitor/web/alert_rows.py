@@ -1,4 +1,4 @@
-"""Alerts as rows: which tab, below which other alert, what it is about, and who was told."""
+"""Alerts as rows: the tab of each alert, the order of the rows, their words and the notified receivers."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,17 +18,17 @@ from monitor.notifiers.notice import Notice, Severity
 from monitor.render.forecast_words import ForecastWords, forecast_words
 from monitor.web.alert_names import alert_name
 
-BLIND = "blind spot"  # instead of a zone
+BLIND = "blind spot"  # shown instead of the word of a zone
 MEANINGS: Mapping[Severity, str] = {
     Severity.CRITICAL: "someone is woken",
     Severity.WARNING: "to be looked at today",
     Severity.INFO: "worth knowing",
 }
-MAX_DEPTH = 8  # of alerts that each follow from another
+MAX_DEPTH = 8  # alerts in a chain in which each alert is inhibited by the next
 
 
 class AlertTab(StrEnum):
-    """The tabs of the page of alerts, by the ends of their addresses."""
+    """The tabs of the page of alerts; each value is the end of the tab's address."""
 
     FIRING = ""
     ACKNOWLEDGED = "acknowledged"
@@ -52,9 +52,10 @@ class AlertTab(StrEnum):
 class AlertRow:
     """An alert as a row.
 
-    is_child: it follows from the alert above. sign: the zone whose sign is shown. zone: the word beside it.
-    throttled: demand in words; empty where there is none. what: what it does, in words. reach: when it
-    reaches its limit; None without a series. told: its receivers; empty if nobody is told.
+    is_child: true if an alert above this row inhibits the alert. sign: the zone whose sign is shown. zone:
+    the word beside the sign. throttled: the throttled demand in words; empty if there is none. what: the
+    usage or the summary of the alert. reach: when the series reaches its limit; None without a series. told:
+    the receivers of the alert.
     """
 
     alert: FiringAlert
@@ -75,45 +76,49 @@ class AlertRow:
 
     @property
     def is_told(self) -> bool:
-        """True if a receiver was told of it, or should have been."""
-        return any(one.is_told or one.state.is_trouble for one in self.told)
+        """True if a receiver was notified of the alert, or should have been."""
+        return any(receiver.is_told or receiver.state.is_trouble for receiver in self.told)
 
 
 @dataclass(frozen=True, slots=True)
 class SeverityGroup:
-    """The rows of one severity, with what follows from them."""
+    """The rows of the root alerts of one severity, each followed by the rows of its children."""
 
     severity: Severity
     meaning: str
     rows: Sequence[AlertRow]
 
 
-OrderedAlert = tuple[Severity, FiringAlert, bool]  # the severity of its group; whether it is a child
+OrderedAlert = tuple[Severity, FiringAlert, bool]  # the severity of the group, the alert, is it a child
 
 
 def roots(alerts: Sequence[FiringAlert]) -> dict[str, FiringAlert]:
-    """Return the alert that each follows from in the end: itself, where nothing that fires inhibits it."""
-    by_id = {one.notice.alert: one for one in alerts}
-    return {one.notice.alert: _root(one, by_id) for one in alerts}
+    """Return the root of each alert by the alert's id.
+
+    The root is the last alert in the chain of firing alerts that inhibit an alert. An alert that no firing
+    alert inhibits is its own root.
+    """
+    by_id = {alert.notice.alert: alert for alert in alerts}
+    return {alert.notice.alert: _root(alert, by_id) for alert in alerts}
 
 
 def _root(alert: FiringAlert, by_id: Mapping[str, FiringAlert]) -> FiringAlert:
     for _ in range(MAX_DEPTH):
-        above = by_id.get(alert.inhibited_by.alert) if alert.inhibited_by else None
-        if above is None:
+        inhibiting = by_id.get(alert.inhibited_by.alert) if alert.inhibited_by else None
+        if inhibiting is None:
             break
-        alert = above
+        alert = inhibiting
     return alert
 
 
 def by_tab(alerts: Sequence[FiringAlert]) -> dict[AlertTab, list[FiringAlert]]:
-    """Return the firing alerts by tab: what follows from another alert is where that one is."""
-    found: dict[AlertTab, list[FiringAlert]] = {tab: [] for tab in AlertTab}
+    """Return the firing alerts by tab; without acknowledgement and silence, an alert is with its root."""
+    tabs: dict[AlertTab, list[FiringAlert]] = {tab: [] for tab in AlertTab}
     root_of = roots(alerts)
-    for one in alerts:
-        tab = _tab(one)
-        found[_tab(root_of[one.notice.alert]) if tab is AlertTab.FIRING else tab].append(one)
-    return found
+    for alert in alerts:
+        tab = _tab(alert)
+        tabs[_tab(root_of[alert.notice.alert]) if tab is AlertTab.FIRING else tab].append(alert)
+    return tabs
 
 
 def _tab(alert: FiringAlert) -> AlertTab:
@@ -123,36 +128,36 @@ def _tab(alert: FiringAlert) -> AlertTab:
 
 
 def in_order(alerts: Sequence[FiringAlert]) -> Iterator[OrderedAlert]:
-    """Yield each alert with the severity of its group, and whether it follows from the one above.
+    """Yield each alert with the severity of its group, and whether it is a child of the last root.
 
-    The most severe come first; below each alert stands what follows from it.
+    The most severe roots come first; each root is followed by its children, the other alerts of this root.
     """
     root_of = roots(alerts)
     children: dict[str, list[FiringAlert]] = {}
-    for one in alerts:
-        root = root_of[one.notice.alert]
-        if root is not one:
-            children.setdefault(root.notice.alert, []).append(one)
-    tops = [one for one in alerts if root_of[one.notice.alert] is one]
-    for top in sorted(tops, key=lambda one: -one.notice.severity.rank):
-        yield top.notice.severity, top, False
-        for child in children.get(top.notice.alert, ()):
-            yield top.notice.severity, child, True
+    for alert in alerts:
+        root = root_of[alert.notice.alert]
+        if root is not alert:
+            children.setdefault(root.notice.alert, []).append(alert)
+    own_roots = [alert for alert in alerts if root_of[alert.notice.alert] is alert]
+    for root in sorted(own_roots, key=lambda alert: -alert.notice.severity.rank):
+        yield root.notice.severity, root, False
+        for child in children.get(root.notice.alert, ()):
+            yield root.notice.severity, child, True
 
 
 def severity_groups(
-    ordered: Iterable[OrderedAlert], row: Callable[[FiringAlert, bool], AlertRow]
+    ordered: Iterable[OrderedAlert], make_row: Callable[[FiringAlert, bool], AlertRow]
 ) -> list[SeverityGroup]:
-    """Return alerts in order as groups of rows. row: makes the row of an alert."""
+    """Return ordered alerts as groups of rows. make_row: called with an alert and `is_child`."""
     groups: dict[Severity, list[AlertRow]] = {}
     for severity, alert, is_child in ordered:
-        groups.setdefault(severity, []).append(row(alert, is_child))
+        groups.setdefault(severity, []).append(make_row(alert, is_child))
     return [SeverityGroup(severity, MEANINGS[severity], rows) for severity, rows in groups.items()]
 
 
 @dataclass(frozen=True, slots=True)
 class AlertRows:
-    """Makes the rows of alerts. For the event loop: it reads what judgements write.
+    """Makes the rows of alerts. Call it on the event loop, where judgements write to the fleet.
 
     now: the current minute.
     """
@@ -187,7 +192,7 @@ class AlertRows:
 
 
 def _sign(notice: Notice, current: Row | None) -> tuple[str, str]:
-    """Return the zone whose sign an alert has, and its word."""
+    """Return the zone whose sign is shown for an alert, and the word beside the sign."""
     if is_blind(notice):
         return "unobservable", BLIND
     if is_forecast(notice):
@@ -196,7 +201,7 @@ def _sign(notice: Notice, current: Row | None) -> tuple[str, str]:
 
 
 def _what(notice: Notice, current: Row | None, registry: Registry) -> tuple[str, str]:
-    """Return the throttled demand of an alert, and what its series does now; or what it told last."""
+    """Return the present throttled demand and usage of an alert's series; else no demand and its summary."""
     if current is None or is_forecast(notice):
         return "", notice.summary.partition(" Remedy: ")[0]
     noun = current.signal.noun or registry.title(current.key.service)

@@ -26,17 +26,17 @@ from rules.band import Zone
 
 MAX_ROWS = 200
 MAX_SILENCES = 200
-MAX_NOTICES = 200  # of the history
-MAX_SENT = 12  # shown of each notice
+MAX_NOTICES = 200  # notices in the history
+MAX_SENT = 12  # notified receivers that are shown for each notice
 TABS_OF_ALERTS = (AlertTab.FIRING, AlertTab.ACKNOWLEDGED, AlertTab.SILENCED)
 
 
 @dataclass(frozen=True, slots=True)
-class Calm:
-    """The ground of a calm page: what was judged.
+class JudgedCounts:
+    """The numbers that a page without alerts shows, so that the reader can trust it.
 
-    judged, unknown: the number of series that were judged, and that could not be. newest: the time of the
-    newest sample, in epoch seconds; None if there is none.
+    judged: the number of judged series. unknown: the number of series without a judgement. newest: the time
+    of the newest sample, in epoch seconds; None if there is none.
     """
 
     judged: int
@@ -44,9 +44,11 @@ class Calm:
     newest: int | None
 
     @classmethod
-    def of(cls, snapshot: Snapshot) -> "Calm":
-        """Return it for a judged fleet."""
-        zones = snapshot.zone[[one is not None for one in snapshot.series]] if len(snapshot.series) else ()
+    def of(cls, snapshot: Snapshot) -> "JudgedCounts":
+        """Return the numbers of a judged fleet."""
+        zones = (
+            snapshot.zone[[series is not None for series in snapshot.series]] if len(snapshot.series) else ()
+        )
         judged = int(np.count_nonzero(np.asarray(zones) >= Zone.BELOW))
         newest = int(snapshot.minute.max(initial=-1))
         return cls(judged, len(zones) - judged, newest * 60 if newest >= 0 else None)
@@ -62,15 +64,15 @@ class HistoryItem:
 
     @property
     def why(self) -> str:
-        """The cause of the change, in a few words: what the series does, or why the alert ended."""
+        """The cause of the change in a few words: the summary of the alert, or the reason why it ended."""
         notice = self.notice
         summary = notice.summary.partition(" Remedy: ")[0]
         return f"{notice.severity}: {summary}" if notice.firing else notice.resolution_reason or summary
 
     @property
     def told_to(self) -> list[tuple[str, str]]:
-        """The receivers, each once, with the reason why it was notified first."""
-        return [*{one.receiver: one.reason.value for one in reversed(self.sent)}.items()][::-1]
+        """The receivers, each once, with the reason of its first notification."""
+        return [*{sent.receiver: sent.reason.value for sent in reversed(self.sent)}.items()][::-1]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class AlertHistory:
     @property
     def notifications(self) -> int:
         """The number of notices that were handed to receivers."""
-        return sum(len(one.sent) for one in self.items)
+        return sum(len(item.sent) for item in self.items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +101,20 @@ class AlertsPage:
     snapshot: Snapshot
 
     async def variables(self, tab: AlertTab, alert: str | None = None) -> Mapping[str, Any]:
-        """Return the variables of a tab. alert: the one whose history is shown; None for all."""
+        """Return the variables of a tab. alert: the alert whose history is shown; None for all alerts."""
         alerts = await firing_alerts(self.alerting.engine)
         tabs, pending = await asyncio.to_thread(by_tab, alerts), self._pending_slots()
         receivers = self.alerting.delivery.statuses()
-        failing = [one.receiver for one in receivers if is_failing(one, self._unreachable)]
+        failing = [status.receiver for status in receivers if is_failing(status, self._unreachable)]
         shared = {
             "tab": tab,
             "tabs": [
-                (one, self._badge(one, tabs, len(pending), len(receivers), len(failing))) for one in AlertTab
+                (other, self._badge(other, tabs, len(pending), len(receivers), len(failing)))
+                for other in AlertTab
             ],
             "firing_total": len(tabs[AlertTab.FIRING]),
-            "handled": {one: len(tabs[one]) for one in TABS_OF_ALERTS[1:]},
-            "calm": Calm.of(self.snapshot),
+            "handled": {handled: len(tabs[handled]) for handled in TABS_OF_ALERTS[1:]},
+            "calm": JudgedCounts.of(self.snapshot),
         }
         return shared | await self._content(tab, tabs, pending, receivers, alert)
 
@@ -127,7 +130,7 @@ class AlertsPage:
         receivers: int,
         failing: int,
     ) -> str:
-        """Return what stands beside the name of a tab."""
+        """Return the number or text that is shown beside the name of a tab."""
         if tab is AlertTab.HISTORY:
             return ""
         if tab is AlertTab.RECEIVERS:
@@ -167,14 +170,14 @@ class AlertsPage:
         return content | ({"silences": await self._silences()} if tab is AlertTab.SILENCED else {})
 
     def _pending_slots(self) -> list[int]:
-        return [one.slot for one in self.snapshot.alerts if one.state == AlertState.PENDING]
+        return [alert.slot for alert in self.snapshot.alerts if alert.state == AlertState.PENDING]
 
     def _previews(self, slots: Sequence[int]) -> list[FiringAlert]:
-        """Return the pending alerts as they would be if they fired now."""
+        """Return the pending alerts of these slots as firing alerts, as if they fired now."""
         engine, now = self.alerting.engine, time.time()
         series = [self.fleet.by_slot[slot] for slot in slots[:MAX_ROWS]]
-        notices = (engine.notice_builder.preview(one, now) for one in series if one)
-        return [with_handling(one, engine.silences, now) for one in notices if one]
+        notices = (engine.notice_builder.preview(member, now) for member in series if member)
+        return [with_handling(notice, engine.silences, now) for notice in notices if notice]
 
     async def _silences(self) -> list[tuple[Silence, SilenceMatches]]:
         engine = self.alerting.engine
@@ -184,14 +187,15 @@ class AlertsPage:
         """Return the newest changes by alert; the alert that changed last is first."""
         journal, registry = self.alerting.journal, self.alerting.engine.registry
         notices = await journal.history(alert, MAX_NOTICES)
-        sent = await sent_by_notice(journal, notices, alert)
-        found: dict[str, list[HistoryItem]] = {}
-        for notice, told in zip(notices, sent, strict=True):
-            found.setdefault(notice.alert, []).append(HistoryItem(notice, alert_name(notice, registry), told))
-        return [AlertHistory(items) for items in found.values()]
+        sent_lists = await sent_by_notice(journal, notices, alert)
+        by_alert: dict[str, list[HistoryItem]] = {}
+        for notice, sent in zip(notices, sent_lists, strict=True):
+            item = HistoryItem(notice, alert_name(notice, registry), sent)
+            by_alert.setdefault(notice.alert, []).append(item)
+        return [AlertHistory(items) for items in by_alert.values()]
 
 
 def is_failing(receiver: ReceiverStatus, unreachable: Mapping[str, str]) -> bool:
-    """Return whether a receiver is not told what it should be."""
+    """Return whether a receiver misses notifications: its last attempt failed, or it is unreachable."""
     failed = receiver.stats.last_error is not None
     return failed or bool(receiver.dead_letters) or receiver.receiver in unreachable

@@ -13,7 +13,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ApiField:
-    """A parameter, or a field of a body. model: the name of the model that it has; empty for other types."""
+    """A parameter, or a field of a body. model: the name of the model that is its type; else empty."""
 
     name: str
     type: str
@@ -24,7 +24,7 @@ class ApiField:
 
 @dataclass(frozen=True, slots=True)
 class ApiOperation:
-    """An operation. response: an example as JSON; empty without one. role: empty if none is needed."""
+    """An operation. response: an example as JSON; empty if there is none. role: empty if none is needed."""
 
     id: str
     method: str
@@ -42,7 +42,7 @@ class ApiOperation:
 
 @dataclass(frozen=True, slots=True)
 class ApiModelText:
-    """A model of bodies."""
+    """A model of request or response bodies."""
 
     name: str
     text: str
@@ -52,17 +52,19 @@ class ApiModelText:
 def docs_variables(openapi: Json) -> Mapping[str, Any]:
     """Return the variables of the template for an OpenAPI document."""
     schemas = openapi["components"]["schemas"]
-    found = [
-        (one["tags"][0], _operation(method, path, one, schemas)) for method, path, one in operations(openapi)
+    tagged = [
+        (operation["tags"][0], _operation(method, path, operation, schemas))
+        for method, path, operation in operations(openapi)
     ]
-    groups = [(tag, text, [one for name, one in found if name == tag]) for tag, text in TAGS.items()]
+    groups = [(tag, text, [shown for name, shown in tagged if name == tag]) for tag, text in TAGS.items()]
     models = [
-        ApiModelText(name, one.get("description", ""), [*_fields(one)]) for name, one in schemas.items()
+        ApiModelText(name, schema.get("description", ""), [*_fields(schema)])
+        for name, schema in schemas.items()
     ]
     return {
         "groups": groups,
-        "models": [one for one in models if one.fields],
-        "model_names": {one.name for one in models if one.fields},
+        "models": [model for model in models if model.fields],
+        "model_names": {model.name for model in models if model.fields},
         "introduction": openapi["info"]["description"].split("\n\n"),
         "address": openapi["servers"][0]["url"],
     }
@@ -75,11 +77,11 @@ def render_operations(openapi: Json, theme: str) -> bytes:
 
 def _operation(method: str, path: str, operation: Json, schemas: Json) -> ApiOperation:
     content = operation["responses"]["200"].get("content", {})
-    answered: Json = next(iter(content.values()), {})
+    response: Json = next(iter(content.values()), {})
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     body_model = _type(body.get("schema", {}))[1]
     errors = [
-        (status, one["description"]) for status, one in operation["responses"].items() if status != "200"
+        (status, error["description"]) for status, error in operation["responses"].items() if status != "200"
     ]
     return ApiOperation(
         id=operation["operationId"],
@@ -89,10 +91,10 @@ def _operation(method: str, path: str, operation: Json, schemas: Json) -> ApiOpe
         description=operation["description"],
         role=operation.get("x-role", ""),
         curl=operation["x-codeSamples"][0]["source"],
-        parameters=[_parameter(one) for one in operation.get("parameters", ())],
+        parameters=[_parameter(parameter) for parameter in operation.get("parameters", ())],
         body=[*_fields(schemas[body_model])] if body_model else [],
-        response_model=_type(answered.get("schema", {}))[1],
-        response=_example_text(answered.get("example")),
+        response_model=_type(response.get("schema", {}))[1],
+        response=_example_text(response.get("example")),
         errors=errors,
     )
 
@@ -112,20 +114,20 @@ def _parameter(parameter: Json) -> ApiField:
 
 def _fields(schema: Json) -> Iterator[ApiField]:
     required = schema.get("required", ())
-    for name, one in schema.get("properties", {}).items():
-        text = " ".join(filter(None, (one.get("description", ""), *_constraints(one))))
-        kind, model = _type(one)
+    for name, field in schema.get("properties", {}).items():
+        text = " ".join(filter(None, (field.get("description", ""), *_constraints(field))))
+        kind, model = _type(field)
         yield ApiField(name, kind, model, text, name in required)
 
 
 def _type(schema: Json) -> tuple[str, str]:
-    """Return the type of a schema in words, and the model that it has; empty for other types."""
+    """Return the type of a schema in words, and the name of its model; empty for types without a model."""
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return name, name
     options = schema.get("anyOf", schema.get("allOf", ()))
     if options:
-        kinds = [_type(one) for one in options]
+        kinds = [_type(option) for option in options]
         return " or ".join(kind for kind, _ in kinds), next((model for _, model in kinds if model), "")
     if schema.get("type") == "array":
         kind, model = _type(schema.get("items", {}))
@@ -139,9 +141,9 @@ def _type(schema: Json) -> tuple[str, str]:
 
 
 def _constraints(schema: Json) -> Iterator[str]:
-    for one in (schema, schema.get("items", {}), *schema.get("anyOf", ())):
-        if "enum" in one:
-            yield f"One of {', '.join(map(str, one['enum']))}."
+    for part in (schema, schema.get("items", {}), *schema.get("anyOf", ())):
+        if "enum" in part:
+            yield f"One of {', '.join(map(str, part['enum']))}."
     if "minimum" in schema and "maximum" in schema:
         yield f"{schema['minimum']} to {schema['maximum']}."
     if schema.get("default"):

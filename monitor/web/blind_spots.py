@@ -27,9 +27,9 @@ class FailureGroup:
     """The failed reads of one account that have one cause.
 
     cause: a FailureClass, else an error code. location: the account, and the region or the number of regions.
-    failure_count: failures of the last attempts. never_succeeded: true if any of these reads has never
-    succeeded. services_by_region: the names of the affected services, as one text for each region. command:
-    shows the cause, or mends it.
+    failure_count: the number of failures in the last attempts. never_succeeded: true if any of these reads
+    has never succeeded. services_by_region: the names of the affected services, as one text for each region.
+    command: the command that shows or removes the cause.
     """
 
     cause: str
@@ -55,7 +55,10 @@ class Switch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HiddenGroup:
-    """Series that are unobservable for one reason, which no command ends. scope: their service."""
+    """Series that are unobservable for one reason and that no command makes observable.
+
+    scope: the service of the series.
+    """
 
     scope: str
     reason: str
@@ -70,7 +73,7 @@ class HiddenGroup:
 def hidden_variables(snapshot: Snapshot) -> dict[str, Any]:
     """Return the variables of the template about unobservable and silent series, the largest group first.
 
-    May take long: not for the event loop.
+    It may take long: call it outside the event loop.
     """
     found = [*unobservable_series(snapshot)]
     costs = {cause.enable_command: cause.cost.text for _, cause in found if cause.cost}
@@ -82,16 +85,18 @@ def hidden_variables(snapshot: Snapshot) -> dict[str, Any]:
         if command
     ]
     untold = [
-        HiddenGroup(scope=one.scope, reason=one.reason, keys=keys) for one, name, keys in pairs if not name
+        HiddenGroup(scope=group.scope, reason=group.reason, keys=keys)
+        for group, command, keys in pairs
+        if not command
     ]
     silent = np.flatnonzero((snapshot.zone == Zone.STALE) & (snapshot.group >= 0))
     return {
         "groups": groups,
         "switches": switches[:MAX_SWITCHES],
         "switch_groups": len(switches),
-        "switch_total": sum(len(one.keys) for one in switches),
+        "switch_total": sum(len(switch.keys) for switch in switches),
         "untold": untold,
-        "untold_total": sum(one.series_count for one in untold),
+        "untold_total": sum(group.series_count for group in untold),
         "silent": [_silent(snapshot, slot) for slot in silent[:MAX_SILENT].tolist()],
         "silent_total": int(silent.size),
         "denied": DENIAL_CLASSES,
@@ -99,29 +104,29 @@ def hidden_variables(snapshot: Snapshot) -> dict[str, Any]:
 
 
 def _silent(snapshot: Snapshot, slot: int) -> tuple[Series, int | None]:
-    """Return a series without a new sample, and the time of its last one in epoch seconds."""
+    """Return a series without a recent sample, and the time of its last sample in epoch seconds."""
     minute = int(snapshot.minute[slot])
     return snapshot.series[slot], minute * 60 if minute > NEVER else None
 
 
 def failure_groups(status: MonitorStatus, registry: Registry) -> list[FailureGroup]:
-    """Return the failed reads by account and cause; what was never read comes first."""
-    # Start and intervals only decide which targets are late, and the page lists failures only.
+    """Return the failed reads by account and cause; reads that never succeeded come first."""
+    # Start and intervals affect only which targets are late, and the page lists failures, not late targets.
     targets = list(observation_targets(status, started=0.0, intervals=(0.0, 0.0)))
-    spots = group_targets((one for one in targets if one.cause), targets)
+    spots = group_targets((target for target in targets if target.cause), targets)
     groups = [_failure_group(spot, registry) for spot in spots]
-    return sorted(groups, key=lambda one: (not one.never_succeeded, one.location, one.cause))
+    return sorted(groups, key=lambda group: (not group.never_succeeded, group.location, group.cause))
 
 
 def _failure_group(spot: BlindSpot, registry: Registry) -> FailureGroup:
-    regions = {one.region: "" for one in spot.targets if one.region}
+    regions = {target.region: "" for target in spot.targets if target.region}
     return FailureGroup(
         cause=spot.cause,
         location=_location(spot, sorted(regions)),
         summary=blind_text.summary(spot, registry),
-        codes=", ".join(sorted({failure.code for one in spot.targets for failure in one.failures})),
-        failure_count=sum(len(one.failures) for one in spot.targets),
-        never_succeeded=any(one.never_seen for one in spot.targets),
+        codes=", ".join(sorted({failure.code for target in spot.targets for failure in target.failures})),
+        failure_count=sum(len(target.failures) for target in spot.targets),
+        never_succeeded=any(target.never_seen for target in spot.targets),
         services_by_region={
             region: blind_text.affected_services(spot, registry, region) for region in regions
         },

@@ -1,7 +1,7 @@
 """The chart of a series as SVG: usage, limits, throttled demand and the forecast on one axis of time.
 
-Places are in percent, so that text never stretches; only paths are in a box that does. Times carry their
-instant in an attribute, so that the script can show them in the viewer's time zone.
+Positions are in percent, so that text never stretches; only paths are in a box that stretches. Each time has
+its instant in an attribute, so that the script can show it in the viewer's time zone.
 """
 
 from datetime import UTC, datetime
@@ -22,18 +22,18 @@ from rules.signals import Band, Signal
 from rules.units import Unit, UnitKind
 
 MARGIN_ABOVE: Final = 1.1  # the end of the axis, as a multiple of the highest value
-MAX_AHEAD: Final = 2.0  # as a multiple of the highest usage and limit: a higher forecast is cut off
-MIN_TOP: Final = 1e-9  # end of the axis when all values are 0: places are divided by it
-MARKS: Final = 5  # of an axis of amounts, about
-ROUND_FACTORS: Final = (1, 2, 2.5, 5, 10)  # of a power of ten
-ALMOST: Final = 1 - 1e-9  # for rounding errors
-LABEL_DISTANCE: Final = 5.5  # percent of the height that two labels keep between them
+MAX_AHEAD: Final = 2.0  # times the highest usage and limit: a higher forecast is cut off
+MIN_TOP: Final = 1e-9  # the end of the axis when all values are 0, so that nothing is divided by 0
+MARKS: Final = 5  # approximate number of marks of an axis of amounts
+ROUND_FACTORS: Final = (1, 2, 2.5, 5, 10)  # a round number is one of these times a power of ten
+ALMOST: Final = 1 - 1e-9  # a factor that compensates rounding errors
+LABEL_DISTANCE: Final = 5.5  # least distance of two labels, in percent of the height
 LABEL_ROOM: Final = 80.0  # percent of the width up to which a label may begin
 FIELD, POINT = "~", "|"  # separators of `data-points`
 
 
 class ChartLabel(NamedTuple):
-    """A label beside the plot. y: of what it names, in percent."""
+    """A label beside the plot. y: the position of the labelled amount, in percent."""
 
     name: str
     y: float
@@ -47,12 +47,12 @@ class CourseChart:
         self.course, self.signal, self.band, self.reach = course, signal, band, reach
         self.unit, self._patience = signal.unit, patience
         self.step, self.top = axis_of(self._highest, self.unit)
-        rates = [one.rate for one in course.throttled if one.rate is not None]
+        rates = [span.rate for span in course.throttled if span.rate is not None]
         self.highest_rate = max(rates, default=0.0)
 
     @property
     def _highest(self) -> float:
-        past = [self.course.usage, self.course.bound, np.array([one.limit for one in self.course.limits])]
+        past = [self.course.usage, self.course.bound, np.array([span.limit for span in self.course.limits])]
         known = np.concatenate([*past, [self.reach.ceiling or 0.0]])
         highest = float(known[np.isfinite(known)].max(initial=0.0))
         ahead = self.course.forecast.quantiles[np.isfinite(self.course.forecast.quantiles)]
@@ -60,22 +60,22 @@ class CourseChart:
 
     @property
     def label(self) -> str:
-        """The chart in words."""
-        ahead = self.reach.text(self.course.now)
-        what = f"{self.signal.title} in the last {self.course.range.title}, {self.course.range.points}"
-        return f"{what}{f'; {ahead}' if ahead else ''}. Arrow keys read single points."
+        """The description of the chart in words."""
+        reach_text = self.reach.text(self.course.now)
+        title = f"{self.signal.title} in the last {self.course.range.title}, {self.course.range.points}"
+        return f"{title}{f'; {reach_text}' if reach_text else ''}. Arrow keys read single points."
 
     @property
     def now(self) -> Markup:
-        """The place of now, in percent."""
+        """The position of the present minute, in percent of the width."""
         return _percent(self.x(self.course.now))
 
     def x(self, minute: float) -> float:
-        """Return the place of a minute, in percent of the width."""
+        """Return the position of a minute, in percent of the width."""
         return 100 * (minute - self.course.start) / (self.course.end - self.course.start)
 
     def y(self, value: float) -> float:
-        """Return the place of an amount, in percent of the height from above."""
+        """Return the position of an amount, in percent of the height from the top."""
         return 100 * (1 - min(max(value, 0.0), self.top) / self.top)
 
     def amounts(self) -> list[ChartLabel]:
@@ -84,7 +84,7 @@ class CourseChart:
         return [ChartLabel("", self.y(value), axis_label(value, self.unit)) for value in values]
 
     def labels(self) -> list[ChartLabel]:
-        """Return the labels of the lines, so far apart that none covers another, from above."""
+        """Return the labels of the lines from the top, moved apart so that no label covers another."""
         limit, found = self.course.limit_at(self.course.now), []
         if self.reach.ceiling:
             found.append(ChartLabel("ceiling", self.y(self.reach.ceiling), "ceiling"))
@@ -95,7 +95,7 @@ class CourseChart:
                 ChartLabel("t-near", self.y(near), f"near {axis_label(near, self.unit)}"),
                 ChartLabel("t-goal", self.y(limit * middle), "target band"),
             ]
-        return _apart(sorted(found, key=lambda one: one.y))
+        return _move_apart(sorted(found, key=lambda label: label.y))
 
     def ticks(self) -> Markup:
         """Return the marks of the axis of time."""
@@ -123,7 +123,7 @@ class CourseChart:
     def ground(self) -> Markup:
         """Return the grid, the target band and the times without data."""
         rule = Markup('<line class="grid" x1="{}" x2="{}" y1="{}" y2="{}"/>')
-        across = [rule.format("0", "100%", _percent(one.y), _percent(one.y)) for one in self.amounts()]
+        across = [rule.format("0", "100%", _percent(mark.y), _percent(mark.y)) for mark in self.amounts()]
         down = [rule.format(x, x, "0", "100%") for x in (_percent(self.x(m)) for m in self._tick_minutes())]
         return Markup("").join([*self._bands(), *across, *down, self.gaps("no data")])
 
@@ -135,45 +135,45 @@ class CourseChart:
         )
         return [
             area.format(
-                x=_percent(self.x(one.begin)),
-                end=_percent(self.x(one.end)),
-                w=_percent(self.x(one.end) - self.x(one.begin)),
-                y=_percent(self.y(one.limit * self.band.high)),
-                low=_percent(self.y(one.limit * self.band.low)),
-                h=_percent(self.y(one.limit * self.band.low) - self.y(one.limit * self.band.high)),
+                x=_percent(self.x(span.begin)),
+                end=_percent(self.x(span.end)),
+                w=_percent(self.x(span.end) - self.x(span.begin)),
+                y=_percent(self.y(span.limit * self.band.high)),
+                low=_percent(self.y(span.limit * self.band.low)),
+                h=_percent(self.y(span.limit * self.band.low) - self.y(span.limit * self.band.high)),
             )
-            for one in self.course.limits
+            for span in self.course.limits
         ]
 
     def gaps(self, words: str) -> Markup:
-        """Return the times without data, hatched; with these words where there is room."""
+        """Return the times without data as hatched areas, with `words` in each area that is wide enough."""
         area = Markup('<rect class="gap" x="{}" width="{}" y="0" height="100%" fill="url(#hatch)"/>')
         text = Markup('<text class="big-only" x="{}" y="97%" text-anchor="middle">{}</text>')
         drawn = []
-        for one in self.course.gaps(self._patience):
-            begin, end = self.x(one.begin), self.x(one.end)
+        for gap in self.course.gaps(self._patience):
+            begin, end = self.x(gap.begin), self.x(gap.end)
             drawn.append(area.format(_percent(begin), _percent(end - begin)))
             if words and end - begin >= LABEL_DISTANCE:
                 drawn.append(text.format(_percent((begin + end) / 2), words))
         return Markup("").join(drawn)
 
     def paths(self) -> Markup:
-        """Return what is drawn as paths, in a box of 1000 x 1000 that stretches."""
+        """Return the curves, limits and forecast as paths in a box of 1000 x 1000, which stretches."""
         path, spans = Markup('<path class="{}" d="{}"/>'), self.course.limits
-        near = [one._replace(limit=one.limit * self.band.near) for one in spans]
+        near = [span._replace(limit=span.limit * self.band.near) for span in spans]
         drawn = [
             *self._fan(),
             ("bound", self._line(self.course.bound)),
             ("near-line", self._steps(near)),
             ("ceiling-line", self._ceiling()),
-            ("limit assumed", self._steps([one for one in spans if one.is_assumed])),
-            ("limit", self._steps([one for one in spans if not one.is_assumed])),
-            ("usage", self._line(self.course.usage)),  # last, as a series pinned at its limit has one line
+            ("limit assumed", self._steps([span for span in spans if span.is_assumed])),
+            ("limit", self._steps([span for span in spans if not span.is_assumed])),
+            ("usage", self._line(self.course.usage)),  # on top, so that usage at the limit is visible
         ]
         return Markup("").join(path.format(name, commands) for name, commands in drawn if commands)
 
     def _ceiling(self) -> str:
-        """Return the line of the effective ceiling; empty without one."""
+        """Return the line of the effective ceiling; empty if there is no ceiling."""
         return f"M0 {10 * self.y(self.reach.ceiling):.2f}H1000" if self.reach.ceiling else ""
 
     def _line(self, values: Floats) -> str:
@@ -192,14 +192,14 @@ class CourseChart:
 
     def _steps(self, spans: list[LimitSpan]) -> str:
         commands, last = "", None
-        for one in spans:
-            begin, end, y = 10 * self.x(one.begin), 10 * self.x(one.end), 10 * self.y(one.limit)
-            commands += f"{'L' if last == one.begin else 'M'}{begin:.2f} {y:.2f}H{end:.2f}"
-            last = one.end
+        for span in spans:
+            begin, end, y = 10 * self.x(span.begin), 10 * self.x(span.end), 10 * self.y(span.limit)
+            commands += f"{'L' if last == span.begin else 'M'}{begin:.2f} {y:.2f}H{end:.2f}"
+            last = span.end
         return commands
 
     def _fan(self) -> list[tuple[str, str]]:
-        """Return the areas of eight and of five in ten, and the median."""
+        """Return the areas with 8 and with 5 of 10 forecast paths, and the median, as class and commands."""
         if not self.course.has_forecast:
             return []
         lowest, low, middle, high, highest = self.course.forecast.quantiles
@@ -214,15 +214,16 @@ class CourseChart:
         return [f"{10 * self.x(minute):.2f} {10 * self.y(value):.2f}" for minute, value in pairs]
 
     def _area(self, low: Floats, high: Floats, begin: int, end: int) -> str:
-        there, back = self._points(high, begin, end), self._points(low, begin, end)[::-1]
-        return f"M{'L'.join([*there, *back])}Z"
+        upper_edge, lower_edge = self._points(high, begin, end), self._points(low, begin, end)[::-1]
+        return f"M{'L'.join([*upper_edge, *lower_edge])}Z"
 
     def reach_bar(self) -> Markup:
-        """Return the bar on the limit, or on the effective ceiling, of the times at which it is reached."""
+        """Return the bar of the times at which the limit, or the effective ceiling, is reached."""
         level = self.reach.ceiling or self.course.limit_at(self.course.now)
         if not level or not self.reach.minutes or self.reach.is_reached:
             return Markup("")
-        begin, end = (max(one, self.course.now) for one in (self.reach.minutes[0], self.reach.minutes[-1]))
+        first, last = self.reach.minutes[0], self.reach.minutes[-1]
+        begin, end = max(first, self.course.now), max(last, self.course.now)
         if begin >= self.course.end:
             return Markup("")
         bar = Markup(
@@ -234,22 +235,22 @@ class CourseChart:
         return bar.format(_percent(left), _percent(max(right, left + 0.4)), y, y, _percent(x), y, anchor)
 
     def throttled_bars(self) -> Markup:
-        """Return throttled demand as bars by height; where it is not known how much, of full height."""
+        """Return throttled demand as bars by height; a bar of an unknown amount has the full height."""
         bar = Markup('<rect class="refused" x="{}" width="{}" y="{}" height="{}"/>')
         narrowest = 0.15  # percent of the width, which can be seen
         bars = []
-        for one in self.course.throttled:
-            begin, end = max(self.x(one.begin), 0.0), min(self.x(one.end), self.x(self.course.now))
+        for span in self.course.throttled:
+            begin, end = max(self.x(span.begin), 0.0), min(self.x(span.end), self.x(self.course.now))
             if end < 0:
                 continue
-            is_known = one.rate is not None and self.highest_rate > 0
-            height = 100 * (one.rate or 0.0) / self.highest_rate if is_known else 100.0
+            is_known = span.rate is not None and self.highest_rate > 0
+            height = 100 * (span.rate or 0.0) / self.highest_rate if is_known else 100.0
             width, height = max(end - begin - 0.05, narrowest), max(height, 2)
             bars.append(bar.format(*map(_percent, (begin, width, 100 - height, height))))
         return Markup("").join(bars)
 
     def limit_changes(self) -> Markup:
-        """Return the labels of the changes of the limit that are in the chart."""
+        """Return the labels of the limit changes that are in the chart."""
         text = Markup('<text class="halo" x="{}" dx="6" y="{}" dy="{}">{} to {}</text>')
         drawn = []
         for before, after in pairwise(self.course.limits):
@@ -260,10 +261,10 @@ class CourseChart:
         return Markup("").join(drawn)
 
     def points(self) -> str:
-        """Return the points for the script: minute, place of the amount, and its texts.
+        """Return the points for the script: each has its minute, the position of its amount, and texts.
 
-        Of the past: usage, limit, utilization, throttled demand. Of the forecast: `f`, the median, and the
-        range of eight in ten. The usage of a point without data is empty.
+        The texts of a past point: usage, limit, utilization, throttled demand; usage is empty without data.
+        The texts of a forecast point: `f`, the median, and the range of 8 of 10 forecast paths.
         """
         past = (
             self._past_point(minute, value)
@@ -274,7 +275,9 @@ class CourseChart:
             for number, minute in enumerate(self.course.forecast.minutes)
             if isfinite(self.course.forecast.quantiles[2, number])
         )
-        return POINT.join(FIELD.join(_plain(one) for one in fields) for fields in (*past, *ahead))
+        return POINT.join(
+            FIELD.join(_without_separators(text) for text in fields) for fields in (*past, *ahead)
+        )
 
     def _past_point(self, minute: float, usage: float) -> list[str]:
         half, limit = self.course.range.step / 2, self.course.limit_at(minute)
@@ -298,7 +301,7 @@ def axis_of(highest: float, unit: Unit) -> tuple[float, float]:
     """Return the distance of the marks of an axis of amounts, and its end; both are round numbers."""
     top = max(highest * MARGIN_ABOVE, MIN_TOP)
     scale = 1.0
-    if unit.kind is UnitKind.BYTES:  # round numbers of a power of 1024
+    if unit.kind is UnitKind.BYTES:  # marks are round numbers of KiB, MiB and so on
         scale = 1024.0 ** max(floor(log(top, 1024)), 0)
     rough = top / scale / MARKS
     power = 10.0 ** floor(log10(rough))
@@ -306,12 +309,12 @@ def axis_of(highest: float, unit: Unit) -> tuple[float, float]:
     return step, ceil(top / step * ALMOST) * step
 
 
-def _apart(labels: list[ChartLabel]) -> list[ChartLabel]:
-    """Move labels down that would cover the one above, and all up that would leave the chart."""
+def _move_apart(labels: list[ChartLabel]) -> list[ChartLabel]:
+    """Move labels down that would cover the label above, then labels up that would leave the chart."""
     placed: list[ChartLabel] = []
-    for one in labels:
+    for label in labels:
         least = placed[-1].y + LABEL_DISTANCE if placed else 0.0
-        placed.append(one._replace(y=max(one.y, least)))
+        placed.append(label._replace(y=max(label.y, least)))
     highest = 100.0
     for number in range(len(placed) - 1, -1, -1):
         placed[number] = placed[number]._replace(y=min(placed[number].y, highest))
@@ -328,5 +331,5 @@ def _percent(value: float) -> Markup:
     return Markup(f"{value:.2f}".rstrip("0").rstrip(".") + "%")
 
 
-def _plain(text: str) -> str:
+def _without_separators(text: str) -> str:
     return text.replace(FIELD, " ").replace(POINT, " ")

@@ -1,4 +1,4 @@
-"""The course of a series in one range: its past, its limits, its throttled demand and what may follow."""
+"""The course of a series in one range of the chart: past usage, limits, throttled demand and forecast."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,18 +13,19 @@ from monitor.fleet.fan import Fan
 from monitor.fleet.history import SeriesHistory
 from rules.analogs import BIN_MINUTES
 
-Minutes = NDArray[np.float64]  # since the epoch, and parts of them
+Minutes = NDArray[np.float64]  # since the epoch, with fractions
 
 HOUR, DAY = 60, 24 * 60  # minutes
-USUAL_GAP: Final = 1.5  # times the usual distance of two samples, from which on some are missing between them
+USUAL_GAP: Final = 1.5  # times the usual distance of two samples; at a larger distance, samples are missing
 
 
 class ChartRange(NamedTuple):
     """A range of the chart; times are minutes.
 
-    name: in the address. title: on its button. past, ahead: how much is shown. step, step_ahead: of a point.
-    fan_days: for how many days the fan is asked, back and ahead. tick: between two marks of the time axis.
-    table_step: of a row of the table. points: what a point is, in words.
+    name: the range in the address. title: the text of its button. past, ahead: the time that is shown before
+    and after now. step, step_ahead: the time of one point. fan_days: the days of the past and of the forecast
+    that the fan must have. tick: the time between two marks of the time axis. table_step: the time of one row
+    of the table. points: the meaning of a point, in words.
     """
 
     name: str
@@ -43,8 +44,8 @@ DEFAULT_RANGE: Final = ChartRange(
     "3h", "3 h", 3 * HOUR, 1, 3 * HOUR, BIN_MINUTES, (1, 1), 30, 5, "each minute"
 )
 RANGES: Final[Mapping[str, ChartRange]] = {
-    one.name: one
-    for one in (
+    chart_range.name: chart_range
+    for chart_range in (
         DEFAULT_RANGE,
         ChartRange(
             "24h", "24 h", DAY, BIN_MINUTES, DAY, BIN_MINUTES, (1, 1), 4 * HOUR, 30, "the highest of 15 min"
@@ -57,7 +58,7 @@ RANGES: Final[Mapping[str, ChartRange]] = {
 
 
 class LimitSpan(NamedTuple):
-    """A limit from the minute `begin` up to `end`. is_assumed: no reading of that time is kept."""
+    """A limit from the minute `begin` up to `end`. is_assumed: true if no reading of that time is stored."""
 
     begin: float
     end: float
@@ -66,7 +67,7 @@ class LimitSpan(NamedTuple):
 
 
 class ThrottledSpan(NamedTuple):
-    """Throttled demand per second, from the minute `begin` up to `end`; None: it is not known how much."""
+    """Throttled demand per second, from the minute `begin` up to `end`; None: the amount is unknown."""
 
     begin: float
     end: float
@@ -81,7 +82,7 @@ class Gap(NamedTuple):
 
 
 class PointsAhead(NamedTuple):
-    """The points of a forecast. quantiles: of usage, [quantile, point]; NaN is unknown. Empty without one."""
+    """The points of a forecast. quantiles: of usage, [quantile, point]; NaN is unknown."""
 
     minutes: Minutes
     quantiles: Floats
@@ -94,8 +95,8 @@ NO_POINTS: Final = PointsAhead(np.empty(0), np.empty((0, 0), np.float32))
 class Course:
     """The content of a chart; times are minutes since the epoch, amounts are in the unit of the signal.
 
-    now: the minute. minutes, usage, bound: of each point; NaN is unknown. limits: the oldest first.
-    throttled: the oldest first.
+    now: the present minute. minutes, usage, bound: the time, usage and upper bound of each point; NaN is
+    unknown. limits, throttled: the oldest first.
     """
 
     range: ChartRange
@@ -114,26 +115,26 @@ class Course:
 
     @property
     def end(self) -> int:
-        """The last minute shown: a while ahead, also without a forecast, so that pages do not jump."""
+        """The last minute shown. It is the same without a forecast, so that the chart does not jump."""
         return self.now + self.range.ahead
 
     @property
     def has_forecast(self) -> bool:
-        """True if something can be said of the time ahead."""
+        """True if the forecast is known at any point."""
         return bool(np.isfinite(self.forecast.quantiles).any())
 
     def limit_at(self, minute: float) -> float | None:
         """Return the limit in force in a minute; None if it is unknown."""
-        found = [one for one in self.limits if one.begin <= minute <= one.end]
-        return found[-1].limit if found else None
+        spans = [span for span in self.limits if span.begin <= minute <= span.end]
+        return spans[-1].limit if spans else None
 
     def throttled_at(self, begin: float, end: float) -> float | None:
-        """Return the highest throttled demand between two minutes: 0 without any, None if it is not known."""
-        rates = [one.rate for one in self.throttled if one.begin < end and begin < one.end]
-        return None if None in rates else max((one for one in rates if one is not None), default=0.0)
+        """Return the highest throttled demand between two minutes; 0: none, None: unknown."""
+        rates = [span.rate for span in self.throttled if span.begin < end and begin < span.end]
+        return None if None in rates else max((rate for rate in rates if rate is not None), default=0.0)
 
     def gaps(self, patience: int) -> list[Gap]:
-        """Return the times without data, of more than the usual distance between two samples.
+        """Return the times without data that are longer than the usual distance of two samples.
 
         patience: minutes after which the newest sample is overdue.
         """
@@ -149,7 +150,7 @@ class Course:
         return found
 
     def connected(self) -> list[list[int]]:
-        """Return the numbers of the known points, those together between which none is missing."""
+        """Return the indices of the known points, as runs within which no point is missing."""
         known = np.flatnonzero(np.isfinite(self.usage))
         if not known.size:
             return []
@@ -159,9 +160,12 @@ class Course:
 
 
 def minute_course(
-    history: SeriesHistory, fan: Fan | None, limits: Sequence[LimitSpan], chosen: ChartRange = DEFAULT_RANGE
+    history: SeriesHistory,
+    fan: Fan | None,
+    limits: Sequence[LimitSpan],
+    chart_range: ChartRange = DEFAULT_RANGE,
 ) -> Course:
-    """Return the course of the last three hours, minute by minute."""
+    """Return the course of the last three hours with one point a minute."""
     minutes = np.arange(history.start, history.end + 1).astype(np.float64)
     rates = history.throttled
     spans = [
@@ -170,81 +174,83 @@ def minute_course(
         if rate > 0
     ]
     return Course(
-        range=chosen,
+        range=chart_range,
         now=history.end,
         minutes=minutes,
         usage=history.usage,
         bound=history.upper_bound,
         limits=limits,
         throttled=spans,
-        forecast=_ahead(chosen, history.end, fan),
+        forecast=_ahead(chart_range, history.end, fan),
     )
 
 
 def long_course(
-    chosen: ChartRange,
+    chart_range: ChartRange,
     history: SeriesHistory,
     fan: Fan | None,
     limits: Sequence[LimitSpan],
     throttled: Sequence[ThrottledSpan],
 ) -> Course:
-    """Return the course of a day or more: the highest demand of each step that the past of forecasts has.
+    """Return the course of a day or more; each point is the highest demand of a step in the fan's past.
 
-    What the past does not have yet comes from the last hours. throttled: as alerts told it.
+    Steps that the fan's past does not have yet are filled from `history`. throttled: from notices of alerts.
     """
-    now, step = history.end, chosen.step
-    first = (now - chosen.past) // BIN_MINUTES + 1
-    bins = np.full(chosen.past // BIN_MINUTES, np.nan, np.float32)
+    now, step = history.end, chart_range.step
+    first = (now - chart_range.past) // BIN_MINUTES + 1
+    bins = np.full(chart_range.past // BIN_MINUTES, np.nan, np.float32)
     if fan:
-        _put(bins, fan.past, fan.now // BIN_MINUTES - fan.past.size - first)
+        _fill_unknown(bins, fan.past, fan.now // BIN_MINUTES - fan.past.size - first)
     recent, start = _recent_bins(history)
-    _put(bins, recent, start - first)
+    _fill_unknown(bins, recent, start - first)
     usage = np.fmax.reduce(bins.reshape(-1, step // BIN_MINUTES), axis=1)
     minutes = first * BIN_MINUTES + (np.arange(usage.size) + 0.5) * step
     return Course(
-        range=chosen,
+        range=chart_range,
         now=now,
         minutes=np.minimum(minutes, now),
         usage=usage,
         bound=np.full(usage.size, np.nan, np.float32),
         limits=limits,
         throttled=throttled,
-        forecast=_ahead(chosen, now, fan),
+        forecast=_ahead(chart_range, now, fan),
     )
 
 
-def _put(bins: Floats, values: Floats, place: int) -> None:
-    """Put values where nothing is known yet, from a place on; those outside are left out."""
-    first, last = max(place, 0), min(place + values.size, bins.size)
+def _fill_unknown(bins: Floats, values: Floats, offset: int) -> None:
+    """Write values into unknown bins from an offset on; values outside the bins are ignored."""
+    first, last = max(offset, 0), min(offset + values.size, bins.size)
     if first < last:
-        into = bins[first:last]
-        into[:] = np.where(np.isnan(into), values[first - place : last - place], into)
+        target = bins[first:last]
+        target[:] = np.where(np.isnan(target), values[first - offset : last - offset], target)
 
 
 def _recent_bins(history: SeriesHistory) -> tuple[Floats, int]:
-    """Return the highest demand of each quarter of the last hours, and the number of the first quarter."""
+    """Return the highest demand of each quarter hour of the history, and the number of the first quarter."""
     first = history.start // BIN_MINUTES
     size = history.end // BIN_MINUTES - first + 1
     padded = np.full(size * BIN_MINUTES, np.nan, np.float32)
-    place = history.start - first * BIN_MINUTES
-    padded[place : place + history.usage.size] = history.usage
+    offset = history.start - first * BIN_MINUTES
+    padded[offset : offset + history.usage.size] = history.usage
     return np.fmax.reduce(padded.reshape(size, BIN_MINUTES), axis=1), first
 
 
-def _ahead(chosen: ChartRange, now: int, fan: Fan | None) -> PointsAhead:
-    """Return the points of the forecast that are shown."""
+def _ahead(chart_range: ChartRange, now: int, fan: Fan | None) -> PointsAhead:
+    """Return the points of the forecast within the chart."""
     if not fan or not fan.is_known:
         return NO_POINTS
-    at_once = chosen.step_ahead // BIN_MINUTES
-    size = fan.ahead.shape[1] // at_once * at_once
-    highest: Floats = np.fmax.reduce(fan.ahead[:, :size].reshape(len(fan.ahead), -1, at_once), axis=2)
-    minutes: Minutes = fan.now + (np.arange(highest.shape[1], dtype=np.float64) + 0.5) * chosen.step_ahead
-    shown = (minutes >= now) & (minutes <= now + chosen.ahead)
+    bins_per_point = chart_range.step_ahead // BIN_MINUTES
+    size = fan.ahead.shape[1] // bins_per_point * bins_per_point
+    highest: Floats = np.fmax.reduce(fan.ahead[:, :size].reshape(len(fan.ahead), -1, bins_per_point), axis=2)
+    minutes: Minutes = (
+        fan.now + (np.arange(highest.shape[1], dtype=np.float64) + 0.5) * chart_range.step_ahead
+    )
+    shown = (minutes >= now) & (minutes <= now + chart_range.ahead)
     return PointsAhead(minutes[shown], highest[:, shown])
 
 
 class ValueRow(NamedTuple):
-    """A row of the table of values: from `at`, in epoch seconds. None is unknown."""
+    """A row of the table of values. at: the begin of the row's time, in epoch seconds. None is unknown."""
 
     at: float
     usage: float | None
@@ -254,12 +260,11 @@ class ValueRow(NamedTuple):
 
 
 def value_rows(course: Course) -> list[ValueRow]:
-    """Return the rows of the table of values, the newest first: the highest of each part of the past."""
+    """Return the rows of the table of values, the newest first, each with the highest usage of its time."""
     step = course.range.table_step
-    part = np.ceil((course.minutes - course.start) / step).astype(int) - 1
-    return [_value_row(course, number, course.usage[part == number]) for number in sorted({*part.tolist()})][
-        ::-1
-    ]
+    rows = np.ceil((course.minutes - course.start) / step).astype(int) - 1
+    numbers = sorted({*rows.tolist()}, reverse=True)
+    return [_value_row(course, number, course.usage[rows == number]) for number in numbers]
 
 
 def _value_row(course: Course, number: int, usage: Floats) -> ValueRow:

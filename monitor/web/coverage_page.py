@@ -20,9 +20,9 @@ from monitor.web.list_view import search_url
 MAX_PAGE = 100_000
 QUOTAS_PER_PAGE = 50
 SERVICES_PER_PAGE = 40
-MAX_FIRST_QUOTAS = 12  # on the page of all services: those that the user can change
+MAX_FIRST_QUOTAS = 12  # quotas that the user can change, shown on the page of all services
 MAX_UNREAD = 20
-STATES = tuple(CoverageState)  # what the user can change comes first
+STATES = tuple(CoverageState)  # the states that the user can change come first
 MEANINGS = {
     CoverageState.WATCHED: "usage and limit are known and judged",
     CoverageState.NOT_ENABLED: "a setting or a metric must be switched on first",
@@ -36,7 +36,7 @@ PATH = "/coverage"
 
 
 class CoveragePageFilters(CoverageFilters):
-    """The query of the page's URL. page: the number of the page of quotas; without filters, of services."""
+    """The query of the page's URL. page: the number of the page of quotas, or without filters of services."""
 
     page: Annotated[int, Field(ge=1, le=MAX_PAGE)] = 1
 
@@ -46,7 +46,7 @@ class CoveragePageFilters(CoverageFilters):
         return self.model_copy(update={"page": 1}) != CoveragePageFilters()
 
     def url(self, **changes: Any) -> str:
-        """Return the URL of the page with these filters and changes; of the first page without `page`."""
+        """Return the URL of the page with these filters and changes; without `page` among them, of page 1."""
         fields = self.model_dump() | {"page": 1} | changes
         pairs = [(name, value) for name, value in fields.items() if value and (name, value) != ("page", 1)]
         return f"{PATH}?{urlencode(pairs, errors='replace')}" if pairs else PATH
@@ -54,7 +54,7 @@ class CoveragePageFilters(CoverageFilters):
 
 @dataclass(frozen=True, slots=True)
 class StateShare:
-    """The number of quotas in a state. start, width: of its part of the bar, in percent."""
+    """The number of quotas in a state. start, width: of the state's part of the bar, in percent."""
 
     state: CoverageState
     number: int
@@ -64,7 +64,7 @@ class StateShare:
 
 @dataclass(frozen=True, slots=True)
 class ServiceRow:
-    """The numbers of a service code, in the order of STATES."""
+    """The numbers of quotas of a service code; the watched quotas are the first share."""
 
     service_code: str
     shares: Sequence[StateShare]
@@ -76,10 +76,11 @@ class CoveragePage:
     """The content of the page.
 
     totals, shares: of the quotas that match all filters but the state. total: the number of quotas that match
-    all filters. quotas: those of this page. pages: the number of pages of quotas; without a filter, of
-    services. first_page: by state, the page on which its quotas begin. services: the rows of this page; none
-    with a filter. service_count: of all pages. places: the numbers of accounts and of regions. options: the
-    values that each filter may have. unread: what could not be read, in sentences. notes: further sentences.
+    all filters. quotas: the quotas of this page. pages: the number of pages of quotas, or without filters of
+    services. first_page: by state, the page on which its quotas begin. services: the services of this page;
+    none if a filter is set. service_count: the number of services on all pages. places: the number of
+    accounts and the number of regions. options: by filter, its possible values. unread: sentences about
+    failed reads. notes: further sentences.
     """
 
     totals: CoverageTotals
@@ -97,15 +98,15 @@ class CoveragePage:
 
 
 def coverage_page(coverage: Coverage, filters: CoveragePageFilters) -> CoveragePage:
-    """Return the content of a page. May take long: not for the event loop."""
-    found = [one for one in coverage.quotas() if filters.matches_without_state(one)]
-    totals = CoverageTotals.of(found)
-    matching = sorted(filter(filters.matches, found), key=lambda one: STATES.index(one.state))
-    services = [] if filters.is_active else _services(found)
+    """Return the content of a page. It may take long: call it outside the event loop."""
+    in_any_state = [quota for quota in coverage.quotas() if filters.matches_without_state(quota)]
+    totals = CoverageTotals.of(in_any_state)
+    matching = sorted(filter(filters.matches, in_any_state), key=lambda quota: STATES.index(quota.state))
+    services = [] if filters.is_active else _services(in_any_state)
     if filters.is_active:
         shown, pages = _page(matching, filters.page, QUOTAS_PER_PAGE), -(-len(matching) // QUOTAS_PER_PAGE)
     else:
-        shown = [one for one in matching if one.state in CHANGEABLE][:MAX_FIRST_QUOTAS]
+        shown = [quota for quota in matching if quota.state in CHANGEABLE][:MAX_FIRST_QUOTAS]
         pages = -(-len(services) // SERVICES_PER_PAGE)
     cells = coverage.known.keys()
     return CoveragePage(
@@ -140,22 +141,23 @@ def _page(items: Sequence[Any], page: int, size: int) -> Sequence[Any]:
 
 
 def _services(quotas: Iterable[QuotaCoverage]) -> list[ServiceRow]:
-    """Return the services, those first of which most can be changed."""
+    """Return the services; the services with most quotas in CHANGEABLE states come first."""
     by_code = defaultdict[str, list[QuotaCoverage]](list)
-    for one in quotas:
-        by_code[one.service_code].append(one)
+    for quota in quotas:
+        by_code[quota.service_code].append(quota)
     rows = [
         ServiceRow(code, _shares(totals.states), totals)
-        for code, totals in ((code, CoverageTotals.of(some)) for code, some in by_code.items())
+        for code, totals in ((code, CoverageTotals.of(of_code)) for code, of_code in by_code.items())
     ]
     return sorted(
-        rows, key=lambda row: (-sum(row.totals.states.get(one, 0) for one in CHANGEABLE), row.service_code)
+        rows,
+        key=lambda row: (-sum(row.totals.states.get(state, 0) for state in CHANGEABLE), row.service_code),
     )
 
 
 def _shares(states: Mapping[CoverageState, int]) -> list[StateShare]:
-    """Return the parts of a bar: what is watched is on the left."""
-    order = (CoverageState.WATCHED, *(one for one in STATES if one is not CoverageState.WATCHED))
+    """Return the parts of a bar; the part of the watched quotas is on the left."""
+    order = (CoverageState.WATCHED, *(state for state in STATES if state is not CoverageState.WATCHED))
     total = max(sum(states.values()), 1)
     widths = [100 * states.get(state, 0) / total for state in order]
     starts = [0.0, *accumulate(widths)]
@@ -167,7 +169,7 @@ def _shares(states: Mapping[CoverageState, int]) -> list[StateShare]:
 
 def _first_pages(quotas: Sequence[QuotaCoverage]) -> Mapping[CoverageState, int]:
     """Return the page on which the quotas of each state begin."""
-    numbers = Counter(one.state for one in quotas)
+    numbers = Counter(quota.state for quota in quotas)
     counts = [numbers[state] for state in STATES]
     starts = [0, *accumulate(counts)]
     return {

@@ -1,4 +1,4 @@
-"""Errors of the pages as pages: what went wrong, and a link to the overview."""
+"""The errors of pages, shown as pages: a sentence about the error, and a link to the overview."""
 
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -25,10 +25,10 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
 class PageRoute(APIRoute):
-    """A route whose errors are pages."""
+    """A route whose errors are shown as pages."""
 
     def get_route_handler(self) -> Handler:
-        """Return the handler, with its errors as pages."""
+        """Return the route's handler, which returns errors as pages."""
         handle = super().get_route_handler()
 
         async def handle_errors(request: Request) -> Response:
@@ -37,7 +37,7 @@ class PageRoute(APIRoute):
             except HTTPException as error:
                 return error_page(request, error.status_code, str(error.detail))
             except RequestValidationError as error:
-                text = "; ".join(f"{one['loc'][1]}: {one['msg']}" for one in error.errors())
+                text = "; ".join(f"{problem['loc'][1]}: {problem['msg']}" for problem in error.errors())
                 return error_page(request, INVALID, text)
 
         return handle_errors

@@ -1,4 +1,4 @@
-"""The first thing to do about a series: with its command, its effect and the time that it takes."""
+"""The first thing to do about a series, with its command, its effect and the time that it takes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,13 +23,14 @@ from rules.signals import LimitKind, Signal
 from rules.units import UnitKind
 
 MEDIAN: Final = 2  # the number of the median in FAN_QUANTILES
+# Sentences for the user.
 OWN_SETTING = "It is a setting of the resource, changed without a request to AWS."
 STALE_TEXT = "The list of blind spots names what could not be read, and why."
 LIMIT_TEXT = "No source tells it; `limits` of the configuration sets it."
 
 
 class HigherLimit(NamedTuple):
-    """A higher limit. limit: the value; None where no number is asked for. present: the one in force."""
+    """A higher limit. limit: its value; None if no number is requested. present: the limit in force."""
 
     remedy: Remedy
     limit: float | None
@@ -39,7 +40,8 @@ class HigherLimit(NamedTuple):
 class FirstStep(NamedTuple):
     """The first thing to do. title: without a full stop. effects: sentences. command: may be empty.
 
-    is_urgent: the limit may be reached sooner than the remedy takes. link: of a page; empty without one.
+    is_urgent: true if the limit may be reached before the remedy takes effect. link: the address of a page
+    that helps; may be empty.
     """
 
     title: str
@@ -51,135 +53,143 @@ class FirstStep(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Means:
-    """The means to do something. sized: the recommendation of a size. then: the forecast with `plan`."""
+    """The possible remedies. plan: a higher limit. sized: the recommended size of what is bought.
+
+    then: the probabilities of reaching the limit if `plan` is carried out; empty if unknown.
+    """
 
     plan: HigherLimit | None
     sized: Recommendation | None
     then: Sequence[float]
 
 
-def is_pressing(one: Situation) -> bool:
-    """Return true if something should be done about the limit."""
-    if one.zone is Zone.SATURATED:
+def is_pressing(situation: Situation) -> bool:
+    """Return whether something should be done about the limit."""
+    if situation.zone is Zone.SATURATED:
         return True
-    if one.deliberate or one.unobservable or one.zone is Zone.STALE:
+    if situation.deliberate or situation.unobservable or situation.zone is Zone.STALE:
         return False
-    return one.zone >= Zone.ABOVE or bool(one.reach.probability and one.reach.probability[-1] >= LIKELY)
+    return situation.zone >= Zone.ABOVE or bool(
+        situation.reach.probability and situation.reach.probability[-1] >= LIKELY
+    )
 
 
 def higher_limit(
     series: Series, usage: float | None, present: float | None, fan: Fan | None
 ) -> HigherLimit | None:
-    """Return the plan with which the usage of now, and that to come, is in the middle of the target band.
+    """Return the limit with which present and forecast usage is in the middle of the target band.
 
-    usage, present: now, in the signal's unit; None if it is unknown.
+    usage, present: the present usage and limit in the signal's unit; None if unknown.
     """
     if not present or usage is None:
         return None
     signal, ahead = series.settings.signal, fan.ahead[MEDIAN] if fan and fan.is_known else np.empty(0)
     highest = max([usage, *ahead[np.isfinite(ahead)].tolist()])
-    wanted = max(highest, present * series.settings.band.high) / target_utilization(series.settings.band)
-    limit = settable_limit(signal, wanted)
+    needed = max(highest, present * series.settings.band.high) / target_utilization(series.settings.band)
+    limit = settable_limit(signal, needed)
     command = command_of_signal(signal)
     is_number = signal.unit.kind is not UnitKind.PERCENT and bool(command and NUMBER in command.run)
     return HigherLimit(remedy_of(series, limit, present), limit if is_number else None, present)
 
 
-def first_step(one: Situation, means: Means) -> FirstStep:
-    """Return what to do first."""
-    if one.unobservable and one.zone is not Zone.SATURATED:
-        return _observe(one)
-    if one.limit is None and one.zone is not Zone.SATURATED:
+def first_step(situation: Situation, means: Means) -> FirstStep:
+    """Return the first thing to do."""
+    if situation.unobservable and situation.zone is not Zone.SATURATED:
+        return _observe(situation)
+    if situation.limit is None and situation.zone is not Zone.SATURATED:
         return FirstStep("Tell Headroom the limit", [LIMIT_TEXT])
-    if one.zone is Zone.STALE:
+    if situation.zone is Zone.STALE:
         return FirstStep("See why no sample comes", [STALE_TEXT], link="/blind")
     sized = means.sized
-    if is_pressing(one):
+    if is_pressing(situation):
         is_bought = sized and sized.advice is Advice.RAISE
-        return _resize(one, sized) if sized and is_bought else _raise(one, means)
+        return _resize(situation, sized) if sized and is_bought else _raise(situation, means)
     if sized and sized.advice is Advice.LOWER:
-        return _resize(one, sized)
-    return FirstStep(*_leave(one))
+        return _resize(situation, sized)
+    return FirstStep(*_nothing_to_do(situation))
 
 
-def _observe(one: Situation) -> FirstStep:
-    reason = one.unobservable
+def _observe(situation: Situation) -> FirstStep:
+    reason = situation.unobservable
     if not reason or not reason.enable_command:
         return FirstStep("Nothing to do here", ["No setting of AWS makes it observable at present."])
     cost = [reason.cost.text] if reason.cost else []
     return FirstStep("Make it observable", cost, reason.enable_command)
 
 
-def _resize(one: Situation, sized: Recommendation) -> FirstStep:
+def _resize(situation: Situation, sized: Recommendation) -> FirstStep:
     effects = []
     if sized.utilization is not None and sized.items and sized.bought:
-        then = sized.utilization * sized.bought / sized.items
-        effects.append(
-            f"Its peak of 14 d is at {format_percent(sized.utilization)}; it becomes {format_percent(then)}."
-        )
+        before = format_percent(sized.utilization)
+        after = format_percent(sized.utilization * sized.bought / sized.items)
+        effects.append(f"Its peak of 14 d is at {before}; it becomes {after}.")
     if sized.monthly_dollars:
         word = "saves" if sized.monthly_dollars < 0 else "costs"
         effects.append(f"It {word} {dollars(abs(sized.monthly_dollars))} a month, by the list price.")
     if len(sized.series) > 1:
         effects.append(f"{len(sized.series)} limits share what is bought.")
-    if is_pressing(one):
-        effects.append(_takes(one.signal))
+    if is_pressing(situation):
+        effects.append(_duration_sentence(situation.signal))
     change = f"{sized.change[0].upper()}{sized.change[1:]}"
-    return FirstStep(change, effects, sized.command or "", is_pressing(one) and _is_urgent(one))
+    return FirstStep(change, effects, sized.command or "", is_pressing(situation) and _is_urgent(situation))
 
 
-def _raise(one: Situation, means: Means) -> FirstStep:
-    signal, plan = one.signal, means.plan
+def _raise(situation: Situation, means: Means) -> FirstStep:
+    signal, plan = situation.signal, means.plan
     if plan is None:
-        return FirstStep(_without_stop(signal.remedy[0]), [_takes(signal)], is_urgent=_is_urgent(one))
+        return FirstStep(
+            _without_stop(signal.remedy[0]), [_duration_sentence(signal)], is_urgent=_is_urgent(situation)
+        )
     remedy = plan.remedy
     if remedy.pending_is_enough:
-        waits = ["What was asked for is enough.", "If it is urgent, name the request to AWS Support."]
-        return FirstStep("Wait for the request that is pending", waits, is_urgent=_is_urgent(one))
+        sentences = ["What was asked for is enough.", "If it is urgent, name the request to AWS Support."]
+        return FirstStep("Wait for the request that is pending", sentences, is_urgent=_is_urgent(situation))
     if remedy.action is Action.REDESIGN:
-        return FirstStep(_without_stop(signal.remedy[0]), [_takes(signal)], is_urgent=_is_urgent(one))
+        return FirstStep(
+            _without_stop(signal.remedy[0]), [_duration_sentence(signal)], is_urgent=_is_urgent(situation)
+        )
     is_own_setting = remedy.action is Action.CHANGE and signal.kind is LimitKind.QUOTA
     if is_own_setting and signal.remedy_hours is None:
-        effects = [OWN_SETTING, *_changes(one, plan, means.then)]
-        return FirstStep(_without_stop(remedy.text), effects, remedy.command, one.reach.is_reached)
-    effects = [_takes(signal), *_changes(one, plan, means.then)]
+        effects = [OWN_SETTING, *_effects_of(situation, plan, means.then)]
+        return FirstStep(_without_stop(remedy.text), effects, remedy.command, situation.reach.is_reached)
+    effects = [_duration_sentence(signal), *_effects_of(situation, plan, means.then)]
     if remedy.pending:
         effects.append("The request that is pending asks for less.")
-    return FirstStep(_without_stop(remedy.text), effects, remedy.command, _is_urgent(one))
+    return FirstStep(_without_stop(remedy.text), effects, remedy.command, _is_urgent(situation))
 
 
-def _changes(one: Situation, plan: HigherLimit, then: Sequence[float]) -> list[str]:
-    """Return what a higher limit changes, as far as that can be computed."""
-    if plan.limit is None or one.utilization is None:
+def _effects_of(situation: Situation, plan: HigherLimit, then: Sequence[float]) -> list[str]:
+    """Return sentences about the effects of a higher limit; none if they cannot be computed."""
+    if plan.limit is None or situation.utilization is None:
         return []
-    ratio = one.utilization * plan.present / plan.limit
-    more = " and what throttled demand adds" if one.zone is Zone.SATURATED else ""
-    changes = [f"{format_percent(one.utilization)} of the limit becomes {format_percent(ratio)}{more}."]
-    if then and one.reach.probability:
-        before, after = format_percent(one.reach.probability[-1]), format_percent(then[-1])
-        changes.append(f"That it is reached within {HORIZON_TEXT} is {after} likely instead of {before}.")
-    return changes
+    ratio = situation.utilization * plan.present / plan.limit
+    more = " and what throttled demand adds" if situation.zone is Zone.SATURATED else ""
+    effects = [f"{format_percent(situation.utilization)} of the limit becomes {format_percent(ratio)}{more}."]
+    if then and situation.reach.probability:
+        before, after = format_percent(situation.reach.probability[-1]), format_percent(then[-1])
+        effects.append(f"That it is reached within {HORIZON_TEXT} is {after} likely instead of {before}.")
+    return effects
 
 
-def _takes(signal: Signal) -> str:
+def _duration_sentence(signal: Signal) -> str:
     duration = format_duration(60 * signal.remedy_minutes)
     if signal.kind is LimitKind.QUOTA:
         return f"AWS takes about {duration} to decide."
     return f"It takes about {duration}."
 
 
-def _is_urgent(one: Situation) -> bool:
-    ahead = one.reach.minutes[0] - one.now if one.reach.minutes else None
-    return one.reach.is_reached or (ahead is not None and ahead <= one.signal.remedy_minutes)
+def _is_urgent(situation: Situation) -> bool:
+    ahead = situation.reach.minutes[0] - situation.now if situation.reach.minutes else None
+    return situation.reach.is_reached or (ahead is not None and ahead <= situation.signal.remedy_minutes)
 
 
-def _leave(one: Situation) -> tuple[str, list[str]]:
-    if one.deliberate:
+def _nothing_to_do(situation: Situation) -> tuple[str, list[str]]:
+    if situation.deliberate:
         return "Leave it", ["The limit is set on purpose, and nothing is throttled."]
-    highest = one.reach.probability[-1] if one.reach.probability else None
+    highest = situation.reach.probability[-1] if situation.reach.probability else None
     if highest is None:
         return "Leave it for now", [
-            f"{one.zone.word.capitalize()} the target band; there is no forecast yet."
+            f"{situation.zone.word.capitalize()} the target band; there is no forecast yet."
         ]
     if highest < MIN_PROBABILITY:
         return f"Leave it: {HORIZON_TEXT} are clear", ["Nothing is throttled, and no path reaches the limit."]

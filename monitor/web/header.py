@@ -1,4 +1,4 @@
-"""The header of every page: as of when, how many alerts fire, and how many series are not seen."""
+"""The header of every page: the time of the last judgement, and the numbers of alerts and unseen series."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ THEME_COOKIE: Final = "theme"
 
 @dataclass(frozen=True, slots=True)
 class PageEntry:
-    """One page of the header's list. key: opens it on the keyboard, after `g`."""
+    """One page of the header's list. key: the key that opens the page after the key `g`."""
 
     path: str
     name: str
@@ -38,9 +38,9 @@ PAGES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class PageHeader:
-    """The content of the header. as_of: of the last judgement, in epoch seconds; None before the first one.
+    """The content of the header. as_of: the time of the last judgement, in epoch seconds; None before it.
 
-    counts: by the path of a page; a page that is not in it has no count.
+    counts: the number beside the name of a page, by the path of the page.
     """
 
     as_of: int | None
@@ -48,19 +48,19 @@ class PageHeader:
 
 
 def header_of(snapshot: Snapshot, published_at: float | None, firing: int) -> PageHeader:
-    """Return the header's content. firing: alerts."""
+    """Return the header's content. firing: the number of firing alerts."""
     present = snapshot.zone[snapshot.group >= 0]
     unseen = int(np.count_nonzero((present == Zone.STALE) | (present == Zone.UNOBSERVABLE)))
     return PageHeader(int(published_at) if published_at else None, {"/alerts": firing, "/blind": unseen})
 
 
 def theme_of(request: Request) -> str:
-    """Return the colours that a client asked for by its cookie, one of THEMES."""
-    asked = request.cookies.get(THEME_COOKIE, AUTOMATIC)
-    return asked if asked in THEMES else AUTOMATIC
+    """Return the colours in a client's cookie, one of THEMES."""
+    theme = request.cookies.get(THEME_COOKIE, AUTOMATIC)
+    return theme if theme in THEMES else AUTOMATIC
 
 
 def next_theme(theme: str) -> str:
-    """Return the colours that the switch of the header leads to."""
+    """Return the colours that follow after a click on the header's switch."""
     names = [*THEMES]
     return names[(names.index(theme) + 1) % len(names)]

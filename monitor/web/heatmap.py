@@ -15,14 +15,15 @@ from rules.band import ZONES, Zone
 
 NO_ZONE = min(Zone) - 1
 MAX_HEATMAP_ROWS = 200
+# The words of the zones that a user should look at.
 TROUBLE = (Zone.SATURATED.word, Zone.NEAR.word, NO_DATA)
 
 
 @dataclass(frozen=True, slots=True)
 class MapPlace:
-    """One service in one cell. worst: the word of the worst zone of its series; NO_DATA where never read.
+    """One service in one cell. worst: the word of the worst zone of its series; NO_DATA if never read.
 
-    count: series in that zone; 0 where it was never read.
+    count: the number of series in the worst zone; 0 if the service was never read.
     """
 
     service: str
@@ -32,7 +33,7 @@ class MapPlace:
 
 @dataclass(frozen=True, slots=True)
 class HeatmapRow:
-    """One cell. name: of the account. places: for each service, None where it has no series in the cell."""
+    """One cell. name: the account's name. places: of each service; None if it has no series in the cell."""
 
     account: str
     name: str
@@ -41,8 +42,8 @@ class HeatmapRow:
 
     @property
     def has_trouble(self) -> bool:
-        """True if a series is saturated or near its limit, or something was never read."""
-        return any(one is not None and one.worst in TROUBLE for one in self.places)
+        """True if a series is saturated or near its limit, or a service was never read."""
+        return any(place is not None and place.worst in TROUBLE for place in self.places)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,25 +60,28 @@ class Heatmap:
         return sum(row.has_trouble for row in self.rows)
 
     def narrowed(self, max_rows: int, max_services: int) -> "Heatmap":
-        """Return the map with fewer rows and columns; of the columns, those with the worst places."""
+        """Return the map with its first rows, and with the columns that have the worst places in them."""
         rows = self.rows[:max_rows]
         order = sorted(
-            range(len(self.services)), key=lambda at: [*map(_badness, (row.places[at] for row in rows))]
+            range(len(self.services)),
+            key=lambda column: [*map(_severity_key, (row.places[column] for row in rows))],
         )
-        kept = sorted(order[:max_services])
+        columns = sorted(order[:max_services])
         return Heatmap(
-            tuple(self.services[at] for at in kept),
-            tuple(replace(row, places=tuple(row.places[at] for at in kept)) for row in rows),
+            tuple(self.services[column] for column in columns),
+            tuple(replace(row, places=tuple(row.places[column] for column in columns)) for row in rows),
             self.omitted + len(self.rows) - len(rows),
         )
 
 
 def build_heatmap(snapshot: Snapshot, selected: Flags, never_read: Iterable[ServiceKey] = ()) -> Heatmap:
-    """Return the heatmap of the selected series. never_read: shown as NO_DATA."""
+    """Return the heatmap of the selected series. never_read: the services that are shown as NO_DATA."""
     worst = _worst_zones(snapshot, selected)
     known = {*worst, *never_read}
     services = tuple(sorted({service for _, _, service in known}))
-    cells = sorted({one[:2] for one in known}, key=lambda cell: (_rank(cell, services, worst), cell))
+    cells = sorted(
+        {service_key[:2] for service_key in known}, key=lambda cell: (_rank(cell, services, worst), cell)
+    )
 
     def place(account: str, region: str, service: str) -> MapPlace | None:
         found = worst.get((account, region, service))
@@ -98,7 +102,7 @@ def build_heatmap(snapshot: Snapshot, selected: Flags, never_read: Iterable[Serv
 
 
 def _worst_zones(snapshot: Snapshot, selected: Flags) -> dict[ServiceKey, tuple[Zone, int]]:
-    """Return the worst zone of the selected series of each cell and service, and how many are in it."""
+    """Return the worst zone of the selected series by cell and service, and the number of series in it."""
     by_group = np.full(len(snapshot.groups), NO_ZONE, np.int8)
     np.maximum.at(by_group, snapshot.group[selected], snapshot.zone[selected])
     is_worst = selected.copy()
@@ -109,21 +113,21 @@ def _worst_zones(snapshot: Snapshot, selected: Flags) -> dict[ServiceKey, tuple[
         account, region, service, _ = snapshot.groups[number]
         zone = Zone(int(by_group[number]))
         key = account, region, service
-        known, number_of_known = worst.get(key, (zone, 0))
-        if zone >= known:
-            worst[key] = zone, int(numbers[number]) + (number_of_known if zone == known else 0)
+        worst_zone, count = worst.get(key, (zone, 0))
+        if zone >= worst_zone:
+            worst[key] = zone, int(numbers[number]) + (count if zone == worst_zone else 0)
     return worst
 
 
 def _rank(
     cell: tuple[str, str], services: Iterable[str], worst: Mapping[ServiceKey, tuple[Zone, int]]
 ) -> list[int]:
-    """A sort key: the cell with the worst zone first, then by its second worst, and so on."""
+    """Return a sort key: cells are ordered by their worst zones, then by their second worst, and so on."""
     return sorted(-worst.get((*cell, service), (NO_ZONE, 0))[0] for service in services)
 
 
-def _badness(place: MapPlace | None) -> int:
-    """A sort key: the worst place first; one that was never read is worse than one within its band."""
+def _severity_key(place: MapPlace | None) -> int:
+    """Return a sort key: the worst place first; a place that was never read counts as above its band."""
     if place is None:
         return 1
     return -(Zone.ABOVE if place.worst == NO_DATA else ZONES[place.worst])

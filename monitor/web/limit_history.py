@@ -1,4 +1,4 @@
-"""The limits that a series has had: of the last hours by the minute, and before by what its alert told."""
+"""The past limits of a series: from its history in the last hours, and from notices of its alert before."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise, zip_longest
@@ -14,14 +14,14 @@ MAX_AGE = 15  # minutes; a limit that was read no longer ago is still in force
 
 
 class LimitReading(NamedTuple):
-    """A limit in a minute, since the epoch."""
+    """A limit as it was read in a minute since the epoch."""
 
     minute: float
     limit: float
 
 
 class LimitChange(NamedTuple):
-    """A change of the limit, known from a minute on. exact: it happened then, and not before."""
+    """A change of the limit, first read at `minute`. exact: true if the change was not earlier."""
 
     minute: float
     before: float
@@ -30,24 +30,24 @@ class LimitChange(NamedTuple):
 
 
 def limit_readings(history: SeriesHistory, notices: Sequence[Notice]) -> list[LimitReading]:
-    """Return the readings that are kept, the oldest first: those of alerts, and the minutes of the rings.
+    """Return the readings of the history and, before its begin, of the notices; the oldest reading is first.
 
-    notices: of the alert of this series.
+    notices: the notices of the alert of this series.
     """
-    told = [LimitReading(one.at / 60, one.limit) for one in notices if one.limit]
-    own = [
+    noticed = [LimitReading(notice.at / 60, notice.limit) for notice in notices if notice.limit]
+    recent = [
         LimitReading(float(history.start + number), limit)
         for number, limit in enumerate(history.limit.tolist())
         if isfinite(limit)
     ]
-    begin = own[0].minute if own else float("inf")
-    return sorted(one for one in told if one.minute < begin) + own
+    begin = recent[0].minute if recent else float("inf")
+    return sorted(reading for reading in noticed if reading.minute < begin) + recent
 
 
 def limit_spans(readings: Sequence[LimitReading], start: float, now: float, end: float) -> list[LimitSpan]:
-    """Return the limits from `start` to `end`: assumed before the first reading, and held after the last.
+    """Return the limits from `start` to `end`; before the first reading, its limit is assumed.
 
-    A limit that is no longer read ends with its last reading, and one that is read still holds until `end`.
+    A limit that is no longer read ends with its last reading; a limit that is still read lasts until `end`.
     """
     runs = _runs(readings)
     spans = []
@@ -56,18 +56,18 @@ def limit_spans(readings: Sequence[LimitReading], start: float, now: float, end:
         spans.append(LimitSpan(first.minute, until, last.limit))
     if spans and spans[0].begin > start + 1:
         spans.insert(0, LimitSpan(start, spans[0].begin, spans[0].limit, is_assumed=True))
-    shown = [one._replace(begin=max(one.begin, start)) for one in spans if one.end > start]
+    shown = [span._replace(begin=max(span.begin, start)) for span in spans if span.end > start]
     return [shown[0]._replace(begin=start), *shown[1:]] if shown else []
 
 
 def limit_changes(readings: Sequence[LimitReading]) -> list[LimitChange]:
     """Return the changes between readings, the newest first."""
     pairs = pairwise(_runs(readings))
-    found = [
+    changes = [
         LimitChange(after[0].minute, before[1].limit, after[1].limit, after[0].minute - before[1].minute <= 1)
         for before, after in pairs
     ]
-    return found[::-1]
+    return changes[::-1]
 
 
 def _runs(readings: Iterable[LimitReading]) -> list[tuple[LimitReading, LimitReading]]:

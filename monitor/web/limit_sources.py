@@ -1,4 +1,4 @@
-"""The sources of a limit, and what was asked for: for the page of a series."""
+"""The possible sources of a series' limit, and its quota increase request, for the page of the series."""
 
 from enum import StrEnum
 from typing import NamedTuple
@@ -15,15 +15,15 @@ REQUEST_ACTION = "servicequotas:ListRequestedServiceQuotaChangeHistory"
 
 
 class SourceState(StrEnum):
-    """The way in which a source of a limit counts."""
+    """Whether a source provides the limit."""
 
     IN_FORCE = "in force"
-    NONE = "none"  # it tells no limit
-    UNUSED = "not used"  # a closer source tells it
+    NONE = "none"  # the source has no limit
+    UNUSED = "not used"  # a source of higher priority provides the limit
 
 
 class LimitSourceRow(NamedTuple):
-    """One source of a limit. value: in words; empty where it is not known."""
+    """One source of a limit. value: the limit as text; empty if it is unknown."""
 
     text: str
     state: SourceState
@@ -32,17 +32,23 @@ class LimitSourceRow(NamedTuple):
 
 
 def source_rows(series: Series) -> list[LimitSourceRow]:
-    """Return the sources that the limit can come from, the closest first."""
+    """Return the sources that the limit can come from, the highest priority first."""
     settings = series.settings
-    possible = [one for one in LimitSource if _is_possible(series, one)]
+    possible = [source for source in LimitSource if _is_possible(series, source)]
     rows = []
-    is_after = False
+    is_after_source_in_force = False
     for source in possible:
         is_in_force = settings.limit is not None and source is settings.limit.source
-        state = SourceState.IN_FORCE if is_in_force else SourceState.UNUSED if is_after else SourceState.NONE
+        state = (
+            SourceState.IN_FORCE
+            if is_in_force
+            else SourceState.UNUSED
+            if is_after_source_in_force
+            else SourceState.NONE
+        )
         read_at = settings.limit.read_at if is_in_force and settings.limit else None
         rows.append(LimitSourceRow(_sentence(source), state, _value(series, source, is_in_force), read_at))
-        is_after |= is_in_force
+        is_after_source_in_force |= is_in_force
     return rows
 
 
@@ -73,10 +79,11 @@ def _sentence(source: LimitSource) -> str:
 
 
 class RequestStory(NamedTuple):
-    """All that is known of requests for an increase.
+    """The newest request for an increase of a quota, or the reason why it is unknown.
 
-    request: the newest; None without one. sentence: it in words. unknown: why nothing is known; empty where
-    something is. action: the IAM action that is missing, if that is why. command: asks for an increase.
+    request: None if there is none. sentence: the request in words. unknown: the reason why it is unknown; may
+    be empty. action: the missing IAM action, if that is the reason. command: the command that requests an
+    increase.
     """
 
     request: QuotaRequest | None
@@ -87,20 +94,25 @@ class RequestStory(NamedTuple):
 
 
 def request_story(series: Series, status: MonitorStatus, command: str) -> RequestStory | None:
-    """Return the request for an increase; None for a limit that no request increases.
+    """Return the newest request for an increase; None for a limit that no request increases.
 
-    command: of the first thing to do.
+    command: the command of the first thing to do.
     """
     declared = command_of_signal(series.settings.signal)
     if not series.settings.quota_request and not (declared and declared.run.startswith(REQUEST)):
         return None
     unknown = next(
-        (one.requests_unknown for one in status.cells if (one.account, one.region) == series.key.cell), ""
+        (cell.requests_unknown for cell in status.cells if (cell.account, cell.region) == series.key.cell),
+        "",
     )
     request = series.settings.quota_request
     unknown = "" if request else unknown
     is_denied = "AccessDenied" in unknown or "not authorized" in unknown
-    asks = command if command.startswith(REQUEST) and not request else ""
+    request_command = command if command.startswith(REQUEST) and not request else ""
     return RequestStory(
-        request, series.settings.request_sentence, unknown, REQUEST_ACTION if is_denied else "", asks
+        request,
+        series.settings.request_sentence,
+        unknown,
+        REQUEST_ACTION if is_denied else "",
+        request_command,
     )

@@ -1,4 +1,4 @@
-"""The list of the overview as its address says: which series, in which order, from which row on."""
+"""The list of the overview as its address describes it: the query, the order and the first row."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -13,13 +13,13 @@ from monitor.fleet.series_order import DEFAULT_SORT, FIRST_DIRECTION, REVERSED, 
 
 WINDOW_ROWS: Final = 100
 MAX_ROW: Final = 10_000_000
-MAX_QUERIES: Final = 8  # `q` of one address
-OLD_PAGE_ROWS: Final = 25  # of the pages that addresses of older versions name
+MAX_QUERIES: Final = 8  # parameters `q` in one address
+OLD_PAGE_ROWS: Final = 25  # rows of a page in addresses of older versions
 WILDCARDS: Final = frozenset("*?")
 
 
 class ListParameters(BaseModel):
-    """The parameters of the overview's address. Those before `page` have the form of older versions."""
+    """The parameters of the overview's address. `account` to `page` are parameters of older versions."""
 
     q: list[str] = Field(default=[], max_length=MAX_QUERIES)
     sort: ListSort = DEFAULT_SORT
@@ -34,9 +34,9 @@ class ListParameters(BaseModel):
 
     @property
     def view(self) -> "ListView":
-        """The list that is asked for."""
+        """The list that the parameters describe."""
         row = self.row if self.page == 1 else (self.page - 1) * OLD_PAGE_ROWS + 1
-        text = " ".join([*filter(None, (one.strip() for one in self.q)), *map(str, self._old_terms())])
+        text = " ".join([*filter(None, (query.strip() for query in self.q)), *map(str, self._old_terms())])
         return ListView(text[: MAX_SEARCH_LENGTH + 1], self.sort, row)
 
     @property
@@ -54,7 +54,7 @@ class ListParameters(BaseModel):
 
 @dataclass(frozen=True)
 class ListView:
-    """The list that an address asks for. text: the query as it was typed. row: the first one, from 1."""
+    """The list that an address describes. text: the query as it was typed. row: the first row, from 1."""
 
     text: str = ""
     sort: ListSort = DEFAULT_SORT
@@ -69,65 +69,65 @@ class ListView:
 
     @property
     def search(self) -> Search:
-        """The query; an empty one where the text is none."""
+        """The query; an empty query if the text is invalid."""
         return self._parsed[0]
 
     @property
     def problem(self) -> str:
-        """The reason why the text is no query; empty where it is one."""
+        """The reason why the text is not a valid query; empty if it is valid."""
         return self._parsed[1]
 
     @property
     def is_narrowed(self) -> bool:
-        """True if the query leaves out anything, or is none."""
+        """True if the query has terms, or the text is invalid."""
         return bool(self.search) or bool(self.problem)
 
     @property
     def free_text(self) -> str:
-        """The part of the query that stands in the field: its words, or all of a text that is no query."""
+        """The text in the search field: the words of the query, or the whole text if it is invalid."""
         return self.text if self.problem else " ".join(map(str, self.search.words))
 
     @property
     def chips(self) -> list[Term]:
-        """The terms that stand as chips: those with a field."""
+        """The terms that are shown as chips: the terms with a field."""
         return [term for term in self.search.terms if term.field]
 
     def url(self, **changes: Any) -> str:
-        """Return the address with changes; `search` is a query. Of another query or order, the first row."""
+        """Return the address with changes, from the first row. The change `search` is a query."""
         view = replace(self, **({"row": 1} | _as_text(changes))) if changes else self
         pairs = {"q": view.text, "sort": view.sort if view.sort != DEFAULT_SORT else ""}
         pairs |= {"row": str(view.row) if view.row > 1 else ""}
-        wanted = [(name, value) for name, value in pairs.items() if value]
-        if not wanted:
+        given = [(name, value) for name, value in pairs.items() if value]
+        if not given:
             return "/"
-        return "/?" + urlencode(wanted, safe=":,*/<", quote_via=quote_plus, errors="replace")
+        return "/?" + urlencode(given, safe=":,*/<", quote_via=quote_plus, errors="replace")
 
     def without(self, term: Term) -> str:
         """Return the address without a term."""
         return self.url(search=self.search.without(term))
 
     def toggled(self, value: str, field: str) -> str:
-        """Return the address with the term of a field, or without it where it is there."""
+        """Return the address with a term added, or without the term if the query has it."""
         return self.url(search=self.search.toggled(Term(value, field)))
 
     def has(self, value: str, field: str) -> bool:
-        """Return whether the query has the term of a field."""
+        """Return whether the query has a term with this value and field."""
         return Term(value, field) in self.search.terms
 
     def sorted_by(self, name: str) -> str:
-        """Return the address in the order of a column, reversed where it is in this order."""
+        """Return the address in the order of a column, reversed if the list already has this order."""
         first = FIRST_DIRECTION[name]
         return self.url(sort=REVERSED[first] if self.sort == first else first)
 
     def direction(self, name: str) -> str:
-        """Return `ascending` or `descending` for the column that orders the list, else nothing."""
+        """Return `ascending` or `descending` for the column that orders the list; empty for other columns."""
         if self.sort.removeprefix("-") != name:
             return ""
         return "descending" if self.sort.startswith("-") else "ascending"
 
 
 def search_url(**values: str) -> str:
-    """Return the address of the overview with the series that have these values."""
+    """Return the address of the overview's list of series with these values of fields."""
     return ListView().url(search=Search().only(**values))
 
 

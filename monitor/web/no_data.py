@@ -12,7 +12,7 @@ EXCLUDED_COMMAND = "headroom config check"
 
 
 class NoDataReason(NamedTuple):
-    """A reason, what to do about it, and the command that does or explains it.
+    """A reason, its remedy, and a command that carries out the remedy or explains the reason.
 
     The remedy and the command may be empty.
     """
@@ -23,10 +23,10 @@ class NoDataReason(NamedTuple):
 
 
 def no_data_reasons(status: MonitorStatus, registry: Registry) -> list[NoDataReason]:
-    """Return the reasons why no series is monitored; empty while any is."""
+    """Return the reasons why no series is monitored; empty if any series is monitored."""
     if status.has_data:
         return []
-    reasons = [_reason(one) for one in failure_groups(status, registry)]
+    reasons = [_reason(group) for group in failure_groups(status, registry)]
     reasons += [NoDataReason(f"{sentence}.", DISABLED_REMEDY) for sentence in status.disabled_regions]
     if status.pending:
         reasons.append(NoDataReason(f"Not read yet: {', '.join(status.pending)}."))

@@ -1,6 +1,6 @@
-"""The overview: what is throttled, what reaches its limit next and what is not seen; and a list of series.
+"""The overview: throttled series, series that reach their limits next, unseen series; and a list of series.
 
-The answers are about everything that is watched; the query narrows the list only.
+The answers are about all series; the query narrows only the list.
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,18 +34,19 @@ from rules.band import Zone
 from rules.problem_text import suggestion
 from rules.units import THROTTLED
 
-MAX_LINES: Final = 4  # of each answer
+MAX_LINES: Final = 4  # series in each answer
 MAX_SERVICES: Final = 10  # columns of the map
 MAX_UPCOMING: Final = 12  # series that will reach their limits, beside a wide list
 MAX_FACETS: Final = 12  # values of one field
 FACET_FIELDS: Final = ("service", "account", "region")
 TIMES: Final = {"<1h": 60, "<24h": 24 * 60, "<3d": 3 * 24 * 60}
-HIDEABLE_ZONES: Final = (Zone.SATURATED, Zone.NEAR)  # of which the page says how many a query leaves out
+# The zones for which the page shows how many series a query leaves out.
+HIDEABLE_ZONES: Final = (Zone.SATURATED, Zone.NEAR)
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One series in an answer: its amount of throttled demand, or when it reaches its limit."""
+    """One series in an answer. text: throttled demand. forecast, runway: when it reaches its limit."""
 
     series: Series
     text: str = ""
@@ -55,11 +56,12 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """The answers, about everything. fleet_counts: series in each zone.
+    """The answers about all series. fleet_counts: the number of series in each zone.
 
-    throttled: the series with most throttled demand; telling, silent: the
-    numbers of judged series of which AWS tells throttled demand, and does not. upcoming: the series that
-    reach their limits next; within_a_day: how many do within a day. forecast_total: those with a forecast.
+    throttled: the series with most throttled demand. throttled_total: the number of saturated series.
+    telling, silent: the numbers of judged series for which AWS reports throttled demand, and does not.
+    upcoming: the series that reach their limits next. within_a_day: the number of series that reach their
+    limits within a day. forecast_total: the number of series with a forecast.
     """
 
     fleet_counts: Mapping[Zone, int]
@@ -86,10 +88,11 @@ class Answers:
 class SeriesListing:
     """A window of the series that the query selects.
 
-    slots: of the window. total: of the query. zone_counts: series in each zone that the query selects but for
-    its zones. hidden: series of HIDEABLE_ZONES that it leaves out. facets: for each field, its values with
-    their numbers of series, among all. first_rows: the row of the first series of each zone, where the list
-    is in this order. corrections: queries that may have been meant.
+    slots: the slots in the window. total: the number of series that the query selects. zone_counts: by zone,
+    the number of series that the query without its zone terms selects. hidden: by zone of HIDEABLE_ZONES, the
+    number of series that the query leaves out. facets: by field, its values with their numbers of all series.
+    first_rows: by zone, the row of its first series; empty unless the list is ordered by zone. corrections:
+    similar queries with values that exist.
     """
 
     slots: Sequence[int]
@@ -103,7 +106,7 @@ class SeriesListing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewContent:
-    """The content of the overview, without its rows. places: the worst ones; all_places: with all others."""
+    """The content of the overview without its rows. places: the worst places of the map all_places."""
 
     answers: Answers
     listing: SeriesListing
@@ -113,9 +116,10 @@ class OverviewContent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FleetSummary:
-    """The part of the overview that is about everything that is watched, whatever the query.
+    """The part of the overview that does not depend on the query.
 
-    facets: see `SeriesListing`. unread: the services that were never read.
+    minute: the minute for which it was made. unread: the services that were never read. facets: see
+    `SeriesListing`.
     """
 
     snapshot: Snapshot
@@ -127,14 +131,14 @@ class FleetSummary:
 
 
 class OverviewSource:
-    """Makes the content of the overview: what does not depend on a query once for each judgement."""
+    """Makes the content of the overview. The summary is made once for each judgement and minute."""
 
     def __init__(self, index: SearchIndex) -> None:
         self._index, self._turn = index, Lock()
         self._summary: FleetSummary | None = None
 
     def content(self, snapshot: Snapshot, view: ListView, status: MonitorStatus, now: int) -> OverviewContent:
-        """Return the content of the overview. May take long: not for the event loop. now: the minute."""
+        """Return the content of the overview. now: the minute. Call it outside the event loop: it is slow."""
         unread = never_read_services(status.cells)
         with self._turn:
             summary = self._summary
@@ -149,12 +153,12 @@ class OverviewSource:
 
 
 def is_of(summary: FleetSummary, snapshot: Snapshot, unread: Sequence[ServiceKey], now: int) -> bool:
-    """Return whether a summary would be the same if it were made now."""
+    """Return whether a summary was made of these arguments, so that it can be used again."""
     return summary.snapshot is snapshot and (summary.unread, summary.minute) == (unread, now)
 
 
 def summarize(snapshot: Snapshot, unread: Sequence[ServiceKey], now: int) -> FleetSummary:
-    """Return what is said of everything. May take long: not for the event loop. now: the minute."""
+    """Return the summary of a fleet. now: the minute. Call it outside the event loop: it may be slow."""
     present = snapshot.group >= 0
     return FleetSummary(
         snapshot=snapshot,
@@ -167,24 +171,24 @@ def summarize(snapshot: Snapshot, unread: Sequence[ServiceKey], now: int) -> Fle
 
 
 def all_places(snapshot: Snapshot, status: MonitorStatus) -> Heatmap:
-    """Return the map of all series and of what was never read."""
+    """Return the heatmap of all series and of the services that were never read."""
     return build_heatmap(snapshot, snapshot.group >= 0, never_read_services(status.cells))
 
 
 def build_answers(snapshot: Snapshot, now: int) -> Answers:
-    """Return the answers. May take long: not for the event loop. now: the minute."""
+    """Return the answers. now: the minute. Call it outside the event loop: it may be slow."""
     present = snapshot.group >= 0
     throttled = np.nan_to_num(snapshot.saturation, nan=0.0) * (snapshot.zone == Zone.SATURATED)
-    found = np.flatnonzero(present & (snapshot.zone == Zone.SATURATED))
-    most = found[np.lexsort((found, -throttled[found]))][:MAX_LINES]
-    told = np.isfinite(snapshot.saturation)
+    saturated = np.flatnonzero(present & (snapshot.zone == Zone.SATURATED))
+    most_throttled = saturated[np.lexsort((saturated, -throttled[saturated]))][:MAX_LINES]
+    is_reported = np.isfinite(snapshot.saturation)
     is_judged = present & (snapshot.zone > Zone.STALE)
     return Answers(
         fleet_counts=count_zones(snapshot, present),
-        throttled=[throttled_line(snapshot, slot) for slot in most.tolist()],
-        throttled_total=found.size,
-        telling=int(np.count_nonzero(is_judged & told)),
-        silent=int(np.count_nonzero(is_judged & ~told)),
+        throttled=[throttled_line(snapshot, slot) for slot in most_throttled.tolist()],
+        throttled_total=saturated.size,
+        telling=int(np.count_nonzero(is_judged & is_reported)),
+        silent=int(np.count_nonzero(is_judged & ~is_reported)),
         upcoming=[upcoming_line(snapshot, slot, now) for slot in soonest(snapshot, present, MAX_UPCOMING)],
         within_a_day=int(np.count_nonzero(reached_within(snapshot, TIMES["<24h"]) & ~is_at_limit(snapshot))),
         forecast_total=int(np.count_nonzero(np.isfinite(snapshot.reach.probability[:, 0]) & present)),
@@ -206,7 +210,7 @@ def upcoming_line(snapshot: Snapshot, slot: int, now: int) -> Line:
 
 
 def build_listing(summary: FleetSummary, view: ListView, index: SearchIndex) -> SeriesListing:
-    """Return the window of a view. May take long: not for the event loop."""
+    """Return the window of a view. Call it outside the event loop: it may be slow."""
     snapshot, search = summary.snapshot, view.search
     in_any_zone = search_flags(snapshot, search.without_field(ZONE), index)
     zones = [term for term in search.terms if term.field == ZONE]
@@ -227,7 +231,7 @@ def build_listing(summary: FleetSummary, view: ListView, index: SearchIndex) -> 
 
 
 def first_rows(counts: Mapping[Zone, int]) -> dict[Zone, int]:
-    """Return the row of the first series of each zone that has any, the worst zone first."""
+    """Return the row of the first series of each zone in a list with the worst zone first."""
     rows, row = {}, 1
     for zone in sorted(counts, reverse=True):
         if counts[zone]:
@@ -237,7 +241,7 @@ def first_rows(counts: Mapping[Zone, int]) -> dict[Zone, int]:
 
 
 def count_zones(snapshot: Snapshot, selected: Flags) -> Mapping[Zone, int]:
-    """Return how many of the selected series are in each zone."""
+    """Return the number of the selected series in each zone."""
     lowest = min(Zone)
     found = np.bincount(snapshot.zone[selected].astype(np.int64) - lowest, minlength=len(Zone))
     return {zone: int(found[zone - lowest]) for zone in Zone}
@@ -253,7 +257,7 @@ def facets(snapshot: Snapshot, present: Flags) -> dict[str, list[tuple[str, int]
         for name, value in zip(found, values, strict=False):
             found[name][value] = found[name].get(value, 0) + number
     ordered = {
-        name: sorted(counts.items(), key=lambda one: (-one[1], one[0]))[:MAX_FACETS]
+        name: sorted(counts.items(), key=lambda count: (-count[1], count[0]))[:MAX_FACETS]
         for name, counts in found.items()
     }
     times = [
@@ -263,7 +267,7 @@ def facets(snapshot: Snapshot, present: Flags) -> dict[str, list[tuple[str, int]
 
 
 def corrections(snapshot: Snapshot, search: Search) -> list[Search]:
-    """Return the queries that may have been meant where a value of a field is that of no series."""
+    """Return queries with a similar existing value in place of a field's value that no series has."""
     names = snapshot.account_names
     known = {
         "service": {group[2] for group in snapshot.groups},

@@ -1,4 +1,4 @@
-"""The forms of the pages: acknowledge, silence, undo; what is told of them; forms that are rejected."""
+"""The forms of the pages: acknowledge, silence, undo; the results that are shown; forms that are rejected."""
 
 import html
 import re
@@ -34,10 +34,10 @@ FORMS = (
 @pytest.fixture
 async def alert(server: Server) -> str:
     """The id of an alert that fires."""
-    one = add(server.fleet, key('a "b"')).key
-    server.alerting.engine.alerts[one.id] = notice(one.id, resource=one.resource)
+    series_key = add(server.fleet, key('a "b"')).key
+    server.alerting.engine.alerts[series_key.id] = notice(series_key.id, resource=series_key.resource)
     await server.publish()
-    return one.id
+    return series_key.id
 
 
 async def form(client: httpx.AsyncClient, **fields: str) -> Form:
@@ -45,15 +45,15 @@ async def form(client: httpx.AsyncClient, **fields: str) -> Form:
     return {"token": (await page(client, "/alerts")).token, "back": "/?zone=near", **fields}
 
 
-async def told(client: httpx.AsyncClient, path: str = "/alerts") -> tuple[str, dict[str, str]]:
-    """Return what the next page tells of the last form, and the fields of its form that undoes it."""
+async def shown_result(client: httpx.AsyncClient, path: str = "/alerts") -> tuple[str, dict[str, str]]:
+    """Return the result that a page shows of the last form, and the fields of the form that undoes it."""
     text = (await client.get(path)).text
     toast = text.partition('id="told"')[2]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', toast))
     return " ".join(re.sub(r"<[^>]*>", "", toast.partition(">")[2].partition("<form")[0]).split()), fields
 
 
-async def test_an_acknowledgement_is_stored_at_once_and_undone(
+async def test_an_acknowledgement_is_stored_and_can_be_undone(
     server: Server, client: httpx.AsyncClient, alert: str
 ) -> None:
     got = await client.post(f"/alerts/{alert}/ack", data=await form(client))
@@ -61,35 +61,37 @@ async def test_an_acknowledgement_is_stored_at_once_and_undone(
     acknowledgements = server.alerting.engine.silences.acknowledgements
     ack = acknowledgements[alert]
     assert (ack.author, ack.comment, ack.until) == ("page", "acknowledged on the page", None)
-    words, undo = await told(client, "/alerts/acknowledged")
-    assert words == "a &#34;b&#34; acknowledged."
+    result, undo = await shown_result(client, "/alerts/acknowledged")
+    assert result == "a &#34;b&#34; acknowledged."
     assert undo["back"] == "/alerts/acknowledged"
-    assert (await told(client))[0] == ""  # it is told once
+    assert (await shown_result(client))[0] == ""  # a result is shown once
     assert (await client.post("/acknowledgements/undo", data=undo)).headers["location"] == undo["back"]
     assert not acknowledgements
-    assert (await told(client))[0] == "Undone."
+    assert (await shown_result(client))[0] == "Undone."
     await client.post("/acknowledgements/undo", data=undo)
-    assert (await told(client))[0] == "There was nothing to undo any more."
+    assert (await shown_result(client))[0] == "There was nothing to undo any more."
 
 
-async def test_what_undoes_an_acknowledgement_does_not_undo_that_of_another(
+async def test_undoing_an_acknowledgement_does_not_end_a_later_acknowledgement_by_another_author(
     server: Server, client: httpx.AsyncClient, alert: str
 ) -> None:
     await client.post(f"/alerts/{alert}/ack", data=await form(client))
-    _, undo = await told(client)
+    _, undo = await shown_result(client)
     await server.alerting.acknowledge(alert, author="Bob", comment="mine")
     await client.post("/acknowledgements/undo", data=undo)
     assert server.alerting.engine.silences.acknowledgements[alert].author == "Bob"
 
 
-async def test_of_two_tabs_the_second_is_told_who_acknowledged_and_when(
+async def test_acknowledging_an_acknowledged_alert_shows_its_author_and_time(
     server: Server, client: httpx.AsyncClient, alert: str
 ) -> None:
     sent = await form(client)
     first = await server.alerting.acknowledge(alert, author="Ada", comment="on it")
     assert (await client.post(f"/alerts/{alert}/ack", data=sent)).status_code == 303
-    words, undo = await told(client)
-    assert re.fullmatch(r"a &#34;b&#34; was acknowledged before, by Ada at \d\d \w{3} \d\d:\d\d UTC\.", words)
+    result, undo = await shown_result(client)
+    assert re.fullmatch(
+        r"a &#34;b&#34; was acknowledged before, by Ada at \d\d \w{3} \d\d:\d\d UTC\.", result
+    )
     assert not undo
     assert server.alerting.engine.silences.acknowledgements[alert] == first
 
@@ -99,35 +101,35 @@ async def test_several_alerts_are_acknowledged_and_silenced_at_once(
 ) -> None:
     engine = server.alerting.engine
     for name in ("orders", "clicks"):
-        one = add(server.fleet, key(name)).key
-        engine.alerts[one.id] = notice(one.id, resource=one.resource)
+        series_key = add(server.fleet, key(name)).key
+        engine.alerts[series_key.id] = notice(series_key.id, resource=series_key.resource)
     await server.alerting.acknowledge(alert, author="Ada", comment="on it")
     sent = {**await form(client), "alert": [*engine.alerts, "0" * 16]}
     assert (await client.post("/alerts/acknowledge", data=sent)).status_code == 303
-    words, undo = await told(client)
-    assert words.startswith("2 alerts acknowledged. a &#34;b&#34; was acknowledged before, by Ada at ")
-    assert words.endswith(" 1 alert no longer fires.")
+    result, undo = await shown_result(client)
+    assert result.startswith("2 alerts acknowledged. a &#34;b&#34; was acknowledged before, by Ada at ")
+    assert result.endswith(" 1 alert no longer fires.")
     assert len(engine.silences.acknowledgements) == 3
     await client.post("/acknowledgements/undo", data=undo)
     assert [*engine.silences.acknowledgements] == [alert]
     await client.post("/alerts/silence", data=sent | {"duration": "1 h"})
-    words, undo = await told(client)
-    assert re.match(r"3 silences added, until \d\d \w{3} \d\d:\d\d UTC\. 1 alert no longer fires\.", words)
+    result, undo = await shown_result(client)
+    assert re.match(r"3 silences added, until \d\d \w{3} \d\d:\d\d UTC\. 1 alert no longer fires\.", result)
     assert len(engine.silences.stored) == 3
     await client.post("/silences/undo", data=undo)
     assert not engine.silences.stored
     for path in ("/alerts/acknowledge", "/alerts/silence"):
         await client.post(path, data=await form(client, duration="1 h"))
-        assert (await told(client))[0] == "No alert was selected."
+        assert (await shown_result(client))[0] == "No alert was selected."
 
 
-async def test_an_alert_that_no_longer_fires_is_told_and_no_error(
+async def test_an_alert_that_no_longer_fires_is_reported_without_an_error(
     server: Server, client: httpx.AsyncClient, alert: str
 ) -> None:
     for path in ("/alerts/0000/ack", "/alerts/0000/silence"):
         got = await client.post(path, data=await form(client, duration="1 h"))
         assert got.status_code == 303
-        assert "1 alert no longer fires." in (await told(client))[0]
+        assert "1 alert no longer fires." in (await shown_result(client))[0]
 
 
 async def test_a_comment_can_be_added_later(server: Server, client: httpx.AsyncClient, alert: str) -> None:
@@ -137,7 +139,7 @@ async def test_a_comment_can_be_added_later(server: Server, client: httpx.AsyncC
     await client.post(f"/alerts/{alert}/ack", data=sent | {"comment": ""})
     at = acknowledgements[alert].at
     assert (await client.post(path, data=sent)).status_code == 303
-    assert (await told(client))[0] == "The comment is stored."
+    assert (await shown_result(client))[0] == "The comment is stored."
     assert (acknowledgements[alert].comment, acknowledgements[alert].at) == ("adding shards", at)
     assert (await client.post(path, data=sent | {"comment": " "})).status_code == 422
     assert "adding shards" in (await page(client, "/alerts/acknowledged")).words
@@ -161,21 +163,21 @@ async def test_a_silence_matches_only_its_series_and_can_be_ended(
     assert (await client.post(f"/silences/{silence.id}/end", data=sent)).status_code == 404
 
 
-async def test_a_new_silence_that_matches_nothing_says_so(
+async def test_the_result_of_a_silence_that_matches_nothing_says_so_with_a_hint(
     server: Server, client: httpx.AsyncClient, alert: str
 ) -> None:
     sent = await form(client, duration="1 day", matchers='region="eu-west1"\nservice="kinesis"\n')
     assert (await client.post("/silences", data=sent)).status_code == 303
     hint = 'No series has region="eu-west1"; did you mean eu-west-1?'
-    assert hint in html.unescape((await told(client))[0])
+    assert hint in html.unescape((await shown_result(client))[0])
     assert f"Matches nothing. {hint}" in (await page(client, "/alerts/silenced")).words
-    for wrong in ("region=", "", 'resource=~".*"'):
-        assert (await client.post("/silences", data=sent | {"matchers": wrong})).status_code == 422
+    for invalid in ("region=", "", 'resource=~".*"'):
+        assert (await client.post("/silences", data=sent | {"matchers": invalid})).status_code == 422
     assert len(server.alerting.engine.silences.stored) == 1
 
 
 @pytest.mark.parametrize("at", ["", "x", "-1", "1e5", "9" * 40, "\u0661"])
-async def test_what_is_undone_needs_a_time(client: httpx.AsyncClient, alert: str, at: str) -> None:
+async def test_undoing_needs_a_valid_time(client: httpx.AsyncClient, alert: str, at: str) -> None:
     for path in ("/acknowledgements/undo", "/silences/undo"):
         assert (await client.post(path, data=await form(client, at=at))).status_code == 422
 
@@ -183,9 +185,7 @@ async def test_what_is_undone_needs_a_time(client: httpx.AsyncClient, alert: str
 @pytest.mark.parametrize(
     "cookie", ["", "x", "acknowledged", "acknowledged.1.1.1.1.<b>", "nosuch.1.1.0.0.", "sent.99999999.0.0.0."]
 )
-async def test_a_cookie_of_another_user_shows_no_result(
-    client: httpx.AsyncClient, alert: str, cookie: str
-) -> None:
+async def test_an_invalid_cookie_shows_no_result(client: httpx.AsyncClient, alert: str, cookie: str) -> None:
     got = await client.get("/alerts", headers={"cookie": f"headroom_told={cookie}"})
     assert got.status_code == 200 and 'id="told"' not in got.text
 
@@ -255,7 +255,7 @@ async def test_an_invalid_form_is_answered_with_an_error_page(
     assert "expected" in Page(got.text).words or "no receiver" in Page(got.text).words
 
 
-async def test_bodies_that_are_no_form_or_too_large_are_rejected(
+async def test_a_body_that_is_not_a_form_or_is_too_large_is_rejected(
     client: httpx.AsyncClient, alert: str
 ) -> None:
     sent = await form(client)
@@ -284,7 +284,7 @@ def test_redirects_stay_on_this_server(address: str, path: str) -> None:
     assert local_path(address) == path
 
 
-async def test_a_silence_does_not_match_another_api_of_the_same_name(
+async def test_a_silence_does_not_match_another_resource_of_the_same_name(
     server: Server, client: httpx.AsyncClient, alert: str
 ) -> None:
     engine, silences = server.alerting.engine, server.alerting.engine.silences
@@ -299,7 +299,7 @@ async def test_a_silence_does_not_match_another_api_of_the_same_name(
 
 
 class SharedTokens:
-    """A store as replicas would share it: a form of a page of the one is valid at the other."""
+    """A token store that replicas share: a form from a page of one replica is valid at another replica."""
 
     def token(self) -> str:
         return "shared"
@@ -308,7 +308,7 @@ class SharedTokens:
         return token == "shared"
 
 
-async def test_form_tokens_may_be_stored_elsewhere(alert: str, server: Server) -> None:
+async def test_another_token_store_can_be_used(alert: str, server: Server) -> None:
     state = replace(server.state, form_tokens=SharedTokens())
     transport = httpx.ASGITransport(create_app(state))
     async with httpx.AsyncClient(transport=transport, base_url="http://headroom") as client:

@@ -1,4 +1,4 @@
-"""The tabs of the page of alerts: which alert is where, who was told, the history, and the calm."""
+"""The tabs of the page of alerts: their alerts and receivers, the history, and the page without alerts."""
 
 import html
 import re
@@ -39,22 +39,25 @@ def firing(
     acknowledged: Severity | None = None,
     silenced: bool = False,
 ) -> FiringAlert:
-    """Return a firing alert. above: the one that inhibits it. acknowledged: at which severity."""
-    one = notice(alert, severity)
+    """Return a firing alert. above: the alert that inhibits it. acknowledged: the acknowledged severity."""
+    firing_notice = notice(alert, severity)
     ack = Acknowledgement(
         alert=alert, severity=acknowledged or severity, author="ana", comment="on it", at=0.0
     )
     silence = Silence(id="s", matchers=("a=b",), starts=0.0, ends=1.0, author="ana", comment="x")
     return FiringAlert(
-        one, ack if acknowledged else None, silence if silenced else None, above.notice if above else None
+        firing_notice,
+        ack if acknowledged else None,
+        silence if silenced else None,
+        above.notice if above else None,
     )
 
 
 def tabs(alerts: Sequence[FiringAlert]) -> dict[str, str]:
-    return {one.notice.alert: tab.value for tab, found in by_tab(alerts).items() for one in found}
+    return {alert.notice.alert: tab.value for tab, found in by_tab(alerts).items() for alert in found}
 
 
-def test_each_alert_is_in_one_tab_and_what_follows_is_where_its_cause_is() -> None:
+def test_each_alert_is_in_one_tab_and_an_inhibited_alert_is_with_the_alert_that_inhibits_it() -> None:
     cause = firing("cause")
     acknowledged = firing("acked", acknowledged=Severity.WARNING)
     alerts = [
@@ -64,7 +67,7 @@ def test_each_alert_is_in_one_tab_and_what_follows_is_where_its_cause_is() -> No
         firing("child of acked", above=acknowledged),
         firing("grandchild", above=firing("child of acked", above=acknowledged)),
         firing("silenced", silenced=True),
-        firing("own hand", above=cause, acknowledged=Severity.WARNING),
+        firing("acked itself", above=cause, acknowledged=Severity.WARNING),
         firing("orphan", above=firing("gone")),
     ]
     assert tabs(alerts) == {
@@ -74,27 +77,27 @@ def test_each_alert_is_in_one_tab_and_what_follows_is_where_its_cause_is() -> No
         "acked": "acknowledged",
         "child of acked": "acknowledged",
         "grandchild": "acknowledged",
-        "own hand": "acknowledged",
+        "acked itself": "acknowledged",
         "silenced": "silenced",
     }
 
 
-def test_an_alert_that_got_worse_than_it_was_acknowledged_fires_again() -> None:
+def test_an_alert_above_its_acknowledged_severity_is_with_the_firing_alerts() -> None:
     assert tabs([firing("a", Severity.CRITICAL, acknowledged=Severity.WARNING)]) == {"a": ""}
     assert tabs([firing("a", Severity.INFO, acknowledged=Severity.WARNING)]) == {"a": "acknowledged"}
 
 
-def test_alerts_that_inhibit_each_other_are_shown_all_the_same() -> None:
+def test_alerts_that_inhibit_each_other_are_all_shown() -> None:
     first = firing("a")
     second = firing("b", above=first)
     circle = [replace(first, inhibited_by=second.notice), second]
-    assert sorted(one.notice.alert for tab in by_tab(circle).values() for one in tab) == ["a", "b"]
+    assert sorted(alert.notice.alert for tab in by_tab(circle).values() for alert in tab) == ["a", "b"]
 
 
-def test_the_most_severe_come_first_and_below_each_what_follows_from_it() -> None:
+def test_the_most_severe_alerts_come_first_each_followed_by_the_alerts_it_inhibits() -> None:
     cause, worse = firing("cause"), firing("worse", Severity.CRITICAL)
     alerts = [cause, firing("info", Severity.INFO), firing("child", Severity.CRITICAL, above=cause), worse]
-    assert [(severity.value, one.notice.alert, child) for severity, one, child in in_order(alerts)] == [
+    assert [(severity.value, alert.notice.alert, child) for severity, alert, child in in_order(alerts)] == [
         ("critical", "worse", False),
         ("warning", "cause", False),
         ("warning", "child", True),
@@ -109,7 +112,7 @@ def plain(markup: str) -> str:
 
 async def words(client: httpx.AsyncClient, path: str) -> str:
     text = (await client.get(path)).text
-    assert Page(text).words  # it is well-formed
+    assert Page(text).words  # the page is well-formed
     return plain(text.partition("<main")[2])
 
 
@@ -118,16 +121,16 @@ def row_words(text: str, alert: str) -> str:
     return plain(text.partition(f'<tr id="alert-{alert}"')[2].partition("</tr>")[0].partition(">")[2])
 
 
-async def test_every_tab_is_an_address_of_its_own(client: httpx.AsyncClient) -> None:
+async def test_every_tab_has_its_own_address(client: httpx.AsyncClient) -> None:
     for tab in AlertTab:
         found = await page(client, tab.path)
-        assert tab.path in [one["href"] for one in found.all("a") if one.get("aria-current") == "page"]
-        assert {one.path for one in AlertTab} <= {*found.links}
+        assert tab.path in [link["href"] for link in found.all("a") if link.get("aria-current") == "page"]
+        assert {other.path for other in AlertTab} <= {*found.links}
     for path in ("/alerts/nosuch", "/alerts/", "/alerts/firing"):
         assert (await client.get(path)).status_code == 404
 
 
-async def test_a_row_says_what_where_how_long_and_who_was_told(
+async def test_a_row_shows_severity_zone_usage_account_region_forecast_and_receivers(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     series = add(server.fleet, key("orders"))
@@ -149,14 +152,14 @@ async def test_a_row_says_what_where_how_long_and_who_was_told(
 @pytest.fixture
 async def receivers(server: Server) -> Server:
     """The server with two receivers."""
-    given = {"receivers": RECEIVERS, "route": {"group_wait": 0, "receiver": ["pager", "mail"]}}
-    config = Config.model_validate(given, context=ConfigContext())
+    settings = {"receivers": RECEIVERS, "route": {"group_wait": 0, "receiver": ["pager", "mail"]}}
+    config = Config.model_validate(settings, context=ConfigContext())
     server.alerting.configure(config.alerting_settings(REGISTRY))
     return server
 
 
 async def answer_with(server: Server, result: DeliveryResult, *names: str) -> None:
-    """Have receivers answer so, and send what is queued."""
+    """Let the receivers answer with this result, and send their queued notices."""
 
     async def send(_: Notification) -> DeliveryResult:
         return result
@@ -167,7 +170,8 @@ async def answer_with(server: Server, result: DeliveryResult, *names: str) -> No
         await sender.send_due()
 
 
-async def told_cell(client: httpx.AsyncClient, alert: str) -> str:
+async def receivers_cell(client: httpx.AsyncClient, alert: str) -> str:
+    """Return the words of the cell with the receivers of an alert."""
     return row_words((await client.get("/alerts")).text, alert).partition("not known ")[2]
 
 
@@ -176,10 +180,10 @@ async def test_a_receiver_that_fails_is_marked_in_the_row_and_at_the_tab(
 ) -> None:
     (alert,) = await fire(receivers, "orders")
     await receivers.publish()
-    assert "pager : queued , mail : queued" in await told_cell(client, alert)
+    assert "pager : queued , mail : queued" in await receivers_cell(client, alert)
     await answer_with(receivers, retry("http", "it answered 429"), "pager")
     await answer_with(receivers, refused("http", "it answered 400"), "mail")
-    assert "pager : failing , mail : not delivered" in await told_cell(client, alert)
+    assert "pager : failing , mail : not delivered" in await receivers_cell(client, alert)
     shown = await words(client, "/alerts/receivers")
     assert "Receivers 2 of 2 fail" in shown
     assert "it answered 429" in shown and "1 notification could not be delivered" in shown
@@ -189,7 +193,7 @@ async def test_a_receiver_that_fails_is_marked_in_the_row_and_at_the_tab(
     assert "1 notification will be sent again." in await words(client, "/alerts/receivers")
 
 
-async def test_the_history_has_each_notification_with_its_reason_and_receivers(
+async def test_the_history_shows_each_change_with_its_reason_and_receivers(
     receivers: Server, client: httpx.AsyncClient
 ) -> None:
     (alert,) = await fire(receivers, "orders")
@@ -198,11 +202,11 @@ async def test_the_history_has_each_notification_with_its_reason_and_receivers(
     await journal.commit({}, [numbered(89, "b"), ended])
     shown = await words(client, "/alerts/history")
     assert re.search(r"resolved b the limit was raised from 1 to 2 nobody told", shown)
-    told = r"pager \(first\) , mail \(first\) 2 notifications"
-    assert re.search(rf"firing orders warning: Kinesis stream .* {told}", shown)
+    receiver_words = r"pager \(first\) , mail \(first\) 2 notifications"
+    assert re.search(rf"firing orders warning: Kinesis stream .* {receiver_words}", shown)
     assert "first to pager at" in shown and "Nobody was told." in shown
-    alone = await words(client, f"/alerts/history?alert={alert}")
-    assert "orders" in alone and "the limit was raised" not in alone
+    history_of_alert = await words(client, f"/alerts/history?alert={alert}")
+    assert "orders" in history_of_alert and "the limit was raised" not in history_of_alert
 
 
 async def test_pending_alerts_are_rows_without_buttons(server: Server, client: httpx.AsyncClient) -> None:
@@ -217,7 +221,7 @@ async def test_pending_alerts_are_rows_without_buttons(server: Server, client: h
 EMPTY = "No alert fires"
 
 
-async def test_where_nothing_fires_the_page_says_what_that_rests_on(
+async def test_without_firing_alerts_the_page_shows_how_many_series_were_judged(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     server.status = replace(server.status, pending=["eu-west-1 kinesis"])
@@ -241,7 +245,7 @@ async def test_where_nothing_fires_the_page_says_what_that_rests_on(
         assert sentence in await words(client, f"/alerts/{tab}")
 
 
-async def test_alerts_that_are_handled_are_not_forgotten_where_no_other_fires(
+async def test_without_other_firing_alerts_the_page_counts_the_acknowledged_alerts(
     server: Server, client: httpx.AsyncClient
 ) -> None:
     (alert,) = await fire(server, "orders")
@@ -252,7 +256,7 @@ async def test_alerts_that_are_handled_are_not_forgotten_where_no_other_fires(
     assert "Ada at" in (shown := await words(client, "/alerts/acknowledged")) and "adding shards" in shown
 
 
-async def test_a_blind_spot_is_a_row(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_blind_spot_has_a_row(server: Server, client: httpx.AsyncClient) -> None:
     labels = {"account": "123456789012", "account_name": "prod", "signal": "blind", "cause": "denied"}
     blind = Notice(
         alert="b" * 16,
@@ -271,20 +275,20 @@ async def test_a_blind_spot_is_a_row(server: Server, client: httpx.AsyncClient) 
     assert {"/blind", "/runbooks/headroom#headroomblind"} <= {*Page(text).links}
 
 
-async def test_a_long_list_is_cut_and_says_so(server: Server, client: httpx.AsyncClient) -> None:
+async def test_a_long_list_is_cut_to_the_worst_200_alerts(server: Server, client: httpx.AsyncClient) -> None:
     for number in range(230):
-        one = notice(f"{number:016x}", resource=f"stream-{number}")
-        server.alerting.engine.alerts[one.alert] = one
+        firing_notice = notice(f"{number:016x}", resource=f"stream-{number}")
+        server.alerting.engine.alerts[firing_notice.alert] = firing_notice
     text = (await client.get("/alerts")).text
     assert text.count('<tr id="alert-') == 200
     assert "230 firing" in " ".join(Page(text).words.split())
     assert "The worst 200 are shown" in text
 
 
-async def test_names_are_text(server: Server, client: httpx.AsyncClient) -> None:
+async def test_names_are_escaped(server: Server, client: httpx.AsyncClient) -> None:
     name: Any = "<b>&\"'" + "x" * 1000
-    one = notice("a" * 16, resource=name)
-    server.alerting.engine.alerts[one.alert] = one
-    await server.alerting.journal.commit({}, [one])
+    firing_notice = notice("a" * 16, resource=name)
+    server.alerting.engine.alerts[firing_notice.alert] = firing_notice
+    await server.alerting.journal.commit({}, [firing_notice])
     for path in ("/alerts", "/alerts/history"):
         assert "<b>&" not in (await client.get(path)).text

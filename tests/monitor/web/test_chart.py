@@ -1,4 +1,4 @@
-"""The chart of a series: its course in each range, what is drawn, and the points that the script reads."""
+"""The chart of a series: its data in each range, its drawing, and the points that the script reads."""
 
 import re
 from dataclasses import replace
@@ -34,11 +34,11 @@ NAN = np.float32(np.nan)
 END = 30_000_000 // (24 * 60) * 24 * 60 + 7  # shortly after the begin of a quarter
 SIGNAL = SETTINGS.signal
 PATIENCE = 10
-LONG = [one for one in RANGES.values() if one is not DEFAULT_RANGE]
+LONG = [long_range for long_range in RANGES.values() if long_range is not DEFAULT_RANGE]
 
 
 def minutes(*runs: tuple[int, float | np.float32]) -> Floats:
-    """A value for so many minutes each; nothing is known before."""
+    """Return WINDOW minutes that end with these runs, each a length and a value; NaN before."""
     known = np.concatenate([np.full(length, value, np.float32) for length, value in runs])
     return np.concatenate([np.full(WINDOW - known.size, NAN), known])
 
@@ -66,25 +66,25 @@ def path(chart: CourseChart, name: str) -> str:
     return found[1] if found else ""
 
 
-@pytest.mark.parametrize("chosen", LONG, ids=lambda one: one.name)
-def test_a_long_course_ends_with_the_last_hours_that_the_past_does_not_have_yet(chosen: ChartRange) -> None:
-    old = fan(chosen.fan_days[0], now=END // 15 * 15 - 30)
-    course = long_course(chosen, history(minutes((60, 900.0))), old, limit_of(chosen), [])
-    assert course.usage.size == chosen.past // chosen.step
+@pytest.mark.parametrize("chart_range", LONG, ids=lambda chart_range: chart_range.name)
+def test_a_long_course_ends_with_recent_hours_that_the_recorded_past_lacks(chart_range: ChartRange) -> None:
+    old = fan(chart_range.fan_days[0], now=END // 15 * 15 - 30)
+    course = long_course(chart_range, history(minutes((60, 900.0))), old, limit_of(chart_range), [])
+    assert course.usage.size == chart_range.past // chart_range.step
     assert course.usage[-1] == 900.0 and course.usage[0] == 400.0
     assert course.gaps(PATIENCE) == []
 
 
 def test_a_fortnight_and_its_forecast_have_at_most_400_points() -> None:
-    chosen = RANGES["14d"]
-    course = long_course(chosen, history(minutes((180, 5.0))), fan(14, 3), limit_of(chosen), [])
+    chart_range = RANGES["14d"]
+    course = long_course(chart_range, history(minutes((180, 5.0))), fan(14, 3), limit_of(chart_range), [])
     assert course.usage.size == 14 * 24
     assert len(drawn(course).points().split("|")) <= 400
 
 
-@pytest.mark.parametrize("chosen", LONG, ids=lambda one: one.name)
-def test_without_a_past_of_forecasts_all_but_the_last_hours_is_a_gap(chosen: ChartRange) -> None:
-    course = long_course(chosen, history(minutes((120, 5.0))), None, limit_of(chosen), [])
+@pytest.mark.parametrize("chart_range", LONG, ids=lambda chart_range: chart_range.name)
+def test_without_a_recorded_past_all_but_the_last_three_hours_is_a_gap(chart_range: ChartRange) -> None:
+    course = long_course(chart_range, history(minutes((120, 5.0))), None, limit_of(chart_range), [])
     (gap,) = course.gaps(PATIENCE)
     assert gap.begin == course.start and END - 180 <= gap.end <= END - 60
     assert 'fill="url(#hatch)"' in drawn(course).gaps("no data")
@@ -97,14 +97,14 @@ def test_without_a_past_of_forecasts_all_but_the_last_hours_is_a_gap(chosen: Cha
         (minutes((180, 5.0)), []),
         (minutes((180, 5.0)) + np.r_[np.zeros(100), np.full(10, NAN), np.zeros(70)], [(100, 111)]),
         (minutes((150, 5.0), (30, NAN)), [(150, 180)]),
-        (minutes((175, 5.0), (5, NAN)), []),  # CloudWatch is late: not missing yet
+        (minutes((175, 5.0), (5, NAN)), []),  # CloudWatch may still publish these minutes
         (minutes((0, 5.0)), [(0, 180)]),
     ],
 )
-def test_times_without_data_are_gaps_and_never_lines(usage: Floats, gaps: list[tuple[int, int]]) -> None:
+def test_times_without_data_are_gaps_without_a_line(usage: Floats, gaps: list[tuple[int, int]]) -> None:
     course = minute_course(history(usage.astype(np.float32)), None, [])
     start = course.start
-    assert [(one.begin - start, one.end - start) for one in course.gaps(PATIENCE)] == gaps
+    assert [(gap.begin - start, gap.end - start) for gap in course.gaps(PATIENCE)] == gaps
     assert path(drawn(course), "usage").count("M") == len(course.connected())
 
 
@@ -114,12 +114,12 @@ def test_a_metric_of_five_minutes_has_a_line_and_no_gaps() -> None:
     course = minute_course(history(usage), None, [])
     assert len(course.connected()) == 1 and course.gaps(PATIENCE) == []
     usage[50:65] = NAN
-    holed = minute_course(history(usage), None, [])
-    assert len(holed.connected()) == 2
-    assert holed.gaps(PATIENCE) == [Gap(holed.start + 46, holed.start + 66)]
+    with_gap = minute_course(history(usage), None, [])
+    assert len(with_gap.connected()) == 2
+    assert with_gap.gaps(PATIENCE) == [Gap(with_gap.start + 46, with_gap.start + 66)]
 
 
-def test_each_limit_is_drawn_while_it_was_in_force_and_an_assumed_one_apart() -> None:
+def test_each_limit_is_drawn_while_it_was_in_force_and_assumed_limits_separately() -> None:
     start = END - 180
     spans = [LimitSpan(start, start + 60, 1000.0, True), LimitSpan(start + 60, start + 120, 1000.0)]
     spans.append(LimitSpan(start + 120, END + 180, 2000.0))
@@ -134,12 +134,12 @@ def test_each_limit_is_drawn_while_it_was_in_force_and_an_assumed_one_apart() ->
 
 def test_the_labels_of_the_lines_do_not_cover_each_other() -> None:
     course = minute_course(history(minutes((180, 90_000.0))), None, limit_of(DEFAULT_RANGE, 1000.0))
-    places = [one.y for one in drawn(course, Reach(ceiling=980.0)).labels()]
-    assert len(places) == 4 and max(places) <= 100
-    assert min(np.diff(places)) >= 5
+    positions = [label.y for label in drawn(course, Reach(ceiling=980.0)).labels()]
+    assert len(positions) == 4 and max(positions) <= 100
+    assert min(np.diff(positions)) >= 5
 
 
-def test_throttled_demand_is_bars_by_height() -> None:
+def test_throttled_demand_is_drawn_as_bars_by_height() -> None:
     throttled = minutes((178, 0.0), (1, 20.0), (1, 40.0))
     course = minute_course(history(minutes((180, 5.0)), throttled=throttled), None, [])
     heights = re.findall(r'class="refused" [^>]* height="([\d.]+)%"', drawn(course).throttled_bars())
@@ -147,9 +147,9 @@ def test_throttled_demand_is_bars_by_height() -> None:
 
 
 def test_throttled_demand_of_an_unknown_amount_has_the_full_height() -> None:
-    chosen = RANGES["24h"]
-    told = [ThrottledSpan(END - 600, END - 500, None)]
-    course = long_course(chosen, history(minutes((180, 5.0))), fan(1), limit_of(chosen), told)
+    chart_range = RANGES["24h"]
+    throttled = [ThrottledSpan(END - 600, END - 500, None)]
+    course = long_course(chart_range, history(minutes((180, 5.0))), fan(1), limit_of(chart_range), throttled)
     assert 'height="100%"' in drawn(course).throttled_bars()
     assert course.throttled_at(END - 550, END - 540) is None
     assert course.throttled_at(END - 50, END - 40) == 0
@@ -158,7 +158,7 @@ def test_throttled_demand_of_an_unknown_amount_has_the_full_height() -> None:
 @pytest.mark.parametrize(
     ("hours", "is_drawn"), [((1, 1.5, 2), True), ((2, 9, 20), True), ((9, 10, 11), False)]
 )
-def test_the_bar_of_the_times_of_reaching_is_drawn_where_it_is_in_the_chart(
+def test_the_bar_of_the_times_at_which_the_limit_is_reached_is_drawn_if_it_is_in_the_chart(
     hours: tuple[float, ...], is_drawn: bool
 ) -> None:
     reach = Reach((0.5, 0.9, 0.9, 0.9), tuple(int(END + 60 * hour) for hour in hours), 14.0)
@@ -167,33 +167,33 @@ def test_the_bar_of_the_times_of_reaching_is_drawn_where_it_is_in_the_chart(
     assert drawn(course, replace(reach, probability=(1.0,) * 4)).reach_bar() == ""
 
 
-def test_holes_of_the_forecast_are_not_drawn() -> None:
-    holed = fan(1)
-    holed.ahead[:, 4:6] = NAN
-    chart = drawn(minute_course(history(minutes((180, 5.0))), holed, limit_of(DEFAULT_RANGE)))
+def test_gaps_of_the_forecast_are_not_drawn() -> None:
+    with_gap = fan(1)
+    with_gap.ahead[:, 4:6] = NAN
+    chart = drawn(minute_course(history(minutes((180, 5.0))), with_gap, limit_of(DEFAULT_RANGE)))
     assert path(chart, "fan").count("Z") == path(chart, "fan in").count("Z") == 2
     assert "nan" not in chart.paths()
 
 
-def test_the_points_have_their_texts() -> None:
+def test_the_points_for_the_script_have_texts() -> None:
     throttled = minutes((179, 0.0), (1, 20.0))
     usage = minutes((178, 500.0), (1, NAN), (1, 800.0))
     course = minute_course(history(usage, throttled=throttled), fan(1), limit_of(DEFAULT_RANGE))
-    points = [one.split("~") for one in drawn(course, unit="records/s").points().split("|")]
-    past = [one for one in points if one[2] != "f"]
+    points = [point.split("~") for point in drawn(course, unit="records/s").points().split("|")]
+    past = [point for point in points if point[2] != "f"]
     assert past[-1][0] == str(END) and past[-1][2:] == ["800 records/s", "1k records/s", "80 %", "20 /s"]
     assert past[-2][1:3] == ["", ""] and past[-3][-1] == "none"
     assert points[-1][2:] == ["f", "700 records/s", "500 records/s to 900 records/s"]
 
 
-def test_the_table_has_the_highest_of_each_part_the_newest_first() -> None:
+def test_the_table_has_the_highest_value_of_each_five_minutes_the_newest_first() -> None:
     throttled = minutes((100, 0.0), (80, 7.0))
     usage = minutes((90, 10.0), (90, 20.0))
     rows = value_rows(minute_course(history(usage, 40.0, throttled), None, limit_of(DEFAULT_RANGE, 40.0)))
     assert len(rows) == 36 and rows[0].at > rows[-1].at
     assert (rows[0].usage, rows[0].utilization, rows[0].throttled) == (20.0, 0.5, 7.0)
     unknown = value_rows(minute_course(history(minutes((0, 1.0))), None, []))
-    assert {(one.usage, one.limit, one.utilization) for one in unknown} == {(None, None, None)}
+    assert {(row.usage, row.limit, row.utilization) for row in unknown} == {(None, None, None)}
 
 
 @pytest.mark.parametrize(
@@ -207,22 +207,24 @@ def test_the_table_has_the_highest_of_each_part_the_newest_first() -> None:
 )
 def test_the_axis_has_round_numbers_of_the_unit_shown(unit: str, highest: float, labels: list[str]) -> None:
     course = minute_course(history(minutes((0, 1.0)), highest), None, limit_of(DEFAULT_RANGE, highest))
-    assert [one.text for one in drawn(course, unit=unit).amounts()] == labels
+    assert [mark.text for mark in drawn(course, unit=unit).amounts()] == labels
 
 
-@pytest.mark.parametrize("chosen", RANGES.values(), ids=lambda one: one.name)
+@pytest.mark.parametrize("chart_range", RANGES.values(), ids=lambda chart_range: chart_range.name)
 @pytest.mark.parametrize("unit", ["bytes/s", "milliseconds", "percent", "records/s"])
 @pytest.mark.parametrize("usage", [NAN, 0.0, 1e-6, 3.0, 7e12])
 @pytest.mark.parametrize("limit", [None, 1e-3, 1000.0, 5e12])
 def test_a_chart_stays_within_its_frame(
-    chosen: ChartRange, unit: str, usage: float, limit: float | None
+    chart_range: ChartRange, unit: str, usage: float, limit: float | None
 ) -> None:
-    spans = limit_of(chosen, limit) if limit else []
-    own = history(minutes((100, usage)), limit or np.nan, minutes((50, 1.0)))
-    if chosen is DEFAULT_RANGE:
-        course = minute_course(own, fan(1), spans)
+    spans = limit_of(chart_range, limit) if limit else []
+    series = history(minutes((100, usage)), limit or np.nan, minutes((50, 1.0)))
+    if chart_range is DEFAULT_RANGE:
+        course = minute_course(series, fan(1), spans)
     else:
-        course = long_course(chosen, own, fan(*chosen.fan_days), spans, [ThrottledSpan(0, END, 3.0)])
+        course = long_course(
+            chart_range, series, fan(*chart_range.fan_days), spans, [ThrottledSpan(0, END, 3.0)]
+        )
     chart = drawn(course, unit=unit)
     svg = "".join((chart.ground(), chart.paths(), chart.throttled_bars(), chart.ticks(), chart.reach_bar()))
     assert "nan" not in svg and "inf" not in svg
@@ -233,6 +235,6 @@ def test_a_chart_stays_within_its_frame(
 
 
 @pytest.mark.parametrize("highest", [0.0, 1e-9, 1.0, 99.0, 1e15])
-def test_an_axis_has_some_marks_and_room_above(highest: float) -> None:
+def test_an_axis_has_three_to_six_steps_and_ends_above_the_highest_value(highest: float) -> None:
     step, top = axis_of(highest, unit_named("records/s"))
     assert highest < top and 3 <= round(top / step) <= 6

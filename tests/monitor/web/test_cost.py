@@ -1,4 +1,4 @@
-"""The page of what monitoring costs."""
+"""The page of the cost of monitoring."""
 
 import re
 

@@ -34,21 +34,21 @@ def listed(quota: Quota, name: str, value: float | None = 1000.0) -> ListedQuota
 
 
 def subject(quota: Quota) -> Resource:
-    """Return the resource that a quota is."""
+    """Return a quota as the resource of a series."""
     return Resource("quota", (quota.service, quota.code), (quota.service, "x"), parent_kinds=("service",))
 
 
 def know(server: Server, service: str, number: int, name: str = "Name of a quota") -> KnownQuotas:
-    """Have a service code with a number of quotas be in use, which nothing watches."""
+    """Add a service code in use, with a number of quotas that no series watches."""
     known = server.known_quotas.setdefault((ACCOUNT, REGION), KnownQuotas())
-    quotas = (Quota(service=service, code=f"L-{one:08X}") for one in range(number))
+    quotas = (Quota(service=service, code=f"L-{index:08X}") for index in range(number))
     known.lists[service] = tuple(listed(quota, f"{name} {quota.code}") for quota in quotas)
     known.in_use |= {service}
     return known
 
 
 def watch_concurrency(server: Server, zone: Zone = Zone.WITHIN, **seen: Any) -> None:
-    """Have the quota of concurrent executions be watched by a series."""
+    """Add the quota of concurrent executions, and a series that watches it."""
     series = add(server.fleet, Key(ACCOUNT, REGION, "lambda", "account_concurrency", WHOLE_ACCOUNT), **seen)
     judged(server.fleet, series, zone, 500.0)
     known = server.known_quotas.setdefault((ACCOUNT, REGION), KnownQuotas())
@@ -115,44 +115,51 @@ async def test_quotas_are_filtered_by_the_address(server: Server, client: httpx.
     assert (await client.get("/coverage?page=0")).status_code == 422
 
 
-async def test_the_filters_that_are_set_are_shown(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_active_filters_are_shown(server: Server, client: httpx.AsyncClient) -> None:
     know(server, "glue", 2)
     await server.publish()
     shown = await page(client, "/coverage?service_code=glue&state=stale&text=name")
-    selected = {one["value"] for one in shown.all("option") if "selected" in one}
+    selected = {option["value"] for option in shown.all("option") if "selected" in option}
     assert selected == {"glue", "stale"}
-    assert [one["value"] for one in shown.all("input")] == ["name"]
-    current = [one["href"] or "" for one in shown.all("a") if one.get("aria-current") == "true"]
-    assert current == ["/coverage?service_code=glue&text=name"]  # which leaves the state out
+    assert [field["value"] for field in shown.all("input")] == ["name"]
+    current = [link["href"] or "" for link in shown.all("a") if link.get("aria-current") == "true"]
+    assert current == [
+        "/coverage?service_code=glue&text=name"
+    ]  # the link keeps the other filters and removes the state
 
 
 async def every_page(server: Server, client: httpx.AsyncClient, path: str) -> list[str]:
-    """The texts of a page and of those that follow it."""
+    """Return the texts of a page and of all its following pages."""
     await server.publish()
-    pages, next_ = list[str](), path
-    while next_:
-        got = await client.get(next_)
-        assert (got.status_code, len(got.content) < MAX_SIZE) == (200, True), (next_, len(got.content))
+    pages, next_path = list[str](), path
+    while next_path:
+        got = await client.get(next_path)
+        assert (got.status_code, len(got.content) < MAX_SIZE) == (200, True), (next_path, len(got.content))
         pages.append(text_of(got.text))
-        next_ = next((one["href"] or "" for one in Page(got.text).all("a") if one.get("rel") == "next"), "")
+        links = Page(got.text).all("a")
+        next_path = next((link["href"] or "" for link in links if link.get("rel") == "next"), "")
     return pages
 
 
-async def test_thousands_of_quotas_stay_on_small_pages(server: Server, client: httpx.AsyncClient) -> None:
+async def test_thousands_of_quotas_are_split_into_small_pages(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     know(server, "ec2", 1700, LONG)
     pages = await every_page(server, client, "/coverage?service_code=ec2")
     assert len(pages) == 1700 / QUOTAS_PER_PAGE
-    found = [code for one in pages for code in re.findall("ec2 (L-[0-9A-F]{8})", one)]
+    found = [code for text in pages for code in re.findall("ec2 (L-[0-9A-F]{8})", text)]
     assert sorted(found) == [f"L-{number:08X}" for number in range(1700)]
     assert "Quotas 1,651 \u2013 1,700 of 1,700" in " ".join(pages[-1].split())
 
 
-async def test_commands_stay_on_small_pages(server: Server, client: httpx.AsyncClient) -> None:
+async def test_quotas_with_long_commands_are_split_into_small_pages(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     known = know(server, "lambda", 200)
-    for one in known.lists["lambda"]:
-        key = Key(ACCOUNT, REGION, "quotas", "count", subject(one.quota))
-        why = Unobservable(LONG, COMMAND)
-        judged(server.fleet, add(server.fleet, key, usage=why, throttled=None), Zone.UNOBSERVABLE)
+    for listed_quota in known.lists["lambda"]:
+        key = Key(ACCOUNT, REGION, "quotas", "count", subject(listed_quota.quota))
+        unobservable = Unobservable(LONG, COMMAND)
+        judged(server.fleet, add(server.fleet, key, usage=unobservable, throttled=None), Zone.UNOBSERVABLE)
     assert len(await every_page(server, client, "/coverage?state=not_enabled")) == 200 / QUOTAS_PER_PAGE
     await every_page(server, client, "/coverage")
 
@@ -162,15 +169,19 @@ async def test_hundreds_of_services_are_paged(server: Server, client: httpx.Asyn
         know(server, f"service-with-a-long-name-{number:03}", 2)
     pages = await every_page(server, client, "/coverage")
     assert len(pages) == -(-190 // SERVICES_PER_PAGE)
-    assert sum(len(re.findall(r"long-name-\d+ 0", one)) for one in pages) == 190
+    assert sum(len(re.findall(r"long-name-\d+ 0", text)) for text in pages) == 190
 
 
-async def test_jumps_lead_to_where_a_state_begins(server: Server, client: httpx.AsyncClient) -> None:
+async def test_links_of_states_lead_to_the_page_on_which_the_state_begins(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     know(server, "glue", 120)
     watch_concurrency(server)
     await server.publish()
     shown = await page(client, f"/coverage?region={REGION}")
-    assert f"/coverage?region={REGION}&page=3" in shown.links  # of what is watched, which is last
+    assert (
+        f"/coverage?region={REGION}&page=3" in shown.links
+    )  # the page of the watched quotas, which are last
     assert "Concurrent executions" in (await page(client, f"/coverage?region={REGION}&page=3")).words
 
 
@@ -183,7 +194,9 @@ async def test_names_are_escaped(server: Server, client: httpx.AsyncClient) -> N
         assert not shown.foreign_scripts, path
 
 
-async def test_the_utilization_report_of_aws_is_shown(server: Server, client: httpx.AsyncClient) -> None:
+async def test_the_utilization_report_of_aws_and_its_failure_are_shown(
+    server: Server, client: httpx.AsyncClient
+) -> None:
     watch_concurrency(server)
     known = server.known_quotas[ACCOUNT, REGION]
     known.report = UtilizationReport(1_800_000_000.0, {CONCURRENCY: ReportedQuota("x", 0.5, 20.0)})
@@ -194,7 +207,7 @@ async def test_the_utilization_report_of_aws_is_shown(server: Server, client: ht
 
 
 @pytest.mark.parametrize("query", ["", "?state=stale"])
-async def test_the_page_without_quotas_says_why(
+async def test_the_page_without_quotas_shows_the_reason(
     server: Server, client: httpx.AsyncClient, query: str
 ) -> None:
     server.known_quotas[ACCOUNT, REGION] = KnownQuotas()

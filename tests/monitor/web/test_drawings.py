@@ -1,4 +1,4 @@
-"""Bars and sparklines."""
+"""Bars and sparklines as SVG."""
 
 import re
 
@@ -16,7 +16,7 @@ BAND = Band()
 
 
 def minutes(*runs: tuple[int, float | np.float32]) -> Floats:
-    """A value for so many minutes each; nothing is known before."""
+    """Return WINDOW minutes that end with these runs, each a length and a value; NaN before."""
     known = np.concatenate([np.full(length, value, np.float32) for length, value in runs])
     return np.concatenate([np.full(WINDOW - known.size, NAN), known])
 
@@ -56,7 +56,7 @@ def test_a_sparkline_without_known_values_is_the_word_unknown() -> None:
     assert "unknown" in utilization_sparkline(np.full(WINDOW, NAN), np.full(WINDOW, NAN), BAND)
 
 
-def test_a_single_point_is_visible() -> None:
+def test_a_single_known_point_is_drawn_as_a_short_line() -> None:
     assert list(line_path(np.arange(3, dtype=np.float32), np.array([NAN, 5, NAN], np.float32))) == ["M1 5h1"]
 
 

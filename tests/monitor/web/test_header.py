@@ -1,4 +1,4 @@
-"""The header of all pages: as of when, counts, and the colours that a client asked for."""
+"""The header of all pages: the time of the judgement, counts, and the colours in a client's cookie."""
 
 import re
 
@@ -41,11 +41,11 @@ async def test_a_count_of_zero_is_not_shown(server: Server, client: httpx.AsyncC
 
 
 @pytest.mark.parametrize(("theme", "attribute"), [("light", "light"), ("dark", "dark"), ("auto", None)])
-async def test_the_colours_are_those_of_the_cookie(
+async def test_pages_have_the_colours_of_the_cookie(
     client: httpx.AsyncClient, theme: str, attribute: str | None
 ) -> None:
-    came_from = {"Referer": "http://127.0.0.1/alerts?tab=pending", "Host": "127.0.0.1"}
-    got = await client.get(f"/colours/{theme}", headers=came_from, follow_redirects=False)
+    headers = {"Referer": "http://127.0.0.1/alerts?tab=pending", "Host": "127.0.0.1"}
+    got = await client.get(f"/colours/{theme}", headers=headers, follow_redirects=False)
     assert (got.status_code, got.headers["location"]) == (303, "/alerts?tab=pending")
     assert f"theme={theme};" in got.headers["set-cookie"]
     client.cookies.clear()

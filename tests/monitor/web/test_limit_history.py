@@ -1,4 +1,4 @@
-"""The limits that a series has had, by its minutes and by what its alert told."""
+"""The past limits of a series, from its history and from notices of its alert."""
 
 import numpy as np
 
@@ -12,16 +12,16 @@ NOW = 30_000_000
 DAY = 24 * 60
 
 
-def test_readings_are_of_alerts_before_the_last_hours_and_of_each_minute_in_them() -> None:
-    told = [notice("a", at=60.0 * (NOW - ago), limit=limit) for ago, limit in ((10, 5.0), (DAY, 800.0))]
+def test_readings_come_from_notices_before_the_history_and_from_each_minute_of_the_history() -> None:
+    notices = [notice("a", at=60.0 * (NOW - ago), limit=limit) for ago, limit in ((10, 5.0), (DAY, 800.0))]
     history = series_history(np.ones(WINDOW, np.float32), 1000.0, end=NOW)
-    found = limit_readings(history, told)
+    found = limit_readings(history, notices)
     assert found[0] == LimitReading(NOW - DAY, 800.0)
-    assert {one.limit for one in found[1:]} == {1000.0}
+    assert {reading.limit for reading in found[1:]} == {1000.0}
     assert len(found) == WINDOW + 1
 
 
-def test_a_limit_holds_from_its_first_reading_and_is_assumed_before() -> None:
+def test_a_limit_lasts_from_its_first_reading_and_the_first_limit_is_assumed_before() -> None:
     readings = [
         LimitReading(NOW - 500, 800.0),
         LimitReading(NOW - 400, 800.0),
@@ -38,7 +38,7 @@ def test_a_limit_holds_from_its_first_reading_and_is_assumed_before() -> None:
     assert (change.before, change.after, change.minute, change.exact) == (800.0, 1000.0, NOW - 100, False)
 
 
-def test_a_limit_that_is_read_no_longer_ends() -> None:
+def test_a_limit_that_is_no_longer_read_ends_with_its_last_reading() -> None:
     readings = [LimitReading(NOW - 170, 800.0), LimitReading(NOW - 100, 800.0)]
     assert limit_spans(readings, NOW - 180, NOW, NOW + 180)[-1].end == NOW - 100
 
@@ -47,6 +47,6 @@ def test_without_a_reading_there_is_no_limit() -> None:
     assert limit_spans([], NOW - DAY, NOW, NOW + DAY) == [] == limit_changes([])
 
 
-def test_the_minute_of_a_change_is_exact_between_two_minutes() -> None:
+def test_a_change_between_readings_of_two_adjacent_minutes_is_exact() -> None:
     (change,) = limit_changes([LimitReading(NOW - 1, 1.0), LimitReading(NOW, 2.0)])
     assert change.exact

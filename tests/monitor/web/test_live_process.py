@@ -12,8 +12,8 @@ from tests.monitor.serve_process import serving
 PAGES = 50
 
 
-async def stay(url: str, opened: asyncio.Semaphore) -> str:
-    """Return everything that an open page receives until the stream ends, which must be without an error."""
+async def receive_stream(url: str, opened: asyncio.Semaphore) -> str:
+    """Return everything that an open page receives until the stream ends without an error."""
     async with httpx.AsyncClient(trust_env=False) as client, client.stream("GET", f"{url}/live") as got:
         parts = got.aiter_text()
         received = await anext(parts)
@@ -28,7 +28,7 @@ async def test_streams_of_open_pages_end_when_the_server_stops(
     async with serving(tmp_path / "headroom.yaml", "services: [sqs]\n", aws_environ) as (process, url):
         opened = asyncio.Semaphore(0)
         async with asyncio.timeout(30), asyncio.TaskGroup() as group:
-            pages = [group.create_task(stay(url, opened)) for _ in range(PAGES)]
+            pages = [group.create_task(receive_stream(url, opened)) for _ in range(PAGES)]
             for _ in pages:
                 await opened.acquire()
             process.send_signal(number)
