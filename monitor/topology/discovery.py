@@ -160,7 +160,7 @@ def _path_name(entrance: PathNode, used_names: set[str]) -> str:
 
 
 def as_yaml(paths: Sequence[ProposedPath], accounts: Collection[str]) -> str:
-    """Return the file that describes paths. accounts: the accounts that were read; one alone is not named."""
+    """Return the file of the paths. accounts: all accounts that were read; a single one is left out."""
     lines = [HEADER + "paths:" + ("" if paths else " []")]
     for path in paths[:MAX_PATHS]:
         lines += _path_lines(path, with_account=len({*accounts}) > 1)

@@ -214,7 +214,7 @@ class _Evaluation:
         ).per_request
 
     def _each(self, placed: PlacedHop, limit: HopLimit) -> float:
-        """Return the amount of a limit that one unit uses, declared or a measure's mean; NaN if unknown."""
+        """Return the usage of a limit by one unit: declared or the mean of a measure; NaN: unknown."""
         if isinstance(limit.each, str):
             measure = placed.measures.get(limit.each)
             return _mean(self._points.of_metric(placed, *measure)) if measure else np.nan

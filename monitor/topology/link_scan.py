@@ -69,7 +69,7 @@ class LinkScan:
             return {}
 
     def may_call(self, operation: str) -> bool:
-        """Count a call about one resource, and return whether it may be count; record the first refusal."""
+        """Count a call about one resource, and return whether it is allowed; record the first refusal."""
         self._calls[operation] = count = self._calls.get(operation, 0) + 1
         if count == MAX_CALLS + 1:
             self.failures[f"{self._where}: {operation} was called {MAX_CALLS} times, and no more"] = None

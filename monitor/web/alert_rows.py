@@ -112,7 +112,7 @@ def _root(alert: FiringAlert, by_id: Mapping[str, FiringAlert]) -> FiringAlert:
 
 
 def by_tab(alerts: Sequence[FiringAlert]) -> dict[AlertTab, list[FiringAlert]]:
-    """Return the firing alerts by tab; without acknowledgement and silence, an alert is with its root."""
+    """Return the firing alerts by tab; an alert that nobody acknowledged or silenced is with its root."""
     tabs: dict[AlertTab, list[FiringAlert]] = {tab: [] for tab in AlertTab}
     root_of = roots(alerts)
     for alert in alerts:
@@ -138,8 +138,8 @@ def in_order(alerts: Sequence[FiringAlert]) -> Iterator[OrderedAlert]:
         root = root_of[alert.notice.alert]
         if root is not alert:
             children.setdefault(root.notice.alert, []).append(alert)
-    own_roots = [alert for alert in alerts if root_of[alert.notice.alert] is alert]
-    for root in sorted(own_roots, key=lambda alert: -alert.notice.severity.rank):
+    root_alerts = [alert for alert in alerts if root_of[alert.notice.alert] is alert]
+    for root in sorted(root_alerts, key=lambda alert: -alert.notice.severity.rank):
         yield root.notice.severity, root, False
         for child in children.get(root.notice.alert, ()):
             yield root.notice.severity, child, True

@@ -67,7 +67,7 @@ async def test_the_reserved_concurrency_of_a_function_replaces_the_limit_of_the_
     path_fleet = checkout()
     path_fleet.put("lambda.function_reserved_concurrency", ("checkout",), 120, 160)
     status = await path_fleet.status(CHECKOUT)
-    # The reservation is taken from the account's executions in advance, so requests use no others.
+    # The account's executions are reduced by the whole reservation in advance, not by each request.
     assert "account_concurrency" not in [limit.series.key.signal for limit in status.ranking]
     # By Little's law the requests hold 100 executions, but 120 at the peaks within minutes.
     reserved = limit_of(status, "function_reserved_concurrency")
