@@ -15,7 +15,7 @@ REQUEST_ACTION = "servicequotas:ListRequestedServiceQuotaChangeHistory"
 
 
 class SourceState(StrEnum):
-    """Whether a source provides the limit."""
+    """The part of a source in a limit: it provides the limit, or why not."""
 
     IN_FORCE = "in force"
     NONE = "none"  # the source has no limit
