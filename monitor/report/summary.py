@@ -18,7 +18,7 @@ from rules.band import Zone
 from rules.right_size import Advice
 
 MAX_WORST = MAX_NEWLY_ABOVE = MAX_IDLE = MAX_SIZES = MAX_BLIND_SPOTS = 12  # entries of each section
-MAX_COMMANDS = 4  # of one blind spot
+MAX_COMMANDS = 4  # shown commands of a blind spot
 MAX_FAILURES = 6
 
 Item = TypeVar("Item")
@@ -98,7 +98,7 @@ class Summary:
     @property
     def price_sources(self) -> Sequence[str]:
         """The addresses at which AWS publishes the prices in use."""
-        return sorted({one.price_source for one in self.idle.items if one.price_source})
+        return sorted({purchase.price_source for purchase in self.idle.items if purchase.price_source})
 
     @property
     def sizes_text(self) -> str:
@@ -112,7 +112,11 @@ class Summary:
         text += f"; the price of {totals.unpriced:,} is not known." if totals.unpriced else "."
         changes = self.scan.sizes.changes
         if sources := sorted(
-            {f"{one.price_source} ({one.price_read_on})" for one in changes if one.price_source}
+            {
+                f"{recommendation.price_source} ({recommendation.price_read_on})"
+                for recommendation in changes
+                if recommendation.price_source
+            }
         ):
             text += f" Prices: {', '.join(sources)}."
         if omitted := self.scan.sizes.omitted:

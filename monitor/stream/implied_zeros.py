@@ -25,7 +25,7 @@ from monitor.stream.row_index import CellMetric
 
 ABSENT_AFTER = 2  # minutes; the points of one minute arrive within one or two minutes
 
-ZeroRows = Mapping[str, Ints]  # by metric
+ZeroRows = Mapping[str, Ints]  # rows by the metric's name
 
 
 @dataclass(slots=True)

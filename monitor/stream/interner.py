@@ -20,7 +20,7 @@ MetricSet = Collection[tuple[str, str]]  # namespace, name
 
 
 class TooManyNamesError(HeadroomError):
-    """A body has more new names than one body may add; it should be sent again."""
+    """A body has more new names than one body may add; the sender should repeat it."""
 
 
 class MetricName(NamedTuple):

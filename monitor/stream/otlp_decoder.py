@@ -99,7 +99,7 @@ class Message:
         self._percentiles: list[tuple[int, str, float]] = []  # index of the point, name, value
         self._undeclared: list[str] = []  # namespaces
         self._cell: CellKey = "", ""  # of the current resource
-        self._known: dict[tuple[bytes, bytes], int] = {}
+        self._known: dict[tuple[bytes, bytes], int] = {}  # numbers by unit and raw labels or attributes
         self._title = self._unit = b""  # name and unit of the current metric
 
     def read(self, at: int, end: int) -> None:

@@ -69,8 +69,7 @@ class RowIndex(Columns):
         self.owners: list[tuple[CellKey, str]] = []
         self._owner_numbers: dict[tuple[CellKey, str], int] = {}
         self._queries: list[tuple[bytes, ...]] = []  # by number of the name: one query per declared statistic
-        # By number of the name, if regional and global services share its namespace: the cells that may read
-        # it.
+        # By number of the name: its candidate cells, if global and regional services share its namespace.
         self._candidates: dict[int, tuple[CellKey, ...]] = {}
 
     def refresh(self, numbers: Numbers) -> Numbers:

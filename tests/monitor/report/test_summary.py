@@ -28,12 +28,12 @@ def test_the_worst_series_are_the_most_urgent_of_any_zone() -> None:
     use(fleet, stream("throttled"), (180, 0.2), limit=1000, refusing=[0, 3, 0])
     use(fleet, stream("stale"), limit=1000)
     summary = summarized(fleet)
-    assert [(one.row.key.resource, one.row.zone) for one in summary.worst.items] == [
+    assert [(item.row.key.resource, item.row.zone) for item in summary.worst.items] == [
         ("throttled", Zone.SATURATED),
         ("near", Zone.NEAR),
         ("within", Zone.WITHIN),
     ]
-    assert [one.since for one in summary.worst.items] == [(NOW - 1) * 60, None, None]
+    assert [item.since for item in summary.worst.items] == [(NOW - 1) * 60, None, None]
     assert {zone: number for zone, number in summary.counts.items() if number} == {
         Zone.SATURATED: 1,
         Zone.NEAR: 1,
@@ -68,7 +68,7 @@ def test_series_that_rose_above_their_band_within_three_hours_are_listed(
 ) -> None:
     fleet = Fleet()
     use(fleet, stream("orders"), *runs, limit=1000)
-    risen = [(one.since, one.repeated) for one in summarized(fleet).newly_above.items]
+    risen = [(item.since, item.repeated) for item in summarized(fleet).newly_above.items]
     assert risen == ([] if minutes is None else [((NOW - minutes + 1) * 60, is_repeated)])
 
 
@@ -77,7 +77,7 @@ def test_series_above_their_band_for_the_first_time_come_first_and_then_the_late
     use(fleet, stream("repeated"), (20, 0.8), (155, 0.5), (5, 0.8), limit=1000)
     use(fleet, stream("early"), (100, 0.5), (80, 0.8), limit=1000)
     use(fleet, stream("late"), (170, 0.5), (10, 0.8), limit=1000)
-    assert [one.row.key.resource for one in summarized(fleet).newly_above.items] == [
+    assert [item.row.key.resource for item in summarized(fleet).newly_above.items] == [
         "late",
         "early",
         "repeated",
@@ -93,14 +93,14 @@ def test_a_throttled_series_counts_as_above_its_band() -> None:
 
 def test_each_reason_and_command_is_listed_once_with_the_most_frequent_reason_first() -> None:
     fleet = Fleet()
-    hide(fleet, stream("one"), "no metric tells it")
+    hide(fleet, stream("one"), "no metric has it")
     for number in range(MAX_COMMANDS + 1):
         for signal in ("s3.prefix_read_rate", "s3.prefix_write_rate"):
             hide(fleet, key(f"logs{number}", signal), "not enabled", f"aws s3api {number}")
     blind_spots = summarized(fleet).blind_spots
-    assert [(one.reason, one.series_count) for one in blind_spots.items] == [
+    assert [(spot.reason, spot.series_count) for spot in blind_spots.items] == [
         ("not enabled", 2 * (MAX_COMMANDS + 1)),
-        ("no metric tells it", 1),
+        ("no metric has it", 1),
     ]
     first = blind_spots.items[0].commands
     assert first.omitted == 1
