@@ -15,7 +15,7 @@ REQUEST_ACTION = "servicequotas:ListRequestedServiceQuotaChangeHistory"
 
 
 class SourceState(StrEnum):
-    """The part of a source in a limit: it provides the limit, or why not."""
+    """The state of a source: in force if it provides the limit."""
 
     IN_FORCE = "in force"
     NONE = "none"  # the source has no limit
