@@ -49,18 +49,20 @@ def filled(answer: Any, shape: Any, text_of: TextOf, depth: int = 0) -> Any:
     return {**answer, **members}
 
 
-def texts_within(roots: Iterable[Any], is_looked_into: Callable[[Any], bool]) -> Iterator[str]:
-    """Yield the texts of all objects that other objects hold, however deep."""
+def texts_within(roots: Iterable[Any], not_searched: tuple[type, ...]) -> Iterator[str]:
+    """Yield the texts of all objects that other objects hold, however deep. not_searched: types of objects."""
     seen: set[int] = set()
-    todo = [*roots]
-    while todo:
-        one = todo.pop()
-        if id(one) in seen or not is_looked_into(one):
-            continue
-        seen.add(id(one))
-        if isinstance(one, str):
-            yield one
-        elif isinstance(one, bytes):
-            yield one.decode(errors="replace")
-        else:
-            todo += gc.get_referents(one)
+    is_searched: dict[type, bool] = {}
+    level = [*roots]
+    while level:
+        new = {id(one): one for one in level if id(one) not in seen}
+        seen.update(new)
+        for kind in {*map(type, new.values())} - is_searched.keys():
+            is_searched[kind] = not issubclass(kind, not_searched)
+        searched = [one for one in new.values() if is_searched[type(one)]]
+        for one in searched:
+            if isinstance(one, str):
+                yield one
+            elif isinstance(one, bytes):
+                yield one.decode(errors="replace")
+        level = gc.get_referents(*searched)  # of all at once: there are tens of thousands

@@ -74,7 +74,7 @@ def _helpers(module: ModuleType) -> list[ModuleType]:
 def secrets_within(*roots: Any) -> list[str]:
     """Return the texts that contain a secret, in these objects and the objects that they refer to."""
     gc.collect()
-    texts = texts_within(roots, lambda value: not isinstance(value, NOT_SEARCHED))
+    texts = texts_within(roots, NOT_SEARCHED)
     return [text[:200] for text in texts if SECRET in text]
 
 
