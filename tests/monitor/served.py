@@ -41,7 +41,7 @@ from tests.telemetries import Telemetries
 FAST_EVENTS = EventTiming(check_interval=0.001)
 
 
-@dataclass
+@dataclass(repr=False)  # asyncio.Runner prints what a fixture returns, for each fixture, and no one reads it
 class Server:
     """The application, over a fleet and a status that the test sets."""
 
