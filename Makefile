@@ -52,11 +52,12 @@ lint: install
 	$(BIN)/mypy
 	$(BIN)/hadolint Dockerfile
 
+# Two of five workers only wait, for minutes to pass, most of the time.
 ## make acceptance   test the whole service with a real Prometheus, Alertmanager, Chromium and moto
 acceptance: install browser $(if $(shell command -v prometheus >/dev/null && command -v promtool),,$(BIN)/prometheus) \
 		$(if $(shell command -v prometheus-alertmanager || command -v alertmanager),,$(BIN)/prometheus-alertmanager) \
 		$(if $(shell command -v helm),,$(if $(shell command -v go),$(BIN)/helm))
-	$(BIN)/pytest --numprocesses 3 --dist loadfile tests/acceptance
+	$(BIN)/pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder tests/acceptance
 
 ## make screenshots  take the screenshots of the demo in docs/
 screenshots: install browser

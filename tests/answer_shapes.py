@@ -50,7 +50,7 @@ def filled(answer: Any, shape: Any, text_of: TextOf, depth: int = 0) -> Any:
 
 
 def texts_within(roots: Iterable[Any], not_searched: tuple[type, ...]) -> Iterator[str]:
-    """Yield the texts of all objects that other objects hold, however deep. not_searched: types of objects."""
+    """Yield the texts of all objects that other objects hold, however deep. not_searched: types."""
     seen: set[int] = set()
     is_searched: dict[type, bool] = {}
     level = [*roots]

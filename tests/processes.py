@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import select
+import ssl
 import subprocess
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TypeVar
@@ -120,10 +122,16 @@ async def eventually(
     return result
 
 
+@cache
+def tls() -> ssl.SSLContext:
+    """Return the context of each client, as to make one takes longer than most requests."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 async def get(url: str, **parameters: str) -> httpx.Response | None:
     """The response to a GET; None when nothing listens or the status is not a success."""
     try:
-        async with httpx.AsyncClient(trust_env=False) as client:
+        async with httpx.AsyncClient(trust_env=False, verify=tls()) as client:
             response = await client.get(url, timeout=10, params=parameters or None)
     except httpx.TransportError:
         return None

@@ -1,13 +1,62 @@
-"""The paths of the reference catalogue, and the modules that are left out where something is missing."""
+"""The paths of the reference catalogue, the modules left out where something is missing, and fixtures.
+
+Each worker has one demo for all tests that only read it, and one Chromium.
+"""
 
 import shutil
+from collections.abc import AsyncIterator
 from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser
+
+from tests.browser import chromium
+from tests.processes import demo_server
 
 # The reference catalogue exists only beside the developers' checkout; without it these tests are left out.
 REFERENCE = Path(__file__).parents[2] / ".." / "shared" / "reference" / "limits-core.yaml"
 
 STREAMS = REFERENCE.parents[1] / "fixtures" / "streams"
 
+# These run first: the first two wait for minutes to pass while others compute, and the others take longest.
+LONGEST = (
+    "test_demo_story.py",
+    "test_push.py",
+    "test_page.py",
+    "test_distribution.py",
+    "test_moto.py",
+    "test_report_pages.py",
+    "test_grafana.py",
+    "test_hostile_clients.py",
+    "test_rules.py",
+)
+
 collect_ignore = [] if REFERENCE.exists() else ["test_reference.py", "test_streams.py"]
 if shutil.which("helm") is None:  # `make acceptance` builds it where Go is installed
     collect_ignore += ["test_helm.py"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first, so that no worker begins with one when others have ended."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def demo() -> AsyncIterator[str]:
+    """The address of a demo that was judged once."""
+    async with demo_server() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def url(demo: str) -> str:
+    """The URL of that demo's pages."""
+    return f"http://{demo}"
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    async with chromium() as browser:
+        yield browser

@@ -13,7 +13,7 @@ import pytest
 from tests.acceptance.prometheus_server import fast_rules, program, scrape
 from tests.monitor.notifiers.loopback import Server, http_server
 from tests.monitor.serve_process import free_port
-from tests.processes import demo_aws, demo_server, eventually, get, headroom, running
+from tests.processes import demo_aws, eventually, get, headroom, running
 
 ALERTMANAGER_CONFIG = """
 route:
@@ -115,9 +115,9 @@ async def test_alertmanager_receives_groups_and_resolves(tmp_path: Path) -> None
 
 
 @pytest.fixture
-async def prometheus(tmp_path: Path) -> AsyncIterator[str]:
-    """Start a demo, and a Prometheus with our rules, each minute in them a second; yield its URL."""
-    async with demo_server() as target, scrape(tmp_path, target, fast_rules()) as url:
+async def prometheus(demo: str, tmp_path: Path) -> AsyncIterator[str]:
+    """Run a Prometheus that scrapes the demo, with our rules, each minute in them a second; yield its URL."""
+    async with scrape(tmp_path, demo, fast_rules()) as url:
         yield url
 
 

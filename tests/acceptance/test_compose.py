@@ -14,7 +14,7 @@ from monitor.config.file import parse_config
 from monitor.schema.types import ConfigContext
 from tests.acceptance.prometheus_server import program, run_prometheus
 from tests.monitor.serve_process import free_port
-from tests.processes import ROOT, demo_server, eventually, get
+from tests.processes import ROOT, eventually, get
 
 COMPOSE = ROOT / "deploy" / "compose"
 SERVICES: Mapping[str, Any] = yaml.safe_load((COMPOSE / "compose.yaml").read_text("utf-8"))["services"]
@@ -29,18 +29,17 @@ def mounts(service: str) -> dict[Path, Path]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def prometheus(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
-    """A Prometheus that finds what its container finds, and scrapes a demo; yields its URL."""
+async def prometheus(demo: str, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
+    """A Prometheus that finds what its container finds, and scrapes the demo; yields its URL."""
     folder = tmp_path_factory.mktemp("compose")
     for inside, source in mounts("prometheus").items():
         (folder / inside.relative_to(PROMETHEUS_FOLDER)).symlink_to(source)
-    async with demo_server() as demo:
-        text = (folder / "prometheus.yaml").read_text("utf-8")
-        assert text.count(TARGET) == 1
-        (folder / "prometheus.yml").write_text(text.replace(TARGET, demo).replace("30s", "5s"))
-        address = f"127.0.0.1:{free_port()}"
-        async with run_prometheus(folder, address):
-            yield f"http://{address}"
+    text = (folder / "prometheus.yaml").read_text("utf-8")
+    assert text.count(TARGET) == 1
+    (folder / "prometheus.yml").write_text(text.replace(TARGET, demo).replace("30s", "5s"))
+    address = f"127.0.0.1:{free_port()}"
+    async with run_prometheus(folder, address):
+        yield f"http://{address}"
 
 
 async def query(prometheus: str, expression: str) -> list[dict[str, Any]] | None:

@@ -62,7 +62,7 @@ def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An environment in which nothing but the wheel and what it needs is installed; its bin/."""
     folder = tmp_path_factory.mktemp("environment")
-    EnvBuilder(with_pip=True).create(folder / "venv")
+    EnvBuilder().create(folder / "venv")
     (folder / "constraints.txt").write_text("\n".join(pinned(ROOT / "requirements-dev.lock")))
     install(folder / "venv" / "bin", str(wheel))
     return folder / "venv" / "bin"
@@ -70,8 +70,8 @@ def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def install(bin: Path, requirement: str) -> None:
     constraints = bin.parents[1] / "constraints.txt"
-    pip = (bin / "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-    run(*pip, "--constraint", constraints, requirement, folder=bin)
+    pip = (sys.executable, "-m", "pip", "--python", bin / "python", "install", "--quiet", "--no-compile")
+    run(*pip, "--disable-pip-version-check", "--constraint", constraints, requirement, folder=bin)
 
 
 def refused(bin: Path, *arguments: str) -> str:

@@ -13,12 +13,11 @@ from playwright.async_api import Browser, Page, expect
 from monitor.notifiers.notice import Severity
 from rules.band import Zone
 from tests.acceptance.test_page_trouble import answering
-from tests.browser import chromium
 from tests.monitor.alerting.notices import notice
 from tests.monitor.fleet.fleets import add, judged, key
 from tests.monitor.served import Server
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 NAMES = ("orders", "clicks", "audit", "<b>" + "x" * 1000, "mail")
 SEVERITIES = (Severity.CRITICAL, Severity.WARNING, Severity.INFO, Severity.INFO, Severity.INFO)
@@ -46,13 +45,7 @@ class Site:
         await self.server.publish()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def site(tmp_path: Path) -> AsyncIterator[Site]:
     async with Server.opened(tmp_path) as server:
         for name, severity, zone in zip(NAMES, SEVERITIES, ZONES, strict=True):
@@ -66,7 +59,7 @@ async def site(tmp_path: Path) -> AsyncIterator[Site]:
             yield Site(server, url)
 
 
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(browser: Browser) -> AsyncIterator[Page]:
     """A page whose scripts log nothing; the browser itself logs forms that are refused."""
     wrong: list[str] = []

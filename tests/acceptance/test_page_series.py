@@ -7,28 +7,13 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
-from tests.browser import chromium
-from tests.processes import demo_server
-
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 DESK = ViewportSize(width=1440, height=900)
 PLOT = "#chart .plotbox"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def url() -> AsyncIterator[str]:
-    async with demo_server() as address:
-        yield f"http://{address}"
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(url: str, browser: Browser) -> AsyncIterator[Page]:
     """The page of a series above its band; nothing goes wrong on it."""
     context = await browser.new_context(viewport=DESK, locale="en-GB", timezone_id="Europe/Berlin")

@@ -17,13 +17,12 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, Page, expect
 
 from monitor.server.listener import HttpServer, bind_socket
-from tests.browser import chromium
 from tests.forked_process import ForkedProcess
 from tests.monitor.serve_process import free_port
 from tests.monitor.web.test_strange_names import NAMES, PAGES, named
 from tests.processes import demo_aws, eventually, headroom, nothing_pending
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 TIMEOUT = 60_000  # milliseconds
 KINESIS = "services: [kinesis]\nregions: [eu-west-1]\njudge_interval: 5\n"
@@ -37,19 +36,13 @@ auth:
 HEADERS = {"Authorization": f"Bearer {TOKEN}"}
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def aws() -> AsyncIterator[Mapping[str, str]]:
     async with demo_aws() as environ:
         yield environ
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
-
-
-@pytest_asyncio.fixture(loop_scope="module")
+@pytest_asyncio.fixture(loop_scope="session")
 async def page(browser: Browser) -> AsyncIterator[Page]:
     context = await browser.new_context(extra_http_headers=HEADERS, locale="en-GB")
     context.set_default_timeout(TIMEOUT)

@@ -11,20 +11,13 @@ import pytest
 from collectors.quotas import QUOTAS_SERVICE
 from monitor.demo.session import demo_services
 from tests.acceptance.prometheus_server import program, scrape
-from tests.processes import demo_server, eventually, get
+from tests.processes import eventually, get
 
 
 @pytest.fixture
-async def address() -> AsyncIterator[str]:
-    """Start a demo; yield its address."""
-    async with demo_server() as address:
-        yield address
-
-
-@pytest.fixture
-async def prometheus(address: str, tmp_path: Path) -> AsyncIterator[str]:
+async def prometheus(demo: str, tmp_path: Path) -> AsyncIterator[str]:
     """Start a Prometheus that scrapes the demo; yield its URL."""
-    async with scrape(tmp_path, address, {}) as url:
+    async with scrape(tmp_path, demo, {}) as url:
         yield url
 
 
@@ -57,8 +50,8 @@ async def test_promql_over_a_running_headroom(prometheus: str) -> None:
     assert services | {QUOTAS_SERVICE} == {*demo_services()}
 
 
-async def test_promtool_accepts_the_exposition(address: str) -> None:
-    answer = await get(f"http://{address}/metrics")
+async def test_promtool_accepts_the_exposition(demo: str) -> None:
+    answer = await get(f"http://{demo}/metrics")
     assert answer is not None
     checked = subprocess.run(
         [program("promtool"), "check", "metrics"], input=answer.content, capture_output=True, check=False

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -117,19 +118,28 @@ def comparable(values: Values, history: Values, pushed: Values) -> Values:
     }
 
 
+async def differences(service: Service, found: dict[str, Values]) -> dict[str, Any]:
+    """The values, by family, in which the API and what a receiver holds differ."""
+    history = await service.history()
+    different = {}
+    for family in FAMILIES:
+        expected = comparable(history[family], history[family], found[family])
+        pushed = comparable(found[family], history[family], found[family])
+        if pushed != pytest.approx(expected, rel=1e-6):
+            different[family] = sorted(expected.items() ^ pushed.items())[-20:]
+    return different
+
+
 async def wait_until_equal(service: Service, tsdb: Tsdb, after: int) -> int:
     """Wait until a receiver holds the API's values up to a minute later than `after`; return that minute."""
     deadline = time.monotonic() + PUSH_TIMEOUT
+    different: dict[str, Any] = {}
     while True:
-        history = await service.history()
         found = {family: await read_family(tsdb, family) for family in FAMILIES}
-        expected = {one: comparable(history[one], history[one], found[one]) for one in FAMILIES}
-        pushed = {one: comparable(found[one], history[one], found[one]) for one in FAMILIES}
         last = max((minute for _, minute in found["usage"]), default=0)
-        if last > after and all(pushed[one] == pytest.approx(expected[one], rel=1e-6) for one in FAMILIES):
+        if last > after and not (different := await differences(service, found)):
             return last
-        differences = {one: sorted(expected[one].items() ^ pushed[one].items())[-20:] for one in FAMILIES}
-        assert time.monotonic() < deadline, (last, after, differences)
+        assert time.monotonic() < deadline, (last, after, different)
         await asyncio.sleep(0.5)
 
 

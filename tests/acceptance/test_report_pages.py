@@ -9,11 +9,10 @@ import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, ViewportSize, expect
 
-from tests.browser import chromium
 from tests.monitor.api.example_server import ExampleServer, example_server, served_on_loopback
 from tests.monitor.served import Server
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 PAGES = {  # and a text that each has
     "/coverage": "1 of 1 quota watched",
@@ -37,19 +36,14 @@ EMPTY = {
     "/status": "No account has been accessed yet.",
 }
 WIDTHS = (390, 1440, 2560)
+OPEN_ALL = "document.querySelectorAll('details').forEach((one) => (one.open = true))"
 SCROLLS = "document.documentElement.scrollWidth > document.documentElement.clientWidth"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def served(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[ExampleServer]:
     async with example_server(tmp_path_factory.mktemp("served")) as served:
         yield served
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with chromium() as browser:
-        yield browser
 
 
 @asynccontextmanager
@@ -77,6 +71,8 @@ async def test_pages_fit_and_have_no_finding_of_axe(
         for path, text in PAGES.items():
             await page.goto(f"http://{served.address}{path}")
             assert text in await page.locator("main").inner_text(), path
+            assert not await page.evaluate(SCROLLS), path
+            await page.evaluate(OPEN_ALL)
             assert not await page.evaluate(SCROLLS), path
             found = (await Axe().run(page)).response["violations"]
             assert [(one["id"], one["nodes"][0]["html"]) for one in found] == [], path

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.prometheus_server import fast_rules, scrape
-from tests.processes import demo_server, eventually, get
+from tests.processes import eventually, get
 
 TARGET_LABELS = {  # labels that a ServiceMonitor adds to the target, and labels that users add
     "service": "headroom",
@@ -26,15 +26,14 @@ Alert = tuple[str, ...]  # the values of IDENTITY
 
 
 @pytest.fixture
-async def servers(tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
-    """Start two Prometheus servers that scrape one demo, without and with TARGET_LABELS; yield their URLs."""
+async def servers(demo: str, tmp_path: Path) -> AsyncIterator[tuple[str, str]]:
+    """Start two Prometheus servers that scrape the demo, without and with TARGET_LABELS; yield their URLs."""
     folders = plain_folder, operator_folder = tmp_path / "plain", tmp_path / "operator"
     for folder in folders:
         folder.mkdir()
     async with (
-        demo_server() as target,
-        scrape(plain_folder, target, fast_rules()) as plain,
-        scrape(operator_folder, target, fast_rules(), TARGET_LABELS) as operator,
+        scrape(plain_folder, demo, fast_rules()) as plain,
+        scrape(operator_folder, demo, fast_rules(), TARGET_LABELS) as operator,
     ):
         yield plain, operator
 

@@ -20,7 +20,7 @@ from monitor.stream.settings import ACCESS_KEYS_VARIABLE
 from tests.aws_environment import set_aws_environment
 from tests.monitor.stream.bodies import NOW, Update
 from tests.monitor.stream.endpoint import KEYS, headers_of
-from tests.processes import PROCESS_TIMEOUT, get
+from tests.processes import PROCESS_TIMEOUT, get, tls
 from tests.registries import REGISTRY
 
 
@@ -44,7 +44,7 @@ class ComposedApp:
         """Post a delivery. headers: `a_b` is the header A-B; None leaves the header out."""
         changes = {name.replace("_", "-").title(): value for name, value in headers.items()}
         sent = {name: value for name, value in (headers_of("r-1") | changes).items() if value is not None}
-        async with httpx.AsyncClient(trust_env=False, timeout=60) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=60, verify=tls()) as client:
             return await client.post(self.url + firehose.FIREHOSE_PATH, content=content, headers=sent)
 
     async def history(self, **filters: str) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from monitor.stream.firehose import BODY_TIMEOUT
 from monitor.stream.firehose_access import FirehoseAccess
 from monitor.stream.ingest import Ingest
 from tests.monitor.stream.bodies import SOURCE
+from tests.processes import tls
 
 KEYS = ("old-key", "new-key")
 
@@ -43,7 +44,7 @@ class Endpoint:
         changes = {name.replace("_", "-").title(): value for name, value in headers.items()}
         sent = {name: value for name, value in (defaults | changes).items() if value is not None}
         content = gzip.compress(body, 1) if zipped else body
-        async with httpx.AsyncClient(trust_env=False, timeout=30) as client:
+        async with httpx.AsyncClient(trust_env=False, timeout=30, verify=tls()) as client:
             return await client.post(self.url, content=content, headers=sent)
 
 
