@@ -9,7 +9,6 @@ from base64 import b64encode
 from gzip import compress
 from typing import Any
 
-import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
@@ -17,6 +16,7 @@ import yaml
 from monitor.config.file import parse_config
 from monitor.lib.version import VERSION
 from monitor.schema.types import ConfigContext
+from tests.json_schema import problems_by_schema
 from tests.kubernetes_manifests import CHARTS, FILES, MANIFESTS
 from tests.processes import ROOT
 
@@ -105,8 +105,7 @@ def test_a_chart_has_the_version_of_headroom_and_values_that_its_schema_allows(c
     assert (described["name"], described["version"], described["appVersion"]) == (chart, VERSION, VERSION)
     values = yaml.safe_load((CHARTS / chart / "values.yaml").read_text("utf-8"))
     schema = json.loads((CHARTS / chart / "values.schema.json").read_text("utf-8"))
-    jsonschema.Draft7Validator.check_schema(schema)
-    jsonschema.Draft7Validator(schema).validate(values)
+    assert problems_by_schema(schema, values) == []
     assert {*schema["properties"]} - {"global"} == {*values}
 
 

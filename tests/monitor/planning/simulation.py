@@ -185,17 +185,17 @@ class Simulation:
         visible = np.array([minute for minute in minutes if minute < self.now - DELAY], np.int32)
         throttled = self.throttled[:, visible - NOW + HISTORY]
         usage = self.usage[:, visible - NOW + HISTORY] * 60
-        for kind_rows, values, absent in (
-            (self.usage_rows, usage, np.nan),
-            (self.throttled_rows, throttled, 0),
-            (np.array([self.aggregate], np.int32), throttled.sum(axis=0, keepdims=True), 0),
-            (np.array([self.whole], np.int32), usage.sum(axis=0, keepdims=True), np.nan),
-        ):
-            read = np.flatnonzero(np.isin(kind_rows, rows))
-            points = values[read].ravel()
-            known = ~np.isnan(points) & (points != absent)
-            every_row = np.repeat(kind_rows[read], visible.size)[known]
-            self.fleet.rings.write(every_row, np.tile(visible, read.size)[known], points[known])
+        sums = [values.sum(axis=0, keepdims=True) for values in (throttled, usage)]
+        of_rows = np.concatenate(
+            [self.usage_rows, self.throttled_rows, np.array([self.aggregate, self.whole], np.int32)]
+        )
+        absent = np.full(of_rows.size, np.nan)
+        absent[self.usage_rows.size : -1] = 0.0
+        wanted = np.flatnonzero(np.isin(of_rows, rows))
+        points = np.concatenate([usage, throttled, *sums])[wanted]
+        known = np.flatnonzero(~np.isnan(points) & (points != absent[wanted, None]))
+        every_row, every_minute = of_rows[wanted].repeat(visible.size), np.tile(visible, wanted.size)
+        self.fleet.rings.write(every_row[known], every_minute[known], points.ravel()[known])
 
     def known_through(self) -> Ints:
         """Return the newest minute that is known of each series, counted from the start."""

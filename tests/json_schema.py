@@ -1,0 +1,13 @@
+"""Validation of JSON by a schema. Its library takes a second and a half to import, so it waits for a test."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+
+def problems_by_schema(schema: Mapping[str, Any], value: Any) -> list[str]:
+    """Return what a schema finds wrong with a value. Raises SchemaError for an invalid schema."""
+    library = import_module("jsonschema")
+    kind = library.validators.validator_for(schema)
+    kind.check_schema(schema)
+    return [str(error.message) for error in kind(schema).iter_errors(value)]
