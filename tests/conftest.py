@@ -14,6 +14,23 @@ from hypothesis import HealthCheck, settings
 from collectors.builtin import builtin_registry
 from collectors.declaration_error import DeclarationError
 
+# The files that take longest run first, so that no worker begins one when the others have ended. The first
+# two wait for minutes to pass.
+LONGEST = (
+    "test_demo_story.py",
+    "test_push.py",
+    "test_page.py",
+    "test_distribution.py",
+    "test_report_pages.py",
+    "test_moto.py",
+    "test_grafana.py",
+    "test_page_alerts.py",
+    "test_hostile_clients.py",
+    "test_contributor_docs.py",
+    "test_rotten.py",
+    "test_bombs.py",
+)
+
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
 
@@ -28,6 +45,12 @@ def pytest_collection() -> Iterator[None]:
         gc.enable()
         gc.collect()
         gc.freeze()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that take longest first."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 def pytest_sessionstart() -> None:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import PROCESS_TIMEOUT
 from tests.test_readme import README
 
 ROOT = Path(__file__).parents[1]
 PAGES = ("docs/add-a-service.md", "docs/add-a-receiver.md", "docs/add-a-config-key.md")
 COPIED = ("monitor", "collectors", "rules", "dashboards", "tests", "docs", "README.md", "pyproject.toml")
-PYTEST_TIMEOUT = 120  # seconds, on a slow and busy machine
 NAMED_FILE = re.compile(
     r"^`([\w/.-]+)`:\n\n((?:```(?:python|yaml|diff)\n.*?```\n\n)+)", re.DOTALL | re.MULTILINE
 )
@@ -71,6 +71,12 @@ def test_the_example_of_the_page_passes_the_tests_it_names(page: str, project: P
     command = (sys.executable, "-m", "pytest", "-p", "no:cacheprovider", *shlex.split(arguments))
     environ = {**os.environ, "PYTHONPATH": str(project)}
     done = subprocess.run(
-        command, cwd=project, env=environ, capture_output=True, text=True, timeout=PYTEST_TIMEOUT, check=False
+        command,
+        cwd=project,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=PROCESS_TIMEOUT,
+        check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -19,28 +19,9 @@ REFERENCE = Path(__file__).parents[2] / ".." / "shared" / "reference" / "limits-
 
 STREAMS = REFERENCE.parents[1] / "fixtures" / "streams"
 
-# These run first: the first two wait for minutes to pass while others compute, and the others take longest.
-LONGEST = (
-    "test_demo_story.py",
-    "test_push.py",
-    "test_page.py",
-    "test_distribution.py",
-    "test_moto.py",
-    "test_report_pages.py",
-    "test_grafana.py",
-    "test_hostile_clients.py",
-    "test_rules.py",
-)
-
 collect_ignore = [] if REFERENCE.exists() else ["test_reference.py", "test_streams.py"]
 if shutil.which("helm") is None:  # `make acceptance` builds it where Go is installed
     collect_ignore += ["test_helm.py"]
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the files that take longest first, so that no worker begins with one when others have ended."""
-    places = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: places.get(item.path.name, len(places)))
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

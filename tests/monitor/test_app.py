@@ -145,9 +145,9 @@ async def test_an_address_in_use_is_one_sentence() -> None:
 
 @pytest.mark.parametrize("signal_number", [signal.SIGINT, signal.SIGTERM])
 async def test_the_demo_prints_the_worst_and_ends_when_signalled(
-    signal_number: signal.Signals, tmp_path: Path
+    signal_number: signal.Signals,
 ) -> None:
-    async with running(*COMMAND, "demo", "--port", "0", folder=tmp_path) as process:
+    async with headroom("demo", "--port", "0") as process:
         await read_line(process, "zone")
         address = await read_line(process, "http://")
         assert await get(address.split()[0])
