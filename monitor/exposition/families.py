@@ -131,7 +131,7 @@ FAMILIES = (
     ),
     Family(
         "headroom_seconds_to_exhaustion",
-        "Seconds until a draining budget reaches its limit at the present rate; no sample while none drains.",
+        "Seconds until a budget is exhausted at the present rate; no sample while its usage does not rise.",
         lambda snapshot: finite(snapshot.seconds_to_exhaustion),
     ),
     Family(
